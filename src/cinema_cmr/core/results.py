@@ -1,0 +1,103 @@
+"""Results: predictions in patient space, measurements with their rule, and flags with their evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.study import Evidence
+from cinema_cmr.core.vocabulary import View
+
+__all__ = ["Flag", "HeartLocation", "Measurement", "Measurements", "Prediction", "Removed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flag:
+    """A reason to look again at a result, with the numbers that raised it."""
+
+    code: str
+    """Stable kebab-case name, e.g. "sv-mismatch"."""
+    severity: Literal["info", "warning", "error"]
+    message: str
+    evidence: Evidence = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeartLocation:
+    """Where the heart was found in a cine, and how."""
+
+    centre: tuple[float, float]
+    """In-plane voxel indices (i, j), fractional, on the cine's own grid."""
+    method: str
+    """"motion", "coarse pass" or "given"."""
+    evidence: Evidence = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Removed:
+    """A piece of a predicted structure that clean-up took away."""
+
+    structure: str
+    frame: int
+    volume_ml: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """Label maps of all frames of one view on the cine's native grid."""
+
+    view: View
+    labels: LabelMap
+    confidence: NDArray[np.float32]
+    """(t,) mean probability of the predicted class over predicted foreground voxels, 0 to 1; NaN where none."""
+    location: HeartLocation
+    removed: tuple[Removed, ...] = ()
+    model: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One number with all it takes to trust it; `value` is None when it could not be measured, with the reason."""
+
+    name: str
+    """Snake case, unit last, e.g. "lv_edv_ml"."""
+    title: str
+    value: float | None
+    unit: str
+    method: str
+    """What it was computed from, e.g. "sum of slices, SAX"."""
+    rule: str
+    """The rule applied, with its source."""
+    frames: tuple[int, ...] = ()
+    """Frame indices from 0."""
+    slices: tuple[int, ...] = ()
+    """Slice indices from 0."""
+    reason: str | None = None
+    """Why the value is None."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurements:
+    """All that was measured of one study."""
+
+    values: tuple[Measurement, ...]
+    curves: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """Name -> (t,), e.g. "lv_volume_ml"."""
+    times_ms: NDArray[np.float64] | None = None
+    """(t,) of the curves, or None where frame times are unknown."""
+    flags: tuple[Flag, ...] = ()
+
+    def __getitem__(self, name: str) -> Measurement:
+        for measurement in self.values:
+            if measurement.name == name:
+                return measurement
+        raise KeyError(name)
+
+    def value(self, name: str) -> float | None:
+        """The value of a measurement, None where it could not be measured; `KeyError` for an unknown name."""
+        return self[name].value

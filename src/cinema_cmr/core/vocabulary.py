@@ -1,0 +1,79 @@
+"""Views, structures and phases: their names, label codes, colours and coded concepts, in one table each."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+__all__ = ["CINE_LABELS", "LANDMARKS", "LABEL_SCHEMES", "SCAR_LABELS", "LabelClass", "Phase", "View"]
+
+
+class View(StrEnum):
+    """How a cine plane cuts the heart; the value is the name used in files and published models."""
+
+    SAX = "sax"
+    LAX_2C = "lax_2c"
+    LAX_3C = "lax_3c"
+    LAX_4C = "lax_4c"
+    OTHER = "other"
+
+    @property
+    def title(self) -> str:
+        """The name a cardiologist reads, e.g. "4-chamber"."""
+        return _VIEW_TITLES[self]
+
+    @property
+    def is_long_axis(self) -> bool:
+        """True for the 2-, 3- and 4-chamber views."""
+        return self in (View.LAX_2C, View.LAX_3C, View.LAX_4C)
+
+
+_VIEW_TITLES = {
+    View.SAX: "short axis",
+    View.LAX_2C: "2-chamber",
+    View.LAX_3C: "3-chamber",
+    View.LAX_4C: "4-chamber",
+    View.OTHER: "other",
+}
+
+
+class Phase(StrEnum):
+    """End of diastole or end of systole."""
+
+    ED = "ed"
+    ES = "es"
+
+
+class LabelClass(NamedTuple):
+    """One class of a label map: `code` in the mask, names, display colour, SNOMED CT code and meaning."""
+
+    code: int
+    name: str
+    title: str
+    colour: str
+    snomed: str
+    snomed_meaning: str
+
+
+CINE_LABELS: tuple[LabelClass, ...] = (
+    LabelClass(1, "rv", "right ventricle", "#3b82f6", "53085002", "Right ventricle"),
+    LabelClass(2, "myo", "left ventricular myocardium", "#22c55e", "74281007", "Myocardium"),
+    LabelClass(3, "lv", "left ventricle", "#ef4444", "87878005", "Left ventricle"),
+)
+"""Cine masks everywhere in this project: 0 background, 1 RV, 2 MYO, 3 LV (papillary muscles in the blood pool)."""
+
+SCAR_LABELS: tuple[LabelClass, ...] = (
+    LabelClass(1, "lv_cavity", "left ventricular cavity", "#ef4444", "87878005", "Left ventricle"),
+    LabelClass(2, "myo_normal", "normal myocardium", "#22c55e", "74281007", "Myocardium"),
+    LabelClass(3, "infarct", "myocardial infarct", "#eab308", "22298006", "Myocardial infarction"),
+    LabelClass(4, "no_reflow", "no-reflow", "#a855f7", "22298006", "Microvascular obstruction"),
+)
+"""Late gadolinium enhancement masks (EMIDEC's own codes); never mixed with cine codes."""
+
+LABEL_SCHEMES: dict[str, tuple[LabelClass, ...]] = {"cine": CINE_LABELS, "scar": SCAR_LABELS}
+
+LANDMARKS: dict[View, tuple[str, ...]] = {
+    View.LAX_2C: ("mitral_anterior", "mitral_inferior", "apex"),
+    View.LAX_4C: ("mitral_septal", "mitral_lateral", "apex"),
+}
+"""Names of the long-axis landmarks, in the order of the published models' outputs."""
