@@ -1,0 +1,398 @@
+"""One door for every input: a path in, a study out, with what became of each file."""
+
+from __future__ import annotations
+
+import os
+import re
+import zipfile
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from cinema_cmr.core.errors import GeometryError, InputError, NoCineError, UsageError
+from cinema_cmr.core.geometry import unit
+from cinema_cmr.core.study import Issue, SeriesDecision, Study, Subject
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.core.volume import Cine
+from cinema_cmr.io.archive import extracted
+from cinema_cmr.io.nifti import read_nifti_cine, stem_of
+
+__all__ = ["read_study", "unique_names", "view_from_name"]
+
+Severity = Literal["info", "warning", "error"]
+
+_NIFTI_SUFFIXES = (".nii", ".nii.gz")
+_DICOM_SUFFIXES = (".dcm", ".ima")
+_KINDS = "a DICOM folder or file, a .nii or .nii.gz file, a folder of them, or a zip of a folder"
+_STACK_SLICES = 3
+"""From this many parallel slices on, a file is a stack; long-axis views have one or two."""
+_MOST_IMAGES = 30
+"""More images than any one study has views, frames aside."""
+_OBLIQUE_DEG = 10.0
+"""A short-axis stack stands 30 to 60 degrees off the patient's axes; nearer than this it is likely none."""
+
+_MASK_NAME = re.compile(
+    r"(?<![a-z])labels?(?!l?ed)|contour|segmentation|(?<![a-z0-9])(gt|seg|masks?)(?![a-z0-9])"
+)
+_FRAME_NAME = re.compile(r"(?P<key>.+)[_-](?:(?:frame|phase)[_-]?(?P<number>\d+)|(?P<phase>ed|es))")
+_CYCLE_NAME = re.compile(r"(?P<key>.+)[_-](?:4d|cine)")
+_LONG_AXIS_NAME = r"(?<![a-z0-9])(?:la?x?[ _-]?)?{n}[ _-]?c(?:h|hamber)?(?![a-z0-9])"
+_VIEW_NAMES = {
+    View.SAX: re.compile(r"(?<![a-z0-9])(?:sax?|short[ _-]?axis)(?![a-z])"),
+    View.LAX_2C: re.compile(_LONG_AXIS_NAME.format(n=2)),
+    View.LAX_3C: re.compile(_LONG_AXIS_NAME.format(n=3)),
+    View.LAX_4C: re.compile(_LONG_AXIS_NAME.format(n=4)),
+}
+_INFO_FACTS = {"height": ("height_cm", 50.0, 250.0), "weight": ("weight_kg", 2.0, 400.0)}
+
+
+def read_study(path: Path | str, *, name: str | None = None) -> Study:
+    """The study that a path holds: DICOM in any layout, a zip of one, one NIfTI, or a folder of NIfTIs.
+
+    `name` is the path's stem where not given. Single frames of one NIfTI scan (ACDC's `frame01`, `frame12`)
+    are one cine, a whole cycle goes before them, masks are left out, and views other than a stack are known
+    by the file's name alone; the decisions say so. Raises `InputError` for a path that does not exist or
+    holds several studies, `NoCineError` where nothing in it can be used, and the readers' own errors.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"'{path.name}' does not exist; expected {_KINDS}: check the path")
+    name = name or _stem(path)
+    if path.is_dir():
+        return _read_folder(path, name)
+    if path.name.lower().endswith(_NIFTI_SUFFIXES):
+        return _read_niftis([path], name)
+    if path.suffix.lower() == ".zip" or zipfile.is_zipfile(path):
+        with extracted(path) as folder:
+            return _read_folder(folder, name)
+    if _may_be_dicom(path):
+        return _read_dicom(path, name)
+    raise InputError(f"'{path.name}' is of no kind that can be read; expected {_KINDS}")
+
+
+def unique_names(paths: Sequence[Path]) -> list[str]:
+    """One output name per input: its stem, or where stems collide the nearest part of the path that differs.
+
+    Names differ even where capital letters do not count. Raises `UsageError` for an input given twice.
+
+    >>> unique_names([Path("a/one.nii.gz"), Path("b/two.nii.gz")])
+    ['one', 'two']
+    >>> unique_names([Path("p1/dicom.zip"), Path("p2/dicom.zip")])
+    ['p1', 'p2']
+    """
+    whole = [Path(os.path.abspath(path)) for path in paths]
+    twice = [path.name for path, count in Counter(whole).items() if count > 1]
+    if twice:
+        raise UsageError(f"'{twice[0]}' is given twice; give each input once")
+    groups = defaultdict(list)
+    for path in whole:
+        groups[_stem(path).casefold()].append(path)
+    names = {group[0]: _stem(group[0]) for group in groups.values() if len(group) == 1}
+    for group in groups.values():
+        if len(group) > 1:
+            names.update(_told_apart(group, {name.casefold() for name in names.values()}))
+    return [names[path] for path in whole]
+
+
+def view_from_name(name: str) -> View | None:
+    """The one view that a file's name speaks of, or None where it speaks of none or of several.
+
+    >>> view_from_name("subject7_LAX_4ch"), view_from_name("A0S9V9_sa"), view_from_name("patient001_frame01")
+    (<View.LAX_4C: 'lax_4c'>, <View.SAX: 'sax'>, None)
+    """
+    views = [view for view, pattern in _VIEW_NAMES.items() if pattern.search(name.casefold())]
+    return views[0] if len(views) == 1 else None
+
+
+def _stem(path: Path) -> str:
+    path = Path(os.path.abspath(path))
+    return path.name if path.is_dir() else stem_of(path)
+
+
+def _told_apart(group: Sequence[Path], taken: set[str]) -> dict[Path, str]:
+    """Path -> the shortest run of parts, nearest to the file, that differs in the group and is not taken."""
+    parts = [(*path.parts[1:-1], _stem(path)) for path in group]
+    depth = min(len(p) for p in parts)
+    runs = [(end - width, end) for width in range(1, depth + 1) for end in range(0, width - depth - 1, -1)]
+    candidates = [["_".join(p[len(p) + start : len(p) + end]) for p in parts] for start, end in runs]
+    for names in [*candidates, [path.name.replace(".", "_") for path in group]]:
+        folded = {name.casefold() for name in names}
+        if len(folded) == len(group) and not folded & taken:
+            return dict(zip(group, names, strict=True))
+    raise UsageError(f"{len(group)} inputs named '{group[0].name}' cannot be told apart; rename one")
+
+
+def _read_folder(folder: Path, name: str) -> Study:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not _is_hidden(path, folder))
+    niftis = [path for path in files if path.name.lower().endswith(_NIFTI_SUFFIXES)]
+    if any(_may_be_dicom(path) for path in files if path not in niftis):
+        ignored = f"{len(niftis)} NIfTI files beside the DICOM files were not read"
+        extra = [_issue("nifti-ignored", "info", ignored)] if niftis else []
+        return _read_dicom(folder, name).with_issues(*extra)
+    if not niftis:
+        raise NoCineError(f"'{name}' holds no DICOM and no NIfTI among {len(files)} files; expected {_KINDS}")
+    return _read_niftis(niftis, name, root=folder)
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    """True for what a file system or a Mac's zip adds (`.name`, `__MACOSX`)."""
+    return any(part.startswith((".", "__MACOSX")) for part in path.relative_to(folder).parts)
+
+
+def _issue(code: str, severity: Severity, message: str, **evidence: float | str) -> Issue:
+    return Issue(code=code, severity=severity, message=message, evidence=evidence)
+
+
+def _may_be_dicom(path: Path) -> bool:
+    from cinema_cmr.io.dicom_files import is_dicom
+
+    return path.suffix.lower() in _DICOM_SUFFIXES or is_dicom(path)
+
+
+def _read_dicom(source: Path, name: str) -> Study:
+    from cinema_cmr.io.dicom import read_dicom
+
+    return read_dicom(source, name=name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Candidate:
+    """One cine of a NIfTI study before its view is settled."""
+
+    cine: Cine
+    files: tuple[Path, ...]
+    key: str
+    """The name without what says frame or cycle: equal for files of one scan."""
+    issues: tuple[Issue, ...]
+
+    @property
+    def series(self) -> str:
+        return " + ".join(stem_of(path) for path in self.files)
+
+    @property
+    def hint(self) -> View | None:
+        return view_from_name(self.key)
+
+    @property
+    def rank(self) -> tuple[bool, bool, int, int]:
+        """What is better as a view's cine: named so, a cycle, more frames, more slices."""
+        cine = self.cine
+        return self.hint is not None, cine.n_frames > 1 and len(self.files) == 1, cine.n_frames, cine.n_slices
+
+    def decision(self, view: View | None, reason: str) -> SeriesDecision:
+        evidence = {
+            "shape": " x ".join(str(extent) for extent in self.cine.array.shape),
+            "name_says": None if self.hint is None else str(self.hint),
+        }
+        return SeriesDecision(
+            series=self.series, view=view, kept=view is not None, reason=reason, evidence=evidence
+        )
+
+
+def _read_niftis(files: Sequence[Path], name: str, *, root: Path | None = None) -> Study:
+    images, decisions = (list(files), []) if root is None else _without_masks(files, root)
+    _check_one_study(images, name)
+    candidates, failures = _read_candidates(images)
+    if not candidates:
+        raise _nothing_usable(name, failures, len(decisions))
+    kept, chosen = _choose_views(_merged_frames(candidates), name)
+    if not kept:
+        raise NoCineError(f"'{name}' holds no cine of a known view: {chosen[0].series}: {chosen[0].reason}")
+    left_out = [
+        SeriesDecision(series=stem_of(path), view=None, kept=False, reason=str(error))
+        for path, error in failures
+    ]
+    subject, facts = (Subject(), []) if root is None else _subject_beside(images[0].parent)
+    issues = [issue for candidate in kept for issue in (*candidate.issues, *_stack_issues(candidate.cine))]
+    return Study(
+        name=name,
+        cines=tuple(candidate.cine for candidate in kept),
+        subject=subject,
+        decisions=(*chosen, *left_out, *decisions),
+        issues=(
+            *issues,
+            *(_issue("file-left-out", "warning", d.reason, file=d.series) for d in left_out),
+            *facts,
+        ),
+    )
+
+
+def _without_masks(files: Sequence[Path], root: Path) -> tuple[list[Path], list[SeriesDecision]]:
+    """Files that may be images, one of each stem, and the decision on each of the others."""
+    images: dict[Path, Path] = {}
+    decisions = []
+    for path in files:
+        place = path.relative_to(root).with_name(stem_of(path))
+        if any(_MASK_NAME.search(part.casefold()) for part in place.parts):
+            reason = "a mask by its name, not an image"
+        elif place in images:
+            reason = f"another file of this name was read: {images[place].name}"
+        else:
+            images[place] = path
+            continue
+        decisions.append(SeriesDecision(series=stem_of(path), view=None, kept=False, reason=reason))
+    return list(images.values()), decisions
+
+
+def _check_one_study(images: Sequence[Path], name: str) -> None:
+    folders = {path.parent for path in images}
+    if len(folders) > 1:
+        raise InputError(
+            f"'{name}' has images in {len(folders)} folders; give the folder of one study each time"
+        )
+    keys = {_frame_of(stem_of(path))[0] for path in images}
+    if len(keys) > _MOST_IMAGES:
+        raise InputError(f"'{name}' holds {len(keys)} images, too many for one study; give them one by one")
+
+
+def _frame_of(stem: str) -> tuple[str, int | None]:
+    """Key of the scan and number of the frame, as the name tells; ED and ES count as 0 and 1."""
+    match = _FRAME_NAME.fullmatch(stem.casefold())
+    if match:
+        number = match["number"]
+        return match["key"], int(number) if number else ("ed", "es").index(match["phase"])
+    cycle = _CYCLE_NAME.fullmatch(stem.casefold())
+    return cycle["key"] if cycle else stem.casefold(), None
+
+
+def _read_candidates(images: Iterable[Path]) -> tuple[list[_Candidate], list[tuple[Path, InputError]]]:
+    candidates, failures = [], []
+    for path in images:
+        key, _ = _frame_of(stem_of(path))
+        try:
+            cine, issues = read_nifti_cine(path, view=view_from_name(key))
+        except InputError as error:
+            failures.append((path, error))
+            continue
+        candidates.append(_Candidate(cine=cine, files=(path,), key=key, issues=issues))
+    return candidates, failures
+
+
+def _nothing_usable(name: str, failures: Sequence[tuple[Path, InputError]], n_masks: int) -> InputError:
+    if len(failures) == 1:
+        return failures[0][1]
+    if not failures:
+        return NoCineError(f"'{name}' holds {n_masks} masks and no image; give the images they were drawn on")
+    return NoCineError(f"none of the {len(failures)} images of '{name}' can be used; {failures[0][1]}")
+
+
+def _merged_frames(candidates: Sequence[_Candidate]) -> list[_Candidate]:
+    """The candidates, with those that are single frames of one scan joined to one cine, in their order."""
+    groups = defaultdict(list)
+    for candidate in candidates:
+        number = _frame_of(stem_of(candidate.files[0]))[1]
+        single = number is not None and candidate.cine.n_frames == 1
+        groups[(candidate.key, single)].append((number or 0, candidate))
+    merged = []
+    for (_, single), group in groups.items():
+        frames = [candidate for _, candidate in sorted(group, key=lambda numbered: numbered[0])]
+        merged.extend([_joined(frames)] if single and len(frames) > 1 else frames)
+    return merged
+
+
+def _joined(frames: Sequence[_Candidate]) -> _Candidate:
+    first = frames[0].cine
+    for frame in frames[1:]:
+        same_place = np.allclose(frame.cine.affine, first.affine, rtol=0, atol=1e-3)
+        if frame.cine.array.shape != first.array.shape or not same_place:
+            raise GeometryError(
+                f"{frames[0].series} and {frame.series} have other grids; frames of one scan share theirs"
+            )
+    array = np.concatenate([frame.cine.array for frame in frames], axis=3)
+    cine = replace(first, array=array, nifti_shape=array.shape, label=frames[0].key)
+    said = {(issue.code, issue.message): issue for frame in reversed(frames) for issue in frame.issues}
+    files = tuple(frame.files[0] for frame in frames)
+    return _Candidate(cine=cine, files=files, key=frames[0].key, issues=tuple(said.values()))
+
+
+def _choose_views(
+    candidates: Sequence[_Candidate], name: str
+) -> tuple[list[_Candidate], list[SeriesDecision]]:
+    """One cine of each view, and the decision on every candidate."""
+    by_view, decisions = defaultdict(list), []
+    for candidate in candidates:
+        view, reason = _view_of(candidate, alone=len(candidates) == 1)
+        if view is None:
+            decisions.append(candidate.decision(None, reason))
+        else:
+            by_view[view].append((candidate, reason))
+    kept = []
+    for view, rivals in by_view.items():
+        best, reason = max(rivals, key=lambda rival: rival[0].rank)
+        decisions.append(best.decision(view, reason))
+        kept.append(replace(best, cine=replace(best.cine, view=view)))
+        for rival, _ in rivals:
+            if rival is not best:
+                decisions.append(rival.decision(None, _why_not(rival, best, view, name)))
+    return kept, decisions
+
+
+def _view_of(candidate: _Candidate, *, alone: bool) -> tuple[View | None, str]:
+    n_slices, hint = candidate.cine.n_slices, candidate.hint
+    if n_slices >= _STACK_SLICES:
+        if hint not in (None, View.SAX):
+            return None, (
+                f"named {hint.title}, but a stack of {n_slices} slices; expected one plane, (x, y, 1, time)"
+            )
+        named = "and so named" if hint else "and nothing else in the file tells its view"
+        return View.SAX, f"a stack of {n_slices} parallel slices, {named}"
+    if hint is not None:
+        return hint, "the file's name, which is the only evidence"
+    if alone:
+        return View.SAX, "assumed: the only image, and its name tells no view"
+    return None, f"{n_slices} slices, and its name tells no view"
+
+
+def _why_not(rival: _Candidate, best: _Candidate, view: View, name: str) -> str:
+    """The reason to take `best`; raises `InputError` where there is none."""
+    if rival.key == best.key:
+        return f"the same scan with more frames was read: {best.series}"
+    if rival.rank[:2] == best.rank[:2]:
+        raise InputError(
+            f"'{name}' holds two {view.title} images, {best.series} and {rival.series}; a study has one:"
+            " give one file, or name the right one so"
+        )
+    return f"{best.series} was read as the {view.title} view: named so, or a whole cycle"
+
+
+def _stack_issues(cine: Cine) -> list[Issue]:
+    """What is odd in the choice of this cine as its view."""
+    issues = []
+    if cine.n_frames == 1:
+        message = "one frame only: measured at that frame, without ejection fraction"
+        issues.append(_issue("single-frame", "warning", message))
+    if cine.view is not View.SAX:
+        return issues
+    if cine.n_slices < _STACK_SLICES and view_from_name(cine.label) is None:
+        message = f"{cine.n_slices} slices taken as short axis, since nothing tells the view"
+        issues.append(_issue("view-assumed", "warning", message))
+    normal = np.abs(unit(np.cross(cine.affine[:3, 0], cine.affine[:3, 1])))
+    off_axis_deg = float(np.degrees(np.arccos(min(1.0, normal.max()))))
+    if cine.orientation_known and off_axis_deg < _OBLIQUE_DEG:
+        message = "the stack lies along the patient's axes, unlike a short-axis one: look at it"
+        issues.append(_issue("stack-not-oblique", "warning", message, off_axis_deg=round(off_axis_deg, 1)))
+    return issues
+
+
+def _subject_beside(folder: Path) -> tuple[Subject, list[Issue]]:
+    """Height and weight from ACDC's `Info.cfg` beside the images; its ED, ES and group are not used."""
+    path = folder / "Info.cfg"
+    if not path.is_file():
+        return Subject(), []
+    facts: dict[str, float] = {}
+    issues = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        key, _, text = line.partition(":")
+        fact, low, high = _INFO_FACTS.get(key.strip().lower(), ("", 0.0, 0.0))
+        if not fact:
+            continue
+        value = float(text) if re.fullmatch(r"\s*\d+(\.\d*)?\s*", text) else 0.0
+        if low <= value <= high:
+            facts[fact] = value
+        message = f"{fact} {'from' if fact in facts else 'not used, it is no plausible number in'} Info.cfg"
+        issues.append(_issue("subject-from-info-cfg", "info", message))
+    return Subject(height_cm=facts.get("height_cm"), weight_kg=facts.get("weight_kg")), issues

@@ -1,0 +1,196 @@
+"""Long-axis motion from landmarks of the 2- and 4-chamber views, and biplane LV volume from their masks.
+
+End-diastole and end-systole are where the ventricle is longest and shortest, so they cannot be exchanged;
+frames that the user gives are used as given, and a shortening below 0 then shows that they are wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.annotation import LabelMap, Landmarks
+from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.geometry import unit
+from cinema_cmr.core.results import Measurement, Prediction
+from cinema_cmr.core.study import Study
+from cinema_cmr.core.vocabulary import LANDMARKS, View
+from cinema_cmr.core.volume import Cine
+from cinema_cmr.measure.definition import Definition
+from cinema_cmr.measure.phases import Phases, find_phases, with_given_frames
+from cinema_cmr.measure.volumes import CODES
+
+__all__ = ["axis_lengths_mm", "biplane_values", "biplane_volumes_ml", "long_axis_values"]
+
+Points = NDArray[np.float64]
+
+SHORT_NAMES = {View.LAX_2C: "2c", View.LAX_4C: "4c"}
+
+BY_LENGTH = "end-diastole / end-systole: longest / shortest distance from mitral valve to apex"
+
+EXCURSION = "way of the mitral hinge point towards the apex from ED to ES, along the long axis at ED"
+
+AREA_LENGTH = "8 x 2C area x 4C area / (3 pi x shorter long axis) (Dulce et al., Radiology 1993;188:371)"
+
+
+def axis_lengths_mm(landmarks: Landmarks) -> Points:
+    """(t,) distance from the mitral valve's middle to the apex; NaN where a point is missing."""
+    middle, apex = _axis(landmarks)
+    return np.asarray(np.linalg.norm(apex - middle, axis=1))
+
+
+def _axis(landmarks: Landmarks) -> tuple[Points, Points]:
+    first, second, apex = (landmarks.points[name] for name in LANDMARKS[landmarks.view])
+    return (first + second) / 2, apex
+
+
+def long_axis_values(
+    landmarks: Mapping[View, Landmarks], *, ed: int | None = None, es: int | None = None
+) -> tuple[Measurement, ...]:
+    """MAPSE of each mitral hinge point (mm), their 4-chamber mean, and shortening of the long axis (%).
+
+    Views without landmarks are left out. `ed` and `es` are frames that the user gives.
+    """
+    found: list[Measurement] = []
+    for view in (View.LAX_4C, View.LAX_2C):
+        if view in landmarks:
+            phases = _phases(landmarks[view], ed, es)
+            hinges = [_excursion(landmarks[view], point, phases) for point in LANDMARKS[view][:2]]
+            mean = [_mean_excursion(hinges)] if view == View.LAX_4C else []
+            found += [*hinges, *mean, _shortening(landmarks[view], phases)]
+    return tuple(found)
+
+
+def _phases(landmarks: Landmarks, ed: int | None, es: int | None) -> Phases:
+    found = find_phases(axis_lengths_mm(landmarks))
+    reason = f"{landmarks.view.title} landmarks: {found.reason}" if found.reason else None
+    found = replace(found, rule=BY_LENGTH, reason=reason)
+    try:
+        return with_given_frames(found, ed, es, len(landmarks.points["apex"]))
+    except UsageError as error:  # the short axis may have more frames: that must not stop its own values
+        return replace(found, ed=None, es=None, reason=f"{landmarks.view.title} landmarks: {error}")
+
+
+def _excursion(landmarks: Landmarks, point: str, phases: Phases) -> Measurement:
+    side = point.removeprefix("mitral_")
+    definition = Definition(
+        name=f"mapse_{side}_mm",
+        title=f"MAPSE, {side}",
+        unit="mm",
+        method=f"{landmarks.view.title} landmarks",
+        rule=f"{EXCURSION}; {phases.rule}",
+    )
+    if phases.ed is None or phases.es is None:
+        return definition.absent(phases.reason or "")
+    middle, apex = _axis(landmarks)
+    way = landmarks.points[point][phases.es] - landmarks.points[point][phases.ed]
+    axis = apex[phases.ed] - middle[phases.ed]
+    if not (np.isfinite(way).all() and np.isfinite(axis).all()):
+        return definition.absent(f"a landmark is missing in frame {phases.ed} or {phases.es}")
+    return definition.value(float(way @ unit(axis)), frames=(phases.ed, phases.es))
+
+
+def _mean_excursion(hinges: list[Measurement]) -> Measurement:
+    definition = Definition(
+        name="mapse_mean_mm",
+        title="MAPSE, mean of septal and lateral",
+        unit="mm",
+        method=hinges[0].method,
+        rule=hinges[0].rule,
+    )
+    values = [hinge.value for hinge in hinges if hinge.value is not None]
+    if len(values) < len(hinges):
+        return definition.absent("; ".join(hinge.reason for hinge in hinges if hinge.reason))
+    return definition.value(float(np.mean(values)), frames=hinges[0].frames)
+
+
+def _shortening(landmarks: Landmarks, phases: Phases) -> Measurement:
+    definition = Definition(
+        name=f"long_axis_shortening_{SHORT_NAMES[landmarks.view]}_percent",
+        title=f"long-axis shortening, {landmarks.view.title}",
+        unit="%",
+        method=f"{landmarks.view.title} landmarks",
+        rule=f"(length at ED - length at ES) / length at ED; {phases.rule}",
+    )
+    if phases.ed is None or phases.es is None:
+        return definition.absent(phases.reason or "")
+    lengths = axis_lengths_mm(landmarks)
+    at_ed, at_es = lengths[phases.ed], lengths[phases.es]
+    if not (np.isfinite(at_ed) and np.isfinite(at_es)):
+        return definition.absent(f"a landmark is missing in frame {phases.ed} or {phases.es}")
+    return definition.value(100 * (1 - at_es / at_ed), frames=(phases.ed, phases.es))
+
+
+def biplane_values(study: Study, predictions: Mapping[View, Prediction]) -> tuple[Measurement, ...]:
+    """EDV, ESV and EF of the LV by biplane area-length; nothing without both long-axis masks."""
+    if not {View.LAX_2C, View.LAX_4C} <= set(predictions):
+        return ()
+    planes = [(study.cine(view), predictions[view].labels) for view in (View.LAX_2C, View.LAX_4C)]
+    frames = {cine.n_frames for cine, _ in planes}
+    if len(frames) > 1:
+        return tuple(
+            d.absent("the two views have different numbers of frames") for d in _biplane_definitions("")
+        )
+    volumes = biplane_volumes_ml(*planes)
+    phases = find_phases(volumes)
+    definitions = _biplane_definitions(phases.rule)
+    if phases.ed is None or phases.es is None:
+        return tuple(d.absent(f"biplane LV volume: {phases.reason}") for d in definitions)
+    edv, esv = volumes[phases.ed], volumes[phases.es]
+    both = (phases.ed, phases.es)
+    return (
+        definitions[0].value(edv, frames=(phases.ed,)),
+        definitions[1].value(esv, frames=(phases.es,)),
+        definitions[2].value(100 * (edv - esv) / edv, frames=both),
+    )
+
+
+def _biplane_definitions(phase_rule: str) -> tuple[Definition, Definition, Definition]:
+    def define(short: str, title: str, unit: str) -> Definition:
+        return Definition(
+            name=f"lv_{short}",
+            title=f"LV {title}, biplane",
+            unit=unit,
+            method="area-length, 2-chamber and 4-chamber masks",
+            rule="; ".join(filter(None, (AREA_LENGTH, phase_rule))),
+        )
+
+    return (
+        define("edv_biplane_ml", "end-diastolic volume", "ml"),
+        define("esv_biplane_ml", "end-systolic volume", "ml"),
+        define("ef_biplane_percent", "ejection fraction", "%"),
+    )
+
+
+def biplane_volumes_ml(two_chamber: tuple[Cine, LabelMap], four_chamber: tuple[Cine, LabelMap]) -> Points:
+    """(t,) LV volume from two long-axis masks; NaN in a frame where the LV is missing in either."""
+    areas_2c, lengths_2c = _areas_and_lengths(*two_chamber)
+    areas_4c, lengths_4c = _areas_and_lengths(*four_chamber)
+    return 8 * areas_2c * areas_4c / (3 * np.pi * np.minimum(lengths_2c, lengths_4c)) / 1000
+
+
+def _areas_and_lengths(cine: Cine, labels: LabelMap) -> tuple[Points, Points]:
+    """(t,) LV area in mm2 and long axis in mm of a long-axis mask; NaN without LV."""
+    dx, dy, _ = cine.spacing_mm
+    frames = [_lv_axis_mm(labels.array[:, :, 0, frame], (dx, dy)) for frame in range(cine.n_frames)]
+    counts = np.count_nonzero(labels.array[:, :, 0] == CODES["lv"], axis=(0, 1))
+    return np.where(counts > 0, counts * dx * dy, np.nan), np.array(frames)
+
+
+def _lv_axis_mm(plane: NDArray[np.uint8], pixel_mm: tuple[float, float]) -> float:
+    """From the middle of the blood's open rim (the valve, no myocardium) to the furthest blood."""
+    padded = np.pad(plane, 1)
+    blood = padded == CODES["lv"]
+    open_rim = np.zeros_like(blood)
+    for axis in (0, 1):
+        for step in (-1, 1):
+            open_rim |= blood & (np.roll(padded, step, axis) == 0)
+    valve = np.argwhere(open_rim) * pixel_mm
+    if not len(valve):
+        return float("nan")
+    from_valve = np.linalg.norm(np.argwhere(blood) * pixel_mm - valve.mean(axis=0), axis=1)
+    half_pixel_at_each_end = float(np.sqrt(pixel_mm[0] * pixel_mm[1]))
+    return float(from_valve.max()) + half_pixel_at_each_end

@@ -1,0 +1,189 @@
+"""End-diastole and end-systole: maximum and minimum of a ventricle's own volume curve over all frames.
+
+Rule: SCMR post-processing recommendations (JCMR 2020;22:19), found on the curve instead of by eye. A frame
+that disagrees with its neighbours (a slice lost by the mask, a noisy last frame) is never chosen, and the
+curve wraps around only where it covers the whole cycle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.errors import UsageError
+
+__all__ = ["Phases", "covers_cycle", "find_phases", "odd_frames", "phases_of_both", "with_given_frames"]
+
+Curve = NDArray[np.float64]
+
+FRAMES_TO_COMPARE = 5
+"""From this many frames on, a frame is compared with its neighbours."""
+
+OUTLIER_WIDTH = 3.0
+"""Hampel's rule: an outlier lies further from its neighbourhood's median than this many robust standard
+deviations."""
+
+MAD_TO_SD = 1.4826
+"""Median absolute deviation -> standard deviation, for normally distributed noise."""
+
+OUTLIER_SHARE = 0.2
+"""And further than this share of the curve's range: the atrial kick after diastasis is up to 0.17 of it."""
+
+SPIKE_SHARE = 0.35
+"""On a slope: further than this share of the range from the cubic through its neighbours. A real curve of 25
+frames, resampled to 8, stays below 0.25."""
+
+CUBIC_THROUGH_NEIGHBOURS = np.array([-1.0, 4.0, 0.0, 4.0, -1.0]) / 6
+"""Lagrange weights of the cubic through frames -2, -1, 1, 2 at frame 0."""
+
+CLOSED_SHARE = 0.25
+"""Without times a curve covers the cycle when first and last volume differ by less than this share of its
+range."""
+
+CYCLE_SHARE = 0.9
+"""With times it covers the cycle when its frames span at least this share of the R-R interval."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phases:
+    """The frames of end-diastole and end-systole; None where there are none, with the reason."""
+
+    ed: int | None
+    es: int | None
+    rule: str
+    """How they were found, with its source."""
+    reason: str | None = None
+    """Why they are None."""
+
+
+OWN_CURVE = "maximum / minimum of the ventricle's own volume curve over all frames (SCMR, JCMR 2020;22:19)"
+OF_TWO = "two frames: the one with the larger volume is end-diastole, whatever their order"
+GIVEN = "frame given by the user"
+OF_LV = "the LV's frames"
+
+
+def find_phases(
+    volumes_ml: Curve, *, times_ms: Curve | None = None, rr_interval_ms: float | None = None
+) -> Phases:
+    """ED and ES frames (from 0) of a volume curve (t,), NaN where a frame has no volume.
+
+    Needs two frames with different volumes; else both are None with the reason.
+    """
+    measured = np.flatnonzero(np.isfinite(volumes_ml))
+    reason = _why_not(volumes_ml, measured)
+    if reason:
+        return Phases(ed=None, es=None, rule=OWN_CURVE, reason=reason)
+    periodic = covers_cycle(volumes_ml, times_ms=times_ms, rr_interval_ms=rr_interval_ms)
+    values = volumes_ml[measured]
+    odd = odd_frames(values, periodic=periodic)
+    ed = measured[_summit(values, odd, periodic=periodic)]
+    es = measured[_summit(-values, odd, periodic=periodic)]
+    return Phases(ed=int(ed), es=int(es), rule=OF_TWO if len(volumes_ml) == 2 else OWN_CURVE)
+
+
+def phases_of_both(
+    lv: Phases, rv: Phases, *, n_frames: int, rule: Literal["own", "lv"] = "own"
+) -> tuple[Phases, Phases]:
+    """The phases of both ventricles: each its own, or the LV's for both.
+
+    Of a study of two frames the LV tells which is which, so that a failed RV mask cannot exchange them
+    unseen. An LV without phases leaves the RV its own.
+    """
+    if lv.ed is None or not (rule == "lv" or n_frames == 2):
+        return lv, rv
+    return lv, replace(lv, rule=f"{OF_LV}; {lv.rule}")
+
+
+def with_given_frames(phases: Phases, ed: int | None, es: int | None, n_frames: int) -> Phases:
+    """Phases with the frames that the user names; what is not named stays as found.
+
+    Nothing is exchanged: a wrong pair gives a negative stroke volume that shows. Raises `UsageError` for a
+    frame that the study does not have.
+    """
+    if ed is None and es is None:
+        return phases
+    for frame in (ed, es):
+        if frame is not None and not 0 <= frame < n_frames:
+            raise UsageError(f"frame {frame} was given; the study has frames 0 to {n_frames - 1}")
+    given = ", ".join(name for name, frame in (("ED", ed), ("ES", es)) if frame is not None)
+    found = replace(phases, ed=phases.ed if ed is None else ed, es=phases.es if es is None else es)
+    complete = found.ed is not None and found.es is not None
+    rule = f"{given}: {GIVEN}" + ("" if ed is not None and es is not None else f"; {phases.rule}")
+    return replace(found, rule=rule, reason=None if complete else phases.reason)
+
+
+def _why_not(volumes_ml: Curve, measured: NDArray[np.intp]) -> str | None:
+    if measured.size == 0:
+        return "it is labelled in no frame"
+    if len(volumes_ml) == 1:
+        return "the study has one frame; end-diastole and end-systole need at least two"
+    if measured.size == 1:
+        return f"it is labelled in one frame only (frame {measured[0]})"
+    if np.ptp(volumes_ml[measured]) == 0:
+        return "its volume is the same in all frames"
+    return None
+
+
+def covers_cycle(
+    volumes_ml: Curve, *, times_ms: Curve | None = None, rr_interval_ms: float | None = None
+) -> bool:
+    """True where the first frame follows the last: by times and R-R interval, else by the ends."""
+    if len(volumes_ml) < FRAMES_TO_COMPARE:
+        return False
+    if times_ms is not None and rr_interval_ms is not None:
+        span = times_ms[-1] - times_ms[0] + np.median(np.diff(times_ms))
+        return bool(span >= CYCLE_SHARE * rr_interval_ms)
+    finite = volumes_ml[np.isfinite(volumes_ml)]
+    if finite.size < 2:
+        return False
+    return bool(abs(finite[-1] - finite[0]) <= CLOSED_SHARE * np.ptp(finite))
+
+
+def _windows(values: Curve, reach: int, *, periodic: bool) -> Curve:
+    """(t, 2 reach + 1) each frame with its neighbours; mirrored at ends that do not meet."""
+    padded = np.pad(values, reach, mode="wrap" if periodic else "reflect")
+    return np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
+
+
+def odd_frames(values: Curve, *, periodic: bool) -> NDArray[np.bool_]:
+    """(t,) True for frames that disagree with the two neighbours on each side.
+
+    On a plateau the neighbours' median tells (Hampel, J Am Stat Assoc 1974;69:383), on a slope the cubic
+    through them.
+    """
+    if len(values) < FRAMES_TO_COMPARE:
+        return np.zeros(len(values), dtype=bool)
+    windows = _windows(values, 2, periodic=periodic)
+    return _off_the_median(values, windows) | _off_the_cubic(values, windows, periodic=periodic)
+
+
+def _off_the_median(values: Curve, windows: Curve) -> NDArray[np.bool_]:
+    median = np.median(windows, axis=1)
+    spread = MAD_TO_SD * np.median(np.abs(windows - median[:, None]), axis=1)
+    limit = np.maximum(OUTLIER_WIDTH * spread, OUTLIER_SHARE * np.ptp(values))
+    return np.asarray(np.abs(values - median) > limit)
+
+
+def _off_the_cubic(values: Curve, windows: Curve, *, periodic: bool) -> NDArray[np.bool_]:
+    """A frame pulls its neighbours' cubics with it: only the one that is furthest off is odd."""
+    off = np.abs(values - windows @ CUBIC_THROUGH_NEIGHBOURS)
+    furthest = off >= _windows(off, 1, periodic=periodic).max(axis=1)
+    return np.asarray((off > SPIKE_SHARE * np.ptp(values)) & furthest)
+
+
+def _summit(values: Curve, odd: NDArray[np.bool_], *, periodic: bool) -> int:
+    """Index of the highest frame that its neighbours support.
+
+    The summit is found on the lightly smoothed curve; the frame reported is the highest real one beside it.
+    """
+    if len(values) < FRAMES_TO_COMPARE or odd.all():
+        return int(np.argmax(values))
+    repaired = np.where(odd, np.median(_windows(values, 2, periodic=periodic), axis=1), values)
+    smooth = _windows(repaired, 1, periodic=periodic) @ np.array([0.25, 0.5, 0.25])
+    beside = int(np.argmax(smooth)) + np.array([-1, 0, 1])
+    beside = beside % len(values) if periodic else beside[(beside >= 0) & (beside < len(values))]
+    allowed = beside[~odd[beside]]
+    return int(allowed[np.argmax(values[allowed])]) if allowed.size else int(np.argmax(repaired))

@@ -1,0 +1,140 @@
+"""How fast a ventricle empties and fills: the steepest slopes of its volume curve, and when they come.
+
+The slope in a frame is that of the parabola through it and two frames on each side (Savitzky and Golay,
+Anal Chem 1964;36:1627): light smoothing that holds for uneven frame times.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.results import Measurement
+from cinema_cmr.measure.definition import Definition
+from cinema_cmr.measure.function import Chamber
+from cinema_cmr.measure.phases import Phases, covers_cycle
+
+__all__ = ["rate_values", "volume_slopes"]
+
+Curve = NDArray[np.float64]
+
+FEWEST_FRAMES = 10
+"""Fewer frames a cycle cannot show a peak rate."""
+
+REACH = 2
+"""Frames on each side of the one whose slope is taken."""
+
+RULE = (
+    "slope of the parabola through five frames (Savitzky and Golay, Anal Chem 1964;36:1627), "
+    "between end-diastole and end-systole"
+)
+
+
+def volume_slopes(volumes_ml: Curve, times_ms: Curve, *, cycle_ms: float | None = None) -> Curve:
+    """Slope of a volume curve (t,) in ml/s at each frame.
+
+    `cycle_ms` makes the curve periodic; without it the first and last frames take the slope of the nearest
+    whole window at their own time.
+    """
+    volumes, times = _extended(volumes_ml, times_ms, cycle_ms)
+    offset = 0 if cycle_ms is None else REACH
+    slopes = []
+    for frame in range(len(volumes_ml)):
+        at = frame + offset
+        start = min(max(at - REACH, 0), len(volumes) - (2 * REACH + 1))
+        window = slice(start, start + 2 * REACH + 1)
+        _, slope, _ = np.polynomial.polynomial.polyfit(times[window] - times[at], volumes[window], 2)
+        slopes.append(1000 * slope)
+    return np.array(slopes)
+
+
+def _extended(volumes: Curve, times: Curve, cycle_ms: float | None) -> tuple[Curve, Curve]:
+    if cycle_ms is None:
+        return volumes, times
+    before, after = times[-REACH:] - cycle_ms, times[:REACH] + cycle_ms
+    return np.pad(volumes, REACH, mode="wrap"), np.concatenate([before, times, after])
+
+
+def rate_values(
+    chamber: Chamber, *, times_ms: Curve | None, rr_interval_ms: float | None = None
+) -> tuple[Measurement, ...]:
+    """Peak ejection and filling rate (ml/s, both positive) and their times after ED and ES (ms).
+
+    Absent where frame times are unknown, frames are few, or the ventricle is missing in a frame.
+    """
+    definitions = _definitions(chamber)
+    reason = _why_not(chamber, times_ms)
+    if reason or times_ms is None:
+        return tuple(definition.absent(reason or "") for definition in definitions)
+    cycle_ms = _cycle_ms(chamber.volumes_ml, times_ms, rr_interval_ms)
+    slopes = volume_slopes(chamber.volumes_ml, times_ms, cycle_ms=cycle_ms)
+    return _peaks(chamber.phases, slopes, times_ms, cycle_ms=cycle_ms, definitions=definitions)
+
+
+def _definitions(chamber: Chamber) -> tuple[Definition, ...]:
+    def define(short: str, title: str, unit: str, rule: str) -> Definition:
+        return Definition(
+            name=f"{chamber.name}_{short}",
+            title=f"{chamber.title} {title}",
+            unit=unit,
+            method="volume curve",
+            rule=rule,
+        )
+
+    return (
+        define("peak_ejection_rate_ml_s", "peak ejection rate", "ml/s", RULE),
+        define("time_to_peak_ejection_ms", "time to peak ejection", "ms", "from end-diastole"),
+        define("peak_filling_rate_ml_s", "peak filling rate", "ml/s", RULE),
+        define("time_to_peak_filling_ms", "time to peak filling", "ms", "from end-systole"),
+    )
+
+
+def _why_not(chamber: Chamber, times_ms: Curve | None) -> str | None:
+    n_frames = chamber.volumes_ml.size
+    if chamber.phases.ed is None or chamber.phases.es is None:
+        return f"{chamber.title}: {chamber.phases.reason}"
+    if n_frames < FEWEST_FRAMES:
+        return f"{n_frames} frames; rates need at least {FEWEST_FRAMES}"
+    if times_ms is None:
+        return "the times of the frames are unknown"
+    if (np.diff(times_ms) <= 0).any():
+        return "the times of the frames do not ascend"
+    if not np.isfinite(chamber.volumes_ml).all():
+        return f"the {chamber.title} is not labelled in every frame"
+    return None
+
+
+def _peaks(
+    phases: Phases,
+    slopes: Curve,
+    times_ms: Curve,
+    *,
+    cycle_ms: float | None,
+    definitions: tuple[Definition, ...],
+) -> tuple[Measurement, ...]:
+    """The steepest fall from ED to ES and the steepest rise from ES to ED, each with its delay."""
+    found: list[Measurement] = []
+    for (rate, delay), start, stop, sign in (
+        (definitions[:2], phases.ed or 0, phases.es or 0, -1),
+        (definitions[2:], phases.es or 0, phases.ed or 0, 1),
+    ):
+        frames = _between(start, stop, len(slopes), periodic=cycle_ms is not None)
+        peak = frames[int(np.argmax(sign * slopes[frames]))]
+        after = times_ms[peak] - times_ms[start]
+        found.append(rate.value(sign * slopes[peak], frames=(peak,)))
+        found.append(delay.value(after % cycle_ms if cycle_ms else after, frames=(start, peak)))
+    return tuple(found)
+
+
+def _cycle_ms(volumes: Curve, times: Curve, rr_interval_ms: float | None) -> float | None:
+    """Length of the cycle the curve covers, None where it covers less."""
+    if not covers_cycle(volumes, times_ms=times, rr_interval_ms=rr_interval_ms):
+        return None
+    return max(rr_interval_ms or 0.0, float(times[-1] - times[0] + np.median(np.diff(times))))
+
+
+def _between(start: int, stop: int, n_frames: int, *, periodic: bool) -> list[int]:
+    """Frames from one phase to the other, over the end of the curve where it is periodic."""
+    if periodic:
+        return [(start + step) % n_frames for step in range((stop - start) % n_frames + 1)]
+    return list(range(start, stop + 1)) if stop > start else list(range(start, n_frames))

@@ -1,0 +1,282 @@
+"""Wall thickness and thickening in the 16 segments of the American Heart Association.
+
+Segments: Cerqueira et al., Circulation 2002;105:539. Thickness is measured on rays from the centre of the
+blood: the contours are found to a fraction of a pixel and lightly smoothed, and at each ray the distances
+from the middle of the wall to either contour are added, so that an oblique cut of the ray through the wall
+does not thicken it. On digital rings of 0.7 to 2 mm pixels the mean error is below 0.05 mm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial import distance
+
+from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.results import Measurement
+from cinema_cmr.core.volume import Cine
+from cinema_cmr.measure.definition import Definition
+from cinema_cmr.measure.septum import Septum, blood_centre_mm, circular_mean, find_septum
+from cinema_cmr.measure.volumes import CODES, Volumes, enclosed_fractions
+
+__all__ = [
+    "AHA_SEGMENTS",
+    "SegmentThickness",
+    "no_thickness",
+    "segment_thickness",
+    "wall_thickness_mm",
+    "wall_values",
+]
+
+Rays = NDArray[np.float64]
+
+AHA_SEGMENTS: Mapping[int, str] = {
+    1: "basal anterior",
+    2: "basal anteroseptal",
+    3: "basal inferoseptal",
+    4: "basal inferior",
+    5: "basal inferolateral",
+    6: "basal anterolateral",
+    7: "mid anterior",
+    8: "mid anteroseptal",
+    9: "mid inferoseptal",
+    10: "mid inferior",
+    11: "mid inferolateral",
+    12: "mid anterolateral",
+    13: "apical anterior",
+    14: "apical septal",
+    15: "apical inferior",
+    16: "apical lateral",
+}
+"""Number -> name; 17, the apex, has no cavity in short-axis slices."""
+
+FROM_MID_SEPTUM_SIXTHS = {0: 2, 1: 1, 2: 6, -1: 3, -2: 4, -3: 5}
+"""Sixth of the ring, counted from the septum's middle towards the anterior wall -> basal segment."""
+
+FROM_MID_SEPTUM_QUARTERS = {0: 14, 1: 13, 2: 16, 3: 15}
+"""Quarter of the ring, the septal one centred on the septum's middle -> apical segment."""
+
+FULL_RING = 0.9
+"""Share of the blood's rim in myocardium from which a slice has a wall all round; ACDC's experts: all but 1
+of 1808."""
+
+N_RAYS = 360
+
+SMOOTHING_PIXELS = 1.5
+"""Standard deviation, along the contour, of the smoothing that takes the pixels' steps away."""
+
+STEP_MM = 0.25
+
+CLOCKWISE_ASSUMED = (
+    "orientation unknown, so the anterior wall is assumed to follow the septum clockwise as displayed"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentThickness:
+    """Wall thickness by AHA segment in one frame; empty with the reason where it cannot be told."""
+
+    mm: Mapping[int, float]
+    slices: Mapping[int, tuple[int, ...]]
+    """Segment -> the slices it was measured in."""
+    frame: int | None = None
+    sense_known: bool = True
+    reason: str | None = None
+
+
+def no_thickness(reason: str) -> SegmentThickness:
+    """No segment measured, and why."""
+    return SegmentThickness(mm={}, slices={}, reason=reason)
+
+
+def wall_thickness_mm(cine: Cine, labels: LabelMap, index: int, frame: int) -> Rays:
+    """(360,) thickness of the wall in one slice at angles 0, 1, ... degrees around the blood's centre.
+
+    The slice must have a full ring of myocardium (see `enclosed_fractions`).
+    """
+    plane = labels.array[:, :, index, frame]
+    centre = blood_centre_mm(cine, labels, index, frame)
+    angles = np.radians(np.arange(N_RAYS))
+    outward = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    along = _Along(plane, centre, cine)
+    epicardium = outward * along.end_of_heart()[:, None]
+    endocardium = outward * along.end_of_blood()[:, None]
+    middle = (endocardium + epicardium) / 2
+    return _nearest_mm(middle, endocardium) + _nearest_mm(middle, epicardium)
+
+
+class _Along:
+    """A mask's blood and wall along rays from the centre of the blood."""
+
+    def __init__(self, plane: NDArray[np.uint8], centre: tuple[float, float], cine: Cine) -> None:
+        dx, dy, _ = cine.spacing_mm
+        blood = plane == CODES["lv"]
+        heart = blood | (plane == CODES["myo"])
+        x, y = np.nonzero(heart)
+        furthest = np.hypot(x * dx - centre[0], y * dy - centre[1]).max()
+        self.pixel_mm = float(np.sqrt(dx * dy))
+        self.reach = np.arange(0, furthest + 2 * max(dx, dy), STEP_MM)
+        angles = np.radians(np.arange(N_RAYS))
+        at = [
+            (centre[0] + np.outer(np.cos(angles), self.reach)) / dx,
+            (centre[1] + np.outer(np.sin(angles), self.reach)) / dy,
+        ]
+        self.blood, self.heart = (
+            ndimage.map_coordinates(mask.astype(np.float64), at, order=1) for mask in (blood, heart)
+        )
+
+    def end_of_heart(self) -> Rays:
+        """(360,) radius in mm at which blood and wall first end: a stray piece is not reached."""
+        return self._radius(self.heart, np.argmax(self.heart < 0.5, axis=1) - 1)
+
+    def end_of_blood(self) -> Rays:
+        """(360,) radius in mm at which blood last ends before the wall does."""
+        within = np.cumsum(self.heart < 0.5, axis=1) == 0
+        inside = (self.blood >= 0.5) & within
+        return self._radius(self.blood, len(self.reach) - 1 - np.argmax(inside[:, ::-1], axis=1))
+
+    def _radius(self, values: Rays, last: NDArray[np.intp]) -> Rays:
+        """The last step inside, plus the part of a step to one half, smoothed along the contour."""
+        last = np.clip(last, 0, len(self.reach) - 2)
+        rays = np.arange(N_RAYS)
+        here, beyond = values[rays, last], values[rays, last + 1]
+        part = np.clip((here - 0.5) / np.maximum(here - beyond, 1e-9), 0, 1)
+        radius = self.reach[last] + STEP_MM * part
+        arc_per_ray = max(float(radius.mean()), 1.0) * 2 * np.pi / N_RAYS
+        width = SMOOTHING_PIXELS * self.pixel_mm / arc_per_ray
+        return np.asarray(ndimage.gaussian_filter1d(radius, width, mode="wrap"))
+
+
+def _nearest_mm(points: Rays, contour: Rays) -> Rays:
+    return np.asarray(distance.cdist(points, contour).min(axis=1))
+
+
+def segment_thickness(cine: Cine, labels: LabelMap, frame: int, volumes: Volumes) -> SegmentThickness:
+    """Mean wall thickness of each AHA segment in one frame.
+
+    Slices with a full ring of myocardium are split into a basal, a mid and an apical third of their length;
+    the ring is divided from the middle of the septum. Empty, with the reason, for fewer than three such
+    slices, no RV, or when base and apex cannot be told apart.
+    """
+    enclosed = enclosed_fractions(cine, labels)[:, frame]
+    rings = np.flatnonzero(np.nan_to_num(enclosed) >= FULL_RING)
+    if len(rings) < 3:
+        return no_thickness(
+            f"{len(rings)} slices have a full ring of myocardium; three levels need at least 3"
+        )
+    if volumes.base is None:
+        return no_thickness("neither the labels nor the orientation tell base from apex")
+    levels = _levels(cine, rings if volumes.base == "first" else rings[::-1])
+    if any(not slices for slices in levels):
+        return no_thickness("the slices with a full ring leave one of the three levels empty")
+    septum = find_septum(cine, labels, frame, [int(index) for index in rings])
+    if not septum.middle:
+        return no_thickness("no right ventricle beside the wall, so the septum cannot be found")
+    return _by_segment(cine, labels, frame, levels=levels, septum=septum)
+
+
+def _levels(cine: Cine, from_base: NDArray[np.intp]) -> list[list[int]]:
+    """Basal, mid and apical slices: thirds of the length the slices stand for."""
+    positions, weights = cine.slice_positions_mm[from_base], cine.slice_weights_mm[from_base]
+    depth = np.abs(positions - positions[0]) + weights[0] / 2
+    share = depth / (depth[-1] + weights[-1] / 2)
+    level = np.minimum((3 * share).astype(int), 2)
+    return [[int(index) for index in from_base[level == third]] for third in range(3)]
+
+
+def _by_segment(
+    cine: Cine, labels: LabelMap, frame: int, *, levels: Sequence[Sequence[int]], septum: Septum
+) -> SegmentThickness:
+    middles = _middle_of_levels(levels, septum)
+    samples: dict[int, list[float]] = {}
+    slices: dict[int, set[int]] = {}
+    for level, (indices, middle) in enumerate(zip(levels, middles, strict=True)):
+        segments = _segments_of_rays(level, middle, septum.anterior_sense)
+        for index in indices:
+            thickness = wall_thickness_mm(cine, labels, index, frame)
+            for segment in np.unique(segments):
+                samples.setdefault(int(segment), []).append(float(thickness[segments == segment].mean()))
+                slices.setdefault(int(segment), set()).add(index)
+    return SegmentThickness(
+        mm={segment: float(np.mean(values)) for segment, values in sorted(samples.items())},
+        slices={segment: tuple(sorted(indices)) for segment, indices in slices.items()},
+        frame=frame,
+        sense_known=septum.sense_known,
+    )
+
+
+def _middle_of_levels(levels: Sequence[Sequence[int]], septum: Septum) -> list[float]:
+    """The septum's middle at each level; where it does not show, that of the nearest level."""
+    own = [[septum.middle[index] for index in slices if index in septum.middle] for slices in levels]
+    known = {level: circular_mean(angles) for level, angles in enumerate(own) if angles}
+    return [known[min(known, key=lambda other: abs(other - level))] for level in range(len(levels))]
+
+
+def _segments_of_rays(level: int, middle: float, anterior_sense: int) -> NDArray[np.int64]:
+    """(360,) the AHA segment that each ray lies in."""
+    angles = anterior_sense * (np.radians(np.arange(N_RAYS)) - middle)
+    degrees = np.degrees(np.angle(np.exp(1j * angles)))
+    if level == 2:
+        quarters = np.floor((degrees + 45) / 90).astype(int) % 4
+        return np.array([FROM_MID_SEPTUM_QUARTERS[int(quarter)] for quarter in quarters])
+    sixths = np.clip(np.floor(degrees / 60).astype(int), -3, 2)
+    return np.array([FROM_MID_SEPTUM_SIXTHS[int(sixth)] + 6 * level for sixth in sixths])
+
+
+def wall_values(at_ed: SegmentThickness, at_es: SegmentThickness) -> tuple[Measurement, ...]:
+    """Thickness at ED and ES (mm) and thickening (mm, %) of each AHA segment, as measurements."""
+    found: list[Measurement] = []
+    for segment, title in AHA_SEGMENTS.items():
+        ed = _thickness(segment, title, "ed", at_ed)
+        es = _thickness(segment, title, "es", at_es)
+        found += [ed, es, *_thickening(segment, title, ed, es)]
+    return (*found, _thickest(at_ed))
+
+
+def _thickest(at_ed: SegmentThickness) -> Measurement:
+    definition = _definition(
+        "wall_thickness_ed_max_mm",
+        "largest wall thickness at ED",
+        "mm",
+        "largest of the 16 AHA segments' means",
+    )
+    if at_ed.frame is None or not at_ed.mm:
+        return definition.absent(at_ed.reason or "")
+    segment = max(at_ed.mm, key=lambda number: at_ed.mm[number])
+    return definition.value(at_ed.mm[segment], frames=(at_ed.frame,), slices=at_ed.slices[segment])
+
+
+def _definition(name: str, title: str, unit: str, rule: str) -> Definition:
+    return Definition(
+        name=name, title=title, unit=unit, method="short axis, rays from the LV's centre", rule=rule
+    )
+
+
+def _thickness(segment: int, title: str, phase: str, measured: SegmentThickness) -> Measurement:
+    rule = "AHA segments (Circulation 2002;105:539), divided from the middle between the RV insertions"
+    if not measured.sense_known:
+        rule = f"{rule}; {CLOCKWISE_ASSUMED}"
+    name = f"wall_thickness_{phase}_mm_aha{segment:02d}"
+    definition = _definition(name, f"wall thickness at {phase.upper()}, {title}", "mm", rule)
+    if measured.frame is None or segment not in measured.mm:
+        return definition.absent(measured.reason or "the segment was not measured")
+    return definition.value(measured.mm[segment], frames=(measured.frame,), slices=measured.slices[segment])
+
+
+def _thickening(
+    segment: int, title: str, ed: Measurement, es: Measurement
+) -> tuple[Measurement, Measurement]:
+    """Systolic thickening of a segment in mm and in % of its diastolic thickness."""
+    in_mm = _definition(f"wall_thickening_mm_aha{segment:02d}", f"wall thickening, {title}", "mm", "ES - ED")
+    in_percent = _definition(
+        f"wall_thickening_percent_aha{segment:02d}", f"wall thickening, {title}", "%", "(ES - ED) / ED"
+    )
+    if ed.value is None or es.value is None:
+        reason = ed.reason or es.reason or ""
+        return in_mm.absent(reason), in_percent.absent(reason)
+    change, frames = es.value - ed.value, (*ed.frames, *es.frames)
+    return in_mm.value(change, frames=frames), in_percent.value(100 * change / ed.value, frames=frames)

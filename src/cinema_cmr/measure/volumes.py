@@ -1,0 +1,182 @@
+"""Volume of each structure in every frame: area times the length a slice stands for, summed.
+
+Area times slice distance after the SCMR post-processing recommendations (JCMR 2020;22:19); distances come
+from the slices' own positions, so gaps and uneven spacing are counted as they are. A frame in which a
+structure is not labelled has no volume (NaN), never 0: an empty mask is a failure to find, not an empty
+ventricle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.annotation import LabelMap, check_same_grid
+from cinema_cmr.core.errors import InputError, unknown_name
+from cinema_cmr.core.geometry import unit
+from cinema_cmr.core.vocabulary import CINE_LABELS
+from cinema_cmr.core.volume import Cine
+
+__all__ = [
+    "CODES",
+    "BasalRule",
+    "Volumes",
+    "base_end",
+    "enclosed_fractions",
+    "measure_volumes",
+]
+
+CODES: dict[str, int] = {label.name: label.code for label in CINE_LABELS}
+"""Structure name -> code in a cine mask."""
+
+BasalRule = Literal["half-rim", "all-slices"]
+
+BasalEnd = Literal["first", "last"]
+
+HALF_OF_RIM = 0.5
+"""SCMR 2020: a basal slice belongs to the ventricle when at least half of its blood is surrounded by
+myocardium."""
+
+BASAL_SHARE = 1 / 3
+"""The basal rule may leave out at most this share of a frame's LV slices; more is no base but a failed
+mask."""
+
+CLEAR_TILT = 0.02
+"""Share of the labelled length by which blood must lie off its middle to tell base from apex; on ACDC's 100
+training patients it is at least 0.042, always on the true side."""
+
+APEX_DIRECTION_RAS = np.array([-1.0, 1.0, -1.0])
+"""Where the apex points in an ordinary chest: left, front, feet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Volumes:
+    """Volume curves of one short-axis prediction and how they were counted."""
+
+    lv_ml: NDArray[np.float64]
+    """(t,) LV blood, papillary muscles included; NaN in a frame without it."""
+    rv_ml: NDArray[np.float64]
+    """(t,) RV blood; NaN in a frame without it."""
+    myo_ml: NDArray[np.float64]
+    """(t,) LV myocardium; NaN in a frame without it."""
+    lv_counted: NDArray[np.bool_]
+    """(z, t) True where a slice's LV blood is counted."""
+    lv_left_out: NDArray[np.bool_]
+    """(z, t) True where a slice has LV blood that the basal rule leaves out."""
+    base: BasalEnd | None
+    """Which end of the stack is the base; None where neither labels nor orientation tell."""
+    basal_rule: BasalRule
+
+
+def measure_volumes(cine: Cine, labels: LabelMap, *, basal_rule: BasalRule = "half-rim") -> Volumes:
+    """Volume curves in ml of LV, RV and myocardium over all frames of a short-axis stack.
+
+    Raises `GeometryError` for a mask on another grid, `InputError` for a mask of other structures,
+    `UsageError` for an unknown rule.
+    """
+    check_same_grid(labels, cine)
+    if labels.scheme != "cine":
+        raise InputError(
+            f"label map holds the scheme '{labels.scheme}'; volumes need cine labels (RV, MYO, LV)"
+        )
+    if basal_rule not in get_args(BasalRule):
+        raise unknown_name("basal rule", basal_rule, get_args(BasalRule))
+    counts = {name: _voxels_per_slice(labels.array, code) for name, code in CODES.items()}
+    base = base_end(cine, labels)
+    left_out = np.zeros_like(counts["lv"], dtype=bool)
+    if basal_rule == "half-rim" and base is not None:
+        left_out = _beyond_the_valve(enclosed_fractions(cine, labels), base)
+    return Volumes(
+        lv_ml=_sum_of_slices(np.where(left_out, 0, counts["lv"]), cine),
+        rv_ml=_sum_of_slices(counts["rv"], cine),
+        myo_ml=_sum_of_slices(counts["myo"], cine),
+        lv_counted=(counts["lv"] > 0) & ~left_out,
+        lv_left_out=left_out,
+        base=base,
+        basal_rule=basal_rule,
+    )
+
+
+def _voxels_per_slice(array: NDArray[np.uint8], code: int) -> NDArray[np.int64]:
+    return np.asarray(np.count_nonzero(array == code, axis=(0, 1)), dtype=np.int64)
+
+
+def _sum_of_slices(counts: NDArray[np.int64], cine: Cine) -> NDArray[np.float64]:
+    volumes = cine.voxel_volumes_ml @ counts
+    return np.where(counts.any(axis=0), volumes, np.nan)
+
+
+def enclosed_fractions(cine: Cine, labels: LabelMap) -> NDArray[np.float64]:
+    """(z, t) share of the LV blood's rim, by length, that is myocardium; NaN without LV blood.
+
+    The rim is made of the pixel edges between LV blood and anything else, so that flips and quarter turns
+    of the image do not change it.
+    """
+    dx, dy, _ = cine.spacing_mm
+    padded = np.pad(_around_foreground(labels.array), ((1, 1), (1, 1), (0, 0), (0, 0)))
+    blood = padded == CODES["lv"]
+    shape = padded.shape[2:]
+    rim, wall = np.zeros(shape), np.zeros(shape)
+    for axis, edge_mm in ((0, dy), (1, dx)):
+        for step in (-1, 1):
+            neighbour = np.roll(padded, step, axis)
+            edges = blood & (neighbour != CODES["lv"])
+            rim += edge_mm * edges.sum(axis=(0, 1))
+            wall += edge_mm * (edges & (neighbour == CODES["myo"])).sum(axis=(0, 1))
+    with np.errstate(invalid="ignore"):
+        return np.asarray(wall / rim)
+
+
+def _around_foreground(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The in-plane box around all labels: most of an image is empty."""
+    seen = np.any(array > 0, axis=(2, 3))
+    if not seen.any():
+        return array[:1, :1]
+    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+    return array[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def base_end(cine: Cine, labels: LabelMap) -> BasalEnd | None:
+    """Which end of the stack is the base: where there is more blood of both ventricles, over all frames.
+
+    Where the labels do not tell, the direction of the apex in patient space decides; None where that is
+    unknown too.
+    """
+    blood = _voxels_per_slice(labels.array, CODES["lv"]) + _voxels_per_slice(labels.array, CODES["rv"])
+    per_slice = blood.sum(axis=1)
+    labelled = cine.slice_positions_mm[np.any(labels.array > 0, axis=(0, 1, 3))]
+    if per_slice.any() and np.ptp(labelled) > 0:
+        centre = float(per_slice @ cine.slice_positions_mm / per_slice.sum())
+        tilt = (centre - (labelled[0] + labelled[-1]) / 2) / np.ptp(labelled)
+        if abs(tilt) >= CLEAR_TILT:
+            return "first" if tilt < 0 else "last"
+    return _base_from_orientation(cine)
+
+
+def _base_from_orientation(cine: Cine) -> BasalEnd | None:
+    if not cine.orientation_known:
+        return None
+    towards_apex = float(unit(cine.affine[:3, 2]) @ unit(APEX_DIRECTION_RAS))
+    if abs(towards_apex) < np.cos(np.radians(75)):
+        return None
+    return "first" if towards_apex > 0 else "last"
+
+
+def _beyond_the_valve(enclosed: NDArray[np.float64], base: BasalEnd) -> NDArray[np.bool_]:
+    """(z, t) True for the slices at the basal end whose blood has less than half its rim in myocardium.
+
+    Only the run of such slices that starts at the basal end counts: mid-ventricle and apex are never left
+    out.
+    """
+    left_out = np.zeros(enclosed.shape, dtype=bool)
+    for frame in range(enclosed.shape[1]):
+        present = np.flatnonzero(np.isfinite(enclosed[:, frame]))
+        from_base = present if base == "first" else present[::-1]
+        open_slices = enclosed[from_base, frame] < HALF_OF_RIM
+        run = int(np.argmin(open_slices)) if not open_slices.all() else len(from_base)
+        if 0 < run <= np.ceil(len(from_base) * BASAL_SHARE) and run < len(from_base):
+            left_out[from_base[:run], frame] = True
+    return left_out

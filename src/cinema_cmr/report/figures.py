@@ -1,0 +1,212 @@
+"""Curves and 16-segment plots as SVG for the page: colours follow the page (light, dark), text stays text."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib import colormaps, rc_context
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.patches import Wedge
+
+__all__ = ["Curve", "curves_svg", "segments_svg"]
+
+_INK, _FAINT, _CURSOR = "#010203", "#020304", "#030405"
+"""Stand-ins that become the page's own colours, which matplotlib does not know."""
+_PAGE_COLOURS = {_INK: "var(--ink-soft)", _FAINT: "var(--line)", _CURSOR: "var(--accent)"}
+_FONT_POINTS = 10.5
+_SEGMENT_POINTS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """One line of a plot."""
+
+    name: str
+    title: str
+    values: Sequence[float | None]
+    marks: Mapping[str, int]
+    """Text -> frame index, e.g. {"ED": 0}."""
+
+
+def curves_svg(curves: Sequence[Curve], *, times_ms: Sequence[float] | None, key: str) -> str:
+    """Curves over the cycle with their marked frames; by frame number where times are unknown.
+
+    A line's colour is the page's `--curve-NAME`. The plot holds a `line` of class "cursor" with the x of each
+    frame in `data-x`, for the player to move.
+    """
+    n_frames = len(curves[0].values)
+    x = np.asarray(times_ms if times_ms is not None else range(n_frames), dtype=float)
+    figure, axes = _plain_axes(size=(4.8, 2.7), margins=(0.08, 0.16, 0.905, 0.965))
+    for index, curve in enumerate(curves):
+        _draw_curve(axes, curve, x, colour=_stand_in(index))
+    axes.set_xlim(x[0], x[-1] if len(x) > 1 else x[0] + 1)
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.08)
+    axes.set_xlabel("time, ms" if times_ms is not None else "frame (times unknown)")
+    svg = _svg_of(figure, key)
+    for index, curve in enumerate(curves):
+        svg = svg.replace(_stand_in(index), f"var(--curve-{curve.name})")
+    return _with_cursor(svg, axes, x)
+
+
+def _draw_curve(axes: Axes, curve: Curve, x: Any, *, colour: str) -> None:
+    y = np.array([np.nan if value is None else value for value in curve.values])
+    axes.plot(x, y, color=colour, linewidth=1.8, solid_joinstyle="round", clip_on=False)
+    known = np.flatnonzero(np.isfinite(y))
+    if len(known):
+        axes.annotate(
+            curve.title,
+            (x[known[-1]], y[known[-1]]),
+            (6, 0),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            fontsize=_FONT_POINTS,
+        )
+    for text, frame in curve.marks.items():
+        if np.isfinite(y[frame]):
+            axes.plot(x[frame], y[frame], "o", color=colour, markersize=5, clip_on=False)
+            above = y[frame] >= np.nanmedian(y)
+            axes.annotate(
+                text,
+                (x[frame], y[frame]),
+                (5, 6 if above else -6),
+                textcoords="offset points",
+                va="bottom" if above else "top",
+                color=_INK,
+                fontsize=_FONT_POINTS - 1,
+            )
+
+
+def _stand_in(index: int) -> str:
+    return f"#0a0b{index:02x}"
+
+
+def _plain_axes(
+    *, size: tuple[float, float], margins: tuple[float, float, float, float]
+) -> tuple[Figure, Axes]:
+    """A figure without frame or background; margins are left, bottom, right, top as fractions."""
+    figure = Figure(figsize=size, dpi=72, frameon=False)
+    left, bottom, right, top = margins
+    axes = figure.add_axes((left, bottom, right - left, top - bottom))
+    axes.patch.set_visible(False)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(_FAINT)
+    axes.tick_params(length=0, labelcolor=_INK, labelsize=_FONT_POINTS - 1, pad=5)
+    axes.grid(axis="y", color=_FAINT, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.xaxis.label.set(color=_INK, fontsize=_FONT_POINTS)
+    axes.locator_params(axis="y", nbins=5)
+    return figure, axes
+
+
+def _svg_of(figure: Figure, key: str) -> str:
+    """The `svg` element alone, with the page's colours and font, the same text for the same figure."""
+    buffer = io.StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": key}):
+        figure.savefig(buffer, format="svg", metadata=nothing)
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(
+        r'(<svg[^>]*?) width="[^"]*" height="[^"]*"|(<svg[^>]*?) height="[^"]*"', r"\1\2", svg, count=1
+    )
+    svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)
+    svg = re.sub(r"<style.*?</style>| font-family: [^;\"]*;", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'id="((?:figure|axes|patch|line2d|text|matplotlib|xtick|ytick)[\w.]*)"', "", svg)
+    for stand_in, colour in _PAGE_COLOURS.items():
+        svg = svg.replace(stand_in, colour)
+    return svg
+
+
+def _with_cursor(svg: str, axes: Axes, x: Any) -> str:
+    height = axes.figure.bbox.height
+    screen = axes.transData.transform([(value, 0) for value in x])
+    bottom = height - screen[0, 1]
+    top = height - axes.bbox.y1
+    places = ",".join(f"{value:.1f}" for value in screen[:, 0])
+    cursor = f'<line class="cursor" data-x="{places}" x1="-9" x2="-9" y1="{top:.1f}" y2="{bottom:.1f}"/>'
+    return svg.replace("</svg>", f"{cursor}</svg>")
+
+
+_SEGMENT_RINGS = ((6, 60.0), (6, 60.0), (4, 45.0))
+"""Segments of the basal, middle and apical ring, and where the first one (anterior) begins, in degrees from
+the right against the clock (AHA, Circulation 2002;105:539)."""
+_WALLS = ((0, 1, "anterior"), (-1, 0, "septal"), (0, -1, "inferior"), (1, 0, "lateral"))
+
+
+def segments_svg(
+    values: Sequence[float | None], *, limits: tuple[float, float], decimals: int, key: str
+) -> str:
+    """The left ventricle's 16 AHA segments seen from the apex, base outside; a missing one is hatched.
+
+    `limits` are the values at the ends of the colour scale, so that plots of two phases or patients compare.
+    """
+    figure = Figure(figsize=(3.4, 3.4), dpi=72, frameon=False)
+    axes = figure.add_axes((0, 0, 1, 1), aspect="equal", xlim=(-1.2, 1.2), ylim=(-1.2, 1.2))
+    axes.set_axis_off()
+    number = 0
+    for ring, (count, start) in enumerate(_SEGMENT_RINGS):
+        outer, width = 1 - 0.29 * ring, 0.29
+        step = 360 / count
+        for place in range(count):
+            place_of = _Place(start=start + step * place, step=step, outer=outer, width=width)
+            _draw_segment(axes, values[number], place_of, limits=limits, decimals=decimals)
+            number += 1
+    for x, y, text in _WALLS:
+        axes.text(
+            1.1 * x,
+            1.1 * y,
+            text,
+            ha="center",
+            va="center",
+            rotation=90 * x,
+            color=_INK,
+            fontsize=_SEGMENT_POINTS,
+        )
+    return _svg_of(figure, key)
+
+
+class _Place(NamedTuple):
+    """Where a segment lies: degrees against the clock from the right, radii as shares of the whole."""
+
+    start: float
+    step: float
+    outer: float
+    width: float
+
+
+def _draw_segment(
+    axes: Axes, value: float | None, place: _Place, *, limits: tuple[float, float], decimals: int
+) -> None:
+    share = 0.0 if value is None else float(np.clip((value - limits[0]) / (limits[1] - limits[0]), 0, 1))
+    shade = colormaps["YlGnBu"](0.12 + 0.76 * share)
+    wedge = Wedge((0, 0), place.outer, place.start, place.start + place.step, width=place.width)
+    wedge.set(facecolor="none" if value is None else to_hex(shade), edgecolor=_FAINT, linewidth=1)
+    if value is None:
+        wedge.set(hatch="////")
+    axes.add_patch(wedge)
+    middle, radius = np.radians(place.start + place.step / 2), place.outer - place.width / 2
+    axes.text(
+        radius * np.cos(middle),
+        radius * np.sin(middle),
+        "–" if value is None else f"{value:.{decimals}f}",
+        ha="center",
+        va="center",
+        fontsize=_SEGMENT_POINTS,
+        color=_INK if value is None else _readable_on(shade),
+    )
+
+
+def _readable_on(colour: tuple[float, float, float, float]) -> str:
+    """White or near black, whichever stands out more (relative luminance as in WCAG 2.1)."""
+    parts = np.array(colour[:3])
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    luminance = float(linear @ (0.2126, 0.7152, 0.0722))
+    return "#ffffff" if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.06 else "#10202c"

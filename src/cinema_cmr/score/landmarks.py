@@ -1,0 +1,52 @@
+"""How far predicted landmarks are from reference landmarks, in mm of patient space."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.annotation import Landmarks
+from cinema_cmr.core.errors import InputError, UsageError
+
+__all__ = ["landmark_distances_mm", "landmarks_found"]
+
+Array = NDArray[np.float64]
+
+
+def landmark_distances_mm(predicted: Landmarks, reference: Landmarks) -> dict[str, Array]:
+    """Straight distance of each named point, (t,) in mm; NaN in frames where either lacks the point.
+
+    Say `landmarks_found` beside it: a point that was not found has no distance. Raises `UsageError` for
+    landmarks of different views or names, `InputError` for different numbers of frames.
+    """
+    return {
+        name: np.linalg.norm(points - target, axis=-1)
+        for name, points, target in _pairs(predicted, reference)
+    }
+
+
+def landmarks_found(predicted: Landmarks, reference: Landmarks) -> dict[str, float]:
+    """Share of the reference's frames with a point in which it was predicted at all, 0 to 1; NaN without any.
+
+    Raises as `landmark_distances_mm` does.
+    """
+    return {name: _share_found(points, target) for name, points, target in _pairs(predicted, reference)}
+
+
+def _share_found(points: Array, target: Array) -> float:
+    present = np.isfinite(target).all(axis=-1)
+    return float(np.isfinite(points[present]).all(axis=-1).mean()) if present.any() else float("nan")
+
+
+def _pairs(predicted: Landmarks, reference: Landmarks) -> list[tuple[str, Array, Array]]:
+    """Name, predicted (t, 3) and reference (t, 3) of every point, after checks."""
+    if predicted.view != reference.view or predicted.points.keys() != reference.points.keys():
+        raise UsageError(
+            f"predicted landmarks are {sorted(predicted.points)} of the {predicted.view.title} view,"
+            f" reference {sorted(reference.points)} of the {reference.view.title} view; expected the same"
+        )
+    pairs = [(name, points, reference.points[name]) for name, points in predicted.points.items()]
+    for name, points, target in pairs:
+        if points.shape != target.shape:
+            raise InputError(f"landmark '{name}' has shape {points.shape}, its reference {target.shape}")
+    return pairs

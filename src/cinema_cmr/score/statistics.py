@@ -1,0 +1,148 @@
+"""Means with bootstrap intervals over patients, and paired tests between two methods on the same patients.
+
+One value a patient: several slices, frames or seeds of one patient are averaged before they come here. NaN
+stands for a patient that has no value; it is left out and counted.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from cinema_cmr.core.errors import InputError
+
+__all__ = [
+    "Interval",
+    "PairedTest",
+    "bootstrap_interval",
+    "complete_cases",
+    "mean_interval",
+    "paired_wilcoxon",
+]
+
+Array = NDArray[np.float64]
+
+RESAMPLES = 9999
+"""Bootstrap draws; the ends of a 95 % interval then rest on 250 draws each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A statistic over patients with its confidence interval."""
+
+    value: float
+    low: float
+    high: float
+    method: str
+    """"BCa"; "percentile" where BCa is undefined (a statistic at its limit); "none" without an interval."""
+    n: int
+    """Patients used."""
+    n_excluded: int
+    """Patients left out because they have no value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairedTest:
+    """Whether two methods differ on the same patients."""
+
+    p_value: float
+    """Two-sided, Wilcoxon signed rank; 1 where no patient differs."""
+    median_difference: float
+    """First minus second."""
+    n: int
+    n_excluded: int
+
+
+def mean_interval(values: ArrayLike, *, seed: int, confidence: float = 0.95) -> Interval:
+    """Mean over patients with its BCa interval; the values that are NaN are left out and counted.
+
+    The value is NaN where no patient has one.
+    """
+    return bootstrap_interval(np.mean, values, seed=seed, confidence=confidence)
+
+
+def bootstrap_interval(
+    statistic: Callable[..., float], *samples: ArrayLike, seed: int, confidence: float = 0.95
+) -> Interval:
+    """Any statistic of one or more values a patient, with its BCa interval, e.g. AUROC.
+
+    `samples` are (n,) each, in the same order of patients, and are drawn together, patient by patient.
+    Bias-corrected and accelerated bootstrap: Efron, JASA 1987;82:171. The same seed gives the same interval.
+    `statistic` gets the drawn samples as arrays; a draw for which it gives NaN (a class that was not drawn)
+    makes the interval NaN, so a statistic that can be undefined needs enough patients. Raises `InputError`
+    for lists of different length.
+    """
+    used, n_excluded = complete_cases(*samples)
+    n = used.shape[1]
+    value = float(statistic(*used)) if n else float("nan")
+    low, high, method = (float("nan"), float("nan"), "none")
+    if n > 1:
+        low, high, method = _interval(statistic, used, seed, confidence)
+    return Interval(value=value, low=low, high=high, method=method, n=n, n_excluded=n_excluded)
+
+
+def paired_wilcoxon(first: ArrayLike, second: ArrayLike) -> PairedTest:
+    """Wilcoxon's signed-rank test of two methods' scores (n,) on the same patients.
+
+    Biometrics Bull 1945;1:80. Patients without a difference carry no rank (Wilcoxon's own rule). Raises
+    `InputError` for fewer than two pairs.
+    """
+    pairs, n_excluded = complete_cases(first, second, at_least=2)
+    difference = pairs[0] - pairs[1]
+    p_value = float(stats.wilcoxon(difference).pvalue) if difference.any() else 1.0
+    return PairedTest(
+        p_value=p_value,
+        median_difference=float(np.median(difference)),
+        n=pairs.shape[1],
+        n_excluded=n_excluded,
+    )
+
+
+def complete_cases(*samples: ArrayLike, at_least: int = 0) -> tuple[Array, int]:
+    """The patients that have a value in every sample, as (samples, n), and how many were left out.
+
+    Raises `InputError` for samples of different length, an infinite value, or fewer than `at_least` patients.
+    """
+    arrays = [np.asarray(sample, dtype=np.float64) for sample in samples]
+    shapes = [array.shape for array in arrays]
+    if len(set(shapes)) != 1 or len(shapes[0]) != 1:
+        raise InputError(
+            f"samples have shapes {shapes}; expected one value a patient, the same patients in each"
+        )
+    table = np.stack(arrays)
+    if np.isinf(table).any():
+        raise InputError("samples hold an infinite value; a value that could not be measured is NaN")
+    complete = table[:, ~np.isnan(table).any(axis=0)]
+    if complete.shape[1] < at_least:
+        raise InputError(
+            f"{complete.shape[1]} of {table.shape[1]} patients have all values; expected at least {at_least}"
+        )
+    return complete, table.shape[1] - complete.shape[1]
+
+
+def _interval(
+    statistic: Callable[..., float], samples: Array, seed: int, confidence: float
+) -> tuple[float, float, str]:
+    for method in ("BCa", "percentile"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+            warnings.simplefilter("ignore", RuntimeWarning)
+            result = stats.bootstrap(
+                tuple(samples),
+                statistic,
+                n_resamples=RESAMPLES,
+                paired=True,
+                vectorized=False,
+                confidence_level=confidence,
+                method=method,
+                rng=np.random.default_rng(seed),
+            )
+        low, high = (float(end) for end in result.confidence_interval)
+        if np.isfinite([low, high]).all():
+            return low, high, method
+    return float("nan"), float("nan"), "none"

@@ -1,0 +1,147 @@
+"""Long-axis motion of points that move by a known way, and biplane volume of an ellipsoid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hearts import LV, MYO, prediction_of, study_of
+from numpy.typing import NDArray
+
+from cinema_cmr.core.annotation import LabelMap, Landmarks
+from cinema_cmr.core.results import Measurement
+from cinema_cmr.core.vocabulary import LANDMARKS, View
+from cinema_cmr.core.volume import Cine
+from cinema_cmr.measure.long_axis import axis_lengths_mm, biplane_values, biplane_volumes_ml, long_axis_values
+
+AXIS = np.array([0.6, 0.0, -0.8])
+ACROSS = np.array([0.8, 0.0, 0.6])
+
+
+def landmarks(ways_mm: Sequence[tuple[float, float]], view: View = View.LAX_4C) -> Landmarks:
+    """Mitral points 30 mm apart and 90 mm from the apex, moved towards it frame by frame, and a little
+    sideways."""
+    first, second, apex = LANDMARKS[view]
+    sideways = ACROSS * 3
+    points: dict[str, NDArray[np.float64]] = {
+        first: np.array([-15 * ACROSS + way * AXIS + sideways * (way > 0) for way, _ in ways_mm]),
+        second: np.array([15 * ACROSS + way * AXIS + sideways * (way > 0) for _, way in ways_mm]),
+        apex: np.array([90 * AXIS for _ in ways_mm]),
+    }
+    return Landmarks(
+        view=view, points={name: path + np.array([10.0, -20, 30]) for name, path in points.items()}
+    )
+
+
+def by_name(values: tuple[Measurement, ...]) -> dict[str, Measurement]:
+    return {value.name: value for value in values}
+
+
+def test_excursion_is_the_way_along_the_axis() -> None:
+    found = by_name(long_axis_values({View.LAX_4C: landmarks([(0, 0), (4, 6), (10, 14), (5, 7)])}))
+    assert found["mapse_septal_mm"].value == pytest.approx(10)
+    assert found["mapse_lateral_mm"].value == pytest.approx(14)
+    assert found["mapse_mean_mm"].value == pytest.approx(12)
+    assert found["mapse_septal_mm"].frames == (0, 2)
+    assert found["long_axis_shortening_4c_percent"].value == pytest.approx(100 * (1 - np.hypot(78, 3) / 90))
+
+
+def test_ed_and_es_are_not_exchanged_whatever_the_order_of_frames() -> None:
+    found = by_name(long_axis_values({View.LAX_2C: landmarks([(12, 12), (0, 0)], View.LAX_2C)}))
+    assert (found["long_axis_shortening_2c_percent"].value or 0) > 0
+    assert found["long_axis_shortening_2c_percent"].frames == (1, 0)
+    assert found["mapse_anterior_mm"].value == pytest.approx(12)
+    assert found["mapse_inferior_mm"].value == pytest.approx(12)
+
+
+def test_given_frames_are_not_exchanged_either() -> None:
+    found = by_name(long_axis_values({View.LAX_4C: landmarks([(0, 0), (10, 14)])}, ed=1, es=0))
+    assert (found["long_axis_shortening_4c_percent"].value or 0) < 0
+    assert (found["mapse_septal_mm"].value or 0) < 0
+
+
+def test_frames_that_the_view_lacks_are_said() -> None:
+    found = long_axis_values({View.LAX_4C: landmarks([(0, 0), (10, 14)])}, ed=0, es=7)
+    assert all(value.value is None and "frame 7 was given" in (value.reason or "") for value in found)
+
+
+def test_missing_points_give_no_value() -> None:
+    moving = landmarks([(0, 0), (4, 6), (10, 14)])
+    moving.points["mitral_septal"][:] = np.nan
+    found = by_name(long_axis_values({View.LAX_4C: moving}))
+    assert {value.value for value in found.values()} == {None}
+    assert all("4-chamber landmarks" in (value.reason or "") for value in found.values())
+
+
+def test_a_point_missing_at_a_given_frame() -> None:
+    moving = landmarks([(0, 0), (4, 6), (10, 14)])
+    moving.points["mitral_lateral"][2] = np.nan
+    found = by_name(long_axis_values({View.LAX_4C: moving}, ed=0, es=2))
+    assert found["mapse_septal_mm"].value is not None
+    assert found["mapse_lateral_mm"].value is None and found["mapse_mean_mm"].value is None
+    assert found["long_axis_shortening_4c_percent"].value is None
+
+
+def test_lengths() -> None:
+    assert axis_lengths_mm(landmarks([(0, 0), (9, 9)])) == pytest.approx([90, np.hypot(81, 3)])
+
+
+def half_ellipse(width_mm: float, length_mm: float, view: View) -> tuple[Cine, LabelMap]:
+    """A long-axis mask: half an ellipse of blood, open at its flat side, in a wall; two frames, the second
+    narrower."""
+    pixel = 1.2
+    x = (np.arange(100) - 50)[:, None] * pixel
+    y = (np.arange(100) - 5)[None, :] * pixel
+    frames = []
+    for scale in (1.0, 0.8):
+        blood = (x / (width_mm * scale)) ** 2 + (y / length_mm) ** 2 < 1
+        wall = ((x / (width_mm * scale + 9)) ** 2 + (y / (length_mm + 9)) ** 2 < 1) & ~blood
+        frames.append(((LV * blood + MYO * wall) * (y >= 0)).astype(np.uint8))
+    labels = np.stack(frames, axis=2)[:, :, None]
+    cine = Cine(
+        array=np.zeros(labels.shape, dtype=np.float32),
+        affine=np.diag([pixel, pixel, 8.0, 1.0]),
+        view=view,
+        slice_positions_mm=np.zeros(1),
+    )
+    return cine, LabelMap(array=labels)
+
+
+def test_biplane_volume_of_a_half_ellipsoid() -> None:
+    """Area-length is exact for an ellipsoid, and half of one has half the areas and half the length."""
+    planes = half_ellipse(22, 85, View.LAX_2C), half_ellipse(26, 85, View.LAX_4C)
+    volumes = biplane_volumes_ml(*planes)
+    exact = 2 / 3 * np.pi * 22 * 26 * 85 / 1000
+    assert volumes == pytest.approx([exact, 0.64 * exact], rel=0.03)
+
+
+def test_biplane_values() -> None:
+    planes = {view: half_ellipse(24, 85, view) for view in (View.LAX_2C, View.LAX_4C)}
+    study = study_of(*(cine for cine, _ in planes.values()))
+    predictions = {view: prediction_of(labels, view) for view, (_, labels) in planes.items()}
+    found = by_name(biplane_values(study, predictions))
+    assert found["lv_ef_biplane_percent"].value == pytest.approx(36, abs=1)
+    assert found["lv_edv_biplane_ml"].frames == (0,)
+    assert biplane_values(study, {View.LAX_4C: predictions[View.LAX_4C]}) == ()
+
+
+def test_biplane_without_blood_or_with_unequal_frames() -> None:
+    cine, labels = half_ellipse(24, 85, View.LAX_2C)
+    other, filled = half_ellipse(24, 85, View.LAX_4C)
+    study = study_of(cine, other)
+    empty = LabelMap(array=np.zeros_like(labels.array))
+    predictions = {
+        View.LAX_2C: prediction_of(empty, View.LAX_2C),
+        View.LAX_4C: prediction_of(filled, View.LAX_4C),
+    }
+    assert all(value.value is None and value.reason for value in biplane_values(study, predictions))
+    short = Cine(
+        array=cine.array[..., :1],
+        affine=cine.affine,
+        view=cine.view,
+        slice_positions_mm=cine.slice_positions_mm,
+    )
+    predictions[View.LAX_2C] = prediction_of(LabelMap(array=labels.array[..., :1]), View.LAX_2C)
+    values = biplane_values(study_of(short, other), predictions)
+    assert all("different numbers of frames" in (value.reason or "") for value in values)

@@ -1,0 +1,87 @@
+"""Each check of the masks fires on the fault it is made for and stays silent on a sound heart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hearts import LV, MYO, RV, context_of, heart
+
+from cinema_cmr.core.results import Removed
+from cinema_cmr.measure import quality_masks
+from cinema_cmr.measure.quality_masks import MASK_CHECKS
+
+
+@pytest.mark.parametrize("check", MASK_CHECKS, ids=lambda check: check.__name__)
+def test_sound_masks_are_silent(check: quality_masks.Check) -> None:
+    assert check(context_of(*heart())) is None
+
+
+@pytest.mark.parametrize(("frames", "severity"), [([0, 1], "error"), ([1], "warning")])
+def test_structure_missing(frames: list[int], severity: str) -> None:
+    cine, labels = heart()
+    for frame in frames:
+        labels.array[..., frame][labels.array[..., frame] == RV] = 0
+    flag = quality_masks.structure_missing(context_of(cine, labels))
+    assert flag is not None and flag.severity == severity
+    assert flag.evidence == {"rv_frames": len(frames)}
+
+
+def test_in_pieces() -> None:
+    cine, labels = heart()
+    labels.array[:, :, 2:4][labels.array[:, :, 2:4] == RV] = 0
+    flag = quality_masks.in_pieces(context_of(cine, labels))
+    assert flag is not None and flag.evidence["structure"] == "rv"
+    assert 0.05 < float(flag.evidence["share"] or 0) < 0.5
+
+
+def test_a_stray_pixel_is_no_piece() -> None:
+    cine, labels = heart()
+    labels.array[2, 2, 0] = LV
+    assert quality_masks.in_pieces(context_of(cine, labels)) is None
+
+
+def test_not_enclosed() -> None:
+    cine, labels = heart()
+    plane = labels.array[:, :, 4, 0]
+    plane[plane == MYO] = 0
+    flag = quality_masks.not_enclosed(context_of(cine, labels))
+    assert flag is not None and (flag.evidence["slice"], flag.evidence["frame"]) == (4, 0)
+
+
+def test_basal_slice_left_out_says_what_it_would_add() -> None:
+    cine, labels = heart()
+    plane = labels.array[:, :, 0, 0]
+    plane[plane == MYO] = 0
+    context = context_of(cine, labels)
+    flag = quality_masks.basal_slice_left_out(context)
+    added = np.count_nonzero(plane == LV) * cine.voxel_volumes_ml[0]
+    assert flag is not None and flag.severity == "info"
+    assert flag.evidence["frame_0_ml"] == pytest.approx(added, abs=0.1)
+    assert quality_masks.not_enclosed(context) is None  # what is not counted need not be enclosed
+
+
+def test_slice_without_lv() -> None:
+    cine, labels = heart()
+    labels.array[:, :, 5, 1] = 0
+    flag = quality_masks.slice_without_lv(context_of(cine, labels))
+    assert flag is not None and flag.evidence == {"slice": 5, "frame": 1}
+
+
+@pytest.mark.parametrize(("volume", "severity"), [(0.5, "info"), (12.0, "warning")])
+def test_removed_pieces(volume: float, severity: str) -> None:
+    removed = (
+        Removed(structure="rv", frame=1, volume_ml=volume),
+        Removed(structure="lv", frame=0, volume_ml=0.1),
+    )
+    flag = quality_masks.removed_pieces(context_of(*heart(), removed=removed))
+    assert flag is not None and flag.severity == severity
+    assert (flag.evidence["pieces"], flag.evidence["frame"]) == (2, 1)
+
+
+def test_low_confidence() -> None:
+    flag = quality_masks.low_confidence(
+        context_of(*heart(), confidence=np.array([0.95, 0.6], dtype=np.float32))
+    )
+    assert flag is not None and flag.evidence["confidence"] == pytest.approx(0.6)
+    unknown = context_of(*heart(), confidence=np.array([np.nan, np.nan], dtype=np.float32))
+    assert quality_masks.low_confidence(unknown) is None

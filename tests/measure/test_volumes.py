@@ -1,0 +1,153 @@
+"""Volumes of shapes whose volume is known, on even and uneven slices, and the rule for the basal slice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hearts import LV, MYO, RV, acdc_patient, cine_of, heart, heart_slice
+
+from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.errors import GeometryError, InputError, UsageError
+from cinema_cmr.measure.volumes import base_end, enclosed_fractions, measure_volumes
+
+
+def ellipsoid(semi_axes_mm: tuple[float, ...], spacing_mm: tuple[float, ...], code: int) -> LabelMap:
+    grids = np.meshgrid(
+        *(
+            np.arange(-half - 2 * step, half + 2 * step, step) + 0.3 * step
+            for half, step in zip(semi_axes_mm, spacing_mm, strict=True)
+        ),
+        indexing="ij",
+    )
+    inside = sum((grid / half) ** 2 for grid, half in zip(grids, semi_axes_mm, strict=True)) < 1
+    return LabelMap(array=(inside[..., None] * code).astype(np.uint8))
+
+
+@pytest.mark.parametrize(("name", "code"), [("lv_ml", LV), ("rv_ml", RV), ("myo_ml", MYO)])
+@pytest.mark.parametrize("spacing", [(1.4, 1.4, 8.0), (0.7, 1.9, 5.0), (2.0, 1.2, 2.5)])
+def test_ellipsoid(name: str, code: int, spacing: tuple[float, ...]) -> None:
+    semi_axes = (25.0, 30.0, 45.0)
+    labels = ellipsoid(semi_axes, spacing, code)
+    volumes = measure_volumes(cine_of(labels.array.shape, spacing), labels, basal_rule="all-slices")
+    assert getattr(volumes, name)[0] == pytest.approx(4 / 3 * np.pi * np.prod(semi_axes) / 1000, rel=0.01)
+
+
+def column(n_slices: int) -> LabelMap:
+    return LabelMap(
+        array=np.repeat(heart_slice(20, 8, 15, (1, 1), (70, 70))[..., None, None], n_slices, axis=2)
+    )
+
+
+def test_a_missing_slice_is_counted_as_the_gap_it_leaves() -> None:
+    full, holed = column(10), column(9)
+    positions = np.delete(np.arange(10) * 8.0, 4)
+    whole = measure_volumes(cine_of(full.array.shape, (1, 1, 8)), full)
+    with_gap = measure_volumes(cine_of(holed.array.shape, (1, 1, 8), positions_mm=positions), holed)
+    for name in ("lv_ml", "rv_ml", "myo_ml"):
+        assert getattr(with_gap, name) == pytest.approx(getattr(whole, name), rel=1e-9)
+
+
+def test_distances_come_from_positions_and_not_from_the_affine() -> None:
+    labels = column(6)
+    even = measure_volumes(cine_of(labels.array.shape, (1, 1, 5)), labels)
+    apart = measure_volumes(cine_of(labels.array.shape, (1, 1, 5), positions_mm=np.arange(6) * 18.0), labels)
+    assert apart.lv_ml == pytest.approx(even.lv_ml * 18 / 5)
+
+
+def test_volume_follows_the_header_voxel_size() -> None:
+    labels = column(6)
+    one = measure_volumes(cine_of(labels.array.shape, (1, 1, 8)), labels)
+    two = measure_volumes(cine_of(labels.array.shape, (2, 2, 16)), labels)
+    assert two.lv_ml == pytest.approx(8 * one.lv_ml)
+
+
+def test_a_frame_without_a_structure_has_no_volume_instead_of_zero() -> None:
+    cine, labels = heart((1.0, 0.9, 0.8))
+    labels.array[..., 1][labels.array[..., 1] == RV] = 0
+    volumes = measure_volumes(cine, labels)
+    assert np.isnan(volumes.rv_ml).tolist() == [False, True, False]
+    assert np.isfinite(volumes.lv_ml).all()
+
+
+def test_enclosed_share_is_by_length_of_the_rim() -> None:
+    plane = np.zeros((12, 12), dtype=np.uint8)
+    plane[4:8, 4:8] = LV
+    plane[2:4, 4:8] = MYO  # one side across x, whose edges are as long as a pixel along y
+    labels = LabelMap(array=plane[..., None, None])
+    fraction = enclosed_fractions(cine_of((12, 12, 1, 1), (1.0, 3.0, 8.0)), labels)
+    assert fraction[0, 0] == pytest.approx(3 / (2 * 3 + 2 * 1))
+
+
+def open_slice(labels: LabelMap, index: int, share: float) -> None:
+    """Take the wall away on one side, so that `share` of it stays."""
+    plane = labels.array[:, :, index, 0]
+    y = np.arange(plane.shape[1])[None, :] - plane.shape[1] // 2
+    reach = np.quantile(np.where(plane == LV, y, 0)[plane == LV], share)
+    plane[(plane == MYO) & (y > reach)] = 0
+
+
+def test_a_basal_slice_without_half_a_wall_is_not_counted() -> None:
+    cine, labels = heart((1.0,))
+    whole = measure_volumes(cine, labels)
+    open_slice(labels, 0, 0.3)
+    assert enclosed_fractions(cine, labels)[0, 0] < 0.5
+    cut, every = measure_volumes(cine, labels), measure_volumes(cine, labels, basal_rule="all-slices")
+    assert np.flatnonzero(cut.lv_left_out[:, 0]).tolist() == [0]
+    assert every.lv_ml == pytest.approx(whole.lv_ml)
+    lost = np.count_nonzero(labels.array[:, :, 0, 0] == LV) * cine.voxel_volumes_ml[0]
+    assert cut.lv_ml[0] == pytest.approx(whole.lv_ml[0] - lost)
+
+
+def test_a_basal_slice_with_most_of_its_wall_is_counted() -> None:
+    cine, labels = heart((1.0,))
+    open_slice(labels, 0, 0.8)
+    assert not measure_volumes(cine, labels).lv_left_out.any()
+
+
+@pytest.mark.parametrize("index", [4, 9])
+def test_mid_and_apical_slices_are_always_counted(index: int) -> None:
+    cine, labels = heart((1.0,))
+    open_slice(labels, index, 0.1)
+    assert not measure_volumes(cine, labels).lv_left_out.any()
+
+
+def test_a_mask_without_wall_keeps_its_blood() -> None:
+    cine, labels = heart((1.0,))
+    labels.array[labels.array == MYO] = 0
+    volumes = measure_volumes(cine, labels)
+    assert not volumes.lv_left_out.any() and volumes.lv_ml[0] > 0
+
+
+def test_the_base_is_found_from_the_labels_at_either_end() -> None:
+    cine, labels = heart()
+    turned = LabelMap(array=labels.array[:, :, ::-1])
+    assert (base_end(cine, labels), base_end(cine, turned)) == ("first", "last")
+
+
+def test_without_a_shape_the_orientation_tells_the_base() -> None:
+    labels = column(6)
+    to_the_feet, to_the_head = np.diag([-1.0, -1.0, -1.0]), np.diag([-1.0, -1.0, 1.0])
+    for axes, expected in ((to_the_feet, "first"), (to_the_head, "last")):
+        assert base_end(cine_of(labels.array.shape, axes=axes, oriented=True), labels) == expected
+    assert base_end(cine_of(labels.array.shape), labels) is None
+
+
+def test_what_cannot_be_measured_is_said() -> None:
+    cine, labels = heart()
+    with pytest.raises(GeometryError, match="must be on its image's grid"):
+        measure_volumes(cine, LabelMap(array=labels.array[:-1]))
+    with pytest.raises(InputError, match="scheme 'scar'"):
+        measure_volumes(cine, LabelMap(array=labels.array, scheme="scar"))
+    with pytest.raises(UsageError, match="basal rule 'halfrim'; did you mean 'half-rim'"):
+        measure_volumes(cine, labels, basal_rule="halfrim")  # type: ignore[arg-type]
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("number", [1, 29, 47, 60, 90])
+def test_experts_draw_the_lv_only_where_it_counts(real_data: Path, number: int) -> None:
+    cine, labels, _ = acdc_patient(real_data, number)
+    volumes = measure_volumes(cine, labels)
+    assert volumes.base == "first"
+    assert not volumes.lv_left_out.any()

@@ -1,0 +1,223 @@
+"""The report of one study."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cinema_cmr.core.errors import OutputExistsError
+from cinema_cmr.core.results import Measurements, Prediction
+from cinema_cmr.core.study import Issue, Study
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.io.read import read_study
+from cinema_cmr.report.build import NOTICE
+from cinema_cmr.report.html import report_html, write_report
+from cinema_cmr.report.pictures import stack_film
+from cinema_cmr.report.run import RunFacts
+
+Predictions = dict[View, Prediction]
+VOID = {"meta", "input", "br", "image", "path", "line", "use", "rect", "link"}
+BAD = "<script>alert('x')</script>"
+
+
+class Page(HTMLParser):
+    """The elements of a page, with those that were opened and not closed, or closed and not opened."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.wrong: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in VOID:
+            return
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+    def ids(self) -> list[str]:
+        return [str(attributes["id"]) for _, attributes in self.elements if "id" in attributes]
+
+    def addresses(self) -> Iterator[str]:
+        for _, attributes in self.elements:
+            for name in ("src", "href", "xlink:href", "action", "data", "poster", "srcset"):
+                if attributes.get(name) is not None:
+                    yield str(attributes[name])
+
+
+@pytest.fixture
+def text(study: Study, predictions: Predictions, measurements: Measurements, run: RunFacts) -> str:
+    ranges = {"lv_ef_percent": (51.0, 70.0, "Somebody 2017"), "lv_edv_ml": (88.0, 161.0, "Somebody 2017")}
+    return report_html(study, predictions, measurements=measurements, run=run, normal_ranges=ranges)
+
+
+def player(text: str) -> dict[str, Any]:
+    (found,) = re.findall(r'id="player-data">(.*?)</script>', text, flags=re.DOTALL)
+    data: dict[str, Any] = json.loads(found)
+    return data
+
+
+def test_page_is_well_formed_with_links_that_lead_somewhere(text: str) -> None:
+    page = Page(text)
+    assert (page.wrong, page.open) == ([], [])
+    ids = page.ids()
+    assert len(ids) == len(set(ids))
+    inside = {address[1:] for address in page.addresses() if address.startswith("#")}
+    assert inside <= set(ids)
+
+
+def test_page_needs_no_network(text: str) -> None:
+    outside = [a for a in Page(text).addresses() if not a.startswith(("#", "data:image/webp;base64,"))]
+    assert outside == []
+    assert "//" not in re.sub(r"data:image/webp;base64,[\w+/=]+", "", text).replace("// Plays", "")
+    assert "@import" not in text
+    assert not [url for url in re.findall(r"url\(([^)]*)\)", text) if not url.startswith("#")]
+    assert "default-src 'none'" in text
+
+
+def test_page_says_first_and_last_what_it_is_not(text: str) -> None:
+    body = text[text.index("<body") :]
+    assert body.count(NOTICE) == 2
+    assert body.index(NOTICE) < body.index("<h1>") < body.rindex(NOTICE)
+    assert "not a medical device" in body.lower()
+
+
+def test_page_holds_numbers_flags_views_curves_and_versions(text: str) -> None:
+    for wanted in (
+        "study7",
+        "female",
+        "61 years",
+        "below reference 51–70 %",
+        "Somebody 2017",
+        "Stroke volumes differ",
+        "a localizer",
+        "left out",
+        "Frame 3 was missing",
+        "time, ms",
+        "anterior",
+        "1 stray piece removed",
+        "ab" * 32,
+        "doi 10.1186/s12968-015-0170-9",
+        "rule of %",
+    ):
+        assert wanted in text, wanted
+    assert text.index("Stroke volumes differ") < text.index("Six slices"), "errors come before notes"
+
+
+def test_player_has_an_outline_for_each_frame_of_each_slice(text: str) -> None:
+    data = player(text)
+    assert data["frames"] == 8
+    assert data["times"] == [40.0 * t for t in range(8)]
+    assert data["marks"] == {"ED": 0, "ES": 4}
+    assert data["cycle"] == pytest.approx(60_000 / 64)
+    assert set(data["paths"]) == {*(f"stack-{z}" for z in range(6)), "view-0"}
+    assert {len(paths) for tile in data["paths"].values() for paths in tile.values()} == {8}
+    tiles = [a["data-tile"] for tag, a in Page(text).elements if tag == "svg" and "data-tile" in a]
+    assert tiles == ["view-0", "view-1", *(f"stack-{z}" for z in range(6))]
+
+
+def test_names_and_messages_are_harmless(
+    study: Study, predictions: Predictions, measurements: Measurements, run: RunFacts
+) -> None:
+    bad = replace(
+        study,
+        name=BAD,
+        issues=(Issue(code="x", severity="info", message=BAD, evidence={BAD: BAD}),),
+        decisions=tuple(replace(decision, series=BAD, reason=BAD) for decision in study.decisions),
+        cines=tuple(replace(cine, label=f'"{BAD}') for cine in study.cines),
+    )
+    values = tuple(replace(value, title=BAD, rule=BAD) for value in measurements.values)
+    facts = replace(run, device=BAD, seconds={BAD: 1.0})
+    harmless = report_html(bad, predictions, measurements=replace(measurements, values=values), run=facts)
+    assert "<script>alert" not in harmless
+    assert "&lt;script&gt;alert" in harmless
+    page = Page(harmless)
+    assert (page.wrong, page.open) == ([], [])
+    assert [tag for tag, _ in page.elements].count("script") == 2
+
+
+def test_a_study_without_a_stack_or_measurements_has_a_report(study: Study, run: RunFacts) -> None:
+    only = Study(name="x", cines=(study.cine(View.LAX_4C),))
+    text = report_html(only, {}, measurements=Measurements(values=()), run=run)
+    assert (Page(text).wrong, Page(text).open) == ([], [])
+    assert "Nothing was measured" in text
+    assert "No quality check raised a flag" in text
+    assert player(text)["frames"] == 8
+
+
+def test_a_single_frame_is_shown_without_a_player(study: Study, run: RunFacts) -> None:
+    sax = study.cine(View.SAX)
+    still = replace(sax, array=sax.array[..., :1], frame_times_ms=None)
+    text = report_html(Study(name="x", cines=(still,)), {}, measurements=Measurements(values=()), run=run)
+    assert 'data-do="play"' not in text
+    assert "First frame" in text
+    assert (Page(text).wrong, Page(text).open) == ([], [])
+
+
+def test_file_is_whole_or_not_there(
+    study: Study, predictions: Predictions, measurements: Measurements, run: RunFacts, tmp_path: Path
+) -> None:
+    path = tmp_path / "out" / "report.html"
+    write_report(study, predictions, measurements=measurements, run=run, path=path)
+    written = path.read_text(encoding="utf-8")
+    assert written.rstrip().endswith("</html>")
+    assert len(written) < 500_000
+    with pytest.raises(OutputExistsError):
+        write_report(study, predictions, measurements=measurements, run=run, path=path)
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.browser
+def test_player_moves_in_a_browser(text: str, study: Study, predictions: Predictions, tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no chromium or google-chrome on the path")
+    press = """<script>
+    document.querySelector('[data-do="ES"]').click();
+    document.querySelector('[data-do="outlines"]').click();
+    document.querySelector("button.tile").click();
+    </script></body>"""
+    path = tmp_path / "page.html"
+    path.write_text(text.replace("</body>", press), encoding="utf-8")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    command = [browser, *options, "--virtual-time-budget=500", "--dump-dom", path.as_uri()]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert "frame 4 · 160 ms · ES" in shown
+    assert '<body class="bare">' in shown
+    assert 'class="tile large"' in shown
+    outline = player(text)["paths"]["stack-0"]["lv"][4]
+    tile = shown.split('data-tile="stack-0"')[1].split("</svg>")[0]
+    assert f'd="{outline}"' in tile
+    film = stack_film(study, predictions)
+    assert film is not None
+    x, y = film.offset(4)
+    assert x < -film.width, "the fourth frame is not in the first column"
+    assert f'x="{x}" y="{y}"' in tile
+
+
+@pytest.mark.realdata
+def test_report_of_a_real_study_of_many_views(real_data: Path, run: RunFacts) -> None:
+    study = read_study(real_data / "multiview_dicom" / "study")
+    text = report_html(study, {}, measurements=Measurements(values=()), run=run)
+    assert (Page(text).wrong, Page(text).open) == ([], [])
+    assert len(text) < 4_000_000
+    assert [tag for tag, _ in Page(text).elements].count("figure") == len(study.cines)

@@ -1,0 +1,63 @@
+"""The page over several studies."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cinema_cmr.core.errors import OutputExistsError
+from cinema_cmr.core.results import Measurements
+from cinema_cmr.core.study import Study
+from cinema_cmr.report.build import NOTICE, SUMMARY_NAMES, build_document
+from cinema_cmr.report.index import IndexRow, write_index
+from cinema_cmr.report.run import RunFacts
+
+
+@pytest.fixture
+def document(study: Study, measurements: Measurements, run: RunFacts) -> dict[str, Any]:
+    return build_document(study, {}, measurements=measurements, run=run)
+
+
+@pytest.fixture
+def rows(document: dict[str, Any]) -> list[IndexRow]:
+    return [
+        IndexRow(name="a & b", report="a & b/report.html", document=document),
+        IndexRow(name="<script>alert(1)</script>", report="javascript:alert(1)", document=document),
+        IndexRow(name="broken", error="truncated <file>"),
+    ]
+
+
+def test_page_has_a_line_a_study_and_is_harmless(rows: list[IndexRow], tmp_path: Path) -> None:
+    write_index(rows, tmp_path / "index.html")
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert page.count("<tr") == 1 + len(rows)
+    assert page.count(NOTICE) == 2
+    assert "3 studies, 1 without results" in page
+    assert 'href="a%20%26%20b/report.html"' in page
+    assert 'href="javascript%3Aalert%281%29"' in page
+    assert "<script" not in page
+    assert "truncated &lt;file&gt;" in page
+    assert "sv mismatch" in page
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_table_has_the_summaries(rows: list[IndexRow], tmp_path: Path) -> None:
+    write_index(rows, tmp_path / "index.html")
+    with (tmp_path / "index.csv").open(encoding="utf-8", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert list(table[0]) == ["study", *SUMMARY_NAMES, "flags", "report", "error"]
+    assert (table[0]["lv_ef_percent"], table[0]["rv_ef_percent"]) == ("40.0", "")
+    assert table[0]["flags"] == "few-slices sv-mismatch"
+    assert (table[2]["study"], table[2]["error"], table[2]["report"]) == ("broken", "truncated <file>", "")
+
+
+def test_nothing_is_overwritten_unasked(rows: list[IndexRow], tmp_path: Path) -> None:
+    write_index(rows, tmp_path / "index.html")
+    with pytest.raises(OutputExistsError):
+        write_index(rows, tmp_path / "index.html")
+    write_index(rows[:1], tmp_path / "index.html", overwrite=True)
+    assert "1 study<" in (tmp_path / "index.html").read_text(encoding="utf-8")
