@@ -1,21 +1,25 @@
 """Parts shared by every network: convolution by slices, blocks of convolution and attention.
 
-Inside the networks an image is held as (b, z, x, y, c): slices first, channels last. A long-axis frame has z = 1.
-So one set of parts serves stacks and single planes, channel norms and pointwise layers act on the last axis without
-a copy, and a convolution across slices is a sum of in-plane convolutions of shifted slices, which is exact and, on
-a CPU, several times faster than a three-dimensional one. Weights keep the published shapes, (out, in, x, y[, z]).
+Inside the networks an image is held as (b, z, x, y, c): slices first, channels last. A long-axis frame has z
+= 1. So one set of parts serves stacks and single planes, channel norms and pointwise layers act on the last
+axis without a copy, and a convolution across slices is a sum of in-plane convolutions of shifted slices,
+which is exact and, on a CPU, several times faster than a three-dimensional one. Weights keep the published
+shapes, (out, in, x, y[, z]).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 __all__ = [
     "Attention",
+    "Block",
     "Conv",
     "ConvBlock",
     "DropPath",
@@ -26,6 +30,8 @@ __all__ = [
     "TransformerBlock",
     "from_slices",
     "group_patches",
+    "pad_to_multiple",
+    "recompute_blocks",
     "to_slices",
 ]
 
@@ -44,22 +50,57 @@ def from_slices(x: Tensor, n_axes: int) -> Tensor:
 
 
 def group_patches(x: Tensor, size: Sequence[int]) -> Tensor:
-    """(b, z, x, y, c) -> (b, gz, gx, gy, p * q * r * c): each patch flattened as (p, q, r, c), channel fastest.
+    """(b, z, x, y, c) -> (b, gz, gx, gy, p * q * r * c): patches flattened as (p, q, r, c), c fastest.
 
     `size` is (p, q) or (p, q, r); axes that the size does not divide are padded with zeros at their end.
     """
     p, q, r = (*size, 1)[:3]
-    b, z, nx, ny, c = x.shape
-    pad = (0, 0, 0, -ny % q, 0, -nx % p, 0, -z % r)
-    if any(pad):
-        x = F.pad(x, pad)
+    x = pad_to_multiple(x, (p, q, r))
+    b, _, _, _, c = x.shape
     gz, gx, gy = x.shape[1] // r, x.shape[2] // p, x.shape[3] // q
     x = x.reshape(b, gz, r, gx, p, gy, q, c).permute(0, 1, 3, 5, 4, 6, 2, 7)
     return x.reshape(b, gz, gx, gy, p * q * r * c)
 
 
+def pad_to_multiple(x: Tensor, size: Sequence[int]) -> Tensor:
+    """(b, z, x, y, c) with zeros at the end of each axis that `size`, (x, y) or (x, y, z), does not divide."""
+    p, q, r = (*size, 1)[:3]
+    z, nx, ny = x.shape[1:4]
+    pad = (0, 0, 0, -ny % q, 0, -nx % p, 0, -z % r)
+    return F.pad(x, pad) if any(pad) else x
+
+
+Mix = Callable[[nn.Module, Tensor], Tensor]
+"""How a convolution is applied to values that are not held as an image."""
+
+
+class Block(nn.Module):
+    """A part that can forget what it computed inside and compute it again in the backward pass."""
+
+    recompute = False
+    """Gradient checkpointing: less memory, more time, the same gradients."""
+
+    def forward(self, *inputs: Any) -> Tensor:
+        """`compute`, with or without its inner results kept."""
+        if self.recompute and torch.is_grad_enabled():
+            y: Tensor = checkpoint(self.compute, *inputs, use_reentrant=False)
+            return y
+        return self.compute(*inputs)
+
+    def compute(self, *inputs: Any) -> Tensor:
+        """The block itself."""
+        raise NotImplementedError
+
+
+def recompute_blocks(model: nn.Module, on: bool = True) -> None:
+    """Switch gradient checkpointing of all blocks of a network on or off."""
+    for part in model.modules():
+        if isinstance(part, Block):
+            part.recompute = on
+
+
 class Conv(nn.Module):
-    """Convolution with "same" zero padding and stride one, or pointwise; (b, z, x, y, c) -> (b, z, x, y, out)."""
+    """Convolution with "same" zero padding, stride one; (b, z, x, y, c) -> (b, z, x, y, out)."""
 
     def __init__(self, in_chans: int, out_chans: int, kernel: Sequence[int], *, groups: int = 1) -> None:
         super().__init__()
@@ -89,7 +130,7 @@ class Conv(nn.Module):
         weight = weight.contiguous(memory_format=torch.channels_last)
         bias = self.bias if with_bias else None
         out = F.conv2d(planes, weight, bias, padding=padding, groups=self.groups)
-        return out.permute(0, 2, 3, 1).unflatten(0, (b, z))
+        return out.permute(0, 2, 3, 1).reshape(b, z, *x.shape[2:4], -1)
 
     def _shifted(self, x: Tensor, tap: int, shift: int) -> Tensor:
         """What slice z receives from slice z + shift; slices beyond the stack are zeros."""
@@ -130,7 +171,7 @@ class PatchUp(nn.Module):
 
 
 class Mlp(nn.Module):
-    """Two linear layers with an exact GELU between; `pointwise` gives them the shape of 1 x 1 convolutions."""
+    """Two linear layers, an exact GELU between; `n_axes` gives them the shape of pointwise convolutions."""
 
     def __init__(self, dim: int, hidden: int, *, n_axes: int = 0) -> None:
         super().__init__()
@@ -144,7 +185,7 @@ class Mlp(nn.Module):
 
 
 class DropPath(nn.Module):
-    """Stochastic depth: in training, a sample's branch is dropped with probability `rate` and the rest scaled up."""
+    """Stochastic depth: in training, a sample's branch is dropped with probability `rate`, else scaled up."""
 
     def __init__(self, rate: float = 0.0) -> None:
         super().__init__()
@@ -157,8 +198,8 @@ class DropPath(nn.Module):
         return x * keep.to(x.dtype) / (1 - self.rate)
 
 
-class ConvBlock(nn.Module):
-    """A stem block: masked depthwise convolution between pointwise ones, then a pointwise MLP, both residual."""
+class ConvBlock(Block):
+    """A stem block: a depthwise convolution between pointwise ones, then an MLP, both residual."""
 
     def __init__(self, dim: int, kernel: Sequence[int], *, drop_path: float = 0.0) -> None:
         super().__init__()
@@ -171,18 +212,17 @@ class ConvBlock(nn.Module):
         self.mlp = Mlp(dim, 4 * dim, n_axes=len(kernel))
         self.drop_path = DropPath(drop_path)
 
-    def forward(self, x: Tensor, visible: Tensor | None = None) -> Tensor:
-        """`visible`: (b, z, x, y, 1), one where seen and zero where masked; None where nothing is masked."""
+    def compute(self, x: Tensor, mix: Mix | None = None) -> Tensor:
+        """`x` (b, z, x, y, c), or only what is seen of it; `mix` then applies the depthwise convolution."""
         y = self.conv1(self.norm1(x))
-        if visible is not None:
-            y = y * visible
-        x = x + self.drop_path(self.conv2(self.dw_conv(y)))
-        y = self.drop_path(self.mlp(self.norm2(x)))
-        return x + y
+        y = self.dw_conv(y) if mix is None else mix(self.dw_conv, y)
+        x = x + self.drop_path(self.conv2(y))
+        out: Tensor = x + self.drop_path(self.mlp(self.norm2(x)))
+        return out
 
 
 class ResidualBlock(nn.Module):
-    """norm, GELU, convolution, twice, with dropout before the second and a pointwise shortcut if channels change."""
+    """Norm, GELU, convolution, twice, dropout before the second; a pointwise shortcut if channels change."""
 
     def __init__(self, in_chans: int, out_chans: int, kernel: Sequence[int], *, dropout: float = 0.0) -> None:
         super().__init__()
@@ -196,12 +236,12 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv1(F.gelu(self.norm1(x)))
         y = self.conv2(self.dropout(F.gelu(self.norm2(y))))
-        shortcut = x if self.shortcut is None else self.shortcut(x)
-        return y + shortcut
+        out: Tensor = y + (x if self.shortcut is None else self.shortcut(x))
+        return out
 
 
 class Attention(nn.Module):
-    """Multi-head attention of queries (b, n, d) on keys and values from `context` (b, m, d), or on themselves."""
+    """Multi-head attention of queries (b, n, d) on `context` (b, m, d), or on themselves."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
@@ -219,8 +259,8 @@ class Attention(nn.Module):
         return out
 
 
-class TransformerBlock(nn.Module):
-    """Pre-norm attention and MLP, both residual. With `context`, cross-attention: the context is not normalised."""
+class TransformerBlock(Block):
+    """Pre-norm attention and MLP, both residual; a `context` is attended to as it is, not normalised."""
 
     def __init__(self, dim: int, heads: int, *, drop_path: float = 0.0) -> None:
         super().__init__()
@@ -230,7 +270,7 @@ class TransformerBlock(nn.Module):
         self.mlp = Mlp(dim, 4 * dim)
         self.drop_path = DropPath(drop_path)
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def compute(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         x = x + self.drop_path(self.attn(self.norm1(x), context))
-        y = self.drop_path(self.mlp(self.norm2(x)))
-        return x + y
+        out: Tensor = x + self.drop_path(self.mlp(self.norm2(x)))
+        return out

@@ -15,8 +15,8 @@ def position_table(dim: int, grid: Sequence[int]) -> Tensor:
     """The fixed table (1, L, dim) of a token grid (gx, gy[, gz]), last axis fastest.
 
     Each axis takes dim // n_axes numbers, made even: first the sines, then the cosines of position times
-    10000^(-k / half), zeros up to `dim`. The axes are laid out as the published tables are, with the first two
-    exchanged (the "xy" mesh convention), which shows on grids that are not square.
+    10000^(-k / half), zeros up to `dim`. The axes are laid out as the published tables are, with the first
+    two exchanged (the "xy" mesh convention), which shows on grids that are not square.
     """
     per_axis = dim // len(grid) // 2 * 2
     half = per_axis // 2

@@ -1,20 +1,21 @@
-"""The convolutional stem of one view: from an image to tokens, with the finer maps that decoders and fusion use."""
+"""The convolutional stem of one view: from an image to tokens, with the finer maps that others use."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.models.layers import ConvBlock, PatchConv, group_patches
+from cinema_cmr.models.layers import ConvBlock, Mix, PatchConv, group_patches, pad_to_multiple
+from cinema_cmr.models.masking import VisibleMix, visible_patches
 from cinema_cmr.models.position import interpolate_table, position_table
 
-__all__ = ["Stem", "StemConfig", "StemOutput"]
+__all__ = ["Fusion", "Stem", "StemConfig", "StemOutput", "stems_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,9 @@ class StemConfig:
 
     def __post_init__(self) -> None:
         if not self.chans or any(k % 2 == 0 for k in self.kernel):
-            raise UsageError(f"stem needs at least one level and odd kernels; found {self.chans}, {self.kernel}")
+            raise UsageError(
+                f"stem needs at least one level and odd kernels; found {self.chans}, {self.kernel}"
+            )
 
     @property
     def level_sizes(self) -> tuple[tuple[int, int, int], ...]:
@@ -42,17 +45,21 @@ class StemConfig:
         return (self.patch_size, *[self.scale_factor] * len(self.chans))
 
     @property
-    def strides(self) -> tuple[tuple[int, ...], ...]:
+    def strides(self) -> tuple[tuple[int, int, int], ...]:
         """Pixels per position of each level, then per token, along x, y, z."""
         strides = [self.patch_size]
         for size in self.level_sizes[1:]:
-            strides.append(tuple(a * b for a, b in zip(strides[-1], size, strict=True)))  # type: ignore[arg-type]
+            x, y, z = (a * b for a, b in zip(strides[-1], size, strict=True))
+            strides.append((x, y, z))
         return tuple(strides)
 
 
 @dataclass
 class StemOutput:
-    """`tokens` (b, L, d) on `grid` (gx, gy, gz), z fastest; `levels`: maps (b, z, x, y, c), finest first."""
+    """`tokens` (b, L, d) on `grid` (gx, gy, gz), z fastest; `levels`: maps (b, z, x, y, c), finest first.
+
+    Of k visible tokens: `tokens` (b, k, d), and `levels` (b * k, z, x, y, c), the positions inside each token.
+    """
 
     tokens: Tensor
     levels: list[Tensor]
@@ -68,21 +75,24 @@ class LevelPatchEmbed(nn.Module):
         self.norm = nn.LayerNorm(out_chans, eps=1e-6)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.gelu(self.norm(self.conv(x)))
+        y: Tensor = F.gelu(self.norm(self.conv(x)))
+        return y
 
 
 class StemLevel(nn.Module):
     """One level: a patch embedding, then its convolution blocks."""
 
-    def __init__(self, in_chans: int, out_chans: int, size: Sequence[int], *, kernel: Sequence[int], n_blocks: int) -> None:
+    def __init__(
+        self, in_chans: int, out_chans: int, size: Sequence[int], *, kernel: Sequence[int], n_blocks: int
+    ) -> None:
         super().__init__()
         self.patch_embed = LevelPatchEmbed(in_chans, out_chans, size)
         self.conv = nn.ModuleList(ConvBlock(out_chans, kernel) for _ in range(n_blocks))
 
-    def forward(self, x: Tensor, visible: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, mix: Mix | None = None) -> Tensor:
         x = self.patch_embed(x)
         for block in self.conv:
-            x = block(x, visible)
+            x = block(x, mix)
         return x
 
 
@@ -101,8 +111,8 @@ class TokenProjection(nn.Module):
 class Stem(nn.Module):
     """ConvMAE-style stem of one view (MODEL.md, "Stem").
 
-    `image_size` is (x, y) for a long-axis view or (x, y, z) for a stack: the size its position table is built for.
-    Any other size may be given to `forward`; the table is then interpolated to the grid of the input.
+    `image_size` is (x, y) for a long-axis view or (x, y, z) for a stack: the size its position table is built
+    for. Any other size may be given to `forward`; the table is then interpolated to the grid of the input.
     """
 
     pos_embed: Tensor
@@ -113,26 +123,73 @@ class Stem(nn.Module):
         sizes = [size[: self.n_axes] for size in config.level_sizes]
         chans = (in_chans, *config.chans)
         kernel = config.kernel[: self.n_axes]
+        self.stride = config.strides[-1] if self.n_axes == 3 else (*config.strides[-1][:2], 1)
+        self.positions = [self._inside(stride) for stride in config.strides[:-1]]
         self.token_size = sizes[-1]
         self.built_grid = tuple(n // s for n, s in zip(image_size, config.strides[-1], strict=False))
         self.conv_blocks = nn.ModuleList(
             StemLevel(a, b, size, kernel=kernel, n_blocks=config.n_blocks)
             for (a, b), size in zip(pairwise(chans), sizes, strict=False)
         )
-        self.patch_embed = TokenProjection(chans[-1] * int(torch.tensor(self.token_size).prod()), dim)
+        self.patch_embed = TokenProjection(chans[-1] * math.prod(self.token_size), dim)
         self.linear = nn.Linear(dim, dim)
         table = position_table(dim, self.built_grid)
         self.register_buffer("pos_embed", table)
 
-    def forward(self, x: Tensor, visible: Sequence[Tensor] | None = None) -> StemOutput:
-        """`x`: (b, z, x, y, c). `visible`: for each level, (b, z, x, y, 1) with one where seen; None: all seen."""
-        levels = []
-        for index, level in enumerate(self.conv_blocks):
-            x = level(x, None if visible is None else visible[index])
-            levels.append(x)
-        patches = group_patches(x, self.token_size)
-        gz, gx, gy = patches.shape[1:4]
-        tokens = self.linear(self.patch_embed(patches.permute(0, 2, 3, 1, 4).flatten(1, 3)))
+    def forward(self, x: Tensor, visible: Tensor | None = None) -> StemOutput:
+        """`x`: (b, z, x, y, c). `visible`: (b, k) indices of the tokens that are seen; None: all are seen.
+
+        Where tokens are masked, only the visible ones are computed, each as a small image of its own: pointwise
+        parts act on their positions alone, and the depthwise convolutions see zeros in place of the rest.
+        """
+        x = pad_to_multiple(x, self.stride)
+        b, *sizes = x.shape[:4]
+        gz, gx, gy = (n // s for n, s in zip(sizes, (self.stride[2], *self.stride[:2]), strict=True))
         grid = (gx, gy, gz)
+        mixes: Sequence[Mix | None] = [None] * len(self.conv_blocks)
+        if visible is not None:
+            x = visible_patches(x, visible, self.stride)
+            mixes = [VisibleMix(visible, grid, inside) for inside in self.positions]
+        levels = []
+        for level, mix in zip(self.conv_blocks, mixes, strict=True):
+            x = level(x, mix)
+            levels.append(x)
+        patches = group_patches(x, self.token_size).permute(0, 2, 3, 1, 4)
+        tokens = self.linear(self.patch_embed(patches.reshape(b, -1, patches.shape[-1])))
+        return StemOutput(tokens + self._table(grid, visible).to(tokens.dtype), levels, grid)
+
+    def _inside(self, stride: Sequence[int]) -> tuple[int, ...]:
+        """Positions of a level inside one token, along x, y, z."""
+        return tuple(a // b for a, b in zip(self.stride, stride, strict=True)) 
+
+    def _table(self, grid: tuple[int, int, int], visible: Tensor | None) -> Tensor:
         table = interpolate_table(self.pos_embed, self.built_grid, grid[: self.n_axes])
-        return StemOutput(tokens + table.to(tokens.dtype), levels, grid)
+        return table if visible is None else table[0, visible]
+
+
+def stems_of(
+    image_sizes: Mapping[str, Sequence[int]], config: StemConfig, *, in_chans: int, dim: int
+) -> nn.ModuleDict:
+    """A stem for each view, as the networks hold them."""
+    stems = {v: Stem(config, in_chans=in_chans, image_size=s, dim=dim) for v, s in image_sizes.items()}
+    return nn.ModuleDict(stems)
+
+
+class Fusion(nn.Module):
+    """Multi-scale fusion of one view: every stem level brought to the token grid and added to the tokens."""
+
+    def __init__(self, config: StemConfig, *, n_axes: int, dim: int) -> None:
+        super().__init__()
+        token, levels = config.strides[-1], config.strides[:-1]
+        sizes = [[a // b for a, b in zip(token, level, strict=True)][:n_axes] for level in levels]
+        self.down_convs = nn.ModuleList(
+            PatchConv(chans, dim, size) for chans, size in zip(config.chans, sizes, strict=True)
+        )
+        self.norm = nn.LayerNorm(dim, eps=1e-5)
+
+    def forward(self, tokens: Tensor, levels: Sequence[Tensor]) -> Tensor:
+        """Encoded tokens (b, l, d) and the stem's levels, of all tokens or of the visible ones -> (b, l, d)."""
+        for down, level in zip(self.down_convs, levels, strict=True):
+            tokens = tokens + down(level).permute(0, 2, 3, 1, 4).reshape(tokens.shape)
+        fused: Tensor = self.norm(tokens)
+        return fused

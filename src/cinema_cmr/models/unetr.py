@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.models.layers import Conv, PatchConv, PatchUp, ResidualBlock, from_slices, to_slices
-from cinema_cmr.models.stem import Stem, StemConfig
+from cinema_cmr.models.stem import StemConfig, stems_of
 from cinema_cmr.models.vit import Encoder, VitConfig
 
 __all__ = ["ConvUNetR", "ConvUNetRConfig"]
@@ -29,7 +29,7 @@ class ConvUNetRConfig:
     """Classes, background included; or heatmaps."""
     vit: VitConfig
     in_chans: int = 1
-    stem: StemConfig = StemConfig()
+    stem: StemConfig = field(default_factory=StemConfig)
     dec_chans: tuple[int, ...] = (32, 64, 128, 256, 512)
     """Channels of the decoder, from full resolution down."""
     dec_scale_factor: tuple[int, int, int] = (2, 2, 1)
@@ -79,7 +79,7 @@ class UpPath(nn.Module):
 
 
 class ConvUNetR(nn.Module):
-    """Images {view: (b, c, x, y[, z])} -> logits {view: (b, out, x, y[, z])}, for any size and any subset of views.
+    """Images {view: (b, c, x, y[, z])} -> logits {view: (b, out, x, y[, z])}; any size, any subset of views.
 
     Sizes that the network's strides do not divide are padded with zeros at the end of each axis and cut back.
     """
@@ -90,14 +90,13 @@ class ConvUNetR(nn.Module):
         self.n_axes = {view: len(size) for view, size in config.image_sizes.items()}
         dim = config.vit.dim
         self.encoder = Encoder(config.vit, drop_path=config.drop_path)
-        self.enc_down_dict = nn.ModuleDict()
+        self.enc_down_dict = stems_of(config.image_sizes, config.stem, in_chans=config.in_chans, dim=dim)
         self.dec_image_conv_block_dict = nn.ModuleDict()
         self.dec_down_blocks_dict = nn.ModuleDict()
         self.dec_conv_blocks_dict = nn.ModuleDict()
         self.decoder_dict = nn.ModuleDict()
         self.pred_head_dict = nn.ModuleDict()
         for view, size in config.image_sizes.items():
-            self.enc_down_dict[view] = Stem(config.stem, in_chans=config.in_chans, image_size=size, dim=dim)
             self._add_decoder(view, len(size))
 
     def _add_decoder(self, view: str, n_axes: int) -> None:
@@ -109,28 +108,31 @@ class ConvUNetR(nn.Module):
         self.dec_image_conv_block_dict[view] = ResidualBlock(config.in_chans, first, kernel, dropout=dropout)
         self.dec_down_blocks_dict[view] = nn.ModuleList(PatchConv(dim, dim, factor) for _ in range(n_down))
         self.dec_conv_blocks_dict[view] = nn.ModuleList(
-            ResidualBlock(a, b, kernel, dropout=dropout) for a, b in zip(sources, config.dec_chans[1:], strict=True)
+            ResidualBlock(a, b, kernel, dropout=dropout)
+            for a, b in zip(sources, config.dec_chans[1:], strict=True)
         )
         widths = {stride: width for stride, width in zip(self._skip_strides(), config.dec_chans, strict=True)}
         path = self._path_strides()
         chans = [widths.get(stride, first) for stride in path]
-        self.decoder_dict[view] = UpPath(
-            [UpBlock(a, b, factor, kernel) for a, b in zip(chans[:-1], chans[1:], strict=True)]
-        )
+        self.decoder_dict[view] = UpPath([UpBlock(a, b, factor, kernel) for a, b in pairwise(chans)])
         self.pred_head_dict[view] = Conv(first, config.out_chans, (1,) * n_axes)
 
     def _skip_strides(self) -> list[Stride]:
         """Pixels per position of each map that enters the decoder, from full resolution down."""
         strides: list[Stride] = [(1, 1, 1), *self.config.stem.strides]
         while len(strides) < len(self.config.dec_chans):
-            strides.append(tuple(a * b for a, b in zip(strides[-1], self.config.dec_scale_factor, strict=True)))
+            strides.append(
+                tuple(a * b for a, b in zip(strides[-1], self.config.dec_scale_factor, strict=True))
+            )
         return strides
 
     def _path_strides(self) -> list[Stride]:
         """Pixels per position along the way up, deepest first, down to (1, 1, 1)."""
         path = [self._skip_strides()[-1]]
         while path[-1] != (1, 1, 1):
-            path.append(tuple(max(1, a // b) for a, b in zip(path[-1], self.config.dec_scale_factor, strict=True)))
+            path.append(
+                tuple(max(1, a // b) for a, b in zip(path[-1], self.config.dec_scale_factor, strict=True))
+            )
         return path
 
     def forward(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -138,7 +140,7 @@ class ConvUNetR(nn.Module):
         views = [view for view in images if view in self.n_axes]
         if not views or len(views) != len(images):
             raise UsageError(f"views {sorted(images)} given; this model was built for {sorted(self.n_axes)}")
-        padded = {view: self._padded(to_slices(images[view])) for view in views}
+        padded = {view: pad_to_multiple(to_slices(images[view]), self.enc_down_dict[view].stride) for view in views}
         stems = {view: self.enc_down_dict[view](padded[view]) for view in views}
         _, encoded = self.encoder([stems[view].tokens for view in views])
         logits = {}
@@ -150,18 +152,15 @@ class ConvUNetR(nn.Module):
             logits[view] = from_slices(y[:, :, :x_size, :y_size], self.n_axes[view])
         return logits
 
-    def _padded(self, x: Tensor) -> Tensor:
-        sx, sy = self.config.stem.strides[-1][:2]
-        pad_x, pad_y = -x.shape[2] % sx, -x.shape[3] % sy
-        return F.pad(x, (0, 0, 0, pad_y, 0, pad_x)) if pad_x or pad_y else x
-
     def _decode(self, view: str, image: Tensor, levels: list[Tensor], vit_map: Tensor) -> Tensor:
         maps = [*levels, vit_map]
         for down in self.dec_down_blocks_dict[view]:
             maps.append(down(maps[-1]))
         blocks = self.dec_conv_blocks_dict[view]
         adjusted = [block(x) for block, x in zip(blocks, maps, strict=True)]
-        skips = dict(zip(self._skip_strides(), [self.dec_image_conv_block_dict[view](image), *adjusted], strict=True))
+        skips = dict(
+            zip(self._skip_strides(), [self.dec_image_conv_block_dict[view](image), *adjusted], strict=True)
+        )
         path = self._path_strides()
         y = self.decoder_dict[view](skips[path[0]], [skips.get(stride) for stride in path[1:]])
         out: Tensor = self.pred_head_dict[view](y)

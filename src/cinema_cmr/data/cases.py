@@ -1,0 +1,129 @@
+"""What a dataset is made of: its card, its cases, annotated studies, and splits by patient that are kept in a file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cinema_cmr.core.annotation import LabelMap, Landmarks
+from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.core.study import Study
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.io.atomic import write_text
+
+__all__ = ["AnnotatedStudy", "Case", "DatasetCard", "Split", "read_split", "stratified_split", "write_split"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetCard:
+    """What a user must know of a dataset before touching it."""
+
+    name: str
+    title: str
+    licence: str
+    citation: str
+    how_to_get: str
+    derived_licence: str = ""
+    """Condition that weights trained on it inherit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One patient's examination in a dataset: where its files are, nothing read yet."""
+
+    name: str
+    patient: str
+    """Splits keep all cases of a patient together."""
+    folder: Path
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Group, phases and subject facts as the dataset's files give them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnotatedStudy:
+    """A study with what experts drew on it."""
+
+    study: Study
+    patient: str
+    labels: Mapping[View, LabelMap] = field(default_factory=dict)
+    """On each cine's own grid; codes of `core.vocabulary`."""
+    labelled_frames: Mapping[View, tuple[int, ...]] = field(default_factory=dict)
+    """Frames whose labels count; the others' are empty because nobody drew them."""
+    landmarks: Mapping[View, Landmarks] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Patients of each part of a dataset; written once to a file, then only read."""
+
+    dataset: str
+    parts: Mapping[str, tuple[str, ...]]
+    """Part ("train", "validation", "test") -> patients, sorted."""
+    rule: str
+    """How it was drawn."""
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the parts, to name the split in a model's card."""
+        text = json.dumps({part: list(names) for part, names in sorted(self.parts.items())})
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def __getitem__(self, part: str) -> tuple[str, ...]:
+        if part not in self.parts:
+            raise UsageError(f"split of {self.dataset} has no part '{part}'; it has: {', '.join(self.parts)}")
+        return self.parts[part]
+
+
+def stratified_split(
+    dataset: str, strata: Mapping[str, str], *, shares: Mapping[str, float], seed: int
+) -> Split:
+    """Patients drawn into parts so that each stratum (patient -> group) is divided by the same shares.
+
+    The last part takes what rounding leaves. Patients are sorted before they are drawn, so that the order of a
+    listing changes nothing.
+    """
+    if abs(sum(shares.values()) - 1) > 1e-9:
+        raise UsageError(f"shares {dict(shares)} sum to {sum(shares.values()):g}; expected 1")
+    parts: dict[str, list[str]] = {part: [] for part in shares}
+    for number, group in enumerate(sorted(set(strata.values()))):
+        names = sorted(patient for patient, its in strata.items() if its == group)
+        order = np.random.default_rng((seed, number)).permutation(len(names))
+        bounds = np.round(np.cumsum([0.0, *shares.values()]) * len(names)).astype(int)
+        for part, first, last in zip(shares, bounds[:-1], bounds[1:], strict=True):
+            parts[part] += [names[index] for index in order[first:last]]
+    rule = f"by patient, stratified by group, shares {dict(shares)}, seed {seed}"
+    return Split(dataset=dataset, parts={part: tuple(sorted(names)) for part, names in parts.items()}, rule=rule)
+
+
+def write_split(split: Split, path: Path) -> None:
+    """Write a split as JSON with its hash, atomically."""
+    content = {
+        "dataset": split.dataset,
+        "rule": split.rule,
+        "sha256": split.sha256,
+        "parts": {part: list(names) for part, names in split.parts.items()},
+    }
+    write_text(path, json.dumps(content, indent=1) + "\n", overwrite=True)
+
+
+def read_split(path: Path, *, known: Iterable[str] | None = None) -> Split:
+    """A split from its file; raises `InputError` if its hash, or a patient that is not `known`, does not fit."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    parts = {part: tuple(names) for part, names in content["parts"].items()}
+    split = Split(dataset=content["dataset"], parts=parts, rule=content["rule"])
+    if split.sha256 != content["sha256"]:
+        raise InputError(f"split file '{path.name}' does not match its hash; it was changed by hand: restore it")
+    named: Sequence[str] = [name for names in parts.values() for name in names]
+    if len(set(named)) != len(named):
+        raise InputError(f"split file '{path.name}' names a patient in two parts; expected each once")
+    missing = set(named) - set(known) if known is not None else set()
+    if missing:
+        raise InputError(f"{len(missing)} patients of split '{path.name}' are not in the data: {sorted(missing)[:5]}")
+    return split

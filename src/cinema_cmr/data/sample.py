@@ -1,0 +1,63 @@
+"""What a network is given: one sample, and samples gathered to a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from cinema_cmr.core.errors import UsageError
+
+__all__ = ["IGNORED", "Batch", "Sample", "collate"]
+
+IGNORED = 255
+"""Label code of voxels that are no part of the image and count in no loss."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One study's images on its model's grid, with what is to be learned from them."""
+
+    name: str
+    """For messages; never a patient's name."""
+    images: Mapping[str, Tensor]
+    """View -> (c, x, y[, z]), float32."""
+    labels: Mapping[str, Tensor] = field(default_factory=dict)
+    """View -> (x, y[, z]), uint8."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Samples along a first axis; stacks of fewer slices are padded at their end with `IGNORED` labels."""
+
+    names: tuple[str, ...]
+    images: Mapping[str, Tensor]
+    labels: Mapping[str, Tensor]
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on a device."""
+        images = {view: tensor.to(device, non_blocking=True) for view, tensor in self.images.items()}
+        labels = {view: tensor.to(device, non_blocking=True) for view, tensor in self.labels.items()}
+        return Batch(names=self.names, images=images, labels=labels)
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Gather samples of the same views; raises `UsageError` where they differ in views or in-plane size."""
+    first = samples[0]
+    if any(set(s.images) != set(first.images) or set(s.labels) != set(first.labels) for s in samples):
+        raise UsageError("the samples of a batch have different views; expected the same in each")
+    return Batch(
+        names=tuple(sample.name for sample in samples),
+        images={view: _gathered([s.images[view] for s in samples], 0) for view in first.images},
+        labels={view: _gathered([s.labels[view] for s in samples], IGNORED) for view in first.labels},
+    )
+
+
+def _gathered(tensors: Sequence[Tensor], fill: int) -> Tensor:
+    if len({tensor.shape[:-1] for tensor in tensors}) > 1:
+        raise UsageError(f"sizes {[tuple(t.shape) for t in tensors]} in one batch; only the last axis may differ")
+    longest = max(tensor.shape[-1] for tensor in tensors)
+    return torch.stack([F.pad(tensor, (0, longest - tensor.shape[-1]), value=fill) for tensor in tensors])

@@ -1,0 +1,82 @@
+"""Optimiser, learning-rate schedule and weight averaging."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
+
+from cinema_cmr.core.errors import UsageError
+
+__all__ = ["Average", "OptimConfig", "learning_rate", "make_optimiser"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimConfig:
+    """AdamW with a warm-up and a cosine; the same for every model in a comparison."""
+
+    lr: float = 6e-4
+    """Highest learning rate."""
+    last_lr: float = 1e-6
+    """Learning rate at the end of the schedule and ever after."""
+    warmup_steps: int = 300
+    weight_decay: float = 0.05
+    """None is applied to biases, norms and tokens (tensors of fewer than two axes)."""
+    betas: tuple[float, float] = (0.9, 0.95)
+    clip_norm: float = 1.0
+    """Gradients are scaled down to this norm."""
+    average: float = 0.998
+    """Decay per step of the exponential average of the weights, which is what is kept; 0 keeps the last weights."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.last_lr <= self.lr or not 0 <= self.average < 1:
+            raise UsageError(f"learning rates {self.last_lr} to {self.lr}, averaging {self.average}: out of range")
+
+
+def learning_rate(config: OptimConfig, step: int, n_steps: int) -> float:
+    """Rate of a step counted from 0: linear warm-up, then a cosine to `last_lr`, which it never leaves again."""
+    warmup = min(config.warmup_steps, max(0, n_steps - 1))
+    if step < warmup:
+        return config.lr * (step + 1) / warmup
+    share = min(1.0, (step - warmup) / max(1, n_steps - warmup))
+    return config.last_lr + (config.lr - config.last_lr) * (1 + math.cos(math.pi * share)) / 2
+
+
+def make_optimiser(model: nn.Module, config: OptimConfig) -> Optimizer:
+    """AdamW over the parameters that learn, without decay for vectors and single tokens."""
+    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    plain = [p for name, p in named if p.ndim < 2 or name.endswith("token")]
+    kept = {id(p) for p in plain}
+    groups = [
+        {"params": [p for _, p in named if id(p) not in kept], "weight_decay": config.weight_decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+    return AdamW(groups, lr=config.lr, betas=config.betas)
+
+
+class Average:
+    """An exponential average of a model's weights, warmed up so that the first steps are soon forgotten."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.n_updates = 0
+        self.weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        """Move towards the model's weights; buffers that are no floating numbers are copied."""
+        self.n_updates += 1
+        decay = min(self.decay, (1 + self.n_updates) / (10 + self.n_updates))
+        for name, value in model.state_dict().items():
+            mine = self.weights[name]
+            if mine.dtype.is_floating_point:
+                mine.lerp_(value.detach().to(mine.dtype), 1 - decay)
+            else:
+                mine.copy_(value)
+
+    def state(self) -> dict[str, Tensor]:
+        """The averaged weights by name."""
+        return self.weights

@@ -1,0 +1,174 @@
+"""Augmentation of a short-axis stack: what is drawn, and how what was drawn is applied.
+
+Drawing is separate from applying, so that a draw can be looked at, repeated and tested. All draws come from the
+generator given; labels are moved with their image and are never interpolated as numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = ["Augmentation", "IntensityDraw", "PlaneDraw", "change_intensities", "draw_intensities", "draw_plane", "move_planes"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """Ranges that are drawn from; probabilities are of each change on its own."""
+
+    quarter_turns: float = 0.6
+    """Probability that the image is turned by a multiple of 90 degrees, as files of other programs are."""
+    any_turn: float = 0.15
+    """Probability of a turn by any angle."""
+    turn_deg: float = 15.0
+    """Standard deviation of the small turn that is always added."""
+    mirror: float = 0.5
+    """Probability of a mirror image, as rows counted the other way make it."""
+    scale: float = 0.2
+    """Largest relative change of size, and half of it between the axes."""
+    shift_mm: float = 12.0
+    """Standard deviation of the crop's place around the heart."""
+    anywhere: float = 0.06
+    """Probability of a crop anywhere in the image, so that what is no heart is learned too."""
+    gamma: float = 0.4
+    """Largest change of the logarithm of gamma."""
+    contrast: float = 0.3
+    """Largest relative change of contrast and of brightness."""
+    noise: float = 0.08
+    """Largest standard deviation of noise, of the intensity range."""
+    blur_px: float = 1.2
+    """Largest standard deviation of blur."""
+    shading: float = 0.4
+    """Largest relative change of intensity across the field, as surface coils make it."""
+    each: float = 0.4
+    """Probability of each change of intensity."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaneDraw:
+    """A drawn move in plane: model pixel -> source pixel, `matrix` (2, 2) about the crop's middle at `centre`."""
+
+    matrix: NDArray[np.float64]
+    centre: tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntensityDraw:
+    """Drawn changes of intensity; None leaves a step out."""
+
+    gamma: float | None
+    contrast: tuple[float, float] | None
+    noise: tuple[float, int] | None
+    """Standard deviation and the seed of its field."""
+    blur_px: float | None
+    low_resolution: float | None
+    shading: tuple[float, float, float] | None
+    """Amplitude, and the place of its top in units of half the field."""
+
+
+def draw_plane(
+    rng: np.random.Generator, config: Augmentation, *, heart: tuple[float, float], shape: tuple[int, int], spacing_mm: float
+) -> PlaneDraw:
+    """A move of a crop around `heart` (pixels of a plane of `shape` and `spacing_mm`)."""
+    angle = np.radians(rng.normal(0, config.turn_deg))
+    kind = rng.random()
+    if kind < config.any_turn:
+        angle += rng.uniform(-np.pi, np.pi)
+    elif kind < config.any_turn + config.quarter_turns:
+        angle += np.pi / 2 * rng.integers(4)
+    scale = np.exp(rng.uniform(-1, 1) * np.log1p(config.scale) + rng.uniform(-0.5, 0.5, 2) * config.scale / 2)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    mirror = np.diag([-1.0 if rng.random() < config.mirror else 1.0, 1.0])
+    centre = np.asarray(heart) + rng.normal(0, config.shift_mm / spacing_mm, 2)
+    if rng.random() < config.anywhere:
+        centre = rng.random(2) * (np.asarray(shape) - 1)
+    return PlaneDraw(matrix=turn @ mirror @ np.diag(scale), centre=(float(centre[0]), float(centre[1])))
+
+
+def move_planes(planes: Tensor, draw: PlaneDraw, size: tuple[int, int], *, mode: str) -> Tensor:
+    """Source planes (n, c, X, Y) -> (n, c, x, y) of `size` where `draw` puts them; zero outside the image.
+
+    `mode`: "bilinear", "bicubic" or "nearest", as in `torch.nn.functional.grid_sample`.
+    """
+    nx, ny = size
+    u, v = np.meshgrid(np.arange(nx) - (nx - 1) / 2, np.arange(ny) - (ny - 1) / 2, indexing="ij")
+    at = np.stack([u, v], axis=-1) @ draw.matrix.T + np.asarray(draw.centre)
+    extent = np.array(planes.shape[2:])
+    scaled = (2 * at + 1) / extent - 1
+    # grid_sample names the last axis x, so the order turns round.
+    grid = torch.from_numpy(scaled[..., ::-1].astype(np.float32)).expand(len(planes), -1, -1, -1)
+    return F.grid_sample(planes, grid, mode=mode, padding_mode="zeros", align_corners=False)
+
+
+def draw_intensities(rng: np.random.Generator, config: Augmentation) -> IntensityDraw:
+    """Changes of intensity, each drawn with the same probability."""
+
+    def chosen() -> bool:
+        return bool(rng.random() < config.each)
+
+    return IntensityDraw(
+        gamma=float(np.exp(rng.uniform(-1, 1) * config.gamma)) if chosen() else None,
+        contrast=_pair(rng.uniform(-1, 1, 2) * config.contrast) if chosen() else None,
+        noise=(float(rng.uniform(0, config.noise)), int(rng.integers(2**31))) if chosen() else None,
+        blur_px=float(rng.uniform(0.3, config.blur_px)) if rng.random() < config.each / 2 else None,
+        low_resolution=float(rng.uniform(0.5, 0.9)) if rng.random() < config.each / 2 else None,
+        shading=_triple(rng.uniform(-1, 1, 3) * [config.shading, 1, 1]) if chosen() else None,
+    )
+
+
+def change_intensities(image: Tensor, draw: IntensityDraw) -> Tensor:
+    """Intensities (x, y, z) in 0 to 1 -> the same after the drawn changes, clipped to 0 to 1."""
+    if draw.low_resolution is not None:
+        image = _at_low_resolution(image, draw.low_resolution)
+    if draw.blur_px is not None:
+        image = _blurred(image, draw.blur_px)
+    if draw.shading is not None:
+        image = image * _shading(image.shape[:2], draw.shading)[..., None]
+    if draw.gamma is not None:
+        image = image.clamp(0, 1) ** draw.gamma
+    if draw.contrast is not None:
+        gain, offset = draw.contrast
+        middle = image.mean()
+        image = (image - middle) * (1 + gain) + middle + offset / 2
+    if draw.noise is not None:
+        level, seed = draw.noise
+        field = torch.randn(image.shape, generator=torch.Generator().manual_seed(seed))
+        image = image + level * field
+    return image.clamp(0, 1)
+
+
+def _pair(values: NDArray[np.float64]) -> tuple[float, float]:
+    return float(values[0]), float(values[1])
+
+
+def _triple(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    return float(values[0]), float(values[1]), float(values[2])
+
+
+def _at_low_resolution(image: Tensor, factor: float) -> Tensor:
+    planes = image.permute(2, 0, 1).unsqueeze(1)
+    small = F.interpolate(planes, scale_factor=factor, mode="bilinear", align_corners=False)
+    large = F.interpolate(small, size=tuple(image.shape[:2]), mode="bicubic", align_corners=False)
+    return large.squeeze(1).permute(1, 2, 0)
+
+
+def _blurred(image: Tensor, sigma: float) -> Tensor:
+    reach = max(1, int(2.5 * sigma + 0.5))
+    taps = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2)
+    taps = taps / taps.sum()
+    planes = image.permute(2, 0, 1).unsqueeze(1)
+    planes = F.conv2d(planes, taps.view(1, 1, -1, 1), padding=(reach, 0))
+    planes = F.conv2d(planes, taps.view(1, 1, 1, -1), padding=(0, reach))
+    return planes.squeeze(1).permute(1, 2, 0)
+
+
+def _shading(shape: torch.Size, draw: tuple[float, float, float]) -> Tensor:
+    amplitude, top_x, top_y = draw
+    x = torch.linspace(-1, 1, shape[0])[:, None]
+    y = torch.linspace(-1, 1, shape[1])[None, :]
+    return 1 + amplitude * (torch.exp(-((x - top_x) ** 2 + (y - top_y) ** 2)) - 0.5)

@@ -1,0 +1,56 @@
+"""The architectures by name: what a model card's `architecture` and `config` are turned into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from cinema_cmr.core.errors import unknown_name
+from cinema_cmr.core.plain_values import from_plain, to_plain
+from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
+from cinema_cmr.models.unetr import ConvUNetR, ConvUNetRConfig
+
+__all__ = ["ARCHITECTURES", "Architecture", "build", "config_from_values", "config_values"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """A configuration class and the network that is built from it."""
+
+    config: type[Any]
+    network: Callable[[Any], nn.Module]
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "conv_unetr": Architecture(config=ConvUNetRConfig, network=ConvUNetR),
+    "unet2d": Architecture(config=UNet2dConfig, network=UNet2d),
+}
+"""Every architecture a card may name. To add one: its file with a config and a network, and a line here."""
+
+
+def build(architecture: str, config: Mapping[str, Any]) -> nn.Module:
+    """The network, freshly initialised, of an architecture's name and plain configuration values.
+
+    Raises `UsageError` for an unknown architecture, and for unknown, missing or ill-typed keys.
+    """
+    return _architecture(architecture).network(config_from_values(architecture, config))
+
+
+def config_from_values(architecture: str, values: Mapping[str, Any]) -> Any:
+    """The architecture's own config from plain values; errors as in `build`."""
+    return from_plain(_architecture(architecture).config, values, f"config of '{architecture}'")
+
+
+def config_values(config: object) -> dict[str, Any]:
+    """An architecture's config as plain JSON values: what a card's `config` holds."""
+    values: dict[str, Any] = to_plain(config, "config")
+    return values
+
+
+def _architecture(name: str) -> Architecture:
+    if name not in ARCHITECTURES:
+        raise unknown_name("architecture", name, ARCHITECTURES)
+    return ARCHITECTURES[name]

@@ -1,0 +1,31 @@
+"""Losses on label maps; ignored voxels count in none."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = ["cross_entropy", "soft_dice"]
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, *, ignored: int = 255) -> Tensor:
+    """Mean cross-entropy of logits (b, c, ...) against codes (b, ...) over the voxels that are not ignored."""
+    target = labels.long().masked_fill(labels == ignored, -100)
+    return F.cross_entropy(logits.float(), target, ignore_index=-100)
+
+
+def soft_dice(logits: Tensor, labels: Tensor, *, ignored: int = 255, smooth: float = 10.0) -> Tensor:
+    """One minus the soft Dice of each foreground class in each sample, averaged (Milletari et al., 3DV 2016).
+
+    A class is counted over the whole stack of a sample; `smooth` voxels are added above and below, so that an
+    absent class asks for an empty prediction.
+    """
+    n_classes = logits.shape[1]
+    counted = (labels != ignored).unsqueeze(1)
+    chance = logits.float().softmax(dim=1)[:, 1:] * counted
+    truth = F.one_hot(labels.long().masked_fill(labels == ignored, 0), n_classes).movedim(-1, 1)[:, 1:].to(chance.dtype)
+    axes = tuple(range(2, logits.ndim))
+    overlap = (chance * truth).sum(axes)
+    total = chance.sum(axes) + truth.sum(axes)
+    return 1 - torch.mean((2 * overlap + smooth) / (total + smooth))

@@ -1,0 +1,202 @@
+"""CineMA: the masked autoencoder over short- and long-axis views."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.models.layers import TransformerBlock, from_slices, group_patches, pad_to_multiple, to_slices
+from cinema_cmr.models.masking import TokenMask, pick_tokens
+from cinema_cmr.models.position import interpolate_table, position_table
+from cinema_cmr.models.stem import Fusion, StemConfig, StemOutput, stems_of
+from cinema_cmr.models.vit import Encoder, VitConfig
+
+__all__ = ["CineMA", "CineMAConfig", "Reconstruction"]
+
+Masks = Mapping[str, Tensor | TokenMask]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CineMAConfig:
+    """Architecture and loss of a CineMA."""
+
+    image_sizes: Mapping[str, tuple[int, ...]]
+    """View -> (x, y, z) of a stack or (x, y) of a plane: the size the position tables are built for."""
+    vit: VitConfig
+    in_chans: int = 1
+    stem: StemConfig = field(default_factory=StemConfig)
+    normalise_targets: bool = False
+    """Compare with each patch less its mean over its standard deviation. Off in the published model."""
+
+    def __post_init__(self) -> None:
+        if not self.image_sizes:
+            raise UsageError("an autoencoder without views; expected at least one view with its image size")
+
+
+class Reconstruction(NamedTuple):
+    """`loss`, a scalar; `predictions`: view -> (b, m, pixels of a patch), of the masked patches in order."""
+
+    loss: Tensor
+    predictions: dict[str, Tensor]
+
+
+class DecoderEmbed(nn.Module):
+    """What the decoder knows of the tokens of one view: the position of each, and the mask token."""
+
+    pos_embed: Tensor
+
+    def __init__(self, grid: tuple[int, ...], dim: int) -> None:
+        super().__init__()
+        self.built_grid = grid
+        self.register_buffer("pos_embed", position_table(dim, grid))
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, dim))
+        nn.init.normal_(self.mask_token, std=0.02)
+
+    def forward(self, visible: Tensor, mask: TokenMask, grid: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """Visible tokens (b, k, d) with their positions, and queries (b, m, d) for the masked places."""
+        table = interpolate_table(self.pos_embed, self.built_grid, grid[: len(self.built_grid)])[0]
+        table = table.to(visible.dtype)
+        return visible + table[mask.visible], self.mask_token + table[mask.masked]
+
+
+class Decoder(nn.Module):
+    """Blocks in which each query attends to the visible tokens, never to another query."""
+
+    def __init__(self, config: VitConfig) -> None:
+        super().__init__()
+        dim, heads = config.dec_dim, config.dec_heads
+        self.blocks = nn.ModuleList(TransformerBlock(dim, heads) for _ in range(config.dec_depth))
+        self.norm = nn.LayerNorm(dim, eps=1e-5)
+
+    def forward(self, queries: Tensor, context: Tensor) -> Tensor:
+        """Queries (b, m, d) and context (b, k, d) -> (b, m, d)."""
+        for block in self.blocks:
+            queries = block(queries, context)
+        decoded: Tensor = self.norm(queries)
+        return decoded
+
+
+class CineMA(nn.Module):
+    """The masked autoencoder (MODEL.md); images {view: (b, c, x, y[, z])}, of any size and any subset of views.
+
+    Sizes that a token does not divide are padded with zeros at the end of each axis.
+    """
+
+    def __init__(self, config: CineMAConfig) -> None:
+        super().__init__()
+        self.config = config
+        vit, sizes = config.vit, config.image_sizes
+        self.n_axes = {view: len(size) for view, size in sizes.items()}
+        n_pixels = config.in_chans * int(torch.Size(config.stem.strides[-1]).numel())
+        flat = config.in_chans * int(torch.Size(config.stem.strides[-1][:2]).numel())
+        self.enc_down_dict = stems_of(sizes, config.stem, in_chans=config.in_chans, dim=vit.dim)
+        self.enc_fusion_dict = nn.ModuleDict(
+            {view: Fusion(config.stem, n_axes=n, dim=vit.dim) for view, n in self.n_axes.items()}
+        )
+        self.encoder = Encoder(vit)
+        self.dec_linear = nn.Linear(vit.dim, vit.dec_dim)
+        self.dec_embed_dict = nn.ModuleDict(
+            {view: DecoderEmbed(self.enc_down_dict[view].built_grid, vit.dec_dim) for view in sizes}
+        )
+        self.decoder = Decoder(vit)
+        self.pred_head_dict = nn.ModuleDict(
+            {view: nn.Linear(vit.dec_dim, n_pixels if n == 3 else flat) for view, n in self.n_axes.items()}
+        )
+        self.apply(_start_linear)
+
+    def forward(
+        self, images: Mapping[str, Tensor], masks: Masks | None = None
+    ) -> dict[str, Tensor] | Reconstruction:
+        """`features` without masks, `reconstruct` with them: the door for wrappers that call the module."""
+        return self.features(images) if masks is None else self.reconstruct(images, masks)
+
+    def features(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """"cls" (b, 1, d), and for each view given its fused tokens (b, l, d); nothing is masked."""
+        self._check_views(images)
+        stems = {view: self.enc_down_dict[view](to_slices(image)) for view, image in images.items()}
+        cls, fused = self._encoded(stems)
+        return {"cls": cls, **fused}
+
+    def reconstruct(self, images: Mapping[str, Tensor], masks: Masks) -> Reconstruction:
+        """The masked patches of all views from the visible ones, and how far off they are.
+
+        `masks`: view -> (b, l) bool, True where masked, or a `TokenMask`. The loss is the mean squared error over
+        the masked patches of a view, then the mean over views with masked patches.
+        """
+        self._check_views(images)
+        hidden = {view: _token_mask(view, masks) for view in images}
+        padded = {view: pad_to_multiple(to_slices(x), self._patch(view)) for view, x in images.items()}
+        stems = {view: self.enc_down_dict[view](x, hidden[view].visible) for view, x in padded.items()}
+        predictions = self._decoded(self._encoded(stems)[1], stems, hidden)
+        losses = []
+        for view, predicted in predictions.items():
+            patches = group_patches(padded[view], self._patch(view)).permute(0, 2, 3, 1, 4).flatten(1, 3)
+            if predicted.shape[1]:
+                losses.append(self._loss(predicted, pick_tokens(patches, hidden[view].masked)))
+        if not losses:
+            raise UsageError("no token is masked in any view; expected masked tokens to reconstruct")
+        return Reconstruction(torch.stack(losses).mean(), predictions)
+
+    def _encoded(self, stems: Mapping[str, StemOutput]) -> tuple[Tensor, dict[str, Tensor]]:
+        cls, encoded = self.encoder([stem.tokens for stem in stems.values()])
+        fused = {
+            view: self.enc_fusion_dict[view](tokens, stem.levels)
+            for (view, stem), tokens in zip(stems.items(), encoded, strict=True)
+        }
+        return cls, fused
+
+    def _decoded(
+        self, fused: Mapping[str, Tensor], stems: Mapping[str, StemOutput], masks: Mapping[str, TokenMask]
+    ) -> dict[str, Tensor]:
+        """Queries see only the visible tokens and not each other, so the class token, whose answer nobody
+        asks for, is left out of them: no number changes."""
+        visible, queries = [], []
+        for view, tokens in fused.items():
+            embed = self.dec_embed_dict[view]
+            placed, asked = embed(self.dec_linear(tokens), masks[view], stems[view].grid)
+            visible.append(placed)
+            queries.append(asked)
+        decoded = self.decoder(torch.cat(queries, dim=1), torch.cat(visible, dim=1))
+        parts = decoded.split([q.shape[1] for q in queries], dim=1)
+        return {view: self.pred_head_dict[view](part) for view, part in zip(fused, parts, strict=True)}
+
+    def _loss(self, predicted: Tensor, target: Tensor) -> Tensor:
+        target = target.float()
+        if self.config.normalise_targets:
+            deviation, mean = torch.std_mean(target, dim=-1, keepdim=True)
+            target = (target - mean) / (deviation + 1e-6)
+        return F.mse_loss(predicted.float(), target)
+
+    def _patch(self, view: str) -> tuple[int, int, int]:
+        stride: tuple[int, int, int] = self.enc_down_dict[view].stride
+        return stride
+
+    def _check_views(self, images: Mapping[str, Tensor]) -> None:
+        if not images or not set(images) <= set(self.n_axes):
+            raise UsageError(f"views {sorted(images)} given; this model was built for {sorted(self.n_axes)}")
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The views this model was built for."""
+        return tuple(View(view) for view in self.n_axes)
+
+
+def _token_mask(view: str, masks: Masks) -> TokenMask:
+    if view not in masks:
+        raise UsageError(f"view '{view}' has no mask; masks were given for {sorted(masks)}")
+    mask = masks[view]
+    return mask if isinstance(mask, TokenMask) else TokenMask.of(mask)
+
+
+def _start_linear(part: nn.Module) -> None:
+    """Start of linear layers as in He et al., Masked autoencoders are scalable vision learners, CVPR 2022."""
+    if isinstance(part, nn.Linear):
+        nn.init.xavier_uniform_(part.weight)
+        nn.init.zeros_(part.bias)

@@ -1,0 +1,150 @@
+"""Which tokens are masked, and computing on the visible ones only.
+
+Token indices count along x, y, z with z fastest. The number of visible tokens is the same for all samples of a
+batch and known from shapes alone, so that nothing waits for the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cinema_cmr.core.errors import UsageError
+from cinema_cmr.models.layers import group_patches
+
+__all__ = ["TokenMask", "VisibleMix", "draw_mask", "pick_tokens", "spread_tokens", "visible_patches"]
+
+
+def draw_mask(n_tokens: int, ratio: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """(n_tokens,) True where masked: uniformly random, int(n_tokens * (1 - ratio)) of them visible."""
+    if not 0 <= ratio < 1:
+        raise UsageError(f"mask ratio {ratio}; expected 0 or more and below 1")
+    mask = np.ones(n_tokens, dtype=np.bool_)
+    mask[rng.permutation(n_tokens)[: int(n_tokens * (1 - ratio))]] = False
+    return mask
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenMask:
+    """The visible and the masked tokens of one view, as indices in ascending order."""
+
+    visible: Tensor
+    """(b, k)"""
+    masked: Tensor
+    """(b, m)"""
+
+    @classmethod
+    def of(cls, mask: Tensor) -> TokenMask:
+        """From (b, l), True where masked; raises `UsageError` unless all samples have as many masked tokens.
+
+        The check reads the numbers: make masks on the CPU, where batches are made, and move them with `to`.
+        """
+        if mask.ndim != 2 or mask.dtype != torch.bool:
+            raise UsageError(f"mask of shape {tuple(mask.shape)}, {mask.dtype}; expected bool (samples, tokens)")
+        counts = sorted(set(mask.sum(1).tolist()))
+        if len(counts) != 1:
+            raise UsageError(f"samples of one batch have {counts} masked tokens; expected as many in each")
+        order = mask.to(torch.uint8).argsort(dim=1, stable=True)
+        visible, masked = order.split([mask.shape[1] - int(counts[0]), int(counts[0])], dim=1)
+        return cls(visible=visible, masked=masked)
+
+    def to(self, device: torch.device | str) -> TokenMask:
+        """The same on another device."""
+        moved = (x.to(device, non_blocking=True) for x in (self.visible, self.masked))
+        visible, masked = moved
+        return TokenMask(visible=visible, masked=masked)
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens of the view."""
+        return self.visible.shape[1] + self.masked.shape[1]
+
+
+def pick_tokens(x: Tensor, index: Tensor) -> Tensor:
+    """The tokens (b, k, ...) of x (b, l, ...) at index (b, k); no index comes twice in a sample."""
+    rows = _rows(index, x.shape[1])
+    picked: Tensor = _Pick.apply(x.reshape(-1, *x.shape[2:]), rows)
+    return picked.reshape(*index.shape, *x.shape[2:])
+
+
+def spread_tokens(x: Tensor, index: Tensor, n_tokens: int) -> Tensor:
+    """The inverse: (b, l, ...) with the tokens x (b, k, ...) at index (b, k) and zeros elsewhere."""
+    rows = _rows(index, n_tokens)
+    spread: Tensor = _Spread.apply(x.reshape(-1, *x.shape[2:]), rows, x.shape[0] * n_tokens)
+    return spread.reshape(x.shape[0], n_tokens, *x.shape[2:])
+
+
+def visible_patches(x: Tensor, visible: Tensor, stride: Sequence[int]) -> Tensor:
+    """The patches of an image (b, z, x, y, c) under visible tokens (b, k), each an image: (b * k, z, x, y, c)."""
+    p, q, r = stride
+    patches = group_patches(x, stride).permute(0, 2, 3, 1, 4).flatten(1, 3)
+    picked = pick_tokens(patches, visible).reshape(-1, p, q, r, x.shape[-1])
+    return picked.permute(0, 3, 1, 2, 4)
+
+
+class VisibleMix:
+    """Applies a convolution to the positions of visible tokens, as if the masked ones held zeros.
+
+    The values (b * k, z, x, y, c) are laid out as the image they belong to, convolved there, and picked again. This
+    is exact, for any convolution that keeps the grid.
+    """
+
+    def __init__(self, visible: Tensor, grid: Sequence[int], inside: Sequence[int]) -> None:
+        (gx, gy, gz), (px, py, pz) = grid, inside
+        self.shape = (visible.shape[0], gz * pz, gx * px, gy * py)
+        token = visible.reshape(-1, 1, 1, 1)
+        device = visible.device
+        sample = torch.arange(visible.shape[0], device=device).repeat_interleave(visible.shape[1])
+        z = (token % gz) * pz + torch.arange(pz, device=device).reshape(-1, 1, 1)
+        x = (token // (gy * gz)) * px + torch.arange(px, device=device).reshape(-1, 1)
+        y = (token // gz % gy) * py + torch.arange(py, device=device)
+        slices = sample.reshape(-1, 1, 1, 1) * self.shape[1] + z
+        self.rows = ((slices * self.shape[2] + x) * self.shape[3] + y).flatten()
+
+    def __call__(self, conv: nn.Module, y: Tensor) -> Tensor:
+        """(b * k, z, x, y, c) -> (b * k, z, x, y, out)"""
+        b, nz, nx, ny = self.shape
+        spread: Tensor = _Spread.apply(y.reshape(-1, y.shape[-1]), self.rows, b * nz * nx * ny)
+        out = conv(spread.reshape(*self.shape, -1))
+        picked: Tensor = _Pick.apply(out.reshape(-1, out.shape[-1]), self.rows)
+        return picked.reshape(*y.shape[:-1], -1)
+
+
+def _rows(index: Tensor, n_tokens: int) -> Tensor:
+    first = torch.arange(index.shape[0], device=index.device).unsqueeze(1) * n_tokens
+    return (index + first).flatten()
+
+
+class _Pick(torch.autograd.Function):
+    """Rows of a tensor. No row is picked twice, so its gradient is a copy, where PyTorch would add up."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(rows)
+        ctx.n_rows = x.shape[0]
+        return x.index_select(0, rows)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        (rows,) = ctx.saved_tensors
+        return _Spread.apply(grads[0], rows, ctx.n_rows), None
+
+
+class _Spread(torch.autograd.Function):
+    """Rows put into zeros; its gradient picks them."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, rows: Tensor, n_rows: int) -> Tensor:
+        ctx.save_for_backward(rows)
+        return x.new_zeros(n_rows, *x.shape[1:]).index_copy_(0, rows, x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        (rows,) = ctx.saved_tensors
+        return _Pick.apply(grads[0], rows), None, None

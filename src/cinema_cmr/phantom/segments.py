@@ -1,0 +1,96 @@
+"""Values of the 17 segments of the American Heart Association, spread smoothly over the left ventricle's wall.
+
+Segments: Cerqueira et al., Circulation 2002;105:539. Angles are counted from the middle of the septum towards
+the anterior wall, levels from base (0) to the tip of the cavity (1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["SEGMENT_CENTRES", "SegmentValues", "contraction_of", "spread", "thickness_of"]
+
+Array = NDArray[np.float64]
+SegmentValues = tuple[float, ...]
+"""17 values, segment 1 first."""
+
+_BASAL = {1: 90.0, 2: 30.0, 3: -30.0, 4: -90.0, 5: -150.0, 6: 150.0}
+_APICAL = {13: 90.0, 14: 0.0, 15: -90.0, 16: 180.0}
+_LEVELS = (1 / 6, 1 / 2, 5 / 6)
+
+SEGMENT_CENTRES: Mapping[int, tuple[float, float]] = {
+    **{number: (angle, _LEVELS[0]) for number, angle in _BASAL.items()},
+    **{number + 6: (angle, _LEVELS[1]) for number, angle in _BASAL.items()},
+    **{number: (angle, _LEVELS[2]) for number, angle in _APICAL.items()},
+}
+"""Segment -> angle in degrees and level of its centre; the 17th is the apex."""
+
+_NORMAL_THICKNESS = (1.0, 1.1, 1.15, 1.0, 0.95, 0.95, 0.92, 1.0, 1.05, 0.95, 0.9, 0.9, 0.82, 0.85, 0.82, 0.8, 0.6)
+"""Relative to the mean: the septum is thickest, the apex thin (Kawel et al., Circ Cardiovasc Imaging 2012;5:500)."""
+
+_TERRITORIES = {
+    "left anterior descending": (1, 2, 7, 8, 13, 14, 17),
+    "right coronary": (3, 4, 9, 10, 15),
+    "circumflex": (5, 6, 11, 12, 16),
+}
+"""Coronary artery -> its segments (Cerqueira et al. 2002)."""
+
+
+def thickness_of(group: str, contraction: SegmentValues, rng: np.random.Generator) -> SegmentValues:
+    """Relative ED thickness of each segment: hypertrophy is asymmetric, most often septal; a scar is thin."""
+    values = np.array(_NORMAL_THICKNESS) * (1 + 0.06 * rng.standard_normal(17))
+    pattern, peak = rng.uniform(), rng.uniform(0.5, 1.1)
+    if group == "HCM":
+        centre = (15.0, 0.3) if pattern < 0.75 else (0.0, 0.85)
+        for number, (angle, level) in SEGMENT_CENTRES.items():
+            apart = (angle - centre[0] + 180) % 360 - 180
+            values[number - 1] *= 1 + peak * np.exp(-0.5 * (apart / 65) ** 2 - 0.5 * ((level - centre[1]) / 0.4) ** 2)
+    thinning = rng.uniform(0.55, 0.85)
+    if group == "MINF":
+        values *= np.where(np.array(contraction) < 0.3, thinning, 1.0)
+    return tuple(float(value) for value in values)
+
+
+def contraction_of(group: str, rng: np.random.Generator) -> SegmentValues:
+    """Relative contraction of each segment; an infarct's segments hardly move or bulge."""
+    values = np.clip(1 + 0.05 * rng.standard_normal(17), 0.88, 1.12)
+    territory = list(_TERRITORIES)[int(rng.choice(3, p=(0.5, 0.3, 0.2)))]
+    remaining = rng.uniform(-0.1, 0.25, 17)
+    border = rng.uniform(0.25, 1.0)
+    if group == "MINF":
+        for number in _TERRITORIES[territory]:
+            basal = number <= 6
+            values[number - 1] = border if basal else remaining[number - 1]
+    if group == "DCM":
+        values = np.clip(values + 0.12 * rng.standard_normal(17), 0.5, 1.4)
+    return tuple(float(value) for value in values)
+
+
+def spread(values: SegmentValues, theta: Array, level: Array) -> Array:
+    """The segments' values at angles (radians) and levels (0 base to 1 tip), smooth between their centres."""
+    at_levels = [
+        _around(values, _BASAL, theta),
+        _around(values, {number + 6: angle for number, angle in _BASAL.items()}, theta),
+        _around(values, _APICAL, theta),
+        np.full(np.shape(theta), values[16]),
+    ]
+    nodes = (*_LEVELS, 1.0)
+    result = np.broadcast_to(at_levels[0], np.broadcast_shapes(np.shape(theta), np.shape(level))).copy()
+    for low, high, upper in zip(nodes[:-1], nodes[1:], at_levels[1:], strict=True):
+        share = np.clip((level - low) / (high - low), 0, 1)
+        result = result + share * (upper - result)
+    return np.asarray(result)
+
+
+def _around(values: SegmentValues, centres: Mapping[int, float], theta: Array) -> Array:
+    """Values around one level, weighted by how near the segments are (von Mises)."""
+    sharpness = 1.2 * len(centres)
+    total, weights = np.zeros(np.shape(theta)), np.zeros(np.shape(theta))
+    for number, angle in centres.items():
+        weight = np.exp(sharpness * (np.cos(theta - np.radians(angle)) - 1))
+        total += weight * values[number - 1]
+        weights += weight
+    return total / weights

@@ -1,0 +1,170 @@
+"""Segmentation of short-axis stacks: what is learned from expert masks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from cinema_cmr.core.card import Grid
+from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
+from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.data.sample import IGNORED, Batch, Sample
+from cinema_cmr.image.augment import Augmentation, change_intensities, draw_intensities, draw_plane, move_planes
+from cinema_cmr.image.intensity import normalise
+from cinema_cmr.image.resample import PlaneCut, cut_planes, plan_cut
+from cinema_cmr.models.losses import cross_entropy, soft_dice
+from cinema_cmr.score.overlap import dice_by_class
+from cinema_cmr.tasks.task import Loss
+
+__all__ = ["SegmentConfig", "SegmentExample", "SegmentTask"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentConfig:
+    """What is learned from a labelled stack, and on which grid."""
+
+    grid: Grid
+    view: View = View.SAX
+    label_scheme: str = "cine"
+    """Table of `core.vocabulary.LABEL_SCHEMES` that the labels' codes are of."""
+    augmentation: Augmentation = Augmentation()
+    thin_stacks: float = 0.5
+    """Probability that every second slice of a stack with slices closer than 7 mm is left out."""
+    drop_ends: float = 0.15
+    """Probability that up to three slices are missing at each end, as in short stacks."""
+
+    @property
+    def n_classes(self) -> int:
+        """Classes, background included."""
+        return 1 + len(LABEL_SCHEMES[self.label_scheme])
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentExample:
+    """One labelled frame, its planes resampled to the model's spacing over the whole field of view."""
+
+    name: str
+    planes: NDArray[np.float16]
+    """(x, y, z), intensities divided by their largest."""
+    labels: NDArray[np.uint8]
+    """(x, y, z)."""
+    slice_mm: float
+
+    @property
+    def heart(self) -> tuple[float, float]:
+        """Middle of the box around all labels, in pixels; the field's middle where nothing is labelled."""
+        spots = np.argwhere(self.labels.any(axis=2))
+        if not len(spots):
+            return (self.labels.shape[0] - 1) / 2, (self.labels.shape[1] - 1) / 2
+        middle = (spots.min(axis=0) + spots.max(axis=0)) / 2
+        return float(middle[0]), float(middle[1])
+
+
+class SegmentTask:
+    """Learns label maps of one view; the loss is cross-entropy plus soft Dice."""
+
+    def __init__(self, config: SegmentConfig) -> None:
+        self.config = config
+
+    def examples(self, annotated: AnnotatedStudy) -> list[SegmentExample]:
+        """One example per labelled frame; raises `InputError` where the study has no labels of the view."""
+        view = self.config.view
+        if view not in annotated.labels:
+            raise InputError(f"study '{annotated.study.name}' has no {view.title} labels to learn from")
+        cine, labels = annotated.study.cine(view), annotated.labels[view]
+        frames = annotated.labelled_frames[view]
+        return [
+            SegmentExample(
+                name=f"{annotated.study.name}, frame {frame}",
+                planes=self._whole_planes(cine.array[..., frame], cine.spacing_mm),
+                labels=self._whole_labels(labels.array[..., frame], cine.spacing_mm),
+                slice_mm=cine.spacing_mm[2],
+            )
+            for frame in frames
+        ]
+
+    def sample(self, example: SegmentExample, rng: np.random.Generator | None) -> Sample:
+        """A crop around the labelled heart; with `rng`, moved, thinned and changed in intensity."""
+        if rng is None:
+            return self._plain(example)
+        config = self.config
+        slices = self._drawn_slices(example, rng)
+        draw = draw_plane(
+            rng,
+            config.augmentation,
+            heart=example.heart,
+            shape=example.labels.shape[:2],
+            spacing_mm=config.grid.spacing_mm,
+        )
+        source = torch.from_numpy(example.planes[..., slices].astype(np.float32)).permute(2, 0, 1).unsqueeze(1)
+        codes = torch.from_numpy(example.labels[..., slices].astype(np.int64))
+        hot = nn.functional.one_hot(codes, config.n_classes).permute(2, 3, 0, 1).float()
+        image = move_planes(source, draw, config.grid.size, mode="bicubic").squeeze(1).permute(1, 2, 0)
+        labels = move_planes(hot, draw, config.grid.size, mode="bilinear").argmax(dim=1).permute(1, 2, 0)
+        scaled = torch.from_numpy(normalise(image.numpy(), config.grid.percentiles))
+        changed = change_intensities(scaled, draw_intensities(rng, config.augmentation))
+        return self._sample(example, changed, labels.to(torch.uint8))
+
+    def loss(self, model: nn.Module, batch: Batch) -> Loss:
+        """Cross-entropy plus soft Dice over the slices that exist."""
+        logits = model(batch.images)[str(self.config.view)]
+        labels = batch.labels[str(self.config.view)]
+        entropy, overlap = cross_entropy(logits, labels), soft_dice(logits, labels)
+        return Loss(total=entropy + overlap, parts={"cross_entropy": float(entropy.detach()), "dice_loss": float(overlap.detach())})
+
+    def validation(self, model: nn.Module, batch: Batch) -> Mapping[str, Sequence[float]]:
+        """Dice of each class of each sample, on the model's grid around the labelled heart."""
+        view = str(self.config.view)
+        predicted = model(batch.images)[view].float().argmax(dim=1).cpu().numpy().astype(np.uint8)
+        truth = batch.labels[view].cpu().numpy().copy()
+        predicted[truth == IGNORED] = 0
+        truth[truth == IGNORED] = 0
+        scheme = self.config.label_scheme
+        rows = [dice_by_class(p, t, scheme=scheme) for p, t in zip(predicted, truth, strict=True)]
+        return {f"dice_{name}": [row[name] for row in rows] for name in rows[0]}
+
+    def _drawn_slices(self, example: SegmentExample, rng: np.random.Generator) -> NDArray[np.int64]:
+        slices = np.arange(example.labels.shape[2])
+        if example.slice_mm < 7 and rng.random() < self.config.thin_stacks:
+            slices = slices[int(rng.integers(2)) :: 2]
+        if rng.random() < self.config.drop_ends and len(slices) > 5:
+            first, last = rng.integers(0, min(4, len(slices) // 3), 2)
+            slices = slices[first : len(slices) - last]
+        return slices[::-1] if rng.random() < 0.5 else slices
+
+    def _plain(self, example: SegmentExample) -> Sample:
+        grid = self.config.grid
+        cut = plan_cut(example.labels.shape[:2], (grid.spacing_mm, grid.spacing_mm), grid, example.heart)
+        image = normalise(cut_planes(example.planes, cut), grid.percentiles)
+        hot = np.eye(self.config.n_classes, dtype=np.float32)[example.labels]
+        labels = cut_planes(hot, cut).argmax(axis=-1).astype(np.uint8)
+        return self._sample(example, torch.from_numpy(image), torch.from_numpy(labels))
+
+    def _sample(self, example: SegmentExample, image: torch.Tensor, labels: torch.Tensor) -> Sample:
+        view = str(self.config.view)
+        return Sample(
+            name=example.name, images={view: image.unsqueeze(0).contiguous()}, labels={view: labels.contiguous()}
+        )
+
+    def _whole_planes(self, frame: NDArray[np.float32], spacing_mm: tuple[float, float, float]) -> NDArray[np.float16]:
+        planes = cut_planes(frame, _whole_field(frame.shape, spacing_mm, self.config.grid))
+        return np.asarray(planes / max(float(planes.max()), 1e-6), dtype=np.float16)
+
+    def _whole_labels(self, frame: NDArray[np.uint8], spacing_mm: tuple[float, float, float]) -> NDArray[np.uint8]:
+        hot = np.eye(self.config.n_classes, dtype=np.float32)[frame]
+        planes = cut_planes(hot, _whole_field(frame.shape, spacing_mm, self.config.grid))
+        return planes.argmax(axis=-1).astype(np.uint8)
+
+
+def _whole_field(shape: tuple[int, ...], spacing_mm: tuple[float, float, float], grid: Grid) -> PlaneCut:
+    """The cut that takes a whole plane to the model's spacing."""
+    size = tuple(int(np.ceil(n * mm / grid.spacing_mm)) for n, mm in zip(shape[:2], spacing_mm[:2], strict=True))
+    whole = Grid(spacing_mm=grid.spacing_mm, size=(size[0], size[1]))
+    middle = ((shape[0] - 1) / 2, (shape[1] - 1) / 2)
+    return plan_cut((shape[0], shape[1]), spacing_mm, whole, middle)

@@ -1,0 +1,46 @@
+"""A model card survives its JSON, and another layout is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cinema_cmr.core.card import Grid, ModelCard
+from cinema_cmr.core.card_json import CARD_VERSION, card_from_json, card_to_json
+from cinema_cmr.core.errors import WeightsError
+from cinema_cmr.core.vocabulary import View
+
+CARD = ModelCard(
+    name="small-acdc",
+    task="segment",
+    architecture="conv_unetr",
+    config={"out_chans": 4, "image_sizes": {"sax": [192, 192, 16]}},
+    grids={
+        View.SAX: Grid(spacing_mm=1.0, size=(192, 192), slice_spacing_mm=10.0, n_slices=16),
+        View.LAX_4C: Grid(spacing_mm=1.4, size=(160, 160), percentiles=(1.0, 99.0)),
+    },
+    outputs=("background", "rv", "myo", "lv"),
+    training={"data": "acdc", "dice": 0.9, "seeds": [0, 1]},
+    licence="MIT",
+    weights_sha256="ab" * 32,
+)
+
+
+def test_a_card_comes_back_equal() -> None:
+    assert card_from_json(json.loads(json.dumps(card_to_json(CARD)))) == CARD
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"card_version": CARD_VERSION + 1}, "version 2; expected 1"),
+        ({"grid": {}}, "unknown key in card 'grid'; did you mean 'grids'"),
+        ({"task": "dream"}, "card.task is 'dream'"),
+        ({"grids": {}}, "names no view"),
+        ({"label_scheme": "cin"}, "label scheme 'cin'"),
+    ],
+)
+def test_an_unusable_card_is_refused(change: dict[str, object], told: str) -> None:
+    with pytest.raises(WeightsError, match=told):
+        card_from_json({**card_to_json(CARD), **change})
