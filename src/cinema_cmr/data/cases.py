@@ -1,4 +1,4 @@
-"""What a dataset is made of: its card, its cases, annotated studies, and splits by patient that are kept in a file."""
+"""What a dataset is made of: its card, cases, annotated studies, and splits by patient kept in a file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from cinema_cmr.core.annotation import LabelMap, Landmarks
-from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.atomic import write_text
@@ -86,11 +86,11 @@ def stratified_split(
 ) -> Split:
     """Patients drawn into parts so that each stratum (patient -> group) is divided by the same shares.
 
-    The last part takes what rounding leaves. Patients are sorted before they are drawn, so that the order of a
-    listing changes nothing.
+    The last part takes what rounding leaves. Patients are sorted before they are drawn, so that the order of
+    a listing changes nothing. Raises `UsageError` for shares that are negative or do not sum to one.
     """
-    if abs(sum(shares.values()) - 1) > 1e-9:
-        raise UsageError(f"shares {dict(shares)} sum to {sum(shares.values()):g}; expected 1")
+    if min(shares.values(), default=0) < 0 or abs(sum(shares.values()) - 1) > 1e-9:
+        raise UsageError(f"shares {dict(shares)}; expected shares from 0 on that sum to 1")
     parts: dict[str, list[str]] = {part: [] for part in shares}
     for number, group in enumerate(sorted(set(strata.values()))):
         names = sorted(patient for patient, its in strata.items() if its == group)
@@ -99,7 +99,9 @@ def stratified_split(
         for part, first, last in zip(shares, bounds[:-1], bounds[1:], strict=True):
             parts[part] += [names[index] for index in order[first:last]]
     rule = f"by patient, stratified by group, shares {dict(shares)}, seed {seed}"
-    return Split(dataset=dataset, parts={part: tuple(sorted(names)) for part, names in parts.items()}, rule=rule)
+    return Split(
+        dataset=dataset, parts={part: tuple(sorted(names)) for part, names in parts.items()}, rule=rule
+    )
 
 
 def write_split(split: Split, path: Path) -> None:
@@ -114,16 +116,36 @@ def write_split(split: Split, path: Path) -> None:
 
 
 def read_split(path: Path, *, known: Iterable[str] | None = None) -> Split:
-    """A split from its file; raises `InputError` if its hash, or a patient that is not `known`, does not fit."""
-    content = json.loads(path.read_text(encoding="utf-8"))
-    parts = {part: tuple(names) for part, names in content["parts"].items()}
-    split = Split(dataset=content["dataset"], parts=parts, rule=content["rule"])
-    if split.sha256 != content["sha256"]:
-        raise InputError(f"split file '{path.name}' does not match its hash; it was changed by hand: restore it")
+    """A split from its file.
+
+    Raises `UnreadableFileError` for what is no split file, `InputError` where its hash does not fit, a patient
+    stands in two parts, or one is not `known`.
+    """
+    split, written_hash = _parsed_split(path)
+    parts = split.parts
+    if split.sha256 != written_hash:
+        raise InputError(
+            f"split file '{path.name}' does not match its hash; it was changed by hand: restore it"
+        )
     named: Sequence[str] = [name for names in parts.values() for name in names]
     if len(set(named)) != len(named):
         raise InputError(f"split file '{path.name}' names a patient in two parts; expected each once")
     missing = set(named) - set(known) if known is not None else set()
     if missing:
-        raise InputError(f"{len(missing)} patients of split '{path.name}' are not in the data: {sorted(missing)[:5]}")
+        raise InputError(
+            f"{len(missing)} patients of split '{path.name}' are not in the data: {sorted(missing)[:5]}"
+        )
     return split
+
+
+def _parsed_split(path: Path) -> tuple[Split, str]:
+    """The split as the file tells it, and the hash that stands beside it."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        parts = {part: tuple(names) for part, names in content["parts"].items()}
+        return Split(dataset=content["dataset"], parts=parts, rule=content["rule"]), content["sha256"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UnreadableFileError(
+            f"'{path.name}' is no split file ({type(error).__name__}: {error}); expected JSON with dataset, rule,"
+            " sha256 and parts: restore it"
+        ) from error

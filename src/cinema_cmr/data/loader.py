@@ -8,7 +8,8 @@ from typing import Generic, TypeVar
 import numpy as np
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from cinema_cmr.data.sample import Batch, Sample, collate
+from cinema_cmr.core.errors import UsageError
+from cinema_cmr.data.sample import Sample, collate
 
 __all__ = ["EpochSampler", "SampleSet", "make_loader"]
 
@@ -46,27 +47,33 @@ class EpochSampler(Sampler[Place]):
     With several ranks, rank r takes every n-th place of the one common order.
     """
 
-    def __init__(self, n_examples: int, *, seed: int, start: int = 0, rank: int = 0, n_ranks: int = 1) -> None:
+    def __init__(
+        self, n_examples: int, *, seed: int, start: int = 0, rank: int = 0, n_ranks: int = 1
+    ) -> None:
+        if n_examples < 1 or not 0 <= rank < n_ranks:
+            raise UsageError(f"{n_examples} examples for rank {rank} of {n_ranks}; expected at least one of each")
         self.n_examples, self.seed, self.start = n_examples, seed, start
         self.rank, self.n_ranks = rank, n_ranks
 
     def __iter__(self) -> Iterator[Place]:
         position = self.start + self.rank
-        order: tuple[int, np.ndarray] | None = None  # type: ignore[type-arg]
+        order, of_epoch = np.empty(0, np.int64), -1
         while True:
             epoch, index = divmod(position, self.n_examples)
-            if order is None or order[0] != epoch:
-                order = (epoch, np.random.default_rng((self.seed, epoch)).permutation(self.n_examples))
-            yield epoch, int(order[1][index])
+            if epoch != of_epoch:
+                order, of_epoch = np.random.default_rng((self.seed, epoch)).permutation(self.n_examples), epoch
+            yield epoch, int(order[index])
             position += self.n_ranks
 
 
-def make_loader(samples: SampleSet[Example], sampler: EpochSampler, *, batch_size: int, workers: int) -> DataLoader[Batch]:
-    """Batches in the sampler's order, the same for any number of workers."""
+def make_loader(
+    samples: SampleSet[Example], sampler: EpochSampler, *, batch_size: int, workers: int
+) -> DataLoader[Sample]:
+    """A loader that gives `Batch`es in the sampler's order, the same for any number of workers."""
     return DataLoader(
         samples,
         batch_size=batch_size,
-        sampler=sampler,  # type: ignore[arg-type]
+        sampler=sampler,
         num_workers=workers,
         collate_fn=collate,
         persistent_workers=workers > 0,

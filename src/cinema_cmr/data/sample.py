@@ -45,19 +45,27 @@ class Batch:
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
-    """Gather samples of the same views; raises `UsageError` where they differ in views or in-plane size."""
+    """Gather samples of the same views; raises `UsageError` where they differ in views or in-plane size.
+
+    Only stacks are padded: images (c, x, y, z) and labels (x, y, z); planes must agree in size.
+    """
+    if not samples:
+        raise UsageError("no samples for a batch; expected at least one")
     first = samples[0]
     if any(set(s.images) != set(first.images) or set(s.labels) != set(first.labels) for s in samples):
         raise UsageError("the samples of a batch have different views; expected the same in each")
     return Batch(
         names=tuple(sample.name for sample in samples),
-        images={view: _gathered([s.images[view] for s in samples], 0) for view in first.images},
-        labels={view: _gathered([s.labels[view] for s in samples], IGNORED) for view in first.labels},
+        images={view: _gathered([s.images[view] for s in samples], 0, stack_axes=4) for view in first.images},
+        labels={view: _gathered([s.labels[view] for s in samples], IGNORED, stack_axes=3) for view in first.labels},
     )
 
 
-def _gathered(tensors: Sequence[Tensor], fill: int) -> Tensor:
-    if len({tensor.shape[:-1] for tensor in tensors}) > 1:
-        raise UsageError(f"sizes {[tuple(t.shape) for t in tensors]} in one batch; only the last axis may differ")
+def _gathered(tensors: Sequence[Tensor], fill: int, *, stack_axes: int) -> Tensor:
+    fixed = {tensor.shape[:-1] if tensor.ndim == stack_axes else tensor.shape for tensor in tensors}
+    if len(fixed) > 1:
+        raise UsageError(
+            f"sizes {[tuple(t.shape) for t in tensors]} in one batch; only the number of slices may differ"
+        )
     longest = max(tensor.shape[-1] for tensor in tensors)
     return torch.stack([F.pad(tensor, (0, longest - tensor.shape[-1]), value=fill) for tensor in tensors])

@@ -38,9 +38,13 @@ def list_cases(root: Path) -> list[Case]:
 
     Raises `InputError` where there is none.
     """
-    folders = sorted({path.parent for path in Path(root).rglob("Info.cfg") if path.parent.name.startswith("patient")})
+    folders = sorted(
+        {path.parent for path in Path(root).rglob("Info.cfg") if path.parent.name.startswith("patient")}
+    )
     if not folders:
-        raise InputError(f"no patientNNN/Info.cfg under '{Path(root).name}'; expected the unpacked ACDC database")
+        raise InputError(
+            f"no patientNNN/Info.cfg under '{Path(root).name}'; expected the unpacked ACDC database"
+        )
     return [Case(name=f.name, patient=f.name, folder=f, facts=_facts(f / "Info.cfg")) for f in folders]
 
 
@@ -53,16 +57,22 @@ def read_case(case: Case) -> AnnotatedStudy:
     read = [read_nifti_cine(_existing(case.folder / f"{stem}.nii.gz"), view=View.SAX) for stem in stems]
     cines = [cine for cine, _ in read]
     if cines[0].array.shape != cines[1].array.shape:
-        raise InputError(f"{case.name}: ED has shape {cines[0].array.shape}, ES {cines[1].array.shape}; expected one grid")
+        raise InputError(
+            f"{case.name}: ED has shape {cines[0].array.shape}, ES {cines[1].array.shape}; expected one grid"
+        )
     masks = [
-        read_label_codes(_existing(case.folder / f"{stem}_gt.nii.gz"), cines[0].array.shape, codes=LABEL_CODES)
+        read_label_codes(
+            _existing(case.folder / f"{stem}_gt.nii.gz"), cines[0].array.shape, codes=LABEL_CODES
+        )
         for stem in stems
     ]
     both = cines[0].with_array(np.concatenate([cine.array for cine in cines], axis=3))
     study = Study(name=case.name, cines=(both,), subject=_subject(case.facts), issues=read[0][1])
     labels = {View.SAX: LabelMap(array=np.concatenate(masks, axis=3))}
     frames = {View.SAX: (0, 1)}
-    return AnnotatedStudy(study=study, patient=case.patient, labels=labels, labelled_frames=frames, facts=case.facts)
+    return AnnotatedStudy(
+        study=study, patient=case.patient, labels=labels, labelled_frames=frames, facts=case.facts
+    )
 
 
 def our_split() -> Split:

@@ -29,5 +29,7 @@ def read_checkpoint(folder: Path) -> dict[str, Any] | None:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise InputError(f"'{path.name}' is no checkpoint of ours: {error}; delete it to start anew") from error
+        raise InputError(
+            f"'{path.name}' is no checkpoint of ours: {error}; delete it to start anew"
+        ) from error
     return state

@@ -33,7 +33,9 @@ class OptimConfig:
 
     def __post_init__(self) -> None:
         if not 0 <= self.last_lr <= self.lr or not 0 <= self.average < 1:
-            raise UsageError(f"learning rates {self.last_lr} to {self.lr}, averaging {self.average}: out of range")
+            raise UsageError(
+                f"learning rates {self.last_lr} to {self.lr}, averaging {self.average}: out of range"
+            )
 
 
 def learning_rate(config: OptimConfig, step: int, n_steps: int) -> float:

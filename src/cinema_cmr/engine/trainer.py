@@ -117,7 +117,9 @@ class _Run:
         if state is None:
             return
         if state["n_examples"] != len(self.learn) or state["seed"] != self.config.seed:
-            raise UsageError("the folder holds a checkpoint of another run (examples or seed differ); choose a new one")
+            raise UsageError(
+                "the folder holds a checkpoint of another run (examples or seed differ); choose a new one"
+            )
         self.plain.load_state_dict(state["model"])
         self.average.weights, self.average.n_updates = state["average"], state["n_updates"]
         self.optimiser.load_state_dict(state["optimiser"])

@@ -1,7 +1,7 @@
 """Augmentation of a short-axis stack: what is drawn, and how what was drawn is applied.
 
-Drawing is separate from applying, so that a draw can be looked at, repeated and tested. All draws come from the
-generator given; labels are moved with their image and are never interpolated as numbers.
+Drawing is separate from applying, so that a draw can be looked at, repeated and tested. All draws come from
+the generator given; labels are moved with their image and are never interpolated as numbers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["Augmentation", "IntensityDraw", "PlaneDraw", "change_intensities", "draw_intensities", "draw_plane", "move_planes"]
+from cinema_cmr.core.errors import UsageError
+
+__all__ = [
+    "Augmentation",
+    "IntensityDraw",
+    "PlaneDraw",
+    "change_intensities",
+    "draw_intensities",
+    "draw_plane",
+    "move_planes",
+]
+
+_LEAST_BLUR_PX = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +60,21 @@ class Augmentation:
     each: float = 0.4
     """Probability of each change of intensity."""
 
+    def __post_init__(self) -> None:
+        chances = (self.quarter_turns, self.any_turn, self.mirror, self.anywhere, self.each)
+        if min(chances) < 0 or max(chances) > 1 or self.quarter_turns + self.any_turn > 1:
+            raise UsageError(f"probabilities {chances} of an augmentation; expected 0 to 1, both turns together")
+        sizes = (self.turn_deg, self.scale, self.shift_mm, self.gamma, self.contrast, self.noise, self.shading)
+        if min(sizes) < 0 or self.blur_px < _LEAST_BLUR_PX:
+            raise UsageError(
+                f"sizes {sizes} and blur {self.blur_px} of an augmentation; expected 0 or more, and a blur of"
+                f" {_LEAST_BLUR_PX} pixels or more (a probability of 0 leaves it out)"
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlaneDraw:
-    """A drawn move in plane: model pixel -> source pixel, `matrix` (2, 2) about the crop's middle at `centre`."""
+    """A drawn move in plane, model pixel -> source pixel: `matrix` (2, 2) about the crop's middle at `centre`."""
 
     matrix: NDArray[np.float64]
     centre: tuple[float, float]
@@ -72,7 +95,12 @@ class IntensityDraw:
 
 
 def draw_plane(
-    rng: np.random.Generator, config: Augmentation, *, heart: tuple[float, float], shape: tuple[int, int], spacing_mm: float
+    rng: np.random.Generator,
+    config: Augmentation,
+    *,
+    heart: tuple[float, float],
+    shape: tuple[int, int],
+    spacing_mm: float,
 ) -> PlaneDraw:
     """A move of a crop around `heart` (pixels of a plane of `shape` and `spacing_mm`)."""
     angle = np.radians(rng.normal(0, config.turn_deg))
@@ -115,7 +143,7 @@ def draw_intensities(rng: np.random.Generator, config: Augmentation) -> Intensit
         gamma=float(np.exp(rng.uniform(-1, 1) * config.gamma)) if chosen() else None,
         contrast=_pair(rng.uniform(-1, 1, 2) * config.contrast) if chosen() else None,
         noise=(float(rng.uniform(0, config.noise)), int(rng.integers(2**31))) if chosen() else None,
-        blur_px=float(rng.uniform(0.3, config.blur_px)) if rng.random() < config.each / 2 else None,
+        blur_px=float(rng.uniform(_LEAST_BLUR_PX, config.blur_px)) if rng.random() < config.each / 2 else None,
         low_resolution=float(rng.uniform(0.5, 0.9)) if rng.random() < config.each / 2 else None,
         shading=_triple(rng.uniform(-1, 1, 3) * [config.shading, 1, 1]) if chosen() else None,
     )

@@ -1,4 +1,4 @@
-"""Intensities as networks want them: percentiles of the whole cut mapped to 0 and 1, the same for all its frames."""
+"""Intensities as networks want them: percentiles of the whole cut mapped to 0 and 1, for all its frames."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from numpy.typing import NDArray
 __all__ = ["intensity_range", "normalise"]
 
 _MOST_VOXELS = 400_000
-"""A percentile of a regular subsample of this many voxels differs from that of all by less than noise does."""
+"""A percentile of a regular subsample of this many voxels is that of all, but for less than noise."""
 
 
 def intensity_range(array: NDArray[np.generic], percentiles: tuple[float, float]) -> tuple[float, float]:
-    """The two percentiles of the voxels above the lowest value (outside the image a cut is flat); (0, 1) if flat."""
+    """The two percentiles of the voxels above the lowest value, as outside the image a cut is flat; 0, 1 if flat.
+
+    Two equal percentiles, as in an image of two values, give a range of one above them.
+    """
     values = np.asarray(array, dtype=np.float32).ravel()
     values = values[:: max(1, values.size // _MOST_VOXELS)]
     inside = values[values > values.min()]
@@ -25,4 +28,5 @@ def intensity_range(array: NDArray[np.generic], percentiles: tuple[float, float]
 def normalise(array: NDArray[np.generic], percentiles: tuple[float, float]) -> NDArray[np.float32]:
     """Intensities of any shape, clipped to their percentiles and mapped to 0 to 1; one scale for all frames."""
     low, high = intensity_range(array, percentiles)
-    return np.clip((np.asarray(array, dtype=np.float32) - low) / (high - low), 0, 1).astype(np.float32)
+    scaled = (np.asarray(array, dtype=np.float32) - low) / (high - low)
+    return np.asarray(np.clip(scaled, 0, 1), dtype=np.float32)

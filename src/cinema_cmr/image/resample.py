@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,12 @@ from cinema_cmr.core.card import Grid
 __all__ = ["PlaneCut", "cut_planes", "plan_cut", "uncut_planes"]
 
 Array = NDArray[np.float32]
+Positions = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlaneCut:
-    """Where a model's in-plane grid lies on the native one; model pixel u is at `centre + (u - (n - 1) / 2) * step`."""
+    """Where a model's in-plane grid lies: its pixel u is at native `centre + (u - (n - 1) / 2) * step`."""
 
     centre: tuple[float, float]
     """Native in-plane voxel indices (i, j) of the middle of the model's grid."""
@@ -31,7 +33,7 @@ class PlaneCut:
 def plan_cut(
     native: tuple[int, int], spacing_mm: tuple[float, ...], grid: Grid, centre: tuple[float, float]
 ) -> PlaneCut:
-    """The cut of `grid` around a native voxel position (i, j), on planes of `native` pixels of `spacing_mm`."""
+    """The cut of `grid` around a native position (i, j), on planes of `native` pixels of `spacing_mm`."""
     step = (grid.spacing_mm / spacing_mm[0], grid.spacing_mm / spacing_mm[1])
     return PlaneCut(centre=centre, step=step, size=grid.size, native=native)
 
@@ -39,13 +41,15 @@ def plan_cut(
 def cut_planes(planes: NDArray[np.generic], cut: PlaneCut) -> Array:
     """Native planes (X, Y, ...) on the model's grid (x, y, ...), float32; zero outside the image.
 
-    Linear interpolation; where the model's pixels are larger, a triangle of their width, so that nothing aliases.
+    Linear interpolation; where the model's pixels are larger, a triangle of their width, so that nothing
+    aliases. A linear ramp stays exact up to 0.04 native pixels, which only widths that are no whole number of
+    pixels cost.
     """
     return _along_planes(planes, *(_weights(cut, axis) for axis in (0, 1)))
 
 
 def uncut_planes(planes: NDArray[np.generic], cut: PlaneCut) -> Array:
-    """Planes (x, y, ...) of the model's grid back on the native one (X, Y, ...), float32; zero outside the cut."""
+    """Planes (x, y, ...) of the model's grid back on the native one (X, Y, ...); zero outside the cut."""
     return _along_planes(planes, *(_weights_back(cut, axis) for axis in (0, 1)))
 
 
@@ -54,7 +58,9 @@ def _along_planes(planes: NDArray[np.generic], along_x: Array, along_y: Array) -
     array = np.asarray(planes, dtype=np.float32)
     rest = array.shape[2:]
     first = along_x @ array.reshape(array.shape[0], -1)
-    second = along_y @ np.moveaxis(first.reshape(len(along_x), array.shape[1], -1), 1, 0).reshape(array.shape[1], -1)
+    second = along_y @ np.moveaxis(first.reshape(len(along_x), array.shape[1], -1), 1, 0).reshape(
+        array.shape[1], -1
+    )
     result = np.moveaxis(second.reshape(len(along_y), len(along_x), -1), 0, 1)
     return np.ascontiguousarray(result.reshape(len(along_x), len(along_y), *rest))
 
@@ -71,11 +77,13 @@ def _weights_back(cut: PlaneCut, axis: int) -> Array:
     return _triangles(at, cut.size[axis], width=max(1.0, 1 / cut.step[axis]))
 
 
-def _triangles(at: NDArray[np.float64], n_sources: int, *, width: float) -> Array:
+def _triangles(at: Positions, n_sources: int, *, width: float) -> Array:
     """Rows of triangle weights around positions `at`; each sums to one over an endless line of sources."""
     margin = int(np.ceil(width)) + 1
     sources = np.arange(-margin, n_sources + margin)
-    weights = np.clip(1 - np.abs(sources - np.clip(at, -margin, n_sources - 1 + margin)[:, None]) / width, 0, None)
+    weights = np.clip(
+        1 - np.abs(sources - np.clip(at, -margin, n_sources - 1 + margin)[:, None]) / width, 0, None
+    )
     weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
     inside = (at > -1) & (at < n_sources)
     return (weights[:, margin:-margin] * inside[:, None]).astype(np.float32)

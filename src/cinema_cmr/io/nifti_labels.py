@@ -2,45 +2,75 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import GeometryError, InputError, UnreadableFileError
+from cinema_cmr.core.geometry import apply_affine, spacing_of
 
 __all__ = ["read_label_codes"]
 
+Affine = NDArray[np.float64]
+
+_NIFTI_1_BYTES = 348
+
 
 def read_label_codes(
-    path: Path | str, shape: tuple[int, ...], *, codes: Mapping[int, int]
+    path: Path | str, shape: tuple[int, ...], *, codes: Mapping[int, int], image_header: bytes | None = None
 ) -> NDArray[np.uint8]:
     """The label map of an image of `shape` (x, y, z, t), translated by `codes` (the file's code -> ours).
 
-    Background is 0 in both. Raises `GeometryError` for another grid than the image's, `InputError` for values
-    that are no whole numbers or that `codes` does not name, `UnreadableFileError` for a damaged file.
+    Background is 0 in both. With the image's header (`Cine.nifti_header`) both files must also place their
+    voxels alike, to half a voxel. Raises `GeometryError` for another grid than the image's, `InputError` for
+    values that are no whole numbers or that `codes` does not name, `UnreadableFileError` for a damaged file.
     """
     path = Path(path)
-    values = _values(path)
+    values, affine = _read(path)
     if values.shape + (1,) * (4 - values.ndim) != tuple(shape):
-        raise GeometryError(f"'{path.name}' has shape {values.shape}, its image {shape}; a mask must be on its grid")
+        raise GeometryError(
+            f"'{path.name}' has shape {values.shape}, its image {shape}; a mask must be on its grid"
+        )
+    if image_header is not None:
+        _check_place(path.name, affine, image_header, shape)
     table = {0: 0, **codes}
     found = np.unique(values)
     unknown = [value for value in found.tolist() if value not in table]
     if unknown:
-        raise InputError(f"'{path.name}' holds the values {unknown[:8]}; expected the label codes {sorted(table)}")
+        raise InputError(
+            f"'{path.name}' holds the values {unknown[:8]}; expected the label codes {sorted(table)}"
+        )
     translated = np.zeros(shape, np.uint8)
     for code in found:
         translated[values.reshape(shape) == code] = table[int(code)]
     return translated
 
 
-def _values(path: Path) -> NDArray[np.float32]:
+def _check_place(name: str, affine: Affine, image_header: bytes, shape: tuple[int, ...]) -> None:
+    """Raise `GeometryError` where any corner of the grid lies more than half a voxel from the image's."""
+    kind = nib.Nifti1Header if len(image_header) == _NIFTI_1_BYTES else nib.Nifti2Header
+    of_image = kind(image_header, check=False).get_best_affine()
+    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.asarray(shape[:3]) - 1)
+    apart = np.linalg.norm(apply_affine(affine, corners) - apply_affine(of_image, corners), axis=1).max()
+    half_voxel = min(spacing_of(of_image)) / 2
+    if not apart <= half_voxel:
+        raise GeometryError(
+            f"'{name}' lies up to {apart:.1f} mm from its image, though both have the same shape; a mask must be on"
+            " its image's grid: export it again with the image's affine"
+        )
+
+
+def _read(path: Path) -> tuple[NDArray[np.float32], Affine]:
+    """Values as stored, scaling applied, and the affine by the header's best knowledge."""
     try:
-        image = nib.load(path)
-        return np.asarray(image.dataobj, dtype=np.float32)  # type: ignore[attr-defined]
-    except (ImageFileError, EOFError, OSError) as error:
+        image: Any = nib.load(path)
+        return np.asarray(image.dataobj, dtype=np.float32), image.header.get_best_affine()
+    except (ImageFileError, HeaderDataError, EOFError, OSError, ValueError, zlib.error) as error:
         raise UnreadableFileError(f"'{path.name}' is no readable NIfTI label map: {error}") from error

@@ -1,4 +1,4 @@
-"""A whole study as NIfTI: one compressed file for each view, named so that reading it finds the views again."""
+"""A whole study as NIfTI: one compressed file for each view, named so that a reader knows them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def nifti_name(view: View) -> str:
     'sax.nii.gz'
     """
     if view is View.OTHER:
-        raise UsageError("a NIfTI study tells views by file names and has none for other cines; leave them out")
+        raise UsageError(
+            "a NIfTI study tells views by file names and has none for other cines; leave them out"
+        )
     return f"{view}.nii.gz"
 
 

@@ -11,6 +11,8 @@ from torch import nn
 from cinema_cmr.core.errors import unknown_name
 from cinema_cmr.core.plain_values import from_plain, to_plain
 from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
+from cinema_cmr.models.convvit import ConvViT, ConvViTConfig
+from cinema_cmr.models.mae import CineMA, CineMAConfig
 from cinema_cmr.models.unetr import ConvUNetR, ConvUNetRConfig
 
 __all__ = ["ARCHITECTURES", "Architecture", "build", "config_from_values", "config_values"]
@@ -26,6 +28,8 @@ class Architecture:
 
 ARCHITECTURES: dict[str, Architecture] = {
     "conv_unetr": Architecture(config=ConvUNetRConfig, network=ConvUNetR),
+    "conv_vit": Architecture(config=ConvViTConfig, network=ConvViT),
+    "cinema_mae": Architecture(config=CineMAConfig, network=CineMA),
     "unet2d": Architecture(config=UNet2dConfig, network=UNet2d),
 }
 """Every architecture a card may name. To add one: its file with a config and a network, and a line here."""

@@ -48,8 +48,9 @@ class ConvPair(nn.Sequential):
 class UNet2d(nn.Module):
     """Images {view: (b, c, x, y, z)} -> logits {view: (b, out, x, y, z)}; every slice for itself.
 
-    In-plane sizes must be multiples of 2^(resolutions - 1). After Ronneberger et al., MICCAI 2015, with instance
-    norm and strided convolution as in Isensee et al., Nature Methods 18:203-211, 2021.
+    In-plane sizes must be multiples of 2^(resolutions - 1), of two or more at the coarsest. After Ronneberger et
+    al., MICCAI 2015, with instance norm and strided convolution as in Isensee et al., Nature Methods 18:203-211,
+    2021.
     """
 
     def __init__(self, config: UNet2dConfig) -> None:
@@ -64,13 +65,20 @@ class UNet2d(nn.Module):
         self.head = nn.Conv2d(chans[0], config.out_chans, 1)
 
     def forward(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Logits of the one view; see the class for shapes."""
+        """Logits of the one view; see the class for shapes. Raises `UsageError` for other views or sizes."""
         if set(images) != {self.config.view}:
             raise UsageError(f"views {sorted(images)} given; this model was built for ['{self.config.view}']")
         x = images[self.config.view]
-        batch = x.shape[0]
+        self._check_size(x.shape[2], x.shape[3])
         y = self._planes(x.movedim(-1, 1).flatten(0, 1))
-        return {self.config.view: y.unflatten(0, (batch, -1)).movedim(1, -1)}
+        return {self.config.view: y.reshape(x.shape[0], x.shape[-1], *y.shape[1:]).movedim(1, -1)}
+
+    def _check_size(self, *size: int) -> None:
+        factor = 2 ** (len(self.config.chans) - 1)
+        if any(n % factor or n < 2 * factor for n in size):
+            raise UsageError(
+                f"images of {size[0]} x {size[1]} pixels; this model takes multiples of {factor} from {2 * factor} on"
+            )
 
     def _planes(self, x: Tensor) -> Tensor:
         x = self.first(x)

@@ -31,14 +31,16 @@ class ConvViTConfig:
     """Channels of an image: 2 where ED and ES are looked at together."""
     stem: StemConfig = field(default_factory=StemConfig)
     read: Literal["all", "views", "cls"] = "all"
-    """What the answer is the mean of: each view's mean token and the class token, or only one kind of them."""
+    """What the answer averages: the heads of each view's mean token and of the class token, or one kind."""
     dropout: float = 0.1
     """Of the features before the heads, in training."""
     drop_path: float = 0.1
 
     def __post_init__(self) -> None:
         if not self.image_sizes or self.out_chans < 1:
-            raise UsageError(f"{len(self.image_sizes)} views and {self.out_chans} outputs; expected one or more")
+            raise UsageError(
+                f"{len(self.image_sizes)} views and {self.out_chans} outputs; expected one or more"
+            )
 
 
 class ConvViT(nn.Module):

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from cinema_cmr.models.depthwise import depthwise
+
 __all__ = [
     "Attention",
     "Block",
@@ -63,7 +65,7 @@ def group_patches(x: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def pad_to_multiple(x: Tensor, size: Sequence[int]) -> Tensor:
-    """(b, z, x, y, c) with zeros at the end of each axis that `size`, (x, y) or (x, y, z), does not divide."""
+    """(b, z, x, y, c) with zeros at the end of each axis that `size`, (x, y[, z]), does not divide."""
     p, q, r = (*size, 1)[:3]
     z, nx, ny = x.shape[1:4]
     pad = (0, 0, 0, -ny % q, 0, -nx % p, 0, -z % r)
@@ -112,7 +114,10 @@ class Conv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         kernel = self.weight.shape[2:]
         if all(k == 1 for k in kernel):
-            return F.linear(x, self.weight.flatten(1), self.bias)
+            y: Tensor = F.linear(x, self.weight.flatten(1), self.bias)
+            return y
+        if self.groups == x.shape[-1] == self.weight.shape[0] and x.device.type == "cpu":
+            return depthwise(x, self.weight, self.bias)
         n_taps = kernel[2] if len(kernel) == 3 else 1
         middle = n_taps // 2
         out = self._in_plane(x, middle, with_bias=True)
@@ -221,7 +226,7 @@ class ConvBlock(Block):
         return out
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(Block):
     """Norm, GELU, convolution, twice, dropout before the second; a pointwise shortcut if channels change."""
 
     def __init__(self, in_chans: int, out_chans: int, kernel: Sequence[int], *, dropout: float = 0.0) -> None:
@@ -233,7 +238,7 @@ class ResidualBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.shortcut = Conv(in_chans, out_chans, (1,) * len(kernel)) if in_chans != out_chans else None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def compute(self, x: Tensor) -> Tensor:
         y = self.conv1(F.gelu(self.norm1(x)))
         y = self.conv2(self.dropout(F.gelu(self.norm2(y))))
         out: Tensor = y + (x if self.shortcut is None else self.shortcut(x))

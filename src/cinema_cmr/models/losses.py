@@ -10,9 +10,13 @@ __all__ = ["cross_entropy", "soft_dice"]
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, *, ignored: int = 255) -> Tensor:
-    """Mean cross-entropy of logits (b, c, ...) against codes (b, ...) over the voxels that are not ignored."""
+    """Mean cross-entropy of logits (b, c, ...) against codes (b, ...) over the voxels that are not ignored.
+
+    Zero, with no gradient, where all of them are ignored.
+    """
     target = labels.long().masked_fill(labels == ignored, -100)
-    return F.cross_entropy(logits.float(), target, ignore_index=-100)
+    total = F.cross_entropy(logits.float(), target, ignore_index=-100, reduction="sum")
+    return total / (labels != ignored).sum().clamp(min=1)
 
 
 def soft_dice(logits: Tensor, labels: Tensor, *, ignored: int = 255, smooth: float = 10.0) -> Tensor:
@@ -24,7 +28,11 @@ def soft_dice(logits: Tensor, labels: Tensor, *, ignored: int = 255, smooth: flo
     n_classes = logits.shape[1]
     counted = (labels != ignored).unsqueeze(1)
     chance = logits.float().softmax(dim=1)[:, 1:] * counted
-    truth = F.one_hot(labels.long().masked_fill(labels == ignored, 0), n_classes).movedim(-1, 1)[:, 1:].to(chance.dtype)
+    truth = (
+        F.one_hot(labels.long().masked_fill(labels == ignored, 0), n_classes)
+        .movedim(-1, 1)[:, 1:]
+        .to(chance.dtype)
+    )
     axes = tuple(range(2, logits.ndim))
     overlap = (chance * truth).sum(axes)
     total = chance.sum(axes) + truth.sum(axes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import NamedTuple
 
 import torch
@@ -12,7 +13,7 @@ from torch.nn import functional as F
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.models.layers import TransformerBlock, from_slices, group_patches, pad_to_multiple, to_slices
+from cinema_cmr.models.layers import TransformerBlock, group_patches, pad_to_multiple, to_slices
 from cinema_cmr.models.masking import TokenMask, pick_tokens
 from cinema_cmr.models.position import interpolate_table, position_table
 from cinema_cmr.models.stem import Fusion, StemConfig, StemOutput, stems_of
@@ -84,7 +85,7 @@ class Decoder(nn.Module):
 
 
 class CineMA(nn.Module):
-    """The masked autoencoder (MODEL.md); images {view: (b, c, x, y[, z])}, of any size and any subset of views.
+    """The masked autoencoder; images {view: (b, c, x, y[, z])} of any size and any subset of views.
 
     Sizes that a token does not divide are padded with zeros at the end of each axis.
     """
@@ -94,8 +95,6 @@ class CineMA(nn.Module):
         self.config = config
         vit, sizes = config.vit, config.image_sizes
         self.n_axes = {view: len(size) for view, size in sizes.items()}
-        n_pixels = config.in_chans * int(torch.Size(config.stem.strides[-1]).numel())
-        flat = config.in_chans * int(torch.Size(config.stem.strides[-1][:2]).numel())
         self.enc_down_dict = stems_of(sizes, config.stem, in_chans=config.in_chans, dim=vit.dim)
         self.enc_fusion_dict = nn.ModuleDict(
             {view: Fusion(config.stem, n_axes=n, dim=vit.dim) for view, n in self.n_axes.items()}
@@ -103,11 +102,11 @@ class CineMA(nn.Module):
         self.encoder = Encoder(vit)
         self.dec_linear = nn.Linear(vit.dim, vit.dec_dim)
         self.dec_embed_dict = nn.ModuleDict(
-            {view: DecoderEmbed(self.enc_down_dict[view].built_grid, vit.dec_dim) for view in sizes}
+            {view: DecoderEmbed(config.stem.grid(size), vit.dec_dim) for view, size in sizes.items()}
         )
         self.decoder = Decoder(vit)
         self.pred_head_dict = nn.ModuleDict(
-            {view: nn.Linear(vit.dec_dim, n_pixels if n == 3 else flat) for view, n in self.n_axes.items()}
+            {view: nn.Linear(vit.dec_dim, config.in_chans * prod(self._patch(view))) for view in sizes}
         )
         self.apply(_start_linear)
 
@@ -118,7 +117,7 @@ class CineMA(nn.Module):
         return self.features(images) if masks is None else self.reconstruct(images, masks)
 
     def features(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """"cls" (b, 1, d), and for each view given its fused tokens (b, l, d); nothing is masked."""
+        """ "cls" (b, 1, d), and for each view given its fused tokens (b, l, d); nothing is masked."""
         self._check_views(images)
         stems = {view: self.enc_down_dict[view](to_slices(image)) for view, image in images.items()}
         cls, fused = self._encoded(stems)
@@ -127,8 +126,8 @@ class CineMA(nn.Module):
     def reconstruct(self, images: Mapping[str, Tensor], masks: Masks) -> Reconstruction:
         """The masked patches of all views from the visible ones, and how far off they are.
 
-        `masks`: view -> (b, l) bool, True where masked, or a `TokenMask`. The loss is the mean squared error over
-        the masked patches of a view, then the mean over views with masked patches.
+        `masks`: view -> (b, l) bool, True where masked, or a `TokenMask`. The loss is the mean squared error
+        over the masked patches of a view, then the mean over views with masked patches.
         """
         self._check_views(images)
         hidden = {view: _token_mask(view, masks) for view in images}
@@ -175,8 +174,7 @@ class CineMA(nn.Module):
         return F.mse_loss(predicted.float(), target)
 
     def _patch(self, view: str) -> tuple[int, int, int]:
-        stride: tuple[int, int, int] = self.enc_down_dict[view].stride
-        return stride
+        return self.config.stem.token_stride(self.n_axes[view])
 
     def _check_views(self, images: Mapping[str, Tensor]) -> None:
         if not images or not set(images) <= set(self.n_axes):

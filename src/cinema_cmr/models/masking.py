@@ -1,7 +1,7 @@
 """Which tokens are masked, and computing on the visible ones only.
 
-Token indices count along x, y, z with z fastest. The number of visible tokens is the same for all samples of a
-batch and known from shapes alone, so that nothing waits for the device.
+Token indices count along x, y, z with z fastest. The number of visible tokens is the same for all samples of
+a batch and known from shapes alone, so that nothing waits for the device.
 """
 
 from __future__ import annotations
@@ -46,18 +46,19 @@ class TokenMask:
         The check reads the numbers: make masks on the CPU, where batches are made, and move them with `to`.
         """
         if mask.ndim != 2 or mask.dtype != torch.bool:
-            raise UsageError(f"mask of shape {tuple(mask.shape)}, {mask.dtype}; expected bool (samples, tokens)")
+            raise UsageError(
+                f"mask of shape {tuple(mask.shape)}, {mask.dtype}; expected bool (samples, tokens)"
+            )
         counts = sorted(set(mask.sum(1).tolist()))
         if len(counts) != 1:
             raise UsageError(f"samples of one batch have {counts} masked tokens; expected as many in each")
         order = mask.to(torch.uint8).argsort(dim=1, stable=True)
-        visible, masked = order.split([mask.shape[1] - int(counts[0]), int(counts[0])], dim=1)
-        return cls(visible=visible, masked=masked)
+        n_visible = mask.shape[1] - int(counts[0])
+        return cls(visible=order[:, :n_visible].contiguous(), masked=order[:, n_visible:].contiguous())
 
     def to(self, device: torch.device | str) -> TokenMask:
         """The same on another device."""
-        moved = (x.to(device, non_blocking=True) for x in (self.visible, self.masked))
-        visible, masked = moved
+        visible, masked = (x.to(device, non_blocking=True) for x in (self.visible, self.masked))
         return TokenMask(visible=visible, masked=masked)
 
     @property
@@ -69,19 +70,18 @@ class TokenMask:
 def pick_tokens(x: Tensor, index: Tensor) -> Tensor:
     """The tokens (b, k, ...) of x (b, l, ...) at index (b, k); no index comes twice in a sample."""
     rows = _rows(index, x.shape[1])
-    picked: Tensor = _Pick.apply(x.reshape(-1, *x.shape[2:]), rows)
-    return picked.reshape(*index.shape, *x.shape[2:])
+    return _pick(x.reshape(-1, *x.shape[2:]), rows).reshape(*index.shape, *x.shape[2:])
 
 
 def spread_tokens(x: Tensor, index: Tensor, n_tokens: int) -> Tensor:
     """The inverse: (b, l, ...) with the tokens x (b, k, ...) at index (b, k) and zeros elsewhere."""
     rows = _rows(index, n_tokens)
-    spread: Tensor = _Spread.apply(x.reshape(-1, *x.shape[2:]), rows, x.shape[0] * n_tokens)
+    spread = _spread(x.reshape(-1, *x.shape[2:]), rows, x.shape[0] * n_tokens)
     return spread.reshape(x.shape[0], n_tokens, *x.shape[2:])
 
 
 def visible_patches(x: Tensor, visible: Tensor, stride: Sequence[int]) -> Tensor:
-    """The patches of an image (b, z, x, y, c) under visible tokens (b, k), each an image: (b * k, z, x, y, c)."""
+    """The patches of an image (b, z, x, y, c) under visible tokens (b, k), as images (b * k, z, x, y, c)."""
     p, q, r = stride
     patches = group_patches(x, stride).permute(0, 2, 3, 1, 4).flatten(1, 3)
     picked = pick_tokens(patches, visible).reshape(-1, p, q, r, x.shape[-1])
@@ -91,8 +91,8 @@ def visible_patches(x: Tensor, visible: Tensor, stride: Sequence[int]) -> Tensor
 class VisibleMix:
     """Applies a convolution to the positions of visible tokens, as if the masked ones held zeros.
 
-    The values (b * k, z, x, y, c) are laid out as the image they belong to, convolved there, and picked again. This
-    is exact, for any convolution that keeps the grid.
+    The values (b * k, z, x, y, c) are laid out as the image they belong to, convolved there, and picked
+    again. This is exact, for any convolution that keeps the grid.
     """
 
     def __init__(self, visible: Tensor, grid: Sequence[int], inside: Sequence[int]) -> None:
@@ -110,15 +110,25 @@ class VisibleMix:
     def __call__(self, conv: nn.Module, y: Tensor) -> Tensor:
         """(b * k, z, x, y, c) -> (b * k, z, x, y, out)"""
         b, nz, nx, ny = self.shape
-        spread: Tensor = _Spread.apply(y.reshape(-1, y.shape[-1]), self.rows, b * nz * nx * ny)
+        spread = _spread(y.reshape(-1, y.shape[-1]), self.rows, b * nz * nx * ny)
         out = conv(spread.reshape(*self.shape, -1))
-        picked: Tensor = _Pick.apply(out.reshape(-1, out.shape[-1]), self.rows)
+        picked = _pick(out.reshape(-1, out.shape[-1]), self.rows)
         return picked.reshape(*y.shape[:-1], -1)
 
 
 def _rows(index: Tensor, n_tokens: int) -> Tensor:
     first = torch.arange(index.shape[0], device=index.device).unsqueeze(1) * n_tokens
     return (index + first).flatten()
+
+
+def _pick(x: Tensor, rows: Tensor) -> Tensor:
+    picked: Tensor = _Pick.apply(x, rows)  # type: ignore[no-untyped-call]
+    return picked
+
+
+def _spread(x: Tensor, rows: Tensor, n_rows: int) -> Tensor:
+    spread: Tensor = _Spread.apply(x, rows, n_rows)  # type: ignore[no-untyped-call]
+    return spread
 
 
 class _Pick(torch.autograd.Function):
@@ -133,7 +143,7 @@ class _Pick(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
         (rows,) = ctx.saved_tensors
-        return _Spread.apply(grads[0], rows, ctx.n_rows), None
+        return _spread(grads[0], rows, ctx.n_rows), None
 
 
 class _Spread(torch.autograd.Function):
@@ -147,4 +157,4 @@ class _Spread(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
         (rows,) = ctx.saved_tensors
-        return _Pick.apply(grads[0], rows), None, None
+        return _pick(grads[0], rows), None, None

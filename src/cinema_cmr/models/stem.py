@@ -53,12 +53,21 @@ class StemConfig:
             strides.append((x, y, z))
         return tuple(strides)
 
+    def token_stride(self, n_axes: int) -> tuple[int, int, int]:
+        """Pixels per token along x, y, z; 1 along z in a view of two axes."""
+        x, y, z = self.strides[-1]
+        return (x, y, z if n_axes == 3 else 1)
+
+    def grid(self, image_size: Sequence[int]) -> tuple[int, ...]:
+        """Tokens along each axis of an image of this size."""
+        return tuple(n // s for n, s in zip(image_size, self.strides[-1], strict=False))
+
 
 @dataclass
 class StemOutput:
     """`tokens` (b, L, d) on `grid` (gx, gy, gz), z fastest; `levels`: maps (b, z, x, y, c), finest first.
 
-    Of k visible tokens: `tokens` (b, k, d), and `levels` (b * k, z, x, y, c), the positions inside each token.
+    Of k visible tokens: `tokens` (b, k, d); `levels` (b * k, z, x, y, c), the positions inside each token.
     """
 
     tokens: Tensor
@@ -123,10 +132,10 @@ class Stem(nn.Module):
         sizes = [size[: self.n_axes] for size in config.level_sizes]
         chans = (in_chans, *config.chans)
         kernel = config.kernel[: self.n_axes]
-        self.stride = config.strides[-1] if self.n_axes == 3 else (*config.strides[-1][:2], 1)
+        self.stride = config.token_stride(self.n_axes)
         self.positions = [self._inside(stride) for stride in config.strides[:-1]]
         self.token_size = sizes[-1]
-        self.built_grid = tuple(n // s for n, s in zip(image_size, config.strides[-1], strict=False))
+        self.built_grid = config.grid(image_size)
         self.conv_blocks = nn.ModuleList(
             StemLevel(a, b, size, kernel=kernel, n_blocks=config.n_blocks)
             for (a, b), size in zip(pairwise(chans), sizes, strict=False)
@@ -139,8 +148,9 @@ class Stem(nn.Module):
     def forward(self, x: Tensor, visible: Tensor | None = None) -> StemOutput:
         """`x`: (b, z, x, y, c). `visible`: (b, k) indices of the tokens that are seen; None: all are seen.
 
-        Where tokens are masked, only the visible ones are computed, each as a small image of its own: pointwise
-        parts act on their positions alone, and the depthwise convolutions see zeros in place of the rest.
+        Where tokens are masked, only the visible ones are computed, each as a small image of its own:
+        pointwise parts act on their positions alone, and the depthwise convolutions see zeros in place of the
+        rest.
         """
         x = pad_to_multiple(x, self.stride)
         b, *sizes = x.shape[:4]
@@ -160,7 +170,7 @@ class Stem(nn.Module):
 
     def _inside(self, stride: Sequence[int]) -> tuple[int, ...]:
         """Positions of a level inside one token, along x, y, z."""
-        return tuple(a // b for a, b in zip(self.stride, stride, strict=True)) 
+        return tuple(a // b for a, b in zip(self.stride, stride, strict=True))
 
     def _table(self, grid: tuple[int, int, int], visible: Tensor | None) -> Tensor:
         table = interpolate_table(self.pos_embed, self.built_grid, grid[: self.n_axes])
@@ -188,7 +198,7 @@ class Fusion(nn.Module):
         self.norm = nn.LayerNorm(dim, eps=1e-5)
 
     def forward(self, tokens: Tensor, levels: Sequence[Tensor]) -> Tensor:
-        """Encoded tokens (b, l, d) and the stem's levels, of all tokens or of the visible ones -> (b, l, d)."""
+        """Encoded tokens (b, l, d) and the stem's levels, of all or of the visible tokens -> (b, l, d)."""
         for down, level in zip(self.down_convs, levels, strict=True):
             tokens = tokens + down(level).permute(0, 2, 3, 1, 4).reshape(tokens.shape)
         fused: Tensor = self.norm(tokens)

@@ -10,7 +10,15 @@ from torch import Tensor, nn
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.models.layers import Conv, PatchConv, PatchUp, ResidualBlock, from_slices, to_slices
+from cinema_cmr.models.layers import (
+    Conv,
+    PatchConv,
+    PatchUp,
+    ResidualBlock,
+    from_slices,
+    pad_to_multiple,
+    to_slices,
+)
 from cinema_cmr.models.stem import StemConfig, stems_of
 from cinema_cmr.models.vit import Encoder, VitConfig
 
@@ -140,23 +148,27 @@ class ConvUNetR(nn.Module):
         views = [view for view in images if view in self.n_axes]
         if not views or len(views) != len(images):
             raise UsageError(f"views {sorted(images)} given; this model was built for {sorted(self.n_axes)}")
-        padded = {view: pad_to_multiple(to_slices(images[view]), self.enc_down_dict[view].stride) for view in views}
-        stems = {view: self.enc_down_dict[view](padded[view]) for view in views}
+        held = {view: to_slices(images[view]) for view in views}
+        padded = {
+            view: pad_to_multiple(x, self.config.stem.token_stride(self.n_axes[view]))
+            for view, x in held.items()
+        }
+        stems = {view: self.enc_down_dict[view](x) for view, x in padded.items()}
         _, encoded = self.encoder([stems[view].tokens for view in views])
         logits = {}
         for view, tokens in zip(views, encoded, strict=True):
             gx, gy, gz = stems[view].grid
             vit_map = tokens.reshape(tokens.shape[0], gx, gy, gz, -1).permute(0, 3, 1, 2, 4)
             y = self._decode(view, padded[view], stems[view].levels, vit_map)
-            x_size, y_size = images[view].shape[2:4]
-            logits[view] = from_slices(y[:, :, :x_size, :y_size], self.n_axes[view])
+            z_size, x_size, y_size = held[view].shape[1:4]
+            logits[view] = from_slices(y[:, :z_size, :x_size, :y_size], self.n_axes[view])
         return logits
 
     def _decode(self, view: str, image: Tensor, levels: list[Tensor], vit_map: Tensor) -> Tensor:
         maps = [*levels, vit_map]
-        for down in self.dec_down_blocks_dict[view]:
+        for down in self.dec_down_blocks_dict[view].children():
             maps.append(down(maps[-1]))
-        blocks = self.dec_conv_blocks_dict[view]
+        blocks = self.dec_conv_blocks_dict[view].children()
         adjusted = [block(x) for block, x in zip(blocks, maps, strict=True)]
         skips = dict(
             zip(self._skip_strides(), [self.dec_image_conv_block_dict[view](image), *adjusted], strict=True)

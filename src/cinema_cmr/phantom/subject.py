@@ -192,7 +192,7 @@ def _left(draw: _Draw, group: str, sex: Sex, age: float) -> tuple[float, float, 
         edvi - norms["lv_edvi"].mean
     )
     if group == "DCM":
-        return edvi * draw.uniform(1.45, 2.3), draw.normal(23, 6, 10, 39), mass * draw.uniform(1.25, 1.7)
+        return edvi * draw.uniform(1.45, 2.3), draw.normal(25, 6.5, 12, 39), mass * draw.uniform(1.25, 1.7)
     if group == "HCM":
         return edvi * draw.uniform(0.8, 1.1), draw.normal(66, 4, 52, 73), mass * draw.uniform(1.5, 2.3)
     if group == "MINF":
@@ -210,8 +210,8 @@ def _right(draw: _Draw, group: str, sex: Sex, stroke_ml: float) -> tuple[float, 
     if group == "MINF":
         ef = draw.normal(50, 7, 30, 65)
     if group == "RV":
-        ef = draw.normal(33, 6, 18, 44)
-    stroke = stroke_ml * draw.normal(1.0, 0.05)
+        ef = draw.normal(34, 5, 26, 44)
+    stroke = stroke_ml * (draw.normal(0.92, 0.06) if group == "RV" else draw.normal(1.0, 0.05))
     return stroke / (ef / 100), ef
 
 

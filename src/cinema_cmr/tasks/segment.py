@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -11,11 +11,17 @@ from numpy.typing import NDArray
 from torch import nn
 
 from cinema_cmr.core.card import Grid
-from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.errors import InputError, UsageError, unknown_name
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.sample import IGNORED, Batch, Sample
-from cinema_cmr.image.augment import Augmentation, change_intensities, draw_intensities, draw_plane, move_planes
+from cinema_cmr.image.augment import (
+    Augmentation,
+    change_intensities,
+    draw_intensities,
+    draw_plane,
+    move_planes,
+)
 from cinema_cmr.image.intensity import normalise
 from cinema_cmr.image.resample import PlaneCut, cut_planes, plan_cut
 from cinema_cmr.models.losses import cross_entropy, soft_dice
@@ -33,11 +39,19 @@ class SegmentConfig:
     view: View = View.SAX
     label_scheme: str = "cine"
     """Table of `core.vocabulary.LABEL_SCHEMES` that the labels' codes are of."""
-    augmentation: Augmentation = Augmentation()
+    augmentation: Augmentation = field(default_factory=Augmentation)
     thin_stacks: float = 0.5
     """Probability that every second slice of a stack with slices closer than 7 mm is left out."""
     drop_ends: float = 0.15
     """Probability that up to three slices are missing at each end, as in short stacks."""
+
+    def __post_init__(self) -> None:
+        if self.label_scheme not in LABEL_SCHEMES:
+            raise unknown_name("label scheme", self.label_scheme, LABEL_SCHEMES)
+        if not 0 <= self.thin_stacks <= 1 or not 0 <= self.drop_ends <= 1:
+            raise UsageError(
+                f"probabilities {self.thin_stacks} of thinned and {self.drop_ends} of shortened stacks; expected 0 to 1"
+            )
 
     @property
     def n_classes(self) -> int:
@@ -51,7 +65,7 @@ class SegmentExample:
 
     name: str
     planes: NDArray[np.float16]
-    """(x, y, z), intensities divided by their largest."""
+    """(x, y, z), intensities divided by the largest of their sizes."""
     labels: NDArray[np.uint8]
     """(x, y, z)."""
     slice_mm: float
@@ -102,7 +116,9 @@ class SegmentTask:
             shape=example.labels.shape[:2],
             spacing_mm=config.grid.spacing_mm,
         )
-        source = torch.from_numpy(example.planes[..., slices].astype(np.float32)).permute(2, 0, 1).unsqueeze(1)
+        source = (
+            torch.from_numpy(example.planes[..., slices].astype(np.float32)).permute(2, 0, 1).unsqueeze(1)
+        )
         codes = torch.from_numpy(example.labels[..., slices].astype(np.int64))
         hot = nn.functional.one_hot(codes, config.n_classes).permute(2, 3, 0, 1).float()
         image = move_planes(source, draw, config.grid.size, mode="bicubic").squeeze(1).permute(1, 2, 0)
@@ -116,7 +132,10 @@ class SegmentTask:
         logits = model(batch.images)[str(self.config.view)]
         labels = batch.labels[str(self.config.view)]
         entropy, overlap = cross_entropy(logits, labels), soft_dice(logits, labels)
-        return Loss(total=entropy + overlap, parts={"cross_entropy": float(entropy.detach()), "dice_loss": float(overlap.detach())})
+        return Loss(
+            total=entropy + overlap,
+            parts={"cross_entropy": float(entropy.detach()), "dice_loss": float(overlap.detach())},
+        )
 
     def validation(self, model: nn.Module, batch: Batch) -> Mapping[str, Sequence[float]]:
         """Dice of each class of each sample, on the model's grid around the labelled heart."""
@@ -149,22 +168,30 @@ class SegmentTask:
     def _sample(self, example: SegmentExample, image: torch.Tensor, labels: torch.Tensor) -> Sample:
         view = str(self.config.view)
         return Sample(
-            name=example.name, images={view: image.unsqueeze(0).contiguous()}, labels={view: labels.contiguous()}
+            name=example.name,
+            images={view: image.unsqueeze(0).contiguous()},
+            labels={view: labels.contiguous()},
         )
 
-    def _whole_planes(self, frame: NDArray[np.float32], spacing_mm: tuple[float, float, float]) -> NDArray[np.float16]:
+    def _whole_planes(
+        self, frame: NDArray[np.float32], spacing_mm: tuple[float, float, float]
+    ) -> NDArray[np.float16]:
         planes = cut_planes(frame, _whole_field(frame.shape, spacing_mm, self.config.grid))
-        return np.asarray(planes / max(float(planes.max()), 1e-6), dtype=np.float16)
+        return np.asarray(planes / max(float(np.abs(planes).max()), 1e-6), dtype=np.float16)
 
-    def _whole_labels(self, frame: NDArray[np.uint8], spacing_mm: tuple[float, float, float]) -> NDArray[np.uint8]:
+    def _whole_labels(
+        self, frame: NDArray[np.uint8], spacing_mm: tuple[float, float, float]
+    ) -> NDArray[np.uint8]:
         hot = np.eye(self.config.n_classes, dtype=np.float32)[frame]
         planes = cut_planes(hot, _whole_field(frame.shape, spacing_mm, self.config.grid))
-        return planes.argmax(axis=-1).astype(np.uint8)
+        return np.asarray(planes.argmax(axis=-1), dtype=np.uint8)
 
 
 def _whole_field(shape: tuple[int, ...], spacing_mm: tuple[float, float, float], grid: Grid) -> PlaneCut:
     """The cut that takes a whole plane to the model's spacing."""
-    size = tuple(int(np.ceil(n * mm / grid.spacing_mm)) for n, mm in zip(shape[:2], spacing_mm[:2], strict=True))
+    size = tuple(
+        int(np.ceil(n * mm / grid.spacing_mm)) for n, mm in zip(shape[:2], spacing_mm[:2], strict=True)
+    )
     whole = Grid(spacing_mm=grid.spacing_mm, size=(size[0], size[1]))
     middle = ((shape[0] - 1) / 2, (shape[1] - 1) / 2)
     return plan_cut((shape[0], shape[1]), spacing_mm, whole, middle)

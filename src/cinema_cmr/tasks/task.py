@@ -27,7 +27,7 @@ Example = TypeVar("Example")
 
 
 class Task(Protocol[Example]):
-    """A task turns annotated studies into samples, says what is wrong with a model's answer, and scores it."""
+    """A task turns annotated studies into samples, says how wrong a model's answer is, and scores it."""
 
     def examples(self, annotated: AnnotatedStudy) -> Sequence[Example]:
         """What one study gives to learn from, with the work done that need not be done again each epoch."""

@@ -1,0 +1,83 @@
+"""The command line: `cinema COMMAND ...`; results on stdout, progress and messages on stderr.
+
+Each command stands in a module of `cinema_cmr.commands`, which is imported only when the command is called, so
+that `cinema --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+
+from jsonargparse import ArgumentParser, Namespace
+
+from cinema_cmr.core.errors import CinemaError
+
+__all__ = ["main"]
+
+COMMANDS = {
+    "analyse": "one study or many: views, masks, volumes, EF, mass, curves, flags and a report",
+    "segment": "one mask per image, on the image's own grid",
+    "views": "how the series of a study were recognised, nothing measured",
+    "demo": "analyse the embedded synthetic study",
+    "finetune": "train a segmentation model on labelled studies",
+    "evaluate": "score a model on a labelled dataset, per patient, with intervals",
+    "phantom": "write synthetic studies whose volumes, masks and landmarks are known",
+    "weights": "list, fetch, import, export and check model weights",
+}
+NOTICE = "For research use only; not a medical device."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 2 usage, 3 input, 4 quality under --strict, 5 weights."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _run(words)
+    except CinemaError as error:
+        print(f"cinema: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("cinema: interrupted; finished studies are kept, call again to go on", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+
+
+def _run(words: list[str]) -> int:
+    name = next((word for word in words if not word.startswith("-")), None)
+    if name not in COMMANDS or words[0] != name:
+        _top_parser().parse_args(words)
+        _top_parser().print_help()
+        return 0
+    module = import_module(f"cinema_cmr.commands.{name}")
+    parser = ArgumentParser(prog=f"cinema {name}", description=f"{COMMANDS[name].capitalize()}. {NOTICE}")
+    module.add_arguments(parser)
+    given: Namespace = parser.parse_args(words[1:])
+    code: int = module.run(given)
+    return code
+
+
+def _top_parser() -> ArgumentParser:
+    lines = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
+    parser = ArgumentParser(
+        prog="cinema",
+        description=f"Cine cardiac MRI: from a scan to measurements. {NOTICE}",
+        epilog=f"commands (each has --help):\n{lines}",
+        formatter_class=_plain_formatter(),
+    )
+    parser.add_argument("--version", action="version", version=f"cinema-cmr {version('cinema-cmr')}")
+    parser.add_argument("command", choices=sorted(COMMANDS), nargs="?", help="what to do")
+    return parser
+
+
+def _plain_formatter() -> type:
+    from argparse import RawDescriptionHelpFormatter
+
+    return RawDescriptionHelpFormatter
+
+
+if __name__ == "__main__":
+    sys.exit(main())

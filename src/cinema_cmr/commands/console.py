@@ -1,0 +1,45 @@
+"""How commands speak: progress on stderr, results on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["Console"]
+
+_EVERY_S = 10.0
+"""Between lines of progress where stderr is no terminal."""
+
+
+class Console:
+    """Progress of the work at hand on stderr; on a terminal one line that is written over."""
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self._terminal = sys.stderr.isatty()
+        self._last = 0.0
+
+    def stage(self, name: str) -> Callable[[str, int, int], None]:
+        """A progress function (stage, done, all) for one study."""
+
+        def tell(stage: str, done: int, n: int) -> None:
+            line = f"{name}: {stage} {done}/{n}" if n > 1 else f"{name}: {stage}"
+            if self._terminal:
+                end = "\n" if stage != "read" and done == n else ""
+                print(f"\r\x1b[2K{line}", end=end, file=sys.stderr, flush=True)
+            elif time.monotonic() - self._last > _EVERY_S:
+                self._last = time.monotonic()
+                print(line, file=sys.stderr, flush=True)
+
+        return tell
+
+    def note(self, text: str) -> None:
+        """A message to the person, on stderr."""
+        print(text, file=sys.stderr, flush=True)
+
+    def result(self, text: str, document: Mapping[str, Any]) -> None:
+        """One result: `text` for people, or with --json the document as one line."""
+        print(json.dumps(document, ensure_ascii=False) if self.as_json else text, flush=True)

@@ -1,0 +1,62 @@
+"""`cinema segment`: one mask per image, with the model loaded once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser, Namespace
+
+from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.options import add_model_options, add_output_options, listed_inputs
+from cinema_cmr.core.errors import CinemaError
+from cinema_cmr.io.read import unique_names
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Images, output folder and model."""
+    parser.add_argument("inputs", nargs="*", help="NIfTI files (3D, or 4D with time), or DICOM folders and zips")
+    parser.add_argument("--manifest", help="a file that lists inputs, one path a line or a CSV with a column 'path'")
+    add_output_options(parser)
+    add_model_options(parser)
+
+
+def run(given: Namespace) -> int:
+    """Write NAME_seg.nii.gz for every input; masks that are there are kept. The exit code is the first failure's."""
+    inputs = listed_inputs(given)
+    console = Console(as_json=given.json)
+    segmenter = _segmenter(given)
+    codes = []
+    for source, name in zip(inputs, unique_names(inputs), strict=True):
+        target = Path(given.output) / f"{name}_seg.nii.gz"
+        try:
+            status = _segmented(source, target, segmenter, overwrite=given.overwrite)
+            console.result(str(target) + (" (there before, kept)" if status == "kept" else ""), _line(name, status, target))
+        except CinemaError as error:
+            codes.append(error.exit_code)
+            console.note(f"cinema: {name}: {error}")
+            if given.json:
+                console.result("", _line(name, "failed", None, str(error)))
+    return codes[0] if codes else 0
+
+
+def _segmenter(given: Namespace) -> Any:
+    from cinema_cmr.pipeline import Options, prepare_segmenter
+
+    options = Options(model=given.model, device=given.device, precision=given.precision, turns=given.turns)
+    return prepare_segmenter(options)
+
+
+def _segmented(source: Path, target: Path, segmenter: Any, *, overwrite: bool) -> str:
+    from cinema_cmr.pipeline import segment
+
+    if target.exists() and not overwrite:
+        return "kept"
+    segment(source, target, segmenter=segmenter, overwrite=overwrite)
+    return "done"
+
+
+def _line(name: str, status: str, target: Path | None, error: str | None = None) -> dict[str, Any]:
+    return {"name": name, "status": status, "mask": None if target is None else str(target), "error": error}

@@ -1,0 +1,58 @@
+"""`cinema views`: what a study holds and how each series was recognised."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser, Namespace
+
+from cinema_cmr.commands.console import Console
+from cinema_cmr.core.study import Study
+from cinema_cmr.io.read import read_study
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The study, and the form of the answer."""
+    parser.add_argument("input", help="a DICOM folder, a zip, a NIfTI file or a folder of them")
+    parser.add_argument("--json", action="store_true", help="the answer as one JSON document")
+
+
+def run(given: Namespace) -> int:
+    """Read the study and tell its views, series and issues."""
+    study = read_study(Path(given.input))
+    Console(as_json=given.json).result(_text(study), _document(study))
+    return 0
+
+
+def _text(study: Study) -> str:
+    lines = []
+    for cine in study.cines:
+        size = " x ".join(f"{n}" for n in cine.array.shape[:3])
+        spacing = " x ".join(f"{mm:.2f}" for mm in cine.spacing_mm)
+        lines.append(f"{cine.view.title}: {cine.label}, {size} voxels of {spacing} mm, {cine.n_frames} frames")
+    lines += [f"{'kept' if d.kept else 'left out'}: {d.series}: {d.reason}" for d in study.decisions]
+    lines += [f"{issue.severity}: {issue.message}" for issue in study.issues]
+    return "\n".join(lines)
+
+
+def _document(study: Study) -> dict[str, Any]:
+    return {
+        "name": study.name,
+        "cines": [
+            {
+                "view": str(cine.view),
+                "label": cine.label,
+                "shape": list(cine.array.shape),
+                "spacing_mm": list(cine.spacing_mm),
+            }
+            for cine in study.cines
+        ],
+        "series": [
+            {"series": d.series, "view": d.view and str(d.view), "kept": d.kept, "reason": d.reason}
+            for d in study.decisions
+        ],
+        "issues": [{"code": i.code, "severity": i.severity, "message": i.message} for i in study.issues],
+    }

@@ -1,0 +1,93 @@
+"""From a study to label maps of all its frames on the native grid: locate, cut, predict, undo, clean up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.errors import NoCineError, UsageError
+from cinema_cmr.core.results import HeartLocation, Prediction, Removed
+from cinema_cmr.core.study import Study
+from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
+from cinema_cmr.core.volume import Cine
+from cinema_cmr.engine.cleanup import keep_largest
+from cinema_cmr.engine.locate import locate_heart
+from cinema_cmr.engine.segmenter import Segmenter
+
+__all__ = ["predict_cine", "predict_study"]
+
+FrameReport = Callable[[int, int], None]
+"""Called with the frames done and the frames there are."""
+
+
+def predict_study(
+    study: Study, segmenter: Segmenter, *, report: FrameReport | None = None
+) -> dict[View, Prediction]:
+    """Predictions of every view that both the study and the model have; all frames, native grid.
+
+    Raises `NoCineError` where they share no view.
+    """
+    views = [view for view in segmenter.card.grids if view in study]
+    if not views:
+        wanted = ", ".join(view.title for view in segmenter.card.grids)
+        present = ", ".join(sorted({cine.view.title for cine in study.cines})) or "none"
+        raise NoCineError(
+            f"study '{study.name}' has no {wanted} cine, which model '{segmenter.card.name}' needs; "
+            f"its views are: {present}"
+        )
+    return {view: predict_cine(study.cine(view), segmenter, report=report) for view in views}
+
+
+def predict_cine(
+    cine: Cine,
+    segmenter: Segmenter,
+    *,
+    centre: tuple[float, float] | None = None,
+    report: FrameReport | None = None,
+) -> Prediction:
+    """Label maps of all frames of one view, `centre` (voxels i, j) given or found from the images.
+
+    Each frame is smoothed back to the native grid as probabilities and then labelled; pieces apart from the
+    largest of each structure are taken away and listed.
+    """
+    location = locate_heart(cine, segmenter) if centre is None else _given(centre)
+    cut = segmenter.plan(cine, location.centre)
+    labels = np.zeros(cine.array.shape, np.uint8)
+    confidence = np.full(cine.n_frames, np.nan, np.float32)
+    removed: list[Removed] = []
+    done = 0
+    for frame, chance in segmenter.probabilities(cine, cut, range(cine.n_frames)):
+        native = segmenter.native(chance, cut)
+        cleaned, pieces = keep_largest(
+            native.argmax(axis=-1).astype(np.uint8), scheme=segmenter.card.label_scheme, voxel_ml=cine.voxel_volumes_ml
+        )
+        labels[..., frame] = cleaned
+        confidence[frame] = _confidence(native, cleaned)
+        removed += [Removed(structure=name, frame=frame, volume_ml=volume) for name, volume in pieces.items()]
+        done += 1
+        if report is not None:
+            report(done, cine.n_frames)
+    return Prediction(
+        view=cine.view,
+        labels=LabelMap(array=labels, scheme=segmenter.card.label_scheme),
+        confidence=confidence,
+        location=location,
+        removed=tuple(removed),
+        model=segmenter.card.name,
+    )
+
+
+def _given(centre: tuple[float, float]) -> HeartLocation:
+    return HeartLocation(centre=centre, method="given")
+
+
+def _confidence(chance: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:
+    """Mean probability of the predicted class where a structure is predicted; NaN where none is."""
+    where = labels > 0
+    if not where.any():
+        return float("nan")
+    return float(np.take_along_axis(chance[where], labels[where][:, None].astype(np.int64), axis=1).mean())

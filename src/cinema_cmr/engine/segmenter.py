@@ -1,0 +1,83 @@
+"""A segmentation model as the predictor uses it: native frames in, class probabilities on the native grid out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cinema_cmr.core.card import Grid, ModelCard
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.core.volume import Cine
+from cinema_cmr.engine.runtime import Runtime
+from cinema_cmr.image.intensity import normalise
+from cinema_cmr.image.resample import PlaneCut, cut_planes, plan_cut, uncut_planes
+from cinema_cmr.image.slices import plan_slices
+
+__all__ = ["Segmenter"]
+
+Probabilities = NDArray[np.float32]
+
+_PLANES_AT_ONCE = 48
+"""Slices of all frames of one pass; with 112 x 112 pixels the pass then stays under half a gigabyte."""
+
+
+class Segmenter:
+    """The members of a model (one, or seeds of one ensemble) on the grid of its card."""
+
+    def __init__(self, members: Sequence[nn.Module], card: ModelCard, runtime: Runtime, *, turns: int = 1) -> None:
+        self.members = [member.to(runtime.device).eval() for member in members]
+        self.card, self.runtime = card, runtime
+        self.turns = turns
+        """1: as it is; 2: also mirrored; 4 and 8: also turned by quarters; the probabilities are averaged."""
+
+    def grid(self, view: View) -> Grid:
+        """The grid of a view; the view must be one of the card's."""
+        return self.card.grids[view]
+
+    def plan(self, cine: Cine, centre: tuple[float, float]) -> PlaneCut:
+        """The part of the cine's planes that is seen with the model's grid around `centre` (voxels i, j)."""
+        shape = (cine.array.shape[0], cine.array.shape[1])
+        return plan_cut(shape, cine.spacing_mm, self.grid(cine.view), centre)
+
+    def probabilities(self, cine: Cine, cut: PlaneCut, frames: Sequence[int]) -> Iterator[tuple[int, Probabilities]]:
+        """Frame and class probabilities (x, y, z, class) on the model's in-plane grid and the cine's own slices.
+
+        All `frames` share one intensity scale, taken from all of them together.
+        """
+        grid = self.grid(cine.view)
+        seen = normalise(cut_planes(cine.array[..., list(frames)], cut), grid.percentiles)
+        slices = plan_slices(cine.slice_positions_mm, grid)
+        at_once = max(1, _PLANES_AT_ONCE // slices.n_model)
+        for first in range(0, len(frames), at_once):
+            block = slices.to_model(seen[..., first : first + at_once])
+            images = torch.from_numpy(np.ascontiguousarray(np.moveaxis(block, 3, 0)[:, None]))
+            chances = self._averaged(images, str(cine.view))
+            for frame, chance in zip(frames[first : first + at_once], chances, strict=True):
+                yield frame, slices.to_native(chance)
+
+    def native(self, probabilities: Probabilities, cut: PlaneCut) -> Probabilities:
+        """(x, y, z, class) on the model's grid -> (X, Y, z, class) on the cine's own; outside the cut background."""
+        whole = uncut_planes(probabilities, cut)
+        whole[..., 0] += 1 - whole.sum(axis=-1)
+        return whole
+
+    @torch.inference_mode()
+    def _averaged(self, images: Tensor, view: str) -> Probabilities:
+        """Images (b, 1, x, y, z) -> probabilities (b, x, y, z, class), the mean over members and turns."""
+        total = torch.zeros(())
+        ways = [(turn, mirror) for turn in range(max(1, self.turns // 2)) for mirror in range(min(2, self.turns))]
+        for turn, mirror in ways:
+            moved = images.rot90(turn, (2, 3)).flip(2) if mirror else images.rot90(turn, (2, 3))
+            moved = moved.contiguous().to(self.runtime.device)
+            for member in self.members:
+                with self.runtime.autocast():
+                    logits = member({view: moved})[view]
+                chance = logits.float().softmax(dim=1).cpu()
+                chance = chance.flip(2) if mirror else chance
+                total = total + chance.rot90(-turn, (2, 3))
+        mean = total / (len(ways) * len(self.members))
+        return mean.movedim(1, -1).numpy()

@@ -1,0 +1,215 @@
+"""What surrounds the heart: chest wall, lungs with their vessels, spine, aorta, liver, spleen, stomach, arms.
+
+Everything is a depth in mm (above 0 inside) painted from outside inwards with soft edges a pixel wide, so that
+any plane can be sampled. RAS mm; the body's middle is the origin before the heart is put near the isocentre.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.phantom.heart import Heart, N_THETA, N_Z, THETA, ALONG
+from cinema_cmr.phantom.subject import PhantomSubject
+from cinema_cmr.phantom.texture import Texture, make_texture
+
+__all__ = ["Body", "build_body"]
+
+Array = NDArray[np.float64]
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Body:
+    """Sizes of one torso, with the heart in its place."""
+
+    subject: PhantomSubject
+    heart: Heart
+    half_width_mm: float
+    half_depth_mm: float
+    fat_mm: float
+    """Under the skin."""
+    muscle_mm: float
+    diaphragm_mm: float
+    """Height of the diaphragm under the heart, RAS z."""
+    texture: Texture
+
+    @property
+    def wall_mm(self) -> float:
+        """From the skin to the lung."""
+        return self.fat_mm + self.muscle_mm
+
+    def signal(self, points: NDArray[np.floating], tissues: Mapping[str, float], edge_mm: float) -> Floats:
+        """Signal of everything but the heart at RAS points (..., 3)."""
+        paint = _Painter(points, edge_mm)
+        rim = self._rim(paint)
+        noise = self.texture.at(points, 14.0)
+        fine = self.texture.at(points, 5.0, shift=11.3)
+        fat = np.float32(tissues["fat"]) * (1 + 0.07 * noise + 0.05 * fine)
+        paint.over(self._arms(paint), fat)
+        paint.over(self._arms(paint) - 9, tissues["muscle"] * (1 + 0.08 * fine))
+        paint.over(rim, fat)
+        self._chest_wall(paint, rim, tissues, noise=noise, fine=fine)
+        paint.over(rim - self.wall_mm, tissues["lung"] * (1 + 0.25 * noise))
+        inside = np.clip((rim - self.wall_mm) / 3, 0, 1)
+        vessels = np.clip((self.texture.at(points, 4.2, shift=5.1) - 1.75) * 2.2, 0, 1)
+        paint.blend(vessels * inside, tissues["venous"] * 0.8)
+        self._mediastinum(paint, rim, fat, tissues)
+        self._abdomen(paint, rim, tissues, noise=noise, fine=fine)
+        self._spine(paint, tissues, fine)
+        return paint.image
+
+    def _rim(self, paint: _Painter) -> Floats:
+        """Depth below the skin."""
+        share = (np.abs(paint.x / self.half_width_mm) ** 2.5 + np.abs(paint.y / self.half_depth_mm) ** 2.5) ** 0.4
+        return np.asarray((1 - share) * self.half_depth_mm, dtype=np.float32)
+
+    def _arms(self, paint: _Painter) -> Floats:
+        side = np.abs(paint.x) - (self.half_width_mm + 48)
+        return np.asarray(42 - np.hypot(side, paint.y + 12), dtype=np.float32)
+
+    def _chest_wall(
+        self, paint: _Painter, rim: Floats, tissues: Mapping[str, float], *, noise: Floats, fine: Floats
+    ) -> None:
+        """Muscle with ribs: stripes of marrow in dark bone that go round and downwards."""
+        paint.over(rim - self.fat_mm * (1 + 0.15 * noise), tissues["muscle"] * (1 + 0.1 * fine))
+        strand = np.clip(fine - 0.6, 0, 1) * (rim > self.fat_mm)
+        paint.blend(strand * 0.8, tissues["fat"])
+        beside = 0.45 * np.abs(paint.y) - 0.1 * np.abs(paint.x)
+        wave = np.cos((paint.z + beside) * np.float32(2 * np.pi / 27))
+        middle = np.abs(rim - self.fat_mm - self.muscle_mm * 0.62)
+        rib = np.minimum(4.2 - middle, (wave - 0.3) * 7)
+        paint.over(rib, tissues["fibrous"])
+        paint.over(rib - 1.6, -abs(tissues["marrow"]) * 0.6)
+
+    def _mediastinum(
+        self, paint: _Painter, rim: Floats, fat: Floats, tissues: Mapping[str, float]
+    ) -> None:
+        """Fat around the great vessels and before the heart, and the descending aorta beside the spine."""
+        origin = self.heart.origin
+        centre = origin[0] + 12.0
+        half = 30.0 + 14.0 * np.exp(-0.5 * ((paint.z - origin[2]) / 35) ** 2)
+        depth = np.minimum(half - np.abs(paint.x - centre), rim - self.wall_mm + 1)
+        paint.over(np.asarray(np.minimum(depth, paint.y + self.half_depth_mm - 52)), fat * 0.9)
+        front = self.half_depth_mm - self.wall_mm
+        pad = 26 - np.hypot(paint.x - (origin[0] - 18), (paint.y - front + 6) * 1.4)
+        paint.over(np.minimum(pad, rim - self.wall_mm + 1), fat * 0.95)
+        for where, radius, blood in (
+            ((centre + 28, -2.0, 1e3), 9.5, "venous"),
+            ((centre - 12, 8.0, 1e3), 6.0, "arterial"),
+        ):
+            tube = np.minimum(radius - np.hypot(paint.x - where[0], paint.y - where[1]), paint.z - origin[2] - 40)
+            paint.over(tube, tissues[blood])
+
+    def _abdomen(
+        self, paint: _Painter, rim: Floats, tissues: Mapping[str, float], *, noise: Floats, fine: Floats
+    ) -> None:
+        """Liver under the diaphragm on the right and below the heart, stomach and spleen on the left."""
+        below = self._diaphragm(paint) - paint.z
+        inside = rim - self.wall_mm + 4
+        wet = np.minimum(below, inside)
+        paint.over(wet, tissues["muscle"])
+        split = self.heart.origin[0] - 38 + 0.25 * (paint.y - 10)
+        abdomen = np.minimum(wet - 2.2, 400)
+        paint.over(abdomen, np.float32(tissues["fat"]) * (0.8 + 0.1 * noise))
+        coils = self.texture.at(np.stack([paint.x, paint.y, paint.z], axis=-1), 26.0, shift=3.3)
+        paint.over(np.minimum(abdomen - 3, coils * 12), tissues["bowel"] * (1 + 0.12 * fine))
+        liver = np.minimum(np.minimum(abdomen, paint.x - split), 130 - below)
+        paint.over(liver, tissues["liver"] * (1 + 0.06 * noise + 0.03 * fine))
+        veins = np.clip((fine - 1.5) * 1.6, 0, 1) * np.clip((liver - 6) / 3, 0, 1)
+        paint.blend(veins, tissues["venous"] * 0.95)
+        left = split - 52.0
+        spleen = 1 - np.sqrt(
+            ((paint.x - left + 12) / 30) ** 2 + ((paint.y + 42) / 42) ** 2 + ((below - 42) / 42) ** 2
+        )
+        paint.over(np.minimum(spleen * 32, abdomen), tissues["spleen"] * (1 + 0.05 * fine))
+        stomach = 1 - np.sqrt(
+            ((paint.x - left) / 42) ** 2 + ((paint.y - 22) / 42) ** 2 + ((below - 34) / 31) ** 2
+        )
+        paint.over(np.minimum(stomach * 32, abdomen), tissues["muscle"])
+        content = np.where(paint.y > 30, tissues["air"], tissues["fluid"] * self._meal)
+        paint.over(np.minimum(stomach * 32 - 3, abdomen), content * (1 + 0.15 * fine))
+        vein = 10.5 - np.hypot(paint.x - self.heart.origin[0] - 42, paint.y + 8)
+        paint.over(np.minimum(vein, below + 12), tissues["venous"])
+
+    @property
+    def _meal(self) -> float:
+        return float(np.random.default_rng((self.subject.seed, 8)).uniform(0.15, 1.0))
+
+    def _diaphragm(self, paint: _Painter) -> Floats:
+        """Height of the diaphragm: two domes, falling towards the chest wall."""
+        origin = self.heart.origin
+        right = 20 * np.exp(-0.5 * (((paint.x - origin[0] - 85) / 55) ** 2 + ((paint.y + 5) / 70) ** 2))
+        left = 9 * np.exp(-0.5 * (((paint.x - origin[0] + 70) / 45) ** 2 + ((paint.y + 25) / 55) ** 2))
+        share = (paint.x / self.half_width_mm) ** 2 + ((paint.y + 4) / self.half_depth_mm) ** 2
+        return np.asarray(self.diaphragm_mm + right + left - 42 * np.clip(share - 0.12, 0, 2), dtype=np.float32)
+
+    def _spine(self, paint: _Painter, tissues: Mapping[str, float], fine: Floats) -> None:
+        back = -self.half_depth_mm
+        for side in (-1, 1):
+            beside = 22 - np.hypot((paint.x - side * 30) / 1.15, paint.y - back - 33)
+            paint.over(beside, tissues["muscle"] * (1 + 0.1 * fine))
+        body = 19 - np.hypot(paint.x / 1.15, (paint.y - back - 60))
+        paint.over(body, tissues["fibrous"])
+        disc = np.clip(np.cos(paint.z * np.float32(2 * np.pi / 26)) * 6 - 4.2, 0, 1)
+        marrow = tissues["marrow"] * (0.75 + 0.1 * fine)
+        paint.over(body - 1.5, marrow + disc * (tissues["muscle"] * 0.6 - marrow))
+        canal = 8.5 - np.hypot(paint.x / 1.2, paint.y - back - 32)
+        paint.over(canal, tissues["fluid"])
+        paint.over(canal - 4, tissues["bowel"])
+        aorta = 11.5 - np.hypot(paint.x + 24, paint.y - back - 72)
+        paint.over(aorta + 2, tissues["fibrous"])
+        paint.over(aorta, tissues["arterial"])
+
+
+class _Painter:
+    """Points of an image and the signal painted on them so far."""
+
+    def __init__(self, points: NDArray[np.floating], edge_mm: float) -> None:
+        self.x, self.y, self.z = (np.asarray(points[..., axis], dtype=np.float32) for axis in range(3))
+        self.image = np.zeros(self.x.shape, dtype=np.float32)
+        self.per_edge = np.float32(1 / edge_mm)
+
+    def over(self, depth_mm: NDArray[np.floating], value: NDArray[np.floating] | float) -> None:
+        """Paint where the depth is above 0, with an edge a pixel wide."""
+        self.blend(np.clip(0.5 + depth_mm * self.per_edge, 0, 1), value)
+
+    def blend(self, share: NDArray[np.floating], value: NDArray[np.floating] | float) -> None:
+        """Mix a value in by a share from 0 to 1."""
+        self.image += np.asarray(share * (value - self.image), dtype=np.float32)
+
+
+def build_body(heart: Heart) -> Body:
+    """The torso of a heart's subject, and the heart put into it: behind the breast bone, on the diaphragm."""
+    subject = heart.subject
+    bmi = subject.weight_kg / (subject.height_cm / 100) ** 2
+    rng = np.random.default_rng((subject.seed, 9))
+    fat = float(np.clip(6 + 1.3 * (bmi - 20) + 2 * rng.standard_normal(), 5, 38))
+    muscle = 15.0 if subject.sex == "M" else 12.0
+    inner = 86.0 + 0.25 * (subject.height_cm - 170) + 3 * float(rng.standard_normal())
+    surface = _sac_surface(heart)
+    front = float(surface[..., 1].max())
+    low = float(surface[..., 2].min())
+    origin = np.array([-2.0 + 4 * rng.standard_normal(), inner - 5.0 - front, 12.0 + 5 * rng.standard_normal()])
+    return Body(
+        subject=subject,
+        heart=replace(heart, origin=origin),
+        half_width_mm=inner * 1.62 + fat + muscle,
+        half_depth_mm=inner + fat + muscle,
+        fat_mm=fat,
+        muscle_mm=muscle,
+        diaphragm_mm=float(origin[2]) + low + float(rng.uniform(4, 14)),
+        texture=make_texture(subject.seed),
+    )
+
+
+def _sac_surface(heart: Heart) -> Array:
+    """(theta, z, 3) RAS of the pericardium at ED, with the heart's origin at 0."""
+    keep = (ALONG > -5) & (ALONG < heart.left.length_mm)
+    radius = np.maximum(heart.at_ed.sac.reshape(N_THETA, N_Z)[:, keep], 0).astype(np.float64)
+    x, y = radius * np.cos(THETA)[:, None], radius * np.sin(THETA)[:, None]
+    along = np.broadcast_to(ALONG[keep][None], x.shape)
+    return replace(heart, origin=np.zeros(3)).to_ras(x, y, along)

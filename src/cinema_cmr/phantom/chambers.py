@@ -1,0 +1,118 @@
+"""What joins the ventricles: atria, aortic root and pulmonary trunk, moving with the valve planes.
+
+Sizes after Kawel-Boehm et al., JCMR 2020;22:87 (atria, aorta, pulmonary artery of adults).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.phantom.heart import Heart, HeartFrame, HeartPoints
+
+__all__ = ["Chamber", "Chambers", "depth_in"]
+
+Array = NDArray[np.float64]
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chamber:
+    """An ellipsoid, or a tube between two points, of blood in a thin wall; heart coordinates."""
+
+    name: str
+    blood: str
+    """Tissue: "arterial" or "venous"."""
+    centre: tuple[float, float, float]
+    size: tuple[float, float, float]
+    """Half axes in mm; for a tube the way from `centre` to its other end."""
+    radius_mm: float = 0.0
+    """Of a tube; 0 for an ellipsoid."""
+    wall_mm: float = 1.8
+
+
+def depth_in(chamber: Chamber, points: HeartPoints) -> Floats:
+    """How deep points lie inside a chamber's blood, in mm; below 0 outside."""
+    x, y, z = (
+        value - np.float32(at) for value, at in zip((points.x, points.y, points.z), chamber.centre, strict=True)
+    )
+    if chamber.radius_mm == 0:
+        a, b, c = (np.float32(1 / size) for size in chamber.size)
+        share = np.sqrt((x * a) ** 2 + (y * b) ** 2 + (z * c) ** 2)
+        return np.asarray((1 - share) * np.float32(min(chamber.size)))
+    way = np.array(chamber.size, dtype=np.float32)
+    along = np.clip((x * way[0] + y * way[1] + z * way[2]) / np.float32(way @ way), 0, 1)
+    apart = np.sqrt((x - along * way[0]) ** 2 + (y - along * way[1]) ** 2 + (z - along * way[2]) ** 2)
+    return np.asarray(np.float32(chamber.radius_mm) - apart)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chambers:
+    """The atria and great arteries of a heart."""
+
+    heart: Heart
+
+    def at(self, frame: HeartFrame) -> tuple[Chamber, ...]:
+        """All chambers in a frame, outermost first."""
+        full = 1 - frame.fullness
+        return (self._right_atrium(frame, full), self._left_atrium(frame, full), *self._arteries(frame))
+
+    @cached_property
+    def _sizes(self) -> tuple[float, float, float]:
+        """Scale of left atrium, right atrium and arteries."""
+        subject = self.heart.subject
+        rng = np.random.default_rng((subject.seed, 7))
+        body = float(np.sqrt(subject.body_surface_m2 / 1.85))
+        dilated = {"DCM": (1.25, 1.1), "MINF": (1.12, 1.0), "HCM": (1.15, 1.0), "RV": (0.95, 1.3)}
+        left, right = dilated.get(subject.group, (1.0, 1.0))
+        noise = 1 + 0.08 * np.clip(rng.standard_normal(3), -2, 2)
+        aged = 0.92 + 0.0025 * (subject.age_years - 40)
+        return float(left * body * noise[0]), float(right * body * noise[1]), float(aged * body * noise[2])
+
+    def _left_atrium(self, frame: HeartFrame, full: float) -> Chamber:
+        size = self._sizes[0]
+        top, bottom = -44.0 * size, frame.left.base_mm + 6.0
+        across = (20.0 + 2.5 * full) * size
+        return Chamber(
+            name="left atrium",
+            blood="arterial",
+            centre=(-5.0, -9.0 * size, (top + bottom) / 2),
+            size=(across * 1.12, across, (bottom - top) / 2),
+        )
+
+    def _right_atrium(self, frame: HeartFrame, full: float) -> Chamber:
+        size = self._sizes[1]
+        out = self.heart.left.radius_mm + self.heart.left.wall_mm + 17.0 * size
+        top, bottom = -46.0 * size, frame.right.tricuspid_mm + 5.0
+        across = (20.0 + 2.5 * full) * size
+        angle = np.radians(-28.0)
+        return Chamber(
+            name="right atrium",
+            blood="venous",
+            centre=(out * float(np.cos(angle)), out * float(np.sin(angle)), (top + bottom) / 2),
+            size=(across, across * 1.1, (bottom - top) / 2),
+        )
+
+    def _arteries(self, frame: HeartFrame) -> tuple[Chamber, Chamber]:
+        size = self._sizes[2]
+        matrix = self.heart.pose.matrix
+        up, back = (matrix @ np.array(way) for way in ((0.3, 0.12, 0.95), (-0.42, -0.62, 0.66)))
+        reach = self.heart.left.radius_mm + self.heart.left.wall_mm + 7.0
+        aorta = Chamber(
+            name="aorta",
+            blood="arterial",
+            centre=(11.0 * size, 10.0 * size, frame.left.base_mm + 1.0),
+            size=(float(up[0]) * 75, float(up[1]) * 75, float(up[2]) * 75),
+            radius_mm=13.0 * size,
+        )
+        trunk = Chamber(
+            name="pulmonary trunk",
+            blood="venous",
+            centre=(reach * 0.5, reach * 0.72, frame.right.outflow_mm + 3.0),
+            size=(float(back[0]) * 45, float(back[1]) * 45, float(back[2]) * 45),
+            radius_mm=12.0 * size,
+        )
+        return trunk, aorta

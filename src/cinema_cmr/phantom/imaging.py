@@ -1,0 +1,94 @@
+"""What the scanner makes of signal: coils, off-resonance bands, limited k-space, view sharing, noise, magnitude.
+
+Order as in the machine: shading and bands act on the object, k-space is cut to the acquired resolution (Gibbs
+ringing), its outer part is shared between neighbouring frames, noise is white in the acquired part of k-space,
+and the magnitude gives it Rice's distribution (Gudbjartsson and Patz, Magn Reson Med 1995;34:910).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from cinema_cmr.phantom.body import Body
+from cinema_cmr.phantom.cycle import smoothstep
+from cinema_cmr.phantom.planes import ImagePlane
+from cinema_cmr.phantom.styles import Style
+
+__all__ = ["acquire", "object_map"]
+
+Floats = NDArray[np.float32]
+
+_COIL_WIDTH_MM = 95.0
+
+
+def object_map(body: Body, plane: ImagePlane, index: int, style: Style) -> Floats:
+    """(x, y) what multiplies the signal of a slice: coil shading, 1 over the heart, and off-resonance bands."""
+    points = plane.points(index)
+    return np.asarray(_shading(body, points, style) * _bands(body, points, style), dtype=np.float32)
+
+
+def _shading(body: Body, points: NDArray[np.float64], style: Style) -> NDArray[np.float64]:
+    """Four coils in front of the chest and two behind, as root of the sum of squares."""
+    origin = body.heart.origin
+    front, back = body.half_depth_mm + 15, -body.half_depth_mm - 20
+    coils = [(origin[0] + dx, front, origin[2] + dz) for dx in (-70, 50) for dz in (-60, 60)]
+    coils += [(origin[0] + dx, back, origin[2]) for dx in (-70, 70)]
+    power = np.zeros(points.shape[:-1])
+    for coil in coils:
+        apart = ((points - np.array(coil)) ** 2).sum(axis=-1)
+        power += 1 / (1 + apart / _COIL_WIDTH_MM**2) ** 3
+    sensitivity = np.sqrt(power)
+    heart = body.heart.to_ras(np.array(0.0), np.array(0.0), np.array(40.0))
+    apart = ((points - heart) ** 2).sum(axis=-1)
+    there = float(sensitivity.ravel()[np.argmin(apart)])
+    return np.asarray((sensitivity / there) ** style.shading)
+
+
+def _bands(body: Body, points: NDArray[np.float64], style: Style) -> NDArray[np.float64]:
+    """Dark bands where the field is half a turn per TR off; the shim is best at the heart.
+
+    The field bends quadratically away from the shimmed volume and where the lung meets the diaphragm.
+    """
+    if style.banding == 0:
+        return np.ones(points.shape[:-1])
+    rng = np.random.default_rng((body.subject.seed, 13))
+    away = points - body.heart.to_ras(np.array(0.0), np.array(0.0), np.array(40.0))
+    scale = 150.0 - 65.0 * style.banding
+    bent = rng.uniform(0.6, 1.3, 3) * rng.choice([-1.0, 1.0], 3)
+    phase = np.pi * ((away / scale) ** 2 @ bent)
+    lung = body.texture.at(points, 70.0, shift=31.0)
+    phase = phase + 0.5 * style.banding * lung * (style.field_tesla / 1.5)
+    nearest = np.abs(np.angle(np.exp(1j * (phase - np.pi))))
+    return np.asarray(1 - 0.85 * np.exp(-0.5 * (nearest / 0.32) ** 2))
+
+
+def acquire(signal: Floats, style: Style, *, rng: np.random.Generator) -> Floats:
+    """Magnitude images (t, x, y) of the frames of one slice, in the scanner's stored values.
+
+    `signal` is (t, x, y), blood in the middle of the image near 1, fat negative.
+    """
+    space = fft.fft2(signal.astype(np.float32), axes=(1, 2), workers=1)
+    window, core = _window(signal.shape[1:], style)
+    if len(signal) > 2 and style.sharing > 0:
+        neighbours = (np.roll(space, 1, axis=0) + np.roll(space, -1, axis=0)) / 2
+        share = (style.sharing * (1 - core)).astype(np.float32)
+        space = space * (1 - share) + neighbours * share
+    noise = rng.standard_normal((2, *signal.shape), dtype=np.float32)
+    size = np.sqrt(signal.shape[1] * signal.shape[2] / float((window**2).mean()))
+    space = (space + (noise[0] + 1j * noise[1]) * np.float32(size / style.snr)) * window
+    images = np.abs(fft.ifft2(space, axes=(1, 2), workers=1))
+    return np.asarray(np.round(images * style.full_scale), dtype=np.float32)
+
+
+def _window(shape: tuple[int, ...], style: Style) -> tuple[Floats, Floats]:
+    """(x, y) what of k-space is kept, and its core that is never shared between frames."""
+    kept, core = [], []
+    for count, acquired in zip(shape, style.acquired_mm, strict=True):
+        frequency = np.abs(fft.fftfreq(count)) * 2 * acquired / style.pixel_mm
+        rolled = smoothstep((1 - frequency) / max(style.window, 1e-3)) if style.window > 0 else frequency <= 1
+        kept.append(np.where(frequency <= 1, rolled, 0.0))
+        core.append(smoothstep((0.45 - frequency) / 0.2))
+    window = kept[0][:, None] * kept[1][None]
+    return window.astype(np.float32), (core[0][:, None] * core[1][None]).astype(np.float32)

@@ -1,0 +1,138 @@
+"""The door of the phantom room: a subject's beating heart as a study with labels, landmarks and truth.
+
+Everything is a pure function of the subject's seed, the style, the views and the number of frames. For research
+use only; not a medical device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.annotation import LabelMap, Landmarks
+from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.study import Study
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.core.volume import Cine
+from cinema_cmr.phantom.body import Body, build_body
+from cinema_cmr.phantom.heart import HeartFrame, build_heart
+from cinema_cmr.phantom.imaging import acquire, object_map
+from cinema_cmr.phantom.planes import ImagePlane, plan_view
+from cinema_cmr.phantom.points import landmarks_of
+from cinema_cmr.phantom.render import render_slice, sharpened
+from cinema_cmr.phantom.styles import Style, draw_style, style_named
+from cinema_cmr.phantom.subject import PhantomSubject, draw_subject
+from cinema_cmr.phantom.tissue import tissue_signals
+from cinema_cmr.phantom.truth import truth_of
+
+__all__ = ["PHANTOM_VIEWS", "PhantomStudy", "image_subject", "make_phantom"]
+
+PHANTOM_VIEWS = (View.SAX, View.LAX_2C, View.LAX_3C, View.LAX_4C)
+"""The views that a phantom is imaged in."""
+
+_STREAMS = {View.SAX: 0, View.LAX_2C: 1, View.LAX_3C: 2, View.LAX_4C: 3}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhantomStudy:
+    """A study whose truth is known."""
+
+    study: Study
+    labels: Mapping[View, LabelMap]
+    """0 background, 1 RV, 2 MYO, 3 LV (papillary muscles in the blood pool) in all frames, on the cine's grid."""
+    landmarks: Mapping[View, Landmarks]
+    """Of the views in `core.vocabulary.LANDMARKS` that were imaged."""
+    truth: Mapping[str, float]
+    """Measurements by their names in the measure room, from the anatomy and not from the images."""
+    curves: Mapping[str, NDArray[np.float64]]
+    """"lv_volume_ml" and "rv_volume_ml", (t,), from the anatomy."""
+    group: str
+    style: str
+    seed: int
+    subject: PhantomSubject
+
+
+def make_phantom(
+    seed: int,
+    *,
+    group: str | None = None,
+    style: str | None = None,
+    views: Sequence[View] = PHANTOM_VIEWS,
+    n_frames: int = 25,
+) -> PhantomStudy:
+    """Draw the subject of a seed and image it; see `draw_subject` and `image_subject`."""
+    return image_subject(draw_subject(seed, group=group), style=style, views=views, n_frames=n_frames)
+
+
+def image_subject(
+    subject: PhantomSubject,
+    *,
+    style: str | None = None,
+    views: Sequence[View] = PHANTOM_VIEWS,
+    n_frames: int = 25,
+) -> PhantomStudy:
+    """A study of a subject in a named style, or in a style of the seed's own.
+
+    Raises `UsageError` for an unknown style or view, a view asked for twice, or less than one frame.
+    """
+    if n_frames < 1:
+        raise UsageError(f"{n_frames} frames were asked for; a cine has at least 1")
+    if not views or len(set(views)) < len(views):
+        raise UsageError(f"views {[str(view) for view in views]}: name each once, and at least one")
+    chosen = draw_style(subject.seed) if style is None else style_named(style)
+    body = build_body(build_heart(subject))
+    rr_ms = body.heart.left_cycle.rr_interval_ms
+    times = np.arange(n_frames) * rr_ms / n_frames
+    frames = [body.heart.frame(float(time)) for time in times]
+    planes = {view: plan_view(body.heart, view, chosen) for view in views}
+    taken = {view: _image_view(body, frames, plane, chosen, times_ms=times) for view, plane in planes.items()}
+    points = {view: landmarks_of(body.heart, frames, plane) for view, plane in planes.items()}
+    return PhantomStudy(
+        study=Study(
+            name=f"phantom-{subject.seed:06d}", cines=tuple(cine for cine, _ in taken.values()), subject=subject.facts
+        ),
+        labels={view: labels for view, (_, labels) in taken.items()},
+        landmarks={view: found for view, found in points.items() if found is not None},
+        truth=truth_of(body.heart),
+        curves={
+            "lv_volume_ml": np.array([body.heart.left.cavity_ml(frame.left) for frame in frames]),
+            "rv_volume_ml": np.array([body.heart.right.volume_ml(frame.right) for frame in frames]),
+        },
+        group=subject.group,
+        style=chosen.name,
+        seed=subject.seed,
+        subject=subject,
+    )
+
+
+def _image_view(
+    body: Body, frames: Sequence[HeartFrame], plane: ImagePlane, style: Style, *, times_ms: NDArray[np.float64]
+) -> tuple[Cine, LabelMap]:
+    """The cine of a plane and its labels, all frames."""
+    across = plane.thickness_mm / 3 if plane.view is View.SAX else 1.0
+    parts = [sharpened(frame, style.pixel_mm, across) for frame in frames]
+    tissues = tissue_signals(
+        field_tesla=style.field_tesla, flip_deg=style.flip_deg, tr_ms=style.tr_ms, inflow=style.inflow
+    )
+    nx, ny, nz = plane.shape
+    array = np.empty((nx, ny, nz, len(frames)), dtype=np.float32)
+    labels = np.empty(array.shape, dtype=np.uint8)
+    for index in range(nz):
+        rendered = render_slice(body, parts, plane, index, tissues=tissues, flow=style.flow)
+        rng = np.random.default_rng((body.subject.seed, 14, _STREAMS[plane.view], index))
+        images = acquire(rendered.signal * object_map(body, plane, index, style), style, rng=rng)
+        array[:, :, index], labels[:, :, index] = np.moveaxis(images, 0, -1), np.moveaxis(rendered.labels, 0, -1)
+    cine = Cine(
+        array=array,
+        affine=plane.affine,
+        view=plane.view,
+        slice_positions_mm=plane.positions_mm,
+        frame_times_ms=times_ms,
+        rr_interval_ms=body.heart.left_cycle.rr_interval_ms,
+        slice_thickness_mm=plane.thickness_mm,
+        label=f"phantom {plane.view}",
+    )
+    return cine, LabelMap(array=labels)

@@ -1,0 +1,148 @@
+"""Image planes planned from the anatomy, as a technologist does, with the errors one makes.
+
+Long-axis planes hold the left ventricle's axis and stand 60 degrees apart about it (walls of the AHA's
+segments, Circulation 2002;105:539); the short-axis stack is at right angles to it and reaches from above the
+valve plane to beyond the apex.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.geometry import unit
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.phantom.heart import Heart
+from cinema_cmr.phantom.styles import Style
+
+__all__ = ["VIEW_TURNS_DEG", "ImagePlane", "plan_view"]
+
+Array = NDArray[np.float64]
+
+VIEW_TURNS_DEG = {View.LAX_4C: -30.0, View.LAX_3C: 30.0, View.LAX_2C: 90.0}
+"""Turn of each long-axis plane about the axis, from the septum's middle towards the anterior wall."""
+
+_STREAMS = {View.SAX: 0, View.LAX_2C: 1, View.LAX_3C: 2, View.LAX_4C: 3}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImagePlane:
+    """The grid of one view: (x, y) pixels in `n_slices` parallel slices."""
+
+    view: View
+    affine: Array
+    """(4, 4) voxel -> RAS mm; the third column is the slice step along the normal of rows and columns."""
+    shape: tuple[int, int, int]
+    thickness_mm: float
+    breathing_mm: Array
+    """(z, 3) RAS shift of the anatomy in each slice against the first planning."""
+
+    @property
+    def normal(self) -> Array:
+        """(3,) unit vector across the slices."""
+        return unit(np.cross(self.affine[:3, 0], self.affine[:3, 1]))
+
+    @property
+    def positions_mm(self) -> Array:
+        """(z,) place of each slice along the normal, the first 0."""
+        return np.arange(self.shape[2]) * float(np.linalg.norm(self.affine[:3, 2]))
+
+    def points(self, index: int, offset_mm: float = 0.0) -> Array:
+        """(x, y, 3) RAS of the pixels of a slice, `offset_mm` along the normal from its middle, in the anatomy."""
+        i, j = np.meshgrid(np.arange(self.shape[0]), np.arange(self.shape[1]), indexing="ij")
+        columns, rows, step = self.affine[:3, 0], self.affine[:3, 1], self.affine[:3, 2]
+        corner = self.affine[:3, 3] + index * step + offset_mm * self.normal - self.breathing_mm[index]
+        return np.asarray(corner + i[..., None] * columns + j[..., None] * rows)
+
+
+def plan_view(heart: Heart, view: View, style: Style) -> ImagePlane:
+    """The plane or stack of a view for a heart in its body; raises `UsageError` for a view there is none of."""
+    if view not in _STREAMS:
+        known = ", ".join(str(known) for known in _STREAMS)
+        raise UsageError(f"the phantom has no view '{view}'; it has: {known}")
+    rng = np.random.default_rng((heart.subject.seed, 6, _STREAMS[view]))
+    axis = heart.pose.towards_apex
+    middle = heart.to_ras(np.array(0.0), np.array(0.0), np.array(0.45 * heart.left.length_mm))
+    tilt = np.radians(style.planning_deg) * np.clip(rng.standard_normal(3), -2, 2)
+    offset = style.planning_mm * float(np.clip(rng.standard_normal(), -2, 2))
+    if view is View.SAX:
+        normal = unit(axis + tilt[0] * heart.pose.towards_septum + tilt[1] * heart.pose.towards_anterior)
+        return _stack(heart, normal, middle, style=style, rng=rng)
+    turn = np.radians(VIEW_TURNS_DEG[view]) + 1.5 * tilt[0]
+    along = np.cos(turn) * heart.pose.towards_septum + np.sin(turn) * heart.pose.towards_anterior
+    normal = unit(np.cross(along, axis) + tilt[1] * axis)
+    centre = middle + offset * normal + rng.uniform(-12, 12) * along + rng.uniform(-15, 5) * axis
+    columns, rows = _display_axes(normal)
+    return _grid(view, columns, rows, centre=centre, n_slices=1, style=style, rng=rng)
+
+
+def _stack(heart: Heart, axis: Array, middle: Array, *, style: Style, rng: np.random.Generator) -> ImagePlane:
+    """Slices from above the outflow tract to beyond the apex; rows and columns as the heart is displayed."""
+    columns, rows = _display_axes(axis)
+    turn = np.radians(style.in_plane_turn_deg)
+    columns, rows = np.cos(turn) * columns + np.sin(turn) * rows, np.cos(turn) * rows - np.sin(turn) * columns
+    highest, lowest = _extent(heart, axis, middle)
+    step = style.slice_step_mm
+    start = highest - rng.uniform(0.1, 0.9) * step
+    count = int(np.ceil((lowest - start) / step)) + 1
+    depth = start + np.array([0, count - 1]).mean() * step
+    shift = rng.uniform(-18, 18) * columns + rng.uniform(-15, 15) * rows
+    centre = middle + depth * axis + shift
+    return _grid(View.SAX, columns, rows, centre=centre, n_slices=count, style=style, rng=rng)
+
+
+def _extent(heart: Heart, axis: Array, middle: Array) -> tuple[float, float]:
+    """Where the ventricles begin and end along an axis at ED, mm from `middle`."""
+    angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)
+    tip = heart.to_ras(np.array(0.0), np.array(0.0), np.array(heart.left.length_mm + heart.left.cap_mm))
+    radius = heart.left.radius_mm
+    ring = heart.to_ras(radius * np.cos(angle), radius * np.sin(angle), np.zeros(72))
+    outflow = heart.to_ras(
+        1.4 * radius * np.cos(angle[6:18]),
+        1.4 * radius * np.sin(angle[6:18]),
+        np.full(12, heart.at_ed.right.outflow_mm),
+    )
+    top = np.concatenate([ring, outflow])
+    return float(((top - middle) @ axis).min()), float((tip - middle) @ axis)
+
+
+def _display_axes(normal: Array) -> tuple[Array, Array]:
+    """Directions of columns (to the right as displayed) and rows (down) by DICOM's habit.
+
+    A mostly sagittal plane shows the front at the left, any other the patient's left at the right; a mostly
+    transverse one has the back below, any other the feet.
+    """
+    main = int(np.argmax(np.abs(normal)))
+    across = np.array([0.0, -1.0, 0.0]) if main == 0 else np.array([-1.0, 0.0, 0.0])
+    down = np.array([0.0, -1.0, 0.0]) if main == 2 else np.array([0.0, 0.0, -1.0])
+    columns = unit(across - (across @ normal) * normal)
+    rows = np.cross(normal, columns)
+    return columns, rows if rows @ down > 0 else -rows
+
+
+def _grid(
+    view: View, columns: Array, rows: Array, *, centre: Array, n_slices: int, style: Style, rng: np.random.Generator
+) -> ImagePlane:
+    nx, ny = (int(2 * round(size / style.pixel_mm / 2)) for size in style.field_of_view_mm)
+    normal = np.cross(columns, rows)
+    step = style.slice_step_mm if n_slices > 1 else style.thickness_mm
+    affine = np.eye(4)
+    affine[:3, 0], affine[:3, 1], affine[:3, 2] = columns * style.pixel_mm, rows * style.pixel_mm, normal * step
+    affine[:3, 3] = centre - affine[:3, :3] @ (np.array([nx, ny, n_slices]) - 1) / 2
+    return ImagePlane(
+        view=view,
+        affine=affine,
+        shape=(nx, ny, n_slices),
+        thickness_mm=style.thickness_mm,
+        breathing_mm=_breaths(n_slices, style, rng),
+    )
+
+
+def _breaths(n_slices: int, style: Style, rng: np.random.Generator) -> Array:
+    """(z, 3) shifts: the heart moves mostly from head to foot, a little forward (Wang et al., MRM 1995;33:713)."""
+    depth = style.breathing_mm * np.clip(rng.standard_normal(n_slices), -2.2, 2.2)
+    return depth[:, None] * np.array([0.05, 0.25, 1.0])

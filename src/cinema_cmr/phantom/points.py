@@ -1,0 +1,82 @@
+"""Landmarks in long-axis planes: where a plane cuts the mitral ring, and the tip of the cavity in it.
+
+Each lies in the image plane itself, sub-pixel, in RAS mm: what a reader of that image would mark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.annotation import Landmarks
+from cinema_cmr.core.geometry import unit
+from cinema_cmr.core.vocabulary import LANDMARKS, View
+from cinema_cmr.phantom.heart import Heart, HeartFrame
+from cinema_cmr.phantom.planes import ImagePlane
+
+__all__ = ["landmarks_of", "mitral_point"]
+
+Array = NDArray[np.float64]
+
+_FIRST_SIDE = {View.LAX_4C: -30.0, View.LAX_2C: 90.0}
+"""Angle of the view's first hinge point: septal, anterior; the second is opposite."""
+
+
+def mitral_point(heart: Heart, frame: HeartFrame, theta: Array) -> Array:
+    """(..., 3) RAS of the mitral ring at angles (radians) from the septum's middle towards the anterior wall."""
+    angle = np.asarray(theta, dtype=np.float64)
+    radius = np.sqrt(heart.left.endo_sq(angle, np.zeros(angle.shape), frame.left))
+    base = np.full(angle.shape, frame.left.base_mm)
+    return heart.to_ras(radius * np.cos(angle), radius * np.sin(angle), base)
+
+
+def landmarks_of(heart: Heart, frames: Sequence[HeartFrame], plane: ImagePlane) -> Landmarks | None:
+    """The landmarks of a view in all frames; None for a view without any in `core.vocabulary.LANDMARKS`."""
+    if plane.view not in LANDMARKS:
+        return None
+    first, second, apex = LANDMARKS[plane.view]
+    shift = plane.breathing_mm[0]
+    start = np.radians(_FIRST_SIDE[plane.view])
+    found: dict[str, list[Array]] = {first: [], second: [], apex: []}
+    for frame in frames:
+        for name, side in ((first, start), (second, start + np.pi)):
+            found[name].append(_ring_in_plane(heart, frame, plane, side) + shift)
+        found[apex].append(_tip_in_plane(heart, frame, plane) + shift)
+    return Landmarks(view=plane.view, points={name: np.array(values) for name, values in found.items()})
+
+
+def _off_plane(plane: ImagePlane, points: Array) -> Array:
+    """Signed distance of anatomical points from the middle of the slice, mm."""
+    return np.asarray((points - plane.points(0)[0, 0]) @ plane.normal)
+
+
+def _ring_in_plane(heart: Heart, frame: HeartFrame, plane: ImagePlane, side: float) -> Array:
+    """Where the ring near an angle crosses the plane, by bisection."""
+    low, high = side - np.pi / 2.2, side + np.pi / 2.2
+    below = float(_off_plane(plane, mitral_point(heart, frame, np.array(low)))) > 0
+    for _ in range(40):
+        middle = (low + high) / 2
+        above = float(_off_plane(plane, mitral_point(heart, frame, np.array(middle)))) > 0
+        low, high = (middle, high) if above == below else (low, middle)
+    return mitral_point(heart, frame, np.array((low + high) / 2))
+
+
+def _tip_in_plane(heart: Heart, frame: HeartFrame, plane: ImagePlane) -> Array:
+    """The furthest point of the cavity in the plane along the ventricle's axis.
+
+    The cavity's outline in the plane is sampled by level on either side; near the tip it is a smooth arc.
+    """
+    level = 1 - np.linspace(0, 0.12, 240) ** 1.0
+    theta = np.linspace(0, 2 * np.pi, 360, endpoint=False)
+    radius = np.sqrt(np.maximum(heart.left.endo_sq(theta[:, None], level[None], frame.left), 0))
+    height = np.broadcast_to(frame.left.base_mm + level * frame.left.length_mm, radius.shape)
+    points = heart.to_ras(radius * np.cos(theta)[:, None], radius * np.sin(theta)[:, None], height)
+    side = _off_plane(plane, points) > 0
+    crosses = (side != np.roll(side, 1, axis=0)).any(axis=0)
+    first = int(np.argmax(crosses)) if crosses.any() else len(level) - 1
+    at = points[:, first]
+    tip = at[int(np.argmin(np.abs(_off_plane(plane, at))))]
+    tip = at[np.abs(_off_plane(plane, at)) <= np.abs(_off_plane(plane, tip)) + 0.3].mean(axis=0)
+    return np.asarray(tip - _off_plane(plane, tip) * unit(plane.normal))

@@ -1,0 +1,111 @@
+"""What is in the blood: papillary muscles, trabeculae, valve leaflets, and jets of fast blood."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from cinema_cmr.phantom.cycle import smoothstep
+from cinema_cmr.phantom.heart import N_THETA, N_Z, Heart, HeartFrame, HeartPoints
+
+if TYPE_CHECKING:
+    from cinema_cmr.phantom.render import SlicePart
+
+__all__ = ["Muscles", "leaflet_share"]
+
+Floats = NDArray[np.float32]
+
+_PAPILLARY_DEG = (140.0, -125.0)
+"""Anterolateral and posteromedial."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Muscles:
+    """Papillary muscles and trabeculae of a heart; in the labels they belong to the blood."""
+
+    heart: Heart
+
+    @cached_property
+    def _drawn(self) -> NDArray[np.float64]:
+        rng = np.random.default_rng((self.heart.subject.seed, 10))
+        return rng.uniform(-1, 1, (2, 4))
+
+    @cached_property
+    def _left_layer(self) -> Floats:
+        """(theta * z) thickness in mm of the trabeculae along the left ventricle's inner side."""
+        rng = np.random.default_rng((self.heart.subject.seed, 11))
+        return _ridges(rng, (4.0, 9.0), mean_mm=0.6)
+
+    @cached_property
+    def _right_layer(self) -> Floats:
+        """The same of the right ventricle, where they are coarser."""
+        rng = np.random.default_rng((self.heart.subject.seed, 12))
+        return _ridges(rng, (2.6, 7.0), mean_mm=2.2)
+
+    def muscle_share(self, points: HeartPoints, frame: HeartFrame) -> Floats:
+        """Share of muscle in the left ventricle's blood: papillary muscles, trabeculae at the wall."""
+        level = (points.z - np.float32(frame.left.base_mm)) / np.float32(frame.left.length_mm)
+        inner = frame.endo.ravel()[points.index]
+        apical = np.clip((level - 0.35) * 2.2, 0, 1.6)
+        layer = self._left_layer[points.index] * (0.5 + apical)
+        share = np.clip((points.radius - inner + layer) * np.float32(0.6), 0, 0.75)
+        for side, angle in enumerate(_PAPILLARY_DEG):
+            share = np.maximum(share, self._papillary(points, frame, level, side, angle))
+        return np.asarray(share, dtype=np.float32)
+
+    def _papillary(
+        self, points: HeartPoints, frame: HeartFrame, level: Floats, side: int, angle: float
+    ) -> Floats:
+        """A muscle that leaves the wall at level 0.75 and ends free at level 0.35; thicker in systole."""
+        draw = self._drawn[side]
+        turned = np.radians(angle + 12 * draw[0]) + frame.left.twist_rad * 0.3
+        scale = np.sqrt(self.heart.left.length_mm / frame.left.length_mm)
+        width = np.float32((4.0 + 1.0 * draw[1]) * scale * np.sqrt(self.heart.left.radius_mm / 26.0))
+        shape = np.clip((level - 0.3 - 0.05 * draw[2]) * 9, 0, 1) * np.clip((0.86 - level) * 9, 0, 1)
+        inner = np.maximum(frame.endo.ravel()[points.index], 0)
+        reach = np.maximum(inner - width * np.float32(1.05 - 0.3 * draw[3]), 0.3 * inner)
+        across = np.hypot(
+            points.x - reach * np.float32(np.cos(turned)), points.y - reach * np.float32(np.sin(turned))
+        )
+        return np.asarray(np.clip((width * shape - across) * np.float32(0.7) + 0.3, 0, 1) * (shape > 0))
+
+    def free_share(self, points: HeartPoints, part: SlicePart) -> Floats:
+        """Share of blood in the right ventricle, less in the trabeculae of its free wall."""
+        outer = part.frame.rv_blood.ravel()[points.index]
+        apical = np.clip((points.z - 15) / 50, 0.2, 1.2)
+        layer = self._right_layer[points.index] * apical
+        return np.asarray(1 - np.clip((points.radius - outer + layer) * np.float32(0.5), 0, 0.6), dtype=np.float32)
+
+    def jet(self, points: HeartPoints, frame: HeartFrame) -> Floats:
+        """Signal that fast blood loses, 0 to 1: through the mitral valve in early filling, out of the LV in systole."""
+        inflow = max(0.0, frame.filling_rate - 2.5) / 8.0
+        outflow = max(0.0, -frame.filling_rate - 1.5) / 8.0
+        if inflow == 0 and outflow == 0:
+            return np.zeros(points.z.shape, dtype=np.float32)
+        depth = points.z - np.float32(frame.left.base_mm)
+        to_apex = np.exp(-0.5 * (((points.x + 6) / 6) ** 2 + ((points.y + 6) / 6) ** 2)) * (depth < 34)
+        to_aorta = np.exp(-0.5 * (((points.x - 11) / 7) ** 2 + ((points.y - 10) / 7) ** 2)) * (depth < 20)
+        return np.asarray(np.clip(inflow * to_apex + outflow * to_aorta, 0, 0.85), dtype=np.float32)
+
+
+def _ridges(rng: np.random.Generator, widths: tuple[float, float], *, mean_mm: float) -> Floats:
+    noise = ndimage.gaussian_filter(rng.standard_normal((N_THETA, N_Z)), widths, mode=("wrap", "nearest"))
+    noise /= noise.std()
+    return np.asarray(mean_mm * np.clip(0.6 + 1.0 * noise, 0, 2.6), dtype=np.float32).ravel()
+
+
+def leaflet_share(points: HeartPoints, frame: HeartFrame, heart: Heart) -> Floats:
+    """Share of the mitral leaflets at points: a tent over the ring in systole, a funnel into the LV in diastole."""
+    ring = np.maximum(frame.endo.ravel()[points.index], 1.0)
+    wide = float(smoothstep((frame.filling_rate + 0.3) / 2.0)) if frame.fullness < 0.999 else 0.3
+    depth = points.z - np.float32(frame.left.base_mm)
+    slope = (4.0 + wide * 36.0) / ring
+    sheet = slope * (ring - points.radius)
+    ends = (points.radius < ring) & (points.radius > np.float32(wide * 0.5) * ring)
+    apart = np.abs(depth - sheet) / np.sqrt(1 + slope * slope)
+    return np.asarray(np.clip(1.1 - apart, 0, 0.8) * ends, dtype=np.float32)

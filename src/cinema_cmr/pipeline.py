@@ -1,0 +1,227 @@
+"""The whole arrow: a path or a study in; masks, measurements and a report out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from cinema_cmr.core.errors import GeometryError, NoCineError
+from cinema_cmr.core.results import Measurements, Prediction
+from cinema_cmr.core.study import Study, Subject
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.engine.predictor import predict_study
+from cinema_cmr.engine.runtime import choose_runtime
+from cinema_cmr.engine.segmenter import Segmenter
+from cinema_cmr.io.nifti import write_mask
+from cinema_cmr.io.output_folder import new_folder
+from cinema_cmr.io.read import read_study
+from cinema_cmr.measure.measure import MeasureOptions, measure_study
+from cinema_cmr.measure.normal_ranges import NORMAL_RANGES, NormalRange, normal_range
+from cinema_cmr.models.loaded import LoadedModel
+from cinema_cmr.models.weights import load_model
+from cinema_cmr.report.build import build_document, write_measurements_json
+from cinema_cmr.report.html import write_report
+from cinema_cmr.report.run import RunFacts, write_run_json
+from cinema_cmr.report.table import write_measurements_csv
+
+__all__ = ["DEFAULT_MODEL", "Analysis", "Options", "analyse", "chosen_options", "prepare_segmenter", "segment"]
+
+DEFAULT_MODEL = "cinema-sax"
+"""The embedded short-axis model."""
+
+_LEAST_SLICES = 3
+"""Fewer slices say nothing of a volume."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a user may choose of an analysis."""
+
+    model: str = DEFAULT_MODEL
+    """Name of an embedded or published model, or the folder of one's own."""
+    device: str = "auto"
+    precision: str = "auto"
+    turns: int = 1
+    """1, 2, 4 or 8 views of each image (mirrored, turned) whose probabilities are averaged."""
+    subject: Subject = field(default_factory=Subject)
+    """Facts given by the user; they go before what the files say."""
+    measure: MeasureOptions = field(default_factory=MeasureOptions)
+    normal_ranges: tuple[NormalRange, ...] = NORMAL_RANGES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """All that came of one study."""
+
+    study: Study
+    predictions: Mapping[View, Prediction]
+    measurements: Measurements
+    run: RunFacts
+    normal_ranges: tuple[NormalRange, ...] = NORMAL_RANGES
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The content of measurements.json, as plain values."""
+        return build_document(self.study, self.predictions, measurements=self.measurements, run=self.run)
+
+    def write(self, folder: Path | str, *, overwrite: bool = False) -> Path:
+        """Write report.html, measurements.json and .csv, segmentation/<view>.nii.gz and run.json into `folder`.
+
+        Nothing appears before everything is written. Raises `OutputExistsError` where one of them is there
+        already and `overwrite` is False; other files in the folder stay as they are.
+        """
+        seconds = dict(self.run.seconds)
+        with new_folder(folder, last="run.json", overwrite=overwrite) as made:
+            with _timed(seconds, "write"):
+                self._write_results(made)
+            write_run_json(replace(self.run, seconds=seconds), made / "run.json")
+        return Path(folder)
+
+    def _write_results(self, folder: Path) -> None:
+        document = self.document
+        for view, prediction in self.predictions.items():
+            write_mask(prediction.labels, self.study.cine(view), folder / "segmentation" / f"{view}.nii.gz")
+        write_measurements_json(document, folder / "measurements.json")
+        write_measurements_csv(document, folder / "measurements.csv")
+        ranges = _ranges(self.study.subject, self.measurements, self.normal_ranges)
+        write_report(
+            self.study,
+            self.predictions,
+            measurements=self.measurements,
+            run=self.run,
+            path=folder / "report.html",
+            normal_ranges=ranges,
+        )
+
+
+def chosen_options(options: Options) -> dict[str, Any]:
+    """What changes a result beside the model: as run.json tells it."""
+    return {
+        "turns": options.turns,
+        **asdict(options.measure),
+        **{f"given_{name}": value for name, value in vars(options.subject).items() if value is not None},
+    }
+
+
+def prepare_segmenter(options: Options, model: LoadedModel | None = None) -> Segmenter:
+    """The model of the options, loaded once for any number of studies."""
+    loaded = model or load_model(options.model)
+    runtime = choose_runtime(options.device, options.precision)
+    return Segmenter(loaded.members, loaded.card, runtime, turns=options.turns)
+
+
+def analyse(
+    source: Study | Path | str,
+    *,
+    options: Options | None = None,
+    segmenter: Segmenter | None = None,
+    name: str | None = None,
+    report: Callable[[str, int, int], None] | None = None,
+) -> Analysis:
+    """Read, segment and measure one study; `source` is a path or a study already read.
+
+    `segmenter` is a loaded model to be used again; `name` names outputs instead of the path's stem; `report`
+    is called with the stage, the steps done and the steps there are. Raises `InputError` and its kinds for what
+    cannot be read or measured: no short-axis cine, or fewer than three slices.
+    """
+    options = options or Options()
+    told = report or _silent
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "read"):
+        told("read", 0, 1)
+        study = source if isinstance(source, Study) else read_study(source, name=name)
+        study = replace(study, subject=options.subject.filled_from(study.subject))
+    with _timed(seconds, "load model"):
+        segmenter = segmenter or prepare_segmenter(options)
+    _check_measurable(study, segmenter)
+    with _timed(seconds, "segment"):
+        predictions = predict_study(study, segmenter, report=lambda done, n: told("segment", done, n))
+    with _timed(seconds, "measure"):
+        measurements = measure_study(study, predictions, options=options.measure)
+    run = _run_facts(segmenter, options, seconds)
+    return Analysis(
+        study=study,
+        predictions=predictions,
+        measurements=measurements,
+        run=run,
+        normal_ranges=options.normal_ranges,
+    )
+
+
+def segment(
+    source: Study | Path | str,
+    path: Path | str,
+    *,
+    segmenter: Segmenter,
+    overwrite: bool = False,
+) -> Mapping[View, Prediction]:
+    """Segment one image and write its mask to `path`, on the image's own grid, as uint8.
+
+    Where the source holds several views that the model takes, the view's name is put before the suffix.
+    """
+    study = source if isinstance(source, Study) else read_study(source)
+    predictions = predict_study(study, segmenter)
+    for view, prediction in predictions.items():
+        target = Path(path) if len(predictions) == 1 else _with_view(Path(path), view)
+        write_mask(prediction.labels, study.cine(view), target, overwrite=overwrite)
+    return predictions
+
+
+def _silent(stage: str, done: int, n: int) -> None:
+    """Nobody wants to know."""
+
+
+def _with_view(path: Path, view: View) -> Path:
+    return path.with_name(path.name.replace(".nii", f"_{view}.nii", 1))
+
+
+def _check_measurable(study: Study, segmenter: Segmenter) -> None:
+    """Raise before the long part where nothing could be measured after it."""
+    if View.SAX not in segmenter.card.grids:
+        return
+    if View.SAX not in study:
+        left_out = "; ".join(f"{d.series}: {d.reason}" for d in study.decisions if not d.kept)
+        raise NoCineError(
+            f"study '{study.name}' has no short-axis stack, which volumes are measured from. "
+            f"Left out: {left_out or 'nothing'}"
+        )
+    n_slices = study.cine(View.SAX).n_slices
+    if n_slices < _LEAST_SLICES:
+        raise GeometryError(
+            f"the short-axis stack of '{study.name}' has {n_slices} slice{'s' * (n_slices > 1)}; a volume needs at "
+            f"least {_LEAST_SLICES}: give the whole stack (`cinema segment` takes single slices)"
+        )
+
+
+def _run_facts(segmenter: Segmenter, options: Options, seconds: Mapping[str, float]) -> RunFacts:
+    return RunFacts(
+        model_name=segmenter.card.name,
+        model_hash=segmenter.card.weights_sha256 or None,
+        device=segmenter.runtime.device,
+        precision=segmenter.runtime.precision,
+        seconds=seconds,
+        options=chosen_options(options),
+    )
+
+
+def _ranges(
+    subject: Subject, measurements: Measurements, table: tuple[NormalRange, ...]
+) -> dict[str, tuple[float, float, str]]:
+    """Measurement name -> normal limits and their source, for this subject's sex and age."""
+    ranges = {}
+    for measurement in measurements.values:
+        row = normal_range(measurement.name, subject.sex, subject.age_years, table)
+        if row is not None:
+            ranges[measurement.name] = (row.lower, row.upper, f"{row.citation} ({row.limits})")
+    return ranges
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    seconds[stage] = round(time.perf_counter() - started, 3)

@@ -1,0 +1,171 @@
+"""A cohort is the same whoever makes it, goes on where it was cut off, and can be read with its truth."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cinema_cmr.core.errors import OutputExistsError, UnreadableFileError, UsageError
+from cinema_cmr.core.vocabulary import LANDMARKS, View
+from cinema_cmr.io.dicom_write import DicomShape
+from cinema_cmr.io.nifti import stem_of
+from cinema_cmr.io.nifti_labels import read_label_codes
+from cinema_cmr.io.read import read_study
+from cinema_cmr.phantom.cohort import CohortConfig, cohort_seed, write_cohort
+from cinema_cmr.phantom.phantom import make_phantom
+
+N_FRAMES = 8
+SMALL = CohortConfig(n=2, seed=3, views=(View.LAX_4C,), n_frames=N_FRAMES)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def rows_of(manifest: Path) -> list[dict[str, str]]:
+    with manifest.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small cohort, made by one worker."""
+    folder = tmp_path_factory.mktemp("cohort") / "phantoms"
+    write_cohort(folder, SMALL)
+    return folder
+
+
+def test_the_manifest_leads_to_images_labels_landmarks_and_truth(cohort: Path) -> None:
+    rows = rows_of(cohort / "manifest.csv")
+    assert [row["name"] for row in rows] == ["subject-0000", "subject-0001"]
+    for k, row in enumerate(rows):
+        made = make_phantom(cohort_seed(3, k), views=SMALL.views, n_frames=N_FRAMES)
+        assert (row["group"], row["style"], row["sex"]) == (made.group, made.style, made.study.subject.sex)
+        assert float(row["age_years"]) == made.study.subject.age_years
+        for name, value in made.truth.items():
+            assert row[name] == ("" if np.isnan(value) else str(float(value)))
+        study = read_study(cohort / row["images"])
+        cine = made.study.cine(View.LAX_4C)
+        own = study.cine(View.LAX_4C)
+        np.testing.assert_allclose(own.array, cine.array, atol=np.ptp(cine.array) / 32767)
+        np.testing.assert_allclose(own.affine, cine.affine, atol=1e-4)
+        labels = read_label_codes(
+            cohort / row["labels"] / "lax_4c.nii.gz", own.array.shape, codes={1: 1, 2: 2, 3: 3}
+        )
+        np.testing.assert_array_equal(labels, made.labels[View.LAX_4C].array)
+
+
+def test_landmarks_are_points_in_patient_space_by_frame(cohort: Path) -> None:
+    row = rows_of(cohort / "manifest.csv")[0]
+    made = make_phantom(cohort_seed(3, 0), views=SMALL.views, n_frames=N_FRAMES)
+    tracks = json.loads((cohort / row["landmarks"]).read_text(encoding="utf-8"))["lax_4c"]
+    assert set(tracks) >= set(LANDMARKS[View.LAX_4C])
+    for name, points in made.landmarks[View.LAX_4C].points.items():
+        read = np.array([[np.nan] * 3 if point is None else point for point in tracks[name]])
+        np.testing.assert_array_equal(
+            read, np.where(np.isfinite(points).all(axis=1)[:, None], points, np.nan)
+        )
+
+
+def test_two_workers_write_the_same_bytes_and_tell_their_progress(cohort: Path, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    write_cohort(tmp_path / "two", SMALL, workers=2, progress=lambda done, n, _: told.append((done, n)))
+    assert told == [(1, 2), (2, 2)]
+    assert contents(tmp_path / "two") == contents(cohort)
+
+
+def test_a_cohort_goes_on_where_it_was_cut_off_and_grows(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "grown"
+    write_cohort(folder, CohortConfig(**{**vars(SMALL), "n": 1}))
+    kept = (folder / "subject-0000" / "truth.json").stat().st_mtime_ns
+    told: list[str] = []
+    write_cohort(folder, SMALL, progress=lambda *event: told.append(event[2]))
+    assert told == ["subject-0001"]
+    assert (folder / "subject-0000" / "truth.json").stat().st_mtime_ns == kept
+    assert contents(folder) == contents(cohort)
+    monkeypatch.setattr("cinema_cmr.phantom.cohort.make_phantom", None)  # nothing is left to make
+    write_cohort(folder, SMALL)
+
+
+def test_a_subject_that_fails_leaves_nothing_and_the_others_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails_at_second(seed: int, **settings: object) -> object:
+        if seed == cohort_seed(3, 1):
+            raise RuntimeError("power cut")
+        return make_phantom(seed, **settings)
+
+    monkeypatch.setattr("cinema_cmr.phantom.cohort.make_phantom", fails_at_second)
+    with pytest.raises(RuntimeError, match="power cut"):
+        write_cohort(tmp_path / "cut", SMALL)
+    assert sorted(path.name for path in (tmp_path / "cut").iterdir()) == ["cohort.json", "subject-0000"]
+
+
+def test_other_settings_and_foreign_folders_are_refused(cohort: Path, tmp_path: Path) -> None:
+    other = CohortConfig(**{**vars(SMALL), "group": "DCM", "n": 1})
+    with pytest.raises(OutputExistsError, match="made with another group"):
+        write_cohort(cohort, other)
+    (tmp_path / "mine.txt").write_text("mine")
+    for overwrite in (False, True):
+        with pytest.raises(OutputExistsError, match="something else"):
+            write_cohort(tmp_path, SMALL, overwrite=overwrite)
+    assert contents(tmp_path) == {"mine.txt": b"mine"}
+
+
+def test_overwriting_leaves_no_subject_of_other_settings(cohort: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "again"
+    write_cohort(folder, SMALL)
+    rows = rows_of(
+        write_cohort(folder, CohortConfig(**{**vars(SMALL), "group": "HCM", "n": 1}), overwrite=True)
+    )
+    assert [row["group"] for row in rows] == ["HCM"]
+    assert sorted(path.name for path in folder.glob("subject-*")) == ["subject-0000"]
+
+
+def test_a_subject_without_its_truth_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "torn"
+    one = CohortConfig(**{**vars(SMALL), "n": 1})
+    write_cohort(folder, one)
+    (folder / "subject-0000" / "truth.json").write_text("{")
+    with pytest.raises(UnreadableFileError, match="subject-0000/truth"):
+        write_cohort(folder, one)
+
+
+@pytest.mark.parametrize("shape", [None, *DicomShape])
+def test_a_dicom_cohort_is_read_back(tmp_path: Path, shape: DicomShape | None) -> None:
+    config = CohortConfig(
+        n=1, seed=5, views=(View.LAX_4C,), n_frames=N_FRAMES, format="dicom", dicom_shape=shape
+    )
+    (row,) = rows_of(write_cohort(tmp_path / "dicom", config))
+    made = make_phantom(cohort_seed(5, 0), views=config.views, n_frames=N_FRAMES)
+    (cine,) = read_study(tmp_path / "dicom" / row["images"]).cines
+    own = made.study.cine(View.LAX_4C)
+    np.testing.assert_allclose(cine.array, own.array, atol=0.51 * np.ptp(own.array) / 4095 + 1e-3)
+    np.testing.assert_allclose(cine.affine, own.affine, atol=1e-5)
+    labels = tmp_path / "dicom" / row["labels"]
+    assert [stem_of(path) for path in labels.iterdir()] == ["lax_4c"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"n": 0}, {"seed": -1}, {"format": "png"}, {"group": "ABC"}, {"views": ()}, {"n_frames": 0}]
+)
+def test_settings_that_make_no_cohort_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(UsageError):
+        CohortConfig(**{"n": 1, **wrong})
+    with pytest.raises(UsageError):
+        CohortConfig(n=1, views=(View.OTHER,))
+
+
+def test_seeds_of_subjects_differ_between_subjects_and_cohorts() -> None:
+    seeds = {cohort_seed(seed, k) for seed in range(20) for k in range(200)}
+    assert len(seeds) == 20 * 200
