@@ -30,7 +30,7 @@ FLOORS = {
     "engine": 4,
     **dict.fromkeys(("recipes", "bench", "report"), 5),
 }
-DOORS = ("__init__", "__main__", "pipeline", "cli", "web")
+DOORS = ("__init__", "__main__", "pipeline", "cli", "commands", "web")
 WITHOUT_TORCH = ("core", "io", "measure", "score", "datasets", "report", "phantom")
 WHOLE_HOUSE_TESTS = ("test_house.py", "test_packaging.py", "test_public_names.py")
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base"}

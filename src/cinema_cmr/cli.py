@@ -25,7 +25,6 @@ COMMANDS = {
     "finetune": "train a segmentation model on labelled studies",
     "evaluate": "score a model on a labelled dataset, per patient, with intervals",
     "phantom": "write synthetic studies whose volumes, masks and landmarks are known",
-    "weights": "list, fetch, import, export and check model weights",
 }
 NOTICE = "For research use only; not a medical device."
 

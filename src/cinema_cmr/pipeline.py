@@ -28,7 +28,15 @@ from cinema_cmr.report.html import write_report
 from cinema_cmr.report.run import RunFacts, write_run_json
 from cinema_cmr.report.table import write_measurements_csv
 
-__all__ = ["DEFAULT_MODEL", "Analysis", "Options", "analyse", "chosen_options", "prepare_segmenter", "segment"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "Analysis",
+    "Options",
+    "analyse",
+    "chosen_options",
+    "prepare_segmenter",
+    "segment",
+]
 
 DEFAULT_MODEL = "cinema-sax"
 """The embedded short-axis model."""

@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def parity() -> Path:
-    """The folder of parity models (environment variable CINEMA_TEST_PARITY); skips the test where there is none."""
+    """The folder of parity models; skips the test where there is none."""
     root = Path(__file__).resolve().parents[2]
     folder = Path(os.environ.get("CINEMA_TEST_PARITY", root.parent / "shared" / "parity"))
     if not (folder / "base_keys.json").exists():

@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from cinema_cmr.core.card import Grid, ModelCard
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.models.architectures import config_values
-from cinema_cmr.models.stem import StemConfig
+from cinema_cmr.models.convvit import ConvViT, ConvViTConfig
+from cinema_cmr.models.layers import group_patches, pad_to_multiple
+from cinema_cmr.models.mae import CineMA, CineMAConfig
+from cinema_cmr.models.masking import draw_mask, spread_tokens
+from cinema_cmr.models.position import interpolate_table
+from cinema_cmr.models.stem import Stem, StemConfig, StemOutput
 from cinema_cmr.models.unetr import ConvUNetR, ConvUNetRConfig
 from cinema_cmr.models.vit import vit_size
 
 STEM = StemConfig(chans=(4, 6))
 SIZES: Mapping[str, tuple[int, ...]] = {"sax": (32, 48, 3), "lax_4c": (48, 32)}
-UNETR = ConvUNetRConfig(
-    image_sizes=SIZES, out_chans=4, vit=vit_size("tiny"), stem=STEM, dec_chans=(4, 4, 6, 6, 8)
-)
+UNETR = ConvUNetRConfig(image_sizes=SIZES, out_chans=4, vit=vit_size("tiny"), stem=STEM, dec_chans=(4, 4, 6, 6, 8))
 
 
 def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def images(
-    sizes: Mapping[str, tuple[int, ...]] = SIZES, *, batch: int = 2, chans: int = 1
-) -> dict[str, Tensor]:
-    return {
-        view: torch.rand(batch, chans, *size, generator=seeded(len(size))) for view, size in sizes.items()
-    }
+def images(sizes: Mapping[str, tuple[int, ...]] = SIZES, *, batch: int = 2, chans: int = 1) -> dict[str, Tensor]:
+    return {view: torch.rand(batch, chans, *size, generator=seeded(len(size))) for view, size in sizes.items()}
 
 
 def scrambled(model: nn.Module, seed: int = 0) -> nn.Module:
@@ -61,3 +64,49 @@ def unetr_card(name: str = "tiny-segment") -> ModelCard:
         },
         outputs=("background", "rv", "myo", "lv"),
     )
+
+
+MAE = CineMAConfig(image_sizes=SIZES, vit=vit_size("tiny"), stem=STEM)
+VIT = ConvViTConfig(image_sizes=SIZES, out_chans=5, vit=vit_size("tiny"), stem=STEM)
+
+
+def mae(**changes: Any) -> CineMA:
+    torch.manual_seed(0)
+    model = CineMA(replace(MAE, **changes))
+    scrambled(model)
+    return model
+
+
+def convvit(**changes: Any) -> ConvViT:
+    torch.manual_seed(0)
+    model = ConvViT(replace(VIT, **changes))
+    scrambled(model)
+    return model
+
+
+def masks(sizes: Mapping[str, tuple[int, ...]] = SIZES, *, batch: int = 2, ratio: float = 0.75) -> dict[str, Tensor]:
+    """Random token masks, each sample its own."""
+    drawn = {}
+    for view, size in sizes.items():
+        n_tokens = math.prod(-(-n // s) for n, s in zip(size, (16, 16, 1), strict=False))
+        rng = np.random.default_rng(n_tokens)
+        drawn[view] = torch.from_numpy(np.stack([draw_mask(n_tokens, ratio, rng) for _ in range(batch)]))
+    return drawn
+
+
+def dense_masked_stem(stem: Stem, x: Tensor, visible: Tensor) -> StemOutput:
+    """The stem on all positions, masked values set to zero before each depthwise convolution (MODEL.md)."""
+    grid = tuple(-(-x.shape[axis] // s) for axis, s in zip((2, 3, 1), stem.stride, strict=True))
+    seen = spread_tokens(torch.ones(*visible.shape, 1), visible, math.prod(grid))
+    seen = seen.reshape(-1, *grid, 1).permute(0, 3, 1, 2, 4)
+    x = pad_to_multiple(x, stem.stride)
+    levels = []
+    for level, (px, py, pz) in zip(stem.conv_blocks, stem.positions, strict=True):
+        m = seen.repeat_interleave(pz, 1).repeat_interleave(px, 2).repeat_interleave(py, 3)
+        x = level(x, lambda conv, y, m=m: conv(y * m))
+        levels.append(x)
+    patches = group_patches(x, stem.token_size).permute(0, 2, 3, 1, 4).flatten(1, 3)
+    tokens = stem.linear(stem.patch_embed(patches)) + interpolate_table(
+        stem.pos_embed, stem.built_grid, grid[: stem.n_axes]
+    )
+    return StemOutput(tokens, levels, grid)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from small_models import UNETR
+from small_models import MAE, UNETR, VIT
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.models.architectures import ARCHITECTURES, build, config_from_values, config_values
@@ -15,6 +15,8 @@ from cinema_cmr.models.baselines import UNet2dConfig
 
 CONFIGS: dict[str, Any] = {
     "conv_unetr": UNETR,
+    "conv_vit": VIT,
+    "cinema_mae": MAE,
     "unet2d": UNet2dConfig(out_chans=4, chans=(2, 4)),
 }
 

@@ -31,9 +31,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("shape", "kernel"), CASES)
-def test_it_equals_the_direct_form_forward_and_backward(
-    shape: tuple[int, ...], kernel: tuple[int, ...]
-) -> None:
+def test_it_equals_the_direct_form_forward_and_backward(shape: tuple[int, ...], kernel: tuple[int, ...]) -> None:
     generator = seeded(0)
     sizes = [shape, (shape[-1], 1, *kernel), (shape[-1],)]
     inputs = [torch.randn(s, generator=generator, dtype=torch.float64, requires_grad=True) for s in sizes]

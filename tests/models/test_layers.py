@@ -33,11 +33,11 @@ def test_slices_go_back_to_the_image(shape: tuple[int, ...]) -> None:
     assert torch.equal(from_slices(held, len(shape) - 2), image)
 
 
-@pytest.mark.parametrize("kernel", [(3, 3, 3), (5, 5, 1), (1, 1, 1), (3, 3), (1, 1)])
-@pytest.mark.parametrize("slices", [1, 4])
+@pytest.mark.parametrize(
+    ("kernel", "slices"),
+    [((3, 3, 3), 4), ((3, 3, 3), 1), ((5, 5, 1), 4), ((1, 1, 1), 4), ((3, 3), 1), ((1, 1), 1)],
+)
 def test_convolution_by_slices(kernel: tuple[int, ...], slices: int) -> None:
-    if len(kernel) == 2 and slices > 1:
-        pytest.skip("a plane has one slice")
     conv = scrambled(Conv(3, 5, kernel))
     image = torch.randn(2, 3, 7, 6, *([slices] if len(kernel) == 3 else []), generator=seeded(1))
     direct = F.conv3d if len(kernel) == 3 else F.conv2d
@@ -62,9 +62,7 @@ def test_patches_hold_their_pixels_channel_fastest() -> None:
     x, y, z, c = torch.meshgrid(*[torch.arange(n) for n in (4, 6, 2, 3)], indexing="ij")
     image = (1000 * x + 100 * y + 10 * z + c).permute(2, 0, 1, 3).unsqueeze(0)
     patch = group_patches(image, (2, 3, 1))[0, 1, 1, 0]
-    assert patch.tolist() == [
-        1000 * i + 100 * j + 10 + k for i in (2, 3) for j in (0, 1, 2) for k in (0, 1, 2)
-    ]
+    assert patch.tolist() == [1000 * i + 100 * j + 10 + k for i in (2, 3) for j in (0, 1, 2) for k in (0, 1, 2)]
 
 
 def test_padding_is_zeros_at_the_end() -> None:
@@ -93,7 +91,7 @@ def test_dropped_branches_keep_the_mean() -> None:
     torch.manual_seed(0)
     drop = DropPath(0.25).train()
     dropped = drop(torch.ones(4000, 2))
-    assert set(dropped.unique().tolist()) == pytest.approx({0.0, 4 / 3})
+    assert dropped.unique().tolist() == pytest.approx([0.0, 4 / 3])
     assert torch.equal(dropped[:, 0], dropped[:, 1])
     assert dropped.mean().item() == pytest.approx(1.0, abs=0.04)
     assert torch.equal(drop.eval()(torch.ones(3, 2)), torch.ones(3, 2))

@@ -65,9 +65,7 @@ def test_pick_and_spread_undo_each_other() -> None:
     assert torch.autograd.gradcheck(lambda y: spread_tokens(y, mask.visible, 8), (picked,))
 
 
-@pytest.mark.parametrize(
-    ("grid", "inside"), [((2, 3, 4), (2, 2, 1)), ((3, 2, 2), (1, 2, 2)), ((2, 2, 1), (4, 4, 1))]
-)
+@pytest.mark.parametrize(("grid", "inside"), [((2, 3, 4), (2, 2, 1)), ((3, 2, 2), (1, 2, 2)), ((2, 2, 1), (4, 4, 1))])
 def test_a_mix_equals_the_convolution_of_the_masked_image(
     grid: tuple[int, int, int], inside: tuple[int, int, int]
 ) -> None:

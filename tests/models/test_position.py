@@ -13,7 +13,7 @@ from cinema_cmr.models.position import interpolate_table, position_table
 def test_each_axis_has_sines_then_cosines_and_the_first_two_axes_change_places() -> None:
     table = position_table(12, (2, 3))[0]
     assert table.shape == (6, 12)
-    # With the "xy" convention rows run over the second axis first: row 4 holds coordinates x = 1, y = 1.
+    # With the "xy" convention the first axis runs fastest: row 1 is x = 1, y = 0 and row 3 is x = 1, y = 1.
     x, y = 1, 1
     frequencies = [1.0, 10000 ** (-1 / 3), 10000 ** (-2 / 3)]
     expected = [
@@ -23,7 +23,7 @@ def test_each_axis_has_sines_then_cosines_and_the_first_two_axes_change_places()
         *(math.cos(y * f) for f in frequencies),
     ]
     assert table[3].tolist() == pytest.approx(expected, abs=1e-6)
-    assert table[1].tolist()[0] == 0.0 and table[1].tolist()[6] == pytest.approx(math.sin(1), abs=1e-6)
+    assert table[1, [0, 6]].tolist() == pytest.approx([math.sin(1), 0.0], abs=1e-6)
 
 
 def test_the_last_of_three_axes_is_fastest_and_the_rest_is_zero() -> None:

@@ -10,10 +10,11 @@ import torch
 from small_models import UNETR, images, unetr, unetr_card
 
 from cinema_cmr.core.errors import OutputExistsError, WeightsError
-from cinema_cmr.models import weights
+from cinema_cmr.models import cards
+from cinema_cmr.models.cards import CARD_FILE, WEIGHTS_FILE, embedded_names, read_card
 from cinema_cmr.models.states import hash_of, read_state, write_state
 from cinema_cmr.models.unetr import ConvUNetR
-from cinema_cmr.models.weights import CARD_FILE, WEIGHTS_FILE, load_model, read_card, save_model
+from cinema_cmr.models.weights import Precision, load_model, save_model
 
 
 @pytest.fixture
@@ -42,9 +43,7 @@ def test_a_file_of_the_folder_names_it_too(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("precision", "rounding"), [("float16", 2**-11), ("bfloat16", 2**-8)])
-def test_half_precision_is_smaller_and_close(
-    tmp_path: Path, precision: weights.Precision, rounding: float
-) -> None:
+def test_half_precision_is_smaller_and_close(tmp_path: Path, precision: Precision, rounding: float) -> None:
     full = save_model(tmp_path / "full", unetr(), unetr_card())
     half = save_model(tmp_path / "half", unetr(), unetr_card(), precision=precision)
     sizes = [(path / WEIGHTS_FILE).stat().st_size for path in (half, full)]
@@ -106,9 +105,7 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
 def test_a_card_of_another_config_is_refused(folder: Path) -> None:
     config = dict(read_card(folder).config)
     change_card(folder, config={**config, "out_chans": 5})
-    with pytest.raises(
-        WeightsError, match=r"4 of another shape: pred_head_dict.sax.weight \(4, 4, 1, 1, 1\) for \(5"
-    ):
+    with pytest.raises(WeightsError, match=r"4 of another shape: pred_head_dict.sax.weight \(4, 4, 1, 1, 1\) for \(5"):
         load_model(folder)
     change_card(folder, config={**config, "image_sizes": {"sax": [32, 48, 3]}})
     with pytest.raises(WeightsError, match=r"left over: .*lax_4c"):
@@ -145,14 +142,14 @@ def test_no_pickle_is_opened(tmp_path: Path) -> None:
 
 
 def test_a_model_in_the_package_has_a_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "_embedded_root", lambda: folder.parent)
-    assert weights.embedded_names() == ("model",)
+    monkeypatch.setattr(cards, "embedded_root", lambda: folder.parent)
+    assert embedded_names() == ("model",)
     assert load_model("model").card == read_card(folder)
     with pytest.raises(WeightsError, match=r"no model 'modle'; .* \(model\)"):
         load_model("modle")
 
 
 def test_every_model_in_the_package_loads() -> None:
-    for name in weights.embedded_names():
+    for name in embedded_names():
         loaded = load_model(name)
         assert loaded.card.name == name and set(loaded.card.grids)

@@ -15,13 +15,17 @@ from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import Subject
 from cinema_cmr.io.read import unique_names
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["Session", "add_arguments", "run"]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Inputs, output, model, and what is known of the subject."""
-    parser.add_argument("inputs", nargs="*", help="DICOM folders, zips, NIfTI files or folders of them; each one study")
-    parser.add_argument("--manifest", help="a file that lists inputs, one path a line or a CSV with a column 'path'")
+    parser.add_argument(
+        "inputs", nargs="*", help="DICOM folders, zips, NIfTI files or folders of them; each one study"
+    )
+    parser.add_argument(
+        "--manifest", help="a file that lists inputs, one path a line or a CSV with a column 'path'"
+    )
     add_output_options(parser)
     add_model_options(parser)
     parser.add_argument("--height", type=float, help="cm; goes before what the files say")
@@ -29,11 +33,17 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--sex", choices=["F", "M"])
     parser.add_argument("--age", type=float, help="years")
     parser.add_argument("--heart-rate", type=float, help="beats a minute")
-    parser.add_argument("--basal-rule", default="half-rim", help="half-rim or all-labelled: which basal LV slices count")
-    parser.add_argument("--phase-rule", default="own", help="own: each ventricle's own ED and ES; lv: those of the LV")
+    parser.add_argument(
+        "--basal-rule", default="half-rim", help="half-rim or all-labelled: which basal LV slices count"
+    )
+    parser.add_argument(
+        "--phase-rule", default="own", help="own: each ventricle's own ED and ES; lv: those of the LV"
+    )
     parser.add_argument("--ed-frame", type=int, help="end-diastole, counted from 0, instead of finding it")
     parser.add_argument("--es-frame", type=int, help="end-systole, counted from 0")
-    parser.add_argument("--normal-ranges", help="a CSV or JSON table of normal ranges to be used instead of ours")
+    parser.add_argument(
+        "--normal-ranges", help="a CSV or JSON table of normal ranges to be used instead of ours"
+    )
     parser.add_argument("--strict", action="store_true", help="exit code 4 where a result is flagged")
 
 
@@ -47,7 +57,7 @@ def run(given: Namespace) -> int:
     folders = [output] if len(inputs) == 1 else [output / name for name in names]
     options = _options(given)
     console = Console(as_json=given.json)
-    session = _Session(options)
+    session = Session(options)
     results = []
     for source, name, folder in zip(inputs, names, folders, strict=True):
         result = analyse_case(
@@ -61,7 +71,7 @@ def run(given: Namespace) -> int:
     return _exit_code(results, strict=given.strict)
 
 
-class _Session:
+class Session:
     """Loads the model at the first study that needs it, once."""
 
     def __init__(self, options: Any) -> None:

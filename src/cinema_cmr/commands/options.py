@@ -13,10 +13,14 @@ __all__ = ["add_model_options", "add_output_options", "listed_inputs"]
 
 def add_model_options(parser: ArgumentParser) -> None:
     """Which model, and where it runs."""
-    parser.add_argument("--model", default="cinema-sax", help="an embedded or published model's name, or a model's folder")
+    parser.add_argument(
+        "--model", default="cinema-sax", help="an embedded or published model's name, or a model's folder"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
-    parser.add_argument("--turns", type=int, default=1, help="1, 2, 4 or 8 mirrored and turned passes that are averaged")
+    parser.add_argument(
+        "--turns", type=int, default=1, help="1, 2, 4 or 8 mirrored and turned passes that are averaged"
+    )
 
 
 def add_output_options(parser: ArgumentParser) -> None:

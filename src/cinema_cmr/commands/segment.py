@@ -17,8 +17,12 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Images, output folder and model."""
-    parser.add_argument("inputs", nargs="*", help="NIfTI files (3D, or 4D with time), or DICOM folders and zips")
-    parser.add_argument("--manifest", help="a file that lists inputs, one path a line or a CSV with a column 'path'")
+    parser.add_argument(
+        "inputs", nargs="*", help="NIfTI files (3D, or 4D with time), or DICOM folders and zips"
+    )
+    parser.add_argument(
+        "--manifest", help="a file that lists inputs, one path a line or a CSV with a column 'path'"
+    )
     add_output_options(parser)
     add_model_options(parser)
 
@@ -33,7 +37,10 @@ def run(given: Namespace) -> int:
         target = Path(given.output) / f"{name}_seg.nii.gz"
         try:
             status = _segmented(source, target, segmenter, overwrite=given.overwrite)
-            console.result(str(target) + (" (there before, kept)" if status == "kept" else ""), _line(name, status, target))
+            console.result(
+                str(target) + (" (there before, kept)" if status == "kept" else ""),
+                _line(name, status, target),
+            )
         except CinemaError as error:
             codes.append(error.exit_code)
             console.note(f"cinema: {name}: {error}")

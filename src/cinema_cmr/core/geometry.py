@@ -45,7 +45,8 @@ def spacing_of(affine: NDArray[np.floating]) -> tuple[float, float, float]:
 def apply_affine(affine: NDArray[np.floating], points: NDArray[np.floating]) -> Array:
     """Points (..., 3) in voxel indices -> (..., 3) in RAS mm (or back, with the inverse affine)."""
     matrix = np.asarray(affine, dtype=np.float64)
-    return np.asarray(points, dtype=np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
+    moved: Array = np.asarray(points, dtype=np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
+    return moved
 
 
 def check_affine(affine: NDArray[np.floating]) -> Array:
@@ -65,9 +66,9 @@ def lps_to_ras(matrix: NDArray[np.floating]) -> Array:
     [-10.0, 20.0, 5.0]
     """
     values = np.asarray(matrix, dtype=np.float64)
-    if values.shape == (4, 4):
-        return np.diag([-1.0, -1.0, 1.0, 1.0]) @ values
-    return values * np.array([-1.0, -1.0, 1.0])
+    signs = np.array([-1.0, -1.0, 1.0])
+    flipped: Array = np.diag([*signs, 1.0]) @ values if values.shape == (4, 4) else values * signs
+    return flipped
 
 
 def plane_angle_deg(normal_a: NDArray[np.floating], normal_b: NDArray[np.floating]) -> float:

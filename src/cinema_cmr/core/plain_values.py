@@ -33,9 +33,7 @@ def to_plain(value: object, place: str = "value") -> Any:
         raise UsageError(f"{place} is {value}, which JSON cannot hold; write None for an unknown number")
     if value is None or isinstance(value, str | bool | int | float):
         return value
-    raise UsageError(
-        f"{place} is a {type(value).__name__}; expected numbers, text, lists or mappings of them"
-    )
+    raise UsageError(f"{place} is a {type(value).__name__}; expected numbers, text, lists or mappings of them")
 
 
 def from_plain(kind: type[T], values: Mapping[str, Any], place: str = "") -> T:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-__all__ = ["CINE_LABELS", "LANDMARKS", "LABEL_SCHEMES", "SCAR_LABELS", "LabelClass", "Phase", "View"]
+__all__ = ["CINE_LABELS", "LABEL_SCHEMES", "LANDMARKS", "SCAR_LABELS", "LabelClass", "Phase", "View"]
 
 
 class View(StrEnum):
@@ -18,7 +18,7 @@ class View(StrEnum):
     OTHER = "other"
 
     @property
-    def title(self) -> str:
+    def title(self) -> str:  # type: ignore[override]  # no method of a view's text is wanted under this name
         """The name a cardiologist reads, e.g. "4-chamber"."""
         return _VIEW_TITLES[self]
 

@@ -60,12 +60,12 @@ class Cine:
     @property
     def n_slices(self) -> int:
         """Number of slices, the length of the third axis."""
-        return self.array.shape[2]
+        return int(self.array.shape[2])
 
     @property
     def n_frames(self) -> int:
         """Number of time frames, the length of the fourth axis."""
-        return self.array.shape[3]
+        return int(self.array.shape[3])
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
@@ -81,7 +81,8 @@ class Cine:
         if self.n_slices == 1:
             return np.array([self.spacing_mm[2]])
         gaps = np.diff(self.slice_positions_mm)
-        return (np.concatenate([gaps[:1], gaps]) + np.concatenate([gaps, gaps[-1:]])) / 2
+        weights: NDArray[np.float64] = (np.concatenate([gaps[:1], gaps]) + np.concatenate([gaps, gaps[-1:]])) / 2
+        return weights
 
     @property
     def voxel_volumes_ml(self) -> NDArray[np.float64]:

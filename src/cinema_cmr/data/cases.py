@@ -118,8 +118,8 @@ def write_split(split: Split, path: Path) -> None:
 def read_split(path: Path, *, known: Iterable[str] | None = None) -> Split:
     """A split from its file.
 
-    Raises `UnreadableFileError` for what is no split file, `InputError` where its hash does not fit, a patient
-    stands in two parts, or one is not `known`.
+    Raises `UnreadableFileError` for what is no split file, `InputError` where its hash does not fit, a
+    patient stands in two parts, or one is not `known`.
     """
     split, written_hash = _parsed_split(path)
     parts = split.parts
@@ -146,6 +146,7 @@ def _parsed_split(path: Path) -> tuple[Split, str]:
         return Split(dataset=content["dataset"], parts=parts, rule=content["rule"]), content["sha256"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnreadableFileError(
-            f"'{path.name}' is no split file ({type(error).__name__}: {error}); expected JSON with dataset, rule,"
+            f"'{path.name}' is no split file ({type(error).__name__}: {error}); expected JSON with"
+            " dataset, rule,"
             " sha256 and parts: restore it"
         ) from error

@@ -51,7 +51,9 @@ class EpochSampler(Sampler[Place]):
         self, n_examples: int, *, seed: int, start: int = 0, rank: int = 0, n_ranks: int = 1
     ) -> None:
         if n_examples < 1 or not 0 <= rank < n_ranks:
-            raise UsageError(f"{n_examples} examples for rank {rank} of {n_ranks}; expected at least one of each")
+            raise UsageError(
+                f"{n_examples} examples for rank {rank} of {n_ranks}; expected at least one of each"
+            )
         self.n_examples, self.seed, self.start = n_examples, seed, start
         self.rank, self.n_ranks = rank, n_ranks
 
@@ -61,7 +63,10 @@ class EpochSampler(Sampler[Place]):
         while True:
             epoch, index = divmod(position, self.n_examples)
             if epoch != of_epoch:
-                order, of_epoch = np.random.default_rng((self.seed, epoch)).permutation(self.n_examples), epoch
+                order, of_epoch = (
+                    np.random.default_rng((self.seed, epoch)).permutation(self.n_examples),
+                    epoch,
+                )
             yield epoch, int(order[index])
             position += self.n_ranks
 

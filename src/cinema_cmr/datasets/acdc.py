@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import as_file, files
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cinema_cmr.core.annotation import LabelMap
-from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.errors import GeometryError, InputError
 from cinema_cmr.core.study import Study, Subject
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard, Split, read_split
 from cinema_cmr.io.nifti import read_nifti_cine
 from cinema_cmr.io.nifti_labels import read_label_codes
@@ -22,7 +25,8 @@ CARD = DatasetCard(
     name="acdc",
     title="Automated Cardiac Diagnosis Challenge",
     licence="CC BY-NC-SA 4.0",
-    citation="Bernard et al., IEEE Transactions on Medical Imaging 37(11):2514-2525, 2018, doi 10.1109/TMI.2018.2837502",
+    citation="Bernard et al., IEEE Transactions on Medical Imaging 37(11):2514-2525, 2018,"
+    " doi 10.1109/TMI.2018.2837502",
     how_to_get="Register at the challenge's site, download the database and unpack it: database/training/patientNNN/.",
     derived_licence="CC BY-NC-SA 4.0: non-commercial use, attribution, same condition",
 )
@@ -30,53 +34,58 @@ CARD = DatasetCard(
 LABEL_CODES = {1: 1, 2: 2, 3: 3}
 """The challenge's codes are ours: 1 right ventricle, 2 myocardium, 3 left ventricle."""
 
-GROUPS = ("DCM", "HCM", "MINF", "NOR", "RV")
-
 
 def list_cases(root: Path) -> list[Case]:
     """Every `patientNNN` folder under `root` (the download, its `database` or one part of it), by name.
 
-    Raises `InputError` where there is none.
+    Raises `InputError` where there is none, or a patient is there twice.
     """
-    folders = sorted(
-        {path.parent for path in Path(root).rglob("Info.cfg") if path.parent.name.startswith("patient")}
-    )
+    found = {path.parent for path in Path(root).rglob("Info.cfg") if path.parent.name.startswith("patient")}
+    folders = sorted(found, key=lambda folder: folder.name)
     if not folders:
-        raise InputError(
-            f"no patientNNN/Info.cfg under '{Path(root).name}'; expected the unpacked ACDC database"
-        )
+        raise InputError(f"no patientNNN/Info.cfg under '{Path(root).name}'; expected the unpacked ACDC database")
+    twice = sorted({a.name for a, b in pairwise(folders) if a.name == b.name})
+    if twice:
+        raise InputError(f"{twice[0]} is there more than once under '{Path(root).name}'; give one copy of the data")
     return [Case(name=f.name, patient=f.name, folder=f, facts=_facts(f / "Info.cfg")) for f in folders]
 
 
 def read_case(case: Case) -> AnnotatedStudy:
     """The ED and ES stacks of a patient as a cine of two frames, ED first, with the expert's masks.
 
-    Raises `InputError` where an image or mask is missing or the two phases lie on different grids.
+    Raises `InputError` where an image or mask is missing or holds a code that is not the challenge's,
+    `GeometryError` where the two phases or a mask lie on different grids.
     """
-    stems = [f"{case.name}_frame{int(case.facts[phase]):02d}" for phase in ("ED", "ES")]
+    stems = [f"{case.name}_frame{case.facts[phase]:02d}" for phase in ("ED", "ES")]
     read = [read_nifti_cine(_existing(case.folder / f"{stem}.nii.gz"), view=View.SAX) for stem in stems]
-    cines = [cine for cine, _ in read]
-    if cines[0].array.shape != cines[1].array.shape:
-        raise InputError(
-            f"{case.name}: ED has shape {cines[0].array.shape}, ES {cines[1].array.shape}; expected one grid"
-        )
+    ed, es = (cine for cine, _ in read)
+    _check_one_grid(case.name, ed, es)
     masks = [
         read_label_codes(
-            _existing(case.folder / f"{stem}_gt.nii.gz"), cines[0].array.shape, codes=LABEL_CODES
+            _existing(case.folder / f"{stem}_gt.nii.gz"),
+            ed.array.shape,
+            codes=LABEL_CODES,
+            image_header=ed.nifti_header,
         )
         for stem in stems
     ]
-    both = cines[0].with_array(np.concatenate([cine.array for cine in cines], axis=3))
-    study = Study(name=case.name, cines=(both,), subject=_subject(case.facts), issues=read[0][1])
-    labels = {View.SAX: LabelMap(array=np.concatenate(masks, axis=3))}
-    frames = {View.SAX: (0, 1)}
+    study = Study(
+        name=case.name,
+        cines=(ed.with_array(np.concatenate([ed.array, es.array], axis=3)),),
+        subject=_subject(case.facts),
+        issues=tuple(issue for _, issues in read for issue in issues),
+    )
     return AnnotatedStudy(
-        study=study, patient=case.patient, labels=labels, labelled_frames=frames, facts=case.facts
+        study=study,
+        patient=case.patient,
+        labels={View.SAX: LabelMap(array=np.concatenate(masks, axis=3))},
+        labelled_frames={View.SAX: (0, 1)},
+        facts=case.facts,
     )
 
 
 def our_split() -> Split:
-    """The split of the 100 training patients that every run of ours uses: 80 to learn from, 20 for validation."""
+    """The split of the 100 training patients for every run of ours: 80 to learn from, 20 for validation."""
     with as_file(files("cinema_cmr.datasets") / "acdc_split.json") as path:
         return read_split(path)
 
@@ -87,16 +96,34 @@ def _existing(path: Path) -> Path:
     return path
 
 
+def _check_one_grid(name: str, ed: Cine, es: Cine) -> None:
+    if ed.array.shape != es.array.shape:
+        raise GeometryError(f"{name}: ED has shape {ed.array.shape}, ES {es.array.shape}; expected one grid")
+    if not np.allclose(ed.affine, es.affine, rtol=0, atol=0.01):
+        raise GeometryError(
+            f"{name}: ED has voxels of {ed.spacing_mm} mm, ES of {es.spacing_mm} mm, or another place;"
+            " expected"
+            " one grid"
+        )
+
+
 def _facts(path: Path) -> dict[str, Any]:
-    """ED and ES (counted from 1, as in the file names), group, height and weight."""
+    """ED and ES (counted from 1, as in the file names), group, height in cm and weight in kg."""
     lines = (line.partition(":") for line in path.read_text(encoding="utf-8").splitlines() if ":" in line)
     texts = {key.strip(): value.strip() for key, _, value in lines}
     missing = {"ED", "ES", "Group"} - texts.keys()
     if missing:
         raise InputError(f"'{path.parent.name}/Info.cfg' lacks {sorted(missing)}; expected ED, ES and Group")
-    numbers = {key: float(texts[key]) for key in ("Height", "Weight") if key in texts}
-    return {"ED": int(texts["ED"]), "ES": int(texts["ES"]), "group": texts["Group"], **numbers}
+    facts: dict[str, Any] = {"group": texts["Group"]}
+    for key, kind in (("ED", int), ("ES", int), ("Height", float), ("Weight", float)):
+        try:
+            facts |= {key: kind(texts[key])} if key in texts else {}
+        except ValueError as error:
+            raise InputError(
+                f"'{path.parent.name}/Info.cfg' has {key} '{texts[key]}'; expected a number: unpack it again"
+            ) from error
+    return facts
 
 
-def _subject(facts: Any) -> Subject:
+def _subject(facts: Mapping[str, Any]) -> Subject:
     return Subject(height_cm=facts.get("Height"), weight_kg=facts.get("Weight"))

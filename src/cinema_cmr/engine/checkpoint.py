@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.errors import UnreadableFileError
 from cinema_cmr.io.atomic import atomic_path
 
 __all__ = ["read_checkpoint", "write_checkpoint"]
@@ -22,14 +22,23 @@ def write_checkpoint(folder: Path, state: dict[str, Any]) -> None:
 
 
 def read_checkpoint(folder: Path) -> dict[str, Any] | None:
-    """The run's last state, or None where it has none yet; raises `InputError` for a file that is no checkpoint."""
+    """The run's last state, or None where it has none yet.
+
+    Raises `UnreadableFileError` for a file that is torn or no checkpoint of ours.
+    """
     path = folder / _NAME
     if not path.exists():
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise InputError(
-            f"'{path.name}' is no checkpoint of ours: {error}; delete it to start anew"
-        ) from error
+    except Exception as error:  # torch, zipfile and pickle each raise their own
+        raise _unreadable(path, f"it cannot be loaded, {type(error).__name__}") from error
+    if not isinstance(state, dict):
+        raise _unreadable(path, f"it holds a {type(state).__name__}")
     return state
+
+
+def _unreadable(path: Path, why: str) -> UnreadableFileError:
+    return UnreadableFileError(
+        f"'{path.name}' is damaged or no checkpoint of ours: {why}; delete it to start anew"
+    )

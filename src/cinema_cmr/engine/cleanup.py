@@ -41,6 +41,6 @@ def _largest(mask: NDArray[np.bool_], voxel_ml: NDArray[np.float64]) -> NDArray[
     if n_pieces < 2:
         return mask
     weights = np.broadcast_to(voxel_ml, mask.shape)
-    sizes = ndimage.sum(weights, pieces, np.arange(1, n_pieces + 1))
+    sizes = ndimage.sum_labels(weights, pieces, np.arange(1, n_pieces + 1))
     largest: NDArray[np.bool_] = pieces == 1 + int(np.argmax(sizes))
     return largest

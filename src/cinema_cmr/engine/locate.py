@@ -34,19 +34,21 @@ def locate_heart(cine: Cine, segmenter: Segmenter) -> HeartLocation:
     of what was segmented until it stays. `evidence` tells the rounds, the movement and the volume seen.
     """
     if cine.n_frames > 1:
-        start = apply_affine(np.linalg.inv(cine.affine), axis_from_motion(cine).centre)
-        found = _settled(cine, segmenter, (float(start[0]), float(start[1])), "motion")
+        beat = apply_affine(np.linalg.inv(cine.affine), axis_from_motion(cine).centre)
+        found = _settled(cine, segmenter, (float(beat[0]), float(beat[1])), "motion")
         if found is not None:
             return found
     start = _coarse_centre(cine, segmenter)
     found = _settled(cine, segmenter, start, "coarse pass")
-    return found or HeartLocation(centre=start, method="coarse pass", evidence={"volume_ml": 0.0, "rounds": 0})
+    return found or HeartLocation(
+        centre=start, method="coarse pass", evidence={"volume_ml": 0.0, "rounds": 0}
+    )
 
 
 def _settled(cine: Cine, segmenter: Segmenter, start: Point, method: str) -> HeartLocation | None:
     """Move the window to the middle of what it shows; None where it shows no heart."""
-    centre, moved_mm, volume_ml = start, np.inf, 0.0
-    for round_ in range(1, _ROUNDS + 1):
+    centre, volume_ml, rounds = start, 0.0, 0
+    for rounds in range(1, _ROUNDS + 1):
         labels = _seen(cine, segmenter, centre)
         volume_ml = float((labels > 0).sum(axis=(0, 1)).max(axis=1) @ cine.voxel_volumes_ml)
         if volume_ml < _LEAST_ML:
@@ -57,7 +59,7 @@ def _settled(cine: Cine, segmenter: Segmenter, start: Point, method: str) -> Hea
         if moved_mm < _CLOSE_MM:
             break
     distance = float(np.hypot(*(np.subtract(centre, start) * cine.spacing_mm[:2])))
-    evidence = {"rounds": round_, "moved_mm": round(distance, 1), "volume_ml": round(volume_ml, 1)}
+    evidence = {"rounds": rounds, "moved_mm": round(distance, 1), "volume_ml": round(volume_ml, 1)}
     return HeartLocation(centre=centre, method=method, evidence=evidence)
 
 

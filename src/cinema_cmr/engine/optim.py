@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -29,17 +30,28 @@ class OptimConfig:
     clip_norm: float = 1.0
     """Gradients are scaled down to this norm."""
     average: float = 0.998
-    """Decay per step of the exponential average of the weights, which is what is kept; 0 keeps the last weights."""
+    """Decay per step of the exponential average of the weights, which is what is kept; 0 keeps the last."""
 
     def __post_init__(self) -> None:
+        if min(self.warmup_steps, self.weight_decay) < 0 or self.clip_norm <= 0:
+            raise UsageError(
+                f"warm-up of {self.warmup_steps} steps, weight decay {self.weight_decay}, gradients"
+                " clipped to"
+                f" {self.clip_norm}; expected 0 or more, and a norm above 0"
+            )
         if not 0 <= self.last_lr <= self.lr or not 0 <= self.average < 1:
             raise UsageError(
-                f"learning rates {self.last_lr} to {self.lr}, averaging {self.average}: out of range"
+                f"learning rates {self.lr} to {self.last_lr}, averaging {self.average}; expected rates"
+                " that fall, from"
+                " 0 on, and an average from 0 to below 1"
             )
 
 
 def learning_rate(config: OptimConfig, step: int, n_steps: int) -> float:
-    """Rate of a step counted from 0: linear warm-up, then a cosine to `last_lr`, which it never leaves again."""
+    """Rate of a step counted from 0: linear warm-up, then a cosine to `last_lr`, never left again.
+
+    A warm-up as long as the run, or longer, ends at the run's last step.
+    """
     warmup = min(config.warmup_steps, max(0, n_steps - 1))
     if step < warmup:
         return config.lr * (step + 1) / warmup
@@ -60,7 +72,10 @@ def make_optimiser(model: nn.Module, config: OptimConfig) -> Optimizer:
 
 
 class Average:
-    """An exponential average of a model's weights, warmed up so that the first steps are soon forgotten."""
+    """An exponential average of a model's weights, warmed up so that the first steps are soon forgotten.
+
+    It stays on the device on which the model is when it is made.
+    """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay
@@ -82,3 +97,9 @@ class Average:
     def state(self) -> dict[str, Tensor]:
         """The averaged weights by name."""
         return self.weights
+
+    def load(self, weights: Mapping[str, Tensor], n_updates: int) -> None:
+        """Take up an average that was kept, on whatever device it was."""
+        for name, mine in self.weights.items():
+            mine.copy_(weights[name])
+        self.n_updates = n_updates

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap
-from cinema_cmr.core.errors import NoCineError, UsageError
+from cinema_cmr.core.errors import NoCineError
 from cinema_cmr.core.results import HeartLocation, Prediction, Removed
 from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
+from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.engine.cleanup import keep_largest
 from cinema_cmr.engine.locate import locate_heart
@@ -59,16 +58,17 @@ def predict_cine(
     labels = np.zeros(cine.array.shape, np.uint8)
     confidence = np.full(cine.n_frames, np.nan, np.float32)
     removed: list[Removed] = []
-    done = 0
-    for frame, chance in segmenter.probabilities(cine, cut, range(cine.n_frames)):
+    answers = segmenter.probabilities(cine, cut, range(cine.n_frames))
+    for done, (frame, chance) in enumerate(answers, 1):
         native = segmenter.native(chance, cut)
         cleaned, pieces = keep_largest(
-            native.argmax(axis=-1).astype(np.uint8), scheme=segmenter.card.label_scheme, voxel_ml=cine.voxel_volumes_ml
+            native.argmax(axis=-1).astype(np.uint8),
+            scheme=segmenter.card.label_scheme,
+            voxel_ml=cine.voxel_volumes_ml,
         )
         labels[..., frame] = cleaned
         confidence[frame] = _confidence(native, cleaned)
         removed += [Removed(structure=name, frame=frame, volume_ml=volume) for name, volume in pieces.items()]
-        done += 1
         if report is not None:
             report(done, cine.n_frames)
     return Prediction(

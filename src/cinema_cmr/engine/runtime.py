@@ -54,7 +54,7 @@ def choose_runtime(device: str = "auto", precision: str = "auto") -> Runtime:
 def _computes_in_bf16(device: str) -> bool:
     """Whether the device has instructions for bfloat16, not only an emulation."""
     if device == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device != "cpu":
         return False
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -15,14 +15,18 @@ from lightning.fabric import Fabric
 from torch import nn
 
 from cinema_cmr.core.errors import CinemaError, UsageError
+from cinema_cmr.core.plain_values import to_plain
 from cinema_cmr.data.loader import EpochSampler, SampleSet, make_loader
 from cinema_cmr.data.sample import Batch, collate
 from cinema_cmr.engine.checkpoint import read_checkpoint, write_checkpoint
 from cinema_cmr.engine.journal import Journal
 from cinema_cmr.engine.optim import Average, OptimConfig, learning_rate, make_optimiser
+from cinema_cmr.engine.runtime import choose_runtime
 from cinema_cmr.tasks.task import Task
 
 __all__ = ["Progress", "TrainConfig", "train"]
+
+_FABRIC_PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +40,9 @@ class TrainConfig:
     accumulate: int = 1
     """Passes whose gradients are summed to one update."""
     seed: int = 0
-    precision: str = "bf16-mixed"
-    """Lightning Fabric's name of the precision."""
-    accelerator: str = "cpu"
+    device: str = "auto"
+    """As in `engine.runtime.choose_runtime`, like `precision`."""
+    precision: str = "auto"
     workers: int = 0
     """Processes that prepare samples; the result is the same for any number."""
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -48,7 +52,26 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         if min(self.n_steps, self.batch_size, self.accumulate) < 1:
-            raise UsageError("steps, batch size and accumulation must be at least 1")
+            raise UsageError(
+                f"{self.n_steps} steps of {self.accumulate} batches of {self.batch_size}; expected at"
+                " least 1 of each"
+            )
+        if (
+            min(self.log_every, self.validate_every, self.checkpoint_every) < 1
+            or min(self.workers, self.seed) < 0
+        ):
+            raise UsageError(
+                f"logs, validation and checkpoints every {self.log_every}, {self.validate_every} and"
+                f" {self.checkpoint_every} steps, {self.workers} workers, seed {self.seed}; expected at"
+                " least 1 step,"
+                " and workers and seed from 0 on"
+            )
+
+    def shapes_weights(self) -> dict[str, Any]:
+        """The settings that the result depends on, plain; a run can only go on with the same."""
+        names = ("n_steps", "batch_size", "accumulate", "seed", "optim")
+        plain: dict[str, Any] = to_plain(self, "train")
+        return {name: plain[name] for name in names}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,11 +95,12 @@ def train(
     folder: Path,
     report: Callable[[Progress], None] | None = None,
 ) -> nn.Module:
-    """Train `model` on the examples of a task, or go on from the folder's checkpoint; returns the averaged model.
+    """Train `model` on the examples of a task, or go on from the folder's checkpoint; the averaged model.
 
-    A run that was cut off at any moment and started again gives the weights of an uninterrupted one (bit for bit
-    on a CPU): samples, draws and dropout depend on (seed, step) only. Raises `CinemaError` that names step and
-    cases at a loss that is no number.
+    A run that was cut off at any moment and started again gives the weights of an uninterrupted one (bit for
+    bit on a CPU): samples, draws and dropout depend on (seed, step) only. Raises `CinemaError` that
+    names step and cases where loss or gradient are no number, `UsageError` where the folder holds
+    another run.
     """
     run = _Run(model, task, learn=learn, validate=validate, config=config, folder=folder)
     run.resume()
@@ -102,10 +126,12 @@ class _Run:
     ) -> None:
         self.task, self.config, self.folder = task, config, folder
         self.plain = model
-        self.fabric = Fabric(accelerator=config.accelerator, devices=1, precision=config.precision)  # type: ignore[arg-type]
+        runtime = choose_runtime(config.device, config.precision)
+        self.fabric = Fabric(
+            accelerator=runtime.device, devices=1, precision=_FABRIC_PRECISION[runtime.precision]
+        )
+        self.model, self.optimiser = self.fabric.setup(model, make_optimiser(model, config.optim))
         self.average = Average(model, config.optim.average)
-        optimiser = make_optimiser(model, config.optim)
-        self.model, self.optimiser = self.fabric.setup(model, optimiser)
         self.learn = SampleSet(learn, task.sample, seed=config.seed)
         self.validate = SampleSet(validate, task.sample, seed=None)
         self.step = 0
@@ -114,35 +140,44 @@ class _Run:
     def resume(self) -> None:
         """Take up the folder's checkpoint, if there is one; raises `UsageError` for another run's."""
         state = read_checkpoint(self.folder)
-        if state is None:
-            return
-        if state["n_examples"] != len(self.learn) or state["seed"] != self.config.seed:
-            raise UsageError(
-                "the folder holds a checkpoint of another run (examples or seed differ); choose a new one"
-            )
-        self.plain.load_state_dict(state["model"])
-        self.average.weights, self.average.n_updates = state["average"], state["n_updates"]
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.step = state["step"]
+        if state is not None:
+            self._check_same_run(state)
+            self.plain.load_state_dict(state["model"])
+            self.average.load(state["average"], state["n_updates"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.step = state["step"]
         self.journal.forget_after(self.step)
+
+    def _identity(self) -> dict[str, Any]:
+        """What a checkpoint must share with a run that goes on from it, plain."""
+        shapes = {name: list(value.shape) for name, value in self.plain.state_dict().items()}
+        return {**self.config.shapes_weights(), "examples": len(self.learn), "model": shapes}
+
+    def _check_same_run(self, state: Mapping[str, Any]) -> None:
+        mine, its = self._identity(), state.get("run", {})
+        other = [name for name in mine if its.get(name) != mine[name]]
+        if other:
+            raise UsageError(
+                f"the folder '{self.folder.name}' holds a checkpoint of another run, which differs in"
+                f" {', '.join(other)}; choose another folder, or the same settings to go on"
+            )
 
     def steps(self) -> Iterator[Progress]:
         """Train to the end; a `Progress` every `log_every` steps and after each validation."""
         config = self.config
         batches = iter(self._loader())
-        started, n_seen, losses = time.monotonic(), 0, []
+        started, losses = time.monotonic(), list[float]()
         while self.step < config.n_steps:
             losses.append(self._update(list(itertools.islice(batches, config.accumulate))))
-            n_seen += config.batch_size * config.accumulate
             self.step += 1
             last = self.step == config.n_steps
             scores = self._validated() if last or self.step % config.validate_every == 0 else None
             if last or self.step % config.checkpoint_every == 0:
                 self._save()
-            if scores or self.step % config.log_every == 0:
-                rate = n_seen / (time.monotonic() - started)
-                yield self._told(float(np.mean(losses)), rate, scores)
-                started, n_seen, losses = time.monotonic(), 0, []
+            if last or scores or self.step % config.log_every == 0:
+                seen = len(losses) * config.batch_size * config.accumulate
+                yield self._told(float(np.mean(losses)), seen / (time.monotonic() - started), scores)
+                started, losses = time.monotonic(), []
 
     def _loader(self) -> Any:
         config = self.config
@@ -162,20 +197,25 @@ class _Run:
         for batch in (batch.to(self.fabric.device) for batch in batches):
             loss = self.task.loss(self.model, batch).total / len(batches)
             value = float(loss.detach())
-            self._check(value, batch)
+            self._check("loss", value, batch.names)
             self.fabric.backward(loss)
             total += value
-        self.fabric.clip_gradients(self.model, self.optimiser, max_norm=config.optim.clip_norm)
+        norm = self.fabric.clip_gradients(
+            self.model, self.optimiser, max_norm=config.optim.clip_norm, error_if_nonfinite=False
+        )
+        names = [name for batch in batches for name in batch.names]
+        self._check("norm of the gradient", 0.0 if norm is None else float(norm), names)
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.average.update(self.plain)
         return total
 
-    def _check(self, loss: float, batch: Batch) -> None:
-        if not np.isfinite(loss):
+    def _check(self, what: str, value: float, names: Sequence[str]) -> None:
+        if not np.isfinite(value):
             raise CinemaError(
-                f"the loss is {loss} at step {self.step}, on {', '.join(batch.names)}; look at these cases, "
-                "or lower the learning rate"
+                f"the {what} is {value} at step {self.step + 1}, on {', '.join(names)}; look at these"
+                " cases, or lower"
+                " the learning rate"
             )
 
     @torch.no_grad()
@@ -190,7 +230,7 @@ class _Run:
             for name, values in self.task.validation(self.model, batch).items():
                 rows.setdefault(name, []).extend(values)
         self.plain.load_state_dict(trained)
-        return {name: float(np.nanmean(values)) for name, values in rows.items()}
+        return {name: _mean_of_known(values) for name, values in rows.items()}
 
     def _save(self) -> None:
         state = {
@@ -199,8 +239,7 @@ class _Run:
             "n_updates": self.average.n_updates,
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
-            "n_examples": len(self.learn),
-            "seed": self.config.seed,
+            "run": self._identity(),
         }
         write_checkpoint(self.folder, state)
 
@@ -211,3 +250,9 @@ class _Run:
         return Progress(
             step=self.step, n_steps=self.config.n_steps, loss=loss, samples_per_s=rate, validation=scores
         )
+
+
+def _mean_of_known(values: Sequence[float]) -> float:
+    """Mean of what is not NaN; NaN where nothing is known, as for a class that no sample has."""
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else float("nan")

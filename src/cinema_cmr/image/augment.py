@@ -63,8 +63,18 @@ class Augmentation:
     def __post_init__(self) -> None:
         chances = (self.quarter_turns, self.any_turn, self.mirror, self.anywhere, self.each)
         if min(chances) < 0 or max(chances) > 1 or self.quarter_turns + self.any_turn > 1:
-            raise UsageError(f"probabilities {chances} of an augmentation; expected 0 to 1, both turns together")
-        sizes = (self.turn_deg, self.scale, self.shift_mm, self.gamma, self.contrast, self.noise, self.shading)
+            raise UsageError(
+                f"probabilities {chances} of an augmentation; expected 0 to 1, both turns together"
+            )
+        sizes = (
+            self.turn_deg,
+            self.scale,
+            self.shift_mm,
+            self.gamma,
+            self.contrast,
+            self.noise,
+            self.shading,
+        )
         if min(sizes) < 0 or self.blur_px < _LEAST_BLUR_PX:
             raise UsageError(
                 f"sizes {sizes} and blur {self.blur_px} of an augmentation; expected 0 or more, and a blur of"
@@ -74,7 +84,8 @@ class Augmentation:
 
 @dataclass(frozen=True, kw_only=True)
 class PlaneDraw:
-    """A drawn move in plane, model pixel -> source pixel: `matrix` (2, 2) about the crop's middle at `centre`."""
+    """A drawn move in plane, model pixel -> source pixel: `matrix` (2, 2) about the crop's middle at
+    `centre`."""
 
     matrix: NDArray[np.float64]
     centre: tuple[float, float]
@@ -143,7 +154,9 @@ def draw_intensities(rng: np.random.Generator, config: Augmentation) -> Intensit
         gamma=float(np.exp(rng.uniform(-1, 1) * config.gamma)) if chosen() else None,
         contrast=_pair(rng.uniform(-1, 1, 2) * config.contrast) if chosen() else None,
         noise=(float(rng.uniform(0, config.noise)), int(rng.integers(2**31))) if chosen() else None,
-        blur_px=float(rng.uniform(_LEAST_BLUR_PX, config.blur_px)) if rng.random() < config.each / 2 else None,
+        blur_px=float(rng.uniform(_LEAST_BLUR_PX, config.blur_px))
+        if rng.random() < config.each / 2
+        else None,
         low_resolution=float(rng.uniform(0.5, 0.9)) if rng.random() < config.each / 2 else None,
         shading=_triple(rng.uniform(-1, 1, 3) * [config.shading, 1, 1]) if chosen() else None,
     )

@@ -12,7 +12,8 @@ _MOST_VOXELS = 400_000
 
 
 def intensity_range(array: NDArray[np.generic], percentiles: tuple[float, float]) -> tuple[float, float]:
-    """The two percentiles of the voxels above the lowest value, as outside the image a cut is flat; 0, 1 if flat.
+    """The two percentiles of the voxels above the lowest value, as outside the image a cut is flat; 0, 1
+    if flat.
 
     Two equal percentiles, as in an image of two values, give a range of one above them.
     """
@@ -26,7 +27,8 @@ def intensity_range(array: NDArray[np.generic], percentiles: tuple[float, float]
 
 
 def normalise(array: NDArray[np.generic], percentiles: tuple[float, float]) -> NDArray[np.float32]:
-    """Intensities of any shape, clipped to their percentiles and mapped to 0 to 1; one scale for all frames."""
+    """Intensities of any shape, clipped to their percentiles and mapped to 0 to 1; one scale for all
+    frames."""
     low, high = intensity_range(array, percentiles)
     scaled = (np.asarray(array, dtype=np.float32) - low) / (high - low)
     return np.asarray(np.clip(scaled, 0, 1), dtype=np.float32)

@@ -42,7 +42,7 @@ def cut_planes(planes: NDArray[np.generic], cut: PlaneCut) -> Array:
     """Native planes (X, Y, ...) on the model's grid (x, y, ...), float32; zero outside the image.
 
     Linear interpolation; where the model's pixels are larger, a triangle of their width, so that nothing
-    aliases. A linear ramp stays exact up to 0.04 native pixels, which only widths that are no whole number of
+    aliases. A linear ramp stays exact up to 0.1 native pixels, which only widths that are no whole number of
     pixels cost.
     """
     return _along_planes(planes, *(_weights(cut, axis) for axis in (0, 1)))

@@ -50,10 +50,10 @@ class SlicePlan:
 def plan_slices(positions_mm: NDArray[np.float64], grid: Grid) -> SlicePlan:
     """How slices at these positions come onto the grid and back.
 
-    Without a slice spacing in the grid the true slices are kept, however uneven, and only padded or cut evenly at
-    both ends to the model's number. With one they are resampled about the stack's middle, then padded or cut; an
-    end slice reaches half a step outwards. Native slices beyond what the model was given are `unseen`: they come
-    back as zeros, which the segmenter counts as background.
+    Without a slice spacing in the grid the true slices are kept, however uneven, and only padded or cut
+    evenly at both ends to the model's number. With one they are resampled about the stack's middle, then
+    padded or cut; an end slice reaches half a step outwards. Native slices beyond what the model was
+    given are `unseen`: they come back as zeros, which the segmenter counts as background.
     """
     if grid.slice_spacing_mm is None:
         return _true_slices(len(positions_mm), grid.n_slices)

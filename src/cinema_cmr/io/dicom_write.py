@@ -135,23 +135,41 @@ def _enhanced(series: _Series, encoding: _Encoding) -> Iterator[Any]:
     stored = series.quantised.stored
     # (x, y, z, t) -> (z, t, rows, columns): time runs first within a slice.
     frames = stored.transpose(2, 3, 1, 0).reshape(-1, stored.shape[1], stored.shape[0])
-    yield _object(series, encoding, kind=_ENHANCED_MR, number=1, frames=frames, facts=facts)
+    shared = _shared(series, encoding, {"SOPClassUID": _ENHANCED_MR, **facts})
+    yield _object(series, encoding, shared, number=1, frames=frames, facts={})
 
 
 def _images(series: _Series, encoding: _Encoding) -> Iterator[Any]:
     """One MR image (PS3.3 A.4) for each slice and frame, numbered slice by slice."""
-    common = _facts_of_all_images(series, encoding)
+    facts = {"SOPClassUID": _MR_IMAGE, **_facts_of_all_images(series, encoding)}
+    shared = _shared(series, encoding, facts)
     n_frames = series.cine.n_frames
     for place, k in enumerate(series.slices):
         for t in range(n_frames):
             yield _object(
                 series,
                 encoding,
-                kind=_MR_IMAGE,
+                shared,
                 number=place * n_frames + t + 1,
                 frames=series.quantised.stored[:, :, k, t].T[None],
-                facts={**common, **_facts_of_image(series, k, t)},
+                facts=_facts_of_image(series, k, t),
             )
+
+
+def _shared(series: _Series, encoding: _Encoding, facts: Mapping[str, Any]) -> Any:
+    """What all objects of a series have in common: the study's header, the series' and `facts`."""
+    dataset = _dataset({**series_header(series.cine, series.facts), **facts})
+    dataset.update(encoding.header)
+    return dataset
+
+
+def _dataset(facts: Mapping[str, Any]) -> Any:
+    from pydicom.dataset import Dataset
+
+    dataset = Dataset()
+    for keyword, value in facts.items():
+        setattr(dataset, keyword, value)
+    return dataset
 
 
 def _facts_of_all_images(series: _Series, encoding: _Encoding) -> dict[str, Any]:
@@ -207,29 +225,22 @@ def _facts_of_image(series: _Series, k: int, t: int) -> dict[str, Any]:
 def _object(
     series: _Series,
     encoding: _Encoding,
+    shared: Any,
     *,
-    kind: str,
     number: int,
     frames: NDArray[np.uint16],
     facts: Mapping[str, Any],
 ) -> Any:
-    """A complete object of class `kind` with the pixels of `frames` (frames, rows, columns)."""
-    from pydicom.dataset import Dataset, FileMetaDataset
+    """A complete object with the pixels of `frames` (frames, rows, columns)."""
+    from pydicom.dataset import FileMetaDataset
 
-    dataset = Dataset()
-    dataset.update(encoding.header)
-    own = {
-        "SOPClassUID": kind,
-        "SOPInstanceUID": uid_from(series.facts.uid, number),
-        "InstanceNumber": number,
-        "ContentDate": STUDY_DATE,
-        "ContentTime": clock_time(series.facts.acquisition),
-    }
-    for keyword, value in {**series_header(series.cine, series.facts), **own, **facts}.items():
-        setattr(dataset, keyword, value)
+    uid = uid_from(series.facts.uid, number)
+    content = {"ContentDate": STUDY_DATE, "ContentTime": clock_time(series.facts.acquisition)}
+    dataset = _dataset({"SOPInstanceUID": uid, "InstanceNumber": number, **content, **facts})
+    dataset.update(shared)
     set_pixels(dataset, frames, bits=series.quantised.bits, compression=encoding.compression)
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = kind, own["SOPInstanceUID"]
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = shared.SOPClassUID, uid
     meta.TransferSyntaxUID = transfer_syntax(encoding.compression)
     # Without these pydicom writes its own, which change with its version.
     meta.ImplementationClassUID, meta.ImplementationVersionName = _IMPLEMENTATION, "CINEMA_CMR"

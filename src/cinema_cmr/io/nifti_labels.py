@@ -18,8 +18,6 @@ from cinema_cmr.core.geometry import apply_affine, spacing_of
 
 __all__ = ["read_label_codes"]
 
-Affine = NDArray[np.float64]
-
 _NIFTI_1_BYTES = 348
 
 
@@ -33,44 +31,48 @@ def read_label_codes(
     values that are no whole numbers or that `codes` does not name, `UnreadableFileError` for a damaged file.
     """
     path = Path(path)
-    values, affine = _read(path)
+    values, header = _read(path)
     if values.shape + (1,) * (4 - values.ndim) != tuple(shape):
-        raise GeometryError(
-            f"'{path.name}' has shape {values.shape}, its image {shape}; a mask must be on its grid"
-        )
+        raise GeometryError(f"'{path.name}' has shape {values.shape}, its image {shape}; a mask must be on its grid")
     if image_header is not None:
-        _check_place(path.name, affine, image_header, shape)
+        _check_place(path.name, header, image_header, shape)
     table = {0: 0, **codes}
     found = np.unique(values)
     unknown = [value for value in found.tolist() if value not in table]
     if unknown:
-        raise InputError(
-            f"'{path.name}' holds the values {unknown[:8]}; expected the label codes {sorted(table)}"
-        )
+        raise InputError(f"'{path.name}' holds the values {unknown[:8]}; expected the label codes {sorted(table)}")
     translated = np.zeros(shape, np.uint8)
     for code in found:
         translated[values.reshape(shape) == code] = table[int(code)]
     return translated
 
 
-def _check_place(name: str, affine: Affine, image_header: bytes, shape: tuple[int, ...]) -> None:
-    """Raise `GeometryError` where any corner of the grid lies more than half a voxel from the image's."""
+def _check_place(name: str, header: Any, image_header: bytes, shape: tuple[int, ...]) -> None:
+    """Raise `GeometryError` for other voxel sizes, or a corner more than half a voxel from the image's."""
     kind = nib.Nifti1Header if len(image_header) == _NIFTI_1_BYTES else nib.Nifti2Header
-    of_image = kind(image_header, check=False).get_best_affine()
+    of_image = kind(image_header, check=False)
+    axes = [axis for axis in range(3) if shape[axis] > 1]
+    # Some files, as ACDC's, tell their voxel sizes only here and not in the affine.
+    sizes, of_image_sizes = (np.abs(h["pixdim"][1:4])[axes] for h in (header, of_image))
+    affine, image_affine = header.get_best_affine(), of_image.get_best_affine()
     corners = np.array(list(np.ndindex(2, 2, 2))) * (np.asarray(shape[:3]) - 1)
-    apart = np.linalg.norm(apply_affine(affine, corners) - apply_affine(of_image, corners), axis=1).max()
-    half_voxel = min(spacing_of(of_image)) / 2
-    if not apart <= half_voxel:
+    apart = np.linalg.norm(apply_affine(affine, corners) - apply_affine(image_affine, corners), axis=1).max()
+    if not np.allclose(sizes, of_image_sizes, rtol=0.01):
+        raise GeometryError(
+            f"'{name}' has voxels of {sizes.tolist()} mm, its image of {of_image_sizes.tolist()} mm; a mask must be"
+            " on its image's grid: export it again with the image's header"
+        )
+    if not apart <= min(spacing_of(image_affine)) / 2:
         raise GeometryError(
             f"'{name}' lies up to {apart:.1f} mm from its image, though both have the same shape; a mask must be on"
             " its image's grid: export it again with the image's affine"
         )
 
 
-def _read(path: Path) -> tuple[NDArray[np.float32], Affine]:
-    """Values as stored, scaling applied, and the affine by the header's best knowledge."""
+def _read(path: Path) -> tuple[NDArray[np.float32], Any]:
+    """Values with the file's scaling applied, and its header."""
     try:
         image: Any = nib.load(path)
-        return np.asarray(image.dataobj, dtype=np.float32), image.header.get_best_affine()
+        return np.asarray(image.dataobj, dtype=np.float32), image.header
     except (ImageFileError, HeaderDataError, EOFError, OSError, ValueError, zlib.error) as error:
         raise UnreadableFileError(f"'{path.name}' is no readable NIfTI label map: {error}") from error

@@ -48,9 +48,9 @@ class ConvPair(nn.Sequential):
 class UNet2d(nn.Module):
     """Images {view: (b, c, x, y, z)} -> logits {view: (b, out, x, y, z)}; every slice for itself.
 
-    In-plane sizes must be multiples of 2^(resolutions - 1), of two or more at the coarsest. After Ronneberger et
-    al., MICCAI 2015, with instance norm and strided convolution as in Isensee et al., Nature Methods 18:203-211,
-    2021.
+    In-plane sizes must be multiples of 2^(resolutions - 1), of two or more at the coarsest. After
+    Ronneberger et al., MICCAI 2015, with instance norm and strided convolution as in Isensee et al.,
+    Nature Methods 18:203-211, 2021.
     """
 
     def __init__(self, config: UNet2dConfig) -> None:

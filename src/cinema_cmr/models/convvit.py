@@ -38,9 +38,7 @@ class ConvViTConfig:
 
     def __post_init__(self) -> None:
         if not self.image_sizes or self.out_chans < 1:
-            raise UsageError(
-                f"{len(self.image_sizes)} views and {self.out_chans} outputs; expected one or more"
-            )
+            raise UsageError(f"{len(self.image_sizes)} views and {self.out_chans} outputs; expected one or more")
 
 
 class ConvViT(nn.Module):

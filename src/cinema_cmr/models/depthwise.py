@@ -21,7 +21,7 @@ _TILE = 4
 
 
 def depthwise(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """(b, z, x, y, c) and a weight (c, 1, kx, ky[, kz]) of odd sizes, padded with zeros -> (b, z, x, y, c)."""
+    """(b, z, x, y, c) with a weight (c, 1, kx, ky[, kz]) of odd sizes, zeros around -> (b, z, x, y, c)."""
     y: Tensor = _Depthwise.apply(x, weight, bias)  # type: ignore[no-untyped-call]
     return y
 
@@ -46,11 +46,7 @@ class _Depthwise(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             to_weight = _weight_gradient(x.to(grad.dtype), grad, weight.shape[2:]).to(weight.dtype)
         if ctx.needs_input_grad[2]:
-            to_bias = (
-                grad.flatten(0, 3)
-                .sum(0, dtype=torch.promote_types(grad.dtype, torch.float32))
-                .to(ctx.bias_dtype)
-            )
+            to_bias = grad.flatten(0, 3).sum(0, dtype=torch.promote_types(grad.dtype, torch.float32)).to(ctx.bias_dtype)
         return to_x, to_weight, to_bias
 
 

@@ -28,11 +28,7 @@ def soft_dice(logits: Tensor, labels: Tensor, *, ignored: int = 255, smooth: flo
     n_classes = logits.shape[1]
     counted = (labels != ignored).unsqueeze(1)
     chance = logits.float().softmax(dim=1)[:, 1:] * counted
-    truth = (
-        F.one_hot(labels.long().masked_fill(labels == ignored, 0), n_classes)
-        .movedim(-1, 1)[:, 1:]
-        .to(chance.dtype)
-    )
+    truth = F.one_hot(labels.long().masked_fill(labels == ignored, 0), n_classes).movedim(-1, 1)[:, 1:].to(chance.dtype)
     axes = tuple(range(2, logits.ndim))
     overlap = (chance * truth).sum(axes)
     total = chance.sum(axes) + truth.sum(axes)

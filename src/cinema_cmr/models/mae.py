@@ -110,9 +110,7 @@ class CineMA(nn.Module):
         )
         self.apply(_start_linear)
 
-    def forward(
-        self, images: Mapping[str, Tensor], masks: Masks | None = None
-    ) -> dict[str, Tensor] | Reconstruction:
+    def forward(self, images: Mapping[str, Tensor], masks: Masks | None = None) -> dict[str, Tensor] | Reconstruction:
         """`features` without masks, `reconstruct` with them: the door for wrappers that call the module."""
         return self.features(images) if masks is None else self.reconstruct(images, masks)
 

@@ -46,9 +46,7 @@ class TokenMask:
         The check reads the numbers: make masks on the CPU, where batches are made, and move them with `to`.
         """
         if mask.ndim != 2 or mask.dtype != torch.bool:
-            raise UsageError(
-                f"mask of shape {tuple(mask.shape)}, {mask.dtype}; expected bool (samples, tokens)"
-            )
+            raise UsageError(f"mask of shape {tuple(mask.shape)}, {mask.dtype}; expected bool (samples, tokens)")
         counts = sorted(set(mask.sum(1).tolist()))
         if len(counts) != 1:
             raise UsageError(f"samples of one batch have {counts} masked tokens; expected as many in each")

@@ -87,15 +87,11 @@ def fill(model: nn.Module, state: Mapping[str, Tensor], *, what: str) -> None:
     model.load_state_dict(dict(state))
 
 
-def check_shapes(
-    own: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[int, ...]], *, what: str
-) -> None:
+def check_shapes(own: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[int, ...]], *, what: str) -> None:
     """Raises `WeightsError` that names the differences between two lists of keys with shapes."""
     missing = [key for key in own if key not in given]
     left_over = [key for key in given if key not in own]
-    reshaped = [
-        f"{key} {given[key]} for {own[key]}" for key in own if key in given and own[key] != given[key]
-    ]
+    reshaped = [f"{key} {given[key]} for {own[key]}" for key in own if key in given and own[key] != given[key]]
     found = [("missing", missing), ("left over", left_over), ("of another shape", reshaped)]
     told = "; ".join(f"{len(keys)} {kind}: {_some(keys)}" for kind, keys in found if keys)
     if told:
@@ -129,9 +125,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
         stream = path.open("rb")
     except OSError as error:
-        raise WeightsError(
-            f"no weights at '{path.name}' ({error.strerror}); give the path of a file"
-        ) from error
+        raise WeightsError(f"no weights at '{path.name}' ({error.strerror}); give the path of a file") from error
     with stream:
         yield stream
 

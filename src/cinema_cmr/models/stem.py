@@ -35,9 +35,7 @@ class StemConfig:
 
     def __post_init__(self) -> None:
         if not self.chans or any(k % 2 == 0 for k in self.kernel):
-            raise UsageError(
-                f"stem needs at least one level and odd kernels; found {self.chans}, {self.kernel}"
-            )
+            raise UsageError(f"stem needs at least one level and odd kernels; found {self.chans}, {self.kernel}")
 
     @property
     def level_sizes(self) -> tuple[tuple[int, int, int], ...]:
@@ -177,9 +175,7 @@ class Stem(nn.Module):
         return table if visible is None else table[0, visible]
 
 
-def stems_of(
-    image_sizes: Mapping[str, Sequence[int]], config: StemConfig, *, in_chans: int, dim: int
-) -> nn.ModuleDict:
+def stems_of(image_sizes: Mapping[str, Sequence[int]], config: StemConfig, *, in_chans: int, dim: int) -> nn.ModuleDict:
     """A stem for each view, as the networks hold them."""
     stems = {v: Stem(config, in_chans=in_chans, image_size=s, dim=dim) for v, s in image_sizes.items()}
     return nn.ModuleDict(stems)

@@ -116,8 +116,7 @@ class ConvUNetR(nn.Module):
         self.dec_image_conv_block_dict[view] = ResidualBlock(config.in_chans, first, kernel, dropout=dropout)
         self.dec_down_blocks_dict[view] = nn.ModuleList(PatchConv(dim, dim, factor) for _ in range(n_down))
         self.dec_conv_blocks_dict[view] = nn.ModuleList(
-            ResidualBlock(a, b, kernel, dropout=dropout)
-            for a, b in zip(sources, config.dec_chans[1:], strict=True)
+            ResidualBlock(a, b, kernel, dropout=dropout) for a, b in zip(sources, config.dec_chans[1:], strict=True)
         )
         widths = {stride: width for stride, width in zip(self._skip_strides(), config.dec_chans, strict=True)}
         path = self._path_strides()
@@ -129,18 +128,14 @@ class ConvUNetR(nn.Module):
         """Pixels per position of each map that enters the decoder, from full resolution down."""
         strides: list[Stride] = [(1, 1, 1), *self.config.stem.strides]
         while len(strides) < len(self.config.dec_chans):
-            strides.append(
-                tuple(a * b for a, b in zip(strides[-1], self.config.dec_scale_factor, strict=True))
-            )
+            strides.append(tuple(a * b for a, b in zip(strides[-1], self.config.dec_scale_factor, strict=True)))
         return strides
 
     def _path_strides(self) -> list[Stride]:
         """Pixels per position along the way up, deepest first, down to (1, 1, 1)."""
         path = [self._skip_strides()[-1]]
         while path[-1] != (1, 1, 1):
-            path.append(
-                tuple(max(1, a // b) for a, b in zip(path[-1], self.config.dec_scale_factor, strict=True))
-            )
+            path.append(tuple(max(1, a // b) for a, b in zip(path[-1], self.config.dec_scale_factor, strict=True)))
         return path
 
     def forward(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -150,8 +145,7 @@ class ConvUNetR(nn.Module):
             raise UsageError(f"views {sorted(images)} given; this model was built for {sorted(self.n_axes)}")
         held = {view: to_slices(images[view]) for view in views}
         padded = {
-            view: pad_to_multiple(x, self.config.stem.token_stride(self.n_axes[view]))
-            for view, x in held.items()
+            view: pad_to_multiple(x, self.config.stem.token_stride(self.n_axes[view])) for view, x in held.items()
         }
         stems = {view: self.enc_down_dict[view](x) for view, x in padded.items()}
         _, encoded = self.encoder([stems[view].tokens for view in views])
@@ -170,9 +164,7 @@ class ConvUNetR(nn.Module):
             maps.append(down(maps[-1]))
         blocks = self.dec_conv_blocks_dict[view].children()
         adjusted = [block(x) for block, x in zip(blocks, maps, strict=True)]
-        skips = dict(
-            zip(self._skip_strides(), [self.dec_image_conv_block_dict[view](image), *adjusted], strict=True)
-        )
+        skips = dict(zip(self._skip_strides(), [self.dec_image_conv_block_dict[view](image), *adjusted], strict=True))
         path = self._path_strides()
         y = self.decoder_dict[view](skips[path[0]], [skips.get(stride) for stride in path[1:]])
         out: Tensor = self.pred_head_dict[view](y)

@@ -54,9 +54,7 @@ class Encoder(nn.Module):
         super().__init__()
         rates = [drop_path * index / max(1, config.depth - 1) for index in range(config.depth)]
         self.cls_token = nn.Parameter(torch.zeros(1, 1, config.dim))
-        self.blocks = nn.ModuleList(
-            TransformerBlock(config.dim, config.heads, drop_path=rate) for rate in rates
-        )
+        self.blocks = nn.ModuleList(TransformerBlock(config.dim, config.heads, drop_path=rate) for rate in rates)
         self.norm = nn.LayerNorm(config.dim, eps=1e-5)
         nn.init.normal_(self.cls_token, std=0.02)
 

@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,11 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from cinema_cmr.core.card import ModelCard
-from cinema_cmr.core.card_json import card_from_json, card_to_json
+from cinema_cmr.core.card_json import card_to_json
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.models.architectures import build
-from cinema_cmr.models.loaded import LoadedModel
+from cinema_cmr.models.cards import CARD_FILE, WEIGHTS_FILE, embedded_folder, read_card
+from cinema_cmr.models.loaded import Ensemble, LoadedModel, join
 from cinema_cmr.models.position import position_table
+from cinema_cmr.models.published import load_hub, load_published
 from cinema_cmr.models.states import (
     check_hash,
     check_shapes,
@@ -31,18 +32,7 @@ from cinema_cmr.models.states import (
     write_state,
 )
 
-__all__ = [
-    "CARD_FILE",
-    "WEIGHTS_FILE",
-    "embedded_folder",
-    "embedded_names",
-    "load_model",
-    "read_card",
-    "save_model",
-]
-
-WEIGHTS_FILE = "weights.safetensors"
-CARD_FILE = "card.json"
+__all__ = ["Precision", "load_model", "save_model"]
 
 Precision = Literal["float32", "float16", "bfloat16"]
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -79,78 +69,49 @@ def save_model(
 def load_model(name_or_path: Path | str) -> LoadedModel:
     """The network, in evaluation mode and float32 on the CPU, with its card.
 
-    `name_or_path`: a folder that `save_model` wrote, or the name of a model inside this package. Raises
-    `WeightsError` where files are missing, their hash is not the card's, or keys or shapes are another
-    architecture's.
+    `name_or_path`: a folder that `save_model` wrote; a published .safetensors file, or a folder of seeds,
+    with its YAML; a published name (`hf:mathpluscode/CineMA/...`); or the name of a model inside this
+    package. Nothing is unpickled. Raises `WeightsError` where files are missing, their hash is not the
+    card's, or keys or shapes are another architecture's.
     """
-    folder = Path(name_or_path)
-    if not folder.exists():
-        folder = embedded_folder(str(name_or_path))
-    if folder.is_file():
-        folder = folder.parent
-    return _load_folder(folder)
-
-
-def read_card(folder: Path | str) -> ModelCard:
-    """The card of a model's folder, without its weights; `WeightsError` where missing or unreadable."""
-    path = Path(folder) / CARD_FILE
-    try:
-        return card_from_json(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise WeightsError(
-            f"'{path.parent.name}' has no {CARD_FILE}; expected a folder of {CARD_FILE} and {WEIGHTS_FILE}"
-        ) from error
-    except ValueError as error:
-        raise WeightsError(
-            f"'{path.parent.name}/{CARD_FILE}' is not JSON ({error}); export it again"
-        ) from error
-
-
-def embedded_names() -> tuple[str, ...]:
-    """Names of the models inside this package."""
-    root = _embedded_root()
-    return tuple(sorted(path.parent.name for path in root.glob(f"*/{CARD_FILE}")))
-
-
-def embedded_folder(name: str) -> Path:
-    """Where a model inside this package lies; raises `WeightsError` for an unknown name."""
-    names = embedded_names()
-    if name not in names:
-        known = ", ".join(names) or "none"
-        raise WeightsError(
-            f"no model '{name}'; expected a path that exists or a model inside this package ({known})"
-        )
-    return _embedded_root() / name
-
-
-def _embedded_root() -> Path:
-    return Path(str(files("cinema_cmr"))) / "weights"
+    name = str(name_or_path)
+    if name.startswith("hf:"):
+        return load_hub(name)
+    path = Path(name_or_path)
+    if not path.exists():
+        path = embedded_folder(name)
+    folder = path.parent if path.name in (WEIGHTS_FILE, CARD_FILE) else path
+    ours = (folder / CARD_FILE).is_file() or (folder / WEIGHTS_FILE).is_file()
+    return _load_folder(folder) if ours else load_published(path)
 
 
 def _load_folder(folder: Path) -> LoadedModel:
     card = read_card(folder)
     check_hash(folder / WEIGHTS_FILE, card.weights_sha256)
-    model = _built(card)
-    state = {**_tables(model), **read_state(folder / WEIGHTS_FILE)}
-    fill(model, state, what=f"the weights of '{card.name}'")
-    return LoadedModel(model=model.eval(), card=card)
+    state = read_state(folder / WEIGHTS_FILE)
+    loaded = join([LoadedModel(model=_built(card), card=card) for _ in range(_n_members(state))], card)
+    fill(loaded.model, {**_tables(loaded.model), **state}, what=f"the weights of '{card.name}'")
+    loaded.model.eval()
+    return loaded
+
+
+def _n_members(keys: Iterable[str]) -> int:
+    """An ensemble's keys begin with "members.", the member's number and a dot."""
+    return len({key.split(".")[1] for key in keys if key.startswith("members.")}) or 1
 
 
 def _built(card: ModelCard) -> nn.Module:
     try:
         return build(card.architecture, card.config)
     except UsageError as error:
-        raise WeightsError(
-            f"the card of '{card.name}' describes no network that can be built: {error}"
-        ) from error
+        raise WeightsError(f"the card of '{card.name}' describes no network that can be built: {error}") from error
 
 
 def _check_described(model: nn.Module, card: ModelCard) -> None:
+    n_members = len(model.members) if isinstance(model, Ensemble) else 1
     with torch.device("meta"):
-        described = _built(card)
-    own, given = (
-        {name: tuple(x.shape) for name, x in net.state_dict().items()} for net in (described, model)
-    )
+        described = join([LoadedModel(model=_built(card), card=card) for _ in range(n_members)], card).model
+    own, given = ({name: tuple(x.shape) for name, x in net.state_dict().items()} for net in (described, model))
     check_shapes(own, given, what=f"the weights of '{card.name}'")
 
 
@@ -168,7 +129,5 @@ def _tables(model: nn.Module) -> Mapping[str, Tensor]:
     tables: dict[str, Any] = {}
     for name, part in model.named_modules():
         if "pos_embed" in part._buffers and hasattr(part, "built_grid"):
-            tables[f"{name}.pos_embed"] = position_table(
-                part.get_buffer("pos_embed").shape[-1], part.built_grid
-            )
+            tables[f"{name}.pos_embed"] = position_table(part.get_buffer("pos_embed").shape[-1], part.built_grid)
     return tables

@@ -55,7 +55,7 @@ class Body:
         self._chest_wall(paint, rim, tissues, noise=noise, fine=fine)
         paint.over(rim - self.wall_mm, tissues["lung"] * (1 + 0.25 * noise))
         inside = np.clip((rim - self.wall_mm) / 3, 0, 1)
-        vessels = np.clip((self.texture.at(points, 4.2, shift=5.1) - 1.75) * 2.2, 0, 1)
+        vessels = np.clip((self.texture.at(points, 5.5, shift=5.1) - 1.9) * 2.4, 0, 1)
         paint.blend(vessels * inside, tissues["venous"] * 0.8)
         self._mediastinum(paint, rim, fat, tissues)
         self._abdomen(paint, rim, tissues, noise=noise, fine=fine)
@@ -75,15 +75,15 @@ class Body:
         self, paint: _Painter, rim: Floats, tissues: Mapping[str, float], *, noise: Floats, fine: Floats
     ) -> None:
         """Muscle with ribs: stripes of marrow in dark bone that go round and downwards."""
-        paint.over(rim - self.fat_mm * (1 + 0.15 * noise), tissues["muscle"] * (1 + 0.1 * fine))
-        strand = np.clip(fine - 0.6, 0, 1) * (rim > self.fat_mm)
-        paint.blend(strand * 0.8, tissues["fat"])
+        paint.over(rim - self.fat_mm, tissues["muscle"] * (1 + 0.1 * fine))
+        strand = np.clip(noise - 0.5, 0, 1) * np.clip((rim - self.fat_mm) / 2, 0, 1)
+        paint.blend(strand * 0.7, tissues["fat"])
         beside = 0.45 * np.abs(paint.y) - 0.1 * np.abs(paint.x)
         wave = np.cos((paint.z + beside) * np.float32(2 * np.pi / 27))
         middle = np.abs(rim - self.fat_mm - self.muscle_mm * 0.62)
-        rib = np.minimum(4.2 - middle, (wave - 0.3) * 7)
+        rib = 5.0 - np.hypot(middle * 1.1, np.clip(0.55 - wave, 0, 2) * 9)
         paint.over(rib, tissues["fibrous"])
-        paint.over(rib - 1.6, -abs(tissues["marrow"]) * 0.6)
+        paint.over(rib - 1.8, tissues["marrow"] * 0.9)
 
     def _mediastinum(
         self, paint: _Painter, rim: Floats, fat: Floats, tissues: Mapping[str, float]
@@ -91,12 +91,14 @@ class Body:
         """Fat around the great vessels and before the heart, and the descending aorta beside the spine."""
         origin = self.heart.origin
         centre = origin[0] + 12.0
-        half = 30.0 + 14.0 * np.exp(-0.5 * ((paint.z - origin[2]) / 35) ** 2)
-        depth = np.minimum(half - np.abs(paint.x - centre), rim - self.wall_mm + 1)
-        paint.over(np.asarray(np.minimum(depth, paint.y + self.half_depth_mm - 52)), fat * 0.9)
+        bulge = 4 * self._wave(paint, 55.0, 7.7)
+        half = 11.0 + 9.0 * self.subject.fat * np.exp(-0.5 * ((paint.z - origin[2] - 20) / 35) ** 2) + bulge
+        depth = np.minimum(half - np.abs(paint.x - centre - 0.12 * paint.y), rim - self.wall_mm + 1)
+        strands = fat * (0.8 + 0.2 * np.clip(self._wave(paint, 7.0, 2.2), -1.5, 1))
+        paint.over(np.asarray(np.minimum(depth, paint.y + self.half_depth_mm - 52)), strands)
         front = self.half_depth_mm - self.wall_mm
-        pad = 26 - np.hypot(paint.x - (origin[0] - 18), (paint.y - front + 6) * 1.4)
-        paint.over(np.minimum(pad, rim - self.wall_mm + 1), fat * 0.95)
+        pad = 5 + 8 * self.subject.fat + bulge - np.hypot(paint.x - (origin[0] - 14), (paint.y - front + 4) * 1.5)
+        paint.over(np.minimum(pad, rim - self.wall_mm + 1), strands)
         for where, radius, blood in (
             ((centre + 28, -2.0, 1e3), 9.5, "venous"),
             ((centre - 12, 8.0, 1e3), 6.0, "arterial"),
@@ -115,7 +117,7 @@ class Body:
         split = self.heart.origin[0] - 38 + 0.25 * (paint.y - 10)
         abdomen = np.minimum(wet - 2.2, 400)
         paint.over(abdomen, np.float32(tissues["fat"]) * (0.8 + 0.1 * noise))
-        coils = self.texture.at(np.stack([paint.x, paint.y, paint.z], axis=-1), 26.0, shift=3.3)
+        coils = self._wave(paint, 26.0, 3.3)
         paint.over(np.minimum(abdomen - 3, coils * 12), tissues["bowel"] * (1 + 0.12 * fine))
         liver = np.minimum(np.minimum(abdomen, paint.x - split), 130 - below)
         paint.over(liver, tissues["liver"] * (1 + 0.06 * noise + 0.03 * fine))
@@ -134,6 +136,9 @@ class Body:
         paint.over(np.minimum(stomach * 32 - 3, abdomen), content * (1 + 0.15 * fine))
         vein = 10.5 - np.hypot(paint.x - self.heart.origin[0] - 42, paint.y + 8)
         paint.over(np.minimum(vein, below + 12), tissues["venous"])
+
+    def _wave(self, paint: _Painter, scale_mm: float, shift: float) -> Floats:
+        return self.texture.at(np.stack([paint.x, paint.y, paint.z], axis=-1), scale_mm, shift=shift)
 
     @property
     def _meal(self) -> float:

@@ -74,8 +74,8 @@ class Chambers:
 
     def _left_atrium(self, frame: HeartFrame, full: float) -> Chamber:
         size = self._sizes[0]
-        top, bottom = -44.0 * size, frame.left.base_mm + 6.0
-        across = (20.0 + 2.5 * full) * size
+        top, bottom = -50.0 * size, frame.left.base_mm + 6.0
+        across = (22.5 + 3.0 * full) * size
         return Chamber(
             name="left atrium",
             blood="arterial",
@@ -104,9 +104,9 @@ class Chambers:
         aorta = Chamber(
             name="aorta",
             blood="arterial",
-            centre=(11.0 * size, 10.0 * size, frame.left.base_mm + 1.0),
+            centre=(9.0 * size, 15.0 * size, frame.left.base_mm + 1.0),
             size=(float(up[0]) * 75, float(up[1]) * 75, float(up[2]) * 75),
-            radius_mm=13.0 * size,
+            radius_mm=12.0 * size,
         )
         trunk = Chamber(
             name="pulmonary trunk",

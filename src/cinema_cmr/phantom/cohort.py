@@ -37,15 +37,14 @@ from cinema_cmr.io.dicom_write import Compression, DicomShape, write_dicom
 from cinema_cmr.io.folder import atomic_folder
 from cinema_cmr.io.nifti import write_mask
 from cinema_cmr.io.nifti_study import nifti_name, write_nifti_study
-from cinema_cmr.phantom.phantom import PhantomStudy, make_phantom
+from cinema_cmr.phantom.phantom import PHANTOM_VIEWS, PhantomStudy, make_phantom
 from cinema_cmr.phantom.subject import GROUPS
 
-__all__ = ["CohortConfig", "Progress", "cohort_seed", "write_cohort"]
+__all__ = ["CohortConfig", "Progress", "cohort_seed", "dicom_encoding", "write_cohort"]
 
 Progress = Callable[[int, int, str], None]
 """Told after each subject: how many are done, of how many, and the subject's name."""
 
-_MEASURED_VIEWS = (View.SAX, View.LAX_2C, View.LAX_3C, View.LAX_4C)
 _DICOM_BITS = 12
 """As scanners store them; quantisation is far below the noise."""
 _SUBJECT_COLUMNS = ("sex", "age_years", "height_cm", "weight_kg", "heart_rate_bpm")
@@ -59,7 +58,7 @@ class CohortConfig:
     n: int
     """Number of subjects."""
     seed: int = 0
-    views: tuple[View, ...] = _MEASURED_VIEWS
+    views: tuple[View, ...] = PHANTOM_VIEWS
     format: Literal["nifti", "dicom"] = "nifti"
     group: str | None = None
     """One group for all; None draws a group for each subject."""
@@ -79,8 +78,8 @@ class CohortConfig:
             raise unknown_name("format", self.format, ("nifti", "dicom"))
         if self.group is not None and self.group not in GROUPS:
             raise unknown_name("group", self.group, GROUPS)
-        if not self.views or not set(self.views) <= set(_MEASURED_VIEWS):
-            raise UsageError(f"views {', '.join(self.views) or 'none'}; known: {', '.join(_MEASURED_VIEWS)}")
+        if not self.views or not set(self.views) <= set(PHANTOM_VIEWS):
+            raise UsageError(f"views {', '.join(self.views) or 'none'}; known: {', '.join(PHANTOM_VIEWS)}")
 
     @property
     def made_with(self) -> dict[str, Any]:
@@ -97,6 +96,15 @@ def cohort_seed(seed: int, number: int) -> int:
     return int(np.random.SeedSequence((seed, number)).generate_state(1, np.uint32)[0])
 
 
+def dicom_encoding(config: CohortConfig, number: int) -> tuple[DicomShape, Compression]:
+    """Shape and packing of a subject's DICOM: as the cohort has it, else drawn for the subject."""
+    if config.dicom_shape is not None:
+        return config.dicom_shape, Compression.NONE
+    rng = np.random.default_rng((config.seed, number, 1))
+    shape, packing = rng.integers(len(DicomShape)), rng.integers(len(Compression))
+    return list(DicomShape)[int(shape)], list(Compression)[int(packing)]
+
+
 def write_cohort(
     folder: Path | str,
     config: CohortConfig,
@@ -108,7 +116,7 @@ def write_cohort(
     """Write the subjects of a cohort and its manifest; returns the path of `manifest.csv`.
 
     A subject that is there is complete and is kept, so that a run that was cut off goes on, and a larger `n`
-    adds to a cohort; with `overwrite` all subjects there are removed first. More than one worker means processes.
+    adds to a cohort; with `overwrite` all subjects there are removed first. Workers are processes.
 
     The manifest has one row for each of the `n` subjects: `name`; `group` (NOR, DCM, HCM, MINF, RV); `sex`,
     `age_years`, `height_cm`, `weight_kg`, `heart_rate_bpm`; `style` of the scanner; `seed` of the phantom;
@@ -144,8 +152,8 @@ def _claim(folder: Path, config: CohortConfig, *, overwrite: bool) -> None:
         other = sorted(key for key, value in config.made_with.items() if before.get(key) != value)
         if other:
             raise OutputExistsError(
-                f"'{folder.name}' holds a cohort made with another {', '.join(other)}; give another folder, the"
-                " same settings to go on with it, or --overwrite"
+                f"'{folder.name}' holds a cohort made with another {', '.join(other)}; give another folder,"
+                " the same settings to go on with it, or --overwrite"
             )
         return
     if folder.exists() and not path.exists() and any(folder.iterdir()):
@@ -194,11 +202,7 @@ def _write_images(made: PhantomStudy, folder: Path, config: CohortConfig, number
     if config.format == "nifti":
         write_nifti_study(made.study, folder)
         return
-    shape, compression = config.dicom_shape, Compression.NONE
-    if shape is None:
-        rng = np.random.default_rng((config.seed, number, 1))
-        shape = list(DicomShape)[int(rng.integers(len(DicomShape)))]
-        compression = list(Compression)[int(rng.integers(len(Compression)))]
+    shape, compression = dicom_encoding(config, number)
     write_dicom(made.study, folder, shape=shape, compression=compression, bits=_DICOM_BITS)
 
 

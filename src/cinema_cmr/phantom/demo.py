@@ -26,12 +26,12 @@ from cinema_cmr.phantom.phantom import PhantomStudy, make_phantom
 __all__ = ["demo_path", "make_demo", "make_demo_study"]
 
 _NAME = "demo_study.zip"
-_SEED, _GROUP = 7, "NOR"
+_SEED, _GROUP, _STYLE = 30, "NOR", "biobank-1.5t"
 _N_FRAMES = 20
 _FIELD_MM = 200.0
 """What is kept around the heart, in plane: the whole field would not fit into a package."""
-_BITS = 8
-"""256 levels: a level is below the noise's standard deviation, so that nothing is seen of it."""
+_BRIGHTEST = 127
+"""So many levels are enough: one is half the noise's standard deviation, and nothing is seen of it."""
 _EPOCH = (2000, 1, 1, 0, 0, 0)
 
 
@@ -44,7 +44,7 @@ def demo_path() -> Path:
 
 
 def make_demo(path: Path | str, *, overwrite: bool = False) -> None:
-    """Write the demo study to `path`, a zip of one DICOM series for each slice.
+    """Write the demo study to `path`, a zip of four DICOM series, one file an image.
 
     The bytes are the same each time on one machine; on another, processors and libraries that round otherwise
     may move single pixels by one level.
@@ -53,9 +53,11 @@ def make_demo(path: Path | str, *, overwrite: bool = False) -> None:
 
 
 def make_demo_study() -> PhantomStudy:
-    """The demo's phantom, cut to the heart, with its labels on the same grid and its truth."""
-    made = make_phantom(_SEED, group=_GROUP, n_frames=_N_FRAMES)
-    cut = {cine.view: _cut(cine, made.labels[cine.view]) for cine in made.study.cines}
+    """The demo's phantom, cut to the heart in few grey levels, with labels on the same grid and its truth."""
+    made = make_phantom(_SEED, group=_GROUP, style=_STYLE, n_frames=_N_FRAMES)
+    scale = np.float32(_BRIGHTEST / max(float(cine.array.max()) for cine in made.study.cines))
+    grey = [cine.with_array(np.rint(np.maximum(cine.array, 0) * scale)) for cine in made.study.cines]
+    cut = {cine.view: _cut(cine, made.labels[cine.view]) for cine in grey}
     study = replace(made.study, name="demo_study", cines=tuple(cine for cine, _ in cut.values()))
     return replace(made, study=study, labels={view: labels for view, (_, labels) in cut.items()})
 
@@ -82,9 +84,9 @@ def _zipped(study: Study) -> bytes:
         folder = write_dicom(
             study,
             Path(home) / study.name,
-            shape=DicomShape.SERIES_PER_SLICE,
-            compression=Compression.JPEG_LS,
-            bits=_BITS,
+            shape=DicomShape.SERIES_PER_VIEW,
+            compression=Compression.JPEG_2000,
+            bits=12,
         )
         for path in sorted(folder.rglob("*.dcm")):
             member = zipfile.ZipInfo(path.relative_to(home).as_posix(), date_time=_EPOCH)

@@ -35,7 +35,7 @@ _USUAL_AXIS = unit(np.array([-0.57, 0.62, -0.53]))
 """RAS direction from base to apex in a usual chest: left, forward, down."""
 _TOWARDS_RV = np.array([1.0, 1.0, 0.0])
 _AXIS_SD, _TURN_SD_DEG, _TILT_SD = 0.09, 8.0, 0.05
-_RV_WALL_MM = 3.0
+_RV_WALL_MM = 2.4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +62,12 @@ def draw_pose(seed: int) -> Pose:
     turn = np.radians(_TURN_SD_DEG * float(np.clip(rng.standard_normal(), -2, 2)))
     septum = unit(_TOWARDS_RV - (_TOWARDS_RV @ axis) * axis)
     anterior = np.cross(septum, axis)
-    tilt = (0.02 + _TILT_SD * rng.standard_normal(), 0.12 + _TILT_SD * rng.standard_normal())
+    tilt = (0.02 + _TILT_SD * rng.standard_normal(), 0.16 + _TILT_SD * rng.standard_normal())
     return Pose(
         towards_septum=np.cos(turn) * septum + np.sin(turn) * anterior,
         towards_anterior=np.cos(turn) * anterior - np.sin(turn) * septum,
         towards_apex=axis,
-        tilt=(float(np.clip(tilt[0], -0.1, 0.12)), float(np.clip(tilt[1], 0.02, 0.22))),
+        tilt=(float(np.clip(tilt[0], -0.1, 0.12)), float(np.clip(tilt[1], 0.08, 0.24))),
     )
 
 
@@ -151,7 +151,7 @@ class Heart:
         wall = blood + _RV_WALL_MM * np.clip(added / 150.0, 0, 1)
         muscle = np.where(added > 0, wall, np.sqrt(inner))
         envelope = np.maximum(ndimage.gaussian_filter1d(muscle, 8.0, axis=0, mode="wrap"), muscle)
-        sac = np.where(envelope > 0.5, envelope + self.fat_mm, NOWHERE_MM)
+        sac = np.where((envelope > 0.5) & (_CLOSING > 0), (envelope + self.fat_mm) * _CLOSING, NOWHERE_MM)
         return HeartFrame(
             fullness=full_left,
             time_share=float(time_ms / self.left_cycle.rr_interval_ms) % 1.0,
@@ -170,7 +170,7 @@ class Heart:
         """(theta, z) squared radii of the left ventricle; above the valve plane those at the plane."""
         level = np.clip((ALONG - state.base_mm) / state.length_mm, 0.0, None)[None]
         endo = self.left.endo_sq(THETA[:, None], level, state)
-        epi = self.left.epi_sq(THETA[:, None], level, state)
+        epi = endo + self.left.spread_wall_sq(THETA[:, None], level, state)
         return endo, np.where(level < 1 + self.left.cap, epi, -1.0)
 
     @cached_property
@@ -181,6 +181,10 @@ class Heart:
 
 THETA = (np.arange(N_THETA) + 0.5) * 2 * np.pi / N_THETA
 ALONG = Z_START_MM + (np.arange(N_Z) + 0.5) * Z_STEP_MM
+
+
+_CLOSING = np.sqrt(np.clip(1 - np.clip((-8.0 - ALONG) / 38.0, 0, None) ** 2, 0, 1))[None]
+"""How the pericardium closes over the atria, towards the great vessels."""
 
 
 def _surface(radius: Array, exists: NDArray[np.bool_]) -> Floats:
@@ -205,7 +209,7 @@ def build_heart(subject: PhantomSubject) -> Heart:
         right=RightVentricle(
             subject=subject,
             apex_mm=(0.8 + 0.06 * rng.uniform(-1, 1) + (0.08 if subject.group == "RV" else 0)) * left.length_mm,
-            outflow_height_mm=float(rng.uniform(14, 22)),
+            outflow_height_mm=float(rng.uniform(7, 14)),
         ),
         left_cycle=cycle_of(subject.heart_rate_bpm, sex=subject.sex, rapid_share=share),
         right_cycle=cycle_of(subject.heart_rate_bpm, sex=subject.sex, rapid_share=share, delay_ms=12.0),
@@ -222,5 +226,5 @@ def _fat(subject: PhantomSubject, length_mm: float, rng: np.random.Generator) ->
     groove = 4.0 * np.exp(-0.5 * ((along + 2) / 9) ** 2)
     over_right = 2.2 * np.exp(2.0 * (np.cos(angle - 0.2) - 1))
     tip = 2.0 * np.exp(-0.5 * ((along - length_mm) / 14) ** 2)
-    thickness = 0.6 + subject.fat * (0.5 + groove + over_right + tip) * np.clip(0.8 + 0.5 * noise, 0.05, 2.5)
-    return np.asarray(np.clip(thickness, 0.5, 16), dtype=np.float32)
+    thickness = 0.2 + subject.fat * (0.4 + groove + over_right + tip) * np.clip(0.8 + 0.5 * noise, 0.05, 2.5)
+    return np.asarray(np.clip(thickness, 0.2, 16), dtype=np.float32)

@@ -55,13 +55,13 @@ def _bands(body: Body, points: NDArray[np.float64], style: Style) -> NDArray[np.
         return np.ones(points.shape[:-1])
     rng = np.random.default_rng((body.subject.seed, 13))
     away = points - body.heart.to_ras(np.array(0.0), np.array(0.0), np.array(40.0))
-    scale = 150.0 - 65.0 * style.banding
+    scale = 165.0 - 65.0 * style.banding
     bent = rng.uniform(0.6, 1.3, 3) * rng.choice([-1.0, 1.0], 3)
     phase = np.pi * ((away / scale) ** 2 @ bent)
     lung = body.texture.at(points, 70.0, shift=31.0)
     phase = phase + 0.5 * style.banding * lung * (style.field_tesla / 1.5)
     nearest = np.abs(np.angle(np.exp(1j * (phase - np.pi))))
-    return np.asarray(1 - 0.85 * np.exp(-0.5 * (nearest / 0.32) ** 2))
+    return np.asarray(1 - 0.7 * np.exp(-0.5 * (nearest / 0.28) ** 2))
 
 
 def acquire(signal: Floats, style: Style, *, rng: np.random.Generator) -> Floats:

@@ -73,6 +73,11 @@ class LeftVentricle:
     cap_mm: float
     """Thickness of the wall at the apex, along the axis."""
 
+    @cached_property
+    def shape(self) -> Array:
+        """Phases of the two lowest irregularities of the cavity's outline."""
+        return np.random.default_rng((self.subject.seed, 15)).uniform(-np.pi, np.pi, 2)
+
     @property
     def cap(self) -> float:
         """The cap's thickness as a share of the cavity's length."""
@@ -87,7 +92,7 @@ class LeftVentricle:
         """Squared radius of the cavity at ED, mm2; 0 beyond its tip."""
         flat = np.exp(6.0 * (np.cos(theta) - 1))
         outline = 1 - 2 * self.subject.septal_flattening * (flat - 0.17)
-        outline = outline * (1 + 0.03 * np.cos(2 * (theta - 1.0)) + 0.015 * np.cos(3 * theta + self.subject.seed))
+        outline = outline * (1 + 0.05 * np.cos(2 * theta - self.shape[0]) + 0.04 * np.cos(3 * theta - self.shape[1]))
         return np.asarray((self.radius_mm * self.profile(level, 1.0)) ** 2 * outline * (np.asarray(level) < 1))
 
     def wall_sq(self, theta: Array, level: Array) -> Array:
@@ -111,9 +116,12 @@ class LeftVentricle:
 
     def epi_sq(self, theta: Array, level: Array, state: LeftVentricleState) -> Array:
         """Squared outer radius of the wall in mm2."""
+        return self.endo_sq(theta, level, state) + self.spread_wall_sq(theta, level, state)
+
+    def spread_wall_sq(self, theta: Array, level: Array, state: LeftVentricleState) -> Array:
+        """Squared outer minus squared inner radius in mm2: the wall of ED, turned, on the length of the state."""
         material = theta - state.twist_rad * (np.asarray(level) - 0.3)
-        stretched = self.wall_sq(material, level) * self.length_mm / state.length_mm
-        return self.endo_sq(theta, level, state) + stretched
+        return self.wall_sq(material, level) * self.length_mm / state.length_mm
 
     def state(self, fullness: float) -> LeftVentricleState:
         """The state that holds the share `fullness` of the stroke volume above ESV."""

@@ -115,7 +115,11 @@ def _image_view(
     across = plane.thickness_mm / 3 if plane.view is View.SAX else 1.0
     parts = [sharpened(frame, style.pixel_mm, across) for frame in frames]
     tissues = tissue_signals(
-        field_tesla=style.field_tesla, flip_deg=style.flip_deg, tr_ms=style.tr_ms, inflow=style.inflow
+        field_tesla=style.field_tesla,
+        flip_deg=style.flip_deg,
+        tr_ms=style.tr_ms,
+        inflow=style.inflow,
+        fat_sign=-1.0 if style.fat_opposed else 1.0,
     )
     nx, ny, nz = plane.shape
     array = np.empty((nx, ny, nz, len(frames)), dtype=np.float32)

@@ -51,11 +51,15 @@ class ImagePlane:
         """(z,) place of each slice along the normal, the first 0."""
         return np.arange(self.shape[2]) * float(np.linalg.norm(self.affine[:3, 2]))
 
+    def corner(self, index: int) -> Array:
+        """(3,) RAS of the first pixel of a slice, in the anatomy."""
+        return np.asarray(self.affine[:3, 3] + index * self.affine[:3, 2] - self.breathing_mm[index])
+
     def points(self, index: int, offset_mm: float = 0.0) -> Array:
         """(x, y, 3) RAS of the pixels of a slice, `offset_mm` along the normal from its middle, in the anatomy."""
         i, j = np.meshgrid(np.arange(self.shape[0]), np.arange(self.shape[1]), indexing="ij")
-        columns, rows, step = self.affine[:3, 0], self.affine[:3, 1], self.affine[:3, 2]
-        corner = self.affine[:3, 3] + index * step + offset_mm * self.normal - self.breathing_mm[index]
+        columns, rows = self.affine[:3, 0], self.affine[:3, 1]
+        corner = self.corner(index) + offset_mm * self.normal
         return np.asarray(corner + i[..., None] * columns + j[..., None] * rows)
 
 
@@ -76,18 +80,18 @@ def plan_view(heart: Heart, view: View, style: Style) -> ImagePlane:
     along = np.cos(turn) * heart.pose.towards_septum + np.sin(turn) * heart.pose.towards_anterior
     normal = unit(np.cross(along, axis) + tilt[1] * axis)
     centre = middle + offset * normal + rng.uniform(-12, 12) * along + rng.uniform(-15, 5) * axis
-    columns, rows = _display_axes(normal)
+    columns, rows = _display_axes(view, normal)
     return _grid(view, columns, rows, centre=centre, n_slices=1, style=style, rng=rng)
 
 
 def _stack(heart: Heart, axis: Array, middle: Array, *, style: Style, rng: np.random.Generator) -> ImagePlane:
     """Slices from above the outflow tract to beyond the apex; rows and columns as the heart is displayed."""
-    columns, rows = _display_axes(axis)
+    columns, rows = _display_axes(View.SAX, axis)
     turn = np.radians(style.in_plane_turn_deg)
     columns, rows = np.cos(turn) * columns + np.sin(turn) * rows, np.cos(turn) * rows - np.sin(turn) * columns
     highest, lowest = _extent(heart, axis, middle)
     step = style.slice_step_mm
-    start = highest - rng.uniform(0.1, 0.9) * step
+    start = highest + rng.uniform(-0.4, 0.4) * step
     count = int(np.ceil((lowest - start) / step)) + 1
     depth = start + np.array([0, count - 1]).mean() * step
     shift = rng.uniform(-18, 18) * columns + rng.uniform(-15, 15) * rows
@@ -110,15 +114,15 @@ def _extent(heart: Heart, axis: Array, middle: Array) -> tuple[float, float]:
     return float(((top - middle) @ axis).min()), float((tip - middle) @ axis)
 
 
-def _display_axes(normal: Array) -> tuple[Array, Array]:
-    """Directions of columns (to the right as displayed) and rows (down) by DICOM's habit.
+def _display_axes(view: View, normal: Array) -> tuple[Array, Array]:
+    """Directions of columns (to the right as displayed) and rows (down).
 
-    A mostly sagittal plane shows the front at the left, any other the patient's left at the right; a mostly
-    transverse one has the back below, any other the feet.
+    2- and 3-chamber views show the front at the left, the others the patient's left at the right; the 4-chamber
+    view has the back below, the others the feet.
     """
-    main = int(np.argmax(np.abs(normal)))
-    across = np.array([0.0, -1.0, 0.0]) if main == 0 else np.array([-1.0, 0.0, 0.0])
-    down = np.array([0.0, -1.0, 0.0]) if main == 2 else np.array([0.0, 0.0, -1.0])
+    front_left = view in (View.LAX_2C, View.LAX_3C)
+    across = np.array([0.0, -1.0, 0.0]) if front_left else np.array([-1.0, 0.0, 0.0])
+    down = np.array([0.0, -1.0, 0.0]) if view is View.LAX_4C else np.array([0.0, 0.0, -1.0])
     columns = unit(across - (across @ normal) * normal)
     rows = np.cross(normal, columns)
     return columns, rows if rows @ down > 0 else -rows

@@ -49,7 +49,7 @@ def landmarks_of(heart: Heart, frames: Sequence[HeartFrame], plane: ImagePlane) 
 
 def _off_plane(plane: ImagePlane, points: Array) -> Array:
     """Signed distance of anatomical points from the middle of the slice, mm."""
-    return np.asarray((points - plane.points(0)[0, 0]) @ plane.normal)
+    return np.asarray((points - plane.corner(0)) @ plane.normal)
 
 
 def _ring_in_plane(heart: Heart, frame: HeartFrame, plane: ImagePlane, side: float) -> Array:

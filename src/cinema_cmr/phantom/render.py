@@ -54,6 +54,8 @@ class SlicePart:
     """Surfaces of one frame, softened for one view's pixels and sheets."""
 
     frame: HeartFrame
+    sheet_mm: float
+    """Way between sheets along the heart's axis."""
     endo: Surface
     epi: Surface
     rv_inner: Surface
@@ -75,6 +77,7 @@ def sharpened(frame: HeartFrame, pixel_mm: float, sheet_mm: float) -> SlicePart:
 
     return SlicePart(
         frame=frame,
+        sheet_mm=sheet_mm,
         endo=soft(frame.endo),
         epi=soft(frame.epi),
         rv_inner=soft(frame.rv_inner),
@@ -113,7 +116,7 @@ def render_slice(
     reached = _reach(located, parts)
     near = _cut(located, reached)
     behind = background[:, reached]
-    noise = body.texture.at(points[:, reached], 9.0, shift=21.7)
+    noise = [body.texture.at(points[:, reached], scale, shift=21.7 - scale) for scale in (9.0, 5.0)]
     painter = _HeartPainter(body, near, behind, noise, tissues=tissues, flow=flow, edge_mm=edge)
     frames = np.repeat(signal[None], len(parts), axis=0)
     labels = np.zeros(frames.shape, dtype=np.uint8)
@@ -144,7 +147,7 @@ class _HeartPainter:
         body: Body,
         points: HeartPoints,
         behind: Floats,
-        noise: Floats,
+        noise: Sequence[Floats],
         *,
         tissues: Mapping[str, float],
         flow: float,
@@ -155,17 +158,17 @@ class _HeartPainter:
         self.points, self.behind, self.noise = points, behind, noise
         self.tissues, self.flow, self.per_edge = tissues, flow, np.float32(1 / edge_mm)
         self.basal = bool((points.z < 25).any())
-        self.left_blood = np.float32(tissues["arterial"]) * (1 + np.float32(0.035) * noise)
-        self.right_blood = np.float32(tissues["venous"]) * (1 + np.float32(0.045) * noise)
-        self.muscle = np.float32(tissues["myocardium"]) * (1 + np.float32(0.04) * noise)
-        self.fat = np.float32(tissues["fat"]) * (1 + np.float32(0.12) * noise)
+        self.left_blood = np.float32(tissues["arterial"]) * (1 + np.float32(0.05) * noise[0])
+        self.right_blood = np.float32(tissues["venous"]) * (1 + np.float32(0.09) * noise[0])
+        self.muscle = np.float32(tissues["myocardium"]) * (1 + np.float32(0.04) * noise[0])
+        self.fat = np.float32(tissues["fat"]) * (1 + np.float32(0.12) * noise[1])
 
     def frame(self, part: SlicePart) -> tuple[Floats, NDArray[np.uint8]]:
         """Signal (sheet, pixel) and labels (pixel) of a frame."""
         points, image = self.points, self.behind.copy()
         _mix(image, part.sac.share(points), self.fat)
         rim = part.sac.offset[points.index] - part.sac.slope[points.index] * points.radius
-        _mix(image, np.clip(0.45 - np.abs(rim - 0.5) * 0.5, 0, 1), self.tissues["fibrous"])
+        _mix(image, np.clip(0.25 - np.abs(rim - 0.5) * 0.4, 0, 1), self.tissues["fibrous"])
         if self.basal:
             self._paint_chambers(image, part.frame)
         inner = part.rv_inner.share(points)
@@ -173,14 +176,14 @@ class _HeartPainter:
         right = np.clip(part.rv_blood.share(points) - inner, 0, 1)
         epi, endo = part.epi.share(points), part.endo.share(points)
         below_valve = np.clip(0.5 + (points.z - np.float32(part.frame.left.base_mm)) * self.per_edge, 0, 1)
-        _mix(image, right * self.muscles.free_share(points, part), self.right_blood)
+        _mix(image, right * self.muscles.free_share(points, part, self.noise[1]), self.right_blood)
         _mix(image, epi * below_valve, self.muscle)
         blood = endo * below_valve
         void = self.flow * self.muscles.jet(points, part.frame)
         _mix(image, blood, self.left_blood * (1 - void))
         _mix(image, blood * self.muscles.muscle_share(points, part.frame), self.muscle)
         if self.basal:
-            _mix(image, leaflet_share(points, part.frame, self.chambers.heart), self.tissues["fibrous"])
+            _mix(image, leaflet_share(points, part.frame, part.sheet_mm), self.tissues["fibrous"])
         return image, self._labels(part)
 
     def _paint_chambers(self, image: Floats, frame: HeartFrame) -> None:

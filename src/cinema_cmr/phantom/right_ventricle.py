@@ -113,7 +113,7 @@ def _towards_outflow(theta: Array) -> Array:
 def _arc(sigma: Array) -> tuple[Array, Array]:
     """Middle and half width in radians of the septal arc: wide at the base, narrow at the apex."""
     share = np.clip(sigma, 0, 1)
-    return 0.12 - 0.2 * share, 1.28 - 0.45 * share
+    return 0.0 - 0.12 * share, 1.25 - 0.45 * share
 
 
 def _body(across: Array, sigma: Array) -> Array:
@@ -121,4 +121,4 @@ def _body(across: Array, sigma: Array) -> Array:
     share = np.clip(sigma, 0, 1)
     taper = 1 - share**2.4
     outflow = 1 - 0.45 * smoothstep((across + 0.1) / 0.8) * (1 - share) ** 3
-    return np.asarray(taper * outflow * (1 - 0.12 * across - 0.15 * across**2))
+    return np.asarray(taper * outflow * (1 - 0.32 * across - 0.1 * across**2))

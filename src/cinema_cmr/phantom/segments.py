@@ -7,6 +7,7 @@ the anterior wall, levels from base (0) to the tip of the cavity (1).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ SegmentValues = tuple[float, ...]
 
 _BASAL = {1: 90.0, 2: 30.0, 3: -30.0, 4: -90.0, 5: -150.0, 6: 150.0}
 _APICAL = {13: 90.0, 14: 0.0, 15: -90.0, 16: 180.0}
+_NODES = np.linspace(0, 2 * np.pi, 1441)
 _LEVELS = (1 / 6, 1 / 2, 5 / 6)
 
 SEGMENT_CENTRES: Mapping[int, tuple[float, float]] = {
@@ -71,18 +73,22 @@ def contraction_of(group: str, rng: np.random.Generator) -> SegmentValues:
 
 def spread(values: SegmentValues, theta: Array, level: Array) -> Array:
     """The segments' values at angles (radians) and levels (0 base to 1 tip), smooth between their centres."""
-    at_levels = [
-        _around(values, _BASAL, theta),
-        _around(values, {number + 6: angle for number, angle in _BASAL.items()}, theta),
-        _around(values, _APICAL, theta),
-        np.full(np.shape(theta), values[16]),
-    ]
+    turn = np.mod(theta, 2 * np.pi)
+    at_levels = [np.interp(turn, _NODES, ring) for ring in _rings(values)]
     nodes = (*_LEVELS, 1.0)
     result = np.broadcast_to(at_levels[0], np.broadcast_shapes(np.shape(theta), np.shape(level))).copy()
     for low, high, upper in zip(nodes[:-1], nodes[1:], at_levels[1:], strict=True):
         share = np.clip((level - low) / (high - low), 0, 1)
         result = result + share * (upper - result)
     return np.asarray(result)
+
+
+@lru_cache(maxsize=64)
+def _rings(values: SegmentValues) -> tuple[Array, ...]:
+    """Values around the basal, mid and apical level and at the tip, on `_NODES`."""
+    mid = {number + 6: angle for number, angle in _BASAL.items()}
+    rings = [_around(values, centres, _NODES) for centres in (_BASAL, mid, _APICAL)]
+    return (*rings, np.full(_NODES.shape, values[16]))
 
 
 def _around(values: SegmentValues, centres: Mapping[int, float], theta: Array) -> Array:

@@ -51,8 +51,10 @@ class Style:
     """SDs of the planes' offset and tilt against the anatomy."""
     full_scale: float = 600.0
     """Stored value of blood."""
-    in_plane_turn_deg: float = 0.0
-    """Turn of the short-axis image about its normal, as a technologist places the phase direction."""
+    in_plane_turn_deg: float = 27.0
+    """Turn of the short-axis image about its normal, as a technologist places it: 27 puts the septum at the left."""
+    fat_opposed: bool = True
+    """Whether fat's sign is against water's, which draws dark rims around the heart."""
 
     def __post_init__(self) -> None:
         if not (self.pixel_mm > 0 and self.thickness_mm > 0 and self.gap_mm >= 0 and self.snr > 0):
@@ -97,11 +99,11 @@ _NAMED = (
     ),
     Style(
         name="wide-gap", pixel_mm=1.37, acquired_mm=(1.8, 2.2), thickness_mm=6.0, gap_mm=4.0, snr=22.0,
-        flip_deg=55.0, shading=0.8, breathing_mm=2.5, full_scale=500.0, in_plane_turn_deg=-60.0,
+        flip_deg=55.0, shading=0.8, breathing_mm=2.5, full_scale=500.0, in_plane_turn_deg=-35.0,
         field_of_view_mm=(350.0, 300.0),
     ),
     Style(
-        name="noisy", pixel_mm=1.7, acquired_mm=(2.0, 2.6), thickness_mm=8.0, snr=9.0, shading=1.0,
+        name="noisy", pixel_mm=1.7, acquired_mm=(2.0, 2.6), thickness_mm=8.0, snr=13.0, shading=1.0,
         breathing_mm=3.0, flow=0.8, banding=0.5, window=0.1, full_scale=120.0,
     ),
 )
@@ -143,5 +145,6 @@ def draw_style(seed: int) -> Style:
         inflow=float(np.clip(rng.normal(chosen.inflow, 0.1), 0, 0.5)),
         sharing=float(np.clip(rng.normal(chosen.sharing, 0.15), 0, 0.8)),
         full_scale=varied(chosen.full_scale, 0.35),
+        fat_opposed=bool(rng.uniform() < 0.6),
         in_plane_turn_deg=chosen.in_plane_turn_deg + float(rng.normal(0, 12)),
     )

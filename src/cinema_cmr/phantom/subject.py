@@ -174,7 +174,7 @@ def _with_heart(
         rv_ef_percent=rv_ef,
         mapse_mm=mapse,
         tapse_mm=tapse,
-        sphericity=draw.normal({"DCM": 1.45, "HCM": 1.9, "RV": 1.85}.get(group, 1.72), 0.1, 1.25, 2.1),
+        sphericity=draw.normal({"DCM": 1.38, "HCM": 1.75, "RV": 1.7}.get(group, 1.6), 0.09, 1.2, 2.0),
         twist_deg=draw.normal(4 if group in ("DCM", "MINF") else 11, 2.5, 0, 18),
         septal_flattening=draw.uniform(0.06, 0.22) if group == "RV" else draw.uniform(-0.02, 0.05),
         thickness=thickness_of(group, contraction, draw.rng),

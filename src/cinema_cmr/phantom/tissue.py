@@ -27,10 +27,10 @@ class Tissue:
 
 
 TISSUES: Mapping[str, Tissue] = {
-    "arterial": Tissue(t1_ms=(1480, 1850), t2_ms=(252, 210), density=0.97),
-    "venous": Tissue(t1_ms=(1450, 1800), t2_ms=(185, 130), density=0.97),
+    "arterial": Tissue(t1_ms=(1480, 1850), t2_ms=(165, 140), density=0.97),
+    "venous": Tissue(t1_ms=(1450, 1800), t2_ms=(108, 90), density=0.97),
     "myocardium": Tissue(t1_ms=(1000, 1350), t2_ms=(48, 44), density=0.8),
-    "fat": Tissue(t1_ms=(290, 380), t2_ms=(85, 75), density=0.9, fat=True),
+    "fat": Tissue(t1_ms=(290, 380), t2_ms=(85, 75), density=0.6, fat=True),
     "muscle": Tissue(t1_ms=(950, 1300), t2_ms=(40, 35), density=0.78),
     "lung": Tissue(t1_ms=(1200, 1400), t2_ms=(30, 25), density=0.14),
     "liver": Tissue(t1_ms=(580, 810), t2_ms=(46, 34), density=0.75),
@@ -41,14 +41,19 @@ TISSUES: Mapping[str, Tissue] = {
     "fibrous": Tissue(t1_ms=(900, 1100), t2_ms=(15, 12), density=0.5),
     "air": Tissue(t1_ms=(1000, 1000), t2_ms=(10, 10), density=0.0),
 }
-"""Name -> relaxation; "arterial" and "venous" are the blood of the left and right heart."""
+"""Name -> relaxation; "arterial" and "venous" are the blood of the left and right heart.
+
+Blood at rest has a T2 near 250 and 180 ms at 1.5 T; moving through an uneven field it loses more. The T2 here are
+effective ones that give the contrast of blood to myocardium, and of right to left, found in real cines (medians
+2.5 and 0.78 over ACDC's training set).
+"""
 
 
 def bssfp_signal(t1_ms: float, t2_ms: float, *, flip_deg: float, tr_ms: float) -> float:
     """Steady-state signal on resonance at echo time TR / 2, relative to full magnetisation.
 
-    >>> round(bssfp_signal(1480, 252, flip_deg=60, tr_ms=3.0), 2)
-    0.31
+    >>> round(bssfp_signal(1480, 165, flip_deg=60, tr_ms=3.0), 2)
+    0.14
     """
     flip = np.radians(flip_deg)
     e1, e2 = np.exp(-tr_ms / t1_ms), np.exp(-tr_ms / t2_ms)

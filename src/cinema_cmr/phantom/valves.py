@@ -39,13 +39,13 @@ class Muscles:
     def _left_layer(self) -> Floats:
         """(theta * z) thickness in mm of the trabeculae along the left ventricle's inner side."""
         rng = np.random.default_rng((self.heart.subject.seed, 11))
-        return _ridges(rng, (4.0, 9.0), mean_mm=0.6)
+        return _ridges(rng, (2.6, 9.0), mean_mm=1.7)
 
     @cached_property
     def _right_layer(self) -> Floats:
         """The same of the right ventricle, where they are coarser."""
         rng = np.random.default_rng((self.heart.subject.seed, 12))
-        return _ridges(rng, (2.6, 7.0), mean_mm=2.2)
+        return _ridges(rng, (1.9, 16.0), mean_mm=5.5)
 
     def muscle_share(self, points: HeartPoints, frame: HeartFrame) -> Floats:
         """Share of muscle in the left ventricle's blood: papillary muscles, trabeculae at the wall."""
@@ -65,21 +65,25 @@ class Muscles:
         draw = self._drawn[side]
         turned = np.radians(angle + 12 * draw[0]) + frame.left.twist_rad * 0.3
         scale = np.sqrt(self.heart.left.length_mm / frame.left.length_mm)
-        width = np.float32((4.0 + 1.0 * draw[1]) * scale * np.sqrt(self.heart.left.radius_mm / 26.0))
+        width = np.float32((4.9 + 1.0 * draw[1]) * scale * np.sqrt(self.heart.left.radius_mm / 26.0))
         shape = np.clip((level - 0.3 - 0.05 * draw[2]) * 9, 0, 1) * np.clip((0.86 - level) * 9, 0, 1)
         inner = np.maximum(frame.endo.ravel()[points.index], 0)
-        reach = np.maximum(inner - width * np.float32(1.05 - 0.3 * draw[3]), 0.3 * inner)
-        across = np.hypot(
-            points.x - reach * np.float32(np.cos(turned)), points.y - reach * np.float32(np.sin(turned))
-        )
+        reach = np.maximum(inner - width * np.float32(0.8 - 0.3 * draw[3]), 0.3 * inner)
+        right, up = np.float32(np.cos(turned)), np.float32(np.sin(turned))
+        outwards = points.x * right + points.y * up - reach
+        sideways = points.y * right - points.x * up
+        across = np.hypot(outwards * np.float32(0.8), sideways * np.float32(1.05))
+        across = across - np.float32(0.8) * (self._left_layer[points.index] - 1.2)
         return np.asarray(np.clip((width * shape - across) * np.float32(0.7) + 0.3, 0, 1) * (shape > 0))
 
-    def free_share(self, points: HeartPoints, part: SlicePart) -> Floats:
-        """Share of blood in the right ventricle, less in the trabeculae of its free wall."""
+    def free_share(self, points: HeartPoints, part: SlicePart, strands: Floats) -> Floats:
+        """Share of blood in the right ventricle: less in the trabeculae of its free wall and the strands between."""
         outer = part.frame.rv_blood.ravel()[points.index]
-        apical = np.clip((points.z - 15) / 50, 0.2, 1.2)
+        apical = np.clip((points.z - 5) / 45, 0.35, 1.4)
         layer = self._right_layer[points.index] * apical
-        return np.asarray(1 - np.clip((points.radius - outer + layer) * np.float32(0.5), 0, 0.6), dtype=np.float32)
+        muscle = np.clip((points.radius - outer + layer) * np.float32(0.5), 0, 0.8)
+        crossing = np.clip((strands - 2.1 + 0.8 * apical) * 0.9, 0, 0.75)
+        return np.asarray(1 - np.maximum(muscle, crossing), dtype=np.float32)
 
     def jet(self, points: HeartPoints, frame: HeartFrame) -> Floats:
         """Signal that fast blood loses, 0 to 1: through the mitral valve in early filling, out of the LV in systole."""
@@ -96,10 +100,10 @@ class Muscles:
 def _ridges(rng: np.random.Generator, widths: tuple[float, float], *, mean_mm: float) -> Floats:
     noise = ndimage.gaussian_filter(rng.standard_normal((N_THETA, N_Z)), widths, mode=("wrap", "nearest"))
     noise /= noise.std()
-    return np.asarray(mean_mm * np.clip(0.6 + 1.0 * noise, 0, 2.6), dtype=np.float32).ravel()
+    return np.asarray(mean_mm * np.clip(0.35 + 1.0 * noise, 0, 2.6), dtype=np.float32).ravel()
 
 
-def leaflet_share(points: HeartPoints, frame: HeartFrame, heart: Heart) -> Floats:
+def leaflet_share(points: HeartPoints, frame: HeartFrame, sheet_mm: float) -> Floats:
     """Share of the mitral leaflets at points: a tent over the ring in systole, a funnel into the LV in diastole."""
     ring = np.maximum(frame.endo.ravel()[points.index], 1.0)
     wide = float(smoothstep((frame.filling_rate + 0.3) / 2.0)) if frame.fullness < 0.999 else 0.3
@@ -108,4 +112,6 @@ def leaflet_share(points: HeartPoints, frame: HeartFrame, heart: Heart) -> Float
     sheet = slope * (ring - points.radius)
     ends = (points.radius < ring) & (points.radius > np.float32(wide * 0.5) * ring)
     apart = np.abs(depth - sheet) / np.sqrt(1 + slope * slope)
-    return np.asarray(np.clip(1.1 - apart, 0, 0.8) * ends, dtype=np.float32)
+    through = np.float32(0.6 * sheet_mm) / np.sqrt(1 + slope * slope)
+    width = np.hypot(np.float32(1.0), through)
+    return np.asarray(np.clip(1.1 - apart / width, 0, 1) * (0.75 / width) * ends, dtype=np.float32)

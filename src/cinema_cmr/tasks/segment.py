@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from cinema_cmr.core.annotation import check_same_grid
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import InputError, UsageError, unknown_name
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
@@ -50,7 +51,8 @@ class SegmentConfig:
             raise unknown_name("label scheme", self.label_scheme, LABEL_SCHEMES)
         if not 0 <= self.thin_stacks <= 1 or not 0 <= self.drop_ends <= 1:
             raise UsageError(
-                f"probabilities {self.thin_stacks} of thinned and {self.drop_ends} of shortened stacks; expected 0 to 1"
+                f"probabilities {self.thin_stacks} of thinned and {self.drop_ends} of shortened stacks;"
+                " expected 0 to 1"
             )
 
     @property
@@ -87,11 +89,21 @@ class SegmentTask:
         self.config = config
 
     def examples(self, annotated: AnnotatedStudy) -> list[SegmentExample]:
-        """One example per labelled frame; raises `InputError` where the study has no labels of the view."""
+        """One example per labelled frame.
+
+        Raises `InputError` where the study has no labels of the view or of another scheme,
+        `GeometryError` where they are on another grid than their cine.
+        """
         view = self.config.view
         if view not in annotated.labels:
             raise InputError(f"study '{annotated.study.name}' has no {view.title} labels to learn from")
         cine, labels = annotated.study.cine(view), annotated.labels[view]
+        check_same_grid(labels, cine)
+        if labels.scheme != self.config.label_scheme:
+            raise InputError(
+                f"study '{annotated.study.name}' has labels of scheme '{labels.scheme}'; expected"
+                f" '{self.config.label_scheme}'"
+            )
         frames = annotated.labelled_frames[view]
         return [
             SegmentExample(
@@ -122,6 +134,9 @@ class SegmentTask:
         codes = torch.from_numpy(example.labels[..., slices].astype(np.int64))
         hot = nn.functional.one_hot(codes, config.n_classes).permute(2, 3, 0, 1).float()
         image = move_planes(source, draw, config.grid.size, mode="bicubic").squeeze(1).permute(1, 2, 0)
+        # A cubic swings below the darkest voxel, and `normalise` must still see that outside the image
+        # is flat.
+        image = image.clamp(min=float(source.min()))
         labels = move_planes(hot, draw, config.grid.size, mode="bilinear").argmax(dim=1).permute(1, 2, 0)
         scaled = torch.from_numpy(normalise(image.numpy(), config.grid.percentiles))
         changed = change_intensities(scaled, draw_intensities(rng, config.augmentation))

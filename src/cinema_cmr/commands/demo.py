@@ -1,0 +1,39 @@
+"""`cinema demo`: the embedded synthetic study from DICOM to report, and how near the result is to its truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jsonargparse import ArgumentParser, Namespace
+
+from cinema_cmr.commands.analyse import Session
+from cinema_cmr.commands.analyse_case import analyse_case
+from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.options import add_model_options, add_output_options
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Output folder and model."""
+    add_output_options(parser)
+    add_model_options(parser)
+
+
+def run(given: Namespace) -> int:
+    """Analyse the demo study; a finished report is kept."""
+    from cinema_cmr.phantom.demo import demo_path
+    from cinema_cmr.pipeline import Options
+
+    options = Options(model=given.model, device=given.device, precision=given.precision, turns=given.turns)
+    console = Console(as_json=given.json)
+    result = analyse_case(
+        demo_path(),
+        Path(given.output),
+        name="demo_study",
+        session=Session(options),
+        overwrite=given.overwrite,
+        console=console,
+    )
+    console.result(result.text, result.document_line)
+    return 0 if result.error is None else result.error.exit_code

@@ -1,0 +1,84 @@
+"""`cinema finetune`: labelled studies in, a model folder for `cinema analyse --model` out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser, Namespace
+
+from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.training_data import add_data_options, read_training_data
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Data, recipe, and how long."""
+    add_data_options(parser)
+    parser.add_argument(
+        "-o", "--output", required=True, help="folder of the run; a run that was cut off goes on"
+    )
+    parser.add_argument("--recipe", default="sax-unetr", help="sax-unetr or sax-unet")
+    parser.add_argument(
+        "--from", dest="start", help="weights to start from: a model's name or folder; random if absent"
+    )
+    parser.add_argument(
+        "--steps", type=int, help="updates of the weights; the recipe's own number where absent"
+    )
+    parser.add_argument("--lr", type=float, help="highest learning rate; the recipe's own where absent")
+    parser.add_argument(
+        "--n", type=int, help="learn from the first so many patients of the part, as a lab with few labels"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--workers", type=int, default=0, help="processes that prepare samples")
+    parser.add_argument("--json", action="store_true", help="progress and result on stdout as JSON lines")
+
+
+def run(given: Namespace) -> int:
+    """Train to the end and tell where the model is."""
+    from cinema_cmr.recipes.finetune import finetune
+
+    console = Console(as_json=given.json)
+    data = read_training_data(given, console)
+    experiment = _experiment(given)
+    start = _start(given.start)
+    folder = finetune(
+        experiment, data, Path(given.output), start=start, report=lambda progress: _tell(console, progress)
+    )
+    console.result(f"model: {folder}", {"model": str(folder), "recipe": experiment.name})
+    return 0
+
+
+def _experiment(given: Namespace) -> Any:
+    from dataclasses import replace
+
+    from cinema_cmr.recipes.segmentation import recipe
+
+    chosen = recipe(given.recipe)
+    changes: dict[str, Any] = {"seed": given.seed, "accelerator": given.device, "workers": given.workers}
+    if given.steps is not None:
+        changes["n_steps"] = given.steps
+    if given.lr is not None:
+        changes["optim"] = replace(chosen.train.optim, lr=given.lr)
+    return chosen.with_train(**changes)
+
+
+def _start(name: str | None) -> Any:
+    if name is None:
+        return None
+    from cinema_cmr.models.weights import load_model
+
+    return load_model(name)
+
+
+def _tell(console: Console, progress: Any) -> None:
+    left_s = (progress.n_steps - progress.step) / max(progress.samples_per_s, 1e-9)
+    text = (
+        f"step {progress.step}/{progress.n_steps}, loss {progress.loss:.3f}, "
+        f"{progress.samples_per_s:.2f} samples/s, {left_s / 60:.0f} min left"
+    )
+    if progress.validation:
+        text += "; " + ", ".join(f"{name} {value:.3f}" for name, value in progress.validation.items())
+    console.note(text)

@@ -1,0 +1,67 @@
+"""A table of facts beside images: one row a patient or case, `name` first of all; numbers become numbers."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from cinema_cmr.core.errors import InputError, UnreadableFileError
+
+__all__ = ["read_facts"]
+
+_KEYS = ("name", "patient", "case")
+
+
+def read_facts(folder: Path) -> dict[str, dict[str, Any]]:
+    """Name -> facts, from the one `*.csv` of `folder` that has a column `name`, `patient` or `case`.
+
+    Empty cells are left out; `height_cm`, `weight_kg`, `age_years`, `heart_rate_bpm`, `sex` (F or M) and `group`
+    have a meaning elsewhere. No such table: no facts. Raises `InputError` for two such tables, a name given
+    twice, or a fact of these that cannot be; `UnreadableFileError` for a file that is no text.
+    """
+    tables = {path: rows for path in sorted(folder.glob("*.csv")) if (rows := _rows(path))}
+    if len(tables) > 1:
+        names = ", ".join(path.name for path in tables)
+        raise InputError(f"'{folder.name}' has several tables of facts, {names}; keep one")
+    facts: dict[str, dict[str, Any]] = {}
+    for path, rows in tables.items():
+        for name, row in rows:
+            if name in facts:
+                raise InputError(f"'{path.name}' has '{name}' twice; expected one row each")
+            facts[name] = _checked(row, f"'{path.name}', '{name}'")
+    return facts
+
+
+def _rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Rows of a table of facts; none where the file has no column of names."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            key = next((key for key in _KEYS if key in (reader.fieldnames or ())), None)
+            return [] if key is None else [(row[key], _known(row.items(), key)) for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UnreadableFileError(f"'{path.name}' is no table: {error}; save it as CSV in UTF-8") from error
+
+
+def _known(cells: Iterable[tuple[str | None, Any]], key: str) -> dict[str, Any]:
+    return {name: _value(text) for name, text in cells if name and name != key and text not in (None, "")}
+
+
+def _value(text: str) -> str | float:
+    try:
+        number = float(text)
+    except ValueError:
+        return text.strip()
+    return number if math.isfinite(number) else text.strip()
+
+
+def _checked(facts: dict[str, Any], place: str) -> dict[str, Any]:
+    for name in ("height_cm", "weight_kg", "age_years", "heart_rate_bpm"):
+        if name in facts and not (isinstance(facts[name], float) and facts[name] > 0):
+            raise InputError(f"{place}: {name} is '{facts[name]}'; expected a number above 0, or nothing")
+    if facts.get("sex", "F") not in ("F", "M"):
+        raise InputError(f"{place}: sex is '{facts['sex']}'; expected F, M or nothing")
+    return facts

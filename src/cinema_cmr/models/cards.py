@@ -1,0 +1,51 @@
+"""Where models of our own lie, and their cards; readable without torch."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+from cinema_cmr.core.card import ModelCard
+from cinema_cmr.core.card_json import card_from_json
+from cinema_cmr.core.errors import WeightsError
+
+__all__ = ["CARD_FILE", "WEIGHTS_FILE", "embedded_folder", "embedded_names", "embedded_root", "read_card"]
+
+WEIGHTS_FILE = "weights.safetensors"
+CARD_FILE = "card.json"
+
+
+def read_card(folder: Path | str) -> ModelCard:
+    """The card of a model's folder, without its weights; `WeightsError` where missing or unreadable."""
+    path = Path(folder) / CARD_FILE
+    try:
+        return card_from_json(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise WeightsError(
+            f"'{path.parent.name}' has no {CARD_FILE}; expected a folder of {CARD_FILE} and {WEIGHTS_FILE}"
+        ) from error
+    except ValueError as error:
+        raise WeightsError(f"'{path.parent.name}/{CARD_FILE}' is not JSON ({error}); export it again") from error
+
+
+def embedded_names() -> tuple[str, ...]:
+    """Names of the models inside this package."""
+    return tuple(sorted(path.parent.name for path in embedded_root().glob(f"*/{CARD_FILE}")))
+
+
+def embedded_folder(name: str) -> Path:
+    """Where a model inside this package lies; raises `WeightsError` for an unknown name."""
+    names = embedded_names()
+    if name not in names:
+        known = ", ".join(names) or "none"
+        raise WeightsError(
+            f"no model '{name}'; expected a path that exists, a model inside this package ({known}), "
+            "or a published one (hf:..., see `cinema weights list`)"
+        )
+    return embedded_root() / name
+
+
+def embedded_root() -> Path:
+    """The package's own folder of models."""
+    return Path(str(files("cinema_cmr"))) / "weights"

@@ -1,0 +1,127 @@
+"""A whole training run: studies in, a model folder that `cinema analyse --model` takes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from cinema_cmr.core.card import ModelCard
+from cinema_cmr.core.errors import InputError, WeightsError
+from cinema_cmr.core.vocabulary import LABEL_SCHEMES
+from cinema_cmr.data.cases import AnnotatedStudy, DatasetCard, Split
+from cinema_cmr.engine.trainer import Progress, train
+from cinema_cmr.models.architectures import build, config_values
+from cinema_cmr.models.loaded import LoadedModel
+from cinema_cmr.models.weights import save_model
+from cinema_cmr.recipes.segmentation import Experiment
+from cinema_cmr.tasks.segment import SegmentTask
+
+__all__ = ["TrainingData", "finetune"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingData:
+    """Annotated studies of a dataset, divided by its split."""
+
+    card: DatasetCard
+    split: Split
+    learn: Sequence[AnnotatedStudy]
+    validate: Sequence[AnnotatedStudy]
+
+    def __post_init__(self) -> None:
+        if not self.learn:
+            raise InputError(
+                f"no study of '{self.card.name}' to learn from; expected images with masks beside them"
+            )
+        shared = {study.patient for study in self.learn} & {study.patient for study in self.validate}
+        if shared:
+            raise InputError(
+                f"{len(shared)} patients are in both parts of the split, e.g. {sorted(shared)[0]}"
+            )
+
+
+def finetune(
+    experiment: Experiment,
+    data: TrainingData,
+    folder: Path,
+    *,
+    start: LoadedModel | None = None,
+    report: Callable[[Progress], None] | None = None,
+) -> Path:
+    """Train (or go on with a run cut off in `folder`) and save the model to `folder/model`; returns that path.
+
+    `start` gives the first weights; it must be of the experiment's architecture and configuration, otherwise
+    `WeightsError` is raised.
+    """
+    task = SegmentTask(experiment.task)
+    parts = [
+        [example for study in part for example in task.examples(study)]
+        for part in (data.learn, data.validate)
+    ]
+    torch.manual_seed(experiment.train.seed)
+    model = _first_model(experiment, start)
+    last: list[Progress] = []
+
+    def keep(progress: Progress) -> None:
+        last[:] = [progress] if progress.validation else last
+        if report is not None:
+            report(progress)
+
+    trained = train(
+        model, task, learn=parts[0], validate=parts[1], config=experiment.train, folder=folder, report=keep
+    )
+    scores = last[0].validation if last else None
+    return save_model(
+        folder / "model", trained, _card(experiment, data, start, scores), precision="float16", overwrite=True
+    )
+
+
+def _first_model(experiment: Experiment, start: LoadedModel | None) -> nn.Module:
+    values = config_values(experiment.network)
+    model = build(experiment.architecture, values)
+    if start is None:
+        return model
+    if start.card.architecture != experiment.architecture or dict(start.card.config) != values:
+        raise WeightsError(
+            f"weights '{start.card.name}' are of {start.card.architecture} in another size than recipe "
+            f"'{experiment.name}' ({experiment.architecture}); choose the recipe they were made with"
+        )
+    model.load_state_dict(start.model.state_dict())
+    return model
+
+
+def _card(
+    experiment: Experiment, data: TrainingData, start: LoadedModel | None, scores: dict[str, float] | None
+) -> ModelCard:
+    config = experiment.train
+    training: dict[str, Any] = {
+        "data": data.card.title,
+        "citation": data.card.citation,
+        "split_sha256": data.split.sha256,
+        "n_studies": len(data.learn),
+        "recipe": experiment.name,
+        "start": "random weights" if start is None else f"{start.card.name} {start.card.weights_sha256[:12]}",
+        "seed": config.seed,
+        "n_steps": config.n_steps,
+        "precision": config.precision,
+        "validation_around_label": scores,
+        "versions": {name: version(name) for name in ("cinema-cmr", "torch")},
+    }
+    classes = ("background", *(label.name for label in LABEL_SCHEMES[experiment.task.label_scheme]))
+    return ModelCard(
+        name=experiment.name,
+        task="segment",
+        architecture=experiment.architecture,
+        config=config_values(experiment.network),
+        grids={experiment.task.view: experiment.task.grid},
+        outputs=classes,
+        label_scheme=experiment.task.label_scheme,
+        training=training,
+        licence=data.card.derived_licence or data.card.licence,
+    )

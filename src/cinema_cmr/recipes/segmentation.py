@@ -1,0 +1,79 @@
+"""Runs that learn to segment: each is one function that returns an Experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cinema_cmr.core.card import Grid
+from cinema_cmr.core.errors import unknown_name
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.engine.trainer import TrainConfig
+from cinema_cmr.models.baselines import UNet2dConfig
+from cinema_cmr.models.stem import StemConfig
+from cinema_cmr.models.unetr import ConvUNetRConfig
+from cinema_cmr.models.vit import VitConfig
+from cinema_cmr.tasks.segment import SegmentConfig
+
+__all__ = ["RECIPES", "Experiment", "recipe", "sax_unet", "sax_unetr"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """What a run is made of, apart from its data and its folder."""
+
+    name: str
+    task: SegmentConfig
+    architecture: str
+    """Name in `models.architectures`."""
+    network: Any
+    """The architecture's own configuration."""
+    train: TrainConfig
+
+    def with_train(self, **changes: Any) -> Experiment:
+        """The same experiment with other numbers in its training configuration."""
+        return replace(self, train=replace(self.train, **changes))
+
+
+_SAX_GRID = Grid(spacing_mm=1.5, size=(112, 112))
+"""84 mm to each side: of 200 labelled ACDC stacks the farthest right ventricle reaches 82 mm from the middle."""
+
+_SAX_TRAIN = TrainConfig(n_steps=8000, validate_every=750)
+"""One stack an update, all its slices: 50 times through 160 stacks."""
+
+
+def sax_unetr() -> Experiment:
+    """A ConvUNetR small enough to learn on two CPU cores: true slices, slices meet in the transformer only."""
+    network = ConvUNetRConfig(
+        image_sizes={"sax": (*_SAX_GRID.size, 10)},
+        out_chans=4,
+        stem=StemConfig(patch_size=(2, 2, 1), chans=(32, 64, 128), kernel=(5, 5, 1), n_blocks=1),
+        dec_chans=(16, 32, 64, 128, 192),
+        dec_kernel=(3, 3, 1),
+        dropout=0.0,
+        drop_path=0.0,
+        vit=VitConfig(dim=192, depth=4, heads=6, dec_dim=192, dec_depth=1, dec_heads=6),
+    )
+    task = SegmentConfig(grid=_SAX_GRID)
+    return Experiment(
+        name="sax-unetr", task=task, architecture="conv_unetr", network=network, train=_SAX_TRAIN
+    )
+
+
+def sax_unet() -> Experiment:
+    """A plain U-Net of the same size, trained the same way: the comparison for `sax_unetr`."""
+    network = UNet2dConfig(view=str(View.SAX), out_chans=4, chans=(24, 48, 96, 192, 288))
+    task = SegmentConfig(grid=_SAX_GRID)
+    return Experiment(name="sax-unet", task=task, architecture="unet2d", network=network, train=_SAX_TRAIN)
+
+
+RECIPES: dict[str, Callable[[], Experiment]] = {"sax-unetr": sax_unetr, "sax-unet": sax_unet}
+"""Recipe by name, for the command line. To add a run: a function here and a line in this table."""
+
+
+def recipe(name: str) -> Experiment:
+    """The experiment of a recipe's name; raises `UsageError` for an unknown one."""
+    if name not in RECIPES:
+        raise unknown_name("recipe", name, RECIPES)
+    return RECIPES[name]()

@@ -1,0 +1,58 @@
+"""Gathering samples: nothing is moved, padding is marked as ignored, what does not fit is refused."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cinema_cmr.core.errors import UsageError
+from cinema_cmr.data.sample import IGNORED, Sample, collate
+
+
+def stack(n_slices: int, *, size: tuple[int, int] = (6, 4), view: str = "sax") -> Sample:
+    generator = torch.Generator().manual_seed(n_slices)
+    return Sample(
+        name=f"stack {n_slices}",
+        images={view: torch.rand(1, *size, n_slices, generator=generator) + 0.1},
+        labels={view: torch.randint(0, 4, (*size, n_slices), generator=generator, dtype=torch.uint8)},
+    )
+
+
+def plane(size: tuple[int, int]) -> Sample:
+    return Sample(name="plane", images={"lax_4c": torch.ones(1, *size)}, labels={"lax_4c": torch.ones(*size)})
+
+
+def test_one_sample_is_itself_with_a_first_axis() -> None:
+    batch = collate([stack(5)])
+    assert batch.names == ("stack 5",)
+    assert torch.equal(batch.images["sax"][0], stack(5).images["sax"])
+    assert torch.equal(batch.labels["sax"][0], stack(5).labels["sax"])
+
+
+def test_shorter_stacks_are_padded_and_the_padding_is_ignored() -> None:
+    batch = collate([stack(3), stack(5)])
+    assert batch.images["sax"].shape == (2, 1, 6, 4, 5) and batch.labels["sax"].shape == (2, 6, 4, 5)
+    assert torch.equal(batch.images["sax"][0, ..., :3], stack(3).images["sax"])
+    assert not batch.images["sax"][0, ..., 3:].any()
+    assert (batch.labels["sax"][0, ..., 3:] == IGNORED).all()
+    assert torch.equal(batch.labels["sax"][1], stack(5).labels["sax"])
+    assert batch.labels["sax"].dtype == torch.uint8
+
+
+def test_what_does_not_fit_together_is_refused() -> None:
+    for samples in ([stack(3), stack(3, size=(4, 4))], [plane((6, 4)), plane((6, 5))]):
+        with pytest.raises(UsageError, match="only the number of slices may differ"):
+            collate(samples)
+    with pytest.raises(UsageError, match="different views"):
+        collate([stack(3), stack(3, view="lax_2c")])
+    with pytest.raises(UsageError, match="at least one"):
+        collate([])
+
+
+def test_planes_of_one_size_are_gathered() -> None:
+    assert collate([plane((6, 4)), plane((6, 4))]).images["lax_4c"].shape == (2, 1, 6, 4)
+
+
+def test_a_batch_moves_with_all_it_has() -> None:
+    moved = collate([stack(3)]).to(torch.device("meta"))
+    assert moved.images["sax"].is_meta and moved.labels["sax"].is_meta and moved.names == ("stack 3",)

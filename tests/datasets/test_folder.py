@@ -1,0 +1,148 @@
+"""Folders as users keep them: every layout finds its label maps, what is missing is told and stops nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scans import SHAPE, image_of, labels_of, write_scan
+
+from cinema_cmr.core.errors import GeometryError, InputError, UnreadableFileError
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.datasets.folder import list_cases, read_case, scan_folder
+from cinema_cmr.phantom.cohort import CohortConfig, write_cohort
+
+LAYOUTS = {
+    "beside, seg": ("a.nii.gz", "a_seg.nii.gz"),
+    "beside, gt": ("a.nii", "a_gt.nii.gz"),
+    "masks folder, same name": ("a.nii.gz", "masks/a.nii.gz"),
+    "labels folder, with an end": ("a.nii.gz", "labels/a_seg.nii"),
+    "images and masks": ("images/a.nii.gz", "masks/a.nii.gz"),
+    "one subfolder each": ("a/scan.nii.gz", "a/scan_mask.nii.gz"),
+    "subfolder with folders": ("a/images/scan.nii.gz", "a/labels/scan.nii.gz"),
+}
+
+
+@pytest.mark.parametrize(("image", "mask"), LAYOUTS.values(), ids=LAYOUTS.keys())
+def test_every_layout_finds_the_label_map(tmp_path: Path, image: str, mask: str) -> None:
+    write_scan(tmp_path / image, image_of(1))
+    write_scan(tmp_path / mask, labels_of(1))
+    (case,) = list_cases(tmp_path)
+    annotated = read_case(case)
+    assert case.patient == annotated.patient == "a"
+    assert np.array_equal(annotated.study.cine(View.SAX).array[..., 0], image_of(1))
+    assert np.array_equal(annotated.labels[View.SAX].array[..., 0], labels_of(1))
+    assert annotated.labelled_frames == {View.SAX: (0,)}
+
+
+def test_images_of_a_subfolder_are_one_patient_s(tmp_path: Path) -> None:
+    for frame in ("frame01", "frame09"):
+        write_scan(tmp_path / "p1" / f"{frame}.nii.gz", image_of(1))
+        write_scan(tmp_path / "p1" / f"{frame}_gt.nii.gz", labels_of(1))
+    write_scan(tmp_path / "p2.nii.gz", image_of(2))
+    write_scan(tmp_path / "p2_gt.nii.gz", labels_of(2))
+    cases = list_cases(tmp_path)
+    assert [case.name for case in cases] == ["p1-frame01", "p1-frame09", "p2"]
+    assert [case.patient for case in cases] == ["p1", "p1", "p2"]
+
+
+def test_what_is_missing_is_listed_and_stops_nothing(tmp_path: Path) -> None:
+    write_scan(tmp_path / "a.nii.gz", image_of(1))
+    write_scan(tmp_path / "a_seg.nii.gz", labels_of(1))
+    write_scan(tmp_path / "b.nii.gz", image_of(2))
+    write_scan(tmp_path / "masks" / "c.nii.gz", labels_of(2))
+    write_scan(tmp_path / ".trash" / "d.nii.gz", image_of(3))
+    (tmp_path / "notes.txt").write_text("no scan")
+    listing = scan_folder(tmp_path)
+    assert [case.name for case in listing.cases] == ["a"]
+    assert listing.without_mask == ("b.nii.gz",) and listing.without_image == ("masks/c.nii.gz",)
+
+
+def test_nothing_labelled_says_what_was_expected(tmp_path: Path) -> None:
+    write_scan(tmp_path / "a.nii.gz", image_of(1))
+    with pytest.raises(InputError, match="holds 1 images and no label map"):
+        list_cases(tmp_path)
+    with pytest.raises(InputError, match="is no folder"):
+        list_cases(tmp_path / "absent")
+
+
+def test_two_label_maps_of_one_image_are_refused(tmp_path: Path) -> None:
+    write_scan(tmp_path / "a.nii.gz", image_of(1))
+    for name in ("a_seg.nii.gz", "masks/a.nii.gz"):
+        write_scan(tmp_path / name, labels_of(1))
+    with pytest.raises(InputError, match="two label maps.*keep one"):
+        list_cases(tmp_path)
+
+
+def test_other_codes_are_translated_and_unknown_ones_refused(tmp_path: Path) -> None:
+    write_scan(tmp_path / "a.nii.gz", image_of(1))
+    write_scan(tmp_path / "a_seg.nii.gz", np.array([0, 200, 100, 50])[labels_of(1)].astype(np.int16))
+    (case,) = list_cases(tmp_path)
+    read = read_case(case, codes={200: 1, 100: 2, 50: 3}).labels[View.SAX].array[..., 0]
+    assert np.array_equal(read, labels_of(1))
+    with pytest.raises(InputError, match="expected the label codes"):
+        read_case(case)
+
+
+def test_only_frames_that_somebody_labelled_count(tmp_path: Path) -> None:
+    labels = np.zeros((*SHAPE, 5), np.uint8)
+    labels[..., 0], labels[..., 3] = labels_of(0), labels_of(3)
+    write_scan(tmp_path / "a.nii.gz", image_of(1, (*SHAPE, 5)))
+    write_scan(tmp_path / "a_seg.nii.gz", labels)
+    (case,) = list_cases(tmp_path)
+    assert read_case(case).labelled_frames == {View.SAX: (0, 3)}
+
+
+def test_an_empty_label_map_and_one_on_another_grid_are_refused(tmp_path: Path) -> None:
+    write_scan(tmp_path / "a.nii.gz", image_of(1))
+    write_scan(tmp_path / "a_seg.nii.gz", np.zeros(SHAPE, np.uint8))
+    (case,) = list_cases(tmp_path)
+    with pytest.raises(InputError, match="'a' are empty"):
+        read_case(case)
+    write_scan(tmp_path / "a_seg.nii.gz", labels_of(1), (1.5, 1.5, 5.0))
+    with pytest.raises(GeometryError, match="has voxels of"):
+        read_case(case)
+
+
+def test_facts_of_a_table_reach_the_case_and_the_subject(tmp_path: Path) -> None:
+    write_scan(tmp_path / "a.nii.gz", image_of(1))
+    write_scan(tmp_path / "a_seg.nii.gz", labels_of(1))
+    (tmp_path / "facts.csv").write_text("name,group,height_cm,sex\na,DCM,171,M\nz,NOR,160,F\n")
+    (case,) = list_cases(tmp_path)
+    subject = read_case(case).study.subject
+    assert case.facts["group"] == "DCM" and (subject.height_cm, subject.sex) == (171.0, "M")
+    assert subject.weight_kg is None
+
+
+def test_two_images_of_one_view_of_one_study_are_refused(tmp_path: Path) -> None:
+    for folder in ("", "images/"):
+        write_scan(tmp_path / "p" / f"{folder}sax.nii.gz", image_of(1))
+        write_scan(tmp_path / "p" / f"{folder}sax_seg.nii.gz", labels_of(1))
+    with pytest.raises(InputError, match="two images of one view"):
+        list_cases(tmp_path)
+
+
+def test_a_cohort_of_phantoms_is_such_a_folder(tmp_path: Path) -> None:
+    config = CohortConfig(n=1, views=(View.SAX, View.LAX_4C), n_frames=2)
+    write_cohort(tmp_path, config)
+    (case,) = list_cases(tmp_path)
+    annotated = read_case(case)
+    assert case.name == annotated.patient == "subject-0000" and case.facts["group"]
+    assert set(annotated.labels) == {View.SAX, View.LAX_4C}
+    assert annotated.labelled_frames[View.SAX] == (0, 1)
+    assert set(np.unique(annotated.labels[View.SAX].array)) == {0, 1, 2, 3}
+    assert annotated.study.subject.height_cm == pytest.approx(case.facts["height_cm"])
+    truth = json.loads((tmp_path / "subject-0000" / "landmarks.json").read_text())["lax_4c"]
+    assert annotated.landmarks[View.LAX_4C].points.keys() == truth.keys()
+    name = next(iter(truth))
+    assert annotated.landmarks[View.LAX_4C].points[name].shape == (2, 3)
+
+
+def test_landmarks_that_are_none_are_named(tmp_path: Path) -> None:
+    write_scan(tmp_path / "a" / "sax.nii.gz", image_of(1))
+    write_scan(tmp_path / "a" / "sax_seg.nii.gz", labels_of(1))
+    (tmp_path / "a" / "landmarks.json").write_text("[1, 2]")
+    with pytest.raises(UnreadableFileError, match=r"'a/landmarks.json' cannot be read"):
+        read_case(list_cases(tmp_path)[0])

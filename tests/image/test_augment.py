@@ -1,0 +1,129 @@
+"""Augmentation: draws repeat, a label follows its image, codes and intensities stay what they are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from cinema_cmr.core.errors import UsageError
+from cinema_cmr.image.augment import (
+    Augmentation,
+    IntensityDraw,
+    PlaneDraw,
+    change_intensities,
+    draw_intensities,
+    draw_plane,
+    move_planes,
+)
+
+SHAPE = (40, 30)
+NOTHING = IntensityDraw(gamma=None, contrast=None, noise=None, blur_px=None, low_resolution=None, shading=None)
+STILL = Augmentation(quarter_turns=0, any_turn=0, turn_deg=0, mirror=0, scale=0, shift_mm=0, anywhere=0)
+
+
+def drawn(seed: int, config: Augmentation | None = None) -> PlaneDraw:
+    rng = np.random.default_rng(seed)
+    return draw_plane(rng, config or Augmentation(), heart=(22.0, 13.0), shape=SHAPE, spacing_mm=1.5)
+
+
+def bean() -> Tensor:
+    """(1, 1, 40, 30), a shape without any symmetry."""
+    plane = torch.zeros(1, 1, *SHAPE)
+    plane[..., 15:28, 8:14] = 1
+    plane[..., 15:19, 14:22] = 1
+    return plane
+
+
+def test_a_still_draw_cuts_around_the_heart() -> None:
+    draw = drawn(0, STILL)
+    assert draw.centre == (22.0, 13.0) and np.allclose(draw.matrix, np.eye(2))
+    moved = move_planes(bean(), draw, (11, 9), mode="bilinear")
+    assert torch.allclose(moved, bean()[..., 17:28, 9:18], atol=1e-5)
+
+
+def test_a_mirror_and_a_quarter_turn_are_those_of_numpy() -> None:
+    centre = (20.0, 14.0)
+    plain = bean()[..., 10:31, 4:25]
+    mirror = PlaneDraw(matrix=np.diag([-1.0, 1.0]), centre=centre)
+    assert torch.allclose(move_planes(bean(), mirror, (21, 21), mode="bilinear"), plain.flip(2), atol=1e-5)
+    turn = PlaneDraw(matrix=np.array([[0.0, -1.0], [1.0, 0.0]]), centre=centre)
+    turned = move_planes(bean(), turn, (21, 21), mode="bilinear")
+    assert torch.allclose(turned, plain.rot90(-1, (2, 3)), atol=1e-4)
+
+
+def test_outside_the_image_is_zero() -> None:
+    away = PlaneDraw(matrix=np.eye(2), centre=(500.0, 0.0))
+    for mode in ("bilinear", "bicubic", "nearest"):
+        assert not move_planes(torch.ones(2, 1, *SHAPE), away, (8, 8), mode=mode).any()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_image_and_label_stay_together(seed: int) -> None:
+    draw = drawn(seed)
+    image = move_planes(bean(), draw, (32, 32), mode="bicubic")[0, 0] > 0.5
+    label = move_planes(bean(), draw, (32, 32), mode="bilinear")[0, 0] > 0.5
+    assert label.any() or draw.centre != drawn(seed, replace(Augmentation(), anywhere=0)).centre
+    assert (image != label).sum() <= 0.1 * label.sum() + 2
+
+
+def test_moving_keeps_the_area_but_for_the_drawn_scale() -> None:
+    for seed in range(10):
+        draw = drawn(seed, replace(Augmentation(), anywhere=0, shift_mm=0))
+        area = float(move_planes(bean(), draw, (64, 64), mode="bilinear").sum())
+        assert area == pytest.approx(float(bean().sum()) / abs(np.linalg.det(draw.matrix)), rel=0.02)
+
+
+def test_the_same_generator_draws_the_same_and_another_draws_another() -> None:
+    assert np.array_equal(drawn(5).matrix, drawn(5).matrix) and drawn(5).centre == drawn(5).centre
+    assert not np.array_equal(drawn(5).matrix, drawn(6).matrix)
+    first, again = (draw_intensities(np.random.default_rng(3), Augmentation()) for _ in range(2))
+    assert first == again and first != draw_intensities(np.random.default_rng(4), Augmentation())
+
+
+def test_all_orientations_and_both_hands_are_drawn() -> None:
+    matrices = [drawn(seed, replace(Augmentation(), turn_deg=0, scale=0, any_turn=0)).matrix for seed in range(150)]
+    kinds = {tuple(np.round(matrix).astype(int).ravel().tolist()) for matrix in matrices}
+    assert len(kinds) == 8
+
+
+def test_all_changes_together_stay_between_zero_and_one_and_repeat() -> None:
+    image = torch.rand(24, 20, 3, generator=torch.Generator().manual_seed(0))
+    config = replace(Augmentation(), each=1.0)
+    for seed in range(8):
+        draw = draw_intensities(np.random.default_rng(seed), config)
+        changed = change_intensities(image, draw)
+        assert changed.shape == image.shape and changed.dtype == torch.float32
+        assert 0 <= float(changed.min()) and float(changed.max()) <= 1 and not torch.equal(changed, image)
+        assert torch.equal(changed, change_intensities(image, draw))
+
+
+def test_each_change_does_what_its_name_says() -> None:
+    image = torch.full((21, 21, 1), 0.25)
+    assert torch.equal(change_intensities(image, NOTHING), image)
+    assert torch.allclose(change_intensities(image, replace(NOTHING, gamma=0.5)), torch.tensor(0.5))
+    assert torch.allclose(change_intensities(image, replace(NOTHING, contrast=(0.3, 0.2))), torch.tensor(0.35))
+    noisy = change_intensities(image, replace(NOTHING, noise=(0.05, 7)))
+    assert float(noisy.std()) == pytest.approx(0.05, rel=0.1)
+    shaded = change_intensities(image, replace(NOTHING, shading=(0.4, 1.0, 1.0)))[..., 0]
+    assert float(shaded[20, 20]) == pytest.approx(0.25 * 1.2) and shaded[0, 0] < shaded[20, 20]
+
+
+def test_blur_and_low_resolution_take_away_fine_detail_and_keep_the_mean() -> None:
+    image = torch.zeros(32, 32, 1)
+    image[::2] = 1
+    for change in (replace(NOTHING, blur_px=1.2), replace(NOTHING, low_resolution=0.5)):
+        inner = change_intensities(image, change)[8:24, 8:24]
+        assert float(inner.std()) < 0.1 and float(inner.mean()) == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"mirror": 1.5}, {"each": -0.1}, {"quarter_turns": 0.7, "any_turn": 0.7}, {"noise": -1.0}, {"blur_px": 0.1}],
+)
+def test_impossible_ranges_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match="expected"):
+        Augmentation(**wrong)

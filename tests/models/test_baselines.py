@@ -1,0 +1,60 @@
+"""The plain U-Net: slices for themselves, samples for themselves, sizes it was not built for refused."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.models.architectures import build, config_values
+from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
+
+CONFIG = UNet2dConfig(out_chans=4, chans=(4, 6, 8))
+
+
+def network() -> UNet2d:
+    torch.manual_seed(0)
+    return UNet2d(CONFIG).eval()
+
+
+def stack(*shape: int) -> torch.Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(1))
+
+
+@torch.no_grad()
+def test_logits_have_the_image_s_size() -> None:
+    out = network()({"sax": stack(2, 1, 16, 24, 3)})
+    assert set(out) == {"sax"} and out["sax"].shape == (2, 4, 16, 24, 3)
+
+
+@torch.no_grad()
+def test_every_slice_and_every_sample_stands_for_itself() -> None:
+    images = stack(2, 1, 16, 24, 3)
+    whole = network()({"sax": images})["sax"]
+    for sample in range(2):
+        for z in range(3):
+            alone = network()({"sax": images[sample : sample + 1, ..., z : z + 1]})["sax"]
+            assert torch.allclose(whole[sample, ..., z], alone[0, ..., 0], atol=1e-5)
+
+
+def test_every_weight_learns() -> None:
+    net = network()
+    net({"sax": stack(1, 1, 16, 16, 2)})["sax"].square().mean().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
+
+
+def test_another_view_or_a_size_it_cannot_halve_is_refused() -> None:
+    with pytest.raises(UsageError, match="built for"):
+        network()({"lax_4c": stack(1, 1, 16, 16, 1)})
+    for size in ((18, 16), (16, 4)):
+        with pytest.raises(UsageError, match="multiples of 4 from 8 on"):
+            network()({"sax": stack(1, 1, *size, 2)})
+    with pytest.raises(UsageError, match="two resolutions"):
+        UNet2dConfig(out_chans=4, chans=(8,))
+
+
+def test_it_is_built_from_plain_values_and_tells_its_view() -> None:
+    again = build("unet2d", config_values(CONFIG))
+    assert isinstance(again, UNet2d) and again.config == CONFIG and again.views == (View.SAX,)
+    assert {n: p.shape for n, p in again.named_parameters()} == {n: p.shape for n, p in network().named_parameters()}

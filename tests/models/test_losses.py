@@ -1,0 +1,102 @@
+"""Losses against values worked out by hand, and what must not count: ignored voxels."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from cinema_cmr.models.losses import cross_entropy, soft_dice
+
+IGNORED = 255
+
+
+def logits_of(chances: list[list[float]]) -> Tensor:
+    """Chances of each class by voxel -> logits (1, c, n)."""
+    return torch.tensor(chances).log().T[None].contiguous()
+
+
+def labels_of(codes: list[int]) -> Tensor:
+    return torch.tensor([codes], dtype=torch.uint8)
+
+
+def volumes(seed: int = 0) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(0, 4, (2, 5, 4, 3), generator=generator, dtype=torch.uint8)
+    labels[1, :, :, 2] = IGNORED
+    return torch.randn(2, 4, 5, 4, 3, generator=generator, requires_grad=True), labels
+
+
+def test_cross_entropy_by_hand() -> None:
+    loss = cross_entropy(logits_of([[0.5, 0.5], [0.9, 0.1], [0.2, 0.8]]), labels_of([0, 0, 1]))
+    assert float(loss) == pytest.approx(-(math.log(0.5) + math.log(0.9) + math.log(0.8)) / 3, rel=1e-5)
+
+
+def test_cross_entropy_is_the_mean_over_what_is_not_ignored() -> None:
+    chances = [[0.5, 0.5], [0.01, 0.99], [0.2, 0.8]]
+    loss = cross_entropy(logits_of(chances), labels_of([0, IGNORED, 1]))
+    assert float(loss) == pytest.approx(-(math.log(0.5) + math.log(0.8)) / 2, rel=1e-5)
+
+
+def test_soft_dice_by_hand() -> None:
+    loss = soft_dice(logits_of([[0.3, 0.7], [0.8, 0.2], [0.4, 0.6]]), labels_of([1, 0, 1]), smooth=1.0)
+    assert float(loss) == pytest.approx(1 - (2 * (0.7 + 0.6) + 1) / ((0.7 + 0.2 + 0.6) + 2 + 1), rel=1e-5)
+
+
+def test_soft_dice_is_the_mean_over_classes_and_samples() -> None:
+    logits, labels = volumes()
+    whole = float(soft_dice(logits.detach(), labels))
+    chance = logits.detach().softmax(dim=1)
+    parts = []
+    for sample in range(2):
+        counted = labels[sample] != IGNORED
+        for code in (1, 2, 3):
+            truth = (labels[sample] == code)[counted].float()
+            its = chance[sample, code][counted]
+            parts.append(1 - (2 * (its * truth).sum() + 10) / (its.sum() + truth.sum() + 10))
+    assert whole == pytest.approx(float(torch.stack(parts).mean()), rel=1e-5)
+
+
+def test_a_perfect_answer_costs_nothing_and_a_wrong_one_costs_one() -> None:
+    labels = torch.randint(0, 4, (1, 30, 30, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    right = torch.nn.functional.one_hot(labels.long(), 4).movedim(-1, 1).float() * 60
+    assert float(soft_dice(right, labels)) < 1e-4 and float(cross_entropy(right, labels)) < 1e-4
+    assert float(soft_dice(right.roll(1, dims=1), labels)) > 0.98
+
+
+def test_an_absent_class_asks_for_an_empty_answer() -> None:
+    labels = torch.zeros(1, 8, 8, dtype=torch.uint8)
+    empty, full = torch.zeros(1, 2, 8, 8), torch.zeros(1, 2, 8, 8)
+    empty[:, 0], full[:, 1] = 60, 60
+    assert float(soft_dice(empty, labels)) == pytest.approx(0, abs=1e-5)
+    assert float(soft_dice(full, labels)) > 0.8
+
+
+@pytest.mark.parametrize("loss", [cross_entropy, soft_dice])
+def test_ignored_voxels_count_in_nothing(loss: object) -> None:
+    assert callable(loss)
+    logits, labels = volumes()
+    value = loss(logits, labels)
+    value.backward()
+    gradient = logits.grad
+    assert gradient is not None and not gradient[1, ..., 2].any() and gradient[1, ..., :2].any()
+    other = logits.detach().clone()
+    other[1, ..., 2] = 50 * torch.randn(4, 5, 4)
+    assert float(loss(other, labels)) == pytest.approx(float(value.detach()), rel=1e-6)
+
+
+@pytest.mark.parametrize("loss", [cross_entropy, soft_dice])
+def test_all_ignored_is_no_error_and_teaches_nothing(loss: object) -> None:
+    assert callable(loss)
+    logits, labels = volumes()
+    value = loss(logits, torch.full_like(labels, IGNORED))
+    value.backward()
+    assert float(value.detach()) == 0 and logits.grad is not None and not logits.grad.any()
+
+
+def test_half_precision_logits_are_summed_in_full() -> None:
+    logits, labels = volumes()
+    for loss in (cross_entropy, soft_dice):
+        assert loss(logits.bfloat16(), labels).dtype == torch.float32

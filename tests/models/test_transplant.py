@@ -1,0 +1,65 @@
+"""A fine-tuning model starts with what the autoencoder learned, and with its own tables and heads."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from small_models import UNETR, convvit, images, mae, unetr
+from torch import nn
+
+from cinema_cmr.core.errors import WeightsError
+from cinema_cmr.models.convvit import ConvViT
+from cinema_cmr.models.transplant import transplant
+from cinema_cmr.models.unetr import ConvUNetR, ConvUNetRConfig
+
+
+def test_a_convvit_then_has_the_autoencoders_features() -> None:
+    pretrained, model = mae(), convvit()
+    taken = transplant(pretrained.state_dict(), model)
+    assert any(key.startswith("enc_fusion_dict") for key in taken)
+    with torch.no_grad():
+        features = pretrained.features(images())
+        answers = [model.pred_head_dict[name](x.mean(1)) for name, x in features.items()]
+        assert torch.allclose(model(images()), sum(answers) / 3, atol=1e-5)
+
+
+def test_a_segmentation_model_keeps_its_decoder_and_its_tables() -> None:
+    config = ConvUNetRConfig(**{**vars(UNETR), "image_sizes": {"sax": (48, 48, 2)}})
+    model = ConvUNetR(config)
+    before = {name: x.clone() for name, x in model.state_dict().items()}
+    pretrained = mae().state_dict()
+    taken = set(transplant(pretrained, model))
+    for name, x in model.state_dict().items():
+        assert torch.equal(x, pretrained[name] if name in taken else before[name])
+    kept = {name for name in before if name not in taken}
+    assert "enc_down_dict.sax.pos_embed" in kept and "pred_head_dict.sax.weight" in kept
+    assert not any(name.startswith(("encoder.", "enc_down_dict.sax.conv")) for name in kept)
+
+
+def test_more_channels_repeat_the_first_convolution() -> None:
+    model = convvit(in_chans=2)
+    pretrained = mae().state_dict()
+    transplant(pretrained, model)
+    key = "enc_down_dict.sax.conv_blocks.0.patch_embed.conv.weight"
+    wide = model.state_dict()[key]
+    assert wide.shape[1] == 2
+    assert torch.equal(wide[:, :1], pretrained[key]) and torch.equal(wide[:, 1:], pretrained[key])
+
+
+def test_what_is_missing_is_named_and_the_model_untouched() -> None:
+    model = unetr()
+    before = {name: x.clone() for name, x in model.state_dict().items()}
+    pretrained = {name: x for name, x in mae().state_dict().items() if "lax_4c" not in name}
+    with pytest.raises(WeightsError, match=r"missing: enc_down_dict\.lax_4c"):
+        transplant(pretrained, model)
+    with pytest.raises(WeightsError, match=r"of another shape: .*encoder\.cls_token"):
+        transplant({**mae().state_dict(), "encoder.cls_token": torch.zeros(1, 1, 8)}, model)
+    assert all(torch.equal(x, before[name]) for name, x in model.state_dict().items())
+    with pytest.raises(WeightsError, match="a Linear has no encoder"):
+        transplant(pretrained, nn.Linear(1, 1))
+
+
+def test_it_is_the_encoder_that_counts_not_the_class_of_the_checkpoint() -> None:
+    """A ConvViT without fusion takes stems and encoder only."""
+    model: ConvViT = convvit(read="cls")
+    assert not any("fusion" in key for key in transplant(mae().state_dict(), model))
