@@ -101,9 +101,7 @@ def said_of(path: Path, line: int, what: str) -> str:
 
 def run_python(code: str) -> str:
     """What a fresh interpreter prints, without the test run's own imports."""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -171,15 +169,11 @@ def test_light_rooms_never_import_torch() -> None:
 
 def test_light_rooms_come_without_torch() -> None:
     names = [module_name(path) for path in SOURCES if room_of(path) in WITHOUT_TORCH]
-    imported = run_python(
-        "\n".join(["import sys", *(f"import {name}" for name in names), "print(*sys.modules)"])
-    )
+    imported = run_python("\n".join(["import sys", *(f"import {name}" for name in names), "print(*sys.modules)"]))
     assert "torch" not in imported.split()
 
 
-HELP = (
-    "from cinema_cmr.cli import main\nsys.argv = ['cinema', '--help']\ntry: main()\nexcept SystemExit: pass"
-)
+HELP = "from cinema_cmr.cli import main\nsys.argv = ['cinema', '--help']\ntry: main()\nexcept SystemExit: pass"
 
 
 @pytest.mark.parametrize("what", ["import cinema_cmr", HELP], ids=["import", "help"])
@@ -216,17 +210,13 @@ def test_public_functions_and_classes_have_docstrings() -> None:
 
 
 def test_modules_have_telling_names() -> None:
-    offences = [
-        str(path.relative_to(ROOT)) for path in OUR_FILES if EMPTY_NAMES & set(path.stem.lower().split("_"))
-    ]
+    offences = [str(path.relative_to(ROOT)) for path in OUR_FILES if EMPTY_NAMES & set(path.stem.lower().split("_"))]
     assert not offences, "\n".join(offences)
 
 
 def test_files_are_short() -> None:
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in OUR_FILES}
-    offences = [
-        said_of(path, length, "lines") for path, length in lengths.items() if length >= MAX_FILE_LINES
-    ]
+    offences = [said_of(path, length, "lines") for path, length in lengths.items() if length >= MAX_FILE_LINES]
     assert not offences, "\n".join(offences)
 
 
@@ -263,20 +253,14 @@ def lines_of_code(path: Path) -> set[int]:
         if token.type not in silent:
             lines.update(range(token.start[0], token.end[0] + 1))
     for node in ast.walk(tree_of(path)):
-        if (
-            isinstance(node, ast.Expr)
-            and isinstance(node.value, ast.Constant)
-            and isinstance(node.value.value, str)
-        ):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             lines.difference_update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     return lines
 
 
 def test_function_length_counts_code_only(tmp_path: Path) -> None:
     path = tmp_path / "counted.py"
-    path.write_text(
-        'def f(a,\n      b):\n    """One.\n\n    Two."""\n    # why\n\n    return (a +\n            b)\n'
-    )
+    path.write_text('def f(a,\n      b):\n    """One.\n\n    Two."""\n    # why\n\n    return (a +\n            b)\n')
     assert [length for _, length in function_lengths(path)] == [4]
 
 
@@ -290,8 +274,6 @@ def test_every_test_file_mirrors_a_source_file() -> None:
     assert not offences, "\n".join(offences)
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in SOURCES if ">>>" in p.read_text(encoding="utf-8")], ids=module_name
-)
+@pytest.mark.parametrize("path", [p for p in SOURCES if ">>>" in p.read_text(encoding="utf-8")], ids=module_name)
 def test_examples_in_docstrings_are_true(path: Path) -> None:
     assert doctest.testmod(importlib.import_module(module_name(path))).failed == 0

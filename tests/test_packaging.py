@@ -56,9 +56,7 @@ def third_party(path: Path) -> set[str]:
 
 
 def test_every_import_is_declared() -> None:
-    files = [
-        path for folder in ("src", "tests", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))
-    ]
+    files = [path for folder in ("src", "tests", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
     offences = [
         f"{path.relative_to(ROOT)} imports {name}"
         for path in files

@@ -24,6 +24,7 @@ COMMANDS = {
     "demo": "analyse the embedded synthetic study",
     "finetune": "train a segmentation model on labelled studies",
     "evaluate": "score a model on a labelled dataset, per patient, with intervals",
+    "weights": "list, fetch, import, export and check model weights",
     "phantom": "write synthetic studies whose volumes, masks and landmarks are known",
 }
 NOTICE = "For research use only; not a medical device."

@@ -188,9 +188,7 @@ class StudyWriter:
         return paths
 
 
-def short_axis_planes(
-    heart: Heart, *, n: int = 6, gap_mm: float = 10.0, turned_deg: float = 0.0
-) -> list[Plane]:
+def short_axis_planes(heart: Heart, *, n: int = 6, gap_mm: float = 10.0, turned_deg: float = 0.0) -> list[Plane]:
     """Parallel planes across the heart's axis, about its centre, ascending along their normal."""
     axis = np.array(heart.axis) / np.linalg.norm(heart.axis)
     row = _across(axis, turned_deg)
@@ -232,9 +230,7 @@ def enhanced(
     """An enhanced multi-frame object, time fastest; `time` is "trigger", "temporal" or "dimension"."""
     places = [(plane, t) for plane in planes for t in range(n_frames)]
     pixels = np.stack([heart.image(plane, t / n_frames) for plane, t in places])
-    dataset = new_image(
-        pixels, SOPClassUID=UID(EnhancedMRImageStorage), ImagePositionPatient=None, SliceThickness=None
-    )
+    dataset = new_image(pixels, SOPClassUID=UID(EnhancedMRImageStorage), ImagePositionPatient=None, SliceThickness=None)
     for keyword in ("ImageOrientationPatient", "PixelSpacing"):
         delattr(dataset, keyword)
     dataset.NumberOfFrames = len(places)

@@ -234,9 +234,7 @@ def test_the_same_study_whatever_the_order_of_its_files(tmp_path: Path) -> None:
 
 def lv_contours(reference: Path, frame: int) -> dict[int, np.ndarray]:
     """Slice number -> endocardial points, RAS mm, of the multiview study's reference."""
-    lines = [
-        line.split("\t") for line in (reference / f"GPFile_{frame:03d}.txt").read_text().splitlines()[1:]
-    ]
+    lines = [line.split("\t") for line in (reference / f"GPFile_{frame:03d}.txt").read_text().splitlines()[1:]]
     points: dict[int, list[list[float]]] = {}
     for line in lines:
         if line[3] == "SAX_LV_ENDOCARDIAL":

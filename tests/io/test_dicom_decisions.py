@@ -91,9 +91,7 @@ def test_one_truncated_file_is_a_missing_frame_and_all_are_an_error(tmp_path: Pa
     cut_short(paths[17])
     study = read_dicom(tmp_path)
     truth = expected_array(planes, 12)
-    np.testing.assert_allclose(
-        study.cine(View.SAX).array[:, :, 1, 5], (truth[:, :, 1, 4] + truth[:, :, 1, 6]) / 2
-    )
+    np.testing.assert_allclose(study.cine(View.SAX).array[:, :, 1, 5], (truth[:, :, 1, 4] + truth[:, :, 1, 6]) / 2)
     (issue,) = (one for one in study.issues if one.code == "missing-frame")
     assert paths[17].stem in issue.message
     for path in paths:
@@ -135,9 +133,7 @@ def test_a_slice_without_readable_frames_is_left_out_loudly(tmp_path: Path) -> N
 def test_no_cine_says_what_was_found(tmp_path: Path) -> None:
     StudyWriter(folder=tmp_path).add(short_axis_planes(HEART), series=7, n_frames=2)
     (tmp_path / "readme.txt").write_text("x")
-    with pytest.raises(
-        NoCineError, match=r"12 DICOM images in 1 series, 1 other files.*series 7: 2 frames at most"
-    ):
+    with pytest.raises(NoCineError, match=r"12 DICOM images in 1 series, 1 other files.*series 7: 2 frames at most"):
         read_dicom(tmp_path)
     with pytest.raises(NoCineError, match="0 DICOM images"):
         read_dicom(tmp_path / "readme.txt")
@@ -155,12 +151,7 @@ def test_identity_never_leaves(tmp_path: Path) -> None:
     }
     StudyWriter(folder=folder).add(short_axis_planes(HEART), series=3, **tags)
     study = read_dicom(folder, name="case")
-    said = (
-        repr(study.subject)
-        + repr(study.decisions)
-        + repr(study.issues)
-        + repr([c.label for c in study.cines])
-    )
+    said = repr(study.subject) + repr(study.decisions) + repr(study.issues) + repr([c.label for c in study.cines])
     for secret in ("Secret", "Person", "secret", "1970", "2020", "1.2.3"):
         assert secret not in said
     assert (study.subject.sex, study.subject.age_years, study.subject.height_cm) == ("F", 49.0, 170.0)

@@ -113,9 +113,7 @@ def test_the_patient_is_a_digest_and_names_are_never_parsed() -> None:
     header = header_of(PatientID="12345", StudyDate="20200101")
     assert "12345" not in repr(header) and "20200101" not in repr(header)
     assert header.patient == header_of(PatientID="12345").patient != header_of(PatientID="12346").patient
-    assert not {"PatientName", "ReferringPhysicianName", "OperatorsName", "InstitutionName"} & set(
-        HEADER_TAGS
-    )
+    assert not {"PatientName", "ReferringPhysicianName", "OperatorsName", "InstitutionName"} & set(HEADER_TAGS)
 
 
 @pytest.mark.parametrize("time", ["trigger", "temporal", "dimension"])

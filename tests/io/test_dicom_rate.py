@@ -24,8 +24,7 @@ HEADER = FrameHeader(
 
 def cycle(*headers: FrameHeader, times: list[float] | None = None) -> CardiacCycle:
     cuts = tuple(
-        CineSlice(series="series 1", origin=(0.0, 0.0, float(k)), frames=(k, None))
-        for k in range(len(headers))
+        CineSlice(series="series 1", origin=(0.0, 0.0, float(k)), frames=(k, None)) for k in range(len(headers))
     )
     stack = Stack(slices=cuts, orientation=HEADER.orientation, pixel_spacing=(1.0, 1.0), rows=4, columns=4)
     return cycle_of(headers, stack, None if times is None else np.array(times))

@@ -38,8 +38,7 @@ def grid(headers: list[FrameHeader]) -> list[list[tuple[float, float | None]]]:
     """(height, trigger time) of what was put at each slice and frame."""
     (stack,) = sort_headers(headers).stacks
     return [
-        [(headers[k].position[2], headers[k].trigger_ms) for k in cut.frames if k is not None]
-        for cut in stack.slices
+        [(headers[k].position[2], headers[k].trigger_ms) for k in cut.frames if k is not None] for cut in stack.slices
     ]
 
 
@@ -58,13 +57,9 @@ def test_slices_scattered_over_series_make_one_stack() -> None:
 
 
 def test_trigger_times_that_differ_between_slices_order_each_slice_by_itself() -> None:
-    headers = [
-        replace(one, trigger_ms=(one.trigger_ms or 0) * (1 + one.position[2] / 100) + 7) for one in study()
-    ]
+    headers = [replace(one, trigger_ms=(one.trigger_ms or 0) * (1 + one.position[2] / 100) + 7) for one in study()]
     places = instance_places(sort_headers(headers).stacks[0], headers)
-    assert places == {
-        ("series 1", k * N_FRAMES + t + 1): (k, t) for k in range(N_SLICES) for t in range(N_FRAMES)
-    }
+    assert places == {("series 1", k * N_FRAMES + t + 1): (k, t) for k in range(N_SLICES) for t in range(N_FRAMES)}
 
 
 @pytest.mark.parametrize("time_first", [False, True])

@@ -14,9 +14,7 @@ ORIENTATION = (0.8, 0.6, 0.0, 0.0, 0.0, -1.0)
 NORMAL = np.cross(ORIENTATION[:3], ORIENTATION[3:])
 
 
-def cut(
-    position: float, *, series: str = "series 1", beside: float = 0.0, n: int = 10, **facts: object
-) -> CineSlice:
+def cut(position: float, *, series: str = "series 1", beside: float = 0.0, n: int = 10, **facts: object) -> CineSlice:
     origin = np.array([10.0, -20.0, 30.0]) + position * NORMAL + beside * np.array(ORIENTATION[:3])
     made = CineSlice(series=series, origin=tuple(origin.tolist()), frames=tuple(range(n)), thickness_mm=8.0)
     return replace(made, **facts)
@@ -27,10 +25,7 @@ def stack_of(*slices: CineSlice) -> Stack:
 
 
 def positions(part: tuple[CineSlice, ...]) -> list[float]:
-    return [
-        round(float(np.array(one.origin) @ NORMAL - np.array([10.0, -20.0, 30.0]) @ NORMAL), 3)
-        for one in part
-    ]
+    return [round(float(np.array(one.origin) @ NORMAL - np.array([10.0, -20.0, 30.0]) @ NORMAL), 3) for one in part]
 
 
 def test_affine_takes_column_row_slice_to_patient_space() -> None:
@@ -38,9 +33,7 @@ def test_affine_takes_column_row_slice_to_patient_space() -> None:
     for i, j, k in ((0, 0, 0), (6, 0, 0), (0, 4, 0), (3, 2, 2)):
         row, column = np.array(ORIENTATION[:3]), np.array(ORIENTATION[3:])
         truth = np.array([10.0, -20.0, 30.0]) + 1.5 * i * row + 1.2 * j * column + 10 * k * NORMAL
-        np.testing.assert_allclose(
-            apply_affine(stack.affine, np.array([i, j, k])), lps_to_ras(truth), atol=1e-9
-        )
+        np.testing.assert_allclose(apply_affine(stack.affine, np.array([i, j, k])), lps_to_ras(truth), atol=1e-9)
 
 
 def test_slices_ascend_along_the_normal_whatever_their_order() -> None:

@@ -32,11 +32,7 @@ def cine_at(plane: Plane, view: View, positions_mm: NDArray[np.float64], **facts
     """The test heart on unequal grids: other sizes, other pixel lengths and other matrix along x and y."""
     (nx, ny), (dx, dy) = (56, 70), (3.1, 2.6)
     corner = np.array(plane.centre) - plane.row * dx * (nx - 1) / 2 - plane.column * dy * (ny - 1) / 2
-    step = (
-        positions_mm[-1] / (len(positions_mm) - 1)
-        if len(positions_mm) > 1
-        else float(facts["slice_thickness_mm"])
-    )
+    step = positions_mm[-1] / (len(positions_mm) - 1) if len(positions_mm) > 1 else float(facts["slice_thickness_mm"])
     lps = np.eye(4)
     lps[:3, :3] = np.stack([plane.row * dx, plane.column * dy, plane.normal * step], axis=1)
     lps[:3, 3] = corner + positions_mm[0] * plane.normal
@@ -133,9 +129,7 @@ def test_pixel_spacing_names_the_distance_of_rows_first(tmp_path: Path, study: S
     assert image.PatientAge == "061Y" and str(image.PatientName) == "Synthetic^Phantom"
 
 
-def test_slices_of_a_left_handed_grid_come_back_in_the_order_of_the_normal(
-    tmp_path: Path, study: Study
-) -> None:
+def test_slices_of_a_left_handed_grid_come_back_in_the_order_of_the_normal(tmp_path: Path, study: Study) -> None:
     sax = study.cine(View.SAX)
     affine = sax.affine.copy()
     affine[:3, 2] *= -1
@@ -172,18 +166,13 @@ def test_the_same_study_gives_the_same_bytes_and_another_one_other_uids(tmp_path
     )
     assert [p.read_bytes() for p in all_files(one)] == [p.read_bytes() for p in all_files(again)]
     uids = [
-        {dcmread(p, stop_before_pixels=True).SOPInstanceUID for p in all_files(folder)}
-        for folder in (one, changed)
+        {dcmread(p, stop_before_pixels=True).SOPInstanceUID for p in all_files(folder)} for folder in (one, changed)
     ]
     assert len(uids[0]) == N_FRAMES and not uids[0] & uids[1]
 
 
-def test_every_series_has_its_own_uid_and_all_share_study_and_frame_of_reference(
-    tmp_path: Path, study: Study
-) -> None:
-    images = [
-        dcmread(p, stop_before_pixels=True) for p in all_files(write_dicom(study, tmp_path / "written"))
-    ]
+def test_every_series_has_its_own_uid_and_all_share_study_and_frame_of_reference(tmp_path: Path, study: Study) -> None:
+    images = [dcmread(p, stop_before_pixels=True) for p in all_files(write_dicom(study, tmp_path / "written"))]
     assert len({image.SeriesInstanceUID for image in images}) == 8
     assert len({(image.StudyInstanceUID, image.FrameOfReferenceUID) for image in images}) == 1
     assert len({image.SOPInstanceUID for image in images}) == len(images)
@@ -213,9 +202,7 @@ def test_a_study_that_cannot_be_said_in_dicom_leaves_nothing_behind(tmp_path: Pa
 
 
 @pytest.mark.parametrize("shape", DicomShape)
-def test_a_validator_finds_nothing_against_the_standard(
-    tmp_path: Path, study: Study, shape: DicomShape
-) -> None:
+def test_a_validator_finds_nothing_against_the_standard(tmp_path: Path, study: Study, shape: DicomShape) -> None:
     """By David Clunie's dciodvfy, where it is installed (Debian's dicom3tools)."""
     validator = shutil.which("dciodvfy")
     if validator is None:
@@ -229,9 +216,7 @@ def test_a_validator_finds_nothing_against_the_standard(
 
 @pytest.mark.realdata
 @pytest.mark.parametrize("shape", DicomShape)
-def test_a_real_study_written_anew_is_the_same_study(
-    tmp_path: Path, real_data: Path, shape: DicomShape
-) -> None:
+def test_a_real_study_written_anew_is_the_same_study(tmp_path: Path, real_data: Path, shape: DicomShape) -> None:
     real = read_study(real_data / "multiview_dicom" / "study")
     packed = write_dicom(real, tmp_path / "study", shape=shape, compression=Compression.JPEG_LS)
     read = read_study(packed)

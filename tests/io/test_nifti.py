@@ -308,9 +308,7 @@ def test_headers_that_cannot_be_used(
         {"scl_slope": 0.25, "scl_inter": -7, "cal_max": 900, "dim_info": 57, "toffset": 0.5},
     ],
 )
-def test_a_mask_has_its_images_own_header_without_its_texts(
-    tmp_path: Path, fields: dict[str, Any], name: str
-) -> None:
+def test_a_mask_has_its_images_own_header_without_its_texts(tmp_path: Path, fields: dict[str, Any], name: str) -> None:
     path = save(tmp_path / name, image((20, 18, 5, 7)), **fields, **TEXTS)
     cine, _ = read_nifti_cine(path)
     labels = np.random.default_rng(0).integers(0, 4, (20, 18, 5, 7), np.uint8)

@@ -14,11 +14,11 @@ import nibabel
 import numpy as np
 import pytest
 
-from cinema_cmr.core.errors import GeometryError, InputError, NoCineError, UnreadableFileError, UsageError
+from cinema_cmr.core.errors import GeometryError, InputError, NoCineError, UnreadableFileError
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.nifti import write_mask
-from cinema_cmr.io.read import read_study, unique_names, view_from_name
+from cinema_cmr.io.read import input_files, read_study, view_from_name
 
 OBLIQUE = np.array([[1.0, -0.9, 3.84, 40], [0.45, 0.72, 5.12, 9], [-0.6, -0.96, 4.8, 7], [0, 0, 0, 1]])
 DICOM = bytes(128) + b"DICM" + bytes(20)
@@ -265,42 +265,13 @@ def test_dicom_goes_to_its_reader(tmp_path: Path, dicom_calls: list[Path]) -> No
         ("no facts", None, None),
     ],
 )
-def test_implausible_facts_are_not_used(
-    tmp_path: Path, text: str, height: float | None, weight: float | None
-) -> None:
+def test_implausible_facts_are_not_used(tmp_path: Path, text: str, height: float | None, weight: float | None) -> None:
     (acdc(tmp_path) / "Info.cfg").write_text(text)
     study = read_study(tmp_path)
     assert (study.subject.height_cm, study.subject.weight_kg) == (height, weight)
     said = [issue.message for issue in study.issues if issue.code == "subject-from-info-cfg"]
     assert all(("not used" in message) == (height is None) for message in said)
     assert len(said) == 2 * ("eight" in text)
-
-
-@pytest.mark.parametrize(
-    ("paths", "names"),
-    [
-        (["a/one.nii.gz", "a/two.nii.gz", "b"], ["one", "two", "b"]),
-        (["SCD1/dicom.zip", "SCD2/dicom.zip"], ["SCD1", "SCD2"]),
-        (["x/1/dicom/a.zip", "x/2/dicom/a.zip"], ["1", "2"]),
-        (["a/1/s.nii", "a/2/s.nii", "b/1/s.nii"], ["a_1", "a_2", "b_1"]),
-        (["p1/s.nii", "p2/s.nii", "p1.nii"], ["p1_s", "p2_s", "p1"]),
-        (["p/s.nii", "p/s.nii.gz"], ["s_nii", "s_nii_gz"]),
-        (["p1/S.nii", "p2/s.nii"], ["p1", "p2"]),
-        (["s.nii", "p2/s.nii"], ["here", "p2"]),
-        ([], []),
-    ],
-)
-def test_names_tell_inputs_apart(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, paths: list[str], names: list[str]
-) -> None:
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    assert unique_names([Path(path) for path in paths]) == names
-
-
-def test_an_input_given_twice_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"'s\.nii' is given twice"):
-        unique_names([Path("p/s.nii"), Path("q/../p/s.nii")])
 
 
 @pytest.mark.parametrize(
@@ -333,9 +304,7 @@ def test_real_studies_are_read(real_data: Path) -> None:
 
 
 @pytest.mark.realdata
-def test_real_images_with_their_axes_in_another_order_are_refused_or_told(
-    real_data: Path, tmp_path: Path
-) -> None:
+def test_real_images_with_their_axes_in_another_order_are_refused_or_told(real_data: Path, tmp_path: Path) -> None:
     training = real_data / "acdc" / "database" / "training"
     whole = np.asarray(nibabel.load(training / "patient090" / "patient090_4d.nii.gz").dataobj)
     accepted = {}

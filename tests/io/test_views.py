@@ -238,9 +238,7 @@ def test_multiview_long_axes_without_the_stack(real_data: Path) -> None:
 
 
 @pytest.mark.realdata
-@pytest.mark.parametrize(
-    ("folder", "view"), [("Se6", View.LAX_4C), ("Se7", View.LAX_3C), ("Se8", View.LAX_2C)]
-)
+@pytest.mark.parametrize(("folder", "view"), [("Se6", View.LAX_4C), ("Se7", View.LAX_3C), ("Se8", View.LAX_2C)])
 def test_multiview_one_long_axis_beside_the_stack(real_data: Path, folder: str, view: View) -> None:
     study_folder = real_data / "multiview_dicom" / "study"
     names = ["Se11", "Se1", "Se2", "Se3", "Se4", "Se5", folder]

@@ -45,9 +45,7 @@ def cine_of(
         array=np.zeros(tuple(array_shape), dtype=np.float32),
         affine=affine,
         view=View.SAX,
-        slice_positions_mm=np.arange(array_shape[2]) * spacing_mm[2]
-        if positions_mm is None
-        else positions_mm,
+        slice_positions_mm=np.arange(array_shape[2]) * spacing_mm[2] if positions_mm is None else positions_mm,
         frame_times_ms=times_ms,
         rr_interval_ms=rr_ms,
         orientation_known=oriented,
@@ -83,9 +81,7 @@ def heart(
     """A beating heart whose LV radius, frame by frame, is scaled; the wall keeps its area. The first slice
     is basal."""
     positions = np.arange(10) * spacing_mm[2] if positions_mm is None else positions_mm
-    frames = [
-        np.stack([_at_height(scale, z, spacing_mm, shape) for z in positions], axis=2) for scale in scales
-    ]
+    frames = [np.stack([_at_height(scale, z, spacing_mm, shape) for z in positions], axis=2) for scale in scales]
     labels = LabelMap(array=np.stack(frames, axis=3))
     cine = cine_of(
         labels.array.shape,
@@ -98,9 +94,7 @@ def heart(
     return cine, labels
 
 
-def _at_height(
-    scale: float, z: float, spacing_mm: Sequence[float], shape: tuple[int, int]
-) -> NDArray[np.uint8]:
+def _at_height(scale: float, z: float, spacing_mm: Sequence[float], shape: tuple[int, int]) -> NDArray[np.uint8]:
     share = np.sqrt(max(0.0, 1 - (z / LENGTH_MM) ** 2))
     radius = RADIUS_MM * scale * share
     outer = np.hypot(radius, np.sqrt((RADIUS_MM + WALL_MM) ** 2 - RADIUS_MM**2) * (0.5 + 0.5 * share))
@@ -163,9 +157,7 @@ def acdc_patient(folder: Path, number: int) -> tuple[Cine, LabelMap, dict[str, s
     name = f"patient{number:03d}"
     patient = folder / "acdc" / "database" / "training" / name
     info = dict(line.split(": ") for line in (patient / "Info.cfg").read_text().split("\n") if ": " in line)
-    images = [
-        nibabel.load(patient / f"{name}_frame{int(info[phase]):02d}_gt.nii.gz") for phase in ("ED", "ES")
-    ]
+    images = [nibabel.load(patient / f"{name}_frame{int(info[phase]):02d}_gt.nii.gz") for phase in ("ED", "ES")]
     array = np.stack([np.asarray(image.dataobj) for image in images], axis=3).astype(np.uint8)
     spacing = [float(size) for size in images[0].header.get_zooms()[:3]]
     return cine_of(array.shape, spacing), LabelMap(array=array), info

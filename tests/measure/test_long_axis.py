@@ -29,9 +29,7 @@ def landmarks(ways_mm: Sequence[tuple[float, float]], view: View = View.LAX_4C) 
         second: np.array([15 * ACROSS + way * AXIS + sideways * (way > 0) for _, way in ways_mm]),
         apex: np.array([90 * AXIS for _ in ways_mm]),
     }
-    return Landmarks(
-        view=view, points={name: path + np.array([10.0, -20, 30]) for name, path in points.items()}
-    )
+    return Landmarks(view=view, points={name: path + np.array([10.0, -20, 30]) for name, path in points.items()})
 
 
 def by_name(values: tuple[Measurement, ...]) -> dict[str, Measurement]:

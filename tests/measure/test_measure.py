@@ -55,9 +55,7 @@ def test_a_beating_heart_has_its_known_function(beating: Measurements) -> None:
     assert beating.value("cardiac_output_l_min") == pytest.approx(0.06 * stroke)
     wall = beating.curves["myo_volume_ml"][0]
     assert beating.value("lv_mass_g") == pytest.approx(1.05 * wall)
-    assert beating.value("lv_edvi_ml_m2") == pytest.approx(
-        (beating.value("lv_edv_ml") or 0) / np.sqrt(170 * 70 / 3600)
-    )
+    assert beating.value("lv_edvi_ml_m2") == pytest.approx((beating.value("lv_edv_ml") or 0) / np.sqrt(170 * 70 / 3600))
 
 
 def test_every_value_says_how_it_was_made(beating: Measurements) -> None:
@@ -72,9 +70,7 @@ def test_every_value_says_how_it_was_made(beating: Measurements) -> None:
     assert beating.times_ms is not None and beating.flags == ()
 
 
-def turned(
-    cine: Cine, labels: LabelMap, axes: tuple[int, int, int], flips: tuple[int, ...]
-) -> tuple[Cine, LabelMap]:
+def turned(cine: Cine, labels: LabelMap, axes: tuple[int, int, int], flips: tuple[int, ...]) -> tuple[Cine, LabelMap]:
     """The same heart in patient space, stored with its array axes exchanged and turned around."""
     order = (*axes, 3)
     directions = np.array([STANDARD_AXES[axis] for axis in axes])
@@ -110,16 +106,12 @@ def lopsided(oriented: bool) -> tuple[Cine, LabelMap]:
 
 @pytest.mark.parametrize("axes", [(0, 1, 2), (1, 0, 2)])
 @pytest.mark.parametrize("flips", [(), (0,), (1,), (2,), (0, 1), (0, 1, 2)])
-def test_how_a_heart_is_stored_does_not_change_its_measures(
-    axes: tuple[int, int, int], flips: tuple[int, ...]
-) -> None:
+def test_how_a_heart_is_stored_does_not_change_its_measures(axes: tuple[int, int, int], flips: tuple[int, ...]) -> None:
     cine, labels = lopsided(oriented=True)
     here, there = known(measured(cine, labels)), known(measured(*turned(cine, labels, axes, flips)))
     assert here.keys() == there.keys()
     for name, value in here.items():
-        assert there[name] == (None if value is None else pytest.approx(value, abs=slack(name), rel=1e-9)), (
-            name
-        )
+        assert there[name] == (None if value is None else pytest.approx(value, abs=slack(name), rel=1e-9)), name
 
 
 def slack(name: str) -> float:
@@ -131,9 +123,7 @@ def test_quarter_turns_do_not_matter_without_orientation_either() -> None:
     cine, labels = lopsided(oriented=False)
     here, there = known(measured(cine, labels)), known(measured(*turned(cine, labels, (1, 0, 2), (0,))))
     for name, value in here.items():
-        assert there[name] == (None if value is None else pytest.approx(value, abs=slack(name), rel=1e-9)), (
-            name
-        )
+        assert there[name] == (None if value is None else pytest.approx(value, abs=slack(name), rel=1e-9)), name
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
@@ -217,9 +207,7 @@ def test_options_change_the_rules_and_are_said() -> None:
     assert "the LV's frames" in lv_frames["rv_edv_ml"].rule
     every = measured(cine, labels, basal_rule="all-slices")
     assert "every labelled slice" in every["lv_edv_ml"].rule
-    assert measured(cine, labels, SUBJECT, bsa_formula="du-bois").value("bsa_m2") == pytest.approx(
-        1.809, abs=1e-3
-    )
+    assert measured(cine, labels, SUBJECT, bsa_formula="du-bois").value("bsa_m2") == pytest.approx(1.809, abs=1e-3)
 
 
 def test_options_that_cannot_be_are_refused() -> None:
@@ -287,9 +275,7 @@ def test_groups_of_acdc_differ_as_their_diseases_do(real_data: Path) -> None:
         row = tuple(found.value(name) or 0.0 for name in ("lv_ef_percent", "rv_ef_percent", "lv_mass_g"))
         values.setdefault(info["Group"].strip(), []).append(row)  # type: ignore[arg-type]
         codes += [flag.code for flag in found.flags]
-    lv_ef, rv_ef, mass = (
-        {group: np.mean(rows, axis=0)[k] for group, rows in values.items()} for k in range(3)
-    )
+    lv_ef, rv_ef, mass = ({group: np.mean(rows, axis=0)[k] for group, rows in values.items()} for k in range(3))
     assert lv_ef["DCM"] < lv_ef["MINF"] < 40 and 55 < lv_ef["NOR"] < lv_ef["HCM"]
     assert rv_ef["RV"] < 40 and rv_ef["NOR"] > 50
     assert mass["HCM"] > 1.5 * mass["NOR"]

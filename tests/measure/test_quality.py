@@ -26,9 +26,7 @@ def test_codes_are_distinct_and_every_check_is_listed_once() -> None:
 
 def test_issues_are_passed_on_from_warnings_up() -> None:
     flags = flags_of_issues(study_of(issues=ISSUES))
-    assert [(flag.code, flag.severity, flag.evidence) for flag in flags] == [
-        ("missing-frame", "warning", {"slice": 2})
-    ]
+    assert [(flag.code, flag.severity, flag.evidence) for flag in flags] == [("missing-frame", "warning", {"slice": 2})]
 
 
 def test_flags_of_a_study_of_two_frames() -> None:

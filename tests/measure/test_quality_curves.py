@@ -89,17 +89,13 @@ def test_phases_apart(sound: QualityContext) -> None:
     assert flag is not None and (flag.evidence["lv_es_frame"], flag.evidence["rv_es_frame"]) == (10, 15)
 
 
-@pytest.mark.parametrize(
-    ("lv", "rv", "fires"), [(80, 47, True), (47, 80, True), (80, 50, False), (60, -20, True)]
-)
+@pytest.mark.parametrize(("lv", "rv", "fires"), [(80, 47, True), (47, 80, True), (80, 50, False), (60, -20, True)])
 def test_stroke_volumes(sound: QualityContext, lv: float, rv: float, fires: bool) -> None:
     flag = quality_curves.stroke_volumes_differ(with_values(sound, lv_sv_ml=lv, rv_sv_ml=rv))
     assert (flag is not None) == fires
 
 
-@pytest.mark.parametrize(
-    ("value", "fires"), [(4.9, True), (5.1, False), (84, False), (101, True), (-3, True)]
-)
+@pytest.mark.parametrize(("value", "fires"), [(4.9, True), (5.1, False), (84, False), (101, True), (-3, True)])
 def test_implausible_fraction(sound: QualityContext, value: float, fires: bool) -> None:
     flag = quality_curves.implausible_fraction(with_values(sound, lv_ef_percent=value))
     assert (flag is not None) == fires
@@ -107,6 +103,4 @@ def test_implausible_fraction(sound: QualityContext, value: float, fires: bool) 
 
 @pytest.mark.parametrize(("es", "fires"), [(70, True), (90, False), (145, False), (160, True)])
 def test_mass_changes(sound: QualityContext, es: float, fires: bool) -> None:
-    assert (
-        quality_curves.mass_changes(with_values(sound, lv_mass_g=100, lv_mass_es_g=es)) is not None
-    ) == fires
+    assert (quality_curves.mass_changes(with_values(sound, lv_mass_g=100, lv_mass_es_g=es)) is not None) == fires

@@ -79,9 +79,7 @@ def test_removed_pieces(volume: float, severity: str) -> None:
 
 
 def test_low_confidence() -> None:
-    flag = quality_masks.low_confidence(
-        context_of(*heart(), confidence=np.array([0.95, 0.6], dtype=np.float32))
-    )
+    flag = quality_masks.low_confidence(context_of(*heart(), confidence=np.array([0.95, 0.6], dtype=np.float32)))
     assert flag is not None and flag.evidence["confidence"] == pytest.approx(0.6)
     unknown = context_of(*heart(), confidence=np.array([np.nan, np.nan], dtype=np.float32))
     assert quality_masks.low_confidence(unknown) is None

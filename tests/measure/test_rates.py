@@ -19,9 +19,7 @@ def cosine(n_frames: int, cycle_ms: float = CYCLE_MS) -> tuple[np.ndarray, np.nd
     return 100 + 40 * np.cos(2 * np.pi * times / cycle_ms), times
 
 
-def rates(
-    volumes: np.ndarray, times: np.ndarray | None, rr_ms: float | None = CYCLE_MS
-) -> dict[str, Measurement]:
+def rates(volumes: np.ndarray, times: np.ndarray | None, rr_ms: float | None = CYCLE_MS) -> dict[str, Measurement]:
     chamber = chamber_of(list(volumes), find_phases(volumes))
     return {value.name: value for value in rate_values(chamber, times_ms=times, rr_interval_ms=rr_ms)}
 

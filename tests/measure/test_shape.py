@@ -45,9 +45,7 @@ def test_an_oblique_ray_does_not_thicken_the_wall() -> None:
 def test_a_stray_piece_of_wall_far_away_is_not_the_epicardium() -> None:
     plane = heart_slice(20, 8, 0, (1, 1), (120, 120))
     plane[110:115, 58:63] = MYO
-    thickness = wall_thickness_mm(
-        cine_of((120, 120, 1, 1), (1, 1, 8)), LabelMap(array=plane[..., None, None]), 0, 0
-    )
+    thickness = wall_thickness_mm(cine_of((120, 120, 1, 1), (1, 1, 8)), LabelMap(array=plane[..., None, None]), 0, 0)
     assert thickness.max() < 9
 
 

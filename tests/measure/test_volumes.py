@@ -35,9 +35,7 @@ def test_ellipsoid(name: str, code: int, spacing: tuple[float, ...]) -> None:
 
 
 def column(n_slices: int) -> LabelMap:
-    return LabelMap(
-        array=np.repeat(heart_slice(20, 8, 15, (1, 1), (70, 70))[..., None, None], n_slices, axis=2)
-    )
+    return LabelMap(array=np.repeat(heart_slice(20, 8, 15, (1, 1), (70, 70))[..., None, None], n_slices, axis=2))
 
 
 def test_a_missing_slice_is_counted_as_the_gap_it_leaves() -> None:

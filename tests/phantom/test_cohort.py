@@ -32,9 +32,7 @@ def with_settings(**settings: Any) -> CohortConfig:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
     }
 
 
@@ -77,9 +75,7 @@ def test_the_manifest_leads_to_images_labels_landmarks_and_truth(cohort: Path) -
         own = study.cine(View.LAX_4C)
         np.testing.assert_allclose(own.array, cine.array, atol=np.ptp(cine.array) / 32767)
         np.testing.assert_allclose(own.affine, cine.affine, atol=1e-4)
-        labels = read_label_codes(
-            cohort / row["labels"] / "lax_4c.nii.gz", own.array.shape, codes={1: 1, 2: 2, 3: 3}
-        )
+        labels = read_label_codes(cohort / row["labels"] / "lax_4c.nii.gz", own.array.shape, codes={1: 1, 2: 2, 3: 3})
         np.testing.assert_array_equal(labels, made.labels[View.LAX_4C].array)
 
 
@@ -90,9 +86,7 @@ def test_landmarks_are_points_in_patient_space_by_frame(cohort: Path) -> None:
     assert set(tracks) >= set(LANDMARKS[View.LAX_4C])
     for name, points in made.landmarks[View.LAX_4C].points.items():
         read = np.array([[np.nan] * 3 if point is None else point for point in tracks[name]])
-        np.testing.assert_array_equal(
-            read, np.where(np.isfinite(points).all(axis=1)[:, None], points, np.nan)
-        )
+        np.testing.assert_array_equal(read, np.where(np.isfinite(points).all(axis=1)[:, None], points, np.nan))
 
 
 def test_two_workers_write_the_same_bytes_and_tell_their_progress(cohort: Path, tmp_path: Path) -> None:
@@ -177,7 +171,16 @@ def test_a_dicom_cohort_is_read_back(tmp_path: Path, shape: DicomShape | None) -
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"n": 0}, {"seed": -1}, {"format": "png"}, {"group": "ABC"}, {"views": ()}, {"n_frames": 0}]
+    "wrong",
+    [
+        {"n": 0},
+        {"seed": -1},
+        {"format": "png"},
+        {"group": "ABC"},
+        {"style": "none-such"},
+        {"views": ()},
+        {"n_frames": 0},
+    ],
 )
 def test_settings_that_make_no_cohort_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(UsageError):

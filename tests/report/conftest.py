@@ -79,13 +79,9 @@ def study() -> Study:
     noise = rng.uniform(0, 100, (96, 90, 1, N_FRAMES)).astype(np.float32)
     lax = cine_of(View.LAX_4C, noise, affine=plane, label="series 4")
     decisions = (
-        SeriesDecision(
-            series="series 3", view=View.SAX, kept=True, reason="parallel", evidence={"n_slices": 6}
-        ),
+        SeriesDecision(series="series 3", view=View.SAX, kept=True, reason="parallel", evidence={"n_slices": 6}),
         SeriesDecision(series="series 4", view=View.LAX_4C, kept=True, reason="holds the axis"),
-        SeriesDecision(
-            series="series 9", view=None, kept=False, reason="a localizer", evidence={"angle": None}
-        ),
+        SeriesDecision(series="series 9", view=None, kept=False, reason="a localizer", evidence={"angle": None}),
     )
     return Study(
         name="study7",

@@ -71,9 +71,7 @@ def test_heart_rate_is_the_measured_one_else_the_subjects(
 ) -> None:
     def summary_rate(*more: Measurement) -> float | None:
         values = replace(measurements, values=(*measurements.values, *more))
-        found: float | None = build_document(study, {}, measurements=values, run=run)["summary"][
-            "heart_rate_bpm"
-        ]
+        found: float | None = build_document(study, {}, measurements=values, run=run)["summary"]["heart_rate_bpm"]
         return found
 
     assert summary_rate() == 64
@@ -101,14 +99,10 @@ def test_an_empty_study_makes_a_valid_document(study: Study, run: RunFacts) -> N
     assert document["curves"] == {"times_ms": None, "values": {}}
 
 
-def test_views_keep_the_reason_of_what_was_left_out(
-    study: Study, measurements: Measurements, run: RunFacts
-) -> None:
+def test_views_keep_the_reason_of_what_was_left_out(study: Study, measurements: Measurements, run: RunFacts) -> None:
     views = build_document(study, {}, measurements=measurements, run=run)["views"]
     left_out = [view for view in views if not view["kept"]]
-    assert [(view["series"], view["view"], view["reason"]) for view in left_out] == [
-        ("series 9", None, "a localizer")
-    ]
+    assert [(view["series"], view["view"], view["reason"]) for view in left_out] == [("series 9", None, "a localizer")]
 
 
 def test_written_file_is_the_document_and_a_wrong_one_is_not_written(

@@ -102,9 +102,7 @@ def test_without_labels_the_box_lies_around_the_given_centre_or_is_the_image() -
     assert heart_box(blind, None, centre_mm=np.zeros(3)) == heart_box(cine, None)
 
 
-def test_centre_is_that_of_the_labels_in_patient_space(
-    study: Study, predictions: dict[View, Prediction]
-) -> None:
+def test_centre_is_that_of_the_labels_in_patient_space(study: Study, predictions: dict[View, Prediction]) -> None:
     centre = heart_centre_mm(study.cine(View.SAX), predictions[View.SAX])
     assert centre is not None
     assert centre[1] == pytest.approx(40 * 1.5, abs=0.1)

@@ -58,17 +58,13 @@ def test_each_frame_lies_where_the_page_looks_for_it() -> None:
 
 
 def test_each_frame_has_an_edge_of_one_pixel_on_the_sheet() -> None:
-    shot = film(
-        ramp((40, 40, 1, 9)), None, box=Box(left=0, top=0, right=40, bottom=40), frames=range(9), longest=32
-    )
+    shot = film(ramp((40, 40, 1, 9)), None, box=Box(left=0, top=0, right=40, bottom=40), frames=range(9), longest=32)
     assert (shot.columns, shot.sheet) == (3, (3 * 34, 3 * 34))
     assert [shot.offset(place) for place in (0, 1, 5, 8)] == [(-1, -1), (-35, -1), (-69, -35), (-69, -69)]
 
 
 def test_frames_asked_for_are_the_ones_shown() -> None:
-    shot = film(
-        ramp((40, 40, 1, 7)), None, box=Box(left=0, top=0, right=40, bottom=40), frames=(6, 1), longest=32
-    )
+    shot = film(ramp((40, 40, 1, 7)), None, box=Box(left=0, top=0, right=40, bottom=40), frames=(6, 1), longest=32)
     assert shot.frames == (6, 1)
     assert frame_of(shot, 0, 0).mean() > frame_of(shot, 0, 1).mean() + 50
 

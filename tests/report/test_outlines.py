@@ -13,9 +13,7 @@ from cinema_cmr.report.outlines import loops, path_text, resampled, smooth_masks
 Array = NDArray[np.float64]
 
 
-def disc(
-    radius: float, *, centre: tuple[float, float] = (30.0, 24.0), shape: tuple[int, int] = (64, 56)
-) -> Array:
+def disc(radius: float, *, centre: tuple[float, float] = (30.0, 24.0), shape: tuple[int, int] = (64, 56)) -> Array:
     rows, columns = np.indices(shape)
     return (np.hypot(columns - centre[0], rows - centre[1]) <= radius).astype(float)
 

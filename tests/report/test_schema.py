@@ -48,9 +48,7 @@ def test_schema_uses_no_word_that_the_check_does_not_know() -> None:
     def walk(schema: dict[str, Any]) -> None:
         assert set(schema) <= words | silent
         inner = [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values()]
-        inner += [
-            schema[name] for name in ("items", "additionalProperties") if isinstance(schema.get(name), dict)
-        ]
+        inner += [schema[name] for name in ("items", "additionalProperties") if isinstance(schema.get(name), dict)]
         for each in inner:
             walk(each)
 

@@ -15,12 +15,8 @@ def mask_with(*voxels: tuple[int, int, int], shape: tuple[int, int, int] = (12, 
     return mask
 
 
-def ball(
-    centre: tuple[float, float, float], radius_mm: float, step_mm: tuple[float, float, float]
-) -> np.ndarray:
-    grid = np.meshgrid(
-        *(np.arange(n) * step for n, step in zip((40, 48, 9), step_mm, strict=True)), indexing="ij"
-    )
+def ball(centre: tuple[float, float, float], radius_mm: float, step_mm: tuple[float, float, float]) -> np.ndarray:
+    grid = np.meshgrid(*(np.arange(n) * step for n, step in zip((40, 48, 9), step_mm, strict=True)), indexing="ij")
     squared = sum((axis - at) ** 2 for axis, at in zip(grid, centre, strict=True))
     return np.asarray(squared <= radius_mm**2)
 
@@ -96,9 +92,7 @@ def test_order_of_the_masks_and_mirror_do_not_matter() -> None:
     a, b = rng.random((2, 9, 8, 5)) > 0.7
     positions = np.array([0.0, 6.0, 13.0, 19.0, 31.0])
     straight = surface_distances(a, b, pixel_mm=(1.2, 0.9), slice_positions_mm=positions)
-    assert surface_distances(b, a, pixel_mm=(1.2, 0.9), slice_positions_mm=positions) == pytest.approx(
-        straight
-    )
+    assert surface_distances(b, a, pixel_mm=(1.2, 0.9), slice_positions_mm=positions) == pytest.approx(straight)
     mirrored = surface_distances(
         a[::-1, :, ::-1], b[::-1, :, ::-1], pixel_mm=(1.2, 0.9), slice_positions_mm=31.0 - positions[::-1]
     )
@@ -111,9 +105,7 @@ def test_empty_masks_follow_the_rule() -> None:
     assert np.isnan(surface_distances(empty, empty, pixel_mm=(1, 1), slice_positions_mm=positions)).all()
     diagonal = np.sqrt(3**2 + 3**2 + 4**2)
     for pair in ((empty, full), (full, empty)):
-        assert surface_distances(*pair, pixel_mm=(1, 1), slice_positions_mm=positions) == pytest.approx(
-            (diagonal,) * 2
-        )
+        assert surface_distances(*pair, pixel_mm=(1, 1), slice_positions_mm=positions) == pytest.approx((diagonal,) * 2)
 
 
 def test_classes_are_measured_apart() -> None:
@@ -141,13 +133,9 @@ def test_agrees_with_monai(seed: int) -> None:
     metrics = pytest.importorskip("monai.metrics")
     rng = np.random.default_rng(seed)
     step_mm = (1.4, 1.1, 8.0)
-    predicted, reference = (
-        ball(tuple(rng.uniform((20, 20, 25), (30, 30, 45))), 15, step_mm) for _ in range(2)
-    )
+    predicted, reference = (ball(tuple(rng.uniform((20, 20, 25), (30, 30, 45))), 15, step_mm) for _ in range(2))
     given = [torch.tensor(mask[None, None]) for mask in (predicted, reference)]
     hausdorff = metrics.compute_hausdorff_distance(*given, percentile=95, spacing=step_mm)
     average = metrics.compute_average_surface_distance(*given, symmetric=True, spacing=step_mm)
-    ours = surface_distances(
-        predicted, reference, pixel_mm=step_mm[:2], slice_positions_mm=np.arange(9) * step_mm[2]
-    )
+    ours = surface_distances(predicted, reference, pixel_mm=step_mm[:2], slice_positions_mm=np.arange(9) * step_mm[2])
     assert ours == pytest.approx((float(hausdorff), float(average)), rel=1e-5)

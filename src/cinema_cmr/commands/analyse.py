@@ -20,12 +20,8 @@ __all__ = ["Session", "add_arguments", "run"]
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Inputs, output, model, and what is known of the subject."""
-    parser.add_argument(
-        "inputs", nargs="*", help="DICOM folders, zips, NIfTI files or folders of them; each one study"
-    )
-    parser.add_argument(
-        "--manifest", help="a file that lists inputs, one path a line or a CSV with a column 'path'"
-    )
+    parser.add_argument("inputs", nargs="*", help="DICOM folders, zips, NIfTI files or folders of them; each one study")
+    parser.add_argument("--manifest", help="a file that lists inputs, one path a line or a CSV with a column 'path'")
     add_output_options(parser)
     add_model_options(parser)
     parser.add_argument("--height", type=float, help="cm; goes before what the files say")
@@ -36,14 +32,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--basal-rule", default="half-rim", help="half-rim or all-labelled: which basal LV slices count"
     )
-    parser.add_argument(
-        "--phase-rule", default="own", help="own: each ventricle's own ED and ES; lv: those of the LV"
-    )
+    parser.add_argument("--phase-rule", default="own", help="own: each ventricle's own ED and ES; lv: those of the LV")
     parser.add_argument("--ed-frame", type=int, help="end-diastole, counted from 0, instead of finding it")
     parser.add_argument("--es-frame", type=int, help="end-systole, counted from 0")
-    parser.add_argument(
-        "--normal-ranges", help="a CSV or JSON table of normal ranges to be used instead of ours"
-    )
+    parser.add_argument("--normal-ranges", help="a CSV or JSON table of normal ranges to be used instead of ours")
     parser.add_argument("--strict", action="store_true", help="exit code 4 where a result is flagged")
 
 
@@ -60,9 +52,7 @@ def run(given: Namespace) -> int:
     session = Session(options)
     results = []
     for source, name, folder in zip(inputs, names, folders, strict=True):
-        result = analyse_case(
-            source, folder, name=name, session=session, overwrite=given.overwrite, console=console
-        )
+        result = analyse_case(source, folder, name=name, session=session, overwrite=given.overwrite, console=console)
         results.append(result)
         console.result(result.text, result.document_line)
     if len(inputs) > 1:

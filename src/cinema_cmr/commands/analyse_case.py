@@ -53,9 +53,7 @@ def analyse_case(
         return CaseResult(row=row, status="failed", text=f"{name}: failed: {error}", error=error)
 
 
-def _analysed(
-    source: Path, folder: Path, name: str, session: Any, overwrite: bool, console: Console
-) -> dict[str, Any]:
+def _analysed(source: Path, folder: Path, name: str, session: Any, overwrite: bool, console: Console) -> dict[str, Any]:
     from cinema_cmr.pipeline import analyse
 
     if not overwrite and (folder / "run.json").exists():

@@ -16,16 +16,12 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: ArgumentParser) -> None:
     """Data, recipe, and how long."""
     add_data_options(parser)
-    parser.add_argument(
-        "-o", "--output", required=True, help="folder of the run; a run that was cut off goes on"
-    )
+    parser.add_argument("-o", "--output", required=True, help="folder of the run; a run that was cut off goes on")
     parser.add_argument("--recipe", default="sax-unetr", help="sax-unetr or sax-unet")
     parser.add_argument(
         "--from", dest="start", help="weights to start from: a model's name or folder; random if absent"
     )
-    parser.add_argument(
-        "--steps", type=int, help="updates of the weights; the recipe's own number where absent"
-    )
+    parser.add_argument("--steps", type=int, help="updates of the weights; the recipe's own number where absent")
     parser.add_argument("--lr", type=float, help="highest learning rate; the recipe's own where absent")
     parser.add_argument(
         "--n", type=int, help="learn from the first so many patients of the part, as a lab with few labels"

@@ -17,9 +17,7 @@ _VIEWS = tuple(str(view) for view in View if view is not View.OTHER)
 
 def add_arguments(parser: ArgumentParser) -> None:
     """How many, of what kind, and where."""
-    parser.add_argument(
-        "-o", "--output", required=True, help="folder of the cohort; a run that was cut off goes on"
-    )
+    parser.add_argument("-o", "--output", required=True, help="folder of the cohort; a run that was cut off goes on")
     parser.add_argument("-n", "--number", type=int, default=10, help="subjects")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--views", default=",".join(_VIEWS), help="views, separated by commas")
@@ -27,12 +25,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--group", help="NOR, DCM, HCM, MINF or RV; drawn for each subject where not given")
     parser.add_argument("--style", help="scanner style; drawn for each subject where not given")
     parser.add_argument("--frames", type=int, default=25, help="frames a cycle")
-    parser.add_argument(
-        "--workers", type=int, default=1, help="processes; the subjects are the same for any number"
-    )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="remove the cohort's subjects that are there first"
-    )
+    parser.add_argument("--workers", type=int, default=1, help="processes; the subjects are the same for any number")
+    parser.add_argument("--overwrite", action="store_true", help="remove the cohort's subjects that are there first")
     parser.add_argument("--json", action="store_true", help="the answer as one JSON document")
 
 
@@ -58,9 +52,7 @@ def run(given: Namespace) -> int:
         overwrite=given.overwrite,
         progress=lambda done, n, _name: tell("subjects", done, n),
     )
-    console.result(
-        f"{given.number} subjects: {manifest}", {"manifest": str(manifest), "subjects": given.number}
-    )
+    console.result(f"{given.number} subjects: {manifest}", {"manifest": str(manifest), "subjects": given.number})
     return 0
 
 

@@ -17,12 +17,8 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Images, output folder and model."""
-    parser.add_argument(
-        "inputs", nargs="*", help="NIfTI files (3D, or 4D with time), or DICOM folders and zips"
-    )
-    parser.add_argument(
-        "--manifest", help="a file that lists inputs, one path a line or a CSV with a column 'path'"
-    )
+    parser.add_argument("inputs", nargs="*", help="NIfTI files (3D, or 4D with time), or DICOM folders and zips")
+    parser.add_argument("--manifest", help="a file that lists inputs, one path a line or a CSV with a column 'path'")
     add_output_options(parser)
     add_model_options(parser)
 

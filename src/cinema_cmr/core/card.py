@@ -31,9 +31,7 @@ class Grid:
         if self.spacing_mm <= 0 or min(self.size) < 1:
             raise UsageError(f"grid of {self.size} voxels of {self.spacing_mm} mm; both must be above 0")
         if (self.slice_spacing_mm is not None and self.slice_spacing_mm <= 0) or (self.n_slices or 1) < 1:
-            raise UsageError(
-                f"grid of {self.n_slices} slices, {self.slice_spacing_mm} mm apart; both must be above 0"
-            )
+            raise UsageError(f"grid of {self.n_slices} slices, {self.slice_spacing_mm} mm apart; both must be above 0")
         if not 0 <= self.percentiles[0] < self.percentiles[1] <= 100:
             raise UsageError(f"intensity percentiles {self.percentiles}; expected 0 <= lower < upper <= 100")
 
@@ -67,6 +65,4 @@ class ModelCard:
                 f"model '{self.name}' has label scheme '{self.label_scheme}'; known: {sorted(LABEL_SCHEMES)}"
             )
         if not self.grids:
-            raise UsageError(
-                f"model '{self.name}' names no view; its card must give a grid for each view it takes"
-            )
+            raise UsageError(f"model '{self.name}' names no view; its card must give a grid for each view it takes")

@@ -81,9 +81,7 @@ class Split:
         return self.parts[part]
 
 
-def stratified_split(
-    dataset: str, strata: Mapping[str, str], *, shares: Mapping[str, float], seed: int
-) -> Split:
+def stratified_split(dataset: str, strata: Mapping[str, str], *, shares: Mapping[str, float], seed: int) -> Split:
     """Patients drawn into parts so that each stratum (patient -> group) is divided by the same shares.
 
     The last part takes what rounding leaves. Patients are sorted before they are drawn, so that the order of
@@ -99,9 +97,7 @@ def stratified_split(
         for part, first, last in zip(shares, bounds[:-1], bounds[1:], strict=True):
             parts[part] += [names[index] for index in order[first:last]]
     rule = f"by patient, stratified by group, shares {dict(shares)}, seed {seed}"
-    return Split(
-        dataset=dataset, parts={part: tuple(sorted(names)) for part, names in parts.items()}, rule=rule
-    )
+    return Split(dataset=dataset, parts={part: tuple(sorted(names)) for part, names in parts.items()}, rule=rule)
 
 
 def write_split(split: Split, path: Path) -> None:
@@ -124,17 +120,13 @@ def read_split(path: Path, *, known: Iterable[str] | None = None) -> Split:
     split, written_hash = _parsed_split(path)
     parts = split.parts
     if split.sha256 != written_hash:
-        raise InputError(
-            f"split file '{path.name}' does not match its hash; it was changed by hand: restore it"
-        )
+        raise InputError(f"split file '{path.name}' does not match its hash; it was changed by hand: restore it")
     named: Sequence[str] = [name for names in parts.values() for name in names]
     if len(set(named)) != len(named):
         raise InputError(f"split file '{path.name}' names a patient in two parts; expected each once")
     missing = set(named) - set(known) if known is not None else set()
     if missing:
-        raise InputError(
-            f"{len(missing)} patients of split '{path.name}' are not in the data: {sorted(missing)[:5]}"
-        )
+        raise InputError(f"{len(missing)} patients of split '{path.name}' are not in the data: {sorted(missing)[:5]}")
     return split
 
 

@@ -57,9 +57,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
     return Batch(
         names=tuple(sample.name for sample in samples),
         images={view: _gathered([s.images[view] for s in samples], 0, stack_axes=4) for view in first.images},
-        labels={
-            view: _gathered([s.labels[view] for s in samples], IGNORED, stack_axes=3) for view in first.labels
-        },
+        labels={view: _gathered([s.labels[view] for s in samples], IGNORED, stack_axes=3) for view in first.labels},
     )
 
 

@@ -39,6 +39,4 @@ def read_checkpoint(folder: Path) -> dict[str, Any] | None:
 
 
 def _unreadable(path: Path, why: str) -> UnreadableFileError:
-    return UnreadableFileError(
-        f"'{path.name}' is damaged or no checkpoint of ours: {why}; delete it to start anew"
-    )
+    return UnreadableFileError(f"'{path.name}' is damaged or no checkpoint of ours: {why}; delete it to start anew")

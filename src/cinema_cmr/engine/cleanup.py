@@ -16,9 +16,7 @@ _TOGETHER = {"cine": (("rv",), ("myo", "lv")), "scar": (("lv_cavity", "myo_norma
 """Structures of a scheme that are one piece; the ventricle's blood and its wall stay or go together."""
 
 
-def keep_largest(
-    labels: Labels, *, scheme: str, voxel_ml: NDArray[np.float64]
-) -> tuple[Labels, dict[str, float]]:
+def keep_largest(labels: Labels, *, scheme: str, voxel_ml: NDArray[np.float64]) -> tuple[Labels, dict[str, float]]:
     """Labels (x, y, z) with only the largest connected piece of each structure, and what was removed, in ml.
 
     Pieces are connected through faces, in plane and across slices; `voxel_ml` is (z,).

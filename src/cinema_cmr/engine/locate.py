@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ def locate_heart(cine: Cine, segmenter: Segmenter) -> HeartLocation:
     heart, the model looks at overlapping windows over the whole field. Then the window is moved to the middle
     of what was segmented until it stays. `evidence` tells the rounds, the movement and the volume seen.
     """
+    segmenter = segmenter.without_turns()
     if cine.n_frames > 1:
         beat = apply_affine(np.linalg.inv(cine.affine), axis_from_motion(cine).centre)
         found = _settled(cine, segmenter, (float(beat[0]), float(beat[1])), "motion")
@@ -40,9 +42,7 @@ def locate_heart(cine: Cine, segmenter: Segmenter) -> HeartLocation:
             return found
     start = _coarse_centre(cine, segmenter)
     found = _settled(cine, segmenter, start, "coarse pass")
-    return found or HeartLocation(
-        centre=start, method="coarse pass", evidence={"volume_ml": 0.0, "rounds": 0}
-    )
+    return found or HeartLocation(centre=start, method="coarse pass", evidence={"volume_ml": 0.0, "rounds": 0})
 
 
 def _settled(cine: Cine, segmenter: Segmenter, start: Point, method: str) -> HeartLocation | None:
@@ -91,8 +91,9 @@ def _box_middle(mask: NDArray[np.bool_]) -> Point:
 def _coarse_centre(cine: Cine, segmenter: Segmenter) -> Point:
     """The middle of the largest piece that overlapping windows over the first frame call heart.
 
-    Where no window does, the place with the highest probability of heart, smoothed over a heart's width.
+    Every second slice of the middle of the stack is enough to find it. Where no window does, the place with the highest probability of heart, smoothed over a heart's width.
     """
+    cine = _middle_slices(cine)
     total = np.zeros(cine.array.shape[:3], np.float32)
     weight = np.zeros(cine.array.shape[:2], np.float32)
     for centre in _windows(cine, segmenter):
@@ -108,6 +109,21 @@ def _coarse_centre(cine: Cine, segmenter: Segmenter) -> Point:
     smooth = ndimage.gaussian_filter(mean.sum(axis=2), [25 / mm for mm in cine.spacing_mm[:2]])
     i, j = np.unravel_index(int(smooth.argmax()), smooth.shape)
     return float(i), float(j)
+
+
+def _middle_slices(cine: Cine) -> Cine:
+    """The first frame of every second slice, without the outer quarters; of a short stack all slices."""
+    n = cine.n_slices
+    chosen = slice(n // 4, n - n // 4, 2) if n >= 6 else slice(0, n)
+    positions = cine.slice_positions_mm[chosen]
+    return replace(
+        cine,
+        array=cine.array[:, :, chosen, :1],
+        slice_positions_mm=positions - positions[0],
+        frame_times_ms=None,
+        nifti_header=None,
+        nifti_shape=None,
+    )
 
 
 def _windows(cine: Cine, segmenter: Segmenter) -> Iterator[Point]:

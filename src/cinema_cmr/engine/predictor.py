@@ -23,9 +23,7 @@ FrameReport = Callable[[int, int], None]
 """Called with the frames done and the frames there are."""
 
 
-def predict_study(
-    study: Study, segmenter: Segmenter, *, report: FrameReport | None = None
-) -> dict[View, Prediction]:
+def predict_study(study: Study, segmenter: Segmenter, *, report: FrameReport | None = None) -> dict[View, Prediction]:
     """Predictions of every view that both the study and the model have; all frames, native grid.
 
     Raises `NoCineError` where they share no view.

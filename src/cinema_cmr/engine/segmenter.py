@@ -28,13 +28,15 @@ _PLANES_AT_ONCE = 48
 class Segmenter:
     """The members of a model (one, or seeds of one ensemble) on the grid of its card."""
 
-    def __init__(
-        self, members: Sequence[nn.Module], card: ModelCard, runtime: Runtime, *, turns: int = 1
-    ) -> None:
+    def __init__(self, members: Sequence[nn.Module], card: ModelCard, runtime: Runtime, *, turns: int = 1) -> None:
         self.members = [member.to(runtime.device).eval() for member in members]
         self.card, self.runtime = card, runtime
         self.turns = turns
         """1: as it is; 2: also mirrored; 4 and 8: also turned by quarters; the probabilities are averaged."""
+
+    def without_turns(self) -> Segmenter:
+        """The same model looking once at each image, as is enough to find the heart."""
+        return Segmenter(self.members, self.card, self.runtime)
 
     def grid(self, view: View) -> Grid:
         """The grid of a view; the view must be one of the card's."""
@@ -45,9 +47,7 @@ class Segmenter:
         shape = (cine.array.shape[0], cine.array.shape[1])
         return plan_cut(shape, cine.spacing_mm, self.grid(cine.view), centre)
 
-    def probabilities(
-        self, cine: Cine, cut: PlaneCut, frames: Sequence[int]
-    ) -> Iterator[tuple[int, Probabilities]]:
+    def probabilities(self, cine: Cine, cut: PlaneCut, frames: Sequence[int]) -> Iterator[tuple[int, Probabilities]]:
         """Frame and class probabilities (x, y, z, class) on the model's in-plane grid and the cine's own slices.
 
         All `frames` share one intensity scale, taken from all of them together.
@@ -73,9 +73,7 @@ class Segmenter:
     def _averaged(self, images: Tensor, view: str) -> Probabilities:
         """Images (b, 1, x, y, z) -> probabilities (b, x, y, z, class), the mean over members and turns."""
         total = torch.zeros(())
-        ways = [
-            (turn, mirror) for turn in range(max(1, self.turns // 2)) for mirror in range(min(2, self.turns))
-        ]
+        ways = [(turn, mirror) for turn in range(max(1, self.turns // 2)) for mirror in range(min(2, self.turns))]
         for turn, mirror in ways:
             moved = images.rot90(turn, (2, 3)).flip(2) if mirror else images.rot90(turn, (2, 3))
             moved = moved.contiguous().to(self.runtime.device)

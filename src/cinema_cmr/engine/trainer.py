@@ -20,6 +20,7 @@ from cinema_cmr.data.loader import EpochSampler, SampleSet, make_loader
 from cinema_cmr.data.sample import Batch, collate
 from cinema_cmr.engine.checkpoint import read_checkpoint, write_checkpoint
 from cinema_cmr.engine.journal import Journal
+from cinema_cmr.engine.known import mean_of_known
 from cinema_cmr.engine.optim import Average, OptimConfig, learning_rate, make_optimiser
 from cinema_cmr.engine.runtime import choose_runtime
 from cinema_cmr.tasks.task import Task
@@ -40,9 +41,10 @@ class TrainConfig:
     accumulate: int = 1
     """Passes whose gradients are summed to one update."""
     seed: int = 0
-    device: str = "auto"
-    """As in `engine.runtime.choose_runtime`, like `precision`."""
+    accelerator: str = "auto"
+    """The device, as in `engine.runtime.choose_runtime`."""
     precision: str = "auto"
+    """"fp32", "bf16", or what the device computes in."""
     workers: int = 0
     """Processes that prepare samples; the result is the same for any number."""
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -53,13 +55,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if min(self.n_steps, self.batch_size, self.accumulate) < 1:
             raise UsageError(
-                f"{self.n_steps} steps of {self.accumulate} batches of {self.batch_size}; expected at"
-                " least 1 of each"
+                f"{self.n_steps} steps of {self.accumulate} batches of {self.batch_size}; expected at least 1 of each"
             )
-        if (
-            min(self.log_every, self.validate_every, self.checkpoint_every) < 1
-            or min(self.workers, self.seed) < 0
-        ):
+        if min(self.log_every, self.validate_every, self.checkpoint_every) < 1 or min(self.workers, self.seed) < 0:
             raise UsageError(
                 f"logs, validation and checkpoints every {self.log_every}, {self.validate_every} and"
                 f" {self.checkpoint_every} steps, {self.workers} workers, seed {self.seed}; expected at"
@@ -126,10 +124,8 @@ class _Run:
     ) -> None:
         self.task, self.config, self.folder = task, config, folder
         self.plain = model
-        runtime = choose_runtime(config.device, config.precision)
-        self.fabric = Fabric(
-            accelerator=runtime.device, devices=1, precision=_FABRIC_PRECISION[runtime.precision]
-        )
+        runtime = choose_runtime(config.accelerator, config.precision)
+        self.fabric = Fabric(accelerator=runtime.device, devices=1, precision=_FABRIC_PRECISION[runtime.precision])
         self.model, self.optimiser = self.fabric.setup(model, make_optimiser(model, config.optim))
         self.average = Average(model, config.optim.average)
         self.learn = SampleSet(learn, task.sample, seed=config.seed)
@@ -230,7 +226,7 @@ class _Run:
             for name, values in self.task.validation(self.model, batch).items():
                 rows.setdefault(name, []).extend(values)
         self.plain.load_state_dict(trained)
-        return {name: _mean_of_known(values) for name, values in rows.items()}
+        return {name: mean_of_known(values) for name, values in rows.items()}
 
     def _save(self) -> None:
         state = {
@@ -247,12 +243,4 @@ class _Run:
         self.journal.write(self.step, "train", {"loss": loss, "samples_per_s": rate})
         if scores:
             self.journal.write(self.step, "validation", scores)
-        return Progress(
-            step=self.step, n_steps=self.config.n_steps, loss=loss, samples_per_s=rate, validation=scores
-        )
-
-
-def _mean_of_known(values: Sequence[float]) -> float:
-    """Mean of what is not NaN; NaN where nothing is known, as for a class that no sample has."""
-    known = [value for value in values if not np.isnan(value)]
-    return float(np.mean(known)) if known else float("nan")
+        return Progress(step=self.step, n_steps=self.config.n_steps, loss=loss, samples_per_s=rate, validation=scores)

@@ -63,9 +63,7 @@ class Augmentation:
     def __post_init__(self) -> None:
         chances = (self.quarter_turns, self.any_turn, self.mirror, self.anywhere, self.each)
         if min(chances) < 0 or max(chances) > 1 or self.quarter_turns + self.any_turn > 1:
-            raise UsageError(
-                f"probabilities {chances} of an augmentation; expected 0 to 1, both turns together"
-            )
+            raise UsageError(f"probabilities {chances} of an augmentation; expected 0 to 1, both turns together")
         sizes = (
             self.turn_deg,
             self.scale,
@@ -154,9 +152,7 @@ def draw_intensities(rng: np.random.Generator, config: Augmentation) -> Intensit
         gamma=float(np.exp(rng.uniform(-1, 1) * config.gamma)) if chosen() else None,
         contrast=_pair(rng.uniform(-1, 1, 2) * config.contrast) if chosen() else None,
         noise=(float(rng.uniform(0, config.noise)), int(rng.integers(2**31))) if chosen() else None,
-        blur_px=float(rng.uniform(_LEAST_BLUR_PX, config.blur_px))
-        if rng.random() < config.each / 2
-        else None,
+        blur_px=float(rng.uniform(_LEAST_BLUR_PX, config.blur_px)) if rng.random() < config.each / 2 else None,
         low_resolution=float(rng.uniform(0.5, 0.9)) if rng.random() < config.each / 2 else None,
         shading=_triple(rng.uniform(-1, 1, 3) * [config.shading, 1, 1]) if chosen() else None,
     )

@@ -58,9 +58,7 @@ def _along_planes(planes: NDArray[np.generic], along_x: Array, along_y: Array) -
     array = np.asarray(planes, dtype=np.float32)
     rest = array.shape[2:]
     first = along_x @ array.reshape(array.shape[0], -1)
-    second = along_y @ np.moveaxis(first.reshape(len(along_x), array.shape[1], -1), 1, 0).reshape(
-        array.shape[1], -1
-    )
+    second = along_y @ np.moveaxis(first.reshape(len(along_x), array.shape[1], -1), 1, 0).reshape(array.shape[1], -1)
     result = np.moveaxis(second.reshape(len(along_y), len(along_x), -1), 0, 1)
     return np.ascontiguousarray(result.reshape(len(along_x), len(along_y), *rest))
 
@@ -81,9 +79,7 @@ def _triangles(at: Positions, n_sources: int, *, width: float) -> Array:
     """Rows of triangle weights around positions `at`; each sums to one over an endless line of sources."""
     margin = int(np.ceil(width)) + 1
     sources = np.arange(-margin, n_sources + margin)
-    weights = np.clip(
-        1 - np.abs(sources - np.clip(at, -margin, n_sources - 1 + margin)[:, None]) / width, 0, None
-    )
+    weights = np.clip(1 - np.abs(sources - np.clip(at, -margin, n_sources - 1 + margin)[:, None]) / width, 0, None)
     weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
     inside = (at > -1) & (at < n_sources)
     return (weights[:, margin:-margin] * inside[:, None]).astype(np.float32)

@@ -58,9 +58,7 @@ def extracted(path: Path | str, *, limits: ArchiveLimits | None = None) -> Itera
                 f"'{path.name}' is not a zip that can be read ({error}); expected a whole zip: copy it again"
             ) from error
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-            raise UnreadableFileError(
-                f"'{path.name}' holds two members of one name; pack the folder again"
-            ) from error
+            raise UnreadableFileError(f"'{path.name}' holds two members of one name; pack the folder again") from error
         yield Path(folder)
 
 
@@ -69,9 +67,7 @@ def _checked_members(
 ) -> Sequence[tuple[zipfile.ZipInfo, PurePosixPath]]:
     members = archive.infolist()
     if len(members) > limits.max_members:
-        raise InputError(
-            f"'{name}' has {len(members)} members; at most {limits.max_members} are unpacked: split it"
-        )
+        raise InputError(f"'{name}' has {len(members)} members; at most {limits.max_members} are unpacked: split it")
     _check_size(sum(m.file_size for m in members), sum(m.compress_size for m in members), name, limits)
     files = [(member, _safe_place(member, name)) for member in members]
     files = [(member, place) for member, place in files if not _is_folder(member)]
@@ -92,9 +88,7 @@ def _safe_place(member: zipfile.ZipInfo, name: str) -> PurePosixPath:
     text = member.filename.replace("\\", "/")
     place = PurePosixPath(text)
     if place.is_absolute() or ".." in place.parts or re.match(r"[A-Za-z]:", text):
-        raise InputError(
-            f"'{name}' has a member that climbs out of its folder; refused, nothing was unpacked"
-        )
+        raise InputError(f"'{name}' has a member that climbs out of its folder; refused, nothing was unpacked")
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise InputError(f"'{name}' has a member that is a link or a device; pack the files themselves")

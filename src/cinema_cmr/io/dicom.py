@@ -104,9 +104,7 @@ def _check_one_examination(found: FoundFiles, stacks: Sequence[Stack]) -> None:
         count = len(set().union(*by_series.values()) - {""})
         if count > 1:
             whose = f"{count} patients" if what == "patient" else f"{count} different days"
-            raise InputError(
-                f"the cines are of {whose}; expected one study: give each one's folder by itself"
-            )
+            raise InputError(f"the cines are of {whose}; expected one study: give each one's folder by itself")
 
 
 def _candidate(one: AssembledStack, cycle: CardiacCycle) -> Candidate:
@@ -165,9 +163,7 @@ def _cine_of_view(cine: Cine, judged: JudgedStack) -> Cine:
 def _main_stack(judged: Sequence[JudgedStack]) -> int:
     """Index of the stack whose heart rate is the study's: short axis, else any kept view, else the first."""
     order = list(View)
-    return min(
-        range(len(judged)), key=lambda k: (not judged[k].verdict.kept, order.index(judged[k].verdict.view))
-    )
+    return min(range(len(judged)), key=lambda k: (not judged[k].verdict.kept, order.index(judged[k].verdict.view)))
 
 
 def _kept_cines(candidates: Sequence[Candidate], judged: Sequence[JudgedStack]) -> tuple[Cine, ...]:

@@ -27,9 +27,7 @@ class JudgedStack:
     verdict: Verdict
 
 
-def decide(
-    found: FoundFiles, stacks: SortedStacks, judged: Sequence[JudgedStack]
-) -> tuple[SeriesDecision, ...]:
+def decide(found: FoundFiles, stacks: SortedStacks, judged: Sequence[JudgedStack]) -> tuple[SeriesDecision, ...]:
     """One decision for every series of the input, in the order of their numbers."""
     own = {name: [one for one in judged if name in one.stack.series] for name in found.series}
     decisions = []
@@ -42,9 +40,7 @@ def decide(
     return tuple(decisions)
 
 
-def _of_cine(
-    name: str, files: SeriesFiles, judged: Sequence[JudgedStack], left: Sequence[LeftOut]
-) -> SeriesDecision:
+def _of_cine(name: str, files: SeriesFiles, judged: Sequence[JudgedStack], left: Sequence[LeftOut]) -> SeriesDecision:
     """The decision on a series whose slices are in one or more stacks: the most useful of their verdicts."""
     best = max(judged, key=lambda one: (_is_kept(name, one), one.verdict.view is not View.OTHER))
     verdict, slices = best.verdict, best.stack.slices
@@ -109,9 +105,7 @@ def nothing_to_read(
         )
     decisions = decide(found, stacks, [])
     said = ". ".join(f"{one.series}: {one.reason}" for one in decisions[:_MAX_SERIES_SAID])
-    more = (
-        f". And {len(decisions) - _MAX_SERIES_SAID} more series" if len(decisions) > _MAX_SERIES_SAID else ""
-    )
+    more = f". And {len(decisions) - _MAX_SERIES_SAID} more series" if len(decisions) > _MAX_SERIES_SAID else ""
     n_images = sum(files.n_images for files in found.series.values())
     return NoCineError(
         f"no cine found among {n_images} DICOM images in {len(found.series)} series, "
@@ -132,9 +126,7 @@ def file_issues(found: FoundFiles) -> list[Issue]:
     if found.broken:
         stems = ", ".join(f"'{stem}'" for stem in found.broken[:3])
         more = " ..." if len(found.broken) > 3 else ""
-        message = (
-            f"{len(found.broken)} DICOM files cannot be read ({stems}{more}); the study was read without them"
-        )
+        message = f"{len(found.broken)} DICOM files cannot be read ({stems}{more}); the study was read without them"
         evidence = {"files": len(found.broken)}
         issues.append(Issue(code="unreadable-file", severity="warning", message=message, evidence=evidence))
     return issues

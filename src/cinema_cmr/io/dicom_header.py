@@ -54,9 +54,7 @@ _CAPTURE_CLASS = "1.2.840.10008.5.1.4.1.1.7"
 
 _IMAGE_TYPE_REASONS: Mapping[str, str] = {
     "LOCALIZER": "a localizer",
-    **dict.fromkeys(
-        ("P", "PHASE", "PHASE MAP", "VELOCITY", "VELOCITY MAP", "R", "I"), "phase or velocity images"
-    ),
+    **dict.fromkeys(("P", "PHASE", "PHASE MAP", "VELOCITY", "VELOCITY MAP", "R", "I"), "phase or velocity images"),
     **dict.fromkeys(("FLOW_ENCODED", "PCA", "M_PCA", "PHASE_CONTRAST"), "images of a flow measurement"),
     **dict.fromkeys(("MPR", "MIP", "PROJECTION IMAGE", "CSA MPR"), "reformatted images"),
     **dict.fromkeys(("T1 MAP", "T2 MAP", "T2_STAR MAP", "ECV MAP"), "a parameter map"),

@@ -87,9 +87,7 @@ def _images(found: FoundFiles, stack: Stack) -> tuple[dict[int, Image], list[Bro
             try:
                 if opened[0] != file:
                     opened = (file, _pixel_dataset(path))
-                images[index] = decoded_frame(
-                    opened[1], found.headers[index].frame, shape=(stack.rows, stack.columns)
-                )
+                images[index] = decoded_frame(opened[1], found.headers[index].frame, shape=(stack.rows, stack.columns))
             except Exception as error:
                 # Decoders raise whatever a corrupt stream leads to; this one image counts as missing.
                 broken.append(BrokenImage(stem=path.stem, slice=k, frame=t, reason=_reason(error)))

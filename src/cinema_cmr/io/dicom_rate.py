@@ -33,9 +33,7 @@ class CardiacCycle:
     def issue(self, label: str) -> Issue:
         """What the cycle's length was taken from, as a note."""
         if self.rr_ms is None:
-            message = (
-                f"{label}: the length of the cardiac cycle is unknown; rates and cardiac output are absent"
-            )
+            message = f"{label}: the length of the cardiac cycle is unknown; rates and cardiac output are absent"
             return Issue(code="rr-interval", severity="info", message=message, evidence={"source": None})
         spread = ""
         if self.low_ms is not None and self.high_ms is not None and self.high_ms - self.low_ms >= 1:
@@ -48,9 +46,7 @@ class CardiacCycle:
         )
 
 
-def cycle_of(
-    headers: Sequence[FrameHeader], stack: Stack, times_ms: NDArray[np.float64] | None
-) -> CardiacCycle:
+def cycle_of(headers: Sequence[FrameHeader], stack: Stack, times_ms: NDArray[np.float64] | None) -> CardiacCycle:
     """The cycle of a stack: its nominal interval, else its heart rate, else its frames times their step."""
     images = [headers[k] for cut in stack.slices for k in cut.frames if k is not None]
     intervals = [image.rr_interval_ms for image in images if image.rr_interval_ms is not None]

@@ -97,9 +97,7 @@ def sort_headers(headers: Sequence[FrameHeader], *, digests: Mapping[int, str] |
     return SortedStacks(stacks=tuple(stacks), left_out=tuple(left_out), issues=tuple(issues))
 
 
-def _without_copies(
-    headers: Sequence[FrameHeader], digests: Mapping[int, str]
-) -> tuple[list[int], list[int]]:
+def _without_copies(headers: Sequence[FrameHeader], digests: Mapping[int, str]) -> tuple[list[int], list[int]]:
     """Indices of the frames to use, and of those that are in the input already."""
     suspects = set(same_place_and_time(headers))
     seen: set[object] = set()
@@ -161,9 +159,7 @@ def _sorted_group(headers: Sequence[FrameHeader], group: Sequence[int]) -> Sorte
     left_out += [_left_for_repeat(repeat) for repeat in repeats]
     stacks = []
     for part in parts:
-        completed, filled = _completed(
-            headers, part, {cut: order for cut, order in zip(slices, orders, strict=True)}
-        )
+        completed, filled = _completed(headers, part, {cut: order for cut, order in zip(slices, orders, strict=True)})
         stack = Stack(
             slices=completed,
             orientation=first.orientation,
@@ -177,9 +173,7 @@ def _sorted_group(headers: Sequence[FrameHeader], group: Sequence[int]) -> Sorte
     return SortedStacks(stacks=tuple(stacks), left_out=tuple(left_out), issues=tuple(issues))
 
 
-def _places(
-    headers: Sequence[FrameHeader], group: Sequence[int], normal: NDArray[np.float64]
-) -> list[_Place]:
+def _places(headers: Sequence[FrameHeader], group: Sequence[int], normal: NDArray[np.float64]) -> list[_Place]:
     """Frames by series and position along the normal."""
     by_series: dict[str, list[tuple[float, int]]] = defaultdict(list)
     for k in group:
@@ -218,9 +212,7 @@ def _refusal(series: str, reason: str, places: Sequence[_Place]) -> LeftOut:
     return LeftOut(series=series, reason=reason, n_images=sum(counts))
 
 
-def _slices(
-    headers: Sequence[FrameHeader], places: Sequence[_Place], orders: Sequence[TimeOrder]
-) -> list[CineSlice]:
+def _slices(headers: Sequence[FrameHeader], places: Sequence[_Place], orders: Sequence[TimeOrder]) -> list[CineSlice]:
     slices = []
     for place, order in zip(places, orders, strict=True):
         first = headers[order.frames[0]]
@@ -271,8 +263,7 @@ def _missing_issue(series: str, position: int, frame: int) -> Issue:
     return Issue(
         code="missing-frame",
         severity="warning",
-        message=f"{series}: frame {frame} of slice {position} is missing; "
-        f"it was filled from its neighbours in time",
+        message=f"{series}: frame {frame} of slice {position} is missing; it was filled from its neighbours in time",
         evidence={"series": series, "slice": position, "frame": frame},
     )
 

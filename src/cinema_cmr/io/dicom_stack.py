@@ -113,9 +113,7 @@ class Repeat:
     reason: str
 
 
-def merge_slices(
-    slices: Sequence[CineSlice], normal: Array
-) -> tuple[list[tuple[CineSlice, ...]], list[Repeat]]:
+def merge_slices(slices: Sequence[CineSlice], normal: Array) -> tuple[list[tuple[CineSlice, ...]], list[Repeat]]:
     """Slices of one orientation, spacing and size into stacks, ascending along `normal`; and the repeats.
 
     A series' slices stay together. Series join where their slices fill places still free, in line with the

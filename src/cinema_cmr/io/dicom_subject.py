@@ -33,9 +33,7 @@ def subject_of(dataset: Any) -> tuple[Subject, tuple[Issue, ...]]:
     subject = Subject(
         sex=_sex(text_of(dataset, "PatientSex")),
         age_years=_plausible("age", "years", _age_years(dataset), _AGE_YEARS, issues),
-        height_cm=_plausible(
-            "height", "cm", _height_cm(number_of(dataset, "PatientSize"), issues), _HEIGHT_CM, issues
-        ),
+        height_cm=_plausible("height", "cm", _height_cm(number_of(dataset, "PatientSize"), issues), _HEIGHT_CM, issues),
         weight_kg=_plausible("weight", "kg", number_of(dataset, "PatientWeight"), _WEIGHT_KG, issues),
     )
     return subject, tuple(issues)
@@ -46,9 +44,7 @@ def _height_cm(height: float | None, issues: list[Issue]) -> float | None:
     if height is None or height <= 3:
         return None if height is None else round(height * 100, 1)
     message = "the file's height is above 3 m; it was taken as centimetres"
-    issues.append(
-        Issue(code="height-unit", severity="info", message=message, evidence={"fact": "height unit"})
-    )
+    issues.append(Issue(code="height-unit", severity="info", message=message, evidence={"fact": "height unit"}))
     return height
 
 

@@ -84,9 +84,7 @@ def _tells_apart(source: str, values: Sequence[float]) -> bool:
     return n - distinct <= _MAX_HOLES or abs(times_each - round(times_each)) < 0.1 * times_each
 
 
-def _ordered(
-    headers: Sequence[FrameHeader], frames: Sequence[int], values: Sequence[float], source: str
-) -> TimeOrder:
+def _ordered(headers: Sequence[FrameHeader], frames: Sequence[int], values: Sequence[float], source: str) -> TimeOrder:
     def taken(k: int) -> tuple[bool, float, float, float]:
         header = headers[k]
         return (

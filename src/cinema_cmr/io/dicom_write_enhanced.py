@@ -104,8 +104,6 @@ def _frame_group(cine: Cine, planes: ImagePlanes, k: int, t: int) -> Any:
         cardiac = _item(NominalCardiacTriggerDelayTime=float(cine.frame_times_ms[t]))
         if cine.rr_interval_ms is not None:
             cardiac.RRIntervalTimeNominal = float(cine.rr_interval_ms)
-            cardiac.NominalPercentageOfCardiacPhase = 100 * float(
-                cine.frame_times_ms[t] / cine.rr_interval_ms
-            )
+            cardiac.NominalPercentageOfCardiacPhase = 100 * float(cine.frame_times_ms[t] / cine.rr_interval_ms)
         group.CardiacSynchronizationSequence = [cardiac]
     return group

@@ -86,12 +86,8 @@ def _packed(frame: NDArray[np.uint16], *, bits: int, compression: Compression) -
     converter.SetTransferSyntax(gdcm.TransferSyntax(wanted))
     converter.SetInput(image)
     if not converter.Change():
-        raise CinemaError(
-            f"GDCM could not pack an image of {frame.shape} pixels as {compression}; use 'none'"
-        )
+        raise CinemaError(f"GDCM could not pack an image of {frame.shape} pixels as {compression}; use 'none'")
     fragments = converter.GetOutput().GetDataElement().GetSequenceOfFragments()
-    parts = [
-        fragments.GetFragment(k).GetByteValue().GetBuffer() for k in range(fragments.GetNumberOfFragments())
-    ]
+    parts = [fragments.GetFragment(k).GetByteValue().GetBuffer() for k in range(fragments.GetNumberOfFragments())]
     # GDCM hands bytes over as text with the odd ones escaped.
     return b"".join(part.encode("utf-8", "surrogateescape") for part in parts)

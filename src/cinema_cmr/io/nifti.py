@@ -62,18 +62,23 @@ def read_nifti_cine(path: Path | str, *, view: View | None = None) -> tuple[Cine
 
 
 def write_mask(
-    labels: LabelMap | NDArray[np.uint8], cine: Cine, path: Path | str, *, overwrite: bool = False
+    labels: LabelMap | NDArray[np.uint8],
+    cine: Cine,
+    path: Path | str,
+    *,
+    note: str = "",
+    overwrite: bool = False,
 ) -> None:
     """Write codes (x, y, z, t) on the cine's grid: shape, affine, sizes and units of the file it came from.
 
     Voxels are unscaled uint8. A cine from DICOM gets sform and qform in RAS mm, and its frame time in ms.
-    Raises `GeometryError` for another shape than the cine's, `OutputExistsError` without `overwrite`.
+    `note`, up to 79 ASCII characters, goes to the header's description. Raises `GeometryError` for another shape than the cine's, `OutputExistsError` without `overwrite`.
     """
     labels = labels if isinstance(labels, LabelMap) else LabelMap(array=labels)
     check_same_grid(labels, cine)
     if labels.array.dtype != np.uint8:
         raise TypeError(f"label codes are {labels.array.dtype}; expected uint8")
-    _write(labels.array, cine, path, overwrite=overwrite)
+    _write(labels.array, cine, path, note=note, overwrite=overwrite)
 
 
 def write_cine(cine: Cine, path: Path | str, *, overwrite: bool = False) -> None:
@@ -350,7 +355,7 @@ def _check_image(array: Image, issues: list[Issue]) -> None:
         _add(issues, "blank-images", "warning", f"{n_blank} of {blank.size} images are blank", images=n_blank)
 
 
-def _write(array: NDArray[Any], cine: Cine, path: Path | str, *, overwrite: bool) -> None:
+def _write(array: NDArray[Any], cine: Cine, path: Path | str, *, note: str = "", overwrite: bool) -> None:
     path = Path(path)
     if not path.name.lower().endswith((".nii", ".nii.gz")):
         raise UsageError(f"'{path.name}' is no name of a NIfTI file; expected .nii or .nii.gz")
@@ -360,6 +365,7 @@ def _write(array: NDArray[Any], cine: Cine, path: Path | str, *, overwrite: bool
     header.set_data_dtype(array.dtype)
     header["scl_slope"], header["scl_inter"] = 1, 0
     header["cal_min"] = header["cal_max"] = header["intent_code"] = 0
+    header["descrip"] = note.encode("ascii") or header["descrip"]
     header["vox_offset"] = len(header.binaryblock) + 4
     voxels = array.astype(header.get_data_dtype()).tobytes(order="F")
     content = header.binaryblock + b"\0\0\0\0" + voxels

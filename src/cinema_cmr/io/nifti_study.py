@@ -31,9 +31,7 @@ def nifti_name(view: View) -> str:
     'sax.nii.gz'
     """
     if view is View.OTHER:
-        raise UsageError(
-            "a NIfTI study tells views by file names and has none for other cines; leave them out"
-        )
+        raise UsageError("a NIfTI study tells views by file names and has none for other cines; leave them out")
     return f"{view}.nii.gz"
 
 

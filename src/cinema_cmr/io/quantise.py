@@ -41,9 +41,7 @@ def quantise(array: NDArray[np.float32], *, bits: int = 16) -> Quantised:
     if not 1 <= bits <= 16:
         raise UsageError(f"{bits} bits for an intensity; expected 1 to 16")
     if not np.isfinite(array).all():
-        raise InputError(
-            f"{int((~np.isfinite(array)).sum())} intensities are NaN or infinite; none can be stored"
-        )
+        raise InputError(f"{int((~np.isfinite(array)).sum())} intensities are NaN or infinite; none can be stored")
     levels = 2**bits - 1
     low, high = float(array.min()), float(array.max())
     if low >= 0 and high <= levels and bool((array == np.rint(array)).all()):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import zipfile
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,15 +12,16 @@ from typing import Literal
 
 import numpy as np
 
-from cinema_cmr.core.errors import GeometryError, InputError, NoCineError, UsageError
+from cinema_cmr.core.errors import GeometryError, InputError, NoCineError
 from cinema_cmr.core.geometry import unit
 from cinema_cmr.core.study import Issue, SeriesDecision, Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.archive import extracted
+from cinema_cmr.io.names import name_of
 from cinema_cmr.io.nifti import read_nifti_cine, stem_of
 
-__all__ = ["read_study", "unique_names", "view_from_name"]
+__all__ = ["input_files", "read_study", "view_from_name"]
 
 Severity = Literal["info", "warning", "error"]
 
@@ -35,9 +35,7 @@ _MOST_IMAGES = 30
 _OBLIQUE_DEG = 10.0
 """A short-axis stack stands 30 to 60 degrees off the patient's axes; nearer than this it is likely none."""
 
-_MASK_NAME = re.compile(
-    r"(?<![a-z])labels?(?!l?ed)|contour|segmentation|(?<![a-z0-9])(gt|seg|masks?)(?![a-z0-9])"
-)
+_MASK_NAME = re.compile(r"(?<![a-z])labels?(?!l?ed)|contour|segmentation|(?<![a-z0-9])(gt|seg|masks?)(?![a-z0-9])")
 _FRAME_NAME = re.compile(r"(?P<key>.+)[_-](?:(?:frame|phase)[_-]?(?P<number>\d+)|(?P<phase>ed|es))")
 _CYCLE_NAME = re.compile(r"(?P<key>.+)[_-](?:4d|cine)")
 _LONG_AXIS_NAME = r"(?<![a-z0-9])(?:la?x?[ _-]?)?{n}[ _-]?c(?:h|hamber)?(?![a-z0-9])"
@@ -61,7 +59,7 @@ def read_study(path: Path | str, *, name: str | None = None) -> Study:
     path = Path(path)
     if not path.exists():
         raise InputError(f"'{path.name}' does not exist; expected {_KINDS}: check the path")
-    name = name or _stem(path)
+    name = name or name_of(path)
     if path.is_dir():
         return _read_folder(path, name)
     if path.name.lower().endswith(_NIFTI_SUFFIXES):
@@ -74,30 +72,6 @@ def read_study(path: Path | str, *, name: str | None = None) -> Study:
     raise InputError(f"'{path.name}' is of no kind that can be read; expected {_KINDS}")
 
 
-def unique_names(paths: Sequence[Path]) -> list[str]:
-    """One output name per input: its stem, or where stems collide the nearest part of the path that differs.
-
-    Names differ even where capital letters do not count. Raises `UsageError` for an input given twice.
-
-    >>> unique_names([Path("a/one.nii.gz"), Path("b/two.nii.gz")])
-    ['one', 'two']
-    >>> unique_names([Path("p1/dicom.zip"), Path("p2/dicom.zip")])
-    ['p1', 'p2']
-    """
-    whole = [Path(os.path.abspath(path)) for path in paths]
-    twice = [path.name for path, count in Counter(whole).items() if count > 1]
-    if twice:
-        raise UsageError(f"'{twice[0]}' is given twice; give each input once")
-    groups = defaultdict(list)
-    for path in whole:
-        groups[_stem(path).casefold()].append(path)
-    names = {group[0]: _stem(group[0]) for group in groups.values() if len(group) == 1}
-    for group in groups.values():
-        if len(group) > 1:
-            names.update(_told_apart(group, {name.casefold() for name in names.values()}))
-    return [names[path] for path in whole]
-
-
 def view_from_name(name: str) -> View | None:
     """The one view that a file's name speaks of, or None where it speaks of none or of several.
 
@@ -108,27 +82,29 @@ def view_from_name(name: str) -> View | None:
     return views[0] if len(views) == 1 else None
 
 
-def _stem(path: Path) -> str:
-    path = Path(os.path.abspath(path))
-    return path.name if path.is_dir() else stem_of(path)
+def input_files(path: Path | str) -> tuple[Path, ...]:
+    """The files that a study would be read from, sorted: the path itself, or what counts in a folder.
+
+    In a folder these are the DICOM files or, where there are none, NIfTI images that are no masks by their
+    names, and `Info.cfg`. Results written into the folder are therefore not among them.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return (path,)
+    files, niftis = _listed(path)
+    dicoms = [file for file in files if file not in niftis and _may_be_dicom(file)]
+    images = dicoms or [*_without_masks(niftis, path)[0], *(file for file in files if file.name == "Info.cfg")]
+    return tuple(sorted(images))
 
 
-def _told_apart(group: Sequence[Path], taken: set[str]) -> dict[Path, str]:
-    """Path -> the shortest run of parts, nearest to the file, that differs in the group and is not taken."""
-    parts = [(*path.parts[1:-1], _stem(path)) for path in group]
-    depth = min(len(p) for p in parts)
-    runs = [(end - width, end) for width in range(1, depth + 1) for end in range(0, width - depth - 1, -1)]
-    candidates = [["_".join(p[len(p) + start : len(p) + end]) for p in parts] for start, end in runs]
-    for names in [*candidates, [path.name.replace(".", "_") for path in group]]:
-        folded = {name.casefold() for name in names}
-        if len(folded) == len(group) and not folded & taken:
-            return dict(zip(group, names, strict=True))
-    raise UsageError(f"{len(group)} inputs named '{group[0].name}' cannot be told apart; rename one")
+def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
+    """All files below a folder, and the NIfTI files among them."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not _is_hidden(path, folder))
+    return files, [path for path in files if path.name.lower().endswith(_NIFTI_SUFFIXES)]
 
 
 def _read_folder(folder: Path, name: str) -> Study:
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not _is_hidden(path, folder))
-    niftis = [path for path in files if path.name.lower().endswith(_NIFTI_SUFFIXES)]
+    files, niftis = _listed(folder)
     if any(_may_be_dicom(path) for path in files if path not in niftis):
         ignored = f"{len(niftis)} NIfTI files beside the DICOM files were not read"
         extra = [_issue("nifti-ignored", "info", ignored)] if niftis else []
@@ -188,9 +164,7 @@ class _Candidate:
             "shape": " x ".join(str(extent) for extent in self.cine.array.shape),
             "name_says": None if self.hint is None else str(self.hint),
         }
-        return SeriesDecision(
-            series=self.series, view=view, kept=view is not None, reason=reason, evidence=evidence
-        )
+        return SeriesDecision(series=self.series, view=view, kept=view is not None, reason=reason, evidence=evidence)
 
 
 def _read_niftis(files: Sequence[Path], name: str, *, root: Path | None = None) -> Study:
@@ -203,8 +177,7 @@ def _read_niftis(files: Sequence[Path], name: str, *, root: Path | None = None) 
     if not kept:
         raise NoCineError(f"'{name}' holds no cine of a known view: {chosen[0].series}: {chosen[0].reason}")
     left_out = [
-        SeriesDecision(series=stem_of(path), view=None, kept=False, reason=str(error))
-        for path, error in failures
+        SeriesDecision(series=stem_of(path), view=None, kept=False, reason=str(error)) for path, error in failures
     ]
     subject, facts = (Subject(), []) if root is None else _subject_beside(images[0].parent)
     issues = [issue for candidate in kept for issue in (*candidate.issues, *_stack_issues(candidate.cine))]
@@ -241,9 +214,7 @@ def _without_masks(files: Sequence[Path], root: Path) -> tuple[list[Path], list[
 def _check_one_study(images: Sequence[Path], name: str) -> None:
     folders = {path.parent for path in images}
     if len(folders) > 1:
-        raise InputError(
-            f"'{name}' has images in {len(folders)} folders; give the folder of one study each time"
-        )
+        raise InputError(f"'{name}' has images in {len(folders)} folders; give the folder of one study each time")
     keys = {_frame_of(stem_of(path))[0] for path in images}
     if len(keys) > _MOST_IMAGES:
         raise InputError(f"'{name}' holds {len(keys)} images, too many for one study; give them one by one")
@@ -309,9 +280,7 @@ def _joined(frames: Sequence[_Candidate]) -> _Candidate:
     return _Candidate(cine=cine, files=files, key=frames[0].key, issues=tuple(said.values()))
 
 
-def _choose_views(
-    candidates: Sequence[_Candidate], name: str
-) -> tuple[list[_Candidate], list[SeriesDecision]]:
+def _choose_views(candidates: Sequence[_Candidate], name: str) -> tuple[list[_Candidate], list[SeriesDecision]]:
     """One cine of each view, and the decision on every candidate."""
     by_view, decisions = defaultdict(list), []
     for candidate in candidates:
@@ -335,9 +304,7 @@ def _view_of(candidate: _Candidate, *, alone: bool) -> tuple[View | None, str]:
     n_slices, hint = candidate.cine.n_slices, candidate.hint
     if n_slices >= _STACK_SLICES:
         if hint not in (None, View.SAX):
-            return None, (
-                f"named {hint.title}, but a stack of {n_slices} slices; expected one plane, (x, y, 1, time)"
-            )
+            return None, (f"named {hint.title}, but a stack of {n_slices} slices; expected one plane, (x, y, 1, time)")
         named = "and so named" if hint else "and nothing else in the file tells its view"
         return View.SAX, f"a stack of {n_slices} parallel slices, {named}"
     if hint is not None:

@@ -58,9 +58,7 @@ def _long_axis(candidates: Sequence[Candidate], stack: int | None, rest: Sequenc
 
 
 def _with_hint(verdict: Verdict, candidate: Candidate) -> Verdict:
-    said = [
-        hint for hint in candidate.hints if hint in VIEW_HINTS or hint in ("right ventricle", "transverse")
-    ]
+    said = [hint for hint in candidate.hints if hint in VIEW_HINTS or hint in ("right ventricle", "transverse")]
     hint = f"description says {' and '.join(said)}" if said else "description names no view"
     return replace(verdict, evidence={**verdict.evidence, "hint": hint})
 
@@ -75,13 +73,9 @@ def _issues(candidates: Sequence[Candidate], verdicts: Sequence[Verdict]) -> lis
         count = candidates[k].cine.n_slices
         if count < 3:
             message = f"the short axis has {count} slices only; a volume needs the whole ventricle"
-            issues.append(
-                Issue(code="few-slices", severity="warning", message=message, evidence={"n_slices": count})
-            )
+            issues.append(Issue(code="few-slices", severity="warning", message=message, evidence={"n_slices": count}))
     for k, verdict in enumerate(verdicts):
         if verdict.kept and verdict.evidence.get("decided_by") in ("description", "geometry, uncertain"):
             message = f"the view of {candidates[k].cine.label} is uncertain: {verdict.reason}"
-            issues.append(
-                Issue(code="view-uncertain", severity="warning", message=message, evidence=verdict.evidence)
-            )
+            issues.append(Issue(code="view-uncertain", severity="warning", message=message, evidence=verdict.evidence))
     return issues

@@ -115,9 +115,7 @@ def meeting_lines(planes: Sequence[Plane]) -> list[LongAxis]:
         rows = np.stack([one.normal, other.normal, direction])
         sides = [one.normal @ one.centre, other.normal @ other.centre, direction @ middle]
         centre = np.linalg.solve(rows, np.array(sides))
-        lines.append(
-            LongAxis(centre=centre, direction=direction, half_length_mm=30.0, source="where planes meet")
-        )
+        lines.append(LongAxis(centre=centre, direction=direction, half_length_mm=30.0, source="where planes meet"))
     return lines
 
 

@@ -59,9 +59,7 @@ class _Cut:
         }
 
 
-def judge_planes(
-    candidates: Sequence[Candidate], axis: LongAxis, *, indices: Sequence[int]
-) -> dict[int, Verdict]:
+def judge_planes(candidates: Sequence[Candidate], axis: LongAxis, *, indices: Sequence[int]) -> dict[int, Verdict]:
     """Verdicts for the candidates of `indices`: 2-, 3-, 4-chamber or other; at most one kept per view."""
     cuts = {k: _nearest_cut(k, candidates[k], axis) for k in indices}
     verdicts: dict[int, Verdict] = {}
@@ -116,9 +114,7 @@ def _why_not_long_axis(cut: _Cut, axis: LongAxis, hinted: View | None) -> str | 
     return None
 
 
-def _view_costs(
-    rotations: Sequence[float], hinted: Sequence[View | None], anatomy_sd: float
-) -> NDArray[np.float64]:
+def _view_costs(rotations: Sequence[float], hinted: Sequence[View | None], anatomy_sd: float) -> NDArray[np.float64]:
     """(planes, views) cost of each plane being each view, the others and the heart's turn at their best.
 
     Costs are squared deviations over their variance, summed over all planes and the turn common to all; a

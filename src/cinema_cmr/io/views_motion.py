@@ -59,10 +59,7 @@ def _fitted_axis(cine: Cine, centres_mm: Array, weights: Array) -> LongAxis:
         slope = np.average((at - middle)[:, None] * (centres_mm - mean), axis=0, weights=weights) / spread
         slope *= min(1.0, _MAX_TILT / max(float(np.linalg.norm(slope)), 1e-9))
     ends = np.array([mean + slope * (end - middle) for end in (at[0], middle, at[-1])])
-    points = [
-        _patient_point(cine, end, position)
-        for end, position in zip(ends, (at[0], middle, at[-1]), strict=True)
-    ]
+    points = [_patient_point(cine, end, position) for end, position in zip(ends, (at[0], middle, at[-1]), strict=True)]
     if len(at) == 1:
         direction = unit(np.cross(cine.affine[:3, 0], cine.affine[:3, 1]))
     else:

@@ -16,9 +16,7 @@ BsaFormula = Literal["mosteller", "du-bois"]
 
 SOURCES: dict[str, str] = {
     "mosteller": "square root of height in cm x weight in kg / 3600 (Mosteller, N Engl J Med 1987;317:1098)",
-    "du-bois": (
-        "0.007184 x height in cm ^ 0.725 x weight in kg ^ 0.425 (Du Bois, Arch Intern Med 1916;17:863)"
-    ),
+    "du-bois": ("0.007184 x height in cm ^ 0.725 x weight in kg ^ 0.425 (Du Bois, Arch Intern Med 1916;17:863)"),
 }
 
 PLAUSIBLE = {"height": (40.0, 250.0, "cm"), "weight": (2.0, 350.0, "kg")}

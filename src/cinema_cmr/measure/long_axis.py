@@ -131,9 +131,7 @@ def biplane_values(study: Study, predictions: Mapping[View, Prediction]) -> tupl
     planes = [(study.cine(view), predictions[view].labels) for view in (View.LAX_2C, View.LAX_4C)]
     frames = {cine.n_frames for cine, _ in planes}
     if len(frames) > 1:
-        return tuple(
-            d.absent("the two views have different numbers of frames") for d in _biplane_definitions("")
-        )
+        return tuple(d.absent("the two views have different numbers of frames") for d in _biplane_definitions(""))
     volumes = biplane_volumes_ml(*planes)
     phases = find_phases(volumes)
     definitions = _biplane_definitions(phases.rule)

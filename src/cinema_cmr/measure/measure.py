@@ -131,14 +131,10 @@ def _no_stack() -> _Stack:
     nothing = Phases(ed=None, es=None, rule="", reason=reason)
 
     def chamber(name: Literal["lv", "rv", "myo"]) -> Chamber:
-        return Chamber(
-            name=name, volumes_ml=np.empty(0), counted=np.empty((0, 0), dtype=bool), phases=nothing, rule=""
-        )
+        return Chamber(name=name, volumes_ml=np.empty(0), counted=np.empty((0, 0), dtype=bool), phases=nothing, rule="")
 
     wall = no_thickness(reason)
-    return _Stack(
-        lv=chamber("lv"), rv=chamber("rv"), myo=chamber("myo"), wall_ed=wall, wall_es=wall, cine=None
-    )
+    return _Stack(lv=chamber("lv"), rv=chamber("rv"), myo=chamber("myo"), wall_ed=wall, wall_es=wall, cine=None)
 
 
 def _stack(cine: Cine, prediction: Prediction, volumes: Volumes, options: MeasureOptions) -> _Stack:

@@ -189,9 +189,7 @@ def parse_normal_ranges(text: str, kind: Literal["csv", "json"]) -> tuple[Normal
     except json.JSONDecodeError as error:
         raise InputError(f"table of normal ranges is not JSON: {error}") from error
     if not isinstance(rows, list) or not rows:
-        raise InputError(
-            "table of normal ranges is empty; expected a list of rows with the columns of NormalRange"
-        )
+        raise InputError("table of normal ranges is empty; expected a list of rows with the columns of NormalRange")
     return tuple(_row(number, row) for number, row in enumerate(rows, start=1))
 
 
@@ -202,9 +200,7 @@ def _row(number: int, row: Any) -> NormalRange:
     words = ("name", "sex", "unit", "citation", "papillary_rule")
     missing = [field for field in (*words, *numbers) if row.get(field) in (None, "")]
     if missing:
-        raise InputError(
-            f"normal range {number} lacks {', '.join(missing)}; every row needs its source and limits"
-        )
+        raise InputError(f"normal range {number} lacks {', '.join(missing)}; every row needs its source and limits")
     try:
         values = {field: float(row[field]) for field in numbers}
     except (TypeError, ValueError) as error:

@@ -65,9 +65,7 @@ GIVEN = "frame given by the user"
 OF_LV = "the LV's frames"
 
 
-def find_phases(
-    volumes_ml: Curve, *, times_ms: Curve | None = None, rr_interval_ms: float | None = None
-) -> Phases:
+def find_phases(volumes_ml: Curve, *, times_ms: Curve | None = None, rr_interval_ms: float | None = None) -> Phases:
     """ED and ES frames (from 0) of a volume curve (t,), NaN where a frame has no volume.
 
     Needs two frames with different volumes; else both are None with the reason.
@@ -127,9 +125,7 @@ def _why_not(volumes_ml: Curve, measured: NDArray[np.intp]) -> str | None:
     return None
 
 
-def covers_cycle(
-    volumes_ml: Curve, *, times_ms: Curve | None = None, rr_interval_ms: float | None = None
-) -> bool:
+def covers_cycle(volumes_ml: Curve, *, times_ms: Curve | None = None, rr_interval_ms: float | None = None) -> bool:
     """True where the first frame follows the last: by times and R-R interval, else by the ends."""
     if len(volumes_ml) < FRAMES_TO_COMPARE:
         return False

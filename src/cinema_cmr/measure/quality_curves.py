@@ -133,9 +133,7 @@ def implausible_fraction(context: QualityContext) -> Flag | None:
     """An ejection fraction that hardly any living heart has; ACDC: 3 of 100, all RV."""
     low, high = EF_PERCENT
     values = {name: context.value(name) for name in ("lv_ef_percent", "rv_ef_percent")}
-    outside = {
-        name: value for name, value in values.items() if value is not None and not low <= value <= high
-    }
+    outside = {name: value for name, value in values.items() if value is not None and not low <= value <= high}
     if not outside:
         return None
     said = ", ".join(f"{name[:2].upper()} {value:.0f} %" for name, value in outside.items())

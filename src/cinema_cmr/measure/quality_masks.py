@@ -98,9 +98,7 @@ def basal_slice_left_out(context: QualityContext) -> Flag | None:
     if not frames:
         return None
     counts = {frame: np.count_nonzero(context.mask("lv", frame), axis=(0, 1)) for frame in frames}
-    ml = {
-        frame: float(context.cine.voxel_volumes_ml @ (counts[frame] * left_out[:, frame])) for frame in frames
-    }
+    ml = {frame: float(context.cine.voxel_volumes_ml @ (counts[frame] * left_out[:, frame])) for frame in frames}
     message = ", ".join(f"{volume:.0f} ml in frame {frame}" for frame, volume in ml.items())
     return Flag(
         code="basal-slice-left-out",

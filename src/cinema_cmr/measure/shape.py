@@ -71,9 +71,7 @@ SMOOTHING_PIXELS = 1.5
 
 STEP_MM = 0.25
 
-CLOCKWISE_ASSUMED = (
-    "orientation unknown, so the anterior wall is assumed to follow the septum clockwise as displayed"
-)
+CLOCKWISE_ASSUMED = "orientation unknown, so the anterior wall is assumed to follow the septum clockwise as displayed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,9 +163,7 @@ def segment_thickness(cine: Cine, labels: LabelMap, frame: int, volumes: Volumes
     enclosed = enclosed_fractions(cine, labels)[:, frame]
     rings = np.flatnonzero(np.nan_to_num(enclosed) >= FULL_RING)
     if len(rings) < 3:
-        return no_thickness(
-            f"{len(rings)} slices have a full ring of myocardium; three levels need at least 3"
-        )
+        return no_thickness(f"{len(rings)} slices have a full ring of myocardium; three levels need at least 3")
     if volumes.base is None:
         return no_thickness("neither the labels nor the orientation tell base from apex")
     levels = _levels(cine, rings if volumes.base == "first" else rings[::-1])
@@ -251,9 +247,7 @@ def _thickest(at_ed: SegmentThickness) -> Measurement:
 
 
 def _definition(name: str, title: str, unit: str, rule: str) -> Definition:
-    return Definition(
-        name=name, title=title, unit=unit, method="short axis, rays from the LV's centre", rule=rule
-    )
+    return Definition(name=name, title=title, unit=unit, method="short axis, rays from the LV's centre", rule=rule)
 
 
 def _thickness(segment: int, title: str, phase: str, measured: SegmentThickness) -> Measurement:
@@ -267,9 +261,7 @@ def _thickness(segment: int, title: str, phase: str, measured: SegmentThickness)
     return definition.value(measured.mm[segment], frames=(measured.frame,), slices=measured.slices[segment])
 
 
-def _thickening(
-    segment: int, title: str, ed: Measurement, es: Measurement
-) -> tuple[Measurement, Measurement]:
+def _thickening(segment: int, title: str, ed: Measurement, es: Measurement) -> tuple[Measurement, Measurement]:
     """Systolic thickening of a segment in mm and in % of its diastolic thickness."""
     in_mm = _definition(f"wall_thickening_mm_aha{segment:02d}", f"wall thickening, {title}", "mm", "ES - ED")
     in_percent = _definition(

@@ -79,9 +79,7 @@ def measure_volumes(cine: Cine, labels: LabelMap, *, basal_rule: BasalRule = "ha
     """
     check_same_grid(labels, cine)
     if labels.scheme != "cine":
-        raise InputError(
-            f"label map holds the scheme '{labels.scheme}'; volumes need cine labels (RV, MYO, LV)"
-        )
+        raise InputError(f"label map holds the scheme '{labels.scheme}'; volumes need cine labels (RV, MYO, LV)")
     if basal_rule not in get_args(BasalRule):
         raise unknown_name("basal rule", basal_rule, get_args(BasalRule))
     counts = {name: _voxels_per_slice(labels.array, code) for name, code in CODES.items()}

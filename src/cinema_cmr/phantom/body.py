@@ -43,11 +43,11 @@ class Body:
         return self.fat_mm + self.muscle_mm
 
     def signal(self, points: NDArray[np.floating], tissues: Mapping[str, float], edge_mm: float) -> Floats:
-        """Signal of everything but the heart at RAS points (..., 3)."""
+        """Signal of everything but the heart at RAS points (sheet, x, y, 3); textures are the middle sheet's."""
         paint = _Painter(points, edge_mm)
         rim = self._rim(paint)
-        noise = self.texture.at(points, 14.0)
-        fine = self.texture.at(points, 5.0, shift=11.3)
+        noise = self.texture.at(paint.middle, 14.0)
+        fine = self.texture.at(paint.middle, 5.0, shift=11.3)
         fat = np.float32(tissues["fat"]) * (1 + 0.07 * noise + 0.05 * fine)
         paint.over(self._arms(paint), fat)
         paint.over(self._arms(paint) - 9, tissues["muscle"] * (1 + 0.08 * fine))
@@ -55,7 +55,7 @@ class Body:
         self._chest_wall(paint, rim, tissues, noise=noise, fine=fine)
         paint.over(rim - self.wall_mm, tissues["lung"] * (1 + 0.25 * noise))
         inside = np.clip((rim - self.wall_mm) / 3, 0, 1)
-        vessels = np.clip((self.texture.at(points, 5.5, shift=5.1) - 1.9) * 2.4, 0, 1)
+        vessels = np.clip((self.texture.at(paint.middle, 5.5, shift=5.1) - 1.9) * 2.4, 0, 1)
         paint.blend(vessels * inside, tissues["venous"] * 0.8)
         self._mediastinum(paint, rim, fat, tissues)
         self._abdomen(paint, rim, tissues, noise=noise, fine=fine)
@@ -85,9 +85,7 @@ class Body:
         paint.over(rib, tissues["fibrous"])
         paint.over(rib - 1.8, tissues["marrow"] * 0.9)
 
-    def _mediastinum(
-        self, paint: _Painter, rim: Floats, fat: Floats, tissues: Mapping[str, float]
-    ) -> None:
+    def _mediastinum(self, paint: _Painter, rim: Floats, fat: Floats, tissues: Mapping[str, float]) -> None:
         """Fat around the great vessels and before the heart, and the descending aorta beside the spine."""
         origin = self.heart.origin
         centre = origin[0] + 12.0
@@ -124,13 +122,9 @@ class Body:
         veins = np.clip((fine - 1.5) * 1.6, 0, 1) * np.clip((liver - 6) / 3, 0, 1)
         paint.blend(veins, tissues["venous"] * 0.95)
         left = split - 52.0
-        spleen = 1 - np.sqrt(
-            ((paint.x - left + 12) / 30) ** 2 + ((paint.y + 42) / 42) ** 2 + ((below - 42) / 42) ** 2
-        )
+        spleen = 1 - np.sqrt(((paint.x - left + 12) / 30) ** 2 + ((paint.y + 42) / 42) ** 2 + ((below - 42) / 42) ** 2)
         paint.over(np.minimum(spleen * 32, abdomen), tissues["spleen"] * (1 + 0.05 * fine))
-        stomach = 1 - np.sqrt(
-            ((paint.x - left) / 42) ** 2 + ((paint.y - 22) / 42) ** 2 + ((below - 34) / 31) ** 2
-        )
+        stomach = 1 - np.sqrt(((paint.x - left) / 42) ** 2 + ((paint.y - 22) / 42) ** 2 + ((below - 34) / 31) ** 2)
         paint.over(np.minimum(stomach * 32, abdomen), tissues["muscle"])
         content = np.where(paint.y > 30, tissues["air"], tissues["fluid"] * self._meal)
         paint.over(np.minimum(stomach * 32 - 3, abdomen), content * (1 + 0.15 * fine))
@@ -138,7 +132,7 @@ class Body:
         paint.over(np.minimum(vein, below + 12), tissues["venous"])
 
     def _wave(self, paint: _Painter, scale_mm: float, shift: float) -> Floats:
-        return self.texture.at(np.stack([paint.x, paint.y, paint.z], axis=-1), scale_mm, shift=shift)
+        return self.texture.at(paint.middle, scale_mm, shift=shift)
 
     @property
     def _meal(self) -> float:
@@ -175,6 +169,8 @@ class _Painter:
 
     def __init__(self, points: NDArray[np.floating], edge_mm: float) -> None:
         self.x, self.y, self.z = (np.asarray(points[..., axis], dtype=np.float32) for axis in range(3))
+        half = len(points) // 2
+        self.middle = points[half : half + 1]
         self.image = np.zeros(self.x.shape, dtype=np.float32)
         self.per_edge = np.float32(1 / edge_mm)
 

@@ -36,9 +36,7 @@ class Chamber:
 
 def depth_in(chamber: Chamber, points: HeartPoints) -> Floats:
     """How deep points lie inside a chamber's blood, in mm; below 0 outside."""
-    x, y, z = (
-        value - np.float32(at) for value, at in zip((points.x, points.y, points.z), chamber.centre, strict=True)
-    )
+    x, y, z = (value - np.float32(at) for value, at in zip((points.x, points.y, points.z), chamber.centre, strict=True))
     if chamber.radius_mm == 0:
         a, b, c = (np.float32(1 / size) for size in chamber.size)
         share = np.sqrt((x * a) ** 2 + (y * b) ** 2 + (z * c) ** 2)

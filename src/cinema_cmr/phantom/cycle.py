@@ -44,8 +44,10 @@ class Cycle:
 
     def __post_init__(self) -> None:
         if self.diastasis_ms < 0:
-            raise UsageError(f"phases of {self.rr_interval_ms - self.diastasis_ms:.0f} ms in a beat of "
-                             f"{self.rr_interval_ms:.0f} ms; they must fit")
+            raise UsageError(
+                f"phases of {self.rr_interval_ms - self.diastasis_ms:.0f} ms in a beat of "
+                f"{self.rr_interval_ms:.0f} ms; they must fit"
+            )
 
     @property
     def systole_ms(self) -> float:
@@ -67,9 +69,7 @@ class Cycle:
         quiet = smoothstep((now - opening - self.rapid_filling_ms * 0.7) / (self.diastasis_ms + 60.0))
         kick = smoothstep((now - self.rr_interval_ms + self.kick_ms) / self.kick_ms)
         last = 1 - self.rapid_share - self.diastasis_share
-        return np.asarray(
-            1 - ejected + self.rapid_share * rapid + self.diastasis_share * quiet + last * kick
-        )
+        return np.asarray(1 - ejected + self.rapid_share * rapid + self.diastasis_share * quiet + last * kick)
 
     def filling_rate(self, times_ms: NDArray[np.floating]) -> Array:
         """(t,) stroke volumes per second that flow in (above 0) or out."""
@@ -78,9 +78,7 @@ class Cycle:
         return (self.fullness(times + step) - self.fullness(times - step)) / (2 * step / 1000)
 
 
-def cycle_of(
-    heart_rate_bpm: float, *, sex: Literal["F", "M"], rapid_share: float, delay_ms: float = 0.0
-) -> Cycle:
+def cycle_of(heart_rate_bpm: float, *, sex: Literal["F", "M"], rapid_share: float, delay_ms: float = 0.0) -> Cycle:
     """The beat of a heart rate; `delay_ms` puts a ventricle's systole later (the right one's).
 
     Above 90 beats a minute the phases of diastole are shortened until they fit.

@@ -26,7 +26,7 @@ from cinema_cmr.phantom.phantom import PhantomStudy, make_phantom
 __all__ = ["demo_path", "make_demo", "make_demo_study"]
 
 _NAME = "demo_study.zip"
-_SEED, _GROUP, _STYLE = 30, "NOR", "biobank-1.5t"
+_SEED, _GROUP, _STYLE = 3, "NOR", "biobank-1.5t"
 _N_FRAMES = 20
 _FIELD_MM = 200.0
 """What is kept around the heart, in plane: the whole field would not fit into a package."""

@@ -53,14 +53,15 @@ def _off_plane(plane: ImagePlane, points: Array) -> Array:
 
 
 def _ring_in_plane(heart: Heart, frame: HeartFrame, plane: ImagePlane, side: float) -> Array:
-    """Where the ring near an angle crosses the plane, by bisection."""
-    low, high = side - np.pi / 2.2, side + np.pi / 2.2
-    below = float(_off_plane(plane, mitral_point(heart, frame, np.array(low)))) > 0
-    for _ in range(40):
-        middle = (low + high) / 2
-        above = float(_off_plane(plane, mitral_point(heart, frame, np.array(middle)))) > 0
-        low, high = (middle, high) if above == below else (low, middle)
-    return mitral_point(heart, frame, np.array((low + high) / 2))
+    """Where the ring crosses the plane nearest to an angle: between points a degree apart, straight."""
+    ring = mitral_point(heart, frame, side + np.radians(np.linspace(-82.0, 82.0, 165)))
+    off = _off_plane(plane, ring)
+    crossings = np.flatnonzero((off[:-1] > 0) != (off[1:] > 0))
+    if not len(crossings):
+        return np.full(3, np.nan)
+    first = int(crossings[np.argmin(np.abs(crossings - 82))])
+    share = off[first] / (off[first] - off[first + 1])
+    return np.asarray(ring[first] + share * (ring[first + 1] - ring[first]))
 
 
 def _tip_in_plane(heart: Heart, frame: HeartFrame, plane: ImagePlane) -> Array:
@@ -68,8 +69,8 @@ def _tip_in_plane(heart: Heart, frame: HeartFrame, plane: ImagePlane) -> Array:
 
     The cavity's outline in the plane is sampled by level on either side; near the tip it is a smooth arc.
     """
-    level = 1 - np.linspace(0, 0.12, 240) ** 1.0
-    theta = np.linspace(0, 2 * np.pi, 360, endpoint=False)
+    level = 1 - np.linspace(0, 0.12, 240)
+    theta = np.linspace(0, 2 * np.pi, 180, endpoint=False)
     radius = np.sqrt(np.maximum(heart.left.endo_sq(theta[:, None], level[None], frame.left), 0))
     height = np.broadcast_to(frame.left.base_mm + level * frame.left.length_mm, radius.shape)
     points = heart.to_ras(radius * np.cos(theta)[:, None], radius * np.sin(theta)[:, None], height)

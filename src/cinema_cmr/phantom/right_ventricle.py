@@ -59,9 +59,7 @@ class RightVentricle:
         volume = subject.rv_edv_ml * (1 - subject.rv_ef_percent / 100 * (1 - fullness))
         tube, inflow = self._integrals
         per_area = tube * (self.apex_mm - outflow) + inflow * (self.apex_mm - tricuspid)
-        return RightVentricleState(
-            tricuspid_mm=tricuspid, outflow_mm=outflow, area_mm2=volume * 1000 / per_area
-        )
+        return RightVentricleState(tricuspid_mm=tricuspid, outflow_mm=outflow, area_mm2=volume * 1000 / per_area)
 
     def top_mm(self, theta: Array, state: RightVentricleState) -> Array:
         """Place of the valve plane at an angle: tricuspid below, rising to the pulmonary valve in front."""

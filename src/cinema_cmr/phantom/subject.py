@@ -34,7 +34,10 @@ class _Norm:
     sd: float
 
 
-_BODY = {"M": (_Norm(mean=176, sd=7), _Norm(mean=26.5, sd=3.6)), "F": (_Norm(mean=163, sd=6.5), _Norm(mean=25.8, sd=4.2))}
+_BODY = {
+    "M": (_Norm(mean=176, sd=7), _Norm(mean=26.5, sd=3.6)),
+    "F": (_Norm(mean=163, sd=6.5), _Norm(mean=25.8, sd=4.2)),
+}
 """Height in cm and body mass index, kg/m2."""
 
 _NORMS: dict[Sex, dict[str, _Norm]] = {
@@ -150,12 +153,12 @@ def draw_subject(seed: int, *, group: str | None = None) -> PhantomSubject:
     return _with_heart(draw, group or drawn, seed, (sex, age, height, weight))
 
 
-def _with_heart(
-    draw: _Draw, group: str, seed: int, person: tuple[Sex, float, float, float]
-) -> PhantomSubject:
+def _with_heart(draw: _Draw, group: str, seed: int, person: tuple[Sex, float, float, float]) -> PhantomSubject:
     sex, age, height, weight = person
     surface = _surface(height, weight)
-    edv, ef, mass = (value * scale for value, scale in zip(_left(draw, group, sex, age), (surface, 1, surface), strict=True))
+    edv, ef, mass = (
+        value * scale for value, scale in zip(_left(draw, group, sex, age), (surface, 1, surface), strict=True)
+    )
     rv_edv, rv_ef = _right(draw, group, sex, edv * ef / 100)
     mapse, tapse = _excursions(draw, group, ef, rv_ef)
     contraction = contraction_of(group, draw.rng)
@@ -188,9 +191,7 @@ def _left(draw: _Draw, group: str, sex: Sex, age: float) -> tuple[float, float, 
     norms = _NORMS[sex]
     edvi = draw.normal(norms["lv_edvi"].mean - 0.25 * (age - 60), norms["lv_edvi"].sd, 45, 130)
     ef = draw.normal(norms["lv_ef"].mean, norms["lv_ef"].sd, 48, 73)
-    mass = draw.normal(norms["mass_index"].mean, norms["mass_index"].sd, 28, 80) + 0.25 * (
-        edvi - norms["lv_edvi"].mean
-    )
+    mass = draw.normal(norms["mass_index"].mean, norms["mass_index"].sd, 28, 80) + 0.25 * (edvi - norms["lv_edvi"].mean)
     if group == "DCM":
         return edvi * draw.uniform(1.45, 2.3), draw.normal(25, 6.5, 12, 39), mass * draw.uniform(1.25, 1.7)
     if group == "HCM":

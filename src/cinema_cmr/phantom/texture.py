@@ -19,9 +19,7 @@ class Texture:
 
     lattice: NDArray[np.float32]
 
-    def at(
-        self, points_mm: NDArray[np.floating], scale_mm: float, shift: float = 0.0
-    ) -> NDArray[np.float32]:
+    def at(self, points_mm: NDArray[np.floating], scale_mm: float, shift: float = 0.0) -> NDArray[np.float32]:
         """Values at points (..., 3); details are about `scale_mm` wide, `shift` gives another field."""
         scaled = np.moveaxis(np.asarray(points_mm, dtype=np.float32) / np.float32(scale_mm / 2.5), -1, 0)
         values = ndimage.map_coordinates(

@@ -58,9 +58,7 @@ class Muscles:
             share = np.maximum(share, self._papillary(points, frame, level, side, angle))
         return np.asarray(share, dtype=np.float32)
 
-    def _papillary(
-        self, points: HeartPoints, frame: HeartFrame, level: Floats, side: int, angle: float
-    ) -> Floats:
+    def _papillary(self, points: HeartPoints, frame: HeartFrame, level: Floats, side: int, angle: float) -> Floats:
         """A muscle that leaves the wall at level 0.75 and ends free at level 0.35; thicker in systole."""
         draw = self._drawn[side]
         turned = np.radians(angle + 12 * draw[0]) + frame.left.twist_rad * 0.3

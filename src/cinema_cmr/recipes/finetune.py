@@ -36,14 +36,10 @@ class TrainingData:
 
     def __post_init__(self) -> None:
         if not self.learn:
-            raise InputError(
-                f"no study of '{self.card.name}' to learn from; expected images with masks beside them"
-            )
+            raise InputError(f"no study of '{self.card.name}' to learn from; expected images with masks beside them")
         shared = {study.patient for study in self.learn} & {study.patient for study in self.validate}
         if shared:
-            raise InputError(
-                f"{len(shared)} patients are in both parts of the split, e.g. {sorted(shared)[0]}"
-            )
+            raise InputError(f"{len(shared)} patients are in both parts of the split, e.g. {sorted(shared)[0]}")
 
 
 def finetune(
@@ -60,10 +56,7 @@ def finetune(
     `WeightsError` is raised.
     """
     task = SegmentTask(experiment.task)
-    parts = [
-        [example for study in part for example in task.examples(study)]
-        for part in (data.learn, data.validate)
-    ]
+    parts = [[example for study in part for example in task.examples(study)] for part in (data.learn, data.validate)]
     torch.manual_seed(experiment.train.seed)
     model = _first_model(experiment, start)
     last: list[Progress] = []
@@ -73,9 +66,7 @@ def finetune(
         if report is not None:
             report(progress)
 
-    trained = train(
-        model, task, learn=parts[0], validate=parts[1], config=experiment.train, folder=folder, report=keep
-    )
+    trained = train(model, task, learn=parts[0], validate=parts[1], config=experiment.train, folder=folder, report=keep)
     scores = last[0].validation if last else None
     return save_model(
         folder / "model", trained, _card(experiment, data, start, scores), precision="float16", overwrite=True

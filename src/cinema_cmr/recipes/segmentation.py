@@ -56,9 +56,7 @@ def sax_unetr() -> Experiment:
         vit=VitConfig(dim=192, depth=4, heads=6, dec_dim=192, dec_depth=1, dec_heads=6),
     )
     task = SegmentConfig(grid=_SAX_GRID)
-    return Experiment(
-        name="sax-unetr", task=task, architecture="conv_unetr", network=network, train=_SAX_TRAIN
-    )
+    return Experiment(name="sax-unetr", task=task, architecture="conv_unetr", network=network, train=_SAX_TRAIN)
 
 
 def sax_unet() -> Experiment:

@@ -15,7 +15,7 @@ from cinema_cmr.report.plain import json_text, plain
 from cinema_cmr.report.run import RunFacts
 from cinema_cmr.report.schema import SCHEMA_VERSION, check_document
 
-__all__ = ["NOTICE", "SUMMARY_NAMES", "build_document", "write_measurements_json"]
+__all__ = ["NOTICE", "SUMMARY_NAMES", "build_document", "mask_file", "write_measurements_json"]
 
 NOTICE = "For research use only. Not a medical device: not for diagnosis and not for decisions on treatment."
 
@@ -40,6 +40,15 @@ _FRAMES_OF = {"ed_frame": "lv_edv_ml", "es_frame": "lv_esv_ml"}
 """The summary's frames are those that the left ventricle's volumes were measured in."""
 
 
+def mask_file(view: View) -> str:
+    """Where a view's mask stands, beside measurements.json.
+
+    >>> mask_file(View.SAX)
+    'segmentation/sax.nii.gz'
+    """
+    return f"segmentation/{view}.nii.gz"
+
+
 def build_document(
     study: Study, predictions: Mapping[View, Prediction], *, measurements: Measurements, run: RunFacts
 ) -> dict[str, Any]:
@@ -47,7 +56,11 @@ def build_document(
     document: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "notice": NOTICE,
-        "study": {"name": study.name, "modality": study.modality},
+        "study": {
+            "name": study.name,
+            "modality": study.modality,
+            "input_sha256": run.input_sha256,
+        },
         "subject": vars(study.subject),
         "summary": _summary(study, measurements),
         "measurements": [_measurement(value) for value in measurements.values],
@@ -55,7 +68,7 @@ def build_document(
         "flags": [_notable(flag) for flag in measurements.flags],
         "views": [_decision(decision) for decision in study.decisions],
         "cines": [_cine(cine) for cine in study.cines],
-        "predictions": [_prediction(prediction) for prediction in predictions.values()],
+        "predictions": [_prediction(prediction, study) for prediction in predictions.values()],
         "issues": [_notable(issue) for issue in study.issues],
         "model": run.model,
         "versions": run.versions,
@@ -116,11 +129,13 @@ def _cine(cine: Cine) -> dict[str, Any]:
     }
 
 
-def _prediction(prediction: Prediction) -> dict[str, Any]:
+def _prediction(prediction: Prediction, study: Study) -> dict[str, Any]:
     location = prediction.location
     removed = ("structure", "frame", "volume_ml")
     return {
         "view": prediction.view,
+        "cine": study.cine(prediction.view).label,
+        "mask": mask_file(prediction.view),
         "model": prediction.model,
         "located_by": location.method,
         "centre_voxels": location.centre,

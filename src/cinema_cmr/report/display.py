@@ -54,9 +54,7 @@ def shown(cine: Cine, labels: Labels | None) -> tuple[Cine, Labels | None]:
     """
     if cine.nifti_header is None or not cine.orientation_known:
         return cine, labels
-    turn = max(
-        (_Turn(*choice) for choice in product((False, True), repeat=3)), key=lambda t: _fit(cine.affine, t)
-    )
+    turn = max((_Turn(*choice) for choice in product((False, True), repeat=3)), key=lambda t: _fit(cine.affine, t))
     array = _turned(cine.array, turn)
     turned = replace(cine, array=array, affine=cine.affine @ _turn_matrix(turn, array.shape))
     return turned, None if labels is None else _turned(labels, turn)

@@ -88,9 +88,7 @@ def _stand_in(index: int) -> str:
     return f"#0a0b{index:02x}"
 
 
-def _plain_axes(
-    *, size: tuple[float, float], margins: tuple[float, float, float, float]
-) -> tuple[Figure, Axes]:
+def _plain_axes(*, size: tuple[float, float], margins: tuple[float, float, float, float]) -> tuple[Figure, Axes]:
     """A figure without frame or background; margins are left, bottom, right, top as fractions."""
     figure = Figure(figsize=size, dpi=72, frameon=False)
     left, bottom, right, top = margins
@@ -114,9 +112,7 @@ def _svg_of(figure: Figure, key: str) -> str:
         figure.savefig(buffer, format="svg", metadata=nothing)
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
-    svg = re.sub(
-        r'(<svg[^>]*?) width="[^"]*" height="[^"]*"|(<svg[^>]*?) height="[^"]*"', r"\1\2", svg, count=1
-    )
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"|(<svg[^>]*?) height="[^"]*"', r"\1\2", svg, count=1)
     svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)
     svg = re.sub(r"<style.*?</style>| font-family: [^;\"]*;", "", svg, flags=re.DOTALL)
     svg = re.sub(r'id="((?:figure|axes|patch|line2d|text|matplotlib|xtick|ytick)[\w.]*)"', "", svg)
@@ -141,9 +137,7 @@ the right against the clock (AHA, Circulation 2002;105:539)."""
 _WALLS = ((0, 1, "anterior"), (-1, 0, "septal"), (0, -1, "inferior"), (1, 0, "lateral"))
 
 
-def segments_svg(
-    values: Sequence[float | None], *, limits: tuple[float, float], decimals: int, key: str
-) -> str:
+def segments_svg(values: Sequence[float | None], *, limits: tuple[float, float], decimals: int, key: str) -> str:
     """The left ventricle's 16 AHA segments seen from the apex, base outside; a missing one is hatched.
 
     `limits` are the values at the ends of the colour scale, so that plots of two phases or patients compare.

@@ -86,9 +86,7 @@ def film(
     tiles = []
     limits = window(cine, box)
     for z in range(cine.n_slices):
-        pictures = [
-            _picture(cine.array[:, :, z, t], box, size=(width, height), limits=limits) for t in frames
-        ]
+        pictures = [_picture(cine.array[:, :, z, t], box, size=(width, height), limits=limits) for t in frames]
         tile = Tile(
             slice_index=z,
             position_mm=float(cine.slice_positions_mm[z]),

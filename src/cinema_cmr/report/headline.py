@@ -92,9 +92,7 @@ def _line(name: str, known: Mapping[str, Mapping[str, Any]], normal_ranges: Norm
         title=_SHORT_TITLES[stem.partition("_")[2]],
         value=number(value, unit),
         unit=unit,
-        indexed=f"{number(per_area['value'], per_area['unit'])} {unit_text(per_area['unit'])}"
-        if per_area
-        else "",
+        indexed=f"{number(per_area['value'], per_area['unit'])} {unit_text(per_area['unit'])}" if per_area else "",
         bar=_bar((per_area, measurement), normal_ranges),
         noise=next((_noise_text(noise) for noise in reversed(HUMAN_NOISE) if noise.name == name), ""),
         reason=reason if value is None else "",
@@ -103,9 +101,7 @@ def _line(name: str, known: Mapping[str, Mapping[str, Any]], normal_ranges: Norm
 
 def human_noise() -> list[tuple[str, str, str, str]]:
     """What differs, how much, between whom, and who found it: all that is known of experts' noise."""
-    return [
-        (_noise_title(noise.name), _noise_text(noise), noise.meaning, noise.citation) for noise in HUMAN_NOISE
-    ]
+    return [(_noise_title(noise.name), _noise_text(noise), noise.meaning, noise.citation) for noise in HUMAN_NOISE]
 
 
 def _noise_title(name: str) -> str:
@@ -132,9 +128,7 @@ def _bar(candidates: tuple[Mapping[str, Any] | None, ...], normal_ranges: Normal
     """The bar of the first measurement that has both a value and a range: the indexed one says more."""
     for measurement in candidates:
         if measurement and measurement["value"] is not None and measurement["name"] in normal_ranges:
-            return range_bar(
-                measurement["value"], measurement["unit"], limits=normal_ranges[measurement["name"]]
-            )
+            return range_bar(measurement["value"], measurement["unit"], limits=normal_ranges[measurement["name"]])
     return None
 
 

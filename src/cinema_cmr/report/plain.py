@@ -32,9 +32,7 @@ def plain(value: Any) -> Any:
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, Iterable):
         return [plain(item) for item in value]
-    raise TypeError(
-        f"{type(value).__name__} cannot be written as JSON; give text, numbers, lists or mappings"
-    )
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON; give text, numbers, lists or mappings")
 
 
 def json_text(value: Any) -> str:

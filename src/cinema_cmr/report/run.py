@@ -40,6 +40,8 @@ class RunFacts:
     """Stage -> seconds, in the order in which the stages ran."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Options of the command; a path among them is written as its stem alone."""
+    input_sha256: str | None = None
+    """SHA-256 of what the study was read from (`io.origin.input_digest`), None for a study made in memory."""
     package_version: str | None = field(default_factory=partial(installed_version, "cinema-cmr"))
     python_version: str = field(default_factory=platform.python_version)
     torch_version: str | None = field(default_factory=partial(installed_version, "torch"))
@@ -85,6 +87,7 @@ def run_document(run: RunFacts) -> dict[str, Any]:
     """The content of run.json: model, versions, seconds by stage and options."""
     return {
         "model": run.model,
+        "input_sha256": run.input_sha256,
         "versions": run.versions,
         "seconds": plain(run.seconds),
         "options": {name: plain(without_folders(value)) for name, value in run.options.items()},

@@ -75,9 +75,7 @@ def icc_2_1(ratings: ArrayLike) -> float:
     """
     table = np.asarray(ratings, dtype=np.float64)
     if table.ndim != 2 or min(table.shape) < 2 or not np.isfinite(table).all():
-        raise InputError(
-            f"ratings have shape {table.shape}; ICC needs at least 2 subjects x 2 raters, all finite"
-        )
+        raise InputError(f"ratings have shape {table.shape}; ICC needs at least 2 subjects x 2 raters, all finite")
     n, k = table.shape
     of_subjects, of_raters, mean = table.mean(axis=1), table.mean(axis=0), table.mean()
     between = k * np.square(of_subjects - mean).sum() / (n - 1)
@@ -98,9 +96,7 @@ def scan_rescan_cov(first: ArrayLike, second: ArrayLike) -> Repeatability:
     pairs, n_excluded = complete_cases(first, second, at_least=2)
     means = pairs.mean(axis=0)
     if (means <= 0).any():
-        raise InputError(
-            f"a pair of scans has mean {means.min():g}; a coefficient of variation needs values above 0"
-        )
+        raise InputError(f"a pair of scans has mean {means.min():g}; a coefficient of variation needs values above 0")
     relative_variance = pairs.var(axis=0, ddof=1) / np.square(means)
     cov_percent = 100 * float(np.sqrt(relative_variance.mean()))
     return Repeatability(cov_percent=cov_percent, n=pairs.shape[1], n_excluded=n_excluded)

@@ -83,9 +83,7 @@ def choose_threshold(labels: ArrayLike, probabilities: ArrayLike, *, split: str)
     return Threshold(value=float(best[np.argmin(np.abs(best - 0.5))]), chosen_on="validation")
 
 
-def score_binary(
-    labels: ArrayLike, probabilities: ArrayLike, *, threshold: Threshold
-) -> ClassificationScores:
+def score_binary(labels: ArrayLike, probabilities: ArrayLike, *, threshold: Threshold) -> ClassificationScores:
     """All scores of a yes-or-no question: labels (n,) of 0 and 1, probabilities (n,) of class 1.
 
     Positive are the patients with a probability of at least the threshold. Raises `InputError` for other
@@ -209,15 +207,9 @@ def _checked_binary(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Counts
 def _checked(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Counts, Array]:
     truth, chances = np.asarray(labels), np.asarray(probabilities, dtype=np.float64)
     if chances.ndim != 2 or truth.shape != chances.shape[:1] or len(truth) == 0:
-        raise InputError(
-            f"labels have shape {truth.shape}, probabilities {chances.shape}; expected (n,), (n, classes)"
-        )
+        raise InputError(f"labels have shape {truth.shape}, probabilities {chances.shape}; expected (n,), (n, classes)")
     if not ((chances >= 0) & (chances <= 1)).all() or not np.allclose(chances.sum(axis=1), 1, atol=1e-3):
-        raise InputError(
-            "probabilities must lie between 0 and 1 and sum to 1 for each patient; found others (or NaN)"
-        )
+        raise InputError("probabilities must lie between 0 and 1 and sum to 1 for each patient; found others (or NaN)")
     if not np.isin(truth, np.arange(chances.shape[1])).all():
-        raise InputError(
-            f"labels {np.unique(truth).tolist()} do not fit {chances.shape[1]} classes, counted from 0"
-        )
+        raise InputError(f"labels {np.unique(truth).tolist()} do not fit {chances.shape[1]} classes, counted from 0")
     return truth.astype(np.int64), chances

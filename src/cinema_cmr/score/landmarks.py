@@ -19,10 +19,7 @@ def landmark_distances_mm(predicted: Landmarks, reference: Landmarks) -> dict[st
     Say `landmarks_found` beside it: a point that was not found has no distance. Raises `UsageError` for
     landmarks of different views or names, `InputError` for different numbers of frames.
     """
-    return {
-        name: np.linalg.norm(points - target, axis=-1)
-        for name, points, target in _pairs(predicted, reference)
-    }
+    return {name: np.linalg.norm(points - target, axis=-1) for name, points, target in _pairs(predicted, reference)}
 
 
 def landmarks_found(predicted: Landmarks, reference: Landmarks) -> dict[str, float]:

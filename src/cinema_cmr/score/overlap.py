@@ -77,8 +77,7 @@ def _dice_over(predicted: Mask, reference: Mask, *, axes: tuple[int, ...]) -> ND
 def _check_same_shape(predicted: NDArray[np.generic], reference: NDArray[np.generic]) -> None:
     if predicted.shape != reference.shape:
         raise GeometryError(
-            f"prediction has shape {predicted.shape}, reference {reference.shape};"
-            " both must be on the image's own grid"
+            f"prediction has shape {predicted.shape}, reference {reference.shape}; both must be on the image's own grid"
         )
 
 
@@ -86,6 +85,5 @@ def _check_codes(name: str, labels: Labels, known: set[int]) -> None:
     unknown = sorted(set(np.unique(labels).tolist()) - known)
     if unknown:
         raise InputError(
-            f"{name} holds label codes {unknown}; expected {sorted(known)}:"
-            " translate the codes when the file is read"
+            f"{name} holds label codes {unknown}; expected {sorted(known)}: translate the codes when the file is read"
         )

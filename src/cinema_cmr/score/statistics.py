@@ -111,9 +111,7 @@ def complete_cases(*samples: ArrayLike, at_least: int = 0) -> tuple[Array, int]:
     arrays = [np.asarray(sample, dtype=np.float64) for sample in samples]
     shapes = [array.shape for array in arrays]
     if len(set(shapes)) != 1 or len(shapes[0]) != 1:
-        raise InputError(
-            f"samples have shapes {shapes}; expected one value a patient, the same patients in each"
-        )
+        raise InputError(f"samples have shapes {shapes}; expected one value a patient, the same patients in each")
     table = np.stack(arrays)
     if np.isinf(table).any():
         raise InputError("samples hold an infinite value; a value that could not be measured is NaN")

@@ -52,9 +52,7 @@ def surface_distances(
     """
     axes_mm = _axes_mm(predicted.shape, pixel_mm, slice_positions_mm)
     if predicted.shape != reference.shape:
-        raise GeometryError(
-            f"prediction has shape {predicted.shape}, reference {reference.shape}; expected one grid"
-        )
+        raise GeometryError(f"prediction has shape {predicted.shape}, reference {reference.shape}; expected one grid")
     if not predicted.any() and not reference.any():
         return SurfaceDistances(np.nan, np.nan)
     if not predicted.any() or not reference.any():
@@ -73,9 +71,7 @@ def surface_distances_by_class(
 ) -> dict[str, SurfaceDistances]:
     """`surface_distances` of every class of a label scheme, for label maps (x, y, z) of one frame."""
     return {
-        name: surface_distances(
-            of_prediction, of_reference, pixel_mm=pixel_mm, slice_positions_mm=slice_positions_mm
-        )
+        name: surface_distances(of_prediction, of_reference, pixel_mm=pixel_mm, slice_positions_mm=slice_positions_mm)
         for name, of_prediction, of_reference in class_masks(predicted, reference, scheme=scheme)
     }
 
@@ -106,6 +102,4 @@ def _between(predicted: Points, reference: Points) -> SurfaceDistances:
     to_reference, _ = KDTree(reference).query(predicted)
     to_prediction, _ = KDTree(predicted).query(reference)
     percentiles = np.percentile(to_reference, 95), np.percentile(to_prediction, 95)
-    return SurfaceDistances(
-        float(max(percentiles)), float(np.concatenate([to_reference, to_prediction]).mean())
-    )
+    return SurfaceDistances(float(max(percentiles)), float(np.concatenate([to_reference, to_prediction]).mean()))

@@ -51,8 +51,7 @@ class SegmentConfig:
             raise unknown_name("label scheme", self.label_scheme, LABEL_SCHEMES)
         if not 0 <= self.thin_stacks <= 1 or not 0 <= self.drop_ends <= 1:
             raise UsageError(
-                f"probabilities {self.thin_stacks} of thinned and {self.drop_ends} of shortened stacks;"
-                " expected 0 to 1"
+                f"probabilities {self.thin_stacks} of thinned and {self.drop_ends} of shortened stacks; expected 0 to 1"
             )
 
     @property
@@ -128,9 +127,7 @@ class SegmentTask:
             shape=example.labels.shape[:2],
             spacing_mm=config.grid.spacing_mm,
         )
-        source = (
-            torch.from_numpy(example.planes[..., slices].astype(np.float32)).permute(2, 0, 1).unsqueeze(1)
-        )
+        source = torch.from_numpy(example.planes[..., slices].astype(np.float32)).permute(2, 0, 1).unsqueeze(1)
         codes = torch.from_numpy(example.labels[..., slices].astype(np.int64))
         hot = nn.functional.one_hot(codes, config.n_classes).permute(2, 3, 0, 1).float()
         image = move_planes(source, draw, config.grid.size, mode="bicubic").squeeze(1).permute(1, 2, 0)
@@ -188,15 +185,11 @@ class SegmentTask:
             labels={view: labels.contiguous()},
         )
 
-    def _whole_planes(
-        self, frame: NDArray[np.float32], spacing_mm: tuple[float, float, float]
-    ) -> NDArray[np.float16]:
+    def _whole_planes(self, frame: NDArray[np.float32], spacing_mm: tuple[float, float, float]) -> NDArray[np.float16]:
         planes = cut_planes(frame, _whole_field(frame.shape, spacing_mm, self.config.grid))
         return np.asarray(planes / max(float(np.abs(planes).max()), 1e-6), dtype=np.float16)
 
-    def _whole_labels(
-        self, frame: NDArray[np.uint8], spacing_mm: tuple[float, float, float]
-    ) -> NDArray[np.uint8]:
+    def _whole_labels(self, frame: NDArray[np.uint8], spacing_mm: tuple[float, float, float]) -> NDArray[np.uint8]:
         hot = np.eye(self.config.n_classes, dtype=np.float32)[frame]
         planes = cut_planes(hot, _whole_field(frame.shape, spacing_mm, self.config.grid))
         return np.asarray(planes.argmax(axis=-1), dtype=np.uint8)
@@ -204,9 +197,7 @@ class SegmentTask:
 
 def _whole_field(shape: tuple[int, ...], spacing_mm: tuple[float, float, float], grid: Grid) -> PlaneCut:
     """The cut that takes a whole plane to the model's spacing."""
-    size = tuple(
-        int(np.ceil(n * mm / grid.spacing_mm)) for n, mm in zip(shape[:2], spacing_mm[:2], strict=True)
-    )
+    size = tuple(int(np.ceil(n * mm / grid.spacing_mm)) for n, mm in zip(shape[:2], spacing_mm[:2], strict=True))
     whole = Grid(spacing_mm=grid.spacing_mm, size=(size[0], size[1]))
     middle = ((shape[0] - 1) / 2, (shape[1] - 1) / 2)
     return plan_cut((shape[0], shape[1]), spacing_mm, whole, middle)

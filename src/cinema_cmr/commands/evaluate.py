@@ -1,0 +1,82 @@
+"""`cinema evaluate`: a model against experts' masks, patient by patient."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser, Namespace
+
+from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.options import add_model_options
+from cinema_cmr.commands.training_data import add_data_options, read_part
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Data, part, model and where the tables go."""
+    add_data_options(parser)
+    add_model_options(parser)
+    parser.add_argument("--part", default="validation", help="train, validation, test, or all")
+    parser.add_argument("--together", action="store_true", help="predict a patient's frames as one cine")
+    parser.add_argument("-o", "--output", help="folder for scores.json and patients.csv")
+    parser.add_argument("--overwrite", action="store_true", help="replace tables that are there")
+    parser.add_argument("--json", action="store_true", help="the summary on stdout as one JSON document")
+
+
+def run(given: Namespace) -> int:
+    """Score every patient, print the summary, and write the tables."""
+    from cinema_cmr.engine.evaluate import evaluate_segmentation, summarise
+    from cinema_cmr.io.atomic import write_json, write_text
+    from cinema_cmr.pipeline import Options, prepare_segmenter
+
+    console = Console(as_json=given.json)
+    studies = read_part(given, console)
+    options = Options(model=given.model, device=given.device, precision=given.precision, turns=given.turns)
+    segmenter = prepare_segmenter(options)
+    scores = evaluate_segmentation(
+        studies, segmenter, together=given.together, report=lambda score: console.note(_patient_line(score))
+    )
+    summary = {"model": segmenter.card.name, "hash": segmenter.card.weights_sha256, **summarise(scores)}
+    console.result(_text(summary), summary)
+    if given.output:
+        folder = Path(given.output)
+        write_text(folder / "patients.csv", _csv(scores), overwrite=given.overwrite)
+        write_json(folder / "scores.json", summary, overwrite=given.overwrite)
+    return 0
+
+
+def _patient_line(score: Any) -> str:
+    overlap = ", ".join(f"{name[5:]} {score.mean(name):.3f}" for name in score.frames[0] if name.startswith("dice_"))
+    pairs = [(score.measured[name], score.reference[name]) for name in ("lv_ef_percent", "rv_ef_percent")]
+    errors = [f"{a - b:+.1f}" if a is not None and b is not None else "-" for a, b in pairs]
+    return f"{score.patient}: Dice {overlap}; LVEF {errors[0]}, RVEF {errors[1]} points"
+
+
+def _text(summary: dict[str, Any]) -> str:
+    lines = [f"{summary['model']} on {summary['n_patients']} patients, mean (95 % interval over patients)"]
+    for name, row in summary["scores"].items():
+        lines.append(f"  {name:<16} {row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})")
+    for name, row in summary["measurements"].items():
+        error = row["mean_absolute_error"]
+        lines.append(
+            f"  {name:<16} absolute error {error['value']:.1f} ({error['low']:.1f} to {error['high']:.1f}), "
+            f"bias {row['bias']:+.1f}, limits {row['limits'][0]:+.1f} to {row['limits'][1]:+.1f}, ICC {row['icc']:.3f}"
+        )
+    return "\n".join(lines)
+
+
+def _csv(scores: Sequence[Any]) -> str:
+    names = list(scores[0].frames[0])
+    volumes = list(scores[0].reference)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["patient", *names, *(f"{v}_{kind}" for v in volumes for kind in ("measured", "reference"))])
+    for score in scores:
+        pairs = [value for name in volumes for value in (score.measured[name], score.reference[name])]
+        writer.writerow([score.patient, *(f"{score.mean(name):.4f}" for name in names), *pairs])
+    return text.getvalue()

@@ -1,0 +1,83 @@
+"""`cinema weights`: which models there are, and fetching, importing, exporting and checking them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jsonargparse import ArgumentParser, Namespace
+
+from cinema_cmr.commands.console import Console
+from cinema_cmr.core.errors import UsageError
+
+__all__ = ["add_arguments", "run"]
+
+_ACTIONS = ("list", "pull", "import", "export", "verify")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """What to do, with which weights, and where to."""
+    parser.add_argument("action", choices=_ACTIONS, help="list, pull, import, export or verify")
+    parser.add_argument("source", nargs="?", help="a model's name or folder; for pull also 'all'")
+    parser.add_argument("-o", "--output", help="folder that import and export write to")
+    parser.add_argument("--name", default="", help="import: what to call the model")
+    parser.add_argument("--licence", default="", help="import: the condition of its use")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that are there")
+    parser.add_argument("--json", action="store_true", help="one JSON document a line")
+
+
+def run(given: Namespace) -> int:
+    """Do what was asked; exit code 5 where a check of `verify` fails."""
+    console = Console(as_json=given.json)
+    if given.action == "list":
+        return _list(console)
+    if given.source is None:
+        raise UsageError(f"cinema weights {given.action} needs a model's name or folder; see `cinema weights list`")
+    if given.action in ("import", "export") and given.output is None:
+        raise UsageError(f"cinema weights {given.action} needs -o FOLDER to write to")
+    return _DO[given.action](given, console)
+
+
+def _list(console: Console) -> int:
+    from cinema_cmr.models.catalogue import list_weights
+
+    for entry in list_weights():
+        where = "here" if entry.is_here else "to be fetched"
+        line = f"{entry.name}: {entry.task}, {', '.join(entry.views)}; {entry.data}; {entry.licence}; {where}"
+        console.result(line, vars(entry))
+    return 0
+
+
+def _pull(given: Namespace, console: Console) -> int:
+    from cinema_cmr.models.catalogue import pull
+
+    for path in pull(given.source):
+        console.result(str(path), {"path": str(path)})
+    return 0
+
+
+def _import(given: Namespace, console: Console) -> int:
+    from cinema_cmr.models.catalogue import import_weights
+
+    card = import_weights(given.source, given.output, name=given.name, licence=given.licence, overwrite=given.overwrite)
+    console.result(f"{card.name}: {given.output}", {"name": card.name, "folder": given.output})
+    return 0
+
+
+def _export(given: Namespace, console: Console) -> int:
+    from cinema_cmr.models.catalogue import export_weights
+
+    for path in export_weights(given.source, given.output, overwrite=given.overwrite):
+        console.result(str(path), {"path": str(path)})
+    return 0
+
+
+def _verify(given: Namespace, console: Console) -> int:
+    from cinema_cmr.models.catalogue import verify_weights
+
+    checks = verify_weights(given.source)
+    for check in checks:
+        console.result(f"{'ok' if check.passed else 'FAILED'}: {check.name}: {check.found}", vars(check))
+    return 0 if all(check.passed for check in checks) else 5
+
+
+_DO: dict[str, Any] = {"pull": _pull, "import": _import, "export": _export, "verify": _verify}

@@ -1,0 +1,156 @@
+"""How good a model is on labelled studies: per patient, on the native grid, with the heart found from the images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.results import HeartLocation, Measurements, Prediction
+from cinema_cmr.core.study import Study
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.core.volume import Cine
+from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.engine.predictor import predict_cine
+from cinema_cmr.engine.segmenter import Segmenter
+from cinema_cmr.measure.measure import measure_study
+from cinema_cmr.score.agreement import agreement
+from cinema_cmr.score.overlap import dice_by_class
+from cinema_cmr.score.statistics import Interval, mean_interval
+from cinema_cmr.score.surface import surface_distances_by_class
+
+__all__ = ["VOLUMES", "PatientScore", "evaluate_segmentation", "summarise"]
+
+VOLUMES = ("lv_edv_ml", "lv_esv_ml", "lv_ef_percent", "lv_mass_g", "rv_edv_ml", "rv_esv_ml", "rv_ef_percent")
+"""Measurements that are compared with those of the expert's masks, measured by the same rules."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatientScore:
+    """One patient: overlap and distance by structure and frame, measurements of both masks."""
+
+    patient: str
+    frames: tuple[Mapping[str, float], ...]
+    """Of each labelled frame: dice_<structure>, hd95_<structure>_mm, assd_<structure>_mm."""
+    measured: Mapping[str, float | None]
+    """From the predicted masks."""
+    reference: Mapping[str, float | None]
+    """From the expert's masks."""
+    located: tuple[str, ...]
+    """How the heart was found in each frame."""
+    facts: Mapping[str, Any]
+
+    def mean(self, name: str) -> float:
+        """Mean of a score over the patient's frames; NaN where no frame has it."""
+        values = np.array([frame[name] for frame in self.frames], dtype=np.float64)
+        return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+
+
+def evaluate_segmentation(
+    studies: Iterable[AnnotatedStudy],
+    segmenter: Segmenter,
+    *,
+    together: bool = False,
+    report: Callable[[PatientScore], None] | None = None,
+) -> list[PatientScore]:
+    """Scores of every patient's labelled short-axis frames.
+
+    Each frame is predicted by itself, as `cinema segment FRAME.nii.gz` sees it; with `together`, all frames of a
+    patient as one cine, so that motion may help to find the heart. Volumes and EF of both masks are measured by
+    the same rules (`measure_study`).
+    """
+    scores = []
+    for annotated in studies:
+        scores.append(_scored(annotated, segmenter, together=together))
+        if report is not None:
+            report(scores[-1])
+    return scores
+
+
+def summarise(scores: Sequence[PatientScore], *, seed: int = 0) -> dict[str, Any]:
+    """Means over patients with BCa intervals, and agreement of volumes and EF, as plain values."""
+    names = sorted({name for score in scores for frame in score.frames for name in frame})
+    table = {name: _interval(mean_interval([s.mean(name) for s in scores], seed=seed)) for name in names}
+    overall = [np.mean([s.mean(n) for n in names if n.startswith("dice_")]) for s in scores]
+    table["dice_mean"] = _interval(mean_interval(overall, seed=seed))
+    return {"n_patients": len(scores), "scores": table, "measurements": _agreements(scores, seed)}
+
+
+def _agreements(scores: Sequence[PatientScore], seed: int) -> dict[str, Any]:
+    compared = {}
+    for name in VOLUMES:
+        pairs = [(s.measured[name], s.reference[name]) for s in scores]
+        measured, reference = (np.array(column, dtype=np.float64) for column in zip(*pairs, strict=True))
+        if np.isfinite(measured - reference).sum() < 2:
+            continue
+        of_all = agreement(measured, reference)
+        error = mean_interval(np.abs(measured - reference), seed=seed)
+        compared[name] = {
+            "bias": of_all.bias,
+            "limits": [of_all.lower_limit, of_all.upper_limit],
+            "mean_absolute_error": _interval(error),
+            "icc": of_all.icc,
+        }
+    return compared
+
+
+def _interval(interval: Interval) -> dict[str, Any]:
+    return {key: getattr(interval, key) for key in ("value", "low", "high", "method", "n", "n_excluded")}
+
+
+def _scored(annotated: AnnotatedStudy, segmenter: Segmenter, *, together: bool) -> PatientScore:
+    cine, frames = _labelled_cine(annotated)
+    truth = annotated.labels[View.SAX].array[..., list(frames)]
+    if together:
+        predictions = [predict_cine(cine, segmenter)]
+    else:
+        predictions = [predict_cine(_one_frame(cine, frame), segmenter) for frame in range(len(frames))]
+    predicted = np.concatenate([prediction.labels.array for prediction in predictions], axis=3)
+    study = replace(annotated.study, cines=(cine,))
+    return PatientScore(
+        patient=annotated.patient,
+        frames=tuple(_frame_scores(predicted[..., t], truth[..., t], cine) for t in range(len(frames))),
+        measured=_volumes(study, predicted),
+        reference=_volumes(study, truth),
+        located=tuple(prediction.location.method for prediction in predictions),
+        facts=annotated.facts,
+    )
+
+
+def _labelled_cine(annotated: AnnotatedStudy) -> tuple[Cine, tuple[int, ...]]:
+    """The short-axis cine of the labelled frames alone."""
+    cine, frames = annotated.study.cine(View.SAX), annotated.labelled_frames[View.SAX]
+    return _of_frames(cine, frames), frames
+
+
+def _one_frame(cine: Cine, frame: int) -> Cine:
+    return _of_frames(cine, (frame,))
+
+
+def _of_frames(cine: Cine, frames: Sequence[int]) -> Cine:
+    return replace(cine, array=cine.array[..., list(frames)], frame_times_ms=None, nifti_header=None, nifti_shape=None)
+
+
+def _frame_scores(predicted: NDArray[np.uint8], truth: NDArray[np.uint8], cine: Cine) -> dict[str, float]:
+    scores = {f"dice_{name}": value for name, value in dice_by_class(predicted, truth).items()}
+    distances = surface_distances_by_class(
+        predicted, truth, pixel_mm=cine.spacing_mm[:2], slice_positions_mm=cine.slice_positions_mm
+    )
+    for name, distance in distances.items():
+        scores[f"hd95_{name}_mm"], scores[f"assd_{name}_mm"] = distance
+    return scores
+
+
+def _volumes(study: Study, labels: NDArray[np.uint8]) -> dict[str, float | None]:
+    prediction = Prediction(
+        view=View.SAX,
+        labels=LabelMap(array=labels),
+        confidence=np.full(labels.shape[3], np.nan, np.float32),
+        location=HeartLocation(centre=(0.0, 0.0), method="given"),
+    )
+    measured: Measurements = measure_study(study, {View.SAX: prediction})
+    return {name: measured.value(name) for name in VOLUMES}

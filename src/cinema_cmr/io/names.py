@@ -1,0 +1,60 @@
+"""Names of studies and of what is written of them, from the paths of the inputs."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from cinema_cmr.core.errors import UsageError
+from cinema_cmr.io.nifti import stem_of
+
+__all__ = ["name_of", "unique_names"]
+
+
+def name_of(path: Path | str) -> str:
+    """The name of a study: its folder's name, or its file's without the suffix.
+
+    >>> name_of("p1/dicom.zip"), name_of("p1/scan.nii.gz")
+    ('dicom', 'scan')
+    """
+    path = Path(os.path.abspath(path))
+    return path.name if path.is_dir() else stem_of(path)
+
+
+def unique_names(paths: Sequence[Path]) -> list[str]:
+    """One output name per input: its stem, or where stems collide the nearest part of the path that differs.
+
+    Names differ even where capital letters do not count. Raises `UsageError` for an input given twice.
+
+    >>> unique_names([Path("a/one.nii.gz"), Path("b/two.nii.gz")])
+    ['one', 'two']
+    >>> unique_names([Path("p1/dicom.zip"), Path("p2/dicom.zip")])
+    ['p1', 'p2']
+    """
+    whole = [Path(os.path.abspath(path)) for path in paths]
+    twice = [path.name for path, count in Counter(whole).items() if count > 1]
+    if twice:
+        raise UsageError(f"'{twice[0]}' is given twice; give each input once")
+    groups = defaultdict(list)
+    for path in whole:
+        groups[name_of(path).casefold()].append(path)
+    names = {group[0]: name_of(group[0]) for group in groups.values() if len(group) == 1}
+    for group in groups.values():
+        if len(group) > 1:
+            names.update(_told_apart(group, {name.casefold() for name in names.values()}))
+    return [names[path] for path in whole]
+
+
+def _told_apart(group: Sequence[Path], taken: set[str]) -> dict[Path, str]:
+    """Path -> the shortest run of parts, nearest to the file, that differs in the group and is not taken."""
+    parts = [(*path.parts[1:-1], name_of(path)) for path in group]
+    depth = min(len(p) for p in parts)
+    runs = [(end - width, end) for width in range(1, depth + 1) for end in range(0, width - depth - 1, -1)]
+    candidates = [["_".join(p[len(p) + start : len(p) + end]) for p in parts] for start, end in runs]
+    for names in [*candidates, [path.name.replace(".", "_") for path in group]]:
+        folded = {name.casefold() for name in names}
+        if len(folded) == len(group) and not folded & taken:
+            return dict(zip(group, names, strict=True))
+    raise UsageError(f"{len(group)} inputs named '{group[0].name}' cannot be told apart; rename one")

@@ -1,0 +1,134 @@
+"""The segmenter: turns that undo themselves, batches that change nothing, probabilities that are some."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from oracles import CPU, Oracle, cine_of, heart, segmenter
+from torch import nn
+
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.engine.runtime import Runtime
+from cinema_cmr.engine.segmenter import Segmenter
+
+CENTRE = (40.0, 30.0)
+
+
+class Lopsided(nn.Module):
+    """A network that knows left from right and up from down, as trained ones do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = nn.Conv3d(1, 4, (5, 5, 1), padding=(2, 2, 0))
+
+    def forward(self, images: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {view: 5 * self.conv(image) for view, image in images.items()}
+
+
+class NoisyInTraining(Lopsided):
+    def forward(self, images: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return super().forward({view: nn.functional.dropout(x, 0.5, self.training) for view, x in images.items()})
+
+
+def chances(its: Segmenter, array: np.ndarray, frames: list[int]) -> list[np.ndarray]:  # type: ignore[type-arg]
+    cine = cine_of(array)
+    return [chance for _, chance in its.probabilities(cine, its.plan(cine, CENTRE), frames)]
+
+
+def turned(array: np.ndarray, quarters: int, mirror: bool) -> np.ndarray:  # type: ignore[type-arg]
+    array = np.rot90(array, quarters, (0, 1))
+    return np.ascontiguousarray(array[::-1] if mirror else array)
+
+
+def square_heart() -> np.ndarray:  # type: ignore[type-arg]
+    return heart(shape=(61, 61), centre=(33.0, 26.0))
+
+
+def whole(its: Segmenter, array: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    cine = cine_of(array)
+    (_, chance), *_ = its.probabilities(cine, its.plan(cine, (30.0, 30.0)), [0])
+    return chance
+
+
+@pytest.mark.parametrize(("quarters", "mirror"), [(0, True), (1, False), (2, True), (3, False), (3, True)])
+def test_the_mean_of_all_turns_turns_with_the_image(quarters: int, mirror: bool) -> None:
+    its, array = segmenter(Lopsided(), turns=8), square_heart()
+    assert np.allclose(
+        whole(its, turned(array, quarters, mirror)), turned(whole(its, array), quarters, mirror), atol=1e-5
+    )
+
+
+def test_two_ways_are_the_image_and_its_mirror() -> None:
+    its, array = segmenter(Lopsided(), turns=2), square_heart()
+    assert np.allclose(whole(its, turned(array, 0, True)), turned(whole(its, array), 0, True), atol=1e-5)
+    once = segmenter(Lopsided(), turns=1)
+    expected = (whole(once, array) + turned(whole(once, turned(array, 0, True)), 0, True)) / 2
+    assert np.allclose(whole(its, array), expected, atol=1e-5)
+
+
+def test_members_are_averaged() -> None:
+    array = square_heart()
+    first, second = Lopsided(), Oracle()
+    card = segmenter().card
+    together = whole(Segmenter([first, second], card, CPU), array)
+    alone = [whole(Segmenter([member], card, CPU), array) for member in (first, second)]
+    assert np.allclose(together, (alone[0] + alone[1]) / 2, atol=1e-6)
+
+
+def test_probabilities_sum_to_one_on_both_grids() -> None:
+    its, cine = segmenter(Lopsided(), spacing_mm=2.0, size=(25, 31)), cine_of(heart())
+    cut = its.plan(cine, CENTRE)
+    ((_, chance),) = its.probabilities(cine, cut, [1])
+    assert chance.shape == (25, 31, 3, 4) and np.allclose(chance.sum(axis=-1), 1, atol=1e-5)
+    native = its.native(chance, cut)
+    assert native.shape == (71, 65, 3, 4) and np.allclose(native.sum(axis=-1), 1, atol=1e-5)
+    assert (native[0, 0] == [1, 0, 0, 0]).all()
+
+
+def test_many_frames_at_once_are_each_alone() -> None:
+    radii = np.linspace(15, 10, 20)
+    array = heart(radii, n_slices=5)  # 100 planes: more than one pass
+    its = segmenter(Lopsided())
+    together = chances(its, array, list(range(20)))
+    assert len(together) == 20
+    for frame in (0, 9, 10, 19):
+        # The scale is of all frames given; here every frame has all intensities, so that it is the same.
+        assert np.allclose(together[frame], chances(its, array, [frame])[0], atol=1e-5)
+
+
+def test_frames_come_back_under_their_own_numbers() -> None:
+    cine, its = cine_of(heart((15, 13, 11, 9))), segmenter()
+    found = dict(its.probabilities(cine, its.plan(cine, CENTRE), [3, 1]))
+    assert sorted(found) == [1, 3]
+    assert found[3].argmax(axis=-1).astype(bool).sum() < found[1].argmax(axis=-1).astype(bool).sum()
+
+
+def test_bfloat16_comes_out_as_float32() -> None:
+    exact, coarse = (
+        whole(segmenter(Lopsided(), runtime=Runtime(device="cpu", precision=p)), square_heart())
+        for p in ("fp32", "bf16")
+    )
+    assert coarse.dtype == exact.dtype == np.float32
+    assert np.allclose(coarse, exact, atol=0.03) and not np.array_equal(coarse, exact)
+
+
+def test_a_network_left_in_training_mode_is_put_right() -> None:
+    network = NoisyInTraining().train()
+    its = segmenter(network)
+    assert np.array_equal(whole(its, square_heart()), whole(its, square_heart()))
+
+
+def test_slices_that_the_model_is_not_shown_are_background() -> None:
+    array = heart(n_slices=6)
+    its = segmenter(n_slices=4)
+    cine = cine_of(array)
+    cut = its.plan(cine, CENTRE)
+    ((_, chance),) = its.probabilities(cine, cut, [0])
+    labels = its.native(chance, cut).argmax(axis=-1)
+    assert labels.shape[2] == 6 and not labels[:, :, [0, 5]].any() and labels[:, :, 1:5].any(axis=(0, 1)).all()
+
+
+def test_its_grid_is_the_card_s() -> None:
+    assert segmenter(spacing_mm=2.0).grid(View.SAX).spacing_mm == 2.0
