@@ -33,13 +33,13 @@ _LEAST_BLUR_PX = 0.3
 class Augmentation:
     """Ranges that are drawn from; probabilities are of each change on its own."""
 
-    quarter_turns: float = 0.6
+    quarter_turns: float = 0.3
     """Probability that the image is turned by a multiple of 90 degrees, as files of other programs are."""
-    any_turn: float = 0.15
+    any_turn: float = 0.1
     """Probability of a turn by any angle."""
     turn_deg: float = 15.0
     """Standard deviation of the small turn that is always added."""
-    mirror: float = 0.5
+    mirror: float = 0.3
     """Probability of a mirror image, as rows counted the other way make it."""
     scale: float = 0.2
     """Largest relative change of size, and half of it between the axes."""
