@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,14 +17,15 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.engine.predictor import predict_study
 from cinema_cmr.engine.runtime import choose_runtime
 from cinema_cmr.engine.segmenter import Segmenter
+from cinema_cmr.io.folder import results_folder
 from cinema_cmr.io.nifti import write_mask
-from cinema_cmr.io.output_folder import new_folder
+from cinema_cmr.io.origin import input_digest, mask_note
 from cinema_cmr.io.read import read_study
 from cinema_cmr.measure.measure import MeasureOptions, measure_study
 from cinema_cmr.measure.normal_ranges import NORMAL_RANGES, NormalRange, normal_range
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model
-from cinema_cmr.report.build import build_document, write_measurements_json
+from cinema_cmr.report.build import build_document, mask_file, write_measurements_json
 from cinema_cmr.report.html import write_report
 from cinema_cmr.report.run import RunFacts, write_run_json
 from cinema_cmr.report.table import write_measurements_csv
@@ -34,6 +36,7 @@ __all__ = [
     "Options",
     "analyse",
     "chosen_options",
+    "mask_origin",
     "prepare_segmenter",
     "segment",
 ]
@@ -83,7 +86,7 @@ class Analysis:
         already and `overwrite` is False; other files in the folder stay as they are.
         """
         seconds = dict(self.run.seconds)
-        with new_folder(folder, last="run.json", overwrite=overwrite) as made:
+        with results_folder(folder, last="run.json", overwrite=overwrite) as made:
             with _timed(seconds, "write"):
                 self._write_results(made)
             write_run_json(replace(self.run, seconds=seconds), made / "run.json")
@@ -91,8 +94,13 @@ class Analysis:
 
     def _write_results(self, folder: Path) -> None:
         document = self.document
+        note = mask_note(
+            input_sha256=self.run.input_sha256 or "",
+            model_sha256=self.run.model_hash or "",
+            options=f"turns {self.run.options.get('turns', 1)}",
+        )
         for view, prediction in self.predictions.items():
-            write_mask(prediction.labels, self.study.cine(view), folder / "segmentation" / f"{view}.nii.gz")
+            write_mask(prediction.labels, self.study.cine(view), folder / mask_file(view), note=note)
         write_measurements_json(document, folder / "measurements.json")
         write_measurements_csv(document, folder / "measurements.csv")
         ranges = _ranges(self.study.subject, self.measurements, self.normal_ranges)
@@ -111,8 +119,15 @@ def chosen_options(options: Options) -> dict[str, Any]:
     return {
         "turns": options.turns,
         **asdict(options.measure),
+        **_own_ranges(options),
         **{f"given_{name}": value for name, value in vars(options.subject).items() if value is not None},
     }
+
+
+def _own_ranges(options: Options) -> dict[str, str]:
+    if options.normal_ranges == NORMAL_RANGES:
+        return {}
+    return {"normal_ranges_sha256": hashlib.sha256(repr(options.normal_ranges).encode()).hexdigest()}
 
 
 def prepare_segmenter(options: Options, model: LoadedModel | None = None) -> Segmenter:
@@ -141,6 +156,7 @@ def analyse(
     seconds: dict[str, float] = {}
     with _timed(seconds, "read"):
         told("read", 0, 1)
+        digest = None if isinstance(source, Study) else input_digest(source)
         study = source if isinstance(source, Study) else read_study(source, name=name)
         study = replace(study, subject=options.subject.filled_from(study.subject))
     with _timed(seconds, "load model"):
@@ -150,7 +166,7 @@ def analyse(
         predictions = predict_study(study, segmenter, report=lambda done, n: told("segment", done, n))
     with _timed(seconds, "measure"):
         measurements = measure_study(study, predictions, options=options.measure)
-    run = _run_facts(segmenter, options, seconds)
+    run = _run_facts(segmenter, options, seconds, digest)
     return Analysis(
         study=study,
         predictions=predictions,
@@ -169,14 +185,28 @@ def segment(
 ) -> Mapping[View, Prediction]:
     """Segment one image and write its mask to `path`, on the image's own grid, as uint8.
 
-    Where the source holds several views that the model takes, the view's name is put before the suffix.
+    Where the source holds several views that the model takes, the view's name is put before the suffix. The
+    header's description tells input and model by their hashes (`mask_origin`).
     """
     study = source if isinstance(source, Study) else read_study(source)
+    note = "" if isinstance(source, Study) else mask_origin(source, segmenter)
     predictions = predict_study(study, segmenter)
     for view, prediction in predictions.items():
         target = Path(path) if len(predictions) == 1 else _with_view(Path(path), view)
-        write_mask(prediction.labels, study.cine(view), target, overwrite=overwrite)
+        write_mask(prediction.labels, study.cine(view), target, note=note, overwrite=overwrite)
     return predictions
+
+
+def mask_origin(source: Path | str, segmenter: Segmenter) -> str:
+    """What the header of a mask says of its making: hashes of input and model, and the turns averaged.
+
+    Raises `InputError` where the source cannot be read.
+    """
+    return mask_note(
+        input_sha256=input_digest(source),
+        model_sha256=segmenter.card.weights_sha256 or "",
+        options=f"turns {segmenter.turns}",
+    )
 
 
 def _silent(stage: str, done: int, n: int) -> None:
@@ -205,7 +235,9 @@ def _check_measurable(study: Study, segmenter: Segmenter) -> None:
         )
 
 
-def _run_facts(segmenter: Segmenter, options: Options, seconds: Mapping[str, float]) -> RunFacts:
+def _run_facts(
+    segmenter: Segmenter, options: Options, seconds: Mapping[str, float], input_sha256: str | None
+) -> RunFacts:
     return RunFacts(
         model_name=segmenter.card.name,
         model_hash=segmenter.card.weights_sha256 or None,
@@ -213,6 +245,7 @@ def _run_facts(segmenter: Segmenter, options: Options, seconds: Mapping[str, flo
         precision=segmenter.runtime.precision,
         seconds=seconds,
         options=chosen_options(options),
+        input_sha256=input_sha256,
     )
 
 

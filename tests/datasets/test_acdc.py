@@ -81,7 +81,7 @@ def test_phases_on_different_grids_are_refused(tmp_path: Path, wrong: str) -> No
     case = only_case(tmp_path)
     shape, spacing = (SHAPE, (1.5, 1.5, 5.0)) if wrong == "spacing" else ((20, 18, 5), SPACING_MM)
     write_scan(case.folder / "patient007_frame09.nii.gz", image_of(3, shape), spacing)
-    with pytest.raises(GeometryError, match="patient007.*one grid"):
+    with pytest.raises(GeometryError, match=r"patient007.*one grid"):
         read_case(case)
 
 

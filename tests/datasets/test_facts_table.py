@@ -45,7 +45,7 @@ def test_two_tables_and_two_rows_of_a_name_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("row", ["a,-3,F", "a,tall,F", "a,180,W"])
 def test_facts_that_cannot_be_are_refused(tmp_path: Path, row: str) -> None:
-    with pytest.raises(InputError, match="'facts.csv', 'a'.*expected"):
+    with pytest.raises(InputError, match=r"'facts.csv', 'a'.*expected"):
         read_facts(table(tmp_path, f"name,height_cm,sex\n{row}\n"))
 
 

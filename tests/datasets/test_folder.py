@@ -72,7 +72,7 @@ def test_two_label_maps_of_one_image_are_refused(tmp_path: Path) -> None:
     write_scan(tmp_path / "a.nii.gz", image_of(1))
     for name in ("a_seg.nii.gz", "masks/a.nii.gz"):
         write_scan(tmp_path / name, labels_of(1))
-    with pytest.raises(InputError, match="two label maps.*keep one"):
+    with pytest.raises(InputError, match=r"two label maps.*keep one"):
         list_cases(tmp_path)
 
 

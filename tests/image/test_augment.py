@@ -97,7 +97,7 @@ def test_all_changes_together_stay_between_zero_and_one_and_repeat() -> None:
         draw = draw_intensities(np.random.default_rng(seed), config)
         changed = change_intensities(image, draw)
         assert changed.shape == image.shape and changed.dtype == torch.float32
-        assert 0 <= float(changed.min()) and float(changed.max()) <= 1 and not torch.equal(changed, image)
+        assert float(changed.min()) >= 0 and float(changed.max()) <= 1 and not torch.equal(changed, image)
         assert torch.equal(changed, change_intensities(image, draw))
 
 

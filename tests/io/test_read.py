@@ -18,7 +18,7 @@ from cinema_cmr.core.errors import GeometryError, InputError, NoCineError, Unrea
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.nifti import write_mask
-from cinema_cmr.io.read import input_files, read_study, view_from_name
+from cinema_cmr.io.read import read_study, view_from_name
 
 OBLIQUE = np.array([[1.0, -0.9, 3.84, 40], [0.45, 0.72, 5.12, 9], [-0.6, -0.96, 4.8, 7], [0, 0, 0, 1]])
 DICOM = bytes(128) + b"DICM" + bytes(20)

@@ -13,7 +13,8 @@ from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options import add_model_options, add_output_options, listed_inputs
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import Subject
-from cinema_cmr.io.read import unique_names
+from cinema_cmr.io.folder import check_writable
+from cinema_cmr.io.names import unique_names
 
 __all__ = ["Session", "add_arguments", "run"]
 
@@ -43,8 +44,7 @@ def run(given: Namespace) -> int:
     """Analyse every input; the exit code is the first reason for trouble, or 0."""
     inputs = listed_inputs(given)
     output = Path(given.output)
-    if output.exists() and not output.is_dir():
-        raise InputError(f"'{output.name}' is a file; expected a folder to write results to")
+    check_writable(output)
     names = unique_names(inputs)
     folders = [output] if len(inputs) == 1 else [output / name for name in names]
     options = _options(given)

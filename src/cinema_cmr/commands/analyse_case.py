@@ -43,17 +43,20 @@ def analyse_case(
 ) -> CaseResult:
     """Analyse one input into its folder. Errors of this input are told and do not stop the others."""
     try:
-        kept = None if overwrite else _finished(folder, name, session)
+        kept = None if overwrite else _finished(source, folder, name, session)
         if kept is not None:
             return _told(kept, folder, name, "kept")
-        return _told(_analysed(source, folder, name, session, overwrite, console), folder, name, "done")
+        document = _analysed(source, folder, name, session=session, overwrite=overwrite, console=console)
+        return _told(document, folder, name, "done")
     except CinemaError as error:
         console.note(f"cinema: {name}: {error}")
         row = IndexRow(name=name, error=str(error))
         return CaseResult(row=row, status="failed", text=f"{name}: failed: {error}", error=error)
 
 
-def _analysed(source: Path, folder: Path, name: str, session: Any, overwrite: bool, console: Console) -> dict[str, Any]:
+def _analysed(
+    source: Path, folder: Path, name: str, *, session: Any, overwrite: bool, console: Console
+) -> dict[str, Any]:
     from cinema_cmr.pipeline import analyse
 
     if not overwrite and (folder / "run.json").exists():
@@ -72,17 +75,20 @@ def _analysed(source: Path, folder: Path, name: str, session: Any, overwrite: bo
     return analysis.document
 
 
-def _finished(folder: Path, name: str, session: Any) -> dict[str, Any] | None:
-    """The document of a finished run of this study with this model and these options, or None."""
+def _finished(source: Path, folder: Path, name: str, session: Any) -> dict[str, Any] | None:
+    """The document of a finished run of this input with this model and these options, or None."""
     if not (folder / "run.json").exists():
         return None
+    from cinema_cmr.io.origin import input_digest
     from cinema_cmr.pipeline import chosen_options
+    from cinema_cmr.report.run import options_document
 
     run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     document: dict[str, Any] = json.loads((folder / "measurements.json").read_text(encoding="utf-8"))
     same = (
         document["study"]["name"] == name
-        and run["options"] == chosen_options(session.options)
+        and run.get("input_sha256") == input_digest(source)
+        and run["options"] == options_document(chosen_options(session.options))
         and run["model"]["hash"] == session.segmenter.card.weights_sha256
     )
     return document if same else None

@@ -31,8 +31,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(given: Namespace) -> int:
     """Score every patient, print the summary, and write the tables."""
     from cinema_cmr.engine.evaluate import evaluate_segmentation, summarise
-    from cinema_cmr.io.atomic import write_json, write_text
+    from cinema_cmr.io.atomic import write_text
     from cinema_cmr.pipeline import Options, prepare_segmenter
+    from cinema_cmr.report.plain import json_text, plain
 
     console = Console(as_json=given.json)
     studies = read_part(given, console)
@@ -41,12 +42,12 @@ def run(given: Namespace) -> int:
     scores = evaluate_segmentation(
         studies, segmenter, together=given.together, report=lambda score: console.note(_patient_line(score))
     )
-    summary = {"model": segmenter.card.name, "hash": segmenter.card.weights_sha256, **summarise(scores)}
+    summary = plain({"model": segmenter.card.name, "hash": segmenter.card.weights_sha256, **summarise(scores)})
     console.result(_text(summary), summary)
     if given.output:
         folder = Path(given.output)
         write_text(folder / "patients.csv", _csv(scores), overwrite=given.overwrite)
-        write_json(folder / "scores.json", summary, overwrite=given.overwrite)
+        write_text(folder / "scores.json", json_text(summary), overwrite=given.overwrite)
     return 0
 
 
@@ -60,14 +61,24 @@ def _patient_line(score: Any) -> str:
 def _text(summary: dict[str, Any]) -> str:
     lines = [f"{summary['model']} on {summary['n_patients']} patients, mean (95 % interval over patients)"]
     for name, row in summary["scores"].items():
-        lines.append(f"  {name:<16} {row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})")
+        lines.append(f"  {name:<16} {_with_interval(row, 3)}")
     for name, row in summary["measurements"].items():
         error = row["mean_absolute_error"]
+        low, high = row["limits"]
         lines.append(
-            f"  {name:<16} absolute error {error['value']:.1f} ({error['low']:.1f} to {error['high']:.1f}), "
-            f"bias {row['bias']:+.1f}, limits {row['limits'][0]:+.1f} to {row['limits'][1]:+.1f}, ICC {row['icc']:.3f}"
+            f"  {name:<16} absolute error {_with_interval(error, 1)}, bias {row['bias']:+.1f}, "
+            f"limits {low:+.1f} to {high:+.1f}, ICC {_number(row['icc'], 3)}"
         )
     return "\n".join(lines)
+
+
+def _with_interval(row: dict[str, Any], digits: int) -> str:
+    low, high = (_number(row[end], digits) for end in ("low", "high"))
+    return f"{_number(row['value'], digits)} ({low} to {high})"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _csv(scores: Sequence[Any]) -> str:

@@ -9,8 +9,9 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options import add_model_options, add_output_options, listed_inputs
-from cinema_cmr.core.errors import CinemaError
-from cinema_cmr.io.read import unique_names
+from cinema_cmr.core.errors import CinemaError, OutputExistsError
+from cinema_cmr.io.folder import check_writable
+from cinema_cmr.io.names import unique_names
 
 __all__ = ["add_arguments", "run"]
 
@@ -24,8 +25,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> int:
-    """Write NAME_seg.nii.gz for every input; masks that are there are kept. The exit code is the first failure's."""
+    """Write NAME_seg.nii.gz for every input; a mask made of the same input by the same model is kept.
+
+    The exit code is that of the first failure, or 0.
+    """
     inputs = listed_inputs(given)
+    check_writable(given.output)
     console = Console(as_json=given.json)
     segmenter = _segmenter(given)
     codes = []
@@ -53,10 +58,16 @@ def _segmenter(given: Namespace) -> Any:
 
 
 def _segmented(source: Path, target: Path, segmenter: Any, *, overwrite: bool) -> str:
-    from cinema_cmr.pipeline import segment
+    from cinema_cmr.io.origin import note_in
+    from cinema_cmr.pipeline import mask_origin, segment
 
     if target.exists() and not overwrite:
-        return "kept"
+        if note_in(target) == mask_origin(source, segmenter):
+            return "kept"
+        raise OutputExistsError(
+            f"'{target.name}' is there already, made of another input, by another model or by hand; "
+            "choose another folder or give --overwrite"
+        )
     segment(source, target, segmenter=segmenter, overwrite=overwrite)
     return "done"
 

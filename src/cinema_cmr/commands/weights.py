@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -10,6 +10,8 @@ from cinema_cmr.commands.console import Console
 from cinema_cmr.core.errors import UsageError
 
 __all__ = ["add_arguments", "run"]
+
+Action = Callable[[Namespace, Console], int]
 
 _ACTIONS = ("list", "pull", "import", "export", "verify")
 
@@ -34,7 +36,8 @@ def run(given: Namespace) -> int:
         raise UsageError(f"cinema weights {given.action} needs a model's name or folder; see `cinema weights list`")
     if given.action in ("import", "export") and given.output is None:
         raise UsageError(f"cinema weights {given.action} needs -o FOLDER to write to")
-    return _DO[given.action](given, console)
+    act: Action = _DO[given.action]
+    return act(given, console)
 
 
 def _list(console: Console) -> int:
@@ -80,4 +83,4 @@ def _verify(given: Namespace, console: Console) -> int:
     return 0 if all(check.passed for check in checks) else 5
 
 
-_DO: dict[str, Any] = {"pull": _pull, "import": _import, "export": _export, "verify": _verify}
+_DO: dict[str, Action] = {"pull": _pull, "import": _import, "export": _export, "verify": _verify}

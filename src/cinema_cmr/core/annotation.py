@@ -38,5 +38,6 @@ def check_same_grid(labels: LabelMap, cine: Cine) -> None:
     """Raise `GeometryError` unless the label map has the cine's shape."""
     if labels.array.shape != cine.array.shape:
         raise GeometryError(
-            f"label map has shape {labels.array.shape}, its image {cine.array.shape}; a mask must be on its image's grid"
+            f"label map has shape {labels.array.shape}, its image {cine.array.shape};"
+            " a mask must be on its image's grid"
         )

@@ -25,7 +25,8 @@ from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.facts_table import read_facts
-from cinema_cmr.io.nifti import read_nifti_cine, stem_of
+from cinema_cmr.io.names import stem_of
+from cinema_cmr.io.nifti import read_nifti_cine
 from cinema_cmr.io.nifti_labels import read_label_codes
 from cinema_cmr.io.read import view_from_name
 

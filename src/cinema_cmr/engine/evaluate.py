@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.results import HeartLocation, Measurements, Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.engine.known import mean_of_known
 from cinema_cmr.engine.predictor import predict_cine
 from cinema_cmr.engine.segmenter import Segmenter
 from cinema_cmr.measure.measure import measure_study
@@ -46,8 +48,7 @@ class PatientScore:
 
     def mean(self, name: str) -> float:
         """Mean of a score over the patient's frames; NaN where no frame has it."""
-        values = np.array([frame[name] for frame in self.frames], dtype=np.float64)
-        return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+        return mean_of_known(frame[name] for frame in self.frames)
 
 
 def evaluate_segmentation(
@@ -72,19 +73,39 @@ def evaluate_segmentation(
 
 
 def summarise(scores: Sequence[PatientScore], *, seed: int = 0) -> dict[str, Any]:
-    """Means over patients with BCa intervals, and agreement of volumes and EF, as plain values."""
+    """Means over patients with BCa intervals, and agreement of volumes and EF, as plain values.
+
+    A patient with several studies counts once, with their mean. Raises `InputError` where there is no score.
+    """
+    if not scores:
+        raise InputError("nothing was evaluated; expected at least one labelled study")
     names = sorted({name for score in scores for frame in score.frames for name in frame})
-    table = {name: _interval(mean_interval([s.mean(name) for s in scores], seed=seed)) for name in names}
-    overall = [np.mean([s.mean(n) for n in names if n.startswith("dice_")]) for s in scores]
-    table["dice_mean"] = _interval(mean_interval(overall, seed=seed))
-    return {"n_patients": len(scores), "scores": table, "measurements": _agreements(scores, seed)}
+    dices = [name for name in names if name.startswith("dice_")]
+    patients = _by_patient(scores)
+    by_name = {name: [mean_of_known(s.mean(name) for s in its) for its in patients] for name in names}
+    by_name["dice_mean"] = [mean_of_known(row) for row in zip(*(by_name[name] for name in dices), strict=True)]
+    return {
+        "n_patients": len(patients),
+        "n_studies": len(scores),
+        "scores": {name: _interval(mean_interval(values, seed=seed)) for name, values in by_name.items()},
+        "measurements": _agreements(patients, seed),
+    }
 
 
-def _agreements(scores: Sequence[PatientScore], seed: int) -> dict[str, Any]:
+def _by_patient(scores: Sequence[PatientScore]) -> list[list[PatientScore]]:
+    found: dict[str, list[PatientScore]] = {}
+    for score in scores:
+        found.setdefault(score.patient, []).append(score)
+    return list(found.values())
+
+
+def _agreements(patients: Sequence[Sequence[PatientScore]], seed: int) -> dict[str, Any]:
     compared = {}
     for name in VOLUMES:
-        pairs = [(s.measured[name], s.reference[name]) for s in scores]
-        measured, reference = (np.array(column, dtype=np.float64) for column in zip(*pairs, strict=True))
+        measured, reference = (
+            np.array([_mean_of(getattr(s, which)[name] for s in its) for its in patients])
+            for which in ("measured", "reference")
+        )
         if np.isfinite(measured - reference).sum() < 2:
             continue
         of_all = agreement(measured, reference)
@@ -96,6 +117,10 @@ def _agreements(scores: Sequence[PatientScore], seed: int) -> dict[str, Any]:
             "icc": of_all.icc,
         }
     return compared
+
+
+def _mean_of(values: Iterable[float | None]) -> float:
+    return mean_of_known(float("nan") if value is None else value for value in values)
 
 
 def _interval(interval: Interval) -> dict[str, Any]:

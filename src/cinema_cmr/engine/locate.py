@@ -47,8 +47,9 @@ def locate_heart(cine: Cine, segmenter: Segmenter) -> HeartLocation:
 
 def _settled(cine: Cine, segmenter: Segmenter, start: Point, method: str) -> HeartLocation | None:
     """Move the window to the middle of what it shows; None where it shows no heart."""
-    centre, volume_ml, rounds = start, 0.0, 0
-    for rounds in range(1, _ROUNDS + 1):
+    centre, volume_ml, rounds, moved_mm = start, 0.0, 0, np.inf
+    while rounds < _ROUNDS and moved_mm >= _CLOSE_MM:
+        rounds += 1
         labels = _seen(cine, segmenter, centre)
         volume_ml = float((labels > 0).sum(axis=(0, 1)).max(axis=1) @ cine.voxel_volumes_ml)
         if volume_ml < _LEAST_ML:
@@ -56,8 +57,6 @@ def _settled(cine: Cine, segmenter: Segmenter, start: Point, method: str) -> Hea
         middle = _box_middle(labels > 0)
         moved_mm = float(np.hypot(*((np.subtract(middle, centre)) * cine.spacing_mm[:2])))
         centre = middle
-        if moved_mm < _CLOSE_MM:
-            break
     distance = float(np.hypot(*(np.subtract(centre, start) * cine.spacing_mm[:2])))
     evidence = {"rounds": rounds, "moved_mm": round(distance, 1), "volume_ml": round(volume_ml, 1)}
     return HeartLocation(centre=centre, method=method, evidence=evidence)
@@ -91,7 +90,8 @@ def _box_middle(mask: NDArray[np.bool_]) -> Point:
 def _coarse_centre(cine: Cine, segmenter: Segmenter) -> Point:
     """The middle of the largest piece that overlapping windows over the first frame call heart.
 
-    Every second slice of the middle of the stack is enough to find it. Where no window does, the place with the highest probability of heart, smoothed over a heart's width.
+    Every second slice of the middle of the stack is enough to find it. Where no window does, the place with the
+    highest probability of heart, smoothed over a heart's width.
     """
     cine = _middle_slices(cine)
     total = np.zeros(cine.array.shape[:3], np.float32)

@@ -8,9 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.io.nifti import stem_of
 
-__all__ = ["name_of", "unique_names"]
+__all__ = ["name_of", "stem_of", "unique_names"]
+
+
+def stem_of(path: Path | str) -> str:
+    """The last part of a path without its suffix, `.nii.gz` being one.
+
+    >>> stem_of("scans/patient001_frame01.nii.gz")
+    'patient001_frame01'
+    """
+    name = Path(path).name
+    return name[: -len(".nii.gz")] if name.lower().endswith(".nii.gz") else Path(name).stem
 
 
 def name_of(path: Path | str) -> str:

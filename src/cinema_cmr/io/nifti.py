@@ -25,8 +25,9 @@ from cinema_cmr.core.study import Issue
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.atomic import write_bytes
+from cinema_cmr.io.names import stem_of
 
-__all__ = ["read_nifti_cine", "stem_of", "write_cine", "write_mask"]
+__all__ = ["read_nifti_cine", "write_cine", "write_mask"]
 
 Affine = NDArray[np.float64]
 Image = NDArray[np.float32]
@@ -72,7 +73,8 @@ def write_mask(
     """Write codes (x, y, z, t) on the cine's grid: shape, affine, sizes and units of the file it came from.
 
     Voxels are unscaled uint8. A cine from DICOM gets sform and qform in RAS mm, and its frame time in ms.
-    `note`, up to 79 ASCII characters, goes to the header's description. Raises `GeometryError` for another shape than the cine's, `OutputExistsError` without `overwrite`.
+    `note`, up to 79 ASCII characters, goes to the header's description. Raises `GeometryError` for another shape
+    than the cine's, `OutputExistsError` without `overwrite`.
     """
     labels = labels if isinstance(labels, LabelMap) else LabelMap(array=labels)
     check_same_grid(labels, cine)
@@ -84,16 +86,6 @@ def write_mask(
 def write_cine(cine: Cine, path: Path | str, *, overwrite: bool = False) -> None:
     """Write the intensities as unscaled float32 on the grid of the file they came from, like `write_mask`."""
     _write(np.asarray(cine.array, dtype=np.float32), cine, path, overwrite=overwrite)
-
-
-def stem_of(path: Path | str) -> str:
-    """The last part of a path without its suffix, `.nii.gz` being one.
-
-    >>> stem_of("scans/patient001_frame01.nii.gz")
-    'patient001_frame01'
-    """
-    name = Path(path).name
-    return name[: -len(".nii.gz")] if name.lower().endswith(".nii.gz") else Path(name).stem
 
 
 def _read(path: Path, view: View, issues: list[Issue]) -> Cine:

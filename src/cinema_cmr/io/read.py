@@ -18,8 +18,8 @@ from cinema_cmr.core.study import Issue, SeriesDecision, Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.archive import extracted
-from cinema_cmr.io.names import name_of
-from cinema_cmr.io.nifti import read_nifti_cine, stem_of
+from cinema_cmr.io.names import name_of, stem_of
+from cinema_cmr.io.nifti import read_nifti_cine
 
 __all__ = ["input_files", "read_study", "view_from_name"]
 

@@ -60,10 +60,8 @@ def _fitted_axis(cine: Cine, centres_mm: Array, weights: Array) -> LongAxis:
         slope *= min(1.0, _MAX_TILT / max(float(np.linalg.norm(slope)), 1e-9))
     ends = np.array([mean + slope * (end - middle) for end in (at[0], middle, at[-1])])
     points = [_patient_point(cine, end, position) for end, position in zip(ends, (at[0], middle, at[-1]), strict=True)]
-    if len(at) == 1:
-        direction = unit(np.cross(cine.affine[:3, 0], cine.affine[:3, 1]))
-    else:
-        direction = unit(points[2] - points[0])
+    normal = np.cross(cine.affine[:3, 0], cine.affine[:3, 1])
+    direction = unit(normal if len(at) == 1 else points[2] - points[0])
     half = max(15.0, min(40.0, float(at[-1] - at[0]) / 2))
     return LongAxis(centre=points[1], direction=towards_apex(direction), half_length_mm=half, source="motion")
 

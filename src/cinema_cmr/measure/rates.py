@@ -119,11 +119,17 @@ def _peaks(
         (definitions[2:], phases.es or 0, phases.ed or 0, 1),
     ):
         frames = _between(start, stop, len(slopes), periodic=cycle_ms is not None)
-        peak = frames[int(np.argmax(sign * slopes[frames]))]
+        peak = _first_peak(frames, sign * slopes)
         after = times_ms[peak] - times_ms[start]
         found.append(rate.value(sign * slopes[peak], frames=(peak,)))
         found.append(delay.value(after % cycle_ms if cycle_ms else after, frames=(start, peak)))
     return tuple(found)
+
+
+def _first_peak(frames: list[int], slopes: Curve) -> int:
+    """The frame with the steepest slope; the first of those that are equal but for rounding."""
+    steepest = slopes[frames].max()
+    return next(frame for frame in frames if slopes[frame] >= steepest - 1e-9 * abs(steepest))
 
 
 def _cycle_ms(volumes: Curve, times: Curve, rr_interval_ms: float | None) -> float | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.phantom.heart import Heart, N_THETA, N_Z, THETA, ALONG
+from cinema_cmr.phantom.heart import ALONG, N_THETA, N_Z, THETA, Heart
 from cinema_cmr.phantom.subject import PhantomSubject
 from cinema_cmr.phantom.texture import Texture, make_texture
 
@@ -209,7 +209,7 @@ def build_body(heart: Heart) -> Body:
 
 def _sac_surface(heart: Heart) -> Array:
     """(theta, z, 3) RAS of the pericardium at ED, with the heart's origin at 0."""
-    keep = (ALONG > -5) & (ALONG < heart.left.length_mm)
+    keep = (ALONG > -5) & (heart.left.length_mm > ALONG)
     radius = np.maximum(heart.at_ed.sac.reshape(N_THETA, N_Z)[:, keep], 0).astype(np.float64)
     x, y = radius * np.cos(THETA)[:, None], radius * np.sin(THETA)[:, None]
     along = np.broadcast_to(ALONG[keep][None], x.shape)

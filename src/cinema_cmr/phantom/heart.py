@@ -179,8 +179,8 @@ class Heart:
         return self.frame(0.0)
 
 
-THETA = (np.arange(N_THETA) + 0.5) * 2 * np.pi / N_THETA
-ALONG = Z_START_MM + (np.arange(N_Z) + 0.5) * Z_STEP_MM
+THETA: Array = (np.arange(N_THETA) + 0.5) * 2 * np.pi / N_THETA
+ALONG: Array = Z_START_MM + (np.arange(N_Z) + 0.5) * Z_STEP_MM
 
 
 _CLOSING = np.sqrt(np.clip(1 - np.clip((-8.0 - ALONG) / 38.0, 0, None) ** 2, 0, 1))[None]
@@ -194,7 +194,8 @@ def _surface(radius: Array, exists: NDArray[np.bool_]) -> Floats:
 def _narrowing(base_mm: float) -> Array:
     """(1, z) how the inner side of the outflow tract draws in above the left ventricle's valve plane."""
     above = np.clip((base_mm - ALONG) / 40.0, 0, 1)
-    return (1 - 0.45 * above * above * (3 - 2 * above))[None]
+    narrowing: Array = 1 - 0.45 * above * above * (3 - 2 * above)
+    return narrowing[None]
 
 
 def build_heart(subject: PhantomSubject) -> Heart:

@@ -7,7 +7,6 @@ valve plane to beyond the apex.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +48,7 @@ class ImagePlane:
     @property
     def positions_mm(self) -> Array:
         """(z,) place of each slice along the normal, the first 0."""
-        return np.arange(self.shape[2]) * float(np.linalg.norm(self.affine[:3, 2]))
+        return np.arange(self.shape[2], dtype=np.float64) * np.linalg.norm(self.affine[:3, 2])
 
     def corner(self, index: int) -> Array:
         """(3,) RAS of the first pixel of a slice, in the anatomy."""
@@ -149,4 +148,5 @@ def _grid(
 def _breaths(n_slices: int, style: Style, rng: np.random.Generator) -> Array:
     """(z, 3) shifts: the heart moves mostly from head to foot, a little forward (Wang et al., MRM 1995;33:713)."""
     depth = style.breathing_mm * np.clip(rng.standard_normal(n_slices), -2.2, 2.2)
-    return depth[:, None] * np.array([0.05, 0.25, 1.0])
+    shifts: Array = depth[:, None] * np.array([0.05, 0.25, 1.0])
+    return shifts

@@ -13,7 +13,7 @@ from typing import Any
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.report.plain import json_text, plain
 
-__all__ = ["RunFacts", "installed_version", "run_document", "write_run_json"]
+__all__ = ["RunFacts", "installed_version", "options_document", "run_document", "write_run_json"]
 
 
 def installed_version(distribution: str) -> str | None:
@@ -90,8 +90,13 @@ def run_document(run: RunFacts) -> dict[str, Any]:
         "input_sha256": run.input_sha256,
         "versions": run.versions,
         "seconds": plain(run.seconds),
-        "options": {name: plain(without_folders(value)) for name, value in run.options.items()},
+        "options": options_document(run.options),
     }
+
+
+def options_document(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as run.json holds them: plain values, a path as its stem."""
+    return {name: plain(without_folders(value)) for name, value in options.items()}
 
 
 def write_run_json(run: RunFacts, path: Path, *, overwrite: bool = False) -> None:
