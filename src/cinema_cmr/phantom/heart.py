@@ -179,8 +179,8 @@ class Heart:
         return self.frame(0.0)
 
 
-THETA: Array = (np.arange(N_THETA) + 0.5) * 2 * np.pi / N_THETA
-ALONG: Array = Z_START_MM + (np.arange(N_Z) + 0.5) * Z_STEP_MM
+THETA: Array = (np.arange(N_THETA, dtype=np.float64) + 0.5) * 2 * np.pi / N_THETA
+ALONG: Array = Z_START_MM + (np.arange(N_Z, dtype=np.float64) + 0.5) * Z_STEP_MM
 
 
 _CLOSING = np.sqrt(np.clip(1 - np.clip((-8.0 - ALONG) / 38.0, 0, None) ** 2, 0, 1))[None]
