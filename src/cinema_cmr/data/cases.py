@@ -56,6 +56,9 @@ class AnnotatedStudy:
     labelled_frames: Mapping[View, tuple[int, ...]] = field(default_factory=dict)
     """Frames whose labels count; the others' are empty because nobody drew them."""
     landmarks: Mapping[View, Landmarks] = field(default_factory=dict)
+    structures: tuple[str, ...] = ()
+    """Those of the labels' scheme that were drawn, in slices that hold any of them; empty where all of the heart
+    was, in every slice."""
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -13,15 +13,15 @@ from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.results import HeartLocation, Measurements, Prediction
 from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import View
+from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.engine.known import mean_of_known
 from cinema_cmr.engine.predictor import predict_cine
 from cinema_cmr.engine.segmenter import Segmenter
-from cinema_cmr.measure.measure import measure_study
+from cinema_cmr.measure.measure import MeasureOptions, measure_study
 from cinema_cmr.score.agreement import agreement
-from cinema_cmr.score.overlap import dice_by_class
+from cinema_cmr.score.overlap import class_masks, dice_by_class, dice_by_slice
 from cinema_cmr.score.statistics import Interval, mean_interval
 from cinema_cmr.score.surface import surface_distances_by_class
 
@@ -30,6 +30,10 @@ __all__ = ["VOLUMES", "PatientScore", "evaluate_segmentation", "summarise"]
 VOLUMES = ("lv_edv_ml", "lv_esv_ml", "lv_ef_percent", "lv_mass_g", "rv_edv_ml", "rv_esv_ml", "rv_ef_percent")
 """Measurements that are compared with those of the expert's masks, measured by the same rules."""
 
+DEFAULT_RULES = MeasureOptions()
+
+_LV = next(label.code for label in CINE_LABELS if label.name == "lv")
+
 
 @dataclass(frozen=True, kw_only=True)
 class PatientScore:
@@ -37,7 +41,7 @@ class PatientScore:
 
     patient: str
     frames: tuple[Mapping[str, float], ...]
-    """Of each labelled frame: dice_<structure>, hd95_<structure>_mm, assd_<structure>_mm."""
+    """Of each labelled frame: dice, worst_slice_dice, hd95 and assd, each with the structure's name behind."""
     measured: Mapping[str, float | None]
     """From the predicted masks."""
     reference: Mapping[str, float | None]
@@ -138,9 +142,11 @@ def _scored(annotated: AnnotatedStudy, segmenter: Segmenter, *, together: bool) 
     study = replace(annotated.study, cines=(cine,))
     return PatientScore(
         patient=annotated.patient,
-        frames=tuple(_frame_scores(predicted[..., t], truth[..., t], cine) for t in range(len(frames))),
+        frames=tuple(
+            _frame_scores(predicted[..., t], truth[..., t], cine, annotated.structures) for t in range(len(frames))
+        ),
         measured=_volumes(study, predicted),
-        reference=_volumes(study, truth),
+        reference=_reference_volumes(study, truth, annotated.structures),
         located=tuple(prediction.location.method for prediction in predictions),
         facts=annotated.facts,
     )
@@ -160,22 +166,46 @@ def _of_frames(cine: Cine, frames: Sequence[int]) -> Cine:
     return replace(cine, array=cine.array[..., list(frames)], frame_times_ms=None, nifti_header=None, nifti_shape=None)
 
 
-def _frame_scores(predicted: NDArray[np.uint8], truth: NDArray[np.uint8], cine: Cine) -> dict[str, float]:
+def _frame_scores(
+    predicted: NDArray[np.uint8], truth: NDArray[np.uint8], cine: Cine, structures: tuple[str, ...]
+) -> dict[str, float]:
+    """Scores of one frame; with `structures`, of these alone and only in slices that hold an expert's label."""
+    if structures:
+        drawn = (truth > 0).any(axis=(0, 1))
+        predicted = np.where(drawn, predicted, 0).astype(np.uint8)
     scores = {f"dice_{name}": value for name, value in dice_by_class(predicted, truth).items()}
+    for name, of_prediction, of_truth in class_masks(predicted, truth, scheme="cine"):
+        slices = dice_by_slice(of_prediction, of_truth)[of_truth.any(axis=(0, 1))]
+        scores[f"worst_slice_dice_{name}"] = float(slices.min()) if slices.size else float("nan")
     distances = surface_distances_by_class(
         predicted, truth, pixel_mm=cine.spacing_mm[:2], slice_positions_mm=cine.slice_positions_mm
     )
     for name, distance in distances.items():
         scores[f"hd95_{name}_mm"], scores[f"assd_{name}_mm"] = distance
-    return scores
+    return {key: value for key, value in scores.items() if not structures or _is_of(key, structures)}
 
 
-def _volumes(study: Study, labels: NDArray[np.uint8]) -> dict[str, float | None]:
+def _is_of(score: str, structures: tuple[str, ...]) -> bool:
+    return any(name in score.split("_") for name in structures)
+
+
+def _reference_volumes(study: Study, labels: NDArray[np.uint8], structures: tuple[str, ...]) -> dict[str, float | None]:
+    """Volumes of the expert's masks; where the wall was not drawn every contoured slice counts."""
+    if not structures:
+        return _volumes(study, labels)
+    cavity = np.where(labels == _LV, labels, 0).astype(np.uint8)
+    known = _volumes(study, cavity, MeasureOptions(basal_rule="all-slices"))
+    return {name: known[name] if name in ("lv_edv_ml", "lv_esv_ml", "lv_ef_percent") else None for name in VOLUMES}
+
+
+def _volumes(
+    study: Study, labels: NDArray[np.uint8], options: MeasureOptions = DEFAULT_RULES
+) -> dict[str, float | None]:
     prediction = Prediction(
         view=View.SAX,
         labels=LabelMap(array=labels),
         confidence=np.full(labels.shape[3], np.nan, np.float32),
         location=HeartLocation(centre=(0.0, 0.0), method="given"),
     )
-    measured: Measurements = measure_study(study, {View.SAX: prediction})
+    measured: Measurements = measure_study(study, {View.SAX: prediction}, options=options)
     return {name: measured.value(name) for name in VOLUMES}
