@@ -1,0 +1,51 @@
+"""A checkpoint is whole or absent, and reading one never runs foreign code."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+
+from cinema_cmr.core.errors import UnreadableFileError
+from cinema_cmr.engine.checkpoint import read_checkpoint, write_checkpoint
+
+
+def test_what_is_written_is_read_and_nothing_else_is_left(tmp_path: Path) -> None:
+    assert read_checkpoint(tmp_path) is None
+    write_checkpoint(tmp_path, {"step": 3, "model": {"w": torch.arange(4.0)}})
+    write_checkpoint(tmp_path, {"step": 4, "model": {"w": torch.arange(4.0) + 1}})
+    state = read_checkpoint(tmp_path)
+    assert state is not None and state["step"] == 4 and torch.equal(state["model"]["w"], torch.arange(4.0) + 1)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_failure_while_writing_leaves_the_last_one(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, {"step": 3})
+    with pytest.raises((AttributeError, pickle.PicklingError)):
+        write_checkpoint(tmp_path, {"step": lambda: 4})
+    state = read_checkpoint(tmp_path)
+    assert state is not None and state["step"] == 3 and len(list(tmp_path.iterdir())) == 1
+
+
+class Evil:
+    """Would create a file when unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return open, (str(self.path), "w")
+
+
+@pytest.mark.parametrize("content", [b"", b"torn", None])
+def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "checkpoint.pt"
+    if content is None:
+        torch.save({"step": Evil(tmp_path / "made")}, path)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(UnreadableFileError, match="delete it to start anew"):
+        read_checkpoint(tmp_path)
+    assert not (tmp_path / "made").exists()

@@ -1,0 +1,130 @@
+"""The one loop: a run that was cut off goes on as if it had not been, and nothing silent happens to its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+import torch
+from oracles import annotated, heart
+from torch import Tensor, nn
+
+from cinema_cmr.core.card import Grid
+from cinema_cmr.core.errors import CinemaError, UsageError
+from cinema_cmr.engine.checkpoint import read_checkpoint
+from cinema_cmr.engine.optim import OptimConfig
+from cinema_cmr.engine.trainer import Progress, TrainConfig, train
+from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
+from cinema_cmr.tasks.segment import SegmentConfig, SegmentTask
+
+TASK = SegmentTask(SegmentConfig(grid=Grid(spacing_mm=3.0, size=(32, 32))))
+EXAMPLES = [TASK.examples(annotated(heart((radius,)), f"heart {radius}"))[0] for radius in (10.0, 12.0, 14.0)]
+
+
+class CutError(Exception):
+    """Stands for a kill."""
+
+
+def model() -> nn.Module:
+    torch.manual_seed(0)
+    return UNet2d(UNet2dConfig(view="sax", out_chans=4, chans=(4, 8)))
+
+
+def config(**changes: object) -> TrainConfig:
+    values: dict[str, object] = {
+        "n_steps": 7,
+        "log_every": 1,
+        "validate_every": 4,
+        "checkpoint_every": 3,
+        "accelerator": "cpu",
+        "precision": "fp32",
+        "optim": OptimConfig(lr=1e-2, warmup_steps=2, average=0.9),
+        **changes,
+    }
+    return TrainConfig(**values)  # type: ignore[arg-type]
+
+
+def run(
+    folder: Path, its: TrainConfig, report: Callable[[Progress], None] | None = None, net: nn.Module | None = None
+) -> dict[str, Tensor]:
+    trained = train(
+        net or model(), TASK, learn=EXAMPLES, validate=EXAMPLES[:1], config=its, folder=folder, report=report
+    )
+    return trained.state_dict()
+
+
+def same(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("cut_after", [1, 3, 5])
+def test_a_run_cut_off_and_resumed_gives_the_same_bits(tmp_path: Path, cut_after: int) -> None:
+    whole = run(tmp_path / "whole", config())
+
+    def cut(progress: Progress) -> None:
+        if progress.step == cut_after:
+            raise CutError
+
+    with pytest.raises(CutError):
+        run(tmp_path / "cut", config(), cut)
+    assert same(run(tmp_path / "cut", config()), whole)
+    journals = [
+        [line for line in (tmp_path / name / "journal.csv").read_text().splitlines() if "samples_per_s" not in line]
+        for name in ("whole", "cut")
+    ]
+    assert journals[0] == journals[1] and len(journals[0]) > 7
+
+
+def test_accumulating_two_batches_is_one_step_of_both(tmp_path: Path) -> None:
+    """Two passes of one sample sum to the gradient of their mean, so the weights agree but for rounding."""
+    apart = run(tmp_path / "a", config(n_steps=3, accumulate=2))
+    rows = (tmp_path / "a" / "journal.csv").read_text()
+    assert rows.count("train,loss") == 3
+    again = run(tmp_path / "b", config(n_steps=3, accumulate=2))
+    assert same(apart, again)
+    assert not same(apart, run(tmp_path / "c", config(n_steps=3)))
+
+
+def test_it_learns(tmp_path: Path) -> None:
+    told: list[Progress] = []
+    run(tmp_path, config(n_steps=60, validate_every=60, optim=OptimConfig(lr=2e-2, average=0.8)), told.append)
+    first, last = (sum(p.loss for p in part) / 10 for part in (told[:10], told[-10:]))
+    assert last < 0.7 * first
+    assert told[-1].validation is not None and told[-1].validation["dice_lv"] > 0.5
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
+    done = run(tmp_path, config())
+    told: list[Progress] = []
+    assert same(run(tmp_path, config(), told.append), done) and not told
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"n_steps": 9}, {"optim": OptimConfig(lr=1e-3)}, {"batch_size": 2}])
+def test_another_run_s_folder_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    run(tmp_path, config())
+    with pytest.raises(UsageError, match="another run"):
+        run(tmp_path, config(**change))
+
+
+class Bad(nn.Module):
+    """Answers with no number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {view: (self.weight * torch.nan).expand(x.shape[0], 4, *x.shape[2:]) for view, x in images.items()}
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_case(tmp_path: Path) -> None:
+    with pytest.raises(CinemaError, match=r"loss is nan at step 1, on heart 1\d\.0, frame 0"):
+        run(tmp_path, config(), net=Bad())
+    assert read_checkpoint(tmp_path) is None
+
+
+@pytest.mark.parametrize("change", [{"n_steps": 0}, {"accumulate": 0}, {"log_every": 0}, {"workers": -1}, {"seed": -1}])
+def test_numbers_that_make_no_run_are_refused(change: dict[str, int]) -> None:
+    with pytest.raises(UsageError, match="expected"):
+        config(**change)

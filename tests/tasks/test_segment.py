@@ -1,0 +1,141 @@
+"""What is learned from a labelled stack: whole planes once, then crops that move image and labels together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from oracles import Oracle, annotated, cine_of, heart
+
+from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.card import Grid
+from cinema_cmr.core.errors import GeometryError, InputError, UsageError
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.data.sample import IGNORED, Batch, collate
+from cinema_cmr.image.augment import Augmentation
+from cinema_cmr.tasks.segment import SegmentConfig, SegmentExample, SegmentTask
+
+GRID = Grid(spacing_mm=1.5, size=(48, 44), percentiles=(0.0, 100.0))
+STILL = Augmentation(
+    quarter_turns=0, any_turn=0, turn_deg=0, mirror=0, scale=0, shift_mm=0, anywhere=0, each=0, contrast=0, noise=0
+)
+
+
+def task(**changes: object) -> SegmentTask:
+    return SegmentTask(SegmentConfig(grid=GRID, **changes))  # type: ignore[arg-type]
+
+
+def example(n_slices: int = 6, slice_mm: float = 8.0) -> SegmentExample:
+    labels = heart((15.0,), n_slices=n_slices)
+    study = annotated(labels)
+    assert study.study.cines[0].spacing_mm[2] == 8.0
+    (made,) = task().examples(study)
+    return SegmentExample(name=made.name, planes=made.planes, labels=made.labels, slice_mm=slice_mm)
+
+
+def test_each_labelled_frame_is_an_example_and_no_other() -> None:
+    labels = heart((15.0, 12.0, 10.0))
+    examples = task().examples(annotated(labels, frames=(0, 2)))
+    assert [e.name for e in examples] == ["heart, frame 0", "heart, frame 2"]
+    assert np.array_equal(examples[1].labels, labels[..., 2])
+    assert examples[0].planes.dtype == np.float16 and float(examples[0].planes.max()) == 1.0
+
+
+def test_planes_are_resampled_to_the_model_s_spacing_with_their_labels() -> None:
+    labels = heart((15.0,), shape=(107, 98), spacing_mm=(1.0, 1.0), centre=(60.0, 45.0))
+    study = annotated(labels)
+    cine = cine_of(labels, (1.0, 1.0, 8.0))
+    study = AnnotatedStudy(
+        study=type(study.study)(name="fine", cines=(cine,)),
+        patient="fine",
+        labels=study.labels,
+        labelled_frames={View.SAX: (0,)},
+    )
+    (made,) = task().examples(study)
+    assert made.labels.shape == (72, 66, 3)
+    area_mm2 = [(made.labels == 3).sum() * 1.5**2, (labels == 3).sum() * 1.0]
+    assert area_mm2[0] == pytest.approx(area_mm2[1], rel=0.02)
+
+
+def test_without_draws_the_crop_is_centred_on_the_labels() -> None:
+    sample = task().sample(example(), None)
+    codes = sample.labels["sax"].numpy()
+    assert sample.images["sax"].shape == (1, 48, 44, 6) and codes.shape == (48, 44, 6)
+    spots = np.argwhere(codes.any(axis=2))
+    middle = (spots.min(axis=0) + spots.max(axis=0)) / 2
+    assert np.abs(middle - [23.5, 21.5]).max() <= 1
+
+
+def test_a_draw_moves_image_and_labels_together() -> None:
+    """The oracle reads the labels off the moved image: where they came apart it would be wrong."""
+    still_light = Augmentation(each=0, anywhere=0, scale=0.2, shift_mm=6)
+    its = task(augmentation=still_light, drop_ends=0)
+    for seed in range(6):
+        sample = its.sample(example(), np.random.default_rng(seed))
+        batch = collate([sample])
+        scores = its.validation(Oracle(), batch)
+        assert min(scores["dice_lv"]) > 0.93 and min(scores["dice_rv"]) > 0.8, seed
+
+
+def test_a_draw_is_a_function_of_its_generator() -> None:
+    one, two, other = (task().sample(example(), np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert torch.equal(one.images["sax"], two.images["sax"]) and torch.equal(one.labels["sax"], two.labels["sax"])
+    assert not (
+        one.images["sax"].shape == other.images["sax"].shape and torch.equal(one.images["sax"], other.images["sax"])
+    )
+
+
+def test_labels_stay_codes_and_images_stay_in_range() -> None:
+    for seed in range(8):
+        sample = task().sample(example(), np.random.default_rng(seed))
+        assert set(np.unique(sample.labels["sax"])) <= {0, 1, 2, 3}
+        assert 0 <= float(sample.images["sax"].min()) and float(sample.images["sax"].max()) <= 1  # noqa: SIM300
+
+
+def test_thin_stacks_are_thinned_and_ends_dropped_as_asked() -> None:
+    thin = task(thin_stacks=1.0, drop_ends=0.0, augmentation=STILL)
+    assert thin.sample(example(10, 5.0), np.random.default_rng(0)).images["sax"].shape[-1] == 5
+    assert thin.sample(example(10, 8.0), np.random.default_rng(0)).images["sax"].shape[-1] == 10
+    short = task(thin_stacks=0.0, drop_ends=1.0, augmentation=STILL)
+    sizes = {short.sample(example(10), np.random.default_rng(s)).images["sax"].shape[-1] for s in range(20)}
+    assert min(sizes) >= 4 and max(sizes) <= 10 and len(sizes) > 2
+
+
+def test_padding_counts_in_no_loss_and_no_score() -> None:
+    its = task()
+    short, tall = its.sample(example(3), None), its.sample(example(6), None)
+    alone, padded = collate([short]), collate([short, tall])
+    assert (padded.labels["sax"][0, ..., 3:] == IGNORED).all()
+    first = {name: values[0] for name, values in its.validation(Oracle(), padded).items()}
+    assert first == {name: values[0] for name, values in its.validation(Oracle(), alone).items()}
+    of_first = Batch(
+        names=padded.names[:1],
+        images={view: x[:1] for view, x in padded.images.items()},
+        labels={view: x[:1] for view, x in padded.labels.items()},
+    )
+    assert its.loss(Oracle(), of_first).parts == pytest.approx(its.loss(Oracle(), alone).parts)
+
+
+def test_a_right_answer_costs_less_than_a_wrong_one() -> None:
+    its, batch = task(), collate([task().sample(example(), None)])
+    right, wrong = its.loss(Oracle(), batch), its.loss(Oracle(lv_only=True), batch)
+    assert right.parts["dice_loss"] < 0.15 and wrong.parts["dice_loss"] > 0.5
+    assert float(right.total.detach()) < 0.5 * float(wrong.total.detach())
+    assert float(right.total.detach()) == pytest.approx(sum(right.parts.values()), abs=1e-5)
+
+
+def test_what_cannot_be_learned_from_is_refused() -> None:
+    labels = heart()
+    study = annotated(labels)
+    with pytest.raises(InputError, match="labels to learn from"):
+        SegmentTask(SegmentConfig(grid=GRID, view=View.LAX_2C)).examples(study)
+    other = AnnotatedStudy(study=study.study, patient="p", labels={View.SAX: LabelMap(array=labels[:, :, :2])})
+    with pytest.raises(GeometryError):
+        task().examples(other)
+    with pytest.raises(InputError, match="scheme"):
+        SegmentTask(SegmentConfig(grid=GRID, label_scheme="scar")).examples(study)
+    with pytest.raises(UsageError):
+        SegmentConfig(grid=GRID, label_scheme="bones")
+    with pytest.raises(UsageError):
+        SegmentConfig(grid=GRID, drop_ends=1.5)
