@@ -156,8 +156,8 @@ def analyse(
     seconds: dict[str, float] = {}
     with _timed(seconds, "read"):
         told("read", 0, 1)
-        digest = None if isinstance(source, Study) else input_digest(source)
         study = source if isinstance(source, Study) else read_study(source, name=name)
+        digest = None if isinstance(source, Study) else input_digest(source)
         study = replace(study, subject=options.subject.filled_from(study.subject))
     with _timed(seconds, "load model"):
         segmenter = segmenter or prepare_segmenter(options)

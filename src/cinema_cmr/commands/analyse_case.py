@@ -89,7 +89,7 @@ def _finished(source: Path, folder: Path, name: str, session: Any) -> dict[str, 
         document["study"]["name"] == name
         and run.get("input_sha256") == input_digest(source)
         and run["options"] == options_document(chosen_options(session.options))
-        and run["model"]["hash"] == session.segmenter.card.weights_sha256
+        and run["model"]["hash"] == (session.segmenter.card.weights_sha256 or None)
     )
     return document if same else None
 

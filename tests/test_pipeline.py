@@ -1,0 +1,137 @@
+"""The whole arrow on hearts whose volumes are known: what is measured, what is written, what is refused."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from oracles import annotated, heart, segmenter
+
+from cinema_cmr.core.errors import GeometryError, NoCineError, OutputExistsError
+from cinema_cmr.core.study import Study, Subject
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.io.nifti import write_cine
+from cinema_cmr.io.origin import note_in
+from cinema_cmr.pipeline import Analysis, Options, analyse, segment
+
+RADII = tuple(12.0 + 3.0 * np.cos(np.linspace(0, 2 * np.pi, 12, endpoint=False)))
+LABELS = heart(RADII, n_slices=6)
+VOXEL_ML = 1.5 * 1.5 * 8 / 1000
+RESULTS = {"measurements.json", "measurements.csv", "report.html", "run.json", "segmentation/sax.nii.gz"}
+
+
+def scan(folder: Path, labels: np.ndarray = LABELS, name: str = "scan") -> Path:  # type: ignore[type-arg]
+    path = folder / f"{name}.nii.gz"
+    write_cine(annotated(labels).study.cines[0], path)
+    return path
+
+
+def analysed(source: Path | Study, **options: object) -> Analysis:
+    its = segmenter(size=(63, 59))
+    return analyse(source, options=Options(**options), segmenter=its)  # type: ignore[arg-type]
+
+
+def files_of(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_volumes_and_ef_of_a_file_are_those_of_its_heart(tmp_path: Path) -> None:
+    measured = analysed(scan(tmp_path)).measurements
+    lv_ml = (LABELS == 3).sum(axis=(0, 1, 2)) * VOXEL_ML
+    assert measured.value("lv_edv_ml") == pytest.approx(lv_ml.max(), rel=0.02)
+    assert measured.value("lv_esv_ml") == pytest.approx(lv_ml.min(), rel=0.02)
+    assert measured.value("lv_ef_percent") == pytest.approx(100 * (1 - lv_ml.min() / lv_ml.max()), abs=1)
+    ed_myo_ml = (LABELS[..., 0] == 2).sum() * VOXEL_ML
+    assert measured.value("lv_mass_g") == pytest.approx(1.05 * ed_myo_ml, rel=0.03)
+
+
+def test_all_results_are_written_and_agree(tmp_path: Path) -> None:
+    source = scan(tmp_path)
+    analysis = analysed(source)
+    folder = analysis.write(tmp_path / "out")
+    assert files_of(folder) == RESULTS
+    document = json.loads((folder / "measurements.json").read_text())
+    assert document["study"] == {
+        "name": "scan",
+        "modality": "cine",
+        "input_sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
+    }
+    with (folder / "measurements.csv").open() as table:
+        values = {row["name"]: row["value"] for row in csv.DictReader(table) if row["value"]}
+    assert float(values["lv_edv_ml"]) == pytest.approx(document["summary"]["lv_edv_ml"], rel=1e-3)
+    image, mask = nibabel.load(source), nibabel.load(folder / "segmentation" / "sax.nii.gz")
+    assert mask.shape == image.shape and np.allclose(mask.affine, image.affine)
+    assert mask.get_data_dtype() == np.uint8
+    assert np.array_equal(np.asarray(mask.dataobj), analysis.predictions[View.SAX].labels.array)
+    run = json.loads((folder / "run.json").read_text())
+    assert {"read", "segment", "measure", "write"} <= run["seconds"].keys()
+    assert run["input_sha256"] == document["study"]["input_sha256"]
+
+
+def test_results_in_the_way_are_kept_whole(tmp_path: Path) -> None:
+    analysis = analysed(scan(tmp_path))
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+    (folder / "report.html").write_text("older")
+    with pytest.raises(OutputExistsError, match="--overwrite"):
+        analysis.write(folder)
+    assert files_of(folder) == {"notes.txt", "report.html"}
+    analysis.write(folder, overwrite=True)
+    assert files_of(folder) == RESULTS | {"notes.txt"}
+    assert (folder / "report.html").read_text() != "older"
+
+
+def test_what_a_user_knows_of_the_subject_goes_before_the_files(tmp_path: Path) -> None:
+    subject = Subject(sex="F", height_cm=170.0, weight_kg=60.0, heart_rate_bpm=70.0)
+    analysis = analysed(scan(tmp_path), subject=subject)
+    assert analysis.study.subject.sex == "F"
+    indexed = analysis.measurements.value("lv_edvi_ml_m2")
+    area_m2 = np.sqrt(170 * 60 / 3600)
+    assert indexed == pytest.approx(analysis.measurements.value("lv_edv_ml") / area_m2, rel=1e-6)
+    assert analysis.run.options["given_sex"] == "F"
+
+
+def test_a_single_frame_is_measured_without_an_ejection_fraction(tmp_path: Path) -> None:
+    analysis = analysed(scan(tmp_path, LABELS[..., :1]))
+    value = {m.name: m for m in analysis.measurements.values}
+    assert value["lv_ef_percent"].value is None and value["lv_ef_percent"].reason
+    assert analysis.measurements.curves["lv_volume_ml"].shape == (1,)
+    assert "single-frame" in {issue.code for issue in analysis.study.issues}
+
+
+def test_too_few_slices_and_no_stack_are_refused_before_the_long_part(tmp_path: Path) -> None:
+    with pytest.raises(GeometryError, match="2 slices; a volume needs at least 3"):
+        analysed(scan(tmp_path, LABELS[:, :, :2]))
+    long_axis = scan(tmp_path, LABELS[:, :, :1], "lax_4c")
+    with pytest.raises(NoCineError, match="no short-axis stack"):
+        analysed(long_axis)
+
+
+def test_one_mask_on_the_image_s_own_grid_tells_its_making(tmp_path: Path) -> None:
+    source = scan(tmp_path, LABELS[..., 0:1])
+    its = segmenter(size=(63, 59))
+    target = tmp_path / "mask.nii.gz"
+    segment(source, target, segmenter=its)
+    mask = nibabel.load(target)
+    assert mask.shape == nibabel.load(source).shape
+    overlap = (np.asarray(mask.dataobj).reshape(LABELS.shape[:3]) == 3) & (LABELS[..., 0] == 3)
+    assert overlap.sum() > 0.97 * (LABELS[..., 0] == 3).sum()
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    assert note_in(target).startswith(f"cinema-cmr input {digest[:16]} model")
+    with pytest.raises(OutputExistsError):
+        segment(source, target, segmenter=its)
+
+
+def test_the_same_input_gives_the_same_results(tmp_path: Path) -> None:
+    source = scan(tmp_path)
+    folders = [analysed(source).write(tmp_path / name) for name in ("one", "two")]
+    for name in ("measurements.csv", "segmentation/sax.nii.gz"):
+        assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
+    pages = [{**json.loads((folder / "measurements.json").read_text()), "seconds": None} for folder in folders]
+    assert pages[0] == pages[1]
