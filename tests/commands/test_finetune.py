@@ -1,0 +1,90 @@
+"""From a folder of labelled studies to a model that other commands take, and to its scores."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from oracles import cine_of, heart
+
+from cinema_cmr.cli import main
+from cinema_cmr.io.nifti import write_cine, write_mask
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five labelled stacks of one frame, with what a lab has: an image and its mask."""
+    folder = tmp_path_factory.mktemp("lab")
+    for number, radius in enumerate((11.0, 12.0, 13.0, 14.0, 15.0)):
+        labels = heart((radius,), n_slices=3)
+        cine = cine_of(labels)
+        noise = np.random.default_rng(number).normal(0, 10, cine.array.shape)
+        write_cine(cine.with_array((cine.array + noise).astype(np.float32)), folder / f"p{number}.nii.gz")
+        write_mask(labels, cine, folder / f"p{number}_seg.nii.gz")
+    return folder
+
+
+def call(*words: object) -> int:
+    return main([str(word) for word in words])
+
+
+def test_a_model_comes_out_and_is_evaluated(studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    assert call("finetune", "--data", studies, "--recipe", "sax-unet", "--steps", 2, "-o", run) == 0
+    assert f"model: {run / 'model'}" in capsys.readouterr().out
+    card = json.loads((run / "model" / "card.json").read_text())
+    assert card["training"]["n_steps"] == 2 and card["training"]["n_studies"] == 4
+    split = json.loads((run / "split.json").read_text())
+    assert sorted(len(names) for names in split["parts"].values()) == [1, 4]
+    words = [
+        "evaluate",
+        "--data",
+        studies,
+        "--split",
+        run / "split.json",
+        "--model",
+        run / "model",
+        "-o",
+        tmp_path / "e",
+    ]
+    assert call(*words) == 0
+    scores = json.loads((tmp_path / "e" / "scores.json").read_text())
+    assert scores["n_patients"] == 1 and 0 <= scores["scores"]["dice_mean"]["value"] <= 1
+    assert "NaN" not in (tmp_path / "e" / "scores.json").read_text()
+    assert call(*words) == 3  # tables are there
+    assert call(*words, "--overwrite", "--part", "all", "--json") == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["n_patients"] == 5
+
+
+def test_a_finished_run_goes_on_from_nothing_and_another_is_refused(
+    studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["finetune", "--data", studies, "--recipe", "sax-unet", "-o", tmp_path, "--n", 2]
+    assert call(*words, "--steps", 1) == 0
+    weights = (tmp_path / "model" / "weights.safetensors").read_bytes()
+    assert call(*words, "--steps", 1) == 0
+    assert (tmp_path / "model" / "weights.safetensors").read_bytes() == weights
+    assert call(*words, "--steps", 3) == 2
+    assert "another run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--data", "nowhere"], "is no folder"),
+        (["--data", "acdcc:."], "did you mean 'acdc'"),
+        (["--data", ".", "--recipe", "sax-unte"], "expected"),
+    ],
+)
+def test_what_cannot_be_learned_from_is_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call("finetune", *words, "-o", "run") in (2, 3)
+    assert said in capsys.readouterr().err
