@@ -59,7 +59,7 @@ def in_pieces(context: QualityContext) -> Flag | None:
     return Flag(
         code="in-pieces",
         severity="warning",
-        message=f"{structure} is in pieces in frame {frame}; the second one has {share:.0%} of its volume",
+        message=f"{structure.upper()} is in pieces in frame {frame}; the second one has {share:.0%} of its volume",
         evidence={"structure": structure, "frame": frame, "share": round(share, 3)},
     )
 
@@ -130,7 +130,7 @@ def removed_pieces(context: QualityContext) -> Flag | None:
         code="removed-pieces",
         severity="warning" if largest.volume_ml >= REMOVED_ML else "info",
         message=(
-            f"{len(removed)} pieces removed; the largest, {largest.volume_ml:.1f} ml of {largest.structure}, "
+            f"{len(removed)} pieces removed; the largest, {largest.volume_ml:.1f} ml of {largest.structure.upper()}, "
             f"in frame {largest.frame}"
         ),
         evidence={"pieces": len(removed), "largest_ml": round(largest.volume_ml, 2), "frame": largest.frame},
