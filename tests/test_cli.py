@@ -179,6 +179,10 @@ def one_slice(folder: Path) -> Path:
     return scan(folder, labels=LABELS[:, :, :1])
 
 
+def one_frame(folder: Path) -> Path:
+    return scan(folder, labels=LABELS[..., :1])
+
+
 def no_number_spacing(folder: Path) -> Path:
     return patched(scan(folder), 80, struct.pack("<f", float("nan")))
 
@@ -230,6 +234,7 @@ BAD: dict[Callable[[Path], Path], str] = {
     without_cine: "no cine|cine",
     empty_folder: "expected|no ",
     one_slice: "at least 3",
+    one_frame: "has one frame",
     no_number_spacing: "voxel size along x is nan",
     negative_spacing: "voxel size along y is -1.5",
     mask_instead: "label map|mask",
@@ -241,10 +246,8 @@ BAD: dict[Callable[[Path], Path], str] = {
 }
 
 
-CALLS = [
-    (command, make) for command in ("analyse", "segment") for make in BAD if (command, make) != ("segment", one_slice)
-]
-"""One slice can be segmented; only a volume needs more."""
+CALLS = [("analyse", make) for make in BAD] + [("segment", make) for make in BAD if make not in (one_slice, one_frame)]
+"""One slice and one frame can be segmented; only a volume and an ejection fraction need more."""
 
 
 @pytest.mark.parametrize(("command", "make"), CALLS, ids=lambda part: part if isinstance(part, str) else part.__name__)

@@ -98,7 +98,10 @@ def test_what_a_user_knows_of_the_subject_goes_before_the_files(tmp_path: Path) 
 
 
 def test_a_single_frame_is_measured_without_an_ejection_fraction(tmp_path: Path) -> None:
-    analysis = analysed(scan(tmp_path, LABELS[..., :1]))
+    source = scan(tmp_path, LABELS[..., :1])
+    with pytest.raises(NoCineError, match=r"one frame; .* --single-frame"):
+        analysed(source)
+    analysis = analysed(source, single_frame=True)
     value = {m.name: m for m in analysis.measurements.values}
     assert value["lv_ef_percent"].value is None and value["lv_ef_percent"].reason
     assert analysis.measurements.curves["lv_volume_ml"].shape == (1,)

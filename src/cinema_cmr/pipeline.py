@@ -60,6 +60,8 @@ class Options:
     """1, 2, 4 or 8 views of each image (mirrored, turned) whose probabilities are averaged."""
     subject: Subject = field(default_factory=Subject)
     """Facts given by the user; they go before what the files say."""
+    single_frame: bool = False
+    """Whether a stack of one frame is measured: volumes and mass of that frame, no ejection fraction."""
     measure: MeasureOptions = field(default_factory=MeasureOptions)
     normal_ranges: tuple[NormalRange, ...] = NORMAL_RANGES
 
@@ -118,6 +120,7 @@ def chosen_options(options: Options) -> dict[str, Any]:
     """What changes a result beside the model: as run.json tells it."""
     return {
         "turns": options.turns,
+        "single_frame": options.single_frame,
         **asdict(options.measure),
         **_own_ranges(options),
         **{f"given_{name}": value for name, value in vars(options.subject).items() if value is not None},
@@ -149,7 +152,7 @@ def analyse(
 
     `segmenter` is a loaded model to be used again; `name` names outputs instead of the path's stem; `report`
     is called with the stage, the steps done and the steps there are. Raises `InputError` and its kinds for what
-    cannot be read or measured: no short-axis cine, or fewer than three slices.
+    cannot be read or measured: no short-axis cine, one frame, or fewer than three slices.
     """
     options = options or Options()
     told = report or _silent
@@ -161,7 +164,7 @@ def analyse(
         study = replace(study, subject=options.subject.filled_from(study.subject))
     with _timed(seconds, "load model"):
         segmenter = segmenter or prepare_segmenter(options)
-    _check_measurable(study, segmenter)
+    _check_measurable(study, segmenter, options)
     with _timed(seconds, "segment"):
         predictions = predict_study(study, segmenter, report=lambda done, n: told("segment", done, n))
     with _timed(seconds, "measure"):
@@ -217,7 +220,7 @@ def _with_view(path: Path, view: View) -> Path:
     return path.with_name(path.name.replace(".nii", f"_{view}.nii", 1))
 
 
-def _check_measurable(study: Study, segmenter: Segmenter) -> None:
+def _check_measurable(study: Study, segmenter: Segmenter, options: Options) -> None:
     """Raise before the long part where nothing could be measured after it."""
     if View.SAX not in segmenter.card.grids:
         return
@@ -226,6 +229,11 @@ def _check_measurable(study: Study, segmenter: Segmenter) -> None:
         raise NoCineError(
             f"study '{study.name}' has no short-axis stack, which volumes are measured from. "
             f"Left out: {left_out or 'nothing'}"
+        )
+    if study.cine(View.SAX).n_frames == 1 and not options.single_frame:
+        raise NoCineError(
+            f"the short-axis stack of '{study.name}' has one frame; an ejection fraction needs end-diastole and"
+            " end-systole: give both in one folder or file, or --single-frame to measure this one alone"
         )
     n_slices = study.cine(View.SAX).n_slices
     if n_slices < _LEAST_SLICES:

@@ -34,6 +34,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--phase-rule", default="own", help="own: each ventricle's own ED and ES; lv: those of the LV")
     parser.add_argument("--ed-frame", type=int, help="end-diastole, counted from 0, instead of finding it")
     parser.add_argument("--es-frame", type=int, help="end-systole, counted from 0")
+    parser.add_argument(
+        "--single-frame", action="store_true", help="measure a stack of one frame: volumes and mass, no EF"
+    )
     parser.add_argument("--normal-ranges", help="a CSV or JSON table of normal ranges to be used instead of ours")
     parser.add_argument("--strict", action="store_true", help="exit code 4 where a result is flagged")
 
@@ -100,6 +103,7 @@ def _options(given: Namespace) -> Any:
         precision=given.precision,
         turns=given.turns,
         subject=subject,
+        single_frame=given.single_frame,
         measure=measure,
         **ranges,
     )
