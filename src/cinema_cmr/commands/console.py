@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 __all__ = ["Console"]
@@ -35,6 +36,26 @@ class Console:
                 print(line, file=sys.stderr, flush=True)
 
         return tell
+
+    @contextmanager
+    def bar(self, title: str) -> Iterator[Callable[[int, int, str], None]]:
+        """A bar for long work: call it with what is done, what there is, and how it goes; lines without a terminal."""
+        if not self._terminal:
+            yield lambda done, n, text: self.note(f"{title} {done}/{n}, {text}")
+            return
+        from rich.console import Console as Terminal
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn(title),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+        )
+        with Progress(*columns, console=Terminal(stderr=True)) as progress:
+            task = progress.add_task("", total=None)
+            yield lambda done, n, text: progress.update(task, completed=done, total=n, description=text)
 
     def note(self, text: str) -> None:
         """A message to the person, on stderr."""

@@ -40,9 +40,14 @@ def run(given: Namespace) -> int:
     data = read_training_data(given, console)
     experiment = _experiment(given)
     start = _start(given.start)
-    folder = finetune(
-        experiment, data, Path(given.output), start=start, report=lambda progress: _tell(console, progress)
-    )
+    with console.bar("step") as tell:
+        folder = finetune(
+            experiment,
+            data,
+            Path(given.output),
+            start=start,
+            report=lambda progress: tell(progress.step, progress.n_steps, _how_it_goes(progress)),
+        )
     console.result(f"model: {folder}", {"model": str(folder), "recipe": experiment.name})
     return 0
 
@@ -69,12 +74,9 @@ def _start(name: str | None) -> Any:
     return load_model(name)
 
 
-def _tell(console: Console, progress: Any) -> None:
+def _how_it_goes(progress: Any) -> str:
     left_s = (progress.n_steps - progress.step) / max(progress.samples_per_s, 1e-9)
-    text = (
-        f"step {progress.step}/{progress.n_steps}, loss {progress.loss:.3f}, "
-        f"{progress.samples_per_s:.2f} samples/s, {left_s / 60:.0f} min left"
-    )
+    text = f"loss {progress.loss:.3f}, {progress.samples_per_s:.2f} samples/s, {left_s / 60:.0f} min left"
     if progress.validation:
         text += "; " + ", ".join(f"{name} {value:.3f}" for name, value in progress.validation.items())
-    console.note(text)
+    return text

@@ -1,0 +1,47 @@
+"""Results on stdout, everything else on stderr; a bar on a terminal, lines without one."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+import pytest
+
+from cinema_cmr.commands.console import Console
+
+
+class Terminal(io.StringIO):
+    """A stderr that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_results_and_notes_go_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    for as_json in (False, True):
+        console = Console(as_json=as_json)
+        console.note("working")
+        console.result("EF 60 %", {"ef": 60})
+    said = capsys.readouterr()
+    assert said.err == "working\nworking\n"
+    assert said.out.splitlines()[0] == "EF 60 %" and json.loads(said.out.splitlines()[1]) == {"ef": 60}
+
+
+def test_without_a_terminal_work_is_told_in_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with Console().bar("step") as tell:
+        tell(50, 100, "loss 0.5")
+    assert capsys.readouterr().err == "step 50/100, loss 0.5\n"
+
+
+def test_on_a_terminal_there_is_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    stderr = Terminal()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    console = Console()
+    with console.bar("step") as tell:
+        tell(50, 100, "loss 0.5")
+    tell_stage = console.stage("study")
+    tell_stage("segment", 2, 2)
+    assert "50/100" in stderr.getvalue() and "loss 0.5" in stderr.getvalue()
+    assert "\r\x1b[2Kstudy: segment 2/2\n" in stderr.getvalue()
+    assert capsys.readouterr().out == ""
