@@ -1,0 +1,99 @@
+"""Scores on hearts whose answer is known: whole ones, partly drawn ones, patients with several studies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from oracles import Oracle, annotated, heart, segmenter
+from torch import Tensor, nn
+
+from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.engine.evaluate import evaluate_segmentation, summarise
+
+RADII = (15.0, 11.0)
+LABELS = heart(RADII, n_slices=5)
+SEES = segmenter(size=(63, 59))
+
+
+class Larger(nn.Module):
+    """The oracle's answer with the wall called left ventricle."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.oracle = Oracle()
+
+    def forward(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        answer = {view: logits.clone() for view, logits in self.oracle(images).items()}
+        for logits in answer.values():
+            logits[:, 3] = torch.maximum(logits[:, 3], logits[:, 2])
+            logits[:, 2] = -1e9
+        return answer
+
+
+def partly(labels: np.ndarray, slices: list[int]) -> AnnotatedStudy:  # type: ignore[type-arg]
+    """Only the left ventricle drawn, in some slices."""
+    drawn = np.zeros_like(labels)
+    drawn[:, :, slices] = np.where(labels[:, :, slices] == 3, 3, 0)
+    study = annotated(labels)
+    return replace(study, labels={View.SAX: LabelMap(array=drawn)}, structures=("lv",))
+
+
+def test_a_right_answer_scores_one_and_measures_the_same() -> None:
+    (score,) = evaluate_segmentation([annotated(LABELS)], SEES)
+    assert len(score.frames) == 2 and score.located == ("coarse pass", "coarse pass")
+    assert all(score.mean(f"dice_{name}") > 0.97 for name in ("rv", "myo", "lv"))
+    assert all(score.mean(f"worst_slice_dice_{name}") > 0.97 for name in ("rv", "myo", "lv"))
+    assert score.mean("hd95_lv_mm") < 1.6
+    truth = 100 * (1 - (LABELS[..., 1] == 3).sum() / (LABELS[..., 0] == 3).sum())
+    assert score.reference["lv_ef_percent"] == pytest.approx(truth)
+    assert score.measured["lv_ef_percent"] == pytest.approx(truth, abs=1)
+
+
+def test_a_wrong_answer_scores_what_its_overlap_is() -> None:
+    (score,) = evaluate_segmentation([annotated(LABELS)], segmenter(Larger(), size=(63, 59)), together=True)
+    lv, wall = (LABELS == 3).sum(axis=(0, 1, 2)), (LABELS == 2).sum(axis=(0, 1, 2))
+    assert score.mean("dice_lv") == pytest.approx(float(np.mean(2 * lv / (2 * lv + wall))), abs=0.02)
+    assert score.mean("dice_myo") == 0
+
+
+def test_of_a_partly_drawn_study_only_what_was_drawn_counts() -> None:
+    (score,) = evaluate_segmentation([partly(LABELS, [1, 3])], SEES)
+    assert {name for name in score.frames[0] if name.startswith("dice")} == {"dice_lv"}
+    assert score.mean("dice_lv") > 0.97 and score.mean("worst_slice_dice_lv") > 0.97
+    assert score.reference["rv_ef_percent"] is None and score.reference["lv_mass_g"] is None
+    truth = 100 * (1 - (LABELS[:, :, [1, 3], 1] == 3).sum() / (LABELS[:, :, [1, 3], 0] == 3).sum())
+    assert score.reference["lv_ef_percent"] == pytest.approx(truth)
+
+
+def test_a_missed_slice_shows_as_the_worst_one() -> None:
+    study = annotated(LABELS)
+    dark = study.study.cines[0].array.copy()
+    dark[:, :, 0] = 0
+    hidden = replace(study, study=replace(study.study, cines=(study.study.cines[0].with_array(dark),)))
+    (score,) = evaluate_segmentation([hidden], SEES)
+    assert score.mean("worst_slice_dice_lv") == 0 and score.mean("dice_lv") > 0.8
+
+
+def test_a_patient_with_two_studies_counts_once() -> None:
+    good, bad = SEES, segmenter(Larger(), size=(63, 59))
+    scores = [
+        *evaluate_segmentation([annotated(LABELS, "a"), annotated(LABELS, "b")], good),
+        *evaluate_segmentation([annotated(LABELS, "b")], bad),
+    ]
+    summary = summarise(scores)
+    assert (summary["n_patients"], summary["n_studies"]) == (2, 3)
+    of_a, of_b = scores[0].mean("dice_myo"), scores[1].mean("dice_myo") / 2
+    assert summary["scores"]["dice_myo"]["value"] == pytest.approx((of_a + of_b) / 2)
+    assert summary["measurements"]["lv_edv_ml"]["mean_absolute_error"]["n"] == 2
+
+
+def test_nothing_evaluated_is_an_error_not_a_zero() -> None:
+    with pytest.raises(InputError, match="nothing was evaluated"):
+        summarise([])

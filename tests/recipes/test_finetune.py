@@ -1,0 +1,77 @@
+"""A run from studies to a model folder: what its card says, from which weights it starts, what it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from oracles import annotated, heart
+
+from cinema_cmr.core.card import Grid
+from cinema_cmr.core.errors import InputError, WeightsError
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.data.cases import DatasetCard, Split
+from cinema_cmr.models.baselines import UNet2dConfig
+from cinema_cmr.models.weights import load_model
+from cinema_cmr.recipes.finetune import TrainingData, finetune
+from cinema_cmr.recipes.segmentation import Experiment, recipe
+from cinema_cmr.tasks.segment import SegmentConfig
+
+CARD = DatasetCard(
+    name="hearts", title="Synthetic hearts", licence="CC0", citation="", how_to_get="", derived_licence="CC0 for all"
+)
+STUDIES = [annotated(heart((radius,)), f"heart {radius}") for radius in (10.0, 12.0, 14.0)]
+
+
+def small(**train: object) -> Experiment:
+    base = recipe("sax-unet").with_train(n_steps=2, accelerator="cpu", precision="fp32", **train)
+    return replace(
+        base,
+        name="small",
+        task=SegmentConfig(grid=Grid(spacing_mm=3.0, size=(32, 32))),
+        network=UNet2dConfig(view="sax", out_chans=4, chans=(4, 8)),
+    )
+
+
+def data(**parts: list[int]) -> TrainingData:
+    chosen = {"learn": [0, 1], "validate": [2], **parts}
+    split = Split(dataset="hearts", parts={"train": ("a",), "validation": ("b",)}, rule="by hand")
+    learn, validate = ([STUDIES[i] for i in chosen[name]] for name in ("learn", "validate"))
+    return TrainingData(card=CARD, split=split, learn=learn, validate=validate)
+
+
+def test_the_model_s_card_tells_how_it_was_made(tmp_path: Path) -> None:
+    folder = finetune(small(), data(), tmp_path)
+    loaded = load_model(folder)
+    card = loaded.card
+    assert (card.name, card.architecture, card.licence) == ("small", "unet2d", "CC0 for all")
+    assert card.outputs == ("background", "rv", "myo", "lv") and set(card.grids) == {View.SAX}
+    assert card.training["data"] == "Synthetic hearts" and card.training["n_studies"] == 2
+    assert card.training["split_sha256"] == data().split.sha256
+    assert set(card.training["validation_around_label"]) == {"dice_rv", "dice_myo", "dice_lv"}
+    assert not loaded.model.training
+
+
+def test_a_run_starts_from_given_weights(tmp_path: Path) -> None:
+    first = load_model(finetune(small(), data(), tmp_path / "one"))
+    started = load_model(
+        finetune(small(optim=replace(small().train.optim, lr=0.0, last_lr=0.0)), data(), tmp_path / "two", start=first)
+    )
+    pairs = zip(first.model.state_dict().values(), started.model.state_dict().values(), strict=True)
+    assert all(torch.allclose(a, b, atol=1e-3) for a, b in pairs)
+    assert started.card.training["start"].startswith("small ")
+
+
+def test_weights_of_another_size_are_refused(tmp_path: Path) -> None:
+    first = load_model(finetune(small(), data(), tmp_path / "one"))
+    with pytest.raises(WeightsError, match="another size"):
+        finetune(recipe("sax-unet"), data(), tmp_path / "two", start=first)
+
+
+def test_a_patient_in_both_parts_and_nothing_to_learn_from_are_refused() -> None:
+    with pytest.raises(InputError, match="in both parts"):
+        data(validate=[1])
+    with pytest.raises(InputError, match="to learn from"):
+        data(learn=[])

@@ -1,0 +1,42 @@
+"""Recipes make models that can be shipped and compared: of one size, of one grid, trained the same way."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cinema_cmr.core.errors import UsageError
+from cinema_cmr.models.architectures import build, config_values
+from cinema_cmr.recipes.segmentation import RECIPES, recipe
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_a_model_of_its_grid_that_fits_into_a_package(name: str) -> None:
+    experiment = recipe(name)
+    model = build(experiment.architecture, config_values(experiment.network))
+    n_parameters = sum(p.numel() for p in model.parameters())
+    assert 2 * n_parameters < 30e6  # bytes as float16
+    image = torch.zeros(1, 1, *experiment.task.grid.size, 3)
+    with torch.inference_mode():
+        logits = model.eval()({"sax": image})["sax"]
+    assert logits.shape == (1, experiment.task.n_classes, *experiment.task.grid.size, 3)
+    assert experiment.name == name
+
+
+def test_what_is_compared_differs_in_the_network_alone() -> None:
+    ours, plain = recipe("sax-unetr"), recipe("sax-unet")
+    assert ours.task == plain.task and ours.train == plain.train
+    sizes = [
+        sum(p.numel() for p in build(e.architecture, config_values(e.network)).parameters()) for e in (ours, plain)
+    ]
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.15)
+
+
+def test_numbers_are_changed_and_the_rest_stays() -> None:
+    changed = recipe("sax-unet").with_train(n_steps=5, seed=3)
+    assert changed.train.n_steps == 5 and changed.train.seed == 3 and changed.task == recipe("sax-unet").task
+
+
+def test_an_unknown_recipe_gets_the_nearest() -> None:
+    with pytest.raises(UsageError, match="did you mean 'sax-unet'"):
+        recipe("sax-unet2")
