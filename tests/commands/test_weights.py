@@ -1,0 +1,56 @@
+"""`cinema weights` from the command line: listing, checking, and going to the published layout and back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from small_models import unetr, unetr_card
+
+from cinema_cmr.cli import main
+from cinema_cmr.models.registry import PUBLISHED
+from cinema_cmr.models.weights import load_model, save_model
+
+
+def call(*words: object) -> int:
+    return main([str(word) for word in words])
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    grids = {
+        view: replace(grid, slice_spacing_mm=10.0, n_slices=3) if view == "sax" else grid
+        for view, grid in unetr_card().grids.items()
+    }
+    return save_model(tmp_path / "small", unetr(), replace(unetr_card(), grids=grids, licence="MIT"))
+
+
+def test_every_published_model_is_listed_without_being_fetched(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("weights", "list", "--json") == 0
+    names = [json.loads(line)["name"] for line in capsys.readouterr().out.splitlines()]
+    assert {f"hf:mathpluscode/CineMA/{name}" for name in PUBLISHED} <= set(names)
+
+
+def test_a_good_model_is_verified_and_a_changed_one_not(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("weights", "verify", model) == 0
+    assert "FAILED" not in capsys.readouterr().out
+    path = model / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"\x00")
+    assert call("weights", "verify", model) == 5
+    assert "FAILED" in capsys.readouterr().out
+
+
+def test_weights_go_to_the_published_layout_and_come_back_equal(model: Path, tmp_path: Path) -> None:
+    assert call("weights", "export", model, "-o", tmp_path / "published") == 0
+    assert call("weights", "import", tmp_path / "published", "-o", tmp_path / "ours", "--name", "again") == 0
+    one, two = (load_model(folder).model.state_dict() for folder in (model, tmp_path / "ours"))
+    assert one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
+
+
+@pytest.mark.parametrize("words", [["verify"], ["export", "x"], ["import", "x"]])
+def test_what_is_missing_is_a_usage_error(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("weights", *words) == 2
+    assert "needs" in capsys.readouterr().err
