@@ -12,12 +12,19 @@ from small_models import MAE, UNETR, VIT
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.models.architectures import ARCHITECTURES, build, config_from_values, config_values
 from cinema_cmr.models.baselines import UNet2dConfig
+from cinema_cmr.models.committee import CommitteeConfig, MemberConfig
 
 CONFIGS: dict[str, Any] = {
     "conv_unetr": UNETR,
     "conv_vit": VIT,
     "cinema_mae": MAE,
     "unet2d": UNet2dConfig(out_chans=4, chans=(2, 4)),
+    "committee": CommitteeConfig(
+        members={
+            "one": MemberConfig(architecture="unet2d", config=config_values(UNet2dConfig(out_chans=4, chans=(2, 4)))),
+            "two": MemberConfig(architecture="conv_unetr", config=config_values(UNETR)),
+        }
+    ),
 }
 
 

@@ -13,16 +13,16 @@ __all__ = ["add_arguments", "run"]
 
 Action = Callable[[Namespace, Console], int]
 
-_ACTIONS = ("list", "pull", "import", "export", "verify")
+_ACTIONS = ("list", "pull", "import", "export", "join", "verify")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """What to do, with which weights, and where to."""
-    parser.add_argument("action", choices=_ACTIONS, help="list, pull, import, export or verify")
-    parser.add_argument("source", nargs="?", help="a model's name or folder; for pull also 'all'")
-    parser.add_argument("-o", "--output", help="folder that import and export write to")
-    parser.add_argument("--name", default="", help="import: what to call the model")
-    parser.add_argument("--licence", default="", help="import: the condition of its use")
+    parser.add_argument("action", choices=_ACTIONS, help="list, pull, import, export, join or verify")
+    parser.add_argument("source", nargs="*", help="a model's name or folder; for pull also 'all'; for join several")
+    parser.add_argument("-o", "--output", help="folder that import, export and join write to")
+    parser.add_argument("--name", default="", help="import and join: what to call the model")
+    parser.add_argument("--licence", default="", help="import and join: the condition of its use")
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there")
     parser.add_argument("--json", action="store_true", help="one JSON document a line")
 
@@ -32,9 +32,10 @@ def run(given: Namespace) -> int:
     console = Console(as_json=given.json)
     if given.action == "list":
         return _list(console)
-    if given.source is None:
-        raise UsageError(f"cinema weights {given.action} needs a model's name or folder; see `cinema weights list`")
-    if given.action in ("import", "export") and given.output is None:
+    if not given.source or (len(given.source) > 1 and given.action != "join"):
+        needs = "one model's name or folder" if given.action != "join" else "the names or folders of several models"
+        raise UsageError(f"cinema weights {given.action} needs {needs}; see `cinema weights list`")
+    if given.action in ("import", "export", "join") and given.output is None:
         raise UsageError(f"cinema weights {given.action} needs -o FOLDER to write to")
     act: Action = _DO[given.action]
     return act(given, console)
@@ -53,7 +54,7 @@ def _list(console: Console) -> int:
 def _pull(given: Namespace, console: Console) -> int:
     from cinema_cmr.models.catalogue import pull
 
-    for path in pull(given.source):
+    for path in pull(given.source[0]):
         console.result(str(path), {"path": str(path)})
     return 0
 
@@ -61,7 +62,9 @@ def _pull(given: Namespace, console: Console) -> int:
 def _import(given: Namespace, console: Console) -> int:
     from cinema_cmr.models.catalogue import import_weights
 
-    card = import_weights(given.source, given.output, name=given.name, licence=given.licence, overwrite=given.overwrite)
+    card = import_weights(
+        given.source[0], given.output, name=given.name, licence=given.licence, overwrite=given.overwrite
+    )
     console.result(f"{card.name}: {given.output}", {"name": card.name, "folder": given.output})
     return 0
 
@@ -69,18 +72,28 @@ def _import(given: Namespace, console: Console) -> int:
 def _export(given: Namespace, console: Console) -> int:
     from cinema_cmr.models.catalogue import export_weights
 
-    for path in export_weights(given.source, given.output, overwrite=given.overwrite):
+    for path in export_weights(given.source[0], given.output, overwrite=given.overwrite):
         console.result(str(path), {"path": str(path)})
+    return 0
+
+
+def _join(given: Namespace, console: Console) -> int:
+    from cinema_cmr.models.catalogue import join_weights
+
+    if not given.name:
+        raise UsageError("cinema weights join needs --name, what to call the new model")
+    card = join_weights(given.source, given.output, name=given.name, licence=given.licence, overwrite=given.overwrite)
+    console.result(f"{card.name}: {given.output}", {"name": card.name, "folder": given.output})
     return 0
 
 
 def _verify(given: Namespace, console: Console) -> int:
     from cinema_cmr.models.catalogue import verify_weights
 
-    checks = verify_weights(given.source)
+    checks = verify_weights(given.source[0])
     for check in checks:
         console.result(f"{'ok' if check.passed else 'FAILED'}: {check.name}: {check.found}", vars(check))
     return 0 if all(check.passed for check in checks) else 5
 
 
-_DO: dict[str, Action] = {"pull": _pull, "import": _import, "export": _export, "verify": _verify}
+_DO: dict[str, Action] = {"pull": _pull, "import": _import, "export": _export, "join": _join, "verify": _verify}

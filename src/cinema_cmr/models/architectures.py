@@ -11,6 +11,7 @@ from torch import nn
 from cinema_cmr.core.errors import unknown_name
 from cinema_cmr.core.plain_values import from_plain, to_plain
 from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
+from cinema_cmr.models.committee import Committee, CommitteeConfig
 from cinema_cmr.models.convvit import ConvViT, ConvViTConfig
 from cinema_cmr.models.mae import CineMA, CineMAConfig
 from cinema_cmr.models.unetr import ConvUNetR, ConvUNetRConfig
@@ -26,11 +27,16 @@ class Architecture:
     network: Callable[[Any], nn.Module]
 
 
+def _committee(config: CommitteeConfig) -> Committee:
+    return Committee({name: build(member.architecture, member.config) for name, member in config.members.items()})
+
+
 ARCHITECTURES: dict[str, Architecture] = {
     "conv_unetr": Architecture(config=ConvUNetRConfig, network=ConvUNetR),
     "conv_vit": Architecture(config=ConvViTConfig, network=ConvViT),
     "cinema_mae": Architecture(config=CineMAConfig, network=CineMA),
     "unet2d": Architecture(config=UNet2dConfig, network=UNet2d),
+    "committee": Architecture(config=CommitteeConfig, network=_committee),
 }
 """Every architecture a card may name. To add one: its file with a config and a network, and a line here."""
 

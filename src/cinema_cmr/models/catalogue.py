@@ -5,8 +5,8 @@ Importing this module and listing need no torch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,16 @@ from cinema_cmr.models.cards import embedded_folder, embedded_names, read_card
 from cinema_cmr.models.hub import fetch, find
 from cinema_cmr.models.registry import HUB_PREFIX, PUBLISHED, PublishedModel, published_files
 
-__all__ = ["Check", "WeightsEntry", "export_weights", "import_weights", "list_weights", "pull", "verify_weights"]
+__all__ = [
+    "Check",
+    "WeightsEntry",
+    "export_weights",
+    "import_weights",
+    "join_weights",
+    "list_weights",
+    "pull",
+    "verify_weights",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +83,6 @@ def import_weights(
     source: Path | str, folder: Path | str, *, name: str = "", licence: str = "", overwrite: bool = False
 ) -> ModelCard:
     """Turn any model that `load_model` takes into a folder of our own (weights and card); returns its card."""
-    from dataclasses import replace
-
     from cinema_cmr.models.weights import load_model, save_model
 
     loaded = load_model(source)
@@ -92,6 +99,48 @@ def export_weights(source: Path | str, folder: Path | str, *, overwrite: bool = 
     from cinema_cmr.models.weights import load_model
 
     return export_published(load_model(source), Path(folder), overwrite=overwrite)
+
+
+def join_weights(
+    sources: Sequence[Path | str], folder: Path | str, *, name: str, licence: str = "", overwrite: bool = False
+) -> ModelCard:
+    """Make one model of several that see the same grids and give the same classes: a committee; returns its card.
+
+    Raises `WeightsError` where they differ in task, grids, outputs or label scheme, or predict no classes.
+    """
+    from cinema_cmr.models.architectures import config_values
+    from cinema_cmr.models.committee import Committee, CommitteeConfig, MemberConfig
+    from cinema_cmr.models.weights import load_model, save_model
+
+    loaded = [load_model(source) for source in sources]
+    cards = {model.card.name: model.card for model in loaded}
+    _check_joinable(list(cards.values()), len(loaded))
+    config = CommitteeConfig(
+        members={key: MemberConfig(architecture=card.architecture, config=card.config) for key, card in cards.items()}
+    )
+    first = loaded[0].card
+    card = replace(
+        first,
+        name=name,
+        architecture="committee",
+        config=config_values(config),
+        training={"members": {key: {**card.training, "sha256": card.weights_sha256} for key, card in cards.items()}},
+        licence=licence or "; ".join(dict.fromkeys(card.licence for card in cards.values())),
+    )
+    committee = Committee({model.card.name: model.model for model in loaded})
+    return read_card(save_model(folder, committee, card, precision="float16", overwrite=overwrite))
+
+
+def _check_joinable(cards: Sequence[ModelCard], n_sources: int) -> None:
+    shared = [(card.task, card.grids, card.outputs, card.label_scheme, card.modality) for card in cards]
+    if len(cards) < 2 or len(cards) < n_sources or any(facts != shared[0] for facts in shared):
+        names = ", ".join(card.name for card in cards)
+        raise WeightsError(
+            f"{n_sources} models named {names} cannot answer together; expected two or more of different names with"
+            " one task, grid, set of outputs and label scheme"
+        )
+    if cards[0].task != "segment":
+        raise WeightsError(f"models that {cards[0].task} cannot be joined; expected ones that segment")
 
 
 def verify_weights(source: Path | str) -> list[Check]:
