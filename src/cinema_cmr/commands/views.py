@@ -32,7 +32,8 @@ def _text(study: Study) -> str:
     for cine in study.cines:
         size = " x ".join(f"{n}" for n in cine.array.shape[:3])
         spacing = " x ".join(f"{mm:.2f}" for mm in cine.spacing_mm)
-        lines.append(f"{cine.view.title}: {cine.label}, {size} voxels of {spacing} mm, {cine.n_frames} frames")
+        frames = "1 frame" if cine.n_frames == 1 else f"{cine.n_frames} frames"
+        lines.append(f"{cine.view.title}: {cine.label}, {size} voxels of {spacing} mm, {frames}")
     lines += [f"{'kept' if d.kept else 'left out'}: {d.series}: {d.reason}" for d in study.decisions]
     lines += [f"{issue.severity}: {issue.message}" for issue in study.issues]
     return "\n".join(lines)
