@@ -30,6 +30,8 @@ def test_tensors_come_back_and_the_hash_is_the_files(tmp_path: Path) -> None:
     check_hash(path, found)
     again = read_state(path)
     assert set(again) == set(state) and all(torch.equal(again[key], state[key]) for key in state)
+    (tmp_path / "plain").touch()
+    assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode, "others may read it as any file"
 
 
 def test_a_wrong_hash_and_a_missing_file_are_told(tmp_path: Path) -> None:

@@ -72,7 +72,10 @@ def write_state(path: Path, state: Mapping[str, Tensor], *, overwrite: bool = Fa
     # Two names of one tensor would be refused by the format; each gets memory of its own.
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
     with replacing(path, overwrite=overwrite) as sibling:
+        sibling.touch()
+        mode = sibling.stat().st_mode
         save_file(tensors, sibling, metadata={"format": "pt"})
+        sibling.chmod(mode)  # the library makes files that nobody else may read
         return hash_of(sibling)
 
 
