@@ -10,7 +10,7 @@ import pytest
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.read import read_study
-from cinema_cmr.phantom.demo import demo_path, make_demo, make_demo_study
+from cinema_cmr.phantom.demo import demo_path, demo_truth, make_demo, make_demo_study
 
 FOUR = {View.SAX, View.LAX_2C, View.LAX_3C, View.LAX_4C}
 
@@ -48,6 +48,11 @@ def test_the_demo_is_what_its_maker_makes(demo: Study, tmp_path: Path) -> None:
         np.testing.assert_allclose(own.array, cine.array, atol=1)
         assert (own.array != cine.array).mean() < 0.01
         np.testing.assert_allclose(own.affine, cine.affine, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_the_truth_told_is_that_of_the_study() -> None:
+    assert demo_truth() == dict(make_demo_study().truth)
 
 
 @pytest.mark.slow

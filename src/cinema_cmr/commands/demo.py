@@ -13,6 +13,14 @@ from cinema_cmr.commands.options import add_model_options, add_output_options
 
 __all__ = ["add_arguments", "run"]
 
+_SHOWN = {
+    "lv_ef_percent": ("LVEF", "%"),
+    "lv_edv_ml": ("LV EDV", "ml"),
+    "lv_esv_ml": ("LV ESV", "ml"),
+    "lv_mass_g": ("LV mass", "g"),
+    "rv_ef_percent": ("RVEF", "%"),
+}
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Output folder and model."""
@@ -22,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Analyse the demo study; a finished report is kept."""
-    from cinema_cmr.phantom.demo import demo_path
+    from cinema_cmr.phantom.demo import demo_path, demo_truth
     from cinema_cmr.pipeline import Options
 
     options = Options(model=given.model, device=given.device, precision=given.precision, turns=given.turns)
@@ -35,5 +43,7 @@ def run(given: Namespace) -> int:
         overwrite=given.overwrite,
         console=console,
     )
-    console.result(result.text, result.document_line)
+    truth = {name: demo_truth()[name] for name in _SHOWN}
+    text = ", ".join(f"{title} {truth[name]:.0f} {unit}" for name, (title, unit) in _SHOWN.items())
+    console.result(f"{result.text}\n  truth of this synthetic heart: {text}", {**result.document_line, "truth": truth})
     return 0 if result.error is None else result.error.exit_code

@@ -49,7 +49,7 @@ def rough_curve(context: QualityContext) -> Flag | None:
             return Flag(
                 code="rough-curve",
                 severity="warning",
-                message=f"the {ventricle} curve is not smooth: {odd} frames disagree with their neighbours",
+                message=f"the {ventricle} curve is not smooth: {odd} frame{'s' * (odd != 1)} apart from the neighbours' line",
                 evidence={"ventricle": ventricle, "odd_frames": odd, "roughness": round(roughness, 3)},
             )
     return None

@@ -21,9 +21,12 @@ from cinema_cmr.core.study import Study
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.atomic import write_bytes
 from cinema_cmr.io.dicom_write import Compression, DicomShape, write_dicom
+from cinema_cmr.phantom.heart import build_heart
 from cinema_cmr.phantom.phantom import PhantomStudy, make_phantom
+from cinema_cmr.phantom.subject import draw_subject
+from cinema_cmr.phantom.truth import truth_of
 
-__all__ = ["demo_path", "make_demo", "make_demo_study"]
+__all__ = ["demo_path", "demo_truth", "make_demo", "make_demo_study"]
 
 _NAME = "demo_study.zip"
 _SEED, _GROUP, _STYLE = 3, "NOR", "biobank-1.5t"
@@ -41,6 +44,11 @@ def demo_path() -> Path:
     if not isinstance(path, Path):
         raise UsageError("the package is imported from an archive; install it to use its demo study")
     return path
+
+
+def demo_truth() -> dict[str, float]:
+    """The demo heart's measurements by their names in the measure room, from its anatomy."""
+    return truth_of(build_heart(draw_subject(_SEED, group=_GROUP)))
 
 
 def make_demo(path: Path | str, *, overwrite: bool = False) -> None:
