@@ -49,7 +49,7 @@ def rough_curve(context: QualityContext) -> Flag | None:
             return Flag(
                 code="rough-curve",
                 severity="warning",
-                message=f"the {ventricle} curve is not smooth: {odd} frame{'s' * (odd != 1)} apart from the neighbours' line",
+                message=f"the {ventricle} curve is not smooth; frames unlike their neighbours: {odd}",
                 evidence={"ventricle": ventricle, "odd_frames": odd, "roughness": round(roughness, 3)},
             )
     return None
