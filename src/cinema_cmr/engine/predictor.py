@@ -63,6 +63,7 @@ def predict_cine(
             native.argmax(axis=-1).astype(np.uint8),
             scheme=segmenter.card.label_scheme,
             voxel_ml=cine.voxel_volumes_ml,
+            pixel_mm=cine.spacing_mm[:2],
         )
         labels[..., frame] = cleaned
         confidence[frame] = _confidence(native, cleaned)
