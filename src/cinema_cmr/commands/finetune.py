@@ -70,10 +70,9 @@ def _start(name: str | None) -> Any:
 
 
 def _tell(console: Console, progress: Any) -> None:
-    left_s = (progress.n_steps - progress.step) / max(progress.samples_per_s, 1e-9)
     text = (
         f"step {progress.step}/{progress.n_steps}, loss {progress.loss:.3f}, "
-        f"{progress.samples_per_s:.2f} samples/s, {left_s / 60:.0f} min left"
+        f"{progress.samples_per_s:.2f} samples/s, {progress.seconds_left / 60:.0f} min left"
     )
     if progress.validation:
         text += "; " + ", ".join(f"{name} {value:.3f}" for name, value in progress.validation.items())
