@@ -25,6 +25,8 @@ COMMANDS = {
     "finetune": "train a segmentation model on labelled studies",
     "evaluate": "score a model on a labelled dataset, per patient, with intervals",
     "weights": "list, fetch, import, export and check model weights",
+    "pretrain": "train the masked autoencoder on prepared studies without labels",
+    "prepare": "store studies so that training reads any frame at once",
     "phantom": "write synthetic studies whose volumes, masks and landmarks are known",
 }
 NOTICE = "For research use only; not a medical device."

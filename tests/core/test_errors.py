@@ -16,6 +16,7 @@ CODES = {
     "GeometryError": 3,
     "OutputExistsError": 3,
     "QualityError": 4,
+    "RunStoppedError": 75,
     "WeightsError": 5,
 }
 

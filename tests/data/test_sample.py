@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.data.sample import IGNORED, Sample, collate
+from cinema_cmr.data.sample import IGNORED, Sample, collate, collate_by_views
 
 
 def stack(n_slices: int, *, size: tuple[int, int] = (6, 4), view: str = "sax") -> Sample:
@@ -56,3 +56,9 @@ def test_planes_of_one_size_are_gathered() -> None:
 def test_a_batch_moves_with_all_it_has() -> None:
     moved = collate([stack(3)]).to(torch.device("meta"))
     assert moved.images["sax"].is_meta and moved.labels["sax"].is_meta and moved.names == ("stack 3",)
+
+
+def test_samples_of_different_views_make_a_batch_each() -> None:
+    first, second = collate_by_views([stack(3), plane((6, 4)), stack(5)])
+    assert first.names == ("stack 3", "stack 5") and second.names == ("plane",)
+    assert first.images["sax"].shape == (2, 1, 6, 4, 5)

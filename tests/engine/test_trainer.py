@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from oracles import annotated, heart
 from torch import Tensor, nn
 
 from cinema_cmr.core.card import Grid
-from cinema_cmr.core.errors import CinemaError, UsageError
+from cinema_cmr.core.errors import CinemaError, RunStoppedError, UsageError
+from cinema_cmr.data.sample import Batch, Sample
 from cinema_cmr.engine.checkpoint import read_checkpoint
 from cinema_cmr.engine.optim import OptimConfig
 from cinema_cmr.engine.trainer import Progress, TrainConfig, train
 from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
-from cinema_cmr.tasks.segment import SegmentConfig, SegmentTask
+from cinema_cmr.tasks.segment import SegmentConfig, SegmentExample, SegmentTask
+from cinema_cmr.tasks.task import Loss
 
 TASK = SegmentTask(SegmentConfig(grid=Grid(spacing_mm=3.0, size=(32, 32))))
 EXAMPLES = [TASK.examples(annotated(heart((radius,)), f"heart {radius}"))[0] for radius in (10.0, 12.0, 14.0)]
@@ -124,7 +129,60 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_case(tmp_path: Pat
     assert read_checkpoint(tmp_path) is None
 
 
-@pytest.mark.parametrize("change", [{"n_steps": 0}, {"accumulate": 0}, {"log_every": 0}, {"workers": -1}, {"seed": -1}])
+@pytest.mark.parametrize(
+    "change", [{"n_steps": 0}, {"accumulate": 0}, {"log_every": 0}, {"workers": -1}, {"seed": -1}, {"devices": 0}]
+)
 def test_numbers_that_make_no_run_are_refused(change: dict[str, int]) -> None:
     with pytest.raises(UsageError, match="expected"):
         config(**change)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1"])
+def test_a_signal_saves_the_run_and_the_next_call_goes_on(tmp_path: Path, name: str) -> None:
+    whole = run(tmp_path / "whole", config())
+
+    def send(progress: Progress) -> None:
+        if progress.step == 4:  # between two checkpoints
+            os.kill(os.getpid(), getattr(signal, name))
+
+    with pytest.raises(RunStoppedError, match=rf"stopped by {name} after step 4 of 7.*same command"):
+        run(tmp_path / "cut", config(), send)
+    saved = read_checkpoint(tmp_path / "cut")
+    assert saved is not None and saved["step"] == 4
+    assert same(run(tmp_path / "cut", config()), whole)
+
+
+def test_progress_tells_speed_and_the_time_that_is_left(tmp_path: Path) -> None:
+    told: list[Progress] = []
+    run(tmp_path, config(n_steps=6, log_every=2, batch_size=2), told.append)
+    first, last = told[0], told[-1]
+    assert first.images_per_s == first.samples_per_s  # one view
+    assert first.seconds_left == pytest.approx((6 - first.step) * 2 / first.samples_per_s)
+    assert (last.step, last.seconds_left) == (6, 0)
+
+
+class TwoViews(SegmentTask):
+    """Every second heart lies in another view."""
+
+    def sample(self, example: SegmentExample, rng: np.random.Generator | None) -> Sample:
+        sample = super().sample(example, None)
+        view = "sax" if example.name.startswith("heart 1") else "lax_2c"
+        return Sample(name=sample.name, images={view: sample.images["sax"]}, labels={view: sample.labels["sax"]})
+
+    def loss(self, model: nn.Module, batch: Batch) -> Loss:
+        (view,) = batch.images
+        weight = {"sax": 1.0, "lax_2c": 3.0}[view]
+        return Loss(total=weight * len(batch.names) * next(model.parameters()).sum() * 0 + weight)
+
+    def validation(self, model: nn.Module, batch: Batch) -> dict[str, list[float]]:
+        return {"zero": [0.0]}
+
+
+def test_samples_of_different_views_count_alike_in_one_batch(tmp_path: Path) -> None:
+    task = TwoViews(TASK.config)
+    names = (("heart 1", 10.0), ("heart 12", 12.0), ("other", 14.0))
+    examples = [task.examples(annotated(heart((radius,)), name))[0] for name, radius in names]
+    told: list[Progress] = []
+    its = config(n_steps=1, batch_size=3)
+    train(model(), task, learn=examples, validate=examples, config=its, folder=tmp_path, report=told.append)
+    assert told[0].loss == pytest.approx((1 + 1 + 3) / 3)

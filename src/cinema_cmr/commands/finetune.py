@@ -75,8 +75,8 @@ def _start(name: str | None) -> Any:
 
 
 def _how_it_goes(progress: Any) -> str:
-    left_s = (progress.n_steps - progress.step) / max(progress.samples_per_s, 1e-9)
-    text = f"loss {progress.loss:.3f}, {progress.samples_per_s:.2f} samples/s, {left_s / 60:.0f} min left"
+    minutes = progress.seconds_left / 60
+    text = f"loss {progress.loss:.3f}, {progress.samples_per_s:.2f} samples/s, {minutes:.0f} min left"
     if progress.validation:
         text += "; " + ", ".join(f"{name} {value:.3f}" for name, value in progress.validation.items())
     return text

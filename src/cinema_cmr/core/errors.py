@@ -8,6 +8,7 @@ CinemaError                    (exit code 1)
 │   ├── GeometryError          (3)  spacing, affine or shape that cannot be right
 │   └── OutputExistsError      (3)  the output is there already and `--overwrite` was not given
 ├── QualityError               (4)  measured, but flagged, and `--strict` was asked for
+├── RunStoppedError            (75) a signal ended a training run after its checkpoint was saved
 └── WeightsError               (5)  weights missing, of another model, or with another hash
 """
 
@@ -23,6 +24,7 @@ __all__ = [
     "NoCineError",
     "OutputExistsError",
     "QualityError",
+    "RunStoppedError",
     "UnreadableFileError",
     "UsageError",
     "WeightsError",
@@ -68,6 +70,15 @@ class QualityError(CinemaError):
     """The study was measured but raised flags, and `--strict` was asked for."""
 
     exit_code = 4
+
+
+class RunStoppedError(CinemaError):
+    """A signal ended a training run after its checkpoint was saved; the same call goes on with it.
+
+    The exit code is that of a passing failure in sysexits.h, so that a scheduler can tell it from a broken run.
+    """
+
+    exit_code = 75
 
 
 class WeightsError(CinemaError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -68,14 +68,22 @@ class EpochSampler(Sampler[Place]):
 
 
 def make_loader(
-    samples: SampleSet[Example], sampler: EpochSampler, *, batch_size: int, workers: int
+    samples: SampleSet[Example],
+    sampler: EpochSampler,
+    *,
+    batch_size: int,
+    workers: int,
+    gather: Callable[[Sequence[Sample]], Any] = collate,
 ) -> DataLoader[Sample]:
-    """A loader that gives `Batch`es in the sampler's order, the same for any number of workers."""
+    """A loader that gives `Batch`es in the sampler's order, the same for any number of workers.
+
+    `gather` makes of the samples of a batch what the loader gives: a `Batch` with `data.sample.collate`.
+    """
     return DataLoader(
         samples,
         batch_size=batch_size,
         sampler=sampler,
         num_workers=workers,
-        collate_fn=collate,
+        collate_fn=gather,
         persistent_workers=workers > 0,
     )

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from cinema_cmr.core.errors import UsageError
 
-__all__ = ["IGNORED", "Batch", "Sample", "collate"]
+__all__ = ["IGNORED", "Batch", "Sample", "collate", "collate_by_views"]
 
 IGNORED = 255
 """Label code of voxels that are no part of the image and count in no loss."""
@@ -59,6 +59,14 @@ def collate(samples: Sequence[Sample]) -> Batch:
         images={view: _gathered([s.images[view] for s in samples], 0, stack_axes=4) for view in first.images},
         labels={view: _gathered([s.labels[view] for s in samples], IGNORED, stack_axes=3) for view in first.labels},
     )
+
+
+def collate_by_views(samples: Sequence[Sample]) -> list[Batch]:
+    """Gather samples of any views: a batch for each set of views, in the order in which they first come."""
+    groups: dict[frozenset[str], list[Sample]] = {}
+    for sample in samples:
+        groups.setdefault(frozenset(sample.images), []).append(sample)
+    return [collate(group) for group in groups.values()]
 
 
 def _gathered(tensors: Sequence[Tensor], fill: int, *, stack_axes: int) -> Tensor:

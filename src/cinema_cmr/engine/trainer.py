@@ -7,27 +7,26 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
-from lightning.fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 
-from cinema_cmr.core.errors import CinemaError, UsageError
+from cinema_cmr.core.errors import CinemaError, RunStoppedError, UsageError
 from cinema_cmr.core.plain_values import to_plain
 from cinema_cmr.data.loader import EpochSampler, SampleSet, make_loader
-from cinema_cmr.data.sample import Batch, collate
+from cinema_cmr.data.sample import Batch, collate, collate_by_views
 from cinema_cmr.engine.checkpoint import read_checkpoint, write_checkpoint
 from cinema_cmr.engine.journal import Journal
 from cinema_cmr.engine.known import mean_of_known
 from cinema_cmr.engine.optim import Average, OptimConfig, learning_rate, make_optimiser
+from cinema_cmr.engine.ranks import any_rank, is_first_rank, joined_rows, mean_over_ranks, start_fabric
 from cinema_cmr.engine.runtime import choose_runtime
+from cinema_cmr.engine.stop_signal import StopSignal
 from cinema_cmr.tasks.task import Task
 
 __all__ = ["Progress", "TrainConfig", "train"]
-
-_FABRIC_PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +36,7 @@ class TrainConfig:
     n_steps: int
     """Updates of the weights."""
     batch_size: int = 1
-    """Samples of one pass."""
+    """Samples of one pass of one device."""
     accumulate: int = 1
     """Passes whose gradients are summed to one update."""
     seed: int = 0
@@ -45,6 +44,10 @@ class TrainConfig:
     """The device, as in `engine.runtime.choose_runtime`."""
     precision: str = "auto"
     """"fp32", "bf16", or what the device computes in."""
+    devices: int = 1
+    """Processes of this machine, each with a device of its own; gradients are averaged."""
+    nodes: int = 1
+    """Machines with as many devices each."""
     workers: int = 0
     """Processes that prepare samples; the result is the same for any number."""
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -53,9 +56,10 @@ class TrainConfig:
     checkpoint_every: int = 500
 
     def __post_init__(self) -> None:
-        if min(self.n_steps, self.batch_size, self.accumulate) < 1:
+        if min(self.n_steps, self.batch_size, self.accumulate, self.n_ranks) < 1:
             raise UsageError(
-                f"{self.n_steps} steps of {self.accumulate} batches of {self.batch_size}; expected at least 1 of each"
+                f"{self.n_steps} steps of {self.accumulate} batches of {self.batch_size} on {self.devices} devices"
+                f" of {self.nodes} nodes; expected at least 1 of each"
             )
         if min(self.log_every, self.validate_every, self.checkpoint_every) < 1 or min(self.workers, self.seed) < 0:
             raise UsageError(
@@ -65,11 +69,22 @@ class TrainConfig:
                 " and workers and seed from 0 on"
             )
 
+    @property
+    def n_ranks(self) -> int:
+        """Processes in all."""
+        return self.devices * self.nodes
+
+    @property
+    def samples_per_step(self) -> int:
+        """Samples of one update of the weights, of all processes."""
+        return self.batch_size * self.accumulate * self.n_ranks
+
     def shapes_weights(self) -> dict[str, Any]:
         """The settings that the result depends on, plain; a run can only go on with the same."""
         names = ("n_steps", "batch_size", "accumulate", "seed", "optim")
         plain: dict[str, Any] = to_plain(self, "train")
-        return {name: plain[name] for name in names}
+        ranks = {"ranks": self.n_ranks} if self.n_ranks > 1 else {}
+        return {**{name: plain[name] for name in names}, **ranks}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +95,10 @@ class Progress:
     n_steps: int
     loss: float
     samples_per_s: float
+    images_per_s: float
+    """Frames of a view, a stack counting as one."""
+    seconds_left: float
+    """At the speed of the last steps."""
     validation: dict[str, float] | None = None
 
 
@@ -96,17 +115,31 @@ def train(
     """Train `model` on the examples of a task, or go on from the folder's checkpoint; the averaged model.
 
     A run that was cut off at any moment and started again gives the weights of an uninterrupted one (bit for
-    bit on a CPU): samples, draws and dropout depend on (seed, step) only. Raises `CinemaError` that
-    names step and cases where loss or gradient are no number, `UsageError` where the folder holds
-    another run.
+    bit on a CPU): samples, draws and dropout depend on (seed, step) only. With several processes all of them
+    call this; `report` is heard, and files are written, in the first alone. Raises `CinemaError` that names
+    step and cases where loss or gradient are no number, `UsageError` where the folder holds another run,
+    `RunStoppedError` where SIGTERM or SIGUSR1 came, after the checkpoint was saved.
     """
     run = _Run(model, task, learn=learn, validate=validate, config=config, folder=folder)
     run.resume()
-    for progress in run.steps():
-        if report is not None:
-            report(progress)
+    with StopSignal() as signal:
+        for progress in run.steps(signal):
+            if report is not None and is_first_rank():
+                report(progress)
     model.load_state_dict(run.average.state())
     return model.eval()
+
+
+class _Called(nn.Module):
+    """A network inside of one call of a wrapper, however often the task asks the network in it."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, ask: Callable[[nn.Module], Tensor]) -> Tensor:
+        """What is asked of the network."""
+        return ask(self.network)
 
 
 class _Run:
@@ -125,13 +158,15 @@ class _Run:
         self.task, self.config, self.folder = task, config, folder
         self.plain = model
         runtime = choose_runtime(config.accelerator, config.precision)
-        self.fabric = Fabric(accelerator=runtime.device, devices=1, precision=_FABRIC_PRECISION[runtime.precision])
-        self.model, self.optimiser = self.fabric.setup(model, make_optimiser(model, config.optim))
+        self.fabric = start_fabric(runtime, devices=config.devices, nodes=config.nodes)
+        self.model, self.optimiser = self.fabric.setup(_Called(model), make_optimiser(model, config.optim))
         self.average = Average(model, config.optim.average)
         self.learn = SampleSet(learn, task.sample, seed=config.seed)
         self.validate = SampleSet(validate, task.sample, seed=None)
         self.step = 0
-        self.journal = Journal(folder)
+        self.n_images = 0
+        """Since the last `Progress`, in this process."""
+        self.journal = Journal(folder) if is_first_rank() else None
 
     def resume(self) -> None:
         """Take up the folder's checkpoint, if there is one; raises `UsageError` for another run's."""
@@ -142,7 +177,8 @@ class _Run:
             self.average.load(state["average"], state["n_updates"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.step = state["step"]
-        self.journal.forget_after(self.step)
+        if self.journal is not None:
+            self.journal.forget_after(self.step)
 
     def _identity(self) -> dict[str, Any]:
         """What a checkpoint must share with a run that goes on from it, plain."""
@@ -158,11 +194,11 @@ class _Run:
                 f" {', '.join(other)}; choose another folder, or the same settings to go on"
             )
 
-    def steps(self) -> Iterator[Progress]:
+    def steps(self, signal: StopSignal) -> Iterator[Progress]:
         """Train to the end; a `Progress` every `log_every` steps and after each validation."""
         config = self.config
         batches = iter(self._loader())
-        started, losses = time.monotonic(), list[float]()
+        started, losses, self.n_images = time.monotonic(), list[float](), 0
         while self.step < config.n_steps:
             losses.append(self._update(list(itertools.islice(batches, config.accumulate))))
             self.step += 1
@@ -171,40 +207,62 @@ class _Run:
             if last or self.step % config.checkpoint_every == 0:
                 self._save()
             if last or scores or self.step % config.log_every == 0:
-                seen = len(losses) * config.batch_size * config.accumulate
-                yield self._told(float(np.mean(losses)), seen / (time.monotonic() - started), scores)
-                started, losses = time.monotonic(), []
+                yield self._told(losses, time.monotonic() - started, scores)
+                started, losses, self.n_images = time.monotonic(), [], 0
+            if not last and any_rank(signal.name is not None, self.fabric.device):
+                self._stop(signal)
 
     def _loader(self) -> Any:
         config = self.config
-        per_step = config.batch_size * config.accumulate
-        sampler = EpochSampler(len(self.learn), seed=config.seed, start=self.step * per_step)
-        loader = make_loader(self.learn, sampler, batch_size=config.batch_size, workers=config.workers)
+        sampler = EpochSampler(
+            len(self.learn),
+            seed=config.seed,
+            start=self.step * config.samples_per_step,
+            rank=self.fabric.global_rank,
+            n_ranks=config.n_ranks,
+        )
+        loader = make_loader(
+            self.learn, sampler, batch_size=config.batch_size, workers=config.workers, gather=collate_by_views
+        )
         return self.fabric.setup_dataloaders(loader, use_distributed_sampler=False, move_to_device=False)
 
-    def _update(self, batches: Sequence[Batch]) -> float:
-        """One update of the weights from the summed gradients of its batches; the mean loss."""
-        config = self.config
-        torch.manual_seed(int(np.random.SeedSequence((config.seed, self.step)).generate_state(1)[0]))
+    def _update(self, passes: Sequence[Sequence[Batch]]) -> float:
+        """One update of the weights from the summed gradients of its passes; the mean loss."""
+        config, rank = self.config, self.fabric.global_rank
+        draw = (config.seed, self.step) if rank == 0 else (config.seed, self.step, rank)
+        torch.manual_seed(int(np.random.SeedSequence(draw).generate_state(1)[0]))
         self.model.train()
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(config.optim, self.step, config.n_steps)
         total = 0.0
-        for batch in (batch.to(self.fabric.device) for batch in batches):
-            loss = self.task.loss(self.model, batch).total / len(batches)
+        for batches in passes:
+            loss = self._loss(batches) / len(passes)
             value = float(loss.detach())
-            self._check("loss", value, batch.names)
+            self._check("loss", value, _names(batches))
             self.fabric.backward(loss)
             total += value
         norm = self.fabric.clip_gradients(
             self.model, self.optimiser, max_norm=config.optim.clip_norm, error_if_nonfinite=False
         )
-        names = [name for batch in batches for name in batch.names]
+        names = [name for batches in passes for name in _names(batches)]
         self._check("norm of the gradient", 0.0 if norm is None else float(norm), names)
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.average.update(self.plain)
         return total
+
+    def _loss(self, batches: Sequence[Batch]) -> Tensor:
+        """The mean loss of the samples of a pass, whose batches differ in their views."""
+        here = [batch.to(self.fabric.device) for batch in batches]
+        self.n_images += sum(len(batch.names) * len(batch.images) for batch in here)
+        n = len(_names(batches))
+
+        def ask(network: nn.Module) -> Tensor:
+            losses = [self.task.loss(network, batch).total * (len(batch.names) / n) for batch in here]
+            return torch.stack(losses).sum()
+
+        loss: Tensor = self.model(ask)
+        return loss
 
     def _check(self, what: str, value: float, names: Sequence[str]) -> None:
         if not np.isfinite(value):
@@ -216,19 +274,36 @@ class _Run:
 
     @torch.no_grad()
     def _validated(self) -> dict[str, float]:
-        """Mean of the task's quick scores over the validation examples, with the averaged weights."""
+        """Mean of the task's quick scores over the validation examples, with the averaged weights.
+
+        Several processes share out the examples.
+        """
         trained = {name: value.clone() for name, value in self.plain.state_dict().items()}
         self.plain.load_state_dict(self.average.state())
         self.model.eval()
-        rows: dict[str, list[float]] = {}
-        for index in range(len(self.validate)):
+        rows = []
+        for index in range(self.fabric.global_rank, len(self.validate), self.config.n_ranks):
             batch = collate([self.validate[(0, index)]]).to(self.fabric.device)
-            for name, values in self.task.validation(self.model, batch).items():
-                rows.setdefault(name, []).extend(values)
+            with self.fabric.autocast():
+                rows.append(self.task.validation(self.plain, batch))
         self.plain.load_state_dict(trained)
-        return {name: mean_of_known(values) for name, values in rows.items()}
+        values: dict[str, list[float]] = {}
+        for row in joined_rows(rows):
+            for name, its in row.items():
+                values.setdefault(name, []).extend(its)
+        return {name: mean_of_known(its) for name, its in values.items()}
+
+    def _stop(self, signal: StopSignal) -> None:
+        self._save()
+        self.fabric.barrier()
+        raise RunStoppedError(
+            f"stopped by {signal.name or 'a signal to another process'} after step {self.step} of"
+            f" {self.config.n_steps}; the checkpoint is saved: give the same command to go on"
+        )
 
     def _save(self) -> None:
+        if not is_first_rank():
+            return
         state = {
             "model": self.plain.state_dict(),
             "average": self.average.state(),
@@ -239,8 +314,25 @@ class _Run:
         }
         write_checkpoint(self.folder, state)
 
-    def _told(self, loss: float, rate: float, scores: dict[str, float] | None) -> Progress:
-        self.journal.write(self.step, "train", {"loss": loss, "samples_per_s": rate})
-        if scores:
-            self.journal.write(self.step, "validation", scores)
-        return Progress(step=self.step, n_steps=self.config.n_steps, loss=loss, samples_per_s=rate, validation=scores)
+    def _told(self, losses: Sequence[float], seconds: float, scores: dict[str, float] | None) -> Progress:
+        """What is written to the journal and told of the steps since the last time."""
+        config, n_ranks = self.config, self.config.n_ranks
+        progress = Progress(
+            step=self.step,
+            n_steps=config.n_steps,
+            loss=mean_over_ranks(float(np.mean(losses)), self.fabric.device),
+            samples_per_s=len(losses) * config.samples_per_step / seconds,
+            images_per_s=mean_over_ranks(self.n_images, self.fabric.device) * n_ranks / seconds,
+            seconds_left=(config.n_steps - self.step) * seconds / len(losses),
+            validation=scores,
+        )
+        if self.journal is not None:
+            values = {"loss": progress.loss, "samples_per_s": progress.samples_per_s}
+            self.journal.write(self.step, "train", values)
+            if scores:
+                self.journal.write(self.step, "validation", scores)
+        return progress
+
+
+def _names(batches: Sequence[Batch]) -> list[str]:
+    return [name for batch in batches for name in batch.names]

@@ -1,0 +1,109 @@
+"""`cinema pretrain`: a store of studies without labels in, a masked autoencoder out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser, Namespace
+
+from cinema_cmr.commands.console import Console
+from cinema_cmr.core.errors import RunStoppedError
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Data, recipe, devices, and how long."""
+    parser.add_argument("--data", required=True, help="a store that `cinema prepare` wrote")
+    parser.add_argument("--validation", help="another store to watch the run by; 5 %% of the first where absent")
+    parser.add_argument("-o", "--output", required=True, help="folder of the run; a run that was cut off goes on")
+    parser.add_argument("--recipe", default="small", help="small, base (the published size) or tiny (to try it)")
+    parser.add_argument("--from", dest="start", help="weights to start from: a model's name or folder")
+    parser.add_argument("--steps", type=int, help="updates of the weights; the recipe's own number where absent")
+    parser.add_argument("--batch", type=int, help="studies of one pass of one device; the recipe's own where absent")
+    parser.add_argument("--accumulate", type=int, help="passes of one update; 1 where absent")
+    parser.add_argument("--lr", type=float, help="highest learning rate; the recipe's own where absent")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--devices", type=int, default=1, help="processes of this machine, each with its own device")
+    parser.add_argument("--nodes", type=int, default=1, help="machines with as many devices each")
+    parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
+    parser.add_argument("--workers", type=int, default=0, help="processes of each device that prepare samples")
+    parser.add_argument("--log-every", type=int, help="steps between lines of progress")
+    parser.add_argument("--validate-every", type=int, help="steps between validations, each with pictures")
+    parser.add_argument("--checkpoint-every", type=int, help="steps between checkpoints")
+    parser.add_argument("--title", default="", help="what the data is, for the model's card")
+    parser.add_argument("--licence", default="", help="the condition of the data that the weights inherit")
+    parser.add_argument("--json", action="store_true", help="the result on stdout as one JSON document")
+
+
+def run(given: Namespace) -> int:
+    """Train to the end and tell where the model is; the first process alone speaks."""
+    from cinema_cmr.engine.ranks import is_first_rank
+    from cinema_cmr.recipes.pretrain import pretrain
+
+    console = Console(as_json=given.json)
+    experiment, data = _experiment(given), _data(given)
+    start = _start(given.start)
+    try:
+        folder = pretrain(experiment, data, Path(given.output), start=start, report=lambda p: _tell(console, p))
+    except RunStoppedError:
+        if is_first_rank():
+            raise
+        return 0
+    if is_first_rank():
+        console.result(f"model: {folder}", {"model": str(folder), "recipe": experiment.name})
+    return 0
+
+
+def _experiment(given: Namespace) -> Any:
+    from dataclasses import replace
+
+    from cinema_cmr.recipes.pretrain import pretraining_recipe
+
+    chosen = pretraining_recipe(given.recipe)
+    changes: dict[str, Any] = {
+        "n_steps": given.steps,
+        "batch_size": given.batch,
+        "accumulate": given.accumulate,
+        "log_every": given.log_every,
+        "validate_every": given.validate_every,
+        "checkpoint_every": given.checkpoint_every,
+        "optim": None if given.lr is None else replace(chosen.train.optim, lr=given.lr),
+    }
+    same = {name: getattr(given, name) for name in ("seed", "precision", "devices", "nodes", "workers")}
+    asked = {name: value for name, value in changes.items() if value is not None}
+    return chosen.with_train(accelerator=given.device, **same, **asked)
+
+
+def _data(given: Namespace) -> Any:
+    from cinema_cmr.data.population import open_population
+    from cinema_cmr.recipes.pretrain import PretrainingData, divided
+
+    studies = open_population(given.data)
+    learn, held = divided(studies) if given.validation is None else (studies, open_population(given.validation))
+    return PretrainingData(learn=learn, validate=held, title=given.title, licence=given.licence)
+
+
+def _start(name: str | None) -> Any:
+    if name is None:
+        return None
+    from cinema_cmr.models.weights import load_model
+
+    return load_model(name)
+
+
+def _tell(console: Console, progress: Any) -> None:
+    text = (
+        f"step {progress.step}/{progress.n_steps}, loss {progress.loss:.5f}, "
+        f"{progress.images_per_s:.1f} images/s, {_time(progress.seconds_left)} left"
+    )
+    if progress.validation:
+        text += "; " + ", ".join(f"{name} {value:.5f}" for name, value in progress.validation.items())
+    console.note(text)
+
+
+def _time(seconds: float) -> str:
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

@@ -1,0 +1,281 @@
+"""The prepared store: one file a study, one chunk a frame, so that any frame is one short read.
+
+```
+8 bytes  "CINEMAS1"
+4 bytes  length of the header      4 bytes  CRC-32 of the header     (little-endian)
+header   JSON: name, subject facts, cines with their geometry, SHA-256 of all frames
+zeros    up to the next multiple of 64
+frames   cine after cine, frame after frame: (x, y, z) as uint16, z fastest, nothing compressed
+```
+
+Intensity = slope * stored + intercept; whole numbers up to 65535 come back exactly, others within half a slope.
+Only the slices that were acquired are there. Nothing is unpickled and no identity is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.errors import InputError, NoCineError, UnreadableFileError, UsageError
+from cinema_cmr.core.geometry import spacing_of
+from cinema_cmr.core.plain_values import from_plain, to_plain
+from cinema_cmr.core.study import Issue, Study, Subject
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.core.volume import Cine
+from cinema_cmr.data.heart_place import heart_places
+from cinema_cmr.io.atomic import atomic_path
+from cinema_cmr.io.quantise import quantise
+
+__all__ = ["STORE_SUFFIX", "StoredCine", "StoredHeader", "StoredStudy", "open_study", "write_study"]
+
+STORE_SUFFIX = ".cine"
+
+_MAGIC = b"CINEMAS1"
+_START = struct.Struct("<8sII")
+_ALIGNED = 64
+_VOXEL = np.dtype("<u2")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredCine:
+    """One view in a stored study: where it lies in patient space and in the file."""
+
+    view: View
+    shape: tuple[int, int, int, int]
+    """(x, y, z, t)."""
+    affine: tuple[tuple[float, ...], ...]
+    slice_positions_mm: tuple[float, ...]
+    heart: tuple[float, float]
+    """In-plane voxel indices (i, j) about which a model's grid is cut out."""
+    slope: float
+    intercept: float
+    offset: int
+    """Bytes from the first frame of the file."""
+    frame_times_ms: tuple[float, ...] | None = None
+    rr_interval_ms: float | None = None
+    slice_thickness_mm: float | None = None
+    orientation_known: bool = True
+    label: str = ""
+
+    @property
+    def n_frames(self) -> int:
+        """Frames over the cycle."""
+        return self.shape[3]
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """As `Cine.spacing_mm`."""
+        return spacing_of(np.array(self.affine))
+
+    @property
+    def frame_bytes(self) -> int:
+        """Length of one chunk."""
+        return int(np.prod(self.shape[:3])) * _VOXEL.itemsize
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredHeader:
+    """What stands at the head of a file."""
+
+    name: str
+    cines: tuple[StoredCine, ...]
+    source_sha256: str
+    """Of what the study was read from, as `io.origin.input_digest` tells it; empty where that is unknown."""
+    frames_sha256: str
+    subject: Subject = field(default_factory=Subject)
+    modality: Literal["cine", "lge"] = "cine"
+    issues: tuple[tuple[str, str, str], ...] = ()
+    """Code, severity and message of each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredStudy:
+    """A study in a file, its frames not yet read; small, and safe to hand to other processes."""
+
+    path: Path
+    header: StoredHeader
+    sha256: str
+    """Hash of the header, which holds that of the frames: it names the whole content."""
+    frames_start: int
+    """Bytes before the first frame."""
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.header.name
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The views that are there."""
+        return tuple(cine.view for cine in self.header.cines)
+
+    def cine(self, view: View) -> StoredCine:
+        """Geometry and place of a view; raises `NoCineError` where there is none."""
+        for cine in self.header.cines:
+            if cine.view == view:
+                return cine
+        raise NoCineError(f"stored study '{self.name}' has no {view.title} cine; its views: {', '.join(self.views)}")
+
+    def frame(self, view: View, index: int) -> NDArray[np.float32]:
+        """One frame (x, y, z) of a view: one seek, one read. Raises `UnreadableFileError` for a torn file."""
+        cine = self.cine(view)
+        if not 0 <= index < cine.n_frames:
+            raise UsageError(f"frame {index} of '{self.name}'; its {view.title} has frames 0 to {cine.n_frames - 1}")
+        stored = self._read(cine.offset + index * cine.frame_bytes, cine.frame_bytes).reshape(cine.shape[:3])
+        image = stored.astype(np.float32)
+        if (cine.slope, cine.intercept) != (1.0, 0.0):
+            image *= np.float32(cine.slope)
+            image += np.float32(cine.intercept)
+        return image
+
+    def study(self) -> Study:
+        """The whole study, in memory."""
+        cines = tuple(self._whole(cine) for cine in self.header.cines)
+        issues = tuple(Issue(code=c, severity=s, message=m) for c, s, m in self.header.issues)  # type: ignore[arg-type]
+        subject, modality = self.header.subject, self.header.modality
+        return Study(name=self.name, cines=cines, subject=subject, issues=issues, modality=modality)
+
+    def check(self) -> None:
+        """Read every frame and compare with the hash; raises `UnreadableFileError` where one byte differs."""
+        digest, n_bytes = hashlib.sha256(), sum(cine.frame_bytes * cine.n_frames for cine in self.header.cines)
+        digest.update(self._read(0, n_bytes).data)
+        if digest.hexdigest() != self.header.frames_sha256:
+            raise _torn(self.path, "its frames are not those that were written")
+
+    def _whole(self, cine: StoredCine) -> Cine:
+        frames = [self.frame(cine.view, index) for index in range(cine.n_frames)]
+        times = cine.frame_times_ms
+        return Cine(
+            array=np.stack(frames, axis=3),
+            affine=np.array(cine.affine),
+            view=cine.view,
+            slice_positions_mm=np.array(cine.slice_positions_mm),
+            frame_times_ms=None if times is None else np.array(times),
+            rr_interval_ms=cine.rr_interval_ms,
+            slice_thickness_mm=cine.slice_thickness_mm,
+            orientation_known=cine.orientation_known,
+            label=cine.label,
+        )
+
+    def _read(self, offset: int, n_bytes: int) -> NDArray[np.uint16]:
+        try:
+            with self.path.open("rb", buffering=0) as stream:
+                stream.seek(self.frames_start + offset)
+                stored = np.fromfile(stream, dtype=_VOXEL, count=n_bytes // _VOXEL.itemsize)
+        except OSError as error:
+            raise _torn(self.path, f"it cannot be read ({error.strerror})") from error
+        if stored.nbytes != n_bytes:
+            raise _torn(self.path, "it ends before its last frame")
+        return stored
+
+
+def write_study(study: Study, path: Path | str, *, source_sha256: str = "", overwrite: bool = False) -> StoredStudy:
+    """Write the measured views of a study, whole or not at all.
+
+    Raises `NoCineError` where it has none of them, `InputError` for intensities that are no numbers,
+    `OutputExistsError` where the file is there and `overwrite` is False.
+    """
+    cines = [cine for cine in study.cines if cine.view is not View.OTHER]
+    if not cines:
+        raise NoCineError(f"study '{study.name}' has no short-axis or long-axis cine to store")
+    quantised = [quantise(cine.array) for cine in cines]
+    chunks = [np.ascontiguousarray(np.moveaxis(one.stored, 3, 0), dtype=_VOXEL) for one in quantised]
+    places, offset = heart_places(study), 0
+    described: list[StoredCine] = []
+    digest = hashlib.sha256()
+    for cine, one, chunk in zip(cines, quantised, chunks, strict=True):
+        described.append(_described(cine, places[cine.view], (one.slope, one.intercept), offset))
+        offset += chunk.nbytes
+        digest.update(chunk.data)
+    header = StoredHeader(
+        name=study.name,
+        cines=tuple(described),
+        source_sha256=source_sha256,
+        frames_sha256=digest.hexdigest(),
+        subject=study.subject,
+        modality=study.modality,
+        issues=tuple((issue.code, issue.severity, issue.message) for issue in study.issues),
+    )
+    _write(Path(path), header, chunks, overwrite=overwrite)
+    return open_study(path)
+
+
+def open_study(path: Path | str) -> StoredStudy:
+    """Read the header of a stored study.
+
+    Raises `InputError` where there is no such file, `UnreadableFileError` where it is torn or of another kind.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(_START.size)
+            text = stream.read(_START.unpack(start)[1]) if len(start) == _START.size else b""
+            length = stream.seek(0, 2)
+    except OSError as error:
+        raise InputError(f"stored study '{path.name}' cannot be read ({error.strerror}); check the path") from error
+    if not start.startswith(_MAGIC):
+        raise UnreadableFileError(f"'{path.name}' is no stored study; expected a file that `cinema prepare` wrote")
+    if len(text) != _START.unpack(start)[1] or zlib.crc32(text) != _START.unpack(start)[2]:
+        raise _torn(path, "its header is torn")
+    header = _parsed(path, text)
+    frames_start = _aligned(_START.size + len(text))
+    n_bytes = sum(cine.frame_bytes * cine.n_frames for cine in header.cines)
+    if length != frames_start + n_bytes:
+        raise _torn(path, f"it has {length} bytes instead of {frames_start + n_bytes}")
+    sha256 = hashlib.sha256(text).hexdigest()
+    return StoredStudy(path=path, header=header, sha256=sha256, frames_start=frames_start)
+
+
+def _described(cine: Cine, heart: tuple[float, float], scale: tuple[float, float], offset: int) -> StoredCine:
+    nx, ny, nz, nt = cine.array.shape
+    times = cine.frame_times_ms
+    return StoredCine(
+        view=cine.view,
+        shape=(nx, ny, nz, nt),
+        affine=tuple(tuple(row) for row in cine.affine.tolist()),
+        slice_positions_mm=tuple(cine.slice_positions_mm.tolist()),
+        heart=heart,
+        slope=scale[0],
+        intercept=scale[1],
+        offset=offset,
+        frame_times_ms=None if times is None else tuple(times.tolist()),
+        rr_interval_ms=cine.rr_interval_ms,
+        slice_thickness_mm=cine.slice_thickness_mm,
+        orientation_known=cine.orientation_known,
+        label=cine.label,
+    )
+
+
+def _write(path: Path, header: StoredHeader, chunks: list[NDArray[np.uint16]], *, overwrite: bool) -> None:
+    text = json.dumps(to_plain(header, "header"), ensure_ascii=False, sort_keys=True).encode("utf-8")
+    start = _START.pack(_MAGIC, len(text), zlib.crc32(text)) + text
+    with atomic_path(path, overwrite=overwrite) as sibling, sibling.open("wb") as stream:
+        stream.write(start.ljust(_aligned(len(start)), b"\0"))
+        for chunk in chunks:
+            chunk.tofile(stream)
+
+
+def _parsed(path: Path, text: bytes) -> StoredHeader:
+    try:
+        values: Mapping[str, Any] = json.loads(text)
+        return from_plain(StoredHeader, values, f"header of '{path.name}'")
+    except (ValueError, UsageError) as error:
+        raise _torn(path, f"its header cannot be understood ({error})") from error
+
+
+def _aligned(n_bytes: int) -> int:
+    return -(-n_bytes // _ALIGNED) * _ALIGNED
+
+
+def _torn(path: Path, why: str) -> UnreadableFileError:
+    return UnreadableFileError(f"stored study '{path.name}' is damaged: {why}; prepare it again with --overwrite")

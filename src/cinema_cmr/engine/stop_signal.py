@@ -1,0 +1,39 @@
+"""Signals that ask a run to end: a scheduler's before it takes the machine away."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+__all__ = ["StopSignal"]
+
+_NAMES = ("SIGTERM", "SIGUSR1")
+
+
+class StopSignal:
+    """While this context lasts, SIGTERM and SIGUSR1 do not end the process but are noted in `name`.
+
+    Only a process's main thread can take signals; elsewhere nothing is changed.
+    """
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> StopSignal:
+        if threading.current_thread() is threading.main_thread():
+            # Windows has no SIGUSR1.
+            numbers = [int(getattr(signal, name)) for name in _NAMES if hasattr(signal, name)]
+            self._before = {number: signal.signal(number, self._note) for number in numbers}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self.name = signal.Signals(number).name

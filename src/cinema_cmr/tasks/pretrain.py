@@ -1,0 +1,155 @@
+"""Pre-training: one frame of each view of a study, most of it hidden, to be filled in from the rest.
+
+Nothing here needs a label. Where the heart is stands in the store, found from geometry and motion.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cinema_cmr.core.card import Grid
+from cinema_cmr.core.errors import NoCineError, UsageError
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.data.sample import Batch, Sample
+from cinema_cmr.data.store import StoredStudy
+from cinema_cmr.image.view_grid import on_view_grid, zoomed
+from cinema_cmr.models.masking import TokenMask, draw_mask
+from cinema_cmr.tasks.task import Loss
+
+__all__ = ["PretrainConfig", "PretrainTask", "frame_of_phase", "view_tensor"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainConfig:
+    """What a sample shows, and how much of it is hidden."""
+
+    grids: Mapping[View, Grid]
+    """The grid of each view; a stack's must say how many slices, as each sample has as many tokens."""
+    token_size: tuple[int, int, int] = (16, 16, 1)
+    """Voxels of a token along x, y, z: `StemConfig.token_stride` of the network."""
+    mask_ratio: float = 0.75
+    zoom: float = 0.1
+    """Largest relative change of size."""
+    zoom_chance: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not self.grids:
+            raise UsageError("pre-training on no view; expected at least one with its grid")
+        if not 0 < self.mask_ratio < 1 or not 0 <= self.zoom < 1 or not 0 <= self.zoom_chance <= 1:
+            raise UsageError(
+                f"mask ratio {self.mask_ratio}, zoom {self.zoom} with probability {self.zoom_chance}; expected a ratio"
+                " between 0 and 1, a zoom from 0 to below 1, and a probability"
+            )
+        open_stacks = [view.title for view, grid in self.grids.items() if view is View.SAX and not grid.n_slices]
+        if open_stacks:
+            raise UsageError("the short-axis grid leaves the number of slices open; give n_slices")
+
+    def n_tokens(self, view: View) -> int:
+        """Tokens of a view; axes that a token does not divide count in full."""
+        grid = self.grids[view]
+        size = (*grid.size, grid.n_slices or 1)
+        return math.prod(math.ceil(n / voxels) for n, voxels in zip(size, self.token_size, strict=True))
+
+    def n_visible(self, view: View) -> int:
+        """Tokens that stay visible."""
+        return int(self.n_tokens(view) * (1 - self.mask_ratio))
+
+
+class PretrainTask:
+    """Learns to reconstruct hidden tokens; an example is a `StoredStudy`."""
+
+    def __init__(self, config: PretrainConfig) -> None:
+        self.config = config
+
+    def examples(self, annotated: AnnotatedStudy) -> Sequence[StoredStudy]:
+        """Raises `UsageError`: studies come from the store, see `data.population.open_population`."""
+        raise UsageError(f"study '{annotated.study.name}' is in memory; pre-training reads prepared studies only")
+
+    def views_of(self, study: StoredStudy) -> tuple[View, ...]:
+        """The views of a study that are learned from; raises `NoCineError` where there is none."""
+        views = tuple(view for view in self.config.grids if view in study.views)
+        if not views:
+            known = ", ".join(self.config.grids)
+            raise NoCineError(f"study '{study.name}' has none of the views {known}; leave it out")
+        return views
+
+    def sample(self, study: StoredStudy, rng: np.random.Generator | None) -> Sample:
+        """One moment of the cycle in all views, with the tokens in order: visible ones first.
+
+        Moment, zoom and masks are drawn from `rng` in this order; without it they depend on the study's
+        name alone and nothing is zoomed.
+        """
+        drawn = _own_generator(study.name) if rng is None else rng
+        phase, zoom = float(drawn.random()), self._drawn_zoom(drawn)
+        zoom = 1.0 if rng is None else zoom
+        images, orders = {}, {}
+        for view in self.views_of(study):
+            frame = frame_of_phase(study, view, phase)
+            images[str(view)] = view_tensor(study, view, frame, zoomed(self.config.grids[view], zoom))
+            orders[str(view)] = _order(draw_mask(self.config.n_tokens(view), self.config.mask_ratio, drawn))
+        return Sample(name=f"{study.name}, phase {phase:.3f}", images=images, labels=orders)
+
+    def loss(self, model: nn.Module, batch: Batch) -> Loss:
+        """Mean squared error of the hidden patches of a view, then the mean over views."""
+        return Loss(total=model(batch.images, self.masks(batch)).loss)
+
+    @torch.no_grad()
+    def validation(self, model: nn.Module, batch: Batch) -> Mapping[str, Sequence[float]]:
+        """The loss of each sample."""
+        masks = self.masks(batch)
+        losses = []
+        for index in range(len(batch.names)):
+            one = slice(index, index + 1)
+            images = {view: image[one] for view, image in batch.images.items()}
+            hidden = {v: TokenMask(visible=m.visible[one], masked=m.masked[one]) for v, m in masks.items()}
+            losses.append(float(model(images, hidden).loss))
+        return {"reconstruction_loss": losses}
+
+    def masks(self, batch: Batch) -> dict[str, TokenMask]:
+        """The masks of a batch, on its device; nothing waits for it, as their sizes are known."""
+        found = {}
+        for view, order in batch.labels.items():
+            n_visible = self.config.n_visible(View(view))
+            found[view] = TokenMask(visible=order[:, :n_visible].long(), masked=order[:, n_visible:].long())
+        return found
+
+    def _drawn_zoom(self, rng: np.random.Generator) -> float:
+        chosen, factor = rng.random() < self.config.zoom_chance, 1 + self.config.zoom * rng.uniform(-1, 1)
+        return float(factor) if chosen else 1.0
+
+
+def view_tensor(study: StoredStudy, view: View, frame: int, grid: Grid) -> Tensor:
+    """One frame of a view as a network takes it: (1, x, y, z) of a stack, (1, x, y) of a long-axis plane."""
+    cine = study.cine(view)
+    image = on_view_grid(
+        study.frame(view, frame),
+        grid,
+        spacing_mm=cine.spacing_mm,
+        slice_positions_mm=np.array(cine.slice_positions_mm),
+        heart=cine.heart,
+    )
+    return torch.from_numpy(image if view is View.SAX else image[..., 0]).unsqueeze(0).contiguous()
+
+
+def frame_of_phase(study: StoredStudy, view: View, phase: float) -> int:
+    """The frame of a view at a part of the cycle, 0 to below 1, so that views of other lengths go together."""
+    n_frames = study.cine(view).n_frames
+    return min(int(phase * n_frames), n_frames - 1)
+
+
+def _order(mask: NDArray[np.bool_]) -> Tensor:
+    """(l,) token indices: the visible ones in ascending order, then the masked ones."""
+    return torch.from_numpy(np.argsort(mask, kind="stable").astype(np.int32))
+
+
+def _own_generator(name: str) -> np.random.Generator:
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little"))

@@ -1,0 +1,88 @@
+"""What an autoencoder was shown, what it was not, and what it made of it, as pictures of every view."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from cinema_cmr.data.sample import Batch
+from cinema_cmr.image.mosaic import mosaic
+from cinema_cmr.models.layers import from_slices, group_patches, pad_to_multiple, to_slices
+from cinema_cmr.models.masking import TokenMask
+
+__all__ = ["Reconstructed", "picture", "reconstructed"]
+
+Array = NDArray[np.float32]
+
+_MOST_SLICES = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconstructed:
+    """One view of one sample, each (x, y, z)."""
+
+    image: Array
+    shown: Array
+    """The visible tokens; NaN where masked."""
+    filled: Array
+    """The visible tokens as they are, the masked ones as reconstructed."""
+
+
+@torch.no_grad()
+def reconstructed(
+    model: nn.Module, batch: Batch, masks: Mapping[str, TokenMask], token_size: tuple[int, int, int]
+) -> dict[str, Reconstructed]:
+    """The first sample of a batch through a `CineMA`, as it stands; view -> what was shown and made.
+
+    `token_size` is that of a stack; a plane's third number is 1. Targets that were normalised by patch give
+    predictions that are no intensities.
+    """
+    answer = model(batch.images, masks)
+    found = {}
+    for view, image in batch.images.items():
+        size = token_size if image.ndim == 5 else (*token_size[:2], 1)
+        parts = _pasted(image[:1], masks[view], answer.predictions[view][:1].float(), size)
+        whole, shown, filled = (part[0, 0].reshape(*image.shape[2:4], -1).cpu().numpy() for part in parts)
+        found[view] = Reconstructed(image=whole, shown=shown, filled=filled)
+    return found
+
+
+def picture(views: Mapping[str, Reconstructed]) -> Image.Image:
+    """Columns of input, what was visible, and the reconstruction: a row for each view, a stack with a few slices."""
+    rows = []
+    for one in views.values():
+        n_slices = one.image.shape[2]
+        lit = [z for z in range(n_slices) if one.image[..., z].any()] or [0]
+        chosen = sorted({lit[round(i)] for i in np.linspace(0, len(lit) - 1, min(_MOST_SLICES, len(lit)))})
+        rows += [[part[..., z] for part in (one.image, one.shown, one.filled)] for z in chosen]
+    return mosaic(rows)
+
+
+def _pasted(
+    image: Tensor, mask: TokenMask, predicted: Tensor, size: tuple[int, int, int]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Image, visible part and filled image (1, c, x, y[, z]) of one sample."""
+    padded = pad_to_multiple(to_slices(image.float()), size)
+    patches = group_patches(padded, size).permute(0, 2, 3, 1, 4)
+    grid, tokens = patches.shape[1:4], patches.flatten(1, 3)
+    shown, filled = tokens.clone(), tokens.clone()
+    shown[0, mask.masked[0]] = torch.nan
+    filled[0, mask.masked[0]] = predicted[0]
+    shapes = (tuple(grid), size, tuple(image.shape))
+    first, second, third = (_images(part, *shapes) for part in (tokens, shown, filled))
+    return first, second, third
+
+
+def _images(tokens: Tensor, grid: tuple[int, ...], size: tuple[int, int, int], shape: tuple[int, ...]) -> Tensor:
+    """Tokens (1, l, pixels), z fastest, as the image (1, c, x, y[, z]) they were cut from."""
+    (gx, gy, gz), (p, q, r) = grid, size
+    x = tokens.reshape(1, gx, gy, gz, p, q, r, -1).permute(0, 3, 6, 1, 4, 2, 5, 7)
+    whole = x.reshape(1, gz * r, gx * p, gy * q, -1)
+    z = shape[4] if len(shape) == 5 else 1
+    return from_slices(whole[:, :z, : shape[2], : shape[3]], len(shape) - 2)

@@ -1,0 +1,107 @@
+"""`cinema pretrain` as a user meets it: one process, two, and one that is told to stop."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+from stored_hearts import stored_heart
+
+from cinema_cmr.cli import main
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.data.population import write_manifest
+
+SETTINGS = ["--recipe", "tiny", "--device", "cpu", "--precision", "fp32"]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six hearts; one has no long-axis view, so that processes differ in the views that they see."""
+    folder = tmp_path_factory.mktemp("store")
+    for seed in range(6):
+        views = [View.SAX] if seed == 3 else [View.SAX, View.LAX_4C]
+        stored_heart(folder, f"heart{seed}", views=views, seed=seed)
+    write_manifest(folder)
+    return folder
+
+
+def command(store: Path, folder: Path, *words: object) -> list[str]:
+    return ["pretrain", "--data", str(store), "-o", str(folder), *SETTINGS, *(str(word) for word in words)]
+
+
+def test_a_store_becomes_a_model(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = command(store, tmp_path, "--steps", 4, "--log-every", 2, "--licence", "CC0", "--json")
+    assert main(words) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out) == {"model": str(tmp_path / "model"), "recipe": "tiny"}
+    assert "step 2/4, loss 0." in said.err and "images/s" in said.err and "min left" in said.err
+    card = json.loads((tmp_path / "model" / "card.json").read_text())
+    assert card["licence"] == "CC0" and card["training"]["n_studies"] == 5
+    assert main(command(store, tmp_path / "more", "--steps", 1, "--from", tmp_path / "model")) == 0
+    assert main(command(store, tmp_path, "--steps", 5)) == 2
+    assert "another run" in capsys.readouterr().err
+
+
+def test_what_cannot_be_learned_from_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command(tmp_path, tmp_path / "run")) == 3
+    assert "cinema prepare" in capsys.readouterr().err
+
+
+def started(words: list[str]) -> subprocess.Popen[str]:
+    line = [sys.executable, "-m", "cinema_cmr.cli", *words]
+    return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def losses(folder: Path) -> list[tuple[str, str, float]]:
+    with (folder / "journal.csv").open() as file:
+        return [
+            (row["step"], row["kind"], float(row["value"])) for row in csv.DictReader(file) if "loss" in row["name"]
+        ]
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_does_with_the_same_batch(store: Path, tmp_path: Path) -> None:
+    steps = ["--steps", 9, "--log-every", 1, "--validate-every", 3]
+    for folder, words in (("one", ["--batch", 2]), ("two", ["--batch", 1, "--devices", 2])):
+        process = started(command(store, tmp_path / folder, *steps, *words))
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+        assert out.count("model:") == 1  # the first process alone speaks
+    one, two = (losses(tmp_path / folder) for folder in ("one", "two"))
+    assert [row[:2] for row in one] == [row[:2] for row in two] and len(one) == 9 + 3
+    assert np.allclose([row[2] for row in one], [row[2] for row in two], rtol=1e-4)
+    mine, its = (load_file(tmp_path / folder / "model" / "weights.safetensors") for folder in ("one", "two"))
+    difference = np.concatenate([(mine[name] - its[name]).ravel() for name in mine])
+    assert np.abs(difference).mean() < 1e-5 and np.abs(difference).max() < 2e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("devices", [1, 2])
+def test_a_run_that_is_told_to_stop_goes_on_when_called_again(store: Path, tmp_path: Path, devices: int) -> None:
+    words = command(store, tmp_path, "--steps", 100_000, "--batch", 1, "--devices", devices, "--log-every", 1)
+    process = started(words)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "journal.csv").exists() or "\n3,train" not in (tmp_path / "journal.csv").read_text():
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.2)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 75, err
+    assert "stopped by" in err and "the checkpoint is saved: give the same command to go on" in err
+    stopped = int(losses(tmp_path)[-1][0])
+    again = started(words)
+    while int(losses(tmp_path)[-1][0]) <= stopped:
+        assert time.monotonic() < deadline + 120 and again.poll() is None
+        time.sleep(0.2)
+    again.send_signal(signal.SIGTERM)
+    again.communicate(timeout=120)
+    steps = [int(row[0]) for row in losses(tmp_path)]
+    assert steps == list(range(1, steps[-1] + 1)) and steps[-1] > stopped

@@ -1,0 +1,130 @@
+"""A stored study is the study: every number comes back, any frame alone, and damage is told."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cinema_cmr.core.errors import InputError, NoCineError, OutputExistsError, UnreadableFileError, UsageError
+from cinema_cmr.core.study import Issue, Study, Subject
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.core.volume import Cine
+from cinema_cmr.data.store import open_study, write_study
+
+
+def cine(view: View, shape: tuple[int, int, int, int], *, whole: bool = True, seed: int = 0) -> Cine:
+    """Random intensities on an oblique grid with uneven slices."""
+    rng = np.random.default_rng(seed)
+    array = rng.integers(0, 4000, shape).astype(np.float32) if whole else rng.normal(0, 3, shape).astype(np.float32)
+    affine = np.eye(4)
+    affine[:3, :3] = np.linalg.qr(rng.normal(size=(3, 3)))[0] @ np.diag([1.4, 1.6, 9.0])
+    positions = np.cumsum([0.0, *rng.uniform(7, 11, shape[2] - 1)])
+    times = np.arange(shape[3]) * 31.5
+    return Cine(array=array, affine=affine, view=view, slice_positions_mm=positions, frame_times_ms=times, label="s 3")
+
+
+def study() -> Study:
+    return Study(
+        name="one",
+        cines=(
+            cine(View.SAX, (12, 10, 4, 5)),
+            cine(View.LAX_4C, (9, 14, 1, 7), whole=False, seed=1),
+            cine(View.OTHER, (4, 4, 1, 2)),
+        ),
+        subject=Subject(sex="F", age_years=61.0),
+        issues=(Issue(code="missing-frame", severity="warning", message="one frame was missing"),),
+    )
+
+
+def test_what_is_stored_is_what_was_read(tmp_path: Path) -> None:
+    back = write_study(study(), tmp_path / "one.cine", source_sha256="ab").study()
+    first, (sax, lax) = study(), back.cines
+    assert (back.name, back.subject, back.issues) == (first.name, first.subject, first.issues)
+    assert np.array_equal(sax.array, first.cines[0].array)
+    step = np.ptp(first.cines[1].array) / 65535
+    assert np.abs(lax.array - first.cines[1].array).max() < 0.51 * step
+    for mine, its in zip(back.cines, first.cines, strict=False):
+        assert np.array_equal(mine.affine, its.affine) and mine.label == its.label
+        assert np.array_equal(mine.slice_positions_mm, its.slice_positions_mm)
+        assert mine.frame_times_ms is not None and np.array_equal(mine.frame_times_ms, its.frame_times_ms)
+
+
+def test_any_frame_of_any_view_is_read_alone(tmp_path: Path) -> None:
+    stored = pickle.loads(pickle.dumps(write_study(study(), tmp_path / "one.cine")))  # as it goes to a worker
+    assert stored.views == (View.SAX, View.LAX_4C)
+    whole = stored.study()
+    for view in stored.views:
+        for index in range(stored.cine(view).n_frames):
+            assert np.array_equal(stored.frame(view, index), whole.cine(view).array[..., index])
+    with pytest.raises(UsageError, match="frames 0 to 4"):
+        stored.frame(View.SAX, 5)
+    with pytest.raises(NoCineError, match="2-chamber"):
+        stored.frame(View.LAX_2C, 0)
+
+
+def test_the_hash_names_the_content(tmp_path: Path) -> None:
+    one, again = (write_study(study(), tmp_path / f"{n}.cine").sha256 for n in (1, 2))
+    other = write_study(replace(study(), cines=study().cines[:1]), tmp_path / "3.cine").sha256
+    assert one == again != other
+
+
+@pytest.mark.parametrize("cut", [3, 40, 700, -1])
+def test_a_torn_file_is_told(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "one.cine"
+    write_study(study(), path)
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(UnreadableFileError, match=r"one\.cine"):
+        open_study(path)
+
+
+def test_a_changed_byte_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "one.cine"
+    stored = write_study(study(), path)
+    stored.check()
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UnreadableFileError, match="frames are not those"):
+        open_study(path).check()
+    content[30] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UnreadableFileError, match="header is torn"):
+        open_study(path)
+
+
+def test_a_file_that_shrinks_under_a_run_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "one.cine"
+    stored = write_study(study(), path)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(UnreadableFileError, match="before its last frame"):
+        stored.frame(View.LAX_4C, 6)
+    path.unlink()
+    with pytest.raises(UnreadableFileError, match="cannot be read"):
+        stored.frame(View.SAX, 0)
+
+
+def test_what_cannot_be_stored_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "one.cine"
+    broken = study().cines[0]
+    broken.array[0, 0, 0, 0] = np.nan
+    with pytest.raises(InputError, match="NaN"):
+        write_study(replace(study(), cines=(broken,)), path)
+    with pytest.raises(NoCineError, match="no short-axis or long-axis"):
+        write_study(replace(study(), cines=study().cines[2:]), path)
+    assert list(tmp_path.iterdir()) == []
+    write_study(study(), path)
+    with pytest.raises(OutputExistsError):
+        write_study(study(), path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a store at all, but long enough to look at"])
+def test_another_file_is_no_stored_study(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.cine").write_bytes(content)
+    with pytest.raises(UnreadableFileError, match="no stored study"):
+        open_study(tmp_path / "x.cine")
+    with pytest.raises(InputError, match="cannot be read"):
+        open_study(tmp_path / "none.cine")

@@ -1,0 +1,53 @@
+"""One process is the first of one; two of them agree and share out what they know."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from cinema_cmr.core.errors import UsageError
+from cinema_cmr.engine.ranks import any_rank, is_first_rank, joined_rows, mean_over_ranks, start_fabric
+from cinema_cmr.engine.runtime import Runtime
+
+CPU = torch.device("cpu")
+
+TALK = """
+import torch
+from torch import distributed
+from cinema_cmr.engine.ranks import any_rank, is_first_rank, joined_rows, mean_over_ranks, start_fabric
+from cinema_cmr.engine.runtime import Runtime
+if __name__ == "__main__":
+    fabric = start_fabric(Runtime(device="cpu", precision="fp32"), devices=2)
+    rank, cpu = fabric.global_rank, fabric.device
+    rows = [{"x": [float(i)]} for i in range(rank, 5, 2)]
+    print("said", is_first_rank(), any_rank(rank == 1, cpu), any_rank(False, cpu), mean_over_ranks(3.0 + rank, cpu),
+          [row["x"][0] for row in joined_rows(rows)], flush=True)
+"""
+
+
+def test_one_process_is_the_first_and_agrees_with_itself() -> None:
+    fabric = start_fabric(Runtime(device="cpu", precision="fp32"))
+    assert (fabric.world_size, fabric.global_rank) == (1, 0) and is_first_rank()
+    assert any_rank(True, CPU) and not any_rank(False, CPU)
+    assert mean_over_ranks(2.5, CPU) == 2.5
+    assert joined_rows([{"x": [1.0]}]) == [{"x": [1.0]}]
+
+
+def test_devices_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(UsageError, match="this machine has 1"):
+        start_fabric(Runtime(device="cuda", precision="fp32"), devices=2)
+
+
+@pytest.mark.slow
+def test_two_processes_agree(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    script = tmp_path / "talk.py"
+    script.write_text(TALK)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    said = sorted(line for line in done.stdout.splitlines() if line.startswith("said"))
+    common = "True False 3.5 [0.0, 1.0, 2.0, 3.0, 4.0]"
+    assert said == [f"said False {common}", f"said True {common}"]

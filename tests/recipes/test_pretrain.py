@@ -1,0 +1,138 @@
+"""A pre-training run from store to model folder: it learns, goes on where it stopped, and shows what it makes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from stored_hearts import NETWORK, TASK, stored_heart
+
+from cinema_cmr.core.errors import InputError, UsageError, WeightsError
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.engine.optim import OptimConfig
+from cinema_cmr.engine.trainer import Progress, TrainConfig
+from cinema_cmr.models.mae import CineMA
+from cinema_cmr.models.weights import load_model
+from cinema_cmr.recipes.pretrain import (
+    PRETRAINING_RECIPES,
+    PretrainExperiment,
+    PretrainingData,
+    divided,
+    pretrain,
+    pretraining_recipe,
+)
+
+OPTIM = OptimConfig(lr=3e-3, warmup_steps=5, clip_norm=5.0, average=0.0)
+TRAIN = TrainConfig(n_steps=6, batch_size=2, optim=OPTIM, accelerator="cpu", precision="fp32", checkpoint_every=2)
+
+
+def experiment(**changes: object) -> PretrainExperiment:
+    train = replace(TRAIN, **changes)  # type: ignore[arg-type]
+    return PretrainExperiment(name="test", task=TASK, network=NETWORK, train=train)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> PretrainingData:
+    folder = tmp_path_factory.mktemp("store")
+    learn = [stored_heart(folder, f"heart {seed}", seed=seed) for seed in range(4)]
+    learn.append(stored_heart(folder, "stack", views=[View.SAX], seed=8))
+    learn.append(stored_heart(folder, "of no use", views=[View.LAX_2C], seed=8))
+    return PretrainingData(learn=learn, validate=[stored_heart(folder, "held out", seed=9)], licence="CC0")
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_model(folder / "model").model.state_dict()
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_it_learns_and_its_model_says_what_it_is(tmp_path: Path, data: PretrainingData) -> None:
+    told: list[Progress] = []
+    its = experiment(n_steps=40, log_every=5, validate_every=20)
+    pretrain(its, data, tmp_path, report=told.append)
+    scores = [p.validation["reconstruction_loss"] for p in told if p.validation]
+    first, last = told[0].loss, told[-1].loss
+    assert last < 0.7 * first and scores[-1] <= scores[0]
+    loaded = load_model(tmp_path / "model")
+    assert isinstance(loaded.model, CineMA)
+    training = loaded.card.training
+    assert (loaded.card.task, loaded.card.licence, training["n_studies"]) == ("pretrain", "CC0", 5)
+    assert loaded.card.grids == TASK.grids
+
+
+def test_pictures_are_of_the_held_out_study_and_change(tmp_path: Path, data: PretrainingData) -> None:
+    pretrain(experiment(n_steps=4, validate_every=2), data, tmp_path)
+    paths = sorted((tmp_path / "pictures").iterdir())
+    assert [path.name for path in paths] == ["step-0000002-0.png", "step-0000004-0.png"]
+    two, four = (np.asarray(Image.open(path)) for path in paths)
+    assert two.shape == four.shape and two.std() > 10
+    columns = two.shape[1] // 3
+    assert np.array_equal(two[:, :32], four[:, :32])  # the input
+    assert not np.array_equal(two[:, -columns:], four[:, -columns:])  # what was made of it
+
+
+@pytest.mark.parametrize("cut_after", [2, 3])
+def test_a_run_cut_off_goes_on_with_the_same_bits(tmp_path: Path, data: PretrainingData, cut_after: int) -> None:
+    pretrain(experiment(), data, tmp_path / "whole")
+
+    def cut(progress: Progress) -> None:
+        if progress.step == cut_after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(experiment(log_every=1), data, tmp_path / "cut", report=cut)
+    pretrain(experiment(log_every=1), data, tmp_path / "cut")
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+
+
+def test_it_starts_from_weights_of_its_own_kind_alone(tmp_path: Path, data: PretrainingData) -> None:
+    pretrain(experiment(n_steps=1), data, tmp_path / "first")
+    start = load_model(tmp_path / "first" / "model")
+    before = {name: value.clone() for name, value in start.model.state_dict().items()}
+    still = OptimConfig(lr=0.0, last_lr=0.0, average=0.0)
+    pretrain(experiment(n_steps=1, seed=7, optim=still), data, tmp_path / "second", start=start)
+    assert same(weights(tmp_path / "second"), before)
+    card = json.loads((tmp_path / "second" / "model" / "card.json").read_text())
+    assert card["training"]["start"].startswith("pretrained-test")
+    other = replace(experiment(), network=replace(NETWORK, normalise_targets=True))
+    with pytest.raises(WeightsError, match="choose the recipe"):
+        pretrain(other, data, tmp_path / "third", start=start)
+
+
+def test_a_share_is_held_out_by_name_alone(tmp_path: Path) -> None:
+    studies = [stored_heart(tmp_path, f"s{n}", views=[View.LAX_4C], n_frames=1, seed=n) for n in range(40)]
+    learn, held = divided(studies)
+    assert len(held) == 2 and len(learn) == 38
+    again, other = divided(studies[::-1])
+    assert {s.name for s in other} == {s.name for s in held} and {s.name for s in again} == {s.name for s in learn}
+    assert [len(part) for part in divided(studies[:1])] == [1, 0]
+    assert [len(part) for part in divided(studies[:2])] == [1, 1]
+
+
+def test_what_is_no_data_is_refused(data: PretrainingData) -> None:
+    with pytest.raises(InputError, match="at least one study"):
+        PretrainingData(learn=[], validate=[])
+    with pytest.raises(InputError, match="learned from and held out"):
+        PretrainingData(learn=data.learn, validate=data.learn[:1])
+
+
+@pytest.mark.parametrize("name", PRETRAINING_RECIPES)
+def test_every_recipe_fits_its_network(name: str) -> None:
+    its = pretraining_recipe(name)
+    with torch.device("meta"):
+        model = CineMA(its.network)
+    for view, embed in model.dec_embed_dict.items():
+        assert np.prod(embed.built_grid) == its.task.n_tokens(View(view))  # type: ignore[arg-type]
+    assert its.task.mask_ratio == 0.75
+
+
+def test_an_unknown_recipe_is_told() -> None:
+    with pytest.raises(UsageError, match="did you mean 'small'"):
+        pretraining_recipe("smal")

@@ -1,0 +1,157 @@
+"""What a pre-training sample shows is a pure function of (seed, epoch, study), and every frame has its turn."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from stored_hearts import GRIDS, NETWORK, TASK, moving_disc, stored_heart
+
+from cinema_cmr.core.errors import NoCineError, UsageError
+from cinema_cmr.core.study import Study
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.data.loader import EpochSampler, SampleSet, make_loader
+from cinema_cmr.data.sample import Batch, Sample, collate
+from cinema_cmr.data.store import StoredStudy
+from cinema_cmr.models.mae import CineMA
+from cinema_cmr.tasks.pretrain import PretrainTask, frame_of_phase, view_tensor
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory: pytest.TempPathFactory) -> list[StoredStudy]:
+    folder = tmp_path_factory.mktemp("store")
+    return [stored_heart(folder, f"heart {seed}", n_frames=8, seed=seed) for seed in range(3)]
+
+
+def drawn(study: StoredStudy, seed: int = 0, **changes: float) -> Sample:
+    return PretrainTask(replace(TASK, **changes)).sample(study, np.random.default_rng(seed))
+
+
+def same(one: Sample | Batch, other: Sample | Batch) -> bool:
+    pairs = [(getattr(one, part), getattr(other, part)) for part in ("images", "labels")]
+    return all(a.keys() == b.keys() and all(torch.equal(a[view], b[view]) for view in a) for a, b in pairs)
+
+
+def frame_shown(sample: Sample, study: StoredStudy, view: View) -> list[int]:
+    """The frames of a study that look like the sample's image."""
+    frames = range(study.cine(view).n_frames)
+    return [t for t in frames if torch.equal(sample.images[str(view)], view_tensor(study, view, t, GRIDS[view]))]
+
+
+def test_a_sample_is_one_moment_in_all_views(studies: list[StoredStudy]) -> None:
+    for seed in range(6):
+        sample = drawn(studies[0], seed, zoom_chance=0.0)
+        assert {view: tuple(x.shape) for view, x in sample.images.items()} == {
+            "sax": (1, 32, 32, 3),
+            "lax_4c": (1, 48, 32),
+        }
+        (sax,), (lax,) = (frame_shown(sample, studies[0], view) for view in GRIDS)
+        assert sax == lax
+
+
+def test_views_of_different_length_share_the_part_of_the_cycle(tmp_path: Path) -> None:
+    study = stored_heart(tmp_path, "x", n_frames=10)
+    assert [frame_of_phase(study, View.SAX, phase) for phase in (0.0, 0.099, 0.1, 0.55, 0.999)] == [0, 0, 1, 5, 9]
+
+
+def test_the_mask_hides_the_stated_share_and_differs_by_view_and_sample(studies: list[StoredStudy]) -> None:
+    task = PretrainTask(TASK)
+    batch = collate([drawn(studies[0], seed) for seed in range(4)])
+    masks = task.masks(batch)
+    for view, n_tokens in (("sax", 2 * 2 * 3), ("lax_4c", 3 * 2)):
+        mask = masks[view]
+        n_visible = int(n_tokens * 0.25)
+        assert mask.visible.shape == (4, n_visible) and mask.masked.shape == (4, n_tokens - n_visible)
+        both = torch.cat([mask.visible, mask.masked], dim=1).sort(dim=1).values
+        assert torch.equal(both, torch.arange(n_tokens).expand(4, -1))
+        assert (mask.masked.diff(dim=1) > 0).all()
+        assert len({tuple(row) for row in mask.visible.tolist()}) > 1
+
+
+def test_the_draws_are_a_function_of_the_generator_alone(studies: list[StoredStudy]) -> None:
+    assert same(drawn(studies[0], 3), drawn(studies[0], 3))
+    assert not same(drawn(studies[0], 3), drawn(studies[0], 4))
+    zooms = [same(drawn(studies[0], seed), drawn(studies[0], seed, zoom_chance=0.0)) for seed in range(30)]
+    assert 5 <= sum(zooms) <= 25  # half of them are zoomed
+
+
+def test_without_a_generator_the_sample_is_the_study_s_own(studies: list[StoredStudy]) -> None:
+    task = PretrainTask(TASK)
+    first, again, other = (task.sample(study, None) for study in (studies[0], studies[0], studies[1]))
+    assert same(first, again) and not same(first, other)
+    assert len(frame_shown(first, studies[0], View.SAX)) == 1  # nothing is zoomed
+
+
+def batches(studies: list[StoredStudy], *, workers: int = 0, start: int = 0, n: int = 6) -> list[Batch]:
+    samples = SampleSet(studies, PretrainTask(TASK).sample, seed=5)
+    loader = make_loader(samples, EpochSampler(3, seed=5, start=start), batch_size=1, workers=workers)
+    taken: list[Batch] = list(itertools.islice(iter(loader), n))  # type: ignore[arg-type]
+    return taken
+
+
+def test_workers_change_nothing(studies: list[StoredStudy]) -> None:
+    alone, helped, later = batches(studies), batches(studies, workers=1), batches(studies, start=3, n=3)
+    assert [b.names for b in alone] == [b.names for b in helped]
+    assert all(same(a, b) for a, b in zip(alone, helped, strict=True))
+    assert all(same(a, b) for a, b in zip(alone[3:], later, strict=True))
+    assert len({b.names for b in alone}) == 6  # another moment each epoch
+
+
+@pytest.mark.parametrize(("n_frames", "n_epochs"), [(50, 20), (50, 100), (12, 12)])
+def test_every_frame_has_its_turn(tmp_path: Path, n_frames: int, n_epochs: int) -> None:
+    """Over E epochs n(1-(1-1/n)^E) distinct frames of a study with n are expected; the mean of 40 studies is near."""
+    study = stored_heart(tmp_path, "x", views=[View.SAX], n_frames=n_frames)
+    n_studies = 40
+    counts = []
+    for index in range(n_studies):
+        generators = (np.random.default_rng((0, epoch, index)) for epoch in range(n_epochs))  # as in SampleSet
+        counts.append(len({frame_of_phase(study, View.SAX, float(rng.random())) for rng in generators}))
+    expected = n_frames * (1 - (1 - 1 / n_frames) ** n_epochs)
+    spread = np.sqrt(n_frames * (1 - 1 / n_frames) ** n_epochs)
+    assert np.mean(counts) == pytest.approx(expected, abs=4 * spread / np.sqrt(n_studies))
+
+
+def test_the_loader_shows_the_frames_that_the_formula_promises(studies: list[StoredStudy]) -> None:
+    """The same through loader and task, told by the images: 10 epochs of 3 studies with 8 frames."""
+    task = PretrainTask(replace(TASK, zoom_chance=0.0))
+    samples, sampler = SampleSet(studies, task.sample, seed=1), iter(EpochSampler(3, seed=1))
+    seen: dict[int, set[int]] = {0: set(), 1: set(), 2: set()}
+    for epoch, index in itertools.islice(sampler, 30):
+        seen[index].update(frame_shown(samples[(epoch, index)], studies[index], View.LAX_4C))
+    expected = 8 * (1 - (7 / 8) ** 10)
+    assert np.mean([len(frames) for frames in seen.values()]) == pytest.approx(expected, abs=1.5)
+
+
+def test_the_loss_is_that_of_the_network_and_of_each_sample(studies: list[StoredStudy]) -> None:
+    torch.manual_seed(0)
+    model, task = CineMA(NETWORK).eval(), PretrainTask(TASK)
+    batch = collate([drawn(study) for study in studies])
+    loss = task.loss(model, batch).total
+    each = task.validation(model, batch)["reconstruction_loss"]
+    assert loss.requires_grad and len(each) == 3
+    assert float(loss.detach()) == pytest.approx(np.mean(each), rel=1e-5)
+
+
+def test_studies_with_views_missing_are_taken_as_they_are(tmp_path: Path) -> None:
+    stack = stored_heart(tmp_path, "stack", views=[View.SAX])
+    assert list(drawn(stack).images) == ["sax"]
+    with pytest.raises(NoCineError, match="none of the views sax, lax_4c"):
+        drawn(stored_heart(tmp_path, "plane", views=[View.LAX_2C]))
+
+
+def test_what_makes_no_task_is_refused() -> None:
+    with pytest.raises(UsageError, match="number of slices open"):
+        replace(TASK, grids={View.SAX: replace(GRIDS[View.SAX], n_slices=None)})
+    for change in ({"mask_ratio": 0.0}, {"mask_ratio": 1.0}, {"zoom": 1.0}, {"zoom_chance": 2.0}):
+        with pytest.raises(UsageError, match="expected"):
+            replace(TASK, **change)
+    with pytest.raises(UsageError, match="no view"):
+        replace(TASK, grids={})
+    study = Study(name="x", cines=(moving_disc(View.SAX, 2, 0),))
+    with pytest.raises(UsageError, match="prepared studies only"):
+        PretrainTask(TASK).examples(AnnotatedStudy(study=study, patient="x"))
