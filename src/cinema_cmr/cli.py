@@ -26,6 +26,8 @@ COMMANDS = {
     "evaluate": "score a model on a labelled dataset, per patient, with intervals",
     "weights": "list, fetch, import, export and check model weights",
     "pretrain": "train the masked autoencoder on prepared studies without labels",
+    "embed": "features of studies from a pre-trained model, without labels",
+    "reconstruct": "a picture of what a pre-trained model makes of a study of which it sees a quarter",
     "prepare": "store studies so that training reads any frame at once",
     "phantom": "write synthetic studies whose volumes, masks and landmarks are known",
 }

@@ -90,12 +90,15 @@ class PretrainTask:
         """
         drawn = _own_generator(study.name) if rng is None else rng
         phase, zoom = float(drawn.random()), self._drawn_zoom(drawn)
-        zoom = 1.0 if rng is None else zoom
+        return self.moment(study, phase, drawn, zoom=1.0 if rng is None else zoom)
+
+    def moment(self, study: StoredStudy, phase: float, rng: np.random.Generator, *, zoom: float = 1.0) -> Sample:
+        """All views at a part of the cycle, 0 to below 1, with masks drawn from `rng`."""
         images, orders = {}, {}
         for view in self.views_of(study):
             frame = frame_of_phase(study, view, phase)
             images[str(view)] = view_tensor(study, view, frame, zoomed(self.config.grids[view], zoom))
-            orders[str(view)] = _order(draw_mask(self.config.n_tokens(view), self.config.mask_ratio, drawn))
+            orders[str(view)] = _order(draw_mask(self.config.n_tokens(view), self.config.mask_ratio, rng))
         return Sample(name=f"{study.name}, phase {phase:.3f}", images=images, labels=orders)
 
     def loss(self, model: nn.Module, batch: Batch) -> Loss:

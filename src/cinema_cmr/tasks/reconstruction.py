@@ -16,7 +16,7 @@ from cinema_cmr.image.mosaic import mosaic
 from cinema_cmr.models.layers import from_slices, group_patches, pad_to_multiple, to_slices
 from cinema_cmr.models.masking import TokenMask
 
-__all__ = ["Reconstructed", "picture", "reconstructed"]
+__all__ = ["Reconstructed", "hidden_error", "picture", "reconstructed"]
 
 Array = NDArray[np.float32]
 
@@ -51,6 +51,12 @@ def reconstructed(
         whole, shown, filled = (part[0, 0].reshape(*image.shape[2:4], -1).cpu().numpy() for part in parts)
         found[view] = Reconstructed(image=whole, shown=shown, filled=filled)
     return found
+
+
+def hidden_error(one: Reconstructed) -> float:
+    """Mean squared error of what was hidden."""
+    hidden = np.isnan(one.shown)
+    return float(np.mean((one.filled - one.image)[hidden] ** 2))
 
 
 def picture(views: Mapping[str, Reconstructed]) -> Image.Image:

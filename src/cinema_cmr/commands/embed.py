@@ -1,0 +1,70 @@
+"""`cinema embed`: studies in, a table of features out; no label is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser, Namespace
+
+from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.options import listed_inputs
+from cinema_cmr.core.errors import CinemaError
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Studies, table and model."""
+    parser.add_argument("inputs", nargs="*", help="studies as for `cinema prepare`, prepared files, or whole stores")
+    parser.add_argument("--manifest", help="a file that lists inputs, one path a line or a CSV with a column 'path'")
+    parser.add_argument("-o", "--output", required=True, help="the table: a name that ends in .csv or .parquet")
+    parser.add_argument("--model", required=True, help="an autoencoder: a published name, or a folder")
+    parser.add_argument("--cycle", action="store_true", help="the mean over the cycle instead of every frame")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
+    parser.add_argument("--overwrite", action="store_true", help="replace a table that is there")
+    parser.add_argument("--json", action="store_true", help="the result on stdout as one JSON document")
+
+
+def run(given: Namespace) -> int:
+    """Write the table of all studies that can be read; the exit code is the first reason for trouble, or 0."""
+    from cinema_cmr.commands.feature_table import check_table, write_table
+    from cinema_cmr.data.opened import expanded
+    from cinema_cmr.io.names import unique_names
+
+    table = Path(given.output)
+    check_table(table)
+    inputs = expanded(listed_inputs(given))
+    console, featuriser = Console(as_json=given.json), _featuriser(given)
+    tell, rows, codes = console.stage("embed"), list[Any](), list[int]()
+    for number, (source, name) in enumerate(zip(inputs, unique_names(inputs), strict=True), 1):
+        try:
+            rows += _rows(source, name, featuriser, over_cycle=given.cycle)
+        except CinemaError as error:
+            codes.append(error.exit_code)
+            console.note(f"cinema: {name}: {error}")
+        tell("studies", number, len(inputs))
+    if rows:
+        write_table(rows, table, overwrite=given.overwrite)
+        text = f"{len(rows)} vectors of {len(inputs) - len(codes)} studies: {table}"
+        console.result(text, {"table": str(table), "vectors": len(rows), "failed": len(codes)})
+    return codes[0] if codes else 0
+
+
+def _rows(source: Path, name: str, featuriser: Any, *, over_cycle: bool) -> list[Any]:
+    from dataclasses import replace
+
+    from cinema_cmr.data.opened import opened
+
+    with opened(source, name) as study:
+        rows = featuriser.rows(study, over_cycle=over_cycle)
+    return [replace(row, study=name) for row in rows]
+
+
+def _featuriser(given: Namespace) -> Any:
+    from cinema_cmr.engine.features import Featuriser
+    from cinema_cmr.engine.runtime import choose_runtime
+    from cinema_cmr.models.weights import load_model
+
+    return Featuriser(load_model(given.model), choose_runtime(given.device, given.precision))

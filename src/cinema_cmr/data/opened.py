@@ -1,0 +1,36 @@
+"""Any study as a stored one: prepared files as they are, scans through a file that is removed again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from cinema_cmr.data.population import MANIFEST_FILE, open_population
+from cinema_cmr.data.store import STORE_SUFFIX, StoredStudy, open_study, write_study
+from cinema_cmr.io.read import read_study
+
+__all__ = ["expanded", "opened"]
+
+
+def expanded(inputs: Sequence[Path]) -> list[Path]:
+    """The inputs with each store replaced by its studies' files."""
+    found: list[Path] = []
+    for source in inputs:
+        is_store = (source / MANIFEST_FILE).is_file()
+        found += [study.path for study in open_population(source)] if is_store else [source]
+    return found
+
+
+@contextmanager
+def opened(source: Path, name: str) -> Iterator[StoredStudy]:
+    """The study of a path, its frames read when they are asked for; a scan is prepared for as long as this lasts.
+
+    Raises what `open_study` or `read_study` and `write_study` raise.
+    """
+    if source.suffix == STORE_SUFFIX:
+        yield open_study(source)
+        return
+    with TemporaryDirectory(prefix="cinema-") as home:
+        yield write_study(read_study(source, name=name), Path(home) / f"study{STORE_SUFFIX}")

@@ -1,0 +1,52 @@
+"""`cinema embed` and `cinema reconstruct` share a model that is made here, untrained."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from oracles import cine_of, heart
+from stored_hearts import GRIDS, NETWORK, stored_heart
+
+from cinema_cmr.cli import main
+from cinema_cmr.core.card import ModelCard
+from cinema_cmr.data.population import write_manifest
+from cinema_cmr.io.nifti import write_cine
+from cinema_cmr.models.architectures import config_values
+from cinema_cmr.models.mae import CineMA
+from cinema_cmr.models.weights import save_model
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    config = config_values(NETWORK)
+    card = ModelCard(name="m", task="pretrain", architecture="cinema_mae", config=config, grids=GRIDS)
+    return save_model(tmp_path_factory.mktemp("model") / "m", CineMA(NETWORK), card)
+
+
+def call(*words: object) -> int:
+    return main([str(word) for word in words])
+
+
+def test_scans_and_stores_become_one_table(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stored_heart(tmp_path / "store", "one", n_frames=3)
+    write_manifest(tmp_path / "store")
+    write_cine(cine_of(heart((12.0, 9.0), shape=(40, 38), centre=(24.0, 18.0))), tmp_path / "scan.nii.gz")
+    (tmp_path / "bad.nii").write_bytes(b"no image")
+    words = ["embed", tmp_path / "store", tmp_path / "scan.nii.gz", "--model", model, "--device", "cpu"]
+    assert call(*words, "-o", tmp_path / "f.csv", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["vectors"] == 3 * 3 + 2 * 2
+    with (tmp_path / "f.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["study"] for row in rows] == ["one"] * 9 + ["scan"] * 4
+    assert {row["tokens"] for row in rows[9:]} == {"cls", "sax"}
+    with_bad = ["embed", tmp_path / "bad.nii", *words[1:]]
+    assert call(*with_bad, "-o", tmp_path / "mean.csv", "--cycle") == 3
+    assert "bad:" in capsys.readouterr().err
+    assert len((tmp_path / "mean.csv").read_text().splitlines()) == 1 + 3 + 2
+    assert call(*words, "-o", tmp_path / "f.csv") == 3  # it is there
+    assert call(*words, "-o", tmp_path / "f.xlsx") == 2

@@ -1,0 +1,73 @@
+"""Features are the network's own, of the frames that they are named after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from oracles import CPU
+from small_models import unetr, unetr_card
+from stored_hearts import GRIDS, NETWORK, moving_disc, stored_heart
+
+from cinema_cmr.core.card import ModelCard
+from cinema_cmr.core.errors import NoCineError, WeightsError
+from cinema_cmr.core.study import Study
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.data.store import write_study
+from cinema_cmr.engine.features import Featuriser
+from cinema_cmr.models.architectures import config_values
+from cinema_cmr.models.loaded import LoadedModel
+from cinema_cmr.models.mae import CineMA
+from cinema_cmr.tasks.pretrain import view_tensor
+
+
+def loaded() -> LoadedModel:
+    torch.manual_seed(0)
+    card = ModelCard(name="m", task="pretrain", architecture="cinema_mae", config=config_values(NETWORK), grids=GRIDS)
+    return LoadedModel(model=CineMA(NETWORK).eval(), card=card)
+
+
+def test_each_frame_has_its_own_vectors(tmp_path: Path) -> None:
+    study, model = stored_heart(tmp_path, "x", n_frames=6), loaded()
+    rows = Featuriser(model, CPU).rows(study)
+    assert [(row.frame, row.tokens) for row in rows[:3]] == [(0, "cls"), (0, "sax"), (0, "lax_4c")]
+    assert len(rows) == 6 * 3 and {row.study for row in rows} == {"x"}
+    images = {str(view): view_tensor(study, view, 4, GRIDS[view]).unsqueeze(0) for view in GRIDS}
+    with torch.no_grad():
+        features = model.model.features(images)  # type: ignore[operator]
+    for row in rows[12:15]:
+        assert row.frame == 4 and row.values.shape == (16,)
+        assert np.allclose(row.values, features[row.tokens][0].mean(dim=0).numpy(), atol=1e-5)
+    assert not np.allclose(rows[0].values, rows[12].values, atol=1e-5)
+
+
+def test_the_mean_over_the_cycle_is_that_of_the_frames(tmp_path: Path) -> None:
+    study, featuriser = stored_heart(tmp_path, "x", n_frames=5), Featuriser(loaded(), CPU)
+    frames, means = featuriser.rows(study), featuriser.rows(study, over_cycle=True)
+    assert [(row.frame, row.tokens) for row in means] == [(None, "cls"), (None, "sax"), (None, "lax_4c")]
+    for mean in means:
+        its = [row.values for row in frames if row.tokens == mean.tokens]
+        assert np.allclose(mean.values, np.mean(its, axis=0), atol=1e-6)
+
+
+def test_views_of_other_lengths_go_by_the_part_of_the_cycle(tmp_path: Path) -> None:
+    cines = (moving_disc(View.SAX, 2, 0), moving_disc(View.LAX_4C, 4, 0))
+    study = write_study(Study(name="x", cines=cines), tmp_path / "x.cine")
+    model = loaded()
+    rows = Featuriser(model, CPU).rows(study)
+    assert [row.frame for row in rows if row.tokens == "cls"] == [0, 1, 2, 3]
+    shown = {"sax": 1, "lax_4c": 2}
+    images = {v: view_tensor(study, View(v), t, GRIDS[View(v)]).unsqueeze(0) for v, t in shown.items()}
+    with torch.no_grad():
+        cls = model.model.features(images)["cls"][0, 0]  # type: ignore[operator]
+    assert np.allclose(rows[6].values, cls.numpy(), atol=1e-5)
+
+
+def test_what_gives_no_features_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="features come from an autoencoder"):
+        Featuriser(LoadedModel(model=unetr(), card=unetr_card()), CPU)
+    plane = stored_heart(tmp_path, "plane", views=[View.LAX_2C])
+    with pytest.raises(NoCineError, match="none of the model's views: sax, lax_4c"):
+        Featuriser(loaded(), CPU).rows(plane)
