@@ -123,6 +123,13 @@ def test_what_is_no_data_is_refused(data: PretrainingData) -> None:
         PretrainingData(learn=data.learn, validate=data.learn[:1])
 
 
+def test_divided_weights_need_the_same_views_in_all_studies(tmp_path: Path, data: PretrainingData) -> None:
+    with pytest.raises(UsageError, match=r"sax, lax_4c; use 'ddp'"):
+        pretrain(experiment(devices=2, strategy="fsdp"), data, tmp_path)
+    with pytest.raises(UsageError, match="did you mean 'fsdp'"):
+        experiment(strategy="fsdp2")
+
+
 @pytest.mark.parametrize("name", PRETRAINING_RECIPES)
 def test_every_recipe_fits_its_network(name: str) -> None:
     its = pretraining_recipe(name)

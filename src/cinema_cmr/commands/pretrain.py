@@ -28,6 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--devices", type=int, default=1, help="processes of this machine, each with its own device")
     parser.add_argument("--nodes", type=int, default=1, help="machines with as many devices each")
+    parser.add_argument("--strategy", default="ddp", help="of several devices: ddp, or fsdp to share out the weights")
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
     parser.add_argument("--workers", type=int, default=0, help="processes of each device that prepare samples")
     parser.add_argument("--log-every", type=int, help="steps between lines of progress")
@@ -72,7 +73,7 @@ def _experiment(given: Namespace) -> Any:
         "checkpoint_every": given.checkpoint_every,
         "optim": None if given.lr is None else replace(chosen.train.optim, lr=given.lr),
     }
-    same = {name: getattr(given, name) for name in ("seed", "precision", "devices", "nodes", "workers")}
+    same = {name: getattr(given, name) for name in ("seed", "precision", "devices", "nodes", "strategy", "workers")}
     asked = {name: value for name, value in changes.items() if value is not None}
     return chosen.with_train(accelerator=given.device, **same, **asked)
 
