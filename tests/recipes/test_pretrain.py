@@ -92,6 +92,12 @@ def test_a_run_cut_off_goes_on_with_the_same_bits(tmp_path: Path, data: Pretrain
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
 
 
+def test_computing_again_gives_the_same_weights(tmp_path: Path, data: PretrainingData) -> None:
+    pretrain(experiment(n_steps=2), data, tmp_path / "kept")
+    pretrain(replace(experiment(n_steps=2), recompute=True), data, tmp_path / "again")
+    assert same(weights(tmp_path / "kept"), weights(tmp_path / "again"))
+
+
 def test_it_starts_from_weights_of_its_own_kind_alone(tmp_path: Path, data: PretrainingData) -> None:
     pretrain(experiment(n_steps=1), data, tmp_path / "first")
     start = load_model(tmp_path / "first" / "model")

@@ -30,6 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--nodes", type=int, default=1, help="machines with as many devices each")
     parser.add_argument("--strategy", default="ddp", help="of several devices: ddp, or fsdp to share out the weights")
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
+    parser.add_argument("--recompute", action="store_true", help="less memory, more time, the same gradients")
     parser.add_argument("--workers", type=int, default=0, help="processes of each device that prepare samples")
     parser.add_argument("--log-every", type=int, help="steps between lines of progress")
     parser.add_argument("--validate-every", type=int, help="steps between validations, each with pictures")
@@ -75,7 +76,8 @@ def _experiment(given: Namespace) -> Any:
     }
     same = {name: getattr(given, name) for name in ("seed", "precision", "devices", "nodes", "strategy", "workers")}
     asked = {name: value for name, value in changes.items() if value is not None}
-    return chosen.with_train(accelerator=given.device, **same, **asked)
+    trained = chosen.with_train(accelerator=given.device, **same, **asked)
+    return replace(trained, recompute=given.recompute)
 
 
 def _data(given: Namespace) -> Any:

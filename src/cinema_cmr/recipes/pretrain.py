@@ -23,6 +23,7 @@ from cinema_cmr.engine.ranks import is_first_rank
 from cinema_cmr.engine.trainer import Progress, TrainConfig, train
 from cinema_cmr.io.atomic import atomic_path
 from cinema_cmr.models.architectures import build, config_values
+from cinema_cmr.models.layers import recompute_blocks
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.mae import CineMAConfig
 from cinema_cmr.models.stem import StemConfig
@@ -57,6 +58,8 @@ class PretrainExperiment:
     task: PretrainConfig
     network: CineMAConfig
     train: TrainConfig
+    recompute: bool = False
+    """Compute blocks again in the backward pass: less memory, more time, the same gradients."""
 
     def with_train(self, **changes: Any) -> PretrainExperiment:
         """The same experiment with other numbers in its training configuration."""
@@ -172,6 +175,7 @@ def pretrain(
         _check_same_views([*learn, *validate], task)
     torch.manual_seed(experiment.train.seed)
     model = _first_model(experiment, start)
+    recompute_blocks(model, experiment.recompute)
 
     def tell(progress: Progress) -> None:
         # With divided weights no process can ask the model alone.
