@@ -72,12 +72,20 @@ def _experiment(given: Namespace) -> Any:
         "log_every": given.log_every,
         "validate_every": given.validate_every,
         "checkpoint_every": given.checkpoint_every,
-        "optim": None if given.lr is None else replace(chosen.train.optim, lr=given.lr),
+        "optim": _optim(given, chosen.train.optim),
     }
     same = {name: getattr(given, name) for name in ("seed", "precision", "devices", "nodes", "strategy", "workers")}
     asked = {name: value for name, value in changes.items() if value is not None}
     trained = chosen.with_train(accelerator=given.device, **same, **asked)
     return replace(trained, recompute=given.recompute)
+
+
+def _optim(given: Namespace, its: Any) -> Any:
+    """The recipe's own, with another rate; in a run of fewer steps no more than a tenth of them warms up."""
+    from dataclasses import replace
+
+    warmup = its.warmup_steps if given.steps is None else min(its.warmup_steps, given.steps // 10)
+    return replace(its, lr=its.lr if given.lr is None else given.lr, warmup_steps=warmup)
 
 
 def _data(given: Namespace) -> Any:
