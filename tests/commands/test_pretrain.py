@@ -68,9 +68,14 @@ def losses(folder: Path) -> list[tuple[str, str, float]]:
 
 
 @pytest.mark.slow
-def test_two_processes_learn_what_one_does_with_the_same_batch(store: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_two_processes_learn_what_one_does_with_the_same_batch(store: Path, tmp_path: Path, strategy: str) -> None:
+    """With ddp they even differ in the views that they see."""
+    if strategy == "fsdp":
+        hearts = [stored_heart(tmp_path / "store", f"heart{seed}", seed=seed) for seed in range(4)]
+        store = write_manifest(hearts[0].path.parent).parent
     steps = ["--steps", 9, "--log-every", 1, "--validate-every", 3]
-    for folder, words in (("one", ["--batch", 2]), ("two", ["--batch", 1, "--devices", 2])):
+    for folder, words in (("one", ["--batch", 2]), ("two", ["--batch", 1, "--devices", 2, "--strategy", strategy])):
         process = started(command(store, tmp_path / folder, *steps, *words))
         out, err = process.communicate(timeout=300)
         assert process.returncode == 0, err

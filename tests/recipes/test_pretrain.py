@@ -92,6 +92,12 @@ def test_a_run_cut_off_goes_on_with_the_same_bits(tmp_path: Path, data: Pretrain
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
 
 
+def test_computing_again_gives_the_same_weights(tmp_path: Path, data: PretrainingData) -> None:
+    pretrain(experiment(n_steps=2), data, tmp_path / "kept")
+    pretrain(replace(experiment(n_steps=2), recompute=True), data, tmp_path / "again")
+    assert same(weights(tmp_path / "kept"), weights(tmp_path / "again"))
+
+
 def test_it_starts_from_weights_of_its_own_kind_alone(tmp_path: Path, data: PretrainingData) -> None:
     pretrain(experiment(n_steps=1), data, tmp_path / "first")
     start = load_model(tmp_path / "first" / "model")
@@ -121,6 +127,13 @@ def test_what_is_no_data_is_refused(data: PretrainingData) -> None:
         PretrainingData(learn=[], validate=[])
     with pytest.raises(InputError, match="learned from and held out"):
         PretrainingData(learn=data.learn, validate=data.learn[:1])
+
+
+def test_divided_weights_need_the_same_views_in_all_studies(tmp_path: Path, data: PretrainingData) -> None:
+    with pytest.raises(UsageError, match=r"sax, lax_4c; use 'ddp'"):
+        pretrain(experiment(devices=2, strategy="fsdp"), data, tmp_path)
+    with pytest.raises(UsageError, match="did you mean 'fsdp'"):
+        experiment(strategy="fsdp2")
 
 
 @pytest.mark.parametrize("name", PRETRAINING_RECIPES)

@@ -28,7 +28,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--devices", type=int, default=1, help="processes of this machine, each with its own device")
     parser.add_argument("--nodes", type=int, default=1, help="machines with as many devices each")
+    parser.add_argument("--strategy", default="ddp", help="of several devices: ddp, or fsdp to share out the weights")
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
+    parser.add_argument("--recompute", action="store_true", help="less memory, more time, the same gradients")
     parser.add_argument("--workers", type=int, default=0, help="processes of each device that prepare samples")
     parser.add_argument("--log-every", type=int, help="steps between lines of progress")
     parser.add_argument("--validate-every", type=int, help="steps between validations, each with pictures")
@@ -70,11 +72,20 @@ def _experiment(given: Namespace) -> Any:
         "log_every": given.log_every,
         "validate_every": given.validate_every,
         "checkpoint_every": given.checkpoint_every,
-        "optim": None if given.lr is None else replace(chosen.train.optim, lr=given.lr),
+        "optim": _optim(given, chosen.train.optim),
     }
-    same = {name: getattr(given, name) for name in ("seed", "precision", "devices", "nodes", "workers")}
+    same = {name: getattr(given, name) for name in ("seed", "precision", "devices", "nodes", "strategy", "workers")}
     asked = {name: value for name, value in changes.items() if value is not None}
-    return chosen.with_train(accelerator=given.device, **same, **asked)
+    trained = chosen.with_train(accelerator=given.device, **same, **asked)
+    return replace(trained, recompute=given.recompute)
+
+
+def _optim(given: Namespace, its: Any) -> Any:
+    """The recipe's own, with another rate; in a run of fewer steps no more than a tenth of them warms up."""
+    from dataclasses import replace
+
+    warmup = its.warmup_steps if given.steps is None else min(its.warmup_steps, given.steps // 10)
+    return replace(its, lr=its.lr if given.lr is None else given.lr, warmup_steps=warmup)
 
 
 def _data(given: Namespace) -> Any:

@@ -7,6 +7,7 @@ import types
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from cinema_cmr.core.errors import UsageError, unknown_name
@@ -52,8 +53,14 @@ def from_plain(kind: type[T], values: Mapping[str, Any], place: str = "") -> T:
     missing = [name for name, f in known.items() if name not in values and not _has_default(f)]
     if missing:
         raise UsageError(f"{place} lacks {', '.join(missing)}; found only {sorted(values)}")
-    hints = get_type_hints(kind)
+    hints = _hints_of(kind)  # type: ignore[arg-type]  # a class is hashable
     return kind(**{key: _converted(hints[key], value, f"{place}.{key}") for key, value in values.items()})
+
+
+@cache
+def _hints_of(kind: type[Any]) -> dict[str, Any]:
+    """Kept, as they are looked up anew for each of many thousand headers otherwise."""
+    return get_type_hints(kind)
 
 
 def _has_default(f: Field[Any]) -> bool:

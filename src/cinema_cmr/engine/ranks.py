@@ -12,32 +12,38 @@ from typing import Any, Literal
 
 import torch
 from lightning.fabric import Fabric
-from lightning.fabric.strategies import DDPStrategy
+from lightning.fabric.strategies import DDPStrategy, ModelParallelStrategy, Strategy
 from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.engine.runtime import Runtime
+from cinema_cmr.engine.shards import sharded
 
 __all__ = ["any_rank", "is_first_rank", "joined_rows", "mean_over_ranks", "start_fabric"]
 
 _PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
 
-def start_fabric(runtime: Runtime, *, devices: int = 1, nodes: int = 1) -> Fabric:
+def start_fabric(runtime: Runtime, *, devices: int = 1, nodes: int = 1, strategy: str = "ddp") -> Fabric:
     """Fabric on this machine, its processes started where there are several.
 
-    Gradients are averaged over processes. Parameters that one of them does not use (a view that none of its
-    studies has) count as zero there. Raises `UsageError` where the devices are not there.
+    "ddp": each process holds the whole model and gradients are averaged; parameters that one of them does not
+    use (a view that none of its studies has) count as zero there. "fsdp": each holds a part of the weights
+    and of the optimiser's state, and all must use the same parameters. Raises `UsageError` where the devices
+    are not there.
     """
     precision = _PRECISION[runtime.precision]
     if runtime.device == "cuda" and devices > torch.cuda.device_count():
         raise UsageError(f"{devices} devices asked for; this machine has {torch.cuda.device_count()}")
     if devices * nodes == 1:
         return Fabric(accelerator=runtime.device, devices=1, precision=precision)
-    strategy = DDPStrategy(find_unused_parameters=True, **_without_buffers())
     fabric = Fabric(
-        accelerator=runtime.device, devices=devices, num_nodes=nodes, strategy=strategy, precision=precision
+        accelerator=runtime.device,
+        devices=devices,
+        num_nodes=nodes,
+        strategy=_strategy(strategy, devices * nodes),
+        precision=precision,
     )
     fabric.launch()
     return fabric
@@ -73,6 +79,12 @@ def joined_rows(rows: Sequence[Mapping[str, Sequence[float]]]) -> list[Mapping[s
     parts: list[Any] = [None] * distributed.get_world_size()
     distributed.all_gather_object(parts, list(rows))
     return [parts[i % len(parts)][i // len(parts)] for i in range(sum(len(part) for part in parts))]
+
+
+def _strategy(name: str, n_ranks: int) -> Strategy:
+    if name == "fsdp":
+        return ModelParallelStrategy(sharded, data_parallel_size=n_ranks, tensor_parallel_size=1)
+    return DDPStrategy(find_unused_parameters=True, **_without_buffers())
 
 
 def _without_buffers() -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cinema_cmr.core.errors import CinemaError, RunStoppedError, UsageError
+from cinema_cmr.core.errors import CinemaError, RunStoppedError, UsageError, unknown_name
 from cinema_cmr.core.plain_values import to_plain
 from cinema_cmr.data.loader import EpochSampler, SampleSet, make_loader
 from cinema_cmr.data.sample import Batch, collate, collate_by_views
@@ -23,6 +25,7 @@ from cinema_cmr.engine.known import mean_of_known
 from cinema_cmr.engine.optim import Average, OptimConfig, learning_rate, make_optimiser
 from cinema_cmr.engine.ranks import any_rank, is_first_rank, joined_rows, mean_over_ranks, start_fabric
 from cinema_cmr.engine.runtime import choose_runtime
+from cinema_cmr.engine.shards import optimiser_like, state_like, whole
 from cinema_cmr.engine.stop_signal import StopSignal
 from cinema_cmr.tasks.task import Task
 
@@ -48,6 +51,8 @@ class TrainConfig:
     """Processes of this machine, each with a device of its own; gradients are averaged."""
     nodes: int = 1
     """Machines with as many devices each."""
+    strategy: str = "ddp"
+    """Of several processes: "ddp", or "fsdp", which shares out the weights too."""
     workers: int = 0
     """Processes that prepare samples; the result is the same for any number."""
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -56,6 +61,8 @@ class TrainConfig:
     checkpoint_every: int = 500
 
     def __post_init__(self) -> None:
+        if self.strategy not in ("ddp", "fsdp"):
+            raise unknown_name("strategy", self.strategy, ("ddp", "fsdp"))
         if min(self.n_steps, self.batch_size, self.accumulate, self.n_ranks) < 1:
             raise UsageError(
                 f"{self.n_steps} steps of {self.accumulate} batches of {self.batch_size} on {self.devices} devices"
@@ -73,6 +80,11 @@ class TrainConfig:
     def n_ranks(self) -> int:
         """Processes in all."""
         return self.devices * self.nodes
+
+    @property
+    def is_sharded(self) -> bool:
+        """Whether each process holds a part of the weights only."""
+        return self.strategy == "fsdp" and self.n_ranks > 1
 
     @property
     def samples_per_step(self) -> int:
@@ -126,7 +138,8 @@ def train(
         for progress in run.steps(signal):
             if report is not None and is_first_rank():
                 report(progress)
-    model.load_state_dict(run.average.state())
+    model = run.blank if config.is_sharded else model
+    model.load_state_dict(whole(run.average.state()))
     return model.eval()
 
 
@@ -137,7 +150,7 @@ class _Called(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, ask: Callable[[nn.Module], Tensor]) -> Tensor:
+    def forward(self, ask: Callable[[nn.Module], Any]) -> Any:
         """What is asked of the network."""
         return ask(self.network)
 
@@ -157,9 +170,12 @@ class _Run:
     ) -> None:
         self.task, self.config, self.folder = task, config, folder
         self.plain = model
+        self.blank = copy.deepcopy(model) if config.is_sharded else model
+        """For the whole weights in the end, as `model` itself is divided."""
         runtime = choose_runtime(config.accelerator, config.precision)
-        self.fabric = start_fabric(runtime, devices=config.devices, nodes=config.nodes)
-        self.model, self.optimiser = self.fabric.setup(_Called(model), make_optimiser(model, config.optim))
+        self.fabric = start_fabric(runtime, devices=config.devices, nodes=config.nodes, strategy=config.strategy)
+        self.model = self.fabric.setup_module(_Called(model))
+        self.optimiser = self.fabric.setup_optimizers(make_optimiser(model, config.optim))
         self.average = Average(model, config.optim.average)
         self.learn = SampleSet(learn, task.sample, seed=config.seed)
         self.validate = SampleSet(validate, task.sample, seed=None)
@@ -173,9 +189,9 @@ class _Run:
         state = read_checkpoint(self.folder)
         if state is not None:
             self._check_same_run(state)
-            self.plain.load_state_dict(state["model"])
-            self.average.load(state["average"], state["n_updates"])
-            self.optimiser.load_state_dict(state["optimiser"])
+            self.plain.load_state_dict(state_like(state["model"], self.plain))
+            self.average.load(state_like(state["average"], self.plain), state["n_updates"])
+            self.optimiser.load_state_dict(optimiser_like(state["optimiser"], self.optimiser))
             self.step = state["step"]
         if self.journal is not None:
             self.journal.forget_after(self.step)
@@ -245,7 +261,7 @@ class _Run:
             self.model, self.optimiser, max_norm=config.optim.clip_norm, error_if_nonfinite=False
         )
         names = [name for batches in passes for name in _names(batches)]
-        self._check("norm of the gradient", 0.0 if norm is None else float(norm), names)
+        self._check("norm of the gradient", 0.0 if norm is None else float(whole(norm)), names)
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.average.update(self.plain)
@@ -276,19 +292,20 @@ class _Run:
     def _validated(self) -> dict[str, float]:
         """Mean of the task's quick scores over the validation examples, with the averaged weights.
 
-        Several processes share out the examples.
+        Several processes share out the examples; where each holds a part of the weights, all do all together.
         """
+        config = self.config
+        first, step = (0, 1) if config.is_sharded else (self.fabric.global_rank, config.n_ranks)
         trained = {name: value.clone() for name, value in self.plain.state_dict().items()}
         self.plain.load_state_dict(self.average.state())
         self.model.eval()
         rows = []
-        for index in range(self.fabric.global_rank, len(self.validate), self.config.n_ranks):
+        for index in range(first, len(self.validate), step):
             batch = collate([self.validate[(0, index)]]).to(self.fabric.device)
-            with self.fabric.autocast():
-                rows.append(self.task.validation(self.plain, batch))
+            rows.append(self.model(partial(_swapped, self.task.validation, batch)))
         self.plain.load_state_dict(trained)
         values: dict[str, list[float]] = {}
-        for row in joined_rows(rows):
+        for row in rows if config.is_sharded else joined_rows(rows):
             for name, its in row.items():
                 values.setdefault(name, []).extend(its)
         return {name: mean_of_known(its) for name, its in values.items()}
@@ -302,17 +319,16 @@ class _Run:
         )
 
     def _save(self) -> None:
-        if not is_first_rank():
-            return
         state = {
-            "model": self.plain.state_dict(),
-            "average": self.average.state(),
+            "model": whole(self.plain.state_dict()),
+            "average": whole(self.average.state()),
             "n_updates": self.average.n_updates,
-            "optimiser": self.optimiser.state_dict(),
+            "optimiser": whole(self.optimiser.state_dict()),
             "step": self.step,
             "run": self._identity(),
         }
-        write_checkpoint(self.folder, state)
+        if is_first_rank():
+            write_checkpoint(self.folder, state)
 
     def _told(self, losses: Sequence[float], seconds: float, scores: dict[str, float] | None) -> Progress:
         """What is written to the journal and told of the steps since the last time."""
@@ -332,6 +348,10 @@ class _Run:
             if scores:
                 self.journal.write(self.step, "validation", scores)
         return progress
+
+
+def _swapped(ask: Callable[[nn.Module, Batch], Any], batch: Batch, network: nn.Module) -> Any:
+    return ask(network, batch)
 
 
 def _names(batches: Sequence[Batch]) -> list[str]:

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from cinema_cmr.core.card import Grid, ModelCard
-from cinema_cmr.core.errors import InputError, WeightsError, unknown_name
+from cinema_cmr.core.errors import InputError, UsageError, WeightsError, unknown_name
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.sample import collate
 from cinema_cmr.data.store import StoredStudy
@@ -23,6 +23,7 @@ from cinema_cmr.engine.ranks import is_first_rank
 from cinema_cmr.engine.trainer import Progress, TrainConfig, train
 from cinema_cmr.io.atomic import atomic_path
 from cinema_cmr.models.architectures import build, config_values
+from cinema_cmr.models.layers import recompute_blocks
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.mae import CineMAConfig
 from cinema_cmr.models.stem import StemConfig
@@ -57,6 +58,8 @@ class PretrainExperiment:
     task: PretrainConfig
     network: CineMAConfig
     train: TrainConfig
+    recompute: bool = False
+    """Compute blocks again in the backward pass: less memory, more time, the same gradients."""
 
     def with_train(self, **changes: Any) -> PretrainExperiment:
         """The same experiment with other numbers in its training configuration."""
@@ -168,11 +171,15 @@ def pretrain(
     task = PretrainTask(experiment.task)
     learn, validate = ([study for study in part if _is_of(study, task)] for part in (data.learn, data.validate))
     data = replace(data, learn=learn, validate=validate)
+    if experiment.train.is_sharded:
+        _check_same_views([*learn, *validate], task)
     torch.manual_seed(experiment.train.seed)
     model = _first_model(experiment, start)
+    recompute_blocks(model, experiment.recompute)
 
     def tell(progress: Progress) -> None:
-        if progress.validation:
+        # With divided weights no process can ask the model alone.
+        if progress.validation and not experiment.train.is_sharded:
             _draw(model, task, validate[:_MOST_PICTURES], folder / "pictures" / f"step-{progress.step:07d}")
         if report is not None:
             report(progress)
@@ -185,6 +192,14 @@ def pretrain(
 
 def _is_of(study: StoredStudy, task: PretrainTask) -> bool:
     return any(view in study.views for view in task.config.grids)
+
+
+def _check_same_views(studies: Sequence[StoredStudy], task: PretrainTask) -> None:
+    """Raise `UsageError` where studies differ in views: processes that share out weights must use the same ones."""
+    found = {task.views_of(study) for study in studies}
+    if len(found) > 1:
+        sets = "; ".join(sorted(", ".join(views) for views in found))
+        raise UsageError(f"strategy 'fsdp' needs the same views in every study, here are: {sets}; use 'ddp'")
 
 
 def _first_model(experiment: PretrainExperiment, start: LoadedModel | None) -> nn.Module:
