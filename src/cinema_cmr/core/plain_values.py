@@ -53,7 +53,7 @@ def from_plain(kind: type[T], values: Mapping[str, Any], place: str = "") -> T:
     missing = [name for name, f in known.items() if name not in values and not _has_default(f)]
     if missing:
         raise UsageError(f"{place} lacks {', '.join(missing)}; found only {sorted(values)}")
-    hints = _hints_of(kind)
+    hints = _hints_of(kind)  # type: ignore[arg-type]  # a class can be hashed
     return kind(**{key: _converted(hints[key], value, f"{place}.{key}") for key, value in values.items()})
 
 
