@@ -110,3 +110,21 @@ def test_a_run_that_is_told_to_stop_goes_on_when_called_again(store: Path, tmp_p
     again.communicate(timeout=120)
     steps = [int(row[0]) for row in losses(tmp_path)]
     assert steps == list(range(1, steps[-1] + 1)) and steps[-1] > stopped
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_ends_with_the_bits_of_one_that_was_not(store: Path, tmp_path: Path) -> None:
+    steps = ["--steps", 120, "--batch", 1, "--log-every", 1, "--checkpoint-every", 7]
+    assert main(command(store, tmp_path / "whole", *steps)) == 0
+    process, deadline, journal = started(command(store, tmp_path / "cut", *steps)), time.monotonic() + 120, ""
+    while "\n20,train" not in journal:
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.05)
+        path = tmp_path / "cut" / "journal.csv"
+        journal = path.read_text() if path.exists() else ""
+    process.kill()
+    process.communicate()
+    assert not (tmp_path / "cut" / "model").exists()
+    assert main(command(store, tmp_path / "cut", *steps)) == 0
+    one, two = ((tmp_path / folder / "model" / "weights.safetensors").read_bytes() for folder in ("whole", "cut"))
+    assert one == two and losses(tmp_path / "whole") == losses(tmp_path / "cut")

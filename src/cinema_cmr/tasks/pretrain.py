@@ -140,7 +140,7 @@ def view_tensor(study: StoredStudy, view: View, frame: int, grid: Grid) -> Tenso
         slice_positions_mm=np.array(cine.slice_positions_mm),
         heart=cine.heart,
     )
-    return torch.from_numpy(image if view is View.SAX else image[..., 0]).unsqueeze(0).contiguous()
+    return torch.from_numpy(image if view is View.SAX else image[..., image.shape[2] // 2]).unsqueeze(0).contiguous()
 
 
 def frame_of_phase(study: StoredStudy, view: View, phase: float) -> int:
