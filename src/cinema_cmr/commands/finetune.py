@@ -19,15 +19,16 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-o", "--output", required=True, help="folder of the run; a run that was cut off goes on")
     parser.add_argument("--recipe", default="sax-unetr", help="sax-unetr or sax-unet")
     parser.add_argument(
-        "--from", dest="start", help="weights to start from: a model's name or folder; random if absent"
+        "--from", dest="start", help="weights to start from: a model or a pre-trained encoder; random if absent"
     )
     parser.add_argument("--steps", type=int, help="updates of the weights; the recipe's own number where absent")
     parser.add_argument("--lr", type=float, help="highest learning rate; the recipe's own where absent")
     parser.add_argument(
-        "--n", type=int, help="learn from the first so many patients of the part, as a lab with few labels"
+        "--n", type=int, help="learn from so many patients only, groups in turn, as a lab with few labels"
     )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--seed", type=int, default=0, help="of the first weights, every draw, and who --n takes")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
     parser.add_argument("--workers", type=int, default=0, help="processes that prepare samples")
     parser.add_argument("--json", action="store_true", help="progress and result on stdout as JSON lines")
 
@@ -58,7 +59,12 @@ def _experiment(given: Namespace) -> Any:
     from cinema_cmr.recipes.segmentation import recipe
 
     chosen = recipe(given.recipe)
-    changes: dict[str, Any] = {"seed": given.seed, "accelerator": given.device, "workers": given.workers}
+    changes: dict[str, Any] = {
+        "seed": given.seed,
+        "accelerator": given.device,
+        "precision": given.precision,
+        "workers": given.workers,
+    }
     if given.steps is not None:
         changes["n_steps"] = given.steps
     if given.lr is not None:

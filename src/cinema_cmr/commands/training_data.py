@@ -22,12 +22,16 @@ def add_data_options(parser: ArgumentParser) -> None:
 
 
 def read_training_data(given: Namespace, console: Console) -> Any:
-    """The studies of both parts of the split; with --n only the first so many patients of "train"."""
+    """The studies of both parts of the split; with --n only so many patients of "train", of all groups in turn."""
+    from cinema_cmr.data.cases import few_patients
     from cinema_cmr.recipes.finetune import TrainingData
 
     dataset, cases = _cases(given.data)
     split = _split(given, dataset, cases, Path(given.output))
-    learn = split["train"] if given.n is None else split["train"][: given.n]
+    learn = split["train"]
+    if given.n is not None:
+        groups = {case.patient: str(case.facts.get("group", "all")) for case in cases if case.patient in learn}
+        learn = tuple(few_patients(groups, n=given.n, seed=given.seed))
     return TrainingData(
         card=dataset.card,
         split=split,

@@ -17,7 +17,16 @@ from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.atomic import write_text
 
-__all__ = ["AnnotatedStudy", "Case", "DatasetCard", "Split", "read_split", "stratified_split", "write_split"]
+__all__ = [
+    "AnnotatedStudy",
+    "Case",
+    "DatasetCard",
+    "Split",
+    "few_patients",
+    "read_split",
+    "stratified_split",
+    "write_split",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +110,21 @@ def stratified_split(dataset: str, strata: Mapping[str, str], *, shares: Mapping
             parts[part] += [names[index] for index in order[first:last]]
     rule = f"by patient, stratified by group, shares {dict(shares)}, seed {seed}"
     return Split(dataset=dataset, parts={part: tuple(sorted(names)) for part, names in parts.items()}, rule=rule)
+
+
+def few_patients(strata: Mapping[str, str], *, n: int, seed: int) -> list[str]:
+    """`n` patients (of patient -> group), the groups in turn and drawn within each, so that few show all groups.
+
+    More patients contain the fewer of the same seed. Raises `UsageError` where there are not so many.
+    """
+    if not 1 <= n <= len(strata):
+        raise UsageError(f"{n} patients asked for; there are {len(strata)} to learn from")
+    rng = np.random.default_rng((seed, 2))
+    turns: list[tuple[int, int, str]] = []
+    for place, group in enumerate(rng.permutation(sorted(set(strata.values())))):
+        names = sorted(patient for patient, its in strata.items() if its == group)
+        turns += [(turn, place, names[index]) for turn, index in enumerate(rng.permutation(len(names)))]
+    return [patient for _, _, patient in sorted(turns)[:n]]
 
 
 def write_split(split: Split, path: Path) -> None:

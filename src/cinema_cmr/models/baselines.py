@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
 from torch import Tensor, cat, nn
+from torch.nn import functional as F
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
@@ -25,10 +26,14 @@ class UNet2dConfig:
     in_chans: int = 1
     chans: tuple[int, ...] = (32, 64, 128, 192, 256)
     """Channels of each resolution, finest first; each resolution halves the one before."""
+    across: int = 0
+    """At how many of the coarsest resolutions neighbouring slices are seen; 0 keeps every slice for itself."""
 
     def __post_init__(self) -> None:
         if len(self.chans) < 2 or min(self.chans) < 1:
             raise UsageError(f"U-Net channels {self.chans}; expected two resolutions or more, each above 0")
+        if not 0 <= self.across <= len(self.chans):
+            raise UsageError(f"slices meet at {self.across} of {len(self.chans)} resolutions; expected 0 to all of them")
 
 
 class ConvPair(nn.Sequential):
@@ -45,8 +50,25 @@ class ConvPair(nn.Sequential):
         super().__init__(*layers)
 
 
+class AcrossSlices(nn.Module):
+    """Adds to each slice what a convolution over it and its two neighbours makes of them; starts as nothing."""
+
+    def __init__(self, chans: int) -> None:
+        super().__init__()
+        self.norm = nn.InstanceNorm2d(chans, affine=True)
+        self.conv = nn.Conv3d(chans, chans, (3, 1, 1), padding=(1, 0, 0), bias=False)
+        nn.init.zeros_(self.conv.weight)
+
+    def forward(self, x: Tensor, n_slices: int) -> Tensor:
+        """Planes (b * z, c, x, y), of stacks of `n_slices` each, to the same shape."""
+        y = F.leaky_relu(self.norm(x), 0.01).unflatten(0, (-1, n_slices)).movedim(1, 2)
+        added: Tensor = self.conv(y).movedim(2, 1).flatten(0, 1)
+        return x + added
+
+
 class UNet2d(nn.Module):
-    """Images {view: (b, c, x, y, z)} -> logits {view: (b, out, x, y, z)}; every slice for itself.
+    """Images {view: (b, c, x, y, z)} -> logits {view: (b, out, x, y, z)}; every slice for itself, but for the
+    `across` coarsest resolutions.
 
     In-plane sizes must be multiples of 2^(resolutions - 1), of two or more at the coarsest. After
     Ronneberger et al., MICCAI 2015, with instance norm and strided convolution as in Isensee et al.,
@@ -63,6 +85,8 @@ class UNet2d(nn.Module):
         self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in pairwise(chans))
         self.decode = nn.ModuleList(ConvPair(2 * a, a) for a, _ in pairwise(chans))
         self.head = nn.Conv2d(chans[0], config.out_chans, 1)
+        self.across_down = nn.ModuleDict(self._across(range(len(chans))))
+        self.across_up = nn.ModuleDict(self._across(range(len(chans) - 1)))
 
     def forward(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Logits of the one view; see the class for shapes. Raises `UsageError` for other views or sizes."""
@@ -70,7 +94,7 @@ class UNet2d(nn.Module):
             raise UsageError(f"views {sorted(images)} given; this model was built for ['{self.config.view}']")
         x = images[self.config.view]
         self._check_size(x.shape[2], x.shape[3])
-        y = self._planes(x.movedim(-1, 1).flatten(0, 1))
+        y = self._planes(x.movedim(-1, 1).flatten(0, 1), x.shape[-1])
         return {self.config.view: y.reshape(x.shape[0], x.shape[-1], *y.shape[1:]).movedim(1, -1)}
 
     def _check_size(self, *size: int) -> None:
@@ -80,14 +104,20 @@ class UNet2d(nn.Module):
                 f"images of {size[0]} x {size[1]} pixels; this model takes multiples of {factor} from {2 * factor} on"
             )
 
-    def _planes(self, x: Tensor) -> Tensor:
-        x = self.first(x)
+    def _across(self, levels: Iterable[int]) -> dict[str, AcrossSlices]:
+        chans = self.config.chans
+        return {str(level): AcrossSlices(chans[level]) for level in levels if level >= len(chans) - self.config.across}
+
+    def _planes(self, x: Tensor, n_slices: int) -> Tensor:
+        """Planes (b * z, c, x, y) -> logits (b * z, out, x, y)."""
+        x = _met(self.across_down, 0, self.first(x), n_slices)
         skips = []
-        for down, encode in zip(self.down, self.encode, strict=True):
+        for level, (down, encode) in enumerate(zip(self.down, self.encode, strict=True), start=1):
             skips.append(x)
-            x = encode(down(x))
-        for up, decode, skip in zip(reversed(self.up), reversed(self.decode), reversed(skips), strict=True):
-            x = decode(cat([up(x), skip], dim=1))
+            x = _met(self.across_down, level, encode(down(x)), n_slices)
+        for level in reversed(range(len(skips))):
+            x = self.decode[level](cat([self.up[level](x), skips[level]], dim=1))
+            x = _met(self.across_up, level, x, n_slices)
         out: Tensor = self.head(x)
         return out
 
@@ -95,3 +125,11 @@ class UNet2d(nn.Module):
     def views(self) -> tuple[View, ...]:
         """The view this model was built for."""
         return (View(self.config.view),)
+
+
+def _met(across: nn.ModuleDict, level: int, x: Tensor, n_slices: int) -> Tensor:
+    """The planes after their slices met, at the levels at which they do."""
+    if str(level) not in across:
+        return x
+    met: Tensor = across[str(level)](x, n_slices)
+    return met

@@ -18,6 +18,7 @@ from cinema_cmr.data.cases import AnnotatedStudy, DatasetCard, Split
 from cinema_cmr.engine.trainer import Progress, train
 from cinema_cmr.models.architectures import build, config_values
 from cinema_cmr.models.loaded import LoadedModel
+from cinema_cmr.models.transfer import take_encoder
 from cinema_cmr.models.weights import save_model
 from cinema_cmr.recipes.segmentation import Experiment
 from cinema_cmr.tasks.segment import SegmentTask
@@ -52,8 +53,8 @@ def finetune(
 ) -> Path:
     """Train (or go on with a run cut off in `folder`) and save the model to `folder/model`; returns that path.
 
-    `start` gives the first weights; it must be of the experiment's architecture and configuration, otherwise
-    `WeightsError` is raised.
+    `start` gives the first weights: a model of the experiment's architecture and configuration, or a pre-trained
+    autoencoder, of which stems and encoder are taken; `WeightsError` where it fits neither way.
     """
     task = SegmentTask(experiment.task)
     parts = [[example for study in part for example in task.examples(study)] for part in (data.learn, data.validate)]
@@ -77,6 +78,9 @@ def _first_model(experiment: Experiment, start: LoadedModel | None) -> nn.Module
     values = config_values(experiment.network)
     model = build(experiment.architecture, values)
     if start is None:
+        return model
+    if start.card.task == "pretrain":
+        take_encoder(model, start.model)
         return model
     if start.card.architecture != experiment.architecture or dict(start.card.config) != values:
         raise WeightsError(

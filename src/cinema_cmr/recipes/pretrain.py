@@ -26,7 +26,7 @@ from cinema_cmr.models.architectures import build, config_values
 from cinema_cmr.models.layers import recompute_blocks
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.mae import CineMAConfig
-from cinema_cmr.models.stem import StemConfig
+from cinema_cmr.models.stem import SMALL_STEM, StemConfig
 from cinema_cmr.models.vit import vit_size
 from cinema_cmr.models.weights import save_model
 from cinema_cmr.tasks.pretrain import PretrainConfig, PretrainTask
@@ -128,12 +128,11 @@ def base() -> PretrainExperiment:
 def small() -> PretrainExperiment:
     """A size of ours for one CPU or GPU: 1.5 mm, 12 slices 10 mm apart, slices apart until the tokens meet."""
     grids = (
-        Grid(spacing_mm=1.5, size=(128, 128), slice_spacing_mm=10.0, n_slices=12),
+        Grid(spacing_mm=1.5, size=(112, 112), slice_spacing_mm=10.0, n_slices=12),
         Grid(spacing_mm=1.5, size=(176, 176)),
     )
-    stem = StemConfig(chans=(32, 64), kernel=(5, 5, 1), n_blocks=1)
     optim = OptimConfig(lr=1e-3, last_lr=1e-6, warmup_steps=500, clip_norm=5.0, average=0.0)
-    return _experiment("small", "small", grids, stem, TrainConfig(n_steps=10_000, batch_size=8, optim=optim))
+    return _experiment("small", "small", grids, SMALL_STEM, TrainConfig(n_steps=10_000, batch_size=8, optim=optim))
 
 
 def tiny() -> PretrainExperiment:

@@ -11,9 +11,9 @@ from cinema_cmr.core.errors import unknown_name
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.engine.trainer import TrainConfig
 from cinema_cmr.models.baselines import UNet2dConfig
-from cinema_cmr.models.stem import StemConfig
+from cinema_cmr.models.stem import SMALL_STEM
 from cinema_cmr.models.unetr import ConvUNetRConfig
-from cinema_cmr.models.vit import VitConfig
+from cinema_cmr.models.vit import vit_size
 from cinema_cmr.tasks.segment import SegmentConfig
 
 __all__ = ["RECIPES", "Experiment", "recipe", "sax_unet", "sax_unetr"]
@@ -44,24 +44,25 @@ _SAX_TRAIN = TrainConfig(n_steps=4000, validate_every=500)
 
 
 def sax_unetr() -> Experiment:
-    """A ConvUNetR small enough to learn on two CPU cores: true slices, slices meet in the transformer only."""
+    """A ConvUNetR on the true slices, which meet in the transformer only; its stem and encoder are those of the
+    pre-training recipe `small`, so that it can start from there."""
     network = ConvUNetRConfig(
-        image_sizes={"sax": (*_SAX_GRID.size, 10)},
+        image_sizes={"sax": (*_SAX_GRID.size, 12)},
         out_chans=4,
-        stem=StemConfig(patch_size=(2, 2, 1), chans=(32, 64, 128), kernel=(5, 5, 1), n_blocks=1),
-        dec_chans=(16, 32, 64, 128, 192),
+        stem=SMALL_STEM,
+        dec_chans=(16, 32, 64, 128, 256),
         dec_kernel=(3, 3, 1),
         dropout=0.0,
         drop_path=0.0,
-        vit=VitConfig(dim=192, depth=4, heads=6, dec_dim=192, dec_depth=1, dec_heads=6),
+        vit=vit_size("small"),
     )
     task = SegmentConfig(grid=_SAX_GRID)
     return Experiment(name="sax-unetr", task=task, architecture="conv_unetr", network=network, train=_SAX_TRAIN)
 
 
 def sax_unet() -> Experiment:
-    """A plain U-Net of the same size, trained the same way: the comparison for `sax_unetr`."""
-    network = UNet2dConfig(view=str(View.SAX), out_chans=4, chans=(24, 48, 96, 192, 288))
+    """A U-Net of about the same size, trained the same way: the comparison for `sax_unetr`."""
+    network = UNet2dConfig(view=str(View.SAX), out_chans=4, chans=(32, 64, 128, 256, 320), across=2)
     task = SegmentConfig(grid=_SAX_GRID)
     return Experiment(name="sax-unet", task=task, architecture="unet2d", network=network, train=_SAX_TRAIN)
 
