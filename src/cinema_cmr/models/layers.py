@@ -101,6 +101,13 @@ def recompute_blocks(model: nn.Module, on: bool = True) -> None:
             part.recompute = on
 
 
+def _start(weight: nn.Parameter, bias: nn.Parameter, *, fan_in: int) -> None:
+    """Start of a convolution, its bias not at zero: an empty patch would then be a vector of zeros, whose norm
+    multiplies gradients by 1000 at each level until they overflow."""
+    nn.init.kaiming_uniform_(weight, a=5**0.5)
+    nn.init.uniform_(bias, -(fan_in**-0.5), fan_in**-0.5)
+
+
 class Conv(nn.Module):
     """Convolution with "same" zero padding, stride one; (b, z, x, y, c) -> (b, z, x, y, out)."""
 
@@ -108,8 +115,8 @@ class Conv(nn.Module):
         super().__init__()
         self.groups = groups
         self.weight = nn.Parameter(torch.empty(out_chans, in_chans // groups, *kernel))
-        self.bias = nn.Parameter(torch.zeros(out_chans))
-        nn.init.kaiming_uniform_(self.weight, a=5**0.5)
+        self.bias = nn.Parameter(torch.empty(out_chans))
+        _start(self.weight, self.bias, fan_in=self.weight[0].numel())
 
     def forward(self, x: Tensor) -> Tensor:
         kernel = self.weight.shape[2:]
@@ -150,8 +157,8 @@ class PatchConv(nn.Module):
     def __init__(self, in_chans: int, out_chans: int, size: Sequence[int]) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(out_chans, in_chans, *size))
-        self.bias = nn.Parameter(torch.zeros(out_chans))
-        nn.init.kaiming_uniform_(self.weight, a=5**0.5)
+        self.bias = nn.Parameter(torch.empty(out_chans))
+        _start(self.weight, self.bias, fan_in=self.weight[0].numel())
 
     def forward(self, x: Tensor) -> Tensor:
         weight = self.weight.movedim(1, -1).flatten(1)
@@ -164,8 +171,8 @@ class PatchUp(nn.Module):
     def __init__(self, in_chans: int, out_chans: int, size: Sequence[int]) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(in_chans, out_chans, *size))
-        self.bias = nn.Parameter(torch.zeros(out_chans))
-        nn.init.kaiming_uniform_(self.weight, a=5**0.5)
+        self.bias = nn.Parameter(torch.empty(out_chans))
+        _start(self.weight, self.bias, fan_in=self.weight[0].numel())
 
     def forward(self, x: Tensor) -> Tensor:
         p, q, r = (*self.weight.shape[2:], 1)[:3]
