@@ -16,7 +16,7 @@ __all__ = ["add_data_options", "read_part", "read_training_data"]
 def add_data_options(parser: ArgumentParser) -> None:
     """Where the data is and how it is divided."""
     parser.add_argument(
-        "--data", required=True, help="acdc:FOLDER, or a folder of images with masks beside them (NAME_seg.nii.gz)"
+        "--data", required=True, help="NAME:FOLDER of a known dataset, e.g. acdc:FOLDER, or a folder of images with masks beside them (NAME_seg.nii.gz)"
     )
     parser.add_argument("--split", help="a split file (JSON) instead of the dataset's own or one drawn anew")
 
@@ -65,8 +65,8 @@ def _split(given: Namespace, dataset: Any, cases: list[Any], output: Path | None
     known = {case.patient for case in cases}
     if given.split:
         return read_split(Path(given.split), known=known)
-    if dataset.split is not None:
-        split = dataset.split()
+    split = dataset.split_of(cases)
+    if split is not None:
         missing = {name for names in split.parts.values() for name in names} - known
         if missing:
             raise InputError(f"{len(missing)} patients of the split are not in the data, e.g. {sorted(missing)[0]}")

@@ -17,7 +17,16 @@ from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.atomic import write_text
 
-__all__ = ["AnnotatedStudy", "Case", "DatasetCard", "Split", "read_split", "stratified_split", "write_split"]
+__all__ = [
+    "AnnotatedStudy",
+    "Case",
+    "DatasetCard",
+    "Split",
+    "official_split",
+    "read_split",
+    "stratified_split",
+    "write_split",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +51,7 @@ class Case:
     """Splits keep all cases of a patient together."""
     folder: Path
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """Group, phases and subject facts as the dataset's files give them."""
+    """Group, phases and subject facts as the dataset's files give them; `part` where it has an official split."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +110,25 @@ def stratified_split(dataset: str, strata: Mapping[str, str], *, shares: Mapping
             parts[part] += [names[index] for index in order[first:last]]
     rule = f"by patient, stratified by group, shares {dict(shares)}, seed {seed}"
     return Split(dataset=dataset, parts={part: tuple(sorted(names)) for part, names in parts.items()}, rule=rule)
+
+
+def official_split(dataset: str, cases: Iterable[Case]) -> Split | None:
+    """The split that the dataset itself makes, by each case's `part`; None where no case has one.
+
+    Raises `InputError` where a patient's cases are in two parts.
+    """
+    parts: dict[str, set[str]] = {}
+    for case in cases:
+        if "part" in case.facts:
+            parts.setdefault(case.facts["part"], set()).add(case.patient)
+    if not parts:
+        return None
+    names = [patient for patients in parts.values() for patient in patients]
+    twice = sorted(patient for patient in set(names) if names.count(patient) > 1)
+    if twice:
+        raise InputError(f"patient {twice[0]} of {dataset} is in two parts; expected the dataset's own division")
+    divided = {part: tuple(sorted(patients)) for part, patients in parts.items()}
+    return Split(dataset=dataset, parts=divided, rule="official, as the dataset's own folders or numbers divide it")
 
 
 def write_split(split: Split, path: Path) -> None:

@@ -8,16 +8,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from cinema_cmr.core.annotation import LabelMap
-from cinema_cmr.core.errors import GeometryError, InputError
+from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import Study, Subject
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard, Split, read_split
-from cinema_cmr.io.nifti import read_nifti_cine
-from cinema_cmr.io.nifti_labels import read_label_codes
+from cinema_cmr.datasets.phase_files import read_phases
 
 __all__ = ["CARD", "LABEL_CODES", "list_cases", "our_split", "read_case"]
 
@@ -56,29 +51,19 @@ def read_case(case: Case) -> AnnotatedStudy:
     Raises `InputError` where an image or mask is missing or holds a code that is not the challenge's,
     `GeometryError` where the two phases or a mask lie on different grids.
     """
-    stems = [f"{case.name}_frame{case.facts[phase]:02d}" for phase in ("ED", "ES")]
-    read = [read_nifti_cine(_existing(case.folder / f"{stem}.nii.gz"), view=View.SAX) for stem in stems]
-    ed, es = (cine for cine, _ in read)
-    _check_one_grid(case.name, ed, es)
-    masks = [
-        read_label_codes(
-            _existing(case.folder / f"{stem}_gt.nii.gz"),
-            ed.array.shape,
-            codes=LABEL_CODES,
-            image_header=ed.nifti_header,
-        )
-        for stem in stems
-    ]
-    study = Study(
+    stems = [case.folder / f"{case.name}_frame{case.facts[phase]:02d}" for phase in ("ED", "ES")]
+    cine, labels, issues = read_phases(
+        [stem.with_name(f"{stem.name}.nii.gz") for stem in stems],
+        [stem.with_name(f"{stem.name}_gt.nii.gz") for stem in stems],
+        view=View.SAX,
+        codes=LABEL_CODES,
         name=case.name,
-        cines=(ed.with_array(np.concatenate([ed.array, es.array], axis=3)),),
-        subject=_subject(case.facts),
-        issues=tuple(issue for _, issues in read for issue in issues),
     )
+    study = Study(name=case.name, cines=(cine,), subject=_subject(case.facts), issues=issues)
     return AnnotatedStudy(
         study=study,
         patient=case.patient,
-        labels={View.SAX: LabelMap(array=np.concatenate(masks, axis=3))},
+        labels={View.SAX: labels},
         labelled_frames={View.SAX: (0, 1)},
         facts=case.facts,
     )
@@ -88,23 +73,6 @@ def our_split() -> Split:
     """The split of the 100 training patients for every run of ours: 80 to learn from, 20 for validation."""
     with as_file(files("cinema_cmr.datasets") / "acdc_split.json") as path:
         return read_split(path)
-
-
-def _existing(path: Path) -> Path:
-    if not path.exists():
-        raise InputError(f"'{path.name}' is missing; expected it beside Info.cfg: unpack the dataset again")
-    return path
-
-
-def _check_one_grid(name: str, ed: Cine, es: Cine) -> None:
-    if ed.array.shape != es.array.shape:
-        raise GeometryError(f"{name}: ED has shape {ed.array.shape}, ES {es.array.shape}; expected one grid")
-    if not np.allclose(ed.affine, es.affine, rtol=0, atol=0.01):
-        raise GeometryError(
-            f"{name}: ED has voxels of {ed.spacing_mm} mm, ES of {es.spacing_mm} mm, or another place;"
-            " expected"
-            " one grid"
-        )
 
 
 def _facts(path: Path) -> dict[str, Any]:
