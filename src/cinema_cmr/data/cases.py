@@ -40,6 +40,10 @@ class DatasetCard:
     how_to_get: str
     derived_licence: str = ""
     """Condition that weights trained on it inherit."""
+    n_cases: int | None = None
+    """Cases that the whole dataset has, as its authors count them; None where nobody can say."""
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    """File of the download -> its hash as its authors publish it, in hexadecimal; empty where they publish none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +56,15 @@ class Case:
     folder: Path
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Group, phases and subject facts as the dataset's files give them; `part` where it has an official split."""
+    files: tuple[Path, ...] = ()
+    """What it is read from; empty where that is all of `folder`."""
+    problem: str | None = None
+    """Why it cannot be read, where that is known before it is opened: it is listed, and `read_case` refuses it."""
+
+    def check(self) -> None:
+        """Raise `InputError` with the case's problem, where it has one."""
+        if self.problem is not None:
+            raise InputError(f"{self.name}: {self.problem}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +126,8 @@ def stratified_split(dataset: str, strata: Mapping[str, str], *, shares: Mapping
 
 
 def official_split(dataset: str, cases: Iterable[Case]) -> Split | None:
-    """The split that the dataset itself makes, by each case's `part`; None where no case has one.
+    """The split that the dataset itself makes, by each case's `part`; None where no case has one, or "unlabelled"
+    is the only one.
 
     Raises `InputError` where a patient's cases are in two parts.
     """
@@ -121,7 +135,7 @@ def official_split(dataset: str, cases: Iterable[Case]) -> Split | None:
     for case in cases:
         if "part" in case.facts:
             parts.setdefault(case.facts["part"], set()).add(case.patient)
-    if not parts:
+    if not parts.keys() - {"unlabelled"}:
         return None
     names = [patient for patients in parts.values() for patient in patients]
     twice = sorted(patient for patient in set(names) if names.count(patient) > 1)

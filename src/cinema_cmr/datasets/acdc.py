@@ -12,9 +12,11 @@ from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard, Split, read_split
+from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.phase_files import read_phases
+from cinema_cmr.io.nifti import read_nifti_cine
 
-__all__ = ["CARD", "LABEL_CODES", "list_cases", "our_split", "read_case"]
+__all__ = ["CARD", "DATASET", "LABEL_CODES", "list_cases", "our_split", "read_case", "read_cycle"]
 
 CARD = DatasetCard(
     name="acdc",
@@ -24,6 +26,7 @@ CARD = DatasetCard(
     " doi 10.1109/TMI.2018.2837502",
     how_to_get="Register at the challenge's site, download the database and unpack it: database/training/patientNNN/.",
     derived_licence="CC BY-NC-SA 4.0: non-commercial use, attribution, same condition",
+    n_cases=150,
 )
 
 LABEL_CODES = {1: 1, 2: 2, 3: 3}
@@ -33,7 +36,8 @@ LABEL_CODES = {1: 1, 2: 2, 3: 3}
 def list_cases(root: Path) -> list[Case]:
     """Every `patientNNN` folder under `root` (the download, its `database` or one part of it), by name.
 
-    Raises `InputError` where there is none, or a patient is there twice.
+    A patient whose `Info.cfg` tells too little is listed with the problem. Raises `InputError` where there is
+    none, or a patient is there twice.
     """
     found = {path.parent for path in Path(root).rglob("Info.cfg") if path.parent.name.startswith("patient")}
     folders = sorted(found, key=lambda folder: folder.name)
@@ -42,7 +46,7 @@ def list_cases(root: Path) -> list[Case]:
     twice = sorted({a.name for a, b in pairwise(folders) if a.name == b.name})
     if twice:
         raise InputError(f"{twice[0]} is there more than once under '{Path(root).name}'; give one copy of the data")
-    return [Case(name=f.name, patient=f.name, folder=f, facts=_facts(f / "Info.cfg")) for f in folders]
+    return [_case(folder) for folder in folders]
 
 
 def read_case(case: Case) -> AnnotatedStudy:
@@ -51,6 +55,7 @@ def read_case(case: Case) -> AnnotatedStudy:
     Raises `InputError` where an image or mask is missing or holds a code that is not the challenge's,
     `GeometryError` where the two phases or a mask lie on different grids.
     """
+    case.check()
     stems = [case.folder / f"{case.name}_frame{case.facts[phase]:02d}" for phase in ("ED", "ES")]
     cine, labels, issues = read_phases(
         [stem.with_name(f"{stem.name}.nii.gz") for stem in stems],
@@ -69,10 +74,31 @@ def read_case(case: Case) -> AnnotatedStudy:
     )
 
 
+def read_cycle(case: Case) -> Study:
+    """The whole cycle of a patient, without labels; ED and ES alone where `patientNNN_4d.nii.gz` is not there."""
+    path = case.folder / f"{case.name}_4d.nii.gz"
+    if not path.exists():
+        return read_case(case).study
+    cine, issues = read_nifti_cine(path, view=View.SAX)
+    return Study(name=case.name, cines=(cine,), subject=_subject(case.facts), issues=issues)
+
+
 def our_split() -> Split:
     """The split of the 100 training patients for every run of ours: 80 to learn from, 20 for validation."""
     with as_file(files("cinema_cmr.datasets") / "acdc_split.json") as path:
         return read_split(path)
+
+
+DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case, read_cycle=read_cycle, split=our_split)
+
+
+def _case(folder: Path) -> Case:
+    part = {"part": "test"} if "testing" in folder.parts else {}
+    try:
+        facts, problem = _facts(folder / "Info.cfg"), None
+    except InputError as error:
+        facts, problem = {}, str(error)
+    return Case(name=folder.name, patient=folder.name, folder=folder, facts={**facts, **part}, problem=problem)
 
 
 def _facts(path: Path) -> dict[str, Any]:

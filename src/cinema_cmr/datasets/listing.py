@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from cinema_cmr.core.errors import InputError, UnreadableFileError
+from cinema_cmr.core.errors import InputError, MissingFileError, UnreadableFileError
 
-__all__ = ["by_name", "existing", "find_rows", "number", "whole_number"]
+__all__ = ["by_name", "existing", "find_rows", "number", "texts", "whole_number"]
 
 
 def by_name(paths: Iterable[tuple[str, Path]], *, expected: str) -> dict[str, Path]:
@@ -24,33 +25,23 @@ def by_name(paths: Iterable[tuple[str, Path]], *, expected: str) -> dict[str, Pa
 
 
 def existing(path: Path) -> Path:
-    """The path; raises `InputError` that names it where it is not there."""
+    """The path; raises `MissingFileError` that names it where it is not there."""
     if not path.exists():
-        raise InputError(f"'{path.name}' is missing; expected it in '{path.parent.name}': unpack the dataset again")
+        raise MissingFileError(
+            f"'{path.name}' is missing; expected it in '{path.parent.name}': unpack the dataset again"
+        )
     return path
 
 
 def find_rows(root: Path, *, needs: Sequence[str]) -> list[dict[str, str]]:
-    """Rows of all tables (`*.csv`, in `root`, the folder above, or one below) that have the columns `needs`.
+    """Rows of all tables (`*.csv` in `root`, the folder above, or one below) that have the columns `needs`.
 
-    Cells and columns without spaces around them, as text; empty where no such table is there. Raises
-    `UnreadableFileError` for a file that is no text.
+    Columns and cells as text without spaces around them; empty where no such table is there. Raises
+    `UnreadableFileError` for such a table that is no text.
     """
     root = Path(root)
-    paths = [*root.glob("*.csv"), *root.glob("*/*.csv"), *root.parent.glob("*.csv")]
-    tables = (_rows(path) for path in sorted(paths))
-    return [row for rows in tables if rows and set(needs) <= rows[0].keys() for row in rows]
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return [
-                {(column or "").strip(): (cell or "").strip() for column, cell in row.items() if isinstance(cell, str)}
-                for row in csv.DictReader(file)
-            ]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UnreadableFileError(f"'{path.name}' is no table: {error}; save it as CSV in UTF-8") from error
+    paths = [*root.glob("*.csv"), *root.glob("*/*.csv"), *root.resolve().parent.glob("*.csv")]
+    return [row for path in sorted(set(paths)) for row in _rows(path, needs)]
 
 
 def number(text: str | None) -> float | None:
@@ -70,3 +61,29 @@ def whole_number(text: str | None) -> int | None:
     """A whole number, also where it is written as 9.0; None for a cell that holds none."""
     value = number(text)
     return int(value) if value is not None and value == int(value) else None
+
+
+def texts(row: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, Any]:
+    """Facts from a row: fact -> its column's text, those that are empty or "nan" left out."""
+    cells = {fact: row.get(column, "") for fact, column in columns.items()}
+    return {fact: text for fact, text in cells.items() if text and text.lower() != "nan"}
+
+
+def _rows(path: Path, needs: Sequence[str]) -> list[dict[str, str]]:
+    """Rows of a table that has the columns; of any other, whoever's it is, none."""
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    reader = csv.DictReader(text.splitlines())
+    try:
+        columns = {(column or "").strip() for column in reader.fieldnames or ()}
+        if not set(needs) <= columns:
+            return []
+        rows = [_stripped(row) for row in reader]
+    except csv.Error as error:
+        raise UnreadableFileError(f"'{path.name}' is no table: {error}; unpack the dataset again") from error
+    if "\ufffd" in text:
+        raise UnreadableFileError(f"'{path.name}' is not in UTF-8; save it so, or unpack the dataset again")
+    return rows
+
+
+def _stripped(row: Mapping[str | None, Any]) -> dict[str, str]:
+    return {(column or "").strip(): cell.strip() for column, cell in row.items() if isinstance(cell, str)}

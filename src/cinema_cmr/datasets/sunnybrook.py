@@ -15,12 +15,13 @@ from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
+from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.io.archive import extracted
 from cinema_cmr.io.dicom import find_stacks
 from cinema_cmr.io.dicom_sort import instance_places
 from cinema_cmr.io.read import read_study
 
-__all__ = ["CARD", "list_cases", "read_case", "read_contour"]
+__all__ = ["CARD", "DATASET", "list_cases", "read_case", "read_contour"]
 
 CARD = DatasetCard(
     name="sunnybrook",
@@ -30,6 +31,7 @@ CARD = DatasetCard(
     how_to_get="Download it from the Cardiac Atlas Project; one folder SCDnnnnnnn a patient, with dicom.zip or dicom,"
     " and contours/i-contours and o-contours beside it.",
     derived_licence="CC0 1.0",
+    n_cases=45,
 )
 
 _CONTOUR_NAME = re.compile(r"IM-\d+-(?P<number>\d+)-(?P<kind>[io])contour-manual\.txt")
@@ -75,6 +77,9 @@ def read_case(case: Case) -> AnnotatedStudy:
         structures=("lv",),
         facts=case.facts,
     )
+
+
+DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case)
 
 
 def read_contour(path: Path) -> NDArray[np.float64]:
