@@ -76,12 +76,19 @@ def _bytes_of(text: Any, encoding: Any = "latin1") -> bytes:
     return text.encode("latin1")
 
 
+def _no_bytes() -> bytes:
+    """How older protocols write none."""
+    return b""
+
+
 _OLD, _NEW = "numpy.core", "numpy._core"
 _STAND_INS: dict[tuple[str, str], Callable[..., Any]] = {
     ("numpy", "ndarray"): _Block,
     ("numpy", "dtype"): _Kind,
     ("collections", "OrderedDict"): OrderedDict,
     ("_codecs", "encode"): _bytes_of,
+    ("builtins", "bytes"): _no_bytes,
+    ("__builtin__", "bytes"): _no_bytes,
     **{(f"{core}.multiarray", "_reconstruct"): _Block for core in (_OLD, _NEW)},
     **{(f"{core}.multiarray", "scalar"): _scalar for core in (_OLD, _NEW)},
     **{(f"{core}.numeric", "_frombuffer"): _buffered for core in (_OLD, _NEW)},

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap
-from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.errors import InputError, MissingFileError
 from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
@@ -47,7 +47,10 @@ def list_cases(root: Path) -> list[Case]:
     twice = sorted({a.name for a, b in pairwise(folders) if a.name == b.name})
     if twice:
         raise InputError(f"{twice[0]} is there more than once under '{Path(root).name}'; give one copy of the data")
-    return [Case(name=folder.name, patient=folder.name, folder=folder) for folder in folders]
+    return [
+        Case(name=folder.name, patient=folder.name, folder=folder, files=tuple(_image_places(folder)))
+        for folder in folders
+    ]
 
 
 def read_case(case: Case) -> AnnotatedStudy:
@@ -97,10 +100,14 @@ def read_contour(path: Path) -> NDArray[np.float64]:
 
 
 def _images(case: Case) -> Path:
-    for name in ("dicom.zip", "dicom", "DICOM"):
-        if (case.folder / name).exists():
-            return case.folder / name
-    raise InputError(f"'{case.name}' has no images; expected dicom.zip or a folder dicom beside contours")
+    if not case.files:
+        raise MissingFileError(f"'{case.name}' has no images; expected dicom.zip or a folder dicom beside contours")
+    return case.files[0]
+
+
+def _image_places(folder: Path) -> Iterator[Path]:
+    paths = (folder / name for name in ("dicom.zip", "dicom", "DICOM"))
+    return (path for path in paths if path.exists())
 
 
 def _contours(folder: Path, kind: str) -> dict[int, NDArray[np.float64]]:
