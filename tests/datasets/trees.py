@@ -351,6 +351,30 @@ def sunnybrook_tree(root: Path) -> Tree:
     return Tree(root=root, case="SCD0000101", cines=cines, lv_ml=(box_ml,), broken="SCD0000102", why="no images")
 
 
+def emidec_tree(root: Path) -> Tree:
+    cine = cine_of(View.SAX)
+    labels = np.array([0, 0, 2, 1], np.uint8)[labels_of_heart(View.SAX)[..., :1]]
+    one = replace(cine, array=cine.array[..., :1], frame_times_ms=None, rr_interval_ms=None)
+    for name in ("Case_N006", "Case_P002"):
+        save_nifti(root / name / "Images" / f"{name}.nii.gz", one.array, one)
+    save_nifti(root / "Case_N006" / "Contours" / "Case_N006.nii.gz", labels, one)
+    cines = {View.SAX: one}
+    return Tree(
+        root=root, case="Case_N006", cines=cines, lv_ml=lv_ml(labels, one, 1), broken="Case_P002", why="missing"
+    )
+
+
+def tenth_tree(root: Path, codes: Mapping[int, int]) -> Tree:
+    """The made-up dataset of docs/add-a-dataset.md, one of whose patients has no images."""
+    cine, labels = cine_of(View.SAX), labels_of_heart(View.SAX)
+    save_nifti(root / "a" / "cine.nii.gz", cine.array, cine)
+    save_nifti(root / "a" / "truth.nii.gz", recoded(labels, codes), cine)
+    rows = [{"id": name, "disease": "DCM", "sex": "F"} for name in "ab"]
+    save_table(root / "patients.csv", rows)
+    facts = {"group": "DCM", "sex": "F"}
+    return Tree(root=root, case="a", cines={View.SAX: cine}, lv_ml=lv_ml(labels, cine), facts=facts, broken="b")
+
+
 TREES: dict[str, Callable[[Path], Tree]] = {
     "acdc": acdc_tree,
     "mnms": mnms_tree,
@@ -359,6 +383,7 @@ TREES: dict[str, Callable[[Path], Tree]] = {
     "rescan": rescan_tree,
     "landmark": landmark_tree,
     "myops": myops_tree,
+    "emidec": emidec_tree,
     "ukb": ukb_tree,
     "sunnybrook": sunnybrook_tree,
     "folder": folder_tree,

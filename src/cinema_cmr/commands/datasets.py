@@ -27,6 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--quick", action="store_true", help="check: only what the folder's listing tells, open nothing"
     )
     parser.add_argument("--overwrite", action="store_true", help="convert: replace scans that are there")
+    parser.add_argument("--markdown", action="store_true", help="list: as the table of docs/datasets.md")
     parser.add_argument("--json", action="store_true", help="one JSON document a line")
 
 
@@ -38,9 +39,13 @@ def run(given: Namespace) -> int:
     return act(given, Console(as_json=given.json))
 
 
-def _list(_given: Namespace, console: Console) -> int:
+def _list(given: Namespace, console: Console) -> int:
+    from cinema_cmr.datasets.overview import markdown_table
     from cinema_cmr.datasets.registry import DATASETS
 
+    if given.markdown:
+        print(markdown_table(dataset.card for dataset in DATASETS.values()))
+        return 0
     for name, dataset in DATASETS.items():
         card = dataset.card
         number = f"{card.n_cases} cases" if card.n_cases is not None else "number of cases not stated"
