@@ -24,6 +24,7 @@ COMMANDS = {
     "demo": "analyse the embedded synthetic study",
     "finetune": "train a segmentation model on labelled studies",
     "evaluate": "score a model on a labelled dataset, per patient, with intervals",
+    "datasets": "list the known datasets, and tell what of one is there, missing or broken",
     "weights": "list, fetch, import, export and check model weights",
     "pretrain": "train the masked autoencoder on prepared studies without labels",
     "embed": "features of studies from a pre-trained model, without labels",

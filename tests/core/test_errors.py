@@ -11,6 +11,7 @@ CODES = {
     "CinemaError": 1,
     "UsageError": 2,
     "InputError": 3,
+    "MissingFileError": 3,
     "UnreadableFileError": 3,
     "NoCineError": 3,
     "GeometryError": 3,

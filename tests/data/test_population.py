@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,9 @@ from oracles import cine_of, heart
 
 from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.data.population import PreparedCase, open_population, prepare_population, write_manifest
+from cinema_cmr.data.population import PreparedCase, Source, open_population, prepare_population, write_manifest
 from cinema_cmr.io.nifti import write_cine
+from cinema_cmr.io.read import read_study
 
 
 def scans(folder: Path, n: int = 3) -> list[Path]:
@@ -103,3 +106,15 @@ def test_any_number_of_processes_gives_the_same_files(tmp_path: Path) -> None:
 def test_no_process_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="at least 1"):
         prepare_population([], tmp_path, workers=0)
+
+
+def test_what_is_read_otherwise_is_told_apart_by_all_its_files(tmp_path: Path) -> None:
+    paths = scans(tmp_path, 2)
+    source = Source(name="both", paths=tuple(paths), read=partial(read_study, paths[0]))
+    assert [case.status for case in prepare_population([source, paths[1]], tmp_path / "s")] == ["done", "done"]
+    assert [study.name for study in open_population(tmp_path / "s")] == ["both", "p1"]
+    assert prepare_population([source], tmp_path / "s")[0].status == "kept"
+    paths[1].write_bytes(paths[0].read_bytes())
+    assert "another input" in str(prepare_population([source], tmp_path / "s")[0].error)
+    with pytest.raises(UsageError, match="two inputs would be called 'p1'"):
+        prepare_population([paths[1], replace(source, name="p1")], tmp_path / "s")

@@ -13,7 +13,7 @@ from scans import SHAPE, SPACING_MM, image_of, labels_of, write_scan
 from cinema_cmr.core.errors import GeometryError, InputError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import Case, stratified_split
-from cinema_cmr.datasets.acdc import CARD, list_cases, our_split, read_case
+from cinema_cmr.datasets.acdc import CARD, DATASET, list_cases, our_split, read_case, read_cycle
 
 
 def write_patient(root: Path, number: int, *, ed: int = 1, es: int = 9, info: str | None = None) -> Path:
@@ -96,9 +96,12 @@ def test_a_mask_on_another_grid_is_refused(tmp_path: Path) -> None:
     ("info", "message"),
     [("Group: NOR\nES: 9\n", r"lacks \['ED'\]"), ("ED: first\nES: 9\nGroup: NOR\n", "has ED 'first'")],
 )
-def test_an_info_file_that_tells_too_little_is_refused(tmp_path: Path, info: str, message: str) -> None:
+def test_an_info_file_that_tells_too_little_is_listed_and_refused(tmp_path: Path, info: str, message: str) -> None:
+    write_patient(tmp_path, 8)
+    case = only_case(tmp_path, info=info)
+    assert [one.name for one in list_cases(tmp_path) if one.problem is None] == ["patient008"]
     with pytest.raises(InputError, match=message):
-        only_case(tmp_path, info=info)
+        read_case(case)
 
 
 def test_height_and_weight_may_be_unknown(tmp_path: Path) -> None:
@@ -113,6 +116,23 @@ def test_an_empty_folder_and_two_copies_are_refused(tmp_path: Path) -> None:
     write_patient(tmp_path / "b", 1)
     with pytest.raises(InputError, match="patient001 is there more than once"):
         list_cases(tmp_path)
+
+
+def test_the_whole_cycle_is_read_where_it_is_there(tmp_path: Path) -> None:
+    case = only_case(tmp_path)
+    assert read_cycle(case).cine(View.SAX).n_frames == 2
+    write_scan(case.folder / "patient007_4d.nii.gz", image_of(5, (*SHAPE, 30)))
+    assert np.array_equal(read_cycle(case).cine(View.SAX).array, image_of(5, (*SHAPE, 30)))
+
+
+def test_patients_of_the_official_test_part_are_known_as_such(tmp_path: Path) -> None:
+    write_patient(tmp_path, 7)
+    (tmp_path / "database" / "testing").mkdir()
+    write_patient(tmp_path / "other", 101)
+    (tmp_path / "other" / "database" / "training" / "patient101").rename(tmp_path / "database/testing/patient101")
+    cases = list_cases(tmp_path)
+    assert DATASET.patients(cases, "test") == ("patient101",)
+    assert DATASET.training_split(cases) == our_split()
 
 
 def test_our_split_is_whole_and_named_by_its_hash() -> None:

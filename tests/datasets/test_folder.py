@@ -56,13 +56,21 @@ def test_what_is_missing_is_listed_and_stops_nothing(tmp_path: Path) -> None:
     write_scan(tmp_path / ".trash" / "d.nii.gz", image_of(3))
     (tmp_path / "notes.txt").write_text("no scan")
     listing = scan_folder(tmp_path)
-    assert [case.name for case in listing.cases] == ["a"]
+    assert [(case.name, case.facts.get("part")) for case in listing.cases] == [("a", None), ("b", "unlabelled")]
+    assert not read_case(listing.cases[1]).labels
     assert listing.without_mask == ("b.nii.gz",) and listing.without_image == ("masks/c.nii.gz",)
 
 
-def test_nothing_labelled_says_what_was_expected(tmp_path: Path) -> None:
+def test_an_image_with_facts_needs_no_label_map(tmp_path: Path) -> None:
     write_scan(tmp_path / "a.nii.gz", image_of(1))
-    with pytest.raises(InputError, match="holds 1 images and no label map"):
+    (tmp_path / "facts.csv").write_text("name,group\na,DCM\n")
+    (case,) = list_cases(tmp_path)
+    assert "part" not in case.facts and read_case(case).facts["group"] == "DCM"
+
+
+def test_nothing_there_says_what_was_expected(tmp_path: Path) -> None:
+    write_scan(tmp_path / "masks" / "a.nii.gz", labels_of(1))
+    with pytest.raises(InputError, match="holds no NIfTI image and 1 label maps"):
         list_cases(tmp_path)
     with pytest.raises(InputError, match="is no folder"):
         list_cases(tmp_path / "absent")
@@ -73,7 +81,7 @@ def test_two_label_maps_of_one_image_are_refused(tmp_path: Path) -> None:
     for name in ("a_seg.nii.gz", "masks/a.nii.gz"):
         write_scan(tmp_path / name, labels_of(1))
     with pytest.raises(InputError, match=r"two label maps.*keep one"):
-        list_cases(tmp_path)
+        read_case(list_cases(tmp_path)[0])
 
 
 def test_other_codes_are_translated_and_unknown_ones_refused(tmp_path: Path) -> None:
@@ -116,12 +124,22 @@ def test_facts_of_a_table_reach_the_case_and_the_subject(tmp_path: Path) -> None
     assert subject.weight_kg is None
 
 
+def test_a_fact_that_cannot_be_stops_its_own_case_only(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_scan(tmp_path / f"{name}.nii.gz", image_of(1))
+    (tmp_path / "facts.csv").write_text("name,height_cm\na,tall\nb,180\n")
+    bad, good = list_cases(tmp_path)
+    assert read_case(good).study.subject.height_cm == 180
+    with pytest.raises(InputError, match="a: height_cm is 'tall'"):
+        read_case(bad)
+
+
 def test_two_images_of_one_view_of_one_study_are_refused(tmp_path: Path) -> None:
     for folder in ("", "images/"):
         write_scan(tmp_path / "p" / f"{folder}sax.nii.gz", image_of(1))
         write_scan(tmp_path / "p" / f"{folder}sax_seg.nii.gz", labels_of(1))
     with pytest.raises(InputError, match="two images of one view"):
-        list_cases(tmp_path)
+        read_case(list_cases(tmp_path)[0])
 
 
 def test_a_cohort_of_phantoms_is_such_a_folder(tmp_path: Path) -> None:

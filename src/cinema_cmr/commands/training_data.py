@@ -8,15 +8,17 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
-from cinema_cmr.core.errors import CinemaError, InputError, UsageError
+from cinema_cmr.core.errors import CinemaError, InputError
 
-__all__ = ["add_data_options", "read_part", "read_training_data"]
+__all__ = ["add_data_options", "find_cases", "read_part", "read_training_data"]
 
 
 def add_data_options(parser: ArgumentParser) -> None:
     """Where the data is and how it is divided."""
     parser.add_argument(
-        "--data", required=True, help="acdc:FOLDER, or a folder of images with masks beside them (NAME_seg.nii.gz)"
+        "--data",
+        required=True,
+        help="NAME:FOLDER of a dataset (see `cinema datasets`), or a folder of images with masks (NAME_seg.nii.gz)",
     )
     parser.add_argument("--split", help="a split file (JSON) instead of the dataset's own or one drawn anew")
 
@@ -26,7 +28,7 @@ def read_training_data(given: Namespace, console: Console) -> Any:
     from cinema_cmr.data.cases import few_patients
     from cinema_cmr.recipes.finetune import TrainingData
 
-    dataset, cases = _cases(given.data)
+    dataset, cases = find_cases(given.data)
     split = _split(given, dataset, cases, Path(given.output))
     learn = split["train"]
     if given.n is not None:
@@ -42,15 +44,24 @@ def read_training_data(given: Namespace, console: Console) -> Any:
 
 def read_part(given: Namespace, console: Console) -> Any:
     """The studies of one part of a dataset, or of all of it where `--part all` is given."""
-    dataset, cases = _cases(given.data)
+    from cinema_cmr.data.cases import read_split
+
+    dataset, cases = find_cases(given.data)
+    known = {case.patient for case in cases}
     if given.part == "all":
-        patients = sorted({case.patient for case in cases})
+        patients = sorted(known)
+    elif given.split:
+        patients = list(read_split(Path(given.split), known=known)[given.part])
     else:
-        patients = list(_split(given, dataset, cases, None)[given.part])
+        patients = list(dataset.patients(cases, given.part))
     return _read(dataset, cases, patients, console)
 
 
-def _cases(data: str) -> tuple[Any, list[Any]]:
+def find_cases(data: str) -> tuple[Any, list[Any]]:
+    """The dataset that `NAME:FOLDER`, or a folder alone, speaks of, and its cases.
+
+    Raises `UsageError` for an unknown name, `InputError` for a folder that is not there or holds no case.
+    """
     from cinema_cmr.datasets.registry import DATASETS, dataset_of
 
     name, colon, root = data.partition(":")
@@ -62,36 +73,36 @@ def _cases(data: str) -> tuple[Any, list[Any]]:
     return dataset, dataset.list_cases(Path(root))
 
 
-def _split(given: Namespace, dataset: Any, cases: list[Any], output: Path | None) -> Any:
-    """The split file given, the run's own, the dataset's, or one drawn now and kept in the run's folder."""
-    from cinema_cmr.data.cases import read_split, stratified_split, write_split
+def _split(given: Namespace, dataset: Any, cases: list[Any], output: Path) -> Any:
+    """The split file given, the run's own, or the dataset's with what it lacks drawn now, kept in the run's folder."""
+    from cinema_cmr.data.cases import read_split, write_split
 
     known = {case.patient for case in cases}
     if given.split:
         return read_split(Path(given.split), known=known)
-    if dataset.split is not None:
-        split = dataset.split()
+    path = output / "split.json"
+    if not path.exists():
+        split = dataset.training_split(cases)
         missing = {name for names in split.parts.values() for name in names} - known
         if missing:
             raise InputError(f"{len(missing)} patients of the split are not in the data, e.g. {sorted(missing)[0]}")
-        return split
-    if output is None:
-        raise UsageError("this dataset has no split of its own; give --split FILE, or --part all")
-    path = output / "split.json"
-    if not path.exists():
-        strata = {case.patient: str(case.facts.get("group", "all")) for case in cases}
-        write_split(stratified_split(dataset.card.name, strata, shares={"train": 0.8, "validation": 0.2}, seed=0), path)
+        write_split(split, path)
     return read_split(path, known=known)
 
 
 def _read(dataset: Any, cases: list[Any], patients: Any, console: Console) -> list[Any]:
-    """Every readable case of these patients; what cannot be read is told and left out."""
+    """Every case of these patients that somebody drew on; what cannot be read or was not drawn is told."""
     read = []
     for case in cases:
         if case.patient not in patients:
             continue
         try:
-            read.append(dataset.read_case(case))
+            annotated = dataset.read_case(case)
         except CinemaError as error:
             console.note(f"left out: {case.name}: {error}")
+            continue
+        if annotated.labels or annotated.landmarks:
+            read.append(annotated)
+        else:
+            console.note(f"left out: {case.name}: nobody drew on it")
     return sorted(read, key=lambda annotated: list(patients).index(annotated.patient))

@@ -3,6 +3,7 @@
 CinemaError                    (exit code 1)
 ├── UsageError                 (2)  the call's words are off: an unknown name, an option out of range
 ├── InputError                 (3)  the input cannot be used
+│   ├── MissingFileError       (3)  a file that a data set's layout names is not there
 │   ├── UnreadableFileError    (3)  truncated, corrupt, not the format its name says
 │   ├── NoCineError            (3)  nothing in it is a cine (or no view that the task needs)
 │   ├── GeometryError          (3)  spacing, affine or shape that cannot be right
@@ -21,6 +22,7 @@ __all__ = [
     "CinemaError",
     "GeometryError",
     "InputError",
+    "MissingFileError",
     "NoCineError",
     "OutputExistsError",
     "QualityError",
@@ -48,6 +50,10 @@ class InputError(CinemaError):
     """The input cannot be used; nothing was written for it."""
 
     exit_code = 3
+
+
+class MissingFileError(InputError):
+    """A file that a data set's layout names is not there."""
 
 
 class UnreadableFileError(InputError):

@@ -5,7 +5,16 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-__all__ = ["CINE_LABELS", "LABEL_SCHEMES", "LANDMARKS", "SCAR_LABELS", "LabelClass", "Phase", "View"]
+__all__ = [
+    "CINE_LABELS",
+    "LABEL_SCHEMES",
+    "LANDMARKS",
+    "PATHOLOGY_LABELS",
+    "SCAR_LABELS",
+    "LabelClass",
+    "Phase",
+    "View",
+]
 
 
 class View(StrEnum):
@@ -70,7 +79,18 @@ SCAR_LABELS: tuple[LabelClass, ...] = (
 )
 """Late gadolinium enhancement masks (EMIDEC's own codes); never mixed with cine codes."""
 
-LABEL_SCHEMES: dict[str, tuple[LabelClass, ...]] = {"cine": CINE_LABELS, "scar": SCAR_LABELS}
+PATHOLOGY_LABELS: tuple[LabelClass, ...] = (
+    *CINE_LABELS,
+    LabelClass(4, "edema", "myocardial edema", "#06b6d4", "79654002", "Edema"),
+    LabelClass(5, "scar", "myocardial scar", "#eab308", "22298006", "Myocardial infarction"),
+)
+"""Several sequences read together (MyoPS): the cine codes, where 2 is what is neither edema nor scar, and these."""
+
+LABEL_SCHEMES: dict[str, tuple[LabelClass, ...]] = {
+    "cine": CINE_LABELS,
+    "scar": SCAR_LABELS,
+    "pathology": PATHOLOGY_LABELS,
+}
 
 LANDMARKS: dict[View, tuple[str, ...]] = {
     View.LAX_2C: ("mitral_anterior", "mitral_inferior", "apex"),

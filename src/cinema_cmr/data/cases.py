@@ -23,6 +23,7 @@ __all__ = [
     "DatasetCard",
     "Split",
     "few_patients",
+    "official_split",
     "read_split",
     "stratified_split",
     "write_split",
@@ -40,6 +41,10 @@ class DatasetCard:
     how_to_get: str
     derived_licence: str = ""
     """Condition that weights trained on it inherit."""
+    n_cases: int | None = None
+    """Cases that the whole dataset has, as its authors count them; None where nobody can say."""
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    """File of the download -> its hash as its authors publish it, in hexadecimal; empty where they publish none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +56,16 @@ class Case:
     """Splits keep all cases of a patient together."""
     folder: Path
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """Group, phases and subject facts as the dataset's files give them."""
+    """Group, phases and subject facts as the dataset's files give them; `part` where it has an official split."""
+    files: tuple[Path, ...] = ()
+    """What it is read from; empty where that is all of `folder`."""
+    problem: str | None = None
+    """Why it cannot be read, where that is known before it is opened: it is listed, and `read_case` refuses it."""
+
+    def check(self) -> None:
+        """Raise `InputError` with the case's problem, where it has one."""
+        if self.problem is not None:
+            raise InputError(f"{self.name}: {self.problem}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +139,26 @@ def few_patients(strata: Mapping[str, str], *, n: int, seed: int) -> list[str]:
         names = sorted(patient for patient, its in strata.items() if its == group)
         turns += [(turn, place, names[index]) for turn, index in enumerate(rng.permutation(len(names)))]
     return [patient for _, _, patient in sorted(turns)[:n]]
+
+
+def official_split(dataset: str, cases: Iterable[Case]) -> Split | None:
+    """The split that the dataset itself makes, by each case's `part`; None where no case has one, or "unlabelled"
+    is the only one.
+
+    Raises `InputError` where a patient's cases are in two parts.
+    """
+    parts: dict[str, set[str]] = {}
+    for case in cases:
+        if "part" in case.facts:
+            parts.setdefault(case.facts["part"], set()).add(case.patient)
+    if not parts.keys() - {"unlabelled"}:
+        return None
+    names = [patient for patients in parts.values() for patient in patients]
+    twice = sorted(patient for patient in set(names) if names.count(patient) > 1)
+    if twice:
+        raise InputError(f"patient {twice[0]} of {dataset} is in two parts; expected the dataset's own division")
+    divided = {part: tuple(sorted(patients)) for part, patients in parts.items()}
+    return Split(dataset=dataset, parts=divided, rule="official, as the dataset's own folders or numbers divide it")
 
 
 def write_split(split: Split, path: Path) -> None:

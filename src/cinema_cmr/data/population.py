@@ -10,26 +10,50 @@ FOLDER/
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cinema_cmr.core.errors import CinemaError, InputError, OutputExistsError, UnreadableFileError, UsageError
 from cinema_cmr.core.plain_values import to_plain
+from cinema_cmr.core.study import Study
 from cinema_cmr.data.store import STORE_SUFFIX, StoredStudy, open_study, write_study
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.io.names import unique_names
 from cinema_cmr.io.origin import input_digest
 from cinema_cmr.io.read import read_study
 
-__all__ = ["MANIFEST_FILE", "PreparedCase", "Progress", "open_population", "prepare_population", "write_manifest"]
+__all__ = [
+    "MANIFEST_FILE",
+    "PreparedCase",
+    "Progress",
+    "Source",
+    "open_population",
+    "prepare_population",
+    "write_manifest",
+]
 
 MANIFEST_FILE = "manifest.jsonl"
 _FAILED_FILE = "failed.jsonl"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """An input that is not one path: a dataset's case, for example."""
+
+    name: str
+    """Of the stored study and its file."""
+    paths: tuple[Path, ...]
+    """What it is read from; their content tells it from another input."""
+    read: Callable[[], Study]
+    """Reads it; must be fit to be sent to another process."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +73,7 @@ Progress = Callable[[int, int, PreparedCase], None]
 
 
 def prepare_population(
-    inputs: Sequence[Path],
+    inputs: Sequence[Path | Source],
     folder: Path | str,
     *,
     workers: int = 1,
@@ -59,19 +83,20 @@ def prepare_population(
     """Store every input as a study and write the manifest of the folder; results in the order of the inputs.
 
     A file that is there and was made of the same input, by its hash, is kept, so that a call that was cut off
-    goes on. An input that cannot be read is told and left out. Workers are processes.
+    goes on. An input that cannot be read is told and left out. Workers are processes. Raises `UsageError` for two
+    inputs of one name.
     """
     if workers < 1:
         raise UsageError(f"{workers} workers; expected at least 1")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    jobs = [(Path(source), name) for source, name in zip(inputs, unique_names(inputs), strict=True)]
+    jobs = _sources(inputs)
     found: dict[str, PreparedCase] = {}
     for case in _prepared(jobs, folder, workers=workers, overwrite=overwrite):
         found[case.name] = case
         if progress is not None:
             progress(len(found), len(jobs), case)
-    cases = [found[name] for _, name in jobs]
+    cases = [found[job.name] for job in jobs]
     write_manifest(folder)
     _write_failed(folder, [case for case in cases if case.status == "failed"])
     return cases
@@ -119,15 +144,29 @@ def _opened(path: Path, sha256: str) -> StoredStudy:
     return study
 
 
-def _prepared(jobs: list[tuple[Path, str]], folder: Path, *, workers: int, overwrite: bool) -> Iterator[PreparedCase]:
+def _sources(inputs: Sequence[Path | Source]) -> list[Source]:
+    """The inputs with a name each, in their order."""
+    paths = [one for one in inputs if not isinstance(one, Source)]
+    names = dict(zip(paths, unique_names(paths), strict=True))
+    sources = [
+        one if isinstance(one, Source) else Source(name=names[one], paths=(one,), read=partial(read_study, one))
+        for one in inputs
+    ]
+    twice = [name for name, count in Counter(source.name for source in sources).items() if count > 1]
+    if twice:
+        raise UsageError(f"two inputs would be called '{twice[0]}'; rename one or prepare them apart")
+    return sources
+
+
+def _prepared(jobs: list[Source], folder: Path, *, workers: int, overwrite: bool) -> Iterator[PreparedCase]:
     """Prepare the inputs, yielding each when it is dealt with."""
     if workers == 1 or len(jobs) < 2:
-        yield from (_prepare(source, name, folder, overwrite) for source, name in jobs)
+        yield from (_prepare(source, folder, overwrite) for source in jobs)
         return
     # Spawned processes inherit no locks and threads, and are the same on every system.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
-        waiting = {pool.submit(_prepare, source, name, folder, overwrite): name for source, name in jobs}
+        waiting = {pool.submit(_prepare, source, folder, overwrite): source.name for source in jobs}
         try:
             for job in as_completed(waiting):
                 error = job.exception()
@@ -136,19 +175,26 @@ def _prepared(jobs: list[tuple[Path, str]], folder: Path, *, workers: int, overw
             pool.shutdown(cancel_futures=True)
 
 
-def _prepare(source: Path, name: str, folder: Path, overwrite: bool) -> PreparedCase:
+def _prepare(source: Source, folder: Path, overwrite: bool) -> PreparedCase:
     """One input to one file; never raises, as one bad study must not stop the others."""
+    name = source.name
     path = folder / f"{name}{STORE_SUFFIX}"
     try:
-        digest = input_digest(source)
+        digest = _digest(source.paths)
         if not overwrite and path.exists():
             return _kept(path, digest, name)
-        write_study(read_study(source, name=name), path, source_sha256=digest, overwrite=overwrite)
+        study = replace(source.read(), name=name)
+        write_study(study, path, source_sha256=digest, overwrite=overwrite)
     except CinemaError as error:
         return _failed(name, str(error), error.exit_code)
     except Exception as error:
         return _failed(name, f"{type(error).__name__}: {error}", 1)
     return PreparedCase(name=name, status="done")
+
+
+def _digest(paths: Sequence[Path]) -> str:
+    digests = [input_digest(path) for path in paths]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 def _kept(path: Path, digest: str, name: str) -> PreparedCase:

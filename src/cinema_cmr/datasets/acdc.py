@@ -8,18 +8,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from cinema_cmr.core.annotation import LabelMap
-from cinema_cmr.core.errors import GeometryError, InputError
+from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import Study, Subject
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard, Split, read_split
+from cinema_cmr.datasets.dataset import Dataset
+from cinema_cmr.datasets.phase_files import read_phases
 from cinema_cmr.io.nifti import read_nifti_cine
-from cinema_cmr.io.nifti_labels import read_label_codes
 
-__all__ = ["CARD", "LABEL_CODES", "list_cases", "our_split", "read_case"]
+__all__ = ["CARD", "DATASET", "LABEL_CODES", "list_cases", "our_split", "read_case", "read_cycle"]
 
 CARD = DatasetCard(
     name="acdc",
@@ -29,6 +26,7 @@ CARD = DatasetCard(
     " doi 10.1109/TMI.2018.2837502",
     how_to_get="Register at the challenge's site, download the database and unpack it: database/training/patientNNN/.",
     derived_licence="CC BY-NC-SA 4.0: non-commercial use, attribution, same condition",
+    n_cases=150,
 )
 
 LABEL_CODES = {1: 1, 2: 2, 3: 3}
@@ -38,7 +36,8 @@ LABEL_CODES = {1: 1, 2: 2, 3: 3}
 def list_cases(root: Path) -> list[Case]:
     """Every `patientNNN` folder under `root` (the download, its `database` or one part of it), by name.
 
-    Raises `InputError` where there is none, or a patient is there twice.
+    A patient whose `Info.cfg` tells too little is listed with the problem. Raises `InputError` where there is
+    none, or a patient is there twice.
     """
     found = {path.parent for path in Path(root).rglob("Info.cfg") if path.parent.name.startswith("patient")}
     folders = sorted(found, key=lambda folder: folder.name)
@@ -47,7 +46,7 @@ def list_cases(root: Path) -> list[Case]:
     twice = sorted({a.name for a, b in pairwise(folders) if a.name == b.name})
     if twice:
         raise InputError(f"{twice[0]} is there more than once under '{Path(root).name}'; give one copy of the data")
-    return [Case(name=f.name, patient=f.name, folder=f, facts=_facts(f / "Info.cfg")) for f in folders]
+    return [_case(folder) for folder in folders]
 
 
 def read_case(case: Case) -> AnnotatedStudy:
@@ -56,32 +55,32 @@ def read_case(case: Case) -> AnnotatedStudy:
     Raises `InputError` where an image or mask is missing or holds a code that is not the challenge's,
     `GeometryError` where the two phases or a mask lie on different grids.
     """
-    stems = [f"{case.name}_frame{case.facts[phase]:02d}" for phase in ("ED", "ES")]
-    read = [read_nifti_cine(_existing(case.folder / f"{stem}.nii.gz"), view=View.SAX) for stem in stems]
-    ed, es = (cine for cine, _ in read)
-    _check_one_grid(case.name, ed, es)
-    masks = [
-        read_label_codes(
-            _existing(case.folder / f"{stem}_gt.nii.gz"),
-            ed.array.shape,
-            codes=LABEL_CODES,
-            image_header=ed.nifti_header,
-        )
-        for stem in stems
-    ]
-    study = Study(
+    case.check()
+    stems = [case.folder / f"{case.name}_frame{case.facts[phase]:02d}" for phase in ("ED", "ES")]
+    cine, labels, issues = read_phases(
+        [stem.with_name(f"{stem.name}.nii.gz") for stem in stems],
+        [stem.with_name(f"{stem.name}_gt.nii.gz") for stem in stems],
+        view=View.SAX,
+        codes=LABEL_CODES,
         name=case.name,
-        cines=(ed.with_array(np.concatenate([ed.array, es.array], axis=3)),),
-        subject=_subject(case.facts),
-        issues=tuple(issue for _, issues in read for issue in issues),
     )
+    study = Study(name=case.name, cines=(cine,), subject=_subject(case.facts), issues=issues)
     return AnnotatedStudy(
         study=study,
         patient=case.patient,
-        labels={View.SAX: LabelMap(array=np.concatenate(masks, axis=3))},
+        labels={View.SAX: labels},
         labelled_frames={View.SAX: (0, 1)},
         facts=case.facts,
     )
+
+
+def read_cycle(case: Case) -> Study:
+    """The whole cycle of a patient, without labels; ED and ES alone where `patientNNN_4d.nii.gz` is not there."""
+    path = case.folder / f"{case.name}_4d.nii.gz"
+    if not path.exists():
+        return read_case(case).study
+    cine, issues = read_nifti_cine(path, view=View.SAX)
+    return Study(name=case.name, cines=(cine,), subject=_subject(case.facts), issues=issues)
 
 
 def our_split() -> Split:
@@ -90,21 +89,16 @@ def our_split() -> Split:
         return read_split(path)
 
 
-def _existing(path: Path) -> Path:
-    if not path.exists():
-        raise InputError(f"'{path.name}' is missing; expected it beside Info.cfg: unpack the dataset again")
-    return path
+DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case, read_cycle=read_cycle, split=our_split)
 
 
-def _check_one_grid(name: str, ed: Cine, es: Cine) -> None:
-    if ed.array.shape != es.array.shape:
-        raise GeometryError(f"{name}: ED has shape {ed.array.shape}, ES {es.array.shape}; expected one grid")
-    if not np.allclose(ed.affine, es.affine, rtol=0, atol=0.01):
-        raise GeometryError(
-            f"{name}: ED has voxels of {ed.spacing_mm} mm, ES of {es.spacing_mm} mm, or another place;"
-            " expected"
-            " one grid"
-        )
+def _case(folder: Path) -> Case:
+    part = {"part": "test"} if "testing" in folder.parts else {}
+    try:
+        facts, problem = _facts(folder / "Info.cfg"), None
+    except InputError as error:
+        facts, problem = {}, str(error)
+    return Case(name=folder.name, patient=folder.name, folder=folder, facts={**facts, **part}, problem=problem)
 
 
 def _facts(path: Path) -> dict[str, Any]:

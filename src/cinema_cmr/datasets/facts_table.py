@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from cinema_cmr.core.errors import InputError, UnreadableFileError
 
-__all__ = ["read_facts"]
+__all__ = ["problem_in", "read_facts"]
 
 _KEYS = ("name", "patient", "case")
 
@@ -19,8 +19,8 @@ def read_facts(folder: Path) -> dict[str, dict[str, Any]]:
     """Name -> facts, from the one `*.csv` of `folder` that has a column `name`, `patient` or `case`.
 
     Empty cells are left out; `height_cm`, `weight_kg`, `age_years`, `heart_rate_bpm`, `sex` (F or M) and `group`
-    have a meaning elsewhere. No such table: no facts. Raises `InputError` for two such tables, a name given
-    twice, or a fact of these that cannot be; `UnreadableFileError` for a file that is no text.
+    have a meaning elsewhere (`problem_in`). No such table: no facts. Raises `InputError` for two such tables and for
+    a name given twice, `UnreadableFileError` for a file that is no text.
     """
     tables = {path: rows for path in sorted(folder.glob("*.csv")) if (rows := _rows(path))}
     if len(tables) > 1:
@@ -31,8 +31,22 @@ def read_facts(folder: Path) -> dict[str, dict[str, Any]]:
         for name, row in rows:
             if name in facts:
                 raise InputError(f"'{path.name}' has '{name}' twice; expected one row each")
-            facts[name] = _checked(row, f"'{path.name}', '{name}'")
+            facts[name] = row
     return facts
+
+
+def problem_in(facts: Mapping[str, Any]) -> str | None:
+    """Which fact with a meaning elsewhere cannot be, or None.
+
+    >>> problem_in({"height_cm": "tall"})
+    "height_cm is 'tall' in the table of facts; expected a number above 0, or nothing"
+    """
+    for name in ("height_cm", "weight_kg", "age_years", "heart_rate_bpm"):
+        if name in facts and not (isinstance(facts[name], float) and facts[name] > 0):
+            return f"{name} is '{facts[name]}' in the table of facts; expected a number above 0, or nothing"
+    if facts.get("sex", "F") not in ("F", "M"):
+        return f"sex is '{facts['sex']}' in the table of facts; expected F, M or nothing"
+    return None
 
 
 def _rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
@@ -56,12 +70,3 @@ def _value(text: str) -> str | float:
     except ValueError:
         return text.strip()
     return number if math.isfinite(number) else text.strip()
-
-
-def _checked(facts: dict[str, Any], place: str) -> dict[str, Any]:
-    for name in ("height_cm", "weight_kg", "age_years", "heart_rate_bpm"):
-        if name in facts and not (isinstance(facts[name], float) and facts[name] > 0):
-            raise InputError(f"{place}: {name} is '{facts[name]}'; expected a number above 0, or nothing")
-    if facts.get("sex", "F") not in ("F", "M"):
-        raise InputError(f"{place}: sex is '{facts['sex']}'; expected F, M or nothing")
-    return facts

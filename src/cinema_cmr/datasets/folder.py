@@ -1,4 +1,4 @@
-"""The user's own folder: NIfTI images with label maps beside them, and a table of facts where there is one.
+"""The user's own folder: NIfTI images, label maps beside them and a table of facts where there are any.
 
 An image `A.nii.gz` has its label map in `A_seg`, `A_gt`, `A_mask`, `A_label` or `A_labels.nii.gz` beside it, or
 under one of these names or its own in a folder `masks`, `labels`, `segmentations` or `gt`, in its folder or next to it.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,20 +24,22 @@ from cinema_cmr.core.study import Issue, Study, Subject
 from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
-from cinema_cmr.datasets.facts_table import read_facts
+from cinema_cmr.datasets.dataset import Dataset
+from cinema_cmr.datasets.facts_table import problem_in, read_facts
 from cinema_cmr.io.names import stem_of
 from cinema_cmr.io.nifti import read_nifti_cine
 from cinema_cmr.io.nifti_labels import read_label_codes
 from cinema_cmr.io.read import view_from_name
 
-__all__ = ["CARD", "LABEL_CODES", "Listing", "list_cases", "read_case", "scan_folder"]
+__all__ = ["CARD", "DATASET", "LABEL_CODES", "Listing", "list_cases", "read_case", "scan_folder"]
 
 CARD = DatasetCard(
     name="folder",
     title="A folder of your own",
     licence="as the owner of the images says",
     citation="",
-    how_to_get="Put each image's label map beside it as NAME_seg.nii.gz, or in a folder 'masks'.",
+    how_to_get="Put each image's label map beside it as NAME_seg.nii.gz or in a folder 'masks', and facts in a table"
+    " *.csv with a column 'name'; both may be absent.",
     derived_licence="as the owner of the images says",
 )
 
@@ -55,63 +57,69 @@ class Listing:
     """What a folder holds; paths are relative to it."""
 
     cases: tuple[Case, ...]
-    """Each with `facts["files"]`: image -> its label map, relative to the case's folder."""
+    """Each with `facts["files"]`: image -> its label map or None, relative to the case's folder."""
     without_mask: tuple[str, ...]
-    """Images that nobody labelled: they are no case."""
+    """Images that nobody labelled."""
     without_image: tuple[str, ...]
     """Label maps that belong to no image."""
 
 
 def list_cases(root: Path) -> list[Case]:
-    """The labelled cases under `root`, by name; raises `InputError` where nothing is labelled."""
+    """The cases under `root`, by name; raises `InputError` where there is no image.
+
+    One that has neither a label map nor a row in the table of facts is in the part "unlabelled".
+    """
     listing = scan_folder(root)
     if not listing.cases:
         raise InputError(
-            f"'{Path(root).name}' holds {len(listing.without_mask)} images and no label map of one; expected"
-            " NAME_seg.nii.gz beside NAME.nii.gz, or a folder 'masks'"
+            f"'{Path(root).name}' holds no NIfTI image and {len(listing.without_image)} label maps; expected"
+            " NAME.nii.gz, with NAME_seg.nii.gz beside it or in a folder 'masks'"
         )
     return list(listing.cases)
 
 
 def scan_folder(root: Path) -> Listing:
-    """Everything under `root`: labelled cases, images without a label map, label maps without an image.
+    """Everything under `root`: cases, images without a label map, label maps without an image.
 
-    Facts come from a table `*.csv` in `root` (`datasets.facts_table`). Raises `InputError` for a folder that is
-    not there, for two images of one patient and view, and for facts of two tables.
+    Facts come from a table `*.csv` in `root` (`datasets.facts_table`). A case with two images of one view, two label
+    maps of one image, or a fact that cannot be is listed with the problem. Raises `InputError` for a folder that is
+    not there and for facts of two tables.
     """
     root = Path(root)
     if not root.is_dir():
         raise InputError(f"'{root.name}' is no folder; expected a folder of NIfTI images and label maps")
     files = sorted(path for path in root.rglob("*") if _is_nifti(path.relative_to(root)))
     masks = {path for path in files if _is_mask(path.relative_to(root))}
-    pairs = {path: _mask_of(path, masks) for path in files if path not in masks}
-    used = {mask for mask in pairs.values() if mask is not None}
-    labelled = {image: mask for image, mask in pairs.items() if mask is not None}
+    pairs = {path: _masks_of(path, masks) for path in files if path not in masks}
+    used = {mask for its in pairs.values() for mask in its}
     return Listing(
-        cases=tuple(_cases(root, labelled)),
-        without_mask=tuple(_relative(image, root) for image, mask in pairs.items() if mask is None),
+        cases=tuple(_cases(root, pairs)),
+        without_mask=tuple(_relative(image, root) for image, its in pairs.items() if not its),
         without_image=tuple(_relative(mask, root) for mask in sorted(masks - used)),
     )
 
 
 def read_case(case: Case, *, codes: Mapping[int, int] = LABEL_CODES) -> AnnotatedStudy:
-    """The images of a case with their label maps, `codes` translated (the file's code -> ours).
+    """The images of a case with the label maps that there are, `codes` translated (the file's code -> ours).
 
     A frame without any label is taken as not labelled. Raises `InputError` for a code that is not in `codes` and
-    for a case without any label, `GeometryError` for a label map on another grid than its image.
+    for label maps that are all empty, `GeometryError` for a label map on another grid than its image.
     """
+    case.check()
     cines: list[Cine] = []
     issues: list[Issue] = []
     labels: dict[View, LabelMap] = {}
     frames: dict[View, tuple[int, ...]] = {}
     for image, mask in case.facts["files"].items():
         cine, odd = read_nifti_cine(case.folder / image, view=_view(image))
-        array = read_label_codes(case.folder / mask, cine.array.shape, codes=codes, image_header=cine.nifti_header)
         cines.append(cine)
         issues += odd
+        if mask is None:
+            continue
+        array = read_label_codes(case.folder / mask, cine.array.shape, codes=codes, image_header=cine.nifti_header)
         labels[cine.view] = LabelMap(array=array)
         frames[cine.view] = tuple(int(frame) for frame in np.flatnonzero(array.any(axis=(0, 1, 2))))
-    if not any(frames.values()):
+    if labels and not any(frames.values()):
         raise InputError(f"the label maps of '{case.name}' are empty; expected the codes {sorted(codes)}")
     subject = Subject(**{name: case.facts[name] for name in _SUBJECT if name in case.facts})
     return AnnotatedStudy(
@@ -124,6 +132,9 @@ def read_case(case: Case, *, codes: Mapping[int, int] = LABEL_CODES) -> Annotate
     )
 
 
+DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case)
+
+
 def _is_nifti(path: Path) -> bool:
     hidden = any(part.startswith(".") for part in path.parts)
     return not hidden and path.name.lower().endswith((".nii", ".nii.gz"))
@@ -134,48 +145,58 @@ def _is_mask(path: Path) -> bool:
     return in_folder or stem_of(path).lower().endswith(_ENDS)
 
 
-def _mask_of(image: Path, masks: set[Path]) -> Path | None:
-    """The image's label map; raises `InputError` where two could be it."""
+def _masks_of(image: Path, masks: set[Path]) -> list[Path]:
+    """The label maps that could be the image's."""
     stem = stem_of(image)
     folders = [image.parent / name for name in _MASK_FOLDERS]
     folders += [image.parent.parent / name for name in _MASK_FOLDERS if _holds_images(image.parent)]
     named = {image.parent: [stem + end for end in _ENDS]}
     named |= {folder: [stem, *(stem + end for end in _ENDS)] for folder in folders}
-    found = [path for path in masks if stem_of(path) in named.get(path.parent, [])]
-    if len(found) > 1:
-        names = " and ".join(sorted(f"'{path.parent.name}/{path.name}'" for path in found))
-        raise InputError(f"'{image.name}' has two label maps, {names}; keep one")
-    return found[0] if found else None
+    return sorted(path for path in masks if stem_of(path) in named.get(path.parent, []))
 
 
 def _holds_images(folder: Path) -> bool:
     return folder.name.lower() in _IMAGE_FOLDERS
 
 
-def _cases(root: Path, labelled: Mapping[Path, Path]) -> Iterator[Case]:
+def _cases(root: Path, images: Mapping[Path, Sequence[Path]]) -> Iterator[Case]:
     facts = read_facts(root)
-    for name, (patient, images) in sorted(_grouped(root, labelled).items()):
-        folder = _folder(images[0], root)
-        files = {_relative(image, folder): _relative(labelled[image], folder) for image in images}
+    for name, (patient, its) in sorted(_grouped(root, images).items()):
+        folder = _folder(its[0], root)
+        masks = {image: images[image][0] if images[image] else None for image in its}
+        files = {_relative(image, folder): mask and _relative(mask, folder) for image, mask in masks.items()}
         known = {**facts.get(patient, {}), **facts.get(name, {})}
-        yield Case(name=name, patient=patient, folder=folder, facts={**known, "files": files})
+        part = {} if known or any(masks.values()) else {"part": "unlabelled"}
+        yield Case(
+            name=name,
+            patient=patient,
+            folder=folder,
+            facts={**known, **part, "files": files},
+            files=(*its, *(mask for mask in masks.values() if mask)),
+            problem=_problem(root, {image: images[image] for image in its}) or problem_in(known),
+        )
 
 
-def _grouped(root: Path, labelled: Mapping[Path, Path]) -> dict[str, tuple[str, list[Path]]]:
+def _problem(root: Path, images: Mapping[Path, Sequence[Path]]) -> str | None:
+    """Two images of one view or two label maps of one image, or None."""
+    views: dict[View, list[str]] = defaultdict(list)
+    for image, masks in images.items():
+        views[_view(image.name)].append(_relative(image, root))
+        if len(masks) > 1:
+            names = " and ".join(f"'{mask.parent.name}/{mask.name}'" for mask in masks)
+            return f"'{image.name}' has two label maps, {names}; keep one"
+    twice = next((paths for paths in views.values() if len(paths) > 1), None)
+    return f"two images of one view, {' and '.join(twice)}; keep one" if twice else None
+
+
+def _grouped(root: Path, images: Iterable[Path]) -> dict[str, tuple[str, list[Path]]]:
     """Case name -> patient and images; images of one folder that are named by views make one case."""
     found: dict[str, tuple[str, list[Path]]] = {}
-    for image in labelled:
+    for image in images:
         patient = _patient(image, root)
         own = patient == stem_of(image)
         name = patient if own or _is_view(image) else f"{patient}-{stem_of(image)}"
         found.setdefault(name, (patient, []))[1].append(image)
-    for name, (_, images) in found.items():
-        views: dict[View, list[str]] = defaultdict(list)
-        for image in images:
-            views[_view(image.name)].append(_relative(image, root))
-        twice = next((paths for paths in views.values() if len(paths) > 1), None)
-        if twice:
-            raise InputError(f"'{name}' has two images of one view, {' and '.join(twice)}; keep one")
     return found
 
 

@@ -12,15 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap
-from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.errors import InputError, MissingFileError
 from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
+from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.io.archive import extracted
 from cinema_cmr.io.dicom import find_stacks
 from cinema_cmr.io.dicom_sort import instance_places
 from cinema_cmr.io.read import read_study
 
-__all__ = ["CARD", "list_cases", "read_case", "read_contour"]
+__all__ = ["CARD", "DATASET", "list_cases", "read_case", "read_contour"]
 
 CARD = DatasetCard(
     name="sunnybrook",
@@ -30,6 +31,7 @@ CARD = DatasetCard(
     how_to_get="Download it from the Cardiac Atlas Project; one folder SCDnnnnnnn a patient, with dicom.zip or dicom,"
     " and contours/i-contours and o-contours beside it.",
     derived_licence="CC0 1.0",
+    n_cases=45,
 )
 
 _CONTOUR_NAME = re.compile(r"IM-\d+-(?P<number>\d+)-(?P<kind>[io])contour-manual\.txt")
@@ -45,7 +47,10 @@ def list_cases(root: Path) -> list[Case]:
     twice = sorted({a.name for a, b in pairwise(folders) if a.name == b.name})
     if twice:
         raise InputError(f"{twice[0]} is there more than once under '{Path(root).name}'; give one copy of the data")
-    return [Case(name=folder.name, patient=folder.name, folder=folder) for folder in folders]
+    return [
+        Case(name=folder.name, patient=folder.name, folder=folder, files=tuple(_image_places(folder)))
+        for folder in folders
+    ]
 
 
 def read_case(case: Case) -> AnnotatedStudy:
@@ -77,6 +82,9 @@ def read_case(case: Case) -> AnnotatedStudy:
     )
 
 
+DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case)
+
+
 def read_contour(path: Path) -> NDArray[np.float64]:
     """(n, 2) points of a contour, column and row in pixels, the middle of the first pixel being (0, 0).
 
@@ -92,10 +100,14 @@ def read_contour(path: Path) -> NDArray[np.float64]:
 
 
 def _images(case: Case) -> Path:
-    for name in ("dicom.zip", "dicom", "DICOM"):
-        if (case.folder / name).exists():
-            return case.folder / name
-    raise InputError(f"'{case.name}' has no images; expected dicom.zip or a folder dicom beside contours")
+    if not case.files:
+        raise MissingFileError(f"'{case.name}' has no images; expected dicom.zip or a folder dicom beside contours")
+    return case.files[0]
+
+
+def _image_places(folder: Path) -> Iterator[Path]:
+    paths = (folder / name for name in ("dicom.zip", "dicom", "DICOM"))
+    return (path for path in paths if path.exists())
 
 
 def _contours(folder: Path, kind: str) -> dict[int, NDArray[np.float64]]:

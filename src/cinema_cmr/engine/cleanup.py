@@ -12,7 +12,11 @@ __all__ = ["keep_largest"]
 
 Labels = NDArray[np.uint8]
 
-_TOGETHER = {"cine": (("rv",), ("myo", "lv")), "scar": (("lv_cavity", "myo_normal", "infarct", "no_reflow"),)}
+_TOGETHER = {
+    "cine": (("rv",), ("myo", "lv")),
+    "scar": (("lv_cavity", "myo_normal", "infarct", "no_reflow"),),
+    "pathology": (("rv",), ("myo", "lv", "edema", "scar")),
+}
 """Structures of a scheme that are one piece; the ventricle's blood and its wall stay or go together."""
 
 

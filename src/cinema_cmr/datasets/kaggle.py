@@ -1,0 +1,101 @@
+"""Kaggle's Second Annual Data Science Bowl: DICOM of whole cycles, with the left ventricle's volumes for labels.
+
+```
+train/train/1/study/{2ch_21, 4ch_22, sax_5, ...}/*.dcm    500 cases; validate/validate/ 200, test/test/ 440
+train.csv, validate.csv    Id, Systole, Diastole          ml
+solution.csv               Id ("701_Diastole"), Volume    ml, of the test part; published after the competition
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from cinema_cmr.core.study import Issue
+from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
+from cinema_cmr.datasets.dataset import Dataset
+from cinema_cmr.datasets.listing import by_name, existing, find_rows, number, whole_number
+from cinema_cmr.io.read import read_study
+
+__all__ = ["CARD", "DATASET", "list_cases", "read_case"]
+
+CARD = DatasetCard(
+    name="kaggle",
+    title="Second Annual Data Science Bowl (Kaggle, 2015-2016)",
+    licence="as the competition's rules say",
+    citation="Booz Allen Hamilton and Kaggle, Second Annual Data Science Bowl: Transforming How We Diagnose Heart"
+    " Disease, 2015-2016; images of the National Heart, Lung, and Blood Institute",
+    how_to_get="Accept the rules of the competition 'second-annual-data-science-bowl' at Kaggle, download it and unpack"
+    " the archives where they are: train/train/1/study/… with train.csv, validate.csv and solution.csv.",
+    derived_licence="as the competition's rules say",
+    n_cases=1140,
+)
+
+_PARTS = {"train": "train", "validate": "validation", "test": "test"}
+_VOLUMES = {"Diastole": "lv_edv_ml", "Systole": "lv_esv_ml"}
+
+
+def list_cases(root: Path) -> list[Case]:
+    """Every `NUMBER/study` folder up to three levels below `root`, by number, and every row of the tables.
+
+    Facts are `lv_edv_ml`, `lv_esv_ml` and `lv_ef_percent` where the tables have them.
+    """
+    root = Path(root)
+    studies = (path for depth in ("", "*/", "*/*/") for path in root.glob(f"{depth}*/study"))
+    folders = by_name(
+        ((f"{int(path.parent.name):04d}", path) for path in studies if path.parent.name.isdigit()),
+        expected="train/train/1/study/sax_5/*.dcm and so on",
+    )
+    volumes = _volumes(root)
+    absent = {name: root / str(int(name)) / "study" for name in volumes}
+    return [
+        Case(name=name, patient=name, folder=folder, facts={**_part(folder), **_facts(volumes.get(name, {}))})
+        for name, folder in sorted({**absent, **folders}.items())
+    ]
+
+
+def read_case(case: Case) -> AnnotatedStudy:
+    """The study as any DICOM folder is read, its views found by geometry; no label maps.
+
+    Raises `MissingFileError` where the images of a row are absent, and what `read_study` raises.
+    """
+    study = read_study(existing(case.folder), name=case.name)
+    edv, esv = (case.facts.get(name, float("nan")) for name in ("lv_edv_ml", "lv_esv_ml"))
+    if edv <= esv:
+        message = f"the table gives an end-diastolic volume of {edv:g} ml and an end-systolic one of {esv:g} ml"
+        study = study.with_issues(Issue(code="volumes-implausible", severity="warning", message=message))
+    return AnnotatedStudy(study=study, patient=case.patient, facts=case.facts)
+
+
+DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case)
+
+
+def _part(folder: Path) -> dict[str, str]:
+    return next(({"part": _PARTS[name]} for name in reversed(folder.parts) if name in _PARTS), {})
+
+
+def _volumes(root: Path) -> dict[str, dict[str, float]]:
+    """Case -> its volumes in ml by our names, from whichever tables are there."""
+    found: dict[str, dict[str, float]] = {}
+    for name, column, text in _cells(root):
+        value = number(text)
+        if name is not None and column in _VOLUMES and value is not None:
+            found.setdefault(f"{name:04d}", {})[_VOLUMES[column]] = value
+    return found
+
+
+def _cells(root: Path) -> Iterator[tuple[int | None, str, str]]:
+    for row in find_rows(root, needs=("Id", "Systole", "Diastole")):
+        yield from ((whole_number(row["Id"]), column, row[column]) for column in _VOLUMES)
+    for row in find_rows(root, needs=("Id", "Volume")):
+        case, _, column = row["Id"].partition("_")
+        yield whole_number(case), column, row["Volume"]
+
+
+def _facts(volumes: Mapping[str, float]) -> dict[str, Any]:
+    edv, esv = (volumes.get(name) for name in ("lv_edv_ml", "lv_esv_ml"))
+    if edv is None or esv is None or edv <= 0:
+        return dict(volumes)
+    return {**volumes, "lv_ef_percent": 100 * (edv - esv) / edv}
