@@ -16,7 +16,9 @@ __all__ = ["add_data_options", "read_part", "read_training_data"]
 def add_data_options(parser: ArgumentParser) -> None:
     """Where the data is and how it is divided."""
     parser.add_argument(
-        "--data", required=True, help="acdc:FOLDER, or a folder of images with masks beside them (NAME_seg.nii.gz)"
+        "--data",
+        required=True,
+        help="acdc:FOLDER, emidec:FOLDER, or a folder of images with masks beside them (NAME_seg.nii.gz)",
     )
     parser.add_argument("--split", help="a split file (JSON) instead of the dataset's own or one drawn anew")
 

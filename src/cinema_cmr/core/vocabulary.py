@@ -5,7 +5,16 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-__all__ = ["CINE_LABELS", "LABEL_SCHEMES", "LANDMARKS", "SCAR_LABELS", "LabelClass", "Phase", "View"]
+__all__ = [
+    "CINE_LABELS",
+    "LABEL_SCHEMES",
+    "LABEL_UNIONS",
+    "LANDMARKS",
+    "SCAR_LABELS",
+    "LabelClass",
+    "Phase",
+    "View",
+]
 
 
 class View(StrEnum):
@@ -71,6 +80,11 @@ SCAR_LABELS: tuple[LabelClass, ...] = (
 """Late gadolinium enhancement masks (EMIDEC's own codes); never mixed with cine codes."""
 
 LABEL_SCHEMES: dict[str, tuple[LabelClass, ...]] = {"cine": CINE_LABELS, "scar": SCAR_LABELS}
+
+LABEL_UNIONS: dict[str, dict[str, tuple[str, ...]]] = {
+    "scar": {"myocardium": ("myo_normal", "infarct", "no_reflow")},
+}
+"""Scheme -> name of a structure that is several of its classes together; scored beside them."""
 
 LANDMARKS: dict[View, tuple[str, ...]] = {
     View.LAX_2C: ("mitral_anterior", "mitral_inferior", "apex"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cinema_cmr.core.errors import unknown_name
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard, Split
-from cinema_cmr.datasets import acdc, folder, sunnybrook
+from cinema_cmr.datasets import acdc, emidec, folder, sunnybrook
 
 __all__ = ["DATASETS", "Dataset", "dataset_of"]
 
@@ -26,6 +26,9 @@ class Dataset:
 
 DATASETS: dict[str, Dataset] = {
     "acdc": Dataset(card=acdc.CARD, list_cases=acdc.list_cases, read_case=acdc.read_case, split=acdc.our_split),
+    "emidec": Dataset(
+        card=emidec.CARD, list_cases=emidec.list_cases, read_case=emidec.read_case, split=emidec.our_split
+    ),
     "sunnybrook": Dataset(card=sunnybrook.CARD, list_cases=sunnybrook.list_cases, read_case=sunnybrook.read_case),
     "folder": Dataset(card=folder.CARD, list_cases=folder.list_cases, read_case=folder.read_case),
 }
