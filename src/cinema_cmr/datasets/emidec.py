@@ -23,7 +23,7 @@ from cinema_cmr.core.vocabulary import SCAR_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard, Split, read_split
 from cinema_cmr.io.nifti import read_nifti_cine
 from cinema_cmr.io.nifti_labels import read_label_codes
-from cinema_cmr.io.nominal import nominal_spacing_issue
+from cinema_cmr.io.nominal import NOMINAL_SPACING
 
 __all__ = ["CARD", "LABEL_CODES", "list_cases", "our_split", "read_case"]
 
@@ -64,19 +64,19 @@ def list_cases(root: Path) -> list[Case]:
 def read_case(case: Case) -> AnnotatedStudy:
     """The stack as a study of one frame, modality "lge", with its labels in the scheme "scar".
 
-    Where the header's voxel size is known to be nominal, an issue says so and the fact `spacing` is "nominal".
+    The fact `spacing` is "nominal" where the header's voxel size is known to be a stand-in, else "true".
     Raises `InputError` where image or contours are missing or hold another code, `GeometryError` where they lie
     on different grids.
     """
     image, contours = (_existing(case.folder / part / f"{case.name}.nii.gz") for part in ("Images", "Contours"))
     cine, issues = read_nifti_cine(image, view=View.SAX)
     codes = read_label_codes(contours, cine.array.shape, codes=LABEL_CODES, image_header=cine.nifti_header)
-    nominal = nominal_spacing_issue(cine)
+    nominal = any(issue.code == NOMINAL_SPACING for issue in issues)
     study = Study(
         name=case.name,
         cines=(cine,),
         subject=_subject(case.facts),
-        issues=issues if nominal is None else (*issues, nominal),
+        issues=issues,
         modality="lge",
     )
     return AnnotatedStudy(
@@ -84,7 +84,7 @@ def read_case(case: Case) -> AnnotatedStudy:
         patient=case.patient,
         labels={View.SAX: LabelMap(array=codes, scheme="scar")},
         labelled_frames={View.SAX: (0,)},
-        facts={**case.facts, "spacing": "true" if nominal is None else "nominal"},
+        facts={**case.facts, "spacing": "nominal" if nominal else "true"},
     )
 
 
