@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scans import image_of, write_scan
 
 from cinema_cmr.core.errors import GeometryError, InputError
+from cinema_cmr.core.study import NOMINAL_SPACING
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import stratified_split
 from cinema_cmr.datasets.emidec import list_cases, our_split, read_case
-from cinema_cmr.io.nominal import NOMINAL_SPACING
 from cinema_cmr.recipes.segmentation import recipe
 from cinema_cmr.tasks.segment import SegmentTask
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cinema_cmr.core.study import NOMINAL_SPACING
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.io.nominal import NOMINAL_SPACING, nominal_spacing_issue
+from cinema_cmr.io.nominal import nominal_spacing_issue
 
 
 def stack(size: int = 256, mm: float = 1.458, top: float = 255.0) -> Cine:

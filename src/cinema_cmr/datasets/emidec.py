@@ -18,12 +18,11 @@ from typing import Any, Literal
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.core.study import Study, Subject
+from cinema_cmr.core.study import NOMINAL_SPACING, Study, Subject
 from cinema_cmr.core.vocabulary import SCAR_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard, Split, read_split
 from cinema_cmr.io.nifti import read_nifti_cine
 from cinema_cmr.io.nifti_labels import read_label_codes
-from cinema_cmr.io.nominal import NOMINAL_SPACING
 
 __all__ = ["CARD", "LABEL_CODES", "list_cases", "our_split", "read_case"]
 

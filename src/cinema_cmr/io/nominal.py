@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from cinema_cmr.core.study import Issue
+from cinema_cmr.core.study import NOMINAL_SPACING, Issue
 from cinema_cmr.core.volume import Cine
 
-__all__ = ["NOMINAL_SPACING", "nominal_spacing_issue"]
-
-NOMINAL_SPACING = "nominal-spacing"
-"""Code of the issue."""
+__all__ = ["nominal_spacing_issue"]
 
 _SHAPE, _SPACING_MM, _MOST = (256, 256), (1.458, 1.458, 10.0), 255
 
