@@ -225,9 +225,15 @@ def _with_view(path: Path, view: View) -> Path:
 
 
 def _as_the_model_takes_it(study: Study, segmenter: Segmenter) -> Study:
-    """A still short-axis image given to a model of late enhancement is taken for one; files do not tell."""
+    """A still short-axis image given to a model of late enhancement is taken for one; files do not tell.
+
+    That it has one frame is then no issue.
+    """
     still = View.SAX in study and study.cine(View.SAX).n_frames == 1
-    return replace(study, modality="lge") if still and segmenter.card.modality == "lge" else study
+    if not still or segmenter.card.modality != "lge":
+        return study
+    issues = tuple(issue for issue in study.issues if issue.code != "single-frame")
+    return replace(study, modality="lge", issues=issues)
 
 
 def _mismatches(study: Study, predictions: Mapping[View, Prediction], segmenter: Segmenter) -> tuple[Flag, ...]:
