@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from cinema_cmr.core.errors import GeometryError, NoCineError
-from cinema_cmr.core.results import Measurements, Prediction
+from cinema_cmr.core.results import Flag, Measurements, Prediction
 from cinema_cmr.core.study import Study, Subject
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.engine.modality import modality_flag
 from cinema_cmr.engine.predictor import predict_study
 from cinema_cmr.engine.runtime import choose_runtime
 from cinema_cmr.engine.segmenter import Segmenter
@@ -165,10 +166,13 @@ def analyse(
     with _timed(seconds, "load model"):
         segmenter = segmenter or prepare_segmenter(options)
     _check_measurable(study, segmenter, options)
+    study = _as_the_model_takes_it(study, segmenter)
     with _timed(seconds, "segment"):
         predictions = predict_study(study, segmenter, report=lambda done, n: told("segment", done, n))
     with _timed(seconds, "measure"):
         measurements = measure_study(study, predictions, options=options.measure)
+        flags = _mismatches(study, predictions, segmenter)
+        measurements = replace(measurements, flags=(*flags, *measurements.flags))
     run = _run_facts(segmenter, options, seconds, digest)
     return Analysis(
         study=study,
@@ -220,6 +224,24 @@ def _with_view(path: Path, view: View) -> Path:
     return path.with_name(path.name.replace(".nii", f"_{view}.nii", 1))
 
 
+def _as_the_model_takes_it(study: Study, segmenter: Segmenter) -> Study:
+    """A still short-axis image given to a model of late enhancement is taken for one; files do not tell.
+
+    That it has one frame is then no issue.
+    """
+    still = View.SAX in study and study.cine(View.SAX).n_frames == 1
+    if not still or segmenter.card.modality != "lge":
+        return study
+    issues = tuple(issue for issue in study.issues if issue.code != "single-frame")
+    return replace(study, modality="lge", issues=issues)
+
+
+def _mismatches(study: Study, predictions: Mapping[View, Prediction], segmenter: Segmenter) -> tuple[Flag, ...]:
+    """Flags of images that are not what the model was made for."""
+    found = (modality_flag(study, prediction, segmenter.card) for prediction in predictions.values())
+    return tuple(flag for flag in found if flag is not None)
+
+
 def _check_measurable(study: Study, segmenter: Segmenter, options: Options) -> None:
     """Raise before the long part where nothing could be measured after it."""
     if View.SAX not in segmenter.card.grids:
@@ -230,7 +252,8 @@ def _check_measurable(study: Study, segmenter: Segmenter, options: Options) -> N
             f"study '{study.name}' has no short-axis stack, which volumes are measured from. "
             f"Left out: {left_out or 'nothing'}"
         )
-    if study.cine(View.SAX).n_frames == 1 and not options.single_frame:
+    still = study.cine(View.SAX).n_frames == 1
+    if still and not options.single_frame and segmenter.card.modality == "cine":
         raise NoCineError(
             f"the short-axis stack of '{study.name}' has one frame; an ejection fraction needs end-diastole and"
             " end-systole: give both in one folder or file, or --single-frame to measure this one alone"

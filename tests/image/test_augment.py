@@ -127,3 +127,11 @@ def test_blur_and_low_resolution_take_away_fine_detail_and_keep_the_mean() -> No
 def test_impossible_ranges_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="expected"):
         Augmentation(**wrong)
+
+
+def test_a_stretch_changes_the_shape_and_not_the_area_and_its_absence_no_draw() -> None:
+    stretched = [drawn(seed, replace(STILL, stretch=0.6)).matrix for seed in range(40)]
+    ratios = [float(m[0, 0] / m[1, 1]) for m in stretched]
+    assert 1 / 1.6 <= min(ratios) < 0.75 and 1.35 < max(ratios) <= 1.6
+    assert np.allclose([np.linalg.det(m) for m in stretched], 1.0)
+    assert np.array_equal(drawn(3).matrix, drawn(3, Augmentation(stretch=0.0)).matrix)

@@ -100,3 +100,12 @@ def test_half_precision_logits_are_summed_in_full() -> None:
     logits, labels = volumes()
     for loss in (cross_entropy, soft_dice):
         assert loss(logits.bfloat16(), labels).dtype == torch.float32
+
+
+def test_a_class_counts_by_its_weight_and_equal_weights_change_nothing() -> None:
+    logits, labels = logits_of([[0.5, 0.5], [0.9, 0.1], [0.2, 0.8]]), labels_of([0, 0, 1])
+    weighted = cross_entropy(logits, labels, weights=(1.0, 3.0))
+    assert float(weighted) == pytest.approx(-(math.log(0.5) + math.log(0.9) + 3 * math.log(0.8)) / 3, rel=1e-5)
+    assert float(cross_entropy(logits, labels, weights=(1.0, 1.0))) == pytest.approx(
+        float(cross_entropy(logits, labels))
+    )

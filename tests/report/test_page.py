@@ -17,4 +17,4 @@ def test_everything_is_escaped_and_an_unknown_name_is_an_error() -> None:
 
 
 def test_outlines_have_the_colours_of_the_vocabulary() -> None:
-    assert {name: colour for name, _, colour in OUTLINES} == {label.name: label.colour for label in CINE_LABELS}
+    assert {name: colour for name, _, colour in OUTLINES["cine"]} == {label.name: label.colour for label in CINE_LABELS}

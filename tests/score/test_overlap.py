@@ -96,3 +96,10 @@ def test_agrees_with_monai() -> None:
     )
     ours = dice_by_class(predicted, reference)
     np.testing.assert_allclose(list(ours.values()), theirs[0].numpy(), rtol=1e-6)
+
+
+def test_the_wall_of_a_scar_map_is_scored_as_a_whole_too() -> None:
+    """A lesion taken for healthy wall is wrong as a lesion and right as wall."""
+    scores = dice_by_class(one_slice("0122", "0133"), one_slice("0122", "0134"), scheme="scar")
+    assert list(scores) == ["lv_cavity", "myo_normal", "infarct", "no_reflow", "myocardium"]
+    assert scores["infarct"] == pytest.approx(2 / 3) and scores["no_reflow"] == 0 and scores["myocardium"] == 1

@@ -139,3 +139,22 @@ def test_what_cannot_be_learned_from_is_refused() -> None:
         SegmentConfig(grid=GRID, label_scheme="bones")
     with pytest.raises(UsageError):
         SegmentConfig(grid=GRID, drop_ends=1.5)
+    with pytest.raises(InputError, match="modality"):
+        SegmentTask(SegmentConfig(grid=GRID, modality="lge")).examples(study)
+    with pytest.raises(UsageError, match="class 'scar'"):
+        SegmentConfig(grid=GRID, rare=("scar",))
+    with pytest.raises(UsageError, match="class weights"):
+        SegmentConfig(grid=GRID, class_weights=(1.0, 2.0))
+
+
+def test_rare_classes_are_drawn_more_often_and_cost_more() -> None:
+    whole = example()
+    without = SegmentExample(
+        name="no rv", planes=whole.planes, labels=np.where(whole.labels == 1, 0, whole.labels), slice_mm=8
+    )
+    drawn = task(rare=("rv",), rare_times=3).to_learn([without, whole])
+    assert [e.name for e in drawn] == ["no rv", whole.name, whole.name, whole.name]
+    assert task().to_learn([without, whole]) == [without, whole]
+    batch = collate([task().sample(whole, None)])
+    plain, heavy = (task(class_weights=w).loss(Oracle(), batch).parts for w in ((), (1.0, 5.0, 1.0, 1.0)))
+    assert heavy["cross_entropy"] > plain["cross_entropy"] and heavy["dice_loss"] == plain["dice_loss"]

@@ -105,8 +105,11 @@ def _told(document: dict[str, Any], folder: Path, name: str, status: str) -> Cas
             ("lv_esv_ml", "LV ESV", "ml"),
             ("lv_mass_g", "LV mass", "g"),
             ("rv_ef_percent", "RVEF", "%"),
+            ("infarct_percent", "infarct", "% of the myocardium"),
+            ("no_reflow_percent", "no-reflow", "% of the myocardium"),
+            ("infarct_g", "infarct", "g"),
         )
-        if summary[key] is not None
+        if summary.get(key) is not None
     )
     flags = ", ".join(flag["code"] for flag in document["flags"] if flag["severity"] != "info")
     lines = [f"{name}: {numbers or 'nothing could be measured'}"]

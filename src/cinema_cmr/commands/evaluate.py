@@ -16,6 +16,14 @@ from cinema_cmr.commands.training_data import add_data_options, read_part
 
 __all__ = ["add_arguments", "run"]
 
+_SHOWN = (
+    ("lv_ef_percent", "LVEF"),
+    ("rv_ef_percent", "RVEF"),
+    ("infarct_percent", "infarct"),
+    ("no_reflow_percent", "no-reflow"),
+)
+"""Measurements whose error is told for each patient."""
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Data, part, model and where the tables go."""
@@ -53,20 +61,27 @@ def run(given: Namespace) -> int:
 
 def _patient_line(score: Any) -> str:
     overlap = ", ".join(f"{name[5:]} {score.mean(name):.3f}" for name in score.frames[0] if name.startswith("dice_"))
-    pairs = [(score.measured[name], score.reference[name]) for name in ("lv_ef_percent", "rv_ef_percent")]
-    errors = [f"{a - b:+.1f}" if a is not None and b is not None else "-" for a, b in pairs]
-    return f"{score.patient}: Dice {overlap}; LVEF {errors[0]}, RVEF {errors[1]} points"
+    errors = [
+        f"{title} {_difference(score.measured[name], score.reference[name])}"
+        for name, title in _SHOWN
+        if name in score.measured
+    ]
+    return f"{score.patient}: Dice {overlap}; {', '.join(errors)} points"
+
+
+def _difference(measured: float | None, reference: float | None) -> str:
+    return "-" if measured is None or reference is None else f"{measured - reference:+.1f}"
 
 
 def _text(summary: dict[str, Any]) -> str:
     lines = [f"{summary['model']} on {summary['n_patients']} patients, mean (95 % interval over patients)"]
     for name, row in summary["scores"].items():
-        lines.append(f"  {name:<16} {_with_interval(row, 3)}")
+        lines.append(f"  {name:<28} {_with_interval(row, 3)}")
     for name, row in summary["measurements"].items():
         error = row["mean_absolute_error"]
         low, high = row["limits"]
         lines.append(
-            f"  {name:<16} absolute error {_with_interval(error, 1)}, bias {row['bias']:+.1f}, "
+            f"  {name:<28} absolute error {_with_interval(error, 1)}, bias {row['bias']:+.1f}, "
             f"limits {low:+.1f} to {high:+.1f}, ICC {_number(row['icc'], 3)}"
         )
     return "\n".join(lines)

@@ -34,7 +34,7 @@ class HeartLocation:
     centre: tuple[float, float]
     """In-plane voxel indices (i, j), fractional, on the cine's own grid."""
     method: str
-    """"motion", "coarse pass" or "given"."""
+    """"motion", "image middle", "coarse pass" or "given"."""
     evidence: Evidence = field(default_factory=dict)
 
 

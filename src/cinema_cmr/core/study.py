@@ -10,7 +10,10 @@ from cinema_cmr.core.errors import NoCineError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 
-__all__ = ["Issue", "SeriesDecision", "Study", "Subject"]
+__all__ = ["NOMINAL_SPACING", "Issue", "SeriesDecision", "Study", "Subject"]
+
+NOMINAL_SPACING = "nominal-spacing"
+"""Code of the issue that an image's voxel sizes are a stand-in: shares hold, lengths and volumes do not."""
 
 Evidence = Mapping[str, str | int | float | bool | None]
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 __all__ = [
     "CINE_LABELS",
     "LABEL_SCHEMES",
+    "LABEL_UNIONS",
     "LANDMARKS",
     "PATHOLOGY_LABELS",
     "SCAR_LABELS",
@@ -91,6 +92,11 @@ LABEL_SCHEMES: dict[str, tuple[LabelClass, ...]] = {
     "scar": SCAR_LABELS,
     "pathology": PATHOLOGY_LABELS,
 }
+
+LABEL_UNIONS: dict[str, dict[str, tuple[str, ...]]] = {
+    "scar": {"myocardium": ("myo_normal", "infarct", "no_reflow")},
+}
+"""Scheme -> name of a structure that is several of its classes together; scored beside them."""
 
 LANDMARKS: dict[View, tuple[str, ...]] = {
     View.LAX_2C: ("mitral_anterior", "mitral_inferior", "apex"),

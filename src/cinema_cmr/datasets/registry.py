@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from cinema_cmr.core.errors import unknown_name
-from cinema_cmr.datasets import acdc, folder, kaggle, landmark, mnms, mnms2, myops, rescan, sunnybrook, ukb
+from cinema_cmr.datasets import acdc, emidec, folder, kaggle, landmark, mnms, mnms2, myops, rescan, sunnybrook, ukb
 from cinema_cmr.datasets.dataset import Dataset
 
 __all__ = ["DATASETS", "Dataset", "dataset_of"]
 
-_FILES = (acdc, mnms, mnms2, kaggle, rescan, landmark, myops, ukb, sunnybrook, folder)
+_FILES = (acdc, mnms, mnms2, kaggle, rescan, landmark, emidec, myops, ukb, sunnybrook, folder)
 
 DATASETS: dict[str, Dataset] = {file.DATASET.card.name: file.DATASET for file in _FILES}
 

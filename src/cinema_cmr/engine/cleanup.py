@@ -1,12 +1,18 @@
-"""What is taken away from a predicted label map: pieces apart from the heart, and a second LV cavity in a slice."""
+"""What is taken away from a predicted label map: pieces apart from the heart, and a second LV cavity in a slice.
+
+A scar map is brought to what holds for all 567 slices that EMIDEC's experts drew (80 cases): see `cleanup_scar`.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES
+from cinema_cmr.engine.cleanup_scar import settle_lesions
 
 __all__ = ["keep_largest"]
 
@@ -18,7 +24,8 @@ _TOGETHER = {
     "pathology": (("rv",), ("myo", "lv", "edema", "scar")),
 }
 """Structures of a scheme that are one piece; the ventricle's blood and its wall stay or go together."""
-
+_CAVITY = {"cine": ("lv", "myo"), "scar": ("lv_cavity", "myo_normal", "infarct", "no_reflow")}
+"""The left ventricle's blood, and what its wall is made of."""
 
 _OTHER_CAVITY_MM = 6.0
 """Blood of a slice this far from its largest piece is another chamber's; what papillary muscles part is nearer."""
@@ -29,43 +36,50 @@ def keep_largest(
 ) -> tuple[Labels, dict[str, float]]:
     """Labels (x, y, z) with only the largest connected piece of each structure, and what was removed, in ml.
 
-    Pieces are connected through faces, in plane and across slices; `voxel_ml` is (z,). Of a cine, a slice also
-    keeps one left ventricle: a second cavity more than 6 mm away goes with the wall about it.
+    Pieces are connected through faces, in plane and across slices; `voxel_ml` is (z,). A slice also keeps one left
+    ventricle: a second cavity more than 6 mm away goes with the wall about it. Of a scar map, lesions are then
+    settled within the wall (`settle_lesions`).
     """
     codes = {label.name: label.code for label in LABEL_SCHEMES[scheme]}
-    kept, removed = labels.copy(), {}
+    kept, removed = labels.copy(), dict[str, float]()
     for names in _TOGETHER[scheme]:
         mask = np.isin(labels, [codes[name] for name in names])
         lost = mask & ~_largest(mask, voxel_ml)
-        for name in names:
-            volume = float((lost & (labels == codes[name])).sum(axis=(0, 1)) @ voxel_ml)
-            if volume > 0:
-                removed[name] = volume
+        _add(removed, _volumes(labels, lost, codes, voxel_ml))
         kept[lost] = 0
-    if scheme == "cine":
-        _one_cavity_a_slice(kept, removed, codes, voxel_ml=voxel_ml, pixel_mm=pixel_mm)
+    if scheme in _CAVITY:
+        of_ventricle = [codes[name] for name in _CAVITY[scheme]]
+        lost = _other_ventricles(kept, of_ventricle, pixel_mm)
+        _add(removed, _volumes(kept, lost, codes, voxel_ml))
+        kept[lost] = 0
+    if scheme == "scar":
+        settled = settle_lesions(kept)
+        _add(removed, _volumes(kept, kept != settled, codes, voxel_ml))
+        kept = settled
     return kept, removed
 
 
-def _one_cavity_a_slice(
-    kept: Labels,
-    removed: dict[str, float],
-    codes: dict[str, int],
-    *,
-    voxel_ml: NDArray[np.float64],
-    pixel_mm: tuple[float, float],
-) -> None:
-    """Take second cavities and their wall out of `kept`, slice by slice, and add them to `removed`."""
+def _volumes(
+    labels: Labels, lost: NDArray[np.bool_], codes: Mapping[str, int], voxel_ml: NDArray[np.float64]
+) -> dict[str, float]:
+    """Structure -> ml of it that are lost, those of which nothing is left out."""
+    found = {name: float((lost & (labels == code)).sum(axis=(0, 1)) @ voxel_ml) for name, code in codes.items()}
+    return {name: volume for name, volume in found.items() if volume > 0}
+
+
+def _add(removed: dict[str, float], more: Mapping[str, float]) -> None:
+    for name, volume in more.items():
+        removed[name] = removed.get(name, 0.0) + volume
+
+
+def _other_ventricles(kept: Labels, of_ventricle: Sequence[int], pixel_mm: tuple[float, float]) -> NDArray[np.bool_]:
+    """(x, y, z) True in second cavities (the first of the codes) and the wall about them, slice by slice."""
+    lost = np.zeros(kept.shape, np.bool_)
     for z in range(kept.shape[2]):
-        plane = kept[..., z]
-        other = _other_cavity(plane == codes["lv"], pixel_mm)
-        if other is None:
-            continue
-        for name in ("lv", "myo"):
-            lost = other & (plane == codes[name])
-            if lost.any():
-                removed[name] = removed.get(name, 0.0) + float(lost.sum() * voxel_ml[z])
-            plane[lost] = 0
+        other = _other_cavity(kept[..., z] == of_ventricle[0], pixel_mm)
+        if other is not None:
+            lost[..., z] = other & np.isin(kept[..., z], of_ventricle)
+    return lost
 
 
 def _other_cavity(cavity: NDArray[np.bool_], pixel_mm: tuple[float, float]) -> NDArray[np.bool_] | None:

@@ -25,10 +25,16 @@ from cinema_cmr.score.overlap import class_masks, dice_by_class, dice_by_slice
 from cinema_cmr.score.statistics import Interval, mean_interval
 from cinema_cmr.score.surface import surface_distances_by_class
 
-__all__ = ["VOLUMES", "PatientScore", "evaluate_segmentation", "summarise"]
+__all__ = ["SCAR_SHARES", "VOLUMES", "PatientScore", "evaluate_segmentation", "summarise"]
 
 VOLUMES = ("lv_edv_ml", "lv_esv_ml", "lv_ef_percent", "lv_mass_g", "rv_edv_ml", "rv_esv_ml", "rv_ef_percent")
 """Measurements that are compared with those of the expert's masks, measured by the same rules."""
+
+SCAR_SHARES = ("infarct_percent", "no_reflow_percent")
+"""Those of late enhancement."""
+
+_COMPARED = {"cine": VOLUMES, "scar": SCAR_SHARES}
+_LESIONS = ("infarct", "no_reflow")
 
 DEFAULT_RULES = MeasureOptions()
 
@@ -105,7 +111,7 @@ def _by_patient(scores: Sequence[PatientScore]) -> list[list[PatientScore]]:
 
 def _agreements(patients: Sequence[Sequence[PatientScore]], seed: int) -> dict[str, Any]:
     compared = {}
-    for name in VOLUMES:
+    for name in patients[0][0].measured:
         measured, reference = (
             np.array([_mean_of(getattr(s, which)[name] for s in its) for its in patients])
             for which in ("measured", "reference")
@@ -133,7 +139,9 @@ def _interval(interval: Interval) -> dict[str, Any]:
 
 def _scored(annotated: AnnotatedStudy, segmenter: Segmenter, *, together: bool) -> PatientScore:
     cine, frames = _labelled_cine(annotated)
-    truth = annotated.labels[View.SAX].array[..., list(frames)]
+    expert = annotated.labels[View.SAX]
+    truth = expert.array[..., list(frames)]
+    _check_scheme(annotated.study.name, expert.scheme, segmenter)
     if together:
         predictions = [predict_cine(cine, segmenter)]
     else:
@@ -143,13 +151,22 @@ def _scored(annotated: AnnotatedStudy, segmenter: Segmenter, *, together: bool) 
     return PatientScore(
         patient=annotated.patient,
         frames=tuple(
-            _frame_scores(predicted[..., t], truth[..., t], cine, annotated.structures) for t in range(len(frames))
+            _frame_scores(predicted[..., t], truth[..., t], cine, expert.scheme, annotated.structures)
+            for t in range(len(frames))
         ),
-        measured=_volumes(study, predicted),
-        reference=_reference_volumes(study, truth, annotated.structures),
+        measured=_measured(study, predicted, expert.scheme),
+        reference=_reference(study, truth, expert.scheme, annotated.structures),
         located=tuple(prediction.location.method for prediction in predictions),
         facts=annotated.facts,
     )
+
+
+def _check_scheme(name: str, scheme: str, segmenter: Segmenter) -> None:
+    if scheme != segmenter.card.label_scheme:
+        raise InputError(
+            f"study '{name}' has labels of scheme '{scheme}', model '{segmenter.card.name}' gives"
+            f" '{segmenter.card.label_scheme}'; expected a model of the same"
+        )
 
 
 def _labelled_cine(annotated: AnnotatedStudy) -> tuple[Cine, tuple[int, ...]]:
@@ -167,18 +184,21 @@ def _of_frames(cine: Cine, frames: Sequence[int]) -> Cine:
 
 
 def _frame_scores(
-    predicted: NDArray[np.uint8], truth: NDArray[np.uint8], cine: Cine, structures: tuple[str, ...]
+    predicted: NDArray[np.uint8], truth: NDArray[np.uint8], cine: Cine, scheme: str, structures: tuple[str, ...]
 ) -> dict[str, float]:
     """Scores of one frame; with `structures`, of these alone and only in slices that hold an expert's label."""
     if structures:
         drawn = (truth > 0).any(axis=(0, 1))
         predicted = np.where(drawn, predicted, 0).astype(np.uint8)
-    scores = {f"dice_{name}": value for name, value in dice_by_class(predicted, truth).items()}
-    for name, of_prediction, of_truth in class_masks(predicted, truth, scheme="cine"):
+    scores = {f"dice_{name}": value for name, value in dice_by_class(predicted, truth, scheme=scheme).items()}
+    for name, of_prediction, of_truth in class_masks(predicted, truth, scheme=scheme):
         slices = dice_by_slice(of_prediction, of_truth)[of_truth.any(axis=(0, 1))]
         scores[f"worst_slice_dice_{name}"] = float(slices.min()) if slices.size else float("nan")
+        if name in _LESIONS:
+            # The rule of `score.overlap` gives 0 for one invented; here only patients who have one count.
+            scores[f"where_present_dice_{name}"] = scores[f"dice_{name}"] if of_truth.any() else float("nan")
     distances = surface_distances_by_class(
-        predicted, truth, pixel_mm=cine.spacing_mm[:2], slice_positions_mm=cine.slice_positions_mm
+        predicted, truth, scheme=scheme, pixel_mm=cine.spacing_mm[:2], slice_positions_mm=cine.slice_positions_mm
     )
     for name, distance in distances.items():
         scores[f"hd95_{name}_mm"], scores[f"assd_{name}_mm"] = distance
@@ -189,23 +209,25 @@ def _is_of(score: str, structures: tuple[str, ...]) -> bool:
     return any(name in score.split("_") for name in structures)
 
 
-def _reference_volumes(study: Study, labels: NDArray[np.uint8], structures: tuple[str, ...]) -> dict[str, float | None]:
-    """Volumes of the expert's masks; where the wall was not drawn every contoured slice counts."""
+def _reference(
+    study: Study, labels: NDArray[np.uint8], scheme: str, structures: tuple[str, ...]
+) -> dict[str, float | None]:
+    """Values of the expert's masks; where the wall was not drawn every contoured slice counts."""
     if not structures:
-        return _volumes(study, labels)
+        return _measured(study, labels, scheme)
     cavity = np.where(labels == _LV, labels, 0).astype(np.uint8)
-    known = _volumes(study, cavity, MeasureOptions(basal_rule="all-slices"))
+    known = _measured(study, cavity, scheme, MeasureOptions(basal_rule="all-slices"))
     return {name: known[name] if name in ("lv_edv_ml", "lv_esv_ml", "lv_ef_percent") else None for name in VOLUMES}
 
 
-def _volumes(
-    study: Study, labels: NDArray[np.uint8], options: MeasureOptions = DEFAULT_RULES
+def _measured(
+    study: Study, labels: NDArray[np.uint8], scheme: str, options: MeasureOptions = DEFAULT_RULES
 ) -> dict[str, float | None]:
     prediction = Prediction(
         view=View.SAX,
-        labels=LabelMap(array=labels),
+        labels=LabelMap(array=labels, scheme=scheme),
         confidence=np.full(labels.shape[3], np.nan, np.float32),
         location=HeartLocation(centre=(0.0, 0.0), method="given"),
     )
     measured: Measurements = measure_study(study, {View.SAX: prediction}, options=options)
-    return {name: measured.value(name) for name in VOLUMES}
+    return {name: measured.value(name) for name in _COMPARED[scheme]}

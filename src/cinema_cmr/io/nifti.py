@@ -26,6 +26,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.atomic import write_bytes
 from cinema_cmr.io.names import stem_of
+from cinema_cmr.io.nominal import nominal_spacing_issue
 
 __all__ = ["read_nifti_cine", "write_cine", "write_mask"]
 
@@ -101,7 +102,7 @@ def _read(path: Path, view: View, issues: list[Issue]) -> Cine:
         _add(issues, "single-slice", "warning", "one slice only: a stack of slices is needed for volumes")
     for field in set(_FREE_TEXT) & set(header.keys()):
         header[field] = b""  # may hold a name
-    return Cine(
+    cine = Cine(
         array=array,
         affine=affine,
         view=view,
@@ -113,6 +114,9 @@ def _read(path: Path, view: View, issues: list[Issue]) -> Cine:
         nifti_header=header.binaryblock,
         nifti_shape=stored,
     )
+    nominal = nominal_spacing_issue(cine)
+    issues += [] if nominal is None else [nominal]
+    return cine
 
 
 def _add(issues: list[Issue], code: str, severity: Severity, message: str, **evidence: float | str) -> None:

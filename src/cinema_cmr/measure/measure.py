@@ -28,6 +28,7 @@ from cinema_cmr.measure.phases import Phases, find_phases, phases_of_both, with_
 from cinema_cmr.measure.quality import flags_of, flags_of_issues
 from cinema_cmr.measure.quality_context import QualityContext
 from cinema_cmr.measure.rates import rate_values
+from cinema_cmr.measure.scar import measure_scar
 from cinema_cmr.measure.shape import SegmentThickness, no_thickness, segment_thickness, wall_values
 from cinema_cmr.measure.volumes import CODES, BasalRule, Volumes, measure_volumes
 
@@ -77,7 +78,8 @@ def measure_study(
 ) -> Measurements:
     """Everything that can be measured of one study; the rest without a value and with the reason.
 
-    Volumes come from the short-axis mask, of any number of frames; long-axis motion from landmarks; biplane
+    Volumes come from the short-axis mask, of any number of frames; of a scar map infarct and no-reflow alone
+    (`measure_scar`); long-axis motion from landmarks; biplane
     volumes from 2- and 4-chamber masks. Raises `UsageError` for frames that the study does not have,
     `GeometryError` for a mask on another grid than its cine's, `NoCineError` for a prediction of a view
     that the study lacks.
@@ -90,6 +92,8 @@ def measure_study(
         values = _values(study, _no_stack(), options)
         return Measurements(values=(*values, *beside), flags=flags_of_issues(study))
     prediction, cine = predictions[View.SAX], study.cine(View.SAX)
+    if prediction.labels.scheme == "scar":
+        return measure_scar(study, prediction)
     volumes = measure_volumes(cine, prediction.labels, basal_rule=options.basal_rule)
     stack = _stack(cine, prediction, volumes, options)
     values = _values(study, stack, options)

@@ -25,9 +25,14 @@ from cinema_cmr.measure.volumes import CODES, Volumes, enclosed_fractions
 
 __all__ = [
     "AHA_SEGMENTS",
+    "FULL_RING",
+    "N_RAYS",
+    "STEP_MM",
     "SegmentThickness",
+    "levels_of",
     "no_thickness",
     "segment_thickness",
+    "segments_of_rays",
     "wall_thickness_mm",
     "wall_values",
 ]
@@ -166,7 +171,7 @@ def segment_thickness(cine: Cine, labels: LabelMap, frame: int, volumes: Volumes
         return no_thickness(f"{len(rings)} slices have a full ring of myocardium; three levels need at least 3")
     if volumes.base is None:
         return no_thickness("neither the labels nor the orientation tell base from apex")
-    levels = _levels(cine, rings if volumes.base == "first" else rings[::-1])
+    levels = levels_of(cine, rings if volumes.base == "first" else rings[::-1])
     if any(not slices for slices in levels):
         return no_thickness("the slices with a full ring leave one of the three levels empty")
     septum = find_septum(cine, labels, frame, [int(index) for index in rings])
@@ -175,7 +180,7 @@ def segment_thickness(cine: Cine, labels: LabelMap, frame: int, volumes: Volumes
     return _by_segment(cine, labels, frame, levels=levels, septum=septum)
 
 
-def _levels(cine: Cine, from_base: NDArray[np.intp]) -> list[list[int]]:
+def levels_of(cine: Cine, from_base: NDArray[np.intp]) -> list[list[int]]:
     """Basal, mid and apical slices: thirds of the length the slices stand for."""
     positions, weights = cine.slice_positions_mm[from_base], cine.slice_weights_mm[from_base]
     depth = np.abs(positions - positions[0]) + weights[0] / 2
@@ -191,7 +196,7 @@ def _by_segment(
     samples: dict[int, list[float]] = {}
     slices: dict[int, set[int]] = {}
     for level, (indices, middle) in enumerate(zip(levels, middles, strict=True)):
-        segments = _segments_of_rays(level, middle, septum.anterior_sense)
+        segments = segments_of_rays(level, middle, septum.anterior_sense)
         for index in indices:
             thickness = wall_thickness_mm(cine, labels, index, frame)
             for segment in np.unique(segments):
@@ -212,7 +217,7 @@ def _middle_of_levels(levels: Sequence[Sequence[int]], septum: Septum) -> list[f
     return [known[min(known, key=lambda other: abs(other - level))] for level in range(len(levels))]
 
 
-def _segments_of_rays(level: int, middle: float, anterior_sense: int) -> NDArray[np.int64]:
+def segments_of_rays(level: int, middle: float, anterior_sense: int) -> NDArray[np.int64]:
     """(360,) the AHA segment that each ray lies in."""
     angles = anterior_sense * (np.radians(np.arange(N_RAYS)) - middle)
     degrees = np.degrees(np.angle(np.exp(1j * angles)))

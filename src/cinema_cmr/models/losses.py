@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -9,13 +11,17 @@ from torch.nn import functional as F
 __all__ = ["cross_entropy", "soft_dice"]
 
 
-def cross_entropy(logits: Tensor, labels: Tensor, *, ignored: int = 255) -> Tensor:
+def cross_entropy(
+    logits: Tensor, labels: Tensor, *, weights: Sequence[float] | None = None, ignored: int = 255
+) -> Tensor:
     """Mean cross-entropy of logits (b, c, ...) against codes (b, ...) over the voxels that are not ignored.
 
-    Zero, with no gradient, where all of them are ignored.
+    With `weights`, one a class, a voxel counts by that of its true class, in the sum alone: the mean is still one
+    over voxels. Zero, with no gradient, where all of them are ignored.
     """
     target = labels.long().masked_fill(labels == ignored, -100)
-    total = F.cross_entropy(logits.float(), target, ignore_index=-100, reduction="sum")
+    by_class = None if weights is None else torch.tensor(weights, dtype=torch.float32, device=logits.device)
+    total = F.cross_entropy(logits.float(), target, weight=by_class, ignore_index=-100, reduction="sum")
     return total / (labels != ignored).sum().clamp(min=1)
 
 

@@ -58,6 +58,7 @@ def finetune(
     """
     task = SegmentTask(experiment.task)
     parts = [[example for study in part for example in task.examples(study)] for part in (data.learn, data.validate)]
+    learn, validate = task.to_learn(parts[0]), parts[1]
     torch.manual_seed(experiment.train.seed)
     model = _first_model(experiment, start)
     last: list[Progress] = []
@@ -67,7 +68,7 @@ def finetune(
         if report is not None:
             report(progress)
 
-    trained = train(model, task, learn=parts[0], validate=parts[1], config=experiment.train, folder=folder, report=keep)
+    trained = train(model, task, learn=learn, validate=validate, config=experiment.train, folder=folder, report=keep)
     scores = last[0].validation if last else None
     return save_model(
         folder / "model", trained, _card(experiment, data, start, scores), precision="float16", overwrite=True
@@ -117,6 +118,7 @@ def _card(
         grids={experiment.task.view: experiment.task.grid},
         outputs=classes,
         label_scheme=experiment.task.label_scheme,
+        modality=experiment.task.modality,
         training=training,
         licence=data.card.derived_licence or data.card.licence,
     )

@@ -11,6 +11,7 @@ from cinema_cmr.core.study import Issue, SeriesDecision, Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.atomic import write_text
+from cinema_cmr.measure.scar import SCAR_SUMMARY
 from cinema_cmr.report.plain import json_text, plain
 from cinema_cmr.report.run import RunFacts
 from cinema_cmr.report.schema import SCHEMA_VERSION, check_document
@@ -34,7 +35,8 @@ SUMMARY_NAMES = (
     "heart_rate_bpm",
     "cardiac_output_l_min",
 )
-"""Keys of the summary in their order; all are always there, null where unknown."""
+"""Keys of the summary in their order; all are always there, null where unknown. Of late enhancement those of
+`measure.scar.SCAR_SUMMARY` follow."""
 
 _FRAMES_OF = {"ed_frame": "lv_edv_ml", "es_frame": "lv_esv_ml"}
 """The summary's frames are those that the left ventricle's volumes were measured in."""
@@ -87,7 +89,7 @@ def write_measurements_json(document: Mapping[str, Any], path: Path, *, overwrit
 def _summary(study: Study, measurements: Measurements) -> dict[str, float | int | None]:
     known = {measurement.name: measurement for measurement in measurements.values}
     summary: dict[str, float | int | None] = {}
-    for name in SUMMARY_NAMES:
+    for name in (*SUMMARY_NAMES, *(SCAR_SUMMARY if study.modality == "lge" else ())):
         if name in _FRAMES_OF:
             source = known.get(_FRAMES_OF[name])
             summary[name] = source.frames[0] if source and source.frames else None

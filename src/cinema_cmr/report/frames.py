@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from cinema_cmr.core.vocabulary import CINE_LABELS
+from cinema_cmr.core.vocabulary import CINE_LABELS, SCAR_LABELS
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.report.display import Box, Labels, window
 from cinema_cmr.report.outlines import loops, path_text, resampled, smooth_masks
@@ -73,16 +73,17 @@ def film(
     frames: Sequence[int],
     longest: int,
     quality: int = _QUALITY,
+    scheme: str = "cine",
 ) -> Film:
     """The frames asked for of a cine turned for display (`display.shown`), cropped to the box.
 
-    `longest` bounds a frame's longer side in screen pixels; many frames and slices are shown smaller, so that
-    the report stays of a size to send.
+    `labels` hold codes of `scheme`. `longest` bounds a frame's longer side in screen pixels; many frames and
+    slices are shown smaller, so that the report stays of a size to send.
     """
     budget = math.sqrt(_PIXEL_BUDGET / (len(frames) * cine.n_slices))
     width, height = box.size(cine.spacing_mm[:2], longest=min(longest, int(budget)))
     columns = math.ceil(math.sqrt(len(frames) * height / width))
-    paths = outline_paths(labels[..., list(frames)], box, (width, height)) if labels is not None else {}
+    paths = outline_paths(labels[..., list(frames)], box, (width, height), scheme=scheme) if labels is not None else {}
     tiles = []
     limits = window(cine, box)
     for z in range(cine.n_slices):
@@ -119,24 +120,38 @@ def _sheet_source(pictures: Sequence[NDArray[np.uint8]], columns: int, *, qualit
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def outline_paths(labels: Labels, box: Box, size: tuple[int, int]) -> dict[str, list[tuple[str, ...]]]:
+def outline_paths(
+    labels: Labels, box: Box, size: tuple[int, int], *, scheme: str = "cine"
+) -> dict[str, list[tuple[str, ...]]]:
     """SVG paths of each structure: name -> slice -> frame, from labels (x, y, z, t) in picture pixels.
 
     Coordinates are whole numbers of 1 / `UNITS_PER_PIXEL` screen pixels from the box's upper left corner.
     """
-    codes = {label.name: label.code for label in CINE_LABELS}
     left, top = int(box.left), int(box.top)
     labels = labels[left : math.ceil(box.right), top : math.ceil(box.bottom)]
     corner = (box.left - left, box.top - top)
     scale = (size[0] / (box.right - box.left), size[1] / (box.bottom - box.top))
-    masks = {
-        "rv": labels == codes["rv"],
-        "myo": (labels == codes["myo"]) | (labels == codes["lv"]),
-        "lv": labels == codes["lv"],
-    }
+    return {name: _paths_of(mask, corner, scale) for name, mask in _OUTLINED[scheme](labels).items()}
+
+
+def _outlined_cine(labels: Labels) -> dict[str, NDArray[np.bool_]]:
+    codes = {label.name: label.code for label in CINE_LABELS}
+    wall = labels == codes["myo"]
     # Without any myocardium an outline around the cavity alone would pretend that there is one.
-    masks["myo"] &= (labels == codes["myo"]).any(axis=(0, 1))
-    return {name: _paths_of(mask, corner, scale) for name, mask in masks.items()}
+    whole = (wall | (labels == codes["lv"])) & wall.any(axis=(0, 1))
+    return {"rv": labels == codes["rv"], "myo": whole, "lv": labels == codes["lv"]}
+
+
+def _outlined_scar(labels: Labels) -> dict[str, NDArray[np.bool_]]:
+    codes = {label.name: label.code for label in SCAR_LABELS}
+    core = labels == codes["no_reflow"]
+    lesion = core | (labels == codes["infarct"])
+    cavity = labels == codes["lv_cavity"]
+    wall = lesion | (labels == codes["myo_normal"])
+    return {"myo": (wall | cavity) & wall.any(axis=(0, 1)), "lv": cavity, "infarct": lesion, "no_reflow": core}
+
+
+_OUTLINED = {"cine": _outlined_cine, "scar": _outlined_scar}
 
 
 def _paths_of(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cinema_cmr.measure.normal_ranges import HUMAN_NOISE, HumanNoise
-from cinema_cmr.report.wording import number, unit_text
+from cinema_cmr.report.wording import number, sentence, unit_text
 
 __all__ = ["Card", "Line", "NormalRanges", "RangeBar", "cards", "human_noise", "range_bar"]
 
@@ -26,6 +26,15 @@ _SHORT_TITLES = {
     "sv": "Stroke volume",
     "mass": "Mass",
 }
+_INFARCT = (
+    "infarct_percent",
+    "no_reflow_percent",
+    "infarct_rim_percent",
+    "infarct_transmural_rim_percent",
+    "infarct_ml",
+    "infarct_g",
+    "lge_myocardium_g",
+)
 _BESIDE = 0.6
 """Room left and right of the reference range in a bar, as a share of its width."""
 
@@ -61,23 +70,40 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """A ventricle: its ejection fraction, then the other numbers."""
+    """A ventricle: its ejection fraction, then the other numbers; or the infarct and its share."""
 
     title: str
     key: str
     main: Line
+    main_title: str
     lines: tuple[Line, ...]
 
 
 def cards(document: Mapping[str, Any], normal_ranges: NormalRanges) -> tuple[Card, ...]:
-    """Both ventricles' cards from a measurements document; a ventricle nothing is known of has none."""
+    """Both ventricles' cards, or the infarct's, from a document; what nothing is known of has none."""
     known = {measurement["name"]: measurement for measurement in document["measurements"]}
     made = []
     for title, key, names in _VENTRICLES:
         if any(name in known for name in names):
             main, *lines = (_line(name, known, normal_ranges) for name in names)
-            made.append(Card(title=title, key=key, main=main, lines=tuple(lines)))
+            made.append(Card(title=title, key=key, main=main, main_title="ejection fraction", lines=tuple(lines)))
+    if _INFARCT[0] in known:
+        main, *lines = (_plain_line(known[name]) for name in _INFARCT if name in known)
+        made.append(Card(title="Infarct", key="infarct", main=main, main_title="of the myocardium", lines=tuple(lines)))
     return tuple(made)
+
+
+def _plain_line(measurement: Mapping[str, Any]) -> Line:
+    """A number without index and reference range."""
+    return Line(
+        title=sentence(measurement["title"]),
+        value=number(measurement["value"], measurement["unit"]),
+        unit=measurement["unit"],
+        indexed="",
+        bar=None,
+        noise="",
+        reason=measurement["reason"] or "" if measurement["value"] is None else "",
+    )
 
 
 def _line(name: str, known: Mapping[str, Mapping[str, Any]], normal_ranges: NormalRanges) -> Line:

@@ -15,7 +15,7 @@ from cinema_cmr.report.build import build_document
 from cinema_cmr.report.figures import Curve, curves_svg
 from cinema_cmr.report.frames import UNITS_PER_PIXEL, Film, Tile
 from cinema_cmr.report.headline import NormalRanges, cards, human_noise
-from cinema_cmr.report.page import page_environment
+from cinema_cmr.report.page import OUTLINES, page_environment
 from cinema_cmr.report.pictures import Sheet, ViewPicture, contact_sheets, stack_film, view_pictures
 from cinema_cmr.report.run import RunFacts
 from cinema_cmr.report.segments import is_segment, segment_plots
@@ -28,6 +28,7 @@ _CURVE_PLOTS = (
     ("Myocardial volume", "ml", {"myo_volume_ml": ("myo", "MYO"), "lv_myo_volume_ml": ("myo", "MYO")}),
 )
 """Title and unit of each plot, then curve name -> key of its colour and what is written beside it."""
+_KINDS = {"cine": "Cine", "lge": "Late-enhancement"}
 _CYCLE_MS = 1000.0
 """How long the player takes for a cycle whose true length is unknown."""
 
@@ -61,7 +62,7 @@ def report_html(
     """The text of the report; all that comes from the input is escaped."""
     document = build_document(study, predictions, measurements=measurements, run=run)
     pictures = _Pictures(
-        stack=stack_film(study, predictions),
+        stack=stack_film(study, predictions) if study.modality == "cine" else None,
         sheets=contact_sheets(study, predictions, summary=document["summary"]),
         views=view_pictures(study, predictions),
     )
@@ -74,6 +75,8 @@ def report_html(
             document=document,
             subject=list(_subject_facts(document)),
             cards=made,
+            kind=_KINDS[study.modality],
+            outlines=OUTLINES[_scheme(predictions)],
             citations=sorted({line.bar.citation for line in lines if line.bar}),
             flags=_by_severity(document["flags"]),
             issues=_by_severity(document["issues"]),
@@ -91,6 +94,11 @@ def report_html(
             units_per_pixel=UNITS_PER_PIXEL,
         )
     )
+
+
+def _scheme(predictions: Mapping[View, Prediction]) -> str:
+    """The scheme of what is outlined; a report shows one."""
+    return next((prediction.labels.scheme for prediction in predictions.values()), "cine")
 
 
 def _tables(measurements: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from cinema_cmr.io.atomic import write_text
+from cinema_cmr.measure.scar import SCAR_SUMMARY
 from cinema_cmr.report.build import NOTICE, SUMMARY_NAMES
 from cinema_cmr.report.page import page_environment
 from cinema_cmr.report.plain import plain
@@ -25,6 +26,12 @@ _COLUMNS = (
     ("rv_ef_percent", "RVEF", "%"),
     ("rv_edv_ml", "RV EDV", "ml"),
     ("rv_esv_ml", "RV ESV", "ml"),
+)
+_SCAR_COLUMNS = (
+    ("infarct_percent", "Infarct", "%"),
+    ("no_reflow_percent", "No-reflow", "%"),
+    ("infarct_g", "Infarct", "g"),
+    ("lge_myocardium_g", "Myocardium", "g"),
 )
 
 
@@ -68,12 +75,25 @@ def write_index(rows: Sequence[IndexRow], path: Path, *, overwrite: bool = False
 def _html_text(rows: Sequence[IndexRow]) -> str:
     template = page_environment().get_template("index.html")
     failed = sum(row.error is not None for row in rows)
-    return template.render(rows=rows, columns=_COLUMNS, notice=NOTICE, failed=failed)
+    return template.render(rows=rows, columns=_columns(rows), notice=NOTICE, failed=failed)
+
+
+def _columns(rows: Sequence[IndexRow]) -> tuple[tuple[str, str, str], ...]:
+    """Those of cines, and where a study is late enhancement those of infarcts; of infarcts alone where all are."""
+    with_scar = [_has_scar(row) for row in rows if row.document]
+    if not any(with_scar):
+        return _COLUMNS
+    return _SCAR_COLUMNS if all(with_scar) else (*_COLUMNS, *_SCAR_COLUMNS)
+
+
+def _has_scar(row: IndexRow) -> bool:
+    return SCAR_SUMMARY[0] in row.summary
 
 
 def _csv_text(rows: Sequence[IndexRow]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, ("study", *SUMMARY_NAMES, "flags", "report", "error"), lineterminator="\n")
+    names = (*SUMMARY_NAMES, *(SCAR_SUMMARY if any(_has_scar(row) for row in rows) else ()))
+    writer = csv.DictWriter(text, ("study", *names, "flags", "report", "error"), lineterminator="\n")
     writer.writeheader()
     for row in rows:
         flags = " ".join(flag["code"] for flag in row.flags)

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from cinema_cmr.core.vocabulary import CINE_LABELS
+from cinema_cmr.core.vocabulary import CINE_LABELS, SCAR_LABELS
 from cinema_cmr.report.wording import number, sentence, spans, unit_text, words
 
 __all__ = ["OUTLINES", "page_environment"]
 
 _OUTLINE_TITLES = {"rv": "right ventricular cavity", "myo": "epicardium", "lv": "left ventricular cavity"}
 
-OUTLINES = tuple((label.name, _OUTLINE_TITLES[label.name], label.colour) for label in CINE_LABELS)
-"""Name, title and colour of what is outlined; the myocardium's outline runs around the cavity too."""
+_CINE = tuple((label.name, _OUTLINE_TITLES[label.name], label.colour) for label in CINE_LABELS)
+_COLOURS = {label.name: label.colour for label in SCAR_LABELS}
+
+OUTLINES: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "cine": _CINE,
+    "scar": (
+        ("no_reflow", "no-reflow", _COLOURS["no_reflow"]),
+        ("infarct", "infarct, no-reflow included", _COLOURS["infarct"]),
+        ("myo", "epicardium", _COLOURS["myo_normal"]),
+        ("lv", "left ventricular cavity", _COLOURS["lv_cavity"]),
+    ),
+}
+"""Scheme -> name, title and colour of what is outlined; the myocardium's outline runs around the cavity too."""
 
 
 def page_environment() -> Environment:
@@ -26,5 +37,6 @@ def page_environment() -> Environment:
     )
     filters = (number, sentence, spans, unit_text, words)
     environment.filters.update({function.__name__: function for function in filters})
-    environment.globals.update(outlines=OUTLINES)
+    colours = {name: colour for outlines in OUTLINES.values() for name, _, colour in outlines}
+    environment.globals.update(outlines=OUTLINES["cine"], colours=colours)
     return environment

@@ -47,24 +47,41 @@ def stack_film(study: Study, predictions: Mapping[View, Prediction]) -> Film | N
         return None
     cine, labels = _shown(study.cine(View.SAX), predictions)
     box = heart_box(cine, labels)
-    return film(cine, labels, box=box, frames=range(cine.n_frames), longest=_FILM_PIXELS)
+    return film(
+        cine,
+        labels,
+        box=box,
+        frames=range(cine.n_frames),
+        longest=_FILM_PIXELS,
+        scheme=_scheme(predictions, View.SAX),
+    )
 
 
 def contact_sheets(
     study: Study, predictions: Mapping[View, Prediction], *, summary: Mapping[str, Any]
 ) -> tuple[Sheet, ...]:
-    """The stack at end-diastole and at end-systole; at its first frame where those are unknown."""
+    """The stack at end-diastole and at end-systole; at its first frame where those are unknown, as of a still."""
     if View.SAX not in study:
         return ()
     cine, labels = _shown(study.cine(View.SAX), predictions)
     box = heart_box(cine, labels)
+    first = "Late enhancement" if study.modality == "lge" else "First frame"
+    scheme = _scheme(predictions, View.SAX)
     wanted = {"End-diastole": summary["ed_frame"], "End-systole": summary["es_frame"]}
-    known = {title: frame for title, frame in wanted.items() if frame is not None} or {"First frame": 0}
+    known = {title: frame for title, frame in wanted.items() if frame is not None} or {first: 0}
     return tuple(
         Sheet(
             title=title,
             frame=frame,
-            film=film(cine, labels, box=box, frames=(frame,), longest=_SHEET_PIXELS, quality=_SHEET_QUALITY),
+            film=film(
+                cine,
+                labels,
+                box=box,
+                frames=(frame,),
+                longest=_SHEET_PIXELS,
+                quality=_SHEET_QUALITY,
+                scheme=scheme,
+            ),
         )
         for title, frame in known.items()
     )
@@ -96,7 +113,14 @@ def _view_picture(cine: Cine, predictions: Mapping[View, Prediction], centre_mm:
         title="Not used" if cine.view == View.OTHER else sentence(cine.view.title),
         label=cine.label,
         facts=_facts(cine),
-        film=film(one, labels, box=box, frames=range(cine.n_frames), longest=_VIEW_PIXELS),
+        film=film(
+            one,
+            labels,
+            box=box,
+            frames=range(cine.n_frames),
+            longest=_VIEW_PIXELS,
+            scheme=_scheme(predictions, cine.view),
+        ),
     )
 
 
@@ -106,6 +130,10 @@ def _facts(cine: Cine) -> str:
     slices = f"{cine.n_slices} slices {dz:.1f} mm apart" if cine.n_slices > 1 else "1 slice"
     frames = f"{cine.n_frames} frame{'s' if cine.n_frames > 1 else ''}"
     return f"{slices}, {frames}, {dx:.2f} × {dy:.2f} mm"
+
+
+def _scheme(predictions: Mapping[View, Prediction], view: View) -> str:
+    return predictions[view].labels.scheme if view in predictions else "cine"
 
 
 def _shown(cine: Cine, predictions: Mapping[View, Prediction]) -> tuple[Cine, Labels | None]:

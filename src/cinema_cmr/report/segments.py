@@ -18,6 +18,8 @@ _SCALES = {
     ("thickness", "mm"): (4.0, 16.0),
     ("thickening", "mm"): (0.0, 8.0),
     ("thickening", "%"): (0.0, 100.0),
+    ("infarct", "%"): (0.0, 100.0),
+    ("transmurality", "%"): (0.0, 100.0),
 }
 """Word of the name and unit -> ends of the colour scale, the same for every patient."""
 _UNIT_WORDS = re.compile(r"_(mm|percent|ml|g|degrees?)(?=_|$)")

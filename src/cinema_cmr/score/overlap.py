@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import GeometryError, InputError, unknown_name
-from cinema_cmr.core.vocabulary import LABEL_SCHEMES
+from cinema_cmr.core.vocabulary import LABEL_SCHEMES, LABEL_UNIONS
 
 __all__ = ["class_masks", "dice", "dice_by_class", "dice_by_slice"]
 
@@ -42,7 +42,7 @@ def dice_by_slice(predicted: Mask, reference: Mask) -> NDArray[np.float64]:
 
 
 def dice_by_class(predicted: Labels, reference: Labels, *, scheme: str = "cine") -> dict[str, float]:
-    """Dice of every class of a scheme of `core.vocabulary.LABEL_SCHEMES`, e.g. rv, myo, lv.
+    """Dice of every class of a scheme of `core.vocabulary.LABEL_SCHEMES`, e.g. rv, myo, lv, and of its unions.
 
     Both maps hold the scheme's codes on one grid, of any shape: (x, y, z) for one frame, (x, y, z, t) for
     all. Raises `GeometryError` for different grids and `InputError` for a code that the scheme does not know.
@@ -52,7 +52,8 @@ def dice_by_class(predicted: Labels, reference: Labels, *, scheme: str = "cine")
 
 
 def class_masks(predicted: Labels, reference: Labels, *, scheme: str) -> Iterator[tuple[str, Mask, Mask]]:
-    """The classes of a scheme, one by one: name, where the prediction has it, where the reference has it.
+    """The classes of a scheme and then its unions (the scar's whole myocardium), one by one: name, where the
+    prediction has it, where the reference has it.
 
     Raises as `dice_by_class` does, before the first class.
     """
@@ -63,7 +64,10 @@ def class_masks(predicted: Labels, reference: Labels, *, scheme: str) -> Iterato
     known = {0, *(label.code for label in classes)}
     _check_codes("prediction", predicted, known)
     _check_codes("reference", reference, known)
-    return ((label.name, predicted == label.code, reference == label.code) for label in classes)
+    codes = {label.name: (label.code,) for label in classes}
+    unions = {name: sum((codes[part] for part in parts), ()) for name, parts in LABEL_UNIONS.get(scheme, {}).items()}
+    every = {**codes, **unions}
+    return ((name, np.isin(predicted, its), np.isin(reference, its)) for name, its in every.items())
 
 
 def _dice_over(predicted: Mask, reference: Mask, *, axes: tuple[int, ...]) -> NDArray[np.float64]:

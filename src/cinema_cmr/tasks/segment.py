@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
@@ -40,11 +41,18 @@ class SegmentConfig:
     view: View = View.SAX
     label_scheme: str = "cine"
     """Table of `core.vocabulary.LABEL_SCHEMES` that the labels' codes are of."""
+    modality: Literal["cine", "lge"] = "cine"
+    """What the images are; a study of another is refused."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     thin_stacks: float = 0.5
     """Probability that every second slice of a stack with slices closer than 7 mm is left out."""
     drop_ends: float = 0.15
     """Probability that up to three slices are missing at each end, as in short stacks."""
+    class_weights: tuple[float, ...] = ()
+    """Weight of each class in the cross-entropy, background first; empty for all alike."""
+    rare: tuple[str, ...] = ()
+    """Classes that few examples hold; those that do are drawn `rare_times` as often."""
+    rare_times: int = 1
 
     def __post_init__(self) -> None:
         if self.label_scheme not in LABEL_SCHEMES:
@@ -52,6 +60,19 @@ class SegmentConfig:
         if not 0 <= self.thin_stacks <= 1 or not 0 <= self.drop_ends <= 1:
             raise UsageError(
                 f"probabilities {self.thin_stacks} of thinned and {self.drop_ends} of shortened stacks; expected 0 to 1"
+            )
+        self._check_classes()
+
+    def _check_classes(self) -> None:
+        names = [label.name for label in LABEL_SCHEMES[self.label_scheme]]
+        for name in self.rare:
+            if name not in names:
+                raise unknown_name("class", name, names)
+        if self.rare_times < 1:
+            raise UsageError(f"rare classes drawn {self.rare_times} times as often; expected 1 or more")
+        if self.class_weights and (len(self.class_weights) != self.n_classes or min(self.class_weights) < 0):
+            raise UsageError(
+                f"class weights {self.class_weights}; expected {self.n_classes} from 0 on: background, {names}"
             )
 
     @property
@@ -90,7 +111,7 @@ class SegmentTask:
     def examples(self, annotated: AnnotatedStudy) -> list[SegmentExample]:
         """One example per labelled frame.
 
-        Raises `InputError` where the study has no labels of the view or of another scheme,
+        Raises `InputError` where the study has no labels of the view, or is of another modality or scheme,
         `GeometryError` where they are on another grid than their cine.
         """
         view = self.config.view
@@ -98,6 +119,11 @@ class SegmentTask:
             raise InputError(f"study '{annotated.study.name}' has no {view.title} labels to learn from")
         cine, labels = annotated.study.cine(view), annotated.labels[view]
         check_same_grid(labels, cine)
+        if annotated.study.modality != self.config.modality:
+            raise InputError(
+                f"study '{annotated.study.name}' is of modality '{annotated.study.modality}'; expected"
+                f" '{self.config.modality}'"
+            )
         if labels.scheme != self.config.label_scheme:
             raise InputError(
                 f"study '{annotated.study.name}' has labels of scheme '{labels.scheme}'; expected"
@@ -113,6 +139,12 @@ class SegmentTask:
             )
             for frame in frames
         ]
+
+    def to_learn(self, examples: Sequence[SegmentExample]) -> list[SegmentExample]:
+        """The examples as they are learned from: those that hold a rare class stand there as often as configured."""
+        rare = [label.code for label in LABEL_SCHEMES[self.config.label_scheme] if label.name in self.config.rare]
+        times = [self.config.rare_times if np.isin(example.labels, rare).any() else 1 for example in examples]
+        return [example for example, n in zip(examples, times, strict=True) for _ in range(n)]
 
     def sample(self, example: SegmentExample, rng: np.random.Generator | None) -> Sample:
         """A crop around the labelled heart; with `rng`, moved, thinned and changed in intensity."""
@@ -143,7 +175,8 @@ class SegmentTask:
         """Cross-entropy plus soft Dice over the slices that exist."""
         logits = model(batch.images)[str(self.config.view)]
         labels = batch.labels[str(self.config.view)]
-        entropy, overlap = cross_entropy(logits, labels), soft_dice(logits, labels)
+        entropy = cross_entropy(logits, labels, weights=self.config.class_weights or None)
+        overlap = soft_dice(logits, labels)
         return Loss(
             total=entropy + overlap,
             parts={"cross_entropy": float(entropy.detach()), "dice_loss": float(overlap.detach())},
