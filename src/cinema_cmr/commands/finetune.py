@@ -66,7 +66,8 @@ def _experiment(given: Namespace) -> Any:
         "workers": given.workers,
     }
     if given.steps is not None:
-        changes["n_steps"] = given.steps
+        every = max(200, given.steps // 8)
+        changes |= {"n_steps": given.steps, "validate_every": every, "checkpoint_every": every}
     if given.lr is not None:
         changes["optim"] = replace(chosen.train.optim, lr=given.lr)
     return chosen.with_train(**changes)

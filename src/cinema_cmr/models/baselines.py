@@ -33,7 +33,7 @@ class UNet2dConfig:
         if len(self.chans) < 2 or min(self.chans) < 1:
             raise UsageError(f"U-Net channels {self.chans}; expected two resolutions or more, each above 0")
         if not 0 <= self.across <= len(self.chans):
-            raise UsageError(f"slices meet at {self.across} of {len(self.chans)} resolutions; expected 0 to all of them")
+            raise UsageError(f"slices meet at {self.across} of {len(self.chans)} resolutions; expected 0 to all")
 
 
 class ConvPair(nn.Sequential):

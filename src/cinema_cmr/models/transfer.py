@@ -23,8 +23,8 @@ def take_encoder(model: nn.Module, autoencoder: nn.Module) -> list[str]:
     taken = [name for name in wanted if name in given or name.startswith("encoder.")]
     if not any(name.startswith("enc_down_dict.") for name in taken):
         raise WeightsError(
-            f"the pre-trained weights have the views {_views(list(given))}, the network {_views(list(own)) or 'no stem'};"
-            " expected at least one in common: choose a recipe of the autoencoder's views"
+            f"the pre-trained weights have the views {_views(list(given))}, the network"
+            f" {_views(list(own)) or 'no such stem'}; expected one in common: choose a recipe of its views"
         )
     shapes = [{name: tuple(state[name].shape) for name in taken if name in state} for state in (own, given)]
     check_shapes(*shapes, what="the pre-trained encoder's weights")
