@@ -143,14 +143,14 @@ def test_two_images_of_one_view_of_one_study_are_refused(tmp_path: Path) -> None
 
 
 def test_a_cohort_of_phantoms_is_such_a_folder(tmp_path: Path) -> None:
-    config = CohortConfig(n=1, views=(View.SAX, View.LAX_4C), n_frames=2)
+    config = CohortConfig(n=1, views=(View.LAX_2C, View.LAX_4C), n_frames=2)
     write_cohort(tmp_path, config)
     (case,) = list_cases(tmp_path)
     annotated = read_case(case)
     assert case.name == annotated.patient == "subject-0000" and case.facts["group"]
-    assert set(annotated.labels) == {View.SAX, View.LAX_4C}
-    assert annotated.labelled_frames[View.SAX] == (0, 1)
-    assert set(np.unique(annotated.labels[View.SAX].array)) == {0, 1, 2, 3}
+    assert set(annotated.labels) == {View.LAX_2C, View.LAX_4C}
+    assert annotated.labelled_frames[View.LAX_4C] == (0, 1)
+    assert set(np.unique(annotated.labels[View.LAX_4C].array)) == {0, 1, 2, 3}
     assert annotated.study.subject.height_cm == pytest.approx(case.facts["height_cm"])
     truth = json.loads((tmp_path / "subject-0000" / "landmarks.json").read_text())["lax_4c"]
     assert annotated.landmarks[View.LAX_4C].points.keys() == truth.keys()

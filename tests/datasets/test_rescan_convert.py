@@ -11,6 +11,8 @@ from trees import cine_of, labels_of_heart, lv_ml, pickled_scan
 
 from cinema_cmr.core.errors import InputError, UnreadableFileError
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.datasets import rescan_convert
+from cinema_cmr.datasets.plain_pickle import plain
 from cinema_cmr.datasets.rescan import VIEW_FILES, list_cases, read_case
 from cinema_cmr.datasets.rescan_convert import convert_rescan, read_plain_pickle
 
@@ -46,7 +48,8 @@ def test_what_is_there_is_kept(tmp_path: Path) -> None:
     assert [scan.status for scan in convert_rescan(tmp_path / "raw", tmp_path / "out")] == ["kept"]
 
 
-def test_uneven_slices_and_lacking_keys_are_told(tmp_path: Path) -> None:
+def test_uneven_slices_and_lacking_keys_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rescan_convert, "read_plain_pickle", lambda path: plain(path.read_bytes()))
     raw = tmp_path / "raw"
     content = {
         "image_voxels": np.ones((3, 2, 5, 4), np.uint16),

@@ -19,7 +19,7 @@ from PIL import Image
 
 from cinema_cmr.core.geometry import apply_affine, lps_to_ras
 from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import LANDMARKS, View
+from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.datasets import mnms, mnms2, myops, rescan
 from cinema_cmr.datasets.landmark import PIXEL_MM
@@ -203,8 +203,15 @@ def myops_tree(root: Path) -> Tree:
 def dicom_of(folder: Path, views: Sequence[View]) -> Mapping[View, Cine]:
     """One series a slice, as breath-holds are; returns the cines that must come back."""
     cines = {view: cine_of(view, n_frames=8) for view in views}
+    if View.SAX in cines:
+        cines[View.SAX] = _thinned(cines[View.SAX])
     write_dicom(Study(name="written", cines=tuple(cines.values())), folder, shape=DicomShape.SERIES_PER_SLICE)
     return cines
+
+
+def _thinned(cine: Cine) -> Cine:
+    """Five slices: enough to know a stack by, and half as many files."""
+    return replace(cine, array=cine.array[:, :, :5], slice_positions_mm=cine.slice_positions_mm[:5])
 
 
 def kaggle_tree(root: Path) -> Tree:
@@ -341,13 +348,12 @@ def sunnybrook_tree(root: Path) -> Tree:
     folder = root / "SCD0000101"
     cines = dicom_of(folder / "dicom", (View.SAX,))
     (folder / "contours" / "i-contours").mkdir(parents=True)
-    first = replace(cines[View.SAX])
     # A box of 8 x 6 pixels in the image of the first instance.
     (folder / "contours" / "i-contours" / "IM-0001-0001-icontour-manual.txt").write_text(
         "19.5 29.5\n27.5 29.5\n27.5 35.5\n19.5 35.5\n"
     )
     shutil.copytree(folder / "contours", root / "SCD0000102" / "contours")
-    box_ml = 8 * 6 * float(first.voxel_volumes_ml[0])
+    box_ml = 8 * 6 * float(cines[View.SAX].voxel_volumes_ml[0])
     return Tree(root=root, case="SCD0000101", cines=cines, lv_ml=(box_ml,), broken="SCD0000102", why="no images")
 
 
@@ -389,5 +395,3 @@ TREES: dict[str, Callable[[Path], Tree]] = {
     "folder": folder_tree,
 }
 """A tree for every dataset of the registry; a dataset without one fails the contract."""
-
-assert set(LANDMARKS) == {View.LAX_2C, View.LAX_4C}
