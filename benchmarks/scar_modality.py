@@ -1,0 +1,70 @@
+"""The rule that tells a still cine frame from late enhancement: fitted anew, and how often it errs.
+
+`python benchmarks/scar_modality.py --data FOLDER` where FOLDER holds `acdc/` and `emidec/`. Linear discriminant
+analysis with a shrinkage of 0.3 on `engine.modality.intensity_features` of the training patients' experts' masks (both
+ACDC frames); errors are counted on the validation patients. Prints the weights that stand in `engine/modality.py`.
+For research use only; not a medical device.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.datasets.registry import DATASETS
+from cinema_cmr.engine.modality import intensity_features, late_enhancement_score
+
+RESULTS = Path(__file__).parent / "results" / "scar_modality.json"
+
+
+def features(root: Path, name: str) -> dict[str, np.ndarray[Any, Any]]:
+    """Part of the split -> (n, 9), a row a labelled frame."""
+    dataset = DATASETS[name]
+    assert dataset.split is not None
+    split = dataset.split()
+    rows: dict[str, list[Any]] = {"train": [], "validation": []}
+    for case in dataset.list_cases(root / name):
+        annotated = dataset.read_case(case)
+        labels, image = annotated.labels[View.SAX], annotated.study.cine(View.SAX).array
+        part = "train" if case.patient in split["train"] else "validation"
+        rows[part] += [
+            intensity_features(image[..., t], labels.array[..., t], labels.scheme)
+            for t in annotated.labelled_frames[View.SAX]
+        ]
+    return {part: np.array(its) for part, its in rows.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    root = parser.parse_args().data
+    late, cine = features(root, "emidec"), features(root, "acdc")
+    x = np.concatenate([late["train"], cine["train"]])
+    y = np.repeat([1, 0], [len(late["train"]), len(cine["train"])])
+    scale = x.std(axis=0)
+    rule = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.3, priors=[0.5, 0.5]).fit(x / scale, y)
+    scores = {
+        f"{name} {part}": [late_enhancement_score(row) for row in its[part]]
+        for name, its in (("late enhancement", late), ("cine", cine))
+        for part in ("train", "validation")
+    }
+    result = {
+        "weights": np.round(rule.coef_[0] / scale, 2).tolist(),
+        "offset": round(float(rule.intercept_[0]), 2),
+        "errors of the rule in the package": {
+            name: [int(sum((s > 0) != name.startswith("late") for s in its)), len(its)] for name, its in scores.items()
+        },
+        "nearest to 0": {name: round(min(its, key=abs), 2) for name, its in scores.items()},
+    }
+    RESULTS.write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
