@@ -13,7 +13,7 @@ from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.study import Evidence
 from cinema_cmr.core.vocabulary import View
 
-__all__ = ["Flag", "HeartLocation", "Measurement", "Measurements", "Prediction", "Removed"]
+__all__ = ["DiseaseOpinion", "Flag", "HeartLocation", "Measurement", "Measurements", "Prediction", "Removed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,3 +101,23 @@ class Measurements:
     def value(self, name: str) -> float | None:
         """The value of a measurement, None where it could not be measured; `KeyError` for an unknown name."""
         return self[name].value
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiseaseOpinion:
+    """What a model says of one study; without `probabilities` it says nothing, for the reason given."""
+
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    """Group -> calibrated probability, largest first; they sum to 1."""
+    speaks_for: Mapping[str, float] = field(default_factory=dict)
+    """Feature -> how far it moves the first group's logarithmic odds against the second's; largest sizes first."""
+    features: Mapping[str, float] = field(default_factory=dict)
+    unlike: tuple[str, ...] = ()
+    """Features that lie far outside of what the model learned from."""
+    reason: str | None = None
+    model: str = ""
+
+    @property
+    def group(self) -> str | None:
+        """The most probable group, or None."""
+        return next(iter(self.probabilities), None)

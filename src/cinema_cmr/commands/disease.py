@@ -1,0 +1,61 @@
+"""`cinema disease`: a model of disease groups from the measurements of labelled studies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser, Namespace
+
+from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.options import add_model_options
+from cinema_cmr.commands.training_data import add_data_options, read_training_data
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Data with groups, the model whose masks it is also tried on, and where it goes."""
+    add_data_options(parser)
+    add_model_options(parser)
+    parser.add_argument("-o", "--output", required=True, help="folder for disease.json, the model with its scores")
+    parser.add_argument("--n", type=int, help="learn from so many patients only, groups in turn")
+    parser.add_argument("--seed", type=int, default=0, help="of the folds, and who --n takes")
+    parser.add_argument("--experts-only", action="store_true", help="do not score on masks that --model predicts")
+    parser.add_argument("--overwrite", action="store_true", help="replace a model that is there")
+    parser.add_argument("--json", action="store_true", help="the scores on stdout as one JSON document")
+
+
+def run(given: Namespace) -> int:
+    """Fit, score, write, and tell."""
+    from cinema_cmr.recipes.disease import train_disease_model
+    from cinema_cmr.tasks.disease import DISEASE_FILE
+
+    console = Console(as_json=given.json)
+    data = read_training_data(given, console)
+    predict = None if given.experts_only else _predictor(given)
+    model = train_disease_model(data, predict=predict, seed=given.seed, report=console.note)
+    path = Path(given.output) / DISEASE_FILE
+    model.write(path, overwrite=given.overwrite)
+    scores = model.training["scores"]
+    lines = [f"  {where}: {_line(row)}" for where, row in scores.items()]
+    console.result("\n".join([f"model: {path}", *lines, model.notice]), {"model": str(path), "scores": scores})
+    return 0
+
+
+def _line(row: dict[str, Any]) -> str:
+    accuracy, balanced = ("{:.3f} ({:.3f} to {:.3f})".format(*row[name]) for name in ("accuracy", "balanced_accuracy"))
+    return (
+        f"accuracy {accuracy}, balanced {balanced}, MCC {row['matthews']:.3f}, AUROC {row['auroc']:.3f},"
+        f" calibration error {row['calibration_error']:.3f}, {row['n']} patients"
+    )
+
+
+def _predictor(given: Namespace) -> Any:
+    from cinema_cmr.core.vocabulary import View
+    from cinema_cmr.engine.predictor import predict_cine
+    from cinema_cmr.pipeline import Options, prepare_segmenter
+
+    options = Options(model=given.model, device=given.device, precision=given.precision, turns=given.turns)
+    segmenter = prepare_segmenter(options)
+    return lambda annotated: predict_cine(annotated.study.cine(View.SAX), segmenter).labels
