@@ -61,7 +61,8 @@ class AcrossSlices(nn.Module):
 
     def forward(self, x: Tensor, n_slices: int) -> Tensor:
         """Planes (b * z, c, x, y), of stacks of `n_slices` each, to the same shape."""
-        y = F.leaky_relu(self.norm(x), 0.01).unflatten(0, (-1, n_slices)).movedim(1, 2)
+        y = F.leaky_relu(self.norm(x), 0.01)
+        y = y.reshape(-1, n_slices, *y.shape[1:]).movedim(1, 2)
         added: Tensor = self.conv(y).movedim(2, 1).flatten(0, 1)
         return x + added
 
