@@ -138,3 +138,22 @@ def test_the_same_input_gives_the_same_results(tmp_path: Path) -> None:
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
     pages = [{**json.loads((folder / "measurements.json").read_text()), "seconds": None} for folder in folders]
     assert pages[0] == pages[1]
+
+
+def test_which_group_the_numbers_resemble_is_told_with_its_notice(tmp_path: Path) -> None:
+    known = Subject(height_cm=170, weight_kg=70)
+    beating = annotated(heart((20.0, 14.0), n_slices=8)).study
+    analysis = analysed(beating, subject=known)
+    folder = analysis.write(tmp_path / "out")
+    told = json.loads((folder / "measurements.json").read_text())["disease"]
+    page = (folder / "report.html").read_text()
+    assert told["notice"] in page and "not a diagnosis" in told["notice"]
+    assert sum(told["probabilities"].values()) == pytest.approx(1, abs=1e-3)
+    assert told["group"] == max(told["probabilities"], key=told["probabilities"].get)
+    assert all(title in page for title in (told["titles"][told["group"]], told["titles"]["lv_edvi_ml_m2"]))
+    assert analysed(beating, subject=known, disease=None).document["disease"] is None
+
+
+def test_without_height_it_says_why_it_tells_no_group(tmp_path: Path) -> None:
+    told = analysed(scan(tmp_path)).document["disease"]
+    assert told["group"] is None and not told["probabilities"] and told["reason"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cinema_cmr.core.errors import GeometryError, NoCineError
-from cinema_cmr.core.results import Flag, Measurements, Prediction
+from cinema_cmr.core.results import DiseaseOpinion, Flag, Measurements, Prediction
 from cinema_cmr.core.study import Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.engine.modality import modality_flag
@@ -22,6 +22,7 @@ from cinema_cmr.io.folder import results_folder
 from cinema_cmr.io.nifti import write_mask
 from cinema_cmr.io.origin import input_digest, mask_note
 from cinema_cmr.io.read import read_study
+from cinema_cmr.measure.disease import disease_features
 from cinema_cmr.measure.measure import MeasureOptions, measure_study
 from cinema_cmr.measure.normal_ranges import NORMAL_RANGES, NormalRange, normal_range
 from cinema_cmr.models.loaded import LoadedModel
@@ -30,6 +31,7 @@ from cinema_cmr.report.build import build_document, mask_file, write_measurement
 from cinema_cmr.report.html import write_report
 from cinema_cmr.report.run import RunFacts, write_run_json
 from cinema_cmr.report.table import write_measurements_csv
+from cinema_cmr.tasks.disease import EMBEDDED_DISEASE_MODEL, load_disease_model
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -63,6 +65,8 @@ class Options:
     """Facts given by the user; they go before what the files say."""
     single_frame: bool = False
     """Whether a stack of one frame is measured: volumes and mass of that frame, no ejection fraction."""
+    disease: str | None = EMBEDDED_DISEASE_MODEL
+    """Name or file of a model of disease groups that is asked about a cine study; None asks none."""
     measure: MeasureOptions = field(default_factory=MeasureOptions)
     normal_ranges: tuple[NormalRange, ...] = NORMAL_RANGES
 
@@ -122,6 +126,7 @@ def chosen_options(options: Options) -> dict[str, Any]:
     return {
         "turns": options.turns,
         "single_frame": options.single_frame,
+        "disease": options.disease,
         **asdict(options.measure),
         **_own_ranges(options),
         **{f"given_{name}": value for name, value in vars(options.subject).items() if value is not None},
@@ -172,7 +177,8 @@ def analyse(
     with _timed(seconds, "measure"):
         measurements = measure_study(study, predictions, options=options.measure)
         flags = _mismatches(study, predictions, segmenter)
-        measurements = replace(measurements, flags=(*flags, *measurements.flags))
+        opinion = _opinion(study, predictions, measurements, options)
+        measurements = replace(measurements, flags=(*flags, *measurements.flags), opinion=opinion)
     run = _run_facts(segmenter, options, seconds, digest)
     return Analysis(
         study=study,
@@ -240,6 +246,17 @@ def _mismatches(study: Study, predictions: Mapping[View, Prediction], segmenter:
     """Flags of images that are not what the model was made for."""
     found = (modality_flag(study, prediction, segmenter.card) for prediction in predictions.values())
     return tuple(flag for flag in found if flag is not None)
+
+
+def _opinion(
+    study: Study, predictions: Mapping[View, Prediction], measurements: Measurements, options: Options
+) -> DiseaseOpinion | None:
+    """What the disease model says of a short-axis cine's masks; None where it has nothing to do with them."""
+    seen = predictions.get(View.SAX)
+    if options.disease is None or seen is None or seen.labels.scheme != "cine" or study.modality != "cine":
+        return None
+    found = disease_features(measurements, study.cine(View.SAX), seen.labels)
+    return load_disease_model(options.disease).opinion(found)
 
 
 def _check_measurable(study: Study, segmenter: Segmenter, options: Options) -> None:

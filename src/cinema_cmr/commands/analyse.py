@@ -38,6 +38,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--single-frame", action="store_true", help="measure a stack of one frame: volumes and mass, no EF"
     )
     parser.add_argument("--normal-ranges", help="a CSV or JSON table of normal ranges to be used instead of ours")
+    parser.add_argument(
+        "--disease",
+        default="cinema-disease",
+        help="which disease group the numbers resemble, for research: a model of `cinema disease`, or none",
+    )
     parser.add_argument("--strict", action="store_true", help="exit code 4 where a result is flagged")
 
 
@@ -104,6 +109,7 @@ def _options(given: Namespace) -> Any:
         turns=given.turns,
         subject=subject,
         single_frame=given.single_frame,
+        disease=None if given.disease == "none" else given.disease,
         measure=measure,
         **ranges,
     )

@@ -82,28 +82,6 @@ class Measurement:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measurements:
-    """All that was measured of one study."""
-
-    values: tuple[Measurement, ...]
-    curves: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-    """Name -> (t,), e.g. "lv_volume_ml"."""
-    times_ms: NDArray[np.float64] | None = None
-    """(t,) of the curves, or None where frame times are unknown."""
-    flags: tuple[Flag, ...] = ()
-
-    def __getitem__(self, name: str) -> Measurement:
-        for measurement in self.values:
-            if measurement.name == name:
-                return measurement
-        raise KeyError(name)
-
-    def value(self, name: str) -> float | None:
-        """The value of a measurement, None where it could not be measured; `KeyError` for an unknown name."""
-        return self[name].value
-
-
-@dataclass(frozen=True, kw_only=True)
 class DiseaseOpinion:
     """What a model says of one study; without `probabilities` it says nothing, for the reason given."""
 
@@ -114,10 +92,38 @@ class DiseaseOpinion:
     features: Mapping[str, float] = field(default_factory=dict)
     unlike: tuple[str, ...] = ()
     """Features that lie far outside of what the model learned from."""
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """Group or feature -> its name in words."""
     reason: str | None = None
     model: str = ""
+    notice: str = ""
+    """What it must not be taken for."""
 
     @property
     def group(self) -> str | None:
         """The most probable group, or None."""
         return next(iter(self.probabilities), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurements:
+    """All that was measured of one study."""
+
+    values: tuple[Measurement, ...]
+    curves: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """Name -> (t,), e.g. "lv_volume_ml"."""
+    times_ms: NDArray[np.float64] | None = None
+    """(t,) of the curves, or None where frame times are unknown."""
+    flags: tuple[Flag, ...] = ()
+    opinion: DiseaseOpinion | None = None
+    """Which disease group the numbers resemble; None where no model was asked."""
+
+    def __getitem__(self, name: str) -> Measurement:
+        for measurement in self.values:
+            if measurement.name == name:
+                return measurement
+        raise KeyError(name)
+
+    def value(self, name: str) -> float | None:
+        """The value of a measurement, None where it could not be measured; `KeyError` for an unknown name."""
+        return self[name].value

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cinema_cmr.core.results import Flag, Measurement, Measurements, Prediction
+from cinema_cmr.core.results import DiseaseOpinion, Flag, Measurement, Measurements, Prediction
 from cinema_cmr.core.study import Issue, SeriesDecision, Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
@@ -68,6 +68,7 @@ def build_document(
         "measurements": [_measurement(value) for value in measurements.values],
         "curves": {"times_ms": measurements.times_ms, "values": measurements.curves},
         "flags": [_notable(flag) for flag in measurements.flags],
+        "disease": _opinion(measurements.opinion),
         "views": [_decision(decision) for decision in study.decisions],
         "cines": [_cine(cine) for cine in study.cines],
         "predictions": [_prediction(prediction, study) for prediction in predictions.values()],
@@ -108,6 +109,13 @@ def _measurement(measurement: Measurement) -> dict[str, Any]:
 
 def _notable(item: Flag | Issue) -> dict[str, Any]:
     return {name: getattr(item, name) for name in ("code", "severity", "message", "evidence")}
+
+
+def _opinion(opinion: DiseaseOpinion | None) -> dict[str, Any] | None:
+    if opinion is None:
+        return None
+    names = ("notice", "model", "group", "probabilities", "speaks_for", "features", "unlike", "titles", "reason")
+    return {name: getattr(opinion, name) for name in names}
 
 
 def _decision(decision: SeriesDecision) -> dict[str, Any]:

@@ -21,9 +21,10 @@ from cinema_cmr.core.results import DiseaseOpinion
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.measure.disease import FEATURES, DiseaseFeatures
 
-__all__ = ["DISEASE_FILE", "DISEASE_NOTICE", "DiseaseModel", "load_disease_model"]
+__all__ = ["DISEASE_FILE", "DISEASE_NOTICE", "EMBEDDED_DISEASE_MODEL", "DiseaseModel", "load_disease_model"]
 
 DISEASE_FILE = "disease.json"
+EMBEDDED_DISEASE_MODEL = "cinema-disease"
 
 DISEASE_NOTICE = (
     "For research use only. Which group of the training data these measurements resemble; "
@@ -76,7 +77,7 @@ class DiseaseModel:
     def opinion(self, found: DiseaseFeatures) -> DiseaseOpinion:
         """Probabilities of the groups and what speaks for the first of them; none where a feature is absent."""
         if found.reason is not None:
-            return DiseaseOpinion(reason=found.reason, model=self.name)
+            return DiseaseOpinion(reason=found.reason, model=self.name, notice=self.notice)
         logits = self.logits(found.values) / self.temperature
         chances = np.exp(logits - logits.max())
         chances /= chances.sum()
@@ -88,7 +89,9 @@ class DiseaseModel:
             speaks_for={self.features[i]: float(moves[i]) for i in np.argsort(-np.abs(moves), kind="stable")},
             features=dict(found.values),
             unlike=tuple(name for name, z in zip(self.features, standard, strict=True) if abs(z) > _FAR_SD),
+            titles={**self.titles, **{name: FEATURES[name] for name in self.features}},
             model=self.name,
+            notice=self.notice,
         )
 
     def write(self, path: Path, *, overwrite: bool = False) -> None:
@@ -100,9 +103,16 @@ class DiseaseModel:
         return np.asarray((given - np.array(self.mean)) / np.array(self.scale))
 
 
-def load_disease_model(path: Path | None = None) -> DiseaseModel:
-    """A model from its file, or the one inside the package; raises `WeightsError` for what is none."""
-    where = Path(str(files("cinema_cmr"))) / "weights" / "cinema-disease" / DISEASE_FILE if path is None else path
+def load_disease_model(name: str = EMBEDDED_DISEASE_MODEL) -> DiseaseModel:
+    """The model inside the package by its name, or one of `cinema disease` by its file or folder.
+
+    Raises `WeightsError` for what is none.
+    """
+    where = Path(name)
+    if name == EMBEDDED_DISEASE_MODEL:
+        where = Path(str(files("cinema_cmr"))) / "weights" / name / DISEASE_FILE
+    elif where.is_dir():
+        where = where / DISEASE_FILE
     try:
         model = from_plain(DiseaseModel, json.loads(where.read_text(encoding="utf-8")), "disease model")
     except (OSError, ValueError, UsageError) as error:
