@@ -53,6 +53,7 @@ def test_a_model_comes_out_and_is_evaluated(studies: Path, tmp_path: Path, capsy
     scores = json.loads((tmp_path / "e" / "scores.json").read_text())
     assert scores["n_patients"] == 1 and 0 <= scores["scores"]["dice_mean"]["value"] <= 1
     assert "NaN" not in (tmp_path / "e" / "scores.json").read_text()
+    assert "| myo | " in (tmp_path / "e" / "tables.md").read_text()
     assert call(*words) == 3  # tables are there
     assert call(*words, "--overwrite", "--part", "all", "--json") == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["n_patients"] == 5

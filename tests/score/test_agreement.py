@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.score.agreement import agreement, icc_2_1, scan_rescan_cov
@@ -92,3 +93,14 @@ def test_unmatched_or_too_few_pairs_are_refused() -> None:
         agreement([1.0, 2.0], [1.0])
     with pytest.raises(InputError, match="1 of 2 patients"):
         agreement([1.0, np.nan], [1.0, 2.0])
+
+
+@pytest.mark.parametrize("shift", [0.0, 6.0])
+def test_icc_follows_from_covariance_and_bias(shift: float) -> None:
+    rng = np.random.default_rng(5)
+    truth = rng.normal(60, 10, 30)
+    first, second = truth + rng.normal(0, 3, 30), truth + shift + rng.normal(0, 3, 30)
+    covariance, apart = np.cov(first, second), first - second
+    chance = stats.sem(apart) ** 2
+    expected = 2 * covariance[0, 1] / (np.trace(covariance) + apart.mean() ** 2 - chance)
+    assert icc_2_1(np.stack([first, second], axis=1)) == pytest.approx(expected)

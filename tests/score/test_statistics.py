@@ -113,3 +113,25 @@ def test_samples_of_different_patients_are_refused() -> None:
 def test_infinite_values_are_refused() -> None:
     with pytest.raises(InputError, match="infinite"):
         mean_interval([1.0, np.inf], seed=0)
+
+
+def efron_bca(values: np.ndarray, draws: int) -> tuple[float, float]:
+    rng, n = np.random.default_rng(11), values.size
+    means = values[rng.integers(n, size=(draws, n))].mean(axis=1)
+    bias = stats.norm.ppf((means < values.mean()).mean())
+    pulled = values.mean() - (values.sum() - values) / (n - 1)
+    acceleration = -(-(pulled**3)).sum() / (6 * (pulled**2).sum() ** 1.5)
+    z = bias + stats.norm.ppf([0.025, 0.975])
+    low, high = np.quantile(means, stats.norm.cdf(bias + z / (1 - acceleration * z)))
+    return float(low), float(high)
+
+
+def test_bca_interval_is_efrons_and_not_the_plain_percentiles() -> None:
+    values = np.random.default_rng(8).exponential(size=25)
+    found = mean_interval(values, seed=0)
+    low, high = efron_bca(values, 40_000)
+    width = high - low
+    plain = stats.bootstrap((values,), np.mean, method="percentile", rng=np.random.default_rng(0)).confidence_interval
+    assert abs(plain.high - high) > 0.06 * width
+    assert found.method == "BCa"
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.03 * width)

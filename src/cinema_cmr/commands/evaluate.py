@@ -24,6 +24,9 @@ _SHOWN = (
 )
 """Measurements whose error is told for each patient."""
 
+_SUBGROUPS = ("group", "sex", "vendor", "field_tesla")
+"""Facts of a dataset by which the tables are told apart."""
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Data, part, model and where the tables go."""
@@ -31,7 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_model_options(parser)
     parser.add_argument("--part", default="validation", help="train, validation, test, or all")
     parser.add_argument("--together", action="store_true", help="predict a patient's frames as one cine")
-    parser.add_argument("-o", "--output", help="folder for scores.json and patients.csv")
+    parser.add_argument("-o", "--output", help="folder for scores.json, patients.csv and tables.md")
     parser.add_argument("--overwrite", action="store_true", help="replace tables that are there")
     parser.add_argument("--json", action="store_true", help="the summary on stdout as one JSON document")
 
@@ -41,6 +44,7 @@ def run(given: Namespace) -> int:
     from cinema_cmr.engine.evaluate import evaluate_segmentation, summarise
     from cinema_cmr.io.atomic import write_text
     from cinema_cmr.pipeline import Options, prepare_segmenter
+    from cinema_cmr.report.evaluation import evaluation_tables
     from cinema_cmr.report.plain import json_text, plain
 
     console = Console(as_json=given.json)
@@ -55,8 +59,22 @@ def run(given: Namespace) -> int:
     if given.output:
         folder = Path(given.output)
         write_text(folder / "patients.csv", _csv(scores), overwrite=given.overwrite)
+        write_text(folder / "tables.md", evaluation_tables(summary, _subgroups(scores)), overwrite=given.overwrite)
         write_text(folder / "scores.json", json_text(summary), overwrite=given.overwrite)
     return 0
+
+
+def _subgroups(scores: Sequence[Any]) -> dict[str, dict[str, Any]]:
+    """Summaries of the patients that share a fact of the dataset, where it tells at least two kinds apart."""
+    from cinema_cmr.engine.evaluate import summarise
+    from cinema_cmr.report.plain import plain
+
+    found = {}
+    for fact in _SUBGROUPS:
+        kinds = sorted({str(score.facts[fact]) for score in scores if score.facts.get(fact)})
+        for kind in kinds if len(kinds) > 1 else ():
+            found[f"{fact} {kind}"] = plain(summarise([s for s in scores if str(s.facts.get(fact)) == kind]))
+    return found
 
 
 def _patient_line(score: Any) -> str:
