@@ -114,3 +114,14 @@ def test_late_enhancement_given_to_a_cine_model_is_refused_or_flagged(tmp_path: 
     study = replace(read_study(source), modality="lge")
     flags = analyse(study, segmenter=cine_model, options=Options(single_frame=True)).measurements.flags
     assert "modality-mismatch" in {flag.code for flag in flags if flag.severity == "error"}
+
+
+def test_a_mask_of_the_wrong_kind_of_image_is_written_and_warned_of(tmp_path: Path) -> None:
+    moving = np.repeat(image_of(LABELS)[..., None], 8, axis=3)
+    source, seen = scan(tmp_path, moving), []
+    segment(source, tmp_path / "a.nii.gz", segmenter=scar_segmenter(), warn=seen.append)
+    assert [flag.code for flag in seen] == ["modality-mismatch"] and (tmp_path / "a.nii.gz").exists()
+    seen.clear()
+    (tmp_path / "still").mkdir()
+    segment(scan(tmp_path / "still"), tmp_path / "b.nii.gz", segmenter=scar_segmenter(), warn=seen.append)
+    assert not seen

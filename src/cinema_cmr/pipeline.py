@@ -195,8 +195,11 @@ def segment(
     *,
     segmenter: Segmenter,
     overwrite: bool = False,
+    warn: Callable[[Flag], None] | None = None,
 ) -> Mapping[View, Prediction]:
     """Segment one image and write its mask to `path`, on the image's own grid, as uint8.
+
+    `warn` is called where the image looks like another modality than the model's: the mask is written all the same.
 
     Where the source holds several views that the model takes, the view's name is put before the suffix. The
     header's description tells input and model by their hashes (`mask_origin`).
@@ -207,6 +210,9 @@ def segment(
     for view, prediction in predictions.items():
         target = Path(path) if len(predictions) == 1 else _with_view(Path(path), view)
         write_mask(prediction.labels, study.cine(view), target, note=note, overwrite=overwrite)
+    if warn is not None:
+        for flag in _mismatches(study, predictions, segmenter):
+            warn(flag)
     return predictions
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,14 @@ def run(given: Namespace) -> int:
     codes = []
     for source, name in zip(inputs, unique_names(inputs), strict=True):
         target = Path(given.output) / f"{name}_seg.nii.gz"
+        flags: list[Any] = []
         try:
-            status = _segmented(source, target, segmenter, overwrite=given.overwrite)
+            status = _segmented(source, target, segmenter, overwrite=given.overwrite, warn=flags.append)
+            for flag in flags:
+                console.note(f"cinema: {name}: {flag.message}")
             console.result(
                 str(target) + (" (there before, kept)" if status == "kept" else ""),
-                _line(name, status, target),
+                _line(name, status, target, flags=[flag.code for flag in flags]),
             )
         except CinemaError as error:
             codes.append(error.exit_code)
@@ -57,7 +61,7 @@ def _segmenter(given: Namespace) -> Any:
     return prepare_segmenter(options)
 
 
-def _segmented(source: Path, target: Path, segmenter: Any, *, overwrite: bool) -> str:
+def _segmented(source: Path, target: Path, segmenter: Any, *, overwrite: bool, warn: Any) -> str:
     from cinema_cmr.io.origin import note_in
     from cinema_cmr.pipeline import mask_origin, segment
 
@@ -68,9 +72,12 @@ def _segmented(source: Path, target: Path, segmenter: Any, *, overwrite: bool) -
             f"'{target.name}' is there already, made of another input, by another model or by hand; "
             "choose another folder or give --overwrite"
         )
-    segment(source, target, segmenter=segmenter, overwrite=overwrite)
+    segment(source, target, segmenter=segmenter, overwrite=overwrite, warn=warn)
     return "done"
 
 
-def _line(name: str, status: str, target: Path | None, error: str | None = None) -> dict[str, Any]:
-    return {"name": name, "status": status, "mask": None if target is None else str(target), "error": error}
+def _line(
+    name: str, status: str, target: Path | None, error: str | None = None, flags: Sequence[str] = ()
+) -> dict[str, Any]:
+    mask = None if target is None else str(target)
+    return {"name": name, "status": status, "mask": mask, "error": error, "flags": list(flags)}
