@@ -31,7 +31,7 @@ from cinema_cmr.report.build import build_document, mask_file, write_measurement
 from cinema_cmr.report.html import write_report
 from cinema_cmr.report.run import RunFacts, write_run_json
 from cinema_cmr.report.table import write_measurements_csv
-from cinema_cmr.tasks.disease import EMBEDDED_DISEASE_MODEL, load_disease_model
+from cinema_cmr.tasks.disease import EMBEDDED_DISEASE_MODEL, DiseaseModel, load_disease_model
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -126,7 +126,7 @@ def chosen_options(options: Options) -> dict[str, Any]:
     return {
         "turns": options.turns,
         "single_frame": options.single_frame,
-        "disease": options.disease,
+        "disease_sha256": None if options.disease is None else load_disease_model(options.disease).sha256,
         **asdict(options.measure),
         **_own_ranges(options),
         **{f"given_{name}": value for name, value in vars(options.subject).items() if value is not None},
@@ -168,8 +168,11 @@ def analyse(
         study = source if isinstance(source, Study) else read_study(source, name=name)
         digest = None if isinstance(source, Study) else input_digest(source)
         study = replace(study, subject=options.subject.filled_from(study.subject))
-    with _timed(seconds, "load model"):
-        segmenter = segmenter or prepare_segmenter(options)
+    # Both models before the long part: a name that is none is told at once.
+    pattern = None if options.disease is None else load_disease_model(options.disease)
+    if segmenter is None:
+        with _timed(seconds, "load model"):
+            segmenter = prepare_segmenter(options)
     _check_measurable(study, segmenter, options)
     study = _as_the_model_takes_it(study, segmenter)
     with _timed(seconds, "segment"):
@@ -177,7 +180,7 @@ def analyse(
     with _timed(seconds, "measure"):
         measurements = measure_study(study, predictions, options=options.measure)
         flags = _mismatches(study, predictions, segmenter)
-        opinion = _opinion(study, predictions, measurements, options)
+        opinion = _opinion(study, predictions, measurements, pattern)
         measurements = replace(measurements, flags=(*flags, *measurements.flags), opinion=opinion)
     run = _run_facts(segmenter, options, seconds, digest)
     return Analysis(
@@ -255,14 +258,13 @@ def _mismatches(study: Study, predictions: Mapping[View, Prediction], segmenter:
 
 
 def _opinion(
-    study: Study, predictions: Mapping[View, Prediction], measurements: Measurements, options: Options
+    study: Study, predictions: Mapping[View, Prediction], measurements: Measurements, model: DiseaseModel | None
 ) -> DiseaseOpinion | None:
     """What the disease model says of a short-axis cine's masks; None where it has nothing to do with them."""
     seen = predictions.get(View.SAX)
-    if options.disease is None or seen is None or seen.labels.scheme != "cine" or study.modality != "cine":
+    if model is None or seen is None or seen.labels.scheme != "cine" or study.modality != "cine":
         return None
-    found = disease_features(measurements, study.cine(View.SAX), seen.labels)
-    return load_disease_model(options.disease).opinion(found)
+    return model.opinion(disease_features(measurements, study.cine(View.SAX), seen.labels))
 
 
 def _check_measurable(study: Study, segmenter: Segmenter, options: Options) -> None:

@@ -58,3 +58,19 @@ def test_it_is_built_from_plain_values_and_tells_its_view() -> None:
     again = build("unet2d", config_values(CONFIG))
     assert isinstance(again, UNet2d) and again.config == CONFIG and again.views == (View.SAX,)
     assert {n: p.shape for n, p in again.named_parameters()} == {n: p.shape for n, p in network().named_parameters()}
+
+
+@torch.no_grad()
+def test_slices_meet_where_they_are_let_and_stacks_stay_apart() -> None:
+    torch.manual_seed(0)
+    model = UNet2d(UNet2dConfig(out_chans=4, chans=(4, 6, 8), across=2)).eval()
+    given = stack(2, 1, 16, 16, 4)
+    alone = torch.cat([model({"sax": given[..., z : z + 1]})["sax"] for z in range(4)], dim=-1)
+    assert torch.allclose(model({"sax": given})["sax"], alone, atol=1e-5)  # they begin as if they did not meet
+    for name, weight in model.named_parameters():
+        if "across" in name and name.endswith("conv.weight"):
+            weight.copy_(torch.rand(weight.shape, generator=torch.Generator().manual_seed(2)))
+    changed = given.clone()
+    changed[0, ..., 3] += 1
+    moved = (model({"sax": changed})["sax"] - model({"sax": given})["sax"]).abs().amax(dim=(1, 2, 3))
+    assert (moved[0] > 1e-4).all() and moved[1].max() == 0

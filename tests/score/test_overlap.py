@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import ndimage
+from blobs import PAIRS
 from scipy.spatial.distance import dice as dice_dissimilarity
 
 from cinema_cmr.core.errors import GeometryError, InputError, UsageError
@@ -105,29 +105,6 @@ def test_the_wall_of_a_scar_map_is_scored_as_a_whole_too() -> None:
     scores = dice_by_class(one_slice("0122", "0133"), one_slice("0122", "0134"), scheme="scar")
     assert list(scores) == ["lv_cavity", "myo_normal", "infarct", "no_reflow", "myocardium"]
     assert scores["infarct"] == pytest.approx(2 / 3) and scores["no_reflow"] == 0 and scores["myocardium"] == 1
-
-
-SHAPE = (14, 12, 5)
-
-
-def blob(seed: int) -> np.ndarray:
-    noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=SHAPE), (2, 2, 1))
-    return np.asarray(noise > np.quantile(noise, 0.8))
-
-
-def one_voxel(*at: int) -> np.ndarray:
-    mask = np.zeros(SHAPE, dtype=bool)
-    mask[at] = True
-    return mask
-
-
-PAIRS = [
-    pytest.param(blob(1), blob(2), id="blobs"),
-    pytest.param(blob(3), ndimage.binary_dilation(blob(3)), id="grown"),
-    pytest.param(one_voxel(2, 3, 1), one_voxel(9, 5, 4), id="one voxel each"),
-    pytest.param(blob(4), one_voxel(0, 0, 0), id="one voxel in the corner"),
-    pytest.param(np.ones(SHAPE, dtype=bool), one_voxel(7, 6, 2), id="the whole grid"),
-]
 
 
 @pytest.mark.parametrize(("first", "second"), PAIRS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from blobs import PAIRS, SHAPE
 from scipy import ndimage
 
 from cinema_cmr.core.errors import GeometryError
@@ -142,21 +143,7 @@ def test_agrees_with_monai(seed: int) -> None:
     assert ours == pytest.approx((float(hausdorff), float(average)), rel=1e-5)
 
 
-SHAPE = (14, 12, 5)
-
-
 SPACINGS_MM = [(1.0, 1.0, 1.0), (1.25, 1.25, 10.0), (0.7, 1.9, 6.5)]
-
-
-def blob(seed: int) -> np.ndarray:
-    noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=SHAPE), (2, 2, 1))
-    return np.asarray(noise > np.quantile(noise, 0.8))
-
-
-def one_voxel(*at: int) -> np.ndarray:
-    mask = np.zeros(SHAPE, dtype=bool)
-    mask[at] = True
-    return mask
 
 
 def outline(mask: np.ndarray) -> np.ndarray:
@@ -171,15 +158,6 @@ def distances_by_transform(first: np.ndarray, second: np.ndarray, spacing: tuple
     fields = [ndimage.distance_transform_edt(~edge, sampling=spacing) for edge in edges]
     there, back = fields[1][edges[0]], fields[0][edges[1]]
     return max(np.percentile(there, 95), np.percentile(back, 95)), np.concatenate([there, back]).mean()
-
-
-PAIRS = [
-    pytest.param(blob(1), blob(2), id="blobs"),
-    pytest.param(blob(3), ndimage.binary_dilation(blob(3)), id="grown"),
-    pytest.param(one_voxel(2, 3, 1), one_voxel(9, 5, 4), id="one voxel each"),
-    pytest.param(blob(4), one_voxel(0, 0, 0), id="one voxel in the corner"),
-    pytest.param(np.ones(SHAPE, dtype=bool), one_voxel(7, 6, 2), id="the whole grid"),
-]
 
 
 @pytest.mark.parametrize("spacing", SPACINGS_MM)

@@ -17,7 +17,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Data, recipe, and how long."""
     add_data_options(parser)
     parser.add_argument("-o", "--output", required=True, help="folder of the run; a run that was cut off goes on")
-    parser.add_argument("--recipe", default="sax-unetr", help="sax-unetr, sax-unet, scar-unetr or scar-unet")
+    parser.add_argument("--recipe", default="sax-unet", help="sax-unet, sax-unetr, scar-unet or scar-unetr")
     parser.add_argument(
         "--from", dest="start", help="weights to start from: a model or a pre-trained encoder; random if absent"
     )

@@ -42,9 +42,10 @@ def run(given: Namespace) -> int:
             status = _segmented(source, target, segmenter, overwrite=given.overwrite, warn=flags.append)
             for flag in flags:
                 console.note(f"cinema: {name}: {flag.message}")
+            kept = status == "kept"
             console.result(
-                str(target) + (" (there before, kept)" if status == "kept" else ""),
-                _line(name, status, target, flags=[flag.code for flag in flags]),
+                str(target) + (" (there before, kept)" if kept else ""),
+                _line(name, status, target, flags=None if kept else [flag.code for flag in flags]),
             )
         except CinemaError as error:
             codes.append(error.exit_code)
@@ -77,7 +78,8 @@ def _segmented(source: Path, target: Path, segmenter: Any, *, overwrite: bool, w
 
 
 def _line(
-    name: str, status: str, target: Path | None, error: str | None = None, flags: Sequence[str] = ()
+    name: str, status: str, target: Path | None, error: str | None = None, *, flags: Sequence[str] | None = None
 ) -> dict[str, Any]:
+    """`flags` is None where the image was not looked at: it failed, or its mask was kept."""
     mask = None if target is None else str(target)
-    return {"name": name, "status": status, "mask": mask, "error": error, "flags": list(flags)}
+    return {"name": name, "status": status, "mask": mask, "error": error, "flags": flags}

@@ -5,6 +5,7 @@ For research only: it tells which group of its training data the numbers resembl
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -69,6 +70,11 @@ class DiseaseModel:
             )
         if min(self.scale) <= 0 or self.temperature <= 0 or self.format != _FORMAT:
             raise UsageError(f"disease model '{self.name}' has a scale or temperature not above 0, or another format")
+
+    @property
+    def sha256(self) -> str:
+        """Hash of all of it, to tell the results of one model from those of another."""
+        return hashlib.sha256(json.dumps(to_plain(self, "disease model"), sort_keys=True).encode()).hexdigest()
 
     def logits(self, features: Mapping[str, float]) -> NDArray[np.float64]:
         """(groups,) before the temperature."""
