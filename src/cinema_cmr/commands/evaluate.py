@@ -12,7 +12,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options import add_model_options
-from cinema_cmr.commands.training_data import add_data_options, read_part
+from cinema_cmr.commands.training_data import add_data_options, find_cases, read_part
 
 __all__ = ["add_arguments", "run"]
 
@@ -24,9 +24,6 @@ _SHOWN = (
 )
 """Measurements whose error is told for each patient."""
 
-_SUBGROUPS = ("group", "sex", "vendor", "field_tesla")
-"""Facts of a dataset by which the tables are told apart."""
-
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Data, part, model and where the tables go."""
@@ -34,47 +31,73 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_model_options(parser)
     parser.add_argument("--part", default="validation", help="train, validation, test, or all")
     parser.add_argument("--together", action="store_true", help="predict a patient's frames as one cine")
-    parser.add_argument("-o", "--output", help="folder for scores.json, patients.csv and tables.md")
+    parser.add_argument("-o", "--output", help="folder for page.html, tables.md, scores.json and patients.csv")
     parser.add_argument("--overwrite", action="store_true", help="replace tables that are there")
     parser.add_argument("--json", action="store_true", help="the summary on stdout as one JSON document")
 
 
 def run(given: Namespace) -> int:
-    """Score every patient, print the summary, and write the tables."""
-    from cinema_cmr.engine.evaluate import evaluate_segmentation, summarise
-    from cinema_cmr.io.atomic import write_text
-    from cinema_cmr.pipeline import Options, prepare_segmenter
-    from cinema_cmr.report.evaluation import evaluation_tables
-    from cinema_cmr.report.plain import json_text, plain
+    """Score every patient, print the summary, and write the tables and the page."""
+    from cinema_cmr.engine.evaluate_document import evaluation_document
+    from cinema_cmr.report.plain import plain
 
     console = Console(as_json=given.json)
     studies = read_part(given, console)
+    scores, about = _scored(given, studies, console)
+    document = plain(evaluation_document(scores, **about, **_data(given)))
+    summary = {name: part for name, part in document.items() if name not in ("patients", "subgroups")}
+    console.result(_text(summary), summary)
+    if given.output:
+        _write(Path(given.output), document, studies, scores, overwrite=given.overwrite)
+    return 0
+
+
+def _scored(given: Namespace, studies: Sequence[Any], console: Console) -> tuple[list[Any], dict[str, Any]]:
+    """Scores of the model, and what names it."""
+    from cinema_cmr.engine.evaluate import evaluate_segmentation
+    from cinema_cmr.pipeline import Options, prepare_segmenter
+
     options = Options(model=given.model, device=given.device, precision=given.precision, turns=given.turns)
     segmenter = prepare_segmenter(options)
     scores = evaluate_segmentation(
         studies, segmenter, together=given.together, report=lambda score: console.note(_patient_line(score))
     )
-    summary = plain({"model": segmenter.card.name, "hash": segmenter.card.weights_sha256, **summarise(scores)})
-    console.result(_text(summary), summary)
-    if given.output:
-        folder = Path(given.output)
-        write_text(folder / "patients.csv", _csv(scores), overwrite=given.overwrite)
-        write_text(folder / "tables.md", evaluation_tables(summary, _subgroups(scores)), overwrite=given.overwrite)
-        write_text(folder / "scores.json", json_text(summary), overwrite=given.overwrite)
-    return 0
+    return scores, {"model": segmenter.card.name, "hash": segmenter.card.weights_sha256}
 
 
-def _subgroups(scores: Sequence[Any]) -> dict[str, dict[str, Any]]:
-    """Summaries of the patients that share a fact of the dataset, where it tells at least two kinds apart."""
-    from cinema_cmr.engine.evaluate import summarise
-    from cinema_cmr.report.plain import plain
+def _data(given: Namespace) -> dict[str, Any]:
+    """Which data it was, without the folder's place on this machine."""
+    dataset, _ = find_cases(given.data)
+    return {"dataset": dataset.card.name, "part": given.part}
 
-    found = {}
-    for fact in _SUBGROUPS:
-        kinds = sorted({str(score.facts[fact]) for score in scores if score.facts.get(fact)})
-        for kind in kinds if len(kinds) > 1 else ():
-            found[f"{fact} {kind}"] = plain(summarise([s for s in scores if str(s.facts.get(fact)) == kind]))
-    return found
+
+def _write(
+    folder: Path, document: dict[str, Any], studies: Sequence[Any], scores: Sequence[Any], *, overwrite: bool
+) -> None:
+    from cinema_cmr.io.atomic import write_text
+    from cinema_cmr.report.evaluation import evaluation_tables
+    from cinema_cmr.report.evaluation_page import evaluation_page
+    from cinema_cmr.report.plain import json_text
+
+    texts = {
+        "patients.csv": _csv(scores),
+        "tables.md": evaluation_tables(document, document["subgroups"]),
+        "page.html": evaluation_page(document, _cases(document, studies, scores)),
+        "scores.json": json_text(document),
+    }
+    for name, text in texts.items():
+        write_text(folder / name, text, overwrite=overwrite)
+
+
+def _cases(document: dict[str, Any], studies: Sequence[Any], scores: Sequence[Any]) -> list[Any]:
+    from cinema_cmr.report.evaluation_pictures import case_picture, chosen_cases
+
+    rows = document["patients"]
+    made = (
+        case_picture(title, rows[index], studies[index], scores[index].predicted)
+        for title, index in chosen_cases(rows).items()
+    )
+    return [case for case in made if case is not None]
 
 
 def _patient_line(score: Any) -> str:

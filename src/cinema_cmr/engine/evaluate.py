@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.core.results import HeartLocation, Measurements, Prediction
+from cinema_cmr.core.results import Flag, HeartLocation, Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.engine.known import mean_of_known
+from cinema_cmr.engine.modality import modality_flag
 from cinema_cmr.engine.predictor import predict_cine
 from cinema_cmr.engine.segmenter import Segmenter
 from cinema_cmr.measure.measure import MeasureOptions, measure_study
@@ -25,7 +26,15 @@ from cinema_cmr.score.overlap import class_masks, dice_by_class, dice_by_slice
 from cinema_cmr.score.statistics import Interval, mean_interval
 from cinema_cmr.score.surface import surface_distances_by_class
 
-__all__ = ["SCAR_SHARES", "VOLUMES", "PatientScore", "evaluate_segmentation", "summarise"]
+__all__ = [
+    "SCAR_SHARES",
+    "VOLUMES",
+    "PatientScore",
+    "evaluate_masks",
+    "evaluate_segmentation",
+    "of_patients",
+    "summarise",
+]
 
 VOLUMES = ("lv_edv_ml", "lv_esv_ml", "lv_ef_percent", "lv_mass_g", "rv_edv_ml", "rv_esv_ml", "rv_ef_percent")
 """Measurements that are compared with those of the expert's masks, measured by the same rules."""
@@ -55,6 +64,13 @@ class PatientScore:
     located: tuple[str, ...]
     """How the heart was found in each frame."""
     facts: Mapping[str, Any]
+    study: str = ""
+    predicted: LabelMap | None = field(default=None, repr=False)
+    """The mask of the labelled frames, (x, y, z, t), to draw it."""
+    confidence: float = float("nan")
+    """Mean probability inside the outlines over the frames; NaN where masks came without."""
+    flags: tuple[Flag, ...] = ()
+    """Quality flags that the predicted masks raised; what is odd in the images themselves is left out."""
 
     def mean(self, name: str) -> float:
         """Mean of a score over the patient's frames; NaN where no frame has it."""
@@ -82,6 +98,33 @@ def evaluate_segmentation(
     return scores
 
 
+def evaluate_masks(
+    studies: Iterable[AnnotatedStudy],
+    read: Callable[[AnnotatedStudy], NDArray[np.uint8]],
+    *,
+    report: Callable[[PatientScore], None] | None = None,
+) -> list[PatientScore]:
+    """Scores of masks that something else made, as `evaluate_segmentation` scores a model's.
+
+    `read` gives the codes of a study's labelled short-axis frames, (x, y, z, t) on the image's own grid. There is
+    no confidence in a mask. Raises what `read` raises, `InputError` for masks of another shape.
+    """
+    scores = []
+    for annotated in studies:
+        cine, frames = _labelled_cine(annotated)
+        labels = read(annotated)
+        if labels.shape != cine.array.shape:
+            raise InputError(
+                f"masks of '{annotated.study.name}' have shape {labels.shape}, its {len(frames)} labelled frames"
+                f" {cine.array.shape}; expected masks on the images' own grid"
+            )
+        prediction = _mask_as_prediction(labels, annotated.labels[View.SAX].scheme)
+        scores.append(_patient_score(annotated, cine, prediction, located=("given",) * len(frames)))
+        if report is not None:
+            report(scores[-1])
+    return scores
+
+
 def summarise(scores: Sequence[PatientScore], *, seed: int = 0) -> dict[str, Any]:
     """Means over patients with BCa intervals, and agreement of volumes and EF, as plain values.
 
@@ -91,7 +134,7 @@ def summarise(scores: Sequence[PatientScore], *, seed: int = 0) -> dict[str, Any
         raise InputError("nothing was evaluated; expected at least one labelled study")
     names = sorted({name for score in scores for frame in score.frames for name in frame})
     dices = [name for name in names if name.startswith("dice_")]
-    patients = _by_patient(scores)
+    patients = of_patients(scores)
     by_name = {name: [mean_of_known(s.mean(name) for s in its) for its in patients] for name in names}
     by_name["dice_mean"] = [mean_of_known(row) for row in zip(*(by_name[name] for name in dices), strict=True)]
     return {
@@ -102,7 +145,8 @@ def summarise(scores: Sequence[PatientScore], *, seed: int = 0) -> dict[str, Any
     }
 
 
-def _by_patient(scores: Sequence[PatientScore]) -> list[list[PatientScore]]:
+def of_patients(scores: Sequence[PatientScore]) -> list[list[PatientScore]]:
+    """The scores of each patient's studies together, patients in the order they came."""
     found: dict[str, list[PatientScore]] = {}
     for score in scores:
         found.setdefault(score.patient, []).append(score)
@@ -139,25 +183,60 @@ def _interval(interval: Interval) -> dict[str, Any]:
 
 def _scored(annotated: AnnotatedStudy, segmenter: Segmenter, *, together: bool) -> PatientScore:
     cine, frames = _labelled_cine(annotated)
-    expert = annotated.labels[View.SAX]
-    truth = expert.array[..., list(frames)]
-    _check_scheme(annotated.study.name, expert.scheme, segmenter)
+    _check_scheme(annotated.study.name, annotated.labels[View.SAX].scheme, segmenter)
     if together:
         predictions = [predict_cine(cine, segmenter)]
     else:
         predictions = [predict_cine(_one_frame(cine, frame), segmenter) for frame in range(len(frames))]
-    predicted = np.concatenate([prediction.labels.array for prediction in predictions], axis=3)
+    located = tuple(prediction.location.method for prediction in predictions)
+    joined = predictions[0] if together else _joined(predictions)
+    score = _patient_score(annotated, cine, joined, located=located)
+    mismatch = modality_flag(replace(annotated.study, cines=(cine,)), joined, segmenter.card)
+    return score if mismatch is None else replace(score, flags=(mismatch, *score.flags))
+
+
+def _joined(predictions: Sequence[Prediction]) -> Prediction:
+    """One prediction of all frames of those of one frame each."""
+    first = predictions[0]
+    return replace(
+        first,
+        labels=replace(first.labels, array=np.concatenate([p.labels.array for p in predictions], axis=3)),
+        confidence=np.concatenate([p.confidence for p in predictions]),
+        removed=tuple(replace(piece, frame=t) for t, p in enumerate(predictions) for piece in p.removed),
+    )
+
+
+def _mask_as_prediction(labels: NDArray[np.uint8], scheme: str) -> Prediction:
+    return Prediction(
+        view=View.SAX,
+        labels=LabelMap(array=labels, scheme=scheme),
+        confidence=np.full(labels.shape[3], np.nan, np.float32),
+        location=HeartLocation(centre=(0.0, 0.0), method="given"),
+    )
+
+
+def _patient_score(
+    annotated: AnnotatedStudy, cine: Cine, prediction: Prediction, *, located: tuple[str, ...]
+) -> PatientScore:
+    frames = annotated.labelled_frames[View.SAX]
+    scheme, predicted = prediction.labels.scheme, prediction.labels.array
+    truth = annotated.labels[View.SAX].array[..., list(frames)]
     study = replace(annotated.study, cines=(cine,))
+    measured, flags = _measured(study, prediction)
     return PatientScore(
         patient=annotated.patient,
         frames=tuple(
-            _frame_scores(predicted[..., t], truth[..., t], cine, expert.scheme, annotated.structures)
+            _frame_scores(predicted[..., t], truth[..., t], cine, scheme, annotated.structures)
             for t in range(len(frames))
         ),
-        measured=_measured(study, predicted, expert.scheme),
-        reference=_reference(study, truth, expert.scheme, annotated.structures),
-        located=tuple(prediction.location.method for prediction in predictions),
+        measured=measured,
+        reference=_reference(study, truth, scheme, annotated.structures),
+        located=located,
         facts=annotated.facts,
+        study=annotated.study.name,
+        predicted=prediction.labels,
+        confidence=mean_of_known(float(value) for value in prediction.confidence),
+        flags=flags,
     )
 
 
@@ -214,20 +293,18 @@ def _reference(
 ) -> dict[str, float | None]:
     """Values of the expert's masks; where the wall was not drawn every contoured slice counts."""
     if not structures:
-        return _measured(study, labels, scheme)
+        return _measured(study, _mask_as_prediction(labels, scheme))[0]
     cavity = np.where(labels == _LV, labels, 0).astype(np.uint8)
-    known = _measured(study, cavity, scheme, MeasureOptions(basal_rule="all-slices"))
+    rules = MeasureOptions(basal_rule="all-slices")
+    known, _ = _measured(study, _mask_as_prediction(cavity, scheme), rules)
     return {name: known[name] if name in ("lv_edv_ml", "lv_esv_ml", "lv_ef_percent") else None for name in VOLUMES}
 
 
 def _measured(
-    study: Study, labels: NDArray[np.uint8], scheme: str, options: MeasureOptions = DEFAULT_RULES
-) -> dict[str, float | None]:
-    prediction = Prediction(
-        view=View.SAX,
-        labels=LabelMap(array=labels, scheme=scheme),
-        confidence=np.full(labels.shape[3], np.nan, np.float32),
-        location=HeartLocation(centre=(0.0, 0.0), method="given"),
-    )
-    measured: Measurements = measure_study(study, {View.SAX: prediction}, options=options)
-    return {name: measured.value(name) for name in _COMPARED[scheme]}
+    study: Study, prediction: Prediction, options: MeasureOptions = DEFAULT_RULES
+) -> tuple[dict[str, float | None], tuple[Flag, ...]]:
+    """The compared values of a mask, and the flags that it raised (not those of the images)."""
+    measured = measure_study(study, {View.SAX: prediction}, options=options)
+    of_images = {issue.code for issue in study.issues}
+    flags = tuple(flag for flag in measured.flags if flag.code not in of_images)
+    return {name: measured.value(name) for name in _COMPARED[prediction.labels.scheme]}, flags

@@ -2,67 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["evaluation_tables"]
+from cinema_cmr.report.evaluation_rows import (
+    Table,
+    agreement_table,
+    difference_table,
+    flag_table,
+    interval_text,
+    published_table,
+    structure_table,
+)
+
+__all__ = ["DIFFERENCE_NOTE", "PUBLISHED_NOTE", "evaluation_tables"]
 
 Summary = Mapping[str, Any]
 
-_SCORES = (("dice", "", "Dice", 3), ("hd95", "_mm", "HD95, mm", 1), ("assd", "_mm", "ASSD, mm", 2))
-"""Prefix and suffix of a score's name around the structure, column title, digits."""
+DIFFERENCE_NOTE = (
+    "First minus second on the same patients: mean with 95 % bootstrap interval and n; Wilcoxon's signed-rank test,"
+    " corrected after Holm over the rows of the table. Errors are absolute."
+)
+PUBLISHED_NOTE = (
+    "Published values are of other test patients, and mostly of other training data: a yardstick, no paired comparison."
+)
 
 
 def evaluation_tables(whole: Summary, subgroups: Mapping[str, Summary]) -> str:
     """`tables.md` of summaries as `engine.evaluate.summarise` gives them; those of `subgroups` have a title each.
 
-    Means over patients with 95 % intervals, and the patients that each mean is over.
+    Means over patients with 95 % intervals, and the patients that each mean is over. Where `whole` is an
+    evaluation document its comparison, published values and quality checks come before the subgroups.
     """
     title = f"# {whole['model']} on {whole['n_patients']} patients"
     parts = [title, "For research use only. Means over patients (95 % bootstrap interval; n).", _both(whole)]
+    parts += _more(whole)
     for name, summary in subgroups.items():
         parts += [f"## {name} ({summary['n_patients']} patients)", _both(summary)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def _more(whole: Summary) -> Iterator[str]:
+    if whole.get("against"):
+        against = whole["against"]
+        yield f"## {against['first']} against {against['second']} ({against['n_patients']} patients)"
+        yield DIFFERENCE_NOTE
+        yield _markdown(difference_table(against))
+    if whole.get("published"):
+        yield "## Beside published values"
+        yield PUBLISHED_NOTE
+        yield _markdown(published_table(whole["published"]))
+    if "checks" in whole:
+        checks = whole["checks"]
+        yield f"## Quality flags ({checks['n_failed']} failed)"
+        caught = [f"{name} {interval_text(checks[name], 2)}" for name in ("sensitivity", "specificity")]
+        yield f"{checks['rule'].capitalize()}. Flags for failures: {', '.join(caught)}."
+        if checks["flags"]:
+            yield _markdown(flag_table(checks["flags"]))
+
+
 def _both(summary: Summary) -> str:
-    return "\n\n".join(table for table in (_by_structure(summary["scores"]), _agreement(summary)) if table)
+    tables = (structure_table(summary["scores"]), agreement_table(summary["measurements"]))
+    return "\n\n".join(_markdown(table) for table in tables if table.rows)
 
 
-def _by_structure(scores: Summary) -> str:
-    names = [name.removeprefix("dice_") for name in scores if name.startswith("dice_")]
-    rows = [
-        [name, *(_interval(scores.get(f"{start}_{name}{end}"), digits) for start, end, _, digits in _SCORES)]
-        for name in names
-    ]
-    return _table(["structure", *(title for _, _, title, _ in _SCORES)], rows)
-
-
-def _agreement(summary: Summary) -> str:
-    rows = [
-        [
-            name,
-            f"{row['bias']:+.1f}",
-            "{:+.1f} to {:+.1f}".format(*row["limits"]),
-            _interval(row["mean_absolute_error"], 1),
-            _number(row["icc"], 3),
-        ]
-        for name, row in summary["measurements"].items()
-    ]
-    return _table(["measurement", "bias", "limits of agreement", "absolute error", "ICC(2,1)"], rows) if rows else ""
-
-
-def _interval(row: Summary | None, digits: int) -> str:
-    if row is None or row["value"] is None:
-        return "-"
-    ends = " to ".join(_number(row[end], digits) for end in ("low", "high"))
-    return f"{_number(row['value'], digits)} ({ends}; {row['n']})"
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
+def _markdown(table: Table) -> str:
+    lines: list[Sequence[str]] = [table.heads, ["---"] * len(table.heads), *table.rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib import colormaps, rc_context
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Wedge
 
+from cinema_cmr.report.axes import FAINT, FONT_POINTS, INK, plain_axes, svg_of
+
 __all__ = ["Curve", "curves_svg", "segments_svg"]
 
-_INK, _FAINT, _CURSOR = "#010203", "#020304", "#030405"
-"""Stand-ins that become the page's own colours, which matplotlib does not know."""
-_PAGE_COLOURS = {_INK: "var(--ink-soft)", _FAINT: "var(--line)", _CURSOR: "var(--accent)"}
-_FONT_POINTS = 10.5
 _SEGMENT_POINTS = 12
 
 
@@ -43,13 +39,13 @@ def curves_svg(curves: Sequence[Curve], *, times_ms: Sequence[float] | None, key
     """
     n_frames = len(curves[0].values)
     x = np.asarray(times_ms if times_ms is not None else range(n_frames), dtype=float)
-    figure, axes = _plain_axes(size=(4.8, 2.7), margins=(0.08, 0.16, 0.905, 0.965))
+    figure, axes = plain_axes(size=(4.8, 2.7), margins=(0.08, 0.16, 0.905, 0.965))
     for index, curve in enumerate(curves):
         _draw_curve(axes, curve, x, colour=_stand_in(index))
     axes.set_xlim(x[0], x[-1] if len(x) > 1 else x[0] + 1)
     axes.set_ylim(0, axes.get_ylim()[1] * 1.08)
     axes.set_xlabel("time, ms" if times_ms is not None else "frame (times unknown)")
-    svg = _svg_of(figure, key)
+    svg = svg_of(figure, key)
     for index, curve in enumerate(curves):
         svg = svg.replace(_stand_in(index), f"var(--curve-{curve.name})")
     return _with_cursor(svg, axes, x)
@@ -67,7 +63,7 @@ def _draw_curve(axes: Axes, curve: Curve, x: Any, *, colour: str) -> None:
             textcoords="offset points",
             va="center",
             color=colour,
-            fontsize=_FONT_POINTS,
+            fontsize=FONT_POINTS,
         )
     for text, frame in curve.marks.items():
         if np.isfinite(y[frame]):
@@ -79,46 +75,13 @@ def _draw_curve(axes: Axes, curve: Curve, x: Any, *, colour: str) -> None:
                 (5, 6 if above else -6),
                 textcoords="offset points",
                 va="bottom" if above else "top",
-                color=_INK,
-                fontsize=_FONT_POINTS - 1,
+                color=INK,
+                fontsize=FONT_POINTS - 1,
             )
 
 
 def _stand_in(index: int) -> str:
     return f"#0a0b{index:02x}"
-
-
-def _plain_axes(*, size: tuple[float, float], margins: tuple[float, float, float, float]) -> tuple[Figure, Axes]:
-    """A figure without frame or background; margins are left, bottom, right, top as fractions."""
-    figure = Figure(figsize=size, dpi=72, frameon=False)
-    left, bottom, right, top = margins
-    axes = figure.add_axes((left, bottom, right - left, top - bottom))
-    axes.patch.set_visible(False)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(_FAINT)
-    axes.tick_params(length=0, labelcolor=_INK, labelsize=_FONT_POINTS - 1, pad=5)
-    axes.grid(axis="y", color=_FAINT, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.xaxis.label.set(color=_INK, fontsize=_FONT_POINTS)
-    axes.locator_params(axis="y", nbins=5)
-    return figure, axes
-
-
-def _svg_of(figure: Figure, key: str) -> str:
-    """The `svg` element alone, with the page's colours and font, the same text for the same figure."""
-    buffer = io.StringIO()
-    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": key}):
-        figure.savefig(buffer, format="svg", metadata=nothing)
-    svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"|(<svg[^>]*?) height="[^"]*"', r"\1\2", svg, count=1)
-    svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)
-    svg = re.sub(r"<style.*?</style>| font-family: [^;\"]*;", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'id="((?:figure|axes|patch|line2d|text|matplotlib|xtick|ytick)[\w.]*)"', "", svg)
-    for stand_in, colour in _PAGE_COLOURS.items():
-        svg = svg.replace(stand_in, colour)
-    return svg
 
 
 def _with_cursor(svg: str, axes: Axes, x: Any) -> str:
@@ -161,10 +124,10 @@ def segments_svg(values: Sequence[float | None], *, limits: tuple[float, float],
             ha="center",
             va="center",
             rotation=90 * x,
-            color=_INK,
+            color=INK,
             fontsize=_SEGMENT_POINTS,
         )
-    return _svg_of(figure, key)
+    return svg_of(figure, key)
 
 
 class _Place(NamedTuple):
@@ -182,7 +145,7 @@ def _draw_segment(
     share = 0.0 if value is None else float(np.clip((value - limits[0]) / (limits[1] - limits[0]), 0, 1))
     shade = colormaps["YlGnBu"](0.12 + 0.76 * share)
     wedge = Wedge((0, 0), place.outer, place.start, place.start + place.step, width=place.width)
-    wedge.set(facecolor="none" if value is None else to_hex(shade), edgecolor=_FAINT, linewidth=1)
+    wedge.set(facecolor="none" if value is None else to_hex(shade), edgecolor=FAINT, linewidth=1)
     if value is None:
         wedge.set(hatch="////")
     axes.add_patch(wedge)
@@ -194,7 +157,7 @@ def _draw_segment(
         ha="center",
         va="center",
         fontsize=_SEGMENT_POINTS,
-        color=_INK if value is None else _readable_on(shade),
+        color=INK if value is None else _readable_on(shade),
     )
 
 

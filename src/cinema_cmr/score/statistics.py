@@ -21,8 +21,10 @@ __all__ = [
     "PairedTest",
     "bootstrap_interval",
     "complete_cases",
+    "holm",
     "mean_interval",
     "paired_wilcoxon",
+    "rank_correlation",
 ]
 
 Array = NDArray[np.float64]
@@ -101,6 +103,35 @@ def paired_wilcoxon(first: ArrayLike, second: ArrayLike) -> PairedTest:
         n=pairs.shape[1],
         n_excluded=n_excluded,
     )
+
+
+def holm(p_values: ArrayLike) -> Array:
+    """p-values (n,) of one family of tests, corrected so that the chance of any false finding stays at the level.
+
+    Holm, Scand J Stat 1979;6:65: the smallest of n is multiplied by n, the next by n - 1, and so on, never falling
+    and never above 1. NaN stands for a test that could not be made; it stays NaN and does not count.
+
+    >>> holm([0.01, 0.04, 0.03]).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    given = np.asarray(p_values, dtype=np.float64)
+    corrected = np.full_like(given, np.nan)
+    known = np.flatnonzero(~np.isnan(given))
+    order = known[np.argsort(given[known], kind="stable")]
+    factors = np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(1.0, np.maximum.accumulate(given[order] * factors))
+    return corrected
+
+
+def rank_correlation(first: ArrayLike, second: ArrayLike) -> float:
+    """Spearman's correlation of two values (n,) a patient, -1 to 1; Am J Psychol 1904;15:72.
+
+    NaN with fewer than three patients that have both, or where one of the two is the same for all.
+    """
+    pairs, _ = complete_cases(first, second)
+    if pairs.shape[1] < 3 or not np.ptp(pairs, axis=1).all():
+        return float("nan")
+    return float(stats.spearmanr(pairs[0], pairs[1]).statistic)
 
 
 def complete_cases(*samples: ArrayLike, at_least: int = 0) -> tuple[Array, int]:

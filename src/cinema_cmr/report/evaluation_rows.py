@@ -1,0 +1,114 @@
+"""The tables of an evaluation as heads and rows of text; Markdown and the page show the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+__all__ = [
+    "Table",
+    "agreement_table",
+    "difference_table",
+    "flag_table",
+    "interval_text",
+    "number_text",
+    "published_table",
+    "structure_table",
+]
+
+Summary = Mapping[str, Any]
+
+_SCORES = (("dice", "", "Dice", 3), ("hd95", "_mm", "HD95, mm", 1), ("assd", "_mm", "ASSD, mm", 2))
+"""Prefix and suffix of a score's name around the structure, column title, digits."""
+
+
+class Table(NamedTuple):
+    """Titles of the columns, and rows of as many texts."""
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def structure_table(scores: Summary) -> Table:
+    """Overlap and distances of each structure, means over patients with intervals."""
+    names = [name.removeprefix("dice_") for name in scores if name.startswith("dice_")]
+    rows = [
+        [name, *(interval_text(scores.get(f"{start}_{name}{end}"), digits) for start, end, _, digits in _SCORES)]
+        for name in names
+    ]
+    return Table(["structure", *(title for _, _, title, _ in _SCORES)], rows)
+
+
+def agreement_table(measurements: Summary) -> Table:
+    """Bias, limits of agreement, absolute error and ICC of each measurement."""
+    rows = [
+        [
+            name,
+            f"{row['bias']:+.1f}",
+            "{:+.1f} to {:+.1f}".format(*row["limits"]),
+            interval_text(row["mean_absolute_error"], 1),
+            number_text(row["icc"], 3),
+        ]
+        for name, row in measurements.items()
+    ]
+    return Table(["measurement", "bias", "limits of agreement", "absolute error", "ICC(2,1)"], rows)
+
+
+def difference_table(against: Summary) -> Table:
+    """Paired differences of `engine.evaluate_against.compare`, with the p-value before and after Holm's correction."""
+    heads = ["what", against["first"], against["second"], "difference", "p (Wilcoxon)", "p (Holm)"]
+    rows = []
+    for row in against["rows"]:
+        digits = 4 if "dice" in row["name"] else 2
+        values = [number_text(row[which], digits) for which in ("first", "second")]
+        ps = [_p_text(row[which]) for which in ("p_value", "p_holm")]
+        rows.append([row["name"], *values, _signed_interval(row["difference"], digits), *ps])
+    return Table(heads, rows)
+
+
+def published_table(published: Sequence[Summary]) -> Table:
+    """Published values beside ours of the same task and dataset (`bench.published.beside`)."""
+    rows = [
+        [row["what"], row["ours"], row["published"], row["model"], row["trial"], row["source"]] for row in published
+    ]
+    return Table(["what", "here", "published", "by", "on", "source"], rows)
+
+
+def flag_table(flags: Sequence[Summary]) -> Table:
+    """Quality flags that were raised, and in how many of these studies the outlines had failed."""
+    rows = [[row["code"].replace("-", " "), row["severity"], str(row["n"]), str(row["n_failed"])] for row in flags]
+    return Table(["flag", "severity", "raised", "of these failed"], rows)
+
+
+def interval_text(row: Summary | None, digits: int) -> str:
+    """A mean with its interval and number of patients; a dash where it is not known.
+
+    >>> interval_text({"value": 0.9, "low": 0.85, "high": None, "n": 4}, 2)
+    '0.90 (0.85 to -; 4)'
+    """
+    if row is None or row["value"] is None:
+        return "-"
+    ends = " to ".join(number_text(row[end], digits) for end in ("low", "high"))
+    return f"{number_text(row['value'], digits)} ({ends}; {row['n']})"
+
+
+def number_text(value: float | None, digits: int) -> str:
+    """A number with so many digits, a dash for None.
+
+    >>> number_text(0.1234, 2), number_text(None, 2)
+    ('0.12', '-')
+    """
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _signed_interval(row: Summary, digits: int) -> str:
+    if row["value"] is None:
+        return "-"
+    ends = ("-" if row[end] is None else f"{row[end]:+.{digits}f}" for end in ("low", "high"))
+    return f"{row['value']:+.{digits}f} ({' to '.join(ends)}; {row['n']})"
+
+
+def _p_text(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
