@@ -11,6 +11,7 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.evaluate_answers import run_other_task
 from cinema_cmr.commands.options import add_model_options
 from cinema_cmr.commands.training_data import add_data_options, read_part
 
@@ -43,14 +44,18 @@ def run(given: Namespace) -> int:
     """Score every patient, print the summary, and write the tables."""
     from cinema_cmr.engine.evaluate import evaluate_segmentation, summarise
     from cinema_cmr.io.atomic import write_text
+    from cinema_cmr.models.weights import load_model
     from cinema_cmr.pipeline import Options, prepare_segmenter
     from cinema_cmr.report.evaluation import evaluation_tables
     from cinema_cmr.report.plain import json_text, plain
 
     console = Console(as_json=given.json)
+    loaded = load_model(given.model)
+    if loaded.card.task != "segment":
+        return run_other_task(given, console, loaded)
     studies = read_part(given, console)
     options = Options(model=given.model, device=given.device, precision=given.precision, turns=given.turns)
-    segmenter = prepare_segmenter(options)
+    segmenter = prepare_segmenter(options, loaded)
     scores = evaluate_segmentation(
         studies, segmenter, together=given.together, report=lambda score: console.note(_patient_line(score))
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
+
+from cinema_cmr.report.markdown import interval_text, number_text, table
 
 __all__ = ["evaluation_tables"]
 
@@ -26,16 +28,16 @@ def evaluation_tables(whole: Summary, subgroups: Mapping[str, Summary]) -> str:
 
 
 def _both(summary: Summary) -> str:
-    return "\n\n".join(table for table in (_by_structure(summary["scores"]), _agreement(summary)) if table)
+    return "\n\n".join(part for part in (_by_structure(summary["scores"]), _agreement(summary)) if part)
 
 
 def _by_structure(scores: Summary) -> str:
     names = [name.removeprefix("dice_") for name in scores if name.startswith("dice_")]
     rows = [
-        [name, *(_interval(scores.get(f"{start}_{name}{end}"), digits) for start, end, _, digits in _SCORES)]
+        [name, *(interval_text(scores.get(f"{start}_{name}{end}"), digits) for start, end, _, digits in _SCORES)]
         for name in names
     ]
-    return _table(["structure", *(title for _, _, title, _ in _SCORES)], rows)
+    return table(["structure", *(title for _, _, title, _ in _SCORES)], rows)
 
 
 def _agreement(summary: Summary) -> str:
@@ -44,25 +46,9 @@ def _agreement(summary: Summary) -> str:
             name,
             f"{row['bias']:+.1f}",
             "{:+.1f} to {:+.1f}".format(*row["limits"]),
-            _interval(row["mean_absolute_error"], 1),
-            _number(row["icc"], 3),
+            interval_text(row["mean_absolute_error"], 1),
+            number_text(row["icc"], 3),
         ]
         for name, row in summary["measurements"].items()
     ]
-    return _table(["measurement", "bias", "limits of agreement", "absolute error", "ICC(2,1)"], rows) if rows else ""
-
-
-def _interval(row: Summary | None, digits: int) -> str:
-    if row is None or row["value"] is None:
-        return "-"
-    ends = " to ".join(_number(row[end], digits) for end in ("low", "high"))
-    return f"{_number(row['value'], digits)} ({ends}; {row['n']})"
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return table(["measurement", "bias", "limits of agreement", "absolute error", "ICC(2,1)"], rows) if rows else ""
