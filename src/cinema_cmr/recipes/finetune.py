@@ -17,7 +17,7 @@ from cinema_cmr.data.cases import AnnotatedStudy, DatasetCard, Split
 from cinema_cmr.engine.trainer import Progress, train
 from cinema_cmr.models.architectures import build, config_values
 from cinema_cmr.models.loaded import LoadedModel
-from cinema_cmr.models.transfer import take_encoder
+from cinema_cmr.models.transplant import transplant
 from cinema_cmr.models.weights import save_model
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.tasks.task import CardPart
@@ -86,7 +86,7 @@ def _first_model(experiment: Experiment, start: LoadedModel | None) -> nn.Module
     if start is None:
         return model
     if start.card.task == "pretrain":
-        take_encoder(model, start.model)
+        transplant(start.model.state_dict(), model)
         return model
     if start.card.architecture != experiment.architecture or dict(start.card.config) != values:
         raise WeightsError(
