@@ -276,13 +276,15 @@ def main() -> None:
             bench.step(forward, asked.precision)
         print(json.dumps({"idle": idle, "peak": bench.peak_mib()}))
         return
-    result = {"machine": machine(asked), "size": asked.size, "batch": asked.batch, "mask_ratio": 0.75}
-    wanted = [asked.what] if asked.what else ["stem", "step", "options"]
-    tables = [table(asked, what, precision) for precision in precisions(asked) for what in wanted]
     suffix = "" if asked.device == "cpu" else f"_{asked.device}"
-    RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"pretrain_step{suffix}.json"
-    path.write_text(json.dumps({**result, "tables": tables}, indent=1) + "\n", encoding="utf-8")
+    result = {"machine": machine(asked), "size": asked.size, "batch": asked.batch, "mask_ratio": 0.75}
+    RESULTS.mkdir(exist_ok=True)
+    tables = []
+    for precision in precisions(asked):
+        for what in [asked.what] if asked.what else ["stem", "step", "options"]:
+            tables.append(table(asked, what, precision))
+            path.write_text(json.dumps({**result, "tables": tables}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
