@@ -68,15 +68,24 @@ def collate(samples: Sequence[Sample]) -> Batch:
 
 
 def collate_by_views(samples: Sequence[Sample]) -> list[Batch]:
-    """Gather samples of any views: a batch for each set of views, in the order in which they first come."""
-    groups: dict[frozenset[str], list[Sample]] = {}
+    """Gather samples of any views: a batch for each set of views, in the order in which they first come.
+
+    Samples whose labels are lists of other lengths, which nothing could pad, make batches of their own too.
+    """
+    groups: dict[frozenset[tuple[str, torch.Size | None]], list[Sample]] = {}
     for sample in samples:
-        groups.setdefault(frozenset(sample.images), []).append(sample)
+        groups.setdefault(_kind(sample), []).append(sample)
     return [collate(group) for group in groups.values()]
 
 
 def _contents(sample: Sample) -> tuple[set[str], set[str], set[str]]:
     return set(sample.images), set(sample.labels), set(sample.values)
+
+
+def _kind(sample: Sample) -> frozenset[tuple[str, torch.Size | None]]:
+    """What samples of one batch share: views, and how long their lists of labels are."""
+    lists = {view: label.shape for view, label in sample.labels.items() if label.ndim < 3}
+    return frozenset((view, lists.get(view)) for view in sample.images)
 
 
 def _gathered(tensors: Sequence[Tensor], fill: int, *, stack_axes: int) -> Tensor:
