@@ -202,7 +202,7 @@ def _heatmap_losses(logits: Tensor, target: Tensor, known: Tensor) -> tuple[Tens
     """Mean over known points of cross-entropy a pixel, and of one minus soft Dice."""
     entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean(dim=(-2, -1))
     chance = logits.sigmoid()
-    both, either = (chance * target).sum(dim=(-2, -1)), (chance + target).sum(dim=(-2, -1))
+    both, either = (chance * target).sum(dim=(-2, -1)), (chance**2 + target**2).sum(dim=(-2, -1))
     overlap = 1 - (2 * both + 1) / (either + 1)
     weight = known.float() / known.sum().clamp(min=1)
     return (entropy * weight).sum(), (overlap * weight).sum()
