@@ -15,7 +15,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-TEST_MODULES = {path.stem for path in (ROOT / "tests").rglob("*.py")}
+SIBLINGS = {path.stem for folder in ("tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")}
+"""Modules that files beside them import by their bare name."""
 DISTRIBUTIONS = {"yaml": "pyyaml", "PIL": "pillow", "gdcm": "python-gdcm", "sklearn": "scikit-learn"}
 """Distributions whose import has another name."""
 SCANS_AND_PICKLES = re.compile(
@@ -52,7 +53,7 @@ def third_party(path: Path) -> set[str]:
             found.update(alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             found.add(node.module.split(".")[0])
-    return found - set(sys.stdlib_module_names) - {"cinema_cmr", *TEST_MODULES}
+    return found - set(sys.stdlib_module_names) - {"cinema_cmr", *SIBLINGS}
 
 
 def test_every_import_is_declared() -> None:

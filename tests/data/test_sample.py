@@ -62,3 +62,11 @@ def test_samples_of_different_views_make_a_batch_each() -> None:
     first, second = collate_by_views([stack(3), plane((6, 4)), stack(5)])
     assert first.names == ("stack 3", "stack 5") and second.names == ("plane",)
     assert first.images["sax"].shape == (2, 1, 6, 4, 5)
+
+
+def test_values_are_stacked_and_go_along() -> None:
+    samples = [Sample(name=str(i), images={}, values={"points": torch.full((3, 2), float(i))}) for i in range(2)]
+    batch = collate(samples).to(torch.device("cpu"))
+    assert batch.values["points"].shape == (2, 3, 2) and batch.values["points"][1].unique().tolist() == [1.0]
+    with pytest.raises(UsageError, match="different views or values"):
+        collate([samples[0], Sample(name="none", images={})])

@@ -18,6 +18,7 @@ from cinema_cmr.image.augment import (
     draw_intensities,
     draw_plane,
     move_planes,
+    move_points,
 )
 
 SHAPE = (40, 30)
@@ -135,3 +136,18 @@ def test_a_stretch_changes_the_shape_and_not_the_area_and_its_absence_no_draw() 
     assert 1 / 1.6 <= min(ratios) < 0.75 and 1.35 < max(ratios) <= 1.6
     assert np.allclose([np.linalg.det(m) for m in stretched], 1.0)
     assert np.array_equal(drawn(3).matrix, drawn(3, Augmentation(stretch=0.0)).matrix)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_points_follow_the_plane(seed: int) -> None:
+    draw = drawn(seed)
+    spot = torch.zeros(1, 1, *SHAPE)
+    x, y = torch.meshgrid(torch.arange(40.0), torch.arange(30.0), indexing="ij")
+    spot[0, 0] = torch.exp(-((x - 22) ** 2 + (y - 13) ** 2) / 8)
+    seen = move_planes(spot, draw, (33, 35), mode="bilinear")[0, 0]
+    (at,) = move_points(np.array([[22.0, 13.0]]), draw, (33, 35))
+    if 6 < at[0] < 26 and 6 < at[1] < 28:
+        i, j = torch.meshgrid(torch.arange(33.0), torch.arange(35.0), indexing="ij")
+        middle = [float((seen * axis).sum() / seen.sum()) for axis in (i, j)]
+        assert middle == pytest.approx(at, abs=0.2)
+    assert np.allclose(move_points(np.array([draw.centre]), draw, (33, 35)), [[16.0, 17.0]])

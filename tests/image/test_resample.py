@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cinema_cmr.core.card import Grid
-from cinema_cmr.image.resample import PlaneCut, cut_planes, plan_cut, uncut_planes
+from cinema_cmr.image.resample import PlaneCut, cut_planes, plan_cut, plan_whole, uncut_planes
 
 NATIVE = (61, 48)
 
@@ -111,3 +111,18 @@ def test_chances_put_back_never_exceed_one() -> None:
     total = uncut_planes(chance, cut).sum(axis=-1)
     assert total.max() <= 1 + 1e-5 and total.min() >= 0
     assert total[24:36, 15:33] == pytest.approx(1.0, abs=1e-5)
+
+
+def test_points_go_to_the_cut_and_back() -> None:
+    cut = plan_cut(NATIVE, (1.0, 1.6), Grid(spacing_mm=0.8, size=(40, 36)), (30.3, 24.8))
+    points = np.array([[30.3, 24.8], [31.3, 24.8], [10.0, 40.0]])
+    moved = cut.to_cut(points)
+    assert np.allclose(moved[0], [19.5, 17.5]) and np.allclose(moved[1] - moved[0], [1 / 0.8, 0])
+    assert np.allclose(cut.to_native(moved), points)
+
+
+def test_a_cut_of_the_whole_plane_leaves_nothing_out() -> None:
+    cut = plan_whole(NATIVE, (1.3, 0.9), Grid(spacing_mm=1.0, size=(8, 8)))
+    assert cut.size == (80, 44)
+    corners = cut.to_cut(np.array([[0.0, 0.0], [60.0, 47.0]]))
+    assert (corners > -1).all() and (corners[1] < [80, 44]).all()

@@ -74,3 +74,14 @@ def test_slices_meet_where_they_are_let_and_stacks_stay_apart() -> None:
     changed[0, ..., 3] += 1
     moved = (model({"sax": changed})["sax"] - model({"sax": given})["sax"]).abs().amax(dim=(1, 2, 3))
     assert (moved[0] > 1e-4).all() and moved[1].max() == 0
+
+
+@torch.no_grad()
+def test_several_views_share_the_weights_and_single_planes_stay_planes() -> None:
+    both = UNet2d(UNet2dConfig(view="lax_2c", also=("lax_4c",), out_chans=3, chans=(4, 6, 8))).eval()
+    plane = stack(2, 1, 16, 24)
+    out = both({"lax_4c": plane, "lax_2c": plane})
+    assert out["lax_4c"].shape == (2, 3, 16, 24) and torch.equal(out["lax_4c"], out["lax_2c"])
+    assert both.views == (View.LAX_2C, View.LAX_4C)
+    with pytest.raises(UsageError, match="each once"):
+        UNet2dConfig(view="sax", also=("sax",), out_chans=3)

@@ -207,6 +207,31 @@ def masked_pixels(image: Tensor, mask: Tensor) -> Tensor:
     return patches[mask].reshape(image.shape[0], -1, 256)
 
 
+def test_several_masks_of_an_image_are_as_many_passes() -> None:
+    model, batch = mae(), images()
+    first, second = masks(), {view: mask.flip(1) for view, mask in masks().items()}
+    both = {view: torch.stack([first[view], second[view]], dim=1).flatten(0, 1) for view in first}
+    with torch.no_grad():
+        loss, predictions = model.reconstruct(batch, both)
+        alone = [model.reconstruct(batch, one) for one in (first, second)]
+    assert loss.item() == pytest.approx((alone[0].loss.item() + alone[1].loss.item()) / 2, rel=1e-5)
+    for view, found in predictions.items():
+        expected = torch.stack([one.predictions[view] for one in alone], dim=1).flatten(0, 1)
+        assert torch.allclose(found, expected, atol=1e-5)
+    with pytest.raises(UsageError, match="3 masks of view 'sax' for 2 images"):
+        model.reconstruct(batch, {view: mask[:3] for view, mask in both.items()})
+
+
+def test_asking_for_a_part_of_the_hidden_tokens_changes_no_answer() -> None:
+    model, batch = mae(), images()
+    whole = {view: TokenMask.of(mask) for view, mask in masks().items()}
+    part = {view: TokenMask(visible=m.visible, masked=m.masked[:, 1::2]) for view, m in whole.items()}
+    with torch.no_grad():
+        all_of_them, some = model.reconstruct(batch, whole), model.reconstruct(batch, part)
+    for view, found in some.predictions.items():
+        assert torch.allclose(found, all_of_them.predictions[view][:, 1::2], atol=1e-5)
+
+
 def test_recomputing_changes_no_gradient() -> None:
     batch, hidden = images(), masks()
     gradients = []

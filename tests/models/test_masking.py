@@ -13,6 +13,7 @@ from cinema_cmr.models.masking import (
     TokenMask,
     VisibleMix,
     draw_mask,
+    draw_masks,
     pick_tokens,
     spread_tokens,
     visible_patches,
@@ -29,6 +30,14 @@ def test_as_many_stay_visible_as_the_ratio_says(n_tokens: int, ratio: float, vis
 def test_every_token_is_masked_equally_often() -> None:
     share = np.mean([draw_mask(20, 0.75, np.random.default_rng((0, i))) for i in range(2000)], axis=0)
     assert np.abs(share - 0.75).max() < 0.05
+
+
+def test_complementary_masks_show_each_token_once() -> None:
+    masks = draw_masks(24, 0.75, np.random.default_rng(0), n_masks=4)
+    assert np.array_equal((~masks).sum(0), np.ones(24)) and np.array_equal((~masks).sum(1), [6] * 4)
+    assert np.array_equal(masks[0], draw_mask(24, 0.75, np.random.default_rng(0)))
+    with pytest.raises(UsageError, match="5 masks with 6 visible tokens each, of 24"):
+        draw_masks(24, 0.75, np.random.default_rng(0), n_masks=5)
 
 
 @pytest.mark.parametrize("ratio", [1.0, -0.1])

@@ -15,8 +15,9 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import DatasetCard, Split
 from cinema_cmr.models.baselines import UNet2dConfig
 from cinema_cmr.models.weights import load_model
+from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.finetune import TrainingData, finetune
-from cinema_cmr.recipes.segmentation import Experiment, recipe
+from cinema_cmr.recipes.registry import recipe
 from cinema_cmr.tasks.segment import SegmentConfig
 
 CARD = DatasetCard(

@@ -106,9 +106,25 @@ def test_it_starts_from_weights_of_its_own_kind_alone(tmp_path: Path, data: Pret
     assert same(weights(tmp_path / "second"), before)
     card = json.loads((tmp_path / "second" / "model" / "card.json").read_text())
     assert card["training"]["start"].startswith("pretrained-test")
-    other = replace(experiment(), network=replace(NETWORK, normalise_targets=True))
+    pretrain(experiment(n_steps=1).with_options(normalise_targets=True), data, tmp_path / "other loss", start=start)
+    other = replace(experiment(), network=replace(NETWORK, stem=replace(NETWORK.stem, n_blocks=2)))
     with pytest.raises(WeightsError, match="choose the recipe"):
         pretrain(other, data, tmp_path / "third", start=start)
+
+
+def test_the_options_train_and_stand_in_the_card(tmp_path: Path, data: PretrainingData) -> None:
+    its = experiment(n_steps=16, log_every=4).with_options(
+        normalise_targets=True, skip_blank=True, decoded_share=0.5, complementary=2
+    )
+    told: list[Progress] = []
+    pretrain(its, data, tmp_path / "run", report=told.append)
+    assert told[-1].loss < told[0].loss
+    loaded = load_model(tmp_path / "run" / "model")
+    assert isinstance(loaded.model, CineMA) and loaded.model.config.normalise_targets
+    options = {"skip_blank": True, "decoded_share": 0.5, "complementary": 2}
+    assert {name: loaded.card.training[name] for name in options} == options
+    with pytest.raises(UsageError, match="blank slices are skipped; use 'ddp'"):
+        pretrain(its.with_train(devices=2, strategy="fsdp"), data, tmp_path / "divided")
 
 
 def test_a_share_is_held_out_by_name_alone(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import torch
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.models.architectures import build, config_values
-from cinema_cmr.recipes.segmentation import RECIPES, recipe
+from cinema_cmr.recipes.registry import RECIPES, recipe
 
 
 @pytest.mark.parametrize("name", RECIPES)

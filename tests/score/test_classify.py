@@ -11,6 +11,7 @@ from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.score.classify import (
     Threshold,
     auroc,
+    balanced_accuracy,
     calibration_error,
     choose_threshold,
     confusion_matrix,
@@ -165,3 +166,8 @@ def test_agrees_with_scikit_learn() -> None:
     assert found.auroc == pytest.approx(metrics.roc_auc_score(labels, chances, multi_class="ovr"))
     each = [metrics.recall_score(labels != index, answers != index) for index in range(4)]
     assert found.specificity == pytest.approx(np.mean(each))
+
+
+def test_balanced_accuracy_gives_each_class_the_same_weight() -> None:
+    assert balanced_accuracy([0, 0, 0, 1], [1, 1, 1, 0]) == 0.5
+    assert balanced_accuracy([0, 0, 2], [1, 0, 1]) == 0.75

@@ -16,7 +16,7 @@ from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.loader import EpochSampler, SampleSet, make_loader
-from cinema_cmr.data.sample import Batch, Sample, collate
+from cinema_cmr.data.sample import Batch, Sample, collate, collate_by_views
 from cinema_cmr.data.store import StoredStudy
 from cinema_cmr.models.mae import CineMA
 from cinema_cmr.tasks.pretrain import PretrainTask, frame_of_phase, view_tensor
@@ -71,6 +71,66 @@ def test_the_mask_hides_the_stated_share_and_differs_by_view_and_sample(studies:
         assert torch.equal(both, torch.arange(n_tokens).expand(4, -1))
         assert (mask.masked.diff(dim=1) > 0).all()
         assert len({tuple(row) for row in mask.visible.tolist()}) > 1
+
+
+def padded(size: int = 3) -> dict[str, torch.Tensor]:
+    """A stack of three slices, `size` of them with something in them, and a plane."""
+    stack = torch.rand(1, 32, 32, 3) + 0.1
+    stack[..., size:] = 0
+    return {"sax": stack, "lax_4c": torch.zeros(1, 48, 32)}
+
+
+def test_blank_slices_are_neither_shown_nor_asked_for() -> None:
+    task = PretrainTask(replace(TASK, skip_blank=True))
+    samples = [task.masked(str(n), padded(n), np.random.default_rng(n)) for n in (1, 2, 3, 2, 0)]
+    assert [len(sample.labels["sax"]) for sample in samples] == [4, 8, 12, 8, 12]  # of 2 x 2 tokens a slice
+    assert all(len(sample.labels["lax_4c"]) == 6 for sample in samples)
+    assert all((samples[n].labels["sax"] % 3 <= n).all() for n in range(2))  # z is fastest
+    groups = collate_by_views(samples)
+    assert [batch.names for batch in groups] == [("1",), ("2", "2"), ("3", "0")]
+    mask = task.masks(groups[1])["sax"]
+    assert mask.visible.shape == (2, 2) and mask.masked.shape == (2, 6)
+    untouched = PretrainTask(TASK).masked("1", padded(1), np.random.default_rng(0))
+    assert len(untouched.labels["sax"]) == 12
+
+
+def test_training_asks_for_a_part_and_validation_for_all() -> None:
+    task = PretrainTask(replace(TASK, decoded_share=0.5))
+    batch = collate([task.masked(str(n), padded(), np.random.default_rng(n)) for n in range(4)])
+    whole, part = task.masks(batch)["sax"], task.masks(batch, decoded_share=0.5)["sax"]
+    assert whole.masked.shape == (4, 9) and part.masked.shape == (4, 5)
+    assert torch.equal(whole.visible, part.visible)
+    assert len({tuple(row) for row in part.masked.tolist()}) == 4
+    both = torch.cat([whole.visible, whole.masked], dim=1).sort(dim=1).values
+    assert torch.equal(both, torch.arange(12).expand(4, -1))
+
+
+def test_the_loss_of_a_part_is_that_of_all_on_average() -> None:
+    torch.manual_seed(0)
+    model, task = CineMA(NETWORK).eval(), PretrainTask(replace(TASK, decoded_share=0.4))
+    image, losses, wholes = padded(), [], []
+    for draw in range(60):
+        batch = collate([task.masked("x", image, np.random.default_rng(draw))])
+        with torch.no_grad():
+            losses.append(float(task.loss(model, batch).total))
+        wholes += task.validation(model, batch)["reconstruction_loss"]
+    error = np.std(np.subtract(losses, wholes)) / np.sqrt(60)
+    assert error > 0 and abs(np.mean(losses) - np.mean(wholes)) < 4 * error
+
+
+def test_complementary_masks_share_a_pass(studies: list[StoredStudy]) -> None:
+    torch.manual_seed(0)
+    model, task = CineMA(NETWORK).eval(), PretrainTask(replace(TASK, complementary=3))
+    sample = task.sample(studies[0], np.random.default_rng(0))
+    assert sample.labels["sax"].shape == (3, 12) and task.sample(studies[0], None).labels["sax"].shape == (12,)
+    batch = collate([sample, task.sample(studies[1], np.random.default_rng(1))])
+    visible = task.masks(batch)["sax"].visible
+    assert visible.shape == (6, 3)
+    assert all(len(set(rows.flatten().tolist())) == 9 for rows in visible.split(3))
+    with torch.no_grad():
+        one_by_one = [{view: order[:, k] for view, order in batch.labels.items()} for k in range(3)]
+        alone = [float(task.loss(model, replace(batch, labels=labels)).total) for labels in one_by_one]
+        assert float(task.loss(model, batch).total) == pytest.approx(np.mean(alone), rel=1e-5)
 
 
 def test_the_draws_are_a_function_of_the_generator_alone(studies: list[StoredStudy]) -> None:
@@ -147,7 +207,14 @@ def test_studies_with_views_missing_are_taken_as_they_are(tmp_path: Path) -> Non
 def test_what_makes_no_task_is_refused() -> None:
     with pytest.raises(UsageError, match="number of slices open"):
         replace(TASK, grids={View.SAX: replace(GRIDS[View.SAX], n_slices=None)})
-    for change in ({"mask_ratio": 0.0}, {"mask_ratio": 1.0}, {"zoom": 1.0}, {"zoom_chance": 2.0}):
+    for change in (
+        {"mask_ratio": 0.0},
+        {"mask_ratio": 1.0},
+        {"zoom": 1.0},
+        {"zoom_chance": 2.0},
+        {"decoded_share": 0.0},
+        {"complementary": 5},
+    ):
         with pytest.raises(UsageError, match="expected"):
             replace(TASK, **change)
     with pytest.raises(UsageError, match="no view"):

@@ -67,6 +67,24 @@ def test_a_network_s_answer_stands_where_it_was_hidden() -> None:
     assert error > 0
 
 
+class NormalisedSeer(Seer):
+    """Answers with the patches less their mean, over their deviation."""
+
+    def forward(self, images: Mapping[str, Tensor], masks: Mapping[str, TokenMask]) -> Reconstruction:
+        loss, predictions = super().forward(images, masks)
+        found = {}
+        for view, patches in predictions.items():
+            deviation, mean = torch.std_mean(patches, dim=-1, keepdim=True)
+            found[view] = (patches - mean) / (deviation + 1e-6)
+        return Reconstruction(loss, found)
+
+
+def test_normalised_predictions_come_back_as_intensities() -> None:
+    given, hidden = batch()
+    for one in reconstructed(NormalisedSeer(), given, hidden, (16, 16, 1), normalised=True).values():
+        assert np.allclose(one.filled, one.image, atol=1e-5)
+
+
 def test_the_picture_has_three_columns_and_a_row_for_each_slice_shown() -> None:
     given, hidden = batch()
     views = reconstructed(Seer(), given, hidden, (16, 16, 1))

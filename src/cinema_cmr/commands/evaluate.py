@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.evaluate_answers import run_other_task
 from cinema_cmr.commands.options import add_model_options
 from cinema_cmr.commands.training_data import add_data_options, find_cases, read_part
 
@@ -37,13 +38,22 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> int:
-    """Score every patient, print the summary, and write the tables and the page."""
+    """Score every patient by the task of the model, print the summary, and write the tables and the page."""
+    from cinema_cmr.models.weights import load_model
+
+    console = Console(as_json=given.json)
+    loaded = load_model(given.model)
+    if loaded.card.task != "segment":
+        return run_other_task(given, console, loaded)
+    return _run_segmentation(given, console, loaded)
+
+
+def _run_segmentation(given: Namespace, console: Console, loaded: Any) -> int:
     from cinema_cmr.engine.evaluate_document import evaluation_document
     from cinema_cmr.report.plain import plain
 
-    console = Console(as_json=given.json)
     studies = read_part(given, console)
-    scores, about = _scored(given, studies, console)
+    scores, about = _scored(given, studies, loaded, console.note)
     document = plain(evaluation_document(scores, **about, **_data(given)))
     summary = {name: part for name, part in document.items() if name not in ("patients", "subgroups")}
     console.result(_text(summary), summary)
@@ -52,15 +62,17 @@ def run(given: Namespace) -> int:
     return 0
 
 
-def _scored(given: Namespace, studies: Sequence[Any], console: Console) -> tuple[list[Any], dict[str, Any]]:
+def _scored(
+    given: Namespace, studies: Sequence[Any], loaded: Any, note: Callable[[str], None]
+) -> tuple[list[Any], dict[str, Any]]:
     """Scores of the model, and what names it."""
     from cinema_cmr.engine.evaluate import evaluate_segmentation
     from cinema_cmr.pipeline import Options, prepare_segmenter
 
     options = Options(model=given.model, device=given.device, precision=given.precision, turns=given.turns)
-    segmenter = prepare_segmenter(options)
+    segmenter = prepare_segmenter(options, loaded)
     scores = evaluate_segmentation(
-        studies, segmenter, together=given.together, report=lambda score: console.note(_patient_line(score))
+        studies, segmenter, together=given.together, report=lambda score: note(_patient_line(score))
     )
     return scores, {"model": segmenter.card.name, "hash": segmenter.card.weights_sha256}
 

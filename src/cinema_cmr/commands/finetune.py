@@ -15,9 +15,19 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Data, recipe, and how long."""
+    parser.add_argument("task", nargs="?", default="segment", help="segment, landmark, regress or classify")
     add_data_options(parser)
     parser.add_argument("-o", "--output", required=True, help="folder of the run; a run that was cut off goes on")
-    parser.add_argument("--recipe", default="sax-unet", help="sax-unet, sax-unetr, scar-unet or scar-unetr")
+    parser.add_argument(
+        "--recipe",
+        help="segment: sax-unet (the usual one), sax-unetr, scar-unet, scar-unetr; landmark: lax-unet, lax-unetr,"
+        " lax-coordinates; regress: ef-vit, ef-resnet; classify: disease-vit, disease-resnet",
+    )
+    parser.add_argument(
+        "--target",
+        help="what to regress or classify: a fact of the studies (group, sex, age_years, bmi, a column of their table)"
+        " or a measurement of the masks (lv_ef_percent, rv_ef_percent, ...)",
+    )
     parser.add_argument(
         "--from", dest="start", help="weights to start from: a model or a pre-trained encoder; random if absent"
     )
@@ -36,10 +46,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(given: Namespace) -> int:
     """Train to the end and tell where the model is."""
     from cinema_cmr.recipes.finetune import finetune
+    from cinema_cmr.recipes.scalars import with_target
 
     console = Console(as_json=given.json)
-    data = read_training_data(given, console)
     experiment = _experiment(given)
+    data = read_training_data(given, console, drawn_only=given.task in ("segment", "landmark"))
+    if given.target is not None:
+        experiment = with_target(experiment, given.target, data.learn)
     start = _start(given.start)
     with console.bar("step") as tell:
         folder = finetune(
@@ -56,9 +69,9 @@ def run(given: Namespace) -> int:
 def _experiment(given: Namespace) -> Any:
     from dataclasses import replace
 
-    from cinema_cmr.recipes.segmentation import recipe
+    from cinema_cmr.recipes.registry import recipe
 
-    chosen = recipe(given.recipe)
+    chosen = recipe(given.recipe, task=given.task)
     changes: dict[str, Any] = {
         "seed": given.seed,
         "accelerator": given.device,

@@ -31,6 +31,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--strategy", default="ddp", help="of several devices: ddp, or fsdp to share out the weights")
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
     parser.add_argument("--recompute", action="store_true", help="less memory, more time, the same gradients")
+    parser.add_argument("--skip-blank", action="store_true", help="leave the blank slices that pad a stack out")
+    parser.add_argument("--decoded-share", type=float, default=1.0, help="part of the hidden tokens asked for")
+    parser.add_argument("--complementary", type=int, default=1, help="masks of a study in one pass, apart")
+    parser.add_argument(
+        "--normalise-targets", action="store_true", help="compare patches less their mean, over their sd"
+    )
     parser.add_argument("--workers", type=int, default=0, help="processes of each device that prepare samples")
     parser.add_argument("--log-every", type=int, help="steps between lines of progress")
     parser.add_argument("--validate-every", type=int, help="steps between validations, each with pictures")
@@ -76,6 +82,8 @@ def _experiment(given: Namespace) -> Any:
     }
     same = {name: getattr(given, name) for name in ("seed", "precision", "devices", "nodes", "strategy", "workers")}
     asked = {name: value for name, value in changes.items() if value is not None}
+    options = ("skip_blank", "decoded_share", "complementary", "normalise_targets")
+    chosen = chosen.with_options(**{name: getattr(given, name) for name in options})
     trained = chosen.with_train(accelerator=given.device, **same, **asked)
     return replace(trained, recompute=given.recompute)
 

@@ -65,4 +65,5 @@ def _reconstructed(given: Namespace, study: Any) -> Any:
         raise UsageError(f"frame {given.frame} of '{study.name}'; it has frames 0 to {n_frames - 1}")
     sample = task.moment(study, (given.frame + 0.5) / n_frames, np.random.default_rng(given.seed))
     batch = collate([sample])
-    return reconstructed(loaded.model, batch, task.masks(batch), token_size)
+    normalised = loaded.model.config.normalise_targets
+    return reconstructed(loaded.model, batch, task.masks(batch), token_size, normalised=normalised)

@@ -23,8 +23,11 @@ def add_data_options(parser: ArgumentParser) -> None:
     parser.add_argument("--split", help="a split file (JSON) instead of the dataset's own or one drawn anew")
 
 
-def read_training_data(given: Namespace, console: Console) -> Any:
-    """The studies of both parts of the split; with --n only so many patients of "train", of all groups in turn."""
+def read_training_data(given: Namespace, console: Console, *, drawn_only: bool = True) -> Any:
+    """The studies of both parts of the split; with --n only so many patients of "train", of all groups in turn.
+
+    With `drawn_only`, studies that nobody drew on are left out and told.
+    """
     from cinema_cmr.data.cases import few_patients
     from cinema_cmr.recipes.finetune import TrainingData
 
@@ -37,12 +40,12 @@ def read_training_data(given: Namespace, console: Console) -> Any:
     return TrainingData(
         card=dataset.card,
         split=split,
-        learn=_read(dataset, cases, learn, console),
-        validate=_read(dataset, cases, split["validation"], console),
+        learn=_read(dataset, cases, learn, console, drawn_only),
+        validate=_read(dataset, cases, split["validation"], console, drawn_only),
     )
 
 
-def read_part(given: Namespace, console: Console) -> Any:
+def read_part(given: Namespace, console: Console, *, drawn_only: bool = True) -> Any:
     """The studies of one part of a dataset, or of all of it where `--part all` is given."""
     from cinema_cmr.data.cases import read_split
 
@@ -54,7 +57,7 @@ def read_part(given: Namespace, console: Console) -> Any:
         patients = list(read_split(Path(given.split), known=known)[given.part])
     else:
         patients = list(dataset.patients(cases, given.part))
-    return _read(dataset, cases, patients, console)
+    return _read(dataset, cases, patients, console, drawn_only)
 
 
 def find_cases(data: str) -> tuple[Any, list[Any]]:
@@ -90,8 +93,8 @@ def _split(given: Namespace, dataset: Any, cases: list[Any], output: Path) -> An
     return read_split(path, known=known)
 
 
-def _read(dataset: Any, cases: list[Any], patients: Any, console: Console) -> list[Any]:
-    """Every case of these patients that somebody drew on; what cannot be read or was not drawn is told."""
+def _read(dataset: Any, cases: list[Any], patients: Any, console: Console, drawn_only: bool) -> list[Any]:
+    """Every case of these patients, or those that somebody drew on; what is left out is told."""
     read = []
     for case in cases:
         if case.patient not in patients:
@@ -101,7 +104,7 @@ def _read(dataset: Any, cases: list[Any], patients: Any, console: Console) -> li
         except CinemaError as error:
             console.note(f"left out: {case.name}: {error}")
             continue
-        if annotated.labels or annotated.landmarks:
+        if annotated.labels or annotated.landmarks or not drawn_only:
             read.append(annotated)
         else:
             console.note(f"left out: {case.name}: nobody drew on it")

@@ -27,6 +27,8 @@ class Sample:
     """View -> (c, x, y[, z]), float32."""
     labels: Mapping[str, Tensor] = field(default_factory=dict)
     """View -> (x, y[, z]), uint8."""
+    values: Mapping[str, Tensor] = field(default_factory=dict)
+    """Name -> numbers of a fixed shape, float32, e.g. points or what is to be predicted; NaN where not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +38,15 @@ class Batch:
     names: tuple[str, ...]
     images: Mapping[str, Tensor]
     labels: Mapping[str, Tensor]
+    values: Mapping[str, Tensor] = field(default_factory=dict)
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
-        images = {view: tensor.to(device, non_blocking=True) for view, tensor in self.images.items()}
-        labels = {view: tensor.to(device, non_blocking=True) for view, tensor in self.labels.items()}
-        return Batch(names=self.names, images=images, labels=labels)
+
+        def moved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            return {name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()}
+
+        return Batch(names=self.names, images=moved(self.images), labels=moved(self.labels), values=moved(self.values))
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
@@ -52,21 +57,35 @@ def collate(samples: Sequence[Sample]) -> Batch:
     if not samples:
         raise UsageError("no samples for a batch; expected at least one")
     first = samples[0]
-    if any(set(s.images) != set(first.images) or set(s.labels) != set(first.labels) for s in samples):
-        raise UsageError("the samples of a batch have different views; expected the same in each")
+    if any(_contents(sample) != _contents(first) for sample in samples):
+        raise UsageError("the samples of a batch have different views or values; expected the same in each")
     return Batch(
         names=tuple(sample.name for sample in samples),
         images={view: _gathered([s.images[view] for s in samples], 0, stack_axes=4) for view in first.images},
         labels={view: _gathered([s.labels[view] for s in samples], IGNORED, stack_axes=3) for view in first.labels},
+        values={name: torch.stack([s.values[name] for s in samples]) for name in first.values},
     )
 
 
 def collate_by_views(samples: Sequence[Sample]) -> list[Batch]:
-    """Gather samples of any views: a batch for each set of views, in the order in which they first come."""
-    groups: dict[frozenset[str], list[Sample]] = {}
+    """Gather samples of any views: a batch for each set of views, in the order in which they first come.
+
+    Samples whose labels are lists of other lengths, which nothing could pad, make batches of their own too.
+    """
+    groups: dict[frozenset[tuple[str, torch.Size | None]], list[Sample]] = {}
     for sample in samples:
-        groups.setdefault(frozenset(sample.images), []).append(sample)
+        groups.setdefault(_kind(sample), []).append(sample)
     return [collate(group) for group in groups.values()]
+
+
+def _contents(sample: Sample) -> tuple[set[str], set[str], set[str]]:
+    return set(sample.images), set(sample.labels), set(sample.values)
+
+
+def _kind(sample: Sample) -> frozenset[tuple[str, torch.Size | None]]:
+    """What samples of one batch share: views, and how long their lists of labels are."""
+    lists = {view: label.shape for view, label in sample.labels.items() if label.ndim < 3}
+    return frozenset((view, lists.get(view)) for view in sample.images)
 
 
 def _gathered(tensors: Sequence[Tensor], fill: int, *, stack_axes: int) -> Tensor:

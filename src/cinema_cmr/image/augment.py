@@ -24,6 +24,7 @@ __all__ = [
     "draw_intensities",
     "draw_plane",
     "move_planes",
+    "move_points",
 ]
 
 _LEAST_BLUR_PX = 0.3
@@ -146,6 +147,14 @@ def move_planes(planes: Tensor, draw: PlaneDraw, size: tuple[int, int], *, mode:
     # grid_sample names the last axis x, so the order turns round.
     grid = torch.from_numpy(scaled[..., ::-1].astype(np.float32)).expand(len(planes), -1, -1, -1)
     return F.grid_sample(planes, grid, mode=mode, padding_mode="zeros", align_corners=False)
+
+
+def move_points(points: NDArray[np.float64], draw: PlaneDraw, size: tuple[int, int]) -> NDArray[np.float64]:
+    """Positions (..., 2) in pixels of a source plane -> where `move_planes` puts them on a crop of `size`."""
+    away = np.asarray(points, dtype=np.float64) - np.asarray(draw.centre)
+    middle = (np.asarray(size) - 1) / 2
+    moved: NDArray[np.float64] = away @ np.linalg.inv(draw.matrix).T + middle
+    return moved
 
 
 def draw_intensities(rng: np.random.Generator, config: Augmentation) -> IntensityDraw:

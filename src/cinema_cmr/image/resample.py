@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.card import Grid
 
-__all__ = ["PlaneCut", "cut_planes", "plan_cut", "uncut_planes"]
+__all__ = ["PlaneCut", "cut_planes", "plan_cut", "plan_whole", "uncut_planes"]
 
 Array = NDArray[np.float32]
+Points = NDArray[np.float64]
 Positions = NDArray[np.floating[Any]]
 
 
@@ -29,6 +30,16 @@ class PlaneCut:
     native: tuple[int, int]
     """Pixels of the native plane."""
 
+    def to_cut(self, points: Points) -> Points:
+        """Native pixel positions (..., 2) -> positions on the model's grid."""
+        middle = (np.asarray(self.size) - 1) / 2
+        return (np.asarray(points, dtype=np.float64) - self.centre) / self.step + middle
+
+    def to_native(self, points: Points) -> Points:
+        """Positions (..., 2) on the model's grid -> native pixels; undoes `to_cut`."""
+        middle = (np.asarray(self.size) - 1) / 2
+        return (np.asarray(points, dtype=np.float64) - middle) * self.step + self.centre
+
 
 def plan_cut(
     native: tuple[int, int], spacing_mm: tuple[float, ...], grid: Grid, centre: tuple[float, float]
@@ -36,6 +47,13 @@ def plan_cut(
     """The cut of `grid` around a native position (i, j), on planes of `native` pixels of `spacing_mm`."""
     step = (grid.spacing_mm / spacing_mm[0], grid.spacing_mm / spacing_mm[1])
     return PlaneCut(centre=centre, step=step, size=grid.size, native=native)
+
+
+def plan_whole(native: tuple[int, int], spacing_mm: tuple[float, ...], grid: Grid) -> PlaneCut:
+    """The cut that takes whole planes of `native` pixels to the grid's spacing, whatever the grid's size."""
+    size = tuple(int(np.ceil(n * mm / grid.spacing_mm)) for n, mm in zip(native, spacing_mm[:2], strict=True))
+    whole = replace(grid, size=(size[0], size[1]))
+    return plan_cut(native, spacing_mm, whole, ((native[0] - 1) / 2, (native[1] - 1) / 2))
 
 
 def cut_planes(planes: NDArray[np.generic], cut: PlaneCut) -> Array:

@@ -14,6 +14,7 @@ from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
 from cinema_cmr.models.committee import Committee, CommitteeConfig
 from cinema_cmr.models.convvit import ConvViT, ConvViTConfig
 from cinema_cmr.models.mae import CineMA, CineMAConfig
+from cinema_cmr.models.resnet import ResNet, ResNetConfig
 from cinema_cmr.models.unetr import ConvUNetR, ConvUNetRConfig
 
 __all__ = ["ARCHITECTURES", "Architecture", "build", "config_from_values", "config_values"]
@@ -36,6 +37,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "conv_vit": Architecture(config=ConvViTConfig, network=ConvViT),
     "cinema_mae": Architecture(config=CineMAConfig, network=CineMA),
     "unet2d": Architecture(config=UNet2dConfig, network=UNet2d),
+    "resnet": Architecture(config=ResNetConfig, network=ResNet),
     "committee": Architecture(config=CommitteeConfig, network=_committee),
 }
 """Every architecture a card may name. To add one: its file with a config and a network, and a line here."""

@@ -21,6 +21,8 @@ class UNet2dConfig:
 
     view: str = "sax"
     """The view it was trained on."""
+    also: tuple[str, ...] = ()
+    """Further views that the same weights see."""
     out_chans: int
     """Classes, background included."""
     in_chans: int = 1
@@ -34,6 +36,13 @@ class UNet2dConfig:
             raise UsageError(f"U-Net channels {self.chans}; expected two resolutions or more, each above 0")
         if not 0 <= self.across <= len(self.chans):
             raise UsageError(f"slices meet at {self.across} of {len(self.chans)} resolutions; expected 0 to all")
+        if len(set(self.views)) < len(self.views):
+            raise UsageError(f"U-Net of the views {self.views}; expected each once")
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """All views that it sees."""
+        return (self.view, *self.also)
 
 
 class ConvPair(nn.Sequential):
@@ -90,13 +99,18 @@ class UNet2d(nn.Module):
         self.across_up = nn.ModuleDict(self._across(range(len(chans) - 1)))
 
     def forward(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Logits of the one view; see the class for shapes. Raises `UsageError` for other views or sizes."""
-        if set(images) != {self.config.view}:
-            raise UsageError(f"views {sorted(images)} given; this model was built for ['{self.config.view}']")
-        x = images[self.config.view]
+        """Logits of every view given; see the class for shapes. Raises `UsageError` for other views or sizes."""
+        if not images or not set(images) <= set(self.config.views):
+            raise UsageError(f"views {sorted(images)} given; this model was built for {list(self.config.views)}")
+        return {view: self._stacks(x) for view, x in images.items()}
+
+    def _stacks(self, x: Tensor) -> Tensor:
+        """(b, c, x, y[, z]) -> (b, out, x, y[, z])."""
         self._check_size(x.shape[2], x.shape[3])
+        if x.ndim == 4:
+            return self._planes(x, 1)
         y = self._planes(x.movedim(-1, 1).flatten(0, 1), x.shape[-1])
-        return {self.config.view: y.reshape(x.shape[0], x.shape[-1], *y.shape[1:]).movedim(1, -1)}
+        return y.reshape(x.shape[0], x.shape[-1], *y.shape[1:]).movedim(1, -1)
 
     def _check_size(self, *size: int) -> None:
         factor = 2 ** (len(self.config.chans) - 1)
@@ -124,8 +138,8 @@ class UNet2d(nn.Module):
 
     @property
     def views(self) -> tuple[View, ...]:
-        """The view this model was built for."""
-        return (View(self.config.view),)
+        """The views this model was built for."""
+        return tuple(View(view) for view in self.config.views)
 
 
 def _met(across: nn.ModuleDict, level: int, x: Tensor, n_slices: int) -> Tensor:

@@ -125,11 +125,15 @@ class CineMA(nn.Module):
         """The masked patches of all views from the visible ones, and how far off they are.
 
         `masks`: view -> (b, l) bool, True where masked, or a `TokenMask`. The loss is the mean squared error
-        over the masked patches of a view, then the mean over views with masked patches.
+        over the masked patches of a view, then the mean over views with masked patches. With n times as many
+        masks as images, n masks one after another are of one image, and predictions are as many as masks.
         """
         self._check_views(images)
         hidden = {view: _token_mask(view, masks) for view in images}
-        padded = {view: pad_to_multiple(to_slices(x), self._patch(view)) for view, x in images.items()}
+        padded = {
+            view: pad_to_multiple(to_slices(_as_many(x, hidden[view], view)), self._patch(view))
+            for view, x in images.items()
+        }
         stems = {view: self.enc_down_dict[view](x, hidden[view].visible) for view, x in padded.items()}
         predictions = self._decoded(self._encoded(stems)[1], stems, hidden)
         losses = []
@@ -189,6 +193,14 @@ def _token_mask(view: str, masks: Masks) -> TokenMask:
         raise UsageError(f"view '{view}' has no mask; masks were given for {sorted(masks)}")
     mask = masks[view]
     return mask if isinstance(mask, TokenMask) else TokenMask.of(mask)
+
+
+def _as_many(image: Tensor, mask: TokenMask, view: str) -> Tensor:
+    """Each image as often as there are masks of it; no copy where that is once."""
+    n_images, n_masks = image.shape[0], mask.visible.shape[0]
+    if n_masks % n_images:
+        raise UsageError(f"{n_masks} masks of view '{view}' for {n_images} images; expected as many for each image")
+    return image if n_masks == n_images else image.repeat_interleave(n_masks // n_images, dim=0)
 
 
 def _start_linear(part: nn.Module) -> None:

@@ -18,21 +18,37 @@ from torch import Tensor, nn
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.models.layers import group_patches
 
-__all__ = ["TokenMask", "VisibleMix", "draw_mask", "pick_tokens", "spread_tokens", "visible_patches"]
+__all__ = ["TokenMask", "VisibleMix", "draw_mask", "draw_masks", "pick_tokens", "spread_tokens", "visible_patches"]
 
 
 def draw_mask(n_tokens: int, ratio: float, rng: np.random.Generator) -> NDArray[np.bool_]:
     """(n_tokens,) True where masked: uniformly random, int(n_tokens * (1 - ratio)) of them visible."""
+    mask: NDArray[np.bool_] = draw_masks(n_tokens, ratio, rng, n_masks=1)[0]
+    return mask
+
+
+def draw_masks(n_tokens: int, ratio: float, rng: np.random.Generator, *, n_masks: int) -> NDArray[np.bool_]:
+    """(n_masks, n_tokens) complementary masks: each as of `draw_mask`, and no token visible in two of them.
+
+    Raises `UsageError` where so many masks would need more tokens than there are.
+    """
     if not 0 <= ratio < 1:
         raise UsageError(f"mask ratio {ratio}; expected 0 or more and below 1")
-    mask = np.ones(n_tokens, dtype=np.bool_)
-    mask[rng.permutation(n_tokens)[: int(n_tokens * (1 - ratio))]] = False
-    return mask
+    n_visible = int(n_tokens * (1 - ratio))
+    if n_masks * n_visible > n_tokens:
+        raise UsageError(f"{n_masks} masks with {n_visible} visible tokens each, of {n_tokens}; expected fewer masks")
+    masks = np.ones((n_masks, n_tokens), dtype=np.bool_)
+    shown = rng.permutation(n_tokens)[: n_masks * n_visible].reshape(n_masks, n_visible)
+    np.put_along_axis(masks, shown, False, axis=1)
+    return masks
 
 
 @dataclass(frozen=True, kw_only=True)
 class TokenMask:
-    """The visible and the masked tokens of one view, as indices in ascending order."""
+    """The visible tokens of one view and the masked ones that are to be predicted, as indices.
+
+    Tokens in neither are hidden and not asked for.
+    """
 
     visible: Tensor
     """(b, k)"""
@@ -41,7 +57,9 @@ class TokenMask:
 
     @classmethod
     def of(cls, mask: Tensor) -> TokenMask:
-        """From (b, l), True where masked; raises `UsageError` unless all samples have as many masked tokens.
+        """From (b, l), True where masked, in ascending order; every masked token is asked for.
+
+        Raises `UsageError` unless all samples have as many masked tokens.
 
         The check reads the numbers: make masks on the CPU, where batches are made, and move them with `to`.
         """
@@ -61,7 +79,7 @@ class TokenMask:
 
     @property
     def n_tokens(self) -> int:
-        """Tokens of the view."""
+        """Tokens of the view that are seen or asked for."""
         return self.visible.shape[1] + self.masked.shape[1]
 
 

@@ -19,7 +19,7 @@ from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.measure.disease import FEATURES, DiseaseFeatures, disease_features
 from cinema_cmr.measure.measure import measure_study
 from cinema_cmr.recipes.finetune import TrainingData
-from cinema_cmr.score.classify import confusion_matrix, score_classes
+from cinema_cmr.score.classify import balanced_accuracy, confusion_matrix, score_classes
 from cinema_cmr.score.statistics import bootstrap_interval
 from cinema_cmr.tasks.disease import DiseaseModel
 from cinema_cmr.tasks.disease_fit import cross_validated, fit_linear, fit_temperature
@@ -130,7 +130,7 @@ def _scored(
     right = (answers == labels).astype(float)
     scores = score_classes(labels, chances)
     accuracy = bootstrap_interval(np.mean, right, seed=0)
-    balanced = bootstrap_interval(_balanced, labels.astype(float), right, seed=0)
+    balanced = bootstrap_interval(balanced_accuracy, labels.astype(float), right, seed=0)
     return {
         "n": len(patients),
         "accuracy": [accuracy.value, accuracy.low, accuracy.high],
@@ -146,10 +146,6 @@ def _scored(
             if groups[told] != patient.group
         ],
     }
-
-
-def _balanced(labels: NDArray[np.float64], right: NDArray[np.float64]) -> float:
-    return float(np.mean([right[labels == group].mean() for group in np.unique(labels)]))
 
 
 def _groups(patients: Sequence[MeasuredPatient]) -> tuple[str, ...]:

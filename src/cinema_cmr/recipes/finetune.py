@@ -13,15 +13,14 @@ from torch import nn
 
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import InputError, WeightsError
-from cinema_cmr.core.vocabulary import LABEL_SCHEMES
 from cinema_cmr.data.cases import AnnotatedStudy, DatasetCard, Split
 from cinema_cmr.engine.trainer import Progress, train
 from cinema_cmr.models.architectures import build, config_values
 from cinema_cmr.models.loaded import LoadedModel
-from cinema_cmr.models.transfer import take_encoder
+from cinema_cmr.models.transplant import transplant
 from cinema_cmr.models.weights import save_model
-from cinema_cmr.recipes.segmentation import Experiment
-from cinema_cmr.tasks.segment import SegmentTask
+from cinema_cmr.recipes.experiment import Experiment
+from cinema_cmr.tasks.task import CardPart
 
 __all__ = ["TrainingData", "finetune"]
 
@@ -56,9 +55,11 @@ def finetune(
     `start` gives the first weights: a model of the experiment's architecture and configuration, or a pre-trained
     autoencoder, of which stems and encoder are taken; `WeightsError` where it fits neither way.
     """
-    task = SegmentTask(experiment.task)
+    task = experiment.make_task(data.learn)
     parts = [[example for study in part for example in task.examples(study)] for part in (data.learn, data.validate)]
     learn, validate = task.to_learn(parts[0]), parts[1]
+    if not learn:
+        raise InputError(f"none of {len(data.learn)} studies tells what recipe '{experiment.name}' learns")
     torch.manual_seed(experiment.train.seed)
     model = _first_model(experiment, start)
     last: list[Progress] = []
@@ -71,7 +72,11 @@ def finetune(
     trained = train(model, task, learn=learn, validate=validate, config=experiment.train, folder=folder, report=keep)
     scores = last[0].validation if last else None
     return save_model(
-        folder / "model", trained, _card(experiment, data, start, scores), precision="float16", overwrite=True
+        folder / "model",
+        trained,
+        _card(experiment, task.card_part(), data=data, start=start, scores=scores),
+        precision="float16",
+        overwrite=True,
     )
 
 
@@ -81,7 +86,7 @@ def _first_model(experiment: Experiment, start: LoadedModel | None) -> nn.Module
     if start is None:
         return model
     if start.card.task == "pretrain":
-        take_encoder(model, start.model)
+        transplant(start.model.state_dict(), model)
         return model
     if start.card.architecture != experiment.architecture or dict(start.card.config) != values:
         raise WeightsError(
@@ -93,7 +98,12 @@ def _first_model(experiment: Experiment, start: LoadedModel | None) -> nn.Module
 
 
 def _card(
-    experiment: Experiment, data: TrainingData, start: LoadedModel | None, scores: dict[str, float] | None
+    experiment: Experiment,
+    part: CardPart,
+    *,
+    data: TrainingData,
+    start: LoadedModel | None,
+    scores: dict[str, float] | None,
 ) -> ModelCard:
     config = experiment.train
     training: dict[str, Any] = {
@@ -109,16 +119,15 @@ def _card(
         "validation_around_label": scores,
         "versions": {name: version(name) for name in ("cinema-cmr", "torch")},
     }
-    classes = ("background", *(label.name for label in LABEL_SCHEMES[experiment.task.label_scheme]))
     return ModelCard(
         name=experiment.name,
-        task="segment",
+        task=part.task,
         architecture=experiment.architecture,
         config=config_values(experiment.network),
-        grids={experiment.task.view: experiment.task.grid},
-        outputs=classes,
-        label_scheme=experiment.task.label_scheme,
-        modality=experiment.task.modality,
-        training=training,
+        grids=part.grids,
+        outputs=part.outputs,
+        label_scheme=part.label_scheme,
+        modality=part.modality,
+        training={**training, **part.training},
         licence=data.card.derived_licence or data.card.licence,
     )

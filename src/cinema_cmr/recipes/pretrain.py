@@ -65,6 +65,11 @@ class PretrainExperiment:
         """The same experiment with other numbers in its training configuration."""
         return replace(self, train=replace(self.train, **changes))
 
+    def with_options(self, *, normalise_targets: bool = False, **changes: Any) -> PretrainExperiment:
+        """The same experiment with another loss or other tokens; `changes` are of its `PretrainConfig`."""
+        network = replace(self.network, normalise_targets=normalise_targets)
+        return replace(self, network=network, task=replace(self.task, **changes))
+
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainingData:
@@ -194,7 +199,9 @@ def _is_of(study: StoredStudy, task: PretrainTask) -> bool:
 
 
 def _check_same_views(studies: Sequence[StoredStudy], task: PretrainTask) -> None:
-    """Raise `UsageError` where studies differ in views: processes that share out weights must use the same ones."""
+    """Raise `UsageError` where studies differ in views or tokens: processes that share out weights need the same."""
+    if task.config.skip_blank:
+        raise UsageError("strategy 'fsdp' needs as many tokens in every study, and blank slices are skipped; use 'ddp'")
     found = {task.views_of(study) for study in studies}
     if len(found) > 1:
         sets = "; ".join(sorted(", ".join(views) for views in found))
@@ -202,11 +209,13 @@ def _check_same_views(studies: Sequence[StoredStudy], task: PretrainTask) -> Non
 
 
 def _first_model(experiment: PretrainExperiment, start: LoadedModel | None) -> nn.Module:
-    values = config_values(experiment.network)
-    model = build(_ARCHITECTURE, values)
+    model = build(_ARCHITECTURE, config_values(experiment.network))
     if start is None:
         return model
-    if start.card.architecture != _ARCHITECTURE or config_values(getattr(start.model, "config", None)) != values:
+    config = getattr(start.model, "config", None)
+    if isinstance(config, CineMAConfig):  # what the loss compares with is no matter of size
+        config = replace(config, normalise_targets=experiment.network.normalise_targets)
+    if config_values(config) != config_values(experiment.network):
         raise WeightsError(
             f"weights '{start.card.name}' are of {start.card.architecture} in another size than recipe"
             f" '{experiment.name}' ({_ARCHITECTURE}); choose the recipe they were made with"
@@ -222,7 +231,9 @@ def _draw(model: nn.Module, task: PretrainTask, studies: Sequence[StoredStudy], 
     device = next(model.parameters()).device
     for number, study in enumerate(studies):
         batch = collate([task.sample(study, None)]).to(device)
-        views = reconstructed(model, batch, task.masks(batch), task.config.token_size)
+        config = getattr(model, "config", None)
+        normalised = isinstance(config, CineMAConfig) and config.normalise_targets
+        views = reconstructed(model, batch, task.masks(batch), task.config.token_size, normalised=normalised)
         with atomic_path(stem.with_name(f"{stem.name}-{number}.png"), overwrite=True) as sibling:
             picture(views).save(sibling)
     model.train(was_training)
@@ -237,6 +248,9 @@ def _card(experiment: PretrainExperiment, data: PretrainingData, start: LoadedMo
         "recipe": experiment.name,
         "start": "random weights" if start is None else f"{start.card.name} {start.card.weights_sha256[:12]}",
         "mask_ratio": experiment.task.mask_ratio,
+        "skip_blank": experiment.task.skip_blank,
+        "decoded_share": experiment.task.decoded_share,
+        "complementary": experiment.task.complementary,
         "seed": config.seed,
         "n_steps": config.n_steps,
         "samples_per_step": config.samples_per_step,

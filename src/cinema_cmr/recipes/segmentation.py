@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from cinema_cmr.core.card import Grid
-from cinema_cmr.core.errors import unknown_name
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.engine.trainer import TrainConfig
 from cinema_cmr.image.augment import Augmentation
@@ -15,26 +12,10 @@ from cinema_cmr.models.baselines import UNet2dConfig
 from cinema_cmr.models.stem import SMALL_STEM
 from cinema_cmr.models.unetr import ConvUNetRConfig
 from cinema_cmr.models.vit import vit_size
+from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.tasks.segment import SegmentConfig
 
-__all__ = ["RECIPES", "Experiment", "recipe", "sax_unet", "sax_unetr", "scar_unet", "scar_unetr"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Experiment:
-    """What a run is made of, apart from its data and its folder."""
-
-    name: str
-    task: SegmentConfig
-    architecture: str
-    """Name in `models.architectures`."""
-    network: Any
-    """The architecture's own configuration."""
-    train: TrainConfig
-
-    def with_train(self, **changes: Any) -> Experiment:
-        """The same experiment with other numbers in its training configuration."""
-        return replace(self, train=replace(self.train, **changes))
+__all__ = ["sax_unet", "sax_unetr", "scar_unet", "scar_unetr"]
 
 
 _SAX_GRID = Grid(spacing_mm=1.5, size=(112, 112))
@@ -92,19 +73,3 @@ def scar_unet() -> Experiment:
     """A U-Net for late enhancement that fits in 10 MB, trained the same way: the comparison for `scar_unetr`."""
     network = replace(sax_unet().network, out_chans=5, chans=(24, 48, 96, 192, 288))
     return Experiment(name="scar-unet", task=_SCAR_TASK, architecture="unet2d", network=network, train=_SAX_TRAIN)
-
-
-RECIPES: dict[str, Callable[[], Experiment]] = {
-    "sax-unetr": sax_unetr,
-    "sax-unet": sax_unet,
-    "scar-unetr": scar_unetr,
-    "scar-unet": scar_unet,
-}
-"""Recipe by name, for the command line. To add a run: a function here and a line in this table."""
-
-
-def recipe(name: str) -> Experiment:
-    """The experiment of a recipe's name; raises `UsageError` for an unknown one."""
-    if name not in RECIPES:
-        raise unknown_name("recipe", name, RECIPES)
-    return RECIPES[name]()

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cinema_cmr.report.evaluation_rows import (
-    Table,
     agreement_table,
     difference_table,
     flag_table,
-    interval_text,
     published_table,
     structure_table,
 )
+from cinema_cmr.report.markdown import interval_text, markdown_table
 
 __all__ = ["DIFFERENCE_NOTE", "PUBLISHED_NOTE", "evaluation_tables"]
 
@@ -47,25 +46,20 @@ def _more(whole: Summary) -> Iterator[str]:
         against = whole["against"]
         yield f"## {against['first']} against {against['second']} ({against['n_patients']} patients)"
         yield DIFFERENCE_NOTE
-        yield _markdown(difference_table(against))
+        yield markdown_table(difference_table(against))
     if whole.get("published"):
         yield "## Beside published values"
         yield PUBLISHED_NOTE
-        yield _markdown(published_table(whole["published"]))
+        yield markdown_table(published_table(whole["published"]))
     if "checks" in whole:
         checks = whole["checks"]
         yield f"## Quality flags ({checks['n_failed']} failed)"
         caught = [f"{name} {interval_text(checks[name], 2)}" for name in ("sensitivity", "specificity")]
         yield f"{checks['rule'].capitalize()}. Flags for failures: {', '.join(caught)}."
         if checks["flags"]:
-            yield _markdown(flag_table(checks["flags"]))
+            yield markdown_table(flag_table(checks["flags"]))
 
 
 def _both(summary: Summary) -> str:
     tables = (structure_table(summary["scores"]), agreement_table(summary["measurements"]))
-    return "\n\n".join(_markdown(table) for table in tables if table.rows)
-
-
-def _markdown(table: Table) -> str:
-    lines: list[Sequence[str]] = [table.heads, ["---"] * len(table.heads), *table.rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return "\n\n".join(markdown_table(table) for table in tables if table.rows)

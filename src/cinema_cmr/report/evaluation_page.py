@@ -13,15 +13,14 @@ from cinema_cmr.report.evaluation import DIFFERENCE_NOTE, PUBLISHED_NOTE
 from cinema_cmr.report.evaluation_pictures import CasePicture
 from cinema_cmr.report.evaluation_plots import Points, agreement_svg, boxes_svg, points_svg
 from cinema_cmr.report.evaluation_rows import (
-    Table,
     agreement_table,
     difference_table,
     flag_table,
-    interval_text,
     published_table,
     structure_table,
 )
 from cinema_cmr.report.frames import UNITS_PER_PIXEL
+from cinema_cmr.report.markdown import Table, interval_text
 from cinema_cmr.report.page import OUTLINES, page_environment
 
 __all__ = ["evaluation_page"]

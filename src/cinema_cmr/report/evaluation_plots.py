@@ -16,7 +16,7 @@ __all__ = ["Points", "agreement_svg", "boxes_svg", "points_svg"]
 _SIZE = (4.8, 3.1)
 _MARGINS = (0.13, 0.19, 0.83, 0.96)
 _BOX_MARGINS = (0.13, 0.12, 0.98, 0.96)
-_DOT = {"markersize": 5, "alpha": 0.75, "markeredgewidth": 0, "clip_on": False}
+_DOT: dict[str, Any] = {"markersize": 5, "alpha": 0.75, "markeredgewidth": 0, "clip_on": False}
 _NAMED = 2
 """So many of the patients farthest away are named."""
 _SPREAD = 0.16

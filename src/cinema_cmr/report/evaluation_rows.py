@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+from cinema_cmr.report.markdown import Table, interval_text, number_text
 
 __all__ = [
-    "Table",
     "agreement_table",
     "difference_table",
     "flag_table",
-    "interval_text",
-    "number_text",
     "published_table",
     "structure_table",
 ]
@@ -20,13 +19,6 @@ Summary = Mapping[str, Any]
 
 _SCORES = (("dice", "", "Dice", 3), ("hd95", "_mm", "HD95, mm", 1), ("assd", "_mm", "ASSD, mm", 2))
 """Prefix and suffix of a score's name around the structure, column title, digits."""
-
-
-class Table(NamedTuple):
-    """Titles of the columns, and rows of as many texts."""
-
-    heads: Sequence[str]
-    rows: Sequence[Sequence[str]]
 
 
 def structure_table(scores: Summary) -> Table:
@@ -78,27 +70,6 @@ def flag_table(flags: Sequence[Summary]) -> Table:
     """Quality flags that were raised, and in how many of these studies the outlines had failed."""
     rows = [[row["code"].replace("-", " "), row["severity"], str(row["n"]), str(row["n_failed"])] for row in flags]
     return Table(["flag", "severity", "raised", "of these failed"], rows)
-
-
-def interval_text(row: Summary | None, digits: int) -> str:
-    """A mean with its interval and number of patients; a dash where it is not known.
-
-    >>> interval_text({"value": 0.9, "low": 0.85, "high": None, "n": 4}, 2)
-    '0.90 (0.85 to -; 4)'
-    """
-    if row is None or row["value"] is None:
-        return "-"
-    ends = " to ".join(number_text(row[end], digits) for end in ("low", "high"))
-    return f"{number_text(row['value'], digits)} ({ends}; {row['n']})"
-
-
-def number_text(value: float | None, digits: int) -> str:
-    """A number with so many digits, a dash for None.
-
-    >>> number_text(0.1234, 2), number_text(None, 2)
-    ('0.12', '-')
-    """
-    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _signed_interval(row: Summary, digits: int) -> str:

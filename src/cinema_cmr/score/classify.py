@@ -19,6 +19,7 @@ __all__ = [
     "ClassificationScores",
     "Threshold",
     "auroc",
+    "balanced_accuracy",
     "calibration_error",
     "choose_threshold",
     "confusion_matrix",
@@ -129,6 +130,12 @@ def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, *, n_classes: int)
     truth, answer = np.asarray(labels, dtype=np.int64), np.asarray(predicted, dtype=np.int64)
     flat = np.bincount(truth * n_classes + answer, minlength=n_classes * n_classes)
     return flat.reshape(n_classes, n_classes)
+
+
+def balanced_accuracy(labels: ArrayLike, right: ArrayLike) -> float:
+    """Mean over the classes that there are of their share of right answers: labels (n,), right (n,) 0 or 1."""
+    truth, hits = np.asarray(labels), np.asarray(right, dtype=np.float64)
+    return float(np.mean([hits[truth == one].mean() for one in np.unique(truth)]))
 
 
 def matthews_correlation(counts: Counts) -> float:

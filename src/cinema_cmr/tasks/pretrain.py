@@ -22,7 +22,7 @@ from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.sample import Batch, Sample
 from cinema_cmr.data.store import StoredStudy
 from cinema_cmr.image.view_grid import on_view_grid, zoomed
-from cinema_cmr.models.masking import TokenMask, draw_mask
+from cinema_cmr.models.masking import TokenMask, draw_masks
 from cinema_cmr.tasks.task import Loss
 
 __all__ = ["PretrainConfig", "PretrainTask", "frame_of_phase", "view_tensor"]
@@ -40,6 +40,12 @@ class PretrainConfig:
     zoom: float = 0.1
     """Largest relative change of size."""
     zoom_chance: float = 0.5
+    skip_blank: bool = False
+    """Leave the blank slices of a stack out, which the grid pads it with: neither shown nor asked for."""
+    decoded_share: float = 1.0
+    """Part of the hidden tokens that training asks for, drawn anew each time; the expected loss is the same."""
+    complementary: int = 1
+    """Masks of a sample that share a pass in training; no token is visible in two of them."""
 
     def __post_init__(self) -> None:
         if not self.grids:
@@ -49,6 +55,7 @@ class PretrainConfig:
                 f"mask ratio {self.mask_ratio}, zoom {self.zoom} with probability {self.zoom_chance}; expected a ratio"
                 " between 0 and 1, a zoom from 0 to below 1, and a probability"
             )
+        self._check_options()
         open_stacks = [view.title for view, grid in self.grids.items() if view is View.SAX and not grid.n_slices]
         if open_stacks:
             raise UsageError("the short-axis grid leaves the number of slices open; give n_slices")
@@ -59,9 +66,17 @@ class PretrainConfig:
         size = (*grid.size, grid.n_slices or 1)
         return math.prod(math.ceil(n / voxels) for n, voxels in zip(size, self.token_size, strict=True))
 
-    def n_visible(self, view: View) -> int:
-        """Tokens that stay visible."""
-        return int(self.n_tokens(view) * (1 - self.mask_ratio))
+    def n_visible(self, n_tokens: int) -> int:
+        """Tokens that stay visible, of so many."""
+        return int(n_tokens * (1 - self.mask_ratio))
+
+    def _check_options(self) -> None:
+        most = int(1 / (1 - self.mask_ratio) + 1e-9)
+        if not 0 < self.decoded_share <= 1 or not 1 <= self.complementary <= most:
+            raise UsageError(
+                f"decoded share {self.decoded_share}, {self.complementary} complementary masks; expected a share above"
+                f" 0 up to 1, and with mask ratio {self.mask_ratio} from 1 to {most} masks"
+            )
 
 
 class PretrainTask:
@@ -86,24 +101,40 @@ class PretrainTask:
         """One moment of the cycle in all views, with the tokens in order: visible ones first.
 
         Moment, zoom and masks are drawn from `rng` in this order; without it they depend on the study's
-        name alone and nothing is zoomed.
+        name alone, nothing is zoomed and there is one mask.
         """
         drawn = _own_generator(study.name) if rng is None else rng
         phase, zoom = float(drawn.random()), self._drawn_zoom(drawn)
-        return self.moment(study, phase, drawn, zoom=1.0 if rng is None else zoom)
+        if rng is None:
+            return self.moment(study, phase, drawn)
+        return self.moment(study, phase, drawn, zoom=zoom, n_masks=self.config.complementary)
 
-    def moment(self, study: StoredStudy, phase: float, rng: np.random.Generator, *, zoom: float = 1.0) -> Sample:
+    def moment(
+        self, study: StoredStudy, phase: float, rng: np.random.Generator, *, zoom: float = 1.0, n_masks: int = 1
+    ) -> Sample:
         """All views at a part of the cycle, 0 to below 1, with masks drawn from `rng`."""
-        images, orders = {}, {}
+        images = {}
         for view in self.views_of(study):
             frame = frame_of_phase(study, view, phase)
             images[str(view)] = view_tensor(study, view, frame, zoomed(self.config.grids[view], zoom))
-            orders[str(view)] = _order(draw_mask(self.config.n_tokens(view), self.config.mask_ratio, rng))
-        return Sample(name=f"{study.name}, phase {phase:.3f}", images=images, labels=orders)
+        return self.masked(f"{study.name}, phase {phase:.3f}", images, rng, n_masks=n_masks)
+
+    def masked(self, name: str, images: Mapping[str, Tensor], rng: np.random.Generator, *, n_masks: int = 1) -> Sample:
+        """Images on their grids, with the order of their tokens: (l,), or (n_masks, l) of several masks.
+
+        The visible ones come first; of the hidden ones, those that training asks for, then the rest.
+        """
+        orders = {}
+        for view, image in images.items():
+            shown = self._tokens(View(view), image)
+            masks = draw_masks(len(shown), self.config.mask_ratio, rng, n_masks=n_masks)
+            order = shown[np.stack([_order(mask, self.config.decoded_share, rng) for mask in masks])]
+            orders[view] = torch.from_numpy(order if n_masks > 1 else order[0])
+        return Sample(name=name, images=images, labels=orders)
 
     def loss(self, model: nn.Module, batch: Batch) -> Loss:
-        """Mean squared error of the hidden patches of a view, then the mean over views."""
-        return Loss(total=model(batch.images, self.masks(batch)).loss)
+        """Mean squared error of the hidden patches of a view that are asked for, then the mean over views."""
+        return Loss(total=model(batch.images, self.masks(batch, decoded_share=self.config.decoded_share)).loss)
 
     @torch.no_grad()
     def validation(self, model: nn.Module, batch: Batch) -> Mapping[str, Sequence[float]]:
@@ -117,13 +148,25 @@ class PretrainTask:
             losses.append(float(model(images, hidden).loss))
         return {"reconstruction_loss": losses}
 
-    def masks(self, batch: Batch) -> dict[str, TokenMask]:
+    def masks(self, batch: Batch, *, decoded_share: float = 1.0) -> dict[str, TokenMask]:
         """The masks of a batch, on its device; nothing waits for it, as their sizes are known."""
         found = {}
-        for view, order in batch.labels.items():
-            n_visible = self.config.n_visible(View(view))
-            found[view] = TokenMask(visible=order[:, :n_visible].long(), masked=order[:, n_visible:].long())
+        for view, orders in batch.labels.items():
+            order = orders.flatten(0, -2).long()
+            n_visible = self.config.n_visible(order.shape[1])
+            end = n_visible + _n_decoded(order.shape[1] - n_visible, decoded_share)
+            found[view] = TokenMask(visible=order[:, :n_visible], masked=order[:, n_visible:end])
         return found
+
+    def _tokens(self, view: View, image: Tensor) -> NDArray[np.int32]:
+        """The tokens of a view that there is something in, in ascending order; all without `skip_blank`."""
+        tokens = np.arange(self.config.n_tokens(view), dtype=np.int32)
+        if not self.config.skip_blank or image.ndim != 4:
+            return tokens
+        depth = self.config.token_size[2]
+        slices = image.flatten(0, 2).numpy().any(axis=0)
+        lit = np.pad(slices, (0, -slices.size % depth)).reshape(-1, depth).any(axis=1)
+        return tokens.reshape(-1, lit.size)[:, lit].ravel() if lit.any() else tokens
 
     def _drawn_zoom(self, rng: np.random.Generator) -> float:
         chosen, factor = rng.random() < self.config.zoom_chance, 1 + self.config.zoom * rng.uniform(-1, 1)
@@ -149,9 +192,18 @@ def frame_of_phase(study: StoredStudy, view: View, phase: float) -> int:
     return min(int(phase * n_frames), n_frames - 1)
 
 
-def _order(mask: NDArray[np.bool_]) -> Tensor:
-    """(l,) token indices: the visible ones in ascending order, then the masked ones."""
-    return torch.from_numpy(np.argsort(mask, kind="stable").astype(np.int32))
+def _order(mask: NDArray[np.bool_], decoded_share: float, rng: np.random.Generator) -> NDArray[np.intp]:
+    """(l,) token indices: visible, hidden and asked for, the rest; each part in ascending order."""
+    visible, hidden = np.flatnonzero(~mask), np.flatnonzero(mask)
+    if decoded_share == 1:
+        return np.concatenate([visible, hidden])
+    asked = np.zeros(len(hidden), dtype=np.bool_)
+    asked[rng.permutation(len(hidden))[: _n_decoded(len(hidden), decoded_share)]] = True
+    return np.concatenate([visible, hidden[asked], hidden[~asked]])
+
+
+def _n_decoded(n_hidden: int, share: float) -> int:
+    return math.ceil(n_hidden * share)
 
 
 def _own_generator(name: str) -> np.random.Generator:

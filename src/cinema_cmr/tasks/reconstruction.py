@@ -36,18 +36,23 @@ class Reconstructed:
 
 @torch.no_grad()
 def reconstructed(
-    model: nn.Module, batch: Batch, masks: Mapping[str, TokenMask], token_size: tuple[int, int, int]
+    model: nn.Module,
+    batch: Batch,
+    masks: Mapping[str, TokenMask],
+    token_size: tuple[int, int, int],
+    *,
+    normalised: bool = False,
 ) -> dict[str, Reconstructed]:
     """The first sample of a batch through a `CineMA`, as it stands; view -> what was shown and made.
 
-    `token_size` is that of a stack; a plane's third number is 1. Targets that were normalised by patch give
-    predictions that are no intensities.
+    `token_size` is that of a stack; a plane's third number is 1. Predictions of targets that were `normalised` by
+    patch are no intensities: they get the mean and the deviation of the true patch.
     """
     answer = model(batch.images, masks)
     found = {}
     for view, image in batch.images.items():
         size = token_size if image.ndim == 5 else (*token_size[:2], 1)
-        parts = _pasted(image[:1], masks[view], answer.predictions[view][:1].float(), size)
+        parts = _pasted(image[:1], masks[view], answer.predictions[view][:1].float(), size, normalised)
         whole, shown, filled = (part[0, 0].reshape(*image.shape[2:4], -1).cpu().numpy() for part in parts)
         found[view] = Reconstructed(image=whole, shown=shown, filled=filled)
     return found
@@ -71,7 +76,7 @@ def picture(views: Mapping[str, Reconstructed]) -> Image.Image:
 
 
 def _pasted(
-    image: Tensor, mask: TokenMask, predicted: Tensor, size: tuple[int, int, int]
+    image: Tensor, mask: TokenMask, predicted: Tensor, size: tuple[int, int, int], normalised: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Image, visible part and filled image (1, c, x, y[, z]) of one sample."""
     padded = pad_to_multiple(to_slices(image.float()), size)
@@ -79,6 +84,9 @@ def _pasted(
     grid, tokens = patches.shape[1:4], patches.flatten(1, 3)
     shown, filled = tokens.clone(), tokens.clone()
     shown[0, mask.masked[0]] = torch.nan
+    if normalised:
+        deviation, mean = torch.std_mean(tokens[:, mask.masked[0]], dim=-1, keepdim=True)
+        predicted = predicted * (deviation + 1e-6) + mean
     filled[0, mask.masked[0]] = predicted[0]
     shapes = (tuple(grid), size, tuple(image.shape))
     first, second, third = (_images(part, *shapes) for part in (tokens, shown, filled))

@@ -25,10 +25,10 @@ from cinema_cmr.image.augment import (
     move_planes,
 )
 from cinema_cmr.image.intensity import normalise
-from cinema_cmr.image.resample import PlaneCut, cut_planes, plan_cut
+from cinema_cmr.image.resample import cut_planes, plan_cut, plan_whole
 from cinema_cmr.models.losses import cross_entropy, soft_dice
 from cinema_cmr.score.overlap import dice_by_class
-from cinema_cmr.tasks.task import Loss
+from cinema_cmr.tasks.task import CardPart, Loss
 
 __all__ = ["SegmentConfig", "SegmentExample", "SegmentTask"]
 
@@ -193,6 +193,17 @@ class SegmentTask:
         rows = [dice_by_class(p, t, scheme=scheme) for p, t in zip(predicted, truth, strict=True)]
         return {f"dice_{name}": [row[name] for row in rows] for name in rows[0]}
 
+    def card_part(self) -> CardPart:
+        """The classes, background first, and the grid of the view."""
+        config = self.config
+        return CardPart(
+            task="segment",
+            grids={config.view: config.grid},
+            outputs=("background", *(label.name for label in LABEL_SCHEMES[config.label_scheme])),
+            label_scheme=config.label_scheme,
+            modality=config.modality,
+        )
+
     def _drawn_slices(self, example: SegmentExample, rng: np.random.Generator) -> NDArray[np.int64]:
         slices = np.arange(example.labels.shape[2])
         if example.slice_mm < 7 and rng.random() < self.config.thin_stacks:
@@ -219,12 +230,12 @@ class SegmentTask:
         )
 
     def _whole_planes(self, frame: NDArray[np.float32], spacing_mm: tuple[float, float, float]) -> NDArray[np.float16]:
-        planes = cut_planes(frame, _whole_field(frame.shape, spacing_mm, self.config.grid))
+        planes = cut_planes(frame, plan_whole(frame.shape[:2], spacing_mm, self.config.grid))
         return np.asarray(planes / max(float(np.abs(planes).max()), 1e-6), dtype=np.float16)
 
     def _whole_labels(self, frame: NDArray[np.uint8], spacing_mm: tuple[float, float, float]) -> NDArray[np.uint8]:
         hot = np.eye(self.config.n_classes, dtype=np.float32)[frame]
-        planes = cut_planes(hot, _whole_field(frame.shape, spacing_mm, self.config.grid))
+        planes = cut_planes(hot, plan_whole(frame.shape[:2], spacing_mm, self.config.grid))
         return np.asarray(planes.argmax(axis=-1), dtype=np.uint8)
 
 
@@ -239,11 +250,3 @@ def _largest(shares: torch.Tensor) -> torch.Tensor:
         best = torch.maximum(best, shares[:, code])
         codes.masked_fill_(larger, code)
     return codes
-
-
-def _whole_field(shape: tuple[int, ...], spacing_mm: tuple[float, float, float], grid: Grid) -> PlaneCut:
-    """The cut that takes a whole plane to the model's spacing."""
-    size = tuple(int(np.ceil(n * mm / grid.spacing_mm)) for n, mm in zip(shape[:2], spacing_mm[:2], strict=True))
-    whole = Grid(spacing_mm=grid.spacing_mm, size=(size[0], size[1]))
-    middle = ((shape[0] - 1) / 2, (shape[1] - 1) / 2)
-    return plan_cut((shape[0], shape[1]), spacing_mm, whole, middle)

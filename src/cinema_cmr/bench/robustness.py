@@ -1,0 +1,121 @@
+"""One patient's stack under one change: overlap, EF, flags, and what could tell that the answer is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.bench.perturb import Scan, perturbed, quarter_turned
+from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.results import HeartLocation, Measurements, Prediction
+from cinema_cmr.core.study import Study
+from cinema_cmr.core.vocabulary import CINE_LABELS, View
+from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.engine.confidence import soft_dice
+from cinema_cmr.engine.predictor import predict_cine
+from cinema_cmr.engine.segmenter import Segmenter
+from cinema_cmr.image.resample import PlaneCut
+from cinema_cmr.measure.measure import measure_study
+from cinema_cmr.score.overlap import dice_by_class
+
+__all__ = ["EF_NAMES", "ESTIMATORS", "outcome", "scan_of"]
+
+EF_NAMES = ("lv_ef_percent", "rv_ef_percent")
+
+ESTIMATORS = ("mean_chance", "soft_dice", "turned_dice")
+"""Of each structure: mean probability in its label, `soft_dice`, Dice with the answer to the image a quarter turned."""
+
+Labels = NDArray[np.uint8]
+
+
+class _Watched(Segmenter):
+    """A segmenter that keeps, of each frame it gives on the native grid, what its probabilities tell."""
+
+    def __init__(self, inner: Segmenter) -> None:
+        super().__init__(inner.members, inner.card, inner.runtime, turns=inner.turns)
+        self.seen: list[dict[str, dict[str, float]]] = []
+
+    def native(self, probabilities: NDArray[np.float32], cut: PlaneCut) -> NDArray[np.float32]:
+        whole = super().native(probabilities, cut)
+        labels = whole.argmax(axis=-1).astype(np.uint8)
+        self.seen.append({"mean_chance": _mean_chance(whole, labels), "soft_dice": soft_dice(whole, labels)})
+        return whole
+
+
+def scan_of(annotated: AnnotatedStudy) -> Scan:
+    """The labelled short-axis frames as a cine of their own."""
+    cine, frames = annotated.study.cine(View.SAX), list(annotated.labelled_frames[View.SAX])
+    cine = replace(cine, array=cine.array[..., frames], frame_times_ms=None, nifti_header=None, nifti_shape=None)
+    return Scan(cine=cine, labels=annotated.labels[View.SAX].array[..., frames])
+
+
+def outcome(annotated: AnnotatedStudy, segmenter: Segmenter, *, change: str = "none", seed: int = 0) -> dict[str, Any]:
+    """What the model makes of a study's labelled frames, together as one cine, after a change.
+
+    Dice by frame and structure is on the changed grid; EF of the prediction stands against that of the expert's
+    masks before the change. `flags` above "info" and the `notes` below are those of the report.
+    """
+    original = scan_of(annotated)
+    scan = perturbed(original, change, seed=seed)
+    watched = _Watched(segmenter)
+    prediction = predict_cine(scan.cine, watched)
+    turned = _turned_dice(scan, prediction, segmenter)
+    measured = measure_study(replace(annotated.study, cines=(scan.cine,)), {View.SAX: prediction})
+    frames = range(scan.labels.shape[3])
+    return {
+        "patient": annotated.patient,
+        "change": change,
+        "dice": [_rounded(dice_by_class(prediction.labels.array[..., t], scan.labels[..., t])) for t in frames],
+        "measured": _ef(measured),
+        "reference": _ef(_measured_by_hand(annotated.study, original)),
+        "flags": sorted({flag.code for flag in measured.flags if flag.severity != "info"}),
+        "notes": sorted({flag.code for flag in measured.flags if flag.severity == "info"}),
+        "confidence": [round(float(value), 4) for value in prediction.confidence],
+        "estimators": [
+            {name: _rounded(values) for name, values in {**seen, "turned_dice": its}.items()}
+            for seen, its in zip(watched.seen, turned, strict=True)
+        ],
+    }
+
+
+def _mean_chance(chance: NDArray[np.float32], labels: Labels) -> dict[str, float]:
+    """Mean probability of a structure where it is labelled; NaN where it is not."""
+    return {
+        label.name: float(chance[..., label.code][labels == label.code].mean())
+        if (labels == label.code).any()
+        else float("nan")
+        for label in CINE_LABELS
+    }
+
+
+def _turned_dice(scan: Scan, prediction: Prediction, segmenter: Segmenter) -> Sequence[dict[str, float]]:
+    """Overlap, by frame, of the answer with that to the same image a quarter turned."""
+    answer = Scan(cine=scan.cine, labels=prediction.labels.array)
+    i, j = prediction.location.centre
+    turned = quarter_turned(answer)
+    again = predict_cine(turned.cine, segmenter, centre=(scan.cine.array.shape[1] - 1 - j, i)).labels.array
+    return [dice_by_class(again[..., t], turned.labels[..., t]) for t in range(again.shape[3])]
+
+
+def _measured_by_hand(study: Study, scan: Scan) -> Measurements:
+    """What the expert's masks measure, by the rules for predictions."""
+    prediction = Prediction(
+        view=View.SAX,
+        labels=LabelMap(array=scan.labels),
+        confidence=np.full(scan.labels.shape[3], np.nan, np.float32),
+        location=HeartLocation(centre=(0.0, 0.0), method="given"),
+    )
+    return measure_study(replace(study, cines=(scan.cine,)), {View.SAX: prediction})
+
+
+def _ef(measured: Measurements) -> dict[str, float | None]:
+    values = {name: measured.value(name) for name in EF_NAMES}
+    return {name: None if value is None else round(value, 2) for name, value in values.items()}
+
+
+def _rounded(values: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: round(float(value), 4) if np.isfinite(value) else None for name, value in values.items()}

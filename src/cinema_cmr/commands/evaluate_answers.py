@@ -1,0 +1,71 @@
+"""`cinema evaluate` of models that give landmarks, a number or a class: what is told and written of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import Namespace
+
+from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.training_data import read_part
+
+__all__ = ["run_other_task"]
+
+
+def run_other_task(given: Namespace, console: Console, loaded: Any) -> int:
+    """Score every study by the task of the model's card, print the summary, and write the tables."""
+    from cinema_cmr.engine.runtime import choose_runtime
+    from cinema_cmr.io.atomic import write_text
+    from cinema_cmr.report.answers import answer_tables
+    from cinema_cmr.report.plain import json_text, plain
+
+    studies = read_part(given, console, drawn_only=loaded.card.task == "landmark")
+    runtime = choose_runtime(given.device, given.precision)
+    found, rows = (_landmarks if loaded.card.task == "landmark" else _answers)(studies, loaded, runtime, console)
+    told = {"model": loaded.card.name, "hash": loaded.card.weights_sha256, "task": loaded.card.task}
+    summary = plain({**told, **found})
+    tables = answer_tables(summary)
+    console.result(tables, summary)
+    if given.output:
+        folder = Path(given.output)
+        write_text(folder / "patients.csv", _csv(rows), overwrite=given.overwrite)
+        write_text(folder / "tables.md", tables, overwrite=given.overwrite)
+        write_text(folder / "scores.json", json_text(summary), overwrite=given.overwrite)
+    return 0
+
+
+def _landmarks(studies: Sequence[Any], loaded: Any, runtime: Any, console: Console) -> tuple[Any, list[list[Any]]]:
+    from cinema_cmr.engine.evaluate_landmarks import evaluate_landmarks, summarise_landmarks
+    from cinema_cmr.engine.landmarks import LandmarkFinder
+
+    scores = evaluate_landmarks(
+        studies, LandmarkFinder(loaded, runtime), report=lambda score: console.note(f"{score.patient}: done")
+    )
+    rows: list[list[Any]] = [["patient", "point", "frame", "distance_mm"]]
+    for score in scores:
+        for name, distances in score.distances_mm.items():
+            rows += [[score.patient, name, frame, f"{mm:.3f}"] for frame, mm in enumerate(distances)]
+    return summarise_landmarks(scores), rows
+
+
+def _answers(studies: Sequence[Any], loaded: Any, runtime: Any, console: Console) -> tuple[Any, list[list[Any]]]:
+    from cinema_cmr.engine.answers import StudyAnswerer
+    from cinema_cmr.engine.evaluate_answers import evaluate_answers, summarise_classes, summarise_numbers
+
+    scores = evaluate_answers(
+        studies, StudyAnswerer(loaded, runtime), report=lambda score: console.note(f"{score.patient}: done")
+    )
+    rows: list[list[Any]] = [["patient", "known", *scores[0].answer]]
+    rows += [[score.patient, score.known, *(f"{value:.5g}" for value in score.answer.values())] for score in scores]
+    summarise = summarise_classes if loaded.card.task == "classify" else summarise_numbers
+    return summarise(scores), rows
+
+
+def _csv(rows: Sequence[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,44 @@
+"""From a study to one answer of a model: a number in its own unit, or the probability of each class."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from cinema_cmr.core.errors import WeightsError
+from cinema_cmr.core.study import Study
+from cinema_cmr.engine.runtime import Runtime
+from cinema_cmr.models.loaded import LoadedModel, in_units
+from cinema_cmr.tasks.scalar import seen_images
+
+__all__ = ["StudyAnswerer"]
+
+
+class StudyAnswerer:
+    """A regression or classification of whole studies on a device.
+
+    Raises `WeightsError` for a model of another task.
+    """
+
+    def __init__(self, loaded: LoadedModel, runtime: Runtime) -> None:
+        if loaded.card.task not in ("regress", "classify"):
+            raise WeightsError(
+                f"model '{loaded.card.name}' is of the task '{loaded.card.task}'; expected 'regress' or 'classify'"
+            )
+        self.card, self.runtime = loaded.card, runtime
+        self.model = loaded.model.to(runtime.device).eval()
+
+    @torch.inference_mode()
+    def answer(self, study: Study, phases: tuple[float, float] = (0.0, 0.4)) -> dict[str, float]:
+        """Name of the number -> its value in its own unit; or class -> probability, which sum to 1.
+
+        `phases` are end-diastole and end-systole as parts of the cycle. Raises `InputError` for a study without
+        a view of the model.
+        """
+        images = seen_images(study, self.card.grids, phases)
+        on_device = {view: image[None].to(self.runtime.device) for view, image in images.items()}
+        with self.runtime.autocast():
+            outputs: Tensor = self.model(on_device)
+        outputs = outputs.float().cpu()
+        values = outputs.softmax(dim=1) if self.card.task == "classify" else in_units(outputs, self.card)
+        return dict(zip(self.card.outputs, map(float, values[0]), strict=True))

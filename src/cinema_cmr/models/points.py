@@ -1,0 +1,43 @@
+"""Landmarks as a network gives them: one heatmap a point, or two fractions of the image's width and height."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["fractions_of_points", "heatmaps_of_points", "points_of_fractions", "points_of_heatmaps"]
+
+_REACH_PX = 6.0
+"""The spot around a heatmap's top whose centre of mass is the point: two standard deviations of what is learned."""
+
+
+def heatmaps_of_points(points: Tensor, size: tuple[int, int], sigma_px: float) -> Tensor:
+    """Positions (..., 2) in pixels -> (..., x, y): a Gaussian of height 1 around each; NaN gives NaN."""
+    x, y = (torch.arange(n, dtype=torch.float32, device=points.device) for n in size)
+    along_x = torch.exp(-0.5 * ((x - points[..., 0, None]) / sigma_px) ** 2)
+    along_y = torch.exp(-0.5 * ((y - points[..., 1, None]) / sigma_px) ** 2)
+    return along_x[..., :, None] * along_y[..., None, :]
+
+
+def points_of_heatmaps(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Heatmap logits (..., x, y) -> positions (..., 2) to a fraction of a pixel, and the chance at their top (...)."""
+    chance = logits.float().sigmoid()
+    nx, ny = chance.shape[-2:]
+    top, at = chance.flatten(-2).max(dim=-1)
+    x, y = (torch.arange(n, dtype=torch.float32, device=logits.device) for n in (nx, ny))
+    near_x = (x - (at // ny)[..., None]).abs() <= _REACH_PX
+    near_y = (y - (at % ny)[..., None]).abs() <= _REACH_PX
+    spot = chance * near_x[..., :, None] * near_y[..., None, :]
+    mass = spot.sum(dim=(-2, -1)).clamp(min=1e-12)
+    middle = torch.stack([(spot.sum(-1) * x).sum(-1), (spot.sum(-2) * y).sum(-1)], dim=-1) / mass[..., None]
+    return middle, top
+
+
+def fractions_of_points(points: Tensor, size: tuple[int, int]) -> Tensor:
+    """Positions (b, k, 2) in pixels -> (b, 2 k): x1, y1, x2, y2, ... as fractions of width and height."""
+    return (points / torch.tensor(size, dtype=points.dtype, device=points.device)).flatten(1)
+
+
+def points_of_fractions(fractions: Tensor, size: tuple[int, int]) -> Tensor:
+    """(b, 2 k) fractions -> positions (b, k, 2) in pixels; undoes `fractions_of_points`."""
+    return fractions.reshape(len(fractions), -1, 2) * torch.tensor(size, dtype=fractions.dtype, device=fractions.device)

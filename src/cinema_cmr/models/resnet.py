@@ -1,0 +1,72 @@
+"""A 3D ResNet, as MONAI has it: what a foundation model's answers about whole studies are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor, nn
+
+from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.vocabulary import View
+
+__all__ = ["ResNet", "ResNetConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResNetConfig:
+    """Which of MONAI's ResNets, on which view."""
+
+    view: str = "sax"
+    out_chans: int
+    in_chans: int = 2
+    depth: Literal[10, 18, 34, 50] = 18
+    widths: tuple[int, int, int, int] = (32, 64, 128, 256)
+
+    def __post_init__(self) -> None:
+        if self.depth not in (10, 18, 34, 50) or min(self.widths) < 1:
+            raise UsageError(f"ResNet of depth {self.depth}, widths {self.widths}; expected 10, 18, 34 or 50, above 0")
+
+
+class ResNet(nn.Module):
+    """Images {view: (b, c, x, y, z)} -> (b, out): classes or numbers.
+
+    Raises `UsageError` where MONAI is not installed, which only comparisons need.
+    """
+
+    def __init__(self, config: ResNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.network = _network(config)
+
+    def forward(self, images: Mapping[str, Tensor]) -> Tensor:
+        """Logits or numbers; raises `UsageError` for other views."""
+        if set(images) != {self.config.view}:
+            raise UsageError(f"views {sorted(images)} given; this model was built for ['{self.config.view}']")
+        out: Tensor = self.network(images[self.config.view])
+        return out
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The view this model was built for."""
+        return (View(self.config.view),)
+
+
+def _network(config: ResNetConfig) -> nn.Module:
+    try:
+        from monai.networks.nets.resnet import ResNet as Network
+    except ImportError as error:
+        raise UsageError("a ResNet is MONAI's, which is not installed: pip install 'cinema-cmr[bench]'") from error
+    blocks = {10: [1, 1, 1, 1], 18: [2, 2, 2, 2], 34: [3, 4, 6, 3], 50: [3, 4, 6, 3]}
+    network: nn.Module = Network(
+        block="bottleneck" if config.depth == 50 else "basic",
+        layers=blocks[config.depth],
+        block_inplanes=list(config.widths),
+        spatial_dims=3,
+        n_input_channels=config.in_chans,
+        conv1_t_size=(7, 7, 3),
+        conv1_t_stride=(2, 2, 1),
+        num_classes=config.out_chans,
+    )
+    return network

@@ -1,0 +1,83 @@
+"""Runs that learn one answer for a whole study: each is one function that returns an Experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from cinema_cmr.core.card import Grid
+from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.engine.optim import OptimConfig
+from cinema_cmr.engine.trainer import TrainConfig
+from cinema_cmr.models.convvit import ConvViTConfig
+from cinema_cmr.models.resnet import ResNetConfig
+from cinema_cmr.models.stem import SMALL_STEM
+from cinema_cmr.models.vit import vit_size
+from cinema_cmr.recipes.experiment import Experiment
+from cinema_cmr.tasks.scalar import ScalarConfig
+from cinema_cmr.tasks.targets import known_value
+
+__all__ = ["disease_resnet", "disease_vit", "ef_resnet", "ef_vit", "with_target"]
+
+_GRID = Grid(spacing_mm=1.5, size=(112, 112), slice_spacing_mm=10.0, n_slices=12)
+"""That of the pre-training recipe `small`."""
+
+_TRAIN = TrainConfig(
+    n_steps=2000, batch_size=4, validate_every=250, optim=OptimConfig(lr=3e-4, warmup_steps=100, average=0.99)
+)
+_GROUPS = ("NOR", "MINF", "DCM", "HCM", "RV")
+
+
+def ef_vit() -> Experiment:
+    """LV ejection fraction by a ConvViT, whose stem and encoder can come from the pre-training recipe `small`."""
+    task = ScalarConfig(kind="regress", target="lv_ef_percent", grids={View.SAX: _GRID})
+    return Experiment(name="ef-vit", task=task, architecture="conv_vit", network=_vit(1), train=_TRAIN)
+
+
+def ef_resnet() -> Experiment:
+    """LV ejection fraction by a 3D ResNet of MONAI, trained the same way: the comparison for `ef_vit`."""
+    return replace(ef_vit(), name="ef-resnet", architecture="resnet", network=_resnet(1))
+
+
+def disease_vit() -> Experiment:
+    """The five groups of ACDC by a ConvViT."""
+    task = ScalarConfig(kind="classify", target="group", classes=_GROUPS, grids={View.SAX: _GRID})
+    return Experiment(name="disease-vit", task=task, architecture="conv_vit", network=_vit(len(_GROUPS)), train=_TRAIN)
+
+
+def disease_resnet() -> Experiment:
+    """The five groups of ACDC by a 3D ResNet of MONAI, trained the same way: the comparison for `disease_vit`."""
+    return replace(disease_vit(), name="disease-resnet", architecture="resnet", network=_resnet(len(_GROUPS)))
+
+
+def with_target(experiment: Experiment, target: str, learn: Sequence[AnnotatedStudy]) -> Experiment:
+    """The experiment with another answer: a number, or the classes that the studies to learn from have.
+
+    Raises `UsageError` where its task gives no single answer, `InputError` where no study has the target.
+    """
+    task = experiment.task
+    if not isinstance(task, ScalarConfig):
+        raise UsageError(f"recipe '{experiment.name}' answers no single question; --target goes with regress, classify")
+    if task.kind == "regress":
+        return replace(experiment, task=replace(task, target=target))
+    known = {value for study in learn if (value := known_value(study, target)) is not None}
+    names = tuple(sorted(value if isinstance(value, str) else f"{value:g}" for value in known))
+    if len(names) < 2:
+        raise InputError(
+            f"'{target}' has the values {list(names)} in {len(learn)} studies; expected two or more classes"
+        )
+    network = replace(experiment.network, out_chans=len(names))
+    return replace(experiment, task=replace(task, target=target, classes=names), network=network)
+
+
+def _vit(out_chans: int) -> ConvViTConfig:
+    sizes = {str(View.SAX): (*_GRID.size, _GRID.n_slices or 1)}
+    return ConvViTConfig(
+        image_sizes=sizes, out_chans=out_chans, in_chans=2, stem=SMALL_STEM, vit=vit_size("small"), read="all"
+    )
+
+
+def _resnet(out_chans: int) -> ResNetConfig:
+    return ResNetConfig(view=str(View.SAX), in_chans=2, out_chans=out_chans)

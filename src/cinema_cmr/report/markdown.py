@@ -1,0 +1,38 @@
+"""Tables of texts, and numbers with their intervals in words, as every evaluation writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+__all__ = ["Table", "interval_text", "markdown_table", "number_text"]
+
+
+class Table(NamedTuple):
+    """Titles of the columns, and rows of as many texts."""
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def interval_text(row: Mapping[str, Any] | None, digits: int) -> str:
+    """A mean with its interval and patients, as `score.statistics.Interval` in plain values; "-" where unknown.
+
+    >>> interval_text({"value": 1.0, "low": 0.5, "high": 1.5, "n": 9}, 1)
+    '1.0 (0.5 to 1.5; 9)'
+    """
+    if row is None or row["value"] is None:
+        return "-"
+    ends = " to ".join(number_text(row[end], digits) for end in ("low", "high"))
+    return f"{number_text(row['value'], digits)} ({ends}; {row['n']})"
+
+
+def number_text(value: float | None, digits: int) -> str:
+    """The number with so many decimals, or "-"."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def markdown_table(table: Table) -> str:
+    """The table in Markdown."""
+    lines: list[Sequence[str]] = [table.heads, ["---"] * len(table.heads), *table.rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

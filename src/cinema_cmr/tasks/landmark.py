@@ -1,0 +1,208 @@
+"""Landmarks of long-axis planes, learned from points that experts set: by heatmaps, or as coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cinema_cmr.core.card import Grid
+from cinema_cmr.core.errors import GeometryError, InputError, UsageError
+from cinema_cmr.core.geometry import apply_affine
+from cinema_cmr.core.vocabulary import LANDMARKS, View
+from cinema_cmr.core.volume import Cine
+from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.data.sample import Batch, Sample
+from cinema_cmr.image.augment import (
+    Augmentation,
+    change_intensities,
+    draw_intensities,
+    draw_plane,
+    move_planes,
+    move_points,
+)
+from cinema_cmr.image.intensity import normalise
+from cinema_cmr.image.orient import standard_orientation
+from cinema_cmr.image.resample import cut_planes, plan_cut, plan_whole
+from cinema_cmr.models.points import fractions_of_points, heatmaps_of_points, points_of_fractions, points_of_heatmaps
+from cinema_cmr.tasks.task import CardPart, Loss
+
+__all__ = ["LandmarkConfig", "LandmarkExample", "LandmarkTask"]
+
+AS_PLANNED = Augmentation(quarter_turns=0.05, any_turn=0.1, mirror=0.0, anywhere=0.0, shift_mm=25.0)
+"""Planes come turned one way (`image.orient`) and are never mirrored, which would exchange anterior with inferior."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LandmarkConfig:
+    """Which views' points are learned, on which grid, and in which form."""
+
+    grids: Mapping[View, Grid]
+    """The grid of each view; their points are those of `core.vocabulary.LANDMARKS`."""
+    by: Literal["heatmap", "coordinates"] = "heatmap"
+    """One heatmap a point, or all coordinates as fractions of the grid (of one view)."""
+    sigma_px: float = 3.0
+    """Standard deviation of a heatmap's spot."""
+    augmentation: Augmentation = AS_PLANNED
+
+    def __post_init__(self) -> None:
+        without = [view.title for view in self.grids if view not in LANDMARKS]
+        if not self.grids or without:
+            known = ", ".join(view.title for view in LANDMARKS)
+            raise UsageError(f"landmarks of {without or 'no view'}; expected views of: {known}")
+        if self.by == "coordinates" and len(self.grids) > 1:
+            raise UsageError(f"coordinates of {len(self.grids)} views by one network; expected one view")
+        if self.sigma_px <= 0:
+            raise UsageError(f"heatmaps with a spot of {self.sigma_px} pixels; expected more than 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LandmarkExample:
+    """One frame of one view at the model's spacing over the whole field of view, with its points."""
+
+    name: str
+    view: View
+    plane: NDArray[np.float16] = field(repr=False)
+    """(x, y), intensities divided by the largest of their sizes."""
+    points: NDArray[np.float64]
+    """(k, 2) in pixels of the plane, in the order of `LANDMARKS`; NaN for a point that is not there."""
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """The mean of the points that there are."""
+        x, y = np.nanmean(self.points, axis=0)
+        return float(x), float(y)
+
+
+class LandmarkTask:
+    """Learns the points of each view's frames; a point that nobody set is no part of the loss."""
+
+    def __init__(self, config: LandmarkConfig) -> None:
+        self.config = config
+
+    def examples(self, annotated: AnnotatedStudy) -> list[LandmarkExample]:
+        """One example for each frame and view with at least one point.
+
+        Raises `InputError` where none of the views has points, `GeometryError` where they are of other frames.
+        """
+        found = []
+        for view, grid in self.config.grids.items():
+            if view in annotated.landmarks and view in annotated.study:
+                cine = standard_orientation(annotated.study.cine(view))
+                points = _in_plane(annotated, cine)
+                frames = np.flatnonzero(np.isfinite(points[..., 0]).any(axis=1))
+                found += [_example(annotated.study.name, cine, int(t), points[t], grid) for t in frames]
+        if not found:
+            wanted = ", ".join(view.title for view in self.config.grids)
+            raise InputError(f"study '{annotated.study.name}' has no {wanted} landmarks to learn from")
+        return found
+
+    def to_learn(self, examples: Sequence[LandmarkExample]) -> Sequence[LandmarkExample]:
+        """All examples alike."""
+        return examples
+
+    def sample(self, example: LandmarkExample, rng: np.random.Generator | None) -> Sample:
+        """A crop around the points; with `rng`, moved and changed in intensity."""
+        grid = self.config.grids[example.view]
+        if rng is None:
+            cut = plan_cut(example.plane.shape, (grid.spacing_mm, grid.spacing_mm), grid, example.middle)
+            seen = normalise(cut_planes(example.plane, cut), grid.percentiles)
+            return _sample(example, torch.from_numpy(seen), cut.to_cut(example.points))
+        config = self.config.augmentation
+        draw = draw_plane(rng, config, heart=example.middle, shape=example.plane.shape, spacing_mm=grid.spacing_mm)
+        source = torch.from_numpy(example.plane.astype(np.float32))[None, None]
+        image = move_planes(source, draw, grid.size, mode="bicubic")[0, 0].clamp(min=float(source.min()))
+        scaled = torch.from_numpy(normalise(image.numpy(), grid.percentiles)).unsqueeze(-1)
+        changed = change_intensities(scaled, draw_intensities(rng, config)).squeeze(-1)
+        return _sample(example, changed, move_points(example.points, draw, grid.size))
+
+    def loss(self, model: nn.Module, batch: Batch) -> Loss:
+        """Heatmaps: cross-entropy plus soft Dice; coordinates: squared error of the fractions."""
+        view, points = _only(batch.values)
+        size = self.config.grids[View(view)].size
+        known = torch.isfinite(points).all(dim=-1)
+        if self.config.by == "coordinates":
+            error = (model(batch.images).float() - fractions_of_points(points, size)).reshape(points.shape)
+            squared = error[known].square().mean() if known.any() else error.nan_to_num().sum() * 0
+            return Loss(total=squared, parts={"squared_error": float(squared.detach())})
+        logits = _heatmaps(model, batch, view)
+        target = heatmaps_of_points(points, size, self.config.sigma_px)
+        entropy, overlap = _heatmap_losses(logits, target.nan_to_num(), known)
+        return Loss(
+            total=entropy + overlap,
+            parts={"cross_entropy": float(entropy.detach()), "dice_loss": float(overlap.detach())},
+        )
+
+    def validation(self, model: nn.Module, batch: Batch) -> Mapping[str, Sequence[float]]:
+        """Distance of each point of each sample in mm, on the model's grid around the points."""
+        view, points = _only(batch.values)
+        grid = self.config.grids[View(view)]
+        if self.config.by == "coordinates":
+            found = points_of_fractions(model(batch.images).float(), grid.size)
+        else:
+            found, _ = points_of_heatmaps(_heatmaps(model, batch, view))
+        distances = (found - points).norm(dim=-1).cpu().numpy() * grid.spacing_mm
+        return {f"{name}_mm": distances[:, k].tolist() for k, name in enumerate(LANDMARKS[View(view)])}
+
+    def card_part(self) -> CardPart:
+        """The names of the points: of one view, or of all views with the view's name before them."""
+        views = list(self.config.grids)
+        names = [name if len(views) == 1 else f"{view}:{name}" for view in views for name in LANDMARKS[view]]
+        return CardPart(task="landmark", grids=self.config.grids, outputs=tuple(names), training={"planes": "standard"})
+
+
+def _in_plane(annotated: AnnotatedStudy, cine: Cine) -> NDArray[np.float64]:
+    """(t, k, 2) positions in pixels of the cine's plane."""
+    points = annotated.landmarks[cine.view].points
+    stacked = np.stack([points[name] for name in LANDMARKS[cine.view]], axis=1)
+    if len(stacked) != cine.n_frames:
+        raise GeometryError(
+            f"study '{annotated.study.name}' has {cine.view.title} landmarks of {len(stacked)} frames and an image of"
+            f" {cine.n_frames}; expected as many"
+        )
+    return apply_affine(np.linalg.inv(cine.affine), stacked)[..., :2]
+
+
+def _example(study: str, cine: Cine, frame: int, points: NDArray[np.float64], grid: Grid) -> LandmarkExample:
+    cut = plan_whole(cine.array.shape[:2], cine.spacing_mm, grid)
+    plane = cut_planes(cine.array[:, :, 0, frame], cut)
+    scaled = np.asarray(plane / max(float(np.abs(plane).max()), 1e-6), dtype=np.float16)
+    name = f"{study}, {cine.view.title}, frame {frame}"
+    return LandmarkExample(name=name, view=cine.view, plane=scaled, points=cut.to_cut(points))
+
+
+def _sample(example: LandmarkExample, image: Tensor, points: NDArray[np.float64]) -> Sample:
+    """`image` (x, y) and `points` (k, 2) on its grid."""
+    return Sample(
+        name=example.name,
+        images={str(example.view): image.unsqueeze(0).contiguous()},
+        values={str(example.view): torch.from_numpy(points.astype(np.float32))},
+    )
+
+
+def _only(values: Mapping[str, Tensor]) -> tuple[str, Tensor]:
+    """The one view of a batch with its points (b, k, 2)."""
+    (view, points), *_ = values.items()
+    return view, points
+
+
+def _heatmaps(model: nn.Module, batch: Batch, view: str) -> Tensor:
+    """Logits (b, k, x, y)."""
+    logits: Tensor = model(batch.images)[view]
+    return logits.float()
+
+
+def _heatmap_losses(logits: Tensor, target: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean over known points of cross-entropy a pixel, and of one minus soft Dice."""
+    entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean(dim=(-2, -1))
+    chance = logits.sigmoid()
+    both, either = (chance * target).sum(dim=(-2, -1)), (chance**2 + target**2).sum(dim=(-2, -1))
+    overlap = 1 - (2 * both + 1) / (either + 1)
+    weight = known.float() / known.sum().clamp(min=1)
+    return (entropy * weight).sum(), (overlap * weight).sum()

@@ -1,0 +1,219 @@
+"""One answer for a whole study: a number (ejection fraction, age) or a class (disease, sex).
+
+End-diastole and end-systole of each view are two channels of one image, as the published models see them. Where the
+heart is comes from geometry and motion, never from a label, in training as in prediction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cinema_cmr.core.card import Grid
+from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.core.study import Study
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.data.heart_place import heart_places
+from cinema_cmr.data.sample import Batch, Sample
+from cinema_cmr.image.augment import Augmentation, change_intensities, draw_intensities, draw_plane, move_planes
+from cinema_cmr.image.intensity import normalise
+from cinema_cmr.image.resample import cut_planes, plan_cut, plan_whole
+from cinema_cmr.image.slices import plan_slices
+from cinema_cmr.tasks.targets import bounds_of_cycle, known_value
+from cinema_cmr.tasks.task import CardPart, Loss
+
+__all__ = ["ScalarConfig", "ScalarExample", "ScalarTask", "seen_images"]
+
+_TARGET = "target"
+Place = tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScalarConfig:
+    """What is answered, from which views, on which grids."""
+
+    kind: Literal["regress", "classify"]
+    target: str
+    """Name as in `tasks.targets.known_value`."""
+    classes: tuple[str, ...] = ()
+    """Of a classification, in the order of the outputs."""
+    grids: Mapping[View, Grid]
+    """The grid of each view; a study must have at least one of them, and a stack's must say how many slices."""
+    augmentation: Augmentation = field(default_factory=lambda: Augmentation(anywhere=0.0))
+    smoothing: float = 0.1
+    """Of the classes' labels: what part of them is shared out among all."""
+
+    def __post_init__(self) -> None:
+        if not self.grids:
+            raise UsageError(f"'{self.target}' from no view; expected at least one with its grid")
+        if View.SAX in self.grids and not self.grids[View.SAX].n_slices:
+            raise UsageError("the short-axis grid leaves the number of slices open; give n_slices")
+        if (self.kind == "classify") != (len(self.classes) > 1):
+            raise UsageError(
+                f"{self.kind} '{self.target}' with classes {self.classes}; expected two or more to classify"
+            )
+        if not 0 <= self.smoothing < 1:
+            raise UsageError(f"label smoothing of {self.smoothing}; expected 0 to below 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenView:
+    """Both phases of a view at the model's spacing over the whole field of view."""
+
+    planes: NDArray[np.float16] = field(repr=False)
+    """(x, y, z, 2), end-diastole first, slices as the model takes them."""
+    heart: Place
+    """Pixels of the planes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScalarExample:
+    """One study: what is seen, and what is to be answered."""
+
+    name: str
+    views: Mapping[View, SeenView]
+    answer: float
+    """The number, or the class's index."""
+
+
+class ScalarTask:
+    """Learns one number or class of whole studies; numbers are learned with mean 0 and SD 1 of those learned from."""
+
+    def __init__(self, config: ScalarConfig, *, mean: float = 0.0, std: float = 1.0) -> None:
+        if not std > 0:
+            raise UsageError(f"'{config.target}' has SD {std} in the studies to learn from; expected more than 0")
+        self.config, self.mean, self.std = config, mean, std
+
+    @classmethod
+    def of(cls, config: ScalarConfig, learn: Sequence[AnnotatedStudy]) -> ScalarTask:
+        """The task with mean and SD of the target in the studies that are learned from.
+
+        Raises `InputError` where fewer than two of them have it.
+        """
+        if config.kind == "classify":
+            return cls(config)
+        values = [value for study in learn if isinstance(value := known_value(study, config.target), float)]
+        if len(values) < 2:
+            raise InputError(f"{len(values)} of {len(learn)} studies have '{config.target}'; expected two or more")
+        return cls(config, mean=float(np.mean(values)), std=float(np.std(values)))
+
+    def examples(self, annotated: AnnotatedStudy) -> list[ScalarExample]:
+        """The study as one example; none where nobody knows the answer.
+
+        Raises `InputError` for a study without a view of the task, or of a class that is not among the task's.
+        """
+        answer = known_value(annotated, self.config.target)
+        if answer is None or (isinstance(answer, float) and not np.isfinite(answer)):
+            return []
+        views = seen_planes(annotated.study, self.config.grids, bounds_of_cycle(annotated))
+        return [ScalarExample(name=annotated.study.name, views=views, answer=self._as_number(answer))]
+
+    def to_learn(self, examples: Sequence[ScalarExample]) -> Sequence[ScalarExample]:
+        """All examples alike."""
+        return examples
+
+    def sample(self, example: ScalarExample, rng: np.random.Generator | None) -> Sample:
+        """Crops around the heart; with `rng`, each view moved and changed in intensity."""
+        images = {
+            str(view): _channels(_plain(seen, self.config.grids[view]) if rng is None else self._drawn(seen, view, rng))
+            for view, seen in example.views.items()
+        }
+        answer = (example.answer - self.mean) / self.std
+        return Sample(name=example.name, images=images, values={_TARGET: torch.tensor([answer])})
+
+    def loss(self, model: nn.Module, batch: Batch) -> Loss:
+        """Squared error of the scaled number, or cross-entropy of the class."""
+        outputs, answers = model(batch.images).float(), batch.values[_TARGET]
+        if self.config.kind == "regress":
+            total = F.mse_loss(outputs, answers)
+            return Loss(total=total, parts={"squared_error": float(total.detach())})
+        total = F.cross_entropy(outputs, answers[:, 0].long(), label_smoothing=self.config.smoothing)
+        return Loss(total=total, parts={"cross_entropy": float(total.detach())})
+
+    def validation(self, model: nn.Module, batch: Batch) -> Mapping[str, Sequence[float]]:
+        """Absolute error in the number's own unit, or 1 for a right and 0 for a wrong class."""
+        outputs, answers = model(batch.images).float(), batch.values[_TARGET]
+        if self.config.kind == "regress":
+            return {"absolute_error": ((outputs - answers).abs()[:, 0] * self.std).tolist()}
+        return {"accuracy": (outputs.argmax(dim=1) == answers[:, 0].long()).float().tolist()}
+
+    def card_part(self) -> CardPart:
+        """The number's name with its mean and SD, or the classes."""
+        config = self.config
+        if config.kind == "classify":
+            return CardPart(
+                task="classify", grids=config.grids, outputs=config.classes, training={"answers": config.target}
+            )
+        scale = {"mean": self.mean, "std": self.std}
+        return CardPart(task="regress", grids=config.grids, outputs=(config.target,), training={"target": scale})
+
+    def _as_number(self, answer: float | str) -> float:
+        if self.config.kind == "classify":
+            name = answer if isinstance(answer, str) else f"{answer:g}"
+            if name not in self.config.classes:
+                raise InputError(f"'{self.config.target}' is '{name}'; expected one of {list(self.config.classes)}")
+            return float(self.config.classes.index(name))
+        if isinstance(answer, str):
+            raise InputError(f"'{self.config.target}' is '{answer}'; expected a number")
+        return answer
+
+    def _drawn(self, seen: SeenView, view: View, rng: np.random.Generator) -> Tensor:
+        """(x, y, z, 2), moved as one, with one change of intensity for both phases."""
+        grid, config = self.config.grids[view], self.config.augmentation
+        n_slices = seen.planes.shape[2]
+        draw = draw_plane(rng, config, heart=seen.heart, shape=seen.planes.shape[:2], spacing_mm=grid.spacing_mm)
+        source = torch.from_numpy(seen.planes.astype(np.float32)).flatten(2).permute(2, 0, 1).unsqueeze(1)
+        image = move_planes(source, draw, grid.size, mode="bilinear").squeeze(1).permute(1, 2, 0)
+        scaled = torch.from_numpy(normalise(image.numpy(), grid.percentiles))
+        changed = change_intensities(scaled, draw_intensities(rng, config))
+        return changed.reshape(*grid.size, n_slices, 2)
+
+
+def seen_images(study: Study, grids: Mapping[View, Grid], phases: tuple[float, float]) -> dict[str, Tensor]:
+    """View -> (2, x, y[, z]): both phases (parts of the cycle, end-diastole first) about the heart, as in prediction.
+
+    Raises `InputError` for a study without any of the views.
+    """
+    seen = seen_planes(study, grids, phases)
+    return {str(view): _channels(_plain(its, grids[view])) for view, its in seen.items()}
+
+
+def seen_planes(study: Study, grids: Mapping[View, Grid], phases: tuple[float, float]) -> dict[View, SeenView]:
+    """Each view's two phases (parts of the cycle) at its grid's spacing; raises `InputError` where it has no view."""
+    views = [view for view in grids if view in study]
+    if not views:
+        wanted = ", ".join(view.title for view in grids)
+        raise InputError(f"study '{study.name}' has none of the views {wanted}; leave it out")
+    hearts = heart_places(study)
+    return {view: _seen(study, view, grids[view], hearts[view], phases) for view in views}
+
+
+def _seen(study: Study, view: View, grid: Grid, heart: Place, phases: tuple[float, float]) -> SeenView:
+    cine = study.cine(view)
+    frames = [min(int(round(phase * cine.n_frames, 6)), cine.n_frames - 1) for phase in phases]
+    cut = plan_whole(cine.array.shape[:2], cine.spacing_mm, grid)
+    planes = cut_planes(cine.array[..., frames] - cine.array.min(), cut)
+    planes = plan_slices(cine.slice_positions_mm, grid).to_model(planes)
+    i, j = cut.to_cut(np.array(heart))
+    scaled = np.asarray(planes / max(float(planes.max()), 1e-6), dtype=np.float16)
+    return SeenView(planes=scaled, heart=(float(i), float(j)))
+
+
+def _plain(seen: SeenView, grid: Grid) -> Tensor:
+    """(x, y, z, 2) about the heart."""
+    cut = plan_cut(seen.planes.shape[:2], (grid.spacing_mm, grid.spacing_mm), grid, seen.heart)
+    return torch.from_numpy(normalise(cut_planes(seen.planes, cut), grid.percentiles))
+
+
+def _channels(image: Tensor) -> Tensor:
+    """(x, y, z, c) -> (c, x, y, z) of a stack, (c, x, y) of a single plane."""
+    moved = image.permute(3, 0, 1, 2)
+    return (moved if moved.shape[-1] > 1 else moved[..., 0]).contiguous()

@@ -1,0 +1,71 @@
+"""What is known of an annotated study: its facts, and what its experts' masks measure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.results import HeartLocation, Measurements, Prediction
+from cinema_cmr.core.vocabulary import CINE_LABELS, View
+from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.measure.measure import measure_study
+
+__all__ = ["bounds_of_cycle", "known_value", "measured_by_experts"]
+
+_LV = next(label.code for label in CINE_LABELS if label.name == "lv")
+
+
+def known_value(annotated: AnnotatedStudy, name: str) -> float | str | None:
+    """A number or group of a study by name; None where nobody knows it.
+
+    `name`: a fact of the dataset ("group", a column of its table), "bmi" (kg/m2, of height and weight), a fact of the
+    subject ("age_years", "sex", ...), or a measurement of the experts' short-axis masks ("lv_ef_percent", ...).
+    """
+    if name in annotated.facts:
+        fact = annotated.facts[name]
+        return fact if isinstance(fact, str) else float(fact)
+    subject = annotated.study.subject
+    if name == "bmi":
+        height, weight = subject.height_cm, subject.weight_kg
+        return weight / (height / 100) ** 2 if height and weight else None
+    if hasattr(subject, name):
+        value = getattr(subject, name)
+        return value if value is None or isinstance(value, str) else float(value)
+    measured = measured_by_experts(annotated)
+    try:
+        return None if measured is None else measured.value(name)
+    except KeyError:
+        return None
+
+
+def measured_by_experts(annotated: AnnotatedStudy) -> Measurements | None:
+    """What the labelled short-axis frames measure, by our rules; None without whole cine labels."""
+    labels = annotated.labels.get(View.SAX)
+    if labels is None or labels.scheme != "cine" or annotated.structures:
+        return None
+    frames = list(annotated.labelled_frames[View.SAX])
+    cine = annotated.study.cine(View.SAX)
+    shown = replace(cine, array=cine.array[..., frames], frame_times_ms=None, nifti_header=None, nifti_shape=None)
+    prediction = Prediction(
+        view=View.SAX,
+        labels=LabelMap(array=labels.array[..., frames], scheme=labels.scheme),
+        confidence=np.full(len(frames), np.nan, np.float32),
+        location=HeartLocation(centre=(0.0, 0.0), method="given"),
+    )
+    return measure_study(replace(annotated.study, cines=(shown,)), {View.SAX: prediction})
+
+
+def bounds_of_cycle(annotated: AnnotatedStudy) -> tuple[float, float]:
+    """End-diastole and end-systole as parts of the cycle (0 to below 1) of the short-axis cine.
+
+    Those are the labelled frames with the most and the least LV; without labels the first frame, and that after
+    two fifths of the cycle.
+    """
+    labels, frames = annotated.labels.get(View.SAX), annotated.labelled_frames.get(View.SAX, ())
+    if labels is None or labels.scheme != "cine" or len(frames) < 2:
+        return 0.0, 0.4
+    volumes = [int((labels.array[..., frame] == _LV).sum()) for frame in frames]
+    n_frames = labels.array.shape[3]
+    return frames[int(np.argmax(volumes))] / n_frames, frames[int(np.argmin(volumes))] / n_frames

@@ -1,0 +1,79 @@
+"""Points in patient space, whatever way a plane is stored and wherever the search starts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from long_axes import AFFINE, LEVELS, POINTS, Reads, annotated, cine, in_patient, model, spot
+from oracles import CPU
+from torch import Tensor, nn
+
+from cinema_cmr.core.errors import NoCineError, WeightsError
+from cinema_cmr.core.study import Study
+from cinema_cmr.core.vocabulary import LANDMARKS, View
+from cinema_cmr.engine.landmarks import FoundLandmarks, LandmarkFinder
+from cinema_cmr.models.points import fractions_of_points
+
+NAMES = LANDMARKS[View.LAX_4C]
+
+
+def stacked(found: FoundLandmarks) -> np.ndarray:  # type: ignore[type-arg]
+    return np.stack([found.landmarks.points[name] for name in NAMES], axis=1)
+
+
+def test_points_are_found_to_a_part_of_a_pixel() -> None:
+    found = LandmarkFinder(model(), CPU).find(annotated().study)[View.LAX_4C]
+    assert np.abs(stacked(found) - in_patient(POINTS)).max() < 0.5
+    assert all(found.confidence[name].shape == (2,) and (found.confidence[name] > 0.9).all() for name in NAMES)
+
+
+def test_a_start_far_away_is_found_back_from() -> None:
+    found = LandmarkFinder(model(), CPU).find_in(cine(), (95.0, 90.0))
+    assert np.abs(stacked(found) - in_patient(POINTS)).max() < 0.5
+    assert np.hypot(found.centre[0] - POINTS[..., 0].mean(), found.centre[1] - POINTS[..., 1].mean()) < 2
+
+
+def test_a_plane_stored_turned_and_mirrored_has_the_same_points() -> None:
+    turned = AFFINE.copy()
+    turned[:, 3] += 119 * AFFINE[:, 1]
+    turned[:, 1] *= -1
+    swapped = turned[:, [1, 0, 2, 3]]
+    stored = np.flip(cine().array, 1).swapaxes(0, 1)
+    other = replace(cine(), array=stored, affine=swapped)
+    found = LandmarkFinder(model(), CPU).find_in(other, (60.0, 70.0))
+    assert np.abs(stacked(found) - in_patient(POINTS)).max() < 0.5
+
+
+def test_a_point_without_a_spot_is_no_point() -> None:
+    found = LandmarkFinder(model(Reads(lost=1)), CPU).find_in(cine(), (72.0, 60.0))
+    assert np.isnan(found.landmarks.points[NAMES[1]]).all() and (found.confidence[NAMES[1]] < 0.1).all()
+    assert np.isfinite(found.landmarks.points[NAMES[0]]).all()
+
+
+class Coordinates(nn.Module):
+    """The brightest pixels' middles, as fractions."""
+
+    def forward(self, images: dict[str, Tensor]) -> Tensor:
+        (image,) = images.values()
+        points = []
+        for level in LEVELS:
+            at = [torch.nonzero(inside).float().mean(dim=0) for inside in spot(image, level)]
+            points.append(torch.stack(at))
+        return fractions_of_points(torch.stack(points, dim=1), (64, 64))
+
+
+def test_coordinates_are_points_without_a_confidence() -> None:
+    found = LandmarkFinder(model(Coordinates()), CPU).find_in(cine(), (72.0, 60.0))
+    assert np.abs(stacked(found) - in_patient(POINTS)).max() < 0.7
+    assert all(np.isnan(found.confidence[name]).all() for name in NAMES)
+
+
+def test_a_study_without_the_view_and_a_model_of_another_task_are_refused() -> None:
+    with pytest.raises(NoCineError, match="no 2-chamber"):
+        LandmarkFinder(model(view=View.LAX_2C), CPU).find(Study(name="s", cines=(cine(),)))
+    other = model()
+    with pytest.raises(WeightsError, match="'segment'; expected 'landmark'"):
+        LandmarkFinder(replace(other, card=replace(other.card, task="segment")), CPU)

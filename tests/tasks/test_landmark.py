@@ -1,0 +1,122 @@
+"""What is learned from points: examples, samples whose points follow the image, losses that miss nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from long_axes import GRID, LEVELS, POINTS, Reads, annotated, cine
+from oracles import annotated as short_axis
+from oracles import heart
+from torch import Tensor, nn
+
+from cinema_cmr.core.annotation import Landmarks
+from cinema_cmr.core.errors import GeometryError, InputError, UsageError
+from cinema_cmr.core.vocabulary import LANDMARKS, View
+from cinema_cmr.data.sample import collate
+from cinema_cmr.image.augment import Augmentation
+from cinema_cmr.models.points import heatmaps_of_points
+from cinema_cmr.tasks.landmark import LandmarkConfig, LandmarkTask
+
+VIEW = View.LAX_4C
+
+
+def task(**changes: object) -> LandmarkTask:
+    return LandmarkTask(LandmarkConfig(grids={VIEW: GRID}, **changes))  # type: ignore[arg-type]
+
+
+def brightness(image: Tensor, point: Tensor) -> float:
+    x, y = point.round().int().tolist()
+    return float(image[0, x, y])
+
+
+def test_each_frame_with_points_is_an_example() -> None:
+    study = annotated()
+    assert [e.name for e in task().examples(study)] == ["long, 4-chamber, frame 0", "long, 4-chamber, frame 1"]
+    points = {name: values.copy() for name, values in study.landmarks[VIEW].points.items()}
+    for values in points.values():
+        values[0] = np.nan
+    only_second = replace(study, landmarks={VIEW: Landmarks(view=VIEW, points=points)})
+    assert [e.name for e in task().examples(only_second)] == ["long, 4-chamber, frame 1"]
+
+
+@pytest.mark.parametrize("seed", [None, 0, 1, 2, 3, 4])
+def test_points_lie_on_their_discs_whatever_is_drawn(seed: int | None) -> None:
+    made = task(augmentation=Augmentation(mirror=0.0, anywhere=0.0, shift_mm=4.0, each=0.0, contrast=0.0, noise=0.0))
+    (first, *_) = made.examples(annotated())
+    sample = made.sample(first, None if seed is None else np.random.default_rng(seed))
+    image, points = sample.images[str(VIEW)], sample.values[str(VIEW)]
+    assert image.shape == (1, 64, 64) and points.shape == (3, 2)
+    for point, level in zip(points, LEVELS, strict=True):
+        assert brightness(image, point) == pytest.approx(level, abs=0.09)
+
+
+def test_a_right_heatmap_costs_nearly_nothing_and_a_wrong_one_much() -> None:
+    made = task()
+    batch = collate([made.sample(e, None) for e in made.examples(annotated())])
+    target = heatmaps_of_points(batch.values[str(VIEW)], GRID.size, 3.0)
+
+    class Says(nn.Module):
+        def __init__(self, maps: Tensor) -> None:
+            super().__init__()
+            self.maps = maps
+
+        def forward(self, images: dict[str, Tensor]) -> dict[str, Tensor]:
+            return {str(VIEW): self.maps.clamp(1e-4, 1 - 1e-4).logit()}
+
+    right, wrong = (float(made.loss(Says(maps), batch).total) for maps in (target, target.flip(2)))
+    assert right < 0.1 and wrong > 0.5
+    assert made.validation(Says(target), batch)["apex_mm"] == pytest.approx([0.0, 0.0], abs=0.3)
+    assert made.validation(Reads(), batch)["apex_mm"] == pytest.approx([0.0, 0.0], abs=0.5)
+
+
+def test_a_point_that_nobody_set_is_no_part_of_the_loss() -> None:
+    made = task()
+    batch = collate([made.sample(e, None) for e in made.examples(annotated())])
+    maps = torch.zeros(2, 3, 64, 64, requires_grad=True)
+
+    class Says(nn.Module):
+        def forward(self, images: dict[str, Tensor]) -> dict[str, Tensor]:
+            return {str(VIEW): maps}
+
+    batch.values[str(VIEW)][:, 1] = float("nan")
+    made.loss(Says(), batch).total.backward()
+    assert maps.grad is not None and not maps.grad[:, 1].any() and maps.grad[:, 0].any()
+    assert torch.isfinite(maps.grad).all()
+
+
+def test_coordinates_are_learned_as_fractions() -> None:
+    made = task(by="coordinates")
+    batch = collate([made.sample(e, None) for e in made.examples(annotated())])
+    right = (batch.values[str(VIEW)] / 64).flatten(1)
+
+    class Says(nn.Module):
+        def forward(self, images: dict[str, Tensor]) -> Tensor:
+            return right + 0.1
+
+    assert float(made.loss(Says(), batch).total) == pytest.approx(0.01, rel=1e-3)
+    moved = made.validation(Says(), batch)["apex_mm"]
+    assert moved == pytest.approx([6.4 * 2**0.5 * 1.5] * 2, rel=1e-3)
+
+
+def test_the_card_names_the_points() -> None:
+    assert task().card_part().outputs == LANDMARKS[VIEW]
+    both = LandmarkTask(LandmarkConfig(grids=dict.fromkeys(LANDMARKS, GRID))).card_part()
+    assert both.outputs[0] == "lax_2c:mitral_anterior" and len(both.outputs) == 6
+
+
+def test_what_cannot_be_learned_is_said() -> None:
+    with pytest.raises(InputError, match="no 4-chamber landmarks"):
+        task().examples(short_axis(heart()))
+    study = annotated()
+    longer = replace(study.study, cines=(cine(np.repeat(POINTS, 2, axis=0)),))
+    with pytest.raises(GeometryError, match="of 2 frames and an image of 4"):
+        task().examples(replace(study, study=longer))
+    with pytest.raises(UsageError, match="expected one view"):
+        LandmarkConfig(grids=dict.fromkeys(LANDMARKS, GRID), by="coordinates")
+    with pytest.raises(UsageError, match="short axis"):
+        LandmarkConfig(grids={View.SAX: GRID})
+    with pytest.raises(UsageError, match="0 pixels"):
+        LandmarkConfig(grids={VIEW: GRID}, sigma_px=0)

@@ -1,0 +1,102 @@
+"""One answer a study: what is seen, what is learned, what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from oracles import annotated, heart
+from torch import Tensor, nn
+
+from cinema_cmr.core.card import Grid
+from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.data.sample import collate
+from cinema_cmr.tasks.scalar import ScalarConfig, ScalarTask, seen_images
+
+GRID = Grid(spacing_mm=1.5, size=(48, 44), slice_spacing_mm=8.0, n_slices=4)
+STUDIES = [annotated(heart((15.0, r)), f"p{r}", group=g) for r, g in ((8.0, "NOR"), (10.0, "NOR"), (13.0, "DCM"))]
+NUMBER = ScalarConfig(kind="regress", target="lv_ef_percent", grids={View.SAX: GRID})
+CLASS = ScalarConfig(kind="classify", target="group", classes=("NOR", "DCM"), grids={View.SAX: GRID})
+
+
+class Says(nn.Module):
+    def __init__(self, *rows: tuple[float, ...]) -> None:
+        super().__init__()
+        self.rows = torch.tensor(rows)
+
+    def forward(self, images: Mapping[str, Tensor]) -> Tensor:
+        return self.rows
+
+
+def test_both_phases_are_channels_about_the_heart() -> None:
+    images = seen_images(STUDIES[0].study, {View.SAX: GRID}, (0.0, 0.5))
+    assert images["sax"].shape == (2, 48, 44, 4)
+    blood = (images["sax"] > 0.95).float().sum(dim=(1, 2, 3))
+    assert blood[0] > 2 * blood[1] > 0
+
+
+def test_a_number_is_learned_with_mean_zero_and_spread_one() -> None:
+    task = ScalarTask.of(NUMBER, STUDIES)
+    answers = [float(task.sample(e, None).values["target"]) for s in STUDIES for e in task.examples(s)]
+    assert np.mean(answers) == pytest.approx(0, abs=1e-5) and np.std(answers) == pytest.approx(1, abs=1e-5)
+    assert task.card_part().training["target"] == {"mean": task.mean, "std": task.std}
+
+
+def test_errors_are_told_in_the_number_s_own_unit() -> None:
+    task = ScalarTask.of(NUMBER, STUDIES)
+    batch = collate([task.sample(e, None) for e in task.examples(STUDIES[0])])
+    right = float(batch.values["target"])
+    model = Says((right + 0.5,))
+    assert task.validation(model, batch)["absolute_error"] == pytest.approx([0.5 * task.std])
+    assert float(task.loss(model, batch).total) == pytest.approx(0.25)
+
+
+def test_classes_are_learned_by_cross_entropy() -> None:
+    task = ScalarTask.of(replace(CLASS, smoothing=0.0), STUDIES)
+    batch = collate([task.sample(e, None) for s in STUDIES[1:] for e in task.examples(s)])
+    model = Says((2.0, 0.0), (2.0, 0.0))
+    assert task.validation(model, batch)["accuracy"] == [1.0, 0.0]
+    expected = (np.log(1 + np.exp(-2)) + np.log(1 + np.exp(2))) / 2
+    assert float(task.loss(model, batch).total) == pytest.approx(expected, rel=1e-5)
+    assert task.card_part().outputs == ("NOR", "DCM") and task.card_part().training == {"answers": "group"}
+
+
+def test_an_augmented_sample_repeats_with_its_seed() -> None:
+    task = ScalarTask.of(CLASS, STUDIES)
+    (example,) = task.examples(STUDIES[0])
+    drawn = [task.sample(example, np.random.default_rng(seed)).images["sax"] for seed in (3, 3, 4)]
+    assert drawn[0].shape == (2, 48, 44, 4)
+    assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
+
+
+def test_a_study_of_which_nobody_knows_is_no_example() -> None:
+    assert ScalarTask.of(CLASS, STUDIES).examples(replace(STUDIES[0], facts={})) == []
+
+
+def test_what_cannot_be_answered_is_said() -> None:
+    task = ScalarTask.of(CLASS, STUDIES)
+    with pytest.raises(InputError, match="'group' is 'HCM'; expected one of"):
+        task.examples(replace(STUDIES[0], facts={"group": "HCM"}))
+    with pytest.raises(InputError, match="expected a number"):
+        ScalarTask(replace(NUMBER, target="group")).examples(STUDIES[0])
+    with pytest.raises(InputError, match="0 of 3 studies have 'bmi'"):
+        ScalarTask.of(replace(NUMBER, target="bmi"), STUDIES)
+    with pytest.raises(InputError, match="none of the views 4-chamber"):
+        seen_images(STUDIES[0].study, {View.LAX_4C: GRID}, (0.0, 0.4))
+    with pytest.raises(UsageError, match="SD 0"):
+        ScalarTask.of(NUMBER, [STUDIES[0], STUDIES[0]])
+
+
+def test_configurations_that_make_no_sense_are_refused() -> None:
+    for changes, message in (
+        ({"grids": {}}, "no view"),
+        ({"grids": {View.SAX: replace(GRID, n_slices=None)}}, "n_slices"),
+        ({"classes": ("one",)}, "two or more"),
+        ({"smoothing": 1.0}, "smoothing"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            replace(CLASS, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,41 @@
+"""What is known of a study: facts, its subject, and what its masks measure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from oracles import annotated, heart
+
+from cinema_cmr.core.study import Subject
+from cinema_cmr.tasks.targets import bounds_of_cycle, known_value, measured_by_experts
+
+STUDY = annotated(heart((10.0, 15.0, 12.0)), group="DCM")
+
+
+def test_a_fact_goes_first() -> None:
+    assert known_value(STUDY, "group") == "DCM"
+    assert known_value(replace(STUDY, facts={"age_years": 61}), "age_years") == 61.0
+
+
+def test_the_subject_and_its_body_mass_index() -> None:
+    subject = Subject(sex="F", height_cm=200.0, weight_kg=80.0)
+    study = replace(STUDY, study=replace(STUDY.study, subject=subject))
+    assert known_value(study, "sex") == "F" and known_value(study, "bmi") == pytest.approx(20.0)
+    assert known_value(STUDY, "bmi") is None and known_value(STUDY, "age_years") is None
+
+
+def test_masks_measure() -> None:
+    ef = known_value(STUDY, "lv_ef_percent")
+    assert ef == pytest.approx(100 * (1 - (10 / 15) ** 2), abs=3)
+    assert known_value(STUDY, "no such thing") is None
+    assert known_value(replace(STUDY, labels={}), "lv_ef_percent") is None
+
+
+def test_partly_drawn_masks_measure_nothing() -> None:
+    assert measured_by_experts(replace(STUDY, structures=("lv",))) is None
+
+
+def test_end_diastole_has_the_most_blood() -> None:
+    assert bounds_of_cycle(STUDY) == (pytest.approx(1 / 3), 0.0)
+    assert bounds_of_cycle(replace(STUDY, labels={}, labelled_frames={})) == (0.0, 0.4)
