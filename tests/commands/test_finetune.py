@@ -76,7 +76,7 @@ def test_a_finished_run_goes_on_from_nothing_and_another_is_refused(
     [
         (["--data", "nowhere"], "is no folder"),
         (["--data", "acdcc:."], "did you mean 'acdc'"),
-        (["--data", ".", "--recipe", "sax-unte"], "expected"),
+        (["--data", ".", "--recipe", "sax-unte"], "did you mean 'sax-unet'"),
     ],
 )
 def test_what_cannot_be_learned_from_is_told(

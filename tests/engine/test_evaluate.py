@@ -15,7 +15,7 @@ from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.engine.evaluate import evaluate_segmentation, summarise
+from cinema_cmr.engine.evaluate import evaluate_masks, evaluate_segmentation, summarise
 
 RADII = (15.0, 11.0)
 LABELS = heart(RADII, n_slices=5)
@@ -97,3 +97,20 @@ def test_a_patient_with_two_studies_counts_once() -> None:
 def test_nothing_evaluated_is_an_error_not_a_zero() -> None:
     with pytest.raises(InputError, match="nothing was evaluated"):
         summarise([])
+
+
+def test_masks_of_another_tool_are_scored_as_a_model_s() -> None:
+    (score,) = evaluate_masks([annotated(LABELS)], lambda study: LABELS)
+    (of_model,) = evaluate_segmentation([annotated(LABELS)], SEES)
+    assert score.mean("dice_lv") == 1 and score.measured == score.reference == of_model.reference
+    assert score.located == ("given", "given") and np.isnan(score.confidence)
+    with pytest.raises(InputError, match="expected masks on the images' own grid"):
+        evaluate_masks([annotated(LABELS)], lambda study: LABELS[..., :1])
+
+
+def test_flags_of_the_masks_come_along_and_not_those_of_the_images() -> None:
+    flawed = LABELS.copy()
+    flawed[:, :, 2] = 0
+    (score,) = evaluate_masks([annotated(LABELS)], lambda study: flawed)
+    assert {flag.code for flag in score.flags} and all(flag.severity != "info" or flag.code for flag in score.flags)
+    assert score.predicted is not None and np.array_equal(score.predicted.array, flawed)

@@ -10,7 +10,14 @@ from scipy import stats
 
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.score.classify import auroc
-from cinema_cmr.score.statistics import bootstrap_interval, complete_cases, mean_interval, paired_wilcoxon
+from cinema_cmr.score.statistics import (
+    bootstrap_interval,
+    complete_cases,
+    holm,
+    mean_interval,
+    paired_wilcoxon,
+    rank_correlation,
+)
 
 
 def test_interval_of_a_normal_mean_is_close_to_students() -> None:
@@ -135,3 +142,15 @@ def test_bca_interval_is_efrons_and_not_the_plain_percentiles() -> None:
     assert abs(plain.high - high) > 0.06 * width
     assert found.method == "BCa"
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.03 * width)
+
+
+def test_holm_corrects_the_smallest_most_and_leaves_out_what_is_not_known() -> None:
+    assert holm([0.02, float("nan"), 0.01]).tolist()[0::2] == [0.02, 0.02]
+    assert np.isnan(holm([0.02, float("nan"), 0.01])[1])
+    assert holm([0.9, 0.8, 0.7]).tolist() == [1.0, 1.0, 1.0]
+
+
+def test_ranks_correlate_whatever_the_scale() -> None:
+    x = np.arange(6.0)
+    assert rank_correlation(x, np.exp(x)) == pytest.approx(1) and rank_correlation(x, -x) == pytest.approx(-1)
+    assert np.isnan(rank_correlation(x, np.ones(6))) and np.isnan(rank_correlation(x[:2], x[:2]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.evaluate_answers import run_other_task
 from cinema_cmr.commands.options import add_model_options
 from cinema_cmr.commands.training_data import add_data_options, find_cases, read_part
+from cinema_cmr.core.errors import InputError
 
 __all__ = ["add_arguments", "run"]
 
@@ -32,6 +34,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_model_options(parser)
     parser.add_argument("--part", default="validation", help="train, validation, test, or all")
     parser.add_argument("--together", action="store_true", help="predict a patient's frames as one cine")
+    parser.add_argument(
+        "--against", help="folder of another evaluation of the same patients, to compare with patient by patient"
+    )
     parser.add_argument("-o", "--output", help="folder for page.html, tables.md, scores.json and patients.csv")
     parser.add_argument("--overwrite", action="store_true", help="replace tables that are there")
     parser.add_argument("--json", action="store_true", help="the summary on stdout as one JSON document")
@@ -49,17 +54,37 @@ def run(given: Namespace) -> int:
 
 
 def _run_segmentation(given: Namespace, console: Console, loaded: Any) -> int:
+    from cinema_cmr.engine.evaluate_against import compare
     from cinema_cmr.engine.evaluate_document import evaluation_document
     from cinema_cmr.report.plain import plain
 
+    other = _other_evaluation(given.against)
     studies = read_part(given, console)
     scores, about = _scored(given, studies, loaded, console.note)
     document = plain(evaluation_document(scores, **about, **_data(given)))
+    if other is not None:
+        document["against"] = plain(compare(document, other))
     summary = {name: part for name, part in document.items() if name not in ("patients", "subgroups")}
     console.result(_text(summary), summary)
     if given.output:
         _write(Path(given.output), document, studies, scores, overwrite=given.overwrite)
     return 0
+
+
+def _other_evaluation(folder: str | None) -> Any:
+    """What another run of this command wrote, or None; raises `InputError` where there is none."""
+    if folder is None:
+        return None
+    path = Path(folder) / "scores.json"
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"'{Path(folder).name}' has no readable scores.json; expected the folder of a `cinema evaluate -o`"
+        ) from error
+    if "patients" not in document:
+        raise InputError(f"'{Path(folder).name}/scores.json' names no patients; evaluate that model again")
+    return document
 
 
 def _scored(
