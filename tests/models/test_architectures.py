@@ -13,12 +13,14 @@ from cinema_cmr.core.errors import UsageError
 from cinema_cmr.models.architectures import ARCHITECTURES, build, config_from_values, config_values
 from cinema_cmr.models.baselines import UNet2dConfig
 from cinema_cmr.models.committee import CommitteeConfig, MemberConfig
+from cinema_cmr.models.resnet import ResNetConfig
 
 CONFIGS: dict[str, Any] = {
     "conv_unetr": UNETR,
     "conv_vit": VIT,
     "cinema_mae": MAE,
     "unet2d": UNet2dConfig(out_chans=4, chans=(2, 4)),
+    "resnet": ResNetConfig(view="sax", in_chans=2, out_chans=1),
     "committee": CommitteeConfig(
         members={
             "one": MemberConfig(architecture="unet2d", config=config_values(UNet2dConfig(out_chans=4, chans=(2, 4)))),

@@ -1,0 +1,125 @@
+"""A landmark model that saw phantoms only, on one real heart: every frame beside another program's points.
+
+`python benchmarks/landmarks.py --data FOLDER [--model cinema-lax]` where FOLDER is the multi-view study: `study/`
+(DICOM) and `reference/GPFile_NNN.txt` (contours and points of frame NNN in patient millimetres, LPS). Prints a
+summary and stores benchmarks/results/landmarks_MODEL.json. For research use only; not a medical device.
+
+The reference is a program's too, so this is a check of plausibility. It names the two mitral hinge points of both
+views without their sides, so they are paired by the way that makes the sum of distances least over all frames; its
+apex is one point in the 4-chamber plane.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.annotation import Landmarks
+from cinema_cmr.core.vocabulary import LANDMARKS, View
+from cinema_cmr.engine.landmarks import FoundLandmarks, LandmarkFinder
+from cinema_cmr.engine.runtime import choose_runtime
+from cinema_cmr.io.origin import input_digest
+from cinema_cmr.io.read import read_study
+from cinema_cmr.measure.long_axis import axis_lengths_mm, long_axis_values
+from cinema_cmr.models.weights import load_model
+from cinema_cmr.report.plain import json_text
+
+RESULTS = Path(__file__).parent / "results"
+PLANES = {View.LAX_4C: "7", View.LAX_2C: "9"}
+LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
+
+Points = NDArray[np.float64]
+
+
+def drawn_points(folder: Path, kind: str, plane: str) -> Points:
+    """(t, n, 3) points of one kind in one plane of all frames, RAS mm, in the files' order."""
+    frames = []
+    for file in sorted(folder.glob("GPFile_*.txt")):
+        rows = [line.split("\t") for line in file.read_text(encoding="utf-8").splitlines()[1:]]
+        frames.append([[float(x) for x in row[:3]] for row in rows if row[3] == kind and row[4] == plane])
+    return np.array(frames).reshape(len(frames), -1, 3) * LPS_TO_RAS
+
+
+def paired(found: Points, drawn: Points) -> Points:
+    """Drawn points (t, 2, 3) with the two in the found ones' order, frame by frame, by the least sum of distances."""
+    orders = [drawn[:, list(order)] for order in permutations(range(drawn.shape[1]))]
+    sums = np.array([np.linalg.norm(found - order, axis=2).sum(axis=1) for order in orders])
+    return np.stack([orders[best][t] for t, best in enumerate(np.argmin(np.nan_to_num(sums, nan=np.inf), axis=0))])
+
+
+def view_summary(found: FoundLandmarks, folder: Path) -> tuple[dict[str, Any], Landmarks | None]:
+    """Distances of one view's points in mm, per frame and as medians; the drawn landmarks where all are there."""
+    view = found.landmarks.view
+    first, second, apex = LANDMARKS[view]
+    points = found.landmarks.points
+    hinges = np.stack([points[first], points[second]], axis=1)
+    drawn = {
+        name: column
+        for name, column in zip(
+            (first, second),
+            np.moveaxis(paired(hinges, drawn_points(folder, "MITRAL_VALVE", PLANES[view])), 1, 0),
+            strict=True,
+        )
+    }
+    tip = drawn_points(folder, "APEX_POINT", PLANES[view])
+    if tip.size:
+        drawn[apex] = tip[:, 0]
+    distances = {name: np.linalg.norm(points[name] - drawn[name], axis=1) for name in drawn}
+    content = {
+        "median_mm": {name: float(np.nanmedian(d)) for name, d in distances.items()},
+        "all_points_median_mm": float(np.nanmedian(np.concatenate(list(distances.values())))),
+        "frames_without_a_point": {name: int(np.isnan(points[name][:, 0]).sum()) for name in points},
+        "confidence_median": {name: float(np.median(values)) for name, values in found.confidence.items()},
+        "distance_mm": distances,
+        "axis_length_mm": axis_lengths_mm(found.landmarks),
+    }
+    whole = Landmarks(view=view, points=drawn) if apex in drawn else None
+    if whole is not None:
+        content["axis_length_drawn_mm"] = axis_lengths_mm(whole)
+    return content, whole
+
+
+def excursions_mm(landmarks: Landmarks) -> dict[str, Points]:
+    """MAPSE curve of each hinge point: its way along the long axis since the frame with the longest axis."""
+    first, second, apex = LANDMARKS[landmarks.view]
+    start = int(np.nanargmax(axis_lengths_mm(landmarks)))
+    points = landmarks.points
+    axis = points[apex][start] - (points[first][start] + points[second][start]) / 2
+    axis = axis / np.linalg.norm(axis)
+    return {name: (points[name] - points[name][start]) @ axis for name in (first, second)}
+
+
+def main() -> None:
+    """Measure, print, store."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model", default="cinema-lax")
+    given = parser.parse_args()
+    loaded = load_model(given.model)
+    study = read_study(given.data / "study")
+    found = LandmarkFinder(loaded, choose_runtime("cpu", "fp32")).find(study)
+    content: dict[str, Any] = {
+        "model": loaded.card.name,
+        "weights_sha256": loaded.card.weights_sha256,
+        "input_sha256": input_digest(given.data / "study"),
+    }
+    for view in PLANES:
+        content[str(view)], drawn = view_summary(found[view], given.data / "reference")
+        content[str(view)]["excursion_mm"] = excursions_mm(found[view].landmarks)
+        if drawn is not None:
+            content[str(view)]["excursion_drawn_mm"] = excursions_mm(drawn)
+            content["measured_drawn"] = {v.name: v.value for v in long_axis_values({view: drawn})}
+    content["measured"] = {v.name: v.value for v in long_axis_values({k: f.landmarks for k, f in found.items()})}
+    print(json.dumps(json.loads(json_text(content)), indent=1))
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"landmarks_{loaded.card.name}.json").write_text(json_text(content), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
