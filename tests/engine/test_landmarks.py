@@ -53,6 +53,39 @@ def test_a_point_without_a_spot_is_no_point() -> None:
     assert np.isfinite(found.landmarks.points[NAMES[0]]).all()
 
 
+class TwoTops(nn.Module):
+    """Reads the discs, and sees a higher top in a corner of some frames."""
+
+    def __init__(self, *frames: int) -> None:
+        super().__init__()
+        self.frames, self.reads = list(frames), Reads()
+
+    def forward(self, images: dict[str, Tensor]) -> dict[str, Tensor]:
+        maps = self.reads(images)
+        (logits,) = maps.values()
+        logits[self.frames, :, 2:12, 2:12] = 6.0
+        return maps
+
+
+def several(n: int) -> np.ndarray:  # type: ignore[type-arg]
+    return np.repeat(POINTS[:1], n, axis=0)
+
+
+def test_a_top_that_most_frames_do_not_have_is_passed_over() -> None:
+    found = LandmarkFinder(model(TwoTops(1)), CPU).find_in(cine(several(4)), (72.0, 60.0))
+    assert np.abs(stacked(found) - in_patient(several(4))).max() < 0.5
+
+
+def test_a_top_that_most_frames_have_wins_unless_another_place_is_expected() -> None:
+    seen = LandmarkFinder(model(TwoTops(0, 1, 2)), CPU)
+    away = np.abs(stacked(seen.find_in(cine(several(4)), (72.0, 60.0))) - in_patient(several(4)))
+    assert np.nanmax(away) > 20
+    near = in_patient(POINTS[0] + [6.0, -6.0])
+    expected = dict(zip(NAMES, near, strict=True))
+    found = seen.find(Study(name="s", cines=(cine(several(4)),)), {View.LAX_4C: expected})[View.LAX_4C]
+    assert np.abs(stacked(found) - in_patient(several(4))).max() < 0.5
+
+
 class Coordinates(nn.Module):
     """The brightest pixels' middles, as fractions."""
 

@@ -56,6 +56,39 @@ def test_a_mirror_and_a_quarter_turn_are_those_of_numpy() -> None:
     assert torch.allclose(turned, plain.rot90(-1, (2, 3)), atol=1e-4)
 
 
+BENT = replace(STILL, bend_mm=12.0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_bend_takes_points_with_it(seed: int) -> None:
+    """A spot in the source lies, after the move, where its centre is said to be."""
+    draw = drawn(seed, BENT)
+    centre = np.array([[24.0, 11.0]])
+    x, y = np.meshgrid(np.arange(SHAPE[0]), np.arange(SHAPE[1]), indexing="ij")
+    spot = torch.from_numpy(np.exp(-0.5 * ((x - 24.0) ** 2 + (y - 11.0) ** 2) / 4)).float()[None, None]
+    moved = move_planes(spot, draw, (41, 41), mode="bilinear")[0, 0].numpy() ** 2
+    found = [(moved * at).sum() / moved.sum() for at in np.meshgrid(np.arange(41), np.arange(41), indexing="ij")]
+    said = move_points(centre, draw, (41, 41))[0]
+    assert np.linalg.norm(said - (20 + centre[0] - draw.centre)) > 0.1  # it did move
+    np.testing.assert_allclose(found, said, atol=0.25)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_bend_is_undone_and_never_folds(seed: int) -> None:
+    draw = drawn(seed, BENT)
+    grid = np.stack(np.meshgrid(np.arange(-60.0, 61, 2), np.arange(-60.0, 61, 2), indexing="ij"), axis=-1)
+    bent = draw.bent(grid)
+    np.testing.assert_allclose(draw.unbent(bent), grid, atol=2e-3)
+    along_x, along_y = np.gradient(bent, 2.0, axis=(0, 1))
+    assert (along_x[..., 0] * along_y[..., 1] - along_x[..., 1] * along_y[..., 0]).min() > 0
+    assert np.abs(bent - grid).max() * 1.5 <= 12.0
+
+
+def test_a_bend_that_would_fold_is_refused() -> None:
+    with pytest.raises(UsageError, match="fold"):
+        Augmentation(bend_mm=13.0)
+
+
 def test_outside_the_image_is_zero() -> None:
     away = PlaneDraw(matrix=np.eye(2), centre=(500.0, 0.0))
     for mode in ("bilinear", "bicubic", "nearest"):

@@ -1,4 +1,8 @@
-"""From a study to the landmarks of its long-axis views in patient space: the heart's place, two looks, heatmaps."""
+"""From a study to the landmarks of its long-axis views in patient space: the heart's place, two looks, heatmaps.
+
+Of several tops of a heatmap, the one is taken that lies where the other frames have theirs too, and where a
+short-axis mask, if there is one, lets it be expected.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 from torch import Tensor
 
 from cinema_cmr.core.annotation import Landmarks
-from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import NoCineError, WeightsError
 from cinema_cmr.core.geometry import apply_affine
 from cinema_cmr.core.study import Study
@@ -23,7 +27,7 @@ from cinema_cmr.image.intensity import normalise
 from cinema_cmr.image.orient import standard_orientation
 from cinema_cmr.image.resample import cut_planes, plan_cut
 from cinema_cmr.models.loaded import LoadedModel
-from cinema_cmr.models.points import points_of_fractions, points_of_heatmaps
+from cinema_cmr.models.points import heatmaps_of_points, points_of_fractions, points_of_heatmaps
 
 __all__ = ["FoundLandmarks", "LandmarkFinder"]
 
@@ -37,6 +41,14 @@ _LEAST_CHANCE = 0.1
 """A heatmap whose top is lower shows no point."""
 
 _AT_ONCE = 32
+
+_EXPECTED_SD_MM = 14.0
+"""How far a point may lie from where a short-axis mask lets it be expected: slices are a centimetre apart."""
+
+_BEAT_SD_MM = 10.0
+"""How far a point may lie from its usual place over the beat; the hinges travel by some 15 mm."""
+
+_BLUR_MM = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,24 +72,31 @@ class LandmarkFinder:
         self.card, self.runtime = loaded.card, runtime
         self.model = loaded.model.to(runtime.device).eval()
 
-    def find(self, study: Study) -> dict[View, FoundLandmarks]:
+    def find(
+        self, study: Study, expected: Mapping[View, Mapping[str, Points]] | None = None
+    ) -> dict[View, FoundLandmarks]:
         """Landmarks of every view that both the study and the model have.
 
-        Raises `NoCineError` where they share no view.
+        `expected` are places (3,) in RAS mm from another source, such as `measure.long_axis_place`. Raises `NoCineError` where they share no view.
         """
         views = [view for view in self.card.grids if view in study]
         if not views:
             wanted = ", ".join(view.title for view in self.card.grids)
             raise NoCineError(f"study '{study.name}' has no {wanted} cine, which model '{self.card.name}' needs")
         places = heart_places(study)
-        return {view: self.find_in(study.cine(view), places[view]) for view in views}
+        return {view: self.find_in(study.cine(view), places[view], (expected or {}).get(view)) for view in views}
 
-    def find_in(self, cine: Cine, place: tuple[float, float]) -> FoundLandmarks:
-        """Landmarks of one view, first looked for around `place` (voxels i, j)."""
+    def find_in(
+        self, cine: Cine, place: tuple[float, float], expected: Mapping[str, Points] | None = None
+    ) -> FoundLandmarks:
+        """Landmarks of one view, first looked for around the expected places, or `place` (voxels i, j)."""
         turned = standard_orientation(cine) if self.card.training.get("planes") == "standard" else cine
-        centre = _carried(place, cine, turned)
+        centre, hints = _carried(place, cine, turned), None
+        if expected is not None:
+            hints = np.stack([_voxel(expected[name], turned) for name in LANDMARKS[cine.view]])
+            centre = _middle_of(hints[None])
         for _ in range(_LOOKS):
-            points, chances = self._look(turned, centre)
+            points, chances = self._look(turned, centre, hints)
             seen = np.where(chances[..., None] < _LEAST_CHANCE, np.nan, points)
             if not np.isfinite(seen).any():
                 break
@@ -90,25 +109,42 @@ class LandmarkFinder:
         )
 
     @torch.inference_mode()
-    def _look(self, cine: Cine, centre: tuple[float, float]) -> tuple[Points, Chances]:
-        """Positions (t, k, 2) in voxels of the cine, and the chance of each (t, k)."""
+    def _look(self, cine: Cine, centre: tuple[float, float], hints: Points | None) -> tuple[Points, Chances]:
+        """Positions (t, k, 2) in voxels of the cine, and the chance of each (t, k); `hints` (k, 2) in its voxels."""
         grid = self.card.grids[cine.view]
         cut = plan_cut(cine.array.shape[:2], cine.spacing_mm, grid, centre)
         planes = cut_planes(cine.array[:, :, 0], cut)
         # Each frame by itself, as in training.
         frames = [normalise(planes[..., t], grid.percentiles) for t in range(cine.n_frames)]
         images = torch.from_numpy(np.stack(frames))[:, None]
-        answers = [self._points(part, cine.view, grid) for part in torch.split(images, _AT_ONCE)]
-        points, chances = (torch.cat(parts).double().numpy() for parts in zip(*answers, strict=True))
-        return cut.to_native(points), chances
+        answer = torch.cat([self._answer(part, cine.view) for part in torch.split(images, _AT_ONCE)])
+        if answer.ndim == 2:
+            points = points_of_fractions(answer, grid.size)
+            chances = torch.full(points.shape[:2], float("nan"))
+        else:
+            wanted = None if hints is None else torch.from_numpy(cut.to_cut(hints)).float()
+            points, chances = points_of_heatmaps(answer, _places(answer, wanted, grid.spacing_mm))
+        return cut.to_native(points.double().numpy()), chances.double().numpy()
 
-    def _points(self, images: Tensor, view: View, grid: Grid) -> tuple[Tensor, Tensor]:
+    def _answer(self, images: Tensor, view: View) -> Tensor:
+        """Logits (t, k, x, y), or coordinates as fractions (t, 2 k)."""
         with self.runtime.autocast():
             answer = self.model({str(view): images.to(self.runtime.device)})
-        if isinstance(answer, Tensor):
-            points = points_of_fractions(answer.float().cpu(), grid.size)
-            return points, torch.full(points.shape[:2], float("nan"))
-        return points_of_heatmaps(answer[str(view)].float().cpu())
+        found: Tensor = answer if isinstance(answer, Tensor) else answer[str(view)]
+        return found.float().cpu()
+
+
+def _places(logits: Tensor, hints: Tensor | None, spacing_mm: float) -> Tensor:
+    """(t, k, x, y) how much a top counts by its place: near the hint (k, 2), and where all frames together have one."""
+    size = (logits.shape[-2], logits.shape[-1])
+    expected = torch.ones(1, logits.shape[1], *size)
+    if hints is not None:
+        expected = heatmaps_of_points(hints, size, _EXPECTED_SD_MM / spacing_mm)[None]
+    together = (logits.sigmoid() * expected).mean(dim=0).numpy()
+    smooth = ndimage.gaussian_filter(together, (0, _BLUR_MM / spacing_mm, _BLUR_MM / spacing_mm))
+    tops = [np.unravel_index(int(np.argmax(one)), one.shape) for one in smooth]
+    usual = torch.tensor(np.array(tops), dtype=torch.float32)
+    return (expected * heatmaps_of_points(usual, size, _BEAT_SD_MM / spacing_mm)[None]).expand_as(logits)
 
 
 def _middle_of(points: Points) -> tuple[float, float]:
@@ -123,6 +159,11 @@ def _carried(place: tuple[float, float], there: Cine, here: Cine) -> tuple[float
     point = apply_affine(there.affine, np.array([*place, 0.0]))
     i, j = apply_affine(np.linalg.inv(here.affine), point)[:2]
     return float(i), float(j)
+
+
+def _voxel(point: Points, cine: Cine) -> Points:
+    """RAS mm -> in-plane voxels (i, j)."""
+    return apply_affine(np.linalg.inv(cine.affine), np.asarray(point))[:2]
 
 
 def _in_patient(points: Points, cine: Cine) -> dict[str, Points]:

@@ -1,4 +1,4 @@
-"""Augmentation of a short-axis stack: what is drawn, and how what was drawn is applied.
+"""Augmentation of stacks and planes: what is drawn, and how what was drawn is applied.
 
 Drawing is separate from applying, so that a draw can be looked at, repeated and tested. All draws come from
 the generator given; labels are moved with their image and are never interpolated as numbers.
@@ -18,6 +18,7 @@ from cinema_cmr.core.errors import UsageError
 
 __all__ = [
     "Augmentation",
+    "Bend",
     "IntensityDraw",
     "PlaneDraw",
     "change_intensities",
@@ -28,6 +29,10 @@ __all__ = [
 ]
 
 _LEAST_BLUR_PX = 0.3
+_N_WAVES, _SHORTEST_WAVE_MM, _LONGEST_WAVE_MM = 4, 90.0, 200.0
+_MOST_BEND_MM = 12.0
+"""The steepest waves then still keep every point's order: 4 waves of 3 mm over 90 mm rise by at most 0.84."""
+_UNBENDINGS = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +53,8 @@ class Augmentation:
     """Largest relative stretch of one axis against the other, as in copies whose pixel shape was lost."""
     shift_mm: float = 12.0
     """Standard deviation of the crop's place around the heart."""
+    bend_mm: float = 0.0
+    """Largest way that smooth waves bend the image, as bodies differ in form; at most 12."""
     anywhere: float = 0.06
     """Probability of a crop anywhere in the image, so that what is no heart is learned too."""
     gamma: float = 0.4
@@ -76,7 +83,10 @@ class Augmentation:
             self.contrast,
             self.noise,
             self.shading,
+            self.bend_mm,
         )
+        if self.bend_mm > _MOST_BEND_MM:
+            raise UsageError(f"a bend of {self.bend_mm} mm would fold the image; expected at most {_MOST_BEND_MM:g}")
         if min(sizes) < 0 or self.blur_px < _LEAST_BLUR_PX:
             raise UsageError(
                 f"sizes {sizes} and blur {self.blur_px} of an augmentation; expected 0 or more, and a blur of"
@@ -85,12 +95,41 @@ class Augmentation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Bend:
+    """Smooth waves over a plane: a way for every position, all in model pixels from the crop's middle."""
+
+    ways: NDArray[np.float64]
+    """(waves, 2)."""
+    frequencies: NDArray[np.float64]
+    """(waves, 2), radians a pixel."""
+    phases: NDArray[np.float64]
+    """(waves,)."""
+
+    def at(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Positions (..., 2) -> the way (..., 2) that each is moved."""
+        way: NDArray[np.float64] = np.sin(positions @ self.frequencies.T + self.phases) @ self.ways
+        return way
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlaneDraw:
-    """A drawn move in plane, model pixel -> source pixel: `matrix` (2, 2) about the crop's middle at
+    """A drawn move in plane, model pixel -> source pixel: bent, then `matrix` (2, 2) about the crop's middle at
     `centre`."""
 
     matrix: NDArray[np.float64]
     centre: tuple[float, float]
+    bend: Bend | None = None
+
+    def bent(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Model pixels (..., 2) from the crop's middle, after the bend."""
+        return positions if self.bend is None else positions + self.bend.at(positions)
+
+    def unbent(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The positions that `bent` takes to these, to a thousandth of a pixel."""
+        found = positions
+        for _ in range(0 if self.bend is None else _UNBENDINGS):
+            found = found + positions - self.bent(found)
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +170,20 @@ def draw_plane(
     centre = np.asarray(heart) + rng.normal(0, config.shift_mm / spacing_mm, 2)
     if rng.random() < config.anywhere:
         centre = rng.random(2) * (np.asarray(shape) - 1)
-    return PlaneDraw(matrix=turn @ mirror @ np.diag(scale), centre=(float(centre[0]), float(centre[1])))
+    bend = _bend(rng, config.bend_mm / spacing_mm, spacing_mm) if config.bend_mm else None
+    return PlaneDraw(matrix=turn @ mirror @ np.diag(scale), centre=(float(centre[0]), float(centre[1])), bend=bend)
+
+
+def _bend(rng: np.random.Generator, largest_px: float, spacing_mm: float) -> Bend:
+    """Waves of any direction whose ways add up to at most `largest_px`."""
+    running, moving = rng.uniform(0, 2 * np.pi, (2, _N_WAVES))
+    length_px = rng.uniform(_SHORTEST_WAVE_MM, _LONGEST_WAVE_MM, _N_WAVES) / spacing_mm
+    way_px = rng.uniform(0, largest_px / _N_WAVES, _N_WAVES)
+    return Bend(
+        ways=way_px[:, None] * np.stack([np.cos(moving), np.sin(moving)], axis=1),
+        frequencies=(2 * np.pi / length_px)[:, None] * np.stack([np.cos(running), np.sin(running)], axis=1),
+        phases=rng.uniform(0, 2 * np.pi, _N_WAVES),
+    )
 
 
 def move_planes(planes: Tensor, draw: PlaneDraw, size: tuple[int, int], *, mode: str) -> Tensor:
@@ -141,7 +193,7 @@ def move_planes(planes: Tensor, draw: PlaneDraw, size: tuple[int, int], *, mode:
     """
     nx, ny = size
     u, v = np.meshgrid(np.arange(nx) - (nx - 1) / 2, np.arange(ny) - (ny - 1) / 2, indexing="ij")
-    at = np.stack([u, v], axis=-1) @ draw.matrix.T + np.asarray(draw.centre)
+    at = draw.bent(np.stack([u, v], axis=-1)) @ draw.matrix.T + np.asarray(draw.centre)
     extent = np.array(planes.shape[2:])
     scaled = (2 * at + 1) / extent - 1
     # grid_sample names the last axis x, so the order turns round.
@@ -153,7 +205,7 @@ def move_points(points: NDArray[np.float64], draw: PlaneDraw, size: tuple[int, i
     """Positions (..., 2) in pixels of a source plane -> where `move_planes` puts them on a crop of `size`."""
     away = np.asarray(points, dtype=np.float64) - np.asarray(draw.centre)
     middle = (np.asarray(size) - 1) / 2
-    moved: NDArray[np.float64] = away @ np.linalg.inv(draw.matrix).T + middle
+    moved: NDArray[np.float64] = draw.unbent(away @ np.linalg.inv(draw.matrix).T) + middle
     return moved
 
 

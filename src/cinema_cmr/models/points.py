@@ -19,11 +19,15 @@ def heatmaps_of_points(points: Tensor, size: tuple[int, int], sigma_px: float) -
     return along_x[..., :, None] * along_y[..., None, :]
 
 
-def points_of_heatmaps(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Heatmap logits (..., x, y) -> positions (..., 2) to a fraction of a pixel, and the chance at their top (...)."""
+def points_of_heatmaps(logits: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Heatmap logits (..., x, y) -> positions (..., 2) to a fraction of a pixel, and the chance at their top (...).
+
+    `weight` of the same shape says where a top is looked for; positions and chances are those of the heatmap alone.
+    """
     chance = logits.float().sigmoid()
     nx, ny = chance.shape[-2:]
-    top, at = chance.flatten(-2).max(dim=-1)
+    at = (chance if weight is None else chance * weight).flatten(-2).argmax(dim=-1)
+    top = chance.flatten(-2).gather(-1, at[..., None])[..., 0]
     x, y = (torch.arange(n, dtype=torch.float32, device=logits.device) for n in (nx, ny))
     near_x = (x - (at // ny)[..., None]).abs() <= _REACH_PX
     near_y = (y - (at % ny)[..., None]).abs() <= _REACH_PX

@@ -94,6 +94,7 @@ class Body:
         depth = np.minimum(half - np.abs(paint.x - centre - 0.12 * paint.y), rim - self.wall_mm + 1)
         strands = fat * (0.8 + 0.2 * np.clip(self._wave(paint, 7.0, 2.2), -1.5, 1))
         paint.over(np.asarray(np.minimum(depth, paint.y + self.half_depth_mm - 52)), strands)
+        self._fat_at_the_apex(paint, rim, strands)
         front = self.half_depth_mm - self.wall_mm
         pad = 5 + 8 * self.subject.fat + bulge - np.hypot(paint.x - (origin[0] - 14), (paint.y - front + 4) * 1.5)
         paint.over(np.minimum(pad, rim - self.wall_mm + 1), strands)
@@ -103,6 +104,22 @@ class Body:
         ):
             tube = np.minimum(radius - np.hypot(paint.x - where[0], paint.y - where[1]), paint.z - origin[2] - 40)
             paint.over(tube, tissues[blood])
+
+    def _fat_at_the_apex(self, paint: _Painter, rim: Floats, fat: Floats) -> None:
+        """The wedge between chest wall, diaphragm and the tip of the heart: from none to some 30 mm thick."""
+        rng = np.random.default_rng((self.subject.seed, 16))
+        thick = float(rng.uniform(-6, 30)) * (0.5 + 0.5 * min(self.subject.fat, 1.5))
+        if thick < 1:
+            return
+        left = self.heart.left
+        tip = self.heart.to_ras(np.array(0.0), np.array(0.0), np.array(left.length_mm + left.cap_mm))
+        x, y, z = tip + rng.normal(0, 8, 3) + np.array([-0.2, 0.2, -0.2]) * thick
+        away = (paint.x - x) ** 2 + (paint.y - y) ** 2 + (paint.z - z) ** 2
+        tapered = 1 - away / np.float32(rng.uniform(38, 70) ** 2)
+        along_the_wall = thick * tapered - (rim - self.wall_mm) + 2 * self._wave(paint, 24.0, 9.1)
+        near_the_tip = 0.8 * thick * (1 - away / np.float32((1.3 * thick + 6) ** 2))
+        depth = np.maximum(along_the_wall, near_the_tip)
+        paint.over(np.minimum(depth, rim - self.wall_mm + 1), fat)
 
     def _abdomen(
         self, paint: _Painter, rim: Floats, tissues: Mapping[str, float], *, noise: Floats, fine: Floats

@@ -1,4 +1,4 @@
-"""What joins the ventricles: atria, aortic root and pulmonary trunk, moving with the valve planes.
+"""What joins the ventricles: atria with their veins, aortic root and pulmonary trunk, moving with the valve planes.
 
 Sizes after Kawel-Boehm et al., JCMR 2020;22:87 (atria, aorta, pulmonary artery of adults).
 """
@@ -32,10 +32,18 @@ class Chamber:
     radius_mm: float = 0.0
     """Of a tube; 0 for an ellipsoid."""
     wall_mm: float = 1.8
+    joined: tuple[Chamber, ...] = ()
+    """Chambers that open into this one: no wall stands between."""
 
 
 def depth_in(chamber: Chamber, points: HeartPoints) -> Floats:
-    """How deep points lie inside a chamber's blood, in mm; below 0 outside."""
+    """How deep points lie inside the blood of a chamber and of what is joined to it, in mm; below 0 outside."""
+    depths = [_depth_in_one(part, points) for part in (chamber, *chamber.joined)]
+    deepest: Floats = np.maximum.reduce(depths)
+    return deepest
+
+
+def _depth_in_one(chamber: Chamber, points: HeartPoints) -> Floats:
     x, y, z = (value - np.float32(at) for value, at in zip((points.x, points.y, points.z), chamber.centre, strict=True))
     if chamber.radius_mm == 0:
         a, b, c = (np.float32(1 / size) for size in chamber.size)
@@ -56,7 +64,8 @@ class Chambers:
     def at(self, frame: HeartFrame) -> tuple[Chamber, ...]:
         """All chambers in a frame, outermost first."""
         full = 1 - frame.fullness
-        return (self._right_atrium(frame, full), self._left_atrium(frame, full), *self._arteries(frame))
+        left = self._left_atrium(frame, full)
+        return (self._right_atrium(frame, full), self._coronary_sinus(frame), left, *self._arteries(frame))
 
     @cached_property
     def _sizes(self) -> tuple[float, float, float]:
@@ -74,11 +83,52 @@ class Chambers:
         size = self._sizes[0]
         top, bottom = -50.0 * size, frame.left.base_mm + 6.0
         across = (22.5 + 3.0 * full) * size
+        centre = (-5.0, -9.0 * size, (top + bottom) / 2)
         return Chamber(
             name="left atrium",
             blood="arterial",
-            centre=(-5.0, -9.0 * size, (top + bottom) / 2),
+            centre=centre,
             size=(across * 1.12, across, (bottom - top) / 2),
+            joined=self._into_the_left_atrium(centre, across, frame.left.base_mm),
+        )
+
+    def _into_the_left_atrium(
+        self, centre: tuple[float, float, float], across: float, base_mm: float
+    ) -> tuple[Chamber, ...]:
+        """Four pulmonary veins, and the appendage that reaches forward over the groove beside the mitral ring."""
+        rng = np.random.default_rng((self.heart.subject.seed, 17))
+
+        def tube(name: str, start: Array, way: tuple[float, float, float], length: float, radius: float) -> Chamber:
+            direction = np.array(way) + 0.2 * rng.standard_normal(3)
+            x, y, z = direction / np.linalg.norm(direction) * length
+            return Chamber(
+                name=name,
+                blood="arterial",
+                centre=(float(start[0]), float(start[1]), float(start[2])),
+                size=(float(x), float(y), float(z)),
+                radius_mm=radius * float(rng.uniform(0.8, 1.2)),
+            )
+
+        middle = np.array(centre)
+        veins = [
+            tube("pulmonary vein", middle + [0.7 * side * across, -6.0, up], (side, -0.45, up / 14), 42.0, 6.0)
+            for side in (-1.0, 1.0)
+            for up in (-14.0, 4.0)
+        ]
+        beside = np.array([-0.75 * across, 0.35 * across, base_mm - 11.0])
+        return (*veins, tube("appendage", beside, (-0.15, 1.0, 0.15), 26.0 * float(rng.uniform(0.6, 1.3)), 8.0))
+
+    def _coronary_sinus(self, frame: HeartFrame) -> Chamber:
+        """The vein in the groove under the left atrium, from the lateral side to the right atrium."""
+        rng = np.random.default_rng((self.heart.subject.seed, 18))
+        out = self.heart.left.radius_mm + self.heart.left.wall_mm
+        return Chamber(
+            name="coronary sinus",
+            blood="venous",
+            centre=(-0.55 * out, -0.8 * out, frame.left.base_mm - 6.0),
+            size=(1.2 * out, -0.1 * out, -4.0),
+            radius_mm=float(rng.uniform(2.5, 6.0)),
+            wall_mm=1.0,
         )
 
     def _right_atrium(self, frame: HeartFrame, full: float) -> Chamber:

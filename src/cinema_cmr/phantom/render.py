@@ -116,7 +116,7 @@ def render_slice(
     reached = _reach(located, parts)
     near = _cut(located, reached)
     behind = background[:, reached]
-    noise = [body.texture.at(points[:, reached], scale, shift=21.7 - scale) for scale in (9.0, 5.0)]
+    noise = [body.texture.at(points[:, reached], scale, shift=21.7 - scale) for scale in (9.0, 5.0, 45.0)]
     painter = _HeartPainter(body, near, behind, noise, tissues=tissues, flow=flow, edge_mm=edge)
     frames = np.repeat(signal[None], len(parts), axis=0)
     labels = np.zeros(frames.shape, dtype=np.uint8)
@@ -158,8 +158,10 @@ class _HeartPainter:
         self.points, self.behind, self.noise = points, behind, noise
         self.tissues, self.flow, self.per_edge = tissues, flow, np.float32(1 / edge_mm)
         self.basal = bool((points.z < 25).any())
-        self.left_blood = np.float32(tissues["arterial"]) * (1 + np.float32(0.05) * noise[0])
-        self.right_blood = np.float32(tissues["venous"]) * (1 + np.float32(0.09) * noise[0])
+        uneven, self.atria = _blood_of(body.subject.seed)
+        streams = np.float32(uneven) * noise[2]
+        self.left_blood = np.float32(tissues["arterial"]) * (1 + np.float32(0.05) * noise[0] + streams)
+        self.right_blood = np.float32(tissues["venous"]) * (1 + np.float32(0.09) * noise[0] + streams)
         self.muscle = np.float32(tissues["myocardium"]) * (1 + np.float32(0.04) * noise[0])
         self.fat = np.float32(tissues["fat"]) * (1 + np.float32(0.12) * noise[1])
 
@@ -189,7 +191,7 @@ class _HeartPainter:
     def _paint_chambers(self, image: Floats, frame: HeartFrame) -> None:
         for chamber in self.chambers.at(frame):
             depth = depth_in(chamber, self.points)
-            blood = self.left_blood if chamber.blood == "arterial" else self.right_blood
+            blood = np.float32(self.atria) * (self.left_blood if chamber.blood == "arterial" else self.right_blood)
             _mix(image, np.clip(0.5 + (depth + chamber.wall_mm + 1.5) * self.per_edge, 0, 1), self.fat)
             _mix(image, np.clip(0.5 + (depth + chamber.wall_mm) * self.per_edge, 0, 1), self.muscle)
             _mix(image, np.clip(0.5 + depth * self.per_edge, 0, 1), blood)
@@ -205,6 +207,13 @@ class _HeartPainter:
         codes[below_valve & (middle.radius < frame.epi.ravel()[middle.index])] = 2
         codes[below_valve & (middle.radius < frame.endo.ravel()[middle.index])] = 3
         return codes
+
+
+def _blood_of(seed: int) -> tuple[float, float]:
+    """How uneven blood is over some centimetres, and how bright it is in atria and great vessels against the
+    ventricles: fresh blood comes in there."""
+    rng = np.random.default_rng((seed, 19))
+    return float(min(abs(rng.normal(0, 0.08)), 0.2)), float(rng.uniform(0.92, 1.45))
 
 
 def _sheet(points: HeartPoints, sheet: int) -> HeartPoints:

@@ -39,7 +39,7 @@ class Muscles:
     def _left_layer(self) -> Floats:
         """(theta * z) thickness in mm of the trabeculae along the left ventricle's inner side."""
         rng = np.random.default_rng((self.heart.subject.seed, 11))
-        return _ridges(rng, (2.6, 9.0), mean_mm=1.7)
+        return _ridges(rng, (2.6, 9.0), mean_mm=1.7 * float(rng.uniform(0.7, 2.4)))
 
     @cached_property
     def _right_layer(self) -> Floats:

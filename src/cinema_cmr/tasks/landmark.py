@@ -35,8 +35,24 @@ from cinema_cmr.tasks.task import CardPart, Loss
 
 __all__ = ["LandmarkConfig", "LandmarkExample", "LandmarkTask"]
 
-AS_PLANNED = Augmentation(quarter_turns=0.05, any_turn=0.1, mirror=0.0, anywhere=0.0, shift_mm=25.0)
-"""Planes come turned one way (`image.orient`) and are never mirrored, which would exchange anterior with inferior."""
+AS_PLANNED = Augmentation(
+    quarter_turns=0.0,
+    any_turn=0.05,
+    turn_deg=20.0,
+    mirror=0.0,
+    anywhere=0.0,
+    shift_mm=25.0,
+    scale=0.25,
+    bend_mm=10.0,
+    gamma=0.6,
+    contrast=0.4,
+    noise=0.1,
+    blur_px=1.5,
+    shading=0.9,
+    each=0.55,
+)
+"""Planes come turned one way (`image.orient`) and are never mirrored, which would exchange anterior with inferior.
+Forms and intensities vary strongly, since networks of phantoms are to hold on real images."""
 
 
 @dataclass(frozen=True, kw_only=True)
