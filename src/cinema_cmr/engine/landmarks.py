@@ -77,7 +77,8 @@ class LandmarkFinder:
     ) -> dict[View, FoundLandmarks]:
         """Landmarks of every view that both the study and the model have.
 
-        `expected` are places (3,) in RAS mm from another source, such as `measure.long_axis_place`. Raises `NoCineError` where they share no view.
+        `expected` are places (3,) in RAS mm from another source, such as `measure.long_axis_place`.
+        Raises `NoCineError` where they share no view.
         """
         views = [view for view in self.card.grids if view in study]
         if not views:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,11 +38,35 @@ def expected_landmarks(study: Study, labels: LabelMap) -> dict[View, Mapping[str
     if heart is None:
         return {}
     views = [view for view in LANDMARKS if view in study and study.cine(view).orientation_known]
-    return {view: _in_plane(view, study.cine(view), *heart) for view in views}
+    return {view: heart.in_plane(study.cine(view)) for view in views}
 
 
-def _heart_of(cine: Cine, labels: LabelMap) -> tuple[Array, Array, Array, float] | None:
-    """Base and apex, the direction from the LV to the RV, and the base's radius; None where the mask says too little."""
+@dataclass(frozen=True, kw_only=True)
+class _Heart:
+    """Where the left ventricle lies, RAS mm."""
+
+    base: Array
+    apex: Array
+    towards_rv: Array
+    """Unit vector across the axis."""
+    radius_mm: float
+    """Of the mitral ring."""
+
+    def in_plane(self, cine: Cine) -> dict[str, Array]:
+        """The two ends of the ring's diameter along a plane, and the apex, all laid into it."""
+        axis = unit(self.apex - self.base)
+        normal = unit(np.cross(cine.affine[:3, 0], cine.affine[:3, 1]))
+        along = unit(np.cross(normal, axis))
+        towards_first = self.towards_rv if cine.view is View.LAX_4C else np.cross(self.towards_rv, axis)
+        way = self.radius_mm * (along if along @ towards_first > 0 else -along)
+        points = (self.base + way, self.base - way, self.apex)
+        off = [(point - cine.affine[:3, 3]) @ normal for point in points]
+        names = LANDMARKS[cine.view]
+        return {name: p - far * normal for name, p, far in zip(names, points, off, strict=True)}
+
+
+def _heart_of(cine: Cine, labels: LabelMap) -> _Heart | None:
+    """The ventricle at end-diastole; None where the mask says too little."""
     base = base_end(cine, labels)
     frame = int(np.argmax(np.count_nonzero(labels.array == CODES["lv"], axis=(0, 1, 2))))
     middles = {name: _middles(cine, labels.array[..., frame] == CODES[name]) for name in ("lv", "rv")}
@@ -58,7 +83,7 @@ def _heart_of(cine: Cine, labels: LabelMap) -> tuple[Array, Array, Array, float]
     aside = np.mean([middles["rv"][z] - middles["lv"][z] for z in middles["rv"].keys() & middles["lv"].keys()], axis=0)
     area = max(np.count_nonzero(labels.array[:, :, z, frame] == CODES["lv"]) for z in slices[:2])
     radius = float(np.sqrt(area * cine.spacing_mm[0] * cine.spacing_mm[1] / np.pi))
-    return first, tip, unit(aside - (aside @ axis) * axis), radius
+    return _Heart(base=first, apex=tip, towards_rv=unit(aside - (aside @ axis) * axis), radius_mm=radius)
 
 
 def _middles(cine: Cine, mask: NDArray[np.bool_]) -> dict[int, Array]:
@@ -68,18 +93,3 @@ def _middles(cine: Cine, mask: NDArray[np.bool_]) -> dict[int, Array]:
         i, j = np.argwhere(mask[:, :, z]).mean(axis=0)
         found[int(z)] = apply_affine(cine.affine, np.array([i, j, float(z)]))
     return found
-
-
-def _in_plane(view: View, cine: Cine, base: Array, apex: Array, septum: Array, radius: float) -> Mapping[str, Array]:
-    """The two ends of the ring's diameter along the plane, and the apex, all laid into it."""
-    axis = unit(apex - base)
-    normal = unit(np.cross(cine.affine[:3, 0], cine.affine[:3, 1]))
-    along = unit(np.cross(normal, axis))
-    towards_first = septum if view is View.LAX_4C else np.cross(septum, axis)
-    if along @ towards_first < 0:
-        along = -along
-    points = (base + radius * along, base - radius * along, apex)
-    origin = cine.affine[:3, 3]
-    return {
-        name: point - ((point - origin) @ normal) * normal for name, point in zip(LANDMARKS[view], points, strict=True)
-    }

@@ -111,7 +111,9 @@ class Chambers:
 
         middle = np.array(centre)
         veins = [
-            tube("pulmonary vein", middle + [0.7 * side * across, -6.0, up], (side, -0.45, up / 14), 42.0, 6.0)
+            tube(
+                "pulmonary vein", middle + np.array([0.7 * side * across, -6.0, up]), (side, -0.45, up / 14), 42.0, 6.0
+            )
             for side in (-1.0, 1.0)
             for up in (-14.0, 4.0)
         ]
