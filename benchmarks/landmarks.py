@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import Landmarks
+from cinema_cmr.core.results import FoundLandmarks
 from cinema_cmr.core.vocabulary import LANDMARKS, View
-from cinema_cmr.engine.landmarks import FoundLandmarks, LandmarkFinder
+from cinema_cmr.engine.landmarks import LandmarkFinder
 from cinema_cmr.engine.runtime import choose_runtime
 from cinema_cmr.io.origin import input_digest
 from cinema_cmr.io.read import read_study

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from cinema_cmr.core.errors import NoCineError, WeightsError
 from cinema_cmr.core.study import Study
+from cinema_cmr.core.results import FoundLandmarks
 from cinema_cmr.core.vocabulary import LANDMARKS, View
-from cinema_cmr.engine.landmarks import FoundLandmarks, LandmarkFinder
+from cinema_cmr.engine.landmarks import LandmarkFinder
 from cinema_cmr.models.points import fractions_of_points
 
 NAMES = LANDMARKS[View.LAX_4C]

@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.study import Evidence
 from cinema_cmr.core.vocabulary import View
 
-__all__ = ["DiseaseOpinion", "Flag", "HeartLocation", "Measurement", "Measurements", "Prediction", "Removed"]
+__all__ = ["DiseaseOpinion", "Flag", "FoundLandmarks", "HeartLocation", "Measurement", "Measurements", "Prediction", "Removed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +57,18 @@ class Prediction:
     """(t,) mean probability of the predicted class over predicted foreground voxels, 0 to 1; NaN where none."""
     location: HeartLocation
     removed: tuple[Removed, ...] = ()
+    model: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundLandmarks:
+    """Points of all frames of one view, and how sure the model was of each."""
+
+    landmarks: Landmarks
+    confidence: Mapping[str, NDArray[np.float64]]
+    """Name -> (t,) height of the heatmap at the point, 0 to 1; NaN from a model of coordinates, which has none."""
+    centre: tuple[float, float]
+    """In-plane voxel indices (i, j) of the cine around which the last look was taken."""
     model: str = ""
 
 

@@ -7,7 +7,6 @@ short-axis mask, if there is one, lets it be expected.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from torch import Tensor
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.errors import NoCineError, WeightsError
 from cinema_cmr.core.geometry import apply_affine
+from cinema_cmr.core.results import FoundLandmarks
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
@@ -29,7 +29,7 @@ from cinema_cmr.image.resample import cut_planes, plan_cut
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.points import heatmaps_of_points, points_of_fractions, points_of_heatmaps
 
-__all__ = ["FoundLandmarks", "LandmarkFinder"]
+__all__ = ["LandmarkFinder"]
 
 Points = NDArray[np.float64]
 Chances = NDArray[np.float64]
@@ -49,18 +49,6 @@ _BEAT_SD_MM = 10.0
 """How far a point may lie from its usual place over the beat; the hinges travel by some 15 mm."""
 
 _BLUR_MM = 5.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class FoundLandmarks:
-    """Points of all frames of one view, and how sure the model was of each."""
-
-    landmarks: Landmarks
-    confidence: Mapping[str, Chances]
-    """Name -> (t,) height of the heatmap at its top, 0 to 1; NaN from a model of coordinates, which has none."""
-    centre: tuple[float, float]
-    """In-plane voxel indices (i, j) of the cine around which the last look was taken."""
-    model: str
 
 
 class LandmarkFinder:

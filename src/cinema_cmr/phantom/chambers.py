@@ -35,6 +35,11 @@ class Chamber:
     joined: tuple[Chamber, ...] = ()
     """Chambers that open into this one: no wall stands between."""
 
+    @property
+    def is_atrium(self) -> bool:
+        """Whether it is an ellipsoid; their walls are uneven."""
+        return self.radius_mm == 0
+
 
 def depth_in(chamber: Chamber, points: HeartPoints) -> Floats:
     """How deep points lie inside the blood of a chamber and of what is joined to it, in mm; below 0 outside."""

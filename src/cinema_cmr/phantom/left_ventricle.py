@@ -34,7 +34,11 @@ MYOCARDIAL_DENSITY_G_ML = 1.05
 """As in the measurement of mass (SCMR, JCMR 2020;22:19)."""
 
 _EQUATOR = 0.25
-"""Level of the largest diameter: the valve plane is a little narrower."""
+"""Level of the largest diameter."""
+
+_RING_SHARE, _RING_REACH = (0.70, 0.86), 0.22
+"""Radius of the mitral ring over that of the ventricle without it, and the level below which it draws the cavity in:
+a ring of some 35 mm on a ventricle of 50 mm (Kawel-Boehm et al., JCMR 2020;22:87)."""
 
 _N_THETA, _N_LEVEL = 96, 48
 _MAX_CONTRACTION = 0.93
@@ -88,12 +92,22 @@ class LeftVentricle:
         across = (np.asarray(level, dtype=np.float64) - _EQUATOR) / (tip - _EQUATOR)
         return np.sqrt(np.clip(1 - across * across, 0, None))
 
+    @cached_property
+    def _ring_share(self) -> float:
+        low, high = _RING_SHARE
+        return float(np.random.default_rng((self.subject.seed, 20)).uniform(low, high))
+
+    def towards_the_ring(self, level: Array) -> Array:
+        """How the mitral ring draws the cavity in, 1 well below it."""
+        return np.asarray(self._ring_share + (1 - self._ring_share) * smoothstep(np.asarray(level) / _RING_REACH))
+
     def endo_ed_sq(self, theta: Array, level: Array) -> Array:
         """Squared radius of the cavity at ED, mm2; 0 beyond its tip."""
         flat = np.exp(6.0 * (np.cos(theta) - 1))
         outline = 1 - 2 * self.subject.septal_flattening * (flat - 0.17)
         outline = outline * (1 + 0.05 * np.cos(2 * theta - self.shape[0]) + 0.04 * np.cos(3 * theta - self.shape[1]))
-        return np.asarray((self.radius_mm * self.profile(level, 1.0)) ** 2 * outline * (np.asarray(level) < 1))
+        radius = self.radius_mm * self.profile(level, 1.0) * self.towards_the_ring(level)
+        return np.asarray(radius**2 * outline * (np.asarray(level) < 1))
 
     def wall_sq(self, theta: Array, level: Array) -> Array:
         """W: squared outer radius minus squared inner radius at ED, mm2."""

@@ -26,6 +26,7 @@ Floats = NDArray[np.float32]
 N_SHEETS = 3
 _REACH_MM = 4.0
 _ATRIA_REACH_MM = 85.0
+_UNEVEN_ATRIA_MM = 2.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +192,8 @@ class _HeartPainter:
     def _paint_chambers(self, image: Floats, frame: HeartFrame) -> None:
         for chamber in self.chambers.at(frame):
             depth = depth_in(chamber, self.points)
+            if chamber.is_atrium:
+                depth = depth + np.float32(_UNEVEN_ATRIA_MM) * self.noise[2]
             blood = np.float32(self.atria) * (self.left_blood if chamber.blood == "arterial" else self.right_blood)
             _mix(image, np.clip(0.5 + (depth + chamber.wall_mm + 1.5) * self.per_edge, 0, 1), self.fat)
             _mix(image, np.clip(0.5 + (depth + chamber.wall_mm) * self.per_edge, 0, 1), self.muscle)

@@ -1,0 +1,92 @@
+"""Long-axis landmarks that no heart can have are left out, and the reader is told.
+
+The limits are wide: they catch points that sit on another structure, not hearts that are ill. A mitral ring is
+some 25 to 45 mm across and a left ventricle 60 to 120 mm long (Kawel-Boehm et al., JCMR 2020;22:87, with room for
+disease); between neighbouring frames of a cycle of 20 or more nothing moves by a centimetre.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.annotation import Landmarks
+from cinema_cmr.core.results import Flag, FoundLandmarks
+from cinema_cmr.core.vocabulary import LANDMARKS
+
+__all__ = ["plausible_landmarks"]
+
+_RING_MM = (16.0, 62.0)
+_LENGTH_MM = (42.0, 140.0)
+_STEP_SHARE = 0.25
+"""A step between neighbouring frames may be so long against the usual length of the axis, for a cycle of any length."""
+_APEX_SPREAD_MM = 20.0
+"""The apex hardly moves: further from its own median place it is another point."""
+
+_MOST_LEFT_OUT = 0.25
+"""More frames left out than this say that the model does not see this heart."""
+
+Frames = NDArray[np.bool_]
+
+
+def plausible_landmarks(found: FoundLandmarks) -> tuple[Landmarks | None, tuple[Flag, ...]]:
+    """The landmarks without frames that no heart can show (NaN there), and a flag that tells how many they were.
+
+    None where more than a quarter of the frames would go, or have no points at all.
+    """
+    landmarks = found.landmarks
+    odd, missing = _odd_frames(landmarks), _missing_frames(landmarks)
+    n_frames = len(odd)
+    bad = odd | missing
+    if not bad.any():
+        return landmarks, ()
+    evidence = {
+        "frames": n_frames,
+        "implausible_frames": int(odd.sum()),
+        "frames_without_a_point": int(missing.sum()),
+        "model": found.model,
+    }
+    title = landmarks.view.title
+    if bad.mean() > _MOST_LEFT_OUT:
+        message = (
+            f"{title} landmarks are missing or no heart's in {int(bad.sum())} of {n_frames} frames; nothing is measured"
+            " from them"
+        )
+        flag = Flag(
+            code=f"landmarks-implausible-{landmarks.view}", severity="warning", message=message, evidence=evidence
+        )
+        return None, (flag,)
+    message = f"{title} landmarks of {int(bad.sum())} of {n_frames} frames are missing or no heart's and were left out"
+    flag = Flag(code=f"landmarks-left-out-{landmarks.view}", severity="info", message=message, evidence=evidence)
+    kept = {name: np.where(bad[:, None], np.nan, points) for name, points in landmarks.points.items()}
+    return Landmarks(view=landmarks.view, points=kept), (flag,)
+
+
+def _missing_frames(landmarks: Landmarks) -> Frames:
+    stacked = np.stack([landmarks.points[name][:, 0] for name in LANDMARKS[landmarks.view]])
+    return np.asarray(np.isnan(stacked).any(axis=0))
+
+
+def _odd_frames(landmarks: Landmarks) -> Frames:
+    """(t,) frames whose points are all there but cannot be a ventricle's."""
+    first, second, apex = (landmarks.points[name] for name in LANDMARKS[landmarks.view])
+    ring = np.linalg.norm(first - second, axis=1)
+    length = np.linalg.norm(apex - (first + second) / 2, axis=1)
+    odd = (ring < _RING_MM[0]) | (ring > _RING_MM[1]) | (length < _LENGTH_MM[0]) | (length > _LENGTH_MM[1])
+    known = np.isfinite(length)
+    if not known.any():
+        return np.asarray(odd)
+    away = np.linalg.norm(apex - np.nanmedian(apex, axis=0), axis=1)
+    odd |= away > _APEX_SPREAD_MM
+    usual = float(np.median(length[known]))
+    for points in (first, second, apex):
+        odd |= _jumps(points, _STEP_SHARE * usual)
+    return np.asarray(odd)
+
+
+def _jumps(points: NDArray[np.float64], largest_mm: float) -> Frames:
+    """(t,) frames whose point lies far from where the frames before and after it have theirs."""
+    if len(points) < 3:
+        return np.zeros(len(points), dtype=bool)
+    between = (np.roll(points, 1, axis=0) + np.roll(points, -1, axis=0)) / 2
+    return np.asarray(np.linalg.norm(points - between, axis=1) > largest_mm)
