@@ -5,16 +5,21 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
-from oracles import annotated, heart, segmenter
+from long_axes import POINTS
+from long_axes import cine as long_axis
+from long_axes import model as landmark_model
+from oracles import CPU, annotated, heart, segmenter
 
 from cinema_cmr.core.errors import GeometryError, NoCineError, OutputExistsError
 from cinema_cmr.core.study import Study, Subject
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.engine.landmarks import LandmarkFinder
 from cinema_cmr.io.nifti import write_cine
 from cinema_cmr.io.origin import note_in
 from cinema_cmr.pipeline import Analysis, Options, analyse, segment
@@ -157,3 +162,46 @@ def test_which_group_the_numbers_resemble_is_told_with_its_notice(tmp_path: Path
 def test_without_height_it_says_why_it_tells_no_group(tmp_path: Path) -> None:
     told = analysed(scan(tmp_path)).document["disease"]
     assert told["group"] is None and not told["probabilities"] and told["reason"]
+
+
+def with_long_axis() -> Study:
+    """The heart of the short axis with a 4-chamber cine of three bright discs, which lies elsewhere in space."""
+    n_frames = LABELS.shape[-1]
+    way = 4 * (1 - np.cos(np.arange(n_frames) * 2 * np.pi / n_frames))
+    points = np.repeat(POINTS[:1], n_frames, axis=0)
+    points[:, 2, 1] = 28.0  # as long as a heart
+    points[:, :2, 1] -= way[:, None]
+    return replace(annotated(LABELS).study, cines=(*annotated(LABELS).study.cines, long_axis(points)))
+
+
+def test_landmarks_are_measured_written_and_shown(tmp_path: Path) -> None:
+    finder = LandmarkFinder(landmark_model(), CPU)
+    analysis = analyse(with_long_axis(), options=Options(), segmenter=segmenter(size=(63, 59)), finder=finder)
+    assert analysis.measurements.value("mapse_mean_mm") == pytest.approx(8 * 1.24, abs=1.0)
+    assert (analysis.measurements.value("long_axis_shortening_4c_percent") or 0) > 10
+    folder = analysis.write(tmp_path / "out")
+    document = json.loads((folder / "measurements.json").read_text())
+    (found,) = document["landmarks"]
+    assert found["view"] == "lax_4c" and found["model"] == "reads"
+    assert [len(points) for points in found["points_ras_mm"].values()] == [LABELS.shape[-1]] * 3
+    assert len(document["curves"]["values"]["long_axis_length_4c_mm"]) == LABELS.shape[-1]
+    page = (folder / "report.html").read_text()
+    assert 'data-name="valve"' in page and 'data-name="apex"' in page and "Mitral valve to apex" in page
+
+
+def test_landmarks_of_no_heart_are_shown_and_flagged_but_not_measured() -> None:
+    study = with_long_axis()
+    near = np.repeat(POINTS[:1], LABELS.shape[-1], axis=0)  # an axis of 4 cm
+    study = replace(study, cines=(study.cine(View.SAX), long_axis(near)))
+    finder = LandmarkFinder(landmark_model(), CPU)
+    analysis = analyse(study, options=Options(), segmenter=segmenter(size=(63, 59)), finder=finder)
+    assert "landmarks-implausible-lax_4c" in {flag.code for flag in analysis.measurements.flags}
+    assert View.LAX_4C in analysis.landmarks
+    assert not any(value.name.startswith("mapse") for value in analysis.measurements.values)
+
+
+def test_without_a_landmark_model_or_a_long_axis_there_are_none() -> None:
+    assert analysed(with_long_axis()).landmarks == {}
+    finder = LandmarkFinder(landmark_model(), CPU)
+    short = analyse(annotated(LABELS).study, options=Options(), segmenter=segmenter(size=(63, 59)), finder=finder)
+    assert short.landmarks == {} and short.document["landmarks"] == []

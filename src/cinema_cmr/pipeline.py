@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from cinema_cmr.core.errors import GeometryError, NoCineError
-from cinema_cmr.core.results import DiseaseOpinion, Flag, Measurements, Prediction
+from cinema_cmr.core.results import DiseaseOpinion, Flag, FoundLandmarks, Measurements, Prediction
 from cinema_cmr.core.study import Study, Subject
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.engine.landmarks import LandmarkFinder
 from cinema_cmr.engine.modality import modality_flag
 from cinema_cmr.engine.predictor import predict_study
 from cinema_cmr.engine.runtime import choose_runtime
@@ -23,8 +24,10 @@ from cinema_cmr.io.nifti import write_mask
 from cinema_cmr.io.origin import input_digest, mask_note
 from cinema_cmr.io.read import read_study
 from cinema_cmr.measure.disease import disease_features
+from cinema_cmr.measure.long_axis_place import expected_landmarks
 from cinema_cmr.measure.measure import MeasureOptions, measure_study
 from cinema_cmr.measure.normal_ranges import NORMAL_RANGES, NormalRange, normal_range
+from cinema_cmr.measure.quality_landmarks import plausible_landmarks
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model
 from cinema_cmr.report.build import build_document, mask_file, write_measurements_json
@@ -40,6 +43,7 @@ __all__ = [
     "analyse",
     "chosen_options",
     "mask_origin",
+    "prepare_finder",
     "prepare_segmenter",
     "segment",
 ]
@@ -67,6 +71,8 @@ class Options:
     """Whether a stack of one frame is measured: volumes and mass of that frame, no ejection fraction."""
     disease: str | None = EMBEDDED_DISEASE_MODEL
     """Name or file of a model of disease groups that is asked about a cine study; None asks none."""
+    landmarks: str | None = None
+    """Name or folder of a landmark model that is asked about 2- and 4-chamber cines; None asks none."""
     measure: MeasureOptions = field(default_factory=MeasureOptions)
     normal_ranges: tuple[NormalRange, ...] = NORMAL_RANGES
 
@@ -80,11 +86,14 @@ class Analysis:
     measurements: Measurements
     run: RunFacts
     normal_ranges: tuple[NormalRange, ...] = NORMAL_RANGES
+    landmarks: Mapping[View, FoundLandmarks] = field(default_factory=dict)
 
     @property
     def document(self) -> dict[str, Any]:
         """The content of measurements.json, as plain values."""
-        return build_document(self.study, self.predictions, measurements=self.measurements, run=self.run)
+        return build_document(
+            self.study, self.predictions, measurements=self.measurements, run=self.run, landmarks=self.landmarks
+        )
 
     def write(self, folder: Path | str, *, overwrite: bool = False) -> Path:
         """Write report.html, measurements.json and .csv, segmentation/<view>.nii.gz and run.json into `folder`.
@@ -118,6 +127,7 @@ class Analysis:
             run=self.run,
             path=folder / "report.html",
             normal_ranges=ranges,
+            landmarks=self.landmarks,
         )
 
 
@@ -127,6 +137,7 @@ def chosen_options(options: Options) -> dict[str, Any]:
         "turns": options.turns,
         "single_frame": options.single_frame,
         "disease_sha256": None if options.disease is None else load_disease_model(options.disease).sha256,
+        "landmarks_sha256": None if options.landmarks is None else load_model(options.landmarks).card.weights_sha256,
         **asdict(options.measure),
         **_own_ranges(options),
         **{f"given_{name}": value for name, value in vars(options.subject).items() if value is not None},
@@ -146,19 +157,27 @@ def prepare_segmenter(options: Options, model: LoadedModel | None = None) -> Seg
     return Segmenter(loaded.members, loaded.card, runtime, turns=options.turns)
 
 
+def prepare_finder(options: Options) -> LandmarkFinder | None:
+    """The landmark model of the options, loaded once for any number of studies; None where none is asked."""
+    if options.landmarks is None:
+        return None
+    return LandmarkFinder(load_model(options.landmarks), choose_runtime(options.device, options.precision))
+
+
 def analyse(
     source: Study | Path | str,
     *,
     options: Options | None = None,
     segmenter: Segmenter | None = None,
+    finder: LandmarkFinder | None = None,
     name: str | None = None,
     report: Callable[[str, int, int], None] | None = None,
 ) -> Analysis:
     """Read, segment and measure one study; `source` is a path or a study already read.
 
-    `segmenter` is a loaded model to be used again; `name` names outputs instead of the path's stem; `report`
-    is called with the stage, the steps done and the steps there are. Raises `InputError` and its kinds for what
-    cannot be read or measured: no short-axis cine, one frame, or fewer than three slices.
+    `segmenter` and `finder` are loaded models to be used again; `name` names outputs instead of the path's stem;
+    `report` is called with the stage, the steps done and the steps there are. Raises `InputError` and its kinds
+    for what cannot be read or measured: no short-axis cine, one frame, or fewer than three slices.
     """
     options = options or Options()
     told = report or _silent
@@ -173,13 +192,23 @@ def analyse(
     if segmenter is None:
         with _timed(seconds, "load model"):
             segmenter = prepare_segmenter(options)
+            finder = finder or prepare_finder(options)
     _check_measurable(study, segmenter, options)
     study = _as_the_model_takes_it(study, segmenter)
     with _timed(seconds, "segment"):
         predictions = predict_study(study, segmenter, report=lambda done, n: told("segment", done, n))
+    with _timed(seconds, "landmarks"):
+        landmarks = _landmarks(study, predictions, finder)
     with _timed(seconds, "measure"):
-        measurements = measure_study(study, predictions, options=options.measure)
-        flags = _mismatches(study, predictions, segmenter)
+        judged = {view: plausible_landmarks(found) for view, found in landmarks.items()}
+        measurements = measure_study(
+            study,
+            predictions,
+            options=options.measure,
+            landmarks={view: kept for view, (kept, _) in judged.items() if kept is not None},
+        )
+        doubts = (flag for _, flags in judged.values() for flag in flags)
+        flags = (*_mismatches(study, predictions, segmenter), *doubts)
         opinion = _opinion(study, predictions, measurements, pattern)
         measurements = replace(measurements, flags=(*flags, *measurements.flags), opinion=opinion)
     run = _run_facts(segmenter, options, seconds, digest)
@@ -189,6 +218,7 @@ def analyse(
         measurements=measurements,
         run=run,
         normal_ranges=options.normal_ranges,
+        landmarks=landmarks,
     )
 
 
@@ -249,6 +279,17 @@ def _as_the_model_takes_it(study: Study, segmenter: Segmenter) -> Study:
         return study
     issues = tuple(issue for issue in study.issues if issue.code != "single-frame")
     return replace(study, modality="lge", issues=issues)
+
+
+def _landmarks(
+    study: Study, predictions: Mapping[View, Prediction], finder: LandmarkFinder | None
+) -> dict[View, FoundLandmarks]:
+    """Landmarks of the long-axis cines, looked for where the short-axis mask lets them be expected; {} without."""
+    if finder is None or study.modality != "cine" or not any(view in study for view in finder.card.grids):
+        return {}
+    seen = predictions.get(View.SAX)
+    has_mask = seen is not None and seen.labels.scheme == "cine"
+    return finder.find(study, expected_landmarks(study, seen.labels) if seen is not None and has_mask else None)
 
 
 def _mismatches(study: Study, predictions: Mapping[View, Prediction], segmenter: Segmenter) -> tuple[Flag, ...]:

@@ -12,8 +12,8 @@ from oracles import CPU
 from torch import Tensor, nn
 
 from cinema_cmr.core.errors import NoCineError, WeightsError
-from cinema_cmr.core.study import Study
 from cinema_cmr.core.results import FoundLandmarks
+from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.engine.landmarks import LandmarkFinder
 from cinema_cmr.models.points import fractions_of_points
@@ -85,6 +85,12 @@ def test_a_top_that_most_frames_have_wins_unless_another_place_is_expected() -> 
     expected = dict(zip(NAMES, near, strict=True))
     found = seen.find(Study(name="s", cines=(cine(several(4)),)), {View.LAX_4C: expected})[View.LAX_4C]
     assert np.abs(stacked(found) - in_patient(several(4))).max() < 0.5
+
+
+def test_where_nothing_is_at_the_expected_places_they_are_forgotten() -> None:
+    expected = dict(zip(NAMES, in_patient(POINTS[0] + [400.0, 0.0]), strict=True))
+    found = LandmarkFinder(model(), CPU).find_in(cine(), (72.0, 60.0), expected)
+    assert np.abs(stacked(found) - in_patient(POINTS)).max() < 0.5
 
 
 class Coordinates(nn.Module):

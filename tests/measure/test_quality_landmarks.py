@@ -45,7 +45,14 @@ def test_phantoms_of_all_kinds_pass(seed: int) -> None:
 
 @pytest.mark.parametrize(
     ("point", "moved"),
-    [(0, [-60.0, 0, 0]), (1, [-30.0, 0, 0]), (2, [0, 70.0, 0]), (2, [0, -70.0, 0]), (2, [30.0, 0, 0]), (0, [0, 40.0, 0])],
+    [
+        (0, [-60.0, 0, 0]),
+        (1, [-30.0, 0, 0]),
+        (2, [0, 70.0, 0]),
+        (2, [0, -70.0, 0]),
+        (2, [30.0, 0, 0]),
+        (0, [0, 40.0, 0]),
+    ],
     ids=["ring too wide", "ring too small", "too long", "too short", "apex elsewhere", "jump"],
 )
 def test_a_frame_that_no_heart_shows_is_left_out_and_told(point: int, moved: list[float]) -> None:

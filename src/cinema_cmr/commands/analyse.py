@@ -16,7 +16,9 @@ from cinema_cmr.core.study import Subject
 from cinema_cmr.io.folder import check_writable
 from cinema_cmr.io.names import unique_names
 
-__all__ = ["Session", "add_arguments", "run"]
+__all__ = ["DEFAULT_LANDMARKS", "Session", "add_arguments", "run"]
+
+DEFAULT_LANDMARKS = "none"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -43,6 +45,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         default="cinema-disease",
         help="which disease group the numbers resemble, for research: a model of `cinema disease`, or none",
     )
+    parser.add_argument(
+        "--landmarks",
+        default=DEFAULT_LANDMARKS,
+        help="mitral hinge points and apex of the 2- and 4-chamber cines, experimental: a landmark model, or none",
+    )
     parser.add_argument("--strict", action="store_true", help="exit code 4 where a result is flagged")
 
 
@@ -68,11 +75,12 @@ def run(given: Namespace) -> int:
 
 
 class Session:
-    """Loads the model at the first study that needs it, once."""
+    """Loads the models at the first study that needs them, once."""
 
     def __init__(self, options: Any) -> None:
         self.options = options
         self._segmenter: Any = None
+        self._finder: Any = None
 
     @property
     def segmenter(self) -> Any:
@@ -82,6 +90,15 @@ class Session:
 
             self._segmenter = prepare_segmenter(self.options)
         return self._segmenter
+
+    @property
+    def finder(self) -> Any:
+        """The loaded landmark model, or None where none is asked."""
+        if self._finder is None:
+            from cinema_cmr.pipeline import prepare_finder
+
+            self._finder = prepare_finder(self.options)
+        return self._finder
 
 
 def _options(given: Namespace) -> Any:
@@ -110,6 +127,7 @@ def _options(given: Namespace) -> Any:
         subject=subject,
         single_frame=given.single_frame,
         disease=None if given.disease == "none" else given.disease,
+        landmarks=None if given.landmarks == "none" else given.landmarks,
         measure=measure,
         **ranges,
     )

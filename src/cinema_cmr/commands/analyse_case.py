@@ -68,6 +68,7 @@ def _analysed(
         source,
         options=session.options,
         segmenter=session.segmenter,
+        finder=session.finder,
         name=name,
         report=console.stage(name),
     )

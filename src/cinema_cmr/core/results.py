@@ -13,7 +13,16 @@ from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.study import Evidence
 from cinema_cmr.core.vocabulary import View
 
-__all__ = ["DiseaseOpinion", "Flag", "FoundLandmarks", "HeartLocation", "Measurement", "Measurements", "Prediction", "Removed"]
+__all__ = [
+    "DiseaseOpinion",
+    "Flag",
+    "FoundLandmarks",
+    "HeartLocation",
+    "Measurement",
+    "Measurements",
+    "Prediction",
+    "Removed",
+]
 
 
 @dataclass(frozen=True, kw_only=True)

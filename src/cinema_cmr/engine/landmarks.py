@@ -78,12 +78,17 @@ class LandmarkFinder:
     def find_in(
         self, cine: Cine, place: tuple[float, float], expected: Mapping[str, Points] | None = None
     ) -> FoundLandmarks:
-        """Landmarks of one view, first looked for around the expected places, or `place` (voxels i, j)."""
+        """Landmarks of one view, looked for around the expected places; where nothing is there, or nothing was
+        expected, around `place` (voxels i, j)."""
         turned = standard_orientation(cine) if self.card.training.get("planes") == "standard" else cine
-        centre, hints = _carried(place, cine, turned), None
         if expected is not None:
             hints = np.stack([_voxel(expected[name], turned) for name in LANDMARKS[cine.view]])
-            centre = _middle_of(hints[None])
+            found = self._looked(cine, turned, _middle_of(hints[None]), hints)
+            if any(np.isfinite(points).any() for points in found.landmarks.points.values()):
+                return found
+        return self._looked(cine, turned, _carried(place, cine, turned), None)
+
+    def _looked(self, cine: Cine, turned: Cine, centre: tuple[float, float], hints: Points | None) -> FoundLandmarks:
         for _ in range(_LOOKS):
             points, chances = self._look(turned, centre, hints)
             seen = np.where(chances[..., None] < _LEAST_CHANCE, np.nan, points)

@@ -23,7 +23,7 @@ from cinema_cmr.measure.definition import Definition
 from cinema_cmr.measure.phases import Phases, find_phases, with_given_frames
 from cinema_cmr.measure.volumes import CODES
 
-__all__ = ["axis_lengths_mm", "biplane_values", "biplane_volumes_ml", "long_axis_values"]
+__all__ = ["axis_lengths_mm", "biplane_values", "biplane_volumes_ml", "long_axis_curves", "long_axis_values"]
 
 Points = NDArray[np.float64]
 
@@ -40,6 +40,14 @@ def axis_lengths_mm(landmarks: Landmarks) -> Points:
     """(t,) distance from the mitral valve's middle to the apex; NaN where a point is missing."""
     middle, apex = _axis(landmarks)
     return np.asarray(np.linalg.norm(apex - middle, axis=1))
+
+
+def long_axis_curves(landmarks: Mapping[View, Landmarks], *, n_frames: int) -> dict[str, Points]:
+    """(t,) length of the long axis in mm of each view, of those that have as many frames as the curves beside them."""
+    lengths = {view: axis_lengths_mm(its) for view, its in landmarks.items()}
+    return {
+        f"long_axis_length_{SHORT_NAMES[view]}_mm": curve for view, curve in lengths.items() if len(curve) == n_frames
+    }
 
 
 def _axis(landmarks: Landmarks) -> tuple[Points, Points]:

@@ -40,7 +40,7 @@ def plausible_landmarks(found: FoundLandmarks) -> tuple[Landmarks | None, tuple[
     bad = odd | missing
     if not bad.any():
         return landmarks, ()
-    evidence = {
+    evidence: dict[str, str | int] = {
         "frames": n_frames,
         "implausible_frames": int(odd.sum()),
         "frames_without_a_point": int(missing.sum()),

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cinema_cmr.core.results import DiseaseOpinion, Flag, Measurement, Measurements, Prediction
+import numpy as np
+
+from cinema_cmr.core.results import DiseaseOpinion, Flag, FoundLandmarks, Measurement, Measurements, Prediction
 from cinema_cmr.core.study import Issue, SeriesDecision, Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
@@ -52,7 +54,12 @@ def mask_file(view: View) -> str:
 
 
 def build_document(
-    study: Study, predictions: Mapping[View, Prediction], *, measurements: Measurements, run: RunFacts
+    study: Study,
+    predictions: Mapping[View, Prediction],
+    *,
+    measurements: Measurements,
+    run: RunFacts,
+    landmarks: Mapping[View, FoundLandmarks] | None = None,
 ) -> dict[str, Any]:
     """The measurements document in JSON values, NaN as null, as `measurements.schema.json` describes it."""
     document: dict[str, Any] = {
@@ -72,6 +79,7 @@ def build_document(
         "views": [_decision(decision) for decision in study.decisions],
         "cines": [_cine(cine) for cine in study.cines],
         "predictions": [_prediction(prediction, study) for prediction in predictions.values()],
+        "landmarks": [_landmarks(found, study) for found in (landmarks or {}).values()],
         "issues": [_notable(issue) for issue in study.issues],
         "model": run.model,
         "versions": run.versions,
@@ -136,6 +144,21 @@ def _cine(cine: Cine) -> dict[str, Any]:
         "frame_times_ms": cine.frame_times_ms,
         "rr_interval_ms": cine.rr_interval_ms,
         "orientation_known": cine.orientation_known,
+    }
+
+
+def _landmarks(found: FoundLandmarks, study: Study) -> dict[str, Any]:
+    """What the model found, implausible frames and all; the flags tell which were not measured."""
+    view = found.landmarks.view
+    return {
+        "view": view,
+        "cine": study.cine(view).label,
+        "model": found.model,
+        "points_ras_mm": {
+            name: [None if np.isnan(point).any() else point for point in points]
+            for name, points in found.landmarks.points.items()
+        },
+        "confidence": found.confidence,
     }
 
 

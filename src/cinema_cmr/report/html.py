@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cinema_cmr.core.results import Measurements, Prediction
+from cinema_cmr.core.results import FoundLandmarks, Measurements, Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.atomic import write_text
@@ -25,6 +25,11 @@ __all__ = ["report_html", "write_report"]
 _SEVERITIES = ("error", "warning", "info")
 _CURVE_PLOTS = (
     ("Ventricular volume", "ml", {"lv_volume_ml": ("lv", "LV"), "rv_volume_ml": ("rv", "RV")}),
+    (
+        "Mitral valve to apex",
+        "mm",
+        {"long_axis_length_4c_mm": ("axis_4c", "4C"), "long_axis_length_2c_mm": ("axis_2c", "2C")},
+    ),
     ("Myocardial volume", "ml", {"myo_volume_ml": ("myo", "MYO"), "lv_myo_volume_ml": ("myo", "MYO")}),
 )
 """Title and unit of each plot, then curve name -> key of its colour and what is written beside it."""
@@ -41,13 +46,16 @@ def write_report(
     run: RunFacts,
     path: Path,
     normal_ranges: NormalRanges | None = None,
+    landmarks: Mapping[View, FoundLandmarks] | None = None,
     overwrite: bool = False,
 ) -> None:
     """Write the report whole or not at all; raises `OutputExistsError` unless `overwrite`.
 
     `normal_ranges` gives lower limit, upper limit and citation by the measurement's name.
     """
-    text = report_html(study, predictions, measurements=measurements, run=run, normal_ranges=normal_ranges)
+    text = report_html(
+        study, predictions, measurements=measurements, run=run, normal_ranges=normal_ranges, landmarks=landmarks
+    )
     write_text(path, text, overwrite=overwrite)
 
 
@@ -58,13 +66,14 @@ def report_html(
     measurements: Measurements,
     run: RunFacts,
     normal_ranges: NormalRanges | None = None,
+    landmarks: Mapping[View, FoundLandmarks] | None = None,
 ) -> str:
     """The text of the report; all that comes from the input is escaped."""
-    document = build_document(study, predictions, measurements=measurements, run=run)
+    document = build_document(study, predictions, measurements=measurements, run=run, landmarks=landmarks)
     pictures = _Pictures(
         stack=stack_film(study, predictions) if study.modality == "cine" else None,
         sheets=contact_sheets(study, predictions, summary=document["summary"]),
-        views=view_pictures(study, predictions),
+        views=view_pictures(study, predictions, landmarks or {}),
     )
     made = cards(document, normal_ranges or {})
     lines = [line for card in made for line in (card.main, *card.lines)]

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cinema_cmr.core.results import Prediction
+from cinema_cmr.core.results import FoundLandmarks, Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.report.display import Array, Labels, heart_box, heart_centre_mm, shown
+from cinema_cmr.report.display import Array, Box, Labels, heart_box, heart_centre_mm, shown
 from cinema_cmr.report.frames import Film, film
+from cinema_cmr.report.marks import landmark_paths
 from cinema_cmr.report.wording import sentence
 
 __all__ = ["Sheet", "ViewPicture", "contact_sheets", "stack_film", "view_pictures"]
@@ -87,8 +88,12 @@ def contact_sheets(
     )
 
 
-def view_pictures(study: Study, predictions: Mapping[View, Prediction]) -> tuple[ViewPicture, ...]:
-    """The middle slice of every cine, the measured views first.
+def view_pictures(
+    study: Study,
+    predictions: Mapping[View, Prediction],
+    landmarks: Mapping[View, FoundLandmarks] | None = None,
+) -> tuple[ViewPicture, ...]:
+    """The middle slice of every cine, the measured views first, with the landmarks found in it.
 
     Views without labels are cropped around the place where the short axis shows the heart.
     """
@@ -96,10 +101,24 @@ def view_pictures(study: Study, predictions: Mapping[View, Prediction]) -> tuple
     centre = heart_centre_mm(sax, predictions.get(View.SAX)) if sax else None
     order = list(View)
     ordered = sorted(study.cines, key=lambda cine: order.index(cine.view))
-    return tuple(_view_picture(cine, predictions, centre) for cine in ordered)
+    pictures = []
+    for cine in ordered:
+        made, box = _view_picture(cine, predictions, centre)
+        found = (landmarks or {}).get(cine.view)
+        pictures.append(made if found is None else _with_marks(made, shown(cine, None)[0], box, found))
+    return tuple(pictures)
 
 
-def _view_picture(cine: Cine, predictions: Mapping[View, Prediction], centre_mm: Array | None) -> ViewPicture:
+def _with_marks(made: ViewPicture, turned: Cine, box: Box, found: FoundLandmarks) -> ViewPicture:
+    """The picture with the points drawn into each of its frames."""
+    paths = landmark_paths(found.landmarks, turned, box, (made.film.width, made.film.height))
+    (tile,) = made.film.tiles
+    return replace(made, film=replace(made.film, tiles=(replace(tile, paths={**tile.paths, **paths}),)))
+
+
+def _view_picture(
+    cine: Cine, predictions: Mapping[View, Prediction], centre_mm: Array | None
+) -> tuple[ViewPicture, Box]:
     turned, labels = _shown(cine, predictions)
     box = heart_box(turned, labels, centre_mm=None if cine.view == View.SAX else centre_mm)
     middle = cine.n_slices // 2
@@ -109,7 +128,7 @@ def _view_picture(cine: Cine, predictions: Mapping[View, Prediction], centre_mm:
         slice_positions_mm=turned.slice_positions_mm[middle : middle + 1],
     )
     labels = None if labels is None else labels[:, :, middle : middle + 1]
-    return ViewPicture(
+    made = ViewPicture(
         title="Not used" if cine.view == View.OTHER else sentence(cine.view.title),
         label=cine.label,
         facts=_facts(cine),
@@ -122,6 +141,7 @@ def _view_picture(cine: Cine, predictions: Mapping[View, Prediction], centre_mm:
             scheme=_scheme(predictions, cine.view),
         ),
     )
+    return made, box
 
 
 def _facts(cine: Cine) -> str:
