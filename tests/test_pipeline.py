@@ -20,6 +20,7 @@ from cinema_cmr.core.errors import GeometryError, NoCineError, OutputExistsError
 from cinema_cmr.core.study import Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.engine.landmarks import LandmarkFinder
+from cinema_cmr.engine.segmenter import Segmenter
 from cinema_cmr.io.nifti import write_cine
 from cinema_cmr.io.origin import note_in
 from cinema_cmr.pipeline import Analysis, Options, analyse, segment
@@ -205,3 +206,25 @@ def test_without_a_landmark_model_or_a_long_axis_there_are_none() -> None:
     finder = LandmarkFinder(landmark_model(), CPU)
     short = analyse(annotated(LABELS).study, options=Options(), segmenter=segmenter(size=(63, 59)), finder=finder)
     assert short.landmarks == {} and short.document["landmarks"] == []
+
+
+def test_long_axis_masks_come_from_a_model_of_their_own(tmp_path: Path) -> None:
+    """The stack's heart shown as a plane: what the second model sees is written beside the first one's."""
+    study = annotated(LABELS).study
+    plane = replace(
+        study.cine(View.SAX),
+        view=View.LAX_4C,
+        array=study.cine(View.SAX).array[:, :, 3:4],
+        slice_positions_mm=np.zeros(1),
+    )
+    both = replace(study, cines=(*study.cines, plane))
+    its = segmenter(size=(63, 59))
+    other = Segmenter(its.members, replace(its.card, name="long", grids={View.LAX_4C: its.grid(View.SAX)}), CPU)
+    analysis = analyse(both, options=Options(), segmenter=its, long_axis=other)
+    assert {view: one.model for view, one in analysis.predictions.items()} == {View.SAX: "oracle", View.LAX_4C: "long"}
+    labels = analysis.predictions[View.LAX_4C].labels.array
+    assert labels.shape == plane.array.shape
+    assert (labels[:, :, 0] == LABELS[:, :, 3]).mean() > 0.99
+    folder = analysis.write(tmp_path / "out")
+    assert files_of(folder) == RESULTS | {"segmentation/lax_4c.nii.gz"}
+    assert set(analyse(study, segmenter=its, long_axis=other).predictions) == {View.SAX}

@@ -44,6 +44,7 @@ __all__ = [
     "chosen_options",
     "mask_origin",
     "prepare_finder",
+    "prepare_long_axis",
     "prepare_segmenter",
     "segment",
 ]
@@ -71,6 +72,8 @@ class Options:
     """Whether a stack of one frame is measured: volumes and mass of that frame, no ejection fraction."""
     disease: str | None = EMBEDDED_DISEASE_MODEL
     """Name or file of a model of disease groups that is asked about a cine study; None asks none."""
+    long_axis: str | None = None
+    """Name or folder of a model that segments long-axis cines beside the stack; None segments none."""
     landmarks: str | None = None
     """Name or folder of a landmark model that is asked about 2- and 4-chamber cines; None asks none."""
     measure: MeasureOptions = field(default_factory=MeasureOptions)
@@ -137,6 +140,7 @@ def chosen_options(options: Options) -> dict[str, Any]:
         "turns": options.turns,
         "single_frame": options.single_frame,
         "disease_sha256": None if options.disease is None else load_disease_model(options.disease).sha256,
+        "long_axis_sha256": None if options.long_axis is None else load_model(options.long_axis).card.weights_sha256,
         "landmarks_sha256": None if options.landmarks is None else load_model(options.landmarks).card.weights_sha256,
         **asdict(options.measure),
         **_own_ranges(options),
@@ -157,6 +161,11 @@ def prepare_segmenter(options: Options, model: LoadedModel | None = None) -> Seg
     return Segmenter(loaded.members, loaded.card, runtime, turns=options.turns)
 
 
+def prepare_long_axis(options: Options) -> Segmenter | None:
+    """The long-axis segmentation model of the options; None where none is asked."""
+    return None if options.long_axis is None else prepare_segmenter(replace(options, model=options.long_axis, turns=1))
+
+
 def prepare_finder(options: Options) -> LandmarkFinder | None:
     """The landmark model of the options, loaded once for any number of studies; None where none is asked."""
     if options.landmarks is None:
@@ -170,14 +179,15 @@ def analyse(
     options: Options | None = None,
     segmenter: Segmenter | None = None,
     finder: LandmarkFinder | None = None,
+    long_axis: Segmenter | None = None,
     name: str | None = None,
     report: Callable[[str, int, int], None] | None = None,
 ) -> Analysis:
     """Read, segment and measure one study; `source` is a path or a study already read.
 
-    `segmenter` and `finder` are loaded models to be used again; `name` names outputs instead of the path's stem;
-    `report` is called with the stage, the steps done and the steps there are. Raises `InputError` and its kinds
-    for what cannot be read or measured: no short-axis cine, one frame, or fewer than three slices.
+    `segmenter`, `finder` and `long_axis` are loaded models to be used again; `name` names outputs instead of the
+    path's stem; `report` is called with the stage, the steps done and the steps there are. Raises `InputError` and
+    its kinds for what cannot be read or measured: no short-axis cine, one frame, or fewer than three slices.
     """
     options = options or Options()
     told = report or _silent
@@ -193,24 +203,19 @@ def analyse(
         with _timed(seconds, "load model"):
             segmenter = prepare_segmenter(options)
             finder = finder or prepare_finder(options)
+            long_axis = long_axis or prepare_long_axis(options)
     _check_measurable(study, segmenter, options)
     study = _as_the_model_takes_it(study, segmenter)
     with _timed(seconds, "segment"):
         predictions = predict_study(study, segmenter, report=lambda done, n: told("segment", done, n))
-    with _timed(seconds, "landmarks"):
+    with _timed(seconds, "long axis"):
+        predictions |= _long_axes(study, long_axis, seen=predictions)
         landmarks = _landmarks(study, predictions, finder)
     with _timed(seconds, "measure"):
-        judged = {view: plausible_landmarks(found) for view, found in landmarks.items()}
-        measurements = measure_study(
-            study,
-            predictions,
-            options=options.measure,
-            landmarks={view: kept for view, (kept, _) in judged.items() if kept is not None},
-        )
-        doubts = (flag for _, flags in judged.values() for flag in flags)
-        flags = (*_mismatches(study, predictions, segmenter), *doubts)
+        measurements = _measured(study, predictions, landmarks, options=options)
         opinion = _opinion(study, predictions, measurements, pattern)
-        measurements = replace(measurements, flags=(*flags, *measurements.flags), opinion=opinion)
+        flags = (*_mismatches(study, predictions, segmenter), *measurements.flags)
+        measurements = replace(measurements, flags=flags, opinion=opinion)
     run = _run_facts(segmenter, options, seconds, digest)
     return Analysis(
         study=study,
@@ -281,6 +286,15 @@ def _as_the_model_takes_it(study: Study, segmenter: Segmenter) -> Study:
     return replace(study, modality="lge", issues=issues)
 
 
+def _long_axes(study: Study, segmenter: Segmenter | None, *, seen: Mapping[View, Prediction]) -> dict[View, Prediction]:
+    """Masks of the long-axis cines of a cine study that the main model did not segment; {} without a model."""
+    if segmenter is None or study.modality != "cine":
+        return {}
+    has_any = any(view in study for view in segmenter.card.grids)
+    found = predict_study(study, segmenter) if has_any else {}
+    return {view: prediction for view, prediction in found.items() if view not in seen}
+
+
 def _landmarks(
     study: Study, predictions: Mapping[View, Prediction], finder: LandmarkFinder | None
 ) -> dict[View, FoundLandmarks]:
@@ -290,6 +304,17 @@ def _landmarks(
     seen = predictions.get(View.SAX)
     has_mask = seen is not None and seen.labels.scheme == "cine"
     return finder.find(study, expected_landmarks(study, seen.labels) if seen is not None and has_mask else None)
+
+
+def _measured(
+    study: Study, predictions: Mapping[View, Prediction], landmarks: Mapping[View, FoundLandmarks], *, options: Options
+) -> Measurements:
+    """All measurements, with the landmarks that a heart can have and flags of the others."""
+    judged = {view: plausible_landmarks(found) for view, found in landmarks.items()}
+    kept = {view: its for view, (its, _) in judged.items() if its is not None}
+    measured = measure_study(study, predictions, options=options.measure, landmarks=kept)
+    doubts = (flag for _, flags in judged.values() for flag in flags)
+    return replace(measured, flags=(*doubts, *measured.flags))
 
 
 def _mismatches(study: Study, predictions: Mapping[View, Prediction], segmenter: Segmenter) -> tuple[Flag, ...]:

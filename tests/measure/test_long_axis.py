@@ -13,7 +13,13 @@ from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.results import Measurement
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.measure.long_axis import axis_lengths_mm, biplane_values, biplane_volumes_ml, long_axis_values
+from cinema_cmr.measure.long_axis import (
+    axis_lengths_mm,
+    biplane_mismatch,
+    biplane_values,
+    biplane_volumes_ml,
+    long_axis_values,
+)
 
 AXIS = np.array([0.6, 0.0, -0.8])
 ACROSS = np.array([0.8, 0.0, 0.6])
@@ -143,3 +149,19 @@ def test_biplane_without_blood_or_with_unequal_frames() -> None:
     predictions[View.LAX_2C] = prediction_of(LabelMap(array=labels.array[..., :1]), View.LAX_2C)
     values = biplane_values(study_of(short, other), predictions)
     assert all("different numbers of frames" in (value.reason or "") for value in values)
+
+
+@pytest.mark.parametrize(
+    ("biplane", "flagged"), [(100.0, False), (128.0, False), (71.0, False), (60.0, True), (150.0, True)]
+)
+def test_a_biplane_volume_far_from_the_stack_s_is_flagged(biplane: float, flagged: bool) -> None:
+    def value(name: str, ml: float | None) -> Measurement:
+        return Measurement(name=name, title=name, value=ml, unit="ml", method="", rule="")
+
+    values = {"lv_edv_ml": value("lv_edv_ml", 100.0), "lv_edv_biplane_ml": value("lv_edv_biplane_ml", biplane)}
+    flag = biplane_mismatch(values)
+    assert (flag is not None) == flagged
+    if flag is not None:
+        assert flag.code == "biplane-mismatch" and flag.evidence["lv_edv_biplane_ml"] == biplane
+    assert biplane_mismatch({"lv_edv_ml": value("lv_edv_ml", 100.0)}) is None
+    assert biplane_mismatch({**values, "lv_edv_biplane_ml": value("lv_edv_biplane_ml", None)}) is None

@@ -24,9 +24,10 @@ def test_a_segmentation_recipe_answers_on_the_grid_of_its_task(name: str) -> Non
     experiment = recipe(name)
     model = build(experiment.architecture, config_values(experiment.network))
     image = torch.zeros(1, 1, *experiment.task.grid.size, 3)
-    with torch.inference_mode():
-        logits = model.eval()({"sax": image})["sax"]
-    assert logits.shape == (1, experiment.task.n_classes, *experiment.task.grid.size, 3)
+    for view in map(str, experiment.task.views):
+        with torch.inference_mode():
+            logits = model.eval()({view: image})[view]
+        assert logits.shape == (1, experiment.task.n_classes, *experiment.task.grid.size, 3)
 
 
 def test_what_is_compared_differs_in_the_network_alone() -> None:

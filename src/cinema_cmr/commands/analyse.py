@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from cinema_cmr.core.study import Subject
 from cinema_cmr.io.folder import check_writable
 from cinema_cmr.io.names import unique_names
 
-__all__ = ["DEFAULT_LANDMARKS", "Session", "add_arguments", "run"]
+__all__ = ["DEFAULT_LANDMARKS", "DEFAULT_LONG_AXIS", "Session", "add_arguments", "run"]
 
-DEFAULT_LANDMARKS = "none"
+DEFAULT_LANDMARKS = DEFAULT_LONG_AXIS = "none"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -44,6 +45,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--disease",
         default="cinema-disease",
         help="which disease group the numbers resemble, for research: a model of `cinema disease`, or none",
+    )
+    parser.add_argument(
+        "--long-axis",
+        default=DEFAULT_LONG_AXIS,
+        help="masks of the long-axis cines and biplane volumes, experimental: a segmentation model of them, or none",
     )
     parser.add_argument(
         "--landmarks",
@@ -75,30 +81,31 @@ def run(given: Namespace) -> int:
 
 
 class Session:
-    """Loads the models at the first study that needs them, once."""
+    """Loads each model at the first study that needs it, once."""
 
     def __init__(self, options: Any) -> None:
         self.options = options
-        self._segmenter: Any = None
-        self._finder: Any = None
 
-    @property
+    @cached_property
     def segmenter(self) -> Any:
         """The loaded model."""
-        if self._segmenter is None:
-            from cinema_cmr.pipeline import prepare_segmenter
+        from cinema_cmr.pipeline import prepare_segmenter
 
-            self._segmenter = prepare_segmenter(self.options)
-        return self._segmenter
+        return prepare_segmenter(self.options)
 
-    @property
+    @cached_property
+    def long_axis(self) -> Any:
+        """The loaded model of the long-axis views, or None where none is asked."""
+        from cinema_cmr.pipeline import prepare_long_axis
+
+        return prepare_long_axis(self.options)
+
+    @cached_property
     def finder(self) -> Any:
         """The loaded landmark model, or None where none is asked."""
-        if self._finder is None:
-            from cinema_cmr.pipeline import prepare_finder
+        from cinema_cmr.pipeline import prepare_finder
 
-            self._finder = prepare_finder(self.options)
-        return self._finder
+        return prepare_finder(self.options)
 
 
 def _options(given: Namespace) -> Any:
@@ -127,6 +134,7 @@ def _options(given: Namespace) -> Any:
         subject=subject,
         single_frame=given.single_frame,
         disease=None if given.disease == "none" else given.disease,
+        long_axis=None if given.long_axis == "none" else given.long_axis,
         landmarks=None if given.landmarks == "none" else given.landmarks,
         measure=measure,
         **ranges,

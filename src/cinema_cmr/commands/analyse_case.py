@@ -69,6 +69,7 @@ def _analysed(
         options=session.options,
         segmenter=session.segmenter,
         finder=session.finder,
+        long_axis=session.long_axis,
         name=name,
         report=console.stage(name),
     )

@@ -20,8 +20,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-o", "--output", required=True, help="folder of the run; a run that was cut off goes on")
     parser.add_argument(
         "--recipe",
-        help="segment: sax-unet (the usual one), sax-unetr, scar-unet, scar-unetr; landmark: lax-unet, lax-unetr,"
-        " lax-coordinates; regress: ef-vit, ef-resnet; classify: disease-vit, disease-resnet",
+        help="segment: sax-unet (the usual one), sax-unetr, scar-unet, scar-unetr, lax-mask-unet; landmark: lax-unet,"
+        " lax-unetr, lax-coordinates; regress: ef-vit, ef-resnet; classify: disease-vit, disease-resnet",
     )
     parser.add_argument(
         "--target",

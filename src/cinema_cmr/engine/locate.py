@@ -1,4 +1,4 @@
-"""Where the heart is in a short-axis stack, found from the images alone."""
+"""Where the heart is in a stack or a long-axis plane, found from the images alone."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from cinema_cmr.core.geometry import apply_affine
 from cinema_cmr.core.results import HeartLocation
+from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.engine.segmenter import Segmenter
 from cinema_cmr.image.resample import uncut_planes
@@ -27,8 +28,8 @@ _LEAST_ML = 5.0
 Point = tuple[float, float]
 
 
-def locate_heart(cine: Cine, segmenter: Segmenter) -> HeartLocation:
-    """The middle of the heart in plane, where the model sees all of it.
+def locate_heart(cine: Cine, segmenter: Segmenter, *, place: Point | None = None) -> HeartLocation:
+    """The middle of the heart in plane, where the model sees all of it; of a long axis first looked for at `place`.
 
     Where the stack has time, the first guess is where it beats; of late enhancement, which is planned around the
     heart (in 80 EMIDEC cases its middle lies within 6 mm of it), the middle of the image. Otherwise, or where the model
@@ -36,7 +37,11 @@ def locate_heart(cine: Cine, segmenter: Segmenter) -> HeartLocation:
     of what was segmented until it stays. `evidence` tells the rounds, the movement and the volume seen.
     """
     segmenter = segmenter.without_turns()
-    if cine.n_frames > 1:
+    if cine.view is not View.SAX and place is not None:
+        found = _settled(cine, segmenter, place, "planes")
+        if found is not None:
+            return found
+    elif cine.n_frames > 1:
         beat = apply_affine(np.linalg.inv(cine.affine), axis_from_motion(cine).centre)
         found = _settled(cine, segmenter, (float(beat[0]), float(beat[1])), "motion")
         if found is not None:

@@ -13,6 +13,7 @@ from cinema_cmr.core.results import HeartLocation, Prediction, Removed
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.data.heart_place import heart_places
 from cinema_cmr.engine.cleanup import keep_largest
 from cinema_cmr.engine.locate import locate_heart
 from cinema_cmr.engine.segmenter import Segmenter
@@ -36,7 +37,8 @@ def predict_study(study: Study, segmenter: Segmenter, *, report: FrameReport | N
             f"study '{study.name}' has no {wanted} cine, which model '{segmenter.card.name}' needs; "
             f"its views are: {present}"
         )
-    return {view: predict_cine(study.cine(view), segmenter, report=report) for view in views}
+    places = {} if views == [View.SAX] else heart_places(study)
+    return {view: predict_cine(study.cine(view), segmenter, place=places.get(view), report=report) for view in views}
 
 
 def predict_cine(
@@ -44,14 +46,16 @@ def predict_cine(
     segmenter: Segmenter,
     *,
     centre: tuple[float, float] | None = None,
+    place: tuple[float, float] | None = None,
     report: FrameReport | None = None,
 ) -> Prediction:
-    """Label maps of all frames of one view, `centre` (voxels i, j) given or found from the images.
+    """Label maps of all frames of one view, `centre` (voxels i, j) given or found from the images; of a long axis
+    first looked for at `place`, where other views meet it.
 
     Each frame is smoothed back to the native grid as probabilities and then labelled; pieces apart from the
     largest of each structure are taken away and listed.
     """
-    location = locate_heart(cine, segmenter) if centre is None else _given(centre)
+    location = locate_heart(cine, segmenter, place=place) if centre is None else _given(centre)
     cut = segmenter.plan(cine, location.centre)
     labels = np.zeros(cine.array.shape, np.uint8)
     confidence = np.full(cine.n_frames, np.nan, np.float32)

@@ -23,7 +23,7 @@ from cinema_cmr.measure.function import (
     mass_values,
     ventricle_values,
 )
-from cinema_cmr.measure.long_axis import biplane_values, long_axis_curves, long_axis_values
+from cinema_cmr.measure.long_axis import biplane_mismatch, biplane_values, long_axis_curves, long_axis_values
 from cinema_cmr.measure.phases import Phases, find_phases, phases_of_both, with_given_frames
 from cinema_cmr.measure.quality import flags_of, flags_of_issues
 from cinema_cmr.measure.quality_context import QualityContext
@@ -106,6 +106,7 @@ def measure_study(
         rv=stack.rv.phases,
         values={value.name: value for value in values},
     )
+    mismatch = biplane_mismatch({value.name: value for value in (*values, *beside)})
     return Measurements(
         values=(*values, *beside),
         curves={
@@ -115,7 +116,7 @@ def measure_study(
             **long_axis_curves(landmarks or {}, n_frames=cine.n_frames),
         },
         times_ms=cine.frame_times_ms,
-        flags=flags_of(context),
+        flags=(*flags_of(context), *((mismatch,) if mismatch else ())),
     )
 
 

@@ -16,6 +16,7 @@ RECIPES_OF_TASKS: dict[str, dict[str, Callable[[], Experiment]]] = {
         "sax-unetr": segmentation.sax_unetr,
         "scar-unet": segmentation.scar_unet,
         "scar-unetr": segmentation.scar_unetr,
+        "lax-mask-unet": segmentation.lax_mask_unet,
     },
     "landmark": {
         "lax-unet": landmarks.lax_unet,

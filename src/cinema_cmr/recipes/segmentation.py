@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.engine.optim import OptimConfig
 from cinema_cmr.engine.trainer import TrainConfig
 from cinema_cmr.image.augment import Augmentation
 from cinema_cmr.models.baselines import UNet2dConfig
@@ -15,7 +16,7 @@ from cinema_cmr.models.vit import vit_size
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.tasks.segment import SegmentConfig
 
-__all__ = ["sax_unet", "sax_unetr", "scar_unet", "scar_unetr"]
+__all__ = ["lax_mask_unet", "sax_unet", "sax_unetr", "scar_unet", "scar_unetr"]
 
 
 _SAX_GRID = Grid(spacing_mm=1.5, size=(112, 112))
@@ -73,3 +74,38 @@ def scar_unet() -> Experiment:
     """A U-Net for late enhancement that fits in 10 MB, trained the same way: the comparison for `scar_unetr`."""
     network = replace(sax_unet().network, out_chans=5, chans=(24, 48, 96, 192, 288))
     return Experiment(name="scar-unet", task=_SCAR_TASK, architecture="unet2d", network=network, train=_SAX_TRAIN)
+
+
+def lax_mask_unet() -> Experiment:
+    """A small U-Net that segments the 4- and 2-chamber views, for phantoms and whoever has long-axis masks.
+
+    Planes are learned in any orientation; forms and intensities vary strongly, since networks of phantoms are to
+    hold on real images.
+    """
+    views = (View.LAX_4C, View.LAX_2C)
+    names = [str(view) for view in views]
+    network = UNet2dConfig(view=names[0], also=tuple(names[1:]), out_chans=4, chans=(24, 48, 96, 160, 224))
+    strong = Augmentation(
+        quarter_turns=0.2,
+        any_turn=0.1,
+        turn_deg=20.0,
+        mirror=0.2,
+        scale=0.25,
+        bend_mm=10.0,
+        gamma=0.6,
+        contrast=0.4,
+        noise=0.1,
+        blur_px=1.5,
+        shading=0.9,
+        each=0.55,
+    )
+    task = SegmentConfig(
+        grid=Grid(spacing_mm=1.5, size=(144, 144)),
+        view=views[0],
+        also=views[1:],
+        augmentation=strong,
+        thin_stacks=0.0,
+        drop_ends=0.0,
+    )
+    train = TrainConfig(n_steps=3000, batch_size=4, validate_every=500, optim=OptimConfig(lr=1e-3))
+    return Experiment(name="lax-mask-unet", task=task, architecture="unet2d", network=network, train=train)

@@ -1,4 +1,4 @@
-"""Segmentation of short-axis stacks: what is learned from expert masks."""
+"""Segmentation of stacks and long-axis planes: what is learned from expert masks."""
 
 from __future__ import annotations
 
@@ -35,10 +35,12 @@ __all__ = ["SegmentConfig", "SegmentExample", "SegmentTask"]
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentConfig:
-    """What is learned from a labelled stack, and on which grid."""
+    """What is learned from labelled cines, and on which grid."""
 
     grid: Grid
     view: View = View.SAX
+    also: tuple[View, ...] = ()
+    """More views that the same network learns, on the same grid; each frame of each view is an example."""
     label_scheme: str = "cine"
     """Table of `core.vocabulary.LABEL_SCHEMES` that the labels' codes are of."""
     modality: Literal["cine", "lge"] = "cine"
@@ -57,6 +59,8 @@ class SegmentConfig:
     def __post_init__(self) -> None:
         if self.label_scheme not in LABEL_SCHEMES:
             raise unknown_name("label scheme", self.label_scheme, LABEL_SCHEMES)
+        if len(set(self.views)) < len(self.views):
+            raise UsageError(f"views {[str(view) for view in self.views]} to learn; expected each once")
         if not 0 <= self.thin_stacks <= 1 or not 0 <= self.drop_ends <= 1:
             raise UsageError(
                 f"probabilities {self.thin_stacks} of thinned and {self.drop_ends} of shortened stacks; expected 0 to 1"
@@ -76,6 +80,11 @@ class SegmentConfig:
             )
 
     @property
+    def views(self) -> tuple[View, ...]:
+        """All views that are learned."""
+        return (self.view, *self.also)
+
+    @property
     def n_classes(self) -> int:
         """Classes, background included."""
         return 1 + len(LABEL_SCHEMES[self.label_scheme])
@@ -86,6 +95,7 @@ class SegmentExample:
     """One labelled frame, its planes resampled to the model's spacing over the whole field of view."""
 
     name: str
+    view: View
     planes: NDArray[np.float16]
     """(x, y, z), intensities divided by the largest of their sizes."""
     labels: NDArray[np.uint8]
@@ -103,41 +113,46 @@ class SegmentExample:
 
 
 class SegmentTask:
-    """Learns label maps of one view; the loss is cross-entropy plus soft Dice."""
+    """Learns label maps of one view or of several; the loss is cross-entropy plus soft Dice."""
 
     def __init__(self, config: SegmentConfig) -> None:
         self.config = config
 
     def examples(self, annotated: AnnotatedStudy) -> list[SegmentExample]:
-        """One example per labelled frame.
+        """One example per labelled frame of each view that has labels.
 
-        Raises `InputError` where the study has no labels of the view, or is of another modality or scheme,
+        Raises `InputError` where the study has no labels of any view, or is of another modality or scheme,
         `GeometryError` where they are on another grid than their cine.
         """
-        view = self.config.view
-        if view not in annotated.labels:
-            raise InputError(f"study '{annotated.study.name}' has no {view.title} labels to learn from")
-        cine, labels = annotated.study.cine(view), annotated.labels[view]
-        check_same_grid(labels, cine)
+        views = [view for view in self.config.views if view in annotated.labels]
+        if not views:
+            wanted = ", ".join(view.title for view in self.config.views)
+            raise InputError(f"study '{annotated.study.name}' has no {wanted} labels to learn from")
         if annotated.study.modality != self.config.modality:
             raise InputError(
                 f"study '{annotated.study.name}' is of modality '{annotated.study.modality}'; expected"
                 f" '{self.config.modality}'"
             )
+        return [example for view in views for example in self._examples_of(view, annotated)]
+
+    def _examples_of(self, view: View, annotated: AnnotatedStudy) -> list[SegmentExample]:
+        cine, labels = annotated.study.cine(view), annotated.labels[view]
+        check_same_grid(labels, cine)
         if labels.scheme != self.config.label_scheme:
             raise InputError(
                 f"study '{annotated.study.name}' has labels of scheme '{labels.scheme}'; expected"
                 f" '{self.config.label_scheme}'"
             )
-        frames = annotated.labelled_frames[view]
+        of_view = f", {view.title}" if self.config.also else ""
         return [
             SegmentExample(
-                name=f"{annotated.study.name}, frame {frame}",
+                name=f"{annotated.study.name}{of_view}, frame {frame}",
+                view=view,
                 planes=self._whole_planes(cine.array[..., frame], cine.spacing_mm),
                 labels=self._whole_labels(labels.array[..., frame], cine.spacing_mm),
                 slice_mm=cine.spacing_mm[2],
             )
-            for frame in frames
+            for frame in annotated.labelled_frames[view]
         ]
 
     def to_learn(self, examples: Sequence[SegmentExample]) -> list[SegmentExample]:
@@ -169,12 +184,12 @@ class SegmentTask:
         labels = _largest(move_planes(hot, draw, config.grid.size, mode="bilinear")).permute(1, 2, 0)
         scaled = torch.from_numpy(normalise(image.numpy(), config.grid.percentiles))
         changed = change_intensities(scaled, draw_intensities(rng, config.augmentation))
-        return self._sample(example, changed, labels)
+        return _sample(example, changed, labels)
 
     def loss(self, model: nn.Module, batch: Batch) -> Loss:
         """Cross-entropy plus soft Dice over the slices that exist."""
-        logits = model(batch.images)[str(self.config.view)]
-        labels = batch.labels[str(self.config.view)]
+        ((view, labels),) = batch.labels.items()
+        logits = model(batch.images)[view]
         entropy = cross_entropy(logits, labels, weights=self.config.class_weights or None)
         overlap = soft_dice(logits, labels)
         return Loss(
@@ -184,9 +199,9 @@ class SegmentTask:
 
     def validation(self, model: nn.Module, batch: Batch) -> Mapping[str, Sequence[float]]:
         """Dice of each class of each sample, on the model's grid around the labelled heart."""
-        view = str(self.config.view)
+        ((view, labels),) = batch.labels.items()
         predicted = model(batch.images)[view].float().argmax(dim=1).cpu().numpy().astype(np.uint8)
-        truth = batch.labels[view].cpu().numpy().copy()
+        truth = labels.cpu().numpy().copy()
         predicted[truth == IGNORED] = 0
         truth[truth == IGNORED] = 0
         scheme = self.config.label_scheme
@@ -198,7 +213,7 @@ class SegmentTask:
         config = self.config
         return CardPart(
             task="segment",
-            grids={config.view: config.grid},
+            grids=dict.fromkeys(config.views, config.grid),
             outputs=("background", *(label.name for label in LABEL_SCHEMES[config.label_scheme])),
             label_scheme=config.label_scheme,
             modality=config.modality,
@@ -219,15 +234,7 @@ class SegmentTask:
         image = normalise(cut_planes(example.planes, cut), grid.percentiles)
         hot = np.eye(self.config.n_classes, dtype=np.float32)[example.labels]
         labels = cut_planes(hot, cut).argmax(axis=-1).astype(np.uint8)
-        return self._sample(example, torch.from_numpy(image), torch.from_numpy(labels))
-
-    def _sample(self, example: SegmentExample, image: torch.Tensor, labels: torch.Tensor) -> Sample:
-        view = str(self.config.view)
-        return Sample(
-            name=example.name,
-            images={view: image.unsqueeze(0).contiguous()},
-            labels={view: labels.contiguous()},
-        )
+        return _sample(example, torch.from_numpy(image), torch.from_numpy(labels))
 
     def _whole_planes(self, frame: NDArray[np.float32], spacing_mm: tuple[float, float, float]) -> NDArray[np.float16]:
         planes = cut_planes(frame, plan_whole(frame.shape[:2], spacing_mm, self.config.grid))
@@ -237,6 +244,11 @@ class SegmentTask:
         hot = np.eye(self.config.n_classes, dtype=np.float32)[frame]
         planes = cut_planes(hot, plan_whole(frame.shape[:2], spacing_mm, self.config.grid))
         return np.asarray(planes.argmax(axis=-1), dtype=np.uint8)
+
+
+def _sample(example: SegmentExample, image: torch.Tensor, labels: torch.Tensor) -> Sample:
+    view = str(example.view)
+    return Sample(name=example.name, images={view: image.unsqueeze(0).contiguous()}, labels={view: labels.contiguous()})
 
 
 def _largest(shares: torch.Tensor) -> torch.Tensor:
