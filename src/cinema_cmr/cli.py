@@ -23,6 +23,7 @@ COMMANDS = {
     "views": "how the series of a study were recognised, nothing measured",
     "demo": "analyse the embedded synthetic study",
     "finetune": "train a segmentation model on labelled studies",
+    "sweep": "how a score grows with the number of labelled patients, and what a start adds to scratch",
     "disease": "fit the model of disease groups from measurements, and score it",
     "evaluate": "score a model on a labelled dataset, per patient, with intervals",
     "datasets": "list the known datasets, and tell what of one is there, missing or broken",

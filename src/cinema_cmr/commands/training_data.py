@@ -34,7 +34,7 @@ def read_training_data(given: Namespace, console: Console, *, drawn_only: bool =
     dataset, cases = find_cases(given.data)
     split = _split(given, dataset, cases, Path(given.output))
     learn = split["train"]
-    if given.n is not None:
+    if given.get("n") is not None:
         groups = {case.patient: str(case.facts.get("group", "all")) for case in cases if case.patient in learn}
         learn = tuple(few_patients(groups, n=given.n, seed=given.seed))
     return TrainingData(
