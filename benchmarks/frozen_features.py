@@ -120,7 +120,7 @@ def main() -> None:
 
 def _accuracy(groups: NDArray[np.str_], right: NDArray[np.float64]) -> Any:
     codes = np.unique(groups, return_inverse=True)[1].astype(float)
-    return bootstrap_interval(balanced_accuracy, codes, right, seed=0)
+    return bootstrap_interval(balanced_accuracy, codes, right, seed=0, along_axis=True)
 
 
 def _difference(groups: NDArray[np.str_], first: NDArray[np.float64], second: NDArray[np.float64]) -> Any:

@@ -98,7 +98,7 @@ def summarise_classes(scores: Sequence[AnswerScore], *, seed: int = 0) -> dict[s
         "n_patients": len({score.patient for score in scores}),
         "classes": names,
         "accuracy": asdict(mean_interval(right, seed=seed)),
-        "balanced_accuracy": asdict(bootstrap_interval(balanced_accuracy, truth, right, seed=seed)),
+        "balanced_accuracy": asdict(bootstrap_interval(balanced_accuracy, truth, right, seed=seed, along_axis=True)),
         "matthews": found.matthews,
         "auroc": found.auroc,
         "calibration_error": found.calibration_error,

@@ -20,7 +20,7 @@ from cinema_cmr.measure.disease import FEATURES, DiseaseFeatures, disease_featur
 from cinema_cmr.measure.measure import measure_study
 from cinema_cmr.recipes.finetune import TrainingData
 from cinema_cmr.score.classify import balanced_accuracy, confusion_matrix, score_classes
-from cinema_cmr.score.statistics import bootstrap_interval
+from cinema_cmr.score.statistics import bootstrap_interval, mean_interval
 from cinema_cmr.tasks.disease import DiseaseModel
 from cinema_cmr.tasks.disease_fit import cross_validated, fit_linear, fit_temperature
 
@@ -129,8 +129,8 @@ def _scored(
     answers = chances.argmax(axis=1)
     right = (answers == labels).astype(float)
     scores = score_classes(labels, chances)
-    accuracy = bootstrap_interval(np.mean, right, seed=0)
-    balanced = bootstrap_interval(balanced_accuracy, labels.astype(float), right, seed=0)
+    accuracy = mean_interval(right, seed=0)
+    balanced = bootstrap_interval(balanced_accuracy, labels.astype(float), right, seed=0, along_axis=True)
     return {
         "n": len(patients),
         "accuracy": [accuracy.value, accuracy.low, accuracy.high],

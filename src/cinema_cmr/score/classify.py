@@ -7,7 +7,7 @@ have no specificity; those are NaN and left out of means over classes. Nothing u
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -132,10 +132,18 @@ def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, *, n_classes: int)
     return flat.reshape(n_classes, n_classes)
 
 
-def balanced_accuracy(labels: ArrayLike, right: ArrayLike) -> float:
-    """Mean over the classes that there are of their share of right answers: labels (n,), right (n,) 0 or 1."""
-    truth, hits = np.asarray(labels), np.asarray(right, dtype=np.float64)
-    return float(np.mean([hits[truth == one].mean() for one in np.unique(truth)]))
+def balanced_accuracy(labels: ArrayLike, right: ArrayLike, axis: int = -1) -> Any:
+    """Mean over the classes that there are of their share of right answers: labels, right (..., n), right 0 or 1.
+
+    One number for (n,), an array of them for more axes; `axis` is the one of the patients.
+    """
+    truth, hits = (np.moveaxis(np.asarray(values), axis, -1) for values in (labels, right))
+    of_class = np.stack([truth == one for one in np.unique(truth)])
+    n_of_class = of_class.sum(axis=-1)
+    n_right = (of_class * hits.astype(np.float64)).sum(axis=-1)
+    shares = np.divide(n_right, n_of_class, out=np.zeros_like(n_right), where=n_of_class > 0)
+    found = shares.sum(axis=0) / (n_of_class > 0).sum(axis=0)
+    return float(found) if found.ndim == 0 else found
 
 
 def matthews_correlation(counts: Counts) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -65,18 +66,23 @@ def mean_interval(values: ArrayLike, *, seed: int, confidence: float = 0.95) -> 
 
     The value is NaN where no patient has one.
     """
-    return bootstrap_interval(np.mean, values, seed=seed, confidence=confidence)
+    return bootstrap_interval(np.mean, values, seed=seed, confidence=confidence, along_axis=True)
 
 
 def bootstrap_interval(
-    statistic: Callable[..., float], *samples: ArrayLike, seed: int, confidence: float = 0.95
+    statistic: Callable[..., Any],
+    *samples: ArrayLike,
+    seed: int,
+    confidence: float = 0.95,
+    along_axis: bool = False,
 ) -> Interval:
     """Any statistic of one or more values a patient, with its BCa interval, e.g. AUROC.
 
     `samples` are (n,) each, in the same order of patients, and are drawn together, patient by patient.
     Bias-corrected and accelerated bootstrap: Efron, JASA 1987;82:171. The same seed gives the same interval.
     `statistic` gets the drawn samples as arrays; a draw for which it gives NaN (a class that was not drawn)
-    makes the interval NaN, so a statistic that can be undefined needs enough patients. Raises `InputError`
+    makes the interval NaN, so a statistic that can be undefined needs enough patients. With `along_axis` it takes
+    many draws at once, as its last axis given by `axis=`, which is faster and gives the same. Raises `InputError`
     for lists of different length.
     """
     used, n_excluded = complete_cases(*samples)
@@ -84,7 +90,7 @@ def bootstrap_interval(
     value = float(statistic(*used)) if n else float("nan")
     low, high, method = (float("nan"), float("nan"), "none")
     if n > 1:
-        low, high, method = _interval(statistic, used, seed, confidence)
+        low, high, method = _interval(statistic, used, seed, confidence, along_axis=along_axis)
     return Interval(value=value, low=low, high=high, method=method, n=n, n_excluded=n_excluded)
 
 
@@ -155,7 +161,7 @@ def complete_cases(*samples: ArrayLike, at_least: int = 0) -> tuple[Array, int]:
 
 
 def _interval(
-    statistic: Callable[..., float], samples: Array, seed: int, confidence: float
+    statistic: Callable[..., Any], samples: Array, seed: int, confidence: float, *, along_axis: bool
 ) -> tuple[float, float, str]:
     for method in ("BCa", "percentile"):
         with warnings.catch_warnings():
@@ -166,7 +172,7 @@ def _interval(
                 statistic,
                 n_resamples=RESAMPLES,
                 paired=True,
-                vectorized=False,
+                vectorized=along_axis,
                 confidence_level=confidence,
                 method=method,
                 rng=np.random.default_rng(seed),
