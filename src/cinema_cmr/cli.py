@@ -24,6 +24,7 @@ COMMANDS = {
     "demo": "analyse the embedded synthetic study",
     "finetune": "train a segmentation model on labelled studies",
     "sweep": "how a score grows with the number of labelled patients, and what a start adds to scratch",
+    "bench": "every task on the data at hand, every model, one table with intervals",
     "disease": "fit the model of disease groups from measurements, and score it",
     "evaluate": "score a model on a labelled dataset, per patient, with intervals",
     "datasets": "list the known datasets, and tell what of one is there, missing or broken",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +14,16 @@ from cinema_cmr.report.build import NOTICE
 from cinema_cmr.report.markdown import Table, interval_text, markdown_table, number_text
 from cinema_cmr.report.page import page_environment
 
-__all__ = ["bench_markdown", "bench_page", "curve_svg", "gain_table", "sweep_markdown", "sweep_page", "sweep_table"]
+__all__ = [
+    "bench_csv",
+    "bench_markdown",
+    "bench_page",
+    "curve_svg",
+    "gain_table",
+    "sweep_markdown",
+    "sweep_page",
+    "sweep_table",
+]
 
 Document = Mapping[str, Any]
 Metrics = Mapping[str, Mapping[str, Any]]
@@ -88,6 +99,23 @@ def bench_markdown(document: Document, metrics: Metrics) -> str:
         if task.get("published"):
             lines += ["", "Published: " + "; ".join(task["published"])]
     return "\n".join(lines) + "\n"
+
+
+def bench_csv(document: Document) -> str:
+    """A line for each data set, task, model and metric; models without an answer have one line with the reason."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["data", "task", "model", "metric", "value", "low", "high", "n", "reason"])
+    for task in document["tasks"]:
+        if not task["rows"]:
+            writer.writerow([task["data"], task["name"], "", "", "", "", "", "", task["reason"]])
+        for row in task["rows"]:
+            first = [task["data"], task["name"], row["model"]]
+            for name, its in row["metrics"].items():
+                writer.writerow([*first, name, its["value"], its["low"], its["high"], its["n"], ""])
+            if not row["metrics"]:
+                writer.writerow([*first, "", "", "", "", "", row["reason"]])
+    return text.getvalue()
 
 
 def bench_page(document: Document, metrics: Metrics) -> str:
