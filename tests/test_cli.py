@@ -57,6 +57,24 @@ def test_an_unknown_command_is_a_usage_error(capsys: pytest.CaptureFixture[str])
     assert "analyse" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("place", [0, 2])
+def test_words_of_the_call_go_before_those_of_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], place: int
+) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("data: nowhere\nrecipe: unknown\nsteps: 5\noutput: out\n")
+    words = ["--recipe", "tiny"]
+    words[place:place] = ["--config", str(file)]
+    assert call("pretrain", *words) == 3  # the recipe is known, the data is not there
+    assert "'nowhere' has no manifest" in capsys.readouterr().err
+    assert call("pretrain", f"--config={file}") == 2
+    assert "unknown recipe" in capsys.readouterr().err
+    file.write_text("data: nowhere\nstepps: 5\noutput: out\n")
+    with pytest.raises(SystemExit) as left:
+        call("pretrain", "--config", file)
+    assert left.value.code == 2 and "'stepps' is not accepted" in capsys.readouterr().err
+
+
 def test_one_study_gives_a_report_and_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("analyse", scan(tmp_path), "-o", tmp_path / "out") == 0
     said = capsys.readouterr()

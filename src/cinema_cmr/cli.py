@@ -63,9 +63,19 @@ def _run(words: list[str]) -> int:
     module = import_module(f"cinema_cmr.commands.{name}")
     parser = ArgumentParser(prog=f"cinema {name}", description=f"{COMMANDS[name].capitalize()}. {NOTICE}")
     module.add_arguments(parser)
-    given: Namespace = parser.parse_args(words[1:])
+    given: Namespace = parser.parse_args(_config_first(words[1:]))
     code: int = module.run(given)
     return code
+
+
+def _config_first(words: list[str]) -> list[str]:
+    """The words with `--config FILE` at their head, as later words go before earlier ones."""
+    for place, word in enumerate(words):
+        if word.startswith("--config="):
+            return [word, *words[:place], *words[place + 1 :]]
+        if word == "--config" and place + 1 < len(words):
+            return [*words[place : place + 2], *words[:place], *words[place + 2 :]]
+    return words
 
 
 def _top_parser() -> ArgumentParser:

@@ -32,3 +32,12 @@ def test_unknown_and_absent_devices_are_refused(monkeypatch: pytest.MonkeyPatch)
         choose_runtime("tpu")
     with pytest.raises(UsageError, match="unknown precision"):
         choose_runtime("cpu", "fp8")
+
+
+def test_float16_is_for_gpus_and_only_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="needs a GPU"):
+        choose_runtime("cpu", "fp16")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: False)
+    assert choose_runtime("cuda").precision == "fp32"
+    assert choose_runtime("cuda", "fp16").precision == "fp16"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from lightning.fabric import Fabric
+from lightning.fabric.plugins import MixedPrecision
 from oracles import annotated, heart
 from torch import Tensor, nn
 
@@ -18,6 +21,7 @@ from cinema_cmr.core.errors import CinemaError, RunStoppedError, UsageError
 from cinema_cmr.data.sample import Batch, Sample
 from cinema_cmr.engine.checkpoint import read_checkpoint
 from cinema_cmr.engine.optim import OptimConfig
+from cinema_cmr.engine.runtime import Runtime
 from cinema_cmr.engine.trainer import Progress, TrainConfig, train
 from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
 from cinema_cmr.tasks.segment import SegmentConfig, SegmentExample, SegmentTask
@@ -110,6 +114,46 @@ def test_another_run_s_folder_is_refused(tmp_path: Path, change: dict[str, objec
     run(tmp_path, config())
     with pytest.raises(UsageError, match="another run"):
         run(tmp_path, config(**change))
+
+
+def test_float16_scales_its_loss_and_goes_on_with_the_same_scale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a CPU, where it is refused otherwise: gradients that overflow leave a step out, and the scale is kept."""
+
+    def fabric(runtime: Runtime, **several: object) -> Fabric:
+        assert runtime.precision == "fp16"
+        return Fabric(accelerator="cpu", devices=1, plugins=[MixedPrecision("16-mixed", device="cpu")])
+
+    monkeypatch.setattr(
+        "cinema_cmr.engine.trainer.choose_runtime", lambda device, precision: Runtime(device="cpu", precision="fp16")
+    )
+    monkeypatch.setattr("cinema_cmr.engine.trainer.start_fabric", fabric)
+    whole = run(tmp_path / "whole", config())
+    assert all(torch.isfinite(value).all() for value in whole.values())
+    assert not same(whole, model().state_dict())
+    state = read_checkpoint(tmp_path / "whole")
+    assert state is not None and state["precision"]["scale"] > 0
+
+    def cut(progress: Progress) -> None:
+        if progress.step == 5:
+            raise CutError
+
+    with pytest.raises(CutError):
+        run(tmp_path / "cut", config(), cut)
+    assert same(run(tmp_path / "cut", config()), whole)
+
+
+def test_a_compiled_network_learns_the_same_and_is_saved_as_a_plain_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    plain = run(tmp_path / "plain", config(n_steps=3))
+    compiled = run(tmp_path / "compiled", config(n_steps=3, compiled=True))
+    assert compiled.keys() == plain.keys()
+    assert all(torch.allclose(compiled[name], plain[name], atol=1e-5) for name in plain)
+    state = read_checkpoint(tmp_path / "compiled")
+    assert state is not None and state["model"].keys() == plain.keys()
 
 
 class Bad(nn.Module):

@@ -15,6 +15,9 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Data, recipe, and how long."""
+    parser.add_argument(
+        "--config", action="config", help="a YAML file of these options; words of the call go before it"
+    )
     parser.add_argument("task", nargs="?", default="segment", help="segment, landmark, regress or classify")
     add_data_options(parser)
     parser.add_argument("-o", "--output", required=True, help="folder of the run; a run that was cut off goes on")
@@ -38,7 +41,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="of the first weights, every draw, and who --n takes")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
+    parser.add_argument("--precision", default="auto", help="auto, fp32, bf16, or fp16 on a GPU")
     parser.add_argument("--workers", type=int, default=0, help="processes that prepare samples")
     parser.add_argument("--json", action="store_true", help="progress and result on stdout as JSON lines")
 

@@ -15,6 +15,9 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Data, recipe, devices, and how long."""
+    parser.add_argument(
+        "--config", action="config", help="a YAML file of these options; words of the call go before it"
+    )
     parser.add_argument("--data", required=True, help="a store that `cinema prepare` wrote")
     parser.add_argument("--validation", help="another store to watch the run by; 5 %% of the first where absent")
     parser.add_argument("-o", "--output", required=True, help="folder of the run; a run that was cut off goes on")
@@ -29,7 +32,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--devices", type=int, default=1, help="processes of this machine, each with its own device")
     parser.add_argument("--nodes", type=int, default=1, help="machines with as many devices each")
     parser.add_argument("--strategy", default="ddp", help="of several devices: ddp, or fsdp to share out the weights")
-    parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
+    parser.add_argument("--precision", default="auto", help="auto, fp32, bf16, or fp16 on a GPU")
+    parser.add_argument("--compile", action="store_true", help="through torch.compile: a slow start, then faster")
     parser.add_argument("--recompute", action="store_true", help="less memory, more time, the same gradients")
     parser.add_argument("--skip-blank", action="store_true", help="leave the blank slices that pad a stack out")
     parser.add_argument("--decoded-share", type=float, default=1.0, help="part of the hidden tokens asked for")
@@ -41,6 +45,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--log-every", type=int, help="steps between lines of progress")
     parser.add_argument("--validate-every", type=int, help="steps between validations, each with pictures")
     parser.add_argument("--checkpoint-every", type=int, help="steps between checkpoints")
+    parser.add_argument("--tensorboard", action="store_true", help="write the journal for TensorBoard too, to events/")
     parser.add_argument("--title", default="", help="what the data is, for the model's card")
     parser.add_argument("--licence", default="", help="the condition of the data that the weights inherit")
     parser.add_argument("--json", action="store_true", help="the result on stdout as one JSON document")
@@ -84,7 +89,9 @@ def _experiment(given: Namespace) -> Any:
     asked = {name: value for name, value in changes.items() if value is not None}
     options = ("skip_blank", "decoded_share", "complementary", "normalise_targets")
     chosen = chosen.with_options(**{name: getattr(given, name) for name in options})
-    trained = chosen.with_train(accelerator=given.device, **same, **asked)
+    trained = chosen.with_train(
+        accelerator=given.device, compiled=given.compile, tensorboard=given.tensorboard, **same, **asked
+    )
     return replace(trained, recompute=given.recompute)
 
 

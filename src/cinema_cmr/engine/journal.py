@@ -1,11 +1,13 @@
-"""What happened in a run, as a table that grows: one row a value, readable by any program."""
+"""What happened in a run, as a table that grows: one row a value, readable by any program; for TensorBoard too."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from cinema_cmr.core.errors import UsageError
 from cinema_cmr.io.atomic import write_text
 
 __all__ = ["Journal"]
@@ -14,10 +16,15 @@ _HEAD = "step,kind,name,value\n"
 
 
 class Journal:
-    """`journal.csv` of a run: a row for each value of a step, so that new values need no new column."""
+    """`journal.csv` of a run: a row for each value of a step, so that new values need no new column.
 
-    def __init__(self, folder: Path) -> None:
+    With `events` the same values go to `events/`, for TensorBoard; raises `UsageError` where it is not installed.
+    """
+
+    def __init__(self, folder: Path, *, events: bool = False) -> None:
         self.path = folder / "journal.csv"
+        self._make = _event_writer() if events else None
+        self._events: Any = None
         if not self.path.exists():
             write_text(self.path, _HEAD)
 
@@ -26,6 +33,11 @@ class Journal:
         with self.path.open("a", newline="", encoding="utf-8") as file:
             rows = ([step, kind, name, f"{value:.6g}"] for name, value in values.items())
             csv.writer(file, lineterminator="\n").writerows(rows)
+        if self._make is not None:
+            self._events = self._events or self._make(str(self.path.parent / "events"), purge_step=step)
+            for name, value in values.items():
+                self._events.add_scalar(f"{kind}/{name}", value, step)
+            self._events.flush()
 
     def forget_after(self, step: int) -> None:
         """Drop the rows past a step, and a torn last one, of a run that was cut off after its last
@@ -33,3 +45,13 @@ class Journal:
         lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
         kept = [line for line in lines[1:] if line.endswith("\n") and int(line.split(",", 1)[0]) <= step]
         write_text(self.path, "".join([_HEAD, *kept]), overwrite=True)
+
+
+def _event_writer() -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise UsageError(
+            "values for TensorBoard need its package: pip install 'cinema-cmr[tensorboard]', or leave --tensorboard out"
+        ) from error
+    return SummaryWriter

@@ -59,8 +59,11 @@ def learning_rate(config: OptimConfig, step: int, n_steps: int) -> float:
     return config.last_lr + (config.lr - config.last_lr) * (1 + math.cos(math.pi * share)) / 2
 
 
-def make_optimiser(model: nn.Module, config: OptimConfig) -> Optimizer:
-    """AdamW over the parameters that learn, without decay for vectors and single tokens."""
+def make_optimiser(model: nn.Module, config: OptimConfig, *, fused: bool = True) -> Optimizer:
+    """AdamW over the parameters that learn, without decay for vectors and single tokens.
+
+    `fused` updates in one call; not where a scaled loss (float16) must be unscaled before gradients are clipped.
+    """
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     plain = [p for name, p in named if p.ndim < 2 or name.endswith("token")]
     kept = {id(p) for p in plain}
@@ -69,7 +72,7 @@ def make_optimiser(model: nn.Module, config: OptimConfig) -> Optimizer:
         {"params": plain, "weight_decay": 0.0},
     ]
     # One call for all: on a CPU a third of the time that tensors one by one take.
-    return AdamW(groups, lr=config.lr, betas=config.betas, fused=True)
+    return AdamW(groups, lr=config.lr, betas=config.betas, fused=fused)
 
 
 class Average:

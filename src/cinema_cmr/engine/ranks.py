@@ -22,7 +22,11 @@ from cinema_cmr.engine.shards import sharded
 
 __all__ = ["any_rank", "is_first_rank", "joined_rows", "mean_over_ranks", "start_fabric"]
 
-_PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
+_PRECISION: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
+    "fp32": "32-true",
+    "bf16": "bf16-mixed",
+    "fp16": "16-mixed",
+}
 
 
 def start_fabric(runtime: Runtime, *, devices: int = 1, nodes: int = 1, strategy: str = "ddp") -> Fabric:

@@ -46,13 +46,17 @@ class TrainConfig:
     accelerator: str = "auto"
     """The device, as in `engine.runtime.choose_runtime`."""
     precision: str = "auto"
-    """"fp32", "bf16", or what the device computes in."""
+    """"fp32", "bf16", "fp16" (of GPUs; the loss is scaled, so that small gradients live), or what is best there."""
+    compiled: bool = False
+    """Whether the network goes through torch.compile: slower to start, faster then; the weights are plain ones."""
     devices: int = 1
     """Processes of this machine, each with a device of its own; gradients are averaged."""
     nodes: int = 1
     """Machines with as many devices each."""
     strategy: str = "ddp"
     """Of several processes: "ddp", or "fsdp", which shares out the weights too."""
+    tensorboard: bool = False
+    """Whether the journal's values also go to `events/`, for TensorBoard."""
     workers: int = 0
     """Processes that prepare samples; the result is the same for any number."""
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -174,15 +178,19 @@ class _Run:
         """For the whole weights in the end, as `model` itself is divided."""
         runtime = choose_runtime(config.accelerator, config.precision)
         self.fabric = start_fabric(runtime, devices=config.devices, nodes=config.nodes, strategy=config.strategy)
-        self.model = self.fabric.setup_module(_Called(model))
-        self.optimiser = self.fabric.setup_optimizers(make_optimiser(model, config.optim))
+        scales = runtime.precision == "fp16"
+        asked: Any = torch.compile(model, dynamic=False) if config.compiled else model
+        self.model = self.fabric.setup_module(_Called(asked))
+        self.optimiser = self.fabric.setup_optimizers(make_optimiser(model, config.optim, fused=not scales))
+        self._scales = scales
+        """Then a gradient beyond the range is no error: the step is left out and the loss scaled by less."""
         self.average = Average(model, config.optim.average)
         self.learn = SampleSet(learn, task.sample, seed=config.seed)
         self.validate = SampleSet(validate, task.sample, seed=None)
         self.step = 0
         self.n_images = 0
         """Since the last `Progress`, in this process."""
-        self.journal = Journal(folder) if is_first_rank() else None
+        self.journal = Journal(folder, events=config.tensorboard) if is_first_rank() else None
 
     def resume(self) -> None:
         """Take up the folder's checkpoint, if there is one; raises `UsageError` for another run's."""
@@ -192,6 +200,7 @@ class _Run:
             self.plain.load_state_dict(state_like(state["model"], self.plain))
             self.average.load(state_like(state["average"], self.plain), state["n_updates"])
             self.optimiser.load_state_dict(optimiser_like(state["optimiser"], self.optimiser))
+            self.fabric.strategy.precision.load_state_dict(state.get("precision", {}))
             self.step = state["step"]
         if self.journal is not None:
             self.journal.forget_after(self.step)
@@ -261,7 +270,8 @@ class _Run:
             self.model, self.optimiser, max_norm=config.optim.clip_norm, error_if_nonfinite=False
         )
         names = [name for batches in passes for name in _names(batches)]
-        self._check("norm of the gradient", 0.0 if norm is None else float(whole(norm)), names)
+        if not self._scales:
+            self._check("norm of the gradient", 0.0 if norm is None else float(whole(norm)), names)
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.average.update(self.plain)
@@ -324,6 +334,7 @@ class _Run:
             "average": whole(self.average.state()),
             "n_updates": self.average.n_updates,
             "optimiser": whole(self.optimiser.state_dict()),
+            "precision": self.fabric.strategy.precision.state_dict(),
             "step": self.step,
             "run": self._identity(),
         }
