@@ -89,23 +89,3 @@ def test_what_cannot_be_learned_from_is_told(
     monkeypatch.chdir(tmp_path)
     assert call("finetune", *words, "-o", "run") in (2, 3)
     assert said in capsys.readouterr().err
-
-
-def test_masks_of_another_program_are_scored_by_their_names(
-    studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = tmp_path / "Dataset501_Lab"
-    assert call("datasets", "nnunet", studies, "-o", out) == 0
-    assert "5 volumes" in capsys.readouterr().out
-    words = ["evaluate", "--data", studies, "--part", "all", "--predictions", out / "labelsTr", "-o", tmp_path / "e"]
-    assert call(*words, "--json") == 0
-    summary = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert summary["n_patients"] == 5 and summary["n_without_mask"] == 0
-    assert summary["model"] == "masks of labelsTr" and summary["scores"]["dice_mean"]["value"] == 1.0
-    (out / "labelsTr" / "p3_frame00.nii.gz").unlink()
-    assert call(*words, "--overwrite") == 0
-    told = capsys.readouterr()
-    assert "no mask: p3" in told.err
-    assert json.loads((tmp_path / "e" / "scores.json").read_text())["n_without_mask"] == 1
-    assert call("evaluate", "--data", studies, "--part", "all", "--predictions", studies / "none") == 3
-    assert call("datasets", "nnunet", studies, "-o", tmp_path / "other") == 2

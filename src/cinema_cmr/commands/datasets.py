@@ -1,4 +1,4 @@
-"""`cinema datasets`: what is known and how to get it, what of one is there, and conversions (Rescan, nnU-Net)."""
+"""`cinema datasets`: which datasets are known and how to get them, what of one is there, and Rescan's conversion."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
-from cinema_cmr.core.errors import CinemaError, UsageError
+from cinema_cmr.core.errors import UsageError
 
 __all__ = ["add_arguments", "run"]
 
@@ -20,14 +20,13 @@ _UNUSABLE = 3
 
 def add_arguments(parser: ArgumentParser) -> None:
     """What to do, and with which dataset."""
-    parser.add_argument("action", choices=[*_DO], nargs="?", default="list", help="list, check, convert or nnunet")
-    parser.add_argument("data", nargs="?", help="all but list: NAME:FOLDER, e.g. mnms:OpenDataset")
-    parser.add_argument("-o", "--output", help="convert, nnunet: folder to write to")
-    parser.add_argument("--split", help="nnunet: a split file (JSON) instead of the dataset's own")
+    parser.add_argument("action", choices=[*_DO], nargs="?", default="list", help="list, check or convert")
+    parser.add_argument("data", nargs="?", help="check and convert: NAME:FOLDER, e.g. mnms:OpenDataset")
+    parser.add_argument("-o", "--output", help="convert: folder for the converted dataset")
     parser.add_argument(
         "--quick", action="store_true", help="check: only what the folder's listing tells, open nothing"
     )
-    parser.add_argument("--overwrite", action="store_true", help="convert, nnunet: replace what is there")
+    parser.add_argument("--overwrite", action="store_true", help="convert: replace scans that are there")
     parser.add_argument("--markdown", action="store_true", help="list: as the table of docs/datasets.md")
     parser.add_argument("--json", action="store_true", help="one JSON document a line")
 
@@ -120,42 +119,4 @@ def _scan_line(scan: Any) -> str:
     return f"{scan.name}: {scan.status}" + (f": {scan.error}" if scan.error else "")
 
 
-def _nnunet(given: Namespace, console: Console) -> int:
-    """The dataset's labelled short-axis frames as nnU-Net's raw format, divided as `cinema finetune` divides it."""
-    if given.output is None:
-        raise UsageError("cinema datasets nnunet needs -o FOLDER to write to, such as nnUNet_raw/Dataset501_Cine")
-    from cinema_cmr.bench.exchange import write_nnunet
-    from cinema_cmr.commands.training_data import find_cases
-    from cinema_cmr.core.vocabulary import View
-    from cinema_cmr.data.cases import read_split
-
-    dataset, cases = find_cases(given.data)
-    known = {case.patient for case in cases}
-    split = read_split(Path(given.split), known=known) if given.split else dataset.training_split(cases)
-
-    def studies(part: str) -> Any:
-        for case in (case for case in cases if case.patient in split.parts.get(part, ())):
-            try:
-                annotated = dataset.read_case(case)
-            except CinemaError as error:
-                console.note(f"left out: {case.name}: {error}")
-                continue
-            if View.SAX in annotated.labels:
-                yield annotated
-
-    parts = [(part, studies(part)) for part in ("train", "validation", "test") if part in split.parts]
-    folder = Path(given.output)
-    n = write_nnunet(parts, folder, title=dataset.card.title, overwrite=given.overwrite)
-    console.result(
-        f"{n} volumes: {folder} (put splits_final.json into nnUNet_preprocessed/{folder.name})",
-        {"folder": str(folder), "volumes": n},
-    )
-    return 0
-
-
-_DO: dict[str, Callable[[Namespace, Console], int]] = {
-    "list": _list,
-    "check": _check,
-    "convert": _convert,
-    "nnunet": _nnunet,
-}
+_DO: dict[str, Callable[[Namespace, Console], int]] = {"list": _list, "check": _check, "convert": _convert}

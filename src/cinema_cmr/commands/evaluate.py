@@ -33,11 +33,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_data_options(parser)
     add_model_options(parser)
     parser.add_argument("--part", default="validation", help="train, validation, test, or all")
-    parser.add_argument(
-        "--predictions",
-        help="folder of masks that another program made, scored instead of a model: STUDY.nii.gz, STUDY_seg.nii.gz, or"
-        " STUDY_frameNN.nii.gz a labelled frame, as `cinema datasets nnunet` names them",
-    )
     parser.add_argument("--together", action="store_true", help="predict a patient's frames as one cine")
     parser.add_argument(
         "--against", help="folder of another evaluation of the same patients, to compare with patient by patient"
@@ -52,8 +47,6 @@ def run(given: Namespace) -> int:
     from cinema_cmr.models.weights import load_model
 
     console = Console(as_json=given.json)
-    if given.predictions:
-        return _run_segmentation(given, console, None)
     loaded = load_model(given.model)
     if loaded.card.task != "segment":
         return run_other_task(given, console, loaded)
@@ -68,10 +61,7 @@ def _run_segmentation(given: Namespace, console: Console, loaded: Any) -> int:
 
     other = _other_evaluation(given.against)
     studies = read_part(given, console)
-    if given.predictions:
-        studies, scores, about = _given_masks(given, studies, console.note)
-    else:
-        scores, about = _scored(given, studies, loaded, console.note)
+    scores, about = _scored(given, studies, loaded, console.note)
     document = plain(evaluation_document(scores, **about, **_data(given)))
     document["published"] = beside(document)
     if other is not None:
@@ -112,21 +102,6 @@ def _scored(
         studies, segmenter, together=given.together, report=lambda score: note(_patient_line(score))
     )
     return scores, {"model": segmenter.card.name, "hash": segmenter.card.weights_sha256}
-
-
-def _given_masks(
-    given: Namespace, studies: Sequence[Any], note: Callable[[str], None]
-) -> tuple[list[Any], list[Any], dict[str, Any]]:
-    """The studies that have masks, their scores, and what names them; studies without masks are told and counted."""
-    from cinema_cmr.bench.exchange import predictions_reader, with_predictions
-    from cinema_cmr.engine.evaluate import evaluate_masks
-
-    folder = Path(given.predictions)
-    there, missing = with_predictions(studies, folder)
-    for study in missing:
-        note(f"no mask: {study.study.name}")
-    scores = evaluate_masks(there, predictions_reader(folder), report=lambda score: note(_patient_line(score)))
-    return there, scores, {"model": f"masks of {folder.name}", "n_without_mask": len(missing)}
 
 
 def _data(given: Namespace) -> dict[str, Any]:
