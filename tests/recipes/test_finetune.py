@@ -8,32 +8,16 @@ from pathlib import Path
 import pytest
 import torch
 from oracles import annotated, heart
+from small_runs import CARD, small
 
-from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import InputError, WeightsError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.data.cases import DatasetCard, Split
-from cinema_cmr.models.baselines import UNet2dConfig
+from cinema_cmr.data.cases import Split
 from cinema_cmr.models.weights import load_model
-from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.finetune import TrainingData, finetune
 from cinema_cmr.recipes.registry import recipe
-from cinema_cmr.tasks.segment import SegmentConfig
 
-CARD = DatasetCard(
-    name="hearts", title="Synthetic hearts", licence="CC0", citation="", how_to_get="", derived_licence="CC0 for all"
-)
 STUDIES = [annotated(heart((radius,)), f"heart {radius}") for radius in (10.0, 12.0, 14.0)]
-
-
-def small(**train: object) -> Experiment:
-    base = recipe("sax-unet").with_train(n_steps=2, accelerator="cpu", precision="fp32", **train)
-    return replace(
-        base,
-        name="small",
-        task=SegmentConfig(grid=Grid(spacing_mm=3.0, size=(32, 32))),
-        network=UNet2dConfig(view="sax", out_chans=4, chans=(4, 8)),
-    )
 
 
 def data(**parts: list[int]) -> TrainingData:
