@@ -77,7 +77,12 @@ def test_what_a_start_gained_is_written_with_how_few_patients_told_it(
     words = ["finetune", "--data", studies, "--recipe", "sax-unet", "--steps", 1]
     assert call(*words, "--compare-scratch", "-o", tmp_path / "none") == 2
     assert "give it as --from WEIGHTS" in capsys.readouterr().err
+    assert call(*words, "--freeze", "-o", tmp_path / "none") == 2
+    assert "keep what was pre-trained" in capsys.readouterr().err
+    assert call(*words, "--folds", 2, "-o", tmp_path / "none") == 2
     assert call(*words, "-o", tmp_path / "first") == 0
+    assert call(*words, "--from", tmp_path / "first" / "model", "--adapters", 4, "-o", tmp_path / "none") == 5
+    assert "a UNet2d has no encoder to freeze" in capsys.readouterr().err
     words += ["--from", tmp_path / "first" / "model", "--compare-scratch", "-o", tmp_path / "run"]
     assert call(*words) == 0
     said = capsys.readouterr().out

@@ -7,6 +7,9 @@ from dataclasses import replace
 from cinema_cmr.core.card import Grid
 from cinema_cmr.data.cases import DatasetCard
 from cinema_cmr.models.baselines import UNet2dConfig
+from cinema_cmr.models.stem import StemConfig
+from cinema_cmr.models.unetr import ConvUNetRConfig
+from cinema_cmr.models.vit import vit_size
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.registry import recipe
 from cinema_cmr.tasks.segment import SegmentConfig
@@ -24,3 +27,16 @@ def small(**train: object) -> Experiment:
         task=SegmentConfig(grid=Grid(spacing_mm=3.0, size=(32, 32))),
         network=UNet2dConfig(view="sax", out_chans=4, chans=(4, 8)),
     )
+
+
+def small_unetr() -> Experiment:
+    """The same with a network that has an encoder."""
+    network = ConvUNetRConfig(
+        image_sizes={"sax": (32, 32, 3)},
+        out_chans=4,
+        vit=vit_size("tiny"),
+        stem=StemConfig(chans=(4, 6)),
+        dec_chans=(4, 4, 6, 6, 8),
+        dec_kernel=(3, 3, 1),
+    )
+    return replace(small(), name="small-unetr", architecture="conv_unetr", network=network)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 from oracles import annotated, heart
-from small_runs import CARD, small
+from small_runs import CARD, small, small_unetr
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.data.cases import Split
+from cinema_cmr.models.adapters import Adaptation
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model
 from cinema_cmr.recipes.finetune import TrainingData, finetune
@@ -82,3 +83,13 @@ def test_without_patients_to_compare_on_nothing_is_claimed(tmp_path: Path, start
     finetune(small(), alone, tmp_path, start=start)
     document = measure_gain(small(), alone, tmp_path, start=start)
     assert document["verdict"]["code"] == "cannot be told" and document["patients"] == []
+
+
+def test_only_the_start_s_own_runs_are_frozen(tmp_path: Path) -> None:
+    first = load_model(finetune(small_unetr(), data(), tmp_path / "first"))
+    frozen = {"start": first, "adaptation": Adaptation()}
+    finetune(small_unetr(), data(), tmp_path / "run", **frozen)
+    document = measure_gain(small_unetr(), data(), tmp_path / "run", **frozen)
+    assert document["learned"] == "stems and encoder frozen"
+    cards = [json.loads((tmp_path / "run" / name / "card.json").read_text()) for name in ("model", "scratch/model")]
+    assert [card["training"]["learned"] for card in cards] == ["stems and encoder frozen", "all weights"]

@@ -15,6 +15,7 @@ ABOUT = {
     "dataset": "hearts",
     "start": {"name": "cinema-small", "hash": "0123456789abcdef"},
     "n_patients_learned_from": 4,
+    "learned": "all weights",
     "n_steps": 100,
     "seed": 0,
 }

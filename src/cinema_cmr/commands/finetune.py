@@ -33,6 +33,18 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--from", dest="start", help="weights to start from: a model or a pre-trained encoder; random if absent"
     )
     parser.add_argument(
+        "--freeze",
+        action="store_true",
+        help="stems and encoder stay as --from has them, only the rest learns; of regress and classify that is the"
+        " head alone (a linear probe)",
+    )
+    parser.add_argument(
+        "--adapters",
+        type=int,
+        default=0,
+        help="like --freeze, with adapters of this rank in the encoder that learn; the saved model is a plain one",
+    )
+    parser.add_argument(
         "--compare-scratch",
         action="store_true",
         help="train the recipe from random weights too, and write gain.html and gain.json: what --from gained",
@@ -62,7 +74,7 @@ def run(given: Namespace) -> int:
     from cinema_cmr.recipes.scalars import with_target
 
     console = Console(as_json=given.json)
-    _check_comparison(given)
+    _check_options(given)
     experiment = _experiment(given)
     data = read_training_data(given, console, drawn_only=given.task in ("segment", "landmark"))
     if given.target is not None:
@@ -74,6 +86,7 @@ def run(given: Namespace) -> int:
             data,
             Path(given.output),
             start=start,
+            adaptation=_adaptation(given),
             report=lambda progress: tell(progress.step, progress.n_steps, _how_it_goes(progress)),
         )
     told = {"model": str(folder), "recipe": experiment.name}
@@ -83,7 +96,9 @@ def run(given: Namespace) -> int:
     return 0
 
 
-def _check_comparison(given: Namespace) -> None:
+def _check_options(given: Namespace) -> None:
+    if (given.freeze or given.adapters) and given.start is None:
+        raise UsageError("--freeze and --adapters keep what was pre-trained; give it as --from WEIGHTS")
     if given.compare_scratch and given.start is None:
         raise UsageError("--compare-scratch compares a start with random weights; give it as --from WEIGHTS")
     if given.folds and not given.compare_scratch:
@@ -105,6 +120,7 @@ def _compare(given: Namespace, console: Console, experiment: Any, data: Any, sta
                 data,
                 folder,
                 start=start,
+                adaptation=_adaptation(given),
                 n_folds=given.folds,
                 report=lambda name, progress: tell(
                     progress.step, progress.n_steps, f"{name}: {_how_it_goes(progress)}"
@@ -143,6 +159,12 @@ def _start(name: str | None) -> Any:
     from cinema_cmr.models.weights import load_model
 
     return load_model(name)
+
+
+def _adaptation(given: Namespace) -> Any:
+    from cinema_cmr.models.adapters import Adaptation
+
+    return Adaptation(rank=given.adapters) if given.freeze or given.adapters else None
 
 
 def _how_it_goes(progress: Any) -> str:

@@ -18,6 +18,7 @@ from cinema_cmr.data.cases import AnnotatedStudy, Split, few_patients
 from cinema_cmr.engine.gain import gain_document, primary_of, values_of_model
 from cinema_cmr.engine.runtime import choose_runtime
 from cinema_cmr.engine.trainer import Progress
+from cinema_cmr.models.adapters import Adaptation
 from cinema_cmr.models.cards import read_card
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model
@@ -35,6 +36,7 @@ def measure_gain(
     folder: Path,
     *,
     start: LoadedModel,
+    adaptation: Adaptation | None = None,
     n_folds: int = 0,
     report: Callable[[str, Progress], None] | None = None,
     note: Callable[[str], None] | None = None,
@@ -43,8 +45,9 @@ def measure_gain(
 
     Trains in `folder/scratch`, or with `n_folds` twice a fold in `folder/folds/K`; what was trained in part goes on,
     what is complete is not trained again. `report` hears the run's name and its progress, `note` what is not scored.
+    With `adaptation` the start's own part is frozen in its runs; of random weights all learn.
     """
-    runs = _Runs(experiment=experiment, folder=folder, start=start, report=report, note=note)
+    runs = _Runs(experiment=experiment, folder=folder, start=start, adaptation=adaptation, report=report, note=note)
     if n_folds:
         values = runs.of_folds(folds_of(data, n_folds, seed=experiment.train.seed))
     else:
@@ -52,7 +55,8 @@ def measure_gain(
         values = {run: runs.scored(model, data.validate) for run, model in models.items()}
     how = f"{n_folds}-fold cross-validation" if n_folds else "the validation part"
     task = str(read_card(folder / "model").task)
-    about = _about(experiment, data, start, compared_on=how, task=task)
+    learned = "all weights" if adaptation is None else adaptation.title
+    about = _about(experiment, data, start, compared_on=how, task=task, learned=learned)
     return gain_document(values["start"], values["scratch"], primary=primary_of(task), **about)
 
 
@@ -88,13 +92,15 @@ class _Runs:
     experiment: Experiment
     folder: Path
     start: LoadedModel
+    adaptation: Adaptation | None
     report: Callable[[str, Progress], None] | None
     note: Callable[[str], None] | None
 
     def trained(self, data: TrainingData, where: Path, start: LoadedModel | None) -> Path:
         name = where.relative_to(self.folder).as_posix()
         told = None if self.report is None else partial(self.report, name)
-        return finetune(self.experiment, data, where, start=start, report=told)
+        adaptation = None if start is None else self.adaptation
+        return finetune(self.experiment, data, where, start=start, adaptation=adaptation, report=told)
 
     def of_folds(self, folds: Sequence[TrainingData]) -> dict[str, Values]:
         """The values of all folds' held-out patients together, by run."""
