@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+from oracles import cine_of, heart
 from trees import mnms_tree, pickled_scan
 
 from cinema_cmr.cli import main
 from cinema_cmr.datasets.registry import DATASETS
+from cinema_cmr.io.nifti import write_cine, write_mask
 
 
 def test_every_dataset_is_listed_with_its_licence_and_how_to_get_it(capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,9 +55,34 @@ def test_pickles_are_converted_only_when_that_is_asked_for(tmp_path: Path, capsy
     assert main(["datasets", "check", f"rescan:{out}"]) == 0
 
 
+def test_nnunet_s_predictions_come_back_as_they_went(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lab, raw, theirs = tmp_path / "lab", tmp_path / "nnUNet_raw" / "Dataset501_Lab", tmp_path / "predicted"
+    for number, radius in enumerate((13.0, 14.0, 15.0, 16.0)):
+        labels = heart((radius, radius - 3), n_slices=3)
+        cine = cine_of(labels)
+        write_cine(cine, lab / f"p{number}.nii.gz")
+        write_mask(labels, cine, lab / f"p{number}_seg.nii.gz")
+    assert main(["datasets", "export-nnunet", str(lab), "-o", str(raw)]) == 0
+    said = capsys.readouterr().out
+    assert "6 frames in train, 2 frames in validation" in said and "cinema evaluate --data" in said
+    (fold,) = json.loads((raw / "splits_final.json").read_text())
+    theirs.mkdir()
+    for name in fold["val"]:
+        shutil.copy(raw / "labelsTr" / f"{name}.nii.gz", theirs)
+    (theirs / "plans.json").write_text("{}")
+    words = ["evaluate", "--data", str(lab), "--split", str(raw / "split.json"), "--predictions", str(theirs)]
+    assert main([*words, "-o", str(tmp_path / "e")]) == 0
+    document = json.loads((tmp_path / "e" / "scores.json").read_text())
+    (row,) = document["patients"]
+    assert row["scores"]["dice_mean"] == 1 and document["n_patients"] == 1
+    assert row["measured"]["lv_ef_percent"] == row["reference"]["lv_ef_percent"] > 0
+    assert main([*words, "--part", "train"]) == 3  # their masks are of validation
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["export-nnunet", "mnms:."], "needs -o nnUNet_raw/DatasetNNN_NAME"),
         (["check"], "needs NAME:FOLDER"),
         (["check", "mnmz:."], "did you mean 'mnms'"),
         (["convert", "mnms:.", "-o", "x"], "knows rescan:FOLDER only"),

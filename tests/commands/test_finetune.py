@@ -71,6 +71,28 @@ def test_a_finished_run_goes_on_from_nothing_and_another_is_refused(
     assert "another run" in capsys.readouterr().err
 
 
+def test_what_a_start_gained_is_written_with_how_few_patients_told_it(
+    studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["finetune", "--data", studies, "--recipe", "sax-unet", "--steps", 1]
+    assert call(*words, "--compare-scratch", "-o", tmp_path / "none") == 2
+    assert "give it as --from WEIGHTS" in capsys.readouterr().err
+    assert call(*words, "--freeze", "-o", tmp_path / "none") == 2
+    assert "keep what was pre-trained" in capsys.readouterr().err
+    assert call(*words, "--folds", 2, "-o", tmp_path / "none") == 2
+    assert call(*words, "-o", tmp_path / "first") == 0
+    assert call(*words, "--from", tmp_path / "first" / "model", "--adapters", 4, "-o", tmp_path / "none") == 5
+    assert "a UNet2d has no encoder to freeze" in capsys.readouterr().err
+    words += ["--from", tmp_path / "first" / "model", "--compare-scratch", "-o", tmp_path / "run"]
+    assert call(*words) == 0
+    said = capsys.readouterr().out
+    assert "gain: Cannot be told: 1 patient to compare on." in said and "gain.html" in said
+    document = json.loads((tmp_path / "run" / "gain.json").read_text())
+    assert document["verdict"]["n"] == 1 and document["n_patients_learned_from"] == 4
+    assert "Cannot be told" in (tmp_path / "run" / "gain.html").read_text()
+    assert (tmp_path / "run" / "scratch" / "model" / "card.json").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -8,32 +8,18 @@ from pathlib import Path
 import pytest
 import torch
 from oracles import annotated, heart
+from small_runs import CARD, small, small_unetr
 
-from cinema_cmr.core.card import Grid
-from cinema_cmr.core.errors import InputError, WeightsError
+from cinema_cmr.core.errors import InputError, UsageError, WeightsError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.data.cases import DatasetCard, Split
-from cinema_cmr.models.baselines import UNet2dConfig
+from cinema_cmr.data.cases import Split
+from cinema_cmr.models.adapters import Adaptation
+from cinema_cmr.models.transplant import SHARED_PARTS
 from cinema_cmr.models.weights import load_model
-from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.finetune import TrainingData, finetune
 from cinema_cmr.recipes.registry import recipe
-from cinema_cmr.tasks.segment import SegmentConfig
 
-CARD = DatasetCard(
-    name="hearts", title="Synthetic hearts", licence="CC0", citation="", how_to_get="", derived_licence="CC0 for all"
-)
 STUDIES = [annotated(heart((radius,)), f"heart {radius}") for radius in (10.0, 12.0, 14.0)]
-
-
-def small(**train: object) -> Experiment:
-    base = recipe("sax-unet").with_train(n_steps=2, accelerator="cpu", precision="fp32", **train)
-    return replace(
-        base,
-        name="small",
-        task=SegmentConfig(grid=Grid(spacing_mm=3.0, size=(32, 32))),
-        network=UNet2dConfig(view="sax", out_chans=4, chans=(4, 8)),
-    )
 
 
 def data(**parts: list[int]) -> TrainingData:
@@ -76,3 +62,34 @@ def test_a_patient_in_both_parts_and_nothing_to_learn_from_are_refused() -> None
         data(validate=[1])
     with pytest.raises(InputError, match="to learn from"):
         data(learn=[])
+
+
+@pytest.mark.parametrize("rank", [0, 2])
+def test_what_was_pre_trained_stays_as_it_was(tmp_path: Path, rank: int) -> None:
+    first = load_model(finetune(small_unetr(), data(), tmp_path / "one"))
+    lively = small_unetr().with_train(optim=replace(small().train.optim, lr=0.01, warmup_steps=0, average=0.0))
+    adaptation = Adaptation(rank=rank)
+    second = load_model(finetune(lively, data(), tmp_path / "two", start=first, adaptation=adaptation))
+    before, after = first.model.state_dict(), second.model.state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    frozen = {name for name in moved if name.startswith(SHARED_PARTS)}
+    assert list(before) == list(after) and any(name.startswith("pred_head_dict.") for name in moved)
+    if rank == 0:
+        assert not frozen and second.card.training["learned"] == "stems and encoder frozen"
+    else:
+        assert frozen and second.card.training["learned"] == "adapters of rank 2 in the encoder"
+        assert all(name.startswith("encoder.blocks.") and name.endswith("weight") for name in frozen)
+    assert first.card.training["learned"] == "all weights"
+
+
+def test_a_frozen_run_is_another_run_and_needs_a_start(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="give weights to start from"):
+        finetune(small_unetr(), data(), tmp_path / "none", adaptation=Adaptation())
+    first = load_model(finetune(small_unetr(), data(), tmp_path / "one"))
+    finetune(small_unetr(), data(), tmp_path / "two", start=first, adaptation=Adaptation())
+    for other in (None, Adaptation(rank=2)):
+        with pytest.raises(UsageError, match="another run"):
+            finetune(small_unetr(), data(), tmp_path / "two", start=first, adaptation=other)
+    finetune(small_unetr(), data(), tmp_path / "three", start=first)
+    with pytest.raises(UsageError, match="another run, which differs in frozen"):
+        finetune(small_unetr(), data(), tmp_path / "three", start=first, adaptation=Adaptation())

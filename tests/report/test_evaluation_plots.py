@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cinema_cmr.report.evaluation_plots import Points, agreement_svg, boxes_svg, points_svg
+from cinema_cmr.report.evaluation_plots import Points, agreement_svg, boxes_svg, pairs_svg, points_svg
 
 POINTS = Points(
     x=[10.0, 20.0, 30.0, 40.0], y=[0.0, 1.0, -1.0, 30.0], names=["a", "b", "c", "outlier"], failed=[0, 0, 0, 1]
@@ -35,3 +35,12 @@ def test_boxes_leave_out_what_has_no_value() -> None:
 def test_two_values_a_patient_have_their_titles() -> None:
     svg = points_svg(POINTS, x_title="confidence", y_title="Dice", key="k")
     assert "confidence" in svg and "Dice" in svg
+
+
+def test_pairs_show_who_lost() -> None:
+    pairs = {"up": (0.5, 0.8), "down": (0.8, 0.5), "same": (0.7, 0.7)}
+    drawn = {"sides": ("a", "b"), "y_title": "Dice", "key": "k"}
+    svg = pairs_svg(pairs, **drawn)
+    assert ">up<" in svg and ">down<" in svg and ">same<" not in svg
+    assert "var(--error)" in svg and "var(--error)" not in pairs_svg({"up": (0.5, 0.8)}, **drawn)
+    assert "var(--error)" in pairs_svg({"up": (0.5, 0.8)}, **drawn, higher_is_better=False)

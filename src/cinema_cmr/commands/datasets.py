@@ -1,9 +1,10 @@
-"""`cinema datasets`: which datasets are known and how to get them, what of one is there, and Rescan's conversion."""
+"""`cinema datasets`: which datasets are known and how to get them, what of one is there, conversion and export."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,18 @@ _UNUSABLE = 3
 
 def add_arguments(parser: ArgumentParser) -> None:
     """What to do, and with which dataset."""
-    parser.add_argument("action", choices=[*_DO], nargs="?", default="list", help="list, check or convert")
-    parser.add_argument("data", nargs="?", help="check and convert: NAME:FOLDER, e.g. mnms:OpenDataset")
-    parser.add_argument("-o", "--output", help="convert: folder for the converted dataset")
+    parser.add_argument(
+        "action", choices=[*_DO], nargs="?", default="list", help="list, check, convert or export-nnunet"
+    )
+    parser.add_argument("data", nargs="?", help="all but list: NAME:FOLDER, e.g. mnms:OpenDataset, or your own folder")
+    parser.add_argument(
+        "-o", "--output", help="convert: folder for the converted dataset; export-nnunet: nnUNet_raw/DatasetNNN_NAME"
+    )
+    parser.add_argument("--split", help="export-nnunet: a split file (JSON) instead of the dataset's own")
     parser.add_argument(
         "--quick", action="store_true", help="check: only what the folder's listing tells, open nothing"
     )
-    parser.add_argument("--overwrite", action="store_true", help="convert: replace scans that are there")
+    parser.add_argument("--overwrite", action="store_true", help="convert and export: replace what is there")
     parser.add_argument("--markdown", action="store_true", help="list: as the table of docs/datasets.md")
     parser.add_argument("--json", action="store_true", help="one JSON document a line")
 
@@ -119,4 +125,41 @@ def _scan_line(scan: Any) -> str:
     return f"{scan.name}: {scan.status}" + (f": {scan.error}" if scan.error else "")
 
 
-_DO: dict[str, Callable[[Namespace, Console], int]] = {"list": _list, "check": _check, "convert": _convert}
+def _export_nnunet(given: Namespace, console: Console) -> int:
+    from cinema_cmr.commands.training_data import find_cases, find_split, read_each
+    from cinema_cmr.data.nnunet import write_nnunet
+
+    if given.output is None:
+        raise UsageError("cinema datasets export-nnunet needs -o nnUNet_raw/DatasetNNN_NAME to write to")
+    dataset, cases = find_cases(given.data)
+    split = find_split(given.split, dataset, cases)
+    wanted = {patient for patients in split.parts.values() for patient in patients}
+    tell, n, done = console.stage("export"), sum(case.patient in wanted for case in cases), count(1)
+    export = write_nnunet(
+        Path(given.output),
+        read_each(dataset, cases, wanted, console),
+        card=dataset.card,
+        split=split,
+        overwrite=given.overwrite,
+        report=lambda _: tell("studies", next(done), n),
+    )
+    for study, why in export.left_out.items():
+        console.note(f"left out: {study}: {why}")
+    numbers = {part: len(names) for part, names in export.volumes.items()}
+    text = ", ".join(f"{number} frames in {part}" for part, number in numbers.items())
+    console.result(
+        f"{given.output}: {text}, {len(export.left_out)} studies left out\n"
+        "  after nnUNetv2_plan_and_preprocess, copy splits_final.json to nnUNet_preprocessed/"
+        f"{Path(given.output).name} and train fold 0; then score its predictions:\n"
+        f"  cinema evaluate --data {given.data} --split {given.output}/split.json --predictions FOLDER -o OUT",
+        {"folder": given.output, **numbers, "left_out": export.left_out},
+    )
+    return 0
+
+
+_DO: dict[str, Callable[[Namespace, Console], int]] = {
+    "list": _list,
+    "check": _check,
+    "convert": _convert,
+    "export-nnunet": _export_nnunet,
+}

@@ -9,6 +9,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.training_data import add_data_options, read_training_data
+from cinema_cmr.core.errors import UsageError
 
 __all__ = ["add_arguments", "run"]
 
@@ -34,6 +35,30 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--from", dest="start", help="weights to start from: a model or a pre-trained encoder; random if absent"
     )
+    parser.add_argument(
+        "--freeze",
+        action="store_true",
+        help="stems and encoder stay as --from has them, only the rest learns; of regress and classify that is the"
+        " head alone (a linear probe)",
+    )
+    parser.add_argument(
+        "--adapters",
+        type=int,
+        default=0,
+        help="like --freeze, with adapters of this rank in the encoder that learn; the saved model is a plain one",
+    )
+    parser.add_argument(
+        "--compare-scratch",
+        action="store_true",
+        help="train the recipe from random weights too, and write gain.html and gain.json: what --from gained",
+    )
+    parser.add_argument(
+        "--folds",
+        type=int,
+        default=0,
+        help="with --compare-scratch: hold each labelled patient out once in so many folds (two runs a fold), as where"
+        " the validation part is small",
+    )
     parser.add_argument("--steps", type=int, help="updates of the weights; the recipe's own number where absent")
     parser.add_argument("--lr", type=float, help="highest learning rate; the recipe's own where absent")
     parser.add_argument(
@@ -52,6 +77,7 @@ def run(given: Namespace) -> int:
     from cinema_cmr.recipes.scalars import with_target
 
     console = Console(as_json=given.json)
+    _check_options(given)
     experiment = _experiment(given)
     data = read_training_data(given, console, drawn_only=given.task in ("segment", "landmark"))
     if given.target is not None:
@@ -63,10 +89,51 @@ def run(given: Namespace) -> int:
             data,
             Path(given.output),
             start=start,
+            adaptation=_adaptation(given),
             report=lambda progress: tell(progress.step, progress.n_steps, _how_it_goes(progress)),
         )
-    console.result(f"model: {folder}", {"model": str(folder), "recipe": experiment.name})
+    told = {"model": str(folder), "recipe": experiment.name}
+    if given.compare_scratch:
+        told |= _compare(given, console, experiment, data, start)
+    console.result("\n".join(f"{name}: {text}" for name, text in told.items() if name != "recipe"), told)
     return 0
+
+
+def _check_options(given: Namespace) -> None:
+    if (given.freeze or given.adapters) and given.start is None:
+        raise UsageError("--freeze and --adapters keep what was pre-trained; give it as --from WEIGHTS")
+    if given.compare_scratch and given.start is None:
+        raise UsageError("--compare-scratch compares a start with random weights; give it as --from WEIGHTS")
+    if given.folds and not given.compare_scratch:
+        raise UsageError("--folds goes with --compare-scratch")
+
+
+def _compare(given: Namespace, console: Console, experiment: Any, data: Any, start: Any) -> dict[str, str]:
+    """The second training, and what `gain.json` and `gain.html` say."""
+    from cinema_cmr.io.atomic import write_text
+    from cinema_cmr.recipes.gain import measure_gain
+    from cinema_cmr.report.gain_page import gain_page
+    from cinema_cmr.report.plain import json_text, plain
+
+    folder = Path(given.output)
+    with console.bar("compared run, step") as tell:
+        document = plain(
+            measure_gain(
+                experiment,
+                data,
+                folder,
+                start=start,
+                adaptation=_adaptation(given),
+                n_folds=given.folds,
+                report=lambda name, progress: tell(
+                    progress.step, progress.n_steps, f"{name}: {_how_it_goes(progress)}"
+                ),
+                note=console.note,
+            )
+        )
+    write_text(folder / "gain.json", json_text(document), overwrite=True)
+    write_text(folder / "gain.html", gain_page(document), overwrite=True)
+    return {"gain": document["verdict"]["text"], "page": str(folder / "gain.html")}
 
 
 def _experiment(given: Namespace) -> Any:
@@ -95,6 +162,12 @@ def _start(name: str | None) -> Any:
     from cinema_cmr.models.weights import load_model
 
     return load_model(name)
+
+
+def _adaptation(given: Namespace) -> Any:
+    from cinema_cmr.models.adapters import Adaptation
+
+    return Adaptation(rank=given.adapters) if given.freeze or given.adapters else None
 
 
 def _how_it_goes(progress: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from jsonargparse import ArgumentParser, Namespace
 from cinema_cmr.commands.console import Console
 from cinema_cmr.core.errors import CinemaError, InputError
 
-__all__ = ["add_data_options", "find_cases", "read_part", "read_training_data"]
+__all__ = ["add_data_options", "find_cases", "find_split", "read_each", "read_part", "read_training_data"]
 
 
 def add_data_options(parser: ArgumentParser) -> None:
@@ -76,26 +77,37 @@ def find_cases(data: str) -> tuple[Any, list[Any]]:
     return dataset, dataset.list_cases(Path(root))
 
 
+def find_split(file: str | None, dataset: Any, cases: list[Any]) -> Any:
+    """The split of the file given, or the dataset's with what it lacks drawn now; its patients are in the data.
+
+    Raises `InputError` where one is not.
+    """
+    from cinema_cmr.data.cases import read_split
+
+    known = {case.patient for case in cases}
+    if file:
+        return read_split(Path(file), known=known)
+    split = dataset.training_split(cases)
+    missing = {name for names in split.parts.values() for name in names} - known
+    if missing:
+        raise InputError(f"{len(missing)} patients of the split are not in the data, e.g. {sorted(missing)[0]}")
+    return split
+
+
 def _split(given: Namespace, dataset: Any, cases: list[Any], output: Path) -> Any:
     """The split file given, the run's own, or the dataset's with what it lacks drawn now, kept in the run's folder."""
     from cinema_cmr.data.cases import read_split, write_split
 
-    known = {case.patient for case in cases}
-    if given.split:
-        return read_split(Path(given.split), known=known)
     path = output / "split.json"
-    if not path.exists():
-        split = dataset.training_split(cases)
-        missing = {name for names in split.parts.values() for name in names} - known
-        if missing:
-            raise InputError(f"{len(missing)} patients of the split are not in the data, e.g. {sorted(missing)[0]}")
-        write_split(split, path)
-    return read_split(path, known=known)
+    if not given.split and not path.exists():
+        write_split(find_split(None, dataset, cases), path)
+    return read_split(Path(given.split) if given.split else path, known={case.patient for case in cases})
 
 
-def _read(dataset: Any, cases: list[Any], patients: Any, console: Console, drawn_only: bool) -> list[Any]:
-    """Every case of these patients, or those that somebody drew on; what is left out is told."""
-    read = []
+def read_each(
+    dataset: Any, cases: list[Any], patients: Any, console: Console, *, drawn_only: bool = True
+) -> Iterator[Any]:
+    """Case by case of these patients, or those that somebody drew on; what is left out is told."""
     for case in cases:
         if case.patient not in patients:
             continue
@@ -105,7 +117,11 @@ def _read(dataset: Any, cases: list[Any], patients: Any, console: Console, drawn
             console.note(f"left out: {case.name}: {error}")
             continue
         if annotated.labels or annotated.landmarks or not drawn_only:
-            read.append(annotated)
+            yield annotated
         else:
             console.note(f"left out: {case.name}: nobody drew on it")
+
+
+def _read(dataset: Any, cases: list[Any], patients: Any, console: Console, drawn_only: bool) -> list[Any]:
+    read = read_each(dataset, cases, patients, console, drawn_only=drawn_only)
     return sorted(read, key=lambda annotated: list(patients).index(annotated.patient))

@@ -78,6 +78,8 @@ class AnnotatedStudy:
     """On each cine's own grid; codes of `core.vocabulary`."""
     labelled_frames: Mapping[View, tuple[int, ...]] = field(default_factory=dict)
     """Frames whose labels count; the others' are empty because nobody drew them."""
+    frame_names: Mapping[View, tuple[str, ...]] = field(default_factory=dict)
+    """Stem of each labelled frame's own file, where a dataset keeps frames in files; see `data.frame_names`."""
     landmarks: Mapping[View, Landmarks] = field(default_factory=dict)
     structures: tuple[str, ...] = ()
     """Those of the labels' scheme that were drawn, in slices that hold any of them; empty where all of the heart

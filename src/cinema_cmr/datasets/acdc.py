@@ -70,6 +70,7 @@ def read_case(case: Case) -> AnnotatedStudy:
         patient=case.patient,
         labels={View.SAX: labels},
         labelled_frames={View.SAX: (0, 1)},
+        frame_names={View.SAX: tuple(stem.name for stem in stems)},
         facts=case.facts,
     )
 

@@ -89,6 +89,7 @@ def read_case(case: Case) -> AnnotatedStudy:
         patient=case.patient,
         labels={view: labels for view, (_, labels, _) in read.items()},
         labelled_frames=dict.fromkeys(read, (0, 1)),
+        frame_names={view: tuple(stem.name for stem in pair) for view, pair in stems.items()},
         facts=case.facts,
     )
 

@@ -303,7 +303,10 @@ def _reference(
 def _measured(
     study: Study, prediction: Prediction, options: MeasureOptions = DEFAULT_RULES
 ) -> tuple[dict[str, float | None], tuple[Flag, ...]]:
-    """The compared values of a mask, and the flags that it raised (not those of the images)."""
+    """The compared values of a mask, and the flags that it raised (not those of the images); none in a scheme of
+    which nothing is measured."""
+    if prediction.labels.scheme not in _COMPARED:
+        return {}, ()
     measured = measure_study(study, {View.SAX: prediction}, options=options)
     of_images = {issue.code for issue in study.issues}
     flags = tuple(flag for flag in measured.flags if flag.code not in of_images)

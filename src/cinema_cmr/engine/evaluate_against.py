@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,14 @@ from cinema_cmr.core.errors import InputError
 from cinema_cmr.engine.known import mean_of_known
 from cinema_cmr.score.statistics import holm, mean_interval, paired_wilcoxon
 
-__all__ = ["compare"]
+__all__ = ["LEAST_PATIENTS", "Values", "compare", "compare_values", "values_of"]
 
 Document = Mapping[str, Any]
+Values = Mapping[str, Mapping[str, float]]
+"""What was scored -> patient -> value, NaN where a patient has none."""
 
-_LEAST_PATIENTS = 2
+LEAST_PATIENTS = 2
+"""Fewer have no difference to speak of."""
 
 
 def compare(first: Document, second: Document, *, seed: int = 0) -> dict[str, Any]:
@@ -29,24 +32,42 @@ def compare(first: Document, second: Document, *, seed: int = 0) -> dict[str, An
     """
     sides = [_by_patient(document) for document in (first, second)]
     patients = [name for name in sides[0] if name in sides[1]]
-    if len(patients) < _LEAST_PATIENTS:
+    if len(patients) < LEAST_PATIENTS:
         raise InputError(
-            f"{len(patients)} patients are in both evaluations; expected at least {_LEAST_PATIENTS}: evaluate both"
+            f"{len(patients)} patients are in both evaluations; expected at least {LEAST_PATIENTS}: evaluate both"
             " models on the same part of the same data"
         )
     _check_references(sides, patients)
     names = [name for name in _names(first) if name in _names(second)]
-    tables = [np.array([[_value(side[p], name) for p in patients] for name in names]) for side in sides]
-    rows = [_row(name, a, b, seed) for name, a, b in zip(names, *tables, strict=True)]
-    known = [row for row in rows if row["difference"]["n"] >= _LEAST_PATIENTS]
-    for row, corrected in zip(known, holm([row["p_value"] for row in known]), strict=True):
-        row["p_holm"] = float(corrected)
+    values = [values_of(document["patients"], names) for document in (first, second)]
     return {
         "first": _title(first, second),
         "second": _title(second, first),
         "n_patients": len(patients),
-        "rows": known,
+        "rows": compare_values(*values, seed=seed),
     }
+
+
+def values_of(rows: Sequence[Document], names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """The named values of each patient, means over its studies, from the patients of an evaluation document.
+
+    A name is that of a score, or of a measurement with " absolute error" behind.
+    """
+    by_patient = _by_patient({"patients": rows})
+    return {name: {patient: _value(its, name) for patient, its in by_patient.items()} for name in names}
+
+
+def compare_values(first: Values, second: Values, *, seed: int = 0) -> list[dict[str, Any]]:
+    """One row, as in `compare`, for each thing that both sides have of two patients or more, first minus second."""
+    rows = []
+    for name in (name for name in first if name in second):
+        patients = [patient for patient in first[name] if patient in second[name]]
+        a, b = (np.array([side[name][patient] for patient in patients]) for side in (first, second))
+        rows.append(_row(name, a, b, seed))
+    known = [row for row in rows if row["difference"]["n"] >= LEAST_PATIENTS]
+    for row, corrected in zip(known, holm([row["p_value"] for row in known]), strict=True):
+        row["p_holm"] = float(corrected)
+    return known
 
 
 def _by_patient(document: Document) -> dict[str, list[Document]]:
@@ -89,7 +110,7 @@ def _number(value: float | None) -> float:
 def _row(name: str, first: NDArray[np.float64], second: NDArray[np.float64], seed: int) -> dict[str, Any]:
     both = np.isfinite(first - second)
     interval = mean_interval((first - second)[both], seed=seed)
-    enough = int(both.sum()) >= _LEAST_PATIENTS
+    enough = int(both.sum()) >= LEAST_PATIENTS
     return {
         "name": name,
         "first": mean_of_known(first[both]),

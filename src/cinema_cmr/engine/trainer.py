@@ -208,11 +208,13 @@ class _Run:
     def _identity(self) -> dict[str, Any]:
         """What a checkpoint must share with a run that goes on from it, plain."""
         shapes = {name: list(value.shape) for name, value in self.plain.state_dict().items()}
-        return {**self.config.shapes_weights(), "examples": len(self.learn), "model": shapes}
+        frozen = sum(not parameter.requires_grad for parameter in self.plain.parameters())
+        parts = {"frozen": frozen} if frozen else {}
+        return {**self.config.shapes_weights(), "examples": len(self.learn), "model": shapes, **parts}
 
     def _check_same_run(self, state: Mapping[str, Any]) -> None:
         mine, its = self._identity(), state.get("run", {})
-        other = [name for name in mine if its.get(name) != mine[name]]
+        other = [name for name in {**mine, **its} if its.get(name) != mine.get(name)]
         if other:
             raise UsageError(
                 f"the folder '{self.folder.name}' holds a checkpoint of another run, which differs in"

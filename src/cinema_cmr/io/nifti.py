@@ -26,6 +26,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.atomic import write_bytes
 from cinema_cmr.io.names import stem_of
+from cinema_cmr.io.nifti_header import header_for
 from cinema_cmr.io.nominal import nominal_spacing_issue
 
 __all__ = ["read_nifti_cine", "write_cine", "write_mask"]
@@ -355,7 +356,7 @@ def _write(array: NDArray[Any], cine: Cine, path: Path | str, *, note: str = "",
     path = Path(path)
     if not path.name.lower().endswith((".nii", ".nii.gz")):
         raise UsageError(f"'{path.name}' is no name of a NIfTI file; expected .nii or .nii.gz")
-    header = _header_of(cine) if cine.nifti_header is None else _parse_header(cine.nifti_header)
+    header = header_for(cine) if cine.nifti_header is None else _parse_header(cine.nifti_header)
     shape = _shape_to_write(cine)
     header["dim"] = [len(shape), *shape, *[1] * (7 - len(shape))]
     header.set_data_dtype(array.dtype)
@@ -375,20 +376,3 @@ def _shape_to_write(cine: Cine) -> tuple[int, ...]:
     if stored is not None and [n for n in stored if n > 1] == [n for n in cine.array.shape if n > 1]:
         return stored
     return cine.array.shape if cine.n_frames > 1 else cine.array.shape[:3]
-
-
-def _header_of(cine: Cine) -> Header:
-    """A header for a cine from no NIfTI: sform and qform code 1, mm, frame time in ms where known."""
-    header = nibabel.Nifti1Header()
-    header.set_data_shape(cine.array.shape)
-    header.set_qform(cine.affine, code=1)
-    header.set_sform(cine.affine, code=1)
-    header.set_xyzt_units("mm", "unknown")
-    header["pixdim"][1:4] = cine.spacing_mm
-    header["pixdim"][4] = 0
-    if cine.frame_times_ms is not None and cine.n_frames > 1:
-        header["pixdim"][4] = float(np.diff(cine.frame_times_ms).mean())
-        header.set_xyzt_units("mm", "msec")
-    if not np.allclose(np.diff(cine.slice_positions_mm), cine.spacing_mm[2], rtol=0.01):
-        header["descrip"] = b"slices are uneven; their step here is the mean"
-    return header

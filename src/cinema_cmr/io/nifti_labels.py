@@ -16,26 +16,45 @@ from numpy.typing import NDArray
 from cinema_cmr.core.errors import GeometryError, InputError, UnreadableFileError
 from cinema_cmr.core.geometry import apply_affine, spacing_of
 
-__all__ = ["read_label_codes"]
+__all__ = ["label_shape", "read_label_codes"]
 
 _NIFTI_1_BYTES = 348
 
 
+def label_shape(path: Path | str) -> tuple[int, int, int, int]:
+    """The shape (x, y, z, t) that a label map's header tells, nothing else read.
+
+    Raises `UnreadableFileError` for a damaged file, `GeometryError` for more axes than four.
+    """
+    path = Path(path)
+    shape = tuple(int(n) for n in _opened(path).shape)
+    if not 2 <= len(shape) <= 4:
+        raise GeometryError(f"'{path.name}' has shape {shape}; expected two to four axes, (x, y, z, t)")
+    x, y, z, t = (*shape, 1, 1)[:4]
+    return x, y, z, t
+
+
 def read_label_codes(
-    path: Path | str, shape: tuple[int, ...], *, codes: Mapping[int, int], image_header: bytes | None = None
+    path: Path | str,
+    shape: tuple[int, ...],
+    *,
+    codes: Mapping[int, int],
+    image_header: bytes | None = None,
+    placed: bool = True,
 ) -> NDArray[np.uint8]:
     """The label map of an image of `shape` (x, y, z, t), translated by `codes` (the file's code -> ours).
 
     Background is 0 in both. With the image's header (`Cine.nifti_header`) both files must also place their
-    voxels alike, to half a voxel. Raises `GeometryError` for another grid than the image's, `InputError` for
-    values that are no whole numbers or that `codes` does not name, `UnreadableFileError` for a damaged file.
+    voxels alike, to half a voxel; where the image's place means nothing (not `placed`), only have them of one size.
+    Raises `GeometryError` for another grid than the image's, `InputError` for values that are no whole numbers or
+    that `codes` does not name, `UnreadableFileError` for a damaged file.
     """
     path = Path(path)
     values, header = _read(path)
     if values.shape + (1,) * (4 - values.ndim) != tuple(shape):
         raise GeometryError(f"'{path.name}' has shape {values.shape}, its image {shape}; a mask must be on its grid")
     if image_header is not None:
-        _check_place(path.name, header, image_header, shape)
+        _check_place(path.name, header, image_header, shape, placed=placed)
     table = {0: 0, **codes}
     found = np.unique(values)
     unknown = [value for value in found.tolist() if value not in table]
@@ -47,7 +66,7 @@ def read_label_codes(
     return translated
 
 
-def _check_place(name: str, header: Any, image_header: bytes, shape: tuple[int, ...]) -> None:
+def _check_place(name: str, header: Any, image_header: bytes, shape: tuple[int, ...], *, placed: bool) -> None:
     """Raise `GeometryError` for other voxel sizes, or a corner more than half a voxel from the image's."""
     kind = nib.Nifti1Header if len(image_header) == _NIFTI_1_BYTES else nib.Nifti2Header
     of_image = kind(image_header, check=False)
@@ -62,7 +81,7 @@ def _check_place(name: str, header: Any, image_header: bytes, shape: tuple[int, 
             f"'{name}' has voxels of {sizes.tolist()} mm, its image of {of_image_sizes.tolist()} mm; a mask must be"
             " on its image's grid: export it again with the image's header"
         )
-    if not apart <= min(spacing_of(image_affine)) / 2:
+    if placed and not apart <= min(spacing_of(image_affine)) / 2:
         raise GeometryError(
             f"'{name}' lies up to {apart:.1f} mm from its image, though both have the same shape; a mask must be on"
             " its image's grid: export it again with the image's affine"
@@ -71,8 +90,15 @@ def _check_place(name: str, header: Any, image_header: bytes, shape: tuple[int, 
 
 def _read(path: Path) -> tuple[NDArray[np.float32], Any]:
     """Values with the file's scaling applied, and its header."""
+    image = _opened(path)
     try:
-        image: Any = nib.load(path)
         return np.asarray(image.dataobj, dtype=np.float32), image.header
+    except (ImageFileError, HeaderDataError, EOFError, OSError, ValueError, zlib.error) as error:
+        raise UnreadableFileError(f"'{path.name}' is no readable NIfTI label map: {error}") from error
+
+
+def _opened(path: Path) -> Any:
+    try:
+        return nib.load(path)
     except (ImageFileError, HeaderDataError, EOFError, OSError, ValueError, zlib.error) as error:
         raise UnreadableFileError(f"'{path.name}' is no readable NIfTI label map: {error}") from error

@@ -11,7 +11,10 @@ from cinema_cmr.models.convvit import ConvViT
 from cinema_cmr.models.states import check_shapes
 from cinema_cmr.models.unetr import ConvUNetR
 
-__all__ = ["transplant"]
+__all__ = ["SHARED_PARTS", "transplant"]
+
+SHARED_PARTS = ("enc_down_dict.", "enc_fusion_dict.", "encoder.")
+"""How the names of stems, fusion and encoder begin, in an autoencoder and in what starts from it."""
 
 _FIRST_CONVOLUTION = "conv_blocks.0.patch_embed.conv.weight"
 
@@ -35,8 +38,7 @@ def transplant(pretrained: Mapping[str, Tensor], model: nn.Module) -> list[str]:
 
 
 def _is_shared(name: str) -> bool:
-    parts = ("enc_down_dict.", "enc_fusion_dict.", "encoder.")
-    return name.startswith(parts) and not name.endswith("pos_embed")
+    return name.startswith(SHARED_PARTS) and not name.endswith("pos_embed")
 
 
 def _widened(name: str, weight: Tensor, wanted: tuple[int, ...]) -> Tensor:

@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 from cinema_cmr.core.card import ModelCard
-from cinema_cmr.core.errors import InputError, WeightsError
+from cinema_cmr.core.errors import InputError, UsageError, WeightsError
 from cinema_cmr.data.cases import AnnotatedStudy, DatasetCard, Split
 from cinema_cmr.engine.trainer import Progress, train
+from cinema_cmr.models.adapters import Adaptation, adapt, merge_adapters
 from cinema_cmr.models.architectures import build, config_values
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.transplant import transplant
@@ -48,13 +49,17 @@ def finetune(
     folder: Path,
     *,
     start: LoadedModel | None = None,
+    adaptation: Adaptation | None = None,
     report: Callable[[Progress], None] | None = None,
 ) -> Path:
     """Train (or go on with a run cut off in `folder`) and save the model to `folder/model`; returns that path.
 
     `start` gives the first weights: a model of the experiment's architecture and configuration, or a pre-trained
-    autoencoder, of which stems and encoder are taken; `WeightsError` where it fits neither way.
+    autoencoder, of which stems and encoder are taken; `WeightsError` where it fits neither way. With `adaptation`
+    these stay as they are; adapters are merged into plain weights before the model is saved.
     """
+    if adaptation is not None and start is None:
+        raise UsageError("a frozen encoder of random weights knows nothing; give weights to start from")
     task = experiment.make_task(data.learn)
     parts = [[example for study in part for example in task.examples(study)] for part in (data.learn, data.validate)]
     learn, validate = task.to_learn(parts[0]), parts[1]
@@ -62,6 +67,8 @@ def finetune(
         raise InputError(f"none of {len(data.learn)} studies tells what recipe '{experiment.name}' learns")
     torch.manual_seed(experiment.train.seed)
     model = _first_model(experiment, start)
+    if adaptation is not None:
+        adapt(model, adaptation)
     last: list[Progress] = []
 
     def keep(progress: Progress) -> None:
@@ -70,11 +77,19 @@ def finetune(
             report(progress)
 
     trained = train(model, task, learn=learn, validate=validate, config=experiment.train, folder=folder, report=keep)
-    scores = last[0].validation if last else None
+    merge_adapters(trained)
+    card = _card(
+        experiment,
+        task.card_part(),
+        data=data,
+        start=start,
+        learned="all weights" if adaptation is None else adaptation.title,
+        scores=last[0].validation if last else None,
+    )
     return save_model(
         folder / "model",
         trained,
-        _card(experiment, task.card_part(), data=data, start=start, scores=scores),
+        card,
         precision="float16",
         overwrite=True,
     )
@@ -103,6 +118,7 @@ def _card(
     *,
     data: TrainingData,
     start: LoadedModel | None,
+    learned: str,
     scores: dict[str, float] | None,
 ) -> ModelCard:
     config = experiment.train
@@ -113,6 +129,7 @@ def _card(
         "n_studies": len(data.learn),
         "recipe": experiment.name,
         "start": "random weights" if start is None else f"{start.card.name} {start.card.weights_sha256[:12]}",
+        "learned": learned,
         "seed": config.seed,
         "n_steps": config.n_steps,
         "precision": config.precision,

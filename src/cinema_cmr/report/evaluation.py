@@ -9,6 +9,7 @@ from cinema_cmr.report.evaluation_rows import (
     agreement_table,
     difference_table,
     flag_table,
+    not_scored_table,
     published_table,
     structure_table,
 )
@@ -47,6 +48,9 @@ def _more(whole: Summary) -> Iterator[str]:
         yield f"## {against['first']} against {against['second']} ({against['n_patients']} patients)"
         yield DIFFERENCE_NOTE
         yield markdown_table(difference_table(against))
+    if whole.get("not_scored"):
+        yield f"## Not scored ({len(whole['not_scored'])} studies; the numbers above are without them)"
+        yield markdown_table(not_scored_table(whole["not_scored"]))
     if whole.get("published"):
         yield "## Beside published values"
         yield PUBLISHED_NOTE

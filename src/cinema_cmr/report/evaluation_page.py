@@ -16,6 +16,7 @@ from cinema_cmr.report.evaluation_rows import (
     agreement_table,
     difference_table,
     flag_table,
+    not_scored_table,
     published_table,
     structure_table,
 )
@@ -56,6 +57,7 @@ def evaluation_page(document: Document, cases: Sequence[CasePicture] = ()) -> st
             tables=_tables(document),
             against=difference_table(against) if against else None,
             published=published_table(published) if published else None,
+            left=not_scored_table(document.get("not_scored", ())),
             notes={"against": DIFFERENCE_NOTE, "published": PUBLISHED_NOTE},
             agreement=_agreement_plots(document),
             boxes=_box_plots(document),

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from cinema_cmr.report.axes import ACCENT, BAD, FAINT, FONT_POINTS, INK, plain_axes, svg_of
 
-__all__ = ["Points", "agreement_svg", "boxes_svg", "points_svg"]
+__all__ = ["Points", "agreement_svg", "boxes_svg", "pairs_svg", "points_svg"]
 
 _SIZE = (4.8, 3.1)
 _MARGINS = (0.13, 0.19, 0.83, 0.96)
@@ -94,6 +94,40 @@ def points_svg(points: Points, *, x_title: str, y_title: str, key: str) -> str:
     _name_far(axes, points, far)
     axes.margins(x=0.08, y=0.1)
     axes.set_xlabel(x_title)
+    axes.set_ylabel(y_title, color=INK, fontsize=FONT_POINTS)
+    return svg_of(figure, key)
+
+
+def pairs_svg(
+    pairs: Mapping[str, tuple[float, float]],
+    *,
+    sides: tuple[str, str],
+    y_title: str,
+    key: str,
+    higher_is_better: bool = True,
+) -> str:
+    """A line for each name from its first value to its second, in the colour of errors where the second is worse.
+
+    The two names that lost or won most are written.
+    """
+    figure, axes = plain_axes(size=_SIZE, margins=(0.13, 0.12, 0.83, 0.96))
+    sign = 1 if higher_is_better else -1
+    for first, second in pairs.values():
+        colour = BAD if sign * (second - first) < 0 else ACCENT
+        axes.plot([0, 1], [first, second], "-o", color=colour, linewidth=1.3, **_DOT)
+    changed = sorted(pairs, key=lambda name: -abs(pairs[name][1] - pairs[name][0]))
+    for name in changed[:_NAMED]:
+        axes.annotate(
+            name,
+            (1, pairs[name][1]),
+            (7, 0),
+            textcoords="offset points",
+            va="center",
+            color=INK,
+            fontsize=FONT_POINTS - 2,
+        )
+    axes.set_xlim(-0.15, 1.15)
+    axes.set_xticks([0, 1], labels=list(sides))
     axes.set_ylabel(y_title, color=INK, fontsize=FONT_POINTS)
     return svg_of(figure, key)
 

@@ -11,6 +11,7 @@ __all__ = [
     "agreement_table",
     "difference_table",
     "flag_table",
+    "not_scored_table",
     "published_table",
     "structure_table",
 ]
@@ -64,6 +65,11 @@ def published_table(published: Sequence[Summary]) -> Table:
         [row["what"], row["ours"], row["published"], row["model"], row["trial"], row["source"]] for row in published
     ]
     return Table(["what", "here", "published", "by", "on", "source"], rows)
+
+
+def not_scored_table(left: Sequence[Summary]) -> Table:
+    """Labelled studies whose masks were missing or could not be taken, and why."""
+    return Table(["study", "mask", "why"], [[row["study"], row["status"], row["why"]] for row in left])
 
 
 def flag_table(flags: Sequence[Summary]) -> Table:
