@@ -32,6 +32,21 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="what to regress or classify: a fact of the studies (group, sex, age_years, bmi, a column of their table)"
         " or a measurement of the masks (lv_ef_percent, rv_ef_percent, ...)",
     )
+    _add_start_options(parser)
+    parser.add_argument("--steps", type=int, help="updates of the weights; the recipe's own number where absent")
+    parser.add_argument("--lr", type=float, help="highest learning rate; the recipe's own where absent")
+    parser.add_argument(
+        "--n", type=int, help="learn from so many patients only, groups in turn, as a lab with few labels"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the first weights, every draw, and who --n takes")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--precision", default="auto", help="auto, fp32, bf16, or fp16 on a GPU")
+    parser.add_argument("--workers", type=int, default=0, help="processes that prepare samples")
+    parser.add_argument("--json", action="store_true", help="progress and result on stdout as JSON lines")
+
+
+def _add_start_options(parser: ArgumentParser) -> None:
+    """What to start from, what of it learns, and whether to tell what it gained."""
     parser.add_argument(
         "--from", dest="start", help="weights to start from: a model or a pre-trained encoder; random if absent"
     )
@@ -59,16 +74,6 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="with --compare-scratch: hold each labelled patient out once in so many folds (two runs a fold), as where"
         " the validation part is small",
     )
-    parser.add_argument("--steps", type=int, help="updates of the weights; the recipe's own number where absent")
-    parser.add_argument("--lr", type=float, help="highest learning rate; the recipe's own where absent")
-    parser.add_argument(
-        "--n", type=int, help="learn from so many patients only, groups in turn, as a lab with few labels"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the first weights, every draw, and who --n takes")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--precision", default="auto", help="auto, fp32, bf16, or fp16 on a GPU")
-    parser.add_argument("--workers", type=int, default=0, help="processes that prepare samples")
-    parser.add_argument("--json", action="store_true", help="progress and result on stdout as JSON lines")
 
 
 def run(given: Namespace) -> int:

@@ -38,6 +38,7 @@ _PRIMARY = {
     "classify": "probability_of_truth",
 }
 _HIGHER_IS_BETTER = ("dice", "probability", "right")
+_FOLDS = ", or hold each out once with --folds"
 _TITLES = {
     "dice_mean": "mean Dice of the structures",
     "distance_mm": "distance of the landmarks in mm",
@@ -99,7 +100,7 @@ def gain_document(start: Values, scratch: Values, /, *, primary: str, seed: int 
         "seed": seed,
         "primary": primary,
         "higher_is_better": _higher(primary),
-        "verdict": _verdict(primary, rows, patients),
+        "verdict": _verdict(primary, rows, patients, more="" if "fold" in str(about.get("compared_on")) else _FOLDS),
         "comparison": {
             "first": "pre-trained start",
             "second": "random weights",
@@ -152,8 +153,11 @@ def _higher(name: str) -> bool:
     return name.startswith(_HIGHER_IS_BETTER)
 
 
-def _verdict(primary: str, rows: Sequence[Mapping[str, Any]], patients: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A code ("gained", "lost", "not shown", "cannot be told") and the sentences that a reader needs."""
+def _verdict(
+    primary: str, rows: Sequence[Mapping[str, Any]], patients: Sequence[Mapping[str, Any]], *, more: str
+) -> dict[str, Any]:
+    """A code ("gained", "lost", "not shown", "cannot be told") and the sentences that a reader needs; `more` is how
+    else than by more labels there could be more patients."""
     sign = 1 if _higher(primary) else -1
     changes = [sign * (row["start"].get(primary, np.nan) - row["scratch"].get(primary, np.nan)) for row in patients]
     known = [change for change in changes if np.isfinite(change)]
@@ -161,30 +165,40 @@ def _verdict(primary: str, rows: Sequence[Mapping[str, Any]], patients: Sequence
     if n < LEAST_PATIENTS:
         text = (
             f"Cannot be told: {n} {'patient' if n == 1 else 'patients'} to compare on. One heart says nothing of the"
-            " next; label more patients for validation, or give --folds to hold each out once."
+            f" next. Label more patients{more}."
         )
         return {"code": "cannot be told", "text": text, "n": n, "n_better": n_better}
     row = next(row for row in rows if row["name"] == primary)
-    return {**_told(primary, row, n, n_better, sign), "n": n, "n_better": n_better}
+    told = _few(primary, row, n, n_better) if n < LEAST_FOR_TEST else _tested(primary, row, n, n_better, sign)
+    if n < LEAST_FOR_TEST:
+        told["text"] += f" Label more patients{more}."
+    return {**told, "n": n, "n_better": n_better}
 
 
-def _told(primary: str, row: Mapping[str, Any], n: int, n_better: int, sign: int) -> dict[str, str]:
+def _few(primary: str, row: Mapping[str, Any], n: int, n_better: int) -> dict[str, str]:
+    numbers = _numbers(primary, row, n, n_better)
+    text = (
+        f"Cannot be told from {n} patients: {numbers}. Even if all {n} were better, the paired test could not give less"
+        f" than p = {2 / 2**n:.2g}; the interval of so few is rough."
+    )
+    return {"code": "cannot be told", "text": text}
+
+
+def _tested(primary: str, row: Mapping[str, Any], n: int, n_better: int, sign: int) -> dict[str, str]:
     difference, p_value = row["difference"], row["p_value"]
-    numbers = (
+    tested = f"{_numbers(primary, row, n, n_better)}; p = {p_value:.2g} (Wilcoxon's signed-rank test)"
+    if p_value >= _LEVEL:
+        end = difference["high"] if sign > 0 else difference["low"]
+        held = f"up to {end:+.3f} is within the interval" if sign * end > 0 else "the interval holds none"
+        return {"code": "not shown", "text": f"No gain shown: {tested}. That is no proof of none: {held}."}
+    better = sign * difference["value"] > 0
+    return {"code": "gained" if better else "lost", "text": f"{'Gained' if better else 'Lost'}: {tested}."}
+
+
+def _numbers(primary: str, row: Mapping[str, Any], n: int, n_better: int) -> str:
+    difference = row["difference"]
+    return (
         f"{_TITLES[primary]} {row['first']:.3f} from the pre-trained start and {row['second']:.3f} from random weights;"
         f" difference {difference['value']:+.3f} (95 % interval {difference['low']:+.3f} to {difference['high']:+.3f},"
         f" made with {n} patients), better in {n_better} of {n}"
     )
-    if n < LEAST_FOR_TEST:
-        text = (
-            f"Cannot be told from {n} patients: {numbers}. Even if all {n} were better, the paired test could not give"
-            f" less than p = {2 / 2**n:.2g}; the interval of so few is rough. Label more patients, or give --folds."
-        )
-        return {"code": "cannot be told", "text": text}
-    tested = f"{numbers}; p = {p_value:.2g} (Wilcoxon's signed-rank test)"
-    if p_value >= _LEVEL:
-        end = difference["high"] if sign > 0 else difference["low"]
-        text = f"No gain shown: {tested}. That is no proof of none: up to {end:+.3f} is within the interval."
-        return {"code": "not shown", "text": text}
-    better = sign * difference["value"] > 0
-    return {"code": "gained" if better else "lost", "text": f"{'Gained' if better else 'Lost'}: {tested}."}
