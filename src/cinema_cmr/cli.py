@@ -32,6 +32,7 @@ COMMANDS = {
     "reconstruct": "a picture of what a pre-trained model makes of a study of which it sees a quarter",
     "prepare": "store studies so that training reads any frame at once",
     "bench": "train and score every task with every model that fits it: one table",
+    "sweep": "the data-efficiency curve of a task: shares of the patients, several seeds, each start",
     "phantom": "write synthetic studies whose volumes, masks and landmarks are known",
 }
 NOTICE = "For research use only; not a medical device."

@@ -54,6 +54,7 @@ def run(given: Namespace) -> int:
 
 
 def _run_segmentation(given: Namespace, console: Console, loaded: Any) -> int:
+    from cinema_cmr.bench.published import beside
     from cinema_cmr.engine.evaluate_against import compare
     from cinema_cmr.engine.evaluate_document import evaluation_document
     from cinema_cmr.report.plain import plain
@@ -62,6 +63,7 @@ def _run_segmentation(given: Namespace, console: Console, loaded: Any) -> int:
     studies = read_part(given, console)
     scores, about = _scored(given, studies, loaded, console.note)
     document = plain(evaluation_document(scores, **about, **_data(given)))
+    document["published"] = beside(document)
     if other is not None:
         document["against"] = plain(compare(document, other))
     summary = {name: part for name, part in document.items() if name not in ("patients", "subgroups")}

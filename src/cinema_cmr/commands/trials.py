@@ -73,6 +73,8 @@ class Job:
     lot: Lot
     bench: Bench
     seed: int
+    whole: Lot | None = None
+    """All of the data, where `lot` is a share of it: it names the classes, which a share may lack."""
 
     @property
     def start(self) -> Any:
@@ -212,7 +214,7 @@ def _experiment(job: Job) -> Any:
     task, bench = job.task, job.bench
     chosen = recipe(task.recipes[job.model], task=task.kind)
     if task.target is not None:
-        chosen = with_target(chosen, task.target, job.lot.data.learn)
+        chosen = with_target(chosen, task.target, (job.whole or job.lot).data.learn)
     if bench.smoke:
         chosen = smaller(chosen, n_steps=bench.steps or STEPS)
     elif bench.steps is not None:

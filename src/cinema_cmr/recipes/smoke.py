@@ -35,7 +35,7 @@ _DECODER = (8, 16, 32, 64)
 _WIDTHS = (8, 16, 32, 64)
 _RATE = 1e-3
 
-STEPS = 150
+STEPS = 100
 """Updates of every run, unless others are asked for."""
 
 

@@ -1,0 +1,87 @@
+"""`cinema sweep`: a curve over shares of the patients, resumable, with a figure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from oracles import cine_of, heart
+
+from cinema_cmr.cli import main
+from cinema_cmr.io.nifti import write_cine, write_mask
+from cinema_cmr.recipes import trial as trials
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty patients of two groups with masks of one frame."""
+    folder = tmp_path_factory.mktemp("lab")
+    rows = ["name,group,height_cm,weight_kg"]
+    for number in range(20):
+        labels = heart((9.0 + 0.3 * number,), n_slices=3)
+        write_cine(cine_of(labels), folder / f"p{number:02}.nii.gz")
+        write_mask(labels, cine_of(labels), folder / f"p{number:02}_seg.nii.gz")
+        rows.append(f"p{number:02},{('NOR', 'DCM')[number % 2]},170,{60 + number}")
+    (folder / "facts.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def call(*words: object) -> int:
+    return main([str(word) for word in words])
+
+
+def test_a_curve_comes_out_and_finished_points_are_kept(
+    lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learned: list[tuple[str, int, frozenset[str]]] = []
+
+    def fake(experiment: Any, data: Any, folder: Path, **more: Any) -> dict[str, Any]:
+        names = frozenset(study.patient for study in data.learn)
+        learned.append((experiment.name, experiment.train.seed, names))
+        values = {"dice_mean": 0.5 + 0.02 * len(names)}
+        patients = [{"patient": s.patient, "known": None, "values": values} for s in data.validate]
+        return {"patients": patients, "n_learned_from": len(names), "n_steps": 5, "seconds": 1.0}
+
+    monkeypatch.setattr(trials, "trial", fake)
+    words = ["sweep", "segment-sax", "--data", lab, "-o", tmp_path, "--shares", "100,25,50", "--seeds", 2]
+    assert call(*words, "--models", "unet") == 0
+    assert [(name, seed, len(names)) for name, seed, names in learned] == [
+        ("sax-unet", seed, n) for n in (4, 8, 16) for seed in (0, 1)
+    ]
+    assert learned[0][2] < learned[2][2] < learned[4][2] and learned[0][2] != learned[1][2]
+    document = json.loads((tmp_path / "sweep.json").read_text())
+    assert [round(point["shown"]["value"], 2) for point in document["points"]] == [0.58, 0.66, 0.82]
+    assert (tmp_path / "curve.svg").read_text().startswith("<svg") and "<svg" in (tmp_path / "page.html").read_text()
+    assert "| 25 % | 4 |" in capsys.readouterr().out
+    assert call(*words) == 0 and len(learned) == 12  # the network from scratch is new, the U-Net is kept
+    differences = json.loads((tmp_path / "sweep.json").read_text())["differences"]
+    assert [row["value"] for row in differences] == [0, 0, 0] and differences[0]["against"] == "cinema-scratch"
+
+
+@pytest.mark.slow
+def test_networks_are_trained_on_shares_from_the_command(lab: Path, tmp_path: Path) -> None:
+    words = ["sweep", "bmi", "--data", lab, "-o", tmp_path, "--shares", "25,100", "--seeds", 1, "--smoke"]
+    assert call(*words, "--steps", 2, "--device", "cpu", "--models", "cinema-scratch") == 0
+    document = json.loads((tmp_path / "sweep.json").read_text())
+    assert [point["n_patients"] for point in document["points"]] == [4, 16]
+    assert all(point["shown"]["n"] == 4 for point in document["points"])
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["segment-sax", "--shares", "5,x"], (2, "expected percentages")),
+        (["segment-sax", "--shares", "0"], (2, "a share of 0 %")),
+        (["segment"], (2, "unknown task 'segment'")),
+        (["vendor"], (3, "cannot make the curve of 'vendor'")),
+        (["segment-sax", "--models", "cinema"], (2, "give --from")),
+        (["segment-sax", "--models", "resnet"], (2, "it has: cinema, cinema-scratch, unet")),
+    ],
+)
+def test_what_cannot_be_drawn_is_told(
+    lab: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], found: tuple[int, str]
+) -> None:
+    assert call("sweep", *words, "--data", lab, "-o", tmp_path) == found[0]
+    assert found[1] in capsys.readouterr().err
