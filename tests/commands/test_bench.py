@@ -61,7 +61,7 @@ def test_what_failed_or_has_no_data_is_told_and_the_rest_is_there(
     words = ["bench", "--data", lab, "-o", tmp_path / "b", "--tasks", "segment-sax,lvef-segment,bmi,sex,vendor"]
     assert call(*words) == 3  # that of the ResNet
     said = capsys.readouterr()
-    assert "failed: bmi, resnet, seed 0, on lab" in said.err and "this one is ill" in said.out
+    assert f"failed: bmi, resnet, seed 0, on {lab.name}" in said.err and "this one is ill" in said.out
     # EF is read off the segmentation's runs, which are made once.
     assert faked.made == ["sax-unetr", "sax-unet", "ef-vit", "ef-resnet"]
     document = json.loads((tmp_path / "b" / "bench.json").read_text())
@@ -69,7 +69,7 @@ def test_what_failed_or_has_no_data_is_told_and_the_rest_is_there(
     assert status["bmi", "resnet"] == "failed" and status["bmi", "cinema-scratch"] == "done"
     assert status["segment-sax", "cinema"] == "no data"  # without --from
     reasons = {row["task"]: row["reason"] for row in document["rows"] if row["model"] == ""}
-    assert "lab: all patients to learn from have the same sex" in reasons["sex"]
+    assert f"{lab.name}: all patients to learn from have the same sex" in reasons["sex"]
     assert "0 patients to learn from with vendor" in reasons["vendor"]
     unet = next(row for row in document["rows"] if (row["task"], row["model"]) == ("segment-sax", "unet"))
     assert unet["difference"]["value"] == pytest.approx(0.1) and unet["against"] == "cinema-scratch"

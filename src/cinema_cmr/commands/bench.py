@@ -23,7 +23,7 @@ from cinema_cmr.commands.trials import (
     told_of,
     write_texts,
 )
-from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.errors import InputError, UsageError
 
 __all__ = ["add_arguments", "run"]
 
@@ -45,7 +45,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> int:
-    """Run what is not there yet, write the tables, and tell; the exit code is that of the first failed run."""
+    """Run what is not there yet, write the tables, and tell; the exit code is that of the first failure."""
     from cinema_cmr.bench.suite import Outcome, RunKey, run_all
     from cinema_cmr.bench.table import bench_document
     from cinema_cmr.bench.tasks import MODELS, TASKS, chosen
@@ -67,7 +67,9 @@ def run(given: Namespace) -> int:
     rows = _rows(tasks, plans, outcomes, range(given.seeds), read)
     document = plain(bench_document(rows, told=told_of(bench, given, lots), smoke=given.smoke))
     _write(Path(given.output), document, console)
-    return next((outcome.exit_code for outcome in outcomes.values() if outcome.document is None), 0)
+    unread = [InputError.exit_code for _, lot, _ in read if lot is None]
+    failed = [outcome.exit_code for outcome in outcomes.values() if outcome.document is None]
+    return next(iter([*unread, *failed]), 0)
 
 
 class _Plan:

@@ -123,7 +123,7 @@ def make_bench(given: Namespace, *, start: Any = None) -> Bench:
 
 
 def data_parts(given: Namespace, console: Console, places: Sequence[str]) -> list[tuple[str, Lot | None, str]]:
-    """Of each `--data`: its name, and its studies, or why they cannot be read (told, the others go on)."""
+    """Of each `--data`: its name, and its studies, or why they cannot be read (told; the others go on)."""
     if given.split is not None and len(places) > 1:
         raise UsageError(f"one --split for {len(places)} datasets; give it with one --data")
     found: list[tuple[str, Lot | None, str]] = []
