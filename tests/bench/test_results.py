@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cinema_cmr.bench.results import compared, result_of, with_holm
@@ -31,6 +32,11 @@ def test_a_measure_that_nobody_has_is_left_out() -> None:
     assert result_of([ERROR, Measure(key="other", title="")], [run({"a": 1.0, "b": 2.0})])["measures"].keys() == {
         "difference"
     }
+
+
+def test_the_first_measure_says_that_nobody_could_be_measured() -> None:
+    row = result_of([ERROR], [run({"a": None, "b": None})])["measures"]["difference"]
+    assert row["n"] == 0 and row["n_excluded"] == 2 and np.isnan(row["value"])
 
 
 def test_balanced_accuracy_counts_classes_alike() -> None:

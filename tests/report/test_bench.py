@@ -55,6 +55,12 @@ def test_markdown_has_results_differences_reasons_and_published_numbers() -> Non
     assert "Not a medical device" in text and "Data: lab." in text
 
 
+def test_patients_that_could_not_be_measured_are_counted() -> None:
+    content = document()
+    content["rows"][0]["measures"]["difference"] = {**MEAN, "value": None, "n": 0, "n_excluded": 6}
+    assert "| -, 6 not measured |" in bench_markdown(content)
+
+
 def test_csv_has_a_line_a_measure_and_one_for_what_is_missing() -> None:
     lines = list(csv.DictReader(bench_csv(document()).splitlines()))
     assert [line["measure"] for line in lines] == ["difference", "blind"] * 2 + ["", ""]

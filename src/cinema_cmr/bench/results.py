@@ -25,7 +25,7 @@ _LEAST_PATIENTS = 2
 def result_of(measures: Sequence[Measure], runs: Sequence[Run], *, seed: int = 0) -> dict[str, Any]:
     """The measures of a model's runs (one a seed) with intervals over patients, and what the runs took.
 
-    Measures that no patient has are left out.
+    Further measures that no patient has are left out; the first one says how many could not be measured.
     """
     found = {measure.key: _interval_of(measure, runs, seed) for measure in measures}
     return {
@@ -33,7 +33,7 @@ def result_of(measures: Sequence[Measure], runs: Sequence[Run], *, seed: int = 0
         "n_learned_from": sorted({run["n_learned_from"] for run in runs}),
         "n_steps": sorted({run["n_steps"] for run in runs}),
         "seconds": float(np.mean([run["seconds"] for run in runs])),
-        "measures": {key: _plain(its) for key, its in found.items() if its.n > 0},
+        "measures": {key: _plain(its) for key, its in found.items() if its.n > 0 or key == measures[0].key},
         "over_seeds": [_mean_of_run(measures[0], run) for run in runs],
     }
 

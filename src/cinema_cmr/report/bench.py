@@ -101,7 +101,8 @@ def _line(row: Row) -> list[str]:
     learned, steps = (" to ".join(str(n) for n in row[name]) for name in ("n_learned_from", "n_steps"))
     of_seeds = f", {row['n_seeds']} seeds" if row["n_seeds"] > 1 else ""
     model = f"{row['model']}{of_seeds}" + (f" ({row['reason']})" if row["reason"] else "")
-    result = interval_text(its, digits)
+    unmeasured = its["n_excluded"] if its else 0
+    result = interval_text(its, digits) + (f", {unmeasured} not measured" if unmeasured else "")
     return [row["title"], row["dataset"], model, title, result, *_difference(row, digits), learned, steps, minutes]
 
 
