@@ -23,8 +23,6 @@ COMMANDS = {
     "views": "how the series of a study were recognised, nothing measured",
     "demo": "analyse the embedded synthetic study",
     "finetune": "train a segmentation model on labelled studies",
-    "sweep": "how a score grows with the number of labelled patients, and what a start adds to scratch",
-    "bench": "every task on the data at hand, every model, one table with intervals",
     "disease": "fit the model of disease groups from measurements, and score it",
     "evaluate": "score a model on a labelled dataset, per patient, with intervals",
     "datasets": "list the known datasets, and tell what of one is there, missing or broken",
@@ -33,6 +31,8 @@ COMMANDS = {
     "embed": "features of studies from a pre-trained model, without labels",
     "reconstruct": "a picture of what a pre-trained model makes of a study of which it sees a quarter",
     "prepare": "store studies so that training reads any frame at once",
+    "bench": "train and score every task with every model that fits it: one table",
+    "sweep": "the data-efficiency curve of a task: shares of the patients, several seeds, each start",
     "phantom": "write synthetic studies whose volumes, masks and landmarks are known",
 }
 NOTICE = "For research use only; not a medical device."

@@ -1,62 +1,87 @@
-"""A sweep from the command line: runs, table, page; a second call reads what is there."""
+"""`cinema sweep`: a curve over shares of the patients, resumable, with a figure."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 from oracles import cine_of, heart
 
 from cinema_cmr.cli import main
-from cinema_cmr.core.card import Grid
 from cinema_cmr.io.nifti import write_cine, write_mask
-from cinema_cmr.models.baselines import UNet2dConfig
-from cinema_cmr.recipes import registry, segmentation
-from cinema_cmr.recipes.experiment import Experiment
-from cinema_cmr.tasks.segment import SegmentConfig
+from cinema_cmr.recipes import trial as trials
 
 
-def tiny() -> Experiment:
-    task = SegmentConfig(grid=Grid(spacing_mm=3.0, size=(32, 32)))
-    network = UNet2dConfig(view="sax", out_chans=4, chans=(4, 8))
-    return replace(segmentation.sax_unet(), name="tiny", task=task, network=network)
-
-
-@pytest.fixture
-def studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setitem(registry.RECIPES_OF_TASKS["segment"], "tiny", tiny)
-    monkeypatch.setitem(registry.RECIPES, "tiny", tiny)
-    folder = tmp_path / "lab"
-    for number in range(6):
-        labels = heart((11.0 + number,), n_slices=3)
-        cine = cine_of(labels)
-        noise = np.random.default_rng(number).normal(0, 10, cine.array.shape)
-        write_cine(cine.with_array((cine.array + noise).astype(np.float32)), folder / f"p{number}.nii.gz")
-        write_mask(labels, cine, folder / f"p{number}_seg.nii.gz")
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty patients of two groups with masks of one frame."""
+    folder = tmp_path_factory.mktemp("lab")
+    rows = ["name,group,height_cm,weight_kg"]
+    for number in range(20):
+        labels = heart((9.0 + 0.3 * number,), n_slices=3)
+        write_cine(cine_of(labels), folder / f"p{number:02}.nii.gz")
+        write_mask(labels, cine_of(labels), folder / f"p{number:02}_seg.nii.gz")
+        rows.append(f"p{number:02},{('NOR', 'DCM')[number % 2]},170,{60 + number}")
+    (folder / "facts.csv").write_text("\n".join(rows) + "\n")
     return folder
 
 
-def test_a_sweep_makes_table_page_and_json(studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["sweep", "--data", studies, "--recipe", "tiny", "--steps", "2", "--shares", "30,100", "--seeds", "2"]
-    words += ["--device", "cpu", "-o", tmp_path / "s"]
-    assert main([str(word) for word in words]) == 0
-    document = json.loads((tmp_path / "s" / "sweep.json").read_text())
-    assert [row["n_patients"] for row in document["rows"]] == [2, 5] and document["gains"] == []
-    assert [row["n_seeds"] for row in document["rows"]] == [2, 2]
-    assert "| 2 | scratch | 2 |" in (tmp_path / "s" / "sweep.md").read_text()
-    assert "<svg" in (tmp_path / "s" / "sweep.html").read_text()
-    capsys.readouterr()
-    made = {path: path.stat().st_mtime_ns for path in (tmp_path / "s" / "runs").rglob("scores.json")}
-    assert len(made) == 4
-    assert main([str(word) for word in [*words, "--json"]]) == 0
-    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == document
-    assert made == {path: path.stat().st_mtime_ns for path in made}
+def call(*words: object) -> int:
+    return main([str(word) for word in words])
 
 
-def test_wrong_shares_are_told(studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["sweep", "--data", studies, "--recipe", "tiny", "--shares", "a,b", "-o", tmp_path / "s"]
-    assert main([str(word) for word in words]) == 2
-    assert "percents" in capsys.readouterr().err
+def test_a_curve_comes_out_and_finished_points_are_kept(
+    lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learned: list[tuple[str, int, frozenset[str]]] = []
+
+    def fake(experiment: Any, data: Any, folder: Path, **more: Any) -> dict[str, Any]:
+        names = frozenset(study.patient for study in data.learn)
+        learned.append((experiment.name, experiment.train.seed, names))
+        values = {"dice_mean": 0.5 + 0.02 * len(names)}
+        patients = [{"patient": s.patient, "known": None, "values": values} for s in data.validate]
+        return {"patients": patients, "n_learned_from": len(names), "n_steps": 5, "seconds": 1.0}
+
+    monkeypatch.setattr(trials, "trial", fake)
+    words = ["sweep", "segment-sax", "--data", lab, "-o", tmp_path, "--shares", "100,25,50", "--seeds", 2]
+    assert call(*words, "--models", "unet") == 0
+    assert [(name, seed, len(names)) for name, seed, names in learned] == [
+        ("sax-unet", seed, n) for n in (4, 8, 16) for seed in (0, 1)
+    ]
+    assert learned[0][2] < learned[2][2] < learned[4][2] and learned[0][2] != learned[1][2]
+    document = json.loads((tmp_path / "sweep.json").read_text())
+    assert [round(point["shown"]["value"], 2) for point in document["points"]] == [0.58, 0.66, 0.82]
+    assert (tmp_path / "curve.svg").read_text().startswith("<svg") and "<svg" in (tmp_path / "page.html").read_text()
+    assert "| 25 % | 4 |" in capsys.readouterr().out
+    assert call(*words) == 0 and len(learned) == 12  # the network from scratch is new, the U-Net is kept
+    differences = json.loads((tmp_path / "sweep.json").read_text())["differences"]
+    assert [row["value"] for row in differences] == [0, 0, 0] and differences[0]["against"] == "cinema-scratch"
+
+
+@pytest.mark.slow
+def test_networks_are_trained_on_shares_from_the_command(lab: Path, tmp_path: Path) -> None:
+    words = ["sweep", "bmi", "--data", lab, "-o", tmp_path, "--shares", "25,100", "--seeds", 1, "--smoke"]
+    assert call(*words, "--steps", 2, "--device", "cpu", "--models", "cinema-scratch") == 0
+    document = json.loads((tmp_path / "sweep.json").read_text())
+    assert [point["n_patients"] for point in document["points"]] == [4, 16]
+    assert all(point["shown"]["n"] == 4 for point in document["points"])
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["segment-sax", "--shares", "5,x"], (2, "expected percentages")),
+        (["segment-sax", "--shares", "0"], (2, "a share of 0 %")),
+        (["segment"], (2, "unknown task 'segment'")),
+        (["vendor"], (3, "cannot make the curve of 'vendor'")),
+        (["segment-sax", "--models", "cinema"], (2, "give --from")),
+        (["segment-sax", "--models", "resnet"], (2, "it has: cinema, cinema-scratch, unet")),
+    ],
+)
+def test_what_cannot_be_drawn_is_told(
+    lab: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], found: tuple[int, str]
+) -> None:
+    assert call("sweep", *words, "--data", lab, "-o", tmp_path) == found[0]
+    assert found[1] in capsys.readouterr().err

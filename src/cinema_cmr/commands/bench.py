@@ -1,165 +1,179 @@
-"""`cinema bench`: every task of the benchmark on the data at hand, every model, one table with intervals."""
+"""`cinema bench`: every task with every model that fits it, one table."""
 
 from __future__ import annotations
 
-from argparse import Namespace as Plain
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
-from cinema_cmr.commands.training_data import read_training_data
-from cinema_cmr.core.errors import CinemaError, UsageError, unknown_name
+from cinema_cmr.commands.trials import (
+    RUNS,
+    Bench,
+    Job,
+    Lot,
+    add_trial_options,
+    data_parts,
+    make_bench,
+    models_that_start,
+    names_of,
+    run_or_keep,
+    told_of,
+    write_texts,
+)
+from cinema_cmr.core.errors import InputError, UsageError
 
 __all__ = ["add_arguments", "run"]
 
-_HOWS = ("pre-trained", "scratch", "shipped", "expert masks", "predicted masks", "measurements")
-_SMOKE_SUBJECTS, _SMOKE_FRAMES, _SMOKE_STEPS = 15, 8, 20
+_COHORT = "cohort"
+_PATIENTS, _FRAMES = 30, 5
+"""Of the smoke form's phantoms: enough that each group is learned from and held out."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Data, tasks, models, and how much training."""
-    parser.add_argument("--data", nargs="+", help="NAME:FOLDER of data sets, or folders of labelled studies")
+    """Tasks, models, data, and where the table goes."""
+    add_trial_options(parser)
+    parser.add_argument("--tasks", help="names separated by commas; all where absent")
+    parser.add_argument("--seeds", type=int, default=1, help="runs of each model, averaged patient by patient")
     parser.add_argument(
-        "-o", "--output", required=True, help="folder of all runs; a benchmark that was cut off goes on"
+        "--smoke",
+        action="store_true",
+        help="small networks and few steps; without --data on a small phantom cohort that is made in the output folder",
     )
-    parser.add_argument("--tasks", help="names with commas between; all where absent (`--tasks list` tells them)")
-    parser.add_argument("--models", help=f"kinds with commas between, of: {', '.join(_HOWS)}; all where absent")
-    parser.add_argument("--from", dest="start", help="pre-trained weights for the models that start from some")
-    parser.add_argument("--steps", type=int, help="updates of each run; each recipe's own number where absent")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--smoke", action="store_true", help="everything once, on synthetic hearts and with few updates, in minutes"
-    )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--json", action="store_true", help="the result on stdout as one JSON document")
 
 
 def run(given: Namespace) -> int:
-    """Run what is not finished, write tables and page; the exit code is that of the first data set that failed."""
-    from cinema_cmr.recipes.benchmark import TASKS, Bencher
+    """Run what is not there yet, write the tables, and tell; the exit code is that of the first failure."""
+    from cinema_cmr.bench.suite import Outcome, RunKey, run_all
+    from cinema_cmr.bench.table import bench_document
+    from cinema_cmr.bench.tasks import MODELS, TASKS, chosen
+    from cinema_cmr.report.plain import plain
 
     console = Console(as_json=given.json)
-    if given.tasks == "list":
-        console.result("\n".join(f"{t.name:<22} {t.title}" for t in TASKS), {t.name: t.title for t in TASKS})
-        return 0
-    tasks, models = _tasks(given.tasks), _models(given.models)
-    folder = Path(given.output)
-    sources = _sources(given, folder, console)
-    steps = given.steps or (_SMOKE_STEPS if given.smoke else None)
-    results, codes = [], list[int]()
-    for source in sources:
-        bencher = Bencher(
-            folder=folder / _name(source),
-            start=given.start,
-            n_steps=steps,
-            seed=given.seed,
-            device=given.device,
-            report=console.note,
-        )
-        try:
-            data = _read(source, folder / _name(source), console)
-        except CinemaError as error:
-            codes.append(error.exit_code)
-            console.note(f"cinema: {source}: {error}")
-            continue
-        for task in tasks:
-            results.append(_result(task, data, bencher, models))
-            _write(folder, results, steps, console, last=False)
-    if not results:
-        return codes[0]
-    _write(folder, results, steps, console, last=True)
-    return codes[0] if codes else 0
+    tasks = [TASKS[name] for name in chosen(names_of(given.tasks), TASKS, "task")]
+    models = chosen(names_of(given.models), MODELS, "model")
+    if given.seeds < 1:
+        raise UsageError(f"{given.seeds} seeds; expected at least 1")
+    read = data_parts(given, console, _places(given, console))
+    lots = [lot for _, lot, _ in read if lot is not None]
+    bench = make_bench(given, start=_own_start(given, lots, console) if "cinema" in models else None)
+    plans = [_Plan(task, lot, models, bench) for lot in lots for task in tasks]
+    keys: dict[RunKey, _Plan] = {}
+    for plan in plans:
+        keys |= {key: plan for key in plan.keys(range(given.seeds)) if key not in keys}
+    outcomes: dict[RunKey, Outcome] = run_all(list(keys), lambda key: keys[key].do(key, console), note=console.note)
+    rows = _rows(tasks, plans, outcomes, range(given.seeds), read)
+    document = plain(bench_document(rows, told=told_of(bench, given, lots), smoke=given.smoke))
+    _write(Path(given.output), document, console)
+    unread = [InputError.exit_code for _, lot, _ in read if lot is None]
+    failed = [outcome.exit_code for outcome in outcomes.values() if outcome.document is None]
+    return next(iter([*unread, *failed]), 0)
 
 
-def _result(task: Any, data: Any, bencher: Any, models: tuple[str, ...]) -> dict[str, Any]:
-    from cinema_cmr.bench.published import published_texts
+class _Plan:
+    """One task on one dataset: which runs it needs, or why none can be made."""
 
-    found: dict[str, Any] = {"name": task.name, "title": task.title, "data": data.card.name, "rows": []}
-    try:
-        found["rows"] = bencher.rows(task, data, models=models)
-    except CinemaError as error:
-        found["reason"] = str(error)
-    if not found["rows"]:
-        found.setdefault("reason", "none of the models asked for answers it")
-    metrics = {name for row in found["rows"] for name in row["metrics"]}
-    return {**found, "published": published_texts(dict.fromkeys(metrics), task=task.name)}
+    def __init__(self, task: Any, lot: Lot, models: Sequence[str], bench: Bench) -> None:
+        from cinema_cmr.bench.tasks import fitting, why_not
+
+        learn, held = (fitting(task, part) for part in (lot.data.learn, lot.data.validate))
+        self.task, self.bench, self.name = task, bench, lot.name
+        self.reason = why_not(task, learn, held)
+        self.lot = lot if self.reason else Lot(name=lot.name, title=lot.title, data=lot.of(learn, held))
+        self.models = [model for model in task.recipes if model in models]
+        self.absent = models_that_start(bench, self.models)
+
+    def keys(self, seeds: Sequence[int]) -> list[Any]:
+        """The runs of the models that can run."""
+        from cinema_cmr.bench.suite import RunKey
+
+        if self.reason:
+            return []
+        return [
+            RunKey(dataset=self.name, run=self.task.run, model=model, seed=seed)
+            for model in self.models
+            if model not in self.absent
+            for seed in seeds
+        ]
+
+    def do(self, key: Any, console: Console) -> Any:
+        """Make a run, or keep it."""
+        job = Job(task=self.task, model=key.model, lot=self.lot, bench=self.bench, seed=key.seed)
+        return run_or_keep(job, key.folder(self.bench.root / RUNS), console)
 
 
-def _tasks(text: str | None) -> list[Any]:
-    from cinema_cmr.recipes.benchmark import TASKS
-
-    known = {task.name: task for task in TASKS}
-    names = list(known) if text is None else text.split(",")
-    for name in names:
-        if name not in known:
-            raise unknown_name("task", name, known)
-    return [known[name] for name in names]
-
-
-def _models(text: str | None) -> tuple[str, ...]:
-    names = () if text is None else tuple(text.split(","))
-    for name in names:
-        if name not in _HOWS:
-            raise unknown_name("kind of model", name, _HOWS)
-    return names
-
-
-def _sources(given: Namespace, folder: Path, console: Console) -> list[str]:
+def _places(given: Namespace, console: Console) -> list[str]:
+    """What --data says; the smoke form makes its own cohort where it says nothing."""
     if given.data:
         return list(given.data)
     if not given.smoke:
-        raise UsageError("no --data to run on; give data sets as NAME:FOLDER, or --smoke for synthetic hearts")
-    from cinema_cmr.core.vocabulary import View
+        raise UsageError("no data given; expected --data NAME:FOLDER once or more, or --smoke to try it on phantoms")
     from cinema_cmr.phantom.cohort import CohortConfig, write_cohort
 
-    config = CohortConfig(
-        n=_SMOKE_SUBJECTS, n_frames=_SMOKE_FRAMES, views=(View.SAX, View.LAX_2C, View.LAX_4C), seed=given.seed
+    folder = Path(given.output) / _COHORT
+    tell = console.stage("phantoms")
+    write_cohort(
+        folder,
+        CohortConfig(n=_PATIENTS, n_frames=_FRAMES),
+        workers=2,
+        progress=lambda done, n, _name: tell("subjects", done, n),
     )
-    tell = console.stage("phantom")
-    write_cohort(folder / "phantoms", config, progress=lambda done, n, _name: tell("subjects", done, n))
-    return [str(folder / "phantoms")]
+    return [f"folder:{folder}"]
 
 
-def _name(source: str) -> str:
-    """The run folder's name of a data set: that of the set, or of one's own folder."""
-    name, colon, root = source.partition(":")
-    return name if colon else Path(root or source).name
+def _own_start(given: Namespace, lots: Sequence[Lot], console: Console) -> Any:
+    """A short pre-training on the patients to learn from, in the smoke form without --from; else None."""
+    if not given.smoke or given.start is not None or not lots:
+        return None
+    from cinema_cmr.data.store import write_study
+    from cinema_cmr.models.weights import load_model
+    from cinema_cmr.recipes.pretrain import PretrainingData, pretrain
+    from cinema_cmr.recipes.smoke import STEPS, small_pretraining
+
+    folder = Path(given.output) / "pretraining"
+    if not (folder / "model" / "card.json").exists():
+        console.note("pre-training on the images of the patients to learn from")
+        studies = [study for lot in lots for study in lot.data.learn]
+        stored = [
+            write_study(its.study, folder / "store" / f"{number:04}.study", overwrite=True)
+            for number, its in enumerate(studies)
+        ]
+        tell = console.stage("  pre-training")
+        pretrain(
+            small_pretraining(n_steps=2 * (given.steps or STEPS)),
+            PretrainingData(learn=stored, validate=[], title="images to learn from, no labels"),
+            folder,
+            report=lambda progress: tell(f"loss {progress.loss:.3f}, step", progress.step, progress.n_steps),
+        )
+    return load_model(str(folder / "model"))
 
 
-def _read(source: str, output: Path, console: Console) -> Any:
-    """All studies of both parts, labelled or not; landmarks and facts count too."""
-    wanted = Namespace(Plain(data=source, split=None, output=str(output), n=None))
-    return read_training_data(wanted, console, drawn_only=False)
+def _rows(
+    tasks: Sequence[Any], plans: Sequence[_Plan], outcomes: Any, seeds: Sequence[int], read: Sequence[Any]
+) -> list[dict[str, Any]]:
+    """In the order of the tasks; one that no dataset can make has one row with the reasons of all."""
+    from cinema_cmr.bench.table import absent_row, rows_of
+
+    rows: list[dict[str, Any]] = []
+    unread = [f"{name}: {reason}" for name, lot, reason in read if lot is None]
+    for task in tasks:
+        its = [plan for plan in plans if plan.task is task]
+        made = [plan for plan in its if not plan.reason]
+        if not made:
+            reasons = [*(f"{plan.name}: {plan.reason}" for plan in its), *unread]
+            rows.append(absent_row(task, "; ".join(reasons)))
+        for plan in made:
+            rows += rows_of(task, plan.name, models=plan.models, seeds=seeds, outcomes=outcomes, absent=plan.absent)
+    return rows
 
 
-def _write(folder: Path, results: list[dict[str, Any]], steps: int | None, console: Console, *, last: bool) -> None:
-    """The tables as they stand; they are told at the end."""
-    from dataclasses import asdict
+def _write(folder: Path, document: dict[str, Any], console: Console) -> None:
+    from cinema_cmr.report.bench import bench_csv, bench_markdown, bench_page
+    from cinema_cmr.report.plain import json_text
 
-    from cinema_cmr.engine.patient_values import METRICS
-    from cinema_cmr.io.atomic import write_text
-    from cinema_cmr.report.plain import json_text, plain
-    from cinema_cmr.report.series import bench_csv, bench_markdown, bench_page
-
-    metrics = {name: asdict(metric) for name, metric in METRICS.items()}
-    budget = f"{steps} updates a run" if steps else "each recipe's own number of updates"
-    document = plain(
-        {
-            "title": "Benchmark",
-            "about": f"Models are trained on the part to learn from with {budget} and scored on the validation"
-            " part: means over patients, 95 % BCa intervals, and how many patients.",
-            "tasks": results,
-        }
-    )
-    texts = {
-        "bench.json": json_text(document),
-        "bench.md": bench_markdown(document, metrics),
-        "bench.csv": bench_csv(document),
-        "bench.html": bench_page(document, metrics),
-    }
-    for name, text in texts.items():
-        write_text(folder / name, text, overwrite=True)
-    if last:
-        console.result(f"{texts['bench.md']}\npage: {folder / 'bench.html'}", document)
+    tables = bench_markdown(document)
+    texts = {"bench.md": tables, "bench.csv": bench_csv(document), "bench.json": json_text(document)}
+    write_texts(folder, {**texts, "page.html": bench_page(document)})
+    console.result(tables, document)

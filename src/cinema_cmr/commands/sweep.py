@@ -1,102 +1,137 @@
-"""`cinema sweep`: how a task's score grows with the number of labelled patients, and what a start adds to scratch."""
+"""`cinema sweep`: how much labelled data a task needs, from each start."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
-from cinema_cmr.commands.training_data import add_data_options, find_cases, read_training_data
-from cinema_cmr.core.errors import UsageError
+from cinema_cmr.commands.trials import (
+    RUNS,
+    Bench,
+    Job,
+    Lot,
+    add_trial_options,
+    data_parts,
+    make_bench,
+    models_that_start,
+    names_of,
+    run_or_keep,
+    told_of,
+    write_texts,
+)
+from cinema_cmr.core.errors import InputError, UsageError
 
 __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Data, recipe, shares and seeds."""
-    parser.add_argument("task", nargs="?", default="segment", help="segment, landmark, regress or classify")
-    add_data_options(parser)
-    parser.add_argument("-o", "--output", required=True, help="folder of all runs; a sweep that was cut off goes on")
-    parser.add_argument("--recipe", help="as of `cinema finetune`; the task's usual one where absent")
-    parser.add_argument("--target", help="what to regress or classify, as of `cinema finetune`")
-    parser.add_argument("--from", dest="start", help="weights to compare with random ones; scratch alone if absent")
+    """Task, shares, seeds, data, and where the curve goes."""
+    parser.add_argument("task", help="a task of `cinema bench`: segment-sax, lvef, disease, landmark-heatmap, ...")
+    add_trial_options(parser)
     parser.add_argument("--shares", default="5,10,25,50,100", help="percent of the patients to learn from")
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each, with other patients and first weights")
-    parser.add_argument("--steps", type=int, help="updates of each run; the recipe's own number where absent")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--json", action="store_true", help="the result on stdout as one JSON document")
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each point, each with its own draw of patients")
+    parser.add_argument("--smoke", action="store_true", help="small networks and few steps, to see that it runs")
 
 
 def run(given: Namespace) -> int:
-    """Make all runs that are not finished, then write table, page and JSON."""
-    from cinema_cmr.recipes.series import run_once, sweep_document, sweep_runs
+    """Run what is not there yet, write the curve, and tell; the exit code is that of the first failed run."""
+    from cinema_cmr.bench.suite import run_all
+    from cinema_cmr.bench.sweep import share_key, sweep_document
+    from cinema_cmr.bench.tasks import task_named
+    from cinema_cmr.report.plain import plain
 
     console = Console(as_json=given.json)
-    experiment, data = _experiment(given, console)
-    n_learn = len({study.patient for study in data.learn})
-    starts = [None] if given.start is None else [given.start, None]
-    runs = sweep_runs(experiment, n_learn=n_learn, shares=_shares(given.shares), seeds=given.seeds, starts=starts)
-    outcomes = []
-    for number, one in enumerate(runs, 1):
-        with console.bar(f"run {number} of {len(runs)}: {one.name}") as tell:
-            outcomes.append(run_once(one, data, Path(given.output) / "runs", report=_teller(tell)))
-    dataset, _ = find_cases(given.data)
-    document = sweep_document(
-        outcomes,
-        title=f"{experiment.name} on {dataset.card.name}",
-        about=f"{experiment.train.n_steps} updates a run; scored on {len({s.patient for s in data.validate})}"
-        " validation patients, 95 % BCa intervals over patients of the mean over seeds.",
-        data=dataset.card.name,
-        recipe=experiment.name,
-        split_sha256=data.split.sha256,
-    )
+    task, shares, seeds = task_named(given.task), _shares(given.shares), range(given.seeds)
+    if given.seeds < 1:
+        raise UsageError(f"{given.seeds} seeds; expected at least 1")
+    lot, bench = _lot(given, task, console), make_bench(given)
+    models = _models(given, task, bench)
+    jobs: Mapping[Any, tuple[float, Job]] = {
+        share_key(task, lot.name, share, model=model, seed=seed): (
+            share,
+            Job(task=task, model=model, lot=lot, bench=bench, seed=seed),
+        )
+        for share in shares
+        for model in models
+        for seed in seeds
+    }
+    outcomes = run_all(list(jobs), lambda key: _point(key, *jobs[key], console), note=console.note)
+    told = told_of(bench, given, [lot])
+    points: dict[str, Any] = {"shares": shares, "models": models, "seeds": seeds, "outcomes": outcomes}
+    document = plain(sweep_document(task, lot.name, **points, told=told, smoke=bench.smoke))
     _write(Path(given.output), document, console)
-    return 0
+    return next((outcome.exit_code for outcome in outcomes.values() if outcome.document is None), 0)
 
 
-def _experiment(given: Namespace, console: Console) -> tuple[Any, Any]:
-    """The experiment with the numbers given, and the studies that it learns from."""
-    from cinema_cmr.recipes.registry import recipe
-    from cinema_cmr.recipes.scalars import with_target
+def _point(key: Any, share: float, job: Job, console: Console) -> Mapping[str, Any]:
+    """One run on a share of the patients, made or kept."""
+    from dataclasses import replace
 
-    chosen = recipe(given.recipe, task=given.task)
-    n_steps = given.steps or chosen.train.n_steps
-    # The scores come after the run; on the way nothing is chosen by the validation patients.
-    chosen = chosen.with_train(n_steps=n_steps, validate_every=n_steps, accelerator=given.device)
-    data = read_training_data(given, console, drawn_only=given.task in ("segment", "landmark"))
-    return (chosen if given.target is None else with_target(chosen, given.target, data.learn)), data
+    from cinema_cmr.bench.sweep import patients_of_share
 
-
-def _teller(tell: Callable[[int, int, str], None]) -> Callable[[Any], None]:
-    return lambda progress: tell(progress.step, progress.n_steps, f"loss {progress.loss:.3f}")
+    learn = job.lot.data.learn
+    groups = {study.patient: str(study.facts.get("group", "all")) for study in learn}
+    chosen = set(patients_of_share(groups, share, seed=job.seed))
+    few = job.lot.of([study for study in learn if study.patient in chosen], job.lot.data.validate)
+    on_few = replace(job, lot=Lot(name=job.lot.name, title=job.lot.title, data=few), whole=job.lot)
+    return run_or_keep(on_few, key.folder(job.bench.root / RUNS), console)
 
 
 def _shares(text: str) -> list[float]:
+    from cinema_cmr.bench.sweep import number_of
+
     try:
-        return [float(part) / 100 for part in text.split(",")]
+        shares = sorted({float(word) for word in text.split(",")})
     except ValueError as error:
-        raise UsageError(f"--shares '{text}'; expected percents with commas between, such as 5,10,25,50,100") from error
+        raise UsageError(f"shares '{text}'; expected percentages separated by commas, as 5,10,25,50,100") from error
+    for share in shares:
+        number_of(share, 1)
+    return shares
+
+
+def _lot(given: Namespace, task: Any, console: Console) -> Lot:
+    """The one dataset with what fits the task; raises `InputError` where it does not know what is asked."""
+    from cinema_cmr.bench.tasks import fitting, why_not
+
+    if not given.data or len(given.data) != 1:
+        raise UsageError(f"{len(given.data or [])} datasets given; expected one --data: a curve is of one dataset")
+    [(name, lot, reason)] = data_parts(given, console, given.data)
+    if lot is None:
+        raise InputError(reason)
+    learn, held = (fitting(task, part) for part in (lot.data.learn, lot.data.validate))
+    why = why_not(task, learn, held)
+    if why is not None:
+        raise InputError(f"'{name}' cannot make the curve of '{task.name}': {why}")
+    return Lot(name=name, title=lot.title, data=lot.of(learn, held))
+
+
+def _models(given: Namespace, task: Any, bench: Bench) -> Sequence[str]:
+    """Those asked for, or all that can run; raises `UsageError` for one that cannot."""
+    from cinema_cmr.bench.tasks import MODELS, chosen
+
+    asked = chosen(names_of(given.models), MODELS, "model")
+    # The masks of a segmentation on a share are not at hand here.
+    fits = [model for model in task.recipes if task.kind != "measurements" or not task.recipes[model]]
+    models = [model for model in fits if model in asked]
+    missing = models_that_start(bench, models)
+    if given.models and missing:
+        raise UsageError(f"model 'cinema' was asked for; {missing['cinema']}")
+    models = [model for model in models if model not in missing]
+    if not models:
+        raise UsageError(f"no model of '{task.name}' is among {asked}; it has: {', '.join(fits)}")
+    return models
 
 
 def _write(folder: Path, document: dict[str, Any], console: Console) -> None:
-    from dataclasses import asdict
+    from cinema_cmr.report.plain import json_text
+    from cinema_cmr.report.sweep import curve_svg, standalone_svg, sweep_csv, sweep_markdown, sweep_page
 
-    from cinema_cmr.engine.patient_values import METRICS
-    from cinema_cmr.io.atomic import write_text
-    from cinema_cmr.report.plain import json_text, plain
-    from cinema_cmr.report.series import sweep_markdown, sweep_page
-
-    metrics = {name: asdict(metric) for name, metric in METRICS.items()}
-    content = plain(document)
-    text = sweep_markdown(content, metrics)
-    # A view of the runs as they now are, so it is always written anew.
-    for name, written in (
-        ("sweep.json", json_text(content)),
-        ("sweep.md", text),
-        ("sweep.html", sweep_page(content, metrics)),
-    ):
-        write_text(folder / name, written, overwrite=True)
-    console.result(f"{text}\npage: {folder / 'sweep.html'}", content)
+    tables = sweep_markdown(document)
+    texts = {"sweep.md": tables, "sweep.csv": sweep_csv(document), "sweep.json": json_text(document)}
+    texts |= {"curve.svg": standalone_svg(curve_svg(document)), "page.html": sweep_page(document)}
+    write_texts(folder, texts)
+    console.result(tables, document)

@@ -24,8 +24,10 @@ def add_data_options(parser: ArgumentParser) -> None:
     parser.add_argument("--split", help="a split file (JSON) instead of the dataset's own or one drawn anew")
 
 
-def read_training_data(given: Namespace, console: Console, *, drawn_only: bool = True) -> Any:
-    """The studies of both parts of the split; with --n only so many patients of "train", of all groups in turn.
+def read_training_data(
+    given: Namespace, console: Console, *, drawn_only: bool = True, held_out: str = "validation"
+) -> Any:
+    """The studies of "train" and of the held-out part; with --n only so many patients of "train", groups in turn.
 
     With `drawn_only`, studies that nobody drew on are left out and told.
     """
@@ -42,7 +44,7 @@ def read_training_data(given: Namespace, console: Console, *, drawn_only: bool =
         card=dataset.card,
         split=split,
         learn=_read(dataset, cases, learn, console, drawn_only),
-        validate=_read(dataset, cases, split["validation"], console, drawn_only),
+        validate=_read(dataset, cases, split[held_out], console, drawn_only),
     )
 
 

@@ -1,0 +1,68 @@
+"""The rows of the benchmark name recipes and published tasks that there are, and say what data they need."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from long_axes import annotated as long_axis
+from oracles import annotated, heart
+
+from cinema_cmr.bench.tasks import MODELS, TASKS, Measure, chosen, fitting, task_named, why_not
+from cinema_cmr.core.errors import UsageError
+from cinema_cmr.recipes.registry import RECIPES, RECIPES_OF_TASKS
+
+STUDIES = [annotated(heart(), f"p{i}", group="DCM" if i % 2 else "NOR") for i in range(4)]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_row_has_recipes_of_its_kind_and_models_that_are_known(name: str) -> None:
+    task = TASKS[name]
+    kind = "segment" if task.kind == "measurements" else task.kind
+    assert set(task.recipes) <= set(MODELS)
+    assert {recipe for recipe in task.recipes.values() if recipe} <= set(RECIPES_OF_TASKS[kind])
+    assert task.run in TASKS and task.measures
+    # Of the networks, only these can start from an autoencoder.
+    assert "cinema" not in task.recipes or RECIPES[task.recipes["cinema"]]().architecture in ("conv_unetr", "conv_vit")
+
+
+def test_pre_training_and_scratch_have_the_same_network() -> None:
+    for task in TASKS.values():
+        assert task.recipes.get("cinema") == task.recipes.get("cinema-scratch")
+
+
+def test_names_are_taken_in_the_order_of_the_table() -> None:
+    assert chosen(["disease", "segment-sax"], TASKS, "task") == ["segment-sax", "disease"]
+    assert chosen(None, TASKS, "task") == list(TASKS)
+    with pytest.raises(UsageError, match="did you mean 'disease'"):
+        chosen(["diseas"], TASKS, "task")
+    with pytest.raises(UsageError, match="unknown task"):
+        task_named("paint")
+
+
+def test_studies_fit_that_tell_what_is_asked() -> None:
+    bare = replace(STUDIES[0], labels={}, labelled_frames={}, facts={})
+    outlined = replace(STUDIES[1], structures=("lv",))
+    assert fitting(TASKS["segment-sax"], [*STUDIES, bare, outlined]) == STUDIES
+    assert fitting(TASKS["segment-scar"], STUDIES) == []
+    assert fitting(TASKS["disease"], [*STUDIES, bare]) == STUDIES
+    assert fitting(TASKS["lvef"], [*STUDIES, bare]) == STUDIES
+    assert fitting(TASKS["vendor"], STUDIES) == []
+    points = long_axis()
+    assert fitting(TASKS["landmark-heatmap"], [*STUDIES, points]) == [points]
+
+
+def test_what_is_missing_is_said() -> None:
+    task = TASKS["disease"]
+    assert why_not(task, STUDIES, STUDIES[:2]) is None
+    assert why_not(task, STUDIES, STUDIES[:1]) == "1 patients held out with group; at least 2 are needed"
+    assert why_not(task, STUDIES[::2], STUDIES) == "all patients to learn from have the same group"
+    assert "scheme 'scar'" in str(why_not(TASKS["segment-scar"], [], []))
+
+
+def test_a_measure_takes_sizes_where_it_is_an_error() -> None:
+    patient = {"values": {"difference": -3.0, "gone": None}}
+    assert Measure(key="difference", title="", size=True).of(patient) == 3.0
+    assert Measure(key="difference", title="").of(patient) == -3.0
+    assert np.isnan(Measure(key="gone", title="").of(patient))

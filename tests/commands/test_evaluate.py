@@ -1,0 +1,28 @@
+"""What `cinema evaluate` puts beside its own numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from oracles import cine_of, heart, segmenter
+
+from cinema_cmr import pipeline
+from cinema_cmr.cli import main
+from cinema_cmr.io.nifti import write_cine, write_mask
+
+
+def test_published_numbers_stand_beside_an_evaluation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "prepare_segmenter", lambda options, model=None: segmenter(size=(63, 59)))
+    for number in range(2):
+        labels = heart((15.0, 10.0 + number), n_slices=6)
+        write_cine(cine_of(labels), tmp_path / "lab" / f"p{number}.nii.gz")
+        write_mask(labels, cine_of(labels), tmp_path / "lab" / f"p{number}_seg.nii.gz")
+    words = ["evaluate", "--data", tmp_path / "lab", "--part", "all", "-o", tmp_path / "e"]
+    assert main([str(word) for word in words]) == 0
+    rows = json.loads((tmp_path / "e" / "scores.json").read_text())["published"]
+    assert {"3.33 points (2.88 to 3.82)", "0.8872"} <= {row["published"] for row in rows}
+    assert "MedNeXt" not in {row["model"] for row in rows}  # of ACDC alone
+    assert "## Beside published values" in (tmp_path / "e" / "tables.md").read_text()
+    assert 'id="published"' in (tmp_path / "e" / "page.html").read_text()

@@ -1,0 +1,133 @@
+"""A trial of each kind of task on hearts made by hand: every held-out patient has its values."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hearts import heart as measured_heart
+from long_axes import annotated as long_axis
+from oracles import Nothing, annotated, heart
+
+from cinema_cmr.core.card import Grid, ModelCard
+from cinema_cmr.core.study import Study, Subject
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.data.cases import AnnotatedStudy, DatasetCard, Split
+from cinema_cmr.models.baselines import UNet2dConfig
+from cinema_cmr.models.loaded import LoadedModel
+from cinema_cmr.models.stem import StemConfig
+from cinema_cmr.models.vit import vit_size
+from cinema_cmr.recipes.experiment import Experiment
+from cinema_cmr.recipes.finetune import TrainingData
+from cinema_cmr.recipes.registry import recipe
+from cinema_cmr.recipes.scalars import with_target
+from cinema_cmr.recipes.trial import measured_trial, trial
+from cinema_cmr.tasks.landmark import LandmarkConfig
+from cinema_cmr.tasks.segment import SegmentConfig
+
+CARD = DatasetCard(name="hearts", title="Hearts", licence="CC0", citation="", how_to_get="")
+SPLIT = Split(dataset="hearts", parts={"train": ("a",), "validation": ("b",)}, rule="by hand")
+
+
+def beating(number: int, radius: float) -> AnnotatedStudy:
+    made = annotated(heart((15.0, radius), n_slices=4), f"p{number}", group="DCM" if radius > 11 else "NOR")
+    subject = Subject(height_cm=170.0 + number, weight_kg=70.0)
+    return replace(made, study=replace(made.study, subject=subject))
+
+
+HEARTS = [beating(i, radius) for i, radius in enumerate((8.0, 12.5, 9.0, 13.0, 10.0, 12.0))]
+
+
+def of(studies: list[AnnotatedStudy], n_held: int = 2) -> TrainingData:
+    return TrainingData(card=CARD, split=SPLIT, learn=studies[:-n_held], validate=studies[-n_held:])
+
+
+def short(experiment: Experiment) -> Experiment:
+    return experiment.with_train(n_steps=2, validate_every=2, accelerator="cpu", precision="fp32")
+
+
+def scalar(name: str, task: str) -> Experiment:
+    chosen = recipe(name, task=task)
+    (view,) = chosen.task.grids  # type: ignore[union-attr]
+    grid = Grid(spacing_mm=3.0, size=(32, 32), slice_spacing_mm=8.0, n_slices=4)
+    network = replace(
+        chosen.network,
+        image_sizes={"sax": (32, 32, 4)},
+        stem=StemConfig(chans=(4, 6)),
+        vit=vit_size("tiny"),
+    )
+    return short(replace(chosen, task=replace(chosen.task, grids={view: grid}), network=network))
+
+
+def test_segmentation_gives_overlap_and_signed_differences(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    network = UNet2dConfig(view="sax", out_chans=4, chans=(4, 8))
+    task = SegmentConfig(grid=Grid(spacing_mm=3.0, size=(32, 32)))
+    experiment = replace(short(recipe("sax-unet")), task=task, network=network)
+    document = trial(experiment, of(HEARTS), tmp_path)
+    assert [row["patient"] for row in document["patients"]] == ["p4", "p5"]
+    assert 0 <= document["patients"][0]["values"]["dice_mean"] <= 1
+    assert document["n_learned_from"] == 4 and document["n_steps"] == 2 and document["split_sha256"] == SPLIT.sha256
+    assert (tmp_path / "model" / "card.json").exists()
+
+
+def test_numbers_stand_against_what_is_known_and_the_mean_learned(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    experiment = with_target(scalar("ef-vit", "regress"), "bmi", HEARTS)
+    first, second = trial(experiment, of(HEARTS), tmp_path)["patients"]
+    known = [70.0 / (height / 100) ** 2 for height in (170, 171, 172, 173, 174, 175)]
+    assert first["values"]["blind"] == pytest.approx(np.mean(known[:4]) - known[4])
+    assert second["values"]["blind"] == pytest.approx(np.mean(known[:4]) - known[5])
+    assert np.isfinite(first["values"]["difference"]) and first["known"] is None
+
+
+def test_classes_are_right_or_wrong(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    experiment = with_target(scalar("disease-vit", "classify"), "group", HEARTS)
+    rows = trial(experiment, of(HEARTS), tmp_path)["patients"]
+    assert [row["known"] for row in rows] == ["NOR", "DCM"]
+    for row in rows:
+        values = row["values"]
+        told = "DCM" if values["chance_DCM"] > values["chance_NOR"] else "NOR"
+        assert values["right"] == float(told == row["known"])
+    # Two of each were learned from: of equals the first by name.
+    assert [row["values"]["blind"] for row in rows] == [0.0, 1.0]
+
+
+def test_landmarks_give_a_distance_in_mm(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    chosen = recipe("lax-unet", task="landmark")
+    assert isinstance(chosen.task, LandmarkConfig)
+    task = replace(chosen.task, grids={view: Grid(spacing_mm=3.0, size=(32, 32)) for view in chosen.task.grids})
+    network = replace(chosen.network, chans=(4, 8))
+    studies = [long_axis(f"p{i}") for i in range(3)]
+    document = trial(replace(short(chosen), task=task, network=network), of(studies, 1), tmp_path)
+    assert "distance_mm" in document["patients"][0]["values"]
+
+
+def measured(number: int) -> AnnotatedStudy:
+    """The hearts of group "weak" hardly move."""
+    group = ("strong", "weak")[number % 2]
+    rng = np.random.default_rng(number)
+    scales = (rng.uniform(0.9, 1.0), (0.9 if group == "weak" else 0.65) + rng.uniform(-0.02, 0.02))
+    cine, labels = measured_heart(scales, spacing_mm=(2.0, 2.0, 10.0), shape=(70, 60), oriented=True)
+    subject = Subject(height_cm=170.0 + number, weight_kg=60.0 + 3 * (number % 5))
+    return AnnotatedStudy(
+        study=Study(name=f"p{number}", cines=(cine,), subject=subject),
+        patient=f"p{number}",
+        labels={View.SAX: labels},
+        labelled_frames={View.SAX: (0, 1)},
+        facts={"group": group},
+    )
+
+
+def test_measurements_of_masks_tell_the_groups_apart() -> None:
+    document = measured_trial(of([measured(number) for number in range(12)], 4))
+    assert [row["values"]["right"] for row in document["patients"]] == [1.0] * 4 and document["n_steps"] == 0
+    assert [row["known"] for row in document["patients"]] == ["strong", "weak"] * 2
+
+
+@pytest.mark.slow
+def test_a_patient_of_whom_nothing_can_be_measured_counts_as_wrong() -> None:
+    grid = Grid(spacing_mm=3.0, size=(32, 32))
+    card = ModelCard(name="blind", task="segment", architecture="none", config={}, grids={View.SAX: grid})
+    data = of([measured(number) for number in range(12)], 4)
+    document = measured_trial(data, masks_of=LoadedModel(model=Nothing(), card=card), device="cpu")
+    assert [row["values"]["right"] for row in document["patients"]] == [0.0] * 4
