@@ -22,9 +22,10 @@ from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.finetune import TrainingData
 from cinema_cmr.recipes.registry import recipe
 from cinema_cmr.recipes.scalars import with_target
-from cinema_cmr.recipes.trial import measured_trial, trial
+from cinema_cmr.recipes.trial import measured_number_trial, measured_trial, shipped_trial, trial
 from cinema_cmr.tasks.landmark import LandmarkConfig
 from cinema_cmr.tasks.segment import SegmentConfig
+from cinema_cmr.tasks.targets import measured_by_experts
 
 CARD = DatasetCard(name="hearts", title="Hearts", licence="CC0", citation="", how_to_get="")
 SPLIT = Split(dataset="hearts", parts={"train": ("a",), "validation": ("b",)}, rule="by hand")
@@ -131,3 +132,43 @@ def test_a_patient_of_whom_nothing_can_be_measured_counts_as_wrong() -> None:
     data = of([measured(number) for number in range(12)], 4)
     document = measured_trial(data, masks_of=LoadedModel(model=Nothing(), card=card), device="cpu")
     assert [row["values"]["right"] for row in document["patients"]] == [0.0] * 4
+
+
+def told(number: int, study: AnnotatedStudy) -> AnnotatedStudy:
+    """The study with an ejection fraction that is known from elsewhere: a point above what its masks measure."""
+    measured = measured_by_experts(study)
+    assert measured is not None
+    value = measured.value("lv_ef_percent")
+    assert value is not None
+    return replace(study, facts={**study.facts, "lv_ef_percent": value + 1.0 + number})
+
+
+def test_a_number_is_measured_from_masks_against_what_is_known() -> None:
+    data = of([told(number, study) for number, study in enumerate(HEARTS)])
+    document = measured_number_trial(data, "lv_ef_percent")
+    assert [p["values"]["difference"] for p in document["patients"]] == pytest.approx([-5.0, -6.0])
+    assert all(np.isfinite(p["values"]["blind"]) for p in document["patients"])
+    assert document["model"] == "experts' masks" and document["n_learned_from"] == 4
+
+
+def test_masks_that_measure_nothing_give_no_value() -> None:
+    data = of([told(number, study) for number, study in enumerate(HEARTS)])
+    document = measured_number_trial(data, "lv_ef_percent", masks_of=blind_segmenter(), device="cpu")
+    assert all(np.isnan(p["values"]["difference"]) for p in document["patients"])
+
+
+def test_a_shipped_model_is_asked_and_not_trained() -> None:
+    document = shipped_trial(blind_segmenter(), of(HEARTS), device="cpu")
+    assert document["n_steps"] == 0 and document["seconds"] == 0
+    assert [p["values"]["dice_lv"] for p in document["patients"]] == [0.0, 0.0]
+
+
+def blind_segmenter() -> LoadedModel:
+    card = ModelCard(
+        name="nothing",
+        task="segment",
+        architecture="unet2d",
+        config={},
+        grids={View.SAX: Grid(spacing_mm=1.5, size=(49, 49))},
+    )
+    return LoadedModel(model=Nothing(), card=card)

@@ -166,7 +166,7 @@ def run_or_keep(job: Job, folder: Path, console: Console) -> Mapping[str, Any]:
         console.note("  finished before, kept")
         return kept
     if experiment is None:
-        document = _measured(job)
+        document = _measured(job) if job.task.kind == "measurements" else _shipped(job)
     else:
         from cinema_cmr.recipes.trial import trial
 
@@ -204,8 +204,8 @@ def write_texts(folder: Path, texts: Mapping[str, str]) -> None:
 
 
 def _experiment(job: Job) -> Any:
-    """The run as the recipe has it, with the task's target; None for a model of measurements."""
-    if job.task.kind == "measurements":
+    """The run as the recipe has it, with the task's target; None where nothing is trained."""
+    if job.task.kind == "measurements" or job.model == "shipped":
         return None
     from cinema_cmr.recipes.registry import recipe
     from cinema_cmr.recipes.scalars import with_target
@@ -256,16 +256,29 @@ def _is_same(folder: Path, identity: Mapping[str, Any]) -> bool:
 def _measured(job: Job) -> Mapping[str, Any]:
     from cinema_cmr.bench.suite import RunKey
     from cinema_cmr.models.weights import load_model
-    from cinema_cmr.recipes.trial import measured_trial
+    from cinema_cmr.recipes.trial import measured_number_trial, measured_trial
 
-    if not job.task.recipes[job.model]:
+    recipe, device = job.task.recipes[job.model], job.bench.device
+    if job.task.target != "group":
+        masks_of = load_model(recipe) if recipe else None
+        return measured_number_trial(job.lot.data, job.task.target, masks_of=masks_of, device=device)
+    if not recipe:
         return measured_trial(job.lot.data, seed=job.seed)
+    if job.model == "shipped":
+        return measured_trial(job.lot.data, masks_of=load_model(recipe), device=device, seed=job.seed)
     segmenter = RunKey(dataset=job.lot.name, run="segment-sax", model=job.model, seed=job.seed)
     where = segmenter.folder(job.bench.root / RUNS) / "model"
     if not where.is_dir():
         raise InputError(f"there is no segmentation to measure: {segmenter}; run the task 'segment-sax' too")
     masks_of = load_model(str(where))
-    return measured_trial(job.lot.data, masks_of=masks_of, device=job.bench.device, seed=job.seed)
+    return measured_trial(job.lot.data, masks_of=masks_of, device=device, seed=job.seed)
+
+
+def _shipped(job: Job) -> Mapping[str, Any]:
+    from cinema_cmr.models.weights import load_model
+    from cinema_cmr.recipes.trial import shipped_trial
+
+    return shipped_trial(load_model(job.task.recipes[job.model]), job.lot.data, device=job.bench.device)
 
 
 def _teller(console: Console) -> Callable[[Any], None]:

@@ -34,9 +34,9 @@ from cinema_cmr.models.weights import load_model
 from cinema_cmr.recipes.disease import measured_patient, train_disease_model
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.finetune import TrainingData, finetune
-from cinema_cmr.tasks.targets import known_value
+from cinema_cmr.tasks.targets import known_value, measured_by_experts
 
-__all__ = ["measured_trial", "trial"]
+__all__ = ["measured_number_trial", "measured_trial", "shipped_trial", "trial"]
 
 Values = Mapping[str, float]
 
@@ -77,6 +77,42 @@ def trial(
         seconds=trained - began,
         seconds_to_score=time.monotonic() - trained,
     )
+
+
+def shipped_trial(loaded: LoadedModel, data: TrainingData, *, device: str = "auto") -> dict[str, Any]:
+    """A model that is there already, asked about every patient of `data.validate`."""
+    began = time.monotonic()
+    answers = _ASKED[loaded.card.task](loaded, choose_runtime(device, "auto"), data)
+    about = {"model": loaded.card.name, "hash": loaded.card.weights_sha256, "n_steps": 0, "seconds": 0.0}
+    return _document(answers, data, **about, seconds_to_score=time.monotonic() - began)
+
+
+def measured_number_trial(
+    data: TrainingData, target: str, *, masks_of: LoadedModel | None = None, device: str = "auto"
+) -> dict[str, Any]:
+    """A number as masks measure it (the experts', or with `masks_of` that model's), against the one that is known.
+
+    A patient in whom it cannot be measured has no value.
+    """
+    began = time.monotonic()
+    mean = _mean_learned(data.learn, target)
+    segmenter = None
+    if masks_of is not None:
+        segmenter = Segmenter(masks_of.members, masks_of.card, choose_runtime(device, "auto"))
+    answers = []
+    for study in data.validate:
+        shown, known = study, known_value(study, target)
+        if segmenter is not None:
+            labels = predict_cine(study.study.cine(View.SAX), segmenter).labels
+            shown = replace(study, labels={**study.labels, View.SAX: labels})
+        measured = measured_by_experts(shown)
+        value = None if measured is None else measured.value(target)
+        if isinstance(known, float):
+            difference = float("nan") if value is None else value - known
+            answers.append(_Answer(patient=study.patient, values={"difference": difference, "blind": mean - known}))
+    name = "experts' masks" if masks_of is None else masks_of.card.name
+    about = {"model": name, "hash": "" if masks_of is None else masks_of.card.weights_sha256, "n_steps": 0}
+    return _document(answers, data, **about, seconds=0.0, seconds_to_score=time.monotonic() - began)
 
 
 def measured_trial(
