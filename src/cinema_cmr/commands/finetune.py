@@ -78,11 +78,11 @@ def _add_start_options(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Train to the end and tell where the model is."""
+    _check_options(given)
     from cinema_cmr.recipes.finetune import finetune
     from cinema_cmr.recipes.scalars import with_target
 
     console = Console(as_json=given.json)
-    _check_options(given)
     experiment = _experiment(given)
     data = read_training_data(given, console, drawn_only=given.task in ("segment", "landmark"))
     if given.target is not None:
