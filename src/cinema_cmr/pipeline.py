@@ -214,7 +214,8 @@ def analyse(
     with _timed(seconds, "measure"):
         measurements = _measured(study, predictions, landmarks, options=options)
         opinion = _opinion(study, predictions, measurements, pattern)
-        flags = (*_mismatches(study, predictions, segmenter), *measurements.flags)
+        doubts = finder.doubts() if finder is not None and landmarks else ()
+        flags = (*_mismatches(study, predictions, segmenter), *measurements.flags, *doubts)
         measurements = replace(measurements, flags=flags, opinion=opinion)
     run = _run_facts(segmenter, options, seconds, digest)
     return Analysis(

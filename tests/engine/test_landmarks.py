@@ -93,6 +93,14 @@ def test_where_nothing_is_at_the_expected_places_they_are_forgotten() -> None:
     assert np.abs(stacked(found) - in_patient(POINTS)).max() < 0.5
 
 
+def test_a_model_whose_card_says_that_it_is_experimental_is_flagged() -> None:
+    plain = model()
+    assert LandmarkFinder(plain, CPU).doubts() == ()
+    card = replace(plain.card, training={**plain.card.training, "experimental": "made of nothing"})
+    (flag,) = LandmarkFinder(replace(plain, card=card), CPU).doubts()
+    assert flag.code == "landmarks-experimental" and "made of nothing" in flag.message
+
+
 class Coordinates(nn.Module):
     """The brightest pixels' middles, as fractions."""
 

@@ -19,7 +19,7 @@ from cinema_cmr.io.names import unique_names
 
 __all__ = ["DEFAULT_LANDMARKS", "DEFAULT_LONG_AXIS", "Session", "add_arguments", "run"]
 
-DEFAULT_LANDMARKS = DEFAULT_LONG_AXIS = "none"
+DEFAULT_LANDMARKS, DEFAULT_LONG_AXIS = "cinema-lax", "none"
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.errors import NoCineError, WeightsError
 from cinema_cmr.core.geometry import apply_affine
-from cinema_cmr.core.results import FoundLandmarks
+from cinema_cmr.core.results import Flag, FoundLandmarks
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
@@ -59,6 +59,14 @@ class LandmarkFinder:
             raise WeightsError(f"model '{loaded.card.name}' is of the task '{loaded.card.task}'; expected 'landmark'")
         self.card, self.runtime = loaded.card, runtime
         self.model = loaded.model.to(runtime.device).eval()
+
+    def doubts(self) -> tuple[Flag, ...]:
+        """What a reader must know of the model itself, from its card."""
+        why = self.card.training.get("experimental")
+        if not why:
+            return ()
+        message = f"landmarks are by '{self.card.name}', {why}: look at the points before using MAPSE or shortening"
+        return (Flag(code="landmarks-experimental", severity="info", message=message),)
 
     def find(
         self, study: Study, expected: Mapping[View, Mapping[str, Points]] | None = None

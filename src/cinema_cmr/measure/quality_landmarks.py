@@ -18,12 +18,14 @@ __all__ = ["plausible_landmarks"]
 
 _RING_MM = (16.0, 62.0)
 _LENGTH_MM = (42.0, 140.0)
-_STEP_SHARE = 0.25
-"""A step between neighbouring frames may be so long against the usual length of the axis, for a cycle of any length."""
-_APEX_SPREAD_MM = 20.0
-"""The apex hardly moves: further from its own median place it is another point."""
+_STEP_SHARE, _STEP_SHARE_OF_MANY = 0.25, 0.12
+"""So far a point may lie off the middle between those of the frames before and after it, against the usual length of
+the axis: in a cycle of any number of frames, and in one of 15 or more."""
+_MANY = 15
+_SPREAD_MM = 19.0
+"""Hinges travel by up to 20 mm in all, the apex hardly: a point this far from its own median place is another one."""
 
-_MOST_LEFT_OUT = 0.25
+_MOST_LEFT_OUT = 0.2
 """More frames left out than this say that the model does not see this heart."""
 
 Frames = NDArray[np.bool_]
@@ -32,7 +34,7 @@ Frames = NDArray[np.bool_]
 def plausible_landmarks(found: FoundLandmarks) -> tuple[Landmarks | None, tuple[Flag, ...]]:
     """The landmarks without frames that no heart can show (NaN there), and a flag that tells how many they were.
 
-    None where more than a quarter of the frames would go, or have no points at all.
+    None where more than a fifth of the frames would go, or have no points at all.
     """
     landmarks = found.landmarks
     odd, missing = _odd_frames(landmarks), _missing_frames(landmarks)
@@ -76,11 +78,10 @@ def _odd_frames(landmarks: Landmarks) -> Frames:
     known = np.isfinite(length)
     if not known.any():
         return np.asarray(odd)
-    away = np.linalg.norm(apex - np.nanmedian(apex, axis=0), axis=1)
-    odd |= away > _APEX_SPREAD_MM
     usual = float(np.median(length[known]))
     for points in (first, second, apex):
-        odd |= _jumps(points, _STEP_SHARE * usual)
+        odd |= np.linalg.norm(points - np.nanmedian(points, axis=0), axis=1) > _SPREAD_MM
+        odd |= _jumps(points, (_STEP_SHARE_OF_MANY if len(points) >= _MANY else _STEP_SHARE) * usual)
     return np.asarray(odd)
 
 
