@@ -26,7 +26,7 @@ _SPREAD_MM = 19.0
 """Hinges travel by up to 20 mm in all, the apex hardly: a point this far from its own median place is another one."""
 
 _MOST_LEFT_OUT = 0.2
-"""More frames left out than this say that the model does not see this heart."""
+"""So many frames left out, or more, say that the model does not see this heart."""
 
 Frames = NDArray[np.bool_]
 
@@ -34,7 +34,7 @@ Frames = NDArray[np.bool_]
 def plausible_landmarks(found: FoundLandmarks) -> tuple[Landmarks | None, tuple[Flag, ...]]:
     """The landmarks without frames that no heart can show (NaN there), and a flag that tells how many they were.
 
-    None where more than a fifth of the frames would go, or have no points at all.
+    None where a fifth of the frames or more would go, or have no points at all.
     """
     landmarks = found.landmarks
     odd, missing = _odd_frames(landmarks), _missing_frames(landmarks)
@@ -49,7 +49,7 @@ def plausible_landmarks(found: FoundLandmarks) -> tuple[Landmarks | None, tuple[
         "model": found.model,
     }
     title = landmarks.view.title
-    if bad.mean() > _MOST_LEFT_OUT:
+    if bad.mean() >= _MOST_LEFT_OUT:
         message = (
             f"{title} landmarks are missing or no heart's in {int(bad.sum())} of {n_frames} frames; nothing is measured"
             " from them"
