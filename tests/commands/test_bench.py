@@ -59,6 +59,7 @@ def test_what_failed_or_has_no_data_is_told_and_the_rest_is_there(
     faked = Faked()
     monkeypatch.setattr(trials, "trial", faked)
     words = ["bench", "--data", lab, "-o", tmp_path / "b", "--tasks", "segment-sax,lvef-segment,bmi,sex,vendor"]
+    words += ["--models", "cinema,cinema-scratch,unet,resnet"]
     assert call(*words) == 3  # that of the ResNet
     said = capsys.readouterr()
     assert f"failed: bmi, resnet, seed 0, on {lab.name}" in said.err and "this one is ill" in said.out
@@ -134,3 +135,20 @@ def test_the_smoke_form_runs_every_task_that_phantoms_can_tell(tmp_path: Path) -
     assert left == {"segment-scar", "vendor"} and len(done) == 12
     models = {row["model"] for row in document["rows"] if row["task"] == "landmark-heatmap"}
     assert models == {"cinema", "cinema-scratch", "unet"}
+
+
+def test_a_model_as_it_is_shipped_is_asked_and_not_trained(
+    lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def shipped(loaded: Any, data: Any, **where: Any) -> dict[str, Any]:
+        asked.append(loaded.card.name)
+        patients = [{"patient": s.patient, "known": None, "values": {"dice_mean": 0.9}} for s in data.validate]
+        return {"patients": patients, "n_learned_from": 0, "n_steps": 0, "seconds": 0.0}
+
+    monkeypatch.setattr("cinema_cmr.recipes.trial.shipped_trial", shipped)
+    words = ["bench", "--data", lab, "-o", tmp_path / "b", "--tasks", "segment-sax", "--models", "shipped"]
+    assert call(*words) == 0 and asked == ["cinema-sax"]
+    (row,) = json.loads((tmp_path / "b" / "bench.json").read_text())["rows"]
+    assert row["model"] == "shipped" and row["status"] == "done"

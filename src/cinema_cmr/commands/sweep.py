@@ -115,7 +115,12 @@ def _models(given: Namespace, task: Any, bench: Bench) -> Sequence[str]:
 
     asked = chosen(names_of(given.models), MODELS, "model")
     # The masks of a segmentation on a share are not at hand here.
-    fits = [model for model in task.recipes if task.kind != "measurements" or not task.recipes[model]]
+    fits = [
+        model
+        for model in task.recipes
+        # What is shipped learns from no share.
+        if model != "shipped" and (task.kind != "measurements" or not task.recipes[model])
+    ]
     models = [model for model in fits if model in asked]
     missing = models_that_start(bench, models)
     if given.models and missing:
