@@ -53,7 +53,7 @@ class Body:
         paint.over(self._arms(paint) - 9, tissues["muscle"] * (1 + 0.08 * fine))
         paint.over(rim, fat)
         self._chest_wall(paint, rim, tissues, noise=noise, fine=fine)
-        paint.over(rim - self.wall_mm, tissues["lung"] * (1 + 0.25 * noise))
+        paint.over(rim - self.wall_mm, tissues["lung"] * self._lung * (1 + 0.25 * noise))
         inside = np.clip((rim - self.wall_mm) / 3, 0, 1)
         vessels = np.clip((self.texture.at(paint.middle, 5.5, shift=5.1) - 1.9) * 2.4, 0, 1)
         paint.blend(vessels * inside, tissues["venous"] * 0.8)
@@ -154,6 +154,11 @@ class Body:
     @property
     def _meal(self) -> float:
         return float(np.random.default_rng((self.subject.seed, 8)).uniform(0.15, 1.0))
+
+    @property
+    def _lung(self) -> float:
+        """How much brighter the lung is than its density alone: less air, motion and wrap-around of other tissue."""
+        return float(np.random.default_rng((self.subject.seed, 21)).uniform(1.0, 5.5))
 
     def _diaphragm(self, paint: _Painter) -> Floats:
         """Height of the diaphragm: two domes, falling towards the chest wall."""
