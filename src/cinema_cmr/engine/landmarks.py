@@ -37,6 +37,9 @@ Chances = NDArray[np.float64]
 _LOOKS = 3
 """The place from geometry may be a chamber away; each look is centred on what the one before it found."""
 
+_CLOSE_MM = 6.0
+"""A look that would be centred so near to the last one is not taken: in training it was 25 mm off (one SD)."""
+
 _LEAST_CHANCE = 0.1
 """A heatmap whose top is lower shows no point."""
 
@@ -102,7 +105,9 @@ class LandmarkFinder:
             seen = np.where(chances[..., None] < _LEAST_CHANCE, np.nan, points)
             if not np.isfinite(seen).any():
                 break
-            centre = _middle_of(seen)
+            before, centre = centre, _middle_of(seen)
+            if np.hypot(*(np.subtract(centre, before) * turned.spacing_mm[:2])) < _CLOSE_MM:
+                break
         return FoundLandmarks(
             landmarks=Landmarks(view=cine.view, points=_in_patient(seen, turned)),
             confidence={name: chances[:, k] for k, name in enumerate(LANDMARKS[cine.view])},
