@@ -147,3 +147,10 @@ def test_given_frames_are_used_as_given() -> None:
     assert with_given_frames(NONE, 0, None, 1).reason == "nothing"
     with pytest.raises(UsageError, match="frame 25 was given; the study has frames 0 to 24"):
         with_given_frames(LV, 25, 3, 25)
+
+
+def test_end_systole_of_a_cine_of_five_frames_is_no_failed_mask() -> None:
+    """Volumes of a phantom at 0, 20, 40, 60 and 80 % of its cycle: only the third is near end-systole."""
+    volumes = np.array([128.0, 96.0, 61.0, 100.0, 113.0])
+    found = find_phases(volumes)
+    assert (found.ed, found.es) == (0, 2)

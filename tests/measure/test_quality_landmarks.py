@@ -73,6 +73,18 @@ def test_missing_points_are_counted_apart() -> None:
     assert np.isnan(landmarks.points["mitral_septal"][3]).all()
 
 
+def test_a_frame_of_which_the_model_is_unsure_is_left_out() -> None:
+    given = found(heart())
+    given.confidence["mitral_lateral"][4] = 0.3
+    landmarks, (flag,) = plausible_landmarks(given)
+    assert landmarks is not None and flag.evidence["unsure_frames"] == 1
+    assert np.isnan(landmarks.points["apex"][4]).all()
+    blind = found(heart())
+    for name in blind.confidence:
+        blind.confidence[name][:] = np.nan  # coordinates come without a confidence
+    assert plausible_landmarks(blind)[1] == ()
+
+
 def test_a_view_that_is_mostly_odd_gives_nothing() -> None:
     points = heart()
     points[::2, 1] += [60.0, 0, 0]

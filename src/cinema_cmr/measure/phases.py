@@ -19,8 +19,9 @@ __all__ = ["Phases", "covers_cycle", "find_phases", "odd_frames", "phases_of_bot
 
 Curve = NDArray[np.float64]
 
-FRAMES_TO_COMPARE = 5
-"""From this many frames on, a frame is compared with its neighbours."""
+FRAMES_TO_COMPARE = 8
+"""From this many frames on, a frame is compared with its neighbours: of fewer, end-systole itself is unlike them, and
+was taken for a failed mask in phantoms of 5 frames."""
 
 OUTLIER_WIDTH = 3.0
 """Hampel's rule: an outlier lies further from its neighbourhood's median than this many robust standard

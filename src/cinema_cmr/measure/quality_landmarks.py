@@ -25,6 +25,9 @@ _MANY = 15
 _SPREAD_MM = 19.0
 """Hinges travel by up to 20 mm in all, the apex hardly: a point this far from its own median place is another one."""
 
+_SURE = 0.5
+"""Height of the heatmap at a point: on images like those that `cinema-lax` learned from it is 0.85 and more."""
+
 _MOST_LEFT_OUT = 0.2
 """So many frames left out, or more, say that the model does not see this heart."""
 
@@ -37,28 +40,29 @@ def plausible_landmarks(found: FoundLandmarks) -> tuple[Landmarks | None, tuple[
     None where a fifth of the frames or more would go, or have no points at all.
     """
     landmarks = found.landmarks
-    odd, missing = _odd_frames(landmarks), _missing_frames(landmarks)
+    odd, missing, unsure = _odd_frames(landmarks), _missing_frames(landmarks), _unsure_frames(found)
     n_frames = len(odd)
-    bad = odd | missing
+    bad = odd | missing | unsure
     if not bad.any():
         return landmarks, ()
     evidence: dict[str, str | int] = {
         "frames": n_frames,
         "implausible_frames": int(odd.sum()),
         "frames_without_a_point": int(missing.sum()),
+        "unsure_frames": int(unsure.sum()),
         "model": found.model,
     }
     title = landmarks.view.title
     if bad.mean() >= _MOST_LEFT_OUT:
         message = (
-            f"{title} landmarks are missing or no heart's in {int(bad.sum())} of {n_frames} frames; nothing is measured"
-            " from them"
+            f"{title} landmarks are missing, unsure or no heart's in {int(bad.sum())} of {n_frames} frames; nothing is"
+            " measured from them"
         )
         flag = Flag(
             code=f"landmarks-implausible-{landmarks.view}", severity="warning", message=message, evidence=evidence
         )
         return None, (flag,)
-    message = f"{title} landmarks of {int(bad.sum())} of {n_frames} frames are missing or no heart's and were left out"
+    message = f"{title} landmarks of {int(bad.sum())} of {n_frames} frames are missing, unsure or no heart's: left out"
     flag = Flag(code=f"landmarks-left-out-{landmarks.view}", severity="info", message=message, evidence=evidence)
     kept = {name: np.where(bad[:, None], np.nan, points) for name, points in landmarks.points.items()}
     return Landmarks(view=landmarks.view, points=kept), (flag,)
@@ -67,6 +71,12 @@ def plausible_landmarks(found: FoundLandmarks) -> tuple[Landmarks | None, tuple[
 def _missing_frames(landmarks: Landmarks) -> Frames:
     stacked = np.stack([landmarks.points[name][:, 0] for name in LANDMARKS[landmarks.view]])
     return np.asarray(np.isnan(stacked).any(axis=0))
+
+
+def _unsure_frames(found: FoundLandmarks) -> Frames:
+    """(t,) frames with a point whose heatmap is low; never of a model that has no heatmaps."""
+    lowest = np.stack([found.confidence[name] for name in LANDMARKS[found.landmarks.view]])
+    return np.asarray((lowest < _SURE).any(axis=0))
 
 
 def _odd_frames(landmarks: Landmarks) -> Frames:
