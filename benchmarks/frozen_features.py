@@ -1,7 +1,7 @@
 """Do frozen features of a pre-trained encoder tell ACDC's five groups apart better than those of an untrained one?
 
-`python benchmarks/frozen_features.py --data acdc:FOLDER --model cinema-small [--untrained 3]`. No weight of the encoder
-is changed. A patient is the mean and the difference of both labelled frames' vectors (class token and mean of
+`python benchmarks/frozen_features.py --data acdc:FOLDER --model RUN/model --scratch FOLDER [--untrained 3]`. No
+weight of the encoder is changed. A patient is the mean and the difference of both labelled frames' vectors (class token and mean of
 the short-axis tokens), standardised; a logistic regression whose penalty is chosen inside of the training folds
 answers for the patients of the fifth that was held out (5 folds, stratified, the same for all encoders). Prints and
 stores balanced accuracy with its interval over patients (benchmarks/results/frozen_features_MODEL.json). Images of
@@ -85,7 +85,7 @@ def main() -> None:
     """Measure, print, store."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True)
-    parser.add_argument("--model", default="cinema-small")
+    parser.add_argument("--model", required=True, help="folder or name of an autoencoder")
     parser.add_argument("--untrained", type=int, default=3, help="how many first weights are tried")
     parser.add_argument("--scratch", type=Path, required=True, help="a folder for the prepared studies")
     given = parser.parse_args()

@@ -202,7 +202,7 @@ def test_landmarks_of_no_heart_are_shown_and_flagged_but_not_measured() -> None:
 
 
 def test_without_a_landmark_model_or_a_long_axis_there_are_none() -> None:
-    assert analysed(with_long_axis()).landmarks == {}
+    assert analysed(with_long_axis(), landmarks=None).landmarks == {}
     finder = LandmarkFinder(landmark_model(), CPU)
     short = analyse(annotated(LABELS).study, options=Options(), segmenter=segmenter(size=(63, 59)), finder=finder)
     assert short.landmarks == {} and short.document["landmarks"] == []

@@ -22,7 +22,7 @@ COMMANDS = {
     "segment": "one mask per image, on the image's own grid",
     "views": "how the series of a study were recognised, nothing measured",
     "demo": "analyse the embedded synthetic study",
-    "finetune": "train a segmentation model on labelled studies",
+    "finetune": "train a model on labelled studies: masks, landmarks, a number or a class",
     "disease": "fit the model of disease groups from measurements, and score it",
     "evaluate": "score a model on a labelled dataset, per patient, with intervals",
     "datasets": "list the known datasets, and tell what of one is there, missing or broken",

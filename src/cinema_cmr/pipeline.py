@@ -29,7 +29,7 @@ from cinema_cmr.measure.measure import MeasureOptions, measure_study
 from cinema_cmr.measure.normal_ranges import NORMAL_RANGES, NormalRange, normal_range
 from cinema_cmr.measure.quality_landmarks import plausible_landmarks
 from cinema_cmr.models.loaded import LoadedModel
-from cinema_cmr.models.weights import load_model
+from cinema_cmr.models.weights import load_model, weights_hash
 from cinema_cmr.report.build import build_document, mask_file, write_measurements_json
 from cinema_cmr.report.html import write_report
 from cinema_cmr.report.run import RunFacts, write_run_json
@@ -37,6 +37,7 @@ from cinema_cmr.report.table import write_measurements_csv
 from cinema_cmr.tasks.disease import EMBEDDED_DISEASE_MODEL, DiseaseModel, load_disease_model
 
 __all__ = [
+    "DEFAULT_LANDMARK_MODEL",
     "DEFAULT_MODEL",
     "Analysis",
     "Options",
@@ -51,6 +52,9 @@ __all__ = [
 
 DEFAULT_MODEL = "cinema-sax"
 """The embedded short-axis model."""
+
+DEFAULT_LANDMARK_MODEL = "cinema-lax"
+"""The embedded model of long-axis landmarks."""
 
 _LEAST_SLICES = 3
 """Fewer slices say nothing of a volume."""
@@ -74,7 +78,7 @@ class Options:
     """Name or file of a model of disease groups that is asked about a cine study; None asks none."""
     long_axis: str | None = None
     """Name or folder of a model that segments long-axis cines beside the stack; None segments none."""
-    landmarks: str | None = None
+    landmarks: str | None = DEFAULT_LANDMARK_MODEL
     """Name or folder of a landmark model that is asked about 2- and 4-chamber cines; None asks none."""
     measure: MeasureOptions = field(default_factory=MeasureOptions)
     normal_ranges: tuple[NormalRange, ...] = NORMAL_RANGES
@@ -140,8 +144,8 @@ def chosen_options(options: Options) -> dict[str, Any]:
         "turns": options.turns,
         "single_frame": options.single_frame,
         "disease_sha256": None if options.disease is None else load_disease_model(options.disease).sha256,
-        "long_axis_sha256": None if options.long_axis is None else load_model(options.long_axis).card.weights_sha256,
-        "landmarks_sha256": None if options.landmarks is None else load_model(options.landmarks).card.weights_sha256,
+        "long_axis_sha256": None if options.long_axis is None else weights_hash(options.long_axis),
+        "landmarks_sha256": None if options.landmarks is None else weights_hash(options.landmarks),
         **asdict(options.measure),
         **_own_ranges(options),
         **{f"given_{name}": value for name, value in vars(options.subject).items() if value is not None},
@@ -202,8 +206,9 @@ def analyse(
     if segmenter is None:
         with _timed(seconds, "load model"):
             segmenter = prepare_segmenter(options)
-            finder = finder or prepare_finder(options)
-            long_axis = long_axis or prepare_long_axis(options)
+    if any(cine.view not in (View.SAX, View.OTHER) for cine in study.cines):
+        with _timed(seconds, "load long-axis models"):
+            finder, long_axis = finder or prepare_finder(options), long_axis or prepare_long_axis(options)
     _check_measurable(study, segmenter, options)
     study = _as_the_model_takes_it(study, segmenter)
     with _timed(seconds, "segment"):

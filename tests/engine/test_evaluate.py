@@ -12,7 +12,7 @@ from oracles import Oracle, annotated, heart, segmenter
 from torch import Tensor, nn
 
 from cinema_cmr.core.annotation import LabelMap
-from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.engine.evaluate import evaluate_masks, evaluate_segmentation, summarise
@@ -114,3 +114,10 @@ def test_flags_of_the_masks_come_along_and_not_those_of_the_images() -> None:
     (score,) = evaluate_masks([annotated(LABELS)], lambda study: flawed)
     assert {flag.code for flag in score.flags} and all(flag.severity != "info" or flag.code for flag in score.flags)
     assert score.predicted is not None and np.array_equal(score.predicted.array, flawed)
+
+
+def test_a_model_of_long_axis_planes_is_refused_in_words() -> None:
+    lax = segmenter()
+    lax.card = replace(lax.card, grids={View.LAX_4C: lax.grid(View.SAX)})
+    with pytest.raises(UsageError, match="segments 4-chamber; only short-axis masks are scored"):
+        evaluate_segmentation([annotated(LABELS)], lax)

@@ -17,9 +17,7 @@ from cinema_cmr.core.study import Subject
 from cinema_cmr.io.folder import check_writable
 from cinema_cmr.io.names import unique_names
 
-__all__ = ["DEFAULT_LANDMARKS", "DEFAULT_LONG_AXIS", "Session", "add_arguments", "run"]
-
-DEFAULT_LANDMARKS, DEFAULT_LONG_AXIS = "cinema-lax", "none"
+__all__ = ["Session", "add_arguments", "run"]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -48,12 +46,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--long-axis",
-        default=DEFAULT_LONG_AXIS,
+        default="none",
         help="masks of the long-axis cines and biplane volumes, experimental: a segmentation model of them, or none",
     )
     parser.add_argument(
         "--landmarks",
-        default=DEFAULT_LANDMARKS,
+        default="cinema-lax",
         help="mitral hinge points and apex of the 2- and 4-chamber cines, experimental: a landmark model, or none",
     )
     parser.add_argument("--strict", action="store_true", help="exit code 4 where a result is flagged")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from cinema_cmr.commands.analyse import DEFAULT_LANDMARKS, Session
+from cinema_cmr.commands.analyse import Session
 from cinema_cmr.commands.analyse_case import analyse_case
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options import add_model_options, add_output_options
@@ -33,13 +33,7 @@ def run(given: Namespace) -> int:
     from cinema_cmr.phantom.demo import demo_path, demo_truth
     from cinema_cmr.pipeline import Options
 
-    options = Options(
-        model=given.model,
-        device=given.device,
-        precision=given.precision,
-        turns=given.turns,
-        landmarks=DEFAULT_LANDMARKS,
-    )
+    options = Options(model=given.model, device=given.device, precision=given.precision, turns=given.turns)
     console = Console(as_json=given.json)
     result = analyse_case(
         demo_path(),

@@ -43,7 +43,7 @@ class HeartLocation:
     centre: tuple[float, float]
     """In-plane voxel indices (i, j), fractional, on the cine's own grid."""
     method: str
-    """"motion", "image middle", "coarse pass" or "given"."""
+    """"motion", "planes" (where those of other views meet), "image middle", "coarse pass" or "given"."""
     evidence: Evidence = field(default_factory=dict)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap
-from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.core.results import Flag, HeartLocation, Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import CINE_LABELS, View
@@ -88,8 +88,14 @@ def evaluate_segmentation(
 
     Each frame is predicted by itself, as `cinema segment FRAME.nii.gz` sees it; with `together`, all frames of a
     patient as one cine, so that motion may help to find the heart. Volumes and EF of both masks are measured by
-    the same rules (`measure_study`).
+    the same rules (`measure_study`). Raises `UsageError` for a model of other views.
     """
+    if View.SAX not in segmenter.card.grids:
+        views = ", ".join(view.title for view in segmenter.card.grids)
+        raise UsageError(
+            f"model '{segmenter.card.name}' segments {views}; only short-axis masks are scored so far: look at its"
+            " validation in the run's journal"
+        )
     scores = []
     for annotated in studies:
         scores.append(_scored(annotated, segmenter, together=together))

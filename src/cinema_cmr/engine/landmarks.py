@@ -1,4 +1,4 @@
-"""From a study to the landmarks of its long-axis views in patient space: the heart's place, two looks, heatmaps.
+"""From a study to the landmarks of its long-axis views in patient space: the heart's place, a few looks, heatmaps.
 
 Of several tops of a heatmap, the one is taken that lies where the other frames have theirs too, and where a
 short-axis mask, if there is one, lets it be expected.

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from cinema_cmr.core.errors import UsageError
 
 __all__ = [
+    "FROM_SYNTHETIC",
     "Augmentation",
     "Bend",
     "IntensityDraw",
@@ -92,6 +93,20 @@ class Augmentation:
                 f"sizes {sizes} and blur {self.blur_px} of an augmentation; expected 0 or more, and a blur of"
                 f" {_LEAST_BLUR_PX} pixels or more (a probability of 0 leaves it out)"
             )
+
+
+FROM_SYNTHETIC = Augmentation(
+    turn_deg=20.0,
+    scale=0.25,
+    bend_mm=10.0,
+    gamma=0.6,
+    contrast=0.4,
+    noise=0.1,
+    blur_px=1.5,
+    shading=0.9,
+    each=0.55,
+)
+"""Forms and intensities vary strongly: for networks of synthetic hearts that are to hold on real images."""
 
 
 @dataclass(frozen=True, kw_only=True)

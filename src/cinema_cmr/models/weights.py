@@ -32,7 +32,7 @@ from cinema_cmr.models.states import (
     write_state,
 )
 
-__all__ = ["Precision", "load_model", "save_model"]
+__all__ = ["Precision", "load_model", "save_model", "weights_hash"]
 
 Precision = Literal["float32", "float16", "bfloat16"]
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -74,15 +74,37 @@ def load_model(name_or_path: Path | str) -> LoadedModel:
     package. Nothing is unpickled. Raises `WeightsError` where files are missing, their hash is not the
     card's, or keys or shapes are another architecture's.
     """
-    name = str(name_or_path)
-    if name.startswith("hf:"):
-        return load_hub(name)
+    if _is_of_hub(name_or_path):
+        return load_hub(str(name_or_path))
+    folder = _own_folder(_place(name_or_path))
+    return load_published(_place(name_or_path)) if folder is None else _load_folder(folder)
+
+
+def weights_hash(name_or_path: Path | str) -> str:
+    """The SHA-256 of a model's weights: from its card alone where the folder is ours, else by loading it.
+
+    Raises `WeightsError` as `load_model` does.
+    """
+    folder = None if _is_of_hub(name_or_path) else _own_folder(_place(name_or_path))
+    card = load_model(name_or_path).card if folder is None else read_card(folder)
+    return card.weights_sha256
+
+
+def _is_of_hub(name_or_path: Path | str) -> bool:
+    return str(name_or_path).startswith("hf:")
+
+
+def _place(name_or_path: Path | str) -> Path:
+    """A path that exists, or the folder of the package's own model of that name."""
     path = Path(name_or_path)
-    if not path.exists():
-        path = embedded_folder(name)
+    return path if path.exists() else embedded_folder(str(name_or_path))
+
+
+def _own_folder(path: Path) -> Path | None:
+    """The folder if it is one that `save_model` wrote."""
     folder = path.parent if path.name in (WEIGHTS_FILE, CARD_FILE) else path
     ours = (folder / CARD_FILE).is_file() or (folder / WEIGHTS_FILE).is_file()
-    return _load_folder(folder) if ours else load_published(path)
+    return folder if ours else None
 
 
 def _load_folder(folder: Path) -> LoadedModel:

@@ -8,7 +8,7 @@ from cinema_cmr.core.card import Grid
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.engine.optim import OptimConfig
 from cinema_cmr.engine.trainer import TrainConfig
-from cinema_cmr.image.augment import Augmentation
+from cinema_cmr.image.augment import FROM_SYNTHETIC, Augmentation
 from cinema_cmr.models.baselines import UNet2dConfig
 from cinema_cmr.models.stem import SMALL_STEM
 from cinema_cmr.models.unetr import ConvUNetRConfig
@@ -79,31 +79,16 @@ def scar_unet() -> Experiment:
 def lax_mask_unet() -> Experiment:
     """A small U-Net that segments the 4- and 2-chamber views, for phantoms and whoever has long-axis masks.
 
-    Planes are learned in any orientation; forms and intensities vary strongly, since networks of phantoms are to
-    hold on real images.
+    Planes are learned in any orientation.
     """
     views = (View.LAX_4C, View.LAX_2C)
     names = [str(view) for view in views]
     network = UNet2dConfig(view=names[0], also=tuple(names[1:]), out_chans=4, chans=(24, 48, 96, 160, 224))
-    strong = Augmentation(
-        quarter_turns=0.2,
-        any_turn=0.1,
-        turn_deg=20.0,
-        mirror=0.2,
-        scale=0.25,
-        bend_mm=10.0,
-        gamma=0.6,
-        contrast=0.4,
-        noise=0.1,
-        blur_px=1.5,
-        shading=0.9,
-        each=0.55,
-    )
     task = SegmentConfig(
         grid=Grid(spacing_mm=1.5, size=(144, 144)),
         view=views[0],
         also=views[1:],
-        augmentation=strong,
+        augmentation=replace(FROM_SYNTHETIC, quarter_turns=0.2, any_turn=0.1, mirror=0.2),
         thin_stacks=0.0,
         drop_ends=0.0,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.sample import Batch, Sample
 from cinema_cmr.image.augment import (
+    FROM_SYNTHETIC,
     Augmentation,
     change_intensities,
     draw_intensities,
@@ -35,24 +36,8 @@ from cinema_cmr.tasks.task import CardPart, Loss
 
 __all__ = ["LandmarkConfig", "LandmarkExample", "LandmarkTask"]
 
-AS_PLANNED = Augmentation(
-    quarter_turns=0.0,
-    any_turn=0.05,
-    turn_deg=20.0,
-    mirror=0.0,
-    anywhere=0.0,
-    shift_mm=25.0,
-    scale=0.25,
-    bend_mm=10.0,
-    gamma=0.6,
-    contrast=0.4,
-    noise=0.1,
-    blur_px=1.5,
-    shading=0.9,
-    each=0.55,
-)
-"""Planes come turned one way (`image.orient`) and are never mirrored, which would exchange anterior with inferior.
-Forms and intensities vary strongly, since networks of phantoms are to hold on real images."""
+AS_PLANNED = replace(FROM_SYNTHETIC, quarter_turns=0.0, any_turn=0.05, mirror=0.0, anywhere=0.0, shift_mm=25.0)
+"""Planes come turned one way (`image.orient`) and are never mirrored, which would exchange anterior with inferior."""
 
 
 @dataclass(frozen=True, kw_only=True)
