@@ -76,6 +76,8 @@ def test_what_a_start_gained_is_written_with_how_few_patients_told_it(
 ) -> None:
     words = ["finetune", "--data", studies, "--recipe", "sax-unet", "--steps", 1]
     assert call(*words, "--compare-scratch", "-o", tmp_path / "none") == 2
+    started = ("--from", "cinema-lax", "--compare-scratch", "-o", tmp_path / "none")
+    assert call("finetune", "--data", studies, "--recipe", "lax-mask-unet", *started) == 2
     assert "give it as --from WEIGHTS" in capsys.readouterr().err
     assert call(*words, "--freeze", "-o", tmp_path / "none") == 2
     assert "keep what was pre-trained" in capsys.readouterr().err
