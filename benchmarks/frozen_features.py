@@ -4,8 +4,9 @@
 weight of the encoder is changed. A patient is the mean and the difference of both labelled frames' vectors (class
 token and mean of the short-axis tokens), standardised; a logistic regression whose penalty is chosen inside of the
 training folds answers for the patients of the fifth that was held out (5 folds, stratified, the same for all
-encoders). Prints and stores balanced accuracy with its interval over patients (benchmarks/results/frozen_features_MODEL.json). Images of
-patients that pre-training saw, without their groups, are among them, and are also scored apart.
+encoders). Prints and stores balanced accuracy with its interval over patients
+(benchmarks/results/frozen_features_MODEL.json). Images of patients that pre-training saw, without their groups, are
+among them, and are also scored apart.
 For research use only; not a medical device.
 """
 
