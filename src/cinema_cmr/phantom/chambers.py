@@ -115,11 +115,10 @@ class Chambers:
             )
 
         middle = np.array(centre)
+        # The right veins run behind the right atrium.
         veins = [
-            tube(
-                "pulmonary vein", middle + np.array([0.7 * side * across, -6.0, up]), (side, -0.45, up / 14), 42.0, 6.0
-            )
-            for side in (-1.0, 1.0)
+            tube("pulmonary vein", middle + np.array([start * across, -6.0, up]), (*way, 0.04 * up), 42.0, 6.0)
+            for start, way in ((-0.7, (-1.0, -0.45)), (0.4, (0.3, -1.0)))
             for up in (-14.0, 4.0)
         ]
         beside = np.array([-0.75 * across, 0.35 * across, base_mm - 11.0])

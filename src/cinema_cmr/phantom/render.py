@@ -216,7 +216,7 @@ def _blood_of(seed: int) -> tuple[float, float]:
     """How uneven blood is over some centimetres, and how bright it is in atria and great vessels against the
     ventricles: fresh blood comes in there."""
     rng = np.random.default_rng((seed, 19))
-    return float(min(abs(rng.normal(0, 0.08)), 0.2)), float(rng.uniform(0.92, 1.45))
+    return float(min(abs(rng.normal(0, 0.08)), 0.2)), float(rng.uniform(0.92, 1.3))
 
 
 def _sheet(points: HeartPoints, sheet: int) -> HeartPoints:

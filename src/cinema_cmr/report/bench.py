@@ -20,8 +20,8 @@ Row = Mapping[str, Any]
 NOTE = (
     "Means over held-out patients with 95 % bootstrap interval and n; seeds are averaged patient by patient first."
     " Differences are to the model named, on the same patients; p: Wilcoxon's signed-rank test, corrected after Holm"
-    " over the whole table. Every model of a task had the same data, augmentation and number of steps; held-out"
-    " patients chose nothing."
+    " over the whole table. Every model that was trained for a task had the same data, augmentation and number of"
+    " steps; held-out patients chose nothing."
 )
 _HEADS = ["task", "data", "model", "measure", "result", "difference", "p (Holm)", "learned from", "steps", "minutes"]
 _CSV_HEADS = (
