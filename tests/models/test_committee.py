@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -98,6 +99,17 @@ def test_models_are_joined_into_one_whose_answer_is_theirs(tmp_path: Path) -> No
         whole = load_model(tmp_path / "both").model(images)["sax"].softmax(1)
         parts = [load_model(folder).model(images)["sax"].softmax(1) for folder in folders]
     torch.testing.assert_close(whole, (parts[0] + parts[1]) / 2, atol=2e-3, rtol=0)
+
+
+def test_seeds_of_one_recipe_are_joined_under_numbered_names(tmp_path: Path) -> None:
+    folders = [unet_folder(tmp_path, name) for name in ("one", "second", "third one")]
+    for folder in folders:
+        card = (folder / "card.json").read_text(encoding="utf-8")
+        (folder / "card.json").write_text(re.sub(r'"name": "[^"]*"', '"name": "unet"', card, count=1), encoding="utf-8")
+    card = join_weights(folders, tmp_path / "all", name="all")
+    assert [member["seed"] for member in card.training["members"].values()] == [3, 6, 9]
+    assert list(card.training["members"]) == ["unet", "unet-2", "unet-3"]
+    assert len(load_model(tmp_path / "all").model.networks) == 3
 
 
 def test_models_of_other_grids_or_one_twice_are_not_joined(tmp_path: Path) -> None:

@@ -59,6 +59,13 @@ def test_soft_dice_is_the_mean_over_classes_and_samples() -> None:
     assert whole == pytest.approx(float(torch.stack(parts).mean()), rel=1e-5)
 
 
+def test_over_the_batch_a_class_that_few_samples_hold_is_counted_once() -> None:
+    logits = torch.cat([logits_of([[0.3, 0.7], [0.8, 0.2]]), logits_of([[0.9, 0.1], [0.6, 0.4]])])
+    labels = torch.tensor([[1, 0], [0, 0]], dtype=torch.uint8)
+    loss = soft_dice(logits, labels, smooth=1.0, over_batch=True)
+    assert float(loss) == pytest.approx(1 - (2 * 0.7 + 1) / (0.7 + 0.2 + 0.1 + 0.4 + 1 + 1), rel=1e-5)
+
+
 def test_a_perfect_answer_costs_nothing_and_a_wrong_one_costs_one() -> None:
     labels = torch.randint(0, 4, (1, 30, 30, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     right = torch.nn.functional.one_hot(labels.long(), 4).movedim(-1, 1).float() * 60

@@ -14,6 +14,7 @@ from cinema_cmr.core.errors import InputError, UsageError, WeightsError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import Split
 from cinema_cmr.models.adapters import Adaptation
+from cinema_cmr.models.catalogue import join_weights
 from cinema_cmr.models.transplant import SHARED_PARTS
 from cinema_cmr.models.weights import load_model
 from cinema_cmr.recipes.finetune import TrainingData, finetune
@@ -49,6 +50,18 @@ def test_a_run_starts_from_given_weights(tmp_path: Path) -> None:
     pairs = zip(first.model.state_dict().values(), started.model.state_dict().values(), strict=True)
     assert all(torch.allclose(a, b, atol=1e-3) for a, b in pairs)
     assert started.card.training["start"].startswith("small ")
+
+
+def test_a_run_starts_from_the_member_of_a_committee_that_fits(tmp_path: Path) -> None:
+    first = finetune(small(seed=1), data(), tmp_path / "one")
+    other = finetune(replace(small_unetr(), name="other"), data(), tmp_path / "two")
+    join_weights([other, first], tmp_path / "both", name="both")
+    still = small(optim=replace(small().train.optim, lr=0.0, last_lr=0.0))
+    started = load_model(finetune(still, data(), tmp_path / "three", start=load_model(tmp_path / "both")))
+    pairs = zip(load_model(first).model.state_dict().values(), started.model.state_dict().values(), strict=True)
+    assert all(torch.allclose(a, b, atol=2e-3) for a, b in pairs)
+    with pytest.raises(WeightsError, match="another size"):
+        finetune(recipe("sax-unet"), data(), tmp_path / "four", start=load_model(tmp_path / "both"))
 
 
 def test_weights_of_another_size_are_refused(tmp_path: Path) -> None:

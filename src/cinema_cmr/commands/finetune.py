@@ -24,8 +24,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-o", "--output", required=True, help="folder of the run; a run that was cut off goes on")
     parser.add_argument(
         "--recipe",
-        help="segment: sax-unet (the usual one), sax-unetr, scar-unet, scar-unetr, lax-mask-unet; landmark: lax-unet,"
-        " lax-unetr, lax-coordinates; regress: ef-vit, ef-resnet; classify: disease-vit, disease-resnet",
+        help="segment: sax-unet (the usual one), sax-unet-synthetic, sax-unetr, scar-unet, scar-unetr, lax-mask-unet;"
+        " landmark: lax-unet, lax-unetr, lax-coordinates; regress: ef-vit, ef-resnet; classify:"
+        " disease-vit, disease-resnet",
     )
     parser.add_argument(
         "--target",
@@ -34,6 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     _add_start_options(parser)
     parser.add_argument("--steps", type=int, help="updates of the weights; the recipe's own number where absent")
+    parser.add_argument("--batch", type=int, help="samples of one update; the recipe's own number where absent")
     parser.add_argument("--lr", type=float, help="highest learning rate; the recipe's own where absent")
     parser.add_argument(
         "--n", type=int, help="learn from so many patients only, groups in turn, as a lab with few labels"
@@ -158,6 +160,8 @@ def _experiment(given: Namespace) -> Any:
     if given.steps is not None:
         every = max(200, given.steps // 8)
         changes |= {"n_steps": given.steps, "validate_every": every, "checkpoint_every": every}
+    if given.batch is not None:
+        changes["batch_size"] = given.batch
     if given.lr is not None:
         changes["optim"] = replace(chosen.train.optim, lr=given.lr)
     return chosen.with_train(**changes)

@@ -5,16 +5,20 @@ Importing this module and listing need no torch.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.models.cards import embedded_folder, embedded_names, read_card
 from cinema_cmr.models.hub import fetch, find
 from cinema_cmr.models.registry import HUB_PREFIX, PUBLISHED, PublishedModel, published_files
+
+if TYPE_CHECKING:
+    from cinema_cmr.models.loaded import LoadedModel
 
 __all__ = [
     "Check",
@@ -106,15 +110,17 @@ def join_weights(
 ) -> ModelCard:
     """Make one model of several that see the same grids and give the same classes: a committee; returns its card.
 
-    Raises `WeightsError` where they differ in task, grids, outputs or label scheme, or predict no classes.
+    Those of one name, as seeds of a recipe are, get numbers. Raises `WeightsError` where they differ in task, grids,
+    outputs or label scheme, where one comes twice, or where they predict no classes.
     """
     from cinema_cmr.models.architectures import config_values
     from cinema_cmr.models.committee import Committee, CommitteeConfig, MemberConfig
     from cinema_cmr.models.weights import load_model, save_model
 
     loaded = [load_model(source) for source in sources]
-    cards = {model.card.name: model.card for model in loaded}
-    _check_joinable(list(cards.values()), len(loaded))
+    _check_joinable([model.card for model in loaded])
+    members = _named(loaded)
+    cards = {key: member.card for key, member in members.items()}
     config = CommitteeConfig(
         members={key: MemberConfig(architecture=card.architecture, config=card.config) for key, card in cards.items()}
     )
@@ -127,16 +133,27 @@ def join_weights(
         training={"members": {key: {**card.training, "sha256": card.weights_sha256} for key, card in cards.items()}},
         licence=licence or "; ".join(dict.fromkeys(card.licence for card in cards.values())),
     )
-    committee = Committee({model.card.name: model.model for model in loaded})
+    committee = Committee({key: member.model for key, member in members.items()})
     return read_card(save_model(folder, committee, card, precision="float16", overwrite=overwrite))
 
 
-def _check_joinable(cards: Sequence[ModelCard], n_sources: int) -> None:
+def _named(loaded: Sequence[LoadedModel]) -> dict[str, LoadedModel]:
+    """Models by name; a second one of a name is its "NAME-2"."""
+    named: dict[str, LoadedModel] = {}
+    for model in loaded:
+        name = model.card.name
+        others = (f"{name}-{number}" for number in itertools.count(2))
+        named[name if name not in named else next(other for other in others if other not in named)] = model
+    return named
+
+
+def _check_joinable(cards: Sequence[ModelCard]) -> None:
     shared = [(card.task, card.grids, card.outputs, card.label_scheme, card.modality) for card in cards]
-    if len(cards) < 2 or len(cards) < n_sources or any(facts != shared[0] for facts in shared):
+    different = len({card.weights_sha256 for card in cards})
+    if len(cards) < 2 or different < len(cards) or any(facts != shared[0] for facts in shared):
         names = ", ".join(card.name for card in cards)
         raise WeightsError(
-            f"{n_sources} models named {names} cannot answer together; expected two or more of different names with"
+            f"{len(cards)} models named {names} cannot answer together; expected two or more of different weights with"
             " one task, grid, set of outputs and label scheme"
         )
     if cards[0].task != "segment":

@@ -25,17 +25,19 @@ def cross_entropy(
     return total / (labels != ignored).sum().clamp(min=1)
 
 
-def soft_dice(logits: Tensor, labels: Tensor, *, ignored: int = 255, smooth: float = 10.0) -> Tensor:
+def soft_dice(
+    logits: Tensor, labels: Tensor, *, ignored: int = 255, smooth: float = 10.0, over_batch: bool = False
+) -> Tensor:
     """One minus the soft Dice of each foreground class in each sample, averaged (Milletari et al., 3DV 2016).
 
-    A class is counted over the whole stack of a sample; `smooth` voxels are added above and below, so that an
-    absent class asks for an empty prediction.
+    A class is counted over the whole stack of a sample, or of all samples together with `over_batch`; `smooth`
+    voxels are added above and below, so that an absent class asks for an empty prediction.
     """
     n_classes = logits.shape[1]
     counted = (labels != ignored).unsqueeze(1)
     chance = logits.float().softmax(dim=1)[:, 1:] * counted
     truth = F.one_hot(labels.long().masked_fill(labels == ignored, 0), n_classes).movedim(-1, 1)[:, 1:].to(chance.dtype)
-    axes = tuple(range(2, logits.ndim))
+    axes = (*((0,) if over_batch else ()), *range(2, logits.ndim))
     overlap = (chance * truth).sum(axes)
     total = chance.sum(axes) + truth.sum(axes)
     return 1 - torch.mean((2 * overlap + smooth) / (total + smooth))

@@ -13,6 +13,7 @@ __all__ = ["RECIPES", "RECIPES_OF_TASKS", "recipe"]
 RECIPES_OF_TASKS: dict[str, dict[str, Callable[[], Experiment]]] = {
     "segment": {
         "sax-unet": segmentation.sax_unet,
+        "sax-unet-synthetic": segmentation.sax_unet_synthetic,
         "sax-unetr": segmentation.sax_unetr,
         "scar-unet": segmentation.scar_unet,
         "scar-unetr": segmentation.scar_unetr,

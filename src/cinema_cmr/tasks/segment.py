@@ -52,6 +52,9 @@ class SegmentConfig:
     """Probability that up to three slices are missing at each end, as in short stacks."""
     class_weights: tuple[float, ...] = ()
     """Weight of each class in the cross-entropy, background first; empty for all alike."""
+    dice_over_batch: bool = False
+    """Whether the Dice in the loss counts a class over all samples of a batch: of a class that few samples hold, the
+    others then do not ask for an empty prediction each on their own."""
     rare: tuple[str, ...] = ()
     """Classes that few examples hold; those that do are drawn `rare_times` as often."""
     rare_times: int = 1
@@ -191,7 +194,7 @@ class SegmentTask:
         ((view, labels),) = batch.labels.items()
         logits = model(batch.images)[view]
         entropy = cross_entropy(logits, labels, weights=self.config.class_weights or None)
-        overlap = soft_dice(logits, labels)
+        overlap = soft_dice(logits, labels, over_batch=self.config.dice_over_batch)
         return Loss(
             total=entropy + overlap,
             parts={"cross_entropy": float(entropy.detach()), "dice_loss": float(overlap.detach())},
