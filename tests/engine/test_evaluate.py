@@ -47,7 +47,7 @@ def partly(labels: np.ndarray, slices: list[int]) -> AnnotatedStudy:  # type: ig
 
 def test_a_right_answer_scores_one_and_measures_the_same() -> None:
     (score,) = evaluate_segmentation([annotated(LABELS)], SEES)
-    assert len(score.frames) == 2 and score.located == ("coarse pass", "coarse pass")
+    assert len(score.frames) == 2 and score.located == ("image middle", "coarse pass")
     assert all(score.mean(f"dice_{name}") > 0.97 for name in ("rv", "myo", "lv"))
     assert all(score.mean(f"worst_slice_dice_{name}") > 0.97 for name in ("rv", "myo", "lv"))
     assert score.mean("hd95_lv_mm") < 1.6

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
-from oracles import Nothing, cine_of, heart, segmenter
+from oracles import Nothing, Oracle, cine_of, heart, segmenter
+from torch import Tensor
 
 from cinema_cmr.engine.locate import locate_heart
+from cinema_cmr.models.committee import Committee
 
 SHAPE = (131, 97)
+
+
+class Counted(Oracle):
+    """Tells how often it was asked, and on how many slices."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls, self.slices = 0, set[int]()
+
+    def forward(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        self.calls += 1
+        self.slices |= {image.shape[-1] for image in images.values()}
+        return super().forward(images)
 
 
 def beating(centre: tuple[float, float], n_frames: int = 8) -> np.ndarray:  # type: ignore[type-arg]
@@ -59,3 +76,27 @@ def test_an_image_smaller_than_the_model_s_window_is_seen_whole() -> None:
     labels = heart((15.0,), shape=(41, 39), centre=(22.0, 19.0))
     found = locate_heart(cine_of(labels), segmenter(size=(80, 80)))
     assert np.abs(np.subtract(found.centre, middle(labels))).max() < 2
+
+
+def test_one_frame_with_a_whole_heart_in_its_middle_is_not_searched() -> None:
+    labels = np.repeat(heart((15.0,), shape=SHAPE, centre=(70.0, 45.0)), 4, axis=2)
+    counted = Counted()
+    found = locate_heart(cine_of(labels), segmenter(counted, size=(60, 60)))
+    assert found.method == "image middle" and counted.calls <= 3
+    assert np.abs(np.subtract(found.centre, middle(labels))).max() < 2
+
+
+def test_something_small_in_the_middle_is_not_taken_for_the_heart() -> None:
+    labels = heart((15.0,), shape=SHAPE, centre=(105.0, 25.0))
+    labels[62:68, 44:50] = 3
+    found = locate_heart(cine_of(labels), segmenter(size=(44, 44)))
+    assert found.method == "coarse pass"
+    assert np.abs(np.subtract(found.centre, (80, 0)) - middle(labels[80:])).max() < 2
+
+
+def test_one_network_of_a_committee_and_every_second_slice_of_a_long_stack_are_asked() -> None:
+    labels = np.repeat(heart((15.0,), shape=SHAPE, centre=(70.0, 45.0)), 3, axis=2)
+    networks = Counted(), Counted()
+    locate_heart(cine_of(labels), segmenter(Committee({"one": networks[0], "two": networks[1]}), size=(60, 60)))
+    assert networks[0].calls > 0 and networks[1].calls == 0
+    assert networks[0].slices == {-(-labels.shape[2] // 2)}

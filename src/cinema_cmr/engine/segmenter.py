@@ -16,6 +16,7 @@ from cinema_cmr.engine.runtime import Runtime
 from cinema_cmr.image.intensity import normalise
 from cinema_cmr.image.resample import PlaneCut, cut_planes, plan_cut, uncut_planes
 from cinema_cmr.image.slices import plan_slices
+from cinema_cmr.models.committee import Committee
 
 __all__ = ["Segmenter"]
 
@@ -34,9 +35,11 @@ class Segmenter:
         self.turns = turns
         """1: as it is; 2: also mirrored; 4 and 8: also turned by quarters; the probabilities are averaged."""
 
-    def without_turns(self) -> Segmenter:
-        """The same model looking once at each image, as is enough to find the heart."""
-        return Segmenter(self.members, self.card, self.runtime)
+    def scout(self) -> Segmenter:
+        """One network of the model, looking once at each image, as is enough to find the heart."""
+        first = self.members[0]
+        network = next(iter(first.networks.values())) if isinstance(first, Committee) else first
+        return Segmenter([network], self.card, self.runtime)
 
     def grid(self, view: View) -> Grid:
         """The grid of a view; the view must be one of the card's."""

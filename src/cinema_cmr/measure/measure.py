@@ -44,8 +44,8 @@ class MeasureOptions:
     """Which rules to measure by; the defaults are those of the SCMR recommendations (JCMR 2020;22:19)."""
 
     basal_rule: BasalRule = "half-rim"
-    """LV blood of a basal slice counts with at least half of its rim in myocardium, or in every labelled
-    slice."""
+    """LV blood of a basal slice counts with at least half of its rim in myocardium (40 % of a mask's, see
+    `volumes.HALF_OF_RIM`), or in every labelled slice."""
     phase_rule: PhaseRule = "own"
     """ED and ES of each ventricle's own curve, or the LV's frames for both."""
     ed_frame: int | None = None
@@ -174,7 +174,10 @@ def _basal_rule(volumes: Volumes) -> str:
         return EVERY_SLICE
     if volumes.base is None:
         return f"{EVERY_SLICE}, as base and apex cannot be told apart"
-    return "a basal slice counts with at least half of its blood's rim in myocardium (SCMR, JCMR 2020;22:19)"
+    return (
+        "a basal slice counts with at least half of its blood's rim in myocardium (SCMR, JCMR 2020;22:19; 40 % of a"
+        " mask's rim is taken for half)"
+    )
 
 
 def _phases(cine: Cine, volumes: Volumes, options: MeasureOptions) -> tuple[Phases, Phases]:

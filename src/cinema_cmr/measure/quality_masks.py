@@ -76,7 +76,7 @@ def _second_piece(context: QualityContext, structure: str, frame: int) -> float:
 
 
 def not_enclosed(context: QualityContext) -> Flag | None:
-    """LV blood that is counted although less than half of its rim is myocardium; ACDC: none."""
+    """LV blood that is counted although less than half of its rim, with the tolerance, is myocardium; ACDC: none."""
     enclosed = enclosed_fractions(context.cine, context.prediction.labels)
     open_slices = context.volumes.lv_counted & (np.nan_to_num(enclosed, nan=1.0) < HALF_OF_RIM)
     seen = [(index, frame) for frame in context.key_frames for index in np.flatnonzero(open_slices[:, frame])]
@@ -103,7 +103,7 @@ def basal_slice_left_out(context: QualityContext) -> Flag | None:
     return Flag(
         code="basal-slice-left-out",
         severity="info",
-        message=f"LV blood at the base with less than half its rim in myocardium is not counted: {message}",
+        message=f"LV blood at the base with less than 40 % of its rim in myocardium is not counted: {message}",
         evidence={f"frame_{frame}_ml": round(volume, 1) for frame, volume in ml.items()},
     )
 

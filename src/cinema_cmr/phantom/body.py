@@ -42,6 +42,12 @@ class Body:
         """From the skin to the lung."""
         return self.fat_mm + self.muscle_mm
 
+    @property
+    def _heart_at(self) -> tuple[float, float, float]:
+        """The heart's origin in plain numbers, with which arrays stay in single precision."""
+        x, y, z = self.heart.origin.tolist()
+        return x, y, z
+
     def signal(self, points: NDArray[np.floating], tissues: Mapping[str, float], edge_mm: float) -> Floats:
         """Signal of everything but the heart at RAS points (sheet, x, y, 3); textures are the middle sheet's."""
         paint = _Painter(points, edge_mm)
@@ -87,7 +93,7 @@ class Body:
 
     def _mediastinum(self, paint: _Painter, rim: Floats, fat: Floats, tissues: Mapping[str, float]) -> None:
         """Fat around the great vessels and before the heart, and the descending aorta beside the spine."""
-        origin = self.heart.origin
+        origin = self._heart_at
         centre = origin[0] + 12.0
         bulge = 4 * self._wave(paint, 55.0, 7.7)
         half = 11.0 + 9.0 * self.subject.fat * np.exp(-0.5 * ((paint.z - origin[2] - 20) / 35) ** 2) + bulge
@@ -113,7 +119,7 @@ class Body:
             return
         left = self.heart.left
         tip = self.heart.to_ras(np.array(0.0), np.array(0.0), np.array(left.length_mm + left.cap_mm))
-        x, y, z = tip + rng.normal(0, 8, 3) + np.array([-0.2, 0.2, -0.2]) * thick
+        x, y, z = (tip + rng.normal(0, 8, 3) + np.array([-0.2, 0.2, -0.2]) * thick).tolist()
         away = (paint.x - x) ** 2 + (paint.y - y) ** 2 + (paint.z - z) ** 2
         tapered = 1 - away / np.float32(rng.uniform(38, 70) ** 2)
         along_the_wall = thick * tapered - (rim - self.wall_mm) + 2 * self._wave(paint, 24.0, 9.1)
@@ -129,7 +135,7 @@ class Body:
         inside = rim - self.wall_mm + 4
         wet = np.minimum(below, inside)
         paint.over(wet, tissues["muscle"])
-        split = self.heart.origin[0] - 38 + 0.25 * (paint.y - 10)
+        split = self._heart_at[0] - 38 + 0.25 * (paint.y - 10)
         abdomen = np.minimum(wet - 2.2, 400)
         paint.over(abdomen, np.float32(tissues["fat"]) * (0.8 + 0.1 * noise))
         coils = self._wave(paint, 26.0, 3.3)
@@ -145,7 +151,7 @@ class Body:
         paint.over(np.minimum(stomach * 32, abdomen), tissues["muscle"])
         content = np.where(paint.y > 30, tissues["air"], tissues["fluid"] * self._meal)
         paint.over(np.minimum(stomach * 32 - 3, abdomen), content * (1 + 0.15 * fine))
-        vein = 10.5 - np.hypot(paint.x - self.heart.origin[0] - 42, paint.y + 8)
+        vein = 10.5 - np.hypot(paint.x - self._heart_at[0] - 42, paint.y + 8)
         paint.over(np.minimum(vein, below + 12), tissues["venous"])
 
     def _wave(self, paint: _Painter, scale_mm: float, shift: float) -> Floats:
@@ -162,7 +168,7 @@ class Body:
 
     def _diaphragm(self, paint: _Painter) -> Floats:
         """Height of the diaphragm: two domes, falling towards the chest wall."""
-        origin = self.heart.origin
+        origin = self._heart_at
         right = 20 * np.exp(-0.5 * (((paint.x - origin[0] - 85) / 55) ** 2 + ((paint.y + 5) / 70) ** 2))
         left = 9 * np.exp(-0.5 * (((paint.x - origin[0] + 70) / 45) ** 2 + ((paint.y + 25) / 55) ** 2))
         share = (paint.x / self.half_width_mm) ** 2 + ((paint.y + 4) / self.half_depth_mm) ** 2
@@ -198,11 +204,16 @@ class _Painter:
 
     def over(self, depth_mm: NDArray[np.floating], value: NDArray[np.floating] | float) -> None:
         """Paint where the depth is above 0, with an edge a pixel wide."""
-        self.blend(np.clip(0.5 + depth_mm * self.per_edge, 0, 1), value)
+        share = np.multiply(depth_mm, self.per_edge, dtype=np.float32)
+        share += np.float32(0.5)
+        if share.max() > 0:
+            self.blend(np.clip(share, 0, 1, out=share), value)
 
     def blend(self, share: NDArray[np.floating], value: NDArray[np.floating] | float) -> None:
         """Mix a value in by a share from 0 to 1."""
-        self.image += np.asarray(share * (value - self.image), dtype=np.float32)
+        change = np.subtract(value, self.image, dtype=np.float32)
+        change *= share
+        self.image += change
 
 
 def build_body(heart: Heart) -> Body:

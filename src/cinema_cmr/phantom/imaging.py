@@ -7,6 +7,8 @@ and the magnitude gives it Rice's distribution (Gudbjartsson and Patz, Magn Reso
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
@@ -29,39 +31,48 @@ def object_map(body: Body, plane: ImagePlane, index: int, style: Style) -> Float
     return np.asarray(_shading(body, points, style) * _bands(body, points, style), dtype=np.float32)
 
 
-def _shading(body: Body, points: NDArray[np.float64], style: Style) -> NDArray[np.float64]:
+def _shading(body: Body, points: NDArray[np.float64], style: Style) -> Floats:
     """Four coils in front of the chest and two behind, as root of the sum of squares."""
+    at = points.astype(np.float32)
     origin = body.heart.origin
     front, back = body.half_depth_mm + 15, -body.half_depth_mm - 20
     coils = [(origin[0] + dx, front, origin[2] + dz) for dx in (-70, 50) for dz in (-60, 60)]
     coils += [(origin[0] + dx, back, origin[2]) for dx in (-70, 70)]
-    power = np.zeros(points.shape[:-1])
+    power = np.zeros(points.shape[:-1], dtype=np.float32)
     for coil in coils:
-        apart = ((points - np.array(coil)) ** 2).sum(axis=-1)
-        power += 1 / (1 + apart / _COIL_WIDTH_MM**2) ** 3
+        near = 1 + _apart_sq(at, coil) * np.float32(1 / _COIL_WIDTH_MM**2)
+        power += 1 / (near * near * near)
     sensitivity = np.sqrt(power)
     heart = body.heart.to_ras(np.array(0.0), np.array(0.0), np.array(40.0))
-    apart = ((points - heart) ** 2).sum(axis=-1)
-    there = float(sensitivity.ravel()[np.argmin(apart)])
-    return np.asarray((sensitivity / there) ** style.shading)
+    there = float(sensitivity.ravel()[np.argmin(_apart_sq(at, heart))])
+    return np.asarray((sensitivity / there) ** style.shading, dtype=np.float32)
 
 
-def _bands(body: Body, points: NDArray[np.float64], style: Style) -> NDArray[np.float64]:
+def _apart_sq(points: Floats, place: Sequence[float] | NDArray[np.float64]) -> Floats:
+    """Points (..., 3) -> squared distance (...) from a place."""
+    apart = np.zeros(points.shape[:-1], dtype=np.float32)
+    for axis in range(3):
+        away = points[..., axis] - np.float32(place[axis])
+        apart += away * away
+    return apart
+
+
+def _bands(body: Body, points: NDArray[np.float64], style: Style) -> Floats:
     """Dark bands where the field is half a turn per TR off; the shim is best at the heart.
 
     The field bends quadratically away from the shimmed volume and where the lung meets the diaphragm.
     """
     if style.banding == 0:
-        return np.ones(points.shape[:-1])
+        return np.ones(points.shape[:-1], dtype=np.float32)
     rng = np.random.default_rng((body.subject.seed, 13))
-    away = points - body.heart.to_ras(np.array(0.0), np.array(0.0), np.array(40.0))
+    away = (points - body.heart.to_ras(np.array(0.0), np.array(0.0), np.array(40.0))).astype(np.float32)
     scale = 165.0 - 65.0 * style.banding
     bent = rng.uniform(0.6, 1.3, 3) * rng.choice([-1.0, 1.0], 3)
-    phase = np.pi * ((away / scale) ** 2 @ bent)
+    phase = (away / scale) ** 2 @ (np.pi * bent).astype(np.float32)
     lung = body.texture.at(points, 70.0, shift=31.0)
     phase = phase + 0.5 * style.banding * lung * (style.field_tesla / 1.5)
-    nearest = np.abs(np.angle(np.exp(1j * (phase - np.pi))))
-    return np.asarray(1 - 0.7 * np.exp(-0.5 * (nearest / 0.28) ** 2))
+    nearest = np.abs((phase % np.float32(2 * np.pi)) - np.float32(np.pi))
+    return np.asarray(1 - 0.7 * np.exp(-0.5 * (nearest / 0.28) ** 2), dtype=np.float32)
 
 
 def acquire(signal: Floats, style: Style, *, rng: np.random.Generator) -> Floats:
@@ -69,17 +80,25 @@ def acquire(signal: Floats, style: Style, *, rng: np.random.Generator) -> Floats
 
     `signal` is (t, x, y), blood in the middle of the image near 1, fat negative.
     """
-    space = fft.fft2(signal.astype(np.float32), axes=(1, 2), workers=1)
     window, core = _window(signal.shape[1:], style)
-    if len(signal) > 2 and style.sharing > 0:
-        neighbours = (np.roll(space, 1, axis=0) + np.roll(space, -1, axis=0)) / 2
-        share = (style.sharing * (1 - core)).astype(np.float32)
-        space = space * (1 - share) + neighbours * share
-    noise = rng.standard_normal((2, *signal.shape), dtype=np.float32)
-    size = np.sqrt(signal.shape[1] * signal.shape[2] / float((window**2).mean()))
-    space = (space + (noise[0] + 1j * noise[1]) * np.float32(size / style.snr)) * window
-    images = np.abs(fft.ifft2(space, axes=(1, 2), workers=1))
-    return np.asarray(np.round(images * style.full_scale), dtype=np.float32)
+    # Only the acquired part of k-space is worked on; the rest stays empty.
+    acquired = np.ix_(window.any(axis=1), window.any(axis=0))
+    kept, share = window[acquired], (style.sharing * (1 - core[acquired])).astype(np.float32)
+    space = fft.fft2(signal.astype(np.float32), axes=(1, 2), workers=1)[:, *acquired]
+    noise = rng.standard_normal((2, *space.shape), dtype=np.float32)
+    level = np.float32(np.sqrt(window.size / float((window**2).mean())) / style.snr)
+    images = np.empty(signal.shape, dtype=np.float32)
+    # Frame by frame: one fits in a processor's cache, all of them do not.
+    for t, own in enumerate(space):
+        noisy = np.empty(own.shape, dtype=np.complex64)
+        noisy.real, noisy.imag = level * noise[0, t], level * noise[1, t]
+        noisy += own
+        if len(signal) > 2 and style.sharing > 0:
+            noisy += share * (0.5 * (space[t - 1] + space[(t + 1) % len(space)]) - own)
+        whole = np.zeros(window.shape, dtype=np.complex64)
+        whole[acquired] = noisy * kept
+        images[t] = np.abs(fft.ifft2(whole, workers=1, overwrite_x=True))
+    return np.round(np.multiply(images, np.float32(style.full_scale), out=images), out=images)
 
 
 def _window(shape: tuple[int, ...], style: Style) -> tuple[Floats, Floats]:

@@ -18,11 +18,11 @@ from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.phantom.body import Body, build_body
-from cinema_cmr.phantom.heart import HeartFrame, build_heart
+from cinema_cmr.phantom.heart import build_heart
 from cinema_cmr.phantom.imaging import acquire, object_map
 from cinema_cmr.phantom.planes import ImagePlane, plan_view
 from cinema_cmr.phantom.points import landmarks_of
-from cinema_cmr.phantom.render import render_slice, sharpened
+from cinema_cmr.phantom.render import SlicePart, render_slice, sharpened
 from cinema_cmr.phantom.styles import Style, draw_style, style_named
 from cinema_cmr.phantom.subject import PhantomSubject, draw_subject
 from cinema_cmr.phantom.tissue import tissue_signals
@@ -88,7 +88,12 @@ def image_subject(
     times = np.arange(n_frames) * rr_ms / n_frames
     frames = [body.heart.frame(float(time)) for time in times]
     planes = {view: plan_view(body.heart, view, chosen) for view in views}
-    taken = {view: _image_view(body, frames, plane, chosen, times_ms=times) for view, plane in planes.items()}
+    # Between sheets a stack goes along the heart's axis, a long-axis plane hardly at all.
+    ways = {view: plane.thickness_mm / 3 if view is View.SAX else 1.0 for view, plane in planes.items()}
+    parts = {way: [sharpened(frame, chosen.pixel_mm, way) for frame in frames] for way in set(ways.values())}
+    taken = {
+        view: _image_view(body, parts[ways[view]], plane, chosen, times_ms=times) for view, plane in planes.items()
+    }
     points = {view: landmarks_of(body.heart, frames, plane) for view, plane in planes.items()}
     return PhantomStudy(
         study=Study(
@@ -109,11 +114,9 @@ def image_subject(
 
 
 def _image_view(
-    body: Body, frames: Sequence[HeartFrame], plane: ImagePlane, style: Style, *, times_ms: NDArray[np.float64]
+    body: Body, parts: Sequence[SlicePart], plane: ImagePlane, style: Style, *, times_ms: NDArray[np.float64]
 ) -> tuple[Cine, LabelMap]:
     """The cine of a plane and its labels, all frames."""
-    across = plane.thickness_mm / 3 if plane.view is View.SAX else 1.0
-    parts = [sharpened(frame, style.pixel_mm, across) for frame in frames]
     tissues = tissue_signals(
         field_tesla=style.field_tesla,
         flip_deg=style.flip_deg,
@@ -122,7 +125,7 @@ def _image_view(
         fat_sign=-1.0 if style.fat_opposed else 1.0,
     )
     nx, ny, nz = plane.shape
-    array = np.empty((nx, ny, nz, len(frames)), dtype=np.float32)
+    array = np.empty((nx, ny, nz, len(parts)), dtype=np.float32)
     labels = np.empty(array.shape, dtype=np.uint8)
     for index in range(nz):
         rendered = render_slice(body, parts, plane, index, tissues=tissues, flow=style.flow)

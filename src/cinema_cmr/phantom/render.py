@@ -27,6 +27,10 @@ N_SHEETS = 3
 _REACH_MM = 4.0
 _ATRIA_REACH_MM = 85.0
 _UNEVEN_ATRIA_MM = 2.5
+_SOFT_MM = 12.0
+"""What a softened surface can reach beyond itself, where it crosses a sheet most obliquely."""
+_BELOW_VALVES_MM = 25.0
+"""Half a great artery, its wall and its edge."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +48,15 @@ class Surface:
     offset: Floats
     slope: Floats
 
+    def inside(self, points: HeartPoints) -> Floats:
+        """(...) share inside as it would go on beyond 0 and 1: 0.5 on the surface."""
+        found: Floats = self.offset[points.index]
+        found -= self.slope[points.index] * points.radius
+        return found
+
     def share(self, points: HeartPoints) -> Floats:
         """(...) share of each point's surroundings that lies inside."""
-        inside = self.offset[points.index] - self.slope[points.index] * points.radius
+        inside = self.inside(points)
         return np.clip(inside, 0, 1, out=inside)
 
 
@@ -118,7 +128,7 @@ def render_slice(
     near = _cut(located, reached)
     behind = background[:, reached]
     noise = [body.texture.at(points[:, reached], scale, shift=21.7 - scale) for scale in (9.0, 5.0, 45.0)]
-    painter = _HeartPainter(body, near, behind, noise, tissues=tissues, flow=flow, edge_mm=edge)
+    painter = _HeartPainter(body, near, behind, noise, parts=parts, tissues=tissues, flow=flow, edge_mm=edge)
     frames = np.repeat(signal[None], len(parts), axis=0)
     labels = np.zeros(frames.shape, dtype=np.uint8)
     for t, part in enumerate(parts):
@@ -136,8 +146,37 @@ def _reach(points: HeartPoints, parts: Sequence[SlicePart]) -> NDArray[np.bool_]
     return np.asarray((in_sac | in_atria).any(axis=0))
 
 
+def _below(points: HeartPoints, surfaces: Sequence[Floats]) -> NDArray[np.bool_]:
+    """Points that one of the surfaces, softened, may reach."""
+    furthest = np.max([surface.ravel() for surface in surfaces], axis=0)
+    below: NDArray[np.bool_] = points.radius < furthest[points.index] + _SOFT_MM
+    return below
+
+
+def _lowest_chamber(frame: HeartFrame) -> float:
+    """Heart z in mm below which nothing of the atria and great vessels lies, with their walls."""
+    lowest = max(frame.left.base_mm, frame.right.tricuspid_mm, frame.right.outflow_mm)
+    return lowest + _BELOW_VALVES_MM
+
+
 def _cut(points: HeartPoints, pixels: NDArray[np.bool_]) -> HeartPoints:
     return HeartPoints(**{name: value[:, pixels] for name, value in vars(points).items()})
+
+
+class _Region:
+    """Those points of a slice that a part of the heart can reach in any frame."""
+
+    def __init__(self, points: HeartPoints, inside: NDArray[np.bool_]) -> None:
+        self.at = np.flatnonzero(inside)
+        self.points = HeartPoints(**{name: value.ravel()[self.at] for name, value in vars(points).items()})
+
+    def of(self, values: Floats) -> Floats:
+        """(sheet, pixel) values of the slice -> those of the region."""
+        return values.ravel()[self.at]
+
+    def put(self, image: Floats, values: Floats) -> None:
+        """Write the region's values into the slice's (sheet, pixel)."""
+        image.reshape(-1)[self.at] = values
 
 
 class _HeartPainter:
@@ -150,54 +189,92 @@ class _HeartPainter:
         behind: Floats,
         noise: Sequence[Floats],
         *,
+        parts: Sequence[SlicePart],
         tissues: Mapping[str, float],
         flow: float,
         edge_mm: float,
     ) -> None:
         self.chambers = Chambers(heart=body.heart)
         self.muscles = Muscles(heart=body.heart)
-        self.points, self.behind, self.noise = points, behind, noise
+        self.points, self.behind = points, behind
         self.tissues, self.flow, self.per_edge = tissues, flow, np.float32(1 / edge_mm)
-        self.basal = bool((points.z < 25).any())
+        frames = [part.frame for part in parts]
         uneven, self.atria = _blood_of(body.subject.seed)
         streams = np.float32(uneven) * noise[2]
-        self.left_blood = np.float32(tissues["arterial"]) * (1 + np.float32(0.05) * noise[0] + streams)
-        self.right_blood = np.float32(tissues["venous"]) * (1 + np.float32(0.09) * noise[0] + streams)
-        self.muscle = np.float32(tissues["myocardium"]) * (1 + np.float32(0.04) * noise[0])
-        self.fat = np.float32(tissues["fat"]) * (1 + np.float32(0.12) * noise[1])
+        left_blood = np.float32(tissues["arterial"]) * (1 + np.float32(0.05) * noise[0] + streams)
+        right_blood = np.float32(tissues["venous"]) * (1 + np.float32(0.09) * noise[0] + streams)
+        muscle = np.float32(tissues["myocardium"]) * (1 + np.float32(0.04) * noise[0])
+        fat = np.float32(tissues["fat"]) * (1 + np.float32(0.12) * noise[1])
+        self.sac = _Region(points, _below(points, [frame.sac for frame in frames]))
+        self.sac_fat = self.sac.of(fat)
+        self.upper = _Region(points, points.z < max(_lowest_chamber(frame) for frame in frames))
+        self.upper_values = {
+            "arterial": self.upper.of(left_blood),
+            "venous": self.upper.of(right_blood),
+            "fat": self.upper.of(fat),
+            "muscle": self.upper.of(muscle),
+            "uneven": np.float32(_UNEVEN_ATRIA_MM) * self.upper.of(noise[2]),
+        }
+        self.walls = _Region(points, _below(points, [np.maximum(frame.rv_wall, frame.epi) for frame in frames]))
+        self.walls_muscle, self.walls_blood = self.walls.of(muscle), self.walls.of(right_blood)
+        self.strands = self.walls.of(noise[1])
+        self.cavity = _Region(points, _below(points, [frame.endo for frame in frames]))
+        self.cavity_muscle, self.cavity_blood = self.cavity.of(muscle), self.cavity.of(left_blood)
 
     def frame(self, part: SlicePart) -> tuple[Floats, NDArray[np.uint8]]:
         """Signal (sheet, pixel) and labels (pixel) of a frame."""
-        points, image = self.points, self.behind.copy()
-        _mix(image, part.sac.share(points), self.fat)
-        rim = part.sac.offset[points.index] - part.sac.slope[points.index] * points.radius
-        _mix(image, np.clip(0.25 - np.abs(rim - 0.5) * 0.4, 0, 1), self.tissues["fibrous"])
-        if self.basal:
+        image = self.behind.copy()
+        self._paint_sac(image, part)
+        if self.upper.at.size:
             self._paint_chambers(image, part.frame)
-        inner = part.rv_inner.share(points)
-        _mix(image, np.clip(part.rv_wall.share(points) - inner, 0, 1), self.muscle)
-        right = np.clip(part.rv_blood.share(points) - inner, 0, 1)
-        epi, endo = part.epi.share(points), part.endo.share(points)
-        below_valve = np.clip(0.5 + (points.z - np.float32(part.frame.left.base_mm)) * self.per_edge, 0, 1)
-        _mix(image, right * self.muscles.free_share(points, part, self.noise[1]), self.right_blood)
-        _mix(image, epi * below_valve, self.muscle)
-        blood = endo * below_valve
-        void = self.flow * self.muscles.jet(points, part.frame)
-        _mix(image, blood, self.left_blood * (1 - void))
-        _mix(image, blood * self.muscles.muscle_share(points, part.frame), self.muscle)
-        if self.basal:
-            _mix(image, leaflet_share(points, part.frame, part.sheet_mm), self.tissues["fibrous"])
+        self._paint_walls(image, part)
+        self._paint_cavity(image, part)
         return image, self._labels(part)
 
+    def _paint_sac(self, image: Floats, part: SlicePart) -> None:
+        """The fat around the heart, in the pericardium."""
+        points, here = self.sac.points, self.sac.of(image)
+        rim = part.sac.inside(points)
+        _mix(here, np.clip(rim, 0, 1), self.sac_fat)
+        _mix(here, np.clip(0.25 - np.abs(rim - 0.5) * 0.4, 0, 1), self.tissues["fibrous"])
+        self.sac.put(image, here)
+
     def _paint_chambers(self, image: Floats, frame: HeartFrame) -> None:
+        here, values = self.upper.of(image), self.upper_values
         for chamber in self.chambers.at(frame):
-            depth = depth_in(chamber, self.points)
+            depth = depth_in(chamber, self.upper.points)
             if chamber.is_atrium:
-                depth = depth + np.float32(_UNEVEN_ATRIA_MM) * self.noise[2]
-            blood = np.float32(self.atria) * (self.left_blood if chamber.blood == "arterial" else self.right_blood)
-            _mix(image, np.clip(0.5 + (depth + chamber.wall_mm + 1.5) * self.per_edge, 0, 1), self.fat)
-            _mix(image, np.clip(0.5 + (depth + chamber.wall_mm) * self.per_edge, 0, 1), self.muscle)
-            _mix(image, np.clip(0.5 + depth * self.per_edge, 0, 1), blood)
+                depth = depth + values["uneven"]
+            blood = np.float32(self.atria) * values[chamber.blood]
+            _mix(here, np.clip(0.5 + (depth + (chamber.wall_mm + 1.5)) * self.per_edge, 0, 1), values["fat"])
+            _mix(here, np.clip(0.5 + (depth + chamber.wall_mm) * self.per_edge, 0, 1), values["muscle"])
+            _mix(here, np.clip(0.5 + depth * self.per_edge, 0, 1), blood)
+        self.upper.put(image, here)
+
+    def _paint_walls(self, image: Floats, part: SlicePart) -> None:
+        """Wall and blood of the right ventricle, then the left one's wall, solid."""
+        points, here = self.walls.points, self.walls.of(image)
+        inner = part.rv_inner.share(points)
+        _mix(here, np.clip(part.rv_wall.share(points) - inner, 0, 1), self.walls_muscle)
+        right = np.clip(part.rv_blood.share(points) - inner, 0, 1)
+        _mix(here, right * self.muscles.free_share(points, part, self.strands), self.walls_blood)
+        _mix(here, part.epi.share(points) * self._below_valve(points, part.frame), self.walls_muscle)
+        self.walls.put(image, here)
+
+    def _paint_cavity(self, image: Floats, part: SlicePart) -> None:
+        """Blood, papillary muscles, trabeculae and leaflets of the left ventricle."""
+        points, here = self.cavity.points, self.cavity.of(image)
+        blood = part.endo.share(points) * self._below_valve(points, part.frame)
+        void = self.flow * self.muscles.jet(points, part.frame)
+        _mix(here, blood, self.cavity_blood * (1 - void))
+        _mix(here, blood * self.muscles.muscle_share(points, part.frame), self.cavity_muscle)
+        if self.upper.at.size:
+            _mix(here, leaflet_share(points, part.frame, part.sheet_mm), self.tissues["fibrous"])
+        self.cavity.put(image, here)
+
+    def _below_valve(self, points: HeartPoints, frame: HeartFrame) -> Floats:
+        """Share of each point's surroundings on the ventricle's side of the mitral plane."""
+        return np.asarray(np.clip(0.5 + (points.z - np.float32(frame.left.base_mm)) * self.per_edge, 0, 1))
 
     def _labels(self, part: SlicePart) -> NDArray[np.uint8]:
         """Codes in the middle sheet: what the point in the middle of the voxel is."""
