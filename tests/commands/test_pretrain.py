@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -123,18 +124,36 @@ def test_a_run_that_is_told_to_stop_goes_on_when_called_again(store: Path, tmp_p
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_ends_with_the_bits_of_one_that_was_not(store: Path, tmp_path: Path) -> None:
-    steps = ["--steps", 120, "--batch", 1, "--log-every", 1, "--checkpoint-every", 7]
+def test_a_run_that_is_killed_again_and_again_ends_with_the_bits_of_one_that_was_not(
+    store: Path, tmp_path: Path
+) -> None:
+    """Before the first checkpoint, between two, while one is being written, and late."""
+    steps = ["--steps", 120, "--batch", 1, "--log-every", 1, "--checkpoint-every", 4]
     assert main(command(store, tmp_path / "whole", *steps)) == 0
-    process, deadline, journal = started(command(store, tmp_path / "cut", *steps)), time.monotonic() + 120, ""
-    while "\n20,train" not in journal:
+    cut = tmp_path / "cut"
+
+    def journal_has(step: int) -> bool:
+        path = cut / "journal.csv"
+        return path.exists() and f"\n{step},train" in path.read_text()
+
+    def is_writing() -> bool:
+        return journal_has(31) and any(path not in left for path in cut.glob(".*.pt"))
+
+    left: set[Path] = set()
+    for moment in (lambda: journal_has(2), lambda: journal_has(20), is_writing, lambda: journal_has(100)):
+        left |= set(cut.glob(".*.pt"))
+        kill_at(moment, command(store, cut, *steps))
+        assert not (cut / "model").exists()
+    assert main(command(store, cut, *steps)) == 0
+    one, two = ((folder / "model" / "weights.safetensors").read_bytes() for folder in (tmp_path / "whole", cut))
+    assert one == two and losses(tmp_path / "whole") == losses(cut)
+
+
+def kill_at(moment: Callable[[], bool], words: list[str]) -> None:
+    """Start a run and end it with SIGKILL as soon as the moment has come."""
+    process, deadline = started(words), time.monotonic() + 180
+    while not moment():
         assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.05)
-        path = tmp_path / "cut" / "journal.csv"
-        journal = path.read_text() if path.exists() else ""
+        time.sleep(0.002)
     process.kill()
     process.communicate()
-    assert not (tmp_path / "cut" / "model").exists()
-    assert main(command(store, tmp_path / "cut", *steps)) == 0
-    one, two = ((tmp_path / folder / "model" / "weights.safetensors").read_bytes() for folder in ("whole", "cut"))
-    assert one == two and losses(tmp_path / "whole") == losses(tmp_path / "cut")
