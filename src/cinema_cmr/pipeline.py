@@ -31,7 +31,6 @@ from cinema_cmr.measure.quality_landmarks import plausible_landmarks
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model, weights_hash
 from cinema_cmr.report.build import build_document, mask_file, write_measurements_json
-from cinema_cmr.report.html import write_report
 from cinema_cmr.report.run import RunFacts, write_run_json
 from cinema_cmr.report.table import write_measurements_csv
 from cinema_cmr.tasks.disease import EMBEDDED_DISEASE_MODEL, DiseaseModel, load_disease_model
@@ -116,6 +115,9 @@ class Analysis:
         return Path(folder)
 
     def _write_results(self, folder: Path) -> None:
+        # Figures take most of a second to import, and masks alone need none.
+        from cinema_cmr.report.html import write_report
+
         document = self.document
         note = mask_note(
             input_sha256=self.run.input_sha256 or "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hearts import heart
+from scipy import ndimage
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import InputError
@@ -65,3 +66,23 @@ def test_a_mask_without_a_heart_counts_as_no_answer() -> None:
 def test_a_patient_without_group_is_refused() -> None:
     with pytest.raises(InputError, match="no group"):
         measured_patient(patient(1, None))
+
+
+def test_with_a_network_its_masks_of_the_training_patients_are_learned_from_too() -> None:
+    """A network whose walls are thicker than the experts' would put every heart among the strong ones."""
+    asked: list[str] = []
+
+    def thick(annotated: AnnotatedStudy) -> LabelMap:
+        asked.append(annotated.patient)
+        array = annotated.labels[View.SAX].array.copy()
+        for frame in range(array.shape[3]):
+            for index in range(array.shape[2]):
+                grown = ndimage.binary_dilation(array[:, :, index, frame] == 2, iterations=2)
+                array[:, :, index, frame][grown & (array[:, :, index, frame] == 0)] = 2
+        return LabelMap(array=array)
+
+    model = train_disease_model(data(), predict=thick)
+    assert asked == [f"p{number}" for number in range(18)]
+    assert model.training["n_patients"] == 12 and model.training["n_predicted_masks"] == 12
+    assert model.mean != train_disease_model(data()).mean
+    assert model.training["scores"]["validation, predicted masks"]["accuracy"][0] == 1.0

@@ -21,7 +21,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-o", "--output", required=True, help="folder for disease.json, the model with its scores")
     parser.add_argument("--n", type=int, help="learn from so many patients only, groups in turn")
     parser.add_argument("--seed", type=int, default=0, help="of the folds, and who --n takes")
-    parser.add_argument("--experts-only", action="store_true", help="do not score on masks that --model predicts")
+    parser.add_argument(
+        "--experts-only",
+        action="store_true",
+        help="neither learn from masks that --model predicts nor be scored on them",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace a model that is there")
     parser.add_argument("--json", action="store_true", help="the scores on stdout as one JSON document")
 

@@ -20,7 +20,7 @@ from cinema_cmr.io.views_motion import axis_from_motion
 __all__ = ["locate_heart"]
 
 _ROUNDS = 4
-_CLOSE_MM = 4.0
+_CLOSE_MM = 8.0
 """A crop this near to the heart's middle is not moved again: in training it was 12 mm off (one SD) in each axis."""
 _LEAST_ML = 5.0
 """Less labelled volume than this is no heart: the smallest of 100 ACDC patients has 130 ml."""

@@ -70,19 +70,26 @@ def train_disease_model(
     seed: int = 0,
     report: Callable[[str], None] = lambda text: None,
 ) -> DiseaseModel:
-    """Fit on the training part's expert masks; scores on validation (expert's and predicted masks) and by five folds.
+    """Fit on the training part's masks; scores on validation (expert's and predicted masks) and by five folds.
 
-    `predict` makes the mask of a study; without it only expert masks are scored. Patients without features are
-    left out of the fit, and count as wrong in every score.
+    `predict` makes the mask of a study; then the fit learns from both masks of each patient, since a network's are
+    smoother than an expert's and it is those that the model will meet. Without it only expert masks are learned from
+    and scored. Patients without features are left out of the fit, and count as wrong in every score.
     """
     learn = [measured_patient(study) for study in data.learn]
     held = [measured_patient(study) for study in data.validate]
-    report(f"measured the masks of {len(learn)} patients to learn from and of {len(held)} for validation")
+    report(f"measured the experts' masks of {len(learn)} patients to learn from and of {len(held)} for validation")
     groups = _groups([*learn, *held])
     used = [patient for patient in learn if patient.found.reason is None]
-    table, labels = _table(used), _labels(used, groups)
-    fit = fit_linear(table, labels, n_groups=len(groups))
-    temperature = fit_temperature(cross_validated(table, labels, n_groups=len(groups), seed=seed), labels)
+    seen = [] if predict is None else [measured_patient(study, predict(study)) for study in data.learn]
+    both = [*used, *(patient for patient in seen if patient.found.reason is None)]
+    # Two masks of a patient are no two patients: the penalty grows with their number.
+    penalty = 0.5 * len(both) / max(1, len(used))
+    fit = fit_linear(_table(both), _labels(both, groups), n_groups=len(groups), penalty=penalty)
+    # Folds are of patients: with both masks one of a patient would be learned from and the other asked.
+    labels = _labels(used, groups)
+    logits = cross_validated(_table(used), labels, n_groups=len(groups), seed=seed)
+    temperature = fit_temperature(logits, labels)
     model = DiseaseModel(
         name="cinema-disease",
         groups=groups,
@@ -97,12 +104,13 @@ def train_disease_model(
     )
     scores = {"validation, expert masks": scores_of(model, held)} if held else {}
     if predict is not None and held:
-        report("measuring predicted masks")
+        report("measuring predicted masks of the patients held out")
         scores["validation, predicted masks"] = scores_of(
             model, [measured_patient(study, predict(study)) for study in data.validate]
         )
     scores["five-fold over all, expert masks"] = _five_fold([*learn, *held], groups, seed)
-    return replace(model, training=_facts(data, len(used), seed, scores))
+    facts = _facts(data, len(used), seed, scores) | {"n_predicted_masks": len(both) - len(used)}
+    return replace(model, training=facts)
 
 
 def scores_of(model: DiseaseModel, patients: Sequence[MeasuredPatient]) -> dict[str, Any]:
