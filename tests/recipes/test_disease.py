@@ -68,7 +68,7 @@ def test_a_patient_without_group_is_refused() -> None:
         measured_patient(patient(1, None))
 
 
-def test_with_a_network_its_masks_of_the_training_patients_are_learned_from_too() -> None:
+def test_with_a_network_its_masks_of_the_training_patients_are_learned_from() -> None:
     """A network whose walls are thicker than the experts' would put every heart among the strong ones."""
     asked: list[str] = []
 
@@ -83,6 +83,6 @@ def test_with_a_network_its_masks_of_the_training_patients_are_learned_from_too(
 
     model = train_disease_model(data(), predict=thick)
     assert asked == [f"p{number}" for number in range(18)]
-    assert model.training["n_patients"] == 12 and model.training["n_predicted_masks"] == 12
+    assert model.training["n_patients"] == 12 and model.training["masks"] == "a network's"
     assert model.mean != train_disease_model(data()).mean
     assert model.training["scores"]["validation, predicted masks"]["accuracy"][0] == 1.0

@@ -72,24 +72,22 @@ def train_disease_model(
 ) -> DiseaseModel:
     """Fit on the training part's masks; scores on validation (expert's and predicted masks) and by five folds.
 
-    `predict` makes the mask of a study; then the fit learns from both masks of each patient, since a network's are
-    smoother than an expert's and it is those that the model will meet. Without it only expert masks are learned from
-    and scored. Patients without features are left out of the fit, and count as wrong in every score.
+    `predict` makes the mask of a study; then the fit learns from such masks, since a network's are smoother than an
+    expert's and it is those that the model will meet (of a patient in whom it finds no heart, from the expert's).
+    Without it experts' masks alone are learned from and scored.
+    Patients without features are left out of the fit, and count as wrong in every score.
     """
     learn = [measured_patient(study) for study in data.learn]
     held = [measured_patient(study) for study in data.validate]
     report(f"measured the experts' masks of {len(learn)} patients to learn from and of {len(held)} for validation")
     groups = _groups([*learn, *held])
-    used = [patient for patient in learn if patient.found.reason is None]
-    seen = [] if predict is None else [measured_patient(study, predict(study)) for study in data.learn]
-    both = [*used, *(patient for patient in seen if patient.found.reason is None)]
-    # Two masks of a patient are no two patients: the penalty grows with their number.
-    penalty = 0.5 * len(both) / max(1, len(used))
-    fit = fit_linear(_table(both), _labels(both, groups), n_groups=len(groups), penalty=penalty)
-    # Folds are of patients: with both masks one of a patient would be learned from and the other asked.
-    labels = _labels(used, groups)
-    logits = cross_validated(_table(used), labels, n_groups=len(groups), seed=seed)
-    temperature = fit_temperature(logits, labels)
+    shown = learn if predict is None else [measured_patient(study, predict(study)) for study in data.learn]
+    pairs = zip(shown, learn, strict=True)
+    chosen = [drawn if drawn.found.reason is None else by_hand for drawn, by_hand in pairs]
+    used = [patient for patient in chosen if patient.found.reason is None]
+    table, labels = _table(used), _labels(used, groups)
+    fit = fit_linear(table, labels, n_groups=len(groups))
+    temperature = fit_temperature(cross_validated(table, labels, n_groups=len(groups), seed=seed), labels)
     model = DiseaseModel(
         name="cinema-disease",
         groups=groups,
@@ -109,7 +107,8 @@ def train_disease_model(
             model, [measured_patient(study, predict(study)) for study in data.validate]
         )
     scores["five-fold over all, expert masks"] = _five_fold([*learn, *held], groups, seed)
-    facts = _facts(data, len(used), seed, scores) | {"n_predicted_masks": len(both) - len(used)}
+    masks = "experts'" if predict is None else "a network's"
+    facts = _facts(data, len(used), seed, scores) | {"masks": masks}
     return replace(model, training=facts)
 
 
