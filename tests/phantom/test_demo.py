@@ -52,7 +52,8 @@ def test_the_demo_is_what_its_maker_makes(demo: Study, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_truth_told_is_that_of_the_study() -> None:
-    assert demo_truth() == dict(make_demo_study().truth)
+    # To the last digits only on one machine with one number of threads: sums are in another order otherwise.
+    assert demo_truth() == pytest.approx(dict(make_demo_study().truth), rel=1e-9)
 
 
 @pytest.mark.slow
