@@ -45,7 +45,7 @@ class MeasureOptions:
 
     basal_rule: BasalRule = "half-rim"
     """LV blood of a basal slice counts with at least half of its rim in myocardium (40 % of a mask's, see
-    `volumes.HALF_OF_RIM`), or in every labelled slice."""
+    `volumes.LEAST_OF_RIM`), or in every labelled slice."""
     phase_rule: PhaseRule = "own"
     """ED and ES of each ventricle's own curve, or the LV's frames for both."""
     ed_frame: int | None = None

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from cinema_cmr.core.results import Flag
 from cinema_cmr.measure.quality_context import Check, QualityContext
-from cinema_cmr.measure.volumes import CODES, HALF_OF_RIM, enclosed_fractions
+from cinema_cmr.measure.volumes import CODES, LEAST_OF_RIM, enclosed_fractions
 
 __all__ = ["MASK_CHECKS"]
 
@@ -78,7 +78,7 @@ def _second_piece(context: QualityContext, structure: str, frame: int) -> float:
 def not_enclosed(context: QualityContext) -> Flag | None:
     """LV blood that is counted although less than half of its rim, with the tolerance, is myocardium; ACDC: none."""
     enclosed = enclosed_fractions(context.cine, context.prediction.labels)
-    open_slices = context.volumes.lv_counted & (np.nan_to_num(enclosed, nan=1.0) < HALF_OF_RIM)
+    open_slices = context.volumes.lv_counted & (np.nan_to_num(enclosed, nan=1.0) < LEAST_OF_RIM)
     seen = [(index, frame) for frame in context.key_frames for index in np.flatnonzero(open_slices[:, frame])]
     if not seen:
         return None
@@ -103,7 +103,8 @@ def basal_slice_left_out(context: QualityContext) -> Flag | None:
     return Flag(
         code="basal-slice-left-out",
         severity="info",
-        message=f"LV blood at the base with less than 40 % of its rim in myocardium is not counted: {message}",
+        message=f"LV blood at the base with less than {100 * LEAST_OF_RIM:.0f} % of its rim in myocardium is not counted:"
+        f" {message}",
         evidence={f"frame_{frame}_ml": round(volume, 1) for frame, volume in ml.items()},
     )
 

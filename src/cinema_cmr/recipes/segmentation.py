@@ -47,7 +47,7 @@ def sax_unetr() -> Experiment:
 
 
 def sax_unet() -> Experiment:
-    """A U-Net of about the same size, trained the same way: the comparison for `sax_unetr`."""
+    """The usual recipe, of which `cinema-sax` is made: a U-Net trained the same way, the comparison for `sax_unetr`."""
     network = UNet2dConfig(view=str(View.SAX), out_chans=4, chans=(32, 64, 128, 256, 320), across=3)
     task = SegmentConfig(grid=_SAX_GRID, augmentation=_SAX_AUGMENTATION)
     return Experiment(name="sax-unet", task=task, architecture="unet2d", network=network, train=_SAX_TRAIN)
