@@ -103,8 +103,8 @@ def basal_slice_left_out(context: QualityContext) -> Flag | None:
     return Flag(
         code="basal-slice-left-out",
         severity="info",
-        message=f"LV blood at the base with less than {100 * LEAST_OF_RIM:.0f} % of its rim in myocardium is not counted:"
-        f" {message}",
+        message=f"LV blood at the base with less than {100 * LEAST_OF_RIM:.0f} % of its rim in myocardium is not"
+        f" counted: {message}",
         evidence={f"frame_{frame}_ml": round(volume, 1) for frame, volume in ml.items()},
     )
 
