@@ -50,7 +50,7 @@ def studies_of(root: Path, part: str) -> list[AnnotatedStudy]:
     return [emidec.read_case(case) for case in emidec.list_cases(root) if case.patient in wanted]
 
 
-def scored(root: Path, model: str, *, turns: int) -> tuple[Segmenter, list[PatientScore], dict[str, Any]]:
+def scored(root: Path, model: str, *, turns: int | None) -> tuple[Segmenter, list[PatientScore], dict[str, Any]]:
     """The validation patients' scores, and all results of a model."""
     segmenter = prepare_segmenter(Options(model=model, turns=turns))
     scores = evaluate_segmentation(studies_of(root, "validation"), segmenter)
@@ -165,7 +165,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the unpacked EMIDEC training set")
     parser.add_argument("--model", required=True, help="an embedded model's name, or a model's folder")
     parser.add_argument("--compare", nargs="*", default=[], help="other models for the same table")
-    parser.add_argument("--turns", type=int, default=1)
+    parser.add_argument("--turns", type=int)
     parser.add_argument("--pictures", type=Path, help="folder for the best, median and worst patient")
     given = parser.parse_args()
     every = [scored(given.data, model, turns=given.turns) for model in (given.model, *given.compare)]

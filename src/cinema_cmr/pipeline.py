@@ -67,8 +67,8 @@ class Options:
     """Name of an embedded or published model, or the folder of one's own."""
     device: str = "auto"
     precision: str = "auto"
-    turns: int = 1
-    """1, 2, 4 or 8 views of each image (mirrored, turned) whose probabilities are averaged."""
+    turns: int | None = None
+    """1, 2, 4 or 8 mirrored and turned views of an image that are averaged; None: as the model's card says."""
     subject: Subject = field(default_factory=Subject)
     """Facts given by the user; they go before what the files say."""
     single_frame: bool = False
@@ -119,11 +119,8 @@ class Analysis:
         from cinema_cmr.report.html import write_report
 
         document = self.document
-        note = mask_note(
-            input_sha256=self.run.input_sha256 or "",
-            model_sha256=self.run.model_hash or "",
-            options=f"turns {self.run.options.get('turns', 1)}",
-        )
+        run = self.run
+        note = mask_note(input_sha256=run.input_sha256 or "", model_sha256=run.model_hash or "", options=run.manner)
         for view, prediction in self.predictions.items():
             write_mask(prediction.labels, self.study.cine(view), folder / mask_file(view), note=note)
         write_measurements_json(document, folder / "measurements.json")
@@ -140,10 +137,10 @@ class Analysis:
         )
 
 
-def chosen_options(options: Options) -> dict[str, Any]:
+def chosen_options(options: Options, segmenter: Segmenter) -> dict[str, Any]:
     """What changes a result beside the model: as run.json tells it."""
     return {
-        "turns": options.turns,
+        "turns": segmenter.turns,
         "single_frame": options.single_frame,
         "disease_sha256": None if options.disease is None else load_disease_model(options.disease).sha256,
         "long_axis_sha256": None if options.long_axis is None else weights_hash(options.long_axis),
@@ -169,7 +166,9 @@ def prepare_segmenter(options: Options, model: LoadedModel | None = None) -> Seg
 
 def prepare_long_axis(options: Options) -> Segmenter | None:
     """The long-axis segmentation model of the options; None where none is asked."""
-    return None if options.long_axis is None else prepare_segmenter(replace(options, model=options.long_axis, turns=1))
+    return (
+        None if options.long_axis is None else prepare_segmenter(replace(options, model=options.long_axis, turns=None))
+    )
 
 
 def prepare_finder(options: Options) -> LandmarkFinder | None:
@@ -263,14 +262,14 @@ def segment(
 
 
 def mask_origin(source: Path | str, segmenter: Segmenter) -> str:
-    """What the header of a mask says of its making: hashes of input and model, and the turns averaged.
+    """What the header of a mask says of its making: hashes of input and model, and how the model was asked.
 
     Raises `InputError` where the source cannot be read.
     """
     return mask_note(
         input_sha256=input_digest(source),
         model_sha256=segmenter.card.weights_sha256 or "",
-        options=f"turns {segmenter.turns}",
+        options=segmenter.manner,
     )
 
 
@@ -374,7 +373,8 @@ def _run_facts(
         device=segmenter.runtime.device,
         precision=segmenter.runtime.precision,
         seconds=seconds,
-        options=chosen_options(options),
+        options=chosen_options(options, segmenter),
+        manner=segmenter.manner,
         input_sha256=input_sha256,
     )
 

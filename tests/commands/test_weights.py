@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_models import unetr, unetr_card
+from small_models import scrambled, unetr, unetr_card
 
 from cinema_cmr.cli import main
 from cinema_cmr.models.registry import PUBLISHED
@@ -54,3 +54,12 @@ def test_weights_go_to_the_published_layout_and_come_back_equal(model: Path, tmp
 def test_what_is_missing_is_a_usage_error(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert call("weights", *words) == 2
     assert "needs" in capsys.readouterr().err
+
+
+def test_models_are_joined_with_an_offset_and_another_word_for_it_is_refused(model: Path, tmp_path: Path) -> None:
+    loaded = load_model(model)
+    other = save_model(tmp_path / "other", scrambled(loaded.model, seed=1), loaded.card)
+    assert call("weights", "join", model, other, "--name", "both", "--offset", "lv=0.4", "-o", tmp_path / "both") == 0
+    assert load_model(tmp_path / "both").card.logit_offsets == {"lv": 0.4}
+    assert call("weights", "join", model, other, "--name", "x", "--offset", "lv:0.4", "-o", tmp_path / "x") == 2
+    assert call("weights", "join", model, other, "--name", "x", "--offset", "aorta=1", "-o", tmp_path / "x") == 2

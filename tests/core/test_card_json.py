@@ -21,6 +21,8 @@ CARD = ModelCard(
         View.LAX_4C: Grid(spacing_mm=1.4, size=(160, 160), percentiles=(1.0, 99.0)),
     },
     outputs=("background", "rv", "myo", "lv"),
+    turns=2,
+    logit_offsets={"rv": 0.5},
     training={"data": "acdc", "dice": 0.9, "seeds": [0, 1]},
     licence="MIT",
     weights_sha256="ab" * 32,
@@ -39,6 +41,8 @@ def test_a_card_comes_back_equal() -> None:
         ({"task": "dream"}, "card.task is 'dream'"),
         ({"grids": {}}, "names no view"),
         ({"label_scheme": "cin"}, "label scheme 'cin'"),
+        ({"turns": 3}, "3 turns; expected one of 1, 2, 4, 8"),
+        ({"logit_offsets": {"la": 1.0}}, "has offsets for .'la'.; its outputs are"),
     ],
 )
 def test_an_unusable_card_is_refused(change: dict[str, object], told: str) -> None:

@@ -86,6 +86,15 @@ def test_one_frame_with_a_whole_heart_in_its_middle_is_not_searched() -> None:
     assert np.abs(np.subtract(found.centre, middle(labels))).max() < 2
 
 
+def test_a_heart_well_inside_the_window_needs_no_second_look_wherever_it_lies() -> None:
+    for centre, looks in (((74.0, 48.0), 1), ((88.0, 48.0), 2)):  # 13 and 34 mm off the middle
+        labels = np.repeat(heart((15.0,), shape=SHAPE, centre=centre), 4, axis=2)
+        counted = Counted()
+        found = locate_heart(cine_of(labels), segmenter(counted, size=(90, 90)))
+        assert (found.method, counted.calls, found.evidence["rounds"]) == ("image middle", looks, looks)
+        assert np.abs(np.subtract(found.centre, middle(labels))).max() < 2
+
+
 def test_something_small_in_the_middle_is_not_taken_for_the_heart() -> None:
     labels = heart((15.0,), shape=SHAPE, centre=(105.0, 25.0))
     labels[62:68, 44:50] = 3

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from oracles import CPU, Oracle, cine_of, heart, segmenter
 from torch import nn
 
+from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.engine.runtime import Runtime
 from cinema_cmr.engine.segmenter import Segmenter
@@ -66,6 +69,28 @@ def test_two_ways_are_the_image_and_its_mirror() -> None:
     once = segmenter(Lopsided(), turns=1)
     expected = (whole(once, array) + turned(whole(once, turned(array, 0, True)), 0, True)) / 2
     assert np.allclose(whole(its, array), expected, atol=1e-5)
+
+
+def test_a_card_says_how_many_turns_are_usual() -> None:
+    usual = replace(segmenter().card, turns=8)
+    assert Segmenter([Lopsided()], usual, CPU).turns == 8
+    assert Segmenter([Lopsided()], usual, CPU, turns=1).turns == 1
+    assert Segmenter([Lopsided()], usual, CPU).scout().turns == 1
+
+
+@pytest.mark.parametrize(("turns", "size"), [(3, (49, 49)), (0, (49, 49)), (4, (49, 51))])
+def test_turns_that_cannot_be_made_are_refused(turns: int, size: tuple[int, int]) -> None:
+    with pytest.raises(UsageError, match=f"{turns} turns"):
+        segmenter(turns=turns, size=size)
+
+
+def test_an_offset_makes_its_class_likelier_by_its_odds() -> None:
+    names = ("background", "rv", "myo", "lv")
+    card = replace(segmenter().card, outputs=names, logit_offsets={"myo": 1.0})
+    plain, shifted = (whole(Segmenter([Lopsided()], c, CPU), square_heart()) for c in (segmenter().card, card))
+    odds = [chance[..., 2] / (1 - chance[..., 2]) for chance in (plain, shifted)]
+    seen = (plain[..., 2] > 1e-3) & (plain[..., 2] < 0.999)
+    assert seen.any() and np.allclose(odds[1][seen] / odds[0][seen], np.e, rtol=1e-2)
 
 
 def test_members_are_averaged() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn.functional import conv3d, instance_norm, leaky_relu
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.models.architectures import build, config_values
-from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
+from cinema_cmr.models.baselines import AcrossSlices, UNet2d, UNet2dConfig
 
 CONFIG = UNet2dConfig(out_chans=4, chans=(4, 6, 8))
 
@@ -74,6 +75,19 @@ def test_slices_meet_where_they_are_let_and_stacks_stay_apart() -> None:
     changed[0, ..., 3] += 1
     moved = (model({"sax": changed})["sax"] - model({"sax": given})["sax"]).abs().amax(dim=(1, 2, 3))
     assert (moved[0] > 1e-4).all() and moved[1].max() == 0
+
+
+@torch.no_grad()
+def test_slices_meet_by_a_convolution_along_z_of_normed_planes() -> None:
+    torch.manual_seed(3)
+    its = AcrossSlices(5).eval()
+    for weight in its.parameters():
+        weight.copy_(torch.rand(weight.shape))
+    planes = stack(8, 5, 6, 7)
+    normed = leaky_relu(instance_norm(planes, weight=its.norm.weight, bias=its.norm.bias), 0.01)
+    stacks = normed.reshape(2, 4, 5, 6, 7).movedim(1, 2)
+    added = conv3d(stacks, its.conv.weight, padding=(1, 0, 0)).movedim(2, 1).reshape(8, 5, 6, 7)
+    assert torch.allclose(its(planes, 4), planes + added, atol=1e-5)
 
 
 @torch.no_grad()

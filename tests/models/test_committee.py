@@ -91,8 +91,9 @@ def unet_folder(folder: Path, name: str, *, spacing_mm: float = 1.5) -> Path:
 
 def test_models_are_joined_into_one_whose_answer_is_theirs(tmp_path: Path) -> None:
     folders = [unet_folder(tmp_path, name) for name in ("one", "second")]
-    card = join_weights(folders, tmp_path / "both", name="both")
+    card = join_weights(folders, tmp_path / "both", name="both", logit_offsets={"lv": 0.4})
     assert (card.name, card.architecture, card.licence) == ("both", "committee", "MIT")
+    assert card.logit_offsets == {"lv": 0.4}
     assert card.training["members"]["second"]["seed"] == 6
     images = {"sax": torch.rand(1, 1, 16, 16, 2)}
     with torch.inference_mode():

@@ -90,8 +90,9 @@ def _finished(source: Path, folder: Path, name: str, session: Any) -> dict[str, 
     same = (
         document["study"]["name"] == name
         and run.get("input_sha256") == input_digest(source)
-        and run["options"] == options_document(chosen_options(session.options))
+        and run["options"] == options_document(chosen_options(session.options, session.segmenter))
         and run["model"]["hash"] == (session.segmenter.card.weights_sha256 or None)
+        and run["model"].get("manner") == session.segmenter.manner
     )
     return document if same else None
 

@@ -19,7 +19,10 @@ def add_model_options(parser: ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
     parser.add_argument(
-        "--turns", type=int, default=1, help="1, 2, 4 or 8 mirrored and turned passes that are averaged"
+        "--turns",
+        type=int,
+        default=None,
+        help="1, 2, 4 or 8 mirrored and turned passes that are averaged; as the model's card says where not given",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -23,6 +23,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-o", "--output", help="folder that import, export and join write to")
     parser.add_argument("--name", default="", help="import and join: what to call the model")
     parser.add_argument("--licence", default="", help="import and join: the condition of its use")
+    parser.add_argument(
+        "--offset",
+        nargs="*",
+        default=[],
+        metavar="CLASS=NUMBER",
+        help="join: what is added to a class's logit before labels are taken",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there")
     parser.add_argument("--json", action="store_true", help="one JSON document a line")
 
@@ -82,9 +89,24 @@ def _join(given: Namespace, console: Console) -> int:
 
     if not given.name:
         raise UsageError("cinema weights join needs --name, what to call the new model")
-    card = join_weights(given.source, given.output, name=given.name, licence=given.licence, overwrite=given.overwrite)
+    card = join_weights(
+        given.source,
+        given.output,
+        name=given.name,
+        licence=given.licence,
+        logit_offsets=_offsets(given.offset),
+        overwrite=given.overwrite,
+    )
     console.result(f"{card.name}: {given.output}", {"name": card.name, "folder": given.output})
     return 0
+
+
+def _offsets(words: Sequence[str]) -> dict[str, float]:
+    try:
+        pairs = [word.split("=") for word in words]
+        return {name: float(number) for name, number in pairs}
+    except ValueError as error:
+        raise UsageError(f"--offset {' '.join(words)}; expected CLASS=NUMBER, e.g. lv=0.4") from error
 
 
 def _verify(given: Namespace, console: Console) -> int:

@@ -9,7 +9,16 @@ from typing import Any, Literal
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 
-__all__ = ["Grid", "ModelCard"]
+__all__ = ["TURNS", "Grid", "ModelCard", "check_turns"]
+
+TURNS = (1, 2, 4, 8)
+"""1: an image as it is; 2: also mirrored; 4 and 8: also turned by quarters."""
+
+
+def check_turns(turns: int) -> None:
+    """Raises `UsageError` for a number of passes that is none of `TURNS`."""
+    if turns not in TURNS:
+        raise UsageError(f"{turns} turns; expected one of {', '.join(map(str, TURNS))}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +61,11 @@ class ModelCard:
     """Names of the output channels or values, background first for a segmentation."""
     label_scheme: str = "cine"
     modality: Literal["cine", "lge"] = "cine"
+    turns: int = 1
+    """Of a segmentation: mirrored and turned passes that are averaged where the user names no number of them."""
+    logit_offsets: Mapping[str, float] = field(default_factory=dict)
+    """Of a segmentation: added to the logits of these outputs before labels are taken, so that what is rare is found
+    at a lower probability than what is common."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Data, split with its hash, recipe, seed, steps, versions, and the scores on validation."""
     licence: str = ""
@@ -64,5 +78,9 @@ class ModelCard:
             raise UsageError(
                 f"model '{self.name}' has label scheme '{self.label_scheme}'; known: {sorted(LABEL_SCHEMES)}"
             )
+        check_turns(self.turns)
+        unknown = sorted(set(self.logit_offsets) - set(self.outputs))
+        if unknown:
+            raise UsageError(f"model '{self.name}' has offsets for {unknown}; its outputs are {list(self.outputs)}")
         if not self.grids:
             raise UsageError(f"model '{self.name}' names no view; its card must give a grid for each view it takes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -9,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cinema_cmr.core.card import Grid, ModelCard
+from cinema_cmr.core.card import Grid, ModelCard, check_turns
+from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.engine.runtime import Runtime
@@ -22,24 +24,41 @@ __all__ = ["Segmenter"]
 
 Probabilities = NDArray[np.float32]
 
-_PLANES_AT_ONCE = 48
-"""Slices of all frames of one pass; with 112 x 112 pixels the pass then stays under half a gigabyte."""
+_PLANES_AT_ONCE = 20
+"""Slices of all frames of one pass. With more, on 112 x 112 pixels, the largest layers pass 32 MB, which the C library
+asks the system for anew each time: a slice then takes 1.6 times as long (`benchmarks/pair_speed.py --planes`)."""
+
+_PLANES_ON_A_GPU = 96
 
 
 class Segmenter:
     """The members of a model (one, or seeds of one ensemble) on the grid of its card."""
 
-    def __init__(self, members: Sequence[nn.Module], card: ModelCard, runtime: Runtime, *, turns: int = 1) -> None:
+    def __init__(
+        self, members: Sequence[nn.Module], card: ModelCard, runtime: Runtime, *, turns: int | None = None
+    ) -> None:
         self.members = [member.to(runtime.device).eval() for member in members]
         self.card, self.runtime = card, runtime
-        self.turns = turns
+        self.turns = card.turns if turns is None else turns
         """1: as it is; 2: also mirrored; 4 and 8: also turned by quarters; the probabilities are averaged."""
+        check_turns(self.turns)
+        oblong = [str(view) for view, grid in card.grids.items() if grid.size[0] != grid.size[1]]
+        if self.turns > 2 and oblong:
+            raise UsageError(f"{self.turns} turns of {oblong}, whose planes are not square; expected 1 or 2")
 
     def scout(self) -> Segmenter:
         """One network of the model, looking once at each image, as is enough to find the heart."""
         first = self.members[0]
         network = next(iter(first.networks.values())) if isinstance(first, Committee) else first
-        return Segmenter([network], self.card, self.runtime)
+        return Segmenter([network], self.card, self.runtime, turns=1)
+
+    @property
+    def manner(self) -> str:
+        """How the model is asked, short enough for a mask's header: offsets stand there by their hash."""
+        if not self.card.logit_offsets:
+            return f"turns {self.turns}"
+        offsets = repr(sorted(self.card.logit_offsets.items()))
+        return f"turns {self.turns} odds {hashlib.sha256(offsets.encode()).hexdigest()[:6]}"
 
     def grid(self, view: View) -> Grid:
         """The grid of a view; the view must be one of the card's."""
@@ -58,7 +77,8 @@ class Segmenter:
         grid = self.grid(cine.view)
         seen = normalise(cut_planes(cine.array[..., list(frames)], cut), grid.percentiles)
         slices = plan_slices(cine.slice_positions_mm, grid)
-        at_once = max(1, _PLANES_AT_ONCE // slices.n_model)
+        planes = _PLANES_AT_ONCE if self.runtime.device == "cpu" else _PLANES_ON_A_GPU
+        at_once = max(1, planes // slices.n_model)
         for first in range(0, len(frames), at_once):
             block = slices.to_model(seen[..., first : first + at_once])
             images = torch.from_numpy(np.ascontiguousarray(np.moveaxis(block, 3, 0)[:, None]))
@@ -75,7 +95,7 @@ class Segmenter:
     @torch.inference_mode()
     def _averaged(self, images: Tensor, view: str) -> Probabilities:
         """Images (b, 1, x, y, z) -> probabilities (b, x, y, z, class), the mean over members and turns."""
-        total = torch.zeros(())
+        total, offsets = torch.zeros(()), self._offsets()
         ways = [(turn, mirror) for turn in range(max(1, self.turns // 2)) for mirror in range(min(2, self.turns))]
         for turn, mirror in ways:
             moved = images.rot90(turn, (2, 3)).flip(2) if mirror else images.rot90(turn, (2, 3))
@@ -83,8 +103,15 @@ class Segmenter:
             for member in self.members:
                 with self.runtime.autocast():
                     logits = member({view: moved})[view]
-                chance = logits.float().softmax(dim=1).cpu()
+                chance = (logits.float().cpu() + offsets).softmax(dim=1)
                 chance = chance.flip(2) if mirror else chance
                 total = total + chance.rot90(-turn, (2, 3))
         mean = total / (len(ways) * len(self.members))
         return mean.movedim(1, -1).numpy()
+
+    def _offsets(self) -> Tensor:
+        """Of each class, (1, class, 1, 1, 1) or one 0 for all: added to the logits."""
+        if not self.card.logit_offsets:
+            return torch.zeros(())
+        offsets = [self.card.logit_offsets.get(name, 0.0) for name in self.card.outputs]
+        return torch.tensor(offsets).reshape(1, -1, 1, 1, 1)

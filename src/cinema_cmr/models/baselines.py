@@ -53,10 +53,16 @@ class ConvPair(nn.Sequential):
         for source in (in_chans, out_chans):
             layers += [
                 nn.Conv2d(source, out_chans, 3, padding=1, bias=False),
-                nn.InstanceNorm2d(out_chans, affine=True),
+                _instance_norm(out_chans),
                 nn.LeakyReLU(0.01, inplace=True),
             ]
         super().__init__(*layers)
+
+
+def _instance_norm(chans: int) -> nn.Module:
+    """Instance norm of each channel, written as groups of one: the same numbers and weights, several times as fast
+    on a CPU."""
+    return nn.GroupNorm(chans, chans)
 
 
 class AcrossSlices(nn.Module):
@@ -64,16 +70,17 @@ class AcrossSlices(nn.Module):
 
     def __init__(self, chans: int) -> None:
         super().__init__()
-        self.norm = nn.InstanceNorm2d(chans, affine=True)
+        self.norm = _instance_norm(chans)
         self.conv = nn.Conv3d(chans, chans, (3, 1, 1), padding=(1, 0, 0), bias=False)
         nn.init.zeros_(self.conv.weight)
 
     def forward(self, x: Tensor, n_slices: int) -> Tensor:
         """Planes (b * z, c, x, y), of stacks of `n_slices` each, to the same shape."""
         y = F.leaky_relu(self.norm(x), 0.01)
-        y = y.reshape(-1, n_slices, *y.shape[1:]).movedim(1, 2)
-        added: Tensor = self.conv(y).movedim(2, 1).flatten(0, 1)
-        return x + added
+        y = y.reshape(-1, n_slices, y.shape[1], y.shape[2] * y.shape[3]).movedim(1, 2)
+        # A convolution along z alone; as one in two dimensions it is several times as fast on a CPU.
+        added = F.conv2d(y, self.conv.weight[..., 0], padding=(1, 0))
+        return x + added.movedim(2, 1).reshape(x.shape)
 
 
 class UNet2d(nn.Module):

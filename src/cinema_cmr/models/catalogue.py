@@ -6,7 +6,7 @@ Importing this module and listing need no torch.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,11 +106,18 @@ def export_weights(source: Path | str, folder: Path | str, *, overwrite: bool = 
 
 
 def join_weights(
-    sources: Sequence[Path | str], folder: Path | str, *, name: str, licence: str = "", overwrite: bool = False
+    sources: Sequence[Path | str],
+    folder: Path | str,
+    *,
+    name: str,
+    licence: str = "",
+    logit_offsets: Mapping[str, float] | None = None,
+    overwrite: bool = False,
 ) -> ModelCard:
     """Make one model of several that see the same grids and give the same classes: a committee; returns its card.
 
-    Those of one name, as seeds of a recipe are, get numbers. Raises `WeightsError` where they differ in task, grids,
+    Those of one name, as seeds of a recipe are, get numbers. `logit_offsets` are the new card's; where none are given
+    they are the first model's. Raises `WeightsError` where they differ in task, grids,
     outputs or label scheme, where one comes twice, or where they predict no classes.
     """
     from cinema_cmr.models.architectures import config_values
@@ -131,6 +138,7 @@ def join_weights(
         architecture="committee",
         config=config_values(config),
         training={"members": {key: {**card.training, "sha256": card.weights_sha256} for key, card in cards.items()}},
+        logit_offsets=logit_offsets or first.logit_offsets,
         licence=licence or "; ".join(dict.fromkeys(card.licence for card in cards.values())),
     )
     committee = Committee({key: member.model for key, member in members.items()})

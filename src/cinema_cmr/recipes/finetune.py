@@ -159,6 +159,8 @@ def _card(
         outputs=part.outputs,
         label_scheme=part.label_scheme,
         modality=part.modality,
+        turns=part.turns,
+        logit_offsets=part.logit_offsets,
         training={**training, **part.training},
         licence=data.card.derived_licence or data.card.licence,
     )

@@ -36,6 +36,8 @@ class RunFacts:
     """Where it ran, e.g. "cpu"."""
     precision: str
     """Number format of the network, e.g. "fp32"."""
+    manner: str = ""
+    """How the model was asked: passes averaged, and the hash of offsets to its logits where it has any."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Stage -> seconds, in the order in which the stages ran."""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -63,6 +65,7 @@ class RunFacts:
         return {
             "name": without_folders(self.model_name),
             "hash": self.model_hash,
+            "manner": self.manner,
             "device": self.device,
             "precision": self.precision,
         }

@@ -58,6 +58,10 @@ class SegmentConfig:
     rare: tuple[str, ...] = ()
     """Classes that few examples hold; those that do are drawn `rare_times` as often."""
     rare_times: int = 1
+    turns: int = 1
+    """Passes that the model averages where the user names no number of them; see `core.card.ModelCard`."""
+    logit_offsets: Mapping[str, float] = field(default_factory=dict)
+    """Class -> what is added to its logit when the model is used, not while it learns."""
 
     def __post_init__(self) -> None:
         if self.label_scheme not in LABEL_SCHEMES:
@@ -220,6 +224,8 @@ class SegmentTask:
             outputs=("background", *(label.name for label in LABEL_SCHEMES[config.label_scheme])),
             label_scheme=config.label_scheme,
             modality=config.modality,
+            turns=config.turns,
+            logit_offsets=config.logit_offsets,
         )
 
     def _drawn_slices(self, example: SegmentExample, rng: np.random.Generator) -> NDArray[np.int64]:
