@@ -1,7 +1,8 @@
 # What a person or CI types; every target makes the environment first, once.
 #
 #   make demo      analyse the embedded synthetic study and say where its report is
-#   make test      the fast tests: no network, no GPU, no data set
+#   make fast      the tests of a second or less, at every change: under a minute and a half on two cores
+#   make test      the fast tests and those of a few seconds, what CI runs: no network, no GPU, no data set
 #   make test-all  all tests but those that need a GPU or a browser; real scans where CINEMA_TEST_DATA points to them
 #   make check     style, format and types
 #   make bench     the speed measurements in benchmarks/
@@ -16,9 +17,9 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # One thread a process: two test processes with two threads each would take turns on two cores.
-test test-all: export OMP_NUM_THREADS ?= 1
+fast test test-all: export OMP_NUM_THREADS ?= 1
 
-.PHONY: env demo test test-all check bench names clean
+.PHONY: env demo fast test test-all check bench names clean
 
 env: $(INSTALLED)
 
@@ -32,6 +33,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: env
 	$(BIN)/cinema demo -o demo-report
 	@echo "report: $(CURDIR)/demo-report/report.html"
+
+fast: env
+	$(PYTEST) -m "not medium and not slow and not realdata and not gpu and not browser"
 
 test: env
 	$(PYTEST) -m "not slow and not realdata and not gpu and not browser"

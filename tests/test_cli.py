@@ -82,6 +82,7 @@ def test_one_study_gives_a_report_and_numbers(tmp_path: Path, capsys: pytest.Cap
     assert (tmp_path / "out" / "report.html").exists() and not (tmp_path / "out" / "index.html").exists()
 
 
+@pytest.mark.medium
 def test_many_studies_go_on_past_a_bad_one_and_get_an_index(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     inputs = [scan(tmp_path / "a", "sax"), scan(tmp_path / "b", "sax"), tmp_path / "c.nii.gz"]
     inputs[2].write_bytes(b"no scan")
@@ -92,6 +93,7 @@ def test_many_studies_go_on_past_a_bad_one_and_get_an_index(tmp_path: Path, caps
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a", "b", "index.csv", "index.html"]
 
 
+@pytest.mark.medium
 def test_finished_work_is_kept_and_other_work_not_overwritten(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -108,6 +110,7 @@ def test_finished_work_is_kept_and_other_work_not_overwritten(
     assert call("analyse", source, "-o", out, "--overwrite") == 0
 
 
+@pytest.mark.medium
 def test_strict_tells_flags_by_the_exit_code(tmp_path: Path) -> None:
     few = scan(tmp_path, labels=LABELS[:, :, 1:4])
     assert call("analyse", few, "-o", tmp_path / "one") == 0
@@ -141,6 +144,7 @@ def test_views_says_what_became_of_each_series(tmp_path: Path, capsys: pytest.Ca
     assert "short axis: series 3" in said and "kept: series 3" in said
 
 
+@pytest.mark.medium
 def test_no_name_of_a_patient_is_written(tmp_path: Path) -> None:
     written_stack(tmp_path / "study", n_frames=8)
     secret = "ZQX^SECRET"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,7 @@ def repository_files() -> list[Path]:
     return [ROOT / name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
+@cache
 def declared() -> set[str]:
     """Distributions that pyproject.toml names, in the core or in an extra, in lower case."""
     project = PYPROJECT["project"]
@@ -56,6 +58,7 @@ def third_party(path: Path) -> set[str]:
     return found - set(sys.stdlib_module_names) - {"cinema_cmr", *SIBLINGS}
 
 
+@pytest.mark.medium
 def test_every_import_is_declared() -> None:
     files = [path for folder in ("src", "tests", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
     offences = [

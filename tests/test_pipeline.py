@@ -79,6 +79,7 @@ def test_all_results_are_written_and_agree(tmp_path: Path) -> None:
     assert run["input_sha256"] == document["study"]["input_sha256"]
 
 
+@pytest.mark.medium
 def test_results_in_the_way_are_kept_whole(tmp_path: Path) -> None:
     analysis = analysed(scan(tmp_path))
     folder = tmp_path / "out"
@@ -137,6 +138,7 @@ def test_one_mask_on_the_image_s_own_grid_tells_its_making(tmp_path: Path) -> No
         segment(source, target, segmenter=its)
 
 
+@pytest.mark.medium
 def test_the_same_input_gives_the_same_results(tmp_path: Path) -> None:
     source = scan(tmp_path)
     folders = [analysed(source).write(tmp_path / name) for name in ("one", "two")]
@@ -146,6 +148,7 @@ def test_the_same_input_gives_the_same_results(tmp_path: Path) -> None:
     assert pages[0] == pages[1]
 
 
+@pytest.mark.medium
 def test_which_group_the_numbers_resemble_is_told_with_its_notice(tmp_path: Path) -> None:
     known = Subject(height_cm=170, weight_kg=70)
     beating = annotated(heart((20.0, 14.0), n_slices=8)).study
@@ -175,6 +178,7 @@ def with_long_axis() -> Study:
     return replace(annotated(LABELS).study, cines=(*annotated(LABELS).study.cines, long_axis(points)))
 
 
+@pytest.mark.medium
 def test_landmarks_are_measured_written_and_shown(tmp_path: Path) -> None:
     finder = LandmarkFinder(landmark_model(), CPU)
     analysis = analyse(with_long_axis(), options=Options(), segmenter=segmenter(size=(63, 59)), finder=finder)
@@ -201,6 +205,7 @@ def test_landmarks_of_no_heart_are_shown_and_flagged_but_not_measured() -> None:
     assert not any(value.name.startswith("mapse") for value in analysis.measurements.values)
 
 
+@pytest.mark.medium
 def test_without_a_landmark_model_or_a_long_axis_there_are_none() -> None:
     assert analysed(with_long_axis(), landmarks=None).landmarks == {}
     finder = LandmarkFinder(landmark_model(), CPU)
@@ -208,6 +213,7 @@ def test_without_a_landmark_model_or_a_long_axis_there_are_none() -> None:
     assert short.landmarks == {} and short.document["landmarks"] == []
 
 
+@pytest.mark.medium
 def test_long_axis_masks_come_from_a_model_of_their_own(tmp_path: Path) -> None:
     """The stack's heart shown as a plane: what the second model sees is written beside the first one's."""
     study = annotated(LABELS).study

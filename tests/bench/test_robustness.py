@@ -24,6 +24,7 @@ def test_an_oracle_is_right_about_what_is_unchanged_or_moved() -> None:
             assert all(value > 0.99 for its in frame.values() for value in its.values())
 
 
+@pytest.mark.medium
 def test_missing_ends_change_what_is_measured_and_not_the_reference() -> None:
     study = annotated(heart((15.0, 10.0), n_slices=6))
     study.labels[View.SAX].array[:, :, [0, 5], 1] = 0

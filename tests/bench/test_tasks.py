@@ -11,6 +11,7 @@ from oracles import annotated, heart
 
 from cinema_cmr.bench.tasks import MODELS, TASKS, Measure, chosen, fitting, task_named, why_not
 from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.vocabulary import View
 from cinema_cmr.models.cards import embedded_names
 from cinema_cmr.recipes.registry import RECIPES, RECIPES_OF_TASKS
 
@@ -52,6 +53,14 @@ def test_studies_fit_that_tell_what_is_asked() -> None:
     assert fitting(TASKS["disease"], [*STUDIES, bare]) == STUDIES
     assert fitting(TASKS["lvef"], [*STUDIES, bare]) == STUDIES
     assert fitting(TASKS["vendor"], STUDIES) == []
+    plane = replace(STUDIES[0].study.cine(View.SAX), view=View.LAX_4C)
+    seen = replace(
+        STUDIES[0],
+        study=replace(STUDIES[0].study, cines=(plane,)),
+        labels={View.LAX_4C: STUDIES[0].labels[View.SAX]},
+        labelled_frames={View.LAX_4C: (0,)},
+    )
+    assert fitting(TASKS["segment-lax"], [*STUDIES, bare, seen]) == [seen]
     points = long_axis()
     assert fitting(TASKS["landmark-heatmap"], [*STUDIES, points]) == [points]
 

@@ -45,6 +45,7 @@ def test_a_check_lists_what_is_missing_and_broken_and_counts(
     assert "of 345 expected" in capsys.readouterr().out
 
 
+@pytest.mark.medium
 def test_pickles_are_converted_only_when_that_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     raw, out = tmp_path / "raw", tmp_path / "out"
     pickled_scan(raw / "test" / "scan_00_A")

@@ -35,6 +35,7 @@ def call(*words: object) -> int:
     return main([str(word) for word in words])
 
 
+@pytest.mark.medium
 def test_a_model_comes_out_with_its_scores(studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["disease", "--data", studies, "-o", tmp_path / "d", "--experts-only"]
     assert call(*words, "--json") == 0

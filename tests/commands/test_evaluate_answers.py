@@ -86,6 +86,7 @@ def test_classes_are_asked_of_studies_that_nobody_drew_on(lab: Path, tmp_path: P
     assert call(*words, "--overwrite") == 0
 
 
+@pytest.mark.medium
 def test_landmarks_are_scored_on_phantoms(tmp_path: Path) -> None:
     assert call("phantom", "-n", 2, "--views", "lax_4c", "--frames", 2, "--workers", 1, "-o", tmp_path / "c") == 0
     network = UNet2dConfig(view="lax_4c", out_chans=3, chans=(4, 6, 8))

@@ -38,6 +38,7 @@ def masks_of(studies: Path, folder: Path, *names: str) -> Path:
     return folder
 
 
+@pytest.mark.medium
 def test_the_experts_own_masks_score_one(studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = masks_of(studies, tmp_path / "theirs", "p0", "p1", "p2")
     words = ("evaluate", "--data", studies, "--part", "all", "--predictions", folder)
@@ -50,6 +51,7 @@ def test_the_experts_own_masks_score_one(studies: Path, tmp_path: Path, capsys: 
     assert "Not scored" not in (tmp_path / "e" / "page.html").read_text()
 
 
+@pytest.mark.medium
 def test_a_missing_mask_is_counted_and_told_everywhere(
     studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

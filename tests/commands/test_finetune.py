@@ -30,6 +30,7 @@ def call(*words: object) -> int:
     return main([str(word) for word in words])
 
 
+@pytest.mark.medium
 def test_a_model_comes_out_and_is_evaluated(studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
     assert call("finetune", "--data", studies, "--recipe", "sax-unet", "--steps", 2, "-o", run) == 0
@@ -59,6 +60,7 @@ def test_a_model_comes_out_and_is_evaluated(studies: Path, tmp_path: Path, capsy
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["n_patients"] == 5
 
 
+@pytest.mark.medium
 def test_a_finished_run_goes_on_from_nothing_and_another_is_refused(
     studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -71,6 +73,7 @@ def test_a_finished_run_goes_on_from_nothing_and_another_is_refused(
     assert "another run" in capsys.readouterr().err
 
 
+@pytest.mark.medium
 def test_what_a_start_gained_is_written_with_how_few_patients_told_it(
     studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -30,6 +30,7 @@ def test_dicom_and_nifti_become_one_store(tmp_path: Path, capsys: pytest.Capture
     assert "0 prepared, 2 there before, 0 failed" in capsys.readouterr().out
 
 
+@pytest.mark.medium
 def test_a_dataset_is_prepared_by_its_name_with_the_whole_cycle_of_each_case(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,6 +38,7 @@ def command(store: Path, folder: Path, *words: object) -> list[str]:
     return ["pretrain", "--data", str(store), "-o", str(folder), *SETTINGS, *(str(word) for word in words)]
 
 
+@pytest.mark.medium
 def test_a_store_becomes_a_model(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = command(store, tmp_path, "--steps", 4, "--log-every", 2, "--licence", "CC0", "--json")
     assert main(words) == 0
@@ -147,6 +148,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_bits_of_one_that_was
     assert main(command(store, cut, *steps)) == 0
     one, two = ((folder / "model" / "weights.safetensors").read_bytes() for folder in (tmp_path / "whole", cut))
     assert one == two and losses(tmp_path / "whole") == losses(cut)
+    assert not list(cut.glob(".*.pt"))
 
 
 def kill_at(moment: Callable[[], bool], words: list[str]) -> None:

@@ -43,6 +43,7 @@ def test_a_good_model_is_verified_and_a_changed_one_not(model: Path, capsys: pyt
     assert "FAILED" in capsys.readouterr().out
 
 
+@pytest.mark.medium
 def test_weights_go_to_the_published_layout_and_come_back_equal(model: Path, tmp_path: Path) -> None:
     assert call("weights", "export", model, "-o", tmp_path / "published") == 0
     assert call("weights", "import", tmp_path / "published", "-o", tmp_path / "ours", "--name", "again") == 0
@@ -56,6 +57,7 @@ def test_what_is_missing_is_a_usage_error(words: list[str], capsys: pytest.Captu
     assert "needs" in capsys.readouterr().err
 
 
+@pytest.mark.medium
 def test_models_are_joined_with_an_offset_and_another_word_for_it_is_refused(model: Path, tmp_path: Path) -> None:
     loaded = load_model(model)
     other = save_model(tmp_path / "other", scrambled(loaded.model, seed=1), loaded.card)

@@ -142,6 +142,7 @@ def test_two_images_of_one_view_of_one_study_are_refused(tmp_path: Path) -> None
         read_case(list_cases(tmp_path)[0])
 
 
+@pytest.mark.medium
 def test_a_cohort_of_phantoms_is_such_a_folder(tmp_path: Path) -> None:
     config = CohortConfig(n=1, views=(View.LAX_2C, View.LAX_4C), n_frames=2)
     write_cohort(tmp_path, config)

@@ -17,6 +17,7 @@ from cinema_cmr.datasets.rescan import VIEW_FILES, list_cases, read_case
 from cinema_cmr.datasets.rescan_convert import convert_rescan, read_plain_pickle
 
 
+@pytest.mark.medium
 def test_a_scan_comes_back_where_it_was(tmp_path: Path) -> None:
     raw, out = tmp_path / "raw", tmp_path / "out"
     pickled_scan(raw / "test" / "scan_00_A")

@@ -14,10 +14,18 @@ from cinema_cmr.datasets.sunnybrook import list_cases, read_case, read_contour
 N_FRAMES = 12
 
 
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stack that no test changes."""
+    folder = tmp_path_factory.mktemp("stack") / "dicom"
+    StudyWriter(folder=folder).add(short_axis_planes(HEART, n=5), series=3, n_frames=N_FRAMES)
+    return folder
+
+
 @pytest.fixture
-def patient(tmp_path: Path) -> Path:
+def patient(images: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "data" / "SCD0000007"
-    StudyWriter(folder=folder / "dicom").add(short_axis_planes(HEART, n=5), series=3, n_frames=N_FRAMES)
+    shutil.copytree(images, folder / "dicom")
     (folder / "contours" / "i-contours").mkdir(parents=True)
     (folder / "contours" / "o-contours").mkdir()
     return folder
@@ -51,6 +59,7 @@ def test_a_contour_is_filled_in_its_own_slice_and_frame(patient: Path) -> None:
     assert [(labels == code).sum() for code in (1, 2, 3)] == [0, 8 * 10 - 4 * 6, 4 * 6 + 2 * 3]
 
 
+@pytest.mark.medium
 def test_a_zip_is_read_as_its_folder(patient: Path) -> None:
     draw(patient, instance(2, 0), "i", box(9.5, 19.5, 4, 6))
     shutil.make_archive(str(patient / "dicom"), "zip", patient / "dicom")
@@ -59,6 +68,7 @@ def test_a_zip_is_read_as_its_folder(patient: Path) -> None:
     assert [int((label.array == 3).sum()) for label in labels.values()] == [24]
 
 
+@pytest.mark.medium
 def test_contours_of_another_series_are_refused(patient: Path) -> None:
     draw(patient, 999, "i", box(9.5, 19.5, 4, 6))
     with pytest.raises(InputError, match=r"instance 999 \(1 in all\).*one series"):

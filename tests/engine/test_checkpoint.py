@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cinema_cmr.core.errors import UnreadableFileError
-from cinema_cmr.engine.checkpoint import read_checkpoint, write_checkpoint
+from cinema_cmr.engine.checkpoint import clear_unfinished, read_checkpoint, write_checkpoint
 
 
 def test_what_is_written_is_read_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -49,3 +49,14 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes | None)
     with pytest.raises(UnreadableFileError, match="delete it to start anew"):
         read_checkpoint(tmp_path)
     assert not (tmp_path / "made").exists()
+
+
+def test_what_a_kill_left_unfinished_is_taken_away_and_nothing_else(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, {"step": 1})
+    kept = [tmp_path / name for name in ("checkpoint.pt", ".mine.pt", ".0123456789abcdef.json")]
+    for path in kept[1:]:
+        path.write_text("kept")
+    left = tmp_path / f".{'0123456789abcdef'}.pt"
+    left.write_text("half a checkpoint")
+    clear_unfinished(tmp_path)
+    assert not left.exists() and all(path.exists() for path in kept)

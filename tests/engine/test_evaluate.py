@@ -12,10 +12,13 @@ from oracles import Oracle, annotated, heart, segmenter
 from torch import Tensor, nn
 
 from cinema_cmr.core.annotation import LabelMap
-from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.engine.evaluate import evaluate_masks, evaluate_segmentation, summarise
+from cinema_cmr.engine.evaluate_document import evaluation_document
+from cinema_cmr.engine.segmenter import Segmenter
+from cinema_cmr.report.evaluation import evaluation_tables
 
 RADII = (15.0, 11.0)
 LABELS = heart(RADII, n_slices=5)
@@ -116,8 +119,65 @@ def test_flags_of_the_masks_come_along_and_not_those_of_the_images() -> None:
     assert score.predicted is not None and np.array_equal(score.predicted.array, flawed)
 
 
-def test_a_model_of_long_axis_planes_is_refused_in_words() -> None:
-    lax = segmenter()
-    lax.card = replace(lax.card, grids={View.LAX_4C: lax.grid(View.SAX)})
-    with pytest.raises(UsageError, match="segments 4-chamber; only short-axis masks are scored"):
-        evaluate_segmentation([annotated(LABELS)], lax)
+def test_patients_scanned_twice_tell_how_well_a_measurement_repeats() -> None:
+    (score,) = evaluate_masks([annotated(LABELS)], lambda study: LABELS)
+    values = {"p": (100.0, 110.0), "q": (60.0, 60.0), "r": (50.0, None)}
+    scores = [
+        replace(
+            score,
+            patient=patient,
+            facts={"scan": scan},
+            measured={"lv_edv_ml": value},
+            reference={"lv_edv_ml": 80.0},
+        )
+        for patient, pair in values.items()
+        for scan, value in zip("AB", pair, strict=True)
+    ]
+    found = summarise(scores)["repeatability"]["lv_edv_ml"]
+    assert found["measured"]["value"] == pytest.approx(100 * np.sqrt(50 / 105**2 / 2))
+    assert (found["measured"]["n"], found["measured"]["n_excluded"]) == (2, 1)
+    assert found["reference"]["value"] == 0 and found["reference"]["n"] == 3
+    # Two studies of a patient that are no repeated scan tell nothing of this.
+    assert summarise([replace(score, facts={}) for score in scores])["repeatability"] == {}
+    tables = evaluation_tables(evaluation_document(scores, model="twice"), {})
+    assert "| scan-rescan variation, % |" in tables and "| lv_edv_ml | 4.8 (" in tables
+
+
+def planes(labels: np.ndarray, *views: View) -> AnnotatedStudy:  # type: ignore[type-arg]
+    """One slice of these labels as each of the long-axis views."""
+    study = annotated(labels[:, :, :1])
+    cine = study.study.cine(View.SAX)
+    return replace(
+        study,
+        study=replace(study.study, cines=tuple(replace(cine, view=view) for view in views)),
+        labels=dict.fromkeys(views, study.labels[View.SAX]),
+        labelled_frames=dict.fromkeys(views, study.labelled_frames[View.SAX]),
+    )
+
+
+def of_planes(network: nn.Module, *views: View) -> Segmenter:
+    its = segmenter(network, size=(63, 59))
+    card = replace(its.card, grids=dict.fromkeys(views, its.grid(View.SAX)))
+    return Segmenter(its.members, card, its.runtime)
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_long_axis_masks_are_scored_view_by_view(together: bool) -> None:
+    both = (View.LAX_4C, View.LAX_2C)
+    studies = [planes(LABELS, *both), replace(planes(LABELS, View.LAX_4C), patient="other")]
+    right, other = evaluate_segmentation(studies, of_planes(Oracle(), *both), together=together)
+    assert [len(score.frames) for score in (right, other)] == [4, 2]
+    for score, frame, name in ((right, 0, "lax_4c_lv"), (right, 2, "lax_2c_rv"), (other, 0, "lax_4c_myo")):
+        assert score.frames[frame][f"dice_{name}"] == 1 and score.mean(f"dice_{name}") > 0.9
+    assert np.isnan(other.mean("dice_lax_2c_lv")) and right.frames[0]["hd95_lax_4c_lv_mm"] == 0
+    assert right.measured == {} and not any(name.startswith("worst") for frame in right.frames for name in frame)
+    wrong = evaluate_segmentation(studies, of_planes(Larger(), *both), together=together)
+    summary = summarise(wrong)
+    assert summary["scores"]["dice_lax_4c_lv"]["n"] == 2 and summary["scores"]["dice_lax_2c_lv"]["n"] == 1
+    assert summary["scores"]["dice_lax_4c_lv"]["value"] < 0.9 and summary["measurements"] == {}
+    assert evaluation_document(wrong, model="planes")["patients"][1]["scores"]["dice_mean"] < 0.9
+
+
+def test_a_study_without_labels_of_the_model_s_views_is_told() -> None:
+    with pytest.raises(InputError, match=r"has no labels of the model's views \(2-chamber\)"):
+        evaluate_segmentation([planes(LABELS, View.LAX_4C)], of_planes(Oracle(), View.LAX_2C))

@@ -41,6 +41,7 @@ def same(one: object, other: object) -> bool:
     return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other  # type: ignore[arg-type]
 
 
+@pytest.mark.medium
 def test_a_divided_network_steps_like_a_whole_one_and_its_state_is_whole(divided: nn.Module) -> None:
     assert all(isinstance(param, DTensor) for param in divided.parameters())
     plain = mae()
@@ -53,6 +54,7 @@ def test_a_divided_network_steps_like_a_whole_one_and_its_state_is_whole(divided
         assert float(plain(images(), masks()).loss) == pytest.approx(float(divided(images(), masks()).loss), rel=1e-5)
 
 
+@pytest.mark.medium
 def test_a_divided_run_goes_on_from_a_whole_state(divided: nn.Module) -> None:
     first = optimiser_of(divided)
     step(divided, first)

@@ -95,6 +95,7 @@ def test_accumulating_two_batches_is_one_step_of_both(tmp_path: Path) -> None:
     assert not same(apart, run(tmp_path / "c", config(n_steps=3)))
 
 
+@pytest.mark.medium
 def test_it_learns(tmp_path: Path) -> None:
     told: list[Progress] = []
     run(tmp_path, config(n_steps=60, validate_every=60, optim=OptimConfig(lr=2e-2, average=0.8)), told.append)
@@ -116,6 +117,7 @@ def test_another_run_s_folder_is_refused(tmp_path: Path, change: dict[str, objec
         run(tmp_path, config(**change))
 
 
+@pytest.mark.medium
 def test_float16_scales_its_loss_and_goes_on_with_the_same_scale(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +146,7 @@ def test_float16_scales_its_loss_and_goes_on_with_the_same_scale(
     assert same(run(tmp_path / "cut", config()), whole)
 
 
+@pytest.mark.medium
 def test_a_compiled_network_learns_the_same_and_is_saved_as_a_plain_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

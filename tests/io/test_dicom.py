@@ -36,9 +36,17 @@ from cinema_cmr.io.dicom import find_stacks, read_dicom
 from cinema_cmr.io.dicom_sort import instance_places
 
 
-def test_a_stack_comes_back_voxel_by_voxel_in_patient_space(tmp_path: Path) -> None:
-    planes = written_stack(tmp_path)
-    study = read_dicom(tmp_path, name="case")
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of `written_stack`, for tests that only read it."""
+    folder = tmp_path_factory.mktemp("stack")
+    written_stack(folder)
+    return folder
+
+
+def test_a_stack_comes_back_voxel_by_voxel_in_patient_space(stack: Path) -> None:
+    planes = short_axis_planes(HEART, n=6)
+    study = read_dicom(stack, name="case")
     cine = study.cine(View.SAX)
     assert study.name == "case"
     assert codes(study) == []
@@ -53,6 +61,7 @@ def test_a_stack_comes_back_voxel_by_voxel_in_patient_space(tmp_path: Path) -> N
         np.testing.assert_allclose(apply_affine(cine.affine, np.array([i, j, k])), truth, atol=1e-3)
 
 
+@pytest.mark.medium
 def test_the_heart_is_where_it_was_put(tmp_path: Path) -> None:
     """Bright voxels, taken through the affine, have the ellipsoid's centre as their centroid."""
     written_stack(tmp_path, n=12)
@@ -62,6 +71,7 @@ def test_the_heart_is_where_it_was_put(tmp_path: Path) -> None:
     np.testing.assert_allclose(centroid, lps_to_ras(np.array(HEART.centre)), atol=1.0)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("slices_first", [True, False], ids=["slice by slice", "time by time"])
 def test_instance_numbers_in_either_order_scattered_over_series(tmp_path: Path, slices_first: bool) -> None:
     planes = short_axis_planes(HEART)
@@ -84,6 +94,7 @@ def test_instance_numbers_in_either_order_scattered_over_series(tmp_path: Path, 
     assert places[("series 12", number)] == (2, 0)
 
 
+@pytest.mark.medium
 def test_all_views_of_a_study_and_the_plane_beside(tmp_path: Path) -> None:
     writer = StudyWriter(folder=tmp_path)
     writer.add(short_axis_planes(HEART, n=8), series=2)
@@ -111,6 +122,7 @@ def test_all_views_of_a_study_and_the_plane_beside(tmp_path: Path) -> None:
     assert study.cine(View.LAX_4C).array.shape == (64, 64, 1, 12)
 
 
+@pytest.mark.medium
 def test_a_missing_frame_is_seen_by_its_time_and_filled(tmp_path: Path) -> None:
     planes = short_axis_planes(HEART)
     StudyWriter(folder=tmp_path).add(planes, series=3, skip=[(1, 5), (4, 0)])
@@ -125,6 +137,7 @@ def test_a_missing_frame_is_seen_by_its_time_and_filled(tmp_path: Path) -> None:
     assert missing == {(1, 5), (4, 0)}
 
 
+@pytest.mark.medium
 def test_slices_with_another_number_of_frames_are_resampled_over_the_cycle(tmp_path: Path) -> None:
     planes = short_axis_planes(HEART)
     writer = StudyWriter(folder=tmp_path)
@@ -139,6 +152,7 @@ def test_slices_with_another_number_of_frames_are_resampled_over_the_cycle(tmp_p
     np.testing.assert_allclose(cine.array[:, :, 5, 1], (last[..., 0] + last[..., 1]) / 2)
 
 
+@pytest.mark.medium
 def test_triggers_that_differ_between_slices_do_not_mix_their_frames(tmp_path: Path) -> None:
     planes = short_axis_planes(HEART)
     writer = StudyWriter(folder=tmp_path)
@@ -150,6 +164,7 @@ def test_triggers_that_differ_between_slices_do_not_mix_their_frames(tmp_path: P
     assert cine.rr_interval_ms == 875
 
 
+@pytest.mark.medium
 def test_a_repeated_slice_is_not_interleaved(tmp_path: Path) -> None:
     planes = short_axis_planes(HEART)
     writer = StudyWriter(folder=tmp_path)
@@ -166,6 +181,7 @@ def test_a_repeated_slice_is_not_interleaved(tmp_path: Path) -> None:
     np.testing.assert_array_equal(cine.array[:, :, 2, 0], bright.image(planes[2].moved(1.0), 0.0).T)
 
 
+@pytest.mark.medium
 def test_copies_under_other_names_are_used_once(tmp_path: Path) -> None:
     planes = written_stack(tmp_path / "a", n=3)
     shutil.copytree(tmp_path / "a", tmp_path / "b")
@@ -181,6 +197,7 @@ def test_copies_under_other_names_are_used_once(tmp_path: Path) -> None:
     assert decided(study) == {"series 3a": (View.SAX, True), "series 3b": (None, False)}
 
 
+@pytest.mark.medium
 def test_a_transverse_stack_is_not_short_axis(tmp_path: Path) -> None:
     body = Plane(centre=HEART.centre, orientation=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0))
     StudyWriter(folder=tmp_path).add([body.moved(8.0 * k - 40) for k in range(11)], series=2)
@@ -194,6 +211,7 @@ def test_a_transverse_stack_is_not_short_axis(tmp_path: Path) -> None:
     assert decided(study) == {"series 2": (View.OTHER, False), "series 3": (View.SAX, True)}
 
 
+@pytest.mark.medium
 def test_of_parallel_long_axis_planes_the_one_through_the_ventricle_is_kept(tmp_path: Path) -> None:
     writer = StudyWriter(folder=tmp_path)
     writer.add(short_axis_planes(HEART), series=2)
@@ -224,9 +242,9 @@ def test_two_patients_are_refused(tmp_path: Path) -> None:
         read_dicom(tmp_path)
 
 
-def test_the_same_study_whatever_the_order_of_its_files(tmp_path: Path) -> None:
-    written_stack(tmp_path)
-    files = list(all_files(tmp_path))
+@pytest.mark.medium
+def test_the_same_study_whatever_the_order_of_its_files(stack: Path) -> None:
+    files = list(all_files(stack))
     one, other = read_dicom(files), read_dicom(files[::-1])
     np.testing.assert_array_equal(one.cine(View.SAX).array, other.cine(View.SAX).array)
     assert one.decisions == other.decisions

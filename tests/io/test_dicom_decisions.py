@@ -31,6 +31,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.dicom import read_dicom
 
 
+@pytest.mark.medium
 def test_what_is_no_cine_is_left_out_with_its_reason(tmp_path: Path) -> None:
     planes = written_stack(tmp_path)
     writer = StudyWriter(folder=tmp_path / "deep" / "er")
@@ -85,6 +86,7 @@ def test_a_dicomdir_beside_the_images_is_passed_over(tmp_path: Path) -> None:
     assert other.evidence == {"other_files": 0, "dicomdir": 1}
 
 
+@pytest.mark.medium
 def test_one_truncated_file_is_a_missing_frame_and_all_are_an_error(tmp_path: Path) -> None:
     planes = short_axis_planes(HEART, n=3)
     paths = StudyWriter(folder=tmp_path).add(planes, series=3)
@@ -119,6 +121,7 @@ def test_a_file_cut_within_its_header_is_named_and_read_past(tmp_path: Path) -> 
         read_dicom(tmp_path)
 
 
+@pytest.mark.medium
 def test_a_slice_without_readable_frames_is_left_out_loudly(tmp_path: Path) -> None:
     paths = StudyWriter(folder=tmp_path).add(short_axis_planes(HEART), series=3)
     for path in paths[24:34]:

@@ -23,6 +23,7 @@ from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.dicom_write import Compression, DicomShape, write_dicom
 from cinema_cmr.io.read import read_study
 
+MEDIUM = pytest.mark.medium
 N_FRAMES = 9
 RR_MS = 872.0
 ROTATIONS = {View.LAX_4C: -30.0, View.LAX_3C: 30.0, View.LAX_2C: 90.0}
@@ -83,7 +84,10 @@ def check_same(read: Study, study: Study, *, within: float) -> None:
         assert own.slice_thickness_mm == cine.slice_thickness_mm
 
 
-@pytest.mark.parametrize("shape", DicomShape)
+SHAPES = [pytest.param(shape, marks=() if shape is DicomShape.ENHANCED else MEDIUM) for shape in DicomShape]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 def test_a_study_comes_back_the_same_in_every_shape(tmp_path: Path, study: Study, shape: DicomShape) -> None:
     folder = write_dicom(study, tmp_path / "written", shape=shape)
     read = read_study(folder)
@@ -96,7 +100,7 @@ def test_a_study_comes_back_the_same_in_every_shape(tmp_path: Path, study: Study
     assert len(decided(read)) == n_series
 
 
-@pytest.mark.parametrize("shape", [DicomShape.SERIES_PER_VIEW, DicomShape.ENHANCED])
+@pytest.mark.parametrize("shape", [pytest.param(DicomShape.SERIES_PER_VIEW, marks=MEDIUM), DicomShape.ENHANCED])
 @pytest.mark.parametrize("compression", [Compression.RLE, Compression.JPEG_LS, Compression.JPEG_2000])
 def test_packed_pixels_come_back_the_same(
     tmp_path: Path, study: Study, shape: DicomShape, compression: Compression
@@ -108,7 +112,13 @@ def test_packed_pixels_come_back_the_same(
     assert sum(p.stat().st_size for p in all_files(packed)) < sum(p.stat().st_size for p in all_files(plain))
 
 
-@pytest.mark.parametrize(("shape", "bits"), list(zip(DicomShape, [12, 16, 12], strict=True)))
+@pytest.mark.parametrize(
+    ("shape", "bits"),
+    [
+        pytest.param(shape, bits, marks=() if shape is DicomShape.ENHANCED else MEDIUM)
+        for shape, bits in zip(DicomShape, [12, 16, 12], strict=True)
+    ],
+)
 def test_broken_and_negative_intensities_come_back_within_half_a_level(
     tmp_path: Path, study: Study, shape: DicomShape, bits: int
 ) -> None:
@@ -129,6 +139,7 @@ def test_pixel_spacing_names_the_distance_of_rows_first(tmp_path: Path, study: S
     assert image.PatientAge == "061Y" and str(image.PatientName) == "Synthetic^Phantom"
 
 
+@pytest.mark.medium
 def test_slices_of_a_left_handed_grid_come_back_in_the_order_of_the_normal(tmp_path: Path, study: Study) -> None:
     sax = study.cine(View.SAX)
     affine = sax.affine.copy()
@@ -171,6 +182,7 @@ def test_the_same_study_gives_the_same_bytes_and_another_one_other_uids(tmp_path
     assert len(uids[0]) == N_FRAMES and not uids[0] & uids[1]
 
 
+@pytest.mark.medium
 def test_every_series_has_its_own_uid_and_all_share_study_and_frame_of_reference(tmp_path: Path, study: Study) -> None:
     images = [dcmread(p, stop_before_pixels=True) for p in all_files(write_dicom(study, tmp_path / "written"))]
     assert len({image.SeriesInstanceUID for image in images}) == 8

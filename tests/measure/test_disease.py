@@ -33,6 +33,7 @@ def test_numbers_are_those_of_the_heart() -> None:
     assert found.values["thickening_least_percent"] > 10
 
 
+@pytest.mark.medium
 def test_a_thick_side_of_the_wall_is_seen() -> None:
     _, labels = heart((1.0, 0.7), oriented=True)
     array = labels.array.copy()

@@ -16,7 +16,10 @@ from cinema_cmr.phantom.phantom import PhantomStudy, make_phantom
 VIEWS = (View.SAX, View.LAX_2C, View.LAX_4C)
 
 
-@pytest.fixture(scope="module", params=[(1, "NOR"), (2, "DCM"), (3, "RV")], ids=lambda case: case[1])
+CASES = [(1, "NOR"), *(pytest.param(case, marks=pytest.mark.medium) for case in ((2, "DCM"), (3, "RV")))]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: case[1])
 def phantom(request: pytest.FixtureRequest) -> PhantomStudy:
     seed, group = request.param
     return make_phantom(seed, group=group, style="ideal", views=VIEWS, n_frames=2)

@@ -42,9 +42,14 @@ def test_a_sound_beat_is_silent(check: quality_curves.Check, sound: QualityConte
     assert check(sound) is None
 
 
+@pytest.fixture(scope="module")
+def two_frames() -> QualityContext:
+    return context_of(*heart((1.0, 0.75)))
+
+
 @pytest.mark.parametrize("check", CURVE_CHECKS, ids=lambda check: check.__name__)
-def test_two_frames_have_no_curve_to_judge(check: quality_curves.Check) -> None:
-    assert check(context_of(*heart((1.0, 0.75)))) is None
+def test_two_frames_have_no_curve_to_judge(check: quality_curves.Check, two_frames: QualityContext) -> None:
+    assert check(two_frames) is None
 
 
 def test_rough_curve(sound: QualityContext) -> None:

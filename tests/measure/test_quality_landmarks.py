@@ -35,6 +35,7 @@ def test_a_heart_passes_untouched() -> None:
     assert plausible_landmarks(given) == (given.landmarks, ())
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("seed", range(4))
 def test_phantoms_of_all_kinds_pass(seed: int) -> None:
     made = make_phantom(seed, views=(View.LAX_2C, View.LAX_4C), n_frames=12)

@@ -8,12 +8,18 @@ from hearts import LV, MYO, RV, context_of, heart
 
 from cinema_cmr.core.results import Removed
 from cinema_cmr.measure import quality_masks
+from cinema_cmr.measure.quality_context import QualityContext
 from cinema_cmr.measure.quality_masks import MASK_CHECKS
 
 
+@pytest.fixture(scope="module")
+def sound() -> QualityContext:
+    return context_of(*heart())
+
+
 @pytest.mark.parametrize("check", MASK_CHECKS, ids=lambda check: check.__name__)
-def test_sound_masks_are_silent(check: quality_masks.Check) -> None:
-    assert check(context_of(*heart())) is None
+def test_sound_masks_are_silent(check: quality_masks.Check, sound: QualityContext) -> None:
+    assert check(sound) is None
 
 
 @pytest.mark.parametrize(("frames", "severity"), [([0, 1], "error"), ([1], "warning")])

@@ -8,14 +8,20 @@ from hearts import LV, MYO, context_of, heart
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.measure import quality_stack
+from cinema_cmr.measure.quality_context import QualityContext
 from cinema_cmr.measure.quality_stack import STACK_CHECKS
 
 FRAMES = tuple(1 - 0.3 * np.sin(np.pi * np.arange(16) / 16))
 
 
+@pytest.fixture(scope="module")
+def sound() -> QualityContext:
+    return context_of(*heart(FRAMES))
+
+
 @pytest.mark.parametrize("check", STACK_CHECKS, ids=lambda check: check.__name__)
-def test_a_sound_stack_is_silent(check: quality_stack.Check) -> None:
-    assert check(context_of(*heart(FRAMES))) is None
+def test_a_sound_stack_is_silent(check: quality_stack.Check, sound: QualityContext) -> None:
+    assert check(sound) is None
 
 
 def test_few_slices() -> None:

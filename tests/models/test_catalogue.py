@@ -60,6 +60,7 @@ def test_the_published_layout_and_back_is_the_same_model(tmp_path: Path, task: s
     assert (card.name, card.licence) == ("again", "MIT")
 
 
+@pytest.mark.medium
 def test_an_ensemble_is_exported_seed_by_seed(tmp_path: Path) -> None:
     card = card_for("segment")
     joined = join([LoadedModel(model=unetr(seed), card=card) for seed in range(2)], card)
@@ -71,6 +72,7 @@ def test_an_ensemble_is_exported_seed_by_seed(tmp_path: Path) -> None:
     assert all(torch.equal(own[view], back[view]) for view in own)
 
 
+@pytest.mark.medium
 def test_what_the_layout_cannot_say_is_refused(tmp_path: Path) -> None:
     card = card_for("segment")
     true_slices = replace(card, grids=unetr_card().grids)

@@ -17,6 +17,7 @@ def classifier(task: str) -> ModelCard:
     return replace(unetr_card(), task=task, architecture="conv_vit")
 
 
+@pytest.mark.medium
 def test_segmentations_average_softmax() -> None:
     card = unetr_card()
     members = [LoadedModel(model=unetr(seed), card=card) for seed in range(3)]

@@ -267,6 +267,7 @@ def test_wrong_calls_are_named() -> None:
         CineMAConfig(image_sizes={}, vit=vit_size("tiny"))
 
 
+@pytest.mark.medium
 def test_training_lowers_the_loss() -> None:
     torch.manual_seed(0)
     model, batch, hidden = mae().train(), images(), masks()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,16 @@ from cinema_cmr.models.unetr import ConvUNetR
 from cinema_cmr.models.weights import Precision, load_model, save_model
 
 
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model's folder that no test changes."""
+    return save_model(tmp_path_factory.mktemp("saved") / "model", unetr(), unetr_card())
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return save_model(tmp_path / "model", unetr(), unetr_card())
+def folder(saved: Path, tmp_path: Path) -> Path:
+    """The saved model, the test's own."""
+    return shutil.copytree(saved, tmp_path / "model")
 
 
 def change_card(folder: Path, **changes: object) -> None:
@@ -70,6 +78,7 @@ def test_a_changed_table_is_kept(tmp_path: Path) -> None:
     assert torch.equal(loaded.state_dict()[key], model.state_dict()[key])
 
 
+@pytest.mark.medium
 def test_nothing_is_overwritten_unasked(folder: Path) -> None:
     with pytest.raises(OutputExistsError, match="exists already"):
         save_model(folder, unetr(1), unetr_card())

@@ -89,6 +89,7 @@ def test_landmarks_are_points_in_patient_space_by_frame(cohort: Path) -> None:
         np.testing.assert_array_equal(read, np.where(np.isfinite(points).all(axis=1)[:, None], points, np.nan))
 
 
+@pytest.mark.medium
 def test_two_workers_write_the_same_bytes_and_tell_their_progress(cohort: Path, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     write_cohort(tmp_path / "two", SMALL, workers=2, progress=lambda done, n, _: told.append((done, n)))
@@ -137,6 +138,7 @@ def test_other_settings_and_foreign_folders_are_refused(cohort: Path, tmp_path: 
     assert contents(tmp_path) == {"mine.txt": b"mine"}
 
 
+@pytest.mark.medium
 @pytest.mark.usefixtures("_quick")
 def test_overwriting_leaves_no_subject_of_other_settings(cohort: Path, tmp_path: Path) -> None:
     folder = tmp_path / "again"
@@ -156,6 +158,7 @@ def test_a_subject_without_its_truth_is_named(tmp_path: Path) -> None:
         write_cohort(folder, one)
 
 
+@pytest.mark.medium
 @pytest.mark.usefixtures("_quick")
 @pytest.mark.parametrize("shape", [None, *DicomShape])
 def test_a_dicom_cohort_is_read_back(tmp_path: Path, shape: DicomShape | None) -> None:

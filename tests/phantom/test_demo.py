@@ -20,6 +20,7 @@ def demo() -> Study:
     return read_study(demo_path())
 
 
+@pytest.mark.medium
 def test_the_demo_is_four_views_without_a_warning(demo: Study) -> None:
     assert demo.name == "demo_study"
     assert {cine.view for cine in demo.cines} == FOUR

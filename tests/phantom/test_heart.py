@@ -41,6 +41,7 @@ def check_volumes(heart: Heart) -> None:
     assert at_es["myo"] == pytest.approx(at_ed["myo"], rel=0.02)
 
 
+@pytest.mark.medium
 def test_counted_volumes_are_the_stated_ones() -> None:
     check_volumes(build_heart(draw_subject(4, group="NOR")))
 
@@ -52,7 +53,7 @@ def test_counted_volumes_are_the_stated_ones_in_every_group(group: str, seed: in
     check_volumes(build_heart(draw_subject(seed, group=group)))
 
 
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("group", ["NOR", *(pytest.param(g, marks=pytest.mark.medium) for g in GROUPS if g != "NOR")])
 def test_the_wall_keeps_its_volume_over_the_beat(group: str) -> None:
     heart = build_heart(draw_subject(7, group=group))
     times = np.linspace(0, heart.left_cycle.rr_interval_ms, 9)

@@ -43,6 +43,7 @@ def data() -> TrainingData:
     return TrainingData(card=DATASETS["acdc"].card, split=split, learn=PATIENTS[:12], validate=PATIENTS[12:])
 
 
+@pytest.mark.medium
 def test_shapes_are_told_apart_and_the_scores_are_of_those_not_seen() -> None:
     model = train_disease_model(data(), predict=lambda annotated: annotated.labels[View.SAX])
     scores = model.training["scores"]
@@ -55,6 +56,7 @@ def test_shapes_are_told_apart_and_the_scores_are_of_those_not_seen() -> None:
         assert scores[part]["n"] == n and scores[part]["accuracy"][0] == 1.0 and not scores[part]["wrong"]
 
 
+@pytest.mark.medium
 def test_a_mask_without_a_heart_counts_as_no_answer() -> None:
     empty = LabelMap(array=np.zeros_like(PATIENTS[0].labels[View.SAX].array))
     scores = train_disease_model(data(), predict=lambda annotated: empty).training["scores"][
@@ -68,6 +70,7 @@ def test_a_patient_without_group_is_refused() -> None:
         measured_patient(patient(1, None))
 
 
+@pytest.mark.medium
 def test_with_a_network_its_masks_of_the_training_patients_are_learned_from() -> None:
     """A network whose walls are thicker than the experts' would put every heart among the strong ones."""
     asked: list[str] = []

@@ -52,6 +52,7 @@ def test_a_run_starts_from_given_weights(tmp_path: Path) -> None:
     assert started.card.training["start"].startswith("small ")
 
 
+@pytest.mark.medium
 def test_a_run_starts_from_the_member_of_a_committee_that_fits(tmp_path: Path) -> None:
     first = finetune(small(seed=1), data(), tmp_path / "one")
     other = finetune(replace(small_unetr(), name="other"), data(), tmp_path / "two")
@@ -77,6 +78,7 @@ def test_a_patient_in_both_parts_and_nothing_to_learn_from_are_refused() -> None
         data(learn=[])
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("rank", [0, 2])
 def test_what_was_pre_trained_stays_as_it_was(tmp_path: Path, rank: int) -> None:
     first = load_model(finetune(small_unetr(), data(), tmp_path / "one"))
@@ -95,6 +97,7 @@ def test_what_was_pre_trained_stays_as_it_was(tmp_path: Path, rank: int) -> None
     assert first.card.training["learned"] == "all weights"
 
 
+@pytest.mark.medium
 def test_a_frozen_run_is_another_run_and_needs_a_start(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="give weights to start from"):
         finetune(small_unetr(), data(), tmp_path / "none", adaptation=Adaptation())

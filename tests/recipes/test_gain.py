@@ -48,6 +48,7 @@ def test_each_patient_is_held_out_once_and_never_learned_from_then() -> None:
         folds_of(data(), 5)
 
 
+@pytest.mark.medium
 def test_both_runs_differ_in_their_first_weights_alone(tmp_path: Path, start: LoadedModel) -> None:
     finetune(small(), data(), tmp_path, start=start)
     document = measure_gain(small(), data(), tmp_path, start=start)
@@ -65,6 +66,7 @@ def test_both_runs_differ_in_their_first_weights_alone(tmp_path: Path, start: Lo
     assert document["verdict"]["code"] == "cannot be told" and document["comparison"]["n_patients"] == 2
 
 
+@pytest.mark.medium
 def test_folds_pool_all_patients_and_go_on_where_they_were(tmp_path: Path, start: LoadedModel) -> None:
     finetune(small(), data(), tmp_path, start=start)
     told: list[str] = []
@@ -85,6 +87,7 @@ def test_without_patients_to_compare_on_nothing_is_claimed(tmp_path: Path, start
     assert document["verdict"]["code"] == "cannot be told" and document["patients"] == []
 
 
+@pytest.mark.medium
 def test_only_the_start_s_own_runs_are_frozen(tmp_path: Path) -> None:
     first = load_model(finetune(small_unetr(), data(), tmp_path / "first"))
     frozen = {"start": first, "adaptation": Adaptation()}

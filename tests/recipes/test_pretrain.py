@@ -53,6 +53,7 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.medium
 def test_it_learns_and_its_model_says_what_it_is(tmp_path: Path, data: PretrainingData) -> None:
     told: list[Progress] = []
     its = experiment(n_steps=24, log_every=4, validate_every=12)
@@ -78,6 +79,7 @@ def test_pictures_are_of_the_held_out_study_and_change(tmp_path: Path, data: Pre
     assert not np.array_equal(two[:, -columns:], four[:, -columns:])  # what was made of it
 
 
+@pytest.mark.medium
 def test_a_run_cut_off_goes_on_with_the_same_bits(tmp_path: Path, data: PretrainingData) -> None:
     pretrain(experiment(), data, tmp_path / "whole")
 
@@ -91,12 +93,14 @@ def test_a_run_cut_off_goes_on_with_the_same_bits(tmp_path: Path, data: Pretrain
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
 
 
+@pytest.mark.medium
 def test_computing_again_gives_the_same_weights(tmp_path: Path, data: PretrainingData) -> None:
     pretrain(experiment(n_steps=2), data, tmp_path / "kept")
     pretrain(replace(experiment(n_steps=2), recompute=True), data, tmp_path / "again")
     assert same(weights(tmp_path / "kept"), weights(tmp_path / "again"))
 
 
+@pytest.mark.medium
 def test_it_starts_from_weights_of_its_own_kind_alone(tmp_path: Path, data: PretrainingData) -> None:
     pretrain(experiment(n_steps=1), data, tmp_path / "first")
     start = load_model(tmp_path / "first" / "model")
@@ -112,6 +116,7 @@ def test_it_starts_from_weights_of_its_own_kind_alone(tmp_path: Path, data: Pret
         pretrain(other, data, tmp_path / "third", start=start)
 
 
+@pytest.mark.medium
 def test_the_options_train_and_stand_in_the_card(tmp_path: Path, data: PretrainingData) -> None:
     its = experiment(n_steps=16, log_every=4).with_options(
         normalise_targets=True, skip_blank=True, decoded_share=0.5, complementary=2

@@ -72,6 +72,7 @@ def test_segmentation_gives_overlap_and_signed_differences(tmp_path) -> None:  #
     assert (tmp_path / "model" / "card.json").exists()
 
 
+@pytest.mark.medium
 def test_numbers_stand_against_what_is_known_and_the_mean_learned(tmp_path) -> None:  # type: ignore[no-untyped-def]
     experiment = with_target(scalar("ef-vit", "regress"), "bmi", HEARTS)
     first, second = trial(experiment, of(HEARTS), tmp_path)["patients"]
@@ -81,6 +82,7 @@ def test_numbers_stand_against_what_is_known_and_the_mean_learned(tmp_path) -> N
     assert np.isfinite(first["values"]["difference"]) and first["known"] is None
 
 
+@pytest.mark.medium
 def test_classes_are_right_or_wrong(tmp_path) -> None:  # type: ignore[no-untyped-def]
     experiment = with_target(scalar("disease-vit", "classify"), "group", HEARTS)
     rows = trial(experiment, of(HEARTS), tmp_path)["patients"]
@@ -119,6 +121,7 @@ def measured(number: int) -> AnnotatedStudy:
     )
 
 
+@pytest.mark.medium
 def test_measurements_of_masks_tell_the_groups_apart() -> None:
     document = measured_trial(of([measured(number) for number in range(12)], 4))
     assert [row["values"]["right"] for row in document["patients"]] == [1.0] * 4 and document["n_steps"] == 0
@@ -143,6 +146,7 @@ def told(number: int, study: AnnotatedStudy) -> AnnotatedStudy:
     return replace(study, facts={**study.facts, "lv_ef_percent": value + 1.0 + number})
 
 
+@pytest.mark.medium
 def test_a_number_is_measured_from_masks_against_what_is_known() -> None:
     data = of([told(number, study) for number, study in enumerate(HEARTS)])
     document = measured_number_trial(data, "lv_ef_percent")
@@ -151,6 +155,7 @@ def test_a_number_is_measured_from_masks_against_what_is_known() -> None:
     assert document["model"] == "experts' masks" and document["n_learned_from"] == 4
 
 
+@pytest.mark.medium
 def test_masks_that_measure_nothing_give_no_value() -> None:
     data = of([told(number, study) for number, study in enumerate(HEARTS)])
     document = measured_number_trial(data, "lv_ef_percent", masks_of=blind_segmenter(), device="cpu")

@@ -1,4 +1,7 @@
-"""A small beating heart of known geometry in six slices: a ventricle with its wall, another beside it."""
+"""A small beating heart of known geometry in six slices: a ventricle with its wall, another beside it.
+
+Made once a session: a test that wants it otherwise makes its own of it by `replace`.
+"""
 
 from __future__ import annotations
 
@@ -63,12 +66,12 @@ def measured(name: str, value: float | None, unit: str, frames: tuple[int, ...] 
     )
 
 
-@pytest.fixture(name="heart_labels")
+@pytest.fixture(name="heart_labels", scope="session")
 def heart_labels_fixture() -> HeartLabels:
     return heart_labels
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def study() -> Study:
     labels = heart_labels((64, 80, N_SLICES, N_FRAMES))
     image = np.choose(labels, [20.0, 180.0, 60.0, 200.0]).astype(np.float32)
@@ -92,7 +95,7 @@ def study() -> Study:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def predictions(study: Study) -> dict[View, Prediction]:
     cine = study.cine(View.SAX)
     confidence = np.full(N_FRAMES, 0.9, np.float32)
@@ -109,7 +112,7 @@ def predictions(study: Study) -> dict[View, Prediction]:
     return {View.SAX: prediction}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def measurements() -> Measurements:
     times = np.arange(N_FRAMES) * 40.0
     lv = 100 - 40 * np.sin(np.pi * np.arange(N_FRAMES) / N_FRAMES) ** 2
@@ -135,7 +138,7 @@ def measurements() -> Measurements:
     return Measurements(values=values, curves=curves, times_ms=times, flags=flags)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run() -> RunFacts:
     return RunFacts(
         model_name="small",

@@ -36,6 +36,7 @@ def test_numbers_plots_and_patients_are_there(document: dict[str, Any]) -> None:
     assert not re.search(r"(src|href)=\"https?:", page)
 
 
+@pytest.mark.medium
 def test_cases_are_drawn(document: dict[str, Any]) -> None:
     case = case_picture(
         "Worst case", document["patients"][0], STUDIES[0], STUDIES[0].labels[next(iter(STUDIES[0].labels))]
@@ -45,6 +46,7 @@ def test_cases_are_drawn(document: dict[str, Any]) -> None:
     assert "Worst case" in page and "data:image/" in page and "data:image/" not in evaluation_page(document)
 
 
+@pytest.mark.medium
 def test_a_comparison_has_its_table(document: dict[str, Any]) -> None:
     page = evaluation_page({**document, "against": plain(compare(document, {**document, "model": "other"}))})
     assert "p (Holm)" in page and "other" in page and "p (Holm)" not in evaluation_page(document)

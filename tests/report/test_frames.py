@@ -81,6 +81,7 @@ def test_picture_shows_x_to_the_right_and_y_down() -> None:
     assert picture[:, :55].max() < 30
 
 
+@pytest.mark.medium
 def test_many_frames_and_slices_are_shown_smaller() -> None:
     box = Box(left=0, top=0, right=30, bottom=30)
     few = film(ramp((30, 30, 1, 4)), None, box=box, frames=range(4), longest=176)

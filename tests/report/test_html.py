@@ -64,7 +64,7 @@ class Page(HTMLParser):
                     yield str(attributes[name])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def text(study: Study, predictions: Predictions, measurements: Measurements, run: RunFacts) -> str:
     ranges = {"lv_ef_percent": (51.0, 70.0, "Somebody 2017"), "lv_edv_ml": (88.0, 161.0, "Somebody 2017")}
     return report_html(study, predictions, measurements=measurements, run=run, normal_ranges=ranges)
@@ -135,6 +135,7 @@ def test_player_has_an_outline_for_each_frame_of_each_slice(text: str) -> None:
     assert tiles == ["view-0", "view-1", *(f"stack-{z}" for z in range(6))]
 
 
+@pytest.mark.medium
 def test_names_and_messages_are_harmless(
     study: Study, predictions: Predictions, measurements: Measurements, run: RunFacts
 ) -> None:
@@ -173,6 +174,7 @@ def test_a_single_frame_is_shown_without_a_player(study: Study, run: RunFacts) -
     assert (Page(text).wrong, Page(text).open) == ([], [])
 
 
+@pytest.mark.medium
 def test_file_is_whole_or_not_there(
     study: Study, predictions: Predictions, measurements: Measurements, run: RunFacts, tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.score.agreement import agreement, icc_2_1, scan_rescan_cov
+from cinema_cmr.score.agreement import agreement, icc_2_1, scan_rescan_cov, scan_rescan_interval
 
 SHROUT_FLEISS_1979 = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
 """Table 2: six subjects, four judges. Table 4 gives ICC(2,1) = .29."""
@@ -81,6 +81,15 @@ def test_cov_does_not_depend_on_the_unit() -> None:
     in_ml, in_l = scan_rescan_cov(first, second), scan_rescan_cov(first / 1000, second / 1000)
     assert in_ml.cov_percent == pytest.approx(in_l.cov_percent)
     assert in_ml.n_excluded == 1
+
+
+def test_the_interval_of_the_cov_holds_a_known_noise() -> None:
+    rng = np.random.default_rng(5)
+    truth = rng.uniform(30, 75, size=200)
+    first, second = (truth * (1 + rng.normal(0, 0.06, size=truth.size)) for _ in range(2))
+    found = scan_rescan_interval(first, second, seed=0)
+    assert found.value == pytest.approx(scan_rescan_cov(first, second).cov_percent)
+    assert 5 < found.low < 6 < found.high < 7 and found.n == 200
 
 
 def test_cov_refuses_values_around_zero() -> None:

@@ -74,6 +74,7 @@ def test_patients_are_drawn_with_both_their_values() -> None:
     assert (found.low, found.high) == pytest.approx((1, 1))
 
 
+@pytest.mark.medium
 def test_any_statistic_can_be_asked_for() -> None:
     rng = np.random.default_rng(4)
     labels = rng.integers(0, 2, size=60)

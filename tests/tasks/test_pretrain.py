@@ -105,6 +105,7 @@ def test_training_asks_for_a_part_and_validation_for_all() -> None:
     assert torch.equal(both, torch.arange(12).expand(4, -1))
 
 
+@pytest.mark.medium
 def test_the_loss_of_a_part_is_that_of_all_on_average() -> None:
     torch.manual_seed(0)
     model, task = CineMA(NETWORK).eval(), PretrainTask(replace(TASK, decoded_share=0.4))

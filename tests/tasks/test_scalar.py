@@ -39,6 +39,7 @@ def test_both_phases_are_channels_about_the_heart() -> None:
     assert blood[0] > 2 * blood[1] > 0
 
 
+@pytest.mark.medium
 def test_a_number_is_learned_with_mean_zero_and_spread_one() -> None:
     task = ScalarTask.of(NUMBER, STUDIES)
     answers = [float(task.sample(e, None).values["target"]) for s in STUDIES for e in task.examples(s)]

@@ -80,6 +80,13 @@ _DICE = tuple(
     Measure(key=f"dice_{name}", title=f"Dice {title}", rises=True)
     for name, title in (("mean", "mean"), ("lv", "LV"), ("myo", "myocardium"), ("rv", "RV"))
 )
+_DICE_OF_PLANES = tuple(
+    Measure(key=f"dice_{view}_{name}", title=f"Dice {view.title} {title}", rises=True)
+    for view in (View.LAX_4C, View.LAX_2C)
+    for name, title in (("lv", "LV"), ("myo", "myocardium"), ("rv", "RV"))
+    if (view, name) != (View.LAX_2C, "rv")
+)
+"""A 2-chamber plane shows no right ventricle."""
 _SURFACE = tuple(
     Measure(key=f"hd95_{name}_mm", title=f"HD95 {name}", unit="mm", digits=1) for name in ("lv", "myo", "rv")
 )
@@ -185,6 +192,21 @@ _ALL = (
         measures=(*_DICE, *_SURFACE),
     ),
     BenchTask(
+        name="segment-lax",
+        title="Ventricles and myocardium, 4- and 2-chamber",
+        group="segmentation",
+        kind="segment",
+        run="segment-lax",
+        recipes={
+            "cinema": "lax-mask-unetr",
+            "cinema-scratch": "lax-mask-unetr",
+            "unet": "lax-mask-unet",
+            "shipped": "cinema-lax-masks",
+        },
+        measures=(_DICE[0], *_DICE_OF_PLANES),
+        views=(View.LAX_4C, View.LAX_2C),
+    ),
+    BenchTask(
         name="segment-scar",
         title="Scar, late enhancement",
         group="segmentation",
@@ -283,16 +305,17 @@ def why_not(task: BenchTask, learn: Sequence[AnnotatedStudy], held: Sequence[Ann
 def _tells(task: BenchTask, annotated: AnnotatedStudy) -> bool:
     if task.kind == "landmark":
         return any(view in annotated.landmarks and view in annotated.study for view in task.views)
+    if task.kind == "segment":
+        return any(_is_drawn(annotated, view, task.scheme) for view in task.views)
     if View.SAX not in annotated.study:
         return False
-    if task.kind == "segment":
-        return _is_drawn(annotated, task.scheme)
     if task.kind == "measurements":
-        return _is_drawn(annotated, task.scheme) and str(task.target) in annotated.facts
+        return _is_drawn(annotated, View.SAX, task.scheme) and str(task.target) in annotated.facts
     known = None if task.target is None else known_value(annotated, task.target)
     return known is not None and not (isinstance(known, float) and np.isnan(known))
 
 
-def _is_drawn(annotated: AnnotatedStudy, scheme: str) -> bool:
-    labels = annotated.labels.get(View.SAX)
-    return labels is not None and labels.scheme == scheme and not annotated.structures
+def _is_drawn(annotated: AnnotatedStudy, view: View, scheme: str) -> bool:
+    labels = annotated.labels.get(view)
+    is_there = view in annotated.study and labels is not None and labels.scheme == scheme
+    return is_there and not annotated.structures

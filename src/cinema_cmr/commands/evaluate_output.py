@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,13 +100,19 @@ def _cases(document: dict[str, Any], studies: Sequence[Any], scores: Sequence[An
 
 def patient_line(score: Any) -> str:
     """One patient's Dice by structure and errors of the measurements that are asked for first."""
-    overlap = ", ".join(f"{name[5:]} {score.mean(name):.3f}" for name in score.frames[0] if name.startswith("dice_"))
+    names = [name for name in _names(score.frames) if name.startswith("dice_")]
+    overlap = ", ".join(f"{name[5:]} {score.mean(name):.3f}" for name in names)
     errors = [
         f"{title} {_difference(score.measured[name], score.reference[name])}"
         for name, title in _SHOWN
         if name in score.measured
     ]
-    return f"{score.patient}: Dice {overlap}; {', '.join(errors)} points"
+    return f"{score.patient}: Dice {overlap}" + (f"; {', '.join(errors)} points" if errors else "")
+
+
+def _names(frames: Iterable[Mapping[str, float]]) -> list[str]:
+    """All scores' names in the order they first come in: frames of other views have others."""
+    return list(dict.fromkeys(name for frame in frames for name in frame))
 
 
 def _difference(measured: float | None, reference: float | None) -> str:
@@ -124,6 +130,9 @@ def _text(summary: dict[str, Any]) -> str:
             f"  {name:<28} absolute error {_with_interval(error, 1)}, bias {row['bias']:+.1f}, "
             f"limits {low:+.1f} to {high:+.1f}, ICC {_number(row['icc'], 3)}"
         )
+    for name, row in summary["repeatability"].items():
+        which = (f"{which} {_with_interval(row[which], 1)}" for which in ("measured", "reference") if which in row)
+        lines.append(f"  {name:<28} scan-rescan variation, %: {', '.join(which)}")
     if summary.get("not_scored"):
         lines.append(f"  not scored: {_how_many(summary)}")
     return "\n".join(lines)
@@ -145,7 +154,7 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def _csv(scores: Sequence[Any]) -> str:
-    names = list(scores[0].frames[0])
+    names = _names(frame for score in scores for frame in score.frames)
     volumes = list(scores[0].reference)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

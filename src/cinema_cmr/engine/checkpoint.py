@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import torch
 from cinema_cmr.core.errors import UnreadableFileError
 from cinema_cmr.io.atomic import atomic_path
 
-__all__ = ["read_checkpoint", "write_checkpoint"]
+__all__ = ["clear_unfinished", "read_checkpoint", "write_checkpoint"]
 
 _NAME = "checkpoint.pt"
+_UNFINISHED = re.compile(r"\.[0-9a-f]{16}\.pt")
+"""Names that `atomic_path` gives."""
 
 
 def write_checkpoint(folder: Path, state: dict[str, Any]) -> None:
@@ -36,6 +39,13 @@ def read_checkpoint(folder: Path) -> dict[str, Any] | None:
     if not isinstance(state, dict):
         raise _unreadable(path, f"it holds a {type(state).__name__}")
     return state
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Take away what a kill left of a checkpoint that was being written; no other run writes to this folder."""
+    for path in folder.glob(".*.pt"):
+        if _UNFINISHED.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def _unreadable(path: Path, why: str) -> UnreadableFileError:

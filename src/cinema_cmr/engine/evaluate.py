@@ -10,18 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap
-from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.core.card import ModelCard
+from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.results import Flag, HeartLocation, Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.data.heart_place import heart_places
 from cinema_cmr.engine.known import mean_of_known
 from cinema_cmr.engine.modality import modality_flag
 from cinema_cmr.engine.predictor import predict_cine
 from cinema_cmr.engine.segmenter import Segmenter
 from cinema_cmr.measure.measure import MeasureOptions, measure_study
-from cinema_cmr.score.agreement import agreement
+from cinema_cmr.score.agreement import agreement, scan_rescan_interval
 from cinema_cmr.score.overlap import class_masks, dice_by_class, dice_by_slice
 from cinema_cmr.score.statistics import Interval, mean_interval
 from cinema_cmr.score.surface import surface_distances_by_class
@@ -33,6 +35,7 @@ __all__ = [
     "evaluate_masks",
     "evaluate_segmentation",
     "of_patients",
+    "scored_views",
     "summarise",
 ]
 
@@ -56,7 +59,8 @@ class PatientScore:
 
     patient: str
     frames: tuple[Mapping[str, float], ...]
-    """Of each labelled frame: dice, worst_slice_dice, hd95 and assd, each with the structure's name behind."""
+    """Of each labelled frame: dice, worst_slice_dice, hd95 and assd, each with the structure's name behind; of a long
+    axis with the view's before it, `dice_lax_4c_lv`."""
     measured: Mapping[str, float | None]
     """From the predicted masks."""
     reference: Mapping[str, float | None]
@@ -74,7 +78,7 @@ class PatientScore:
 
     def mean(self, name: str) -> float:
         """Mean of a score over the patient's frames; NaN where no frame has it."""
-        return mean_of_known(frame[name] for frame in self.frames)
+        return mean_of_known(frame[name] for frame in self.frames if name in frame)
 
 
 def evaluate_segmentation(
@@ -84,24 +88,24 @@ def evaluate_segmentation(
     together: bool = False,
     report: Callable[[PatientScore], None] | None = None,
 ) -> list[PatientScore]:
-    """Scores of every patient's labelled short-axis frames.
+    """Scores of every patient's labelled frames of the model's views (`scored_views`).
 
     Each frame is predicted by itself, as `cinema segment FRAME.nii.gz` sees it; with `together`, all frames of a
-    patient as one cine, so that motion may help to find the heart. Volumes and EF of both masks are measured by
-    the same rules (`measure_study`). Raises `UsageError` for a model of other views.
+    patient as one cine, so that motion may help to find the heart. Volumes and EF of both short-axis masks are
+    measured by the same rules (`measure_study`); of long-axis masks nothing is. Raises `InputError` for a study
+    without labels of these views, or with labels of another scheme.
     """
-    if View.SAX not in segmenter.card.grids:
-        views = ", ".join(view.title for view in segmenter.card.grids)
-        raise UsageError(
-            f"model '{segmenter.card.name}' segments {views}; only short-axis masks are scored so far: look at its"
-            " validation in the run's journal"
-        )
     scores = []
     for annotated in studies:
         scores.append(_scored(annotated, segmenter, together=together))
         if report is not None:
             report(scores[-1])
     return scores
+
+
+def scored_views(card: ModelCard) -> tuple[View, ...]:
+    """The views of which a model's masks are scored: the short axis where it has it, else all of its views."""
+    return (View.SAX,) if View.SAX in card.grids else tuple(card.grids)
 
 
 def evaluate_masks(
@@ -132,9 +136,11 @@ def evaluate_masks(
 
 
 def summarise(scores: Sequence[PatientScore], *, seed: int = 0) -> dict[str, Any]:
-    """Means over patients with BCa intervals, and agreement of volumes and EF, as plain values.
+    """Means over patients with BCa intervals, agreement of volumes and EF, and how well they repeat, as plain values.
 
-    A patient with several studies counts once, with their mean. Raises `InputError` where there is no score.
+    A patient with several studies counts once, with their mean; patients scanned twice (two studies with different
+    `scan` in their facts) also give each measurement's coefficient of variation, in percent. Raises `InputError`
+    where there is no score.
     """
     if not scores:
         raise InputError("nothing was evaluated; expected at least one labelled study")
@@ -148,6 +154,7 @@ def summarise(scores: Sequence[PatientScore], *, seed: int = 0) -> dict[str, Any
         "n_studies": len(scores),
         "scores": {name: _interval(mean_interval(values, seed=seed)) for name, values in by_name.items()},
         "measurements": _agreements(patients, seed),
+        "repeatability": _repeatability(patients, seed),
     }
 
 
@@ -179,6 +186,22 @@ def _agreements(patients: Sequence[Sequence[PatientScore]], seed: int) -> dict[s
     return compared
 
 
+def _repeatability(patients: Sequence[Sequence[PatientScore]], seed: int) -> dict[str, Any]:
+    """Measurement -> scan-rescan variation of the predicted and of the reference masks; empty without two pairs."""
+    pairs = [its for its in patients if len(its) == 2 and len({s.facts.get("scan") for s in its} - {None}) == 2]
+    found: dict[str, Any] = {}
+    for name in pairs[0][0].measured if len(pairs) > 1 else ():
+        rows = {}
+        for which in ("measured", "reference"):
+            values = np.array([[_mean_of([getattr(s, which)[name]]) for s in its] for its in pairs])
+            positive = np.where((values.mean(axis=1) > 0)[:, None], values, np.nan)
+            if np.isfinite(positive).all(axis=1).sum() > 1:
+                rows[which] = _interval(scan_rescan_interval(*positive.T, seed=seed))
+        if rows:
+            found[name] = rows
+    return found
+
+
 def _mean_of(values: Iterable[float | None]) -> float:
     return mean_of_known(float("nan") if value is None else value for value in values)
 
@@ -188,17 +211,62 @@ def _interval(interval: Interval) -> dict[str, Any]:
 
 
 def _scored(annotated: AnnotatedStudy, segmenter: Segmenter, *, together: bool) -> PatientScore:
-    cine, frames = _labelled_cine(annotated)
-    _check_scheme(annotated.study.name, annotated.labels[View.SAX].scheme, segmenter)
-    if together:
-        predictions = [predict_cine(cine, segmenter)]
-    else:
-        predictions = [predict_cine(_one_frame(cine, frame), segmenter) for frame in range(len(frames))]
-    located = tuple(prediction.location.method for prediction in predictions)
-    joined = predictions[0] if together else _joined(predictions)
+    views = [view for view in scored_views(segmenter.card) if annotated.labelled_frames.get(view)]
+    if not views:
+        wanted = ", ".join(view.title for view in scored_views(segmenter.card))
+        raise InputError(f"study '{annotated.study.name}' has no labels of the model's views ({wanted})")
+    for view in views:
+        _check_scheme(annotated.study.name, annotated.labels[view].scheme, segmenter)
+    if views != [View.SAX]:
+        return _scored_planes(annotated, segmenter, views, together=together)
+    cine, _ = _labelled_cine(annotated)
+    joined, located = _predicted(cine, segmenter, together=together)
     score = _patient_score(annotated, cine, joined, located=located)
     mismatch = modality_flag(replace(annotated.study, cines=(cine,)), joined, segmenter.card)
     return score if mismatch is None else replace(score, flags=(mismatch, *score.flags))
+
+
+def _scored_planes(
+    annotated: AnnotatedStudy, segmenter: Segmenter, views: Sequence[View], *, together: bool
+) -> PatientScore:
+    """Long-axis masks: overlap and distance of each view's frames."""
+    places = heart_places(annotated.study)
+    frames: list[Mapping[str, float]] = []
+    methods: list[str] = []
+    chances: list[float] = []
+    for view in views:
+        cine, labelled = _labelled_cine(annotated, view)
+        prediction, located = _predicted(cine, segmenter, together=together, place=places.get(view))
+        predicted, truth = prediction.labels.array, annotated.labels[view].array[..., list(labelled)]
+        frames += [
+            _frame_scores(predicted[..., t], truth[..., t], cine, prediction.labels.scheme, annotated.structures)
+            for t in range(len(labelled))
+        ]
+        methods += located
+        chances += [float(value) for value in prediction.confidence]
+    return PatientScore(
+        patient=annotated.patient,
+        frames=tuple(frames),
+        measured={},
+        reference={},
+        located=tuple(methods),
+        facts=annotated.facts,
+        study=annotated.study.name,
+        confidence=mean_of_known(chances),
+    )
+
+
+def _predicted(
+    cine: Cine, segmenter: Segmenter, *, together: bool, place: tuple[float, float] | None = None
+) -> tuple[Prediction, tuple[str, ...]]:
+    """One prediction of all frames, and how the heart was found: once for all together, or in each frame."""
+    if together:
+        predictions = [predict_cine(cine, segmenter, place=place)]
+    else:
+        alone = (_of_frames(cine, (frame,)) for frame in range(cine.n_frames))
+        predictions = [predict_cine(one, segmenter, place=place) for one in alone]
+    located = tuple(prediction.location.method for prediction in predictions)
+    return (predictions[0] if together else _joined(predictions)), located
 
 
 def _joined(predictions: Sequence[Prediction]) -> Prediction:
@@ -254,14 +322,10 @@ def _check_scheme(name: str, scheme: str, segmenter: Segmenter) -> None:
         )
 
 
-def _labelled_cine(annotated: AnnotatedStudy) -> tuple[Cine, tuple[int, ...]]:
-    """The short-axis cine of the labelled frames alone."""
-    cine, frames = annotated.study.cine(View.SAX), annotated.labelled_frames[View.SAX]
+def _labelled_cine(annotated: AnnotatedStudy, view: View = View.SAX) -> tuple[Cine, tuple[int, ...]]:
+    """The cine of a view's labelled frames alone."""
+    cine, frames = annotated.study.cine(view), annotated.labelled_frames[view]
     return _of_frames(cine, frames), frames
-
-
-def _one_frame(cine: Cine, frame: int) -> Cine:
-    return _of_frames(cine, (frame,))
 
 
 def _of_frames(cine: Cine, frames: Sequence[int]) -> Cine:
@@ -275,18 +339,20 @@ def _frame_scores(
     if structures:
         drawn = (truth > 0).any(axis=(0, 1))
         predicted = np.where(drawn, predicted, 0).astype(np.uint8)
-    scores = {f"dice_{name}": value for name, value in dice_by_class(predicted, truth, scheme=scheme).items()}
+    of = f"{cine.view}_" if cine.view.is_long_axis else ""
+    scores = {f"dice_{of}{name}": value for name, value in dice_by_class(predicted, truth, scheme=scheme).items()}
     for name, of_prediction, of_truth in class_masks(predicted, truth, scheme=scheme):
-        slices = dice_by_slice(of_prediction, of_truth)[of_truth.any(axis=(0, 1))]
-        scores[f"worst_slice_dice_{name}"] = float(slices.min()) if slices.size else float("nan")
-        if name in _LESIONS:
+        if not of:
+            slices = dice_by_slice(of_prediction, of_truth)[of_truth.any(axis=(0, 1))]
+            scores[f"worst_slice_dice_{name}"] = float(slices.min()) if slices.size else float("nan")
+        if name in _LESIONS and not of:
             # The rule of `score.overlap` gives 0 for one invented; here only patients who have one count.
             scores[f"where_present_dice_{name}"] = scores[f"dice_{name}"] if of_truth.any() else float("nan")
     distances = surface_distances_by_class(
         predicted, truth, scheme=scheme, pixel_mm=cine.spacing_mm[:2], slice_positions_mm=cine.slice_positions_mm
     )
     for name, distance in distances.items():
-        scores[f"hd95_{name}_mm"], scores[f"assd_{name}_mm"] = distance
+        scores[f"hd95_{of}{name}_mm"], scores[f"assd_{of}{name}_mm"] = distance
     return {key: value for key, value in scores.items() if not structures or _is_of(key, structures)}
 
 

@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.engine.answers import StudyAnswerer
-from cinema_cmr.engine.evaluate import evaluate_segmentation
+from cinema_cmr.engine.evaluate import evaluate_segmentation, scored_views
 from cinema_cmr.engine.evaluate_against import LEAST_PATIENTS, Values, compare_values, values_of
 from cinema_cmr.engine.evaluate_answers import AnswerScore, evaluate_answers
 from cinema_cmr.engine.evaluate_document import patient_row
@@ -70,7 +69,8 @@ def values_of_model(
 
     task = loaded.card.task
     if task == "segment":
-        drawn = [study for study in studies if study.labelled_frames.get(View.SAX)]
+        views = scored_views(loaded.card)
+        drawn = [study for study in studies if any(study.labelled_frames.get(view) for view in views)]
         segmenter = Segmenter(loaded.members, loaded.card, runtime)
         return _of_masks([patient_row(score) for score in evaluate_segmentation(drawn, segmenter, report=told)])
     if task == "landmark":

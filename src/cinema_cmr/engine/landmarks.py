@@ -43,7 +43,8 @@ _CLOSE_MM = 6.0
 _LEAST_CHANCE = 0.1
 """A heatmap whose top is lower shows no point."""
 
-_AT_ONCE = 32
+_AT_ONCE = {"cpu": 4, "other": 32}
+"""Planes of one pass: on a CPU what does not fit its caches is slower (see `engine.segmenter`)."""
 
 _EXPECTED_SD_MM = 14.0
 """How far a point may lie from where a short-axis mask lets it be expected: slices are a centimetre apart."""
@@ -124,7 +125,8 @@ class LandmarkFinder:
         # Each frame by itself, as in training.
         frames = [normalise(planes[..., t], grid.percentiles) for t in range(cine.n_frames)]
         images = torch.from_numpy(np.stack(frames))[:, None]
-        answer = torch.cat([self._answer(part, cine.view) for part in torch.split(images, _AT_ONCE)])
+        at_once = _AT_ONCE["cpu" if self.runtime.device == "cpu" else "other"]
+        answer = torch.cat([self._answer(part, cine.view) for part in torch.split(images, at_once)])
         if answer.ndim == 2:
             points = points_of_fractions(answer, grid.size)
             chances = torch.full(points.shape[:2], float("nan"))

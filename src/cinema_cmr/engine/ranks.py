@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from lightning.fabric import Fabric
-from lightning.fabric.strategies import DDPStrategy, ModelParallelStrategy, Strategy
 from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.engine.runtime import Runtime
 from cinema_cmr.engine.shards import sharded
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+    from lightning.fabric.strategies import Strategy
 
 __all__ = ["any_rank", "is_first_rank", "joined_rows", "mean_over_ranks", "start_fabric"]
 
@@ -37,6 +39,9 @@ def start_fabric(runtime: Runtime, *, devices: int = 1, nodes: int = 1, strategy
     and of the optimiser's state, and all must use the same parameters. Raises `UsageError` where the devices
     are not there.
     """
+    # Seconds to import, which recipes that are only read, and models that are only asked, need not wait for.
+    from lightning.fabric import Fabric
+
     precision = _PRECISION[runtime.precision]
     if runtime.device == "cuda" and devices > torch.cuda.device_count():
         raise UsageError(f"{devices} devices asked for; this machine has {torch.cuda.device_count()}")
@@ -86,6 +91,8 @@ def joined_rows(rows: Sequence[Mapping[str, Sequence[float]]]) -> list[Mapping[s
 
 
 def _strategy(name: str, n_ranks: int) -> Strategy:
+    from lightning.fabric.strategies import DDPStrategy, ModelParallelStrategy
+
     if name == "fsdp":
         return ModelParallelStrategy(sharded, data_parallel_size=n_ranks, tensor_parallel_size=1)
     return DDPStrategy(find_unused_parameters=True, **_without_buffers())

@@ -24,11 +24,9 @@ __all__ = ["Segmenter"]
 
 Probabilities = NDArray[np.float32]
 
-_PLANES_AT_ONCE = 20
-"""Slices of all frames of one pass. With more, on 112 x 112 pixels, the largest layers pass 32 MB, which the C library
-asks the system for anew each time: a slice then takes 1.6 times as long (`benchmarks/pair_speed.py --planes`)."""
-
-_PLANES_ON_A_GPU = 96
+_PIXELS_AT_ONCE = {"cpu": 100_000, "other": 1_200_000}
+"""Of the slices of all frames of one pass; a frame's slices stay together. On a CPU what does not fit its caches is
+slower: a slice among 40 takes 1.5 times as long as one among 10 (`benchmarks/pair_speed.py --planes 10 40`)."""
 
 
 class Segmenter:
@@ -77,8 +75,8 @@ class Segmenter:
         grid = self.grid(cine.view)
         seen = normalise(cut_planes(cine.array[..., list(frames)], cut), grid.percentiles)
         slices = plan_slices(cine.slice_positions_mm, grid)
-        planes = _PLANES_AT_ONCE if self.runtime.device == "cpu" else _PLANES_ON_A_GPU
-        at_once = max(1, planes // slices.n_model)
+        pixels = _PIXELS_AT_ONCE["cpu" if self.runtime.device == "cpu" else "other"]
+        at_once = max(1, pixels // (grid.size[0] * grid.size[1] * slices.n_model))
         for first in range(0, len(frames), at_once):
             block = slices.to_model(seen[..., first : first + at_once])
             images = torch.from_numpy(np.ascontiguousarray(np.moveaxis(block, 3, 0)[:, None]))

@@ -19,7 +19,7 @@ from cinema_cmr.core.errors import CinemaError, RunStoppedError, UsageError, unk
 from cinema_cmr.core.plain_values import to_plain
 from cinema_cmr.data.loader import EpochSampler, SampleSet, make_loader
 from cinema_cmr.data.sample import Batch, collate, collate_by_views
-from cinema_cmr.engine.checkpoint import read_checkpoint, write_checkpoint
+from cinema_cmr.engine.checkpoint import clear_unfinished, read_checkpoint, write_checkpoint
 from cinema_cmr.engine.journal import Journal
 from cinema_cmr.engine.known import mean_of_known
 from cinema_cmr.engine.optim import Average, OptimConfig, learning_rate, make_optimiser
@@ -194,6 +194,8 @@ class _Run:
 
     def resume(self) -> None:
         """Take up the folder's checkpoint, if there is one; raises `UsageError` for another run's."""
+        if is_first_rank():
+            clear_unfinished(self.folder)
         state = read_checkpoint(self.folder)
         if state is not None:
             self._check_same_run(state)

@@ -155,7 +155,7 @@ class ConvUNetR(nn.Module):
             vit_map = tokens.reshape(tokens.shape[0], gx, gy, gz, -1).permute(0, 3, 1, 2, 4)
             y = self._decode(view, padded[view], stems[view].levels, vit_map)
             z_size, x_size, y_size = held[view].shape[1:4]
-            logits[view] = from_slices(y[:, :z_size, :x_size, :y_size], self.n_axes[view])
+            logits[view] = from_slices(y[:, :z_size, :x_size, :y_size], images[view].ndim - 2)
         return logits
 
     def _decode(self, view: str, image: Tensor, levels: list[Tensor], vit_map: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ RECIPES_OF_TASKS: dict[str, dict[str, Callable[[], Experiment]]] = {
         "scar-unet": segmentation.scar_unet,
         "scar-unetr": segmentation.scar_unetr,
         "lax-mask-unet": segmentation.lax_mask_unet,
+        "lax-mask-unetr": segmentation.lax_mask_unetr,
     },
     "landmark": {
         "lax-unet": landmarks.lax_unet,

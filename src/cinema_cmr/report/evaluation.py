@@ -11,6 +11,7 @@ from cinema_cmr.report.evaluation_rows import (
     flag_table,
     not_scored_table,
     published_table,
+    repeatability_table,
     structure_table,
 )
 from cinema_cmr.report.markdown import interval_text, markdown_table
@@ -65,5 +66,9 @@ def _more(whole: Summary) -> Iterator[str]:
 
 
 def _both(summary: Summary) -> str:
-    tables = (structure_table(summary["scores"]), agreement_table(summary["measurements"]))
+    tables = (
+        structure_table(summary["scores"]),
+        agreement_table(summary["measurements"]),
+        repeatability_table(summary.get("repeatability", {})),
+    )
     return "\n\n".join(markdown_table(table) for table in tables if table.rows)

@@ -18,6 +18,7 @@ from cinema_cmr.report.evaluation_rows import (
     flag_table,
     not_scored_table,
     published_table,
+    repeatability_table,
     structure_table,
 )
 from cinema_cmr.report.frames import UNITS_PER_PIXEL
@@ -75,7 +76,11 @@ def evaluation_page(document: Document, cases: Sequence[CasePicture] = ()) -> st
 
 
 def _tables(summary: Document) -> list[Table]:
-    made = (structure_table(summary["scores"]), agreement_table(summary["measurements"]))
+    made = (
+        structure_table(summary["scores"]),
+        agreement_table(summary["measurements"]),
+        repeatability_table(summary.get("repeatability", {})),
+    )
     return [table for table in made if table.rows]
 
 

@@ -13,6 +13,7 @@ __all__ = [
     "flag_table",
     "not_scored_table",
     "published_table",
+    "repeatability_table",
     "structure_table",
 ]
 
@@ -45,6 +46,15 @@ def agreement_table(measurements: Summary) -> Table:
         for name, row in measurements.items()
     ]
     return Table(["measurement", "bias", "limits of agreement", "absolute error", "ICC(2,1)"], rows)
+
+
+def repeatability_table(repeated: Summary) -> Table:
+    """Coefficient of variation between two scans of each patient: of the masks scored, and of the reference's."""
+    rows = [
+        [name, *(interval_text(row.get(which), 1) for which in ("measured", "reference"))]
+        for name, row in repeated.items()
+    ]
+    return Table(["scan-rescan variation, %", "measured", "reference masks"], rows)
 
 
 def difference_table(against: Summary) -> Table:

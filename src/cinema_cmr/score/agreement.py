@@ -6,15 +6,15 @@ a number.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.score.statistics import complete_cases
+from cinema_cmr.score.statistics import Interval, complete_cases, mean_interval
 
-__all__ = ["Agreement", "Repeatability", "agreement", "icc_2_1", "scan_rescan_cov"]
+__all__ = ["Agreement", "Repeatability", "agreement", "icc_2_1", "scan_rescan_cov", "scan_rescan_interval"]
 
 LIMITS_WIDTH_SD = 1.96
 """Standard deviations from the bias to each limit of agreement: 95 % of normally distributed differences."""
@@ -94,9 +94,22 @@ def scan_rescan_cov(first: ArrayLike, second: ArrayLike) -> Repeatability:
     `InputError` for fewer than two complete pairs, or for a pair whose mean is not above zero.
     """
     pairs, n_excluded = complete_cases(first, second, at_least=2)
+    cov_percent = 100 * float(np.sqrt(_relative_variance(pairs).mean()))
+    return Repeatability(cov_percent=cov_percent, n=pairs.shape[1], n_excluded=n_excluded)
+
+
+def scan_rescan_interval(first: ArrayLike, second: ArrayLike, *, seed: int) -> Interval:
+    """`scan_rescan_cov` with the interval that the mean of its relative variances has over patients."""
+    pairs, n_excluded = complete_cases(first, second, at_least=2)
+    of_mean = mean_interval(_relative_variance(pairs), seed=seed)
+    value, low, high = 100 * np.sqrt([of_mean.value, of_mean.low, of_mean.high])
+    return replace(of_mean, value=float(value), low=float(low), high=float(high), n_excluded=n_excluded)
+
+
+def _relative_variance(pairs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(2, n) -> of each pair its variance over its mean squared."""
     means = pairs.mean(axis=0)
     if (means <= 0).any():
         raise InputError(f"a pair of scans has mean {means.min():g}; a coefficient of variation needs values above 0")
-    relative_variance = pairs.var(axis=0, ddof=1) / np.square(means)
-    cov_percent = 100 * float(np.sqrt(relative_variance.mean()))
-    return Repeatability(cov_percent=cov_percent, n=pairs.shape[1], n_excluded=n_excluded)
+    relative: NDArray[np.float64] = pairs.var(axis=0, ddof=1) / np.square(means)
+    return relative
