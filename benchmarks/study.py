@@ -116,12 +116,16 @@ def cases_part(cases: Sequence[Case]) -> tuple[str, dict[str, Any]]:
         f"| {b['from']:.2f} to {b['to']:.2f} | {b['n']} | {b['dice']:.3f} | {b['below']:.0%} |" for b in found["bins"]
     ]
     by = [f"| `{code}` | {n['failed']} | {n['good']} |" for code, n in flagged["by_flag"].items()]
+    manners = ", ".join(
+        f"{manner} ({n})" for manner, n in Counter(case.get("manner", "turns 1, no offset") for case in cases).items()
+    )
     silent = ", ".join(f"{change} {n}" for change, n in flagged["silent"].most_common()) or "none"
     text = "\n".join(
         [
             "## Other scanners, operators and files\n",
             "The same frames after one change each, ED and ES together as one cine (`python benchmarks/robustness.py"
-            ' --data acdc:ROOT`); "flagged" is the share of patients with a warning or an error.\n',
+            ' --data acdc:ROOT`); "flagged" is the share of patients with a warning or an error. '
+            f"How the model was asked, and cases: {manners}.\n",
             markdown(summary(cases)),
             "\n## Does the report's confidence tell?\n",
             f"Of {found['n']} frames of the cases above; rank correlation of confidence and Dice"

@@ -26,7 +26,7 @@ Probabilities = NDArray[np.float32]
 
 _PIXELS_AT_ONCE = {"cpu": 100_000, "other": 1_200_000}
 """Of the slices of all frames of one pass; a frame's slices stay together. On a CPU what does not fit its caches is
-slower: a slice among 40 takes 1.5 times as long as one among 10 (`benchmarks/pair_speed.py --planes 10 40`)."""
+slower: a slice among 80 takes 1.45 times as long as one among 10 (`benchmarks/pair_speed.py --planes 10 80`)."""
 
 
 class Segmenter:
