@@ -85,7 +85,7 @@ def test_document_matches_the_schema_and_holds_no_nan(
     document = build_document(study, predictions, measurements=measurements, run=run)
     check_document(document)
     json.dumps(document, allow_nan=False)
-    assert document["schema_version"] == "1.3"
+    assert document["schema_version"] == "1.4"
     assert document["curves"]["values"]["rv_volume_ml"][-1] is None
     assert document["predictions"][0]["confidence"][-1] is None
     assert document["predictions"][0]["evidence"] == {"energy": None}

@@ -10,7 +10,7 @@ from typing import Any
 
 __all__ = ["SCHEMA_VERSION", "check_document", "measurements_schema", "mismatches"]
 
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 """Second number: something was added. First number: something changed its meaning or went."""
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
