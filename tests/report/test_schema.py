@@ -62,7 +62,7 @@ def test_a_built_document_has_no_mismatch(document: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda d: d.update(schema_version="2.0"), "document.schema_version is '2.0', expected '1.3'"),
+        (lambda d: d.update(schema_version="2.0"), "document.schema_version is '2.0', expected '1.4'"),
         (lambda d: d["summary"].pop("lv_edv_ml"), "document.summary.lv_edv_ml is missing"),
         (lambda d: d["summary"].update(extra=1), "document.summary.extra is not in the schema"),
         (lambda d: d["summary"].update(lv_edv_ml="100"), "document.summary.lv_edv_ml is str"),
