@@ -41,6 +41,7 @@ def test_a_card_comes_back_equal() -> None:
         ({"task": "dream"}, "card.task is 'dream'"),
         ({"grids": {}}, "names no view"),
         ({"label_scheme": "cin"}, "label scheme 'cin'"),
+        ({"least_confidence": 91}, "least confidence 91.0; expected 0 to 1"),
         ({"turns": 3}, "3 turns; expected one of 1, 2, 4, 8"),
         ({"logit_offsets": {"la": 1.0}}, "has offsets for .'la'.; its outputs are"),
     ],

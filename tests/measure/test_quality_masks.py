@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hearts import LV, MYO, RV, context_of, heart
@@ -87,5 +89,10 @@ def test_removed_pieces(volume: float, severity: str) -> None:
 def test_low_confidence() -> None:
     flag = quality_masks.low_confidence(context_of(*heart(), confidence=np.array([0.95, 0.6], dtype=np.float32)))
     assert flag is not None and flag.evidence["confidence"] == pytest.approx(0.6)
+    usual = context_of(*heart(), confidence=np.array([0.95, 0.85], dtype=np.float32))
+    assert quality_masks.low_confidence(usual) is None
+    surer = replace(usual, prediction=replace(usual.prediction, least_confidence=0.9))
+    flag = quality_masks.low_confidence(surer)
+    assert flag is not None and "is 0.85, below 0.9" in flag.message
     unknown = context_of(*heart(), confidence=np.array([np.nan, np.nan], dtype=np.float32))
     assert quality_masks.low_confidence(unknown) is None

@@ -66,6 +66,8 @@ class ModelCard:
     logit_offsets: Mapping[str, float] = field(default_factory=dict)
     """Of a segmentation: added to the logits of these outputs before labels are taken, so that what is rare is found
     at a lower probability than what is common."""
+    least_confidence: float = 0.8
+    """Of a segmentation of cines: a frame whose labels have a lower mean probability is flagged. Models differ."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Data, split with its hash, recipe, seed, steps, versions, and the scores on validation."""
     licence: str = ""
@@ -79,6 +81,8 @@ class ModelCard:
                 f"model '{self.name}' has label scheme '{self.label_scheme}'; known: {sorted(LABEL_SCHEMES)}"
             )
         check_turns(self.turns)
+        if not 0 <= self.least_confidence <= 1:
+            raise UsageError(f"model '{self.name}' has least confidence {self.least_confidence}; expected 0 to 1")
         unknown = sorted(set(self.logit_offsets) - set(self.outputs))
         if unknown:
             raise UsageError(f"model '{self.name}' has offsets for {unknown}; its outputs are {list(self.outputs)}")

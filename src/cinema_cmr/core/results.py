@@ -67,6 +67,8 @@ class Prediction:
     location: HeartLocation
     removed: tuple[Removed, ...] = ()
     model: str = ""
+    least_confidence: float = 0.8
+    """Of this model: what is lower is flagged."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -81,6 +81,7 @@ def predict_cine(
         location=location,
         removed=tuple(removed),
         model=segmenter.card.name,
+        least_confidence=segmenter.card.least_confidence,
     )
 
 

@@ -20,9 +20,6 @@ PIECE_SHARE = 0.05
 REMOVED_ML = 5.0
 """A piece this large that clean-up took away may have been heart."""
 
-LOW_CONFIDENCE = 0.8
-"""Mean probability of the predicted class; not calibrated yet."""
-
 
 def structure_missing(context: QualityContext) -> Flag | None:
     """A structure that is not labelled in some or all frames; ACDC: none."""
@@ -141,13 +138,13 @@ def removed_pieces(context: QualityContext) -> Flag | None:
 def low_confidence(context: QualityContext) -> Flag | None:
     """The model was unsure at ED or ES."""
     confidence = context.prediction.confidence[list(context.key_frames)]
-    known = confidence[np.isfinite(confidence)]
-    if not known.size or known.min() >= LOW_CONFIDENCE:
+    known, least = confidence[np.isfinite(confidence)], context.prediction.least_confidence
+    if not known.size or known.min() >= least:
         return None
     return Flag(
         code="low-confidence",
         severity="warning",
-        message=f"mean probability of the labels at ED or ES is {known.min():.2f}, below {LOW_CONFIDENCE}",
+        message=f"mean probability of the labels at ED or ES is {known.min():.2f}, below {least:g}",
         evidence={"confidence": round(float(known.min()), 3)},
     )
 
