@@ -48,13 +48,17 @@ def summary(cases: Sequence[CaseLine], *, seed: int = 0) -> dict[str, Any]:
     shown = [case for case in cases if case["part"] != "train"]
     if not shown:
         raise InputError("no measured case; expected lines of `benchmarks/robustness.py`")
-    models = sorted({case["model"] for case in shown})
+    models = sorted({(case["model"], case.get("manner", "turns 1")) for case in shown})
     if len(models) > 1:
-        raise InputError(f"cases of {len(models)} models; expected those of one: move the others' lines away")
+        raise InputError(
+            f"cases of {len(models)} models, or of one asked in other ways; expected those of one:"
+            " move the others' lines away"
+        )
     order = [*PERTURBATIONS, *sorted({case["change"] for case in shown} - set(PERTURBATIONS))]
     groups = {change: [case for case in shown if case["change"] == change] for change in order}
     return {
-        "weights_sha256": models[0],
+        "weights_sha256": models[0][0],
+        "manner": models[0][1],
         "changes": {change: _row(change, its, seed) for change, its in groups.items() if its},
     }
 

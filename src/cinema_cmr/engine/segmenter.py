@@ -93,7 +93,7 @@ class Segmenter:
     @torch.inference_mode()
     def _averaged(self, images: Tensor, view: str) -> Probabilities:
         """Images (b, 1, x, y, z) -> probabilities (b, x, y, z, class), the mean over members and turns."""
-        total, offsets = torch.zeros(()), self._offsets()
+        total, offsets = torch.zeros(()), self._offsets().to(self.runtime.device)
         ways = [(turn, mirror) for turn in range(max(1, self.turns // 2)) for mirror in range(min(2, self.turns))]
         for turn, mirror in ways:
             moved = images.rot90(turn, (2, 3)).flip(2) if mirror else images.rot90(turn, (2, 3))
@@ -101,7 +101,7 @@ class Segmenter:
             for member in self.members:
                 with self.runtime.autocast():
                     logits = member({view: moved})[view]
-                chance = (logits.float().cpu() + offsets).softmax(dim=1)
+                chance = (logits.float() + offsets).softmax(dim=1).cpu()
                 chance = chance.flip(2) if mirror else chance
                 total = total + chance.rot90(-turn, (2, 3))
         mean = total / (len(ways) * len(self.members))

@@ -60,8 +60,7 @@ class ConvPair(nn.Sequential):
 
 
 def _instance_norm(chans: int) -> nn.Module:
-    """Instance norm of each channel, written as groups of one: the same numbers and weights, several times as fast
-    on a CPU."""
+    """Instance norm of each channel, written as groups of one: the same numbers and weights, faster on a CPU."""
     return nn.GroupNorm(chans, chans)
 
 
@@ -78,7 +77,7 @@ class AcrossSlices(nn.Module):
         """Planes (b * z, c, x, y), of stacks of `n_slices` each, to the same shape."""
         y = F.leaky_relu(self.norm(x), 0.01)
         y = y.reshape(-1, n_slices, y.shape[1], y.shape[2] * y.shape[3]).movedim(1, 2)
-        # A convolution along z alone; as one in two dimensions it is several times as fast on a CPU.
+        # A convolution along z alone; as one in two dimensions it is faster on a CPU.
         added = F.conv2d(y, self.conv.weight[..., 0], padding=(1, 0))
         return x + added.movedim(2, 1).reshape(x.shape)
 

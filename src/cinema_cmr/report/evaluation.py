@@ -6,13 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cinema_cmr.report.evaluation_rows import (
-    agreement_table,
     difference_table,
     flag_table,
     not_scored_table,
     published_table,
-    repeatability_table,
-    structure_table,
+    summary_tables,
 )
 from cinema_cmr.report.markdown import interval_text, markdown_table
 
@@ -36,10 +34,10 @@ def evaluation_tables(whole: Summary, subgroups: Mapping[str, Summary]) -> str:
     evaluation document its comparison, published values and quality checks come before the subgroups.
     """
     title = f"# {whole['model']} on {whole['n_patients']} patients"
-    parts = [title, "For research use only. Means over patients (95 % bootstrap interval; n).", _both(whole)]
+    parts = [title, "For research use only. Means over patients (95 % bootstrap interval; n).", _tables(whole)]
     parts += _more(whole)
     for name, summary in subgroups.items():
-        parts += [f"## {name} ({summary['n_patients']} patients)", _both(summary)]
+        parts += [f"## {name} ({summary['n_patients']} patients)", _tables(summary)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -65,10 +63,5 @@ def _more(whole: Summary) -> Iterator[str]:
             yield markdown_table(flag_table(checks["flags"]))
 
 
-def _both(summary: Summary) -> str:
-    tables = (
-        structure_table(summary["scores"]),
-        agreement_table(summary["measurements"]),
-        repeatability_table(summary.get("repeatability", {})),
-    )
-    return "\n\n".join(markdown_table(table) for table in tables if table.rows)
+def _tables(summary: Summary) -> str:
+    return "\n\n".join(markdown_table(table) for table in summary_tables(summary))

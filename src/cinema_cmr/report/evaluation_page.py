@@ -13,16 +13,14 @@ from cinema_cmr.report.evaluation import DIFFERENCE_NOTE, PUBLISHED_NOTE
 from cinema_cmr.report.evaluation_pictures import CasePicture
 from cinema_cmr.report.evaluation_plots import Points, agreement_svg, boxes_svg, points_svg
 from cinema_cmr.report.evaluation_rows import (
-    agreement_table,
     difference_table,
     flag_table,
     not_scored_table,
     published_table,
-    repeatability_table,
-    structure_table,
+    summary_tables,
 )
 from cinema_cmr.report.frames import UNITS_PER_PIXEL
-from cinema_cmr.report.markdown import Table, interval_text
+from cinema_cmr.report.markdown import interval_text
 from cinema_cmr.report.page import OUTLINES, page_environment
 
 __all__ = ["evaluation_page"]
@@ -55,14 +53,14 @@ def evaluation_page(document: Document, cases: Sequence[CasePicture] = ()) -> st
             notice=NOTICE,
             document=document,
             headline=_headline(document),
-            tables=_tables(document),
+            tables=summary_tables(document),
             against=difference_table(against) if against else None,
             published=published_table(published) if published else None,
             left=not_scored_table(document.get("not_scored", ())),
             notes={"against": DIFFERENCE_NOTE, "published": PUBLISHED_NOTE},
             agreement=_agreement_plots(document),
             boxes=_box_plots(document),
-            subgroups={name: _tables(summary) for name, summary in document["subgroups"].items()},
+            subgroups={name: summary_tables(summary) for name, summary in document["subgroups"].items()},
             cases=cases,
             legend=OUTLINES[scheme],
             units_per_pixel=UNITS_PER_PIXEL,
@@ -73,15 +71,6 @@ def evaluation_page(document: Document, cases: Sequence[CasePicture] = ()) -> st
             patients=_patient_table(document),
         )
     )
-
-
-def _tables(summary: Document) -> list[Table]:
-    made = (
-        structure_table(summary["scores"]),
-        agreement_table(summary["measurements"]),
-        repeatability_table(summary.get("repeatability", {})),
-    )
-    return [table for table in made if table.rows]
 
 
 def _headline(document: Document) -> list[tuple[str, str, str]]:

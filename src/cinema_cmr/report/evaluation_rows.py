@@ -13,14 +13,24 @@ __all__ = [
     "flag_table",
     "not_scored_table",
     "published_table",
-    "repeatability_table",
     "structure_table",
+    "summary_tables",
 ]
 
 Summary = Mapping[str, Any]
 
 _SCORES = (("dice", "", "Dice", 3), ("hd95", "_mm", "HD95, mm", 1), ("assd", "_mm", "ASSD, mm", 2))
 """Prefix and suffix of a score's name around the structure, column title, digits."""
+
+
+def summary_tables(summary: Summary) -> list[Table]:
+    """What `engine.evaluate.summarise` found: structures, agreement, repeatability; those that have rows."""
+    made = (
+        structure_table(summary["scores"]),
+        agreement_table(summary["measurements"]),
+        _repeatability_table(summary.get("repeatability", {})),
+    )
+    return [table for table in made if table.rows]
 
 
 def structure_table(scores: Summary) -> Table:
@@ -48,7 +58,7 @@ def agreement_table(measurements: Summary) -> Table:
     return Table(["measurement", "bias", "limits of agreement", "absolute error", "ICC(2,1)"], rows)
 
 
-def repeatability_table(repeated: Summary) -> Table:
+def _repeatability_table(repeated: Summary) -> Table:
     """Coefficient of variation between two scans of each patient: of the masks scored, and of the reference's."""
     rows = [
         [name, *(interval_text(row.get(which), 1) for which in ("measured", "reference"))]
