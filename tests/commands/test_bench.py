@@ -101,7 +101,7 @@ def test_a_network_is_trained_and_scored_from_the_command(lab: Path, tmp_path: P
     assert call(*words, "--smoke", "--steps", 2, "--device", "cpu") == 0
     document = json.loads((tmp_path / "bench.json").read_text())
     assert [row["status"] for row in document["rows"]] == ["done", "done"]
-    assert document["rows"][0]["measures"]["dice_mean"]["n"] == 2 and document["smoke"]
+    assert document["rows"][0]["measures"]["dice_mean"]["n"] == 2 and document["form"] == "smoke"
     assert (tmp_path / "runs" / lab.name / "segment-sax" / "unet" / "seed-0" / "model" / "card.json").exists()
 
 

@@ -32,16 +32,14 @@ _PATIENTS, _FRAMES = 30, 5
 """Of the smoke form's phantoms: enough that each group is learned from and held out."""
 
 
+_SMOKE = "small networks and few steps; without --data on a small phantom cohort that is made in the output folder"
+
+
 def add_arguments(parser: ArgumentParser) -> None:
     """Tasks, models, data, and where the table goes."""
-    add_trial_options(parser)
+    add_trial_options(parser, smoke=_SMOKE)
     parser.add_argument("--tasks", help="names separated by commas; all where absent")
     parser.add_argument("--seeds", type=int, default=1, help="runs of each model, averaged patient by patient")
-    parser.add_argument(
-        "--smoke",
-        action="store_true",
-        help="small networks and few steps; without --data on a small phantom cohort that is made in the output folder",
-    )
 
 
 def run(given: Namespace) -> int:
@@ -65,7 +63,7 @@ def run(given: Namespace) -> int:
         keys |= {key: plan for key in plan.keys(range(given.seeds)) if key not in keys}
     outcomes: dict[RunKey, Outcome] = run_all(list(keys), lambda key: keys[key].do(key, console), note=console.note)
     rows = _rows(tasks, plans, outcomes, range(given.seeds), read)
-    document = plain(bench_document(rows, told=told_of(bench, given, lots), smoke=given.smoke))
+    document = plain(bench_document(rows, told=told_of(bench, given, lots), form=bench.form))
     _write(Path(given.output), document, console)
     unread = [InputError.exit_code for _, lot, _ in read if lot is None]
     failed = [outcome.exit_code for outcome in outcomes.values() if outcome.document is None]
@@ -130,7 +128,7 @@ def _own_start(given: Namespace, lots: Sequence[Lot], console: Console) -> Any:
     from cinema_cmr.data.store import write_study
     from cinema_cmr.models.weights import load_model
     from cinema_cmr.recipes.pretrain import PretrainingData, pretrain
-    from cinema_cmr.recipes.smoke import STEPS, small_pretraining
+    from cinema_cmr.recipes.reduced import STEPS, smoke_pretraining
 
     folder = Path(given.output) / "pretraining"
     if not (folder / "model" / "card.json").exists():
@@ -142,7 +140,7 @@ def _own_start(given: Namespace, lots: Sequence[Lot], console: Console) -> Any:
         ]
         tell = console.stage("  pre-training")
         pretrain(
-            small_pretraining(n_steps=2 * (given.steps or STEPS)),
+            smoke_pretraining(n_steps=2 * (given.steps or STEPS)),
             PretrainingData(learn=stored, validate=[], title="images to learn from, no labels"),
             folder,
             report=lambda progress: tell(f"loss {progress.loss:.3f}, step", progress.step, progress.n_steps),

@@ -31,10 +31,9 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: ArgumentParser) -> None:
     """Task, shares, seeds, data, and where the curve goes."""
     parser.add_argument("task", help="a task of `cinema bench`: segment-sax, lvef, disease, landmark-heatmap, ...")
-    add_trial_options(parser)
+    add_trial_options(parser, smoke="small networks and few steps, to see that it runs")
     parser.add_argument("--shares", default="5,10,25,50,100", help="percent of the patients to learn from")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each point, each with its own draw of patients")
-    parser.add_argument("--smoke", action="store_true", help="small networks and few steps, to see that it runs")
 
 
 def run(given: Namespace) -> int:
@@ -62,7 +61,7 @@ def run(given: Namespace) -> int:
     outcomes = run_all(list(jobs), lambda key: _point(key, *jobs[key], console), note=console.note)
     told = told_of(bench, given, [lot])
     points: dict[str, Any] = {"shares": shares, "models": models, "seeds": seeds, "outcomes": outcomes}
-    document = plain(sweep_document(task, lot.name, **points, told=told, smoke=bench.smoke))
+    document = plain(sweep_document(task, lot.name, **points, told=told, form=bench.form))
     _write(Path(given.output), document, console)
     return next((outcome.exit_code for outcome in outcomes.values() if outcome.document is None), 0)
 

@@ -34,6 +34,15 @@ RUNS = "runs"
 """The folder of the runs, in that of the tables."""
 
 
+FORMS = {
+    "coarse": "Coarse form: grids twice as coarse and narrower networks, for a CPU. Its results can be compared with each"
+    " other; those of the whole recipes are better.",
+    "smoke": "Smoke form: grids twice as coarse, narrow networks, few steps. It shows that everything runs, and is no"
+    " result of the models.",
+}
+"""Smaller form -> what every table says of it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Lot:
     """One dataset of a call: its name among the others, and its studies in both parts."""
@@ -58,7 +67,8 @@ class Bench:
     workers: int
     steps: int | None
     """Updates of every run; None leaves each recipe its own."""
-    smoke: bool
+    form: str = "whole"
+    """"whole", or one of `recipes.reduced`: "coarse" or "smoke"."""
     start: Any = None
     """The pre-training that the model `cinema` starts from, or None."""
     overwrite: bool = False
@@ -82,7 +92,7 @@ class Job:
         return self.bench.start if self.model == "cinema" else None
 
 
-def add_trial_options(parser: ArgumentParser) -> None:
+def add_trial_options(parser: ArgumentParser, *, smoke: str) -> None:
     """Where data and weights come from, how long runs go, and where results go."""
     parser.add_argument(
         "--data",
@@ -97,9 +107,17 @@ def add_trial_options(parser: ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
     parser.add_argument("--workers", type=int, default=0, help="processes that prepare samples")
+    parser.add_argument("--coarse", action="store_true", help="narrower networks on half the resolution, for a CPU")
+    parser.add_argument("--smoke", action="store_true", help=smoke)
     parser.add_argument("-o", "--output", required=True, help="folder of the runs and tables; finished runs are kept")
     parser.add_argument("--overwrite", action="store_true", help="run again what is there with other settings")
     parser.add_argument("--json", action="store_true", help="the document on stdout as one JSON line")
+
+
+def _form(given: Namespace) -> str:
+    if given.smoke and given.coarse:
+        raise UsageError("--smoke and --coarse given; expected one of them: each is a form of its own")
+    return "smoke" if given.smoke else "coarse" if given.coarse else "whole"
 
 
 def make_bench(given: Namespace, *, start: Any = None) -> Bench:
@@ -116,7 +134,7 @@ def make_bench(given: Namespace, *, start: Any = None) -> Bench:
         precision=given.precision,
         workers=given.workers,
         steps=given.steps,
-        smoke=given.smoke,
+        form=_form(given),
         start=start,
         overwrite=given.overwrite,
     )
@@ -187,11 +205,8 @@ def told_of(bench: Bench, given: Namespace, lots: Sequence[Lot]) -> list[str]:
     if bench.start is not None:
         card = bench.start.card
         told.append(f"cinema starts from {card.name} ({card.weights_sha256[:12]}).")
-    if bench.smoke:
-        told.append(
-            "Smoke form: grids twice as coarse, narrow networks, few steps. It shows that everything runs, and is no"
-            " result of the models."
-        )
+    if bench.form in FORMS:
+        told.append(FORMS[bench.form])
     return told
 
 
@@ -209,14 +224,14 @@ def _experiment(job: Job) -> Any:
         return None
     from cinema_cmr.recipes.registry import recipe
     from cinema_cmr.recipes.scalars import with_target
-    from cinema_cmr.recipes.smoke import STEPS, smaller
+    from cinema_cmr.recipes.reduced import COARSE, SMOKE, smaller
 
     task, bench = job.task, job.bench
     chosen = recipe(task.recipes[job.model], task=task.kind)
     if task.target is not None:
         chosen = with_target(chosen, task.target, (job.whole or job.lot).data.learn)
-    if bench.smoke:
-        chosen = smaller(chosen, n_steps=bench.steps or STEPS)
+    if bench.form in FORMS:
+        chosen = smaller(chosen, SMOKE if bench.form == "smoke" else COARSE, n_steps=bench.steps)
     elif bench.steps is not None:
         # No validation in between: the held-out patients choose nothing.
         chosen = chosen.with_train(n_steps=bench.steps, validate_every=bench.steps)
@@ -231,7 +246,7 @@ def _identity(job: Job, experiment: Any) -> dict[str, Any]:
         "model": job.model,
         "recipe": job.task.recipes[job.model],
         "seed": job.seed,
-        "smoke": job.bench.smoke,
+        "form": job.bench.form,
         "n_steps": 0 if experiment is None else experiment.train.n_steps,
         "start": "" if job.start is None else job.start.card.weights_sha256,
         "learn": _hash(job.lot.data.learn),

@@ -15,7 +15,7 @@ from cinema_cmr.models.layers import ConvBlock, Mix, PatchConv, group_patches, p
 from cinema_cmr.models.masking import VisibleMix, visible_patches
 from cinema_cmr.models.position import interpolate_table, position_table
 
-__all__ = ["SMALL_STEM", "Fusion", "Stem", "StemConfig", "StemOutput", "stems_of"]
+__all__ = ["COARSE_STEM", "SMALL_STEM", "Fusion", "Stem", "StemConfig", "StemOutput", "stems_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +63,9 @@ class StemConfig:
 
 SMALL_STEM = StemConfig(patch_size=(2, 2, 1), chans=(32, 64, 128), kernel=(5, 5, 1), n_blocks=1)
 """Of ours, for 1.5 mm: levels of 3, 6 and 12 mm, tokens of 24 mm; slices stay apart until the tokens meet."""
+
+COARSE_STEM = StemConfig(patch_size=(2, 2, 1), chans=(32, 64), kernel=(5, 5, 1), n_blocks=1)
+"""Of ours, for 3 mm: levels of 6 and 12 mm, tokens of 24 mm; for comparisons on a CPU."""
 
 
 @dataclass

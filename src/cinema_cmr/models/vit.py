@@ -32,12 +32,13 @@ class VitConfig:
 
 SIZES: dict[str, VitConfig] = {
     "tiny": VitConfig(dim=16, depth=1, heads=2, dec_dim=16, dec_depth=1, dec_heads=2),
+    "coarse": VitConfig(dim=192, depth=4, heads=6, dec_dim=128, dec_depth=2, dec_heads=4),
     "small": VitConfig(dim=256, depth=6, heads=8, dec_dim=192, dec_depth=4, dec_heads=6),
     "base": VitConfig(dim=768, depth=12, heads=12, dec_dim=512, dec_depth=8, dec_heads=16),
     "large": VitConfig(dim=1024, depth=24, heads=16, dec_dim=512, dec_depth=8, dec_heads=16),
     "huge": VitConfig(dim=1280, depth=32, heads=16, dec_dim=512, dec_depth=8, dec_heads=16),
 }
-"""`tiny`, `base`, `large`, `huge` are the published sizes; `small` is ours, made to fit in a package."""
+"""`tiny`, `base`, `large`, `huge` are the published sizes; `small` is ours, made to fit in a package, `coarse` for comparisons on a CPU."""
 
 
 def vit_size(name: str) -> VitConfig:

@@ -26,7 +26,7 @@ from cinema_cmr.models.architectures import build, config_values
 from cinema_cmr.models.layers import recompute_blocks
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.mae import CineMAConfig
-from cinema_cmr.models.stem import SMALL_STEM, StemConfig
+from cinema_cmr.models.stem import COARSE_STEM, SMALL_STEM, StemConfig
 from cinema_cmr.models.vit import vit_size
 from cinema_cmr.models.weights import save_model
 from cinema_cmr.tasks.pretrain import PretrainConfig, PretrainTask
@@ -37,6 +37,7 @@ __all__ = [
     "PretrainExperiment",
     "PretrainingData",
     "base",
+    "coarse",
     "divided",
     "pretrain",
     "pretraining_recipe",
@@ -140,6 +141,17 @@ def small() -> PretrainExperiment:
     return _experiment("small", "small", grids, SMALL_STEM, TrainConfig(n_steps=10_000, batch_size=8, optim=optim))
 
 
+def coarse() -> PretrainExperiment:
+    """Half the resolution of `small`, for comparisons on a CPU: the start of the runs of `cinema sweep --coarse`."""
+    grids = (
+        Grid(spacing_mm=3.0, size=(56, 56), slice_spacing_mm=10.0, n_slices=12),
+        Grid(spacing_mm=3.0, size=(88, 88)),
+    )
+    optim = OptimConfig(lr=1e-3, last_lr=1e-6, warmup_steps=300, clip_norm=5.0, average=0.0)
+    train = TrainConfig(n_steps=6000, batch_size=16, optim=optim)
+    return _experiment("coarse", "coarse", grids, COARSE_STEM, train)
+
+
 def tiny() -> PretrainExperiment:
     """To try the machinery in seconds; learns nothing worth keeping."""
     grids = Grid(spacing_mm=5.0, size=(32, 32), slice_spacing_mm=20.0, n_slices=3), Grid(spacing_mm=5.0, size=(48, 48))
@@ -148,7 +160,12 @@ def tiny() -> PretrainExperiment:
     return _experiment("tiny", "tiny", grids, stem, TrainConfig(n_steps=100, batch_size=2, log_every=10, optim=optim))
 
 
-PRETRAINING_RECIPES: dict[str, Callable[[], PretrainExperiment]] = {"small": small, "base": base, "tiny": tiny}
+PRETRAINING_RECIPES: dict[str, Callable[[], PretrainExperiment]] = {
+    "small": small,
+    "base": base,
+    "coarse": coarse,
+    "tiny": tiny,
+}
 """Recipe by name, for the command line. To add a run: a function here and a line in this table."""
 
 
