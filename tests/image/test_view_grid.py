@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from cinema_cmr.core.card import Grid
-from cinema_cmr.image.view_grid import on_view_grid, zoomed
+from cinema_cmr.image.augment import Augmentation
+from cinema_cmr.image.view_grid import on_view_grid, redrawn_on_view_grid, zoomed
 
 GRID = Grid(spacing_mm=1.0, size=(16, 12), slice_spacing_mm=10.0, n_slices=3, percentiles=(0.0, 100.0))
 
@@ -55,3 +56,38 @@ def test_the_number_of_slices_may_be_left_open() -> None:
     open_grid = Grid(spacing_mm=1.0, size=(16, 12))
     assert placed(frame((30, 30, 5)), open_grid).shape == (16, 12, 5)
     assert zoomed(open_grid, 1.1).slice_spacing_mm is None
+
+
+STILL = Augmentation(quarter_turns=0, any_turn=0, turn_deg=0, mirror=0, scale=0, shift_mm=0, anywhere=0, each=0)
+
+
+def test_redrawn_without_a_change_is_the_same_frame() -> None:
+    image, positions = frame((30, 30, 2)), np.arange(2) * 10.0
+    seen = redrawn_on_view_grid(
+        image,
+        GRID,
+        spacing_mm=(1.0, 1.0, 10.0),
+        slice_positions_mm=positions,
+        heart=(14.5, 14.5),
+        augmentation=STILL,
+        rng=np.random.default_rng(0),
+    )
+    assert np.allclose(seen, placed(image), atol=1e-5)
+
+
+def test_redrawn_moves_the_image_and_leaves_padded_slices_blank() -> None:
+    image = np.random.default_rng(3).random((30, 30, 1)).astype(np.float32)
+    first, other = (
+        redrawn_on_view_grid(
+            image,
+            GRID,
+            spacing_mm=(1.0, 1.0, 10.0),
+            slice_positions_mm=np.zeros(1),
+            heart=(14.5, 14.5),
+            augmentation=Augmentation(each=1.0),
+            rng=np.random.default_rng(seed),
+        )
+        for seed in (0, 1)
+    )
+    assert first.shape == (16, 12, 3) and not first[..., 0].any() and not first[..., 2].any()
+    assert not np.allclose(first, other) and first.min() >= 0 and first.max() <= 1

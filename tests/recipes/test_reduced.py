@@ -7,9 +7,9 @@ import pytest
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.models.architectures import build, config_values
 from cinema_cmr.models.transplant import transplant
-from cinema_cmr.recipes.registry import RECIPES
 from cinema_cmr.recipes.pretrain import pretraining_recipe
 from cinema_cmr.recipes.reduced import COARSE, SMOKE, Reduction, smaller, smoke_pretraining
+from cinema_cmr.recipes.registry import RECIPES
 from cinema_cmr.tasks.segment import SegmentConfig
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from cinema_cmr.data.loader import EpochSampler, SampleSet, make_loader
 from cinema_cmr.data.sample import Batch, Sample, collate, collate_by_views
 from cinema_cmr.data.store import StoredStudy
 from cinema_cmr.models.mae import CineMA
-from cinema_cmr.tasks.pretrain import PretrainTask, frame_of_phase, view_tensor
+from cinema_cmr.tasks.pretrain import FEW_HEARTS, PretrainTask, frame_of_phase, view_tensor
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> list[StoredStudy]:
     return [stored_heart(folder, f"heart {seed}", n_frames=8, seed=seed) for seed in range(3)]
 
 
-def drawn(study: StoredStudy, seed: int = 0, **changes: float) -> Sample:
+def drawn(study: StoredStudy, seed: int = 0, **changes: Any) -> Sample:
     return PretrainTask(replace(TASK, **changes)).sample(study, np.random.default_rng(seed))
 
 
@@ -52,6 +53,19 @@ def test_a_sample_is_one_moment_in_all_views(studies: list[StoredStudy]) -> None
         }
         (sax,), (lax,) = (frame_shown(sample, studies[0], view) for view in GRIDS)
         assert sax == lax
+
+
+def test_an_augmented_sample_differs_each_time_and_is_a_function_of_its_draw(studies: list[StoredStudy]) -> None:
+    plain, first, again, other = (
+        drawn(studies[0], seed, zoom_chance=0.0, augmentation=augmentation)
+        for seed, augmentation in ((0, None), (0, FEW_HEARTS), (0, FEW_HEARTS), (1, FEW_HEARTS))
+    )
+    assert same(first, again)
+    for view, image in first.images.items():
+        assert image.shape == plain.images[view].shape and image.min() >= 0 and image.max() <= 1
+        assert not torch.equal(image, plain.images[view]) and not torch.equal(image, other.images[view])
+    held_out = PretrainTask(replace(TASK, augmentation=FEW_HEARTS)).sample(studies[0], None)
+    assert same(held_out, PretrainTask(TASK).sample(studies[0], None)), "what is held out is shown as it is"
 
 
 def test_views_of_different_length_share_the_part_of_the_cycle(tmp_path: Path) -> None:

@@ -21,7 +21,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--data", required=True, help="a store that `cinema prepare` wrote")
     parser.add_argument("--validation", help="another store to watch the run by; 5 %% of the first where absent")
     parser.add_argument("-o", "--output", required=True, help="folder of the run; a run that was cut off goes on")
-    parser.add_argument("--recipe", default="small", help="small, base (the published size) or tiny (to try it)")
+    parser.add_argument(
+        "--recipe", default="small", help="small, base (the published size), coarse (for a CPU) or tiny (to try it)"
+    )
     parser.add_argument("--from", dest="start", help="weights to start from: a model's name or folder")
     parser.add_argument("--steps", type=int, help="updates of the weights; the recipe's own number where absent")
     parser.add_argument("--batch", type=int, help="studies of one pass of one device; the recipe's own where absent")
@@ -40,6 +42,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--complementary", type=int, default=1, help="masks of a study in one pass, apart")
     parser.add_argument(
         "--normalise-targets", action="store_true", help="compare patches less their mean, over their sd"
+    )
+    parser.add_argument(
+        "--augment", action="store_true", help="turn, bend and shade the images: for hundreds of studies, not thousands"
     )
     parser.add_argument("--workers", type=int, default=0, help="processes of each device that prepare samples")
     parser.add_argument("--log-every", type=int, help="steps between lines of progress")
@@ -74,6 +79,7 @@ def _experiment(given: Namespace) -> Any:
     from dataclasses import replace
 
     from cinema_cmr.recipes.pretrain import pretraining_recipe
+    from cinema_cmr.tasks.pretrain import FEW_HEARTS
 
     chosen = pretraining_recipe(given.recipe)
     changes: dict[str, Any] = {
@@ -88,7 +94,8 @@ def _experiment(given: Namespace) -> Any:
     same = {name: getattr(given, name) for name in ("seed", "precision", "devices", "nodes", "strategy", "workers")}
     asked = {name: value for name, value in changes.items() if value is not None}
     options = ("skip_blank", "decoded_share", "complementary", "normalise_targets")
-    chosen = chosen.with_options(**{name: getattr(given, name) for name in options})
+    augmentation = FEW_HEARTS if given.augment else None
+    chosen = chosen.with_options(augmentation=augmentation, **{name: getattr(given, name) for name in options})
     trained = chosen.with_train(
         accelerator=given.device, compiled=given.compile, tensorboard=given.tensorboard, **same, **asked
     )

@@ -35,8 +35,8 @@ RUNS = "runs"
 
 
 FORMS = {
-    "coarse": "Coarse form: grids twice as coarse and narrower networks, for a CPU. Its results can be compared with each"
-    " other; those of the whole recipes are better.",
+    "coarse": "Coarse form: grids twice as coarse, narrower networks, for a CPU. Compare its results with each other;"
+    " those of the whole recipes are better.",
     "smoke": "Smoke form: grids twice as coarse, narrow networks, few steps. It shows that everything runs, and is no"
     " result of the models.",
 }
@@ -222,9 +222,9 @@ def _experiment(job: Job) -> Any:
     """The run as the recipe has it, with the task's target; None where nothing is trained."""
     if job.task.kind == "measurements" or job.model == "shipped":
         return None
+    from cinema_cmr.recipes.reduced import COARSE, SMOKE, smaller
     from cinema_cmr.recipes.registry import recipe
     from cinema_cmr.recipes.scalars import with_target
-    from cinema_cmr.recipes.reduced import COARSE, SMOKE, smaller
 
     task, bench = job.task, job.bench
     chosen = recipe(task.recipes[job.model], task=task.kind)

@@ -5,14 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from cinema_cmr.core.card import Grid
+from cinema_cmr.image.augment import (
+    Augmentation,
+    change_intensities,
+    draw_intensities,
+    draw_plane,
+    move_planes,
+)
 from cinema_cmr.image.intensity import normalise
-from cinema_cmr.image.resample import cut_planes, plan_cut
+from cinema_cmr.image.resample import cut_planes, plan_cut, plan_whole
 from cinema_cmr.image.slices import plan_slices
 
-__all__ = ["on_view_grid", "zoomed"]
+__all__ = ["on_view_grid", "redrawn_on_view_grid", "zoomed"]
 
 
 def zoomed(grid: Grid, factor: float) -> Grid:
@@ -42,3 +50,26 @@ def on_view_grid(
     # From the darkest voxel on, so that the zeros outside the image are the lowest value.
     planes = cut_planes(frame - frame.min(), cut)
     return plan_slices(slice_positions_mm, grid).to_model(normalise(planes, grid.percentiles))
+
+
+def redrawn_on_view_grid(
+    frame: NDArray[np.float32],
+    grid: Grid,
+    *,
+    spacing_mm: tuple[float, float, float],
+    slice_positions_mm: NDArray[np.float64],
+    heart: tuple[float, float],
+    augmentation: Augmentation,
+    rng: np.random.Generator,
+) -> NDArray[np.float32]:
+    """As `on_view_grid`, moved in plane and changed in intensity as is drawn from `rng`; slices stay where they are."""
+    whole = plan_whole((frame.shape[0], frame.shape[1]), spacing_mm, grid)
+    planes = torch.from_numpy(cut_planes(frame - frame.min(), whole)).permute(2, 0, 1).unsqueeze(1)
+    at = whole.to_cut(np.array(heart))
+    draw = draw_plane(
+        rng, augmentation, heart=(float(at[0]), float(at[1])), shape=whole.size, spacing_mm=grid.spacing_mm
+    )
+    moved = move_planes(planes, draw, grid.size, mode="bilinear").squeeze(1).permute(1, 2, 0)
+    scaled = torch.from_numpy(normalise(moved.numpy(), grid.percentiles))
+    changed = change_intensities(scaled, draw_intensities(rng, augmentation)).numpy()
+    return plan_slices(slice_positions_mm, grid).to_model(changed)

@@ -38,7 +38,8 @@ SIZES: dict[str, VitConfig] = {
     "large": VitConfig(dim=1024, depth=24, heads=16, dec_dim=512, dec_depth=8, dec_heads=16),
     "huge": VitConfig(dim=1280, depth=32, heads=16, dec_dim=512, dec_depth=8, dec_heads=16),
 }
-"""`tiny`, `base`, `large`, `huge` are the published sizes; `small` is ours, made to fit in a package, `coarse` for comparisons on a CPU."""
+"""`tiny`, `base`, `large`, `huge` are the published sizes. Of ours, `small` fits in a package, and `coarse` is for
+comparisons on a CPU."""
 
 
 def vit_size(name: str) -> VitConfig:

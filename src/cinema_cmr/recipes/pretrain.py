@@ -265,6 +265,7 @@ def _card(experiment: PretrainExperiment, data: PretrainingData, start: LoadedMo
         "recipe": experiment.name,
         "start": "random weights" if start is None else f"{start.card.name} {start.card.weights_sha256[:12]}",
         "mask_ratio": experiment.task.mask_ratio,
+        "augmented": experiment.task.augmentation is not None,
         "skip_blank": experiment.task.skip_blank,
         "decoded_share": experiment.task.decoded_share,
         "complementary": experiment.task.complementary,

@@ -45,7 +45,7 @@ class Reduction:
     decoder: tuple[int, ...]
     """Channels of a ConvUNetR's decoder, from full resolution down."""
     unet: tuple[int, ...]
-    resnet: tuple[int, ...]
+    resnet: tuple[int, int, int, int]
     steps: int | None = None
     """Updates of a run; None leaves each recipe its own number."""
 
@@ -81,7 +81,7 @@ COARSE = Reduction(
     unet=(24, 48, 96, 192),
     resnet=(24, 48, 96, 192),
 )
-"""A stack's update takes half a second on one core. Stems and encoder can come from the pre-training recipe `coarse`."""
+"""A stack's update takes half a second on one core; can start from the pre-training recipe `coarse`."""
 
 
 def smaller(experiment: Experiment, reduction: Reduction = SMOKE, *, n_steps: int | None = None) -> Experiment:
@@ -97,16 +97,12 @@ def smaller(experiment: Experiment, reduction: Reduction = SMOKE, *, n_steps: in
     train = experiment.train
     steps = n_steps or reduction.steps or train.n_steps
     warmup = min(train.optim.warmup_steps, steps // 10)
-    # A short run needs a high rate, and forgets its first steps soon.
-    shortened = {"lr": _RATE, "average": 0.95} if reduction is SMOKE else {}
-    optim = replace(train.optim, warmup_steps=warmup, **shortened)
-    once = {"validate_every": steps, "checkpoint_every": min(steps, train.checkpoint_every)}
-    return replace(
-        experiment,
-        task=small_task,
-        network=reduction.network(experiment.network),
-        train=replace(train, n_steps=steps, optim=optim, **once),
-    )
+    optim = replace(train.optim, warmup_steps=warmup)
+    if reduction is SMOKE:  # so few steps need a high rate, and the first are to be forgotten soon
+        optim = replace(optim, lr=_RATE, average=0.95)
+    every = min(steps, train.checkpoint_every)
+    train = replace(train, n_steps=steps, validate_every=steps, checkpoint_every=every, optim=optim)
+    return replace(experiment, task=small_task, network=reduction.network(experiment.network), train=train)
 
 
 def smoke_pretraining(*, n_steps: int = STEPS, seed: int = 0) -> PretrainExperiment:

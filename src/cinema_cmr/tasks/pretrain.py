@@ -9,6 +9,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,11 +22,16 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.sample import Batch, Sample
 from cinema_cmr.data.store import StoredStudy
-from cinema_cmr.image.view_grid import on_view_grid, zoomed
+from cinema_cmr.image.augment import Augmentation
+from cinema_cmr.image.view_grid import on_view_grid, redrawn_on_view_grid, zoomed
 from cinema_cmr.models.masking import TokenMask, draw_masks
 from cinema_cmr.tasks.task import Loss
 
-__all__ = ["PretrainConfig", "PretrainTask", "frame_of_phase", "view_tensor"]
+__all__ = ["FEW_HEARTS", "PretrainConfig", "PretrainTask", "frame_of_phase", "view_tensor"]
+
+
+FEW_HEARTS = Augmentation(anywhere=0.0, bend_mm=8.0, noise=0.0)
+"""For hundreds of studies, not thousands. No noise is added, which nobody could fill in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +46,8 @@ class PretrainConfig:
     zoom: float = 0.1
     """Largest relative change of size."""
     zoom_chance: float = 0.5
+    augmentation: Augmentation | None = None
+    """How each view is moved in plane and changed in intensity before tokens are hidden; None leaves it as acquired."""
     skip_blank: bool = False
     """Leave the blank slices of a stack out, which the grid pads it with: neither shown nor asked for."""
     decoded_share: float = 1.0
@@ -100,24 +108,28 @@ class PretrainTask:
     def sample(self, study: StoredStudy, rng: np.random.Generator | None) -> Sample:
         """One moment of the cycle in all views, with the tokens in order: visible ones first.
 
-        Moment, zoom and masks are drawn from `rng` in this order; without it they depend on the study's
-        name alone, nothing is zoomed and there is one mask.
+        Moment, zoom, what the augmentation changes, and masks are drawn from `rng` in this order; without it
+        moment and mask depend on the study's name alone, nothing is changed and there is one mask.
         """
         drawn = _own_generator(study.name) if rng is None else rng
         phase, zoom = float(drawn.random()), self._drawn_zoom(drawn)
         if rng is None:
             return self.moment(study, phase, drawn)
-        return self.moment(study, phase, drawn, zoom=zoom, n_masks=self.config.complementary)
+        images = self._images(study, phase, zoom=zoom, rng=drawn if self.config.augmentation else None)
+        return self.masked(_title(study, phase), images, drawn, n_masks=self.config.complementary)
 
-    def moment(
-        self, study: StoredStudy, phase: float, rng: np.random.Generator, *, zoom: float = 1.0, n_masks: int = 1
-    ) -> Sample:
-        """All views at a part of the cycle, 0 to below 1, with masks drawn from `rng`."""
+    def moment(self, study: StoredStudy, phase: float, rng: np.random.Generator) -> Sample:
+        """All views at a part of the cycle, 0 to below 1, as they are, with a mask drawn from `rng`."""
+        return self.masked(_title(study, phase), self._images(study, phase), rng)
+
+    def _images(
+        self, study: StoredStudy, phase: float, *, zoom: float = 1.0, rng: np.random.Generator | None = None
+    ) -> dict[str, Tensor]:
         images = {}
         for view in self.views_of(study):
-            frame = frame_of_phase(study, view, phase)
-            images[str(view)] = view_tensor(study, view, frame, zoomed(self.config.grids[view], zoom))
-        return self.masked(f"{study.name}, phase {phase:.3f}", images, rng, n_masks=n_masks)
+            frame, grid = frame_of_phase(study, view, phase), zoomed(self.config.grids[view], zoom)
+            images[str(view)] = view_tensor(study, view, frame, grid, augmentation=self.config.augmentation, rng=rng)
+        return images
 
     def masked(self, name: str, images: Mapping[str, Tensor], rng: np.random.Generator, *, n_masks: int = 1) -> Sample:
         """Images on their grids, with the order of their tokens: (l,), or (n_masks, l) of several masks.
@@ -173,17 +185,34 @@ class PretrainTask:
         return float(factor) if chosen else 1.0
 
 
-def view_tensor(study: StoredStudy, view: View, frame: int, grid: Grid) -> Tensor:
-    """One frame of a view as a network takes it: (1, x, y, z) of a stack, (1, x, y) of a long-axis plane."""
-    cine = study.cine(view)
-    image = on_view_grid(
-        study.frame(view, frame),
-        grid,
-        spacing_mm=cine.spacing_mm,
-        slice_positions_mm=np.array(cine.slice_positions_mm),
-        heart=cine.heart,
-    )
+def view_tensor(
+    study: StoredStudy,
+    view: View,
+    frame: int,
+    grid: Grid,
+    *,
+    augmentation: Augmentation | None = None,
+    rng: np.random.Generator | None = None,
+) -> Tensor:
+    """One frame of a view as a network takes it: (1, x, y, z) of a stack, (1, x, y) of a long-axis plane.
+
+    With an augmentation and a generator moved and changed as is drawn.
+    """
+    cine, planes = study.cine(view), study.frame(view, frame)
+    placed: dict[str, Any] = {
+        "spacing_mm": cine.spacing_mm,
+        "slice_positions_mm": np.array(cine.slice_positions_mm),
+        "heart": cine.heart,
+    }
+    if augmentation is None or rng is None:
+        image = on_view_grid(planes, grid, **placed)
+    else:
+        image = redrawn_on_view_grid(planes, grid, **placed, augmentation=augmentation, rng=rng)
     return torch.from_numpy(image if view is View.SAX else image[..., image.shape[2] // 2]).unsqueeze(0).contiguous()
+
+
+def _title(study: StoredStudy, phase: float) -> str:
+    return f"{study.name}, phase {phase:.3f}"
 
 
 def frame_of_phase(study: StoredStudy, view: View, phase: float) -> int:
