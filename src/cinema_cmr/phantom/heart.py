@@ -146,11 +146,11 @@ class Heart:
         left, right = self.left.state(full_left), self.right.state(full_right)
         endo_sq, epi_sq = self._left_squares(left)
         inner = np.maximum(epi_sq, 0) * _narrowing(left.base_mm)
-        added = self.right.added_sq(THETA[:, None], ALONG[None], right)
+        added = self._right_added_sq(right)
         blood = np.sqrt(inner + added)
         wall = blood + _RV_WALL_MM * np.clip(added / 150.0, 0, 1)
         muscle = np.where(added > 0, wall, np.sqrt(inner))
-        envelope = np.maximum(ndimage.gaussian_filter1d(muscle, 8.0, axis=0, mode="wrap"), muscle)
+        envelope = np.maximum(_AROUND @ muscle, muscle)
         sac = np.where((envelope > 0.5) & (_CLOSING > 0), (envelope + self.fat_mm) * _CLOSING, NOWHERE_MM)
         return HeartFrame(
             fullness=full_left,
@@ -168,10 +168,22 @@ class Heart:
 
     def _left_squares(self, state: LeftVentricleState) -> tuple[Array, Array]:
         """(theta, z) squared radii of the left ventricle; above the valve plane those at the plane."""
-        level = np.clip((ALONG - state.base_mm) / state.length_mm, 0.0, None)[None]
-        endo = self.left.endo_sq(THETA[:, None], level, state)
-        epi = endo + self.left.spread_wall_sq(THETA[:, None], level, state)
-        return endo, np.where(level < 1 + self.left.cap, epi, -1.0)
+        level = np.clip((ALONG - state.base_mm) / state.length_mm, 0.0, None)
+        first, end = (int(np.searchsorted(level, at, side)) for at, side in ((0.0, "right"), (1 + self.left.cap, "left")))
+        # One column for all that lies above the plane; beyond the tip there is nothing.
+        asked = np.concatenate([[0.0], level[first:end]])
+        endo, epi = np.zeros((N_THETA, N_Z)), np.full((N_THETA, N_Z), -1.0)
+        for table, found in zip((endo, epi), self.left.squares(THETA[:, None], asked[None], state), strict=True):
+            table[:, :first], table[:, first:end] = found[:, :1], found[:, 1:]
+        return endo, epi
+
+    def _right_added_sq(self, state: RightVentricleState) -> Array:
+        """(theta, z) what the right ventricle adds to the squared radius; 0 above its valves and below its apex."""
+        top = min(state.tricuspid_mm, state.outflow_mm)
+        first, end = (int(np.searchsorted(ALONG, at)) for at in (top, self.right.apex_mm))
+        added = np.zeros((N_THETA, N_Z))
+        added[:, first:end] = self.right.added_sq(THETA[:, None], ALONG[None, first:end], state)
+        return added
 
     @cached_property
     def at_ed(self) -> HeartFrame:
@@ -182,6 +194,9 @@ class Heart:
 THETA: Array = (np.arange(N_THETA, dtype=np.float64) + 0.5) * 2 * np.pi / N_THETA
 ALONG: Array = Z_START_MM + (np.arange(N_Z, dtype=np.float64) + 0.5) * Z_STEP_MM
 
+
+_AROUND: Array = ndimage.gaussian_filter1d(np.eye(N_THETA), 8.0, axis=0, mode="wrap")
+"""(theta, theta) what smooths a table around the axis: as a matrix several times faster than as a filter."""
 
 _CLOSING = np.sqrt(np.clip(1 - np.clip((-8.0 - ALONG) / 38.0, 0, None) ** 2, 0, 1))[None]
 """How the pericardium closes over the atria, towards the great vessels."""

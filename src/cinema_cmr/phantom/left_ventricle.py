@@ -65,6 +65,11 @@ def _quadrature(start: float, end: float) -> tuple[Array, Array, Array, float]:
     return theta[:, None], level[None], weights[None] * (end - start) / 2, 2 * np.pi / _N_THETA
 
 
+def _material(theta: Array, level: Array, state: LeftVentricleState) -> Array:
+    """Angle at ED of what is now at an angle in space: the ventricle is twisted about its axis."""
+    return np.asarray(theta - state.twist_rad * (np.asarray(level) - 0.3))
+
+
 @dataclass(frozen=True, kw_only=True)
 class LeftVentricle:
     """The shape at ED and how it contracts; `build_left_ventricle` fits it to a subject."""
@@ -111,7 +116,10 @@ class LeftVentricle:
 
     def wall_sq(self, theta: Array, level: Array) -> Array:
         """W: squared outer radius minus squared inner radius at ED, mm2."""
-        inner = self.endo_ed_sq(theta, level)
+        return self._wall_about(self.endo_ed_sq(theta, level), theta, level)
+
+    def _wall_about(self, inner: Array, theta: Array, level: Array) -> Array:
+        """The same about the squared inner radius `inner`."""
         spread_mm = self.wall_mm * spread(self.subject.thickness, theta, level)
         full = np.sqrt(inner / np.maximum(self.profile(level, 1.0) ** 2, 1e-9)) * (np.asarray(level) < 1)
         full = np.where(np.asarray(level) < 0.999, full, self.radius_mm)
@@ -125,17 +133,16 @@ class LeftVentricle:
 
     def endo_sq(self, theta: Array, level: Array, state: LeftVentricleState) -> Array:
         """Squared radius of the cavity in mm2 in a state, at angles in space."""
-        material = theta - state.twist_rad * (np.asarray(level) - 0.3)
+        material = _material(theta, level, state)
         return self.endo_ed_sq(material, level) * (1 - state.contraction * self.eagerness(material, level))
 
-    def epi_sq(self, theta: Array, level: Array, state: LeftVentricleState) -> Array:
-        """Squared outer radius of the wall in mm2."""
-        return self.endo_sq(theta, level, state) + self.spread_wall_sq(theta, level, state)
-
-    def spread_wall_sq(self, theta: Array, level: Array, state: LeftVentricleState) -> Array:
-        """Squared outer minus squared inner radius in mm2: the wall of ED, turned, on the length of the state."""
-        material = theta - state.twist_rad * (np.asarray(level) - 0.3)
-        return self.wall_sq(material, level) * self.length_mm / state.length_mm
+    def squares(self, theta: Array, level: Array, state: LeftVentricleState) -> tuple[Array, Array]:
+        """Squared radii of the cavity and of the wall's outside in mm2: the wall of ED, turned, on the state's length."""
+        material = _material(theta, level, state)
+        at_ed = self.endo_ed_sq(material, level)
+        endo = at_ed * (1 - state.contraction * self.eagerness(material, level))
+        wall = self._wall_about(at_ed, material, level) * self.length_mm / state.length_mm
+        return endo, endo + wall
 
     def state(self, fullness: float) -> LeftVentricleState:
         """The state that holds the share `fullness` of the stroke volume above ESV."""
@@ -163,8 +170,8 @@ class LeftVentricle:
         total = 0.0
         for start, end in ((0.0, 1.0), (1.0, 1 + self.cap)):
             theta, level, along, around = _quadrature(start, end)
-            ring = self.epi_sq(theta, level, state) - self.endo_sq(theta, level, state)
-            total += float((ring * along).sum() * around / 2)
+            inner, outer = self.squares(theta, level, state)
+            total += float(((outer - inner) * along).sum() * around / 2)
         return total * state.length_mm / 1000
 
     def wall_ed_ml(self) -> float:
@@ -183,8 +190,7 @@ class LeftVentricle:
             for part in range(parts):
                 start = -np.pi / 4 if parts == 4 else 0.0
                 theta = start + (part + (np.arange(24) + 0.5) / 24) * 2 * np.pi / parts
-                inner = self.endo_sq(theta[:, None], level[None], state)
-                outer = self.epi_sq(theta[:, None], level[None], state)
+                inner, outer = self.squares(theta[:, None], level[None], state)
                 found[_SEGMENT_OF[parts][part] + 6 * third] = float((np.sqrt(outer) - np.sqrt(inner)).mean())
         return dict(sorted(found.items()))
 

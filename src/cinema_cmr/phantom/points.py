@@ -69,15 +69,23 @@ def _tip_in_plane(heart: Heart, frame: HeartFrame, plane: ImagePlane) -> Array:
 
     The cavity's outline in the plane is sampled by level on either side; near the tip it is a smooth arc.
     """
-    level = 1 - np.linspace(0, 0.12, 240)
-    theta = np.linspace(0, 2 * np.pi, 180, endpoint=False)
-    radius = np.sqrt(np.maximum(heart.left.endo_sq(theta[:, None], level[None], frame.left), 0))
-    height = np.broadcast_to(frame.left.base_mm + level * frame.left.length_mm, radius.shape)
-    points = heart.to_ras(radius * np.cos(theta)[:, None], radius * np.sin(theta)[:, None], height)
-    side = _off_plane(plane, points) > 0
-    crosses = (side != np.roll(side, 1, axis=0)).any(axis=0)
-    first = int(np.argmax(crosses)) if crosses.any() else len(level) - 1
-    at = points[:, first]
+    # From the tip on, some levels at a time: the plane mostly cuts the cavity near its tip.
+    for levels in np.split(1 - np.linspace(0, 0.12, 240), 12):
+        at, crosses = _outline(heart, frame, plane, levels)
+        if crosses:
+            break
     tip = at[int(np.argmin(np.abs(_off_plane(plane, at))))]
     tip = at[np.abs(_off_plane(plane, at)) <= np.abs(_off_plane(plane, tip)) + 0.3].mean(axis=0)
     return np.asarray(tip - _off_plane(plane, tip) * unit(plane.normal))
+
+
+def _outline(heart: Heart, frame: HeartFrame, plane: ImagePlane, levels: Array) -> tuple[Array, bool]:
+    """(theta, 3) RAS of the cavity's outline at the first of the levels that the plane cuts; else at the last."""
+    theta = np.linspace(0, 2 * np.pi, 180, endpoint=False)
+    radius = np.sqrt(np.maximum(heart.left.endo_sq(theta[:, None], levels[None], frame.left), 0))
+    height = np.broadcast_to(frame.left.base_mm + levels * frame.left.length_mm, radius.shape)
+    points = heart.to_ras(radius * np.cos(theta)[:, None], radius * np.sin(theta)[:, None], height)
+    side = _off_plane(plane, points) > 0
+    crosses = (side != np.roll(side, 1, axis=0)).any(axis=0)
+    first = int(np.argmax(crosses)) if crosses.any() else len(levels) - 1
+    return points[:, first], bool(crosses.any())

@@ -75,7 +75,7 @@ class RightVentricle:
         """Q q: squared outer minus squared inner radius in mm2; 0 outside the ventricle."""
         sigma = self.share_along(theta, along_mm, state)
         centre, half = _arc(sigma)
-        across = (np.angle(np.exp(1j * (theta - centre)))) / half
+        across = _turned(theta - centre) / half
         inside = (np.abs(across) < 1) & (sigma >= 0) & (sigma < 1)
         edge = np.sqrt(np.clip(1 - across * across, 0, None))
         return np.asarray(state.area_mm2 * edge * _body(across, sigma) * inside)
@@ -103,8 +103,13 @@ class RightVentricle:
         return float((density * rise).sum()), float((density * (1 - rise)).sum())
 
 
+def _turned(angle: Array) -> Array:
+    """The same angle from -pi to pi."""
+    return np.asarray((angle + np.pi) % (2 * np.pi) - np.pi)
+
+
 def _towards_outflow(theta: Array) -> Array:
-    turned = np.angle(np.exp(1j * np.asarray(theta)))
+    turned = _turned(np.asarray(theta))
     return smoothstep((turned - 0.05) / 0.75) * smoothstep((np.pi - turned) / 0.8)
 
 
