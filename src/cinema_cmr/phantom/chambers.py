@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cinema_cmr.phantom.heart import Heart, HeartFrame, HeartPoints
 
-__all__ = ["Chamber", "Chambers", "depth_in"]
+__all__ = ["Chamber", "Chambers", "depth_in", "reach_of"]
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -39,6 +39,22 @@ class Chamber:
     def is_atrium(self) -> bool:
         """Whether it is an ellipsoid; their walls are uneven."""
         return self.radius_mm == 0
+
+
+def reach_of(chamber: Chamber, margin_mm: float) -> tuple[Array, Array]:
+    """Corners, (parts, 3) lowest and highest, of boxes that hold all points less than `margin_mm` outside the blood."""
+    lowest, highest = [], []
+    for part in (chamber, *chamber.joined):
+        centre, size = np.array(part.centre), np.array(part.size)
+        if part.radius_mm:
+            ends = np.stack([centre, centre + size])
+            low, high = ends.min(axis=0) - part.radius_mm - margin_mm, ends.max(axis=0) + part.radius_mm + margin_mm
+        else:
+            half = size * (1 + margin_mm / size.min())
+            low, high = centre - half, centre + half
+        lowest.append(low)
+        highest.append(high)
+    return np.array(lowest), np.array(highest)
 
 
 def depth_in(chamber: Chamber, points: HeartPoints) -> Floats:

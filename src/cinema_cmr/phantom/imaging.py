@@ -82,7 +82,8 @@ def acquire(signal: Floats, style: Style, *, rng: np.random.Generator) -> Floats
     """
     window, core = _window(signal.shape[1:], style)
     # Only the acquired part of k-space is worked on; the rest stays empty.
-    acquired = np.ix_(window.any(axis=1), window.any(axis=0))
+    lines = window.any(axis=1), window.any(axis=0)
+    acquired = np.ix_(*lines)
     kept, share = window[acquired], (style.sharing * (1 - core[acquired])).astype(np.float32)
     space = fft.fft2(signal.astype(np.float32), axes=(1, 2), workers=1)[:, *acquired]
     noise = rng.standard_normal((2, *space.shape), dtype=np.float32)
@@ -95,10 +96,20 @@ def acquire(signal: Floats, style: Style, *, rng: np.random.Generator) -> Floats
         noisy += own
         if len(signal) > 2 and style.sharing > 0:
             noisy += share * (0.5 * (space[t - 1] + space[(t + 1) % len(space)]) - own)
-        whole = np.zeros(window.shape, dtype=np.complex64)
-        whole[acquired] = noisy * kept
-        images[t] = np.abs(fft.ifft2(whole, workers=1, overwrite_x=True))
+        noisy *= kept
+        images[t] = np.abs(_back(noisy, lines, window.shape))
     return np.round(np.multiply(images, np.float32(style.full_scale), out=images), out=images)
+
+
+def _back(
+    space: NDArray[np.complex64], lines: tuple[NDArray[np.bool_], NDArray[np.bool_]], shape: tuple[int, ...]
+) -> NDArray[np.complex64]:
+    """The image of `shape` of the acquired part of k-space; lines that hold nothing are not transformed."""
+    columns = np.zeros((shape[0], space.shape[1]), dtype=np.complex64)
+    columns[lines[0]] = space
+    whole = np.zeros(shape, dtype=np.complex64)
+    whole[:, lines[1]] = fft.ifft(columns, axis=0, workers=1, overwrite_x=True)
+    return np.asarray(fft.ifft(whole, axis=1, workers=1, overwrite_x=True))
 
 
 def _window(shape: tuple[int, ...], style: Style) -> tuple[Floats, Floats]:

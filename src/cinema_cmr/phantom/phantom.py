@@ -18,6 +18,7 @@ from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.phantom.body import Body, build_body
+from cinema_cmr.phantom.chambers import Chambers
 from cinema_cmr.phantom.heart import build_heart
 from cinema_cmr.phantom.imaging import acquire, object_map
 from cinema_cmr.phantom.planes import ImagePlane, plan_view
@@ -90,7 +91,12 @@ def image_subject(
     planes = {view: plan_view(body.heart, view, chosen) for view in views}
     # Between sheets a stack goes along the heart's axis, a long-axis plane hardly at all.
     ways = {view: plane.thickness_mm / 3 if view is View.SAX else 1.0 for view, plane in planes.items()}
-    parts = {way: [sharpened(frame, chosen.pixel_mm, way) for frame in frames] for way in set(ways.values())}
+    around = Chambers(heart=body.heart)
+    chambers = [around.at(frame) for frame in frames]
+    parts = {
+        way: [sharpened(*pair, chosen.pixel_mm, way) for pair in zip(frames, chambers, strict=True)]
+        for way in set(ways.values())
+    }
     taken = {
         view: _image_view(body, parts[ways[view]], plane, chosen, times_ms=times) for view, plane in planes.items()
     }
@@ -125,15 +131,16 @@ def _image_view(
         fat_sign=-1.0 if style.fat_opposed else 1.0,
     )
     nx, ny, nz = plane.shape
-    array = np.empty((nx, ny, nz, len(parts)), dtype=np.float32)
-    labels = np.empty(array.shape, dtype=np.uint8)
+    # In memory as it is made, slice by slice and frame by frame; turned round only to be looked at.
+    images = np.empty((nz, len(parts), nx, ny), dtype=np.float32)
+    labels = np.empty(images.shape, dtype=np.uint8)
     for index in range(nz):
         rendered = render_slice(body, parts, plane, index, tissues=tissues, flow=style.flow)
         rng = np.random.default_rng((body.subject.seed, 14, _STREAMS[plane.view], index))
-        images = acquire(rendered.signal * object_map(body, plane, index, style), style, rng=rng)
-        array[:, :, index], labels[:, :, index] = np.moveaxis(images, 0, -1), np.moveaxis(rendered.labels, 0, -1)
+        rendered.signal[:] *= object_map(body, plane, index, style)
+        images[index], labels[index] = acquire(rendered.signal, style, rng=rng), rendered.labels
     cine = Cine(
-        array=array,
+        array=images.transpose(2, 3, 0, 1),
         affine=plane.affine,
         view=plane.view,
         slice_positions_mm=plane.positions_mm,
@@ -142,4 +149,4 @@ def _image_view(
         slice_thickness_mm=plane.thickness_mm,
         label=f"phantom {plane.view}",
     )
-    return cine, LabelMap(array=labels)
+    return cine, LabelMap(array=labels.transpose(2, 3, 0, 1))

@@ -57,10 +57,9 @@ class ImagePlane:
 
     def points(self, index: int, offset_mm: float = 0.0) -> Array:
         """(x, y, 3) RAS of the pixels of a slice, `offset_mm` along the normal from its middle, in the anatomy."""
-        i, j = np.meshgrid(np.arange(self.shape[0]), np.arange(self.shape[1]), indexing="ij")
-        columns, rows = self.affine[:3, 0], self.affine[:3, 1]
-        corner = self.corner(index) + offset_mm * self.normal
-        return np.asarray(corner + i[..., None] * columns + j[..., None] * rows)
+        i, j = np.arange(self.shape[0], dtype=np.float64), np.arange(self.shape[1], dtype=np.float64)
+        along_x = self.corner(index) + offset_mm * self.normal + i[:, None] * self.affine[:3, 0]
+        return np.asarray(along_x[:, None] + j[:, None] * self.affine[:3, 1])
 
 
 def plan_view(heart: Heart, view: View, style: Style) -> ImagePlane:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.phantom.body import Body
-from cinema_cmr.phantom.chambers import Chambers, depth_in
+from cinema_cmr.phantom.chambers import Chamber, depth_in, reach_of
 from cinema_cmr.phantom.heart import N_THETA, N_Z, Z_STEP_MM, HeartFrame, HeartPoints
 from cinema_cmr.phantom.planes import ImagePlane
 from cinema_cmr.phantom.valves import Muscles, leaflet_share
@@ -27,6 +28,8 @@ N_SHEETS = 3
 _REACH_MM = 4.0
 _ATRIA_REACH_MM = 85.0
 _UNEVEN_ATRIA_MM = 2.5
+_FAT_OF_CHAMBERS_MM = 1.5
+"""Outside of their walls."""
 _SOFT_MM = 12.0
 """What a softened surface can reach beyond itself, where it crosses a sheet most obliquely."""
 _BELOW_VALVES_MM = 25.0
@@ -73,9 +76,11 @@ class SlicePart:
     rv_blood: Surface
     rv_wall: Surface
     sac: Surface
+    chambers: tuple[Chamber, ...]
+    """Atria and great vessels, outermost first."""
 
 
-def sharpened(frame: HeartFrame, pixel_mm: float, sheet_mm: float) -> SlicePart:
+def sharpened(frame: HeartFrame, chambers: tuple[Chamber, ...], pixel_mm: float, sheet_mm: float) -> SlicePart:
     """A frame's surfaces with edges a pixel wide, wider where the surface crosses a sheet obliquely."""
 
     def soft(radius: Floats) -> Surface:
@@ -95,6 +100,7 @@ def sharpened(frame: HeartFrame, pixel_mm: float, sheet_mm: float) -> SlicePart:
         rv_blood=soft(frame.rv_blood),
         rv_wall=soft(frame.rv_wall),
         sac=soft(frame.sac),
+        chambers=chambers,
     )
 
 
@@ -124,17 +130,18 @@ def render_slice(
     background = body.signal(points, tissues, edge)
     signal = np.tensordot(weights.astype(np.float32), background, axes=1)
     located = body.heart.locate(points)
-    reached = _reach(located, parts)
-    near = _cut(located, reached)
-    behind = background[:, reached]
-    noise = [body.texture.at(points[:, reached], scale, shift=21.7 - scale) for scale in (9.0, 5.0, 45.0)]
+    spots = np.flatnonzero(_reach(located, parts))
+    near = HeartPoints(**{name: _at(value, spots) for name, value in vars(located).items()})
+    behind = _at(background, spots)
+    there = points.reshape(len(points), -1, 3)[:, spots]
+    noise = [body.texture.at(there, scale, shift=21.7 - scale) for scale in (9.0, 5.0, 45.0)]
     painter = _HeartPainter(body, near, behind, noise, parts=parts, tissues=tissues, flow=flow, edge_mm=edge)
     frames = np.repeat(signal[None], len(parts), axis=0)
     labels = np.zeros(frames.shape, dtype=np.uint8)
     for t, part in enumerate(parts):
         mixed, codes = painter.frame(part)
-        frames[t, reached] = np.tensordot(weights.astype(np.float32), mixed, axes=1)
-        labels[t, reached] = codes
+        frames[t].reshape(-1)[spots] = np.tensordot(weights.astype(np.float32), mixed, axes=1)
+        labels[t].reshape(-1)[spots] = codes
     return RenderedSlice(signal=frames, labels=labels)
 
 
@@ -159,8 +166,9 @@ def _lowest_chamber(frame: HeartFrame) -> float:
     return lowest + _BELOW_VALVES_MM
 
 
-def _cut(points: HeartPoints, pixels: NDArray[np.bool_]) -> HeartPoints:
-    return HeartPoints(**{name: value[:, pixels] for name, value in vars(points).items()})
+def _at(values: NDArray[Any], spots: NDArray[np.intp]) -> NDArray[Any]:
+    """(sheet, x, y) -> (sheet, pixel) at flat places of the plane."""
+    return np.take(values.reshape(len(values), -1), spots, axis=1)
 
 
 class _Region:
@@ -179,6 +187,58 @@ class _Region:
         image.reshape(-1)[self.at] = values
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Around:
+    """What chambers are painted with: (sheet, pixel) of the slice."""
+
+    blood: Mapping[str, Floats]
+    uneven_mm: Floats
+    """How far an atrium's wall lies out, here and there."""
+    fat: Floats
+    muscle: Floats
+
+
+class _ChamberPainter:
+    """Paints one atrium or great vessel on those points of a slice that it can reach in any frame."""
+
+    def __init__(self, points: HeartPoints, frames: Sequence[Chamber], around: _Around, per_edge: np.float32) -> None:
+        outside = frames[0].wall_mm + _FAT_OF_CHAMBERS_MM + 0.5 / float(per_edge)
+        uneven = float(np.max(around.uneven_mm, initial=0)) if frames[0].is_atrium else 0.0
+        reach = [reach_of(chamber, outside + uneven) for chamber in frames]
+        low, high = np.min([low for low, _ in reach], axis=0), np.max([high for _, high in reach], axis=0)
+        self.region = _Region(points, _in_boxes(points, low, high))
+        self.blood = self.region.of(around.blood[frames[0].blood])
+        self.uneven_mm = self.region.of(around.uneven_mm)
+        self.fat, self.muscle = self.region.of(around.fat), self.region.of(around.muscle)
+        self.per_edge = per_edge
+
+    def paint(self, image: Floats, chamber: Chamber) -> None:
+        """Fat, wall and blood of the chamber as it is in a frame, over the image (sheet, pixel)."""
+        if not self.region.at.size:
+            return
+        here, depth = self.region.of(image), depth_in(chamber, self.region.points)
+        if chamber.is_atrium:
+            depth = depth + self.uneven_mm
+        _mix(here, self._share(depth + (chamber.wall_mm + _FAT_OF_CHAMBERS_MM)), self.fat)
+        _mix(here, self._share(depth + chamber.wall_mm), self.muscle)
+        _mix(here, self._share(depth), self.blood)
+        self.region.put(image, here)
+
+    def _share(self, depth: Floats) -> Floats:
+        inside = depth * self.per_edge
+        inside += np.float32(0.5)
+        return np.clip(inside, 0, 1, out=inside)
+
+
+def _in_boxes(points: HeartPoints, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Points in any of the boxes (box, 3)."""
+    inside = np.zeros(points.z.shape, dtype=np.bool_)
+    for lowest, highest in zip(low.astype(np.float32), high.astype(np.float32), strict=True):
+        axes = zip((points.x, points.y, points.z), lowest, highest, strict=True)
+        inside |= np.logical_and.reduce([(at > first) & (at < last) for at, first, last in axes])
+    return inside
+
+
 class _HeartPainter:
     """Paints the heart over the body on the pixels of one slice, frame by frame."""
 
@@ -194,12 +254,11 @@ class _HeartPainter:
         flow: float,
         edge_mm: float,
     ) -> None:
-        self.chambers = Chambers(heart=body.heart)
         self.muscles = Muscles(heart=body.heart)
         self.points, self.behind = points, behind
         self.tissues, self.flow, self.per_edge = tissues, flow, np.float32(1 / edge_mm)
         frames = [part.frame for part in parts]
-        uneven, self.atria = _blood_of(body.subject.seed)
+        uneven, brightness = _blood_of(body.subject.seed)
         streams = np.float32(uneven) * noise[2]
         left_blood = np.float32(tissues["arterial"]) * (1 + np.float32(0.05) * noise[0] + streams)
         right_blood = np.float32(tissues["venous"]) * (1 + np.float32(0.09) * noise[0] + streams)
@@ -207,14 +266,16 @@ class _HeartPainter:
         fat = np.float32(tissues["fat"]) * (1 + np.float32(0.12) * noise[1])
         self.sac = _Region(points, _below(points, [frame.sac for frame in frames]))
         self.sac_fat = self.sac.of(fat)
-        self.upper = _Region(points, points.z < max(_lowest_chamber(frame) for frame in frames))
-        self.upper_values = {
-            "arterial": self.upper.of(left_blood),
-            "venous": self.upper.of(right_blood),
-            "fat": self.upper.of(fat),
-            "muscle": self.upper.of(muscle),
-            "uneven": np.float32(_UNEVEN_ATRIA_MM) * self.upper.of(noise[2]),
-        }
+        self.is_basal = bool((points.z < max(_lowest_chamber(frame) for frame in frames)).any())
+        atria = np.float32(brightness)
+        around = _Around(
+            blood={"arterial": atria * left_blood, "venous": atria * right_blood},
+            uneven_mm=np.float32(_UNEVEN_ATRIA_MM) * noise[2],
+            fat=fat,
+            muscle=muscle,
+        )
+        its_frames = zip(*(part.chambers for part in parts), strict=True)
+        self.chambers = [_ChamberPainter(points, its, around, self.per_edge) for its in its_frames]
         self.walls = _Region(points, _below(points, [np.maximum(frame.rv_wall, frame.epi) for frame in frames]))
         self.walls_muscle, self.walls_blood = self.walls.of(muscle), self.walls.of(right_blood)
         self.strands = self.walls.of(noise[1])
@@ -225,8 +286,8 @@ class _HeartPainter:
         """Signal (sheet, pixel) and labels (pixel) of a frame."""
         image = self.behind.copy()
         self._paint_sac(image, part)
-        if self.upper.at.size:
-            self._paint_chambers(image, part.frame)
+        for painter, chamber in zip(self.chambers, part.chambers, strict=True):
+            painter.paint(image, chamber)
         self._paint_walls(image, part)
         self._paint_cavity(image, part)
         return image, self._labels(part)
@@ -238,18 +299,6 @@ class _HeartPainter:
         _mix(here, np.clip(rim, 0, 1), self.sac_fat)
         _mix(here, np.clip(0.25 - np.abs(rim - 0.5) * 0.4, 0, 1), self.tissues["fibrous"])
         self.sac.put(image, here)
-
-    def _paint_chambers(self, image: Floats, frame: HeartFrame) -> None:
-        here, values = self.upper.of(image), self.upper_values
-        for chamber in self.chambers.at(frame):
-            depth = depth_in(chamber, self.upper.points)
-            if chamber.is_atrium:
-                depth = depth + values["uneven"]
-            blood = np.float32(self.atria) * values[chamber.blood]
-            _mix(here, np.clip(0.5 + (depth + (chamber.wall_mm + 1.5)) * self.per_edge, 0, 1), values["fat"])
-            _mix(here, np.clip(0.5 + (depth + chamber.wall_mm) * self.per_edge, 0, 1), values["muscle"])
-            _mix(here, np.clip(0.5 + depth * self.per_edge, 0, 1), blood)
-        self.upper.put(image, here)
 
     def _paint_walls(self, image: Floats, part: SlicePart) -> None:
         """Wall and blood of the right ventricle, then the left one's wall, solid."""
@@ -268,7 +317,7 @@ class _HeartPainter:
         void = self.flow * self.muscles.jet(points, part.frame)
         _mix(here, blood, self.cavity_blood * (1 - void))
         _mix(here, blood * self.muscles.muscle_share(points, part.frame), self.cavity_muscle)
-        if self.upper.at.size:
+        if self.is_basal:
             _mix(here, leaflet_share(points, part.frame, part.sheet_mm), self.tissues["fibrous"])
         self.cavity.put(image, here)
 
