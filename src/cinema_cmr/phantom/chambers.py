@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cinema_cmr.phantom.heart import Heart, HeartFrame, HeartPoints
 
-__all__ = ["Chamber", "Chambers", "depth_in", "reach_of"]
+__all__ = ["Chamber", "Chambers", "depth_in"]
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -40,27 +40,31 @@ class Chamber:
         """Whether it is an ellipsoid; their walls are uneven."""
         return self.radius_mm == 0
 
+    def reach(self, margin_mm: float) -> tuple[Array, Array]:
+        """Corners, (parts, 3) lowest and highest, of boxes that hold all points up to `margin_mm` outside the blood."""
+        low, high, widening = self._boxes
+        return low - margin_mm * widening, high + margin_mm * widening
 
-def reach_of(chamber: Chamber, margin_mm: float) -> tuple[Array, Array]:
-    """Corners, (parts, 3) lowest and highest, of boxes that hold all points less than `margin_mm` outside the blood."""
-    lowest, highest = [], []
-    for part in (chamber, *chamber.joined):
-        centre, size = np.array(part.centre), np.array(part.size)
-        if part.radius_mm:
-            ends = np.stack([centre, centre + size])
-            low, high = ends.min(axis=0) - part.radius_mm - margin_mm, ends.max(axis=0) + part.radius_mm + margin_mm
-        else:
-            half = size * (1 + margin_mm / size.min())
-            low, high = centre - half, centre + half
-        lowest.append(low)
-        highest.append(high)
-    return np.array(lowest), np.array(highest)
+    @cached_property
+    def _boxes(self) -> tuple[Array, Array, Array]:
+        """Boxes around the blood, and by how much each grows for 1 mm more: depth in an ellipsoid is that along its
+        shortest axis."""
+        parts = (self, *self.joined)
+        found = []
+        for part in parts:
+            centre, size = np.array(part.centre), np.array(part.size)
+            ends = np.stack([centre, centre + size]) if part.radius_mm else np.stack([centre - size, centre + size])
+            widening = np.ones(3) if part.radius_mm else size / size.min()
+            found.append((ends.min(axis=0) - part.radius_mm, ends.max(axis=0) + part.radius_mm, widening))
+        low, high, widening = (np.stack(its) for its in zip(*found, strict=True))
+        return low, high, widening
 
 
 def depth_in(chamber: Chamber, points: HeartPoints) -> Floats:
     """How deep points lie inside the blood of a chamber and of what is joined to it, in mm; below 0 outside."""
-    depths = [_depth_in_one(part, points) for part in (chamber, *chamber.joined)]
-    deepest: Floats = np.maximum.reduce(depths)
+    deepest = _depth_in_one(chamber, points)
+    for part in chamber.joined:
+        np.maximum(deepest, _depth_in_one(part, points), out=deepest)
     return deepest
 
 

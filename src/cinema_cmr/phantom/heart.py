@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from cinema_cmr.core.geometry import unit
+from cinema_cmr.phantom.arrays import apart
 from cinema_cmr.phantom.cycle import Cycle, cycle_of
 from cinema_cmr.phantom.left_ventricle import LeftVentricle, LeftVentricleState, build_left_ventricle
 from cinema_cmr.phantom.right_ventricle import RightVentricle, RightVentricleState
@@ -130,7 +131,7 @@ class Heart:
             x=x.astype(np.float32),
             y=y.astype(np.float32),
             z=z.astype(np.float32),
-            radius=np.hypot(x, y).astype(np.float32),
+            radius=apart(x, y).astype(np.float32),
             index=around * N_Z + along,
         )
 
@@ -169,7 +170,7 @@ class Heart:
     def _left_squares(self, state: LeftVentricleState) -> tuple[Array, Array]:
         """(theta, z) squared radii of the left ventricle; above the valve plane those at the plane."""
         level = np.clip((ALONG - state.base_mm) / state.length_mm, 0.0, None)
-        first, end = (int(np.searchsorted(level, at, side)) for at, side in ((0.0, "right"), (1 + self.left.cap, "left")))
+        first, end = int((level <= 0).sum()), int((level < 1 + self.left.cap).sum())
         # One column for all that lies above the plane; beyond the tip there is nothing.
         asked = np.concatenate([[0.0], level[first:end]])
         endo, epi = np.zeros((N_THETA, N_Z)), np.full((N_THETA, N_Z), -1.0)

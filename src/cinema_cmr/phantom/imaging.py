@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from cinema_cmr.phantom.arrays import apart
 from cinema_cmr.phantom.body import Body
 from cinema_cmr.phantom.cycle import smoothstep
 from cinema_cmr.phantom.planes import ImagePlane
@@ -82,27 +83,41 @@ def acquire(signal: Floats, style: Style, *, rng: np.random.Generator) -> Floats
     """
     window, core = _window(signal.shape[1:], style)
     # Only the acquired part of k-space is worked on; the rest stays empty.
-    lines = window.any(axis=1), window.any(axis=0)
+    lines = np.flatnonzero(window.any(axis=1)), np.flatnonzero(window.any(axis=0))
     acquired = np.ix_(*lines)
     kept, share = window[acquired], (style.sharing * (1 - core[acquired])).astype(np.float32)
-    space = fft.fft2(signal.astype(np.float32), axes=(1, 2), workers=1)[:, *acquired]
+    space = _forth(signal, lines)
     noise = rng.standard_normal((2, *space.shape), dtype=np.float32)
-    level = np.float32(np.sqrt(window.size / float((window**2).mean())) / style.snr)
+    noise *= np.float32(np.sqrt(window.size / float((window**2).mean())) / style.snr)
     images = np.empty(signal.shape, dtype=np.float32)
     # Frame by frame: one fits in a processor's cache, all of them do not.
     for t, own in enumerate(space):
         noisy = np.empty(own.shape, dtype=np.complex64)
-        noisy.real, noisy.imag = level * noise[0, t], level * noise[1, t]
+        noisy.real, noisy.imag = noise[0, t], noise[1, t]
         noisy += own
         if len(signal) > 2 and style.sharing > 0:
-            noisy += share * (0.5 * (space[t - 1] + space[(t + 1) % len(space)]) - own)
+            others = space[t - 1] + space[(t + 1) % len(space)]
+            others *= np.float32(0.5)
+            others -= own
+            others *= share
+            noisy += others
         noisy *= kept
-        images[t] = np.abs(_back(noisy, lines, window.shape))
+        image = _back(noisy, lines, window.shape)
+        images[t] = apart(image.real, image.imag)
     return np.round(np.multiply(images, np.float32(style.full_scale), out=images), out=images)
 
 
+def _forth(signal: Floats, lines: tuple[NDArray[np.intp], NDArray[np.intp]]) -> NDArray[np.complex64]:
+    """(t, kx, ky) the given lines of the k-space of real images (t, x, y); half of it mirrors the other."""
+    nx, ny = signal.shape[1:]
+    right = lines[1] <= ny // 2
+    half = fft.fft(fft.rfft(signal, axis=2, workers=1)[:, :, lines[1][right]], axis=1, workers=1, overwrite_x=True)
+    mirrored = half[:, (-lines[0]) % nx][:, :, np.searchsorted(lines[1][right], ny - lines[1][~right])]
+    return np.concatenate([half[:, lines[0]], np.conj(mirrored, out=mirrored)], axis=2)
+
+
 def _back(
-    space: NDArray[np.complex64], lines: tuple[NDArray[np.bool_], NDArray[np.bool_]], shape: tuple[int, ...]
+    space: NDArray[np.complex64], lines: tuple[NDArray[np.intp], NDArray[np.intp]], shape: tuple[int, ...]
 ) -> NDArray[np.complex64]:
     """The image of `shape` of the acquired part of k-space; lines that hold nothing are not transformed."""
     columns = np.zeros((shape[0], space.shape[1]), dtype=np.complex64)

@@ -137,7 +137,7 @@ class LeftVentricle:
         return self.endo_ed_sq(material, level) * (1 - state.contraction * self.eagerness(material, level))
 
     def squares(self, theta: Array, level: Array, state: LeftVentricleState) -> tuple[Array, Array]:
-        """Squared radii of the cavity and of the wall's outside in mm2: the wall of ED, turned, on the state's length."""
+        """Squared radii of cavity and wall in mm2; the wall is that of ED, turned, on the length of the state."""
         material = _material(theta, level, state)
         at_ed = self.endo_ed_sq(material, level)
         endo = at_ed * (1 - state.contraction * self.eagerness(material, level))

@@ -23,7 +23,7 @@ from cinema_cmr.phantom.heart import build_heart
 from cinema_cmr.phantom.imaging import acquire, object_map
 from cinema_cmr.phantom.planes import ImagePlane, plan_view
 from cinema_cmr.phantom.points import landmarks_of
-from cinema_cmr.phantom.render import SlicePart, render_slice, sharpened
+from cinema_cmr.phantom.render import Beat, render_slice, sharpened
 from cinema_cmr.phantom.styles import Style, draw_style, style_named
 from cinema_cmr.phantom.subject import PhantomSubject, draw_subject
 from cinema_cmr.phantom.tissue import tissue_signals
@@ -93,12 +93,12 @@ def image_subject(
     ways = {view: plane.thickness_mm / 3 if view is View.SAX else 1.0 for view, plane in planes.items()}
     around = Chambers(heart=body.heart)
     chambers = [around.at(frame) for frame in frames]
-    parts = {
-        way: [sharpened(*pair, chosen.pixel_mm, way) for pair in zip(frames, chambers, strict=True)]
+    beats = {
+        way: Beat(parts=[sharpened(*pair, chosen.pixel_mm, way) for pair in zip(frames, chambers, strict=True)])
         for way in set(ways.values())
     }
     taken = {
-        view: _image_view(body, parts[ways[view]], plane, chosen, times_ms=times) for view, plane in planes.items()
+        view: _image_view(body, beats[ways[view]], plane, chosen, times_ms=times) for view, plane in planes.items()
     }
     points = {view: landmarks_of(body.heart, frames, plane) for view, plane in planes.items()}
     return PhantomStudy(
@@ -120,7 +120,7 @@ def image_subject(
 
 
 def _image_view(
-    body: Body, parts: Sequence[SlicePart], plane: ImagePlane, style: Style, *, times_ms: NDArray[np.float64]
+    body: Body, beat: Beat, plane: ImagePlane, style: Style, *, times_ms: NDArray[np.float64]
 ) -> tuple[Cine, LabelMap]:
     """The cine of a plane and its labels, all frames."""
     tissues = tissue_signals(
@@ -132,10 +132,10 @@ def _image_view(
     )
     nx, ny, nz = plane.shape
     # In memory as it is made, slice by slice and frame by frame; turned round only to be looked at.
-    images = np.empty((nz, len(parts), nx, ny), dtype=np.float32)
+    images = np.empty((nz, len(beat.parts), nx, ny), dtype=np.float32)
     labels = np.empty(images.shape, dtype=np.uint8)
     for index in range(nz):
-        rendered = render_slice(body, parts, plane, index, tissues=tissues, flow=style.flow)
+        rendered = render_slice(body, beat, plane, index, tissues=tissues, flow=style.flow)
         rng = np.random.default_rng((body.subject.seed, 14, _STREAMS[plane.view], index))
         rendered.signal[:] *= object_map(body, plane, index, style)
         images[index], labels[index] = acquire(rendered.signal, style, rng=rng), rendered.labels

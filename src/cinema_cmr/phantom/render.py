@@ -7,20 +7,22 @@ the way they make through it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cinema_cmr.phantom.arrays import within_unit
 from cinema_cmr.phantom.body import Body
-from cinema_cmr.phantom.chambers import Chamber, depth_in, reach_of
+from cinema_cmr.phantom.chambers import Chamber, depth_in
 from cinema_cmr.phantom.heart import N_THETA, N_Z, Z_STEP_MM, HeartFrame, HeartPoints
 from cinema_cmr.phantom.planes import ImagePlane
-from cinema_cmr.phantom.valves import Muscles, leaflet_share
+from cinema_cmr.phantom.valves import leaflet_share
 
-__all__ = ["RenderedSlice", "SlicePart", "render_slice", "sharpened"]
+__all__ = ["Beat", "RenderedSlice", "SlicePart", "render_slice", "sharpened"]
 
 Floats = NDArray[np.float32]
 
@@ -30,6 +32,8 @@ _ATRIA_REACH_MM = 85.0
 _UNEVEN_ATRIA_MM = 2.5
 _FAT_OF_CHAMBERS_MM = 1.5
 """Outside of their walls."""
+_STEEPEST = 3.0
+"""Rise of a surface's radius along the axis, beyond which its edge is softened no more."""
 _SOFT_MM = 12.0
 """What a softened surface can reach beyond itself, where it crosses a sheet most obliquely."""
 _BELOW_VALVES_MM = 25.0
@@ -59,8 +63,7 @@ class Surface:
 
     def share(self, points: HeartPoints) -> Floats:
         """(...) share of each point's surroundings that lies inside."""
-        inside = self.inside(points)
-        return np.clip(inside, 0, 1, out=inside)
+        return within_unit(self.inside(points))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,11 +88,18 @@ def sharpened(frame: HeartFrame, chambers: tuple[Chamber, ...], pixel_mm: float,
 
     def soft(radius: Floats) -> Surface:
         table = radius.reshape(N_THETA, N_Z)
-        rise = np.zeros_like(table)
-        rise[:, 1:-1] = np.clip(np.abs(table[:, 2:] - table[:, :-2]) / (2 * Z_STEP_MM), 0, 3)
-        width = np.sqrt(pixel_mm**2 + (rise * sheet_mm) ** 2)
-        slope = (1 / width).astype(np.float32).ravel()
-        return Surface(offset=(0.5 + slope * radius.ravel()).astype(np.float32), slope=slope)
+        slope = np.full(table.shape, 1 / pixel_mm, dtype=np.float32)
+        # How far the surface goes sideways from sheet to sheet; in place, since every frame has six.
+        way = table[:, 2:] - table[:, :-2]
+        way *= np.float32(sheet_mm / (2 * Z_STEP_MM))
+        np.clip(way, -_STEEPEST * sheet_mm, _STEEPEST * sheet_mm, out=way)
+        way *= way
+        way += np.float32(pixel_mm**2)
+        np.sqrt(way, out=way)
+        np.reciprocal(way, out=slope[:, 1:-1])
+        offset = slope * table
+        offset += np.float32(0.5)
+        return Surface(offset=offset.ravel(), slope=slope.ravel())
 
     return SlicePart(
         frame=frame,
@@ -104,6 +114,40 @@ def sharpened(frame: HeartFrame, chambers: tuple[Chamber, ...], pixel_mm: float,
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Beat:
+    """All frames as one view's slices see them, and the furthest that each part of the heart comes in any of them."""
+
+    parts: Sequence[SlicePart]
+
+    @cached_property
+    def sac(self) -> Floats:
+        """(theta * z) largest radius of the pericardium."""
+        return self._furthest(lambda frame: frame.sac)
+
+    @cached_property
+    def walls(self) -> Floats:
+        """Of the wall of either ventricle."""
+        return self._furthest(lambda frame: np.maximum(frame.rv_wall, frame.epi))
+
+    @cached_property
+    def cavity(self) -> Floats:
+        """Of the left ventricle's blood."""
+        return self._furthest(lambda frame: frame.endo)
+
+    @cached_property
+    def lowest_valve_mm(self) -> float:
+        """Heart z in mm of the valve that comes nearest to the apex."""
+        frames = [part.frame for part in self.parts]
+        return max(max(f.left.base_mm, f.right.tricuspid_mm, f.right.outflow_mm) for f in frames)
+
+    def _furthest(self, surface: Callable[[HeartFrame], Floats]) -> Floats:
+        largest = surface(self.parts[0].frame).copy()
+        for part in self.parts[1:]:
+            np.maximum(largest, surface(part.frame), out=largest)
+        return largest.ravel()
+
+
 def sheets(thickness_mm: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Offsets of the sheets from the slice's middle, the middle one 0, and their weights, summing to 1.
 
@@ -116,7 +160,7 @@ def sheets(thickness_mm: float) -> tuple[NDArray[np.float64], NDArray[np.float64
 
 def render_slice(
     body: Body,
-    parts: Sequence[SlicePart],
+    beat: Beat,
     plane: ImagePlane,
     index: int,
     *,
@@ -130,40 +174,32 @@ def render_slice(
     background = body.signal(points, tissues, edge)
     signal = np.tensordot(weights.astype(np.float32), background, axes=1)
     located = body.heart.locate(points)
-    spots = np.flatnonzero(_reach(located, parts))
+    spots = np.flatnonzero(_reach(located, beat))
     near = HeartPoints(**{name: _at(value, spots) for name, value in vars(located).items()})
     behind = _at(background, spots)
     there = points.reshape(len(points), -1, 3)[:, spots]
     noise = [body.texture.at(there, scale, shift=21.7 - scale) for scale in (9.0, 5.0, 45.0)]
-    painter = _HeartPainter(body, near, behind, noise, parts=parts, tissues=tissues, flow=flow, edge_mm=edge)
-    frames = np.repeat(signal[None], len(parts), axis=0)
+    painter = _HeartPainter(body, near, behind, noise, beat=beat, tissues=tissues, flow=flow, edge_mm=edge)
+    frames = np.repeat(signal[None], len(beat.parts), axis=0)
     labels = np.zeros(frames.shape, dtype=np.uint8)
-    for t, part in enumerate(parts):
+    for t, part in enumerate(beat.parts):
         mixed, codes = painter.frame(part)
         frames[t].reshape(-1)[spots] = np.tensordot(weights.astype(np.float32), mixed, axes=1)
         labels[t].reshape(-1)[spots] = codes
     return RenderedSlice(signal=frames, labels=labels)
 
 
-def _reach(points: HeartPoints, parts: Sequence[SlicePart]) -> NDArray[np.bool_]:
+def _reach(points: HeartPoints, beat: Beat) -> NDArray[np.bool_]:
     """(x, y) pixels that any part of the heart may reach in any frame."""
-    furthest = np.max([part.frame.sac.ravel() for part in parts], axis=0)
-    in_sac = points.radius < furthest[points.index] + _REACH_MM
+    in_sac = points.radius < beat.sac[points.index] + _REACH_MM
     in_atria = (points.z < 20) & (points.z > -78) & (points.radius < _ATRIA_REACH_MM)
     return np.asarray((in_sac | in_atria).any(axis=0))
 
 
-def _below(points: HeartPoints, surfaces: Sequence[Floats]) -> NDArray[np.bool_]:
-    """Points that one of the surfaces, softened, may reach."""
-    furthest = np.max([surface.ravel() for surface in surfaces], axis=0)
+def _below(points: HeartPoints, furthest: Floats) -> NDArray[np.bool_]:
+    """Points that a surface, softened, may reach."""
     below: NDArray[np.bool_] = points.radius < furthest[points.index] + _SOFT_MM
     return below
-
-
-def _lowest_chamber(frame: HeartFrame) -> float:
-    """Heart z in mm below which nothing of the atria and great vessels lies, with their walls."""
-    lowest = max(frame.left.base_mm, frame.right.tricuspid_mm, frame.right.outflow_mm)
-    return lowest + _BELOW_VALVES_MM
 
 
 def _at(values: NDArray[Any], spots: NDArray[np.intp]) -> NDArray[Any]:
@@ -204,7 +240,7 @@ class _ChamberPainter:
     def __init__(self, points: HeartPoints, frames: Sequence[Chamber], around: _Around, per_edge: np.float32) -> None:
         outside = frames[0].wall_mm + _FAT_OF_CHAMBERS_MM + 0.5 / float(per_edge)
         uneven = float(np.max(around.uneven_mm, initial=0)) if frames[0].is_atrium else 0.0
-        reach = [reach_of(chamber, outside + uneven) for chamber in frames]
+        reach = [chamber.reach(outside + uneven) for chamber in frames]
         low, high = np.min([low for low, _ in reach], axis=0), np.max([high for _, high in reach], axis=0)
         self.region = _Region(points, _in_boxes(points, low, high))
         self.blood = self.region.of(around.blood[frames[0].blood])
@@ -227,7 +263,7 @@ class _ChamberPainter:
     def _share(self, depth: Floats) -> Floats:
         inside = depth * self.per_edge
         inside += np.float32(0.5)
-        return np.clip(inside, 0, 1, out=inside)
+        return within_unit(inside)
 
 
 def _in_boxes(points: HeartPoints, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -249,24 +285,23 @@ class _HeartPainter:
         behind: Floats,
         noise: Sequence[Floats],
         *,
-        parts: Sequence[SlicePart],
+        beat: Beat,
         tissues: Mapping[str, float],
         flow: float,
         edge_mm: float,
     ) -> None:
-        self.muscles = Muscles(heart=body.heart)
+        self.muscles = body.muscles
         self.points, self.behind = points, behind
         self.tissues, self.flow, self.per_edge = tissues, flow, np.float32(1 / edge_mm)
-        frames = [part.frame for part in parts]
         uneven, brightness = _blood_of(body.subject.seed)
         streams = np.float32(uneven) * noise[2]
         left_blood = np.float32(tissues["arterial"]) * (1 + np.float32(0.05) * noise[0] + streams)
         right_blood = np.float32(tissues["venous"]) * (1 + np.float32(0.09) * noise[0] + streams)
         muscle = np.float32(tissues["myocardium"]) * (1 + np.float32(0.04) * noise[0])
         fat = np.float32(tissues["fat"]) * (1 + np.float32(0.12) * noise[1])
-        self.sac = _Region(points, _below(points, [frame.sac for frame in frames]))
+        self.sac = _Region(points, _below(points, beat.sac))
         self.sac_fat = self.sac.of(fat)
-        self.is_basal = bool((points.z < max(_lowest_chamber(frame) for frame in frames)).any())
+        self.is_basal = bool((points.z < beat.lowest_valve_mm + _BELOW_VALVES_MM).any())
         atria = np.float32(brightness)
         around = _Around(
             blood={"arterial": atria * left_blood, "venous": atria * right_blood},
@@ -274,12 +309,12 @@ class _HeartPainter:
             fat=fat,
             muscle=muscle,
         )
-        its_frames = zip(*(part.chambers for part in parts), strict=True)
+        its_frames = zip(*(part.chambers for part in beat.parts), strict=True)
         self.chambers = [_ChamberPainter(points, its, around, self.per_edge) for its in its_frames]
-        self.walls = _Region(points, _below(points, [np.maximum(frame.rv_wall, frame.epi) for frame in frames]))
+        self.walls = _Region(points, _below(points, beat.walls))
         self.walls_muscle, self.walls_blood = self.walls.of(muscle), self.walls.of(right_blood)
         self.strands = self.walls.of(noise[1])
-        self.cavity = _Region(points, _below(points, [frame.endo for frame in frames]))
+        self.cavity = _Region(points, _below(points, beat.cavity))
         self.cavity_muscle, self.cavity_blood = self.cavity.of(muscle), self.cavity.of(left_blood)
 
     def frame(self, part: SlicePart) -> tuple[Floats, NDArray[np.uint8]]:
@@ -297,15 +332,19 @@ class _HeartPainter:
         points, here = self.sac.points, self.sac.of(image)
         rim = part.sac.inside(points)
         _mix(here, np.clip(rim, 0, 1), self.sac_fat)
-        _mix(here, np.clip(0.25 - np.abs(rim - 0.5) * 0.4, 0, 1), self.tissues["fibrous"])
+        _mix(
+            here,
+            within_unit(np.float32(0.25) - np.abs(rim - np.float32(0.5)) * np.float32(0.4)),
+            self.tissues["fibrous"],
+        )
         self.sac.put(image, here)
 
     def _paint_walls(self, image: Floats, part: SlicePart) -> None:
         """Wall and blood of the right ventricle, then the left one's wall, solid."""
         points, here = self.walls.points, self.walls.of(image)
         inner = part.rv_inner.share(points)
-        _mix(here, np.clip(part.rv_wall.share(points) - inner, 0, 1), self.walls_muscle)
-        right = np.clip(part.rv_blood.share(points) - inner, 0, 1)
+        _mix(here, within_unit(part.rv_wall.share(points) - inner), self.walls_muscle)
+        right = within_unit(part.rv_blood.share(points) - inner)
         _mix(here, right * self.muscles.free_share(points, part, self.strands), self.walls_blood)
         _mix(here, part.epi.share(points) * self._below_valve(points, part.frame), self.walls_muscle)
         self.walls.put(image, here)
@@ -323,7 +362,7 @@ class _HeartPainter:
 
     def _below_valve(self, points: HeartPoints, frame: HeartFrame) -> Floats:
         """Share of each point's surroundings on the ventricle's side of the mitral plane."""
-        return np.asarray(np.clip(0.5 + (points.z - np.float32(frame.left.base_mm)) * self.per_edge, 0, 1))
+        return within_unit(np.float32(0.5) + (points.z - np.float32(frame.left.base_mm)) * self.per_edge)
 
     def _labels(self, part: SlicePart) -> NDArray[np.uint8]:
         """Codes in the middle sheet: what the point in the middle of the voxel is."""

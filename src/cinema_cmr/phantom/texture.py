@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +21,46 @@ class Texture:
     lattice: NDArray[np.float32]
 
     def at(self, points_mm: NDArray[np.floating], scale_mm: float, shift: float = 0.0) -> NDArray[np.float32]:
-        """Values at points (..., 3); details are about `scale_mm` wide, `shift` gives another field."""
-        scaled = np.moveaxis(np.asarray(points_mm, dtype=np.float32) / np.float32(scale_mm / 2.5), -1, 0)
-        values = ndimage.map_coordinates(
-            self.lattice, scaled + np.float32(shift), order=1, mode="grid-wrap", output=np.float32
-        )
-        return np.asarray(values)
+        """Values at points (..., 3), linear between the lattice's; details are about `scale_mm` wide, `shift` gives
+        another field."""
+        size = len(self.lattice)
+        scaled = np.asarray(points_mm, dtype=np.float32) / np.float32(scale_mm / 2.5)
+        scaled += np.float32(shift)
+        place = np.zeros(scaled.shape[:-1], dtype=np.intp)
+        shares = []
+        for axis, row in enumerate((size + 1, size + 1, size)):
+            along = np.ascontiguousarray(scaled[..., axis])
+            along -= size * np.floor(along / np.float32(size))
+            # Rounding may leave a point at the very end, which is the lattice's start.
+            cell = np.minimum(along.astype(np.intp), size - 1)
+            along -= cell
+            shares.append(along)
+            place *= row
+            place += cell
+        x, y, z = shares
+        step_x, step_y = (size + 1) * size, size
+        low, high = (_lerp(self._on(place, at, z), self._on(place, at + step_y, z), y) for at in (0, step_x))
+        return _lerp(low, high, x)
+
+    def _on(self, place: NDArray[np.intp], step: int, share: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Values on the lattice's edges along z, `step` further on than `place`."""
+        edges = self._edges[step:].take(place)
+        return _lerp(edges.real, edges.imag, share)
+
+    @cached_property
+    def _edges(self) -> NDArray[np.complex64]:
+        """Each lattice edge along z, flattened: its two values as one number, so that one look-up brings both."""
+        closed = np.pad(self.lattice, ((0, 1),) * 3, mode="wrap")
+        edges = np.empty((*closed.shape[:2], len(self.lattice)), dtype=np.complex64)
+        edges.real, edges.imag = closed[..., :-1], closed[..., 1:]
+        return edges.ravel()
+
+
+def _lerp(low: NDArray[np.float32], high: NDArray[np.float32], share: NDArray[np.float32]) -> NDArray[np.float32]:
+    between = high - low
+    between *= share
+    between += low
+    return between
 
 
 def make_texture(seed: int) -> Texture:
