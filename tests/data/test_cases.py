@@ -29,6 +29,16 @@ def test_every_group_is_divided_by_the_shares() -> None:
         assert {groups.count(group) for group in set(STRATA.values())} == {round(20 * share)}
 
 
+@pytest.mark.parametrize("sizes", [(1,) * 5, (2,) * 10, (1, 3, 1, 7, 2, 2), (3, 1), (1,)])
+def test_small_groups_are_divided_too(sizes: tuple[int, ...]) -> None:
+    strata = {f"p{group}-{number}": f"g{group}" for group, n in enumerate(sizes) for number in range(n)}
+    for shares in ({"train": 0.8, "validation": 0.2}, {"train": 0.7, "validation": 0.15, "test": 0.15}):
+        parts = stratified_split("made", strata, shares=shares, seed=3).parts
+        assert sorted(name for names in parts.values() for name in names) == sorted(strata)
+        for part, share in shares.items():
+            assert abs(len(parts[part]) - share * len(strata)) <= 1, "as of all patients together"
+
+
 def test_the_order_of_a_listing_changes_nothing_and_the_seed_does() -> None:
     turned = dict(reversed(STRATA.items()))
     assert drawn(turned) == drawn() and drawn(turned).sha256 == drawn().sha256

@@ -112,16 +112,21 @@ class Split:
 def stratified_split(dataset: str, strata: Mapping[str, str], *, shares: Mapping[str, float], seed: int) -> Split:
     """Patients drawn into parts so that each stratum (patient -> group) is divided by the same shares.
 
-    The last part takes what rounding leaves. Patients are sorted before they are drawn, so that the order of
+    What rounding leaves of a group is made up for in the next ones, so that many small groups are divided too. Patients are sorted before they are drawn, so that the order of
     a listing changes nothing. Raises `UsageError` for shares that are negative or do not sum to one.
     """
     if min(shares.values(), default=0) < 0 or abs(sum(shares.values()) - 1) > 1e-9:
         raise UsageError(f"shares {dict(shares)}; expected shares from 0 on that sum to 1")
     parts: dict[str, list[str]] = {part: [] for part in shares}
+    up_to = np.cumsum([0.0, *shares.values()])
+    met, given = 0, np.zeros(len(up_to), dtype=int)
     for number, group in enumerate(sorted(set(strata.values()))):
         names = sorted(patient for patient, its in strata.items() if its == group)
         order = np.random.default_rng((seed, number)).permutation(len(names))
-        bounds = np.round(np.cumsum([0.0, *shares.values()]) * len(names)).astype(int)
+        met += len(names)
+        wanted = np.round(up_to * met).astype(int) - given
+        bounds = np.clip(np.maximum.accumulate(wanted), 0, len(names))
+        given += bounds
         for part, first, last in zip(shares, bounds[:-1], bounds[1:], strict=True):
             parts[part] += [names[index] for index in order[first:last]]
     rule = f"by patient, stratified by group, shares {dict(shares)}, seed {seed}"
