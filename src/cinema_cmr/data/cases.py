@@ -112,8 +112,9 @@ class Split:
 def stratified_split(dataset: str, strata: Mapping[str, str], *, shares: Mapping[str, float], seed: int) -> Split:
     """Patients drawn into parts so that each stratum (patient -> group) is divided by the same shares.
 
-    What rounding leaves of a group is made up for in the next ones, so that many small groups are divided too. Patients are sorted before they are drawn, so that the order of
-    a listing changes nothing. Raises `UsageError` for shares that are negative or do not sum to one.
+    What rounding leaves of a group is made up for in the next ones, so that many small groups are divided too.
+    Patients are sorted before they are drawn, so that the order of a listing changes nothing. Raises `UsageError`
+    for shares that are negative or do not sum to one.
     """
     if min(shares.values(), default=0) < 0 or abs(sum(shares.values()) - 1) > 1e-9:
         raise UsageError(f"shares {dict(shares)}; expected shares from 0 on that sum to 1")
