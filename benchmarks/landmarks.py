@@ -24,16 +24,14 @@ from numpy.typing import NDArray
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.results import FoundLandmarks
 from cinema_cmr.core.vocabulary import LANDMARKS, View
-from cinema_cmr.engine.landmarks import LandmarkFinder
+from cinema_cmr.engine.long_axis import find_landmarks
 from cinema_cmr.engine.predictor import predict_study
-from cinema_cmr.engine.runtime import choose_runtime
 from cinema_cmr.io.origin import input_digest
 from cinema_cmr.io.read import read_study
 from cinema_cmr.measure.long_axis import axis_lengths_mm, long_axis_values
 from cinema_cmr.measure.long_axis_place import expected_landmarks
 from cinema_cmr.measure.quality_landmarks import plausible_landmarks
-from cinema_cmr.models.weights import load_model
-from cinema_cmr.pipeline import Options, prepare_segmenter
+from cinema_cmr.pipeline import Options, prepare_finder, prepare_segmenter
 from cinema_cmr.report.plain import json_text
 
 RESULTS = Path(__file__).parent / "results"
@@ -122,20 +120,25 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", default="cinema-lax")
     given = parser.parse_args()
-    loaded = load_model(given.model)
-    study = read_study(given.data / "study")
-    finder = LandmarkFinder(loaded, choose_runtime("cpu", "fp32"))
-    seen = predict_study(study, prepare_segmenter(Options()))[View.SAX]
+    options = Options(landmarks=given.model, device="cpu")
+    finder = prepare_finder(options)
+    if finder is None:
+        raise SystemExit("no landmark model given")
+    study, reference = read_study(given.data / "study"), given.data / "reference"
+    seen = predict_study(study, prepare_segmenter(options))
     content: dict[str, Any] = {
-        "model": loaded.card.name,
-        "weights_sha256": loaded.card.weights_sha256,
+        "model": finder.card.name,
+        "weights_sha256": finder.card.weights_sha256,
         "input_sha256": input_digest(given.data / "study"),
-        "as_analysed": compared(finder.find(study, expected_landmarks(study, seen.labels)), given.data / "reference"),
-        "without_the_short_axis": compared(finder.find(study), given.data / "reference"),
+        "as_analysed": compared(find_landmarks(study, seen, finder), reference),
+        "without_masks_of_the_planes": compared(
+            finder.find(study, expected_landmarks(study, seen[View.SAX].labels)), reference
+        ),
+        "by_heatmaps_alone": compared(finder.find(study), reference),
     }
     print(json.dumps(json.loads(json_text(content)), indent=1))
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"landmarks_{loaded.card.name}.json").write_text(json_text(content), encoding="utf-8")
+    (RESULTS / f"landmarks_{finder.card.name}.json").write_text(json_text(content), encoding="utf-8")
 
 
 if __name__ == "__main__":

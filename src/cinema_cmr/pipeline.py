@@ -15,6 +15,7 @@ from cinema_cmr.core.results import DiseaseOpinion, Flag, FoundLandmarks, Measur
 from cinema_cmr.core.study import Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.engine.landmarks import LandmarkFinder
+from cinema_cmr.engine.long_axis import find_landmarks, segment_long_axes
 from cinema_cmr.engine.modality import modality_flag
 from cinema_cmr.engine.predictor import predict_study
 from cinema_cmr.engine.runtime import choose_runtime
@@ -24,7 +25,6 @@ from cinema_cmr.io.nifti import write_mask
 from cinema_cmr.io.origin import input_digest, mask_note
 from cinema_cmr.io.read import read_study
 from cinema_cmr.measure.disease import disease_features
-from cinema_cmr.measure.long_axis_place import expected_landmarks
 from cinema_cmr.measure.measure import MeasureOptions, measure_study
 from cinema_cmr.measure.normal_ranges import NORMAL_RANGES, NormalRange, normal_range
 from cinema_cmr.measure.quality_landmarks import plausible_landmarks
@@ -54,6 +54,9 @@ DEFAULT_MODEL = "cinema-sax"
 
 DEFAULT_LANDMARK_MODEL = "cinema-lax"
 """The embedded model of long-axis landmarks."""
+
+_LANDMARK_MASKS = "cinema-lax-masks"
+"""The embedded model whose masks help to find landmarks, where the user asks for no other long-axis masks."""
 
 _LEAST_SLICES = 3
 """Fewer slices say nothing of a volume."""
@@ -145,10 +148,15 @@ def chosen_options(options: Options, segmenter: Segmenter) -> dict[str, Any]:
         "disease_sha256": None if options.disease is None else load_disease_model(options.disease).sha256,
         "long_axis_sha256": None if options.long_axis is None else weights_hash(options.long_axis),
         "landmarks_sha256": None if options.landmarks is None else weights_hash(options.landmarks),
+        "landmark_masks_sha256": None if options.landmarks is None else weights_hash(_masks_for_landmarks(options)),
         **asdict(options.measure),
         **_own_ranges(options),
         **{f"given_{name}": value for name, value in vars(options.subject).items() if value is not None},
     }
+
+
+def _masks_for_landmarks(options: Options) -> str:
+    return _LANDMARK_MASKS if options.long_axis is None else options.long_axis
 
 
 def _own_ranges(options: Options) -> dict[str, str]:
@@ -172,10 +180,17 @@ def prepare_long_axis(options: Options) -> Segmenter | None:
 
 
 def prepare_finder(options: Options) -> LandmarkFinder | None:
-    """The landmark model of the options, loaded once for any number of studies; None where none is asked."""
+    """The landmark model of the options, loaded once for any number of studies; None where none is asked.
+
+    Where no long-axis masks are asked for, those of the embedded model help it.
+    """
     if options.landmarks is None:
         return None
-    return LandmarkFinder(load_model(options.landmarks), choose_runtime(options.device, options.precision))
+    drawer = None
+    if options.long_axis is None:
+        drawer = prepare_segmenter(replace(options, model=_LANDMARK_MASKS, turns=None))
+    runtime = choose_runtime(options.device, options.precision)
+    return LandmarkFinder(load_model(options.landmarks), runtime, drawer=drawer)
 
 
 def analyse(
@@ -215,8 +230,8 @@ def analyse(
     with _timed(seconds, "segment"):
         predictions = predict_study(study, segmenter, report=lambda done, n: told("segment", done, n))
     with _timed(seconds, "long axis"):
-        predictions |= _long_axes(study, long_axis, seen=predictions)
-        landmarks = _landmarks(study, predictions, finder)
+        predictions |= segment_long_axes(study, long_axis, seen=predictions)
+        landmarks = find_landmarks(study, predictions, finder)
     with _timed(seconds, "measure"):
         measurements = _measured(study, predictions, landmarks, options=options)
         opinion = _opinion(study, predictions, measurements, pattern)
@@ -291,26 +306,6 @@ def _as_the_model_takes_it(study: Study, segmenter: Segmenter) -> Study:
         return study
     issues = tuple(issue for issue in study.issues if issue.code != "single-frame")
     return replace(study, modality="lge", issues=issues)
-
-
-def _long_axes(study: Study, segmenter: Segmenter | None, *, seen: Mapping[View, Prediction]) -> dict[View, Prediction]:
-    """Masks of the long-axis cines of a cine study that the main model did not segment; {} without a model."""
-    if segmenter is None or study.modality != "cine":
-        return {}
-    has_any = any(view in study for view in segmenter.card.grids)
-    found = predict_study(study, segmenter) if has_any else {}
-    return {view: prediction for view, prediction in found.items() if view not in seen}
-
-
-def _landmarks(
-    study: Study, predictions: Mapping[View, Prediction], finder: LandmarkFinder | None
-) -> dict[View, FoundLandmarks]:
-    """Landmarks of the long-axis cines, looked for where the short-axis mask lets them be expected; {} without."""
-    if finder is None or study.modality != "cine" or not any(view in study for view in finder.card.grids):
-        return {}
-    seen = predictions.get(View.SAX)
-    has_mask = seen is not None and seen.labels.scheme == "cine"
-    return finder.find(study, expected_landmarks(study, seen.labels) if seen is not None and has_mask else None)
 
 
 def _measured(

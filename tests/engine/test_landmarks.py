@@ -11,6 +11,7 @@ from long_axes import AFFINE, LEVELS, POINTS, Reads, annotated, cine, in_patient
 from oracles import CPU
 from torch import Tensor, nn
 
+from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.errors import NoCineError, WeightsError
 from cinema_cmr.core.results import FoundLandmarks
 from cinema_cmr.core.study import Study
@@ -91,6 +92,44 @@ def test_where_nothing_is_at_the_expected_places_they_are_forgotten() -> None:
     expected = dict(zip(NAMES, in_patient(POINTS[0] + [400.0, 0.0]), strict=True))
     found = LandmarkFinder(model(), CPU).find_in(cine(), (72.0, 60.0), expected)
     assert np.abs(stacked(found) - in_patient(POINTS)).max() < 0.5
+
+
+def drawn(points: np.ndarray) -> Landmarks:  # type: ignore[type-arg]
+    """Points (t, k, 2) in voxels as a mask of the plane shows them."""
+    placed = in_patient(points)
+    return Landmarks(view=View.LAX_4C, points={name: placed[:, k] for k, name in enumerate(NAMES)})
+
+
+def test_tops_are_looked_for_near_the_points_of_a_mask() -> None:
+    seen = LandmarkFinder(model(TwoTops(0, 1, 2)), CPU)
+    found = seen.find_in(cine(several(4)), (20.0, 20.0), drawn=drawn(several(4) + np.array([4.0, 0.0])))
+    away = np.abs(stacked(found) - in_patient(several(4)))
+    assert away.max() < 0.6, "a high top counts more than the mask's point"
+    assert all((found.confidence[name] > 0.95).all() for name in NAMES)
+
+
+def test_a_point_that_only_the_mask_shows_is_the_masks() -> None:
+    for lost in (model(Reads(lost=1)), model(TwoTops(0, 1))):
+        away = (
+            POINTS + np.array([0.0, 30.0]) if lost.model.__class__ is TwoTops else POINTS
+        )  # a top 27 mm off is another place
+        found = LandmarkFinder(lost, CPU).find_in(cine(), (72.0, 60.0), drawn=drawn(away))
+        assert np.abs(stacked(found)[:, 1] - in_patient(away)[:, 1]).max() < 1e-6
+        assert np.allclose(found.confidence[NAMES[1]], 0.55)
+
+
+def test_a_mask_that_fails_in_one_frame_of_a_cycle_is_mended() -> None:
+    failed = several(16)
+    failed[7, 0] += [0.0, 20.0]
+    still = LandmarkFinder(model(), CPU).find_in(cine(several(16)), (72.0, 60.0), drawn=drawn(failed))
+    assert np.abs(stacked(still) - in_patient(several(16))).max() < 0.6
+
+
+def test_a_mask_that_mostly_fails_is_not_asked() -> None:
+    lost = several(4)
+    lost[:3, 1] = np.nan
+    found = LandmarkFinder(model(), CPU).find_in(cine(several(4)), (72.0, 60.0), drawn=drawn(lost))
+    assert np.abs(stacked(found) - in_patient(several(4))).max() < 0.5
 
 
 def test_a_model_whose_card_says_that_it_is_experimental_is_flagged() -> None:

@@ -15,6 +15,7 @@ from cinema_cmr.engine.runtime import Runtime
 CPU = torch.device("cpu")
 
 TALK = """
+import sys
 import torch
 from torch import distributed
 from cinema_cmr.engine.ranks import any_rank, is_first_rank, joined_rows, mean_over_ranks, start_fabric
@@ -23,8 +24,11 @@ if __name__ == "__main__":
     fabric = start_fabric(Runtime(device="cpu", precision="fp32"), devices=2)
     rank, cpu = fabric.global_rank, fabric.device
     rows = [{"x": [float(i)]} for i in range(rank, 5, 2)]
-    print("said", is_first_rank(), any_rank(rank == 1, cpu), any_rank(False, cpu), mean_over_ranks(3.0 + rank, cpu),
-          [row["x"][0] for row in joined_rows(rows)], flush=True)
+    said = [is_first_rank(), any_rank(rank == 1, cpu), any_rank(False, cpu), mean_over_ranks(3.0 + rank, cpu)]
+    joined = [row["x"][0] for row in joined_rows(rows)]
+    # In one piece: both processes write to one stream.
+    sys.stdout.write(f"\\nsaid {said[0]} {said[1]} {said[2]} {said[3]} {joined}\\n")
+    sys.stdout.flush()
 """
 
 
