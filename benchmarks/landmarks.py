@@ -7,6 +7,9 @@ summary and stores benchmarks/results/landmarks_MODEL.json. For research use onl
 The reference is a program's too, so this is a check of plausibility. It names the two mitral hinge points of both
 views without their sides, so they are paired by the way that makes the sum of distances least over all frames; its
 apex is one point in the 4-chamber plane.
+
+`--phantoms N` scores as many phantoms (20 frames, seeds from 9000 on) against their truth too, with masks of the planes
+and without.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from numpy.typing import NDArray
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.results import FoundLandmarks
 from cinema_cmr.core.vocabulary import LANDMARKS, View
+from cinema_cmr.engine.landmarks import LandmarkFinder
 from cinema_cmr.engine.long_axis import find_landmarks
 from cinema_cmr.engine.predictor import predict_study
 from cinema_cmr.io.origin import input_digest
@@ -31,11 +35,13 @@ from cinema_cmr.io.read import read_study
 from cinema_cmr.measure.long_axis import axis_lengths_mm, long_axis_values
 from cinema_cmr.measure.long_axis_place import expected_landmarks
 from cinema_cmr.measure.quality_landmarks import plausible_landmarks
+from cinema_cmr.phantom.phantom import make_phantom
 from cinema_cmr.pipeline import Options, prepare_finder, prepare_segmenter
 from cinema_cmr.report.plain import json_text
 
 RESULTS = Path(__file__).parent / "results"
 PLANES = {View.LAX_4C: "7", View.LAX_2C: "9"}
+MAPSE, FIRST_PHANTOM = "mapse_mean_mm", 9000
 LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
 
 Points = NDArray[np.float64]
@@ -114,11 +120,37 @@ def compared(found: Mapping[View, FoundLandmarks], folder: Path) -> dict[str, An
     return content
 
 
+def of_phantoms(n: int, finder: LandmarkFinder) -> dict[str, dict[str, float]]:
+    """Mean over phantoms of the median distance of all points, and of MAPSE's error, mm, with masks and without."""
+    rows: dict[str, list[tuple[float, float]]] = {"with_masks_of_the_planes": [], "by_heatmaps_alone": []}
+    for seed in range(FIRST_PHANTOM, FIRST_PHANTOM + n):
+        phantom = make_phantom(seed, views=tuple(PLANES), n_frames=20)
+        truth = {value.name: value.value for value in long_axis_values(phantom.landmarks)}
+        ways = (find_landmarks(phantom.study, {}, finder), finder.find(phantom.study))
+        for name, found in zip(rows, ways, strict=True):
+            apart = [
+                np.nanmedian(np.linalg.norm(one.landmarks.points[point] - its, axis=1))
+                for view, one in found.items()
+                for point, its in phantom.landmarks[view].points.items()
+            ]
+            told = {v.name: v.value for v in long_axis_values({view: one.landmarks for view, one in found.items()})}
+            rows[name].append((float(np.mean(apart)), abs((told[MAPSE] or np.nan) - (truth[MAPSE] or np.nan))))
+    return {
+        name: {
+            "phantoms": n,
+            "distance_mm": float(np.nanmean(its, axis=0)[0]),
+            "mapse_error_mm": float(np.nanmean(its, axis=0)[1]),
+        }
+        for name, its in rows.items()
+    }
+
+
 def main() -> None:
     """Measure, print, store."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", default="cinema-lax")
+    parser.add_argument("--phantoms", type=int, default=0)
     given = parser.parse_args()
     options = Options(landmarks=given.model, device="cpu")
     finder = prepare_finder(options)
@@ -136,6 +168,8 @@ def main() -> None:
         ),
         "by_heatmaps_alone": compared(finder.find(study), reference),
     }
+    if given.phantoms:
+        content["phantoms"] = of_phantoms(given.phantoms, finder)
     print(json.dumps(json.loads(json_text(content)), indent=1))
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"landmarks_{finder.card.name}.json").write_text(json_text(content), encoding="utf-8")
