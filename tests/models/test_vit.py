@@ -38,7 +38,7 @@ def test_deeper_blocks_are_dropped_more_often() -> None:
 
 
 def test_sizes_have_names() -> None:
-    assert {"tiny", "small", "base", "large", "huge"} == set(SIZES)
+    assert {"tiny", "coarse", "small", "base", "large", "huge"} == set(SIZES)
     assert vit_size("base") == VitConfig(dim=768, depth=12, heads=12, dec_dim=512, dec_depth=8, dec_heads=16)
     with pytest.raises(UsageError, match="unknown model size 'bas'; did you mean 'base'"):
         vit_size("bas")
