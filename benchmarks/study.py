@@ -1,8 +1,8 @@
 """The page of what `cinema-sax` was measured to do, written by this command from stored results alone.
 
-`python benchmarks/study.py` reads benchmarks/results/real_scans_cinema-sax.json (`benchmarks/real_scans.py`) and
-robustness_cases.jsonl (`benchmarks/robustness.py`), and writes docs/study.md and benchmarks/results/study.json; what is
-absent is left out and said so.
+`python benchmarks/study.py` reads benchmarks/results/real_scans_cinema-sax.json (`benchmarks/real_scans.py`),
+robustness_cases.jsonl (`benchmarks/robustness.py`) and sweep_*.json (`sweep.json` of `cinema sweep`, copied there). It
+writes docs/study.md, docs/pictures/sweep_*.svg and benchmarks/results/study.json; what is absent is left out and said so.
 
 Confidence: the number that the report shows for a frame, the mean probability in its labels, beside that frame's true
 mean Dice, over all validation cases and changes. Flags: a case fails where its mean Dice is below 0.85 or its LVEF or
@@ -23,7 +23,9 @@ import numpy as np
 from cinema_cmr.bench.robustness_table import STRUCTURES, case_dice, ef_error, markdown, summary
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.models.cards import embedded_folder, read_card
+from cinema_cmr.report.markdown import markdown_table
 from cinema_cmr.report.plain import json_text
+from cinema_cmr.report.sweep import NOTE, curve_svg, standalone_svg, sweep_tables
 
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "study.md"
@@ -153,6 +155,17 @@ def cases_part(cases: Sequence[Case]) -> tuple[str, dict[str, Any]]:
     return text, {"calibration": found, "flags": flagged}
 
 
+def sweep_part(path: Path) -> str:
+    """One data-efficiency curve: what it was made of, its figure beside the page, its tables."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    picture = PAGE.parent / "pictures" / f"{path.stem}.svg"
+    write_text(picture, standalone_svg(curve_svg(document)), overwrite=True)
+    title = f"{document['title']}: how many patients are enough"
+    tables = [f"### {name}\n\n{markdown_table(table)}" for name, table in sweep_tables(document).items()]
+    figure = f"![{document['measure']['title']} over the number of patients](pictures/{picture.name})"
+    return "\n\n".join([f"## {title}", " ".join(document["told"]), NOTE, figure, *tables])
+
+
 def main() -> None:
     """Read, write the page and the numbers."""
     parts, content = [], {}
@@ -164,6 +177,7 @@ def main() -> None:
         least = read_card(embedded_folder("cinema-sax")).least_confidence
         text, content = cases_part([as_flagged_now(case, least) for case in cases if case["part"] == "validation"])
         parts.append(text)
+    parts += [sweep_part(path) for path in sorted(RESULTS.glob("sweep_*.json"))]
     missing = [path.name for path in (scans, lines) if not path.exists()]
     head = (
         "# What `cinema-sax` was measured to do\n\nFor research use only; not a medical device. Written by `python"

@@ -16,7 +16,7 @@ def test_a_difference_has_its_sign_and_small_p_values_are_bounds() -> None:
     }
     table = difference_table({"first": "a", "second": "b", "rows": [row]})
     assert table.heads[1:3] == ["a", "b"]
-    assert table.rows == [["dice_lv", "0.9100", "0.9000", "+0.0100 (+0.0050 to -; 20)", "<0.001", "-"]]
+    assert table.rows == [["dice_lv", "0.9100", "0.9000", "+0.0100 (+0.0050 to -)", "20", "<0.001", "-"]]
     unknown = {**row, "difference": {"value": None, "low": None, "high": None, "n": 0}}
     assert difference_table({"first": "a", "second": "b", "rows": [unknown]}).rows[0][3] == "-"
 

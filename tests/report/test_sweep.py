@@ -42,7 +42,7 @@ def test_tables_have_a_row_a_share_and_a_column_a_model() -> None:
     text = sweep_markdown(document())
     assert "| share | patients | cinema: Dice mean | cinema-scratch: Dice mean |" in text
     assert "| 10 % | 10 | 0.533 (0.433 to -; 6) | 0.533 (0.433 to -; 6) |" in text
-    assert "| 10 % | cinema minus cinema-scratch | +0.200 (+0.100 to +0.300; 6) | 0.020 |" in text
+    assert "| 10 % | cinema minus cinema-scratch | +0.200 (+0.100 to +0.300) | 6 | 0.020 |" in text
     assert "| 5 % | cinema | too few |" in text and "Not a medical device" in text
     lines = list(csv.DictReader(sweep_csv(document()).splitlines()))
     assert len(lines) == 4 and lines[0]["measure"] == "dice_mean" and lines[0]["n_patients"] == "10"

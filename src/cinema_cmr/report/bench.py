@@ -9,7 +9,7 @@ from typing import Any
 
 from cinema_cmr.report.build import NOTICE
 from cinema_cmr.report.evaluation import PUBLISHED_NOTE
-from cinema_cmr.report.markdown import Table, interval_text, markdown_table
+from cinema_cmr.report.markdown import Table, interval_text, markdown_table, p_text, signed_interval_text
 from cinema_cmr.report.page import page_environment
 
 __all__ = ["bench_csv", "bench_markdown", "bench_page"]
@@ -110,10 +110,7 @@ def _difference(row: Row, digits: int) -> tuple[str, str]:
     difference = row.get("difference")
     if not difference or difference["value"] is None:
         return "", ""
-    ends = " to ".join("-" if difference[end] is None else f"{difference[end]:+.{digits}f}" for end in ("low", "high"))
-    p = difference["p_holm"]
-    text = "-" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
-    return f"{difference['value']:+.{digits}f} ({ends}) to {row['against']}", text
+    return f"{signed_interval_text(difference, digits)} to {row['against']}", p_text(difference["p_holm"])
 
 
 def _more(document: Document) -> Table:

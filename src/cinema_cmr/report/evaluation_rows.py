@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cinema_cmr.report.markdown import Table, interval_text, number_text
+from cinema_cmr.report.markdown import Table, interval_text, number_text, p_text, signed_interval_text
 
 __all__ = [
     "agreement_table",
@@ -69,13 +69,15 @@ def _repeatability_table(repeated: Summary) -> Table:
 
 def difference_table(against: Summary) -> Table:
     """Paired differences of `engine.evaluate_against.compare`, with the p-value before and after Holm's correction."""
-    heads = ["what", against["first"], against["second"], "difference", "p (Wilcoxon)", "p (Holm)"]
+    heads = ["what", against["first"], against["second"], "difference", "n", "p (Wilcoxon)", "p (Holm)"]
     rows = []
     for row in against["rows"]:
         digits = 4 if "dice" in row["name"] else 2
         values = [number_text(row[which], digits) for which in ("first", "second")]
-        ps = [_p_text(row[which]) for which in ("p_value", "p_holm")]
-        rows.append([row["name"], *values, _signed_interval(row["difference"], digits), *ps])
+        difference = row["difference"]
+        found = signed_interval_text(difference, digits)
+        ps = [p_text(row[which]) for which in ("p_value", "p_holm")]
+        rows.append([row["name"], *values, found, str(difference["n"]), *ps])
     return Table(heads, rows)
 
 
@@ -96,16 +98,3 @@ def flag_table(flags: Sequence[Summary]) -> Table:
     """Quality flags that were raised, and in how many of these studies the outlines had failed."""
     rows = [[row["code"].replace("-", " "), row["severity"], str(row["n"]), str(row["n_failed"])] for row in flags]
     return Table(["flag", "severity", "raised", "of these failed"], rows)
-
-
-def _signed_interval(row: Summary, digits: int) -> str:
-    if row["value"] is None:
-        return "-"
-    ends = ("-" if row[end] is None else f"{row[end]:+.{digits}f}" for end in ("low", "high"))
-    return f"{row['value']:+.{digits}f} ({' to '.join(ends)}; {row['n']})"
-
-
-def _p_text(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return "<0.001" if value < 0.001 else f"{value:.3f}"

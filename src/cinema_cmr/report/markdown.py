@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["Table", "interval_text", "markdown_table", "number_text"]
+__all__ = ["Table", "interval_text", "markdown_table", "number_text", "p_text", "signed_interval_text"]
 
 
 class Table(NamedTuple):
@@ -30,6 +30,29 @@ def interval_text(row: Mapping[str, Any] | None, digits: int) -> str:
 def number_text(value: float | None, digits: int) -> str:
     """The number with so many decimals, or "-"."""
     return "-" if value is None else f"{value:.{digits}f}"
+
+
+def signed_interval_text(row: Mapping[str, Any], digits: int) -> str:
+    """A difference with its interval, as `interval_text`, signs shown, without the patients.
+
+    >>> signed_interval_text({"value": 0.5, "low": -0.1, "high": 1.1}, 1)
+    '+0.5 (-0.1 to +1.1)'
+    """
+    if row["value"] is None:
+        return "-"
+    ends = ("-" if row[end] is None else f"{row[end]:+.{digits}f}" for end in ("low", "high"))
+    return f"{row['value']:+.{digits}f} ({' to '.join(ends)})"
+
+
+def p_text(p: float | None) -> str:
+    """A p-value with three decimals; "-" where there is none.
+
+    >>> p_text(0.0004), p_text(0.0314)
+    ('<0.001', '0.031')
+    """
+    if p is None:
+        return "-"
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def markdown_table(table: Table) -> str:

@@ -11,10 +11,10 @@ import numpy as np
 
 from cinema_cmr.report.axes import FONT_POINTS, INK, plain_axes, svg_of
 from cinema_cmr.report.build import NOTICE
-from cinema_cmr.report.markdown import Table, interval_text, markdown_table
+from cinema_cmr.report.markdown import Table, interval_text, markdown_table, p_text, signed_interval_text
 from cinema_cmr.report.page import page_environment
 
-__all__ = ["curve_svg", "standalone_svg", "sweep_csv", "sweep_markdown", "sweep_page"]
+__all__ = ["NOTE", "curve_svg", "standalone_svg", "sweep_csv", "sweep_markdown", "sweep_page", "sweep_tables"]
 
 Document = Mapping[str, Any]
 
@@ -24,6 +24,7 @@ NOTE = (
     " Differences are on the same held-out patients; p: Wilcoxon's signed-rank test, corrected after Holm over the"
     " table. All runs had as many steps, so that few patients are seen more often."
 )
+"""How a curve was made, for whoever reads it."""
 _COLOURS = ("var(--accent)", "var(--warning)", "var(--error)", "var(--info)", "var(--ink-soft)")
 _LIGHT = {
     "--accent": "#0a6a8a",
@@ -80,7 +81,7 @@ def sweep_markdown(document: Document) -> str:
     """`sweep.md`: the curve's points, the differences, and what failed."""
     parts = [f"# {document['title']}: data efficiency", f"{NOTICE} {NOTE}", " ".join(document.get("told", ()))]
     parts += ["![curve](curve.svg)"]
-    for title, table in _tables(document).items():
+    for title, table in sweep_tables(document).items():
         parts += [f"## {title}", markdown_table(table)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -97,7 +98,7 @@ def sweep_page(document: Document) -> str:
             settings=" ".join(document.get("told", ())),
             measure=_measure(document),
             curve=curve_svg(document),
-            tables=_tables(document),
+            tables=sweep_tables(document),
         )
     )
 
@@ -117,7 +118,8 @@ def sweep_csv(document: Document) -> str:
 _ENDS = ("low", "high")
 
 
-def _tables(document: Document) -> dict[str, Table]:
+def sweep_tables(document: Document) -> dict[str, Table]:
+    """By title, those that have rows: the points, the differences, the runs that failed."""
     made = {"Results": _points(document), "Differences": _differences(document), "Failed": _failed(document)}
     return {title: table for title, table in made.items() if table.rows}
 
@@ -139,11 +141,10 @@ def _differences(document: Document) -> Table:
     digits = document["measure"]["digits"]
     rows = []
     for row in document["differences"]:
-        ends = " to ".join("-" if row[end] is None else f"{row[end]:+.{digits}f}" for end in _ENDS)
-        p = "-" if row["p_holm"] is None else f"{row['p_holm']:.3f}"
         what = f"{row['model']} minus {row['against']}"
-        rows.append([f"{row['share']:g} %", what, f"{row['value']:+.{digits}f} ({ends}; {row['n']})", p])
-    return Table(["share", "what", "difference", "p (Holm)"], rows)
+        found = signed_interval_text(row, digits)
+        rows.append([f"{row['share']:g} %", what, found, str(row["n"]), p_text(row["p_holm"])])
+    return Table(["share", "what", "difference", "n", "p (Holm)"], rows)
 
 
 def _failed(document: Document) -> Table:
