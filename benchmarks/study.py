@@ -1,8 +1,8 @@
 """The page of what `cinema-sax` was measured to do, written by this command from stored results alone.
 
 `python benchmarks/study.py` reads benchmarks/results/real_scans_cinema-sax.json (`benchmarks/real_scans.py`),
-robustness_cases.jsonl (`benchmarks/robustness.py`) and sweep_*.json (`sweep.json` of `cinema sweep`, copied there). It
-writes docs/study.md, docs/pictures/sweep_*.svg and benchmarks/results/study.json; what is absent is left out and said so.
+robustness_cases.jsonl (`benchmarks/robustness.py`) and sweep_*.json (`sweep.json` of `cinema sweep`, copied there);
+it writes docs/study.md, docs/pictures/sweep_*.svg and benchmarks/results/study.json. What is absent is left out.
 
 Confidence: the number that the report shows for a frame, the mean probability in its labels, beside that frame's true
 mean Dice, over all validation cases and changes. Flags: a case fails where its mean Dice is below 0.85 or its LVEF or

@@ -207,6 +207,8 @@ def told_of(bench: Bench, given: Namespace, lots: Sequence[Lot]) -> list[str]:
         told.append(f"cinema starts from {card.name} ({card.weights_sha256[:12]}).")
     if bench.form in FORMS:
         told.append(FORMS[bench.form])
+    if bench.steps is not None:
+        told.append(f"Every run: {bench.steps} updates.")
     return told
 
 
