@@ -59,6 +59,7 @@ def curve_svg(document: Document) -> str:
     axes.set_xlabel("patients to learn from")
     axes.set_ylabel(_measure(document), color=INK, fontsize=FONT_POINTS)
     if counts:
+        axes.set_xlim(min(counts) * 0.8, max(counts) * 1.25)
         legend = axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=5, frameon=False, fontsize=FONT_POINTS)
         for text in legend.get_texts():
             text.set_color(INK)
