@@ -77,7 +77,8 @@ class FoundLandmarks:
 
     landmarks: Landmarks
     confidence: Mapping[str, NDArray[np.float64]]
-    """Name -> (t,) height of the heatmap at the point, 0 to 1; NaN from a model of coordinates, which has none."""
+    """Name -> (t,) height of the heatmap at the point, 0 to 1, raised where a mask of the plane agrees, 0.55 where that
+    alone shows the point; NaN from a model of coordinates, which has no heatmaps."""
     centre: tuple[float, float]
     """In-plane voxel indices (i, j) of the cine around which the last look was taken."""
     model: str = ""

@@ -26,7 +26,7 @@ _SPREAD_MM = 19.0
 """Hinges travel by up to 20 mm in all, the apex hardly: a point this far from its own median place is another one."""
 
 _SURE = 0.5
-"""Height of the heatmap at a point: on images like those that `cinema-lax` learned from it is 0.85 and more."""
+"""Confidence of a point: its heatmap is 0.85 high and more on images like those that `cinema-lax` learned from."""
 
 _MOST_LEFT_OUT = 0.2
 """So many frames left out, or more, say that the model does not see this heart."""
@@ -74,7 +74,7 @@ def _missing_frames(landmarks: Landmarks) -> Frames:
 
 
 def _unsure_frames(found: FoundLandmarks) -> Frames:
-    """(t,) frames with a point whose heatmap is low; never of a model that has no heatmaps."""
+    """(t,) frames with a point of low confidence; never of a model that has no heatmaps."""
     lowest = np.stack([found.confidence[name] for name in LANDMARKS[found.landmarks.view]])
     return np.asarray((lowest < _SURE).any(axis=0))
 
