@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from cinema_cmr.core.pieces import largest_piece
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES
 from cinema_cmr.engine.cleanup_scar import settle_lesions
 
@@ -44,7 +45,7 @@ def keep_largest(
     kept, removed = labels.copy(), dict[str, float]()
     for names in _TOGETHER[scheme]:
         mask = np.isin(labels, [codes[name] for name in names])
-        lost = mask & ~_largest(mask, voxel_ml)
+        lost = mask & ~largest_piece(mask, voxel_ml)
         _add(removed, _volumes(labels, lost, codes, voxel_ml))
         kept[lost] = 0
     if scheme in _CAVITY:
@@ -95,13 +96,3 @@ def _other_cavity(cavity: NDArray[np.bool_], pixel_mm: tuple[float, float]) -> N
     i, j = ndimage.distance_transform_edt(~cavity, sampling=pixel_mm, return_distances=False, return_indices=True)
     nearest: NDArray[np.bool_] = np.isin(pieces[i, j], far)
     return nearest
-
-
-def _largest(mask: NDArray[np.bool_], voxel_ml: NDArray[np.float64]) -> NDArray[np.bool_]:
-    pieces, n_pieces = ndimage.label(mask)
-    if n_pieces < 2:
-        return mask
-    weights = np.broadcast_to(voxel_ml, mask.shape)
-    sizes = ndimage.sum_labels(weights, pieces, np.arange(1, n_pieces + 1))
-    largest: NDArray[np.bool_] = pieces == 1 + int(np.argmax(sizes))
-    return largest

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from cinema_cmr.core.pieces import largest_piece
 from cinema_cmr.core.vocabulary import SCAR_LABELS
 
 __all__ = ["settle_lesions"]
@@ -39,9 +40,7 @@ def settle_lesions(labels: Labels) -> Labels:
 
 def _settle_plane(plane: Labels) -> None:
     """Change a slice (x, y) in place."""
-    pieces, n_pieces = ndimage.label(plane > 0)
-    if n_pieces > 1:
-        plane[pieces != 1 + int(np.bincount(pieces.ravel())[1:].argmax())] = 0
+    plane[~largest_piece(plane > 0)] = 0
     plane[ndimage.binary_fill_holes(plane > 0) & (plane == 0)] = _WALL
     for piece in _pieces_apart_from(plane, plane == _NO_REFLOW, (_INFARCT,)):
         plane[piece] = _INFARCT

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from cinema_cmr.core.geometry import apply_affine
+from cinema_cmr.core.pieces import largest_piece
 from cinema_cmr.core.results import HeartLocation
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
@@ -97,18 +98,10 @@ def _seen(cine: Cine, segmenter: Segmenter, centre: Point) -> NDArray[np.uint8]:
     frames = [0] if cine.n_frames == 1 else [0, cine.n_frames * 2 // 5 or 1]
     cut = segmenter.plan(cine, centre)
     labels = [
-        _largest(segmenter.native(chance, cut).argmax(axis=-1).astype(np.uint8))
+        segmenter.native(chance, cut).argmax(axis=-1).astype(np.uint8)
         for _, chance in segmenter.probabilities(cine, cut, frames)
     ]
-    return np.stack(labels, axis=-1)
-
-
-def _largest(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    pieces, n_pieces = ndimage.label(labels > 0)
-    if n_pieces < 2:
-        return labels
-    sizes = np.bincount(pieces.ravel())[1:]
-    return np.where(pieces == 1 + sizes.argmax(), labels, 0).astype(np.uint8)
+    return np.stack([np.where(largest_piece(one > 0), one, 0).astype(np.uint8) for one in labels], axis=-1)
 
 
 def _box(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -138,10 +131,9 @@ def _coarse_centre(cine: Cine, segmenter: Segmenter) -> Point:
         total += uncut_planes(chance[..., 1:].sum(axis=-1), cut)
         weight += uncut_planes(np.ones(cut.size, np.float32), cut)
     mean = total / np.maximum(weight, 1)[..., None]
-    pieces, n_pieces = ndimage.label(mean > 0.5)
-    if n_pieces:
-        sizes = ndimage.sum(mean, pieces, np.arange(1, n_pieces + 1))
-        return _box_middle((pieces == 1 + int(np.argmax(sizes)))[..., None])
+    heart = largest_piece(mean > 0.5, mean)
+    if heart.any():
+        return _box_middle(heart[..., None])
     smooth = ndimage.gaussian_filter(mean.sum(axis=2), [25 / mm for mm in cine.spacing_mm[:2]])
     i, j = np.unravel_index(int(smooth.argmax()), smooth.shape)
     return float(i), float(j)

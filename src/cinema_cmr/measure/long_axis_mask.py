@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from cinema_cmr.core.annotation import LabelMap, Landmarks, check_same_grid
 from cinema_cmr.core.geometry import apply_affine
+from cinema_cmr.core.pieces import largest_piece
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.volumes import CODES
@@ -56,7 +57,7 @@ def landmarks_of_mask(labels: LabelMap, cine: Cine) -> Landmarks | None:
 
 def _points(plane: NDArray[np.uint8], spacing_mm: tuple[float, float]) -> Array | None:
     """(3, 2) voxels: both ends of the mouth, in no order, and the tip; None where the mask does not show them."""
-    blood, wall = _largest(plane == CODES["lv"]), plane == CODES["myo"]
+    blood, wall = largest_piece(plane == CODES["lv"]), plane == CODES["myo"]
     if not blood.any() or not wall.any():
         return None
     ends = _ends(blood, spacing_mm)
@@ -100,10 +101,3 @@ def _widest_gap(off_mm: Array) -> tuple[int, int] | None:
 def _between(first: int, last: int) -> NDArray[np.intp]:
     """Rays from `first` on to `last`, round the circle."""
     return np.asarray((first + np.arange((last - first) % _N_RAYS + 1)) % _N_RAYS)
-
-
-def _largest(mask: Mask) -> Mask:
-    pieces, n_pieces = ndimage.label(mask)
-    if n_pieces < 2:
-        return mask
-    return np.asarray(pieces == 1 + int(np.argmax(np.bincount(pieces.ravel())[1:])))
