@@ -26,6 +26,7 @@ def test_logits_lie_on_the_grid_of_the_input(sizes: dict[str, tuple[int, ...]]) 
     assert all(torch.isfinite(x).all() for x in logits.values())
 
 
+@pytest.mark.medium
 def test_a_batch_equals_its_samples_one_by_one() -> None:
     model, batch = unetr(), images()
     with torch.no_grad():
@@ -47,6 +48,7 @@ def test_padding_at_the_end_changes_little_where_it_is_zero_anyway() -> None:
     assert torch.equal(whole[:, :, :40], cut)
 
 
+@pytest.mark.medium
 def test_recomputing_changes_no_gradient() -> None:
     model, batch = unetr(), images({"sax": (32, 32, 2)})
     gradients = []

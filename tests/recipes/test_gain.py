@@ -80,6 +80,7 @@ def test_folds_pool_all_patients_and_go_on_where_they_were(tmp_path: Path, start
     assert told == [] and plain(again) == plain(document)
 
 
+@pytest.mark.medium
 def test_without_patients_to_compare_on_nothing_is_claimed(tmp_path: Path, start: LoadedModel) -> None:
     alone = replace(data(), validate=[])
     finetune(small(), alone, tmp_path, start=start)

@@ -68,6 +68,7 @@ def test_it_learns_and_its_model_says_what_it_is(tmp_path: Path, data: Pretraini
     assert loaded.card.grids == TASK.grids
 
 
+@pytest.mark.medium
 def test_pictures_are_of_the_held_out_study_and_change(tmp_path: Path, data: PretrainingData) -> None:
     pretrain(experiment(n_steps=4, validate_every=2), data, tmp_path)
     paths = sorted((tmp_path / "pictures").iterdir())
