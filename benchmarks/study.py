@@ -1,4 +1,4 @@
-"""The page of what `cinema-sax` was measured to do, written by this command from stored results alone.
+"""The page of what `cinema-sax` was measured to do, and few labels buy, written from stored results alone.
 
 `python benchmarks/study.py` reads benchmarks/results/real_scans_cinema-sax.json (`benchmarks/real_scans.py`),
 robustness_cases.jsonl (`benchmarks/robustness.py`) and sweep_*.json (`sweep.json` of `cinema sweep`, copied there);
@@ -180,7 +180,8 @@ def main() -> None:
     parts += [sweep_part(path) for path in sorted(RESULTS.glob("sweep_*.json"))]
     missing = [path.name for path in (scans, lines) if not path.exists()]
     head = (
-        "# What `cinema-sax` was measured to do\n\nFor research use only; not a medical device. Written by `python"
+        "# What `cinema-sax` was measured to do, and what few labels buy\n\n"
+        "For research use only; not a medical device. Written by `python"
         " benchmarks/study.py` from stored results; the experiments behind it stand in [LOG.md](../LOG.md), the page of"
         " scar in [scar.md](scar.md)."
     )

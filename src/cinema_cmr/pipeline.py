@@ -56,7 +56,7 @@ DEFAULT_LANDMARK_MODEL = "cinema-lax"
 """The embedded model of long-axis landmarks."""
 
 _LANDMARK_MASKS = "cinema-lax-masks"
-"""The embedded model whose masks help to find landmarks, where the user asks for no other long-axis masks."""
+"""The embedded model whose masks help to find landmarks, in planes that no other model has drawn."""
 
 _LEAST_SLICES = 3
 """Fewer slices say nothing of a volume."""
@@ -148,15 +148,11 @@ def chosen_options(options: Options, segmenter: Segmenter) -> dict[str, Any]:
         "disease_sha256": None if options.disease is None else load_disease_model(options.disease).sha256,
         "long_axis_sha256": None if options.long_axis is None else weights_hash(options.long_axis),
         "landmarks_sha256": None if options.landmarks is None else weights_hash(options.landmarks),
-        "landmark_masks_sha256": None if options.landmarks is None else weights_hash(_masks_for_landmarks(options)),
+        "landmark_masks_sha256": None if options.landmarks is None else weights_hash(_LANDMARK_MASKS),
         **asdict(options.measure),
         **_own_ranges(options),
         **{f"given_{name}": value for name, value in vars(options.subject).items() if value is not None},
     }
-
-
-def _masks_for_landmarks(options: Options) -> str:
-    return _LANDMARK_MASKS if options.long_axis is None else options.long_axis
 
 
 def _own_ranges(options: Options) -> dict[str, str]:
@@ -182,13 +178,11 @@ def prepare_long_axis(options: Options) -> Segmenter | None:
 def prepare_finder(options: Options) -> LandmarkFinder | None:
     """The landmark model of the options, loaded once for any number of studies; None where none is asked.
 
-    Where no long-axis masks are asked for, those of the embedded model help it.
+    The embedded model of long-axis masks helps it in the planes that no other model has drawn.
     """
     if options.landmarks is None:
         return None
-    drawer = None
-    if options.long_axis is None:
-        drawer = prepare_segmenter(replace(options, model=_LANDMARK_MASKS, turns=None))
+    drawer = prepare_segmenter(replace(options, model=_LANDMARK_MASKS, turns=None))
     runtime = choose_runtime(options.device, options.precision)
     return LandmarkFinder(load_model(options.landmarks), runtime, drawer=drawer)
 

@@ -37,6 +37,7 @@ def test_small_groups_are_divided_too(sizes: tuple[int, ...]) -> None:
         assert sorted(name for names in parts.values() for name in names) == sorted(strata)
         for part, share in shares.items():
             assert abs(len(parts[part]) - share * len(strata)) <= 1, "as of all patients together"
+        assert len(parts["train"]) == round(shares["train"] * len(strata))
 
 
 def test_the_order_of_a_listing_changes_nothing_and_the_seed_does() -> None:

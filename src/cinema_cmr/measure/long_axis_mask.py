@@ -24,7 +24,7 @@ Mask = NDArray[np.bool_]
 _N_RAYS = 360
 _STEP_MM = 0.5
 _TOUCH_MM = 3.0
-"""Blood so near to the wall lies at it: a pixel or two, as masks of two networks' classes leave between them."""
+"""Blood so near to the wall lies at it: a mask may leave a pixel or two between its classes."""
 
 _FROM_FIRST_TO_SECOND = {View.LAX_4C: np.array([-1.0, 0.0, 0.0]), View.LAX_2C: np.array([0.0, -1.0, -1.0])}
 """RAS direction from the view's first hinge point to its second: septal to lateral is to the left, anterior to inferior

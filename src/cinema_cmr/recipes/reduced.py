@@ -98,7 +98,7 @@ def smaller(experiment: Experiment, reduction: Reduction = SMOKE, *, n_steps: in
     steps = n_steps or reduction.steps or train.n_steps
     warmup = min(train.optim.warmup_steps, steps // 10)
     optim = replace(train.optim, warmup_steps=warmup)
-    if reduction is SMOKE:  # so few steps need a high rate, and the first are to be forgotten soon
+    if reduction.steps is not None:  # so few steps need a high rate, and the first are to be forgotten soon
         optim = replace(optim, lr=_RATE, average=0.95)
     every = min(steps, train.checkpoint_every)
     train = replace(train, n_steps=steps, validate_every=steps, checkpoint_every=every, optim=optim)

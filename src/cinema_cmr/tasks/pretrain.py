@@ -115,7 +115,7 @@ class PretrainTask:
         phase, zoom = float(drawn.random()), self._drawn_zoom(drawn)
         if rng is None:
             return self.moment(study, phase, drawn)
-        images = self._images(study, phase, zoom=zoom, rng=drawn if self.config.augmentation else None)
+        images = self._images(study, phase, zoom=zoom, rng=drawn)
         return self.masked(_title(study, phase), images, drawn, n_masks=self.config.complementary)
 
     def moment(self, study: StoredStudy, phase: float, rng: np.random.Generator) -> Sample:
