@@ -13,8 +13,7 @@ Values = TypeVar("Values", bound=NDArray[Any])
 
 
 def apart(x: Values, y: Values) -> Values:
-    """sqrt(x^2 + y^2). `np.hypot` guards against overflow, which millimetres do not need, and takes several times as
-    long."""
+    """sqrt(x^2 + y^2); `np.hypot` guards against overflow, which millimetres do not need, and is slower."""
     squared: Values = x * x
     squared += y * y
     np.sqrt(squared, out=squared)

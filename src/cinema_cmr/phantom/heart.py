@@ -197,7 +197,7 @@ ALONG: Array = Z_START_MM + (np.arange(N_Z, dtype=np.float64) + 0.5) * Z_STEP_MM
 
 
 _AROUND: Array = ndimage.gaussian_filter1d(np.eye(N_THETA), 8.0, axis=0, mode="wrap")
-"""(theta, theta) what smooths a table around the axis: as a matrix several times faster than as a filter."""
+"""(theta, theta) what smooths a table around the axis: as a matrix it is faster than as a filter."""
 
 _CLOSING = np.sqrt(np.clip(1 - np.clip((-8.0 - ALONG) / 38.0, 0, None) ** 2, 0, 1))[None]
 """How the pericardium closes over the atria, towards the great vessels."""
