@@ -19,7 +19,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("inputs", nargs="*", help="studies as for `cinema prepare`, prepared files, or whole stores")
     parser.add_argument("--manifest", help="a file that lists inputs, one path a line or a CSV with a column 'path'")
     parser.add_argument("-o", "--output", required=True, help="the table: a name that ends in .csv or .parquet")
-    parser.add_argument("--model", required=True, help="an autoencoder: a published name, or a folder")
+    parser.add_argument(
+        "--model", default="cinema-small", help="an autoencoder: the package's own, a published name, or a folder"
+    )
     parser.add_argument("--cycle", action="store_true", help="the mean over the cycle instead of every frame")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")

@@ -17,7 +17,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Study, picture and model."""
     parser.add_argument("input", help="a study as for `cinema prepare`, or a prepared file")
     parser.add_argument("-o", "--output", required=True, help="the picture: a name that ends in .png")
-    parser.add_argument("--model", required=True, help="an autoencoder: a published name, or a folder")
+    parser.add_argument(
+        "--model", default="cinema-small", help="an autoencoder: the package's own, a published name, or a folder"
+    )
     parser.add_argument("--frame", type=int, default=0, help="counted from 0 in the view with the most frames")
     parser.add_argument("--mask-ratio", type=float, default=0.75, help="the share of tokens that is hidden")
     parser.add_argument("--seed", type=int, default=0, help="of the mask")

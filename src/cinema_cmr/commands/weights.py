@@ -13,6 +13,7 @@ __all__ = ["add_arguments", "run"]
 
 Action = Callable[[Namespace, Console], int]
 
+_PRECISIONS = ("float32", "float16", "bfloat16", "int8")
 _ACTIONS = ("list", "pull", "import", "export", "join", "verify")
 
 
@@ -23,6 +24,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-o", "--output", help="folder that import, export and join write to")
     parser.add_argument("--name", default="", help="import and join: what to call the model")
     parser.add_argument("--licence", default="", help="import and join: the condition of its use")
+    parser.add_argument(
+        "--precision",
+        choices=_PRECISIONS,
+        default="float32",
+        help="import: how numbers are stored; they are float32 once loaded",
+    )
     parser.add_argument(
         "--offset",
         nargs="*",
@@ -70,7 +77,12 @@ def _import(given: Namespace, console: Console) -> int:
     from cinema_cmr.models.catalogue import import_weights
 
     card = import_weights(
-        given.source[0], given.output, name=given.name, licence=given.licence, overwrite=given.overwrite
+        given.source[0],
+        given.output,
+        name=given.name,
+        licence=given.licence,
+        precision=given.precision,
+        overwrite=given.overwrite,
     )
     console.result(f"{card.name}: {given.output}", {"name": card.name, "folder": given.output})
     return 0

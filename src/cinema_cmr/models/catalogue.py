@@ -19,6 +19,7 @@ from cinema_cmr.models.registry import HUB_PREFIX, PUBLISHED, PublishedModel, pu
 
 if TYPE_CHECKING:
     from cinema_cmr.models.loaded import LoadedModel
+    from cinema_cmr.models.weights import Precision
 
 __all__ = [
     "Check",
@@ -84,14 +85,23 @@ def pull(name: str) -> list[Path]:
 
 
 def import_weights(
-    source: Path | str, folder: Path | str, *, name: str = "", licence: str = "", overwrite: bool = False
+    source: Path | str,
+    folder: Path | str,
+    *,
+    name: str = "",
+    licence: str = "",
+    precision: Precision = "float32",
+    overwrite: bool = False,
 ) -> ModelCard:
-    """Turn any model that `load_model` takes into a folder of our own (weights and card); returns its card."""
+    """Turn any model that `load_model` takes into a folder of our own (weights and card); returns its card.
+
+    `precision` is how its numbers are stored, as in `save_model`.
+    """
     from cinema_cmr.models.weights import load_model, save_model
 
     loaded = load_model(source)
     card = replace(loaded.card, name=name or loaded.card.name, licence=licence or loaded.card.licence)
-    return read_card(save_model(folder, loaded.model, card, overwrite=overwrite))
+    return read_card(save_model(folder, loaded.model, card, precision=precision, overwrite=overwrite))
 
 
 def export_weights(source: Path | str, folder: Path | str, *, overwrite: bool = False) -> list[Path]:

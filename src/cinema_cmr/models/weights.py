@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ from cinema_cmr.models.cards import CARD_FILE, WEIGHTS_FILE, embedded_folder, re
 from cinema_cmr.models.loaded import Ensemble, LoadedModel, join
 from cinema_cmr.models.position import position_table
 from cinema_cmr.models.published import load_hub, load_published
+from cinema_cmr.models.quantised import in_eight_bits, in_floats
 from cinema_cmr.models.states import (
     check_hash,
     check_shapes,
@@ -34,7 +35,7 @@ from cinema_cmr.models.states import (
 
 __all__ = ["Precision", "load_model", "save_model", "weights_hash"]
 
-Precision = Literal["float32", "float16", "bfloat16"]
+Precision = Literal["float32", "float16", "bfloat16", "int8"]
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
@@ -55,10 +56,11 @@ def save_model(
     `OutputExistsError` where a model is there and `overwrite` is False.
     """
     folder = Path(folder)
-    if precision not in _DTYPES:
-        raise UsageError(f"precision '{precision}'; expected one of {', '.join(_DTYPES)}")
+    if precision not in get_args(Precision):
+        raise UsageError(f"precision '{precision}'; expected one of {', '.join(get_args(Precision))}")
     _check_described(model, card)
-    state = floats_as(_without_tables(model), _DTYPES[precision])
+    full = _without_tables(model)
+    state = in_eight_bits(full) if precision == "int8" else floats_as(full, _DTYPES[precision])
     with replacing(folder / CARD_FILE, overwrite=overwrite) as sibling:
         sha256 = write_state(folder / WEIGHTS_FILE, state, overwrite=overwrite)
         described = card_to_json(replace(card, weights_sha256=sha256))
@@ -110,7 +112,7 @@ def _own_folder(path: Path) -> Path | None:
 def _load_folder(folder: Path) -> LoadedModel:
     card = read_card(folder)
     check_hash(folder / WEIGHTS_FILE, card.weights_sha256)
-    state = read_state(folder / WEIGHTS_FILE)
+    state = in_floats(read_state(folder / WEIGHTS_FILE))
     loaded = join([LoadedModel(model=_built(card), card=card) for _ in range(_n_members(state))], card)
     fill(loaded.model, {**_tables(loaded.model), **state}, what=f"the weights of '{card.name}'")
     loaded.model.eval()
