@@ -58,3 +58,12 @@ def test_what_makes_no_picture_is_told(model: Path, tmp_path: Path, capsys: pyte
         assert call("reconstruct", study, *words) == code
         assert said in capsys.readouterr().err
     assert not picture.exists()
+
+
+def test_without_a_model_the_packages_own_is_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = stored_heart(tmp_path, "x", n_frames=4).path
+    words = ["reconstruct", study, "--json"]
+    assert call(*words, "-o", tmp_path / "own.png") == 0
+    assert call(*words, "-o", tmp_path / "named.png", "--model", "cinema-small") == 0
+    own, named = map(json.loads, capsys.readouterr().out.splitlines())
+    assert own["mean_squared_error"] == named["mean_squared_error"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 from oracles import CPU, Oracle, cine_of, heart, segmenter
 from torch import nn
 
-from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.engine.runtime import Runtime
 from cinema_cmr.engine.segmenter import Segmenter
@@ -157,3 +158,10 @@ def test_slices_that_the_model_is_not_shown_are_background() -> None:
 
 def test_its_grid_is_the_card_s() -> None:
     assert segmenter(spacing_mm=2.0).grid(View.SAX).spacing_mm == 2.0
+
+
+@pytest.mark.parametrize("task", ["landmark", "pretrain", "classify"])
+def test_a_model_of_another_task_is_refused(task: Literal["landmark", "pretrain", "classify"]) -> None:
+    card = replace(segmenter().card, task=task)
+    with pytest.raises(WeightsError, match=f"for the task '{task}'; expected one that"):
+        Segmenter([Lopsided()], card, CPU)

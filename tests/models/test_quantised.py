@@ -40,7 +40,7 @@ def test_small_tensors_and_counts_stay_as_they_are() -> None:
 def test_a_number_that_is_not_finite_is_told() -> None:
     rows = torch.ones(8, 200)
     rows[3, 4] = float("inf")
-    with pytest.raises(WeightsError, match="blocks.w has numbers that are not finite"):
+    with pytest.raises(WeightsError, match="has numbers that are not finite"):
         in_eight_bits({"blocks.w": rows})
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cinema_cmr.core.card import Grid, ModelCard, check_turns
-from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.engine.runtime import Runtime
@@ -35,6 +35,8 @@ class Segmenter:
     def __init__(
         self, members: Sequence[nn.Module], card: ModelCard, runtime: Runtime, *, turns: int | None = None
     ) -> None:
+        if card.task != "segment":
+            raise WeightsError(f"model '{card.name}' is for the task '{card.task}'; expected one that segments")
         self.members = [member.to(runtime.device).eval() for member in members]
         self.card, self.runtime = card, runtime
         self.turns = card.turns if turns is None else turns
