@@ -1,7 +1,8 @@
 """The page of what `cinema-sax` was measured to do, and few labels buy, written from stored results alone.
 
 `python benchmarks/study.py` reads benchmarks/results/real_scans_cinema-sax.json (`benchmarks/real_scans.py`),
-robustness_cases.jsonl (`benchmarks/robustness.py`) and sweep_*.json (`sweep.json` of `cinema sweep`, copied there);
+robustness_cases.jsonl (`benchmarks/robustness.py`), sweep_*.json (`sweep.json` of `cinema sweep`, copied there) and
+bench_*.json (`bench.json` of `cinema bench`, likewise);
 it writes docs/study.md, docs/pictures/sweep_*.svg and benchmarks/results/study.json. What is absent is left out.
 
 Confidence: the number that the report shows for a frame, the mean probability in its labels, beside that frame's true
@@ -23,6 +24,8 @@ import numpy as np
 from cinema_cmr.bench.robustness_table import STRUCTURES, case_dice, ef_error, markdown, summary
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.models.cards import embedded_folder, read_card
+from cinema_cmr.report.bench import NOTE as BENCH_NOTE
+from cinema_cmr.report.bench import bench_tables
 from cinema_cmr.report.markdown import markdown_table
 from cinema_cmr.report.plain import json_text
 from cinema_cmr.report.sweep import NOTE, curve_svg, standalone_svg, sweep_tables
@@ -166,6 +169,14 @@ def sweep_part(path: Path) -> str:
     return "\n\n".join([f"## {title}", " ".join(document["told"]), NOTE, figure, *tables])
 
 
+def bench_part(path: Path) -> str:
+    """One run of the benchmark: what it was made of, its tables."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    tables = [f"### {name}\n\n{markdown_table(table)}" for name, table in bench_tables(document).items()]
+    datasets = ", ".join(dict.fromkeys(row["dataset"] for row in document["rows"] if row["dataset"]))
+    return "\n\n".join([f"## The benchmark on {datasets}", " ".join(document["told"]), BENCH_NOTE, *tables])
+
+
 def main() -> None:
     """Read, write the page and the numbers."""
     parts, content = [], {}
@@ -178,6 +189,7 @@ def main() -> None:
         text, content = cases_part([as_flagged_now(case, least) for case in cases if case["part"] == "validation"])
         parts.append(text)
     parts += [sweep_part(path) for path in sorted(RESULTS.glob("sweep_*.json"))]
+    parts += [bench_part(path) for path in sorted(RESULTS.glob("bench_*.json"))]
     missing = [path.name for path in (scans, lines) if not path.exists()]
     head = (
         "# What `cinema-sax` was measured to do, and what few labels buy\n\n"

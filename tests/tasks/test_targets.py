@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from oracles import annotated, heart
 
 from cinema_cmr.core.study import Subject
+from cinema_cmr.tasks import targets
 from cinema_cmr.tasks.targets import bounds_of_cycle, known_value, measured_by_experts
 
 STUDY = annotated(heart((10.0, 15.0, 12.0)), group="DCM")
@@ -39,3 +42,19 @@ def test_partly_drawn_masks_measure_nothing() -> None:
 def test_end_diastole_has_the_most_blood() -> None:
     assert bounds_of_cycle(STUDY) == (pytest.approx(1 / 3), 0.0)
     assert bounds_of_cycle(replace(STUDY, labels={}, labelled_frames={})) == (0.0, 0.4)
+
+
+def test_a_study_is_measured_once_while_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    measure, asked = targets.measure_study, []
+
+    def counted(*args: Any, **options: Any) -> Any:
+        asked.append(1)
+        return measure(*args, **options)
+
+    monkeypatch.setattr(targets, "measure_study", counted)
+    study, known = replace(STUDY), len(targets._MEASURED)
+    assert known_value(study, "lv_ef_percent") == known_value(study, "lv_ef_percent") != known_value(study, "lv_edv_ml")
+    assert len(asked) == 1 and len(targets._MEASURED) == known + 1
+    del study
+    gc.collect()
+    assert len(targets._MEASURED) == known

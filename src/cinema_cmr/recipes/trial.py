@@ -203,8 +203,8 @@ def _of_points(score: LandmarkScore) -> Values:
 def _answered(loaded: LoadedModel, runtime: Runtime, data: TrainingData) -> list[_Answer]:
     scores = evaluate_answers(data.validate, StudyAnswerer(loaded, runtime))
     if loaded.card.task == "regress":
-        target = loaded.card.outputs[0]
-        return [_number(score, _mean_learned(data.learn, target)) for score in scores]
+        mean = _mean_learned(data.learn, loaded.card.outputs[0])
+        return [_number(score, mean) for score in scores]
     target = str(loaded.card.training.get("answers", "group"))
     common = _commonest(_class(known_value(study, target)) for study in data.learn)
     return [_class_told(score, common) for score in scores]

@@ -12,7 +12,7 @@ from cinema_cmr.report.evaluation import PUBLISHED_NOTE
 from cinema_cmr.report.markdown import Table, interval_text, markdown_table, p_text, signed_interval_text
 from cinema_cmr.report.page import page_environment
 
-__all__ = ["bench_csv", "bench_markdown", "bench_page"]
+__all__ = ["NOTE", "bench_csv", "bench_markdown", "bench_page", "bench_tables"]
 
 Document = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -34,14 +34,18 @@ _CSV_HEADS = (
 def bench_markdown(document: Document) -> str:
     """`bench.md`: a table for each group of tasks, what was left out and why, published numbers."""
     parts = ["# Benchmark", f"{NOTICE} {NOTE}", _settings(document)]
-    for group, table in _groups(document):
-        parts += [f"## {group.capitalize()}", markdown_table(table)]
-    for title, table in (("More measures", _more(document)), ("Not run", _left_out(document))):
-        if table.rows:
-            parts += [f"## {title}", markdown_table(table)]
+    for title, table in bench_tables(document).items():
+        parts += [f"## {title}", markdown_table(table)]
     if document["published"]:
         parts += ["## Published", PUBLISHED_NOTE, markdown_table(_published(document))]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def bench_tables(document: Document) -> dict[str, Table]:
+    """By title: the results of each group of tasks, further measures, what was not run; none without rows."""
+    tables = {group.capitalize(): table for group, table in _groups(document)}
+    tables |= {"More measures": _more(document), "Not run": _left_out(document)}
+    return {title: table for title, table in tables.items() if table.rows}
 
 
 def bench_page(document: Document) -> str:

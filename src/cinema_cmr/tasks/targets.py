@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,9 @@ from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.measure.measure import measure_study
 
 __all__ = ["bounds_of_cycle", "known_value", "measured_by_experts"]
+
+_MEASURED: dict[int, Measurements | None] = {}
+"""By the identity of a study, for as long as it lives."""
 
 _LV = next(label.code for label in CINE_LABELS if label.name == "lv")
 
@@ -41,7 +45,18 @@ def known_value(annotated: AnnotatedStudy, name: str) -> float | str | None:
 
 
 def measured_by_experts(annotated: AnnotatedStudy) -> Measurements | None:
-    """What the labelled short-axis frames measure, by our rules; None without whole cine labels."""
+    """What the labelled short-axis frames measure, by our rules; None without whole cine labels.
+
+    A study that is still in memory is measured once, however often it is asked.
+    """
+    key = id(annotated)
+    if key not in _MEASURED:
+        _MEASURED[key] = _measured(annotated)
+        weakref.finalize(annotated, _MEASURED.pop, key)
+    return _MEASURED[key]
+
+
+def _measured(annotated: AnnotatedStudy) -> Measurements | None:
     labels = annotated.labels.get(View.SAX)
     if labels is None or labels.scheme != "cine" or annotated.structures:
         return None
