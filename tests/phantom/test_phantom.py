@@ -63,7 +63,7 @@ def test_true_masks_measure_as_the_anatomy_says(stack: PhantomStudy) -> None:
 @pytest.mark.parametrize("seed", range(50))
 def test_ejection_fraction_holds_over_fifty_subjects_of_all_groups(seed: int) -> None:
     """Without breathing and planning errors. Whole slices come and go at the base of an 8 mm stack, which costs a
-    patient up to 2.7 points (SD 0.7, no bias: benchmarks/phantom_exactness.py)."""
+    patient up to 2.7 points (95 % within 1.4, no bias: benchmarks/phantom_exactness.py)."""
     group = GROUPS[seed % len(GROUPS)]
     check_measured(make_phantom(100 + seed, group=group, style="ideal", views=(View.SAX,), n_frames=10), ef_points=3.0)
 
