@@ -93,8 +93,8 @@ def stack(seed: int, group: str) -> dict[str, float]:
 def landmarks_px(seed: int, group: str) -> dict[str, list[float]]:
     """Pixels between each landmark and its place in a label map ten times finer than the image, at ED and in mid-beat.
 
-    A hinge point's place is the cavity's corner at the valve, the apex's the cavity's furthest distance from the
-    middle between the hinge points.
+    A hinge point's place is the cavity's corner at the valve, the apex's depth that of the cavity in the plane, along
+    the ventricle's axis.
     """
     heart, style = build_heart(draw_subject(seed, group=group)), style_named("ideal")
     frames = [heart.frame(share * heart.left_cycle.rr_interval_ms) for share in (0.0, 0.5)]
@@ -107,25 +107,23 @@ def landmarks_px(seed: int, group: str) -> dict[str, list[float]]:
         for frame, ras in zip(frames, points, strict=True):
             first, second, apex = (np.linalg.inv(plane.affine) @ np.append(point, 1) for point in ras)
             first, second, apex = first[:2], second[:2], apex[:2]
-            cavity = fine_cavity(heart, frame, plane, np.stack([first, second, apex]))
+            cavity, depth_mm = fine_cavity(heart, frame, plane, np.stack([first, second, apex]))
             across = (second - first) / np.linalg.norm(second - first)
             along = np.array([-across[1], across[0]])
             corner = (cavity[np.abs((cavity - first) @ along) < 0.3] - first) @ across
             found["hinge"] += [float(corner.min()), float(corner.max() - np.linalg.norm(second - first))]
-            middle = (first + second) / 2
-            furthest = np.linalg.norm(cavity - middle, axis=1).max()
-            found["apex"].append(float(furthest - np.linalg.norm(apex - middle)))
+            found["apex"].append((depth_mm.max() - float(heart.locate(ras[2:]).z[0])) / style.pixel_mm)
     return found
 
 
-def fine_cavity(heart: Heart, frame: HeartFrame, plane: ImagePlane, around: Array) -> Array:
-    """(n, 2) voxel coordinates of the cavity in the plane's middle, a tenth of a pixel apart."""
+def fine_cavity(heart: Heart, frame: HeartFrame, plane: ImagePlane, around: Array) -> tuple[Array, Array]:
+    """Voxel coordinates (n, 2) of the cavity in the plane's middle, a tenth of a pixel apart, and their depth in mm."""
     low, high = around.min(axis=0) - 12, around.max(axis=0) + 12
     i, j = (np.arange(*ends, 1 / FINER) for ends in zip(low, high, strict=True))
     ras = plane.corner(0) + i[:, None, None] * plane.affine[:3, 0] + j[None, :, None] * plane.affine[:3, 1]
     points = heart.locate(ras)
     inside = (points.z >= frame.left.base_mm) & (points.radius < frame.endo.ravel()[points.index])
-    return np.argwhere(inside) / FINER + low
+    return np.argwhere(inside) / FINER + low, points.z[inside].astype(np.float64)
 
 
 def summary(rows: list[dict[str, float]]) -> dict[str, dict[str, float]]:

@@ -12,10 +12,10 @@ from small_models import UNETR, images, unetr, unetr_card
 
 from cinema_cmr.core.errors import OutputExistsError, WeightsError
 from cinema_cmr.models import cards
-from cinema_cmr.models.cards import CARD_FILE, WEIGHTS_FILE, embedded_names, read_card
+from cinema_cmr.models.cards import CARD_FILE, WEIGHTS_FILE, Precision, embedded_names, read_card
 from cinema_cmr.models.states import hash_of, read_state, write_state
 from cinema_cmr.models.unetr import ConvUNetR
-from cinema_cmr.models.weights import Precision, load_model, save_model
+from cinema_cmr.models.weights import load_model, save_model
 
 
 @pytest.fixture(scope="module")

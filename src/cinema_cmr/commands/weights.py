@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import get_args
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.core.errors import UsageError
+from cinema_cmr.models.cards import Precision
 
 __all__ = ["add_arguments", "run"]
 
 Action = Callable[[Namespace, Console], int]
 
-_PRECISIONS = ("float32", "float16", "bfloat16", "int8")
 _ACTIONS = ("list", "pull", "import", "export", "join", "verify")
 
 
@@ -26,7 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--licence", default="", help="import and join: the condition of its use")
     parser.add_argument(
         "--precision",
-        choices=_PRECISIONS,
+        choices=get_args(Precision),
         default="float32",
         help="import: how numbers are stored; they are float32 once loaded",
     )

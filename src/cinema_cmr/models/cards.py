@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.card_json import card_from_json
 from cinema_cmr.core.errors import WeightsError
 
-__all__ = ["CARD_FILE", "WEIGHTS_FILE", "embedded_folder", "embedded_names", "embedded_root", "read_card"]
+__all__ = ["CARD_FILE", "WEIGHTS_FILE", "Precision", "embedded_folder", "embedded_names", "embedded_root", "read_card"]
 
 WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "card.json"
+
+Precision = Literal["float32", "float16", "bfloat16", "int8"]
+"""How the numbers of a weights file may be stored; they are float32 once loaded."""
 
 
 def read_card(folder: Path | str) -> ModelCard:

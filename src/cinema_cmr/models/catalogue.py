@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import UsageError, WeightsError
-from cinema_cmr.models.cards import embedded_folder, embedded_names, read_card
+from cinema_cmr.models.cards import Precision, embedded_folder, embedded_names, read_card
 from cinema_cmr.models.hub import fetch, find
 from cinema_cmr.models.registry import HUB_PREFIX, PUBLISHED, PublishedModel, published_files
 
 if TYPE_CHECKING:
     from cinema_cmr.models.loaded import LoadedModel
-    from cinema_cmr.models.weights import Precision
 
 __all__ = [
     "Check",

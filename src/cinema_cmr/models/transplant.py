@@ -28,7 +28,10 @@ def transplant(pretrained: Mapping[str, Tensor], model: nn.Module) -> list[str]:
     of another shape; the model is then untouched.
     """
     if not isinstance(model, ConvViT | ConvUNetR):
-        raise WeightsError(f"a {type(model).__name__} has no encoder to start from; expected a ConvViT or ConvUNetR")
+        raise WeightsError(
+            f"a {type(model).__name__} has no encoder that can start from a pre-trained one; expected a ConvViT or"
+            " ConvUNetR: give a recipe that has one, e.g. --recipe sax-unetr"
+        )
     wanted = {name: tuple(x.shape) for name, x in model.state_dict().items() if _is_shared(name)}
     taken = {name: _widened(name, pretrained[name], wanted[name]) for name in wanted if name in pretrained}
     shapes = {name: tuple(x.shape) for name, x in taken.items()}

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.card_json import card_to_json
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.models.architectures import build
-from cinema_cmr.models.cards import CARD_FILE, WEIGHTS_FILE, embedded_folder, read_card
+from cinema_cmr.models.cards import CARD_FILE, WEIGHTS_FILE, Precision, embedded_folder, read_card
 from cinema_cmr.models.loaded import Ensemble, LoadedModel, join
 from cinema_cmr.models.position import position_table
 from cinema_cmr.models.published import load_hub, load_published
@@ -33,9 +33,8 @@ from cinema_cmr.models.states import (
     write_state,
 )
 
-__all__ = ["Precision", "load_model", "save_model", "weights_hash"]
+__all__ = ["load_model", "save_model", "weights_hash"]
 
-Precision = Literal["float32", "float16", "bfloat16", "int8"]
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import Landmarks
+from cinema_cmr.core.geometry import unit
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.phantom.heart import Heart, HeartFrame
 from cinema_cmr.phantom.planes import ImagePlane
@@ -40,10 +41,9 @@ def landmarks_of(heart: Heart, frames: Sequence[HeartFrame], plane: ImagePlane) 
     start = np.radians(_FIRST_SIDE[plane.view])
     found: dict[str, list[Array]] = {first: [], second: [], apex: []}
     for frame in frames:
-        hinges = [_ring_in_plane(heart, frame, plane, side) for side in (start, start + np.pi)]
-        tip = _tip_in_plane(heart, frame, plane)
-        for name, point in zip((first, second, apex), (*hinges, tip), strict=True):
-            found[name].append(point + shift)
+        for name, side in ((first, start), (second, start + np.pi)):
+            found[name].append(_ring_in_plane(heart, frame, plane, side) + shift)
+        found[apex].append(_tip_in_plane(heart, frame, plane) + shift)
     return Landmarks(view=plane.view, points={name: np.array(values) for name, values in found.items()})
 
 
@@ -65,27 +65,27 @@ def _ring_in_plane(heart: Heart, frame: HeartFrame, plane: ImagePlane, side: flo
 
 
 def _tip_in_plane(heart: Heart, frame: HeartFrame, plane: ImagePlane) -> Array:
-    """The point of the cavity in the plane that is furthest from the middle of the mitral valve.
+    """The furthest point of the cavity in the plane along the ventricle's axis.
 
-    Where the plane passes beside the whole tip: the nearest point of the tip, put into the plane.
+    The cavity's outline in the plane is sampled by level on either side; near the tip it is a smooth arc.
     """
-    outlines = _outlines(heart, frame)
-    off = _off_plane(plane, outlines)
-    after, off_after = np.roll(outlines, -1, axis=0), np.roll(off, -1, axis=0)
-    cut = (off > 0) != (off_after > 0)
-    if not cut.any():
-        nearest = np.unravel_index(np.argmin(np.abs(off)), off.shape)
-        return np.asarray(outlines[nearest] - off[nearest] * plane.normal)
-    share = (off[cut] / (off[cut] - off_after[cut]))[:, None]
-    crossings = outlines[cut] + share * (after[cut] - outlines[cut])
-    valve = heart.to_ras(*(np.asarray(value) for value in (0.0, 0.0, frame.left.base_mm)))
-    return np.asarray(crossings[np.argmax(np.linalg.norm(crossings - valve, axis=1))])
+    # From the tip on, some levels at a time: the plane mostly cuts the cavity near its tip.
+    for levels in np.split(1 - np.linspace(0, 0.12, 240), 12):
+        at, crosses = _outline(heart, frame, plane, levels)
+        if crosses:
+            break
+    tip = at[int(np.argmin(np.abs(_off_plane(plane, at))))]
+    tip = at[np.abs(_off_plane(plane, at)) <= np.abs(_off_plane(plane, tip)) + 0.3].mean(axis=0)
+    return np.asarray(tip - _off_plane(plane, tip) * unit(plane.normal))
 
 
-def _outlines(heart: Heart, frame: HeartFrame) -> Array:
-    """(theta, level, 3) RAS of the cavity's outline at levels of its last eighth, from the tip on."""
-    theta = np.linspace(0, 2 * np.pi, 90, endpoint=False)
-    levels = 1 - np.linspace(0, 0.35, 20) ** 2
+def _outline(heart: Heart, frame: HeartFrame, plane: ImagePlane, levels: Array) -> tuple[Array, bool]:
+    """(theta, 3) RAS of the cavity's outline at the first of the levels that the plane cuts; else at the last."""
+    theta = np.linspace(0, 2 * np.pi, 180, endpoint=False)
     radius = np.sqrt(np.maximum(heart.left.endo_sq(theta[:, None], levels[None], frame.left), 0))
     height = np.broadcast_to(frame.left.base_mm + levels * frame.left.length_mm, radius.shape)
-    return heart.to_ras(radius * np.cos(theta)[:, None], radius * np.sin(theta)[:, None], height)
+    points = heart.to_ras(radius * np.cos(theta)[:, None], radius * np.sin(theta)[:, None], height)
+    side = _off_plane(plane, points) > 0
+    crosses = (side != np.roll(side, 1, axis=0)).any(axis=0)
+    first = int(np.argmax(crosses)) if crosses.any() else len(levels) - 1
+    return points[:, first], bool(crosses.any())
