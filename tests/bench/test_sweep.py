@@ -55,5 +55,6 @@ def test_the_curve_has_a_point_for_each_share_and_model_and_the_gain_over_scratc
     assert [(d["model"], d["against"], d["value"]) for d in document["differences"]] == [
         ("cinema", "cinema-scratch", -3.0)
     ] * 2
+    assert list(document["further"]) == [measure.key for measure in TASK.measures[1:]]
     assert all(d["p_holm"] >= d["p_value"] for d in document["differences"])
     assert document["failed"] == [{"share": 10, "model": "cinema", "reason": "ill"}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from oracles import CPU
 from small_models import unetr, unetr_card
 from stored_hearts import GRIDS, NETWORK, moving_disc, stored_heart
 
-from cinema_cmr.core.card import ModelCard
+from cinema_cmr.core.card import Grid, ModelCard
 from cinema_cmr.core.errors import NoCineError, WeightsError
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
@@ -63,6 +64,30 @@ def test_views_of_other_lengths_go_by_the_part_of_the_cycle(tmp_path: Path) -> N
     with torch.no_grad():
         cls = model.model.features(images)["cls"][0, 0]  # type: ignore[operator]
     assert np.allclose(rows[6].values, cls.numpy(), atol=1e-5)
+
+
+def test_tokens_about_the_heart(tmp_path: Path) -> None:
+    study, model = stored_heart(tmp_path, "x", n_frames=2), loaded()
+    rows = [row for row in Featuriser(model, CPU).rows(study, heart=True) if row.frame == 1]
+    names = ["cls", "sax", "lax_4c", "sax/first", "sax/middle", "sax/last", "lax_4c/heart"]
+    assert [row.tokens for row in rows] == names
+    images = {str(view): view_tensor(study, view, 1, GRIDS[view]).unsqueeze(0) for view in GRIDS}
+    with torch.no_grad():
+        found = model.model.features(images)  # type: ignore[operator]
+    thirds = found["sax"][0].reshape(2, 2, 3, -1)  # tokens of 64 mm: both are within 36 mm of the middle
+    plane = found["lax_4c"][0].reshape(3, 2, -1)[1:2]  # of three only the one in the middle
+    wanted = [*(thirds[:, :, z].mean(dim=(0, 1)) for z in range(3)), plane.mean(dim=(0, 1))]
+    for row, values in zip(rows[3:], wanted, strict=True):
+        assert np.allclose(row.values, values.numpy(), atol=1e-5)
+
+
+def test_thirds_of_a_stack_of_two_slices(tmp_path: Path) -> None:
+    grids = {View.SAX: Grid(spacing_mm=4.0, size=(32, 32), slice_spacing_mm=10.0, n_slices=2)}
+    model = loaded()
+    two = LoadedModel(model=model.model, card=replace(model.card, grids=grids))
+    rows = Featuriser(two, CPU).rows(stored_heart(tmp_path, "x", n_frames=1), heart=True)
+    assert [row.tokens for row in rows] == ["cls", "sax", "sax/first", "sax/middle"]
+    assert all(np.isfinite(row.values).all() for row in rows)
 
 
 def test_what_gives_no_features_is_refused(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ MODELS = ("cinema", "cinema-scratch")
 def point(share: float, model: str, value: float | None) -> dict[str, Any]:
     mean = {"value": value, "low": value and value - 0.1, "high": None, "method": "BCa", "n": 6, "n_excluded": 0}
     measures = {"dice_mean": mean}
+    if model == "cinema":
+        measures["assd_lv_mm"] = {"value": 1.25, "low": 1.0, "high": 1.5, "method": "BCa", "n": 6, "n_excluded": 0}
     return {
         "share": share,
         "n_patients": int(share),
@@ -30,6 +32,7 @@ def document(**more: Any) -> dict[str, Any]:
         "title": "Ventricles",
         "told": ["Data: lab."],
         "measure": {"title": "Dice mean", "unit": "", "digits": 3, "rises": True},
+        "further": {"assd_lv_mm": {"title": "surface distance lv", "unit": "mm", "digits": 2}},
         "models": list(MODELS),
         "points": [point(share, model, 0.5 + share / 300) for share in (10.0, 100.0) for model in MODELS],
         "differences": [{**difference, "n": 6, "p_value": 0.01, "p_holm": 0.02}],
@@ -43,9 +46,11 @@ def test_tables_have_a_row_a_share_and_a_column_a_model() -> None:
     assert "| share | patients | cinema: Dice mean | cinema-scratch: Dice mean |" in text
     assert "| 10 % | 10 | 0.533 (0.433 to -; 6) | 0.533 (0.433 to -; 6) |" in text
     assert "| 10 % | cinema minus cinema-scratch | +0.200 (+0.100 to +0.300) | 6 | 0.020 |" in text
+    assert "| measure | patients | cinema | cinema-scratch |" in text
+    assert "| surface distance lv, mm | 100 | 1.25 (1.00 to 1.50; 6) | - |" in text
     assert "| 5 % | cinema | too few |" in text and "Not a medical device" in text
     lines = list(csv.DictReader(sweep_csv(document()).splitlines()))
-    assert len(lines) == 4 and lines[0]["measure"] == "dice_mean" and lines[0]["n_patients"] == "10"
+    assert len(lines) == 6 and lines[0]["measure"] == "dice_mean" and lines[0]["n_patients"] == "10"
 
 
 def test_the_figure_has_a_line_a_model_and_stands_alone() -> None:

@@ -68,7 +68,7 @@ def _about(task: BenchTask) -> dict[str, Any]:
         "title": task.title,
         "group": task.group,
         "shown": first.key,
-        "measure_titles": {m.key: {"title": m.title, "unit": m.unit, "digits": m.digits} for m in task.measures},
+        "measure_titles": {measure.key: measure.shown() for measure in task.measures},
     }
 
 

@@ -44,6 +44,10 @@ class Measure:
     rises: bool = False
     """More is better."""
 
+    def shown(self) -> dict[str, Any]:
+        """How a table writes it."""
+        return {"title": self.title, "unit": self.unit, "digits": self.digits}
+
     def of(self, patient: Mapping[str, Any]) -> float:
         """The patient's value; NaN where there is none."""
         value = patient["values"].get(self.key)
@@ -88,7 +92,9 @@ _DICE_OF_PLANES = tuple(
 )
 """A 2-chamber plane shows no right ventricle."""
 _SURFACE = tuple(
-    Measure(key=f"hd95_{name}_mm", title=f"HD95 {name}", unit="mm", digits=1) for name in ("lv", "myo", "rv")
+    Measure(key=f"{key}_{name}_mm", title=f"{title} {name}", unit="mm", digits=digits)
+    for key, title, digits in (("assd", "surface distance", 2), ("hd95", "HD95", 1))
+    for name in ("lv", "myo", "rv")
 )
 _SCAR = tuple(
     Measure(key=f"{start}_{name}", title=f"Dice {title}", rises=True)

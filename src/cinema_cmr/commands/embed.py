@@ -23,6 +23,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--model", default="cinema-small", help="an autoencoder: the package's own, a published name, or a folder"
     )
     parser.add_argument("--cycle", action="store_true", help="the mean over the cycle instead of every frame")
+    parser.add_argument(
+        "--heart", action="store_true", help="also vectors of the tokens about the heart: a stack's in thirds"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
     parser.add_argument("--overwrite", action="store_true", help="replace a table that is there")
@@ -42,7 +45,7 @@ def run(given: Namespace) -> int:
     tell, rows, codes = console.stage("embed"), list[Any](), list[int]()
     for number, (source, name) in enumerate(zip(inputs, unique_names(inputs), strict=True), 1):
         try:
-            rows += _rows(source, name, featuriser, over_cycle=given.cycle)
+            rows += _rows(source, name, featuriser, given)
         except CinemaError as error:
             codes.append(error.exit_code)
             console.note(f"cinema: {name}: {error}")
@@ -54,13 +57,13 @@ def run(given: Namespace) -> int:
     return codes[0] if codes else 0
 
 
-def _rows(source: Path, name: str, featuriser: Any, *, over_cycle: bool) -> list[Any]:
+def _rows(source: Path, name: str, featuriser: Any, given: Namespace) -> list[Any]:
     from dataclasses import replace
 
     from cinema_cmr.data.opened import opened
 
     with opened(source, name) as study:
-        rows = featuriser.rows(study, over_cycle=over_cycle)
+        rows = featuriser.rows(study, over_cycle=given.cycle, heart=given.heart)
     return [replace(row, study=name) for row in rows]
 
 

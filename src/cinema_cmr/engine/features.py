@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from cinema_cmr.core.errors import NoCineError, WeightsError
 from cinema_cmr.core.vocabulary import View
@@ -15,11 +17,16 @@ from cinema_cmr.data.store import StoredStudy
 from cinema_cmr.engine.runtime import Runtime
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.mae import CineMA
+from cinema_cmr.models.stem import Stem
 from cinema_cmr.tasks.pretrain import frame_of_phase, view_tensor
 
-__all__ = ["FeatureRow", "Featuriser"]
+__all__ = ["HEART_REACH_MM", "FeatureRow", "Featuriser"]
+
+HEART_REACH_MM = 36.0
+"""Tokens about the heart have their centre within so many millimetres of it, along either axis of the plane."""
 
 _AT_ONCE = 4
+_THIRDS = ("first", "middle", "last")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +37,8 @@ class FeatureRow:
     frame: int | None
     """Counted from 0 in the view with the most frames; None for the mean over the cycle."""
     tokens: str
-    """"cls", or the view whose tokens were averaged."""
+    """"cls"; the view whose tokens were averaged; or of those about the heart "sax/first", "sax/middle", "sax/last",
+    a third of the grid's slices each in the order of the stack, and "lax_4c/heart" of a plane."""
     values: NDArray[np.float32]
     """(d,)"""
 
@@ -47,11 +55,11 @@ class Featuriser:
         self.card, self.runtime = loaded.card, runtime
         self.model = loaded.model.to(runtime.device).eval()
 
-    def rows(self, study: StoredStudy, *, over_cycle: bool = False) -> list[FeatureRow]:
+    def rows(self, study: StoredStudy, *, over_cycle: bool = False, heart: bool = False) -> list[FeatureRow]:
         """Vectors of the class token and of each view, all views seen together: of each frame, or their mean.
 
-        A view with fewer frames is shown at the same part of the cycle. Raises `NoCineError` where the study
-        has no view of the model.
+        With `heart` also of each view's tokens about the heart alone (`HEART_REACH_MM`). A view with fewer frames is
+        shown at the same part of the cycle. Raises `NoCineError` where the study has no view of the model.
         """
         views = [view for view in self.card.grids if view in study.views]
         if not views:
@@ -61,7 +69,7 @@ class Featuriser:
         parts: dict[str, list[NDArray[np.float32]]] = {}
         for first in range(0, n_frames, _AT_ONCE):
             phases = [(t + 0.5) / n_frames for t in range(first, min(first + _AT_ONCE, n_frames))]
-            for name, values in self._vectors(study, views, phases):
+            for name, values in self._vectors(study, views, phases, heart=heart):
                 parts.setdefault(name, []).append(values)
         whole = {name: np.concatenate(its) for name, its in parts.items()}
         if over_cycle:
@@ -70,9 +78,9 @@ class Featuriser:
 
     @torch.no_grad()
     def _vectors(
-        self, study: StoredStudy, views: Sequence[View], phases: Sequence[float]
+        self, study: StoredStudy, views: Sequence[View], phases: Sequence[float], *, heart: bool
     ) -> Iterator[tuple[str, NDArray[np.float32]]]:
-        """ "cls" and each view's name, with (frames, d)."""
+        """The name of each vector, as in a row, with (frames, d)."""
         images = {}
         for view in views:
             frames = [frame_of_phase(study, view, phase) for phase in phases]
@@ -82,6 +90,22 @@ class Featuriser:
             found = self.model.features(images)
         for name, tokens in found.items():
             yield name, tokens.float().mean(dim=1).cpu().numpy()
+        for view in views if heart else ():
+            yield from self._about_the_heart(view, found[str(view)].float().cpu())
+
+    def _about_the_heart(self, view: View, tokens: Tensor) -> Iterator[tuple[str, NDArray[np.float32]]]:
+        """Of a view's tokens (frames, l, d); the heart is in the middle of the grid."""
+        grid, stem = self.card.grids[view], cast(Stem, self.model.enc_down_dict[str(view)])
+        counts = [-(-n // step) for n, step in zip(grid.size, stem.stride, strict=False)]
+        placed = tokens.reshape(len(tokens), *counts, -1, tokens.shape[-1])
+        for axis, (n, step, count) in enumerate(zip(grid.size, stem.stride, counts, strict=False), 1):
+            distance = grid.spacing_mm * ((torch.arange(count) + 0.5) * step - n / 2).abs()
+            near = distance <= max(HEART_REACH_MM, float(distance.min()))
+            placed = placed.index_select(axis, torch.nonzero(near).flatten())
+        parts = zip(_THIRDS, placed.tensor_split(3, dim=3), strict=True) if view is View.SAX else [("heart", placed)]
+        for name, part in parts:
+            if part.shape[3]:
+                yield f"{view}/{name}", part.mean(dim=(1, 2, 3)).numpy()
 
     def _row(self, study: StoredStudy, frame: int | None, name: str, values: NDArray[np.float32]) -> FeatureRow:
         return FeatureRow(study=study.name, frame=frame, tokens=name, values=values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -120,8 +120,13 @@ _ENDS = ("low", "high")
 
 
 def sweep_tables(document: Document) -> dict[str, Table]:
-    """By title, those that have rows: the points, the differences, the runs that failed."""
-    made = {"Results": _points(document), "Differences": _differences(document), "Failed": _failed(document)}
+    """By title, those that have rows: the points, the differences, the other measures, the runs that failed."""
+    made = {
+        "Results": _points(document),
+        "Differences": _differences(document),
+        "Further measures": _further(document),
+        "Failed": _failed(document),
+    }
     return {title: table for title, table in made.items() if table.rows}
 
 
@@ -130,12 +135,30 @@ def _points(document: Document) -> Table:
     models: Sequence[str] = document["models"]
     digits = document["measure"]["digits"]
     rows = []
-    for share in dict.fromkeys(point["share"] for point in document["points"]):
-        its = {point["model"]: point for point in document["points"] if point["share"] == share}
-        n = next(iter(its.values()))["n_patients"]
+    for share, n, its in _shares(document):
         shown = [interval_text(its[model]["shown"], digits) if model in its else "-" for model in models]
         rows.append([f"{share:g} %", str(n), *shown])
     return Table(["share", "patients", *(f"{model}: {_measure(document)}" for model in models)], rows)
+
+
+def _further(document: Document) -> Table:
+    """A row a measure and share, a column a model; of measures that at least one model has."""
+    models: Sequence[str] = document["models"]
+    rows = []
+    for key, measure in document.get("further", {}).items():
+        for _, n, its in _shares(document):
+            found = [its[model]["measures"].get(key) if model in its else None for model in models]
+            if any(found):
+                texts = [interval_text(one, measure["digits"]) if one else "-" for one in found]
+                rows.append([_title(measure), str(n), *texts])
+    return Table(["measure", "patients", *models], rows)
+
+
+def _shares(document: Document) -> Iterator[tuple[float, int, dict[str, Any]]]:
+    """Each share with its number of patients and, by model, its points."""
+    for share in dict.fromkeys(point["share"] for point in document["points"]):
+        its = {point["model"]: point for point in document["points"] if point["share"] == share}
+        yield share, next(iter(its.values()))["n_patients"], its
 
 
 def _differences(document: Document) -> Table:
@@ -154,8 +177,11 @@ def _failed(document: Document) -> Table:
 
 
 def _measure(document: Document) -> str:
-    its = document["measure"]
-    return f"{its['title']}, {its['unit']}" if its["unit"] else str(its["title"])
+    return _title(document["measure"])
+
+
+def _title(measure: Mapping[str, Any]) -> str:
+    return f"{measure['title']}, {measure['unit']}" if measure["unit"] else str(measure["title"])
 
 
 def _stand_in(place: int) -> str:
