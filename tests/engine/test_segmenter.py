@@ -124,6 +124,16 @@ def test_many_frames_at_once_are_each_alone() -> None:
         assert np.allclose(together[frame], chances(its, array, [frame])[0], atol=1e-5)
 
 
+@pytest.mark.parametrize("offset", [-1000.0, 1000.0])
+def test_an_offset_of_all_intensities_changes_nothing_though_the_image_ends_inside_the_window(offset: float) -> None:
+    its = segmenter(Lopsided(), size=(64, 64))
+    cine = cine_of(heart(shape=(45, 41), centre=(20.0, 22.0)))
+    moved = cine.with_array(cine.array + np.float32(offset))
+    cut = its.plan(cine, (20.0, 22.0))
+    (_, plain), (_, same) = (next(iter(its.probabilities(one, cut, [0, 1]))) for one in (cine, moved))
+    assert np.abs(plain - same).max() < 1e-4
+
+
 def test_frames_come_back_under_their_own_numbers() -> None:
     cine, its = cine_of(heart((15, 13, 11, 9))), segmenter()
     found = dict(its.probabilities(cine, its.plan(cine, CENTRE), [3, 1]))

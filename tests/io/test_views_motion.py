@@ -53,6 +53,13 @@ def test_a_brighter_disc_that_does_not_beat_is_not_taken_for_the_ventricle() -> 
     assert np.linalg.norm(offset - (offset @ truth) * truth) < 5
 
 
+def test_an_offset_of_all_intensities_moves_no_axis() -> None:
+    cine = cine_of(Heart(), beside_mm=-25.0)
+    small = cine.with_array(cine.array[14:50, 20:56])
+    plain, other = axis_from_motion(small), axis_from_motion(small.with_array(small.array + np.float32(2000)))
+    assert np.allclose(plain.centre, other.centre, atol=0.1) and plane_angle_deg(plain.direction, other.direction) < 0.5
+
+
 def test_two_frames_are_enough() -> None:
     cine = cine_of(Heart())
     two = cine.with_array(cine.array[..., [0, 4]])

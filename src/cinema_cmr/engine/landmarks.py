@@ -179,7 +179,7 @@ class LandmarkFinder:
         """
         grid = self.card.grids[cine.view]
         cut = plan_cut(cine.array.shape[:2], cine.spacing_mm, grid, centre)
-        planes = cut_planes(cine.array[:, :, 0], cut)
+        planes = cut_planes(cine.array[:, :, 0] - cine.array.min(), cut)
         # Each frame by itself, as in training.
         frames = [normalise(planes[..., t], grid.percentiles) for t in range(cine.n_frames)]
         images = torch.from_numpy(np.stack(frames))[:, None]

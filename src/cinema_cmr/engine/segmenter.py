@@ -75,7 +75,8 @@ class Segmenter:
         All `frames` share one intensity scale, taken from all of them together.
         """
         grid = self.grid(cine.view)
-        seen = normalise(cut_planes(cine.array[..., list(frames)], cut), grid.percentiles)
+        # From the darkest voxel on, so that the zeros outside the image are the lowest value.
+        seen = normalise(cut_planes(cine.array[..., list(frames)] - cine.array.min(), cut), grid.percentiles)
         slices = plan_slices(cine.slice_positions_mm, grid)
         pixels = _PIXELS_AT_ONCE["cpu" if self.runtime.device == "cpu" else "other"]
         at_once = max(1, pixels // (grid.size[0] * grid.size[1] * slices.n_model))

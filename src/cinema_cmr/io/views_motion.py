@@ -82,7 +82,8 @@ def _coarse(cine: Cine) -> tuple[Array, tuple[float, float]]:
     nx, ny = cine.array.shape[0] // fx, cine.array.shape[1] // fy
     # Cut evenly at both sides, so that the middle of the image stays the middle.
     x0, y0 = (cine.array.shape[0] - nx * fx) // 2, (cine.array.shape[1] - ny * fy) // 2
-    cut = cine.array[x0 : x0 + nx * fx, y0 : y0 + ny * fy]
+    # From the darkest voxel on: filters see zeros outside the image.
+    cut = cine.array[x0 : x0 + nx * fx, y0 : y0 + ny * fy] - cine.array.min()
     blocks = cut.reshape(nx, fx, ny, fy, *cut.shape[2:]).mean(axis=(1, 3), dtype=np.float64)
     bright = np.percentile(blocks, 99, axis=(0, 1, 3), keepdims=True)
     scaled: Array = blocks / np.maximum(bright, 1e-6)

@@ -172,7 +172,8 @@ def _in_plane(annotated: AnnotatedStudy, cine: Cine) -> NDArray[np.float64]:
 
 def _example(study: str, cine: Cine, frame: int, points: NDArray[np.float64], grid: Grid) -> LandmarkExample:
     cut = plan_whole(cine.array.shape[:2], cine.spacing_mm, grid)
-    plane = cut_planes(cine.array[:, :, 0, frame], cut)
+    native = cine.array[:, :, 0, frame]
+    plane = cut_planes(native - native.min(), cut)
     scaled = np.asarray(plane / max(float(np.abs(plane).max()), 1e-6), dtype=np.float16)
     name = f"{study}, {cine.view.title}, frame {frame}"
     return LandmarkExample(name=name, view=cine.view, plane=scaled, points=cut.to_cut(points))

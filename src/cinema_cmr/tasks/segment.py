@@ -246,7 +246,7 @@ class SegmentTask:
         return _sample(example, torch.from_numpy(image), torch.from_numpy(labels))
 
     def _whole_planes(self, frame: NDArray[np.float32], spacing_mm: tuple[float, float, float]) -> NDArray[np.float16]:
-        planes = cut_planes(frame, plan_whole(frame.shape[:2], spacing_mm, self.config.grid))
+        planes = cut_planes(frame - frame.min(), plan_whole(frame.shape[:2], spacing_mm, self.config.grid))
         return np.asarray(planes / max(float(np.abs(planes).max()), 1e-6), dtype=np.float16)
 
     def _whole_labels(self, frame: NDArray[np.uint8], spacing_mm: tuple[float, float, float]) -> NDArray[np.uint8]:
