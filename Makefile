@@ -49,7 +49,7 @@ check: env
 	$(BIN)/mypy --strict
 
 bench: env
-	@for file in $(sort $(wildcard benchmarks/*.py)); do $(BIN)/python $$file || exit 1; done
+	@for file in $(sort $(wildcard benchmarks/*_speed.py)); do $(BIN)/python $$file || exit 1; done
 
 names: env
 	$(BIN)/python tests/test_public_names.py

@@ -5,8 +5,8 @@ part of our fixed split, ED and ES on the native grid as one cine, the heart fou
 core. Each case is a line of benchmarks/results/robustness_cases.jsonl as soon as it is known, and a case that is
 there is not measured again: stop and start at will, or run shares of the work side by side. `--part phantom` (no data)
 takes phantoms in every scanner style, against their exact labels; `--part train` gives each training patient one of the
-changes in turn, for `benchmarks/confidence.py`. `--table` measures nothing: it prints the table of docs/study.md and
-stores benchmarks/results/robustness.json. For research use only; not a medical device.
+changes in turn. `--table` measures nothing: it prints the table of docs/study.md and stores
+benchmarks/results/robustness.json. For research use only; not a medical device.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def masks(sizes: Mapping[str, tuple[int, ...]] = SIZES, *, batch: int = 2, ratio
 
 
 def dense_masked_stem(stem: Stem, x: Tensor, visible: Tensor) -> StemOutput:
-    """The stem on all positions, masked values set to zero before each depthwise convolution (MODEL.md)."""
+    """The stem on all positions, masked values set to zero before each depthwise convolution: the plain form."""
     grid = tuple(-(-x.shape[axis] // s) for axis, s in zip((2, 3, 1), stem.stride, strict=True))
     seen = spread_tokens(torch.ones(*visible.shape, 1), visible, math.prod(grid))
     seen = seen.reshape(-1, *grid, 1).permute(0, 3, 1, 2, 4)

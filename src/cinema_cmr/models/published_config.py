@@ -1,4 +1,4 @@
-"""The configuration file of a published model, read as our own configuration and card (MODEL.md, "Published files")."""
+"""The configuration file of a published model, read as our own configuration and card (docs/weights.md)."""
 
 from __future__ import annotations
 

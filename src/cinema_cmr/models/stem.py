@@ -123,7 +123,7 @@ class TokenProjection(nn.Module):
 
 
 class Stem(nn.Module):
-    """ConvMAE-style stem of one view (MODEL.md, "Stem").
+    """ConvMAE-style stem of one view (arXiv 2506.00679).
 
     `image_size` is (x, y) for a long-axis view or (x, y, z) for a stack: the size its position table is built
     for. Any other size may be given to `forward`; the table is then interpolated to the grid of the input.

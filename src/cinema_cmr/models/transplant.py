@@ -1,4 +1,4 @@
-"""Starting a fine-tuning model from a pre-trained autoencoder (MODEL.md, "Fine-tuned heads")."""
+"""Starting a fine-tuning model from a pre-trained autoencoder (docs/weights.md)."""
 
 from __future__ import annotations
 
