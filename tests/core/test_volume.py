@@ -26,6 +26,13 @@ def test_even_slices_each_stand_for_their_distance() -> None:
     assert cine([0, 10, 20]).voxel_volumes_ml == pytest.approx([0.03, 0.03, 0.03])
 
 
+def test_the_pixels_of_a_sheared_plane_are_parallelograms() -> None:
+    affine = np.diag([1.5, 2.0, 10.0, 1.0])
+    affine[:2, 1] = 2 * np.sin(np.radians(5)), 2 * np.cos(np.radians(5))
+    expected = 1.5 * 2 * np.cos(np.radians(5)) * 10 / 1000
+    assert cine([0, 10], affine=affine).voxel_volumes_ml == pytest.approx([expected] * 2)
+
+
 def test_a_missing_slice_is_shared_by_its_neighbours() -> None:
     """Of 0, 10, 20, 30 mm without the third: the gap of 20 mm is covered half from each side."""
     assert cine([0, 10, 30]).slice_weights_mm.tolist() == [10, 15, 20]

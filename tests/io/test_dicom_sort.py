@@ -134,3 +134,10 @@ def test_missing_frame_is_named() -> None:
     assert issue.evidence == {"series": "series 1", "slice": 2, "frame": 3}
     cut = found.stacks[0].slices[2]
     assert cut.frames[3] is None and cut.times_ms is not None and cut.times_ms[3] == pytest.approx(120)
+
+
+def test_an_order_by_file_names_alone_is_an_error_not_a_silent_guess() -> None:
+    found = sort_headers([replace(one, trigger_ms=None, instance_number=None) for one in study()])
+    assert [cut.order_source for cut in found.stacks[0].slices] == ["file order"] * N_SLICES
+    assert [(issue.code, issue.severity) for issue in found.issues] == [("frame-order-unknown", "error")]
+    assert "frame-order-unknown" not in [one.code for one in sort_headers(study(trigger_ms=None)).issues]

@@ -205,25 +205,6 @@ def test_frame_times_that_are_dummies_are_unknown(tmp_path: Path, told: tuple[fl
     assert codes(path) == {"frame-times-unknown"}
 
 
-@pytest.mark.parametrize(
-    ("shape", "order", "how"),
-    [
-        ((64, 64, 10, 25), (3, 0, 1, 2), "moveaxis"),
-        ((64, 64, 10, 40), (3, 0, 1, 2), "moveaxis"),
-        ((64, 64, 10), (2, 0, 1), "moveaxis"),
-        ((64, 60, 25, 10), (3, 2, 1, 0), "transpose"),
-    ],
-)
-def test_time_or_slices_first_is_refused_and_the_way_out_is_right(
-    tmp_path: Path, shape: tuple[int, ...], order: tuple[int, ...], how: str
-) -> None:
-    turned = image(shape).transpose(order)
-    fails(save(tmp_path / "a.nii", turned), GeometryError, f"time must|{how}")
-    back = np.transpose(turned) if how == "transpose" else np.moveaxis(turned, 0, -1)
-    cine, _ = read_nifti_cine(save(tmp_path / "b.nii", back))
-    np.testing.assert_array_equal(cine.array.squeeze(), image(shape))
-
-
 def test_time_first_is_known_by_square_pixels_too(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).normal(size=(40, 64, 64, 10)).astype(np.float32)
     sizes = {"sform_code": 0, "pixdim": {1: 30.0, 2: 1.5, 3: 1.5}}

@@ -102,3 +102,11 @@ def test_a_damaged_or_missing_file_is_named(tmp_path: Path) -> None:
             read_label_codes(tmp_path / "torn.nii.gz", (*SHAPE, 1), codes=CODES)
     with pytest.raises(UnreadableFileError, match=r"absent"):
         read_label_codes(tmp_path / "absent.nii", (*SHAPE, 1), codes=CODES)
+
+
+def test_damaged_extents_of_a_file_that_is_not_compressed_are_named(tmp_path: Path) -> None:
+    content = bytearray(saved(tmp_path / "m.nii", codes_array()).read_bytes())
+    content[40:56] = np.array([3, 6, -500, 3, 1, 1, 1, 1], "<i2").tobytes()
+    (tmp_path / "m.nii").write_bytes(content)
+    with pytest.raises(UnreadableFileError, match=r"'m.nii' is no readable"):
+        read_label_codes(tmp_path / "m.nii", (*SHAPE, 1), codes=CODES)

@@ -86,9 +86,9 @@ class Cine:
 
     @property
     def voxel_volumes_ml(self) -> NDArray[np.float64]:
-        """(z,) volume in ml of one voxel of each slice."""
-        dx, dy, _ = self.spacing_mm
-        return dx * dy * self.slice_weights_mm / 1000
+        """(z,) volume in ml of one voxel of each slice; on axes that are not square a pixel is less than dx * dy."""
+        area_mm2 = float(np.linalg.norm(np.cross(self.affine[:3, 0], self.affine[:3, 1])))
+        return area_mm2 * self.slice_weights_mm / 1000
 
     def with_array(self, array: NDArray[np.float32]) -> Cine:
         """The same cine with other intensities on the same grid."""

@@ -15,6 +15,7 @@ from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard, Split, read
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.phase_files import read_phases
 from cinema_cmr.io.nifti import read_nifti_cine
+from cinema_cmr.io.walk import paths_below
 
 __all__ = ["CARD", "DATASET", "LABEL_CODES", "list_cases", "our_split", "read_case", "read_cycle"]
 
@@ -39,7 +40,7 @@ def list_cases(root: Path) -> list[Case]:
     A patient whose `Info.cfg` tells too little is listed with the problem. Raises `InputError` where there is
     none, or a patient is there twice.
     """
-    found = {path.parent for path in Path(root).rglob("Info.cfg") if path.parent.name.startswith("patient")}
+    found = {path.parent for path in paths_below(root, "Info.cfg") if path.parent.name.startswith("patient")}
     folders = sorted(found, key=lambda folder: folder.name)
     if not folders:
         raise InputError(f"no patientNNN/Info.cfg under '{Path(root).name}'; expected the unpacked ACDC database")

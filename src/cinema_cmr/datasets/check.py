@@ -11,6 +11,7 @@ from typing import Literal
 from cinema_cmr.core.errors import CinemaError, MissingFileError
 from cinema_cmr.data.cases import Case
 from cinema_cmr.datasets.dataset import Dataset
+from cinema_cmr.io.walk import paths_below
 
 __all__ = ["Checked", "check_cases", "check_downloads"]
 
@@ -50,7 +51,7 @@ def check_cases(dataset: Dataset, cases: Sequence[Case], *, opened: bool = True)
 def check_downloads(dataset: Dataset, root: Path) -> Iterator[Checked]:
     """Files of the download that lie under `root` and have a published hash; removed ones are not told."""
     for name, expected in dataset.card.checksums.items():
-        for path in sorted(Path(root).rglob(name)):
+        for path in paths_below(root, name):
             same = _hash(path, _HASHES[len(expected)]) == expected.lower()
             why = "" if same else f"its {_HASHES[len(expected)]} is not the published {expected}; download it again"
             yield Checked(name=name, status="found" if same else "broken", why=why)

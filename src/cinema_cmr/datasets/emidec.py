@@ -24,6 +24,7 @@ from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard, Split, read
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.io.nifti import read_nifti_cine
 from cinema_cmr.io.nifti_labels import read_label_codes
+from cinema_cmr.io.walk import paths_below
 
 __all__ = ["CARD", "DATASET", "LABEL_CODES", "list_cases", "our_split", "read_case"]
 
@@ -52,7 +53,7 @@ def list_cases(root: Path) -> list[Case]:
 
     Raises `InputError` where there is none, or a case is there twice.
     """
-    found = {path.parent for path in Path(root).rglob("Images") if _CASE_NAME.fullmatch(path.parent.name)}
+    found = {path.parent for path in paths_below(root, "Images") if _CASE_NAME.fullmatch(path.parent.name)}
     folders = sorted(found, key=lambda folder: folder.name)
     if not folders:
         raise InputError(f"no Case_N… or Case_P… with Images under '{Path(root).name}'; expected the unpacked dataset")

@@ -30,6 +30,7 @@ from cinema_cmr.io.names import stem_of
 from cinema_cmr.io.nifti import read_nifti_cine
 from cinema_cmr.io.nifti_labels import read_label_codes
 from cinema_cmr.io.read import view_from_name
+from cinema_cmr.io.walk import paths_below
 
 __all__ = ["CARD", "DATASET", "LABEL_CODES", "Listing", "list_cases", "read_case", "scan_folder"]
 
@@ -88,7 +89,7 @@ def scan_folder(root: Path) -> Listing:
     root = Path(root)
     if not root.is_dir():
         raise InputError(f"'{root.name}' is no folder; expected a folder of NIfTI images and label maps")
-    files = sorted(path for path in root.rglob("*") if _is_nifti(path.relative_to(root)))
+    files = [path for path in paths_below(root) if _is_nifti(path.relative_to(root))]
     masks = {path for path in files if _is_mask(path.relative_to(root))}
     pairs = {path: _masks_of(path, masks) for path in files if path not in masks}
     used = {mask for its in pairs.values() for mask in its}

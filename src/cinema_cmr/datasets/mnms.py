@@ -26,6 +26,7 @@ from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.listing import by_name, existing, find_rows, number, texts, whole_number
 from cinema_cmr.io.nifti import read_nifti_cine
 from cinema_cmr.io.nifti_labels import read_label_codes
+from cinema_cmr.io.walk import paths_below
 
 __all__ = ["CARD", "DATASET", "LABEL_CODES", "list_cases", "read_case"]
 
@@ -56,7 +57,7 @@ def list_cases(root: Path) -> list[Case]:
     A row of the table without an image is a case too, in no part.
     """
     root = Path(root)
-    images = ((path.name.removesuffix("_sa.nii.gz"), path.parent) for path in root.rglob("*_sa.nii.gz"))
+    images = ((path.name.removesuffix("_sa.nii.gz"), path.parent) for path in paths_below(root, "*_sa.nii.gz"))
     folders = by_name(images, expected="Training/Labeled/CODE/CODE_sa.nii.gz and so on")
     rows = {row["External code"]: row for row in find_rows(root, needs=("External code", "ED", "ES"))}
     return [

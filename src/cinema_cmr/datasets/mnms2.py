@@ -22,6 +22,7 @@ from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.listing import by_name, find_rows, number, texts, whole_number
 from cinema_cmr.datasets.phase_files import read_phases
 from cinema_cmr.io.nifti import read_nifti_cine
+from cinema_cmr.io.walk import paths_below
 
 __all__ = ["CARD", "DATASET", "LABEL_CODES", "list_cases", "read_case", "read_cycle"]
 
@@ -48,7 +49,7 @@ _LAST = {"train": 160, "validation": 200, "test": 360}
 def list_cases(root: Path) -> list[Case]:
     """Every folder of three digits with images under `root`, and every row of the table, by number."""
     root = Path(root)
-    images = (path.parent for path in root.rglob("[0-9][0-9][0-9]_[SL]A_*.nii.gz"))
+    images = (path.parent for path in paths_below(root, "[0-9][0-9][0-9]_[SL]A_*.nii.gz"))
     folders = by_name(
         {(folder.name, folder) for folder in images if re.fullmatch(r"\d{3}", folder.name)},
         expected="dataset/001/001_SA_ED.nii.gz and so on",

@@ -27,6 +27,7 @@ from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.listing import by_name, existing
 from cinema_cmr.io.nifti import read_nifti_cine
 from cinema_cmr.io.nifti_labels import read_label_codes
+from cinema_cmr.io.walk import paths_below
 
 __all__ = ["CARD", "DATASET", "LABEL_CODES", "SEQUENCES", "list_cases", "read_case"]
 
@@ -62,7 +63,7 @@ _FIRST_OF_TEST = 201
 
 def list_cases(root: Path) -> list[Case]:
     """Every number of which there is a sequence or a label map under `root`, with all its files."""
-    names = ((path, _NAME.fullmatch(path.name)) for path in Path(root).rglob("myops_*.nii*"))
+    names = ((path, _NAME.fullmatch(path.name)) for path in paths_below(root, "myops_*.nii*"))
     files = by_name(
         ((f"{match['number']}/{match['kind']}", path) for path, match in names if match),
         expected="train25/myops_training_101_DE.nii.gz and so on",

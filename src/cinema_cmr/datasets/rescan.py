@@ -28,6 +28,7 @@ from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.listing import by_name, existing, find_rows, number, whole_number
 from cinema_cmr.io.nifti import read_nifti_cine
 from cinema_cmr.io.nifti_labels import read_label_codes
+from cinema_cmr.io.walk import paths_below
 
 __all__ = ["CARD", "DATASET", "LABEL_CODES", "VIEW_FILES", "list_cases", "read_case"]
 
@@ -59,7 +60,7 @@ def list_cases(root: Path) -> list[Case]:
     the table has them, `centre` of the unpaired ones.
     """
     root = Path(root)
-    files = [*root.rglob("*.nii.gz"), *root.rglob("*.pickle")]
+    files = [*paths_below(root, "*.nii.gz"), *paths_below(root, "*.pickle")]
     known = {*VIEW_FILES.values(), *(str(view) for view in VIEW_FILES)}
     found = {path.parent for path in files if path.name.removesuffix(".nii.gz").removesuffix(".pickle") in known}
     pairs = _pairs(root)

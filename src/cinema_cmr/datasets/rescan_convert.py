@@ -30,6 +30,7 @@ from cinema_cmr.datasets.rescan import VIEW_FILES
 from cinema_cmr.io.folder import atomic_folder
 from cinema_cmr.io.nifti import write_mask
 from cinema_cmr.io.nifti_study import write_nifti_study
+from cinema_cmr.io.walk import paths_below
 
 __all__ = ["ConvertedScan", "convert_rescan", "read_plain_pickle"]
 
@@ -62,7 +63,7 @@ def convert_rescan(
     if root.resolve() == folder.resolve():
         raise InputError(f"'{folder.name}' is the dataset itself; give another folder to write to")
     stems = {*VIEW_FILES.values()}
-    scans = sorted({path.parent for path in root.rglob("*.pickle") if path.stem in stems})
+    scans = sorted({path.parent for path in paths_below(root, "*.pickle") if path.stem in stems})
     if not scans:
         raise InputError(f"'{root.name}' has no SAX.pickle, 2C.pickle or 4C.pickle; expected the dataset as it comes")
     converted = []
@@ -71,7 +72,7 @@ def convert_rescan(
         converted.append(_converted(scan, name.as_posix(), folder / name, overwrite=overwrite))
         if report is not None:
             report(converted[-1])
-    for table in root.rglob("labels.csv"):
+    for table in paths_below(root, "labels.csv"):
         target = folder / table.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(table, target)

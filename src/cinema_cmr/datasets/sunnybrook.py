@@ -20,6 +20,7 @@ from cinema_cmr.io.archive import extracted
 from cinema_cmr.io.dicom import find_stacks
 from cinema_cmr.io.dicom_sort import instance_places
 from cinema_cmr.io.read import read_study
+from cinema_cmr.io.walk import paths_below
 
 __all__ = ["CARD", "DATASET", "list_cases", "read_case", "read_contour"]
 
@@ -40,7 +41,7 @@ _LV, _MYO = (next(label.code for label in CINE_LABELS if label.name == name) for
 
 def list_cases(root: Path) -> list[Case]:
     """Every `SCD…` folder under `root` that holds contours; raises `InputError` where there is none or one is twice."""
-    found = {path.parent.parent for path in Path(root).rglob("i-contours") if path.is_dir()}
+    found = {path.parent.parent for path in paths_below(root, "i-contours") if path.is_dir()}
     folders = sorted((folder for folder in found if folder.name.startswith("SCD")), key=lambda folder: folder.name)
     if not folders:
         raise InputError(f"no SCD…/contours/i-contours under '{Path(root).name}'; expected the unpacked dataset")

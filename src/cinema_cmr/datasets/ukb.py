@@ -21,6 +21,7 @@ from cinema_cmr.datasets.listing import by_name
 from cinema_cmr.io.archive import extracted
 from cinema_cmr.io.dicom import read_dicom
 from cinema_cmr.io.read import input_files
+from cinema_cmr.io.walk import paths_below
 
 __all__ = ["CARD", "DATASET", "list_cases", "read_case"]
 
@@ -40,7 +41,7 @@ _NAME = re.compile(r"(?P<eid>\d+)_(?P<field>20208|20209)_(?P<visit>\d+_\d+)\.zip
 
 def list_cases(root: Path) -> list[Case]:
     """Every visit of which there is a zip under `root`; a participant's visits are one patient's."""
-    matches = ((path, _NAME.fullmatch(path.name)) for path in Path(root).rglob("*_2020[89]_*.zip"))
+    matches = ((path, _NAME.fullmatch(path.name)) for path in paths_below(root, "*_2020[89]_*.zip"))
     files = by_name(
         ((f"{match['eid']}_{match['visit']}/{match['field']}", path) for path, match in matches if match),
         expected="1234567_20209_2_0.zip and so on",

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
@@ -25,6 +24,7 @@ from cinema_cmr.io.dicom_decisions import (
     pixel_issues,
     reference_issues,
 )
+from cinema_cmr.io.dicom_examination import check_one_examination
 from cinema_cmr.io.dicom_files import FoundFiles, pixel_digests, read_headers
 from cinema_cmr.io.dicom_pixels import AssembledStack, assemble
 from cinema_cmr.io.dicom_rate import CardiacCycle, cycle_of
@@ -47,7 +47,8 @@ def read_dicom(files_or_folder: Path | Iterable[Path], *, name: str | None = Non
     or days.
     """
     found, stacks = find_stacks(files_or_folder)
-    _check_one_examination(found, stacks.stacks)
+    used = (k for stack in stacks.stacks for cut in stack.slices for k in cut.frames if k is not None)
+    of_people = check_one_examination(found.headers[k] for k in used)
     assembled = [assemble(found, stack) for stack in stacks.stacks]
     readable = [one for one in assembled if one.array.size]
     if not readable:
@@ -62,6 +63,7 @@ def read_dicom(files_or_folder: Path | Iterable[Path], *, name: str | None = Non
     main = _main_stack(judged)
     issues = [
         *found.issues,
+        *of_people,
         *file_issues(found),
         *stacks.issues,
         *(issue for one in assembled for issue in pixel_issues(one)),
@@ -89,22 +91,6 @@ def _stem(source: Path | Iterable[Path]) -> str:
     if not isinstance(source, Path):
         return "study"
     return source.resolve().name if source.is_dir() else source.stem
-
-
-def _check_one_examination(found: FoundFiles, stacks: Sequence[Stack]) -> None:
-    """Two people, or one person on two days, must never be measured as one."""
-    used = [found.headers[k] for stack in stacks for cut in stack.slices for k in cut.frames if k is not None]
-    for what in ("patient", "day"):
-        by_series: dict[str, set[str]] = {}
-        for header in used:
-            by_series.setdefault(header.series, set()).add(getattr(header, what))
-        # Some de-identifiers give every image an identity of its own: then it says nothing.
-        if any(len(own) > 1 for own in by_series.values()):
-            continue
-        count = len(set().union(*by_series.values()) - {""})
-        if count > 1:
-            whose = f"{count} patients" if what == "patient" else f"{count} different days"
-            raise InputError(f"the cines are of {whose}; expected one study: give each one's folder by itself")
 
 
 def _candidate(one: AssembledStack, cycle: CardiacCycle) -> Candidate:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import re
 import warnings
 from collections import Counter, defaultdict
@@ -19,6 +18,7 @@ from cinema_cmr.core.study import Issue, Subject
 from cinema_cmr.io.dicom_header import HEADER_TAGS, MR_CLASSES, FrameHeader, frame_headers, why_left_out
 from cinema_cmr.io.dicom_subject import filled_from_dataset
 from cinema_cmr.io.dicom_values import integer_of, text_of, value_of
+from cinema_cmr.io.walk import paths_below
 
 __all__ = ["FoundFiles", "SeriesFiles", "is_dicom", "pixel_digests", "quiet_pydicom", "read_headers"]
 
@@ -104,7 +104,7 @@ def read_headers(source: Path | Iterable[Path]) -> FoundFiles:
 def _all_files(source: Path) -> list[Path]:
     if not source.is_dir():
         return [source]
-    return sorted(Path(folder) / name for folder, _, names in os.walk(source) for name in names)
+    return [path for path in paths_below(source) if not path.is_dir()]
 
 
 @dataclass

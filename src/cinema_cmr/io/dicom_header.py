@@ -21,7 +21,7 @@ from cinema_cmr.io.dicom_values import clock_ms, integer_of, number_of, text_of,
 __all__ = ["HEADER_TAGS", "MR_CLASSES", "FrameHeader", "frame_headers", "hints_in", "why_left_out"]
 
 HEADER_TAGS = (
-    *("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"),
+    *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"),
     *("Modality", "ImageType", "ComplexImageComponent", "PhaseContrast", "SeriesNumber", "AcquisitionNumber"),
     *(
         "InstanceNumber",
@@ -102,6 +102,12 @@ class FrameHeader:
     """Digest of the study's date: tells examinations of one patient apart."""
     patient: str = ""
     """Digest of the patient's identifier, never the identifier."""
+    study: str = ""
+    """Digest of the study's UID: tells people apart whose identifier and date were blanked."""
+    identified: bool = False
+    """Whether patient and date look true, not blank or a constant put in their place."""
+    body: tuple[tuple[str, str], ...] = ()
+    """Sex, birth date (a digest) and height, each by its name, where told: only to be compared."""
     reference: str = ""
     """Frame of reference: positions in different ones cannot be compared."""
     instance_number: int | None = None
@@ -252,6 +258,9 @@ def _facts_of_object(dataset: Any) -> dict[str, Any]:
         "instance_uid": text_of(dataset, "SOPInstanceUID"),
         "day": _digest(text_of(dataset, "StudyDate")),
         "patient": _digest(text_of(dataset, "PatientID")),
+        "study": _digest(text_of(dataset, "StudyInstanceUID")),
+        "identified": _is_identified(text_of(dataset, "PatientID"), text_of(dataset, "StudyDate")),
+        "body": _body(dataset),
         "reference": text_of(dataset, "FrameOfReferenceUID"),
         "instance_number": integer_of(dataset, "InstanceNumber"),
         "series_number": integer_of(dataset, "SeriesNumber"),
@@ -298,6 +307,25 @@ def _facts_of_frame(sources: list[Any]) -> dict[str, Any]:
 def _digest(text: str) -> str:
     """Tells two patients apart without keeping who they are."""
     return hashlib.sha256(text.encode()).hexdigest() if text else ""
+
+
+def _is_identified(patient: str, day: str) -> bool:
+    """False for what stands in for an identity: no digit above 0, no date, or a first of January or before MR.
+
+    >>> _is_identified("P0017", "20190523"), _is_identified("ANON", "20190523"), _is_identified("7", "19000101")
+    (True, False, False)
+    """
+    return bool(re.search("[1-9]", patient) and re.fullmatch(r"\d{8}", day)) and day >= "1980" and day[4:] != "0101"
+
+
+def _body(dataset: Any) -> tuple[tuple[str, str], ...]:
+    height = number_of(dataset, "PatientSize")
+    facts = {
+        "sex": text_of(dataset, "PatientSex").upper().strip("O"),
+        "birth date": _digest(text_of(dataset, "PatientBirthDate")),
+        "height": f"{height:.2f}" if height else "",
+    }
+    return tuple((name, value) for name, value in facts.items() if value)
 
 
 def _descriptions(dataset: Any) -> tuple[str, str]:

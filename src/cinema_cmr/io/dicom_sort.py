@@ -18,6 +18,7 @@ from cinema_cmr.core.study import Issue
 from cinema_cmr.io.dicom_header import FrameHeader
 from cinema_cmr.io.dicom_stack import CineSlice, Repeat, Stack, geometry_issues, merge_slices
 from cinema_cmr.io.dicom_timing import (
+    FILE_ORDER,
     MIN_FRAMES,
     TimeOrder,
     frame_times_ms,
@@ -169,7 +170,7 @@ def _sorted_group(headers: Sequence[FrameHeader], group: Sequence[int]) -> Sorte
             hints=_hints(headers, completed),
         )
         stacks.append(stack)
-        issues += [*filled, *_count_issues(stack), *geometry_issues(stack)]
+        issues += [*filled, *_order_issues(stack), *_count_issues(stack), *geometry_issues(stack)]
     return SortedStacks(stacks=tuple(stacks), left_out=tuple(left_out), issues=tuple(issues))
 
 
@@ -286,6 +287,22 @@ def _count_issues(stack: Stack) -> list[Issue]:
             f"these were resampled over the cycle",
             evidence={"n_frames": stack.n_frames, "slices": len(odd)},
         )
+    ]
+
+
+def _order_issues(stack: Stack) -> list[Issue]:
+    """Frames in the order of their files' names are a guess, and ejection fraction needs the true one."""
+    series = dict.fromkeys(cut.series for cut in stack.slices if cut.order_source == FILE_ORDER)
+    return [
+        Issue(
+            code="frame-order-unknown",
+            severity="error",
+            message=f"{one}: no trigger time, temporal position, acquisition time or instance number orders its frames;"
+            " they were taken in the order of the files' names, which may not be that of the cycle: export the series"
+            " again with its times, for volumes at ED and ES and the ejection fraction may be wrong",
+            evidence={"series": one},
+        )
+        for one in series
     ]
 
 

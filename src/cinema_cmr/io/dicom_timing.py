@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cinema_cmr.io.dicom_header import FrameHeader
 
 __all__ = [
+    "FILE_ORDER",
     "MIN_FRAMES",
     "TimeOrder",
     "frame_times_ms",
@@ -20,6 +21,9 @@ __all__ = [
     "places_in_cycle",
     "why_no_cine",
 ]
+
+FILE_ORDER = "file order"
+"""What orders frames where nothing in them tells their time: a guess."""
 
 MIN_FRAMES = 8
 """Fewer frames at one place are no cine: late enhancement has 1 or 2, T2 maps 3 or 4."""
@@ -70,7 +74,7 @@ def order_in_time(headers: Sequence[FrameHeader], frames: Sequence[int]) -> Time
         values = [getattr(headers[k], name) for k in frames]
         if None not in values and _tells_apart(source, values):
             return _ordered(headers, frames, [float(value) for value in values], source)
-    return TimeOrder(frames=tuple(frames), values=tuple(map(float, range(len(frames)))), source="file order")
+    return TimeOrder(frames=tuple(frames), values=tuple(map(float, range(len(frames)))), source=FILE_ORDER)
 
 
 def _tells_apart(source: str, values: Sequence[float]) -> bool:

@@ -34,6 +34,10 @@ def label_shape(path: Path | str) -> tuple[int, int, int, int]:
     return x, y, z, t
 
 
+_DAMAGED = (ImageFileError, HeaderDataError, EOFError, OSError, ValueError, OverflowError, zlib.error)
+"""What damaged bytes lead to; the overflow is of an extent below zero."""
+
+
 def read_label_codes(
     path: Path | str,
     shape: tuple[int, ...],
@@ -93,12 +97,12 @@ def _read(path: Path) -> tuple[NDArray[np.float32], Any]:
     image = _opened(path)
     try:
         return np.asarray(image.dataobj, dtype=np.float32), image.header
-    except (ImageFileError, HeaderDataError, EOFError, OSError, ValueError, zlib.error) as error:
+    except _DAMAGED as error:
         raise UnreadableFileError(f"'{path.name}' is no readable NIfTI label map: {error}") from error
 
 
 def _opened(path: Path) -> Any:
     try:
         return nib.load(path)
-    except (ImageFileError, HeaderDataError, EOFError, OSError, ValueError, zlib.error) as error:
+    except _DAMAGED as error:
         raise UnreadableFileError(f"'{path.name}' is no readable NIfTI label map: {error}") from error

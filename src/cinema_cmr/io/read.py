@@ -20,6 +20,7 @@ from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.archive import extracted
 from cinema_cmr.io.names import name_of, stem_of
 from cinema_cmr.io.nifti import read_nifti_cine
+from cinema_cmr.io.walk import paths_below
 
 __all__ = ["input_files", "read_study", "view_from_name"]
 
@@ -99,7 +100,7 @@ def input_files(path: Path | str) -> tuple[Path, ...]:
 
 def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
     """All files below a folder, and the NIfTI files among them."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not _is_hidden(path, folder))
+    files = [path for path in paths_below(folder) if path.is_file() and not _is_hidden(path, folder)]
     return files, [path for path in files if path.name.lower().endswith(_NIFTI_SUFFIXES)]
 
 
