@@ -188,6 +188,31 @@ def test_rivals_for_a_view_are_settled_by_name_or_refused(tmp_path: Path) -> Non
     assert all("three_sa was read as the short axis view" in reason for reason in reasons(study).values())
 
 
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        (("anna_sax", "bob_lax_4c"), True),
+        (("sub-01_sax", "sub-02_4ch"), True),
+        (("anna_4d", "bob_frame01", "bob_frame04"), True),
+        (("sax", "lax_4c"), False),
+        (("study1_sax", "study1_4ch", "study1_LAX_2ch"), False),
+        (("cine_sax", "anna_4ch"), False),
+        (("anna_4d", "anna_frame01", "anna_frame04", "bob_notes"), False),
+    ],
+)
+def test_names_that_may_be_of_two_people_are_told_without_the_names(
+    tmp_path: Path, files: tuple[str, ...], told: bool
+) -> None:
+    for name in files:
+        plane = view_from_name(name) not in (None, View.SAX) or "notes" in name
+        frames = () if "frame" in name else (12,)
+        save(tmp_path / f"{name}.nii.gz", (20, 18, 1 if plane else 7, *frames))
+    study = read_study(tmp_path)
+    messages = [issue.message for issue in study.issues if issue.code == "names-differ"]
+    assert len(messages) == told
+    assert not any(word in message for message in messages for word in ("anna", "bob", "sub"))
+
+
 def test_many_studies_in_one_folder_are_refused(tmp_path: Path) -> None:
     for number in (1, 2):
         save(tmp_path / "nested" / f"p{number}" / f"p{number}_frame01.nii", (20, 18, 7))

@@ -7,6 +7,7 @@ import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Literal
 
@@ -46,6 +47,8 @@ _VIEW_NAMES = {
     View.LAX_3C: re.compile(_LONG_AXIS_NAME.format(n=3)),
     View.LAX_4C: re.compile(_LONG_AXIS_NAME.format(n=4)),
 }
+_NO_NAME = frozenset(("4d", "cine", "ed", "es", "image", "la", "lax", "stack", "view"))
+"""Words of a file's name, besides its view, that tell nothing of whose it is."""
 _INFO_FACTS = {"height": ("height_cm", 50.0, 250.0), "weight": ("weight_kg", 2.0, 400.0)}
 
 
@@ -190,6 +193,7 @@ def _read_niftis(files: Sequence[Path], name: str, *, root: Path | None = None) 
         issues=(
             *issues,
             *(_issue("file-left-out", "warning", d.reason, file=d.series) for d in left_out),
+            *_stem_issues(candidates),
             *facts,
         ),
     )
@@ -344,6 +348,22 @@ def _stack_issues(cine: Cine) -> list[Issue]:
         message = "the stack lies along the patient's axes, unlike a short-axis one: look at it"
         issues.append(_issue("stack-not-oblique", "warning", message, off_axis_deg=round(off_axis_deg, 1)))
     return issues
+
+
+def _stem_issues(candidates: Sequence[_Candidate]) -> list[Issue]:
+    """Names that differ in more than view and frame may be of two people; a plain `sax` goes with any."""
+    stems = set()
+    for candidate in candidates:
+        if _view_of(candidate, alone=len(candidates) == 1)[0] is None:
+            continue
+        key = candidate.key
+        for pattern in _VIEW_NAMES.values():
+            key = pattern.sub(" ", key)
+        stems.add(frozenset(re.findall("[a-z0-9]+", key)) - _NO_NAME)
+    if all(one <= other or other <= one for one, other in combinations(stems, 2)):
+        return []
+    message = "the files' names have no stem in common beside view and frame: make sure that all are of one study"
+    return [_issue("names-differ", "warning", message)]
 
 
 def _subject_beside(folder: Path) -> tuple[Subject, list[Issue]]:
