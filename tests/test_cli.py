@@ -128,6 +128,34 @@ def test_a_manifest_lists_inputs_relative_to_itself(tmp_path: Path, capsys: pyte
     assert "no input given" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("damage", ["missing", "{", "[]", "{}"])
+def test_a_damaged_result_fails_alone_and_is_not_replaced_unasked(
+    damage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sources, out = [scan(tmp_path, "first"), scan(tmp_path, "second")], tmp_path / "out"
+    assert call("analyse", *sources, "-o", out) == 0
+    numbers = out / "first" / "measurements.json"
+    numbers.unlink() if damage == "missing" else numbers.write_text(damage)
+    capsys.readouterr()
+    assert call("analyse", *sources, "-o", out) == 3
+    said = capsys.readouterr()
+    assert "damaged or of which a part is missing" in said.err and "--overwrite" in said.err
+    assert "second: " in said.out and "finished before, kept" in said.out
+    assert call("analyse", *sources, "-o", out, "--overwrite") == 0
+
+
+def test_results_of_another_version_are_not_taken_for_this_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = scan(tmp_path), tmp_path / "out"
+    assert call("analyse", source, "-o", out) == 0
+    run = json.loads((out / "run.json").read_text())
+    run["versions"]["cinema_cmr"] = "0.0.1"
+    (out / "run.json").write_text(json.dumps(run))
+    assert call("analyse", source, "-o", out) == 3
+    assert "holds results of version 0.0.1" in capsys.readouterr().err
+
+
 def test_a_mask_is_kept_only_for_the_same_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = scan(tmp_path, labels=LABELS[..., :1])
     assert call("segment", source, "-o", tmp_path / "out") == 0
