@@ -16,7 +16,7 @@ import pytest
 from oracles import annotated, heart, segmenter
 from synthetic_dicom import new_image, save, written_stack
 
-from cinema_cmr import pipeline
+from cinema_cmr import cli, pipeline
 from cinema_cmr.cli import COMMANDS, main
 from cinema_cmr.io.nifti import write_cine, write_mask
 
@@ -128,6 +128,7 @@ def test_a_manifest_lists_inputs_relative_to_itself(tmp_path: Path, capsys: pyte
     assert "no input given" in capsys.readouterr().err
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("damage", ["missing", "{", "[]", "{}"])
 def test_a_damaged_result_fails_alone_and_is_not_replaced_unasked(
     damage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -330,3 +331,50 @@ def test_an_unknown_model_is_a_weights_error(
     monkeypatch.undo()
     assert call("analyse", scan(tmp_path), "-o", tmp_path / "out", "--model", "no-such-model") == 5
     assert "no model 'no-such-model'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("embed", "x", "-o", "f/t.csv"), ("reconstruct", "x", "-o", "f/p.png"), ("phantom", "-o", "f/x")]
+    + [(name, "--data", "x", "-o", "f/x") for name in ("finetune", "evaluate")],
+)
+def test_an_output_within_a_file_is_refused_first(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("f").write_text("a file")
+    assert call(*words) == 3
+    assert "'f' is a file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "told"),
+    [
+        ("embed", KeyboardInterrupt(), (130, "nothing was written")),
+        ("analyse", KeyboardInterrupt(), (130, "finished studies are kept")),
+        ("pretrain", KeyboardInterrupt(), (130, "last checkpoint")),
+        ("embed", OSError(28, "No space left on device", "/home/someone/t.csv"), (3, "'t.csv': No space left")),
+    ],
+)
+def test_a_stop_is_told_as_it_is(
+    name: str,
+    error: BaseException,
+    told: tuple[int, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stop(words: list[str]) -> int:
+        raise error
+
+    monkeypatch.setattr(cli, "_run", stop)
+    assert call(name) == told[0]
+    said = capsys.readouterr().err
+    assert told[1] in said and "someone" not in said
+
+
+def test_help_names_every_recipe_and_no_doubled_sign(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("finetune", "pretrain"):
+        with pytest.raises(SystemExit):
+            call(command, "--help")
+    said = capsys.readouterr().out
+    assert "lax-mask-unetr" in "".join(said.split()) and "%%" not in said
