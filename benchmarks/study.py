@@ -79,7 +79,7 @@ def flags(cases: Sequence[Case]) -> dict[str, Any]:
     counts = {
         name: Counter(flag for case in its for flag in case["flags"]) for name, its in (("f", failed), ("g", good))
     }
-    codes = sorted({*counts["f"], *counts["g"]}, key=lambda code: -counts["f"][code])
+    codes = sorted({*counts["f"], *counts["g"]}, key=lambda code: (-counts["f"][code], code))
     return {
         "failed": len(failed),
         "failed_and_flagged": sum(bool(case["flags"]) for case in failed),

@@ -16,7 +16,7 @@ import pytest
 from oracles import annotated, heart, segmenter
 from synthetic_dicom import new_image, save, written_stack
 
-from cinema_cmr import pipeline
+from cinema_cmr import cli, pipeline
 from cinema_cmr.cli import COMMANDS, main
 from cinema_cmr.io.nifti import write_cine, write_mask
 
@@ -126,6 +126,35 @@ def test_a_manifest_lists_inputs_relative_to_itself(tmp_path: Path, capsys: pyte
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["one_seg.nii.gz", "two_seg.nii.gz"]
     assert call("segment", "-o", tmp_path / "out") == 2
     assert "no input given" in capsys.readouterr().err
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("damage", ["missing", "{", "[]", "{}"])
+def test_a_damaged_result_fails_alone_and_is_not_replaced_unasked(
+    damage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sources, out = [scan(tmp_path, "first"), scan(tmp_path, "second")], tmp_path / "out"
+    assert call("analyse", *sources, "-o", out) == 0
+    numbers = out / "first" / "measurements.json"
+    numbers.unlink() if damage == "missing" else numbers.write_text(damage)
+    capsys.readouterr()
+    assert call("analyse", *sources, "-o", out) == 3
+    said = capsys.readouterr()
+    assert "damaged or of which a part is missing" in said.err and "--overwrite" in said.err
+    assert "second: " in said.out and "finished before, kept" in said.out
+    assert call("analyse", *sources, "-o", out, "--overwrite") == 0
+
+
+def test_results_of_another_version_are_not_taken_for_this_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = scan(tmp_path), tmp_path / "out"
+    assert call("analyse", source, "-o", out) == 0
+    run = json.loads((out / "run.json").read_text())
+    run["versions"]["cinema_cmr"] = "0.0.1"
+    (out / "run.json").write_text(json.dumps(run))
+    assert call("analyse", source, "-o", out) == 3
+    assert "holds results of version 0.0.1" in capsys.readouterr().err
 
 
 def test_a_mask_is_kept_only_for_the_same_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -302,3 +331,50 @@ def test_an_unknown_model_is_a_weights_error(
     monkeypatch.undo()
     assert call("analyse", scan(tmp_path), "-o", tmp_path / "out", "--model", "no-such-model") == 5
     assert "no model 'no-such-model'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("embed", "x", "-o", "f/t.csv"), ("reconstruct", "x", "-o", "f/p.png"), ("phantom", "-o", "f/x")]
+    + [(name, "--data", "x", "-o", "f/x") for name in ("finetune", "evaluate")],
+)
+def test_an_output_within_a_file_is_refused_first(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("f").write_text("a file")
+    assert call(*words) == 3
+    assert "'f' is a file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "told"),
+    [
+        ("embed", KeyboardInterrupt(), (130, "nothing was written")),
+        ("analyse", KeyboardInterrupt(), (130, "finished studies are kept")),
+        ("pretrain", KeyboardInterrupt(), (130, "last checkpoint")),
+        ("embed", OSError(28, "No space left on device", "/home/someone/t.csv"), (3, "'t.csv': No space left")),
+    ],
+)
+def test_a_stop_is_told_as_it_is(
+    name: str,
+    error: BaseException,
+    told: tuple[int, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stop(words: list[str]) -> int:
+        raise error
+
+    monkeypatch.setattr(cli, "_run", stop)
+    assert call(name) == told[0]
+    said = capsys.readouterr().err
+    assert told[1] in said and "someone" not in said
+
+
+def test_help_names_every_recipe_and_no_doubled_sign(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("finetune", "pretrain"):
+        with pytest.raises(SystemExit):
+            call(command, "--help")
+    said = capsys.readouterr().out
+    assert "lax-mask-unetr" in "".join(said.split()) and "%%" not in said

@@ -16,13 +16,14 @@ from long_axes import cine as long_axis
 from long_axes import model as landmark_model
 from oracles import CPU, annotated, heart, segmenter
 
-from cinema_cmr.core.errors import GeometryError, NoCineError, OutputExistsError
+from cinema_cmr.core.errors import GeometryError, NoCineError, OutputExistsError, UsageError
 from cinema_cmr.core.study import Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.engine.landmarks import LandmarkFinder
 from cinema_cmr.engine.segmenter import Segmenter
 from cinema_cmr.io.nifti import write_cine
 from cinema_cmr.io.origin import note_in
+from cinema_cmr.measure.measure import MeasureOptions
 from cinema_cmr.pipeline import Analysis, Options, analyse, segment
 
 RADII = tuple(12.0 + 3.0 * np.cos(np.linspace(0, 2 * np.pi, 12, endpoint=False)))
@@ -121,6 +122,16 @@ def test_too_few_slices_and_no_stack_are_refused_before_the_long_part(tmp_path: 
     long_axis = scan(tmp_path, LABELS[:, :, :1], "lax_4c")
     with pytest.raises(NoCineError, match="no short-axis stack"):
         analysed(long_axis)
+
+
+def test_frames_that_the_stack_lacks_are_refused_before_the_long_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cinema_cmr.pipeline.predict_study", None)
+    source = scan(tmp_path)
+    for frame in (99, -1):
+        with pytest.raises(UsageError, match=f"frame {frame} was given"):
+            analysed(source, measure=MeasureOptions(ed_frame=frame))
 
 
 def test_one_mask_on_the_image_s_own_grid_tells_its_making(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from cinema_cmr.core.errors import CinemaError
+from cinema_cmr.core.errors import CinemaError, InputError
 
 __all__ = ["main"]
 
@@ -47,11 +48,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"cinema: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("cinema: interrupted; finished studies are kept, call again to go on", file=sys.stderr)
+        print(f"cinema: interrupted{_what_stays(words)}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except OSError as error:
+        # The name alone: folders above it can name a patient or a person.
+        where = f"'{Path(str(error.filename)).name}': " if error.filename is not None else ""
+        print(f"cinema: {where}{error.strerror or 'a file cannot be read or written'}", file=sys.stderr)
+        return InputError.exit_code
+
+
+def _what_stays(words: list[str]) -> str:
+    """What an interrupted command leaves, where that is the same whenever it is stopped."""
+    name = words[0] if words else ""
+    if name in ("analyse", "segment", "prepare", "phantom"):
+        return "; finished studies are kept, call again to go on"
+    if name in ("finetune", "pretrain"):
+        return "; call again to go on from the last checkpoint"
+    if name in ("embed", "evaluate", "reconstruct"):
+        return "; nothing was written, call again to begin anew"
+    return ""
 
 
 def _run(words: list[str]) -> int:

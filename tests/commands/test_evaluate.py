@@ -10,6 +10,8 @@ from oracles import cine_of, heart, segmenter
 
 from cinema_cmr import pipeline
 from cinema_cmr.cli import main
+from cinema_cmr.commands.evaluate_output import write_files
+from cinema_cmr.core.errors import OutputExistsError
 from cinema_cmr.io.nifti import write_cine, write_mask
 
 
@@ -26,3 +28,24 @@ def test_published_numbers_stand_beside_an_evaluation(tmp_path: Path, monkeypatc
     assert "MedNeXt" not in {row["model"] for row in rows}  # of ACDC alone
     assert "## Beside published values" in (tmp_path / "e" / "tables.md").read_text()
     assert 'id="published"' in (tmp_path / "e" / "page.html").read_text()
+
+
+def test_an_evaluation_in_the_way_is_told_before_anything_is_scored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "e"
+    out.mkdir()
+    (out / "scores.json").write_text("{}")
+    assert main(["evaluate", "--data", str(tmp_path / "none"), "-o", str(out)]) == 3
+    assert "'scores.json' exists already" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == ["scores.json"]
+
+
+def test_files_of_an_evaluation_are_written_together(tmp_path: Path) -> None:
+    (tmp_path / "tables.md").write_text("old")
+    texts = {"patients.csv": "new", "tables.md": "new", "scores.json": "{}"}
+    with pytest.raises(OutputExistsError):
+        write_files(tmp_path, texts, overwrite=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["tables.md"]
+    write_files(tmp_path, texts, overwrite=True)
+    assert {path.name for path in tmp_path.iterdir()} == set(texts)

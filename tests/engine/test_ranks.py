@@ -55,3 +55,9 @@ def test_two_processes_agree(tmp_path) -> None:  # type: ignore[no-untyped-def]
     said = sorted(line for line in done.stdout.splitlines() if line.startswith("said"))
     common = "True False 3.5 [0.0, 1.0, 2.0, 3.0, 4.0]"
     assert said == [f"said False {common}", f"said True {common}"]
+
+
+def test_without_lightning_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lightning.fabric", None)
+    with pytest.raises(UsageError, match=r"\.\[train\]"):
+        start_fabric(Runtime(device="cpu", precision="fp32"))

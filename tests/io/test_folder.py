@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cinema_cmr.core.errors import OutputExistsError
-from cinema_cmr.io.folder import atomic_folder
+from cinema_cmr.core.errors import InputError, OutputExistsError
+from cinema_cmr.io.folder import atomic_folder, check_new_files
 
 
 def test_a_folder_takes_its_name_when_complete(tmp_path: Path) -> None:
@@ -55,3 +55,13 @@ def test_a_folder_filled_meanwhile_by_another_run_is_kept(tmp_path: Path) -> Non
         target.mkdir()
         (target / "theirs").write_text("theirs")
     assert [path.name for path in tmp_path.rglob("*")] == ["folder", "theirs"]
+
+
+def test_files_in_the_way_are_told_before_the_work(tmp_path: Path) -> None:
+    check_new_files(tmp_path / "new", ["a", "b"])
+    (tmp_path / "b").write_text("old")
+    with pytest.raises(OutputExistsError, match="'b' exists already"):
+        check_new_files(tmp_path, ["a", "b"])
+    check_new_files(tmp_path, ["a", "b"], overwrite=True)
+    with pytest.raises(InputError, match="'b' is a file"):
+        check_new_files(tmp_path / "b" / "x", ["a"])

@@ -70,6 +70,23 @@ def test_frames_that_the_view_lacks_are_said() -> None:
     assert all(value.value is None and "frame 7 was given" in (value.reason or "") for value in found)
 
 
+def test_given_frames_of_a_stack_are_taken_at_the_same_part_of_the_cycle() -> None:
+    fine = [(10 * part, 14 * part) for part in (1 - np.cos(2 * np.pi * np.arange(50) / 50)) / 2]
+    both = [
+        by_name(long_axis_values({View.LAX_4C: landmarks(ways)}, ed=1, es=10, n_stack=25)) for ways in (fine, fine[::2])
+    ]
+    assert both[0]["mapse_mean_mm"].value == both[1]["mapse_mean_mm"].value
+    assert both[0]["mapse_mean_mm"].frames == (2, 20) and both[1]["mapse_mean_mm"].frames == (1, 10)
+    assert "same part of the cycle" in both[0]["mapse_mean_mm"].rule
+    assert "same part of the cycle" not in both[1]["mapse_mean_mm"].rule
+    of_two = by_name(long_axis_values({View.LAX_4C: landmarks(fine)}, ed=0, es=1, n_stack=2))
+    found = by_name(long_axis_values({View.LAX_4C: landmarks(fine)}))
+    assert of_two["mapse_mean_mm"].frames == found["mapse_mean_mm"].frames
+    assert "not used" in of_two["mapse_mean_mm"].rule
+    one = by_name(long_axis_values({View.LAX_4C: landmarks(fine[::5])}, ed=0, es=1, n_stack=50))
+    assert one["mapse_mean_mm"].value is None and "one frame of this view" in (one["mapse_mean_mm"].reason or "")
+
+
 def test_missing_points_give_no_value() -> None:
     moving = landmarks([(0, 0), (4, 6), (10, 14)])
     moving.points["mitral_septal"][:] = np.nan

@@ -59,11 +59,6 @@ def _analysed(
 ) -> dict[str, Any]:
     from cinema_cmr.pipeline import analyse
 
-    if not overwrite and (folder / "run.json").exists():
-        raise OutputExistsError(
-            f"'{folder.name}' holds results of another study, model or other options; "
-            "choose another folder or give --overwrite"
-        )
     analysis = analyse(
         source,
         options=session.options,
@@ -78,23 +73,41 @@ def _analysed(
 
 
 def _finished(source: Path, folder: Path, name: str, session: Any) -> dict[str, Any] | None:
-    """The document of a finished run of this input with this model and these options, or None."""
+    """The document of a finished run of this input with this model, these options and this version; None if free.
+
+    Raises `OutputExistsError` where other results, or damaged ones, stand there: they may be somebody's only copy.
+    """
     if not (folder / "run.json").exists():
         return None
     from cinema_cmr.io.origin import input_digest
     from cinema_cmr.pipeline import chosen_options
-    from cinema_cmr.report.run import options_document
+    from cinema_cmr.report.run import installed_version, options_document
 
-    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    document: dict[str, Any] = json.loads((folder / "measurements.json").read_text(encoding="utf-8"))
-    same = (
-        document["study"]["name"] == name
-        and run.get("input_sha256") == input_digest(source)
-        and run["options"] == options_document(chosen_options(session.options, session.segmenter))
-        and run["model"]["hash"] == (session.segmenter.card.weights_sha256 or None)
-        and run["model"].get("manner") == session.segmenter.manner
-    )
-    return document if same else None
+    digest, options = input_digest(source), options_document(chosen_options(session.options, session.segmenter))
+    try:
+        run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        document: dict[str, Any] = json.loads((folder / "measurements.json").read_text(encoding="utf-8"))
+        version = run["versions"]["cinema_cmr"]
+        same = (
+            document["study"]["name"] == name
+            and run.get("input_sha256") == digest
+            and run["options"] == options
+            and run["model"]["hash"] == (session.segmenter.card.weights_sha256 or None)
+            and run["model"].get("manner") == session.segmenter.manner
+        )
+        _told(document, folder, name, "kept")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _not_kept(folder, "results that are damaged or of which a part is missing") from error
+    if not same:
+        raise _not_kept(folder, "results of another study, model or other options")
+    ours = installed_version("cinema-cmr")
+    if version != ours:
+        raise _not_kept(folder, f"results of version {version}; this is {ours}")
+    return document
+
+
+def _not_kept(folder: Path, what: str) -> OutputExistsError:
+    return OutputExistsError(f"'{folder.name}' holds {what}; choose another folder or give --overwrite")
 
 
 def _told(document: dict[str, Any], folder: Path, name: str, status: str) -> CaseResult:

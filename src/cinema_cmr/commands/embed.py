@@ -10,6 +10,7 @@ from jsonargparse import ArgumentParser, Namespace
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options import listed_inputs
 from cinema_cmr.core.errors import CinemaError
+from cinema_cmr.io.folder import check_new_files
 
 __all__ = ["add_arguments", "run"]
 
@@ -40,6 +41,7 @@ def run(given: Namespace) -> int:
 
     table = Path(given.output)
     check_table(table)
+    check_new_files(table.parent, [table.name], overwrite=given.overwrite)
     inputs = expanded(listed_inputs(given))
     console, featuriser = Console(as_json=given.json), _featuriser(given)
     tell, rows, codes = console.stage("embed"), list[Any](), list[int]()

@@ -9,7 +9,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.evaluate_answers import run_other_task
-from cinema_cmr.commands.evaluate_output import patient_line, read_other_evaluation, tell_evaluation
+from cinema_cmr.commands.evaluate_output import check_output, patient_line, read_other_evaluation, tell_evaluation
 from cinema_cmr.commands.evaluate_predictions import add_prediction_options, run_predictions
 from cinema_cmr.commands.options import add_model_options
 from cinema_cmr.commands.training_data import add_data_options, read_part
@@ -34,6 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Score every patient by the task of the model, print the summary, and write the tables and the page."""
+    check_output(given)
     console = Console(as_json=given.json)
     if given.predictions:
         return run_predictions(given, console)

@@ -11,6 +11,7 @@ from typing import Any
 from jsonargparse import Namespace
 
 from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.evaluate_output import write_files
 from cinema_cmr.commands.training_data import read_part
 
 __all__ = ["run_other_task"]
@@ -19,7 +20,6 @@ __all__ = ["run_other_task"]
 def run_other_task(given: Namespace, console: Console, loaded: Any) -> int:
     """Score every study by the task of the model's card, print the summary, and write the tables."""
     from cinema_cmr.engine.runtime import choose_runtime
-    from cinema_cmr.io.atomic import write_text
     from cinema_cmr.report.answers import answer_tables
     from cinema_cmr.report.plain import json_text, plain
 
@@ -31,10 +31,8 @@ def run_other_task(given: Namespace, console: Console, loaded: Any) -> int:
     tables = answer_tables(summary)
     console.result(tables, summary)
     if given.output:
-        folder = Path(given.output)
-        write_text(folder / "patients.csv", _csv(rows), overwrite=given.overwrite)
-        write_text(folder / "tables.md", tables, overwrite=given.overwrite)
-        write_text(folder / "scores.json", json_text(summary), overwrite=given.overwrite)
+        texts = {"patients.csv": _csv(rows), "tables.md": tables, "scores.json": json_text(summary)}
+        write_files(Path(given.output), texts, overwrite=given.overwrite)
     return 0
 
 

@@ -14,8 +14,9 @@ from jsonargparse import Namespace
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.training_data import find_cases
 from cinema_cmr.core.errors import InputError
+from cinema_cmr.io.folder import check_new_files, results_folder
 
-__all__ = ["patient_line", "read_other_evaluation", "tell_evaluation"]
+__all__ = ["check_output", "patient_line", "read_other_evaluation", "tell_evaluation", "write_files"]
 
 _SHOWN = (
     ("lv_ef_percent", "LVEF"),
@@ -24,6 +25,23 @@ _SHOWN = (
     ("no_reflow_percent", "no-reflow"),
 )
 """Measurements whose error is told for each patient."""
+
+
+_LAST = "scores.json"
+_FILES = ("patients.csv", "tables.md", "page.html", _LAST)
+
+
+def check_output(given: Namespace) -> None:
+    """Raise before anything is scored where `-o` cannot be written, or holds an evaluation already."""
+    if given.output:
+        check_new_files(given.output, _FILES, overwrite=given.overwrite)
+
+
+def write_files(folder: Path, texts: Mapping[str, str], *, overwrite: bool) -> None:
+    """All files of an evaluation or none, so that tables never stand beside the scores of another one."""
+    with results_folder(folder, last=_LAST, overwrite=overwrite) as made:
+        for name, text in texts.items():
+            (made / name).write_bytes(text.encode("utf-8"))
 
 
 def tell_evaluation(
@@ -72,7 +90,6 @@ def read_other_evaluation(folder: str | None) -> Any:
 def _write(
     folder: Path, document: dict[str, Any], studies: Sequence[Any], scores: Sequence[Any], *, overwrite: bool
 ) -> None:
-    from cinema_cmr.io.atomic import write_text
     from cinema_cmr.report.evaluation import evaluation_tables
     from cinema_cmr.report.evaluation_page import evaluation_page
     from cinema_cmr.report.plain import json_text
@@ -83,8 +100,7 @@ def _write(
         "page.html": evaluation_page(document, _cases(document, studies, scores)),
         "scores.json": json_text(document),
     }
-    for name, text in texts.items():
-        write_text(folder / name, text, overwrite=overwrite)
+    write_files(folder, texts, overwrite=overwrite)
 
 
 def _cases(document: dict[str, Any], studies: Sequence[Any], scores: Sequence[Any]) -> list[Any]:

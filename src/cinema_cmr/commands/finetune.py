@@ -10,6 +10,7 @@ from jsonargparse import ArgumentParser, Namespace
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.training_data import add_data_options, read_training_data
 from cinema_cmr.core.errors import UsageError
+from cinema_cmr.io.folder import check_writable
 
 __all__ = ["add_arguments", "run"]
 
@@ -24,8 +25,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-o", "--output", required=True, help="folder of the run; a run that was cut off goes on")
     parser.add_argument(
         "--recipe",
-        help="segment: sax-unet (the usual one), sax-unet-synthetic, sax-unetr, scar-unet, scar-unetr, lax-mask-unet;"
-        " landmark: lax-unet, lax-unetr, lax-coordinates; regress: ef-vit, ef-resnet; classify:"
+        help="segment: sax-unet (the usual one), sax-unet-synthetic, sax-unetr, scar-unet, scar-unetr, lax-mask-unet,"
+        " lax-mask-unetr; landmark: lax-unet, lax-unetr, lax-coordinates; regress: ef-vit, ef-resnet; classify:"
         " disease-vit, disease-resnet",
     )
     parser.add_argument(
@@ -81,6 +82,7 @@ def _add_start_options(parser: ArgumentParser) -> None:
 def run(given: Namespace) -> int:
     """Train to the end and tell where the model is."""
     _check_options(given)
+    check_writable(given.output)
     from cinema_cmr.recipes.finetune import finetune
     from cinema_cmr.recipes.scalars import with_target
 

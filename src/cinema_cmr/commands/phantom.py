@@ -9,6 +9,7 @@ from jsonargparse import ArgumentParser, Namespace
 from cinema_cmr.commands.console import Console
 from cinema_cmr.core.errors import unknown_name
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.io.folder import check_writable
 
 __all__ = ["add_arguments", "run"]
 
@@ -43,6 +44,7 @@ def run(given: Namespace) -> int:
         style=given.style,
         n_frames=given.frames,
     )
+    check_writable(given.output)
     console = Console(as_json=given.json)
     tell = console.stage("phantom")
     manifest = write_cohort(

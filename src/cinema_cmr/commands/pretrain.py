@@ -19,7 +19,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--config", action="config", help="a YAML file of these options; words of the call go before it"
     )
     parser.add_argument("--data", required=True, help="a store that `cinema prepare` wrote")
-    parser.add_argument("--validation", help="another store to watch the run by; 5 %% of the first where absent")
+    parser.add_argument("--validation", help="another store to watch the run by; a twentieth of the first where absent")
     parser.add_argument("-o", "--output", required=True, help="folder of the run; a run that was cut off goes on")
     parser.add_argument(
         "--recipe", default="small", help="small, base (the published size), coarse (for a CPU) or tiny (to try it)"

@@ -9,6 +9,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.core.errors import UsageError, WeightsError
+from cinema_cmr.io.folder import check_new_files
 
 __all__ = ["add_arguments", "run"]
 
@@ -37,6 +38,7 @@ def run(given: Namespace) -> int:
     path = Path(given.output)
     if path.suffix != ".png":
         raise UsageError(f"'{path.name}' is no picture; expected a name that ends in .png")
+    check_new_files(path.parent, [path.name], overwrite=given.overwrite)
     with opened(Path(given.input), name_of(given.input)) as study:
         views = _reconstructed(given, study)
     with atomic_path(path, overwrite=given.overwrite) as sibling:

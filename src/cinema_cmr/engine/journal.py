@@ -52,6 +52,7 @@ def _event_writer() -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise UsageError(
-            "values for TensorBoard need its package: pip install 'cinema-cmr[tensorboard]', or leave --tensorboard out"
+            "values for TensorBoard need its package: pip install '.[tensorboard]' in the package's checkout, or leave"
+            " --tensorboard out"
         ) from error
     return SummaryWriter

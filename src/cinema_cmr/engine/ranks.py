@@ -40,8 +40,12 @@ def start_fabric(runtime: Runtime, *, devices: int = 1, nodes: int = 1, strategy
     are not there.
     """
     # Seconds to import, which recipes that are only read, and models that are only asked, need not wait for.
-    from lightning.fabric import Fabric
-
+    try:
+        from lightning.fabric import Fabric
+    except ImportError as error:
+        raise UsageError(
+            "training needs Lightning, which is not installed: pip install '.[train]' in the package's checkout"
+        ) from error
     precision = _PRECISION[runtime.precision]
     if runtime.device == "cuda" and devices > torch.cuda.device_count():
         raise UsageError(f"{devices} devices asked for; this machine has {torch.cuda.device_count()}")

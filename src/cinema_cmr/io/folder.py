@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from cinema_cmr.core.errors import InputError, OutputExistsError
 
-__all__ = ["atomic_folder", "check_writable", "results_folder"]
+__all__ = ["atomic_folder", "check_new_files", "check_writable", "results_folder"]
 
 
 @contextmanager
@@ -64,6 +64,19 @@ def check_writable(path: Path | str) -> None:
         raise InputError(f"'{nearest.name}' is a file; no folder '{path.name}' can be made in it")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise InputError(f"folder '{nearest.name or nearest}' may not be written to; choose another output")
+
+
+def check_new_files(folder: Path | str, names: Iterable[str], *, overwrite: bool = False) -> None:
+    """Raise before any work where these files could not be written into `folder`.
+
+    `InputError` as `check_writable`; `OutputExistsError` where one is there and `overwrite` is False, or is a folder.
+    """
+    check_writable(folder)
+    for file in (Path(folder) / name for name in names):
+        if file.is_dir():
+            raise OutputExistsError(f"'{file.name}' is a folder; expected the name of a file to write")
+        if file.exists() and not overwrite:
+            raise OutputExistsError(f"'{file.name}' exists already; give --overwrite to replace it")
 
 
 @contextmanager

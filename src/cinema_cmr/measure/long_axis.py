@@ -20,7 +20,7 @@ from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.definition import Definition
-from cinema_cmr.measure.phases import Phases, find_phases, with_given_frames
+from cinema_cmr.measure.phases import FRAMES_TO_COMPARE, Phases, find_phases, with_given_frames
 from cinema_cmr.measure.volumes import CODES
 
 __all__ = [
@@ -37,6 +37,10 @@ Points = NDArray[np.float64]
 SHORT_NAMES = {View.LAX_2C: "2c", View.LAX_4C: "4c"}
 
 BY_LENGTH = "end-diastole / end-systole: longest / shortest distance from mitral valve to apex"
+
+SAME_PART = "given frames taken at the same part of the cycle, as the stack has another number of frames"
+
+NOT_ITS_FRAMES = "given frames not used, as they are those of a stack with another number of frames, too few to compare"
 
 EXCURSION = "way of the mitral hinge point towards the apex from ED to ES, along the long axis at ED"
 
@@ -66,30 +70,47 @@ def _axis(landmarks: Landmarks) -> tuple[Points, Points]:
 
 
 def long_axis_values(
-    landmarks: Mapping[View, Landmarks], *, ed: int | None = None, es: int | None = None
+    landmarks: Mapping[View, Landmarks], *, ed: int | None = None, es: int | None = None, n_stack: int | None = None
 ) -> tuple[Measurement, ...]:
     """MAPSE of each mitral hinge point (mm), their 4-chamber mean, and shortening of the long axis (%).
 
-    Views without landmarks are left out. `ed` and `es` are frames that the user gives.
+    Views without landmarks are left out. `ed` and `es` are frames that the user gives, of a stack of
+    `n_stack` frames: in a view of another number the frames at the same part of the cycle are taken.
     """
     found: list[Measurement] = []
     for view in (View.LAX_4C, View.LAX_2C):
         if view in landmarks:
-            phases = _phases(landmarks[view], ed, es)
+            phases = _phases(landmarks[view], ed, es, n_stack)
             hinges = [_excursion(landmarks[view], point, phases) for point in LANDMARKS[view][:2]]
             mean = [_mean_excursion(hinges)] if view == View.LAX_4C else []
             found += [*hinges, *mean, _shortening(landmarks[view], phases)]
     return tuple(found)
 
 
-def _phases(landmarks: Landmarks, ed: int | None, es: int | None) -> Phases:
+def _phases(landmarks: Landmarks, ed: int | None, es: int | None, n_stack: int | None) -> Phases:
+    n_frames = len(landmarks.points["apex"])
     found = find_phases(axis_lengths_mm(landmarks))
     reason = f"{landmarks.view.title} landmarks: {found.reason}" if found.reason else None
     found = replace(found, rule=BY_LENGTH, reason=reason)
     try:
-        return with_given_frames(found, ed, es, len(landmarks.points["apex"]))
-    except UsageError as error:  # the short axis may have more frames: that must not stop its own values
+        given = with_given_frames(found, ed, es, n_stack or n_frames)
+        if given is found or n_stack is None or n_stack == n_frames:
+            return given
+        if min(n_stack, n_frames) < FRAMES_TO_COMPARE:
+            return replace(found, rule=f"{BY_LENGTH}; {NOT_ITS_FRAMES}")
+        there = [_same_part(frame, n_stack, n_frames) for frame in (ed, es)]
+        moved = with_given_frames(found, there[0], there[1], n_frames)
+    except UsageError as error:  # a wrong frame must not stop the other values
         return replace(found, ed=None, es=None, reason=f"{landmarks.view.title} landmarks: {error}")
+    if moved.ed is not None and moved.ed == moved.es:
+        why = f"{landmarks.view.title} landmarks: ED and ES, as given for the stack, are one frame of this view"
+        return replace(moved, ed=None, es=None, reason=why)
+    return replace(moved, rule=f"{moved.rule}; {SAME_PART}")
+
+
+def _same_part(frame: int | None, n_from: int, n_to: int) -> int | None:
+    """The frame at the same part of the cycle in a cine of another number of frames."""
+    return None if frame is None else min(int(frame * n_to / n_from + 0.5), n_to - 1)
 
 
 def _excursion(landmarks: Landmarks, point: str, phases: Phases) -> Measurement:

@@ -84,8 +84,9 @@ def measure_study(
     `GeometryError` for a mask on another grid than its cine's, `NoCineError` for a prediction of a view
     that the study lacks.
     """
+    n_stack = study.cine(View.SAX).n_frames if View.SAX in study else None
     beside = (
-        *long_axis_values(landmarks or {}, ed=options.ed_frame, es=options.es_frame),
+        *long_axis_values(landmarks or {}, ed=options.ed_frame, es=options.es_frame, n_stack=n_stack),
         *biplane_values(study, predictions),
     )
     if View.SAX not in predictions:
