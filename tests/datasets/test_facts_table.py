@@ -28,6 +28,12 @@ def test_a_mark_of_a_spreadsheet_at_the_start_is_no_part_of_the_name(tmp_path: P
     assert read_facts(tmp_path) == {"a": {"group": "X"}}
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_tables_of_other_countries_and_stray_spaces(tmp_path: Path, mark: str) -> None:
+    lines = [" name ,group", "a ,X", ",Y", "b,"]
+    assert read_facts(table(tmp_path, "\n".join(lines).replace(",", mark))) == {"a": {"group": "X"}, "b": {}}
+
+
 def test_no_table_and_tables_of_other_things_are_no_facts(tmp_path: Path) -> None:
     assert read_facts(tmp_path) == {}
     table(tmp_path, "step,loss\n1,2\n", "journal.csv")

@@ -47,12 +47,15 @@ def listed_inputs(given: Namespace) -> list[Path]:
 def _manifest_paths(manifest: Path) -> list[Path]:
     import csv
 
+    from cinema_cmr.io.delimiter import delimiter_of
+
     try:
         lines = [line for line in manifest.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"manifest '{manifest.name}' cannot be read: {error}") from error
-    rows = list(csv.reader(lines))
-    if rows and "path" in rows[0]:
-        column = rows[0].index("path")
-        rows = [[row[column]] for row in rows[1:] if len(row) > column]
-    return [manifest.parent / row[0].strip() for row in rows if row and row[0].strip()]
+    rows = list(csv.reader(lines, delimiter=delimiter_of(lines[0] if lines else "")))
+    heads = [head.strip().casefold() for head in rows[0]] if rows else []
+    if "path" in heads:
+        column = heads.index("path")
+        lines = [row[column] for row in rows[1:] if len(row) > column]
+    return [manifest.parent / line.strip() for line in lines if line.strip()]

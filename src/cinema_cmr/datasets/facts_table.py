@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cinema_cmr.core.errors import InputError, UnreadableFileError
+from cinema_cmr.io.delimiter import delimiter_of
 
 __all__ = ["problem_in", "read_facts"]
 
@@ -53,9 +54,12 @@ def _rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
     """Rows of a table of facts; none where the file has no column of names."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            key = next((key for key in _KEYS if key in (reader.fieldnames or ())), None)
-            return [] if key is None else [(row[key], _known(row.items(), key)) for row in reader]
+            first = file.readline()
+            heads = [head.strip() for head in next(csv.reader([first], delimiter=delimiter_of(first)), [])]
+            reader = csv.DictReader(file, heads, delimiter=delimiter_of(first))
+            key = next((key for key in _KEYS if key in heads), None)
+            named = [] if key is None else [row for row in reader if (row[key] or "").strip()]
+            return [(row[key].strip(), _known(row.items(), key)) for row in named if key is not None]
     except (UnicodeDecodeError, csv.Error) as error:
         raise UnreadableFileError(f"'{path.name}' is no table: {error}; save it as CSV in UTF-8") from error
 

@@ -52,7 +52,7 @@ def evaluate_predictions(
 
 
 def _scored(annotated: AnnotatedStudy, predictions: Predictions) -> PatientScore | NotScored:
-    if View.SAX not in annotated.labels:
+    if not annotated.labelled_frames.get(View.SAX):
         return _not_scored(annotated, "unusable", "nobody drew on its short axis")
     try:
         (score,) = evaluate_masks([annotated], predictions.read)

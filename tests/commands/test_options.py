@@ -1,0 +1,33 @@
+"""Lists of inputs in the forms that people have them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from jsonargparse import Namespace
+
+from cinema_cmr.commands.options import listed_inputs
+from cinema_cmr.core.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a.nii.gz\n\nb.nii.gz\n", ["a.nii.gz", "b.nii.gz"]),
+        ("Doe, J/scan.nii.gz\n", ["Doe, J/scan.nii.gz"]),
+        ("id,path\n1,a.nii.gz\n", ["a.nii.gz"]),
+        ("id; Path\n1;a.nii.gz\n", ["a.nii.gz"]),
+        ("PATH\tid\na.nii.gz\t1\n", ["a.nii.gz"]),
+        ('path\n"x, y.nii.gz"\n', ["x, y.nii.gz"]),
+    ],
+)
+def test_a_manifest_of_lines_or_a_table(tmp_path: Path, text: str, names: list[str]) -> None:
+    (tmp_path / "list").write_text(text, encoding="utf-8")
+    found = listed_inputs(Namespace(inputs=["first"], manifest=str(tmp_path / "list")))
+    assert found == [Path("first"), *(tmp_path / name for name in names)]
+
+
+def test_no_input_is_refused() -> None:
+    with pytest.raises(UsageError, match="no input given"):
+        listed_inputs(Namespace(inputs=[], manifest=None))
