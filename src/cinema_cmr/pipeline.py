@@ -27,7 +27,7 @@ from cinema_cmr.io.read import read_study
 from cinema_cmr.measure.disease import disease_features
 from cinema_cmr.measure.measure import MeasureOptions, measure_study
 from cinema_cmr.measure.normal_ranges import NORMAL_RANGES, NormalRange, normal_range
-from cinema_cmr.measure.phases import Phases, with_given_frames
+from cinema_cmr.measure.phases import check_given_frames
 from cinema_cmr.measure.quality_landmarks import plausible_landmarks
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model, weights_hash
@@ -346,9 +346,7 @@ def _check_measurable(study: Study, segmenter: Segmenter, options: Options) -> N
             f"the short-axis stack of '{study.name}' has one frame; an ejection fraction needs end-diastole and"
             " end-systole: give both in one folder or file, or --single-frame to measure this one alone"
         )
-    # Only for its refusal of frames that the stack lacks.
-    nothing = Phases(ed=None, es=None, rule="")
-    with_given_frames(nothing, options.measure.ed_frame, options.measure.es_frame, study.cine(View.SAX).n_frames)
+    check_given_frames(options.measure.ed_frame, options.measure.es_frame, study.cine(View.SAX).n_frames)
     n_slices = study.cine(View.SAX).n_slices
     if n_slices < _LEAST_SLICES:
         raise GeometryError(

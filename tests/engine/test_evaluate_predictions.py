@@ -9,6 +9,7 @@ import pytest
 from oracles import annotated, cine_of, heart
 
 from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.predictions import open_predictions
 from cinema_cmr.engine.evaluate import PatientScore, evaluate_masks
 from cinema_cmr.engine.evaluate_predictions import NotScored, evaluate_predictions
@@ -19,8 +20,10 @@ FLAWED = heart((14.0, 12.0), n_slices=5)
 
 
 def test_a_folder_scores_as_its_masks_do_and_gaps_are_listed(tmp_path: Path) -> None:
-    studies = [annotated(LABELS, name) for name in "abcd"]
+    studies = [annotated(LABELS, name) for name in "abcde"]
     studies[3] = replace(studies[3], labels={}, labelled_frames={})
+    studies[4] = replace(studies[4], labelled_frames={View.SAX: ()})  # a map is there, with nothing drawn
+    write_mask(FLAWED, cine_of(FLAWED), tmp_path / "e.nii.gz")
     write_mask(FLAWED, cine_of(FLAWED), tmp_path / "a.nii.gz")
     write_mask(FLAWED[:, :, :4], cine_of(FLAWED[:, :, :4]), tmp_path / "c.nii.gz")
     told: list[PatientScore | NotScored] = []
@@ -29,7 +32,11 @@ def test_a_folder_scores_as_its_masks_do_and_gaps_are_listed(tmp_path: Path) -> 
     (direct,) = evaluate_masks([studies[0]], lambda _: FLAWED)
     assert study is studies[0] and score.frames == direct.frames and score.measured == direct.measured
     assert 0.8 < score.mean("dice_lv") < 1
-    assert [(row.study, row.status) for row in left] == [("b", "missing"), ("c", "unusable"), ("d", "unusable")]
+    assert [(row.study, row.status) for row in left] == [
+        ("b", "missing"),
+        ("c", "unusable"),
+        *((name, "unusable") for name in "de"),
+    ]
     assert told == [score, *left] and "has shape" in left[1].why
 
 

@@ -95,7 +95,7 @@ def _finished(source: Path, folder: Path, name: str, session: Any) -> dict[str, 
             and run["model"]["hash"] == (session.segmenter.card.weights_sha256 or None)
             and run["model"].get("manner") == session.segmenter.manner
         )
-        _told(document, folder, name, "kept")
+        _told(document, folder, name, "kept")  # what cannot be told is damaged
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _not_kept(folder, "results that are damaged or of which a part is missing") from error
     if not same:

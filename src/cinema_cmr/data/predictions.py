@@ -28,6 +28,7 @@ from cinema_cmr.data.frame_names import file_name, frame_names
 from cinema_cmr.io.names import stem_of
 from cinema_cmr.io.nifti_header import header_for
 from cinema_cmr.io.nifti_labels import label_shape, read_label_codes
+from cinema_cmr.io.walk import paths_below
 
 __all__ = ["Predictions", "open_predictions", "parse_codes"]
 
@@ -127,7 +128,7 @@ def open_predictions(folder: Path | str, *, codes: Mapping[int, str] | None = No
     if not folder.is_dir():
         raise InputError(f"'{folder.name}' is no folder; expected a folder of masks, NAME.nii.gz or NAME_seg.nii.gz")
     found: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(folder.rglob("*")):
+    for path in paths_below(folder):
         if path.name.lower().endswith((".nii", ".nii.gz")) and not path.name.startswith("."):
             found[stem_of(path).removesuffix(_END)].append(path)
     if not found:

@@ -58,8 +58,9 @@ def _rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
             heads = [head.strip() for head in next(csv.reader([first], delimiter=delimiter_of(first)), [])]
             reader = csv.DictReader(file, heads, delimiter=delimiter_of(first))
             key = next((key for key in _KEYS if key in heads), None)
-            named = [] if key is None else [row for row in reader if (row[key] or "").strip()]
-            return [(row[key].strip(), _known(row.items(), key)) for row in named if key is not None]
+            if key is None:
+                return []
+            return [(row[key].strip(), _known(row.items(), key)) for row in reader if (row[key] or "").strip()]
     except (UnicodeDecodeError, csv.Error) as error:
         raise UnreadableFileError(f"'{path.name}' is no table: {error}; save it as CSV in UTF-8") from error
 

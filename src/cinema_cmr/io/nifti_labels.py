@@ -19,6 +19,8 @@ from cinema_cmr.core.geometry import apply_affine, spacing_of
 __all__ = ["label_shape", "read_label_codes"]
 
 _NIFTI_1_BYTES = 348
+_DAMAGED = (ImageFileError, HeaderDataError, EOFError, OSError, ValueError, OverflowError, zlib.error)
+"""What damaged bytes lead to; the overflow is of an extent below zero."""
 
 
 def label_shape(path: Path | str) -> tuple[int, int, int, int]:
@@ -32,10 +34,6 @@ def label_shape(path: Path | str) -> tuple[int, int, int, int]:
         raise GeometryError(f"'{path.name}' has shape {shape}; expected two to four axes, (x, y, z, t)")
     x, y, z, t = (*shape, 1, 1)[:4]
     return x, y, z, t
-
-
-_DAMAGED = (ImageFileError, HeaderDataError, EOFError, OSError, ValueError, OverflowError, zlib.error)
-"""What damaged bytes lead to; the overflow is of an extent below zero."""
 
 
 def read_label_codes(

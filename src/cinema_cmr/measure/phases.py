@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import UsageError
 
-__all__ = ["Phases", "covers_cycle", "find_phases", "odd_frames", "phases_of_both", "with_given_frames"]
+__all__ = [
+    "Phases",
+    "check_given_frames",
+    "covers_cycle",
+    "find_phases",
+    "odd_frames",
+    "phases_of_both",
+    "with_given_frames",
+]
 
 Curve = NDArray[np.float64]
 
@@ -96,17 +104,22 @@ def phases_of_both(
     return lv, replace(lv, rule=f"{OF_LV}; {lv.rule}")
 
 
+def check_given_frames(ed: int | None, es: int | None, n_frames: int) -> None:
+    """Raise `UsageError` for a frame that the study does not have."""
+    for frame in (ed, es):
+        if frame is not None and not 0 <= frame < n_frames:
+            raise UsageError(f"frame {frame} was given; the study has frames 0 to {n_frames - 1}")
+
+
 def with_given_frames(phases: Phases, ed: int | None, es: int | None, n_frames: int) -> Phases:
     """Phases with the frames that the user names; what is not named stays as found.
 
     Nothing is exchanged: a wrong pair gives a negative stroke volume that shows. Raises `UsageError` for a
     frame that the study does not have.
     """
+    check_given_frames(ed, es, n_frames)
     if ed is None and es is None:
         return phases
-    for frame in (ed, es):
-        if frame is not None and not 0 <= frame < n_frames:
-            raise UsageError(f"frame {frame} was given; the study has frames 0 to {n_frames - 1}")
     given = ", ".join(name for name, frame in (("ED", ed), ("ES", es)) if frame is not None)
     found = replace(phases, ed=phases.ed if ed is None else ed, es=phases.es if es is None else es)
     complete = found.ed is not None and found.es is not None
