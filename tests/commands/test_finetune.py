@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -126,3 +127,31 @@ def test_what_cannot_be_learned_from_is_told(
     monkeypatch.chdir(tmp_path)
     assert call("finetune", *words, "-o", "run") in (2, 3)
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.medium
+def test_patients_who_came_after_the_split_are_told_and_not_used(
+    studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, run = tmp_path / "data", tmp_path / "run"
+    shutil.copytree(studies, data)
+    words = ["finetune", "--data", data, "--recipe", "sax-unet", "--steps", 1, "-o", run]
+    assert call(*words) == 0
+    assert "not used" not in capsys.readouterr().err
+    for end in ("", "_seg"):
+        shutil.copy(data / f"p0{end}.nii.gz", data / f"late{end}.nii.gz")
+    assert call(*words) == 0
+    assert "1 patients, e.g. late, are in no part of this run's split.json and not used" in capsys.readouterr().err
+
+
+def test_a_run_that_could_read_nothing_leaves_no_split_behind(
+    studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, run = tmp_path / "data", tmp_path / "run"
+    data.mkdir()
+    for number in range(3):
+        shutil.copy(studies / f"p{number}.nii.gz", data)
+        (data / f"p{number}_seg.nii.gz").write_bytes(b"cut off")
+    assert call("finetune", "--data", data, "--recipe", "sax-unet", "--steps", 1, "-o", run) == 3
+    assert "left out: p0" in capsys.readouterr().err
+    assert not (run / "split.json").exists()

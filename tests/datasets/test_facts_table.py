@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cinema_cmr.core.errors import InputError, UnreadableFileError
-from cinema_cmr.datasets.facts_table import problem_in, read_facts
+from cinema_cmr.datasets.facts_table import problem_in, read_facts, tables_without_names
 
 
 def table(folder: Path, text: str, name: str = "facts.csv") -> Path:
@@ -59,3 +59,10 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "facts.csv").write_bytes(b"name,x\n\xff\xfe\xff,3\n")
     with pytest.raises(UnreadableFileError, match=r"facts.csv"):
         read_facts(tmp_path)
+
+
+def test_a_table_without_a_column_of_names_is_told_and_an_empty_one_with_it_is_not(tmp_path: Path) -> None:
+    table(tmp_path, "id,group\na,X\n", "people.csv")
+    table(tmp_path, "name,group\n", "facts.csv")
+    (told,) = tables_without_names(tmp_path)
+    assert told.startswith("'people.csv' is not read") and "name, patient, case" in told

@@ -165,3 +165,49 @@ def test_landmarks_that_are_none_are_named(tmp_path: Path) -> None:
     (tmp_path / "a" / "landmarks.json").write_text("[1, 2]")
     with pytest.raises(UnreadableFileError, match=r"'a/landmarks.json' cannot be read"):
         read_case(list_cases(tmp_path)[0])
+
+
+def write_phases(root: Path, name: str, **masks: bool) -> None:
+    for seed, (phase, drawn) in enumerate(masks.items()):
+        write_scan(root / f"{name}_{phase}.nii.gz", image_of(seed))
+        if drawn:
+            write_scan(root / f"{name}_{phase}_seg.nii.gz", labels_of(seed))
+
+
+def test_ed_and_es_in_files_of_their_own_are_one_study_of_two_frames(tmp_path: Path) -> None:
+    write_phases(tmp_path, "p0", ES=True, ED=True)
+    (tmp_path / "facts.csv").write_text("name,height_cm\np0,170\n")
+    (case,) = list_cases(tmp_path)
+    annotated = read_case(case)
+    assert (case.name, case.patient) == ("p0", "p0")
+    assert np.array_equal(annotated.study.cine(View.SAX).array, np.stack([image_of(1), image_of(0)], axis=3))
+    assert np.array_equal(annotated.labels[View.SAX].array, np.stack([labels_of(1), labels_of(0)], axis=3))
+    assert annotated.labelled_frames == {View.SAX: (0, 1)} and annotated.frame_names == {View.SAX: ("p0_ED", "p0_ES")}
+    assert annotated.study.subject.height_cm == 170
+
+
+def test_a_phase_that_nobody_drew_on_is_a_frame_without_labels(tmp_path: Path) -> None:
+    write_phases(tmp_path, "p0", ED=False, ES=True)
+    annotated = read_case(list_cases(tmp_path)[0])
+    assert annotated.labelled_frames == {View.SAX: (1,)} and annotated.frame_names == {View.SAX: ("p0_ES",)}
+
+
+def test_phases_on_other_grids_or_of_many_frames_are_refused(tmp_path: Path) -> None:
+    write_phases(tmp_path, "a", ED=True)
+    write_scan(tmp_path / "a_ES.nii.gz", image_of(2, (20, 18, 5)))
+    for phase in ("ED", "ES"):
+        write_scan(tmp_path / f"b_{phase}.nii.gz", image_of(3, (20, 18, 4, 3)))
+    a, b = list_cases(tmp_path)
+    with pytest.raises(GeometryError, match="a: ED has shape"):
+        read_case(a)
+    with pytest.raises(InputError, match="b: its ED's file has 3 frames"):
+        read_case(b)
+
+
+def test_rows_and_label_maps_that_count_for_nothing_are_told(tmp_path: Path) -> None:
+    write_phases(tmp_path, "p0", ED=True, ES=True)
+    write_scan(tmp_path / "p9_seg.nii.gz", labels_of(1))
+    (tmp_path / "facts.csv").write_text("name,group\np0,DCM\np0_ED,DCM\np7,NOR\n")
+    masks, rows = scan_folder(tmp_path).remarks
+    assert masks.startswith("1 label maps belong to no image, e.g. 'p9_seg.nii.gz'")
+    assert rows.startswith("2 of 3 rows of the table of facts are of no study here, e.g. 'p0_ED'")

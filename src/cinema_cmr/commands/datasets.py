@@ -64,7 +64,7 @@ def _check(given: Namespace, console: Console) -> int:
     from cinema_cmr.commands.training_data import find_cases
     from cinema_cmr.datasets.check import check_cases, check_downloads
 
-    dataset, cases = find_cases(given.data)
+    dataset, cases = find_cases(given.data, console)
     tell = console.stage("check")
     root = Path(given.data.partition(":")[2] or given.data)
     counts: Counter[str] = Counter()

@@ -29,30 +29,34 @@ def read_training_data(
 ) -> Any:
     """The studies of "train" and of the held-out part; with --n only so many patients of "train", groups in turn.
 
-    With `drawn_only`, studies that nobody drew on are left out and told.
+    With `drawn_only`, studies that nobody drew on are left out and told. A split drawn now is kept in the run's folder.
     """
-    from cinema_cmr.data.cases import few_patients
+    from cinema_cmr.data.cases import few_patients, write_split
     from cinema_cmr.recipes.finetune import TrainingData
 
-    dataset, cases = find_cases(given.data)
-    split = _split(given, dataset, cases, Path(given.output))
+    dataset, cases = find_cases(given.data, console)
+    path = Path(given.output) / "split.json"
+    split = _split(given, dataset, cases, path, console)
     learn = split["train"]
     if given.get("n") is not None:
         groups = {case.patient: str(case.facts.get("group", "all")) for case in cases if case.patient in learn}
         learn = tuple(few_patients(groups, n=given.n, seed=given.seed))
-    return TrainingData(
+    data = TrainingData(
         card=dataset.card,
         split=split,
         learn=_read(dataset, cases, learn, console, drawn_only),
         validate=_read(dataset, cases, split[held_out], console, drawn_only),
     )
+    if not given.split and not path.exists():
+        write_split(split, path)
+    return data
 
 
 def read_part(given: Namespace, console: Console, *, drawn_only: bool = True) -> Any:
     """The studies of one part of a dataset, or of all of it where `--part all` is given."""
     from cinema_cmr.data.cases import read_split
 
-    dataset, cases = find_cases(given.data)
+    dataset, cases = find_cases(given.data, console)
     known = {case.patient for case in cases}
     if given.part == "all":
         patients = sorted(known)
@@ -63,10 +67,11 @@ def read_part(given: Namespace, console: Console, *, drawn_only: bool = True) ->
     return _read(dataset, cases, patients, console, drawn_only)
 
 
-def find_cases(data: str) -> tuple[Any, list[Any]]:
+def find_cases(data: str, console: Console | None = None) -> tuple[Any, list[Any]]:
     """The dataset that `NAME:FOLDER`, or a folder alone, speaks of, and its cases.
 
-    Raises `UsageError` for an unknown name, `InputError` for a folder that is not there or holds no case.
+    What of the folder counts for nothing is told on the console. Raises `UsageError` for an unknown name, `InputError`
+    for a folder that is not there or holds no case.
     """
     from cinema_cmr.datasets.registry import DATASETS, dataset_of
 
@@ -76,7 +81,11 @@ def find_cases(data: str) -> tuple[Any, list[Any]]:
     dataset = dataset_of(name)
     if not Path(root).is_dir():
         raise InputError(f"'{Path(root).name}' is no folder; expected the folder of the dataset '{name}'")
-    return dataset, dataset.list_cases(Path(root))
+    cases = dataset.list_cases(Path(root))
+    if console is not None and dataset.remarks is not None:
+        for remark in dataset.remarks(Path(root)):
+            console.note(remark)
+    return dataset, cases
 
 
 def find_split(file: str | None, dataset: Any, cases: list[Any]) -> Any:
@@ -96,14 +105,22 @@ def find_split(file: str | None, dataset: Any, cases: list[Any]) -> Any:
     return split
 
 
-def _split(given: Namespace, dataset: Any, cases: list[Any], output: Path) -> Any:
-    """The split file given, the run's own, or the dataset's with what it lacks drawn now, kept in the run's folder."""
-    from cinema_cmr.data.cases import read_split, write_split
+def _split(given: Namespace, dataset: Any, cases: list[Any], own: Path, console: Console) -> Any:
+    """The split file given, the run's own, or the dataset's with what it lacks drawn now.
 
-    path = output / "split.json"
-    if not given.split and not path.exists():
-        write_split(find_split(None, dataset, cases), path)
-    return read_split(Path(given.split) if given.split else path, known={case.patient for case in cases})
+    Patients who came after the run's own was drawn are told: they would be learned from by nobody's decision.
+    """
+    file = given.split or (str(own) if own.exists() else None)
+    split = find_split(file, dataset, cases)
+    if not given.split and file:
+        named = {patient for patients in split.parts.values() for patient in patients}
+        new = {case.patient for case in cases if case.facts.get("part") != "unlabelled"} - named
+        if new:
+            console.note(
+                f"{len(new)} patients, e.g. {min(new)}, are in no part of this run's {own.name} and not used; to draw"
+                " a split anew give another -o"
+            )
+    return split
 
 
 def read_each(

@@ -30,6 +30,8 @@ class Dataset:
     """The whole cycle of a case of which `read_case` gives only the labelled frames; None where it gives all."""
     split: Callable[[], Split] | None = None
     """The split kept with the package; None where there is none."""
+    remarks: Callable[[Path], Sequence[str]] | None = None
+    """What a user should know of a folder's files that count for nothing, a sentence each; None where nothing can."""
     shares: Mapping[str, float] = field(default_factory=lambda: dict(_OF_TRAINING))
     """How patients are drawn into parts where the dataset itself makes none."""
 

@@ -11,7 +11,7 @@ from typing import Any
 from cinema_cmr.core.errors import InputError, UnreadableFileError
 from cinema_cmr.io.delimiter import delimiter_of
 
-__all__ = ["problem_in", "read_facts"]
+__all__ = ["problem_in", "read_facts", "tables_without_names"]
 
 _KEYS = ("name", "patient", "case")
 
@@ -36,6 +36,16 @@ def read_facts(folder: Path) -> dict[str, dict[str, Any]]:
     return facts
 
 
+def tables_without_names(folder: Path) -> list[str]:
+    """A sentence for each `*.csv` of a folder that is no table of facts, as no column tells whose they are."""
+    expected = f"expected one of the columns {', '.join(_KEYS)}"
+    return [
+        f"'{path.name}' is not read: no column tells whose facts they are; {expected}"
+        for path in sorted(folder.glob("*.csv"))
+        if _rows(path) is None
+    ]
+
+
 def problem_in(facts: Mapping[str, Any]) -> str | None:
     """Which fact with a meaning elsewhere cannot be, or None.
 
@@ -50,8 +60,8 @@ def problem_in(facts: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
-    """Rows of a table of facts; none where the file has no column of names."""
+def _rows(path: Path) -> list[tuple[str, dict[str, Any]]] | None:
+    """Rows of a table of facts; None where the file has no column of names."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             first = file.readline()
@@ -59,7 +69,7 @@ def _rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
             reader = csv.DictReader(file, heads, delimiter=delimiter_of(first))
             key = next((key for key in _KEYS if key in heads), None)
             if key is None:
-                return []
+                return None
             return [(row[key].strip(), _known(row.items(), key)) for row in reader if (row[key] or "").strip()]
     except (UnicodeDecodeError, csv.Error) as error:
         raise UnreadableFileError(f"'{path.name}' is no table: {error}; save it as CSV in UTF-8") from error

@@ -2,8 +2,9 @@
 
 An image `A.nii.gz` has its label map in `A_seg`, `A_gt`, `A_mask`, `A_label` or `A_labels.nii.gz` beside it, or
 under one of these names or its own in a folder `masks`, `labels`, `segmentations` or `gt`, in its folder or next to it.
-An image directly in the folder is a patient of its own; all images of a subfolder are one patient's, and those
-named by views (`sax`, `lax_4c`, ...) are one study. A cohort of phantoms (`phantom/cohort.py`) is such a folder.
+All images of a subfolder are one patient's, and those named by views (`sax`, `lax_4c`, ...) are one study; of images
+directly in the folder, those whose names differ only in phase, frame or view (`datasets.folder_layout`). `A_ED` and
+`A_ES` are one study of two frames. A cohort of phantoms (`phantom/cohort.py`) is such a folder.
 For research use only; not a medical device.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,14 +26,14 @@ from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
-from cinema_cmr.datasets.facts_table import problem_in, read_facts
+from cinema_cmr.datasets.facts_table import problem_in, read_facts, tables_without_names
+from cinema_cmr.datasets.folder_layout import ImageGroup, folder_of, grouped, is_mask, is_nifti, masks_of
+from cinema_cmr.datasets.phase_files import read_phases
 from cinema_cmr.io.names import stem_of
-from cinema_cmr.io.nifti import read_nifti_cine
-from cinema_cmr.io.nifti_labels import read_label_codes
 from cinema_cmr.io.read import view_from_name
 from cinema_cmr.io.walk import paths_below
 
-__all__ = ["CARD", "DATASET", "LABEL_CODES", "Listing", "list_cases", "read_case", "scan_folder"]
+__all__ = ["CARD", "DATASET", "LABEL_CODES", "Listing", "list_cases", "read_case", "remarks", "scan_folder"]
 
 CARD = DatasetCard(
     name="folder",
@@ -47,9 +48,6 @@ CARD = DatasetCard(
 LABEL_CODES = {label.code: label.code for label in CINE_LABELS}
 """Ours: 1 right ventricle, 2 myocardium, 3 left ventricle; give others to `read_case`."""
 
-_ENDS = ("_seg", "_gt", "_mask", "_labels", "_label")
-_MASK_FOLDERS = ("masks", "labels", "segmentations", "gt")
-_IMAGE_FOLDERS = ("images", "imgs", "image")
 _SUBJECT = ("sex", "age_years", "height_cm", "weight_kg", "heart_rate_bpm")
 
 
@@ -58,11 +56,14 @@ class Listing:
     """What a folder holds; paths are relative to it."""
 
     cases: tuple[Case, ...]
-    """Each with `facts["files"]`: image -> its label map or None, relative to the case's folder."""
+    """Each with `facts["files"]`: image -> its label map or None, relative to the case's folder; of images that are
+    ED and ES of one study, `facts["phases"]` names the two."""
     without_mask: tuple[str, ...]
     """Images that nobody labelled."""
     without_image: tuple[str, ...]
     """Label maps that belong to no image."""
+    remarks: tuple[str, ...] = ()
+    """What of the folder counts for nothing, a sentence each: label maps, rows and tables of facts."""
 
 
 def list_cases(root: Path) -> list[Case]:
@@ -89,14 +90,18 @@ def scan_folder(root: Path) -> Listing:
     root = Path(root)
     if not root.is_dir():
         raise InputError(f"'{root.name}' is no folder; expected a folder of NIfTI images and label maps")
-    files = [path for path in paths_below(root) if _is_nifti(path.relative_to(root))]
-    masks = {path for path in files if _is_mask(path.relative_to(root))}
-    pairs = {path: _masks_of(path, masks) for path in files if path not in masks}
+    files = [path for path in paths_below(root) if is_nifti(path.relative_to(root))]
+    masks = {path for path in files if is_mask(path.relative_to(root))}
+    pairs = {path: masks_of(path, masks) for path in files if path not in masks}
     used = {mask for its in pairs.values() for mask in its}
+    unused = tuple(_relative(mask, root) for mask in sorted(masks - used))
+    facts = read_facts(root)
+    cases = tuple(_cases(root, pairs, facts))
     return Listing(
-        cases=tuple(_cases(root, pairs)),
+        cases=cases,
         without_mask=tuple(_relative(image, root) for image, its in pairs.items() if not its),
-        without_image=tuple(_relative(mask, root) for mask in sorted(masks - used)),
+        without_image=unused,
+        remarks=(*_unused_masks(unused), *_unused_facts(cases, facts), *tables_without_names(root)),
     )
 
 
@@ -111,15 +116,23 @@ def read_case(case: Case, *, codes: Mapping[int, int] = LABEL_CODES) -> Annotate
     issues: list[Issue] = []
     labels: dict[View, LabelMap] = {}
     frames: dict[View, tuple[int, ...]] = {}
-    for image, mask in case.facts["files"].items():
-        cine, odd = read_nifti_cine(case.folder / image, view=_view(image))
+    names: dict[View, tuple[str, ...]] = {}
+    for view, (images, masks) in _by_view(case.facts["files"]).items():
+        cine, drawn, odd = read_phases(
+            [case.folder / image for image in images],
+            [None if mask is None else case.folder / mask for mask in masks],
+            view=view,
+            codes=codes,
+            name=case.name,
+        )
         cines.append(cine)
         issues += odd
-        if mask is None:
+        if not any(masks):
             continue
-        array = read_label_codes(case.folder / mask, cine.array.shape, codes=codes, image_header=cine.nifti_header)
-        labels[cine.view] = LabelMap(array=array)
-        frames[cine.view] = tuple(int(frame) for frame in np.flatnonzero(array.any(axis=(0, 1, 2))))
+        labels[view] = drawn
+        frames[view] = tuple(int(frame) for frame in np.flatnonzero(drawn.array.any(axis=(0, 1, 2))))
+        if len(images) > 1:
+            names[view] = tuple(stem_of(images[frame]) for frame in frames[view])
     if labels and not any(frames.values()):
         raise InputError(f"the label maps of '{case.name}' are empty; expected the codes {sorted(codes)}")
     subject = Subject(**{name: case.facts[name] for name in _SUBJECT if name in case.facts})
@@ -128,92 +141,74 @@ def read_case(case: Case, *, codes: Mapping[int, int] = LABEL_CODES) -> Annotate
         patient=case.patient,
         labels=labels,
         labelled_frames=frames,
+        frame_names=names,
         landmarks=_landmarks(case.folder / "landmarks.json"),
         facts=case.facts,
     )
 
 
-DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case)
+def remarks(root: Path) -> tuple[str, ...]:
+    """What of a folder counts for nothing (`Listing.remarks`)."""
+    return scan_folder(root).remarks
 
 
-def _is_nifti(path: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.parts)
-    return not hidden and path.name.lower().endswith((".nii", ".nii.gz"))
+DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case, remarks=remarks)
 
 
-def _is_mask(path: Path) -> bool:
-    in_folder = any(part.lower() in _MASK_FOLDERS for part in path.parts[:-1])
-    return in_folder or stem_of(path).lower().endswith(_ENDS)
-
-
-def _masks_of(image: Path, masks: set[Path]) -> list[Path]:
-    """The label maps that could be the image's."""
-    stem = stem_of(image)
-    folders = [image.parent / name for name in _MASK_FOLDERS]
-    folders += [image.parent.parent / name for name in _MASK_FOLDERS if _holds_images(image.parent)]
-    named = {image.parent: [stem + end for end in _ENDS]}
-    named |= {folder: [stem, *(stem + end for end in _ENDS)] for folder in folders}
-    return sorted(path for path in masks if stem_of(path) in named.get(path.parent, []))
-
-
-def _holds_images(folder: Path) -> bool:
-    return folder.name.lower() in _IMAGE_FOLDERS
-
-
-def _cases(root: Path, images: Mapping[Path, Sequence[Path]]) -> Iterator[Case]:
-    facts = read_facts(root)
-    for name, (patient, its) in sorted(_grouped(root, images).items()):
-        folder = _folder(its[0], root)
-        masks = {image: images[image][0] if images[image] else None for image in its}
+def _cases(root: Path, images: Mapping[Path, Sequence[Path]], facts: Mapping[str, dict[str, Any]]) -> Iterator[Case]:
+    for name, group in sorted(grouped(root, images).items()):
+        folder = folder_of(group.images[0], root)
+        masks = {image: images[image][0] if images[image] else None for image in group.images}
         files = {_relative(image, folder): mask and _relative(mask, folder) for image, mask in masks.items()}
-        known = {**facts.get(patient, {}), **facts.get(name, {})}
+        known = {**facts.get(group.patient, {}), **facts.get(name, {})}
         part = {} if known or any(masks.values()) else {"part": "unlabelled"}
         yield Case(
             name=name,
-            patient=patient,
+            patient=group.patient,
             folder=folder,
             facts={**known, **part, "files": files},
-            files=(*its, *(mask for mask in masks.values() if mask)),
-            problem=_problem(root, {image: images[image] for image in its}) or problem_in(known),
+            files=(*group.images, *(mask for mask in masks.values() if mask)),
+            problem=_problem(root, group, images) or problem_in(known),
         )
 
 
-def _problem(root: Path, images: Mapping[Path, Sequence[Path]]) -> str | None:
-    """Two images of one view or two label maps of one image, or None."""
+def _problem(root: Path, group: ImageGroup, images: Mapping[Path, Sequence[Path]]) -> str | None:
+    """Two images of one view that are not its two phases, or two label maps of one image, or None."""
     views: dict[View, list[str]] = defaultdict(list)
-    for image, masks in images.items():
-        views[_view(image.name)].append(_relative(image, root))
-        if len(masks) > 1:
+    for image in group.images:
+        if image not in group.phases[1:]:
+            views[_view(image.name)].append(_relative(image, root))
+        if len(masks := images[image]) > 1:
             names = " and ".join(f"'{mask.parent.name}/{mask.name}'" for mask in masks)
             return f"'{image.name}' has two label maps, {names}; keep one"
     twice = next((paths for paths in views.values() if len(paths) > 1), None)
     return f"two images of one view, {' and '.join(twice)}; keep one" if twice else None
 
 
-def _grouped(root: Path, images: Iterable[Path]) -> dict[str, tuple[str, list[Path]]]:
-    """Case name -> patient and images; images of one folder that are named by views make one case."""
-    found: dict[str, tuple[str, list[Path]]] = {}
-    for image in images:
-        patient = _patient(image, root)
-        own = patient == stem_of(image)
-        name = patient if own or _is_view(image) else f"{patient}-{stem_of(image)}"
-        found.setdefault(name, (patient, []))[1].append(image)
+def _unused_masks(masks: Sequence[str]) -> Iterator[str]:
+    if masks:
+        yield f"{len(masks)} label maps belong to no image, e.g. '{masks[0]}'; call each as its image, NAME_seg.nii.gz"
+
+
+def _unused_facts(cases: Sequence[Case], facts: Mapping[str, Any]) -> Iterator[str]:
+    """Rows of the table whose name no case and no patient has."""
+    known = {name for case in cases for name in (case.name, case.patient)}
+    unused = sorted(set(facts) - known)
+    if unused and known:
+        yield (
+            f"{len(unused)} of {len(facts)} rows of the table of facts are of no study here, e.g. '{unused[0]}';"
+            f" studies are called by their files or folders, e.g. '{min(known)}'"
+        )
+
+
+def _by_view(files: Mapping[str, str | None]) -> dict[View, tuple[list[str], list[str | None]]]:
+    """Images of each view with their label maps, in their order: one, or ED and ES."""
+    found: dict[View, tuple[list[str], list[str | None]]] = {}
+    for image, mask in files.items():
+        images, masks = found.setdefault(_view(image), ([], []))
+        images.append(image)
+        masks.append(mask)
     return found
-
-
-def _folder(image: Path, root: Path) -> Path:
-    """The folder that holds an image and its label map, be they beside each other or in folders of their own."""
-    return image.parent.parent if _holds_images(image.parent) and image.parent != root else image.parent
-
-
-def _patient(image: Path, root: Path) -> str:
-    """The subfolder that an image lies in, or its own stem where it lies in the folder itself."""
-    parts = [part for part in image.relative_to(root).parts[:-1] if part.lower() not in _IMAGE_FOLDERS]
-    return "-".join(parts) if parts else stem_of(image)
-
-
-def _is_view(image: Path) -> bool:
-    return stem_of(image).lower() in tuple(View)
 
 
 def _view(name: str) -> View:
