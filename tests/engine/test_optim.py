@@ -10,6 +10,9 @@ from torch import nn
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.engine.optim import Average, OptimConfig, learning_rate, make_optimiser
+from cinema_cmr.models.stem import StemConfig
+from cinema_cmr.models.unetr import ConvUNetR, ConvUNetRConfig
+from cinema_cmr.models.vit import VitConfig
 
 CONFIG = OptimConfig(lr=1.0, last_lr=0.1, warmup_steps=10)
 
@@ -65,3 +68,32 @@ def test_the_average_follows_and_is_taken_up_again() -> None:
 def test_settings_that_cannot_be_are_refused(change: dict[str, float]) -> None:
     with pytest.raises(UsageError, match=r"expected|rates"):
         OptimConfig(**change)  # type: ignore[arg-type]
+
+
+def test_layers_nearer_to_the_image_learn_at_a_lower_rate() -> None:
+    config = ConvUNetRConfig(
+        image_sizes={"sax": (16, 16, 2)},
+        out_chans=2,
+        vit=VitConfig(dim=8, depth=2, heads=2, dec_dim=8, dec_depth=1, dec_heads=2),
+        stem=StemConfig(patch_size=(2, 2, 1), chans=(4,), kernel=(3, 3, 1), n_blocks=1),
+        dec_chans=(4, 4, 4),
+    )
+    net = ConvUNetR(config)
+    optimiser = make_optimiser(net, OptimConfig(lr=1.0, layer_decay=0.5))
+    rates = {id(p): group["lr"] for group in optimiser.param_groups for p in group["params"]}
+    by_name = {name: rates[id(p)] for name, p in net.named_parameters()}
+    assert len(rates) == len(list(net.parameters()))
+    assert {by_name[name] for name in by_name if name.startswith("enc_down_dict.")} == {0.125}
+    assert by_name["encoder.cls_token"] == 0.125
+    assert {by_name[name] for name in by_name if name.startswith("encoder.blocks.0.")} == {0.25}
+    assert {by_name[name] for name in by_name if name.startswith("encoder.blocks.1.")} == {0.5}
+    below = ("enc_down_dict.", "encoder.blocks.", "encoder.cls_token")
+    assert {rate for name, rate in by_name.items() if not name.startswith(below)} == {1.0}
+    weight_decays = {group["weight_decay"] for group in optimiser.param_groups if group["scale"] == 0.25}
+    assert weight_decays == {0.0, 0.05}
+
+
+@pytest.mark.parametrize("decay", [0.0, -0.5, 1.5])
+def test_a_layer_decay_that_cannot_be_is_refused(decay: float) -> None:
+    with pytest.raises(UsageError, match="layer decay"):
+        OptimConfig(layer_decay=decay)

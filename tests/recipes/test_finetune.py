@@ -109,3 +109,18 @@ def test_a_frozen_run_is_another_run_and_needs_a_start(tmp_path: Path) -> None:
     finetune(small_unetr(), data(), tmp_path / "three", start=first)
     with pytest.raises(UsageError, match="another run, which differs in frozen"):
         finetune(small_unetr(), data(), tmp_path / "three", start=first, adaptation=Adaptation())
+
+
+def test_layers_that_were_pre_trained_learn_slower_and_random_ones_do_not(tmp_path: Path) -> None:
+    experiment = small_unetr()
+    experiment = experiment.with_train(optim=replace(experiment.train.optim, layer_decay=1e-3, average=0.0))
+    first = load_model(finetune(experiment, data(), tmp_path / "one"))
+    plain = experiment.with_train(optim=replace(experiment.train.optim, layer_decay=1.0))
+    again = load_model(finetune(plain, data(), tmp_path / "two"))
+    pairs = zip(first.model.state_dict().values(), again.model.state_dict().values(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)  # from random weights there is one rate
+    second = load_model(finetune(experiment, data(), tmp_path / "three", start=first)).model.state_dict()
+    moved = {key: float((second[key] - value).abs().max()) for key, value in first.model.state_dict().items()}
+    stem = max(change for key, change in moved.items() if key.startswith("enc_down_dict."))
+    head = max(change for key, change in moved.items() if key.startswith("pred_head_dict."))
+    assert stem < head / 20

@@ -27,7 +27,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--recipe",
         help="segment: sax-unet (the usual one), sax-unet-synthetic, sax-unetr, scar-unet, scar-unetr, lax-mask-unet,"
         " lax-mask-unetr; landmark: lax-unet, lax-unetr, lax-coordinates; regress: ef-vit, ef-resnet; classify:"
-        " disease-vit, disease-resnet",
+        " disease-vit, disease-resnet; NAME-base of those with an encoder (unetr, vit, coordinates) has the published"
+        " size, for --from hf:mathpluscode/CineMA/pretrained on a GPU",
     )
     parser.add_argument(
         "--target",
@@ -36,7 +37,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     _add_start_options(parser)
     parser.add_argument("--steps", type=int, help="updates of the weights; the recipe's own number where absent")
-    parser.add_argument("--batch", type=int, help="samples of one update; the recipe's own number where absent")
+    parser.add_argument("--batch", type=int, help="samples of one pass; the recipe's own number where absent")
+    parser.add_argument("--accumulate", type=int, help="passes of one update; the recipe's own number where absent")
     parser.add_argument("--lr", type=float, help="highest learning rate; the recipe's own where absent")
     parser.add_argument(
         "--n", type=int, help="learn from so many patients only, groups in turn, as a lab with few labels"
@@ -52,6 +54,12 @@ def _add_start_options(parser: ArgumentParser) -> None:
     """What to start from, what of it learns, and whether to tell what it gained."""
     parser.add_argument(
         "--from", dest="start", help="weights to start from: a model or a pre-trained encoder; random if absent"
+    )
+    parser.add_argument(
+        "--layer-decay",
+        type=float,
+        help="factor of the learning rate from each block of the encoder to the one below it; the recipe's own where"
+        " absent (1, or 0.75 of NAME-base)",
     )
     parser.add_argument(
         "--freeze",
@@ -109,6 +117,8 @@ def run(given: Namespace) -> int:
 
 
 def _check_options(given: Namespace) -> None:
+    if given.layer_decay is not None and given.start is None:
+        raise UsageError("--layer-decay keeps what was pre-trained nearer to it; give it as --from WEIGHTS")
     if (given.freeze or given.adapters) and given.start is None:
         raise UsageError("--freeze and --adapters keep what was pre-trained; give it as --from WEIGHTS")
     if given.compare_scratch and given.start is None:
@@ -162,8 +172,10 @@ def _experiment(given: Namespace) -> Any:
         changes |= {"n_steps": given.steps, "validate_every": every, "checkpoint_every": every}
     if given.batch is not None:
         changes["batch_size"] = given.batch
-    if given.lr is not None:
-        changes["optim"] = replace(chosen.train.optim, lr=given.lr)
+    if given.accumulate is not None:
+        changes["accumulate"] = given.accumulate
+    rates = {"lr": given.lr, "layer_decay": given.layer_decay}
+    changes["optim"] = replace(chosen.train.optim, **{name: rate for name, rate in rates.items() if rate is not None})
     return chosen.with_train(**changes)
 
 

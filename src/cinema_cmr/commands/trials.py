@@ -39,8 +39,9 @@ FORMS = {
     " those of the whole recipes are better.",
     "smoke": "Smoke form: grids twice as coarse, narrow networks, few steps. It shows that everything runs, and is no"
     " result of the models.",
+    "base": "Base form: the published size and grids of 1 mm, for a GPU.",
 }
-"""Smaller form -> what every table says of it."""
+"""Form that is not the recipes' own -> what every table says of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,7 @@ class Bench:
     steps: int | None
     """Updates of every run; None leaves each recipe its own."""
     form: str = "whole"
-    """"whole", or one of `recipes.reduced`: "coarse" or "smoke"."""
+    """"whole", or one of `FORMS`."""
     start: Any = None
     """The pre-training that the model `cinema` starts from, or None."""
     overwrite: bool = False
@@ -109,15 +110,21 @@ def add_trial_options(parser: ArgumentParser, *, smoke: str) -> None:
     parser.add_argument("--workers", type=int, default=0, help="processes that prepare samples")
     parser.add_argument("--coarse", action="store_true", help="narrower networks on half the resolution, for a CPU")
     parser.add_argument("--smoke", action="store_true", help=smoke)
+    parser.add_argument(
+        "--base",
+        action="store_true",
+        help="the published size, for a GPU; --from then hf:mathpluscode/CineMA/pretrained or a run of --recipe base",
+    )
     parser.add_argument("-o", "--output", required=True, help="folder of the runs and tables; finished runs are kept")
     parser.add_argument("--overwrite", action="store_true", help="run again what is there with other settings")
     parser.add_argument("--json", action="store_true", help="the document on stdout as one JSON line")
 
 
 def _form(given: Namespace) -> str:
-    if given.smoke and given.coarse:
-        raise UsageError("--smoke and --coarse given; expected one of them: each is a form of its own")
-    return "smoke" if given.smoke else "coarse" if given.coarse else "whole"
+    forms = [name for name in FORMS if given[name]]
+    if len(forms) > 1:
+        raise UsageError(f"--{' and --'.join(forms)} given; expected one of them: each is a form of its own")
+    return forms[0] if forms else "whole"
 
 
 def make_bench(given: Namespace, *, start: Any = None) -> Bench:
@@ -224,6 +231,7 @@ def _experiment(job: Job) -> Any:
     """The run as the recipe has it, with the task's target; None where nothing is trained."""
     if job.task.kind == "measurements" or job.model == "shipped":
         return None
+    from cinema_cmr.recipes.base_size import base_sized
     from cinema_cmr.recipes.reduced import COARSE, SMOKE, smaller
     from cinema_cmr.recipes.registry import recipe
     from cinema_cmr.recipes.scalars import with_target
@@ -232,7 +240,9 @@ def _experiment(job: Job) -> Any:
     chosen = recipe(task.recipes[job.model], task=task.kind)
     if task.target is not None:
         chosen = with_target(chosen, task.target, (job.whole or job.lot).data.learn)
-    if bench.form in FORMS:
+    if bench.form == "base":
+        chosen = base_sized(chosen)
+    if bench.form in ("coarse", "smoke"):
         chosen = smaller(chosen, SMOKE if bench.form == "smoke" else COARSE, n_steps=bench.steps)
     elif bench.steps is not None:
         # No validation in between: the held-out patients choose nothing.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +13,9 @@ from torch.optim import AdamW, Optimizer
 
 from cinema_cmr.core.errors import UsageError
 
-__all__ = ["Average", "OptimConfig", "learning_rate", "make_optimiser"]
+__all__ = ["Average", "OptimConfig", "layer_scales", "learning_rate", "make_optimiser"]
+
+_LOWEST = re.compile(r"^enc_down_dict\.|(^|\.)(pos_embed|cls_token|patch_embed)(\.|$)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +32,10 @@ class OptimConfig:
     betas: tuple[float, float] = (0.9, 0.95)
     clip_norm: float = 1.0
     """Gradients are scaled down to this norm."""
+    layer_decay: float = 1.0
+    """Factor of the learning rate from each block of the encoder to the one below it, so that what was pre-trained
+    moves less the nearer it is to the image; 1 for one rate everywhere. A fine-tuning from random weights has one rate
+    whatever stands here."""
     average: float = 0.998
     """Decay per step of the exponential average of the weights, which is what is kept; 0 keeps the last."""
 
@@ -39,6 +46,8 @@ class OptimConfig:
                 " clipped to"
                 f" {self.clip_norm}; expected 0 or more, and a norm above 0"
             )
+        if not 0 < self.layer_decay <= 1:
+            raise UsageError(f"layer decay {self.layer_decay}; expected above 0, up to 1 for one rate everywhere")
         if not 0 <= self.last_lr <= self.lr or not 0 <= self.average < 1:
             raise UsageError(
                 f"learning rates {self.lr} to {self.last_lr}, averaging {self.average}; expected rates"
@@ -59,20 +68,45 @@ def learning_rate(config: OptimConfig, step: int, n_steps: int) -> float:
     return config.last_lr + (config.lr - config.last_lr) * (1 + math.cos(math.pi * share)) / 2
 
 
-def make_optimiser(model: nn.Module, config: OptimConfig, *, fused: bool = True) -> Optimizer:
-    """AdamW over the parameters that learn, without decay for vectors and single tokens.
+def layer_scales(names: Sequence[str], decay: float) -> dict[str, float]:
+    """Of each parameter's name, the factor of its learning rate: `decay` to the power of layers above it.
 
-    `fused` updates in one call; not where a scaled loss (float16) must be unscaled before gradients are clipped.
+    Stems, position tables and the class token are the lowest layer, then block by block of the encoder; fusion, decoder
+    and heads are above all of it and have 1.
+
+    >>> layer_scales(["enc_down_dict.sax.x", "encoder.blocks.0.x", "encoder.blocks.1.x", "pred_head_dict.sax.x"], 0.5)
+    {'enc_down_dict.sax.x': 0.125, 'encoder.blocks.0.x': 0.25, 'encoder.blocks.1.x': 0.5, 'pred_head_dict.sax.x': 1.0}
+    """
+    blocks = {name: int(name.split(".")[2]) for name in names if name.startswith("encoder.blocks.")}
+    top = 2 + max(blocks.values(), default=-1)
+    layers = {name: blocks[name] + 1 if name in blocks else 0 if _LOWEST.search(name) else top for name in names}
+    return {name: decay ** (top - layer) for name, layer in layers.items()}
+
+
+def make_optimiser(model: nn.Module, config: OptimConfig, *, fused: bool = True) -> Optimizer:
+    """AdamW over the parameters that learn, without weight decay for vectors and single tokens.
+
+    Each group has a `scale`, the factor of its learning rate (`layer_scales`). `fused` updates in one call; not where
+    a scaled loss (float16) must be unscaled before gradients are clipped.
     """
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    plain = [p for name, p in named if p.ndim < 2 or name.endswith("token")]
-    kept = {id(p) for p in plain}
+    scales = layer_scales([name for name, _ in named], config.layer_decay)
     groups = [
-        {"params": [p for _, p in named if id(p) not in kept], "weight_decay": config.weight_decay},
-        {"params": plain, "weight_decay": 0.0},
+        {
+            "params": [p for name, p in named if _is_plain(name, p) is plain and scales[name] == scale],
+            "weight_decay": 0.0 if plain else config.weight_decay,
+            "lr": config.lr * scale,
+            "scale": scale,
+        }
+        for scale in sorted(set(scales.values()), reverse=True)
+        for plain in (False, True)
     ]
     # One call for all: on a CPU a third of the time that tensors one by one take.
-    return AdamW(groups, lr=config.lr, betas=config.betas, fused=fused)
+    return AdamW([group for group in groups if group["params"]], lr=config.lr, betas=config.betas, fused=fused)
+
+
+def _is_plain(name: str, parameter: nn.Parameter) -> bool:
+    return parameter.ndim < 2 or name.endswith("token")
 
 
 class Average:

@@ -262,7 +262,7 @@ class _Run:
         torch.manual_seed(int(np.random.SeedSequence(draw).generate_state(1)[0]))
         self.model.train()
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(config.optim, self.step, config.n_steps)
+            group["lr"] = group["scale"] * learning_rate(config.optim, self.step, config.n_steps)
         total = 0.0
         for batches in passes:
             loss = self._loss(batches) / len(passes)

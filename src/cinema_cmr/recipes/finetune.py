@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,10 @@ def finetune(
     learn, validate = task.to_learn(parts[0]), parts[1]
     if not learn:
         raise InputError(f"none of {len(data.learn)} studies tells what recipe '{experiment.name}' learns")
-    torch.manual_seed(experiment.train.seed)
+    config = experiment.train
+    if start is None:  # nothing is there to be kept
+        config = replace(config, optim=replace(config.optim, layer_decay=1.0))
+    torch.manual_seed(config.seed)
     model = _first_model(experiment, start)
     if adaptation is not None:
         adapt(model, adaptation)
@@ -77,7 +80,7 @@ def finetune(
         if report is not None:
             report(progress)
 
-    trained = train(model, task, learn=learn, validate=validate, config=experiment.train, folder=folder, report=keep)
+    trained = train(model, task, learn=learn, validate=validate, config=config, folder=folder, report=keep)
     merge_adapters(trained)
     card = _card(
         experiment,

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cinema_cmr.core.errors import UsageError, unknown_name
+from cinema_cmr.models.convvit import ConvViTConfig
+from cinema_cmr.models.unetr import ConvUNetRConfig
 from cinema_cmr.recipes import landmarks, scalars, segmentation
+from cinema_cmr.recipes.base_size import base_sized
 from cinema_cmr.recipes.experiment import Experiment
 
 __all__ = ["RECIPES", "RECIPES_OF_TASKS", "recipe"]
+
+_BASE = "-base"
 
 RECIPES_OF_TASKS: dict[str, dict[str, Callable[[], Experiment]]] = {
     "segment": {
@@ -31,7 +36,7 @@ RECIPES_OF_TASKS: dict[str, dict[str, Callable[[], Experiment]]] = {
 """Task -> its recipes, the usual one first. To add a run: a function in a file of this room and a name here."""
 
 RECIPES = {name: made for recipes in RECIPES_OF_TASKS.values() for name, made in recipes.items()}
-"""Recipe by name, of all tasks."""
+"""Recipe by name, of all tasks; those with an encoder are there at the published size too, as NAME-base."""
 
 
 def recipe(name: str | None = None, *, task: str = "segment") -> Experiment:
@@ -44,6 +49,8 @@ def recipe(name: str | None = None, *, task: str = "segment") -> Experiment:
     own = RECIPES_OF_TASKS[task]
     if name is None:
         return next(iter(own.values()))()
+    if name.endswith(_BASE) and name.removesuffix(_BASE) in RECIPES:
+        return _at_base_size(name, recipe(name.removesuffix(_BASE), task=task))
     if name not in RECIPES:
         raise unknown_name("recipe", name, RECIPES)
     if name not in own:
@@ -52,3 +59,9 @@ def recipe(name: str | None = None, *, task: str = "segment") -> Experiment:
             f"recipe '{name}' is for the task '{other}', not '{task}'; recipes of '{task}': {', '.join(own)}"
         )
     return own[name]()
+
+
+def _at_base_size(name: str, chosen: Experiment) -> Experiment:
+    if not isinstance(chosen.network, ConvUNetRConfig | ConvViTConfig):
+        raise UsageError(f"there is no '{name}': '{chosen.name}' has no encoder, and so no published size")
+    return base_sized(chosen)

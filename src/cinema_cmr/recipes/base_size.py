@@ -1,0 +1,73 @@
+"""The same runs at the published size: grids of 1 mm, the base encoder, and how fast it learns; meant for GPUs.
+
+What a published encoder (`hf:mathpluscode/CineMA/pretrained`), or a run of `cinema pretrain --recipe base`, can start.
+Sizes and optimiser are those of the paper (arXiv 2506.00679); task, augmentation, finding of the heart and number of
+updates stay the recipe's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from cinema_cmr.core.card import Grid
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.engine.optim import OptimConfig
+from cinema_cmr.models.convvit import ConvViTConfig
+from cinema_cmr.models.unetr import ConvUNetRConfig
+from cinema_cmr.models.vit import vit_size
+from cinema_cmr.recipes.experiment import Experiment
+from cinema_cmr.tasks.segment import SegmentConfig
+
+__all__ = ["BASE_OPTIM", "base_sized"]
+
+BASE_OPTIM = OptimConfig(lr=1e-3, last_lr=1e-5, warmup_steps=100, clip_norm=5.0, layer_decay=0.75)
+"""As published, but for the number of updates that warm up."""
+
+_SAX_SIZE, _N_SLICES = (192, 192), 16
+_LAX_SIZE = (256, 256)
+_BATCH, _ACCUMULATE = 8, 2
+
+
+def base_sized(experiment: Experiment) -> Experiment:
+    """The experiment on the published grids, with the published network of its kind.
+
+    A network without an encoder (a U-Net, a ResNet) keeps its widths and sees the same grid, batches and rates, as the
+    comparison.
+    """
+    task = experiment.task
+    if isinstance(task, SegmentConfig):
+        base_task: Any = replace(task, grid=_base_grid(task.view, task.grid))
+    else:
+        base_task = replace(task, grids={view: _base_grid(view, grid) for view, grid in task.grids.items()})
+    train = replace(experiment.train, batch_size=_BATCH, accumulate=_ACCUMULATE, optim=BASE_OPTIM)
+    network = _base_network(experiment.network)
+    return replace(experiment, name=f"{experiment.name}-base", task=base_task, network=network, train=train)
+
+
+def _base_grid(view: View, grid: Grid) -> Grid:
+    if view is not View.SAX:
+        return replace(grid, spacing_mm=1.0, size=_LAX_SIZE)
+    return replace(grid, spacing_mm=1.0, size=_SAX_SIZE, n_slices=grid.n_slices and _N_SLICES)
+
+
+def _base_network(network: Any) -> Any:
+    if isinstance(network, ConvUNetRConfig):
+        sizes = _sizes(network.image_sizes)
+        return ConvUNetRConfig(
+            image_sizes=sizes, out_chans=network.out_chans, in_chans=network.in_chans, vit=vit_size("base")
+        )
+    if isinstance(network, ConvViTConfig):
+        return ConvViTConfig(
+            image_sizes=_sizes(network.image_sizes),
+            out_chans=network.out_chans,
+            in_chans=network.in_chans,
+            vit=vit_size("base"),
+            read=network.read,
+        )
+    return network
+
+
+def _sizes(views: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    return {view: (*_SAX_SIZE, _N_SLICES) if view == View.SAX else _LAX_SIZE for view in views}
