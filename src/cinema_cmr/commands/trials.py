@@ -231,7 +231,7 @@ def _experiment(job: Job) -> Any:
     """The run as the recipe has it, with the task's target; None where nothing is trained."""
     if job.task.kind == "measurements" or job.model == "shipped":
         return None
-    from cinema_cmr.recipes.base_size import base_sized
+    from cinema_cmr.recipes.published_size import at_published_size
     from cinema_cmr.recipes.reduced import COARSE, SMOKE, smaller
     from cinema_cmr.recipes.registry import recipe
     from cinema_cmr.recipes.scalars import with_target
@@ -241,7 +241,7 @@ def _experiment(job: Job) -> Any:
     if task.target is not None:
         chosen = with_target(chosen, task.target, (job.whole or job.lot).data.learn)
     if bench.form == "base":
-        chosen = base_sized(chosen)
+        chosen = at_published_size(chosen)
     if bench.form in ("coarse", "smoke"):
         chosen = smaller(chosen, SMOKE if bench.form == "smoke" else COARSE, n_steps=bench.steps)
     elif bench.steps is not None:

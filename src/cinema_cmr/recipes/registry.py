@@ -8,8 +8,8 @@ from cinema_cmr.core.errors import UsageError, unknown_name
 from cinema_cmr.models.convvit import ConvViTConfig
 from cinema_cmr.models.unetr import ConvUNetRConfig
 from cinema_cmr.recipes import landmarks, scalars, segmentation
-from cinema_cmr.recipes.base_size import base_sized
 from cinema_cmr.recipes.experiment import Experiment
+from cinema_cmr.recipes.published_size import at_published_size
 
 __all__ = ["RECIPES", "RECIPES_OF_TASKS", "recipe"]
 
@@ -50,7 +50,7 @@ def recipe(name: str | None = None, *, task: str = "segment") -> Experiment:
     if name is None:
         return next(iter(own.values()))()
     if name.endswith(_BASE) and name.removesuffix(_BASE) in RECIPES:
-        return _at_base_size(name, recipe(name.removesuffix(_BASE), task=task))
+        return _sized(name, recipe(name.removesuffix(_BASE), task=task))
     if name not in RECIPES:
         raise unknown_name("recipe", name, RECIPES)
     if name not in own:
@@ -61,7 +61,7 @@ def recipe(name: str | None = None, *, task: str = "segment") -> Experiment:
     return own[name]()
 
 
-def _at_base_size(name: str, chosen: Experiment) -> Experiment:
+def _sized(name: str, chosen: Experiment) -> Experiment:
     if not isinstance(chosen.network, ConvUNetRConfig | ConvViTConfig):
         raise UsageError(f"there is no '{name}': '{chosen.name}' has no encoder, and so no published size")
-    return base_sized(chosen)
+    return at_published_size(chosen)

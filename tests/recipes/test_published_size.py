@@ -13,8 +13,8 @@ from cinema_cmr.models.convvit import ConvViTConfig
 from cinema_cmr.models.transplant import SHARED_PARTS, transplant
 from cinema_cmr.models.unetr import ConvUNetRConfig
 from cinema_cmr.models.vit import vit_size
-from cinema_cmr.recipes.base_size import BASE_OPTIM, base_sized
 from cinema_cmr.recipes.pretrain import pretraining_recipe
+from cinema_cmr.recipes.published_size import PUBLISHED_OPTIM, at_published_size
 from cinema_cmr.recipes.registry import RECIPES, recipe
 from cinema_cmr.tasks.segment import SegmentConfig
 
@@ -31,7 +31,9 @@ def test_the_published_encoder_fits(name: str) -> None:
     taken = transplant(pretrained.state_dict(), network)
     shared = [key for key in network.state_dict() if key.startswith(SHARED_PARTS) and not key.endswith("pos_embed")]
     assert sorted(taken) == sorted(shared) and len(taken) > 150
-    assert chosen.name == f"{name}-base" and chosen.train.optim == BASE_OPTIM and BASE_OPTIM.layer_decay == 0.75
+    assert (
+        chosen.name == f"{name}-base" and chosen.train.optim == PUBLISHED_OPTIM and PUBLISHED_OPTIM.layer_decay == 0.75
+    )
 
 
 def test_grids_and_network_are_the_published_ones() -> None:
@@ -48,7 +50,7 @@ def test_grids_and_network_are_the_published_ones() -> None:
 
 
 def test_networks_without_an_encoder_see_the_same_and_have_no_recipe_of_their_own() -> None:
-    unet, unetr = base_sized(recipe("sax-unet")), base_sized(recipe("sax-unetr"))
+    unet, unetr = at_published_size(recipe("sax-unet")), at_published_size(recipe("sax-unetr"))
     assert unet.network == recipe("sax-unet").network and unet.train == unetr.train
     assert isinstance(unet.task, SegmentConfig) and isinstance(unetr.task, SegmentConfig)
     assert unet.task.grid == unetr.task.grid

@@ -20,9 +20,9 @@ from cinema_cmr.models.vit import vit_size
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.tasks.segment import SegmentConfig
 
-__all__ = ["BASE_OPTIM", "base_sized"]
+__all__ = ["PUBLISHED_OPTIM", "at_published_size"]
 
-BASE_OPTIM = OptimConfig(lr=1e-3, last_lr=1e-5, warmup_steps=100, clip_norm=5.0, layer_decay=0.75)
+PUBLISHED_OPTIM = OptimConfig(lr=1e-3, last_lr=1e-5, warmup_steps=100, clip_norm=5.0, layer_decay=0.75)
 """As published, but for the number of updates that warm up."""
 
 _SAX_SIZE, _N_SLICES = (192, 192), 16
@@ -30,7 +30,7 @@ _LAX_SIZE = (256, 256)
 _BATCH, _ACCUMULATE = 8, 2
 
 
-def base_sized(experiment: Experiment) -> Experiment:
+def at_published_size(experiment: Experiment) -> Experiment:
     """The experiment on the published grids, with the published network of its kind.
 
     A network without an encoder (a U-Net, a ResNet) keeps its widths and sees the same grid, batches and rates, as the
@@ -41,7 +41,7 @@ def base_sized(experiment: Experiment) -> Experiment:
         base_task: Any = replace(task, grid=_base_grid(task.view, task.grid))
     else:
         base_task = replace(task, grids={view: _base_grid(view, grid) for view, grid in task.grids.items()})
-    train = replace(experiment.train, batch_size=_BATCH, accumulate=_ACCUMULATE, optim=BASE_OPTIM)
+    train = replace(experiment.train, batch_size=_BATCH, accumulate=_ACCUMULATE, optim=PUBLISHED_OPTIM)
     network = _base_network(experiment.network)
     return replace(experiment, name=f"{experiment.name}-base", task=base_task, network=network, train=train)
 
