@@ -11,8 +11,9 @@ from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.evaluate_answers import run_other_task
 from cinema_cmr.commands.evaluate_output import check_output, patient_line, read_other_evaluation, tell_evaluation
 from cinema_cmr.commands.evaluate_predictions import add_prediction_options, run_predictions
+from cinema_cmr.commands.evaluate_studies import read_scorable
 from cinema_cmr.commands.options import add_model_options
-from cinema_cmr.commands.training_data import add_data_options, read_part
+from cinema_cmr.commands.training_data import add_data_options
 
 __all__ = ["add_arguments", "run"]
 
@@ -48,9 +49,9 @@ def run(given: Namespace) -> int:
 
 def _run_segmentation(given: Namespace, console: Console, loaded: Any) -> int:
     read_other_evaluation(given.against)
-    studies = read_part(given, console)
+    studies, left = read_scorable(given, console, loaded.card)
     scores, about = _scored(given, studies, loaded, console.note)
-    tell_evaluation(given, console, studies, scores, about)
+    tell_evaluation(given, console, studies, scores, {**about, "not_scored": left})
     return 0
 
 
