@@ -20,10 +20,12 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Data, part, model and where the tables go."""
-    add_data_options(parser)
+    add_data_options(parser, otherwise="that of the run that --model lies in (RUN/split.json), or the dataset's own")
     add_model_options(parser)
     add_prediction_options(parser)
-    parser.add_argument("--part", default="validation", help="train, validation, test, or all")
+    parser.add_argument(
+        "--part", default="validation", help="train, validation or test of the split, or all, which asks for no split"
+    )
     parser.add_argument("--together", action="store_true", help="predict a patient's frames as one cine")
     parser.add_argument(
         "--against", help="folder of another evaluation of the same patients, to compare with patient by patient"

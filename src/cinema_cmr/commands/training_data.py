@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +11,17 @@ from jsonargparse import ArgumentParser, Namespace
 from cinema_cmr.commands.console import Console
 from cinema_cmr.core.errors import CinemaError, InputError
 
-__all__ = ["add_data_options", "find_cases", "find_split", "read_each", "read_part", "read_training_data"]
+__all__ = ["add_data_options", "find_cases", "find_split", "read_each", "read_patients", "read_training_data"]
 
 
-def add_data_options(parser: ArgumentParser) -> None:
-    """Where the data is and how it is divided."""
+def add_data_options(parser: ArgumentParser, *, otherwise: str = "the dataset's own or one drawn anew") -> None:
+    """Where the data is and how it is divided; `otherwise` says which split it is where none is given."""
     parser.add_argument(
         "--data",
         required=True,
         help="NAME:FOLDER of a dataset (see `cinema datasets`), or a folder of images with masks (NAME_seg.nii.gz)",
     )
-    parser.add_argument("--split", help="a split file (JSON) instead of the dataset's own or one drawn anew")
+    parser.add_argument("--split", help=f"a split file (JSON) instead of {otherwise}")
 
 
 def read_training_data(
@@ -43,24 +43,9 @@ def read_training_data(
     return TrainingData(
         card=dataset.card,
         split=split,
-        learn=_read(dataset, cases, learn, console, drawn_only),
-        validate=_read(dataset, cases, split[held_out], console, drawn_only),
+        learn=read_patients(dataset, cases, learn, console, drawn_only=drawn_only),
+        validate=read_patients(dataset, cases, split[held_out], console, drawn_only=drawn_only),
     )
-
-
-def read_part(given: Namespace, console: Console, *, drawn_only: bool = True) -> Any:
-    """The studies of one part of a dataset, or of all of it where `--part all` is given."""
-    from cinema_cmr.data.cases import read_split
-
-    dataset, cases = find_cases(given.data)
-    known = {case.patient for case in cases}
-    if given.part == "all":
-        patients = sorted(known)
-    elif given.split:
-        patients = list(read_split(Path(given.split), known=known)[given.part])
-    else:
-        patients = list(dataset.patients(cases, given.part))
-    return _read(dataset, cases, patients, console, drawn_only)
 
 
 def find_cases(data: str) -> tuple[Any, list[Any]]:
@@ -97,13 +82,16 @@ def find_split(file: str | None, dataset: Any, cases: list[Any]) -> Any:
 
 
 def _split(given: Namespace, dataset: Any, cases: list[Any], output: Path) -> Any:
-    """The split file given, the run's own, or the dataset's with what it lacks drawn now, kept in the run's folder."""
-    from cinema_cmr.data.cases import read_split, write_split
+    """The split file given, the run's own, or the dataset's with what it lacks drawn now; kept in the run's folder,
+    where `cinema evaluate` finds it beside the model."""
+    from cinema_cmr.data.cases import write_split
 
     path = output / "split.json"
-    if not given.split and not path.exists():
-        write_split(find_split(None, dataset, cases), path)
-    return read_split(Path(given.split) if given.split else path, known={case.patient for case in cases})
+    kept = path.exists()
+    split = find_split(given.split or (str(path) if kept else None), dataset, cases)
+    if not kept:
+        write_split(split, path)
+    return split
 
 
 def read_each(
@@ -124,6 +112,9 @@ def read_each(
             console.note(f"left out: {case.name}: nobody drew on it")
 
 
-def _read(dataset: Any, cases: list[Any], patients: Any, console: Console, drawn_only: bool) -> list[Any]:
+def read_patients(
+    dataset: Any, cases: list[Any], patients: Sequence[str], console: Console, *, drawn_only: bool = True
+) -> list[Any]:
+    """All studies of these patients in their order, as `read_each` gives them."""
     read = read_each(dataset, cases, patients, console, drawn_only=drawn_only)
     return sorted(read, key=lambda annotated: list(patients).index(annotated.patient))
