@@ -59,11 +59,11 @@ def test_a_missing_mask_is_counted_and_told_everywhere(
     words = ("evaluate", "--data", studies, "--part", "all", "--predictions", folder, "-o", tmp_path / "e")
     assert call(*words) == 0
     said = capsys.readouterr()
-    assert "not scored: 1 of 3 studies (1 without a mask, 0 unusable)" in said.out
+    assert "not scored: 1 of 3 studies (1 without a mask)" in said.out
     assert "missing: p2: no mask" in said.err
     document = json.loads((tmp_path / "e" / "scores.json").read_text())
     assert document["n_patients"] == 2 and [row["study"] for row in document["not_scored"]] == ["p2"]
-    assert "## Not scored (1 studies" in (tmp_path / "e" / "tables.md").read_text()
+    assert "## Not scored (1 study;" in (tmp_path / "e" / "tables.md").read_text()
     assert "no mask for 2 of 2 frames" in (tmp_path / "e" / "page.html").read_text().replace("&#39;", "'")
 
 

@@ -40,19 +40,11 @@ def test_a_model_comes_out_and_is_evaluated(studies: Path, tmp_path: Path, capsy
     assert card["training"]["n_steps"] == 2 and card["training"]["n_studies"] == 4
     split = json.loads((run / "split.json").read_text())
     assert sorted(len(names) for names in split["parts"].values()) == [1, 4]
-    words = [
-        "evaluate",
-        "--data",
-        studies,
-        "--split",
-        run / "split.json",
-        "--model",
-        run / "model",
-        "-o",
-        tmp_path / "e",
-    ]
+    words = ["evaluate", "--data", studies, "--model", run / "model", "-o", tmp_path / "e"]
     assert call(*words) == 0
+    assert "split: of the run beside the model" in capsys.readouterr().err
     scores = json.loads((tmp_path / "e" / "scores.json").read_text())
+    assert [row["patient"] for row in scores["patients"]] == split["parts"]["validation"]
     assert scores["n_patients"] == 1 and 0 <= scores["scores"]["dice_mean"]["value"] <= 1
     assert "NaN" not in (tmp_path / "e" / "scores.json").read_text()
     assert "| myo | " in (tmp_path / "e" / "tables.md").read_text()

@@ -35,7 +35,7 @@ def test_a_folder_scores_as_its_masks_do_and_gaps_are_listed(tmp_path: Path) -> 
     assert [(row.study, row.status) for row in left] == [
         ("b", "missing"),
         ("c", "unusable"),
-        *((name, "unusable") for name in "de"),
+        *((name, "unlabelled") for name in "de"),
     ]
     assert told == [score, *left] and "has shape" in left[1].why
 

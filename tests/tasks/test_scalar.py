@@ -39,6 +39,17 @@ def test_both_phases_are_channels_about_the_heart() -> None:
     assert blood[0] > 2 * blood[1] > 0
 
 
+def test_of_two_frames_both_are_seen_without_masks_too() -> None:
+    drawn = STUDIES[0]
+    undrawn = replace(drawn, labels={}, labelled_frames={}, facts={"lv_ef_percent": 60.0})
+    task = ScalarTask(NUMBER)
+    first, second = (task.sample(task.examples(study)[0], None).images["sax"] for study in (drawn, undrawn))
+    assert torch.equal(first, second) and not torch.equal(second[0], second[1])
+    # A plane of ED and ES beside a whole cycle in which both phases lie in the first half; the order stays.
+    for phases, order in (((0.0, 0.3), [0, 1]), ((0.9, 0.6), [1, 0]), ((0.0, 0.0), [0, 1])):
+        assert torch.equal(seen_images(drawn.study, {View.SAX: GRID}, phases)["sax"], first[order])
+
+
 @pytest.mark.medium
 def test_a_number_is_learned_with_mean_zero_and_spread_one() -> None:
     task = ScalarTask.of(NUMBER, STUDIES)

@@ -11,18 +11,21 @@ from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.evaluate_answers import run_other_task
 from cinema_cmr.commands.evaluate_output import check_output, patient_line, read_other_evaluation, tell_evaluation
 from cinema_cmr.commands.evaluate_predictions import add_prediction_options, run_predictions
+from cinema_cmr.commands.evaluate_studies import read_scorable
 from cinema_cmr.commands.options import add_model_options
-from cinema_cmr.commands.training_data import add_data_options, read_part
+from cinema_cmr.commands.training_data import add_data_options
 
 __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Data, part, model and where the tables go."""
-    add_data_options(parser)
+    add_data_options(parser, otherwise="that of the run that --model lies in (RUN/split.json), or the dataset's own")
     add_model_options(parser)
     add_prediction_options(parser)
-    parser.add_argument("--part", default="validation", help="train, validation, test, or all")
+    parser.add_argument(
+        "--part", default="validation", help="train, validation or test of the split, or all, which asks for no split"
+    )
     parser.add_argument("--together", action="store_true", help="predict a patient's frames as one cine")
     parser.add_argument(
         "--against", help="folder of another evaluation of the same patients, to compare with patient by patient"
@@ -48,9 +51,9 @@ def run(given: Namespace) -> int:
 
 def _run_segmentation(given: Namespace, console: Console, loaded: Any) -> int:
     read_other_evaluation(given.against)
-    studies = read_part(given, console)
+    studies, left = read_scorable(given, console, loaded.card)
     scores, about = _scored(given, studies, loaded, console.note)
-    tell_evaluation(given, console, studies, scores, about)
+    tell_evaluation(given, console, studies, scores, {**about, "not_scored": left})
     return 0
 
 

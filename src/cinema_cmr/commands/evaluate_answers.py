@@ -12,7 +12,7 @@ from jsonargparse import Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.evaluate_output import write_files
-from cinema_cmr.commands.training_data import read_part
+from cinema_cmr.commands.evaluate_studies import read_scorable
 
 __all__ = ["run_other_task"]
 
@@ -23,11 +23,11 @@ def run_other_task(given: Namespace, console: Console, loaded: Any) -> int:
     from cinema_cmr.report.answers import answer_tables
     from cinema_cmr.report.plain import json_text, plain
 
-    studies = read_part(given, console, drawn_only=loaded.card.task == "landmark")
+    studies, left = read_scorable(given, console, loaded.card)
     runtime = choose_runtime(given.device, given.precision)
     found, rows = (_landmarks if loaded.card.task == "landmark" else _answers)(studies, loaded, runtime, console)
     told = {"model": loaded.card.name, "hash": loaded.card.weights_sha256, "task": loaded.card.task}
-    summary = plain({**told, **found})
+    summary = plain({**told, "not_scored": left, **found})
     tables = answer_tables(summary)
     console.result(tables, summary)
     if given.output:

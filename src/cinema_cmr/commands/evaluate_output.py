@@ -26,6 +26,8 @@ _SHOWN = (
 )
 """Measurements whose error is told for each patient."""
 
+_NOT_SCORED = {"missing": "without a mask", "unusable": "unusable", "unlabelled": "without labels to compare with"}
+"""Status of a study without a score -> what the summary calls it."""
 
 _LAST = "scores.json"
 _FILES = ("patients.csv", "tables.md", "page.html", _LAST)
@@ -157,7 +159,8 @@ def _text(summary: dict[str, Any]) -> str:
 def _how_many(summary: Mapping[str, Any]) -> str:
     left = [row["status"] for row in summary["not_scored"]]
     of = len(left) + summary["n_studies"]
-    return f"{len(left)} of {of} studies ({left.count('missing')} without a mask, {left.count('unusable')} unusable)"
+    counted = ((left.count(status), title) for status, title in _NOT_SCORED.items())
+    return f"{len(left)} of {of} studies ({', '.join(f'{n} {title}' for n, title in counted if n)})"
 
 
 def _with_interval(row: dict[str, Any], digits: int) -> str:

@@ -10,7 +10,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.evaluate_output import patient_line, read_other_evaluation, tell_evaluation
-from cinema_cmr.commands.training_data import read_part
+from cinema_cmr.commands.evaluate_studies import read_part
 
 __all__ = ["add_prediction_options", "run_predictions"]
 

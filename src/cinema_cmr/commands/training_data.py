@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
-from cinema_cmr.core.errors import CinemaError, InputError
+from cinema_cmr.core.errors import CinemaError, InputError, UsageError
 
-__all__ = ["add_data_options", "find_cases", "find_split", "read_each", "read_part", "read_training_data"]
+__all__ = ["add_data_options", "find_cases", "find_split", "read_each", "read_patients", "read_training_data"]
 
 
-def add_data_options(parser: ArgumentParser) -> None:
-    """Where the data is and how it is divided."""
+def add_data_options(parser: ArgumentParser, *, otherwise: str = "the dataset's own or one drawn anew") -> None:
+    """Where the data is and how it is divided; `otherwise` says which split it is where none is given."""
     parser.add_argument(
         "--data",
         required=True,
         help="NAME:FOLDER of a dataset (see `cinema datasets`), or a folder of images with masks (NAME_seg.nii.gz)",
     )
-    parser.add_argument("--split", help="a split file (JSON) instead of the dataset's own or one drawn anew")
+    parser.add_argument("--split", help=f"a split file (JSON) instead of {otherwise}")
 
 
 def read_training_data(
@@ -29,7 +29,8 @@ def read_training_data(
 ) -> Any:
     """The studies of "train" and of the held-out part; with --n only so many patients of "train", groups in turn.
 
-    With `drawn_only`, studies that nobody drew on are left out and told. A split drawn now is kept in the run's folder.
+    With `drawn_only`, studies that nobody drew on are left out and told. The split is kept in the run's folder,
+    where `cinema evaluate` finds it beside the model.
     """
     from cinema_cmr.data.cases import few_patients, write_split
     from cinema_cmr.recipes.finetune import TrainingData
@@ -44,27 +45,12 @@ def read_training_data(
     data = TrainingData(
         card=dataset.card,
         split=split,
-        learn=_read(dataset, cases, learn, console, drawn_only),
-        validate=_read(dataset, cases, split[held_out], console, drawn_only),
+        learn=read_patients(dataset, cases, learn, console, drawn_only=drawn_only),
+        validate=read_patients(dataset, cases, split[held_out], console, drawn_only=drawn_only),
     )
-    if not given.split and not path.exists():
+    if not path.exists():
         write_split(split, path)
     return data
-
-
-def read_part(given: Namespace, console: Console, *, drawn_only: bool = True) -> Any:
-    """The studies of one part of a dataset, or of all of it where `--part all` is given."""
-    from cinema_cmr.data.cases import read_split
-
-    dataset, cases = find_cases(given.data, console)
-    known = {case.patient for case in cases}
-    if given.part == "all":
-        patients = sorted(known)
-    elif given.split:
-        patients = list(read_split(Path(given.split), known=known)[given.part])
-    else:
-        patients = list(dataset.patients(cases, given.part))
-    return _read(dataset, cases, patients, console, drawn_only)
 
 
 def find_cases(data: str, console: Console | None = None) -> tuple[Any, list[Any]]:
@@ -108,19 +94,23 @@ def find_split(file: str | None, dataset: Any, cases: list[Any]) -> Any:
 def _split(given: Namespace, dataset: Any, cases: list[Any], own: Path, console: Console) -> Any:
     """The split file given, the run's own, or the dataset's with what it lacks drawn now.
 
-    Patients who came after the run's own was drawn are told: they would be learned from by nobody's decision.
+    Patients who came after the run's own was drawn are told: they would be learned from by nobody's decision. Raises
+    `UsageError` where the run was made with another split than the one given.
     """
-    file = given.split or (str(own) if own.exists() else None)
-    split = find_split(file, dataset, cases)
-    if not given.split and file:
-        named = {patient for patients in split.parts.values() for patient in patients}
-        new = {case.patient for case in cases if case.facts.get("part") != "unlabelled"} - named
-        if new:
-            console.note(
-                f"{len(new)} patients, e.g. {min(new)}, are in no part of this run's {own.name} and not used; to draw"
-                " a split anew give another -o"
-            )
-    return split
+    kept = find_split(str(own), dataset, cases) if own.exists() else None
+    if given.split or kept is None:
+        split = find_split(given.split, dataset, cases)
+        if kept is not None and kept.sha256 != split.sha256:
+            raise UsageError(f"'{given.output}' has a {own.name} of its own, another than --split; give another -o")
+        return split
+    named = {patient for patients in kept.parts.values() for patient in patients}
+    new = {case.patient for case in cases if case.facts.get("part") != "unlabelled"} - named
+    if new:
+        console.note(
+            f"{len(new)} patients, e.g. {min(new)}, are in no part of this run's {own.name} and not used; to draw"
+            " a split anew give another -o"
+        )
+    return kept
 
 
 def read_each(
@@ -141,6 +131,9 @@ def read_each(
             console.note(f"left out: {case.name}: nobody drew on it")
 
 
-def _read(dataset: Any, cases: list[Any], patients: Any, console: Console, drawn_only: bool) -> list[Any]:
+def read_patients(
+    dataset: Any, cases: list[Any], patients: Sequence[str], console: Console, *, drawn_only: bool = True
+) -> list[Any]:
+    """All studies of these patients in their order, as `read_each` gives them."""
     read = read_each(dataset, cases, patients, console, drawn_only=drawn_only)
     return sorted(read, key=lambda annotated: list(patients).index(annotated.patient))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.engine.answers import StudyAnswerer
@@ -17,7 +18,7 @@ from cinema_cmr.score.classify import balanced_accuracy, confusion_matrix, score
 from cinema_cmr.score.statistics import bootstrap_interval, mean_interval
 from cinema_cmr.tasks.targets import bounds_of_cycle, known_value
 
-__all__ = ["AnswerScore", "evaluate_answers", "summarise_classes", "summarise_numbers"]
+__all__ = ["AnswerScore", "evaluate_answers", "summarise_classes", "summarise_numbers", "target_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,7 @@ def evaluate_answers(
 
     End-diastole and end-systole are the labelled frames where a dataset has them, as the published models take them.
     """
-    target = target_of(answerer)
+    target = target_of(answerer.card)
     scores = []
     for annotated in studies:
         known = known_value(annotated, target)
@@ -56,9 +57,8 @@ def evaluate_answers(
     return scores
 
 
-def target_of(answerer: StudyAnswerer) -> str:
-    """Which fact or measurement the model answers."""
-    card = answerer.card
+def target_of(card: ModelCard) -> str:
+    """Which fact or measurement a model of numbers or classes answers."""
     return card.outputs[0] if card.task == "regress" else str(card.training.get("answers", "group"))
 
 

@@ -21,7 +21,8 @@ class NotScored:
     study: str
     patient: str
     status: str
-    """"missing" where there is no mask, "unusable" where there is one that cannot be taken."""
+    """"missing" where there is no mask, "unusable" where there is one that cannot be taken; "unlabelled" where nobody
+    drew, or knows, what is to be compared."""
     why: str
 
 
@@ -53,7 +54,7 @@ def evaluate_predictions(
 
 def _scored(annotated: AnnotatedStudy, predictions: Predictions) -> PatientScore | NotScored:
     if not annotated.labelled_frames.get(View.SAX):
-        return _not_scored(annotated, "unusable", "nobody drew on its short axis")
+        return _not_scored(annotated, "unlabelled", "nobody drew on its short axis")
     try:
         (score,) = evaluate_masks([annotated], predictions.read)
     except MissingFileError as error:

@@ -13,7 +13,7 @@ import numpy as np
 
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.engine.answers import StudyAnswerer
-from cinema_cmr.engine.evaluate import evaluate_segmentation, scored_views
+from cinema_cmr.engine.evaluate import evaluate_segmentation
 from cinema_cmr.engine.evaluate_against import LEAST_PATIENTS, Values, compare_values, values_of
 from cinema_cmr.engine.evaluate_answers import AnswerScore, evaluate_answers
 from cinema_cmr.engine.evaluate_document import patient_row
@@ -21,6 +21,7 @@ from cinema_cmr.engine.evaluate_landmarks import evaluate_landmarks
 from cinema_cmr.engine.known import mean_of_known
 from cinema_cmr.engine.landmarks import LandmarkFinder
 from cinema_cmr.engine.runtime import Runtime
+from cinema_cmr.engine.scorable import choose_scorable
 from cinema_cmr.engine.segmenter import Segmenter
 from cinema_cmr.models.loaded import LoadedModel
 
@@ -69,8 +70,7 @@ def values_of_model(
 
     task = loaded.card.task
     if task == "segment":
-        views = scored_views(loaded.card)
-        drawn = [study for study in studies if any(study.labelled_frames.get(view) for view in views)]
+        drawn, _ = choose_scorable(studies, loaded.card)
         segmenter = Segmenter(loaded.members, loaded.card, runtime)
         return _of_masks([patient_row(score) for score in evaluate_segmentation(drawn, segmenter, report=told)])
     if task == "landmark":

@@ -27,6 +27,7 @@ from cinema_cmr.engine.known import mean_of_known
 from cinema_cmr.engine.landmarks import LandmarkFinder
 from cinema_cmr.engine.predictor import predict_cine
 from cinema_cmr.engine.runtime import Runtime, choose_runtime
+from cinema_cmr.engine.scorable import choose_scorable
 from cinema_cmr.engine.segmenter import Segmenter
 from cinema_cmr.engine.trainer import Progress
 from cinema_cmr.models.loaded import LoadedModel
@@ -175,8 +176,9 @@ def _names(answers: Iterable[_Answer]) -> list[str]:
 
 
 def _outlined(loaded: LoadedModel, runtime: Runtime, data: TrainingData) -> list[_Answer]:
+    studies, _ = choose_scorable(data.validate, loaded.card)
     # All labelled frames as one cine, as `cinema analyse` sees them: the heart is looked for once.
-    scores = evaluate_segmentation(data.validate, Segmenter(loaded.members, loaded.card, runtime), together=True)
+    scores = evaluate_segmentation(studies, Segmenter(loaded.members, loaded.card, runtime), together=True)
     rows = [patient_row(score) for score in scores]
     return [
         _Answer(patient=row["patient"], values={**row["scores"], **_differences(row["measured"], row["reference"])})

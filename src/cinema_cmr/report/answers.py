@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cinema_cmr.report.evaluation_rows import agreement_table
+from cinema_cmr.report.evaluation_rows import agreement_table, not_scored_section
 from cinema_cmr.report.markdown import Table, interval_text, markdown_table, number_text
 
 __all__ = ["answer_tables"]
@@ -17,7 +17,8 @@ def answer_tables(summary: Summary) -> str:
     """`tables.md` of a summary as `engine.evaluate_answers` and `engine.evaluate_landmarks` give it."""
     parts = {"landmark": _landmarks, "regress": _numbers, "classify": _classes}[summary["task"]](summary)
     title = f"# {summary['model']} on {summary['n_patients']} patients"
-    return "\n\n".join([title, "For research use only. Values with 95 % bootstrap interval; n.", *parts]) + "\n"
+    head = [title, "For research use only. Values with 95 % bootstrap interval; n."]
+    return "\n\n".join([*head, *parts, *not_scored_section(summary.get("not_scored", ()))]) + "\n"
 
 
 def _landmarks(summary: Summary) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from cinema_cmr.report.evaluation_rows import (
     difference_table,
     flag_table,
-    not_scored_table,
+    not_scored_section,
     published_table,
     summary_tables,
 )
@@ -47,9 +47,7 @@ def _more(whole: Summary) -> Iterator[str]:
         yield f"## {against['first']} against {against['second']} ({against['n_patients']} patients)"
         yield DIFFERENCE_NOTE
         yield markdown_table(difference_table(against))
-    if whole.get("not_scored"):
-        yield f"## Not scored ({len(whole['not_scored'])} studies; the numbers above are without them)"
-        yield markdown_table(not_scored_table(whole["not_scored"]))
+    yield from not_scored_section(whole.get("not_scored", ()))
     if whole.get("published"):
         yield "## Beside published values"
         yield PUBLISHED_NOTE

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cinema_cmr.report.markdown import Table, interval_text, number_text, p_text, signed_interval_text
+from cinema_cmr.report.markdown import Table, interval_text, markdown_table, number_text, p_text, signed_interval_text
 
 __all__ = [
     "agreement_table",
     "difference_table",
     "flag_table",
+    "not_scored_section",
     "not_scored_table",
     "published_table",
     "structure_table",
@@ -90,8 +91,16 @@ def published_table(published: Sequence[Summary]) -> Table:
 
 
 def not_scored_table(left: Sequence[Summary]) -> Table:
-    """Labelled studies whose masks were missing or could not be taken, and why."""
-    return Table(["study", "mask", "why"], [[row["study"], row["status"], row["why"]] for row in left])
+    """Studies without a score, whose masks were missing or could not be taken, or that nobody labelled, and why."""
+    return Table(["study", "status", "why"], [[row["study"], row["status"], row["why"]] for row in left])
+
+
+def not_scored_section(left: Sequence[Summary]) -> list[str]:
+    """Heading and table of the studies without a score, as Markdown; nothing where there is none."""
+    if not left:
+        return []
+    n = f"{len(left)} {'study' if len(left) == 1 else 'studies'}"
+    return [f"## Not scored ({n}; the numbers above are without them)", markdown_table(not_scored_table(left))]
 
 
 def flag_table(flags: Sequence[Summary]) -> Table:

@@ -198,13 +198,21 @@ def seen_planes(study: Study, grids: Mapping[View, Grid], phases: tuple[float, f
 
 def _seen(study: Study, view: View, grid: Grid, heart: Place, phases: tuple[float, float]) -> SeenView:
     cine = study.cine(view)
-    frames = [min(int(round(phase * cine.n_frames, 6)), cine.n_frames - 1) for phase in phases]
+    frames = _frames_at(phases, cine.n_frames)
     cut = plan_whole(cine.array.shape[:2], cine.spacing_mm, grid)
     planes = cut_planes(cine.array[..., frames] - cine.array.min(), cut)
     planes = plan_slices(cine.slice_positions_mm, grid).to_model(planes)
     i, j = cut.to_cut(np.array(heart))
     scaled = np.asarray(planes / max(float(planes.max()), 1e-6), dtype=np.float16)
     return SeenView(planes=scaled, heart=(float(i), float(j)))
+
+
+def _frames_at(phases: tuple[float, float], n_frames: int) -> list[int]:
+    """The frames of both phases. Two frames are the two phases, whatever part of a cycle each would stand for: one of
+    them taken twice would hide the motion."""
+    if n_frames == 2:
+        return [0, 1] if phases[0] <= phases[1] else [1, 0]
+    return [min(int(round(phase * n_frames, 6)), n_frames - 1) for phase in phases]
 
 
 def _plain(seen: SeenView, grid: Grid) -> Tensor:

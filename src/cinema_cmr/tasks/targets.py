@@ -76,7 +76,7 @@ def bounds_of_cycle(annotated: AnnotatedStudy) -> tuple[float, float]:
     """End-diastole and end-systole as parts of the cycle (0 to below 1) of the short-axis cine.
 
     Those are the labelled frames with the most and the least LV; without labels the first frame, and that after
-    two fifths of the cycle.
+    two fifths of the cycle (of two frames the second, see `tasks.scalar`).
     """
     labels, frames = annotated.labels.get(View.SAX), annotated.labelled_frames.get(View.SAX, ())
     if labels is None or labels.scheme != "cine" or len(frames) < 2:
