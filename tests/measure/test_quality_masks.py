@@ -96,3 +96,14 @@ def test_low_confidence() -> None:
     assert flag is not None and "is 0.85, below 0.9" in flag.message
     unknown = context_of(*heart(), confidence=np.array([np.nan, np.nan], dtype=np.float32))
     assert quality_masks.low_confidence(unknown) is None
+
+
+@pytest.mark.parametrize(
+    ("edge", "severity", "said"), [(False, "info", "was shown 216x216 mm"), (True, "warning", "edge")]
+)
+def test_a_heart_larger_than_the_window(edge: bool, severity: str, said: str) -> None:
+    seen = {"window_mm": (216.0, 216.0), "widened": 1, "at_window_edge": edge}
+    flag = quality_masks.larger_than_window(context_of(*heart(), **seen))
+    assert flag is not None and (flag.code, flag.severity) == ("larger-than-window", severity)
+    assert said in flag.message and flag.evidence == {"window_mm": "216x216", "widened": 1}
+    assert quality_masks.larger_than_window(context_of(*heart(), window_mm=(168.0, 168.0))) is None

@@ -69,6 +69,12 @@ class Prediction:
     model: str = ""
     least_confidence: float = 0.8
     """Of this model: what is lower is flagged."""
+    window_mm: tuple[float, float] | None = None
+    """Extent of the planes (x, y) that the model saw about the heart."""
+    widened: int = 0
+    """How often the window was made larger than the model learned on, as labels reached its edge."""
+    at_window_edge: bool = False
+    """Whether labels still reach an edge of the window behind which the image goes on."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,8 @@ from cinema_cmr.data.heart_place import heart_places
 from cinema_cmr.engine.cleanup import keep_largest
 from cinema_cmr.engine.locate import locate_heart
 from cinema_cmr.engine.segmenter import Segmenter
+from cinema_cmr.engine.window import MOST_WIDENINGS, at_edge, wider
+from cinema_cmr.image.resample import PlaneCut
 
 __all__ = ["predict_cine", "predict_study"]
 
@@ -53,10 +55,34 @@ def predict_cine(
     first looked for at `place`, where other views meet it.
 
     Each frame is smoothed back to the native grid as probabilities and then labelled; pieces apart from the
-    largest of each structure are taken away and listed.
+    largest of each structure are taken away and listed. Where labels reach an edge of the model's window behind
+    which the image goes on, all frames are predicted again in a larger one, up to three times.
     """
     location = locate_heart(cine, segmenter, place=place) if centre is None else _given(centre)
-    cut = segmenter.plan(cine, location.centre)
+    cut, widened = segmenter.plan(cine, location.centre), 0
+    labels, confidence, removed = _predicted(cine, segmenter, cut, report)
+    while at_edge(labels, cut) and widened < MOST_WIDENINGS:
+        cut, widened = wider(cut), widened + 1
+        labels, confidence, removed = _predicted(cine, segmenter, cut, report)
+    grid = segmenter.grid(cine.view)
+    return Prediction(
+        view=cine.view,
+        labels=LabelMap(array=labels, scheme=segmenter.card.label_scheme),
+        confidence=confidence,
+        location=location,
+        removed=tuple(removed),
+        model=segmenter.card.name,
+        least_confidence=segmenter.card.least_confidence,
+        window_mm=(cut.size[0] * grid.spacing_mm, cut.size[1] * grid.spacing_mm),
+        widened=widened,
+        at_window_edge=at_edge(labels, cut),
+    )
+
+
+def _predicted(
+    cine: Cine, segmenter: Segmenter, cut: PlaneCut, report: FrameReport | None
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], list[Removed]]:
+    """Labels of all frames as seen through a window, how sure the model was, and what was taken away."""
     labels = np.zeros(cine.array.shape, np.uint8)
     confidence = np.full(cine.n_frames, np.nan, np.float32)
     removed: list[Removed] = []
@@ -74,15 +100,7 @@ def predict_cine(
         removed += [Removed(structure=name, frame=frame, volume_ml=volume) for name, volume in pieces.items()]
         if report is not None:
             report(done, cine.n_frames)
-    return Prediction(
-        view=cine.view,
-        labels=LabelMap(array=labels, scheme=segmenter.card.label_scheme),
-        confidence=confidence,
-        location=location,
-        removed=tuple(removed),
-        model=segmenter.card.name,
-        least_confidence=segmenter.card.least_confidence,
-    )
+    return labels, confidence, removed
 
 
 def _given(centre: tuple[float, float]) -> HeartLocation:

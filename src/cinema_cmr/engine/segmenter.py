@@ -79,7 +79,7 @@ class Segmenter:
         seen = normalise(cut_planes(cine.array[..., list(frames)] - cine.array.min(), cut), grid.percentiles)
         slices = plan_slices(cine.slice_positions_mm, grid)
         pixels = _PIXELS_AT_ONCE["cpu" if self.runtime.device == "cpu" else "other"]
-        at_once = max(1, pixels // (grid.size[0] * grid.size[1] * slices.n_model))
+        at_once = max(1, pixels // (cut.size[0] * cut.size[1] * slices.n_model))
         for first in range(0, len(frames), at_once):
             block = slices.to_model(seen[..., first : first + at_once])
             images = torch.from_numpy(np.ascontiguousarray(np.moveaxis(block, 3, 0)[:, None]))

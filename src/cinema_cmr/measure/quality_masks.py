@@ -8,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from cinema_cmr.core.results import Flag
+from cinema_cmr.core.results import Flag, Prediction
 from cinema_cmr.measure.quality_context import Check, QualityContext
 from cinema_cmr.measure.volumes import CODES, LEAST_OF_RIM, enclosed_fractions
 
-__all__ = ["MASK_CHECKS"]
+__all__ = ["MASK_CHECKS", "beyond_window"]
 
 PIECE_SHARE = 0.05
 """Of the structure: a second piece at least this large is no stray pixel."""
@@ -135,6 +135,28 @@ def removed_pieces(context: QualityContext) -> Flag | None:
     )
 
 
+def beyond_window(prediction: Prediction) -> Flag | None:
+    """The heart did not fit into the part of the planes that the model learned on; ACDC validation: none."""
+    if not prediction.widened and not prediction.at_window_edge:
+        return None
+    seen = "x".join(f"{mm:.0f}" for mm in prediction.window_mm or ())
+    if prediction.at_window_edge:
+        message = f"labels lie on the edge of the {seen} mm that the model sees; the heart may reach beyond it"
+    else:
+        message = f"the heart was larger than the window that the model learned on; it was shown {seen} mm"
+    return Flag(
+        code="larger-than-window",
+        severity="warning" if prediction.at_window_edge else "info",
+        message=f"{message}: is the pixel size right?",
+        evidence={"window_mm": seen, "widened": prediction.widened},
+    )
+
+
+def larger_than_window(context: QualityContext) -> Flag | None:
+    """`beyond_window` of the prediction."""
+    return beyond_window(context.prediction)
+
+
 def low_confidence(context: QualityContext) -> Flag | None:
     """The model was unsure at ED or ES."""
     confidence = context.prediction.confidence[list(context.key_frames)]
@@ -156,6 +178,7 @@ MASK_CHECKS: tuple[Check, ...] = (
     basal_slice_left_out,
     slice_without_lv,
     removed_pieces,
+    larger_than_window,
     low_confidence,
 )
 """In the order in which they are reported."""

@@ -10,6 +10,7 @@ from cinema_cmr.core.results import Flag, Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import SCAR_LABELS
 from cinema_cmr.measure.quality import flags_of_issues
+from cinema_cmr.measure.quality_masks import beyond_window
 
 __all__ = ["NOT_A_CINE", "scar_flags"]
 
@@ -28,7 +29,7 @@ _LARGEST_SHARE = 60.0
 
 def scar_flags(study: Study, prediction: Prediction, volumes_ml: Mapping[str, float]) -> tuple[Flag, ...]:
     """All flags of a scar map, then those of its data."""
-    checks = (_not_a_cine, _not_found, _few_slices, _removed, _uncertain, _large)
+    checks = (_not_a_cine, _not_found, _few_slices, _removed, _window, _uncertain, _large)
     raised = (check(study, prediction, volumes_ml) for check in checks)
     return (*(flag for flag in raised if flag is not None), *flags_of_issues(study))
 
@@ -62,6 +63,10 @@ def _few_slices(study: Study, prediction: Prediction, volumes_ml: Mapping[str, f
         message=f"the left ventricle was found in {n_slices} slices; shares of a part are not those of the whole",
         evidence={"slices": n_slices},
     )
+
+
+def _window(study: Study, prediction: Prediction, volumes_ml: Mapping[str, float]) -> Flag | None:
+    return beyond_window(prediction)
 
 
 def _removed(study: Study, prediction: Prediction, volumes_ml: Mapping[str, float]) -> Flag | None:
