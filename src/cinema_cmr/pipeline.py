@@ -29,6 +29,7 @@ from cinema_cmr.measure.measure import MeasureOptions, measure_study
 from cinema_cmr.measure.normal_ranges import NORMAL_RANGES, NormalRange, normal_range
 from cinema_cmr.measure.phases import check_given_frames
 from cinema_cmr.measure.quality_landmarks import plausible_landmarks
+from cinema_cmr.measure.quality_masks import beyond_window
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model, weights_hash
 from cinema_cmr.report.build import build_document, mask_file, write_measurements_json
@@ -254,7 +255,8 @@ def segment(
 ) -> Mapping[View, Prediction]:
     """Segment one image and write its mask to `path`, on the image's own grid, as uint8.
 
-    `warn` is called where the image looks like another modality than the model's: the mask is written all the same.
+    `warn` is called where the image looks like another modality than the model's, or the heart is larger than what the
+    model looks at: the mask is written all the same.
 
     Where the source holds several views that the model takes, the view's name is put before the suffix. The
     header's description tells input and model by their hashes (`mask_origin`).
@@ -266,7 +268,8 @@ def segment(
         target = Path(path) if len(predictions) == 1 else _with_view(Path(path), view)
         write_mask(prediction.labels, study.cine(view), target, note=note, overwrite=overwrite)
     if warn is not None:
-        for flag in _mismatches(study, predictions, segmenter):
+        beyond = (beyond_window(prediction) for prediction in predictions.values())
+        for flag in (*_mismatches(study, predictions, segmenter), *(flag for flag in beyond if flag is not None)):
             warn(flag)
     return predictions
 
