@@ -77,7 +77,8 @@ def outcome(annotated: AnnotatedStudy, segmenter: Segmenter, *, change: str = "n
         "confidence": [round(float(value), 4) for value in prediction.confidence],
         "estimators": [
             {name: _rounded(values) for name, values in {**seen, "turned_dice": its}.items()}
-            for seen, its in zip(watched.seen, turned, strict=True)
+            # All frames are asked again where the heart was larger than the window: the last answers count.
+            for seen, its in zip(watched.seen[-len(turned) :], turned, strict=True)
         ],
     }
 
