@@ -150,6 +150,7 @@ def test_one_mask_on_the_image_s_own_grid_tells_its_making(tmp_path: Path) -> No
         segment(source, target, segmenter=its)
 
 
+@pytest.mark.medium
 def test_a_heart_larger_than_the_window_is_told_with_mask_and_report(tmp_path: Path) -> None:
     told: list[Flag] = []
     segment(scan(tmp_path), tmp_path / "a.nii.gz", segmenter=segmenter(size=(32, 32)), warn=told.append)

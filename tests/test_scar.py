@@ -99,6 +99,7 @@ def test_an_analysis_tells_the_infarct_and_that_it_is_no_cine(tmp_path: Path) ->
     assert (folder / "segmentation" / "sax.nii.gz").exists()
 
 
+@pytest.mark.medium
 def test_a_cine_given_to_the_scar_model_is_flagged_and_not_measured(tmp_path: Path) -> None:
     moving = np.repeat(image_of(LABELS)[..., None], 8, axis=3)
     measured = analyse(scan(tmp_path, moving), segmenter=scar_segmenter()).measurements
@@ -116,6 +117,7 @@ def test_late_enhancement_given_to_a_cine_model_is_refused_or_flagged(tmp_path: 
     assert "modality-mismatch" in {flag.code for flag in flags if flag.severity == "error"}
 
 
+@pytest.mark.medium
 def test_a_mask_of_the_wrong_kind_of_image_is_written_and_warned_of(tmp_path: Path) -> None:
     moving = np.repeat(image_of(LABELS)[..., None], 8, axis=3)
     source, seen = scan(tmp_path, moving), []

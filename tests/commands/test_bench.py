@@ -96,6 +96,7 @@ def test_a_second_call_keeps_what_is_finished_and_refuses_other_settings(
     assert call(*other, "--overwrite") == 0 and len(faked.made) == 4
 
 
+@pytest.mark.medium
 def test_a_network_is_trained_and_scored_from_the_command(lab: Path, tmp_path: Path) -> None:
     words = ["bench", "--data", lab, "-o", tmp_path, "--tasks", "segment-sax,lvef-segment", "--models", "unet"]
     assert call(*words, "--smoke", "--steps", 2, "--device", "cpu") == 0

@@ -15,6 +15,7 @@ from cinema_cmr.core.errors import OutputExistsError
 from cinema_cmr.io.nifti import write_cine, write_mask
 
 
+@pytest.mark.medium
 def test_published_numbers_stand_beside_an_evaluation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "prepare_segmenter", lambda options, model=None: segmenter(size=(63, 59)))
     for number in range(2):

@@ -67,6 +67,7 @@ def answerer(folder: Path, **card: Any) -> Path:
     return folder
 
 
+@pytest.mark.medium
 def test_masks_of_other_views_end_no_evaluation(
     lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

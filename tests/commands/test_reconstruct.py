@@ -60,6 +60,7 @@ def test_what_makes_no_picture_is_told(model: Path, tmp_path: Path, capsys: pyte
     assert not picture.exists()
 
 
+@pytest.mark.medium
 def test_without_a_model_the_packages_own_is_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = stored_heart(tmp_path, "x", n_frames=4).path
     words = ["reconstruct", study, "--json"]

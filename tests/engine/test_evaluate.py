@@ -84,6 +84,7 @@ def test_a_missed_slice_shows_as_the_worst_one() -> None:
     assert score.mean("worst_slice_dice_lv") == 0 and score.mean("dice_lv") > 0.8
 
 
+@pytest.mark.medium
 def test_a_patient_with_two_studies_counts_once() -> None:
     good, bad = SEES, segmenter(Larger(), size=(63, 59))
     scores = [

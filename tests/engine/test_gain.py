@@ -73,6 +73,7 @@ def test_a_patient_without_a_value_is_not_counted() -> None:
     assert found["code"] == "gained" and found["n"] == 11
 
 
+@pytest.mark.medium
 def test_masks_are_scored_on_their_own_grid() -> None:
     oracle = segmenter(size=(63, 59))
     studies = [annotated(heart((15.0, 11.0), n_slices=5), name) for name in "ab"]

@@ -44,6 +44,7 @@ def test_a_number_that_is_not_finite_is_told() -> None:
         in_eight_bits({"blocks.w": rows})
 
 
+@pytest.mark.medium
 def test_a_model_in_eight_bits_loads_and_answers_alike(tmp_path: Path) -> None:
     full = save_model(tmp_path / "full", unetr(), unetr_card())
     card = import_weights(full, tmp_path / "small", precision="int8")

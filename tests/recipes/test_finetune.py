@@ -111,6 +111,7 @@ def test_a_frozen_run_is_another_run_and_needs_a_start(tmp_path: Path) -> None:
         finetune(small_unetr(), data(), tmp_path / "three", start=first, adaptation=Adaptation())
 
 
+@pytest.mark.medium
 def test_layers_that_were_pre_trained_learn_slower_and_random_ones_do_not(tmp_path: Path) -> None:
     experiment = small_unetr()
     experiment = experiment.with_train(optim=replace(experiment.train.optim, layer_decay=1e-3, average=0.0))

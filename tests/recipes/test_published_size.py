@@ -22,6 +22,7 @@ WITH_ENCODER = [name for name in RECIPES if isinstance(RECIPES[name]().network, 
 TASKS = {"lax-unetr": "landmark", "lax-coordinates": "landmark", "ef-vit": "regress", "disease-vit": "classify"}
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", WITH_ENCODER)
 def test_the_published_encoder_fits(name: str) -> None:
     chosen = recipe(f"{name}-base", task=TASKS.get(name, "segment"))

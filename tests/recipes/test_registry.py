@@ -26,6 +26,7 @@ def test_unknown_names_and_other_tasks_are_refused() -> None:
         recipe("lax-unet")
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     "name", [name for task in ("landmark", "regress", "classify") for name in RECIPES_OF_TASKS[task]]
 )

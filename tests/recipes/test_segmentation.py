@@ -19,6 +19,7 @@ def test_a_recipe_is_a_model_that_fits_into_a_package(task: str, name: str) -> N
     assert experiment.name == name
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", RECIPES_OF_TASKS["segment"])
 def test_a_segmentation_recipe_answers_on_the_grid_of_its_task(name: str) -> None:
     experiment = recipe(name)

@@ -61,6 +61,7 @@ def scalar(name: str, task: str) -> Experiment:
     return short(replace(chosen, task=replace(chosen.task, grids={view: grid}), network=network))
 
 
+@pytest.mark.medium
 def test_segmentation_gives_overlap_and_signed_differences(tmp_path) -> None:  # type: ignore[no-untyped-def]
     network = UNet2dConfig(view="sax", out_chans=4, chans=(4, 8))
     task = SegmentConfig(grid=Grid(spacing_mm=3.0, size=(32, 32)))
@@ -95,6 +96,7 @@ def test_classes_are_right_or_wrong(tmp_path) -> None:  # type: ignore[no-untype
     assert [row["values"]["blind"] for row in rows] == [0.0, 1.0]
 
 
+@pytest.mark.medium
 def test_landmarks_give_a_distance_in_mm(tmp_path) -> None:  # type: ignore[no-untyped-def]
     chosen = recipe("lax-unet", task="landmark")
     assert isinstance(chosen.task, LandmarkConfig)
