@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -232,7 +232,8 @@ def analyse(
         measurements = _measured(study, predictions, landmarks, options=options)
         opinion = _opinion(study, predictions, measurements, pattern)
         doubts = finder.doubts() if finder is not None and landmarks else ()
-        flags = (*_mismatches(study, predictions, segmenter), *measurements.flags, *doubts)
+        planes = _beyond_window(found for view, found in predictions.items() if view is not View.SAX)
+        flags = (*_mismatches(study, predictions, segmenter), *measurements.flags, *planes, *doubts)
         measurements = replace(measurements, flags=flags, opinion=opinion)
     run = _run_facts(segmenter, options, seconds, digest)
     return Analysis(
@@ -268,8 +269,7 @@ def segment(
         target = Path(path) if len(predictions) == 1 else _with_view(Path(path), view)
         write_mask(prediction.labels, study.cine(view), target, note=note, overwrite=overwrite)
     if warn is not None:
-        beyond = (beyond_window(prediction) for prediction in predictions.values())
-        for flag in (*_mismatches(study, predictions, segmenter), *(flag for flag in beyond if flag is not None)):
+        for flag in (*_mismatches(study, predictions, segmenter), *_beyond_window(predictions.values())):
             warn(flag)
     return predictions
 
@@ -320,6 +320,12 @@ def _measured(
 def _mismatches(study: Study, predictions: Mapping[View, Prediction], segmenter: Segmenter) -> tuple[Flag, ...]:
     """Flags of images that are not what the model was made for."""
     found = (modality_flag(study, prediction, segmenter.card) for prediction in predictions.values())
+    return tuple(flag for flag in found if flag is not None)
+
+
+def _beyond_window(predictions: Iterable[Prediction]) -> tuple[Flag, ...]:
+    """Flags of hearts that did not fit into what the model looks at."""
+    found = (beyond_window(prediction) for prediction in predictions)
     return tuple(flag for flag in found if flag is not None)
 
 

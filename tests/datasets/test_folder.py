@@ -211,3 +211,14 @@ def test_rows_and_label_maps_that_count_for_nothing_are_told(tmp_path: Path) -> 
     masks, rows = scan_folder(tmp_path).remarks
     assert masks.startswith("1 label maps belong to no image, e.g. 'p9_seg.nii.gz'")
     assert rows.startswith("2 of 3 rows of the table of facts are of no study here, e.g. 'p0_ED'")
+
+
+def test_two_pairs_of_phases_of_one_view_are_refused_and_those_of_two_views_are_not(tmp_path: Path) -> None:
+    for name in ("ED", "ES", "sax_ED", "sax_ES"):
+        write_scan(tmp_path / "p1" / f"{name}.nii.gz", image_of(1))
+    for name in ("sax_ED", "sax_ES", "lax_4c_ED", "lax_4c_ES"):
+        write_scan(tmp_path / "p2" / f"{name}.nii.gz", image_of(1))
+    twice, apart = list_cases(tmp_path)
+    assert twice.problem is not None and "two images of one view" in twice.problem
+    assert apart.problem is None
+    assert {cine.view: cine.n_frames for cine in read_case(apart).study.cines} == {View.SAX: 2, View.LAX_4C: 2}

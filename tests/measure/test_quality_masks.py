@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hearts import LV, MYO, RV, context_of, heart
+from hearts import LV, MYO, RV, context_of, heart, prediction_of
 
+from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.results import Removed
+from cinema_cmr.core.vocabulary import View
 from cinema_cmr.measure import quality_masks
 from cinema_cmr.measure.quality_context import QualityContext
 from cinema_cmr.measure.quality_masks import MASK_CHECKS
@@ -107,3 +109,9 @@ def test_a_heart_larger_than_the_window(edge: bool, severity: str, said: str) ->
     assert flag is not None and (flag.code, flag.severity) == ("larger-than-window", severity)
     assert said in flag.message and flag.evidence == {"window_mm": "216x216", "widened": 1}
     assert quality_masks.larger_than_window(context_of(*heart(), window_mm=(168.0, 168.0))) is None
+
+
+def test_a_plane_that_did_not_fit_is_named() -> None:
+    prediction = prediction_of(LabelMap(array=np.zeros((2, 2, 1, 1), np.uint8)), View.LAX_4C, widened=1)
+    flag = quality_masks.beyond_window(prediction)
+    assert flag is not None and flag.message.startswith(f"{View.LAX_4C.title}: the heart did not fit")

@@ -56,8 +56,8 @@ class Listing:
     """What a folder holds; paths are relative to it."""
 
     cases: tuple[Case, ...]
-    """Each with `facts["files"]`: image -> its label map or None, relative to the case's folder; of images that are
-    ED and ES of one study, `facts["phases"]` names the two."""
+    """Each with `facts["files"]`: image -> its label map or None, relative to the case's folder; of one view one image,
+    or those of its ED and ES."""
     without_mask: tuple[str, ...]
     """Images that nobody labelled."""
     without_image: tuple[str, ...]
@@ -173,10 +173,10 @@ def _cases(root: Path, images: Mapping[Path, Sequence[Path]], facts: Mapping[str
 
 
 def _problem(root: Path, group: ImageGroup, images: Mapping[Path, Sequence[Path]]) -> str | None:
-    """Two images of one view that are not its two phases, or two label maps of one image, or None."""
+    """Two images of one view that are not its ED and ES, or two label maps of one image, or None."""
     views: dict[View, list[str]] = defaultdict(list)
     for image in group.images:
-        if image not in group.phases[1:]:
+        if image not in group.second:
             views[_view(image.name)].append(_relative(image, root))
         if len(masks := images[image]) > 1:
             names = " and ".join(f"'{mask.parent.name}/{mask.name}'" for mask in masks)

@@ -33,8 +33,8 @@ class ImageGroup:
     patient: str
     images: tuple[Path, ...]
     """One a view; of ED and ES in files of their own both, ED first."""
-    phases: tuple[Path, ...] = ()
-    """Those of `images` that are ED and ES."""
+    second: frozenset[Path] = frozenset()
+    """Those of `images` that are the ES beside an ED: no view's first."""
 
 
 def is_nifti(path: Path) -> bool:
@@ -81,7 +81,7 @@ def grouped(root: Path, images: Collection[Path]) -> dict[str, ImageGroup]:
         name: ImageGroup(
             patient=patient,
             images=tuple(sorted(its, key=lambda image: (shared.get(image, stem_of(image)), _phase(image)))),
-            phases=tuple(sorted((image for image in its if image in shared), key=_phase)),
+            second=frozenset(image for image in its if image in shared and _phase(image) == "es"),
         )
         for name, (patient, its) in found.items()
     }

@@ -16,7 +16,7 @@ MOST_WIDENINGS = 3
 
 _BY = 1.25
 _MULTIPLE = 16
-"""Networks halve their grids this often."""
+"""Networks halve their grids up to four times."""
 
 
 def at_edge(labels: NDArray[np.uint8], cut: PlaneCut) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from cinema_cmr.core.results import Flag, Prediction
+from cinema_cmr.core.vocabulary import View
 from cinema_cmr.measure.quality_context import Check, QualityContext
 from cinema_cmr.measure.volumes import CODES, LEAST_OF_RIM, enclosed_fractions
 
@@ -140,10 +141,11 @@ def beyond_window(prediction: Prediction) -> Flag | None:
     if not prediction.widened and not prediction.at_window_edge:
         return None
     seen = "x".join(f"{mm:.0f}" for mm in prediction.window_mm or ())
+    message = "" if prediction.view is View.SAX else f"{prediction.view.title}: "
     if prediction.at_window_edge:
-        message = f"labels lie on the edge of the {seen} mm that the model sees; the heart may reach beyond it"
+        message += f"labels lie on the edge of the {seen} mm that the model sees; the heart may reach beyond it"
     else:
-        message = f"the heart was larger than the window that the model learned on; it was shown {seen} mm"
+        message += f"the heart did not fit into the window that the model learned on; it was shown {seen} mm"
     return Flag(
         code="larger-than-window",
         severity="warning" if prediction.at_window_edge else "info",

@@ -1,8 +1,9 @@
 """The same runs at the published size: grids of 1 mm, the base encoder, and how fast it learns; meant for GPUs.
 
 What a published encoder (`hf:mathpluscode/CineMA/pretrained`), or a run of `cinema pretrain --recipe base`, can start.
-Sizes and optimiser are those of the paper (arXiv 2506.00679); task, augmentation, finding of the heart and number of
-updates stay the recipe's.
+Grids, networks, learning rates, their decay from layer to layer and the clipping of gradients are those of the paper
+(arXiv 2506.00679), which updates with 64 samples where this takes 16. Task, augmentation, number of updates and the
+averaging of weights stay ours.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from cinema_cmr.tasks.segment import SegmentConfig
 __all__ = ["PUBLISHED_OPTIM", "at_published_size"]
 
 PUBLISHED_OPTIM = OptimConfig(lr=1e-3, last_lr=1e-5, warmup_steps=100, clip_norm=5.0, layer_decay=0.75)
-"""As published, but for the number of updates that warm up."""
+"""As published, but for the number of updates that warm up and the average of the weights."""
 
 _SAX_SIZE, _N_SLICES = (192, 192), 16
 _LAX_SIZE = (256, 256)

@@ -50,7 +50,7 @@ def recipe(name: str | None = None, *, task: str = "segment") -> Experiment:
     if name is None:
         return next(iter(own.values()))()
     if name.endswith(_BASE) and name.removesuffix(_BASE) in RECIPES:
-        return _sized(name, recipe(name.removesuffix(_BASE), task=task))
+        return _at_published_size(name, recipe(name.removesuffix(_BASE), task=task))
     if name not in RECIPES:
         raise unknown_name("recipe", name, RECIPES)
     if name not in own:
@@ -61,7 +61,7 @@ def recipe(name: str | None = None, *, task: str = "segment") -> Experiment:
     return own[name]()
 
 
-def _sized(name: str, chosen: Experiment) -> Experiment:
+def _at_published_size(name: str, chosen: Experiment) -> Experiment:
     if not isinstance(chosen.network, ConvUNetRConfig | ConvViTConfig):
         raise UsageError(f"there is no '{name}': '{chosen.name}' has no encoder, and so no published size")
     return at_published_size(chosen)
