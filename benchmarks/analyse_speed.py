@@ -26,8 +26,8 @@ import numpy as np
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.io.dicom_write import write_dicom
-from cinema_cmr.io.nifti import write_cine
+from cinema_cmr.io.dicom.writing.series import write_dicom
+from cinema_cmr.io.nifti.image import write_cine
 from cinema_cmr.phantom.phantom import make_phantom
 
 RESULTS = Path(__file__).parent / "results" / "analyse_speed.json"

@@ -27,14 +27,14 @@ from numpy.typing import NDArray
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.results import FoundLandmarks
 from cinema_cmr.core.vocabulary import LANDMARKS, View
-from cinema_cmr.engine.landmarks import LandmarkFinder
-from cinema_cmr.engine.long_axis import find_landmarks
+from cinema_cmr.engine.landmark_predictor import LandmarkFinder
+from cinema_cmr.engine.long_axis_predictor import find_landmarks
 from cinema_cmr.engine.predictor import predict_study
-from cinema_cmr.io.origin import input_digest
+from cinema_cmr.io.provenance import input_digest
 from cinema_cmr.io.read import read_study
 from cinema_cmr.measure.long_axis import axis_lengths_mm, long_axis_values
 from cinema_cmr.measure.long_axis_place import expected_landmarks
-from cinema_cmr.measure.quality_landmarks import plausible_landmarks
+from cinema_cmr.measure.quality.landmarks import plausible_landmarks
 from cinema_cmr.phantom.phantom import make_phantom
 from cinema_cmr.pipeline import Options, prepare_finder, prepare_segmenter
 from cinema_cmr.report.plain import json_text

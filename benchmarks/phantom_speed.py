@@ -23,8 +23,8 @@ from pathlib import Path
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_name] = "1"
 
-from cinema_cmr.io.dicom_write import Compression, DicomShape, write_dicom  # noqa: E402
-from cinema_cmr.io.nifti_study import write_nifti_study  # noqa: E402
+from cinema_cmr.io.dicom.writing.series import Compression, DicomShape, write_dicom  # noqa: E402
+from cinema_cmr.io.nifti.study import write_nifti_study  # noqa: E402
 from cinema_cmr.phantom.phantom import PhantomStudy, make_phantom  # noqa: E402
 from cinema_cmr.phantom.subject import GROUPS  # noqa: E402
 

@@ -27,7 +27,7 @@ import numpy as np  # noqa: E402
 
 from cinema_cmr.core.study import Study  # noqa: E402
 from cinema_cmr.data.store import StoredStudy, write_study  # noqa: E402
-from cinema_cmr.io.nifti_study import nifti_name, write_nifti_study  # noqa: E402
+from cinema_cmr.io.nifti.study import nifti_name, write_nifti_study  # noqa: E402
 from cinema_cmr.io.read import read_study  # noqa: E402
 from cinema_cmr.phantom.phantom import make_phantom  # noqa: E402
 

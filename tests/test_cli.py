@@ -18,7 +18,7 @@ from synthetic_dicom import new_image, save, written_stack
 
 from cinema_cmr import cli, pipeline
 from cinema_cmr.cli import COMMANDS, main
-from cinema_cmr.io.nifti import write_cine, write_mask
+from cinema_cmr.io.nifti.image import write_cine, write_mask
 
 RADII = tuple(12.0 + 3.0 * np.cos(np.linspace(0, 2 * np.pi, 12, endpoint=False)))
 LABELS = heart(RADII, n_slices=6)

@@ -14,28 +14,28 @@ from cinema_cmr.core.errors import GeometryError, NoCineError
 from cinema_cmr.core.results import DiseaseOpinion, Flag, FoundLandmarks, Measurements, Prediction
 from cinema_cmr.core.study import Study, Subject
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.engine.landmarks import LandmarkFinder
-from cinema_cmr.engine.long_axis import find_landmarks, segment_long_axes
+from cinema_cmr.disease.features import disease_features
+from cinema_cmr.disease.model import EMBEDDED_DISEASE_MODEL, DiseaseModel, load_disease_model
+from cinema_cmr.engine.landmark_predictor import LandmarkFinder
+from cinema_cmr.engine.long_axis_predictor import find_landmarks, segment_long_axes
 from cinema_cmr.engine.modality import modality_flag
 from cinema_cmr.engine.predictor import predict_study
 from cinema_cmr.engine.runtime import choose_runtime
 from cinema_cmr.engine.segmenter import Segmenter
-from cinema_cmr.io.folder import results_folder
-from cinema_cmr.io.nifti import write_mask
-from cinema_cmr.io.origin import input_digest, mask_note
+from cinema_cmr.io.nifti.image import write_mask
+from cinema_cmr.io.output_folder import results_folder
+from cinema_cmr.io.provenance import input_digest, mask_note
 from cinema_cmr.io.read import read_study
-from cinema_cmr.measure.disease import disease_features
 from cinema_cmr.measure.measure import MeasureOptions, measure_study
 from cinema_cmr.measure.normal_ranges import NORMAL_RANGES, NormalRange, normal_range
 from cinema_cmr.measure.phases import check_given_frames
-from cinema_cmr.measure.quality_landmarks import plausible_landmarks
-from cinema_cmr.measure.quality_masks import beyond_window
+from cinema_cmr.measure.quality.landmarks import plausible_landmarks
+from cinema_cmr.measure.quality.masks import beyond_window
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model, weights_hash
 from cinema_cmr.report.build import build_document, mask_file, write_measurements_json
+from cinema_cmr.report.measurements_csv import write_measurements_csv
 from cinema_cmr.report.run import RunFacts, write_run_json
-from cinema_cmr.report.table import write_measurements_csv
-from cinema_cmr.tasks.disease import EMBEDDED_DISEASE_MODEL, DiseaseModel, load_disease_model
 
 __all__ = [
     "DEFAULT_LANDMARK_MODEL",

@@ -12,7 +12,7 @@ from trees import mnms_tree, pickled_scan
 
 from cinema_cmr.cli import main
 from cinema_cmr.datasets.registry import DATASETS
-from cinema_cmr.io.nifti import write_cine, write_mask
+from cinema_cmr.io.nifti.image import write_cine, write_mask
 
 
 def test_every_dataset_is_listed_with_its_licence_and_how_to_get_it(capsys: pytest.CaptureFixture[str]) -> None:

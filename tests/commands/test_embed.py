@@ -14,7 +14,7 @@ from stored_hearts import GRIDS, NETWORK, stored_heart
 from cinema_cmr.cli import main
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.data.population import write_manifest
-from cinema_cmr.io.nifti import write_cine
+from cinema_cmr.io.nifti.image import write_cine
 from cinema_cmr.models.architectures import config_values
 from cinema_cmr.models.mae import CineMA
 from cinema_cmr.models.weights import save_model

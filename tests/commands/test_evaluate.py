@@ -12,7 +12,7 @@ from cinema_cmr import pipeline
 from cinema_cmr.cli import main
 from cinema_cmr.commands.evaluate_output import write_files
 from cinema_cmr.core.errors import OutputExistsError
-from cinema_cmr.io.nifti import write_cine, write_mask
+from cinema_cmr.io.nifti.image import write_cine, write_mask
 
 
 @pytest.mark.medium

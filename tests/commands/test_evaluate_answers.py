@@ -14,7 +14,7 @@ from oracles import cine_of, heart
 from cinema_cmr.cli import main
 from cinema_cmr.core.card import Grid, ModelCard
 from cinema_cmr.core.vocabulary import LANDMARKS, View
-from cinema_cmr.io.nifti import write_cine, write_mask
+from cinema_cmr.io.nifti.image import write_cine, write_mask
 from cinema_cmr.models.architectures import build, config_values
 from cinema_cmr.models.baselines import UNet2dConfig
 from cinema_cmr.models.convvit import ConvViTConfig

@@ -20,7 +20,7 @@ from cinema_cmr.core.card import Grid, ModelCard
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import Split, write_split
-from cinema_cmr.io.nifti import write_cine, write_mask
+from cinema_cmr.io.nifti.image import write_cine, write_mask
 from cinema_cmr.models.architectures import build, config_values
 from cinema_cmr.models.convvit import ConvViTConfig
 from cinema_cmr.models.stem import StemConfig

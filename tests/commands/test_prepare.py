@@ -13,7 +13,7 @@ from trees import N_FRAMES, mnms2_tree
 from cinema_cmr.cli import main
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.population import open_population
-from cinema_cmr.io.nifti import write_cine
+from cinema_cmr.io.nifti.image import write_cine
 
 
 def test_dicom_and_nifti_become_one_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

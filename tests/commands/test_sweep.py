@@ -10,7 +10,7 @@ import pytest
 from oracles import cine_of, heart
 
 from cinema_cmr.cli import main
-from cinema_cmr.io.nifti import write_cine, write_mask
+from cinema_cmr.io.nifti.image import write_cine, write_mask
 from cinema_cmr.recipes import trial as trials
 
 

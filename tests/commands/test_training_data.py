@@ -12,7 +12,7 @@ from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.training_data import read_training_data
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.data.cases import Split, read_split, write_split
-from cinema_cmr.io.nifti import write_cine, write_mask
+from cinema_cmr.io.nifti.image import write_cine, write_mask
 
 
 def test_a_split_that_is_given_is_kept_in_the_run_s_folder(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import torch
 from small_models import scrambled, unetr, unetr_card
 
 from cinema_cmr.cli import main
-from cinema_cmr.models.registry import PUBLISHED
+from cinema_cmr.models.published.registry import PUBLISHED
 from cinema_cmr.models.weights import load_model, save_model
 
 

@@ -15,8 +15,8 @@ from trees import TREES
 from cinema_cmr.core.errors import InputError, OutputExistsError, UsageError
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 from cinema_cmr.data.cases import AnnotatedStudy, Split, read_split
+from cinema_cmr.data.external_masks import open_predictions
 from cinema_cmr.data.nnunet import write_nnunet
-from cinema_cmr.data.predictions import open_predictions
 from cinema_cmr.datasets.registry import DATASETS
 
 CARD = DATASETS["acdc"].card

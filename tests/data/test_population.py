@@ -14,7 +14,7 @@ from oracles import cine_of, heart
 from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.population import PreparedCase, Source, open_population, prepare_population, write_manifest
-from cinema_cmr.io.nifti import write_cine
+from cinema_cmr.io.nifti.image import write_cine
 from cinema_cmr.io.read import read_study
 
 

@@ -23,7 +23,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.datasets import mnms, mnms2, myops, rescan
 from cinema_cmr.datasets.landmark import PIXEL_MM
-from cinema_cmr.io.dicom_write import DicomShape, write_dicom
+from cinema_cmr.io.dicom.writing.series import DicomShape, write_dicom
 from cinema_cmr.phantom.phantom import PhantomStudy, make_phantom
 
 LV = 3

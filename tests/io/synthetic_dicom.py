@@ -15,7 +15,7 @@ from pydicom.uid import UID, EnhancedMRImageStorage, ExplicitVRLittleEndian, MRI
 
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.io.dicom_files import quiet_pydicom
+from cinema_cmr.io.dicom.files import quiet_pydicom
 
 Array = NDArray[np.float64]
 

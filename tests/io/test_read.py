@@ -17,7 +17,7 @@ import pytest
 from cinema_cmr.core.errors import GeometryError, InputError, NoCineError, UnreadableFileError
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.io.nifti import write_mask
+from cinema_cmr.io.nifti.image import write_mask
 from cinema_cmr.io.read import read_study, view_from_name
 
 OBLIQUE = np.array([[1.0, -0.9, 3.84, 40], [0.45, 0.72, 5.12, 9], [-0.6, -0.96, 4.8, 7], [0, 0, 0, 1]])
@@ -75,9 +75,9 @@ def dicom_calls(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         calls.append(source)
         return Study(name=str(name), cines=())
 
-    stand_in: Any = ModuleType("cinema_cmr.io.dicom")
+    stand_in: Any = ModuleType("cinema_cmr.io.dicom.study")
     stand_in.read_dicom = read_dicom
-    monkeypatch.setitem(sys.modules, "cinema_cmr.io.dicom", stand_in)
+    monkeypatch.setitem(sys.modules, "cinema_cmr.io.dicom.study", stand_in)
     return calls
 
 

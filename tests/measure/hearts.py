@@ -17,7 +17,7 @@ from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.function import Chamber
 from cinema_cmr.measure.measure import MeasureOptions, measure_study
 from cinema_cmr.measure.phases import Phases
-from cinema_cmr.measure.quality_context import QualityContext
+from cinema_cmr.measure.quality.context import QualityContext
 from cinema_cmr.measure.volumes import measure_volumes
 
 RV, MYO, LV = 1, 2, 3

@@ -16,7 +16,7 @@ from cinema_cmr.models.architectures import config_values
 from cinema_cmr.models.cards import WEIGHTS_FILE
 from cinema_cmr.models.catalogue import export_weights, import_weights, list_weights, pull, verify_weights
 from cinema_cmr.models.loaded import LoadedModel, join
-from cinema_cmr.models.registry import PUBLISHED
+from cinema_cmr.models.published.registry import PUBLISHED
 from cinema_cmr.models.weights import load_model, save_model
 
 

@@ -14,9 +14,9 @@ import pytest
 
 from cinema_cmr.core.errors import OutputExistsError, UnreadableFileError, UsageError
 from cinema_cmr.core.vocabulary import LANDMARKS, View
-from cinema_cmr.io.dicom_write import Compression, DicomShape
+from cinema_cmr.io.dicom.writing.series import Compression, DicomShape
 from cinema_cmr.io.names import stem_of
-from cinema_cmr.io.nifti_labels import read_label_codes
+from cinema_cmr.io.nifti.labels import read_label_codes
 from cinema_cmr.io.read import read_study
 from cinema_cmr.phantom.cohort import CohortConfig, cohort_seed, dicom_encoding, write_cohort
 from cinema_cmr.phantom.phantom import PhantomStudy, make_phantom

@@ -10,7 +10,7 @@ import pytest
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.results import HeartLocation, Measurements, Prediction
 from cinema_cmr.core.vocabulary import LANDMARKS, View
-from cinema_cmr.io.dicom_write import Compression, DicomShape, write_dicom
+from cinema_cmr.io.dicom.writing.series import Compression, DicomShape, write_dicom
 from cinema_cmr.io.read import read_study
 from cinema_cmr.measure.measure import measure_study
 from cinema_cmr.phantom.phantom import PhantomStudy, make_phantom

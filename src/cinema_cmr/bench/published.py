@@ -151,9 +151,9 @@ def published_of(tasks: Iterable[str]) -> list[dict[str, Any]]:
 
 
 def beside(document: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Rows for `report.evaluation_rows.published_table`: ours of a segmentation's evaluation beside the published.
+    """Rows for `report.evaluation.rows.published_table`: ours of a segmentation's evaluation beside the published.
 
-    `document` is that of `engine.evaluate_document` in plain values. Nothing stands beside what is no cine of the
+    `document` is that of `evaluation.record` in plain values. Nothing stands beside what is no cine of the
     whole heart (scar, or cavities drawn alone).
     """
     if not {"dice_lv", "dice_myo", "dice_rv"} <= set(document["scores"]):

@@ -14,8 +14,8 @@ from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options import add_model_options, add_output_options, listed_inputs
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import Subject
-from cinema_cmr.io.folder import check_writable
 from cinema_cmr.io.names import unique_names
+from cinema_cmr.io.output_folder import check_writable
 
 __all__ = ["Session", "add_arguments", "run"]
 

@@ -79,7 +79,7 @@ def _finished(source: Path, folder: Path, name: str, session: Any) -> dict[str, 
     """
     if not (folder / "run.json").exists():
         return None
-    from cinema_cmr.io.origin import input_digest
+    from cinema_cmr.io.provenance import input_digest
     from cinema_cmr.pipeline import chosen_options
     from cinema_cmr.report.run import installed_version, options_document
 

@@ -127,8 +127,8 @@ def _own_start(given: Namespace, lots: Sequence[Lot], console: Console) -> Any:
         return None
     from cinema_cmr.data.store import write_study
     from cinema_cmr.models.weights import load_model
+    from cinema_cmr.recipes.presets import STEPS, smoke_pretraining
     from cinema_cmr.recipes.pretrain import PretrainingData, pretrain
-    from cinema_cmr.recipes.reduced import STEPS, smoke_pretraining
 
     folder = Path(given.output) / "pretraining"
     if not (folder / "model" / "card.json").exists():
@@ -168,7 +168,7 @@ def _rows(
 
 
 def _write(folder: Path, document: dict[str, Any], console: Console) -> None:
-    from cinema_cmr.report.bench import bench_csv, bench_markdown, bench_page
+    from cinema_cmr.report.bench_page import bench_csv, bench_markdown, bench_page
     from cinema_cmr.report.plain import json_text
 
     tables = bench_markdown(document)

@@ -32,8 +32,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Fit, score, write, and tell."""
-    from cinema_cmr.recipes.disease import train_disease_model
-    from cinema_cmr.tasks.disease import DISEASE_FILE
+    from cinema_cmr.disease.model import DISEASE_FILE
+    from cinema_cmr.recipes.disease_groups import train_disease_model
 
     console = Console(as_json=given.json)
     data = read_training_data(given, console)

@@ -10,7 +10,7 @@ from jsonargparse import ArgumentParser, Namespace
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options import listed_inputs
 from cinema_cmr.core.errors import CinemaError
-from cinema_cmr.io.folder import check_new_files
+from cinema_cmr.io.output_folder import check_new_files
 
 __all__ = ["add_arguments", "run"]
 
@@ -36,7 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(given: Namespace) -> int:
     """Write the table of all studies that can be read; the exit code is the first reason for trouble, or 0."""
     from cinema_cmr.commands.feature_table import check_table, write_table
-    from cinema_cmr.data.opened import expanded
+    from cinema_cmr.data.temporary_store import expanded
     from cinema_cmr.io.names import unique_names
 
     table = Path(given.output)
@@ -62,7 +62,7 @@ def run(given: Namespace) -> int:
 def _rows(source: Path, name: str, featuriser: Any, given: Namespace) -> list[Any]:
     from dataclasses import replace
 
-    from cinema_cmr.data.opened import opened
+    from cinema_cmr.data.temporary_store import opened
 
     with opened(source, name) as study:
         rows = featuriser.rows(study, over_cycle=given.cycle, heart=given.heart)

@@ -61,7 +61,7 @@ def _scored(
     given: Namespace, studies: Sequence[Any], loaded: Any, note: Callable[[str], None]
 ) -> tuple[list[Any], dict[str, Any]]:
     """Scores of the model, and what names it."""
-    from cinema_cmr.engine.evaluate import evaluate_segmentation
+    from cinema_cmr.evaluation.segmentation import evaluate_segmentation
     from cinema_cmr.pipeline import Options, prepare_segmenter
 
     options = Options(model=given.model, device=given.device, precision=given.precision, turns=given.turns)

@@ -14,7 +14,7 @@ from jsonargparse import Namespace
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.training_data import find_cases
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.io.folder import check_new_files, results_folder
+from cinema_cmr.io.output_folder import check_new_files, results_folder
 
 __all__ = ["check_output", "patient_line", "read_other_evaluation", "tell_evaluation", "write_files"]
 
@@ -51,8 +51,8 @@ def tell_evaluation(
 ) -> dict[str, Any]:
     """Print the summary and write tables and page to `-o`; returns the document. `about` says what was scored."""
     from cinema_cmr.bench.published import beside
-    from cinema_cmr.engine.evaluate_against import compare
-    from cinema_cmr.engine.evaluate_document import evaluation_document
+    from cinema_cmr.evaluation.compare import compare
+    from cinema_cmr.evaluation.record import evaluation_document
     from cinema_cmr.report.plain import plain
 
     other = read_other_evaluation(given.against)
@@ -92,8 +92,8 @@ def read_other_evaluation(folder: str | None) -> Any:
 def _write(
     folder: Path, document: dict[str, Any], studies: Sequence[Any], scores: Sequence[Any], *, overwrite: bool
 ) -> None:
-    from cinema_cmr.report.evaluation import evaluation_tables
-    from cinema_cmr.report.evaluation_page import evaluation_page
+    from cinema_cmr.report.evaluation.page import evaluation_page
+    from cinema_cmr.report.evaluation.tables import evaluation_tables
     from cinema_cmr.report.plain import json_text
 
     texts = {
@@ -106,7 +106,7 @@ def _write(
 
 
 def _cases(document: dict[str, Any], studies: Sequence[Any], scores: Sequence[Any]) -> list[Any]:
-    from cinema_cmr.report.evaluation_pictures import case_picture, chosen_cases
+    from cinema_cmr.report.evaluation.pictures import case_picture, chosen_cases
 
     rows = document["patients"]
     made = (

@@ -34,8 +34,8 @@ def add_prediction_options(parser: ArgumentParser) -> None:
 
 def run_predictions(given: Namespace, console: Console) -> int:
     """Score every study that has a mask, list those that have none; 3 where a mask cannot be taken or none is there."""
-    from cinema_cmr.data.predictions import open_predictions, parse_codes
-    from cinema_cmr.engine.evaluate_predictions import evaluate_predictions
+    from cinema_cmr.data.external_masks import open_predictions, parse_codes
+    from cinema_cmr.evaluation.external import evaluate_predictions
 
     predictions = open_predictions(Path(given.predictions), codes=parse_codes(given.codes) or None)
     read_other_evaluation(given.against)

@@ -21,7 +21,7 @@ def read_scorable(given: Namespace, console: Console, card: Any) -> tuple[list[A
     """
     from dataclasses import asdict
 
-    from cinema_cmr.engine.scorable import choose_scorable
+    from cinema_cmr.evaluation.eligible import choose_scorable
 
     studies = read_part(given, console, card=card, drawn_only=card.task in ("segment", "landmark"))
     kept, left = choose_scorable(studies, card, report=lambda row: console.note(f"left out: {row.study}: {row.why}"))

@@ -10,7 +10,7 @@ from jsonargparse import ArgumentParser, Namespace
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.training_data import add_data_options, read_training_data
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.io.folder import check_writable
+from cinema_cmr.io.output_folder import check_writable
 
 __all__ = ["add_arguments", "run"]
 
@@ -131,7 +131,7 @@ def _compare(given: Namespace, console: Console, experiment: Any, data: Any, sta
     """The second training, and what `gain.json` and `gain.html` say."""
     from cinema_cmr.io.atomic import write_text
     from cinema_cmr.recipes.gain import measure_gain
-    from cinema_cmr.report.gain_page import gain_page
+    from cinema_cmr.report.evaluation.gain import gain_page
     from cinema_cmr.report.plain import json_text, plain
 
     folder = Path(given.output)

@@ -9,7 +9,7 @@ from jsonargparse import ArgumentParser, Namespace
 from cinema_cmr.commands.console import Console
 from cinema_cmr.core.errors import unknown_name
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.io.folder import check_writable
+from cinema_cmr.io.output_folder import check_writable
 
 __all__ = ["add_arguments", "run"]
 

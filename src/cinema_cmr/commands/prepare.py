@@ -11,7 +11,7 @@ from jsonargparse import ArgumentParser, Namespace
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options import add_output_options, listed_inputs
 from cinema_cmr.commands.training_data import find_cases
-from cinema_cmr.io.folder import check_writable
+from cinema_cmr.io.output_folder import check_writable
 
 __all__ = ["add_arguments", "run"]
 

@@ -9,7 +9,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.core.errors import UsageError, WeightsError
-from cinema_cmr.io.folder import check_new_files
+from cinema_cmr.io.output_folder import check_new_files
 
 __all__ = ["add_arguments", "run"]
 
@@ -30,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Write the picture (columns: input, what was visible, reconstruction) and tell the error of each view."""
-    from cinema_cmr.data.opened import opened
+    from cinema_cmr.data.temporary_store import opened
     from cinema_cmr.io.atomic import atomic_path
     from cinema_cmr.io.names import name_of
     from cinema_cmr.tasks.reconstruction import hidden_error, picture

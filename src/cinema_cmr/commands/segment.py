@@ -11,8 +11,8 @@ from jsonargparse import ArgumentParser, Namespace
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options import add_model_options, add_output_options, listed_inputs
 from cinema_cmr.core.errors import CinemaError, OutputExistsError
-from cinema_cmr.io.folder import check_writable
 from cinema_cmr.io.names import unique_names
+from cinema_cmr.io.output_folder import check_writable
 
 __all__ = ["add_arguments", "run"]
 
@@ -63,7 +63,7 @@ def _segmenter(given: Namespace) -> Any:
 
 
 def _segmented(source: Path, target: Path, segmenter: Any, *, overwrite: bool, warn: Any) -> str:
-    from cinema_cmr.io.origin import note_in
+    from cinema_cmr.io.provenance import note_in
     from cinema_cmr.pipeline import mask_origin, segment
 
     if target.exists() and not overwrite:

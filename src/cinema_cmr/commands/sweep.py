@@ -132,7 +132,7 @@ def _models(given: Namespace, task: Any, bench: Bench) -> Sequence[str]:
 
 def _write(folder: Path, document: dict[str, Any], console: Console) -> None:
     from cinema_cmr.report.plain import json_text
-    from cinema_cmr.report.sweep import curve_svg, standalone_svg, sweep_csv, sweep_markdown, sweep_page
+    from cinema_cmr.report.sweep_page import curve_svg, standalone_svg, sweep_csv, sweep_markdown, sweep_page
 
     tables = sweep_markdown(document)
     texts = {"sweep.md": tables, "sweep.csv": sweep_csv(document), "sweep.json": json_text(document)}

@@ -231,8 +231,8 @@ def _experiment(job: Job) -> Any:
     """The run as the recipe has it, with the task's target; None where nothing is trained."""
     if job.task.kind == "measurements" or job.model == "shipped":
         return None
+    from cinema_cmr.recipes.presets import COARSE, SMOKE, smaller
     from cinema_cmr.recipes.published_size import at_published_size
-    from cinema_cmr.recipes.reduced import COARSE, SMOKE, smaller
     from cinema_cmr.recipes.registry import recipe
     from cinema_cmr.recipes.scalars import with_target
 

@@ -11,7 +11,7 @@ from cinema_cmr.core.geometry import apply_affine, unit
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.io.views_motion import axis_from_motion
+from cinema_cmr.views.motion import axis_from_motion
 
 __all__ = ["heart_places", "meeting_point"]
 

@@ -33,8 +33,8 @@ from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy, DatasetCard, Split, write_split
 from cinema_cmr.data.frame_names import file_name, frame_names
 from cinema_cmr.io.atomic import write_json
-from cinema_cmr.io.folder import atomic_folder
-from cinema_cmr.io.nifti import write_cine, write_mask
+from cinema_cmr.io.nifti.image import write_cine, write_mask
+from cinema_cmr.io.output_folder import atomic_folder
 
 __all__ = ["NnunetExport", "write_nnunet"]
 

@@ -27,7 +27,7 @@ from cinema_cmr.core.study import Study
 from cinema_cmr.data.store import STORE_SUFFIX, StoredStudy, open_study, write_study
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.io.names import unique_names
-from cinema_cmr.io.origin import input_digest
+from cinema_cmr.io.provenance import input_digest
 from cinema_cmr.io.read import read_study
 
 __all__ = [

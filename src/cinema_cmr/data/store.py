@@ -90,7 +90,7 @@ class StoredHeader:
     name: str
     cines: tuple[StoredCine, ...]
     source_sha256: str
-    """Of what the study was read from, as `io.origin.input_digest` tells it; empty where that is unknown."""
+    """Of what the study was read from, as `io.provenance.input_digest` tells it; empty where that is unknown."""
     frames_sha256: str
     subject: Subject = field(default_factory=Subject)
     modality: Literal["cine", "lge"] = "cine"

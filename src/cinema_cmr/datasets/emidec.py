@@ -22,8 +22,8 @@ from cinema_cmr.core.study import NOMINAL_SPACING, Study, Subject
 from cinema_cmr.core.vocabulary import SCAR_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard, Split, read_split
 from cinema_cmr.datasets.dataset import Dataset
-from cinema_cmr.io.nifti import read_nifti_cine
-from cinema_cmr.io.nifti_labels import read_label_codes
+from cinema_cmr.io.nifti.image import read_nifti_cine
+from cinema_cmr.io.nifti.labels import read_label_codes
 from cinema_cmr.io.walk import paths_below
 
 __all__ = ["CARD", "DATASET", "LABEL_CODES", "list_cases", "our_split", "read_case"]

@@ -24,8 +24,8 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.listing import by_name, existing, find_rows, number, texts, whole_number
-from cinema_cmr.io.nifti import read_nifti_cine
-from cinema_cmr.io.nifti_labels import read_label_codes
+from cinema_cmr.io.nifti.image import read_nifti_cine
+from cinema_cmr.io.nifti.labels import read_label_codes
 from cinema_cmr.io.walk import paths_below
 
 __all__ = ["CARD", "DATASET", "LABEL_CODES", "list_cases", "read_case"]

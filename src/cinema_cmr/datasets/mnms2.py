@@ -21,7 +21,7 @@ from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.listing import by_name, find_rows, number, texts, whole_number
 from cinema_cmr.datasets.phase_files import read_phases
-from cinema_cmr.io.nifti import read_nifti_cine
+from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.walk import paths_below
 
 __all__ = ["CARD", "DATASET", "LABEL_CODES", "list_cases", "read_case", "read_cycle"]

@@ -13,8 +13,8 @@ from cinema_cmr.core.study import Issue
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.datasets.listing import existing
-from cinema_cmr.io.nifti import read_nifti_cine
-from cinema_cmr.io.nifti_labels import read_label_codes
+from cinema_cmr.io.nifti.image import read_nifti_cine
+from cinema_cmr.io.nifti.labels import read_label_codes
 
 __all__ = ["read_phases"]
 

@@ -27,9 +27,9 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.datasets import plain_pickle
 from cinema_cmr.datasets.rescan import VIEW_FILES
-from cinema_cmr.io.folder import atomic_folder
-from cinema_cmr.io.nifti import write_mask
-from cinema_cmr.io.nifti_study import write_nifti_study
+from cinema_cmr.io.nifti.image import write_mask
+from cinema_cmr.io.nifti.study import write_nifti_study
+from cinema_cmr.io.output_folder import atomic_folder
 from cinema_cmr.io.walk import paths_below
 
 __all__ = ["ConvertedScan", "convert_rescan", "read_plain_pickle"]

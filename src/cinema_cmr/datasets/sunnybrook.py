@@ -17,8 +17,8 @@ from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.io.archive import extracted
-from cinema_cmr.io.dicom import find_stacks
-from cinema_cmr.io.dicom_sort import instance_places
+from cinema_cmr.io.dicom.sort import instance_places
+from cinema_cmr.io.dicom.study import find_stacks
 from cinema_cmr.io.read import read_study
 from cinema_cmr.io.walk import paths_below
 

@@ -19,7 +19,7 @@ from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.listing import by_name
 from cinema_cmr.io.archive import extracted
-from cinema_cmr.io.dicom import read_dicom
+from cinema_cmr.io.dicom.study import read_dicom
 from cinema_cmr.io.read import input_files
 from cinema_cmr.io.walk import paths_below
 

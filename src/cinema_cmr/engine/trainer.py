@@ -21,12 +21,12 @@ from cinema_cmr.data.loader import EpochSampler, SampleSet, make_loader
 from cinema_cmr.data.sample import Batch, collate, collate_by_views
 from cinema_cmr.engine.checkpoint import clear_unfinished, read_checkpoint, write_checkpoint
 from cinema_cmr.engine.journal import Journal
-from cinema_cmr.engine.known import mean_of_known
 from cinema_cmr.engine.optim import Average, OptimConfig, learning_rate, make_optimiser
 from cinema_cmr.engine.ranks import any_rank, is_first_rank, joined_rows, mean_over_ranks, start_fabric
 from cinema_cmr.engine.runtime import choose_runtime
 from cinema_cmr.engine.shards import optimiser_like, state_like, whole
 from cinema_cmr.engine.stop_signal import StopSignal
+from cinema_cmr.score.known import mean_of_known
 from cinema_cmr.tasks.task import Task
 
 __all__ = ["Progress", "TrainConfig", "train"]

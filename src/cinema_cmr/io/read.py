@@ -20,7 +20,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.archive import extracted
 from cinema_cmr.io.names import name_of, stem_of
-from cinema_cmr.io.nifti import read_nifti_cine
+from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.walk import paths_below
 
 __all__ = ["input_files", "read_study", "view_from_name"]
@@ -128,13 +128,13 @@ def _issue(code: str, severity: Severity, message: str, **evidence: float | str)
 
 
 def _may_be_dicom(path: Path) -> bool:
-    from cinema_cmr.io.dicom_files import is_dicom
+    from cinema_cmr.io.dicom.files import is_dicom
 
     return path.suffix.lower() in _DICOM_SUFFIXES or is_dicom(path)
 
 
 def _read_dicom(source: Path, name: str) -> Study:
-    from cinema_cmr.io.dicom import read_dicom
+    from cinema_cmr.io.dicom.study import read_dicom
 
     return read_dicom(source, name=name)
 

@@ -1,6 +1,6 @@
 """Long-axis landmarks as a mask shows them: where the wall ends on both sides of the mouth of the left ventricle.
 
-A network that draws chambers and one that marks points fail in different places; `engine.landmarks` joins both.
+Segmentation and landmark networks fail in different places; `engine.landmark_predictor` combines them.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from cinema_cmr.core.annotation import LabelMap, Landmarks, check_same_grid
+from cinema_cmr.core.components import largest_piece
 from cinema_cmr.core.geometry import apply_affine
-from cinema_cmr.core.pieces import largest_piece
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.volumes import CODES

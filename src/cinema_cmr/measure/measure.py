@@ -25,8 +25,8 @@ from cinema_cmr.measure.function import (
 )
 from cinema_cmr.measure.long_axis import biplane_mismatch, biplane_values, long_axis_curves, long_axis_values
 from cinema_cmr.measure.phases import Phases, find_phases, phases_of_both, with_given_frames
-from cinema_cmr.measure.quality import flags_of, flags_of_issues
-from cinema_cmr.measure.quality_context import QualityContext
+from cinema_cmr.measure.quality.checks import flags_of, flags_of_issues
+from cinema_cmr.measure.quality.context import QualityContext
 from cinema_cmr.measure.rates import rate_values
 from cinema_cmr.measure.scar import measure_scar
 from cinema_cmr.measure.shape import SegmentThickness, no_thickness, segment_thickness, wall_values

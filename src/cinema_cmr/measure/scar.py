@@ -18,7 +18,7 @@ from cinema_cmr.core.study import NOMINAL_SPACING, Study
 from cinema_cmr.core.vocabulary import SCAR_LABELS
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.definition import Definition
-from cinema_cmr.measure.scar_quality import scar_flags
+from cinema_cmr.measure.quality.scar import scar_flags
 from cinema_cmr.measure.scar_wall import LEVELS, ScarWall, measure_scar_wall, segment_values
 
 __all__ = ["SCAR_SUMMARY", "lesion_share", "measure_scar", "scar_volumes_ml"]

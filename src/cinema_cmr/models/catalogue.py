@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.models.cards import Precision, embedded_folder, embedded_names, read_card
-from cinema_cmr.models.hub import fetch, find
-from cinema_cmr.models.registry import HUB_PREFIX, PUBLISHED, PublishedModel, published_files
+from cinema_cmr.models.published.hub import fetch, find
+from cinema_cmr.models.published.registry import HUB_PREFIX, PUBLISHED, PublishedModel, published_files
 
 if TYPE_CHECKING:
     from cinema_cmr.models.loaded import LoadedModel
@@ -108,7 +108,7 @@ def export_weights(source: Path | str, folder: Path | str, *, overwrite: bool = 
 
     Raises `WeightsError` for a model that the layout cannot describe.
     """
-    from cinema_cmr.models.published_export import export_published
+    from cinema_cmr.models.published.export import export_published
     from cinema_cmr.models.weights import load_model
 
     return export_published(load_model(source), Path(folder), overwrite=overwrite)

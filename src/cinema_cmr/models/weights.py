@@ -21,7 +21,7 @@ from cinema_cmr.models.architectures import build
 from cinema_cmr.models.cards import CARD_FILE, WEIGHTS_FILE, Precision, embedded_folder, read_card
 from cinema_cmr.models.loaded import Ensemble, LoadedModel, join
 from cinema_cmr.models.position import position_table
-from cinema_cmr.models.published import load_hub, load_published
+from cinema_cmr.models.published.load import load_hub, load_published
 from cinema_cmr.models.quantised import in_eight_bits, in_floats
 from cinema_cmr.models.states import (
     check_hash,

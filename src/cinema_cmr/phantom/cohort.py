@@ -33,10 +33,10 @@ import numpy as np
 from cinema_cmr.core.errors import OutputExistsError, UnreadableFileError, UsageError, unknown_name
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.atomic import write_json, write_text
-from cinema_cmr.io.dicom_write import Compression, DicomShape, write_dicom
-from cinema_cmr.io.folder import atomic_folder
-from cinema_cmr.io.nifti import write_mask
-from cinema_cmr.io.nifti_study import nifti_name, write_nifti_study
+from cinema_cmr.io.dicom.writing.series import Compression, DicomShape, write_dicom
+from cinema_cmr.io.nifti.image import write_mask
+from cinema_cmr.io.nifti.study import nifti_name, write_nifti_study
+from cinema_cmr.io.output_folder import atomic_folder
 from cinema_cmr.phantom.phantom import PHANTOM_VIEWS, PhantomStudy, make_phantom
 from cinema_cmr.phantom.styles import style_named
 from cinema_cmr.phantom.subject import GROUPS

@@ -15,9 +15,9 @@ from typing import Any
 
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.data.cases import AnnotatedStudy, Split, few_patients
-from cinema_cmr.engine.gain import gain_document, primary_of, values_of_model
 from cinema_cmr.engine.runtime import choose_runtime
 from cinema_cmr.engine.trainer import Progress
+from cinema_cmr.evaluation.gain import gain_document, primary_of, values_of_model
 from cinema_cmr.models.adapters import Adaptation
 from cinema_cmr.models.cards import read_card
 from cinema_cmr.models.loaded import LoadedModel
@@ -41,7 +41,7 @@ def measure_gain(
     report: Callable[[str, Progress], None] | None = None,
     note: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """The document of `engine.gain` of a run that `finetune` ended in `folder`, from random weights beside it.
+    """The document of `evaluation.gain` of a run that `finetune` ended in `folder`, from random weights beside it.
 
     Trains in `folder/scratch`, or with `n_folds` twice a fold in `folder/folds/K`; what was trained in part goes on,
     what is complete is not trained again. `report` hears the run's name and its progress, `note` what is not scored.

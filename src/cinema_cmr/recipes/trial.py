@@ -18,23 +18,23 @@ import numpy as np
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.engine.answers import StudyAnswerer
-from cinema_cmr.engine.evaluate import evaluate_segmentation
-from cinema_cmr.engine.evaluate_answers import AnswerScore, evaluate_answers
-from cinema_cmr.engine.evaluate_document import patient_row
-from cinema_cmr.engine.evaluate_landmarks import LandmarkScore, evaluate_landmarks
-from cinema_cmr.engine.known import mean_of_known
-from cinema_cmr.engine.landmarks import LandmarkFinder
+from cinema_cmr.engine.landmark_predictor import LandmarkFinder
 from cinema_cmr.engine.predictor import predict_cine
 from cinema_cmr.engine.runtime import Runtime, choose_runtime
-from cinema_cmr.engine.scorable import choose_scorable
+from cinema_cmr.engine.scalar_predictor import StudyAnswerer
 from cinema_cmr.engine.segmenter import Segmenter
 from cinema_cmr.engine.trainer import Progress
+from cinema_cmr.evaluation.eligible import choose_scorable
+from cinema_cmr.evaluation.landmark import LandmarkScore, evaluate_landmarks
+from cinema_cmr.evaluation.record import patient_row
+from cinema_cmr.evaluation.scalar import AnswerScore, evaluate_answers
+from cinema_cmr.evaluation.segmentation import evaluate_segmentation
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model
-from cinema_cmr.recipes.disease import measured_patient, train_disease_model
+from cinema_cmr.recipes.disease_groups import measured_patient, train_disease_model
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.finetune import TrainingData, finetune
+from cinema_cmr.score.known import mean_of_known
 from cinema_cmr.tasks.targets import known_value, measured_by_experts
 
 __all__ = ["measured_number_trial", "measured_trial", "shipped_trial", "trial"]

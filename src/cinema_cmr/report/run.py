@@ -43,7 +43,7 @@ class RunFacts:
     options: Mapping[str, Any] = field(default_factory=dict)
     """Options of the command; a path among them is written as its stem alone."""
     input_sha256: str | None = None
-    """SHA-256 of what the study was read from (`io.origin.input_digest`), None for a study made in memory."""
+    """SHA-256 of what the study was read from (`io.provenance.input_digest`), None for a study made in memory."""
     package_version: str | None = field(default_factory=partial(installed_version, "cinema-cmr"))
     python_version: str = field(default_factory=platform.python_version)
     torch_version: str | None = field(default_factory=partial(installed_version, "torch"))

@@ -1,0 +1,336 @@
+"""What one DICOM frame says about itself: place, time and kind, in a small record without anything personal.
+
+Classic single-frame images give one record, multi-frame objects one for each frame. Positions and
+orientations stay in DICOM's own LPS millimetres; whoever leaves the reader with them turns them into RAS.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.errors import GeometryError
+from cinema_cmr.io.dicom.values import clock_ms, integer_of, number_of, text_of, texts_of, value_of, vector_of
+
+__all__ = ["HEADER_TAGS", "MR_CLASSES", "FrameHeader", "frame_headers", "hints_in", "why_left_out"]
+
+HEADER_TAGS = (
+    *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"),
+    *("Modality", "ImageType", "ComplexImageComponent", "PhaseContrast", "SeriesNumber", "AcquisitionNumber"),
+    *(
+        "InstanceNumber",
+        "SeriesDescription",
+        "ProtocolName",
+        "SequenceName",
+        "Rows",
+        "Columns",
+        "PixelSpacing",
+    ),
+    *("SamplesPerPixel", "NumberOfFrames", "FrameTime", "ImageOrientationPatient", "ImagePositionPatient"),
+    *("SliceThickness", "SpacingBetweenSlices", "TriggerTime", "NominalInterval", "HeartRate", "EchoTime"),
+    *("CardiacNumberOfImages", "TemporalPositionIdentifier", "AcquisitionTime", "InversionTime"),
+    *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "DimensionIndexSequence"),
+    *(
+        "PatientID",
+        "PatientSex",
+        "PatientAge",
+        "PatientBirthDate",
+        "PatientSize",
+        "PatientWeight",
+        "StudyDate",
+    ),
+)
+"""All that is read of a header. The patient's name, the physicians and the institution are never parsed."""
+
+MR_CLASSES = tuple(f"1.2.840.10008.5.1.4.1.1.4{suffix}" for suffix in ("", ".1", ".4"))
+"""MR image, enhanced MR image, legacy converted enhanced MR image."""
+_CAPTURE_CLASS = "1.2.840.10008.5.1.4.1.1.7"
+
+_IMAGE_TYPE_REASONS: Mapping[str, str] = {
+    "LOCALIZER": "a localizer",
+    **dict.fromkeys(("P", "PHASE", "PHASE MAP", "VELOCITY", "VELOCITY MAP", "R", "I"), "phase or velocity images"),
+    **dict.fromkeys(("FLOW_ENCODED", "PCA", "M_PCA", "PHASE_CONTRAST"), "images of a flow measurement"),
+    **dict.fromkeys(("MPR", "MIP", "PROJECTION IMAGE", "CSA MPR"), "reformatted images"),
+    **dict.fromkeys(("T1 MAP", "T2 MAP", "T2_STAR MAP", "ECV MAP"), "a parameter map"),
+    **dict.fromkeys(("CSA REPORT", "SCREEN SAVE", "SCREENSHOT", "RESULT"), "a result or screen capture"),
+}
+
+_COMPLEX_PARTS = ("PHASE", "REAL", "IMAGINARY")
+
+_HINT_PATTERNS: Mapping[str, str] = {
+    "4ch": r"\b4 ?(ch|c|cv|chamber|kammer)\b|four ?ch|\bhla\b|\b4ch",
+    "3ch": r"\b3 ?(ch|c|cv|chamber|kammer)\b|three ?ch|\blvot\b|\b3ch",
+    "2ch": r"\b2 ?(ch|c|cv|chamber|kammer)\b|two ?ch|\bvla\b|\b2ch",
+    "short axis": r"\bsax|\bsa\b|short ?ax|kurzachse",
+    "right ventricle": r"\brv\b|\brvot\b|\brv ?in",
+    "valve or vessel": r"valve|aort|\bao\b|\bav\b|pulm|\bpa\b",
+    "transverse": r"(?<!short )(?<!long )\bax(ial)?\b|transvers|\btra\b",
+    "flow": r"flow|venc|phase ?contrast|\bpc\b",
+    "tagging": r"\bc?spamm\b|\btag(s|ged|ging)?\b",
+    "inversion scout": r"\bti ?scout|look ?locker",
+    "inline analysis": r"inline ?vf",
+}
+_LEAVING_HINTS = ("flow", "tagging", "inversion scout", "inline analysis")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FrameHeader:
+    """One image frame: which file and series it is in, where it lies (LPS mm) and when it was taken (ms)."""
+
+    file: int
+    """Index of the file in the reader's list."""
+    frame: int = 0
+    """Frame within the file, from 0."""
+    series: str
+    """How the series is called in a report, e.g. "series 6"."""
+    rows: int
+    columns: int
+    orientation: tuple[float, ...]
+    """Six direction cosines: along a row (growing column), then along a column (growing row)."""
+    position: tuple[float, float, float]
+    """Centre of the first pixel."""
+    pixel_spacing: tuple[float, float]
+    """Distance between rows, then between columns, as DICOM orders them."""
+    instance_uid: str = ""
+    day: str = ""
+    """Digest of the study's date: tells examinations of one patient apart."""
+    patient: str = ""
+    """Digest of the patient's identifier, never the identifier."""
+    study: str = ""
+    """Digest of the study's UID: tells people apart whose identifier and date were blanked."""
+    identified: bool = False
+    """Whether patient and date look true, not blank or a constant put in their place."""
+    body: tuple[tuple[str, str], ...] = ()
+    """Sex, birth date (a digest) and height, each by its name, where told: only to be compared."""
+    reference: str = ""
+    """Frame of reference: positions in different ones cannot be compared."""
+    instance_number: int | None = None
+    series_number: int | None = None
+    acquisition_number: int | None = None
+    thickness_mm: float | None = None
+    spacing_between_mm: float | None = None
+    trigger_ms: float | None = None
+    temporal_index: float | None = None
+    acquired_ms: float | None = None
+    """Acquisition time since midnight."""
+    rr_interval_ms: float | None = None
+    heart_rate_bpm: float | None = None
+    n_phases: int | None = None
+    echo_time_ms: float | None = None
+    inversion_time_ms: float | None = None
+    derived: bool = False
+    hints: tuple[str, ...] = ()
+    """What the description seems to say, in our words."""
+
+    @property
+    def normal(self) -> NDArray[np.float64]:
+        """(3,) row direction x column direction, LPS: slices ascend along it."""
+        return np.cross(self.orientation[:3], self.orientation[3:])
+
+
+def hints_in(*texts: str) -> tuple[str, ...]:
+    """What free text seems to say about a series, in a fixed vocabulary; the text itself is never kept.
+
+    >>> hints_in("cine_trufi_retro 4CH")
+    ('4ch',)
+    """
+    plain = " ".join(re.sub(r"[\W_]+", " ", text.lower()) for text in texts)
+    return tuple(hint for hint, pattern in _HINT_PATTERNS.items() if re.search(pattern, plain))
+
+
+def why_left_out(dataset: Any) -> str | None:
+    """Why an object cannot be part of a cine, from its kind alone; None where it may be.
+
+    >>> from pydicom.dataset import Dataset
+    >>> why_left_out(Dataset())
+    'an object without an image'
+    """
+    kind = text_of(dataset, "SOPClassUID")
+    if kind.startswith(_CAPTURE_CLASS):
+        return "a secondary capture (screen shot or report page)"
+    if not value_of(dataset, "Rows"):
+        return "an object without an image"
+    modality = text_of(dataset, "Modality") or "MR"
+    if kind not in MR_CLASSES or modality != "MR":
+        return f"not an MR image (modality {modality[:8]})"
+    if (integer_of(dataset, "SamplesPerPixel") or 1) != 1:
+        return "colour images"
+    return _why_of_another_kind(dataset)
+
+
+def _why_of_another_kind(dataset: Any) -> str | None:
+    for value in texts_of(dataset, "ImageType"):
+        if value in _IMAGE_TYPE_REASONS:
+            return _IMAGE_TYPE_REASONS[value]
+    component = text_of(dataset, "ComplexImageComponent").upper()
+    if component in _COMPLEX_PARTS:
+        return "phase or velocity images"
+    encoded = re.search(r"_v\d+(in|through|ap|rl|fh|si|lr)", text_of(dataset, "SequenceName").lower())
+    if text_of(dataset, "PhaseContrast").upper() == "YES" or encoded:
+        return "images of a flow measurement"
+    for hint in hints_in(*_descriptions(dataset)):
+        if hint in _LEAVING_HINTS:
+            return f"described as {hint}"
+    return None
+
+
+def frame_headers(dataset: Any, *, file: int, series: str) -> list[FrameHeader]:
+    """The records of all frames of one image; raises `GeometryError` where it does not say where it lies."""
+    # Single-frame images of real archives carry the sequence too, with one empty item.
+    is_enhanced = text_of(dataset, "SOPClassUID") != MR_CLASSES[0]
+    groups = value_of(dataset, "PerFrameFunctionalGroupsSequence") if is_enhanced else None
+    facts = {"file": file, "series": series, **_facts_of_object(dataset), **_facts_of_frame([dataset])}
+    if groups:
+        shared = list(value_of(dataset, "SharedFunctionalGroupsSequence") or [])
+        steps = _time_dimension(dataset)
+        return list(_functional_groups(facts, shared, groups, steps))
+    count = integer_of(dataset, "NumberOfFrames") or 1
+    first = _header(facts)
+    if count == 1:
+        return [first]
+    step_ms = number_of(dataset, "FrameTime")
+    return [
+        replace(first, frame=k, instance_number=k + 1, trigger_ms=None if step_ms is None else k * step_ms)
+        for k in range(count)
+    ]
+
+
+def _functional_groups(
+    facts: Mapping[str, Any], shared: list[Any], groups: Any, time_dimension: int | None
+) -> Iterator[FrameHeader]:
+    """Frames of an enhanced object: what a frame says itself goes before what is said for all."""
+    for k, group in enumerate(groups):
+        sources = [item for part in (group, *shared) for item in _nested(part)]
+        if any(text_of(s, "ComplexImageComponent").upper() in _COMPLEX_PARTS for s in sources):
+            continue
+        own = _facts_of_frame(sources)
+        if "temporal_index" not in own and time_dimension is not None:
+            values = next((list(s.DimensionIndexValues) for s in sources if "DimensionIndexValues" in s), [])
+            if time_dimension < len(values):
+                own["temporal_index"] = float(values[time_dimension])
+        yield _header({**facts, **own, "frame": k, "instance_number": k + 1})
+
+
+def _nested(group: Any) -> Iterator[Any]:
+    """The items of a functional group's sequences: plane position, pixel measures, frame content, ..."""
+    for element in group:
+        if element.VR == "SQ":
+            yield from element.value
+
+
+def _time_dimension(dataset: Any) -> int | None:
+    """Which of the dimension index values counts time, where the object says so."""
+    times = {0x00209128, 0x00209153, 0x00209252, 0x00181060, 0x00200100}
+    for k, dimension in enumerate(value_of(dataset, "DimensionIndexSequence") or []):
+        if value_of(dimension, "DimensionIndexPointer") in times:
+            return k
+    return None
+
+
+def _header(facts: Mapping[str, Any]) -> FrameHeader:
+    for name in ("orientation", "position", "pixel_spacing"):
+        if name not in facts:
+            raise GeometryError(f"no {name.replace('_', ' ')} in patient space")
+    header = FrameHeader(**facts)
+    row, column = np.array(header.orientation[:3]), np.array(header.orientation[3:])
+    lengths = np.array([np.linalg.norm(row), np.linalg.norm(column)])
+    if not np.isfinite(header.orientation).all() or abs(lengths - 1).max() > 0.02 or abs(row @ column) > 0.02:
+        raise GeometryError("an orientation that is not two perpendicular directions")
+    if not np.isfinite(header.position).all():
+        raise GeometryError("a position that is not a number")
+    if not (np.isfinite(header.pixel_spacing).all() and min(header.pixel_spacing) > 0):
+        spacing = " x ".join(f"{value:g}" for value in header.pixel_spacing)
+        raise GeometryError(f"a pixel spacing of {spacing} mm (it must be above 0)")
+    return replace(header, orientation=(*(row / lengths[0]).tolist(), *(column / lengths[1]).tolist()))
+
+
+def _facts_of_object(dataset: Any) -> dict[str, Any]:
+    """What holds for a whole object, whatever number of frames it has."""
+    return {
+        "rows": int(dataset.Rows),
+        "columns": int(dataset.Columns),
+        "instance_uid": text_of(dataset, "SOPInstanceUID"),
+        "day": _digest(text_of(dataset, "StudyDate")),
+        "patient": _digest(text_of(dataset, "PatientID")),
+        "study": _digest(text_of(dataset, "StudyInstanceUID")),
+        "identified": _is_identified(text_of(dataset, "PatientID"), text_of(dataset, "StudyDate")),
+        "body": _body(dataset),
+        "reference": text_of(dataset, "FrameOfReferenceUID"),
+        "instance_number": integer_of(dataset, "InstanceNumber"),
+        "series_number": integer_of(dataset, "SeriesNumber"),
+        "acquisition_number": integer_of(dataset, "AcquisitionNumber"),
+        "heart_rate_bpm": _between(number_of(dataset, "HeartRate"), 20, 250),
+        "n_phases": integer_of(dataset, "CardiacNumberOfImages"),
+        "derived": "DERIVED" in texts_of(dataset, "ImageType"),
+        "hints": hints_in(*_descriptions(dataset)),
+    }
+
+
+_FRAME_NUMBERS: Mapping[str, tuple[str, ...]] = {
+    "thickness_mm": ("SliceThickness",),
+    "spacing_between_mm": ("SpacingBetweenSlices",),
+    "trigger_ms": ("TriggerTime", "NominalCardiacTriggerDelayTime", "ActualCardiacTriggerDelayTime"),
+    "temporal_index": ("TemporalPositionIdentifier", "TemporalPositionIndex"),
+    "rr_interval_ms": ("NominalInterval", "RRIntervalTimeNominal"),
+    "echo_time_ms": ("EchoTime", "EffectiveEchoTime"),
+    "inversion_time_ms": ("InversionTime",),
+}
+_CLOCK_KEYWORDS = ("FrameAcquisitionDateTime", "AcquisitionTime")
+_FRAME_VECTORS: Mapping[str, tuple[str, int]] = {
+    "orientation": ("ImageOrientationPatient", 6),
+    "position": ("ImagePositionPatient", 3),
+    "pixel_spacing": ("PixelSpacing", 2),
+}
+
+
+def _facts_of_frame(sources: list[Any]) -> dict[str, Any]:
+    """What may change from frame to frame, from the first of the sources that says it."""
+    facts: dict[str, Any] = {}
+    for name, (keyword, length) in _FRAME_VECTORS.items():
+        vectors = (vector_of(source, keyword, length) for source in sources)
+        facts[name] = next((vector for vector in vectors if vector), None)
+    for name, keywords in _FRAME_NUMBERS.items():
+        numbers = (number_of(source, keyword) for keyword in keywords for source in sources)
+        facts[name] = next((number for number in numbers if number is not None), None)
+    clock = (text_of(source, word) for word in _CLOCK_KEYWORDS for source in sources)
+    facts["acquired_ms"] = next((value for value in map(clock_ms, clock) if value is not None), None)
+    facts["rr_interval_ms"] = _between(facts["rr_interval_ms"], 250, 2500)
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _digest(text: str) -> str:
+    """Tells two patients apart without keeping who they are."""
+    return hashlib.sha256(text.encode()).hexdigest() if text else ""
+
+
+def _is_identified(patient: str, day: str) -> bool:
+    """False for what stands in for an identity: no digit above 0, no date, or a first of January or before MR.
+
+    >>> _is_identified("P0017", "20190523"), _is_identified("ANON", "20190523"), _is_identified("7", "19000101")
+    (True, False, False)
+    """
+    return bool(re.search("[1-9]", patient) and re.fullmatch(r"\d{8}", day)) and day >= "1980" and day[4:] != "0101"
+
+
+def _body(dataset: Any) -> tuple[tuple[str, str], ...]:
+    height = number_of(dataset, "PatientSize")
+    facts = {
+        "sex": text_of(dataset, "PatientSex").upper().strip("O"),
+        "birth date": _digest(text_of(dataset, "PatientBirthDate")),
+        "height": f"{height:.2f}" if height else "",
+    }
+    return tuple((name, value) for name, value in facts.items() if value)
+
+
+def _descriptions(dataset: Any) -> tuple[str, str]:
+    return text_of(dataset, "SeriesDescription"), text_of(dataset, "ProtocolName")
+
+
+def _between(value: float | None, low: float, high: float) -> float | None:
+    return value if value is not None and low <= value <= high else None

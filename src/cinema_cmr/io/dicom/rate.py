@@ -1,0 +1,82 @@
+"""Length of the cardiac cycle and heart rate, from tags or frame times that cover a cycle; never guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.study import Issue
+from cinema_cmr.io.dicom.header import FrameHeader
+from cinema_cmr.io.dicom.stack import Stack
+
+__all__ = ["CardiacCycle", "cycle_of"]
+
+_PLAUSIBLE_CYCLE_MS = (400.0, 1500.0)
+"""Frame times that span less or more than this (40 to 150 beats a minute) need not be one whole cycle."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardiacCycle:
+    """How long one heartbeat takes in a stack, and how that is known."""
+
+    rr_ms: float | None = None
+    source: str | None = None
+    """"NominalInterval", "HeartRate" or "frame times"."""
+    low_ms: float | None = None
+    high_ms: float | None = None
+    heart_rate_bpm: float | None = None
+    """From tags only; None where only frame times tell the cycle."""
+
+    def issue(self, label: str) -> Issue:
+        """What the cycle's length was taken from, as a note."""
+        if self.rr_ms is None:
+            message = f"{label}: the length of the cardiac cycle is unknown; rates and cardiac output are absent"
+            return Issue(code="rr-interval", severity="info", message=message, evidence={"source": None})
+        spread = ""
+        if self.low_ms is not None and self.high_ms is not None and self.high_ms - self.low_ms >= 1:
+            spread = f" (slices {self.low_ms:.0f} to {self.high_ms:.0f})"
+        return Issue(
+            code="rr-interval",
+            severity="info",
+            message=f"{label}: cardiac cycle {self.rr_ms:.0f} ms{spread}, from {self.source}",
+            evidence={"source": self.source, "rr_interval_ms": round(self.rr_ms, 1)},
+        )
+
+
+def cycle_of(headers: Sequence[FrameHeader], stack: Stack, times_ms: NDArray[np.float64] | None) -> CardiacCycle:
+    """The cycle of a stack: its nominal interval, else its heart rate, else its frames times their step."""
+    images = [headers[k] for cut in stack.slices for k in cut.frames if k is not None]
+    intervals = [image.rr_interval_ms for image in images if image.rr_interval_ms is not None]
+    rates = [image.heart_rate_bpm for image in images if image.heart_rate_bpm is not None]
+    rate = float(np.median(rates)) if rates else None
+    if intervals:
+        rr_ms = float(np.median(intervals))
+        return CardiacCycle(
+            rr_ms=rr_ms,
+            source="NominalInterval",
+            low_ms=min(intervals),
+            high_ms=max(intervals),
+            heart_rate_bpm=rate or 60000 / rr_ms,
+        )
+    if rate is not None:
+        cycles = [60000 / value for value in rates]
+        return CardiacCycle(
+            rr_ms=60000 / rate,
+            source="HeartRate",
+            low_ms=min(cycles),
+            high_ms=max(cycles),
+            heart_rate_bpm=rate,
+        )
+    return _from_frame_times(times_ms)
+
+
+def _from_frame_times(times_ms: NDArray[np.float64] | None) -> CardiacCycle:
+    if times_ms is None or len(times_ms) < 2:
+        return CardiacCycle()
+    cycle_ms = float(np.median(np.diff(times_ms))) * len(times_ms)
+    if not _PLAUSIBLE_CYCLE_MS[0] <= cycle_ms <= _PLAUSIBLE_CYCLE_MS[1]:
+        return CardiacCycle()
+    return CardiacCycle(rr_ms=cycle_ms, source="frame times")

@@ -1,0 +1,74 @@
+"""Published models: a weights file or a folder of seeds with its YAML, or their name on the hub."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from cinema_cmr.core.card import ModelCard
+from cinema_cmr.core.errors import UsageError, WeightsError
+from cinema_cmr.models.architectures import build
+from cinema_cmr.models.loaded import LoadedModel, join
+from cinema_cmr.models.published.config import card_of, read_config
+from cinema_cmr.models.published.hub import fetch
+from cinema_cmr.models.published.registry import published_files
+from cinema_cmr.models.states import fill, hash_of, read_state
+
+__all__ = ["CONFIG_FILE", "load_hub", "load_published"]
+
+CONFIG_FILE = "config.yaml"
+
+
+def load_published(path: Path) -> LoadedModel:
+    """The model of one published .safetensors file, or of a folder of them, which are seeds of one model.
+
+    The file is read as it is, every key and shape matched; raises `WeightsError` for anything else.
+    """
+    if path.is_dir():
+        files = sorted(path.glob("*.safetensors"))
+        if not files:
+            raise WeightsError(
+                f"'{path.name}' holds no model; expected card.json and weights.safetensors, "
+                f"or published .safetensors files with {CONFIG_FILE}"
+            )
+        return _load(files, path / CONFIG_FILE, name=path.name)
+    return _load([path], path.parent / CONFIG_FILE, name=path.stem)
+
+
+def load_hub(name: str) -> LoadedModel:
+    """The published model of a name like "hf:mathpluscode/CineMA/finetuned/segmentation/acdc_sax".
+
+    A folder's name gives the ensemble of its seeds, a file's name that seed. Fetched where it is not on this
+    machine yet; raises `WeightsError` for an unknown name or where it can be had from nowhere.
+    """
+    try:
+        model, files = published_files(name)
+    except UsageError as error:
+        raise WeightsError(str(error)) from error
+    config_file = fetch(model.config_file)
+    short = model.name if files == model.files else files[0].removesuffix(".safetensors")
+    loaded = _load([fetch(file) for file in files], config_file, name=short)
+    source = {"data": model.data, "source": model.hub_name, "revision": model.revision}
+    card = replace(loaded.card, licence=model.licence, training={**loaded.card.training, **source})
+    return LoadedModel(model=loaded.model, card=card)
+
+
+def _load(files: Sequence[Path], config_file: Path, *, name: str) -> LoadedModel:
+    card = card_of(read_config(config_file), name=name)
+    hashes = [hash_of(file) for file in files]
+    members = [{"file": file.name, "sha256": found} for file, found in zip(files, hashes, strict=True)]
+    # Of several files, one hash stands for all: that of their hashes in order.
+    whole = hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
+    card = replace(card, weights_sha256=whole, training={**card.training, "members": members})
+    return join([_load_file(file, card) for file in files], card)
+
+
+def _load_file(file: Path, card: ModelCard) -> LoadedModel:
+    try:
+        model = build(card.architecture, card.config)
+    except UsageError as error:
+        raise WeightsError(f"'{file.name}': {error}") from error
+    fill(model, read_state(file), what=f"the weights in '{file.name}'")
+    return LoadedModel(model=model.eval(), card=card)

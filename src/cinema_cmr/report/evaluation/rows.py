@@ -1,0 +1,109 @@
+"""The tables of an evaluation as heads and rows of text; Markdown and the page show the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cinema_cmr.report.markdown import Table, interval_text, markdown_table, number_text, p_text, signed_interval_text
+
+__all__ = [
+    "agreement_table",
+    "difference_table",
+    "flag_table",
+    "not_scored_section",
+    "not_scored_table",
+    "published_table",
+    "structure_table",
+    "summary_tables",
+]
+
+Summary = Mapping[str, Any]
+
+_SCORES = (("dice", "", "Dice", 3), ("hd95", "_mm", "HD95, mm", 1), ("assd", "_mm", "ASSD, mm", 2))
+"""Prefix and suffix of a score's name around the structure, column title, digits."""
+
+
+def summary_tables(summary: Summary) -> list[Table]:
+    """What `evaluation.segmentation.summarise` found: structures, agreement, repeatability; those that have rows."""
+    made = (
+        structure_table(summary["scores"]),
+        agreement_table(summary["measurements"]),
+        _repeatability_table(summary.get("repeatability", {})),
+    )
+    return [table for table in made if table.rows]
+
+
+def structure_table(scores: Summary) -> Table:
+    """Overlap and distances of each structure, means over patients with intervals."""
+    names = [name.removeprefix("dice_") for name in scores if name.startswith("dice_")]
+    rows = [
+        [name, *(interval_text(scores.get(f"{start}_{name}{end}"), digits) for start, end, _, digits in _SCORES)]
+        for name in names
+    ]
+    return Table(["structure", *(title for _, _, title, _ in _SCORES)], rows)
+
+
+def agreement_table(measurements: Summary) -> Table:
+    """Bias, limits of agreement, absolute error and ICC of each measurement."""
+    rows = [
+        [
+            name,
+            f"{row['bias']:+.1f}",
+            "{:+.1f} to {:+.1f}".format(*row["limits"]),
+            interval_text(row["mean_absolute_error"], 1),
+            number_text(row["icc"], 3),
+        ]
+        for name, row in measurements.items()
+    ]
+    return Table(["measurement", "bias", "limits of agreement", "absolute error", "ICC(2,1)"], rows)
+
+
+def _repeatability_table(repeated: Summary) -> Table:
+    """Coefficient of variation between two scans of each patient: of the masks scored, and of the reference's."""
+    rows = [
+        [name, *(interval_text(row.get(which), 1) for which in ("measured", "reference"))]
+        for name, row in repeated.items()
+    ]
+    return Table(["scan-rescan variation, %", "measured", "reference masks"], rows)
+
+
+def difference_table(against: Summary) -> Table:
+    """Paired differences of `evaluation.compare.compare`, with the p-value before and after Holm's correction."""
+    heads = ["what", against["first"], against["second"], "difference", "n", "p (Wilcoxon)", "p (Holm)"]
+    rows = []
+    for row in against["rows"]:
+        digits = 4 if "dice" in row["name"] else 2
+        values = [number_text(row[which], digits) for which in ("first", "second")]
+        difference = row["difference"]
+        found = signed_interval_text(difference, digits)
+        ps = [p_text(row[which]) for which in ("p_value", "p_holm")]
+        rows.append([row["name"], *values, found, str(difference["n"]), *ps])
+    return Table(heads, rows)
+
+
+def published_table(published: Sequence[Summary]) -> Table:
+    """Published values beside ours of the same task and dataset (`bench.published.beside`)."""
+    rows = [
+        [row["what"], row["ours"], row["published"], row["model"], row["trial"], row["source"]] for row in published
+    ]
+    return Table(["what", "here", "published", "by", "on", "source"], rows)
+
+
+def not_scored_table(left: Sequence[Summary]) -> Table:
+    """Studies without a score, whose masks were missing or could not be taken, or that nobody labelled, and why."""
+    return Table(["study", "status", "why"], [[row["study"], row["status"], row["why"]] for row in left])
+
+
+def not_scored_section(left: Sequence[Summary]) -> list[str]:
+    """Heading and table of the studies without a score, as Markdown; nothing where there is none."""
+    if not left:
+        return []
+    n = f"{len(left)} {'study' if len(left) == 1 else 'studies'}"
+    return [f"## Not scored ({n}; the numbers above are without them)", markdown_table(not_scored_table(left))]
+
+
+def flag_table(flags: Sequence[Summary]) -> Table:
+    """Quality flags that were raised, and in how many of these studies the outlines had failed."""
+    rows = [[row["code"].replace("-", " "), row["severity"], str(row["n"]), str(row["n_failed"])] for row in flags]
+    return Table(["flag", "severity", "raised", "of these failed"], rows)

@@ -1,0 +1,120 @@
+"""Pixels come out as the scanner meant them, from every encoding; gaps in time are filled, nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gdcm
+import numpy as np
+import pytest
+from pydicom import dcmread
+from pydicom.uid import RLELossless
+from synthetic_dicom import Heart, StudyWriter, enhanced, new_image, save, short_axis_planes
+
+from cinema_cmr.io.dicom.pixels import assemble, decoded_frame, fill_missing, resample_cycle
+from cinema_cmr.io.dicom.study import find_stacks
+
+PIXELS = np.arange(4 * 6, dtype=np.uint16).reshape(4, 6) * 100
+
+
+def decoded(pixels: np.ndarray, **tags: object) -> np.ndarray:
+    image = new_image(pixels, **tags)
+    return decoded_frame(image, 0, shape=(int(image.Rows), int(image.Columns)))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int16])
+def test_every_stored_type(dtype: type) -> None:
+    info = np.iinfo(dtype)
+    pixels = np.linspace(info.min, info.max, 24).astype(dtype).reshape(4, 6)
+    found = decoded(pixels)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, pixels.T)
+
+
+def test_rescale_is_applied() -> None:
+    np.testing.assert_allclose(decoded(PIXELS, RescaleSlope=0.5, RescaleIntercept=-7), PIXELS.T * 0.5 - 7)
+
+
+def test_monochrome1_is_turned_round() -> None:
+    found = decoded(PIXELS, PhotometricInterpretation="MONOCHROME1", BitsStored=12, HighBit=11)
+    np.testing.assert_array_equal(found, 4095 - PIXELS.T)
+    signed = PIXELS.astype(np.int16)
+    np.testing.assert_array_equal(decoded(signed, PhotometricInterpretation="MONOCHROME1"), -1 - signed.T)
+
+
+def test_pixels_of_another_shape_than_the_header_are_refused() -> None:
+    with pytest.raises(ValueError, match="where the header says"):
+        decoded_frame(new_image(PIXELS), 0, shape=(6, 4))
+
+
+@pytest.mark.parametrize(
+    "syntax",
+    [
+        gdcm.TransferSyntax.JPEGLosslessProcess14_1,
+        gdcm.TransferSyntax.JPEG2000Lossless,
+        gdcm.TransferSyntax.JPEGLSLossless,
+        gdcm.TransferSyntax.ExplicitVRBigEndian,
+        gdcm.TransferSyntax.ImplicitVRLittleEndian,
+        None,
+    ],
+    ids=["jpeg lossless", "jpeg 2000", "jpeg ls", "big endian", "implicit", "rle"],
+)
+def test_compressed_stacks_read_as_uncompressed(tmp_path: Path, syntax: int | None) -> None:
+    planes = short_axis_planes(Heart(), n=2)
+    paths = StudyWriter(folder=tmp_path / "in").add(planes, series=1, n_frames=8)
+    expected = assembled_array(tmp_path / "in")
+    for path in paths:
+        target = tmp_path / "out" / path.name
+        if syntax is None:
+            image = dcmread(path)
+            image.compress(RLELossless)
+            save(image, target)
+        else:
+            recoded(path, target, syntax)
+    np.testing.assert_array_equal(assembled_array(tmp_path / "out"), expected)
+
+
+def recoded(path: Path, target: Path, syntax: int) -> None:
+    target.parent.mkdir(exist_ok=True)
+    reader = gdcm.ImageReader()
+    reader.SetFileName(str(path))
+    assert reader.Read()
+    change = gdcm.ImageChangeTransferSyntax()
+    change.SetTransferSyntax(gdcm.TransferSyntax(syntax))
+    change.SetInput(reader.GetImage())
+    assert change.Change()
+    writer = gdcm.ImageWriter()
+    writer.SetFileName(str(target))
+    writer.SetFile(reader.GetFile())
+    writer.SetImage(change.GetOutput())
+    assert writer.Write()
+
+
+def assembled_array(folder: Path) -> np.ndarray:
+    found, stacks = find_stacks(folder)
+    (stack,) = stacks.stacks
+    return assemble(found, stack).array
+
+
+def test_slope_of_each_frame_of_an_enhanced_object(tmp_path: Path) -> None:
+    planes = short_axis_planes(Heart(), n=1)
+    save(enhanced(planes, Heart(), n_frames=8, per_frame_slope=True), tmp_path / "a.dcm")
+    array = assembled_array(tmp_path)
+    for t in range(8):
+        np.testing.assert_array_equal(array[:, :, 0, t], Heart().image(planes[0], t / 8).T * (1.0 + t % 2))
+
+
+def test_missing_images_lie_between_their_neighbours_and_the_cycle_closes() -> None:
+    images = [np.full((2, 3), float(value), np.float32) for value in (10, 0, 0, 40, 50, 0)]
+    row = [images[0], None, None, images[3], images[4], None]
+    filled = fill_missing(row)
+    np.testing.assert_allclose(filled[0, 0], [10, 20, 30, 40, 50, 30])
+    np.testing.assert_allclose(fill_missing([None, images[0], None])[0, 0], [10, 10, 10])
+
+
+def test_resampling_keeps_a_slow_wave() -> None:
+    wave = np.sin(2 * np.pi * np.arange(20) / 20)[None, None].astype(np.float32)
+    found = resample_cycle(wave, 25)
+    assert found.shape == (1, 1, 25)
+    np.testing.assert_allclose(found[0, 0], np.sin(2 * np.pi * np.arange(25) / 25), atol=0.02)
+    assert resample_cycle(wave, 20) is wave

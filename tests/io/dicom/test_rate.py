@@ -1,0 +1,54 @@
+"""The cycle's length: from tags first, from frame times only where they cover a cycle, else unknown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cinema_cmr.io.dicom.header import FrameHeader
+from cinema_cmr.io.dicom.rate import CardiacCycle, cycle_of
+from cinema_cmr.io.dicom.stack import CineSlice, Stack
+
+HEADER = FrameHeader(
+    file=0,
+    series="series 1",
+    rows=4,
+    columns=4,
+    orientation=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
+    position=(0.0, 0.0, 0.0),
+    pixel_spacing=(1.0, 1.0),
+)
+
+
+def cycle(*headers: FrameHeader, times: list[float] | None = None) -> CardiacCycle:
+    cuts = tuple(
+        CineSlice(series="series 1", origin=(0.0, 0.0, float(k)), frames=(k, None)) for k in range(len(headers))
+    )
+    stack = Stack(slices=cuts, orientation=HEADER.orientation, pixel_spacing=(1.0, 1.0), rows=4, columns=4)
+    return cycle_of(headers, stack, None if times is None else np.array(times))
+
+
+def test_nominal_interval_goes_first_as_the_median_of_slices() -> None:
+    found = cycle(*(replace(HEADER, rr_interval_ms=value, heart_rate_bpm=70.0) for value in (800, 850, 1000)))
+    assert (found.rr_ms, found.source, found.heart_rate_bpm) == (850, "NominalInterval", 70)
+    assert "slices 800 to 1000" in found.issue("series 1").message
+
+
+def test_heart_rate_is_next() -> None:
+    found = cycle(replace(HEADER, heart_rate_bpm=60.0))
+    assert (found.rr_ms, found.source, found.heart_rate_bpm) == (1000, "HeartRate", 60)
+
+
+@pytest.mark.parametrize(("step", "rr"), [(40.0, 1000.0), (10.0, None), (80.0, None)])
+def test_frame_times_only_where_they_make_a_plausible_cycle(step: float, rr: float | None) -> None:
+    found = cycle(HEADER, times=[step * k for k in range(25)])
+    assert found.rr_ms == rr
+    assert found.heart_rate_bpm is None
+    assert found.source == ("frame times" if rr else None)
+
+
+def test_unknown_is_said() -> None:
+    issue = cycle(HEADER).issue("series 1")
+    assert issue.severity == "info" and "unknown" in issue.message

@@ -1,0 +1,156 @@
+"""Frames in time: by trigger time where it tells, else by the next best; holes are seen, not closed up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cinema_cmr.io.dicom.header import FrameHeader
+from cinema_cmr.io.dicom.timing import (
+    TimeOrder,
+    frame_times_ms,
+    gap_slots,
+    order_in_time,
+    places_in_cycle,
+    why_no_cine,
+)
+
+FIRST = FrameHeader(
+    file=0,
+    series="series 1",
+    rows=4,
+    columns=4,
+    orientation=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
+    position=(0.0, 0.0, 0.0),
+    pixel_spacing=(1.0, 1.0),
+)
+
+
+def order_of(values: list[float], source: str = "trigger time") -> TimeOrder:
+    return TimeOrder(frames=tuple(range(len(values))), values=tuple(values), source=source)
+
+
+def test_trigger_time_goes_before_instance_number() -> None:
+    headers = [replace(FIRST, trigger_ms=40.0 * (9 - k), instance_number=k + 1) for k in range(10)]
+    order = order_in_time(headers, range(10))
+    assert order.frames == tuple(range(9, -1, -1))
+    assert order.source == "trigger time"
+
+
+@pytest.mark.parametrize(
+    ("facts", "source"),
+    [
+        ({"trigger_ms": 20.0, "temporal_index": None}, "temporal position"),
+        ({"trigger_ms": 20.0, "acquired_ms": None}, "acquisition time"),
+        ({"trigger_ms": None, "instance_number": None}, "instance number"),
+        ({"trigger_ms": 0.0}, "file order"),
+    ],
+)
+def test_what_stands_in_for_a_trigger_time_that_is_absent_or_constant(
+    facts: dict[str, float | None], source: str
+) -> None:
+    headers = []
+    for k in range(10):
+        own = {name: 10.0 * (10 - k) if value is None else value for name, value in facts.items()}
+        if facts["trigger_ms"] is None:
+            own["trigger_ms"] = None
+        headers.append(replace(FIRST, **own))
+    order = order_in_time(headers, range(10))
+    assert order.source == source
+    assert order.frames == tuple(range(10) if source == "file order" else range(9, -1, -1))
+
+
+def test_of_two_passes_in_one_series_the_later_stands() -> None:
+    headers = [
+        replace(FIRST, trigger_ms=40.0 * (k % 10), instance_number=k + 1, acquisition_number=2 - k // 10)
+        for k in range(20)
+    ]
+    order = order_in_time(headers, range(20))
+    assert order.frames == tuple(range(10))
+    assert order.repeats == tuple(range(10, 20))
+
+
+@pytest.mark.parametrize(
+    ("values", "slots"),
+    [
+        ([0, 35, 70, 105], [0, 1, 2, 3]),
+        ([0, 35, 105, 140, 175], [0, 1, 3, 4, 5]),
+        ([10, 11, 13, 14, 18, 19, 20], [0, 1, 2, 3, 4, 5, 6]),
+        ([0, 30, 75, 90, 170], [0, 1, 2, 3, 4]),
+        ([0, 1, 2, 3, 400], [0, 1, 2, 3, 4]),
+    ],
+    ids=["whole", "one hole", "too many holes", "irregular", "a pause"],
+)
+def test_gap_slots(values: list[float], slots: list[int]) -> None:
+    assert gap_slots(values).tolist() == slots
+
+
+def test_a_short_slice_is_filled_where_its_frame_is_missing() -> None:
+    step = 40.0
+    whole = [step * (k + 0.5) for k in range(10)]
+    orders = [
+        order_of(whole),
+        order_of(whole),
+        order_of(whole[:4] + whole[5:]),
+        order_of(whole[1:]),
+        order_of(whole[:-1]),
+    ]
+    rows = places_in_cycle(orders, rr_ms=[None] * 5, n_said=[None] * 5)
+    holes = [[t for t, frame in enumerate(row) if frame is None] for row in rows]
+    assert holes == [[], [], [4], [0], [9]]
+
+
+def test_fewer_frames_over_a_whole_cycle_are_no_holes() -> None:
+    orders = [order_of([40.0 * k for k in range(25)]) for _ in range(3)]
+    orders.append(order_of([1000 / 24 * k for k in range(24)]))
+    rows = places_in_cycle(orders, rr_ms=[1000.0] * 4, n_said=[None] * 4)
+    assert [len(row) for row in rows] == [25, 25, 25, 24]
+    assert None not in rows[3]
+
+
+def test_a_lone_slice_is_filled_where_its_file_and_its_cycle_say_so() -> None:
+    cut = [40.0 * k for k in range(1, 25)]
+    (row,) = places_in_cycle([order_of(cut)], rr_ms=[1000.0], n_said=[25])
+    assert len(row) == 25 and row[0] is None
+    (row,) = places_in_cycle([order_of(cut)], rr_ms=[960.0], n_said=[25])
+    assert len(row) == 24
+    (row,) = places_in_cycle([order_of(cut)], rr_ms=[None], n_said=[25])
+    assert len(row) == 24
+
+
+def test_a_hole_by_instance_number_in_either_order() -> None:
+    slice_first = [[1, 2, 3, 4, 5, 6, 7, 8], [10, 11, 12, 13, 14, 15, 16]]
+    time_first = [[1, 3, 5, 7, 9, 11, 13, 15], [4, 6, 8, 10, 12, 14, 16]]
+    for numbers in (slice_first, time_first):
+        orders = [order_of([float(value) for value in own], "instance number") for own in numbers]
+        rows = places_in_cycle(orders, rr_ms=[None, None], n_said=[None, None])
+        assert [frame is None for frame in rows[1]] == [True] + [False] * 7
+
+
+def test_times_of_filled_frames_follow_the_step() -> None:
+    order = order_of([40.0, 80.0, 160.0, 200.0])
+    times = frame_times_ms(order, (None, 0, 1, None, 2, 3, None))
+    assert times is not None
+    np.testing.assert_allclose(times, [0, 40, 80, 120, 160, 200, 240])
+    assert frame_times_ms(order_of([1.0, 2.0, 3.0], "instance number"), (0, 1, 2)) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda k: {"echo_time_ms": 2.0 * k}, "echo times"),
+        (lambda k: {"inversion_time_ms": 80.0 * k}, "inversion times"),
+        (lambda k: {"trigger_ms": 900.0 * k}, "heartbeat"),
+        (lambda k: {"trigger_ms": 300.0, "acquired_ms": 800.0 * k}, "heartbeat"),
+        (lambda k: {"trigger_ms": 300.0 + 0.3 * k, "acquired_ms": 800.0 * k}, "heartbeat"),
+        (lambda k: {"trigger_ms": 40.0 * k, "acquired_ms": 800.0 * k}, None),
+        (lambda k: {"instance_number": k}, None),
+    ],
+)
+def test_why_no_cine(change: object, said: str | None) -> None:
+    assert callable(change)
+    headers = [replace(FIRST, **change(k)) for k in range(12)]
+    reason = why_no_cine(headers, order_in_time(headers, range(12)))
+    assert (reason is None) if said is None else (reason is not None and said in reason)

@@ -1,0 +1,74 @@
+"""The advice for axes in another order, done as it says, gives the image back."""
+
+from __future__ import annotations
+
+import ast
+import re
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from cinema_cmr.core.errors import GeometryError
+from cinema_cmr.io.nifti.axes import check_axes
+
+SHAPE = (64, 70, 10, 25)
+STEPS = (1.5, 1.5, 10.0)
+
+
+def image(shape: tuple[int, ...]) -> np.ndarray:
+    """(x, y, slice, time): smooth in plane, rough across slices, changing little in time."""
+    waves = ((40, 1 / 3), (40, 1 / 3), (30, 2.0), (3, 1 / 3))
+    grid = np.meshgrid(*[np.arange(n) for n in shape], indexing="ij", sparse=True)
+    values = sum(high * np.sin(g * pace) for g, (high, pace) in zip(grid, waves, strict=True))
+    return np.asarray(values, dtype=np.float32)
+
+
+def advice(array: np.ndarray) -> str:
+    """What is said of an array in a wrong order; "" where nothing is."""
+    try:
+        issues = check_axes(array, STEPS)
+    except GeometryError as error:
+        return str(error)
+    assert all(issue.severity == "error" for issue in issues)
+    return " ".join(issue.message for issue in issues)
+
+
+def permutation_in(message: str) -> tuple[int, ...] | None:
+    match = re.search(r"np\.transpose\(array, (\(.*?\))\)", message)
+    return ast.literal_eval(match[1]) if match else None
+
+
+@pytest.mark.parametrize("order", [order for order in permutations(range(4)) if order[2:] != (2, 3)])
+def test_the_permutation_that_is_advised_gives_slices_and_time_back(order: tuple[int, ...]) -> None:
+    turned = image(SHAPE).transpose(order)
+    message = advice(turned)
+    found = permutation_in(message)
+    assert "(x, y, slice, time)" in message and found is not None
+    back = turned.transpose(found)
+    plane_kept = back.shape == SHAPE
+    np.testing.assert_array_equal(back if plane_kept else back.swapaxes(0, 1), image(SHAPE))
+
+
+def test_an_array_of_numpys_order_gets_its_very_image_back() -> None:
+    assert permutation_in(advice(image(SHAPE).transpose(3, 2, 1, 0))) == (3, 2, 1, 0)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        image((64, 70, 1, 25)).transpose(3, 0, 1, 2),
+        image((64, 70, 10, 1)).transpose(2, 0, 1, 3),
+        image((64, 64, 10, 50)).transpose(3, 0, 1, 2),
+        np.random.default_rng(0).normal(size=(10, 25, 64, 64)).astype(np.float32),
+    ],
+    ids=["one slice", "one frame", "a long cycle", "noise"],
+)
+def test_where_the_order_is_not_sure_no_command_is_given(array: np.ndarray) -> None:
+    message = advice(array)
+    assert "expected the image plane first and time last, (x, y, slice, time)" in message
+    assert "np." not in message
+
+
+def test_the_right_order_is_left_alone() -> None:
+    assert advice(image(SHAPE)) == ""

@@ -1,0 +1,117 @@
+"""Each check of the masks fires on the fault it is made for and stays silent on a sound heart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hearts import LV, MYO, RV, context_of, heart, prediction_of
+
+from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.results import Removed
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.measure.quality import masks
+from cinema_cmr.measure.quality.context import QualityContext
+from cinema_cmr.measure.quality.masks import MASK_CHECKS
+
+
+@pytest.fixture(scope="module")
+def sound() -> QualityContext:
+    return context_of(*heart())
+
+
+@pytest.mark.parametrize("check", MASK_CHECKS, ids=lambda check: check.__name__)
+def test_sound_masks_are_silent(check: masks.Check, sound: QualityContext) -> None:
+    assert check(sound) is None
+
+
+@pytest.mark.parametrize(("frames", "severity"), [([0, 1], "error"), ([1], "warning")])
+def test_structure_missing(frames: list[int], severity: str) -> None:
+    cine, labels = heart()
+    for frame in frames:
+        labels.array[..., frame][labels.array[..., frame] == RV] = 0
+    flag = masks.structure_missing(context_of(cine, labels))
+    assert flag is not None and flag.severity == severity
+    assert flag.evidence == {"rv_frames": len(frames)}
+
+
+def test_in_pieces() -> None:
+    cine, labels = heart()
+    labels.array[:, :, 2:4][labels.array[:, :, 2:4] == RV] = 0
+    flag = masks.in_pieces(context_of(cine, labels))
+    assert flag is not None and flag.evidence["structure"] == "rv"
+    assert 0.05 < float(flag.evidence["share"] or 0) < 0.5
+
+
+def test_a_stray_pixel_is_no_piece() -> None:
+    cine, labels = heart()
+    labels.array[2, 2, 0] = LV
+    assert masks.in_pieces(context_of(cine, labels)) is None
+
+
+def test_not_enclosed() -> None:
+    cine, labels = heart()
+    plane = labels.array[:, :, 4, 0]
+    plane[plane == MYO] = 0
+    flag = masks.not_enclosed(context_of(cine, labels))
+    assert flag is not None and (flag.evidence["slice"], flag.evidence["frame"]) == (4, 0)
+
+
+def test_basal_slice_left_out_says_what_it_would_add() -> None:
+    cine, labels = heart()
+    plane = labels.array[:, :, 0, 0]
+    plane[plane == MYO] = 0
+    context = context_of(cine, labels)
+    flag = masks.basal_slice_left_out(context)
+    added = np.count_nonzero(plane == LV) * cine.voxel_volumes_ml[0]
+    assert flag is not None and flag.severity == "info"
+    assert flag.evidence["frame_0_ml"] == pytest.approx(added, abs=0.1)
+    assert masks.not_enclosed(context) is None  # what is not counted need not be enclosed
+
+
+def test_slice_without_lv() -> None:
+    cine, labels = heart()
+    labels.array[:, :, 5, 1] = 0
+    flag = masks.slice_without_lv(context_of(cine, labels))
+    assert flag is not None and flag.evidence == {"slice": 5, "frame": 1}
+
+
+@pytest.mark.parametrize(("volume", "severity"), [(0.5, "info"), (12.0, "warning")])
+def test_removed_pieces(volume: float, severity: str) -> None:
+    removed = (
+        Removed(structure="rv", frame=1, volume_ml=volume),
+        Removed(structure="lv", frame=0, volume_ml=0.1),
+    )
+    flag = masks.removed_pieces(context_of(*heart(), removed=removed))
+    assert flag is not None and flag.severity == severity
+    assert (flag.evidence["pieces"], flag.evidence["frame"]) == (2, 1)
+
+
+def test_low_confidence() -> None:
+    flag = masks.low_confidence(context_of(*heart(), confidence=np.array([0.95, 0.6], dtype=np.float32)))
+    assert flag is not None and flag.evidence["confidence"] == pytest.approx(0.6)
+    usual = context_of(*heart(), confidence=np.array([0.95, 0.85], dtype=np.float32))
+    assert masks.low_confidence(usual) is None
+    surer = replace(usual, prediction=replace(usual.prediction, least_confidence=0.9))
+    flag = masks.low_confidence(surer)
+    assert flag is not None and "is 0.85, below 0.9" in flag.message
+    unknown = context_of(*heart(), confidence=np.array([np.nan, np.nan], dtype=np.float32))
+    assert masks.low_confidence(unknown) is None
+
+
+@pytest.mark.parametrize(
+    ("edge", "severity", "said"), [(False, "info", "was shown 216x216 mm"), (True, "warning", "edge")]
+)
+def test_a_heart_larger_than_the_window(edge: bool, severity: str, said: str) -> None:
+    seen = {"window_mm": (216.0, 216.0), "widened": 1, "at_window_edge": edge}
+    flag = masks.larger_than_window(context_of(*heart(), **seen))
+    assert flag is not None and (flag.code, flag.severity) == ("larger-than-window", severity)
+    assert said in flag.message and flag.evidence == {"window_mm": "216x216", "widened": 1}
+    assert masks.larger_than_window(context_of(*heart(), window_mm=(168.0, 168.0))) is None
+
+
+def test_a_plane_that_did_not_fit_is_named() -> None:
+    prediction = prediction_of(LabelMap(array=np.zeros((2, 2, 1, 1), np.uint8)), View.LAX_4C, widened=1)
+    flag = masks.beyond_window(prediction)
+    assert flag is not None and flag.message.startswith(f"{View.LAX_4C.title}: the heart did not fit")

@@ -1,0 +1,90 @@
+"""Each check of the stack fires on the fault it is made for and stays silent on a sound heart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hearts import LV, MYO, context_of, heart
+
+from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.measure.quality import stack
+from cinema_cmr.measure.quality.context import QualityContext
+from cinema_cmr.measure.quality.stack import STACK_CHECKS
+
+FRAMES = tuple(1 - 0.3 * np.sin(np.pi * np.arange(16) / 16))
+
+
+@pytest.fixture(scope="module")
+def sound() -> QualityContext:
+    return context_of(*heart(FRAMES))
+
+
+@pytest.mark.parametrize("check", STACK_CHECKS, ids=lambda check: check.__name__)
+def test_a_sound_stack_is_silent(check: stack.Check, sound: QualityContext) -> None:
+    assert check(sound) is None
+
+
+def test_few_slices() -> None:
+    flag = stack.few_slices(context_of(*heart(positions_mm=np.arange(5) * 18.0)))
+    assert flag is not None and flag.evidence == {"slices": 5}
+
+
+@pytest.mark.parametrize(("n_frames", "severity"), [(1, "info"), (2, "info"), (8, "warning")])
+def test_few_frames(n_frames: int, severity: str) -> None:
+    flag = stack.few_frames(context_of(*heart(tuple(np.linspace(1, 0.7, n_frames)))))
+    assert flag is not None and flag.severity == severity
+
+
+def test_wide_slice_distance() -> None:
+    flag = stack.wide_slice_distance(context_of(*heart(positions_mm=np.arange(6) * 17.7)))
+    assert flag is not None and flag.evidence["distance_mm"] == 17.7
+
+
+def test_gap_in_stack() -> None:
+    flag = stack.gap_in_stack(context_of(*heart(positions_mm=np.delete(np.arange(10) * 8.0, 4))))
+    assert flag is not None and (flag.evidence["slice"], flag.evidence["distance_mm"]) == (3, 16)
+
+
+def test_slices_out_of_line() -> None:
+    cine, labels = heart()
+    labels.array[:, :, 4] = np.roll(labels.array[:, :, 4], 8, axis=0)  # 12 mm
+    flag = stack.slices_out_of_line(context_of(cine, labels))
+    assert flag is not None and flag.evidence["slice"] == 4
+    assert flag.evidence["off_mm"] == pytest.approx(12, abs=0.5)
+
+
+def test_a_tilted_heart_is_in_line() -> None:
+    cine, labels = heart(positions_mm=np.delete(np.arange(10) * 8.0, 4))
+    shifts = np.round(np.delete(np.arange(10), 4) * 3 / 1.5).astype(int)
+    for index, shift in enumerate(shifts):
+        labels.array[:, :, index] = np.roll(labels.array[:, :, index], shift, axis=0)
+    assert stack.slices_out_of_line(context_of(cine, labels)) is None
+
+
+def test_cut_by_field_of_view() -> None:
+    cine, labels = heart(shape=(50, 80))  # the RV does not fit in
+    flag = stack.cut_by_field_of_view(context_of(cine, labels))
+    assert flag is not None and int(flag.evidence["voxels"] or 0) > 0
+
+
+def test_no_apex() -> None:
+    flag = stack.no_apex(context_of(*heart(positions_mm=np.arange(7) * 8.0)))
+    assert flag is not None and flag.evidence["slice"] == 6
+
+
+def test_no_base() -> None:
+    flag = stack.no_base(context_of(*heart(positions_mm=30 + np.arange(6) * 8.0)))
+    assert flag is not None and flag.evidence["slice"] == 0
+
+
+def test_nothing_labelled_raises_nothing_here() -> None:
+    cine, labels = heart(FRAMES)
+    context = context_of(cine, LabelMap(array=np.zeros_like(labels.array)))
+    assert [check(context) for check in STACK_CHECKS] == [None] * len(STACK_CHECKS)
+
+
+def test_the_apex_may_lie_at_either_end() -> None:
+    cine, labels = heart(positions_mm=np.arange(7) * 8.0)
+    flag = stack.no_apex(context_of(cine, LabelMap(array=labels.array[:, :, ::-1])))
+    assert flag is not None and flag.evidence["slice"] == 0
+    assert {LV, MYO} <= set(np.unique(labels.array))
