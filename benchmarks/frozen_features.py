@@ -32,8 +32,8 @@ from sklearn.preprocessing import StandardScaler
 from cinema_cmr.commands.training_data import find_cases
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.store import StoredStudy, open_study, write_study
-from cinema_cmr.engine.features import Featuriser
-from cinema_cmr.engine.runtime import choose_runtime
+from cinema_cmr.inference.features import Featuriser
+from cinema_cmr.inference.runtime import choose_runtime
 from cinema_cmr.models.architectures import build
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model

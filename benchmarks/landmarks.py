@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.results import FoundLandmarks
 from cinema_cmr.core.vocabulary import LANDMARKS, View
-from cinema_cmr.engine.landmark_predictor import LandmarkFinder
-from cinema_cmr.engine.long_axis_predictor import find_landmarks
-from cinema_cmr.engine.predictor import predict_study
+from cinema_cmr.inference.landmark_predictor import LandmarkFinder
+from cinema_cmr.inference.long_axis_predictor import find_landmarks
+from cinema_cmr.inference.predictor import predict_study
 from cinema_cmr.io.provenance import input_digest
 from cinema_cmr.io.read import read_study
 from cinema_cmr.measure.long_axis import axis_lengths_mm, long_axis_values

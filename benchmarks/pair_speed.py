@@ -28,7 +28,7 @@ import torch
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.datasets.registry import DATASETS
-from cinema_cmr.engine.segmenter import Segmenter
+from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.io.nifti.image import write_cine
 from cinema_cmr.phantom.phantom import make_phantom
 from cinema_cmr.pipeline import Options, prepare_segmenter, segment

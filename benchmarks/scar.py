@@ -24,9 +24,9 @@ from PIL import Image
 from cinema_cmr.core.vocabulary import SCAR_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.datasets import emidec
-from cinema_cmr.engine.predictor import predict_cine
-from cinema_cmr.engine.segmenter import Segmenter
 from cinema_cmr.evaluation.segmentation import PatientScore, evaluate_segmentation, summarise
+from cinema_cmr.inference.predictor import predict_cine
+from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.pipeline import Options, prepare_segmenter
 from cinema_cmr.report.plain import json_text, plain
 from cinema_cmr.score.detection import choose_amount, detection_scores

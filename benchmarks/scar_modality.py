@@ -1,8 +1,8 @@
 """The rule that tells a still cine frame from late enhancement: fitted anew, and how often it errs.
 
 `python benchmarks/scar_modality.py --data FOLDER` where FOLDER holds `acdc/` and `emidec/`. Linear discriminant
-analysis with a shrinkage of 0.3 on `engine.modality.intensity_features` of the training patients' experts' masks (both
-ACDC frames); errors are counted on the validation patients. Prints the weights that stand in `engine/modality.py`.
+analysis with a shrinkage of 0.3 on `inference.modality.intensity_features` of the training patients' experts' masks (both
+ACDC frames); errors are counted on the validation patients. Prints the weights that stand in `inference/modality.py`.
 In use there is no expert: so each embedded model draws on the other's validation images too, and who is flagged then
 is counted.
 For research use only; not a medical device.
@@ -21,8 +21,8 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.datasets.registry import DATASETS
-from cinema_cmr.engine.modality import intensity_features, late_enhancement_score
-from cinema_cmr.engine.predictor import predict_cine
+from cinema_cmr.inference.modality import intensity_features, late_enhancement_score
+from cinema_cmr.inference.predictor import predict_cine
 from cinema_cmr.pipeline import Options, prepare_segmenter
 
 RESULTS = Path(__file__).parent / "results" / "scar_modality.json"

@@ -27,11 +27,12 @@ FLOORS = {
     "views": 1,
     **dict.fromkeys(("io", "image", "measure", "score", "models"), 2),
     **dict.fromkeys(("phantom", "data"), 3),
-    **dict.fromkeys(("datasets", "tasks", "disease"), 4),
-    "engine": 5,
-    "evaluation": 6,
-    **dict.fromkeys(("recipes", "report"), 7),
-    "bench": 8,
+    **dict.fromkeys(("datasets", "disease", "inference"), 4),
+    "tasks": 5,
+    "engine": 6,
+    "evaluation": 7,
+    **dict.fromkeys(("recipes", "report"), 8),
+    "bench": 9,
 }
 DOORS = ("__init__", "__main__", "pipeline", "cli", "commands", "web")
 WITHOUT_TORCH = ("core", "io", "views", "measure", "score", "datasets", "disease", "report", "phantom")

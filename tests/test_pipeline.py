@@ -20,8 +20,8 @@ from cinema_cmr.core.errors import GeometryError, NoCineError, OutputExistsError
 from cinema_cmr.core.results import Flag
 from cinema_cmr.core.study import Study, Subject
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.engine.landmark_predictor import LandmarkFinder
-from cinema_cmr.engine.segmenter import Segmenter
+from cinema_cmr.inference.landmark_predictor import LandmarkFinder
+from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.io.nifti.image import write_cine
 from cinema_cmr.io.provenance import note_in
 from cinema_cmr.measure.measure import MeasureOptions

@@ -20,7 +20,7 @@ from cinema_cmr.core.card import Grid, ModelCard
 from cinema_cmr.core.errors import NoCineError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.engine.segmenter import Segmenter
+from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.io.nifti.image import write_cine
 from cinema_cmr.io.read import read_study
 from cinema_cmr.pipeline import Options, analyse, segment

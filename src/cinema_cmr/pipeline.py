@@ -16,12 +16,12 @@ from cinema_cmr.core.study import Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.disease.features import disease_features
 from cinema_cmr.disease.model import EMBEDDED_DISEASE_MODEL, DiseaseModel, load_disease_model
-from cinema_cmr.engine.landmark_predictor import LandmarkFinder
-from cinema_cmr.engine.long_axis_predictor import find_landmarks, segment_long_axes
-from cinema_cmr.engine.modality import modality_flag
-from cinema_cmr.engine.predictor import predict_study
-from cinema_cmr.engine.runtime import choose_runtime
-from cinema_cmr.engine.segmenter import Segmenter
+from cinema_cmr.inference.landmark_predictor import LandmarkFinder
+from cinema_cmr.inference.long_axis_predictor import find_landmarks, segment_long_axes
+from cinema_cmr.inference.modality import modality_flag
+from cinema_cmr.inference.predictor import predict_study
+from cinema_cmr.inference.runtime import choose_runtime
+from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.io.nifti.image import write_mask
 from cinema_cmr.io.output_folder import results_folder
 from cinema_cmr.io.provenance import input_digest, mask_note

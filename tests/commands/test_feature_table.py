@@ -12,7 +12,7 @@ import pytest
 from cinema_cmr.commands import feature_table
 from cinema_cmr.commands.feature_table import check_table, write_table
 from cinema_cmr.core.errors import OutputExistsError, UsageError
-from cinema_cmr.engine.features import FeatureRow
+from cinema_cmr.inference.features import FeatureRow
 
 ROWS = [
     FeatureRow(study="a", frame=3, tokens="cls", values=np.array([0.25, -1.5e-7], np.float32)),

@@ -10,7 +10,7 @@ import torch
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.engine.ranks import any_rank, is_first_rank, joined_rows, mean_over_ranks, start_fabric
-from cinema_cmr.engine.runtime import Runtime
+from cinema_cmr.inference.runtime import Runtime
 
 CPU = torch.device("cpu")
 
@@ -19,7 +19,7 @@ import sys
 import torch
 from torch import distributed
 from cinema_cmr.engine.ranks import any_rank, is_first_rank, joined_rows, mean_over_ranks, start_fabric
-from cinema_cmr.engine.runtime import Runtime
+from cinema_cmr.inference.runtime import Runtime
 if __name__ == "__main__":
     fabric = start_fabric(Runtime(device="cpu", precision="fp32"), devices=2)
     rank, cpu = fabric.global_rank, fabric.device

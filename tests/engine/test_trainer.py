@@ -21,8 +21,8 @@ from cinema_cmr.core.errors import CinemaError, RunStoppedError, UsageError
 from cinema_cmr.data.sample import Batch, Sample
 from cinema_cmr.engine.checkpoint import read_checkpoint
 from cinema_cmr.engine.optim import OptimConfig
-from cinema_cmr.engine.runtime import Runtime
 from cinema_cmr.engine.trainer import Progress, TrainConfig, train
+from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
 from cinema_cmr.tasks.segment import SegmentConfig, SegmentExample, SegmentTask
 from cinema_cmr.tasks.task import Loss

@@ -11,8 +11,8 @@ from oracles import annotated as short_axis
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.vocabulary import LANDMARKS, View
-from cinema_cmr.engine.landmark_predictor import LandmarkFinder
 from cinema_cmr.evaluation.landmark import evaluate_landmarks, score_landmarks, summarise_landmarks
+from cinema_cmr.inference.landmark_predictor import LandmarkFinder
 
 NAMES = LANDMARKS[View.LAX_4C]
 FINDER = LandmarkFinder(model(), CPU)

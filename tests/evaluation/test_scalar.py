@@ -9,8 +9,8 @@ from oracles import CPU, annotated, heart
 from test_scalar_predictor import loaded
 
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.engine.scalar_predictor import StudyAnswerer
 from cinema_cmr.evaluation.scalar import AnswerScore, evaluate_answers, summarise_classes, summarise_numbers
+from cinema_cmr.inference.scalar_predictor import StudyAnswerer
 
 NUMBER = StudyAnswerer(loaded("regress", ("lv_ef_percent",), target={"mean": 50.0, "std": 10.0}), CPU)
 

@@ -15,9 +15,9 @@ from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.engine.segmenter import Segmenter
 from cinema_cmr.evaluation.record import evaluation_document
 from cinema_cmr.evaluation.segmentation import evaluate_masks, evaluate_segmentation, summarise
+from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.report.evaluation.tables import evaluation_tables
 
 RADII = (15.0, 11.0)

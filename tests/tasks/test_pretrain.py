@@ -19,8 +19,9 @@ from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.loader import EpochSampler, SampleSet, make_loader
 from cinema_cmr.data.sample import Batch, Sample, collate, collate_by_views
 from cinema_cmr.data.store import StoredStudy
+from cinema_cmr.inference.study_tensors import frame_of_phase, view_tensor
 from cinema_cmr.models.mae import CineMA
-from cinema_cmr.tasks.pretrain import FEW_HEARTS, PretrainTask, frame_of_phase, view_tensor
+from cinema_cmr.tasks.pretrain import FEW_HEARTS, PretrainTask
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,8 @@ from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.sample import collate
-from cinema_cmr.tasks.scalar import ScalarConfig, ScalarTask, seen_images
+from cinema_cmr.inference.study_tensors import seen_images
+from cinema_cmr.tasks.scalar import ScalarConfig, ScalarTask
 
 GRID = Grid(spacing_mm=1.5, size=(48, 44), slice_spacing_mm=8.0, n_slices=4)
 STUDIES = [annotated(heart((15.0, r)), f"p{r}", group=g) for r, g in ((8.0, "NOR"), (10.0, "NOR"), (13.0, "DCM"))]

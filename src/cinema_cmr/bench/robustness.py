@@ -15,10 +15,10 @@ from cinema_cmr.core.results import HeartLocation, Measurements, Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.engine.confidence import soft_dice
-from cinema_cmr.engine.predictor import predict_cine
-from cinema_cmr.engine.segmenter import Segmenter
 from cinema_cmr.image.resample import PlaneCut
+from cinema_cmr.inference.confidence import soft_dice
+from cinema_cmr.inference.predictor import predict_cine
+from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.measure.measure import measure_study
 from cinema_cmr.score.overlap import dice_by_class
 

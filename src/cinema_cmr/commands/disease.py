@@ -57,7 +57,7 @@ def _line(row: dict[str, Any]) -> str:
 
 def _predictor(given: Namespace) -> Any:
     from cinema_cmr.core.vocabulary import View
-    from cinema_cmr.engine.predictor import predict_cine
+    from cinema_cmr.inference.predictor import predict_cine
     from cinema_cmr.pipeline import Options, prepare_segmenter
 
     options = Options(model=given.model, device=given.device, precision=given.precision, turns=given.turns)

@@ -19,7 +19,7 @@ __all__ = ["run_other_task"]
 
 def run_other_task(given: Namespace, console: Console, loaded: Any) -> int:
     """Score every study by the task of the model's card, print the summary, and write the tables."""
-    from cinema_cmr.engine.runtime import choose_runtime
+    from cinema_cmr.inference.runtime import choose_runtime
     from cinema_cmr.report.evaluation.scalar import answer_tables
     from cinema_cmr.report.plain import json_text, plain
 
@@ -37,8 +37,8 @@ def run_other_task(given: Namespace, console: Console, loaded: Any) -> int:
 
 
 def _landmarks(studies: Sequence[Any], loaded: Any, runtime: Any, console: Console) -> tuple[Any, list[list[Any]]]:
-    from cinema_cmr.engine.landmark_predictor import LandmarkFinder
     from cinema_cmr.evaluation.landmark import evaluate_landmarks, summarise_landmarks
+    from cinema_cmr.inference.landmark_predictor import LandmarkFinder
 
     scores = evaluate_landmarks(
         studies, LandmarkFinder(loaded, runtime), report=lambda score: console.note(f"{score.patient}: done")
@@ -51,8 +51,8 @@ def _landmarks(studies: Sequence[Any], loaded: Any, runtime: Any, console: Conso
 
 
 def _answers(studies: Sequence[Any], loaded: Any, runtime: Any, console: Console) -> tuple[Any, list[list[Any]]]:
-    from cinema_cmr.engine.scalar_predictor import StudyAnswerer
     from cinema_cmr.evaluation.scalar import evaluate_answers, summarise_classes, summarise_numbers
+    from cinema_cmr.inference.scalar_predictor import StudyAnswerer
 
     scores = evaluate_answers(
         studies, StudyAnswerer(loaded, runtime), report=lambda score: console.note(f"{score.patient}: done")

@@ -15,8 +15,8 @@ from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.engine.runtime import Runtime
 from cinema_cmr.engine.shards import sharded
+from cinema_cmr.inference.runtime import Runtime
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric

@@ -23,9 +23,9 @@ from cinema_cmr.engine.checkpoint import clear_unfinished, read_checkpoint, writ
 from cinema_cmr.engine.journal import Journal
 from cinema_cmr.engine.optim import Average, OptimConfig, learning_rate, make_optimiser
 from cinema_cmr.engine.ranks import any_rank, is_first_rank, joined_rows, mean_over_ranks, start_fabric
-from cinema_cmr.engine.runtime import choose_runtime
 from cinema_cmr.engine.shards import optimiser_like, state_like, whole
 from cinema_cmr.engine.stop_signal import StopSignal
+from cinema_cmr.inference.runtime import choose_runtime
 from cinema_cmr.score.known import mean_of_known
 from cinema_cmr.tasks.task import Task
 
@@ -44,7 +44,7 @@ class TrainConfig:
     """Passes whose gradients are summed to one update."""
     seed: int = 0
     accelerator: str = "auto"
-    """The device, as in `engine.runtime.choose_runtime`."""
+    """The device, as in `inference.runtime.choose_runtime`."""
     precision: str = "auto"
     """"fp32", "bf16", "fp16" (of GPUs; the loss is scaled, so that small gradients live), or what is best there."""
     compiled: bool = False

@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.engine.landmark_predictor import LandmarkFinder
-from cinema_cmr.engine.runtime import Runtime
-from cinema_cmr.engine.scalar_predictor import StudyAnswerer
-from cinema_cmr.engine.segmenter import Segmenter
 from cinema_cmr.evaluation.compare import LEAST_PATIENTS, Values, compare_values, values_of
 from cinema_cmr.evaluation.eligible import choose_scorable
 from cinema_cmr.evaluation.landmark import evaluate_landmarks
 from cinema_cmr.evaluation.record import patient_row
 from cinema_cmr.evaluation.scalar import AnswerScore, evaluate_answers
 from cinema_cmr.evaluation.segmentation import evaluate_segmentation
+from cinema_cmr.inference.landmark_predictor import LandmarkFinder
+from cinema_cmr.inference.runtime import Runtime
+from cinema_cmr.inference.scalar_predictor import StudyAnswerer
+from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.score.known import mean_of_known
 

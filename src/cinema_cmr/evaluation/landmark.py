@@ -13,7 +13,7 @@ from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.engine.landmark_predictor import LandmarkFinder
+from cinema_cmr.inference.landmark_predictor import LandmarkFinder
 from cinema_cmr.measure.long_axis import long_axis_values
 from cinema_cmr.score.agreement import agreement
 from cinema_cmr.score.known import mean_of_known

@@ -11,7 +11,7 @@ import numpy as np
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.engine.scalar_predictor import StudyAnswerer
+from cinema_cmr.inference.scalar_predictor import StudyAnswerer
 from cinema_cmr.score.agreement import agreement
 from cinema_cmr.score.classify import balanced_accuracy, confusion_matrix, score_classes
 from cinema_cmr.score.known import mean_of_known
@@ -27,7 +27,7 @@ class AnswerScore:
 
     patient: str
     answer: Mapping[str, float]
-    """As `engine.scalar_predictor.StudyAnswerer` gives it."""
+    """As `inference.scalar_predictor.StudyAnswerer` gives it."""
     known: float | str
     facts: Mapping[str, Any]
 

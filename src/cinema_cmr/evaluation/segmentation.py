@@ -18,9 +18,9 @@ from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.heart_place import heart_places
-from cinema_cmr.engine.modality import modality_flag
-from cinema_cmr.engine.predictor import predict_cine
-from cinema_cmr.engine.segmenter import Segmenter
+from cinema_cmr.inference.modality import modality_flag
+from cinema_cmr.inference.predictor import predict_cine
+from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.measure.measure import MeasureOptions, measure_study
 from cinema_cmr.score.agreement import agreement, scan_rescan_interval
 from cinema_cmr.score.known import mean_of_known

@@ -1,6 +1,6 @@
 """Long-axis landmarks as a mask shows them: where the wall ends on both sides of the mouth of the left ventricle.
 
-Segmentation and landmark networks fail in different places; `engine.landmark_predictor` combines them.
+Segmentation and landmark networks fail in different places; `inference.landmark_predictor` combines them.
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ from typing import Any
 
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.data.cases import AnnotatedStudy, Split, few_patients
-from cinema_cmr.engine.runtime import choose_runtime
 from cinema_cmr.engine.trainer import Progress
 from cinema_cmr.evaluation.gain import gain_document, primary_of, values_of_model
+from cinema_cmr.inference.runtime import choose_runtime
 from cinema_cmr.models.adapters import Adaptation
 from cinema_cmr.models.cards import read_card
 from cinema_cmr.models.loaded import LoadedModel

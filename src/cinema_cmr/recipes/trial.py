@@ -18,17 +18,17 @@ import numpy as np
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.engine.landmark_predictor import LandmarkFinder
-from cinema_cmr.engine.predictor import predict_cine
-from cinema_cmr.engine.runtime import Runtime, choose_runtime
-from cinema_cmr.engine.scalar_predictor import StudyAnswerer
-from cinema_cmr.engine.segmenter import Segmenter
 from cinema_cmr.engine.trainer import Progress
 from cinema_cmr.evaluation.eligible import choose_scorable
 from cinema_cmr.evaluation.landmark import LandmarkScore, evaluate_landmarks
 from cinema_cmr.evaluation.record import patient_row
 from cinema_cmr.evaluation.scalar import AnswerScore, evaluate_answers
 from cinema_cmr.evaluation.segmentation import evaluate_segmentation
+from cinema_cmr.inference.landmark_predictor import LandmarkFinder
+from cinema_cmr.inference.predictor import predict_cine
+from cinema_cmr.inference.runtime import Runtime, choose_runtime
+from cinema_cmr.inference.scalar_predictor import StudyAnswerer
+from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model
 from cinema_cmr.recipes.disease_groups import measured_patient, train_disease_model

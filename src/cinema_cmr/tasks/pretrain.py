@@ -9,7 +9,6 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,11 +22,12 @@ from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.sample import Batch, Sample
 from cinema_cmr.data.store import StoredStudy
 from cinema_cmr.image.augment import Augmentation
-from cinema_cmr.image.view_grid import on_view_grid, redrawn_on_view_grid, zoomed
+from cinema_cmr.image.view_grid import zoomed
+from cinema_cmr.inference.study_tensors import frame_of_phase, view_tensor
 from cinema_cmr.models.masking import TokenMask, draw_masks
 from cinema_cmr.tasks.task import Loss
 
-__all__ = ["FEW_HEARTS", "PretrainConfig", "PretrainTask", "frame_of_phase", "view_tensor"]
+__all__ = ["FEW_HEARTS", "PretrainConfig", "PretrainTask"]
 
 
 FEW_HEARTS = Augmentation(anywhere=0.0, bend_mm=8.0, noise=0.0)
@@ -185,40 +185,8 @@ class PretrainTask:
         return float(factor) if chosen else 1.0
 
 
-def view_tensor(
-    study: StoredStudy,
-    view: View,
-    frame: int,
-    grid: Grid,
-    *,
-    augmentation: Augmentation | None = None,
-    rng: np.random.Generator | None = None,
-) -> Tensor:
-    """One frame of a view as a network takes it: (1, x, y, z) of a stack, (1, x, y) of a long-axis plane.
-
-    With an augmentation and a generator moved and changed as is drawn.
-    """
-    cine, planes = study.cine(view), study.frame(view, frame)
-    placed: dict[str, Any] = {
-        "spacing_mm": cine.spacing_mm,
-        "slice_positions_mm": np.array(cine.slice_positions_mm),
-        "heart": cine.heart,
-    }
-    if augmentation is None or rng is None:
-        image = on_view_grid(planes, grid, **placed)
-    else:
-        image = redrawn_on_view_grid(planes, grid, **placed, augmentation=augmentation, rng=rng)
-    return torch.from_numpy(image if view is View.SAX else image[..., image.shape[2] // 2]).unsqueeze(0).contiguous()
-
-
 def _title(study: StoredStudy, phase: float) -> str:
     return f"{study.name}, phase {phase:.3f}"
-
-
-def frame_of_phase(study: StoredStudy, view: View, phase: float) -> int:
-    """The frame of a view at a part of the cycle, 0 to below 1, so that views of other lengths go together."""
-    n_frames = study.cine(view).n_frames
-    return min(int(phase * n_frames), n_frames - 1)
 
 
 def _order(mask: NDArray[np.bool_], decoded_share: float, rng: np.random.Generator) -> NDArray[np.intp]:

@@ -12,25 +12,21 @@ from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import InputError, UsageError
-from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.data.heart_place import heart_places
 from cinema_cmr.data.sample import Batch, Sample
 from cinema_cmr.image.augment import Augmentation, change_intensities, draw_intensities, draw_plane, move_planes
 from cinema_cmr.image.intensity import normalise
-from cinema_cmr.image.resample import cut_planes, plan_cut, plan_whole
-from cinema_cmr.image.slices import plan_slices
+from cinema_cmr.inference.study_tensors import SeenView, channels_first, plain_crop, seen_planes
 from cinema_cmr.tasks.targets import bounds_of_cycle, known_value
 from cinema_cmr.tasks.task import CardPart, Loss
 
-__all__ = ["ScalarConfig", "ScalarExample", "ScalarTask", "seen_images"]
+__all__ = ["ScalarConfig", "ScalarExample", "ScalarTask"]
 
 _TARGET = "target"
 Place = tuple[float, float]
@@ -62,16 +58,6 @@ class ScalarConfig:
             )
         if not 0 <= self.smoothing < 1:
             raise UsageError(f"label smoothing of {self.smoothing}; expected 0 to below 1")
-
-
-@dataclass(frozen=True, kw_only=True)
-class SeenView:
-    """Both phases of a view at the model's spacing over the whole field of view."""
-
-    planes: NDArray[np.float16] = field(repr=False)
-    """(x, y, z, 2), end-diastole first, slices as the model takes them."""
-    heart: Place
-    """Pixels of the planes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +109,9 @@ class ScalarTask:
     def sample(self, example: ScalarExample, rng: np.random.Generator | None) -> Sample:
         """Crops around the heart; with `rng`, each view moved and changed in intensity."""
         images = {
-            str(view): _channels(_plain(seen, self.config.grids[view]) if rng is None else self._drawn(seen, view, rng))
+            str(view): channels_first(
+                plain_crop(seen, self.config.grids[view]) if rng is None else self._drawn(seen, view, rng)
+            )
             for view, seen in example.views.items()
         }
         answer = (example.answer - self.mean) / self.std
@@ -175,53 +163,3 @@ class ScalarTask:
         scaled = torch.from_numpy(normalise(image.numpy(), grid.percentiles))
         changed = change_intensities(scaled, draw_intensities(rng, config))
         return changed.reshape(*grid.size, n_slices, 2)
-
-
-def seen_images(study: Study, grids: Mapping[View, Grid], phases: tuple[float, float]) -> dict[str, Tensor]:
-    """View -> (2, x, y[, z]): both phases (parts of the cycle, end-diastole first) about the heart, as in prediction.
-
-    Raises `InputError` for a study without any of the views.
-    """
-    seen = seen_planes(study, grids, phases)
-    return {str(view): _channels(_plain(its, grids[view])) for view, its in seen.items()}
-
-
-def seen_planes(study: Study, grids: Mapping[View, Grid], phases: tuple[float, float]) -> dict[View, SeenView]:
-    """Each view's two phases (parts of the cycle) at its grid's spacing; raises `InputError` where it has no view."""
-    views = [view for view in grids if view in study]
-    if not views:
-        wanted = ", ".join(view.title for view in grids)
-        raise InputError(f"study '{study.name}' has none of the views {wanted}; leave it out")
-    hearts = heart_places(study)
-    return {view: _seen(study, view, grids[view], hearts[view], phases) for view in views}
-
-
-def _seen(study: Study, view: View, grid: Grid, heart: Place, phases: tuple[float, float]) -> SeenView:
-    cine = study.cine(view)
-    frames = _frames_at(phases, cine.n_frames)
-    cut = plan_whole(cine.array.shape[:2], cine.spacing_mm, grid)
-    planes = cut_planes(cine.array[..., frames] - cine.array.min(), cut)
-    planes = plan_slices(cine.slice_positions_mm, grid).to_model(planes)
-    i, j = cut.to_cut(np.array(heart))
-    scaled = np.asarray(planes / max(float(planes.max()), 1e-6), dtype=np.float16)
-    return SeenView(planes=scaled, heart=(float(i), float(j)))
-
-
-def _frames_at(phases: tuple[float, float], n_frames: int) -> list[int]:
-    """The frames of both phases. Two frames are the two phases, whatever part of a cycle each would stand for: one of
-    them taken twice would hide the motion."""
-    if n_frames == 2:
-        return [0, 1] if phases[0] <= phases[1] else [1, 0]
-    return [min(int(round(phase * n_frames, 6)), n_frames - 1) for phase in phases]
-
-
-def _plain(seen: SeenView, grid: Grid) -> Tensor:
-    """(x, y, z, 2) about the heart."""
-    cut = plan_cut(seen.planes.shape[:2], (grid.spacing_mm, grid.spacing_mm), grid, seen.heart)
-    return torch.from_numpy(normalise(cut_planes(seen.planes, cut), grid.percentiles))
-
-
-def _channels(image: Tensor) -> Tensor:
-    """(x, y, z, c) -> (c, x, y, z) of a stack, (c, x, y) of a single plane."""
-    moved = image.permute(3, 0, 1, 2)
-    return (moved if moved.shape[-1] > 1 else moved[..., 0]).contiguous()

@@ -15,7 +15,7 @@ from cinema_cmr.core.card import Grid, ModelCard
 from cinema_cmr.core.results import Flag, Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.engine.modality import intensity_features, late_enhancement_score, modality_flag
+from cinema_cmr.inference.modality import intensity_features, late_enhancement_score, modality_flag
 from cinema_cmr.measure.scar_wall import as_cine_labels
 
 LABELS = np.stack([ring(wedge_deg=60)] * 4, axis=2)

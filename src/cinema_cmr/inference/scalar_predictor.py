@@ -7,9 +7,9 @@ from torch import Tensor
 
 from cinema_cmr.core.errors import WeightsError
 from cinema_cmr.core.study import Study
-from cinema_cmr.engine.runtime import Runtime
+from cinema_cmr.inference.runtime import Runtime
+from cinema_cmr.inference.study_tensors import seen_images
 from cinema_cmr.models.loaded import LoadedModel, in_units
-from cinema_cmr.tasks.scalar import seen_images
 
 __all__ = ["StudyAnswerer"]
 

@@ -14,8 +14,8 @@ from cinema_cmr.core.geometry import apply_affine
 from cinema_cmr.core.results import HeartLocation
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.engine.segmenter import Segmenter
 from cinema_cmr.image.resample import uncut_planes
+from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.views.motion import axis_from_motion
 
 __all__ = ["locate_heart"]

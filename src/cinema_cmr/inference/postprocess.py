@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from cinema_cmr.core.components import largest_piece
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES
-from cinema_cmr.engine.postprocess_scar import settle_lesions
+from cinema_cmr.inference.postprocess_scar import settle_lesions
 
 __all__ = ["keep_largest"]
 

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.engine.postprocess import keep_largest
-from cinema_cmr.engine.postprocess_scar import settle_lesions
+from cinema_cmr.inference.postprocess import keep_largest
+from cinema_cmr.inference.postprocess_scar import settle_lesions
 
 VOXEL_ML = np.array([0.1, 0.2])
 

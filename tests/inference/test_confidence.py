@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cinema_cmr.engine.confidence import soft_dice
+from cinema_cmr.inference.confidence import soft_dice
 from cinema_cmr.score.overlap import dice
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.engine.runtime import choose_runtime
+from cinema_cmr.inference.runtime import choose_runtime
 
 
 @pytest.mark.parametrize("has_it", [True, False])

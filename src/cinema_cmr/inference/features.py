@@ -14,11 +14,11 @@ from torch import Tensor
 from cinema_cmr.core.errors import NoCineError, WeightsError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.store import StoredStudy
-from cinema_cmr.engine.runtime import Runtime
+from cinema_cmr.inference.runtime import Runtime
+from cinema_cmr.inference.study_tensors import frame_of_phase, view_tensor
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.mae import CineMA
 from cinema_cmr.models.stem import Stem
-from cinema_cmr.tasks.pretrain import frame_of_phase, view_tensor
 
 __all__ = ["HEART_REACH_MM", "FeatureRow", "Featuriser"]
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from cinema_cmr.core.card import Grid, ModelCard
 from cinema_cmr.core.errors import WeightsError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.engine.scalar_predictor import StudyAnswerer
+from cinema_cmr.inference.scalar_predictor import StudyAnswerer
 from cinema_cmr.models.loaded import LoadedModel
 
 GRID = Grid(spacing_mm=1.5, size=(64, 60), slice_spacing_mm=8.0, n_slices=4, percentiles=(0.0, 100.0))

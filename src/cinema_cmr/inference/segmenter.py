@@ -14,10 +14,10 @@ from cinema_cmr.core.card import Grid, ModelCard, check_turns
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.engine.runtime import Runtime
 from cinema_cmr.image.intensity import normalise
 from cinema_cmr.image.resample import PlaneCut, cut_planes, plan_cut, uncut_planes
 from cinema_cmr.image.slices import plan_slices
+from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.models.committee import Committee
 
 __all__ = ["Segmenter"]

@@ -23,11 +23,11 @@ from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.heart_place import heart_places
-from cinema_cmr.engine.runtime import Runtime
-from cinema_cmr.engine.segmenter import Segmenter
 from cinema_cmr.image.intensity import normalise
 from cinema_cmr.image.orient import standard_orientation
 from cinema_cmr.image.resample import cut_planes, plan_cut
+from cinema_cmr.inference.runtime import Runtime
+from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.points import heatmaps_of_points, points_of_fractions, points_of_heatmaps
 
@@ -46,7 +46,7 @@ _LEAST_CHANCE = 0.1
 """A heatmap whose top is lower shows no point."""
 
 _AT_ONCE = {"cpu": 4, "other": 32}
-"""Planes of one pass: on a CPU what does not fit its caches is slower (see `engine.segmenter`)."""
+"""Planes of one pass: on a CPU what does not fit its caches is slower (see `inference.segmenter`)."""
 
 _EXPECTED_SD_MM = 14.0
 """How far a point may lie from where a short-axis mask lets it be expected: slices are a centimetre apart."""
@@ -79,7 +79,7 @@ of fewer, and then smoothed a little."""
 class LandmarkFinder:
     """A landmark model on a device; raises `WeightsError` for a model of another task.
 
-    `drawer` segments the same planes, for `engine.long_axis_predictor.find_landmarks`, whose masks show the points too.
+    `drawer` segments the same planes, for `inference.long_axis_predictor.find_landmarks`, whose masks show the points too.
     """
 
     def __init__(self, loaded: LoadedModel, runtime: Runtime, *, drawer: Segmenter | None = None) -> None:

@@ -9,7 +9,7 @@ from oracles import Nothing, Oracle, annotated, cine_of, heart, same, segmenter
 from cinema_cmr.core.errors import NoCineError
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.engine.predictor import predict_cine, predict_study
+from cinema_cmr.inference.predictor import predict_cine, predict_study
 
 CENTRE = (40.0, 30.0)
 

@@ -8,9 +8,9 @@ from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.results import FoundLandmarks, Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.engine.landmark_predictor import LandmarkFinder
-from cinema_cmr.engine.predictor import predict_study
-from cinema_cmr.engine.segmenter import Segmenter
+from cinema_cmr.inference.landmark_predictor import LandmarkFinder
+from cinema_cmr.inference.predictor import predict_study
+from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.measure.long_axis_mask import landmarks_of_mask
 from cinema_cmr.measure.long_axis_place import expected_landmarks
 

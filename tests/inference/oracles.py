@@ -15,8 +15,8 @@ from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.engine.runtime import Runtime
-from cinema_cmr.engine.segmenter import Segmenter
+from cinema_cmr.inference.runtime import Runtime
+from cinema_cmr.inference.segmenter import Segmenter
 
 LEVELS = {0: 0.0, 2: 300.0, 1: 600.0, 3: 1000.0}
 """Code -> intensity."""

@@ -13,8 +13,8 @@ from torch import nn
 
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.engine.runtime import Runtime
-from cinema_cmr.engine.segmenter import Segmenter
+from cinema_cmr.inference.runtime import Runtime
+from cinema_cmr.inference.segmenter import Segmenter
 
 CENTRE = (40.0, 30.0)
 

@@ -17,11 +17,11 @@ from cinema_cmr.core.errors import NoCineError, WeightsError
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.store import write_study
-from cinema_cmr.engine.features import Featuriser
+from cinema_cmr.inference.features import Featuriser
+from cinema_cmr.inference.study_tensors import view_tensor
 from cinema_cmr.models.architectures import config_values
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.mae import CineMA
-from cinema_cmr.tasks.pretrain import view_tensor
 
 
 def loaded() -> LoadedModel:

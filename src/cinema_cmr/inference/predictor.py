@@ -14,11 +14,11 @@ from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.heart_place import heart_places
-from cinema_cmr.engine.fov import MOST_WIDENINGS, at_edge, wider
-from cinema_cmr.engine.locate import locate_heart
-from cinema_cmr.engine.postprocess import keep_largest
-from cinema_cmr.engine.segmenter import Segmenter
 from cinema_cmr.image.resample import PlaneCut
+from cinema_cmr.inference.fov import MOST_WIDENINGS, at_edge, wider
+from cinema_cmr.inference.localiser import locate_heart
+from cinema_cmr.inference.postprocess import keep_largest
+from cinema_cmr.inference.segmenter import Segmenter
 
 __all__ = ["predict_cine", "predict_study"]
 

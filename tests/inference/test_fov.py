@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from oracles import cine_of, heart, segmenter
 
-from cinema_cmr.engine.fov import MOST_WIDENINGS, at_edge, wider
-from cinema_cmr.engine.predictor import predict_cine
 from cinema_cmr.image.resample import PlaneCut
+from cinema_cmr.inference.fov import MOST_WIDENINGS, at_edge, wider
+from cinema_cmr.inference.predictor import predict_cine
 
 CUT = PlaneCut(centre=(50.0, 50.0), step=(1.0, 1.0), size=(40, 40), native=(101, 101))  # native 30.5 to 69.5
 

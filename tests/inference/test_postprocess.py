@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cinema_cmr.engine.postprocess import keep_largest
+from cinema_cmr.inference.postprocess import keep_largest
 
 VOXEL_ML = np.array([0.1, 0.1, 0.2])
 PIXEL_MM = (2.0, 1.5)

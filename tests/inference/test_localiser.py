@@ -9,7 +9,7 @@ import pytest
 from oracles import Nothing, Oracle, cine_of, heart, segmenter
 from torch import Tensor
 
-from cinema_cmr.engine.locate import locate_heart
+from cinema_cmr.inference.localiser import locate_heart
 from cinema_cmr.models.committee import Committee
 
 SHAPE = (131, 97)

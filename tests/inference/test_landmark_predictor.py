@@ -16,7 +16,7 @@ from cinema_cmr.core.errors import NoCineError, WeightsError
 from cinema_cmr.core.results import FoundLandmarks
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import LANDMARKS, View
-from cinema_cmr.engine.landmark_predictor import LandmarkFinder
+from cinema_cmr.inference.landmark_predictor import LandmarkFinder
 from cinema_cmr.models.points import fractions_of_points
 
 NAMES = LANDMARKS[View.LAX_4C]

@@ -1,0 +1,120 @@
+"""Tensors of a study as networks take them: a frame of a view, or the two phases of the cycle about the heart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cinema_cmr.core.card import Grid
+from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.study import Study
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.data.heart_place import heart_places
+from cinema_cmr.data.store import StoredStudy
+from cinema_cmr.image.augment import Augmentation
+from cinema_cmr.image.intensity import normalise
+from cinema_cmr.image.resample import cut_planes, plan_cut, plan_whole
+from cinema_cmr.image.slices import plan_slices
+from cinema_cmr.image.view_grid import on_view_grid, redrawn_on_view_grid
+
+__all__ = ["SeenView", "channels_first", "frame_of_phase", "plain_crop", "seen_images", "seen_planes", "view_tensor"]
+
+Place = tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenView:
+    """Both phases of a view at the model's spacing over the whole field of view."""
+
+    planes: NDArray[np.float16] = field(repr=False)
+    """(x, y, z, 2), end-diastole first, slices as the model takes them."""
+    heart: Place
+    """Pixels of the planes."""
+
+
+def view_tensor(
+    study: StoredStudy,
+    view: View,
+    frame: int,
+    grid: Grid,
+    *,
+    augmentation: Augmentation | None = None,
+    rng: np.random.Generator | None = None,
+) -> Tensor:
+    """One frame of a view as a network takes it: (1, x, y, z) of a stack, (1, x, y) of a long-axis plane.
+
+    With an augmentation and a generator moved and changed as is drawn.
+    """
+    cine, planes = study.cine(view), study.frame(view, frame)
+    placed: dict[str, Any] = {
+        "spacing_mm": cine.spacing_mm,
+        "slice_positions_mm": np.array(cine.slice_positions_mm),
+        "heart": cine.heart,
+    }
+    if augmentation is None or rng is None:
+        image = on_view_grid(planes, grid, **placed)
+    else:
+        image = redrawn_on_view_grid(planes, grid, **placed, augmentation=augmentation, rng=rng)
+    return torch.from_numpy(image if view is View.SAX else image[..., image.shape[2] // 2]).unsqueeze(0).contiguous()
+
+
+def frame_of_phase(study: StoredStudy, view: View, phase: float) -> int:
+    """The frame of a view at a part of the cycle, 0 to below 1, so that views of other lengths go together."""
+    n_frames = study.cine(view).n_frames
+    return min(int(phase * n_frames), n_frames - 1)
+
+
+def seen_images(study: Study, grids: Mapping[View, Grid], phases: tuple[float, float]) -> dict[str, Tensor]:
+    """View -> (2, x, y[, z]): both phases (parts of the cycle, end-diastole first) about the heart, as in prediction.
+
+    Raises `InputError` for a study without any of the views.
+    """
+    seen = seen_planes(study, grids, phases)
+    return {str(view): channels_first(plain_crop(its, grids[view])) for view, its in seen.items()}
+
+
+def seen_planes(study: Study, grids: Mapping[View, Grid], phases: tuple[float, float]) -> dict[View, SeenView]:
+    """Each view's two phases (parts of the cycle) at its grid's spacing; raises `InputError` where it has no view."""
+    views = [view for view in grids if view in study]
+    if not views:
+        wanted = ", ".join(view.title for view in grids)
+        raise InputError(f"study '{study.name}' has none of the views {wanted}; leave it out")
+    hearts = heart_places(study)
+    return {view: _seen(study, view, grids[view], hearts[view], phases) for view in views}
+
+
+def _seen(study: Study, view: View, grid: Grid, heart: Place, phases: tuple[float, float]) -> SeenView:
+    cine = study.cine(view)
+    frames = _frames_at(phases, cine.n_frames)
+    cut = plan_whole(cine.array.shape[:2], cine.spacing_mm, grid)
+    planes = cut_planes(cine.array[..., frames] - cine.array.min(), cut)
+    planes = plan_slices(cine.slice_positions_mm, grid).to_model(planes)
+    i, j = cut.to_cut(np.array(heart))
+    scaled = np.asarray(planes / max(float(planes.max()), 1e-6), dtype=np.float16)
+    return SeenView(planes=scaled, heart=(float(i), float(j)))
+
+
+def _frames_at(phases: tuple[float, float], n_frames: int) -> list[int]:
+    """The frames of both phases. Two frames are the two phases, whatever part of a cycle each would stand for: one of
+    them taken twice would hide the motion."""
+    if n_frames == 2:
+        return [0, 1] if phases[0] <= phases[1] else [1, 0]
+    return [min(int(round(phase * n_frames, 6)), n_frames - 1) for phase in phases]
+
+
+def plain_crop(seen: SeenView, grid: Grid) -> Tensor:
+    """Crop both phases about the heart: (x, y, z, 2), normalised to the grid's percentiles."""
+    cut = plan_cut(seen.planes.shape[:2], (grid.spacing_mm, grid.spacing_mm), grid, seen.heart)
+    return torch.from_numpy(normalise(cut_planes(seen.planes, cut), grid.percentiles))
+
+
+def channels_first(image: Tensor) -> Tensor:
+    """Reorder (x, y, z, c) -> (c, x, y, z) of a stack, (c, x, y) of a single plane."""
+    moved = image.permute(3, 0, 1, 2)
+    return (moved if moved.shape[-1] > 1 else moved[..., 0]).contiguous()
