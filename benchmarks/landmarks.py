@@ -25,10 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import Landmarks
-from cinema_cmr.core.results import FoundLandmarks
+from cinema_cmr.core.results import LandmarkPrediction
 from cinema_cmr.core.vocabulary import LANDMARKS, View
-from cinema_cmr.inference.landmark_predictor import LandmarkFinder
-from cinema_cmr.inference.long_axis_predictor import find_landmarks
+from cinema_cmr.inference.landmark_predictor import LandmarkPredictor
+from cinema_cmr.inference.long_axis_predictor import predict_landmarks
 from cinema_cmr.inference.predictor import predict_study
 from cinema_cmr.io.provenance import input_digest
 from cinema_cmr.io.read import read_study
@@ -63,7 +63,7 @@ def paired(found: Points, drawn: Points) -> Points:
     return np.stack([orders[best][t] for t, best in enumerate(np.argmin(np.nan_to_num(sums, nan=np.inf), axis=0))])
 
 
-def view_summary(found: FoundLandmarks, folder: Path) -> tuple[dict[str, Any], Landmarks | None]:
+def view_summary(found: LandmarkPrediction, folder: Path) -> tuple[dict[str, Any], Landmarks | None]:
     """Distances of one view's points in mm, per frame and as medians; the drawn landmarks where all are there."""
     view = found.landmarks.view
     first, second, apex = LANDMARKS[view]
@@ -105,7 +105,7 @@ def excursions_mm(landmarks: Landmarks) -> dict[str, Points]:
     return {name: (points[name] - points[name][start]) @ axis for name in (first, second)}
 
 
-def compared(found: Mapping[View, FoundLandmarks], folder: Path) -> dict[str, Any]:
+def compared(found: Mapping[View, LandmarkPrediction], folder: Path) -> dict[str, Any]:
     """Both views beside the drawn points, MAPSE curves, and what is measured of plausible frames."""
     content: dict[str, Any] = {}
     for view in PLANES:
@@ -120,13 +120,13 @@ def compared(found: Mapping[View, FoundLandmarks], folder: Path) -> dict[str, An
     return content
 
 
-def of_phantoms(n: int, finder: LandmarkFinder) -> dict[str, dict[str, float]]:
+def of_phantoms(n: int, finder: LandmarkPredictor) -> dict[str, dict[str, float]]:
     """Mean over phantoms of the median distance of all points, and of MAPSE's error, mm, with masks and without."""
     rows: dict[str, list[tuple[float, float]]] = {"with_masks_of_the_planes": [], "by_heatmaps_alone": []}
     for seed in range(FIRST_PHANTOM, FIRST_PHANTOM + n):
         phantom = make_phantom(seed, views=tuple(PLANES), n_frames=20)
         truth = {value.name: value.value for value in long_axis_values(phantom.landmarks)}
-        ways = (find_landmarks(phantom.study, {}, finder), finder.find(phantom.study))
+        ways = (predict_landmarks(phantom.study, {}, finder), finder.find(phantom.study))
         for name, found in zip(rows, ways, strict=True):
             apart = [
                 np.nanmedian(np.linalg.norm(one.landmarks.points[point] - its, axis=1))
@@ -162,7 +162,7 @@ def main() -> None:
         "model": finder.card.name,
         "weights_sha256": finder.card.weights_sha256,
         "input_sha256": input_digest(given.data / "study"),
-        "as_analysed": compared(find_landmarks(study, seen, finder), reference),
+        "as_analysed": compared(predict_landmarks(study, seen, finder), reference),
         "without_masks_of_the_planes": compared(
             finder.find(study, expected_landmarks(study, seen[View.SAX].labels)), reference
         ),

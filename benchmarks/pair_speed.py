@@ -122,7 +122,7 @@ def main() -> None:
     if given.planes:
         name, content = "pair_speed_planes", {**facts, "seconds_a_slice": seconds_of_planes(whole, given.planes)}
     else:
-        segmenters = {"cinema-sax": whole, "one of its networks": whole.scout()}
+        segmenters = {"cinema-sax": whole, "one of its networks": whole.localizer()}
         rows = {}
         for patient, cine, frames in pairs(given.data):
             rows[patient] = {"slices": cine.n_slices, **seconds_of_pair(cine, frames, segmenters)}

@@ -52,7 +52,7 @@ def shown(studies: Sequence[StoredStudy], epochs: int, *, workers: int, ranks: i
     samples = SampleSet(studies, PretrainTask(tiny().task).sample, seed=0)
     found: list[list[Shown]] = []
     for rank in range(ranks):
-        sampler = EpochSampler(len(studies), seed=0, rank=rank, n_ranks=ranks)
+        sampler = EpochSampler(len(studies), seed=0, rank=rank, world_size=ranks)
         loader = iter(make_loader(samples, sampler, batch_size=1, workers=workers))
         count = epochs * len(studies) // ranks
         found.append([told(next(loader).names[0]) for _ in range(count)])

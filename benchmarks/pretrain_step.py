@@ -51,10 +51,10 @@ LIT_SLICES = range(3, 13)
 OPTIONS: dict[str, dict[str, Any]] = {
     "ours": {},
     "skip_blank": {"skip_blank": True},
-    "decoded_share 0.5": {"decoded_share": 0.5},
+    "decoded_share 0.5": {"decoder_token_ratio": 0.5},
     "normalise_targets": {"normalise_targets": True},
-    "complementary 2": {"complementary": 2},
-    "skip_blank, decoded_share 0.5": {"skip_blank": True, "decoded_share": 0.5},
+    "complementary 2": {"complementary_masks": 2},
+    "skip_blank, decoded_share 0.5": {"skip_blank": True, "decoder_token_ratio": 0.5},
 }
 
 Forward = Callable[[], Tensor]
@@ -121,7 +121,7 @@ class Bench:
         for index in range(self.batch):
             rng = np.random.default_rng(index)
             images = random_images(rng)
-            samples.append(task.masked(f"sample {index}", images, rng, n_masks=task.config.complementary))
+            samples.append(task.masked(f"sample {index}", images, rng, n_masks=task.config.complementary_masks))
         return collate(samples).to(self.device)
 
     def loss(self, forward: Forward, precision: str) -> Tensor:

@@ -1,6 +1,6 @@
 """How near the whole arrow comes to experts on real scans, from the files alone, nothing cropped by a label.
 
-`python benchmarks/real_scans.py --data FOLDER [--model cinema-sax] [--turns 1]` where FOLDER holds `acdc/`,
+`python benchmarks/real_scans.py --data FOLDER [--model cinema-sax] [--tta 1]` where FOLDER holds `acdc/`,
 `sunnybrook/` and `multiview_dicom/`; parts that are absent are left out and said so. Prints a summary and stores
 benchmarks/results/real_scans_MODEL.json. For research use only; not a medical device.
 
@@ -136,12 +136,12 @@ def main() -> None:
     parser.add_argument("--model", default="cinema-sax")
     parser.add_argument("--turns", type=int, default=1)
     given = parser.parse_args()
-    options = Options(model=given.model, turns=given.turns)
+    options = Options(model=given.model, tta=given.tta)
     segmenter = prepare_segmenter(options)
     content: dict[str, Any] = {
         "model": segmenter.card.name,
         "weights_sha256": segmenter.card.weights_sha256,
-        "turns": given.turns,
+        "tta": given.tta,
     }
     parts = {
         "acdc": lambda root: acdc(root, segmenter),
@@ -155,7 +155,7 @@ def main() -> None:
         else:
             print(f"{name}: not in the data folder, left out")
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"real_scans_{segmenter.card.name}{'' if given.turns == 1 else f'_turns{given.turns}'}.json"
+    path = RESULTS / f"real_scans_{segmenter.card.name}{'' if given.turns == 1 else f'_turns{given.tta}'}.json"
     path.write_text(json_text(content), encoding="utf-8")
 
 

@@ -87,9 +87,11 @@ def jobs_of(part: str, data: str | None) -> list[Job]:
 def measure(jobs: list[Job], part: str, model: str) -> None:
     """Every job that has no line yet; lines are appended."""
     segmenter = prepare_segmenter(Options(model=model))
-    asked = (segmenter.card.weights_sha256, segmenter.manner)
+    asked = (segmenter.card.weights_sha256, segmenter.inference_settings)
     known = {
-        (line["patient"], line["change"]) for line in lines() if (line["model"], line.get("manner", "turns 1")) == asked
+        (line["patient"], line["change"])
+        for line in lines()
+        if (line["model"], line.get("inference_settings", "turns 1")) == asked
     }
     for patient, change, read in jobs:
         if (patient, change) in known:
@@ -98,7 +100,7 @@ def measure(jobs: list[Job], part: str, model: str) -> None:
         applied = change if change in PERTURBATIONS else "none"
         seed = zlib.crc32(f"{patient} {change}".encode())
         found = {**outcome(read(), segmenter, change=applied, seed=seed), "change": change, "part": part}
-        found |= {"seconds": round(time.perf_counter() - start, 1), "model": asked[0], "manner": asked[1]}
+        found |= {"seconds": round(time.perf_counter() - start, 1), "model": asked[0], "inference_settings": asked[1]}
         with CASES.open("a", encoding="utf-8") as file:
             file.write(json.dumps(found) + "\n")
         print(patient, change, found["dice"], found["flags"], f"{found['seconds']} s", flush=True)

@@ -50,9 +50,9 @@ def studies_of(root: Path, part: str) -> list[AnnotatedStudy]:
     return [emidec.read_case(case) for case in emidec.list_cases(root) if case.patient in wanted]
 
 
-def scored(root: Path, model: str, *, turns: int | None) -> tuple[Segmenter, list[PatientScore], dict[str, Any]]:
+def scored(root: Path, model: str, *, tta: int | None) -> tuple[Segmenter, list[PatientScore], dict[str, Any]]:
     """The validation patients' scores, and all results of a model."""
-    segmenter = prepare_segmenter(Options(model=model, turns=turns))
+    segmenter = prepare_segmenter(Options(model=model, tta=tta))
     scores = evaluate_segmentation(studies_of(root, "validation"), segmenter)
     result = {
         "model": segmenter.card.name,
@@ -168,7 +168,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int)
     parser.add_argument("--pictures", type=Path, help="folder for the best, median and worst patient")
     given = parser.parse_args()
-    every = [scored(given.data, model, turns=given.turns) for model in (given.model, *given.compare)]
+    every = [scored(given.data, model, tta=given.tta) for model in (given.model, *given.compare)]
     RESULTS.mkdir(exist_ok=True)
     for segmenter, _, result in every:
         path = RESULTS / f"scar_{segmenter.card.name}_{(segmenter.card.weights_sha256 or '')[:8]}.json"

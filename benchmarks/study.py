@@ -134,7 +134,10 @@ def cases_part(cases: Sequence[Case]) -> tuple[str, dict[str, Any]]:
     ]
     by = [f"| `{code}` | {n['failed']} | {n['good']} |" for code, n in flagged["by_flag"].items()]
     manners = ", ".join(
-        f"{manner} ({n})" for manner, n in Counter(case.get("manner", "turns 1, no offset") for case in cases).items()
+        f"{inference_settings} ({n})"
+        for inference_settings, n in Counter(
+            case.get("inference_settings", "turns 1, no offset") for case in cases
+        ).items()
     )
     silent = ", ".join(f"{change} {n}" for change, n in flagged["silent"].most_common()) or "none"
     text = "\n".join(

@@ -20,7 +20,7 @@ from cinema_cmr.core.errors import GeometryError, NoCineError, OutputExistsError
 from cinema_cmr.core.results import Flag
 from cinema_cmr.core.study import Study, Subject
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.inference.landmark_predictor import LandmarkFinder
+from cinema_cmr.inference.landmark_predictor import LandmarkPredictor
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.io.nifti.image import write_cine
 from cinema_cmr.io.provenance import note_in
@@ -203,7 +203,7 @@ def with_long_axis() -> Study:
 
 @pytest.mark.medium
 def test_landmarks_are_measured_written_and_shown(tmp_path: Path) -> None:
-    finder = LandmarkFinder(landmark_model(), CPU)
+    finder = LandmarkPredictor(landmark_model(), CPU)
     analysis = analyse(with_long_axis(), options=Options(), segmenter=segmenter(size=(63, 59)), finder=finder)
     assert analysis.measurements.value("mapse_mean_mm") == pytest.approx(8 * 1.24, abs=1.0)
     assert (analysis.measurements.value("long_axis_shortening_4c_percent") or 0) > 10
@@ -221,7 +221,7 @@ def test_landmarks_of_no_heart_are_shown_and_flagged_but_not_measured() -> None:
     study = with_long_axis()
     near = np.repeat(POINTS[:1], LABELS.shape[-1], axis=0)  # an axis of 4 cm
     study = replace(study, cines=(study.cine(View.SAX), long_axis(near)))
-    finder = LandmarkFinder(landmark_model(), CPU)
+    finder = LandmarkPredictor(landmark_model(), CPU)
     analysis = analyse(study, options=Options(), segmenter=segmenter(size=(63, 59)), finder=finder)
     assert "landmarks-implausible-lax_4c" in {flag.code for flag in analysis.measurements.flags}
     assert View.LAX_4C in analysis.landmarks
@@ -231,7 +231,7 @@ def test_landmarks_of_no_heart_are_shown_and_flagged_but_not_measured() -> None:
 @pytest.mark.medium
 def test_without_a_landmark_model_or_a_long_axis_there_are_none() -> None:
     assert analysed(with_long_axis(), landmarks=None).landmarks == {}
-    finder = LandmarkFinder(landmark_model(), CPU)
+    finder = LandmarkPredictor(landmark_model(), CPU)
     short = analyse(annotated(LABELS).study, options=Options(), segmenter=segmenter(size=(63, 59)), finder=finder)
     assert short.landmarks == {} and short.document["landmarks"] == []
 

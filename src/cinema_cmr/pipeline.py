@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from cinema_cmr.core.errors import GeometryError, NoCineError
-from cinema_cmr.core.results import DiseaseOpinion, Flag, FoundLandmarks, Measurements, Prediction
+from cinema_cmr.core.results import DiseaseClassification, Flag, LandmarkPrediction, Measurements, Prediction
 from cinema_cmr.core.study import Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.disease.features import disease_features
 from cinema_cmr.disease.model import EMBEDDED_DISEASE_MODEL, DiseaseModel, load_disease_model
-from cinema_cmr.inference.landmark_predictor import LandmarkFinder
-from cinema_cmr.inference.long_axis_predictor import find_landmarks, segment_long_axes
+from cinema_cmr.inference.landmark_predictor import LandmarkPredictor
+from cinema_cmr.inference.long_axis_predictor import predict_landmarks, segment_long_axes
 from cinema_cmr.inference.modality import modality_flag
 from cinema_cmr.inference.predictor import predict_study
 from cinema_cmr.inference.runtime import choose_runtime
@@ -30,7 +30,7 @@ from cinema_cmr.measure.measure import MeasureOptions, measure_study
 from cinema_cmr.measure.normal_ranges import NORMAL_RANGES, NormalRange, normal_range
 from cinema_cmr.measure.phases import check_given_frames
 from cinema_cmr.measure.quality.landmarks import plausible_landmarks
-from cinema_cmr.measure.quality.masks import beyond_window
+from cinema_cmr.measure.quality.masks import fov_flag
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model, weights_hash
 from cinema_cmr.report.build import build_document, mask_file, write_measurements_json
@@ -72,7 +72,7 @@ class Options:
     """Name of an embedded or published model, or the folder of one's own."""
     device: str = "auto"
     precision: str = "auto"
-    turns: int | None = None
+    tta: int | None = None
     """1, 2, 4 or 8 mirrored and turned views of an image that are averaged; None: as the model's card says."""
     subject: Subject = field(default_factory=Subject)
     """Facts given by the user; they go before what the files say."""
@@ -97,7 +97,7 @@ class Analysis:
     measurements: Measurements
     run: RunFacts
     normal_ranges: tuple[NormalRange, ...] = NORMAL_RANGES
-    landmarks: Mapping[View, FoundLandmarks] = field(default_factory=dict)
+    landmarks: Mapping[View, LandmarkPrediction] = field(default_factory=dict)
 
     @property
     def document(self) -> dict[str, Any]:
@@ -125,7 +125,9 @@ class Analysis:
 
         document = self.document
         run = self.run
-        note = mask_note(input_sha256=run.input_sha256 or "", model_sha256=run.model_hash or "", options=run.manner)
+        note = mask_note(
+            input_sha256=run.input_sha256 or "", model_sha256=run.model_hash or "", options=run.inference_settings
+        )
         for view, prediction in self.predictions.items():
             write_mask(prediction.labels, self.study.cine(view), folder / mask_file(view), note=note)
         write_measurements_json(document, folder / "measurements.json")
@@ -145,7 +147,7 @@ class Analysis:
 def chosen_options(options: Options, segmenter: Segmenter) -> dict[str, Any]:
     """What changes a result beside the model: as run.json tells it."""
     return {
-        "turns": segmenter.turns,
+        "tta": segmenter.tta,
         "single_frame": options.single_frame,
         "disease_sha256": None if options.disease is None else load_disease_model(options.disease).sha256,
         "long_axis_sha256": None if options.long_axis is None else weights_hash(options.long_axis),
@@ -167,26 +169,24 @@ def prepare_segmenter(options: Options, model: LoadedModel | None = None) -> Seg
     """The model of the options, loaded once for any number of studies."""
     loaded = model or load_model(options.model)
     runtime = choose_runtime(options.device, options.precision)
-    return Segmenter(loaded.members, loaded.card, runtime, turns=options.turns)
+    return Segmenter(loaded.members, loaded.card, runtime, tta=options.tta)
 
 
 def prepare_long_axis(options: Options) -> Segmenter | None:
     """The long-axis segmentation model of the options; None where none is asked."""
-    return (
-        None if options.long_axis is None else prepare_segmenter(replace(options, model=options.long_axis, turns=None))
-    )
+    return None if options.long_axis is None else prepare_segmenter(replace(options, model=options.long_axis, tta=None))
 
 
-def prepare_finder(options: Options) -> LandmarkFinder | None:
+def prepare_finder(options: Options) -> LandmarkPredictor | None:
     """The landmark model of the options, loaded once for any number of studies; None where none is asked.
 
     The embedded model of long-axis masks helps it in the planes that no other model has drawn.
     """
     if options.landmarks is None:
         return None
-    drawer = prepare_segmenter(replace(options, model=_LANDMARK_MASKS, turns=None))
+    drawer = prepare_segmenter(replace(options, model=_LANDMARK_MASKS, tta=None))
     runtime = choose_runtime(options.device, options.precision)
-    return LandmarkFinder(load_model(options.landmarks), runtime, drawer=drawer)
+    return LandmarkPredictor(load_model(options.landmarks), runtime, drawer=drawer)
 
 
 def analyse(
@@ -194,7 +194,7 @@ def analyse(
     *,
     options: Options | None = None,
     segmenter: Segmenter | None = None,
-    finder: LandmarkFinder | None = None,
+    finder: LandmarkPredictor | None = None,
     long_axis: Segmenter | None = None,
     name: str | None = None,
     report: Callable[[str, int, int], None] | None = None,
@@ -227,14 +227,14 @@ def analyse(
         predictions = predict_study(study, segmenter, report=lambda done, n: told("segment", done, n))
     with _timed(seconds, "long axis"):
         predictions |= segment_long_axes(study, long_axis, seen=predictions)
-        landmarks = find_landmarks(study, predictions, finder)
+        landmarks = predict_landmarks(study, predictions, finder)
     with _timed(seconds, "measure"):
         measurements = _measured(study, predictions, landmarks, options=options)
-        opinion = _opinion(study, predictions, measurements, pattern)
+        classification = _classification(study, predictions, measurements, pattern)
         doubts = finder.doubts() if finder is not None and landmarks else ()
         planes = _beyond_window(found for view, found in predictions.items() if view is not View.SAX)
         flags = (*_mismatches(study, predictions, segmenter), *measurements.flags, *planes, *doubts)
-        measurements = replace(measurements, flags=flags, opinion=opinion)
+        measurements = replace(measurements, flags=flags, classification=classification)
     run = _run_facts(segmenter, options, seconds, digest)
     return Analysis(
         study=study,
@@ -282,7 +282,7 @@ def mask_origin(source: Path | str, segmenter: Segmenter) -> str:
     return mask_note(
         input_sha256=input_digest(source),
         model_sha256=segmenter.card.weights_sha256 or "",
-        options=segmenter.manner,
+        options=segmenter.inference_settings,
     )
 
 
@@ -307,7 +307,11 @@ def _as_the_model_takes_it(study: Study, segmenter: Segmenter) -> Study:
 
 
 def _measured(
-    study: Study, predictions: Mapping[View, Prediction], landmarks: Mapping[View, FoundLandmarks], *, options: Options
+    study: Study,
+    predictions: Mapping[View, Prediction],
+    landmarks: Mapping[View, LandmarkPrediction],
+    *,
+    options: Options,
 ) -> Measurements:
     """All measurements, with the landmarks that a heart can have and flags of the others."""
     judged = {view: plausible_landmarks(found) for view, found in landmarks.items()}
@@ -325,18 +329,18 @@ def _mismatches(study: Study, predictions: Mapping[View, Prediction], segmenter:
 
 def _beyond_window(predictions: Iterable[Prediction]) -> tuple[Flag, ...]:
     """Flags of hearts that did not fit into what the model looks at."""
-    found = (beyond_window(prediction) for prediction in predictions)
+    found = (fov_flag(prediction) for prediction in predictions)
     return tuple(flag for flag in found if flag is not None)
 
 
-def _opinion(
+def _classification(
     study: Study, predictions: Mapping[View, Prediction], measurements: Measurements, model: DiseaseModel | None
-) -> DiseaseOpinion | None:
+) -> DiseaseClassification | None:
     """What the disease model says of a short-axis cine's masks; None where it has nothing to do with them."""
     seen = predictions.get(View.SAX)
     if model is None or seen is None or seen.labels.scheme != "cine" or study.modality != "cine":
         return None
-    return model.opinion(disease_features(measurements, study.cine(View.SAX), seen.labels))
+    return model.classification(disease_features(measurements, study.cine(View.SAX), seen.labels))
 
 
 def _check_measurable(study: Study, segmenter: Segmenter, options: Options) -> None:
@@ -374,7 +378,7 @@ def _run_facts(
         precision=segmenter.runtime.precision,
         seconds=seconds,
         options=chosen_options(options, segmenter),
-        manner=segmenter.manner,
+        inference_settings=segmenter.inference_settings,
         input_sha256=input_sha256,
     )
 

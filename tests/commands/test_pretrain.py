@@ -53,12 +53,21 @@ def test_a_store_becomes_a_model(store: Path, tmp_path: Path, capsys: pytest.Cap
 
 
 def test_options_that_change_what_is_learned(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["--skip-blank", "--decoded-share", 0.5, "--complementary", 2, "--normalise-targets", "--steps", 2]
+    words = [
+        "--skip-blank",
+        "--decoder-token-ratio",
+        0.5,
+        "--complementary-masks",
+        2,
+        "--normalise-targets",
+        "--steps",
+        2,
+    ]
     assert main(command(store, tmp_path, *words)) == 0
     card = json.loads((tmp_path / "model" / "card.json").read_text())
     assert card["training"]["skip_blank"] and card["config"]["normalise_targets"]
-    assert (card["training"]["decoded_share"], card["training"]["complementary"]) == (0.5, 2)
-    assert main(command(store, tmp_path / "no", "--complementary", 5)) == 2
+    assert (card["training"]["decoder_token_ratio"], card["training"]["complementary"]) == (0.5, 2)
+    assert main(command(store, tmp_path / "no", "--complementary-masks", 5)) == 2
     assert "from 1 to 4 masks" in capsys.readouterr().err
 
 

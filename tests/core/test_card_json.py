@@ -21,7 +21,7 @@ CARD = ModelCard(
         View.LAX_4C: Grid(spacing_mm=1.4, size=(160, 160), percentiles=(1.0, 99.0)),
     },
     outputs=("background", "rv", "myo", "lv"),
-    turns=2,
+    tta=2,
     logit_offsets={"rv": 0.5},
     training={"data": "acdc", "dice": 0.9, "seeds": [0, 1]},
     licence="MIT",
@@ -36,13 +36,13 @@ def test_a_card_comes_back_equal() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"card_version": CARD_VERSION + 1}, "version 2; expected 1"),
+        ({"card_version": CARD_VERSION + 1}, "version 3; expected 2"),
         ({"grid": {}}, "unknown key in card 'grid'; did you mean 'grids'"),
         ({"task": "dream"}, "card.task is 'dream'"),
         ({"grids": {}}, "names no view"),
         ({"label_scheme": "cin"}, "label scheme 'cin'"),
         ({"least_confidence": 91}, "least confidence 91.0; expected 0 to 1"),
-        ({"turns": 3}, "3 turns; expected one of 1, 2, 4, 8"),
+        ({"tta": 3}, "3 turns; expected one of 1, 2, 4, 8"),
         ({"logit_offsets": {"la": 1.0}}, "has offsets for .'la'.; its outputs are"),
     ],
 )

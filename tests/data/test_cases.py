@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
-from cinema_cmr.data.cases import Split, few_patients, read_split, stratified_split, write_split
+from cinema_cmr.data.cases import Split, read_split, stratified_split, subset_patients, write_split
 
 STRATA = {f"p{number:03d}": ("healthy", "dilated", "thick")[number % 3] for number in range(60)}
 SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
@@ -106,13 +106,17 @@ def test_an_unknown_part_names_the_known_ones() -> None:
 
 def test_few_patients_show_all_groups_and_more_hold_the_fewer() -> None:
     strata = {f"p{number:02}": "abcd"[number % 4] for number in range(40)}
-    chosen = {n: few_patients(strata, n=n, seed=1) for n in (4, 6, 40)}
+    chosen = {n: subset_patients(strata, n=n, seed=1) for n in (4, 6, 40)}
     assert {strata[patient] for patient in chosen[4]} == set("abcd")
     assert set(chosen[4]) < set(chosen[6]) and sorted(chosen[40]) == sorted(strata)
-    assert few_patients(dict(reversed(strata.items())), n=4, seed=1) == chosen[4] != few_patients(strata, n=4, seed=2)
+    assert (
+        subset_patients(dict(reversed(strata.items())), n=4, seed=1)
+        == chosen[4]
+        != subset_patients(strata, n=4, seed=2)
+    )
 
 
 @pytest.mark.parametrize("n", [0, 6])
 def test_more_patients_than_there_are_are_refused(n: int) -> None:
     with pytest.raises(UsageError, match="there are 5"):
-        few_patients(dict.fromkeys("abcde", "x"), n=n, seed=0)
+        subset_patients(dict.fromkeys("abcde", "x"), n=n, seed=0)

@@ -12,7 +12,7 @@ from cinema_cmr.core.geometry import apply_affine
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.data.heart_place import heart_places, meeting_point
+from cinema_cmr.data.heart_place import heart_positions, meeting_point
 
 POINT = np.array([21.0, -34.0, 55.0])
 
@@ -41,7 +41,7 @@ def views() -> list[Cine]:
 
 def test_three_planes_meet_in_one_point() -> None:
     assert meeting_point(views()) == pytest.approx(POINT, abs=0.1)
-    places = heart_places(Study(name="x", cines=tuple(views())))
+    places = heart_positions(Study(name="x", cines=tuple(views())))
     assert places[View.SAX] == pytest.approx((30.0, 51.0), abs=0.1)
     assert places[View.LAX_4C] == pytest.approx((44.0, 38.0), abs=0.1)
     assert places[View.LAX_2C] == pytest.approx((25.0, 60.0), abs=0.1)
@@ -57,14 +57,14 @@ def test_two_planes_leave_one_direction_to_the_images() -> None:
 def test_a_stack_alone_is_searched_where_it_beats() -> None:
     radii = 14 + 4 * np.cos(np.linspace(0, 2 * np.pi, 8, endpoint=False))
     sax = cine_of(heart(tuple(radii), centre=(40.0, 30.0)))
-    (place,) = heart_places(Study(name="x", cines=(sax,))).values()
+    (place,) = heart_positions(Study(name="x", cines=(sax,))).values()
     assert place == pytest.approx((40.0, 30.0), abs=4.0)
 
 
 def test_without_orientation_or_motion_it_is_the_middle() -> None:
     still = replace(views()[0], orientation_known=False, array=np.zeros((80, 90, 5, 1), np.float32))
     unknown = replace(views()[1], orientation_known=False)
-    places = heart_places(Study(name="x", cines=(still, unknown)))
+    places = heart_positions(Study(name="x", cines=(still, unknown)))
     assert places == {View.SAX: (39.5, 44.5), View.LAX_4C: (39.5, 44.5)}
 
 
@@ -72,5 +72,5 @@ def test_a_point_outside_an_image_is_not_believed() -> None:
     sax, long, other = views()
     far = long.affine.copy()
     far[:3, 3] += far[:3, 0] * 200
-    places = heart_places(Study(name="x", cines=(sax, replace(long, affine=far), other)))
+    places = heart_positions(Study(name="x", cines=(sax, replace(long, affine=far), other)))
     assert places[View.LAX_4C] == (39.5, 44.5)

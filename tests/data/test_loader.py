@@ -51,7 +51,7 @@ def test_a_resumed_order_goes_on_where_it_stopped() -> None:
 
 def test_ranks_share_out_the_one_order() -> None:
     whole = first(4 * N)
-    ranks = [first(2 * N, rank=rank, n_ranks=2) for rank in (0, 1)]
+    ranks = [first(2 * N, rank=rank, world_size=2) for rank in (0, 1)]
     assert [place for pair in zip(*ranks, strict=True) for place in pair] == whole
 
 
@@ -81,4 +81,4 @@ def test_nothing_to_learn_from_is_refused() -> None:
     with pytest.raises(UsageError, match="at least one"):
         EpochSampler(0, seed=0)
     with pytest.raises(UsageError, match="rank 2 of 2"):
-        EpochSampler(3, seed=0, rank=2, n_ranks=2)
+        EpochSampler(3, seed=0, rank=2, world_size=2)

@@ -32,23 +32,27 @@ def seen(ef: float, ratio: float) -> DiseaseFeatures:
 
 
 def test_chances_are_the_softmax_of_the_weights() -> None:
-    opinion = MODEL.opinion(seen(60, 1.0))
+    classification = MODEL.classification(seen(60, 1.0))
     logits = np.array([1.1, -1.0, -0.1]) / 2
-    chances = np.exp(logits) / np.exp(logits).sum()
-    assert list(opinion.probabilities) == ["A", "C", "B"] and opinion.group == "A"
-    assert opinion.probabilities == pytest.approx({"A": chances[0], "B": chances[1], "C": chances[2]})
-    assert opinion.speaks_for == pytest.approx({"lv_ef_percent": 0.5, "rv_per_lv_ed": 0.0})
-    assert opinion.titles["A"] == "alpha" and opinion.titles["lv_ef_percent"] == FEATURES["lv_ef_percent"]
+    probs = np.exp(logits) / np.exp(logits).sum()
+    assert list(classification.probabilities) == ["A", "C", "B"] and classification.group == "A"
+    assert classification.probabilities == pytest.approx({"A": probs[0], "B": probs[1], "C": probs[2]})
+    assert classification.contributions == pytest.approx({"lv_ef_percent": 0.5, "rv_per_lv_ed": 0.0})
+    assert classification.titles["A"] == "alpha" and classification.titles["lv_ef_percent"] == FEATURES["lv_ef_percent"]
 
 
 def test_a_number_unlike_any_training_patient_is_named() -> None:
-    assert MODEL.opinion(seen(55, 1.1)).unlike == ()
-    assert MODEL.opinion(seen(55, 2.1)).unlike == ("rv_per_lv_ed",)
+    assert MODEL.classification(seen(55, 1.1)).out_of_distribution == ()
+    assert MODEL.classification(seen(55, 2.1)).out_of_distribution == ("rv_per_lv_ed",)
 
 
 def test_without_features_it_says_nothing_but_why() -> None:
-    opinion = MODEL.opinion(DiseaseFeatures(values={}, reason="height is unknown"))
-    assert (opinion.group, opinion.reason, dict(opinion.probabilities)) == (None, "height is unknown", {})
+    classification = MODEL.classification(DiseaseFeatures(values={}, reason="height is unknown"))
+    assert (classification.group, classification.reason, dict(classification.probabilities)) == (
+        None,
+        "height is unknown",
+        {},
+    )
 
 
 def test_written_and_read_it_is_the_same(tmp_path: Path) -> None:
@@ -85,5 +89,8 @@ def test_the_embedded_model_knows_its_data_and_tells_hearts_apart() -> None:
     typical = dict(zip(model.features, model.mean, strict=True))
     dilated = {**typical, "lv_ef_percent": 20.0, "lv_edvi_ml_m2": 150.0, "rv_per_lv_ed": 0.7, "rv_per_lv_es": 0.6}
     thick = {**typical, "lv_ef_percent": 70.0, "lv_edvi_ml_m2": 60.0, "thickest_sector_ed_mm": 22.0}
-    assert model.opinion(DiseaseFeatures(values={**dilated, "thickening_mean_percent": 20.0})).group in ("DCM", "MINF")
-    assert model.opinion(DiseaseFeatures(values={**thick, "mass_per_volume_g_ml": 1.8})).group == "HCM"
+    assert model.classification(DiseaseFeatures(values={**dilated, "thickening_mean_percent": 20.0})).group in (
+        "DCM",
+        "MINF",
+    )
+    assert model.classification(DiseaseFeatures(values={**thick, "mass_per_volume_g_ml": 1.8})).group == "HCM"

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.engine.optim import Average, OptimConfig, learning_rate, make_optimiser
+from cinema_cmr.engine.optim import EMA, OptimConfig, learning_rate, make_optimiser
 from cinema_cmr.models.stem import StemConfig
 from cinema_cmr.models.unetr import ConvUNetR, ConvUNetRConfig
 from cinema_cmr.models.vit import VitConfig
@@ -50,12 +50,12 @@ def test_vectors_and_tokens_are_not_decayed() -> None:
 
 def test_the_average_follows_and_is_taken_up_again() -> None:
     net = nn.Linear(1, 1, bias=False)
-    average = Average(net, 0.9)
+    average = EMA(net, 0.9)
     nn.init.constant_(net.weight, 5.0)
     for _ in range(200):
         average.update(net)
     assert float(average.state()["weight"]) == pytest.approx(5.0, abs=1e-3)
-    other = Average(nn.Linear(1, 1, bias=False), 0.9)
+    other = EMA(nn.Linear(1, 1, bias=False), 0.9)
     other.load(average.state(), average.n_updates)
     nn.init.constant_(net.weight, 6.0)
     other.update(net)

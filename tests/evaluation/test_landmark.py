@@ -12,10 +12,10 @@ from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.evaluation.landmark import evaluate_landmarks, score_landmarks, summarise_landmarks
-from cinema_cmr.inference.landmark_predictor import LandmarkFinder
+from cinema_cmr.inference.landmark_predictor import LandmarkPredictor
 
 NAMES = LANDMARKS[View.LAX_4C]
-FINDER = LandmarkFinder(model(), CPU)
+FINDER = LandmarkPredictor(model(), CPU)
 
 
 def landmarks(points: np.ndarray) -> dict[View, Landmarks]:  # type: ignore[type-arg]
@@ -58,7 +58,7 @@ def test_the_summary_is_over_patients() -> None:
 
 
 def test_a_point_that_was_not_found_is_said() -> None:
-    finder = LandmarkFinder(model(Reads(lost=2)), CPU)
+    finder = LandmarkPredictor(model(Reads(lost=2)), CPU)
     found = summarise_landmarks(evaluate_landmarks([annotated("a"), annotated("b")], finder))
     assert found["found"]["lax_4c:apex"] == 0 and found["found"]["lax_4c:mitral_septal"] == 1
     assert found["distances_mm"]["lax_4c:apex"]["n"] == 0

@@ -9,14 +9,14 @@ from oracles import CPU, annotated, heart
 from test_scalar_predictor import loaded
 
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.evaluation.scalar import AnswerScore, evaluate_answers, summarise_classes, summarise_numbers
-from cinema_cmr.inference.scalar_predictor import StudyAnswerer
+from cinema_cmr.evaluation.scalar import ScalarResult, evaluate_answers, summarise_classes, summarise_numbers
+from cinema_cmr.inference.scalar_predictor import ScalarPredictor
 
-NUMBER = StudyAnswerer(loaded("regress", ("lv_ef_percent",), target={"mean": 50.0, "std": 10.0}), CPU)
+NUMBER = ScalarPredictor(loaded("regress", ("lv_ef_percent",), target={"mean": 50.0, "std": 10.0}), CPU)
 
 
-def score(patient: str, known: float | str, **answer: float) -> AnswerScore:
-    return AnswerScore(patient=patient, answer=answer, known=known, facts={})
+def score(patient: str, known: float | str, **answer: float) -> ScalarResult:
+    return ScalarResult(patient=patient, answer=answer, known=known, facts={})
 
 
 def test_what_is_known_comes_from_the_experts_masks() -> None:

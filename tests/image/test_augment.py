@@ -22,8 +22,10 @@ from cinema_cmr.image.augment import (
 )
 
 SHAPE = (40, 30)
-NOTHING = IntensityDraw(gamma=None, contrast=None, noise=None, blur_px=None, low_resolution=None, shading=None)
-STILL = Augmentation(quarter_turns=0, any_turn=0, turn_deg=0, mirror=0, scale=0, shift_mm=0, anywhere=0)
+NOTHING = IntensityDraw(gamma=None, contrast=None, noise=None, blur_px=None, low_resolution=None, bias_field=None)
+STILL = Augmentation(
+    p_right_angle_rotation=0, p_free_rotation=0, rotation_deg=0, mirror=0, scale=0, shift_mm=0, p_random_crop=0
+)
 
 
 def drawn(seed: int, config: Augmentation | None = None) -> PlaneDraw:
@@ -56,7 +58,7 @@ def test_a_mirror_and_a_quarter_turn_are_those_of_numpy() -> None:
     assert torch.allclose(turned, plain.rot90(-1, (2, 3)), atol=1e-4)
 
 
-BENT = replace(STILL, bend_mm=12.0)
+BENT = replace(STILL, elastic_mm=12.0)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -86,7 +88,7 @@ def test_a_bend_is_undone_and_never_folds(seed: int) -> None:
 
 def test_a_bend_that_would_fold_is_refused() -> None:
     with pytest.raises(UsageError, match="fold"):
-        Augmentation(bend_mm=13.0)
+        Augmentation(elastic_mm=13.0)
 
 
 def test_outside_the_image_is_zero() -> None:
@@ -100,13 +102,13 @@ def test_image_and_label_stay_together(seed: int) -> None:
     draw = drawn(seed)
     image = move_planes(bean(), draw, (32, 32), mode="bicubic")[0, 0] > 0.5
     label = move_planes(bean(), draw, (32, 32), mode="bilinear")[0, 0] > 0.5
-    assert label.any() or draw.centre != drawn(seed, replace(Augmentation(), anywhere=0)).centre
+    assert label.any() or draw.centre != drawn(seed, replace(Augmentation(), p_random_crop=0)).centre
     assert (image != label).sum() <= 0.1 * label.sum() + 2
 
 
 def test_moving_keeps_the_area_but_for_the_drawn_scale() -> None:
     for seed in range(10):
-        draw = drawn(seed, replace(Augmentation(), anywhere=0, shift_mm=0))
+        draw = drawn(seed, replace(Augmentation(), p_random_crop=0, shift_mm=0))
         area = float(move_planes(bean(), draw, (64, 64), mode="bilinear").sum())
         assert area == pytest.approx(float(bean().sum()) / abs(np.linalg.det(draw.matrix)), rel=0.02)
 
@@ -119,7 +121,9 @@ def test_the_same_generator_draws_the_same_and_another_draws_another() -> None:
 
 
 def test_all_orientations_and_both_hands_are_drawn() -> None:
-    matrices = [drawn(seed, replace(Augmentation(), turn_deg=0, scale=0, any_turn=0)).matrix for seed in range(150)]
+    matrices = [
+        drawn(seed, replace(Augmentation(), rotation_deg=0, scale=0, p_free_rotation=0)).matrix for seed in range(150)
+    ]
     kinds = {tuple(np.round(matrix).astype(int).ravel().tolist()) for matrix in matrices}
     assert len(kinds) == 8
 
@@ -142,7 +146,7 @@ def test_each_change_does_what_its_name_says() -> None:
     assert torch.allclose(change_intensities(image, replace(NOTHING, contrast=(0.3, 0.2))), torch.tensor(0.35))
     noisy = change_intensities(image, replace(NOTHING, noise=(0.05, 7)))
     assert float(noisy.std()) == pytest.approx(0.05, rel=0.1)
-    shaded = change_intensities(image, replace(NOTHING, shading=(0.4, 1.0, 1.0)))[..., 0]
+    shaded = change_intensities(image, replace(NOTHING, bias_field=(0.4, 1.0, 1.0)))[..., 0]
     assert float(shaded[20, 20]) == pytest.approx(0.25 * 1.2) and shaded[0, 0] < shaded[20, 20]
 
 
@@ -156,7 +160,13 @@ def test_blur_and_low_resolution_take_away_fine_detail_and_keep_the_mean() -> No
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"mirror": 1.5}, {"each": -0.1}, {"quarter_turns": 0.7, "any_turn": 0.7}, {"noise": -1.0}, {"blur_px": 0.1}],
+    [
+        {"mirror": 1.5},
+        {"each": -0.1},
+        {"p_right_angle_rotation": 0.7, "p_free_rotation": 0.7},
+        {"noise": -1.0},
+        {"blur_px": 0.1},
+    ],
 )
 def test_impossible_ranges_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="expected"):
@@ -164,11 +174,11 @@ def test_impossible_ranges_are_refused(wrong: dict[str, float]) -> None:
 
 
 def test_a_stretch_changes_the_shape_and_not_the_area_and_its_absence_no_draw() -> None:
-    stretched = [drawn(seed, replace(STILL, stretch=0.6)).matrix for seed in range(40)]
+    stretched = [drawn(seed, replace(STILL, anisotropic_scaling=0.6)).matrix for seed in range(40)]
     ratios = [float(m[0, 0] / m[1, 1]) for m in stretched]
     assert 1 / 1.6 <= min(ratios) < 0.75 and 1.35 < max(ratios) <= 1.6
     assert np.allclose([np.linalg.det(m) for m in stretched], 1.0)
-    assert np.array_equal(drawn(3).matrix, drawn(3, Augmentation(stretch=0.0)).matrix)
+    assert np.array_equal(drawn(3).matrix, drawn(3, Augmentation(anisotropic_scaling=0.0)).matrix)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -58,7 +58,9 @@ def test_the_number_of_slices_may_be_left_open() -> None:
     assert zoomed(open_grid, 1.1).slice_spacing_mm is None
 
 
-STILL = Augmentation(quarter_turns=0, any_turn=0, turn_deg=0, mirror=0, scale=0, shift_mm=0, anywhere=0, each=0)
+STILL = Augmentation(
+    p_right_angle_rotation=0, p_free_rotation=0, rotation_deg=0, mirror=0, scale=0, shift_mm=0, p_random_crop=0, each=0
+)
 
 
 def test_redrawn_without_a_change_is_the_same_frame() -> None:

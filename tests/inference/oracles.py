@@ -52,13 +52,13 @@ def segmenter(
     *,
     spacing_mm: float = 1.5,
     size: tuple[int, int] = (49, 49),
-    turns: int = 1,
+    tta: int = 1,
     runtime: Runtime = CPU,
     n_slices: int | None = None,
 ) -> Segmenter:
     grid = Grid(spacing_mm=spacing_mm, size=size, n_slices=n_slices, percentiles=(0.0, 100.0))
     card = ModelCard(name="oracle", task="segment", architecture="none", config={}, grids={View.SAX: grid})
-    return Segmenter([network or Oracle()], card, runtime, turns=turns)
+    return Segmenter([network or Oracle()], card, runtime, tta=tta)
 
 
 def heart(

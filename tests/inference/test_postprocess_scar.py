@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.inference.postprocess import keep_largest
+from cinema_cmr.inference.postprocess import keep_largest_components
 from cinema_cmr.inference.postprocess_scar import settle_lesions
 
 VOXEL_ML = np.array([0.1, 0.2])
@@ -26,7 +26,7 @@ def ventricle() -> NDArray[np.uint8]:
 
 
 def tidied(labels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], dict[str, float]]:
-    return keep_largest(labels, scheme="scar", voxel_ml=VOXEL_ML, pixel_mm=(1.5, 1.5))
+    return keep_largest_components(labels, scheme="scar", voxel_ml=VOXEL_ML, pixel_mm=(1.5, 1.5))
 
 
 def test_a_ventricle_as_drawn_stays() -> None:
@@ -85,7 +85,7 @@ def test_no_rule_changes_what_experts_drew(real_data: Path) -> None:
     for case in list_cases(real_data / "emidec"):
         annotated = read_case(case)
         labels, cine = annotated.labels[View.SAX].array[..., 0], annotated.study.cine(View.SAX)
-        kept, removed = keep_largest(
+        kept, removed = keep_largest_components(
             labels, scheme="scar", voxel_ml=cine.voxel_volumes_ml, pixel_mm=cine.spacing_mm[:2]
         )
         assert np.array_equal(kept, labels) and removed == {}, case.name

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from cinema_cmr.core.card import Grid, ModelCard
 from cinema_cmr.core.errors import WeightsError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.inference.scalar_predictor import StudyAnswerer
+from cinema_cmr.inference.scalar_predictor import ScalarPredictor
 from cinema_cmr.models.loaded import LoadedModel
 
 GRID = Grid(spacing_mm=1.5, size=(64, 60), slice_spacing_mm=8.0, n_slices=4, percentiles=(0.0, 100.0))
@@ -47,7 +47,7 @@ def loaded(task: Any, outputs: tuple[str, ...], **training: Any) -> LoadedModel:
 
 
 def test_a_number_comes_back_in_its_own_unit_and_phases_matter() -> None:
-    answerer = StudyAnswerer(loaded("regress", ("lv_ef_percent",), target={"mean": 50.0, "std": 10.0}), CPU)
+    answerer = ScalarPredictor(loaded("regress", ("lv_ef_percent",), target={"mean": 50.0, "std": 10.0}), CPU)
     study = annotated(heart((15.0, 10.0))).study
     forth, back = answerer.answer(study, (0.0, 0.5)), answerer.answer(study, (0.5, 0.0))
     assert set(forth) == {"lv_ef_percent"} and forth["lv_ef_percent"] > 60
@@ -55,10 +55,10 @@ def test_a_number_comes_back_in_its_own_unit_and_phases_matter() -> None:
 
 
 def test_classes_have_probabilities() -> None:
-    answer = StudyAnswerer(loaded("classify", ("big", "small")), CPU).answer(annotated(heart()).study, (0.0, 0.5))
+    answer = ScalarPredictor(loaded("classify", ("big", "small")), CPU).answer(annotated(heart()).study, (0.0, 0.5))
     assert sum(answer.values()) == pytest.approx(1) and answer["big"] > 0.9
 
 
 def test_a_model_of_another_task_is_refused() -> None:
     with pytest.raises(WeightsError, match="'segment'; expected 'regress' or 'classify'"):
-        StudyAnswerer(LoadedModel(model=nn.Identity(), card=segmenter().card), CPU)
+        ScalarPredictor(LoadedModel(model=nn.Identity(), card=segmenter().card), CPU)

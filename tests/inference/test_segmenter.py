@@ -36,9 +36,9 @@ class NoisyInTraining(Lopsided):
         return super().forward({view: nn.functional.dropout(x, 0.5, self.training) for view, x in images.items()})
 
 
-def chances(its: Segmenter, array: np.ndarray, frames: list[int]) -> list[np.ndarray]:  # type: ignore[type-arg]
+def probs(its: Segmenter, array: np.ndarray, frames: list[int]) -> list[np.ndarray]:  # type: ignore[type-arg]
     cine = cine_of(array)
-    return [chance for _, chance in its.probabilities(cine, its.plan(cine, CENTRE), frames)]
+    return [prob for _, prob in its.probabilities(cine, its.plan(cine, CENTRE), frames)]
 
 
 def turned(array: np.ndarray, quarters: int, mirror: bool) -> np.ndarray:  # type: ignore[type-arg]
@@ -52,44 +52,44 @@ def square_heart() -> np.ndarray:  # type: ignore[type-arg]
 
 def whole(its: Segmenter, array: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
     cine = cine_of(array)
-    (_, chance), *_ = its.probabilities(cine, its.plan(cine, (30.0, 30.0)), [0])
-    return chance
+    (_, prob), *_ = its.probabilities(cine, its.plan(cine, (30.0, 30.0)), [0])
+    return prob
 
 
 @pytest.mark.parametrize(("quarters", "mirror"), [(0, True), (1, False), (2, True), (3, False), (3, True)])
 def test_the_mean_of_all_turns_turns_with_the_image(quarters: int, mirror: bool) -> None:
-    its, array = segmenter(Lopsided(), turns=8), square_heart()
+    its, array = segmenter(Lopsided(), tta=8), square_heart()
     assert np.allclose(
         whole(its, turned(array, quarters, mirror)), turned(whole(its, array), quarters, mirror), atol=1e-5
     )
 
 
 def test_two_ways_are_the_image_and_its_mirror() -> None:
-    its, array = segmenter(Lopsided(), turns=2), square_heart()
+    its, array = segmenter(Lopsided(), tta=2), square_heart()
     assert np.allclose(whole(its, turned(array, 0, True)), turned(whole(its, array), 0, True), atol=1e-5)
-    once = segmenter(Lopsided(), turns=1)
+    once = segmenter(Lopsided(), tta=1)
     expected = (whole(once, array) + turned(whole(once, turned(array, 0, True)), 0, True)) / 2
     assert np.allclose(whole(its, array), expected, atol=1e-5)
 
 
 def test_a_card_says_how_many_turns_are_usual() -> None:
-    usual = replace(segmenter().card, turns=8)
-    assert Segmenter([Lopsided()], usual, CPU).turns == 8
-    assert Segmenter([Lopsided()], usual, CPU, turns=1).turns == 1
-    assert Segmenter([Lopsided()], usual, CPU).scout().turns == 1
+    usual = replace(segmenter().card, tta=8)
+    assert Segmenter([Lopsided()], usual, CPU).tta == 8
+    assert Segmenter([Lopsided()], usual, CPU, tta=1).tta == 1
+    assert Segmenter([Lopsided()], usual, CPU).localizer().tta == 1
 
 
-@pytest.mark.parametrize(("turns", "size"), [(3, (49, 49)), (0, (49, 49)), (4, (49, 51))])
-def test_turns_that_cannot_be_made_are_refused(turns: int, size: tuple[int, int]) -> None:
-    with pytest.raises(UsageError, match=f"{turns} turns"):
-        segmenter(turns=turns, size=size)
+@pytest.mark.parametrize(("tta", "size"), [(3, (49, 49)), (0, (49, 49)), (4, (49, 51))])
+def test_turns_that_cannot_be_made_are_refused(tta: int, size: tuple[int, int]) -> None:
+    with pytest.raises(UsageError, match=f"{tta} turns"):
+        segmenter(tta=tta, size=size)
 
 
 def test_an_offset_makes_its_class_likelier_by_its_odds() -> None:
     names = ("background", "rv", "myo", "lv")
     card = replace(segmenter().card, outputs=names, logit_offsets={"myo": 1.0})
     plain, shifted = (whole(Segmenter([Lopsided()], c, CPU), square_heart()) for c in (segmenter().card, card))
-    odds = [chance[..., 2] / (1 - chance[..., 2]) for chance in (plain, shifted)]
+    odds = [prob[..., 2] / (1 - prob[..., 2]) for prob in (plain, shifted)]
     seen = (plain[..., 2] > 1e-3) & (plain[..., 2] < 0.999)
     assert seen.any() and np.allclose(odds[1][seen] / odds[0][seen], np.e, rtol=1e-2)
 
@@ -106,9 +106,9 @@ def test_members_are_averaged() -> None:
 def test_probabilities_sum_to_one_on_both_grids() -> None:
     its, cine = segmenter(Lopsided(), spacing_mm=2.0, size=(25, 31)), cine_of(heart())
     cut = its.plan(cine, CENTRE)
-    ((_, chance),) = its.probabilities(cine, cut, [1])
-    assert chance.shape == (25, 31, 3, 4) and np.allclose(chance.sum(axis=-1), 1, atol=1e-5)
-    native = its.native(chance, cut)
+    ((_, prob),) = its.probabilities(cine, cut, [1])
+    assert prob.shape == (25, 31, 3, 4) and np.allclose(prob.sum(axis=-1), 1, atol=1e-5)
+    native = its.native(prob, cut)
     assert native.shape == (71, 65, 3, 4) and np.allclose(native.sum(axis=-1), 1, atol=1e-5)
     assert (native[0, 0] == [1, 0, 0, 0]).all()
 
@@ -117,11 +117,11 @@ def test_many_frames_at_once_are_each_alone() -> None:
     radii = np.linspace(15, 10, 20)
     array = heart(radii, n_slices=5)  # 100 planes: more than one pass
     its = segmenter(Lopsided())
-    together = chances(its, array, list(range(20)))
+    together = probs(its, array, list(range(20)))
     assert len(together) == 20
     for frame in (0, 9, 10, 19):
         # The scale is of all frames given; here every frame has all intensities, so that it is the same.
-        assert np.allclose(together[frame], chances(its, array, [frame])[0], atol=1e-5)
+        assert np.allclose(together[frame], probs(its, array, [frame])[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("offset", [-1000.0, 1000.0])
@@ -161,8 +161,8 @@ def test_slices_that_the_model_is_not_shown_are_background() -> None:
     its = segmenter(n_slices=4)
     cine = cine_of(array)
     cut = its.plan(cine, CENTRE)
-    ((_, chance),) = its.probabilities(cine, cut, [0])
-    labels = its.native(chance, cut).argmax(axis=-1)
+    ((_, prob),) = its.probabilities(cine, cut, [0])
+    labels = its.native(prob, cut).argmax(axis=-1)
     assert labels.shape[2] == 6 and not labels[:, :, [0, 5]].any() and labels[:, :, 1:5].any(axis=(0, 1)).all()
 
 

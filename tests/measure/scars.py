@@ -7,7 +7,7 @@ from hearts import cine_of
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap
-from cinema_cmr.core.results import HeartLocation, Prediction, Removed
+from cinema_cmr.core.results import HeartLocation, Prediction, RemovedComponent
 from cinema_cmr.core.study import Issue, Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
@@ -50,7 +50,7 @@ def stack(
 
 
 def prediction_of(
-    labels: NDArray[np.uint8], *, confidence: float = 0.95, removed: tuple[Removed, ...] = ()
+    labels: NDArray[np.uint8], *, confidence: float = 0.95, removed: tuple[RemovedComponent, ...] = ()
 ) -> Prediction:
     return Prediction(
         view=View.SAX,

@@ -17,10 +17,10 @@ from cinema_cmr.models.layers import (
     PatchUp,
     ResidualBlock,
     TransformerBlock,
+    checkpoint_activations,
     from_slices,
     group_patches,
     pad_to_multiple,
-    recompute_blocks,
     to_slices,
 )
 
@@ -110,7 +110,7 @@ def test_recomputing_changes_no_gradient(block: nn.Module, shape: tuple[int, ...
     x = torch.randn(shape, generator=seeded(7))
 
     def gradients(*, on: bool) -> list[torch.Tensor]:
-        recompute_blocks(block, on)
+        checkpoint_activations(block, on)
         torch.manual_seed(1)
         return list(torch.autograd.grad(block(x).square().sum(), list(block.parameters())))
 

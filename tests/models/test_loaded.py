@@ -10,7 +10,7 @@ from small_models import convvit, images, unetr, unetr_card
 
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import WeightsError
-from cinema_cmr.models.loaded import Ensemble, LoadedModel, in_units, join
+from cinema_cmr.models.loaded import Ensemble, LoadedModel, in_target_units, join
 
 
 def classifier(task: str) -> ModelCard:
@@ -72,6 +72,6 @@ def test_different_models_do_not_mix() -> None:
 
 def test_numbers_come_in_their_units() -> None:
     card = replace(classifier("regress"), training={"target": {"mean": 60.0, "std": 10.0}})
-    assert in_units(torch.tensor([[0.5], [-1.0]]), card).tolist() == [[65.0], [50.0]]
+    assert in_target_units(torch.tensor([[0.5], [-1.0]]), card).tolist() == [[65.0], [50.0]]
     plain = replace(card, training={})
-    assert in_units(torch.tensor([0.5]), plain).item() == 0.5
+    assert in_target_units(torch.tensor([0.5]), plain).item() == 0.5

@@ -13,9 +13,9 @@ from cinema_cmr.models.losses import cross_entropy, soft_dice
 IGNORED = 255
 
 
-def logits_of(chances: list[list[float]]) -> Tensor:
+def logits_of(probs: list[list[float]]) -> Tensor:
     """Chances of each class by voxel -> logits (1, c, n)."""
-    return torch.tensor(chances).log().T[None].contiguous()
+    return torch.tensor(probs).log().T[None].contiguous()
 
 
 def labels_of(codes: list[int]) -> Tensor:
@@ -35,8 +35,8 @@ def test_cross_entropy_by_hand() -> None:
 
 
 def test_cross_entropy_is_the_mean_over_what_is_not_ignored() -> None:
-    chances = [[0.5, 0.5], [0.01, 0.99], [0.2, 0.8]]
-    loss = cross_entropy(logits_of(chances), labels_of([0, IGNORED, 1]))
+    probs = [[0.5, 0.5], [0.01, 0.99], [0.2, 0.8]]
+    loss = cross_entropy(logits_of(probs), labels_of([0, IGNORED, 1]))
     assert float(loss) == pytest.approx(-(math.log(0.5) + math.log(0.8)) / 2, rel=1e-5)
 
 
@@ -48,13 +48,13 @@ def test_soft_dice_by_hand() -> None:
 def test_soft_dice_is_the_mean_over_classes_and_samples() -> None:
     logits, labels = volumes()
     whole = float(soft_dice(logits.detach(), labels))
-    chance = logits.detach().softmax(dim=1)
+    prob = logits.detach().softmax(dim=1)
     parts = []
     for sample in range(2):
         counted = labels[sample] != IGNORED
         for code in (1, 2, 3):
             truth = (labels[sample] == code)[counted].float()
-            its = chance[sample, code][counted]
+            its = prob[sample, code][counted]
             parts.append(1 - (2 * (its * truth).sum() + 10) / (its.sum() + truth.sum() + 10))
     assert whole == pytest.approx(float(torch.stack(parts).mean()), rel=1e-5)
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.models.layers import group_patches, recompute_blocks, to_slices
+from cinema_cmr.models.layers import checkpoint_activations, group_patches, to_slices
 from cinema_cmr.models.mae import CineMA, CineMAConfig
 from cinema_cmr.models.masking import TokenMask, visible_patches
 from cinema_cmr.models.states import read_state
@@ -237,7 +237,7 @@ def test_recomputing_changes_no_gradient() -> None:
     gradients = []
     for on in (False, True):
         model = mae()
-        recompute_blocks(model, on)
+        checkpoint_activations(model, on)
         model(batch, hidden).loss.backward()
         gradients.append([p.grad for p in model.parameters() if p.grad is not None])
     assert len(gradients[0]) > 150

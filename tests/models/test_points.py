@@ -18,8 +18,8 @@ def test_a_heatmap_is_a_spot_of_height_one_at_its_point() -> None:
 
 
 def test_points_come_back_to_a_fraction_of_a_pixel() -> None:
-    chance = heatmaps_of_points(POINTS, SIZE, 3.0).clamp(1e-6, 1 - 1e-6)
-    points, top = points_of_heatmaps(chance.logit())
+    prob = heatmaps_of_points(POINTS, SIZE, 3.0).clamp(1e-6, 1 - 1e-6)
+    points, top = points_of_heatmaps(prob.logit())
     assert (points - POINTS).abs().max() < 0.15 and (top > 0.9).all()
 
 

@@ -11,14 +11,14 @@ from small_models import images, unetr, unetr_card
 from cinema_cmr.core.errors import WeightsError
 from cinema_cmr.models.cards import WEIGHTS_FILE
 from cinema_cmr.models.catalogue import import_weights
-from cinema_cmr.models.quantised import in_eight_bits, in_floats
+from cinema_cmr.models.quantised import dequantise, quantise_int8
 from cinema_cmr.models.weights import load_model, save_model
 
 
 def test_each_number_is_within_half_a_step_of_its_rows_largest() -> None:
     torch.manual_seed(0)
     rows = torch.randn(16, 4, 5, 5) * torch.logspace(-6, 3, 16).view(-1, 1, 1, 1)
-    again = in_floats(in_eight_bits({"w": rows}))["w"]
+    again = dequantise(quantise_int8({"w": rows}))["w"]
     largest = rows.flatten(1).abs().amax(1).view(-1, 1, 1, 1)
     assert bool(((again - rows).abs() <= largest / 254 * 1.001).all())
     assert torch.equal(again.flatten(1).abs().amax(1), largest.flatten())
@@ -27,12 +27,12 @@ def test_each_number_is_within_half_a_step_of_its_rows_largest() -> None:
 def test_a_row_of_zeros_stays_zero() -> None:
     rows = torch.zeros(2, 1024)
     rows[1] = 1.0
-    assert torch.equal(in_floats(in_eight_bits({"w": rows}))["w"], rows)
+    assert torch.equal(dequantise(quantise_int8({"w": rows}))["w"], rows)
 
 
 def test_small_tensors_and_counts_stay_as_they_are() -> None:
     state = {"bias": torch.randn(5000), "token": torch.randn(1, 1, 64), "count": torch.arange(2000).view(2, 1000)}
-    stored = in_eight_bits(state)
+    stored = quantise_int8(state)
     assert list(stored) == list(state)
     assert all(stored[name] is x for name, x in state.items())
 
@@ -41,7 +41,7 @@ def test_a_number_that_is_not_finite_is_told() -> None:
     rows = torch.ones(8, 200)
     rows[3, 4] = float("inf")
     with pytest.raises(WeightsError, match="has numbers that are not finite"):
-        in_eight_bits({"blocks.w": rows})
+        quantise_int8({"blocks.w": rows})
 
 
 @pytest.mark.medium

@@ -10,7 +10,7 @@ from small_models import SIZES, UNETR, images, unetr
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.models.layers import recompute_blocks
+from cinema_cmr.models.layers import checkpoint_activations
 from cinema_cmr.models.stem import StemConfig
 from cinema_cmr.models.unetr import ConvUNetR
 
@@ -53,7 +53,7 @@ def test_recomputing_changes_no_gradient() -> None:
     model, batch = unetr(), images({"sax": (32, 32, 2)})
     gradients = []
     for on in (False, True):
-        recompute_blocks(model, on)
+        checkpoint_activations(model, on)
         model.zero_grad()
         model(batch)["sax"].square().mean().backward()
         gradients.append([p.grad for p in model.parameters() if p.grad is not None])

@@ -22,9 +22,9 @@ from cinema_cmr.recipes.pretrain import (
     PRETRAINING_RECIPES,
     PretrainExperiment,
     PretrainingData,
-    divided,
     pretrain,
     pretraining_recipe,
+    split_studies,
 )
 
 OPTIM = OptimConfig(lr=3e-3, warmup_steps=5, clip_norm=5.0, average=0.0)
@@ -97,7 +97,7 @@ def test_a_run_cut_off_goes_on_with_the_same_bits(tmp_path: Path, data: Pretrain
 @pytest.mark.medium
 def test_computing_again_gives_the_same_weights(tmp_path: Path, data: PretrainingData) -> None:
     pretrain(experiment(n_steps=2), data, tmp_path / "kept")
-    pretrain(replace(experiment(n_steps=2), recompute=True), data, tmp_path / "again")
+    pretrain(replace(experiment(n_steps=2), activation_checkpointing=True), data, tmp_path / "again")
     assert same(weights(tmp_path / "kept"), weights(tmp_path / "again"))
 
 
@@ -120,27 +120,27 @@ def test_it_starts_from_weights_of_its_own_kind_alone(tmp_path: Path, data: Pret
 @pytest.mark.medium
 def test_the_options_train_and_stand_in_the_card(tmp_path: Path, data: PretrainingData) -> None:
     its = experiment(n_steps=16, log_every=4).with_options(
-        normalise_targets=True, skip_blank=True, decoded_share=0.5, complementary=2
+        normalise_targets=True, skip_blank=True, decoder_token_ratio=0.5, complementary_masks=2
     )
     told: list[Progress] = []
     pretrain(its, data, tmp_path / "run", report=told.append)
     assert told[-1].loss < told[0].loss
     loaded = load_model(tmp_path / "run" / "model")
     assert isinstance(loaded.model, CineMA) and loaded.model.config.normalise_targets
-    options = {"skip_blank": True, "decoded_share": 0.5, "complementary": 2}
+    options = {"skip_blank": True, "decoder_token_ratio": 0.5, "complementary_masks": 2}
     assert {name: loaded.card.training[name] for name in options} == options
     with pytest.raises(UsageError, match="blank slices are skipped; use 'ddp'"):
-        pretrain(its.with_train(devices=2, strategy="fsdp"), data, tmp_path / "divided")
+        pretrain(its.with_train(devices=2, strategy="fsdp"), data, tmp_path / "split_studies")
 
 
 def test_a_share_is_held_out_by_name_alone(tmp_path: Path) -> None:
     studies = [stored_heart(tmp_path, f"s{n}", views=[View.LAX_4C], n_frames=1, seed=n) for n in range(40)]
-    learn, held = divided(studies)
+    learn, held = split_studies(studies)
     assert len(held) == 2 and len(learn) == 38
-    again, other = divided(studies[::-1])
+    again, other = split_studies(studies[::-1])
     assert {s.name for s in other} == {s.name for s in held} and {s.name for s in again} == {s.name for s in learn}
-    assert [len(part) for part in divided(studies[:1])] == [1, 0]
-    assert [len(part) for part in divided(studies[:2])] == [1, 1]
+    assert [len(part) for part in split_studies(studies[:1])] == [1, 0]
+    assert [len(part) for part in split_studies(studies[:2])] == [1, 1]
 
 
 def test_what_is_no_data_is_refused(data: PretrainingData) -> None:

@@ -25,7 +25,7 @@ from cinema_cmr.recipes.scalars import with_target
 from cinema_cmr.recipes.trial import measured_number_trial, measured_trial, shipped_trial, trial
 from cinema_cmr.tasks.landmark import LandmarkConfig
 from cinema_cmr.tasks.segment import SegmentConfig
-from cinema_cmr.tasks.targets import measured_by_experts
+from cinema_cmr.tasks.targets import reference_measurements
 
 CARD = DatasetCard(name="hearts", title="Hearts", licence="CC0", citation="", how_to_get="")
 SPLIT = Split(dataset="hearts", parts={"train": ("a",), "validation": ("b",)}, rule="by hand")
@@ -141,7 +141,7 @@ def test_a_patient_of_whom_nothing_can_be_measured_counts_as_wrong() -> None:
 
 def told(number: int, study: AnnotatedStudy) -> AnnotatedStudy:
     """The study with an ejection fraction that is known from elsewhere: a point above what its masks measure."""
-    measured = measured_by_experts(study)
+    measured = reference_measurements(study)
     assert measured is not None
     value = measured.value("lv_ef_percent")
     assert value is not None

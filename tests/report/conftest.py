@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap
-from cinema_cmr.core.results import Flag, HeartLocation, Measurement, Measurements, Prediction, Removed
+from cinema_cmr.core.results import Flag, HeartLocation, Measurement, Measurements, Prediction, RemovedComponent
 from cinema_cmr.core.study import Issue, SeriesDecision, Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
@@ -105,7 +105,7 @@ def predictions(study: Study) -> dict[View, Prediction]:
         labels=LabelMap(array=heart_labels((64, 80, N_SLICES, N_FRAMES))),
         confidence=confidence,
         location=HeartLocation(centre=(28.0, 40.0), method="motion", evidence={"energy": float("nan")}),
-        removed=(Removed(structure="rv", frame=2, volume_ml=0.4),),
+        removed=(RemovedComponent(structure="rv", frame=2, volume_ml=0.4),),
         model="small",
     )
     assert prediction.labels.array.shape == cine.array.shape

@@ -16,7 +16,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.report.display import Box, heart_box, heart_centre_mm, shown, window
 
-TURNS = [(order, signs) for order in permutations((0, 1)) for signs in product((1, -1), repeat=2)]
+TTA_CHOICES = [(order, signs) for order in permutations((0, 1)) for signs in product((1, -1), repeat=2)]
 
 
 def cine_of(view: View, array: NDArray[np.float32], *, affine: NDArray[np.float64]) -> Cine:
@@ -44,7 +44,7 @@ def stored(order: tuple[int, ...], signs: tuple[int, ...]) -> Cine:
     return replace(cine_of(View.OTHER, array, affine=affine), nifti_header=b"x")
 
 
-@pytest.mark.parametrize(("order", "signs"), TURNS)
+@pytest.mark.parametrize(("order", "signs"), TTA_CHOICES)
 def test_a_transverse_nifti_shows_left_on_the_right_and_front_on_top(
     order: tuple[int, ...], signs: tuple[int, ...]
 ) -> None:

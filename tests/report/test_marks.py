@@ -11,7 +11,7 @@ import pytest
 
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.geometry import apply_affine
-from cinema_cmr.core.results import FoundLandmarks
+from cinema_cmr.core.results import LandmarkPrediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
@@ -74,7 +74,7 @@ def test_points_stay_on_their_pixels_when_the_view_is_turned(study: Study) -> No
 def test_the_view_shows_them_in_every_frame(study: Study) -> None:
     cine = study.cine(View.LAX_4C)
     sure = {name: np.ones(cine.n_frames) for name in NAMES}
-    found = FoundLandmarks(
+    found = LandmarkPrediction(
         landmarks=landmarks(cine, cine.n_frames), confidence=sure, centre=(0.0, 0.0), model="cinema-lax"
     )
     pictures = view_pictures(study, {}, {View.LAX_4C: found})

@@ -110,6 +110,6 @@ def test_icc_follows_from_covariance_and_bias(shift: float) -> None:
     truth = rng.normal(60, 10, 30)
     first, second = truth + rng.normal(0, 3, 30), truth + shift + rng.normal(0, 3, 30)
     covariance, apart = np.cov(first, second), first - second
-    chance = stats.sem(apart) ** 2
-    expected = 2 * covariance[0, 1] / (np.trace(covariance) + apart.mean() ** 2 - chance)
+    prob = stats.sem(apart) ** 2
+    expected = 2 * covariance[0, 1] / (np.trace(covariance) + apart.mean() ** 2 - prob)
     assert icc_2_1(np.stack([first, second], axis=1)) == pytest.approx(expected)

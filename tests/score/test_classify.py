@@ -27,8 +27,8 @@ def several_classes(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Labels (90,) of 4 classes and probabilities that know something about them."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 4, size=90)
-    chances = rng.random((90, 4)) + 0.7 * np.eye(4)[labels]
-    return labels, chances / chances.sum(axis=1, keepdims=True)
+    probs = rng.random((90, 4)) + 0.7 * np.eye(4)[labels]
+    return labels, probs / probs.sum(axis=1, keepdims=True)
 
 
 def test_binary_scores_by_hand() -> None:
@@ -89,27 +89,27 @@ def test_two_classes_give_the_same_either_way() -> None:
 
 
 def test_renaming_the_classes_changes_nothing() -> None:
-    labels, chances = several_classes(2)
+    labels, probs = several_classes(2)
     new_name = np.array([2, 0, 3, 1])
-    renamed = np.empty_like(chances)
-    renamed[:, new_name] = chances
-    before, after = vars(score_classes(labels, chances)), vars(score_classes(new_name[labels], renamed))
+    renamed = np.empty_like(probs)
+    renamed[:, new_name] = probs
+    before, after = vars(score_classes(labels, probs)), vars(score_classes(new_name[labels], renamed))
     assert after == pytest.approx(before)
 
 
 def test_calibration_error_by_hand() -> None:
     """Four patients at confidence 0.8, three of them right: off by 0.05. One at 0.6, wrong: off by 0.6."""
-    chances = [[0.8, 0.2]] * 4 + [[0.4, 0.6]]
-    assert calibration_error([0, 0, 0, 1, 0], chances) == pytest.approx((4 * 0.05 + 0.6) / 5)
+    probs = [[0.8, 0.2]] * 4 + [[0.4, 0.6]]
+    assert calibration_error([0, 0, 0, 1, 0], probs) == pytest.approx((4 * 0.05 + 0.6) / 5)
 
 
 def test_an_honest_classifier_has_hardly_any_calibration_error() -> None:
     rng = np.random.default_rng(3)
     positive = rng.random(40_000)
     labels = (rng.random(40_000) < positive).astype(int)
-    chances = np.stack([1 - positive, positive], axis=1)
-    assert calibration_error(labels, chances) < 0.012
-    sure = np.where(chances > 0.5, 0.99, 0.01)
+    probs = np.stack([1 - positive, positive], axis=1)
+    assert calibration_error(labels, probs) < 0.012
+    sure = np.where(probs > 0.5, 0.99, 0.01)
     assert calibration_error(labels, sure) > 0.2
 
 
@@ -142,7 +142,7 @@ def test_threshold_needs_both_classes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "chances", "match"),
+    ("labels", "probs", "match"),
     [
         ([0, 1], [[0.5, 0.5]], "labels have shape"),
         ([], np.empty((0, 2)), "labels have shape"),
@@ -152,18 +152,18 @@ def test_threshold_needs_both_classes() -> None:
         ([0, 1], [[np.nan, 0.5], [0.5, 0.5]], "NaN"),
     ],
 )
-def test_unusable_input_is_refused(labels: list[int], chances: list[list[float]], match: str) -> None:
+def test_unusable_input_is_refused(labels: list[int], probs: list[list[float]], match: str) -> None:
     with pytest.raises(InputError, match=match):
-        score_classes(labels, chances)
+        score_classes(labels, probs)
 
 
 def test_agrees_with_scikit_learn() -> None:
     metrics = pytest.importorskip("sklearn.metrics")
-    labels, chances = several_classes(5)
-    found, answers = score_classes(labels, chances), chances.argmax(axis=1)
+    labels, probs = several_classes(5)
+    found, answers = score_classes(labels, probs), probs.argmax(axis=1)
     assert found.balanced_accuracy == pytest.approx(metrics.balanced_accuracy_score(labels, answers))
     assert found.matthews == pytest.approx(metrics.matthews_corrcoef(labels, answers))
-    assert found.auroc == pytest.approx(metrics.roc_auc_score(labels, chances, multi_class="ovr"))
+    assert found.auroc == pytest.approx(metrics.roc_auc_score(labels, probs, multi_class="ovr"))
     each = [metrics.recall_score(labels != index, answers != index) for index in range(4)]
     assert found.specificity == pytest.approx(np.mean(each))
 

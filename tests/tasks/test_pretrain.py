@@ -21,7 +21,7 @@ from cinema_cmr.data.sample import Batch, Sample, collate, collate_by_views
 from cinema_cmr.data.store import StoredStudy
 from cinema_cmr.inference.study_tensors import frame_of_phase, view_tensor
 from cinema_cmr.models.mae import CineMA
-from cinema_cmr.tasks.pretrain import FEW_HEARTS, PretrainTask
+from cinema_cmr.tasks.pretrain import SMALL_DATA_AUGMENTATION, PretrainTask
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def frame_shown(sample: Sample, study: StoredStudy, view: View) -> list[int]:
 
 def test_a_sample_is_one_moment_in_all_views(studies: list[StoredStudy]) -> None:
     for seed in range(6):
-        sample = drawn(studies[0], seed, zoom_chance=0.0)
+        sample = drawn(studies[0], seed, p_zoom=0.0)
         assert {view: tuple(x.shape) for view, x in sample.images.items()} == {
             "sax": (1, 32, 32, 3),
             "lax_4c": (1, 48, 32),
@@ -58,14 +58,19 @@ def test_a_sample_is_one_moment_in_all_views(studies: list[StoredStudy]) -> None
 
 def test_an_augmented_sample_differs_each_time_and_is_a_function_of_its_draw(studies: list[StoredStudy]) -> None:
     plain, first, again, other = (
-        drawn(studies[0], seed, zoom_chance=0.0, augmentation=augmentation)
-        for seed, augmentation in ((0, None), (0, FEW_HEARTS), (0, FEW_HEARTS), (1, FEW_HEARTS))
+        drawn(studies[0], seed, p_zoom=0.0, augmentation=augmentation)
+        for seed, augmentation in (
+            (0, None),
+            (0, SMALL_DATA_AUGMENTATION),
+            (0, SMALL_DATA_AUGMENTATION),
+            (1, SMALL_DATA_AUGMENTATION),
+        )
     )
     assert same(first, again)
     for view, image in first.images.items():
         assert image.shape == plain.images[view].shape and image.min() >= 0 and image.max() <= 1
         assert not torch.equal(image, plain.images[view]) and not torch.equal(image, other.images[view])
-    held_out = PretrainTask(replace(TASK, augmentation=FEW_HEARTS)).sample(studies[0], None)
+    held_out = PretrainTask(replace(TASK, augmentation=SMALL_DATA_AUGMENTATION)).sample(studies[0], None)
     assert same(held_out, PretrainTask(TASK).sample(studies[0], None)), "what is held out is shown as it is"
 
 
@@ -110,9 +115,9 @@ def test_blank_slices_are_neither_shown_nor_asked_for() -> None:
 
 
 def test_training_asks_for_a_part_and_validation_for_all() -> None:
-    task = PretrainTask(replace(TASK, decoded_share=0.5))
+    task = PretrainTask(replace(TASK, decoder_token_ratio=0.5))
     batch = collate([task.masked(str(n), padded(), np.random.default_rng(n)) for n in range(4)])
-    whole, part = task.masks(batch)["sax"], task.masks(batch, decoded_share=0.5)["sax"]
+    whole, part = task.masks(batch)["sax"], task.masks(batch, decoder_token_ratio=0.5)["sax"]
     assert whole.masked.shape == (4, 9) and part.masked.shape == (4, 5)
     assert torch.equal(whole.visible, part.visible)
     assert len({tuple(row) for row in part.masked.tolist()}) == 4
@@ -123,7 +128,7 @@ def test_training_asks_for_a_part_and_validation_for_all() -> None:
 @pytest.mark.medium
 def test_the_loss_of_a_part_is_that_of_all_on_average() -> None:
     torch.manual_seed(0)
-    model, task = CineMA(NETWORK).eval(), PretrainTask(replace(TASK, decoded_share=0.4))
+    model, task = CineMA(NETWORK).eval(), PretrainTask(replace(TASK, decoder_token_ratio=0.4))
     image, losses, wholes = padded(), [], []
     for draw in range(60):
         batch = collate([task.masked("x", image, np.random.default_rng(draw))])
@@ -136,7 +141,7 @@ def test_the_loss_of_a_part_is_that_of_all_on_average() -> None:
 
 def test_complementary_masks_share_a_pass(studies: list[StoredStudy]) -> None:
     torch.manual_seed(0)
-    model, task = CineMA(NETWORK).eval(), PretrainTask(replace(TASK, complementary=3))
+    model, task = CineMA(NETWORK).eval(), PretrainTask(replace(TASK, complementary_masks=3))
     sample = task.sample(studies[0], np.random.default_rng(0))
     assert sample.labels["sax"].shape == (3, 12) and task.sample(studies[0], None).labels["sax"].shape == (12,)
     batch = collate([sample, task.sample(studies[1], np.random.default_rng(1))])
@@ -152,7 +157,7 @@ def test_complementary_masks_share_a_pass(studies: list[StoredStudy]) -> None:
 def test_the_draws_are_a_function_of_the_generator_alone(studies: list[StoredStudy]) -> None:
     assert same(drawn(studies[0], 3), drawn(studies[0], 3))
     assert not same(drawn(studies[0], 3), drawn(studies[0], 4))
-    zooms = [same(drawn(studies[0], seed), drawn(studies[0], seed, zoom_chance=0.0)) for seed in range(30)]
+    zooms = [same(drawn(studies[0], seed), drawn(studies[0], seed, p_zoom=0.0)) for seed in range(30)]
     assert 5 <= sum(zooms) <= 25  # half of them are zoomed
 
 
@@ -194,7 +199,7 @@ def test_every_frame_has_its_turn(tmp_path: Path, n_frames: int, n_epochs: int) 
 
 def test_the_loader_shows_the_frames_that_the_formula_promises(studies: list[StoredStudy]) -> None:
     """The same through loader and task, told by the images: 10 epochs of 3 studies with 8 frames."""
-    task = PretrainTask(replace(TASK, zoom_chance=0.0))
+    task = PretrainTask(replace(TASK, p_zoom=0.0))
     samples, sampler = SampleSet(studies, task.sample, seed=1), iter(EpochSampler(3, seed=1))
     seen: dict[int, set[int]] = {0: set(), 1: set(), 2: set()}
     for epoch, index in itertools.islice(sampler, 30):
@@ -227,9 +232,9 @@ def test_what_makes_no_task_is_refused() -> None:
         {"mask_ratio": 0.0},
         {"mask_ratio": 1.0},
         {"zoom": 1.0},
-        {"zoom_chance": 2.0},
-        {"decoded_share": 0.0},
-        {"complementary": 5},
+        {"p_zoom": 2.0},
+        {"decoder_token_ratio": 0.0},
+        {"complementary_masks": 5},
     ):
         with pytest.raises(UsageError, match="expected"):
             replace(TASK, **change)

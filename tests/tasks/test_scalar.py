@@ -15,7 +15,7 @@ from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.sample import collate
-from cinema_cmr.inference.study_tensors import seen_images
+from cinema_cmr.inference.study_tensors import phase_images
 from cinema_cmr.tasks.scalar import ScalarConfig, ScalarTask
 
 GRID = Grid(spacing_mm=1.5, size=(48, 44), slice_spacing_mm=8.0, n_slices=4)
@@ -34,7 +34,7 @@ class Says(nn.Module):
 
 
 def test_both_phases_are_channels_about_the_heart() -> None:
-    images = seen_images(STUDIES[0].study, {View.SAX: GRID}, (0.0, 0.5))
+    images = phase_images(STUDIES[0].study, {View.SAX: GRID}, (0.0, 0.5))
     assert images["sax"].shape == (2, 48, 44, 4)
     blood = (images["sax"] > 0.95).float().sum(dim=(1, 2, 3))
     assert blood[0] > 2 * blood[1] > 0
@@ -48,7 +48,7 @@ def test_of_two_frames_both_are_seen_without_masks_too() -> None:
     assert torch.equal(first, second) and not torch.equal(second[0], second[1])
     # A plane of ED and ES beside a whole cycle in which both phases lie in the first half; the order stays.
     for phases, order in (((0.0, 0.3), [0, 1]), ((0.9, 0.6), [1, 0]), ((0.0, 0.0), [0, 1])):
-        assert torch.equal(seen_images(drawn.study, {View.SAX: GRID}, phases)["sax"], first[order])
+        assert torch.equal(phase_images(drawn.study, {View.SAX: GRID}, phases)["sax"], first[order])
 
 
 @pytest.mark.medium
@@ -99,7 +99,7 @@ def test_what_cannot_be_answered_is_said() -> None:
     with pytest.raises(InputError, match="0 of 3 studies have 'bmi'"):
         ScalarTask.of(replace(NUMBER, target="bmi"), STUDIES)
     with pytest.raises(InputError, match="none of the views 4-chamber"):
-        seen_images(STUDIES[0].study, {View.LAX_4C: GRID}, (0.0, 0.4))
+        phase_images(STUDIES[0].study, {View.LAX_4C: GRID}, (0.0, 0.4))
     with pytest.raises(UsageError, match="SD 0"):
         ScalarTask.of(NUMBER, [STUDIES[0], STUDIES[0]])
 

@@ -11,32 +11,32 @@ from oracles import annotated, heart
 
 from cinema_cmr.core.study import Subject
 from cinema_cmr.tasks import targets
-from cinema_cmr.tasks.targets import bounds_of_cycle, known_value, measured_by_experts
+from cinema_cmr.tasks.targets import bounds_of_cycle, reference_measurements, target_value
 
 STUDY = annotated(heart((10.0, 15.0, 12.0)), group="DCM")
 
 
 def test_a_fact_goes_first() -> None:
-    assert known_value(STUDY, "group") == "DCM"
-    assert known_value(replace(STUDY, facts={"age_years": 61}), "age_years") == 61.0
+    assert target_value(STUDY, "group") == "DCM"
+    assert target_value(replace(STUDY, facts={"age_years": 61}), "age_years") == 61.0
 
 
 def test_the_subject_and_its_body_mass_index() -> None:
     subject = Subject(sex="F", height_cm=200.0, weight_kg=80.0)
     study = replace(STUDY, study=replace(STUDY.study, subject=subject))
-    assert known_value(study, "sex") == "F" and known_value(study, "bmi") == pytest.approx(20.0)
-    assert known_value(STUDY, "bmi") is None and known_value(STUDY, "age_years") is None
+    assert target_value(study, "sex") == "F" and target_value(study, "bmi") == pytest.approx(20.0)
+    assert target_value(STUDY, "bmi") is None and target_value(STUDY, "age_years") is None
 
 
 def test_masks_measure() -> None:
-    ef = known_value(STUDY, "lv_ef_percent")
+    ef = target_value(STUDY, "lv_ef_percent")
     assert ef == pytest.approx(100 * (1 - (10 / 15) ** 2), abs=3)
-    assert known_value(STUDY, "no such thing") is None
-    assert known_value(replace(STUDY, labels={}), "lv_ef_percent") is None
+    assert target_value(STUDY, "no such thing") is None
+    assert target_value(replace(STUDY, labels={}), "lv_ef_percent") is None
 
 
 def test_partly_drawn_masks_measure_nothing() -> None:
-    assert measured_by_experts(replace(STUDY, structures=("lv",))) is None
+    assert reference_measurements(replace(STUDY, structures=("lv",))) is None
 
 
 def test_end_diastole_has_the_most_blood() -> None:
@@ -53,7 +53,9 @@ def test_a_study_is_measured_once_while_it_lives(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(targets, "measure_study", counted)
     study, known = replace(STUDY), len(targets._MEASURED)
-    assert known_value(study, "lv_ef_percent") == known_value(study, "lv_ef_percent") != known_value(study, "lv_edv_ml")
+    assert (
+        target_value(study, "lv_ef_percent") == target_value(study, "lv_ef_percent") != target_value(study, "lv_edv_ml")
+    )
     assert len(asked) == 1 and len(targets._MEASURED) == known + 1
     del study
     gc.collect()

@@ -15,7 +15,7 @@ from cinema_cmr.core.results import HeartLocation, Measurements, Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.image.resample import PlaneCut
+from cinema_cmr.image.resample import CropResample
 from cinema_cmr.inference.confidence import soft_dice
 from cinema_cmr.inference.predictor import predict_cine
 from cinema_cmr.inference.segmenter import Segmenter
@@ -36,11 +36,11 @@ class _Watched(Segmenter):
     """A segmenter that keeps, of each frame it gives on the native grid, what its probabilities tell."""
 
     def __init__(self, inner: Segmenter) -> None:
-        super().__init__(inner.members, inner.card, inner.runtime, turns=inner.turns)
+        super().__init__(inner.members, inner.card, inner.runtime, tta=inner.tta)
         self.seen: list[dict[str, dict[str, float]]] = []
 
-    def native(self, probabilities: NDArray[np.float32], cut: PlaneCut) -> NDArray[np.float32]:
-        whole = super().native(probabilities, cut)
+    def native(self, probabilities: NDArray[np.float32], crop: CropResample) -> NDArray[np.float32]:
+        whole = super().native(probabilities, crop)
         labels = whole.argmax(axis=-1).astype(np.uint8)
         self.seen.append({"mean_chance": _mean_chance(whole, labels), "soft_dice": soft_dice(whole, labels)})
         return whole
@@ -83,10 +83,10 @@ def outcome(annotated: AnnotatedStudy, segmenter: Segmenter, *, change: str = "n
     }
 
 
-def _mean_chance(chance: NDArray[np.float32], labels: Labels) -> dict[str, float]:
+def _mean_chance(prob: NDArray[np.float32], labels: Labels) -> dict[str, float]:
     """Mean probability of a structure where it is labelled; NaN where it is not."""
     return {
-        label.name: float(chance[..., label.code][labels == label.code].mean())
+        label.name: float(prob[..., label.code][labels == label.code].mean())
         if (labels == label.code).any()
         else float("nan")
         for label in CINE_LABELS

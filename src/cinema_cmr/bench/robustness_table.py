@@ -48,7 +48,7 @@ def summary(cases: Sequence[CaseLine], *, seed: int = 0) -> dict[str, Any]:
     shown = [case for case in cases if case["part"] != "train"]
     if not shown:
         raise InputError("no measured case; expected lines of `benchmarks/robustness.py`")
-    models = sorted({(case["model"], case.get("manner", "turns 1")) for case in shown})
+    models = sorted({(case["model"], case.get("inference_settings", "turns 1")) for case in shown})
     if len(models) > 1:
         raise InputError(
             f"cases of {len(models)} models, or of one asked in other ways; expected those of one:"
@@ -58,7 +58,7 @@ def summary(cases: Sequence[CaseLine], *, seed: int = 0) -> dict[str, Any]:
     groups = {change: [case for case in shown if case["change"] == change] for change in order}
     return {
         "weights_sha256": models[0][0],
-        "manner": models[0][1],
+        "inference_settings": models[0][1],
         "changes": {change: _row(change, its, seed) for change, its in groups.items() if its},
     }
 

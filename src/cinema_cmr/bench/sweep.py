@@ -9,7 +9,7 @@ from cinema_cmr.bench.results import compared, result_of, with_holm
 from cinema_cmr.bench.suite import Outcome, RunKey
 from cinema_cmr.bench.tasks import BenchTask
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.data.cases import few_patients
+from cinema_cmr.data.cases import subset_patients
 
 __all__ = ["number_of", "patients_of_share", "share_key", "sweep_document"]
 
@@ -32,7 +32,7 @@ def number_of(share: float, n: int) -> int:
 
 def patients_of_share(groups: Mapping[str, str], share: float, *, seed: int) -> list[str]:
     """A share in percent of the patients (patient -> group), the groups in turn; larger shares hold the smaller."""
-    return few_patients(groups, n=number_of(share, len(groups)), seed=seed)
+    return subset_patients(groups, n=number_of(share, len(groups)), seed=seed)
 
 
 def share_key(task: BenchTask, dataset: str, share: float, *, model: str, seed: int) -> RunKey:

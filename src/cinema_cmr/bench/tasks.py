@@ -11,7 +11,7 @@ import numpy as np
 from cinema_cmr.core.errors import unknown_name
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.tasks.targets import known_value
+from cinema_cmr.tasks.targets import target_value
 
 __all__ = ["MODELS", "TASKS", "BenchTask", "Measure", "chosen", "fitting", "task_named", "why_not"]
 
@@ -303,7 +303,7 @@ def why_not(task: BenchTask, learn: Sequence[AnnotatedStudy], held: Sequence[Ann
         n = len({study.patient for study in studies})
         if n < _LEAST:
             return f"{n} patients {part} with {what}; at least {_LEAST} are needed"
-    if task.target is not None and len({known_value(study, task.target) for study in learn}) < _LEAST:
+    if task.target is not None and len({target_value(study, task.target) for study in learn}) < _LEAST:
         return f"all patients to learn from have the same {what}"
     return None
 
@@ -317,7 +317,7 @@ def _tells(task: BenchTask, annotated: AnnotatedStudy) -> bool:
         return False
     if task.kind == "measurements":
         return _is_drawn(annotated, View.SAX, task.scheme) and str(task.target) in annotated.facts
-    known = None if task.target is None else known_value(annotated, task.target)
+    known = None if task.target is None else target_value(annotated, task.target)
     return known is not None and not (isinstance(known, float) and np.isnan(known))
 
 

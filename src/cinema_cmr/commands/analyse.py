@@ -128,7 +128,7 @@ def _options(given: Namespace) -> Any:
         model=given.model,
         device=given.device,
         precision=given.precision,
-        turns=given.turns,
+        tta=given.tta,
         subject=subject,
         single_frame=given.single_frame,
         disease=None if given.disease == "none" else given.disease,

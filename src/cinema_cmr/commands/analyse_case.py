@@ -93,7 +93,7 @@ def _finished(source: Path, folder: Path, name: str, session: Any) -> dict[str, 
             and run.get("input_sha256") == digest
             and run["options"] == options
             and run["model"]["hash"] == (session.segmenter.card.weights_sha256 or None)
-            and run["model"].get("manner") == session.segmenter.manner
+            and run["model"].get("inference_settings") == session.segmenter.inference_settings
         )
         _told(document, folder, name, "kept")  # what cannot be told is damaged
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

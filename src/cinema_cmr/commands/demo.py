@@ -33,7 +33,7 @@ def run(given: Namespace) -> int:
     from cinema_cmr.phantom.demo import demo_path, demo_truth
     from cinema_cmr.pipeline import Options
 
-    options = Options(model=given.model, device=given.device, precision=given.precision, turns=given.turns)
+    options = Options(model=given.model, device=given.device, precision=given.precision, tta=given.tta)
     console = Console(as_json=given.json)
     result = analyse_case(
         demo_path(),

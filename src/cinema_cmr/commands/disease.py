@@ -60,6 +60,6 @@ def _predictor(given: Namespace) -> Any:
     from cinema_cmr.inference.predictor import predict_cine
     from cinema_cmr.pipeline import Options, prepare_segmenter
 
-    options = Options(model=given.model, device=given.device, precision=given.precision, turns=given.turns)
+    options = Options(model=given.model, device=given.device, precision=given.precision, tta=given.tta)
     segmenter = prepare_segmenter(options)
     return lambda annotated: predict_cine(annotated.study.cine(View.SAX), segmenter).labels

@@ -64,7 +64,7 @@ def _scored(
     from cinema_cmr.evaluation.segmentation import evaluate_segmentation
     from cinema_cmr.pipeline import Options, prepare_segmenter
 
-    options = Options(model=given.model, device=given.device, precision=given.precision, turns=given.turns)
+    options = Options(model=given.model, device=given.device, precision=given.precision, tta=given.tta)
     segmenter = prepare_segmenter(options, loaded)
     scores = evaluate_segmentation(
         studies, segmenter, together=given.together, report=lambda score: note(patient_line(score))

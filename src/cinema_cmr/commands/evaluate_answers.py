@@ -38,10 +38,10 @@ def run_other_task(given: Namespace, console: Console, loaded: Any) -> int:
 
 def _landmarks(studies: Sequence[Any], loaded: Any, runtime: Any, console: Console) -> tuple[Any, list[list[Any]]]:
     from cinema_cmr.evaluation.landmark import evaluate_landmarks, summarise_landmarks
-    from cinema_cmr.inference.landmark_predictor import LandmarkFinder
+    from cinema_cmr.inference.landmark_predictor import LandmarkPredictor
 
     scores = evaluate_landmarks(
-        studies, LandmarkFinder(loaded, runtime), report=lambda score: console.note(f"{score.patient}: done")
+        studies, LandmarkPredictor(loaded, runtime), report=lambda score: console.note(f"{score.patient}: done")
     )
     rows: list[list[Any]] = [["patient", "point", "frame", "distance_mm"]]
     for score in scores:
@@ -52,10 +52,10 @@ def _landmarks(studies: Sequence[Any], loaded: Any, runtime: Any, console: Conso
 
 def _answers(studies: Sequence[Any], loaded: Any, runtime: Any, console: Console) -> tuple[Any, list[list[Any]]]:
     from cinema_cmr.evaluation.scalar import evaluate_answers, summarise_classes, summarise_numbers
-    from cinema_cmr.inference.scalar_predictor import StudyAnswerer
+    from cinema_cmr.inference.scalar_predictor import ScalarPredictor
 
     scores = evaluate_answers(
-        studies, StudyAnswerer(loaded, runtime), report=lambda score: console.note(f"{score.patient}: done")
+        studies, ScalarPredictor(loaded, runtime), report=lambda score: console.note(f"{score.patient}: done")
     )
     rows: list[list[Any]] = [["patient", "known", *scores[0].answer]]
     rows += [[score.patient, score.known, *(f"{value:.5g}" for value in score.answer.values())] for score in scores]

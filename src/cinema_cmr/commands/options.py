@@ -19,7 +19,7 @@ def add_model_options(parser: ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
     parser.add_argument(
-        "--turns",
+        "--tta",
         type=int,
         default=None,
         help="1, 2, 4 or 8 mirrored and turned passes that are averaged; as the model's card says where not given",

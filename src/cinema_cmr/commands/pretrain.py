@@ -38,8 +38,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--compile", action="store_true", help="through torch.compile: a slow start, then faster")
     parser.add_argument("--recompute", action="store_true", help="less memory, more time, the same gradients")
     parser.add_argument("--skip-blank", action="store_true", help="leave the blank slices that pad a stack out")
-    parser.add_argument("--decoded-share", type=float, default=1.0, help="part of the hidden tokens asked for")
-    parser.add_argument("--complementary", type=int, default=1, help="masks of a study in one pass, apart")
+    parser.add_argument("--decoder-token-ratio", type=float, default=1.0, help="part of the hidden tokens asked for")
+    parser.add_argument("--complementary-masks", type=int, default=1, help="masks of a study in one pass, apart")
     parser.add_argument(
         "--normalise-targets", action="store_true", help="compare patches less their mean, over their sd"
     )
@@ -79,7 +79,7 @@ def _experiment(given: Namespace) -> Any:
     from dataclasses import replace
 
     from cinema_cmr.recipes.pretrain import pretraining_recipe
-    from cinema_cmr.tasks.pretrain import FEW_HEARTS
+    from cinema_cmr.tasks.pretrain import SMALL_DATA_AUGMENTATION
 
     chosen = pretraining_recipe(given.recipe)
     changes: dict[str, Any] = {
@@ -93,13 +93,13 @@ def _experiment(given: Namespace) -> Any:
     }
     same = {name: getattr(given, name) for name in ("seed", "precision", "devices", "nodes", "strategy", "workers")}
     asked = {name: value for name, value in changes.items() if value is not None}
-    options = ("skip_blank", "decoded_share", "complementary", "normalise_targets")
-    augmentation = FEW_HEARTS if given.augment else None
+    options = ("skip_blank", "decoder_token_ratio", "complementary_masks", "normalise_targets")
+    augmentation = SMALL_DATA_AUGMENTATION if given.augment else None
     chosen = chosen.with_options(augmentation=augmentation, **{name: getattr(given, name) for name in options})
     trained = chosen.with_train(
         accelerator=given.device, compiled=given.compile, tensorboard=given.tensorboard, **same, **asked
     )
-    return replace(trained, recompute=given.recompute)
+    return replace(trained, activation_checkpointing=given.activation_checkpointing)
 
 
 def _optim(given: Namespace, its: Any) -> Any:
@@ -112,10 +112,10 @@ def _optim(given: Namespace, its: Any) -> Any:
 
 def _data(given: Namespace) -> Any:
     from cinema_cmr.data.population import open_population
-    from cinema_cmr.recipes.pretrain import PretrainingData, divided
+    from cinema_cmr.recipes.pretrain import PretrainingData, split_studies
 
     studies = open_population(given.data)
-    learn, held = divided(studies) if given.validation is None else (studies, open_population(given.validation))
+    learn, held = split_studies(studies) if given.validation is None else (studies, open_population(given.validation))
     return PretrainingData(learn=learn, validate=held, title=given.title, licence=given.licence)
 
 

@@ -58,7 +58,7 @@ def run(given: Namespace) -> int:
 def _segmenter(given: Namespace) -> Any:
     from cinema_cmr.pipeline import Options, prepare_segmenter
 
-    options = Options(model=given.model, device=given.device, precision=given.precision, turns=given.turns)
+    options = Options(model=given.model, device=given.device, precision=given.precision, tta=given.tta)
     return prepare_segmenter(options)
 
 

@@ -32,7 +32,7 @@ def read_training_data(
     With `drawn_only`, studies that nobody drew on are left out and told. The split is kept in the run's folder,
     where `cinema evaluate` finds it beside the model.
     """
-    from cinema_cmr.data.cases import few_patients, write_split
+    from cinema_cmr.data.cases import subset_patients, write_split
     from cinema_cmr.recipes.finetune import TrainingData
 
     dataset, cases = find_cases(given.data, console)
@@ -41,7 +41,7 @@ def read_training_data(
     learn = split["train"]
     if given.get("n") is not None:
         groups = {case.patient: str(case.facts.get("group", "all")) for case in cases if case.patient in learn}
-        learn = tuple(few_patients(groups, n=given.n, seed=given.seed))
+        learn = tuple(subset_patients(groups, n=given.n, seed=given.seed))
     data = TrainingData(
         card=dataset.card,
         split=split,

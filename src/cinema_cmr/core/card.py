@@ -9,16 +9,16 @@ from typing import Any, Literal
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 
-__all__ = ["TURNS", "Grid", "ModelCard", "check_turns"]
+__all__ = ["TTA_CHOICES", "Grid", "ModelCard", "check_tta"]
 
-TURNS = (1, 2, 4, 8)
+TTA_CHOICES = (1, 2, 4, 8)
 """1: an image as it is; 2: also mirrored; 4 and 8: also turned by quarters."""
 
 
-def check_turns(turns: int) -> None:
-    """Raises `UsageError` for a number of passes that is none of `TURNS`."""
-    if turns not in TURNS:
-        raise UsageError(f"{turns} turns; expected one of {', '.join(map(str, TURNS))}")
+def check_tta(tta: int) -> None:
+    """Raises `UsageError` for a number of passes that is none of `TTA_CHOICES`."""
+    if tta not in TTA_CHOICES:
+        raise UsageError(f"{tta} turns; expected one of {', '.join(map(str, TTA_CHOICES))}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ class ModelCard:
     """Names of the output channels or values, background first for a segmentation."""
     label_scheme: str = "cine"
     modality: Literal["cine", "lge"] = "cine"
-    turns: int = 1
+    tta: int = 1
     """Of a segmentation: mirrored and turned passes that are averaged where the user names no number of them."""
     logit_offsets: Mapping[str, float] = field(default_factory=dict)
     """Of a segmentation: added to the logits of these outputs before labels are taken, so that what is rare is found
@@ -80,7 +80,7 @@ class ModelCard:
             raise UsageError(
                 f"model '{self.name}' has label scheme '{self.label_scheme}'; known: {sorted(LABEL_SCHEMES)}"
             )
-        check_turns(self.turns)
+        check_tta(self.tta)
         if not 0 <= self.least_confidence <= 1:
             raise UsageError(f"model '{self.name}' has least confidence {self.least_confidence}; expected 0 to 1")
         unknown = sorted(set(self.logit_offsets) - set(self.outputs))

@@ -11,7 +11,7 @@ from cinema_cmr.core.plain_values import from_plain, to_plain
 
 __all__ = ["CARD_VERSION", "card_from_json", "card_to_json"]
 
-CARD_VERSION = 1
+CARD_VERSION = 2
 """Layout of card.json; raised when an older reader could no longer understand it."""
 
 
@@ -25,6 +25,8 @@ def card_to_json(card: ModelCard) -> dict[str, Any]:
 
 def card_from_json(values: Mapping[str, Any]) -> ModelCard:
     """The card that card.json describes; `WeightsError` for another layout, unknown or missing fields."""
+    if isinstance(values, Mapping) and values.get("card_version") == 1:
+        values = _from_version_1(values)
     if not isinstance(values, Mapping) or values.get("card_version") != CARD_VERSION:
         found = values.get("card_version") if isinstance(values, Mapping) else type(values).__name__
         raise WeightsError(
@@ -35,3 +37,9 @@ def card_from_json(values: Mapping[str, Any]) -> ModelCard:
         return from_plain(ModelCard, {k: v for k, v in values.items() if k != "card_version"}, "card")
     except UsageError as error:
         raise WeightsError(f"model card cannot be used: {error}") from error
+
+
+def _from_version_1(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert a card of version 1, in which test-time augmentation was called `turns`."""
+    renamed = {"turns": "tta"}
+    return {renamed.get(name, name): value for name, value in values.items()} | {"card_version": CARD_VERSION}

@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-__all__ = ["largest_piece"]
+__all__ = ["largest_component"]
 
 
-def largest_piece(mask: NDArray[np.bool_], weights: NDArray[Any] | None = None) -> NDArray[np.bool_]:
+def largest_component(mask: NDArray[np.bool_], weights: NDArray[Any] | None = None) -> NDArray[np.bool_]:
     """The piece of a mask, any number of axes, that has most voxels; or whose voxels weigh most together.
 
     Voxels hang together where they share a face. `weights` can be broadcast to the mask's shape. Of two that are alike
     the first in memory's order is kept; an empty mask comes back empty.
 
-    >>> largest_piece(np.array([True, False, True, True])).tolist()
+    >>> largest_component(np.array([True, False, True, True])).tolist()
     [False, False, True, True]
     """
     pieces, n_pieces = ndimage.label(mask)

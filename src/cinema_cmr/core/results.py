@@ -14,14 +14,14 @@ from cinema_cmr.core.study import Evidence
 from cinema_cmr.core.vocabulary import View
 
 __all__ = [
-    "DiseaseOpinion",
+    "DiseaseClassification",
     "Flag",
-    "FoundLandmarks",
     "HeartLocation",
+    "LandmarkPrediction",
     "Measurement",
     "Measurements",
     "Prediction",
-    "Removed",
+    "RemovedComponent",
 ]
 
 
@@ -48,7 +48,7 @@ class HeartLocation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Removed:
+class RemovedComponent:
     """A piece of a predicted structure that clean-up took away."""
 
     structure: str
@@ -65,20 +65,20 @@ class Prediction:
     confidence: NDArray[np.float32]
     """(t,) mean probability of the predicted class over predicted foreground voxels, 0 to 1; NaN where none."""
     location: HeartLocation
-    removed: tuple[Removed, ...] = ()
+    removed: tuple[RemovedComponent, ...] = ()
     model: str = ""
     least_confidence: float = 0.8
     """Of this model: what is lower is flagged."""
-    window_mm: tuple[float, float] | None = None
+    fov_mm: tuple[float, float] | None = None
     """Extent of the planes (x, y) that the model saw about the heart."""
-    widened: int = 0
+    fov_expansions: int = 0
     """How often the window was made larger than the model learned on, as labels reached its edge."""
-    at_window_edge: bool = False
+    truncated: bool = False
     """Whether labels still reach an edge of the window behind which the image goes on."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class FoundLandmarks:
+class LandmarkPrediction:
     """Points of all frames of one view, and how sure the model was of each."""
 
     landmarks: Landmarks
@@ -112,15 +112,15 @@ class Measurement:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiseaseOpinion:
+class DiseaseClassification:
     """What a model says of one study; without `probabilities` it says nothing, for the reason given."""
 
     probabilities: Mapping[str, float] = field(default_factory=dict)
     """Group -> calibrated probability, largest first; they sum to 1."""
-    speaks_for: Mapping[str, float] = field(default_factory=dict)
+    contributions: Mapping[str, float] = field(default_factory=dict)
     """Feature -> how far it moves the first group's logarithmic odds against the second's; largest sizes first."""
     features: Mapping[str, float] = field(default_factory=dict)
-    unlike: tuple[str, ...] = ()
+    out_of_distribution: tuple[str, ...] = ()
     """Features that lie far outside of what the model learned from."""
     titles: Mapping[str, str] = field(default_factory=dict)
     """Group or feature -> its name in words."""
@@ -145,7 +145,7 @@ class Measurements:
     times_ms: NDArray[np.float64] | None = None
     """(t,) of the curves, or None where frame times are unknown."""
     flags: tuple[Flag, ...] = ()
-    opinion: DiseaseOpinion | None = None
+    classification: DiseaseClassification | None = None
     """Which disease group the numbers resemble; None where no model was asked."""
 
     def __getitem__(self, name: str) -> Measurement:

@@ -22,10 +22,10 @@ __all__ = [
     "Case",
     "DatasetCard",
     "Split",
-    "few_patients",
     "official_split",
     "read_split",
     "stratified_split",
+    "subset_patients",
     "write_split",
 ]
 
@@ -134,7 +134,7 @@ def stratified_split(dataset: str, strata: Mapping[str, str], *, shares: Mapping
     return Split(dataset=dataset, parts={part: tuple(sorted(names)) for part, names in parts.items()}, rule=rule)
 
 
-def few_patients(strata: Mapping[str, str], *, n: int, seed: int) -> list[str]:
+def subset_patients(strata: Mapping[str, str], *, n: int, seed: int) -> list[str]:
     """`n` patients (of patient -> group), the groups in turn and drawn within each, so that few show all groups.
 
     More patients contain the fewer of the same seed. Raises `UsageError` where there are not so many.

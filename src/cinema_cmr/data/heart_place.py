@@ -13,7 +13,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.views.motion import axis_from_motion
 
-__all__ = ["heart_places", "meeting_point"]
+__all__ = ["heart_positions", "meeting_point"]
 
 Array = NDArray[np.float64]
 Place = tuple[float, float]
@@ -22,7 +22,7 @@ _PULL = 1e-3
 """Weight of the images' middle against a plane: it decides only along directions that no plane fixes."""
 
 
-def heart_places(study: Study) -> dict[View, Place]:
+def heart_positions(study: Study) -> dict[View, Place]:
     """In-plane voxel indices (i, j) of the heart's middle in each measured view.
 
     Where planes of two views are known in patient space, it is the point in which they meet, seen in each of

@@ -47,11 +47,11 @@ class EpochSampler(Sampler[Place]):
     With several ranks, rank r takes every n-th place of the one common order.
     """
 
-    def __init__(self, n_examples: int, *, seed: int, start: int = 0, rank: int = 0, n_ranks: int = 1) -> None:
-        if n_examples < 1 or not 0 <= rank < n_ranks:
-            raise UsageError(f"{n_examples} examples for rank {rank} of {n_ranks}; expected at least one of each")
+    def __init__(self, n_examples: int, *, seed: int, start: int = 0, rank: int = 0, world_size: int = 1) -> None:
+        if n_examples < 1 or not 0 <= rank < world_size:
+            raise UsageError(f"{n_examples} examples for rank {rank} of {world_size}; expected at least one of each")
         self.n_examples, self.seed, self.start = n_examples, seed, start
-        self.rank, self.n_ranks = rank, n_ranks
+        self.rank, self.world_size = rank, world_size
 
     def __iter__(self) -> Iterator[Place]:
         position = self.start + self.rank
@@ -64,7 +64,7 @@ class EpochSampler(Sampler[Place]):
                     epoch,
                 )
             yield epoch, int(order[index])
-            position += self.n_ranks
+            position += self.world_size
 
 
 def make_loader(

@@ -32,7 +32,7 @@ from cinema_cmr.core.plain_values import from_plain, to_plain
 from cinema_cmr.core.study import Issue, Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.data.heart_place import heart_places
+from cinema_cmr.data.heart_place import heart_positions
 from cinema_cmr.io.atomic import atomic_path
 from cinema_cmr.io.quantise import quantise
 
@@ -190,7 +190,7 @@ def write_study(study: Study, path: Path | str, *, source_sha256: str = "", over
         raise NoCineError(f"study '{study.name}' has no short-axis or long-axis cine to store")
     quantised = [quantise(cine.array) for cine in cines]
     chunks = [np.ascontiguousarray(np.moveaxis(one.stored, 3, 0), dtype=_VOXEL) for one in quantised]
-    places, offset = heart_places(study), 0
+    places, offset = heart_positions(study), 0
     described: list[StoredCine] = []
     digest = hashlib.sha256()
     for cine, one, chunk in zip(cines, quantised, chunks, strict=True):

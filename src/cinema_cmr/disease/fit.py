@@ -95,8 +95,8 @@ def fit_temperature(logits: Array, labels: Labels) -> float:
     """
 
     def wrong(log_temperature: float) -> float:
-        chances = log_softmax(logits / np.exp(log_temperature), axis=1)
-        return -float(chances[np.arange(len(labels)), labels].mean())
+        probs = log_softmax(logits / np.exp(log_temperature), axis=1)
+        return -float(probs[np.arange(len(labels)), labels].mean())
 
     return float(np.exp(minimize_scalar(wrong, bounds=(-np.log(4), np.log(4)), method="bounded").x))
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.core.plain_values import from_plain, to_plain
-from cinema_cmr.core.results import DiseaseOpinion
+from cinema_cmr.core.results import DiseaseClassification
 from cinema_cmr.disease.features import FEATURES, DiseaseFeatures
 from cinema_cmr.io.atomic import write_text
 
@@ -80,21 +80,23 @@ class DiseaseModel:
         """(groups,) before the temperature."""
         return np.asarray(np.array(self.weights) @ self._standard(features) + np.array(self.bias))
 
-    def opinion(self, found: DiseaseFeatures) -> DiseaseOpinion:
+    def classification(self, found: DiseaseFeatures) -> DiseaseClassification:
         """Probabilities of the groups and what speaks for the first of them; none where a feature is absent."""
         if found.reason is not None:
-            return DiseaseOpinion(reason=found.reason, model=self.name, notice=self.notice)
+            return DiseaseClassification(reason=found.reason, model=self.name, notice=self.notice)
         logits = self.logits(found.values) / self.temperature
-        chances = np.exp(logits - logits.max())
-        chances /= chances.sum()
-        order = np.argsort(-chances, kind="stable")
+        probs = np.exp(logits - logits.max())
+        probs /= probs.sum()
+        order = np.argsort(-probs, kind="stable")
         standard, table = self._standard(found.values), np.array(self.weights) / self.temperature
         moves = (table[order[0]] - table[order[1]]) * standard
-        return DiseaseOpinion(
-            probabilities={self.groups[i]: float(chances[i]) for i in order},
-            speaks_for={self.features[i]: float(moves[i]) for i in np.argsort(-np.abs(moves), kind="stable")},
+        return DiseaseClassification(
+            probabilities={self.groups[i]: float(probs[i]) for i in order},
+            contributions={self.features[i]: float(moves[i]) for i in np.argsort(-np.abs(moves), kind="stable")},
             features=dict(found.values),
-            unlike=tuple(name for name, z in zip(self.features, standard, strict=True) if abs(z) > _FAR_SD),
+            out_of_distribution=tuple(
+                name for name, z in zip(self.features, standard, strict=True) if abs(z) > _FAR_SD
+            ),
             titles={**self.titles, **{name: FEATURES[name] for name in self.features}},
             model=self.name,
             notice=self.notice,

@@ -13,7 +13,7 @@ from torch.optim import AdamW, Optimizer
 
 from cinema_cmr.core.errors import UsageError
 
-__all__ = ["Average", "OptimConfig", "layer_scales", "learning_rate", "make_optimiser"]
+__all__ = ["EMA", "OptimConfig", "layer_scales", "learning_rate", "make_optimiser"]
 
 _LOWEST = re.compile(r"^enc_down_dict\.|(^|\.)(pos_embed|cls_token|patch_embed)(\.|$)")
 
@@ -109,7 +109,7 @@ def _is_plain(name: str, parameter: nn.Parameter) -> bool:
     return parameter.ndim < 2 or name.endswith("token")
 
 
-class Average:
+class EMA:
     """An exponential average of a model's weights, warmed up so that the first steps are soon forgotten.
 
     It stays on the device on which the model is when it is made.

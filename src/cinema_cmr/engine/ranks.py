@@ -94,11 +94,11 @@ def joined_rows(rows: Sequence[Mapping[str, Sequence[float]]]) -> list[Mapping[s
     return [parts[i % len(parts)][i // len(parts)] for i in range(sum(len(part) for part in parts))]
 
 
-def _strategy(name: str, n_ranks: int) -> Strategy:
+def _strategy(name: str, world_size: int) -> Strategy:
     from lightning.fabric.strategies import DDPStrategy, ModelParallelStrategy
 
     if name == "fsdp":
-        return ModelParallelStrategy(sharded, data_parallel_size=n_ranks, tensor_parallel_size=1)
+        return ModelParallelStrategy(sharded, data_parallel_size=world_size, tensor_parallel_size=1)
     return DDPStrategy(find_unused_parameters=True, **_without_buffers())
 
 

@@ -49,7 +49,7 @@ def state_like(state: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tenso
 def optimiser_like(state: Mapping[str, Any], optimiser: Optimizer) -> dict[str, Any]:
     """The same for an optimiser's state."""
     params = [param for group in optimiser.param_groups for param in group["params"]]
-    divided = {
+    split_studies = {
         number: {
             name: _like(value, params[number])
             if isinstance(value, Tensor) and value.shape == params[number].shape
@@ -58,7 +58,7 @@ def optimiser_like(state: Mapping[str, Any], optimiser: Optimizer) -> dict[str, 
         }
         for number, its in state["state"].items()
     }
-    return {**state, "state": divided}
+    return {**state, "state": split_studies}
 
 
 @torch.no_grad()

@@ -21,12 +21,12 @@ from cinema_cmr.data.loader import EpochSampler, SampleSet, make_loader
 from cinema_cmr.data.sample import Batch, collate, collate_by_views
 from cinema_cmr.engine.checkpoint import clear_unfinished, read_checkpoint, write_checkpoint
 from cinema_cmr.engine.journal import Journal
-from cinema_cmr.engine.optim import Average, OptimConfig, learning_rate, make_optimiser
+from cinema_cmr.engine.optim import EMA, OptimConfig, learning_rate, make_optimiser
 from cinema_cmr.engine.ranks import any_rank, is_first_rank, joined_rows, mean_over_ranks, start_fabric
 from cinema_cmr.engine.shards import optimiser_like, state_like, whole
 from cinema_cmr.engine.stop_signal import StopSignal
 from cinema_cmr.inference.runtime import choose_runtime
-from cinema_cmr.score.known import mean_of_known
+from cinema_cmr.score.known import finite_mean
 from cinema_cmr.tasks.task import Task
 
 __all__ = ["Progress", "TrainConfig", "train"]
@@ -67,7 +67,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.strategy not in ("ddp", "fsdp"):
             raise unknown_name("strategy", self.strategy, ("ddp", "fsdp"))
-        if min(self.n_steps, self.batch_size, self.accumulate, self.n_ranks) < 1:
+        if min(self.n_steps, self.batch_size, self.accumulate, self.world_size) < 1:
             raise UsageError(
                 f"{self.n_steps} steps of {self.accumulate} batches of {self.batch_size} on {self.devices} devices"
                 f" of {self.nodes} nodes; expected at least 1 of each"
@@ -81,25 +81,25 @@ class TrainConfig:
             )
 
     @property
-    def n_ranks(self) -> int:
+    def world_size(self) -> int:
         """Processes in all."""
         return self.devices * self.nodes
 
     @property
     def is_sharded(self) -> bool:
         """Whether each process holds a part of the weights only."""
-        return self.strategy == "fsdp" and self.n_ranks > 1
+        return self.strategy == "fsdp" and self.world_size > 1
 
     @property
     def samples_per_step(self) -> int:
         """Samples of one update of the weights, of all processes."""
-        return self.batch_size * self.accumulate * self.n_ranks
+        return self.batch_size * self.accumulate * self.world_size
 
     def shapes_weights(self) -> dict[str, Any]:
         """The settings that the result depends on, plain; a run can only go on with the same."""
         names = ("n_steps", "batch_size", "accumulate", "seed", "optim")
         plain: dict[str, Any] = to_plain(self, "train")
-        ranks = {"ranks": self.n_ranks} if self.n_ranks > 1 else {}
+        ranks = {"ranks": self.world_size} if self.world_size > 1 else {}
         return {**{name: plain[name] for name in names}, **ranks}
 
 
@@ -184,7 +184,7 @@ class _Run:
         self.optimiser = self.fabric.setup_optimizers(make_optimiser(model, config.optim, fused=not scales))
         self._scales = scales
         """Then a gradient beyond the range is no error: the step is left out and the loss scaled by less."""
-        self.average = Average(model, config.optim.average)
+        self.average = EMA(model, config.optim.average)
         self.learn = SampleSet(learn, task.sample, seed=config.seed)
         self.validate = SampleSet(validate, task.sample, seed=None)
         self.step = 0
@@ -248,7 +248,7 @@ class _Run:
             seed=config.seed,
             start=self.step * config.samples_per_step,
             rank=self.fabric.global_rank,
-            n_ranks=config.n_ranks,
+            world_size=config.world_size,
         )
         loader = make_loader(
             self.learn, sampler, batch_size=config.batch_size, workers=config.workers, gather=collate_by_views
@@ -309,7 +309,7 @@ class _Run:
         Several processes share out the examples; where each holds a part of the weights, all do all together.
         """
         config = self.config
-        first, step = (0, 1) if config.is_sharded else (self.fabric.global_rank, config.n_ranks)
+        first, step = (0, 1) if config.is_sharded else (self.fabric.global_rank, config.world_size)
         trained = {name: value.clone() for name, value in self.plain.state_dict().items()}
         self.plain.load_state_dict(self.average.state())
         self.model.eval()
@@ -322,7 +322,7 @@ class _Run:
         for row in rows if config.is_sharded else joined_rows(rows):
             for name, its in row.items():
                 values.setdefault(name, []).extend(its)
-        return {name: mean_of_known(its) for name, its in values.items()}
+        return {name: finite_mean(its) for name, its in values.items()}
 
     def _stop(self, signal: StopSignal) -> None:
         self._save()
@@ -347,13 +347,13 @@ class _Run:
 
     def _told(self, losses: Sequence[float], seconds: float, scores: dict[str, float] | None) -> Progress:
         """What is written to the journal and told of the steps since the last time."""
-        config, n_ranks = self.config, self.config.n_ranks
+        config, world_size = self.config, self.config.world_size
         progress = Progress(
             step=self.step,
             n_steps=config.n_steps,
             loss=mean_over_ranks(float(np.mean(losses)), self.fabric.device),
             samples_per_s=len(losses) * config.samples_per_step / seconds,
-            images_per_s=mean_over_ranks(self.n_images, self.fabric.device) * n_ranks / seconds,
+            images_per_s=mean_over_ranks(self.n_images, self.fabric.device) * world_size / seconds,
             seconds_left=(config.n_steps - self.step) * seconds / len(losses),
             validation=scores,
         )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.score.known import mean_of_known
+from cinema_cmr.score.known import finite_mean
 from cinema_cmr.score.statistics import holm, mean_interval, paired_wilcoxon
 
 __all__ = ["LEAST_PATIENTS", "Values", "compare", "compare_values", "values_of"]
@@ -96,9 +96,9 @@ def _names(document: Document) -> list[str]:
 
 def _value(rows: list[Document], name: str) -> float:
     if name.startswith("dice_"):
-        return mean_of_known(_number(row["scores"].get(name)) for row in rows)
+        return finite_mean(_number(row["scores"].get(name)) for row in rows)
     measurement = name.removesuffix(" absolute error")
-    return mean_of_known(
+    return finite_mean(
         abs(_number(row["measured"].get(measurement)) - _number(row["reference"].get(measurement))) for row in rows
     )
 
@@ -113,8 +113,8 @@ def _row(name: str, first: NDArray[np.float64], second: NDArray[np.float64], see
     enough = int(both.sum()) >= LEAST_PATIENTS
     return {
         "name": name,
-        "first": mean_of_known(first[both]),
-        "second": mean_of_known(second[both]),
+        "first": finite_mean(first[both]),
+        "second": finite_mean(second[both]),
         "difference": {key: getattr(interval, key) for key in ("value", "low", "high", "n")},
         "p_value": paired_wilcoxon(first[both], second[both]).p_value if enough else float("nan"),
     }

@@ -11,7 +11,7 @@ from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.evaluation.external import NotScored
 from cinema_cmr.evaluation.scalar import target_of
 from cinema_cmr.evaluation.segmentation import scored_views
-from cinema_cmr.tasks.targets import known_value
+from cinema_cmr.tasks.targets import target_value
 
 __all__ = ["choose_scorable", "why_not_scorable"]
 
@@ -54,7 +54,7 @@ def why_not_scorable(annotated: AnnotatedStudy, card: ModelCard) -> str | None:
     if not any(view in annotated.study for view in views):
         return f"no images of {_named(views)}"
     target = target_of(card)
-    return f"nobody knows '{target}'" if known_value(annotated, target) is None else None
+    return f"nobody knows '{target}'" if target_value(annotated, target) is None else None
 
 
 def _named(views: Iterable[View]) -> str:

@@ -16,14 +16,14 @@ from cinema_cmr.evaluation.compare import LEAST_PATIENTS, Values, compare_values
 from cinema_cmr.evaluation.eligible import choose_scorable
 from cinema_cmr.evaluation.landmark import evaluate_landmarks
 from cinema_cmr.evaluation.record import patient_row
-from cinema_cmr.evaluation.scalar import AnswerScore, evaluate_answers
+from cinema_cmr.evaluation.scalar import ScalarResult, evaluate_answers
 from cinema_cmr.evaluation.segmentation import evaluate_segmentation
-from cinema_cmr.inference.landmark_predictor import LandmarkFinder
+from cinema_cmr.inference.landmark_predictor import LandmarkPredictor
 from cinema_cmr.inference.runtime import Runtime
-from cinema_cmr.inference.scalar_predictor import StudyAnswerer
+from cinema_cmr.inference.scalar_predictor import ScalarPredictor
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.models.loaded import LoadedModel
-from cinema_cmr.score.known import mean_of_known
+from cinema_cmr.score.known import finite_mean
 
 __all__ = ["LEAST_FOR_TEST", "gain_document", "primary_of", "values_of_model"]
 
@@ -74,8 +74,8 @@ def values_of_model(
         segmenter = Segmenter(loaded.members, loaded.card, runtime)
         return _of_masks([patient_row(score) for score in evaluate_segmentation(drawn, segmenter, report=told)])
     if task == "landmark":
-        return _of_points(evaluate_landmarks(studies, LandmarkFinder(loaded, runtime), report=told))
-    answers = evaluate_answers(studies, StudyAnswerer(loaded, runtime), report=told)
+        return _of_points(evaluate_landmarks(studies, LandmarkPredictor(loaded, runtime), report=told))
+    answers = evaluate_answers(studies, ScalarPredictor(loaded, runtime), report=told)
     return _of_classes(answers) if task == "classify" else _of_numbers(answers)
 
 
@@ -119,9 +119,9 @@ def _of_masks(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
 
 def _of_points(scores: Sequence[Any]) -> dict[str, dict[str, float]]:
     names = dict.fromkeys(name for score in scores for name in score.distances_mm)
-    values = {"distance_mm": _means((s.patient, mean_of_known(_flat(s.distances_mm.values()))) for s in scores)}
+    values = {"distance_mm": _means((s.patient, finite_mean(_flat(s.distances_mm.values()))) for s in scores)}
     for name in names:
-        its = [(s.patient, mean_of_known(_flat([s.distances_mm[name]]))) for s in scores if name in s.distances_mm]
+        its = [(s.patient, finite_mean(_flat([s.distances_mm[name]]))) for s in scores if name in s.distances_mm]
         values[f"{name} distance_mm"] = _means(its)
     return values
 
@@ -130,23 +130,23 @@ def _flat(arrays: Any) -> list[float]:
     return [float(value) for array in arrays for value in np.ravel(array)]
 
 
-def _of_numbers(scores: Sequence[AnswerScore]) -> dict[str, dict[str, float]]:
+def _of_numbers(scores: Sequence[ScalarResult]) -> dict[str, dict[str, float]]:
     errors = ((s.patient, abs(next(iter(s.answer.values())) - float(s.known))) for s in scores)
     return {"absolute_error": _means(errors)}
 
 
-def _of_classes(scores: Sequence[AnswerScore]) -> dict[str, dict[str, float]]:
+def _of_classes(scores: Sequence[ScalarResult]) -> dict[str, dict[str, float]]:
     given = [(s, s.known if isinstance(s.known, str) else f"{s.known:g}") for s in scores]
-    chances = ((s.patient, s.answer.get(known, 0.0)) for s, known in given)
+    probs = ((s.patient, s.answer.get(known, 0.0)) for s, known in given)
     right = ((s.patient, float(max(s.answer, key=s.answer.__getitem__) == known)) for s, known in given)
-    return {"probability_of_truth": _means(chances), "right_class": _means(right)}
+    return {"probability_of_truth": _means(probs), "right_class": _means(right)}
 
 
 def _means(pairs: Any) -> dict[str, float]:
     found: dict[str, list[float]] = {}
     for patient, value in pairs:
         found.setdefault(patient, []).append(value)
-    return {patient: mean_of_known(values) for patient, values in found.items()}
+    return {patient: finite_mean(values) for patient, values in found.items()}
 
 
 def _higher(name: str) -> bool:

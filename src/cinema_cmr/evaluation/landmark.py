@@ -13,10 +13,10 @@ from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.inference.landmark_predictor import LandmarkFinder
+from cinema_cmr.inference.landmark_predictor import LandmarkPredictor
 from cinema_cmr.measure.long_axis import long_axis_values
 from cinema_cmr.score.agreement import agreement
-from cinema_cmr.score.known import mean_of_known
+from cinema_cmr.score.known import finite_mean
 from cinema_cmr.score.landmarks import landmark_distances_mm, landmarks_found
 from cinema_cmr.score.statistics import mean_interval
 
@@ -40,7 +40,7 @@ class LandmarkScore:
 
 def evaluate_landmarks(
     studies: Iterable[AnnotatedStudy],
-    finder: LandmarkFinder,
+    finder: LandmarkPredictor,
     *,
     report: Callable[[LandmarkScore], None] | None = None,
 ) -> list[LandmarkScore]:
@@ -92,12 +92,12 @@ def summarise_landmarks(scores: Sequence[LandmarkScore], *, seed: int = 0) -> di
         raise InputError("nothing was evaluated; expected at least one study with landmarks")
     names = sorted({name for score in scores for name in score.distances_mm})
     rows = {name: [_median(score.distances_mm.get(name)) for score in scores] for name in names}
-    of_all = [mean_of_known(row) for row in zip(*rows.values(), strict=True)]
+    of_all = [finite_mean(row) for row in zip(*rows.values(), strict=True)]
     return {
         "n_patients": len({score.patient for score in scores}),
         "distances_mm": {name: asdict(mean_interval(values, seed=seed)) for name, values in rows.items()},
         "distance_mm": asdict(mean_interval(of_all, seed=seed)),
-        "found": {name: mean_of_known(score.found.get(name, np.nan) for score in scores) for name in names},
+        "found": {name: finite_mean(score.found.get(name, np.nan) for score in scores) for name in names},
         "measurements": _agreements(scores, seed),
     }
 

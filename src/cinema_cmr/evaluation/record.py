@@ -12,7 +12,7 @@ import numpy as np
 
 from cinema_cmr.evaluation.segmentation import PatientScore, summarise
 from cinema_cmr.score.detection import proportion_interval
-from cinema_cmr.score.known import mean_of_known
+from cinema_cmr.score.known import finite_mean
 from cinema_cmr.score.statistics import Interval, rank_correlation
 
 __all__ = ["FACTS", "LOW_DICE", "MAX_EF_ERROR", "evaluation_document", "failure_of", "patient_row"]
@@ -52,7 +52,7 @@ def patient_row(score: PatientScore) -> dict[str, Any]:
     """One study: scores as means over its frames, both masks' measurements, confidence, flags and failure."""
     names = sorted({name for frame in score.frames for name in frame})
     scores = {name: score.mean(name) for name in names}
-    scores["dice_mean"] = mean_of_known(value for name, value in scores.items() if name.startswith("dice_"))
+    scores["dice_mean"] = finite_mean(value for name, value in scores.items() if name.startswith("dice_"))
     return {
         "study": score.study,
         "patient": score.patient,

@@ -11,33 +11,33 @@ import numpy as np
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.inference.scalar_predictor import StudyAnswerer
+from cinema_cmr.inference.scalar_predictor import ScalarPredictor
 from cinema_cmr.score.agreement import agreement
 from cinema_cmr.score.classify import balanced_accuracy, confusion_matrix, score_classes
-from cinema_cmr.score.known import mean_of_known
+from cinema_cmr.score.known import finite_mean
 from cinema_cmr.score.statistics import bootstrap_interval, mean_interval
-from cinema_cmr.tasks.targets import bounds_of_cycle, known_value
+from cinema_cmr.tasks.targets import bounds_of_cycle, target_value
 
-__all__ = ["AnswerScore", "evaluate_answers", "summarise_classes", "summarise_numbers", "target_of"]
+__all__ = ["ScalarResult", "evaluate_answers", "summarise_classes", "summarise_numbers", "target_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnswerScore:
+class ScalarResult:
     """One study: what the model answered, and what is known."""
 
     patient: str
     answer: Mapping[str, float]
-    """As `inference.scalar_predictor.StudyAnswerer` gives it."""
+    """As `inference.scalar_predictor.ScalarPredictor` gives it."""
     known: float | str
     facts: Mapping[str, Any]
 
 
 def evaluate_answers(
     studies: Iterable[AnnotatedStudy],
-    answerer: StudyAnswerer,
+    answerer: ScalarPredictor,
     *,
-    report: Callable[[AnswerScore], None] | None = None,
-) -> list[AnswerScore]:
+    report: Callable[[ScalarResult], None] | None = None,
+) -> list[ScalarResult]:
     """The answer for every study of which the target is known; the others are left out.
 
     End-diastole and end-systole are the labelled frames where a dataset has them, as the published models take them.
@@ -45,11 +45,11 @@ def evaluate_answers(
     target = target_of(answerer.card)
     scores = []
     for annotated in studies:
-        known = known_value(annotated, target)
+        known = target_value(annotated, target)
         if known is None:
             continue
         answer = answerer.answer(annotated.study, bounds_of_cycle(annotated))
-        scores.append(AnswerScore(patient=annotated.patient, answer=answer, known=known, facts=annotated.facts))
+        scores.append(ScalarResult(patient=annotated.patient, answer=answer, known=known, facts=annotated.facts))
         if report is not None:
             report(scores[-1])
     if not scores:
@@ -62,14 +62,14 @@ def target_of(card: ModelCard) -> str:
     return card.outputs[0] if card.task == "regress" else str(card.training.get("answers", "group"))
 
 
-def summarise_numbers(scores: Sequence[AnswerScore], *, seed: int = 0) -> dict[str, Any]:
+def summarise_numbers(scores: Sequence[ScalarResult], *, seed: int = 0) -> dict[str, Any]:
     """Agreement with what is known, and beside it the error of always saying these patients' mean.
 
     A patient with several studies counts once, with their mean. Raises `InputError` for fewer than two patients,
     and where what is known is not a number.
     """
-    answers = np.array([mean_of_known(next(iter(s.answer.values())) for s in its) for its in _by_patient(scores)])
-    known = np.array([mean_of_known(_number(s.known) for s in its) for its in _by_patient(scores)])
+    answers = np.array([finite_mean(next(iter(s.answer.values())) for s in its) for its in _by_patient(scores)])
+    known = np.array([finite_mean(_number(s.known) for s in its) for its in _by_patient(scores)])
     of_all = agreement(answers, known)
     error, blind = np.abs(answers - known), np.abs(known - np.nanmean(known))
     return {
@@ -83,16 +83,16 @@ def summarise_numbers(scores: Sequence[AnswerScore], *, seed: int = 0) -> dict[s
     }
 
 
-def summarise_classes(scores: Sequence[AnswerScore], *, seed: int = 0) -> dict[str, Any]:
+def summarise_classes(scores: Sequence[ScalarResult], *, seed: int = 0) -> dict[str, Any]:
     """Accuracy with its interval, balanced accuracy, Matthews, AUROC, calibration, and who was taken for what.
 
     Each study counts. Raises `InputError` where a class is none of the model's.
     """
     names = list(scores[0].answer)
     truth = np.array([_class_of(score.known, names) for score in scores])
-    chances = np.array([[score.answer[name] for name in names] for score in scores])
-    right = (chances.argmax(axis=1) == truth).astype(float)
-    found = score_classes(truth, chances)
+    probs = np.array([[score.answer[name] for name in names] for score in scores])
+    right = (probs.argmax(axis=1) == truth).astype(float)
+    found = score_classes(truth, probs)
 
     return {
         "n_patients": len({score.patient for score in scores}),
@@ -102,12 +102,12 @@ def summarise_classes(scores: Sequence[AnswerScore], *, seed: int = 0) -> dict[s
         "matthews": found.matthews,
         "auroc": found.auroc,
         "calibration_error": found.calibration_error,
-        "confusion": confusion_matrix(truth, chances.argmax(axis=1), n_classes=len(names)).tolist(),
+        "confusion": confusion_matrix(truth, probs.argmax(axis=1), n_classes=len(names)).tolist(),
     }
 
 
-def _by_patient(scores: Sequence[AnswerScore]) -> list[list[AnswerScore]]:
-    found: dict[str, list[AnswerScore]] = {}
+def _by_patient(scores: Sequence[ScalarResult]) -> list[list[ScalarResult]]:
+    found: dict[str, list[ScalarResult]] = {}
     for score in scores:
         found.setdefault(score.patient, []).append(score)
     return list(found.values())

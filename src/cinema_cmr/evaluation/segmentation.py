@@ -17,13 +17,13 @@ from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.data.heart_place import heart_places
+from cinema_cmr.data.heart_place import heart_positions
 from cinema_cmr.inference.modality import modality_flag
 from cinema_cmr.inference.predictor import predict_cine
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.measure.measure import MeasureOptions, measure_study
 from cinema_cmr.score.agreement import agreement, scan_rescan_interval
-from cinema_cmr.score.known import mean_of_known
+from cinema_cmr.score.known import finite_mean
 from cinema_cmr.score.overlap import class_masks, dice_by_class, dice_by_slice
 from cinema_cmr.score.statistics import Interval, mean_interval
 from cinema_cmr.score.surface import surface_distances_by_class
@@ -32,9 +32,9 @@ __all__ = [
     "SCAR_SHARES",
     "VOLUMES",
     "PatientScore",
+    "by_patient",
     "evaluate_masks",
     "evaluate_segmentation",
-    "of_patients",
     "scored_views",
     "summarise",
 ]
@@ -78,7 +78,7 @@ class PatientScore:
 
     def mean(self, name: str) -> float:
         """Mean of a score over the patient's frames; NaN where no frame has it."""
-        return mean_of_known(frame[name] for frame in self.frames if name in frame)
+        return finite_mean(frame[name] for frame in self.frames if name in frame)
 
 
 def evaluate_segmentation(
@@ -146,9 +146,9 @@ def summarise(scores: Sequence[PatientScore], *, seed: int = 0) -> dict[str, Any
         raise InputError("nothing was evaluated; expected at least one labelled study")
     names = sorted({name for score in scores for frame in score.frames for name in frame})
     dices = [name for name in names if name.startswith("dice_")]
-    patients = of_patients(scores)
-    by_name = {name: [mean_of_known(s.mean(name) for s in its) for its in patients] for name in names}
-    by_name["dice_mean"] = [mean_of_known(row) for row in zip(*(by_name[name] for name in dices), strict=True)]
+    patients = by_patient(scores)
+    by_name = {name: [finite_mean(s.mean(name) for s in its) for its in patients] for name in names}
+    by_name["dice_mean"] = [finite_mean(row) for row in zip(*(by_name[name] for name in dices), strict=True)]
     return {
         "n_patients": len(patients),
         "n_studies": len(scores),
@@ -158,7 +158,7 @@ def summarise(scores: Sequence[PatientScore], *, seed: int = 0) -> dict[str, Any
     }
 
 
-def of_patients(scores: Sequence[PatientScore]) -> list[list[PatientScore]]:
+def by_patient(scores: Sequence[PatientScore]) -> list[list[PatientScore]]:
     """The scores of each patient's studies together, patients in the order they came."""
     found: dict[str, list[PatientScore]] = {}
     for score in scores:
@@ -203,7 +203,7 @@ def _repeatability(patients: Sequence[Sequence[PatientScore]], seed: int) -> dic
 
 
 def _mean_of(values: Iterable[float | None]) -> float:
-    return mean_of_known(float("nan") if value is None else value for value in values)
+    return finite_mean(float("nan") if value is None else value for value in values)
 
 
 def _interval(interval: Interval) -> dict[str, Any]:
@@ -230,10 +230,10 @@ def _scored_planes(
     annotated: AnnotatedStudy, segmenter: Segmenter, views: Sequence[View], *, together: bool
 ) -> PatientScore:
     """Long-axis masks: overlap and distance of each view's frames."""
-    places = heart_places(annotated.study)
+    places = heart_positions(annotated.study)
     frames: list[Mapping[str, float]] = []
     methods: list[str] = []
-    chances: list[float] = []
+    probs: list[float] = []
     for view in views:
         cine, labelled = _labelled_cine(annotated, view)
         prediction, located = _predicted(cine, segmenter, together=together, place=places.get(view))
@@ -243,7 +243,7 @@ def _scored_planes(
             for t in range(len(labelled))
         ]
         methods += located
-        chances += [float(value) for value in prediction.confidence]
+        probs += [float(value) for value in prediction.confidence]
     return PatientScore(
         patient=annotated.patient,
         frames=tuple(frames),
@@ -252,7 +252,7 @@ def _scored_planes(
         located=tuple(methods),
         facts=annotated.facts,
         study=annotated.study.name,
-        confidence=mean_of_known(chances),
+        confidence=finite_mean(probs),
     )
 
 
@@ -309,7 +309,7 @@ def _patient_score(
         facts=annotated.facts,
         study=annotated.study.name,
         predicted=prediction.labels,
-        confidence=mean_of_known(float(value) for value in prediction.confidence),
+        confidence=finite_mean(float(value) for value in prediction.confidence),
         flags=flags,
     )
 

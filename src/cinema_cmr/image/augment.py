@@ -19,7 +19,7 @@ from cinema_cmr.core.errors import UsageError
 __all__ = [
     "FROM_SYNTHETIC",
     "Augmentation",
-    "Bend",
+    "ElasticDeformation",
     "IntensityDraw",
     "PlaneDraw",
     "change_intensities",
@@ -40,23 +40,23 @@ _UNBENDINGS = 40
 class Augmentation:
     """Ranges that are drawn from; probabilities are of each change on its own."""
 
-    quarter_turns: float = 0.3
+    p_right_angle_rotation: float = 0.3
     """Probability that the image is turned by a multiple of 90 degrees, as files of other programs are."""
-    any_turn: float = 0.1
+    p_free_rotation: float = 0.1
     """Probability of a turn by any angle."""
-    turn_deg: float = 15.0
+    rotation_deg: float = 15.0
     """Standard deviation of the small turn that is always added."""
     mirror: float = 0.3
     """Probability of a mirror image, as rows counted the other way make it."""
     scale: float = 0.2
     """Largest relative change of size, and half of it between the axes."""
-    stretch: float = 0.0
+    anisotropic_scaling: float = 0.0
     """Largest relative stretch of one axis against the other, as in copies whose pixel shape was lost."""
     shift_mm: float = 12.0
     """Standard deviation of the crop's place around the heart."""
-    bend_mm: float = 0.0
+    elastic_mm: float = 0.0
     """Largest way that smooth waves bend the image, as bodies differ in form; at most 12."""
-    anywhere: float = 0.06
+    p_random_crop: float = 0.06
     """Probability of a crop anywhere in the image, so that what is no heart is learned too."""
     gamma: float = 0.4
     """Largest change of the logarithm of gamma."""
@@ -66,28 +66,28 @@ class Augmentation:
     """Largest standard deviation of noise, of the intensity range."""
     blur_px: float = 1.2
     """Largest standard deviation of blur."""
-    shading: float = 0.4
+    bias_field: float = 0.4
     """Largest relative change of intensity across the field, as surface coils make it."""
     each: float = 0.4
     """Probability of each change of intensity."""
 
     def __post_init__(self) -> None:
-        chances = (self.quarter_turns, self.any_turn, self.mirror, self.anywhere, self.each)
-        if min(chances) < 0 or max(chances) > 1 or self.quarter_turns + self.any_turn > 1:
-            raise UsageError(f"probabilities {chances} of an augmentation; expected 0 to 1, both turns together")
+        probs = (self.p_right_angle_rotation, self.p_free_rotation, self.mirror, self.p_random_crop, self.each)
+        if min(probs) < 0 or max(probs) > 1 or self.p_right_angle_rotation + self.p_free_rotation > 1:
+            raise UsageError(f"probabilities {probs} of an augmentation; expected 0 to 1, both turns together")
         sizes = (
-            self.turn_deg,
+            self.rotation_deg,
             self.scale,
-            self.stretch,
+            self.anisotropic_scaling,
             self.shift_mm,
             self.gamma,
             self.contrast,
             self.noise,
-            self.shading,
-            self.bend_mm,
+            self.bias_field,
+            self.elastic_mm,
         )
-        if self.bend_mm > _MOST_BEND_MM:
-            raise UsageError(f"a bend of {self.bend_mm} mm would fold the image; expected at most {_MOST_BEND_MM:g}")
+        if self.elastic_mm > _MOST_BEND_MM:
+            raise UsageError(f"a bend of {self.elastic_mm} mm would fold the image; expected at most {_MOST_BEND_MM:g}")
         if min(sizes) < 0 or self.blur_px < _LEAST_BLUR_PX:
             raise UsageError(
                 f"sizes {sizes} and blur {self.blur_px} of an augmentation; expected 0 or more, and a blur of"
@@ -96,21 +96,21 @@ class Augmentation:
 
 
 FROM_SYNTHETIC = Augmentation(
-    turn_deg=20.0,
+    rotation_deg=20.0,
     scale=0.25,
-    bend_mm=10.0,
+    elastic_mm=10.0,
     gamma=0.6,
     contrast=0.4,
     noise=0.1,
     blur_px=1.5,
-    shading=0.9,
+    bias_field=0.9,
     each=0.55,
 )
 """Forms and intensities vary strongly: for networks of synthetic hearts that are to hold on real images."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bend:
+class ElasticDeformation:
     """Smooth waves over a plane: a way for every position, all in model pixels from the crop's middle."""
 
     ways: NDArray[np.float64]
@@ -133,7 +133,7 @@ class PlaneDraw:
 
     matrix: NDArray[np.float64]
     centre: tuple[float, float]
-    bend: Bend | None = None
+    bend: ElasticDeformation | None = None
 
     def bent(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
         """Model pixels (..., 2) from the crop's middle, after the bend."""
@@ -157,7 +157,7 @@ class IntensityDraw:
     """Standard deviation and the seed of its field."""
     blur_px: float | None
     low_resolution: float | None
-    shading: tuple[float, float, float] | None
+    bias_field: tuple[float, float, float] | None
     """Amplitude, and the place of its top in units of half the field."""
 
 
@@ -170,31 +170,31 @@ def draw_plane(
     spacing_mm: float,
 ) -> PlaneDraw:
     """A move of a crop around `heart` (pixels of a plane of `shape` and `spacing_mm`)."""
-    angle = np.radians(rng.normal(0, config.turn_deg))
+    angle = np.radians(rng.normal(0, config.rotation_deg))
     kind = rng.random()
-    if kind < config.any_turn:
+    if kind < config.p_free_rotation:
         angle += rng.uniform(-np.pi, np.pi)
-    elif kind < config.any_turn + config.quarter_turns:
+    elif kind < config.p_free_rotation + config.p_right_angle_rotation:
         angle += np.pi / 2 * rng.integers(4)
     scale = np.exp(rng.uniform(-1, 1) * np.log1p(config.scale) + rng.uniform(-0.5, 0.5, 2) * config.scale / 2)
-    if config.stretch:
-        half = rng.uniform(-0.5, 0.5) * np.log1p(config.stretch)
+    if config.anisotropic_scaling:
+        half = rng.uniform(-0.5, 0.5) * np.log1p(config.anisotropic_scaling)
         scale = scale * np.exp([half, -half])
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     mirror = np.diag([-1.0 if rng.random() < config.mirror else 1.0, 1.0])
     centre = np.asarray(heart) + rng.normal(0, config.shift_mm / spacing_mm, 2)
-    if rng.random() < config.anywhere:
+    if rng.random() < config.p_random_crop:
         centre = rng.random(2) * (np.asarray(shape) - 1)
-    bend = _bend(rng, config.bend_mm / spacing_mm, spacing_mm) if config.bend_mm else None
+    bend = _bend(rng, config.elastic_mm / spacing_mm, spacing_mm) if config.elastic_mm else None
     return PlaneDraw(matrix=turn @ mirror @ np.diag(scale), centre=(float(centre[0]), float(centre[1])), bend=bend)
 
 
-def _bend(rng: np.random.Generator, largest_px: float, spacing_mm: float) -> Bend:
+def _bend(rng: np.random.Generator, largest_px: float, spacing_mm: float) -> ElasticDeformation:
     """Waves of any direction whose ways add up to at most `largest_px`."""
     running, moving = rng.uniform(0, 2 * np.pi, (2, _N_WAVES))
     length_px = rng.uniform(_SHORTEST_WAVE_MM, _LONGEST_WAVE_MM, _N_WAVES) / spacing_mm
     way_px = rng.uniform(0, largest_px / _N_WAVES, _N_WAVES)
-    return Bend(
+    return ElasticDeformation(
         ways=way_px[:, None] * np.stack([np.cos(moving), np.sin(moving)], axis=1),
         frequencies=(2 * np.pi / length_px)[:, None] * np.stack([np.cos(running), np.sin(running)], axis=1),
         phases=rng.uniform(0, 2 * np.pi, _N_WAVES),
@@ -236,7 +236,7 @@ def draw_intensities(rng: np.random.Generator, config: Augmentation) -> Intensit
         noise=(float(rng.uniform(0, config.noise)), int(rng.integers(2**31))) if chosen() else None,
         blur_px=float(rng.uniform(_LEAST_BLUR_PX, config.blur_px)) if rng.random() < config.each / 2 else None,
         low_resolution=float(rng.uniform(0.5, 0.9)) if rng.random() < config.each / 2 else None,
-        shading=_triple(rng.uniform(-1, 1, 3) * [config.shading, 1, 1]) if chosen() else None,
+        bias_field=_triple(rng.uniform(-1, 1, 3) * [config.bias_field, 1, 1]) if chosen() else None,
     )
 
 
@@ -246,8 +246,8 @@ def change_intensities(image: Tensor, draw: IntensityDraw) -> Tensor:
         image = _at_low_resolution(image, draw.low_resolution)
     if draw.blur_px is not None:
         image = _blurred(image, draw.blur_px)
-    if draw.shading is not None:
-        image = image * _shading(image.shape[:2], draw.shading)[..., None]
+    if draw.bias_field is not None:
+        image = image * _shading(image.shape[:2], draw.bias_field)[..., None]
     if draw.gamma is not None:
         image = image.clamp(0, 1) ** draw.gamma
     if draw.contrast is not None:

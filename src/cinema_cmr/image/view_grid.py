@@ -17,7 +17,7 @@ from cinema_cmr.image.augment import (
     move_planes,
 )
 from cinema_cmr.image.intensity import normalise
-from cinema_cmr.image.resample import cut_planes, plan_cut, plan_whole
+from cinema_cmr.image.resample import plan_crop, plan_full_plane
 from cinema_cmr.image.slices import plan_slices
 
 __all__ = ["on_view_grid", "redrawn_on_view_grid", "zoomed"]
@@ -46,9 +46,9 @@ def on_view_grid(
     Slices are resampled, padded or cut as `image.slices.plan_slices` says; intensities are scaled by the
     percentiles of what is then seen of this frame.
     """
-    cut = plan_cut((frame.shape[0], frame.shape[1]), spacing_mm, grid, heart)
+    crop = plan_crop((frame.shape[0], frame.shape[1]), spacing_mm, grid, heart)
     # From the darkest voxel on, so that the zeros outside the image are the lowest value.
-    planes = cut_planes(frame - frame.min(), cut)
+    planes = crop.apply(frame - frame.min())
     return plan_slices(slice_positions_mm, grid).to_model(normalise(planes, grid.percentiles))
 
 
@@ -63,9 +63,9 @@ def redrawn_on_view_grid(
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
     """As `on_view_grid`, moved in plane and changed in intensity as is drawn from `rng`; slices stay where they are."""
-    whole = plan_whole((frame.shape[0], frame.shape[1]), spacing_mm, grid)
-    planes = torch.from_numpy(cut_planes(frame - frame.min(), whole)).permute(2, 0, 1).unsqueeze(1)
-    at = whole.to_cut(np.array(heart))
+    whole = plan_full_plane((frame.shape[0], frame.shape[1]), spacing_mm, grid)
+    planes = torch.from_numpy(whole.apply(frame - frame.min())).permute(2, 0, 1).unsqueeze(1)
+    at = whole.to_crop(np.array(heart))
     draw = draw_plane(
         rng, augmentation, heart=(float(at[0]), float(at[1])), shape=whole.size, spacing_mm=grid.spacing_mm
     )

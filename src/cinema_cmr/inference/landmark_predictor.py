@@ -18,20 +18,20 @@ from torch import Tensor
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.errors import NoCineError, WeightsError
 from cinema_cmr.core.geometry import apply_affine
-from cinema_cmr.core.results import Flag, FoundLandmarks
+from cinema_cmr.core.results import Flag, LandmarkPrediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.data.heart_place import heart_places
+from cinema_cmr.data.heart_place import heart_positions
 from cinema_cmr.image.intensity import normalise
 from cinema_cmr.image.orient import standard_orientation
-from cinema_cmr.image.resample import cut_planes, plan_cut
+from cinema_cmr.image.resample import plan_crop
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.points import heatmaps_of_points, points_of_fractions, points_of_heatmaps
 
-__all__ = ["LandmarkFinder"]
+__all__ = ["LandmarkPredictor"]
 
 Points = NDArray[np.float64]
 Chances = NDArray[np.float64]
@@ -76,10 +76,10 @@ _MASK_FRAMES, _POINT_FRAMES, _POINT_SD_FRAMES = 5, 3, 1.0
 of fewer, and then smoothed a little."""
 
 
-class LandmarkFinder:
+class LandmarkPredictor:
     """A landmark model on a device; raises `WeightsError` for a model of another task.
 
-    `drawer` segments the same planes, for `inference.long_axis_predictor.find_landmarks`, whose masks show the points too.
+    `drawer` segments the same planes, for `long_axis_predictor.predict_landmarks`, whose masks show the points too.
     """
 
     def __init__(self, loaded: LoadedModel, runtime: Runtime, *, drawer: Segmenter | None = None) -> None:
@@ -101,7 +101,7 @@ class LandmarkFinder:
         study: Study,
         expected: Mapping[View, Mapping[str, Points]] | None = None,
         drawn: Mapping[View, Landmarks] | None = None,
-    ) -> dict[View, FoundLandmarks]:
+    ) -> dict[View, LandmarkPrediction]:
         """Landmarks of every view that both the study and the model have.
 
         `expected` are places (3,) in RAS mm from another source, such as `measure.long_axis_place`; `drawn` the
@@ -112,7 +112,7 @@ class LandmarkFinder:
         if not views:
             wanted = ", ".join(view.title for view in self.card.grids)
             raise NoCineError(f"study '{study.name}' has no {wanted} cine, which model '{self.card.name}' needs")
-        places = heart_places(study)
+        places = heart_positions(study)
         return {
             view: self.find_in(study.cine(view), places[view], (expected or {}).get(view), (drawn or {}).get(view))
             for view in views
@@ -124,7 +124,7 @@ class LandmarkFinder:
         place: tuple[float, float],
         expected: Mapping[str, Points] | None = None,
         drawn: Landmarks | None = None,
-    ) -> FoundLandmarks:
+    ) -> LandmarkPrediction:
         """Landmarks of one view, looked for around those that are drawn, else around the expected places; where
         nothing is there, or nothing was expected, around `place` (voxels i, j)."""
         turned = standard_orientation(cine) if self.card.training.get("planes") == "standard" else cine
@@ -137,34 +137,36 @@ class LandmarkFinder:
                 return found
         return self._looked(cine, turned, _carried(place, cine, turned), None)
 
-    def _looked(self, cine: Cine, turned: Cine, centre: tuple[float, float], hints: Points | None) -> FoundLandmarks:
+    def _looked(
+        self, cine: Cine, turned: Cine, centre: tuple[float, float], hints: Points | None
+    ) -> LandmarkPrediction:
         for _ in range(_LOOKS):
-            points, chances = self._look(turned, centre, hints)
-            seen = np.where(chances[..., None] < _LEAST_CHANCE, np.nan, points)
+            points, probs = self._look(turned, centre, hints)
+            seen = np.where(probs[..., None] < _LEAST_CHANCE, np.nan, points)
             if not np.isfinite(seen).any():
                 break
             before, centre = centre, _middle_of(seen)
             if np.hypot(*(np.subtract(centre, before) * turned.spacing_mm[:2])) < _CLOSE_MM:
                 break
-        return FoundLandmarks(
+        return LandmarkPrediction(
             landmarks=Landmarks(view=cine.view, points=_in_patient(seen, turned)),
-            confidence={name: chances[:, k] for k, name in enumerate(LANDMARKS[cine.view])},
+            confidence={name: probs[:, k] for k, name in enumerate(LANDMARKS[cine.view])},
             centre=_carried(centre, turned, cine),
             model=self.card.name,
         )
 
-    def _joined(self, cine: Cine, turned: Cine, drawn: Points) -> FoundLandmarks:
+    def _joined(self, cine: Cine, turned: Cine, drawn: Points) -> LandmarkPrediction:
         """Tops of the heatmaps near the drawn points (t, k, 3), each joined with its point by how high it is."""
         hints = _voxels(drawn, turned)
         centre = _middle_of(hints)
-        points, chances = self._look(turned, centre, hints)
+        points, probs = self._look(turned, centre, hints)
         apart = np.linalg.norm((points - hints) * turned.spacing_mm[:2], axis=2)
-        near = (apart < _JOINED_MM) & ~(chances < _LEAST_CHANCE)
+        near = (apart < _JOINED_MM) & ~(probs < _LEAST_CHANCE)
         # A model of coordinates has no chance to go by.
-        share = np.where(near, np.where(np.isnan(chances), 0.5, chances), 0.0)[..., None]
+        share = np.where(near, np.where(np.isnan(probs), 0.5, probs), 0.0)[..., None]
         joined = _smoothed(share * points + (1 - share) * hints)
-        sure = np.where(near, chances + (1 - chances) * np.exp(-0.5 * (apart / _AGREED_MM) ** 2), _DRAWN_CHANCE)
-        return FoundLandmarks(
+        sure = np.where(near, probs + (1 - probs) * np.exp(-0.5 * (apart / _AGREED_MM) ** 2), _DRAWN_CHANCE)
+        return LandmarkPrediction(
             landmarks=Landmarks(view=cine.view, points=_in_patient(joined, turned)),
             confidence={name: sure[:, k] for k, name in enumerate(LANDMARKS[cine.view])},
             centre=_carried(centre, turned, cine),
@@ -178,8 +180,8 @@ class LandmarkFinder:
         `hints` are in its voxels: (k, 2) for all frames, or (t, k, 2) for each.
         """
         grid = self.card.grids[cine.view]
-        cut = plan_cut(cine.array.shape[:2], cine.spacing_mm, grid, centre)
-        planes = cut_planes(cine.array[:, :, 0] - cine.array.min(), cut)
+        crop = plan_crop(cine.array.shape[:2], cine.spacing_mm, grid, centre)
+        planes = crop.apply(cine.array[:, :, 0] - cine.array.min())
         # Each frame by itself, as in training.
         frames = [normalise(planes[..., t], grid.percentiles) for t in range(cine.n_frames)]
         images = torch.from_numpy(np.stack(frames))[:, None]
@@ -187,11 +189,11 @@ class LandmarkFinder:
         answer = torch.cat([self._answer(part, cine.view) for part in torch.split(images, at_once)])
         if answer.ndim == 2:
             points = points_of_fractions(answer, grid.size)
-            chances = torch.full(points.shape[:2], float("nan"))
+            probs = torch.full(points.shape[:2], float("nan"))
         else:
-            wanted = None if hints is None else torch.from_numpy(cut.to_cut(hints)).float()
-            points, chances = points_of_heatmaps(answer, _places(answer, wanted, grid.spacing_mm))
-        return cut.to_native(points.double().numpy()), chances.double().numpy()
+            wanted = None if hints is None else torch.from_numpy(crop.to_crop(hints)).float()
+            points, probs = points_of_heatmaps(answer, _places(answer, wanted, grid.spacing_mm))
+        return crop.to_native(points.double().numpy()), probs.double().numpy()
 
     def _answer(self, images: Tensor, view: View) -> Tensor:
         """Logits (t, k, x, y), or coordinates as fractions (t, 2 k)."""

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from cinema_cmr.core.components import largest_piece
+from cinema_cmr.core.components import largest_component
 from cinema_cmr.core.geometry import apply_affine
 from cinema_cmr.core.results import HeartLocation
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.image.resample import uncut_planes
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.views.motion import axis_from_motion
 
@@ -45,7 +44,7 @@ def locate_heart(cine: Cine, segmenter: Segmenter, *, place: Point | None = None
     stays, or until that lies well inside the window. `evidence` tells the rounds, the movement and the volume seen.
     Of a long stack every second slice is looked at, with one network of the model.
     """
-    segmenter, cine = segmenter.scout(), _thinned(cine)
+    segmenter, cine = segmenter.localizer(), _thinned(cine)
     for start, method, least_ml in _guesses(cine, segmenter, place):
         found = _settled(cine, segmenter, start, method, least_ml=least_ml)
         if found is not None:
@@ -96,12 +95,12 @@ def _settled(
 def _seen(cine: Cine, segmenter: Segmenter, centre: Point) -> NDArray[np.uint8]:
     """Largest piece labelled heart in up to two frames, (X, Y, z, frames) on the native grid."""
     frames = [0] if cine.n_frames == 1 else [0, cine.n_frames * 2 // 5 or 1]
-    cut = segmenter.plan(cine, centre)
+    crop = segmenter.plan(cine, centre)
     labels = [
-        segmenter.native(chance, cut).argmax(axis=-1).astype(np.uint8)
-        for _, chance in segmenter.probabilities(cine, cut, frames)
+        segmenter.native(prob, crop).argmax(axis=-1).astype(np.uint8)
+        for _, prob in segmenter.probabilities(cine, crop, frames)
     ]
-    return np.stack([np.where(largest_piece(one > 0), one, 0).astype(np.uint8) for one in labels], axis=-1)
+    return np.stack([np.where(largest_component(one > 0), one, 0).astype(np.uint8) for one in labels], axis=-1)
 
 
 def _box(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -126,12 +125,12 @@ def _coarse_centre(cine: Cine, segmenter: Segmenter) -> Point:
     total = np.zeros(cine.array.shape[:3], np.float32)
     weight = np.zeros(cine.array.shape[:2], np.float32)
     for centre in _windows(cine, segmenter):
-        cut = segmenter.plan(cine, centre)
-        _, chance = next(iter(segmenter.probabilities(cine, cut, [0])))
-        total += uncut_planes(chance[..., 1:].sum(axis=-1), cut)
-        weight += uncut_planes(np.ones(cut.size, np.float32), cut)
+        crop = segmenter.plan(cine, centre)
+        _, prob = next(iter(segmenter.probabilities(cine, crop, [0])))
+        total += crop.invert(prob[..., 1:].sum(axis=-1))
+        weight += crop.invert(np.ones(crop.size, np.float32))
     mean = total / np.maximum(weight, 1)[..., None]
-    heart = largest_piece(mean > 0.5, mean)
+    heart = largest_component(mean > 0.5, mean)
     if heart.any():
         return _box_middle(heart[..., None])
     smooth = ndimage.gaussian_filter(mean.sum(axis=2), [25 / mm for mm in cine.spacing_mm[:2]])

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cinema_cmr.core.annotation import Landmarks
-from cinema_cmr.core.results import FoundLandmarks, Prediction
+from cinema_cmr.core.results import LandmarkPrediction, Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.inference.landmark_predictor import LandmarkFinder
+from cinema_cmr.inference.landmark_predictor import LandmarkPredictor
 from cinema_cmr.inference.predictor import predict_study
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.measure.long_axis_mask import landmarks_of_mask
 from cinema_cmr.measure.long_axis_place import expected_landmarks
 
-__all__ = ["find_landmarks", "segment_long_axes"]
+__all__ = ["predict_landmarks", "segment_long_axes"]
 
 
 def segment_long_axes(
@@ -28,9 +28,9 @@ def segment_long_axes(
     return {view: prediction for view, prediction in found.items() if view not in seen}
 
 
-def find_landmarks(
-    study: Study, seen: Mapping[View, Prediction], finder: LandmarkFinder | None
-) -> dict[View, FoundLandmarks]:
+def predict_landmarks(
+    study: Study, seen: Mapping[View, Prediction], finder: LandmarkPredictor | None
+) -> dict[View, LandmarkPrediction]:
     """Landmarks of the long-axis cines: where masks of the same planes show them, else where the short-axis mask lets
     them be expected; {} without a model or such a view.
 

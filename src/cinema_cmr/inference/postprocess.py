@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from cinema_cmr.core.components import largest_piece
+from cinema_cmr.core.components import largest_component
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES
 from cinema_cmr.inference.postprocess_scar import settle_lesions
 
-__all__ = ["keep_largest"]
+__all__ = ["keep_largest_components"]
 
 Labels = NDArray[np.uint8]
 
@@ -32,7 +32,7 @@ _OTHER_CAVITY_MM = 6.0
 """Blood of a slice this far from its largest piece is another chamber's; what papillary muscles part is nearer."""
 
 
-def keep_largest(
+def keep_largest_components(
     labels: Labels, *, scheme: str, voxel_ml: NDArray[np.float64], pixel_mm: tuple[float, float]
 ) -> tuple[Labels, dict[str, float]]:
     """Labels (x, y, z) with only the largest connected piece of each structure, and what was removed, in ml.
@@ -45,7 +45,7 @@ def keep_largest(
     kept, removed = labels.copy(), dict[str, float]()
     for names in _TOGETHER[scheme]:
         mask = np.isin(labels, [codes[name] for name in names])
-        lost = mask & ~largest_piece(mask, voxel_ml)
+        lost = mask & ~largest_component(mask, voxel_ml)
         _add(removed, _volumes(labels, lost, codes, voxel_ml))
         kept[lost] = 0
     if scheme in _CAVITY:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from cinema_cmr.core.components import largest_piece
+from cinema_cmr.core.components import largest_component
 from cinema_cmr.core.vocabulary import SCAR_LABELS
 
 __all__ = ["settle_lesions"]
@@ -40,7 +40,7 @@ def settle_lesions(labels: Labels) -> Labels:
 
 def _settle_plane(plane: Labels) -> None:
     """Change a slice (x, y) in place."""
-    plane[~largest_piece(plane > 0)] = 0
+    plane[~largest_component(plane > 0)] = 0
     plane[ndimage.binary_fill_holes(plane > 0) & (plane == 0)] = _WALL
     for piece in _pieces_apart_from(plane, plane == _NO_REFLOW, (_INFARCT,)):
         plane[piece] = _INFARCT

@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import NoCineError
-from cinema_cmr.core.results import HeartLocation, Prediction, Removed
+from cinema_cmr.core.results import HeartLocation, Prediction, RemovedComponent
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.data.heart_place import heart_places
-from cinema_cmr.image.resample import PlaneCut
-from cinema_cmr.inference.fov import MOST_WIDENINGS, at_edge, wider
+from cinema_cmr.data.heart_place import heart_positions
+from cinema_cmr.image.resample import CropResample
+from cinema_cmr.inference.fov import MAX_FOV_EXPANSIONS, expand_fov, is_truncated
 from cinema_cmr.inference.localiser import locate_heart
-from cinema_cmr.inference.postprocess import keep_largest
+from cinema_cmr.inference.postprocess import keep_largest_components
 from cinema_cmr.inference.segmenter import Segmenter
 
 __all__ = ["predict_cine", "predict_study"]
@@ -39,7 +39,7 @@ def predict_study(study: Study, segmenter: Segmenter, *, report: FrameReport | N
             f"study '{study.name}' has no {wanted} cine, which model '{segmenter.card.name}' needs; "
             f"its views are: {present}"
         )
-    places = {} if views == [View.SAX] else heart_places(study)
+    places = {} if views == [View.SAX] else heart_positions(study)
     return {view: predict_cine(study.cine(view), segmenter, place=places.get(view), report=report) for view in views}
 
 
@@ -59,11 +59,11 @@ def predict_cine(
     which the image goes on, all frames are predicted again in a larger one, up to three times.
     """
     location = locate_heart(cine, segmenter, place=place) if centre is None else _given(centre)
-    cut, widened = segmenter.plan(cine, location.centre), 0
-    labels, confidence, removed = _predicted(cine, segmenter, cut, report)
-    while at_edge(labels, cut) and widened < MOST_WIDENINGS:
-        cut, widened = wider(cut), widened + 1
-        labels, confidence, removed = _predicted(cine, segmenter, cut, report)
+    crop, fov_expansions = segmenter.plan(cine, location.centre), 0
+    labels, confidence, removed = _predicted(cine, segmenter, crop, report)
+    while is_truncated(labels, crop) and fov_expansions < MAX_FOV_EXPANSIONS:
+        crop, fov_expansions = expand_fov(crop), fov_expansions + 1
+        labels, confidence, removed = _predicted(cine, segmenter, crop, report)
     grid = segmenter.grid(cine.view)
     return Prediction(
         view=cine.view,
@@ -73,23 +73,23 @@ def predict_cine(
         removed=tuple(removed),
         model=segmenter.card.name,
         least_confidence=segmenter.card.least_confidence,
-        window_mm=(cut.size[0] * grid.spacing_mm, cut.size[1] * grid.spacing_mm),
-        widened=widened,
-        at_window_edge=at_edge(labels, cut),
+        fov_mm=(crop.size[0] * grid.spacing_mm, crop.size[1] * grid.spacing_mm),
+        fov_expansions=fov_expansions,
+        truncated=is_truncated(labels, crop),
     )
 
 
 def _predicted(
-    cine: Cine, segmenter: Segmenter, cut: PlaneCut, report: FrameReport | None
-) -> tuple[NDArray[np.uint8], NDArray[np.float32], list[Removed]]:
+    cine: Cine, segmenter: Segmenter, crop: CropResample, report: FrameReport | None
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], list[RemovedComponent]]:
     """Labels of all frames as seen through a window, how sure the model was, and what was taken away."""
     labels = np.zeros(cine.array.shape, np.uint8)
     confidence = np.full(cine.n_frames, np.nan, np.float32)
-    removed: list[Removed] = []
-    answers = segmenter.probabilities(cine, cut, range(cine.n_frames))
-    for done, (frame, chance) in enumerate(answers, 1):
-        native = segmenter.native(chance, cut)
-        cleaned, pieces = keep_largest(
+    removed: list[RemovedComponent] = []
+    answers = segmenter.probabilities(cine, crop, range(cine.n_frames))
+    for done, (frame, prob) in enumerate(answers, 1):
+        native = segmenter.native(prob, crop)
+        cleaned, pieces = keep_largest_components(
             native.argmax(axis=-1).astype(np.uint8),
             scheme=segmenter.card.label_scheme,
             voxel_ml=cine.voxel_volumes_ml,
@@ -97,7 +97,7 @@ def _predicted(
         )
         labels[..., frame] = cleaned
         confidence[frame] = _confidence(native, cleaned)
-        removed += [Removed(structure=name, frame=frame, volume_ml=volume) for name, volume in pieces.items()]
+        removed += [RemovedComponent(structure=name, frame=frame, volume_ml=volume) for name, volume in pieces.items()]
         if report is not None:
             report(done, cine.n_frames)
     return labels, confidence, removed
@@ -107,9 +107,9 @@ def _given(centre: tuple[float, float]) -> HeartLocation:
     return HeartLocation(centre=centre, method="given")
 
 
-def _confidence(chance: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:
+def _confidence(prob: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:
     """Mean probability of the predicted class where a structure is predicted; NaN where none is."""
     where = labels > 0
     if not where.any():
         return float("nan")
-    return float(np.take_along_axis(chance[where], labels[where][:, None].astype(np.int64), axis=1).mean())
+    return float(np.take_along_axis(prob[where], labels[where][:, None].astype(np.int64), axis=1).mean())

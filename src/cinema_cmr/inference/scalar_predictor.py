@@ -8,13 +8,13 @@ from torch import Tensor
 from cinema_cmr.core.errors import WeightsError
 from cinema_cmr.core.study import Study
 from cinema_cmr.inference.runtime import Runtime
-from cinema_cmr.inference.study_tensors import seen_images
-from cinema_cmr.models.loaded import LoadedModel, in_units
+from cinema_cmr.inference.study_tensors import phase_images
+from cinema_cmr.models.loaded import LoadedModel, in_target_units
 
-__all__ = ["StudyAnswerer"]
+__all__ = ["ScalarPredictor"]
 
 
-class StudyAnswerer:
+class ScalarPredictor:
     """A regression or classification of whole studies on a device.
 
     Raises `WeightsError` for a model of another task.
@@ -35,10 +35,10 @@ class StudyAnswerer:
         `phases` are end-diastole and end-systole as parts of the cycle. Raises `InputError` for a study without
         a view of the model.
         """
-        images = seen_images(study, self.card.grids, phases)
+        images = phase_images(study, self.card.grids, phases)
         on_device = {view: image[None].to(self.runtime.device) for view, image in images.items()}
         with self.runtime.autocast():
             outputs: Tensor = self.model(on_device)
         outputs = outputs.float().cpu()
-        values = outputs.softmax(dim=1) if self.card.task == "classify" else in_units(outputs, self.card)
+        values = outputs.softmax(dim=1) if self.card.task == "classify" else in_target_units(outputs, self.card)
         return dict(zip(self.card.outputs, map(float, values[0]), strict=True))

@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cinema_cmr.core.card import Grid, ModelCard, check_turns
+from cinema_cmr.core.card import Grid, ModelCard, check_tta
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.image.intensity import normalise
-from cinema_cmr.image.resample import PlaneCut, cut_planes, plan_cut, uncut_planes
+from cinema_cmr.image.resample import CropResample, plan_crop
 from cinema_cmr.image.slices import plan_slices
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.models.committee import Committee
@@ -33,63 +33,65 @@ class Segmenter:
     """The members of a model (one, or seeds of one ensemble) on the grid of its card."""
 
     def __init__(
-        self, members: Sequence[nn.Module], card: ModelCard, runtime: Runtime, *, turns: int | None = None
+        self, members: Sequence[nn.Module], card: ModelCard, runtime: Runtime, *, tta: int | None = None
     ) -> None:
         if card.task != "segment":
             raise WeightsError(f"model '{card.name}' is for the task '{card.task}'; expected one that segments")
         self.members = [member.to(runtime.device).eval() for member in members]
         self.card, self.runtime = card, runtime
-        self.turns = card.turns if turns is None else turns
+        self.tta = card.tta if tta is None else tta
         """1: as it is; 2: also mirrored; 4 and 8: also turned by quarters; the probabilities are averaged."""
-        check_turns(self.turns)
+        check_tta(self.tta)
         oblong = [str(view) for view, grid in card.grids.items() if grid.size[0] != grid.size[1]]
-        if self.turns > 2 and oblong:
-            raise UsageError(f"{self.turns} turns of {oblong}, whose planes are not square; expected 1 or 2")
+        if self.tta > 2 and oblong:
+            raise UsageError(f"{self.tta} turns of {oblong}, whose planes are not square; expected 1 or 2")
 
-    def scout(self) -> Segmenter:
+    def localizer(self) -> Segmenter:
         """One network of the model, looking once at each image, as is enough to find the heart."""
         first = self.members[0]
         network = next(iter(first.networks.values())) if isinstance(first, Committee) else first
-        return Segmenter([network], self.card, self.runtime, turns=1)
+        return Segmenter([network], self.card, self.runtime, tta=1)
 
     @property
-    def manner(self) -> str:
+    def inference_settings(self) -> str:
         """How the model is asked, short enough for a mask's header: offsets stand there by their hash."""
         if not self.card.logit_offsets:
-            return f"turns {self.turns}"
+            return f"turns {self.tta}"
         offsets = repr(sorted(self.card.logit_offsets.items()))
-        return f"turns {self.turns} odds {hashlib.sha256(offsets.encode()).hexdigest()[:6]}"
+        return f"turns {self.tta} odds {hashlib.sha256(offsets.encode()).hexdigest()[:6]}"
 
     def grid(self, view: View) -> Grid:
         """The grid of a view; the view must be one of the card's."""
         return self.card.grids[view]
 
-    def plan(self, cine: Cine, centre: tuple[float, float]) -> PlaneCut:
+    def plan(self, cine: Cine, centre: tuple[float, float]) -> CropResample:
         """The part of the cine's planes that is seen with the model's grid around `centre` (voxels i, j)."""
         shape = (cine.array.shape[0], cine.array.shape[1])
-        return plan_cut(shape, cine.spacing_mm, self.grid(cine.view), centre)
+        return plan_crop(shape, cine.spacing_mm, self.grid(cine.view), centre)
 
-    def probabilities(self, cine: Cine, cut: PlaneCut, frames: Sequence[int]) -> Iterator[tuple[int, Probabilities]]:
+    def probabilities(
+        self, cine: Cine, crop: CropResample, frames: Sequence[int]
+    ) -> Iterator[tuple[int, Probabilities]]:
         """Frame and class probabilities (x, y, z, class) on the model's in-plane grid and the cine's own slices.
 
         All `frames` share one intensity scale, taken from all of them together.
         """
         grid = self.grid(cine.view)
         # From the darkest voxel on, so that the zeros outside the image are the lowest value.
-        seen = normalise(cut_planes(cine.array[..., list(frames)] - cine.array.min(), cut), grid.percentiles)
+        seen = normalise(crop.apply(cine.array[..., list(frames)] - cine.array.min()), grid.percentiles)
         slices = plan_slices(cine.slice_positions_mm, grid)
         pixels = _PIXELS_AT_ONCE["cpu" if self.runtime.device == "cpu" else "other"]
-        at_once = max(1, pixels // (cut.size[0] * cut.size[1] * slices.n_model))
+        at_once = max(1, pixels // (crop.size[0] * crop.size[1] * slices.n_model))
         for first in range(0, len(frames), at_once):
             block = slices.to_model(seen[..., first : first + at_once])
             images = torch.from_numpy(np.ascontiguousarray(np.moveaxis(block, 3, 0)[:, None]))
-            chances = self._averaged(images, str(cine.view))
-            for frame, chance in zip(frames[first : first + at_once], chances, strict=True):
-                yield frame, slices.to_native(chance)
+            probs = self._averaged(images, str(cine.view))
+            for frame, prob in zip(frames[first : first + at_once], probs, strict=True):
+                yield frame, slices.to_native(prob)
 
-    def native(self, probabilities: Probabilities, cut: PlaneCut) -> Probabilities:
+    def native(self, probabilities: Probabilities, crop: CropResample) -> Probabilities:
         """(x, y, z, class) on the model's grid -> (X, Y, z, class) on the cine's own; outside the cut background."""
-        whole = uncut_planes(probabilities, cut)
+        whole = crop.invert(probabilities)
         whole[..., 0] += 1 - whole.sum(axis=-1)
         return whole
 
@@ -97,16 +99,16 @@ class Segmenter:
     def _averaged(self, images: Tensor, view: str) -> Probabilities:
         """Images (b, 1, x, y, z) -> probabilities (b, x, y, z, class), the mean over members and turns."""
         total, offsets = torch.zeros(()), self._offsets().to(self.runtime.device)
-        ways = [(turn, mirror) for turn in range(max(1, self.turns // 2)) for mirror in range(min(2, self.turns))]
+        ways = [(turn, mirror) for turn in range(max(1, self.tta // 2)) for mirror in range(min(2, self.tta))]
         for turn, mirror in ways:
             moved = images.rot90(turn, (2, 3)).flip(2) if mirror else images.rot90(turn, (2, 3))
             moved = moved.contiguous().to(self.runtime.device)
             for member in self.members:
                 with self.runtime.autocast():
                     logits = member({view: moved})[view]
-                chance = (logits.float() + offsets).softmax(dim=1).cpu()
-                chance = chance.flip(2) if mirror else chance
-                total = total + chance.rot90(-turn, (2, 3))
+                prob = (logits.float() + offsets).softmax(dim=1).cpu()
+                prob = prob.flip(2) if mirror else prob
+                total = total + prob.rot90(-turn, (2, 3))
         mean = total / (len(ways) * len(self.members))
         return mean.movedim(1, -1).numpy()
 

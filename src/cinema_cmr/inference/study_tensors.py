@@ -15,21 +15,29 @@ from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.data.heart_place import heart_places
+from cinema_cmr.data.heart_place import heart_positions
 from cinema_cmr.data.store import StoredStudy
 from cinema_cmr.image.augment import Augmentation
 from cinema_cmr.image.intensity import normalise
-from cinema_cmr.image.resample import cut_planes, plan_cut, plan_whole
+from cinema_cmr.image.resample import plan_crop, plan_full_plane
 from cinema_cmr.image.slices import plan_slices
 from cinema_cmr.image.view_grid import on_view_grid, redrawn_on_view_grid
 
-__all__ = ["SeenView", "channels_first", "frame_of_phase", "plain_crop", "seen_images", "seen_planes", "view_tensor"]
+__all__ = [
+    "PhasePlanes",
+    "channels_first",
+    "frame_of_phase",
+    "phase_images",
+    "phase_planes",
+    "plain_crop",
+    "view_tensor",
+]
 
 Place = tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeenView:
+class PhasePlanes:
     """Both phases of a view at the model's spacing over the whole field of view."""
 
     planes: NDArray[np.float16] = field(repr=False)
@@ -70,34 +78,34 @@ def frame_of_phase(study: StoredStudy, view: View, phase: float) -> int:
     return min(int(phase * n_frames), n_frames - 1)
 
 
-def seen_images(study: Study, grids: Mapping[View, Grid], phases: tuple[float, float]) -> dict[str, Tensor]:
+def phase_images(study: Study, grids: Mapping[View, Grid], phases: tuple[float, float]) -> dict[str, Tensor]:
     """View -> (2, x, y[, z]): both phases (parts of the cycle, end-diastole first) about the heart, as in prediction.
 
     Raises `InputError` for a study without any of the views.
     """
-    seen = seen_planes(study, grids, phases)
+    seen = phase_planes(study, grids, phases)
     return {str(view): channels_first(plain_crop(its, grids[view])) for view, its in seen.items()}
 
 
-def seen_planes(study: Study, grids: Mapping[View, Grid], phases: tuple[float, float]) -> dict[View, SeenView]:
+def phase_planes(study: Study, grids: Mapping[View, Grid], phases: tuple[float, float]) -> dict[View, PhasePlanes]:
     """Each view's two phases (parts of the cycle) at its grid's spacing; raises `InputError` where it has no view."""
     views = [view for view in grids if view in study]
     if not views:
         wanted = ", ".join(view.title for view in grids)
         raise InputError(f"study '{study.name}' has none of the views {wanted}; leave it out")
-    hearts = heart_places(study)
+    hearts = heart_positions(study)
     return {view: _seen(study, view, grids[view], hearts[view], phases) for view in views}
 
 
-def _seen(study: Study, view: View, grid: Grid, heart: Place, phases: tuple[float, float]) -> SeenView:
+def _seen(study: Study, view: View, grid: Grid, heart: Place, phases: tuple[float, float]) -> PhasePlanes:
     cine = study.cine(view)
     frames = _frames_at(phases, cine.n_frames)
-    cut = plan_whole(cine.array.shape[:2], cine.spacing_mm, grid)
-    planes = cut_planes(cine.array[..., frames] - cine.array.min(), cut)
+    crop = plan_full_plane(cine.array.shape[:2], cine.spacing_mm, grid)
+    planes = crop.apply(cine.array[..., frames] - cine.array.min())
     planes = plan_slices(cine.slice_positions_mm, grid).to_model(planes)
-    i, j = cut.to_cut(np.array(heart))
+    i, j = crop.to_crop(np.array(heart))
     scaled = np.asarray(planes / max(float(planes.max()), 1e-6), dtype=np.float16)
-    return SeenView(planes=scaled, heart=(float(i), float(j)))
+    return PhasePlanes(planes=scaled, heart=(float(i), float(j)))
 
 
 def _frames_at(phases: tuple[float, float], n_frames: int) -> list[int]:
@@ -108,10 +116,10 @@ def _frames_at(phases: tuple[float, float], n_frames: int) -> list[int]:
     return [min(int(round(phase * n_frames, 6)), n_frames - 1) for phase in phases]
 
 
-def plain_crop(seen: SeenView, grid: Grid) -> Tensor:
+def plain_crop(seen: PhasePlanes, grid: Grid) -> Tensor:
     """Crop both phases about the heart: (x, y, z, 2), normalised to the grid's percentiles."""
-    cut = plan_cut(seen.planes.shape[:2], (grid.spacing_mm, grid.spacing_mm), grid, seen.heart)
-    return torch.from_numpy(normalise(cut_planes(seen.planes, cut), grid.percentiles))
+    crop = plan_crop(seen.planes.shape[:2], (grid.spacing_mm, grid.spacing_mm), grid, seen.heart)
+    return torch.from_numpy(normalise(crop.apply(seen.planes), grid.percentiles))
 
 
 def channels_first(image: Tensor) -> Tensor:

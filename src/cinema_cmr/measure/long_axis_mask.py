@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from cinema_cmr.core.annotation import LabelMap, Landmarks, check_same_grid
-from cinema_cmr.core.components import largest_piece
+from cinema_cmr.core.components import largest_component
 from cinema_cmr.core.geometry import apply_affine
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
@@ -57,7 +57,7 @@ def landmarks_of_mask(labels: LabelMap, cine: Cine) -> Landmarks | None:
 
 def _points(plane: NDArray[np.uint8], spacing_mm: tuple[float, float]) -> Array | None:
     """(3, 2) voxels: both ends of the mouth, in no order, and the tip; None where the mask does not show them."""
-    blood, wall = largest_piece(plane == CODES["lv"]), plane == CODES["myo"]
+    blood, wall = largest_component(plane == CODES["lv"]), plane == CODES["myo"]
     if not blood.any() or not wall.any():
         return None
     ends = _ends(blood, spacing_mm)

@@ -25,7 +25,7 @@ from cinema_cmr.measure.function import (
 )
 from cinema_cmr.measure.long_axis import biplane_mismatch, biplane_values, long_axis_curves, long_axis_values
 from cinema_cmr.measure.phases import Phases, find_phases, phases_of_both, with_given_frames
-from cinema_cmr.measure.quality.checks import flags_of, flags_of_issues
+from cinema_cmr.measure.quality.checks import issue_flags, quality_flags
 from cinema_cmr.measure.quality.context import QualityContext
 from cinema_cmr.measure.rates import rate_values
 from cinema_cmr.measure.scar import measure_scar
@@ -91,7 +91,7 @@ def measure_study(
     )
     if View.SAX not in predictions:
         values = _values(study, _no_stack(), options)
-        return Measurements(values=(*values, *beside), flags=flags_of_issues(study))
+        return Measurements(values=(*values, *beside), flags=issue_flags(study))
     prediction, cine = predictions[View.SAX], study.cine(View.SAX)
     if prediction.labels.scheme == "scar":
         return measure_scar(study, prediction)
@@ -117,7 +117,7 @@ def measure_study(
             **long_axis_curves(landmarks or {}, n_frames=cine.n_frames),
         },
         times_ms=cine.frame_times_ms,
-        flags=(*flags_of(context), *((mismatch,) if mismatch else ())),
+        flags=(*quality_flags(context), *((mismatch,) if mismatch else ())),
     )
 
 

@@ -30,10 +30,10 @@ __all__ = [
     "PatchUp",
     "ResidualBlock",
     "TransformerBlock",
+    "checkpoint_activations",
     "from_slices",
     "group_patches",
     "pad_to_multiple",
-    "recompute_blocks",
     "to_slices",
 ]
 
@@ -79,12 +79,12 @@ Mix = Callable[[nn.Module, Tensor], Tensor]
 class Block(nn.Module):
     """A part that can forget what it computed inside and compute it again in the backward pass."""
 
-    recompute = False
+    activation_checkpointing = False
     """Gradient checkpointing: less memory, more time, the same gradients."""
 
     def forward(self, *inputs: Any) -> Tensor:
         """`compute`, with or without its inner results kept."""
-        if self.recompute and torch.is_grad_enabled():
+        if self.activation_checkpointing and torch.is_grad_enabled():
             y: Tensor = checkpoint(self.compute, *inputs, use_reentrant=False)
             return y
         return self.compute(*inputs)
@@ -94,11 +94,11 @@ class Block(nn.Module):
         raise NotImplementedError
 
 
-def recompute_blocks(model: nn.Module, on: bool = True) -> None:
+def checkpoint_activations(model: nn.Module, on: bool = True) -> None:
     """Switch gradient checkpointing of all blocks of a network on or off."""
     for part in model.modules():
         if isinstance(part, Block):
-            part.recompute = on
+            part.activation_checkpointing = on
 
 
 def _start(weight: nn.Parameter, bias: nn.Parameter, *, fan_in: int) -> None:

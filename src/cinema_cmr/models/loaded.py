@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import WeightsError
 
-__all__ = ["Ensemble", "LoadedModel", "in_units", "join"]
+__all__ = ["Ensemble", "LoadedModel", "in_target_units", "join"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ def join(loaded: Iterable[LoadedModel], card: ModelCard) -> LoadedModel:
     return LoadedModel(model=ensemble.eval(), card=card)
 
 
-def in_units(outputs: Tensor, card: ModelCard) -> Tensor:
+def in_target_units(outputs: Tensor, card: ModelCard) -> Tensor:
     """The numbers that a regression's outputs (b, out) stand for: outputs * std + mean of the card's target."""
     target = card.training.get("target")
     if card.task != "regress" or target is None:

@@ -35,9 +35,9 @@ def soft_dice(
     """
     n_classes = logits.shape[1]
     counted = (labels != ignored).unsqueeze(1)
-    chance = logits.float().softmax(dim=1)[:, 1:] * counted
-    truth = F.one_hot(labels.long().masked_fill(labels == ignored, 0), n_classes).movedim(-1, 1)[:, 1:].to(chance.dtype)
+    prob = logits.float().softmax(dim=1)[:, 1:] * counted
+    truth = F.one_hot(labels.long().masked_fill(labels == ignored, 0), n_classes).movedim(-1, 1)[:, 1:].to(prob.dtype)
     axes = (*((0,) if over_batch else ()), *range(2, logits.ndim))
-    overlap = (chance * truth).sum(axes)
-    total = chance.sum(axes) + truth.sum(axes)
+    overlap = (prob * truth).sum(axes)
+    total = prob.sum(axes) + truth.sum(axes)
     return 1 - torch.mean((2 * overlap + smooth) / (total + smooth))

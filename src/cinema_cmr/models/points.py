@@ -24,14 +24,14 @@ def points_of_heatmaps(logits: Tensor, weight: Tensor | None = None) -> tuple[Te
 
     `weight` of the same shape says where a top is looked for; positions and chances are those of the heatmap alone.
     """
-    chance = logits.float().sigmoid()
-    nx, ny = chance.shape[-2:]
-    at = (chance if weight is None else chance * weight).flatten(-2).argmax(dim=-1)
-    top = chance.flatten(-2).gather(-1, at[..., None])[..., 0]
+    prob = logits.float().sigmoid()
+    nx, ny = prob.shape[-2:]
+    at = (prob if weight is None else prob * weight).flatten(-2).argmax(dim=-1)
+    top = prob.flatten(-2).gather(-1, at[..., None])[..., 0]
     x, y = (torch.arange(n, dtype=torch.float32, device=logits.device) for n in (nx, ny))
     near_x = (x - (at // ny)[..., None]).abs() <= _REACH_PX
     near_y = (y - (at % ny)[..., None]).abs() <= _REACH_PX
-    spot = chance * near_x[..., :, None] * near_y[..., None, :]
+    spot = prob * near_x[..., :, None] * near_y[..., None, :]
     mass = spot.sum(dim=(-2, -1)).clamp(min=1e-12)
     middle = torch.stack([(spot.sum(-1) * x).sum(-1), (spot.sum(-2) * y).sum(-1)], dim=-1) / mass[..., None]
     return middle, top

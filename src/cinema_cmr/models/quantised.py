@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cinema_cmr.core.errors import WeightsError
 
-__all__ = ["in_eight_bits", "in_floats"]
+__all__ = ["dequantise", "quantise_int8"]
 
 _SCALE = ".int8_scale"
 _LEVELS = 127
@@ -17,7 +17,7 @@ _FEWEST = 1024
 """Numbers from which on a tensor is stored in eight bits; norms, biases and tokens stay as they are."""
 
 
-def in_eight_bits(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def quantise_int8(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The state with its large tensors as int8, each with one float32 step for each index of its first axis.
 
     What comes back is off by at most half a step, 1/254 of its row's largest magnitude. Raises `WeightsError` where a
@@ -36,8 +36,8 @@ def in_eight_bits(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return stored
 
 
-def in_floats(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state as floats again, whatever it was stored as; the opposite of `in_eight_bits`."""
+def dequantise(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state as floats again, whatever it was stored as; the opposite of `quantise_int8`."""
     steps = {name.removesuffix(_SCALE): x for name, x in state.items() if name.endswith(_SCALE)}
     whole = {name: x for name, x in state.items() if not name.endswith(_SCALE)}
     return {name: x.float() * _column(steps[name], x) if name in steps else x for name, x in whole.items()}

@@ -22,7 +22,7 @@ from cinema_cmr.models.cards import CARD_FILE, WEIGHTS_FILE, Precision, embedded
 from cinema_cmr.models.loaded import Ensemble, LoadedModel, join
 from cinema_cmr.models.position import position_table
 from cinema_cmr.models.published.load import load_hub, load_published
-from cinema_cmr.models.quantised import in_eight_bits, in_floats
+from cinema_cmr.models.quantised import dequantise, quantise_int8
 from cinema_cmr.models.states import (
     check_hash,
     check_shapes,
@@ -59,7 +59,7 @@ def save_model(
         raise UsageError(f"precision '{precision}'; expected one of {', '.join(get_args(Precision))}")
     _check_described(model, card)
     full = _without_tables(model)
-    state = in_eight_bits(full) if precision == "int8" else floats_as(full, _DTYPES[precision])
+    state = quantise_int8(full) if precision == "int8" else floats_as(full, _DTYPES[precision])
     with replacing(folder / CARD_FILE, overwrite=overwrite) as sibling:
         sha256 = write_state(folder / WEIGHTS_FILE, state, overwrite=overwrite)
         described = card_to_json(replace(card, weights_sha256=sha256))
@@ -111,7 +111,7 @@ def _own_folder(path: Path) -> Path | None:
 def _load_folder(folder: Path) -> LoadedModel:
     card = read_card(folder)
     check_hash(folder / WEIGHTS_FILE, card.weights_sha256)
-    state = in_floats(read_state(folder / WEIGHTS_FILE))
+    state = dequantise(read_state(folder / WEIGHTS_FILE))
     loaded = join([LoadedModel(model=_built(card), card=card) for _ in range(_n_members(state))], card)
     fill(loaded.model, {**_tables(loaded.model), **state}, what=f"the weights of '{card.name}'")
     loaded.model.eval()

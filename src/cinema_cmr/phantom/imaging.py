@@ -46,7 +46,7 @@ def _shading(body: Body, points: NDArray[np.float64], style: Style) -> Floats:
     sensitivity = np.sqrt(power)
     heart = body.heart.to_ras(np.array(0.0), np.array(0.0), np.array(40.0))
     there = float(sensitivity.ravel()[np.argmin(_apart_sq(at, heart))])
-    return np.asarray((sensitivity / there) ** style.shading, dtype=np.float32)
+    return np.asarray((sensitivity / there) ** style.bias_field, dtype=np.float32)
 
 
 def _apart_sq(points: Floats, place: Sequence[float] | NDArray[np.float64]) -> Floats:

@@ -34,7 +34,7 @@ class Style:
     gap_mm: float = 0.0
     snr: float = 28.0
     """Blood signal over the noise's SD in the middle of the image."""
-    shading: float = 0.5
+    bias_field: float = 0.5
     """0 none (prescan-normalised) to 1 (raw surface coils)."""
     banding: float = 0.3
     """How far the off-resonance bands come in: 0 none, 1 over the heart's edge."""
@@ -75,7 +75,7 @@ _NAMED = (
     Style(
         name="ideal",
         snr=200.0,
-        shading=0.0,
+        bias_field=0.0,
         banding=0.0,
         flow=0.0,
         inflow=0.0,
@@ -95,7 +95,7 @@ _NAMED = (
         field_of_view_mm=(290.0, 340.0),
         window=0.2,
         flip_deg=70.0,
-        shading=0.35,
+        bias_field=0.35,
         full_scale=350.0,
     ),
     Style(
@@ -108,7 +108,7 @@ _NAMED = (
         field_of_view_mm=(340.0, 380.0),
         flip_deg=75.0,
         tr_ms=2.6,
-        shading=0.6,
+        bias_field=0.6,
         full_scale=180.0,
     ),
     Style(
@@ -119,7 +119,7 @@ _NAMED = (
         snr=20.0,
         flip_deg=50.0,
         tr_ms=3.6,
-        shading=0.9,
+        bias_field=0.9,
         banding=0.5,
         flow=0.9,
         sharing=0.55,
@@ -136,7 +136,7 @@ _NAMED = (
         snr=38.0,
         flip_deg=48.0,
         tr_ms=3.2,
-        shading=0.7,
+        bias_field=0.7,
         banding=0.9,
         flow=0.9,
         inflow=0.3,
@@ -152,7 +152,7 @@ _NAMED = (
         snr=14.0,
         flip_deg=42.0,
         tr_ms=2.8,
-        shading=0.5,
+        bias_field=0.5,
         banding=0.7,
         flow=0.7,
         sharing=0.7,
@@ -166,7 +166,7 @@ _NAMED = (
         gap_mm=4.0,
         snr=22.0,
         flip_deg=55.0,
-        shading=0.8,
+        bias_field=0.8,
         breathing_mm=2.5,
         full_scale=500.0,
         in_plane_turn_deg=-35.0,
@@ -178,7 +178,7 @@ _NAMED = (
         acquired_mm=(2.0, 2.6),
         thickness_mm=8.0,
         snr=13.0,
-        shading=1.0,
+        bias_field=1.0,
         breathing_mm=3.0,
         flow=0.8,
         banding=0.5,
@@ -218,7 +218,7 @@ def draw_style(seed: int) -> Style:
         thickness_mm=float(np.clip(varied(chosen.thickness_mm, 0.08), 6, 10)),
         window=float(np.clip(rng.normal(chosen.window, 0.12), 0, 0.8)),
         snr=varied(chosen.snr, 0.3),
-        shading=float(np.clip(rng.normal(chosen.shading, 0.2), 0, 1.1)),
+        bias_field=float(np.clip(rng.normal(chosen.bias_field, 0.2), 0, 1.1)),
         banding=float(np.clip(rng.normal(chosen.banding, 0.2), 0, 1)),
         flow=float(np.clip(rng.normal(chosen.flow, 0.25), 0, 1)),
         inflow=float(np.clip(rng.normal(chosen.inflow, 0.1), 0, 0.5)),

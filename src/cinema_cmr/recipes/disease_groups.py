@@ -114,11 +114,11 @@ def train_disease_model(
 
 def scores_of(model: DiseaseModel, patients: Sequence[MeasuredPatient]) -> dict[str, Any]:
     """Scores over patients with intervals, the confusion table, and who was wrongly told."""
-    opinions = [model.opinion(patient.found).probabilities for patient in patients]
+    opinions = [model.classification(patient.found).probabilities for patient in patients]
     even = 1 / len(model.groups)
-    chances = np.array([[said.get(group, even) for group in model.groups] for said in opinions])
+    probs = np.array([[said.get(group, even) for group in model.groups] for said in opinions])
     silent = sum(not said for said in opinions)
-    return {**_scored(chances, patients, model.groups), "without_answer": silent}
+    return {**_scored(probs, patients, model.groups), "without_answer": silent}
 
 
 def _five_fold(patients: Sequence[MeasuredPatient], groups: tuple[str, ...], seed: int) -> dict[str, Any]:
@@ -129,13 +129,11 @@ def _five_fold(patients: Sequence[MeasuredPatient], groups: tuple[str, ...], see
     return {**scored, "without_answer": len(patients) - len(used)}
 
 
-def _scored(
-    chances: NDArray[np.float64], patients: Sequence[MeasuredPatient], groups: tuple[str, ...]
-) -> dict[str, Any]:
+def _scored(probs: NDArray[np.float64], patients: Sequence[MeasuredPatient], groups: tuple[str, ...]) -> dict[str, Any]:
     labels = _labels(patients, groups)
-    answers = chances.argmax(axis=1)
+    answers = probs.argmax(axis=1)
     right = (answers == labels).astype(float)
-    scores = score_classes(labels, chances)
+    scores = score_classes(labels, probs)
     accuracy = mean_interval(right, seed=0)
     balanced = bootstrap_interval(balanced_accuracy, labels.astype(float), right, seed=0, along_axis=True)
     return {
@@ -145,11 +143,11 @@ def _scored(
         "matthews": scores.matthews,
         "auroc": scores.auroc,
         "calibration_error": scores.calibration_error,
-        "mean_confidence": float(chances.max(axis=1).mean()),
+        "mean_confidence": float(probs.max(axis=1).mean()),
         "confusion": confusion_matrix(labels, answers, n_classes=len(groups)).tolist(),
         "wrong": [
-            f"{patient.patient}: {patient.group}, told {groups[told]} ({chance.max():.2f})"
-            for patient, told, chance in zip(patients, answers, chances, strict=True)
+            f"{patient.patient}: {patient.group}, told {groups[told]} ({prob.max():.2f})"
+            for patient, told, prob in zip(patients, answers, probs, strict=True)
             if groups[told] != patient.group
         ],
     }

@@ -162,7 +162,7 @@ def _card(
         outputs=part.outputs,
         label_scheme=part.label_scheme,
         modality=part.modality,
-        turns=part.turns,
+        tta=part.tta,
         logit_offsets=part.logit_offsets,
         training={**training, **part.training},
         licence=data.card.derived_licence or data.card.licence,

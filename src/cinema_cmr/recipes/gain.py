@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cinema_cmr.core.errors import InputError, UsageError
-from cinema_cmr.data.cases import AnnotatedStudy, Split, few_patients
+from cinema_cmr.data.cases import AnnotatedStudy, Split, subset_patients
 from cinema_cmr.engine.trainer import Progress
 from cinema_cmr.evaluation.gain import gain_document, primary_of, values_of_model
 from cinema_cmr.inference.runtime import choose_runtime
@@ -70,7 +70,7 @@ def folds_of(data: TrainingData, n: int, *, seed: int = 0) -> list[TrainingData]
     if not 2 <= n <= len(groups):
         raise UsageError(f"{n} folds of {len(groups)} labelled patients; expected 2 to {len(groups)}")
     # Drawn, then group by group: every n-th then takes its share of each.
-    order = sorted(few_patients(groups, n=len(groups), seed=seed), key=lambda patient: groups[patient])
+    order = sorted(subset_patients(groups, n=len(groups), seed=seed), key=lambda patient: groups[patient])
     return [_fold(data, studies, set(order[first::n]), f"fold {first + 1} of {n}") for first in range(n)]
 
 

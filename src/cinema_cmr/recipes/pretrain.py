@@ -23,7 +23,7 @@ from cinema_cmr.engine.ranks import is_first_rank
 from cinema_cmr.engine.trainer import Progress, TrainConfig, train
 from cinema_cmr.io.atomic import atomic_path
 from cinema_cmr.models.architectures import build, config_values
-from cinema_cmr.models.layers import recompute_blocks
+from cinema_cmr.models.layers import checkpoint_activations
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.mae import CineMAConfig
 from cinema_cmr.models.stem import COARSE_STEM, SMALL_STEM, StemConfig
@@ -38,10 +38,10 @@ __all__ = [
     "PretrainingData",
     "base",
     "coarse",
-    "divided",
     "pretrain",
     "pretraining_recipe",
     "small",
+    "split_studies",
     "tiny",
 ]
 
@@ -59,7 +59,7 @@ class PretrainExperiment:
     task: PretrainConfig
     network: CineMAConfig
     train: TrainConfig
-    recompute: bool = False
+    activation_checkpointing: bool = False
     """Compute blocks again in the backward pass: less memory, more time, the same gradients."""
 
     def with_train(self, **changes: Any) -> PretrainExperiment:
@@ -95,7 +95,9 @@ class PretrainingData:
         return hashlib.sha256("\n".join(study.sha256 for study in self.learn).encode()).hexdigest()
 
 
-def divided(studies: Sequence[StoredStudy], *, share: float = 0.05) -> tuple[list[StoredStudy], list[StoredStudy]]:
+def split_studies(
+    studies: Sequence[StoredStudy], *, share: float = 0.05
+) -> tuple[list[StoredStudy], list[StoredStudy]]:
     """Studies to learn from, and a share to hold out, at most 64, chosen by their names alone.
 
     At least one is held out of two. A patient's other studies have other names: hold out by patient with two
@@ -196,7 +198,7 @@ def pretrain(
         _check_same_views([*learn, *validate], task)
     torch.manual_seed(experiment.train.seed)
     model = _first_model(experiment, start)
-    recompute_blocks(model, experiment.recompute)
+    checkpoint_activations(model, experiment.activation_checkpointing)
 
     def tell(progress: Progress) -> None:
         # With divided weights no process can ask the model alone.
@@ -267,8 +269,8 @@ def _card(experiment: PretrainExperiment, data: PretrainingData, start: LoadedMo
         "mask_ratio": experiment.task.mask_ratio,
         "augmented": experiment.task.augmentation is not None,
         "skip_blank": experiment.task.skip_blank,
-        "decoded_share": experiment.task.decoded_share,
-        "complementary": experiment.task.complementary,
+        "decoder_token_ratio": experiment.task.decoder_token_ratio,
+        "complementary": experiment.task.complementary_masks,
         "seed": config.seed,
         "n_steps": config.n_steps,
         "samples_per_step": config.samples_per_step,

@@ -17,7 +17,7 @@ from cinema_cmr.models.stem import SMALL_STEM
 from cinema_cmr.models.vit import vit_size
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.tasks.scalar import ScalarConfig
-from cinema_cmr.tasks.targets import known_value
+from cinema_cmr.tasks.targets import target_value
 
 __all__ = ["disease_resnet", "disease_vit", "ef_resnet", "ef_vit", "with_target"]
 
@@ -62,7 +62,7 @@ def with_target(experiment: Experiment, target: str, learn: Sequence[AnnotatedSt
         raise UsageError(f"recipe '{experiment.name}' answers no single question; --target goes with regress, classify")
     if task.kind == "regress":
         return replace(experiment, task=replace(task, target=target))
-    known = {value for study in learn if (value := known_value(study, target)) is not None}
+    known = {value for study in learn if (value := target_value(study, target)) is not None}
     names = tuple(sorted(value if isinstance(value, str) else f"{value:g}" for value in known))
     if len(names) < 2:
         raise InputError(

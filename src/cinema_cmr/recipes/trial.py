@@ -22,20 +22,20 @@ from cinema_cmr.engine.trainer import Progress
 from cinema_cmr.evaluation.eligible import choose_scorable
 from cinema_cmr.evaluation.landmark import LandmarkScore, evaluate_landmarks
 from cinema_cmr.evaluation.record import patient_row
-from cinema_cmr.evaluation.scalar import AnswerScore, evaluate_answers
+from cinema_cmr.evaluation.scalar import ScalarResult, evaluate_answers
 from cinema_cmr.evaluation.segmentation import evaluate_segmentation
-from cinema_cmr.inference.landmark_predictor import LandmarkFinder
+from cinema_cmr.inference.landmark_predictor import LandmarkPredictor
 from cinema_cmr.inference.predictor import predict_cine
 from cinema_cmr.inference.runtime import Runtime, choose_runtime
-from cinema_cmr.inference.scalar_predictor import StudyAnswerer
+from cinema_cmr.inference.scalar_predictor import ScalarPredictor
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model
 from cinema_cmr.recipes.disease_groups import measured_patient, train_disease_model
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.finetune import TrainingData, finetune
-from cinema_cmr.score.known import mean_of_known
-from cinema_cmr.tasks.targets import known_value, measured_by_experts
+from cinema_cmr.score.known import finite_mean
+from cinema_cmr.tasks.targets import reference_measurements, target_value
 
 __all__ = ["measured_number_trial", "measured_trial", "shipped_trial", "trial"]
 
@@ -102,11 +102,11 @@ def measured_number_trial(
         segmenter = Segmenter(masks_of.members, masks_of.card, choose_runtime(device, "auto"))
     answers = []
     for study in data.validate:
-        shown, known = study, known_value(study, target)
+        shown, known = study, target_value(study, target)
         if segmenter is not None:
             labels = predict_cine(study.study.cine(View.SAX), segmenter).labels
             shown = replace(study, labels={**study.labels, View.SAX: labels})
-        measured = measured_by_experts(shown)
+        measured = reference_measurements(shown)
         value = None if measured is None else measured.value(target)
         if isinstance(known, float):
             difference = float("nan") if value is None else value - known
@@ -136,7 +136,7 @@ def measured_trial(
     for study in data.validate:
         labels = None if segmenter is None else predict_cine(study.study.cine(View.SAX), segmenter).labels
         patient = measured_patient(study, labels)
-        said = model.opinion(patient.found).probabilities
+        said = model.classification(patient.found).probabilities
         told = max(said, key=lambda group: said[group]) if said else None
         values = {"right": float(told == patient.group), "blind": float(common == patient.group)}
         answers.append(_Answer(patient=study.patient, values=values, known=patient.group))
@@ -164,7 +164,7 @@ def _by_patient(answers: Sequence[_Answer]) -> list[dict[str, Any]]:
             "patient": patient,
             "known": its[0].known,
             "values": {
-                name: mean_of_known(a.values.get(name, np.nan) for a in its) for name in dict.fromkeys(_names(its))
+                name: finite_mean(a.values.get(name, np.nan) for a in its) for name in dict.fromkeys(_names(its))
             },
         }
         for patient, its in found.items()
@@ -189,7 +189,7 @@ def _outlined(loaded: LoadedModel, runtime: Runtime, data: TrainingData) -> list
 def _pointed(loaded: LoadedModel, runtime: Runtime, data: TrainingData) -> list[_Answer]:
     return [
         _Answer(patient=score.patient, values=_of_points(score))
-        for score in evaluate_landmarks(data.validate, LandmarkFinder(loaded, runtime))
+        for score in evaluate_landmarks(data.validate, LandmarkPredictor(loaded, runtime))
     ]
 
 
@@ -198,38 +198,38 @@ def _of_points(score: LandmarkScore) -> Values:
         f"distance_mm_{name}": float(np.median(known)) if (known := mm[np.isfinite(mm)]).size else float("nan")
         for name, mm in score.distances_mm.items()
     }
-    mean = mean_of_known(medians.values())
+    mean = finite_mean(medians.values())
     return {"distance_mm": mean, **medians, **_differences(score.measured, score.reference)}
 
 
 def _answered(loaded: LoadedModel, runtime: Runtime, data: TrainingData) -> list[_Answer]:
-    scores = evaluate_answers(data.validate, StudyAnswerer(loaded, runtime))
+    scores = evaluate_answers(data.validate, ScalarPredictor(loaded, runtime))
     if loaded.card.task == "regress":
         mean = _mean_learned(data.learn, loaded.card.outputs[0])
         return [_number(score, mean) for score in scores]
     target = str(loaded.card.training.get("answers", "group"))
-    common = _commonest(_class(known_value(study, target)) for study in data.learn)
+    common = _commonest(_class(target_value(study, target)) for study in data.learn)
     return [_class_told(score, common) for score in scores]
 
 
-def _number(score: AnswerScore, mean: float) -> _Answer:
+def _number(score: ScalarResult, mean: float) -> _Answer:
     if isinstance(score.known, str):
         raise UsageError(f"'{score.known}' is known of patient '{score.patient}'; expected a number: classify instead")
     told = next(iter(score.answer.values()))
     return _Answer(patient=score.patient, values={"difference": told - score.known, "blind": mean - score.known})
 
 
-def _class_told(score: AnswerScore, common: str) -> _Answer:
+def _class_told(score: ScalarResult, common: str) -> _Answer:
     known = _class(score.known)
     told = max(score.answer, key=lambda name: score.answer[name])
-    chances = {f"chance_{name}": value for name, value in score.answer.items()}
-    values = {"right": float(told == known), "blind": float(common == known), **chances}
+    probs = {f"chance_{name}": value for name, value in score.answer.items()}
+    values = {"right": float(told == known), "blind": float(common == known), **probs}
     return _Answer(patient=score.patient, values=values, known=known)
 
 
 def _mean_learned(studies: Sequence[AnnotatedStudy], target: str) -> float:
-    known = (known_value(study, target) for study in studies)
-    return mean_of_known(value for value in known if isinstance(value, float))
+    known = (target_value(study, target) for study in studies)
+    return finite_mean(value for value in known if isinstance(value, float))
 
 
 def _class(known: float | str | None) -> str:

@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from cinema_cmr.core.results import DiseaseOpinion, Flag, FoundLandmarks, Measurement, Measurements, Prediction
+from cinema_cmr.core.results import (
+    DiseaseClassification,
+    Flag,
+    LandmarkPrediction,
+    Measurement,
+    Measurements,
+    Prediction,
+)
 from cinema_cmr.core.study import Issue, SeriesDecision, Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
@@ -59,7 +66,7 @@ def build_document(
     *,
     measurements: Measurements,
     run: RunFacts,
-    landmarks: Mapping[View, FoundLandmarks] | None = None,
+    landmarks: Mapping[View, LandmarkPrediction] | None = None,
 ) -> dict[str, Any]:
     """The measurements document in JSON values, NaN as null, as `measurements.schema.json` describes it."""
     document: dict[str, Any] = {
@@ -75,7 +82,7 @@ def build_document(
         "measurements": [_measurement(value) for value in measurements.values],
         "curves": {"times_ms": measurements.times_ms, "values": measurements.curves},
         "flags": [_notable(flag) for flag in measurements.flags],
-        "disease": _opinion(measurements.opinion),
+        "disease": _classification(measurements.classification),
         "views": [_decision(decision) for decision in study.decisions],
         "cines": [_cine(cine) for cine in study.cines],
         "predictions": [_prediction(prediction, study) for prediction in predictions.values()],
@@ -119,11 +126,21 @@ def _notable(item: Flag | Issue) -> dict[str, Any]:
     return {name: getattr(item, name) for name in ("code", "severity", "message", "evidence")}
 
 
-def _opinion(opinion: DiseaseOpinion | None) -> dict[str, Any] | None:
-    if opinion is None:
+def _classification(classification: DiseaseClassification | None) -> dict[str, Any] | None:
+    if classification is None:
         return None
-    names = ("notice", "model", "group", "probabilities", "speaks_for", "features", "unlike", "titles", "reason")
-    return {name: getattr(opinion, name) for name in names}
+    names = (
+        "notice",
+        "model",
+        "group",
+        "probabilities",
+        "contributions",
+        "features",
+        "out_of_distribution",
+        "titles",
+        "reason",
+    )
+    return {name: getattr(classification, name) for name in names}
 
 
 def _decision(decision: SeriesDecision) -> dict[str, Any]:
@@ -147,7 +164,7 @@ def _cine(cine: Cine) -> dict[str, Any]:
     }
 
 
-def _landmarks(found: FoundLandmarks, study: Study) -> dict[str, Any]:
+def _landmarks(found: LandmarkPrediction, study: Study) -> dict[str, Any]:
     """What the model found, implausible frames and all; the flags tell which were not measured."""
     view = found.landmarks.view
     return {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cinema_cmr.core.results import FoundLandmarks, Measurements, Prediction
+from cinema_cmr.core.results import LandmarkPrediction, Measurements, Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.atomic import write_text
@@ -46,7 +46,7 @@ def write_report(
     run: RunFacts,
     path: Path,
     normal_ranges: NormalRanges | None = None,
-    landmarks: Mapping[View, FoundLandmarks] | None = None,
+    landmarks: Mapping[View, LandmarkPrediction] | None = None,
     overwrite: bool = False,
 ) -> None:
     """Write the report whole or not at all; raises `OutputExistsError` unless `overwrite`.
@@ -66,7 +66,7 @@ def report_html(
     measurements: Measurements,
     run: RunFacts,
     normal_ranges: NormalRanges | None = None,
-    landmarks: Mapping[View, FoundLandmarks] | None = None,
+    landmarks: Mapping[View, LandmarkPrediction] | None = None,
 ) -> str:
     """The text of the report; all that comes from the input is escaped."""
     document = build_document(study, predictions, measurements=measurements, run=run, landmarks=landmarks)

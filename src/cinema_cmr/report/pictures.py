@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cinema_cmr.core.results import FoundLandmarks, Prediction
+from cinema_cmr.core.results import LandmarkPrediction, Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
@@ -91,7 +91,7 @@ def contact_sheets(
 def view_pictures(
     study: Study,
     predictions: Mapping[View, Prediction],
-    landmarks: Mapping[View, FoundLandmarks] | None = None,
+    landmarks: Mapping[View, LandmarkPrediction] | None = None,
 ) -> tuple[ViewPicture, ...]:
     """The middle slice of every cine, the measured views first, with the landmarks found in it.
 
@@ -109,7 +109,7 @@ def view_pictures(
     return tuple(pictures)
 
 
-def _with_marks(made: ViewPicture, turned: Cine, box: Box, found: FoundLandmarks) -> ViewPicture:
+def _with_marks(made: ViewPicture, turned: Cine, box: Box, found: LandmarkPrediction) -> ViewPicture:
     """The picture with the points drawn into each of its frames."""
     paths = landmark_paths(found.landmarks, turned, box, (made.film.width, made.film.height))
     (tile,) = made.film.tiles

@@ -36,7 +36,7 @@ class RunFacts:
     """Where it ran, e.g. "cpu"."""
     precision: str
     """Number format of the network, e.g. "fp32"."""
-    manner: str = ""
+    inference_settings: str = ""
     """How the model was asked: passes averaged, and the hash of offsets to its logits where it has any."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Stage -> seconds, in the order in which the stages ran."""
@@ -65,7 +65,7 @@ class RunFacts:
         return {
             "name": without_folders(self.model_name),
             "hash": self.model_hash,
-            "manner": self.manner,
+            "inference_settings": self.inference_settings,
             "device": self.device,
             "precision": self.precision,
         }

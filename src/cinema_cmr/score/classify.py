@@ -110,17 +110,17 @@ def score_classes(labels: ArrayLike, probabilities: ArrayLike) -> Classification
     The class with the largest probability is the answer; sensitivity, specificity and AUROC are means over
     classes, each against the others. Raises `InputError` for labels or probabilities out of range.
     """
-    truth, chances = _checked(labels, probabilities)
-    n_classes = chances.shape[1]
-    counts = confusion_matrix(truth, chances.argmax(axis=1), n_classes=n_classes)
-    ranking = [auroc((truth == index).astype(np.int64), chances[:, index]) for index in range(n_classes)]
+    truth, probs = _checked(labels, probabilities)
+    n_classes = probs.shape[1]
+    counts = confusion_matrix(truth, probs.argmax(axis=1), n_classes=n_classes)
+    ranking = [auroc((truth == index).astype(np.int64), probs[:, index]) for index in range(n_classes)]
     return ClassificationScores(
         sensitivity=_mean_of_defined(_found(counts)),
         specificity=_mean_of_defined(_ruled_out(counts)),
         balanced_accuracy=_mean_of_defined(_found(counts)),
         matthews=matthews_correlation(counts),
         auroc=_mean_of_defined(np.array(ranking)),
-        calibration_error=calibration_error(truth, chances),
+        calibration_error=calibration_error(truth, probs),
         n=len(truth),
     )
 
@@ -180,9 +180,9 @@ def calibration_error(labels: ArrayLike, probabilities: ArrayLike) -> float:
     in 15 equal bins of it, weighted by their number (Guo et al., ICML 2017, equation 3). Raises as
     `score_classes` does.
     """
-    truth, chances = _checked(labels, probabilities)
-    confidence = chances.max(axis=1)
-    correct = chances.argmax(axis=1) == truth
+    truth, probs = _checked(labels, probabilities)
+    confidence = probs.max(axis=1)
+    correct = probs.argmax(axis=1) == truth
     bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(np.int64) - 1, 0, CALIBRATION_BINS - 1)
     gaps = np.bincount(bins, weights=correct - confidence, minlength=CALIBRATION_BINS)
     return float(np.abs(gaps).sum() / len(truth))
@@ -215,16 +215,16 @@ def _checked_binary(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Counts
     positive = np.asarray(probabilities, dtype=np.float64)
     if positive.ndim != 1:
         raise InputError(f"probabilities have shape {positive.shape}; expected (n,), those of class 1")
-    truth, chances = _checked(labels, np.stack([1 - positive, positive], axis=1))
-    return truth, chances[:, 1]
+    truth, probs = _checked(labels, np.stack([1 - positive, positive], axis=1))
+    return truth, probs[:, 1]
 
 
 def _checked(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Counts, Array]:
-    truth, chances = np.asarray(labels), np.asarray(probabilities, dtype=np.float64)
-    if chances.ndim != 2 or truth.shape != chances.shape[:1] or len(truth) == 0:
-        raise InputError(f"labels have shape {truth.shape}, probabilities {chances.shape}; expected (n,), (n, classes)")
-    if not ((chances >= 0) & (chances <= 1)).all() or not np.allclose(chances.sum(axis=1), 1, atol=1e-3):
+    truth, probs = np.asarray(labels), np.asarray(probabilities, dtype=np.float64)
+    if probs.ndim != 2 or truth.shape != probs.shape[:1] or len(truth) == 0:
+        raise InputError(f"labels have shape {truth.shape}, probabilities {probs.shape}; expected (n,), (n, classes)")
+    if not ((probs >= 0) & (probs <= 1)).all() or not np.allclose(probs.sum(axis=1), 1, atol=1e-3):
         raise InputError("probabilities must lie between 0 and 1 and sum to 1 for each patient; found others (or NaN)")
-    if not np.isin(truth, np.arange(chances.shape[1])).all():
-        raise InputError(f"labels {np.unique(truth).tolist()} do not fit {chances.shape[1]} classes, counted from 0")
-    return truth.astype(np.int64), chances
+    if not np.isin(truth, np.arange(probs.shape[1])).all():
+        raise InputError(f"labels {np.unique(truth).tolist()} do not fit {probs.shape[1]} classes, counted from 0")
+    return truth.astype(np.int64), probs

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 import numpy as np
 
-__all__ = ["mean_of_known"]
+__all__ = ["finite_mean"]
 
 
-def mean_of_known(values: Iterable[float]) -> float:
+def finite_mean(values: Iterable[float]) -> float:
     """Mean of the values that are not NaN; NaN where none is, without a warning.
 
-    >>> mean_of_known([1.0, float("nan"), 3.0]), mean_of_known([])
+    >>> finite_mean([1.0, float("nan"), 3.0]), finite_mean([])
     (2.0, nan)
     """
     known = [value for value in values if not np.isnan(value)]

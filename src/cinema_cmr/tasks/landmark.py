@@ -30,13 +30,15 @@ from cinema_cmr.image.augment import (
 )
 from cinema_cmr.image.intensity import normalise
 from cinema_cmr.image.orient import standard_orientation
-from cinema_cmr.image.resample import cut_planes, plan_cut, plan_whole
+from cinema_cmr.image.resample import plan_crop, plan_full_plane
 from cinema_cmr.models.points import fractions_of_points, heatmaps_of_points, points_of_fractions, points_of_heatmaps
 from cinema_cmr.tasks.task import CardPart, Loss
 
 __all__ = ["LandmarkConfig", "LandmarkExample", "LandmarkTask"]
 
-AS_PLANNED = replace(FROM_SYNTHETIC, quarter_turns=0.0, any_turn=0.05, mirror=0.0, anywhere=0.0, shift_mm=25.0)
+AS_PLANNED = replace(
+    FROM_SYNTHETIC, p_right_angle_rotation=0.0, p_free_rotation=0.05, mirror=0.0, p_random_crop=0.0, shift_mm=25.0
+)
 """Planes come turned one way (`image.orient`) and are never mirrored, which would exchange anterior with inferior."""
 
 
@@ -112,9 +114,9 @@ class LandmarkTask:
         """A crop around the points; with `rng`, moved and changed in intensity."""
         grid = self.config.grids[example.view]
         if rng is None:
-            cut = plan_cut(example.plane.shape, (grid.spacing_mm, grid.spacing_mm), grid, example.middle)
-            seen = normalise(cut_planes(example.plane, cut), grid.percentiles)
-            return _sample(example, torch.from_numpy(seen), cut.to_cut(example.points))
+            crop = plan_crop(example.plane.shape, (grid.spacing_mm, grid.spacing_mm), grid, example.middle)
+            seen = normalise(crop.apply(example.plane), grid.percentiles)
+            return _sample(example, torch.from_numpy(seen), crop.to_crop(example.points))
         config = self.config.augmentation
         draw = draw_plane(rng, config, heart=example.middle, shape=example.plane.shape, spacing_mm=grid.spacing_mm)
         source = torch.from_numpy(example.plane.astype(np.float32))[None, None]
@@ -171,12 +173,12 @@ def _in_plane(annotated: AnnotatedStudy, cine: Cine) -> NDArray[np.float64]:
 
 
 def _example(study: str, cine: Cine, frame: int, points: NDArray[np.float64], grid: Grid) -> LandmarkExample:
-    cut = plan_whole(cine.array.shape[:2], cine.spacing_mm, grid)
+    crop = plan_full_plane(cine.array.shape[:2], cine.spacing_mm, grid)
     native = cine.array[:, :, 0, frame]
-    plane = cut_planes(native - native.min(), cut)
+    plane = crop.apply(native - native.min())
     scaled = np.asarray(plane / max(float(np.abs(plane).max()), 1e-6), dtype=np.float16)
     name = f"{study}, {cine.view.title}, frame {frame}"
-    return LandmarkExample(name=name, view=cine.view, plane=scaled, points=cut.to_cut(points))
+    return LandmarkExample(name=name, view=cine.view, plane=scaled, points=crop.to_crop(points))
 
 
 def _sample(example: LandmarkExample, image: Tensor, points: NDArray[np.float64]) -> Sample:
@@ -203,8 +205,8 @@ def _heatmaps(model: nn.Module, batch: Batch, view: str) -> Tensor:
 def _heatmap_losses(logits: Tensor, target: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
     """Mean over known points of cross-entropy a pixel, and of one minus soft Dice."""
     entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean(dim=(-2, -1))
-    chance = logits.sigmoid()
-    both, either = (chance * target).sum(dim=(-2, -1)), (chance**2 + target**2).sum(dim=(-2, -1))
+    prob = logits.sigmoid()
+    both, either = (prob * target).sum(dim=(-2, -1)), (prob**2 + target**2).sum(dim=(-2, -1))
     overlap = 1 - (2 * both + 1) / (either + 1)
     weight = known.float() / known.sum().clamp(min=1)
     return (entropy * weight).sum(), (overlap * weight).sum()

@@ -27,10 +27,10 @@ from cinema_cmr.inference.study_tensors import frame_of_phase, view_tensor
 from cinema_cmr.models.masking import TokenMask, draw_masks
 from cinema_cmr.tasks.task import Loss
 
-__all__ = ["FEW_HEARTS", "PretrainConfig", "PretrainTask"]
+__all__ = ["SMALL_DATA_AUGMENTATION", "PretrainConfig", "PretrainTask"]
 
 
-FEW_HEARTS = Augmentation(anywhere=0.0, bend_mm=8.0, noise=0.0)
+SMALL_DATA_AUGMENTATION = Augmentation(p_random_crop=0.0, elastic_mm=8.0, noise=0.0)
 """For hundreds of studies, not thousands. No noise is added, which nobody could fill in."""
 
 
@@ -45,22 +45,22 @@ class PretrainConfig:
     mask_ratio: float = 0.75
     zoom: float = 0.1
     """Largest relative change of size."""
-    zoom_chance: float = 0.5
+    p_zoom: float = 0.5
     augmentation: Augmentation | None = None
     """How each view is moved in plane and changed in intensity before tokens are hidden; None leaves it as acquired."""
     skip_blank: bool = False
     """Leave the blank slices of a stack out, which the grid pads it with: neither shown nor asked for."""
-    decoded_share: float = 1.0
+    decoder_token_ratio: float = 1.0
     """Part of the hidden tokens that training asks for, drawn anew each time; the expected loss is the same."""
-    complementary: int = 1
+    complementary_masks: int = 1
     """Masks of a sample that share a pass in training; no token is visible in two of them."""
 
     def __post_init__(self) -> None:
         if not self.grids:
             raise UsageError("pre-training on no view; expected at least one with its grid")
-        if not 0 < self.mask_ratio < 1 or not 0 <= self.zoom < 1 or not 0 <= self.zoom_chance <= 1:
+        if not 0 < self.mask_ratio < 1 or not 0 <= self.zoom < 1 or not 0 <= self.p_zoom <= 1:
             raise UsageError(
-                f"mask ratio {self.mask_ratio}, zoom {self.zoom} with probability {self.zoom_chance}; expected a ratio"
+                f"mask ratio {self.mask_ratio}, zoom {self.zoom} with probability {self.p_zoom}; expected a ratio"
                 " between 0 and 1, a zoom from 0 to below 1, and a probability"
             )
         self._check_options()
@@ -80,10 +80,10 @@ class PretrainConfig:
 
     def _check_options(self) -> None:
         most = int(1 / (1 - self.mask_ratio) + 1e-9)
-        if not 0 < self.decoded_share <= 1 or not 1 <= self.complementary <= most:
+        if not 0 < self.decoder_token_ratio <= 1 or not 1 <= self.complementary_masks <= most:
             raise UsageError(
-                f"decoded share {self.decoded_share}, {self.complementary} complementary masks; expected a share above"
-                f" 0 up to 1, and with mask ratio {self.mask_ratio} from 1 to {most} masks"
+                f"decoder token ratio {self.decoder_token_ratio}, {self.complementary_masks} complementary masks;"
+                f" expected a ratio above 0 up to 1, and with mask ratio {self.mask_ratio} from 1 to {most} masks"
             )
 
 
@@ -116,7 +116,7 @@ class PretrainTask:
         if rng is None:
             return self.moment(study, phase, drawn)
         images = self._images(study, phase, zoom=zoom, rng=drawn)
-        return self.masked(_title(study, phase), images, drawn, n_masks=self.config.complementary)
+        return self.masked(_title(study, phase), images, drawn, n_masks=self.config.complementary_masks)
 
     def moment(self, study: StoredStudy, phase: float, rng: np.random.Generator) -> Sample:
         """All views at a part of the cycle, 0 to below 1, as they are, with a mask drawn from `rng`."""
@@ -140,13 +140,15 @@ class PretrainTask:
         for view, image in images.items():
             shown = self._tokens(View(view), image)
             masks = draw_masks(len(shown), self.config.mask_ratio, rng, n_masks=n_masks)
-            order = shown[np.stack([_order(mask, self.config.decoded_share, rng) for mask in masks])]
+            order = shown[np.stack([_order(mask, self.config.decoder_token_ratio, rng) for mask in masks])]
             orders[view] = torch.from_numpy(order if n_masks > 1 else order[0])
         return Sample(name=name, images=images, labels=orders)
 
     def loss(self, model: nn.Module, batch: Batch) -> Loss:
         """Mean squared error of the hidden patches of a view that are asked for, then the mean over views."""
-        return Loss(total=model(batch.images, self.masks(batch, decoded_share=self.config.decoded_share)).loss)
+        return Loss(
+            total=model(batch.images, self.masks(batch, decoder_token_ratio=self.config.decoder_token_ratio)).loss
+        )
 
     @torch.no_grad()
     def validation(self, model: nn.Module, batch: Batch) -> Mapping[str, Sequence[float]]:
@@ -160,13 +162,13 @@ class PretrainTask:
             losses.append(float(model(images, hidden).loss))
         return {"reconstruction_loss": losses}
 
-    def masks(self, batch: Batch, *, decoded_share: float = 1.0) -> dict[str, TokenMask]:
+    def masks(self, batch: Batch, *, decoder_token_ratio: float = 1.0) -> dict[str, TokenMask]:
         """The masks of a batch, on its device; nothing waits for it, as their sizes are known."""
         found = {}
         for view, orders in batch.labels.items():
             order = orders.flatten(0, -2).long()
             n_visible = self.config.n_visible(order.shape[1])
-            end = n_visible + _n_decoded(order.shape[1] - n_visible, decoded_share)
+            end = n_visible + _n_decoded(order.shape[1] - n_visible, decoder_token_ratio)
             found[view] = TokenMask(visible=order[:, :n_visible], masked=order[:, n_visible:end])
         return found
 
@@ -181,7 +183,7 @@ class PretrainTask:
         return tokens.reshape(-1, lit.size)[:, lit].ravel() if lit.any() else tokens
 
     def _drawn_zoom(self, rng: np.random.Generator) -> float:
-        chosen, factor = rng.random() < self.config.zoom_chance, 1 + self.config.zoom * rng.uniform(-1, 1)
+        chosen, factor = rng.random() < self.config.p_zoom, 1 + self.config.zoom * rng.uniform(-1, 1)
         return float(factor) if chosen else 1.0
 
 
@@ -189,13 +191,13 @@ def _title(study: StoredStudy, phase: float) -> str:
     return f"{study.name}, phase {phase:.3f}"
 
 
-def _order(mask: NDArray[np.bool_], decoded_share: float, rng: np.random.Generator) -> NDArray[np.intp]:
+def _order(mask: NDArray[np.bool_], decoder_token_ratio: float, rng: np.random.Generator) -> NDArray[np.intp]:
     """(l,) token indices: visible, hidden and asked for, the rest; each part in ascending order."""
     visible, hidden = np.flatnonzero(~mask), np.flatnonzero(mask)
-    if decoded_share == 1:
+    if decoder_token_ratio == 1:
         return np.concatenate([visible, hidden])
     asked = np.zeros(len(hidden), dtype=np.bool_)
-    asked[rng.permutation(len(hidden))[: _n_decoded(len(hidden), decoded_share)]] = True
+    asked[rng.permutation(len(hidden))[: _n_decoded(len(hidden), decoder_token_ratio)]] = True
     return np.concatenate([visible, hidden[asked], hidden[~asked]])
 
 

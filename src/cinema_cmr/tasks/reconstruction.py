@@ -16,7 +16,7 @@ from cinema_cmr.image.mosaic import mosaic
 from cinema_cmr.models.layers import from_slices, group_patches, pad_to_multiple, to_slices
 from cinema_cmr.models.masking import TokenMask
 
-__all__ = ["Reconstructed", "hidden_error", "picture", "reconstructed"]
+__all__ = ["ReconstructedView", "hidden_error", "picture", "reconstructed"]
 
 Array = NDArray[np.float32]
 
@@ -24,7 +24,7 @@ _MOST_SLICES = 6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reconstructed:
+class ReconstructedView:
     """One view of one sample, each (x, y, z)."""
 
     image: Array
@@ -42,7 +42,7 @@ def reconstructed(
     token_size: tuple[int, int, int],
     *,
     normalised: bool = False,
-) -> dict[str, Reconstructed]:
+) -> dict[str, ReconstructedView]:
     """The first sample of a batch through a `CineMA`, as it stands; view -> what was shown and made.
 
     `token_size` is that of a stack; a plane's third number is 1. Predictions of targets that were `normalised` by
@@ -54,17 +54,17 @@ def reconstructed(
         size = token_size if image.ndim == 5 else (*token_size[:2], 1)
         parts = _pasted(image[:1], masks[view], answer.predictions[view][:1].float(), size, normalised)
         whole, shown, filled = (part[0, 0].reshape(*image.shape[2:4], -1).cpu().numpy() for part in parts)
-        found[view] = Reconstructed(image=whole, shown=shown, filled=filled)
+        found[view] = ReconstructedView(image=whole, shown=shown, filled=filled)
     return found
 
 
-def hidden_error(one: Reconstructed) -> float:
+def hidden_error(one: ReconstructedView) -> float:
     """Mean squared error of what was hidden."""
     hidden = np.isnan(one.shown)
     return float(np.mean((one.filled - one.image)[hidden] ** 2))
 
 
-def picture(views: Mapping[str, Reconstructed]) -> Image.Image:
+def picture(views: Mapping[str, ReconstructedView]) -> Image.Image:
     """Columns of input, what was visible, and the reconstruction: a row for each view, a stack with a few slices."""
     rows = []
     for one in views.values():

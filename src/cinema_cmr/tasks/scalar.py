@@ -22,8 +22,8 @@ from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.sample import Batch, Sample
 from cinema_cmr.image.augment import Augmentation, change_intensities, draw_intensities, draw_plane, move_planes
 from cinema_cmr.image.intensity import normalise
-from cinema_cmr.inference.study_tensors import SeenView, channels_first, plain_crop, seen_planes
-from cinema_cmr.tasks.targets import bounds_of_cycle, known_value
+from cinema_cmr.inference.study_tensors import PhasePlanes, channels_first, phase_planes, plain_crop
+from cinema_cmr.tasks.targets import bounds_of_cycle, target_value
 from cinema_cmr.tasks.task import CardPart, Loss
 
 __all__ = ["ScalarConfig", "ScalarExample", "ScalarTask"]
@@ -38,12 +38,12 @@ class ScalarConfig:
 
     kind: Literal["regress", "classify"]
     target: str
-    """Name as in `tasks.targets.known_value`."""
+    """Name as in `tasks.targets.target_value`."""
     classes: tuple[str, ...] = ()
     """Of a classification, in the order of the outputs."""
     grids: Mapping[View, Grid]
     """The grid of each view; a study must have at least one of them, and a stack's must say how many slices."""
-    augmentation: Augmentation = field(default_factory=lambda: Augmentation(anywhere=0.0))
+    augmentation: Augmentation = field(default_factory=lambda: Augmentation(p_random_crop=0.0))
     smoothing: float = 0.1
     """Of the classes' labels: what part of them is shared out among all."""
 
@@ -65,7 +65,7 @@ class ScalarExample:
     """One study: what is seen, and what is to be answered."""
 
     name: str
-    views: Mapping[View, SeenView]
+    views: Mapping[View, PhasePlanes]
     answer: float
     """The number, or the class's index."""
 
@@ -86,7 +86,7 @@ class ScalarTask:
         """
         if config.kind == "classify":
             return cls(config)
-        values = [value for study in learn if isinstance(value := known_value(study, config.target), float)]
+        values = [value for study in learn if isinstance(value := target_value(study, config.target), float)]
         if len(values) < 2:
             raise InputError(f"{len(values)} of {len(learn)} studies have '{config.target}'; expected two or more")
         return cls(config, mean=float(np.mean(values)), std=float(np.std(values)))
@@ -96,10 +96,10 @@ class ScalarTask:
 
         Raises `InputError` for a study without a view of the task, or of a class that is not among the task's.
         """
-        answer = known_value(annotated, self.config.target)
+        answer = target_value(annotated, self.config.target)
         if answer is None or (isinstance(answer, float) and not np.isfinite(answer)):
             return []
-        views = seen_planes(annotated.study, self.config.grids, bounds_of_cycle(annotated))
+        views = phase_planes(annotated.study, self.config.grids, bounds_of_cycle(annotated))
         return [ScalarExample(name=annotated.study.name, views=views, answer=self._as_number(answer))]
 
     def to_learn(self, examples: Sequence[ScalarExample]) -> Sequence[ScalarExample]:
@@ -153,7 +153,7 @@ class ScalarTask:
             raise InputError(f"'{self.config.target}' is '{answer}'; expected a number")
         return answer
 
-    def _drawn(self, seen: SeenView, view: View, rng: np.random.Generator) -> Tensor:
+    def _drawn(self, seen: PhasePlanes, view: View, rng: np.random.Generator) -> Tensor:
         """(x, y, z, 2), moved as one, with one change of intensity for both phases."""
         grid, config = self.config.grids[view], self.config.augmentation
         n_slices = seen.planes.shape[2]

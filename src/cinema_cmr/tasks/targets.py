@@ -13,7 +13,7 @@ from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.measure.measure import measure_study
 
-__all__ = ["bounds_of_cycle", "known_value", "measured_by_experts"]
+__all__ = ["bounds_of_cycle", "reference_measurements", "target_value"]
 
 _MEASURED: dict[int, Measurements | None] = {}
 """By the identity of a study, for as long as it lives."""
@@ -21,7 +21,7 @@ _MEASURED: dict[int, Measurements | None] = {}
 _LV = next(label.code for label in CINE_LABELS if label.name == "lv")
 
 
-def known_value(annotated: AnnotatedStudy, name: str) -> float | str | None:
+def target_value(annotated: AnnotatedStudy, name: str) -> float | str | None:
     """A number or group of a study by name; None where nobody knows it.
 
     `name`: a fact of the dataset ("group", a column of its table), "bmi" (kg/m2, of height and weight), a fact of the
@@ -37,14 +37,14 @@ def known_value(annotated: AnnotatedStudy, name: str) -> float | str | None:
     if hasattr(subject, name):
         value = getattr(subject, name)
         return value if value is None or isinstance(value, str) else float(value)
-    measured = measured_by_experts(annotated)
+    measured = reference_measurements(annotated)
     try:
         return None if measured is None else measured.value(name)
     except KeyError:
         return None
 
 
-def measured_by_experts(annotated: AnnotatedStudy) -> Measurements | None:
+def reference_measurements(annotated: AnnotatedStudy) -> Measurements | None:
     """What the labelled short-axis frames measure, by our rules; None without whole cine labels.
 
     A study that is still in memory is measured once, however often it is asked.

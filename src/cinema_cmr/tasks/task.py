@@ -34,7 +34,7 @@ class CardPart:
     outputs: tuple[str, ...]
     label_scheme: str = "cine"
     modality: Literal["cine", "lge"] = "cine"
-    turns: int = 1
+    tta: int = 1
     logit_offsets: Mapping[str, float] = field(default_factory=dict)
     training: Mapping[str, object] = field(default_factory=dict)
     """Added to what the card tells of the training, e.g. the target's mean and spread."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hearts import context_of, heart, study_of
 
 from cinema_cmr.core.study import Issue
-from cinema_cmr.measure.quality.checks import CHECKS, flags_of, flags_of_issues
+from cinema_cmr.measure.quality.checks import CHECKS, issue_flags, quality_flags
 
 ISSUES = (
     Issue(
@@ -25,11 +25,11 @@ def test_codes_are_distinct_and_every_check_is_listed_once() -> None:
 
 
 def test_issues_are_passed_on_from_warnings_up() -> None:
-    flags = flags_of_issues(study_of(issues=ISSUES))
+    flags = issue_flags(study_of(issues=ISSUES))
     assert [(flag.code, flag.severity, flag.evidence) for flag in flags] == [("missing-frame", "warning", {"slice": 2})]
 
 
 def test_flags_of_a_study_of_two_frames() -> None:
     context = context_of(*heart((1.0, 0.75)))
     context = replace(context, study=replace(context.study, issues=ISSUES))
-    assert [flag.code for flag in flags_of(context)] == ["few-frames", "missing-frame"]
+    assert [flag.code for flag in quality_flags(context)] == ["few-frames", "missing-frame"]

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import Landmarks
-from cinema_cmr.core.results import FoundLandmarks
+from cinema_cmr.core.results import LandmarkPrediction
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.measure.quality.landmarks import plausible_landmarks
 from cinema_cmr.phantom.phantom import make_phantom
@@ -24,10 +24,12 @@ def heart() -> NDArray[np.float64]:
     return points
 
 
-def found(points: NDArray[np.float64], view: View = View.LAX_4C) -> FoundLandmarks:
+def found(points: NDArray[np.float64], view: View = View.LAX_4C) -> LandmarkPrediction:
     named = {name: points[:, k] for k, name in enumerate(LANDMARKS[view])}
     sure = {name: np.ones(len(points)) for name in named}
-    return FoundLandmarks(landmarks=Landmarks(view=view, points=named), confidence=sure, centre=(0.0, 0.0), model="m")
+    return LandmarkPrediction(
+        landmarks=Landmarks(view=view, points=named), confidence=sure, centre=(0.0, 0.0), model="m"
+    )
 
 
 def test_a_heart_passes_untouched() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hearts import LV, MYO, RV, context_of, heart, prediction_of
 
 from cinema_cmr.core.annotation import LabelMap
-from cinema_cmr.core.results import Removed
+from cinema_cmr.core.results import RemovedComponent
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.measure.quality import masks
 from cinema_cmr.measure.quality.context import QualityContext
@@ -80,8 +80,8 @@ def test_slice_without_lv() -> None:
 @pytest.mark.parametrize(("volume", "severity"), [(0.5, "info"), (12.0, "warning")])
 def test_removed_pieces(volume: float, severity: str) -> None:
     removed = (
-        Removed(structure="rv", frame=1, volume_ml=volume),
-        Removed(structure="lv", frame=0, volume_ml=0.1),
+        RemovedComponent(structure="rv", frame=1, volume_ml=volume),
+        RemovedComponent(structure="lv", frame=0, volume_ml=0.1),
     )
     flag = masks.removed_pieces(context_of(*heart(), removed=removed))
     assert flag is not None and flag.severity == severity
@@ -104,14 +104,14 @@ def test_low_confidence() -> None:
     ("edge", "severity", "said"), [(False, "info", "was shown 216x216 mm"), (True, "warning", "edge")]
 )
 def test_a_heart_larger_than_the_window(edge: bool, severity: str, said: str) -> None:
-    seen = {"window_mm": (216.0, 216.0), "widened": 1, "at_window_edge": edge}
+    seen = {"fov_mm": (216.0, 216.0), "fov_expansions": 1, "truncated": edge}
     flag = masks.larger_than_window(context_of(*heart(), **seen))
     assert flag is not None and (flag.code, flag.severity) == ("larger-than-window", severity)
-    assert said in flag.message and flag.evidence == {"window_mm": "216x216", "widened": 1}
-    assert masks.larger_than_window(context_of(*heart(), window_mm=(168.0, 168.0))) is None
+    assert said in flag.message and flag.evidence == {"fov_mm": "216x216", "fov_expansions": 1}
+    assert masks.larger_than_window(context_of(*heart(), fov_mm=(168.0, 168.0))) is None
 
 
 def test_a_plane_that_did_not_fit_is_named() -> None:
-    prediction = prediction_of(LabelMap(array=np.zeros((2, 2, 1, 1), np.uint8)), View.LAX_4C, widened=1)
-    flag = masks.beyond_window(prediction)
+    prediction = prediction_of(LabelMap(array=np.zeros((2, 2, 1, 1), np.uint8)), View.LAX_4C, fov_expansions=1)
+    flag = masks.fov_flag(prediction)
     assert flag is not None and flag.message.startswith(f"{View.LAX_4C.title}: the heart did not fit")

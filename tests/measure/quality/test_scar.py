@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scars import prediction_of, ring, stack
 
-from cinema_cmr.core.results import Removed
+from cinema_cmr.core.results import RemovedComponent
 from cinema_cmr.measure.scar import measure_scar
 
 
@@ -23,6 +23,8 @@ def test_each_trouble_has_its_flag() -> None:
     assert "low-confidence" in codes(*[ring()] * 5, confidence=0.5)
     assert "infarct-very-large" in codes(*[ring(depth=1.0, wedge_deg=300)] * 5)
     assert "structure-missing" in codes(*[ring() * 0] * 5)
-    big = (Removed(structure="infarct", frame=0, volume_ml=30.0),)
+    big = (RemovedComponent(structure="infarct", frame=0, volume_ml=30.0),)
     assert "removed-pieces" in codes(*[ring()] * 5, removed=big)
-    assert "removed-pieces" not in codes(*[ring()] * 5, removed=(Removed(structure="infarct", frame=0, volume_ml=0.1),))
+    assert "removed-pieces" not in codes(
+        *[ring()] * 5, removed=(RemovedComponent(structure="infarct", frame=0, volume_ml=0.1),)
+    )

@@ -12,7 +12,7 @@ import torch
 
 from cinema_cmr.core.errors import WeightsError
 from cinema_cmr.core.vocabulary import LANDMARKS, View
-from cinema_cmr.models.loaded import LoadedModel, in_units
+from cinema_cmr.models.loaded import LoadedModel, in_target_units
 from cinema_cmr.models.mae import CineMA
 from cinema_cmr.models.published import hub
 from cinema_cmr.models.published.load import load_hub, load_published
@@ -96,8 +96,8 @@ def test_cards_say_what_the_model_wants(parity: Path) -> None:
     assert load_published(weights_file(parity, "landmark_heatmap/lax_4c")).card.outputs == LANDMARKS[View.LAX_4C]
     regress = load_published(weights_file(parity, "regression_ef/acdc_sax")).card
     scale = regress.training["target"]
-    assert in_units(torch.tensor([[1.0]]), regress).item() == pytest.approx(scale["mean"] + scale["std"])
-    assert in_units(torch.tensor([[1.0]]), segment).item() == 1.0
+    assert in_target_units(torch.tensor([[1.0]]), regress).item() == pytest.approx(scale["mean"] + scale["std"])
+    assert in_target_units(torch.tensor([[1.0]]), segment).item() == 1.0
 
 
 @pytest.mark.realdata

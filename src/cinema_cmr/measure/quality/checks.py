@@ -9,19 +9,19 @@ from cinema_cmr.measure.quality.curves import CURVE_CHECKS
 from cinema_cmr.measure.quality.masks import MASK_CHECKS
 from cinema_cmr.measure.quality.stack import STACK_CHECKS
 
-__all__ = ["CHECKS", "flags_of", "flags_of_issues"]
+__all__ = ["CHECKS", "issue_flags", "quality_flags"]
 
 CHECKS: tuple[Check, ...] = (*STACK_CHECKS, *MASK_CHECKS, *CURVE_CHECKS)
 """A new check is one function `(context) -> Flag | None` in one of these lists."""
 
 
-def flags_of(context: QualityContext) -> tuple[Flag, ...]:
+def quality_flags(context: QualityContext) -> tuple[Flag, ...]:
     """All flags that a measured stack raises, then those of its data."""
     raised = (check(context) for check in CHECKS)
-    return (*(flag for flag in raised if flag is not None), *flags_of_issues(context.study))
+    return (*(flag for flag in raised if flag is not None), *issue_flags(context.study))
 
 
-def flags_of_issues(study: Study) -> tuple[Flag, ...]:
+def issue_flags(study: Study) -> tuple[Flag, ...]:
     """What reading the data found to be wrong (warnings and errors), passed on under the same code."""
     return tuple(
         Flag(code=issue.code, severity=issue.severity, message=issue.message, evidence=issue.evidence)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import Landmarks
-from cinema_cmr.core.results import Flag, FoundLandmarks
+from cinema_cmr.core.results import Flag, LandmarkPrediction
 from cinema_cmr.core.vocabulary import LANDMARKS
 
 __all__ = ["plausible_landmarks"]
@@ -34,7 +34,7 @@ _MOST_LEFT_OUT = 0.2
 Frames = NDArray[np.bool_]
 
 
-def plausible_landmarks(found: FoundLandmarks) -> tuple[Landmarks | None, tuple[Flag, ...]]:
+def plausible_landmarks(found: LandmarkPrediction) -> tuple[Landmarks | None, tuple[Flag, ...]]:
     """The landmarks without frames that no heart can show (NaN there), and a flag that tells how many they were.
 
     None where a fifth of the frames or more would go, or have no points at all.
@@ -73,7 +73,7 @@ def _missing_frames(landmarks: Landmarks) -> Frames:
     return np.asarray(np.isnan(stacked).any(axis=0))
 
 
-def _unsure_frames(found: FoundLandmarks) -> Frames:
+def _unsure_frames(found: LandmarkPrediction) -> Frames:
     """(t,) frames with a point of low confidence; never of a model that has no heatmaps."""
     lowest = np.stack([found.confidence[name] for name in LANDMARKS[found.landmarks.view]])
     return np.asarray((lowest < _SURE).any(axis=0))

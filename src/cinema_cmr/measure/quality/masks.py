@@ -13,7 +13,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.measure.quality.context import Check, QualityContext
 from cinema_cmr.measure.volumes import CODES, LEAST_OF_RIM, enclosed_fractions
 
-__all__ = ["MASK_CHECKS", "beyond_window"]
+__all__ = ["MASK_CHECKS", "fov_flag"]
 
 PIECE_SHARE = 0.05
 """Of the structure: a second piece at least this large is no stray pixel."""
@@ -136,27 +136,27 @@ def removed_pieces(context: QualityContext) -> Flag | None:
     )
 
 
-def beyond_window(prediction: Prediction) -> Flag | None:
+def fov_flag(prediction: Prediction) -> Flag | None:
     """The heart did not fit into the part of the planes that the model learned on; ACDC validation: none."""
-    if not prediction.widened and not prediction.at_window_edge:
+    if not prediction.fov_expansions and not prediction.truncated:
         return None
-    seen = "x".join(f"{mm:.0f}" for mm in prediction.window_mm or ())
+    seen = "x".join(f"{mm:.0f}" for mm in prediction.fov_mm or ())
     message = "" if prediction.view is View.SAX else f"{prediction.view.title}: "
-    if prediction.at_window_edge:
+    if prediction.truncated:
         message += f"labels lie on the edge of the {seen} mm that the model sees; the heart may reach beyond it"
     else:
         message += f"the heart did not fit into the window that the model learned on; it was shown {seen} mm"
     return Flag(
         code="larger-than-window",
-        severity="warning" if prediction.at_window_edge else "info",
+        severity="warning" if prediction.truncated else "info",
         message=f"{message}: is the pixel size right?",
-        evidence={"window_mm": seen, "widened": prediction.widened},
+        evidence={"fov_mm": seen, "widened": prediction.fov_expansions},
     )
 
 
 def larger_than_window(context: QualityContext) -> Flag | None:
-    """`beyond_window` of the prediction."""
-    return beyond_window(context.prediction)
+    """`fov_flag` of the prediction."""
+    return fov_flag(context.prediction)
 
 
 def low_confidence(context: QualityContext) -> Flag | None:

@@ -9,8 +9,8 @@ import numpy as np
 from cinema_cmr.core.results import Flag, Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import SCAR_LABELS
-from cinema_cmr.measure.quality.checks import flags_of_issues
-from cinema_cmr.measure.quality.masks import beyond_window
+from cinema_cmr.measure.quality.checks import issue_flags
+from cinema_cmr.measure.quality.masks import fov_flag
 
 __all__ = ["NOT_A_CINE", "scar_flags"]
 
@@ -31,7 +31,7 @@ def scar_flags(study: Study, prediction: Prediction, volumes_ml: Mapping[str, fl
     """All flags of a scar map, then those of its data."""
     checks = (_not_a_cine, _not_found, _few_slices, _removed, _window, _uncertain, _large)
     raised = (check(study, prediction, volumes_ml) for check in checks)
-    return (*(flag for flag in raised if flag is not None), *flags_of_issues(study))
+    return (*(flag for flag in raised if flag is not None), *issue_flags(study))
 
 
 def _not_a_cine(study: Study, prediction: Prediction, volumes_ml: Mapping[str, float]) -> Flag | None:
@@ -66,7 +66,7 @@ def _few_slices(study: Study, prediction: Prediction, volumes_ml: Mapping[str, f
 
 
 def _window(study: Study, prediction: Prediction, volumes_ml: Mapping[str, float]) -> Flag | None:
-    return beyond_window(prediction)
+    return fov_flag(prediction)
 
 
 def _removed(study: Study, prediction: Prediction, volumes_ml: Mapping[str, float]) -> Flag | None:
