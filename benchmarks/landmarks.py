@@ -33,7 +33,7 @@ from cinema_cmr.inference.predictor import predict_study
 from cinema_cmr.io.provenance import input_digest
 from cinema_cmr.io.read import read_study
 from cinema_cmr.measure.long_axis import axis_lengths_mm, long_axis_values
-from cinema_cmr.measure.long_axis_place import expected_landmarks
+from cinema_cmr.measure.long_axis_place import estimate_landmarks
 from cinema_cmr.measure.quality.landmarks import plausible_landmarks
 from cinema_cmr.phantom.phantom import make_phantom
 from cinema_cmr.pipeline import Options, prepare_finder, prepare_segmenter
@@ -164,7 +164,7 @@ def main() -> None:
         "input_sha256": input_digest(given.data / "study"),
         "as_analysed": compared(predict_landmarks(study, seen, finder), reference),
         "without_masks_of_the_planes": compared(
-            finder.find(study, expected_landmarks(study, seen[View.SAX].labels)), reference
+            finder.find(study, estimate_landmarks(study, seen[View.SAX].labels)), reference
         ),
         "by_heatmaps_alone": compared(finder.find(study), reference),
     }
