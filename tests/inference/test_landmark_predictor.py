@@ -27,7 +27,7 @@ def stacked(found: LandmarkPrediction) -> np.ndarray:  # type: ignore[type-arg]
 
 
 def test_points_are_found_to_a_part_of_a_pixel() -> None:
-    found = LandmarkPredictor(model(), CPU).find(annotated().study)[View.LAX_4C]
+    found = LandmarkPredictor(model(), CPU).predict(annotated().study)[View.LAX_4C]
     assert np.abs(stacked(found) - in_patient(POINTS)).max() < 0.5
     assert all(found.confidence[name].shape == (2,) and (found.confidence[name] > 0.9).all() for name in NAMES)
 
@@ -84,7 +84,7 @@ def test_a_top_that_most_frames_have_wins_unless_another_place_is_expected() -> 
     assert np.nanmax(away) > 20
     near = in_patient(POINTS[0] + [6.0, -6.0])
     expected = dict(zip(NAMES, near, strict=True))
-    found = seen.find(Study(name="s", cines=(cine(several(4)),)), {View.LAX_4C: expected})[View.LAX_4C]
+    found = seen.predict(Study(name="s", cines=(cine(several(4)),)), {View.LAX_4C: expected})[View.LAX_4C]
     assert np.abs(stacked(found) - in_patient(several(4))).max() < 0.5
 
 
@@ -160,7 +160,7 @@ def test_coordinates_are_points_without_a_confidence() -> None:
 
 def test_a_study_without_the_view_and_a_model_of_another_task_are_refused() -> None:
     with pytest.raises(NoCineError, match="no 2-chamber"):
-        LandmarkPredictor(model(view=View.LAX_2C), CPU).find(Study(name="s", cines=(cine(),)))
+        LandmarkPredictor(model(view=View.LAX_2C), CPU).predict(Study(name="s", cines=(cine(),)))
     other = model()
     with pytest.raises(WeightsError, match="'segment'; expected 'landmark'"):
         LandmarkPredictor(replace(other, card=replace(other.card, task="segment")), CPU)

@@ -48,7 +48,7 @@ def evaluate_landmarks(
     for annotated in studies:
         if not any(view in annotated.landmarks and view in annotated.study for view in finder.card.grids):
             continue
-        found = {view: its.landmarks for view, its in finder.find(annotated.study).items()}
+        found = {view: its.landmarks for view, its in finder.predict(annotated.study).items()}
         scores.append(score_landmarks(annotated.patient, found, annotated.landmarks, facts=annotated.facts))
         if report is not None:
             report(scores[-1])

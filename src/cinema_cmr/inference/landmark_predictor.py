@@ -96,7 +96,7 @@ class LandmarkPredictor:
         message = f"landmarks are by '{self.card.name}', {why}: look at the points before using MAPSE or shortening"
         return (Flag(code="landmarks-experimental", severity="info", message=message),)
 
-    def find(
+    def predict(
         self,
         study: Study,
         expected: Mapping[View, Mapping[str, Points]] | None = None,

@@ -47,4 +47,4 @@ def predict_landmarks(
         if view in masks and view in study and masks[view].labels.scheme == "cine":
             points = landmarks_from_mask(masks[view].labels, study.cine(view))
             drawn |= {} if points is None else {view: points}
-    return finder.find(study, expected, drawn)
+    return finder.predict(study, expected, drawn)
