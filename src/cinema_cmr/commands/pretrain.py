@@ -36,7 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--strategy", default="ddp", help="of several devices: ddp, or fsdp to share out the weights")
     parser.add_argument("--precision", default="auto", help="auto, fp32, bf16, or fp16 on a GPU")
     parser.add_argument("--compile", action="store_true", help="through torch.compile: a slow start, then faster")
-    parser.add_argument("--recompute", action="store_true", help="less memory, more time, the same gradients")
+    parser.add_argument("--activation-checkpointing", action="store_true", help="less memory, more time, the same gradients")
     parser.add_argument("--skip-blank", action="store_true", help="leave the blank slices that pad a stack out")
     parser.add_argument("--decoder-token-ratio", type=float, default=1.0, help="part of the hidden tokens asked for")
     parser.add_argument("--complementary-masks", type=int, default=1, help="masks of a study in one pass, apart")

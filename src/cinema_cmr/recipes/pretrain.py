@@ -270,7 +270,7 @@ def _card(experiment: PretrainExperiment, data: PretrainingData, start: LoadedMo
         "augmented": experiment.task.augmentation is not None,
         "skip_blank": experiment.task.skip_blank,
         "decoder_token_ratio": experiment.task.decoder_token_ratio,
-        "complementary": experiment.task.complementary_masks,
+        "complementary_masks": experiment.task.complementary_masks,
         "seed": config.seed,
         "n_steps": config.n_steps,
         "samples_per_step": config.samples_per_step,

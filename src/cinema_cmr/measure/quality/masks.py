@@ -150,7 +150,7 @@ def fov_flag(prediction: Prediction) -> Flag | None:
         code="larger-than-window",
         severity="warning" if prediction.truncated else "info",
         message=f"{message}: is the pixel size right?",
-        evidence={"fov_mm": seen, "widened": prediction.fov_expansions},
+        evidence={"fov_mm": seen, "fov_expansions": prediction.fov_expansions},
     )
 
 
