@@ -45,8 +45,8 @@ def read_training_data(
     data = TrainingData(
         card=dataset.card,
         split=split,
-        learn=read_patients(dataset, cases, learn, console, drawn_only=drawn_only),
-        validate=read_patients(dataset, cases, split[held_out], console, drawn_only=drawn_only),
+        train=read_patients(dataset, cases, learn, console, drawn_only=drawn_only),
+        val=read_patients(dataset, cases, split[held_out], console, drawn_only=drawn_only),
     )
     if not path.exists():
         write_split(split, path)

@@ -33,13 +33,13 @@ class TrainingData:
 
     card: DatasetCard
     split: Split
-    learn: Sequence[AnnotatedStudy]
-    validate: Sequence[AnnotatedStudy]
+    train: Sequence[AnnotatedStudy]
+    val: Sequence[AnnotatedStudy]
 
     def __post_init__(self) -> None:
-        if not self.learn:
+        if not self.train:
             raise InputError(f"no study of '{self.card.name}' to learn from; expected images with masks beside them")
-        shared = {study.patient for study in self.learn} & {study.patient for study in self.validate}
+        shared = {study.patient for study in self.train} & {study.patient for study in self.val}
         if shared:
             raise InputError(f"{len(shared)} patients are in both parts of the split, e.g. {sorted(shared)[0]}")
 
@@ -61,11 +61,11 @@ def finetune(
     """
     if adaptation is not None and start is None:
         raise UsageError("a frozen encoder of random weights knows nothing; give weights to start from")
-    task = experiment.make_task(data.learn)
-    parts = [[example for study in part for example in task.examples(study)] for part in (data.learn, data.validate)]
+    task = experiment.make_task(data.train)
+    parts = [[example for study in part for example in task.examples(study)] for part in (data.train, data.val)]
     learn, validate = task.to_learn(parts[0]), parts[1]
     if not learn:
-        raise InputError(f"none of {len(data.learn)} studies tells what recipe '{experiment.name}' learns")
+        raise InputError(f"none of {len(data.train)} studies tells what recipe '{experiment.name}' learns")
     config = experiment.train
     if start is None:  # nothing is there to be kept
         config = replace(config, optim=replace(config.optim, layer_decay=1.0))
@@ -143,7 +143,7 @@ def _card(
         "data": data.card.title,
         "citation": data.card.citation,
         "split_sha256": data.split.sha256,
-        "n_studies": len(data.learn),
+        "n_studies": len(data.train),
         "recipe": experiment.name,
         "start": "random weights" if start is None else f"{start.card.name} {start.card.weights_sha256[:12]}",
         "learned": learned,
