@@ -59,12 +59,12 @@ def find_cases(data: str, console: Console | None = None) -> tuple[Any, list[Any
     What of the folder counts for nothing is told on the console. Raises `UsageError` for an unknown name, `InputError`
     for a folder that is not there or holds no case.
     """
-    from cinema_cmr.datasets.registry import DATASETS, dataset_of
+    from cinema_cmr.datasets.registry import DATASETS, get_dataset
 
     name, colon, root = data.partition(":")
     if not colon or (name not in DATASETS and Path(data).exists()):
         name, root = "folder", data
-    dataset = dataset_of(name)
+    dataset = get_dataset(name)
     if not Path(root).is_dir():
         raise InputError(f"'{Path(root).name}' is no folder; expected the folder of the dataset '{name}'")
     cases = dataset.list_cases(Path(root))
