@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -31,14 +32,16 @@ class Sample:
     """Name -> numbers of a fixed shape, float32, e.g. points or what is to be predicted; NaN where not known."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Batch:
-    """Samples along a first axis; stacks of fewer slices are padded at their end with `IGNORE_INDEX` labels."""
+class Batch(NamedTuple):
+    """Samples along a first axis; stacks of fewer slices are padded at their end with `IGNORE_INDEX` labels.
+
+    A named tuple, which the wrappers of a module (precision, several processes) pass through.
+    """
 
     names: tuple[str, ...]
     images: Mapping[str, Tensor]
     labels: Mapping[str, Tensor]
-    values: Mapping[str, Tensor] = field(default_factory=dict)
+    values: Mapping[str, Tensor] = {}
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""

@@ -12,7 +12,15 @@ from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.registry import DATASETS, get_dataset
 
-__all__ = ["SPLIT_FILE", "LabelledSource", "find_cases", "find_split", "open_training_data", "read_cases", "read_patients"]
+__all__ = [
+    "SPLIT_FILE",
+    "LabelledSource",
+    "find_cases",
+    "find_split",
+    "open_training_data",
+    "read_cases",
+    "read_patients",
+]
 
 SPLIT_FILE = "split.json"
 """The split of a run, in its folder."""
@@ -136,9 +144,7 @@ def read_patients(
     return sorted(studies, key=lambda annotated: order[annotated.patient])
 
 
-def _split_of_run(
-    file: Path | None, dataset: Dataset, cases: Sequence[Case], folder: Path | None, note: Note
-) -> Split:
+def _split_of_run(file: Path | None, dataset: Dataset, cases: Sequence[Case], folder: Path | None, note: Note) -> Split:
     """Return the split file given, the run's own, or the dataset's with the parts it lacks drawn.
 
     `note` receives the number of patients that the run's own split does not name: they are not used, as a split is

@@ -22,7 +22,8 @@ from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.transplant import transplant
 from cinema_cmr.models.weights import save_model
 from cinema_cmr.recipes.experiment import Experiment
-from cinema_cmr.tasks.task import CardPart
+from cinema_cmr.tasks.registry import create_task
+from cinema_cmr.tasks.task import CardFields
 
 __all__ = ["TrainingData", "finetune"]
 
@@ -61,11 +62,6 @@ def finetune(
     """
     if adaptation is not None and start is None:
         raise UsageError("a frozen encoder of random weights knows nothing; give weights to start from")
-    task = experiment.make_task(data.train)
-    parts = [[example for study in part for example in task.examples(study)] for part in (data.train, data.val)]
-    learn, validate = task.to_learn(parts[0]), parts[1]
-    if not learn:
-        raise InputError(f"none of {len(data.train)} studies tells what recipe '{experiment.name}' learns")
     config = experiment.train
     if start is None:  # nothing is there to be kept
         config = replace(config, optim=replace(config.optim, layer_decay=1.0))
@@ -73,6 +69,10 @@ def finetune(
     model = _first_model(experiment, start)
     if adaptation is not None:
         adapt(model, adaptation)
+    task = create_task(experiment.task, model, data.train)
+    parts = [[example for study in part for example in task.examples(study)] for part in (data.train, data.val)]
+    if not parts[0]:
+        raise InputError(f"none of {len(data.train)} studies tells what recipe '{experiment.name}' learns")
     last: list[Progress] = []
 
     def keep(progress: Progress) -> None:
@@ -80,11 +80,11 @@ def finetune(
         if report is not None:
             report(progress)
 
-    trained = train(model, task, learn=learn, validate=validate, config=config, folder=folder, report=keep)
+    trained = train(task, train=task.oversampled(parts[0]), val=parts[1], config=config, folder=folder, report=keep)
     merge_adapters(trained)
     card = _card(
         experiment,
-        task.card_part(),
+        task.card_fields(),
         data=data,
         start=start,
         learned="all weights" if adaptation is None else adaptation.title,
@@ -131,7 +131,7 @@ def _networks(start: LoadedModel) -> dict[str, tuple[str, dict[str, Any], nn.Mod
 
 def _card(
     experiment: Experiment,
-    part: CardPart,
+    part: CardFields,
     *,
     data: TrainingData,
     start: LoadedModel | None,

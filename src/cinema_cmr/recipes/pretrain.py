@@ -191,14 +191,14 @@ def pretrain(
     After each validation `folder/pictures` gets what was made of the first held-out studies. `start` gives the
     first weights; raises `WeightsError` where it is of another architecture or size.
     """
-    task = PretrainTask(experiment.task)
+    torch.manual_seed(experiment.train.seed)
+    model = _first_model(experiment, start)
+    checkpoint_activations(model, experiment.activation_checkpointing)
+    task = PretrainTask(experiment.task, model)
     learn, validate = ([study for study in part if _is_of(study, task)] for part in (data.train, data.val))
     data = replace(data, train=learn, val=validate)
     if experiment.train.is_sharded:
         _check_same_views([*learn, *validate], task)
-    torch.manual_seed(experiment.train.seed)
-    model = _first_model(experiment, start)
-    checkpoint_activations(model, experiment.activation_checkpointing)
 
     def tell(progress: Progress) -> None:
         # With divided weights no process can ask the model alone.
@@ -207,7 +207,7 @@ def pretrain(
         if report is not None:
             report(progress)
 
-    trained = train(model, task, learn=learn, validate=validate, config=experiment.train, folder=folder, report=tell)
+    trained = train(task, train=learn, val=validate, config=experiment.train, folder=folder, report=tell)
     if is_first_rank():
         save_model(folder / "model", trained, _card(experiment, data, start), overwrite=True)
     return folder / "model"
