@@ -15,7 +15,7 @@ from cinema_cmr.core.errors import GeometryError, InputError
 from cinema_cmr.core.study import NOMINAL_SPACING
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import stratified_split
-from cinema_cmr.datasets.emidec import list_cases, our_split, read_case
+from cinema_cmr.datasets.emidec import list_cases, packaged_split, read_case
 from cinema_cmr.recipes.registry import recipe
 from cinema_cmr.tasks.segment import SegmentTask
 
@@ -103,7 +103,7 @@ def test_a_cine_recipe_refuses_it(tmp_path: Path) -> None:
 
 
 def test_our_split_keeps_patients_apart_and_both_groups_in_each_part() -> None:
-    split = our_split()
+    split = packaged_split()
     train, validation = split["train"], split["validation"]
     assert len(train) == 64 and len(validation) == 16 and not set(train) & set(validation)
     assert [sum("_N" in name for name in part) for part in (train, validation)] == [21, 5]
@@ -113,7 +113,7 @@ def test_our_split_keeps_patients_apart_and_both_groups_in_each_part() -> None:
 def test_the_split_is_what_its_rule_draws_from_the_real_cases(real_data: Path) -> None:
     strata = {case.patient: case.facts["group"] for case in list_cases(real_data / "emidec")}
     drawn = stratified_split("emidec", strata, shares={"train": 0.8, "validation": 0.2}, seed=0)
-    assert drawn == our_split()
+    assert drawn == packaged_split()
 
 
 @pytest.mark.realdata

@@ -27,7 +27,7 @@ STUDIES = [
 
 def data() -> TrainingData:
     split = Split(dataset="hearts", parts={"train": ("p0", "p1"), "validation": ("p2", "p3")}, rule="by hand")
-    return TrainingData(card=CARD, split=split, learn=STUDIES[:2], validate=STUDIES[2:])
+    return TrainingData(card=CARD, split=split, train=STUDIES[:2], val=STUDIES[2:])
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +37,12 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
 
 def test_each_patient_is_held_out_once_and_never_learned_from_then() -> None:
     folds = folds_of(data(), 2, seed=1)
-    held = [study.patient for fold in folds for study in fold.validate]
+    held = [study.patient for fold in folds for study in fold.val]
     assert sorted(held) == ["p0", "p1", "p2", "p3"]
     for fold in folds:
-        learned = {study.patient for study in fold.learn}
-        assert learned | {study.patient for study in fold.validate} == set(held)
-        assert {study.facts["group"] for study in fold.validate} == {"A", "B"}
+        learned = {study.patient for study in fold.train}
+        assert learned | {study.patient for study in fold.val} == set(held)
+        assert {study.facts["group"] for study in fold.val} == {"A", "B"}
         assert set(fold.split["train"]) == learned
     with pytest.raises(UsageError, match="5 folds of 4 labelled patients; expected 2 to 4"):
         folds_of(data(), 5)
@@ -82,7 +82,7 @@ def test_folds_pool_all_patients_and_go_on_where_they_were(tmp_path: Path, start
 
 @pytest.mark.medium
 def test_without_patients_to_compare_on_nothing_is_claimed(tmp_path: Path, start: LoadedModel) -> None:
-    alone = replace(data(), validate=[])
+    alone = replace(data(), val=[])
     finetune(small(), alone, tmp_path, start=start)
     document = measure_gain(small(), alone, tmp_path, start=start)
     assert document["verdict"]["code"] == "cannot be told" and document["patients"] == []

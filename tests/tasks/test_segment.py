@@ -15,7 +15,7 @@ from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import GeometryError, InputError, UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.data.sample import IGNORED, Batch, collate
+from cinema_cmr.data.sample import IGNORE_INDEX, Batch, collate
 from cinema_cmr.image.augment import Augmentation
 from cinema_cmr.tasks.segment import SegmentConfig, SegmentExample, SegmentTask
 
@@ -118,7 +118,7 @@ def test_padding_counts_in_no_loss_and_no_score() -> None:
     its = task()
     short, tall = its.sample(example(3), None), its.sample(example(6), None)
     alone, padded = collate([short]), collate([short, tall])
-    assert (padded.labels["sax"][0, ..., 3:] == IGNORED).all()
+    assert (padded.labels["sax"][0, ..., 3:] == IGNORE_INDEX).all()
     first = {name: values[0] for name, values in its.validate(padded).items()}
     assert first == {name: values[0] for name, values in its.validate(alone).items()}
     of_first = Batch(

@@ -98,7 +98,7 @@ def run(given: Namespace) -> int:
     experiment = _experiment(given)
     data = read_training_data(given, console, drawn_only=given.task in ("segment", "landmark"))
     if given.target is not None:
-        experiment = with_target(experiment, given.target, data.learn)
+        experiment = with_target(experiment, given.target, data.train)
     start = _start(given.start)
     with console.bar("step") as tell:
         folder = finetune(

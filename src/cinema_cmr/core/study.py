@@ -53,7 +53,7 @@ class Subject:
     weight_kg: float | None = None
     heart_rate_bpm: float | None = None
 
-    def filled_from(self, other: Subject) -> Subject:
+    def fill_from(self, other: Subject) -> Subject:
         """This subject with its unknown facts taken from `other`."""
         known = {k: v for k, v in vars(other).items() if v is not None and getattr(self, k) is None}
         return replace(self, **known)

@@ -32,7 +32,7 @@ from cinema_cmr.core.plain_values import from_plain, to_plain
 from cinema_cmr.core.study import Issue, Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.data.heart_place import heart_positions
+from cinema_cmr.data.heart_position import heart_positions
 from cinema_cmr.io.atomic import atomic_path
 from cinema_cmr.io.quantise import quantise
 

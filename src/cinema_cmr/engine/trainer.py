@@ -242,7 +242,7 @@ class _Run(Generic[Example]):
             world_size=config.world_size,
         )
         loader = make_loader(
-            self.train, sampler, batch_size=config.batch_size, workers=config.workers, gather=collate_by_views
+            self.train, sampler, batch_size=config.batch_size, workers=config.workers, collate_fn=collate_by_views
         )
         return self.fabric.setup_dataloaders(loader, use_distributed_sampler=False, move_to_device=False)
 

@@ -34,13 +34,13 @@ class TrainingData:
 
     card: DatasetCard
     split: Split
-    learn: Sequence[AnnotatedStudy]
-    validate: Sequence[AnnotatedStudy]
+    train: Sequence[AnnotatedStudy]
+    val: Sequence[AnnotatedStudy]
 
     def __post_init__(self) -> None:
-        if not self.learn:
+        if not self.train:
             raise InputError(f"no study of '{self.card.name}' to learn from; expected images with masks beside them")
-        shared = {study.patient for study in self.learn} & {study.patient for study in self.validate}
+        shared = {study.patient for study in self.train} & {study.patient for study in self.val}
         if shared:
             raise InputError(f"{len(shared)} patients are in both parts of the split, e.g. {sorted(shared)[0]}")
 
@@ -69,10 +69,10 @@ def finetune(
     model = _first_model(experiment, start)
     if adaptation is not None:
         adapt(model, adaptation)
-    task = create_task(experiment.task, model, data.learn)
-    parts = [[example for study in part for example in task.examples(study)] for part in (data.learn, data.validate)]
+    task = create_task(experiment.task, model, data.train)
+    parts = [[example for study in part for example in task.examples(study)] for part in (data.train, data.val)]
     if not parts[0]:
-        raise InputError(f"none of {len(data.learn)} studies tells what recipe '{experiment.name}' learns")
+        raise InputError(f"none of {len(data.train)} studies tells what recipe '{experiment.name}' learns")
     last: list[Progress] = []
 
     def keep(progress: Progress) -> None:
@@ -143,7 +143,7 @@ def _card(
         "data": data.card.title,
         "citation": data.card.citation,
         "split_sha256": data.split.sha256,
-        "n_studies": len(data.learn),
+        "n_studies": len(data.train),
         "recipe": experiment.name,
         "start": "random weights" if start is None else f"{start.card.name} {start.card.weights_sha256[:12]}",
         "learned": learned,

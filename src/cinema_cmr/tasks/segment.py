@@ -16,7 +16,7 @@ from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import InputError, UsageError, unknown_name
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.data.sample import IGNORED, Batch, Sample
+from cinema_cmr.data.sample import IGNORE_INDEX, Batch, Sample
 from cinema_cmr.image.augment import (
     Augmentation,
     change_intensities,
@@ -215,8 +215,8 @@ class SegmentTask(Task[SegmentExample]):
         ((view, labels),) = batch.labels.items()
         predicted = self.network(batch.images)[view].float().argmax(dim=1).cpu().numpy().astype(np.uint8)
         truth = labels.cpu().numpy().copy()
-        predicted[truth == IGNORED] = 0
-        truth[truth == IGNORED] = 0
+        predicted[truth == IGNORE_INDEX] = 0
+        truth[truth == IGNORE_INDEX] = 0
         scheme = self.config.label_scheme
         rows = [dice_by_class(p, t, scheme=scheme) for p, t in zip(predicted, truth, strict=True)]
         return {f"dice_{name}": [row[name] for row in rows] for name in rows[0]}
