@@ -91,7 +91,7 @@ def measure_study(
     )
     if View.SAX not in predictions:
         values = _values(study, _no_stack(), options)
-        return Measurements(values=(*values, *beside), flags=issue_flags(study))
+        return Measurements(measured=(*values, *beside), flags=issue_flags(study))
     prediction, cine = predictions[View.SAX], study.cine(View.SAX)
     if prediction.labels.scheme == "scar":
         return measure_scar(study, prediction)
@@ -109,7 +109,7 @@ def measure_study(
     )
     mismatch = biplane_mismatch({value.name: value for value in (*values, *beside)})
     return Measurements(
-        values=(*values, *beside),
+        measured=(*values, *beside),
         curves={
             "lv_volume_ml": volumes.lv_ml,
             "rv_volume_ml": volumes.rv_ml,

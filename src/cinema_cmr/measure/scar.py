@@ -70,7 +70,7 @@ def measure_scar(study: Study, prediction: Prediction) -> Measurements:
     values = [*_shares(volumes, reason), *_sizes(volumes, reason or _no_geometry(study))]
     if reason is None:
         values += [*_levels(cine, prediction.labels, wall), *segment_values(wall)]
-    return Measurements(values=tuple(values), flags=scar_flags(study, prediction, volumes))
+    return Measurements(measured=tuple(values), flags=scar_flags(study, prediction, volumes))
 
 
 def _why_not(cine: Cine, volumes: Mapping[str, float]) -> str | None:

@@ -121,7 +121,7 @@ def slice_without_lv(context: QualityContext) -> Flag | None:
 
 def removed_pieces(context: QualityContext) -> Flag | None:
     """What clean-up took away from the prediction."""
-    removed = context.prediction.removed
+    removed = context.prediction.removed_components
     if not removed:
         return None
     largest = max(removed, key=lambda piece: piece.volume_ml)

@@ -72,7 +72,7 @@ def _window(study: Study, prediction: Prediction, volumes_ml: Mapping[str, float
 def _removed(study: Study, prediction: Prediction, volumes_ml: Mapping[str, float]) -> Flag | None:
     myocardium = sum(volumes_ml.values()) - volumes_ml["lv_cavity"]
     removed: dict[str, float] = {}
-    for piece in prediction.removed:
+    for piece in prediction.removed_components:
         removed[piece.structure] = removed.get(piece.structure, 0.0) + piece.volume_ml
     share = sum(removed.values()) / max(myocardium, 1e-9)
     if share < _REMOVED_SHARE:
