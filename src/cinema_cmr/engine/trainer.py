@@ -26,7 +26,7 @@ from cinema_cmr.engine.ranks import any_rank, is_first_rank, joined_rows, mean_o
 from cinema_cmr.engine.shards import optimiser_like, state_like, whole
 from cinema_cmr.engine.stop_signal import StopSignal
 from cinema_cmr.inference.runtime import choose_runtime
-from cinema_cmr.score.known import finite_mean
+from cinema_cmr.score.statistics import finite_mean
 from cinema_cmr.tasks.task import Task
 
 __all__ = ["Progress", "TrainConfig", "train"]

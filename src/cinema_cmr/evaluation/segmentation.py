@@ -23,9 +23,8 @@ from cinema_cmr.inference.predictor import predict_cine
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.measure.measure import MeasureOptions, measure_study
 from cinema_cmr.score.agreement import agreement, scan_rescan_interval
-from cinema_cmr.score.known import finite_mean
 from cinema_cmr.score.overlap import class_masks, dice_by_class, dice_by_slice
-from cinema_cmr.score.statistics import Interval, mean_interval
+from cinema_cmr.score.statistics import Interval, finite_mean, mean_interval
 from cinema_cmr.score.surface import surface_distances_by_class
 
 __all__ = [
