@@ -275,7 +275,9 @@ def _joined(predictions: Sequence[Prediction]) -> Prediction:
         first,
         labels=replace(first.labels, array=np.concatenate([p.labels.array for p in predictions], axis=3)),
         confidence=np.concatenate([p.confidence for p in predictions]),
-        removed=tuple(replace(piece, frame=t) for t, p in enumerate(predictions) for piece in p.removed),
+        removed_components=tuple(
+            replace(piece, frame=t) for t, p in enumerate(predictions) for piece in p.removed_components
+        ),
     )
 
 
