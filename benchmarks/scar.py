@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cinema_cmr.report.plain import json_text, plain
 from PIL import Image
 
 from cinema_cmr.core.vocabulary import SCAR_LABELS, View
@@ -28,7 +29,6 @@ from cinema_cmr.evaluation.segmentation import PatientScore, evaluate_segmentati
 from cinema_cmr.inference.predictor import predict_cine
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.pipeline import Options, prepare_segmenter
-from cinema_cmr.report.plain import json_text, plain
 from cinema_cmr.score.detection import choose_amount, detection_scores
 from cinema_cmr.score.statistics import paired_wilcoxon
 

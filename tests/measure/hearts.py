@@ -142,6 +142,7 @@ def context_of(cine: Cine, labels: LabelMap, **prediction: object) -> QualityCon
     return QualityContext(
         study=study_of(cine),
         cine=cine,
+        labels=labels,
         prediction=prediction_of(labels, **prediction),  # type: ignore[arg-type]
         volumes=measure_volumes(cine, labels),
         lv=phases("lv"),

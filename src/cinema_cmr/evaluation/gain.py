@@ -23,7 +23,7 @@ from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.inference.scalar_predictor import ScalarPredictor
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.models.loaded import LoadedModel
-from cinema_cmr.score.known import finite_mean
+from cinema_cmr.score.statistics import finite_mean
 
 __all__ = ["LEAST_FOR_TEST", "gain_document", "primary_of", "values_of_model"]
 

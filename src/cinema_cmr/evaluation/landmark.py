@@ -16,9 +16,8 @@ from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.inference.landmark_predictor import LandmarkPredictor
 from cinema_cmr.measure.long_axis import long_axis_values
 from cinema_cmr.score.agreement import agreement
-from cinema_cmr.score.known import finite_mean
 from cinema_cmr.score.landmarks import landmark_distances_mm, landmarks_found
-from cinema_cmr.score.statistics import mean_interval
+from cinema_cmr.score.statistics import finite_mean, mean_interval
 
 __all__ = ["LandmarkScore", "evaluate_landmarks", "score_landmarks", "summarise_landmarks"]
 

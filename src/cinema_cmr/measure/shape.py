@@ -30,7 +30,6 @@ __all__ = [
     "STEP_MM",
     "SegmentThickness",
     "levels_of",
-    "no_thickness",
     "segment_thickness",
     "segments_of_rays",
     "wall_thickness_mm",
@@ -90,10 +89,10 @@ class SegmentThickness:
     sense_known: bool = True
     reason: str | None = None
 
-
-def no_thickness(reason: str) -> SegmentThickness:
-    """No segment measured, and why."""
-    return SegmentThickness(mm={}, slices={}, reason=reason)
+    @classmethod
+    def absent(cls, reason: str) -> SegmentThickness:
+        """Return an empty result with the reason why no segment could be measured."""
+        return cls(mm={}, slices={}, reason=reason)
 
 
 def wall_thickness_mm(cine: Cine, labels: LabelMap, index: int, frame: int) -> Rays:
@@ -168,15 +167,15 @@ def segment_thickness(cine: Cine, labels: LabelMap, frame: int, volumes: Volumes
     enclosed = enclosed_fractions(cine, labels)[:, frame]
     rings = np.flatnonzero(np.nan_to_num(enclosed) >= FULL_RING)
     if len(rings) < 3:
-        return no_thickness(f"{len(rings)} slices have a full ring of myocardium; three levels need at least 3")
+        return SegmentThickness.absent(f"{len(rings)} slices have a closed wall; three levels need at least 3")
     if volumes.base is None:
-        return no_thickness("neither the labels nor the orientation tell base from apex")
+        return SegmentThickness.absent("neither the labels nor the orientation tell base from apex")
     levels = levels_of(cine, rings if volumes.base == "first" else rings[::-1])
     if any(not slices for slices in levels):
-        return no_thickness("the slices with a full ring leave one of the three levels empty")
+        return SegmentThickness.absent("the slices with a closed wall leave one of the three levels empty")
     septum = find_septum(cine, labels, frame, [int(index) for index in rings])
     if not septum.middle:
-        return no_thickness("no right ventricle beside the wall, so the septum cannot be found")
+        return SegmentThickness.absent("no right ventricle beside the wall, so the septum cannot be found")
     return _by_segment(cine, labels, frame, levels=levels, septum=septum)
 
 

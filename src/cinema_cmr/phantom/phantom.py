@@ -23,9 +23,10 @@ from cinema_cmr.phantom.heart import build_heart
 from cinema_cmr.phantom.imaging import acquire, object_map
 from cinema_cmr.phantom.planes import ImagePlane, plan_view
 from cinema_cmr.phantom.points import landmarks_of
-from cinema_cmr.phantom.render import Beat, render_slice, sharpened
+from cinema_cmr.phantom.render import Beat, render_slice
 from cinema_cmr.phantom.styles import Style, draw_style, style_named
 from cinema_cmr.phantom.subject import PhantomSubject, draw_subject
+from cinema_cmr.phantom.surfaces import soften_surfaces
 from cinema_cmr.phantom.tissue import tissue_signals
 from cinema_cmr.phantom.truth import truth_of
 
@@ -94,7 +95,7 @@ def image_subject(
     around = Chambers(heart=body.heart)
     chambers = [around.at(frame) for frame in frames]
     beats = {
-        way: Beat(parts=[sharpened(*pair, chosen.pixel_mm, way) for pair in zip(frames, chambers, strict=True)])
+        way: Beat(parts=[soften_surfaces(*pair, chosen.pixel_mm, way) for pair in zip(frames, chambers, strict=True)])
         for way in set(ways.values())
     }
     taken = {

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from cinema_cmr.phantom.arrays import within_unit
 from cinema_cmr.phantom.body import Body
 from cinema_cmr.phantom.chambers import Chamber, depth_in
-from cinema_cmr.phantom.heart import N_THETA, N_Z, Z_STEP_MM, HeartFrame, HeartPoints
+from cinema_cmr.phantom.heart import HeartFrame, HeartPoints
 from cinema_cmr.phantom.planes import ImagePlane
+from cinema_cmr.phantom.surfaces import FrameSurfaces
 from cinema_cmr.phantom.valves import leaflet_share
 
-__all__ = ["Beat", "RenderedSlice", "SlicePart", "render_slice", "sharpened"]
+__all__ = ["Beat", "RenderedSlice", "render_slice"]
 
 Floats = NDArray[np.float32]
 
@@ -32,8 +33,6 @@ _ATRIA_REACH_MM = 85.0
 _UNEVEN_ATRIA_MM = 2.5
 _FAT_OF_CHAMBERS_MM = 1.5
 """Outside of their walls."""
-_STEEPEST = 3.0
-"""Rise of a surface's radius along the axis, beyond which its edge is softened no more."""
 _SOFT_MM = 12.0
 """What a softened surface can reach beyond itself, where it crosses a sheet most obliquely."""
 _BELOW_VALVES_MM = 25.0
@@ -49,76 +48,10 @@ class RenderedSlice:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surface:
-    """A surface on the (theta, z) table as its share-inside: clip(offset - slope * radius, 0, 1)."""
-
-    offset: Floats
-    slope: Floats
-
-    def inside(self, points: HeartPoints) -> Floats:
-        """(...) share inside as it would go on beyond 0 and 1: 0.5 on the surface."""
-        found: Floats = self.offset[points.index]
-        found -= self.slope[points.index] * points.radius
-        return found
-
-    def share(self, points: HeartPoints) -> Floats:
-        """(...) share of each point's surroundings that lies inside."""
-        return within_unit(self.inside(points))
-
-
-@dataclass(frozen=True, kw_only=True)
-class SlicePart:
-    """Surfaces of one frame, softened for one view's pixels and sheets."""
-
-    frame: HeartFrame
-    sheet_mm: float
-    """Way between sheets along the heart's axis."""
-    endo: Surface
-    epi: Surface
-    rv_inner: Surface
-    rv_blood: Surface
-    rv_wall: Surface
-    sac: Surface
-    chambers: tuple[Chamber, ...]
-    """Atria and great vessels, outermost first."""
-
-
-def sharpened(frame: HeartFrame, chambers: tuple[Chamber, ...], pixel_mm: float, sheet_mm: float) -> SlicePart:
-    """A frame's surfaces with edges a pixel wide, wider where the surface crosses a sheet obliquely."""
-
-    def soft(radius: Floats) -> Surface:
-        table = radius.reshape(N_THETA, N_Z)
-        slope = np.full(table.shape, 1 / pixel_mm, dtype=np.float32)
-        # How far the surface goes sideways from sheet to sheet; in place, since every frame has six.
-        way = table[:, 2:] - table[:, :-2]
-        way *= np.float32(sheet_mm / (2 * Z_STEP_MM))
-        np.clip(way, -_STEEPEST * sheet_mm, _STEEPEST * sheet_mm, out=way)
-        way *= way
-        way += np.float32(pixel_mm**2)
-        np.sqrt(way, out=way)
-        np.reciprocal(way, out=slope[:, 1:-1])
-        offset = slope * table
-        offset += np.float32(0.5)
-        return Surface(offset=offset.ravel(), slope=slope.ravel())
-
-    return SlicePart(
-        frame=frame,
-        sheet_mm=sheet_mm,
-        endo=soft(frame.endo),
-        epi=soft(frame.epi),
-        rv_inner=soft(frame.rv_inner),
-        rv_blood=soft(frame.rv_blood),
-        rv_wall=soft(frame.rv_wall),
-        sac=soft(frame.sac),
-        chambers=chambers,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
 class Beat:
     """All frames as one view's slices see them, and the furthest that each part of the heart comes in any of them."""
 
-    parts: Sequence[SlicePart]
+    parts: Sequence[FrameSurfaces]
 
     @cached_property
     def sac(self) -> Floats:
@@ -317,7 +250,7 @@ class _HeartPainter:
         self.cavity = _Region(points, _below(points, beat.cavity))
         self.cavity_muscle, self.cavity_blood = self.cavity.of(muscle), self.cavity.of(left_blood)
 
-    def frame(self, part: SlicePart) -> tuple[Floats, NDArray[np.uint8]]:
+    def frame(self, part: FrameSurfaces) -> tuple[Floats, NDArray[np.uint8]]:
         """Signal (sheet, pixel) and labels (pixel) of a frame."""
         image = self.behind.copy()
         self._paint_sac(image, part)
@@ -327,7 +260,7 @@ class _HeartPainter:
         self._paint_cavity(image, part)
         return image, self._labels(part)
 
-    def _paint_sac(self, image: Floats, part: SlicePart) -> None:
+    def _paint_sac(self, image: Floats, part: FrameSurfaces) -> None:
         """The fat around the heart, in the pericardium."""
         points, here = self.sac.points, self.sac.of(image)
         rim = part.sac.inside(points)
@@ -339,7 +272,7 @@ class _HeartPainter:
         )
         self.sac.put(image, here)
 
-    def _paint_walls(self, image: Floats, part: SlicePart) -> None:
+    def _paint_walls(self, image: Floats, part: FrameSurfaces) -> None:
         """Wall and blood of the right ventricle, then the left one's wall, solid."""
         points, here = self.walls.points, self.walls.of(image)
         inner = part.rv_inner.share(points)
@@ -349,7 +282,7 @@ class _HeartPainter:
         _mix(here, part.epi.share(points) * self._below_valve(points, part.frame), self.walls_muscle)
         self.walls.put(image, here)
 
-    def _paint_cavity(self, image: Floats, part: SlicePart) -> None:
+    def _paint_cavity(self, image: Floats, part: FrameSurfaces) -> None:
         """Blood, papillary muscles, trabeculae and leaflets of the left ventricle."""
         points, here = self.cavity.points, self.cavity.of(image)
         blood = part.endo.share(points) * self._below_valve(points, part.frame)
@@ -364,7 +297,7 @@ class _HeartPainter:
         """Share of each point's surroundings on the ventricle's side of the mitral plane."""
         return within_unit(np.float32(0.5) + (points.z - np.float32(frame.left.base_mm)) * self.per_edge)
 
-    def _labels(self, part: SlicePart) -> NDArray[np.uint8]:
+    def _labels(self, part: FrameSurfaces) -> NDArray[np.uint8]:
         """Codes in the middle sheet: what the point in the middle of the voxel is."""
         middle = _sheet(self.points, N_SHEETS // 2)
         frame = part.frame

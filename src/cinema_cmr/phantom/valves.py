@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +12,7 @@ from scipy import ndimage
 from cinema_cmr.phantom.arrays import apart, within_unit
 from cinema_cmr.phantom.cycle import smoothstep
 from cinema_cmr.phantom.heart import N_THETA, N_Z, Heart, HeartFrame, HeartPoints
-
-if TYPE_CHECKING:
-    from cinema_cmr.phantom.render import SlicePart
+from cinema_cmr.phantom.surfaces import FrameSurfaces
 
 __all__ = ["Muscles", "leaflet_share"]
 
@@ -78,7 +75,7 @@ class Muscles:
         share *= shape > 0
         return share
 
-    def free_share(self, points: HeartPoints, part: SlicePart, strands: Floats) -> Floats:
+    def free_share(self, points: HeartPoints, part: FrameSurfaces, strands: Floats) -> Floats:
         """Share of blood in the right ventricle: less in the trabeculae of its free wall and the strands between."""
         outer = part.frame.rv_blood.ravel()[points.index]
         apical = np.clip((points.z - 5) / 45, 0.35, 1.4)

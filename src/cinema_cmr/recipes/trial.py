@@ -34,7 +34,7 @@ from cinema_cmr.models.weights import load_model
 from cinema_cmr.recipes.disease_groups import measured_patient, train_disease_model
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.finetune import TrainingData, finetune
-from cinema_cmr.score.known import finite_mean
+from cinema_cmr.score.statistics import finite_mean
 from cinema_cmr.tasks.targets import reference_measurements, target_value
 
 __all__ = ["measured_number_trial", "measured_trial", "shipped_trial", "trial"]

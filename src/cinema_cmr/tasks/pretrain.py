@@ -173,7 +173,7 @@ class PretrainTask(Task[StoredStudy]):
             "augmented": config.augmentation is not None,
             "skip_blank": config.skip_blank,
             "decoder_token_ratio": config.decoder_token_ratio,
-            "complementary": config.complementary_masks,
+            "complementary_masks": config.complementary_masks,
         }
         return CardFields(task="pretrain", grids=config.grids, training=training)
 
