@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from cinema_cmr.report.plain import json_text
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
@@ -37,7 +38,6 @@ from cinema_cmr.inference.runtime import choose_runtime
 from cinema_cmr.models.architectures import build
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model
-from cinema_cmr.report.plain import json_text
 from cinema_cmr.score.classify import balanced_accuracy
 from cinema_cmr.score.statistics import bootstrap_interval
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cinema_cmr.report.plain import json_text
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import Landmarks
@@ -37,7 +38,6 @@ from cinema_cmr.measure.long_axis_place import estimate_landmarks
 from cinema_cmr.measure.quality.landmarks import plausible_landmarks
 from cinema_cmr.phantom.phantom import make_phantom
 from cinema_cmr.pipeline import Options, prepare_finder, prepare_segmenter
-from cinema_cmr.report.plain import json_text
 
 RESULTS = Path(__file__).parent / "results"
 PLANES = {View.LAX_4C: "7", View.LAX_2C: "9"}

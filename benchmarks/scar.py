@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cinema_cmr.report.plain import json_text, plain
 from PIL import Image
 
 from cinema_cmr.core.vocabulary import SCAR_LABELS, View
@@ -28,7 +29,6 @@ from cinema_cmr.evaluation.segmentation import PatientScore, evaluate_segmentati
 from cinema_cmr.inference.predictor import predict_cine
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.pipeline import Options, prepare_segmenter
-from cinema_cmr.report.plain import json_text, plain
 from cinema_cmr.score.detection import choose_cutoff, detection_scores
 from cinema_cmr.score.statistics import paired_wilcoxon
 
@@ -46,7 +46,7 @@ SHARES = (("infarct_percent", "infarct"), ("no_reflow_percent", "no-reflow"))
 
 
 def studies_of(root: Path, part: str) -> list[AnnotatedStudy]:
-    wanted = emidec.our_split()[part]
+    wanted = emidec.packaged_split()[part]
     return [emidec.read_case(case) for case in emidec.list_cases(root) if case.patient in wanted]
 
 
@@ -57,7 +57,7 @@ def scored(root: Path, model: str, *, tta: int | None) -> tuple[Segmenter, list[
     result = {
         "model": segmenter.card.name,
         "hash": segmenter.card.weights_sha256,
-        "split_sha256": emidec.our_split().sha256,
+        "split_sha256": emidec.packaged_split().sha256,
         "n_training_studies": segmenter.card.training.get("n_studies"),
         "start": segmenter.card.training.get("start"),
         **summarise(scores),

@@ -23,7 +23,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.inference.landmark_predictor import LandmarkPredictor
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.io.nifti.image import write_cine
-from cinema_cmr.io.provenance import note_in
+from cinema_cmr.io.provenance import read_mask_note
 from cinema_cmr.measure.measure import MeasureOptions
 from cinema_cmr.pipeline import Analysis, Options, analyse, segment
 
@@ -145,7 +145,7 @@ def test_one_mask_on_the_image_s_own_grid_tells_its_making(tmp_path: Path) -> No
     overlap = (np.asarray(mask.dataobj).reshape(LABELS.shape[:3]) == 3) & (LABELS[..., 0] == 3)
     assert overlap.sum() > 0.97 * (LABELS[..., 0] == 3).sum()
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
-    assert note_in(target).startswith(f"cinema-cmr input {digest[:16]} model")
+    assert read_mask_note(target).startswith(f"cinema-cmr input {digest[:16]} model")
     with pytest.raises(OutputExistsError):
         segment(source, target, segmenter=its)
 

@@ -212,7 +212,7 @@ def analyse(
         told("read", 0, 1)
         study = source if isinstance(source, Study) else read_study(source, name=name)
         digest = None if isinstance(source, Study) else input_digest(source)
-        study = replace(study, subject=options.subject.filled_from(study.subject))
+        study = replace(study, subject=options.subject.fill_from(study.subject))
     # Both models before the long part: a name that is none is told at once.
     pattern = None if options.disease is None else load_disease_model(options.disease)
     if segmenter is None:

@@ -36,7 +36,7 @@ def test_a_quick_look_opens_nothing(tmp_path: Path) -> None:
     there.mkdir()
     cases = [Case(name=path.name, patient="", folder=path) for path in (there, gone)]
     cases.append(Case(name="c", patient="", folder=there, problem="torn"))
-    assert [one.status for one in check_cases(dataset, cases, opened=False)] == ["found", "missing", "broken"]
+    assert [one.status for one in check_cases(dataset, cases, open_files=False)] == ["found", "missing", "broken"]
 
 
 @pytest.mark.parametrize(("error", "status"), [(MissingFileError("x"), "missing"), (ZeroDivisionError("y"), "broken")])

@@ -32,7 +32,7 @@ def test_a_dataset_without_parts_is_divided_by_its_shares_within_each_group() ->
     split = dataset(shares={"train": 0.6, "validation": 0.2, "test": 0.2}).training_split(cases(20))
     assert [len(split[part]) for part in ("train", "validation", "test")] == [12, 4, 4]
     assert sum(int(name[1:]) % 2 for name in split["test"]) == 2
-    assert dataset().own_split(cases(20)) is None
+    assert dataset().predefined_split(cases(20)) is None
 
 
 def test_an_official_split_without_validation_gets_one_from_its_training_part() -> None:
@@ -46,7 +46,7 @@ def test_an_official_split_without_validation_gets_one_from_its_training_part() 
 
 def test_an_official_split_with_validation_stays_as_it_is() -> None:
     there = [*cases(4, "train"), *cases(2, "validation", first=4)]
-    assert dataset().training_split(there) == dataset().own_split(there)
+    assert dataset().training_split(there) == dataset().predefined_split(there)
 
 
 def test_what_nobody_labelled_is_in_no_drawn_part() -> None:

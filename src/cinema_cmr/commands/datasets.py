@@ -70,7 +70,7 @@ def _check(given: Namespace, console: Console) -> int:
     counts: Counter[str] = Counter()
     for checked in check_downloads(dataset, root):
         console.result(f"{checked.status}: {checked.name}{_because(checked)}", vars(checked))
-    for done, checked in enumerate(check_cases(dataset, cases, opened=not given.quick), 1):
+    for done, checked in enumerate(check_cases(dataset, cases, open_files=not given.quick), 1):
         counts[checked.status] += 1
         if checked.status != "found":
             console.result(f"{checked.status}: {checked.name}{_because(checked)}", vars(checked))

@@ -63,11 +63,11 @@ def _segmenter(given: Namespace) -> Any:
 
 
 def _segmented(source: Path, target: Path, segmenter: Any, *, overwrite: bool, warn: Any) -> str:
-    from cinema_cmr.io.provenance import note_in
+    from cinema_cmr.io.provenance import read_mask_note
     from cinema_cmr.pipeline import mask_origin, segment
 
     if target.exists() and not overwrite:
-        if note_in(target) == mask_origin(source, segmenter):
+        if read_mask_note(target) == mask_origin(source, segmenter):
             return "kept"
         raise OutputExistsError(
             f"'{target.name}' is there already, made of another input, by another model or by hand; "

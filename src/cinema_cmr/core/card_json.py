@@ -7,7 +7,7 @@ from typing import Any
 
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import UsageError, WeightsError
-from cinema_cmr.core.plain_values import from_plain, to_plain
+from cinema_cmr.core.serialise import from_dict, to_dict
 
 __all__ = ["CARD_VERSION", "card_from_json", "card_to_json"]
 
@@ -20,7 +20,7 @@ def card_to_json(card: ModelCard) -> dict[str, Any]:
 
     Raises `UsageError` that names what JSON cannot hold.
     """
-    return {"card_version": CARD_VERSION, **to_plain(card, "card")}
+    return {"card_version": CARD_VERSION, **to_dict(card, "card")}
 
 
 def card_from_json(values: Mapping[str, Any]) -> ModelCard:
@@ -34,7 +34,7 @@ def card_from_json(values: Mapping[str, Any]) -> ModelCard:
             "read it with the cinema-cmr that wrote it, or a newer one"
         )
     try:
-        return from_plain(ModelCard, {k: v for k, v in values.items() if k != "card_version"}, "card")
+        return from_dict(ModelCard, {k: v for k, v in values.items() if k != "card_version"}, "card")
     except UsageError as error:
         raise WeightsError(f"model card cannot be used: {error}") from error
 

@@ -25,7 +25,7 @@ from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.frame_names import file_name, frame_names
-from cinema_cmr.io.names import stem_of
+from cinema_cmr.io.names import file_stem
 from cinema_cmr.io.nifti.header import header_for
 from cinema_cmr.io.nifti.labels import label_shape, read_label_codes
 from cinema_cmr.io.walk import paths_below
@@ -130,7 +130,7 @@ def open_predictions(folder: Path | str, *, codes: Mapping[int, str] | None = No
     found: dict[str, list[Path]] = defaultdict(list)
     for path in paths_below(folder):
         if path.name.lower().endswith((".nii", ".nii.gz")) and not path.name.startswith("."):
-            found[stem_of(path).removesuffix(_END)].append(path)
+            found[file_stem(path).removesuffix(_END)].append(path)
     if not found:
         raise InputError(f"'{folder.name}' holds no NIfTI file; expected masks, NAME.nii.gz or NAME_seg.nii.gz")
     return Predictions(name=folder.resolve().name, files=dict(found), codes=codes)

@@ -73,17 +73,17 @@ def make_loader(
     *,
     batch_size: int,
     workers: int,
-    gather: Callable[[Sequence[Sample]], Any] = collate,
+    collate_fn: Callable[[Sequence[Sample]], Any] = collate,
 ) -> DataLoader[Sample]:
     """A loader that gives `Batch`es in the sampler's order, the same for any number of workers.
 
-    `gather` makes of the samples of a batch what the loader gives: a `Batch` with `data.sample.collate`.
+    `collate_fn` makes of the samples of a batch what the loader gives: a `Batch` with `data.sample.collate`.
     """
     return DataLoader(
         samples,
         batch_size=batch_size,
         sampler=sampler,
         num_workers=workers,
-        collate_fn=gather,
+        collate_fn=collate_fn,
         persistent_workers=workers > 0,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,9 +12,9 @@ from torch.nn import functional as F
 
 from cinema_cmr.core.errors import UsageError
 
-__all__ = ["IGNORED", "Batch", "Sample", "collate", "collate_by_views"]
+__all__ = ["IGNORE_INDEX", "Batch", "Sample", "collate", "collate_by_views"]
 
-IGNORED = 255
+IGNORE_INDEX = 255
 """Label code of voxels that are no part of the image and count in no loss."""
 
 
@@ -31,14 +32,16 @@ class Sample:
     """Name -> numbers of a fixed shape, float32, e.g. points or what is to be predicted; NaN where not known."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Batch:
-    """Samples along a first axis; stacks of fewer slices are padded at their end with `IGNORED` labels."""
+class Batch(NamedTuple):
+    """Samples along a first axis; stacks of fewer slices are padded at their end with `IGNORE_INDEX` labels.
+
+    A named tuple, which the wrappers of a module (precision, several processes) pass through.
+    """
 
     names: tuple[str, ...]
     images: Mapping[str, Tensor]
     labels: Mapping[str, Tensor]
-    values: Mapping[str, Tensor] = field(default_factory=dict)
+    values: Mapping[str, Tensor] = {}
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
@@ -61,8 +64,8 @@ def collate(samples: Sequence[Sample]) -> Batch:
         raise UsageError("the samples of a batch have different views or values; expected the same in each")
     return Batch(
         names=tuple(sample.name for sample in samples),
-        images={view: _gathered([s.images[view] for s in samples], 0, stack_axes=4) for view in first.images},
-        labels={view: _gathered([s.labels[view] for s in samples], IGNORED, stack_axes=3) for view in first.labels},
+        images={view: _stack([s.images[view] for s in samples], 0, stack_axes=4) for view in first.images},
+        labels={view: _stack([s.labels[view] for s in samples], IGNORE_INDEX, stack_axes=3) for view in first.labels},
         values={name: torch.stack([s.values[name] for s in samples]) for name in first.values},
     )
 
@@ -88,7 +91,7 @@ def _kind(sample: Sample) -> frozenset[tuple[str, torch.Size | None]]:
     return frozenset((view, lists.get(view)) for view in sample.images)
 
 
-def _gathered(tensors: Sequence[Tensor], fill: int, *, stack_axes: int) -> Tensor:
+def _stack(tensors: Sequence[Tensor], fill: int, *, stack_axes: int) -> Tensor:
     fixed = {tensor.shape[:-1] if tensor.ndim == stack_axes else tensor.shape for tensor in tensors}
     if len(fixed) > 1:
         raise UsageError(

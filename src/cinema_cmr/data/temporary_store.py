@@ -11,10 +11,10 @@ from cinema_cmr.data.population import MANIFEST_FILE, open_population
 from cinema_cmr.data.store import STORE_SUFFIX, StoredStudy, open_study, write_study
 from cinema_cmr.io.read import read_study
 
-__all__ = ["expanded", "opened"]
+__all__ = ["expand_stores", "open_or_prepare"]
 
 
-def expanded(inputs: Sequence[Path]) -> list[Path]:
+def expand_stores(inputs: Sequence[Path]) -> list[Path]:
     """The inputs with each store replaced by its studies' files."""
     found: list[Path] = []
     for source in inputs:
@@ -24,7 +24,7 @@ def expanded(inputs: Sequence[Path]) -> list[Path]:
 
 
 @contextmanager
-def opened(source: Path, name: str) -> Iterator[StoredStudy]:
+def open_or_prepare(source: Path, name: str) -> Iterator[StoredStudy]:
     """The study of a path, its frames read when they are asked for; a scan is prepared for as long as this lasts.
 
     Raises what `open_study` or `read_study` and `write_study` raise.

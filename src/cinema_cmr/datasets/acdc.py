@@ -17,7 +17,7 @@ from cinema_cmr.datasets.phase_files import read_phases
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.walk import paths_below
 
-__all__ = ["CARD", "DATASET", "LABEL_CODES", "list_cases", "our_split", "read_case", "read_cycle"]
+__all__ = ["CARD", "DATASET", "LABEL_CODES", "list_cases", "packaged_split", "read_case", "read_cycle"]
 
 CARD = DatasetCard(
     name="acdc",
@@ -85,13 +85,13 @@ def read_cycle(case: Case) -> Study:
     return Study(name=case.name, cines=(cine,), subject=_subject(case.facts), issues=issues)
 
 
-def our_split() -> Split:
+def packaged_split() -> Split:
     """The split of the 100 training patients for every run of ours: 80 to learn from, 20 for validation."""
     with as_file(files("cinema_cmr.datasets") / "acdc_split.json") as path:
         return read_split(path)
 
 
-DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case, read_cycle=read_cycle, split=our_split)
+DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case, read_cycle=read_cycle, split=packaged_split)
 
 
 def _case(folder: Path) -> Case:

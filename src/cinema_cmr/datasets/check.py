@@ -30,14 +30,14 @@ class Checked:
     """The error that reading it raises; empty where it is found."""
 
 
-def check_cases(dataset: Dataset, cases: Sequence[Case], *, opened: bool = True) -> Iterator[Checked]:
-    """What became of each case, in turn; with `opened` False only from what the listing knows, nothing read.
+def check_cases(dataset: Dataset, cases: Sequence[Case], *, open_files: bool = True) -> Iterator[Checked]:
+    """What became of each case, in turn; with `open_files` False only from what the listing knows, nothing read.
 
     A file that the layout names and that is not there makes a case missing, all other errors broken.
     """
     for case in cases:
         try:
-            _check(dataset, case, opened)
+            _check(dataset, case, open_files)
         except MissingFileError as error:
             yield Checked(name=case.name, status="missing", why=str(error))
         except CinemaError as error:
@@ -57,9 +57,9 @@ def check_downloads(dataset: Dataset, root: Path) -> Iterator[Checked]:
             yield Checked(name=name, status="found" if same else "broken", why=why)
 
 
-def _check(dataset: Dataset, case: Case, opened: bool) -> None:
+def _check(dataset: Dataset, case: Case, open_files: bool) -> None:
     case.check()
-    if opened:
+    if open_files:
         dataset.read_case(case)
         return
     absent = [path.name for path in case.files or (case.folder,) if not path.exists()]

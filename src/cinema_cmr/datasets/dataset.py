@@ -39,14 +39,14 @@ class Dataset:
         """The images of a case without labels, over the whole cycle where they are there."""
         return self.read_case(case).study if self.read_cycle is None else self.read_cycle(case)
 
-    def own_split(self, cases: Sequence[Case]) -> Split | None:
+    def predefined_split(self, cases: Sequence[Case]) -> Split | None:
         """The split kept with the package, or the dataset's own; None where it has none."""
         return self.split() if self.split is not None else official_split(self.card.name, cases)
 
     def training_split(self, cases: Sequence[Case]) -> Split:
         """The dataset's own split, with a validation part drawn from "train" where it has none; else one drawn
         from all patients. Drawn by patient, stratified by group, the same for the same patients."""
-        own = self.own_split(cases)
+        own = self.predefined_split(cases)
         if own is None:
             return self._drawn(cases, self.shares)
         if "train" not in own.parts or "validation" in own.parts:
@@ -61,7 +61,7 @@ class Dataset:
 
         Raises `UsageError` where it makes none of this name: such a part stands in the split file of a run.
         """
-        own = self.own_split(cases)
+        own = self.predefined_split(cases)
         if own is not None and part in own.parts:
             return own[part]
         named = {case.patient for case in cases if case.facts.get("part") == part}

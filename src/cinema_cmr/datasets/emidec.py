@@ -26,7 +26,7 @@ from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.nifti.labels import read_label_codes
 from cinema_cmr.io.walk import paths_below
 
-__all__ = ["CARD", "DATASET", "LABEL_CODES", "list_cases", "our_split", "read_case"]
+__all__ = ["CARD", "DATASET", "LABEL_CODES", "list_cases", "packaged_split", "read_case"]
 
 CARD = DatasetCard(
     name="emidec",
@@ -90,13 +90,13 @@ def read_case(case: Case) -> AnnotatedStudy:
     )
 
 
-def our_split() -> Split:
+def packaged_split() -> Split:
     """The split of 80 cases of the training set for every run of ours: 64 to learn from, 16 for validation."""
     with as_file(files("cinema_cmr.datasets") / "emidec_split.json") as path:
         return read_split(path)
 
 
-DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case, split=our_split)
+DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case, split=packaged_split)
 
 
 def _existing(path: Path) -> Path:

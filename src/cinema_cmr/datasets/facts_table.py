@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cinema_cmr.core.errors import InputError, UnreadableFileError
-from cinema_cmr.io.delimiter import delimiter_of
+from cinema_cmr.io.delimiter import detect_delimiter
 
 __all__ = ["problem_in", "read_facts", "tables_without_names"]
 
@@ -65,8 +65,8 @@ def _rows(path: Path) -> list[tuple[str, dict[str, Any]]] | None:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             first = file.readline()
-            heads = [head.strip() for head in next(csv.reader([first], delimiter=delimiter_of(first)), [])]
-            reader = csv.DictReader(file, heads, delimiter=delimiter_of(first))
+            heads = [head.strip() for head in next(csv.reader([first], delimiter=detect_delimiter(first)), [])]
+            reader = csv.DictReader(file, heads, delimiter=detect_delimiter(first))
             key = next((key for key in _KEYS if key in heads), None)
             if key is None:
                 return None

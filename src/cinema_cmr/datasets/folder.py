@@ -29,7 +29,7 @@ from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.facts_table import problem_in, read_facts, tables_without_names
 from cinema_cmr.datasets.folder_layout import ImageGroup, folder_of, grouped, is_mask, is_nifti, masks_of
 from cinema_cmr.datasets.phase_files import read_phases
-from cinema_cmr.io.names import stem_of
+from cinema_cmr.io.names import file_stem
 from cinema_cmr.io.read import view_from_name
 from cinema_cmr.io.walk import paths_below
 
@@ -132,7 +132,7 @@ def read_case(case: Case, *, codes: Mapping[int, int] = LABEL_CODES) -> Annotate
         labels[view] = drawn
         frames[view] = tuple(int(frame) for frame in np.flatnonzero(drawn.array.any(axis=(0, 1, 2))))
         if len(images) > 1:
-            names[view] = tuple(stem_of(images[frame]) for frame in frames[view])
+            names[view] = tuple(file_stem(images[frame]) for frame in frames[view])
     if labels and not any(frames.values()):
         raise InputError(f"the label maps of '{case.name}' are empty; expected the codes {sorted(codes)}")
     subject = Subject(**{name: case.facts[name] for name in _SUBJECT if name in case.facts})
@@ -212,7 +212,7 @@ def _by_view(files: Mapping[str, str | None]) -> dict[View, tuple[list[str], lis
 
 
 def _view(name: str) -> View:
-    return view_from_name(stem_of(name)) or View.SAX
+    return view_from_name(file_stem(name)) or View.SAX
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.io.names import stem_of
+from cinema_cmr.io.names import file_stem
 from cinema_cmr.io.read import view_from_name
 
 __all__ = ["ImageGroup", "folder_of", "grouped", "is_mask", "is_nifti", "masks_of"]
@@ -46,17 +46,17 @@ def is_nifti(path: Path) -> bool:
 def is_mask(path: Path) -> bool:
     """Whether a path, relative to the folder, is a label map's by its name or a folder's that it lies in."""
     in_folder = any(part.lower() in _MASK_FOLDERS for part in path.parts[:-1])
-    return in_folder or stem_of(path).lower().endswith(_MASK_ENDS)
+    return in_folder or file_stem(path).lower().endswith(_MASK_ENDS)
 
 
 def masks_of(image: Path, masks: set[Path]) -> list[Path]:
     """The label maps that could be the image's."""
-    stem = stem_of(image)
+    stem = file_stem(image)
     folders = [image.parent / name for name in _MASK_FOLDERS]
     folders += [image.parent.parent / name for name in _MASK_FOLDERS if _holds_images(image.parent)]
     named = {image.parent: [stem + end for end in _MASK_ENDS]}
     named |= {folder: [stem, *(stem + end for end in _MASK_ENDS)] for folder in folders}
-    return sorted(path for path in masks if stem_of(path) in named.get(path.parent, []))
+    return sorted(path for path in masks if file_stem(path) in named.get(path.parent, []))
 
 
 def folder_of(image: Path, root: Path) -> Path:
@@ -73,14 +73,14 @@ def grouped(root: Path, images: Collection[Path]) -> dict[str, ImageGroup]:
     shared = _shared_names(images)
     found: dict[str, tuple[str, list[Path]]] = {}
     for image in images:
-        stem, folder = shared.get(image, stem_of(image)), _own_folder(image, root)
+        stem, folder = shared.get(image, file_stem(image)), _own_folder(image, root)
         patient = folder or _without_marks(stem)
         name = f"{folder}-{stem}" if folder and stem not in ("", folder) and not _is_view(stem) else folder or stem
         found.setdefault(name, (patient, []))[1].append(image)
     return {
         name: ImageGroup(
             patient=patient,
-            images=tuple(sorted(its, key=lambda image: (shared.get(image, stem_of(image)), _phase(image)))),
+            images=tuple(sorted(its, key=lambda image: (shared.get(image, file_stem(image)), _phase(image)))),
             second=frozenset(image for image in its if image in shared and _phase(image) == "es"),
         )
         for name, (patient, its) in found.items()
@@ -89,10 +89,10 @@ def grouped(root: Path, images: Collection[Path]) -> dict[str, ImageGroup]:
 
 def _shared_names(images: Collection[Path]) -> Mapping[Path, str]:
     """The name without phase of each image whose other phase is there too, in the same folder."""
-    stems = {(image.parent, stem_of(image).lower()) for image in images}
+    stems = {(image.parent, file_stem(image).lower()) for image in images}
     pairs: dict[tuple[Path, str], dict[str, Path]] = {}
     for image in images:
-        stem = stem_of(image)
+        stem = file_stem(image)
         base = _PHASE.sub("", stem)
         if base != stem and (image.parent, base.lower()) not in stems:
             pairs.setdefault((image.parent, base), {})[_phase(image)] = image
@@ -101,7 +101,7 @@ def _shared_names(images: Collection[Path]) -> Mapping[Path, str]:
 
 def _phase(image: Path) -> str:
     """ "ed", "es", or nothing: in the order of the cycle."""
-    found = _PHASE.search(stem_of(image))
+    found = _PHASE.search(file_stem(image))
     return found[1].lower() if found else ""
 
 

@@ -6,14 +6,14 @@ from cinema_cmr.core.errors import unknown_name
 from cinema_cmr.datasets import acdc, emidec, folder, kaggle, landmark, mnms, mnms2, myops, rescan, sunnybrook, ukb
 from cinema_cmr.datasets.dataset import Dataset
 
-__all__ = ["DATASETS", "Dataset", "dataset_of"]
+__all__ = ["DATASETS", "Dataset", "get_dataset"]
 
 _FILES = (acdc, mnms, mnms2, kaggle, rescan, landmark, emidec, myops, ukb, sunnybrook, folder)
 
 DATASETS: dict[str, Dataset] = {file.DATASET.card.name: file.DATASET for file in _FILES}
 
 
-def dataset_of(name: str) -> Dataset:
+def get_dataset(name: str) -> Dataset:
     """The dataset of this name; raises `UsageError` with the nearest known one."""
     if name not in DATASETS:
         raise unknown_name("dataset", name, DATASETS)

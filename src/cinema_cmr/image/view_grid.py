@@ -26,7 +26,7 @@ __all__ = ["augment_to_view_grid", "resample_to_view_grid", "zoom_grid"]
 def zoom_grid(grid: Grid, factor: float) -> Grid:
     """Return the grid of the same size on which the heart appears `factor` times as large.
 
-    >>> zoomed(Grid(spacing_mm=1.0, size=(8, 8), slice_spacing_mm=10.0), 1.25).slice_spacing_mm
+    >>> zoom_grid(Grid(spacing_mm=1.0, size=(8, 8), slice_spacing_mm=10.0), 1.25).slice_spacing_mm
     8.0
     """
     between = None if grid.slice_spacing_mm is None else grid.slice_spacing_mm / factor

@@ -22,7 +22,7 @@ from cinema_cmr.core.results import Flag, LandmarkPrediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.data.heart_place import heart_positions
+from cinema_cmr.data.heart_position import heart_positions
 from cinema_cmr.image.intensity import normalise
 from cinema_cmr.image.orient import reorient_to_standard
 from cinema_cmr.image.resample import CropResample

@@ -13,7 +13,7 @@ from cinema_cmr.core.results import HeartLocation, Prediction, RemovedComponent
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.data.heart_place import heart_positions
+from cinema_cmr.data.heart_position import heart_positions
 from cinema_cmr.image.resample import CropResample
 from cinema_cmr.inference.fov import MAX_FOV_EXPANSIONS, expand_fov, is_truncated
 from cinema_cmr.inference.localiser import locate_heart
@@ -70,7 +70,7 @@ def predict_cine(
         labels=LabelMap(array=labels, scheme=segmenter.card.label_scheme),
         confidence=confidence,
         location=location,
-        removed=tuple(removed),
+        removed_components=tuple(removed),
         model=segmenter.card.name,
         least_confidence=segmenter.card.least_confidence,
         fov_mm=(crop.size[0] * grid.spacing_mm, crop.size[1] * grid.spacing_mm),

@@ -15,7 +15,7 @@ from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.data.heart_place import heart_positions
+from cinema_cmr.data.heart_position import heart_positions
 from cinema_cmr.data.store import StoredStudy
 from cinema_cmr.image.augment import Augmentation
 from cinema_cmr.image.intensity import normalise

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["delimiter_of"]
+__all__ = ["detect_delimiter"]
 
 
-def delimiter_of(header: str) -> str:
+def detect_delimiter(header: str) -> str:
     """Of a table's first line: a comma, else a semicolon or a tab where there is no comma.
 
-    >>> delimiter_of("name;group")
+    >>> detect_delimiter("name;group")
     ';'
     """
     return next((mark for mark in (",", ";", "\t") if mark in header), ",")

@@ -9,27 +9,27 @@ from pathlib import Path
 
 from cinema_cmr.core.errors import UsageError
 
-__all__ = ["name_of", "stem_of", "unique_names"]
+__all__ = ["file_stem", "name_from_path", "unique_names"]
 
 
-def stem_of(path: Path | str) -> str:
+def file_stem(path: Path | str) -> str:
     """The last part of a path without its suffix, `.nii.gz` being one.
 
-    >>> stem_of("scans/patient001_frame01.nii.gz")
+    >>> file_stem("scans/patient001_frame01.nii.gz")
     'patient001_frame01'
     """
     name = Path(path).name
     return name[: -len(".nii.gz")] if name.lower().endswith(".nii.gz") else Path(name).stem
 
 
-def name_of(path: Path | str) -> str:
+def name_from_path(path: Path | str) -> str:
     """The name of a study: its folder's name, or its file's without the suffix.
 
-    >>> name_of("p1/dicom.zip"), name_of("p1/scan.nii.gz")
+    >>> name_from_path("p1/dicom.zip"), name_from_path("p1/scan.nii.gz")
     ('dicom', 'scan')
     """
     path = Path(os.path.abspath(path))
-    return path.name if path.is_dir() else stem_of(path)
+    return path.name if path.is_dir() else file_stem(path)
 
 
 def unique_names(paths: Sequence[Path]) -> list[str]:
@@ -48,8 +48,8 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
         raise UsageError(f"'{twice[0]}' is given twice; give each input once")
     groups = defaultdict(list)
     for path in whole:
-        groups[name_of(path).casefold()].append(path)
-    names = {group[0]: name_of(group[0]) for group in groups.values() if len(group) == 1}
+        groups[name_from_path(path).casefold()].append(path)
+    names = {group[0]: name_from_path(group[0]) for group in groups.values() if len(group) == 1}
     for group in groups.values():
         if len(group) > 1:
             names.update(_told_apart(group, {name.casefold() for name in names.values()}))
@@ -58,7 +58,7 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
 
 def _told_apart(group: Sequence[Path], taken: set[str]) -> dict[Path, str]:
     """Path -> the shortest run of parts, nearest to the file, that differs in the group and is not taken."""
-    parts = [(*path.parts[1:-1], name_of(path)) for path in group]
+    parts = [(*path.parts[1:-1], name_from_path(path)) for path in group]
     depth = min(len(p) for p in parts)
     runs = [(end - width, end) for width in range(1, depth + 1) for end in range(0, width - depth - 1, -1)]
     candidates = [["_".join(p[len(p) + start : len(p) + end]) for p in parts] for start, end in runs]

@@ -10,10 +10,10 @@ from pathlib import Path
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.io.read import input_files
 
-__all__ = ["input_digest", "mask_note", "note_in"]
+__all__ = ["input_digest", "mask_note", "read_mask_note"]
 
 _NOTE = slice(148, 228)
-"""Where a NIfTI-1 header has its description; NIfTI-2 has it elsewhere, see `note_in`."""
+"""Where a NIfTI-1 header has its description; NIfTI-2 has it elsewhere, see `read_mask_note`."""
 _NOTE_OF_2 = slice(240, 320)
 
 
@@ -44,7 +44,7 @@ def mask_note(*, input_sha256: str, model_sha256: str, options: str = "") -> str
     return f"cinema-cmr input {input_sha256[:16]} model {model_sha256[:16]} {options}".strip()
 
 
-def note_in(path: Path | str) -> str:
+def read_mask_note(path: Path | str) -> str:
     """The description in the header of a NIfTI file; empty where there is none or the file cannot be read."""
     try:
         with gzip.open(path) if str(path).lower().endswith(".gz") else Path(path).open("rb") as stream:

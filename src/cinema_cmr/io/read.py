@@ -19,7 +19,7 @@ from cinema_cmr.core.study import Issue, SeriesDecision, Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.archive import extracted
-from cinema_cmr.io.names import name_of, stem_of
+from cinema_cmr.io.names import file_stem, name_from_path
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.walk import paths_below
 
@@ -63,7 +63,7 @@ def read_study(path: Path | str, *, name: str | None = None) -> Study:
     path = Path(path)
     if not path.exists():
         raise InputError(f"'{path.name}' does not exist; expected {_KINDS}: check the path")
-    name = name or name_of(path)
+    name = name or name_from_path(path)
     if path.is_dir():
         return _read_folder(path, name)
     if path.name.lower().endswith(_NIFTI_SUFFIXES):
@@ -151,7 +151,7 @@ class _Candidate:
 
     @property
     def series(self) -> str:
-        return " + ".join(stem_of(path) for path in self.files)
+        return " + ".join(file_stem(path) for path in self.files)
 
     @property
     def hint(self) -> View | None:
@@ -181,7 +181,7 @@ def _read_niftis(files: Sequence[Path], name: str, *, root: Path | None = None) 
     if not kept:
         raise NoCineError(f"'{name}' holds no cine of a known view: {chosen[0].series}: {chosen[0].reason}")
     left_out = [
-        SeriesDecision(series=stem_of(path), view=None, kept=False, reason=str(error)) for path, error in failures
+        SeriesDecision(series=file_stem(path), view=None, kept=False, reason=str(error)) for path, error in failures
     ]
     subject, facts = (Subject(), []) if root is None else _subject_beside(images[0].parent)
     issues = [issue for candidate in kept for issue in (*candidate.issues, *_stack_issues(candidate.cine))]
@@ -204,7 +204,7 @@ def _without_masks(files: Sequence[Path], root: Path) -> tuple[list[Path], list[
     images: dict[Path, Path] = {}
     decisions = []
     for path in files:
-        place = path.relative_to(root).with_name(stem_of(path))
+        place = path.relative_to(root).with_name(file_stem(path))
         if any(_MASK_NAME.search(part.casefold()) for part in place.parts):
             reason = "a mask by its name, not an image"
         elif place in images:
@@ -212,7 +212,7 @@ def _without_masks(files: Sequence[Path], root: Path) -> tuple[list[Path], list[
         else:
             images[place] = path
             continue
-        decisions.append(SeriesDecision(series=stem_of(path), view=None, kept=False, reason=reason))
+        decisions.append(SeriesDecision(series=file_stem(path), view=None, kept=False, reason=reason))
     return list(images.values()), decisions
 
 
@@ -220,7 +220,7 @@ def _check_one_study(images: Sequence[Path], name: str) -> None:
     folders = {path.parent for path in images}
     if len(folders) > 1:
         raise InputError(f"'{name}' has images in {len(folders)} folders; give the folder of one study each time")
-    keys = {_frame_of(stem_of(path))[0] for path in images}
+    keys = {_frame_of(file_stem(path))[0] for path in images}
     if len(keys) > _MOST_IMAGES:
         raise InputError(f"'{name}' holds {len(keys)} images, too many for one study; give them one by one")
 
@@ -238,7 +238,7 @@ def _frame_of(stem: str) -> tuple[str, int | None]:
 def _read_candidates(images: Iterable[Path]) -> tuple[list[_Candidate], list[tuple[Path, InputError]]]:
     candidates, failures = [], []
     for path in images:
-        key, _ = _frame_of(stem_of(path))
+        key, _ = _frame_of(file_stem(path))
         try:
             cine, issues = read_nifti_cine(path, view=view_from_name(key))
         except InputError as error:
@@ -260,7 +260,7 @@ def _merged_frames(candidates: Sequence[_Candidate]) -> list[_Candidate]:
     """The candidates, with those that are single frames of one scan joined to one cine, in their order."""
     groups = defaultdict(list)
     for candidate in candidates:
-        number = _frame_of(stem_of(candidate.files[0]))[1]
+        number = _frame_of(file_stem(candidate.files[0]))[1]
         single = number is not None and candidate.cine.n_frames == 1
         groups[(candidate.key, single)].append((number or 0, candidate))
     merged = []

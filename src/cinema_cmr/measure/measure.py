@@ -135,7 +135,7 @@ def _measure(
     )
     if View.SAX not in labels:
         values = _short_axis_values(study, _no_stack(), options)
-        return Measurements(values=(*values, *long_axis), flags=issue_flags(study))
+        return Measurements(measured=(*values, *long_axis), flags=issue_flags(study))
     cine, mask = study.cine(View.SAX), labels[View.SAX]
     if mask.scheme == "scar":
         return measure_scar(study, mask, prediction=prediction)
@@ -154,7 +154,7 @@ def _measure(
     )
     mismatch = biplane_mismatch({value.name: value for value in (*values, *long_axis)})
     return Measurements(
-        values=(*values, *long_axis),
+        measured=(*values, *long_axis),
         curves={
             "lv_volume_ml": volumes.lv_ml,
             "rv_volume_ml": volumes.rv_ml,

@@ -71,7 +71,7 @@ def measure_scar(study: Study, labels: LabelMap, *, prediction: Prediction | Non
     if reason is None:
         values += [*_levels(cine, labels, wall), *segment_values(wall)]
     context = ScarContext(study=study, cine=cine, labels=labels, volumes_ml=volumes, prediction=prediction)
-    return Measurements(values=tuple(values), flags=scar_flags(context))
+    return Measurements(measured=tuple(values), flags=scar_flags(context))
 
 
 def _why_not(cine: Cine, volumes: Mapping[str, float]) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from cinema_cmr.core.errors import unknown_name
-from cinema_cmr.core.plain_values import from_plain, to_plain
+from cinema_cmr.core.serialise import from_dict, to_dict
 from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
 from cinema_cmr.models.committee import Committee, CommitteeConfig
 from cinema_cmr.models.convvit import ConvViT, ConvViTConfig
@@ -53,12 +53,12 @@ def build(architecture: str, config: Mapping[str, Any]) -> nn.Module:
 
 def config_from_values(architecture: str, values: Mapping[str, Any]) -> Any:
     """The architecture's own config from plain values; errors as in `build`."""
-    return from_plain(_architecture(architecture).config, values, f"config of '{architecture}'")
+    return from_dict(_architecture(architecture).config, values, f"config of '{architecture}'")
 
 
 def config_values(config: object) -> dict[str, Any]:
     """An architecture's config as plain JSON values: what a card's `config` holds."""
-    values: dict[str, Any] = to_plain(config, "config")
+    values: dict[str, Any] = to_dict(config, "config")
     return values
 
 

@@ -16,12 +16,12 @@ from cinema_cmr.core.results import (
     Measurements,
     Prediction,
 )
+from cinema_cmr.core.serialise import json_text, json_values
 from cinema_cmr.core.study import Issue, SeriesDecision, Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.measure.scar import SCAR_SUMMARY
-from cinema_cmr.report.plain import json_text, plain
 from cinema_cmr.report.run import RunFacts
 from cinema_cmr.report.schema import SCHEMA_VERSION, check_document
 
@@ -92,7 +92,7 @@ def build_document(
         "versions": run.versions,
         "seconds": run.seconds,
     }
-    cleaned: dict[str, Any] = plain(document)
+    cleaned: dict[str, Any] = json_values(document)
     return cleaned
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ from cinema_cmr.image.intensity import normalise
 from cinema_cmr.image.orient import reorient_to_standard
 from cinema_cmr.image.resample import CropResample
 from cinema_cmr.models.points import fractions_of_points, heatmaps_of_points, points_of_fractions, points_of_heatmaps
-from cinema_cmr.tasks.task import CardPart, Loss
+from cinema_cmr.tasks.task import CardFields, Loss, Task
 
 __all__ = ["LandmarkConfig", "LandmarkExample", "LandmarkTask"]
 
@@ -53,6 +53,8 @@ class LandmarkConfig:
     sigma_px: float = 3.0
     """Standard deviation of a heatmap's spot."""
     augmentation: Augmentation = AS_PLANNED
+
+    task_name: ClassVar[str] = "landmark"
 
     def __post_init__(self) -> None:
         without = [view.title for view in self.grids if view not in LANDMARKS]
@@ -83,10 +85,11 @@ class LandmarkExample:
         return float(x), float(y)
 
 
-class LandmarkTask:
+class LandmarkTask(Task[LandmarkExample]):
     """Learns the points of each view's frames; a point that nobody set is no part of the loss."""
 
-    def __init__(self, config: LandmarkConfig) -> None:
+    def __init__(self, config: LandmarkConfig, network: nn.Module) -> None:
+        super().__init__(network)
         self.config = config
 
     def examples(self, annotated: AnnotatedStudy) -> list[LandmarkExample]:
@@ -106,10 +109,6 @@ class LandmarkTask:
             raise InputError(f"study '{annotated.study.name}' has no {wanted} landmarks to learn from")
         return found
 
-    def to_learn(self, examples: Sequence[LandmarkExample]) -> Sequence[LandmarkExample]:
-        """All examples alike."""
-        return examples
-
     def sample(self, example: LandmarkExample, rng: np.random.Generator | None) -> Sample:
         """A crop around the points; with `rng`, moved and changed in intensity."""
         grid = self.config.grids[example.view]
@@ -125,39 +124,48 @@ class LandmarkTask:
         changed = change_intensities(scaled, draw_intensities(rng, config)).squeeze(-1)
         return _sample(example, changed, move_points(example.points, draw, grid.size))
 
-    def loss(self, model: nn.Module, batch: Batch) -> Loss:
-        """Heatmaps: cross-entropy plus soft Dice; coordinates: squared error of the fractions."""
+    def loss(self, batch: Batch) -> Loss:
+        """Run the network on a batch of one view and compare with its points."""
         view, points = _only(batch.values)
-        size = self.config.grids[View(view)].size
+        outputs = self.network(batch.images)
+        return self.criterion(outputs if self.config.by == "coordinates" else outputs[view], points, View(view))
+
+    def criterion(self, outputs: Tensor, points: Tensor, view: View) -> Loss:
+        """Heatmaps: cross-entropy plus soft Dice; coordinates: squared error of the fractions. May be overridden.
+
+        `outputs`: logits (b, k, x, y), or fractions (b, 2k); `points`: (b, k, 2) in pixels, NaN where not annotated.
+        """
+        size = self.config.grids[view].size
         known = torch.isfinite(points).all(dim=-1)
         if self.config.by == "coordinates":
-            error = (model(batch.images).float() - fractions_of_points(points, size)).reshape(points.shape)
+            error = (outputs.float() - fractions_of_points(points, size)).reshape(points.shape)
             squared = error[known].square().mean() if known.any() else error.nan_to_num().sum() * 0
             return Loss(total=squared, parts={"squared_error": float(squared.detach())})
-        logits = _heatmaps(model, batch, view)
         target = heatmaps_of_points(points, size, self.config.sigma_px)
-        entropy, overlap = _heatmap_losses(logits, target.nan_to_num(), known)
+        entropy, overlap = _heatmap_losses(outputs.float(), target.nan_to_num(), known)
         return Loss(
             total=entropy + overlap,
             parts={"cross_entropy": float(entropy.detach()), "dice_loss": float(overlap.detach())},
         )
 
-    def validation(self, model: nn.Module, batch: Batch) -> Mapping[str, Sequence[float]]:
+    def validate(self, batch: Batch) -> Mapping[str, Sequence[float]]:
         """Distance of each point of each sample in mm, on the model's grid around the points."""
         view, points = _only(batch.values)
         grid = self.config.grids[View(view)]
         if self.config.by == "coordinates":
-            found = points_of_fractions(model(batch.images).float(), grid.size)
+            found = points_of_fractions(self.network(batch.images).float(), grid.size)
         else:
-            found, _ = points_of_heatmaps(_heatmaps(model, batch, view))
+            found, _ = points_of_heatmaps(self.network(batch.images)[view].float())
         distances = (found - points).norm(dim=-1).cpu().numpy() * grid.spacing_mm
         return {f"{name}_mm": distances[:, k].tolist() for k, name in enumerate(LANDMARKS[View(view)])}
 
-    def card_part(self) -> CardPart:
+    def card_fields(self) -> CardFields:
         """The names of the points: of one view, or of all views with the view's name before them."""
         views = list(self.config.grids)
         names = [name if len(views) == 1 else f"{view}:{name}" for view in views for name in LANDMARKS[view]]
-        return CardPart(task="landmark", grids=self.config.grids, outputs=tuple(names), training={"planes": "standard"})
+        return CardFields(
+            task="landmark", grids=self.config.grids, outputs=tuple(names), training={"planes": "standard"}
+        )
 
 
 def _in_plane(annotated: AnnotatedStudy, cine: Cine) -> NDArray[np.float64]:
@@ -194,12 +202,6 @@ def _only(values: Mapping[str, Tensor]) -> tuple[str, Tensor]:
     """The one view of a batch with its points (b, k, 2)."""
     (view, points), *_ = values.items()
     return view, points
-
-
-def _heatmaps(model: nn.Module, batch: Batch, view: str) -> Tensor:
-    """Logits (b, k, x, y)."""
-    logits: Tensor = model(batch.images)[view]
-    return logits.float()
 
 
 def _heatmap_losses(logits: Tensor, target: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:

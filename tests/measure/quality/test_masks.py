@@ -81,7 +81,7 @@ def test_removed_components(volume: float, severity: str) -> None:
         RemovedComponent(structure="rv", frame=1, volume_ml=volume),
         RemovedComponent(structure="lv", frame=0, volume_ml=0.1),
     )
-    flag = masks.removed_components(context_of(*heart(), removed=removed))
+    flag = masks.removed_components(context_of(*heart(), removed_components=removed))
     assert flag is not None and flag.severity == severity
     assert (flag.evidence["components"], flag.evidence["frame"]) == (2, 1)
 

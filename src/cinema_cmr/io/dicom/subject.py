@@ -24,7 +24,7 @@ def filled_from_dataset(subject: Subject, dataset: Any, *, issues: dict[str, Iss
     found, new = subject_of(dataset)
     for issue in new:
         issues.setdefault(str(issue.evidence["fact"]), issue)
-    return subject.filled_from(found)
+    return subject.fill_from(found)
 
 
 def subject_of(dataset: Any) -> tuple[Subject, tuple[Issue, ...]]:

@@ -24,7 +24,7 @@ from cinema_cmr.core.study import Issue
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.atomic import write_bytes
-from cinema_cmr.io.names import stem_of
+from cinema_cmr.io.names import file_stem
 from cinema_cmr.io.nifti.axes import check_axes
 from cinema_cmr.io.nifti.header import header_for
 from cinema_cmr.io.nominal import nominal_spacing_issue
@@ -61,7 +61,7 @@ def read_nifti_cine(path: Path | str, *, view: View | None = None) -> tuple[Cine
         cine = _read(path, view or View.SAX, issues)
     except InputError as error:
         raise type(error)(f"'{path.name}': {error}") from error
-    return cine, tuple(replace(i, evidence={**i.evidence, "file": stem_of(path)}) for i in issues)
+    return cine, tuple(replace(i, evidence={**i.evidence, "file": file_stem(path)}) for i in issues)
 
 
 def write_mask(
@@ -111,7 +111,7 @@ def _read(path: Path, view: View, issues: list[Issue]) -> Cine:
         frame_times_ms=times_ms,
         rr_interval_ms=cycle_ms,
         orientation_known=oriented,
-        label=stem_of(path),
+        label=file_stem(path),
         nifti_header=header.binaryblock,
         nifti_shape=stored,
     )

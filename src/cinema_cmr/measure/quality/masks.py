@@ -123,7 +123,7 @@ def slice_without_lv(context: QualityContext) -> Flag | None:
 
 def removed_components(context: QualityContext) -> Flag | None:
     """Report the components that post-processing removed from the prediction."""
-    removed = context.prediction.removed if context.prediction is not None else ()
+    removed = context.prediction.removed_components if context.prediction is not None else ()
     if not removed:
         return None
     largest = max(removed, key=lambda component: component.volume_ml)

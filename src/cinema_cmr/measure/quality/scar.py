@@ -101,7 +101,7 @@ def _exceeds_fov(context: ScarContext) -> Flag | None:
 
 def _removed_components(context: ScarContext) -> Flag | None:
     removed: dict[str, float] = {}
-    for component in context.prediction.removed if context.prediction is not None else ():
+    for component in context.prediction.removed_components if context.prediction is not None else ():
         removed[component.structure] = removed.get(component.structure, 0.0) + component.volume_ml
     myocardium = max(context.myocardium_ml, 1e-9)
     share = sum(removed.values()) / myocardium

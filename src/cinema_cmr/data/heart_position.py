@@ -13,7 +13,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.views.motion import axis_from_motion
 
-__all__ = ["heart_positions", "meeting_point"]
+__all__ = ["heart_positions", "intersection_point"]
 
 Array = NDArray[np.float64]
 Place = tuple[float, float]
@@ -31,11 +31,11 @@ def heart_positions(study: Study) -> dict[View, Place]:
     """
     cines = [cine for cine in study.cines if cine.view is not View.OTHER]
     placed = [cine for cine in cines if cine.orientation_known]
-    point = meeting_point(placed) if len(placed) > 1 else None
+    point = intersection_point(placed) if len(placed) > 1 else None
     return {cine.view: _place(cine, point if cine.orientation_known else None) for cine in cines}
 
 
-def meeting_point(cines: Sequence[Cine]) -> Array:
+def intersection_point(cines: Sequence[Cine]) -> Array:
     """The point (RAS mm) nearest to the planes of all views; of a stack its middle plane counts.
 
     Along a direction that the planes leave open it is the middle of the images.
