@@ -133,7 +133,7 @@ def test_other_settings_and_foreign_folders_are_refused(cohort: Path, tmp_path: 
         write_cohort(cohort, other)
     (tmp_path / "mine.txt").write_text("mine")
     for overwrite in (False, True):
-        with pytest.raises(OutputExistsError, match="something else"):
+        with pytest.raises(OutputExistsError, match="holds other files"):
             write_cohort(tmp_path, SMALL, overwrite=overwrite)
     assert contents(tmp_path) == {"mine.txt": b"mine"}
 
