@@ -227,7 +227,7 @@ def ray_segments(level: int, middle: float, anterior_sense: int) -> NDArray[np.i
 
 
 def wall_values(at_ed: SegmentThickness, at_es: SegmentThickness) -> tuple[Measurement, ...]:
-    """Return thickness at ED and ES (mm) and thickening (mm, %) of each AHA segment, and the largest thickness at ED."""
+    """Return thickness at ED and ES (mm) and thickening (mm, %) of each AHA segment, and the largest ED thickness."""
     values: list[Measurement] = []
     for segment, title in AHA_SEGMENTS.items():
         ed = _thickness(segment, title, "ed", at_ed)
