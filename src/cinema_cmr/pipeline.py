@@ -169,7 +169,7 @@ def prepare_segmenter(options: Options, model: LoadedModel | None = None) -> Seg
     """The model of the options, loaded once for any number of studies."""
     loaded = model or load_model(options.model)
     runtime = choose_runtime(options.device, options.precision)
-    return Segmenter(loaded.members, loaded.card, runtime, tta=options.tta)
+    return Segmenter(loaded, runtime, tta=options.tta)
 
 
 def prepare_long_axis(options: Options) -> Segmenter | None:

@@ -99,7 +99,7 @@ def measured_number_trial(
     mean = _mean_learned(data.train, target)
     segmenter = None
     if masks_of is not None:
-        segmenter = Segmenter(masks_of.members, masks_of.card, choose_runtime(device, "auto"))
+        segmenter = Segmenter(masks_of, choose_runtime(device, "auto"))
     answers = []
     for study in data.val:
         shown, known = study, target_value(study, target)
@@ -130,7 +130,7 @@ def measured_trial(
     fitted = time.monotonic()
     segmenter = None
     if masks_of is not None:
-        segmenter = Segmenter(masks_of.members, masks_of.card, choose_runtime(device, "auto"))
+        segmenter = Segmenter(masks_of, choose_runtime(device, "auto"))
     common = _commonest(str(study.facts["group"]) for study in data.train)
     answers = []
     for study in data.val:
@@ -178,7 +178,7 @@ def _names(answers: Iterable[_Answer]) -> list[str]:
 def _outlined(loaded: LoadedModel, runtime: Runtime, data: TrainingData) -> list[_Answer]:
     studies, _ = choose_scorable(data.val, loaded.card)
     # All labelled frames as one cine, as `cinema analyse` sees them: the heart is looked for once.
-    scores = evaluate_segmentation(studies, Segmenter(loaded.members, loaded.card, runtime), together=True)
+    scores = evaluate_segmentation(studies, Segmenter(loaded, runtime), together=True)
     rows = [patient_row(score) for score in scores]
     return [
         _Answer(patient=row["patient"], values={**row["scores"], **_differences(row["measured"], row["reference"])})
