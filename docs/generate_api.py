@@ -96,9 +96,7 @@ def signature(name: str, function: Any) -> str:
     parameters = [p for p in call.parameters.values() if p.name not in ("self", "cls")]
     given = call.replace(parameters=parameters)
     line = f"{name}{given}".replace("cinema_cmr.", "")
-    line = re.sub(
-        r"'([^']*)'", lambda quoted: quoted.group(1) if quoted.group(1)[:1].isupper() else quoted.group(0), line
-    )
+    line = unquoted(line)
     if len(line) <= WIDTH:
         return line
     inside = ",\n".join(f"    {text}" for text in parameter_texts(parameters))
@@ -113,7 +111,12 @@ def parameter_texts(parameters: list[inspect.Parameter]) -> Iterator[str]:
             yield "*"
             starred = True
         starred = starred or parameter.kind is parameter.VAR_POSITIONAL
-        yield str(parameter)
+        yield unquoted(str(parameter))
+
+
+def unquoted(text: str) -> str:
+    """Return annotations that `inspect` shows as strings as they stand in the source."""
+    return re.sub(r"(: |-> )'([^']*)'", r"\1\2", text)
 
 
 def plain(annotation: Any) -> str:
