@@ -15,7 +15,7 @@ from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.image.intensity import normalise
-from cinema_cmr.image.resample import CropResample, plan_crop
+from cinema_cmr.image.resample import CropResample
 from cinema_cmr.image.slices import plan_slices
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.models.loaded import LoadedModel
@@ -65,7 +65,7 @@ class Segmenter:
     def plan(self, cine: Cine, centre: tuple[float, float]) -> CropResample:
         """The part of the cine's planes that is seen with the model's grid around `centre` (voxels i, j)."""
         shape = (cine.array.shape[0], cine.array.shape[1])
-        return plan_crop(shape, cine.spacing_mm, self.grid(cine.view), centre)
+        return CropResample.around(shape, cine.spacing_mm, self.grid(cine.view), centre)
 
     def probabilities(
         self, cine: Cine, crop: CropResample, frames: Sequence[int]
