@@ -388,7 +388,7 @@ def _ranges(
 ) -> dict[str, tuple[float, float, str]]:
     """Measurement name -> normal limits and their source, for this subject's sex and age."""
     ranges = {}
-    for measurement in measurements.values:
+    for measurement in measurements.values():
         row = normal_range(measurement.name, subject.sex, subject.age_years, table)
         if row is not None:
             ranges[measurement.name] = (row.lower, row.upper, f"{row.citation} ({row.limits})")
