@@ -34,7 +34,7 @@ def choose_cutoff(present: ArrayLike, amounts: ArrayLike) -> float:
     Candidates lie half-way between neighbouring amounts; of equally good ones the lowest is taken, which
     misses the fewest. Raises `InputError` where all patients are of one kind or an amount is no number.
 
-    >>> choose_amount([False, False, True, True], [0.0, 1.0, 3.0, 20.0])
+    >>> choose_cutoff([False, False, True, True], [0.0, 1.0, 3.0, 20.0])
     2.0
     """
     truth, values = _checked(present, amounts)
