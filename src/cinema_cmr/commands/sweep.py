@@ -41,7 +41,7 @@ def run(given: Namespace) -> int:
     from cinema_cmr.bench.suite import run_all
     from cinema_cmr.bench.sweep import share_key, sweep_document
     from cinema_cmr.bench.tasks import task_named
-    from cinema_cmr.report.plain import plain
+    from cinema_cmr.core.serialise import json_values
 
     console = Console(as_json=given.json)
     task, shares, seeds = task_named(given.task), _shares(given.shares), range(given.seeds)
@@ -61,7 +61,7 @@ def run(given: Namespace) -> int:
     outcomes = run_all(list(jobs), lambda key: _point(key, *jobs[key], console), note=console.note)
     told = told_of(bench, given, [lot])
     points: dict[str, Any] = {"shares": shares, "models": models, "seeds": seeds, "outcomes": outcomes}
-    document = plain(sweep_document(task, lot.name, **points, told=told, form=bench.form))
+    document = json_values(sweep_document(task, lot.name, **points, told=told, form=bench.form))
     _write(Path(given.output), document, console)
     return next((outcome.exit_code for outcome in outcomes.values() if outcome.document is None), 0)
 
@@ -131,7 +131,7 @@ def _models(given: Namespace, task: Any, bench: Bench) -> Sequence[str]:
 
 
 def _write(folder: Path, document: dict[str, Any], console: Console) -> None:
-    from cinema_cmr.report.plain import json_text
+    from cinema_cmr.core.serialise import json_text
     from cinema_cmr.report.sweep_page import curve_svg, standalone_svg, sweep_csv, sweep_markdown, sweep_page
 
     tables = sweep_markdown(document)

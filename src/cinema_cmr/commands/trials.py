@@ -180,10 +180,10 @@ def models_that_start(bench: Bench, models: Sequence[str]) -> dict[str, str]:
 def run_or_keep(job: Job, folder: Path, console: Console) -> Mapping[str, Any]:
     """The document of the run in `folder`, which is made now where there is none."""
     from cinema_cmr.bench.suite import finished, write_result
-    from cinema_cmr.report.plain import json_text, plain
+    from cinema_cmr.core.serialise import json_text, json_values
 
     experiment = _experiment(job)
-    identity = plain(_identity(job, experiment))
+    identity = json_values(_identity(job, experiment))
     if job.bench.overwrite and not _is_same(folder, identity):
         shutil.rmtree(folder, ignore_errors=True)
     kept = finished(folder, identity)
@@ -196,7 +196,7 @@ def run_or_keep(job: Job, folder: Path, console: Console) -> Mapping[str, Any]:
         from cinema_cmr.recipes.trial import trial
 
         document = trial(experiment, job.lot.data, folder, start=job.start, report=_teller(console))
-    told: dict[str, Any] = plain({**document, "identity": identity})
+    told: dict[str, Any] = json_values({**document, "identity": identity})
     write_result(folder, identity, json_text(told))
     return told
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from cinema_cmr.core.errors import CinemaError, RunStoppedError, UsageError, unknown_name
-from cinema_cmr.core.plain_values import to_plain
+from cinema_cmr.core.serialise import to_dict
 from cinema_cmr.data.loader import EpochSampler, SampleSet, make_loader
 from cinema_cmr.data.sample import Batch, collate, collate_by_views
 from cinema_cmr.engine.checkpoint import clear_unfinished, read_checkpoint, write_checkpoint
@@ -25,7 +25,7 @@ from cinema_cmr.engine.ranks import any_rank, is_first_rank, joined_rows, mean_o
 from cinema_cmr.engine.shards import optimiser_like, state_like, whole
 from cinema_cmr.engine.stop_signal import StopSignal
 from cinema_cmr.inference.runtime import choose_runtime
-from cinema_cmr.score.known import finite_mean
+from cinema_cmr.score.statistics import finite_mean
 from cinema_cmr.tasks.task import Loss, Task
 
 __all__ = ["Progress", "TrainConfig", "train"]
@@ -101,7 +101,7 @@ class TrainConfig:
     def shapes_weights(self) -> dict[str, Any]:
         """The settings that the result depends on, plain; a run can only go on with the same."""
         names = ("n_steps", "batch_size", "gradient_accumulation", "seed", "optim")
-        plain: dict[str, Any] = to_plain(self, "train")
+        plain: dict[str, Any] = to_dict(self, "train")
         ranks = {"ranks": self.world_size} if self.world_size > 1 else {}
         return {**{name: plain[name] for name in names}, **ranks}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import UsageError, unknown_name
-from cinema_cmr.core.plain_values import from_plain, to_plain
+from cinema_cmr.core.serialise import from_dict, to_dict
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.engine.trainer import TrainConfig
 from cinema_cmr.inference.runtime import choose_runtime
@@ -80,7 +80,7 @@ class Experiment:
 
     def to_values(self) -> dict[str, Any]:
         """Return the experiment as plain values, as config.yaml records it."""
-        values: dict[str, Any] = to_plain(self, "experiment")
+        values: dict[str, Any] = to_dict(self, "experiment")
         values["task"] = {"task_name": self.task.task_name, **values["task"]}
         return values
 
@@ -95,11 +95,11 @@ class Experiment:
         typed = {
             "task": _task_from_values(values["task"]),
             "network": config_from_values(values["architecture"], values["network"]),
-            "train": from_plain(TrainConfig, values["train"], "train"),
+            "train": from_dict(TrainConfig, values["train"], "train"),
         }
         rest = {name: value for name, value in values.items() if name not in typed}
         if rest.get("adaptation") is not None:
-            rest["adaptation"] = from_plain(Adaptation, rest["adaptation"], "adaptation")
+            rest["adaptation"] = from_dict(Adaptation, rest["adaptation"], "adaptation")
         unknown = [name for name in rest if name not in cls.__dataclass_fields__]
         if unknown:
             raise unknown_name("key in experiment", unknown[0], cls.__dataclass_fields__)
@@ -110,7 +110,7 @@ def _task_from_values(values: Mapping[str, Any]) -> TaskConfig:
     if not isinstance(values, Mapping) or "task_name" not in values:
         raise UsageError("experiment's task has no task_name; expected a config.yaml that a run wrote")
     given = {name: value for name, value in values.items() if name != "task_name"}
-    config: TaskConfig = from_plain(task_type(values["task_name"]).config, given, "task")
+    config: TaskConfig = from_dict(task_type(values["task_name"]).config, given, "task")
     return config
 
 

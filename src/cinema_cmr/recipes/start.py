@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -11,7 +10,6 @@ from torch import nn
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.models.adapters import adapt
 from cinema_cmr.models.architectures import build, config_values
-from cinema_cmr.models.committee import Committee
 from cinema_cmr.models.layers import checkpoint_activations
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.mae import CineMA
@@ -45,9 +43,9 @@ def first_network(experiment: Experiment, start: LoadedModel | None) -> nn.Modul
 
 def _load_start(network: nn.Module, experiment: Experiment, start: LoadedModel) -> None:
     wanted = (experiment.architecture, _shape_values(config_values(experiment.network)))
-    for architecture, values, weights in _networks(start):
-        if (architecture, _shape_values(values)) == wanted:
-            network.load_state_dict(weights.state_dict())
+    for member in start.members.values():
+        if (member.card.architecture, _shape_values(_values_of(member))) == wanted:
+            network.load_state_dict(member.model.state_dict())
             return
     if isinstance(start.model, CineMA) and not isinstance(network, CineMA):
         transplant(start.model.state_dict(), network)
@@ -58,21 +56,10 @@ def _load_start(network: nn.Module, experiment: Experiment, start: LoadedModel) 
     )
 
 
-def _networks(start: LoadedModel) -> Iterator[tuple[str, dict[str, Any], nn.Module]]:
-    """Yield architecture, configuration and network of a model, or of each member of an ensemble of several kinds."""
-    card, model = start.card, start.model
-    if not isinstance(model, Committee):
-        yield card.architecture, _values_of(model, card.config), model
-        return
-    for name, member in card.config["members"].items():
-        network = model.networks[name]
-        yield member["architecture"], _values_of(network, member["config"]), network
-
-
-def _values_of(network: nn.Module, card_values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a network's configuration with its defaults, or that of the card if the network keeps none."""
-    config = getattr(network, "config", None)
-    return dict(card_values) if config is None else config_values(config)
+def _values_of(model: LoadedModel) -> dict[str, Any]:
+    """Return a model's configuration with its defaults, or that of the card if the network keeps none."""
+    config = getattr(model.model, "config", None)
+    return dict(model.card.config) if config is None else config_values(config)
 
 
 def _shape_values(values: dict[str, Any]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.recipes.disease_groups import measured_patient, train_disease_model
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.finetune import TrainingData, finetune
-from cinema_cmr.score.known import finite_mean
+from cinema_cmr.score.statistics import finite_mean
 from cinema_cmr.tasks.targets import reference_measurements, target_value
 
 __all__ = ["measured_number_trial", "measured_trial", "shipped_trial", "trial"]
@@ -98,7 +98,7 @@ def measured_number_trial(
     mean = _mean_learned(data.train, target)
     segmenter = None
     if masks_of is not None:
-        segmenter = Segmenter(masks_of.members, masks_of.card, choose_runtime(device, "auto"))
+        segmenter = Segmenter(masks_of, choose_runtime(device, "auto"))
     answers = []
     for study in data.val:
         shown, known = study, target_value(study, target)
@@ -129,7 +129,7 @@ def measured_trial(
     fitted = time.monotonic()
     segmenter = None
     if masks_of is not None:
-        segmenter = Segmenter(masks_of.members, masks_of.card, choose_runtime(device, "auto"))
+        segmenter = Segmenter(masks_of, choose_runtime(device, "auto"))
     common = _commonest(str(study.facts["group"]) for study in data.train)
     answers = []
     for study in data.val:
@@ -177,7 +177,7 @@ def _names(answers: Iterable[_Answer]) -> list[str]:
 def _outlined(loaded: LoadedModel, runtime: Runtime, data: TrainingData[AnnotatedStudy]) -> list[_Answer]:
     studies, _ = choose_scorable(data.val, loaded.card)
     # All labelled frames as one cine, as `cinema analyse` sees them: the heart is looked for once.
-    scores = evaluate_segmentation(studies, Segmenter(loaded.members, loaded.card, runtime), together=True)
+    scores = evaluate_segmentation(studies, Segmenter(loaded, runtime), together=True)
     rows = [patient_row(score) for score in scores]
     return [
         _Answer(patient=row["patient"], values={**row["scores"], **_differences(row["measured"], row["reference"])})

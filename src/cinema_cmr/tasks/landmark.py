@@ -29,15 +29,15 @@ from cinema_cmr.image.augment import (
     move_points,
 )
 from cinema_cmr.image.intensity import normalise
-from cinema_cmr.image.orient import standard_orientation
-from cinema_cmr.image.resample import plan_crop, plan_full_plane
+from cinema_cmr.image.orient import reorient_to_standard
+from cinema_cmr.image.resample import CropResample
 from cinema_cmr.models.points import fractions_of_points, heatmaps_of_points, points_of_fractions, points_of_heatmaps
 from cinema_cmr.tasks.task import CardFields, Loss, Task
 
 __all__ = ["LandmarkConfig", "LandmarkExample", "LandmarkTask"]
 
 AS_PLANNED = replace(
-    FROM_SYNTHETIC, p_right_angle_rotation=0.0, p_free_rotation=0.05, mirror=0.0, p_random_crop=0.0, shift_mm=25.0
+    FROM_SYNTHETIC, p_right_angle_rotation=0.0, p_free_rotation=0.05, p_flip=0.0, p_random_crop=0.0, shift_mm=25.0
 )
 """Planes come turned one way (`image.orient`) and are never mirrored, which would exchange anterior with inferior."""
 
@@ -100,7 +100,7 @@ class LandmarkTask(Task[LandmarkExample]):
         found = []
         for view, grid in self.config.grids.items():
             if view in annotated.landmarks and view in annotated.study:
-                cine = standard_orientation(annotated.study.cine(view))
+                cine = reorient_to_standard(annotated.study.cine(view))
                 points = _in_plane(annotated, cine)
                 frames = np.flatnonzero(np.isfinite(points[..., 0]).any(axis=1))
                 found += [_example(annotated.study.name, cine, int(t), points[t], grid) for t in frames]
@@ -113,7 +113,7 @@ class LandmarkTask(Task[LandmarkExample]):
         """A crop around the points; with `rng`, moved and changed in intensity."""
         grid = self.config.grids[example.view]
         if rng is None:
-            crop = plan_crop(example.plane.shape, (grid.spacing_mm, grid.spacing_mm), grid, example.middle)
+            crop = CropResample.around(example.plane.shape, (grid.spacing_mm, grid.spacing_mm), grid, example.middle)
             seen = normalise(crop.apply(example.plane), grid.percentiles)
             return _sample(example, torch.from_numpy(seen), crop.to_crop(example.points))
         config = self.config.augmentation
@@ -181,7 +181,7 @@ def _in_plane(annotated: AnnotatedStudy, cine: Cine) -> NDArray[np.float64]:
 
 
 def _example(study: str, cine: Cine, frame: int, points: NDArray[np.float64], grid: Grid) -> LandmarkExample:
-    crop = plan_full_plane(cine.array.shape[:2], cine.spacing_mm, grid)
+    crop = CropResample.full_plane(cine.array.shape[:2], cine.spacing_mm, grid)
     native = cine.array[:, :, 0, frame]
     plane = crop.apply(native - native.min())
     scaled = np.asarray(plane / max(float(np.abs(plane).max()), 1e-6), dtype=np.float16)

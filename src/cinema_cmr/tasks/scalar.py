@@ -22,7 +22,7 @@ from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.sample import Batch, Sample
 from cinema_cmr.image.augment import Augmentation, change_intensities, draw_intensities, draw_plane, move_planes
 from cinema_cmr.image.intensity import normalise
-from cinema_cmr.inference.study_tensors import PhasePlanes, channels_first, phase_planes, plain_crop
+from cinema_cmr.inference.study_tensors import PhasePlanes, channels_first, crop_heart, phase_planes
 from cinema_cmr.tasks.targets import bounds_of_cycle, target_value
 from cinema_cmr.tasks.task import CardFields, Loss, Task
 
@@ -112,7 +112,7 @@ class ScalarTask(Task[ScalarExample]):
         """Crops around the heart; with `rng`, each view moved and changed in intensity."""
         images = {
             str(view): channels_first(
-                plain_crop(seen, self.config.grids[view]) if rng is None else self._drawn(seen, view, rng)
+                crop_heart(seen, self.config.grids[view]) if rng is None else self._drawn(seen, view, rng)
             )
             for view, seen in example.views.items()
         }
