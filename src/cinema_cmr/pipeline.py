@@ -169,7 +169,7 @@ def prepare_segmenter(options: Options, model: LoadedModel | None = None) -> Seg
     """The model of the options, loaded once for any number of studies."""
     loaded = model or load_model(options.model)
     runtime = choose_runtime(options.device, options.precision)
-    return Segmenter(loaded.members, loaded.card, runtime, tta=options.tta)
+    return Segmenter(loaded, runtime, tta=options.tta)
 
 
 def prepare_long_axis(options: Options) -> Segmenter | None:
@@ -388,7 +388,7 @@ def _ranges(
 ) -> dict[str, tuple[float, float, str]]:
     """Measurement name -> normal limits and their source, for this subject's sex and age."""
     ranges = {}
-    for measurement in measurements.values:
+    for measurement in measurements.values():
         row = normal_range(measurement.name, subject.sex, subject.age_years, table)
         if row is not None:
             ranges[measurement.name] = (row.lower, row.upper, f"{row.citation} ({row.limits})")

@@ -36,7 +36,7 @@ class _Watched(Segmenter):
     """A segmenter that keeps, of each frame it gives on the native grid, what its probabilities tell."""
 
     def __init__(self, inner: Segmenter) -> None:
-        super().__init__(inner.members, inner.card, inner.runtime, tta=inner.tta)
+        super().__init__(inner.loaded, inner.runtime, tta=inner.tta)
         self.seen: list[dict[str, dict[str, float]]] = []
 
     def native(self, probabilities: NDArray[np.float32], crop: CropResample) -> NDArray[np.float32]:

@@ -34,7 +34,7 @@ def choose_cutoff(present: ArrayLike, amounts: ArrayLike) -> float:
     Candidates lie midway between neighbouring amounts; of equally good ones the lowest is taken, which misses the
     fewest patients. Raises `InputError` if all patients are of one kind or an amount is not finite.
 
-    >>> choose_amount([False, False, True, True], [0.0, 1.0, 3.0, 20.0])
+    >>> choose_cutoff([False, False, True, True], [0.0, 1.0, 3.0, 20.0])
     2.0
     """
     truth, values = _check(present, amounts)
