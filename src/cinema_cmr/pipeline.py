@@ -226,7 +226,7 @@ def analyse(
     with _timed(seconds, "segment"):
         predictions = predict_study(study, segmenter, report=lambda done, n: told("segment", done, n))
     with _timed(seconds, "long axis"):
-        predictions |= segment_long_axes(study, long_axis, seen=predictions)
+        predictions |= segment_long_axes(study, long_axis, predicted=predictions)
         landmarks = predict_landmarks(study, predictions, finder)
     with _timed(seconds, "measure"):
         measurements = _measured(study, predictions, landmarks, options=options)
