@@ -110,7 +110,7 @@ def test_what_nnunet_would_not_take_is_refused_and_nothing_is_left(tmp_path: Pat
     with pytest.raises(InputError, match="the same for all studies"):
         write_nnunet(folder, [first, scar], card=CARD, split=SPLIT)
     twin = replace(first, study=replace(first.study, name="a/"))
-    with pytest.raises(InputError, match="two frames would be called"):
+    with pytest.raises(InputError, match="two frames have the name"):
         named = replace(first, study=replace(first.study, name="a_"))
         write_nnunet(folder, [named, twin], card=CARD, split=SPLIT)
     assert list(tmp_path.iterdir()) == []
