@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cinema_cmr.report.plain import json_text
 
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.datasets.registry import DATASETS
 from cinema_cmr.evaluation.segmentation import evaluate_segmentation, summarise
 from cinema_cmr.io.provenance import input_digest
 from cinema_cmr.pipeline import Options, analyse, prepare_segmenter
-from cinema_cmr.report.plain import json_text
 from cinema_cmr.score.overlap import dice_by_slice
 
 RESULTS = Path(__file__).parent / "results"

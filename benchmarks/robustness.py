@@ -20,6 +20,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from cinema_cmr.report.plain import json_text
+
 from cinema_cmr.bench.perturb import PERTURBATIONS
 from cinema_cmr.bench.robustness import outcome
 from cinema_cmr.bench.robustness_table import markdown, summary
@@ -30,7 +32,6 @@ from cinema_cmr.datasets.registry import DATASETS
 from cinema_cmr.phantom.phantom import make_phantom
 from cinema_cmr.phantom.styles import STYLES
 from cinema_cmr.pipeline import Options, prepare_segmenter
-from cinema_cmr.report.plain import json_text
 
 RESULTS = Path(__file__).parent / "results"
 CASES = RESULTS / "robustness_cases.jsonl"

@@ -2,10 +2,9 @@
 
 `python benchmarks/scar_modality.py --data FOLDER` where FOLDER holds `acdc/` and `emidec/`. Linear discriminant
 analysis with a shrinkage of 0.3 on `inference.modality.intensity_features` of the reference masks of the training
-patients (both ACDC frames); errors are counted on the validation patients. Prints the weights that stand in `inference/modality.py`.
-In use there is no expert: so each embedded model draws on the other's validation images too, and who is flagged then
-is counted.
-For research use only; not a medical device.
+patients (both ACDC frames); errors are counted on the validation patients. Prints the weights that stand in
+`inference/modality.py`. In use there is no expert: so each embedded model draws on the other's validation images too,
+and who is flagged then is counted. For research use only; not a medical device.
 """
 
 from __future__ import annotations

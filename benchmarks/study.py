@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cinema_cmr.report.plain import json_text
 
 from cinema_cmr.bench.robustness_table import STRUCTURES, case_dice, ef_error, markdown, summary
 from cinema_cmr.io.atomic import write_text
@@ -27,7 +28,6 @@ from cinema_cmr.models.cards import embedded_folder, read_card
 from cinema_cmr.report.bench_page import NOTE as BENCH_NOTE
 from cinema_cmr.report.bench_page import bench_tables
 from cinema_cmr.report.markdown import markdown_table
-from cinema_cmr.report.plain import json_text
 from cinema_cmr.report.sweep_page import NOTE, curve_svg, standalone_svg, sweep_tables
 
 RESULTS = Path(__file__).parent / "results"

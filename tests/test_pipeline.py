@@ -154,9 +154,9 @@ def test_one_mask_on_the_image_s_own_grid_tells_its_making(tmp_path: Path) -> No
 def test_a_heart_larger_than_the_window_is_told_with_mask_and_report(tmp_path: Path) -> None:
     told: list[Flag] = []
     segment(scan(tmp_path), tmp_path / "a.nii.gz", segmenter=segmenter(size=(32, 32)), warn=told.append)
-    assert [flag.code for flag in told] == ["larger-than-window"]
+    assert [flag.code for flag in told] == ["heart-exceeds-fov"]
     found = analyse(scan(tmp_path, name="other"), segmenter=segmenter(size=(32, 32))).measurements
-    assert "larger-than-window" in {flag.code for flag in found.flags}
+    assert "heart-exceeds-fov" in {flag.code for flag in found.flags}
     fits = analyse(scan(tmp_path, name="third"), segmenter=segmenter(size=(64, 64))).measurements
     assert found["lv_edv_ml"].value == pytest.approx(fits["lv_edv_ml"].value, rel=0.03)
 
@@ -248,7 +248,8 @@ def test_long_axis_masks_come_from_a_model_of_their_own(tmp_path: Path) -> None:
     )
     both = replace(study, cines=(*study.cines, plane))
     its = segmenter(size=(63, 59))
-    other = Segmenter(its.members, replace(its.card, name="long", grids={View.LAX_4C: its.grid(View.SAX)}), CPU)
+    card = replace(its.card, name="long", grids={View.LAX_4C: its.grid(View.SAX)})
+    other = Segmenter(replace(its.loaded, card=card), CPU)
     analysis = analyse(both, options=Options(), segmenter=its, long_axis=other)
     assert {view: one.model for view, one in analysis.predictions.items()} == {View.SAX: "oracle", View.LAX_4C: "long"}
     labels = analysis.predictions[View.LAX_4C].labels.array

@@ -52,6 +52,6 @@ def test_a_scan_has_the_labelled_frames_alone() -> None:
 
 def test_of_a_heart_larger_than_the_window_the_last_answers_count() -> None:
     found = outcome(annotated(heart(n_slices=6)), segmenter(size=(32, 32)))
-    assert "larger-than-window" in found["notes"]
+    assert "heart-exceeds-fov" in found["notes"]
     assert len(found["estimators"]) == len(found["confidence"]) == 2
     assert all(frame["turned_dice"]["lv"] > 0.9 for frame in found["estimators"])

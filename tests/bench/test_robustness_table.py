@@ -28,7 +28,7 @@ def line(patient: str, change: str, dice: float, **more: Any) -> dict[str, Any]:
 
 CASES = [
     line("p1", "none", 0.8),
-    line("p2", "none", 0.6, flags=["no-apex"]),
+    line("p2", "none", 0.6, flags=["apex-not-covered"]),
     line("p1", "blur-2mm", 0.5),
     line("p1", "style noisy", 0.7, part="phantom"),
     line("p9", "none", 0.1, part="train"),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scans import image_of, write_scan
+from torch import nn
 
 from cinema_cmr.core.errors import GeometryError, InputError
 from cinema_cmr.core.study import NOMINAL_SPACING
@@ -83,10 +84,10 @@ def test_what_cannot_be_used_is_refused_by_name(tmp_path: Path) -> None:
 def test_the_scar_recipes_learn_from_it_and_draw_lesions_more_often(tmp_path: Path, name: str) -> None:
     for case in ("Case_N001", "Case_P002"):
         write_case(tmp_path, case)
-    task = SegmentTask(recipe(name).task)
+    task = SegmentTask(recipe(name).task, nn.Identity())
     examples = [example for case in list_cases(tmp_path) for example in task.examples(read_case(case))]
     assert [int(example.labels.max()) for example in examples] == [2, 4]
-    assert Counter(example.name for example in task.to_learn(examples)) == {
+    assert Counter(example.name for example in task.oversampled(examples)) == {
         "Case_N001, frame 0": 1,
         "Case_P002, frame 0": 2,
     }
@@ -98,7 +99,7 @@ def test_the_scar_recipes_learn_from_it_and_draw_lesions_more_often(tmp_path: Pa
 def test_a_cine_recipe_refuses_it(tmp_path: Path) -> None:
     write_case(tmp_path, "Case_N001")
     with pytest.raises(InputError, match="modality 'lge'; expected 'cine'"):
-        SegmentTask(recipe("sax-unet").task).examples(read_case(list_cases(tmp_path)[0]))
+        SegmentTask(recipe("sax-unet").task, nn.Identity()).examples(read_case(list_cases(tmp_path)[0]))
 
 
 def test_our_split_keeps_patients_apart_and_both_groups_in_each_part() -> None:

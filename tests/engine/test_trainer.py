@@ -27,7 +27,8 @@ from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
 from cinema_cmr.tasks.segment import SegmentConfig, SegmentExample, SegmentTask
 from cinema_cmr.tasks.task import Loss
 
-TASK = SegmentTask(SegmentConfig(grid=Grid(spacing_mm=3.0, size=(32, 32))))
+CONFIG = SegmentConfig(grid=Grid(spacing_mm=3.0, size=(32, 32)))
+TASK = SegmentTask(CONFIG, nn.Identity())
 EXAMPLES = [TASK.examples(annotated(heart((radius,)), f"heart {radius}"))[0] for radius in (10.0, 12.0, 14.0)]
 
 
@@ -57,9 +58,8 @@ def config(**changes: object) -> TrainConfig:
 def run(
     folder: Path, its: TrainConfig, report: Callable[[Progress], None] | None = None, net: nn.Module | None = None
 ) -> dict[str, Tensor]:
-    trained = train(
-        net or model(), TASK, learn=EXAMPLES, validate=EXAMPLES[:1], config=its, folder=folder, report=report
-    )
+    task = SegmentTask(CONFIG, net or model())
+    trained = train(task, train=EXAMPLES, val=EXAMPLES[:1], config=its, folder=folder, report=report)
     return trained.state_dict()
 
 
@@ -216,20 +216,20 @@ class TwoViews(SegmentTask):
         view = "sax" if example.name.startswith("heart 1") else "lax_2c"
         return Sample(name=sample.name, images={view: sample.images["sax"]}, labels={view: sample.labels["sax"]})
 
-    def loss(self, model: nn.Module, batch: Batch) -> Loss:
+    def loss(self, batch: Batch) -> Loss:
         (view,) = batch.images
         weight = {"sax": 1.0, "lax_2c": 3.0}[view]
-        return Loss(total=weight * len(batch.names) * next(model.parameters()).sum() * 0 + weight)
+        return Loss(total=weight * len(batch.names) * next(self.network.parameters()).sum() * 0 + weight)
 
-    def validation(self, model: nn.Module, batch: Batch) -> dict[str, list[float]]:
+    def validate(self, batch: Batch) -> dict[str, list[float]]:
         return {"zero": [0.0]}
 
 
 def test_samples_of_different_views_count_alike_in_one_batch(tmp_path: Path) -> None:
-    task = TwoViews(TASK.config)
+    task = TwoViews(CONFIG, model())
     names = (("heart 1", 10.0), ("heart 12", 12.0), ("other", 14.0))
     examples = [task.examples(annotated(heart((radius,)), name))[0] for name, radius in names]
     told: list[Progress] = []
     its = config(n_steps=1, batch_size=3)
-    train(model(), task, learn=examples, validate=examples, config=its, folder=tmp_path, report=told.append)
+    train(task, train=examples, val=examples, config=its, folder=tmp_path, report=told.append)
     assert told[0].loss == pytest.approx((1 + 1 + 3) / 3)

@@ -18,7 +18,7 @@ def test_on_the_model_s_own_spacing_every_voxel_is_right() -> None:
     labels = heart()
     predicted = predict_cine(cine_of(labels), segmenter(size=(63, 59)), centre=CENTRE)
     assert np.array_equal(predicted.labels.array, labels) and predicted.labels.array.dtype == np.uint8
-    assert predicted.view == View.SAX and predicted.location.method == "given" and not predicted.removed
+    assert predicted.view == View.SAX and predicted.location.method == "given" and not predicted.removed_components
     assert predicted.confidence.shape == (2,) and (predicted.confidence > 0.99).all()
 
 
@@ -57,7 +57,7 @@ def test_pieces_apart_are_taken_away_and_told() -> None:
     cine.array[55:58, 12:16, 1, 1] = 1000.0
     predicted = predict_cine(cine, segmenter(size=(63, 59)), centre=CENTRE)
     assert np.array_equal(predicted.labels.array, labels)
-    (removed,) = predicted.removed
+    (removed,) = predicted.removed_components
     assert (removed.structure, removed.frame) == ("lv", 1)
     assert removed.volume_ml == pytest.approx(12 * 1.5 * 1.5 * 8 / 1000)
 

@@ -57,7 +57,7 @@ def prediction_of(
         labels=LabelMap(array=labels, scheme="scar"),
         confidence=np.full(labels.shape[3], confidence, np.float32),
         location=HeartLocation(centre=(0.0, 0.0), method="given"),
-        removed=removed,
+        removed_components=removed,
     )
 
 

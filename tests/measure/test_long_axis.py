@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hearts import LV, MYO, prediction_of, study_of
+from hearts import LV, MYO, study_of
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap, Landmarks
@@ -140,11 +140,11 @@ def test_biplane_volume_of_a_half_ellipsoid() -> None:
 def test_biplane_values() -> None:
     planes = {view: half_ellipse(24, 85, view) for view in (View.LAX_2C, View.LAX_4C)}
     study = study_of(*(cine for cine, _ in planes.values()))
-    predictions = {view: prediction_of(labels, view) for view, (_, labels) in planes.items()}
-    found = by_name(biplane_values(study, predictions))
+    masks = {view: labels for view, (_, labels) in planes.items()}
+    found = by_name(biplane_values(study, masks))
     assert found["lv_ef_biplane_percent"].value == pytest.approx(36, abs=1)
     assert found["lv_edv_biplane_ml"].frames == (0,)
-    assert biplane_values(study, {View.LAX_4C: predictions[View.LAX_4C]}) == ()
+    assert biplane_values(study, {View.LAX_4C: masks[View.LAX_4C]}) == ()
 
 
 def test_biplane_without_blood_or_with_unequal_frames() -> None:
@@ -152,19 +152,16 @@ def test_biplane_without_blood_or_with_unequal_frames() -> None:
     other, filled = half_ellipse(24, 85, View.LAX_4C)
     study = study_of(cine, other)
     empty = LabelMap(array=np.zeros_like(labels.array))
-    predictions = {
-        View.LAX_2C: prediction_of(empty, View.LAX_2C),
-        View.LAX_4C: prediction_of(filled, View.LAX_4C),
-    }
-    assert all(value.value is None and value.reason for value in biplane_values(study, predictions))
+    masks = {View.LAX_2C: empty, View.LAX_4C: filled}
+    assert all(value.value is None and value.reason for value in biplane_values(study, masks))
     short = Cine(
         array=cine.array[..., :1],
         affine=cine.affine,
         view=cine.view,
         slice_positions_mm=cine.slice_positions_mm,
     )
-    predictions[View.LAX_2C] = prediction_of(LabelMap(array=labels.array[..., :1]), View.LAX_2C)
-    values = biplane_values(study_of(short, other), predictions)
+    masks[View.LAX_2C] = LabelMap(array=labels.array[..., :1])
+    values = biplane_values(study_of(short, other), masks)
     assert all("different numbers of frames" in (value.reason or "") for value in values)
 
 

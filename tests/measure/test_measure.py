@@ -16,7 +16,7 @@ from cinema_cmr.core.results import Measurements
 from cinema_cmr.core.study import Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.measure.measure import MeasureOptions, measure_study
+from cinema_cmr.measure.measure import MeasureOptions, measure_masks, measure_study
 
 SUMMARY = (
     *("lv_edv_ml", "lv_esv_ml", "lv_sv_ml", "lv_ef_percent", "lv_mass_g"),
@@ -33,7 +33,7 @@ BEAT = tuple(1 - 0.3 * np.sin(np.pi * np.arange(20) / 20) ** 2)
 
 
 def known(found: Measurements) -> dict[str, float | None]:
-    return {value.name: value.value for value in found.values}
+    return found.to_dict()
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +44,7 @@ def beating() -> Measurements:
 
 def test_a_full_cycle_has_every_value(beating: Measurements) -> None:
     assert [name for name in SUMMARY if beating.value(name) is None] == []
-    names = [value.name for value in beating.values]
-    assert len(names) == len(set(names))
+    assert len(beating) == len(beating.measured)
 
 
 def test_a_beating_heart_has_its_known_function(beating: Measurements) -> None:
@@ -59,11 +58,12 @@ def test_a_beating_heart_has_its_known_function(beating: Measurements) -> None:
 
 
 def test_every_value_says_how_it_was_made(beating: Measurements) -> None:
-    for value in beating.values:
+    for value in beating.values():
         assert value.method and value.rule and value.title and value.unit, value.name
     assert beating["lv_edv_ml"].frames == (0,)
     assert beating["lv_edv_ml"].slices == tuple(range(10))
-    assert "half of its blood's rim" in beating["lv_edv_ml"].rule
+    assert "at least 40 % of the rim" in beating["lv_edv_ml"].rule
+    assert "min_myocardial_rim=0.4" in beating["lv_edv_ml"].rule
     assert {name: curve.shape for name, curve in beating.curves.items()} == dict.fromkeys(
         ("lv_volume_ml", "rv_volume_ml", "myo_volume_ml"), (20,)
     )
@@ -172,7 +172,7 @@ def test_an_empty_mask_gives_no_value_neither_zero_nor_nan() -> None:
         "heart_rate_bpm": 60,
         "bsa_m2": pytest.approx(1.818, abs=1e-3),
     }
-    assert all(value.reason for value in found.values if value.value is None)
+    assert all(value.reason for value in found.values() if value.value is None)
     assert "structure-missing" in {flag.code for flag in found.flags}
 
 
@@ -194,7 +194,7 @@ def test_a_noisy_last_frame_is_not_end_systole() -> None:
     labels.array[:, :, 2:, -1] = 0
     found = measured(cine, labels)
     assert found.value("lv_es_frame") == 10
-    assert "rough-curve" in {flag.code for flag in found.flags}
+    assert "irregular-curve" in {flag.code for flag in found.flags}
 
 
 def test_ed_need_not_be_the_first_frame() -> None:
@@ -222,10 +222,25 @@ def test_options_that_cannot_be_are_refused() -> None:
     for name in ("basal_rule", "phase_rule", "bsa_formula"):
         with pytest.raises(UsageError, match="known:"):
             MeasureOptions(**{name: "magic"})
+    with pytest.raises(UsageError, match="min_myocardial_rim is 40; expected a fraction"):
+        MeasureOptions(min_myocardial_rim=40)
     with pytest.raises(UsageError, match="given as ED and as ES"):
         MeasureOptions(ed_frame=3, es_frame=3)
     with pytest.raises(UsageError, match="frame 99 was given"):
         measured(*heart((1.0, 0.7)), es_frame=99)
+
+
+def test_former_name_of_the_basal_rule_is_accepted() -> None:
+    assert MeasureOptions(basal_rule="half-rim") == MeasureOptions()  # type: ignore[arg-type]
+
+
+def test_masks_measure_as_a_prediction_of_the_same_labels(beating: Measurements) -> None:
+    cine, labels = heart(BEAT, times_ms=np.arange(20) * 50.0, rr_ms=1000.0)
+    study = study_of(cine, subject=SUBJECT)
+    for found in (measure_masks(study, labels), measure_masks(study, {View.SAX: labels})):
+        assert found.measured == beating.measured and found.flags == beating.flags
+    alone = measure_masks(cine, labels, options=MeasureOptions(ed_frame=1))
+    assert alone.value("lv_ed_frame") == 1 and alone.value("bsa_m2") is None
 
 
 def test_without_a_short_axis_mask_the_same_names_are_there_without_values(beating: Measurements) -> None:
@@ -236,7 +251,7 @@ def test_without_a_short_axis_mask_the_same_names_are_there_without_values(beati
     }
     marks = {View.LAX_4C: Landmarks(view=View.LAX_4C, points=points)}
     found = measure_study(study_of(subject=SUBJECT), {}, landmarks=marks)
-    assert {value.name for value in beating.values} <= {value.name for value in found.values}
+    assert set(beating) <= set(found)
     assert found["lv_ef_percent"].reason == "LV: the study has no short-axis mask"
     assert found.value("mapse_mean_mm") == pytest.approx(12)
     assert found.value("bsa_m2") is not None and not found.curves

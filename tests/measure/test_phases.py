@@ -15,8 +15,8 @@ from cinema_cmr.measure.phases import (
     covers_cycle,
     find_phases,
     odd_frames,
-    phases_of_both,
-    with_given_frames,
+    override_phases,
+    reconcile_phases,
 )
 
 
@@ -128,25 +128,25 @@ NONE = Phases(ed=None, es=None, rule="own", reason="nothing")
 
 
 def test_each_ventricle_has_its_own_phases_or_the_lvs() -> None:
-    assert phases_of_both(LV, RV, n_frames=25) == (LV, RV)
-    assert phases_of_both(LV, RV, n_frames=25, rule="lv")[1].es == 9
-    assert phases_of_both(NONE, RV, n_frames=25, rule="lv") == (NONE, RV)
+    assert reconcile_phases(LV, RV, n_frames=25) == (LV, RV)
+    assert reconcile_phases(LV, RV, n_frames=25, rule="lv")[1].es == 9
+    assert reconcile_phases(NONE, RV, n_frames=25, rule="lv") == (NONE, RV)
 
 
 def test_of_two_frames_the_lv_tells() -> None:
     exchanged = Phases(ed=1, es=0, rule="own")
-    assert phases_of_both(Phases(ed=0, es=1, rule="own"), exchanged, n_frames=2)[1].ed == 0
+    assert reconcile_phases(Phases(ed=0, es=1, rule="own"), exchanged, n_frames=2)[1].ed == 0
 
 
 def test_given_frames_are_used_as_given() -> None:
-    assert with_given_frames(LV, None, None, 25) is LV
-    both = with_given_frames(LV, 12, 3, 25)
+    assert override_phases(LV, None, None, 25) is LV
+    both = override_phases(LV, 12, 3, 25)
     assert (both.ed, both.es) == (12, 3) and "ED, ES: frame given by the user" in both.rule
-    one = with_given_frames(LV, None, 7, 25)
+    one = override_phases(LV, None, 7, 25)
     assert (one.ed, one.es) == (0, 7) and one.rule.endswith("own")
-    assert with_given_frames(NONE, 0, None, 1).reason == "nothing"
+    assert override_phases(NONE, 0, None, 1).reason == "nothing"
     with pytest.raises(UsageError, match="frame 25 was given; the study has frames 0 to 24"):
-        with_given_frames(LV, 25, 3, 25)
+        override_phases(LV, 25, 3, 25)
 
 
 def test_end_systole_of_a_cine_of_five_frames_is_no_failed_mask() -> None:

@@ -11,7 +11,7 @@ from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.shape import (
     AHA_SEGMENTS,
-    no_thickness,
+    SegmentThickness,
     segment_thickness,
     wall_thickness_mm,
     wall_values,
@@ -104,8 +104,8 @@ def test_uneven_slices_are_shared_out_by_length() -> None:
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        ((LV, 0), "0 slices have a full ring"),
-        ((MYO, 0), "0 slices have a full ring"),
+        ((LV, 0), "0 slices have a closed wall"),
+        ((MYO, 0), "0 slices have a closed wall"),
         ((RV, 0), "no right ventricle"),
     ],
 )
@@ -131,7 +131,7 @@ def test_thickening_in_mm_and_percent() -> None:
 
 
 def test_without_walls_every_segment_is_absent_with_the_reason() -> None:
-    values = wall_values(no_thickness("one"), no_thickness("two"))
+    values = wall_values(SegmentThickness.absent("one"), SegmentThickness.absent("two"))
     assert len(values) == 4 * 16 + 1
     assert {value.value for value in values} == {None}
     assert {value.reason for value in values} == {"one", "two"}

@@ -92,7 +92,7 @@ def test_a_basal_slice_without_half_a_wall_is_not_counted() -> None:
     open_slice(labels, 0, 0.15)
     assert enclosed_fractions(cine, labels)[0, 0] < 0.4
     cut, every = measure_volumes(cine, labels), measure_volumes(cine, labels, basal_rule="all-slices")
-    assert np.flatnonzero(cut.lv_left_out[:, 0]).tolist() == [0]
+    assert np.flatnonzero(cut.lv_excluded[:, 0]).tolist() == [0]
     assert every.lv_ml == pytest.approx(whole.lv_ml)
     lost = np.count_nonzero(labels.array[:, :, 0, 0] == LV) * cine.voxel_volumes_ml[0]
     assert cut.lv_ml[0] == pytest.approx(whole.lv_ml[0] - lost)
@@ -104,21 +104,30 @@ def test_a_basal_slice_with_most_of_its_wall_or_nearly_half_is_counted(share: fl
     open_slice(labels, 0, share)
     assert enclosed_fractions(cine, labels)[0, 0] == pytest.approx(share, abs=0.2)
     assert enclosed_fractions(cine, labels)[0, 0] > 0.4
-    assert not measure_volumes(cine, labels).lv_left_out.any()
+    assert not measure_volumes(cine, labels).lv_excluded.any()
+
+
+def test_min_myocardial_rim_moves_the_limit_of_the_basal_rule() -> None:
+    cine, labels = heart((1.0,))
+    open_slice(labels, 0, 0.3)
+    share = float(enclosed_fractions(cine, labels)[0, 0])
+    below, above = (measure_volumes(cine, labels, min_myocardial_rim=share + step) for step in (-0.01, 0.01))
+    assert not below.lv_excluded.any() and np.flatnonzero(above.lv_excluded[:, 0]).tolist() == [0]
+    assert above.min_myocardial_rim == pytest.approx(share + 0.01)
 
 
 @pytest.mark.parametrize("index", [4, 9])
 def test_mid_and_apical_slices_are_always_counted(index: int) -> None:
     cine, labels = heart((1.0,))
     open_slice(labels, index, 0.1)
-    assert not measure_volumes(cine, labels).lv_left_out.any()
+    assert not measure_volumes(cine, labels).lv_excluded.any()
 
 
 def test_a_mask_without_wall_keeps_its_blood() -> None:
     cine, labels = heart((1.0,))
     labels.array[labels.array == MYO] = 0
     volumes = measure_volumes(cine, labels)
-    assert not volumes.lv_left_out.any() and volumes.lv_ml[0] > 0
+    assert not volumes.lv_excluded.any() and volumes.lv_ml[0] > 0
 
 
 def test_the_base_is_found_from_the_labels_at_either_end() -> None:
@@ -141,8 +150,8 @@ def test_what_cannot_be_measured_is_said() -> None:
         measure_volumes(cine, LabelMap(array=labels.array[:-1]))
     with pytest.raises(InputError, match="scheme 'scar'"):
         measure_volumes(cine, LabelMap(array=labels.array, scheme="scar"))
-    with pytest.raises(UsageError, match="basal rule 'halfrim'; did you mean 'half-rim'"):
-        measure_volumes(cine, labels, basal_rule="halfrim")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="basal rule 'smcr'; did you mean 'scmr'"):
+        measure_volumes(cine, labels, basal_rule="smcr")  # type: ignore[arg-type]
 
 
 @pytest.mark.realdata
@@ -151,4 +160,4 @@ def test_experts_draw_the_lv_only_where_it_counts(real_data: Path, number: int) 
     cine, labels, _ = acdc_patient(real_data, number)
     volumes = measure_volumes(cine, labels)
     assert volumes.base == "first"
-    assert not volumes.lv_left_out.any()
+    assert not volumes.lv_excluded.any()

@@ -24,10 +24,10 @@ STUDIES = [annotated(heart((radius,)), f"heart {radius}") for radius in (10.0, 1
 
 
 def data(**parts: list[int]) -> TrainingData:
-    chosen = {"learn": [0, 1], "validate": [2], **parts}
+    chosen = {"train": [0, 1], "val": [2], **parts}
     split = Split(dataset="hearts", parts={"train": ("a",), "validation": ("b",)}, rule="by hand")
-    learn, validate = ([STUDIES[i] for i in chosen[name]] for name in ("learn", "validate"))
-    return TrainingData(card=CARD, split=split, learn=learn, validate=validate)
+    train, val = ([STUDIES[i] for i in chosen[name]] for name in ("train", "val"))
+    return TrainingData(card=CARD, split=split, train=train, val=val)
 
 
 def test_the_model_s_card_tells_how_it_was_made(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_run_starts_from_given_weights(tmp_path: Path) -> None:
 
 
 @pytest.mark.medium
-def test_a_run_starts_from_the_member_of_a_committee_that_fits(tmp_path: Path) -> None:
+def test_a_run_starts_from_the_member_of_an_ensemble_that_fits(tmp_path: Path) -> None:
     first = finetune(small(seed=1), data(), tmp_path / "one")
     other = finetune(replace(small_unetr(), name="other"), data(), tmp_path / "two")
     join_weights([other, first], tmp_path / "both", name="both")
@@ -73,9 +73,9 @@ def test_weights_of_another_size_are_refused(tmp_path: Path) -> None:
 
 def test_a_patient_in_both_parts_and_nothing_to_learn_from_are_refused() -> None:
     with pytest.raises(InputError, match="in both parts"):
-        data(validate=[1])
+        data(val=[1])
     with pytest.raises(InputError, match="to learn from"):
-        data(learn=[])
+        data(train=[])
 
 
 @pytest.mark.medium

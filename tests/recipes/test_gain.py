@@ -11,13 +11,13 @@ from oracles import annotated, heart
 from small_runs import CARD, small, small_unetr
 
 from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.serialise import json_values
 from cinema_cmr.data.cases import Split
 from cinema_cmr.models.adapters import Adaptation
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model
 from cinema_cmr.recipes.finetune import TrainingData, finetune
 from cinema_cmr.recipes.gain import folds_of, measure_gain
-from cinema_cmr.report.plain import plain
 
 STUDIES = [
     annotated(heart((radius, radius - 2)), f"p{n}", group="AB"[n % 2])
@@ -27,7 +27,7 @@ STUDIES = [
 
 def data() -> TrainingData:
     split = Split(dataset="hearts", parts={"train": ("p0", "p1"), "validation": ("p2", "p3")}, rule="by hand")
-    return TrainingData(card=CARD, split=split, learn=STUDIES[:2], validate=STUDIES[2:])
+    return TrainingData(card=CARD, split=split, train=STUDIES[:2], val=STUDIES[2:])
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +37,12 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
 
 def test_each_patient_is_held_out_once_and_never_learned_from_then() -> None:
     folds = folds_of(data(), 2, seed=1)
-    held = [study.patient for fold in folds for study in fold.validate]
+    held = [study.patient for fold in folds for study in fold.val]
     assert sorted(held) == ["p0", "p1", "p2", "p3"]
     for fold in folds:
-        learned = {study.patient for study in fold.learn}
-        assert learned | {study.patient for study in fold.validate} == set(held)
-        assert {study.facts["group"] for study in fold.validate} == {"A", "B"}
+        learned = {study.patient for study in fold.train}
+        assert learned | {study.patient for study in fold.val} == set(held)
+        assert {study.facts["group"] for study in fold.val} == {"A", "B"}
         assert set(fold.split["train"]) == learned
     with pytest.raises(UsageError, match="5 folds of 4 labelled patients; expected 2 to 4"):
         folds_of(data(), 5)
@@ -77,12 +77,12 @@ def test_folds_pool_all_patients_and_go_on_where_they_were(tmp_path: Path, start
     assert document["compared_on"] == "2-fold cross-validation"
     told.clear()
     again = measure_gain(small(), data(), tmp_path, **call)
-    assert told == [] and plain(again) == plain(document)
+    assert told == [] and json_values(again) == json_values(document)
 
 
 @pytest.mark.medium
 def test_without_patients_to_compare_on_nothing_is_claimed(tmp_path: Path, start: LoadedModel) -> None:
-    alone = replace(data(), validate=[])
+    alone = replace(data(), val=[])
     finetune(small(), alone, tmp_path, start=start)
     document = measure_gain(small(), alone, tmp_path, start=start)
     assert document["verdict"]["code"] == "cannot be told" and document["patients"] == []

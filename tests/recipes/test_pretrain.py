@@ -42,7 +42,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> PretrainingData:
     learn = [stored_heart(folder, f"heart {seed}", seed=seed) for seed in range(4)]
     learn.append(stored_heart(folder, "stack", views=[View.SAX], seed=8))
     learn.append(stored_heart(folder, "of no use", views=[View.LAX_2C], seed=8))
-    return PretrainingData(learn=learn, validate=[stored_heart(folder, "held out", seed=9)], licence="CC0")
+    return PretrainingData(train=learn, val=[stored_heart(folder, "held out", seed=9)], licence="CC0")
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -145,9 +145,9 @@ def test_a_share_is_held_out_by_name_alone(tmp_path: Path) -> None:
 
 def test_what_is_no_data_is_refused(data: PretrainingData) -> None:
     with pytest.raises(InputError, match="at least one study"):
-        PretrainingData(learn=[], validate=[])
+        PretrainingData(train=[], val=[])
     with pytest.raises(InputError, match="learned from and held out"):
-        PretrainingData(learn=data.learn, validate=data.learn[:1])
+        PretrainingData(train=data.train, val=data.train[:1])
 
 
 def test_divided_weights_need_the_same_views_in_all_studies(tmp_path: Path, data: PretrainingData) -> None:

@@ -105,7 +105,7 @@ def predictions(study: Study) -> dict[View, Prediction]:
         labels=LabelMap(array=heart_labels((64, 80, N_SLICES, N_FRAMES))),
         confidence=confidence,
         location=HeartLocation(centre=(28.0, 40.0), method="motion", evidence={"energy": float("nan")}),
-        removed=(RemovedComponent(structure="rv", frame=2, volume_ml=0.4),),
+        removed_components=(RemovedComponent(structure="rv", frame=2, volume_ml=0.4),),
         model="small",
     )
     assert prediction.labels.array.shape == cine.array.shape
@@ -135,7 +135,7 @@ def measurements() -> Measurements:
         Flag(code="sv-mismatch", severity="error", message="stroke volumes differ", evidence={"share": 0.5}),
     )
     curves = {"lv_volume_ml": lv, "rv_volume_ml": rv, "myo_volume_ml": np.full(N_FRAMES, 84.0)}
-    return Measurements(values=values, curves=curves, times_ms=times, flags=flags)
+    return Measurements(measured=values, curves=curves, times_ms=times, flags=flags)
 
 
 @pytest.fixture(scope="session")

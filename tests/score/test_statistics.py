@@ -13,6 +13,7 @@ from cinema_cmr.score.classify import auroc
 from cinema_cmr.score.statistics import (
     bootstrap_interval,
     complete_cases,
+    finite_mean,
     holm,
     mean_interval,
     paired_wilcoxon,
@@ -155,3 +156,8 @@ def test_ranks_correlate_whatever_the_scale() -> None:
     x = np.arange(6.0)
     assert rank_correlation(x, np.exp(x)) == pytest.approx(1) and rank_correlation(x, -x) == pytest.approx(-1)
     assert np.isnan(rank_correlation(x, np.ones(6))) and np.isnan(rank_correlation(x[:2], x[:2]))
+
+
+def test_finite_mean_ignores_nan_and_gives_nan_for_nothing_without_a_warning() -> None:
+    assert finite_mean([2.0, math.nan, 4.0]) == 3.0
+    assert math.isnan(finite_mean([math.nan])) and math.isnan(finite_mean(iter(())))

@@ -31,7 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--sex", choices=["F", "M"])
     parser.add_argument("--age", type=float, help="years")
     parser.add_argument("--heart-rate", type=float, help="beats a minute")
-    parser.add_argument("--basal-rule", default="half-rim", help="half-rim or all-slices: which basal LV slices count")
+    parser.add_argument("--basal-rule", default="scmr", help="which basal LV slices count: scmr or all-slices")
     parser.add_argument("--phase-rule", default="own", help="own: each ventricle's own ED and ES; lv: those of the LV")
     parser.add_argument("--ed-frame", type=int, help="end-diastole, counted from 0, instead of finding it")
     parser.add_argument("--es-frame", type=int, help="end-systole, counted from 0")

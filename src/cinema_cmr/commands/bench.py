@@ -47,7 +47,7 @@ def run(given: Namespace) -> int:
     from cinema_cmr.bench.suite import Outcome, RunKey, run_all
     from cinema_cmr.bench.table import bench_document
     from cinema_cmr.bench.tasks import MODELS, TASKS, chosen
-    from cinema_cmr.report.plain import plain
+    from cinema_cmr.core.serialise import json_values
 
     console = Console(as_json=given.json)
     tasks = [TASKS[name] for name in chosen(names_of(given.tasks), TASKS, "task")]
@@ -63,7 +63,7 @@ def run(given: Namespace) -> int:
         keys |= {key: plan for key in plan.keys(range(given.seeds)) if key not in keys}
     outcomes: dict[RunKey, Outcome] = run_all(list(keys), lambda key: keys[key].do(key, console), note=console.note)
     rows = _rows(tasks, plans, outcomes, range(given.seeds), read)
-    document = plain(bench_document(rows, told=told_of(bench, given, lots), form=bench.form))
+    document = json_values(bench_document(rows, told=told_of(bench, given, lots), form=bench.form))
     _write(Path(given.output), document, console)
     unread = [InputError.exit_code for _, lot, _ in read if lot is None]
     failed = [outcome.exit_code for outcome in outcomes.values() if outcome.document is None]
@@ -76,7 +76,7 @@ class _Plan:
     def __init__(self, task: Any, lot: Lot, models: Sequence[str], bench: Bench) -> None:
         from cinema_cmr.bench.tasks import fitting, why_not
 
-        learn, held = (fitting(task, part) for part in (lot.data.learn, lot.data.validate))
+        learn, held = (fitting(task, part) for part in (lot.data.train, lot.data.val))
         self.task, self.bench, self.name = task, bench, lot.name
         self.reason = why_not(task, learn, held)
         self.lot = lot if self.reason else Lot(name=lot.name, title=lot.title, data=lot.of(learn, held))
@@ -133,7 +133,7 @@ def _own_start(given: Namespace, lots: Sequence[Lot], console: Console) -> Any:
     folder = Path(given.output) / "pretraining"
     if not (folder / "model" / "card.json").exists():
         console.note("pre-training on the images of the patients to learn from")
-        studies = [study for lot in lots for study in lot.data.learn]
+        studies = [study for lot in lots for study in lot.data.train]
         stored = [
             write_study(its.study, folder / "store" / f"{number:04}.study", overwrite=True)
             for number, its in enumerate(studies)
@@ -141,7 +141,7 @@ def _own_start(given: Namespace, lots: Sequence[Lot], console: Console) -> Any:
         tell = console.stage("  pre-training")
         pretrain(
             smoke_pretraining(n_steps=2 * (given.steps or STEPS)),
-            PretrainingData(learn=stored, validate=[], title="images to learn from, no labels"),
+            PretrainingData(train=stored, val=[], title="images to learn from, no labels"),
             folder,
             report=lambda progress: tell(f"loss {progress.loss:.3f}, step", progress.step, progress.n_steps),
         )
@@ -168,8 +168,8 @@ def _rows(
 
 
 def _write(folder: Path, document: dict[str, Any], console: Console) -> None:
+    from cinema_cmr.core.serialise import json_text
     from cinema_cmr.report.bench_page import bench_csv, bench_markdown, bench_page
-    from cinema_cmr.report.plain import json_text
 
     tables = bench_markdown(document)
     texts = {"bench.md": tables, "bench.csv": bench_csv(document), "bench.json": json_text(document)}

@@ -19,15 +19,15 @@ __all__ = ["run_other_task"]
 
 def run_other_task(given: Namespace, console: Console, loaded: Any) -> int:
     """Score every study by the task of the model's card, print the summary, and write the tables."""
+    from cinema_cmr.core.serialise import json_text, json_values
     from cinema_cmr.inference.runtime import choose_runtime
     from cinema_cmr.report.evaluation.scalar import answer_tables
-    from cinema_cmr.report.plain import json_text, plain
 
     studies, left = read_scorable(given, console, loaded.card)
     runtime = choose_runtime(given.device, given.precision)
     found, rows = (_landmarks if loaded.card.task == "landmark" else _answers)(studies, loaded, runtime, console)
     told = {"model": loaded.card.name, "hash": loaded.card.weights_sha256, "task": loaded.card.task}
-    summary = plain({**told, "not_scored": left, **found})
+    summary = json_values({**told, "not_scored": left, **found})
     tables = answer_tables(summary)
     console.result(tables, summary)
     if given.output:

@@ -51,15 +51,15 @@ def tell_evaluation(
 ) -> dict[str, Any]:
     """Print the summary and write tables and page to `-o`; returns the document. `about` says what was scored."""
     from cinema_cmr.bench.published import beside
+    from cinema_cmr.core.serialise import json_values
     from cinema_cmr.evaluation.compare import compare
     from cinema_cmr.evaluation.record import evaluation_document
-    from cinema_cmr.report.plain import plain
 
     other = read_other_evaluation(given.against)
-    document: dict[str, Any] = plain(evaluation_document(scores, **about, **_data(given)))
+    document: dict[str, Any] = json_values(evaluation_document(scores, **about, **_data(given)))
     document["published"] = beside(document)
     if other is not None:
-        document["against"] = plain(compare(document, other))
+        document["against"] = json_values(compare(document, other))
     summary = {name: part for name, part in document.items() if name not in ("patients", "subgroups")}
     console.result(_text(summary), summary)
     if given.output:
@@ -92,9 +92,9 @@ def read_other_evaluation(folder: str | None) -> Any:
 def _write(
     folder: Path, document: dict[str, Any], studies: Sequence[Any], scores: Sequence[Any], *, overwrite: bool
 ) -> None:
+    from cinema_cmr.core.serialise import json_text
     from cinema_cmr.report.evaluation.page import evaluation_page
     from cinema_cmr.report.evaluation.tables import evaluation_tables
-    from cinema_cmr.report.plain import json_text
 
     texts = {
         "patients.csv": _csv(scores),

@@ -98,7 +98,7 @@ def run(given: Namespace) -> int:
     experiment = _experiment(given)
     data = read_training_data(given, console, drawn_only=given.task in ("segment", "landmark"))
     if given.target is not None:
-        experiment = with_target(experiment, given.target, data.learn)
+        experiment = with_target(experiment, given.target, data.train)
     start = _start(given.start)
     with console.bar("step") as tell:
         folder = finetune(
@@ -129,14 +129,14 @@ def _check_options(given: Namespace) -> None:
 
 def _compare(given: Namespace, console: Console, experiment: Any, data: Any, start: Any) -> dict[str, str]:
     """The second training, and what `gain.json` and `gain.html` say."""
+    from cinema_cmr.core.serialise import json_text, json_values
     from cinema_cmr.io.atomic import write_text
     from cinema_cmr.recipes.gain import measure_gain
     from cinema_cmr.report.evaluation.gain import gain_page
-    from cinema_cmr.report.plain import json_text, plain
 
     folder = Path(given.output)
     with console.bar("compared run, step") as tell:
-        document = plain(
+        document = json_values(
             measure_gain(
                 experiment,
                 data,

@@ -36,7 +36,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--strategy", default="ddp", help="of several devices: ddp, or fsdp to share out the weights")
     parser.add_argument("--precision", default="auto", help="auto, fp32, bf16, or fp16 on a GPU")
     parser.add_argument("--compile", action="store_true", help="through torch.compile: a slow start, then faster")
-    parser.add_argument("--recompute", action="store_true", help="less memory, more time, the same gradients")
+    parser.add_argument(
+        "--activation-checkpointing", action="store_true", help="less memory, more time, the same gradients"
+    )
     parser.add_argument("--skip-blank", action="store_true", help="leave the blank slices that pad a stack out")
     parser.add_argument("--decoder-token-ratio", type=float, default=1.0, help="part of the hidden tokens asked for")
     parser.add_argument("--complementary-masks", type=int, default=1, help="masks of a study in one pass, apart")
@@ -116,7 +118,7 @@ def _data(given: Namespace) -> Any:
 
     studies = open_population(given.data)
     learn, held = split_studies(studies) if given.validation is None else (studies, open_population(given.validation))
-    return PretrainingData(learn=learn, validate=held, title=given.title, licence=given.licence)
+    return PretrainingData(train=learn, val=held, title=given.title, licence=given.licence)
 
 
 def _start(name: str | None) -> Any:

@@ -63,7 +63,9 @@ def _reconstructed(given: Namespace, study: Any) -> Any:
     if not isinstance(loaded.model, CineMA):
         raise WeightsError(f"model '{loaded.card.name}' is a {loaded.card.architecture}; expected an autoencoder")
     token_size = loaded.model.config.stem.token_stride(3)
-    task = PretrainTask(PretrainConfig(grids=loaded.card.grids, token_size=token_size, mask_ratio=given.mask_ratio))
+    task = PretrainTask(
+        PretrainConfig(grids=loaded.card.grids, token_size=token_size, mask_ratio=given.mask_ratio), loaded.model
+    )
     n_frames = max(study.cine(view).n_frames for view in task.views_of(study))
     if not 0 <= given.frame < n_frames:
         raise UsageError(f"frame {given.frame} of '{study.name}'; it has frames 0 to {n_frames - 1}")

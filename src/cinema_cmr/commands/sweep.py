@@ -41,7 +41,7 @@ def run(given: Namespace) -> int:
     from cinema_cmr.bench.suite import run_all
     from cinema_cmr.bench.sweep import share_key, sweep_document
     from cinema_cmr.bench.tasks import task_named
-    from cinema_cmr.report.plain import plain
+    from cinema_cmr.core.serialise import json_values
 
     console = Console(as_json=given.json)
     task, shares, seeds = task_named(given.task), _shares(given.shares), range(given.seeds)
@@ -61,7 +61,7 @@ def run(given: Namespace) -> int:
     outcomes = run_all(list(jobs), lambda key: _point(key, *jobs[key], console), note=console.note)
     told = told_of(bench, given, [lot])
     points: dict[str, Any] = {"shares": shares, "models": models, "seeds": seeds, "outcomes": outcomes}
-    document = plain(sweep_document(task, lot.name, **points, told=told, form=bench.form))
+    document = json_values(sweep_document(task, lot.name, **points, told=told, form=bench.form))
     _write(Path(given.output), document, console)
     return next((outcome.exit_code for outcome in outcomes.values() if outcome.document is None), 0)
 
@@ -72,10 +72,10 @@ def _point(key: Any, share: float, job: Job, console: Console) -> Mapping[str, A
 
     from cinema_cmr.bench.sweep import patients_of_share
 
-    learn = job.lot.data.learn
+    learn = job.lot.data.train
     groups = {study.patient: str(study.facts.get("group", "all")) for study in learn}
     chosen = set(patients_of_share(groups, share, seed=job.seed))
-    few = job.lot.of([study for study in learn if study.patient in chosen], job.lot.data.validate)
+    few = job.lot.of([study for study in learn if study.patient in chosen], job.lot.data.val)
     on_few = replace(job, lot=Lot(name=job.lot.name, title=job.lot.title, data=few), whole=job.lot)
     return run_or_keep(on_few, key.folder(job.bench.root / RUNS), console)
 
@@ -101,7 +101,7 @@ def _lot(given: Namespace, task: Any, console: Console) -> Lot:
     [(name, lot, reason)] = data_parts(given, console, given.data)
     if lot is None:
         raise InputError(reason)
-    learn, held = (fitting(task, part) for part in (lot.data.learn, lot.data.validate))
+    learn, held = (fitting(task, part) for part in (lot.data.train, lot.data.val))
     why = why_not(task, learn, held)
     if why is not None:
         raise InputError(f"'{name}' cannot make the curve of '{task.name}': {why}")
@@ -131,7 +131,7 @@ def _models(given: Namespace, task: Any, bench: Bench) -> Sequence[str]:
 
 
 def _write(folder: Path, document: dict[str, Any], console: Console) -> None:
-    from cinema_cmr.report.plain import json_text
+    from cinema_cmr.core.serialise import json_text
     from cinema_cmr.report.sweep_page import curve_svg, standalone_svg, sweep_csv, sweep_markdown, sweep_page
 
     tables = sweep_markdown(document)

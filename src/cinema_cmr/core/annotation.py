@@ -1,4 +1,4 @@
-"""What a person or a model drew: label maps on a cine's grid, and landmarks in patient space."""
+"""Annotations, manual or predicted: label maps on a cine's grid, and landmarks in patient space."""
 
 from __future__ import annotations
 
@@ -22,7 +22,16 @@ class LabelMap:
     array: NDArray[np.uint8]
     """(x, y, z, t), the cine's own shape; codes of `scheme`."""
     scheme: str = "cine"
-    """Which table of `core.vocabulary.LABEL_SCHEMES` the codes belong to."""
+    """Key of the codes' table in `core.vocabulary.LABEL_SCHEMES`."""
+
+    def __repr__(self) -> str:
+        shape = " x ".join(map(str, self.array.shape))
+        return f"LabelMap({shape} voxels, scheme '{self.scheme}')"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(x, y, z, t)."""
+        return self.array.shape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +41,10 @@ class Landmarks:
     view: View
     points: Mapping[str, NDArray[np.float64]]
     """Name -> (t, 3); NaN in a frame without the point."""
+
+    def __repr__(self) -> str:
+        n_frames = max((len(points) for points in self.points.values()), default=0)
+        return f"Landmarks({self.view}: {', '.join(self.points)}; {n_frames} frames)"
 
 
 def check_same_grid(labels: LabelMap, cine: Cine) -> None:

@@ -1,4 +1,4 @@
-"""Pieces of a mask that hang together."""
+"""Connected components of a mask."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ __all__ = ["largest_component"]
 
 
 def largest_component(mask: NDArray[np.bool_], weights: NDArray[Any] | None = None) -> NDArray[np.bool_]:
-    """The piece of a mask, any number of axes, that has most voxels; or whose voxels weigh most together.
+    """Largest face-connected component of a mask of any number of axes, by voxel count or by total weight.
 
-    Voxels hang together where they share a face. `weights` can be broadcast to the mask's shape. Of two that are alike
-    the first in memory's order is kept; an empty mask comes back empty.
+    `weights` must broadcast to the mask's shape. Of two equal components the first in memory order is kept; an empty
+    mask stays empty.
 
     >>> largest_component(np.array([True, False, True, True])).tolist()
     [False, False, True, True]
     """
-    pieces, n_pieces = ndimage.label(mask)
-    if n_pieces < 2:
+    components, n_components = ndimage.label(mask)
+    if n_components < 2:
         return mask
     if weights is None:
-        sizes = np.bincount(pieces.ravel())[1:]
+        sizes = np.bincount(components.ravel())[1:]
     else:
-        sizes = ndimage.sum_labels(np.broadcast_to(weights, mask.shape), pieces, np.arange(1, n_pieces + 1))
-    return np.asarray(pieces == 1 + int(np.argmax(sizes)))
+        sizes = ndimage.sum_labels(np.broadcast_to(weights, mask.shape), components, np.arange(1, n_components + 1))
+    return np.asarray(components == 1 + int(np.argmax(sizes)))

@@ -1,13 +1,15 @@
-"""The one exception tree of the package, drawn here; every message says what was found, expected, and what to do.
+"""The exception tree of the package. A message says what was found, what was expected and what to do.
 
 CinemaError                    (exit code 1)
-├── UsageError                 (2)  the call's words are off: an unknown name, an option out of range
+├── UsageError                 (2)  a wrong call: an option out of range, options that exclude each other
+│   └── UnknownNameError       (2)  an unknown name where some are known; a KeyError too
 ├── InputError                 (3)  the input cannot be used
-│   ├── MissingFileError       (3)  a file that a data set's layout names is not there
-│   ├── UnreadableFileError    (3)  truncated, corrupt, not the format its name says
-│   ├── NoCineError            (3)  nothing in it is a cine (or no view that the task needs)
+│   ├── MissingFileError       (3)  a file that the layout of a data set requires is missing
+│   ├── UnreadableFileError    (3)  truncated, corrupt, or not the format that its name says
+│   ├── NoCineError            (3)  no cine in the input, or none of a view that the task needs
+│   │   └── MissingViewError   (3)  a view that the study lacks; a KeyError too
 │   ├── GeometryError          (3)  spacing, affine or shape that cannot be right
-│   └── OutputExistsError      (3)  the output is there already and `--overwrite` was not given
+│   └── OutputExistsError      (3)  the output exists and `--overwrite` was not given
 ├── QualityError               (4)  measured, but flagged, and `--strict` was asked for
 ├── RunStoppedError            (75) a signal ended a training run after its checkpoint was saved
 └── WeightsError               (5)  weights missing, of another model, or with another hash
@@ -23,27 +25,38 @@ __all__ = [
     "GeometryError",
     "InputError",
     "MissingFileError",
+    "MissingViewError",
     "NoCineError",
     "OutputExistsError",
     "QualityError",
     "RunStoppedError",
+    "UnknownNameError",
     "UnreadableFileError",
     "UsageError",
     "WeightsError",
     "unknown_name",
 ]
 
+_MANY = 24
+"""Of more names only the nearest are printed."""
+
 
 class CinemaError(Exception):
-    """Anything the package raises on purpose; `exit_code` is what the command line ends with."""
+    """Base of every error that the package raises on purpose; `exit_code` is the command line's."""
 
     exit_code = 1
 
 
 class UsageError(CinemaError):
-    """The call's words are off: an unknown name or an option out of range."""
+    """A wrong call: an option out of range, or options that exclude each other."""
 
     exit_code = 2
+
+
+class UnknownNameError(UsageError, KeyError):
+    """A name that is not among the known ones; also a `KeyError`, so that mappings behave as mappings."""
+
+    __str__ = Exception.__str__  # a KeyError would print its message in quotes
 
 
 class InputError(CinemaError):
@@ -53,7 +66,7 @@ class InputError(CinemaError):
 
 
 class MissingFileError(InputError):
-    """A file that a data set's layout names is not there."""
+    """A file that the layout of a data set requires is missing."""
 
 
 class UnreadableFileError(InputError):
@@ -61,7 +74,13 @@ class UnreadableFileError(InputError):
 
 
 class NoCineError(InputError):
-    """The input holds no cine, or none of the views that the work needs."""
+    """The input holds no cine, or none of a view that the task needs."""
+
+
+class MissingViewError(NoCineError, KeyError):
+    """A view that the study lacks; also a `KeyError`, as `study["lax_2c"]` asks a mapping."""
+
+    __str__ = Exception.__str__
 
 
 class GeometryError(InputError):
@@ -93,8 +112,8 @@ class WeightsError(CinemaError):
     exit_code = 5
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """A `UsageError` that lists the nearest known names.
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
+    """Return the error for an unknown name: it lists the known ones, or of many the nearest.
 
     >>> str(unknown_name("view", "4ch", ["sax", "lax_2c", "lax_4c"]))
     "unknown view '4ch'; known: lax_2c, lax_4c, sax"
@@ -102,6 +121,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     "unknown dataset 'acdcc'; did you mean 'acdc'? known: acdc, mnms"
     """
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean '{near[0]}'? " if near else ""
-    return UsageError(f"unknown {kind} '{name}'; {hint}known: {', '.join(names)}")
+    nearest = difflib.get_close_matches(name, names, n=1 if len(names) <= _MANY else 3)
+    hint = f"did you mean {' or '.join(repr(near) for near in nearest)}? " if nearest else ""
+    listed = ", ".join(names) if len(names) <= _MANY or not nearest else f"{len(names)} names"
+    return UnknownNameError(f"unknown {kind} '{name}'; {hint}known: {listed}")

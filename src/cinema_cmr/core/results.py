@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap, Landmarks
+from cinema_cmr.core.errors import unknown_name
 from cinema_cmr.core.study import Evidence
 from cinema_cmr.core.vocabulary import View
 
@@ -24,10 +26,13 @@ __all__ = [
     "RemovedComponent",
 ]
 
+_MOST_PRINTED = 5
+"""Number of flags that a repr lists."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Flag:
-    """A reason to look again at a result, with the numbers that raised it."""
+    """A reason to review a result, with the numbers that raised it."""
 
     code: str
     """Stable kebab-case name, e.g. "sv-mismatch"."""
@@ -38,7 +43,7 @@ class Flag:
 
 @dataclass(frozen=True, kw_only=True)
 class HeartLocation:
-    """Where the heart was found in a cine, and how."""
+    """Position of the heart in a cine, and the method that found it."""
 
     centre: tuple[float, float]
     """In-plane voxel indices (i, j), fractional, on the cine's own grid."""
@@ -49,7 +54,7 @@ class HeartLocation:
 
 @dataclass(frozen=True, kw_only=True)
 class RemovedComponent:
-    """A piece of a predicted structure that clean-up took away."""
+    """A connected component of a predicted structure that post-processing removed."""
 
     structure: str
     frame: int
@@ -63,36 +68,44 @@ class Prediction:
     view: View
     labels: LabelMap
     confidence: NDArray[np.float32]
-    """(t,) mean probability of the predicted class over predicted foreground voxels, 0 to 1; NaN where none."""
+    """(t,) mean probability of the predicted class over predicted foreground voxels, 0 to 1; NaN without any."""
     location: HeartLocation
-    removed: tuple[RemovedComponent, ...] = ()
+    removed_components: tuple[RemovedComponent, ...] = ()
     model: str = ""
     least_confidence: float = 0.8
-    """Of this model: what is lower is flagged."""
+    """The model's threshold: a lower mean confidence raises a flag."""
     fov_mm: tuple[float, float] | None = None
-    """Extent of the planes (x, y) that the model saw about the heart."""
+    """Extent (x, y) of the model's field of view around the heart."""
     fov_expansions: int = 0
-    """How often the window was made larger than the model learned on, as labels reached its edge."""
+    """Number of times the field of view was expanded beyond that of training, as labels reached its edge."""
     truncated: bool = False
-    """Whether labels still reach an edge of the window behind which the image goes on."""
+    """Whether labels still reach an edge of the field of view inside the image."""
+
+    def __repr__(self) -> str:
+        finite = self.confidence[np.isfinite(self.confidence)]
+        confidence = f"{finite.mean():.2f}" if len(finite) else "unknown"
+        return f"Prediction({self.view}: {self.labels!r}, confidence {confidence}, model '{self.model}')"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LandmarkPrediction:
-    """Points of all frames of one view, and how sure the model was of each."""
+    """Landmarks of all frames of one view, with the confidence of each."""
 
     landmarks: Landmarks
     confidence: Mapping[str, NDArray[np.float64]]
-    """Name -> (t,) height of the heatmap at the point, 0 to 1, raised where a mask of the plane agrees, 0.55 where that
-    alone shows the point; NaN from a model of coordinates, which has no heatmaps."""
+    """Name -> (t,) height of the heatmap at the point, 0 to 1; raised where a mask of the plane agrees, 0.55 where the
+    mask alone shows the point; NaN from a coordinate model, which has no heatmaps."""
     centre: tuple[float, float]
-    """In-plane voxel indices (i, j) of the cine around which the last look was taken."""
+    """In-plane voxel indices (i, j) of the cine: centre of the last field of view."""
     model: str = ""
+
+    def __repr__(self) -> str:
+        return f"LandmarkPrediction({self.landmarks!r}, model '{self.model}')"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """One number with all it takes to trust it; `value` is None when it could not be measured, with the reason."""
+    """One number with its method and rule; `value` is None where it could not be measured, with the reason."""
 
     name: str
     """Snake case, unit last, e.g. "lv_edv_ml"."""
@@ -100,7 +113,7 @@ class Measurement:
     value: float | None
     unit: str
     method: str
-    """What it was computed from, e.g. "sum of slices, SAX"."""
+    """Source of the number, e.g. "sum of slices, SAX"."""
     rule: str
     """The rule applied, with its source."""
     frames: tuple[int, ...] = ()
@@ -113,21 +126,21 @@ class Measurement:
 
 @dataclass(frozen=True, kw_only=True)
 class DiseaseClassification:
-    """What a model says of one study; without `probabilities` it says nothing, for the reason given."""
+    """Disease-group probabilities of one study; without `probabilities` there is no result, for the `reason` given."""
 
     probabilities: Mapping[str, float] = field(default_factory=dict)
     """Group -> calibrated probability, largest first; they sum to 1."""
     contributions: Mapping[str, float] = field(default_factory=dict)
-    """Feature -> how far it moves the first group's logarithmic odds against the second's; largest sizes first."""
+    """Feature -> its shift of the log odds of the first group against the second; largest absolute values first."""
     features: Mapping[str, float] = field(default_factory=dict)
     out_of_distribution: tuple[str, ...] = ()
-    """Features that lie far outside of what the model learned from."""
+    """Features far outside the training data."""
     titles: Mapping[str, str] = field(default_factory=dict)
     """Group or feature -> its name in words."""
     reason: str | None = None
     model: str = ""
     notice: str = ""
-    """What it must not be taken for."""
+    """Limits of use."""
 
     @property
     def group(self) -> str | None:
@@ -136,24 +149,45 @@ class DiseaseClassification:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measurements:
-    """All that was measured of one study."""
+class Measurements(Mapping[str, Measurement]):
+    """All measurements of one study: a mapping of name to `Measurement`, with curves and flags.
 
-    values: tuple[Measurement, ...]
+    An unknown name raises `UnknownNameError` (a `KeyError`) with the nearest known one.
+    """
+
+    measured: tuple[Measurement, ...] = ()
     curves: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     """Name -> (t,), e.g. "lv_volume_ml"."""
     times_ms: NDArray[np.float64] | None = None
-    """(t,) of the curves, or None where frame times are unknown."""
+    """(t,) of the curves; None where frame times are unknown."""
     flags: tuple[Flag, ...] = ()
     classification: DiseaseClassification | None = None
-    """Which disease group the numbers resemble; None where no model was asked."""
+    """The disease group that the numbers resemble; None without a disease model."""
+
+    def __repr__(self) -> str:
+        n_values = sum(one.value is not None for one in self.measured)
+        flags = ", ".join(flag.code for flag in self.flags[:_MOST_PRINTED])
+        return f"Measurements({n_values} of {len(self)} measured, {len(self.curves)} curves; flags: {flags or 'none'})"
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
 
     def __getitem__(self, name: str) -> Measurement:
-        for measurement in self.values:
-            if measurement.name == name:
-                return measurement
-        raise KeyError(name)
+        if name not in self._by_name:
+            raise unknown_name("measurement", name, self._by_name)
+        return self._by_name[name]
 
     def value(self, name: str) -> float | None:
-        """The value of a measurement, None where it could not be measured; `KeyError` for an unknown name."""
+        """Return the value of a measurement, None where it could not be measured."""
         return self[name].value
+
+    def to_dict(self) -> dict[str, float | None]:
+        """Return name -> value, e.g. for a row of a table."""
+        return {name: one.value for name, one in self.items()}
+
+    @cached_property
+    def _by_name(self) -> dict[str, Measurement]:
+        return {one.name: one for one in self.measured}

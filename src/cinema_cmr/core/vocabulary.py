@@ -1,9 +1,11 @@
-"""Views, structures and phases: their names, label codes, colours and coded concepts, in one table each."""
+"""Views and structures: names, label codes, colours and coded concepts, one table each."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import NamedTuple
+
+from cinema_cmr.core.errors import unknown_name
 
 __all__ = [
     "CINE_LABELS",
@@ -13,13 +15,12 @@ __all__ = [
     "PATHOLOGY_LABELS",
     "SCAR_LABELS",
     "LabelClass",
-    "Phase",
     "View",
 ]
 
 
 class View(StrEnum):
-    """How a cine plane cuts the heart; the value is the name used in files and published models."""
+    """Orientation of a cine plane to the heart; the value is the name in files and published models."""
 
     SAX = "sax"
     LAX_2C = "lax_2c"
@@ -27,8 +28,19 @@ class View(StrEnum):
     LAX_4C = "lax_4c"
     OTHER = "other"
 
+    @classmethod
+    def parse(cls, name: View | str) -> View:
+        """Return the view of a name; raises `UnknownNameError` with the nearest known one.
+
+        >>> View.parse("lax_4c").title
+        '4-chamber'
+        """
+        if name not in list(cls):
+            raise unknown_name("view", str(name), list(cls))
+        return cls(name)
+
     @property
-    def title(self) -> str:  # type: ignore[override]  # no method of a view's text is wanted under this name
+    def title(self) -> str:  # type: ignore[override]  # str.title has no use for a view
         """The name a cardiologist reads, e.g. "4-chamber"."""
         return _VIEW_TITLES[self]
 
@@ -45,13 +57,6 @@ _VIEW_TITLES = {
     View.LAX_4C: "4-chamber",
     View.OTHER: "other",
 }
-
-
-class Phase(StrEnum):
-    """End of diastole or end of systole."""
-
-    ED = "ed"
-    ES = "es"
 
 
 class LabelClass(NamedTuple):
@@ -85,7 +90,7 @@ PATHOLOGY_LABELS: tuple[LabelClass, ...] = (
     LabelClass(4, "edema", "myocardial edema", "#06b6d4", "79654002", "Edema"),
     LabelClass(5, "scar", "myocardial scar", "#eab308", "22298006", "Myocardial infarction"),
 )
-"""Several sequences read together (MyoPS): the cine codes, where 2 is what is neither edema nor scar, and these."""
+"""Masks from several sequences read together (MyoPS): the cine codes, where 2 is myocardium without edema or scar."""
 
 LABEL_SCHEMES: dict[str, tuple[LabelClass, ...]] = {
     "cine": CINE_LABELS,
@@ -96,7 +101,7 @@ LABEL_SCHEMES: dict[str, tuple[LabelClass, ...]] = {
 LABEL_UNIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "scar": {"myocardium": ("myo_normal", "infarct", "no_reflow")},
 }
-"""Scheme -> name of a structure that is several of its classes together; scored beside them."""
+"""Scheme -> structure that unites several classes -> those classes; scored in addition to them."""
 
 LANDMARKS: dict[View, tuple[str, ...]] = {
     View.LAX_2C: ("mitral_anterior", "mitral_inferior", "apex"),

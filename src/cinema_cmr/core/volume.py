@@ -1,17 +1,21 @@
-"""A cine: one view over the cardiac cycle on one grid, with the geometry and times that it really has."""
+"""A cine: one view over the cardiac cycle on one grid, with its true geometry and times."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.core.errors import GeometryError
+from cinema_cmr.core.errors import GeometryError, UsageError
 from cinema_cmr.core.geometry import check_affine, spacing_of
 from cinema_cmr.core.vocabulary import View
 
 __all__ = ["Cine"]
+
+Selection = int | slice | Sequence[int] | None
+"""Indices along one axis; None for all of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +34,15 @@ class Cine:
     slice_positions_mm: NDArray[np.float64]
     """(z,) position of each slice along the normal, first slice 0, ascending; uneven gaps stand here."""
     frame_times_ms: NDArray[np.float64] | None = None
-    """(t,) time of each frame from the first, or None where the file does not tell."""
+    """(t,) time of each frame from the first; None where unknown."""
     rr_interval_ms: float | None = None
-    """Length of the cardiac cycle, or None where unknown; never guessed."""
+    """Length of the cardiac cycle; None where unknown, never guessed."""
     slice_thickness_mm: float | None = None
-    """Thickness of the excited slice, which is not the distance between slices; None where unknown."""
+    """Thickness of the excited slice, not the distance between slices; None where unknown."""
     orientation_known: bool = True
     """False where the file carries no true orientation (ACDC): only spacing may be used then."""
     label: str = ""
-    """What to call it in a report, e.g. "series 6"; never a name, identity or date."""
+    """Label for reports, e.g. "series 6"; never a name, identity or date."""
     nifti_header: bytes | None = None
     """The NIfTI header it was read with, so that a mask can be written on the very same grid."""
     nifti_shape: tuple[int, ...] | None = None
@@ -57,6 +61,19 @@ class Cine:
         if self.frame_times_ms is not None and self.frame_times_ms.shape != (self.n_frames,):
             raise GeometryError(f"{self.frame_times_ms.shape[0]} frame times for {self.n_frames} frames")
 
+    def __repr__(self) -> str:
+        size, spacing = (
+            " x ".join(words) for words in (map(str, self.shape[:3]), map("{:.4g}".format, self.spacing_mm))
+        )
+        label = f", '{self.label[:60]}'" if self.label else ""
+        return f"Cine({self.view}: {size} voxels of {spacing} mm, {self.n_frames} frames{label})"
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Sizes (x, y, z, t)."""
+        n_x, n_y, n_z, n_t = self.array.shape
+        return n_x, n_y, n_z, n_t
+
     @property
     def n_slices(self) -> int:
         """Number of slices, the length of the third axis."""
@@ -74,9 +91,9 @@ class Cine:
 
     @property
     def slice_weights_mm(self) -> NDArray[np.float64]:
-        """(z,) length of normal that each slice stands for: half the way to both neighbours, gaps included.
+        """(z,) extent along the normal of each slice: half the distance to both neighbours, gaps included.
 
-        The first and last slice stand for their one gap in full; a single slice stands for the affine's third column.
+        For the first and the last slice their one gap in full; for a single slice the affine's third column.
         """
         if self.n_slices == 1:
             return np.array([self.spacing_mm[2]])
@@ -86,10 +103,61 @@ class Cine:
 
     @property
     def voxel_volumes_ml(self) -> NDArray[np.float64]:
-        """(z,) volume in ml of one voxel of each slice; on axes that are not square a pixel is less than dx * dy."""
+        """(z,) volume in ml of one voxel of each slice; on oblique in-plane axes less than dx * dy * dz."""
         area_mm2 = float(np.linalg.norm(np.cross(self.affine[:3, 0], self.affine[:3, 1])))
         return area_mm2 * self.slice_weights_mm / 1000
 
     def with_array(self, array: NDArray[np.float32]) -> Cine:
-        """The same cine with other intensities on the same grid."""
+        """Return the cine with other intensities on the same grid."""
         return replace(self, array=array)
+
+    def select(self, *, frames: Selection = None, slices: Selection = None) -> Cine:
+        """Return some frames and slices of the cine, in the order given, on the grid that they lie on.
+
+        Frame times count from the first selected frame. Slices must be given in ascending order. Raises `UsageError`
+        for an empty selection or an index outside of the cine.
+
+        >>> cine = Cine(array=np.zeros((4, 4, 3, 8), np.float32), affine=np.diag([1.0, 1, 10, 1]), view=View.SAX,
+        ...             slice_positions_mm=np.array([0.0, 10, 20]))
+        >>> part = cine.select(frames=[0, 3], slices=slice(1, 3))
+        >>> part.shape, part.affine[2, 3].item()
+        ((4, 4, 2, 2), 10.0)
+        """
+        if frames is None and slices is None:
+            return self
+        part = self if slices is None else self._with_slices(_indices(slices, self.n_slices, "slice"))
+        return part if frames is None else part._with_frames(_indices(frames, self.n_frames, "frame"))
+
+    def _with_frames(self, indices: list[int]) -> Cine:
+        times = None if self.frame_times_ms is None else self.frame_times_ms[indices] - self.frame_times_ms[indices[0]]
+        return replace(self, array=self.array[..., indices], frame_times_ms=times, nifti_header=None, nifti_shape=None)
+
+    def _with_slices(self, indices: list[int]) -> Cine:
+        positions = self.slice_positions_mm[indices]
+        affine = self.affine.copy()
+        if self.n_slices > 1:
+            # The affine's step is the mean one, so that an index is a position divided by the mean gap.
+            step_mm = self.slice_positions_mm[-1] / (self.n_slices - 1)
+            affine[:3, 3] += affine[:3, 2] * (positions[0] / step_mm)
+        if len(indices) > 1:
+            affine[:3, 2] *= (positions[-1] - positions[0]) / (len(indices) - 1) / step_mm
+        return replace(
+            self,
+            array=self.array[:, :, indices],
+            affine=affine,
+            slice_positions_mm=positions - positions[0],
+            nifti_header=None,
+            nifti_shape=None,
+        )
+
+
+def _indices(selection: int | slice | Sequence[int], size: int, axis: str) -> list[int]:
+    """Return a selection as indices from 0; negative ones count from the end."""
+    if isinstance(selection, slice):
+        found = list(range(*selection.indices(size)))
+    else:
+        given = [selection] if isinstance(selection, int) else list(selection)
+        found = [index + size if index < 0 else index for index in given]
+    if not found or min(found) < 0 or max(found) >= size:
+        raise UsageError(f"{axis} selection {selection}; expected at least one of {size} {axis}s, counted from 0")
+    return found

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from cinema_cmr.core.errors import CinemaError, InputError, OutputExistsError, UnreadableFileError, UsageError
-from cinema_cmr.core.plain_values import to_plain
+from cinema_cmr.core.serialise import to_dict
 from cinema_cmr.core.study import Study
 from cinema_cmr.data.store import STORE_SUFFIX, StoredStudy, open_study, write_study
 from cinema_cmr.io.atomic import write_text
@@ -236,5 +236,5 @@ def _row(study: StoredStudy) -> dict[str, Any]:
             str(cine.view): {"shape": list(cine.shape), "spacing_mm": list(cine.spacing_mm)}
             for cine in study.header.cines
         },
-        "subject": to_plain(study.header.subject, "subject"),
+        "subject": to_dict(study.header.subject, "subject"),
     }

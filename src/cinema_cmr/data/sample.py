@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -31,14 +32,16 @@ class Sample:
     """Name -> float32 targets of a fixed shape, such as landmarks or scalars; NaN if unknown."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Batch:
-    """Samples along a first axis; stacks with fewer slices are padded at the end, with `IGNORE_INDEX` labels."""
+class Batch(NamedTuple):
+    """Samples along a first axis; stacks with fewer slices are padded at the end, with `IGNORE_INDEX` labels.
+
+    A named tuple, which wrappers of a module (precision, several processes) pass through.
+    """
 
     names: tuple[str, ...]
     images: Mapping[str, Tensor]
     labels: Mapping[str, Tensor]
-    values: Mapping[str, Tensor] = field(default_factory=dict)
+    values: Mapping[str, Tensor] = {}
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device."""

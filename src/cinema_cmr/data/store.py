@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import InputError, NoCineError, UnreadableFileError, UsageError
 from cinema_cmr.core.geometry import spacing_of
-from cinema_cmr.core.plain_values import from_plain, to_plain
+from cinema_cmr.core.serialise import from_dict, to_dict
 from cinema_cmr.core.study import Issue, Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
@@ -268,7 +268,7 @@ def _describe_cine(cine: Cine, heart: tuple[float, float], scale: tuple[float, f
 
 
 def _write(path: Path, header: StoredHeader, chunks: list[NDArray[np.uint16]], *, overwrite: bool) -> None:
-    text = json.dumps(to_plain(header, "header"), ensure_ascii=False, sort_keys=True).encode("utf-8")
+    text = json.dumps(to_dict(header, "header"), ensure_ascii=False, sort_keys=True).encode("utf-8")
     start = _START.pack(_MAGIC, len(text), zlib.crc32(text)) + text
     with atomic_path(path, overwrite=overwrite) as sibling, sibling.open("wb") as stream:
         stream.write(start.ljust(_align(len(start)), b"\0"))
@@ -279,7 +279,7 @@ def _write(path: Path, header: StoredHeader, chunks: list[NDArray[np.uint16]], *
 def _parse_header(path: Path, text: bytes) -> StoredHeader:
     try:
         values: Mapping[str, Any] = json.loads(text)
-        return from_plain(StoredHeader, values, f"header of '{path.name}'")
+        return from_dict(StoredHeader, values, f"header of '{path.name}'")
     except (ValueError, UsageError) as error:
         raise _damaged_error(path, f"its header is invalid ({error})") from error
 

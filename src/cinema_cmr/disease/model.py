@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import UsageError, WeightsError
-from cinema_cmr.core.plain_values import from_plain, to_plain
 from cinema_cmr.core.results import DiseaseClassification
+from cinema_cmr.core.serialise import from_dict, to_dict
 from cinema_cmr.disease.features import FEATURES, DiseaseFeatures
 from cinema_cmr.io.atomic import write_text
 
@@ -74,7 +74,7 @@ class DiseaseModel:
     @property
     def sha256(self) -> str:
         """Hash of all of it, to tell the results of one model from those of another."""
-        return hashlib.sha256(json.dumps(to_plain(self, "disease model"), sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(to_dict(self, "disease model"), sort_keys=True).encode()).hexdigest()
 
     def logits(self, features: Mapping[str, float]) -> NDArray[np.float64]:
         """(groups,) before the temperature."""
@@ -104,7 +104,7 @@ class DiseaseModel:
 
     def write(self, path: Path, *, overwrite: bool = False) -> None:
         """Write the model as JSON, whole or not at all."""
-        write_text(path, json.dumps(to_plain(self, "disease model"), indent=1) + "\n", overwrite=overwrite)
+        write_text(path, json.dumps(to_dict(self, "disease model"), indent=1) + "\n", overwrite=overwrite)
 
     def _standard(self, features: Mapping[str, float]) -> NDArray[np.float64]:
         given = np.array([features[name] for name in self.features])
@@ -122,7 +122,7 @@ def load_disease_model(name: str = EMBEDDED_DISEASE_MODEL) -> DiseaseModel:
     elif where.is_dir():
         where = where / DISEASE_FILE
     try:
-        model = from_plain(DiseaseModel, json.loads(where.read_text(encoding="utf-8")), "disease model")
+        model = from_dict(DiseaseModel, json.loads(where.read_text(encoding="utf-8")), "disease model")
     except (OSError, ValueError, UsageError) as error:
         raise WeightsError(f"'{where.name}' is no disease model ({error}); make it with `cinema disease`") from error
     unknown = sorted(set(model.features) - set(FEATURES))

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.score.known import finite_mean
-from cinema_cmr.score.statistics import holm, mean_interval, paired_wilcoxon
+from cinema_cmr.score.statistics import finite_mean, holm, mean_interval, paired_wilcoxon
 
 __all__ = ["LEAST_PATIENTS", "Values", "compare", "compare_values", "values_of"]
 

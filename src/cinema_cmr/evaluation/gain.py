@@ -23,7 +23,7 @@ from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.inference.scalar_predictor import ScalarPredictor
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.models.loaded import LoadedModel
-from cinema_cmr.score.known import finite_mean
+from cinema_cmr.score.statistics import finite_mean
 
 __all__ = ["LEAST_FOR_TEST", "gain_document", "primary_of", "values_of_model"]
 
@@ -71,7 +71,7 @@ def values_of_model(
     task = loaded.card.task
     if task == "segment":
         drawn, _ = choose_scorable(studies, loaded.card)
-        segmenter = Segmenter(loaded.members, loaded.card, runtime)
+        segmenter = Segmenter(loaded, runtime)
         return _of_masks([patient_row(score) for score in evaluate_segmentation(drawn, segmenter, report=told)])
     if task == "landmark":
         return _of_points(evaluate_landmarks(studies, LandmarkPredictor(loaded, runtime), report=told))

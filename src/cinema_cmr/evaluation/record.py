@@ -12,8 +12,7 @@ import numpy as np
 
 from cinema_cmr.evaluation.segmentation import PatientScore, summarise
 from cinema_cmr.score.detection import proportion_interval
-from cinema_cmr.score.known import finite_mean
-from cinema_cmr.score.statistics import Interval, rank_correlation
+from cinema_cmr.score.statistics import Interval, finite_mean, rank_correlation
 
 __all__ = ["FACTS", "LOW_DICE", "MAX_EF_ERROR", "evaluation_document", "failure_of", "patient_row"]
 

@@ -14,8 +14,7 @@ from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.inference.scalar_predictor import ScalarPredictor
 from cinema_cmr.score.agreement import agreement
 from cinema_cmr.score.classify import balanced_accuracy, confusion_matrix, score_classes
-from cinema_cmr.score.known import finite_mean
-from cinema_cmr.score.statistics import bootstrap_interval, mean_interval
+from cinema_cmr.score.statistics import bootstrap_interval, finite_mean, mean_interval
 from cinema_cmr.tasks.targets import bounds_of_cycle, target_value
 
 __all__ = ["ScalarResult", "evaluate_answers", "summarise_classes", "summarise_numbers", "target_of"]
@@ -48,7 +47,7 @@ def evaluate_answers(
         known = target_value(annotated, target)
         if known is None:
             continue
-        answer = answerer.answer(annotated.study, bounds_of_cycle(annotated))
+        answer = answerer.predict(annotated.study, bounds_of_cycle(annotated))
         scores.append(ScalarResult(patient=annotated.patient, answer=answer, known=known, facts=annotated.facts))
         if report is not None:
             report(scores[-1])

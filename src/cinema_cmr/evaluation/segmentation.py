@@ -23,9 +23,8 @@ from cinema_cmr.inference.predictor import predict_cine
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.measure.measure import MeasureOptions, measure_study
 from cinema_cmr.score.agreement import agreement, scan_rescan_interval
-from cinema_cmr.score.known import finite_mean
 from cinema_cmr.score.overlap import class_masks, dice_by_class, dice_by_slice
-from cinema_cmr.score.statistics import Interval, mean_interval
+from cinema_cmr.score.statistics import Interval, finite_mean, mean_interval
 from cinema_cmr.score.surface import surface_distances_by_class
 
 __all__ = [
@@ -276,7 +275,9 @@ def _joined(predictions: Sequence[Prediction]) -> Prediction:
         first,
         labels=replace(first.labels, array=np.concatenate([p.labels.array for p in predictions], axis=3)),
         confidence=np.concatenate([p.confidence for p in predictions]),
-        removed=tuple(replace(piece, frame=t) for t, p in enumerate(predictions) for piece in p.removed),
+        removed_components=tuple(
+            replace(piece, frame=t) for t, p in enumerate(predictions) for piece in p.removed_components
+        ),
     )
 
 

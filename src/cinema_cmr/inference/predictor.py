@@ -70,7 +70,7 @@ def predict_cine(
         labels=LabelMap(array=labels, scheme=segmenter.card.label_scheme),
         confidence=confidence,
         location=location,
-        removed=tuple(removed),
+        removed_components=tuple(removed),
         model=segmenter.card.name,
         least_confidence=segmenter.card.least_confidence,
         fov_mm=(crop.size[0] * grid.spacing_mm, crop.size[1] * grid.spacing_mm),

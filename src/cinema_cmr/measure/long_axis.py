@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.geometry import unit
-from cinema_cmr.core.results import Flag, Measurement, Prediction
+from cinema_cmr.core.results import Flag, Measurement
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.definition import Definition
-from cinema_cmr.measure.phases import FRAMES_TO_COMPARE, Phases, find_phases, with_given_frames
+from cinema_cmr.measure.phases import FRAMES_TO_COMPARE, Phases, find_phases, override_phases
 from cinema_cmr.measure.volumes import CODES
 
 __all__ = [
@@ -93,13 +93,13 @@ def _phases(landmarks: Landmarks, ed: int | None, es: int | None, n_stack: int |
     reason = f"{landmarks.view.title} landmarks: {found.reason}" if found.reason else None
     found = replace(found, rule=BY_LENGTH, reason=reason)
     try:
-        given = with_given_frames(found, ed, es, n_stack or n_frames)
+        given = override_phases(found, ed, es, n_stack or n_frames)
         if given is found or n_stack is None or n_stack == n_frames:
             return given
         if min(n_stack, n_frames) < FRAMES_TO_COMPARE:
             return replace(found, rule=f"{BY_LENGTH}; {NOT_ITS_FRAMES}")
         there = [_same_part(frame, n_stack, n_frames) for frame in (ed, es)]
-        moved = with_given_frames(found, there[0], there[1], n_frames)
+        moved = override_phases(found, there[0], there[1], n_frames)
     except UsageError as error:  # a wrong frame must not stop the other values
         return replace(found, ed=None, es=None, reason=f"{landmarks.view.title} landmarks: {error}")
     if moved.ed is not None and moved.ed == moved.es:
@@ -163,11 +163,11 @@ def _shortening(landmarks: Landmarks, phases: Phases) -> Measurement:
     return definition.value(100 * (1 - at_es / at_ed), frames=(phases.ed, phases.es))
 
 
-def biplane_values(study: Study, predictions: Mapping[View, Prediction]) -> tuple[Measurement, ...]:
+def biplane_values(study: Study, labels: Mapping[View, LabelMap]) -> tuple[Measurement, ...]:
     """EDV, ESV and EF of the LV by biplane area-length; nothing without both long-axis masks."""
-    if not {View.LAX_2C, View.LAX_4C} <= set(predictions):
+    if not {View.LAX_2C, View.LAX_4C} <= set(labels):
         return ()
-    planes = [(study.cine(view), predictions[view].labels) for view in (View.LAX_2C, View.LAX_4C)]
+    planes = [(study.cine(view), labels[view]) for view in (View.LAX_2C, View.LAX_4C)]
     frames = {cine.n_frames for cine, _ in planes}
     if len(frames) > 1:
         return tuple(d.absent("the two views have different numbers of frames") for d in _biplane_definitions(""))

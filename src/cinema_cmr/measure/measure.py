@@ -1,4 +1,4 @@
-"""The door of the measure room: from a study and its masks to every number, with its rule, and the flags."""
+"""From a study and its masks to all measurements, each with its rule, and the quality flags."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from cinema_cmr.core.annotation import Landmarks
+from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.errors import UsageError, unknown_name
 from cinema_cmr.core.results import Measurement, Measurements, Prediction
 from cinema_cmr.core.study import Study
@@ -24,15 +24,22 @@ from cinema_cmr.measure.function import (
     ventricle_values,
 )
 from cinema_cmr.measure.long_axis import biplane_mismatch, biplane_values, long_axis_curves, long_axis_values
-from cinema_cmr.measure.phases import Phases, find_phases, phases_of_both, with_given_frames
+from cinema_cmr.measure.phases import Phases, find_phases, override_phases, reconcile_phases
 from cinema_cmr.measure.quality.checks import issue_flags, quality_flags
 from cinema_cmr.measure.quality.context import QualityContext
 from cinema_cmr.measure.rates import rate_values
 from cinema_cmr.measure.scar import measure_scar
-from cinema_cmr.measure.shape import SegmentThickness, no_thickness, segment_thickness, wall_values
-from cinema_cmr.measure.volumes import CODES, BasalRule, Volumes, measure_volumes
+from cinema_cmr.measure.shape import SegmentThickness, segment_thickness, wall_values
+from cinema_cmr.measure.volumes import (
+    CODES,
+    MIN_MYOCARDIAL_RIM,
+    OLD_BASAL_RULES,
+    BasalRule,
+    Volumes,
+    measure_volumes,
+)
 
-__all__ = ["MeasureOptions", "PhaseRule", "measure_study"]
+__all__ = ["MeasureOptions", "PhaseRule", "measure_masks", "measure_study"]
 
 PhaseRule = Literal["own", "lv"]
 
@@ -41,29 +48,38 @@ EVERY_SLICE = "every labelled slice counts"
 
 @dataclass(frozen=True, kw_only=True)
 class MeasureOptions:
-    """Which rules to measure by; the defaults are those of the SCMR recommendations (JCMR 2020;22:19)."""
+    """Rules of the measurements; the defaults follow the SCMR recommendations (JCMR 2020;22:19)."""
 
-    basal_rule: BasalRule = "half-rim"
-    """LV blood of a basal slice counts with at least half of its rim in myocardium (40 % of a mask's, see
-    `volumes.LEAST_OF_RIM`), or in every labelled slice."""
+    basal_rule: BasalRule = "scmr"
+    """"scmr" counts the LV blood of a basal slice if myocardium borders enough of its rim; "all-slices" counts every
+    labelled slice. The former name "half-rim" of "scmr" is accepted."""
+    min_myocardial_rim: float = MIN_MYOCARDIAL_RIM
+    """Fraction of the rim, 0 to 1, that the rule "scmr" requires; see `volumes.MIN_MYOCARDIAL_RIM`."""
     phase_rule: PhaseRule = "own"
-    """ED and ES of each ventricle's own curve, or the LV's frames for both."""
+    """"own" takes ED and ES of each ventricle's own curve, "lv" those of the LV for both."""
     ed_frame: int | None = None
-    """End-diastole as the user gives it, from 0, for both ventricles; None finds it."""
+    """User-supplied end-diastolic frame of both ventricles, counted from 0; None finds it."""
     es_frame: int | None = None
-    """End-systole as the user gives it."""
+    """User-supplied end-systolic frame of both ventricles, counted from 0; None finds it."""
     bsa_formula: BsaFormula = "mosteller"
 
     def __post_init__(self) -> None:
-        for kind, value, known in (
+        object.__setattr__(self, "basal_rule", OLD_BASAL_RULES.get(self.basal_rule, self.basal_rule))
+        for kind, value, names in (
             ("basal rule", self.basal_rule, get_args(BasalRule)),
             ("phase rule", self.phase_rule, get_args(PhaseRule)),
             ("body surface area formula", self.bsa_formula, get_args(BsaFormula)),
         ):
-            if value not in known:
-                raise unknown_name(kind, value, known)
+            if value not in names:
+                raise unknown_name(kind, value, names)
+        if not 0 <= self.min_myocardial_rim <= 1:
+            raise UsageError(
+                f"min_myocardial_rim is {self.min_myocardial_rim:g}; expected a fraction from 0 to 1, such as 0.4"
+            )
         if self.ed_frame is not None and self.ed_frame == self.es_frame:
-            raise UsageError(f"frame {self.ed_frame} is given as ED and as ES; they must be two frames")
+            raise UsageError(
+                f"frame {self.ed_frame} is given as ED and as ES; expected two different frames: correct one of them"
+            )
 
 
 DEFAULTS = MeasureOptions()
@@ -76,45 +92,74 @@ def measure_study(
     options: MeasureOptions = DEFAULTS,
     landmarks: Mapping[View, Landmarks] | None = None,
 ) -> Measurements:
-    """Everything that can be measured of one study; the rest without a value and with the reason.
+    """Measure the predictions of a study; what cannot be measured has no value but a reason.
 
-    Volumes come from the short-axis mask, of any number of frames; of a scar map infarct and no-reflow alone
-    (`measure_scar`); long-axis motion from landmarks; biplane
-    volumes from 2- and 4-chamber masks. Raises `UsageError` for frames that the study does not have,
-    `GeometryError` for a mask on another grid than its cine's, `NoCineError` for a prediction of a view
-    that the study lacks.
+    Volumes and function come from the short-axis mask, with any number of frames; infarct and no-reflow from a scar
+    map (`measure_scar`); long-axis motion from `landmarks`; biplane volumes from 2- and 4-chamber masks. Raises
+    `UsageError` for frames that the study does not have, `GeometryError` for a mask on another grid than its cine,
+    `NoCineError` for a prediction of a view that the study lacks.
     """
+    labels = {view: prediction.labels for view, prediction in predictions.items()}
+    return _measure(study, labels, options, landmarks or {}, predictions.get(View.SAX))
+
+
+def measure_masks(
+    study: Study | Cine,
+    labels: LabelMap | Mapping[View, LabelMap],
+    *,
+    options: MeasureOptions = DEFAULTS,
+    landmarks: Mapping[View, Landmarks] | None = None,
+) -> Measurements:
+    """Measure label maps that no model predicted, such as those of an expert, as `measure_study` does.
+
+    A single `LabelMap` belongs to the given cine, or to the short-axis cine of the given study. Flags that need a
+    model's confidence, post-processing or field of view are not raised. Raises as `measure_study` does.
+    """
+    view = study.view if isinstance(study, Cine) else View.SAX
+    by_view = {view: labels} if isinstance(labels, LabelMap) else labels
+    whole = Study(name="", cines=(study,)) if isinstance(study, Cine) else study
+    return _measure(whole, by_view, options, landmarks or {}, None)
+
+
+def _measure(
+    study: Study,
+    labels: Mapping[View, LabelMap],
+    options: MeasureOptions,
+    landmarks: Mapping[View, Landmarks],
+    prediction: Prediction | None,
+) -> Measurements:
     n_stack = study.cine(View.SAX).n_frames if View.SAX in study else None
-    beside = (
-        *long_axis_values(landmarks or {}, ed=options.ed_frame, es=options.es_frame, n_stack=n_stack),
-        *biplane_values(study, predictions),
+    long_axis = (
+        *long_axis_values(landmarks, ed=options.ed_frame, es=options.es_frame, n_stack=n_stack),
+        *biplane_values(study, labels),
     )
-    if View.SAX not in predictions:
-        values = _values(study, _no_stack(), options)
-        return Measurements(values=(*values, *beside), flags=issue_flags(study))
-    prediction, cine = predictions[View.SAX], study.cine(View.SAX)
-    if prediction.labels.scheme == "scar":
-        return measure_scar(study, prediction)
-    volumes = measure_volumes(cine, prediction.labels, basal_rule=options.basal_rule)
-    stack = _stack(cine, prediction, volumes, options)
-    values = _values(study, stack, options)
+    if View.SAX not in labels:
+        values = _short_axis_values(study, _no_stack(), options)
+        return Measurements(measured=(*values, *long_axis), flags=issue_flags(study))
+    cine, mask = study.cine(View.SAX), labels[View.SAX]
+    if mask.scheme == "scar":
+        return measure_scar(study, mask, prediction=prediction)
+    volumes = measure_volumes(cine, mask, basal_rule=options.basal_rule, min_myocardial_rim=options.min_myocardial_rim)
+    stack = _stack(cine, mask, volumes, options)
+    values = _short_axis_values(study, stack, options)
     context = QualityContext(
         study=study,
         cine=cine,
-        prediction=prediction,
+        labels=mask,
         volumes=volumes,
         lv=stack.lv.phases,
         rv=stack.rv.phases,
         values={value.name: value for value in values},
+        prediction=prediction,
     )
-    mismatch = biplane_mismatch({value.name: value for value in (*values, *beside)})
+    mismatch = biplane_mismatch({value.name: value for value in (*values, *long_axis)})
     return Measurements(
-        values=(*values, *beside),
+        measured=(*values, *long_axis),
         curves={
             "lv_volume_ml": volumes.lv_ml,
             "rv_volume_ml": volumes.rv_ml,
             "myo_volume_ml": volumes.myo_ml,
-            **long_axis_curves(landmarks or {}, n_frames=cine.n_frames),
+            **long_axis_curves(landmarks, n_frames=cine.n_frames),
         },
         times_ms=cine.frame_times_ms,
         flags=(*quality_flags(context), *((mismatch,) if mismatch else ())),
@@ -123,7 +168,7 @@ def measure_study(
 
 @dataclass(frozen=True, kw_only=True)
 class _Stack:
-    """What the short axis gives: three curves, two phases, the wall."""
+    """Curves, phases and wall thickness of a short-axis stack."""
 
     lv: Chamber
     rv: Chamber
@@ -135,23 +180,22 @@ class _Stack:
 
 def _no_stack() -> _Stack:
     reason = "the study has no short-axis mask"
-    nothing = Phases(ed=None, es=None, rule="", reason=reason)
+    phases = Phases(ed=None, es=None, rule="", reason=reason)
 
     def chamber(name: Literal["lv", "rv", "myo"]) -> Chamber:
-        return Chamber(name=name, volumes_ml=np.empty(0), counted=np.empty((0, 0), dtype=bool), phases=nothing, rule="")
+        return Chamber(name=name, volumes_ml=np.empty(0), counted=np.empty((0, 0), dtype=bool), phases=phases, rule="")
 
-    wall = no_thickness(reason)
+    wall = SegmentThickness.absent(reason)
     return _Stack(lv=chamber("lv"), rv=chamber("rv"), myo=chamber("myo"), wall_ed=wall, wall_es=wall, cine=None)
 
 
-def _stack(cine: Cine, prediction: Prediction, volumes: Volumes, options: MeasureOptions) -> _Stack:
-    labels = prediction.labels
+def _stack(cine: Cine, labels: LabelMap, volumes: Volumes, options: MeasureOptions) -> _Stack:
     lv, rv = _phases(cine, volumes, options)
     rv_present, myo_present = (np.any(labels.array == CODES[name], axis=(0, 1)) for name in ("rv", "myo"))
 
     def wall(frame: int | None) -> SegmentThickness:
         if frame is None:
-            return no_thickness(f"LV: {lv.reason}")
+            return SegmentThickness.absent(f"LV: {lv.reason}")
         return segment_thickness(cine, labels, frame, volumes)
 
     return _Stack(
@@ -160,7 +204,7 @@ def _stack(cine: Cine, prediction: Prediction, volumes: Volumes, options: Measur
             volumes_ml=volumes.lv_ml,
             counted=volumes.lv_counted,
             phases=lv,
-            rule=f"{_basal_rule(volumes)}; {PAPILLARY}",
+            rule=f"{_describe_basal_rule(volumes)}; {PAPILLARY}",
         ),
         rv=Chamber(name="rv", volumes_ml=volumes.rv_ml, counted=rv_present, phases=rv, rule=EVERY_SLICE),
         myo=Chamber(name="myo", volumes_ml=volumes.myo_ml, counted=myo_present, phases=lv, rule=EVERY_SLICE),
@@ -170,42 +214,42 @@ def _stack(cine: Cine, prediction: Prediction, volumes: Volumes, options: Measur
     )
 
 
-def _basal_rule(volumes: Volumes) -> str:
+def _describe_basal_rule(volumes: Volumes) -> str:
     if volumes.basal_rule == "all-slices":
         return EVERY_SLICE
     if volumes.base is None:
-        return f"{EVERY_SLICE}, as base and apex cannot be told apart"
+        return f"{EVERY_SLICE}, because base and apex cannot be told apart"
     return (
-        "a basal slice counts with at least half of its blood's rim in myocardium (SCMR, JCMR 2020;22:19; 40 % of a"
-        " mask's rim is taken for half)"
+        f"a basal slice counts if myocardium borders at least {100 * volumes.min_myocardial_rim:g} % of the rim of its"
+        f" blood (min_myocardial_rim={volumes.min_myocardial_rim:g}; half of it in SCMR, JCMR 2020;22:19)"
     )
 
 
 def _phases(cine: Cine, volumes: Volumes, options: MeasureOptions) -> tuple[Phases, Phases]:
-    """ED and ES of both ventricles by the options' rule."""
-    found = (
+    """Return ED and ES of LV and RV by the rules of the options."""
+    own = (
         find_phases(curve, times_ms=cine.frame_times_ms, rr_interval_ms=cine.rr_interval_ms)
         for curve in (volumes.lv_ml, volumes.rv_ml)
     )
-    lv, rv = phases_of_both(*found, n_frames=cine.n_frames, rule=options.phase_rule)
+    lv, rv = reconcile_phases(*own, n_frames=cine.n_frames, rule=options.phase_rule)
     given = (options.ed_frame, options.es_frame, cine.n_frames)
-    return with_given_frames(lv, *given), with_given_frames(rv, *given)
+    return override_phases(lv, *given), override_phases(rv, *given)
 
 
-def _values(study: Study, stack: _Stack, options: MeasureOptions) -> tuple[Measurement, ...]:
-    """All measurements of the short axis, in the order of a report."""
+def _short_axis_values(study: Study, stack: _Stack, options: MeasureOptions) -> tuple[Measurement, ...]:
+    """Return all measurements of the short axis, in the order of a report."""
     cine = stack.cine
     rate = heart_rate(study.subject, cine)
     surface = body_surface_area(study.subject, options.bsa_formula)
     volumes = (*ventricle_values(stack.lv), *mass_values(stack.lv, stack.myo), *ventricle_values(stack.rv))
-    named = {value.name: value for value in volumes}
-    output = cardiac_output(named["lv_sv_ml"], rate)
-    named[output.name] = output
+    by_name = {value.name: value for value in volumes}
+    output = cardiac_output(by_name["lv_sv_ml"], rate)
+    by_name[output.name] = output
     times, interval = (cine.frame_times_ms, cine.rr_interval_ms) if cine else (None, None)
     rates = (
         value
         for chamber in (stack.lv, stack.rv)
         for value in rate_values(chamber, times_ms=times, rr_interval_ms=interval)
     )
-    indexed = indexed_values(named, surface)
+    indexed = indexed_values(by_name, surface)
     return (*volumes, rate, output, surface, *indexed, *rates, *wall_values(stack.wall_ed, stack.wall_es))

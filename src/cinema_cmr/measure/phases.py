@@ -21,8 +21,8 @@ __all__ = [
     "covers_cycle",
     "find_phases",
     "odd_frames",
-    "phases_of_both",
-    "with_given_frames",
+    "override_phases",
+    "reconcile_phases",
 ]
 
 Curve = NDArray[np.float64]
@@ -91,7 +91,7 @@ def find_phases(volumes_ml: Curve, *, times_ms: Curve | None = None, rr_interval
     return Phases(ed=int(ed), es=int(es), rule=OF_TWO if len(volumes_ml) == 2 else OWN_CURVE)
 
 
-def phases_of_both(
+def reconcile_phases(
     lv: Phases, rv: Phases, *, n_frames: int, rule: Literal["own", "lv"] = "own"
 ) -> tuple[Phases, Phases]:
     """The phases of both ventricles: each its own, or the LV's for both.
@@ -111,7 +111,7 @@ def check_given_frames(ed: int | None, es: int | None, n_frames: int) -> None:
             raise UsageError(f"frame {frame} was given; the study has frames 0 to {n_frames - 1}")
 
 
-def with_given_frames(phases: Phases, ed: int | None, es: int | None, n_frames: int) -> Phases:
+def override_phases(phases: Phases, ed: int | None, es: int | None, n_frames: int) -> Phases:
     """Phases with the frames that the user names; what is not named stays as found.
 
     Nothing is exchanged: a wrong pair gives a negative stroke volume that shows. Raises `UsageError` for a

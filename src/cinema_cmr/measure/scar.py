@@ -15,10 +15,10 @@ from cinema_cmr.core.annotation import LabelMap, check_same_grid
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.results import Measurement, Measurements, Prediction
 from cinema_cmr.core.study import NOMINAL_SPACING, Study
-from cinema_cmr.core.vocabulary import SCAR_LABELS
+from cinema_cmr.core.vocabulary import SCAR_LABELS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.definition import Definition
-from cinema_cmr.measure.quality.scar import scar_flags
+from cinema_cmr.measure.quality.scar import ScarContext, scar_flags
 from cinema_cmr.measure.scar_wall import LEVELS, ScarWall, measure_scar_wall, segment_values
 
 __all__ = ["SCAR_SUMMARY", "lesion_share", "measure_scar", "scar_volumes_ml"]
@@ -58,19 +58,20 @@ def lesion_share(volumes_ml: Mapping[str, float]) -> float:
     return 100 * lesion / myocardium if myocardium > 0 else float("nan")
 
 
-def measure_scar(study: Study, prediction: Prediction) -> Measurements:
+def measure_scar(study: Study, labels: LabelMap, *, prediction: Prediction | None = None) -> Measurements:
     """All that can be measured of a still late-enhancement stack; the rest without a value and with the reason.
 
     Of a cine (more than one frame) nothing is measured, and a flag says so.
     """
-    cine = study.cine(prediction.view)
-    volumes = scar_volumes_ml(cine, prediction.labels)
+    cine = study.cine(View.SAX)
+    volumes = scar_volumes_ml(cine, labels)
     reason = _why_not(cine, volumes)
-    wall = measure_scar_wall(cine, prediction.labels)
+    wall = measure_scar_wall(cine, labels)
     values = [*_shares(volumes, reason), *_sizes(volumes, reason or _no_geometry(study))]
     if reason is None:
-        values += [*_levels(cine, prediction.labels, wall), *segment_values(wall)]
-    return Measurements(values=tuple(values), flags=scar_flags(study, prediction, volumes))
+        values += [*_levels(cine, labels, wall), *segment_values(wall)]
+    context = ScarContext(study=study, cine=cine, labels=labels, volumes_ml=volumes, prediction=prediction)
+    return Measurements(measured=tuple(values), flags=scar_flags(context))
 
 
 def _why_not(cine: Cine, volumes: Mapping[str, float]) -> str | None:

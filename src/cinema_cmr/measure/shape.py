@@ -29,10 +29,9 @@ __all__ = [
     "N_RAYS",
     "STEP_MM",
     "SegmentThickness",
-    "levels_of",
-    "no_thickness",
+    "ray_segments",
     "segment_thickness",
-    "segments_of_rays",
+    "split_levels",
     "wall_thickness_mm",
     "wall_values",
 ]
@@ -90,10 +89,10 @@ class SegmentThickness:
     sense_known: bool = True
     reason: str | None = None
 
-
-def no_thickness(reason: str) -> SegmentThickness:
-    """No segment measured, and why."""
-    return SegmentThickness(mm={}, slices={}, reason=reason)
+    @classmethod
+    def absent(cls, reason: str) -> SegmentThickness:
+        """Return an empty result with the reason why no segment could be measured."""
+        return cls(mm={}, slices={}, reason=reason)
 
 
 def wall_thickness_mm(cine: Cine, labels: LabelMap, index: int, frame: int) -> Rays:
@@ -168,19 +167,19 @@ def segment_thickness(cine: Cine, labels: LabelMap, frame: int, volumes: Volumes
     enclosed = enclosed_fractions(cine, labels)[:, frame]
     rings = np.flatnonzero(np.nan_to_num(enclosed) >= FULL_RING)
     if len(rings) < 3:
-        return no_thickness(f"{len(rings)} slices have a full ring of myocardium; three levels need at least 3")
+        return SegmentThickness.absent(f"{len(rings)} slices have a closed wall; three levels need at least 3")
     if volumes.base is None:
-        return no_thickness("neither the labels nor the orientation tell base from apex")
-    levels = levels_of(cine, rings if volumes.base == "first" else rings[::-1])
+        return SegmentThickness.absent("neither the labels nor the orientation tell base from apex")
+    levels = split_levels(cine, rings if volumes.base == "first" else rings[::-1])
     if any(not slices for slices in levels):
-        return no_thickness("the slices with a full ring leave one of the three levels empty")
+        return SegmentThickness.absent("the slices with a closed wall leave one of the three levels empty")
     septum = find_septum(cine, labels, frame, [int(index) for index in rings])
     if not septum.middle:
-        return no_thickness("no right ventricle beside the wall, so the septum cannot be found")
+        return SegmentThickness.absent("no right ventricle beside the wall, so the septum cannot be found")
     return _by_segment(cine, labels, frame, levels=levels, septum=septum)
 
 
-def levels_of(cine: Cine, from_base: NDArray[np.intp]) -> list[list[int]]:
+def split_levels(cine: Cine, from_base: NDArray[np.intp]) -> list[list[int]]:
     """Basal, mid and apical slices: thirds of the length the slices stand for."""
     positions, weights = cine.slice_positions_mm[from_base], cine.slice_weights_mm[from_base]
     depth = np.abs(positions - positions[0]) + weights[0] / 2
@@ -196,7 +195,7 @@ def _by_segment(
     samples: dict[int, list[float]] = {}
     slices: dict[int, set[int]] = {}
     for level, (indices, middle) in enumerate(zip(levels, middles, strict=True)):
-        segments = segments_of_rays(level, middle, septum.anterior_sense)
+        segments = ray_segments(level, middle, septum.anterior_sense)
         for index in indices:
             thickness = wall_thickness_mm(cine, labels, index, frame)
             for segment in np.unique(segments):
@@ -217,7 +216,7 @@ def _middle_of_levels(levels: Sequence[Sequence[int]], septum: Septum) -> list[f
     return [known[min(known, key=lambda other: abs(other - level))] for level in range(len(levels))]
 
 
-def segments_of_rays(level: int, middle: float, anterior_sense: int) -> NDArray[np.int64]:
+def ray_segments(level: int, middle: float, anterior_sense: int) -> NDArray[np.int64]:
     """(360,) the AHA segment that each ray lies in."""
     angles = anterior_sense * (np.radians(np.arange(N_RAYS)) - middle)
     degrees = np.degrees(np.angle(np.exp(1j * angles)))

@@ -8,6 +8,7 @@ ventricle.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -22,6 +23,8 @@ from cinema_cmr.core.volume import Cine
 
 __all__ = [
     "CODES",
+    "MIN_MYOCARDIAL_RIM",
+    "OLD_BASAL_RULES",
     "BasalRule",
     "Volumes",
     "base_end",
@@ -32,14 +35,19 @@ __all__ = [
 CODES: dict[str, int] = {label.name: label.code for label in CINE_LABELS}
 """Structure name -> code in a cine mask."""
 
-BasalRule = Literal["half-rim", "all-slices"]
+BasalRule = Literal["scmr", "all-slices"]
+
+OLD_BASAL_RULES: Mapping[str, BasalRule] = {"half-rim": "scmr"}
+"""Former name -> present name of a basal rule; former names are still read from files and options."""
 
 BasalEnd = Literal["first", "last"]
 
-LEAST_OF_RIM = 0.4
-"""SCMR 2020: a basal slice belongs to the ventricle when at least half of its blood is surrounded by myocardium. A
-tenth less is asked of a mask: its thin basal wall breaks off sooner than its blood. On the masks of ACDC's experts
-either number leaves out nothing; on a network's, slices that experts count had 45 to 50 %."""
+MIN_MYOCARDIAL_RIM = 0.4
+"""Default fraction of the rim of a basal slice's blood that must border myocardium for the slice to count.
+
+SCMR 2020 counts a basal slice when myocardium surrounds at least half of its blood. A tenth less is required of a
+mask, because its thin basal wall ends before its blood does. Neither number excludes anything from the masks of the
+ACDC experts; in masks of a network, slices that the experts count had 45 to 50 %."""
 
 BASAL_SHARE = 1 / 3
 """The basal rule may leave out at most this share of a frame's LV slices; more is no base but a failed
@@ -65,14 +73,22 @@ class Volumes:
     """(t,) LV myocardium; NaN in a frame without it."""
     lv_counted: NDArray[np.bool_]
     """(z, t) True where a slice's LV blood is counted."""
-    lv_left_out: NDArray[np.bool_]
+    lv_excluded: NDArray[np.bool_]
     """(z, t) True where a slice has LV blood that the basal rule leaves out."""
     base: BasalEnd | None
-    """Which end of the stack is the base; None where neither labels nor orientation tell."""
+    """End of the stack at which the base lies; None if neither labels nor orientation determine it."""
     basal_rule: BasalRule
+    min_myocardial_rim: float
+    """Fraction of the rim of the blood below which the rule "scmr" excludes a basal slice."""
 
 
-def measure_volumes(cine: Cine, labels: LabelMap, *, basal_rule: BasalRule = "half-rim") -> Volumes:
+def measure_volumes(
+    cine: Cine,
+    labels: LabelMap,
+    *,
+    basal_rule: BasalRule = "scmr",
+    min_myocardial_rim: float = MIN_MYOCARDIAL_RIM,
+) -> Volumes:
     """Volume curves in ml of LV, RV and myocardium over all frames of a short-axis stack.
 
     Raises `GeometryError` for a mask on another grid, `InputError` for a mask of other structures,
@@ -86,16 +102,17 @@ def measure_volumes(cine: Cine, labels: LabelMap, *, basal_rule: BasalRule = "ha
     counts = {name: _voxels_per_slice(labels.array, code) for name, code in CODES.items()}
     base = base_end(cine, labels)
     left_out = np.zeros_like(counts["lv"], dtype=bool)
-    if basal_rule == "half-rim" and base is not None:
-        left_out = _beyond_the_valve(enclosed_fractions(cine, labels), base)
+    if basal_rule == "scmr" and base is not None:
+        left_out = _beyond_valve(enclosed_fractions(cine, labels), base, min_myocardial_rim)
     return Volumes(
         lv_ml=_sum_of_slices(np.where(left_out, 0, counts["lv"]), cine),
         rv_ml=_sum_of_slices(counts["rv"], cine),
         myo_ml=_sum_of_slices(counts["myo"], cine),
         lv_counted=(counts["lv"] > 0) & ~left_out,
-        lv_left_out=left_out,
+        lv_excluded=left_out,
         base=base,
         basal_rule=basal_rule,
+        min_myocardial_rim=min_myocardial_rim,
     )
 
 
@@ -164,18 +181,16 @@ def _base_from_orientation(cine: Cine) -> BasalEnd | None:
     return "first" if towards_apex > 0 else "last"
 
 
-def _beyond_the_valve(enclosed: NDArray[np.float64], base: BasalEnd) -> NDArray[np.bool_]:
-    """(z, t) True for the slices at the basal end whose blood has less than half its rim (less the tolerance)
-    in myocardium.
+def _beyond_valve(enclosed: NDArray[np.float64], base: BasalEnd, min_rim: float) -> NDArray[np.bool_]:
+    """Return a (z, t) mask of the slices at the basal end whose rim is myocardium for less than `min_rim`.
 
-    Only the run of such slices that starts at the basal end counts: mid-ventricle and apex are never left
-    out.
+    Only the run of such slices that starts at the basal end is excluded, never mid-ventricle or apex.
     """
     left_out = np.zeros(enclosed.shape, dtype=bool)
     for frame in range(enclosed.shape[1]):
         present = np.flatnonzero(np.isfinite(enclosed[:, frame]))
         from_base = present if base == "first" else present[::-1]
-        open_slices = enclosed[from_base, frame] < LEAST_OF_RIM
+        open_slices = enclosed[from_base, frame] < min_rim
         run = int(np.argmin(open_slices)) if not open_slices.all() else len(from_base)
         if 0 < run <= np.ceil(len(from_base) * BASAL_SHARE) and run < len(from_base):
             left_out[from_base[:run], frame] = True

@@ -15,14 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.phantom.arrays import within_unit
+from cinema_cmr.phantom.arrays import clip_to_unit
 from cinema_cmr.phantom.body import Body
-from cinema_cmr.phantom.chambers import Chamber, depth_in
-from cinema_cmr.phantom.heart import N_THETA, N_Z, Z_STEP_MM, HeartFrame, HeartPoints
+from cinema_cmr.phantom.chambers import Chamber, chamber_depth
+from cinema_cmr.phantom.heart import HeartFrame, HeartPoints
 from cinema_cmr.phantom.planes import ImagePlane
+from cinema_cmr.phantom.surfaces import FrameSurfaces
 from cinema_cmr.phantom.valves import leaflet_share
 
-__all__ = ["Beat", "RenderedSlice", "SlicePart", "render_slice", "sharpened"]
+__all__ = ["Beat", "RenderedSlice", "render_slice"]
 
 Floats = NDArray[np.float32]
 
@@ -32,8 +33,6 @@ _ATRIA_REACH_MM = 85.0
 _UNEVEN_ATRIA_MM = 2.5
 _FAT_OF_CHAMBERS_MM = 1.5
 """Outside of their walls."""
-_STEEPEST = 3.0
-"""Rise of a surface's radius along the axis, beyond which its edge is softened no more."""
 _SOFT_MM = 12.0
 """What a softened surface can reach beyond itself, where it crosses a sheet most obliquely."""
 _BELOW_VALVES_MM = 25.0
@@ -49,76 +48,10 @@ class RenderedSlice:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surface:
-    """A surface on the (theta, z) table as its share-inside: clip(offset - slope * radius, 0, 1)."""
-
-    offset: Floats
-    slope: Floats
-
-    def inside(self, points: HeartPoints) -> Floats:
-        """(...) share inside as it would go on beyond 0 and 1: 0.5 on the surface."""
-        found: Floats = self.offset[points.index]
-        found -= self.slope[points.index] * points.radius
-        return found
-
-    def share(self, points: HeartPoints) -> Floats:
-        """(...) share of each point's surroundings that lies inside."""
-        return within_unit(self.inside(points))
-
-
-@dataclass(frozen=True, kw_only=True)
-class SlicePart:
-    """Surfaces of one frame, softened for one view's pixels and sheets."""
-
-    frame: HeartFrame
-    sheet_mm: float
-    """Way between sheets along the heart's axis."""
-    endo: Surface
-    epi: Surface
-    rv_inner: Surface
-    rv_blood: Surface
-    rv_wall: Surface
-    sac: Surface
-    chambers: tuple[Chamber, ...]
-    """Atria and great vessels, outermost first."""
-
-
-def sharpened(frame: HeartFrame, chambers: tuple[Chamber, ...], pixel_mm: float, sheet_mm: float) -> SlicePart:
-    """A frame's surfaces with edges a pixel wide, wider where the surface crosses a sheet obliquely."""
-
-    def soft(radius: Floats) -> Surface:
-        table = radius.reshape(N_THETA, N_Z)
-        slope = np.full(table.shape, 1 / pixel_mm, dtype=np.float32)
-        # How far the surface goes sideways from sheet to sheet; in place, since every frame has six.
-        way = table[:, 2:] - table[:, :-2]
-        way *= np.float32(sheet_mm / (2 * Z_STEP_MM))
-        np.clip(way, -_STEEPEST * sheet_mm, _STEEPEST * sheet_mm, out=way)
-        way *= way
-        way += np.float32(pixel_mm**2)
-        np.sqrt(way, out=way)
-        np.reciprocal(way, out=slope[:, 1:-1])
-        offset = slope * table
-        offset += np.float32(0.5)
-        return Surface(offset=offset.ravel(), slope=slope.ravel())
-
-    return SlicePart(
-        frame=frame,
-        sheet_mm=sheet_mm,
-        endo=soft(frame.endo),
-        epi=soft(frame.epi),
-        rv_inner=soft(frame.rv_inner),
-        rv_blood=soft(frame.rv_blood),
-        rv_wall=soft(frame.rv_wall),
-        sac=soft(frame.sac),
-        chambers=chambers,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
 class Beat:
     """All frames as one view's slices see them, and the furthest that each part of the heart comes in any of them."""
 
-    parts: Sequence[SlicePart]
+    parts: Sequence[FrameSurfaces]
 
     @cached_property
     def sac(self) -> Floats:
@@ -252,7 +185,7 @@ class _ChamberPainter:
         """Fat, wall and blood of the chamber as it is in a frame, over the image (sheet, pixel)."""
         if not self.region.at.size:
             return
-        here, depth = self.region.of(image), depth_in(chamber, self.region.points)
+        here, depth = self.region.of(image), chamber_depth(chamber, self.region.points)
         if chamber.is_atrium:
             depth = depth + self.uneven_mm
         _mix(here, self._share(depth + (chamber.wall_mm + _FAT_OF_CHAMBERS_MM)), self.fat)
@@ -263,7 +196,7 @@ class _ChamberPainter:
     def _share(self, depth: Floats) -> Floats:
         inside = depth * self.per_edge
         inside += np.float32(0.5)
-        return within_unit(inside)
+        return clip_to_unit(inside)
 
 
 def _in_boxes(points: HeartPoints, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -317,7 +250,7 @@ class _HeartPainter:
         self.cavity = _Region(points, _below(points, beat.cavity))
         self.cavity_muscle, self.cavity_blood = self.cavity.of(muscle), self.cavity.of(left_blood)
 
-    def frame(self, part: SlicePart) -> tuple[Floats, NDArray[np.uint8]]:
+    def frame(self, part: FrameSurfaces) -> tuple[Floats, NDArray[np.uint8]]:
         """Signal (sheet, pixel) and labels (pixel) of a frame."""
         image = self.behind.copy()
         self._paint_sac(image, part)
@@ -327,29 +260,29 @@ class _HeartPainter:
         self._paint_cavity(image, part)
         return image, self._labels(part)
 
-    def _paint_sac(self, image: Floats, part: SlicePart) -> None:
+    def _paint_sac(self, image: Floats, part: FrameSurfaces) -> None:
         """The fat around the heart, in the pericardium."""
         points, here = self.sac.points, self.sac.of(image)
         rim = part.sac.inside(points)
         _mix(here, np.clip(rim, 0, 1), self.sac_fat)
         _mix(
             here,
-            within_unit(np.float32(0.25) - np.abs(rim - np.float32(0.5)) * np.float32(0.4)),
+            clip_to_unit(np.float32(0.25) - np.abs(rim - np.float32(0.5)) * np.float32(0.4)),
             self.tissues["fibrous"],
         )
         self.sac.put(image, here)
 
-    def _paint_walls(self, image: Floats, part: SlicePart) -> None:
+    def _paint_walls(self, image: Floats, part: FrameSurfaces) -> None:
         """Wall and blood of the right ventricle, then the left one's wall, solid."""
         points, here = self.walls.points, self.walls.of(image)
         inner = part.rv_inner.share(points)
-        _mix(here, within_unit(part.rv_wall.share(points) - inner), self.walls_muscle)
-        right = within_unit(part.rv_blood.share(points) - inner)
+        _mix(here, clip_to_unit(part.rv_wall.share(points) - inner), self.walls_muscle)
+        right = clip_to_unit(part.rv_blood.share(points) - inner)
         _mix(here, right * self.muscles.free_share(points, part, self.strands), self.walls_blood)
         _mix(here, part.epi.share(points) * self._below_valve(points, part.frame), self.walls_muscle)
         self.walls.put(image, here)
 
-    def _paint_cavity(self, image: Floats, part: SlicePart) -> None:
+    def _paint_cavity(self, image: Floats, part: FrameSurfaces) -> None:
         """Blood, papillary muscles, trabeculae and leaflets of the left ventricle."""
         points, here = self.cavity.points, self.cavity.of(image)
         blood = part.endo.share(points) * self._below_valve(points, part.frame)
@@ -362,9 +295,9 @@ class _HeartPainter:
 
     def _below_valve(self, points: HeartPoints, frame: HeartFrame) -> Floats:
         """Share of each point's surroundings on the ventricle's side of the mitral plane."""
-        return within_unit(np.float32(0.5) + (points.z - np.float32(frame.left.base_mm)) * self.per_edge)
+        return clip_to_unit(np.float32(0.5) + (points.z - np.float32(frame.left.base_mm)) * self.per_edge)
 
-    def _labels(self, part: SlicePart) -> NDArray[np.uint8]:
+    def _labels(self, part: FrameSurfaces) -> NDArray[np.uint8]:
         """Codes in the middle sheet: what the point in the middle of the voxel is."""
         middle = _sheet(self.points, N_SHEETS // 2)
         frame = part.frame

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.engine.trainer import TrainConfig
-from cinema_cmr.tasks.landmark import LandmarkConfig, LandmarkTask
-from cinema_cmr.tasks.scalar import ScalarConfig, ScalarTask
-from cinema_cmr.tasks.segment import SegmentConfig, SegmentTask
-from cinema_cmr.tasks.task import LabelledTask
+from cinema_cmr.tasks.landmark import LandmarkConfig
+from cinema_cmr.tasks.scalar import ScalarConfig
+from cinema_cmr.tasks.segment import SegmentConfig
 
 __all__ = ["Experiment"]
 
@@ -31,11 +28,3 @@ class Experiment:
     def with_train(self, **changes: Any) -> Experiment:
         """The same experiment with other numbers in its training configuration."""
         return replace(self, train=replace(self.train, **changes))
-
-    def make_task(self, learn: Sequence[AnnotatedStudy]) -> LabelledTask[Any]:
-        """The task, which may take the mean and spread of its target from what is learned from."""
-        if isinstance(self.task, SegmentConfig):
-            return SegmentTask(self.task)
-        if isinstance(self.task, LandmarkConfig):
-            return LandmarkTask(self.task)
-        return ScalarTask.of(self.task, learn)

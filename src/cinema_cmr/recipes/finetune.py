@@ -17,12 +17,12 @@ from cinema_cmr.data.cases import AnnotatedStudy, DatasetCard, Split
 from cinema_cmr.engine.trainer import Progress, train
 from cinema_cmr.models.adapters import Adaptation, adapt, merge_adapters
 from cinema_cmr.models.architectures import build, config_values
-from cinema_cmr.models.committee import Committee
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.transplant import transplant
 from cinema_cmr.models.weights import save_model
 from cinema_cmr.recipes.experiment import Experiment
-from cinema_cmr.tasks.task import CardPart
+from cinema_cmr.tasks.registry import create_task
+from cinema_cmr.tasks.task import CardFields
 
 __all__ = ["TrainingData", "finetune"]
 
@@ -33,13 +33,13 @@ class TrainingData:
 
     card: DatasetCard
     split: Split
-    learn: Sequence[AnnotatedStudy]
-    validate: Sequence[AnnotatedStudy]
+    train: Sequence[AnnotatedStudy]
+    val: Sequence[AnnotatedStudy]
 
     def __post_init__(self) -> None:
-        if not self.learn:
+        if not self.train:
             raise InputError(f"no study of '{self.card.name}' to learn from; expected images with masks beside them")
-        shared = {study.patient for study in self.learn} & {study.patient for study in self.validate}
+        shared = {study.patient for study in self.train} & {study.patient for study in self.val}
         if shared:
             raise InputError(f"{len(shared)} patients are in both parts of the split, e.g. {sorted(shared)[0]}")
 
@@ -61,11 +61,6 @@ def finetune(
     """
     if adaptation is not None and start is None:
         raise UsageError("a frozen encoder of random weights knows nothing; give weights to start from")
-    task = experiment.make_task(data.learn)
-    parts = [[example for study in part for example in task.examples(study)] for part in (data.learn, data.validate)]
-    learn, validate = task.to_learn(parts[0]), parts[1]
-    if not learn:
-        raise InputError(f"none of {len(data.learn)} studies tells what recipe '{experiment.name}' learns")
     config = experiment.train
     if start is None:  # nothing is there to be kept
         config = replace(config, optim=replace(config.optim, layer_decay=1.0))
@@ -73,6 +68,10 @@ def finetune(
     model = _first_model(experiment, start)
     if adaptation is not None:
         adapt(model, adaptation)
+    task = create_task(experiment.task, model, data.train)
+    parts = [[example for study in part for example in task.examples(study)] for part in (data.train, data.val)]
+    if not parts[0]:
+        raise InputError(f"none of {len(data.train)} studies tells what recipe '{experiment.name}' learns")
     last: list[Progress] = []
 
     def keep(progress: Progress) -> None:
@@ -80,11 +79,11 @@ def finetune(
         if report is not None:
             report(progress)
 
-    trained = train(model, task, learn=learn, validate=validate, config=config, folder=folder, report=keep)
+    trained = train(task, train=task.oversampled(parts[0]), val=parts[1], config=config, folder=folder, report=keep)
     merge_adapters(trained)
     card = _card(
         experiment,
-        task.card_part(),
+        task.card_fields(),
         data=data,
         start=start,
         learned="all weights" if adaptation is None else adaptation.title,
@@ -107,31 +106,21 @@ def _first_model(experiment: Experiment, start: LoadedModel | None) -> nn.Module
     if start.card.task == "pretrain":
         transplant(start.model.state_dict(), model)
         return model
-    known = _networks(start)
-    fitting = [name for name, (kind, config, _) in known.items() if (kind, config) == (experiment.architecture, values)]
+    described = (experiment.architecture, values)
+    members = start.members.values()
+    fitting = [one.model for one in members if (one.card.architecture, dict(one.card.config)) == described]
     if not fitting:
         raise WeightsError(
             f"weights '{start.card.name}' are of {start.card.architecture} in another size than recipe "
             f"'{experiment.name}' ({experiment.architecture}); choose the recipe they were made with"
         )
-    model.load_state_dict(known[fitting[0]][2].state_dict())
+    model.load_state_dict(fitting[0].state_dict())
     return model
-
-
-def _networks(start: LoadedModel) -> dict[str, tuple[str, dict[str, Any], nn.Module]]:
-    """Architecture, configuration and network of a model, or of each member of a committee."""
-    card, model = start.card, start.model
-    if not isinstance(model, Committee):
-        return {card.name: (card.architecture, dict(card.config), model)}
-    return {
-        name: (member["architecture"], dict(member["config"]), model.networks[name])
-        for name, member in card.config["members"].items()
-    }
 
 
 def _card(
     experiment: Experiment,
-    part: CardPart,
+    part: CardFields,
     *,
     data: TrainingData,
     start: LoadedModel | None,
@@ -143,7 +132,7 @@ def _card(
         "data": data.card.title,
         "citation": data.card.citation,
         "split_sha256": data.split.sha256,
-        "n_studies": len(data.learn),
+        "n_studies": len(data.train),
         "recipe": experiment.name,
         "start": "random weights" if start is None else f"{start.card.name} {start.card.weights_sha256[:12]}",
         "learned": learned,

@@ -52,7 +52,7 @@ def measure_gain(
         values = runs.of_folds(folds_of(data, n_folds, seed=experiment.train.seed))
     else:
         models = {"start": folder / "model", "scratch": runs.trained(data, folder / "scratch", None)}
-        values = {run: runs.scored(model, data.validate) for run, model in models.items()}
+        values = {run: runs.scored(model, data.val) for run, model in models.items()}
     how = f"{n_folds}-fold cross-validation" if n_folds else "the validation part"
     task = str(read_card(folder / "model").task)
     learned = "all weights" if adaptation is None else adaptation.title
@@ -65,7 +65,7 @@ def folds_of(data: TrainingData, n: int, *, seed: int = 0) -> list[TrainingData]
 
     Raises `UsageError` for more folds than patients.
     """
-    studies = [*data.learn, *data.validate]
+    studies = [*data.train, *data.val]
     groups = {study.patient: str(study.facts.get("group", "all")) for study in studies}
     if not 2 <= n <= len(groups):
         raise UsageError(f"{n} folds of {len(groups)} labelled patients; expected 2 to {len(groups)}")
@@ -82,7 +82,7 @@ def _fold(data: TrainingData, studies: list[AnnotatedStudy], held_out: set[str],
         for name, its in (("train", learn), ("validation", validate))
     }
     split = Split(dataset=data.split.dataset, parts=parts, rule=f"{rule} of the labelled patients, groups spread")
-    return TrainingData(card=data.card, split=split, learn=learn, validate=validate)
+    return TrainingData(card=data.card, split=split, train=learn, val=validate)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,7 @@ class _Runs:
         for number, fold in enumerate(folds, 1):
             for run, first in (("start", self.start), ("scratch", None)):
                 model = self.trained(fold, self.folder / "folds" / str(number) / run, first)
-                for name, values in self.scored(model, fold.validate).items():
+                for name, values in self.scored(model, fold.val).items():
                     joined[run].setdefault(name, {}).update(values)
         return joined
 
@@ -130,7 +130,7 @@ def _about(experiment: Experiment, data: TrainingData, start: LoadedModel, **mor
         **more,
         "dataset": data.card.name,
         "start": {"name": start.card.name, "hash": start.card.weights_sha256},
-        "n_patients_learned_from": len({study.patient for study in data.learn}),
+        "n_patients_learned_from": len({study.patient for study in data.train}),
         "n_steps": config.n_steps,
         "seed": config.seed,
     }

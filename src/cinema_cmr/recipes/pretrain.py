@@ -76,23 +76,23 @@ class PretrainExperiment:
 class PretrainingData:
     """Stored studies to learn from, and others to watch the run by."""
 
-    learn: Sequence[StoredStudy]
-    validate: Sequence[StoredStudy]
+    train: Sequence[StoredStudy]
+    val: Sequence[StoredStudy]
     title: str = ""
     licence: str = ""
     """Condition that the weights inherit."""
 
     def __post_init__(self) -> None:
-        if not self.learn:
+        if not self.train:
             raise InputError("no study to learn from; expected a store with at least one study of the recipe's views")
-        shared = {study.sha256 for study in self.learn} & {study.sha256 for study in self.validate}
+        shared = {study.sha256 for study in self.train} & {study.sha256 for study in self.val}
         if shared:
             raise InputError(f"{len(shared)} studies are both learned from and held out; give two stores apart")
 
     @property
     def sha256(self) -> str:
         """Names what is learned from: a hash over the studies' hashes in their order."""
-        return hashlib.sha256("\n".join(study.sha256 for study in self.learn).encode()).hexdigest()
+        return hashlib.sha256("\n".join(study.sha256 for study in self.train).encode()).hexdigest()
 
 
 def split_studies(
@@ -191,14 +191,14 @@ def pretrain(
     After each validation `folder/pictures` gets what was made of the first held-out studies. `start` gives the
     first weights; raises `WeightsError` where it is of another architecture or size.
     """
-    task = PretrainTask(experiment.task)
-    learn, validate = ([study for study in part if _is_of(study, task)] for part in (data.learn, data.validate))
-    data = replace(data, learn=learn, validate=validate)
-    if experiment.train.is_sharded:
-        _check_same_views([*learn, *validate], task)
     torch.manual_seed(experiment.train.seed)
     model = _first_model(experiment, start)
     checkpoint_activations(model, experiment.activation_checkpointing)
+    task = PretrainTask(experiment.task, model)
+    learn, validate = ([study for study in part if _is_of(study, task)] for part in (data.train, data.val))
+    data = replace(data, train=learn, val=validate)
+    if experiment.train.is_sharded:
+        _check_same_views([*learn, *validate], task)
 
     def tell(progress: Progress) -> None:
         # With divided weights no process can ask the model alone.
@@ -207,7 +207,7 @@ def pretrain(
         if report is not None:
             report(progress)
 
-    trained = train(model, task, learn=learn, validate=validate, config=experiment.train, folder=folder, report=tell)
+    trained = train(task, train=learn, val=validate, config=experiment.train, folder=folder, report=tell)
     if is_first_rank():
         save_model(folder / "model", trained, _card(experiment, data, start), overwrite=True)
     return folder / "model"
@@ -263,14 +263,14 @@ def _card(experiment: PretrainExperiment, data: PretrainingData, start: LoadedMo
     training: dict[str, Any] = {
         "data": data.title,
         "data_sha256": data.sha256,
-        "n_studies": len(data.learn),
+        "n_studies": len(data.train),
         "recipe": experiment.name,
         "start": "random weights" if start is None else f"{start.card.name} {start.card.weights_sha256[:12]}",
         "mask_ratio": experiment.task.mask_ratio,
         "augmented": experiment.task.augmentation is not None,
         "skip_blank": experiment.task.skip_blank,
         "decoder_token_ratio": experiment.task.decoder_token_ratio,
-        "complementary": experiment.task.complementary_masks,
+        "complementary_masks": experiment.task.complementary_masks,
         "seed": config.seed,
         "n_steps": config.n_steps,
         "samples_per_step": config.samples_per_step,

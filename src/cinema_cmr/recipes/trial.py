@@ -34,7 +34,7 @@ from cinema_cmr.models.weights import load_model
 from cinema_cmr.recipes.disease_groups import measured_patient, train_disease_model
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.finetune import TrainingData, finetune
-from cinema_cmr.score.known import finite_mean
+from cinema_cmr.score.statistics import finite_mean
 from cinema_cmr.tasks.targets import reference_measurements, target_value
 
 __all__ = ["measured_number_trial", "measured_trial", "shipped_trial", "trial"]
@@ -59,7 +59,7 @@ def trial(
     start: LoadedModel | None = None,
     report: Callable[[Progress], None] | None = None,
 ) -> dict[str, Any]:
-    """Train in `folder` (or go on there), and score every patient of `data.validate` on its own grid.
+    """Train in `folder` (or go on there), and score every patient of `data.val` on its own grid.
 
     The held-out patients choose nothing: neither the step that is kept nor a threshold. Raises what
     `recipes.finetune.finetune` and the evaluations of `engine` raise.
@@ -81,7 +81,7 @@ def trial(
 
 
 def shipped_trial(loaded: LoadedModel, data: TrainingData, *, device: str = "auto") -> dict[str, Any]:
-    """A model that is there already, asked about every patient of `data.validate`."""
+    """A model that is there already, asked about every patient of `data.val`."""
     began = time.monotonic()
     answers = _ASKED[loaded.card.task](loaded, choose_runtime(device, "auto"), data)
     about = {"model": loaded.card.name, "hash": loaded.card.weights_sha256, "n_steps": 0, "seconds": 0.0}
@@ -96,12 +96,12 @@ def measured_number_trial(
     A patient in whom it cannot be measured has no value.
     """
     began = time.monotonic()
-    mean = _mean_learned(data.learn, target)
+    mean = _mean_learned(data.train, target)
     segmenter = None
     if masks_of is not None:
-        segmenter = Segmenter(masks_of.members, masks_of.card, choose_runtime(device, "auto"))
+        segmenter = Segmenter(masks_of, choose_runtime(device, "auto"))
     answers = []
-    for study in data.validate:
+    for study in data.val:
         shown, known = study, target_value(study, target)
         if segmenter is not None:
             labels = predict_cine(study.study.cine(View.SAX), segmenter).labels
@@ -126,14 +126,14 @@ def measured_trial(
     """
     began = time.monotonic()
     # Without the held-out patients: its own scores of them are made below, patient by patient.
-    model = train_disease_model(replace(data, validate=()), seed=seed)
+    model = train_disease_model(replace(data, val=()), seed=seed)
     fitted = time.monotonic()
     segmenter = None
     if masks_of is not None:
-        segmenter = Segmenter(masks_of.members, masks_of.card, choose_runtime(device, "auto"))
-    common = _commonest(str(study.facts["group"]) for study in data.learn)
+        segmenter = Segmenter(masks_of, choose_runtime(device, "auto"))
+    common = _commonest(str(study.facts["group"]) for study in data.train)
     answers = []
-    for study in data.validate:
+    for study in data.val:
         labels = None if segmenter is None else predict_cine(study.study.cine(View.SAX), segmenter).labels
         patient = measured_patient(study, labels)
         said = model.classification(patient.found).probabilities
@@ -149,7 +149,7 @@ def _document(answers: Sequence[_Answer], data: TrainingData, **about: Any) -> d
         **about,
         "data": data.card.name,
         "split_sha256": data.split.sha256,
-        "n_learned_from": len({study.patient for study in data.learn}),
+        "n_learned_from": len({study.patient for study in data.train}),
         "patients": _by_patient(answers),
     }
 
@@ -176,9 +176,9 @@ def _names(answers: Iterable[_Answer]) -> list[str]:
 
 
 def _outlined(loaded: LoadedModel, runtime: Runtime, data: TrainingData) -> list[_Answer]:
-    studies, _ = choose_scorable(data.validate, loaded.card)
+    studies, _ = choose_scorable(data.val, loaded.card)
     # All labelled frames as one cine, as `cinema analyse` sees them: the heart is looked for once.
-    scores = evaluate_segmentation(studies, Segmenter(loaded.members, loaded.card, runtime), together=True)
+    scores = evaluate_segmentation(studies, Segmenter(loaded, runtime), together=True)
     rows = [patient_row(score) for score in scores]
     return [
         _Answer(patient=row["patient"], values={**row["scores"], **_differences(row["measured"], row["reference"])})
@@ -189,7 +189,7 @@ def _outlined(loaded: LoadedModel, runtime: Runtime, data: TrainingData) -> list
 def _pointed(loaded: LoadedModel, runtime: Runtime, data: TrainingData) -> list[_Answer]:
     return [
         _Answer(patient=score.patient, values=_of_points(score))
-        for score in evaluate_landmarks(data.validate, LandmarkPredictor(loaded, runtime))
+        for score in evaluate_landmarks(data.val, LandmarkPredictor(loaded, runtime))
     ]
 
 
@@ -203,12 +203,12 @@ def _of_points(score: LandmarkScore) -> Values:
 
 
 def _answered(loaded: LoadedModel, runtime: Runtime, data: TrainingData) -> list[_Answer]:
-    scores = evaluate_answers(data.validate, ScalarPredictor(loaded, runtime))
+    scores = evaluate_answers(data.val, ScalarPredictor(loaded, runtime))
     if loaded.card.task == "regress":
-        mean = _mean_learned(data.learn, loaded.card.outputs[0])
+        mean = _mean_learned(data.train, loaded.card.outputs[0])
         return [_number(score, mean) for score in scores]
     target = str(loaded.card.training.get("answers", "group"))
-    common = _commonest(_class(target_value(study, target)) for study in data.learn)
+    common = _commonest(_class(target_value(study, target)) for study in data.train)
     return [_class_told(score, common) for score in scores]
 
 

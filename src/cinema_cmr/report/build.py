@@ -16,12 +16,12 @@ from cinema_cmr.core.results import (
     Measurements,
     Prediction,
 )
+from cinema_cmr.core.serialise import json_text, json_values
 from cinema_cmr.core.study import Issue, SeriesDecision, Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.measure.scar import SCAR_SUMMARY
-from cinema_cmr.report.plain import json_text, plain
 from cinema_cmr.report.run import RunFacts
 from cinema_cmr.report.schema import SCHEMA_VERSION, check_document
 
@@ -79,7 +79,7 @@ def build_document(
         },
         "subject": vars(study.subject),
         "summary": _summary(study, measurements),
-        "measurements": [_measurement(value) for value in measurements.values],
+        "measurements": [_measurement(value) for value in measurements.values()],
         "curves": {"times_ms": measurements.times_ms, "values": measurements.curves},
         "flags": [_notable(flag) for flag in measurements.flags],
         "disease": _classification(measurements.classification),
@@ -92,7 +92,7 @@ def build_document(
         "versions": run.versions,
         "seconds": run.seconds,
     }
-    cleaned: dict[str, Any] = plain(document)
+    cleaned: dict[str, Any] = json_values(document)
     return cleaned
 
 
@@ -103,7 +103,7 @@ def write_measurements_json(document: Mapping[str, Any], path: Path, *, overwrit
 
 
 def _summary(study: Study, measurements: Measurements) -> dict[str, float | int | None]:
-    known = {measurement.name: measurement for measurement in measurements.values}
+    known = {measurement.name: measurement for measurement in measurements.values()}
     summary: dict[str, float | int | None] = {}
     for name in (*SUMMARY_NAMES, *(SCAR_SUMMARY if study.modality == "lge" else ())):
         if name in _FRAMES_OF:
@@ -191,5 +191,5 @@ def _prediction(prediction: Prediction, study: Study) -> dict[str, Any]:
         "centre_voxels": location.centre,
         "evidence": location.evidence,
         "confidence": prediction.confidence,
-        "removed": [{name: getattr(piece, name) for name in removed} for piece in prediction.removed],
+        "removed": [{name: getattr(piece, name) for name in removed} for piece in prediction.removed_components],
     }

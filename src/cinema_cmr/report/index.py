@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from cinema_cmr.core.serialise import json_values
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.measure.scar import SCAR_SUMMARY
 from cinema_cmr.report.build import NOTICE, SUMMARY_NAMES
 from cinema_cmr.report.page import page_environment
-from cinema_cmr.report.plain import plain
 
 __all__ = ["IndexRow", "write_index"]
 
@@ -98,5 +98,5 @@ def _csv_text(rows: Sequence[IndexRow]) -> str:
     for row in rows:
         flags = " ".join(flag["code"] for flag in row.flags)
         facts = {"study": row.name, "flags": flags, "report": row.report, "error": row.error}
-        writer.writerow({**plain(row.summary), **facts})
+        writer.writerow({**json_values(row.summary), **facts})
     return text.getvalue()

@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePath
 from typing import Any
 
+from cinema_cmr.core.serialise import json_text, json_values
 from cinema_cmr.io.atomic import write_text
-from cinema_cmr.report.plain import json_text, plain
 
 __all__ = ["RunFacts", "installed_version", "options_document", "run_document", "write_run_json"]
 
@@ -92,14 +92,14 @@ def run_document(run: RunFacts) -> dict[str, Any]:
         "model": run.model,
         "input_sha256": run.input_sha256,
         "versions": run.versions,
-        "seconds": plain(run.seconds),
+        "seconds": json_values(run.seconds),
         "options": options_document(run.options),
     }
 
 
 def options_document(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options as run.json holds them: plain values, a path as its stem."""
-    return {name: plain(without_folders(value)) for name, value in options.items()}
+    return {name: json_values(without_folders(value)) for name, value in options.items()}
 
 
 def write_run_json(run: RunFacts, path: Path, *, overwrite: bool = False) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.score.statistics import finite_mean
 
 __all__ = [
     "ClassificationScores",
@@ -96,7 +97,7 @@ def score_binary(labels: ArrayLike, probabilities: ArrayLike, *, threshold: Thre
     return ClassificationScores(
         sensitivity=float(sensitivity[1]),
         specificity=float(specificity[1]),
-        balanced_accuracy=_mean_of_defined(sensitivity),
+        balanced_accuracy=finite_mean(sensitivity),
         matthews=matthews_correlation(counts),
         auroc=auroc(truth, positive),
         calibration_error=calibration_error(truth, np.stack([1 - positive, positive], axis=1)),
@@ -115,11 +116,11 @@ def score_classes(labels: ArrayLike, probabilities: ArrayLike) -> Classification
     counts = confusion_matrix(truth, probs.argmax(axis=1), n_classes=n_classes)
     ranking = [auroc((truth == index).astype(np.int64), probs[:, index]) for index in range(n_classes)]
     return ClassificationScores(
-        sensitivity=_mean_of_defined(_found(counts)),
-        specificity=_mean_of_defined(_ruled_out(counts)),
-        balanced_accuracy=_mean_of_defined(_found(counts)),
+        sensitivity=finite_mean(_found(counts)),
+        specificity=finite_mean(_ruled_out(counts)),
+        balanced_accuracy=finite_mean(_found(counts)),
         matthews=matthews_correlation(counts),
-        auroc=_mean_of_defined(np.array(ranking)),
+        auroc=finite_mean(ranking),
         calibration_error=calibration_error(truth, probs),
         n=len(truth),
     )
@@ -204,11 +205,6 @@ def _ratio(part: Counts, whole: Counts) -> Array:
     ratios = np.full(part.shape, np.nan)
     np.divide(part, whole, out=ratios, where=whole > 0)
     return ratios
-
-
-def _mean_of_defined(values: Array) -> float:
-    defined = values[~np.isnan(values)]
-    return float(defined.mean()) if defined.size else float("nan")
 
 
 def _checked_binary(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Counts, Array]:

@@ -7,7 +7,7 @@ stands for a patient that has no value; it is left out and counted.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ __all__ = [
     "PairedTest",
     "bootstrap_interval",
     "complete_cases",
+    "finite_mean",
     "holm",
     "mean_interval",
     "paired_wilcoxon",
@@ -67,6 +68,16 @@ def mean_interval(values: ArrayLike, *, seed: int, confidence: float = 0.95) -> 
     The value is NaN where no patient has one.
     """
     return bootstrap_interval(np.mean, values, seed=seed, confidence=confidence, along_axis=True)
+
+
+def finite_mean(values: Iterable[float]) -> float:
+    """Return the mean of the values that are not NaN; NaN without a warning if there are none.
+
+    >>> finite_mean([1.0, float("nan"), 3.0]), finite_mean([])
+    (2.0, nan)
+    """
+    present = [value for value in values if not np.isnan(value)]
+    return float(np.mean(present)) if present else float("nan")
 
 
 def bootstrap_interval(

@@ -62,7 +62,7 @@ def test_a_frame_that_no_heart_shows_is_left_out_and_told(point: int, moved: lis
     points = heart()
     points[7, point] += moved
     landmarks, (flag,) = plausible_landmarks(found(points))
-    assert landmarks is not None and flag.code == "landmarks-left-out-lax_4c" and flag.severity == "info"
+    assert landmarks is not None and flag.code == "landmarks-excluded-lax_4c" and flag.severity == "info"
     gone = np.isnan(landmarks.points["apex"][:, 0])
     assert gone[7] and gone.sum() == flag.evidence["implausible_frames"] <= 3
 

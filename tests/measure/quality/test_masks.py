@@ -1,8 +1,6 @@
-"""Each check of the masks fires on the fault it is made for and stays silent on a sound heart."""
+"""Each mask check fires on its own fault and stays silent on a sound heart."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,38 +34,38 @@ def test_structure_missing(frames: list[int], severity: str) -> None:
     assert flag.evidence == {"rv_frames": len(frames)}
 
 
-def test_in_pieces() -> None:
+def test_multiple_components() -> None:
     cine, labels = heart()
     labels.array[:, :, 2:4][labels.array[:, :, 2:4] == RV] = 0
-    flag = masks.in_pieces(context_of(cine, labels))
+    flag = masks.multiple_components(context_of(cine, labels))
     assert flag is not None and flag.evidence["structure"] == "rv"
     assert 0.05 < float(flag.evidence["share"] or 0) < 0.5
 
 
-def test_a_stray_pixel_is_no_piece() -> None:
+def test_stray_pixel_is_ignored() -> None:
     cine, labels = heart()
     labels.array[2, 2, 0] = LV
-    assert masks.in_pieces(context_of(cine, labels)) is None
+    assert masks.multiple_components(context_of(cine, labels)) is None
 
 
-def test_not_enclosed() -> None:
+def test_lv_not_enclosed() -> None:
     cine, labels = heart()
     plane = labels.array[:, :, 4, 0]
     plane[plane == MYO] = 0
-    flag = masks.not_enclosed(context_of(cine, labels))
+    flag = masks.lv_not_enclosed(context_of(cine, labels))
     assert flag is not None and (flag.evidence["slice"], flag.evidence["frame"]) == (4, 0)
 
 
-def test_basal_slice_left_out_says_what_it_would_add() -> None:
+def test_basal_slice_excluded_reports_its_volume() -> None:
     cine, labels = heart()
     plane = labels.array[:, :, 0, 0]
     plane[plane == MYO] = 0
     context = context_of(cine, labels)
-    flag = masks.basal_slice_left_out(context)
+    flag = masks.basal_slice_excluded(context)
     added = np.count_nonzero(plane == LV) * cine.voxel_volumes_ml[0]
     assert flag is not None and flag.severity == "info"
     assert flag.evidence["frame_0_ml"] == pytest.approx(added, abs=0.1)
-    assert masks.not_enclosed(context) is None  # what is not counted need not be enclosed
+    assert masks.lv_not_enclosed(context) is None  # excluded slices need not be enclosed
 
 
 def test_slice_without_lv() -> None:
@@ -78,14 +76,14 @@ def test_slice_without_lv() -> None:
 
 
 @pytest.mark.parametrize(("volume", "severity"), [(0.5, "info"), (12.0, "warning")])
-def test_removed_pieces(volume: float, severity: str) -> None:
+def test_removed_components(volume: float, severity: str) -> None:
     removed = (
         RemovedComponent(structure="rv", frame=1, volume_ml=volume),
         RemovedComponent(structure="lv", frame=0, volume_ml=0.1),
     )
-    flag = masks.removed_pieces(context_of(*heart(), removed=removed))
+    flag = masks.removed_components(context_of(*heart(), removed_components=removed))
     assert flag is not None and flag.severity == severity
-    assert (flag.evidence["pieces"], flag.evidence["frame"]) == (2, 1)
+    assert (flag.evidence["components"], flag.evidence["frame"]) == (2, 1)
 
 
 def test_low_confidence() -> None:
@@ -93,25 +91,25 @@ def test_low_confidence() -> None:
     assert flag is not None and flag.evidence["confidence"] == pytest.approx(0.6)
     usual = context_of(*heart(), confidence=np.array([0.95, 0.85], dtype=np.float32))
     assert masks.low_confidence(usual) is None
-    surer = replace(usual, prediction=replace(usual.prediction, least_confidence=0.9))
-    flag = masks.low_confidence(surer)
+    strict = context_of(*heart(), confidence=np.array([0.95, 0.85], dtype=np.float32), least_confidence=0.9)
+    flag = masks.low_confidence(strict)
     assert flag is not None and "is 0.85, below 0.9" in flag.message
-    unknown = context_of(*heart(), confidence=np.array([np.nan, np.nan], dtype=np.float32))
-    assert masks.low_confidence(unknown) is None
+    undefined = context_of(*heart(), confidence=np.array([np.nan, np.nan], dtype=np.float32))
+    assert masks.low_confidence(undefined) is None
 
 
 @pytest.mark.parametrize(
-    ("edge", "severity", "said"), [(False, "info", "was shown 216x216 mm"), (True, "warning", "edge")]
+    ("truncated", "severity", "words"), [(False, "info", "expanded to 216x216 mm"), (True, "warning", "edge")]
 )
-def test_a_heart_larger_than_the_window(edge: bool, severity: str, said: str) -> None:
-    seen = {"fov_mm": (216.0, 216.0), "fov_expansions": 1, "truncated": edge}
-    flag = masks.larger_than_window(context_of(*heart(), **seen))
-    assert flag is not None and (flag.code, flag.severity) == ("larger-than-window", severity)
-    assert said in flag.message and flag.evidence == {"fov_mm": "216x216", "fov_expansions": 1}
-    assert masks.larger_than_window(context_of(*heart(), fov_mm=(168.0, 168.0))) is None
+def test_heart_exceeds_fov(truncated: bool, severity: str, words: str) -> None:
+    facts = {"fov_mm": (216.0, 216.0), "fov_expansions": 1, "truncated": truncated}
+    flag = masks.heart_exceeds_fov(context_of(*heart(), **facts))
+    assert flag is not None and (flag.code, flag.severity) == ("heart-exceeds-fov", severity)
+    assert words in flag.message and flag.evidence == {"fov_mm": "216x216", "fov_expansions": 1}
+    assert masks.heart_exceeds_fov(context_of(*heart(), fov_mm=(168.0, 168.0))) is None
 
 
-def test_a_plane_that_did_not_fit_is_named() -> None:
+def test_fov_flag_names_a_long_axis_view() -> None:
     prediction = prediction_of(LabelMap(array=np.zeros((2, 2, 1, 1), np.uint8)), View.LAX_4C, fov_expansions=1)
     flag = masks.fov_flag(prediction)
-    assert flag is not None and flag.message.startswith(f"{View.LAX_4C.title}: the heart did not fit")
+    assert flag is not None and flag.message.startswith(f"{View.LAX_4C.title}: the heart exceeds")

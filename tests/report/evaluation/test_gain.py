@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from cinema_cmr.core.serialise import json_values
 from cinema_cmr.evaluation.gain import gain_document
 from cinema_cmr.report.evaluation.gain import gain_page
-from cinema_cmr.report.plain import plain
 
 ABOUT = {
     "recipe": "sax-unetr",
@@ -24,7 +24,7 @@ ABOUT = {
 def document(n: int, by: float, **about: Any) -> dict[str, Any]:
     scratch = {f"patient {i}": 0.7 + 0.01 * i for i in range(n)}
     start = {name: value + by * (1 + 0.1 * i) for i, (name, value) in enumerate(scratch.items())}
-    made: dict[str, Any] = plain(
+    made: dict[str, Any] = json_values(
         gain_document({"dice_mean": start}, {"dice_mean": scratch}, primary="dice_mean", **{**ABOUT, **about})
     )
     return made

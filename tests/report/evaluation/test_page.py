@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from oracles import annotated, heart, segmenter
 
+from cinema_cmr.core.serialise import json_values
 from cinema_cmr.evaluation.compare import compare
 from cinema_cmr.evaluation.record import evaluation_document
 from cinema_cmr.evaluation.segmentation import evaluate_segmentation
 from cinema_cmr.report.evaluation.page import evaluation_page
 from cinema_cmr.report.evaluation.pictures import case_picture
-from cinema_cmr.report.plain import plain
 
 STUDIES = [
     annotated(heart((15.0, radius), n_slices=4), f"patient {radius}", group=group)
@@ -24,7 +24,9 @@ STUDIES = [
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
     scores = evaluate_segmentation(STUDIES, segmenter(size=(63, 59)))
-    made: dict[str, Any] = plain(evaluation_document(scores, model="oracle", hash="abc", dataset="hearts", part="all"))
+    made: dict[str, Any] = json_values(
+        evaluation_document(scores, model="oracle", hash="abc", dataset="hearts", part="all")
+    )
     return made
 
 
@@ -48,5 +50,5 @@ def test_cases_are_drawn(document: dict[str, Any]) -> None:
 
 @pytest.mark.medium
 def test_a_comparison_has_its_table(document: dict[str, Any]) -> None:
-    page = evaluation_page({**document, "against": plain(compare(document, {**document, "model": "other"}))})
+    page = evaluation_page({**document, "against": json_values(compare(document, {**document, "model": "other"}))})
     assert "p (Holm)" in page and "other" in page and "p (Holm)" not in evaluation_page(document)

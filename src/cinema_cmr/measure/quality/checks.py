@@ -1,4 +1,4 @@
-"""Reasons to look again at a study: all checks in one list, flags with their numbers."""
+"""Quality control of a measured study: every check in one list, every flag with its evidence."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from cinema_cmr.measure.quality.stack import STACK_CHECKS
 __all__ = ["CHECKS", "issue_flags", "quality_flags"]
 
 CHECKS: tuple[Check, ...] = (*STACK_CHECKS, *MASK_CHECKS, *CURVE_CHECKS)
-"""A new check is one function `(context) -> Flag | None` in one of these lists."""
+"""To add a check, write one function `(context) -> Flag | None` and append it to one of these lists."""
 
 
 def quality_flags(context: QualityContext) -> tuple[Flag, ...]:
-    """All flags that a measured stack raises, then those of its data."""
+    """Return all flags raised by a measured short-axis stack, followed by the issues of its data."""
     raised = (check(context) for check in CHECKS)
     return (*(flag for flag in raised if flag is not None), *issue_flags(context.study))
 
 
 def issue_flags(study: Study) -> tuple[Flag, ...]:
-    """What reading the data found to be wrong (warnings and errors), passed on under the same code."""
+    """Pass the warnings and errors of the reader on as flags of the same code."""
     return tuple(
         Flag(code=issue.code, severity=issue.severity, message=issue.message, evidence=issue.evidence)
         for issue in study.issues

@@ -1,4 +1,4 @@
-"""What the quality checks look at: one short-axis study with its mask, curves and values."""
+"""Input of the quality checks: one short-axis study with its mask, volume curves and measurements."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.results import Flag, Measurement, Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.volume import Cine
@@ -23,36 +24,38 @@ class QualityContext:
 
     study: Study
     cine: Cine
-    prediction: Prediction
+    labels: LabelMap
     volumes: Volumes
     lv: Phases
     rv: Phases
     values: Mapping[str, Measurement]
+    prediction: Prediction | None = None
+    """The prediction that `labels` belong to; None for a mask from elsewhere, which has no confidence."""
 
     @property
     def ed_frame(self) -> int:
-        """The LV's end-diastole, or the first frame where there is none."""
+        """End-diastolic frame of the LV; 0 if the LV has no phases."""
         return self.lv.ed or 0
 
     @property
     def key_frames(self) -> tuple[int, ...]:
-        """The LV's end-diastole and end-systole; the first frame where there are none."""
-        found = {frame for frame in (self.lv.ed, self.lv.es) if frame is not None}
-        return tuple(sorted(found)) or (0,)
+        """End-diastolic and end-systolic frame of the LV; (0,) if the LV has no phases."""
+        frames = {frame for frame in (self.lv.ed, self.lv.es) if frame is not None}
+        return tuple(sorted(frames)) or (0,)
 
     def mask(self, structure: str, frame: int) -> NDArray[np.bool_]:
-        """(x, y, z) where a structure is labelled in a frame."""
-        return np.asarray(self.prediction.labels.array[..., frame] == CODES[structure])
+        """Return the (x, y, z) mask of a structure in one frame."""
+        return np.asarray(self.labels.array[..., frame] == CODES[structure])
 
     def areas_mm2(self, structure: str, frame: int) -> NDArray[np.float64]:
-        """(z,) area of a structure in each slice of a frame."""
+        """Return the (z,) area of a structure in each slice of one frame."""
         dx, dy, _ = self.cine.spacing_mm
         return np.asarray(np.count_nonzero(self.mask(structure, frame), axis=(0, 1)) * dx * dy)
 
     def value(self, name: str) -> float | None:
-        """A measured value, None where it is absent."""
+        """Return the value of a measurement, or None if it is absent."""
         return self.values[name].value if name in self.values else None
 
 
 Check = Callable[[QualityContext], Flag | None]
-"""One reason to look again: a flag with its evidence, or None."""
+"""A quality check: returns a flag with its evidence, or None if there is nothing to report."""

@@ -47,7 +47,7 @@ def rough_curve(context: QualityContext) -> Flag | None:
         roughness, odd = _roughness(curve)
         if odd or roughness > ROUGH_SHARE:
             return Flag(
-                code="rough-curve",
+                code="irregular-curve",
                 severity="warning",
                 message=f"the {ventricle} curve is not smooth; frames unlike their neighbours: {odd}",
                 evidence={"ventricle": ventricle, "odd_frames": odd, "roughness": round(roughness, 3)},
@@ -73,7 +73,7 @@ def open_curve(context: QualityContext) -> Flag | None:
     if gap <= CLOSED_SHARE:
         return None
     return Flag(
-        code="open-curve",
+        code="incomplete-cycle",
         severity="warning",
         message=f"the LV's first and last volumes differ by {gap:.0%} of the curve's range; cycle cut?",
         evidence={"first_ml": round(float(curve[0]), 1), "last_ml": round(float(curve[-1]), 1)},
@@ -90,7 +90,7 @@ def odd_phases(context: QualityContext) -> Flag | None:
     if not (late or es >= LAST_TENTH * n_frames or not SYSTOLE[0] <= systole <= SYSTOLE[1]):
         return None
     return Flag(
-        code="odd-phases",
+        code="unusual-phases",
         severity="warning",
         message=f"ED in frame {ed} and ES in frame {es} of {n_frames} is unusual in a cine from ED on",
         evidence={"ed_frame": ed, "es_frame": es, "frames": n_frames, "systole_share": round(systole, 2)},
@@ -106,7 +106,7 @@ def phases_apart(context: QualityContext) -> Flag | None:
     if apart <= PHASES_APART:
         return None
     return Flag(
-        code="phases-apart",
+        code="end-systole-mismatch",
         severity="warning",
         message=f"LV and RV end-systole are {apart:.0%} of the cycle apart (frames {lv} and {rv})",
         evidence={"lv_es_frame": lv, "rv_es_frame": rv},
@@ -151,7 +151,7 @@ def mass_changes(context: QualityContext) -> Flag | None:
     if ed is None or es is None or MASS_RATIO[0] <= es / ed <= MASS_RATIO[1]:
         return None
     return Flag(
-        code="mass-changes",
+        code="mass-mismatch",
         severity="warning",
         message=f"LV mass is {ed:.0f} g at ED and {es:.0f} g at ES; muscle does not change, so a mask fails",
         evidence={"lv_mass_g": round(ed, 1), "lv_mass_es_g": round(es, 1)},

@@ -63,7 +63,7 @@ def plausible_landmarks(found: LandmarkPrediction) -> tuple[Landmarks | None, tu
         )
         return None, (flag,)
     message = f"{title} landmarks of {int(bad.sum())} of {n_frames} frames are missing, unsure or no heart's: left out"
-    flag = Flag(code=f"landmarks-left-out-{landmarks.view}", severity="info", message=message, evidence=evidence)
+    flag = Flag(code=f"landmarks-excluded-{landmarks.view}", severity="info", message=message, evidence=evidence)
     kept = {name: np.where(bad[:, None], np.nan, points) for name, points in landmarks.points.items()}
     return Landmarks(view=landmarks.view, points=kept), (flag,)
 

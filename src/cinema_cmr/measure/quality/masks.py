@@ -1,114 +1,116 @@
-"""Quality of the masks: what is missing, in pieces, open, cleaned away or uncertain.
+"""Quality checks of the masks: missing, disconnected, open, post-processed or uncertain structures.
 
-How often each check fires on the experts' labels of ACDC's 100 training patients stands beside it.
+Each docstring states how often the check fires on the expert labels of ACDC's 100 training patients.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from cinema_cmr.core.results import Flag, Prediction
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.measure.quality.context import Check, QualityContext
-from cinema_cmr.measure.volumes import CODES, LEAST_OF_RIM, enclosed_fractions
+from cinema_cmr.measure.volumes import CODES, enclosed_fractions
 
 __all__ = ["MASK_CHECKS", "fov_flag"]
 
-PIECE_SHARE = 0.05
-"""Of the structure: a second piece at least this large is no stray pixel."""
+COMPONENT_SHARE = 0.05
+"""Smallest share of a structure's volume at which a second component is more than stray pixels."""
 
 REMOVED_ML = 5.0
-"""A piece this large that clean-up took away may have been heart."""
+"""Smallest volume of a removed component that may have been heart."""
 
 
 def structure_missing(context: QualityContext) -> Flag | None:
-    """A structure that is not labelled in some or all frames; ACDC: none."""
+    """Report a structure that is not labelled in some or all frames; ACDC: none."""
     counts = {name: int(np.isnan(_curve(context, name)).sum()) for name in CODES}
     if not any(counts.values()):
         return None
     n_frames = context.cine.n_frames
-    nowhere = n_frames in counts.values()
     missing = ", ".join(f"{name} in {count}" for name, count in counts.items() if count)
     return Flag(
         code="structure-missing",
-        severity="error" if nowhere else "warning",
+        severity="error" if n_frames in counts.values() else "warning",
         message=f"not labelled, of {n_frames} frames: {missing}",
         evidence={f"{name}_frames": count for name, count in counts.items() if count},
     )
 
 
-def _curve(context: QualityContext, structure: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _curve(context: QualityContext, structure: str) -> NDArray[np.float64]:
     volumes = context.volumes
     return {"lv": volumes.lv_ml, "rv": volumes.rv_ml, "myo": volumes.myo_ml}[structure]
 
 
-def in_pieces(context: QualityContext) -> Flag | None:
-    """A structure in more than one piece at ED or ES; ACDC: none."""
+def multiple_components(context: QualityContext) -> Flag | None:
+    """Report a structure of more than one connected component at ED or ES; ACDC: none."""
     found = [
-        (second, structure, frame)
+        (share, structure, frame)
         for structure in CODES
         for frame in context.key_frames
-        if (second := _second_piece(context, structure, frame)) >= PIECE_SHARE
+        if (share := _second_component_share(context, structure, frame)) >= COMPONENT_SHARE
     ]
     if not found:
         return None
     share, structure, frame = max(found)
     return Flag(
-        code="in-pieces",
+        code="multiple-components",
         severity="warning",
-        message=f"{structure.upper()} is in pieces in frame {frame}; the second one has {share:.0%} of its volume",
+        message=f"{structure.upper()} is disconnected in frame {frame}; its second component has {share:.0%} of the"
+        " volume",
         evidence={"structure": structure, "frame": frame, "share": round(share, 3)},
     )
 
 
-def _second_piece(context: QualityContext, structure: str, frame: int) -> float:
-    """Share of a structure's volume in its second largest piece, pieces touching by a corner being one."""
+def _second_component_share(context: QualityContext, structure: str, frame: int) -> float:
+    """Return the share of a structure's volume in its second largest component (connected by faces, edges, corners)."""
     mask = context.mask(structure, frame)
-    pieces, number = ndimage.label(mask, structure=np.ones((3, 3, 3)))
-    if number < 2:
+    components, count = ndimage.label(mask, structure=np.ones((3, 3, 3)))
+    if count < 2:
         return 0.0
     weights = np.broadcast_to(context.cine.voxel_volumes_ml, mask.shape)
-    sizes = np.sort(np.bincount(pieces.ravel(), weights=weights.ravel())[1:])
+    sizes = np.sort(np.bincount(components.ravel(), weights=weights.ravel())[1:])
     return float(sizes[-2] / sizes.sum())
 
 
-def not_enclosed(context: QualityContext) -> Flag | None:
-    """LV blood that is counted although less than half of its rim, with the tolerance, is myocardium; ACDC: none."""
-    enclosed = enclosed_fractions(context.cine, context.prediction.labels)
-    open_slices = context.volumes.lv_counted & (np.nan_to_num(enclosed, nan=1.0) < LEAST_OF_RIM)
-    seen = [(index, frame) for frame in context.key_frames for index in np.flatnonzero(open_slices[:, frame])]
-    if not seen:
+def lv_not_enclosed(context: QualityContext) -> Flag | None:
+    """Report counted LV blood whose rim is myocardium for less than the limit of the basal rule; ACDC: none."""
+    enclosed = enclosed_fractions(context.cine, context.labels)
+    is_open = np.nan_to_num(enclosed, nan=1.0) < context.volumes.min_myocardial_rim
+    open_slices = context.volumes.lv_counted & is_open
+    found = [(index, frame) for frame in context.key_frames for index in np.flatnonzero(open_slices[:, frame])]
+    if not found:
         return None
-    index, frame = min(seen, key=lambda at: enclosed[at])
+    index, frame = min(found, key=lambda place: enclosed[place])
     return Flag(
         code="lv-not-enclosed",
         severity="warning",
         message=f"{enclosed[index, frame]:.0%} of the LV's rim is myocardium in slice {index}, frame {frame}",
-        evidence={"slice": int(index), "frame": frame, "slices": len({index for index, _ in seen})},
+        evidence={"slice": int(index), "frame": frame, "slices": len({index for index, _ in found})},
     )
 
 
-def basal_slice_left_out(context: QualityContext) -> Flag | None:
-    """LV blood beyond the valve that the basal rule does not count, and what it would add; ACDC: none."""
-    left_out = context.volumes.lv_left_out
-    frames = [frame for frame in context.key_frames if left_out[:, frame].any()]
+def basal_slice_excluded(context: QualityContext) -> Flag | None:
+    """Report LV blood that the basal rule excludes, with its volume; ACDC: none."""
+    excluded = context.volumes.lv_excluded
+    frames = [frame for frame in context.key_frames if excluded[:, frame].any()]
     if not frames:
         return None
     counts = {frame: np.count_nonzero(context.mask("lv", frame), axis=(0, 1)) for frame in frames}
-    ml = {frame: float(context.cine.voxel_volumes_ml @ (counts[frame] * left_out[:, frame])) for frame in frames}
-    message = ", ".join(f"{volume:.0f} ml in frame {frame}" for frame, volume in ml.items())
+    ml = {frame: float(context.cine.voxel_volumes_ml @ (counts[frame] * excluded[:, frame])) for frame in frames}
+    listed = ", ".join(f"{volume:.0f} ml in frame {frame}" for frame, volume in ml.items())
     return Flag(
-        code="basal-slice-left-out",
+        code="basal-slice-excluded",
         severity="info",
-        message=f"LV blood at the base with less than {100 * LEAST_OF_RIM:.0f} % of its rim in myocardium is not"
-        f" counted: {message}",
+        message=f"basal LV blood with less than {100 * context.volumes.min_myocardial_rim:.0f} % of its rim in"
+        f" myocardium is not counted: {listed}",
         evidence={f"frame_{frame}_ml": round(volume, 1) for frame, volume in ml.items()},
     )
 
 
 def slice_without_lv(context: QualityContext) -> Flag | None:
-    """A slice without LV between two that have it; ACDC: none."""
+    """Report a slice without LV between two slices with LV; ACDC: none."""
     for frame in context.key_frames:
         present = np.flatnonzero(context.areas_mm2("lv", frame))
         if present.size and np.ptp(present) + 1 > present.size:
@@ -119,68 +121,70 @@ def slice_without_lv(context: QualityContext) -> Flag | None:
     return None
 
 
-def removed_pieces(context: QualityContext) -> Flag | None:
-    """What clean-up took away from the prediction."""
-    removed = context.prediction.removed
+def removed_components(context: QualityContext) -> Flag | None:
+    """Report the components that post-processing removed from the prediction."""
+    removed = context.prediction.removed_components if context.prediction is not None else ()
     if not removed:
         return None
-    largest = max(removed, key=lambda piece: piece.volume_ml)
+    largest = max(removed, key=lambda component: component.volume_ml)
     return Flag(
-        code="removed-pieces",
+        code="removed-components",
         severity="warning" if largest.volume_ml >= REMOVED_ML else "info",
         message=(
-            f"{len(removed)} pieces removed; the largest, {largest.volume_ml:.1f} ml of {largest.structure.upper()}, "
-            f"in frame {largest.frame}"
+            f"{len(removed)} components removed; the largest, {largest.volume_ml:.1f} ml of"
+            f" {largest.structure.upper()}, in frame {largest.frame}"
         ),
-        evidence={"pieces": len(removed), "largest_ml": round(largest.volume_ml, 2), "frame": largest.frame},
+        evidence={"components": len(removed), "largest_ml": round(largest.volume_ml, 2), "frame": largest.frame},
     )
 
 
 def fov_flag(prediction: Prediction) -> Flag | None:
-    """The heart did not fit into the part of the planes that the model learned on; ACDC validation: none."""
+    """Report a heart that exceeds the field of view used in training; ACDC validation: none."""
     if not prediction.fov_expansions and not prediction.truncated:
         return None
-    seen = "x".join(f"{mm:.0f}" for mm in prediction.fov_mm or ())
+    extent = "x".join(f"{mm:.0f}" for mm in prediction.fov_mm or ())
     message = "" if prediction.view is View.SAX else f"{prediction.view.title}: "
     if prediction.truncated:
-        message += f"labels lie on the edge of the {seen} mm that the model sees; the heart may reach beyond it"
+        message += f"labels touch the edge of the model's field of view of {extent} mm; the heart may extend beyond it"
     else:
-        message += f"the heart did not fit into the window that the model learned on; it was shown {seen} mm"
+        message += f"the heart exceeds the model's field of view, which was expanded to {extent} mm"
     return Flag(
-        code="larger-than-window",
+        code="heart-exceeds-fov",
         severity="warning" if prediction.truncated else "info",
-        message=f"{message}: is the pixel size right?",
-        evidence={"fov_mm": seen, "widened": prediction.fov_expansions},
+        message=f"{message}; check the pixel size",
+        evidence={"fov_mm": extent, "fov_expansions": prediction.fov_expansions},
     )
 
 
-def larger_than_window(context: QualityContext) -> Flag | None:
-    """`fov_flag` of the prediction."""
-    return fov_flag(context.prediction)
+def heart_exceeds_fov(context: QualityContext) -> Flag | None:
+    """Apply `fov_flag` to the short-axis prediction."""
+    return fov_flag(context.prediction) if context.prediction is not None else None
 
 
 def low_confidence(context: QualityContext) -> Flag | None:
-    """The model was unsure at ED or ES."""
+    """Report a mean probability of the labels at ED or ES below the limit in the model's card."""
+    if context.prediction is None:
+        return None
     confidence = context.prediction.confidence[list(context.key_frames)]
-    known, least = confidence[np.isfinite(confidence)], context.prediction.least_confidence
-    if not known.size or known.min() >= least:
+    finite, limit = confidence[np.isfinite(confidence)], context.prediction.least_confidence
+    if not finite.size or finite.min() >= limit:
         return None
     return Flag(
         code="low-confidence",
         severity="warning",
-        message=f"mean probability of the labels at ED or ES is {known.min():.2f}, below {least:g}",
-        evidence={"confidence": round(float(known.min()), 3)},
+        message=f"mean probability of the labels at ED or ES is {finite.min():.2f}, below {limit:g}",
+        evidence={"confidence": round(float(finite.min()), 3)},
     )
 
 
 MASK_CHECKS: tuple[Check, ...] = (
     structure_missing,
-    in_pieces,
-    not_enclosed,
-    basal_slice_left_out,
+    multiple_components,
+    lv_not_enclosed,
+    basal_slice_excluded,
     slice_without_lv,
-    removed_pieces,
-    larger_than_window,
+    removed_components,
+    heart_exceeds_fov,
     low_confidence,
 )
-"""In the order in which they are reported."""
+"""Checks in the order of their report."""

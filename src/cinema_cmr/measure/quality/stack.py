@@ -68,7 +68,7 @@ def wide_slice_distance(context: QualityContext) -> Flag | None:
     if distance <= WIDEST_DISTANCE_MM:
         return None
     return Flag(
-        code="wide-slice-distance",
+        code="wide-slice-spacing",
         severity="warning",
         message=f"slices are {distance:.1f} mm apart; volumes are coarse beyond {WIDEST_DISTANCE_MM:g} mm",
         evidence={"distance_mm": round(distance, 2)},
@@ -104,7 +104,7 @@ def slices_out_of_line(context: QualityContext) -> Flag | None:
     if off[worst] <= OUT_OF_LINE_MM:
         return None
     return Flag(
-        code="slices-out-of-line",
+        code="slice-misalignment",
         severity="warning",
         message=f"the heart in slice {slices[worst + 1]} lies {off[worst]:.0f} mm off its neighbours' line",
         evidence={"slice": int(slices[worst + 1]), "off_mm": round(float(off[worst]), 1)},
@@ -122,13 +122,13 @@ def _heart_centres_mm(context: QualityContext) -> tuple[NDArray[np.float64], NDA
 
 def cut_by_field_of_view(context: QualityContext) -> Flag | None:
     """Labels on the edge of the image: part of the heart is outside; ACDC: none."""
-    labels = context.prediction.labels.array
+    labels = context.labels.array
     edges = (labels[[0, -1]], labels[:, [0, -1]])
     voxels = sum(int(np.count_nonzero(edge)) for edge in edges)
     if not voxels:
         return None
     return Flag(
-        code="cut-by-field-of-view",
+        code="heart-exceeds-image",
         severity="warning",
         message=f"{voxels} labelled voxels lie on the edge of the image; the heart may reach beyond it",
         evidence={"voxels": voxels},
@@ -141,7 +141,7 @@ def no_apex(context: QualityContext) -> Flag | None:
     if end is None or end[1] <= LARGE_APEX_SHARE:
         return None
     return Flag(
-        code="no-apex",
+        code="apex-not-covered",
         severity="warning",
         message=f"the stack ends in slice {end[0]} with {end[1]:.0%} of the largest LV area: no apex",
         evidence={"slice": end[0], "area_share": round(end[1], 2)},
@@ -154,7 +154,7 @@ def no_base(context: QualityContext) -> Flag | None:
     if end is None or end[1] <= LARGE_BASE_SHARE or length >= SHORTEST_LENGTH:
         return None
     return Flag(
-        code="no-base",
+        code="base-not-covered",
         severity="warning",
         message=f"the stack ends at slice {end[0]} with a large LV only {length:.1f} times as long as wide",
         evidence={"slice": end[0], "area_share": round(end[1], 2), "length_over_diameter": round(length, 2)},

@@ -43,7 +43,7 @@ _COLOURS = {label.name: f"var(--{label.name})" for label in LABEL_SCHEMES["cine"
 
 
 def evaluation_page(document: Document, cases: Sequence[CasePicture] = ()) -> str:
-    """The page of an evaluation document in plain values (`evaluation.record`, `report.plain.plain`)."""
+    """The page of an evaluation document in plain values (`evaluation.record`, `core.serialise.json_values`)."""
     against, published = document.get("against"), document.get("published")
     scheme = "scar" if "dice_infarct" in document["scores"] else "cine"
     return (

@@ -1,4 +1,4 @@
-"""Dataclasses go to plain values and come back equal; every mistake on the way in is named."""
+"""Configurations survive a round trip and name every mistake; results become strict JSON."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 import pytest
 
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.core.plain_values import from_plain, to_plain
+from cinema_cmr.core.serialise import from_dict, json_text, json_values, to_dict
 from cinema_cmr.core.vocabulary import View
 
 
@@ -41,11 +42,11 @@ def test_all_kinds_of_fields_come_back_equal() -> None:
         flag=True,
         free={"anything": [1, "two", None]},
     )
-    assert from_plain(Outer, json.loads(json.dumps(to_plain(value)))) == value
+    assert from_dict(Outer, json.loads(json.dumps(to_dict(value)))) == value
 
 
 def test_a_whole_number_serves_as_a_float() -> None:
-    rate = from_plain(Inner, {"rate": 1}).rate
+    rate = from_dict(Inner, {"rate": 1}).rate
     assert rate == 1.0 and isinstance(rate, float)
 
 
@@ -54,18 +55,18 @@ def test_a_whole_number_serves_as_a_float() -> None:
     [
         ({"name": "x", "iner": {}}, "unknown key in Outer 'iner'; did you mean 'inner'"),
         ({}, "Outer lacks name"),
-        ({"name": 3}, "Outer.name is 3; expected a str"),
-        ({"name": "x", "inner": {"rate": "fast"}}, "Outer.inner.rate is 'fast'; expected a float"),
-        ({"name": "x", "inner": {"sizes": [1, True]}}, r"Outer.inner.sizes\[1\] is True; expected a int"),
+        ({"name": 3}, "Outer.name is 3; expected text"),
+        ({"name": "x", "inner": {"rate": "fast"}}, "Outer.inner.rate is 'fast'; expected a number"),
+        ({"name": "x", "inner": {"sizes": [1, True]}}, r"Outer.inner.sizes\[1\] is True; expected a whole number"),
         ({"name": "x", "pair": [1]}, r"Outer.pair is \[1\]; expected a list of 2"),
         ({"name": "x", "kind": "c"}, r"Outer.kind is 'c'; expected one of \['a', 'b'\]"),
         ({"name": "x", "by_view": {"top": {}}}, "a key of Outer.by_view is 'top'"),
-        ({"name": "x", "inner": 5}, "Outer.inner is a int; expected a mapping"),
+        ({"name": "x", "inner": 5}, "Outer.inner is 5; expected a mapping"),
     ],
 )
 def test_a_mistake_names_its_place(values: Mapping[str, Any], told: str) -> None:
     with pytest.raises(UsageError, match=told):
-        from_plain(Outer, values)
+        from_dict(Outer, values)
 
 
 @pytest.mark.parametrize(
@@ -73,4 +74,33 @@ def test_a_mistake_names_its_place(values: Mapping[str, Any], told: str) -> None
 )
 def test_what_json_cannot_hold_is_named(free: Mapping[str, Any], told: str) -> None:
     with pytest.raises(UsageError, match=told):
-        to_plain(Outer(name="x", free=free))
+        to_dict(Outer(name="x", free=free))
+
+
+def test_what_is_not_finite_becomes_null() -> None:
+    values = {"a": float("nan"), "b": [np.inf, -np.inf, np.float32("nan")], "c": np.array([[np.nan, 2.0]])}
+    assert json_values(values) == {"a": None, "b": [None, None, None], "c": [[None, 2.0]]}
+
+
+def test_six_digits_are_kept_and_whole_numbers_stay_whole() -> None:
+    assert json_values(123.456789) == 123.457
+    assert json_values(12345678) == 12345678
+    assert json_values(np.int64(7)) == 7
+    assert json_values(True) is True
+    assert json_values(np.bool_(False)) is False
+
+
+def test_enumerations_become_their_text() -> None:
+    assert type(json_values(View.SAX)) is str
+    assert json_values({View.SAX: View.LAX_2C}) == {"sax": "lax_2c"}
+
+
+def test_text_is_strict_json_that_reads_back() -> None:
+    text = json_text({"µ": [1, None, float("nan")]})
+    assert json.loads(text, parse_constant=pytest.fail) == {"µ": [1, None, None]}
+    assert text.endswith("\n")
+
+
+def test_other_objects_are_refused() -> None:
+    with pytest.raises(TypeError, match="object cannot be written"):
+        json_values({"a": object()})
