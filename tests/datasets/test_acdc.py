@@ -110,11 +110,11 @@ def test_height_and_weight_may_be_unknown(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_and_two_copies_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no patientNNN"):
+    with pytest.raises(InputError, match="expected patientNNN"):
         list_cases(tmp_path)
     write_patient(tmp_path / "a", 1)
     write_patient(tmp_path / "b", 1)
-    with pytest.raises(InputError, match="patient001 is present more than once"):
+    with pytest.raises(InputError, match="'patient001' is present more than once"):
         list_cases(tmp_path)
 
 

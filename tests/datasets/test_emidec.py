@@ -76,7 +76,7 @@ def test_what_cannot_be_used_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"missing.*Case_P007/Contours"):
         read_case(case)
     write_case(tmp_path / "again", "Case_P007")
-    with pytest.raises(InputError, match="Case_P007 is present more than once"):
+    with pytest.raises(InputError, match="'Case_P007' is present more than once"):
         list_cases(tmp_path)
 
 
