@@ -35,7 +35,7 @@ def test_the_official_parts_are_the_folders(root: Path) -> None:
 
 
 def test_a_row_without_images_is_listed_as_missing(root: Path) -> None:
-    with pytest.raises(MissingFileError, match="'study' is missing; expected it in '.*/2'"):
+    with pytest.raises(MissingFileError, match=r"'study' is missing; expected it in '.*/2'"):
         read_case(case_of(root, "0002"))
 
 
