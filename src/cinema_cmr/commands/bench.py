@@ -128,7 +128,7 @@ def _own_start(given: Namespace, lots: Sequence[Lot], console: Console) -> Any:
     from cinema_cmr.data.store import write_study
     from cinema_cmr.models.weights import load_model
     from cinema_cmr.recipes.presets import STEPS, smoke_pretraining
-    from cinema_cmr.recipes.pretrain import PretrainingData, pretrain
+    from cinema_cmr.recipes.pretrain import pretrain, stored_data
 
     folder = Path(given.output) / "pretraining"
     if not (folder / "model" / "card.json").exists():
@@ -141,7 +141,7 @@ def _own_start(given: Namespace, lots: Sequence[Lot], console: Console) -> Any:
         tell = console.stage("  pre-training")
         pretrain(
             smoke_pretraining(n_steps=2 * (given.steps or STEPS)),
-            PretrainingData(train=stored, val=[], title="images to learn from, no labels"),
+            stored_data(stored, title="images of the training patients, without labels"),
             folder,
             report=lambda progress: tell(f"loss {progress.loss:.3f}, step", progress.step, progress.n_steps),
         )

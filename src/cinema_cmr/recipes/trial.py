@@ -30,7 +30,6 @@ from cinema_cmr.inference.runtime import Runtime, choose_runtime
 from cinema_cmr.inference.scalar_predictor import ScalarPredictor
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.models.loaded import LoadedModel
-from cinema_cmr.models.weights import load_model
 from cinema_cmr.recipes.disease_groups import measured_patient, train_disease_model
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.finetune import TrainingData, finetune
@@ -53,7 +52,7 @@ class _Answer:
 
 def trial(
     experiment: Experiment,
-    data: TrainingData,
+    data: TrainingData[AnnotatedStudy],
     folder: Path,
     *,
     start: LoadedModel | None = None,
@@ -65,7 +64,7 @@ def trial(
     `recipes.finetune.finetune` and the evaluations of `engine` raise.
     """
     began = time.monotonic()
-    loaded = load_model(finetune(experiment, data, folder, start=start, report=report))
+    loaded = finetune(experiment, data, folder, start=start, report=report).load()
     trained = time.monotonic()
     runtime = choose_runtime(experiment.train.accelerator, experiment.train.precision)
     answers = _ASKED[loaded.card.task](loaded, runtime, data)
@@ -80,7 +79,7 @@ def trial(
     )
 
 
-def shipped_trial(loaded: LoadedModel, data: TrainingData, *, device: str = "auto") -> dict[str, Any]:
+def shipped_trial(loaded: LoadedModel, data: TrainingData[AnnotatedStudy], *, device: str = "auto") -> dict[str, Any]:
     """A model that is there already, asked about every patient of `data.val`."""
     began = time.monotonic()
     answers = _ASKED[loaded.card.task](loaded, choose_runtime(device, "auto"), data)
@@ -89,7 +88,7 @@ def shipped_trial(loaded: LoadedModel, data: TrainingData, *, device: str = "aut
 
 
 def measured_number_trial(
-    data: TrainingData, target: str, *, masks_of: LoadedModel | None = None, device: str = "auto"
+    data: TrainingData[AnnotatedStudy], target: str, *, masks_of: LoadedModel | None = None, device: str = "auto"
 ) -> dict[str, Any]:
     """A number as masks measure it (the experts', or with `masks_of` that model's), against the one that is known.
 
@@ -117,7 +116,7 @@ def measured_number_trial(
 
 
 def measured_trial(
-    data: TrainingData, *, masks_of: LoadedModel | None = None, device: str = "auto", seed: int = 0
+    data: TrainingData[AnnotatedStudy], *, masks_of: LoadedModel | None = None, device: str = "auto", seed: int = 0
 ) -> dict[str, Any]:
     """The linear model of disease groups, fitted on the experts' masks and asked about held-out patients.
 
@@ -144,7 +143,7 @@ def measured_trial(
     return _document(answers, data, model=model.name, hash=model.sha256, n_steps=0, **times)
 
 
-def _document(answers: Sequence[_Answer], data: TrainingData, **about: Any) -> dict[str, Any]:
+def _document(answers: Sequence[_Answer], data: TrainingData[AnnotatedStudy], **about: Any) -> dict[str, Any]:
     return {
         **about,
         "data": data.card.name,
@@ -175,7 +174,7 @@ def _names(answers: Iterable[_Answer]) -> list[str]:
     return [name for answer in answers for name in answer.values]
 
 
-def _outlined(loaded: LoadedModel, runtime: Runtime, data: TrainingData) -> list[_Answer]:
+def _outlined(loaded: LoadedModel, runtime: Runtime, data: TrainingData[AnnotatedStudy]) -> list[_Answer]:
     studies, _ = choose_scorable(data.val, loaded.card)
     # All labelled frames as one cine, as `cinema analyse` sees them: the heart is looked for once.
     scores = evaluate_segmentation(studies, Segmenter(loaded, runtime), together=True)
@@ -186,7 +185,7 @@ def _outlined(loaded: LoadedModel, runtime: Runtime, data: TrainingData) -> list
     ]
 
 
-def _pointed(loaded: LoadedModel, runtime: Runtime, data: TrainingData) -> list[_Answer]:
+def _pointed(loaded: LoadedModel, runtime: Runtime, data: TrainingData[AnnotatedStudy]) -> list[_Answer]:
     return [
         _Answer(patient=score.patient, values=_of_points(score))
         for score in evaluate_landmarks(data.val, LandmarkPredictor(loaded, runtime))
@@ -202,7 +201,7 @@ def _of_points(score: LandmarkScore) -> Values:
     return {"distance_mm": mean, **medians, **_differences(score.measured, score.reference)}
 
 
-def _answered(loaded: LoadedModel, runtime: Runtime, data: TrainingData) -> list[_Answer]:
+def _answered(loaded: LoadedModel, runtime: Runtime, data: TrainingData[AnnotatedStudy]) -> list[_Answer]:
     scores = evaluate_answers(data.val, ScalarPredictor(loaded, runtime))
     if loaded.card.task == "regress":
         mean = _mean_learned(data.train, loaded.card.outputs[0])
@@ -248,7 +247,7 @@ def _differences(measured: Mapping[str, float | None], reference: Mapping[str, f
     return {name: float(a - b) for name, a, b in pairs if a is not None and b is not None}
 
 
-_ASKED: Mapping[str, Callable[[LoadedModel, Runtime, TrainingData], list[_Answer]]] = {
+_ASKED: Mapping[str, Callable[[LoadedModel, Runtime, TrainingData[AnnotatedStudy]], list[_Answer]]] = {
     "segment": _outlined,
     "landmark": _pointed,
     "regress": _answered,

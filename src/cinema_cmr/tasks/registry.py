@@ -10,10 +10,10 @@ from torch import nn
 
 from cinema_cmr.core.errors import unknown_name
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.tasks.landmark import LandmarkTask
-from cinema_cmr.tasks.pretrain import PretrainTask
-from cinema_cmr.tasks.scalar import ScalarTask
-from cinema_cmr.tasks.segment import SegmentTask
+from cinema_cmr.tasks.landmark import LandmarkConfig, LandmarkTask
+from cinema_cmr.tasks.pretrain import PretrainConfig, PretrainTask
+from cinema_cmr.tasks.scalar import ScalarConfig, ScalarTask
+from cinema_cmr.tasks.segment import SegmentConfig, SegmentTask
 from cinema_cmr.tasks.task import Task
 
 __all__ = ["TASKS", "TaskConfig", "TaskType", "create_task", "task_type"]
@@ -31,16 +31,18 @@ class TaskConfig(Protocol):
 class TaskType:
     """One kind of task."""
 
+    config: type[Any]
+    """Configuration class, a frozen dataclass: a run's config.yaml is read into it."""
     create: Callable[[Any, nn.Module, Sequence[AnnotatedStudy]], Task[Any]]
     """Configuration, network and training studies -> task."""
 
 
 TASKS: dict[str, TaskType] = {
-    "segment": TaskType(create=lambda config, network, studies: SegmentTask(config, network)),
-    "landmark": TaskType(create=lambda config, network, studies: LandmarkTask(config, network)),
-    "regress": TaskType(create=ScalarTask.of),
-    "classify": TaskType(create=ScalarTask.of),
-    "pretrain": TaskType(create=lambda config, network, studies: PretrainTask(config, network)),
+    "segment": TaskType(config=SegmentConfig, create=lambda config, network, studies: SegmentTask(config, network)),
+    "landmark": TaskType(config=LandmarkConfig, create=lambda config, network, studies: LandmarkTask(config, network)),
+    "regress": TaskType(config=ScalarConfig, create=ScalarTask.of),
+    "classify": TaskType(config=ScalarConfig, create=ScalarTask.of),
+    "pretrain": TaskType(config=PretrainConfig, create=lambda config, network, studies: PretrainTask(config, network)),
 }
 """Task by the name in a card. To add one: its file, and a line here."""
 
