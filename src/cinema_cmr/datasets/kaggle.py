@@ -30,12 +30,12 @@ __all__ = ["CARD", "DATASET", "list_cases", "read_case"]
 CARD = DatasetCard(
     name="kaggle",
     title="Second Annual Data Science Bowl (Kaggle, 2015-2016)",
-    licence="as the competition's rules say",
+    licence="rules of the competition",
     citation="Booz Allen Hamilton and Kaggle, Second Annual Data Science Bowl: Transforming How We Diagnose Heart"
     " Disease, 2015-2016; images of the National Heart, Lung, and Blood Institute",
     how_to_get="Accept the rules of the competition 'second-annual-data-science-bowl' at Kaggle, download it and unpack"
     " the archives where they are: train/train/1/study/… with train.csv, validate.csv and solution.csv.",
-    derived_licence="as the competition's rules say",
+    derived_licence="rules of the competition",
     n_cases=1140,
 )
 

@@ -43,12 +43,12 @@ __all__ = ["CARD", "DATASET", "LABEL_CODES", "VIEW_FILES", "list_cases", "read_c
 CARD = DatasetCard(
     name="rescan",
     title="Scan-rescan of five centres (Rescan)",
-    licence="as agreed with its owners",
+    licence="agreement with its owners",
     citation="Bhuva et al., Circulation: Cardiovascular Imaging 12(10):e009214, 2019,"
     " doi 10.1161/CIRCIMAGING.119.009214",
     how_to_get="Ask the authors (University College London); then `cinema datasets convert rescan:ROOT -o OUT` turns"
     " its pickles into NIfTI, and `rescan:OUT` is the dataset.",
-    derived_licence="as agreed with the owners of the images",
+    derived_licence="agreement with the owners of the images",
 )
 
 LABEL_CODES = {1: 3, 2: 2, 3: 1}

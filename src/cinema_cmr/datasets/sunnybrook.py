@@ -40,8 +40,9 @@ _LV, _MYO = (next(label.code for label in CINE_LABELS if label.name == name) for
 
 
 def list_cases(root: Path) -> list[Case]:
-    """List every `SCD…` folder with contours under `root`; raises `InputError` if there is none or one is present
-    twice.
+    """List every `SCD…` folder with contours under `root`, by name.
+
+    Raises `InputError` if there is none, or one is present twice.
     """
     found = (path.parent.parent for path in paths_below(root, "i-contours") if path.is_dir())
     folders = index_by_name(
