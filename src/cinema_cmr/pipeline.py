@@ -340,7 +340,7 @@ def _classification(
     seen = predictions.get(View.SAX)
     if model is None or seen is None or seen.labels.scheme != "cine" or study.modality != "cine":
         return None
-    return model.classification(disease_features(measurements, study.cine(View.SAX), seen.labels))
+    return model.classify(disease_features(measurements, study.cine(View.SAX), seen.labels))
 
 
 def _check_measurable(study: Study, segmenter: Segmenter, options: Options) -> None:
