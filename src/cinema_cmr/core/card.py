@@ -55,7 +55,8 @@ class Grid:
     def __post_init__(self) -> None:
         if self.spacing_mm <= 0 or min(self.size) < 1:
             raise UsageError(f"grid of {self.size} voxels of {self.spacing_mm} mm; expected both above 0")
-        if (self.slice_spacing_mm is not None and self.slice_spacing_mm <= 0) or (self.n_slices or 1) < 1:
+        along_normal = [number for number in (self.n_slices, self.slice_spacing_mm) if number is not None]
+        if min(along_normal, default=1) <= 0:
             raise UsageError(f"grid of {self.n_slices} slices, {self.slice_spacing_mm} mm apart; expected both above 0")
         if not 0 <= self.percentiles[0] < self.percentiles[1] <= 100:
             raise UsageError(f"intensity percentiles {self.percentiles}; expected 0 <= lower < upper <= 100")
