@@ -63,7 +63,6 @@ STILL_UNTESTED = {
     "io/dicom/writing/enhanced.py",
     "io/dicom/writing/identifiers.py",
     "io/dicom/writing/pixel_data.py",
-    "models/published/export.py",
     "phantom/body.py",
     "phantom/chambers.py",
     "phantom/left_ventricle.py",

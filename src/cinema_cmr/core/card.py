@@ -105,6 +105,14 @@ class ModelCard:
         if not self.grids:
             raise UsageError(f"model '{self.name}' has no grids; expected one for each view of the model")
 
+    def has_same_use(self, other: ModelCard) -> bool:
+        """Return whether two models have the same task, inputs and outputs, so that their outputs can be averaged."""
+        facts = [
+            (one.task, one.grids, one.outputs, one.label_scheme, one.modality, one.training.get("target"))
+            for one in (self, other)
+        ]
+        return facts[0] == facts[1]
+
     @property
     def output_kind(self) -> OutputKind:
         """Kind of the network's outputs; decides how those of several networks are averaged."""
