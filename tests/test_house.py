@@ -34,7 +34,7 @@ FLOORS = {
     **dict.fromkeys(("recipes", "report"), 8),
     "bench": 9,
 }
-DOORS = ("__init__", "__main__", "pipeline", "cli", "commands", "web")
+DOORS = ("__init__", "__main__", "api", "pipeline", "cli", "commands", "web")
 WITHOUT_TORCH = ("core", "io", "views", "measure", "score", "datasets", "disease", "report", "phantom")
 WHOLE_HOUSE_TESTS = ("test_house.py", "test_packaging.py", "test_public_names.py", "test_scar.py")
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base"}

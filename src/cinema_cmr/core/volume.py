@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +64,9 @@ class Cine:
             raise GeometryError(f"{self.frame_times_ms.shape[0]} frame times for {self.n_frames} frames")
 
     def __repr__(self) -> str:
-        size, spacing = (" x ".join(words) for words in (map(str, self.shape[:3]), map("{:.4g}".format, self.spacing_mm)))
+        size, spacing = (
+            " x ".join(words) for words in (map(str, self.shape[:3]), map("{:.4g}".format, self.spacing_mm))
+        )
         label = f", '{self.label[:60]}'" if self.label else ""
         return f"Cine({self.view}: {size} voxels of {spacing} mm, {self.n_frames} frames{label})"
 
@@ -108,6 +112,15 @@ class Cine:
     def with_array(self, array: NDArray[np.float32]) -> Cine:
         """Return the cine with other intensities on the same grid."""
         return replace(self, array=array)
+
+    if TYPE_CHECKING:  # bound by `cinema_cmr.api`, which every public name comes through
+
+        @staticmethod
+        def from_nifti(path: Path | str, *, view: View | str = View.SAX) -> Cine:
+            """Read one NIfTI image, 3D or 4D, as a cine of a view."""
+
+        def to_nifti(self, path: Path | str, *, overwrite: bool = False) -> None:
+            """Write the intensities as NIfTI, on the grid of the file that the cine was read from."""
 
     def select(self, *, frames: Selection = None, slices: Selection = None) -> Cine:
         """Return some frames and slices of the cine, in the order given, on the grid that they lie on.
