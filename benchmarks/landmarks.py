@@ -22,22 +22,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cinema_cmr.report.plain import json_text
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.results import LandmarkPrediction
+from cinema_cmr.core.serialise import json_text
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.inference.landmark_predictor import LandmarkPredictor
+from cinema_cmr.inference.load import load_landmark_predictor, load_segmenter
 from cinema_cmr.inference.long_axis_predictor import predict_landmarks
 from cinema_cmr.inference.predictor import predict_study
 from cinema_cmr.io.provenance import input_digest
 from cinema_cmr.io.read import read_study
 from cinema_cmr.measure.long_axis import axis_lengths_mm, long_axis_values
-from cinema_cmr.measure.long_axis_place import expected_landmarks
+from cinema_cmr.measure.long_axis_place import estimate_landmarks
 from cinema_cmr.measure.quality.landmarks import plausible_landmarks
 from cinema_cmr.phantom.phantom import make_phantom
-from cinema_cmr.pipeline import Options, prepare_finder, prepare_segmenter
 
 RESULTS = Path(__file__).parent / "results"
 PLANES = {View.LAX_4C: "7", View.LAX_2C: "9"}
@@ -126,7 +126,7 @@ def of_phantoms(n: int, finder: LandmarkPredictor) -> dict[str, dict[str, float]
     for seed in range(FIRST_PHANTOM, FIRST_PHANTOM + n):
         phantom = make_phantom(seed, views=tuple(PLANES), n_frames=20)
         truth = {value.name: value.value for value in long_axis_values(phantom.landmarks)}
-        ways = (predict_landmarks(phantom.study, {}, finder), finder.find(phantom.study))
+        ways = (predict_landmarks(phantom.study, {}, finder), finder.predict(phantom.study))
         for name, found in zip(rows, ways, strict=True):
             apart = [
                 np.nanmedian(np.linalg.norm(one.landmarks.points[point] - its, axis=1))
@@ -152,21 +152,20 @@ def main() -> None:
     parser.add_argument("--model", default="cinema-lax")
     parser.add_argument("--phantoms", type=int, default=0)
     given = parser.parse_args()
-    options = Options(landmarks=given.model, device="cpu")
-    finder = prepare_finder(options)
+    finder = load_landmark_predictor(given.model, device="cpu")
     if finder is None:
         raise SystemExit("no landmark model given")
     study, reference = read_study(given.data / "study"), given.data / "reference"
-    seen = predict_study(study, prepare_segmenter(options))
+    seen = predict_study(study, load_segmenter("cinema-sax", device="cpu"))
     content: dict[str, Any] = {
         "model": finder.card.name,
         "weights_sha256": finder.card.weights_sha256,
         "input_sha256": input_digest(given.data / "study"),
         "as_analysed": compared(predict_landmarks(study, seen, finder), reference),
         "without_masks_of_the_planes": compared(
-            finder.find(study, expected_landmarks(study, seen[View.SAX].labels)), reference
+            finder.predict(study, estimate_landmarks(study, seen[View.SAX].labels)), reference
         ),
-        "by_heatmaps_alone": compared(finder.find(study), reference),
+        "by_heatmaps_alone": compared(finder.predict(study), reference),
     }
     if given.phantoms:
         content["phantoms"] = of_phantoms(given.phantoms, finder)

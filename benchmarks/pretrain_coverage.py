@@ -18,13 +18,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.loader import EpochSampler, SampleSet, make_loader
 from cinema_cmr.data.store import StoredStudy, write_study
-from cinema_cmr.recipes.pretrain import tiny
+from cinema_cmr.recipes.pretraining import tiny
 from cinema_cmr.tasks.pretrain import PretrainTask
 
 RESULTS = Path(__file__).parent / "results" / "pretrain_coverage.json"
@@ -49,7 +50,7 @@ def stored(folder: Path, number: int) -> StoredStudy:
 
 def shown(studies: Sequence[StoredStudy], epochs: int, *, workers: int, ranks: int) -> list[Shown]:
     """(study, frame) of every sample of so many epochs, in order; ranks take turns."""
-    samples = SampleSet(studies, PretrainTask(tiny().task).sample, seed=0)
+    samples = SampleSet(studies, PretrainTask(tiny().task, nn.Identity()).sample, seed=0)
     found: list[list[Shown]] = []
     for rank in range(ranks):
         sampler = EpochSampler(len(studies), seed=0, rank=rank, world_size=ranks)

@@ -76,7 +76,7 @@ class Bench:
         """Name -> forward pass: `stem` and `step` compare the two sides, `options` ours with its options."""
         if what == "options":
             return {name: self._with_options(**changes) for name, changes in OPTIONS.items()}
-        task = PretrainTask(PretrainConfig(grids=GRIDS))
+        task = PretrainTask(PretrainConfig(grids=GRIDS), self.model)
         batch = self._batch(task)
         plain, ours = self._stems(task, batch) if what == "stem" else self._steps(task, batch)
         return {"plain": plain, "ours": ours}
@@ -84,7 +84,7 @@ class Bench:
     def _steps(self, task: PretrainTask, batch: Batch) -> tuple[Forward, Forward]:
         model, masks = self.model, self._dense_masks(task, batch)
         state = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-        return lambda: plain_loss(state, model.config, batch.images, masks), lambda: task.loss(model, batch).total
+        return lambda: plain_loss(state, model.config, batch.images, masks), lambda: task.loss(batch).total
 
     def _stems(self, task: PretrainTask, batch: Batch) -> tuple[Forward, Forward]:
         model, masks, hidden = self.model, self._dense_masks(task, batch), task.masks(batch)
@@ -106,12 +106,12 @@ class Bench:
         return {v: ones[v].scatter(1, m.visible, False) for v, m in hidden.items()}
 
     def _with_options(self, *, normalise_targets: bool = False, **changes: Any) -> Forward:
-        task = PretrainTask(PretrainConfig(grids=GRIDS, **changes))
+        task = PretrainTask(PretrainConfig(grids=GRIDS, **changes), self.model)
         batch = self._batch(task)
 
         def loss() -> Tensor:
             self.model.config = replace(self.model.config, normalise_targets=normalise_targets)
-            return task.loss(self.model, batch).total
+            return task.loss(batch).total
 
         return loss
 

@@ -25,6 +25,7 @@ from cinema_cmr.core.volume import Cine
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.io.nifti.image import write_cine
 from cinema_cmr.io.read import read_study
+from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.pipeline.analysis_options import Options
 from cinema_cmr.pipeline.analyzer import Analyzer
 from cinema_cmr.pipeline.segment import segment_to_file
@@ -55,7 +56,7 @@ def scar_segmenter() -> Segmenter:
         label_scheme="scar",
         modality="lge",
     )
-    return Segmenter([ScarOracle()], card, CPU)
+    return Segmenter(LoadedModel(model=ScarOracle(), card=card), CPU)
 
 
 def image_of(labels: NDArray[np.uint8]) -> NDArray[np.float32]:

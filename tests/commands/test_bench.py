@@ -49,8 +49,8 @@ class Faked:
         if experiment.name == "ef-resnet":
             raise InputError("this one is ill")
         values = {"dice_mean": 0.8 if experiment.name == "sax-unet" else 0.7, "lv_ef_percent": -2.0, "difference": 3.0}
-        patients = [{"patient": s.patient, "known": None, "values": values} for s in data.validate]
-        return {"patients": patients, "n_learned_from": len(data.learn), "n_steps": 5, "seconds": 1.0}
+        patients = [{"patient": s.patient, "known": None, "values": values} for s in data.val]
+        return {"patients": patients, "n_learned_from": len(data.train), "n_steps": 5, "seconds": 1.0}
 
 
 def test_what_failed_or_has_no_data_is_told_and_the_rest_is_there(
@@ -145,7 +145,7 @@ def test_a_model_as_it_is_shipped_is_asked_and_not_trained(
 
     def shipped(loaded: Any, data: Any, **where: Any) -> dict[str, Any]:
         asked.append(loaded.card.name)
-        patients = [{"patient": s.patient, "known": None, "values": {"dice_mean": 0.9}} for s in data.validate]
+        patients = [{"patient": s.patient, "known": None, "values": {"dice_mean": 0.9}} for s in data.val]
         return {"patients": patients, "n_learned_from": 0, "n_steps": 0, "seconds": 0.0}
 
     monkeypatch.setattr("cinema_cmr.recipes.trial.shipped_trial", shipped)

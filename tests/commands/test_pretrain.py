@@ -66,7 +66,7 @@ def test_options_that_change_what_is_learned(store: Path, tmp_path: Path, capsys
     assert main(command(store, tmp_path, *words)) == 0
     card = json.loads((tmp_path / "model" / "card.json").read_text())
     assert card["training"]["skip_blank"] and card["config"]["normalise_targets"]
-    assert (card["training"]["decoder_token_ratio"], card["training"]["complementary"]) == (0.5, 2)
+    assert (card["training"]["decoder_token_ratio"], card["training"]["complementary_masks"]) == (0.5, 2)
     assert main(command(store, tmp_path / "no", "--complementary-masks", 5)) == 2
     assert "from 1 to 4 masks" in capsys.readouterr().err
 

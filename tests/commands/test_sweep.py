@@ -38,10 +38,10 @@ def test_a_curve_comes_out_and_finished_points_are_kept(
     learned: list[tuple[str, int, frozenset[str]]] = []
 
     def fake(experiment: Any, data: Any, folder: Path, **more: Any) -> dict[str, Any]:
-        names = frozenset(study.patient for study in data.learn)
+        names = frozenset(study.patient for study in data.train)
         learned.append((experiment.name, experiment.train.seed, names))
         values = {"dice_mean": 0.5 + 0.02 * len(names)}
-        patients = [{"patient": s.patient, "known": None, "values": values} for s in data.validate]
+        patients = [{"patient": s.patient, "known": None, "values": values} for s in data.val]
         return {"patients": patients, "n_learned_from": len(names), "n_steps": 5, "seconds": 1.0}
 
     monkeypatch.setattr(trials, "trial", fake)

@@ -26,10 +26,10 @@ def test_a_split_that_is_given_is_kept_in_the_run_s_folder(tmp_path: Path) -> No
     for file in (str(tmp_path / "mine.json"), None):  # the second call goes on with the run's own
         given.split = file
         data = read_training_data(given, Console())
-        assert [study.patient for study in data.learn] == ["p2"] and len(data.validate) == 2
+        assert [study.patient for study in data.train] == ["p2"] and len(data.val) == 2
         assert read_split(tmp_path / "run" / "split.json") == split
     other = Split(dataset="folder", parts={"train": ("p0",), "validation": ("p1", "p2")}, rule="by hand")
     write_split(other, tmp_path / "other.json")
     given.split = str(tmp_path / "other.json")
-    with pytest.raises(UsageError, match="of its own, another than --split"):
+    with pytest.raises(UsageError, match="differs from --split"):
         read_training_data(given, Console())

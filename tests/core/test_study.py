@@ -29,8 +29,8 @@ def test_a_view_is_found_or_the_others_are_named() -> None:
 
 def test_known_facts_stay_and_unknown_ones_are_filled() -> None:
     given, read = Subject(sex="F", height_cm=170.0), Subject(sex="M", weight_kg=60.0)
-    assert given.filled_from(read) == Subject(sex="F", height_cm=170.0, weight_kg=60.0)
-    assert Subject().filled_from(Subject()) == Subject()
+    assert given.fill_from(read) == Subject(sex="F", height_cm=170.0, weight_kg=60.0)
+    assert Subject().fill_from(Subject()) == Subject()
 
 
 def test_issues_are_added_and_none_is_lost() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.data.sample import IGNORED, Sample, collate, collate_by_views
+from cinema_cmr.data.sample import IGNORE_INDEX, Sample, collate, collate_by_views
 
 
 def stack(n_slices: int, *, size: tuple[int, int] = (6, 4), view: str = "sax") -> Sample:
@@ -34,14 +34,14 @@ def test_shorter_stacks_are_padded_and_the_padding_is_ignored() -> None:
     assert batch.images["sax"].shape == (2, 1, 6, 4, 5) and batch.labels["sax"].shape == (2, 6, 4, 5)
     assert torch.equal(batch.images["sax"][0, ..., :3], stack(3).images["sax"])
     assert not batch.images["sax"][0, ..., 3:].any()
-    assert (batch.labels["sax"][0, ..., 3:] == IGNORED).all()
+    assert (batch.labels["sax"][0, ..., 3:] == IGNORE_INDEX).all()
     assert torch.equal(batch.labels["sax"][1], stack(5).labels["sax"])
     assert batch.labels["sax"].dtype == torch.uint8
 
 
 def test_what_does_not_fit_together_is_refused() -> None:
     for samples in ([stack(3), stack(3, size=(4, 4))], [plane((6, 4)), plane((6, 5))]):
-        with pytest.raises(UsageError, match="only the number of slices may differ"):
+        with pytest.raises(UsageError, match="except for the number of slices"):
             collate(samples)
     with pytest.raises(UsageError, match="different views"):
         collate([stack(3), stack(3, view="lax_2c")])

@@ -13,7 +13,7 @@ from scans import SHAPE, SPACING_MM, image_of, labels_of, write_scan
 from cinema_cmr.core.errors import GeometryError, InputError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import Case, stratified_split
-from cinema_cmr.datasets.acdc import CARD, DATASET, list_cases, our_split, read_case, read_cycle
+from cinema_cmr.datasets.acdc import CARD, DATASET, list_cases, packaged_split, read_case, read_cycle
 
 
 def write_patient(root: Path, number: int, *, ed: int = 1, es: int = 9, info: str | None = None) -> Path:
@@ -114,7 +114,7 @@ def test_an_empty_folder_and_two_copies_are_refused(tmp_path: Path) -> None:
         list_cases(tmp_path)
     write_patient(tmp_path / "a", 1)
     write_patient(tmp_path / "b", 1)
-    with pytest.raises(InputError, match="patient001 is there more than once"):
+    with pytest.raises(InputError, match="patient001 is present more than once"):
         list_cases(tmp_path)
 
 
@@ -132,11 +132,11 @@ def test_patients_of_the_official_test_part_are_known_as_such(tmp_path: Path) ->
     (tmp_path / "other" / "database" / "training" / "patient101").rename(tmp_path / "database/testing/patient101")
     cases = list_cases(tmp_path)
     assert DATASET.patients(cases, "test") == ("patient101",)
-    assert DATASET.training_split(cases) == our_split()
+    assert DATASET.training_split(cases) == packaged_split()
 
 
 def test_our_split_is_whole_and_named_by_its_hash() -> None:
-    split = our_split()
+    split = packaged_split()
     train, validation = split["train"], split["validation"]
     assert split.dataset == CARD.name == "acdc"
     assert len(train) == 80 and len(validation) == 20 and not set(train) & set(validation)
@@ -149,7 +149,7 @@ def test_the_split_is_what_its_rule_draws_from_the_real_groups(real_data: Path) 
     strata = {case.patient: case.facts["group"] for case in cases}
     shares = {"train": 0.8, "validation": 0.2}
     drawn = stratified_split("acdc", strata, shares=shares, seed=0)
-    assert drawn == our_split()
+    assert drawn == packaged_split()
     assert Counter(strata[name] for name in drawn["validation"]) == dict.fromkeys(set(strata.values()), 4)
 
 

@@ -32,7 +32,7 @@ def test_a_dataset_without_parts_is_divided_by_its_shares_within_each_group() ->
     split = dataset(shares={"train": 0.6, "validation": 0.2, "test": 0.2}).training_split(cases(20))
     assert [len(split[part]) for part in ("train", "validation", "test")] == [12, 4, 4]
     assert sum(int(name[1:]) % 2 for name in split["test"]) == 2
-    assert dataset().own_split(cases(20)) is None
+    assert dataset().predefined_split(cases(20)) is None
 
 
 def test_an_official_split_without_validation_gets_one_from_its_training_part() -> None:
@@ -40,13 +40,13 @@ def test_an_official_split_without_validation_gets_one_from_its_training_part() 
     split = dataset().training_split(there)
     assert [len(split[part]) for part in ("train", "validation", "test")] == [16, 4, 5]
     assert set(split["train"]) | set(split["validation"]) == {case.patient for case in there[:20]}
-    assert "official" in split.rule and "of its train" in split.rule
+    assert "official" in split.rule and "train divided by patient" in split.rule
     assert dataset().patients(there, "train") == tuple(sorted(case.patient for case in there[:20]))
 
 
 def test_an_official_split_with_validation_stays_as_it_is() -> None:
     there = [*cases(4, "train"), *cases(2, "validation", first=4)]
-    assert dataset().training_split(there) == dataset().own_split(there)
+    assert dataset().training_split(there) == dataset().predefined_split(there)
 
 
 def test_what_nobody_labelled_is_in_no_drawn_part() -> None:
@@ -56,7 +56,7 @@ def test_what_nobody_labelled_is_in_no_drawn_part() -> None:
 
 
 def test_a_part_that_the_dataset_does_not_make_is_asked_for() -> None:
-    with pytest.raises(UsageError, match="no split of its own: give --split FILE"):
+    with pytest.raises(UsageError, match="it has no split of its own; pass --split FILE"):
         dataset().patients(cases(3), "test")
-    with pytest.raises(UsageError, match="it has: train: give --split FILE"):
+    with pytest.raises(UsageError, match="expected one of: train; pass --split FILE"):
         dataset().patients(cases(3, "train"), "validation")

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scans import image_of, write_scan
+from torch import nn
 
 from cinema_cmr.core.errors import GeometryError, InputError
 from cinema_cmr.core.study import NOMINAL_SPACING
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import stratified_split
-from cinema_cmr.datasets.emidec import list_cases, our_split, read_case
+from cinema_cmr.datasets.emidec import list_cases, packaged_split, read_case
 from cinema_cmr.recipes.registry import recipe
 from cinema_cmr.tasks.segment import SegmentTask
 
@@ -69,13 +70,13 @@ def test_what_cannot_be_used_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"holds the values \[5.0\]"):
         read_case(case)
     write_scan(folder / "Contours" / "Case_P007.nii.gz", contours(infarct=True)[:, :, :4], (1.6, 1.6, 8.0))
-    with pytest.raises(GeometryError, match="on its grid"):
+    with pytest.raises(GeometryError, match="on the image's grid"):
         read_case(case)
     (folder / "Contours" / "Case_P007.nii.gz").unlink()
     with pytest.raises(InputError, match=r"missing.*Case_P007/Contours"):
         read_case(case)
     write_case(tmp_path / "again", "Case_P007")
-    with pytest.raises(InputError, match="Case_P007 is there more than once"):
+    with pytest.raises(InputError, match="Case_P007 is present more than once"):
         list_cases(tmp_path)
 
 
@@ -83,10 +84,10 @@ def test_what_cannot_be_used_is_refused_by_name(tmp_path: Path) -> None:
 def test_the_scar_recipes_learn_from_it_and_draw_lesions_more_often(tmp_path: Path, name: str) -> None:
     for case in ("Case_N001", "Case_P002"):
         write_case(tmp_path, case)
-    task = SegmentTask(recipe(name).task)
+    task = SegmentTask(recipe(name).task, nn.Identity())
     examples = [example for case in list_cases(tmp_path) for example in task.examples(read_case(case))]
     assert [int(example.labels.max()) for example in examples] == [2, 4]
-    assert Counter(example.name for example in task.to_learn(examples)) == {
+    assert Counter(example.name for example in task.oversampled(examples)) == {
         "Case_N001, frame 0": 1,
         "Case_P002, frame 0": 2,
     }
@@ -98,11 +99,11 @@ def test_the_scar_recipes_learn_from_it_and_draw_lesions_more_often(tmp_path: Pa
 def test_a_cine_recipe_refuses_it(tmp_path: Path) -> None:
     write_case(tmp_path, "Case_N001")
     with pytest.raises(InputError, match="modality 'lge'; expected 'cine'"):
-        SegmentTask(recipe("sax-unet").task).examples(read_case(list_cases(tmp_path)[0]))
+        SegmentTask(recipe("sax-unet").task, nn.Identity()).examples(read_case(list_cases(tmp_path)[0]))
 
 
 def test_our_split_keeps_patients_apart_and_both_groups_in_each_part() -> None:
-    split = our_split()
+    split = packaged_split()
     train, validation = split["train"], split["validation"]
     assert len(train) == 64 and len(validation) == 16 and not set(train) & set(validation)
     assert [sum("_N" in name for name in part) for part in (train, validation)] == [21, 5]
@@ -112,7 +113,7 @@ def test_our_split_keeps_patients_apart_and_both_groups_in_each_part() -> None:
 def test_the_split_is_what_its_rule_draws_from_the_real_cases(real_data: Path) -> None:
     strata = {case.patient: case.facts["group"] for case in list_cases(real_data / "emidec")}
     drawn = stratified_split("emidec", strata, shares={"train": 0.8, "validation": 0.2}, seed=0)
-    assert drawn == our_split()
+    assert drawn == packaged_split()
 
 
 @pytest.mark.realdata

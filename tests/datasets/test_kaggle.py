@@ -30,7 +30,7 @@ def test_volumes_come_from_both_kinds_of_table(root: Path) -> None:
 
 
 def test_the_official_parts_are_the_folders(root: Path) -> None:
-    split = DATASET.own_split(list_cases(root))
+    split = DATASET.predefined_split(list_cases(root))
     assert split is not None and dict(split.parts) == {"train": ("0001",), "test": ("0701",)}
 
 

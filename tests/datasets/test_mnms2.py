@@ -28,7 +28,7 @@ def test_both_views_have_their_labels_in_our_codes(root: Path) -> None:
 def test_the_parts_go_by_number_and_empty_rows_of_the_table_by_nothing(root: Path) -> None:
     cases = list_cases(root)
     assert [(case.name, case.facts["part"]) for case in cases] == [("001", "train"), ("161", "validation")]
-    assert DATASET.own_split(cases) is not None
+    assert DATASET.predefined_split(cases) is not None
 
 
 def test_an_absent_view_is_an_issue_and_an_absent_case_is_missing(root: Path) -> None:

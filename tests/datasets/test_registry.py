@@ -18,7 +18,7 @@ from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.population import open_population
 from cinema_cmr.datasets.check import check_cases
 from cinema_cmr.datasets.overview import markdown_table
-from cinema_cmr.datasets.registry import DATASETS, dataset_of
+from cinema_cmr.datasets.registry import DATASETS, get_dataset
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -39,7 +39,7 @@ def read(name: str, root: Path, wanted: str) -> AnnotatedStudy:
 
 @pytest.mark.parametrize("name", DATASETS)
 def test_every_dataset_tells_what_it_is_and_under_which_condition(name: str) -> None:
-    card = dataset_of(name).card
+    card = get_dataset(name).card
     assert card.name == name and all((card.title, card.licence, card.how_to_get, card.derived_licence))
     assert card.citation or name == "folder"
 
@@ -47,7 +47,7 @@ def test_every_dataset_tells_what_it_is_and_under_which_condition(name: str) -> 
 @pytest.mark.parametrize("name", DATASETS)
 def test_an_empty_folder_is_refused_with_what_to_do(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match="expected"):
-        dataset_of(name).list_cases(tmp_path)
+        get_dataset(name).list_cases(tmp_path)
 
 
 @pytest.mark.parametrize("name", DATASETS)
@@ -82,7 +82,7 @@ def test_a_broken_case_is_listed_and_refused_by_name(tree_of: Trees, name: str) 
     tree, dataset = tree_of(name), DATASETS[name]
     cases = {case.name: case for case in dataset.list_cases(tree.root)}
     assert {tree.case, tree.broken} <= cases.keys()
-    with pytest.raises(InputError, match=tree.why):
+    with pytest.raises(InputError, match=tree.reason):
         dataset.read_case(cases[tree.broken])
 
 
@@ -124,7 +124,7 @@ def test_the_example_of_the_page_reads_a_tree(tmp_path: Path, monkeypatch: pytes
     labels, cine = annotated.labels[View.SAX].array, annotated.study.cine(View.SAX)
     assert lv_ml(labels, cine) == pytest.approx(tree.lv_ml, rel=1e-3)
     assert annotated.facts == {"group": "DCM", "sex": "F"} == dict(tree.facts)
-    told = check_cases(dataset_of("tenth"), dataset_of("tenth").list_cases(tree.root))
+    told = check_cases(get_dataset("tenth"), get_dataset("tenth").list_cases(tree.root))
     assert {one.name: one.status for one in told} == {"a": "found", "b": "missing"}
     assert main(["prepare", f"tenth:{tree.root}", "-o", str(tmp_path / "store")]) == 3
     assert [study.name for study in open_population(tmp_path / "store")] == ["tenth-a"]
@@ -132,4 +132,4 @@ def test_the_example_of_the_page_reads_a_tree(tmp_path: Path, monkeypatch: pytes
 
 def test_an_unknown_name_gets_the_nearest() -> None:
     with pytest.raises(UsageError, match="did you mean 'acdc'"):
-        dataset_of("acdcc")
+        get_dataset("acdcc")

@@ -27,7 +27,7 @@ def test_the_two_scans_of_a_pair_are_one_patient_s(root: Path) -> None:
     assert patients["test-scan_00_A"] == ("test-scan_00", "A") and patients["test-scan_00_B"] == ("test-scan_00", "B")
     assert patients["retest-1027"] == ("pair_000", "A") and patients["retest-1153"] == ("pair_000", "B1")
     assert patients["train-A-s_0000"] == ("train-A-s_0000", None)
-    split = DATASET.own_split(list_cases(root))
+    split = DATASET.predefined_split(list_cases(root))
     assert split is not None and set(split.parts) == {"train", "test", "retest"}
 
 

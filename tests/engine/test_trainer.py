@@ -27,7 +27,8 @@ from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
 from cinema_cmr.tasks.segment import SegmentConfig, SegmentExample, SegmentTask
 from cinema_cmr.tasks.task import Loss
 
-TASK = SegmentTask(SegmentConfig(grid=Grid(spacing_mm=3.0, size=(32, 32))))
+CONFIG = SegmentConfig(grid=Grid(spacing_mm=3.0, size=(32, 32)))
+TASK = SegmentTask(CONFIG, nn.Identity())
 EXAMPLES = [TASK.examples(annotated(heart((radius,)), f"heart {radius}"))[0] for radius in (10.0, 12.0, 14.0)]
 
 
@@ -48,7 +49,7 @@ def config(**changes: object) -> TrainConfig:
         "checkpoint_every": 3,
         "accelerator": "cpu",
         "precision": "fp32",
-        "optim": OptimConfig(lr=1e-2, warmup_steps=2, average=0.9),
+        "optim": OptimConfig(lr=1e-2, warmup_steps=2, ema_decay=0.9),
         **changes,
     }
     return TrainConfig(**values)  # type: ignore[arg-type]
@@ -57,9 +58,8 @@ def config(**changes: object) -> TrainConfig:
 def run(
     folder: Path, its: TrainConfig, report: Callable[[Progress], None] | None = None, net: nn.Module | None = None
 ) -> dict[str, Tensor]:
-    trained = train(
-        net or model(), TASK, learn=EXAMPLES, validate=EXAMPLES[:1], config=its, folder=folder, report=report
-    )
+    task = SegmentTask(CONFIG, net or model())
+    trained = train(task, train=EXAMPLES, val=EXAMPLES[:1], config=its, folder=folder, report=report)
     return trained.state_dict()
 
 
@@ -87,10 +87,10 @@ def test_a_run_cut_off_and_resumed_gives_the_same_bits(tmp_path: Path, cut_after
 
 def test_accumulating_two_batches_is_one_step_of_both(tmp_path: Path) -> None:
     """Two passes of one sample sum to the gradient of their mean, so the weights agree but for rounding."""
-    apart = run(tmp_path / "a", config(n_steps=3, accumulate=2))
+    apart = run(tmp_path / "a", config(n_steps=3, gradient_accumulation=2))
     rows = (tmp_path / "a" / "journal.csv").read_text()
     assert rows.count("train,loss") == 3
-    again = run(tmp_path / "b", config(n_steps=3, accumulate=2))
+    again = run(tmp_path / "b", config(n_steps=3, gradient_accumulation=2))
     assert same(apart, again)
     assert not same(apart, run(tmp_path / "c", config(n_steps=3)))
 
@@ -98,7 +98,7 @@ def test_accumulating_two_batches_is_one_step_of_both(tmp_path: Path) -> None:
 @pytest.mark.medium
 def test_it_learns(tmp_path: Path) -> None:
     told: list[Progress] = []
-    run(tmp_path, config(n_steps=60, validate_every=60, optim=OptimConfig(lr=2e-2, average=0.8)), told.append)
+    run(tmp_path, config(n_steps=60, validate_every=60, optim=OptimConfig(lr=2e-2, ema_decay=0.8)), told.append)
     first, last = (sum(p.loss for p in part) / 10 for part in (told[:10], told[-10:]))
     assert last < 0.7 * first
     assert told[-1].validation is not None and told[-1].validation["dice_lv"] > 0.5
@@ -177,7 +177,8 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_case(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "change", [{"n_steps": 0}, {"accumulate": 0}, {"log_every": 0}, {"workers": -1}, {"seed": -1}, {"devices": 0}]
+    "change",
+    [{"n_steps": 0}, {"gradient_accumulation": 0}, {"log_every": 0}, {"workers": -1}, {"seed": -1}, {"devices": 0}],
 )
 def test_numbers_that_make_no_run_are_refused(change: dict[str, int]) -> None:
     with pytest.raises(UsageError, match="expected"):
@@ -216,20 +217,20 @@ class TwoViews(SegmentTask):
         view = "sax" if example.name.startswith("heart 1") else "lax_2c"
         return Sample(name=sample.name, images={view: sample.images["sax"]}, labels={view: sample.labels["sax"]})
 
-    def loss(self, model: nn.Module, batch: Batch) -> Loss:
+    def loss(self, batch: Batch) -> Loss:
         (view,) = batch.images
         weight = {"sax": 1.0, "lax_2c": 3.0}[view]
-        return Loss(total=weight * len(batch.names) * next(model.parameters()).sum() * 0 + weight)
+        return Loss(total=weight * len(batch.names) * next(self.network.parameters()).sum() * 0 + weight)
 
-    def validation(self, model: nn.Module, batch: Batch) -> dict[str, list[float]]:
+    def validate(self, batch: Batch) -> dict[str, list[float]]:
         return {"zero": [0.0]}
 
 
 def test_samples_of_different_views_count_alike_in_one_batch(tmp_path: Path) -> None:
-    task = TwoViews(TASK.config)
+    task = TwoViews(CONFIG, model())
     names = (("heart 1", 10.0), ("heart 12", 12.0), ("other", 14.0))
     examples = [task.examples(annotated(heart((radius,)), name))[0] for name, radius in names]
     told: list[Progress] = []
     its = config(n_steps=1, batch_size=3)
-    train(model(), task, learn=examples, validate=examples, config=its, folder=tmp_path, report=told.append)
+    train(task, train=examples, val=examples, config=its, folder=tmp_path, report=told.append)
     assert told[0].loss == pytest.approx((1 + 1 + 3) / 3)

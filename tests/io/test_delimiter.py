@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from cinema_cmr.io.delimiter import delimiter_of
+from cinema_cmr.io.delimiter import detect_delimiter
 
 
 @pytest.mark.parametrize(
     ("header", "mark"), [("name,group", ","), ("name;group", ";"), ("name\tgroup", "\t"), ("name", ","), ("a,b;c", ",")]
 )
 def test_the_mark_between_columns(header: str, mark: str) -> None:
-    assert delimiter_of(header) == mark
+    assert detect_delimiter(header) == mark

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.io.names import name_of, unique_names
+from cinema_cmr.io.names import name_from_path, unique_names
 
 
 @pytest.mark.parametrize(
@@ -39,5 +39,5 @@ def test_an_input_given_twice_is_refused() -> None:
 
 def test_a_study_is_called_as_its_folder_or_file(tmp_path: Path) -> None:
     (tmp_path / "scan.1.5T").mkdir()
-    assert name_of(tmp_path / "scan.1.5T") == "scan.1.5T"
-    assert name_of("scans/patient 7/ü.zip") == "ü"
+    assert name_from_path(tmp_path / "scan.1.5T") == "scan.1.5T"
+    assert name_from_path("scans/patient 7/ü.zip") == "ü"

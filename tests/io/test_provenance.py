@@ -13,7 +13,7 @@ from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.nifti.image import write_cine, write_mask
-from cinema_cmr.io.provenance import input_digest, mask_note, note_in
+from cinema_cmr.io.provenance import input_digest, mask_note, read_mask_note
 from cinema_cmr.io.read import input_files
 
 
@@ -56,12 +56,12 @@ def test_a_note_is_read_back_from_a_mask(tmp_path: Path, name: str) -> None:
     note = mask_note(input_sha256="ab" * 32, model_sha256="cd" * 32, options="turns 8")
     assert len(note) < 80
     write_mask(np.zeros((12, 10, 4, 1), np.uint8), cine(), tmp_path / name, note=note)
-    assert note_in(tmp_path / name) == note
+    assert read_mask_note(tmp_path / name) == note
 
 
 def test_where_there_is_no_note_there_is_none(tmp_path: Path) -> None:
-    assert note_in(tmp_path / "absent.nii.gz") == ""
+    assert read_mask_note(tmp_path / "absent.nii.gz") == ""
     (tmp_path / "torn.nii.gz").write_bytes(b"\x1f\x8b torn")
-    assert note_in(tmp_path / "torn.nii.gz") == ""
+    assert read_mask_note(tmp_path / "torn.nii.gz") == ""
     write_mask(np.zeros((12, 10, 4, 1), np.uint8), cine(), tmp_path / "plain.nii")
-    assert note_in(tmp_path / "plain.nii") == ""
+    assert read_mask_note(tmp_path / "plain.nii") == ""

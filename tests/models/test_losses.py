@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cinema_cmr.models.losses import cross_entropy, soft_dice
 
-IGNORED = 255
+IGNORE_INDEX = 255
 
 
 def logits_of(probs: list[list[float]]) -> Tensor:
@@ -25,7 +25,7 @@ def labels_of(codes: list[int]) -> Tensor:
 def volumes(seed: int = 0) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     labels = torch.randint(0, 4, (2, 5, 4, 3), generator=generator, dtype=torch.uint8)
-    labels[1, :, :, 2] = IGNORED
+    labels[1, :, :, 2] = IGNORE_INDEX
     return torch.randn(2, 4, 5, 4, 3, generator=generator, requires_grad=True), labels
 
 
@@ -36,7 +36,7 @@ def test_cross_entropy_by_hand() -> None:
 
 def test_cross_entropy_is_the_mean_over_what_is_not_ignored() -> None:
     probs = [[0.5, 0.5], [0.01, 0.99], [0.2, 0.8]]
-    loss = cross_entropy(logits_of(probs), labels_of([0, IGNORED, 1]))
+    loss = cross_entropy(logits_of(probs), labels_of([0, IGNORE_INDEX, 1]))
     assert float(loss) == pytest.approx(-(math.log(0.5) + math.log(0.8)) / 2, rel=1e-5)
 
 
@@ -51,7 +51,7 @@ def test_soft_dice_is_the_mean_over_classes_and_samples() -> None:
     prob = logits.detach().softmax(dim=1)
     parts = []
     for sample in range(2):
-        counted = labels[sample] != IGNORED
+        counted = labels[sample] != IGNORE_INDEX
         for code in (1, 2, 3):
             truth = (labels[sample] == code)[counted].float()
             its = prob[sample, code][counted]
@@ -98,7 +98,7 @@ def test_ignored_voxels_count_in_nothing(loss: object) -> None:
 def test_all_ignored_is_no_error_and_teaches_nothing(loss: object) -> None:
     assert callable(loss)
     logits, labels = volumes()
-    value = loss(logits, torch.full_like(labels, IGNORED))
+    value = loss(logits, torch.full_like(labels, IGNORE_INDEX))
     value.backward()
     assert float(value.detach()) == 0 and logits.grad is not None and not logits.grad.any()
 

@@ -15,7 +15,7 @@ import pytest
 from cinema_cmr.core.errors import OutputExistsError, UnreadableFileError, UsageError
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.io.dicom.writing.series import Compression, DicomShape
-from cinema_cmr.io.names import stem_of
+from cinema_cmr.io.names import file_stem
 from cinema_cmr.io.nifti.labels import read_label_codes
 from cinema_cmr.io.read import read_study
 from cinema_cmr.phantom.cohort import CohortConfig, cohort_seed, dicom_encoding, write_cohort
@@ -170,7 +170,7 @@ def test_a_dicom_cohort_is_read_back(tmp_path: Path, shape: DicomShape | None) -
     np.testing.assert_allclose(cine.array, own.array, atol=0.51 * np.ptp(own.array) / 4095 + 1e-3)
     np.testing.assert_allclose(cine.affine, own.affine, atol=1e-5)
     labels = tmp_path / "dicom" / row["labels"]
-    assert [stem_of(path) for path in labels.iterdir()] == ["lax_4c"]
+    assert [file_stem(path) for path in labels.iterdir()] == ["lax_4c"]
 
 
 @pytest.mark.parametrize(

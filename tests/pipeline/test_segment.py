@@ -13,7 +13,7 @@ from oracles import annotated, heart, segmenter
 from cinema_cmr.core.errors import OutputExistsError
 from cinema_cmr.core.results import Flag
 from cinema_cmr.io.nifti.image import write_cine
-from cinema_cmr.io.provenance import note_in
+from cinema_cmr.io.provenance import read_mask_note
 from cinema_cmr.pipeline.segment import segment_to_file
 
 LABELS = heart(tuple(12.0 + 3.0 * np.cos(np.linspace(0, 2 * np.pi, 12, endpoint=False))), n_slices=6)
@@ -35,7 +35,7 @@ def test_mask_is_on_the_grid_of_its_image_and_names_its_origin(tmp_path: Path) -
     overlap = (np.asarray(mask.dataobj).reshape(LABELS.shape[:3]) == 3) & (LABELS[..., 0] == 3)
     assert overlap.sum() > 0.97 * (LABELS[..., 0] == 3).sum()
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
-    assert note_in(target).startswith(f"cinema-cmr input {digest[:16]} model")
+    assert read_mask_note(target).startswith(f"cinema-cmr input {digest[:16]} model")
     with pytest.raises(OutputExistsError):
         segment_to_file(source, target, segmenter=its)
 

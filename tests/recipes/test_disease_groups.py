@@ -40,7 +40,7 @@ PATIENTS = [patient(number, "SW"[number % 2]) for number in range(18)]
 
 def data() -> TrainingData:
     split = Split(dataset="test", parts={"train": ("p0",), "validation": ("p12",)}, rule="by hand")
-    return TrainingData(card=DATASETS["acdc"].card, split=split, learn=PATIENTS[:12], validate=PATIENTS[12:])
+    return TrainingData(card=DATASETS["acdc"].card, split=split, train=PATIENTS[:12], val=PATIENTS[12:])
 
 
 @pytest.mark.medium

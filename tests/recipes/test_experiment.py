@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 from oracles import annotated, heart
+from torch import nn
 
 from cinema_cmr.recipes.registry import recipe
 from cinema_cmr.tasks.landmark import LandmarkTask
+from cinema_cmr.tasks.registry import create_task
 from cinema_cmr.tasks.scalar import ScalarTask
 from cinema_cmr.tasks.segment import SegmentTask
 
@@ -17,7 +19,7 @@ STUDIES = [annotated(heart((15.0, radius)), str(radius)) for radius in (8.0, 10.
     ("task", "kind"), [("segment", SegmentTask), ("landmark", LandmarkTask), ("regress", ScalarTask)]
 )
 def test_the_task_is_of_its_kind(task: str, kind: type) -> None:
-    assert isinstance(recipe(task=task).make_task(STUDIES), kind)
+    assert isinstance(create_task(recipe(task=task).task, nn.Identity(), STUDIES), kind)
 
 
 def test_training_numbers_change_in_a_copy() -> None:

@@ -15,7 +15,6 @@ from cinema_cmr.core.serialise import json_values
 from cinema_cmr.data.cases import Split
 from cinema_cmr.models.adapters import Adaptation
 from cinema_cmr.models.loaded import LoadedModel
-from cinema_cmr.models.weights import load_model
 from cinema_cmr.recipes.finetune import TrainingData, finetune
 from cinema_cmr.recipes.gain import folds_of, measure_gain
 
@@ -27,22 +26,22 @@ STUDIES = [
 
 def data() -> TrainingData:
     split = Split(dataset="hearts", parts={"train": ("p0", "p1"), "validation": ("p2", "p3")}, rule="by hand")
-    return TrainingData(card=CARD, split=split, learn=STUDIES[:2], validate=STUDIES[2:])
+    return TrainingData(card=CARD, split=split, train=STUDIES[:2], val=STUDIES[2:])
 
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
-    return load_model(finetune(small(), data(), tmp_path_factory.mktemp("start")))
+    return finetune(small(), data(), tmp_path_factory.mktemp("start")).load()
 
 
 def test_each_patient_is_held_out_once_and_never_learned_from_then() -> None:
     folds = folds_of(data(), 2, seed=1)
-    held = [study.patient for fold in folds for study in fold.validate]
+    held = [study.patient for fold in folds for study in fold.val]
     assert sorted(held) == ["p0", "p1", "p2", "p3"]
     for fold in folds:
-        learned = {study.patient for study in fold.learn}
-        assert learned | {study.patient for study in fold.validate} == set(held)
-        assert {study.facts["group"] for study in fold.validate} == {"A", "B"}
+        learned = {study.patient for study in fold.train}
+        assert learned | {study.patient for study in fold.val} == set(held)
+        assert {study.facts["group"] for study in fold.val} == {"A", "B"}
         assert set(fold.split["train"]) == learned
     with pytest.raises(UsageError, match="5 folds of 4 labelled patients; expected 2 to 4"):
         folds_of(data(), 5)
@@ -55,7 +54,7 @@ def test_both_runs_differ_in_their_first_weights_alone(tmp_path: Path, start: Lo
     cards = [json.loads((tmp_path / name / "card.json").read_text()) for name in ("model", "scratch/model")]
     first, second = (card["training"] for card in cards)
     assert first.pop("start").startswith("small ") and second.pop("start") == "random weights"
-    scores = [training.pop("validation_around_label") for training in (first, second)]
+    scores = [training.pop("validation") for training in (first, second)]
     assert first == second and all(scores)
     assert (document["compared_on"], document["task"], document["primary"]) == (
         "the validation part",
@@ -82,7 +81,7 @@ def test_folds_pool_all_patients_and_go_on_where_they_were(tmp_path: Path, start
 
 @pytest.mark.medium
 def test_without_patients_to_compare_on_nothing_is_claimed(tmp_path: Path, start: LoadedModel) -> None:
-    alone = replace(data(), validate=[])
+    alone = replace(data(), val=[])
     finetune(small(), alone, tmp_path, start=start)
     document = measure_gain(small(), alone, tmp_path, start=start)
     assert document["verdict"]["code"] == "cannot be told" and document["patients"] == []
@@ -90,10 +89,10 @@ def test_without_patients_to_compare_on_nothing_is_claimed(tmp_path: Path, start
 
 @pytest.mark.medium
 def test_only_the_start_s_own_runs_are_frozen(tmp_path: Path) -> None:
-    first = load_model(finetune(small_unetr(), data(), tmp_path / "first"))
-    frozen = {"start": first, "adaptation": Adaptation()}
-    finetune(small_unetr(), data(), tmp_path / "run", **frozen)
-    document = measure_gain(small_unetr(), data(), tmp_path / "run", **frozen)
+    first = finetune(small_unetr(), data(), tmp_path / "first").load()
+    adaptation = Adaptation()
+    finetune(replace(small_unetr(), adaptation=adaptation), data(), tmp_path / "run", start=first)
+    document = measure_gain(small_unetr(), data(), tmp_path / "run", start=first, adaptation=adaptation)
     assert document["learned"] == "stems and encoder frozen"
     cards = [json.loads((tmp_path / "run" / name / "card.json").read_text()) for name in ("model", "scratch/model")]
-    assert [card["training"]["learned"] for card in cards] == ["stems and encoder frozen", "all weights"]
+    assert [card["training"]["trainable"] for card in cards] == ["stems and encoder frozen", "all weights"]

@@ -41,7 +41,7 @@ HEARTS = [beating(i, radius) for i, radius in enumerate((8.0, 12.5, 9.0, 13.0, 1
 
 
 def of(studies: list[AnnotatedStudy], n_held: int = 2) -> TrainingData:
-    return TrainingData(card=CARD, split=SPLIT, learn=studies[:-n_held], validate=studies[-n_held:])
+    return TrainingData(card=CARD, split=SPLIT, train=studies[:-n_held], val=studies[-n_held:])
 
 
 def short(experiment: Experiment) -> Experiment:

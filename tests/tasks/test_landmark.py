@@ -23,8 +23,8 @@ from cinema_cmr.tasks.landmark import LandmarkConfig, LandmarkTask
 VIEW = View.LAX_4C
 
 
-def task(**changes: object) -> LandmarkTask:
-    return LandmarkTask(LandmarkConfig(grids={VIEW: GRID}, **changes))  # type: ignore[arg-type]
+def task(network: nn.Module | None = None, **changes: object) -> LandmarkTask:
+    return LandmarkTask(LandmarkConfig(grids={VIEW: GRID}, **changes), network or nn.Identity())  # type: ignore[arg-type]
 
 
 def brightness(image: Tensor, point: Tensor) -> float:
@@ -45,7 +45,7 @@ def test_each_frame_with_points_is_an_example() -> None:
 @pytest.mark.parametrize("seed", [None, 0, 1, 2, 3, 4])
 def test_points_lie_on_their_discs_whatever_is_drawn(seed: int | None) -> None:
     made = task(
-        augmentation=Augmentation(mirror=0.0, p_random_crop=0.0, shift_mm=4.0, each=0.0, contrast=0.0, noise=0.0)
+        augmentation=Augmentation(p_flip=0.0, p_random_crop=0.0, shift_mm=4.0, p_intensity=0.0, contrast=0.0, noise=0.0)
     )
     (first, *_) = made.examples(annotated())
     sample = made.sample(first, None if seed is None else np.random.default_rng(seed))
@@ -68,10 +68,10 @@ def test_a_right_heatmap_costs_nearly_nothing_and_a_wrong_one_much() -> None:
         def forward(self, images: dict[str, Tensor]) -> dict[str, Tensor]:
             return {str(VIEW): self.maps.clamp(1e-4, 1 - 1e-4).logit()}
 
-    right, wrong = (float(made.loss(Says(maps), batch).total) for maps in (target, target.flip(2)))
+    right, wrong = (float(task(Says(maps)).loss(batch).total) for maps in (target, target.flip(2)))
     assert right < 0.1 and wrong > 0.5
-    assert made.validation(Says(target), batch)["apex_mm"] == pytest.approx([0.0, 0.0], abs=0.3)
-    assert made.validation(Reads(), batch)["apex_mm"] == pytest.approx([0.0, 0.0], abs=0.5)
+    assert task(Says(target)).validate(batch)["apex_mm"] == pytest.approx([0.0, 0.0], abs=0.3)
+    assert task(Reads()).validate(batch)["apex_mm"] == pytest.approx([0.0, 0.0], abs=0.5)
 
 
 def test_a_point_that_nobody_set_is_no_part_of_the_loss() -> None:
@@ -84,7 +84,7 @@ def test_a_point_that_nobody_set_is_no_part_of_the_loss() -> None:
             return {str(VIEW): maps}
 
     batch.values[str(VIEW)][:, 1] = float("nan")
-    made.loss(Says(), batch).total.backward()
+    task(Says()).loss(batch).total.backward()
     assert maps.grad is not None and not maps.grad[:, 1].any() and maps.grad[:, 0].any()
     assert torch.isfinite(maps.grad).all()
 
@@ -98,14 +98,15 @@ def test_coordinates_are_learned_as_fractions() -> None:
         def forward(self, images: dict[str, Tensor]) -> Tensor:
             return right + 0.1
 
-    assert float(made.loss(Says(), batch).total) == pytest.approx(0.01, rel=1e-3)
-    moved = made.validation(Says(), batch)["apex_mm"]
+    made.network = Says()
+    assert float(made.loss(batch).total) == pytest.approx(0.01, rel=1e-3)
+    moved = made.validate(batch)["apex_mm"]
     assert moved == pytest.approx([6.4 * 2**0.5 * 1.5] * 2, rel=1e-3)
 
 
 def test_the_card_names_the_points() -> None:
-    assert task().card_part().outputs == LANDMARKS[VIEW]
-    both = LandmarkTask(LandmarkConfig(grids=dict.fromkeys(LANDMARKS, GRID))).card_part()
+    assert task().card_fields().outputs == LANDMARKS[VIEW]
+    both = LandmarkTask(LandmarkConfig(grids=dict.fromkeys(LANDMARKS, GRID)), nn.Identity()).card_fields()
     assert both.outputs[0] == "lax_2c:mitral_anterior" and len(both.outputs) == 6
 
 

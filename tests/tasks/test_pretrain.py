@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from stored_hearts import GRIDS, NETWORK, TASK, moving_disc, stored_heart
+from torch import nn
 
 from cinema_cmr.core.errors import NoCineError, UsageError
 from cinema_cmr.core.study import Study
@@ -19,7 +20,7 @@ from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.loader import EpochSampler, SampleSet, make_loader
 from cinema_cmr.data.sample import Batch, Sample, collate, collate_by_views
 from cinema_cmr.data.store import StoredStudy
-from cinema_cmr.inference.study_tensors import frame_of_phase, view_tensor
+from cinema_cmr.inference.study_tensors import frame_at_phase, view_tensor
 from cinema_cmr.models.mae import CineMA
 from cinema_cmr.tasks.pretrain import SMALL_DATA_AUGMENTATION, PretrainTask
 
@@ -30,8 +31,12 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> list[StoredStudy]:
     return [stored_heart(folder, f"heart {seed}", n_frames=8, seed=seed) for seed in range(3)]
 
 
+def pretrain_task(network: nn.Module | None = None, **changes: Any) -> PretrainTask:
+    return PretrainTask(replace(TASK, **changes), network or nn.Identity())
+
+
 def drawn(study: StoredStudy, seed: int = 0, **changes: Any) -> Sample:
-    return PretrainTask(replace(TASK, **changes)).sample(study, np.random.default_rng(seed))
+    return pretrain_task(**changes).sample(study, np.random.default_rng(seed))
 
 
 def same(one: Sample | Batch, other: Sample | Batch) -> bool:
@@ -70,17 +75,17 @@ def test_an_augmented_sample_differs_each_time_and_is_a_function_of_its_draw(stu
     for view, image in first.images.items():
         assert image.shape == plain.images[view].shape and image.min() >= 0 and image.max() <= 1
         assert not torch.equal(image, plain.images[view]) and not torch.equal(image, other.images[view])
-    held_out = PretrainTask(replace(TASK, augmentation=SMALL_DATA_AUGMENTATION)).sample(studies[0], None)
-    assert same(held_out, PretrainTask(TASK).sample(studies[0], None)), "what is held out is shown as it is"
+    held_out = pretrain_task(augmentation=SMALL_DATA_AUGMENTATION).sample(studies[0], None)
+    assert same(held_out, pretrain_task().sample(studies[0], None)), "what is held out is shown as it is"
 
 
 def test_views_of_different_length_share_the_part_of_the_cycle(tmp_path: Path) -> None:
     study = stored_heart(tmp_path, "x", n_frames=10)
-    assert [frame_of_phase(study, View.SAX, phase) for phase in (0.0, 0.099, 0.1, 0.55, 0.999)] == [0, 0, 1, 5, 9]
+    assert [frame_at_phase(study, View.SAX, phase) for phase in (0.0, 0.099, 0.1, 0.55, 0.999)] == [0, 0, 1, 5, 9]
 
 
 def test_the_mask_hides_the_stated_share_and_differs_by_view_and_sample(studies: list[StoredStudy]) -> None:
-    task = PretrainTask(TASK)
+    task = pretrain_task()
     batch = collate([drawn(studies[0], seed) for seed in range(4)])
     masks = task.masks(batch)
     for view, n_tokens in (("sax", 2 * 2 * 3), ("lax_4c", 3 * 2)):
@@ -101,7 +106,7 @@ def padded(size: int = 3) -> dict[str, torch.Tensor]:
 
 
 def test_blank_slices_are_neither_shown_nor_asked_for() -> None:
-    task = PretrainTask(replace(TASK, skip_blank=True))
+    task = pretrain_task(skip_blank=True)
     samples = [task.masked(str(n), padded(n), np.random.default_rng(n)) for n in (1, 2, 3, 2, 0)]
     assert [len(sample.labels["sax"]) for sample in samples] == [4, 8, 12, 8, 12]  # of 2 x 2 tokens a slice
     assert all(len(sample.labels["lax_4c"]) == 6 for sample in samples)
@@ -110,12 +115,12 @@ def test_blank_slices_are_neither_shown_nor_asked_for() -> None:
     assert [batch.names for batch in groups] == [("1",), ("2", "2"), ("3", "0")]
     mask = task.masks(groups[1])["sax"]
     assert mask.visible.shape == (2, 2) and mask.masked.shape == (2, 6)
-    untouched = PretrainTask(TASK).masked("1", padded(1), np.random.default_rng(0))
+    untouched = pretrain_task().masked("1", padded(1), np.random.default_rng(0))
     assert len(untouched.labels["sax"]) == 12
 
 
 def test_training_asks_for_a_part_and_validation_for_all() -> None:
-    task = PretrainTask(replace(TASK, decoder_token_ratio=0.5))
+    task = pretrain_task(decoder_token_ratio=0.5)
     batch = collate([task.masked(str(n), padded(), np.random.default_rng(n)) for n in range(4)])
     whole, part = task.masks(batch)["sax"], task.masks(batch, decoder_token_ratio=0.5)["sax"]
     assert whole.masked.shape == (4, 9) and part.masked.shape == (4, 5)
@@ -128,20 +133,20 @@ def test_training_asks_for_a_part_and_validation_for_all() -> None:
 @pytest.mark.medium
 def test_the_loss_of_a_part_is_that_of_all_on_average() -> None:
     torch.manual_seed(0)
-    model, task = CineMA(NETWORK).eval(), PretrainTask(replace(TASK, decoder_token_ratio=0.4))
+    task = pretrain_task(CineMA(NETWORK).eval(), decoder_token_ratio=0.4)
     image, losses, wholes = padded(), [], []
     for draw in range(60):
         batch = collate([task.masked("x", image, np.random.default_rng(draw))])
         with torch.no_grad():
-            losses.append(float(task.loss(model, batch).total))
-        wholes += task.validation(model, batch)["reconstruction_loss"]
+            losses.append(float(task.loss(batch).total))
+        wholes += task.validate(batch)["reconstruction_loss"]
     error = np.std(np.subtract(losses, wholes)) / np.sqrt(60)
     assert error > 0 and abs(np.mean(losses) - np.mean(wholes)) < 4 * error
 
 
 def test_complementary_masks_share_a_pass(studies: list[StoredStudy]) -> None:
     torch.manual_seed(0)
-    model, task = CineMA(NETWORK).eval(), PretrainTask(replace(TASK, complementary_masks=3))
+    task = pretrain_task(CineMA(NETWORK).eval(), complementary_masks=3)
     sample = task.sample(studies[0], np.random.default_rng(0))
     assert sample.labels["sax"].shape == (3, 12) and task.sample(studies[0], None).labels["sax"].shape == (12,)
     batch = collate([sample, task.sample(studies[1], np.random.default_rng(1))])
@@ -150,8 +155,8 @@ def test_complementary_masks_share_a_pass(studies: list[StoredStudy]) -> None:
     assert all(len(set(rows.flatten().tolist())) == 9 for rows in visible.split(3))
     with torch.no_grad():
         one_by_one = [{view: order[:, k] for view, order in batch.labels.items()} for k in range(3)]
-        alone = [float(task.loss(model, replace(batch, labels=labels)).total) for labels in one_by_one]
-        assert float(task.loss(model, batch).total) == pytest.approx(np.mean(alone), rel=1e-5)
+        alone = [float(task.loss(batch._replace(labels=labels)).total) for labels in one_by_one]
+        assert float(task.loss(batch).total) == pytest.approx(np.mean(alone), rel=1e-5)
 
 
 def test_the_draws_are_a_function_of_the_generator_alone(studies: list[StoredStudy]) -> None:
@@ -162,14 +167,14 @@ def test_the_draws_are_a_function_of_the_generator_alone(studies: list[StoredStu
 
 
 def test_without_a_generator_the_sample_is_the_study_s_own(studies: list[StoredStudy]) -> None:
-    task = PretrainTask(TASK)
+    task = pretrain_task()
     first, again, other = (task.sample(study, None) for study in (studies[0], studies[0], studies[1]))
     assert same(first, again) and not same(first, other)
     assert len(frame_shown(first, studies[0], View.SAX)) == 1  # nothing is zoomed
 
 
 def batches(studies: list[StoredStudy], *, workers: int = 0, start: int = 0, n: int = 6) -> list[Batch]:
-    samples = SampleSet(studies, PretrainTask(TASK).sample, seed=5)
+    samples = SampleSet(studies, pretrain_task().sample, seed=5)
     loader = make_loader(samples, EpochSampler(3, seed=5, start=start), batch_size=1, workers=workers)
     taken: list[Batch] = list(itertools.islice(iter(loader), n))  # type: ignore[arg-type]
     return taken
@@ -191,7 +196,7 @@ def test_every_frame_has_its_turn(tmp_path: Path, n_frames: int, n_epochs: int) 
     counts = []
     for index in range(n_studies):
         generators = (np.random.default_rng((0, epoch, index)) for epoch in range(n_epochs))  # as in SampleSet
-        counts.append(len({frame_of_phase(study, View.SAX, float(rng.random())) for rng in generators}))
+        counts.append(len({frame_at_phase(study, View.SAX, float(rng.random())) for rng in generators}))
     expected = n_frames * (1 - (1 - 1 / n_frames) ** n_epochs)
     spread = np.sqrt(n_frames * (1 - 1 / n_frames) ** n_epochs)
     assert np.mean(counts) == pytest.approx(expected, abs=4 * spread / np.sqrt(n_studies))
@@ -199,7 +204,7 @@ def test_every_frame_has_its_turn(tmp_path: Path, n_frames: int, n_epochs: int) 
 
 def test_the_loader_shows_the_frames_that_the_formula_promises(studies: list[StoredStudy]) -> None:
     """The same through loader and task, told by the images: 10 epochs of 3 studies with 8 frames."""
-    task = PretrainTask(replace(TASK, p_zoom=0.0))
+    task = pretrain_task(p_zoom=0.0)
     samples, sampler = SampleSet(studies, task.sample, seed=1), iter(EpochSampler(3, seed=1))
     seen: dict[int, set[int]] = {0: set(), 1: set(), 2: set()}
     for epoch, index in itertools.islice(sampler, 30):
@@ -210,10 +215,10 @@ def test_the_loader_shows_the_frames_that_the_formula_promises(studies: list[Sto
 
 def test_the_loss_is_that_of_the_network_and_of_each_sample(studies: list[StoredStudy]) -> None:
     torch.manual_seed(0)
-    model, task = CineMA(NETWORK).eval(), PretrainTask(TASK)
+    task = pretrain_task(CineMA(NETWORK).eval())
     batch = collate([drawn(study) for study in studies])
-    loss = task.loss(model, batch).total
-    each = task.validation(model, batch)["reconstruction_loss"]
+    loss = task.loss(batch).total
+    each = task.validate(batch)["reconstruction_loss"]
     assert loss.requires_grad and len(each) == 3
     assert float(loss.detach()) == pytest.approx(np.mean(each), rel=1e-5)
 
@@ -242,4 +247,4 @@ def test_what_makes_no_task_is_refused() -> None:
         replace(TASK, grids={})
     study = Study(name="x", cines=(moving_disc(View.SAX, 2, 0),))
     with pytest.raises(UsageError, match="prepared studies only"):
-        PretrainTask(TASK).examples(AnnotatedStudy(study=study, patient="x"))
+        pretrain_task().examples(AnnotatedStudy(study=study, patient="x"))

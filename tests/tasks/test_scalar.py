@@ -43,7 +43,7 @@ def test_both_phases_are_channels_about_the_heart() -> None:
 def test_of_two_frames_both_are_seen_without_masks_too() -> None:
     drawn = STUDIES[0]
     undrawn = replace(drawn, labels={}, labelled_frames={}, facts={"lv_ef_percent": 60.0})
-    task = ScalarTask(NUMBER)
+    task = ScalarTask(NUMBER, nn.Identity())
     first, second = (task.sample(task.examples(study)[0], None).images["sax"] for study in (drawn, undrawn))
     assert torch.equal(first, second) and not torch.equal(second[0], second[1])
     # A plane of ED and ES beside a whole cycle in which both phases lie in the first half; the order stays.
@@ -53,33 +53,33 @@ def test_of_two_frames_both_are_seen_without_masks_too() -> None:
 
 @pytest.mark.medium
 def test_a_number_is_learned_with_mean_zero_and_spread_one() -> None:
-    task = ScalarTask.of(NUMBER, STUDIES)
+    task = ScalarTask.of(NUMBER, nn.Identity(), STUDIES)
     answers = [float(task.sample(e, None).values["target"]) for s in STUDIES for e in task.examples(s)]
     assert np.mean(answers) == pytest.approx(0, abs=1e-5) and np.std(answers) == pytest.approx(1, abs=1e-5)
-    assert task.card_part().training["target"] == {"mean": task.mean, "std": task.std}
+    assert task.card_fields().training["target"] == {"mean": task.mean, "std": task.std}
 
 
 def test_errors_are_told_in_the_number_s_own_unit() -> None:
-    task = ScalarTask.of(NUMBER, STUDIES)
+    task = ScalarTask.of(NUMBER, nn.Identity(), STUDIES)
     batch = collate([task.sample(e, None) for e in task.examples(STUDIES[0])])
     right = float(batch.values["target"])
-    model = Says((right + 0.5,))
-    assert task.validation(model, batch)["absolute_error"] == pytest.approx([0.5 * task.std])
-    assert float(task.loss(model, batch).total) == pytest.approx(0.25)
+    task.network = Says((right + 0.5,))
+    assert task.validate(batch)["absolute_error"] == pytest.approx([0.5 * task.std])
+    assert float(task.loss(batch).total) == pytest.approx(0.25)
 
 
 def test_classes_are_learned_by_cross_entropy() -> None:
-    task = ScalarTask.of(replace(CLASS, smoothing=0.0), STUDIES)
+    task = ScalarTask.of(replace(CLASS, smoothing=0.0), nn.Identity(), STUDIES)
     batch = collate([task.sample(e, None) for s in STUDIES[1:] for e in task.examples(s)])
-    model = Says((2.0, 0.0), (2.0, 0.0))
-    assert task.validation(model, batch)["accuracy"] == [1.0, 0.0]
+    task.network = Says((2.0, 0.0), (2.0, 0.0))
+    assert task.validate(batch)["accuracy"] == [1.0, 0.0]
     expected = (np.log(1 + np.exp(-2)) + np.log(1 + np.exp(2))) / 2
-    assert float(task.loss(model, batch).total) == pytest.approx(expected, rel=1e-5)
-    assert task.card_part().outputs == ("NOR", "DCM") and task.card_part().training == {"answers": "group"}
+    assert float(task.loss(batch).total) == pytest.approx(expected, rel=1e-5)
+    assert task.card_fields().outputs == ("NOR", "DCM") and task.card_fields().training == {"answers": "group"}
 
 
 def test_an_augmented_sample_repeats_with_its_seed() -> None:
-    task = ScalarTask.of(CLASS, STUDIES)
+    task = ScalarTask.of(CLASS, nn.Identity(), STUDIES)
     (example,) = task.examples(STUDIES[0])
     drawn = [task.sample(example, np.random.default_rng(seed)).images["sax"] for seed in (3, 3, 4)]
     assert drawn[0].shape == (2, 48, 44, 4)
@@ -87,21 +87,21 @@ def test_an_augmented_sample_repeats_with_its_seed() -> None:
 
 
 def test_a_study_of_which_nobody_knows_is_no_example() -> None:
-    assert ScalarTask.of(CLASS, STUDIES).examples(replace(STUDIES[0], facts={})) == []
+    assert ScalarTask.of(CLASS, nn.Identity(), STUDIES).examples(replace(STUDIES[0], facts={})) == []
 
 
 def test_what_cannot_be_answered_is_said() -> None:
-    task = ScalarTask.of(CLASS, STUDIES)
+    task = ScalarTask.of(CLASS, nn.Identity(), STUDIES)
     with pytest.raises(InputError, match="'group' is 'HCM'; expected one of"):
         task.examples(replace(STUDIES[0], facts={"group": "HCM"}))
     with pytest.raises(InputError, match="expected a number"):
-        ScalarTask(replace(NUMBER, target="group")).examples(STUDIES[0])
+        ScalarTask(replace(NUMBER, target="group"), nn.Identity()).examples(STUDIES[0])
     with pytest.raises(InputError, match="0 of 3 studies have 'bmi'"):
-        ScalarTask.of(replace(NUMBER, target="bmi"), STUDIES)
+        ScalarTask.of(replace(NUMBER, target="bmi"), nn.Identity(), STUDIES)
     with pytest.raises(InputError, match="none of the views 4-chamber"):
         phase_images(STUDIES[0].study, {View.LAX_4C: GRID}, (0.0, 0.4))
     with pytest.raises(UsageError, match="SD 0"):
-        ScalarTask.of(NUMBER, [STUDIES[0], STUDIES[0]])
+        ScalarTask.of(NUMBER, nn.Identity(), [STUDIES[0], STUDIES[0]])
 
 
 def test_configurations_that_make_no_sense_are_refused() -> None:

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 from oracles import Oracle, annotated, cine_of, heart
+from torch import nn
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import GeometryError, InputError, UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.data.sample import IGNORED, Batch, collate
+from cinema_cmr.data.sample import IGNORE_INDEX, Batch, collate
 from cinema_cmr.image.augment import Augmentation
 from cinema_cmr.tasks.segment import SegmentConfig, SegmentExample, SegmentTask
 
@@ -23,18 +24,18 @@ STILL = Augmentation(
     p_right_angle_rotation=0,
     p_free_rotation=0,
     rotation_deg=0,
-    mirror=0,
-    scale=0,
+    p_flip=0,
+    scaling=0,
     shift_mm=0,
     p_random_crop=0,
-    each=0,
+    p_intensity=0,
     contrast=0,
     noise=0,
 )
 
 
-def task(**changes: object) -> SegmentTask:
-    return SegmentTask(SegmentConfig(grid=GRID, **changes))  # type: ignore[arg-type]
+def task(network: nn.Module | None = None, **changes: object) -> SegmentTask:
+    return SegmentTask(SegmentConfig(grid=GRID, **changes), network or Oracle())  # type: ignore[arg-type]
 
 
 def example(n_slices: int = 6, slice_mm: float = 8.0) -> SegmentExample:
@@ -80,12 +81,12 @@ def test_without_draws_the_crop_is_centred_on_the_labels() -> None:
 
 def test_a_draw_moves_image_and_labels_together() -> None:
     """The oracle reads the labels off the moved image: where they came apart it would be wrong."""
-    still_light = Augmentation(each=0, p_random_crop=0, scale=0.2, shift_mm=6)
+    still_light = Augmentation(p_intensity=0, p_random_crop=0, scaling=0.2, shift_mm=6)
     its = task(augmentation=still_light, drop_ends=0)
     for seed in range(6):
         sample = its.sample(example(), np.random.default_rng(seed))
         batch = collate([sample])
-        scores = its.validation(Oracle(), batch)
+        scores = its.validate(batch)
         assert min(scores["dice_lv"]) > 0.93 and min(scores["dice_rv"]) > 0.8, seed
 
 
@@ -117,20 +118,20 @@ def test_padding_counts_in_no_loss_and_no_score() -> None:
     its = task()
     short, tall = its.sample(example(3), None), its.sample(example(6), None)
     alone, padded = collate([short]), collate([short, tall])
-    assert (padded.labels["sax"][0, ..., 3:] == IGNORED).all()
-    first = {name: values[0] for name, values in its.validation(Oracle(), padded).items()}
-    assert first == {name: values[0] for name, values in its.validation(Oracle(), alone).items()}
+    assert (padded.labels["sax"][0, ..., 3:] == IGNORE_INDEX).all()
+    first = {name: values[0] for name, values in its.validate(padded).items()}
+    assert first == {name: values[0] for name, values in its.validate(alone).items()}
     of_first = Batch(
         names=padded.names[:1],
         images={view: x[:1] for view, x in padded.images.items()},
         labels={view: x[:1] for view, x in padded.labels.items()},
     )
-    assert its.loss(Oracle(), of_first).parts == pytest.approx(its.loss(Oracle(), alone).parts)
+    assert its.loss(of_first).parts == pytest.approx(its.loss(alone).parts)
 
 
 def test_a_right_answer_costs_less_than_a_wrong_one() -> None:
     its, batch = task(), collate([task().sample(example(), None)])
-    right, wrong = its.loss(Oracle(), batch), its.loss(Oracle(lv_only=True), batch)
+    right, wrong = its.loss(batch), task(Oracle(lv_only=True)).loss(batch)
     assert right.parts["dice_loss"] < 0.25 and wrong.parts["dice_loss"] > 0.5
     assert float(right.total.detach()) < 0.5 * float(wrong.total.detach())
     assert float(right.total.detach()) == pytest.approx(sum(right.parts.values()), abs=1e-5)
@@ -140,18 +141,18 @@ def test_what_cannot_be_learned_from_is_refused() -> None:
     labels = heart()
     study = annotated(labels)
     with pytest.raises(InputError, match="labels to learn from"):
-        SegmentTask(SegmentConfig(grid=GRID, view=View.LAX_2C)).examples(study)
+        task(view=View.LAX_2C).examples(study)
     other = AnnotatedStudy(study=study.study, patient="p", labels={View.SAX: LabelMap(array=labels[:, :, :2])})
     with pytest.raises(GeometryError):
         task().examples(other)
     with pytest.raises(InputError, match="scheme"):
-        SegmentTask(SegmentConfig(grid=GRID, label_scheme="scar")).examples(study)
+        task(label_scheme="scar").examples(study)
     with pytest.raises(UsageError):
         SegmentConfig(grid=GRID, label_scheme="bones")
     with pytest.raises(UsageError):
         SegmentConfig(grid=GRID, drop_ends=1.5)
     with pytest.raises(InputError, match="modality"):
-        SegmentTask(SegmentConfig(grid=GRID, modality="lge")).examples(study)
+        task(modality="lge").examples(study)
     with pytest.raises(UsageError, match="class 'scar'"):
         SegmentConfig(grid=GRID, rare=("scar",))
     with pytest.raises(UsageError, match="class weights"):
@@ -173,10 +174,10 @@ def test_several_views_are_learned_each_frame_an_example_of_its_own() -> None:
     assert examples[-1].name == "heart, 4-chamber, frame 1"
     sample = its.sample(examples[-1], None)
     assert list(sample.images) == list(sample.labels) == ["lax_4c"]
-    loss = its.loss(Oracle(), collate([sample]))
+    loss = its.loss(collate([sample]))
     assert loss.parts["dice_loss"] < 0.2
-    assert its.validation(Oracle(), collate([sample]))["dice_lv"][0] > 0.95
-    assert set(its.card_part().grids) == {View.SAX, View.LAX_4C, View.LAX_2C}
+    assert its.validate(collate([sample]))["dice_lv"][0] > 0.95
+    assert set(its.card_fields().grids) == {View.SAX, View.LAX_4C, View.LAX_2C}
     assert [e.view for e in its.examples(short)] == [View.SAX, View.SAX]
     with pytest.raises(InputError, match="no 4-chamber labels"):
         task(view=View.LAX_4C).examples(short)
@@ -193,9 +194,9 @@ def test_rare_classes_are_drawn_more_often_and_cost_more() -> None:
         labels=np.where(whole.labels == 1, 0, whole.labels),
         slice_mm=8,
     )
-    drawn = task(rare=("rv",), rare_times=3).to_learn([without, whole])
+    drawn = task(rare=("rv",), rare_times=3).oversampled([without, whole])
     assert [e.name for e in drawn] == ["no rv", whole.name, whole.name, whole.name]
-    assert task().to_learn([without, whole]) == [without, whole]
+    assert task().oversampled([without, whole]) == [without, whole]
     batch = collate([task().sample(whole, None)])
-    plain, heavy = (task(class_weights=w).loss(Oracle(), batch).parts for w in ((), (1.0, 5.0, 1.0, 1.0)))
+    plain, heavy = (task(class_weights=w).loss(batch).parts for w in ((), (1.0, 5.0, 1.0, 1.0)))
     assert heavy["cross_entropy"] > plain["cross_entropy"] and heavy["dice_loss"] == plain["dice_loss"]

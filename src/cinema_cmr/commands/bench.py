@@ -76,7 +76,7 @@ class _Plan:
     def __init__(self, task: Any, lot: Lot, models: Sequence[str], bench: Bench) -> None:
         from cinema_cmr.bench.tasks import fitting, why_not
 
-        learn, held = (fitting(task, part) for part in (lot.data.learn, lot.data.validate))
+        learn, held = (fitting(task, part) for part in (lot.data.train, lot.data.val))
         self.task, self.bench, self.name = task, bench, lot.name
         self.reason = why_not(task, learn, held)
         self.lot = lot if self.reason else Lot(name=lot.name, title=lot.title, data=lot.of(learn, held))
@@ -128,12 +128,12 @@ def _own_start(given: Namespace, lots: Sequence[Lot], console: Console) -> Any:
     from cinema_cmr.data.store import write_study
     from cinema_cmr.models.weights import load_model
     from cinema_cmr.recipes.presets import STEPS, smoke_pretraining
-    from cinema_cmr.recipes.pretrain import PretrainingData, pretrain
+    from cinema_cmr.recipes.pretrain import pretrain, stored_data
 
     folder = Path(given.output) / "pretraining"
     if not (folder / "model" / "card.json").exists():
         console.note("pre-training on the images of the patients to learn from")
-        studies = [study for lot in lots for study in lot.data.learn]
+        studies = [study for lot in lots for study in lot.data.train]
         stored = [
             write_study(its.study, folder / "store" / f"{number:04}.study", overwrite=True)
             for number, its in enumerate(studies)
@@ -141,7 +141,7 @@ def _own_start(given: Namespace, lots: Sequence[Lot], console: Console) -> Any:
         tell = console.stage("  pre-training")
         pretrain(
             smoke_pretraining(n_steps=2 * (given.steps or STEPS)),
-            PretrainingData(learn=stored, validate=[], title="images to learn from, no labels"),
+            stored_data(stored, title="images of the training patients, without labels"),
             folder,
             report=lambda progress: tell(f"loss {progress.loss:.3f}, step", progress.step, progress.n_steps),
         )

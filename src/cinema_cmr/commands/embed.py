@@ -36,13 +36,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(given: Namespace) -> int:
     """Write the table of all studies that can be read; the exit code is the first reason for trouble, or 0."""
     from cinema_cmr.commands.feature_table import check_table, write_table
-    from cinema_cmr.data.temporary_store import expanded
+    from cinema_cmr.data.temporary_store import expand_stores
     from cinema_cmr.io.names import unique_names
 
     table = Path(given.output)
     check_table(table)
     check_new_files(table.parent, [table.name], overwrite=given.overwrite)
-    inputs = expanded(listed_inputs(given))
+    inputs = expand_stores(listed_inputs(given))
     console, featuriser = Console(as_json=given.json), _featuriser(given)
     tell, rows, codes = console.stage("embed"), list[Any](), list[int]()
     for number, (source, name) in enumerate(zip(inputs, unique_names(inputs), strict=True), 1):
@@ -62,16 +62,16 @@ def run(given: Namespace) -> int:
 def _rows(source: Path, name: str, featuriser: Any, given: Namespace) -> list[Any]:
     from dataclasses import replace
 
-    from cinema_cmr.data.temporary_store import opened
+    from cinema_cmr.data.temporary_store import open_or_prepare
 
-    with opened(source, name) as study:
+    with open_or_prepare(source, name) as study:
         rows = featuriser.rows(study, over_cycle=given.cycle, heart=given.heart)
     return [replace(row, study=name) for row in rows]
 
 
 def _featuriser(given: Namespace) -> Any:
-    from cinema_cmr.inference.features import Featuriser
+    from cinema_cmr.inference.features import FeatureExtractor
     from cinema_cmr.inference.runtime import choose_runtime
     from cinema_cmr.models.weights import load_model
 
-    return Featuriser(load_model(given.model), choose_runtime(given.device, given.precision))
+    return FeatureExtractor(load_model(given.model), choose_runtime(given.device, given.precision))

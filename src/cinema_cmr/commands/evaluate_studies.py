@@ -45,7 +45,7 @@ def _patients(given: Namespace, console: Console, card: Any, dataset: Any, cases
     if given.part == "all":
         return sorted(known)
     if given.split:
-        return list(read_split(Path(given.split), known=known)[given.part])
+        return list(read_split(Path(given.split), patients=known)[given.part])
     path = None if card is None else _split_beside(given.model)
     if path is None:
         return list(dataset.patients(cases, given.part))

@@ -118,13 +118,13 @@ def _field_docs(kind: type[Any]) -> dict[str, str]:
 def _manifest_paths(manifest: Path) -> list[Path]:
     import csv
 
-    from cinema_cmr.io.delimiter import delimiter_of
+    from cinema_cmr.io.delimiter import detect_delimiter
 
     try:
         lines = [line for line in manifest.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"manifest '{manifest.name}' cannot be read: {error}") from error
-    rows = list(csv.reader(lines, delimiter=delimiter_of(lines[0] if lines else "")))
+    rows = list(csv.reader(lines, delimiter=detect_delimiter(lines[0] if lines else "")))
     heads = [head.strip().casefold() for head in rows[0]] if rows else []
     if "path" in heads:
         column = heads.index("path")

@@ -30,16 +30,16 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Write the picture (columns: input, what was visible, reconstruction) and tell the error of each view."""
-    from cinema_cmr.data.temporary_store import opened
+    from cinema_cmr.data.temporary_store import open_or_prepare
     from cinema_cmr.io.atomic import atomic_path
-    from cinema_cmr.io.names import name_of
+    from cinema_cmr.io.names import name_from_path
     from cinema_cmr.tasks.reconstruction import hidden_error, picture
 
     path = Path(given.output)
     if path.suffix != ".png":
         raise UsageError(f"'{path.name}' is no picture; expected a name that ends in .png")
     check_new_files(path.parent, [path.name], overwrite=given.overwrite)
-    with opened(Path(given.input), name_of(given.input)) as study:
+    with open_or_prepare(Path(given.input), name_from_path(given.input)) as study:
         views = _reconstructed(given, study)
     with atomic_path(path, overwrite=given.overwrite) as sibling:
         picture(views).save(sibling)
@@ -63,7 +63,9 @@ def _reconstructed(given: Namespace, study: Any) -> Any:
     if not isinstance(loaded.model, CineMA):
         raise WeightsError(f"model '{loaded.card.name}' is a {loaded.card.architecture}; expected an autoencoder")
     token_size = loaded.model.config.stem.token_stride(3)
-    task = PretrainTask(PretrainConfig(grids=loaded.card.grids, token_size=token_size, mask_ratio=given.mask_ratio))
+    task = PretrainTask(
+        PretrainConfig(grids=loaded.card.grids, token_size=token_size, mask_ratio=given.mask_ratio), loaded.model
+    )
     n_frames = max(study.cine(view).n_frames for view in task.views_of(study))
     if not 0 <= given.frame < n_frames:
         raise UsageError(f"frame {given.frame} of '{study.name}'; it has frames 0 to {n_frames - 1}")

@@ -70,11 +70,11 @@ def run(given: Namespace) -> int:
 def _segmented(
     source: Path, target: Path, segmenter: Segmenter, *, overwrite: bool, warn: Callable[[Flag], None]
 ) -> Literal["kept", "done"]:
-    from cinema_cmr.io.provenance import note_in
+    from cinema_cmr.io.provenance import read_mask_note
     from cinema_cmr.pipeline.segment import mask_origin, segment_to_file
 
     if target.exists() and not overwrite:
-        if note_in(target) == mask_origin(source, segmenter):
+        if read_mask_note(target) == mask_origin(source, segmenter):
             return "kept"
         raise OutputExistsError(
             f"'{target.name}' exists and is of another input or model, or edited by hand; "

@@ -72,10 +72,10 @@ def _point(key: Any, share: float, job: Job, console: Console) -> Mapping[str, A
 
     from cinema_cmr.bench.sweep import patients_of_share
 
-    learn = job.lot.data.learn
+    learn = job.lot.data.train
     groups = {study.patient: str(study.facts.get("group", "all")) for study in learn}
     chosen = set(patients_of_share(groups, share, seed=job.seed))
-    few = job.lot.of([study for study in learn if study.patient in chosen], job.lot.data.validate)
+    few = job.lot.of([study for study in learn if study.patient in chosen], job.lot.data.val)
     on_few = replace(job, lot=Lot(name=job.lot.name, title=job.lot.title, data=few), whole=job.lot)
     return run_or_keep(on_few, key.folder(job.bench.root / RUNS), console)
 
@@ -101,7 +101,7 @@ def _lot(given: Namespace, task: Any, console: Console) -> Lot:
     [(name, lot, reason)] = data_parts(given, console, given.data)
     if lot is None:
         raise InputError(reason)
-    learn, held = (fitting(task, part) for part in (lot.data.learn, lot.data.validate))
+    learn, held = (fitting(task, part) for part in (lot.data.train, lot.data.val))
     why = why_not(task, learn, held)
     if why is not None:
         raise InputError(f"'{name}' cannot make the curve of '{task.name}': {why}")

@@ -55,7 +55,7 @@ class Lot:
 
     def of(self, learn: Sequence[Any], held: Sequence[Any]) -> Any:
         """The same data with fewer studies."""
-        return replace(self.data, learn=learn, validate=held)
+        return replace(self.data, train=learn, val=held)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,8 +204,8 @@ def run_or_keep(job: Job, folder: Path, console: Console) -> Mapping[str, Any]:
 def told_of(bench: Bench, given: Namespace, lots: Sequence[Lot]) -> list[str]:
     """What every table of the call says of its runs, in sentences."""
     datasets = "; ".join(
-        f"{lot.name} ({lot.title}: {_patients(lot.data.learn)} patients to learn from,"
-        f" {_patients(lot.data.validate)} held out, part {given.part})"
+        f"{lot.name} ({lot.title}: {_patients(lot.data.train)} patients to learn from,"
+        f" {_patients(lot.data.val)} held out, part {given.part})"
         for lot in lots
     )
     told = [f"Data: {datasets or 'none'}."]
@@ -239,7 +239,7 @@ def _experiment(job: Job) -> Any:
     task, bench = job.task, job.bench
     chosen = recipe(task.recipes[job.model], task=task.kind)
     if task.target is not None:
-        chosen = with_target(chosen, task.target, (job.whole or job.lot).data.learn)
+        chosen = with_target(chosen, task.target, (job.whole or job.lot).data.train)
     if bench.form == "base":
         chosen = at_published_size(chosen)
     if bench.form in ("coarse", "smoke"):
@@ -261,8 +261,8 @@ def _identity(job: Job, experiment: Any) -> dict[str, Any]:
         "form": job.bench.form,
         "n_steps": 0 if experiment is None else experiment.train.n_steps,
         "start": "" if job.start is None else job.start.card.weights_sha256,
-        "learn": _hash(job.lot.data.learn),
-        "held_out": _hash(job.lot.data.validate),
+        "learn": _hash(job.lot.data.train),
+        "held_out": _hash(job.lot.data.val),
     }
 
 

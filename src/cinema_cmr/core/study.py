@@ -61,7 +61,7 @@ class Subject:
     heart_rate_bpm: float | None = None
     """Heart rate in beats per minute."""
 
-    def filled_from(self, other: Subject) -> Subject:
+    def fill_from(self, other: Subject) -> Subject:
         """Return this subject with unknown values taken from `other`."""
         found = {k: v for k, v in vars(other).items() if v is not None and getattr(self, k) is None}
         return replace(self, **found)

@@ -1,4 +1,4 @@
-"""The datasets by name: what `--data NAME:FOLDER` is turned into. To add one: its file, and its name here."""
+"""Datasets by name, as used in `--data NAME:FOLDER`. To add one, write its file and add it to `_FILES`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from cinema_cmr.core.errors import unknown_name
 from cinema_cmr.datasets import acdc, emidec, folder, kaggle, landmark, mnms, mnms2, myops, rescan, sunnybrook, ukb
 from cinema_cmr.datasets.dataset import Dataset
 
-__all__ = ["DATASETS", "Dataset", "dataset_of"]
+__all__ = ["DATASETS", "Dataset", "get_dataset"]
 
 _FILES = (acdc, mnms, mnms2, kaggle, rescan, landmark, emidec, myops, ukb, sunnybrook, folder)
 
 DATASETS: dict[str, Dataset] = {file.DATASET.card.name: file.DATASET for file in _FILES}
 
 
-def dataset_of(name: str) -> Dataset:
-    """The dataset of this name; raises `UsageError` with the nearest known one."""
+def get_dataset(name: str) -> Dataset:
+    """Return the dataset with this name; raises `UsageError` with the nearest known name."""
     if name not in DATASETS:
         raise unknown_name("dataset", name, DATASETS)
     return DATASETS[name]

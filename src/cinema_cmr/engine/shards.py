@@ -14,18 +14,21 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
 
 from cinema_cmr.models.layers import Block
+from cinema_cmr.tasks.task import Task
 
 __all__ = ["optimiser_like", "sharded", "state_like", "whole"]
 
 
 def sharded(model: nn.Module, mesh: Any) -> nn.Module:
-    """The model with each block's weights, then what is left, shared out over the mesh's data axis (FSDP2)."""
-    from torch.distributed.fsdp import fully_shard
+    """Shard a task, or any module, over the mesh's data axis (FSDP2): the weights of each block, then the others."""
+    from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
     for part in model.modules():
         if isinstance(part, Block):
             fully_shard(part, mesh=mesh["data_parallel"])
     fully_shard(model, mesh=mesh["data_parallel"])
+    if isinstance(model, Task):
+        register_fsdp_forward_method(model, "validate")
     return model
 
 

@@ -7,9 +7,8 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -27,9 +26,11 @@ from cinema_cmr.engine.shards import optimiser_like, state_like, whole
 from cinema_cmr.engine.stop_signal import StopSignal
 from cinema_cmr.inference.runtime import choose_runtime
 from cinema_cmr.score.statistics import finite_mean
-from cinema_cmr.tasks.task import Task
+from cinema_cmr.tasks.task import Loss, Task
 
 __all__ = ["Progress", "TrainConfig", "train"]
+
+Example = TypeVar("Example")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,7 @@ class TrainConfig:
     """Updates of the weights."""
     batch_size: int = 1
     """Samples of one pass of one device."""
-    accumulate: int = 1
+    gradient_accumulation: int = 1
     """Passes whose gradients are summed to one update."""
     seed: int = 0
     accelerator: str = "auto"
@@ -49,6 +50,8 @@ class TrainConfig:
     """"fp32", "bf16", "fp16" (of GPUs; the loss is scaled, so that small gradients live), or what is best there."""
     compiled: bool = False
     """Whether the network goes through torch.compile: slower to start, faster then; the weights are plain ones."""
+    activation_checkpointing: bool = False
+    """Whether blocks are computed again in the backward pass: less memory, more time, the same gradients."""
     devices: int = 1
     """Processes of this machine, each with a device of its own; gradients are averaged."""
     nodes: int = 1
@@ -67,10 +70,10 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.strategy not in ("ddp", "fsdp"):
             raise unknown_name("strategy", self.strategy, ("ddp", "fsdp"))
-        if min(self.n_steps, self.batch_size, self.accumulate, self.world_size) < 1:
+        if min(self.n_steps, self.batch_size, self.gradient_accumulation, self.world_size) < 1:
             raise UsageError(
-                f"{self.n_steps} steps of {self.accumulate} batches of {self.batch_size} on {self.devices} devices"
-                f" of {self.nodes} nodes; expected at least 1 of each"
+                f"{self.n_steps} steps of {self.gradient_accumulation} batches of {self.batch_size} on"
+                f" {self.devices} devices of {self.nodes} nodes; expected at least 1 of each"
             )
         if min(self.log_every, self.validate_every, self.checkpoint_every) < 1 or min(self.workers, self.seed) < 0:
             raise UsageError(
@@ -93,11 +96,11 @@ class TrainConfig:
     @property
     def samples_per_step(self) -> int:
         """Samples of one update of the weights, of all processes."""
-        return self.batch_size * self.accumulate * self.world_size
+        return self.batch_size * self.gradient_accumulation * self.world_size
 
     def shapes_weights(self) -> dict[str, Any]:
         """The settings that the result depends on, plain; a run can only go on with the same."""
-        names = ("n_steps", "batch_size", "accumulate", "seed", "optim")
+        names = ("n_steps", "batch_size", "gradient_accumulation", "seed", "optim")
         plain: dict[str, Any] = to_dict(self, "train")
         ranks = {"ranks": self.world_size} if self.world_size > 1 else {}
         return {**{name: plain[name] for name in names}, **ranks}
@@ -119,16 +122,15 @@ class Progress:
 
 
 def train(
-    model: nn.Module,
-    task: Task[Any],
+    task: Task[Example],
     *,
-    learn: Sequence[Any],
-    validate: Sequence[Any],
+    train: Sequence[Example],
+    val: Sequence[Example],
     config: TrainConfig,
     folder: Path,
     report: Callable[[Progress], None] | None = None,
 ) -> nn.Module:
-    """Train `model` on the examples of a task, or go on from the folder's checkpoint; the averaged model.
+    """Train the network of a task, or resume from the folder's checkpoint; return it with averaged weights.
 
     A run that was cut off at any moment and started again gives the weights of an uninterrupted one (bit for
     bit on a CPU): samples, draws and dropout depend on (seed, step) only. With several processes all of them
@@ -136,57 +138,48 @@ def train(
     step and cases where loss or gradient are no number, `UsageError` where the folder holds another run,
     `RunStoppedError` where SIGTERM or SIGUSR1 came, after the checkpoint was saved.
     """
-    run = _Run(model, task, learn=learn, validate=validate, config=config, folder=folder)
+    run = _Run(task, train=train, val=val, config=config, folder=folder)
     run.resume()
     with StopSignal() as signal:
         for progress in run.steps(signal):
             if report is not None and is_first_rank():
                 report(progress)
-    model = run.blank if config.is_sharded else model
-    model.load_state_dict(whole(run.average.state()))
-    return model.eval()
+    network = run.blank if config.is_sharded else task.network
+    network.load_state_dict(whole(run.ema.state()))
+    return network.eval()
 
 
-class _Called(nn.Module):
-    """A network inside of one call of a wrapper, however often the task asks the network in it."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, ask: Callable[[nn.Module], Any]) -> Any:
-        """What is asked of the network."""
-        return ask(self.network)
-
-
-class _Run:
-    """The loop's state; `steps` yields whenever there is something to tell."""
+class _Run(Generic[Example]):
+    """The loop's state; `steps` yields whenever there is progress to report."""
 
     def __init__(
         self,
-        model: nn.Module,
-        task: Task[Any],
+        task: Task[Example],
         *,
-        learn: Sequence[Any],
-        validate: Sequence[Any],
+        train: Sequence[Example],
+        val: Sequence[Example],
         config: TrainConfig,
         folder: Path,
     ) -> None:
-        self.task, self.config, self.folder = task, config, folder
-        self.plain = model
-        self.blank = copy.deepcopy(model) if config.is_sharded else model
-        """For the whole weights in the end, as `model` itself is divided."""
+        self.config, self.folder = config, folder
+        self.network = task.network
+        """Its parameters and state are those of the run, named without the task's prefix."""
+        self.blank = copy.deepcopy(task.network) if config.is_sharded else task.network
+        """Receives the whole weights in the end, as the network itself is then sharded."""
         runtime = choose_runtime(config.accelerator, config.precision)
         self.fabric = start_fabric(runtime, devices=config.devices, nodes=config.nodes, strategy=config.strategy)
         scales = runtime.precision == "fp16"
-        asked: Any = torch.compile(model, dynamic=False) if config.compiled else model
-        self.model = self.fabric.setup_module(_Called(asked))
-        self.optimiser = self.fabric.setup_optimizers(make_optimiser(model, config.optim, fused=not scales))
+        if config.compiled:
+            task.network.compile(dynamic=False)
+        self.task = self.fabric.setup_module(task)
+        self.task.mark_forward_method("validate")
+        self.optimiser = self.fabric.setup_optimizers(make_optimiser(self.network, config.optim, fused=not scales))
         self._scales = scales
         """Then a gradient beyond the range is no error: the step is left out and the loss scaled by less."""
-        self.average = EMA(model, config.optim.average)
-        self.learn = SampleSet(learn, task.sample, seed=config.seed)
-        self.validate = SampleSet(validate, task.sample, seed=None)
+        self.ema = EMA(self.network, config.optim.ema_decay)
+        sample = task.without_network().sample
+        self.train = SampleSet(train, sample, seed=config.seed)
+        self.val = SampleSet(val, sample, seed=None)
         self.step = 0
         self.n_images = 0
         """Since the last `Progress`, in this process."""
@@ -199,8 +192,8 @@ class _Run:
         state = read_checkpoint(self.folder)
         if state is not None:
             self._check_same_run(state)
-            self.plain.load_state_dict(state_like(state["model"], self.plain))
-            self.average.load(state_like(state["average"], self.plain), state["n_updates"])
+            self.network.load_state_dict(state_like(state["model"], self.network))
+            self.ema.load(state_like(state["ema"], self.network), state["n_updates"])
             self.optimiser.load_state_dict(optimiser_like(state["optimiser"], self.optimiser))
             self.fabric.strategy.precision.load_state_dict(state.get("precision", {}))
             self.step = state["step"]
@@ -209,10 +202,10 @@ class _Run:
 
     def _identity(self) -> dict[str, Any]:
         """What a checkpoint must share with a run that goes on from it, plain."""
-        shapes = {name: list(value.shape) for name, value in self.plain.state_dict().items()}
-        frozen = sum(not parameter.requires_grad for parameter in self.plain.parameters())
+        shapes = {name: list(value.shape) for name, value in self.network.state_dict().items()}
+        frozen = sum(not parameter.requires_grad for parameter in self.network.parameters())
         parts = {"frozen": frozen} if frozen else {}
-        return {**self.config.shapes_weights(), "examples": len(self.learn), "model": shapes, **parts}
+        return {**self.config.shapes_weights(), "examples": len(self.train), "model": shapes, **parts}
 
     def _check_same_run(self, state: Mapping[str, Any]) -> None:
         mine, its = self._identity(), state.get("run", {})
@@ -229,7 +222,7 @@ class _Run:
         batches = iter(self._loader())
         started, losses, self.n_images = time.monotonic(), list[float](), 0
         while self.step < config.n_steps:
-            losses.append(self._update(list(itertools.islice(batches, config.accumulate))))
+            losses.append(self._update(list(itertools.islice(batches, config.gradient_accumulation))))
             self.step += 1
             last = self.step == config.n_steps
             scores = self._validated() if last or self.step % config.validate_every == 0 else None
@@ -244,14 +237,14 @@ class _Run:
     def _loader(self) -> Any:
         config = self.config
         sampler = EpochSampler(
-            len(self.learn),
+            len(self.train),
             seed=config.seed,
             start=self.step * config.samples_per_step,
             rank=self.fabric.global_rank,
             world_size=config.world_size,
         )
         loader = make_loader(
-            self.learn, sampler, batch_size=config.batch_size, workers=config.workers, gather=collate_by_views
+            self.train, sampler, batch_size=config.batch_size, workers=config.workers, collate_fn=collate_by_views
         )
         return self.fabric.setup_dataloaders(loader, use_distributed_sampler=False, move_to_device=False)
 
@@ -260,7 +253,7 @@ class _Run:
         config, rank = self.config, self.fabric.global_rank
         draw = (config.seed, self.step) if rank == 0 else (config.seed, self.step, rank)
         torch.manual_seed(int(np.random.SeedSequence(draw).generate_state(1)[0]))
-        self.model.train()
+        self.task.train()
         for group in self.optimiser.param_groups:
             group["lr"] = group["scale"] * learning_rate(config.optim, self.step, config.n_steps)
         total = 0.0
@@ -271,28 +264,22 @@ class _Run:
             self.fabric.backward(loss)
             total += value
         norm = self.fabric.clip_gradients(
-            self.model, self.optimiser, max_norm=config.optim.clip_norm, error_if_nonfinite=False
+            self.task, self.optimiser, max_norm=config.optim.clip_norm, error_if_nonfinite=False
         )
         names = [name for batches in passes for name in _names(batches)]
         if not self._scales:
             self._check("norm of the gradient", 0.0 if norm is None else float(whole(norm)), names)
         self.optimiser.step()
         self.optimiser.zero_grad()
-        self.average.update(self.plain)
+        self.ema.update(self.network)
         return total
 
     def _loss(self, batches: Sequence[Batch]) -> Tensor:
-        """The mean loss of the samples of a pass, whose batches differ in their views."""
+        """Return the mean loss of the samples of a pass, whose batches differ in their views."""
         here = [batch.to(self.fabric.device) for batch in batches]
         self.n_images += sum(len(batch.names) * len(batch.images) for batch in here)
-        n = len(_names(batches))
-
-        def ask(network: nn.Module) -> Tensor:
-            losses = [self.task.loss(network, batch).total * (len(batch.names) / n) for batch in here]
-            return torch.stack(losses).sum()
-
-        loss: Tensor = self.model(ask)
-        return loss
+        loss: Loss = self.task(*here)
+        return loss.total
 
     def _check(self, what: str, value: float, names: Sequence[str]) -> None:
         if not np.isfinite(value):
@@ -310,14 +297,15 @@ class _Run:
         """
         config = self.config
         first, step = (0, 1) if config.is_sharded else (self.fabric.global_rank, config.world_size)
-        trained = {name: value.clone() for name, value in self.plain.state_dict().items()}
-        self.plain.load_state_dict(self.average.state())
-        self.model.eval()
+        trained = {name: value.clone() for name, value in self.network.state_dict().items()}
+        self.network.load_state_dict(self.ema.state())
+        self.task.eval()
         rows = []
-        for index in range(first, len(self.validate), step):
-            batch = collate([self.validate[(0, index)]]).to(self.fabric.device)
-            rows.append(self.model(partial(_swapped, self.task.validation, batch)))
-        self.plain.load_state_dict(trained)
+        for index in range(first, len(self.val), step):
+            batch = collate([self.val[(0, index)]]).to(self.fabric.device)
+            with self.fabric.autocast():  # a method other than forward gets none from Fabric
+                rows.append(self.task.validate(batch))
+        self.network.load_state_dict(trained)
         values: dict[str, list[float]] = {}
         for row in rows if config.is_sharded else joined_rows(rows):
             for name, its in row.items():
@@ -334,9 +322,9 @@ class _Run:
 
     def _save(self) -> None:
         state = {
-            "model": whole(self.plain.state_dict()),
-            "average": whole(self.average.state()),
-            "n_updates": self.average.n_updates,
+            "model": whole(self.network.state_dict()),
+            "ema": whole(self.ema.state()),
+            "n_updates": self.ema.n_updates,
             "optimiser": whole(self.optimiser.state_dict()),
             "precision": self.fabric.strategy.precision.state_dict(),
             "step": self.step,
@@ -363,10 +351,6 @@ class _Run:
             if scores:
                 self.journal.write(self.step, "validation", scores)
         return progress
-
-
-def _swapped(ask: Callable[[nn.Module, Batch], Any], batch: Batch, network: nn.Module) -> Any:
-    return ask(network, batch)
 
 
 def _names(batches: Sequence[Batch]) -> list[str]:

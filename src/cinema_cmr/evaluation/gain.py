@@ -71,7 +71,7 @@ def values_of_model(
     task = loaded.card.task
     if task == "segment":
         drawn, _ = choose_scorable(studies, loaded.card)
-        segmenter = Segmenter(loaded.members, loaded.card, runtime)
+        segmenter = Segmenter(loaded, runtime)
         return _of_masks([patient_row(score) for score in evaluate_segmentation(drawn, segmenter, report=told)])
     if task == "landmark":
         return _of_points(evaluate_landmarks(studies, LandmarkPredictor(loaded, runtime), report=told))

@@ -16,7 +16,7 @@ from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.inference.landmark_predictor import LandmarkPredictor
 from cinema_cmr.measure.long_axis import long_axis_values
 from cinema_cmr.score.agreement import agreement
-from cinema_cmr.score.landmarks import landmark_distances_mm, landmarks_found
+from cinema_cmr.score.landmarks import detection_rates, landmark_distances_mm
 from cinema_cmr.score.statistics import finite_mean, mean_interval
 
 __all__ = ["LandmarkScore", "evaluate_landmarks", "score_landmarks", "summarise_landmarks"]
@@ -48,7 +48,7 @@ def evaluate_landmarks(
     for annotated in studies:
         if not any(view in annotated.landmarks and view in annotated.study for view in finder.card.grids):
             continue
-        found = {view: its.landmarks for view, its in finder.find(annotated.study).items()}
+        found = {view: its.landmarks for view, its in finder.predict(annotated.study).items()}
         scores.append(score_landmarks(annotated.patient, found, annotated.landmarks, facts=annotated.facts))
         if report is not None:
             report(scores[-1])
@@ -72,7 +72,7 @@ def score_landmarks(
     for view in shared:
         pair = predicted[view], reference[view]
         distances |= {f"{view}:{name}": values for name, values in landmark_distances_mm(*pair).items()}
-        found |= {f"{view}:{name}": share for name, share in landmarks_found(*pair).items()}
+        found |= {f"{view}:{name}": share for name, share in detection_rates(*pair).items()}
     measured, known = (_motion({view: its[view] for view in shared}) for its in (predicted, reference))
     return LandmarkScore(
         patient=patient,

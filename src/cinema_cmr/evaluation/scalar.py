@@ -47,7 +47,7 @@ def evaluate_answers(
         known = target_value(annotated, target)
         if known is None:
             continue
-        answer = answerer.answer(annotated.study, bounds_of_cycle(annotated))
+        answer = answerer.predict(annotated.study, bounds_of_cycle(annotated))
         scores.append(ScalarResult(patient=annotated.patient, answer=answer, known=known, facts=annotated.facts))
         if report is not None:
             report(scores[-1])

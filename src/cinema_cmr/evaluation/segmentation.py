@@ -17,7 +17,7 @@ from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.data.heart_place import heart_positions
+from cinema_cmr.data.heart_position import heart_positions
 from cinema_cmr.inference.modality import modality_flag
 from cinema_cmr.inference.predictor import predict_cine
 from cinema_cmr.inference.segmenter import Segmenter

@@ -25,7 +25,7 @@ def load_segmenter(
     that is not available.
     """
     loaded = model if isinstance(model, LoadedModel) else load_model(model)
-    return Segmenter(loaded.members, loaded.card, choose_runtime(device, precision), tta=tta)
+    return Segmenter(loaded, choose_runtime(device, precision), tta=tta)
 
 
 def load_landmark_predictor(
@@ -34,4 +34,4 @@ def load_landmark_predictor(
     """Load a landmark model onto a device, with the bundled segmentation model that supports it."""
     loaded = model if isinstance(model, LoadedModel) else load_model(model)
     segmenter = load_segmenter(LANDMARK_MASK_MODEL, device=device, precision=precision)
-    return LandmarkPredictor(loaded, choose_runtime(device, precision), drawer=segmenter)
+    return LandmarkPredictor(loaded, choose_runtime(device, precision), segmenter=segmenter)

@@ -13,7 +13,7 @@ from cinema_cmr.core.results import HeartLocation, Prediction, RemovedComponent
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.data.heart_place import heart_positions
+from cinema_cmr.data.heart_position import heart_positions
 from cinema_cmr.image.resample import CropResample
 from cinema_cmr.inference.fov import MAX_FOV_EXPANSIONS, expand_fov, is_truncated
 from cinema_cmr.inference.localiser import locate_heart

@@ -1,14 +1,14 @@
-"""What separates the columns of a table that somebody saved from a spreadsheet."""
+"""Column delimiter of a CSV file exported from a spreadsheet."""
 
 from __future__ import annotations
 
-__all__ = ["delimiter_of"]
+__all__ = ["detect_delimiter"]
 
 
-def delimiter_of(header: str) -> str:
-    """Of a table's first line: a comma, else a semicolon or a tab where there is no comma.
+def detect_delimiter(header: str) -> str:
+    """Return the delimiter used in a header line: a comma, or a semicolon or tab if there is no comma.
 
-    >>> delimiter_of("name;group")
+    >>> detect_delimiter("name;group")
     ';'
     """
     return next((mark for mark in (",", ";", "\t") if mark in header), ",")

@@ -1,4 +1,4 @@
-"""Names of studies and of what is written of them, from the paths of the inputs."""
+"""Names of studies and of their outputs, derived from the input paths."""
 
 from __future__ import annotations
 
@@ -9,56 +9,56 @@ from pathlib import Path
 
 from cinema_cmr.core.errors import UsageError
 
-__all__ = ["name_of", "stem_of", "unique_names"]
+__all__ = ["file_stem", "name_from_path", "unique_names"]
 
 
-def stem_of(path: Path | str) -> str:
-    """The last part of a path without its suffix, `.nii.gz` being one.
+def file_stem(path: Path | str) -> str:
+    """Return the file name without its suffix; `.nii.gz` counts as one suffix.
 
-    >>> stem_of("scans/patient001_frame01.nii.gz")
+    >>> file_stem("scans/patient001_frame01.nii.gz")
     'patient001_frame01'
     """
     name = Path(path).name
     return name[: -len(".nii.gz")] if name.lower().endswith(".nii.gz") else Path(name).stem
 
 
-def name_of(path: Path | str) -> str:
-    """The name of a study: its folder's name, or its file's without the suffix.
+def name_from_path(path: Path | str) -> str:
+    """Return a study's name: the folder name, or the file name without its suffix.
 
-    >>> name_of("p1/dicom.zip"), name_of("p1/scan.nii.gz")
+    >>> name_from_path("p1/dicom.zip"), name_from_path("p1/scan.nii.gz")
     ('dicom', 'scan')
     """
     path = Path(os.path.abspath(path))
-    return path.name if path.is_dir() else stem_of(path)
+    return path.name if path.is_dir() else file_stem(path)
 
 
 def unique_names(paths: Sequence[Path]) -> list[str]:
-    """One output name per input: its stem, or where stems collide the nearest part of the path that differs.
+    """Return one output name per input: its stem or, if stems collide, the nearest distinguishing part of the path.
 
-    Names differ even where capital letters do not count. Raises `UsageError` for an input given twice.
+    Names also differ when case is ignored. Raises `UsageError` for a repeated input.
 
     >>> unique_names([Path("a/one.nii.gz"), Path("b/two.nii.gz")])
     ['one', 'two']
     >>> unique_names([Path("p1/dicom.zip"), Path("p2/dicom.zip")])
     ['p1', 'p2']
     """
-    whole = [Path(os.path.abspath(path)) for path in paths]
-    twice = [path.name for path, count in Counter(whole).items() if count > 1]
-    if twice:
-        raise UsageError(f"'{twice[0]}' is given twice; give each input once")
+    absolute = [Path(os.path.abspath(path)) for path in paths]
+    repeated = [path.name for path, count in Counter(absolute).items() if count > 1]
+    if repeated:
+        raise UsageError(f"'{repeated[0]}' is given twice; expected each input once: remove one")
     groups = defaultdict(list)
-    for path in whole:
-        groups[name_of(path).casefold()].append(path)
-    names = {group[0]: name_of(group[0]) for group in groups.values() if len(group) == 1}
+    for path in absolute:
+        groups[name_from_path(path).casefold()].append(path)
+    names = {group[0]: name_from_path(group[0]) for group in groups.values() if len(group) == 1}
     for group in groups.values():
         if len(group) > 1:
-            names.update(_told_apart(group, {name.casefold() for name in names.values()}))
-    return [names[path] for path in whole]
+            names.update(_disambiguate(group, {name.casefold() for name in names.values()}))
+    return [names[path] for path in absolute]
 
 
-def _told_apart(group: Sequence[Path], taken: set[str]) -> dict[Path, str]:
-    """Path -> the shortest run of parts, nearest to the file, that differs in the group and is not taken."""
-    parts = [(*path.parts[1:-1], name_of(path)) for path in group]
+def _disambiguate(group: Sequence[Path], taken: set[str]) -> dict[Path, str]:
+    """Map each path to the shortest run of parts, nearest to the file, that is unique in the group and not taken."""
+    parts = [(*path.parts[1:-1], name_from_path(path)) for path in group]
     depth = min(len(p) for p in parts)
     runs = [(end - width, end) for width in range(1, depth + 1) for end in range(0, width - depth - 1, -1)]
     candidates = [["_".join(p[len(p) + start : len(p) + end]) for p in parts] for start, end in runs]
@@ -66,4 +66,7 @@ def _told_apart(group: Sequence[Path], taken: set[str]) -> dict[Path, str]:
         folded = {name.casefold() for name in names}
         if len(folded) == len(group) and not folded & taken:
             return dict(zip(group, names, strict=True))
-    raise UsageError(f"{len(group)} inputs named '{group[0].name}' cannot be told apart; rename one")
+    raise UsageError(
+        f"{len(group)} inputs named '{group[0].name}' have no distinguishing part in their paths; expected unique"
+        " names: rename one"
+    )

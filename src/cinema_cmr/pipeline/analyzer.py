@@ -84,7 +84,7 @@ class Analyzer:
             report("read", 0, 1)
             study = source if isinstance(source, Study) else read_study(source, name=name)
             digest = None if isinstance(source, Study) else input_digest(source)
-            study = replace(study, subject=self.options.subject.filled_from(study.subject))
+            study = replace(study, subject=self.options.subject.fill_from(study.subject))
         self._load_models(study, watch)
         card = self.segmenter.card
         if View.SAX in card.grids:
@@ -140,7 +140,7 @@ class Analyzer:
             *landmark_flags,
             *found.flags,
             *fov_flags(one for view, one in predictions.items() if view is not View.SAX),
-            *(self.landmark_predictor.doubts() if landmarks and self.landmark_predictor else ()),
+            *(self.landmark_predictor.model_flags() if landmarks and self.landmark_predictor else ()),
         )
         stack = predictions.get(View.SAX)
         classification = None if model is None else classify_study(study, stack, found, model)

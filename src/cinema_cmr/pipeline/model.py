@@ -105,10 +105,10 @@ class Model:
         return lambda study: predict_study(study, segmenter)
 
     def _landmark_predictor(self) -> Callable[[Study], StudyPrediction]:
-        return load_landmark_predictor(self.loaded, device=self.device, precision=self.precision).find
+        return load_landmark_predictor(self.loaded, device=self.device, precision=self.precision).predict
 
     def _scalar_predictor(self) -> Callable[[Study], StudyPrediction]:
-        return ScalarPredictor(self.loaded, choose_runtime(self.device, self.precision)).answer
+        return ScalarPredictor(self.loaded, choose_runtime(self.device, self.precision)).predict
 
 
 def load(name_or_path: Path | str, *, device: str = "auto", precision: str = "auto", tta: int | None = None) -> Model:

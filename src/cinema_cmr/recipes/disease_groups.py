@@ -64,7 +64,7 @@ def measured_patient(annotated: AnnotatedStudy, labels: LabelMap | None = None) 
 
 
 def train_disease_model(
-    data: TrainingData,
+    data: TrainingData[AnnotatedStudy],
     *,
     predict: Predict | None = None,
     seed: int = 0,
@@ -77,11 +77,11 @@ def train_disease_model(
     Without it experts' masks alone are learned from and scored.
     Patients without features are left out of the fit, and count as wrong in every score.
     """
-    learn = [measured_patient(study) for study in data.learn]
-    held = [measured_patient(study) for study in data.validate]
+    learn = [measured_patient(study) for study in data.train]
+    held = [measured_patient(study) for study in data.val]
     report(f"measured the experts' masks of {len(learn)} patients to learn from and of {len(held)} for validation")
     groups = _groups([*learn, *held])
-    shown = learn if predict is None else [measured_patient(study, predict(study)) for study in data.learn]
+    shown = learn if predict is None else [measured_patient(study, predict(study)) for study in data.train]
     pairs = zip(shown, learn, strict=True)
     chosen = [drawn if drawn.found.reason is None else by_hand for drawn, by_hand in pairs]
     used = [patient for patient in chosen if patient.found.reason is None]
@@ -104,7 +104,7 @@ def train_disease_model(
     if predict is not None and held:
         report("measuring predicted masks of the patients held out")
         scores["validation, predicted masks"] = scores_of(
-            model, [measured_patient(study, predict(study)) for study in data.validate]
+            model, [measured_patient(study, predict(study)) for study in data.val]
         )
     scores["five-fold over all, expert masks"] = _five_fold([*learn, *held], groups, seed)
     masks = "experts'" if predict is None else "a network's"
@@ -171,7 +171,7 @@ def _plain(values: NDArray[np.float64]) -> tuple[float, ...]:
     return tuple(round(float(value), 6) for value in values)
 
 
-def _facts(data: TrainingData, n_used: int, seed: int, scores: Mapping[str, Any]) -> dict[str, Any]:
+def _facts(data: TrainingData[AnnotatedStudy], n_used: int, seed: int, scores: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "data": data.card.title,
         "citation": data.card.citation,

@@ -8,7 +8,7 @@ that the interval over patients is somewhat too narrow.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ Values = dict[str, dict[str, float]]
 
 def measure_gain(
     experiment: Experiment,
-    data: TrainingData,
+    data: TrainingData[AnnotatedStudy],
     folder: Path,
     *,
     start: LoadedModel,
@@ -52,7 +52,7 @@ def measure_gain(
         values = runs.of_folds(folds_of(data, n_folds, seed=experiment.train.seed))
     else:
         models = {"start": folder / "model", "scratch": runs.trained(data, folder / "scratch", None)}
-        values = {run: runs.scored(model, data.validate) for run, model in models.items()}
+        values = {run: runs.scored(model, data.val) for run, model in models.items()}
     how = f"{n_folds}-fold cross-validation" if n_folds else "the validation part"
     task = str(read_card(folder / "model").task)
     learned = "all weights" if adaptation is None else adaptation.title
@@ -60,12 +60,12 @@ def measure_gain(
     return gain_document(values["start"], values["scratch"], primary=primary_of(task), **about)
 
 
-def folds_of(data: TrainingData, n: int, *, seed: int = 0) -> list[TrainingData]:
+def folds_of(data: TrainingData[AnnotatedStudy], n: int, *, seed: int = 0) -> list[TrainingData[AnnotatedStudy]]:
     """Every patient of both parts in the validation of one fold, each group spread over the folds.
 
     Raises `UsageError` for more folds than patients.
     """
-    studies = [*data.learn, *data.validate]
+    studies = [*data.train, *data.val]
     groups = {study.patient: str(study.facts.get("group", "all")) for study in studies}
     if not 2 <= n <= len(groups):
         raise UsageError(f"{n} folds of {len(groups)} labelled patients; expected 2 to {len(groups)}")
@@ -74,7 +74,9 @@ def folds_of(data: TrainingData, n: int, *, seed: int = 0) -> list[TrainingData]
     return [_fold(data, studies, set(order[first::n]), f"fold {first + 1} of {n}") for first in range(n)]
 
 
-def _fold(data: TrainingData, studies: list[AnnotatedStudy], held_out: set[str], rule: str) -> TrainingData:
+def _fold(
+    data: TrainingData[AnnotatedStudy], studies: list[AnnotatedStudy], held_out: set[str], rule: str
+) -> TrainingData[AnnotatedStudy]:
     learn = [study for study in studies if study.patient not in held_out]
     validate = [study for study in studies if study.patient in held_out]
     parts = {
@@ -82,7 +84,7 @@ def _fold(data: TrainingData, studies: list[AnnotatedStudy], held_out: set[str],
         for name, its in (("train", learn), ("validation", validate))
     }
     split = Split(dataset=data.split.dataset, parts=parts, rule=f"{rule} of the labelled patients, groups spread")
-    return TrainingData(card=data.card, split=split, learn=learn, validate=validate)
+    return TrainingData(card=data.card, split=split, train=learn, val=validate)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,19 +98,20 @@ class _Runs:
     report: Callable[[str, Progress], None] | None
     note: Callable[[str], None] | None
 
-    def trained(self, data: TrainingData, where: Path, start: LoadedModel | None) -> Path:
+    def trained(self, data: TrainingData[AnnotatedStudy], where: Path, start: LoadedModel | None) -> Path:
         name = where.relative_to(self.folder).as_posix()
         told = None if self.report is None else partial(self.report, name)
         adaptation = None if start is None else self.adaptation
-        return finetune(self.experiment, data, where, start=start, adaptation=adaptation, report=told)
+        experiment = replace(self.experiment, start=None, adaptation=adaptation)
+        return finetune(experiment, data, where, start=start, report=told).model
 
-    def of_folds(self, folds: Sequence[TrainingData]) -> dict[str, Values]:
+    def of_folds(self, folds: Sequence[TrainingData[AnnotatedStudy]]) -> dict[str, Values]:
         """The values of all folds' held-out patients together, by run."""
         joined: dict[str, Values] = {"start": {}, "scratch": {}}
         for number, fold in enumerate(folds, 1):
             for run, first in (("start", self.start), ("scratch", None)):
                 model = self.trained(fold, self.folder / "folds" / str(number) / run, first)
-                for name, values in self.scored(model, fold.validate).items():
+                for name, values in self.scored(model, fold.val).items():
                     joined[run].setdefault(name, {}).update(values)
         return joined
 
@@ -123,14 +126,16 @@ class _Runs:
             return {}
 
 
-def _about(experiment: Experiment, data: TrainingData, start: LoadedModel, **more: str) -> dict[str, Any]:
+def _about(
+    experiment: Experiment, data: TrainingData[AnnotatedStudy], start: LoadedModel, **more: str
+) -> dict[str, Any]:
     config = experiment.train
     return {
         "recipe": experiment.name,
         **more,
         "dataset": data.card.name,
         "start": {"name": start.card.name, "hash": start.card.weights_sha256},
-        "n_patients_learned_from": len({study.patient for study in data.learn}),
+        "n_patients_learned_from": len({study.patient for study in data.train}),
         "n_steps": config.n_steps,
         "seed": config.seed,
     }

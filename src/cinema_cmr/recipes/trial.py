@@ -30,7 +30,6 @@ from cinema_cmr.inference.runtime import Runtime, choose_runtime
 from cinema_cmr.inference.scalar_predictor import ScalarPredictor
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.models.loaded import LoadedModel
-from cinema_cmr.models.weights import load_model
 from cinema_cmr.recipes.disease_groups import measured_patient, train_disease_model
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.finetune import TrainingData, finetune
@@ -53,19 +52,19 @@ class _Answer:
 
 def trial(
     experiment: Experiment,
-    data: TrainingData,
+    data: TrainingData[AnnotatedStudy],
     folder: Path,
     *,
     start: LoadedModel | None = None,
     report: Callable[[Progress], None] | None = None,
 ) -> dict[str, Any]:
-    """Train in `folder` (or go on there), and score every patient of `data.validate` on its own grid.
+    """Train in `folder` (or go on there), and score every patient of `data.val` on its own grid.
 
     The held-out patients choose nothing: neither the step that is kept nor a threshold. Raises what
     `recipes.finetune.finetune` and the evaluations of `engine` raise.
     """
     began = time.monotonic()
-    loaded = load_model(finetune(experiment, data, folder, start=start, report=report))
+    loaded = finetune(experiment, data, folder, start=start, report=report).load()
     trained = time.monotonic()
     runtime = choose_runtime(experiment.train.accelerator, experiment.train.precision)
     answers = _ASKED[loaded.card.task](loaded, runtime, data)
@@ -80,8 +79,8 @@ def trial(
     )
 
 
-def shipped_trial(loaded: LoadedModel, data: TrainingData, *, device: str = "auto") -> dict[str, Any]:
-    """A model that is there already, asked about every patient of `data.validate`."""
+def shipped_trial(loaded: LoadedModel, data: TrainingData[AnnotatedStudy], *, device: str = "auto") -> dict[str, Any]:
+    """A model that is there already, asked about every patient of `data.val`."""
     began = time.monotonic()
     answers = _ASKED[loaded.card.task](loaded, choose_runtime(device, "auto"), data)
     about = {"model": loaded.card.name, "hash": loaded.card.weights_sha256, "n_steps": 0, "seconds": 0.0}
@@ -89,19 +88,19 @@ def shipped_trial(loaded: LoadedModel, data: TrainingData, *, device: str = "aut
 
 
 def measured_number_trial(
-    data: TrainingData, target: str, *, masks_of: LoadedModel | None = None, device: str = "auto"
+    data: TrainingData[AnnotatedStudy], target: str, *, masks_of: LoadedModel | None = None, device: str = "auto"
 ) -> dict[str, Any]:
     """A number as masks measure it (the experts', or with `masks_of` that model's), against the one that is known.
 
     A patient in whom it cannot be measured has no value.
     """
     began = time.monotonic()
-    mean = _mean_learned(data.learn, target)
+    mean = _mean_learned(data.train, target)
     segmenter = None
     if masks_of is not None:
-        segmenter = Segmenter(masks_of.members, masks_of.card, choose_runtime(device, "auto"))
+        segmenter = Segmenter(masks_of, choose_runtime(device, "auto"))
     answers = []
-    for study in data.validate:
+    for study in data.val:
         shown, known = study, target_value(study, target)
         if segmenter is not None:
             labels = predict_cine(study.study.cine(View.SAX), segmenter).labels
@@ -117,7 +116,7 @@ def measured_number_trial(
 
 
 def measured_trial(
-    data: TrainingData, *, masks_of: LoadedModel | None = None, device: str = "auto", seed: int = 0
+    data: TrainingData[AnnotatedStudy], *, masks_of: LoadedModel | None = None, device: str = "auto", seed: int = 0
 ) -> dict[str, Any]:
     """The linear model of disease groups, fitted on the experts' masks and asked about held-out patients.
 
@@ -126,14 +125,14 @@ def measured_trial(
     """
     began = time.monotonic()
     # Without the held-out patients: its own scores of them are made below, patient by patient.
-    model = train_disease_model(replace(data, validate=()), seed=seed)
+    model = train_disease_model(replace(data, val=()), seed=seed)
     fitted = time.monotonic()
     segmenter = None
     if masks_of is not None:
-        segmenter = Segmenter(masks_of.members, masks_of.card, choose_runtime(device, "auto"))
-    common = _commonest(str(study.facts["group"]) for study in data.learn)
+        segmenter = Segmenter(masks_of, choose_runtime(device, "auto"))
+    common = _commonest(str(study.facts["group"]) for study in data.train)
     answers = []
-    for study in data.validate:
+    for study in data.val:
         labels = None if segmenter is None else predict_cine(study.study.cine(View.SAX), segmenter).labels
         patient = measured_patient(study, labels)
         said = model.classification(patient.found).probabilities
@@ -144,12 +143,12 @@ def measured_trial(
     return _document(answers, data, model=model.name, hash=model.sha256, n_steps=0, **times)
 
 
-def _document(answers: Sequence[_Answer], data: TrainingData, **about: Any) -> dict[str, Any]:
+def _document(answers: Sequence[_Answer], data: TrainingData[AnnotatedStudy], **about: Any) -> dict[str, Any]:
     return {
         **about,
         "data": data.card.name,
         "split_sha256": data.split.sha256,
-        "n_learned_from": len({study.patient for study in data.learn}),
+        "n_learned_from": len({study.patient for study in data.train}),
         "patients": _by_patient(answers),
     }
 
@@ -175,10 +174,10 @@ def _names(answers: Iterable[_Answer]) -> list[str]:
     return [name for answer in answers for name in answer.values]
 
 
-def _outlined(loaded: LoadedModel, runtime: Runtime, data: TrainingData) -> list[_Answer]:
-    studies, _ = choose_scorable(data.validate, loaded.card)
+def _outlined(loaded: LoadedModel, runtime: Runtime, data: TrainingData[AnnotatedStudy]) -> list[_Answer]:
+    studies, _ = choose_scorable(data.val, loaded.card)
     # All labelled frames as one cine, as `cinema analyse` sees them: the heart is looked for once.
-    scores = evaluate_segmentation(studies, Segmenter(loaded.members, loaded.card, runtime), together=True)
+    scores = evaluate_segmentation(studies, Segmenter(loaded, runtime), together=True)
     rows = [patient_row(score) for score in scores]
     return [
         _Answer(patient=row["patient"], values={**row["scores"], **_differences(row["measured"], row["reference"])})
@@ -186,10 +185,10 @@ def _outlined(loaded: LoadedModel, runtime: Runtime, data: TrainingData) -> list
     ]
 
 
-def _pointed(loaded: LoadedModel, runtime: Runtime, data: TrainingData) -> list[_Answer]:
+def _pointed(loaded: LoadedModel, runtime: Runtime, data: TrainingData[AnnotatedStudy]) -> list[_Answer]:
     return [
         _Answer(patient=score.patient, values=_of_points(score))
-        for score in evaluate_landmarks(data.validate, LandmarkPredictor(loaded, runtime))
+        for score in evaluate_landmarks(data.val, LandmarkPredictor(loaded, runtime))
     ]
 
 
@@ -202,13 +201,13 @@ def _of_points(score: LandmarkScore) -> Values:
     return {"distance_mm": mean, **medians, **_differences(score.measured, score.reference)}
 
 
-def _answered(loaded: LoadedModel, runtime: Runtime, data: TrainingData) -> list[_Answer]:
-    scores = evaluate_answers(data.validate, ScalarPredictor(loaded, runtime))
+def _answered(loaded: LoadedModel, runtime: Runtime, data: TrainingData[AnnotatedStudy]) -> list[_Answer]:
+    scores = evaluate_answers(data.val, ScalarPredictor(loaded, runtime))
     if loaded.card.task == "regress":
-        mean = _mean_learned(data.learn, loaded.card.outputs[0])
+        mean = _mean_learned(data.train, loaded.card.outputs[0])
         return [_number(score, mean) for score in scores]
     target = str(loaded.card.training.get("answers", "group"))
-    common = _commonest(_class(target_value(study, target)) for study in data.learn)
+    common = _commonest(_class(target_value(study, target)) for study in data.train)
     return [_class_told(score, common) for score in scores]
 
 
@@ -248,7 +247,7 @@ def _differences(measured: Mapping[str, float | None], reference: Mapping[str, f
     return {name: float(a - b) for name, a, b in pairs if a is not None and b is not None}
 
 
-_ASKED: Mapping[str, Callable[[LoadedModel, Runtime, TrainingData], list[_Answer]]] = {
+_ASKED: Mapping[str, Callable[[LoadedModel, Runtime, TrainingData[AnnotatedStudy]], list[_Answer]]] = {
     "segment": _outlined,
     "landmark": _pointed,
     "regress": _answered,

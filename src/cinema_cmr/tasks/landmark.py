@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -29,15 +29,15 @@ from cinema_cmr.image.augment import (
     move_points,
 )
 from cinema_cmr.image.intensity import normalise
-from cinema_cmr.image.orient import standard_orientation
-from cinema_cmr.image.resample import plan_crop, plan_full_plane
+from cinema_cmr.image.orient import reorient_to_standard
+from cinema_cmr.image.resample import CropResample
 from cinema_cmr.models.points import fractions_of_points, heatmaps_of_points, points_of_fractions, points_of_heatmaps
-from cinema_cmr.tasks.task import CardPart, Loss
+from cinema_cmr.tasks.task import CardFields, Loss, Task
 
 __all__ = ["LandmarkConfig", "LandmarkExample", "LandmarkTask"]
 
 AS_PLANNED = replace(
-    FROM_SYNTHETIC, p_right_angle_rotation=0.0, p_free_rotation=0.05, mirror=0.0, p_random_crop=0.0, shift_mm=25.0
+    FROM_SYNTHETIC, p_right_angle_rotation=0.0, p_free_rotation=0.05, p_flip=0.0, p_random_crop=0.0, shift_mm=25.0
 )
 """Planes come turned one way (`image.orient`) and are never mirrored, which would exchange anterior with inferior."""
 
@@ -53,6 +53,8 @@ class LandmarkConfig:
     sigma_px: float = 3.0
     """Standard deviation of a heatmap's spot."""
     augmentation: Augmentation = AS_PLANNED
+
+    task_name: ClassVar[str] = "landmark"
 
     def __post_init__(self) -> None:
         without = [view.title for view in self.grids if view not in LANDMARKS]
@@ -83,10 +85,11 @@ class LandmarkExample:
         return float(x), float(y)
 
 
-class LandmarkTask:
+class LandmarkTask(Task[LandmarkExample]):
     """Learns the points of each view's frames; a point that nobody set is no part of the loss."""
 
-    def __init__(self, config: LandmarkConfig) -> None:
+    def __init__(self, config: LandmarkConfig, network: nn.Module) -> None:
+        super().__init__(network)
         self.config = config
 
     def examples(self, annotated: AnnotatedStudy) -> list[LandmarkExample]:
@@ -97,7 +100,7 @@ class LandmarkTask:
         found = []
         for view, grid in self.config.grids.items():
             if view in annotated.landmarks and view in annotated.study:
-                cine = standard_orientation(annotated.study.cine(view))
+                cine = reorient_to_standard(annotated.study.cine(view))
                 points = _in_plane(annotated, cine)
                 frames = np.flatnonzero(np.isfinite(points[..., 0]).any(axis=1))
                 found += [_example(annotated.study.name, cine, int(t), points[t], grid) for t in frames]
@@ -106,15 +109,11 @@ class LandmarkTask:
             raise InputError(f"study '{annotated.study.name}' has no {wanted} landmarks to learn from")
         return found
 
-    def to_learn(self, examples: Sequence[LandmarkExample]) -> Sequence[LandmarkExample]:
-        """All examples alike."""
-        return examples
-
     def sample(self, example: LandmarkExample, rng: np.random.Generator | None) -> Sample:
         """A crop around the points; with `rng`, moved and changed in intensity."""
         grid = self.config.grids[example.view]
         if rng is None:
-            crop = plan_crop(example.plane.shape, (grid.spacing_mm, grid.spacing_mm), grid, example.middle)
+            crop = CropResample.around(example.plane.shape, (grid.spacing_mm, grid.spacing_mm), grid, example.middle)
             seen = normalise(crop.apply(example.plane), grid.percentiles)
             return _sample(example, torch.from_numpy(seen), crop.to_crop(example.points))
         config = self.config.augmentation
@@ -125,39 +124,48 @@ class LandmarkTask:
         changed = change_intensities(scaled, draw_intensities(rng, config)).squeeze(-1)
         return _sample(example, changed, move_points(example.points, draw, grid.size))
 
-    def loss(self, model: nn.Module, batch: Batch) -> Loss:
-        """Heatmaps: cross-entropy plus soft Dice; coordinates: squared error of the fractions."""
+    def loss(self, batch: Batch) -> Loss:
+        """Run the network on a batch of one view and compare with its points."""
         view, points = _only(batch.values)
-        size = self.config.grids[View(view)].size
+        outputs = self.network(batch.images)
+        return self.criterion(outputs if self.config.by == "coordinates" else outputs[view], points, View(view))
+
+    def criterion(self, outputs: Tensor, points: Tensor, view: View) -> Loss:
+        """Heatmaps: cross-entropy plus soft Dice; coordinates: squared error of the fractions. May be overridden.
+
+        `outputs`: logits (b, k, x, y), or fractions (b, 2k); `points`: (b, k, 2) in pixels, NaN where not annotated.
+        """
+        size = self.config.grids[view].size
         known = torch.isfinite(points).all(dim=-1)
         if self.config.by == "coordinates":
-            error = (model(batch.images).float() - fractions_of_points(points, size)).reshape(points.shape)
+            error = (outputs.float() - fractions_of_points(points, size)).reshape(points.shape)
             squared = error[known].square().mean() if known.any() else error.nan_to_num().sum() * 0
             return Loss(total=squared, parts={"squared_error": float(squared.detach())})
-        logits = _heatmaps(model, batch, view)
         target = heatmaps_of_points(points, size, self.config.sigma_px)
-        entropy, overlap = _heatmap_losses(logits, target.nan_to_num(), known)
+        entropy, overlap = _heatmap_losses(outputs.float(), target.nan_to_num(), known)
         return Loss(
             total=entropy + overlap,
             parts={"cross_entropy": float(entropy.detach()), "dice_loss": float(overlap.detach())},
         )
 
-    def validation(self, model: nn.Module, batch: Batch) -> Mapping[str, Sequence[float]]:
+    def validate(self, batch: Batch) -> Mapping[str, Sequence[float]]:
         """Distance of each point of each sample in mm, on the model's grid around the points."""
         view, points = _only(batch.values)
         grid = self.config.grids[View(view)]
         if self.config.by == "coordinates":
-            found = points_of_fractions(model(batch.images).float(), grid.size)
+            found = points_of_fractions(self.network(batch.images).float(), grid.size)
         else:
-            found, _ = points_of_heatmaps(_heatmaps(model, batch, view))
+            found, _ = points_of_heatmaps(self.network(batch.images)[view].float())
         distances = (found - points).norm(dim=-1).cpu().numpy() * grid.spacing_mm
         return {f"{name}_mm": distances[:, k].tolist() for k, name in enumerate(LANDMARKS[View(view)])}
 
-    def card_part(self) -> CardPart:
+    def card_fields(self) -> CardFields:
         """The names of the points: of one view, or of all views with the view's name before them."""
         views = list(self.config.grids)
         names = [name if len(views) == 1 else f"{view}:{name}" for view in views for name in LANDMARKS[view]]
-        return CardPart(task="landmark", grids=self.config.grids, outputs=tuple(names), training={"planes": "standard"})
+        return CardFields(
+            task="landmark", grids=self.config.grids, outputs=tuple(names), training={"planes": "standard"}
+        )
 
 
 def _in_plane(annotated: AnnotatedStudy, cine: Cine) -> NDArray[np.float64]:
@@ -173,7 +181,7 @@ def _in_plane(annotated: AnnotatedStudy, cine: Cine) -> NDArray[np.float64]:
 
 
 def _example(study: str, cine: Cine, frame: int, points: NDArray[np.float64], grid: Grid) -> LandmarkExample:
-    crop = plan_full_plane(cine.array.shape[:2], cine.spacing_mm, grid)
+    crop = CropResample.full_plane(cine.array.shape[:2], cine.spacing_mm, grid)
     native = cine.array[:, :, 0, frame]
     plane = crop.apply(native - native.min())
     scaled = np.asarray(plane / max(float(np.abs(plane).max()), 1e-6), dtype=np.float16)
@@ -194,12 +202,6 @@ def _only(values: Mapping[str, Tensor]) -> tuple[str, Tensor]:
     """The one view of a batch with its points (b, k, 2)."""
     (view, points), *_ = values.items()
     return view, points
-
-
-def _heatmaps(model: nn.Module, batch: Batch, view: str) -> Tensor:
-    """Logits (b, k, x, y)."""
-    logits: Tensor = model(batch.images)[view]
-    return logits.float()
 
 
 def _heatmap_losses(logits: Tensor, target: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,6 +9,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -22,10 +23,10 @@ from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.sample import Batch, Sample
 from cinema_cmr.data.store import StoredStudy
 from cinema_cmr.image.augment import Augmentation
-from cinema_cmr.image.view_grid import zoomed
-from cinema_cmr.inference.study_tensors import frame_of_phase, view_tensor
+from cinema_cmr.image.view_grid import zoom_grid
+from cinema_cmr.inference.study_tensors import frame_at_phase, view_tensor
 from cinema_cmr.models.masking import TokenMask, draw_masks
-from cinema_cmr.tasks.task import Loss
+from cinema_cmr.tasks.task import CardFields, Loss, Task
 
 __all__ = ["SMALL_DATA_AUGMENTATION", "PretrainConfig", "PretrainTask"]
 
@@ -54,6 +55,8 @@ class PretrainConfig:
     """Part of the hidden tokens that training asks for, drawn anew each time; the expected loss is the same."""
     complementary_masks: int = 1
     """Masks of a sample that share a pass in training; no token is visible in two of them."""
+
+    task_name: ClassVar[str] = "pretrain"
 
     def __post_init__(self) -> None:
         if not self.grids:
@@ -87,15 +90,20 @@ class PretrainConfig:
             )
 
 
-class PretrainTask:
-    """Learns to reconstruct hidden tokens; an example is a `StoredStudy`."""
+class PretrainTask(Task[StoredStudy]):
+    """Reconstruction of masked tokens by a `CineMA`; an example is a prepared study."""
 
-    def __init__(self, config: PretrainConfig) -> None:
+    def __init__(self, config: PretrainConfig, network: nn.Module) -> None:
+        super().__init__(network)
         self.config = config
 
-    def examples(self, annotated: AnnotatedStudy) -> Sequence[StoredStudy]:
-        """Raises `UsageError`: studies come from the store, see `data.population.open_population`."""
-        raise UsageError(f"study '{annotated.study.name}' is in memory; pre-training reads prepared studies only")
+    def examples(self, annotated: AnnotatedStudy | StoredStudy) -> Sequence[StoredStudy]:
+        """Return the stored study itself; raises `UsageError` for a study in memory."""
+        if isinstance(annotated, AnnotatedStudy):
+            raise UsageError(
+                f"study '{annotated.study.name}' is in memory; expected one of a store: see `cinema prepare`"
+            )
+        return [annotated]
 
     def views_of(self, study: StoredStudy) -> tuple[View, ...]:
         """The views of a study that are learned from; raises `NoCineError` where there is none."""
@@ -127,7 +135,7 @@ class PretrainTask:
     ) -> dict[str, Tensor]:
         images = {}
         for view in self.views_of(study):
-            frame, grid = frame_of_phase(study, view, phase), zoomed(self.config.grids[view], zoom)
+            frame, grid = frame_at_phase(study, view, phase), zoom_grid(self.config.grids[view], zoom)
             images[str(view)] = view_tensor(study, view, frame, grid, augmentation=self.config.augmentation, rng=rng)
         return images
 
@@ -144,23 +152,34 @@ class PretrainTask:
             orders[view] = torch.from_numpy(order if n_masks > 1 else order[0])
         return Sample(name=name, images=images, labels=orders)
 
-    def loss(self, model: nn.Module, batch: Batch) -> Loss:
-        """Mean squared error of the hidden patches of a view that are asked for, then the mean over views."""
-        return Loss(
-            total=model(batch.images, self.masks(batch, decoder_token_ratio=self.config.decoder_token_ratio)).loss
-        )
+    def loss(self, batch: Batch) -> Loss:
+        """Mean squared error of a view's decoded patches, then the mean over views."""
+        masks = self.masks(batch, decoder_token_ratio=self.config.decoder_token_ratio)
+        return Loss(total=self.network(batch.images, masks).loss)
 
     @torch.no_grad()
-    def validation(self, model: nn.Module, batch: Batch) -> Mapping[str, Sequence[float]]:
-        """The loss of each sample."""
+    def validate(self, batch: Batch) -> Mapping[str, Sequence[float]]:
+        """Return the reconstruction loss of each sample over all its masked patches."""
         masks = self.masks(batch)
         losses = []
         for index in range(len(batch.names)):
             one = slice(index, index + 1)
             images = {view: image[one] for view, image in batch.images.items()}
             hidden = {v: TokenMask(visible=m.visible[one], masked=m.masked[one]) for v, m in masks.items()}
-            losses.append(float(model(images, hidden).loss))
+            losses.append(float(self.network(images, hidden).loss))
         return {"reconstruction_loss": losses}
+
+    def card_fields(self) -> CardFields:
+        """Return the grids and how tokens are masked."""
+        config = self.config
+        training = {
+            "mask_ratio": config.mask_ratio,
+            "augmented": config.augmentation is not None,
+            "skip_blank": config.skip_blank,
+            "decoder_token_ratio": config.decoder_token_ratio,
+            "complementary_masks": config.complementary_masks,
+        }
+        return CardFields(task="pretrain", grids=config.grids, training=training)
 
     def masks(self, batch: Batch, *, decoder_token_ratio: float = 1.0) -> dict[str, TokenMask]:
         """The masks of a batch, on its device; nothing waits for it, as their sizes are known."""

@@ -22,9 +22,9 @@ from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.sample import Batch, Sample
 from cinema_cmr.image.augment import Augmentation, change_intensities, draw_intensities, draw_plane, move_planes
 from cinema_cmr.image.intensity import normalise
-from cinema_cmr.inference.study_tensors import PhasePlanes, channels_first, phase_planes, plain_crop
+from cinema_cmr.inference.study_tensors import PhasePlanes, channels_first, crop_heart, phase_planes
 from cinema_cmr.tasks.targets import bounds_of_cycle, target_value
-from cinema_cmr.tasks.task import CardPart, Loss
+from cinema_cmr.tasks.task import CardFields, Loss, Task
 
 __all__ = ["ScalarConfig", "ScalarExample", "ScalarTask"]
 
@@ -59,6 +59,11 @@ class ScalarConfig:
         if not 0 <= self.smoothing < 1:
             raise UsageError(f"label smoothing of {self.smoothing}; expected 0 to below 1")
 
+    @property
+    def task_name(self) -> str:
+        """Key of `tasks.registry.TASKS`."""
+        return self.kind
+
 
 @dataclass(frozen=True, kw_only=True)
 class ScalarExample:
@@ -70,26 +75,27 @@ class ScalarExample:
     """The number, or the class's index."""
 
 
-class ScalarTask:
+class ScalarTask(Task[ScalarExample]):
     """Learns one number or class of whole studies; numbers are learned with mean 0 and SD 1 of those learned from."""
 
-    def __init__(self, config: ScalarConfig, *, mean: float = 0.0, std: float = 1.0) -> None:
+    def __init__(self, config: ScalarConfig, network: nn.Module, *, mean: float = 0.0, std: float = 1.0) -> None:
         if not std > 0:
             raise UsageError(f"'{config.target}' has SD {std} in the studies to learn from; expected more than 0")
+        super().__init__(network)
         self.config, self.mean, self.std = config, mean, std
 
     @classmethod
-    def of(cls, config: ScalarConfig, learn: Sequence[AnnotatedStudy]) -> ScalarTask:
-        """The task with mean and SD of the target in the studies that are learned from.
+    def of(cls, config: ScalarConfig, network: nn.Module, studies: Sequence[AnnotatedStudy]) -> ScalarTask:
+        """Return the task with mean and SD of the target in the training studies.
 
-        Raises `InputError` where fewer than two of them have it.
+        Raises `InputError` if fewer than two of them have the target.
         """
         if config.kind == "classify":
-            return cls(config)
-        values = [value for study in learn if isinstance(value := target_value(study, config.target), float)]
+            return cls(config, network)
+        values = [value for study in studies if isinstance(value := target_value(study, config.target), float)]
         if len(values) < 2:
-            raise InputError(f"{len(values)} of {len(learn)} studies have '{config.target}'; expected two or more")
-        return cls(config, mean=float(np.mean(values)), std=float(np.std(values)))
+            raise InputError(f"{len(values)} of {len(studies)} studies have '{config.target}'; expected two or more")
+        return cls(config, network, mean=float(np.mean(values)), std=float(np.std(values)))
 
     def examples(self, annotated: AnnotatedStudy) -> list[ScalarExample]:
         """The study as one example; none where nobody knows the answer.
@@ -102,46 +108,45 @@ class ScalarTask:
         views = phase_planes(annotated.study, self.config.grids, bounds_of_cycle(annotated))
         return [ScalarExample(name=annotated.study.name, views=views, answer=self._as_number(answer))]
 
-    def to_learn(self, examples: Sequence[ScalarExample]) -> Sequence[ScalarExample]:
-        """All examples alike."""
-        return examples
-
     def sample(self, example: ScalarExample, rng: np.random.Generator | None) -> Sample:
         """Crops around the heart; with `rng`, each view moved and changed in intensity."""
         images = {
             str(view): channels_first(
-                plain_crop(seen, self.config.grids[view]) if rng is None else self._drawn(seen, view, rng)
+                crop_heart(seen, self.config.grids[view]) if rng is None else self._drawn(seen, view, rng)
             )
             for view, seen in example.views.items()
         }
         answer = (example.answer - self.mean) / self.std
         return Sample(name=example.name, images=images, values={_TARGET: torch.tensor([answer])})
 
-    def loss(self, model: nn.Module, batch: Batch) -> Loss:
-        """Squared error of the scaled number, or cross-entropy of the class."""
-        outputs, answers = model(batch.images).float(), batch.values[_TARGET]
+    def loss(self, batch: Batch) -> Loss:
+        """Run the network on a batch and compare with the target."""
+        return self.criterion(self.network(batch.images).float(), batch.values[_TARGET])
+
+    def criterion(self, outputs: Tensor, target: Tensor) -> Loss:
+        """Squared error of the scaled number, or cross-entropy of the class index (b, 1); may be overridden."""
         if self.config.kind == "regress":
-            total = F.mse_loss(outputs, answers)
+            total = F.mse_loss(outputs, target)
             return Loss(total=total, parts={"squared_error": float(total.detach())})
-        total = F.cross_entropy(outputs, answers[:, 0].long(), label_smoothing=self.config.smoothing)
+        total = F.cross_entropy(outputs, target[:, 0].long(), label_smoothing=self.config.smoothing)
         return Loss(total=total, parts={"cross_entropy": float(total.detach())})
 
-    def validation(self, model: nn.Module, batch: Batch) -> Mapping[str, Sequence[float]]:
+    def validate(self, batch: Batch) -> Mapping[str, Sequence[float]]:
         """Absolute error in the number's own unit, or 1 for a right and 0 for a wrong class."""
-        outputs, answers = model(batch.images).float(), batch.values[_TARGET]
+        outputs, answers = self.network(batch.images).float(), batch.values[_TARGET]
         if self.config.kind == "regress":
             return {"absolute_error": ((outputs - answers).abs()[:, 0] * self.std).tolist()}
         return {"accuracy": (outputs.argmax(dim=1) == answers[:, 0].long()).float().tolist()}
 
-    def card_part(self) -> CardPart:
+    def card_fields(self) -> CardFields:
         """The number's name with its mean and SD, or the classes."""
         config = self.config
         if config.kind == "classify":
-            return CardPart(
+            return CardFields(
                 task="classify", grids=config.grids, outputs=config.classes, training={"answers": config.target}
             )
         scale = {"mean": self.mean, "std": self.std}
-        return CardPart(task="regress", grids=config.grids, outputs=(config.target,), training={"target": scale})
+        return CardFields(task="regress", grids=config.grids, outputs=(config.target,), training={"target": scale})
 
     def _as_number(self, answer: float | str) -> float:
         if self.config.kind == "classify":

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from cinema_cmr.core.annotation import check_same_grid
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import InputError, UsageError, unknown_name
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.data.sample import IGNORED, Batch, Sample
+from cinema_cmr.data.sample import IGNORE_INDEX, Batch, Sample
 from cinema_cmr.image.augment import (
     Augmentation,
     change_intensities,
@@ -25,10 +25,10 @@ from cinema_cmr.image.augment import (
     move_planes,
 )
 from cinema_cmr.image.intensity import normalise
-from cinema_cmr.image.resample import plan_crop, plan_full_plane
+from cinema_cmr.image.resample import CropResample
 from cinema_cmr.models.losses import cross_entropy, soft_dice
 from cinema_cmr.score.overlap import dice_by_class
-from cinema_cmr.tasks.task import CardPart, Loss
+from cinema_cmr.tasks.task import CardFields, Loss, Task
 
 __all__ = ["SegmentConfig", "SegmentExample", "SegmentTask"]
 
@@ -62,6 +62,8 @@ class SegmentConfig:
     """Passes that the model averages where the user names no number of them; see `core.card.ModelCard`."""
     logit_offsets: Mapping[str, float] = field(default_factory=dict)
     """Class -> what is added to its logit when the model is used, not while it learns."""
+
+    task_name: ClassVar[str] = "segment"
 
     def __post_init__(self) -> None:
         if self.label_scheme not in LABEL_SCHEMES:
@@ -119,10 +121,11 @@ class SegmentExample:
         return float(middle[0]), float(middle[1])
 
 
-class SegmentTask:
-    """Learns label maps of one view or of several; the loss is cross-entropy plus soft Dice."""
+class SegmentTask(Task[SegmentExample]):
+    """Segmentation of one view or several; the loss is cross-entropy plus soft Dice."""
 
-    def __init__(self, config: SegmentConfig) -> None:
+    def __init__(self, config: SegmentConfig, network: nn.Module) -> None:
+        super().__init__(network)
         self.config = config
 
     def examples(self, annotated: AnnotatedStudy) -> list[SegmentExample]:
@@ -162,8 +165,8 @@ class SegmentTask:
             for frame in annotated.labelled_frames[view]
         ]
 
-    def to_learn(self, examples: Sequence[SegmentExample]) -> list[SegmentExample]:
-        """The examples as they are learned from: those that hold a rare class stand there as often as configured."""
+    def oversampled(self, examples: Sequence[SegmentExample]) -> list[SegmentExample]:
+        """Return the examples, those with a rare class repeated `rare_times`."""
         rare = [label.code for label in LABEL_SCHEMES[self.config.label_scheme] if label.name in self.config.rare]
         times = [self.config.rare_times if np.isin(example.labels, rare).any() else 1 for example in examples]
         return [example for example, n in zip(examples, times, strict=True) for _ in range(n)]
@@ -193,10 +196,13 @@ class SegmentTask:
         changed = change_intensities(scaled, draw_intensities(rng, config.augmentation))
         return _sample(example, changed, labels)
 
-    def loss(self, model: nn.Module, batch: Batch) -> Loss:
-        """Cross-entropy plus soft Dice over the slices that exist."""
+    def loss(self, batch: Batch) -> Loss:
+        """Run the network on a batch of one view and compare with the labels."""
         ((view, labels),) = batch.labels.items()
-        logits = model(batch.images)[view]
+        return self.criterion(self.network(batch.images)[view], labels)
+
+    def criterion(self, logits: Tensor, labels: Tensor) -> Loss:
+        """Cross-entropy plus soft Dice of logits (b, class, x, y[, z]), without padded slices; may be overridden."""
         entropy = cross_entropy(logits, labels, weights=self.config.class_weights or None)
         overlap = soft_dice(logits, labels, over_batch=self.config.dice_over_batch)
         return Loss(
@@ -204,21 +210,21 @@ class SegmentTask:
             parts={"cross_entropy": float(entropy.detach()), "dice_loss": float(overlap.detach())},
         )
 
-    def validation(self, model: nn.Module, batch: Batch) -> Mapping[str, Sequence[float]]:
+    def validate(self, batch: Batch) -> Mapping[str, Sequence[float]]:
         """Dice of each class of each sample, on the model's grid around the labelled heart."""
         ((view, labels),) = batch.labels.items()
-        predicted = model(batch.images)[view].float().argmax(dim=1).cpu().numpy().astype(np.uint8)
+        predicted = self.network(batch.images)[view].float().argmax(dim=1).cpu().numpy().astype(np.uint8)
         truth = labels.cpu().numpy().copy()
-        predicted[truth == IGNORED] = 0
-        truth[truth == IGNORED] = 0
+        predicted[truth == IGNORE_INDEX] = 0
+        truth[truth == IGNORE_INDEX] = 0
         scheme = self.config.label_scheme
         rows = [dice_by_class(p, t, scheme=scheme) for p, t in zip(predicted, truth, strict=True)]
         return {f"dice_{name}": [row[name] for row in rows] for name in rows[0]}
 
-    def card_part(self) -> CardPart:
+    def card_fields(self) -> CardFields:
         """The classes, background first, and the grid of the view."""
         config = self.config
-        return CardPart(
+        return CardFields(
             task="segment",
             grids=dict.fromkeys(config.views, config.grid),
             outputs=("background", *(label.name for label in LABEL_SCHEMES[config.label_scheme])),
@@ -239,19 +245,19 @@ class SegmentTask:
 
     def _plain(self, example: SegmentExample) -> Sample:
         grid = self.config.grid
-        crop = plan_crop(example.labels.shape[:2], (grid.spacing_mm, grid.spacing_mm), grid, example.heart)
+        crop = CropResample.around(example.labels.shape[:2], (grid.spacing_mm, grid.spacing_mm), grid, example.heart)
         image = normalise(crop.apply(example.planes), grid.percentiles)
         hot = np.eye(self.config.n_classes, dtype=np.float32)[example.labels]
         labels = crop.apply(hot).argmax(axis=-1).astype(np.uint8)
         return _sample(example, torch.from_numpy(image), torch.from_numpy(labels))
 
     def _whole_planes(self, frame: NDArray[np.float32], spacing_mm: tuple[float, float, float]) -> NDArray[np.float16]:
-        planes = plan_full_plane(frame.shape[:2], spacing_mm, self.config.grid).apply(frame - frame.min())
+        planes = CropResample.full_plane(frame.shape[:2], spacing_mm, self.config.grid).apply(frame - frame.min())
         return np.asarray(planes / max(float(np.abs(planes).max()), 1e-6), dtype=np.float16)
 
     def _whole_labels(self, frame: NDArray[np.uint8], spacing_mm: tuple[float, float, float]) -> NDArray[np.uint8]:
         hot = np.eye(self.config.n_classes, dtype=np.float32)[frame]
-        planes = plan_full_plane(frame.shape[:2], spacing_mm, self.config.grid).apply(hot)
+        planes = CropResample.full_plane(frame.shape[:2], spacing_mm, self.config.grid).apply(hot)
         return np.asarray(planes.argmax(axis=-1), dtype=np.uint8)
 
 

@@ -1,12 +1,15 @@
-"""What the trainer, the recipes and the benchmark know of a task, whatever it is."""
+"""The base class of all tasks: the module that a run trains, with its samples, its loss and its quick scores."""
 
 from __future__ import annotations
 
+import copy
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeVar
+from typing import Generic, Literal, NamedTuple, Self, TypeVar
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from cinema_cmr.core.card import Grid
@@ -14,56 +17,85 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.sample import Batch, Sample
 
-__all__ = ["CardPart", "LabelledTask", "Loss", "Task"]
+__all__ = ["CardFields", "Loss", "Task"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Loss:
-    """`total` is what is minimised; `parts` are its terms, for the journal."""
+class Loss(NamedTuple):
+    """The loss of a batch; a named tuple, which wrappers of a module pass through."""
 
     total: Tensor
-    parts: Mapping[str, float] = field(default_factory=dict)
+    """Minimised in training."""
+    parts: Mapping[str, float] = {}
+    """The terms of the total."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class CardPart:
-    """What a task says in the card of a model that learned it: see `core.card.ModelCard`."""
+class CardFields:
+    """The fields of a model's card that depend on its task: see `core.card.ModelCard`."""
 
-    task: Literal["segment", "landmark", "classify", "regress"]
+    task: Literal["segment", "landmark", "classify", "regress", "pretrain"]
     grids: Mapping[View, Grid]
-    outputs: tuple[str, ...]
+    outputs: tuple[str, ...] = ()
     label_scheme: str = "cine"
     modality: Literal["cine", "lge"] = "cine"
     tta: int = 1
     logit_offsets: Mapping[str, float] = field(default_factory=dict)
     training: Mapping[str, object] = field(default_factory=dict)
-    """Added to what the card tells of the training, e.g. the target's mean and spread."""
+    """Added to the card's record of the training, e.g. mean and standard deviation of the target."""
 
 
 Example = TypeVar("Example")
 
 
-class Task(Protocol[Example]):
-    """A task turns annotated studies into samples, says how wrong a model's answer is, and scores it."""
+class Task(nn.Module, ABC, Generic[Example]):
+    """A network together with its samples, its loss and its quick scores: the module that the training loop wraps.
 
+    A subclass states `examples`, `sample`, `loss`, `validate` and `card_fields`; `tasks.registry` lists the tasks.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    @abstractmethod
     def examples(self, annotated: AnnotatedStudy) -> Sequence[Example]:
-        """What one study gives to learn from, with the work done that need not be done again each epoch."""
+        """Return a study's training examples, prepared as far as does not change from epoch to epoch."""
 
+    def oversampled(self, examples: Sequence[Example]) -> Sequence[Example]:
+        """Return the training examples with rare ones repeated; unchanged by default."""
+        return examples
+
+    @abstractmethod
     def sample(self, example: Example, rng: np.random.Generator | None) -> Sample:
-        """One sample, augmented by what `rng` draws; None: as in prediction."""
+        """Return one sample, augmented by draws from `rng`; with None as in prediction."""
 
-    def loss(self, model: nn.Module, batch: Batch) -> Loss:
-        """The loss of a batch."""
+    def forward(self, *batches: Batch) -> Loss:
+        """Return the mean loss over the samples of one pass, whose batches may differ in their views."""
+        losses = [self.loss(batch) for batch in batches]
+        n = sum(len(batch.names) for batch in batches)
+        weights = [len(batch.names) / n for batch in batches]
+        total = torch.stack([loss.total * weight for loss, weight in zip(losses, weights, strict=True)]).sum()
+        names = dict.fromkeys(name for loss in losses for name in loss.parts)
+        parts = {
+            name: sum(loss.parts.get(name, 0.0) * weight for loss, weight in zip(losses, weights, strict=True))
+            for name in names
+        }
+        return Loss(total, parts)
 
-    def validation(self, model: nn.Module, batch: Batch) -> Mapping[str, Sequence[float]]:
-        """Quick scores of each sample of a batch, on the model's own grid, to watch a run by."""
+    @abstractmethod
+    def loss(self, batch: Batch) -> Loss:
+        """Run the network on a batch and return the mean loss over its samples."""
 
+    @abstractmethod
+    def validate(self, batch: Batch) -> Mapping[str, Sequence[float]]:
+        """Return quick scores of each sample of a batch, computed on the model's own grid."""
 
-class LabelledTask(Task[Example], Protocol[Example]):
-    """A task that is learned from what experts said of studies, and whose model is shipped with a card."""
+    @abstractmethod
+    def card_fields(self) -> CardFields:
+        """Return the task's part of the card of a model trained on it."""
 
-    def to_learn(self, examples: Sequence[Example]) -> Sequence[Example]:
-        """The examples as they are learned from: rare ones may stand there several times."""
-
-    def card_part(self) -> CardPart:
-        """What stands in the card of a model that learned the task."""
+    def without_network(self) -> Self:
+        """Return a copy that makes samples only, cheap to send to worker processes."""
+        twin = copy.copy(self)
+        twin._modules = {}
+        return twin

@@ -12,7 +12,7 @@ from cinema_cmr.core.geometry import apply_affine
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.data.heart_place import heart_positions, meeting_point
+from cinema_cmr.data.heart_position import heart_positions, intersection_point
 
 POINT = np.array([21.0, -34.0, 55.0])
 
@@ -40,7 +40,7 @@ def views() -> list[Cine]:
 
 
 def test_three_planes_meet_in_one_point() -> None:
-    assert meeting_point(views()) == pytest.approx(POINT, abs=0.1)
+    assert intersection_point(views()) == pytest.approx(POINT, abs=0.1)
     places = heart_positions(Study(name="x", cines=tuple(views())))
     assert places[View.SAX] == pytest.approx((30.0, 51.0), abs=0.1)
     assert places[View.LAX_4C] == pytest.approx((44.0, 38.0), abs=0.1)
@@ -49,7 +49,7 @@ def test_three_planes_meet_in_one_point() -> None:
 
 def test_two_planes_leave_one_direction_to_the_images() -> None:
     sax, long, _ = views()
-    point = meeting_point([sax, long])
+    point = intersection_point([sax, long])
     for cine in (sax, long):
         assert apply_affine(np.linalg.inv(cine.affine), point)[2] == pytest.approx((cine.n_slices - 1) / 2, abs=0.1)
 

@@ -1,0 +1,171 @@
+"""Labelled studies from `NAME:FOLDER`: the cases of a dataset, its split, and the studies of chosen patients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cinema_cmr.core.errors import CinemaError, InputError, UsageError
+from cinema_cmr.data.cases import AnnotatedStudy, Case, Split, read_split, subset_patients, write_split
+from cinema_cmr.data.training_set import TrainingData
+from cinema_cmr.datasets.dataset import Dataset
+from cinema_cmr.datasets.registry import DATASETS, get_dataset
+
+__all__ = [
+    "SPLIT_FILE",
+    "LabelledSource",
+    "find_cases",
+    "find_split",
+    "open_training_data",
+    "read_cases",
+    "read_patients",
+]
+
+SPLIT_FILE = "split.json"
+"""The split of a run, in its folder."""
+
+Note = Callable[[str], None]
+
+
+def ignore_note(text: str) -> None:
+    """Drop a message."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledSource:
+    """Where labelled studies come from, and which of them a run takes."""
+
+    data: str
+    """NAME:FOLDER of a dataset, or a folder of images with masks."""
+    split: Path | None = None
+    """Split file; None for the run's own, else the dataset's, else one that is drawn."""
+    n_train: int | None = None
+    """Train on at most this many patients, drawn round-robin over the groups; None takes all."""
+    seed: int = 0
+    """Seed of that draw."""
+    val_part: str = "validation"
+    """Part of the split that is held out."""
+    labelled_only: bool = True
+    """Leave out studies without masks and landmarks."""
+
+
+def open_training_data(
+    source: LabelledSource, folder: Path | None = None, *, note: Note = ignore_note
+) -> TrainingData[AnnotatedStudy]:
+    """Read the studies of both parts; `note` receives a message for each study that is left out.
+
+    The split is written to the run's `folder`, where evaluation finds it beside the model, and read from there when
+    the run is resumed. Raises `UsageError` if the folder holds another split than the one given.
+    """
+    dataset, cases = find_cases(source.data, note=note)
+    split = _split_of_run(source.split, dataset, cases, folder, note)
+    patients = split["train"]
+    if source.n_train is not None:
+        groups = {case.patient: str(case.facts.get("group", "all")) for case in cases if case.patient in patients}
+        patients = tuple(subset_patients(groups, n=source.n_train, seed=source.seed))
+
+    def read(chosen: Sequence[str]) -> list[AnnotatedStudy]:
+        return read_patients(dataset, cases, chosen, note=note, labelled_only=source.labelled_only)
+
+    data = TrainingData(card=dataset.card, split=split, train=read(patients), val=read(split[source.val_part]))
+    if folder is not None and not (folder / SPLIT_FILE).exists():
+        write_split(split, folder / SPLIT_FILE)
+    return data
+
+
+def find_cases(data: str, *, note: Note = ignore_note) -> tuple[Dataset, list[Case]]:
+    """Return the dataset that `NAME:FOLDER`, or a folder alone, names, and its cases.
+
+    `note` receives the dataset's remarks on files that are not used. Raises `UsageError` for an unknown name,
+    `InputError` for a folder that does not exist or holds no case.
+    """
+    name, colon, root = data.partition(":")
+    if not colon or (name not in DATASETS and Path(data).exists()):
+        name, root = "folder", data
+    dataset = get_dataset(name)
+    if not Path(root).is_dir():
+        raise InputError(f"'{Path(root).name}' is no folder; expected the folder of the dataset '{name}'")
+    cases = dataset.list_cases(Path(root))
+    for remark in dataset.remarks(Path(root)) if dataset.remarks is not None else ():
+        note(remark)
+    return dataset, cases
+
+
+def find_split(file: Path | str | None, dataset: Dataset, cases: Sequence[Case]) -> Split:
+    """Return the split of a file, or the dataset's own with the parts it lacks drawn.
+
+    Raises `InputError` if one of its patients is not in the data.
+    """
+    known = {case.patient for case in cases}
+    if file:
+        return read_split(Path(file), patients=known)
+    split = dataset.training_split(cases)
+    missing = {name for names in split.parts.values() for name in names} - known
+    if missing:
+        raise InputError(f"{len(missing)} patients of the split are not in the data, e.g. {min(missing)}")
+    return split
+
+
+def read_cases(
+    dataset: Dataset,
+    cases: Sequence[Case],
+    patients: Collection[str],
+    *,
+    note: Note = ignore_note,
+    labelled_only: bool = True,
+) -> Iterator[AnnotatedStudy]:
+    """Yield the studies of these patients; `note` receives a message for each one that is left out."""
+    for case in cases:
+        if case.patient not in patients:
+            continue
+        try:
+            annotated = dataset.read_case(case)
+        except CinemaError as error:
+            note(f"left out: {case.name}: {error}")
+            continue
+        if annotated.labels or annotated.landmarks or not labelled_only:
+            yield annotated
+        else:
+            note(f"left out: {case.name}: it has no masks and no landmarks")
+
+
+def read_patients(
+    dataset: Dataset,
+    cases: Sequence[Case],
+    patients: Sequence[str],
+    *,
+    note: Note = ignore_note,
+    labelled_only: bool = True,
+) -> list[AnnotatedStudy]:
+    """Return all studies of these patients in their order, chosen as by `read_cases`."""
+    studies = read_cases(dataset, cases, patients, note=note, labelled_only=labelled_only)
+    order = {patient: place for place, patient in enumerate(patients)}
+    return sorted(studies, key=lambda annotated: order[annotated.patient])
+
+
+def _split_of_run(file: Path | None, dataset: Dataset, cases: Sequence[Case], folder: Path | None, note: Note) -> Split:
+    """Return the split file given, the run's own, or the dataset's with the parts it lacks drawn.
+
+    `note` receives the number of patients that the run's own split does not name: they are not used, as a split is
+    never redrawn.
+    """
+    own = None if folder is None else folder / SPLIT_FILE
+    kept = find_split(own, dataset, cases) if own is not None and own.exists() else None
+    if file is not None or kept is None:
+        split = find_split(file, dataset, cases)
+        if kept is not None and kept.sha256 != split.sha256:
+            raise UsageError(f"the run has a {SPLIT_FILE} that differs from --split; give another -o, or leave it out")
+        return split
+    _note_new_patients(kept, cases, note)
+    return kept
+
+
+def _note_new_patients(split: Split, cases: Sequence[Case], note: Note) -> None:
+    named = {patient for patients in split.parts.values() for patient in patients}
+    new = {case.patient for case in cases if case.facts.get("part") != "unlabelled"} - named
+    if new:
+        note(
+            f"{len(new)} patients, e.g. {min(new)}, are in no part of this run's {SPLIT_FILE} and not used; to draw"
+            " a split anew give another -o"
+        )
