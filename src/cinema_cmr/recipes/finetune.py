@@ -12,6 +12,7 @@ from cinema_cmr.datasets.reading import LabelledSource, Note, ignore_note, open_
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.options import FinetuneOptions
+from cinema_cmr.recipes.presets import with_preset
 from cinema_cmr.recipes.registry import recipe as find_recipe
 from cinema_cmr.recipes.run import Report, RunResult, prepare_run
 from cinema_cmr.recipes.scalars import with_target
@@ -63,7 +64,7 @@ def change_experiment(
 
     Raises `UsageError` for an option that keeps pre-trained weights if training starts from random ones.
     """
-    changed = experiment.with_values(options.changes())
+    changed = with_preset(experiment, options.preset).with_values(options.changes())
     if start is None and changed.start is None and options.that_need_a_start:
         raise UsageError(f"{options.that_need_a_start[0]} without weights to start from; give them as --from WEIGHTS")
     return changed

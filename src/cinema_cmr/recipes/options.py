@@ -15,7 +15,11 @@ import yaml
 
 from cinema_cmr.core.errors import UsageError, unknown_name
 
-__all__ = ["FinetuneOptions", "PretrainOptions", "option"]
+__all__ = ["PRESETS", "FinetuneOptions", "PretrainOptions", "option"]
+
+
+PRESETS = ("coarse", "smoke", "base")
+"""Other sizes of every recipe: see `recipes.presets`."""
 
 
 def option(default: Any = None, *, path: str = "", flag: str = "", short: str = "") -> Any:
@@ -98,6 +102,8 @@ class _FinetuneModelOptions:
 
     recipe: str | None = option()
     """recipe, listed below; default: the first of the task"""
+    preset: str | None = option()
+    """other size of the recipe: coarse (CPU), smoke (to try it) or base (GPU)"""
     target: str | None = option()
     """regress, classify: a fact of the studies or a measurement, e.g. lv_ef_percent"""
     start: str | None = option(path="start", flag="from")
