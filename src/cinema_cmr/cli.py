@@ -44,6 +44,8 @@ _ALIASES = {"analyze": "analyse"}
 _OLD_OPTIONS: dict[str, dict[str, str]] = {
     "": {"--turns": "--tta"},
     "analyse": {"--basal-rule half-rim": "--basal-rule scmr"},
+    "finetune": {"--n": "--n-train", "--accumulate": "--gradient-accumulation"},
+    "pretrain": {"--accumulate": "--gradient-accumulation", "--recompute": "--activation-checkpointing"},
 }
 """Command ("" for all) -> old words -> new words; accepted for one release with a note on stderr, not in --help."""
 
