@@ -100,7 +100,6 @@ def test_model_predicts_studies_and_tensors(scan: Path, oracle: Segmenter) -> No
     logits = model(torch.zeros(2, 1, 63, 59, 3))
     assert logits.shape == (2, 4, 63, 59, 3)
     assert torch.equal(model({"sax": torch.zeros(2, 1, 63, 59, 3)})["sax"], logits)
-    expected = r"expected a tensor, or a mapping of 'sax' to tensors \(b, c, x, y, z\)"
     for images in (torch.zeros(63, 59), {"lax_4c": torch.zeros(2, 1, 63, 59)}, None):
         with pytest.raises(
             cmr.UsageError, match=r"expected a tensor, or a mapping of 'sax' to tensors \(b, c, x, y, z\)"
@@ -125,7 +124,7 @@ def test_frames_of_a_dataset_are_batches_of_a_data_loader(labelled: Path) -> Non
 
 @pytest.mark.medium
 def test_finetune_and_use_the_model(labelled: Path, tmp_path: Path) -> None:
-    result = cmr.finetune("sax-unet", labelled, tmp_path / "run", steps=2)
+    result = cmr.finetune("sax-unet", labelled, tmp_path / "run", steps=2, preset="smoke")
     model = cmr.load_model(result.model)
     assert model.card.training["n_steps"] == 2
 
