@@ -127,7 +127,7 @@ def write_phantoms(
     """
     from cinema_cmr.phantom.cohort import CohortConfig, write_cohort
 
-    chosen = {} if views is None else {"views": tuple(map(View.parse, views))}
+    chosen: dict[str, Any] = {} if views is None else {"views": tuple(map(View.parse, views))}
     return write_cohort(Path(folder), CohortConfig(n=n, seed=seed, **chosen, **config), overwrite=overwrite)
 
 
