@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they become."""
+"""Options that several commands share: inputs, model, output."""
 
 from __future__ import annotations
 
@@ -6,36 +6,37 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
+from cinema_cmr.commands.dataclass_options import OptionGroup, add_options
 from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.pipeline.analysis_options import InferenceOptions
 
-__all__ = ["add_model_options", "add_output_options", "listed_inputs"]
+__all__ = ["add_input_options", "add_model_options", "add_output_options", "listed_inputs"]
+
+
+def add_input_options(parser: ArgumentParser, kinds: str) -> None:
+    """Add the inputs; `kinds` are the kinds of paths accepted."""
+    group = parser.add_argument_group("input")
+    group.add_argument("inputs", nargs="*", metavar="INPUT", help=kinds)
+    group.add_argument("--manifest", metavar="FILE", help="file of inputs: one path a line, or a CSV column 'path'")
 
 
 def add_model_options(parser: ArgumentParser) -> None:
-    """Which model, and where it runs."""
-    parser.add_argument(
-        "--model", default="cinema-sax", help="an embedded or published model's name, or a model's folder"
-    )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
-    parser.add_argument(
-        "--tta",
-        type=int,
-        default=None,
-        help="1, 2, 4 or 8 mirrored and turned passes that are averaged; as the model's card says where not given",
-    )
+    """Add the model, and the device that it runs on."""
+    add_options(parser, InferenceOptions, title="model")
 
 
-def add_output_options(parser: ArgumentParser) -> None:
-    """Where results go and how they are told."""
-    parser.add_argument("-o", "--output", required=True, help="folder for the results")
-    parser.add_argument("--overwrite", action="store_true", help="replace results that are there")
-    parser.add_argument("--json", action="store_true", help="results on stdout as one JSON document a line")
+def add_output_options(parser: ArgumentParser) -> OptionGroup:
+    """Add the output folder and the form of the results on stdout; return their group."""
+    group: OptionGroup = parser.add_argument_group("output")
+    group.add_argument("-o", "--output", required=True, metavar="FOLDER", help="folder for the results")
+    group.add_argument("--overwrite", action="store_true", help="replace existing results")
+    group.add_argument("--json", action="store_true", help="print results as one JSON document a line")
+    return group
 
 
 def listed_inputs(given: Namespace) -> list[Path]:
-    """The inputs of the command line and of its --manifest: a text file with one path a line, or a CSV with a
-    column `path`. Relative paths in it start at its own folder. Raises `UsageError` where there is none."""
+    """Return the inputs of the command line and of its --manifest: a text file with one path a line, or a CSV with a
+    column `path`. Relative paths in it start at its own folder. Raises `UsageError` without any input."""
     inputs = [Path(item) for item in given.inputs]
     if given.manifest:
         inputs += _manifest_paths(Path(given.manifest))

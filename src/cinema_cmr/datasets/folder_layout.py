@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.io.names import file_stem
+from cinema_cmr.io.names import file_stem, is_nifti_name
 from cinema_cmr.io.read import view_from_name
 
 __all__ = ["ImageGroup", "case_folder", "find_masks", "group_images", "is_mask", "is_nifti"]
@@ -33,14 +33,14 @@ class ImageGroup:
     patient: str
     images: tuple[Path, ...]
     """One per view; both ED and ES if they are separate files, ED first."""
-    second: frozenset[Path] = frozenset()
+    es_images: frozenset[Path] = frozenset()
     """The ES images among `images`, whose view has its ED too."""
 
 
 def is_nifti(path: Path) -> bool:
     """Return True if a path, relative to the folder, is a NIfTI file and not hidden."""
     hidden = any(part.startswith(".") for part in path.parts)
-    return not hidden and path.name.lower().endswith((".nii", ".nii.gz"))
+    return not hidden and is_nifti_name(path)
 
 
 def is_mask(path: Path) -> bool:
@@ -81,7 +81,7 @@ def group_images(root: Path, images: Collection[Path]) -> dict[str, ImageGroup]:
         name: ImageGroup(
             patient=patient,
             images=tuple(sorted(members, key=lambda image: (shared.get(image, file_stem(image)), _phase(image)))),
-            second=frozenset(image for image in members if image in shared and _phase(image) == "es"),
+            es_images=frozenset(image for image in members if image in shared and _phase(image) == "es"),
         )
         for name, (patient, members) in found.items()
     }

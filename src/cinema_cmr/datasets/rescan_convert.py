@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,7 @@ class ConvertedScan:
 
     name: str
     """Its path relative to the dataset's folder."""
-    status: str
+    status: Literal["done", "kept", "failed"]
     """ "done", "kept" (already converted) or "failed"."""
     error: str | None = None
 
@@ -195,8 +195,9 @@ def _directions(arrays: Arrays) -> tuple[NDArray[np.float64], ...]:
 
 
 def _slice_order(arrays: Arrays) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return the order of slices along the normal, and the affine of the stack; raises `GeometryError` for uneven
-    gaps.
+    """Return the order of slices along the normal, and the affine of the stack.
+
+    Raises `GeometryError` for uneven gaps.
     """
     along, down, normal = _directions(arrays)
     positions = np.asarray(arrays["ImagePositionPatient"], dtype=np.float64).reshape(-1, 3)

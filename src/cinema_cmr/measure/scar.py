@@ -21,7 +21,7 @@ from cinema_cmr.measure.definition import Definition
 from cinema_cmr.measure.quality.scar import ScarContext, scar_flags
 from cinema_cmr.measure.scar_wall import LEVELS, ScarWall, measure_scar_wall, segment_values
 
-__all__ = ["SCAR_SUMMARY", "lesion_share", "measure_scar", "scar_volumes_ml"]
+__all__ = ["SCAR_SUMMARY", "measure_scar", "scar_volumes_ml"]
 
 SCAR_SUMMARY = ("infarct_percent", "no_reflow_percent", "infarct_ml", "infarct_g", "lge_myocardium_g")
 """Headline measurements of a late-enhancement study."""
@@ -45,17 +45,6 @@ def scar_volumes_ml(cine: Cine, labels: LabelMap, frame: int = 0) -> dict[str, f
         label.name: float(np.count_nonzero(plane == label.code, axis=(0, 1)) @ cine.voxel_volumes_ml)
         for label in SCAR_LABELS
     }
-
-
-def lesion_share(volumes_ml: Mapping[str, float]) -> float:
-    """Return infarct with no-reflow as percent of the myocardium; NaN without myocardium.
-
-    >>> lesion_share({"lv_cavity": 80.0, "myo_normal": 75.0, "infarct": 20.0, "no_reflow": 5.0})
-    25.0
-    """
-    lesion = volumes_ml["infarct"] + volumes_ml["no_reflow"]
-    myocardium = lesion + volumes_ml["myo_normal"]
-    return 100 * lesion / myocardium if myocardium > 0 else float("nan")
 
 
 def measure_scar(study: Study, labels: LabelMap, *, prediction: Prediction | None = None) -> Measurements:

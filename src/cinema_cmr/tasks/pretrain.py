@@ -25,7 +25,7 @@ from cinema_cmr.data.store import StoredStudy
 from cinema_cmr.image.augment import Augmentation
 from cinema_cmr.image.view_grid import zoom_grid
 from cinema_cmr.inference.study_tensors import frame_at_phase, view_tensor
-from cinema_cmr.models.masking import TokenMask, draw_masks
+from cinema_cmr.models.blocks.masking import TokenMask, draw_masks
 from cinema_cmr.tasks.task import CardFields, Loss, Task
 
 __all__ = ["SMALL_DATA_AUGMENTATION", "PretrainConfig", "PretrainTask"]

@@ -7,14 +7,16 @@ neighbouring frames of a cycle of 20 or more nothing moves by a centimetre.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.results import Flag, LandmarkPrediction
-from cinema_cmr.core.vocabulary import LANDMARKS
+from cinema_cmr.core.vocabulary import LANDMARKS, View
 
-__all__ = ["plausible_landmarks"]
+__all__ = ["plausible_by_view", "plausible_landmarks"]
 
 _RING_MM = (16.0, 62.0)
 _LENGTH_MM = (42.0, 140.0)
@@ -66,6 +68,15 @@ def plausible_landmarks(prediction: LandmarkPrediction) -> tuple[Landmarks | Non
     flag = Flag(code=f"landmarks-excluded-{landmarks.view}", severity="info", message=message, evidence=evidence)
     kept = {name: np.where(excluded[:, None], np.nan, points) for name, points in landmarks.points.items()}
     return Landmarks(view=landmarks.view, points=kept), (flag,)
+
+
+def plausible_by_view(
+    predictions: Mapping[View, LandmarkPrediction],
+) -> tuple[dict[View, Landmarks], tuple[Flag, ...]]:
+    """Return the `plausible_landmarks` of each view that has any, and the flags of all views."""
+    checked = {view: plausible_landmarks(prediction) for view, prediction in predictions.items()}
+    kept = {view: landmarks for view, (landmarks, _) in checked.items() if landmarks is not None}
+    return kept, tuple(flag for _, flags in checked.values() for flag in flags)
 
 
 def _missing_frames(landmarks: Landmarks) -> Frames:
