@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from cinema_cmr.bench.tasks import Measure
-from cinema_cmr.score.classify import balanced_accuracy
+from cinema_cmr.score.classification import balanced_accuracy
 from cinema_cmr.score.statistics import Interval, bootstrap_interval, holm, mean_interval, paired_wilcoxon
 
 __all__ = ["compared", "result_of", "with_holm"]

@@ -13,7 +13,7 @@ from cinema_cmr.core.errors import InputError
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.inference.scalar_predictor import ScalarPredictor
 from cinema_cmr.score.agreement import agreement
-from cinema_cmr.score.classify import balanced_accuracy, confusion_matrix, score_classes
+from cinema_cmr.score.classification import balanced_accuracy, confusion_matrix, score_classes
 from cinema_cmr.score.statistics import bootstrap_interval, finite_mean, mean_interval
 from cinema_cmr.tasks.targets import bounds_of_cycle, target_value
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cinema_cmr.core.errors import InputError, UsageError
-from cinema_cmr.score.classify import (
+from cinema_cmr.score.classification import (
     Threshold,
     auroc,
     balanced_accuracy,
