@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from oracles import cine_of, heart, segmenter
 
-from cinema_cmr import pipeline
 from cinema_cmr.cli import main
 from cinema_cmr.commands.evaluate_output import write_files
 from cinema_cmr.core.errors import OutputExistsError
@@ -17,7 +16,7 @@ from cinema_cmr.io.nifti.image import write_cine, write_mask
 
 @pytest.mark.medium
 def test_published_numbers_stand_beside_an_evaluation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "prepare_segmenter", lambda options, model=None: segmenter(size=(63, 59)))
+    monkeypatch.setattr("cinema_cmr.inference.load.load_segmenter", lambda model, **_: segmenter(size=(63, 59)))
     for number in range(2):
         labels = heart((15.0, 10.0 + number), n_slices=6)
         write_cine(cine_of(labels), tmp_path / "lab" / f"p{number}.nii.gz")

@@ -62,10 +62,9 @@ def _scored(
 ) -> tuple[list[Any], dict[str, Any]]:
     """Scores of the model, and what names it."""
     from cinema_cmr.evaluation.segmentation import evaluate_segmentation
-    from cinema_cmr.pipeline import Options, prepare_segmenter
+    from cinema_cmr.inference.load import load_segmenter
 
-    options = Options(model=given.model, device=given.device, precision=given.precision, tta=given.tta)
-    segmenter = prepare_segmenter(options, loaded)
+    segmenter = load_segmenter(loaded, device=given.device, precision=given.precision, tta=given.tta)
     scores = evaluate_segmentation(
         studies, segmenter, together=given.together, report=lambda score: note(patient_line(score))
     )

@@ -31,7 +31,7 @@ def verify_disease_model(source: str) -> list[Check]:
     numbers = [*model.mean, *model.scale, *model.bias, *(x for row in model.weights for x in row)]
     finite = all(math.isfinite(x) for x in numbers)
     mean_patient = DiseaseFeatures(values=dict(zip(model.features, model.mean, strict=True)))
-    probabilities = model.classification(mean_patient).probabilities or {}
+    probabilities = model.classify(mean_patient).probabilities or {}
     total = sum(probabilities.values())
     output = f"{len(probabilities)} probabilities with a sum of {total:.6f}"
     return [

@@ -135,7 +135,7 @@ def measured_trial(
     for study in data.val:
         labels = None if segmenter is None else predict_cine(study.study.cine(View.SAX), segmenter).labels
         patient = measured_patient(study, labels)
-        said = model.classification(patient.found).probabilities
+        said = model.classify(patient.found).probabilities
         told = max(said, key=lambda group: said[group]) if said else None
         values = {"right": float(told == patient.group), "blind": float(common == patient.group)}
         answers.append(_Answer(patient=study.patient, values=values, known=patient.group))

@@ -35,11 +35,21 @@ class TaskType:
     """Configuration class, a frozen dataclass: a run's config.yaml is read into it."""
     create: Callable[[Any, nn.Module, Sequence[AnnotatedStudy]], Task[Any]]
     """Configuration, network and training studies -> task."""
+    needs_annotations: bool = False
+    """Whether training needs masks or landmarks, so that studies without any are left out."""
 
 
 TASKS: dict[str, TaskType] = {
-    "segment": TaskType(config=SegmentConfig, create=lambda config, network, studies: SegmentTask(config, network)),
-    "landmark": TaskType(config=LandmarkConfig, create=lambda config, network, studies: LandmarkTask(config, network)),
+    "segment": TaskType(
+        config=SegmentConfig,
+        create=lambda config, network, studies: SegmentTask(config, network),
+        needs_annotations=True,
+    ),
+    "landmark": TaskType(
+        config=LandmarkConfig,
+        create=lambda config, network, studies: LandmarkTask(config, network),
+        needs_annotations=True,
+    ),
     "regress": TaskType(config=ScalarConfig, create=ScalarTask.of),
     "classify": TaskType(config=ScalarConfig, create=ScalarTask.of),
     "pretrain": TaskType(config=PretrainConfig, create=lambda config, network, studies: PretrainTask(config, network)),
