@@ -26,6 +26,6 @@ def test_a_run_resolves_its_experiment_and_saves_its_model(tmp_path: Path) -> No
 
 
 def test_data_without_the_target_of_the_task_is_refused(tmp_path: Path) -> None:
-    grouped = replace(small(), task=recipe("disease-vit").task)
+    grouped = replace(small(), task=recipe("disease-vit").task).with_task(target="smoker", classes=("no", "yes"))
     with pytest.raises(InputError, match="none of 2 training studies has what recipe 'small' needs"):
         prepare_run(grouped, data(), tmp_path)
