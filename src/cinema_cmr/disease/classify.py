@@ -17,4 +17,4 @@ def classify_study(
     """Classify a study; None where the model does not apply: without a short-axis mask of a cine."""
     if prediction is None or prediction.labels.scheme != "cine" or study.modality != "cine":
         return None
-    return model.classification(disease_features(measurements, study[View.SAX], prediction.labels))
+    return model.classify(disease_features(measurements, study[View.SAX], prediction.labels))
