@@ -154,7 +154,9 @@ def data_parts(given: Namespace, console: Console, places: Sequence[str]) -> lis
     found: list[tuple[str, Lot | None, str]] = []
     for place in places:
         name = _name_of(place, [its for its, _, _ in found])
-        one = Namespace(data=place, split=given.split, output=str(Path(given.output) / "splits" / name), n=None, seed=0)
+        one = Namespace(
+            data=place, split=given.split, output=str(Path(given.output) / "splits" / name), n_train=None, seed=0
+        )
         try:
             data = read_training_data(one, console, drawn_only=False, held_out=given.part)
         except InputError as error:
