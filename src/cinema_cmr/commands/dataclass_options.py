@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-import textwrap
 from collections.abc import Iterable
 from dataclasses import MISSING, Field, fields
 from typing import Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 from jsonargparse import ArgumentParser, Namespace
 
-__all__ = ["OptionGroup", "add_options", "field_docs", "option_values", "options_from"]
+from cinema_cmr.core.field_docs import field_docs
+
+__all__ = ["OptionGroup", "add_options", "option_values", "options_from"]
 
 T = TypeVar("T")
 
@@ -53,21 +52,6 @@ def options_from(options: type[T], given: Namespace) -> T:
 def option_values(given: Namespace, *options: type[Any]) -> dict[str, Any]:
     """Return field -> value of the command line, for the fields of several dataclasses."""
     return {each.name: given[_dest(each)] for kind in options for each in fields(kind)}
-
-
-def field_docs(owner: type[Any]) -> dict[str, str]:
-    """Return the docstring below each field that a class itself declares, on one line."""
-    if owner is object:
-        return {}
-    body = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
-    assert isinstance(body, ast.ClassDef)
-    docs = {}
-    for statement, following in zip(body.body, body.body[1:], strict=False):
-        if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
-            continue
-        if isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
-            docs[statement.target.id] = " ".join(str(following.value.value).split())
-    return docs
 
 
 def _names(each: Field[Any]) -> list[str]:
