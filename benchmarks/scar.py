@@ -26,7 +26,7 @@ from cinema_cmr.core.vocabulary import SCAR_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.datasets import emidec
 from cinema_cmr.evaluation.segmentation import PatientScore, evaluate_segmentation, summarise
-from cinema_cmr.inference.load import load_segmenter
+from cinema_cmr.inference.loading import load_segmenter
 from cinema_cmr.inference.predictor import predict_cine
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.score.detection import choose_cutoff, detection_scores

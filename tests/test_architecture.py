@@ -43,7 +43,7 @@ MAX_CPU_SECONDS = 2.0
 
 MAX_MODULES = 20
 FOLDERS_WITHOUT_LIMIT = {"datasets"}
-LARGER_FOLDERS = {"commands": 29, "phantom": 22, "report": 23}
+LARGER_FOLDERS = {"commands": 29, "phantom": 22}
 """To shrink."""
 SHARED_PREFIXES = {"commands/evaluate", "measure/long"}
 """To become packages."""
@@ -60,8 +60,6 @@ SHARED_FILE_NAMES = {
     "header": "the header of a file of the folder's format",
     "landmark": "landmarks: the task, and the dataset of that name",
     "landmarks": "landmarks: their scores and quality checks",
-    "load": "loading models",
-    "model": "a model ready for use",
     "options": "options that several modules share",
     "page": "an HTML page",
     "phantom": "the phantom: the type and its command",
@@ -97,7 +95,7 @@ STILL_NAME_TASKS = {
     "inference/landmark_predictor.py",
     "inference/scalar_predictor.py",
     "inference/segmenter.py",
-    "pipeline/model.py",
+    "pipeline/task_model.py",
     "recipes/trial.py",
 }
 """To become empty."""

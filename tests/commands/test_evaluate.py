@@ -16,7 +16,7 @@ from cinema_cmr.io.nifti.image import write_cine, write_mask
 
 @pytest.mark.medium
 def test_published_numbers_stand_beside_an_evaluation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cinema_cmr.inference.load.load_segmenter", lambda model, **_: segmenter(size=(63, 59)))
+    monkeypatch.setattr("cinema_cmr.inference.loading.load_segmenter", lambda model, **_: segmenter(size=(63, 59)))
     for number in range(2):
         labels = heart((15.0, 10.0 + number), n_slices=6)
         write_cine(cine_of(labels), tmp_path / "lab" / f"p{number}.nii.gz")

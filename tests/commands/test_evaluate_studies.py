@@ -70,7 +70,7 @@ def answerer(folder: Path, **card: Any) -> Path:
 def test_masks_of_other_views_end_no_evaluation(
     lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("cinema_cmr.inference.load.load_segmenter", lambda model, **_: segmenter(size=(63, 59)))
+    monkeypatch.setattr("cinema_cmr.inference.loading.load_segmenter", lambda model, **_: segmenter(size=(63, 59)))
     write_study(lab / "p1", "lax_4c", drawn=False)
     words = ("evaluate", "--data", lab, "--part", "all")
     assert call(*words, "-o", tmp_path / "e") == 0

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import MISSING, Field, fields
 from typing import Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
-import docstring_parser
 from jsonargparse import ArgumentParser, Namespace
 
-__all__ = ["OptionGroup", "add_options", "field_docs", "option_values", "options_from"]
+from cinema_cmr.core.field_docs import field_docs
+
+__all__ = ["OptionGroup", "add_options", "option_values", "options_from"]
 
 T = TypeVar("T")
 
@@ -53,12 +54,6 @@ def options_from(options: type[T], given: Namespace) -> T:
 def option_values(given: Namespace, *options: type[Any]) -> dict[str, Any]:
     """Return field -> value of the command line, for the fields of several dataclasses."""
     return {each.name: given[_dest(each)] for kind in options for each in fields(kind)}
-
-
-def field_docs(owner: type[Any]) -> dict[str, str]:
-    """Return the docstring below each field that a class itself declares, on one line."""
-    fields_of = docstring_parser.parse_from_object(owner).params if owner is not object else []
-    return {each.arg_name: " ".join(each.description.split()) for each in fields_of if each.description}
 
 
 def _names(each: Field[Any]) -> list[str]:

@@ -62,7 +62,7 @@ def _scored(
 ) -> tuple[list[Any], dict[str, Any]]:
     """Scores of the model, and what names it."""
     from cinema_cmr.evaluation.segmentation import evaluate_segmentation
-    from cinema_cmr.inference.load import load_segmenter
+    from cinema_cmr.inference.loading import load_segmenter
 
     segmenter = load_segmenter(loaded, device=given.device, precision=given.precision, tta=given.tta)
     scores = evaluate_segmentation(

@@ -21,7 +21,7 @@ from cinema_cmr.report.evaluation.tables import DIFFERENCE_NOTE, PUBLISHED_NOTE
 from cinema_cmr.report.frames import UNITS_PER_PIXEL
 from cinema_cmr.report.markdown import interval_text
 from cinema_cmr.report.page import OUTLINES, page_environment
-from cinema_cmr.report.record import NOTICE
+from cinema_cmr.report.record.study_record import NOTICE
 
 __all__ = ["evaluation_page"]
 

@@ -11,8 +11,8 @@ import pytest
 from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.errors import UnreadableFileError
 from cinema_cmr.core.serialise import json_text, json_values
-from cinema_cmr.report.build import build_record
-from cinema_cmr.report.stored import read_measurements, read_run
+from cinema_cmr.report.record.build import build_record
+from cinema_cmr.report.record.stored import read_measurements, read_run
 
 
 def saved(folder: Path, values: Any) -> Path:

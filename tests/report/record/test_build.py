@@ -7,8 +7,8 @@ from dataclasses import asdict, replace
 from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.results import Measurement
 from cinema_cmr.core.study import Study, Subject
-from cinema_cmr.report.build import build_record
-from cinema_cmr.report.record import Curves
+from cinema_cmr.report.record.build import build_record
+from cinema_cmr.report.record.study_record import Curves
 
 
 def rate(value: float | None, reason: str | None) -> Measurement:

@@ -1,6 +1,6 @@
-"""JSON Schema of measurements.json, generated from the types of `report.record`.
+"""JSON Schema of measurements.json, generated from the types of `report.record.study_record`.
 
-`python -m cinema_cmr.report.schema` writes `measurements.schema.json` beside this module.
+`python -m cinema_cmr.report.record.schema` writes `measurements.schema.json` beside this module.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-import docstring_parser
 import msgspec
 
-from cinema_cmr.report.record import StudyRecord
+from cinema_cmr.core.field_docs import field_docs
+from cinema_cmr.report.record.study_record import StudyRecord
 
 __all__ = ["SCHEMA_FILE", "schema_text"]
 
@@ -27,8 +27,8 @@ def schema_text() -> str:
         definition = schema["$defs"][kind.__name__]
         definition["required"] = [field.name for field in fields(kind)]
         definition["additionalProperties"] = False
-        for parameter in docstring_parser.parse_from_object(kind).params:
-            definition["properties"][parameter.arg_name]["description"] = parameter.description
+        for name, text in field_docs(kind).items():
+            definition["properties"][name]["description"] = text
         for each in definition["properties"].values():
             each.pop("default", None)
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "cinema-cmr measurements of one study"}

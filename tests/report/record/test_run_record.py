@@ -11,8 +11,8 @@ import pytest
 from cinema_cmr.core.errors import OutputExistsError
 from cinema_cmr.core.run_facts import RunFacts
 from cinema_cmr.core.serialise import json_values
-from cinema_cmr.report.run import run_record, write_run_json
-from cinema_cmr.report.stored import read_run
+from cinema_cmr.report.record.run_record import run_record, write_run_json
+from cinema_cmr.report.record.stored import read_run
 
 
 def test_no_folder_is_written(run: RunFacts) -> None:

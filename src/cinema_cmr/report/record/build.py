@@ -17,7 +17,7 @@ from cinema_cmr.core.serialise import from_dict, json_values
 from cinema_cmr.core.study import Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.report.record import (
+from cinema_cmr.report.record.study_record import (
     CineRecord,
     Curves,
     DiseaseRecord,

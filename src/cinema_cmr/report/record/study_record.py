@@ -1,6 +1,6 @@
 """Types of measurements.json: the JSON form of an `Analysis`, without identity. null means unknown or not measurable.
 
-`measurements.schema.json` is generated from these types (`report.schema`).
+`measurements.schema.json` is generated from these types (`report.record.schema`).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.results import LandmarkPrediction, Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.inference.load import load_landmark_predictor, load_segmenter
+from cinema_cmr.inference.loading import load_landmark_predictor, load_segmenter
 from cinema_cmr.inference.predictor import predict_study
 from cinema_cmr.inference.runtime import choose_runtime
 from cinema_cmr.inference.scalar_predictor import ScalarPredictor

@@ -9,8 +9,8 @@ from pathlib import Path
 from cinema_cmr.core.run_facts import OptionValue, RunFacts
 from cinema_cmr.core.serialise import from_dict, json_text, json_values
 from cinema_cmr.io.atomic import write_text
-from cinema_cmr.report.build import model_record, without_folders
-from cinema_cmr.report.record import ModelRecord
+from cinema_cmr.report.record.build import model_record, without_folders
+from cinema_cmr.report.record.study_record import ModelRecord
 
 __all__ = ["RunRecord", "run_record", "write_run_json"]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from cinema_cmr.core.errors import UnreadableFileError, UsageError
 from cinema_cmr.core.serialise import from_dict
-from cinema_cmr.report.record import SCHEMA_VERSION, StudyRecord
-from cinema_cmr.report.run import RunRecord
+from cinema_cmr.report.record.run_record import RunRecord
+from cinema_cmr.report.record.study_record import SCHEMA_VERSION, StudyRecord
 
 __all__ = ["read_measurements", "read_run"]
 

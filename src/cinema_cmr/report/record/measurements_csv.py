@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cinema_cmr.core.results import Measurement
 from cinema_cmr.io.atomic import write_text
-from cinema_cmr.report.record import StudyRecord
+from cinema_cmr.report.record.study_record import StudyRecord
 
 __all__ = ["write_measurements_csv"]
 

@@ -9,8 +9,8 @@ import pytest
 
 from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.errors import OutputExistsError
-from cinema_cmr.report.build import build_record
-from cinema_cmr.report.measurements_csv import write_measurements_csv
+from cinema_cmr.report.record.build import build_record
+from cinema_cmr.report.record.measurements_csv import write_measurements_csv
 
 
 def test_rows_read_back_as_the_measurements(analysis: Analysis, tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from jsonschema import Draft202012Validator
 
 from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.serialise import json_values
-from cinema_cmr.report.build import build_record
-from cinema_cmr.report.record import SCHEMA_VERSION
-from cinema_cmr.report.schema import SCHEMA_FILE, schema_text
+from cinema_cmr.report.record.build import build_record
+from cinema_cmr.report.record.schema import SCHEMA_FILE, schema_text
+from cinema_cmr.report.record.study_record import SCHEMA_VERSION
 
 VALIDATOR = Draft202012Validator(json.loads(schema_text()))
 
@@ -25,7 +25,7 @@ def values(analysis: Analysis) -> dict[str, Any]:
 
 
 def test_stored_schema_is_current() -> None:
-    message = "run `python -m cinema_cmr.report.schema`; does SCHEMA_VERSION rise?"
+    message = "run `python -m cinema_cmr.report.record.schema`; does SCHEMA_VERSION rise?"
     assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text(), message
 
 
