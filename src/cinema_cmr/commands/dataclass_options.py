@@ -40,7 +40,9 @@ def add_options(parser: ArgumentParser, options: type[Any], *, title: str | None
         if own:
             place = parser.add_argument_group(title or getattr(owner, "group", owner.__name__))
         for each in own:
-            place.add_argument(*_names(each), help=_help(docs[each.name]), **_settings(each, hints[each.name]))
+            place.add_argument(
+                *_names(each), dest=_dest(each), help=_help(docs[each.name]), **_settings(each, hints[each.name])
+            )
     return place
 
 
@@ -56,18 +58,23 @@ def option_values(given: Namespace, *options: type[Any]) -> dict[str, Any]:
 
 def _names(each: Field[Any]) -> list[str]:
     short = [each.metadata["short"]] if each.metadata.get("short") else []
-    return [*short, f"--{_dest(each).replace('_', '-')}"]
+    return [*short, f"--{_word(each)}"]
 
 
 def _dest(each: Field[Any]) -> str:
-    """Return the option's name: its flag, or the field's name without its unit.
+    """Return the option's key in a configuration file: the field's name without its unit.
 
     >>> from cinema_cmr.core.study import Subject
     >>> [_dest(each) for each in fields(Subject)]
     ['sex', 'age', 'height', 'weight', 'heart_rate']
     """
     stem, _, unit = each.name.rpartition("_")
-    return str(each.metadata.get("flag") or (stem if unit in _UNITS else each.name))
+    return stem if unit in _UNITS else each.name
+
+
+def _word(each: Field[Any]) -> str:
+    """Return the option's name on the command line, without the two dashes."""
+    return str(each.metadata.get("flag") or _dest(each)).replace("_", "-")
 
 
 def _help(doc: str) -> str:
@@ -96,7 +103,7 @@ def _metavar(each: Field[Any], hint: Any) -> str:
     unit = each.name.rpartition("_")[2]
     numbers = {int: "N", float: "X"}
     number = next((numbers[kind] for kind in (hint, *get_args(hint)) if kind in numbers), None)
-    return unit.upper() if unit in _UNITS else number or _dest(each).split("_")[-1].upper()
+    return unit.upper() if unit in _UNITS else number or _word(each).split("-")[-1].upper()
 
 
 def _choices(hint: Any) -> Iterable[object]:
