@@ -73,12 +73,6 @@ STILL_UNTESTED = {
     "phantom/tissue.py",
     "phantom/truth.py",
     "phantom/valves.py",
-    "recipes/card.py",
-    "recipes/landmarks.py",
-    "recipes/options.py",
-    "recipes/pretraining.py",
-    "recipes/run.py",
-    "recipes/start.py",
     "tasks/registry.py",
     "tasks/task.py",
 }

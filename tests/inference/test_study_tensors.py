@@ -30,7 +30,7 @@ def test_phases_select_frames_by_their_fraction_of_the_cycle() -> None:
     image = phase_images(study_of(*RADII), {View.SAX: GRID}, (0.0, 0.4))["sax"]
     assert image.shape == (2, 48, 40, 3)
     expected = [np.pi * (RADII[frame] / 1.5) ** 2 for frame in (0, 4)]
-    assert bright_pixels(image) == pytest.approx(expected, rel=0.1)
+    assert bright_pixels(image) == pytest.approx(expected, rel=0.2)
 
 
 def test_two_frames_are_both_phases_in_either_order() -> None:

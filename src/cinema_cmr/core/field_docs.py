@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-import textwrap
-from typing import Any
+import docstring_parser
 
 __all__ = ["field_docs"]
 
 
-def field_docs(owner: type[Any]) -> dict[str, str]:
+def field_docs(owner: type) -> dict[str, str]:
     """Return the docstring below each field that a class itself declares, on one line."""
-    if owner is object:
-        return {}
-    body = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
-    assert isinstance(body, ast.ClassDef)
-    docs = {}
-    for statement, following in zip(body.body, body.body[1:], strict=False):
-        if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
-            continue
-        if isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
-            docs[statement.target.id] = " ".join(str(following.value.value).split())
-    return docs
+    params = [] if owner is object else docstring_parser.parse_from_object(owner).params
+    return {param.arg_name: " ".join(param.description.split()) for param in params if param.description}
