@@ -62,9 +62,7 @@ def seconds_of_pair(cine: Cine, frames: Sequence[int], segmenters: dict[str, Seg
     with tempfile.TemporaryDirectory(prefix="cinema-") as home:
         files = []
         for frame in frames:
-            one = replace(
-                cine, array=cine.array[..., [frame]], frame_times_ms=None, nifti_header=None, nifti_shape=None
-            )
+            one = replace(cine, array=cine.array[..., [frame]], frame_times_ms=None, source=None)
             files.append(Path(home) / f"{frame}.nii.gz")
             write_cine(one, files[-1])
         best = dict.fromkeys(segmenters, float("inf"))

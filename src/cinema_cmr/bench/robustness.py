@@ -49,7 +49,7 @@ class _Watched(Segmenter):
 def scan_of(annotated: AnnotatedStudy) -> Scan:
     """The labelled short-axis frames as a cine of their own."""
     cine, frames = annotated.study.cine(View.SAX), list(annotated.labelled_frames[View.SAX])
-    cine = replace(cine, array=cine.array[..., frames], frame_times_ms=None, nifti_header=None, nifti_shape=None)
+    cine = replace(cine.select(frames=frames), frame_times_ms=None)
     return Scan(cine=cine, labels=annotated.labels[View.SAX].array[..., frames])
 
 

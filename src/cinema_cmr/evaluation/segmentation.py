@@ -330,7 +330,7 @@ def _labelled_cine(annotated: AnnotatedStudy, view: View = View.SAX) -> tuple[Ci
 
 
 def _of_frames(cine: Cine, frames: Sequence[int]) -> Cine:
-    return replace(cine, array=cine.array[..., list(frames)], frame_times_ms=None, nifti_header=None, nifti_shape=None)
+    return replace(cine.select(frames=list(frames)), frame_times_ms=None)
 
 
 def _frame_scores(

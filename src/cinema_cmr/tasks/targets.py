@@ -62,7 +62,7 @@ def _measured(annotated: AnnotatedStudy) -> Measurements | None:
         return None
     frames = list(annotated.labelled_frames[View.SAX])
     cine = annotated.study.cine(View.SAX)
-    shown = replace(cine, array=cine.array[..., frames], frame_times_ms=None, nifti_header=None, nifti_shape=None)
+    shown = replace(cine.select(frames=frames), frame_times_ms=None)
     prediction = Prediction(
         view=View.SAX,
         labels=LabelMap(array=labels.array[..., frames], scheme=labels.scheme),
