@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -112,7 +112,7 @@ def _compare(
 
     folder = Path(output.output)
     with console.bar("compared run, step") as update:
-        document = json_values(
+        document: dict[str, Any] = json_values(
             measure_gain(
                 experiment,
                 data,

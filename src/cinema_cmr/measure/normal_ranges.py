@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import StringIO
-from typing import Any, Literal
+from typing import Literal
 
 from cinema_cmr.core.analysis import NormalRange
 from cinema_cmr.core.errors import InputError
@@ -174,7 +174,7 @@ def parse_normal_ranges(text: str, kind: Literal["csv", "json"]) -> tuple[Normal
     return tuple(_parse_row(number, row) for number, row in enumerate(rows, start=1))
 
 
-def _parse_row(number: int, row: Any) -> NormalRange:
+def _parse_row(number: int, row: object) -> NormalRange:
     if not isinstance(row, Mapping):
         raise InputError(f"normal range {number} is {row!r}; expected a row of named columns")
     numbers = ("age_low", "age_high", "lower", "upper")

@@ -7,7 +7,7 @@ means over classes. No undefined value becomes 0 or 1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -133,7 +133,7 @@ def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, *, n_classes: int)
     return flat.reshape(n_classes, n_classes)
 
 
-def balanced_accuracy(labels: ArrayLike, right: ArrayLike, axis: int = -1) -> Any:
+def balanced_accuracy(labels: ArrayLike, right: ArrayLike, axis: int = -1) -> float | Array:
     """Return the mean over the classes present of their accuracy, from labels and `right` (..., n) of 0 or 1.
 
     The result is a number for inputs (n,) and an array for more axes; `axis` is that of the patients.

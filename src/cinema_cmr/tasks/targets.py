@@ -29,7 +29,7 @@ def target_value(annotated: AnnotatedStudy, name: str) -> float | str | None:
     """
     if name in annotated.facts:
         fact = annotated.facts[name]
-        return fact if isinstance(fact, str) else float(fact)
+        return fact if fact is None or isinstance(fact, str) else float(fact)
     subject = annotated.study.subject
     if name == "bmi":
         height, weight = subject.height_cm, subject.weight_kg

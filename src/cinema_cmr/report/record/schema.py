@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, get_args, get_type_hints
 
 import msgspec
 
 from cinema_cmr.core.field_docs import field_docs
 from cinema_cmr.report.record.study_record import StudyRecord
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 __all__ = ["SCHEMA_FILE", "schema_text"]
 
@@ -35,12 +38,11 @@ def schema_text() -> str:
     return json.dumps({**head, **schema}, indent=2, ensure_ascii=False) + "\n"
 
 
-def _dataclasses_in(hint: Any) -> set[type[Any]]:
+def _dataclasses_in(hint: object) -> set[type[DataclassInstance]]:
     """Return all dataclasses that a type is built from, itself included."""
-    if not is_dataclass(hint):
+    if not (isinstance(hint, type) and is_dataclass(hint)):
         return {kind for part in get_args(hint) for kind in _dataclasses_in(part)}
-    kind: Any = hint
-    return {kind, *(inner for part in get_type_hints(kind).values() for inner in _dataclasses_in(part))}
+    return {hint, *(inner for part in get_type_hints(hint).values() for inner in _dataclasses_in(part))}
 
 
 if __name__ == "__main__":

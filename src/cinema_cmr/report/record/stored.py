@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from cinema_cmr.core.errors import UnreadableFileError, UsageError
-from cinema_cmr.core.serialise import from_dict
+from cinema_cmr.core.serialise import Json, from_dict
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.study_record import SCHEMA_VERSION, StudyRecord
 
@@ -42,7 +41,7 @@ _OLD_FLAGS = {
 }
 """Flag code of version 1 -> code of version 2."""
 
-_LATER_KEYS: Mapping[str, Any] = {"disease": None, "landmarks": []}
+_LATER_KEYS: Mapping[str, Json] = {"disease": None, "landmarks": []}
 """Keys that the first versions lacked, with the value that stands for none."""
 
 
@@ -75,7 +74,7 @@ def read_run(path: Path | str) -> RunRecord:
         raise UnreadableFileError(f"'{path.name}' is damaged: {error}; analyse the study again") from error
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Json]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -85,18 +84,18 @@ def _read_json(path: Path) -> dict[str, Any]:
     return values
 
 
-def _from_version_1(values: Mapping[str, Any]) -> dict[str, Any]:
-    study = values.get("study")
+def _from_version_1(values: Mapping[str, Json]) -> dict[str, Json]:
+    study, flags = values.get("study"), values.get("flags", [])
     return {
         **_LATER_KEYS,
         **{name: _renamed(value, name) for name, value in values.items()},
         "schema_version": SCHEMA_VERSION,
         "study": {"modality": "cine", "input_sha256": None, **study} if isinstance(study, dict) else study,
-        "flags": [_renamed_flag(flag) for flag in values.get("flags", ())],
+        "flags": [_renamed_flag(flag) for flag in flags] if isinstance(flags, list) else flags,
     }
 
 
-def _renamed(value: Any, part: str) -> Any:
+def _renamed(value: Json, part: str) -> Json:
     if isinstance(value, list):
         return [_renamed(item, part) for item in value]
     if not isinstance(value, dict) or part not in _OLD_KEYS:
@@ -104,7 +103,7 @@ def _renamed(value: Any, part: str) -> Any:
     return {_OLD_KEYS[part].get(key, key): item for key, item in value.items()}
 
 
-def _renamed_flag(flag: Any) -> Any:
+def _renamed_flag(flag: Json) -> Json:
     if not isinstance(flag, dict):
         return flag
     return {**flag, "code": _OLD_FLAGS.get(str(flag.get("code")), flag.get("code"))}

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from cinema_cmr.core.results import Flag, Measurement
-from cinema_cmr.core.study import Evidence, Issue, SeriesDecision, Subject
+from cinema_cmr.core.study import Facts, Issue, SeriesDecision, Subject
 from cinema_cmr.core.vocabulary import View
 
 __all__ = [
@@ -150,7 +150,7 @@ class PredictionRecord:
     location_method: str
     """Method that located the heart."""
     centre_voxels: tuple[float, float]
-    evidence: Evidence
+    evidence: Facts
     confidence: Numbers
     """Mean probability of the predicted class over the foreground, by frame."""
     removed_components: tuple[RemovedComponentRecord, ...]
