@@ -129,27 +129,24 @@ def _check_options(given: Namespace) -> None:
 
 def _compare(given: Namespace, console: Console, experiment: Any, data: Any, start: Any) -> dict[str, str]:
     """The second training, and what `gain.json` and `gain.html` say."""
-    from cinema_cmr.core.serialise import json_text, json_values
+    from cinema_cmr.core.serialise import json_text
     from cinema_cmr.io.atomic import write_text
-    from cinema_cmr.recipes.gain import measure_gain
+    from cinema_cmr.recipes.scratch import compare_with_scratch
     from cinema_cmr.report.evaluation.gain import gain_page
 
     folder = Path(given.output)
     with console.bar("compared run, step") as tell:
-        document = json_values(
-            measure_gain(
-                experiment,
-                data,
-                folder,
-                start=start,
-                adaptation=_adaptation(given),
-                n_folds=given.folds,
-                report=lambda name, progress: tell(
-                    progress.step, progress.n_steps, f"{name}: {_how_it_goes(progress)}"
-                ),
-                note=console.note,
-            )
+        gain = compare_with_scratch(
+            experiment,
+            data,
+            folder,
+            start=start,
+            adaptation=_adaptation(given),
+            n_folds=given.folds,
+            report=lambda name, progress: tell(progress.step, progress.n_steps, f"{name}: {_how_it_goes(progress)}"),
+            note=console.note,
         )
+    document = gain.to_dict()
     write_text(folder / "gain.json", json_text(document), overwrite=True)
     write_text(folder / "gain.html", gain_page(document), overwrite=True)
     return {"gain": document["verdict"]["text"], "page": str(folder / "gain.html")}

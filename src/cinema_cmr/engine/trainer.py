@@ -160,6 +160,7 @@ class _Run(Generic[Example]):
         folder: Path,
     ) -> None:
         self.config, self.folder = config, folder
+        sample = task.without_network().sample  # before Fabric changes the class of the task
         self.network = task.network
         """Its parameters and state are those of the run, named without the task's prefix."""
         self.blank = copy.deepcopy(task.network) if config.is_sharded else task.network
@@ -175,7 +176,6 @@ class _Run(Generic[Example]):
         self._scales = scales
         """Then a gradient beyond the range is no error: the step is left out and the loss scaled by less."""
         self.average = EMA(self.network, config.optim.average)
-        sample = task.without_network().sample
         self.train = SampleSet(train, sample, seed=config.seed)
         self.val = SampleSet(val, sample, seed=None)
         self.step = 0

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import GeometryError, InputError, UsageError
 from cinema_cmr.core.geometry import apply_affine
@@ -31,10 +32,18 @@ from cinema_cmr.image.augment import (
 from cinema_cmr.image.intensity import normalise
 from cinema_cmr.image.orient import standard_orientation
 from cinema_cmr.image.resample import plan_crop, plan_full_plane
+from cinema_cmr.inference.landmark_predictor import LandmarkPredictor
+from cinema_cmr.inference.runtime import Runtime
+from cinema_cmr.measure.long_axis import long_axis_values
+from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.points import fractions_of_points, heatmaps_of_points, points_of_fractions, points_of_heatmaps
+from cinema_cmr.score.landmarks import landmark_distances_mm, landmarks_found
+from cinema_cmr.score.statistics import finite_mean
+from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions, view_titles
+from cinema_cmr.tasks.result import Result
 from cinema_cmr.tasks.task import CardFields, Loss, Task
 
-__all__ = ["LandmarkConfig", "LandmarkExample", "LandmarkTask"]
+__all__ = ["LandmarkConfig", "LandmarkEvaluator", "LandmarkExample", "LandmarkTask", "score_landmarks"]
 
 AS_PLANNED = replace(
     FROM_SYNTHETIC, p_right_angle_rotation=0.0, p_free_rotation=0.05, mirror=0.0, p_random_crop=0.0, shift_mm=25.0
@@ -212,3 +221,50 @@ def _heatmap_losses(logits: Tensor, target: Tensor, known: Tensor) -> tuple[Tens
     overlap = 1 - (2 * both + 1) / (either + 1)
     weight = known.float() / known.sum().clamp(min=1)
     return (entropy * weight).sum(), (overlap * weight).sum()
+
+
+class LandmarkEvaluator(Evaluator):
+    """Distances of a model's landmarks from reference points, and the motion that both measure."""
+
+    def __init__(self, loaded: LoadedModel, runtime: Runtime, options: PredictionOptions) -> None:
+        self.card, self.predictor = loaded.card, LandmarkPredictor(loaded, runtime)
+
+    def not_scorable(self, annotated: AnnotatedStudy) -> str | None:
+        """Require landmarks in one of the model's views."""
+        found = any(view in annotated.landmarks and view in annotated.study for view in self.card.grids)
+        return None if found else f"no landmarks of {view_titles(self.card.grids)}"
+
+    def evaluate(self, annotated: AnnotatedStudy) -> Result:
+        """Predict the whole cines and score the frames that have reference points."""
+        predicted = {view: found.landmarks for view, found in self.predictor.find(annotated.study).items()}
+        return score_landmarks(annotated, predicted)
+
+
+def score_landmarks(annotated: AnnotatedStudy, predicted: Mapping[View, Landmarks]) -> Result:
+    """Score the views that have predicted and reference points: median distance of each point, and motion.
+
+    "distance_mm" is the mean over the points; "found_VIEW:POINT" the fraction of the reference's frames in which the
+    point was predicted at all.
+    """
+    reference = {view: annotated.landmarks[view] for view in predicted if view in annotated.landmarks}
+    predicted = {view: predicted[view] for view in reference}
+    distances: dict[str, NDArray[np.float64]] = {}
+    found: dict[str, float] = {}
+    for view, points in reference.items():
+        pair = predicted[view], points
+        distances |= {f"distance_mm_{view}:{name}": mm for name, mm in landmark_distances_mm(*pair).items()}
+        found |= {f"found_{view}:{name}": fraction for name, fraction in landmarks_found(*pair).items()}
+    medians = {
+        name: float(np.median(mm[known])) if (known := np.isfinite(mm)).any() else np.nan
+        for name, mm in distances.items()
+    }
+    n_frames = max((len(mm) for mm in distances.values()), default=0)
+    return Result(
+        study=annotated.study.name,
+        patient=annotated.patient,
+        facts=annotated.facts,
+        scores={"distance_mm": finite_mean(medians.values()), **medians, **found},
+        measured={value.name: value.value for value in long_axis_values(predicted)},
+        reference={value.name: value.value for value in long_axis_values(reference)},
+        frames=tuple({name: float(mm[t]) for name, mm in distances.items() if t < len(mm)} for t in range(n_frames)),
+    )

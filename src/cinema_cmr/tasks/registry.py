@@ -10,13 +10,18 @@ from torch import nn
 
 from cinema_cmr.core.errors import unknown_name
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.tasks.landmark import LandmarkTask
-from cinema_cmr.tasks.pretrain import PretrainTask
-from cinema_cmr.tasks.scalar import ScalarTask
-from cinema_cmr.tasks.segment import SegmentTask
+from cinema_cmr.inference.runtime import Runtime
+from cinema_cmr.models.loaded import LoadedModel
+from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions
+from cinema_cmr.tasks.landmark import LandmarkEvaluator, LandmarkTask
+from cinema_cmr.tasks.pretrain import PretrainEvaluator, PretrainTask
+from cinema_cmr.tasks.scalar import ClassificationEvaluator, RegressionEvaluator, ScalarTask
+from cinema_cmr.tasks.segment import SegmentEvaluator, SegmentTask
 from cinema_cmr.tasks.task import Task
 
-__all__ = ["TASKS", "TaskConfig", "TaskType", "create_task", "task_type"]
+__all__ = ["TASKS", "TaskConfig", "TaskType", "create_evaluator", "create_task", "task_type"]
+
+_DEFAULTS = PredictionOptions()
 
 
 class TaskConfig(Protocol):
@@ -29,20 +34,65 @@ class TaskConfig(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class TaskType:
-    """One kind of task."""
+    """One kind of task: how it is trained, how its models are evaluated, and which score decides."""
 
     create: Callable[[Any, nn.Module, Sequence[AnnotatedStudy]], Task[Any]]
     """Configuration, network and training studies -> task."""
+    evaluator: Callable[[LoadedModel, Runtime, PredictionOptions], Evaluator]
+    primary: str
+    """Score that comparisons rest on, chosen before any comparison."""
+    primary_title: str
+    higher_is_better: bool = False
+    """Of the primary score."""
+    compared: tuple[str, ...] = ()
+    """Prefixes of the scores that are compared between two models; empty for the primary score alone."""
+    compares_measurements: bool = False
+    """Whether the absolute errors of measurements are compared too."""
+    labelled_only: bool = False
+    """Whether a study needs masks or landmarks; else facts or images suffice."""
 
 
 TASKS: dict[str, TaskType] = {
-    "segment": TaskType(create=lambda config, network, studies: SegmentTask(config, network)),
-    "landmark": TaskType(create=lambda config, network, studies: LandmarkTask(config, network)),
-    "regress": TaskType(create=ScalarTask.of),
-    "classify": TaskType(create=ScalarTask.of),
-    "pretrain": TaskType(create=lambda config, network, studies: PretrainTask(config, network)),
+    "segment": TaskType(
+        create=lambda config, network, studies: SegmentTask(config, network),
+        evaluator=SegmentEvaluator,
+        primary="dice_mean",
+        primary_title="mean Dice of the structures",
+        higher_is_better=True,
+        compared=("dice_",),
+        compares_measurements=True,
+        labelled_only=True,
+    ),
+    "landmark": TaskType(
+        create=lambda config, network, studies: LandmarkTask(config, network),
+        evaluator=LandmarkEvaluator,
+        primary="distance_mm",
+        primary_title="distance of the landmarks in mm",
+        compared=("distance_mm",),
+        labelled_only=True,
+    ),
+    "regress": TaskType(
+        create=ScalarTask.of,
+        evaluator=RegressionEvaluator,
+        primary="absolute_error",
+        primary_title="absolute error",
+    ),
+    "classify": TaskType(
+        create=ScalarTask.of,
+        evaluator=ClassificationEvaluator,
+        primary="prob_of_target",
+        primary_title="probability of the true class",
+        higher_is_better=True,
+        compared=("prob_of_target", "correct"),
+    ),
+    "pretrain": TaskType(
+        create=lambda config, network, studies: PretrainTask(config, network),
+        evaluator=PretrainEvaluator,
+        primary="reconstruction_error",
+        primary_title="mean squared error of masked tokens",
+    ),
 }
-"""Task by the name in a card. To add one: its file, and a line here."""
+"""Task by the name in a card. To add one: its file, and an entry here."""
 
 
 def task_type(name: str) -> TaskType:
@@ -58,3 +108,8 @@ def create_task(config: TaskConfig, network: nn.Module, studies: Sequence[Annota
     `studies`: training studies, from which a regression takes mean and standard deviation of its target.
     """
     return task_type(config.task_name).create(config, network, studies)
+
+
+def create_evaluator(loaded: LoadedModel, runtime: Runtime, options: PredictionOptions = _DEFAULTS) -> Evaluator:
+    """Return the evaluator of a loaded model's task."""
+    return task_type(loaded.card.task).evaluator(loaded, runtime, options)

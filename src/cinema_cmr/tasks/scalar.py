@@ -7,7 +7,7 @@ heart is comes from geometry and motion, never from a label, in training as in p
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -22,13 +22,28 @@ from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.sample import Batch, Sample
 from cinema_cmr.image.augment import Augmentation, change_intensities, draw_intensities, draw_plane, move_planes
 from cinema_cmr.image.intensity import normalise
+from cinema_cmr.inference.runtime import Runtime
+from cinema_cmr.inference.scalar_predictor import ScalarPredictor
 from cinema_cmr.inference.study_tensors import PhasePlanes, channels_first, phase_planes, plain_crop
-from cinema_cmr.tasks.targets import bounds_of_cycle, target_value
+from cinema_cmr.models.loaded import LoadedModel
+from cinema_cmr.score.classify import balanced_accuracy, confusion_matrix, score_classes
+from cinema_cmr.score.statistics import Interval, bootstrap_interval, finite_mean, mean_interval
+from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions, view_titles
+from cinema_cmr.tasks.result import Confusion, Result, Summary, by_patient, summarise
+from cinema_cmr.tasks.targets import bounds_of_cycle, class_name, target_value
 from cinema_cmr.tasks.task import CardFields, Loss, Task
 
-__all__ = ["ScalarConfig", "ScalarExample", "ScalarTask"]
+__all__ = [
+    "ClassificationEvaluator",
+    "RegressionEvaluator",
+    "ScalarConfig",
+    "ScalarEvaluator",
+    "ScalarExample",
+    "ScalarTask",
+]
 
 _TARGET = "target"
+_CLASS_SCORES = ("matthews", "auroc", "calibration_error")
 Place = tuple[float, float]
 
 
@@ -150,7 +165,7 @@ class ScalarTask(Task[ScalarExample]):
 
     def _as_number(self, answer: float | str) -> float:
         if self.config.kind == "classify":
-            name = answer if isinstance(answer, str) else f"{answer:g}"
+            name = class_name(answer)
             if name not in self.config.classes:
                 raise InputError(f"'{self.config.target}' is '{name}'; expected one of {list(self.config.classes)}")
             return float(self.config.classes.index(name))
@@ -168,3 +183,104 @@ class ScalarTask(Task[ScalarExample]):
         scaled = torch.from_numpy(normalise(image.numpy(), grid.percentiles))
         changed = change_intensities(scaled, draw_intensities(rng, config))
         return changed.reshape(*grid.size, n_slices, 2)
+
+
+class ScalarEvaluator(Evaluator):
+    """Numbers or classes of whole studies against the dataset's facts or the measurements of its masks."""
+
+    target: str
+
+    def __init__(self, loaded: LoadedModel, runtime: Runtime, options: PredictionOptions) -> None:
+        self.card, self.predictor = loaded.card, ScalarPredictor(loaded, runtime)
+        self.target = loaded.card.outputs[0]
+
+    def not_scorable(self, annotated: AnnotatedStudy) -> str | None:
+        """Require images of one of the model's views, and the target."""
+        if not any(view in annotated.study for view in self.card.grids):
+            return f"no images of {view_titles(self.card.grids)}"
+        return f"'{self.target}' is unknown" if target_value(annotated, self.target) is None else None
+
+    def predict(self, annotated: AnnotatedStudy) -> dict[str, float]:
+        """Predict from end-diastole and end-systole: the labelled frames where a dataset has them."""
+        return self.predictor.answer(annotated.study, bounds_of_cycle(annotated))
+
+
+class RegressionEvaluator(ScalarEvaluator):
+    """A number of each study: its absolute error, and that of the mean of the evaluated patients."""
+
+    def evaluate(self, annotated: AnnotatedStudy) -> Result:
+        """Score the predicted number; raises `InputError` for a target that is a class."""
+        target = target_value(annotated, self.target)
+        if not isinstance(target, float):
+            raise InputError(f"'{self.target}' of '{annotated.study.name}' is '{target}'; expected a number")
+        predicted = self.predict(annotated)[self.target]
+        return Result(
+            study=annotated.study.name,
+            patient=annotated.patient,
+            facts=annotated.facts,
+            scores={"absolute_error": abs(predicted - target)},
+            measured={self.target: predicted},
+            reference={self.target: target},
+        )
+
+    def summarise(self, results: Sequence[Result], *, seed: int = 0) -> Summary:
+        """Add the baseline: the error of predicting these patients' mean."""
+        summary = summarise(results, seed=seed)
+        groups = by_patient(results).values()
+        target = np.array([finite_mean(r.reference[self.target] or 0.0 for r in its) for its in groups])
+        baseline = mean_interval(np.abs(target - np.nanmean(target)), seed=seed)
+        return replace(summary, scores={**summary.scores, "baseline_absolute_error": baseline})
+
+
+class ClassificationEvaluator(ScalarEvaluator):
+    """A class of each study, and the probability of each class."""
+
+    def __init__(self, loaded: LoadedModel, runtime: Runtime, options: PredictionOptions) -> None:
+        super().__init__(loaded, runtime, options)
+        self.target, self.classes = str(loaded.card.training.get("answers", "group")), loaded.card.outputs
+
+    def evaluate(self, annotated: AnnotatedStudy) -> Result:
+        """Score the predicted class; raises `InputError` for a class that the model lacks."""
+        target = class_name(target_value(annotated, self.target))
+        if target not in self.classes:
+            raise InputError(
+                f"'{self.target}' of '{annotated.study.name}' is '{target}'; expected a class of model"
+                f" '{self.card.name}': {list(self.classes)}"
+            )
+        probs = self.predict(annotated)
+        predicted = max(probs, key=lambda name: probs[name])
+        return Result(
+            study=annotated.study.name,
+            patient=annotated.patient,
+            facts=annotated.facts,
+            scores={
+                "correct": float(predicted == target),
+                "prob_of_target": probs[target],
+                **{f"prob_{name}": prob for name, prob in probs.items()},
+            },
+            target=target,
+        )
+
+    def summarise(self, results: Sequence[Result], *, seed: int = 0) -> Summary:
+        """Accuracy with its interval, balanced accuracy, Matthews, AUROC, calibration, confusion; each study counts."""
+        truth = np.array([self.classes.index(str(result.target)) for result in results])
+        probs = np.array([[result.scores[f"prob_{name}"] for name in self.classes] for result in results])
+        correct = (probs.argmax(axis=1) == truth).astype(float)
+        found = score_classes(truth, probs)
+        counts = confusion_matrix(truth, probs.argmax(axis=1), n_classes=len(self.classes))
+        without = {name: _without_interval(getattr(found, name), len(truth)) for name in _CLASS_SCORES}
+        return Summary(
+            n_patients=len(by_patient(results)),
+            n_studies=len(results),
+            scores={
+                "accuracy": mean_interval(correct, seed=seed),
+                "balanced_accuracy": bootstrap_interval(balanced_accuracy, truth, correct, seed=seed, along_axis=True),
+                **without,
+            },
+            measurements={},
+            confusion=Confusion(classes=self.classes, counts=tuple(tuple(map(int, row)) for row in counts)),
+        )
+
+
+def _without_interval(value: float, n: int) -> Interval:
+    return Interval(value=value, low=np.nan, high=np.nan, method="none", n=n, n_excluded=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from cinema_cmr.core.annotation import check_same_grid
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import InputError, UsageError, unknown_name
+from cinema_cmr.core.results import Prediction
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.data.heart_position import heart_positions
 from cinema_cmr.data.sample import IGNORE_INDEX, Batch, Sample
 from cinema_cmr.image.augment import (
     Augmentation,
@@ -26,11 +28,19 @@ from cinema_cmr.image.augment import (
 )
 from cinema_cmr.image.intensity import normalise
 from cinema_cmr.image.resample import plan_crop, plan_full_plane
+from cinema_cmr.inference.modality import modality_flag
+from cinema_cmr.inference.predictor import predict_cine
+from cinema_cmr.inference.runtime import Runtime
+from cinema_cmr.inference.segmenter import Segmenter
+from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.losses import cross_entropy, soft_dice
 from cinema_cmr.score.overlap import dice_by_class
+from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions, view_titles
+from cinema_cmr.tasks.mask_scores import labelled_cine, score_stack, score_views
+from cinema_cmr.tasks.result import Result
 from cinema_cmr.tasks.task import CardFields, Loss, Task
 
-__all__ = ["SegmentConfig", "SegmentExample", "SegmentTask"]
+__all__ = ["SegmentConfig", "SegmentEvaluator", "SegmentExample", "SegmentTask"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,3 +287,59 @@ def _largest(shares: torch.Tensor) -> torch.Tensor:
         best = torch.maximum(best, shares[:, code])
         codes.masked_fill_(larger, code)
     return codes
+
+
+class SegmentEvaluator(Evaluator):
+    """Masks of a segmentation model on the labelled frames: the short axis where it has it, else all of its views."""
+
+    def __init__(self, loaded: LoadedModel, runtime: Runtime, options: PredictionOptions) -> None:
+        self.card, self.together = loaded.card, options.together
+        self.segmenter = Segmenter(loaded.members, loaded.card, runtime, tta=options.tta)
+        self.views = (View.SAX,) if View.SAX in loaded.card.grids else tuple(loaded.card.grids)
+
+    def not_scorable(self, annotated: AnnotatedStudy) -> str | None:
+        """Require labels of one of the model's views."""
+        labelled = any(annotated.labelled_frames.get(view) for view in self.views)
+        return None if labelled else f"no labels of {view_titles(self.views)}"
+
+    def evaluate(self, annotated: AnnotatedStudy) -> Result:
+        """Predict and score the labelled frames; raises `InputError` for labels of another scheme."""
+        views = [view for view in self.views if annotated.labelled_frames.get(view)]
+        for view in views:
+            self._check_scheme(annotated, view)
+        places = {} if views == [View.SAX] else heart_positions(annotated.study)
+        predictions = {view: self._predict(annotated, view, places.get(view)) for view in views}
+        if views != [View.SAX]:
+            return score_views(annotated, predictions)
+        prediction = predictions[View.SAX]
+        result = score_stack(annotated, prediction.labels, prediction)
+        mismatch = modality_flag(replace(annotated.study, cines=(labelled_cine(annotated),)), prediction, self.card)
+        return result if mismatch is None else replace(result, flags=(mismatch, *result.flags))
+
+    def _predict(self, annotated: AnnotatedStudy, view: View, place: tuple[float, float] | None) -> Prediction:
+        """One prediction of a view's labelled frames, together or each by itself as a file of one frame."""
+        if self.together:
+            return predict_cine(labelled_cine(annotated, view), self.segmenter, place=place)
+        frames = [labelled_cine(annotated, view, [frame]) for frame in annotated.labelled_frames[view]]
+        return join_frames([predict_cine(cine, self.segmenter, place=place) for cine in frames])
+
+    def _check_scheme(self, annotated: AnnotatedStudy, view: View) -> None:
+        scheme = annotated.labels[view].scheme
+        if scheme != self.card.label_scheme:
+            raise InputError(
+                f"study '{annotated.study.name}' has labels of scheme '{scheme}', model '{self.card.name}' predicts"
+                f" '{self.card.label_scheme}'; choose a model of the same scheme"
+            )
+
+
+def join_frames(predictions: Sequence[Prediction]) -> Prediction:
+    """Join predictions of single frames of one view into one of all frames."""
+    first = predictions[0]
+    return replace(
+        first,
+        labels=replace(first.labels, array=np.concatenate([p.labels.array for p in predictions], axis=3)),
+        confidence=np.concatenate([p.confidence for p in predictions]),
+        removed_components=tuple(
+            replace(component, frame=t) for t, p in enumerate(predictions) for component in p.removed_components
+        ),
+    )
