@@ -33,7 +33,7 @@ from sklearn.preprocessing import StandardScaler
 from cinema_cmr.commands.training_data import find_cases
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.store import StoredStudy, open_study, write_study
-from cinema_cmr.inference.features import Featuriser
+from cinema_cmr.inference.features import FeatureExtractor
 from cinema_cmr.inference.runtime import choose_runtime
 from cinema_cmr.models.architectures import build
 from cinema_cmr.models.loaded import LoadedModel
@@ -50,7 +50,7 @@ POOLED = {"whole": ("cls", "sax"), "heart": ("sax/first", "sax/middle", "sax/las
 """Which vectors make up a patient's."""
 
 
-def vectors(study: StoredStudy, featuriser: Featuriser) -> dict[str, NDArray[np.float64]]:
+def vectors(study: StoredStudy, featuriser: FeatureExtractor) -> dict[str, NDArray[np.float64]]:
     """Of each kind of `POOLED` (2 n d,): mean and difference of both frames."""
     rows = {(row.tokens, row.frame): row.values.astype(np.float64) for row in featuriser.rows(study, heart=True)}
     made = {}
@@ -110,7 +110,7 @@ def main() -> None:
     encoders = {"trained": loaded} | {f"untrained {seed}": untrained(loaded, seed) for seed in range(given.untrained)}
     right: dict[str, dict[str, NDArray[np.float64]]] = {kind: {} for kind in POOLED}
     for name, encoder in encoders.items():
-        featuriser = Featuriser(encoder, runtime)
+        featuriser = FeatureExtractor(encoder, runtime)
         made = [vectors(study, featuriser) for study in studies]
         for kind, its in right.items():
             its[name] = rightness(np.stack([m[kind] for m in made]), groups)

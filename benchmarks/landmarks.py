@@ -34,7 +34,7 @@ from cinema_cmr.inference.predictor import predict_study
 from cinema_cmr.io.provenance import input_digest
 from cinema_cmr.io.read import read_study
 from cinema_cmr.measure.long_axis import axis_lengths_mm, long_axis_values
-from cinema_cmr.measure.long_axis_place import expected_landmarks
+from cinema_cmr.measure.long_axis_place import estimate_landmarks
 from cinema_cmr.measure.quality.landmarks import plausible_landmarks
 from cinema_cmr.phantom.phantom import make_phantom
 from cinema_cmr.pipeline import Options, prepare_finder, prepare_segmenter
@@ -126,7 +126,7 @@ def of_phantoms(n: int, finder: LandmarkPredictor) -> dict[str, dict[str, float]
     for seed in range(FIRST_PHANTOM, FIRST_PHANTOM + n):
         phantom = make_phantom(seed, views=tuple(PLANES), n_frames=20)
         truth = {value.name: value.value for value in long_axis_values(phantom.landmarks)}
-        ways = (predict_landmarks(phantom.study, {}, finder), finder.find(phantom.study))
+        ways = (predict_landmarks(phantom.study, {}, finder), finder.predict(phantom.study))
         for name, found in zip(rows, ways, strict=True):
             apart = [
                 np.nanmedian(np.linalg.norm(one.landmarks.points[point] - its, axis=1))
@@ -164,9 +164,9 @@ def main() -> None:
         "input_sha256": input_digest(given.data / "study"),
         "as_analysed": compared(predict_landmarks(study, seen, finder), reference),
         "without_masks_of_the_planes": compared(
-            finder.find(study, expected_landmarks(study, seen[View.SAX].labels)), reference
+            finder.predict(study, estimate_landmarks(study, seen[View.SAX].labels)), reference
         ),
-        "by_heatmaps_alone": compared(finder.find(study), reference),
+        "by_heatmaps_alone": compared(finder.predict(study), reference),
     }
     if given.phantoms:
         content["phantoms"] = of_phantoms(given.phantoms, finder)

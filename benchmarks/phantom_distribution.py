@@ -19,7 +19,7 @@ import numpy as np
 from cinema_cmr.measure.normal_ranges import normal_range
 from cinema_cmr.phantom.heart import build_heart
 from cinema_cmr.phantom.subject import draw_subject
-from cinema_cmr.phantom.truth import truth_of
+from cinema_cmr.phantom.truth import ground_truth
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "pictures" / "phantom_distribution.png"
@@ -45,7 +45,7 @@ def drawn(n_subjects: int) -> dict[str, list[dict[str, float]]]:
         group = "NOR" if seed < n_normal else DISEASES[seed % len(DISEASES)]
         subject = draw_subject(seed, group=group)
         column = f"NOR {subject.sex}" if group == "NOR" else group
-        found[column].append(truth_of(build_heart(subject)))
+        found[column].append(ground_truth(build_heart(subject)))
     return found
 
 

@@ -22,8 +22,8 @@ from cinema_cmr.phantom.heart import Heart, HeartFrame, build_heart
 from cinema_cmr.phantom.left_ventricle import MYOCARDIAL_DENSITY_G_ML
 from cinema_cmr.phantom.phantom import make_phantom
 from cinema_cmr.phantom.planes import ImagePlane, plan_view
-from cinema_cmr.phantom.points import landmarks_of
-from cinema_cmr.phantom.styles import style_named
+from cinema_cmr.phantom.points import plane_landmarks
+from cinema_cmr.phantom.styles import find_style
 from cinema_cmr.phantom.subject import GROUPS, draw_subject
 
 RESULTS = Path(__file__).parent / "results" / "phantom_exactness.json"
@@ -96,12 +96,12 @@ def landmarks_px(seed: int, group: str) -> dict[str, list[float]]:
     A hinge point's place is the cavity's corner at the valve, the apex's depth that of the cavity in the plane, along
     the ventricle's axis.
     """
-    heart, style = build_heart(draw_subject(seed, group=group)), style_named("ideal")
+    heart, style = build_heart(draw_subject(seed, group=group)), find_style("ideal")
     frames = [heart.frame(share * heart.left_cycle.rr_interval_ms) for share in (0.0, 0.5)]
     found: dict[str, list[float]] = {"hinge": [], "apex": []}
     for view in (View.LAX_2C, View.LAX_4C):
         plane = plan_view(heart, view, style)
-        marks = landmarks_of(heart, frames, plane)
+        marks = plane_landmarks(heart, frames, plane)
         assert marks is not None
         points = np.stack([marks.points[name] for name in LANDMARKS[view]], axis=1)
         for frame, ras in zip(frames, points, strict=True):

@@ -29,7 +29,7 @@ from cinema_cmr.evaluation.segmentation import PatientScore, evaluate_segmentati
 from cinema_cmr.inference.predictor import predict_cine
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.pipeline import Options, prepare_segmenter
-from cinema_cmr.score.detection import choose_amount, detection_scores
+from cinema_cmr.score.detection import choose_cutoff, detection_scores
 from cinema_cmr.score.statistics import paired_wilcoxon
 
 RESULTS = Path(__file__).parent / "results"
@@ -73,7 +73,7 @@ def detected(train: Sequence[AnnotatedStudy], scores: Sequence[PatientScore], se
     """Infarct or normal by the segmented share of the myocardium; the threshold from training patients alone."""
     learned = evaluate_segmentation(train, segmenter)
     known = [([_has_infarct(s) for s in part], [_share(s) for s in part]) for part in (learned, scores)]
-    threshold = choose_amount(*known[0])
+    threshold = choose_cutoff(*known[0])
     of_train, of_validation = (asdict(detection_scores(*its, threshold=threshold)) for its in known)
     return {"threshold_percent": threshold, "train": of_train, "validation": of_validation}
 

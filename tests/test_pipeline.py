@@ -248,7 +248,8 @@ def test_long_axis_masks_come_from_a_model_of_their_own(tmp_path: Path) -> None:
     )
     both = replace(study, cines=(*study.cines, plane))
     its = segmenter(size=(63, 59))
-    other = Segmenter(its.members, replace(its.card, name="long", grids={View.LAX_4C: its.grid(View.SAX)}), CPU)
+    card = replace(its.card, name="long", grids={View.LAX_4C: its.grid(View.SAX)})
+    other = Segmenter(replace(its.loaded, card=card), CPU)
     analysis = analyse(both, options=Options(), segmenter=its, long_axis=other)
     assert {view: one.model for view, one in analysis.predictions.items()} == {View.SAX: "oracle", View.LAX_4C: "long"}
     labels = analysis.predictions[View.LAX_4C].labels.array

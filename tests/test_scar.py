@@ -23,6 +23,7 @@ from cinema_cmr.core.volume import Cine
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.io.nifti.image import write_cine
 from cinema_cmr.io.read import read_study
+from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.pipeline import Options, analyse, segment
 
 LEVELS = (0.0, 0.6, 0.3, 0.8, 1.0)
@@ -50,7 +51,7 @@ def scar_segmenter() -> Segmenter:
         label_scheme="scar",
         modality="lge",
     )
-    return Segmenter([ScarOracle()], card, CPU)
+    return Segmenter(LoadedModel(model=ScarOracle(), card=card), CPU)
 
 
 def image_of(labels: NDArray[np.uint8]) -> NDArray[np.float32]:

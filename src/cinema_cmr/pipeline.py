@@ -169,7 +169,7 @@ def prepare_segmenter(options: Options, model: LoadedModel | None = None) -> Seg
     """The model of the options, loaded once for any number of studies."""
     loaded = model or load_model(options.model)
     runtime = choose_runtime(options.device, options.precision)
-    return Segmenter(loaded.members, loaded.card, runtime, tta=options.tta)
+    return Segmenter(loaded, runtime, tta=options.tta)
 
 
 def prepare_long_axis(options: Options) -> Segmenter | None:
@@ -184,9 +184,9 @@ def prepare_finder(options: Options) -> LandmarkPredictor | None:
     """
     if options.landmarks is None:
         return None
-    drawer = prepare_segmenter(replace(options, model=_LANDMARK_MASKS, tta=None))
+    segmenter = prepare_segmenter(replace(options, model=_LANDMARK_MASKS, tta=None))
     runtime = choose_runtime(options.device, options.precision)
-    return LandmarkPredictor(load_model(options.landmarks), runtime, drawer=drawer)
+    return LandmarkPredictor(load_model(options.landmarks), runtime, segmenter=segmenter)
 
 
 def analyse(
@@ -231,9 +231,9 @@ def analyse(
     with _timed(seconds, "measure"):
         measurements = _measured(study, predictions, landmarks, options=options)
         classification = _classification(study, predictions, measurements, pattern)
-        doubts = finder.doubts() if finder is not None and landmarks else ()
+        model_flags = finder.model_flags() if finder is not None and landmarks else ()
         planes = _beyond_window(found for view, found in predictions.items() if view is not View.SAX)
-        flags = (*_mismatches(study, predictions, segmenter), *measurements.flags, *planes, *doubts)
+        flags = (*_mismatches(study, predictions, segmenter), *measurements.flags, *planes, *model_flags)
         measurements = replace(measurements, flags=flags, classification=classification)
     run = _run_facts(segmenter, options, seconds, digest)
     return Analysis(
@@ -317,8 +317,8 @@ def _measured(
     judged = {view: plausible_landmarks(found) for view, found in landmarks.items()}
     kept = {view: its for view, (its, _) in judged.items() if its is not None}
     measured = measure_study(study, predictions, options=options.measure, landmarks=kept)
-    doubts = (flag for _, flags in judged.values() for flag in flags)
-    return replace(measured, flags=(*doubts, *measured.flags))
+    landmark_flags = (flag for _, flags in judged.values() for flag in flags)
+    return replace(measured, flags=(*landmark_flags, *measured.flags))
 
 
 def _mismatches(study: Study, predictions: Mapping[View, Prediction], segmenter: Segmenter) -> tuple[Flag, ...]:

@@ -31,5 +31,5 @@ def test_a_split_that_is_given_is_kept_in_the_run_s_folder(tmp_path: Path) -> No
     other = Split(dataset="folder", parts={"train": ("p0",), "validation": ("p1", "p2")}, rule="by hand")
     write_split(other, tmp_path / "other.json")
     given.split = str(tmp_path / "other.json")
-    with pytest.raises(UsageError, match="of its own, another than --split"):
+    with pytest.raises(UsageError, match="differs from --split"):
         read_training_data(given, Console())

@@ -1,4 +1,4 @@
-"""A model card survives its JSON, and another layout is refused."""
+"""Model cards to JSON and back; cards of version 1 are read, unusable ones refused."""
 
 from __future__ import annotations
 
@@ -39,13 +39,27 @@ def test_a_card_comes_back_equal() -> None:
         ({"card_version": CARD_VERSION + 1}, "version 3; expected 2"),
         ({"grid": {}}, "unknown key in card 'grid'; did you mean 'grids'"),
         ({"task": "dream"}, "card.task is 'dream'"),
-        ({"grids": {}}, "names no view"),
+        ({"grids": {}}, "has no grids"),
         ({"label_scheme": "cin"}, "label scheme 'cin'"),
         ({"least_confidence": 91}, "least confidence 91.0; expected 0 to 1"),
-        ({"tta": 3}, "3 turns; expected one of 1, 2, 4, 8"),
-        ({"logit_offsets": {"la": 1.0}}, "has offsets for .'la'.; its outputs are"),
+        ({"tta": 3}, "augmentation of 3 passes; expected one of 1, 2, 4, 8"),
+        ({"logit_offsets": {"la": 1.0}}, "has offsets for .'la'.; expected some of"),
     ],
 )
 def test_an_unusable_card_is_refused(change: dict[str, object], told: str) -> None:
     with pytest.raises(WeightsError, match=told):
         card_from_json({**card_to_json(CARD), **change})
+
+
+def test_a_card_of_version_1_is_read() -> None:
+    values = {**card_to_json(CARD), "card_version": 1, "turns": 2}
+    del values["tta"]
+    assert card_from_json(values) == CARD
+    joined = card_from_json({**values, "architecture": "committee", "config": {"members": {}}})
+    assert (joined.architecture, joined.config) == ("ensemble", {"members": {}, "output_kind": "classes"})
+    assert joined.output_kind == "classes"
+
+
+def test_a_card_that_is_no_object_is_refused() -> None:
+    with pytest.raises(WeightsError, match="model card is a list; expected a JSON object"):
+        card_from_json([])  # type: ignore[arg-type]

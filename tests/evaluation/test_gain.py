@@ -13,7 +13,6 @@ from test_scalar_predictor import loaded
 
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.evaluation.gain import LEAST_FOR_TEST, gain_document, primary_of, values_of_model
-from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.score.statistics import paired_wilcoxon
 
 RNG = np.random.default_rng(0)
@@ -79,8 +78,7 @@ def test_masks_are_scored_on_their_own_grid() -> None:
     studies = [annotated(heart((15.0, 11.0), n_slices=5), name) for name in "ab"]
     studies.append(replace(studies[0], labels={}, labelled_frames={}))
     told: list[str] = []
-    model = LoadedModel(model=oracle.members[0], card=oracle.card)
-    values = values_of_model(model, studies, CPU, report=told.append)
+    values = values_of_model(oracle.loaded, studies, CPU, report=told.append)
     assert told == ["a", "b"] and set(values["dice_mean"]) == {"a", "b"} and primary_of("segment") in values
     assert values["dice_mean"]["a"] > 0.97 and values["lv_ef_percent absolute error"]["b"] < 1
     assert "lv_edv_ml absolute error" not in values

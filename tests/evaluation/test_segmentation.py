@@ -159,7 +159,7 @@ def planes(labels: np.ndarray, *views: View) -> AnnotatedStudy:  # type: ignore[
 def of_planes(network: nn.Module, *views: View) -> Segmenter:
     its = segmenter(network, size=(63, 59))
     card = replace(its.card, grids=dict.fromkeys(views, its.grid(View.SAX)))
-    return Segmenter(its.members, card, its.runtime)
+    return Segmenter(replace(its.loaded, card=card), its.runtime)
 
 
 @pytest.mark.parametrize("together", [False, True])

@@ -1,4 +1,4 @@
-"""Augmentation: draws repeat, a label follows its image, codes and intensities stay what they are."""
+"""Augmentation: draws repeat, a label follows its image, intensities stay in range."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cinema_cmr.image.augment import (
 SHAPE = (40, 30)
 NOTHING = IntensityDraw(gamma=None, contrast=None, noise=None, blur_px=None, low_resolution=None, bias_field=None)
 STILL = Augmentation(
-    p_right_angle_rotation=0, p_free_rotation=0, rotation_deg=0, mirror=0, scale=0, shift_mm=0, p_random_crop=0
+    p_right_angle_rotation=0, p_free_rotation=0, rotation_deg=0, p_flip=0, scaling=0, shift_mm=0, p_random_crop=0
 )
 
 
@@ -41,14 +41,14 @@ def bean() -> Tensor:
     return plane
 
 
-def test_a_still_draw_cuts_around_the_heart() -> None:
+def test_identity_draw_crops_around_the_heart() -> None:
     draw = drawn(0, STILL)
     assert draw.centre == (22.0, 13.0) and np.allclose(draw.matrix, np.eye(2))
     moved = move_planes(bean(), draw, (11, 9), mode="bilinear")
     assert torch.allclose(moved, bean()[..., 17:28, 9:18], atol=1e-5)
 
 
-def test_a_mirror_and_a_quarter_turn_are_those_of_numpy() -> None:
+def test_flip_and_quarter_rotation_equal_those_of_numpy() -> None:
     centre = (20.0, 14.0)
     plain = bean()[..., 10:31, 4:25]
     mirror = PlaneDraw(matrix=np.diag([-1.0, 1.0]), centre=centre)
@@ -58,35 +58,35 @@ def test_a_mirror_and_a_quarter_turn_are_those_of_numpy() -> None:
     assert torch.allclose(turned, plain.rot90(-1, (2, 3)), atol=1e-4)
 
 
-BENT = replace(STILL, elastic_mm=12.0)
+ELASTIC = replace(STILL, elastic_mm=12.0)
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_bend_takes_points_with_it(seed: int) -> None:
-    """A spot in the source lies, after the move, where its centre is said to be."""
-    draw = drawn(seed, BENT)
+def test_points_follow_an_elastic_deformation(seed: int) -> None:
+    """A spot of the source image lies at the position that `move_points` gives its centre."""
+    draw = drawn(seed, ELASTIC)
     centre = np.array([[24.0, 11.0]])
     x, y = np.meshgrid(np.arange(SHAPE[0]), np.arange(SHAPE[1]), indexing="ij")
     spot = torch.from_numpy(np.exp(-0.5 * ((x - 24.0) ** 2 + (y - 11.0) ** 2) / 4)).float()[None, None]
     moved = move_planes(spot, draw, (41, 41), mode="bilinear")[0, 0].numpy() ** 2
     found = [(moved * at).sum() / moved.sum() for at in np.meshgrid(np.arange(41), np.arange(41), indexing="ij")]
-    said = move_points(centre, draw, (41, 41))[0]
-    assert np.linalg.norm(said - (20 + centre[0] - draw.centre)) > 0.1  # it did move
-    np.testing.assert_allclose(found, said, atol=0.25)
+    expected = move_points(centre, draw, (41, 41))[0]
+    assert np.linalg.norm(expected - (20 + centre[0] - draw.centre)) > 0.1  # it did move
+    np.testing.assert_allclose(found, expected, atol=0.25)
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_bend_is_undone_and_never_folds(seed: int) -> None:
-    draw = drawn(seed, BENT)
+def test_elastic_deformation_is_invertible_and_never_folds(seed: int) -> None:
+    draw = drawn(seed, ELASTIC)
     grid = np.stack(np.meshgrid(np.arange(-60.0, 61, 2), np.arange(-60.0, 61, 2), indexing="ij"), axis=-1)
-    bent = draw.bent(grid)
-    np.testing.assert_allclose(draw.unbent(bent), grid, atol=2e-3)
-    along_x, along_y = np.gradient(bent, 2.0, axis=(0, 1))
+    deformed = draw.deform(grid)
+    np.testing.assert_allclose(draw.undo_deform(deformed), grid, atol=2e-3)
+    along_x, along_y = np.gradient(deformed, 2.0, axis=(0, 1))
     assert (along_x[..., 0] * along_y[..., 1] - along_x[..., 1] * along_y[..., 0]).min() > 0
-    assert np.abs(bent - grid).max() * 1.5 <= 12.0
+    assert np.abs(deformed - grid).max() * 1.5 <= 12.0
 
 
-def test_a_bend_that_would_fold_is_refused() -> None:
+def test_elastic_deformation_that_would_fold_is_refused() -> None:
     with pytest.raises(UsageError, match="fold"):
         Augmentation(elastic_mm=13.0)
 
@@ -113,16 +113,16 @@ def test_moving_keeps_the_area_but_for_the_drawn_scale() -> None:
         assert area == pytest.approx(float(bean().sum()) / abs(np.linalg.det(draw.matrix)), rel=0.02)
 
 
-def test_the_same_generator_draws_the_same_and_another_draws_another() -> None:
+def test_draws_depend_on_the_generator_alone() -> None:
     assert np.array_equal(drawn(5).matrix, drawn(5).matrix) and drawn(5).centre == drawn(5).centre
     assert not np.array_equal(drawn(5).matrix, drawn(6).matrix)
     first, again = (draw_intensities(np.random.default_rng(3), Augmentation()) for _ in range(2))
     assert first == again and first != draw_intensities(np.random.default_rng(4), Augmentation())
 
 
-def test_all_orientations_and_both_hands_are_drawn() -> None:
+def test_all_rotations_and_flips_are_drawn() -> None:
     matrices = [
-        drawn(seed, replace(Augmentation(), rotation_deg=0, scale=0, p_free_rotation=0)).matrix for seed in range(150)
+        drawn(seed, replace(Augmentation(), rotation_deg=0, scaling=0, p_free_rotation=0)).matrix for seed in range(150)
     ]
     kinds = {tuple(np.round(matrix).astype(int).ravel().tolist()) for matrix in matrices}
     assert len(kinds) == 8
@@ -130,7 +130,7 @@ def test_all_orientations_and_both_hands_are_drawn() -> None:
 
 def test_all_changes_together_stay_between_zero_and_one_and_repeat() -> None:
     image = torch.rand(24, 20, 3, generator=torch.Generator().manual_seed(0))
-    config = replace(Augmentation(), each=1.0)
+    config = replace(Augmentation(), p_intensity=1.0)
     for seed in range(8):
         draw = draw_intensities(np.random.default_rng(seed), config)
         changed = change_intensities(image, draw)
@@ -139,7 +139,7 @@ def test_all_changes_together_stay_between_zero_and_one_and_repeat() -> None:
         assert torch.equal(changed, change_intensities(image, draw))
 
 
-def test_each_change_does_what_its_name_says() -> None:
+def test_each_change_of_intensity_alone() -> None:
     image = torch.full((21, 21, 1), 0.25)
     assert torch.equal(change_intensities(image, NOTHING), image)
     assert torch.allclose(change_intensities(image, replace(NOTHING, gamma=0.5)), torch.tensor(0.5))
@@ -161,8 +161,8 @@ def test_blur_and_low_resolution_take_away_fine_detail_and_keep_the_mean() -> No
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"mirror": 1.5},
-        {"each": -0.1},
+        {"p_flip": 1.5},
+        {"p_intensity": -0.1},
         {"p_right_angle_rotation": 0.7, "p_free_rotation": 0.7},
         {"noise": -1.0},
         {"blur_px": 0.1},
@@ -173,7 +173,7 @@ def test_impossible_ranges_are_refused(wrong: dict[str, float]) -> None:
         Augmentation(**wrong)
 
 
-def test_a_stretch_changes_the_shape_and_not_the_area_and_its_absence_no_draw() -> None:
+def test_anisotropic_scaling_keeps_the_area_and_adds_no_draw_when_off() -> None:
     stretched = [drawn(seed, replace(STILL, anisotropic_scaling=0.6)).matrix for seed in range(40)]
     ratios = [float(m[0, 0] / m[1, 1]) for m in stretched]
     assert 1 / 1.6 <= min(ratios) < 0.75 and 1.35 < max(ratios) <= 1.6

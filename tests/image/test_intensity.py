@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cinema_cmr.image.intensity import intensity_range, normalise
+from cinema_cmr.image.intensity import normalise, percentile_range
 
 PERCENTILES = (1.0, 99.0)
 
 
 def test_the_range_is_of_the_voxels_above_the_lowest() -> None:
     values = np.concatenate([np.zeros(900), np.arange(1, 102)])
-    assert intensity_range(values, PERCENTILES) == (2.0, 100.0)
+    assert percentile_range(values, PERCENTILES) == (2.0, 100.0)
 
 
 def test_percentiles_go_to_zero_and_one_and_are_clipped() -> None:
@@ -44,14 +44,14 @@ def test_brightness_and_gain_of_the_scanner_cancel() -> None:
 
 
 def test_a_flat_image_stays_finite() -> None:
-    assert intensity_range(np.full((4, 4), 7.0), PERCENTILES) == (0.0, 1.0)
+    assert percentile_range(np.full((4, 4), 7.0), PERCENTILES) == (0.0, 1.0)
     two = np.zeros((4, 4))
     two[1:] = 5.0
-    assert intensity_range(two, PERCENTILES) == (5.0, 6.0)
+    assert percentile_range(two, PERCENTILES) == (5.0, 6.0)
     assert np.isfinite(normalise(two, PERCENTILES)).all()
 
 
 def test_a_large_image_is_sampled_and_gives_nearly_the_same_range() -> None:
     image = np.random.default_rng(2).normal(300, 50, 1_500_000).astype(np.float32)
-    low, high = intensity_range(image, PERCENTILES)
+    low, high = percentile_range(image, PERCENTILES)
     assert (low, high) == pytest.approx(np.percentile(image, PERCENTILES), abs=1.0)

@@ -11,7 +11,7 @@ import pytest
 from cinema_cmr.core.geometry import apply_affine
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.image.orient import standard_orientation
+from cinema_cmr.image.orient import reorient_to_standard
 
 AFFINES = {
     View.LAX_4C: np.array([[-1.4, 0.1, 0, 80], [0.2, -0.9, 5, 60], [0.1, 0.85, 5, -70], [0, 0, 0, 1.0]]),
@@ -42,13 +42,13 @@ def stored(cine: Cine, swap: bool, flip_i: bool, flip_j: bool) -> Cine:
 @pytest.mark.parametrize("way", list(product((False, True), repeat=3)))
 def test_however_it_is_stored_it_comes_out_the_same(view: View, way: tuple[bool, bool, bool]) -> None:
     cine = plane(view)
-    found = standard_orientation(stored(cine, *way))
+    found = reorient_to_standard(stored(cine, *way))
     assert np.array_equal(found.array, cine.array) and np.allclose(found.affine, cine.affine)
 
 
 def test_every_voxel_keeps_its_place() -> None:
     cine = stored(plane(View.LAX_4C), True, False, True)
-    found = standard_orientation(cine)
+    found = reorient_to_standard(cine)
     value = found.array[3, 2, 0, 0]
     (at,) = np.argwhere(cine.array[..., 0, 0] == value)
     assert np.allclose(apply_affine(found.affine, np.array([3, 2, 0])), apply_affine(cine.affine, np.array([*at, 0])))
@@ -57,4 +57,4 @@ def test_every_voxel_keeps_its_place() -> None:
 def test_a_short_axis_and_an_unknown_place_stay_as_they_are() -> None:
     cine = stored(plane(View.LAX_4C), True, True, False)
     for other in (replace(cine, view=View.SAX), replace(cine, orientation_known=False)):
-        assert standard_orientation(other) is other
+        assert reorient_to_standard(other) is other

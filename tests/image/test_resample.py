@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cinema_cmr.core.card import Grid
-from cinema_cmr.image.resample import CropResample, plan_crop, plan_full_plane
+from cinema_cmr.image.resample import CropResample
 
 NATIVE = (61, 48)
 
@@ -43,7 +43,7 @@ def test_a_ramp_moves_less_than_a_tenth_of_a_pixel_at_any_width() -> None:
 
 
 def test_a_ramp_cut_and_put_back_is_itself_inside() -> None:
-    crop = plan_crop(NATIVE, (1.0, 1.6), Grid(spacing_mm=0.5, size=(60, 64)), (30.0, 24.0))
+    crop = CropResample.around(NATIVE, (1.0, 1.6), Grid(spacing_mm=0.5, size=(60, 64)), (30.0, 24.0))
     back = crop.invert(crop.apply(ramp()))
     assert back.shape == NATIVE
     inside = (slice(17, 44), slice(16, 33))
@@ -54,7 +54,7 @@ def test_a_ramp_cut_and_put_back_is_itself_inside() -> None:
 def test_a_smooth_image_cut_and_put_back_is_nearly_itself(spacing_mm: float) -> None:
     x, y = np.meshgrid(np.arange(96), np.arange(80), indexing="ij")
     image = np.exp(-((x - 50) ** 2 + (y - 37) ** 2) / (2 * 9.0**2)).astype(np.float32)
-    crop = plan_crop((96, 80), (1.3, 1.1), Grid(spacing_mm=spacing_mm, size=(80, 72)), (50.0, 37.0))
+    crop = CropResample.around((96, 80), (1.3, 1.1), Grid(spacing_mm=spacing_mm, size=(80, 72)), (50.0, 37.0))
     back = crop.invert(crop.apply(image))
     assert np.abs(back - image)[25:75, 15:60].max() < 0.015
 
@@ -87,7 +87,7 @@ def test_non_square_pixels_make_a_disc_round() -> None:
     spacing = (1.0, 2.0)
     x, y = np.meshgrid(np.arange(100) * spacing[0], np.arange(50) * spacing[1], indexing="ij")
     disc = (np.hypot(x - 50, y - 50) < 20).astype(np.float32)
-    crop = plan_crop((100, 50), spacing, Grid(spacing_mm=1.0, size=(64, 64)), (50.0, 25.0))
+    crop = CropResample.around((100, 50), spacing, Grid(spacing_mm=1.0, size=(64, 64)), (50.0, 25.0))
     assert crop.step == (1.0, 0.5)
     seen = crop.apply(disc) > 0.5
     width, height = seen.any(axis=1).sum(), seen.any(axis=0).sum()
@@ -114,7 +114,7 @@ def test_chances_put_back_never_exceed_one() -> None:
 
 
 def test_points_go_to_the_cut_and_back() -> None:
-    crop = plan_crop(NATIVE, (1.0, 1.6), Grid(spacing_mm=0.8, size=(40, 36)), (30.3, 24.8))
+    crop = CropResample.around(NATIVE, (1.0, 1.6), Grid(spacing_mm=0.8, size=(40, 36)), (30.3, 24.8))
     points = np.array([[30.3, 24.8], [31.3, 24.8], [10.0, 40.0]])
     moved = crop.to_crop(points)
     assert np.allclose(moved[0], [19.5, 17.5]) and np.allclose(moved[1] - moved[0], [1 / 0.8, 0])
@@ -122,7 +122,7 @@ def test_points_go_to_the_cut_and_back() -> None:
 
 
 def test_a_cut_of_the_whole_plane_leaves_nothing_out() -> None:
-    crop = plan_full_plane(NATIVE, (1.3, 0.9), Grid(spacing_mm=1.0, size=(8, 8)))
+    crop = CropResample.full_plane(NATIVE, (1.3, 0.9), Grid(spacing_mm=1.0, size=(8, 8)))
     assert crop.size == (80, 44)
     corners = crop.to_crop(np.array([[0.0, 0.0], [60.0, 47.0]]))
     assert (corners > -1).all() and (corners[1] < [80, 44]).all()

@@ -27,7 +27,7 @@ def test_a_model_of_true_slices_gets_them_as_they_are(positions: np.ndarray) -> 
     plan = plan_slices(positions, grid())
     planes = planes_at(positions)
     assert plan.to_model(planes) is planes and plan.to_native(planes) is planes
-    assert plan.n_model == len(positions) and plan.unseen == ()
+    assert plan.n_model == len(positions) and plan.uncovered == ()
 
 
 @pytest.mark.parametrize("positions", [EVEN, EVEN[:8], UNEVEN])
@@ -39,17 +39,17 @@ def test_true_slices_are_padded_never_blended(positions: np.ndarray) -> None:  #
     assert seen.shape == (2, 1, 12)
     assert np.array_equal(seen[..., first : first + len(positions)], planes)
     assert not seen[..., :first].any() and not seen[..., first + len(positions) :].any()
-    assert np.array_equal(plan.to_native(seen), planes) and plan.unseen == ()
+    assert np.array_equal(plan.to_native(seen), planes) and plan.uncovered == ()
 
 
 def test_more_slices_than_the_model_takes_are_named_and_come_back_as_nothing() -> None:
     plan = plan_slices(EVEN, grid(n_slices=6))
     planes = planes_at(EVEN)
     seen = plan.to_model(planes)
-    assert seen.shape[2] == 6 and plan.unseen == (0, 1, 8)
+    assert seen.shape[2] == 6 and plan.uncovered == (0, 1, 8)
     assert np.array_equal(seen, planes[..., 2:8])
     back = plan.to_native(seen)
-    assert np.array_equal(back[..., 2:8], planes[..., 2:8]) and not back[..., list(plan.unseen)].any()
+    assert np.array_equal(back[..., 2:8], planes[..., 2:8]) and not back[..., list(plan.uncovered)].any()
 
 
 def test_resampled_slices_have_the_values_of_a_line_between() -> None:
@@ -69,7 +69,7 @@ def test_a_resampled_stack_is_centred_and_padded() -> None:
 
 def test_a_longer_stack_than_the_model_reaches_names_its_ends() -> None:
     plan = plan_slices(EVEN, grid(spacing_mm=10.0, n_slices=5))
-    assert plan.unseen == (0, 1, 7, 8)
+    assert plan.uncovered == (0, 1, 7, 8)
     assert not plan.to_native(plan.to_model(planes_at(EVEN)))[..., [0, 1, 7, 8]].any()
 
 
@@ -78,7 +78,7 @@ def test_a_single_slice_reaches_the_model_and_comes_back(n_slices: int | None) -
     single = np.zeros(1)
     plan = plan_slices(single, grid(spacing_mm=10.0, n_slices=n_slices))
     planes = planes_at(single)
-    assert plan.to_model(planes).any() and plan.unseen == ()
+    assert plan.to_model(planes).any() and plan.uncovered == ()
     assert np.allclose(plan.to_native(plan.to_model(planes)), planes)
 
 

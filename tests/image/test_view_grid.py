@@ -7,7 +7,7 @@ import pytest
 
 from cinema_cmr.core.card import Grid
 from cinema_cmr.image.augment import Augmentation
-from cinema_cmr.image.view_grid import on_view_grid, redrawn_on_view_grid, zoomed
+from cinema_cmr.image.view_grid import augment_to_view_grid, resample_to_view_grid, zoom_grid
 
 GRID = Grid(spacing_mm=1.0, size=(16, 12), slice_spacing_mm=10.0, n_slices=3, percentiles=(0.0, 100.0))
 
@@ -20,7 +20,7 @@ def frame(shape: tuple[int, int, int] = (30, 30, 3), *, low: float = 5.0) -> np.
 
 def placed(image: np.ndarray, grid: Grid = GRID, *, heart: tuple[float, float] = (14.5, 14.5)) -> np.ndarray:  # type: ignore[type-arg]
     positions = np.arange(image.shape[2]) * 10.0
-    return on_view_grid(image, grid, spacing_mm=(1.0, 1.0, 10.0), slice_positions_mm=positions, heart=heart)
+    return resample_to_view_grid(image, grid, spacing_mm=(1.0, 1.0, 10.0), slice_positions_mm=positions, heart=heart)
 
 
 def test_the_cut_lies_about_the_heart_and_spans_0_to_1() -> None:
@@ -42,7 +42,7 @@ def test_outside_the_image_and_the_stack_is_zero(low: float) -> None:
 
 
 def test_a_zoom_shows_less_field_with_as_many_voxels() -> None:
-    near = zoomed(GRID, 1.25)
+    near = zoom_grid(GRID, 1.25)
     assert near.size == GRID.size and near.spacing_mm == pytest.approx(0.8)
     assert near.slice_spacing_mm == pytest.approx(8.0) and near.n_slices == 3
     square = np.ones((30, 30, 1), np.float32)
@@ -55,17 +55,24 @@ def test_a_zoom_shows_less_field_with_as_many_voxels() -> None:
 def test_the_number_of_slices_may_be_left_open() -> None:
     open_grid = Grid(spacing_mm=1.0, size=(16, 12))
     assert placed(frame((30, 30, 5)), open_grid).shape == (16, 12, 5)
-    assert zoomed(open_grid, 1.1).slice_spacing_mm is None
+    assert zoom_grid(open_grid, 1.1).slice_spacing_mm is None
 
 
 STILL = Augmentation(
-    p_right_angle_rotation=0, p_free_rotation=0, rotation_deg=0, mirror=0, scale=0, shift_mm=0, p_random_crop=0, each=0
+    p_right_angle_rotation=0,
+    p_free_rotation=0,
+    rotation_deg=0,
+    p_flip=0,
+    scaling=0,
+    shift_mm=0,
+    p_random_crop=0,
+    p_intensity=0,
 )
 
 
 def test_redrawn_without_a_change_is_the_same_frame() -> None:
     image, positions = frame((30, 30, 2)), np.arange(2) * 10.0
-    seen = redrawn_on_view_grid(
+    seen = augment_to_view_grid(
         image,
         GRID,
         spacing_mm=(1.0, 1.0, 10.0),
@@ -80,13 +87,13 @@ def test_redrawn_without_a_change_is_the_same_frame() -> None:
 def test_redrawn_moves_the_image_and_leaves_padded_slices_blank() -> None:
     image = np.random.default_rng(3).random((30, 30, 1)).astype(np.float32)
     first, other = (
-        redrawn_on_view_grid(
+        augment_to_view_grid(
             image,
             GRID,
             spacing_mm=(1.0, 1.0, 10.0),
             slice_positions_mm=np.zeros(1),
             heart=(14.5, 14.5),
-            augmentation=Augmentation(each=1.0),
+            augmentation=Augmentation(p_intensity=1.0),
             rng=np.random.default_rng(seed),
         )
         for seed in (0, 1)

@@ -17,6 +17,7 @@ from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.inference.segmenter import Segmenter
+from cinema_cmr.models.loaded import LoadedModel
 
 LEVELS = {0: 0.0, 2: 300.0, 1: 600.0, 3: 1000.0}
 """Code -> intensity."""
@@ -58,7 +59,7 @@ def segmenter(
 ) -> Segmenter:
     grid = Grid(spacing_mm=spacing_mm, size=size, n_slices=n_slices, percentiles=(0.0, 100.0))
     card = ModelCard(name="oracle", task="segment", architecture="none", config={}, grids={View.SAX: grid})
-    return Segmenter([network or Oracle()], card, runtime, tta=tta)
+    return Segmenter(LoadedModel(model=network or Oracle(), card=card), runtime, tta=tta)
 
 
 def heart(

@@ -17,7 +17,7 @@ from cinema_cmr.core.errors import NoCineError, WeightsError
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.store import write_study
-from cinema_cmr.inference.features import Featuriser
+from cinema_cmr.inference.features import FeatureExtractor
 from cinema_cmr.inference.study_tensors import view_tensor
 from cinema_cmr.models.architectures import config_values
 from cinema_cmr.models.loaded import LoadedModel
@@ -32,7 +32,7 @@ def loaded() -> LoadedModel:
 
 def test_each_frame_has_its_own_vectors(tmp_path: Path) -> None:
     study, model = stored_heart(tmp_path, "x", n_frames=6), loaded()
-    rows = Featuriser(model, CPU).rows(study)
+    rows = FeatureExtractor(model, CPU).rows(study)
     assert [(row.frame, row.tokens) for row in rows[:3]] == [(0, "cls"), (0, "sax"), (0, "lax_4c")]
     assert len(rows) == 6 * 3 and {row.study for row in rows} == {"x"}
     images = {str(view): view_tensor(study, view, 4, GRIDS[view]).unsqueeze(0) for view in GRIDS}
@@ -45,7 +45,7 @@ def test_each_frame_has_its_own_vectors(tmp_path: Path) -> None:
 
 
 def test_the_mean_over_the_cycle_is_that_of_the_frames(tmp_path: Path) -> None:
-    study, featuriser = stored_heart(tmp_path, "x", n_frames=5), Featuriser(loaded(), CPU)
+    study, featuriser = stored_heart(tmp_path, "x", n_frames=5), FeatureExtractor(loaded(), CPU)
     frames, means = featuriser.rows(study), featuriser.rows(study, over_cycle=True)
     assert [(row.frame, row.tokens) for row in means] == [(None, "cls"), (None, "sax"), (None, "lax_4c")]
     for mean in means:
@@ -57,7 +57,7 @@ def test_views_of_other_lengths_go_by_the_part_of_the_cycle(tmp_path: Path) -> N
     cines = (moving_disc(View.SAX, 2, 0), moving_disc(View.LAX_4C, 4, 0))
     study = write_study(Study(name="x", cines=cines), tmp_path / "x.cine")
     model = loaded()
-    rows = Featuriser(model, CPU).rows(study)
+    rows = FeatureExtractor(model, CPU).rows(study)
     assert [row.frame for row in rows if row.tokens == "cls"] == [0, 1, 2, 3]
     shown = {"sax": 1, "lax_4c": 2}
     images = {v: view_tensor(study, View(v), t, GRIDS[View(v)]).unsqueeze(0) for v, t in shown.items()}
@@ -68,7 +68,7 @@ def test_views_of_other_lengths_go_by_the_part_of_the_cycle(tmp_path: Path) -> N
 
 def test_tokens_about_the_heart(tmp_path: Path) -> None:
     study, model = stored_heart(tmp_path, "x", n_frames=2), loaded()
-    rows = [row for row in Featuriser(model, CPU).rows(study, heart=True) if row.frame == 1]
+    rows = [row for row in FeatureExtractor(model, CPU).rows(study, heart=True) if row.frame == 1]
     names = ["cls", "sax", "lax_4c", "sax/first", "sax/middle", "sax/last", "lax_4c/heart"]
     assert [row.tokens for row in rows] == names
     images = {str(view): view_tensor(study, view, 1, GRIDS[view]).unsqueeze(0) for view in GRIDS}
@@ -85,14 +85,14 @@ def test_thirds_of_a_stack_of_two_slices(tmp_path: Path) -> None:
     grids = {View.SAX: Grid(spacing_mm=4.0, size=(32, 32), slice_spacing_mm=10.0, n_slices=2)}
     model = loaded()
     two = LoadedModel(model=model.model, card=replace(model.card, grids=grids))
-    rows = Featuriser(two, CPU).rows(stored_heart(tmp_path, "x", n_frames=1), heart=True)
+    rows = FeatureExtractor(two, CPU).rows(stored_heart(tmp_path, "x", n_frames=1), heart=True)
     assert [row.tokens for row in rows] == ["cls", "sax", "sax/first", "sax/middle"]
     assert all(np.isfinite(row.values).all() for row in rows)
 
 
 def test_what_gives_no_features_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="features come from an autoencoder"):
-        Featuriser(LoadedModel(model=unetr(), card=unetr_card()), CPU)
+        FeatureExtractor(LoadedModel(model=unetr(), card=unetr_card()), CPU)
     plane = stored_heart(tmp_path, "plane", views=[View.LAX_2C])
     with pytest.raises(NoCineError, match="none of the model's views: sax, lax_4c"):
-        Featuriser(loaded(), CPU).rows(plane)
+        FeatureExtractor(loaded(), CPU).rows(plane)

@@ -27,13 +27,13 @@ def stacked(found: LandmarkPrediction) -> np.ndarray:  # type: ignore[type-arg]
 
 
 def test_points_are_found_to_a_part_of_a_pixel() -> None:
-    found = LandmarkPredictor(model(), CPU).find(annotated().study)[View.LAX_4C]
+    found = LandmarkPredictor(model(), CPU).predict(annotated().study)[View.LAX_4C]
     assert np.abs(stacked(found) - in_patient(POINTS)).max() < 0.5
     assert all(found.confidence[name].shape == (2,) and (found.confidence[name] > 0.9).all() for name in NAMES)
 
 
 def test_a_start_far_away_is_found_back_from() -> None:
-    found = LandmarkPredictor(model(), CPU).find_in(cine(), (95.0, 90.0))
+    found = LandmarkPredictor(model(), CPU).predict_view(cine(), (95.0, 90.0))
     assert np.abs(stacked(found) - in_patient(POINTS)).max() < 0.5
     assert np.hypot(found.centre[0] - POINTS[..., 0].mean(), found.centre[1] - POINTS[..., 1].mean()) < 2
 
@@ -45,12 +45,12 @@ def test_a_plane_stored_turned_and_mirrored_has_the_same_points() -> None:
     swapped = turned[:, [1, 0, 2, 3]]
     stored = np.flip(cine().array, 1).swapaxes(0, 1)
     other = replace(cine(), array=stored, affine=swapped)
-    found = LandmarkPredictor(model(), CPU).find_in(other, (60.0, 70.0))
+    found = LandmarkPredictor(model(), CPU).predict_view(other, (60.0, 70.0))
     assert np.abs(stacked(found) - in_patient(POINTS)).max() < 0.5
 
 
 def test_a_point_without_a_spot_is_no_point() -> None:
-    found = LandmarkPredictor(model(Reads(lost=1)), CPU).find_in(cine(), (72.0, 60.0))
+    found = LandmarkPredictor(model(Reads(lost=1)), CPU).predict_view(cine(), (72.0, 60.0))
     assert np.isnan(found.landmarks.points[NAMES[1]]).all() and (found.confidence[NAMES[1]] < 0.1).all()
     assert np.isfinite(found.landmarks.points[NAMES[0]]).all()
 
@@ -74,23 +74,23 @@ def several(n: int) -> np.ndarray:  # type: ignore[type-arg]
 
 
 def test_a_top_that_most_frames_do_not_have_is_passed_over() -> None:
-    found = LandmarkPredictor(model(TwoTops(1)), CPU).find_in(cine(several(4)), (72.0, 60.0))
+    found = LandmarkPredictor(model(TwoTops(1)), CPU).predict_view(cine(several(4)), (72.0, 60.0))
     assert np.abs(stacked(found) - in_patient(several(4))).max() < 0.5
 
 
 def test_a_top_that_most_frames_have_wins_unless_another_place_is_expected() -> None:
     seen = LandmarkPredictor(model(TwoTops(0, 1, 2)), CPU)
-    away = np.abs(stacked(seen.find_in(cine(several(4)), (72.0, 60.0))) - in_patient(several(4)))
+    away = np.abs(stacked(seen.predict_view(cine(several(4)), (72.0, 60.0))) - in_patient(several(4)))
     assert np.nanmax(away) > 20
     near = in_patient(POINTS[0] + [6.0, -6.0])
     expected = dict(zip(NAMES, near, strict=True))
-    found = seen.find(Study(name="s", cines=(cine(several(4)),)), {View.LAX_4C: expected})[View.LAX_4C]
+    found = seen.predict(Study(name="s", cines=(cine(several(4)),)), {View.LAX_4C: expected})[View.LAX_4C]
     assert np.abs(stacked(found) - in_patient(several(4))).max() < 0.5
 
 
 def test_where_nothing_is_at_the_expected_places_they_are_forgotten() -> None:
     expected = dict(zip(NAMES, in_patient(POINTS[0] + [400.0, 0.0]), strict=True))
-    found = LandmarkPredictor(model(), CPU).find_in(cine(), (72.0, 60.0), expected)
+    found = LandmarkPredictor(model(), CPU).predict_view(cine(), (72.0, 60.0), expected)
     assert np.abs(stacked(found) - in_patient(POINTS)).max() < 0.5
 
 
@@ -102,7 +102,7 @@ def drawn(points: np.ndarray) -> Landmarks:  # type: ignore[type-arg]
 
 def test_tops_are_looked_for_near_the_points_of_a_mask() -> None:
     seen = LandmarkPredictor(model(TwoTops(0, 1, 2)), CPU)
-    found = seen.find_in(cine(several(4)), (20.0, 20.0), drawn=drawn(several(4) + np.array([4.0, 0.0])))
+    found = seen.predict_view(cine(several(4)), (20.0, 20.0), drawn=drawn(several(4) + np.array([4.0, 0.0])))
     away = np.abs(stacked(found) - in_patient(several(4)))
     assert away.max() < 0.6, "a high top counts more than the mask's point"
     assert all((found.confidence[name] > 0.95).all() for name in NAMES)
@@ -113,7 +113,7 @@ def test_a_point_that_only_the_mask_shows_is_the_masks() -> None:
         away = (
             POINTS + np.array([0.0, 30.0]) if lost.model.__class__ is TwoTops else POINTS
         )  # a top 27 mm off is another place
-        found = LandmarkPredictor(lost, CPU).find_in(cine(), (72.0, 60.0), drawn=drawn(away))
+        found = LandmarkPredictor(lost, CPU).predict_view(cine(), (72.0, 60.0), drawn=drawn(away))
         assert np.abs(stacked(found)[:, 1] - in_patient(away)[:, 1]).max() < 1e-6
         assert np.allclose(found.confidence[NAMES[1]], 0.55)
 
@@ -121,22 +121,22 @@ def test_a_point_that_only_the_mask_shows_is_the_masks() -> None:
 def test_a_mask_that_fails_in_one_frame_of_a_cycle_is_mended() -> None:
     failed = several(16)
     failed[7, 0] += [0.0, 20.0]
-    still = LandmarkPredictor(model(), CPU).find_in(cine(several(16)), (72.0, 60.0), drawn=drawn(failed))
+    still = LandmarkPredictor(model(), CPU).predict_view(cine(several(16)), (72.0, 60.0), drawn=drawn(failed))
     assert np.abs(stacked(still) - in_patient(several(16))).max() < 0.6
 
 
 def test_a_mask_that_mostly_fails_is_not_asked() -> None:
     lost = several(4)
     lost[:3, 1] = np.nan
-    found = LandmarkPredictor(model(), CPU).find_in(cine(several(4)), (72.0, 60.0), drawn=drawn(lost))
+    found = LandmarkPredictor(model(), CPU).predict_view(cine(several(4)), (72.0, 60.0), drawn=drawn(lost))
     assert np.abs(stacked(found) - in_patient(several(4))).max() < 0.5
 
 
 def test_a_model_whose_card_says_that_it_is_experimental_is_flagged() -> None:
     plain = model()
-    assert LandmarkPredictor(plain, CPU).doubts() == ()
+    assert LandmarkPredictor(plain, CPU).model_flags() == ()
     card = replace(plain.card, training={**plain.card.training, "experimental": "made of nothing"})
-    (flag,) = LandmarkPredictor(replace(plain, card=card), CPU).doubts()
+    (flag,) = LandmarkPredictor(replace(plain, card=card), CPU).model_flags()
     assert flag.code == "landmarks-experimental" and "made of nothing" in flag.message
 
 
@@ -153,14 +153,14 @@ class Coordinates(nn.Module):
 
 
 def test_coordinates_are_points_without_a_confidence() -> None:
-    found = LandmarkPredictor(model(Coordinates()), CPU).find_in(cine(), (72.0, 60.0))
+    found = LandmarkPredictor(model(Coordinates()), CPU).predict_view(cine(), (72.0, 60.0))
     assert np.abs(stacked(found) - in_patient(POINTS)).max() < 0.7
     assert all(np.isnan(found.confidence[name]).all() for name in NAMES)
 
 
 def test_a_study_without_the_view_and_a_model_of_another_task_are_refused() -> None:
     with pytest.raises(NoCineError, match="no 2-chamber"):
-        LandmarkPredictor(model(view=View.LAX_2C), CPU).find(Study(name="s", cines=(cine(),)))
+        LandmarkPredictor(model(view=View.LAX_2C), CPU).predict(Study(name="s", cines=(cine(),)))
     other = model()
     with pytest.raises(WeightsError, match="'segment'; expected 'landmark'"):
         LandmarkPredictor(replace(other, card=replace(other.card, task="segment")), CPU)

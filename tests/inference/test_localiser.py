@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
-from oracles import Nothing, Oracle, cine_of, heart, segmenter
+from oracles import CPU, Nothing, Oracle, cine_of, heart, segmenter
 from torch import Tensor
 
 from cinema_cmr.inference.localiser import locate_heart
-from cinema_cmr.models.committee import Committee
+from cinema_cmr.inference.segmenter import Segmenter
+from cinema_cmr.models.loaded import LoadedModel, join
 
 SHAPE = (131, 97)
 
@@ -103,9 +104,10 @@ def test_something_small_in_the_middle_is_not_taken_for_the_heart() -> None:
     assert np.abs(np.subtract(found.centre, (80, 0)) - middle(labels[80:])).max() < 2
 
 
-def test_one_network_of_a_committee_and_every_second_slice_of_a_long_stack_are_asked() -> None:
+def test_localizer_uses_one_network_of_an_ensemble_and_every_second_slice_of_a_long_stack() -> None:
     labels = np.repeat(heart((15.0,), shape=SHAPE, centre=(70.0, 45.0)), 3, axis=2)
-    networks = Counted(), Counted()
-    locate_heart(cine_of(labels), segmenter(Committee({"one": networks[0], "two": networks[1]}), size=(60, 60)))
+    networks, card = (Counted(), Counted()), segmenter(size=(60, 60)).card
+    together = join({name: LoadedModel(model=x, card=card) for name, x in zip("ab", networks, strict=True)}, card)
+    locate_heart(cine_of(labels), Segmenter(together, CPU))
     assert networks[0].calls > 0 and networks[1].calls == 0
     assert networks[0].slices == {-(-labels.shape[2] // 2)}

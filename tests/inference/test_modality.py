@@ -16,7 +16,7 @@ from cinema_cmr.core.results import Flag, Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.inference.modality import intensity_features, late_enhancement_score, modality_flag
-from cinema_cmr.measure.scar_wall import as_cine_labels
+from cinema_cmr.measure.scar_wall import to_cine_labels
 
 LABELS = np.stack([ring(wedge_deg=60)] * 4, axis=2)
 
@@ -50,7 +50,7 @@ def flag(
     study, prediction = stack(*np.moveaxis(LABELS, 2, 0))
     array = np.repeat(image[..., None], frames, axis=3)
     study = Study(name="s", cines=(study.cine(View.SAX).with_array(array),), modality=read_as)  # type: ignore[arg-type]
-    labels = prediction.labels if scheme == "scar" else as_cine_labels(prediction.labels)
+    labels = prediction.labels if scheme == "scar" else to_cine_labels(prediction.labels)
     return modality_flag(study, drawn(prediction, labels, frames), card(modality))
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.inference.postprocess import keep_largest_components
-from cinema_cmr.inference.postprocess_scar import settle_lesions
+from cinema_cmr.inference.postprocess_scar import correct_lesions
 
 VOXEL_ML = np.array([0.1, 0.2])
 
@@ -75,7 +75,7 @@ def test_a_second_cavity_goes_with_its_wall() -> None:
 
 
 def test_an_empty_map_stays_empty() -> None:
-    assert not settle_lesions(np.zeros((5, 5, 2), np.uint8)).any()
+    assert not correct_lesions(np.zeros((5, 5, 2), np.uint8)).any()
 
 
 @pytest.mark.realdata

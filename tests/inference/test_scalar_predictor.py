@@ -49,13 +49,13 @@ def loaded(task: Any, outputs: tuple[str, ...], **training: Any) -> LoadedModel:
 def test_a_number_comes_back_in_its_own_unit_and_phases_matter() -> None:
     answerer = ScalarPredictor(loaded("regress", ("lv_ef_percent",), target={"mean": 50.0, "std": 10.0}), CPU)
     study = annotated(heart((15.0, 10.0))).study
-    forth, back = answerer.answer(study, (0.0, 0.5)), answerer.answer(study, (0.5, 0.0))
+    forth, back = answerer.predict(study, (0.0, 0.5)), answerer.predict(study, (0.5, 0.0))
     assert set(forth) == {"lv_ef_percent"} and forth["lv_ef_percent"] > 60
     assert forth["lv_ef_percent"] + back["lv_ef_percent"] == pytest.approx(100)
 
 
 def test_classes_have_probabilities() -> None:
-    answer = ScalarPredictor(loaded("classify", ("big", "small")), CPU).answer(annotated(heart()).study, (0.0, 0.5))
+    answer = ScalarPredictor(loaded("classify", ("big", "small")), CPU).predict(annotated(heart()).study, (0.0, 0.5))
     assert sum(answer.values()) == pytest.approx(1) and answer["big"] > 0.9
 
 

@@ -15,6 +15,7 @@ from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.inference.segmenter import Segmenter
+from cinema_cmr.models.loaded import LoadedModel, join
 
 CENTRE = (40.0, 30.0)
 
@@ -74,21 +75,22 @@ def test_two_ways_are_the_image_and_its_mirror() -> None:
 
 def test_a_card_says_how_many_turns_are_usual() -> None:
     usual = replace(segmenter().card, tta=8)
-    assert Segmenter([Lopsided()], usual, CPU).tta == 8
-    assert Segmenter([Lopsided()], usual, CPU, tta=1).tta == 1
-    assert Segmenter([Lopsided()], usual, CPU).localizer().tta == 1
+    assert Segmenter(LoadedModel(model=Lopsided(), card=usual), CPU).tta == 8
+    assert Segmenter(LoadedModel(model=Lopsided(), card=usual), CPU, tta=1).tta == 1
+    assert Segmenter(LoadedModel(model=Lopsided(), card=usual), CPU).localizer().tta == 1
 
 
 @pytest.mark.parametrize(("tta", "size"), [(3, (49, 49)), (0, (49, 49)), (4, (49, 51))])
 def test_turns_that_cannot_be_made_are_refused(tta: int, size: tuple[int, int]) -> None:
-    with pytest.raises(UsageError, match=f"{tta} turns"):
+    with pytest.raises(UsageError, match=rf"{tta} (turns|passes)"):
         segmenter(tta=tta, size=size)
 
 
 def test_an_offset_makes_its_class_likelier_by_its_odds() -> None:
     names = ("background", "rv", "myo", "lv")
     card = replace(segmenter().card, outputs=names, logit_offsets={"myo": 1.0})
-    plain, shifted = (whole(Segmenter([Lopsided()], c, CPU), square_heart()) for c in (segmenter().card, card))
+    models = [LoadedModel(model=Lopsided(), card=one) for one in (segmenter().card, card)]
+    plain, shifted = (whole(Segmenter(model, CPU), square_heart()) for model in models)
     odds = [prob[..., 2] / (1 - prob[..., 2]) for prob in (plain, shifted)]
     seen = (plain[..., 2] > 1e-3) & (plain[..., 2] < 0.999)
     assert seen.any() and np.allclose(odds[1][seen] / odds[0][seen], np.e, rtol=1e-2)
@@ -96,10 +98,10 @@ def test_an_offset_makes_its_class_likelier_by_its_odds() -> None:
 
 def test_members_are_averaged() -> None:
     array = square_heart()
-    first, second = Lopsided(), Oracle()
     card = segmenter().card
-    together = whole(Segmenter([first, second], card, CPU), array)
-    alone = [whole(Segmenter([member], card, CPU), array) for member in (first, second)]
+    members = {"one": LoadedModel(model=Lopsided(), card=card), "two": LoadedModel(model=Oracle(), card=card)}
+    together = whole(Segmenter(join(members, card), CPU), array)
+    alone = [whole(Segmenter(member, CPU), array) for member in members.values()]
     assert np.allclose(together, (alone[0] + alone[1]) / 2, atol=1e-6)
 
 
@@ -174,4 +176,4 @@ def test_its_grid_is_the_card_s() -> None:
 def test_a_model_of_another_task_is_refused(task: Literal["landmark", "pretrain", "classify"]) -> None:
     card = replace(segmenter().card, task=task)
     with pytest.raises(WeightsError, match=f"for the task '{task}'; expected one that"):
-        Segmenter([Lopsided()], card, CPU)
+        Segmenter(LoadedModel(model=Lopsided(), card=card), CPU)

@@ -133,7 +133,6 @@ def chamber_of(volumes_ml: Sequence[float], phases: Phases, name: str = "lv") ->
 def context_of(cine: Cine, labels: LabelMap, **prediction: object) -> QualityContext:
     """What the quality checks see of a short-axis mask."""
     found = measured(cine, labels)
-    named = {value.name: value for value in found.values}
 
     def phases(ventricle: str) -> Phases:
         ed, es = (found.value(f"{ventricle}_{phase}_frame") for phase in ("ed", "es"))
@@ -147,7 +146,7 @@ def context_of(cine: Cine, labels: LabelMap, **prediction: object) -> QualityCon
         volumes=measure_volumes(cine, labels),
         lv=phases("lv"),
         rv=phases("rv"),
-        values=named,
+        values=found,
     )
 
 

@@ -12,7 +12,7 @@ from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.errors import GeometryError
 from cinema_cmr.core.geometry import apply_affine
 from cinema_cmr.core.vocabulary import LANDMARKS, View
-from cinema_cmr.measure.long_axis_mask import landmarks_of_mask
+from cinema_cmr.measure.long_axis_mask import landmarks_from_mask
 from cinema_cmr.phantom.phantom import PhantomStudy, make_phantom
 
 VIEWS = (View.LAX_4C, View.LAX_2C)
@@ -38,7 +38,7 @@ def checked(found: Landmarks | None, truth: Landmarks) -> None:
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_points_of_a_true_mask_are_the_true_ones(phantom: PhantomStudy, view: View) -> None:
-    checked(landmarks_of_mask(phantom.labels[view], phantom.study.cine(view)), phantom.landmarks[view])
+    checked(landmarks_from_mask(phantom.labels[view], phantom.study.cine(view)), phantom.landmarks[view])
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -53,7 +53,7 @@ def test_blood_drawn_into_the_atrium_moves_no_hinge(phantom: PhantomStudy, view:
         x, y = middle + 8 * outward
         inside = np.hypot(i - x, j - y) < 11
         leaked[:, :, 0, t][inside & (leaked[:, :, 0, t] == 0)] = 3
-    checked(landmarks_of_mask(LabelMap(array=leaked), cine), truth)
+    checked(landmarks_from_mask(LabelMap(array=leaked), cine), truth)
 
 
 def test_a_plane_stored_the_other_way_round_has_the_same_points(phantom: PhantomStudy) -> None:
@@ -62,14 +62,14 @@ def test_a_plane_stored_the_other_way_round_has_the_same_points(phantom: Phantom
     affine[:3, 3] += (cine.array.shape[0] - 1) * affine[:3, 0]
     affine[:3, 0] *= -1
     turned = replace(cine, array=cine.array[::-1], affine=affine)
-    checked(landmarks_of_mask(LabelMap(array=labels.array[::-1]), turned), phantom.landmarks[View.LAX_4C])
+    checked(landmarks_from_mask(LabelMap(array=labels.array[::-1]), turned), phantom.landmarks[View.LAX_4C])
 
 
 @pytest.mark.parametrize("missing", [2, 3])
 def test_a_frame_without_wall_or_cavity_has_no_points(phantom: PhantomStudy, missing: int) -> None:
     array = phantom.labels[View.LAX_4C].array.copy()
     array[..., 1][array[..., 1] == missing] = 0
-    found = landmarks_of_mask(LabelMap(array=array), phantom.study.cine(View.LAX_4C))
+    found = landmarks_from_mask(LabelMap(array=array), phantom.study.cine(View.LAX_4C))
     assert found is not None
     for points in found.points.values():
         assert np.isfinite(points[0]).all() and np.isnan(points[1]).all()
@@ -80,16 +80,16 @@ def test_a_closed_ring_has_no_mouth(phantom: PhantomStudy) -> None:
     i, j = np.meshgrid(*(np.arange(n) for n in cine.array.shape[:2]), indexing="ij")
     radius = np.hypot(i - 100, j - 100)
     ring = np.where(radius < 20, 3, np.where(radius < 28, 2, 0)).astype(np.uint8)
-    found = landmarks_of_mask(LabelMap(array=np.repeat(ring[:, :, None, None], 2, axis=3)), cine)
+    found = landmarks_from_mask(LabelMap(array=np.repeat(ring[:, :, None, None], 2, axis=3)), cine)
     assert found is not None and all(np.isnan(points).all() for points in found.points.values())
 
 
 def test_what_says_nothing_is_left_alone_and_another_grid_is_refused(phantom: PhantomStudy) -> None:
     cine, labels = phantom.study.cine(View.LAX_4C), phantom.labels[View.LAX_4C]
-    assert landmarks_of_mask(labels, replace(cine, orientation_known=False)) is None
-    assert landmarks_of_mask(labels, replace(cine, view=View.LAX_3C)) is None
+    assert landmarks_from_mask(labels, replace(cine, orientation_known=False)) is None
+    assert landmarks_from_mask(labels, replace(cine, view=View.LAX_3C)) is None
     with pytest.raises(GeometryError, match="label map has shape"):
-        landmarks_of_mask(LabelMap(array=labels.array[1:]), cine)
+        landmarks_from_mask(LabelMap(array=labels.array[1:]), cine)
 
 
 def _voxels(points: NDArray[np.float64], affine: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ import pytest
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import GeometryError
 from cinema_cmr.core.vocabulary import LANDMARKS, View
-from cinema_cmr.measure.long_axis_place import expected_landmarks
+from cinema_cmr.measure.long_axis_place import estimate_landmarks
 from cinema_cmr.phantom.phantom import PhantomStudy, make_phantom
 
 VIEWS = (View.SAX, View.LAX_2C, View.LAX_4C)
@@ -26,7 +26,7 @@ def phantom(request: pytest.FixtureRequest) -> PhantomStudy:
 
 
 def test_every_point_is_expected_near_its_truth_on_its_own_side(phantom: PhantomStudy) -> None:
-    expected = expected_landmarks(phantom.study, phantom.labels[View.SAX])
+    expected = estimate_landmarks(phantom.study, phantom.labels[View.SAX])
     assert set(expected) == set(LANDMARKS)
     for view, named in expected.items():
         truth = {name: points[0] for name, points in phantom.landmarks[view].points.items()}
@@ -37,7 +37,7 @@ def test_every_point_is_expected_near_its_truth_on_its_own_side(phantom: Phantom
 
 
 def test_points_lie_in_their_plane(phantom: PhantomStudy) -> None:
-    for view, named in expected_landmarks(phantom.study, phantom.labels[View.SAX]).items():
+    for view, named in estimate_landmarks(phantom.study, phantom.labels[View.SAX]).items():
         to_voxels = np.linalg.inv(phantom.study.cine(view).affine)
         assert all(abs((to_voxels @ np.append(point, 1))[2]) < 1e-6 for point in named.values())
 
@@ -55,28 +55,28 @@ def test_the_order_of_slices_is_no_matter(phantom: PhantomStudy) -> None:
     )
     others = tuple(c for c in phantom.study.cines if c.view is not View.SAX)
     study = replace(phantom.study, cines=(turned, *others))
-    found = expected_landmarks(study, LabelMap(array=labels.array[:, :, ::-1]))
-    for view, named in expected_landmarks(phantom.study, labels).items():
+    found = estimate_landmarks(study, LabelMap(array=labels.array[:, :, ::-1]))
+    for view, named in estimate_landmarks(phantom.study, labels).items():
         for name, point in named.items():
             np.testing.assert_allclose(found[view][name], point, atol=1e-6)
 
 
 def test_too_little_to_tell_tells_nothing(phantom: PhantomStudy) -> None:
     study, array = phantom.study, phantom.labels[View.SAX].array
-    assert expected_landmarks(study, LabelMap(array=np.zeros_like(array))) == {}
-    assert expected_landmarks(study, LabelMap(array=np.where(array == 1, 0, array).astype(np.uint8))) == {}
+    assert estimate_landmarks(study, LabelMap(array=np.zeros_like(array))) == {}
+    assert estimate_landmarks(study, LabelMap(array=np.where(array == 1, 0, array).astype(np.uint8))) == {}
     few = np.zeros_like(array)
     middle = array.shape[2] // 2
     few[:, :, middle : middle + 2] = array[:, :, middle : middle + 2]
-    assert expected_landmarks(study, LabelMap(array=few)) == {}
+    assert estimate_landmarks(study, LabelMap(array=few)) == {}
 
 
 def test_a_plane_whose_place_is_unknown_is_left_out(phantom: PhantomStudy) -> None:
     cines = [replace(c, orientation_known=c.view is not View.LAX_2C) for c in phantom.study.cines]
     study = replace(phantom.study, cines=tuple(cines))
-    assert set(expected_landmarks(study, phantom.labels[View.SAX])) == {View.LAX_4C}
+    assert set(estimate_landmarks(study, phantom.labels[View.SAX])) == {View.LAX_4C}
 
 
 def test_a_mask_of_another_grid_is_refused(phantom: PhantomStudy) -> None:
     with pytest.raises(GeometryError):
-        expected_landmarks(phantom.study, LabelMap(array=phantom.labels[View.SAX].array[1:]))
+        estimate_landmarks(phantom.study, LabelMap(array=phantom.labels[View.SAX].array[1:]))

@@ -81,7 +81,7 @@ def test_a_cine_is_not_measured() -> None:
     cine = study.cine(View.SAX)
     moving = type(study)(name="cine", cines=(cine.with_array(np.zeros(twice.shape, np.float32)),))
     found = measure_scar(moving, LabelMap(array=twice, scheme="scar"))
-    assert all(value.value is None and "cine" in str(value.reason) for value in found.values)
+    assert all(value.value is None and "cine" in str(value.reason) for value in found.values())
     assert "not-a-cine" not in {flag.code for flag in found.flags}
 
 
@@ -89,7 +89,7 @@ def test_measure_study_gives_a_scar_map_no_ejection_fraction() -> None:
     study, prediction = stack(*[ring()] * 4)
     found = measure_study(study, {View.SAX: prediction})
     assert found.value("infarct_percent") == measure_scar(study, prediction.labels).value("infarct_percent")
-    assert not any(value.name.startswith(("lv_", "rv_")) for value in found.values)
+    assert not any(value.name.startswith(("lv_", "rv_")) for value in found.values())
     assert "not-a-cine" in {flag.code for flag in found.flags}
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scars import INNER_MM, OUTER_MM, ring, stack
 
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.measure.scar_wall import ScarWall, as_cine_labels, lesion_along_rays, measure_scar_wall, segment_values
+from cinema_cmr.measure.scar_wall import ScarWall, lesion_along_rays, measure_scar_wall, segment_values, to_cine_labels
 
 
 def wall_of(planes: Sequence[NDArray[np.uint8]], **settings: object) -> ScarWall:
@@ -82,6 +82,6 @@ def test_a_long_axis_plane_and_too_few_rings_have_no_segments() -> None:
 
 def test_all_of_the_wall_is_myocardium_in_cine_codes() -> None:
     _, prediction = stack(ring(core=True))
-    as_cine = as_cine_labels(prediction.labels).array
+    as_cine = to_cine_labels(prediction.labels).array
     assert np.array_equal(as_cine == 3, prediction.labels.array == 1)
     assert np.array_equal(as_cine == 2, prediction.labels.array > 1)

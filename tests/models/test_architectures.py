@@ -12,7 +12,7 @@ from small_models import MAE, UNETR, VIT
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.models.architectures import ARCHITECTURES, build, config_from_values, config_values
 from cinema_cmr.models.baselines import UNet2dConfig
-from cinema_cmr.models.committee import CommitteeConfig, MemberConfig
+from cinema_cmr.models.ensemble import EnsembleConfig, MemberConfig
 from cinema_cmr.models.resnet import ResNetConfig
 
 CONFIGS: dict[str, Any] = {
@@ -21,11 +21,12 @@ CONFIGS: dict[str, Any] = {
     "cinema_mae": MAE,
     "unet2d": UNet2dConfig(out_chans=4, chans=(2, 4)),
     "resnet": ResNetConfig(view="sax", in_chans=2, out_chans=1),
-    "committee": CommitteeConfig(
+    "ensemble": EnsembleConfig(
         members={
             "one": MemberConfig(architecture="unet2d", config=config_values(UNet2dConfig(out_chans=4, chans=(2, 4)))),
             "two": MemberConfig(architecture="conv_unetr", config=config_values(UNETR)),
-        }
+        },
+        output_kind="classes",
     ),
 }
 

@@ -63,7 +63,7 @@ def test_the_published_layout_and_back_is_the_same_model(tmp_path: Path, task: s
 @pytest.mark.medium
 def test_an_ensemble_is_exported_seed_by_seed(tmp_path: Path) -> None:
     card = card_for("segment")
-    joined = join([LoadedModel(model=unetr(seed), card=card) for seed in range(2)], card)
+    joined = join({str(seed): LoadedModel(model=unetr(seed), card=card) for seed in range(2)}, card)
     ours = save_model(tmp_path / "ours", joined.model, joined.card)
     assert len(export_weights(ours, tmp_path / "shared")) == 3
     again = load_model(tmp_path / "shared")
@@ -89,7 +89,7 @@ def test_what_the_layout_cannot_say_is_refused(tmp_path: Path) -> None:
 
 def test_a_good_model_passes_every_check(tmp_path: Path) -> None:
     checks = verify_weights(save_model(tmp_path / "ours", unetr(), card_for("segment")))
-    assert [check.name for check in checks] == ["hash", "keys", "finite", "licence", "answers"]
+    assert [check.name for check in checks] == ["hash", "keys", "finite", "licence", "output"]
     assert all(check.passed for check in checks)
     assert "(1, 4, 48, 32)" in checks[-1].found
 

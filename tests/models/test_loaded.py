@@ -1,4 +1,4 @@
-"""An ensemble answers in its members' form with their mean probability."""
+"""A network with its card, and several joined under one card."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ import pytest
 import torch
 from small_models import convvit, images, unetr, unetr_card
 
-from cinema_cmr.core.card import ModelCard
+from cinema_cmr.core.card import ModelCard, OutputKind, TaskName
 from cinema_cmr.core.errors import WeightsError
-from cinema_cmr.models.loaded import Ensemble, LoadedModel, in_target_units, join
+from cinema_cmr.models.ensemble import Ensemble
+from cinema_cmr.models.loaded import LoadedModel, in_target_units, join
 
 
-def classifier(task: str) -> ModelCard:
+def whole_image_card(task: TaskName) -> ModelCard:
     return replace(unetr_card(), task=task, architecture="conv_vit")
 
 
 @pytest.mark.medium
-def test_segmentations_average_softmax() -> None:
+def test_joined_segmentations_average_softmax() -> None:
     card = unetr_card()
-    members = [LoadedModel(model=unetr(seed), card=card) for seed in range(3)]
+    members = {str(seed): LoadedModel(model=unetr(seed), card=card) for seed in range(3)}
     joined = join(members, card)
     assert isinstance(joined.model, Ensemble) and len(joined.members) == 3 and not joined.model.training
     with torch.no_grad():
-        alone = [m.model(images()) for m in members]
+        alone = [member.model(images()) for member in members.values()]
         for view, logits in joined.model(images()).items():
             mean = torch.stack([x[view].softmax(1) for x in alone]).mean(0)
             assert torch.allclose(logits.softmax(1), mean, atol=1e-6)
@@ -32,46 +33,49 @@ def test_segmentations_average_softmax() -> None:
 
 
 @pytest.mark.parametrize(
-    ("card", "mean"),
+    ("card", "kind"),
     [
-        (classifier("classify"), lambda xs: torch.stack([x.softmax(1) for x in xs]).mean(0).log()),
-        (classifier("regress"), lambda xs: torch.stack(xs).mean(0)),
-        (classifier("landmark"), lambda xs: torch.stack(xs).mean(0)),
+        (unetr_card(), "classes"),
+        (whole_image_card("classify"), "classes"),
+        (whole_image_card("regress"), "numbers"),
+        (whole_image_card("landmark"), "coordinates"),
+        (replace(unetr_card(), task="landmark"), "heatmaps"),
+        (replace(unetr_card(), task="pretrain"), "tokens"),
     ],
-    ids=["classify", "regress", "landmark coordinates"],
 )
-def test_each_task_has_its_mean(card: ModelCard, mean: object) -> None:
+def test_a_card_states_the_kind_of_output(card: ModelCard, kind: OutputKind) -> None:
+    assert card.output_kind == kind
+    two = {name: LoadedModel(model=unetr(), card=card) for name in "ab"}
+    assert join(two, card).card.output_kind == kind
+
+
+@pytest.mark.parametrize("task", ["classify", "regress"])
+def test_outputs_of_whole_images_are_averaged(task: TaskName) -> None:
     first, second = convvit(), convvit()
+    card = whole_image_card(task)
     with torch.no_grad():
         second.pred_head_dict["cls"].bias.add_(1.0)  # type: ignore[operator, union-attr]
-        alone = [model(images()) for model in (first, second)]
-        joined = join([LoadedModel(model=m, card=card) for m in (first, second)], card).model(images())
-    assert torch.allclose(joined, mean(alone), atol=1e-6)  # type: ignore[operator]
+        alone = torch.stack([model(images()) for model in (first, second)])
+        members = {name: LoadedModel(model=model, card=card) for name, model in (("a", first), ("b", second))}
+        joined = join(members, card).model(images())
+    mean = alone.softmax(2).mean(0).log() if task == "classify" else alone.mean(0)
+    assert torch.allclose(joined, mean, atol=1e-6)
 
 
-def test_heatmaps_average_each_pixels_probability_even_in_the_tails() -> None:
-    card = replace(unetr_card(), task="landmark")
-    members = [LoadedModel(model=unetr(seed), card=card) for seed in range(2)]
-    mean = join(members, card).model.mean
-    logits = [torch.tensor([-80.0, 0.0, 60.0, 2.0]), torch.tensor([-80.0, 0.0, 60.0, -2.0])]
-    assert torch.allclose(mean(logits), torch.tensor([-80.0, 0.0, 60.0, 0.0]), atol=1e-4)
-
-
-def test_one_member_is_no_ensemble() -> None:
+def test_one_member_is_returned_as_it_is() -> None:
     only = LoadedModel(model=unetr(), card=unetr_card())
-    assert join([only], unetr_card()).model is only.model
+    joined = join({"only": only}, replace(unetr_card(), name="new"))
+    assert joined.model is only.model and list(joined.members) == ["new"]
 
 
-def test_different_models_do_not_mix() -> None:
-    with pytest.raises(WeightsError, match=r"\['segment/conv_unetr', 'segment/unet2d'\]"):
-        join(
-            [LoadedModel(model=unetr(), card=replace(unetr_card(), architecture=a)) for a in ("conv_unetr", "unet2d")],
-            unetr_card(),
-        )
+def test_models_with_different_outputs_are_not_joined() -> None:
+    cards = {"a": unetr_card(), "b": whole_image_card("regress")}
+    with pytest.raises(WeightsError, match=r"outputs \['classes', 'numbers'\]; expected one kind"):
+        join({name: LoadedModel(model=unetr(), card=card) for name, card in cards.items()}, unetr_card())
 
 
-def test_numbers_come_in_their_units() -> None:
-    card = replace(classifier("regress"), training={"target": {"mean": 60.0, "std": 10.0}})
+def test_numbers_are_converted_to_the_unit_of_the_target() -> None:
+    card = replace(whole_image_card("regress"), training={"target": {"mean": 60.0, "std": 10.0}})
     assert in_target_units(torch.tensor([[0.5], [-1.0]]), card).tolist() == [[65.0], [50.0]]
     plain = replace(card, training={})
     assert in_target_units(torch.tensor([0.5]), plain).item() == 0.5

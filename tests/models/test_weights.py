@@ -10,9 +10,10 @@ import pytest
 import torch
 from small_models import UNETR, images, unetr, unetr_card
 
+from cinema_cmr.core.card_json import CARD_VERSION
 from cinema_cmr.core.errors import OutputExistsError, WeightsError
 from cinema_cmr.models import cards
-from cinema_cmr.models.cards import CARD_FILE, WEIGHTS_FILE, Precision, embedded_names, read_card
+from cinema_cmr.models.cards import CARD_FILE, WEIGHTS_FILE, Precision, embedded_folder, embedded_names, read_card
 from cinema_cmr.models.states import hash_of, read_state, write_state
 from cinema_cmr.models.unetr import ConvUNetR
 from cinema_cmr.models.weights import load_model, save_model
@@ -42,7 +43,7 @@ def test_a_saved_model_answers_the_same(folder: Path) -> None:
     assert not loaded.model.training
     assert all(torch.equal(own[view], again[view]) for view in own)
     assert loaded.card.weights_sha256 == hash_of(folder / WEIGHTS_FILE)
-    assert loaded.members == (loaded.model,)
+    assert loaded.members == {loaded.card.name: loaded}
     assert sorted(path.name for path in folder.iterdir()) == [CARD_FILE, WEIGHTS_FILE]
 
 
@@ -162,3 +163,5 @@ def test_every_model_in_the_package_loads() -> None:
     for name in embedded_names():
         loaded = load_model(name)
         assert loaded.card.name == name and set(loaded.card.grids)
+        stored = json.loads((embedded_folder(name) / CARD_FILE).read_text(encoding="utf-8"))
+        assert stored["card_version"] == CARD_VERSION

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.phantom.cycle import Cycle, cycle_of, smoothstep
+from cinema_cmr.phantom.cycle import Cycle, build_cycle, smoothstep
 
 
 @pytest.mark.parametrize("rate", [40, 60, 75, 100, 140])
 @pytest.mark.parametrize("sex", ["F", "M"])
 def test_a_beat_empties_and_fills_once(rate: float, sex: str) -> None:
-    cycle = cycle_of(rate, sex=sex, rapid_share=0.7)  # type: ignore[arg-type]
+    cycle = build_cycle(rate, sex=sex, rapid_share=0.7)  # type: ignore[arg-type]
     times = np.linspace(0, cycle.rr_interval_ms, 2001)
     full = cycle.fullness(times)
     assert full[0] == pytest.approx(1, abs=1e-6) and full[-1] == pytest.approx(1, abs=1e-6)
@@ -24,7 +24,7 @@ def test_a_beat_empties_and_fills_once(rate: float, sex: str) -> None:
 
 
 def test_nothing_moves_while_all_valves_are_closed() -> None:
-    cycle = cycle_of(60, sex="M", rapid_share=0.7)
+    cycle = build_cycle(60, sex="M", rapid_share=0.7)
     closed = np.concatenate(
         [np.linspace(0, cycle.contraction_ms, 20), cycle.systole_ms + np.linspace(0, cycle.relaxation_ms, 20)]
     )
@@ -33,7 +33,7 @@ def test_nothing_moves_while_all_valves_are_closed() -> None:
 
 
 def test_the_early_wave_and_the_kick_bring_their_shares() -> None:
-    cycle = cycle_of(60, sex="F", rapid_share=0.7)
+    cycle = build_cycle(60, sex="F", rapid_share=0.7)
     kick_starts = cycle.rr_interval_ms - cycle.kick_ms
     before = float(cycle.fullness(np.array([kick_starts]))[0])
     assert 1 - before == pytest.approx(1 - 0.7 - 0.04, abs=0.02)

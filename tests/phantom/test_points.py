@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.phantom.heart import Heart, HeartFrame, build_heart
 from cinema_cmr.phantom.planes import ImagePlane, plan_view
-from cinema_cmr.phantom.points import landmarks_of
-from cinema_cmr.phantom.styles import style_named
+from cinema_cmr.phantom.points import plane_landmarks
+from cinema_cmr.phantom.styles import find_style
 from cinema_cmr.phantom.subject import GROUPS, draw_subject
 
 STEP_MM = 0.25
@@ -35,9 +35,9 @@ def cavity_mm(heart: Heart, frame: HeartFrame, plane: ImagePlane) -> tuple[NDArr
 def test_landmarks_are_corners_and_tip_of_the_cavity_in_the_plane(seed: int, view: View) -> None:
     """128 and 146 have hearts that the 2-chamber plane cuts obliquely."""
     heart = build_heart(draw_subject(seed, group=GROUPS[(seed - 100) % len(GROUPS)]))
-    plane = plan_view(heart, view, style_named("ideal"))
+    plane = plan_view(heart, view, find_style("ideal"))
     frame = heart.frame(0.0)
-    marks = landmarks_of(heart, [frame], plane)
+    marks = plane_landmarks(heart, [frame], plane)
     assert marks is not None
     hinge, other, apex = (marks.points[name][0] for name in LANDMARKS[view])
     cavity, depth_mm = cavity_mm(heart, frame, plane)

@@ -53,7 +53,7 @@ def test_a_run_starts_from_given_weights(tmp_path: Path) -> None:
 
 
 @pytest.mark.medium
-def test_a_run_starts_from_the_member_of_a_committee_that_fits(tmp_path: Path) -> None:
+def test_a_run_starts_from_the_member_of_an_ensemble_that_fits(tmp_path: Path) -> None:
     first = finetune(small(seed=1), data(), tmp_path / "one")
     other = finetune(replace(small_unetr(), name="other"), data(), tmp_path / "two")
     join_weights([other, first], tmp_path / "both", name="both")

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.score.detection import choose_amount, detection_scores, proportion_interval
+from cinema_cmr.score.detection import choose_cutoff, detection_scores, proportion_interval
 
 
 def test_a_threshold_parts_patients_and_errors_are_counted() -> None:
     present, amounts = [0, 0, 0, 1, 1, 1], [0.0, 0.5, 6.0, 3.0, 12.0, 30.0]
-    threshold = choose_amount(present, amounts)
+    threshold = choose_cutoff(present, amounts)
     assert threshold == pytest.approx(1.75)
     scores = detection_scores(present, amounts, threshold=threshold)
     assert scores.sensitivity.value == 1.0 and scores.specificity.value == pytest.approx(2 / 3)
@@ -32,7 +32,7 @@ def test_the_threshold_is_the_best_of_all() -> None:
         scores = detection_scores(present, amounts, threshold=threshold)
         return scores.sensitivity.value + scores.specificity.value
 
-    best = youden(choose_amount(present, amounts))
+    best = youden(choose_cutoff(present, amounts))
     assert all(youden(value) <= best + 1e-12 for value in np.linspace(-1, 30, 300))
 
 
@@ -51,10 +51,10 @@ def test_wilson_s_interval_is_the_published_one() -> None:
 
 def test_what_cannot_be_told_apart_is_refused() -> None:
     with pytest.raises(InputError, match="one kind"):
-        choose_amount([1, 1], [0.0, 3.0])
+        choose_cutoff([1, 1], [0.0, 3.0])
     with pytest.raises(InputError, match="no number"):
         detection_scores([1, 0], [np.nan, 3.0], threshold=1.0)
     with pytest.raises(InputError, match="one amount"):
-        choose_amount([1, 0, 1], [0.0, 3.0])
+        choose_cutoff([1, 0, 1], [0.0, 3.0])
     with pytest.raises(InputError, match="3 of 2"):
         proportion_interval(3, 2)

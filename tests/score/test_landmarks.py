@@ -10,7 +10,7 @@ import pytest
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.score.landmarks import landmark_distances_mm, landmarks_found
+from cinema_cmr.score.landmarks import detection_rates, landmark_distances_mm
 
 NO_POINT = (np.nan, np.nan, np.nan)
 
@@ -38,12 +38,12 @@ def test_a_point_that_was_not_found_is_counted() -> None:
     distance = landmark_distances_mm(predicted, reference)["apex"]
     assert distance[0] == 1
     assert np.isnan(distance[1:]).all()
-    assert landmarks_found(predicted, reference)["apex"] == 0.5
+    assert detection_rates(predicted, reference)["apex"] == 0.5
 
 
 def test_nothing_to_find_is_undefined() -> None:
     reference = landmarks(apex=[NO_POINT])
-    assert math.isnan(landmarks_found(landmarks(apex=[(1, 0, 0)]), reference)["apex"])
+    assert math.isnan(detection_rates(landmarks(apex=[(1, 0, 0)]), reference)["apex"])
 
 
 def test_other_views_names_and_frames_are_refused() -> None:
@@ -51,6 +51,6 @@ def test_other_views_names_and_frames_are_refused() -> None:
     with pytest.raises(UsageError, match=r"4-chamber view.*2-chamber view"):
         landmark_distances_mm(landmarks(view=View.LAX_4C, apex=[(0, 0, 0)]), reference)
     with pytest.raises(UsageError, match="mitral_anterior"):
-        landmarks_found(landmarks(mitral_anterior=[(0, 0, 0)]), reference)
+        detection_rates(landmarks(mitral_anterior=[(0, 0, 0)]), reference)
     with pytest.raises(InputError, match=r"landmark 'apex' has shape \(2, 3\)"):
         landmark_distances_mm(landmarks(apex=[(0, 0, 0), (0, 0, 0)]), reference)

@@ -45,7 +45,7 @@ def test_each_frame_with_points_is_an_example() -> None:
 @pytest.mark.parametrize("seed", [None, 0, 1, 2, 3, 4])
 def test_points_lie_on_their_discs_whatever_is_drawn(seed: int | None) -> None:
     made = task(
-        augmentation=Augmentation(mirror=0.0, p_random_crop=0.0, shift_mm=4.0, each=0.0, contrast=0.0, noise=0.0)
+        augmentation=Augmentation(p_flip=0.0, p_random_crop=0.0, shift_mm=4.0, p_intensity=0.0, contrast=0.0, noise=0.0)
     )
     (first, *_) = made.examples(annotated())
     sample = made.sample(first, None if seed is None else np.random.default_rng(seed))

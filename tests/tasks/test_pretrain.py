@@ -20,7 +20,7 @@ from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.loader import EpochSampler, SampleSet, make_loader
 from cinema_cmr.data.sample import Batch, Sample, collate, collate_by_views
 from cinema_cmr.data.store import StoredStudy
-from cinema_cmr.inference.study_tensors import frame_of_phase, view_tensor
+from cinema_cmr.inference.study_tensors import frame_at_phase, view_tensor
 from cinema_cmr.models.mae import CineMA
 from cinema_cmr.tasks.pretrain import SMALL_DATA_AUGMENTATION, PretrainTask
 
@@ -81,7 +81,7 @@ def test_an_augmented_sample_differs_each_time_and_is_a_function_of_its_draw(stu
 
 def test_views_of_different_length_share_the_part_of_the_cycle(tmp_path: Path) -> None:
     study = stored_heart(tmp_path, "x", n_frames=10)
-    assert [frame_of_phase(study, View.SAX, phase) for phase in (0.0, 0.099, 0.1, 0.55, 0.999)] == [0, 0, 1, 5, 9]
+    assert [frame_at_phase(study, View.SAX, phase) for phase in (0.0, 0.099, 0.1, 0.55, 0.999)] == [0, 0, 1, 5, 9]
 
 
 def test_the_mask_hides_the_stated_share_and_differs_by_view_and_sample(studies: list[StoredStudy]) -> None:
@@ -196,7 +196,7 @@ def test_every_frame_has_its_turn(tmp_path: Path, n_frames: int, n_epochs: int) 
     counts = []
     for index in range(n_studies):
         generators = (np.random.default_rng((0, epoch, index)) for epoch in range(n_epochs))  # as in SampleSet
-        counts.append(len({frame_of_phase(study, View.SAX, float(rng.random())) for rng in generators}))
+        counts.append(len({frame_at_phase(study, View.SAX, float(rng.random())) for rng in generators}))
     expected = n_frames * (1 - (1 - 1 / n_frames) ** n_epochs)
     spread = np.sqrt(n_frames * (1 - 1 / n_frames) ** n_epochs)
     assert np.mean(counts) == pytest.approx(expected, abs=4 * spread / np.sqrt(n_studies))

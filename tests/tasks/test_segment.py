@@ -24,11 +24,11 @@ STILL = Augmentation(
     p_right_angle_rotation=0,
     p_free_rotation=0,
     rotation_deg=0,
-    mirror=0,
-    scale=0,
+    p_flip=0,
+    scaling=0,
     shift_mm=0,
     p_random_crop=0,
-    each=0,
+    p_intensity=0,
     contrast=0,
     noise=0,
 )
@@ -81,7 +81,7 @@ def test_without_draws_the_crop_is_centred_on_the_labels() -> None:
 
 def test_a_draw_moves_image_and_labels_together() -> None:
     """The oracle reads the labels off the moved image: where they came apart it would be wrong."""
-    still_light = Augmentation(each=0, p_random_crop=0, scale=0.2, shift_mm=6)
+    still_light = Augmentation(p_intensity=0, p_random_crop=0, scaling=0.2, shift_mm=6)
     its = task(augmentation=still_light, drop_ends=0)
     for seed in range(6):
         sample = its.sample(example(), np.random.default_rng(seed))

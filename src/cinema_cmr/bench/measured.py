@@ -79,7 +79,7 @@ def classify_by_measurements(
 def _segmenter(masks_of: LoadedModel | None, device: str) -> Segmenter | None:
     if masks_of is None:
         return None
-    return Segmenter(masks_of.members, masks_of.card, choose_runtime(device, "auto"))
+    return Segmenter(masks_of, choose_runtime(device, "auto"))
 
 
 def _predict(segmenter: Segmenter, study: AnnotatedStudy) -> LabelMap:

@@ -16,7 +16,7 @@ from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.image.resample import CropResample
-from cinema_cmr.inference.confidence import soft_dice
+from cinema_cmr.inference.confidence import expected_dice
 from cinema_cmr.inference.predictor import predict_cine
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.measure.measure import measure_study
@@ -27,7 +27,7 @@ __all__ = ["EF_NAMES", "ESTIMATORS", "outcome", "scan_of"]
 EF_NAMES = ("lv_ef_percent", "rv_ef_percent")
 
 ESTIMATORS = ("mean_chance", "soft_dice", "turned_dice")
-"""Of each structure: mean probability in its label, `soft_dice`, Dice with the answer to the image a quarter turned."""
+"""Of each structure: mean probability in its label, expected Dice, Dice with the result of the rotated image."""
 
 Labels = NDArray[np.uint8]
 
@@ -36,13 +36,13 @@ class _Watched(Segmenter):
     """A segmenter that keeps, of each frame it gives on the native grid, what its probabilities tell."""
 
     def __init__(self, inner: Segmenter) -> None:
-        super().__init__(inner.members, inner.card, inner.runtime, tta=inner.tta)
+        super().__init__(inner.loaded, inner.runtime, tta=inner.tta)
         self.seen: list[dict[str, dict[str, float]]] = []
 
     def native(self, probabilities: NDArray[np.float32], crop: CropResample) -> NDArray[np.float32]:
         whole = super().native(probabilities, crop)
         labels = whole.argmax(axis=-1).astype(np.uint8)
-        self.seen.append({"mean_chance": _mean_chance(whole, labels), "soft_dice": soft_dice(whole, labels)})
+        self.seen.append({"mean_chance": _mean_chance(whole, labels), "soft_dice": expected_dice(whole, labels)})
         return whole
 
 

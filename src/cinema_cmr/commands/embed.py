@@ -70,8 +70,8 @@ def _rows(source: Path, name: str, featuriser: Any, given: Namespace) -> list[An
 
 
 def _featuriser(given: Namespace) -> Any:
-    from cinema_cmr.inference.features import Featuriser
+    from cinema_cmr.inference.features import FeatureExtractor
     from cinema_cmr.inference.runtime import choose_runtime
     from cinema_cmr.models.weights import load_model
 
-    return Featuriser(load_model(given.model), choose_runtime(given.device, given.precision))
+    return FeatureExtractor(load_model(given.model), choose_runtime(given.device, given.precision))

@@ -1,4 +1,4 @@
-"""What a trained model is and wants: the facts that stand beside its weights, readable without torch."""
+"""Model cards: the description that stands beside a model's weights, readable without torch."""
 
 from __future__ import annotations
 
@@ -9,82 +9,107 @@ from typing import Any, Literal
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 
-__all__ = ["TTA_CHOICES", "Grid", "ModelCard", "check_tta"]
+__all__ = ["TTA_CHOICES", "Grid", "ModelCard", "OutputKind", "TaskName", "check_tta"]
+
+TaskName = Literal["segment", "landmark", "classify", "regress", "pretrain"]
+"""The tasks that a model can be trained for."""
+
+OutputKind = Literal["classes", "heatmaps", "coordinates", "numbers", "tokens"]
+"""What a network's outputs are: logits over classes, a logit per pixel for each landmark, landmark positions as
+fractions of the image, standardised numbers, or the tokens of an autoencoder."""
+
+_OUTPUT_KINDS: Mapping[TaskName, OutputKind] = {
+    "segment": "classes",
+    "classify": "classes",
+    "landmark": "heatmaps",
+    "regress": "numbers",
+    "pretrain": "tokens",
+}
 
 TTA_CHOICES = (1, 2, 4, 8)
-"""1: an image as it is; 2: also mirrored; 4 and 8: also turned by quarters."""
+"""Passes of test-time augmentation. 1: the image as it is; 2: also mirrored; 4 and 8: also rotated by 90 degrees."""
 
 
 def check_tta(tta: int) -> None:
-    """Raises `UsageError` for a number of passes that is none of `TTA_CHOICES`."""
+    """Raise `UsageError` for a number of passes that is not among `TTA_CHOICES`."""
     if tta not in TTA_CHOICES:
-        raise UsageError(f"{tta} turns; expected one of {', '.join(map(str, TTA_CHOICES))}")
+        expected = ", ".join(map(str, TTA_CHOICES))
+        raise UsageError(f"test-time augmentation of {tta} passes; expected one of {expected}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """The grid and intensities on which a model of one view works."""
+    """Grid and intensity scale on which a model works, for one view."""
 
     spacing_mm: float
     """Voxel size in plane."""
     size: tuple[int, int]
-    """Voxels in plane (x, y) that are cut out around the heart."""
+    """Size in plane (x, y), in voxels, of the crop around the heart."""
     slice_spacing_mm: float | None = None
-    """Distance between slices after resampling along the normal; None keeps the true slices."""
+    """Distance between slices after resampling along the normal; None keeps the acquired slices."""
     n_slices: int | None = None
-    """Slices the model takes, centred and padded; None takes as many as there are."""
+    """Number of slices, centred and padded; None accepts any number."""
     percentiles: tuple[float, float] = (0.95, 99.5)
-    """Percentiles of the foreground that are mapped to 0 and 1, with clipping."""
+    """Percentiles of the foreground that are mapped to 0 and 1; values outside are clipped."""
 
     def __post_init__(self) -> None:
         if self.spacing_mm <= 0 or min(self.size) < 1:
-            raise UsageError(f"grid of {self.size} voxels of {self.spacing_mm} mm; both must be above 0")
+            raise UsageError(f"grid of {self.size} voxels of {self.spacing_mm} mm; expected both above 0")
         if (self.slice_spacing_mm is not None and self.slice_spacing_mm <= 0) or (self.n_slices or 1) < 1:
-            raise UsageError(f"grid of {self.n_slices} slices, {self.slice_spacing_mm} mm apart; both must be above 0")
+            raise UsageError(f"grid of {self.n_slices} slices, {self.slice_spacing_mm} mm apart; expected both above 0")
         if not 0 <= self.percentiles[0] < self.percentiles[1] <= 100:
             raise UsageError(f"intensity percentiles {self.percentiles}; expected 0 <= lower < upper <= 100")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard:
-    """A model's description: enough, with its weights, to predict; written as card.json beside them."""
+    """Description of a model: with its weights, enough to predict. Stored as card.json beside them."""
 
     name: str
-    task: Literal["segment", "landmark", "classify", "regress", "pretrain"]
+    task: TaskName
     architecture: str
-    """Name in the registry of architectures, e.g. "conv_unetr"."""
+    """Name in the registry of architectures, e.g. "conv_unetr"; "ensemble" for several networks."""
     config: Mapping[str, Any]
-    """The architecture's own configuration, as plain values."""
+    """Configuration of the architecture, as plain values."""
     grids: Mapping[View, Grid]
-    """The grid of each view that the model takes."""
+    """Input grid for each view of the model."""
     outputs: tuple[str, ...] = ()
-    """Names of the output channels or values, background first for a segmentation."""
+    """Names of the output channels or values; background first in a segmentation."""
     label_scheme: str = "cine"
     modality: Literal["cine", "lge"] = "cine"
     tta: int = 1
-    """Of a segmentation: mirrored and turned passes that are averaged where the user names no number of them."""
+    """Segmentation: default number of passes of test-time augmentation."""
     logit_offsets: Mapping[str, float] = field(default_factory=dict)
-    """Of a segmentation: added to the logits of these outputs before labels are taken, so that what is rare is found
-    at a lower probability than what is common."""
+    """Segmentation: offsets added to the logits of these outputs before the labels are taken, so that a rare class is
+    found at a lower probability than a common one."""
     least_confidence: float = 0.8
-    """Of a segmentation of cines: a frame whose labels have a lower mean probability is flagged. Models differ."""
+    """Segmentation of cines: mean probability of the labels below which a frame is flagged."""
     training: Mapping[str, Any] = field(default_factory=dict)
-    """Data, split with its hash, recipe, seed, steps, versions, and the scores on validation."""
+    """Data, split and its hash, recipe, seed, steps, versions and validation scores."""
     licence: str = ""
-    """Condition under which the weights may be used, inherited from the data they learned from."""
+    """Terms of use of the weights, inherited from the training data."""
     weights_sha256: str = ""
-    """Hash of the weights file; empty until written."""
+    """SHA-256 of the weights file; empty until it is written."""
 
     def __post_init__(self) -> None:
         if self.label_scheme not in LABEL_SCHEMES:
-            raise UsageError(
-                f"model '{self.name}' has label scheme '{self.label_scheme}'; known: {sorted(LABEL_SCHEMES)}"
-            )
+            expected = sorted(LABEL_SCHEMES)
+            raise UsageError(f"model '{self.name}' has label scheme '{self.label_scheme}'; expected one of {expected}")
         check_tta(self.tta)
         if not 0 <= self.least_confidence <= 1:
             raise UsageError(f"model '{self.name}' has least confidence {self.least_confidence}; expected 0 to 1")
         unknown = sorted(set(self.logit_offsets) - set(self.outputs))
         if unknown:
-            raise UsageError(f"model '{self.name}' has offsets for {unknown}; its outputs are {list(self.outputs)}")
+            raise UsageError(f"model '{self.name}' has offsets for {unknown}; expected some of {list(self.outputs)}")
         if not self.grids:
-            raise UsageError(f"model '{self.name}' names no view; its card must give a grid for each view it takes")
+            raise UsageError(f"model '{self.name}' has no grids; expected one for each view of the model")
+
+    @property
+    def output_kind(self) -> OutputKind:
+        """Kind of the network's outputs; decides how those of several networks are averaged."""
+        if self.architecture == "ensemble":
+            kind: OutputKind = self.config["output_kind"]
+            return kind
+        if self.task == "landmark" and self.architecture == "conv_vit":
+            return "coordinates"
+        return _OUTPUT_KINDS[self.task]

@@ -1,4 +1,4 @@
-"""A model card as the JSON that stands beside the weights, and back; no file is touched here."""
+"""Model cards to and from the JSON that is stored beside the weights; reads and writes no files."""
 
 from __future__ import annotations
 
@@ -12,34 +12,43 @@ from cinema_cmr.core.serialise import from_dict, to_dict
 __all__ = ["CARD_VERSION", "card_from_json", "card_to_json"]
 
 CARD_VERSION = 2
-"""Layout of card.json; raised when an older reader could no longer understand it."""
+"""Version of card.json; increased when older readers could no longer read it."""
 
 
 def card_to_json(card: ModelCard) -> dict[str, Any]:
-    """Plain values for card.json: every field of the card, and the layout's version.
+    """Return every field of the card as plain values, with the version of the format.
 
-    Raises `UsageError` that names what JSON cannot hold.
+    Raises `UsageError`, naming the field, for values that JSON cannot represent.
     """
     return {"card_version": CARD_VERSION, **to_dict(card, "card")}
 
 
 def card_from_json(values: Mapping[str, Any]) -> ModelCard:
-    """The card that card.json describes; `WeightsError` for another layout, unknown or missing fields."""
-    if isinstance(values, Mapping) and values.get("card_version") == 1:
-        values = _from_version_1(values)
-    if not isinstance(values, Mapping) or values.get("card_version") != CARD_VERSION:
-        found = values.get("card_version") if isinstance(values, Mapping) else type(values).__name__
+    """Return the card of a card.json of version 1 or 2.
+
+    Raises `WeightsError` for another version and for unknown, missing or ill-typed fields.
+    """
+    if not isinstance(values, Mapping):
+        raise WeightsError(f"model card is a {type(values).__name__}; expected a JSON object: fetch the model again")
+    fields = dict(values)
+    version = fields.pop("card_version", None)
+    if version == 1:
+        fields = _from_version_1(fields)
+    elif version != CARD_VERSION:
         raise WeightsError(
-            f"model card of version {found!r}; expected {CARD_VERSION}: "
+            f"model card of version {version!r}; expected {CARD_VERSION}: "
             "read it with the cinema-cmr that wrote it, or a newer one"
         )
     try:
-        return from_dict(ModelCard, {k: v for k, v in values.items() if k != "card_version"}, "card")
+        return from_dict(ModelCard, fields, "card")
     except UsageError as error:
         raise WeightsError(f"model card cannot be used: {error}") from error
 
 
-def _from_version_1(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert a card of version 1, in which test-time augmentation was called `turns`."""
-    renamed = {"turns": "tta"}
-    return {renamed.get(name, name): value for name, value in values.items()} | {"card_version": CARD_VERSION}
+def _from_version_1(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert version 1, with `turns` for `tta` and the architecture "committee" for an ensemble that segments."""
+    renamed = {"tta" if name == "turns" else name: value for name, value in fields.items()}
+    if renamed.get("architecture") == "committee":
+        renamed["architecture"] = "ensemble"
+        renamed["config"] = {**renamed["config"], "output_kind": "classes"}
+    return renamed

@@ -73,7 +73,7 @@ def from_dict(kind: type[T], values: object, place: str = "") -> T:
     another type.
     """
     place = place or kind.__name__
-    _check_names(_type_info(kind), values, place)
+    _check_names(_type_info(kind), values, place)  # type: ignore[arg-type]  # a class is hashable
     try:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:

@@ -1,4 +1,4 @@
-"""Rows of grey pictures side by side in one image, to be looked at."""
+"""Mosaic of grey pictures in one image, for visual inspection."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ _BACKGROUND = 64
 
 
 def mosaic(rows: Sequence[Sequence[NDArray[np.float32]]]) -> Image.Image:
-    """Pictures (x, y) of 0 to 1, x to the right and y downwards, row below row, a few grey pixels apart.
+    """Arrange rows of pictures (x, y) of 0 to 1, x to the right and y down, separated by a few grey pixels.
 
-    What is beyond 0 to 1 is clipped; NaN is shown in the middle grey of the gaps. Raises `UsageError` where
-    there is no picture.
+    Values beyond 0 to 1 are clipped; NaN takes the grey of the gaps. Raises `UsageError` without any picture.
     """
     sizes = [[picture.shape for picture in row] for row in rows if row]
     if not sizes:
-        raise UsageError("no picture to show; expected at least one")
+        raise UsageError("a mosaic of no pictures was requested; expected at least one")
     width = max(sum(shape[0] + _GAP for shape in row) for row in sizes) + _GAP
     height = sum(max(shape[1] for shape in row) + _GAP for row in sizes) + _GAP
     canvas = np.full((height, width), _BACKGROUND, np.uint8)
@@ -32,12 +31,12 @@ def mosaic(rows: Sequence[Sequence[NDArray[np.float32]]]) -> Image.Image:
     for row in (row for row in rows if row):
         left = _GAP
         for picture in row:
-            canvas[top : top + picture.shape[1], left : left + picture.shape[0]] = _grey(picture)
+            canvas[top : top + picture.shape[1], left : left + picture.shape[0]] = _to_grey(picture)
             left += picture.shape[0] + _GAP
         top += max(picture.shape[1] for picture in row) + _GAP
     return Image.fromarray(canvas)
 
 
-def _grey(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
-    known = np.where(np.isfinite(picture), np.clip(picture, 0, 1) * 255, _BACKGROUND)
-    return np.rint(known).astype(np.uint8).T
+def _to_grey(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
+    grey = np.where(np.isfinite(picture), np.clip(picture, 0, 1) * 255, _BACKGROUND)
+    return np.rint(grey).astype(np.uint8).T

@@ -1,8 +1,8 @@
-"""Cutting a model's grid out of a cine's planes in one interpolation, and the record that undoes it."""
+"""Crop of a model's grid out of the planes of a cine in a single interpolation, and its inverse."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.card import Grid
 
-__all__ = ["CropResample", "plan_crop", "plan_full_plane"]
+__all__ = ["CropResample"]
 
 Array = NDArray[np.float32]
 Points = NDArray[np.float64]
@@ -19,7 +19,7 @@ Positions = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class CropResample:
-    """Where a model's in-plane grid lies: its pixel u is at native `centre + (u - (n - 1) / 2) * step`."""
+    """Placement of a model's in-plane grid: its pixel u lies at native `centre + (u - (n - 1) / 2) * step`."""
 
     centre: tuple[float, float]
     """Native in-plane voxel indices (i, j) of the middle of the model's grid."""
@@ -30,46 +30,47 @@ class CropResample:
     native: tuple[int, int]
     """Pixels of the native plane."""
 
+    @classmethod
+    def around(
+        cls, native: tuple[int, int], spacing_mm: tuple[float, ...], grid: Grid, centre: tuple[float, float]
+    ) -> CropResample:
+        """Centre the grid on a position (i, j) of planes of `native` pixels with `spacing_mm`."""
+        step = (grid.spacing_mm / spacing_mm[0], grid.spacing_mm / spacing_mm[1])
+        return cls(centre=centre, step=step, size=grid.size, native=native)
+
+    @classmethod
+    def full_plane(cls, native: tuple[int, int], spacing_mm: tuple[float, ...], grid: Grid) -> CropResample:
+        """Resample whole planes of `native` pixels to the spacing of the grid; its size is ignored."""
+        nx, ny = (int(np.ceil(n * mm / grid.spacing_mm)) for n, mm in zip(native, spacing_mm[:2], strict=True))
+        step = (grid.spacing_mm / spacing_mm[0], grid.spacing_mm / spacing_mm[1])
+        return cls(centre=((native[0] - 1) / 2, (native[1] - 1) / 2), step=step, size=(nx, ny), native=native)
+
     def to_crop(self, points: Points) -> Points:
-        """Native pixel positions (..., 2) -> positions on the model's grid."""
+        """Map native pixel positions (..., 2) to positions on the model's grid."""
         middle = (np.asarray(self.size) - 1) / 2
         return (np.asarray(points, dtype=np.float64) - self.centre) / self.step + middle
 
     def to_native(self, points: Points) -> Points:
-        """Positions (..., 2) on the model's grid -> native pixels; undoes `to_crop`."""
+        """Map positions (..., 2) on the model's grid to native pixels; the inverse of `to_crop`."""
         middle = (np.asarray(self.size) - 1) / 2
         return (np.asarray(points, dtype=np.float64) - middle) * self.step + self.centre
 
     def apply(self, planes: NDArray[np.generic]) -> Array:
         """Resample native planes (X, Y, ...) to the model's grid (x, y, ...), float32; zero outside the image.
 
-        Linear interpolation; where the model's pixels are larger, a triangle of their width, which prevents aliasing.
-        A linear ramp stays exact up to 0.1 native pixels, the cost of widths that are no whole number of pixels.
+        Linear interpolation. If the model's pixels are larger, the kernel is a triangle of their width, which prevents
+        aliasing; a linear ramp is then exact to 0.1 native pixels, the cost of widths that are no whole number of
+        pixels.
         """
-        return _along_planes(planes, *(_weights(self, axis) for axis in (0, 1)))
+        return _apply_in_plane(planes, *(_forward_weights(self, axis) for axis in (0, 1)))
 
     def invert(self, planes: NDArray[np.generic]) -> Array:
-        """Resample planes (x, y, ...) of the model's grid to the native one (X, Y, ...); zero outside the crop."""
-        return _along_planes(planes, *(_weights_back(self, axis) for axis in (0, 1)))
+        """Resample planes (x, y, ...) of the model's grid to the native grid (X, Y, ...); zero outside the crop."""
+        return _apply_in_plane(planes, *(_backward_weights(self, axis) for axis in (0, 1)))
 
 
-def plan_crop(
-    native: tuple[int, int], spacing_mm: tuple[float, ...], grid: Grid, centre: tuple[float, float]
-) -> CropResample:
-    """The cut of `grid` around a native position (i, j), on planes of `native` pixels of `spacing_mm`."""
-    step = (grid.spacing_mm / spacing_mm[0], grid.spacing_mm / spacing_mm[1])
-    return CropResample(centre=centre, step=step, size=grid.size, native=native)
-
-
-def plan_full_plane(native: tuple[int, int], spacing_mm: tuple[float, ...], grid: Grid) -> CropResample:
-    """The cut that takes whole planes of `native` pixels to the grid's spacing, whatever the grid's size."""
-    size = tuple(int(np.ceil(n * mm / grid.spacing_mm)) for n, mm in zip(native, spacing_mm[:2], strict=True))
-    whole = replace(grid, size=(size[0], size[1]))
-    return plan_crop(native, spacing_mm, whole, ((native[0] - 1) / 2, (native[1] - 1) / 2))
-
-
-def _along_planes(planes: NDArray[np.generic], along_x: Array, along_y: Array) -> Array:
-    """Apply a matrix to each of the first two axes."""
+def _apply_in_plane(planes: NDArray[np.generic], along_x: Array, along_y: Array) -> Array:
+    """Apply one matrix along x and one along y."""
     array = np.asarray(planes, dtype=np.float32)
     rest = array.shape[2:]
     first = along_x @ array.reshape(array.shape[0], -1)
@@ -78,23 +79,24 @@ def _along_planes(planes: NDArray[np.generic], along_x: Array, along_y: Array) -
     return np.ascontiguousarray(result.reshape(len(along_x), len(along_y), *rest))
 
 
-def _weights(crop: CropResample, axis: int) -> Array:
-    """(n, N) weights of native voxels for each model pixel."""
-    at = crop.centre[axis] + (np.arange(crop.size[axis]) - (crop.size[axis] - 1) / 2) * crop.step[axis]
-    return _triangles(at, crop.native[axis], width=max(1.0, crop.step[axis]))
+def _forward_weights(crop: CropResample, axis: int) -> Array:
+    """Return the (n, N) weights of native voxels for each model pixel."""
+    positions = crop.centre[axis] + (np.arange(crop.size[axis]) - (crop.size[axis] - 1) / 2) * crop.step[axis]
+    return _triangles(positions, crop.native[axis], width=max(1.0, crop.step[axis]))
 
 
-def _weights_back(crop: CropResample, axis: int) -> Array:
-    """(N, n) weights of model pixels for each native voxel."""
-    at = (np.arange(crop.native[axis]) - crop.centre[axis]) / crop.step[axis] + (crop.size[axis] - 1) / 2
-    return _triangles(at, crop.size[axis], width=max(1.0, 1 / crop.step[axis]))
+def _backward_weights(crop: CropResample, axis: int) -> Array:
+    """Return the (N, n) weights of model pixels for each native voxel."""
+    positions = (np.arange(crop.native[axis]) - crop.centre[axis]) / crop.step[axis] + (crop.size[axis] - 1) / 2
+    return _triangles(positions, crop.size[axis], width=max(1.0, 1 / crop.step[axis]))
 
 
-def _triangles(at: Positions, n_sources: int, *, width: float) -> Array:
-    """Rows of triangle weights around positions `at`; each sums to one over an endless line of sources."""
+def _triangles(positions: Positions, n_sources: int, *, width: float) -> Array:
+    """Return one row of triangle weights per position; each sums to one over an unlimited line of sources."""
     margin = int(np.ceil(width)) + 1
     sources = np.arange(-margin, n_sources + margin)
-    weights = np.clip(1 - np.abs(sources - np.clip(at, -margin, n_sources - 1 + margin)[:, None]) / width, 0, None)
+    nearest = np.clip(positions, -margin, n_sources - 1 + margin)[:, None]
+    weights = np.clip(1 - np.abs(sources - nearest) / width, 0, None)
     weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
-    inside = (at > -1) & (at < n_sources)
+    inside = (positions > -1) & (positions < n_sources)
     return (weights[:, margin:-margin] * inside[:, None]).astype(np.float32)

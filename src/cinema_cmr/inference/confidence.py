@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES
 
-__all__ = ["soft_dice"]
+__all__ = ["expected_dice"]
 
 
-def soft_dice(prob: NDArray[np.float32], labels: NDArray[np.uint8], *, scheme: str = "cine") -> dict[str, float]:
+def expected_dice(prob: NDArray[np.float32], labels: NDArray[np.uint8], *, scheme: str = "cine") -> dict[str, float]:
     """Of each structure, twice the probability inside of its label over the label's and the probability's volume.
 
     `prob` (x, y, z, class) sums to one, `labels` (x, y, z) are codes of `scheme`, of one frame. This is the ratio

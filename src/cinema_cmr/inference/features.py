@@ -15,12 +15,12 @@ from cinema_cmr.core.errors import NoCineError, WeightsError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.store import StoredStudy
 from cinema_cmr.inference.runtime import Runtime
-from cinema_cmr.inference.study_tensors import frame_of_phase, view_tensor
+from cinema_cmr.inference.study_tensors import frame_at_phase, view_tensor
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.mae import CineMA
 from cinema_cmr.models.stem import Stem
 
-__all__ = ["HEART_REACH_MM", "FeatureRow", "Featuriser"]
+__all__ = ["HEART_REACH_MM", "FeatureExtractor", "FeatureRow"]
 
 HEART_REACH_MM = 36.0
 """Tokens about the heart have their centre within so many millimetres of it, along either axis of the plane."""
@@ -43,7 +43,7 @@ class FeatureRow:
     """(d,)"""
 
 
-class Featuriser:
+class FeatureExtractor:
     """An autoencoder on a device; raises `WeightsError` for a model of another kind."""
 
     def __init__(self, loaded: LoadedModel, runtime: Runtime) -> None:
@@ -83,7 +83,7 @@ class Featuriser:
         """The name of each vector, as in a row, with (frames, d)."""
         images = {}
         for view in views:
-            frames = [frame_of_phase(study, view, phase) for phase in phases]
+            frames = [frame_at_phase(study, view, phase) for phase in phases]
             tensors = [view_tensor(study, view, frame, self.card.grids[view]) for frame in frames]
             images[str(view)] = torch.stack(tensors).to(self.runtime.device)
         with self.runtime.autocast():

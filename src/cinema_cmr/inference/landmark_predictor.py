@@ -24,8 +24,8 @@ from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.heart_position import heart_positions
 from cinema_cmr.image.intensity import normalise
-from cinema_cmr.image.orient import standard_orientation
-from cinema_cmr.image.resample import plan_crop
+from cinema_cmr.image.orient import reorient_to_standard
+from cinema_cmr.image.resample import CropResample
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.models.loaded import LoadedModel
@@ -79,16 +79,16 @@ of fewer, and then smoothed a little."""
 class LandmarkPredictor:
     """A landmark model on a device; raises `WeightsError` for a model of another task.
 
-    `drawer` segments the same planes, for `long_axis_predictor.predict_landmarks`, whose masks show the points too.
+    `segmenter` segments the same planes, for `long_axis_predictor.predict_landmarks`, whose masks show the points too.
     """
 
-    def __init__(self, loaded: LoadedModel, runtime: Runtime, *, drawer: Segmenter | None = None) -> None:
+    def __init__(self, loaded: LoadedModel, runtime: Runtime, *, segmenter: Segmenter | None = None) -> None:
         if loaded.card.task != "landmark":
             raise WeightsError(f"model '{loaded.card.name}' is of the task '{loaded.card.task}'; expected 'landmark'")
-        self.card, self.runtime, self.drawer = loaded.card, runtime, drawer
+        self.card, self.runtime, self.segmenter = loaded.card, runtime, segmenter
         self.model = loaded.model.to(runtime.device).eval()
 
-    def doubts(self) -> tuple[Flag, ...]:
+    def model_flags(self) -> tuple[Flag, ...]:
         """What a reader must know of the model itself, from its card."""
         why = self.card.training.get("experimental")
         if not why:
@@ -96,7 +96,7 @@ class LandmarkPredictor:
         message = f"landmarks are by '{self.card.name}', {why}: look at the points before using MAPSE or shortening"
         return (Flag(code="landmarks-experimental", severity="info", message=message),)
 
-    def find(
+    def predict(
         self,
         study: Study,
         expected: Mapping[View, Mapping[str, Points]] | None = None,
@@ -114,11 +114,11 @@ class LandmarkPredictor:
             raise NoCineError(f"study '{study.name}' has no {wanted} cine, which model '{self.card.name}' needs")
         places = heart_positions(study)
         return {
-            view: self.find_in(study.cine(view), places[view], (expected or {}).get(view), (drawn or {}).get(view))
+            view: self.predict_view(study.cine(view), places[view], (expected or {}).get(view), (drawn or {}).get(view))
             for view in views
         }
 
-    def find_in(
+    def predict_view(
         self,
         cine: Cine,
         place: tuple[float, float],
@@ -127,7 +127,7 @@ class LandmarkPredictor:
     ) -> LandmarkPrediction:
         """Landmarks of one view, looked for around those that are drawn, else around the expected places; where
         nothing is there, or nothing was expected, around `place` (voxels i, j)."""
-        turned = standard_orientation(cine) if self.card.training.get("planes") == "standard" else cine
+        turned = reorient_to_standard(cine) if self.card.training.get("planes") == "standard" else cine
         if drawn is not None and (shown := _mended(drawn)) is not None:
             return self._joined(cine, turned, shown)
         if expected is not None:
@@ -180,7 +180,7 @@ class LandmarkPredictor:
         `hints` are in its voxels: (k, 2) for all frames, or (t, k, 2) for each.
         """
         grid = self.card.grids[cine.view]
-        crop = plan_crop(cine.array.shape[:2], cine.spacing_mm, grid, centre)
+        crop = CropResample.around(cine.array.shape[:2], cine.spacing_mm, grid, centre)
         planes = crop.apply(cine.array[:, :, 0] - cine.array.min())
         # Each frame by itself, as in training.
         frames = [normalise(planes[..., t], grid.percentiles) for t in range(cine.n_frames)]

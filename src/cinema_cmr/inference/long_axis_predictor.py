@@ -11,8 +11,8 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.inference.landmark_predictor import LandmarkPredictor
 from cinema_cmr.inference.predictor import predict_study
 from cinema_cmr.inference.segmenter import Segmenter
-from cinema_cmr.measure.long_axis_mask import landmarks_of_mask
-from cinema_cmr.measure.long_axis_place import expected_landmarks
+from cinema_cmr.measure.long_axis_mask import landmarks_from_mask
+from cinema_cmr.measure.long_axis_place import estimate_landmarks
 
 __all__ = ["predict_landmarks", "segment_long_axes"]
 
@@ -40,11 +40,11 @@ def predict_landmarks(
         return {}
     stack = seen.get(View.SAX)
     is_cine = stack is not None and stack.labels.scheme == "cine"
-    expected = expected_landmarks(study, stack.labels) if stack is not None and is_cine else None
-    masks = {**seen, **segment_long_axes(study, finder.drawer, seen=seen)}
+    expected = estimate_landmarks(study, stack.labels) if stack is not None and is_cine else None
+    masks = {**seen, **segment_long_axes(study, finder.segmenter, seen=seen)}
     drawn: dict[View, Landmarks] = {}
     for view in finder.card.grids:
         if view in masks and view in study and masks[view].labels.scheme == "cine":
-            points = landmarks_of_mask(masks[view].labels, study.cine(view))
+            points = landmarks_from_mask(masks[view].labels, study.cine(view))
             drawn |= {} if points is None else {view: points}
-    return finder.find(study, expected, drawn)
+    return finder.predict(study, expected, drawn)

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from cinema_cmr.core.components import largest_component
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES
-from cinema_cmr.inference.postprocess_scar import settle_lesions
+from cinema_cmr.inference.postprocess_scar import correct_lesions
 
 __all__ = ["keep_largest_components"]
 
@@ -39,7 +39,7 @@ def keep_largest_components(
 
     Pieces are connected through faces, in plane and across slices; `voxel_ml` is (z,). A slice also keeps one left
     ventricle: a second cavity more than 6 mm away goes with the wall about it. Of a scar map, lesions are then
-    settled within the wall (`settle_lesions`).
+    settled within the wall (`correct_lesions`).
     """
     codes = {label.name: label.code for label in LABEL_SCHEMES[scheme]}
     kept, removed = labels.copy(), dict[str, float]()
@@ -54,7 +54,7 @@ def keep_largest_components(
         _add(removed, _volumes(kept, lost, codes, voxel_ml))
         kept[lost] = 0
     if scheme == "scar":
-        settled = settle_lesions(kept)
+        settled = correct_lesions(kept)
         _add(removed, _volumes(kept, kept != settled, codes, voxel_ml))
         kept = settled
     return kept, removed

@@ -14,7 +14,7 @@ from scipy import ndimage
 from cinema_cmr.core.components import largest_component
 from cinema_cmr.core.vocabulary import SCAR_LABELS
 
-__all__ = ["settle_lesions"]
+__all__ = ["correct_lesions"]
 
 Labels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -24,7 +24,7 @@ _TOUCHING = np.ones((3, 3), np.bool_)
 """Pixels touch through edges and corners."""
 
 
-def settle_lesions(labels: Labels) -> Labels:
+def correct_lesions(labels: Labels) -> Labels:
     """A scar map (x, y, z) whose lesions lie in the wall, by these rules, in this order and in each slice:
 
     what is apart from the largest piece is background; a hole in the heart is normal wall; no-reflow without an

@@ -29,7 +29,7 @@ class ScalarPredictor:
         self.model = loaded.model.to(runtime.device).eval()
 
     @torch.inference_mode()
-    def answer(self, study: Study, phases: tuple[float, float] = (0.0, 0.4)) -> dict[str, float]:
+    def predict(self, study: Study, phases: tuple[float, float] = (0.0, 0.4)) -> dict[str, float]:
         """Name of the number -> its value in its own unit; or class -> probability, which sum to 1.
 
         `phases` are end-diastole and end-systole as parts of the cycle. Raises `InputError` for a study without

@@ -8,17 +8,17 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from cinema_cmr.core.card import Grid, ModelCard, check_tta
+from cinema_cmr.core.card import Grid, check_tta
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.image.intensity import normalise
-from cinema_cmr.image.resample import CropResample, plan_crop
+from cinema_cmr.image.resample import CropResample
 from cinema_cmr.image.slices import plan_slices
 from cinema_cmr.inference.runtime import Runtime
-from cinema_cmr.models.committee import Committee
+from cinema_cmr.models.loaded import LoadedModel
 
 __all__ = ["Segmenter"]
 
@@ -30,15 +30,14 @@ slower: a slice among 80 takes 1.45 times as long as one among 10 (`benchmarks/p
 
 
 class Segmenter:
-    """The members of a model (one, or seeds of one ensemble) on the grid of its card."""
+    """A model that segments, on a device, with the grids of its card."""
 
-    def __init__(
-        self, members: Sequence[nn.Module], card: ModelCard, runtime: Runtime, *, tta: int | None = None
-    ) -> None:
+    def __init__(self, loaded: LoadedModel, runtime: Runtime, *, tta: int | None = None) -> None:
+        card = loaded.card
         if card.task != "segment":
             raise WeightsError(f"model '{card.name}' is for the task '{card.task}'; expected one that segments")
-        self.members = [member.to(runtime.device).eval() for member in members]
-        self.card, self.runtime = card, runtime
+        self.model = loaded.model.to(runtime.device).eval()
+        self.loaded, self.card, self.runtime = loaded, card, runtime
         self.tta = card.tta if tta is None else tta
         """1: as it is; 2: also mirrored; 4 and 8: also turned by quarters; the probabilities are averaged."""
         check_tta(self.tta)
@@ -47,10 +46,9 @@ class Segmenter:
             raise UsageError(f"{self.tta} turns of {oblong}, whose planes are not square; expected 1 or 2")
 
     def localizer(self) -> Segmenter:
-        """One network of the model, looking once at each image, as is enough to find the heart."""
-        first = self.members[0]
-        network = next(iter(first.networks.values())) if isinstance(first, Committee) else first
-        return Segmenter([network], self.card, self.runtime, tta=1)
+        """Return a faster segmenter, enough to find the heart: one network, without test-time augmentation."""
+        first = next(iter(self.loaded.members.values()))
+        return Segmenter(first, self.runtime, tta=1)
 
     @property
     def inference_settings(self) -> str:
@@ -67,7 +65,7 @@ class Segmenter:
     def plan(self, cine: Cine, centre: tuple[float, float]) -> CropResample:
         """The part of the cine's planes that is seen with the model's grid around `centre` (voxels i, j)."""
         shape = (cine.array.shape[0], cine.array.shape[1])
-        return plan_crop(shape, cine.spacing_mm, self.grid(cine.view), centre)
+        return CropResample.around(shape, cine.spacing_mm, self.grid(cine.view), centre)
 
     def probabilities(
         self, cine: Cine, crop: CropResample, frames: Sequence[int]
@@ -97,19 +95,18 @@ class Segmenter:
 
     @torch.inference_mode()
     def _averaged(self, images: Tensor, view: str) -> Probabilities:
-        """Images (b, 1, x, y, z) -> probabilities (b, x, y, z, class), the mean over members and turns."""
+        """Images (b, 1, x, y, z) -> probabilities (b, x, y, z, class), averaged over the passes of augmentation."""
         total, offsets = torch.zeros(()), self._offsets().to(self.runtime.device)
         ways = [(turn, mirror) for turn in range(max(1, self.tta // 2)) for mirror in range(min(2, self.tta))]
         for turn, mirror in ways:
             moved = images.rot90(turn, (2, 3)).flip(2) if mirror else images.rot90(turn, (2, 3))
             moved = moved.contiguous().to(self.runtime.device)
-            for member in self.members:
-                with self.runtime.autocast():
-                    logits = member({view: moved})[view]
-                prob = (logits.float() + offsets).softmax(dim=1).cpu()
-                prob = prob.flip(2) if mirror else prob
-                total = total + prob.rot90(-turn, (2, 3))
-        mean = total / (len(ways) * len(self.members))
+            with self.runtime.autocast():
+                logits = self.model({view: moved})[view]
+            prob = (logits.float() + offsets).softmax(dim=1).cpu()
+            prob = prob.flip(2) if mirror else prob
+            total = total + prob.rot90(-turn, (2, 3))
+        mean = total / len(ways)
         return mean.movedim(1, -1).numpy()
 
     def _offsets(self) -> Tensor:

@@ -19,17 +19,17 @@ from cinema_cmr.data.heart_position import heart_positions
 from cinema_cmr.data.store import StoredStudy
 from cinema_cmr.image.augment import Augmentation
 from cinema_cmr.image.intensity import normalise
-from cinema_cmr.image.resample import plan_crop, plan_full_plane
+from cinema_cmr.image.resample import CropResample
 from cinema_cmr.image.slices import plan_slices
-from cinema_cmr.image.view_grid import on_view_grid, redrawn_on_view_grid
+from cinema_cmr.image.view_grid import augment_to_view_grid, resample_to_view_grid
 
 __all__ = [
     "PhasePlanes",
     "channels_first",
-    "frame_of_phase",
+    "crop_heart",
+    "frame_at_phase",
     "phase_images",
     "phase_planes",
-    "plain_crop",
     "view_tensor",
 ]
 
@@ -66,13 +66,13 @@ def view_tensor(
         "heart": cine.heart,
     }
     if augmentation is None or rng is None:
-        image = on_view_grid(planes, grid, **placed)
+        image = resample_to_view_grid(planes, grid, **placed)
     else:
-        image = redrawn_on_view_grid(planes, grid, **placed, augmentation=augmentation, rng=rng)
+        image = augment_to_view_grid(planes, grid, **placed, augmentation=augmentation, rng=rng)
     return torch.from_numpy(image if view is View.SAX else image[..., image.shape[2] // 2]).unsqueeze(0).contiguous()
 
 
-def frame_of_phase(study: StoredStudy, view: View, phase: float) -> int:
+def frame_at_phase(study: StoredStudy, view: View, phase: float) -> int:
     """The frame of a view at a part of the cycle, 0 to below 1, so that views of other lengths go together."""
     n_frames = study.cine(view).n_frames
     return min(int(phase * n_frames), n_frames - 1)
@@ -84,7 +84,7 @@ def phase_images(study: Study, grids: Mapping[View, Grid], phases: tuple[float, 
     Raises `InputError` for a study without any of the views.
     """
     seen = phase_planes(study, grids, phases)
-    return {str(view): channels_first(plain_crop(its, grids[view])) for view, its in seen.items()}
+    return {str(view): channels_first(crop_heart(its, grids[view])) for view, its in seen.items()}
 
 
 def phase_planes(study: Study, grids: Mapping[View, Grid], phases: tuple[float, float]) -> dict[View, PhasePlanes]:
@@ -100,7 +100,7 @@ def phase_planes(study: Study, grids: Mapping[View, Grid], phases: tuple[float, 
 def _seen(study: Study, view: View, grid: Grid, heart: Place, phases: tuple[float, float]) -> PhasePlanes:
     cine = study.cine(view)
     frames = _frames_at(phases, cine.n_frames)
-    crop = plan_full_plane(cine.array.shape[:2], cine.spacing_mm, grid)
+    crop = CropResample.full_plane(cine.array.shape[:2], cine.spacing_mm, grid)
     planes = crop.apply(cine.array[..., frames] - cine.array.min())
     planes = plan_slices(cine.slice_positions_mm, grid).to_model(planes)
     i, j = crop.to_crop(np.array(heart))
@@ -116,9 +116,9 @@ def _frames_at(phases: tuple[float, float], n_frames: int) -> list[int]:
     return [min(int(round(phase * n_frames, 6)), n_frames - 1) for phase in phases]
 
 
-def plain_crop(seen: PhasePlanes, grid: Grid) -> Tensor:
+def crop_heart(seen: PhasePlanes, grid: Grid) -> Tensor:
     """Crop both phases about the heart: (x, y, z, 2), normalised to the grid's percentiles."""
-    crop = plan_crop(seen.planes.shape[:2], (grid.spacing_mm, grid.spacing_mm), grid, seen.heart)
+    crop = CropResample.around(seen.planes.shape[:2], (grid.spacing_mm, grid.spacing_mm), grid, seen.heart)
     return torch.from_numpy(normalise(crop.apply(seen.planes), grid.percentiles))
 
 

@@ -16,7 +16,7 @@ from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.volumes import CODES
 
-__all__ = ["landmarks_of_mask"]
+__all__ = ["landmarks_from_mask"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -31,7 +31,7 @@ _FROM_FIRST_TO_SECOND = {View.LAX_4C: np.array([-1.0, 0.0, 0.0]), View.LAX_2C: n
 to the back and the feet."""
 
 
-def landmarks_of_mask(labels: LabelMap, cine: Cine) -> Landmarks | None:
+def landmarks_from_mask(labels: LabelMap, cine: Cine) -> Landmarks | None:
     """Hinge points and tip of the cavity of a 2- or 4-chamber view's mask in each frame, RAS mm.
 
     From the middle of the blood, rays go to its end. Where the wall is near, the ventricle ends; the widest gap of the

@@ -15,14 +15,14 @@ from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.volumes import CODES, base_end
 
-__all__ = ["expected_landmarks"]
+__all__ = ["estimate_landmarks"]
 
 Array = NDArray[np.float64]
 
 _LEAST_SLICES = 3
 
 
-def expected_landmarks(study: Study, labels: LabelMap) -> dict[View, Mapping[str, Array]]:
+def estimate_landmarks(study: Study, labels: LabelMap) -> dict[View, Mapping[str, Array]]:
     """Landmarks (3,) in RAS mm of each long-axis view of the study, from its short-axis `labels`; to a centimetre.
 
     The ventricle's axis is a line through the middles of its blood at end-diastole, the mitral ring a circle about it

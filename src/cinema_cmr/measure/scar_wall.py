@@ -21,10 +21,10 @@ from cinema_cmr.core.vocabulary import CINE_LABELS, SCAR_LABELS
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.definition import Definition
 from cinema_cmr.measure.septum import blood_centre_mm
-from cinema_cmr.measure.shape import AHA_SEGMENTS, FULL_RING, N_RAYS, STEP_MM, levels_of, segments_of_rays
+from cinema_cmr.measure.shape import AHA_SEGMENTS, FULL_RING, N_RAYS, STEP_MM, ray_segments, split_levels
 from cinema_cmr.measure.volumes import base_end, enclosed_fractions
 
-__all__ = ["LEVELS", "ScarWall", "as_cine_labels", "lesion_along_rays", "measure_scar_wall", "segment_values"]
+__all__ = ["LEVELS", "ScarWall", "lesion_along_rays", "measure_scar_wall", "segment_values", "to_cine_labels"]
 
 LEVELS = ("basal", "mid", "apical")
 
@@ -56,7 +56,7 @@ class ScarWall:
     """Why there are no levels, or no segments."""
 
 
-def as_cine_labels(labels: LabelMap) -> LabelMap:
+def to_cine_labels(labels: LabelMap) -> LabelMap:
     """A scar map in cine codes: the cavity, and all of the wall as myocardium."""
     codes = {label.name: label.code for label in CINE_LABELS}
     cine = np.zeros_like(labels.array)
@@ -72,7 +72,7 @@ def lesion_along_rays(cine: Cine, labels: LabelMap, index: int) -> tuple[NDArray
     """
     plane = labels.array[..., index, 0]
     dx, dy, _ = cine.spacing_mm
-    centre = blood_centre_mm(cine, as_cine_labels(labels), index, 0)
+    centre = blood_centre_mm(cine, to_cine_labels(labels), index, 0)
     x, y = np.nonzero(plane)
     furthest = float(np.hypot(x * dx - centre[0], y * dy - centre[1]).max())
     reach, angles = np.arange(0, furthest + 2 * max(dx, dy), STEP_MM), np.radians(np.arange(N_RAYS))
@@ -87,7 +87,7 @@ def lesion_along_rays(cine: Cine, labels: LabelMap, index: int) -> tuple[NDArray
 
 def measure_scar_wall(cine: Cine, labels: LabelMap) -> ScarWall:
     """Levels, rim and segments of the first frame of a scar map, as far as slices and orientation allow."""
-    as_cine = as_cine_labels(labels)
+    as_cine = to_cine_labels(labels)
     enclosed = np.nan_to_num(enclosed_fractions(cine, as_cine)[:, 0])
     rings = [int(index) for index in np.flatnonzero(enclosed >= FULL_RING)]
     if len(rings) < 3:
@@ -98,7 +98,7 @@ def measure_scar_wall(cine: Cine, labels: LabelMap) -> ScarWall:
     found = ScarWall(rim_percent=rim, rim_half_percent=rim_half, rings=tuple(rings))
     if base is None:
         return replace(found, reason="neither the labels nor the orientation tell base from apex")
-    levels = tuple(tuple(level) for level in levels_of(cine, np.array(rings if base == "first" else rings[::-1])))
+    levels = tuple(tuple(level) for level in split_levels(cine, np.array(rings if base == "first" else rings[::-1])))
     if any(not level for level in levels):
         return replace(found, reason="the slices with a closed wall leave one of the three levels empty")
     found, septum = replace(found, levels=levels), _septum(cine)
@@ -136,7 +136,7 @@ def _by_segment(
 ) -> ScarWall:
     share, depth, slices = {}, {}, {}
     for level, indices in enumerate(levels):
-        segments = segments_of_rays(level, *septum)
+        segments = ray_segments(level, *septum)
         wall, lesion = (np.stack([rays[index][part] for index in indices]) for part in (0, 1))
         for segment in np.unique(segments).tolist():
             w, s = wall[:, segments == segment], lesion[:, segments == segment]

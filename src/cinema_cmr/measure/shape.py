@@ -29,9 +29,9 @@ __all__ = [
     "N_RAYS",
     "STEP_MM",
     "SegmentThickness",
-    "levels_of",
+    "ray_segments",
     "segment_thickness",
-    "segments_of_rays",
+    "split_levels",
     "wall_thickness_mm",
     "wall_values",
 ]
@@ -170,7 +170,7 @@ def segment_thickness(cine: Cine, labels: LabelMap, frame: int, volumes: Volumes
         return SegmentThickness.absent(f"{len(rings)} slices have a closed wall; three levels need at least 3")
     if volumes.base is None:
         return SegmentThickness.absent("neither the labels nor the orientation tell base from apex")
-    levels = levels_of(cine, rings if volumes.base == "first" else rings[::-1])
+    levels = split_levels(cine, rings if volumes.base == "first" else rings[::-1])
     if any(not slices for slices in levels):
         return SegmentThickness.absent("the slices with a closed wall leave one of the three levels empty")
     septum = find_septum(cine, labels, frame, [int(index) for index in rings])
@@ -179,7 +179,7 @@ def segment_thickness(cine: Cine, labels: LabelMap, frame: int, volumes: Volumes
     return _by_segment(cine, labels, frame, levels=levels, septum=septum)
 
 
-def levels_of(cine: Cine, from_base: NDArray[np.intp]) -> list[list[int]]:
+def split_levels(cine: Cine, from_base: NDArray[np.intp]) -> list[list[int]]:
     """Basal, mid and apical slices: thirds of the length the slices stand for."""
     positions, weights = cine.slice_positions_mm[from_base], cine.slice_weights_mm[from_base]
     depth = np.abs(positions - positions[0]) + weights[0] / 2
@@ -195,7 +195,7 @@ def _by_segment(
     samples: dict[int, list[float]] = {}
     slices: dict[int, set[int]] = {}
     for level, (indices, middle) in enumerate(zip(levels, middles, strict=True)):
-        segments = segments_of_rays(level, middle, septum.anterior_sense)
+        segments = ray_segments(level, middle, septum.anterior_sense)
         for index in indices:
             thickness = wall_thickness_mm(cine, labels, index, frame)
             for segment in np.unique(segments):
@@ -216,7 +216,7 @@ def _middle_of_levels(levels: Sequence[Sequence[int]], septum: Septum) -> list[f
     return [known[min(known, key=lambda other: abs(other - level))] for level in range(len(levels))]
 
 
-def segments_of_rays(level: int, middle: float, anterior_sense: int) -> NDArray[np.int64]:
+def ray_segments(level: int, middle: float, anterior_sense: int) -> NDArray[np.int64]:
     """(360,) the AHA segment that each ray lies in."""
     angles = anterior_sense * (np.radians(np.arange(N_RAYS)) - middle)
     degrees = np.degrees(np.angle(np.exp(1j * angles)))

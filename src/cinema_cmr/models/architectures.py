@@ -1,4 +1,4 @@
-"""The architectures by name: what a model card's `architecture` and `config` are turned into."""
+"""Registry of architectures: the networks that a model card's `architecture` and `config` describe."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch import nn
 from cinema_cmr.core.errors import unknown_name
 from cinema_cmr.core.serialise import from_dict, to_dict
 from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
-from cinema_cmr.models.committee import Committee, CommitteeConfig
 from cinema_cmr.models.convvit import ConvViT, ConvViTConfig
+from cinema_cmr.models.ensemble import Ensemble, EnsembleConfig
 from cinema_cmr.models.mae import CineMA, CineMAConfig
 from cinema_cmr.models.resnet import ResNet, ResNetConfig
 from cinema_cmr.models.unetr import ConvUNetR, ConvUNetRConfig
@@ -22,14 +22,15 @@ __all__ = ["ARCHITECTURES", "Architecture", "build", "config_from_values", "conf
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """A configuration class and the network that is built from it."""
+    """A configuration class and the network built from it."""
 
     config: type[Any]
     network: Callable[[Any], nn.Module]
 
 
-def _committee(config: CommitteeConfig) -> Committee:
-    return Committee({name: build(member.architecture, member.config) for name, member in config.members.items()})
+def _ensemble(config: EnsembleConfig) -> Ensemble:
+    members = {name: build(member.architecture, member.config) for name, member in config.members.items()}
+    return Ensemble(members, config.output_kind)
 
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -38,26 +39,26 @@ ARCHITECTURES: dict[str, Architecture] = {
     "cinema_mae": Architecture(config=CineMAConfig, network=CineMA),
     "unet2d": Architecture(config=UNet2dConfig, network=UNet2d),
     "resnet": Architecture(config=ResNetConfig, network=ResNet),
-    "committee": Architecture(config=CommitteeConfig, network=_committee),
+    "ensemble": Architecture(config=EnsembleConfig, network=_ensemble),
 }
-"""Every architecture a card may name. To add one: its file with a config and a network, and a line here."""
+"""Architectures by the name used in cards. To add one: a module with a config and a network, and a line here."""
 
 
 def build(architecture: str, config: Mapping[str, Any]) -> nn.Module:
-    """The network, freshly initialised, of an architecture's name and plain configuration values.
+    """Build a network, freshly initialised, from an architecture's name and plain configuration values.
 
-    Raises `UsageError` for an unknown architecture, and for unknown, missing or ill-typed keys.
+    Raises `UsageError` for an unknown architecture and for unknown, missing or ill-typed keys.
     """
     return _architecture(architecture).network(config_from_values(architecture, config))
 
 
 def config_from_values(architecture: str, values: Mapping[str, Any]) -> Any:
-    """The architecture's own config from plain values; errors as in `build`."""
+    """Return an architecture's config, of its own class, from plain values; errors as in `build`."""
     return from_dict(_architecture(architecture).config, values, f"config of '{architecture}'")
 
 
 def config_values(config: object) -> dict[str, Any]:
-    """An architecture's config as plain JSON values: what a card's `config` holds."""
+    """Return an architecture's config as plain values, as stored in a card's `config`."""
     values: dict[str, Any] = to_dict(config, "config")
     return values
 

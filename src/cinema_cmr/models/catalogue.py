@@ -1,6 +1,6 @@
-"""What `cinema weights` does: list, pull, import, export and verify models; each function returns what to print.
+"""The operations of `cinema weights`: list, pull, import, export, join and verify models.
 
-Importing this module and listing need no torch.
+Importing this module and listing models need no torch.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from cinema_cmr.core.card import ModelCard
+from cinema_cmr.core.card import ModelCard, TaskName
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.models.cards import Precision, embedded_folder, embedded_names, read_card
 from cinema_cmr.models.published.hub import fetch, find
@@ -34,47 +34,47 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsEntry:
-    """One model that can be loaded by name."""
+    """A model that can be loaded by name."""
 
     name: str
-    """What `load_model` takes."""
-    task: str
+    """Name that `load_model` takes."""
+    task: TaskName
     views: tuple[str, ...]
     outputs: tuple[str, ...]
     data: str
-    """What it learned from."""
+    """Training data."""
     licence: str
     revision: str
-    """Of the hub repository; empty for a model inside this package."""
+    """Revision of the hub repository; empty for a model inside this package."""
     sha256: str
-    """Of the weights; empty where they are not on this machine."""
+    """SHA-256 of the weights; empty for a published model."""
     n_members: int
-    """Seeds that predict together."""
+    """Number of networks whose outputs are averaged."""
     is_here: bool
-    """Usable without network."""
+    """Whether the model can be used without network."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One thing that was verified of a model."""
+    """One check of a model's weights, passed or failed."""
 
     name: str
     passed: bool
     found: str
-    """What was found, in words."""
+    """Result in words."""
 
 
 def list_weights() -> list[WeightsEntry]:
-    """The models inside this package, then all published ones, whether or not they are on this machine."""
+    """Return the models inside this package, then all published ones, on this machine or not."""
     embedded = [_embedded_entry(name, read_card(embedded_folder(name))) for name in embedded_names()]
     return [*embedded, *(_published_entry(model) for model in PUBLISHED.values())]
 
 
 def pull(name: str) -> list[Path]:
-    """Fetch the files of a published model, or of all with "all", and return where they are.
+    """Fetch the files of a published model, or of all with "all", and return their paths.
 
-    Files that are here already are checked and not fetched again. Raises `UsageError` for an unknown name and
-    `WeightsError` where the network cannot be used or a hash differs.
+    Files that are here already are checked and not fetched again. Raises `UsageError` for an unknown name, and
+    `WeightsError` if the network cannot be used or a hash differs.
     """
     paths: dict[Path, None] = {}
     for one in PUBLISHED if name == "all" else [name]:
@@ -92,9 +92,9 @@ def import_weights(
     precision: Precision = "float32",
     overwrite: bool = False,
 ) -> ModelCard:
-    """Turn any model that `load_model` takes into a folder of our own (weights and card); returns its card.
+    """Save any model that `load_model` takes as a folder of weights and card, and return the card.
 
-    `precision` is how its numbers are stored, as in `save_model`.
+    `precision` is the format of the stored numbers, as in `save_model`.
     """
     from cinema_cmr.models.weights import load_model, save_model
 
@@ -104,7 +104,7 @@ def import_weights(
 
 
 def export_weights(source: Path | str, folder: Path | str, *, overwrite: bool = False) -> list[Path]:
-    """Write any model that `load_model` takes in the published layout; returns the files.
+    """Write any model that `load_model` takes in the published layout, and return the files.
 
     Raises `WeightsError` for a model that the layout cannot describe.
     """
@@ -123,64 +123,68 @@ def join_weights(
     logit_offsets: Mapping[str, float] | None = None,
     overwrite: bool = False,
 ) -> ModelCard:
-    """Make one model of several that see the same grids and give the same classes: a committee; returns its card.
+    """Save an ensemble of several models with the same grids and outputs, and return its card.
 
-    Those of one name, as seeds of a recipe are, get numbers. `logit_offsets` are the new card's; where none are given
-    they are the first model's. Raises `WeightsError` where they differ in task, grids,
-    outputs or label scheme, where one comes twice, or where they predict no classes.
+    Models of the same name, such as seeds of a recipe, are numbered. `logit_offsets` default to those of the first
+    model. Raises `WeightsError` if the models differ in task, grids, outputs, label scheme or target, if one is given
+    twice, or if they are autoencoders.
     """
-    from cinema_cmr.models.architectures import config_values
-    from cinema_cmr.models.committee import Committee, CommitteeConfig, MemberConfig
+    from cinema_cmr.models.loaded import join
     from cinema_cmr.models.weights import load_model, save_model
 
-    loaded = [load_model(source) for source in sources]
-    _check_joinable([model.card for model in loaded])
-    members = _named(loaded)
+    models = [load_model(source) for source in sources]
+    _check_joinable([model.card for model in models])
+    members = _named(models)
     cards = {key: member.card for key, member in members.items()}
-    config = CommitteeConfig(
-        members={key: MemberConfig(architecture=card.architecture, config=card.config) for key, card in cards.items()}
-    )
-    first = loaded[0].card
+    first = models[0].card
     card = replace(
         first,
         name=name,
-        architecture="committee",
-        config=config_values(config),
-        training={"members": {key: {**card.training, "sha256": card.weights_sha256} for key, card in cards.items()}},
+        training=_joined_training(cards),
         logit_offsets=logit_offsets or first.logit_offsets,
         licence=licence or "; ".join(dict.fromkeys(card.licence for card in cards.values())),
     )
-    committee = Committee({key: member.model for key, member in members.items()})
-    return read_card(save_model(folder, committee, card, precision="float16", overwrite=overwrite))
+    joined = join(members, card)
+    return read_card(save_model(folder, joined.model, joined.card, precision="float16", overwrite=overwrite))
 
 
-def _named(loaded: Sequence[LoadedModel]) -> dict[str, LoadedModel]:
-    """Models by name; a second one of a name is its "NAME-2"."""
+def _named(models: Sequence[LoadedModel]) -> dict[str, LoadedModel]:
+    """Models by name; the second of a name becomes "NAME-2". Names cannot hold a dot, as keys of weights do."""
     named: dict[str, LoadedModel] = {}
-    for model in loaded:
-        name = model.card.name
-        others = (f"{name}-{number}" for number in itertools.count(2))
-        named[name if name not in named else next(other for other in others if other not in named)] = model
+    for model in models:
+        name = model.card.name.replace(".", "-")
+        numbered = (f"{name}-{number}" for number in itertools.count(2))
+        named[name if name not in named else next(other for other in numbered if other not in named)] = model
     return named
 
 
 def _check_joinable(cards: Sequence[ModelCard]) -> None:
-    shared = [(card.task, card.grids, card.outputs, card.label_scheme, card.modality) for card in cards]
-    different = len({card.weights_sha256 for card in cards})
-    if len(cards) < 2 or different < len(cards) or any(facts != shared[0] for facts in shared):
-        names = ", ".join(card.name for card in cards)
+    names = ", ".join(card.name for card in cards)
+    facts = [
+        (card.task, card.grids, card.outputs, card.label_scheme, card.modality, card.training.get("target"))
+        for card in cards
+    ]
+    n_different = len({card.weights_sha256 for card in cards})
+    if len(cards) < 2 or n_different < len(cards) or any(one != facts[0] for one in facts):
         raise WeightsError(
-            f"{len(cards)} models named {names} cannot answer together; expected two or more of different weights with"
-            " one task, grid, set of outputs and label scheme"
+            f"{len(cards)} models named {names} cannot be joined; expected two or more of different weights with"
+            " the same task, grids, outputs and label scheme"
         )
-    if cards[0].task != "segment":
-        raise WeightsError(f"models that {cards[0].task} cannot be joined; expected ones that segment")
+    if cards[0].output_kind == "tokens":
+        raise WeightsError(f"autoencoders named {names} cannot be joined; expected models that were fine-tuned")
+
+
+def _joined_training(cards: Mapping[str, ModelCard]) -> dict[str, object]:
+    """Training facts that all members share, and those of each member."""
+    first, *others = [card.training for card in cards.values()]
+    shared = {key: value for key, value in first.items() if all(other.get(key) == value for other in others)}
+    return {**shared, "members": {key: {**card.training, "sha256": card.weights_sha256} for key, card in cards.items()}}
 
 
 def verify_weights(source: Path | str) -> list[Check]:
-    """Whether a model can be trusted to work: its files, keys, numbers, and an answer to an empty image.
+    """Check a model's files, keys and numbers, and its output for an empty image.
 
-    Never raises for a bad model: what is wrong stands in the checks.
+    Never raises for a bad model: its faults are failed checks.
     """
     return list(_checks(source))
 
@@ -195,31 +199,31 @@ def _checks(source: Path | str) -> Iterator[Check]:
     except (WeightsError, UsageError) as error:
         yield Check(name="loads", passed=False, found=str(error))
         return
-    card = loaded.card
+    card, state = loaded.card, loaded.model.state_dict()
     yield Check(name="hash", passed=bool(card.weights_sha256), found=f"SHA-256 {card.weights_sha256}")
-    n_keys = len(loaded.model.state_dict())
-    found = f"{n_keys} keys of {card.architecture}, {len(loaded.members)} member(s)"
-    yield Check(name="keys", passed=True, found=found)
-    broken = [k for k, x in loaded.model.state_dict().items() if not bool(torch.isfinite(x).all())]
+    n_networks = len(loaded.members)
+    yield Check(name="keys", passed=True, found=f"{len(state)} keys of {card.architecture}, {n_networks} network(s)")
+    broken = [key for key, x in state.items() if not bool(torch.isfinite(x).all())]
     yield Check(name="finite", passed=not broken, found=", ".join(broken[:5]) or "all numbers are finite")
     yield Check(name="licence", passed=bool(card.licence), found=card.licence or "none stated")
-    yield _answer_check(loaded.model, card)
+    yield _output_check(loaded)
 
 
-def _answer_check(model: Any, card: ModelCard) -> Check:
+def _output_check(loaded: LoadedModel) -> Check:
     import torch
 
     from cinema_cmr.models.architectures import config_from_values
 
-    config = config_from_values(card.architecture, card.config)
-    sizes = getattr(config, "image_sizes", None) or {view: (*g.size, g.n_slices or 1) for view, g in card.grids.items()}
-    images = {view: torch.zeros(1, config.in_chans, *sizes[view]) for view in card.grids}
-    with torch.no_grad():
-        answer = model(images)
-    values = list(answer.values()) if isinstance(answer, dict) else [answer]
-    shapes = ", ".join(str(tuple(x.shape)) for x in values)
-    finite = all(bool(torch.isfinite(x).all()) for x in values)
-    return Check(name="answers", passed=finite, found=f"{'finite' if finite else 'not finite'}, of shape {shapes}")
+    member = next(iter(loaded.members.values())).card
+    config = config_from_values(member.architecture, member.config)
+    grids = loaded.card.grids
+    sizes = getattr(config, "image_sizes", None) or {view: (*g.size, g.n_slices or 1) for view, g in grids.items()}
+    with torch.inference_mode():
+        output = loaded.model({view: torch.zeros(1, config.in_chans, *sizes[view]) for view in grids})
+    tensors = list(output.values()) if isinstance(output, Mapping) else [output]
+    shapes = ", ".join(str(tuple(x.shape)) for x in tensors)
+    finite = all(bool(torch.isfinite(x).all()) for x in tensors)
+    return Check(name="output", passed=finite, found=f"{'finite' if finite else 'not finite'}, of shape {shapes}")
 
 
 def _embedded_entry(name: str, card: ModelCard) -> WeightsEntry:
@@ -232,13 +236,13 @@ def _embedded_entry(name: str, card: ModelCard) -> WeightsEntry:
         licence=card.licence,
         revision="",
         sha256=card.weights_sha256,
-        n_members=1,
+        n_members=len(card.config.get("members", (name,))),
         is_here=True,
     )
 
 
 def _published_entry(model: PublishedModel) -> WeightsEntry:
-    here = [find(file) for file in (model.config_file, *model.files)]
+    files = [find(file) for file in (model.config_file, *model.files)]
     return WeightsEntry(
         name=HUB_PREFIX + model.name,
         task=model.task,
@@ -249,5 +253,5 @@ def _published_entry(model: PublishedModel) -> WeightsEntry:
         revision=model.revision,
         sha256="",
         n_members=len(model.files),
-        is_here=None not in here,
+        is_here=None not in files,
     )

@@ -1,94 +1,75 @@
-"""A model with its card, ready to predict; and several seeds of one model that predict together."""
+"""A network with its card, ready to predict."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor, nn
 
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import WeightsError
+from cinema_cmr.models.architectures import config_values
+from cinema_cmr.models.ensemble import Ensemble, EnsembleConfig, MemberConfig
 
-__all__ = ["Ensemble", "LoadedModel", "in_target_units", "join"]
+__all__ = ["LoadedModel", "in_target_units", "join"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedModel:
-    """What `load_model` returns: the network in evaluation mode, and what it is and wants."""
+    """A network in evaluation mode and its card: the result of `load_model`."""
 
     model: nn.Module
-    """One network, or an `Ensemble` of seeds; called in the same way."""
+    """One network, or an `Ensemble`; both are called in the same way."""
     card: ModelCard
 
     @property
-    def members(self) -> tuple[nn.Module, ...]:
-        """The networks of an ensemble, or the one network."""
-        return tuple(self.model.members) if isinstance(self.model, Ensemble) else (self.model,)
+    def members(self) -> dict[str, LoadedModel]:
+        """Members of an ensemble by name, each with its own architecture; otherwise the model itself."""
+        if not isinstance(self.model, Ensemble):
+            return {self.card.name: self}
+        described = self.card.config["members"]
+        return {
+            name: LoadedModel(model=network, card=replace(self.card, **described[name]))
+            for name, network in self.model.members.items()
+        }
 
 
-class Ensemble(nn.Module):
-    """Seeds of one architecture; answers in the same form as one of them.
+def join(members: Mapping[str, LoadedModel], card: ModelCard) -> LoadedModel:
+    """Make an ensemble of named models; its card is `card` with the members' architectures.
 
-    A segmentation or a classification averages the softmax probabilities and returns their logarithm, which
-    is a set of logits again: the softmax of the answer is the mean of the members' softmax. Landmark
-    heatmaps, which do not compete, average each pixel's sigmoid likewise. Numbers are averaged as they are.
+    A single model is returned as it is, under `card`. Raises `WeightsError` if the models differ in kind of output.
     """
-
-    def __init__(self, members: Iterable[nn.Module], mean: Callable[[list[Tensor]], Tensor]) -> None:
-        super().__init__()
-        self.members = nn.ModuleList(members)
-        self.mean = mean
-
-    def forward(self, images: Mapping[str, Tensor]) -> Any:
-        """{view: logits} or a tensor (b, out), as the members give."""
-        answers = [member(images) for member in self.members]
-        if isinstance(answers[0], Mapping):
-            return {view: self.mean([answer[view] for answer in answers]) for view in answers[0]}
-        return self.mean(answers)
-
-
-def join(loaded: Iterable[LoadedModel], card: ModelCard) -> LoadedModel:
-    """An ensemble under one card; raises `WeightsError` where the networks are not of one architecture."""
-    members = list(loaded)
-    if not members or len({(m.card.task, m.card.architecture) for m in members}) != 1:
-        found = sorted({f"{m.card.task}/{m.card.architecture}" for m in members})
-        raise WeightsError(f"an ensemble of {found}; expected seeds of one task and architecture")
+    kinds = {member.card.output_kind for member in members.values()}
+    if len(kinds) != 1:
+        raise WeightsError(
+            f"ensemble of {len(members)} models with outputs {sorted(kinds)}; expected one kind of output: "
+            "join models of one task"
+        )
     if len(members) == 1:
-        return LoadedModel(model=members[0].model, card=card)
-    ensemble = Ensemble([m.model for m in members], _mean_of(card))
-    return LoadedModel(model=ensemble.eval(), card=card)
+        (only,) = members.values()
+        return LoadedModel(model=only.model, card=card)
+    config = _config_of({name: member.card for name, member in members.items()})
+    ensemble = Ensemble({name: member.model for name, member in members.items()}, config.output_kind)
+    whole = replace(card, architecture="ensemble", config=config_values(config))
+    return LoadedModel(model=ensemble.eval(), card=whole)
 
 
 def in_target_units(outputs: Tensor, card: ModelCard) -> Tensor:
-    """The numbers that a regression's outputs (b, out) stand for: outputs * std + mean of the card's target."""
+    """Convert a regression's outputs (b, out) to the target's unit: outputs * std + mean of the card's target.
+
+    Outputs of another kind, or of a card without target, are returned unchanged.
+    """
     target = card.training.get("target")
-    if card.task != "regress" or target is None:
+    if card.output_kind != "numbers" or target is None:
         return outputs
     return outputs * float(target["std"]) + float(target["mean"])
 
 
-def _mean_of(card: ModelCard) -> Callable[[list[Tensor]], Tensor]:
-    if card.task in ("segment", "classify"):
-        return _mean_softmax
-    if card.task == "landmark" and card.architecture != "conv_vit":
-        return _mean_sigmoid
-    return _mean_value
-
-
-def _mean_softmax(logits: list[Tensor]) -> Tensor:
-    stacked = torch.stack([x.log_softmax(1) for x in logits])
-    return stacked.logsumexp(0) - torch.log(torch.tensor(float(len(logits))))
-
-
-def _mean_sigmoid(logits: list[Tensor]) -> Tensor:
-    # The logit of a mean probability, from logs, so that far tails neither vanish nor overflow.
-    inside = torch.stack([nn.functional.logsigmoid(x) for x in logits]).logsumexp(0)
-    outside = torch.stack([nn.functional.logsigmoid(-x) for x in logits]).logsumexp(0)
-    return inside - outside
-
-
-def _mean_value(values: list[Tensor]) -> Tensor:
-    return torch.stack(values).mean(0)
+def _config_of(cards: Mapping[str, ModelCard]) -> EnsembleConfig:
+    return EnsembleConfig(
+        members={
+            name: MemberConfig(architecture=card.architecture, config=card.config) for name, card in cards.items()
+        },
+        output_kind=next(iter(cards.values())).output_kind,
+    )

@@ -1,12 +1,13 @@
 """Models on disk: a folder of `weights.safetensors` and `card.json`, saved from and loaded into a network.
 
-`load_model` is the one door for every kind of weights; nothing it reads can run code.
+`load_model` is the single entry point for every kind of weights; nothing that it reads can run code.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -19,7 +20,7 @@ from cinema_cmr.core.card_json import card_to_json
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.models.architectures import build
 from cinema_cmr.models.cards import CARD_FILE, WEIGHTS_FILE, Precision, embedded_folder, read_card
-from cinema_cmr.models.loaded import Ensemble, LoadedModel, join
+from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.position import position_table
 from cinema_cmr.models.published.load import load_hub, load_published
 from cinema_cmr.models.quantised import dequantise, quantise_int8
@@ -111,16 +112,26 @@ def _own_folder(path: Path) -> Path | None:
 def _load_folder(folder: Path) -> LoadedModel:
     card = read_card(folder)
     check_hash(folder / WEIGHTS_FILE, card.weights_sha256)
-    state = dequantise(read_state(folder / WEIGHTS_FILE))
-    loaded = join([LoadedModel(model=_built(card), card=card) for _ in range(_n_members(state))], card)
-    fill(loaded.model, {**_tables(loaded.model), **state}, what=f"the weights of '{card.name}'")
-    loaded.model.eval()
-    return loaded
+    card, state = _as_ensemble(card, dequantise(read_state(folder / WEIGHTS_FILE)))
+    model = _built(card)
+    fill(model, {**_tables(model), **state}, what=f"the weights of '{card.name}'")
+    return LoadedModel(model=model.eval(), card=card)
 
 
-def _n_members(keys: Iterable[str]) -> int:
-    """An ensemble's keys begin with "members.", the member's number and a dot."""
-    return len({key.split(".")[1] for key in keys if key.startswith("members.")}) or 1
+def _as_ensemble(card: ModelCard, state: Mapping[str, Tensor]) -> tuple[ModelCard, dict[str, Tensor]]:
+    """Convert the two layouts of ensembles before version 2 of the card.
+
+    Seeds of one architecture stood under the card of one network, with keys "members.0.", "members.1." and so on; the
+    keys of networks of different architectures began with "networks.".
+    """
+    if card.architecture == "ensemble":
+        return card, {re.sub(r"^networks\.", "members.", key): x for key, x in state.items()}
+    seeds = sorted({key.split(".")[1] for key in state if key.startswith("members.")}, key=int)
+    if not seeds:
+        return card, dict(state)
+    member = {"architecture": card.architecture, "config": card.config}
+    config = {"members": dict.fromkeys(seeds, member), "output_kind": card.output_kind}
+    return replace(card, architecture="ensemble", config=config), dict(state)
 
 
 def _built(card: ModelCard) -> nn.Module:
@@ -131,9 +142,8 @@ def _built(card: ModelCard) -> nn.Module:
 
 
 def _check_described(model: nn.Module, card: ModelCard) -> None:
-    n_members = len(model.members) if isinstance(model, Ensemble) else 1
     with torch.device("meta"):
-        described = join([LoadedModel(model=_built(card), card=card) for _ in range(n_members)], card).model
+        described = _built(card)
     own, given = ({name: tuple(x.shape) for name, x in net.state_dict().items()} for net in (described, model))
     check_shapes(own, given, what=f"the weights of '{card.name}'")
 

@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["apart", "within_unit"]
+__all__ = ["clip_to_unit", "magnitude"]
 
 Values = TypeVar("Values", bound=NDArray[Any])
 
 
-def apart(x: Values, y: Values) -> Values:
+def magnitude(x: Values, y: Values) -> Values:
     """sqrt(x^2 + y^2); `np.hypot` guards against overflow, which millimetres do not need, and is slower."""
     squared: Values = x * x
     squared += y * y
@@ -20,7 +20,7 @@ def apart(x: Values, y: Values) -> Values:
     return squared
 
 
-def within_unit(values: Values) -> Values:
+def clip_to_unit(values: Values) -> Values:
     """The same array, clipped to 0 to 1 in place."""
     np.maximum(values, 0, out=values)
     np.minimum(values, 1, out=values)

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.phantom.arrays import apart, within_unit
+from cinema_cmr.phantom.arrays import clip_to_unit, magnitude
 from cinema_cmr.phantom.heart import ALONG, N_THETA, N_Z, THETA, Heart
 from cinema_cmr.phantom.subject import PhantomSubject
 from cinema_cmr.phantom.texture import Texture, make_texture
@@ -83,7 +83,7 @@ class Body:
 
     def _arms(self, paint: _Painter) -> Floats:
         side = np.abs(paint.x) - (self.half_width_mm + 48)
-        return np.asarray(42 - apart(side, paint.y + 12), dtype=np.float32)
+        return np.asarray(42 - magnitude(side, paint.y + 12), dtype=np.float32)
 
     def _chest_wall(
         self, paint: _Painter, rim: Floats, tissues: Mapping[str, float], *, noise: Floats, fine: Floats
@@ -95,7 +95,7 @@ class Body:
         beside = 0.45 * np.abs(paint.y) - 0.1 * np.abs(paint.x)
         wave = np.cos((paint.z + beside) * np.float32(2 * np.pi / 27))
         middle = np.abs(rim - self.fat_mm - self.muscle_mm * 0.62)
-        rib = 5.0 - apart(middle * 1.1, np.clip(0.55 - wave, 0, 2) * 9)
+        rib = 5.0 - magnitude(middle * 1.1, np.clip(0.55 - wave, 0, 2) * 9)
         paint.over(rib, tissues["fibrous"])
         paint.over(rib - 1.8, tissues["marrow"] * 0.9)
 
@@ -110,13 +110,13 @@ class Body:
         paint.over(np.asarray(np.minimum(depth, paint.y + self.half_depth_mm - 52)), strands)
         self._fat_at_the_apex(paint, rim, strands)
         front = self.half_depth_mm - self.wall_mm
-        pad = 5 + 8 * self.subject.fat + bulge - apart(paint.x - (origin[0] - 14), (paint.y - front + 4) * 1.5)
+        pad = 5 + 8 * self.subject.fat + bulge - magnitude(paint.x - (origin[0] - 14), (paint.y - front + 4) * 1.5)
         paint.over(np.minimum(pad, rim - self.wall_mm + 1), strands)
         for where, radius, blood in (
             ((centre + 28, -2.0, 1e3), 9.5, "venous"),
             ((centre - 12, 8.0, 1e3), 6.0, "arterial"),
         ):
-            tube = np.minimum(radius - apart(paint.x - where[0], paint.y - where[1]), paint.z - origin[2] - 40)
+            tube = np.minimum(radius - magnitude(paint.x - where[0], paint.y - where[1]), paint.z - origin[2] - 40)
             paint.over(tube, tissues[blood])
 
     def _fat_at_the_apex(self, paint: _Painter, rim: Floats, fat: Floats) -> None:
@@ -159,7 +159,7 @@ class Body:
         paint.over(np.minimum(stomach * 32, abdomen), tissues["muscle"])
         content = np.where(paint.y > 30, tissues["air"], tissues["fluid"] * self._meal)
         paint.over(np.minimum(stomach * 32 - 3, abdomen), content * (1 + 0.15 * fine))
-        vein = 10.5 - apart(paint.x - self._heart_at[0] - 42, paint.y + 8)
+        vein = 10.5 - magnitude(paint.x - self._heart_at[0] - 42, paint.y + 8)
         paint.over(np.minimum(vein, below + 12), tissues["venous"])
 
     def _wave(self, paint: _Painter, scale_mm: float, shift: float) -> Floats:
@@ -185,17 +185,17 @@ class Body:
     def _spine(self, paint: _Painter, tissues: Mapping[str, float], fine: Floats) -> None:
         back = -self.half_depth_mm
         for side in (-1, 1):
-            beside = 22 - apart((paint.x - side * 30) / 1.15, paint.y - back - 33)
+            beside = 22 - magnitude((paint.x - side * 30) / 1.15, paint.y - back - 33)
             paint.over(beside, tissues["muscle"] * (1 + 0.1 * fine))
-        body = 19 - apart(paint.x / 1.15, (paint.y - back - 60))
+        body = 19 - magnitude(paint.x / 1.15, (paint.y - back - 60))
         paint.over(body, tissues["fibrous"])
         disc = np.clip(np.cos(paint.z * np.float32(2 * np.pi / 26)) * 6 - 4.2, 0, 1)
         marrow = tissues["marrow"] * (0.75 + 0.1 * fine)
         paint.over(body - 1.5, marrow + disc * (tissues["muscle"] * 0.6 - marrow))
-        canal = 8.5 - apart(paint.x / 1.2, paint.y - back - 32)
+        canal = 8.5 - magnitude(paint.x / 1.2, paint.y - back - 32)
         paint.over(canal, tissues["fluid"])
         paint.over(canal - 4, tissues["bowel"])
-        aorta = 11.5 - apart(paint.x + 24, paint.y - back - 72)
+        aorta = 11.5 - magnitude(paint.x + 24, paint.y - back - 72)
         paint.over(aorta + 2, tissues["fibrous"])
         paint.over(aorta, tissues["arterial"])
 
@@ -215,7 +215,7 @@ class _Painter:
         share = np.multiply(depth_mm, self.per_edge, dtype=np.float32)
         share += np.float32(0.5)
         if share.max() > 0:
-            self.blend(within_unit(share), value)
+            self.blend(clip_to_unit(share), value)
 
     def blend(self, share: NDArray[np.floating], value: NDArray[np.floating] | float) -> None:
         """Mix a value in by a share from 0 to 1."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cinema_cmr.phantom.heart import Heart, HeartFrame, HeartPoints
 
-__all__ = ["Chamber", "Chambers", "depth_in"]
+__all__ = ["Chamber", "Chambers", "chamber_depth"]
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -60,7 +60,7 @@ class Chamber:
         return low, high, widening
 
 
-def depth_in(chamber: Chamber, points: HeartPoints) -> Floats:
+def chamber_depth(chamber: Chamber, points: HeartPoints) -> Floats:
     """How deep points lie inside the blood of a chamber and of what is joined to it, in mm; below 0 outside."""
     deepest = _depth_in_one(chamber, points)
     for part in chamber.joined:
@@ -76,8 +76,8 @@ def _depth_in_one(chamber: Chamber, points: HeartPoints) -> Floats:
         return np.asarray((1 - share) * np.float32(min(chamber.size)))
     way = np.array(chamber.size, dtype=np.float32)
     along = np.clip((x * way[0] + y * way[1] + z * way[2]) / np.float32(way @ way), 0, 1)
-    apart = np.sqrt((x - along * way[0]) ** 2 + (y - along * way[1]) ** 2 + (z - along * way[2]) ** 2)
-    return np.asarray(np.float32(chamber.radius_mm) - apart)
+    distance = np.sqrt((x - along * way[0]) ** 2 + (y - along * way[1]) ** 2 + (z - along * way[2]) ** 2)
+    return np.asarray(np.float32(chamber.radius_mm) - distance)
 
 
 @dataclass(frozen=True, kw_only=True)

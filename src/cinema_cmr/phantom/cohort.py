@@ -38,7 +38,7 @@ from cinema_cmr.io.nifti.image import write_mask
 from cinema_cmr.io.nifti.study import nifti_name, write_nifti_study
 from cinema_cmr.io.output_folder import atomic_folder
 from cinema_cmr.phantom.phantom import PHANTOM_VIEWS, PhantomStudy, make_phantom
-from cinema_cmr.phantom.styles import style_named
+from cinema_cmr.phantom.styles import find_style
 from cinema_cmr.phantom.subject import GROUPS
 
 __all__ = ["CohortConfig", "Progress", "cohort_seed", "dicom_encoding", "write_cohort"]
@@ -80,7 +80,7 @@ class CohortConfig:
         if self.group is not None and self.group not in GROUPS:
             raise unknown_name("group", self.group, GROUPS)
         if self.style is not None:
-            style_named(self.style)
+            find_style(self.style)
         if not self.views or not set(self.views) <= set(PHANTOM_VIEWS):
             raise UsageError(f"views {', '.join(self.views) or 'none'}; known: {', '.join(PHANTOM_VIEWS)}")
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import UsageError
 
-__all__ = ["Cycle", "cycle_of", "smoothstep"]
+__all__ = ["Cycle", "build_cycle", "smoothstep"]
 
 Array = NDArray[np.float64]
 
@@ -78,7 +78,7 @@ class Cycle:
         return (self.fullness(times + step) - self.fullness(times - step)) / (2 * step / 1000)
 
 
-def cycle_of(heart_rate_bpm: float, *, sex: Literal["F", "M"], rapid_share: float, delay_ms: float = 0.0) -> Cycle:
+def build_cycle(heart_rate_bpm: float, *, sex: Literal["F", "M"], rapid_share: float, delay_ms: float = 0.0) -> Cycle:
     """The beat of a heart rate; `delay_ms` puts a ventricle's systole later (the right one's).
 
     Above 90 beats a minute the phases of diastole are shortened until they fit.

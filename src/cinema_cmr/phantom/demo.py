@@ -24,7 +24,7 @@ from cinema_cmr.io.dicom.writing.series import Compression, DicomShape, write_di
 from cinema_cmr.phantom.heart import build_heart
 from cinema_cmr.phantom.phantom import PhantomStudy, make_phantom
 from cinema_cmr.phantom.subject import draw_subject
-from cinema_cmr.phantom.truth import truth_of
+from cinema_cmr.phantom.truth import ground_truth
 
 __all__ = ["demo_path", "demo_truth", "make_demo", "make_demo_study"]
 
@@ -48,7 +48,7 @@ def demo_path() -> Path:
 
 def demo_truth() -> dict[str, float]:
     """The demo heart's measurements by their names in the measure room, from its anatomy."""
-    return truth_of(build_heart(draw_subject(_SEED, group=_GROUP)))
+    return ground_truth(build_heart(draw_subject(_SEED, group=_GROUP)))
 
 
 def make_demo(path: Path | str, *, overwrite: bool = False) -> None:

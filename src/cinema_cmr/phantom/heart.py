@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from cinema_cmr.core.geometry import unit
-from cinema_cmr.phantom.arrays import apart
-from cinema_cmr.phantom.cycle import Cycle, cycle_of
+from cinema_cmr.phantom.arrays import magnitude
+from cinema_cmr.phantom.cycle import Cycle, build_cycle
 from cinema_cmr.phantom.left_ventricle import LeftVentricle, LeftVentricleState, build_left_ventricle
 from cinema_cmr.phantom.right_ventricle import RightVentricle, RightVentricleState
 from cinema_cmr.phantom.subject import PhantomSubject
@@ -131,7 +131,7 @@ class Heart:
             x=x.astype(np.float32),
             y=y.astype(np.float32),
             z=z.astype(np.float32),
-            radius=apart(x, y).astype(np.float32),
+            radius=magnitude(x, y).astype(np.float32),
             index=around * N_Z + along,
         )
 
@@ -228,8 +228,8 @@ def build_heart(subject: PhantomSubject) -> Heart:
             apex_mm=(0.8 + 0.06 * rng.uniform(-1, 1) + (0.08 if subject.group == "RV" else 0)) * left.length_mm,
             outflow_height_mm=float(rng.uniform(7, 14)),
         ),
-        left_cycle=cycle_of(subject.heart_rate_bpm, sex=subject.sex, rapid_share=share),
-        right_cycle=cycle_of(subject.heart_rate_bpm, sex=subject.sex, rapid_share=share, delay_ms=12.0),
+        left_cycle=build_cycle(subject.heart_rate_bpm, sex=subject.sex, rapid_share=share),
+        right_cycle=build_cycle(subject.heart_rate_bpm, sex=subject.sex, rapid_share=share, delay_ms=12.0),
         fat_mm=_fat(subject, left.length_mm, rng),
         origin=np.zeros(3),
     )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from cinema_cmr.phantom.arrays import apart
+from cinema_cmr.phantom.arrays import magnitude
 from cinema_cmr.phantom.body import Body
 from cinema_cmr.phantom.cycle import smoothstep
 from cinema_cmr.phantom.planes import ImagePlane
@@ -51,11 +51,11 @@ def _shading(body: Body, points: NDArray[np.float64], style: Style) -> Floats:
 
 def _apart_sq(points: Floats, place: Sequence[float] | NDArray[np.float64]) -> Floats:
     """Points (..., 3) -> squared distance (...) from a place."""
-    apart = np.zeros(points.shape[:-1], dtype=np.float32)
+    squared = np.zeros(points.shape[:-1], dtype=np.float32)
     for axis in range(3):
         away = points[..., axis] - np.float32(place[axis])
-        apart += away * away
-    return apart
+        squared += away * away
+    return squared
 
 
 def _bands(body: Body, points: NDArray[np.float64], style: Style) -> Floats:
@@ -103,7 +103,7 @@ def acquire(signal: Floats, style: Style, *, rng: np.random.Generator) -> Floats
             noisy += others
         noisy *= kept
         image = _back(noisy, lines, window.shape)
-        images[t] = apart(image.real, image.imag)
+        images[t] = magnitude(image.real, image.imag)
     return np.round(np.multiply(images, np.float32(style.full_scale), out=images), out=images)
 
 

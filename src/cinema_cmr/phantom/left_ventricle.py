@@ -23,7 +23,7 @@ from scipy.optimize import brentq
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.phantom.cycle import smoothstep
-from cinema_cmr.phantom.segments import spread
+from cinema_cmr.phantom.segments import interpolate_segments
 from cinema_cmr.phantom.subject import PhantomSubject
 
 __all__ = ["LeftVentricle", "LeftVentricleState", "build_left_ventricle"]
@@ -120,7 +120,7 @@ class LeftVentricle:
 
     def _wall_about(self, inner: Array, theta: Array, level: Array) -> Array:
         """The same about the squared inner radius `inner`."""
-        spread_mm = self.wall_mm * spread(self.subject.thickness, theta, level)
+        spread_mm = self.wall_mm * interpolate_segments(self.subject.thickness, theta, level)
         full = np.sqrt(inner / np.maximum(self.profile(level, 1.0) ** 2, 1e-9)) * (np.asarray(level) < 1)
         full = np.where(np.asarray(level) < 0.999, full, self.radius_mm)
         outer = (full + spread_mm) * self.profile(level, 1 + self.cap)
@@ -129,7 +129,7 @@ class LeftVentricle:
     def eagerness(self, theta: Array, level: Array) -> Array:
         """c: relative contraction of each place; less at the fibrous ring of the valve."""
         ring = 0.5 + 0.5 * smoothstep(np.asarray(level) / 0.35)
-        return spread(self.subject.contraction, theta, level) * ring
+        return interpolate_segments(self.subject.contraction, theta, level) * ring
 
     def endo_sq(self, theta: Array, level: Array, state: LeftVentricleState) -> Array:
         """Squared radius of the cavity in mm2 in a state, at angles in space."""

@@ -22,13 +22,13 @@ from cinema_cmr.phantom.chambers import Chambers
 from cinema_cmr.phantom.heart import build_heart
 from cinema_cmr.phantom.imaging import acquire, object_map
 from cinema_cmr.phantom.planes import ImagePlane, plan_view
-from cinema_cmr.phantom.points import landmarks_of
+from cinema_cmr.phantom.points import plane_landmarks
 from cinema_cmr.phantom.render import Beat, render_slice
-from cinema_cmr.phantom.styles import Style, draw_style, style_named
+from cinema_cmr.phantom.styles import Style, draw_style, find_style
 from cinema_cmr.phantom.subject import PhantomSubject, draw_subject
 from cinema_cmr.phantom.surfaces import soften_surfaces
 from cinema_cmr.phantom.tissue import tissue_signals
-from cinema_cmr.phantom.truth import truth_of
+from cinema_cmr.phantom.truth import ground_truth
 
 __all__ = ["PHANTOM_VIEWS", "PhantomStudy", "image_subject", "make_phantom"]
 
@@ -84,7 +84,7 @@ def image_subject(
         raise UsageError(f"{n_frames} frames were asked for; a cine has at least 1")
     if not views or len(set(views)) < len(views):
         raise UsageError(f"views {[str(view) for view in views]}: name each once, and at least one")
-    chosen = draw_style(subject.seed) if style is None else style_named(style)
+    chosen = draw_style(subject.seed) if style is None else find_style(style)
     body = build_body(build_heart(subject))
     rr_ms = body.heart.left_cycle.rr_interval_ms
     times = np.arange(n_frames) * rr_ms / n_frames
@@ -101,14 +101,14 @@ def image_subject(
     taken = {
         view: _image_view(body, beats[ways[view]], plane, chosen, times_ms=times) for view, plane in planes.items()
     }
-    points = {view: landmarks_of(body.heart, frames, plane) for view, plane in planes.items()}
+    points = {view: plane_landmarks(body.heart, frames, plane) for view, plane in planes.items()}
     return PhantomStudy(
         study=Study(
             name=f"phantom-{subject.seed:06d}", cines=tuple(cine for cine, _ in taken.values()), subject=subject.facts
         ),
         labels={view: labels for view, (_, labels) in taken.items()},
         landmarks={view: found for view, found in points.items() if found is not None},
-        truth=truth_of(body.heart),
+        truth=ground_truth(body.heart),
         curves={
             "lv_volume_ml": np.array([body.heart.left.cavity_ml(frame.left) for frame in frames]),
             "rv_volume_ml": np.array([body.heart.right.volume_ml(frame.right) for frame in frames]),

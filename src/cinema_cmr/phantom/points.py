@@ -16,7 +16,7 @@ from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.phantom.heart import Heart, HeartFrame
 from cinema_cmr.phantom.planes import ImagePlane
 
-__all__ = ["landmarks_of", "mitral_point"]
+__all__ = ["mitral_point", "plane_landmarks"]
 
 Array = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ def mitral_point(heart: Heart, frame: HeartFrame, theta: Array) -> Array:
     return heart.to_ras(radius * np.cos(angle), radius * np.sin(angle), base)
 
 
-def landmarks_of(heart: Heart, frames: Sequence[HeartFrame], plane: ImagePlane) -> Landmarks | None:
+def plane_landmarks(heart: Heart, frames: Sequence[HeartFrame], plane: ImagePlane) -> Landmarks | None:
     """The landmarks of a view in all frames; None for a view without any in `core.vocabulary.LANDMARKS`."""
     if plane.view not in LANDMARKS:
         return None

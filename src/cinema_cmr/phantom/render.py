@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.phantom.arrays import within_unit
+from cinema_cmr.phantom.arrays import clip_to_unit
 from cinema_cmr.phantom.body import Body
-from cinema_cmr.phantom.chambers import Chamber, depth_in
+from cinema_cmr.phantom.chambers import Chamber, chamber_depth
 from cinema_cmr.phantom.heart import HeartFrame, HeartPoints
 from cinema_cmr.phantom.planes import ImagePlane
 from cinema_cmr.phantom.surfaces import FrameSurfaces
@@ -185,7 +185,7 @@ class _ChamberPainter:
         """Fat, wall and blood of the chamber as it is in a frame, over the image (sheet, pixel)."""
         if not self.region.at.size:
             return
-        here, depth = self.region.of(image), depth_in(chamber, self.region.points)
+        here, depth = self.region.of(image), chamber_depth(chamber, self.region.points)
         if chamber.is_atrium:
             depth = depth + self.uneven_mm
         _mix(here, self._share(depth + (chamber.wall_mm + _FAT_OF_CHAMBERS_MM)), self.fat)
@@ -196,7 +196,7 @@ class _ChamberPainter:
     def _share(self, depth: Floats) -> Floats:
         inside = depth * self.per_edge
         inside += np.float32(0.5)
-        return within_unit(inside)
+        return clip_to_unit(inside)
 
 
 def _in_boxes(points: HeartPoints, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -267,7 +267,7 @@ class _HeartPainter:
         _mix(here, np.clip(rim, 0, 1), self.sac_fat)
         _mix(
             here,
-            within_unit(np.float32(0.25) - np.abs(rim - np.float32(0.5)) * np.float32(0.4)),
+            clip_to_unit(np.float32(0.25) - np.abs(rim - np.float32(0.5)) * np.float32(0.4)),
             self.tissues["fibrous"],
         )
         self.sac.put(image, here)
@@ -276,8 +276,8 @@ class _HeartPainter:
         """Wall and blood of the right ventricle, then the left one's wall, solid."""
         points, here = self.walls.points, self.walls.of(image)
         inner = part.rv_inner.share(points)
-        _mix(here, within_unit(part.rv_wall.share(points) - inner), self.walls_muscle)
-        right = within_unit(part.rv_blood.share(points) - inner)
+        _mix(here, clip_to_unit(part.rv_wall.share(points) - inner), self.walls_muscle)
+        right = clip_to_unit(part.rv_blood.share(points) - inner)
         _mix(here, right * self.muscles.free_share(points, part, self.strands), self.walls_blood)
         _mix(here, part.epi.share(points) * self._below_valve(points, part.frame), self.walls_muscle)
         self.walls.put(image, here)
@@ -295,7 +295,7 @@ class _HeartPainter:
 
     def _below_valve(self, points: HeartPoints, frame: HeartFrame) -> Floats:
         """Share of each point's surroundings on the ventricle's side of the mitral plane."""
-        return within_unit(np.float32(0.5) + (points.z - np.float32(frame.left.base_mm)) * self.per_edge)
+        return clip_to_unit(np.float32(0.5) + (points.z - np.float32(frame.left.base_mm)) * self.per_edge)
 
     def _labels(self, part: FrameSurfaces) -> NDArray[np.uint8]:
         """Codes in the middle sheet: what the point in the middle of the voxel is."""

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SEGMENT_CENTRES", "SegmentValues", "contraction_of", "spread", "thickness_of"]
+__all__ = ["SEGMENT_CENTRES", "SegmentValues", "draw_contraction", "draw_thickness", "interpolate_segments"]
 
 Array = NDArray[np.float64]
 SegmentValues = tuple[float, ...]
@@ -41,22 +41,24 @@ _TERRITORIES = {
 """Coronary artery -> its segments (Cerqueira et al. 2002)."""
 
 
-def thickness_of(group: str, contraction: SegmentValues, rng: np.random.Generator) -> SegmentValues:
+def draw_thickness(group: str, contraction: SegmentValues, rng: np.random.Generator) -> SegmentValues:
     """Relative ED thickness of each segment: hypertrophy is asymmetric, most often septal; a scar is thin."""
     values = np.array(_NORMAL_THICKNESS) * (1 + 0.06 * rng.standard_normal(17))
     pattern, peak = rng.uniform(), rng.uniform(0.5, 1.1)
     if group == "HCM":
         centre = (15.0, 0.3) if pattern < 0.75 else (0.0, 0.85)
         for number, (angle, level) in SEGMENT_CENTRES.items():
-            apart = (angle - centre[0] + 180) % 360 - 180
-            values[number - 1] *= 1 + peak * np.exp(-0.5 * (apart / 65) ** 2 - 0.5 * ((level - centre[1]) / 0.4) ** 2)
+            angle_off = (angle - centre[0] + 180) % 360 - 180
+            values[number - 1] *= 1 + peak * np.exp(
+                -0.5 * (angle_off / 65) ** 2 - 0.5 * ((level - centre[1]) / 0.4) ** 2
+            )
     thinning = rng.uniform(0.55, 0.85)
     if group == "MINF":
         values *= np.where(np.array(contraction) < 0.3, thinning, 1.0)
     return tuple(float(value) for value in values)
 
 
-def contraction_of(group: str, rng: np.random.Generator) -> SegmentValues:
+def draw_contraction(group: str, rng: np.random.Generator) -> SegmentValues:
     """Relative contraction of each segment; an infarct's segments hardly move or bulge."""
     values = np.clip(1 + 0.05 * rng.standard_normal(17), 0.88, 1.12)
     territory = list(_TERRITORIES)[int(rng.choice(3, p=(0.5, 0.3, 0.2)))]
@@ -71,7 +73,7 @@ def contraction_of(group: str, rng: np.random.Generator) -> SegmentValues:
     return tuple(float(value) for value in values)
 
 
-def spread(values: SegmentValues, theta: Array, level: Array) -> Array:
+def interpolate_segments(values: SegmentValues, theta: Array, level: Array) -> Array:
     """The segments' values at angles (radians) and levels (0 base to 1 tip), smooth between their centres."""
     turn = np.mod(theta, 2 * np.pi)
     at_levels = [np.interp(turn, _NODES, ring) for ring in _rings(values)]

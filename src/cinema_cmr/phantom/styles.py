@@ -12,7 +12,7 @@ import numpy as np
 
 from cinema_cmr.core.errors import UsageError, unknown_name
 
-__all__ = ["STYLES", "Style", "draw_style", "style_named"]
+__all__ = ["STYLES", "Style", "draw_style", "find_style"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +191,7 @@ STYLES: Mapping[str, Style] = {style.name: style for style in _NAMED}
 """Name -> style; "ideal" has no artefacts and is for exact tests."""
 
 
-def style_named(name: str) -> Style:
+def find_style(name: str) -> Style:
     """The style of a name; raises `UsageError` with the nearest known one."""
     if name not in STYLES:
         raise unknown_name("style", name, STYLES)

@@ -16,7 +16,7 @@ import numpy as np
 
 from cinema_cmr.core.errors import UsageError, unknown_name
 from cinema_cmr.core.study import Subject
-from cinema_cmr.phantom.segments import SegmentValues, contraction_of, thickness_of
+from cinema_cmr.phantom.segments import SegmentValues, draw_contraction, draw_thickness
 
 __all__ = ["GROUPS", "PhantomSubject", "draw_subject"]
 
@@ -161,7 +161,7 @@ def _with_heart(draw: _Draw, group: str, seed: int, person: tuple[Sex, float, fl
     )
     rv_edv, rv_ef = _right(draw, group, sex, edv * ef / 100)
     mapse, tapse = _excursions(draw, group, ef, rv_ef)
-    contraction = contraction_of(group, draw.rng)
+    contraction = draw_contraction(group, draw.rng)
     return PhantomSubject(
         seed=seed,
         group=group,
@@ -180,7 +180,7 @@ def _with_heart(draw: _Draw, group: str, seed: int, person: tuple[Sex, float, fl
         sphericity=draw.normal({"DCM": 1.38, "HCM": 1.75, "RV": 1.7}.get(group, 1.6), 0.09, 1.2, 2.0),
         twist_deg=draw.normal(4 if group in ("DCM", "MINF") else 11, 2.5, 0, 18),
         septal_flattening=draw.uniform(0.06, 0.22) if group == "RV" else draw.uniform(-0.02, 0.05),
-        thickness=thickness_of(group, contraction, draw.rng),
+        thickness=draw_thickness(group, contraction, draw.rng),
         contraction=contraction,
         fat=draw.normal(1.0 + 0.012 * (age - 50), 0.35, 0.35, 2.2),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.phantom.arrays import within_unit
+from cinema_cmr.phantom.arrays import clip_to_unit
 from cinema_cmr.phantom.chambers import Chamber
 from cinema_cmr.phantom.heart import N_THETA, N_Z, Z_STEP_MM, HeartFrame, HeartPoints
 
@@ -34,7 +34,7 @@ class SoftSurface:
 
     def share(self, points: HeartPoints) -> Floats:
         """Return the fraction of each point's surroundings that lies inside, 0 to 1."""
-        return within_unit(self.inside(points))
+        return clip_to_unit(self.inside(points))
 
 
 @dataclass(frozen=True, kw_only=True)

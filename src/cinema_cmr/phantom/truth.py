@@ -8,10 +8,10 @@ from cinema_cmr.phantom.heart import Heart, HeartFrame
 from cinema_cmr.phantom.left_ventricle import MYOCARDIAL_DENSITY_G_ML
 from cinema_cmr.phantom.points import mitral_point
 
-__all__ = ["truth_of"]
+__all__ = ["ground_truth"]
 
 
-def truth_of(heart: Heart) -> dict[str, float]:
+def ground_truth(heart: Heart) -> dict[str, float]:
     """Volumes, EF, mass, MAPSE, TAPSE and wall thickness of a heart, ED at the R wave, ES when most is out."""
     ed = heart.at_ed
     es = heart.frame(heart.left_cycle.systole_ms + heart.left_cycle.relaxation_ms / 2)

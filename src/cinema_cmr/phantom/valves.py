@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from cinema_cmr.phantom.arrays import apart, within_unit
+from cinema_cmr.phantom.arrays import clip_to_unit, magnitude
 from cinema_cmr.phantom.cycle import smoothstep
 from cinema_cmr.phantom.heart import N_THETA, N_Z, Heart, HeartFrame, HeartPoints
 from cinema_cmr.phantom.surfaces import FrameSurfaces
@@ -62,16 +62,16 @@ class Muscles:
         turned = np.radians(angle + 12 * draw[0]) + frame.left.twist_rad * 0.3
         scale = np.sqrt(self.heart.left.length_mm / frame.left.length_mm)
         width = np.float32((4.9 + 1.0 * draw[1]) * scale * np.sqrt(self.heart.left.radius_mm / 26.0))
-        shape = within_unit((level - np.float32(0.3 + 0.05 * draw[2])) * 9)
-        shape *= within_unit((np.float32(0.86) - level) * 9)
+        shape = clip_to_unit((level - np.float32(0.3 + 0.05 * draw[2])) * 9)
+        shape *= clip_to_unit((np.float32(0.86) - level) * 9)
         inner = np.maximum(frame.endo.ravel()[points.index], 0)
         reach = np.maximum(inner - width * np.float32(0.8 - 0.3 * draw[3]), 0.3 * inner)
         right, up = np.float32(np.cos(turned)), np.float32(np.sin(turned))
         outwards = points.x * right + points.y * up - reach
         sideways = points.y * right - points.x * up
-        across = apart(outwards * np.float32(0.8), sideways * np.float32(1.05))
+        across = magnitude(outwards * np.float32(0.8), sideways * np.float32(1.05))
         across = across - np.float32(0.8) * (self._left_layer[points.index] - 1.2)
-        share = within_unit((width * shape - across) * np.float32(0.7) + np.float32(0.3))
+        share = clip_to_unit((width * shape - across) * np.float32(0.7) + np.float32(0.3))
         share *= shape > 0
         return share
 
@@ -110,7 +110,7 @@ def leaflet_share(points: HeartPoints, frame: HeartFrame, sheet_mm: float) -> Fl
     slope = (4.0 + wide * 36.0) / ring
     sheet = slope * (ring - points.radius)
     ends = (points.radius < ring) & (points.radius > np.float32(wide * 0.5) * ring)
-    apart = np.abs(depth - sheet) / np.sqrt(1 + slope * slope)
+    distance = np.abs(depth - sheet) / np.sqrt(1 + slope * slope)
     through = np.float32(0.6 * sheet_mm) / np.sqrt(1 + slope * slope)
     width = np.sqrt(1 + through * through)
-    return np.asarray(np.clip(1.1 - apart / width, 0, 1) * (0.75 / width) * ends, dtype=np.float32)
+    return np.asarray(np.clip(1.1 - distance / width, 0, 1) * (0.75 / width) * ends, dtype=np.float32)

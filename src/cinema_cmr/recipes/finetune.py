@@ -17,7 +17,6 @@ from cinema_cmr.data.cases import AnnotatedStudy, DatasetCard, Split
 from cinema_cmr.engine.trainer import Progress, train
 from cinema_cmr.models.adapters import Adaptation, adapt, merge_adapters
 from cinema_cmr.models.architectures import build, config_values
-from cinema_cmr.models.committee import Committee
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.transplant import transplant
 from cinema_cmr.models.weights import save_model
@@ -107,26 +106,16 @@ def _first_model(experiment: Experiment, start: LoadedModel | None) -> nn.Module
     if start.card.task == "pretrain":
         transplant(start.model.state_dict(), model)
         return model
-    known = _networks(start)
-    fitting = [name for name, (kind, config, _) in known.items() if (kind, config) == (experiment.architecture, values)]
+    described = (experiment.architecture, values)
+    members = start.members.values()
+    fitting = [one.model for one in members if (one.card.architecture, dict(one.card.config)) == described]
     if not fitting:
         raise WeightsError(
             f"weights '{start.card.name}' are of {start.card.architecture} in another size than recipe "
             f"'{experiment.name}' ({experiment.architecture}); choose the recipe they were made with"
         )
-    model.load_state_dict(known[fitting[0]][2].state_dict())
+    model.load_state_dict(fitting[0].state_dict())
     return model
-
-
-def _networks(start: LoadedModel) -> dict[str, tuple[str, dict[str, Any], nn.Module]]:
-    """Architecture, configuration and network of a model, or of each member of a committee."""
-    card, model = start.card, start.model
-    if not isinstance(model, Committee):
-        return {card.name: (card.architecture, dict(card.config), model)}
-    return {
-        name: (member["architecture"], dict(member["config"]), model.networks[name])
-        for name, member in card.config["members"].items()
-    }
 
 
 def _card(

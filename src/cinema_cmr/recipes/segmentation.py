@@ -22,7 +22,9 @@ __all__ = ["lax_mask_unet", "lax_mask_unetr", "sax_unet", "sax_unet_synthetic", 
 _SAX_GRID = Grid(spacing_mm=1.5, size=(112, 112))
 """84 mm to each side: of 200 labelled ACDC stacks the farthest right ventricle reaches 82 mm from the middle."""
 
-_SAX_AUGMENTATION = Augmentation(elastic_mm=6.0, gamma=0.5, contrast=0.35, bias_field=0.6, blur_px=1.4, each=0.45)
+_SAX_AUGMENTATION = Augmentation(
+    elastic_mm=6.0, gamma=0.5, contrast=0.35, bias_field=0.6, blur_px=1.4, p_intensity=0.45
+)
 """Wider than the usual one: a long run sees every stack hundreds of times, and other scanners are to hold."""
 
 _SAX_TRAIN = TrainConfig(n_steps=4000, validate_every=500)
@@ -57,7 +59,7 @@ def sax_unet_synthetic() -> Experiment:
     """The network of `sax_unet` for synthetic hearts: a start for few labels, or a model that never saw a patient."""
     usual = sax_unet()
     task = replace(
-        usual.task, augmentation=replace(FROM_SYNTHETIC, p_right_angle_rotation=0.3, mirror=0.3, p_free_rotation=0.1)
+        usual.task, augmentation=replace(FROM_SYNTHETIC, p_right_angle_rotation=0.3, p_flip=0.3, p_free_rotation=0.1)
     )
     return replace(usual, name="sax-unet-synthetic", task=task)
 
@@ -66,7 +68,7 @@ _SCAR_TASK = SegmentConfig(
     grid=Grid(spacing_mm=1.5, size=(128, 128)),
     label_scheme="scar",
     modality="lge",
-    augmentation=Augmentation(anisotropic_scaling=0.6, elastic_mm=8.0, scale=0.25, each=0.5),
+    augmentation=Augmentation(anisotropic_scaling=0.6, elastic_mm=8.0, scaling=0.25, p_intensity=0.5),
     thin_stacks=0.0,
     class_weights=(1.0, 1.0, 1.0, 2.0, 3.0),
     dice_over_batch=True,
@@ -98,7 +100,7 @@ _LAX_TASK = SegmentConfig(
     grid=Grid(spacing_mm=1.5, size=(144, 144)),
     view=_LAX_VIEWS[0],
     also=_LAX_VIEWS[1:],
-    augmentation=replace(FROM_SYNTHETIC, p_right_angle_rotation=0.2, p_free_rotation=0.1, mirror=0.2),
+    augmentation=replace(FROM_SYNTHETIC, p_right_angle_rotation=0.2, p_free_rotation=0.1, p_flip=0.2),
     thin_stacks=0.0,
     drop_ends=0.0,
 )

@@ -14,7 +14,7 @@ from scipy.stats import norm
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.score.statistics import Interval
 
-__all__ = ["DetectionScores", "choose_amount", "detection_scores", "proportion_interval"]
+__all__ = ["DetectionScores", "choose_cutoff", "detection_scores", "proportion_interval"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,14 +27,14 @@ class DetectionScores:
     specificity: Interval
 
 
-def choose_amount(present: ArrayLike, amounts: ArrayLike) -> float:
+def choose_cutoff(present: ArrayLike, amounts: ArrayLike) -> float:
     """The amount above which the largest sensitivity + specificity is had (Youden, Cancer 1950;3:32).
 
     `present` (n,) whether a patient has the lesion, `amounts` (n,) how much of it was segmented, in any one unit.
     Candidates lie half-way between neighbouring amounts; of equally good ones the lowest is taken, which
     misses the fewest. Raises `InputError` where all patients are of one kind or an amount is no number.
 
-    >>> choose_amount([False, False, True, True], [0.0, 1.0, 3.0, 20.0])
+    >>> choose_cutoff([False, False, True, True], [0.0, 1.0, 3.0, 20.0])
     2.0
     """
     truth, values = _checked(present, amounts)

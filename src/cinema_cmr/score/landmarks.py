@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.errors import InputError, UsageError
 
-__all__ = ["landmark_distances_mm", "landmarks_found"]
+__all__ = ["detection_rates", "landmark_distances_mm"]
 
 Array = NDArray[np.float64]
 
@@ -16,13 +16,13 @@ Array = NDArray[np.float64]
 def landmark_distances_mm(predicted: Landmarks, reference: Landmarks) -> dict[str, Array]:
     """Straight distance of each named point, (t,) in mm; NaN in frames where either lacks the point.
 
-    Say `landmarks_found` beside it: a point that was not found has no distance. Raises `UsageError` for
+    Say `detection_rates` beside it: a point that was not found has no distance. Raises `UsageError` for
     landmarks of different views or names, `InputError` for different numbers of frames.
     """
     return {name: np.linalg.norm(points - target, axis=-1) for name, points, target in _pairs(predicted, reference)}
 
 
-def landmarks_found(predicted: Landmarks, reference: Landmarks) -> dict[str, float]:
+def detection_rates(predicted: Landmarks, reference: Landmarks) -> dict[str, float]:
     """Share of the reference's frames with a point in which it was predicted at all, 0 to 1; NaN without any.
 
     Raises as `landmark_distances_mm` does.

@@ -30,14 +30,14 @@ from cinema_cmr.image.augment import (
     move_points,
 )
 from cinema_cmr.image.intensity import normalise
-from cinema_cmr.image.orient import standard_orientation
-from cinema_cmr.image.resample import plan_crop, plan_full_plane
+from cinema_cmr.image.orient import reorient_to_standard
+from cinema_cmr.image.resample import CropResample
 from cinema_cmr.inference.landmark_predictor import LandmarkPredictor
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.measure.long_axis import long_axis_values
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.points import fractions_of_points, heatmaps_of_points, points_of_fractions, points_of_heatmaps
-from cinema_cmr.score.landmarks import landmark_distances_mm, landmarks_found
+from cinema_cmr.score.landmarks import detection_rates, landmark_distances_mm
 from cinema_cmr.score.statistics import finite_mean
 from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions, view_titles
 from cinema_cmr.tasks.result import Result
@@ -46,7 +46,7 @@ from cinema_cmr.tasks.task import CardFields, Loss, Task
 __all__ = ["LandmarkConfig", "LandmarkEvaluator", "LandmarkExample", "LandmarkTask", "score_landmarks"]
 
 AS_PLANNED = replace(
-    FROM_SYNTHETIC, p_right_angle_rotation=0.0, p_free_rotation=0.05, mirror=0.0, p_random_crop=0.0, shift_mm=25.0
+    FROM_SYNTHETIC, p_right_angle_rotation=0.0, p_free_rotation=0.05, p_flip=0.0, p_random_crop=0.0, shift_mm=25.0
 )
 """Planes come turned one way (`image.orient`) and are never mirrored, which would exchange anterior with inferior."""
 
@@ -109,7 +109,7 @@ class LandmarkTask(Task[LandmarkExample]):
         found = []
         for view, grid in self.config.grids.items():
             if view in annotated.landmarks and view in annotated.study:
-                cine = standard_orientation(annotated.study.cine(view))
+                cine = reorient_to_standard(annotated.study.cine(view))
                 points = _in_plane(annotated, cine)
                 frames = np.flatnonzero(np.isfinite(points[..., 0]).any(axis=1))
                 found += [_example(annotated.study.name, cine, int(t), points[t], grid) for t in frames]
@@ -122,7 +122,7 @@ class LandmarkTask(Task[LandmarkExample]):
         """A crop around the points; with `rng`, moved and changed in intensity."""
         grid = self.config.grids[example.view]
         if rng is None:
-            crop = plan_crop(example.plane.shape, (grid.spacing_mm, grid.spacing_mm), grid, example.middle)
+            crop = CropResample.around(example.plane.shape, (grid.spacing_mm, grid.spacing_mm), grid, example.middle)
             seen = normalise(crop.apply(example.plane), grid.percentiles)
             return _sample(example, torch.from_numpy(seen), crop.to_crop(example.points))
         config = self.config.augmentation
@@ -190,7 +190,7 @@ def _in_plane(annotated: AnnotatedStudy, cine: Cine) -> NDArray[np.float64]:
 
 
 def _example(study: str, cine: Cine, frame: int, points: NDArray[np.float64], grid: Grid) -> LandmarkExample:
-    crop = plan_full_plane(cine.array.shape[:2], cine.spacing_mm, grid)
+    crop = CropResample.full_plane(cine.array.shape[:2], cine.spacing_mm, grid)
     native = cine.array[:, :, 0, frame]
     plane = crop.apply(native - native.min())
     scaled = np.asarray(plane / max(float(np.abs(plane).max()), 1e-6), dtype=np.float16)
@@ -236,7 +236,7 @@ class LandmarkEvaluator(Evaluator):
 
     def evaluate(self, annotated: AnnotatedStudy) -> Result:
         """Predict the whole cines and score the frames that have reference points."""
-        predicted = {view: found.landmarks for view, found in self.predictor.find(annotated.study).items()}
+        predicted = {view: found.landmarks for view, found in self.predictor.predict(annotated.study).items()}
         return score_landmarks(annotated, predicted)
 
 
@@ -253,7 +253,7 @@ def score_landmarks(annotated: AnnotatedStudy, predicted: Mapping[View, Landmark
     for view, points in reference.items():
         pair = predicted[view], points
         distances |= {f"distance_mm_{view}:{name}": mm for name, mm in landmark_distances_mm(*pair).items()}
-        found |= {f"found_{view}:{name}": fraction for name, fraction in landmarks_found(*pair).items()}
+        found |= {f"found_{view}:{name}": fraction for name, fraction in detection_rates(*pair).items()}
     medians = {
         name: float(np.median(mm[known])) if (known := np.isfinite(mm)).any() else np.nan
         for name, mm in distances.items()

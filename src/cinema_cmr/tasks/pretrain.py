@@ -25,9 +25,9 @@ from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.sample import Batch, Sample, collate
 from cinema_cmr.data.store import StoredStudy, write_study
 from cinema_cmr.image.augment import Augmentation
-from cinema_cmr.image.view_grid import zoomed
+from cinema_cmr.image.view_grid import zoom_grid
 from cinema_cmr.inference.runtime import Runtime
-from cinema_cmr.inference.study_tensors import frame_of_phase, view_tensor
+from cinema_cmr.inference.study_tensors import frame_at_phase, view_tensor
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.mae import CineMA
 from cinema_cmr.models.masking import TokenMask, draw_masks
@@ -138,7 +138,7 @@ class PretrainTask(Task[StoredStudy]):
     ) -> dict[str, Tensor]:
         images = {}
         for view in self.views_of(study):
-            frame, grid = frame_of_phase(study, view, phase), zoomed(self.config.grids[view], zoom)
+            frame, grid = frame_at_phase(study, view, phase), zoom_grid(self.config.grids[view], zoom)
             images[str(view)] = view_tensor(study, view, frame, grid, augmentation=self.config.augmentation, rng=rng)
         return images
 

@@ -24,7 +24,7 @@ from cinema_cmr.image.augment import Augmentation, change_intensities, draw_inte
 from cinema_cmr.image.intensity import normalise
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.inference.scalar_predictor import ScalarPredictor
-from cinema_cmr.inference.study_tensors import PhasePlanes, channels_first, phase_planes, plain_crop
+from cinema_cmr.inference.study_tensors import PhasePlanes, channels_first, crop_heart, phase_planes
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.score.classify import balanced_accuracy, confusion_matrix, score_classes
 from cinema_cmr.score.statistics import Interval, bootstrap_interval, finite_mean, mean_interval
@@ -127,7 +127,7 @@ class ScalarTask(Task[ScalarExample]):
         """Crops around the heart; with `rng`, each view moved and changed in intensity."""
         images = {
             str(view): channels_first(
-                plain_crop(seen, self.config.grids[view]) if rng is None else self._drawn(seen, view, rng)
+                crop_heart(seen, self.config.grids[view]) if rng is None else self._drawn(seen, view, rng)
             )
             for view, seen in example.views.items()
         }
@@ -202,7 +202,7 @@ class ScalarEvaluator(Evaluator):
 
     def predict(self, annotated: AnnotatedStudy) -> dict[str, float]:
         """Predict from end-diastole and end-systole: the labelled frames where a dataset has them."""
-        return self.predictor.answer(annotated.study, bounds_of_cycle(annotated))
+        return self.predictor.predict(annotated.study, bounds_of_cycle(annotated))
 
 
 class RegressionEvaluator(ScalarEvaluator):

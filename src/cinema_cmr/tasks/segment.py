@@ -27,7 +27,7 @@ from cinema_cmr.image.augment import (
     move_planes,
 )
 from cinema_cmr.image.intensity import normalise
-from cinema_cmr.image.resample import plan_crop, plan_full_plane
+from cinema_cmr.image.resample import CropResample
 from cinema_cmr.inference.modality import modality_flag
 from cinema_cmr.inference.predictor import predict_cine
 from cinema_cmr.inference.runtime import Runtime
@@ -255,19 +255,19 @@ class SegmentTask(Task[SegmentExample]):
 
     def _plain(self, example: SegmentExample) -> Sample:
         grid = self.config.grid
-        crop = plan_crop(example.labels.shape[:2], (grid.spacing_mm, grid.spacing_mm), grid, example.heart)
+        crop = CropResample.around(example.labels.shape[:2], (grid.spacing_mm, grid.spacing_mm), grid, example.heart)
         image = normalise(crop.apply(example.planes), grid.percentiles)
         hot = np.eye(self.config.n_classes, dtype=np.float32)[example.labels]
         labels = crop.apply(hot).argmax(axis=-1).astype(np.uint8)
         return _sample(example, torch.from_numpy(image), torch.from_numpy(labels))
 
     def _whole_planes(self, frame: NDArray[np.float32], spacing_mm: tuple[float, float, float]) -> NDArray[np.float16]:
-        planes = plan_full_plane(frame.shape[:2], spacing_mm, self.config.grid).apply(frame - frame.min())
+        planes = CropResample.full_plane(frame.shape[:2], spacing_mm, self.config.grid).apply(frame - frame.min())
         return np.asarray(planes / max(float(np.abs(planes).max()), 1e-6), dtype=np.float16)
 
     def _whole_labels(self, frame: NDArray[np.uint8], spacing_mm: tuple[float, float, float]) -> NDArray[np.uint8]:
         hot = np.eye(self.config.n_classes, dtype=np.float32)[frame]
-        planes = plan_full_plane(frame.shape[:2], spacing_mm, self.config.grid).apply(hot)
+        planes = CropResample.full_plane(frame.shape[:2], spacing_mm, self.config.grid).apply(hot)
         return np.asarray(planes.argmax(axis=-1), dtype=np.uint8)
 
 
@@ -294,7 +294,7 @@ class SegmentEvaluator(Evaluator):
 
     def __init__(self, loaded: LoadedModel, runtime: Runtime, options: PredictionOptions) -> None:
         self.card, self.together = loaded.card, options.together
-        self.segmenter = Segmenter(loaded.members, loaded.card, runtime, tta=options.tta)
+        self.segmenter = Segmenter(loaded, runtime, tta=options.tta)
         self.views = (View.SAX,) if View.SAX in loaded.card.grids else tuple(loaded.card.grids)
 
     def not_scorable(self, annotated: AnnotatedStudy) -> str | None:

@@ -14,9 +14,9 @@ from cinema_cmr.core.errors import WeightsError
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.models.loaded import LoadedModel, in_target_units
 from cinema_cmr.models.mae import CineMA
-from cinema_cmr.models.published import hub
 from cinema_cmr.models.published.load import load_hub, load_published
-from cinema_cmr.models.states import read_state, write_state
+from cinema_cmr.models.published.registry import REVISION
+from cinema_cmr.models.states import hash_of, read_state, write_state
 from cinema_cmr.models.weights import load_model, save_model
 
 FINE_TUNED = {
@@ -166,10 +166,10 @@ def test_a_hub_name_gives_the_seeds_from_the_cache(
     name = "hf:mathpluscode/CineMA/finetuned/segmentation/mnms2_lax_4c"
     with pytest.raises(WeightsError, match="offline mode is on"):
         load_hub(name)
-    place = hub.cache_folder() / "finetuned" / "segmentation" / "mnms2_lax_4c"
+    place = tmp_path / "cache" / "mathpluscode--CineMA" / REVISION / "finetuned" / "segmentation" / "mnms2_lax_4c"
     shutil.copytree(seeds, place)
     for file in list(place.iterdir()):
-        (place / f"{file.name}.sha256").write_text(hub._digests(file)["sha256"])
+        (place / f"{file.name}.sha256").write_text(hash_of(file))
     loaded = load_model(name)
     assert len(loaded.members) == 3
     assert loaded.card.name == "finetuned/segmentation/mnms2_lax_4c"

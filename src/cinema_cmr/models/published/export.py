@@ -27,11 +27,17 @@ def export_published(loaded: LoadedModel, folder: Path, *, overwrite: bool = Fal
     Raises `WeightsError` where the published layout cannot say what the model is, and `OutputExistsError`
     where a file is there and `overwrite` is False.
     """
-    config = published_config(loaded.card)
+    members = list(loaded.members.values())
+    config = published_config(members[0].card)
+    if any(dict(member.card.config) != dict(members[0].card.config) for member in members):
+        raise WeightsError(
+            f"the members of '{loaded.card.name}' differ in configuration; expected seeds of one network: "
+            "share the folder of weights and card instead"
+        )
     written = []
-    for seed, member in enumerate(loaded.members):
+    for seed, member in enumerate(members):
         path = folder / f"{folder.name}_{seed}.safetensors"
-        write_state(path, member.state_dict(), overwrite=overwrite)
+        write_state(path, member.model.state_dict(), overwrite=overwrite)
         written.append(path)
     with replacing(folder / CONFIG_FILE, overwrite=overwrite) as sibling:
         sibling.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")

@@ -62,7 +62,7 @@ def _load(files: Sequence[Path], config_file: Path, *, name: str) -> LoadedModel
     # Of several files, one hash stands for all: that of their hashes in order.
     whole = hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
     card = replace(card, weights_sha256=whole, training={**card.training, "members": members})
-    return join([_load_file(file, card) for file in files], card)
+    return join({str(seed): _load_file(file, card) for seed, file in enumerate(files)}, card)
 
 
 def _load_file(file: Path, card: ModelCard) -> LoadedModel:
