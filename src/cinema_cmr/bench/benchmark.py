@@ -70,7 +70,8 @@ def run_benchmark(
     plans = [_plan(task, dataset, models, options) for dataset in datasets for task in tasks]
     runs: dict[RunKey, BenchRun] = {}
     for plan in plans:
-        runs = {**plan.runs(range(n_seeds)), **runs}
+        for key, run in plan.runs(range(n_seeds)).items():
+            runs.setdefault(key, run)
     outcomes = run_all(list(runs), lambda key: runs[key].run_or_keep(key, note=note, report=report), note=note)
     rows = _rows(tasks, plans, outcomes, range(n_seeds), read)
     settings = describe_settings(options, datasets, part=part)

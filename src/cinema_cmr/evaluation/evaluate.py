@@ -16,7 +16,7 @@ from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.tasks.evaluator import PredictionOptions
 from cinema_cmr.tasks.mask_scores import score_stack
-from cinema_cmr.tasks.registry import create_evaluator
+from cinema_cmr.tasks.registry import create_evaluator, task_type
 from cinema_cmr.tasks.result import Result, Summary, summarise
 
 __all__ = ["Scored", "evaluate", "evaluate_masks"]
@@ -57,7 +57,7 @@ def evaluate(
     names: dict[str, Any] = {
         "model": card.name,
         "hash": card.weights_sha256,
-        "task": card.task,
+        "task": task_type(card).name,
         "target": evaluator.target,
         **about,
     }

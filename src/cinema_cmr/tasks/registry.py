@@ -1,4 +1,7 @@
-"""The tasks by name: the only module that knows them all."""
+"""The tasks by name: the only module that knows them all.
+
+To add a task: a file with its `Task`, its `Evaluator` and a call of `register`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
+from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import unknown_name
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.inference.runtime import Runtime
@@ -19,7 +23,7 @@ from cinema_cmr.tasks.scalar import ClassificationEvaluator, RegressionEvaluator
 from cinema_cmr.tasks.segment import SegmentEvaluator, SegmentTask
 from cinema_cmr.tasks.task import Task
 
-__all__ = ["TASKS", "TaskConfig", "TaskType", "create_evaluator", "create_task", "task_type"]
+__all__ = ["TASKS", "TaskConfig", "TaskType", "create_evaluator", "create_task", "register", "task_type"]
 
 _DEFAULTS = PredictionOptions()
 
@@ -36,6 +40,7 @@ class TaskConfig(Protocol):
 class TaskType:
     """One kind of task: how it is trained, how its models are evaluated, and which score decides."""
 
+    name: str
     create: Callable[[Any, nn.Module, Sequence[AnnotatedStudy]], Task[Any]]
     """Configuration, network and training studies -> task."""
     evaluator: Callable[[LoadedModel, Runtime, PredictionOptions], Evaluator]
@@ -52,8 +57,19 @@ class TaskType:
     """Whether a study needs masks or landmarks; else facts or images suffice."""
 
 
-TASKS: dict[str, TaskType] = {
-    "segment": TaskType(
+TASKS: dict[str, TaskType] = {}
+"""Task by the name in a card."""
+
+
+def register(task: TaskType) -> TaskType:
+    """Add a task; one of the same name is replaced."""
+    TASKS[task.name] = task
+    return task
+
+
+for _task in (
+    TaskType(
+        name="segment",
         create=lambda config, network, studies: SegmentTask(config, network),
         evaluator=SegmentEvaluator,
         primary="dice_mean",
@@ -63,7 +79,8 @@ TASKS: dict[str, TaskType] = {
         compares_measurements=True,
         labelled_only=True,
     ),
-    "landmark": TaskType(
+    TaskType(
+        name="landmark",
         create=lambda config, network, studies: LandmarkTask(config, network),
         evaluator=LandmarkEvaluator,
         primary="distance_mm",
@@ -71,13 +88,15 @@ TASKS: dict[str, TaskType] = {
         compared=("distance_mm",),
         labelled_only=True,
     ),
-    "regress": TaskType(
+    TaskType(
+        name="regress",
         create=ScalarTask.of,
         evaluator=RegressionEvaluator,
         primary="absolute_error",
         primary_title="absolute error",
     ),
-    "classify": TaskType(
+    TaskType(
+        name="classify",
         create=ScalarTask.of,
         evaluator=ClassificationEvaluator,
         primary="prob_of_target",
@@ -85,18 +104,20 @@ TASKS: dict[str, TaskType] = {
         higher_is_better=True,
         compared=("prob_of_target", "correct"),
     ),
-    "pretrain": TaskType(
+    TaskType(
+        name="pretrain",
         create=lambda config, network, studies: PretrainTask(config, network),
         evaluator=PretrainEvaluator,
         primary="reconstruction_error",
         primary_title="mean squared error of masked tokens",
     ),
-}
-"""Task by the name in a card. To add one: its file, and an entry here."""
+):
+    register(_task)
 
 
-def task_type(name: str) -> TaskType:
-    """Return the task of a name; raises `UsageError` for an unknown one."""
+def task_type(task: str | ModelCard) -> TaskType:
+    """Return the task of a name, or of a model's card; raises `UsageError` for an unknown one."""
+    name = task if isinstance(task, str) else task.task
     if name not in TASKS:
         raise unknown_name("task", name, TASKS)
     return TASKS[name]
@@ -112,4 +133,4 @@ def create_task(config: TaskConfig, network: nn.Module, studies: Sequence[Annota
 
 def create_evaluator(loaded: LoadedModel, runtime: Runtime, options: PredictionOptions = _DEFAULTS) -> Evaluator:
     """Return the evaluator of a loaded model's task."""
-    return task_type(loaded.card.task).evaluator(loaded, runtime, options)
+    return task_type(loaded.card).evaluator(loaded, runtime, options)

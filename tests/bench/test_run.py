@@ -1,8 +1,10 @@
-"""A trial of each kind of task on hearts made by hand: every held-out patient has its values."""
+"""A run of each kind of task on hearts made by hand: every held-out patient has its values."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +12,11 @@ from hearts import heart as measured_heart
 from long_axes import annotated as long_axis
 from oracles import Nothing, annotated, heart
 
+from cinema_cmr.bench.data import BenchDataset
+from cinema_cmr.bench.measured import classify_by_measurements, measure_number
+from cinema_cmr.bench.run import BenchOptions, BenchRun, train_and_score
+from cinema_cmr.bench.suite import RunKey
+from cinema_cmr.bench.tasks import TASKS
 from cinema_cmr.core.card import Grid, ModelCard
 from cinema_cmr.core.study import Study, Subject
 from cinema_cmr.core.vocabulary import View
@@ -22,7 +29,6 @@ from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.finetune import TrainingData
 from cinema_cmr.recipes.registry import recipe
 from cinema_cmr.recipes.scalars import with_target
-from cinema_cmr.recipes.trial import measured_number_trial, measured_trial, shipped_trial, trial
 from cinema_cmr.tasks.landmark import LandmarkConfig
 from cinema_cmr.tasks.segment import SegmentConfig
 from cinema_cmr.tasks.targets import reference_measurements
@@ -62,49 +68,49 @@ def scalar(name: str, task: str) -> Experiment:
 
 
 @pytest.mark.medium
-def test_segmentation_gives_overlap_and_signed_differences(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_segmentation_gives_overlap_and_signed_differences(tmp_path: Path) -> None:
     network = UNet2dConfig(view="sax", out_chans=4, chans=(4, 8))
     task = SegmentConfig(grid=Grid(spacing_mm=3.0, size=(32, 32)))
     experiment = replace(short(recipe("sax-unet")), task=task, network=network)
-    document = trial(experiment, of(HEARTS), tmp_path)
-    assert [row["patient"] for row in document["patients"]] == ["p4", "p5"]
-    assert 0 <= document["patients"][0]["values"]["dice_mean"] <= 1
-    assert document["n_learned_from"] == 4 and document["n_steps"] == 2 and document["split_sha256"] == SPLIT.sha256
+    record = train_and_score(experiment, of(HEARTS), tmp_path)
+    assert [row["patient"] for row in record.patients] == ["p4", "p5"]
+    assert 0 <= record.patients[0]["values"]["dice_mean"] <= 1
+    assert record.n_train_patients == 4 and record.n_steps == 2 and record.split_sha256 == SPLIT.sha256
     assert (tmp_path / "model" / "card.json").exists()
 
 
 @pytest.mark.medium
-def test_numbers_stand_against_what_is_known_and_the_mean_learned(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_numbers_stand_against_what_is_known_and_the_mean_learned(tmp_path: Path) -> None:
     experiment = with_target(scalar("ef-vit", "regress"), "bmi", HEARTS)
-    first, second = trial(experiment, of(HEARTS), tmp_path)["patients"]
+    first, second = train_and_score(experiment, of(HEARTS), tmp_path).patients
     known = [70.0 / (height / 100) ** 2 for height in (170, 171, 172, 173, 174, 175)]
-    assert first["values"]["blind"] == pytest.approx(np.mean(known[:4]) - known[4])
-    assert second["values"]["blind"] == pytest.approx(np.mean(known[:4]) - known[5])
-    assert np.isfinite(first["values"]["difference"]) and first["known"] is None
+    assert first["values"]["baseline"] == pytest.approx(np.mean(known[:4]) - known[4])
+    assert second["values"]["baseline"] == pytest.approx(np.mean(known[:4]) - known[5])
+    assert np.isfinite(first["values"]["bmi"]) and first["target"] is None
 
 
 @pytest.mark.medium
-def test_classes_are_right_or_wrong(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_classes_are_right_or_wrong(tmp_path: Path) -> None:
     experiment = with_target(scalar("disease-vit", "classify"), "group", HEARTS)
-    rows = trial(experiment, of(HEARTS), tmp_path)["patients"]
-    assert [row["known"] for row in rows] == ["NOR", "DCM"]
+    rows = train_and_score(experiment, of(HEARTS), tmp_path).patients
+    assert [row["target"] for row in rows] == ["NOR", "DCM"]
     for row in rows:
         values = row["values"]
-        told = "DCM" if values["chance_DCM"] > values["chance_NOR"] else "NOR"
-        assert values["right"] == float(told == row["known"])
+        predicted = "DCM" if values["prob_DCM"] > values["prob_NOR"] else "NOR"
+        assert values["correct"] == float(predicted == row["target"])
     # Two of each were learned from: of equals the first by name.
-    assert [row["values"]["blind"] for row in rows] == [0.0, 1.0]
+    assert [row["values"]["baseline"] for row in rows] == [0.0, 1.0]
 
 
 @pytest.mark.medium
-def test_landmarks_give_a_distance_in_mm(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_landmarks_give_a_distance_in_mm(tmp_path: Path) -> None:
     chosen = recipe("lax-unet", task="landmark")
     assert isinstance(chosen.task, LandmarkConfig)
     task = replace(chosen.task, grids={view: Grid(spacing_mm=3.0, size=(32, 32)) for view in chosen.task.grids})
     network = replace(chosen.network, chans=(4, 8))
     studies = [long_axis(f"p{i}") for i in range(3)]
-    document = trial(replace(short(chosen), task=task, network=network), of(studies, 1), tmp_path)
-    assert "distance_mm" in document["patients"][0]["values"]
+    record = train_and_score(replace(short(chosen), task=task, network=network), of(studies, 1), tmp_path)
+    assert "distance_mm" in record.patients[0]["values"]
 
 
 def measured(number: int) -> AnnotatedStudy:
@@ -124,23 +130,21 @@ def measured(number: int) -> AnnotatedStudy:
 
 
 @pytest.mark.medium
-def test_measurements_of_masks_tell_the_groups_apart() -> None:
-    document = measured_trial(of([measured(number) for number in range(12)], 4))
-    assert [row["values"]["right"] for row in document["patients"]] == [1.0] * 4 and document["n_steps"] == 0
-    assert [row["known"] for row in document["patients"]] == ["strong", "weak"] * 2
+def test_measurements_of_masks_separate_the_groups() -> None:
+    results, model = classify_by_measurements(of([measured(number) for number in range(12)], 4))
+    assert [result.scores["correct"] for result in results] == [1.0] * 4 and set(model.groups) == {"strong", "weak"}
+    assert [result.target for result in results] == ["strong", "weak"] * 2
 
 
 @pytest.mark.slow
-def test_a_patient_of_whom_nothing_can_be_measured_counts_as_wrong() -> None:
-    grid = Grid(spacing_mm=3.0, size=(32, 32))
-    card = ModelCard(name="blind", task="segment", architecture="none", config={}, grids={View.SAX: grid})
+def test_a_patient_without_measurements_counts_as_wrong() -> None:
     data = of([measured(number) for number in range(12)], 4)
-    document = measured_trial(data, masks_of=LoadedModel(model=Nothing(), card=card), device="cpu")
-    assert [row["values"]["right"] for row in document["patients"]] == [0.0] * 4
+    results, _ = classify_by_measurements(data, empty_segmenter(), device="cpu")
+    assert [result.scores["correct"] for result in results] == [0.0] * 4
 
 
-def told(number: int, study: AnnotatedStudy) -> AnnotatedStudy:
-    """The study with an ejection fraction that is known from elsewhere: a point above what its masks measure."""
+def with_ef(number: int, study: AnnotatedStudy) -> AnnotatedStudy:
+    """The study with an ejection fraction from elsewhere, a point or more above what its masks measure."""
     measured = reference_measurements(study)
     assert measured is not None
     value = measured.value("lv_ef_percent")
@@ -148,29 +152,47 @@ def told(number: int, study: AnnotatedStudy) -> AnnotatedStudy:
     return replace(study, facts={**study.facts, "lv_ef_percent": value + 1.0 + number})
 
 
+def run_of(task: str, model: str, studies: list[AnnotatedStudy], root: Path) -> dict[str, Any]:
+    dataset = BenchDataset(name="d", data=of(studies))
+    its = BenchRun(
+        task=TASKS[task], model=model, dataset=dataset, options=BenchOptions(root=root, device="cpu"), seed=0
+    )
+    key = RunKey(dataset="d", run=TASKS[task].run, model=model, seed=0)
+    return dict(its.run_or_keep(key, note=lambda text: None))
+
+
 @pytest.mark.medium
-def test_a_number_is_measured_from_masks_against_what_is_known() -> None:
-    data = of([told(number, study) for number, study in enumerate(HEARTS)])
-    document = measured_number_trial(data, "lv_ef_percent")
-    assert [p["values"]["difference"] for p in document["patients"]] == pytest.approx([-5.0, -6.0])
-    assert all(np.isfinite(p["values"]["blind"]) for p in document["patients"])
-    assert document["model"] == "experts' masks" and document["n_learned_from"] == 4
+def test_a_number_is_measured_from_masks_against_the_facts(tmp_path: Path) -> None:
+    studies = [with_ef(number, study) for number, study in enumerate(HEARTS)]
+    record = run_of("lvef-measured", "experts", studies, tmp_path)
+    values = [patient["values"] for patient in record["patients"]]
+    assert [one["lv_ef_percent"] for one in values] == pytest.approx([-5.0, -6.0])
+    assert all(np.isfinite(one["baseline"]) for one in values)
+    assert record["model"] == "experts' masks" and record["n_train_patients"] == 4 and record["n_steps"] == 0
 
 
 @pytest.mark.medium
 def test_masks_that_measure_nothing_give_no_value() -> None:
-    data = of([told(number, study) for number, study in enumerate(HEARTS)])
-    document = measured_number_trial(data, "lv_ef_percent", masks_of=blind_segmenter(), device="cpu")
-    assert all(np.isnan(p["values"]["difference"]) for p in document["patients"])
+    data = of([with_ef(number, study) for number, study in enumerate(HEARTS)])
+    results = measure_number(data, "lv_ef_percent", empty_segmenter(), device="cpu")
+    assert all(np.isnan(result.error("lv_ef_percent")) for result in results)
 
 
-def test_a_shipped_model_is_asked_and_not_trained() -> None:
-    document = shipped_trial(blind_segmenter(), of(HEARTS), device="cpu")
-    assert document["n_steps"] == 0 and document["seconds"] == 0
-    assert [p["values"]["dice_lv"] for p in document["patients"]] == [0.0, 0.0]
+@pytest.mark.medium
+def test_groups_by_measurements_are_a_run_with_a_baseline(tmp_path: Path) -> None:
+    record = run_of("disease-measured", "experts", [measured(number) for number in range(12)], tmp_path)
+    assert {patient["target"] for patient in record["patients"]} == {"strong", "weak"}
+    assert all({"correct", "baseline"} <= set(patient["values"]) for patient in record["patients"])
 
 
-def blind_segmenter() -> LoadedModel:
+def test_a_shipped_model_is_scored_and_not_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cinema_cmr.bench.run.load_model", lambda name: empty_segmenter())
+    record = run_of("segment-sax", "shipped", HEARTS, tmp_path)
+    assert record["n_steps"] == 0 and record["seconds"] == 0
+    assert [patient["values"]["dice_lv"] for patient in record["patients"]] == [0.0, 0.0]
+
+
+def empty_segmenter() -> LoadedModel:
     card = ModelCard(
         name="nothing",
         task="segment",
