@@ -25,7 +25,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.loader import EpochSampler, SampleSet, make_loader
 from cinema_cmr.data.store import StoredStudy, write_study
-from cinema_cmr.recipes.pretrain import tiny
+from cinema_cmr.recipes.pretraining import tiny
 from cinema_cmr.tasks.pretrain import PretrainTask
 
 RESULTS = Path(__file__).parent / "results" / "pretrain_coverage.json"

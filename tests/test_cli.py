@@ -280,7 +280,7 @@ def not_there(folder: Path) -> Path:
 
 
 BAD: dict[Callable[[Path], Path], str] = {
-    truncated: "cut short|damaged",
+    truncated: "truncated|damaged",
     truncated_dicom: "read|damaged|cut",
     without_cine: "no cine|cine",
     empty_folder: "expected|no ",
@@ -292,7 +292,7 @@ BAD: dict[Callable[[Path], Path], str] = {
     time_first: "time last",
     voxels_without_number: "NaN",
     empty_zip: "empty|no ",
-    climbing_zip: "climbs out of its folder",
+    climbing_zip: "outside its folder",
     not_there: "does not exist",
 }
 

@@ -52,7 +52,7 @@ def test_pickles_are_converted_only_when_that_is_asked_for(tmp_path: Path, capsy
     assert main(["datasets", "check", f"rescan:{raw}"]) == 3
     assert "cinema datasets convert rescan:ROOT -o OUT" in capsys.readouterr().out
     assert main(["datasets", "convert", f"rescan:{raw}", "-o", str(out)]) == 0
-    assert "1 scans converted, 0 there before, 0 failed" in capsys.readouterr().out
+    assert "1 scans converted, 0 kept, 0 failed" in capsys.readouterr().out
     assert main(["datasets", "check", f"rescan:{out}"]) == 0
 
 
@@ -83,11 +83,11 @@ def test_nnunet_s_predictions_come_back_as_they_went(tmp_path: Path, capsys: pyt
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["export-nnunet", "mnms:."], "needs -o nnUNet_raw/DatasetNNN_NAME"),
-        (["check"], "needs NAME:FOLDER"),
+        (["export-nnunet", "mnms:."], "expected -o nnUNet_raw/DatasetNNN_NAME"),
+        (["check"], "expected NAME:FOLDER"),
         (["check", "mnmz:."], "did you mean 'mnms'"),
-        (["convert", "mnms:.", "-o", "x"], "knows rescan:FOLDER only"),
-        (["convert", "rescan:."], "needs -o FOLDER"),
+        (["convert", "mnms:.", "-o", "x"], "expected rescan:FOLDER"),
+        (["convert", "rescan:."], "expected -o FOLDER"),
     ],
 )
 def test_words_that_are_off_are_told(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

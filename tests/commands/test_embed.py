@@ -50,5 +50,5 @@ def test_scans_and_stores_become_one_table(model: Path, tmp_path: Path, capsys: 
     assert len((tmp_path / "mean.csv").read_text().splitlines()) == 1 + 3 + 2
     capsys.readouterr()
     assert call("embed", tmp_path / "absent.nii", "-o", tmp_path / "f.csv") == 3  # it is there
-    assert "'f.csv' exists already" in capsys.readouterr().err  # told before the input is looked at
+    assert "'f.csv' already exists" in capsys.readouterr().err  # told before the input is looked at
     assert call(*words, "-o", tmp_path / "f.xlsx") == 2

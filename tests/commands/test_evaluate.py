@@ -159,7 +159,7 @@ def test_an_evaluation_in_the_way_is_told_before_anything_is_scored(
     out.mkdir()
     (out / "scores.json").write_text("{}")
     assert main(["evaluate", "--data", str(tmp_path / "none"), "-o", str(out)]) == 3
-    assert "'scores.json' exists already" in capsys.readouterr().err
+    assert "'scores.json' already exists" in capsys.readouterr().err
     assert [path.name for path in out.iterdir()] == ["scores.json"]
 
 

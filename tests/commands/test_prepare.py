@@ -27,7 +27,7 @@ def test_dicom_and_nifti_become_one_store(tmp_path: Path, capsys: pytest.Capture
     assert "bad:" in said.err
     assert [study.name for study in open_population(tmp_path / "store")] == ["dicom", "scan"]
     assert main([*words[:3], "-o", str(tmp_path / "store")]) == 0
-    assert "0 prepared, 2 there before, 0 failed" in capsys.readouterr().out
+    assert "0 prepared, 2 kept, 0 failed" in capsys.readouterr().out
 
 
 @pytest.mark.medium
@@ -40,11 +40,11 @@ def test_a_dataset_is_prepared_by_its_name_with_the_whole_cycle_of_each_case(
     words = ["prepare", f"mnms2:{root}", "-o", str(tmp_path / "store"), "--workers", "2"]
     assert main(words) == 3
     said = capsys.readouterr()
-    assert "1 prepared, 0 there before, 1 failed" in said.out and "mnms2-161: '161' has no images" in said.err
+    assert "1 prepared, 0 kept, 1 failed" in said.out and "mnms2-161: '161' has no images" in said.err
     (study,) = open_population(tmp_path / "store")
     assert study.name == "mnms2-001" and study.cine(View.LAX_4C).n_frames == N_FRAMES
     assert main(words) == 3
-    assert "0 prepared, 1 there before, 1 failed" in capsys.readouterr().out
+    assert "0 prepared, 1 kept, 1 failed" in capsys.readouterr().out
 
 
 def test_a_name_of_no_dataset_gets_the_nearest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

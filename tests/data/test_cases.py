@@ -62,7 +62,7 @@ def test_shares_must_be_shares(shares: dict[str, float]) -> None:
 
 def test_a_split_comes_back_from_its_file(tmp_path: Path) -> None:
     write_split(drawn(), tmp_path / "split.json")
-    assert read_split(tmp_path / "split.json", known=STRATA) == drawn()
+    assert read_split(tmp_path / "split.json", patients=STRATA) == drawn()
 
 
 def changed(path: Path, **content: object) -> Path:
@@ -89,13 +89,13 @@ def test_patients_that_are_not_in_the_data_are_named(tmp_path: Path) -> None:
     write_split(drawn(), tmp_path / "split.json")
     known = set(STRATA) - {drawn()["test"][0]}
     with pytest.raises(InputError, match=drawn()["test"][0]):
-        read_split(tmp_path / "split.json", known=known)
+        read_split(tmp_path / "split.json", patients=known)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"parts": {"train": 3}}'])
 def test_what_is_no_split_file_says_so(tmp_path: Path, text: str) -> None:
     (tmp_path / "split.json").write_text(text)
-    with pytest.raises(UnreadableFileError, match="no split file"):
+    with pytest.raises(UnreadableFileError, match="not a split file"):
         read_split(tmp_path / "split.json")
 
 
@@ -118,5 +118,5 @@ def test_few_patients_show_all_groups_and_more_hold_the_fewer() -> None:
 
 @pytest.mark.parametrize("n", [0, 6])
 def test_more_patients_than_there_are_are_refused(n: int) -> None:
-    with pytest.raises(UsageError, match="there are 5"):
+    with pytest.raises(UsageError, match="expected 1 to 5"):
         subset_patients(dict.fromkeys("abcde", "x"), n=n, seed=0)

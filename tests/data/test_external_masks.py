@@ -60,7 +60,7 @@ def test_other_codes_are_translated_and_unknown_ones_refused(study: AnnotatedStu
     with pytest.raises(UsageError, match="unknown structure 'lvv'; did you mean 'lv'"):
         open_predictions(tmp_path / "p", codes={10: "lvv"}).read(study)
     for word in ("lv=1", "0=lv", "1"):
-        with pytest.raises(UsageError, match="as 1=lv 2=myo"):
+        with pytest.raises(UsageError, match="for example 1=lv 2=myo"):
             parse_codes([word])
 
 
@@ -98,16 +98,16 @@ def test_what_is_missing_or_there_twice_is_told_by_name(study: AnnotatedStudy, t
     with pytest.raises(MissingFileError, match=r"no mask for 1 of 2 frames of 'p 1'; expected p_1_frame00.nii.gz"):
         open_predictions(tmp_path / "half").read(study)
     save(tmp_path / "half" / "p_1.nii.gz", LABELS)
-    with pytest.raises(InputError, match="keep one"):
+    with pytest.raises(InputError, match="expected one"):
         open_predictions(tmp_path / "half").read(study)
     save(tmp_path / "two" / "p_1.nii.gz", LABELS)
     save(tmp_path / "two" / "p_1_seg.nii.gz", LABELS)
-    with pytest.raises(InputError, match="are masks of one thing"):
+    with pytest.raises(InputError, match="are masks of the same frames"):
         open_predictions(tmp_path / "two").read(study)
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no NIfTI file"):
         open_predictions(tmp_path / "empty")
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="is not a folder"):
         open_predictions(tmp_path / "nowhere")
 
 

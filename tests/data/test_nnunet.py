@@ -92,22 +92,22 @@ def test_what_cannot_be_learned_is_left_out_and_told(tmp_path: Path) -> None:
     odd[2] = replace(odd[2], labels={}, labelled_frames={})
     odd.append(annotated(LABELS, "z"))
     export = write_nnunet(tmp_path / "Dataset501_Hearts", odd, card=CARD, split=SPLIT)
-    assert export.left_out == {
-        "b": "only lv was drawn, in some slices",
-        "c": "nobody drew on its short axis",
+    assert export.skipped == {
+        "b": "only lv was labelled, in some slices",
+        "c": "its short axis has no labels",
         "z": "in no part of the split",
     }
 
 
 def test_what_nnunet_would_not_take_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="finds a dataset by its name only: Dataset501_acdc"):
+    with pytest.raises(UsageError, match="as nnU-Net requires: use Dataset501_acdc"):
         write_nnunet(tmp_path / "hearts", studies(), card=CARD, split=SPLIT)
     folder = tmp_path / "Dataset501_Hearts"
-    with pytest.raises(InputError, match="to learn from"):
+    with pytest.raises(InputError, match="in part 'train'"):
         write_nnunet(folder, studies()[1:], card=CARD, split=SPLIT)
     first, second, _ = studies()
     scar = replace(second, labels={View.SAX: replace(second.labels[View.SAX], scheme="scar")})
-    with pytest.raises(InputError, match="has the same for all"):
+    with pytest.raises(InputError, match="the same for all studies"):
         write_nnunet(folder, [first, scar], card=CARD, split=SPLIT)
     twin = replace(first, study=replace(first.study, name="a/"))
     with pytest.raises(InputError, match="two frames would be called"):

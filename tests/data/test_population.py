@@ -77,7 +77,7 @@ def test_damage_is_told_by_name(tmp_path: Path) -> None:
     prepare_population(scans(tmp_path, 2), store)
     whole = (store / "p0.cine").read_bytes()
     (store / "p0.cine").write_bytes((store / "p1.cine").read_bytes())
-    with pytest.raises(UnreadableFileError, match=r"p0\.cine.*not the study of the manifest"):
+    with pytest.raises(UnreadableFileError, match=r"p0\.cine.*does not match the manifest"):
         open_population(store)
     (store / "p0.cine").write_bytes(whole[:-10])
     with pytest.raises(UnreadableFileError, match=r"p0\.cine.*damaged"):
@@ -85,7 +85,7 @@ def test_damage_is_told_by_name(tmp_path: Path) -> None:
     write_manifest(store)
     assert [study.name for study in open_population(store)] == ["p1"]
     (store / "manifest.jsonl").write_text('{"name": "p0", "fi')
-    with pytest.raises(UnreadableFileError, match="torn"):
+    with pytest.raises(UnreadableFileError, match="is damaged"):
         open_population(store)
     (store / "manifest.jsonl").write_text("")
     with pytest.raises(InputError, match="no prepared study"):
@@ -116,5 +116,5 @@ def test_what_is_read_otherwise_is_told_apart_by_all_its_files(tmp_path: Path) -
     assert prepare_population([source], tmp_path / "s")[0].status == "kept"
     paths[1].write_bytes(paths[0].read_bytes())
     assert "another input" in str(prepare_population([source], tmp_path / "s")[0].error)
-    with pytest.raises(UsageError, match="two inputs would be called 'p1'"):
+    with pytest.raises(UsageError, match="two inputs have the name 'p1'"):
         prepare_population([paths[1], replace(source, name="p1")], tmp_path / "s")

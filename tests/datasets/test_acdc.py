@@ -114,7 +114,7 @@ def test_an_empty_folder_and_two_copies_are_refused(tmp_path: Path) -> None:
         list_cases(tmp_path)
     write_patient(tmp_path / "a", 1)
     write_patient(tmp_path / "b", 1)
-    with pytest.raises(InputError, match="patient001 is there more than once"):
+    with pytest.raises(InputError, match="patient001 is present more than once"):
         list_cases(tmp_path)
 
 

@@ -24,7 +24,7 @@ def test_found_missing_and_broken_are_told_apart(tmp_path: Path) -> None:
         "E9H1U4": "broken",
         "Z0Z0Z0": "missing",
     }
-    assert "is empty" in told["E9H1U4"].why and "Z0Z0Z0_sa.nii.gz" in told["Z0Z0Z0"].why
+    assert "is empty" in told["E9H1U4"].reason and "Z0Z0Z0_sa.nii.gz" in told["Z0Z0Z0"].reason
 
 
 def test_a_quick_look_opens_nothing(tmp_path: Path) -> None:
@@ -57,4 +57,4 @@ def test_downloads_are_compared_with_their_published_hashes(tmp_path: Path, kind
     dataset = replace(DATASETS["folder"], card=replace(DATASETS["folder"].card, checksums=sums))
     told = {one.name: one for one in check_downloads(dataset, tmp_path)}
     assert {name: one.status for name, one in told.items()} == {"good.zip": "found", "bad.zip": "broken"}
-    assert kind in told["bad.zip"].why
+    assert kind in told["bad.zip"].reason

@@ -40,7 +40,7 @@ def test_an_official_split_without_validation_gets_one_from_its_training_part() 
     split = dataset().training_split(there)
     assert [len(split[part]) for part in ("train", "validation", "test")] == [16, 4, 5]
     assert set(split["train"]) | set(split["validation"]) == {case.patient for case in there[:20]}
-    assert "official" in split.rule and "of its train" in split.rule
+    assert "official" in split.rule and "train divided by patient" in split.rule
     assert dataset().patients(there, "train") == tuple(sorted(case.patient for case in there[:20]))
 
 
@@ -56,7 +56,7 @@ def test_what_nobody_labelled_is_in_no_drawn_part() -> None:
 
 
 def test_a_part_that_the_dataset_does_not_make_is_asked_for() -> None:
-    with pytest.raises(UsageError, match="no split of its own: give --split FILE"):
+    with pytest.raises(UsageError, match="it has no split of its own; pass --split FILE"):
         dataset().patients(cases(3), "test")
-    with pytest.raises(UsageError, match="it has: train: give --split FILE"):
+    with pytest.raises(UsageError, match="expected one of: train; pass --split FILE"):
         dataset().patients(cases(3, "train"), "validation")

@@ -70,13 +70,13 @@ def test_what_cannot_be_used_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"holds the values \[5.0\]"):
         read_case(case)
     write_scan(folder / "Contours" / "Case_P007.nii.gz", contours(infarct=True)[:, :, :4], (1.6, 1.6, 8.0))
-    with pytest.raises(GeometryError, match="on its grid"):
+    with pytest.raises(GeometryError, match="on the image's grid"):
         read_case(case)
     (folder / "Contours" / "Case_P007.nii.gz").unlink()
     with pytest.raises(InputError, match=r"missing.*Case_P007/Contours"):
         read_case(case)
     write_case(tmp_path / "again", "Case_P007")
-    with pytest.raises(InputError, match="Case_P007 is there more than once"):
+    with pytest.raises(InputError, match="Case_P007 is present more than once"):
         list_cases(tmp_path)
 
 

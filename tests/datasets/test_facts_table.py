@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cinema_cmr.core.errors import InputError, UnreadableFileError
-from cinema_cmr.datasets.facts_table import problem_in, read_facts, tables_without_names
+from cinema_cmr.datasets.facts_table import fact_problem, read_facts, tables_without_names
 
 
 def table(folder: Path, text: str, name: str = "facts.csv") -> Path:
@@ -52,7 +52,7 @@ def test_two_tables_and_two_rows_of_a_name_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("row", ["a,-3,F", "a,tall,F", "a,180,W"])
 def test_facts_that_cannot_be_are_told(tmp_path: Path, row: str) -> None:
     facts = read_facts(table(tmp_path, f"name,height_cm,sex\n{row}\nb,180,M\n"))
-    assert "expected" in str(problem_in(facts["a"])) and problem_in(facts["b"]) is None
+    assert "expected" in str(fact_problem(facts["a"])) and fact_problem(facts["b"]) is None
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:

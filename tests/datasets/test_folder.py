@@ -72,7 +72,7 @@ def test_nothing_there_says_what_was_expected(tmp_path: Path) -> None:
     write_scan(tmp_path / "masks" / "a.nii.gz", labels_of(1))
     with pytest.raises(InputError, match="holds no NIfTI image and 1 label maps"):
         list_cases(tmp_path)
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="is not a folder"):
         list_cases(tmp_path / "absent")
 
 
@@ -80,7 +80,7 @@ def test_two_label_maps_of_one_image_are_refused(tmp_path: Path) -> None:
     write_scan(tmp_path / "a.nii.gz", image_of(1))
     for name in ("a_seg.nii.gz", "masks/a.nii.gz"):
         write_scan(tmp_path / name, labels_of(1))
-    with pytest.raises(InputError, match=r"two label maps.*keep one"):
+    with pytest.raises(InputError, match=r"two label maps.*expected one"):
         read_case(list_cases(tmp_path)[0])
 
 
@@ -200,7 +200,7 @@ def test_phases_on_other_grids_or_of_many_frames_are_refused(tmp_path: Path) -> 
     a, b = list_cases(tmp_path)
     with pytest.raises(GeometryError, match="a: ED has shape"):
         read_case(a)
-    with pytest.raises(InputError, match="b: its ED's file has 3 frames"):
+    with pytest.raises(InputError, match="b: the ED file has 3 frames"):
         read_case(b)
 
 
@@ -209,8 +209,8 @@ def test_rows_and_label_maps_that_count_for_nothing_are_told(tmp_path: Path) -> 
     write_scan(tmp_path / "p9_seg.nii.gz", labels_of(1))
     (tmp_path / "facts.csv").write_text("name,group\np0,DCM\np0_ED,DCM\np7,NOR\n")
     masks, rows = scan_folder(tmp_path).remarks
-    assert masks.startswith("1 label maps belong to no image, e.g. 'p9_seg.nii.gz'")
-    assert rows.startswith("2 of 3 rows of the table of facts are of no study here, e.g. 'p0_ED'")
+    assert masks.startswith("1 label maps match no image, e.g. 'p9_seg.nii.gz'")
+    assert rows.startswith("2 of 3 rows of the table of facts match no study, e.g. 'p0_ED'")
 
 
 def test_two_pairs_of_phases_of_one_view_are_refused_and_those_of_two_views_are_not(tmp_path: Path) -> None:

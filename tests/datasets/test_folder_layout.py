@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from cinema_cmr.datasets.folder_layout import grouped
+from cinema_cmr.datasets.folder_layout import group_images
 
 ROOT = Path("data")
 
 
 def groups(*names: str) -> dict[str, tuple[str, tuple[str, ...]]]:
-    found = grouped(ROOT, [ROOT / f"{name}.nii.gz" for name in names])
+    found = group_images(ROOT, [ROOT / f"{name}.nii.gz" for name in names])
     return {
         case: (
             group.patient,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cinema_cmr.core.errors import InputError, MissingFileError, UnreadableFileError
-from cinema_cmr.datasets.listing import by_name, existing, find_rows, texts, whole_number
+from cinema_cmr.datasets.listing import find_rows, index_by_name, parse_integer, require_path, text_facts
 
 
 def test_rows_are_found_in_the_folder_above_it_and_one_below(tmp_path: Path) -> None:
@@ -27,25 +27,25 @@ def test_tables_of_others_are_left_alone_and_ours_must_be_text(tmp_path: Path) -
 
 
 def test_a_name_is_listed_once(tmp_path: Path) -> None:
-    assert list(by_name([("b", tmp_path / "b"), ("a", tmp_path)], expected="x")) == ["a", "b"]
-    with pytest.raises(InputError, match="'a' is there more than once"):
-        by_name([("a", tmp_path), ("a", tmp_path / "copy")], expected="x")
+    assert list(index_by_name([("b", tmp_path / "b"), ("a", tmp_path)], expected="x")) == ["a", "b"]
+    with pytest.raises(InputError, match="'a' is present more than once"):
+        index_by_name([("a", tmp_path), ("a", tmp_path / "copy")], expected="x")
     with pytest.raises(InputError, match=r"expected CODE\.nii"):
-        by_name([], expected="CODE.nii")
+        index_by_name([], expected="CODE.nii")
 
 
 def test_a_missing_file_is_named_with_its_folder(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=rf"'scan\.nii' is missing; expected it in '{tmp_path.name}'"):
-        existing(tmp_path / "scan.nii")
+        require_path(tmp_path / "scan.nii")
 
 
 @pytest.mark.parametrize(
     ("text", "value"), [("9", 9), ("9.0", 9), ("9.5", None), ("", None), ("NaN", None), (None, None)]
 )
 def test_whole_numbers(text: str | None, value: int | None) -> None:
-    assert whole_number(text) == value
+    assert parse_integer(text) == value
 
 
 def test_empty_cells_are_no_facts() -> None:
     row = {"Sex": "F", "Vendor": "", "Pathology": "nan"}
-    assert texts(row, {"sex": "Sex", "vendor": "Vendor", "group": "Pathology", "centre": "Centre"}) == {"sex": "F"}
+    assert text_facts(row, {"sex": "Sex", "vendor": "Vendor", "group": "Pathology", "centre": "Centre"}) == {"sex": "F"}

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from cinema_cmr.datasets import plain_pickle
-from cinema_cmr.datasets.plain_pickle import plain
+from cinema_cmr.datasets.plain_pickle import load_arrays
 
 ARRAYS = {
     "c order": np.arange(24, dtype=np.int16).reshape(2, 3, 4),
@@ -32,7 +32,7 @@ PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_arrays_of_every_kind_come_back(protocol: int) -> None:
-    read = plain(pickle.dumps(ARRAYS, protocol=protocol))
+    read = load_arrays(pickle.dumps(ARRAYS, protocol=protocol))
     assert read.keys() == ARRAYS.keys()
     for name, array in ARRAYS.items():
         assert np.array_equal(read[name], array) and read[name].dtype == array.dtype, name
@@ -43,7 +43,7 @@ def test_plain_values_become_arrays_and_the_rest_is_left_out(protocol: int) -> N
     content = OrderedDict(
         number=2.5, np=np.float32(1.5), list=[1.0, 2.0], rows=[np.ones(2), np.zeros(2)], none=None, mixed=[1, None]
     )
-    read = plain(pickle.dumps(content, protocol=protocol))
+    read = load_arrays(pickle.dumps(content, protocol=protocol))
     assert {name: array.tolist() for name, array in read.items()} == {
         "number": 2.5,
         "np": 1.5,
@@ -78,18 +78,18 @@ class Runs:
     ids=lambda value: type(value).__name__,
 )
 def test_any_other_name_is_refused(value: Any, protocol: int) -> None:
-    with pytest.raises(pickle.UnpicklingError, match="no array or plain container"):
-        plain(pickle.dumps({"a": value}, protocol=protocol))
+    with pytest.raises(pickle.UnpicklingError, match="expected arrays and plain containers only"):
+        load_arrays(pickle.dumps({"a": value}, protocol=protocol))
 
 
 def test_objects_in_arrays_and_other_encodings_are_refused() -> None:
     with pytest.raises(pickle.UnpicklingError, match="array of objects"):
-        plain(pickle.dumps({"a": np.array([1, "x", None], dtype=object)}))
+        load_arrays(pickle.dumps({"a": np.array([1, "x", None], dtype=object)}))
     # _codecs.encode("x", "rot13"), by hand: a codec is code too.
     with pytest.raises(pickle.UnpicklingError, match="expected latin1"):
-        plain(b"c_codecs\nencode\n(Vx\nVrot13\ntR.")
+        load_arrays(b"c_codecs\nencode\n(Vx\nVrot13\ntR.")
     with pytest.raises(pickle.UnpicklingError, match="expected a dictionary"):
-        plain(pickle.dumps([1]))
+        load_arrays(pickle.dumps([1]))
 
 
 def test_an_object_type_smuggled_into_raw_bytes_is_refused() -> None:
@@ -100,7 +100,7 @@ def test_an_object_type_smuggled_into_raw_bytes_is_refused() -> None:
     data = made.getvalue().replace(b"X\x02\x00\x00\x00i8", b"X\x02\x00\x00\x00O8")
     assert data != made.getvalue()
     with pytest.raises(pickle.UnpicklingError, match="expected numbers"):
-        plain(data)
+        load_arrays(data)
 
 
 def test_the_program_writes_arrays_or_says_why_not(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_a_broken_case_is_listed_and_refused_by_name(tree_of: Trees, name: str) 
     tree, dataset = tree_of(name), DATASETS[name]
     cases = {case.name: case for case in dataset.list_cases(tree.root)}
     assert {tree.case, tree.broken} <= cases.keys()
-    with pytest.raises(InputError, match=tree.why):
+    with pytest.raises(InputError, match=tree.reason):
         dataset.read_case(cases[tree.broken])
 
 

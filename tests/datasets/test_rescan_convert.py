@@ -12,7 +12,7 @@ from trees import cine_of, labels_of_heart, lv_ml, pickled_scan
 from cinema_cmr.core.errors import InputError, UnreadableFileError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.datasets import rescan_convert
-from cinema_cmr.datasets.plain_pickle import plain
+from cinema_cmr.datasets.plain_pickle import load_arrays
 from cinema_cmr.datasets.rescan import VIEW_FILES, list_cases, read_case
 from cinema_cmr.datasets.rescan_convert import convert_rescan, read_plain_pickle
 
@@ -50,7 +50,7 @@ def test_what_is_there_is_kept(tmp_path: Path) -> None:
 
 
 def test_uneven_slices_and_lacking_keys_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rescan_convert, "read_plain_pickle", lambda path: plain(path.read_bytes()))
+    monkeypatch.setattr(rescan_convert, "read_plain_pickle", lambda path: load_arrays(path.read_bytes()))
     raw = tmp_path / "raw"
     content = {
         "image_voxels": np.ones((3, 2, 5, 4), np.uint16),
@@ -70,12 +70,12 @@ def test_uneven_slices_and_lacking_keys_are_told(tmp_path: Path, monkeypatch: py
 def test_no_pickles_and_one_folder_for_both_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"has no SAX\.pickle"):
         convert_rescan(tmp_path, tmp_path / "out")
-    with pytest.raises(InputError, match="give another folder"):
+    with pytest.raises(InputError, match="expected another output folder"):
         convert_rescan(tmp_path, tmp_path / "x" / "..")
 
 
 def test_a_torn_pickle_is_named(tmp_path: Path) -> None:
     path = tmp_path / "SAX.pickle"
     path.write_bytes(pickle.dumps({"a": np.arange(100)})[:60])
-    with pytest.raises(UnreadableFileError, match=r"'SAX\.pickle' is no pickle of arrays"):
+    with pytest.raises(UnreadableFileError, match=r"'SAX\.pickle' is not a pickle of arrays"):
         read_plain_pickle(path)

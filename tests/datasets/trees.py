@@ -48,7 +48,7 @@ class Tree:
     """Some of its facts."""
     broken: str = ""
     """Name of a case that cannot be read."""
-    why: str = ""
+    reason: str = ""
     """What must be said of it."""
 
 
@@ -124,7 +124,7 @@ def acdc_tree(root: Path) -> Tree:
         lv_ml=lv_ml(labels, cine),
         facts=facts,
         broken="patient002",
-        why="lacks",
+        reason="lacks",
     )
 
 
@@ -149,7 +149,7 @@ def mnms_tree(root: Path) -> Tree:
         lv_ml=lv_ml(labels, cine),
         facts=facts,
         broken="E9H1U4",
-        why="'E9H1U4_sa_gt.nii.gz' is empty",
+        reason="'E9H1U4_sa_gt.nii.gz' is empty",
     )
 
 
@@ -175,7 +175,7 @@ def mnms2_tree(root: Path) -> Tree:
         lv_ml=lv_ml(labels_of_heart(View.SAX), sax),
         facts={"part": "train", "group": "FALL", "vendor": "SIEMENS", "scanner": "Avanto", "field_tesla": 1.5},
         broken="161",
-        why="'161_LA_ES_gt.nii.gz' is missing",
+        reason="'161_LA_ES_gt.nii.gz' is missing",
     )
 
 
@@ -196,7 +196,7 @@ def myops_tree(root: Path) -> Tree:
         lv_ml=lv_ml(labels, one),
         facts={"part": "train"},
         broken="myops_102",
-        why="'myops_102_gd.nii.gz' is missing",
+        reason="'myops_102_gd.nii.gz' is missing",
     )
 
 
@@ -233,7 +233,7 @@ def kaggle_tree(root: Path) -> Tree:
         [{"Id": f"701_{p}", "Volume": v, "Usage": "Private"} for p, v in (("Diastole", 200), ("Systole", 150))],
     )
     facts = {"part": "train", "lv_edv_ml": 150.0, "lv_esv_ml": 60.0, "lv_ef_percent": 60.0}
-    return Tree(root=root, case="0001", cines=cines, facts=facts, broken="0701", why="can be read")
+    return Tree(root=root, case="0001", cines=cines, facts=facts, broken="0701", reason="is readable")
 
 
 def ukb_tree(root: Path) -> Tree:
@@ -246,7 +246,7 @@ def ukb_tree(root: Path) -> Tree:
                 archive.write(path, f"{path.parent.name}-{path.name}")
     shutil.rmtree(root / "written")
     (root / "7654321_20209_2_0.zip").write_bytes(b"PK torn")
-    return Tree(root=root, case="1234567_2_0", cines=cines, facts={"visit": "2_0"}, broken="7654321_2_0", why="zip")
+    return Tree(root=root, case="1234567_2_0", cines=cines, facts={"visit": "2_0"}, broken="7654321_2_0", reason="zip")
 
 
 def pickled_scan(folder: Path) -> None:
@@ -289,7 +289,7 @@ def rescan_tree(root: Path) -> Tree:
         lv_ml=lv_ml(labels, cines[View.SAX]),
         facts={"part": "test", "scan": "A"},
         broken="train-B-s_0009",
-        why="still pickles",
+        reason="its images are pickles",
     )
 
 
@@ -315,7 +315,7 @@ def landmark_tree(root: Path) -> Tree:
                 Image.fromarray(pixels.T).save(path)
             rows += [f"cohort1,{name},{view},{k},{x},{y}\n" for k, (x, y) in enumerate(points, 1)]
         (root / f"{view}.csv").write_text("".join(row for row in rows if str(view) in row))
-    (root / "lax_4c" / "images" / "0002__09.png").write_bytes(b"no picture")
+    (root / "lax_4c" / "images" / "0002__09.png").write_bytes(b"is not an image")
     cine = Cine(
         array=frames[:, :, None].astype(np.float32),
         affine=np.diag([PIXEL_MM, PIXEL_MM, 1.0, 1.0]),
@@ -323,7 +323,7 @@ def landmark_tree(root: Path) -> Tree:
         slice_positions_mm=np.zeros(1),
     )
     cines, facts = {View.LAX_2C: cine}, {"cohort": "cohort1"}
-    return Tree(root=root, case="0001-lax_2c", cines=cines, facts=facts, broken="0002-lax_4c", why="no picture")
+    return Tree(root=root, case="0001-lax_2c", cines=cines, facts=facts, broken="0002-lax_4c", reason="is not an image")
 
 
 def folder_tree(root: Path) -> Tree:
@@ -340,7 +340,7 @@ def folder_tree(root: Path) -> Tree:
         lv_ml=lv_ml(labels, cine),
         facts={"group": "DCM", "height_cm": 171.0},
         broken="c",
-        why="two label maps",
+        reason="two label maps",
     )
 
 
@@ -354,7 +354,7 @@ def sunnybrook_tree(root: Path) -> Tree:
     )
     shutil.copytree(folder / "contours", root / "SCD0000102" / "contours")
     box_ml = 8 * 6 * float(cines[View.SAX].voxel_volumes_ml[0])
-    return Tree(root=root, case="SCD0000101", cines=cines, lv_ml=(box_ml,), broken="SCD0000102", why="no images")
+    return Tree(root=root, case="SCD0000101", cines=cines, lv_ml=(box_ml,), broken="SCD0000102", reason="no images")
 
 
 def emidec_tree(root: Path) -> Tree:
@@ -366,7 +366,7 @@ def emidec_tree(root: Path) -> Tree:
     save_nifti(root / "Case_N006" / "Contours" / "Case_N006.nii.gz", labels, one)
     cines = {View.SAX: one}
     return Tree(
-        root=root, case="Case_N006", cines=cines, lv_ml=lv_ml(labels, one, 1), broken="Case_P002", why="missing"
+        root=root, case="Case_N006", cines=cines, lv_ml=lv_ml(labels, one, 1), broken="Case_P002", reason="missing"
     )
 
 

@@ -63,7 +63,7 @@ def test_the_average_follows_and_is_taken_up_again() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"lr": 1e-7}, {"average": 1.0}, {"clip_norm": 0.0}, {"warmup_steps": -1}, {"weight_decay": -0.1}]
+    "change", [{"lr": 1e-7}, {"ema_decay": 1.0}, {"clip_norm": 0.0}, {"warmup_steps": -1}, {"weight_decay": -0.1}]
 )
 def test_settings_that_cannot_be_are_refused(change: dict[str, float]) -> None:
     with pytest.raises(UsageError, match=r"expected|rates"):

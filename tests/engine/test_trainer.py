@@ -49,7 +49,7 @@ def config(**changes: object) -> TrainConfig:
         "checkpoint_every": 3,
         "accelerator": "cpu",
         "precision": "fp32",
-        "optim": OptimConfig(lr=1e-2, warmup_steps=2, average=0.9),
+        "optim": OptimConfig(lr=1e-2, warmup_steps=2, ema_decay=0.9),
         **changes,
     }
     return TrainConfig(**values)  # type: ignore[arg-type]
@@ -87,10 +87,10 @@ def test_a_run_cut_off_and_resumed_gives_the_same_bits(tmp_path: Path, cut_after
 
 def test_accumulating_two_batches_is_one_step_of_both(tmp_path: Path) -> None:
     """Two passes of one sample sum to the gradient of their mean, so the weights agree but for rounding."""
-    apart = run(tmp_path / "a", config(n_steps=3, accumulate=2))
+    apart = run(tmp_path / "a", config(n_steps=3, gradient_accumulation=2))
     rows = (tmp_path / "a" / "journal.csv").read_text()
     assert rows.count("train,loss") == 3
-    again = run(tmp_path / "b", config(n_steps=3, accumulate=2))
+    again = run(tmp_path / "b", config(n_steps=3, gradient_accumulation=2))
     assert same(apart, again)
     assert not same(apart, run(tmp_path / "c", config(n_steps=3)))
 
@@ -98,7 +98,7 @@ def test_accumulating_two_batches_is_one_step_of_both(tmp_path: Path) -> None:
 @pytest.mark.medium
 def test_it_learns(tmp_path: Path) -> None:
     told: list[Progress] = []
-    run(tmp_path, config(n_steps=60, validate_every=60, optim=OptimConfig(lr=2e-2, average=0.8)), told.append)
+    run(tmp_path, config(n_steps=60, validate_every=60, optim=OptimConfig(lr=2e-2, ema_decay=0.8)), told.append)
     first, last = (sum(p.loss for p in part) / 10 for part in (told[:10], told[-10:]))
     assert last < 0.7 * first
     assert told[-1].validation is not None and told[-1].validation["dice_lv"] > 0.5
@@ -177,7 +177,8 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_case(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "change", [{"n_steps": 0}, {"accumulate": 0}, {"log_every": 0}, {"workers": -1}, {"seed": -1}, {"devices": 0}]
+    "change",
+    [{"n_steps": 0}, {"gradient_accumulation": 0}, {"log_every": 0}, {"workers": -1}, {"seed": -1}, {"devices": 0}],
 )
 def test_numbers_that_make_no_run_are_refused(change: dict[str, int]) -> None:
     with pytest.raises(UsageError, match="expected"):

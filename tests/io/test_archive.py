@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cinema_cmr.core.errors import InputError, NoCineError, UnreadableFileError
-from cinema_cmr.io.archive import ArchiveLimits, extracted
+from cinema_cmr.io.archive import ArchiveLimits, extract_archive
 
 
 @pytest.fixture(autouse=True)
@@ -31,14 +31,14 @@ def zip_of(path: Path, members: dict[str, bytes]) -> Path:
 
 
 def refused(path: Path, error: type[InputError], match: str, limits: ArchiveLimits | None = None) -> None:
-    with pytest.raises(error, match=match) as raised, extracted(path, limits=limits):
+    with pytest.raises(error, match=match) as raised, extract_archive(path, limits=limits):
         pytest.fail("unpacked")
     assert type(raised.value) is error
 
 
 def test_files_come_out_as_they_went_in_and_the_folder_goes(tmp_path: Path, temporary: Path) -> None:
     path = zip_of(tmp_path / "a.zip", {"study/Se1/1.dcm": b"one", "study/2.dcm": b"two" * 1000})
-    with extracted(path) as folder:
+    with extract_archive(path) as folder:
         assert folder.parent == temporary
         assert (folder / "study" / "Se1" / "1.dcm").read_bytes() == b"one"
         assert (folder / "study" / "2.dcm").read_bytes() == b"two" * 1000
@@ -47,14 +47,14 @@ def test_files_come_out_as_they_went_in_and_the_folder_goes(tmp_path: Path, temp
 
 def test_the_folder_goes_when_reading_fails(tmp_path: Path, temporary: Path) -> None:
     path = zip_of(tmp_path / "a.zip", {"1.dcm": b"one"})
-    with pytest.raises(KeyboardInterrupt), extracted(path):
+    with pytest.raises(KeyboardInterrupt), extract_archive(path):
         raise KeyboardInterrupt
     assert list(temporary.iterdir()) == []
 
 
 def test_two_runs_have_a_folder_each(tmp_path: Path) -> None:
     path = zip_of(tmp_path / "a.zip", {"1.dcm": b"one"})
-    with extracted(path) as first, extracted(path) as second:
+    with extract_archive(path) as first, extract_archive(path) as second:
         assert first != second
 
 
@@ -73,7 +73,7 @@ def test_two_runs_have_a_folder_each(tmp_path: Path) -> None:
 )
 def test_a_member_that_climbs_out_is_refused(tmp_path: Path, temporary: Path, name: str) -> None:
     path = zip_of(tmp_path / "a.zip", {"good.txt": b"good", name: b"evil"})
-    refused(path, InputError, "climbs out")
+    refused(path, InputError, "outside its folder")
     assert list(tmp_path.rglob("*evil*")) == []
     assert list(tmp_path.rglob("good*")) == []
     assert list(temporary.iterdir()) == []
@@ -97,7 +97,7 @@ def test_an_empty_zip_is_refused(tmp_path: Path, members: dict[str, bytes]) -> N
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04" + b"\0" * 100])
 def test_what_is_no_zip_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.zip").write_bytes(content)
-    refused(tmp_path / "a.zip", UnreadableFileError, r"'a\.zip' is not a zip that can be read")
+    refused(tmp_path / "a.zip", UnreadableFileError, r"'a\.zip' is not a readable zip")
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
@@ -130,7 +130,7 @@ def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
     ("limits", "match"),
     [
         (ArchiveLimits(max_members=2), "3 members"),
-        (ArchiveLimits(max_bytes=1000), "limit of 1000 bytes"),
+        (ArchiveLimits(max_bytes=1000), "1000 bytes, the limit"),
         (ArchiveLimits(ratio_counts_above_bytes=1000, max_ratio=50), "over 50 times its size"),
     ],
 )
@@ -152,14 +152,14 @@ def test_a_zip_that_lies_about_its_size_is_refused(tmp_path: Path, temporary: Pa
 
 def test_images_of_any_study_pass_the_limits(tmp_path: Path) -> None:
     path = zip_of(tmp_path / "a.zip", {"empty.dcm": bytes(1_000_000)})
-    with extracted(path) as folder:
+    with extract_archive(path) as folder:
         assert (folder / "empty.dcm").stat().st_size == 1_000_000
 
 
 def test_a_zip_in_a_zip_stays_packed(tmp_path: Path) -> None:
     inner = zip_of(tmp_path / "inner.zip", {"1.dcm": b"one"})
     path = zip_of(tmp_path / "a.zip", {"inner.zip": inner.read_bytes()})
-    with extracted(path) as folder:
+    with extract_archive(path) as folder:
         assert [found.name for found in folder.rglob("*")] == ["inner.zip"]
 
 
@@ -169,12 +169,12 @@ def test_members_in_each_others_way_are_refused(tmp_path: Path, names: tuple[str
         warnings.simplefilter("ignore")  # zipfile warns of the duplicate that is meant here
         for name in names:
             archive.writestr(name, "content")
-    refused(tmp_path / "a.zip", UnreadableFileError, "two members of one name")
+    refused(tmp_path / "a.zip", UnreadableFileError, "two members with the same name")
 
 
 def test_windows_separators_make_folders(tmp_path: Path) -> None:
     path = zip_of(tmp_path / "a.zip", {"study\\Se1\\1.dcm": b"one", "study\\Se2\\": b""})
-    with extracted(path) as folder:
+    with extract_archive(path) as folder:
         assert (folder / "study" / "Se1" / "1.dcm").read_bytes() == b"one"
 
 

@@ -42,7 +42,7 @@ def test_an_empty_folder_is_free_and_a_filled_one_or_a_file_is_not(tmp_path: Pat
     target.mkdir()
     with atomic_folder(target) as draft:
         (draft / "one").write_text("one")
-    with pytest.raises(OutputExistsError, match="'folder' exists already"), atomic_folder(target):
+    with pytest.raises(OutputExistsError, match="'folder' already exists"), atomic_folder(target):
         pass
     with pytest.raises(OutputExistsError, match="is a file"), atomic_folder(target / "one", overwrite=True):
         pass
@@ -60,7 +60,7 @@ def test_a_folder_filled_meanwhile_by_another_run_is_kept(tmp_path: Path) -> Non
 def test_files_in_the_way_are_told_before_the_work(tmp_path: Path) -> None:
     check_new_files(tmp_path / "new", ["a", "b"])
     (tmp_path / "b").write_text("old")
-    with pytest.raises(OutputExistsError, match="'b' exists already"):
+    with pytest.raises(OutputExistsError, match="'b' already exists"):
         check_new_files(tmp_path, ["a", "b"])
     check_new_files(tmp_path, ["a", "b"], overwrite=True)
     with pytest.raises(InputError, match="'b' is a file"):

@@ -12,7 +12,7 @@ from small_runs import CARD, small, small_unetr
 
 from cinema_cmr.core.errors import InputError, UsageError, WeightsError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.data.cases import Split
+from cinema_cmr.data.cases import AnnotatedStudy, Split
 from cinema_cmr.models.adapters import Adaptation
 from cinema_cmr.models.catalogue import join_weights
 from cinema_cmr.models.transplant import SHARED_PARTS
@@ -23,7 +23,7 @@ from cinema_cmr.recipes.registry import recipe
 STUDIES = [annotated(heart((radius,)), f"heart {radius}") for radius in (10.0, 12.0, 14.0)]
 
 
-def data(**parts: list[int]) -> TrainingData:
+def data(**parts: list[int]) -> TrainingData[AnnotatedStudy]:
     chosen = {"train": [0, 1], "val": [2], **parts}
     split = Split(dataset="hearts", parts={"train": ("a",), "validation": ("b",)}, rule="by hand")
     train, val = ([STUDIES[i] for i in chosen[name]] for name in ("train", "val"))
@@ -31,22 +31,20 @@ def data(**parts: list[int]) -> TrainingData:
 
 
 def test_the_model_s_card_tells_how_it_was_made(tmp_path: Path) -> None:
-    folder = finetune(small(), data(), tmp_path)
-    loaded = load_model(folder)
+    loaded = finetune(small(), data(), tmp_path).load()
     card = loaded.card
     assert (card.name, card.architecture, card.licence) == ("small", "unet2d", "CC0 for all")
     assert card.outputs == ("background", "rv", "myo", "lv") and set(card.grids) == {View.SAX}
     assert card.training["data"] == "Synthetic hearts" and card.training["n_studies"] == 2
     assert card.training["split_sha256"] == data().split.sha256
-    assert set(card.training["validation_around_label"]) == {"dice_rv", "dice_myo", "dice_lv"}
+    assert set(card.training["validation"]) == {"dice_rv", "dice_myo", "dice_lv"}
     assert not loaded.model.training
 
 
 def test_a_run_starts_from_given_weights(tmp_path: Path) -> None:
-    first = load_model(finetune(small(), data(), tmp_path / "one"))
-    started = load_model(
-        finetune(small(optim=replace(small().train.optim, lr=0.0, last_lr=0.0)), data(), tmp_path / "two", start=first)
-    )
+    first = finetune(small(), data(), tmp_path / "one").load()
+    still = small().with_optim(lr=0.0, last_lr=0.0)
+    started = finetune(still, data(), tmp_path / "two", start=first).load()
     pairs = zip(first.model.state_dict().values(), started.model.state_dict().values(), strict=True)
     assert all(torch.allclose(a, b, atol=1e-3) for a, b in pairs)
     assert started.card.training["start"].startswith("small ")
@@ -56,17 +54,17 @@ def test_a_run_starts_from_given_weights(tmp_path: Path) -> None:
 def test_a_run_starts_from_the_member_of_an_ensemble_that_fits(tmp_path: Path) -> None:
     first = finetune(small(seed=1), data(), tmp_path / "one")
     other = finetune(replace(small_unetr(), name="other"), data(), tmp_path / "two")
-    join_weights([other, first], tmp_path / "both", name="both")
+    join_weights([other.model, first.model], tmp_path / "both", name="both")
     still = small(optim=replace(small().train.optim, lr=0.0, last_lr=0.0))
-    started = load_model(finetune(still, data(), tmp_path / "three", start=load_model(tmp_path / "both")))
-    pairs = zip(load_model(first).model.state_dict().values(), started.model.state_dict().values(), strict=True)
+    started = finetune(still, data(), tmp_path / "three", start=load_model(tmp_path / "both")).load()
+    pairs = zip(first.load().model.state_dict().values(), started.model.state_dict().values(), strict=True)
     assert all(torch.allclose(a, b, atol=2e-3) for a, b in pairs)
     with pytest.raises(WeightsError, match="another size"):
         finetune(recipe("sax-unet"), data(), tmp_path / "four", start=load_model(tmp_path / "both"))
 
 
 def test_weights_of_another_size_are_refused(tmp_path: Path) -> None:
-    first = load_model(finetune(small(), data(), tmp_path / "one"))
+    first = finetune(small(), data(), tmp_path / "one").load()
     with pytest.raises(WeightsError, match="another size"):
         finetune(recipe("sax-unet"), data(), tmp_path / "two", start=first)
 
@@ -74,53 +72,53 @@ def test_weights_of_another_size_are_refused(tmp_path: Path) -> None:
 def test_a_patient_in_both_parts_and_nothing_to_learn_from_are_refused() -> None:
     with pytest.raises(InputError, match="in both parts"):
         data(val=[1])
-    with pytest.raises(InputError, match="to learn from"):
+    with pytest.raises(InputError, match="to train on"):
         data(train=[])
 
 
 @pytest.mark.medium
 @pytest.mark.parametrize("rank", [0, 2])
 def test_what_was_pre_trained_stays_as_it_was(tmp_path: Path, rank: int) -> None:
-    first = load_model(finetune(small_unetr(), data(), tmp_path / "one"))
-    lively = small_unetr().with_train(optim=replace(small().train.optim, lr=0.01, warmup_steps=0, average=0.0))
+    first = finetune(small_unetr(), data(), tmp_path / "one").load()
+    lively = small_unetr().with_train(optim=replace(small().train.optim, lr=0.01, warmup_steps=0, ema_decay=0.0))
     adaptation = Adaptation(rank=rank)
-    second = load_model(finetune(lively, data(), tmp_path / "two", start=first, adaptation=adaptation))
+    second = finetune(replace(lively, adaptation=adaptation), data(), tmp_path / "two", start=first).load()
     before, after = first.model.state_dict(), second.model.state_dict()
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     frozen = {name for name in moved if name.startswith(SHARED_PARTS)}
     assert list(before) == list(after) and any(name.startswith("pred_head_dict.") for name in moved)
     if rank == 0:
-        assert not frozen and second.card.training["learned"] == "stems and encoder frozen"
+        assert not frozen and second.card.training["trainable"] == "stems and encoder frozen"
     else:
-        assert frozen and second.card.training["learned"] == "adapters of rank 2 in the encoder"
+        assert frozen and second.card.training["trainable"] == "adapters of rank 2 in the encoder"
         assert all(name.startswith("encoder.blocks.") and name.endswith("weight") for name in frozen)
-    assert first.card.training["learned"] == "all weights"
+    assert first.card.training["trainable"] == "all weights"
 
 
 @pytest.mark.medium
 def test_a_frozen_run_is_another_run_and_needs_a_start(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="give weights to start from"):
-        finetune(small_unetr(), data(), tmp_path / "none", adaptation=Adaptation())
-    first = load_model(finetune(small_unetr(), data(), tmp_path / "one"))
-    finetune(small_unetr(), data(), tmp_path / "two", start=first, adaptation=Adaptation())
+        finetune(replace(small_unetr(), adaptation=Adaptation()), data(), tmp_path / "none")
+    first = finetune(small_unetr(), data(), tmp_path / "one").load()
+    finetune(replace(small_unetr(), adaptation=Adaptation()), data(), tmp_path / "two", start=first)
     for other in (None, Adaptation(rank=2)):
         with pytest.raises(UsageError, match="another run"):
-            finetune(small_unetr(), data(), tmp_path / "two", start=first, adaptation=other)
+            finetune(replace(small_unetr(), adaptation=other), data(), tmp_path / "two", start=first)
     finetune(small_unetr(), data(), tmp_path / "three", start=first)
     with pytest.raises(UsageError, match="another run, which differs in frozen"):
-        finetune(small_unetr(), data(), tmp_path / "three", start=first, adaptation=Adaptation())
+        finetune(replace(small_unetr(), adaptation=Adaptation()), data(), tmp_path / "three", start=first)
 
 
 @pytest.mark.medium
 def test_layers_that_were_pre_trained_learn_slower_and_random_ones_do_not(tmp_path: Path) -> None:
     experiment = small_unetr()
-    experiment = experiment.with_train(optim=replace(experiment.train.optim, layer_decay=1e-3, average=0.0))
-    first = load_model(finetune(experiment, data(), tmp_path / "one"))
+    experiment = experiment.with_train(optim=replace(experiment.train.optim, layer_decay=1e-3, ema_decay=0.0))
+    first = finetune(experiment, data(), tmp_path / "one").load()
     plain = experiment.with_train(optim=replace(experiment.train.optim, layer_decay=1.0))
-    again = load_model(finetune(plain, data(), tmp_path / "two"))
+    again = finetune(plain, data(), tmp_path / "two").load()
     pairs = zip(first.model.state_dict().values(), again.model.state_dict().values(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)  # from random weights there is one rate
-    second = load_model(finetune(experiment, data(), tmp_path / "three", start=first)).model.state_dict()
+    second = finetune(experiment, data(), tmp_path / "three", start=first).load().model.state_dict()
     moved = {key: float((second[key] - value).abs().max()) for key, value in first.model.state_dict().items()}
     stem = max(change for key, change in moved.items() if key.startswith("enc_down_dict."))
     head = max(change for key, change in moved.items() if key.startswith("pred_head_dict."))

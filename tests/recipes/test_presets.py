@@ -8,8 +8,7 @@ from cinema_cmr.core.errors import UsageError
 from cinema_cmr.models.architectures import build, config_values
 from cinema_cmr.models.transplant import transplant
 from cinema_cmr.recipes.presets import COARSE, SMOKE, Reduction, smaller, smoke_pretraining
-from cinema_cmr.recipes.pretrain import pretraining_recipe
-from cinema_cmr.recipes.registry import RECIPES
+from cinema_cmr.recipes.registry import RECIPES, recipe
 from cinema_cmr.tasks.segment import SegmentConfig
 
 
@@ -26,7 +25,7 @@ def test_every_recipe_has_a_small_form(name: str, reduction: Reduction, most: fl
     weights = [sum(p.numel() for p in network.parameters()) for network in networks]
     assert weights[1] < most * weights[0]
     if small.architecture in ("conv_unetr", "conv_vit"):
-        its = smoke_pretraining() if reduction is SMOKE else pretraining_recipe("coarse")
+        its = smoke_pretraining() if reduction is SMOKE else recipe("coarse", task="pretrain")
         start = build("cinema_mae", config_values(its.network))
         assert transplant(start.state_dict(), networks[1])
 

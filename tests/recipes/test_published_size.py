@@ -13,7 +13,6 @@ from cinema_cmr.models.convvit import ConvViTConfig
 from cinema_cmr.models.transplant import SHARED_PARTS, transplant
 from cinema_cmr.models.unetr import ConvUNetRConfig
 from cinema_cmr.models.vit import vit_size
-from cinema_cmr.recipes.pretrain import pretraining_recipe
 from cinema_cmr.recipes.published_size import PUBLISHED_OPTIM, at_published_size
 from cinema_cmr.recipes.registry import RECIPES, recipe
 from cinema_cmr.tasks.segment import SegmentConfig
@@ -28,7 +27,7 @@ def test_the_published_encoder_fits(name: str) -> None:
     chosen = recipe(f"{name}-base", task=TASKS.get(name, "segment"))
     with torch.device("meta"):  # shapes alone
         network = build(chosen.architecture, config_values(chosen.network))
-        pretrained = build("cinema_mae", config_values(pretraining_recipe("base").network))
+        pretrained = build("cinema_mae", config_values(recipe("base", task="pretrain").network))
     taken = transplant(pretrained.state_dict(), network)
     shared = [key for key in network.state_dict() if key.startswith(SHARED_PARTS) and not key.endswith("pos_embed")]
     assert sorted(taken) == sorted(shared) and len(taken) > 150
@@ -44,7 +43,7 @@ def test_grids_and_network_are_the_published_ones() -> None:
     assert isinstance(segment.task, SegmentConfig) and isinstance(planes.task, SegmentConfig)
     assert segment.task.grid == Grid(spacing_mm=1.0, size=(192, 192))  # of a segmentation the true slices
     assert planes.task.grid == Grid(spacing_mm=1.0, size=(256, 256))
-    pretraining = pretraining_recipe("base").task.grids
+    pretraining = recipe("base", task="pretrain").task.grids
     assert not isinstance(number.task, SegmentConfig) and not isinstance(points.task, SegmentConfig)
     assert number.task.grids == {View.SAX: pretraining[View.SAX]}
     assert points.task.grids == {View.LAX_4C: pretraining[View.LAX_4C]}
@@ -60,4 +59,4 @@ def test_networks_without_an_encoder_see_the_same_and_have_no_recipe_of_their_ow
     with pytest.raises(UsageError, match="recipe 'ef-vi-base'"):
         recipe("ef-vi-base", task="regress")
     with pytest.raises(UsageError, match="for the task 'regress', not 'segment'"):
-        recipe("ef-vit-base")
+        recipe("ef-vit-base", task="segment")

@@ -13,8 +13,14 @@ from cinema_cmr.tasks.scalar import ScalarConfig
 
 
 def test_the_usual_recipe_of_each_task_stands_first() -> None:
-    assert [recipe(task=task).name for task in RECIPES_OF_TASKS] == ["sax-unet", "lax-unet", "ef-vit", "disease-vit"]
-    assert {name: made().name for name, made in RECIPES.items()} == {name: name for name in RECIPES}
+    assert [recipe(task=task).name for task in RECIPES_OF_TASKS] == [
+        "sax-unet",
+        "lax-unet",
+        "ef-vit",
+        "disease-vit",
+        "small",
+    ]
+    assert {name: create().name for name, create in RECIPES.items()} == {name: name for name in RECIPES}
 
 
 def test_unknown_names_and_other_tasks_are_refused() -> None:
@@ -23,7 +29,7 @@ def test_unknown_names_and_other_tasks_are_refused() -> None:
     with pytest.raises(UsageError, match="recipe 'sax-u'"):
         recipe("sax-u")
     with pytest.raises(UsageError, match="is for the task 'landmark', not 'segment'"):
-        recipe("lax-unet")
+        recipe("lax-unet", task="segment")
 
 
 @pytest.mark.medium

@@ -14,7 +14,6 @@ from cinema_cmr.core.errors import UsageError
 from cinema_cmr.data.cases import Split
 from cinema_cmr.models.adapters import Adaptation
 from cinema_cmr.models.loaded import LoadedModel
-from cinema_cmr.models.weights import load_model
 from cinema_cmr.recipes.finetune import TrainingData, finetune
 from cinema_cmr.recipes.scratch import compare_with_scratch, divide_into_folds
 
@@ -31,7 +30,7 @@ def data() -> TrainingData:
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
-    return load_model(finetune(small(), data(), tmp_path_factory.mktemp("start")))
+    return finetune(small(), data(), tmp_path_factory.mktemp("start")).load()
 
 
 def test_each_patient_is_held_out_once_and_never_learned_from_then() -> None:
@@ -54,7 +53,7 @@ def test_both_runs_differ_in_their_first_weights_alone(tmp_path: Path, start: Lo
     cards = [json.loads((tmp_path / name / "card.json").read_text()) for name in ("model", "scratch/model")]
     first, second = (card["training"] for card in cards)
     assert first.pop("start").startswith("small ") and second.pop("start") == "random weights"
-    scores = [training.pop("validation_around_label") for training in (first, second)]
+    scores = [training.pop("validation") for training in (first, second)]
     assert first == second and all(scores)
     assert (document["compared_on"], document["task"], document["primary"]) == (
         "the validation part",
@@ -89,10 +88,10 @@ def test_without_patients_to_compare_on_nothing_is_claimed(tmp_path: Path, start
 
 @pytest.mark.medium
 def test_only_the_start_s_own_runs_are_frozen(tmp_path: Path) -> None:
-    first = load_model(finetune(small_unetr(), data(), tmp_path / "first"))
-    frozen = {"start": first, "adaptation": Adaptation()}
-    finetune(small_unetr(), data(), tmp_path / "run", **frozen)
-    document = compare_with_scratch(small_unetr(), data(), tmp_path / "run", **frozen).to_dict()
+    first = finetune(small_unetr(), data(), tmp_path / "first").load()
+    frozen = replace(small_unetr(), adaptation=Adaptation())
+    finetune(frozen, data(), tmp_path / "run", start=first)
+    document = compare_with_scratch(frozen, data(), tmp_path / "run", start=first).to_dict()
     assert document["learned"] == "stems and encoder frozen"
     cards = [json.loads((tmp_path / "run" / name / "card.json").read_text()) for name in ("model", "scratch/model")]
-    assert [card["training"]["learned"] for card in cards] == ["stems and encoder frozen", "all weights"]
+    assert [card["training"]["trainable"] for card in cards] == ["stems and encoder frozen", "all weights"]

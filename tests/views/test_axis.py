@@ -12,10 +12,10 @@ from cinema_cmr.views.axis import (
     Plane,
     angle_to_expected_deg,
     axis_from_planes,
-    holds,
-    meeting_lines,
+    contains_axis,
+    intersection_lines,
+    orient_to_apex,
     rotation_deg,
-    towards_apex,
 )
 
 AXIS = unit(np.array([-0.5, 0.6, -0.6]))
@@ -45,22 +45,22 @@ def test_rotation_is_what_the_plane_was_turned_by(degrees: float) -> None:
 
 def test_planes_meet_in_the_axis() -> None:
     planes = [turned_plane(-30, along=5), turned_plane(35, along=-8), turned_plane(90)]
-    lines = meeting_lines(planes)
+    lines = intersection_lines(planes)
     assert len(lines) == 3
     for line in lines:
         np.testing.assert_allclose(line.direction, AXIS, atol=1e-9)
         across = (line.centre - CENTRE) - ((line.centre - CENTRE) @ AXIS) * AXIS
         np.testing.assert_allclose(across, 0, atol=1e-9)
-    assert meeting_lines([turned_plane(0), turned_plane(20)]) == []
+    assert intersection_lines([turned_plane(0), turned_plane(20)]) == []
 
 
 def test_the_line_that_most_planes_share_is_the_axis() -> None:
     odd = Plane(centre=CENTRE + 40, normal=unit(np.array([0.9, 0.1, 0.2])))
     found = axis_from_planes([odd, turned_plane(-30), turned_plane(35), turned_plane(90)])
     assert found is not None
-    axis, holding = found
+    axis, containing = found
     np.testing.assert_allclose(axis.direction, AXIS, atol=1e-9)
-    assert holding == 3
+    assert containing == 3
 
 
 def test_lines_that_no_heart_has_are_no_axis() -> None:
@@ -72,13 +72,13 @@ def test_lines_that_no_heart_has_are_no_axis() -> None:
 def test_distance_and_holding() -> None:
     axis = LongAxis(centre=CENTRE, direction=AXIS, half_length_mm=30.0, source="motion")
     np.testing.assert_allclose(axis.distances_mm(turned_plane(10, beside=7)), [7, 7, 7])
-    assert holds(turned_plane(10, beside=7), axis)
-    assert not holds(turned_plane(10, beside=13), axis)
-    assert not holds(Plane(centre=CENTRE, normal=unit(RIGHT_FRONT + 0.4 * AXIS)), axis)
+    assert contains_axis(turned_plane(10, beside=7), axis)
+    assert not contains_axis(turned_plane(10, beside=13), axis)
+    assert not contains_axis(Plane(centre=CENTRE, normal=unit(RIGHT_FRONT + 0.4 * AXIS)), axis)
 
 
 def test_usual_direction() -> None:
-    np.testing.assert_allclose(towards_apex(-EXPECTED_AXIS), EXPECTED_AXIS)
+    np.testing.assert_allclose(orient_to_apex(-EXPECTED_AXIS), EXPECTED_AXIS)
     assert angle_to_expected_deg(-EXPECTED_AXIS) == pytest.approx(0, abs=1e-5)
     for body in np.eye(3):
         assert angle_to_expected_deg(body) > 45

@@ -12,7 +12,7 @@ from synthetic_dicom import Heart, short_axis_planes
 from cinema_cmr.core.geometry import lps_to_ras, plane_angle_deg, unit
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.io.dicom.sort import instance_places
+from cinema_cmr.io.dicom.sort import instance_positions
 from cinema_cmr.io.dicom.study import find_stacks, read_dicom
 from cinema_cmr.views.motion import axis_from_motion
 
@@ -76,7 +76,7 @@ def test_axis_passes_through_the_hand_contours(real_data: Path, tmp_path: Path, 
         archive.extractall(tmp_path)
     cine = read_dicom(tmp_path, name=case).cine(View.SAX)
     found, stacks = find_stacks(tmp_path)
-    places = instance_places(stacks.stacks[0], found.headers)
+    places = instance_positions(stacks.stacks[0], found.headers)
     axis = axis_from_motion(cine)
     into = np.linalg.inv(cine.affine)
     start, step = into[:3, :3] @ axis.centre + into[:3, 3], into[:3, :3] @ axis.direction

@@ -11,7 +11,7 @@ from cinema_cmr.core.geometry import unit
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.dicom.study import read_dicom
-from cinema_cmr.views.recognise import Candidate, RecognisedViews, recognise_views
+from cinema_cmr.views.recognise import Candidate, ViewRecognition, recognise_views
 
 Array = np.ndarray
 
@@ -70,8 +70,8 @@ def long_axis(axis: Array, degrees: float, *, beside_mm: float = 0.0, **facts: o
     return candidate(row, axis, centre=CENTRE + beside_mm * np.cross(row, axis), **facts)
 
 
-def views_of(found: RecognisedViews) -> list[tuple[View, bool]]:
-    return [(verdict.view, verdict.kept) for verdict in found.verdicts]
+def views_of(found: ViewRecognition) -> list[tuple[View, bool]]:
+    return [(decision.view, decision.kept) for decision in found.decisions]
 
 
 def test_the_three_planes_with_and_without_a_stack() -> None:
@@ -97,7 +97,7 @@ def test_hearts_of_any_lie_and_planes_planned_by_hand() -> None:
         axis = tilted(USUAL_AXIS, rng, 12)
         planes = planned_planes(axis, rng.normal(0, 12), rng)
         found = recognise_views([short_axis(axis), *planes])
-        if [verdict.view for verdict in found.verdicts] != [View.SAX, *TURN]:
+        if [decision.view for decision in found.decisions] != [View.SAX, *TURN]:
             mistaken += 1
             silent += not found.issues
     assert mistaken <= 6 and silent <= 2
@@ -111,7 +111,7 @@ def test_descriptions_help_hearts_turned_so_far_that_geometry_is_not_sure() -> N
         for _ in range(50):
             planes = planned_planes(USUAL_AXIS, 28 * rng.choice([-1, 1]), rng, said=said)
             found = recognise_views([short_axis(USUAL_AXIS), *planes])
-            right += [verdict.view for verdict in found.verdicts] == [View.SAX, *TURN]
+            right += [decision.view for decision in found.decisions] == [View.SAX, *TURN]
         return right
 
     assert n_right(((), (), ())) < 45
@@ -139,10 +139,10 @@ def tilted(axis: Array, rng: np.random.Generator, sd_deg: float) -> Array:
 def test_stacks_in_body_planes_are_not_short_axis(normal: Array) -> None:
     row = np.roll(normal, 1)
     stack = candidate(row, np.cross(normal, row), n_slices=12, gap_mm=8.0)
-    (verdict,) = recognise_views([stack]).verdicts
-    assert (verdict.view, verdict.kept) == (View.OTHER, False)
+    (decision,) = recognise_views([stack]).decisions
+    assert (decision.view, decision.kept) == (View.OTHER, False)
     plane = ["sagittal", "coronal", "transverse"][int(normal.argmax())]
-    assert plane in verdict.reason
+    assert plane in decision.reason
     found = recognise_views([stack, short_axis(USUAL_AXIS, n=6)])
     assert views_of(found) == [(View.OTHER, False), (View.SAX, True)]
 
@@ -152,7 +152,7 @@ def test_a_stack_of_long_axis_planes_is_the_view_of_its_middle_slice() -> None:
     stack = candidate(row, USUAL_AXIS, n_slices=5, gap_mm=12.0)
     found = recognise_views([short_axis(USUAL_AXIS), stack])
     assert views_of(found) == [(View.SAX, True), (View.LAX_2C, True)]
-    assert found.verdicts[1].slice == 2
+    assert found.decisions[1].slice == 2
 
 
 def test_a_steep_heart_is_believed_where_long_axis_planes_say_so() -> None:
@@ -167,24 +167,24 @@ def test_a_plane_beside_the_ventricle_is_left_out_whatever_it_is_called() -> Non
     beside = long_axis(USUAL_AXIS, 85, beside_mm=35, hints=("2ch",))
     found = recognise_views([short_axis(USUAL_AXIS), beside])
     assert views_of(found)[1] == (View.OTHER, False)
-    assert found.verdicts[1].evidence["distance_to_axis_mm"] == pytest.approx(35, abs=4)
-    assert "mm beside the left ventricle" in found.verdicts[1].reason
-    assert found.verdicts[1].evidence["hint"] == "description says 2ch"
+    assert found.decisions[1].evidence["distance_to_axis_mm"] == pytest.approx(35, abs=4)
+    assert "mm from the left ventricular long axis" in found.decisions[1].reason
+    assert found.decisions[1].evidence["hint"] == "description names 2ch"
 
 
 def test_a_wrong_description_does_not_win_over_clear_geometry() -> None:
     found = recognise_views([short_axis(USUAL_AXIS), long_axis(USUAL_AXIS, 28, hints=("4ch",))])
     assert views_of(found)[1] == (View.LAX_3C, True)
-    assert "its description says 4-chamber" in found.verdicts[1].reason
+    assert "its description names 4-chamber" in found.decisions[1].reason
 
 
 def test_half_way_between_two_views_the_description_decides_and_it_is_said() -> None:
     for hint, view in (("4ch", View.LAX_4C), ("3ch", View.LAX_3C)):
         found = recognise_views([short_axis(USUAL_AXIS), long_axis(USUAL_AXIS, 1, hints=(hint,))])
         assert views_of(found)[1] == (view, True)
-        assert str(found.verdicts[1].evidence["decided_by"]).endswith("description")
+        assert str(found.decisions[1].evidence["decided_by"]).endswith("description")
     unsure = recognise_views([short_axis(USUAL_AXIS), long_axis(USUAL_AXIS, 1)])
-    assert unsure.verdicts[1].evidence["decided_by"] == "geometry, uncertain"
+    assert unsure.decisions[1].evidence["decided_by"] == "geometry, uncertain"
     assert [issue.code for issue in unsure.issues] == ["view-uncertain"]
 
 
@@ -204,17 +204,17 @@ def test_one_plane_alone_needs_its_description() -> None:
 
 def test_of_two_planes_of_one_view_the_better_aligned_then_the_later() -> None:
     stack = short_axis(USUAL_AXIS)
-    skewed = long_axis(USUAL_AXIS, 75, beside_mm=9, taken=(9.0,), label="series 9")
-    good = [long_axis(USUAL_AXIS, 90, taken=(k,), label=f"series {k}") for k in (3.0, 4.0)]
+    skewed = long_axis(USUAL_AXIS, 75, beside_mm=9, acquisition_order=(9.0,), label="series 9")
+    good = [long_axis(USUAL_AXIS, 90, acquisition_order=(k,), label=f"series {k}") for k in (3.0, 4.0)]
     found = recognise_views([stack, skewed, *good])
     assert views_of(found)[1:] == [(View.LAX_2C, False), (View.LAX_2C, False), (View.LAX_2C, True)]
-    assert "better aligned" in found.verdicts[1].reason and "later" in found.verdicts[2].reason
+    assert "better aligned" in found.decisions[1].reason and "later" in found.decisions[2].reason
 
 
 def test_of_two_short_axis_stacks_the_one_with_more_slices() -> None:
     found = recognise_views([short_axis(USUAL_AXIS, n=7), short_axis(USUAL_AXIS, n=10, label="series 8")])
     assert views_of(found) == [(View.SAX, False), (View.SAX, True)]
-    assert "series 8 with 10" in found.verdicts[0].reason
+    assert "series 8 with 10" in found.decisions[0].reason
 
 
 def test_a_lone_slice_across_the_ventricle_is_short_axis_and_flagged() -> None:

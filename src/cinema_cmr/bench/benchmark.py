@@ -19,7 +19,7 @@ from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model
 from cinema_cmr.phantom.cohort import CohortConfig, write_cohort
 from cinema_cmr.recipes.presets import STEPS, smoke_pretraining
-from cinema_cmr.recipes.pretrain import PretrainingData, pretrain
+from cinema_cmr.recipes.pretrain import pretrain, stored_data
 
 __all__ = ["describe_settings", "pretrain_on_images", "run_benchmark", "unavailable_models", "write_smoke_cohort"]
 
@@ -119,7 +119,7 @@ def pretrain_on_images(
             write_study(annotated.study, folder / "store" / f"{number:04}.study", overwrite=True)
             for number, annotated in enumerate(studies)
         ]
-        data = PretrainingData(train=stored, val=[], title="images of the training patients, no labels")
+        data = stored_data(stored, title="images of the training patients, without labels")
         pretrain(smoke_pretraining(n_steps=2 * (steps or STEPS)), data, folder, report=report)
     return load_model(str(folder / "model"))
 

@@ -9,10 +9,12 @@ from pathlib import Path
 from cinema_cmr.bench.tasks import BenchTask, fitting, why_not
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.datasets.reading import LabelledSource, open_training_data
-from cinema_cmr.recipes.finetune import TrainingData
 
 __all__ = ["BenchDataset", "ReadDataset", "read_datasets"]
+
+Labelled = TrainingData[AnnotatedStudy]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +22,7 @@ class BenchDataset:
     """One dataset of a call: its name among the others, and its studies."""
 
     name: str
-    data: TrainingData
+    data: Labelled
 
     @property
     def title(self) -> str:
@@ -66,8 +68,7 @@ def read_datasets(
             note(f"left out: {name}: {error}")
             found.append(ReadDataset(name=name, reason=str(error)))
             continue
-        made = TrainingData(card=data.card, split=data.split, train=data.train, val=data.val)
-        found.append(ReadDataset(name=name, dataset=BenchDataset(name=name, data=made)))
+        found.append(ReadDataset(name=name, dataset=BenchDataset(name=name, data=data)))
     return found
 
 

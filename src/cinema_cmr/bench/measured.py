@@ -9,21 +9,23 @@ import numpy as np
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.disease.model import DiseaseModel
 from cinema_cmr.inference.predictor import predict_cine
 from cinema_cmr.inference.runtime import choose_runtime
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.recipes.disease_groups import measured_patient, train_disease_model
-from cinema_cmr.recipes.finetune import TrainingData
 from cinema_cmr.tasks.result import Result
 from cinema_cmr.tasks.targets import reference_measurements, target_value
 
 __all__ = ["classify_by_measurements", "measure_number"]
 
+Labelled = TrainingData[AnnotatedStudy]
+
 
 def measure_number(
-    data: TrainingData, target: str, masks_of: LoadedModel | None = None, *, device: str = "auto"
+    data: Labelled, target: str, masks_of: LoadedModel | None = None, *, device: str = "auto"
 ) -> list[Result]:
     """Compare a measurement of each held-out patient's masks with its value in the dataset's facts.
 
@@ -51,7 +53,7 @@ def measure_number(
 
 
 def classify_by_measurements(
-    data: TrainingData, masks_of: LoadedModel | None = None, *, device: str = "auto", seed: int = 0
+    data: Labelled, masks_of: LoadedModel | None = None, *, device: str = "auto", seed: int = 0
 ) -> tuple[list[Result], DiseaseModel]:
     """Fit the linear model of disease groups on the experts' masks, and classify the held-out patients.
 

@@ -24,13 +24,14 @@ from cinema_cmr.bench.tasks import BenchTask
 from cinema_cmr.core.errors import CinemaError, InputError
 from cinema_cmr.core.serialise import json_text, json_values
 from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.engine.trainer import Progress
 from cinema_cmr.evaluation.evaluate import evaluate
 from cinema_cmr.inference.runtime import choose_runtime
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model
 from cinema_cmr.recipes.experiment import Experiment
-from cinema_cmr.recipes.finetune import TrainingData, finetune
+from cinema_cmr.recipes.finetune import finetune
 from cinema_cmr.recipes.presets import COARSE, SMOKE, smaller
 from cinema_cmr.recipes.published_size import at_published_size
 from cinema_cmr.recipes.registry import recipe
@@ -56,6 +57,8 @@ PRESETS = {
 
 _TOGETHER = PredictionOptions(together=True)
 """All labelled frames as one cine, as `cinema analyse` predicts them: the heart is located once."""
+
+Labelled = TrainingData[AnnotatedStudy]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +208,7 @@ class BenchRun:
 
 def train_and_score(
     experiment: Experiment,
-    data: TrainingData,
+    data: Labelled,
     folder: Path,
     *,
     start: LoadedModel | None = None,
@@ -213,13 +216,19 @@ def train_and_score(
 ) -> RunRecord:
     """Train in `folder`, or resume there, and score every patient of `data.val` on its own grid."""
     began = time.monotonic()
-    loaded = load_model(finetune(experiment, data, folder, start=start, report=report))
+    loaded = finetune(experiment, data, folder, start=start, report=report).load()
     train = experiment.train
     return _score(loaded, data, device=train.accelerator, precision=train.precision, began=began, n_steps=train.n_steps)
 
 
 def _score(
-    loaded: LoadedModel, data: TrainingData, *, began: float, device: str, precision: str = "auto", n_steps: int = 0
+    loaded: LoadedModel,
+    data: Labelled,
+    *,
+    began: float,
+    device: str,
+    precision: str = "auto",
+    n_steps: int = 0,
 ) -> RunRecord:
     trained = time.monotonic()
     scored = evaluate(loaded, data.val, choose_runtime(device, precision), options=_TOGETHER)
@@ -235,7 +244,7 @@ def _score(
     )
 
 
-def _record(results: Sequence[Result], data: TrainingData, *, target: str | None, **about: Any) -> RunRecord:
+def _record(results: Sequence[Result], data: Labelled, *, target: str | None, **about: Any) -> RunRecord:
     """Add the baseline (mean or commonest class of the training patients) to the results, patient by patient."""
     baseline = None if target is None else baseline_target(data.train, target, is_class=results[0].target is not None)
     patients = []

@@ -1,4 +1,4 @@
-"""`cinema datasets`: which datasets are known and how to get them, what of one is there, conversion and export."""
+"""`cinema datasets`: lists known datasets, checks the files of one, converts and exports it."""
 
 from __future__ import annotations
 
@@ -16,33 +16,41 @@ from cinema_cmr.core.errors import UsageError
 __all__ = ["add_arguments", "run"]
 
 _UNUSABLE = 3
-"""Exit code where a case is missing or broken."""
+"""Exit code if a case is missing or broken."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What to do, and with which dataset."""
+    """Add the action and its options."""
     parser.add_argument(
-        "action", choices=[*_DO], nargs="?", default="list", help="list, check, convert or export-nnunet"
+        "action",
+        choices=[*_ACTIONS],
+        nargs="?",
+        default="list",
+        help="list, check, convert or export-nnunet (default: list)",
     )
-    parser.add_argument("data", nargs="?", help="all but list: NAME:FOLDER, e.g. mnms:OpenDataset, or your own folder")
     parser.add_argument(
-        "-o", "--output", help="convert: folder for the converted dataset; export-nnunet: nnUNet_raw/DatasetNNN_NAME"
+        "data", nargs="?", help="dataset as NAME:FOLDER, e.g. mnms:OpenDataset, or a folder of your own; not for list"
     )
-    parser.add_argument("--split", help="export-nnunet: a split file (JSON) instead of the dataset's own")
     parser.add_argument(
-        "--quick", action="store_true", help="check: only what the folder's listing tells, open nothing"
+        "-o", "--output", help="output folder of convert; for export-nnunet, nnUNet_raw/DatasetNNN_NAME"
     )
-    parser.add_argument("--overwrite", action="store_true", help="convert and export: replace what is there")
-    parser.add_argument("--markdown", action="store_true", help="list: as the table of docs/datasets.md")
-    parser.add_argument("--json", action="store_true", help="one JSON document a line")
+    parser.add_argument("--split", help="split file (JSON) for export-nnunet (default: the dataset's split)")
+    parser.add_argument(
+        "--quick", action="store_true", help="check from the folder listing only, without opening files"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace existing output of convert and export-nnunet")
+    parser.add_argument("--markdown", action="store_true", help="list as the Markdown table of docs/datasets.md")
+    parser.add_argument("--json", action="store_true", help="print one JSON document per line")
 
 
 def run(given: Namespace) -> int:
-    """Do what was asked; exit code 3 where a case is missing, broken or could not be converted."""
+    """Run the requested action; exit code 3 if a case is missing, broken or could not be converted."""
     if given.action != "list" and given.data is None:
-        raise UsageError(f"cinema datasets {given.action} needs NAME:FOLDER; see `cinema datasets` for the names")
-    act: Callable[[Namespace, Console], int] = _DO[given.action]
-    return act(given, Console(as_json=given.json))
+        raise UsageError(
+            f"cinema datasets {given.action} got no dataset; expected NAME:FOLDER: see `cinema datasets` for the names"
+        )
+    action: Callable[[Namespace, Console], int] = _ACTIONS[given.action]
+    return action(given, Console(as_json=given.json))
 
 
 def _list(given: Namespace, console: Console) -> int:
@@ -54,7 +62,7 @@ def _list(given: Namespace, console: Console) -> int:
         return 0
     for name, dataset in DATASETS.items():
         card = dataset.card
-        number = f"{card.n_cases} cases" if card.n_cases is not None else "number of cases not stated"
+        number = f"{card.n_cases} cases" if card.n_cases is not None else "number of cases not published"
         text = f"{name}: {card.title}\n  {number}; licence: {card.licence}\n  {card.how_to_get}"
         console.result(text + (f"\n  cite: {card.citation}" if card.citation else ""), vars(card))
     return 0
@@ -65,23 +73,23 @@ def _check(given: Namespace, console: Console) -> int:
     from cinema_cmr.datasets.check import check_cases, check_downloads
 
     dataset, cases = find_cases(given.data, console)
-    tell = console.stage("check")
+    report_progress = console.stage("check")
     root = Path(given.data.partition(":")[2] or given.data)
     counts: Counter[str] = Counter()
     for checked in check_downloads(dataset, root):
-        console.result(f"{checked.status}: {checked.name}{_because(checked)}", vars(checked))
+        console.result(f"{checked.status}: {checked.name}{_format_reason(checked)}", vars(checked))
     for done, checked in enumerate(check_cases(dataset, cases, open_files=not given.quick), 1):
         counts[checked.status] += 1
         if checked.status != "found":
-            console.result(f"{checked.status}: {checked.name}{_because(checked)}", vars(checked))
-        tell("cases", done, len(cases))
+            console.result(f"{checked.status}: {checked.name}{_format_reason(checked)}", vars(checked))
+        report_progress("cases", done, len(cases))
     summary = _summary(dataset, cases, counts)
     console.result(_text(summary), summary)
     return _UNUSABLE if counts["missing"] or counts["broken"] else 0
 
 
-def _because(checked: Any) -> str:
-    return f": {checked.why}" if checked.why else ""
+def _format_reason(checked: Any) -> str:
+    return f": {checked.reason}" if checked.reason else ""
 
 
 def _summary(dataset: Any, cases: list[Any], counts: Counter[str]) -> dict[str, Any]:
@@ -96,10 +104,10 @@ def _summary(dataset: Any, cases: list[Any], counts: Counter[str]) -> dict[str, 
 
 
 def _text(summary: dict[str, Any]) -> str:
-    of = f" of {summary['expected']} expected" if summary["expected"] is not None else ""
+    expected = f" of {summary['expected']} expected" if summary["expected"] is not None else ""
     parts = ", ".join(f"{name} {number}" for name, number in summary["parts"].items())
     return (
-        f"{summary['dataset']}: {summary['listed']} cases listed{of}: {summary['found']} found,"
+        f"{summary['dataset']}: {summary['listed']} cases listed{expected}: {summary['found']} found,"
         f" {summary['missing']} missing, {summary['broken']} broken; official parts: {parts}"
     )
 
@@ -107,16 +115,18 @@ def _text(summary: dict[str, Any]) -> str:
 def _convert(given: Namespace, console: Console) -> int:
     name, _, root = given.data.partition(":")
     if name != "rescan" or not root:
-        raise UsageError(f"cinema datasets convert knows rescan:FOLDER only, not '{given.data}'; no other has pickles")
+        raise UsageError(
+            f"cinema datasets convert got '{given.data}'; expected rescan:FOLDER, the only dataset with pickles"
+        )
     if given.output is None:
-        raise UsageError("cinema datasets convert needs -o FOLDER to write to")
+        raise UsageError("cinema datasets convert got no output; expected -o FOLDER")
     from cinema_cmr.datasets.rescan_convert import convert_rescan
 
     scans = convert_rescan(
         Path(root), Path(given.output), overwrite=given.overwrite, report=lambda scan: console.note(_scan_line(scan))
     )
     counts = Counter(scan.status for scan in scans)
-    text = f"{counts['done']} scans converted, {counts['kept']} there before, {counts['failed']} failed: {given.output}"
+    text = f"{counts['done']} scans converted, {counts['kept']} kept, {counts['failed']} failed: {given.output}"
     console.result(text, {"folder": given.output, **{key: counts[key] for key in ("done", "kept", "failed")}})
     return _UNUSABLE if counts["failed"] else 0
 
@@ -130,34 +140,34 @@ def _export_nnunet(given: Namespace, console: Console) -> int:
     from cinema_cmr.data.nnunet import write_nnunet
 
     if given.output is None:
-        raise UsageError("cinema datasets export-nnunet needs -o nnUNet_raw/DatasetNNN_NAME to write to")
+        raise UsageError("cinema datasets export-nnunet got no output; expected -o nnUNet_raw/DatasetNNN_NAME")
     dataset, cases = find_cases(given.data)
     split = find_split(given.split, dataset, cases)
-    wanted = {patient for patients in split.parts.values() for patient in patients}
-    tell, n, done = console.stage("export"), sum(case.patient in wanted for case in cases), count(1)
+    selected = {patient for patients in split.parts.values() for patient in patients}
+    report_progress, n, done = console.stage("export"), sum(case.patient in selected for case in cases), count(1)
     export = write_nnunet(
         Path(given.output),
-        read_each(dataset, cases, wanted, console),
+        read_each(dataset, cases, selected, console),
         card=dataset.card,
         split=split,
         overwrite=given.overwrite,
-        report=lambda _: tell("studies", next(done), n),
+        report=lambda _: report_progress("studies", next(done), n),
     )
-    for study, why in export.left_out.items():
-        console.note(f"left out: {study}: {why}")
+    for study, reason in export.skipped.items():
+        console.note(f"skipped: {study}: {reason}")
     numbers = {part: len(names) for part, names in export.volumes.items()}
     text = ", ".join(f"{number} frames in {part}" for part, number in numbers.items())
     console.result(
-        f"{given.output}: {text}, {len(export.left_out)} studies left out\n"
+        f"{given.output}: {text}, {len(export.skipped)} studies skipped\n"
         "  after nnUNetv2_plan_and_preprocess, copy splits_final.json to nnUNet_preprocessed/"
         f"{Path(given.output).name} and train fold 0; then score its predictions:\n"
         f"  cinema evaluate --data {given.data} --split {given.output}/split.json --predictions FOLDER -o OUT",
-        {"folder": given.output, **numbers, "left_out": export.left_out},
+        {"folder": given.output, **numbers, "skipped": export.skipped},
     )
     return 0
 
 
-_DO: dict[str, Callable[[Namespace, Console], int]] = {
+_ACTIONS: dict[str, Callable[[Namespace, Console], int]] = {
     "list": _list,
     "check": _check,
     "convert": _convert,

@@ -38,7 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     _add_start_options(parser)
     parser.add_argument("--steps", type=int, help="updates of the weights; the recipe's own number where absent")
     parser.add_argument("--batch", type=int, help="samples of one pass; the recipe's own number where absent")
-    parser.add_argument("--accumulate", type=int, help="passes of one update; the recipe's own number where absent")
+    parser.add_argument("--gradient-accumulation", type=int, help="passes of one update; default: the recipe's")
     parser.add_argument("--lr", type=float, help="highest learning rate; the recipe's own where absent")
     parser.add_argument(
         "--n", type=int, help="learn from so many patients only, groups in turn, as a lab with few labels"
@@ -101,15 +101,14 @@ def run(given: Namespace) -> int:
         experiment = with_target(experiment, given.target, data.train)
     start = _start(given.start)
     with console.bar("step") as tell:
-        folder = finetune(
+        result = finetune(
             experiment,
             data,
             Path(given.output),
             start=start,
-            adaptation=_adaptation(given),
             report=lambda progress: tell(progress.step, progress.n_steps, _how_it_goes(progress)),
         )
-    told = {"model": str(folder), "recipe": experiment.name}
+    told = {"model": str(result.model), "recipe": experiment.name}
     if given.compare_scratch:
         told |= _compare(given, console, experiment, data, start)
     console.result("\n".join(f"{name}: {text}" for name, text in told.items() if name != "recipe"), told)
@@ -141,7 +140,6 @@ def _compare(given: Namespace, console: Console, experiment: Any, data: Any, sta
             data,
             folder,
             start=start,
-            adaptation=_adaptation(given),
             n_folds=given.folds,
             report=lambda name, progress: tell(progress.step, progress.n_steps, f"{name}: {_how_it_goes(progress)}"),
             note=console.note,
@@ -169,11 +167,11 @@ def _experiment(given: Namespace) -> Any:
         changes |= {"n_steps": given.steps, "validate_every": every, "checkpoint_every": every}
     if given.batch is not None:
         changes["batch_size"] = given.batch
-    if given.accumulate is not None:
-        changes["accumulate"] = given.accumulate
+    if given.gradient_accumulation is not None:
+        changes["gradient_accumulation"] = given.gradient_accumulation
     rates = {"lr": given.lr, "layer_decay": given.layer_decay}
     changes["optim"] = replace(chosen.train.optim, **{name: rate for name, rate in rates.items() if rate is not None})
-    return chosen.with_train(**changes)
+    return replace(chosen, adaptation=_adaptation(given)).with_train(**changes)
 
 
 def _start(name: str | None) -> Any:

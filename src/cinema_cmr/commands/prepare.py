@@ -1,4 +1,4 @@
-"""`cinema prepare`: studies of any kind, or a dataset's, into a store from which single frames are read at once."""
+"""`cinema prepare`: stores studies, or the cases of a dataset, so that single frames are read quickly."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Inputs, store, and how many processes."""
+    """Add the inputs, the output and the number of processes."""
     parser.add_argument(
         "inputs",
         nargs="*",
-        help="DICOM folders, zips, NIfTI files or folders of them, each one study; or a dataset, NAME:FOLDER",
+        help="studies (DICOM folders, zips, NIfTI files or folders of them), or a dataset as NAME:FOLDER",
     )
-    parser.add_argument("--manifest", help="a file that lists inputs, one path a line or a CSV with a column 'path'")
+    parser.add_argument("--manifest", help="file with inputs, one path per line or a CSV with a column 'path'")
     add_output_options(parser)
-    parser.add_argument("--workers", type=int, default=1, help="processes; the files are the same for any number")
+    parser.add_argument("--workers", type=int, default=1, help="number of processes (default: 1)")
 
 
 def run(given: Namespace) -> int:
-    """Prepare every input; the exit code is the first reason for trouble, or 0."""
+    """Prepare every input; the exit code is that of the first failure, or 0."""
     from cinema_cmr.data.population import MANIFEST_FILE, prepare_population
 
     inputs = [source for path in listed_inputs(given) for source in _sources(path)]
@@ -40,17 +40,17 @@ def run(given: Namespace) -> int:
         Path(given.output),
         workers=given.workers,
         overwrite=given.overwrite,
-        progress=lambda done, n, case: _tell(console, done, n, case),
+        progress=lambda done, n, case: _report(console, done, n, case),
     )
     counts = {status: sum(case.status == status for case in cases) for status in ("done", "kept", "failed")}
     manifest = Path(given.output) / MANIFEST_FILE
-    text = f"{counts['done']} prepared, {counts['kept']} there before, {counts['failed']} failed: {manifest}"
+    text = f"{counts['done']} prepared, {counts['kept']} kept, {counts['failed']} failed: {manifest}"
     console.result(text, {"manifest": str(manifest), **counts})
     return next((case.exit_code for case in cases if case.status == "failed"), 0)
 
 
 def _sources(path: Path) -> list[Any]:
-    """The path, or each case of the dataset that `NAME:FOLDER` speaks of."""
+    """Return the path, or each case of the dataset if it is `NAME:FOLDER`."""
     name, colon, root = str(path).partition(":")
     if not colon or path.exists() or not Path(root).is_dir():
         return [path]
@@ -63,7 +63,7 @@ def _sources(path: Path) -> list[Any]:
     ]
 
 
-def _tell(console: Console, done: int, n: int, case: Any) -> None:
+def _report(console: Console, done: int, n: int, case: Any) -> None:
     if case.status == "failed":
         console.note(f"cinema: {case.name}: {case.error}")
     console.stage("prepare")("studies", done, n)

@@ -27,7 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--from", dest="start", help="weights to start from: a model's name or folder")
     parser.add_argument("--steps", type=int, help="updates of the weights; the recipe's own number where absent")
     parser.add_argument("--batch", type=int, help="studies of one pass of one device; the recipe's own where absent")
-    parser.add_argument("--accumulate", type=int, help="passes of one update; 1 where absent")
+    parser.add_argument("--gradient-accumulation", type=int, help="passes of one update; 1 where absent")
     parser.add_argument("--lr", type=float, help="highest learning rate; the recipe's own where absent")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
@@ -36,9 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--strategy", default="ddp", help="of several devices: ddp, or fsdp to share out the weights")
     parser.add_argument("--precision", default="auto", help="auto, fp32, bf16, or fp16 on a GPU")
     parser.add_argument("--compile", action="store_true", help="through torch.compile: a slow start, then faster")
-    parser.add_argument(
-        "--activation-checkpointing", action="store_true", help="less memory, more time, the same gradients"
-    )
+    parser.add_argument("--activation-checkpointing", action="store_true", help="less memory, more time, same result")
     parser.add_argument("--skip-blank", action="store_true", help="leave the blank slices that pad a stack out")
     parser.add_argument("--decoder-token-ratio", type=float, default=1.0, help="part of the hidden tokens asked for")
     parser.add_argument("--complementary-masks", type=int, default=1, help="masks of a study in one pass, apart")
@@ -67,27 +65,27 @@ def run(given: Namespace) -> int:
     experiment, data = _experiment(given), _data(given)
     start = _start(given.start)
     try:
-        folder = pretrain(experiment, data, Path(given.output), start=start, report=lambda p: _tell(console, p))
+        result = pretrain(experiment, data, Path(given.output), start=start, report=lambda p: _tell(console, p))
     except RunStoppedError:
         if is_first_rank():
             raise
         return 0
     if is_first_rank():
-        console.result(f"model: {folder}", {"model": str(folder), "recipe": experiment.name})
+        console.result(f"model: {result.model}", {"model": str(result.model), "recipe": experiment.name})
     return 0
 
 
 def _experiment(given: Namespace) -> Any:
     from dataclasses import replace
 
-    from cinema_cmr.recipes.pretrain import pretraining_recipe
+    from cinema_cmr.recipes.registry import recipe
     from cinema_cmr.tasks.pretrain import SMALL_DATA_AUGMENTATION
 
-    chosen = pretraining_recipe(given.recipe)
+    chosen = recipe(given.recipe, task="pretrain")
     changes: dict[str, Any] = {
         "n_steps": given.steps,
         "batch_size": given.batch,
-        "accumulate": given.accumulate,
+        "gradient_accumulation": given.gradient_accumulation,
         "log_every": given.log_every,
         "validate_every": given.validate_every,
         "checkpoint_every": given.checkpoint_every,
@@ -95,13 +93,18 @@ def _experiment(given: Namespace) -> Any:
     }
     same = {name: getattr(given, name) for name in ("seed", "precision", "devices", "nodes", "strategy", "workers")}
     asked = {name: value for name, value in changes.items() if value is not None}
-    options = ("skip_blank", "decoder_token_ratio", "complementary_masks", "normalise_targets")
+    options = ("skip_blank", "decoder_token_ratio", "complementary_masks")
     augmentation = SMALL_DATA_AUGMENTATION if given.augment else None
-    chosen = chosen.with_options(augmentation=augmentation, **{name: getattr(given, name) for name in options})
-    trained = chosen.with_train(
-        accelerator=given.device, compiled=given.compile, tensorboard=given.tensorboard, **same, **asked
+    chosen = replace(chosen, network=replace(chosen.network, normalise_targets=given.normalise_targets))
+    chosen = chosen.with_task(augmentation=augmentation, **{name: getattr(given, name) for name in options})
+    return chosen.with_train(
+        accelerator=given.device,
+        compiled=given.compile,
+        tensorboard=given.tensorboard,
+        activation_checkpointing=given.activation_checkpointing,
+        **same,
+        **asked,
     )
-    return replace(trained, activation_checkpointing=given.activation_checkpointing)
 
 
 def _optim(given: Namespace, its: Any) -> Any:
@@ -113,12 +116,9 @@ def _optim(given: Namespace, its: Any) -> Any:
 
 
 def _data(given: Namespace) -> Any:
-    from cinema_cmr.data.population import open_population
-    from cinema_cmr.recipes.pretrain import PretrainingData, split_studies
+    from cinema_cmr.recipes.pretrain import open_stores
 
-    studies = open_population(given.data)
-    learn, held = split_studies(studies) if given.validation is None else (studies, open_population(given.validation))
-    return PretrainingData(train=learn, val=held, title=given.title, licence=given.licence)
+    return open_stores(given.data, given.validation, title=given.title, licence=given.licence)
 
 
 def _start(name: str | None) -> Any:

@@ -1,4 +1,4 @@
-"""What a dataset is made of: its card, cases, annotated studies, and splits by patient kept in a file."""
+"""Contents of a dataset: its card, cases, annotated studies, and splits by patient stored in a file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetCard:
-    """What a user must know of a dataset before touching it."""
+    """Name, licence, source and size of a dataset."""
 
     name: str
     title: str
@@ -40,94 +40,95 @@ class DatasetCard:
     citation: str
     how_to_get: str
     derived_licence: str = ""
-    """Condition that weights trained on it inherit."""
+    """Condition inherited by weights trained on it."""
     n_cases: int | None = None
-    """Cases that the whole dataset has, as its authors count them; None where nobody can say."""
+    """Number of cases in the whole dataset according to its authors; None if not published."""
     checksums: Mapping[str, str] = field(default_factory=dict)
-    """File of the download -> its hash as its authors publish it, in hexadecimal; empty where they publish none."""
+    """Downloaded file -> published hash in hexadecimal; empty if none is published."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One patient's examination in a dataset: where its files are, nothing read yet."""
+    """One patient's examination in a dataset, by its files; nothing is read yet."""
 
     name: str
     patient: str
     """Splits keep all cases of a patient together."""
     folder: Path
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """Group, phases and subject facts as the dataset's files give them; `part` where it has an official split."""
+    """Group, phases and subject facts from the dataset's files; `part` if the dataset has an official split."""
     files: tuple[Path, ...] = ()
-    """What it is read from; empty where that is all of `folder`."""
+    """Files that it is read from; empty if these are all of `folder`."""
     problem: str | None = None
-    """Why it cannot be read, where that is known before it is opened: it is listed, and `read_case` refuses it."""
+    """Reason that it is unreadable, if known from the listing: it is listed, and `read_case` raises."""
 
     def check(self) -> None:
-        """Raise `InputError` with the case's problem, where it has one."""
+        """Raise `InputError` if the case has a problem."""
         if self.problem is not None:
             raise InputError(f"{self.name}: {self.problem}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnnotatedStudy:
-    """A study with what experts drew on it."""
+    """A study with reference annotations."""
 
     study: Study
     patient: str
     labels: Mapping[View, LabelMap] = field(default_factory=dict)
-    """On each cine's own grid; codes of `core.vocabulary`."""
+    """On the grid of each cine; codes of `core.vocabulary`."""
     labelled_frames: Mapping[View, tuple[int, ...]] = field(default_factory=dict)
-    """Frames whose labels count; the others' are empty because nobody drew them."""
+    """Frames with valid labels; the others are empty because they were not annotated."""
     frame_names: Mapping[View, tuple[str, ...]] = field(default_factory=dict)
-    """Stem of each labelled frame's own file, where a dataset keeps frames in files; see `data.frame_names`."""
+    """Stem of the file of each labelled frame, if the dataset stores frames in files; see `data.frame_names`."""
     landmarks: Mapping[View, Landmarks] = field(default_factory=dict)
     structures: tuple[str, ...] = ()
-    """Those of the labels' scheme that were drawn, in slices that hold any of them; empty where all of the heart
-    was, in every slice."""
+    """Annotated structures of the label scheme, complete in every slice that has any of them; empty if all
+    structures were annotated in every slice.
+    """
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Patients of each part of a dataset; written once to a file, then only read."""
+    """Patients of each part of a dataset; written to a file once and then only read."""
 
     dataset: str
     parts: Mapping[str, tuple[str, ...]]
     """Part ("train", "validation", "test") -> patients, sorted."""
     rule: str
-    """How it was drawn."""
+    """Description of how it was drawn."""
 
     @property
     def sha256(self) -> str:
-        """Hash of the parts, to name the split in a model's card."""
+        """Hash of the parts, to identify the split in a model card."""
         text = json.dumps({part: list(names) for part, names in sorted(self.parts.items())})
         return hashlib.sha256(text.encode()).hexdigest()
 
     def __getitem__(self, part: str) -> tuple[str, ...]:
         if part not in self.parts:
-            raise UsageError(f"split of {self.dataset} has no part '{part}'; it has: {', '.join(self.parts)}")
+            raise UsageError(f"split of {self.dataset} has no part '{part}'; expected one of: {', '.join(self.parts)}")
         return self.parts[part]
 
 
 def stratified_split(dataset: str, strata: Mapping[str, str], *, shares: Mapping[str, float], seed: int) -> Split:
-    """Patients drawn into parts so that each stratum (patient -> group) is divided by the same shares.
+    """Draw patients into parts so that each stratum (patient -> group) is divided by the same shares.
 
-    What rounding leaves of a group is made up for in the next ones, so that many small groups are divided too.
-    Patients are sorted before they are drawn, so that the order of a listing changes nothing. Raises `UsageError`
-    for shares that are negative or do not sum to one.
+    Rounding errors are carried over from group to group, so that many small groups are divided evenly too. Patients are
+    sorted before they are drawn, so that the order of the listing has no effect. Raises `UsageError` for shares that
+    are negative or do not sum to one.
     """
     if min(shares.values(), default=0) < 0 or abs(sum(shares.values()) - 1) > 1e-9:
-        raise UsageError(f"shares {dict(shares)}; expected shares from 0 on that sum to 1")
+        raise UsageError(f"shares {dict(shares)}; expected shares of at least 0 that sum to 1: correct them")
     parts: dict[str, list[str]] = {part: [] for part in shares}
-    up_to = np.cumsum([0.0, *shares.values()])
-    met, given = 0, np.zeros(len(up_to), dtype=int)
+    cumulative = np.cumsum([0.0, *shares.values()])
+    n_drawn, assigned = 0, np.zeros(len(cumulative), dtype=int)
     for number, group in enumerate(sorted(set(strata.values()))):
-        names = sorted(patient for patient, its in strata.items() if its == group)
+        names = sorted(patient for patient, own_group in strata.items() if own_group == group)
         order = np.random.default_rng((seed, number)).permutation(len(names))
-        met += len(names)
-        wanted = np.round(up_to * met).astype(int) - given
-        bounds = np.clip(np.maximum.accumulate(wanted), 0, len(names))
-        given += bounds
+        n_drawn += len(names)
+        targets = np.round(cumulative * n_drawn).astype(int) - assigned
+        bounds = np.clip(np.maximum.accumulate(targets), 0, len(names))
+        assigned += bounds
         for part, first, last in zip(shares, bounds[:-1], bounds[1:], strict=True):
             parts[part] += [names[index] for index in order[first:last]]
     rule = f"by patient, stratified by group, shares {dict(shares)}, seed {seed}"
@@ -135,25 +136,27 @@ def stratified_split(dataset: str, strata: Mapping[str, str], *, shares: Mapping
 
 
 def subset_patients(strata: Mapping[str, str], *, n: int, seed: int) -> list[str]:
-    """`n` patients (of patient -> group), the groups in turn and drawn within each, so that few show all groups.
+    """Draw `n` patients (of patient -> group) round-robin over the groups, so that small subsets cover all groups.
 
-    More patients contain the fewer of the same seed. Raises `UsageError` where there are not so many.
+    For the same seed, larger subsets contain the smaller ones. Raises `UsageError` if there are fewer than `n`
+    patients.
     """
     if not 1 <= n <= len(strata):
-        raise UsageError(f"{n} patients asked for; there are {len(strata)} to learn from")
+        raise UsageError(
+            f"{n} patients requested; expected 1 to {len(strata)}, the patients available for training: choose fewer"
+        )
     rng = np.random.default_rng((seed, 2))
-    turns: list[tuple[int, int, str]] = []
+    draws: list[tuple[int, int, str]] = []
     for place, group in enumerate(rng.permutation(sorted(set(strata.values())))):
-        names = sorted(patient for patient, its in strata.items() if its == group)
-        turns += [(turn, place, names[index]) for turn, index in enumerate(rng.permutation(len(names)))]
-    return [patient for _, _, patient in sorted(turns)[:n]]
+        names = sorted(patient for patient, own_group in strata.items() if own_group == group)
+        draws += [(round_, place, names[index]) for round_, index in enumerate(rng.permutation(len(names)))]
+    return [patient for _, _, patient in sorted(draws)[:n]]
 
 
 def official_split(dataset: str, cases: Iterable[Case]) -> Split | None:
-    """The split that the dataset itself makes, by each case's `part`; None where no case has one, or "unlabelled"
-    is the only one.
+    """Return the split defined by the `part` of each case; None if no case has one, or "unlabelled" is the only one.
 
-    Raises `InputError` where a patient's cases are in two parts.
+    Raises `InputError` if a patient's cases are in two parts.
     """
     parts: dict[str, set[str]] = {}
     for case in cases:
@@ -162,15 +165,18 @@ def official_split(dataset: str, cases: Iterable[Case]) -> Split | None:
     if not parts.keys() - {"unlabelled"}:
         return None
     names = [patient for patients in parts.values() for patient in patients]
-    twice = sorted(patient for patient in set(names) if names.count(patient) > 1)
-    if twice:
-        raise InputError(f"patient {twice[0]} of {dataset} is in two parts; expected the dataset's own division")
+    repeated = sorted(patient for patient in set(names) if names.count(patient) > 1)
+    if repeated:
+        raise InputError(
+            f"patient {repeated[0]} of {dataset} is in two parts; expected one part per patient: unpack the dataset"
+            " again"
+        )
     divided = {part: tuple(sorted(patients)) for part, patients in parts.items()}
-    return Split(dataset=dataset, parts=divided, rule="official, as the dataset's own folders or numbers divide it")
+    return Split(dataset=dataset, parts=divided, rule="official, by the dataset's folders or numbers")
 
 
 def write_split(split: Split, path: Path) -> None:
-    """Write a split as JSON with its hash, atomically."""
+    """Write a split with its hash as JSON, atomically."""
     content = {
         "dataset": split.dataset,
         "rule": split.rule,
@@ -180,34 +186,36 @@ def write_split(split: Split, path: Path) -> None:
     write_text(path, json.dumps(content, indent=1) + "\n", overwrite=True)
 
 
-def read_split(path: Path, *, known: Iterable[str] | None = None) -> Split:
-    """A split from its file.
+def read_split(path: Path, *, patients: Iterable[str] | None = None) -> Split:
+    """Read a split from a file.
 
-    Raises `UnreadableFileError` for what is no split file, `InputError` where its hash does not fit, a
-    patient stands in two parts, or one is not `known`.
+    Raises `UnreadableFileError` for an invalid file, `InputError` if its hash does not match, if a patient is in two
+    parts, or if one is not in `patients`.
     """
-    split, written_hash = _parsed_split(path)
+    split, written_hash = _parse_split(path)
     parts = split.parts
     if split.sha256 != written_hash:
-        raise InputError(f"split file '{path.name}' does not match its hash; it was changed by hand: restore it")
-    named: Sequence[str] = [name for names in parts.values() for name in names]
-    if len(set(named)) != len(named):
-        raise InputError(f"split file '{path.name}' names a patient in two parts; expected each once")
-    missing = set(named) - set(known) if known is not None else set()
+        raise InputError(f"split file '{path.name}' does not match its hash; expected an unmodified file: restore it")
+    listed: Sequence[str] = [name for names in parts.values() for name in names]
+    if len(set(listed)) != len(listed):
+        raise InputError(f"split file '{path.name}' has a patient in two parts; expected each once: restore it")
+    missing = set(listed) - set(patients) if patients is not None else set()
     if missing:
-        raise InputError(f"{len(missing)} patients of split '{path.name}' are not in the data: {sorted(missing)[:5]}")
+        raise InputError(
+            f"{len(missing)} patients of split '{path.name}' are not in the data ({sorted(missing)[:5]}); expected the"
+            " dataset the split was made for: check the path"
+        )
     return split
 
 
-def _parsed_split(path: Path) -> tuple[Split, str]:
-    """The split as the file tells it, and the hash that stands beside it."""
+def _parse_split(path: Path) -> tuple[Split, str]:
+    """Return the split in the file, and the hash stored with it."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         parts = {part: tuple(names) for part, names in content["parts"].items()}
         return Split(dataset=content["dataset"], parts=parts, rule=content["rule"]), content["sha256"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnreadableFileError(
-            f"'{path.name}' is no split file ({type(error).__name__}: {error}); expected JSON with"
-            " dataset, rule,"
-            " sha256 and parts: restore it"
+            f"'{path.name}' is not a split file ({type(error).__name__}: {error}); expected JSON with"
+            " dataset, rule, sha256 and parts: restore it"
         ) from error

@@ -1,13 +1,13 @@
-"""Masks that another program made, found by the names of the studies they belong to.
+"""Masks made by another program, matched to studies by name.
 
-A mask lies anywhere in the folder, as NIfTI, named (with or without `_seg` at the end):
+A mask may lie anywhere in the folder, as NIfTI, named (with or without a final `_seg`):
 
 ```
-NAME.nii.gz            all frames of the study's short axis, or its labelled ones in their order
-NAME_frameNN.nii.gz    one labelled frame, counted from 0; or as the frame's own file is called
+NAME.nii.gz            all frames of the study's short axis, or its labelled frames in order
+NAME_frameNN.nii.gz    one labelled frame, counted from 0; or named as the frame's own file
 ```
 
-The second form is that of `data.nnunet` too, so that nnU-Net's folder of predictions is such a folder.
+`data.nnunet` uses the second form too, so that a folder of nnU-Net predictions can be read.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from cinema_cmr.core.errors import GeometryError, InputError, MissingFileError, 
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.data.frame_names import file_name, frame_names
+from cinema_cmr.data.frame_names import frame_names, safe_file_name
 from cinema_cmr.io.names import file_stem
-from cinema_cmr.io.nifti.header import header_for
-from cinema_cmr.io.nifti.labels import label_shape, read_label_codes
+from cinema_cmr.io.nifti.header import make_header
+from cinema_cmr.io.nifti.labels import read_label_codes, read_label_shape
 from cinema_cmr.io.walk import paths_below
 
 __all__ = ["Predictions", "open_predictions", "parse_codes"]
@@ -38,81 +38,83 @@ Codes = NDArray[np.uint8]
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """The masks of a folder; `read` gives those of one study."""
+    """The masks in a folder; `read` returns those of one study."""
 
     name: str
-    """Of the folder."""
+    """Name of the folder."""
     files: Mapping[str, Sequence[Path]]
-    """Stem, without `_seg` -> the files of this name."""
+    """Stem without `_seg` -> files with this name."""
     codes: Mapping[int, str] | None = None
-    """The files' code -> name of the structure; None where they are those of our scheme."""
+    """Code in the files -> structure; None for the codes of our scheme."""
     used: set[str] = field(default_factory=set)
-    """Stems that belonged to a study that was read."""
+    """Stems that matched a study."""
 
     def read(self, annotated: AnnotatedStudy) -> Codes:
-        """Codes of the labelled short-axis frames, (x, y, z, t), on the image's own grid.
+        """Return the codes of the labelled short-axis frames, (x, y, z, t), on the grid of the image.
 
-        Raises `MissingFileError` where a mask is not there, `GeometryError` for another grid than the image's,
-        `InputError` for codes that are none of the scheme's and for two masks of one thing.
+        Raises `MissingFileError` for a missing mask, `GeometryError` for another grid than the image's, `InputError`
+        for codes outside the scheme and for two masks of the same frames.
         """
         names = frame_names(annotated)
-        whole = self._one_of(_whole_names(annotated))
-        frames = [] if names == (annotated.study.name,) else [self._one_of([name]) for name in names]
+        whole = self._find(_study_file_names(annotated))
+        frames = [] if names == (annotated.study.name,) else [self._find([name]) for name in names]
         if whole is not None and any(frames):
             raise InputError(
-                f"'{annotated.study.name}' has a mask of all frames, '{whole.name}', and masks of single ones; keep one"
+                f"'{annotated.study.name}' has a mask of all frames, '{whole.name}', and masks of single frames;"
+                " expected one kind: remove the others"
             )
         if whole is not None:
-            return self._whole(whole, annotated)
+            return self._read_whole(whole, annotated)
         found = [path for path in frames if path is not None]
         if not found or len(found) < len(names):
-            absent = [name for name, path in zip(names, frames or [None], strict=True) if path is None]
+            missing = [name for name, path in zip(names, frames or [None], strict=True) if path is None]
             raise MissingFileError(
-                f"no mask for {len(absent)} of {len(names)} frames of '{annotated.study.name}'; expected"
-                f" {', '.join(f'{file_name(name)}.nii.gz' for name in absent)} or {_whole_names(annotated)[0]}.nii.gz"
+                f"no mask for {len(missing)} of {len(names)} frames of '{annotated.study.name}'; expected"
+                f" {', '.join(f'{safe_file_name(name)}.nii.gz' for name in missing)} or"
+                f" {_study_file_names(annotated)[0]}.nii.gz"
             )
-        return np.concatenate([self._codes(path, annotated, n_frames=1) for path in found], axis=3)
+        return np.concatenate([self._read_codes(path, annotated, n_frames=1) for path in found], axis=3)
 
     def unused(self) -> list[str]:
-        """Names of the masks that belonged to no study that was read."""
+        """Return the names of masks that matched no study."""
         return sorted(self.files.keys() - self.used)
 
-    def _one_of(self, names: Iterable[str]) -> Path | None:
-        stems = list(dict.fromkeys(stem for name in names for stem in (name, file_name(name))))
+    def _find(self, names: Iterable[str]) -> Path | None:
+        stems = list(dict.fromkeys(stem for name in names for stem in (name, safe_file_name(name))))
         found = [path for stem in stems for path in self.files.get(stem, ())]
         self.used.update(stem for stem in stems if stem in self.files)
         if len(found) > 1:
-            told = " and ".join(f"'{path.parent.name}/{path.name}'" for path in found)
-            raise InputError(f"{told} are masks of one thing; keep one")
+            paths = " and ".join(f"'{path.parent.name}/{path.name}'" for path in found)
+            raise InputError(f"{paths} are masks of the same frames; expected one: remove the other")
         return found[0] if found else None
 
-    def _whole(self, path: Path, annotated: AnnotatedStudy) -> Codes:
-        """One file's frames: all of the cine's, of which the labelled ones are taken, or just these."""
+    def _read_whole(self, path: Path, annotated: AnnotatedStudy) -> Codes:
+        """Read a file with all frames of the cine, reduced to the labelled ones, or with only the labelled ones."""
         cine, frames = annotated.study.cine(View.SAX), annotated.labelled_frames[View.SAX]
-        n_frames = label_shape(path)[3]
+        n_frames = read_label_shape(path)[3]
         if n_frames not in (cine.n_frames, len(frames)):
             raise GeometryError(
                 f"'{path.name}' has {n_frames} frames, its image {cine.n_frames}, of which {len(frames)} are labelled;"
-                " expected a mask of all frames or of the labelled ones"
+                " expected a mask of all frames or of the labelled ones: export it again"
             )
-        codes = self._codes(path, annotated, n_frames=n_frames)
+        codes = self._read_codes(path, annotated, n_frames=n_frames)
         return codes[..., list(frames)] if n_frames == cine.n_frames else codes
 
-    def _codes(self, path: Path, annotated: AnnotatedStudy, *, n_frames: int) -> Codes:
+    def _read_codes(self, path: Path, annotated: AnnotatedStudy, *, n_frames: int) -> Codes:
         cine = annotated.study.cine(View.SAX)
-        table = self._table(annotated.labels[View.SAX].scheme)
+        table = self._code_table(annotated.labels[View.SAX].scheme)
         shape = (*cine.array.shape[:3], n_frames)
-        # A program may have kept the file's header or, as those built on ITK do, written one of its own.
-        refusals: list[GeometryError] = []
-        for header in _headers(cine):
+        # A program may keep the image's header or, like those based on ITK, write its own.
+        errors: list[GeometryError] = []
+        for header in _accepted_headers(cine):
             try:
                 return read_label_codes(path, shape, codes=table, image_header=header, placed=cine.orientation_known)
             except GeometryError as error:
-                refusals.append(error)
-        raise refusals[0]
+                errors.append(error)
+        raise errors[0]
 
-    def _table(self, scheme: str) -> dict[int, int]:
-        """The files' code -> ours."""
+    def _code_table(self, scheme: str) -> dict[int, int]:
+        """Map the codes in the files to ours."""
         ours = {label.name: label.code for label in LABEL_SCHEMES[scheme]}
         if self.codes is None:
             return {code: code for code in ours.values()}
@@ -123,21 +125,26 @@ class Predictions:
 
 
 def open_predictions(folder: Path | str, *, codes: Mapping[int, str] | None = None) -> Predictions:
-    """The masks under a folder, by name; raises `InputError` where there is none."""
+    """Index the masks below a folder by name; raises `InputError` if there are none."""
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(f"'{folder.name}' is no folder; expected a folder of masks, NAME.nii.gz or NAME_seg.nii.gz")
+        raise InputError(
+            f"'{folder.name}' is not a folder; expected a folder of masks, NAME.nii.gz or NAME_seg.nii.gz: check the"
+            " path"
+        )
     found: dict[str, list[Path]] = defaultdict(list)
     for path in paths_below(folder):
         if path.name.lower().endswith((".nii", ".nii.gz")) and not path.name.startswith("."):
             found[file_stem(path).removesuffix(_END)].append(path)
     if not found:
-        raise InputError(f"'{folder.name}' holds no NIfTI file; expected masks, NAME.nii.gz or NAME_seg.nii.gz")
+        raise InputError(
+            f"'{folder.name}' holds no NIfTI file; expected masks, NAME.nii.gz or NAME_seg.nii.gz: check the path"
+        )
     return Predictions(name=folder.resolve().name, files=dict(found), codes=codes)
 
 
 def parse_codes(words: Sequence[str]) -> dict[int, str]:
-    """Code -> structure, from words as "1=lv"; raises `UsageError` for any other.
+    """Parse words such as "1=lv" into code -> structure; raises `UsageError` for any other form.
 
     >>> parse_codes(["1=lv", "2=myo"])
     {1: 'lv', 2: 'myo'}
@@ -146,19 +153,19 @@ def parse_codes(words: Sequence[str]) -> dict[int, str]:
     for word in words:
         code, equals, name = word.partition("=")
         if not (equals and name and code.isdecimal() and int(code) > 0) or int(code) in codes:
-            raise UsageError(f"code '{word}'; expected each code of the masks once, as 1=lv 2=myo 3=rv")
+            raise UsageError(f"code '{word}'; expected CODE=STRUCTURE, each code once: for example 1=lv 2=myo 3=rv")
         codes[int(code)] = name
     return codes
 
 
-def _whole_names(annotated: AnnotatedStudy) -> list[str]:
-    """The study's name, and its file's where that says more (CODE_sa)."""
+def _study_file_names(annotated: AnnotatedStudy) -> list[str]:
+    """Return the study name, and the stem of its file if it is longer (CODE_sa)."""
     name, label = annotated.study.name, annotated.study.cine(View.SAX).label
-    own = label.startswith(f"{name}_") and label not in frame_names(annotated)
-    return [name, label] if own else [name]
+    is_longer = label.startswith(f"{name}_") and label not in frame_names(annotated)
+    return [name, label] if is_longer else [name]
 
 
-def _headers(cine: Cine) -> list[bytes]:
-    """Headers that a mask on the cine's grid may have, the file's own first."""
-    made: bytes = header_for(cine).binaryblock
-    return [made] if cine.nifti_header is None else [cine.nifti_header, made]
+def _accepted_headers(cine: Cine) -> list[bytes]:
+    """Return the headers that a mask on the cine's grid may have, the file's own first."""
+    derived: bytes = make_header(cine).binaryblock
+    return [derived] if cine.nifti_header is None else [cine.nifti_header, derived]

@@ -1,4 +1,4 @@
-"""What a labelled frame is called where it stands in a file of its own: in what is exported, and in masks read back."""
+"""Names of labelled frames stored in files of their own, in exports and in masks read back."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import re
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
 
-__all__ = ["file_name", "frame_names"]
+__all__ = ["frame_names", "safe_file_name"]
 
 
 def frame_names(annotated: AnnotatedStudy, view: View = View.SAX) -> tuple[str, ...]:
-    """One name for each labelled frame of a view, in their order.
+    """Return one name per labelled frame of a view, in order.
 
-    The frame's own file's, where the dataset has such files ("patient001_frame01", counted as there); else the
-    study's own for its only frame, and NAME_frameNN, counted from 0, where it has several.
+    The stem of the frame's file if the dataset has such files ("patient001_frame01", numbered as there); else the
+    study's name if it has one frame only, or NAME_frameNN, counted from 0.
     """
     name, frames = annotated.study.name, annotated.labelled_frames[view]
     if view in annotated.frame_names:
@@ -24,10 +24,10 @@ def frame_names(annotated: AnnotatedStudy, view: View = View.SAX) -> tuple[str, 
     return tuple(f"{name}_frame{frame:02d}" for frame in frames)
 
 
-def file_name(name: str) -> str:
-    """A name as a file may have it on any system: letters, digits, dots, hyphens and underscores.
+def safe_file_name(name: str) -> str:
+    """Replace characters that are not portable in file names: all but letters, digits, dots, hyphens and underscores.
 
-    >>> file_name("heart 10.0/a")
+    >>> safe_file_name("heart 10.0/a")
     'heart_10.0_a'
     """
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name)

@@ -1,4 +1,4 @@
-"""Where the heart is in each view, from geometry and motion alone: no label and no model is asked."""
+"""Position of the heart in each view, from geometry and motion alone: without labels or a model."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ from cinema_cmr.views.motion import axis_from_motion
 __all__ = ["heart_positions", "intersection_point"]
 
 Array = NDArray[np.float64]
-Place = tuple[float, float]
+PixelPosition = tuple[float, float]
 
-_PULL = 1e-3
-"""Weight of the images' middle against a plane: it decides only along directions that no plane fixes."""
+_CENTRE_WEIGHT = 1e-3
+"""Weight of the image centres relative to a plane: it only matters along directions that no plane fixes."""
 
 
-def heart_positions(study: Study) -> dict[View, Place]:
-    """In-plane voxel indices (i, j) of the heart's middle in each measured view.
+def heart_positions(study: Study) -> dict[View, PixelPosition]:
+    """Return the in-plane voxel indices (i, j) of the centre of the heart in each measured view.
 
-    Where planes of two views are known in patient space, it is the point in which they meet, seen in each of
-    them; a short-axis stack alone is searched where it beats; else, and where that point is outside an image,
-    it is the image's middle.
+    If planes of two views are known in patient space, this is their intersection point, projected into each view. In a
+    short-axis stack alone, it is the centre of motion. Otherwise, and if that point is outside an image, it is the
+    image centre.
     """
     cines = [cine for cine in study.cines if cine.view is not View.OTHER]
-    placed = [cine for cine in cines if cine.orientation_known]
-    point = intersection_point(placed) if len(placed) > 1 else None
-    return {cine.view: _place(cine, point if cine.orientation_known else None) for cine in cines}
+    oriented = [cine for cine in cines if cine.orientation_known]
+    point = intersection_point(oriented) if len(oriented) > 1 else None
+    return {cine.view: _heart_position(cine, point if cine.orientation_known else None) for cine in cines}
 
 
 def intersection_point(cines: Sequence[Cine]) -> Array:
-    """The point (RAS mm) nearest to the planes of all views; of a stack its middle plane counts.
+    """Return the point (RAS mm) nearest to the planes of all views; a stack is represented by its middle plane.
 
-    Along a direction that the planes leave open it is the middle of the images.
+    Along a direction that the planes do not fix, it is the mean of the image centres.
     """
-    middles = np.stack([_middle(cine) for cine in cines])
+    centres = np.stack([_image_centre(cine) for cine in cines])
     normals = np.stack([unit(np.cross(cine.affine[:3, 0], cine.affine[:3, 1])) for cine in cines])
-    matrix = normals.T @ normals + _PULL * np.eye(3)
-    wanted = normals.T @ (normals * middles).sum(axis=1) + _PULL * middles.mean(axis=0)
-    point: Array = np.linalg.solve(matrix, wanted)
+    matrix = normals.T @ normals + _CENTRE_WEIGHT * np.eye(3)
+    targets = normals.T @ (normals * centres).sum(axis=1) + _CENTRE_WEIGHT * centres.mean(axis=0)
+    point: Array = np.linalg.solve(matrix, targets)
     return point
 
 
-def _middle(cine: Cine) -> Array:
+def _image_centre(cine: Cine) -> Array:
     return apply_affine(cine.affine, (np.array(cine.array.shape[:3]) - 1) / 2)
 
 
-def _place(cine: Cine, point: Array | None) -> Place:
+def _heart_position(cine: Cine, point: Array | None) -> PixelPosition:
     if point is None and cine.view is View.SAX and cine.n_frames > 1:
         point = axis_from_motion(cine).centre
     nx, ny = cine.array.shape[:2]

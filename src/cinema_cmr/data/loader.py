@@ -1,4 +1,4 @@
-"""Which sample comes when: every one once an epoch, its draws a pure function of (seed, epoch, sample)."""
+"""Order of samples: each once per epoch, with random draws as a pure function of (seed, epoch, index)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from cinema_cmr.data.sample import Sample, collate
 __all__ = ["EpochSampler", "SampleSet", "make_loader"]
 
 Example = TypeVar("Example")
-Place = tuple[int, int]
+EpochIndex = tuple[int, int]
 
 
 class SampleSet(Dataset[Sample], Generic[Example]):
-    """Examples and the function that makes a sample of one; indexed by (epoch, index)."""
+    """Examples and the function that turns one into a sample; indexed by (epoch, index)."""
 
     def __init__(
         self,
@@ -30,36 +30,39 @@ class SampleSet(Dataset[Sample], Generic[Example]):
         self.examples = examples
         self.sample = sample
         self.seed = seed
-        """None: nothing is drawn, as for validation."""
+        """None: no random draws, as for validation."""
 
     def __len__(self) -> int:
         return len(self.examples)
 
-    def __getitem__(self, place: Place) -> Sample:
-        epoch, index = place
+    def __getitem__(self, epoch_index: EpochIndex) -> Sample:
+        epoch, index = epoch_index
         rng = None if self.seed is None else np.random.default_rng((self.seed, epoch, index))
         return self.sample(self.examples[index], rng)
 
 
-class EpochSampler(Sampler[Place]):
-    """Places (epoch, index) from a given position on, without end: each epoch is another permutation.
+class EpochSampler(Sampler[EpochIndex]):
+    """Endless sequence of (epoch, index) from a given position; each epoch is a new permutation.
 
-    With several ranks, rank r takes every n-th place of the one common order.
+    With several ranks, rank r takes every n-th element of the common order.
     """
 
     def __init__(self, n_examples: int, *, seed: int, start: int = 0, rank: int = 0, world_size: int = 1) -> None:
         if n_examples < 1 or not 0 <= rank < world_size:
-            raise UsageError(f"{n_examples} examples for rank {rank} of {world_size}; expected at least one of each")
+            raise UsageError(
+                f"{n_examples} examples for rank {rank} of {world_size}; expected at least one example and 0 <= rank <"
+                " world size"
+            )
         self.n_examples, self.seed, self.start = n_examples, seed, start
         self.rank, self.world_size = rank, world_size
 
-    def __iter__(self) -> Iterator[Place]:
+    def __iter__(self) -> Iterator[EpochIndex]:
         position = self.start + self.rank
-        order, of_epoch = np.empty(0, np.int64), -1
+        order, order_epoch = np.empty(0, np.int64), -1
         while True:
             epoch, index = divmod(position, self.n_examples)
-            if epoch != of_epoch:
-                order, of_epoch = (
+            if epoch != order_epoch:
+                order, order_epoch = (
                     np.random.default_rng((self.seed, epoch)).permutation(self.n_examples),
                     epoch,
                 )
@@ -75,9 +78,9 @@ def make_loader(
     workers: int,
     collate_fn: Callable[[Sequence[Sample]], Any] = collate,
 ) -> DataLoader[Sample]:
-    """A loader that gives `Batch`es in the sampler's order, the same for any number of workers.
+    """Return a loader of `Batch`es in the order of the sampler, identical for any number of workers.
 
-    `collate_fn` makes of the samples of a batch what the loader gives: a `Batch` with `data.sample.collate`.
+    `collate_fn` turns the samples of a batch into the loader's output, by default a `Batch` (`data.sample.collate`).
     """
     return DataLoader(
         samples,

@@ -1,19 +1,19 @@
-"""Labelled studies in the raw format of nnU-Net (version 2), so that it can be trained on the very same split.
+"""Labelled studies in the raw format of nnU-Net (version 2), so that it can be trained on exactly the same split.
 
-One volume a labelled short-axis frame, its name that of `data.frame_names`:
+One volume per labelled short-axis frame, named by `data.frame_names`:
 
 ```
 DatasetNNN_NAME/
   dataset.json                channels, labels, number of training volumes, file ending
-  imagesTr/FRAME_0000.nii.gz  parts "train" and "validation"; _0001 and on where a study has aligned sequences
+  imagesTr/FRAME_0000.nii.gz  parts "train" and "validation"; _0001 and so on for a study with aligned sequences
   labelsTr/FRAME.nii.gz       our codes
   imagesTs/FRAME_0000.nii.gz  part "test"
-  splits_final.json           one fold: our "train" to learn from, our "validation"; goes to nnUNet_preprocessed
+  splits_final.json           one fold: our "train" and "validation"; to be copied to nnUNet_preprocessed
   split.json                  the same by patient, for `cinema evaluate --split`
 ```
 
 The format: Isensee et al., Nature Methods 18:203-211, 2021, and the documentation of its code, "dataset format".
-Headers are written anew from the geometry that we read, since some files tell less in theirs than their affine needs.
+Headers are rebuilt from the geometry that we read, since some files have incomplete headers.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy, DatasetCard, Split, write_split
-from cinema_cmr.data.frame_names import file_name, frame_names
+from cinema_cmr.data.frame_names import frame_names, safe_file_name
 from cinema_cmr.io.atomic import write_json
 from cinema_cmr.io.nifti.image import write_cine, write_mask
 from cinema_cmr.io.output_folder import atomic_folder
@@ -44,12 +44,12 @@ _PARTS = ("train", "validation", "test")
 
 @dataclass(kw_only=True)
 class NnunetExport:
-    """What was written, and what was not."""
+    """Result of an export."""
 
     volumes: dict[str, list[str]] = field(default_factory=lambda: {part: [] for part in _PARTS})
     """Part -> names of its frames."""
-    left_out: dict[str, str] = field(default_factory=dict)
-    """Study -> why it was not written."""
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Study -> reason that it was not exported."""
     scheme: str | None = None
     channels: tuple[str, ...] = ()
 
@@ -63,61 +63,67 @@ def write_nnunet(
     overwrite: bool = False,
     report: Callable[[str], None] | None = None,
 ) -> NnunetExport:
-    """Write the studies of the split's parts to `folder`, whole or not at all; `report` hears each study's name.
+    """Write the studies in the parts of the split to `folder`, atomically; `report` is called with each study's name.
 
-    A study on whose short axis nobody drew, of which only some structures were drawn (nnU-Net would learn that the
-    others are absent), or in no part is left out and told in the result. Raises `UsageError` for a folder that
-    nnU-Net would not find, `InputError` where there is nothing to learn from, or studies differ in labels or channels.
+    A study is skipped, with the reason in the result, if its short axis has no labels, if only some structures were
+    labelled (nnU-Net would learn that the others are absent), or if it is in no part. Raises `UsageError` for a folder
+    name that nnU-Net does not recognise, `InputError` if there is nothing to train on or if studies differ in labels or
+    channels.
     """
     folder = Path(folder)
     if not _FOLDER_NAME.fullmatch(folder.name):
-        raise UsageError(f"folder '{folder.name}'; nnU-Net finds a dataset by its name only: Dataset501_{card.name}")
+        raise UsageError(
+            f"folder '{folder.name}'; expected DatasetNNN_NAME, as nnU-Net requires: use Dataset501_{card.name}"
+        )
     parts = {patient: part for part, patients in split.parts.items() for patient in patients}
     export = NnunetExport()
     with atomic_folder(folder, overwrite=overwrite) as draft:
         for annotated in studies:
             part = parts.get(annotated.patient, "")
-            why = _left_out(annotated, part)
-            if why is None:
+            reason = _exclusion_reason(annotated, part)
+            if reason is None:
                 _write_study(draft, annotated, part, export)
             else:
-                export.left_out[annotated.study.name] = why
+                export.skipped[annotated.study.name] = reason
             if report is not None:
                 report(annotated.study.name)
         _write_descriptions(draft, export, card=card, split=split, name=folder.name.partition("_")[2])
     return export
 
 
-def _left_out(annotated: AnnotatedStudy, part: str) -> str | None:
+def _exclusion_reason(annotated: AnnotatedStudy, part: str) -> str | None:
     if part not in _PARTS:
         return f"in part '{part}' of the split" if part else "in no part of the split"
     if not annotated.labelled_frames.get(View.SAX):
-        return "nobody drew on its short axis"
+        return "its short axis has no labels"
     if annotated.structures:
-        return f"only {', '.join(annotated.structures)} was drawn, in some slices"
+        return f"only {', '.join(annotated.structures)} was labelled, in some slices"
     return None
 
 
 def _write_study(draft: Path, annotated: AnnotatedStudy, part: str, export: NnunetExport) -> None:
     name, labels = annotated.study.name, annotated.labels[View.SAX]
     channels = _channels(annotated)
-    _check_alike(name, export, labels.scheme, tuple(channels))
+    _check_consistent(name, export, labels.scheme, tuple(channels))
     export.scheme, export.channels = labels.scheme, tuple(channels)
     ending = "Ts" if part == "test" else "Tr"
     for frame, frame_name in zip(annotated.labelled_frames[View.SAX], frame_names(annotated), strict=True):
-        stem = file_name(frame_name)
+        stem = safe_file_name(frame_name)
         if any(stem in names for names in export.volumes.values()):
-            raise InputError(f"two frames would be called '{stem}', one of them of '{name}'; rename one of the studies")
+            raise InputError(
+                f"two frames have the name '{stem}', one of them of '{name}'; expected unique names: rename one of the"
+                " studies"
+            )
         for number, cine in enumerate(channels.values()):
-            write_cine(_one_frame(cine, frame), draft / f"images{ending}" / f"{stem}_{number:04d}.nii.gz")
+            write_cine(_select_frame(cine, frame), draft / f"images{ending}" / f"{stem}_{number:04d}.nii.gz")
         codes: NDArray[np.uint8] = labels.array[..., [frame]]
-        of_frame = _one_frame(next(iter(channels.values())), frame)
-        write_mask(codes, of_frame, draft / f"labels{ending}" / f"{stem}.nii.gz")
+        frame_cine = _select_frame(next(iter(channels.values())), frame)
+        write_mask(codes, frame_cine, draft / f"labels{ending}" / f"{stem}.nii.gz")
         export.volumes[part].append(stem)
 
 
 def _channels(annotated: AnnotatedStudy) -> dict[str, Cine]:
-    """Channel name -> images: the short axis, and what else lies on its very grid (the sequences of MyoPS)."""
+    """Map channel names to images: the short axis, and cines on the same grid (the sequences of MyoPS)."""
     first = annotated.study.cine(View.SAX)
     others = [cine for cine in annotated.study.cines if cine.view is View.OTHER and _same_grid(cine, first)]
     if not others:
@@ -129,32 +135,35 @@ def _same_grid(cine: Cine, first: Cine) -> bool:
     return cine.array.shape == first.array.shape and np.allclose(cine.affine, first.affine, atol=0.01)
 
 
-def _check_alike(name: str, export: NnunetExport, scheme: str, channels: tuple[str, ...]) -> None:
+def _check_consistent(name: str, export: NnunetExport, scheme: str, channels: tuple[str, ...]) -> None:
     if export.scheme is not None and (export.scheme, export.channels) != (scheme, channels):
         raise InputError(
             f"'{name}' has labels '{scheme}' and channels {list(channels)}, the studies before it '{export.scheme}' and"
-            f" {list(export.channels)}; a dataset of nnU-Net has the same for all: export them apart"
+            f" {list(export.channels)}; expected the same for all studies: export them separately"
         )
 
 
-def _one_frame(cine: Cine, frame: int) -> Cine:
+def _select_frame(cine: Cine, frame: int) -> Cine:
     return replace(cine, array=cine.array[..., [frame]], frame_times_ms=None, nifti_header=None, nifti_shape=None)
 
 
 def _write_descriptions(draft: Path, export: NnunetExport, *, card: DatasetCard, split: Split, name: str) -> None:
-    learn, validate = export.volumes["train"], export.volumes["validation"]
-    if not learn or export.scheme is None:
-        left = ", ".join(f"{study}: {why}" for study, why in list(export.left_out.items())[:3])
-        raise InputError(f"no labelled frame in part 'train' to learn from{f' ({left})' if left else ''}")
-    description = _description(export.scheme, export.channels, n=len(learn) + len(validate))
+    train, val = export.volumes["train"], export.volumes["validation"]
+    if not train or export.scheme is None:
+        skipped = ", ".join(f"{study}: {reason}" for study, reason in list(export.skipped.items())[:3])
+        raise InputError(
+            f"no labelled frame in part 'train'{f' ({skipped})' if skipped else ''}; expected at least one: check the"
+            " split"
+        )
+    description = _description(export.scheme, export.channels, n=len(train) + len(val))
     about = {"name": name, "description": card.title, "reference": card.citation, "licence": card.licence}
     write_json(draft / "dataset.json", {**description, **about})
-    write_json(draft / "splits_final.json", [{"train": sorted(learn), "val": sorted(validate)}])
+    write_json(draft / "splits_final.json", [{"train": sorted(train), "val": sorted(val)}])
     write_split(split, draft / "split.json")
 
 
 def _description(scheme: str, channels: Sequence[str], *, n: int) -> Mapping[str, Any]:
-    """What nnU-Net must know; the name of a channel decides how it is normalised, and ours by its z-score."""
+    """Return dataset.json. nnU-Net normalises by channel name; ours select the z-score."""
     labels = {label.name: label.code for label in LABEL_SCHEMES[scheme]}
     return {
         "channel_names": {str(number): channel for number, channel in enumerate(channels)},

@@ -1,10 +1,10 @@
-"""A population of stored studies: many inputs prepared in parallel, and one manifest of what is there.
+"""A population of stored studies: many inputs prepared in parallel, with a manifest.
 
 ```
 FOLDER/
-  NAME.cine        a study each, as `data.store` describes
-  manifest.jsonl   one line a study: name, file, hashes, views with shape and spacing, subject facts
-  failed.jsonl     one line for each input of the last call that could not be prepared; absent where all could
+  NAME.cine        one study each, see `data.store`
+  manifest.jsonl   one line per study: name, file, hashes, views with shape and spacing, subject facts
+  failed.jsonl     one line per input of the last call that failed; absent if none did
 ```
 """
 
@@ -46,30 +46,30 @@ _FAILED_FILE = "failed.jsonl"
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """An input that is not one path: a dataset's case, for example."""
+    """An input that is not a single path, such as a case of a dataset."""
 
     name: str
-    """Of the stored study and its file."""
+    """Name of the stored study and its file."""
     paths: tuple[Path, ...]
-    """What it is read from; their content tells it from another input."""
+    """Paths that it is read from; their content identifies the input."""
     read: Callable[[], Study]
-    """Reads it; must be fit to be sent to another process."""
+    """Function that reads it; must be picklable."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedCase:
-    """What became of one input."""
+    """Outcome of one input."""
 
     name: str
     status: str
-    """"done", "kept" (there before, of the same input) or "failed"."""
+    """ "done", "kept" (already stored from the same input) or "failed"."""
     error: str | None = None
     exit_code: int = 0
-    """That of the error."""
+    """Exit code of the error."""
 
 
 Progress = Callable[[int, int, PreparedCase], None]
-"""Told after each input: how many are dealt with, of how many, and what became of it."""
+"""Called after each input: number finished, total number, outcome."""
 
 
 def prepare_population(
@@ -80,33 +80,33 @@ def prepare_population(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> list[PreparedCase]:
-    """Store every input as a study and write the manifest of the folder; results in the order of the inputs.
+    """Store every input as a study and write the folder's manifest; results are in the order of the inputs.
 
-    A file that is there and was made of the same input, by its hash, is kept, so that a call that was cut off
-    goes on. An input that cannot be read is told and left out. Workers are processes. Raises `UsageError` for two
-    inputs of one name.
+    An existing file made from the same input, by its hash, is kept, so that an interrupted call can be resumed. An
+    unreadable input is reported as failed and skipped. Workers are processes. Raises `UsageError` for two inputs with
+    the same name.
     """
     if workers < 1:
-        raise UsageError(f"{workers} workers; expected at least 1")
+        raise UsageError(f"{workers} workers; expected at least 1: set --workers")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    jobs = _sources(inputs)
+    sources = _sources(inputs)
     found: dict[str, PreparedCase] = {}
-    for case in _prepared(jobs, folder, workers=workers, overwrite=overwrite):
+    for case in _prepare_all(sources, folder, workers=workers, overwrite=overwrite):
         found[case.name] = case
         if progress is not None:
-            progress(len(found), len(jobs), case)
-    cases = [found[job.name] for job in jobs]
+            progress(len(found), len(sources), case)
+    cases = [found[future.name] for future in sources]
     write_manifest(folder)
     _write_failed(folder, [case for case in cases if case.status == "failed"])
     return cases
 
 
 def write_manifest(folder: Path) -> Path:
-    """Write the manifest anew from the headers of the files that are there; a damaged file has no line."""
+    """Rewrite the manifest from the headers of the stored files; a damaged file is omitted."""
     lines = []
     for path in sorted(folder.glob(f"*{STORE_SUFFIX}")):
-        if path.name.startswith("."):  # what a kill left of a file that was being written
+        if path.name.startswith("."):  # remains of an interrupted write
             continue
         try:
             lines.append(json.dumps(_row(open_study(path)), ensure_ascii=False) + "\n")
@@ -117,10 +117,10 @@ def write_manifest(folder: Path) -> Path:
 
 
 def open_population(folder: Path | str) -> list[StoredStudy]:
-    """The studies of a folder's manifest, sorted by name, their frames not yet read.
+    """Open the studies in a folder's manifest, sorted by name; frames are not read yet.
 
-    Raises `InputError` where there is no manifest or it names no study, `UnreadableFileError` for a torn
-    manifest, a file that is damaged, and one that is not what the manifest says.
+    Raises `InputError` if there is no manifest or it is empty, `UnreadableFileError` for a damaged manifest or file,
+    and for a file that does not match the manifest.
     """
     path = Path(folder) / MANIFEST_FILE
     try:
@@ -128,67 +128,74 @@ def open_population(folder: Path | str) -> list[StoredStudy]:
         listed = sorted((str(row["name"]), str(row["file"]), str(row["sha256"])) for row in rows)
     except OSError as error:
         raise InputError(
-            f"'{path.parent.name}' has no {MANIFEST_FILE}; expected a folder that `cinema prepare` wrote"
+            f"'{path.parent.name}' has no {MANIFEST_FILE}; expected a folder written by `cinema prepare`: check the"
+            " path"
         ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise UnreadableFileError(f"'{path.name}' is torn ({error}); call `cinema prepare` again") from error
+        raise UnreadableFileError(
+            f"'{path.name}' is damaged ({error}); expected one JSON object per line: run `cinema prepare` again"
+        ) from error
     if not listed:
-        raise InputError(f"'{path.parent.name}' holds no prepared study; look into its {_FAILED_FILE}")
-    return [_opened(path.parent / file, sha256) for _, file, sha256 in listed]
+        raise InputError(f"'{path.parent.name}' holds no prepared study; expected at least one: see its {_FAILED_FILE}")
+    return [_open_listed(path.parent / file, sha256) for _, file, sha256 in listed]
 
 
-def _opened(path: Path, sha256: str) -> StoredStudy:
+def _open_listed(path: Path, sha256: str) -> StoredStudy:
     study = open_study(path)
     if study.sha256 != sha256:
-        raise UnreadableFileError(f"'{path.name}' is not the study of the manifest; call `cinema prepare` again")
+        raise UnreadableFileError(
+            f"'{path.name}' does not match the manifest; expected the study it lists: run `cinema prepare` again"
+        )
     return study
 
 
 def _sources(inputs: Sequence[Path | Source]) -> list[Source]:
-    """The inputs with a name each, in their order."""
+    """Return the inputs as sources with unique names, in order."""
     paths = [one for one in inputs if not isinstance(one, Source)]
     names = dict(zip(paths, unique_names(paths), strict=True))
     sources = [
         one if isinstance(one, Source) else Source(name=names[one], paths=(one,), read=partial(read_study, one))
         for one in inputs
     ]
-    twice = [name for name, count in Counter(source.name for source in sources).items() if count > 1]
-    if twice:
-        raise UsageError(f"two inputs would be called '{twice[0]}'; rename one or prepare them apart")
+    repeated = [name for name, count in Counter(source.name for source in sources).items() if count > 1]
+    if repeated:
+        raise UsageError(
+            f"two inputs have the name '{repeated[0]}'; expected unique names: rename one or prepare them separately"
+        )
     return sources
 
 
-def _prepared(jobs: list[Source], folder: Path, *, workers: int, overwrite: bool) -> Iterator[PreparedCase]:
-    """Prepare the inputs, yielding each when it is dealt with."""
-    if workers == 1 or len(jobs) < 2:
-        yield from (_prepare(source, folder, overwrite) for source in jobs)
+def _prepare_all(sources: list[Source], folder: Path, *, workers: int, overwrite: bool) -> Iterator[PreparedCase]:
+    """Prepare the inputs, yielding the outcome of each as it finishes."""
+    if workers == 1 or len(sources) < 2:
+        yield from (_prepare(source, folder, overwrite) for source in sources)
         return
-    # Spawned processes inherit no locks and threads, and are the same on every system.
+    # Spawned processes inherit no locks or threads, and behave the same on every system.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
-        waiting = {pool.submit(_prepare, source, folder, overwrite): source.name for source in jobs}
+    with ProcessPoolExecutor(min(workers, len(sources)), mp_context=context) as pool:
+        pending = {pool.submit(_prepare, source, folder, overwrite): source.name for source in sources}
         try:
-            for job in as_completed(waiting):
-                error = job.exception()
-                yield job.result() if error is None else _failed(waiting[job], f"its process ended: {error}", 1)
+            for future in as_completed(pending):
+                error = future.exception()
+                yield future.result() if error is None else _failure(pending[future], f"its process died: {error}", 1)
         finally:
             pool.shutdown(cancel_futures=True)
 
 
 def _prepare(source: Source, folder: Path, overwrite: bool) -> PreparedCase:
-    """One input to one file; never raises, as one bad study must not stop the others."""
+    """Prepare one input; never raises, so that one bad study does not stop the others."""
     name = source.name
     path = folder / f"{name}{STORE_SUFFIX}"
     try:
         digest = _digest(source.paths)
         if not overwrite and path.exists():
-            return _kept(path, digest, name)
+            return _keep_existing(path, digest, name)
         study = replace(source.read(), name=name)
         write_study(study, path, source_sha256=digest, overwrite=overwrite)
     except CinemaError as error:
-        return _failed(name, str(error), error.exit_code)
+        return _failure(name, str(error), error.exit_code)
     except Exception as error:
-        return _failed(name, f"{type(error).__name__}: {error}", 1)
+        return _failure(name, f"{type(error).__name__}: {error}", 1)
     return PreparedCase(name=name, status="done")
 
 
@@ -197,13 +204,16 @@ def _digest(paths: Sequence[Path]) -> str:
     return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
-def _kept(path: Path, digest: str, name: str) -> PreparedCase:
+def _keep_existing(path: Path, digest: str, name: str) -> PreparedCase:
     if open_study(path).header.source_sha256 != digest:
-        raise OutputExistsError(f"'{path.name}' is there already, made of another input; give --overwrite")
+        raise OutputExistsError(
+            f"'{path.name}' already exists, made from another input; expected the same input: pass --overwrite to"
+            " replace it"
+        )
     return PreparedCase(name=name, status="kept")
 
 
-def _failed(name: str, error: str, exit_code: int) -> PreparedCase:
+def _failure(name: str, error: str, exit_code: int) -> PreparedCase:
     return PreparedCase(name=name, status="failed", error=error, exit_code=exit_code)
 
 

@@ -1,4 +1,4 @@
-"""What a network is given: one sample, and samples gathered to a batch."""
+"""Network input: a sample, and samples collated to a batch."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from cinema_cmr.core.errors import UsageError
 __all__ = ["IGNORE_INDEX", "Batch", "Sample", "collate", "collate_by_views"]
 
 IGNORE_INDEX = 255
-"""Label code of voxels that are no part of the image and count in no loss."""
+"""Label code of voxels outside the image, excluded from every loss."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """One study's images on its model's grid, with what is to be learned from them."""
+    """Images of one study on the model's grid, with their targets."""
 
     name: str
-    """For messages; never a patient's name."""
+    """For messages; never a patient name."""
     images: Mapping[str, Tensor]
     """View -> (c, x, y[, z]), float32."""
     labels: Mapping[str, Tensor] = field(default_factory=dict)
     """View -> (x, y[, z]), uint8."""
     values: Mapping[str, Tensor] = field(default_factory=dict)
-    """Name -> numbers of a fixed shape, float32, e.g. points or what is to be predicted; NaN where not known."""
+    """Name -> float32 targets of a fixed shape, such as landmarks or scalars; NaN if unknown."""
 
 
 class Batch(NamedTuple):
@@ -44,24 +44,26 @@ class Batch(NamedTuple):
     values: Mapping[str, Tensor] = {}
 
     def to(self, device: torch.device) -> Batch:
-        """The same batch on a device."""
+        """Return the batch on a device."""
 
-        def moved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        def move(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             return {name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()}
 
-        return Batch(names=self.names, images=moved(self.images), labels=moved(self.labels), values=moved(self.values))
+        return Batch(names=self.names, images=move(self.images), labels=move(self.labels), values=move(self.values))
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
-    """Gather samples of the same views; raises `UsageError` where they differ in views or in-plane size.
+    """Collate samples with the same views; raises `UsageError` if they differ in views or in-plane size.
 
-    Only stacks are padded: images (c, x, y, z) and labels (x, y, z); planes must agree in size.
+    Only stacks are padded: images (c, x, y, z) and labels (x, y, z); planes must have the same size.
     """
     if not samples:
-        raise UsageError("no samples for a batch; expected at least one")
+        raise UsageError("no samples for a batch; expected at least one: check the data")
     first = samples[0]
     if any(_contents(sample) != _contents(first) for sample in samples):
-        raise UsageError("the samples of a batch have different views or values; expected the same in each")
+        raise UsageError(
+            "the samples of a batch have different views or values; expected the same in each: use collate_by_views"
+        )
     return Batch(
         names=tuple(sample.name for sample in samples),
         images={view: _stack([s.images[view] for s in samples], 0, stack_axes=4) for view in first.images},
@@ -71,9 +73,9 @@ def collate(samples: Sequence[Sample]) -> Batch:
 
 
 def collate_by_views(samples: Sequence[Sample]) -> list[Batch]:
-    """Gather samples of any views: a batch for each set of views, in the order in which they first come.
+    """Collate samples with any views: one batch per set of views, in order of first occurrence.
 
-    Samples whose labels are lists of other lengths, which nothing could pad, make batches of their own too.
+    Samples whose labels are lists of different lengths, which cannot be padded, are batched separately too.
     """
     groups: dict[frozenset[tuple[str, torch.Size | None]], list[Sample]] = {}
     for sample in samples:
@@ -86,16 +88,17 @@ def _contents(sample: Sample) -> tuple[set[str], set[str], set[str]]:
 
 
 def _kind(sample: Sample) -> frozenset[tuple[str, torch.Size | None]]:
-    """What samples of one batch share: views, and how long their lists of labels are."""
+    """Return what the samples of one batch must share: views, and the lengths of label lists."""
     lists = {view: label.shape for view, label in sample.labels.items() if label.ndim < 3}
     return frozenset((view, lists.get(view)) for view in sample.images)
 
 
 def _stack(tensors: Sequence[Tensor], fill: int, *, stack_axes: int) -> Tensor:
-    fixed = {tensor.shape[:-1] if tensor.ndim == stack_axes else tensor.shape for tensor in tensors}
-    if len(fixed) > 1:
+    fixed_shapes = {tensor.shape[:-1] if tensor.ndim == stack_axes else tensor.shape for tensor in tensors}
+    if len(fixed_shapes) > 1:
         raise UsageError(
-            f"sizes {[tuple(t.shape) for t in tensors]} in one batch; only the number of slices may differ"
+            f"sizes {[tuple(t.shape) for t in tensors]} in one batch; expected equal sizes except for the number of"
+            " slices"
         )
     longest = max(tensor.shape[-1] for tensor in tensors)
     return torch.stack([F.pad(tensor, (0, longest - tensor.shape[-1]), value=fill) for tensor in tensors])

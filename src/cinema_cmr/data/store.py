@@ -1,15 +1,15 @@
-"""The prepared store: one file a study, one chunk a frame, so that any frame is one short read.
+"""Prepared studies: one file per study, one chunk per frame, so that any frame is one short read.
 
 ```
 8 bytes  "CINEMAS1"
 4 bytes  length of the header      4 bytes  CRC-32 of the header     (little-endian)
 header   JSON: name, subject facts, cines with their geometry, SHA-256 of all frames
 zeros    up to the next multiple of 64
-frames   cine after cine, frame after frame: (x, y, z) as uint16, z fastest, nothing compressed
+frames   cine after cine, frame after frame: (x, y, z) as uint16, z fastest, uncompressed
 ```
 
-Intensity = slope * stored + intercept; whole numbers up to 65535 come back exactly, others within half a slope.
-Only the slices that were acquired are there. Nothing is unpickled and no identity is kept.
+Intensity = slope * stored + intercept; integers up to 65535 are restored exactly, others within half a slope. Only
+acquired slices are stored. Nothing is unpickled and no personal data is kept.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _VOXEL = np.dtype("<u2")
 
 @dataclass(frozen=True, kw_only=True)
 class StoredCine:
-    """One view in a stored study: where it lies in patient space and in the file."""
+    """One view of a stored study: its geometry in patient space and its position in the file."""
 
     view: View
     shape: tuple[int, int, int, int]
@@ -56,7 +56,7 @@ class StoredCine:
     affine: tuple[tuple[float, ...], ...]
     slice_positions_mm: tuple[float, ...]
     heart: tuple[float, float]
-    """In-plane voxel indices (i, j) about which a model's grid is cut out."""
+    """In-plane voxel indices (i, j) that a model's grid is centred on."""
     slope: float
     intercept: float
     offset: int
@@ -69,7 +69,7 @@ class StoredCine:
 
     @property
     def n_frames(self) -> int:
-        """Frames over the cycle."""
+        """Number of frames over the cycle."""
         return self.shape[3]
 
     @property
@@ -79,18 +79,18 @@ class StoredCine:
 
     @property
     def frame_bytes(self) -> int:
-        """Length of one chunk."""
+        """Size of one chunk in bytes."""
         return int(np.prod(self.shape[:3])) * _VOXEL.itemsize
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredHeader:
-    """What stands at the head of a file."""
+    """Header of a file."""
 
     name: str
     cines: tuple[StoredCine, ...]
     source_sha256: str
-    """Of what the study was read from, as `io.provenance.input_digest` tells it; empty where that is unknown."""
+    """Hash of the input (`io.provenance.input_digest`); empty if unknown."""
     frames_sha256: str
     subject: Subject = field(default_factory=Subject)
     modality: Literal["cine", "lge"] = "cine"
@@ -100,37 +100,42 @@ class StoredHeader:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredStudy:
-    """A study in a file, its frames not yet read; small, and safe to hand to other processes."""
+    """A study in a file, frames not read yet; small, and safe to send to other processes."""
 
     path: Path
     header: StoredHeader
     sha256: str
-    """Hash of the header, which holds that of the frames: it names the whole content."""
+    """Hash of the header, which includes that of the frames: it identifies the whole content."""
     frames_start: int
     """Bytes before the first frame."""
 
     @property
     def name(self) -> str:
-        """The study's name."""
+        """Name of the study."""
         return self.header.name
 
     @property
     def views(self) -> tuple[View, ...]:
-        """The views that are there."""
+        """Views in the file."""
         return tuple(cine.view for cine in self.header.cines)
 
     def cine(self, view: View) -> StoredCine:
-        """Geometry and place of a view; raises `NoCineError` where there is none."""
+        """Return geometry and position of a view; raises `NoCineError` if it is absent."""
         for cine in self.header.cines:
             if cine.view == view:
                 return cine
-        raise NoCineError(f"stored study '{self.name}' has no {view.title} cine; its views: {', '.join(self.views)}")
+        raise NoCineError(
+            f"stored study '{self.name}' has no {view.title} cine; expected one of {', '.join(self.views)}: choose"
+            " another view"
+        )
 
     def frame(self, view: View, index: int) -> NDArray[np.float32]:
-        """One frame (x, y, z) of a view: one seek, one read. Raises `UnreadableFileError` for a torn file."""
+        """Read one frame (x, y, z) of a view: one seek, one read. Raises `UnreadableFileError` for a damaged file."""
         cine = self.cine(view)
         if not 0 <= index < cine.n_frames:
-            raise UsageError(f"frame {index} of '{self.name}'; its {view.title} has frames 0 to {cine.n_frames - 1}")
+            raise UsageError(
+                f"frame {index} of '{self.name}'; expected 0 to {cine.n_frames - 1} for its {view.title} view"
+            )
         stored = self._read(cine.offset + index * cine.frame_bytes, cine.frame_bytes).reshape(cine.shape[:3])
         image = stored.astype(np.float32)
         if (cine.slope, cine.intercept) != (1.0, 0.0):
@@ -139,20 +144,20 @@ class StoredStudy:
         return image
 
     def study(self) -> Study:
-        """The whole study, in memory."""
-        cines = tuple(self._whole(cine) for cine in self.header.cines)
+        """Read the whole study into memory."""
+        cines = tuple(self._to_cine(cine) for cine in self.header.cines)
         issues = tuple(Issue(code=c, severity=s, message=m) for c, s, m in self.header.issues)  # type: ignore[arg-type]
         subject, modality = self.header.subject, self.header.modality
         return Study(name=self.name, cines=cines, subject=subject, issues=issues, modality=modality)
 
     def check(self) -> None:
-        """Read every frame and compare with the hash; raises `UnreadableFileError` where one byte differs."""
+        """Read every frame and verify the hash; raises `UnreadableFileError` on a mismatch."""
         digest, n_bytes = hashlib.sha256(), sum(cine.frame_bytes * cine.n_frames for cine in self.header.cines)
         digest.update(self._read(0, n_bytes).data)
         if digest.hexdigest() != self.header.frames_sha256:
-            raise _torn(self.path, "its frames are not those that were written")
+            raise _damaged_error(self.path, "its frames do not match their hash")
 
-    def _whole(self, cine: StoredCine) -> Cine:
+    def _to_cine(self, cine: StoredCine) -> Cine:
         frames = [self.frame(cine.view, index) for index in range(cine.n_frames)]
         times = cine.frame_times_ms
         return Cine(
@@ -173,33 +178,35 @@ class StoredStudy:
                 stream.seek(self.frames_start + offset)
                 stored = np.fromfile(stream, dtype=_VOXEL, count=n_bytes // _VOXEL.itemsize)
         except OSError as error:
-            raise _torn(self.path, f"it cannot be read ({error.strerror})") from error
+            raise _damaged_error(self.path, f"it is unreadable ({error.strerror})") from error
         if stored.nbytes != n_bytes:
-            raise _torn(self.path, "it ends before its last frame")
+            raise _damaged_error(self.path, "it is truncated")
         return stored
 
 
 def write_study(study: Study, path: Path | str, *, source_sha256: str = "", overwrite: bool = False) -> StoredStudy:
-    """Write the measured views of a study, whole or not at all.
+    """Write the measured views of a study, atomically.
 
-    Raises `NoCineError` where it has none of them, `InputError` for intensities that are no numbers,
-    `OutputExistsError` where the file is there and `overwrite` is False.
+    Raises `NoCineError` if it has none, `InputError` for intensities that are not finite, `OutputExistsError` if the
+    file exists and `overwrite` is False.
     """
     cines = [cine for cine in study.cines if cine.view is not View.OTHER]
     if not cines:
-        raise NoCineError(f"study '{study.name}' has no short-axis or long-axis cine to store")
+        raise NoCineError(
+            f"study '{study.name}' has no cine to store; expected a short-axis or long-axis view: check the input"
+        )
     quantised = [quantise(cine.array) for cine in cines]
     chunks = [np.ascontiguousarray(np.moveaxis(one.stored, 3, 0), dtype=_VOXEL) for one in quantised]
-    places, offset = heart_positions(study), 0
-    described: list[StoredCine] = []
+    hearts, offset = heart_positions(study), 0
+    cine_headers: list[StoredCine] = []
     digest = hashlib.sha256()
     for cine, one, chunk in zip(cines, quantised, chunks, strict=True):
-        described.append(_described(cine, places[cine.view], (one.slope, one.intercept), offset))
+        cine_headers.append(_describe_cine(cine, hearts[cine.view], (one.slope, one.intercept), offset))
         offset += chunk.nbytes
         digest.update(chunk.data)
     header = StoredHeader(
         name=study.name,
-        cines=tuple(described),
+        cines=tuple(cine_headers),
         source_sha256=source_sha256,
         frames_sha256=digest.hexdigest(),
         subject=study.subject,
@@ -213,7 +220,7 @@ def write_study(study: Study, path: Path | str, *, source_sha256: str = "", over
 def open_study(path: Path | str) -> StoredStudy:
     """Read the header of a stored study.
 
-    Raises `InputError` where there is no such file, `UnreadableFileError` where it is torn or of another kind.
+    Raises `InputError` if the file does not exist, `UnreadableFileError` if it is damaged or of another kind.
     """
     path = Path(path)
     try:
@@ -222,21 +229,25 @@ def open_study(path: Path | str) -> StoredStudy:
             text = stream.read(_START.unpack(start)[1]) if len(start) == _START.size else b""
             length = stream.seek(0, 2)
     except OSError as error:
-        raise InputError(f"stored study '{path.name}' cannot be read ({error.strerror}); check the path") from error
+        raise InputError(
+            f"stored study '{path.name}' cannot be read ({error.strerror}); expected a readable file: check the path"
+        ) from error
     if not start.startswith(_MAGIC):
-        raise UnreadableFileError(f"'{path.name}' is no stored study; expected a file that `cinema prepare` wrote")
+        raise UnreadableFileError(
+            f"'{path.name}' is not a stored study; expected a file written by `cinema prepare`: check the path"
+        )
     if len(text) != _START.unpack(start)[1] or zlib.crc32(text) != _START.unpack(start)[2]:
-        raise _torn(path, "its header is torn")
-    header = _parsed(path, text)
-    frames_start = _aligned(_START.size + len(text))
+        raise _damaged_error(path, "its header does not match its checksum")
+    header = _parse_header(path, text)
+    frames_start = _align(_START.size + len(text))
     n_bytes = sum(cine.frame_bytes * cine.n_frames for cine in header.cines)
     if length != frames_start + n_bytes:
-        raise _torn(path, f"it has {length} bytes instead of {frames_start + n_bytes}")
+        raise _damaged_error(path, f"it has {length} bytes; expected {frames_start + n_bytes}")
     sha256 = hashlib.sha256(text).hexdigest()
     return StoredStudy(path=path, header=header, sha256=sha256, frames_start=frames_start)
 
 
-def _described(cine: Cine, heart: tuple[float, float], scale: tuple[float, float], offset: int) -> StoredCine:
+def _describe_cine(cine: Cine, heart: tuple[float, float], scale: tuple[float, float], offset: int) -> StoredCine:
     nx, ny, nz, nt = cine.array.shape
     times = cine.frame_times_ms
     return StoredCine(
@@ -260,22 +271,24 @@ def _write(path: Path, header: StoredHeader, chunks: list[NDArray[np.uint16]], *
     text = json.dumps(to_dict(header, "header"), ensure_ascii=False, sort_keys=True).encode("utf-8")
     start = _START.pack(_MAGIC, len(text), zlib.crc32(text)) + text
     with atomic_path(path, overwrite=overwrite) as sibling, sibling.open("wb") as stream:
-        stream.write(start.ljust(_aligned(len(start)), b"\0"))
+        stream.write(start.ljust(_align(len(start)), b"\0"))
         for chunk in chunks:
             chunk.tofile(stream)
 
 
-def _parsed(path: Path, text: bytes) -> StoredHeader:
+def _parse_header(path: Path, text: bytes) -> StoredHeader:
     try:
         values: Mapping[str, Any] = json.loads(text)
         return from_dict(StoredHeader, values, f"header of '{path.name}'")
     except (ValueError, UsageError) as error:
-        raise _torn(path, f"its header cannot be understood ({error})") from error
+        raise _damaged_error(path, f"its header is invalid ({error})") from error
 
 
-def _aligned(n_bytes: int) -> int:
+def _align(n_bytes: int) -> int:
     return -(-n_bytes // _ALIGNED) * _ALIGNED
 
 
-def _torn(path: Path, why: str) -> UnreadableFileError:
-    return UnreadableFileError(f"stored study '{path.name}' is damaged: {why}; prepare it again with --overwrite")
+def _damaged_error(path: Path, reason: str) -> UnreadableFileError:
+    return UnreadableFileError(
+        f"stored study '{path.name}' is damaged ({reason}); expected a complete file: prepare it again with --overwrite"
+    )

@@ -1,4 +1,4 @@
-"""Any study as a stored one: prepared files as they are, scans through a file that is removed again."""
+"""Uniform access to prepared files and scans; a scan is prepared in a temporary file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["expand_stores", "open_or_prepare"]
 
 
 def expand_stores(inputs: Sequence[Path]) -> list[Path]:
-    """The inputs with each store replaced by its studies' files."""
+    """Return the inputs with each store replaced by the files of its studies."""
     found: list[Path] = []
     for source in inputs:
         is_store = (source / MANIFEST_FILE).is_file()
@@ -25,12 +25,12 @@ def expand_stores(inputs: Sequence[Path]) -> list[Path]:
 
 @contextmanager
 def open_or_prepare(source: Path, name: str) -> Iterator[StoredStudy]:
-    """The study of a path, its frames read when they are asked for; a scan is prepared for as long as this lasts.
+    """Yield the study at a path, its frames read on demand; a scan is prepared for the duration of the context.
 
-    Raises what `open_study` or `read_study` and `write_study` raise.
+    Raises what `open_study`, or `read_study` and `write_study`, raise.
     """
     if source.suffix == STORE_SUFFIX:
         yield open_study(source)
         return
-    with TemporaryDirectory(prefix="cinema-") as home:
-        yield write_study(read_study(source, name=name), Path(home) / f"study{STORE_SUFFIX}")
+    with TemporaryDirectory(prefix="cinema-") as folder:
+        yield write_study(read_study(source, name=name), Path(folder) / f"study{STORE_SUFFIX}")

@@ -1,4 +1,4 @@
-"""ACDC: the Automated Cardiac Diagnosis Challenge, short-axis stacks at ED and ES with expert masks."""
+"""ACDC, the Automated Cardiac Diagnosis Challenge: short-axis stacks at ED and ES with expert masks."""
 
 from __future__ import annotations
 
@@ -31,30 +31,35 @@ CARD = DatasetCard(
 )
 
 LABEL_CODES = {1: 1, 2: 2, 3: 3}
-"""The challenge's codes are ours: 1 right ventricle, 2 myocardium, 3 left ventricle."""
+"""The challenge's codes equal ours: 1 right ventricle, 2 myocardium, 3 left ventricle."""
 
 
 def list_cases(root: Path) -> list[Case]:
-    """Every `patientNNN` folder under `root` (the download, its `database` or one part of it), by name.
+    """List every `patientNNN` folder under `root` (the download, its `database` or one part of it), by name.
 
-    A patient whose `Info.cfg` tells too little is listed with the problem. Raises `InputError` where there is
-    none, or a patient is there twice.
+    A patient with an incomplete `Info.cfg` is listed with the problem. Raises `InputError` if there is no patient, or
+    one is present twice.
     """
     found = {path.parent for path in paths_below(root, "Info.cfg") if path.parent.name.startswith("patient")}
     folders = sorted(found, key=lambda folder: folder.name)
     if not folders:
-        raise InputError(f"no patientNNN/Info.cfg under '{Path(root).name}'; expected the unpacked ACDC database")
-    twice = sorted({a.name for a, b in pairwise(folders) if a.name == b.name})
-    if twice:
-        raise InputError(f"{twice[0]} is there more than once under '{Path(root).name}'; give one copy of the data")
+        raise InputError(
+            f"no patientNNN/Info.cfg under '{Path(root).name}'; expected the unpacked ACDC database: check the path"
+        )
+    repeated = sorted({a.name for a, b in pairwise(folders) if a.name == b.name})
+    if repeated:
+        raise InputError(
+            f"{repeated[0]} is present more than once under '{Path(root).name}'; expected one copy of the data: pass"
+            " its folder"
+        )
     return [_case(folder) for folder in folders]
 
 
 def read_case(case: Case) -> AnnotatedStudy:
-    """The ED and ES stacks of a patient as a cine of two frames, ED first, with the expert's masks.
+    """Read the ED and ES stacks of a patient as a cine of two frames, ED first, with the expert masks.
 
-    Raises `InputError` where an image or mask is missing or holds a code that is not the challenge's,
-    `GeometryError` where the two phases or a mask lie on different grids.
+    Raises `InputError` if an image or mask is missing or has a code that is not the challenge's, `GeometryError` if the
+    two phases or a mask lie on different grids.
     """
     case.check()
     stems = [case.folder / f"{case.name}_frame{case.facts[phase]:02d}" for phase in ("ED", "ES")]
@@ -77,7 +82,7 @@ def read_case(case: Case) -> AnnotatedStudy:
 
 
 def read_cycle(case: Case) -> Study:
-    """The whole cycle of a patient, without labels; ED and ES alone where `patientNNN_4d.nii.gz` is not there."""
+    """Read the whole cycle of a patient, without labels; ED and ES only if `patientNNN_4d.nii.gz` is missing."""
     path = case.folder / f"{case.name}_4d.nii.gz"
     if not path.exists():
         return read_case(case).study
@@ -86,7 +91,7 @@ def read_cycle(case: Case) -> Study:
 
 
 def packaged_split() -> Split:
-    """The split of the 100 training patients for every run of ours: 80 to learn from, 20 for validation."""
+    """Return our split of the 100 training patients, used by all our runs: 80 for training, 20 for validation."""
     with as_file(files("cinema_cmr.datasets") / "acdc_split.json") as path:
         return read_split(path)
 
@@ -104,19 +109,22 @@ def _case(folder: Path) -> Case:
 
 
 def _facts(path: Path) -> dict[str, Any]:
-    """ED and ES (counted from 1, as in the file names), group, height in cm and weight in kg."""
+    """Read ED and ES (counted from 1, as in the file names), group, height in cm and weight in kg."""
     lines = (line.partition(":") for line in path.read_text(encoding="utf-8").splitlines() if ":" in line)
     texts = {key.strip(): value.strip() for key, _, value in lines}
     missing = {"ED", "ES", "Group"} - texts.keys()
     if missing:
-        raise InputError(f"'{path.parent.name}/Info.cfg' lacks {sorted(missing)}; expected ED, ES and Group")
+        raise InputError(
+            f"'{path.parent.name}/Info.cfg' lacks {sorted(missing)}; expected ED, ES and Group: unpack the dataset"
+            " again"
+        )
     facts: dict[str, Any] = {"group": texts["Group"]}
-    for key, kind in (("ED", int), ("ES", int), ("Height", float), ("Weight", float)):
+    for key, parse in (("ED", int), ("ES", int), ("Height", float), ("Weight", float)):
         try:
-            facts |= {key: kind(texts[key])} if key in texts else {}
+            facts |= {key: parse(texts[key])} if key in texts else {}
         except ValueError as error:
             raise InputError(
-                f"'{path.parent.name}/Info.cfg' has {key} '{texts[key]}'; expected a number: unpack it again"
+                f"'{path.parent.name}/Info.cfg' has {key} '{texts[key]}'; expected a number: unpack the dataset again"
             ) from error
     return facts
 

@@ -1,4 +1,4 @@
-"""What every dataset gives: its card, how its cases are found and read, and how they are divided."""
+"""Interface of a dataset: its card, the functions that list and read its cases, and its splits."""
 
 from __future__ import annotations
 
@@ -13,64 +13,75 @@ from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard, Split, offi
 __all__ = ["Dataset"]
 
 _SEED = 0
-_OF_TRAINING = {"train": 0.8, "validation": 0.2}
-"""How an official training part without a validation part is divided."""
+_TRAINING_SHARES = {"train": 0.8, "validation": 0.2}
+"""Division of an official training part that has no validation part."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """One dataset of the registry; its file ends with one of these."""
+    """One dataset of the registry; each dataset's file ends with one."""
 
     card: DatasetCard
     list_cases: Callable[[Path], list[Case]]
-    """Every case under a folder, broken ones too; raises `InputError` only where there is none."""
+    """Lists every case under a folder, including broken ones; raises `InputError` only if there is none."""
     read_case: Callable[[Case], AnnotatedStudy]
-    """A case with what experts drew; raises an `InputError` for one that is incomplete or broken."""
+    """Reads a case with its reference annotations; raises an `InputError` if it is incomplete or broken."""
     read_cycle: Callable[[Case], Study] | None = None
-    """The whole cycle of a case of which `read_case` gives only the labelled frames; None where it gives all."""
+    """Reads the whole cycle of a case if `read_case` returns only the labelled frames; None if it returns all."""
     split: Callable[[], Split] | None = None
-    """The split kept with the package; None where there is none."""
+    """Returns the split included in the package; None if there is none."""
     remarks: Callable[[Path], Sequence[str]] | None = None
-    """What a user should know of a folder's files that count for nothing, a sentence each; None where nothing can."""
-    shares: Mapping[str, float] = field(default_factory=lambda: dict(_OF_TRAINING))
-    """How patients are drawn into parts where the dataset itself makes none."""
+    """Describes files of a folder that are not used, one sentence each; None if not applicable."""
+    shares: Mapping[str, float] = field(default_factory=lambda: dict(_TRAINING_SHARES))
+    """Shares of the parts drawn if the dataset has no official split."""
 
     def study(self, case: Case) -> Study:
-        """The images of a case without labels, over the whole cycle where they are there."""
+        """Read the images of a case without labels, over the whole cycle if available."""
         return self.read_case(case).study if self.read_cycle is None else self.read_cycle(case)
 
     def predefined_split(self, cases: Sequence[Case]) -> Split | None:
-        """The split kept with the package, or the dataset's own; None where it has none."""
+        """Return the split included in the package, or the official one; None if there is neither."""
         return self.split() if self.split is not None else official_split(self.card.name, cases)
 
     def training_split(self, cases: Sequence[Case]) -> Split:
-        """The dataset's own split, with a validation part drawn from "train" where it has none; else one drawn
-        from all patients. Drawn by patient, stratified by group, the same for the same patients."""
-        own = self.predefined_split(cases)
-        if own is None:
-            return self._drawn(cases, self.shares)
-        if "train" not in own.parts or "validation" in own.parts:
-            return own
-        drawn = self._drawn([case for case in cases if case.patient in own["train"]], _OF_TRAINING)
+        """Return the predefined split, with a validation part drawn from "train" if it has none; without one, draw all
+        parts.
+
+        Drawn by patient, stratified by group, and identical for the same patients.
+        """
+        predefined = self.predefined_split(cases)
+        if predefined is None:
+            return self._draw(cases, self.shares)
+        if "train" not in predefined.parts or "validation" in predefined.parts:
+            return predefined
+        drawn = self._draw([case for case in cases if case.patient in predefined["train"]], _TRAINING_SHARES)
         return Split(
-            dataset=own.dataset, parts={**own.parts, **drawn.parts}, rule=f"{own.rule}; of its train {drawn.rule}"
+            dataset=predefined.dataset,
+            parts={**predefined.parts, **drawn.parts},
+            rule=f"{predefined.rule}; train divided {drawn.rule}",
         )
 
     def patients(self, cases: Sequence[Case], part: str) -> tuple[str, ...]:
-        """The patients of a part that the dataset itself makes.
+        """Return the patients of a predefined part.
 
-        Raises `UsageError` where it makes none of this name: such a part stands in the split file of a run.
+        Raises `UsageError` if there is no such part: parts drawn for a run are in the run's split file.
         """
-        own = self.predefined_split(cases)
-        if own is not None and part in own.parts:
-            return own[part]
-        named = {case.patient for case in cases if case.facts.get("part") == part}
-        if named:
-            return tuple(sorted(named))
-        its = f"it has: {', '.join(own.parts)}" if own is not None else "it has no split of its own"
-        raise UsageError(f"dataset '{self.card.name}' has no part '{part}'; {its}: give --split FILE, or --part all")
+        predefined = self.predefined_split(cases)
+        if predefined is not None and part in predefined.parts:
+            return predefined[part]
+        listed = {case.patient for case in cases if case.facts.get("part") == part}
+        if listed:
+            return tuple(sorted(listed))
+        expected = (
+            f"expected one of: {', '.join(predefined.parts)}"
+            if predefined is not None
+            else "it has no split of its own"
+        )
+        raise UsageError(
+            f"dataset '{self.card.name}' has no part '{part}'; {expected}; pass --split FILE, or --part all"
+        )
 
-    def _drawn(self, cases: Sequence[Case], shares: Mapping[str, float]) -> Split:
-        useful = [case for case in cases if case.facts.get("part") != "unlabelled"]
-        strata = {case.patient: str(case.facts.get("group", "all")) for case in useful}
+    def _draw(self, cases: Sequence[Case], shares: Mapping[str, float]) -> Split:
+        drawable = [case for case in cases if case.facts.get("part") != "unlabelled"]
+        strata = {case.patient: str(case.facts.get("group", "all")) for case in drawable}
         return stratified_split(self.card.name, strata, shares=shares, seed=_SEED)

@@ -1,9 +1,9 @@
-"""EMIDEC: late gadolinium enhancement of the left ventricle, with infarct and no-reflow drawn by experts.
+"""EMIDEC: late gadolinium enhancement of the left ventricle, with infarct and no-reflow labelled by experts.
 
 ```
 Case_N006/Images/Case_N006.nii.gz      N: normal, P: infarct
 Case_N006/Contours/Case_N006.nii.gz    0 background, 1 cavity, 2 normal myocardium, 3 infarct, 4 no-reflow
-Case_N006.txt  or  "Case N006.txt"     clinical facts, "Age : 57" a line; in the folder or beside it; may be absent
+Case_N006.txt  or  "Case N006.txt"     clinical facts, one "Age : 57" per line; in the folder or beside it; optional
 ```
 """
 
@@ -49,26 +49,31 @@ _SEXES: dict[str, Literal["F", "M"]] = {"F": "F", "M": "M", "FEMALE": "F", "MALE
 
 
 def list_cases(root: Path) -> list[Case]:
-    """Every `Case_N…` and `Case_P…` folder with Images under `root`, by name; the group is "normal" or "infarct".
+    """List every `Case_N…` and `Case_P…` folder with Images under `root`, by name; the group is "normal" or "infarct".
 
-    Raises `InputError` where there is none, or a case is there twice.
+    Raises `InputError` if there is none, or a case is present twice.
     """
     found = {path.parent for path in paths_below(root, "Images") if _CASE_NAME.fullmatch(path.parent.name)}
     folders = sorted(found, key=lambda folder: folder.name)
     if not folders:
-        raise InputError(f"no Case_N… or Case_P… with Images under '{Path(root).name}'; expected the unpacked dataset")
-    twice = sorted({a.name for a, b in pairwise(folders) if a.name == b.name})
-    if twice:
-        raise InputError(f"{twice[0]} is there more than once under '{Path(root).name}'; give one copy of the data")
+        raise InputError(
+            f"no Case_N… or Case_P… with Images under '{Path(root).name}'; expected the unpacked dataset: check the"
+            " path"
+        )
+    repeated = sorted({a.name for a, b in pairwise(folders) if a.name == b.name})
+    if repeated:
+        raise InputError(
+            f"{repeated[0]} is present more than once under '{Path(root).name}'; expected one copy of the data: pass"
+            " its folder"
+        )
     return [Case(name=f.name, patient=f.name, folder=f, facts=_facts(f)) for f in folders]
 
 
 def read_case(case: Case) -> AnnotatedStudy:
-    """The stack as a study of one frame, modality "lge", with its labels in the scheme "scar".
+    """Read the stack as a study of one frame, modality "lge", with labels in the scheme "scar".
 
-    The fact `spacing` is "nominal" where the header's voxel size is known to be a stand-in, else "true".
-    Raises `InputError` where image or contours are missing or hold another code, `GeometryError` where they lie
-    on different grids.
+    The fact `spacing` is "nominal" if the voxel size in the header is a known placeholder, else "true". Raises
+    `InputError` if image or contours are missing or have another code, `GeometryError` if they lie on different grids.
     """
     image, contours = (_existing(case.folder / part / f"{case.name}.nii.gz") for part in ("Images", "Contours"))
     cine, issues = read_nifti_cine(image, view=View.SAX)
@@ -91,7 +96,7 @@ def read_case(case: Case) -> AnnotatedStudy:
 
 
 def packaged_split() -> Split:
-    """The split of 80 cases of the training set for every run of ours: 64 to learn from, 16 for validation."""
+    """Return our split of 80 cases of the training set, used by all our runs: 64 for training, 16 for validation."""
     with as_file(files("cinema_cmr.datasets") / "emidec_split.json") as path:
         return read_split(path)
 
@@ -107,20 +112,20 @@ def _existing(path: Path) -> Path:
 
 
 def _facts(folder: Path) -> dict[str, Any]:
-    """Group, and what the clinical file tells, its keys in small letters; no file, no facts."""
+    """Return the group and the entries of the clinical file, with lower-case keys; no entries without the file."""
     match = _CASE_NAME.fullmatch(folder.name)
     facts: dict[str, Any] = {"group": _GROUPS[match["kind"]]} if match else {}
     names = (f"{folder.name}.txt", f"{folder.name.replace('_', ' ')}.txt")
-    path = next((p for place in (folder, folder.parent) for n in names if (p := place / n).is_file()), None)
+    path = next((p for parent in (folder, folder.parent) for n in names if (p := parent / n).is_file()), None)
     if path is None:
         return facts
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    told = (_LINE.fullmatch(line) for line in lines)
-    return {**{m["key"].lower(): m["text"] for m in told if m}, **facts}
+    matches = (_LINE.fullmatch(line) for line in lines)
+    return {**{m["key"].lower(): m["text"] for m in matches if m}, **facts}
 
 
 def _subject(facts: Mapping[str, Any]) -> Subject:
-    """Sex and age where the clinical file tells them plausibly."""
+    """Return sex and age if the clinical file has plausible values."""
     age = str(facts.get("age", ""))
     return Subject(
         sex=_SEXES.get(str(facts.get("sex", "")).upper()),

@@ -1,4 +1,4 @@
-"""A table of facts beside images: one row a patient or case, `name` first of all; numbers become numbers."""
+"""Table of facts beside the images: one row per patient or case, with numeric cells converted to numbers."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from typing import Any
 from cinema_cmr.core.errors import InputError, UnreadableFileError
 from cinema_cmr.io.delimiter import detect_delimiter
 
-__all__ = ["problem_in", "read_facts", "tables_without_names"]
+__all__ = ["fact_problem", "read_facts", "tables_without_names"]
 
 _KEYS = ("name", "patient", "case")
 
 
 def read_facts(folder: Path) -> dict[str, dict[str, Any]]:
-    """Name -> facts, from the one `*.csv` of `folder` that has a column `name`, `patient` or `case`.
+    """Return name -> facts from the `*.csv` in `folder` that has a column `name`, `patient` or `case`.
 
-    Empty cells are left out; `height_cm`, `weight_kg`, `age_years`, `heart_rate_bpm`, `sex` (F or M) and `group`
-    have a meaning elsewhere (`problem_in`). No such table: no facts. Raises `InputError` for two such tables and for
-    a name given twice, `UnreadableFileError` for a file that is no text.
+    Empty cells are omitted; `height_cm`, `weight_kg`, `age_years`, `heart_rate_bpm`, `sex` (F or M) and `group` are
+    interpreted (`fact_problem`). Returns no facts without such a table. Raises `InputError` for two such tables and for
+    a repeated name, `UnreadableFileError` for a file that is not text.
     """
     tables = {path: rows for path in sorted(folder.glob("*.csv")) if (rows := _rows(path))}
     if len(tables) > 1:
         names = ", ".join(path.name for path in tables)
-        raise InputError(f"'{folder.name}' has several tables of facts, {names}; keep one")
+        raise InputError(f"'{folder.name}' has several tables of facts, {names}; expected one: remove the others")
     facts: dict[str, dict[str, Any]] = {}
     for path, rows in tables.items():
         for name, row in rows:
             if name in facts:
-                raise InputError(f"'{path.name}' has '{name}' twice; expected one row each")
+                raise InputError(f"'{path.name}' has '{name}' twice; expected one row per name: remove one")
             facts[name] = row
     return facts
 
 
 def tables_without_names(folder: Path) -> list[str]:
-    """A sentence for each `*.csv` of a folder that is no table of facts, as no column tells whose they are."""
+    """Return a sentence for each `*.csv` in a folder that is not a table of facts, as it has no name column."""
     expected = f"expected one of the columns {', '.join(_KEYS)}"
     return [
-        f"'{path.name}' is not read: no column tells whose facts they are; {expected}"
+        f"'{path.name}' is not read: it has no name column; {expected}"
         for path in sorted(folder.glob("*.csv"))
         if _rows(path) is None
     ]
 
 
-def problem_in(facts: Mapping[str, Any]) -> str | None:
-    """Which fact with a meaning elsewhere cannot be, or None.
+def fact_problem(facts: Mapping[str, Any]) -> str | None:
+    """Return a description of an interpreted fact that is invalid, or None.
 
-    >>> problem_in({"height_cm": "tall"})
+    >>> fact_problem({"height_cm": "tall"})
     "height_cm is 'tall' in the table of facts; expected a number above 0, or nothing"
     """
     for name in ("height_cm", "weight_kg", "age_years", "heart_rate_bpm"):
@@ -61,21 +61,23 @@ def problem_in(facts: Mapping[str, Any]) -> str | None:
 
 
 def _rows(path: Path) -> list[tuple[str, dict[str, Any]]] | None:
-    """Rows of a table of facts; None where the file has no column of names."""
+    """Return the rows of a table of facts; None if the file has no name column."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             first = file.readline()
-            heads = [head.strip() for head in next(csv.reader([first], delimiter=detect_delimiter(first)), [])]
-            reader = csv.DictReader(file, heads, delimiter=detect_delimiter(first))
-            key = next((key for key in _KEYS if key in heads), None)
+            columns = [column.strip() for column in next(csv.reader([first], delimiter=detect_delimiter(first)), [])]
+            reader = csv.DictReader(file, columns, delimiter=detect_delimiter(first))
+            key = next((key for key in _KEYS if key in columns), None)
             if key is None:
                 return None
-            return [(row[key].strip(), _known(row.items(), key)) for row in reader if (row[key] or "").strip()]
+            return [(row[key].strip(), _parse_cells(row.items(), key)) for row in reader if (row[key] or "").strip()]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UnreadableFileError(f"'{path.name}' is no table: {error}; save it as CSV in UTF-8") from error
+        raise UnreadableFileError(
+            f"'{path.name}' is not a table ({error}); expected CSV in UTF-8: save it again"
+        ) from error
 
 
-def _known(cells: Iterable[tuple[str | None, Any]], key: str) -> dict[str, Any]:
+def _parse_cells(cells: Iterable[tuple[str | None, Any]], key: str) -> dict[str, Any]:
     return {name: _value(text) for name, text in cells if name and name != key and text not in (None, "")}
 
 

@@ -1,7 +1,7 @@
-"""Which files of a user's folder are images, which label maps, and which images belong to one patient and one study.
+"""Layout of a user's folder: which files are images or label maps, and which images form one patient and one study.
 
-Only names are looked at. Endings that tell images of one patient apart are `ED`, `ES`, `frameNN`, `phaseNN` and a view
-(`sax`, `lax_4c`, `4ch`, ...), after `_` or `-`: directly in the folder `p0_ED` and `p0_frame12` are images of `p0`.
+Only names are used. Suffixes that distinguish images of one patient are `ED`, `ES`, `frameNN`, `phaseNN` and a view
+(`sax`, `lax_4c`, `4ch`, ...), after `_` or `-`: directly in the folder, `p0_ED` and `p0_frame12` are images of `p0`.
 For research use only; not a medical device.
 """
 
@@ -16,7 +16,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.names import file_stem
 from cinema_cmr.io.read import view_from_name
 
-__all__ = ["ImageGroup", "folder_of", "grouped", "is_mask", "is_nifti", "masks_of"]
+__all__ = ["ImageGroup", "case_folder", "find_masks", "group_images", "is_mask", "is_nifti"]
 
 _MASK_ENDS = ("_seg", "_gt", "_mask", "_labels", "_label")
 _MASK_FOLDERS = ("masks", "labels", "segmentations", "gt")
@@ -32,25 +32,25 @@ class ImageGroup:
 
     patient: str
     images: tuple[Path, ...]
-    """One a view; of ED and ES in files of their own both, ED first."""
+    """One per view; both ED and ES if they are separate files, ED first."""
     second: frozenset[Path] = frozenset()
-    """Those of `images` that are the ES beside an ED: no view's first."""
+    """The ES images among `images`, whose view has its ED too."""
 
 
 def is_nifti(path: Path) -> bool:
-    """Whether a path, relative to the folder, is a NIfTI file that is not hidden."""
+    """Return True if a path, relative to the folder, is a NIfTI file and not hidden."""
     hidden = any(part.startswith(".") for part in path.parts)
     return not hidden and path.name.lower().endswith((".nii", ".nii.gz"))
 
 
 def is_mask(path: Path) -> bool:
-    """Whether a path, relative to the folder, is a label map's by its name or a folder's that it lies in."""
+    """Return True if a path, relative to the folder, is a label map by its name or by a folder in it."""
     in_folder = any(part.lower() in _MASK_FOLDERS for part in path.parts[:-1])
     return in_folder or file_stem(path).lower().endswith(_MASK_ENDS)
 
 
-def masks_of(image: Path, masks: set[Path]) -> list[Path]:
-    """The label maps that could be the image's."""
+def find_masks(image: Path, masks: set[Path]) -> list[Path]:
+    """Return the label maps that match an image."""
     stem = file_stem(image)
     folders = [image.parent / name for name in _MASK_FOLDERS]
     folders += [image.parent.parent / name for name in _MASK_FOLDERS if _holds_images(image.parent)]
@@ -59,36 +59,36 @@ def masks_of(image: Path, masks: set[Path]) -> list[Path]:
     return sorted(path for path in masks if file_stem(path) in named.get(path.parent, []))
 
 
-def folder_of(image: Path, root: Path) -> Path:
-    """The folder that holds an image and its label map, be they beside each other or in folders of their own."""
+def case_folder(image: Path, root: Path) -> Path:
+    """Return the folder that contains both image and label map, side by side or in folders of their own."""
     return image.parent.parent if _holds_images(image.parent) and image.parent != root else image.parent
 
 
-def grouped(root: Path, images: Collection[Path]) -> dict[str, ImageGroup]:
-    """Case name -> its images.
+def group_images(root: Path, images: Collection[Path]) -> dict[str, ImageGroup]:
+    """Map each case name to its images.
 
-    In a subfolder those named by views are one case. ED and ES are one case under the name that they share, unless
-    another image has it.
+    In a subfolder, images named by view are one case. ED and ES are one case under their common name, unless another
+    image has that name.
     """
     shared = _shared_names(images)
     found: dict[str, tuple[str, list[Path]]] = {}
     for image in images:
-        stem, folder = shared.get(image, file_stem(image)), _own_folder(image, root)
-        patient = folder or _without_marks(stem)
+        stem, folder = shared.get(image, file_stem(image)), _subfolder_name(image, root)
+        patient = folder or _strip_suffixes(stem)
         name = f"{folder}-{stem}" if folder and stem not in ("", folder) and not _is_view(stem) else folder or stem
         found.setdefault(name, (patient, []))[1].append(image)
     return {
         name: ImageGroup(
             patient=patient,
-            images=tuple(sorted(its, key=lambda image: (shared.get(image, file_stem(image)), _phase(image)))),
-            second=frozenset(image for image in its if image in shared and _phase(image) == "es"),
+            images=tuple(sorted(members, key=lambda image: (shared.get(image, file_stem(image)), _phase(image)))),
+            second=frozenset(image for image in members if image in shared and _phase(image) == "es"),
         )
-        for name, (patient, its) in found.items()
+        for name, (patient, members) in found.items()
     }
 
 
 def _shared_names(images: Collection[Path]) -> Mapping[Path, str]:
-    """The name without phase of each image whose other phase is there too, in the same folder."""
+    """Map each image whose other phase is in the same folder to its name without phase."""
     stems = {(image.parent, file_stem(image).lower()) for image in images}
     pairs: dict[tuple[Path, str], dict[str, Path]] = {}
     for image in images:
@@ -96,27 +96,27 @@ def _shared_names(images: Collection[Path]) -> Mapping[Path, str]:
         base = _PHASE.sub("", stem)
         if base != stem and (image.parent, base.lower()) not in stems:
             pairs.setdefault((image.parent, base), {})[_phase(image)] = image
-    return {image: base for (_, base), its in pairs.items() if len(its) == 2 for image in its.values()}
+    return {image: base for (_, base), members in pairs.items() if len(members) == 2 for image in members.values()}
 
 
 def _phase(image: Path) -> str:
-    """ "ed", "es", or nothing: in the order of the cycle."""
+    """Return "ed", "es" or "", in the order of the cycle."""
     found = _PHASE.search(file_stem(image))
     return found[1].lower() if found else ""
 
 
-def _without_marks(stem: str) -> str:
-    """The patient that a file's name speaks of; "p0_sax_ED" -> "p0"."""
+def _strip_suffixes(stem: str) -> str:
+    """Return the patient in a file name; "p0_sax_ED" -> "p0"."""
     last = _FRAME.search(stem) or _LAST.search(stem)
     if last is None or last.start() == 0:
         return stem
     if not _FRAME.fullmatch(last[0]) and view_from_name(last[0]) is None:
         return stem
-    return _without_marks(stem[: last.start()])
+    return _strip_suffixes(stem[: last.start()])
 
 
-def _own_folder(image: Path, root: Path) -> str:
-    """The subfolder that an image lies in, with its parents; nothing where it lies in the folder itself."""
+def _subfolder_name(image: Path, root: Path) -> str:
+    """Return the subfolder of an image, including its parents; "" if it is in the folder itself."""
     return "-".join(part for part in image.relative_to(root).parts[:-1] if part.lower() not in _IMAGE_FOLDERS)
 
 

@@ -1,9 +1,9 @@
-"""Kaggle's Second Annual Data Science Bowl: DICOM of whole cycles, with the left ventricle's volumes for labels.
+"""Kaggle's Second Annual Data Science Bowl: DICOM of whole cycles, labelled with left ventricular volumes.
 
 ```
 train/train/1/study/{2ch_21, 4ch_22, sax_5, ...}/*.dcm    500 cases; validate/validate/ 200, test/test/ 440
 train.csv, validate.csv    Id, Systole, Diastole          ml
-solution.csv               Id ("701_Diastole"), Volume    ml, of the test part; published after the competition
+solution.csv               Id ("701_Diastole"), Volume    ml, test part; published after the competition
 ```
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 from cinema_cmr.core.study import Issue
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
-from cinema_cmr.datasets.listing import by_name, existing, find_rows, number, whole_number
+from cinema_cmr.datasets.listing import find_rows, index_by_name, parse_integer, parse_number, require_path
 from cinema_cmr.io.read import read_study
 
 __all__ = ["CARD", "DATASET", "list_cases", "read_case"]
@@ -38,13 +38,13 @@ _VOLUMES = {"Diastole": "lv_edv_ml", "Systole": "lv_esv_ml"}
 
 
 def list_cases(root: Path) -> list[Case]:
-    """Every `NUMBER/study` folder up to three levels below `root`, by number, and every row of the tables.
+    """List every `NUMBER/study` folder up to three levels below `root`, by number, and every row of the tables.
 
-    Facts are `lv_edv_ml`, `lv_esv_ml` and `lv_ef_percent` where the tables have them.
+    Facts are `lv_edv_ml`, `lv_esv_ml` and `lv_ef_percent` if the tables have them.
     """
     root = Path(root)
     studies = (path for depth in ("", "*/", "*/*/") for path in root.glob(f"{depth}*/study"))
-    folders = by_name(
+    folders = index_by_name(
         ((f"{int(path.parent.name):04d}", path) for path in studies if path.parent.name.isdigit()),
         expected="train/train/1/study/sax_5/*.dcm and so on",
     )
@@ -57,14 +57,14 @@ def list_cases(root: Path) -> list[Case]:
 
 
 def read_case(case: Case) -> AnnotatedStudy:
-    """The study as any DICOM folder is read, its views found by geometry; no label maps.
+    """Read the study as any DICOM folder, with views recognised by geometry; there are no label maps.
 
-    Raises `MissingFileError` where the images of a row are absent, and what `read_study` raises.
+    Raises `MissingFileError` if the images of a row are absent, and what `read_study` raises.
     """
-    study = read_study(existing(case.folder), name=case.name)
+    study = read_study(require_path(case.folder), name=case.name)
     edv, esv = (case.facts.get(name, float("nan")) for name in ("lv_edv_ml", "lv_esv_ml"))
     if edv <= esv:
-        message = f"the table gives an end-diastolic volume of {edv:g} ml and an end-systolic one of {esv:g} ml"
+        message = f"the table has an end-diastolic volume of {edv:g} ml and an end-systolic volume of {esv:g} ml"
         study = study.with_issues(Issue(code="volumes-implausible", severity="warning", message=message))
     return AnnotatedStudy(study=study, patient=case.patient, facts=case.facts)
 
@@ -77,10 +77,10 @@ def _part(folder: Path) -> dict[str, str]:
 
 
 def _volumes(root: Path) -> dict[str, dict[str, float]]:
-    """Case -> its volumes in ml by our names, from whichever tables are there."""
+    """Return case -> volumes in ml by our names, from the available tables."""
     found: dict[str, dict[str, float]] = {}
     for name, column, text in _cells(root):
-        value = number(text)
+        value = parse_number(text)
         if name is not None and column in _VOLUMES and value is not None:
             found.setdefault(f"{name:04d}", {})[_VOLUMES[column]] = value
     return found
@@ -88,10 +88,10 @@ def _volumes(root: Path) -> dict[str, dict[str, float]]:
 
 def _cells(root: Path) -> Iterator[tuple[int | None, str, str]]:
     for row in find_rows(root, needs=("Id", "Systole", "Diastole")):
-        yield from ((whole_number(row["Id"]), column, row[column]) for column in _VOLUMES)
+        yield from ((parse_integer(row["Id"]), column, row[column]) for column in _VOLUMES)
     for row in find_rows(root, needs=("Id", "Volume")):
         case, _, column = row["Id"].partition("_")
-        yield whole_number(case), column, row["Volume"]
+        yield parse_integer(case), column, row["Volume"]
 
 
 def _facts(volumes: Mapping[str, float]) -> dict[str, Any]:

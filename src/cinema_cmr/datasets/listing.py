@@ -1,4 +1,4 @@
-"""Finding a dataset's folders and tables: each case once, each row as text, what is missing told by name."""
+"""Folders and tables of a dataset: each case once, each row as text, missing files reported by name."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any
 
 from cinema_cmr.core.errors import InputError, MissingFileError, UnreadableFileError
 
-__all__ = ["by_name", "existing", "find_rows", "number", "texts", "whole_number"]
+__all__ = ["find_rows", "index_by_name", "parse_integer", "parse_number", "require_path", "text_facts"]
 
 
-def by_name(paths: Iterable[tuple[str, Path]], *, expected: str) -> dict[str, Path]:
-    """Name -> path, sorted by name; raises `InputError` where there is none, or a name is there twice."""
+def index_by_name(paths: Iterable[tuple[str, Path]], *, expected: str) -> dict[str, Path]:
+    """Return name -> path, sorted by name; raises `InputError` if there is none, or a name is present twice."""
     found: dict[str, Path] = {}
     for name, path in sorted(paths):
         if found.setdefault(name, path) != path:
-            raise InputError(f"'{name}' is there more than once; expected one copy of the data: give its folder")
+            raise InputError(f"'{name}' is present more than once; expected one copy of the data: pass its folder")
     if not found:
-        raise InputError(f"nothing of this dataset is there; expected {expected}: unpack it, or give its folder")
+        raise InputError(f"no file of this dataset was found; expected {expected}: unpack it, or check the path")
     return found
 
 
-def existing(path: Path) -> Path:
-    """The path; raises `MissingFileError` that names it where it is not there."""
+def require_path(path: Path) -> Path:
+    """Return the path; raise `MissingFileError` if it does not exist."""
     if not path.exists():
         raise MissingFileError(
             f"'{path.name}' is missing; expected it in '{path.parent.name}': unpack the dataset again"
@@ -34,20 +34,20 @@ def existing(path: Path) -> Path:
 
 
 def find_rows(root: Path, *, needs: Sequence[str]) -> list[dict[str, str]]:
-    """Rows of all tables (`*.csv` in `root`, the folder above, or one below) that have the columns `needs`.
+    """Return the rows of all tables (`*.csv` in `root`, its parent, or one level below) that have the columns `needs`.
 
-    Columns and cells as text without spaces around them; empty where no such table is there. Raises
-    `UnreadableFileError` for such a table that is no text.
+    Columns and cells are stripped text; empty without such a table. Raises `UnreadableFileError` for such a table that
+    is not valid text.
     """
     root = Path(root)
     paths = [*root.glob("*.csv"), *root.glob("*/*.csv"), *root.resolve().parent.glob("*.csv")]
     return [row for path in sorted(set(paths)) for row in _rows(path, needs)]
 
 
-def number(text: str | None) -> float | None:
-    """A finite number, or None for a cell that holds none.
+def parse_number(text: str | None) -> float | None:
+    """Return a finite number, or None for any other cell.
 
-    >>> number("61.5"), number("N/A"), number("nan")
+    >>> parse_number("61.5"), parse_number("N/A"), parse_number("nan")
     (61.5, None, None)
     """
     try:
@@ -57,20 +57,20 @@ def number(text: str | None) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def whole_number(text: str | None) -> int | None:
-    """A whole number, also where it is written as 9.0; None for a cell that holds none."""
-    value = number(text)
+def parse_integer(text: str | None) -> int | None:
+    """Return an integer, also if written as 9.0, or None for any other cell."""
+    value = parse_number(text)
     return int(value) if value is not None and value == int(value) else None
 
 
-def texts(row: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, Any]:
-    """Facts from a row: fact -> its column's text, those that are empty or "nan" left out."""
+def text_facts(row: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, Any]:
+    """Return fact -> text of its column in a row, without cells that are empty or "nan"."""
     cells = {fact: row.get(column, "") for fact, column in columns.items()}
     return {fact: text for fact, text in cells.items() if text and text.lower() != "nan"}
 
 
 def _rows(path: Path, needs: Sequence[str]) -> list[dict[str, str]]:
-    """Rows of a table that has the columns; of any other, whoever's it is, none."""
+    """Return the rows of a table that has the columns; empty for any other table."""
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     reader = csv.DictReader(text.splitlines())
     try:
@@ -79,9 +79,13 @@ def _rows(path: Path, needs: Sequence[str]) -> list[dict[str, str]]:
             return []
         rows = [_stripped(row) for row in reader]
     except csv.Error as error:
-        raise UnreadableFileError(f"'{path.name}' is no table: {error}; unpack the dataset again") from error
+        raise UnreadableFileError(
+            f"'{path.name}' is not a table ({error}); expected CSV: unpack the dataset again"
+        ) from error
     if "\ufffd" in text:
-        raise UnreadableFileError(f"'{path.name}' is not in UTF-8; save it so, or unpack the dataset again")
+        raise UnreadableFileError(
+            f"'{path.name}' is not in UTF-8; expected UTF-8: save it again, or unpack the dataset again"
+        )
     return rows
 
 

@@ -4,7 +4,7 @@
 OpenDataset/
   ..._Dataset_information_diagnosis_opendataset.csv   External code, Vendor, Centre, ED, ES, Age, Pathology, Sex, ...
   Training/Labeled/CODE/CODE_sa.nii.gz, CODE_sa_gt.nii.gz
-  Training/Unlabeled/CODE/...      whatever its masks hold, nobody drew them
+  Training/Unlabeled/CODE/...      not annotated, whatever its masks contain
   Validation/CODE/...  Testing/CODE/...
 ```
 """
@@ -23,7 +23,7 @@ from cinema_cmr.core.study import Issue, Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
-from cinema_cmr.datasets.listing import by_name, existing, find_rows, number, texts, whole_number
+from cinema_cmr.datasets.listing import find_rows, index_by_name, parse_integer, parse_number, require_path, text_facts
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.nifti.labels import read_label_codes
 from cinema_cmr.io.walk import paths_below
@@ -43,7 +43,7 @@ CARD = DatasetCard(
 )
 
 LABEL_CODES = {1: 3, 2: 2, 3: 1}
-"""The challenge's 1 left ventricle, 2 myocardium, 3 right ventricle -> ours."""
+"""The challenge's 1 left ventricle, 2 myocardium, 3 right ventricle -> our codes."""
 
 _SEXES: dict[str, Literal["F", "M"]] = {"F": "F", "M": "M"}
 _PARTS = {"unlabeled": "unlabelled", "training": "train", "validation": "validation", "testing": "test"}
@@ -52,13 +52,13 @@ _MEASURED = {"age_years": "Age", "height_cm": "Height", "weight_kg": "Weight"}
 
 
 def list_cases(root: Path) -> list[Case]:
-    """Every `CODE/CODE_sa.nii.gz` under `root`, by code, with its row of the table and its official part.
+    """List every `CODE/CODE_sa.nii.gz` under `root`, by code, with its row of the table and its official part.
 
-    A row of the table without an image is a case too, in no part.
+    A row of the table without an image is also a case, in no part.
     """
     root = Path(root)
     images = ((path.name.removesuffix("_sa.nii.gz"), path.parent) for path in paths_below(root, "*_sa.nii.gz"))
-    folders = by_name(images, expected="Training/Labeled/CODE/CODE_sa.nii.gz and so on")
+    folders = index_by_name(images, expected="Training/Labeled/CODE/CODE_sa.nii.gz and so on")
     rows = {row["External code"]: row for row in find_rows(root, needs=("External code", "ED", "ES"))}
     return [
         Case(name=name, patient=name, folder=folder, facts={**_facts(rows.get(name, {})), **_part(folder)})
@@ -67,24 +67,24 @@ def list_cases(root: Path) -> list[Case]:
 
 
 def read_case(case: Case) -> AnnotatedStudy:
-    """The whole cine with the masks of ED and ES; without any for the training cases that nobody labelled.
+    """Read the whole cine with the masks of ED and ES; without masks for the unlabelled training cases.
 
-    Raises `InputError` where image or mask is missing, the mask is empty, or it holds another code.
+    Raises `InputError` if image or mask is missing, or the mask is empty or has another code.
     """
-    cine, issues = read_nifti_cine(existing(case.folder / f"{case.name}_sa.nii.gz"), view=View.SAX)
+    cine, issues = read_nifti_cine(require_path(case.folder / f"{case.name}_sa.nii.gz"), view=View.SAX)
     study = Study(name=case.name, cines=(cine,), subject=_subject(case.facts), issues=issues)
     if case.facts.get("part") == "unlabelled":
         return AnnotatedStudy(study=study, patient=case.patient, facts=case.facts)
-    mask = existing(case.folder / f"{case.name}_sa_gt.nii.gz")
+    mask = require_path(case.folder / f"{case.name}_sa_gt.nii.gz")
     labels = read_label_codes(mask, cine.array.shape, codes=LABEL_CODES, image_header=cine.nifti_header)
-    drawn = tuple(int(frame) for frame in np.flatnonzero(labels.any(axis=(0, 1, 2))))
-    if not drawn:
+    labelled = tuple(int(frame) for frame in np.flatnonzero(labels.any(axis=(0, 1, 2))))
+    if not labelled:
         raise InputError(f"'{mask.name}' is empty; expected labels at ED and ES: unpack the dataset again")
     return AnnotatedStudy(
-        study=study.with_issues(*_other_frames(case.facts, drawn)),
+        study=study.with_issues(*_other_frames(case.facts, labelled)),
         patient=case.patient,
         labels={View.SAX: LabelMap(array=labels)},
-        labelled_frames={View.SAX: drawn},
+        labelled_frames={View.SAX: labelled},
         facts=case.facts,
     )
 
@@ -93,11 +93,11 @@ DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case)
 
 
 def _facts(row: Mapping[str, str]) -> dict[str, Any]:
-    """Subject, vendor, centre and disease of a row; ED and ES are frames from 0."""
-    frames = {phase: whole_number(row.get(phase)) for phase in ("ED", "ES")}
-    values = {fact: number(row.get(column)) for fact, column in _MEASURED.items()}
-    known = {fact: value for fact, value in values.items() if value is not None and value > 0}
-    return {**texts(row, _FACTS), **{k: frame for k, frame in frames.items() if frame is not None}, **known}
+    """Return subject, vendor, centre and disease in a row; ED and ES are frames from 0."""
+    frames = {phase: parse_integer(row.get(phase)) for phase in ("ED", "ES")}
+    values = {fact: parse_number(row.get(column)) for fact, column in _MEASURED.items()}
+    measured = {fact: value for fact, value in values.items() if value is not None and value > 0}
+    return {**text_facts(row, _FACTS), **{k: frame for k, frame in frames.items() if frame is not None}, **measured}
 
 
 def _part(folder: Path) -> dict[str, str]:
@@ -109,9 +109,9 @@ def _subject(facts: Mapping[str, Any]) -> Subject:
     return Subject(sex=_SEXES.get(facts.get("sex", "")), **{fact: facts.get(fact) for fact in _MEASURED})
 
 
-def _other_frames(facts: Mapping[str, Any], drawn: tuple[int, ...]) -> tuple[Issue, ...]:
-    told = sorted({facts[phase] for phase in ("ED", "ES") if phase in facts})
-    if not told or told == list(drawn):
+def _other_frames(facts: Mapping[str, Any], labelled: tuple[int, ...]) -> tuple[Issue, ...]:
+    stated = sorted({facts[phase] for phase in ("ED", "ES") if phase in facts})
+    if not stated or stated == list(labelled):
         return ()
-    message = f"labels are in frames {list(drawn)}, the table says ED and ES are {told}; the labels count"
+    message = f"labels are in frames {list(labelled)}, the table has ED and ES at {stated}; the labels were used"
     return (Issue(code="other-frames-labelled", severity="warning", message=message),)

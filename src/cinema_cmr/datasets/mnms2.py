@@ -3,7 +3,7 @@
 ```
 MnM2/
   dataset_information.csv                                 SUBJECT_CODE, DISEASE, VENDOR, SCANNER, FIELD
-  dataset/001/001_{SA,LA}_{CINE,ED,ED_gt,ES,ES_gt}.nii.gz    to 360; in order of number 160, 40 and 160 cases
+  dataset/001/001_{SA,LA}_{CINE,ED,ED_gt,ES,ES_gt}.nii.gz    to 360; by number 160, 40 and 160 cases
 ```
 """
 
@@ -19,7 +19,7 @@ from cinema_cmr.core.study import Issue, Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
-from cinema_cmr.datasets.listing import by_name, find_rows, number, texts, whole_number
+from cinema_cmr.datasets.listing import find_rows, index_by_name, parse_integer, parse_number, text_facts
 from cinema_cmr.datasets.phase_files import read_phases
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.walk import paths_below
@@ -39,40 +39,41 @@ CARD = DatasetCard(
 )
 
 LABEL_CODES = {1: 3, 2: 2, 3: 1}
-"""The challenge's 1 left ventricle, 2 myocardium, 3 right ventricle -> ours."""
+"""The challenge's 1 left ventricle, 2 myocardium, 3 right ventricle -> our codes."""
 
 _VIEWS = {View.SAX: "SA", View.LAX_4C: "LA"}
 _LAST = {"train": 160, "validation": 200, "test": 360}
-"""The number of the last case of each part, which follow each other."""
+"""Number of the last case of each part; the parts are consecutive."""
 
 
 def list_cases(root: Path) -> list[Case]:
-    """Every folder of three digits with images under `root`, and every row of the table, by number."""
+    """List every three-digit folder with images under `root`, and every row of the table, by number."""
     root = Path(root)
     images = (path.parent for path in paths_below(root, "[0-9][0-9][0-9]_[SL]A_*.nii.gz"))
-    folders = by_name(
+    folders = index_by_name(
         {(folder.name, folder) for folder in images if re.fullmatch(r"\d{3}", folder.name)},
         expected="dataset/001/001_SA_ED.nii.gz and so on",
     )
     table = find_rows(root, needs=("SUBJECT_CODE", "DISEASE"))
-    rows = {f"{n:03d}": row for row in table if (n := whole_number(row["SUBJECT_CODE"])) is not None}
-    home = next(iter(folders.values())).parent
+    rows = {f"{n:03d}": row for row in table if (n := parse_integer(row["SUBJECT_CODE"])) is not None}
+    parent = next(iter(folders.values())).parent
     return [
         Case(name=name, patient=name, folder=folder, facts=_facts(name, rows.get(name, {})))
-        for name, folder in sorted({**{name: home / name for name in rows}, **folders}.items())
+        for name, folder in sorted({**{name: parent / name for name in rows}, **folders}.items())
     ]
 
 
 def read_case(case: Case) -> AnnotatedStudy:
-    """ED and ES of both views as cines of two frames, ED first, with their masks; an absent view is an issue.
+    """Read ED and ES of both views as cines of two frames, ED first, with their masks; a missing view is an issue.
 
-    Raises `MissingFileError` where a view is there in part or none is, `InputError` for another code,
-    `GeometryError` where the frames or masks of a view lie on different grids.
+    Raises `MissingFileError` if a view is incomplete or both are missing, `InputError` for another code,
+    `GeometryError` if the frames or masks of a view lie on different grids.
     """
-    there = {view: short for view, short in _VIEWS.items() if any(case.folder.glob(f"{case.name}_{short}_E*"))}
-    _check_any(case, there)
+    present = {view: short for view, short in _VIEWS.items() if any(case.folder.glob(f"{case.name}_{short}_E*"))}
+    _check_present(case, present)
     stems = {
-        view: [case.folder / f"{case.name}_{short}_{phase}" for phase in ("ED", "ES")] for view, short in there.items()
+        view: [case.folder / f"{case.name}_{short}_{phase}" for phase in ("ED", "ES")]
+        for view, short in present.items()
     }
     read = {
         view: read_phases(
@@ -84,7 +85,7 @@ def read_case(case: Case) -> AnnotatedStudy:
         )
         for view, pair in stems.items()
     }
-    issues = [*_absent(there), *(issue for _, _, found in read.values() for issue in found)]
+    issues = [*_absent_view_issues(present), *(issue for _, _, found in read.values() for issue in found)]
     return AnnotatedStudy(
         study=Study(name=case.name, cines=tuple(cine for cine, _, _ in read.values()), issues=tuple(issues)),
         patient=case.patient,
@@ -96,12 +97,12 @@ def read_case(case: Case) -> AnnotatedStudy:
 
 
 def read_cycle(case: Case) -> Study:
-    """All frames of both views, without labels; raises `MissingFileError` where neither is there."""
+    """Read all frames of both views, without labels; raises `MissingFileError` if both are missing."""
     paths = {view: case.folder / f"{case.name}_{short}_CINE.nii.gz" for view, short in _VIEWS.items()}
-    there = {view: path for view, path in paths.items() if path.exists()}
-    _check_any(case, there)
-    read = [read_nifti_cine(path, view=view) for view, path in there.items()]
-    issues = [*_absent(there), *(issue for _, found in read for issue in found)]
+    present = {view: path for view, path in paths.items() if path.exists()}
+    _check_present(case, present)
+    read = [read_nifti_cine(path, view=view) for view, path in present.items()]
+    issues = [*_absent_view_issues(present), *(issue for _, found in read for issue in found)]
     return Study(name=case.name, cines=tuple(cine for cine, _ in read), issues=tuple(issues))
 
 
@@ -110,23 +111,23 @@ DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case, read_cy
 
 def _facts(name: str, row: Mapping[str, str]) -> dict[str, Any]:
     part = next((part for part, last in _LAST.items() if int(name) <= last), None)
-    field_tesla = number(row.get("FIELD", "").upper().removesuffix("T"))
+    field_tesla = parse_number(row.get("FIELD", "").upper().removesuffix("T"))
     return {
-        **texts(row, {"group": "DISEASE", "vendor": "VENDOR", "scanner": "SCANNER"}),
+        **text_facts(row, {"group": "DISEASE", "vendor": "VENDOR", "scanner": "SCANNER"}),
         **({"field_tesla": field_tesla} if field_tesla is not None else {}),
         **({"part": part} if part is not None else {}),
     }
 
 
-def _check_any(case: Case, there: Mapping[View, object]) -> None:
-    if not there:
+def _check_present(case: Case, present: Mapping[View, object]) -> None:
+    if not present:
         raise MissingFileError(
             f"'{case.name}' has no images; expected '{case.name}_SA_ED.nii.gz' and so on: unpack the dataset again"
         )
 
 
-def _absent(there: Mapping[View, object]) -> list[Issue]:
-    absent = [view for view in _VIEWS if view not in there]
+def _absent_view_issues(present: Mapping[View, object]) -> list[Issue]:
+    missing = [view for view in _VIEWS if view not in present]
     return [
-        Issue(code="view-absent", severity="warning", message=f"no {view.title} files are there") for view in absent
+        Issue(code="view-absent", severity="warning", message=f"there are no {view.title} files") for view in missing
     ]

@@ -1,4 +1,4 @@
-"""MyoPS 2020: late enhancement, bSSFP and T2 of one heart on one grid, with edema and scar drawn.
+"""MyoPS 2020: late enhancement, bSSFP and T2 of one heart on one grid, with oedema and scar labelled.
 
 ```
 train25/myops_training_101_{C0,DE,T2}.nii.gz     to 125; C0 is bSSFP, DE late enhancement
@@ -24,7 +24,7 @@ from cinema_cmr.core.vocabulary import PATHOLOGY_LABELS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
-from cinema_cmr.datasets.listing import by_name, existing
+from cinema_cmr.datasets.listing import index_by_name, require_path
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.nifti.labels import read_label_codes
 from cinema_cmr.io.walk import paths_below
@@ -55,32 +55,32 @@ LABEL_CODES = {
 """The challenge's codes -> those of the scheme "pathology"."""
 
 SEQUENCES = {"DE": "LGE", "C0": "bSSFP", "T2": "T2"}
-"""End of the file's name -> label of the cine, in the order in which a study has them."""
+"""File name suffix -> label of the cine, in the order of the cines in a study."""
 
 _NAME = re.compile(r"myops_[a-z]+_(?P<number>\d+)_(?P<kind>C0|DE|T2|gd)\.nii(\.gz)?")
 _FIRST_OF_TEST = 201
 
 
 def list_cases(root: Path) -> list[Case]:
-    """Every number of which there is a sequence or a label map under `root`, with all its files."""
+    """List every case number with a sequence or a label map under `root`, with all its files."""
     names = ((path, _NAME.fullmatch(path.name)) for path in paths_below(root, "myops_*.nii*"))
-    files = by_name(
+    files = index_by_name(
         ((f"{match['number']}/{match['kind']}", path) for path, match in names if match),
         expected="train25/myops_training_101_DE.nii.gz and so on",
     )
     numbers = groupby(files, key=lambda name: name.partition("/")[0])
-    return [_case(number, {name.partition("/")[2]: files[name] for name in its}) for number, its in numbers]
+    return [_case(number, {name.partition("/")[2]: files[name] for name in group}) for number, group in numbers]
 
 
 def read_case(case: Case) -> AnnotatedStudy:
-    """The late enhancement as the short-axis view of the study, bSSFP and T2 as other views, all of one frame.
+    """Read the late enhancement as the short-axis view of the study, bSSFP and T2 as other views, each of one frame.
 
-    Labels have the scheme "pathology" and lie on the late enhancement; the cases of the test part have none.
-    Raises `MissingFileError` where a sequence, or the label map of a training case, is absent, `InputError` for
-    another code, `GeometryError` where the three are not on one grid.
+    Labels have the scheme "pathology" and the grid of the late enhancement; the test cases have none. Raises
+    `MissingFileError` if a sequence, or the label map of a training case, is missing, `InputError` for another code,
+    `GeometryError` if the three are not on one grid.
     """
     found = {_NAME.fullmatch(path.name)["kind"]: path for path in case.files}  # type: ignore[index]
-    paths = {kind: existing(found.get(kind, case.folder / f"{case.name}_{kind}.nii.gz")) for kind in SEQUENCES}
+    paths = {kind: require_path(found.get(kind, case.folder / f"{case.name}_{kind}.nii.gz")) for kind in SEQUENCES}
     read = {kind: read_nifti_cine(path, view=View.SAX if kind == "DE" else View.OTHER) for kind, path in paths.items()}
     cines = tuple(replace(cine, label=SEQUENCES[kind]) for kind, (cine, _) in read.items())
     _check_one_grid(case.name, cines)
@@ -92,7 +92,7 @@ def read_case(case: Case) -> AnnotatedStudy:
     )
     if case.facts["part"] == "test" and "gd" not in found:
         return AnnotatedStudy(study=study, patient=case.patient, facts=case.facts)
-    mask = existing(found.get("gd", case.folder / f"{case.name}_gd.nii.gz"))
+    mask = require_path(found.get("gd", case.folder / f"{case.name}_gd.nii.gz"))
     labels = read_label_codes(mask, cines[0].array.shape, codes=LABEL_CODES, image_header=cines[0].nifti_header)
     return AnnotatedStudy(
         study=study,
@@ -107,10 +107,10 @@ DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case)
 
 
 def _case(number: str, files: Mapping[str, Path]) -> Case:
-    one = next(iter(files.values()))
+    first = next(iter(files.values()))
     part = "test" if int(number) >= _FIRST_OF_TEST else "train"
     paths = tuple(files.values())
-    return Case(name=f"myops_{number}", patient=number, folder=one.parent, facts={"part": part}, files=paths)
+    return Case(name=f"myops_{number}", patient=number, folder=first.parent, facts={"part": part}, files=paths)
 
 
 def _check_one_grid(name: str, cines: Sequence[Cine]) -> None:
@@ -120,5 +120,6 @@ def _check_one_grid(name: str, cines: Sequence[Cine]) -> None:
         if not same or not np.allclose(cine.spacing_mm, first.spacing_mm, rtol=0.01):
             raise GeometryError(
                 f"{name}: {cine.label} has shape {cine.array.shape} and voxels of {cine.spacing_mm} mm, {first.label}"
-                f" {first.array.shape} and {first.spacing_mm} mm; expected the aligned sequences of the challenge"
+                f" {first.array.shape} and {first.spacing_mm} mm; expected the aligned sequences of the challenge:"
+                " unpack it again"
             )

@@ -1,4 +1,4 @@
-"""The datasets as a table for the documentation, made from their cards."""
+"""Markdown table of the datasets for the documentation, from their cards."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _COLUMNS = ("name", "title", "cases", "licence", "how to get it", "to cite")
 
 
 def markdown_table(cards: Iterable[DatasetCard]) -> str:
-    """One row a card, in their order.
+    """Return a table with one row per card, in order.
 
     >>> card = DatasetCard(name="a", title="A", licence="CC0", citation="", how_to_get="Ask.", n_cases=2)
     >>> markdown_table([card]).splitlines()[-1]

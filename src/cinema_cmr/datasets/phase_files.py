@@ -1,4 +1,4 @@
-"""Studies whose ED and ES lie in files of their own: joined to a cine of two frames, ED first, with their masks."""
+"""Studies with ED and ES in separate files, joined to a cine of two frames, ED first, with their masks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cinema_cmr.core.errors import GeometryError, InputError
 from cinema_cmr.core.study import Issue
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.datasets.listing import existing
+from cinema_cmr.datasets.listing import require_path
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.nifti.labels import read_label_codes
 
@@ -22,25 +22,23 @@ __all__ = ["read_phases"]
 def read_phases(
     images: Sequence[Path], masks: Sequence[Path | None], *, view: View, codes: Mapping[int, int], name: str
 ) -> tuple[Cine, LabelMap, tuple[Issue, ...]]:
-    """The frames of one view from one file each, with their label maps, `codes` translated (the file's -> ours).
+    """Read the frames of one view from one file each, with label maps translated by `codes` (file code -> our code).
 
-    A single file may hold any number of frames. Where there is no label map (None) nothing is drawn. Raises
-    `InputError` where a file is missing, holds another code or, of several, more than one frame, `GeometryError`
-    where frames or masks lie on different grids; `name` is the case's, for messages.
+    A single file may hold any number of frames. Without a label map (None) the labels are empty. Raises `InputError` if
+    a file is missing, has another code or, as one of several, more than one frame, `GeometryError` if frames or masks
+    lie on different grids; `name` is the case's, for messages.
     """
-    read = [read_nifti_cine(existing(path), view=view) for path in images]
+    read = [read_nifti_cine(require_path(path), view=view) for path in images]
     first, *others = (cine for cine, _ in read)
     if others and first.n_frames > 1:
-        raise InputError(
-            f"{name}: its ED's file has {first.n_frames} frames; expected the one frame that it is named by"
-        )
+        raise InputError(f"{name}: the ED file has {first.n_frames} frames; expected one frame: export it again")
     for other in others:
         _check_one_grid(name, first, other)
     shape, header = first.array.shape, first.nifti_header
     arrays = [
         np.zeros(shape, np.uint8)
         if path is None
-        else read_label_codes(existing(path), shape, codes=codes, image_header=header)
+        else read_label_codes(require_path(path), shape, codes=codes, image_header=header)
         for path in masks
     ]
     cine = first.with_array(np.concatenate([cine.array for cine, _ in read], axis=3))
@@ -50,9 +48,11 @@ def read_phases(
 
 def _check_one_grid(name: str, ed: Cine, es: Cine) -> None:
     if ed.array.shape != es.array.shape:
-        raise GeometryError(f"{name}: ED has shape {ed.array.shape}, ES {es.array.shape}; expected one grid")
+        raise GeometryError(
+            f"{name}: ED has shape {ed.array.shape}, ES {es.array.shape}; expected one grid: export them again"
+        )
     if not np.allclose(ed.affine, es.affine, rtol=0, atol=0.01):
         raise GeometryError(
-            f"{name}: ED has voxels of {ed.spacing_mm} mm, ES of {es.spacing_mm} mm, or another place;"
-            " expected one grid"
+            f"{name}: ED has voxels of {ed.spacing_mm} mm, ES of {es.spacing_mm} mm, or another position;"
+            " expected one grid: export them again"
         )

@@ -1,9 +1,9 @@
-"""Reads a pickle of arrays and plain containers, and nothing else; run as a program of its own, never imported.
+"""Restricted reader of pickles with arrays and plain containers; run as a separate program, never imported.
 
-`python -I plain_pickle.py IN.pickle OUT.npz` writes the arrays of the dictionary in IN. No name in a pickle
-leads to foreign code: the few that arrays are made of lead to stand-ins of this file, which keep shape, type and
-bytes; any other name is refused. Whatever a pickle asks for, this process may open no more than so much memory
-and time, and its parent starts it without environment, in an empty folder.
+`python -I plain_pickle.py IN.pickle OUT.npz` writes the arrays of the dictionary in IN. No name in a pickle reaches
+foreign code: the few names that arrays consist of map to stand-ins in this file, which keep shape, type and bytes; any
+other name is rejected. The process has limited memory and time, and its parent starts it without environment, in an
+empty folder.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["PlainUnpickler", "main", "plain"]
+__all__ = ["PlainUnpickler", "load_arrays", "main"]
 
 _MAX_BYTES = 8 << 30
 _MAX_SECONDS = 300
 
 
-class _Kind:
-    """Stand-in for `numpy.dtype`: the text of a number type."""
+class _DtypeStandIn:
+    """Stand-in for `numpy.dtype`: the name of a number type."""
 
     def __init__(self, text: object = "", *_flags: object) -> None:
         self.text = str(text.decode("ascii") if isinstance(text, bytes) else text)
@@ -41,100 +41,100 @@ class _Kind:
         return kind.newbyteorder(self.order)  # type: ignore[arg-type]
 
 
-class _Block:
-    """Stand-in for `numpy.ndarray`, filled by the state that follows it."""
+class _ArrayStandIn:
+    """Stand-in for `numpy.ndarray`, filled by the pickled state that follows it."""
 
     def __init__(self, *_shape: object) -> None:
         self.array = np.zeros(0)
 
     def __setstate__(self, state: Any) -> None:
         _, shape, kind, by_columns, data = state
-        self.array = _filled(data, kind, shape, "F" if by_columns else "C")
+        self.array = _to_array(data, kind, shape, "F" if by_columns else "C")
 
 
-def _filled(data: Any, kind: Any, shape: Any, order: Any) -> Any:
-    if not isinstance(kind, _Kind) or not isinstance(data, bytes | bytearray):
+def _to_array(data: Any, kind: Any, shape: Any, order: Any) -> Any:
+    if not isinstance(kind, _DtypeStandIn) or not isinstance(data, bytes | bytearray):
         raise pickle.UnpicklingError("an array of objects; expected numbers")
     sides = tuple(int(n) for n in shape)
     return np.frombuffer(data, kind.dtype()).reshape(sides, order="F" if order == "F" else "C")
 
 
-def _buffered(data: Any, kind: Any, shape: Any, order: Any) -> _Block:
-    block = _Block()
-    block.array = _filled(bytes(data), kind, shape, order)
+def _array_from_buffer(data: Any, kind: Any, shape: Any, order: Any) -> _ArrayStandIn:
+    block = _ArrayStandIn()
+    block.array = _to_array(bytes(data), kind, shape, order)
     return block
 
 
 def _scalar(kind: Any, data: Any) -> Any:
-    return _filled(data.encode("latin1") if isinstance(data, str) else data, kind, (1,), "C")[0]
+    return _to_array(data.encode("latin1") if isinstance(data, str) else data, kind, (1,), "C")[0]
 
 
-def _bytes_of(text: Any, encoding: Any = "latin1") -> bytes:
-    """How older protocols write bytes."""
+def _encode_bytes(text: Any, encoding: Any = "latin1") -> bytes:
+    """Decode bytes as written by older protocols."""
     if encoding not in ("latin1", "latin-1") or not isinstance(text, str):
         raise pickle.UnpicklingError(f"text in '{encoding}'; expected latin1")
     return text.encode("latin1")
 
 
-def _no_bytes() -> bytes:
-    """How older protocols write none."""
+def _empty_bytes() -> bytes:
+    """Decode empty bytes as written by older protocols."""
     return b""
 
 
 _OLD, _NEW = "numpy.core", "numpy._core"
 _STAND_INS: dict[tuple[str, str], Callable[..., Any]] = {
-    ("numpy", "ndarray"): _Block,
-    ("numpy", "dtype"): _Kind,
+    ("numpy", "ndarray"): _ArrayStandIn,
+    ("numpy", "dtype"): _DtypeStandIn,
     ("collections", "OrderedDict"): OrderedDict,
-    ("_codecs", "encode"): _bytes_of,
-    ("builtins", "bytes"): _no_bytes,
-    ("__builtin__", "bytes"): _no_bytes,
-    **{(f"{core}.multiarray", "_reconstruct"): _Block for core in (_OLD, _NEW)},
+    ("_codecs", "encode"): _encode_bytes,
+    ("builtins", "bytes"): _empty_bytes,
+    ("__builtin__", "bytes"): _empty_bytes,
+    **{(f"{core}.multiarray", "_reconstruct"): _ArrayStandIn for core in (_OLD, _NEW)},
     **{(f"{core}.multiarray", "scalar"): _scalar for core in (_OLD, _NEW)},
-    **{(f"{core}.numeric", "_frombuffer"): _buffered for core in (_OLD, _NEW)},
+    **{(f"{core}.numeric", "_frombuffer"): _array_from_buffer for core in (_OLD, _NEW)},
 }
 
 
 class PlainUnpickler(pickle.Unpickler):
-    """An unpickler that knows arrays, numbers, text and plain containers."""
+    """Unpickler restricted to arrays, numbers, text and plain containers."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """The stand-in of a name; raises `UnpicklingError` for any other."""
+        """Return the stand-in for a name; raise `UnpicklingError` for any other name."""
         if (module, name) not in _STAND_INS:
-            raise pickle.UnpicklingError(f"it asks for '{module}.{name}', which is no array or plain container")
+            raise pickle.UnpicklingError(f"it refers to '{module}.{name}'; expected arrays and plain containers only")
         return _STAND_INS[module, name]
 
 
-def plain(data: bytes) -> dict[str, Any]:
-    """The arrays, numbers and texts of a pickled dictionary, each as an array; other values are left out.
+def load_arrays(data: bytes) -> dict[str, Any]:
+    """Return the arrays, numbers and texts of a pickled dictionary, each as an array; other values are dropped.
 
-    Raises `UnpicklingError` for what is no such dictionary, and what `pickle` raises for torn bytes.
+    Raises `UnpicklingError` if it is not such a dictionary, and what `pickle` raises for truncated bytes.
     """
     content = PlainUnpickler(io.BytesIO(data)).load()
     if not isinstance(content, Mapping):
         raise pickle.UnpicklingError(f"it holds a {type(content).__name__}; expected a dictionary of arrays")
-    arrays = {str(key): _array(value) for key, value in content.items()}
+    arrays = {str(key): _plain_array(value) for key, value in content.items()}
     return {key: array for key, array in arrays.items() if array is not None}
 
 
-def _array(value: Any) -> Any:
-    if isinstance(value, _Block):
+def _plain_array(value: Any) -> Any:
+    if isinstance(value, _ArrayStandIn):
         return value.array
     if isinstance(value, bool | int | float | str | np.generic):
         return np.asarray(value)
     if isinstance(value, list | tuple):
-        parts = [_array(part) for part in value]
+        parts = [_plain_array(part) for part in value]
         same = all(part is not None and part.shape == parts[0].shape for part in parts)
         return np.stack(parts) if parts and same else None
     return None
 
 
 def main(arguments: list[str]) -> int:
-    """Read one pickle and write its arrays; the reason of a failure goes to stderr, the exit code is then 1."""
+    """Read one pickle and write its arrays; on failure print the reason to stderr and return 1."""
     _limit()
     source, target = (Path(word) for word in arguments)
     try:
-        np.savez(target, **plain(source.read_bytes()))
+        np.savez(target, **load_arrays(source.read_bytes()))
     except Exception as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
@@ -142,15 +142,15 @@ def main(arguments: list[str]) -> int:
 
 
 def _limit() -> None:
-    """Bound memory, time and processes of this process, where the system can."""
+    """Limit the memory and CPU time of this process, if the system supports it."""
     try:
         import resource
     except ImportError:
         return
-    for what, wanted in ((resource.RLIMIT_AS, _MAX_BYTES), (resource.RLIMIT_CPU, _MAX_SECONDS)):
-        _, hard = resource.getrlimit(what)
-        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(what, (most, most))
+    for limit, value in ((resource.RLIMIT_AS, _MAX_BYTES), (resource.RLIMIT_CPU, _MAX_SECONDS)):
+        _, hard = resource.getrlimit(limit)
+        soft = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limit, (soft, soft))
 
 
 if __name__ == "__main__":

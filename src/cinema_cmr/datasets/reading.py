@@ -99,7 +99,7 @@ def find_split(file: Path | str | None, dataset: Dataset, cases: Sequence[Case])
     """
     known = {case.patient for case in cases}
     if file:
-        return read_split(Path(file), known=known)
+        return read_split(Path(file), patients=known)
     split = dataset.training_split(cases)
     missing = {name for names in split.parts.values() for name in names} - known
     if missing:

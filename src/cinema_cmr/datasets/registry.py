@@ -1,4 +1,4 @@
-"""The datasets by name: what `--data NAME:FOLDER` is turned into. To add one: its file, and its name here."""
+"""Datasets by name, as used in `--data NAME:FOLDER`. To add one, write its file and add it to `_FILES`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DATASETS: dict[str, Dataset] = {file.DATASET.card.name: file.DATASET for file in
 
 
 def get_dataset(name: str) -> Dataset:
-    """The dataset of this name; raises `UsageError` with the nearest known one."""
+    """Return the dataset with this name; raises `UsageError` with the nearest known name."""
     if name not in DATASETS:
         raise unknown_name("dataset", name, DATASETS)
     return DATASETS[name]

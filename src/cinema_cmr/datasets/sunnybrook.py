@@ -1,4 +1,4 @@
-"""Sunnybrook Cardiac Data: full-cycle short-axis DICOM with hand-drawn contours of the left ventricle at ED and ES."""
+"""Sunnybrook Cardiac Data: full-cycle short-axis DICOM with manual contours of the left ventricle at ED and ES."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from cinema_cmr.core.errors import InputError, MissingFileError
 from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
-from cinema_cmr.io.archive import extracted
-from cinema_cmr.io.dicom.sort import instance_places
+from cinema_cmr.io.archive import extract_archive
+from cinema_cmr.io.dicom.sort import instance_positions
 from cinema_cmr.io.dicom.study import find_stacks
 from cinema_cmr.io.read import read_study
 from cinema_cmr.io.walk import paths_below
@@ -40,44 +40,53 @@ _LV, _MYO = (next(label.code for label in CINE_LABELS if label.name == name) for
 
 
 def list_cases(root: Path) -> list[Case]:
-    """Every `SCD…` folder under `root` that holds contours; raises `InputError` where there is none or one is twice."""
+    """List every `SCD…` folder with contours under `root`; raises `InputError` if there is none or one is present
+    twice.
+    """
     found = {path.parent.parent for path in paths_below(root, "i-contours") if path.is_dir()}
     folders = sorted((folder for folder in found if folder.name.startswith("SCD")), key=lambda folder: folder.name)
     if not folders:
-        raise InputError(f"no SCD…/contours/i-contours under '{Path(root).name}'; expected the unpacked dataset")
-    twice = sorted({a.name for a, b in pairwise(folders) if a.name == b.name})
-    if twice:
-        raise InputError(f"{twice[0]} is there more than once under '{Path(root).name}'; give one copy of the data")
+        raise InputError(
+            f"no SCD…/contours/i-contours under '{Path(root).name}'; expected the unpacked dataset: check the path"
+        )
+    repeated = sorted({a.name for a, b in pairwise(folders) if a.name == b.name})
+    if repeated:
+        raise InputError(
+            f"{repeated[0]} is present more than once under '{Path(root).name}'; expected one copy of the data: pass"
+            " its folder"
+        )
     return [
-        Case(name=folder.name, patient=folder.name, folder=folder, files=tuple(_image_places(folder)))
+        Case(name=folder.name, patient=folder.name, folder=folder, files=tuple(_image_paths(folder)))
         for folder in folders
     ]
 
 
 def read_case(case: Case) -> AnnotatedStudy:
-    """The whole cycle with the left ventricle drawn in some slices of two frames.
+    """Read the whole cycle with the left ventricle labelled in some slices of two frames.
 
-    The cavity is the inside of the endocardial contour; where an epicardial one was drawn too, what lies between
-    is myocardium. Each contour belongs to the image with its instance number. Raises `InputError` where images or
-    contours are missing, or a contour's image is not in the stack.
+    The cavity is the interior of the endocardial contour; if an epicardial contour was drawn too, the region between
+    them is myocardium. A contour belongs to the image with its instance number. Raises `InputError` if images or
+    contours are missing, or the image of a contour is not in the stack.
     """
     contours = {kind: _contours(case.folder / "contours" / f"{kind}-contours", kind) for kind in ("i", "o")}
     if not contours["i"]:
-        raise InputError(f"'{case.name}' has no endocardial contours; expected contours/i-contours/*.txt")
-    with _unpacked(_images(case)) as folder:
-        study, places = read_study(folder, name=case.name), _places(folder)
-    _check_all_there(case.name, {*contours["i"], *contours["o"]} - places.keys())
+        raise InputError(
+            f"'{case.name}' has no endocardial contours; expected contours/i-contours/*.txt: unpack the dataset again"
+        )
+    with _open_images(_images(case)) as folder:
+        study, positions = read_study(folder, name=case.name), _instance_map(folder)
+    _check_complete(case.name, {*contours["i"], *contours["o"]} - positions.keys())
     cine = study.cine(View.SAX)
     labels = np.zeros(cine.array.shape, np.uint8)
     for kind, code in (("o", _MYO), ("i", _LV)):
         for number, points in contours[kind].items():
-            z, t = places[number]
+            z, t = positions[number]
             labels[..., z, t][_inside(points, cine.array.shape[:2])] = code
     return AnnotatedStudy(
         study=study,
         patient=case.patient,
         labels={View.SAX: LabelMap(array=labels)},
-        labelled_frames={View.SAX: tuple(sorted({places[number][1] for number in contours["i"]}))},
+        labelled_frames={View.SAX: tuple(sorted({positions[number][1] for number in contours["i"]}))},
         structures=("lv",),
         facts=case.facts,
     )
@@ -87,62 +96,70 @@ DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case)
 
 
 def read_contour(path: Path) -> NDArray[np.float64]:
-    """(n, 2) points of a contour, column and row in pixels, the middle of the first pixel being (0, 0).
+    """Read the (n, 2) points of a contour, column and row in pixels; the centre of the first pixel is (0, 0).
 
-    Raises `InputError` for a file that holds no polygon.
+    Raises `InputError` if the file is not a polygon.
     """
     try:
         points = [[float(number) for number in line.split()] for line in path.read_text().splitlines() if line.strip()]
     except ValueError as error:
-        raise InputError(f"contour '{path.name}' holds no numbers ({error}); unpack the dataset again") from error
+        raise InputError(
+            f"contour '{path.name}' is not numeric ({error}); expected x and y per line: unpack the dataset again"
+        ) from error
     if len(points) < 3 or any(len(point) != 2 for point in points):
-        raise InputError(f"contour '{path.name}' has {len(points)} lines; expected three or more of x and y each")
+        raise InputError(
+            f"contour '{path.name}' has {len(points)} lines; expected at least three with x and y each: unpack the"
+            " dataset again"
+        )
     return np.asarray(points, dtype=np.float64)
 
 
 def _images(case: Case) -> Path:
     if not case.files:
-        raise MissingFileError(f"'{case.name}' has no images; expected dicom.zip or a folder dicom beside contours")
+        raise MissingFileError(
+            f"'{case.name}' has no images; expected dicom.zip or a folder dicom beside contours: unpack the dataset"
+            " again"
+        )
     return case.files[0]
 
 
-def _image_places(folder: Path) -> Iterator[Path]:
+def _image_paths(folder: Path) -> Iterator[Path]:
     paths = (folder / name for name in ("dicom.zip", "dicom", "DICOM"))
     return (path for path in paths if path.exists())
 
 
 def _contours(folder: Path, kind: str) -> dict[int, NDArray[np.float64]]:
-    """Instance number -> contour of one kind, "i" or "o"."""
+    """Return instance number -> contour of one kind, "i" or "o"."""
     named = ((path, _CONTOUR_NAME.fullmatch(path.name)) for path in sorted(folder.glob("*.txt")))
     return {int(match["number"]): read_contour(path) for path, match in named if match and match["kind"] == kind}
 
 
 @contextmanager
-def _unpacked(images: Path) -> Iterator[Path]:
+def _open_images(images: Path) -> Iterator[Path]:
     if images.is_dir():
         yield images
     else:
-        with extracted(images) as folder:
+        with extract_archive(images) as folder:
             yield folder
 
 
-def _places(folder: Path) -> dict[int, tuple[int, int]]:
-    """Instance number -> slice and frame in the stack with the most slices."""
+def _instance_map(folder: Path) -> dict[int, tuple[int, int]]:
+    """Return instance number -> (slice, frame) in the stack with the most slices."""
     found, stacks = find_stacks(folder)
     largest = max(stacks.stacks, key=lambda stack: len(stack.slices))
-    return {number: place for (_, number), place in instance_places(largest, found.headers).items()}
+    return {number: position for (_, number), position in instance_positions(largest, found.headers).items()}
 
 
-def _check_all_there(name: str, missing: set[int]) -> None:
+def _check_complete(name: str, missing: set[int]) -> None:
     if missing:
         raise InputError(
             f"'{name}' has contours of instance {min(missing)} ({len(missing)} in all), which are not in its"
-            " short-axis stack; expected images and contours of one series"
+            " short-axis stack; expected images and contours of one series: unpack the dataset again"
         )
 
 
 def _inside(points: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """(x, y) True in pixels whose middle is inside of the contour."""
+    """Return (x, y): True for pixels whose centre is inside the contour."""
     from matplotlib.path import Path as Polygon
 
     grid = np.indices(shape[:2]).reshape(2, -1).T

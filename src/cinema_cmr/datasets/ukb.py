@@ -1,4 +1,4 @@
-"""UK Biobank: heart MRI as zips of DICOM, one of long-axis and one of short-axis images a visit; nothing is drawn.
+"""UK Biobank: cardiac MRI as zips of DICOM, one of long-axis and one of short-axis images per visit; no annotations.
 
 ```
 1234567_20208_2_0.zip    long axis:  participant, data field, visit, array
@@ -17,8 +17,8 @@ from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import Issue
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
-from cinema_cmr.datasets.listing import by_name
-from cinema_cmr.io.archive import extracted
+from cinema_cmr.datasets.listing import index_by_name
+from cinema_cmr.io.archive import extract_archive
 from cinema_cmr.io.dicom.study import read_dicom
 from cinema_cmr.io.read import input_files
 from cinema_cmr.io.walk import paths_below
@@ -40,9 +40,9 @@ _NAME = re.compile(r"(?P<eid>\d+)_(?P<field>20208|20209)_(?P<visit>\d+_\d+)\.zip
 
 
 def list_cases(root: Path) -> list[Case]:
-    """Every visit of which there is a zip under `root`; a participant's visits are one patient's."""
+    """List every visit with a zip under `root`; the visits of a participant are one patient's."""
     matches = ((path, _NAME.fullmatch(path.name)) for path in paths_below(root, "*_2020[89]_*.zip"))
-    files = by_name(
+    files = index_by_name(
         ((f"{match['eid']}_{match['visit']}/{match['field']}", path) for path, match in matches if match),
         expected="1234567_20209_2_0.zip and so on",
     )
@@ -51,18 +51,21 @@ def list_cases(root: Path) -> list[Case]:
 
 
 def read_case(case: Case) -> AnnotatedStudy:
-    """Both zips as one study, its views found by geometry; an absent or broken one is an issue, both an error.
+    """Read both zips as one study, with views recognised by geometry; one absent or broken zip is an issue, two an
+    error.
 
-    Raises what `io.archive.extracted` and `read_dicom` raise.
+    Raises what `io.archive.extract_archive` and `read_dicom` raise.
     """
     issues = [
-        _issue("zip-absent", f"no zip of {title} images") for field, title in _FIELDS.items() if not _has(case, field)
+        _issue("zip-absent", f"no zip of {title} images")
+        for field, title in _FIELDS.items()
+        if not _has_field(case, field)
     ]
     with ExitStack() as stack:
         files: list[Path] = []
         for archive in case.files:
             try:
-                files += input_files(stack.enter_context(extracted(archive)))
+                files += input_files(stack.enter_context(extract_archive(archive)))
             except InputError as error:
                 issues.append(_issue("zip-broken", str(error)))
                 if len(issues) == len(_FIELDS):
@@ -79,7 +82,7 @@ def _case(visit: str, files: tuple[Path, ...]) -> Case:
     return Case(name=visit, patient=eid, folder=files[0].parent, files=files, facts={"visit": number})
 
 
-def _has(case: Case, field: str) -> bool:
+def _has_field(case: Case, field: str) -> bool:
     return any(f"_{field}_" in path.name for path in case.files)
 
 

@@ -36,7 +36,7 @@ class OptimConfig:
     """Factor of the learning rate from each block of the encoder to the one below it, so that what was pre-trained
     moves less the nearer it is to the image; 1 for one rate everywhere. A fine-tuning from random weights has one rate
     whatever stands here."""
-    average: float = 0.998
+    ema_decay: float = 0.998
     """Decay per step of the exponential average of the weights, which is what is kept; 0 keeps the last."""
 
     def __post_init__(self) -> None:
@@ -48,9 +48,9 @@ class OptimConfig:
             )
         if not 0 < self.layer_decay <= 1:
             raise UsageError(f"layer decay {self.layer_decay}; expected above 0, up to 1 for one rate everywhere")
-        if not 0 <= self.last_lr <= self.lr or not 0 <= self.average < 1:
+        if not 0 <= self.last_lr <= self.lr or not 0 <= self.ema_decay < 1:
             raise UsageError(
-                f"learning rates {self.lr} to {self.last_lr}, averaging {self.average}; expected rates"
+                f"learning rates {self.lr} to {self.last_lr}, averaging {self.ema_decay}; expected rates"
                 " that fall, from"
                 " 0 on, and an average from 0 to below 1"
             )

@@ -41,7 +41,7 @@ class TrainConfig:
     """Updates of the weights."""
     batch_size: int = 1
     """Samples of one pass of one device."""
-    accumulate: int = 1
+    gradient_accumulation: int = 1
     """Passes whose gradients are summed to one update."""
     seed: int = 0
     accelerator: str = "auto"
@@ -50,6 +50,8 @@ class TrainConfig:
     """"fp32", "bf16", "fp16" (of GPUs; the loss is scaled, so that small gradients live), or what is best there."""
     compiled: bool = False
     """Whether the network goes through torch.compile: slower to start, faster then; the weights are plain ones."""
+    activation_checkpointing: bool = False
+    """Whether blocks are computed again in the backward pass: less memory, more time, the same gradients."""
     devices: int = 1
     """Processes of this machine, each with a device of its own; gradients are averaged."""
     nodes: int = 1
@@ -68,10 +70,10 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.strategy not in ("ddp", "fsdp"):
             raise unknown_name("strategy", self.strategy, ("ddp", "fsdp"))
-        if min(self.n_steps, self.batch_size, self.accumulate, self.world_size) < 1:
+        if min(self.n_steps, self.batch_size, self.gradient_accumulation, self.world_size) < 1:
             raise UsageError(
-                f"{self.n_steps} steps of {self.accumulate} batches of {self.batch_size} on {self.devices} devices"
-                f" of {self.nodes} nodes; expected at least 1 of each"
+                f"{self.n_steps} steps of {self.gradient_accumulation} batches of {self.batch_size} on"
+                f" {self.devices} devices of {self.nodes} nodes; expected at least 1 of each"
             )
         if min(self.log_every, self.validate_every, self.checkpoint_every) < 1 or min(self.workers, self.seed) < 0:
             raise UsageError(
@@ -94,11 +96,11 @@ class TrainConfig:
     @property
     def samples_per_step(self) -> int:
         """Samples of one update of the weights, of all processes."""
-        return self.batch_size * self.accumulate * self.world_size
+        return self.batch_size * self.gradient_accumulation * self.world_size
 
     def shapes_weights(self) -> dict[str, Any]:
         """The settings that the result depends on, plain; a run can only go on with the same."""
-        names = ("n_steps", "batch_size", "accumulate", "seed", "optim")
+        names = ("n_steps", "batch_size", "gradient_accumulation", "seed", "optim")
         plain: dict[str, Any] = to_dict(self, "train")
         ranks = {"ranks": self.world_size} if self.world_size > 1 else {}
         return {**{name: plain[name] for name in names}, **ranks}
@@ -143,7 +145,7 @@ def train(
             if report is not None and is_first_rank():
                 report(progress)
     network = run.blank if config.is_sharded else task.network
-    network.load_state_dict(whole(run.average.state()))
+    network.load_state_dict(whole(run.ema.state()))
     return network.eval()
 
 
@@ -175,7 +177,7 @@ class _Run(Generic[Example]):
         self.optimiser = self.fabric.setup_optimizers(make_optimiser(self.network, config.optim, fused=not scales))
         self._scales = scales
         """Then a gradient beyond the range is no error: the step is left out and the loss scaled by less."""
-        self.average = EMA(self.network, config.optim.average)
+        self.ema = EMA(self.network, config.optim.ema_decay)
         self.train = SampleSet(train, sample, seed=config.seed)
         self.val = SampleSet(val, sample, seed=None)
         self.step = 0
@@ -191,7 +193,7 @@ class _Run(Generic[Example]):
         if state is not None:
             self._check_same_run(state)
             self.network.load_state_dict(state_like(state["model"], self.network))
-            self.average.load(state_like(state["average"], self.network), state["n_updates"])
+            self.ema.load(state_like(state["ema"], self.network), state["n_updates"])
             self.optimiser.load_state_dict(optimiser_like(state["optimiser"], self.optimiser))
             self.fabric.strategy.precision.load_state_dict(state.get("precision", {}))
             self.step = state["step"]
@@ -220,7 +222,7 @@ class _Run(Generic[Example]):
         batches = iter(self._loader())
         started, losses, self.n_images = time.monotonic(), list[float](), 0
         while self.step < config.n_steps:
-            losses.append(self._update(list(itertools.islice(batches, config.accumulate))))
+            losses.append(self._update(list(itertools.islice(batches, config.gradient_accumulation))))
             self.step += 1
             last = self.step == config.n_steps
             scores = self._validated() if last or self.step % config.validate_every == 0 else None
@@ -269,7 +271,7 @@ class _Run(Generic[Example]):
             self._check("norm of the gradient", 0.0 if norm is None else float(whole(norm)), names)
         self.optimiser.step()
         self.optimiser.zero_grad()
-        self.average.update(self.network)
+        self.ema.update(self.network)
         return total
 
     def _loss(self, batches: Sequence[Batch]) -> Tensor:
@@ -296,7 +298,7 @@ class _Run(Generic[Example]):
         config = self.config
         first, step = (0, 1) if config.is_sharded else (self.fabric.global_rank, config.world_size)
         trained = {name: value.clone() for name, value in self.network.state_dict().items()}
-        self.network.load_state_dict(self.average.state())
+        self.network.load_state_dict(self.ema.state())
         self.task.eval()
         rows = []
         for index in range(first, len(self.val), step):
@@ -321,8 +323,8 @@ class _Run(Generic[Example]):
     def _save(self) -> None:
         state = {
             "model": whole(self.network.state_dict()),
-            "average": whole(self.average.state()),
-            "n_updates": self.average.n_updates,
+            "ema": whole(self.ema.state()),
+            "n_updates": self.ema.n_updates,
             "optimiser": whole(self.optimiser.state_dict()),
             "precision": self.fabric.strategy.precision.state_dict(),
             "step": self.step,

@@ -46,7 +46,7 @@ class StudySource:
         if self.part == "all":
             return sorted(known)
         if self.split:
-            return list(read_split(self.split, known=known)[self.part])
+            return list(read_split(self.split, patients=known)[self.part])
         path = None if card is None or self.model is None else _split_beside(Path(self.model))
         if path is None or card is None:
             return list(dataset.patients(cases, self.part))

@@ -1,4 +1,4 @@
-"""Writing files whole or not at all: a temporary sibling takes the final name only when it is complete."""
+"""Atomic writing of files: a temporary sibling takes the final name only once it is complete."""
 
 from __future__ import annotations
 
@@ -14,63 +14,67 @@ import numpy as np
 
 from cinema_cmr.core.errors import OutputExistsError
 
-__all__ = ["atomic_path", "write_bytes", "write_json", "write_text"]
+__all__ = ["atomic_path", "check_new_file", "write_bytes", "write_json", "write_text"]
 
 
 @contextmanager
 def atomic_path(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]:
-    """A temporary sibling to write to; it becomes `path` when the block ends well, else it is removed.
+    """Yield a temporary sibling to write to; it replaces `path` if the block succeeds and is removed otherwise.
 
-    The sibling has the same suffix and a name of its own, so that two runs do not meet. Missing folders are
-    made. Raises `OutputExistsError` where `path` exists and `overwrite` is False, or where it is a folder.
+    The sibling has the same suffix and a random name, so that concurrent runs do not collide. Missing folders are
+    created. Raises `OutputExistsError` if `path` is a folder, or exists and `overwrite` is False.
     """
     path = Path(path)
-    _check_free(path, overwrite=overwrite)
+    check_new_file(path, overwrite=overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
     suffix = ".nii.gz" if path.name.endswith(".nii.gz") else path.suffix
     sibling = path.with_name(f".{secrets.token_hex(8)}{suffix}")
     try:
         yield sibling
-        _to_disk(sibling)
-        _check_free(path, overwrite=overwrite)
+        _flush_to_disk(sibling)
+        check_new_file(path, overwrite=overwrite)
         os.replace(sibling, path)
         if os.name == "posix":
-            _to_disk(path.parent)
+            _flush_to_disk(path.parent)
     finally:
         sibling.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path | str, data: bytes, *, overwrite: bool = False) -> None:
-    """Write `data` whole or not at all; raises `OutputExistsError` like `atomic_path`."""
+    """Write `data` atomically; raises `OutputExistsError` as `atomic_path` does."""
     with atomic_path(path, overwrite=overwrite) as sibling:
         sibling.write_bytes(data)
 
 
 def write_text(path: Path | str, text: str, *, overwrite: bool = False) -> None:
-    """Write `text` as UTF-8, line ends as they are, whole or not at all; errors as in `atomic_path`."""
+    """Write `text` atomically as UTF-8, with line endings unchanged; raises as `atomic_path` does."""
     write_bytes(path, text.encode("utf-8"), overwrite=overwrite)
 
 
 def write_json(path: Path | str, value: object, *, overwrite: bool = False) -> None:
-    """Write sorted, indented JSON; NumPy numbers and arrays become plain ones.
+    """Write sorted, indented JSON atomically; NumPy scalars and arrays become numbers and lists.
 
-    Raises `ValueError` that names the place of a NaN or an infinite number (unknown is None in JSON),
-    `TypeError` for what JSON cannot hold, `OutputExistsError` like `atomic_path`; nothing is written then.
+    Raises `ValueError` for NaN or infinity, with its location in the value (use None for an unknown number),
+    `TypeError` for a type that JSON cannot represent, and `OutputExistsError` as `atomic_path` does. Nothing is written
+    in these cases.
     """
-    text = json.dumps(_plain(value, "value"), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(_to_json(value, "value"), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n", overwrite=overwrite)
 
 
-def _check_free(path: Path, *, overwrite: bool) -> None:
+def check_new_file(path: Path, *, overwrite: bool) -> None:
+    """Raise `OutputExistsError` if `path` is a folder, or exists and `overwrite` is False."""
     if path.is_dir():
-        raise OutputExistsError(f"'{path.name}' is a folder; expected the name of a file to write")
+        raise OutputExistsError(f"'{path.name}' is a folder; expected a file name: choose another output")
     if not overwrite and path.exists():
-        raise OutputExistsError(f"'{path.name}' exists already; give --overwrite to replace it")
+        raise OutputExistsError(
+            f"'{path.name}' already exists; expected a new file name: pass --overwrite to replace it"
+        )
 
 
-def _to_disk(path: Path) -> None:
-    """Flush to the disk, so that a name never points at a file that a power cut left empty."""
-    # Windows flushes only what is open for writing; a folder opens for reading only.
+def _flush_to_disk(path: Path) -> None:
+    """Flush to disk, so that a power failure cannot leave a name that points to an empty file."""
+    # Windows flushes only files open for writing; a folder can only be opened for reading.
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(descriptor)
@@ -78,22 +82,26 @@ def _to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
-def _plain(value: object, place: str) -> object:
+def _to_json(value: object, place: str) -> object:
     if isinstance(value, np.generic | np.ndarray):
-        return _plain(value.tolist(), place)
+        return _to_json(value.tolist(), place)
     if isinstance(value, Mapping):
-        return {_key(key, place): _plain(item, f"{place}.{key}") for key, item in value.items()}
+        return {_key(key, place): _to_json(item, f"{place}.{key}") for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item, f"{place}[{index}]") for index, item in enumerate(value)]
+        return [_to_json(item, f"{place}[{index}]") for index, item in enumerate(value)]
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{place} is {value}, which JSON cannot hold; write None for an unknown number")
+        raise ValueError(
+            f"{place} is {value}, which JSON cannot represent; expected a finite number, or None if unknown"
+        )
     if value is None or isinstance(value, str | bool | int | float):
         return value
-    raise TypeError(f"{place} is a {type(value).__name__}, which JSON cannot hold")
+    raise TypeError(
+        f"{place} is a {type(value).__name__}, which JSON cannot represent; expected plain values, lists and mappings"
+    )
 
 
 def _key(key: object, place: str) -> str:
-    """Text as it is, whole numbers as text; others are mistakes."""
+    """Return a string key unchanged and an integer key as text; raise `TypeError` for any other type."""
     if isinstance(key, str | int | np.integer) and not isinstance(key, bool):
         return str(key)
-    raise TypeError(f"{place} has the key {key!r}; JSON keys are text")
+    raise TypeError(f"{place} has the key {key!r}; expected text or an integer, as JSON allows")

@@ -1,4 +1,4 @@
-"""What separates the columns of a table that somebody saved from a spreadsheet."""
+"""Column delimiter of a CSV file exported from a spreadsheet."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["detect_delimiter"]
 
 
 def detect_delimiter(header: str) -> str:
-    """Of a table's first line: a comma, else a semicolon or a tab where there is no comma.
+    """Return the delimiter used in a header line: a comma, or a semicolon or tab if there is no comma.
 
     >>> detect_delimiter("name;group")
     ';'

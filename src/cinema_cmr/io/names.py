@@ -1,4 +1,4 @@
-"""Names of studies and of what is written of them, from the paths of the inputs."""
+"""Names of studies and of their outputs, derived from the input paths."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["file_stem", "name_from_path", "unique_names"]
 
 
 def file_stem(path: Path | str) -> str:
-    """The last part of a path without its suffix, `.nii.gz` being one.
+    """Return the file name without its suffix; `.nii.gz` counts as one suffix.
 
     >>> file_stem("scans/patient001_frame01.nii.gz")
     'patient001_frame01'
@@ -23,7 +23,7 @@ def file_stem(path: Path | str) -> str:
 
 
 def name_from_path(path: Path | str) -> str:
-    """The name of a study: its folder's name, or its file's without the suffix.
+    """Return a study's name: the folder name, or the file name without its suffix.
 
     >>> name_from_path("p1/dicom.zip"), name_from_path("p1/scan.nii.gz")
     ('dicom', 'scan')
@@ -33,31 +33,31 @@ def name_from_path(path: Path | str) -> str:
 
 
 def unique_names(paths: Sequence[Path]) -> list[str]:
-    """One output name per input: its stem, or where stems collide the nearest part of the path that differs.
+    """Return one output name per input: its stem or, if stems collide, the nearest distinguishing part of the path.
 
-    Names differ even where capital letters do not count. Raises `UsageError` for an input given twice.
+    Names also differ when case is ignored. Raises `UsageError` for a repeated input.
 
     >>> unique_names([Path("a/one.nii.gz"), Path("b/two.nii.gz")])
     ['one', 'two']
     >>> unique_names([Path("p1/dicom.zip"), Path("p2/dicom.zip")])
     ['p1', 'p2']
     """
-    whole = [Path(os.path.abspath(path)) for path in paths]
-    twice = [path.name for path, count in Counter(whole).items() if count > 1]
-    if twice:
-        raise UsageError(f"'{twice[0]}' is given twice; give each input once")
+    absolute = [Path(os.path.abspath(path)) for path in paths]
+    repeated = [path.name for path, count in Counter(absolute).items() if count > 1]
+    if repeated:
+        raise UsageError(f"'{repeated[0]}' is given twice; expected each input once: remove one")
     groups = defaultdict(list)
-    for path in whole:
+    for path in absolute:
         groups[name_from_path(path).casefold()].append(path)
     names = {group[0]: name_from_path(group[0]) for group in groups.values() if len(group) == 1}
     for group in groups.values():
         if len(group) > 1:
-            names.update(_told_apart(group, {name.casefold() for name in names.values()}))
-    return [names[path] for path in whole]
+            names.update(_disambiguate(group, {name.casefold() for name in names.values()}))
+    return [names[path] for path in absolute]
 
 
-def _told_apart(group: Sequence[Path], taken: set[str]) -> dict[Path, str]:
-    """Path -> the shortest run of parts, nearest to the file, that differs in the group and is not taken."""
+def _disambiguate(group: Sequence[Path], taken: set[str]) -> dict[Path, str]:
+    """Map each path to the shortest run of parts, nearest to the file, that is unique in the group and not taken."""
     parts = [(*path.parts[1:-1], name_from_path(path)) for path in group]
     depth = min(len(p) for p in parts)
     runs = [(end - width, end) for width in range(1, depth + 1) for end in range(0, width - depth - 1, -1)]
@@ -66,4 +66,7 @@ def _told_apart(group: Sequence[Path], taken: set[str]) -> dict[Path, str]:
         folded = {name.casefold() for name in names}
         if len(folded) == len(group) and not folded & taken:
             return dict(zip(group, names, strict=True))
-    raise UsageError(f"{len(group)} inputs named '{group[0].name}' cannot be told apart; rename one")
+    raise UsageError(
+        f"{len(group)} inputs named '{group[0].name}' have no distinguishing part in their paths; expected unique"
+        " names: rename one"
+    )

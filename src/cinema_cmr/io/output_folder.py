@@ -1,6 +1,6 @@
-"""Folders that appear whole or not at all: filled under another name, renamed when complete.
+"""Atomic output folders: filled under a temporary name and renamed once complete.
 
-`atomic_folder` writes a folder of its own; `results_folder` adds results to one that may hold other things.
+`atomic_folder` creates a folder of its own; `results_folder` adds results to one that may hold other files.
 """
 
 from __future__ import annotations
@@ -13,40 +13,42 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cinema_cmr.core.errors import InputError, OutputExistsError
+from cinema_cmr.io.atomic import check_new_file
 
 __all__ = ["atomic_folder", "check_new_files", "check_writable", "results_folder"]
 
 
 @contextmanager
 def atomic_folder(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]:
-    """An empty hidden sibling to fill; it becomes `path` when the block ends well, else it is removed.
+    """Yield an empty hidden sibling to fill; it replaces `path` if the block succeeds and is removed otherwise.
 
-    An empty folder at `path` counts as free. With `overwrite` what stood there goes only once the new folder
-    is complete. Raises `OutputExistsError` where `path` is a file, or a folder with something in it and
-    `overwrite` is False.
+    An empty folder at `path` counts as free. With `overwrite`, an existing folder is removed only after the new one is
+    complete. Raises `OutputExistsError` if `path` is a file, or a non-empty folder and `overwrite` is False.
     """
     path = Path(path)
     _check_free(path, overwrite=overwrite)
     with _draft(path) as draft:
         yield draft
         _check_free(path, overwrite=overwrite)
-        _take_place(draft, path)
+        _replace_folder(draft, path)
 
 
 @contextmanager
 def results_folder(path: Path | str, *, last: str, overwrite: bool = False) -> Iterator[Path]:
-    """An empty hidden folder to fill; when the block ends well its files become those of `path`.
+    """Yield an empty hidden folder to fill; if the block succeeds, its files are moved to `path`.
 
-    A folder that was not there appears at once. Into one that is there, files are moved one by one, the one
-    named `last` at the end: where it stands, the others are complete. Files of other names are left alone.
-    Raises `OutputExistsError` before anything is written where `last` or, after the block, any other file is
-    there already and `overwrite` is False.
+    A new folder appears in one step. Into an existing folder, files are moved one by one, the file named `last` at the
+    end: its presence means that the others are complete. Files with other names are left alone. Raises
+    `OutputExistsError` before anything is written if `last`, or after the block if any other file, exists and
+    `overwrite` is False.
     """
     path = Path(os.path.abspath(path))
     _check_no_file(path)
     if (path / last).exists() and not overwrite:
-        raise OutputExistsError(f"'{path.name}' holds results already; give --overwrite to replace them")
-    # Inside of a folder that is there: it may be another disk than its parent.
+        raise OutputExistsError(
+            f"'{path.name}' already holds results; expected a new folder: pass --overwrite to replace them"
+        )
+    # Inside an existing folder, which may be on another disk than its parent.
     with _draft(path / "results" if path.exists() else path) as draft:
         yield draft
         if path.exists():
@@ -56,32 +58,33 @@ def results_folder(path: Path | str, *, last: str, overwrite: bool = False) -> I
 
 
 def check_writable(path: Path | str) -> None:
-    """Raise `InputError` where a folder `path` could not be written or made, before any work is done for it."""
+    """Raise `InputError` if the folder `path` cannot be created or written to; call it before long work."""
     path = Path(os.path.abspath(path))
     _check_no_file(path)
     nearest = next(place for place in (path, *path.parents) if place.exists())
     if not nearest.is_dir():
-        raise InputError(f"'{nearest.name}' is a file; no folder '{path.name}' can be made in it")
+        raise InputError(
+            f"'{nearest.name}' is a file; expected a folder to create '{path.name}' in: choose another output"
+        )
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise InputError(f"folder '{nearest.name or nearest}' may not be written to; choose another output")
+        raise InputError(
+            f"folder '{nearest.name or nearest}' is not writable; expected a writable folder: choose another output"
+        )
 
 
 def check_new_files(folder: Path | str, names: Iterable[str], *, overwrite: bool = False) -> None:
-    """Raise before any work where these files could not be written into `folder`.
+    """Raise if these files could not be written into `folder`; call it before long work.
 
-    `InputError` as `check_writable`; `OutputExistsError` where one is there and `overwrite` is False, or is a folder.
+    `InputError` as for `check_writable`; `OutputExistsError` if one is a folder, or exists and `overwrite` is False.
     """
     check_writable(folder)
-    for file in (Path(folder) / name for name in names):
-        if file.is_dir():
-            raise OutputExistsError(f"'{file.name}' is a folder; expected the name of a file to write")
-        if file.exists() and not overwrite:
-            raise OutputExistsError(f"'{file.name}' exists already; give --overwrite to replace it")
+    for name in names:
+        check_new_file(Path(folder) / name, overwrite=overwrite)
 
 
 @contextmanager
 def _draft(path: Path) -> Iterator[Path]:
-    """A hidden empty folder beside `path`, on the same disk, that is gone at the end."""
+    """Yield a hidden empty folder beside `path`, on the same disk, and remove it at the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{secrets.token_hex(8)}")
     draft.mkdir()
@@ -93,17 +96,19 @@ def _draft(path: Path) -> Iterator[Path]:
 
 def _check_no_file(path: Path) -> None:
     if path.exists() and not path.is_dir():
-        raise OutputExistsError(f"'{path.name}' is a file; expected the name of a folder to write")
+        raise OutputExistsError(f"'{path.name}' is a file; expected a folder name: choose another output")
 
 
 def _check_free(path: Path, *, overwrite: bool) -> None:
     _check_no_file(path)
     if not overwrite and path.is_dir() and any(path.iterdir()):
-        raise OutputExistsError(f"folder '{path.name}' exists already; give --overwrite to replace it")
+        raise OutputExistsError(
+            f"folder '{path.name}' already exists; expected a new or empty folder: pass --overwrite to replace it"
+        )
 
 
-def _take_place(draft: Path, path: Path) -> None:
-    """Rename the new folder to `path`; an old one steps aside first and comes back if that fails."""
+def _replace_folder(draft: Path, path: Path) -> None:
+    """Rename the new folder to `path`; an existing folder is moved aside first and restored on failure."""
     if not path.exists():
         os.replace(draft, path)
         return
@@ -119,9 +124,11 @@ def _take_place(draft: Path, path: Path) -> None:
 
 def _move_files(draft: Path, path: Path, *, last: str, overwrite: bool) -> None:
     files = sorted(file.relative_to(draft) for file in draft.rglob("*") if file.is_file())
-    there = [file.as_posix() for file in files if (path / file).exists()]
-    if there and not overwrite:
-        raise OutputExistsError(f"'{path.name}' holds {there[0]} already; give --overwrite to replace it")
+    existing = [file.as_posix() for file in files if (path / file).exists()]
+    if existing and not overwrite:
+        raise OutputExistsError(
+            f"'{path.name}' already holds {existing[0]}; expected no such file: pass --overwrite to replace it"
+        )
     (path / last).unlink(missing_ok=True)
     for file in sorted(files, key=lambda file: file == Path(last)):
         (path / file).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Intensities as whole numbers with the slope and intercept that bring them back, as files store them."""
+"""Quantisation of intensities to integers, with the slope and intercept that restore them."""
 
 from __future__ import annotations
 
@@ -9,44 +9,47 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import InputError, UsageError
 
-__all__ = ["Quantised", "quantise"]
+__all__ = ["QuantisedArray", "quantise"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quantised:
-    """Whole numbers and their meaning: intensity = slope * stored + intercept."""
+class QuantisedArray:
+    """Stored integers and their scaling: intensity = slope * stored + intercept."""
 
     stored: NDArray[np.uint16]
-    """Same shape as the intensities, 0 to 2 ** bits - 1."""
+    """Same shape as the intensities; values 0 to 2 ** bits - 1."""
     slope: float
     intercept: float
     bits: int
 
     @property
     def is_scaled(self) -> bool:
-        """False where the stored numbers are the intensities."""
+        """False if the stored integers are the intensities themselves."""
         return (self.slope, self.intercept) != (1.0, 0.0)
 
 
-def quantise(array: NDArray[np.float32], *, bits: int = 16) -> Quantised:
-    """Intensities in `bits` bits (1 to 16): as they are where whole and fitting, else scaled.
+def quantise(array: NDArray[np.float32], *, bits: int = 16) -> QuantisedArray:
+    """Quantise intensities to `bits` bits (1 to 16): unchanged if they are integers in range, scaled otherwise.
 
-    An intensity comes back within half a slope. Slope and intercept are exact in single precision, as NIfTI
-    keeps them. Raises `InputError` for intensities that are not finite, `UsageError` for other bits.
+    The rounding error is at most half a slope. Slope and intercept are exact in single precision, as NIfTI stores them.
+    Raises `InputError` for intensities that are not finite, `UsageError` for other bit depths.
 
     >>> one = quantise(np.array([0.0, 7.0, 255.0], dtype=np.float32), bits=8)
     >>> one.stored.tolist(), one.is_scaled
     ([0, 7, 255], False)
     """
     if not 1 <= bits <= 16:
-        raise UsageError(f"{bits} bits for an intensity; expected 1 to 16")
+        raise UsageError(f"{bits} bits per intensity; expected 1 to 16: choose another depth")
     if not np.isfinite(array).all():
-        raise InputError(f"{int((~np.isfinite(array)).sum())} intensities are NaN or infinite; none can be stored")
+        raise InputError(
+            f"{int((~np.isfinite(array)).sum())} intensities are NaN or infinite; expected finite values: replace them"
+            " first"
+        )
     levels = 2**bits - 1
     low, high = float(array.min()), float(array.max())
     if low >= 0 and high <= levels and bool((array == np.rint(array)).all()):
-        return Quantised(stored=array.astype(np.uint16), slope=1.0, intercept=0.0, bits=bits)
-    # A hair wider than the range, so that rounding the slope never pushes the brightest voxel out of it.
+        return QuantisedArray(stored=array.astype(np.uint16), slope=1.0, intercept=0.0, bits=bits)
+    # Slightly wider than the range, so that rounding the slope never puts the brightest voxel outside it.
     slope = float(np.float32(max(high - low, np.finfo(np.float32).tiny) / levels * (1 + 1e-6)))
     stored = np.rint((array.astype(np.float64) - low) / slope).astype(np.uint16)
-    return Quantised(stored=stored, slope=slope, intercept=low, bits=bits)
+    return QuantisedArray(stored=stored, slope=slope, intercept=low, bits=bits)

@@ -1,4 +1,4 @@
-"""One door for every input: a path in, a study out, with what became of each file."""
+"""Entry point for every input: reads a path into a study, with a decision for each file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cinema_cmr.core.geometry import unit
 from cinema_cmr.core.study import Issue, SeriesDecision, Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.io.archive import extracted
+from cinema_cmr.io.archive import extract_archive
 from cinema_cmr.io.names import file_stem, name_from_path
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.walk import paths_below
@@ -31,11 +31,11 @@ _NIFTI_SUFFIXES = (".nii", ".nii.gz")
 _DICOM_SUFFIXES = (".dcm", ".ima")
 _KINDS = "a DICOM folder or file, a .nii or .nii.gz file, a folder of them, or a zip of a folder"
 _STACK_SLICES = 3
-"""From this many parallel slices on, a file is a stack; long-axis views have one or two."""
-_MOST_IMAGES = 30
-"""More images than any one study has views, frames aside."""
+"""A file with at least this many parallel slices is a stack; long-axis views have one or two."""
+_MAX_IMAGES = 30
+"""More images than one study has views, not counting frames."""
 _OBLIQUE_DEG = 10.0
-"""A short-axis stack stands 30 to 60 degrees off the patient's axes; nearer than this it is likely none."""
+"""A short-axis stack is 30 to 60 degrees oblique to the patient axes; below this angle it is probably not one."""
 
 _MASK_NAME = re.compile(r"(?<![a-z])labels?(?!l?ed)|contour|segmentation|(?<![a-z0-9])(gt|seg|masks?)(?![a-z0-9])")
 _FRAME_NAME = re.compile(r"(?P<key>.+)[_-](?:(?:frame|phase)[_-]?(?P<number>\d+)|(?P<phase>ed|es))")
@@ -47,18 +47,18 @@ _VIEW_NAMES = {
     View.LAX_3C: re.compile(_LONG_AXIS_NAME.format(n=3)),
     View.LAX_4C: re.compile(_LONG_AXIS_NAME.format(n=4)),
 }
-_NO_NAME = frozenset(("4d", "cine", "ed", "es", "image", "la", "lax", "stack", "view"))
-"""Words of a file's name, besides its view, that tell nothing of whose it is."""
+_GENERIC_WORDS = frozenset(("4d", "cine", "ed", "es", "image", "la", "lax", "stack", "view"))
+"""Words in a file name, apart from its view, that do not identify the subject."""
 _INFO_FACTS = {"height": ("height_cm", 50.0, 250.0), "weight": ("weight_kg", 2.0, 400.0)}
 
 
 def read_study(path: Path | str, *, name: str | None = None) -> Study:
-    """The study that a path holds: DICOM in any layout, a zip of one, one NIfTI, or a folder of NIfTIs.
+    """Read the study at a path: DICOM in any layout, a zip of it, one NIfTI file, or a folder of NIfTI files.
 
-    `name` is the path's stem where not given. Single frames of one NIfTI scan (ACDC's `frame01`, `frame12`)
-    are one cine, a whole cycle goes before them, masks are left out, and views other than a stack are known
-    by the file's name alone; the decisions say so. Raises `InputError` for a path that does not exist or
-    holds several studies, `NoCineError` where nothing in it can be used, and the readers' own errors.
+    `name` defaults to the stem of the path. Single frames of one NIfTI scan (ACDC's `frame01`, `frame12`) are joined to
+    one cine; a file with the whole cycle takes precedence; masks are ignored; views other than a stack are recognised
+    by file name alone. The study's decisions record this. Raises `InputError` for a path that does not exist or holds
+    several studies, `NoCineError` if nothing in it is usable, and the errors of the readers.
     """
     path = Path(path)
     if not path.exists():
@@ -69,15 +69,15 @@ def read_study(path: Path | str, *, name: str | None = None) -> Study:
     if path.name.lower().endswith(_NIFTI_SUFFIXES):
         return _read_niftis([path], name)
     if path.suffix.lower() == ".zip" or zipfile.is_zipfile(path):
-        with extracted(path) as folder:
+        with extract_archive(path) as folder:
             return _read_folder(folder, name)
     if _may_be_dicom(path):
         return _read_dicom(path, name)
-    raise InputError(f"'{path.name}' is of no kind that can be read; expected {_KINDS}")
+    raise InputError(f"'{path.name}' is not a supported file; expected {_KINDS}: convert it first")
 
 
 def view_from_name(name: str) -> View | None:
-    """The one view that a file's name speaks of, or None where it speaks of none or of several.
+    """Return the view named in a file name, or None if it names none or several.
 
     >>> view_from_name("subject7_LAX_4ch"), view_from_name("A0S9V9_sa"), view_from_name("patient001_frame01")
     (<View.LAX_4C: 'lax_4c'>, <View.SAX: 'sax'>, None)
@@ -87,39 +87,41 @@ def view_from_name(name: str) -> View | None:
 
 
 def input_files(path: Path | str) -> tuple[Path, ...]:
-    """The files that a study would be read from, sorted: the path itself, or what counts in a folder.
+    """Return the files that a study is read from, sorted: the path itself, or the relevant files of a folder.
 
-    In a folder these are the DICOM files or, where there are none, NIfTI images that are no masks by their
-    names, and `Info.cfg`. Results written into the folder are therefore not among them.
+    In a folder these are the DICOM files or, without any, the NIfTI images that are not named as masks, and `Info.cfg`.
+    Results written into the folder are therefore excluded.
     """
     path = Path(path)
     if not path.is_dir():
         return (path,)
-    files, niftis = _listed(path)
+    files, niftis = _list_files(path)
     dicoms = [file for file in files if file not in niftis and _may_be_dicom(file)]
-    images = dicoms or [*_without_masks(niftis, path)[0], *(file for file in files if file.name == "Info.cfg")]
+    images = dicoms or [*_exclude_masks(niftis, path)[0], *(file for file in files if file.name == "Info.cfg")]
     return tuple(sorted(images))
 
 
-def _listed(folder: Path) -> tuple[list[Path], list[Path]]:
-    """All files below a folder, and the NIfTI files among them."""
+def _list_files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return all files below a folder, and the NIfTI files among them."""
     files = [path for path in paths_below(folder) if path.is_file() and not _is_hidden(path, folder)]
     return files, [path for path in files if path.name.lower().endswith(_NIFTI_SUFFIXES)]
 
 
 def _read_folder(folder: Path, name: str) -> Study:
-    files, niftis = _listed(folder)
+    files, niftis = _list_files(folder)
     if any(_may_be_dicom(path) for path in files if path not in niftis):
-        ignored = f"{len(niftis)} NIfTI files beside the DICOM files were not read"
+        ignored = f"{len(niftis)} NIfTI files beside the DICOM files were ignored"
         extra = [_issue("nifti-ignored", "info", ignored)] if niftis else []
         return _read_dicom(folder, name).with_issues(*extra)
     if not niftis:
-        raise NoCineError(f"'{name}' holds no DICOM and no NIfTI among {len(files)} files; expected {_KINDS}")
+        raise NoCineError(
+            f"'{name}' holds no DICOM or NIfTI among {len(files)} files; expected {_KINDS}: check the path"
+        )
     return _read_niftis(niftis, name, root=folder)
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:
-    """True for what a file system or a Mac's zip adds (`.name`, `__MACOSX`)."""
+    """Return True for file-system and macOS archive artefacts (`.name`, `__MACOSX`)."""
     return any(part.startswith((".", "__MACOSX")) for part in path.relative_to(folder).parts)
 
 
@@ -141,12 +143,12 @@ def _read_dicom(source: Path, name: str) -> Study:
 
 @dataclass(frozen=True, kw_only=True)
 class _Candidate:
-    """One cine of a NIfTI study before its view is settled."""
+    """A cine of a NIfTI study whose view is not yet decided."""
 
     cine: Cine
     files: tuple[Path, ...]
     key: str
-    """The name without what says frame or cycle: equal for files of one scan."""
+    """File name without frame or cycle suffix: equal for the files of one scan."""
     issues: tuple[Issue, ...]
 
     @property
@@ -159,56 +161,59 @@ class _Candidate:
 
     @property
     def rank(self) -> tuple[bool, bool, int, int]:
-        """What is better as a view's cine: named so, a cycle, more frames, more slices."""
+        """Preference as the cine of a view: named as the view, a whole cycle, more frames, more slices."""
         cine = self.cine
         return self.hint is not None, cine.n_frames > 1 and len(self.files) == 1, cine.n_frames, cine.n_slices
 
     def decision(self, view: View | None, reason: str) -> SeriesDecision:
         evidence = {
             "shape": " x ".join(str(extent) for extent in self.cine.array.shape),
-            "name_says": None if self.hint is None else str(self.hint),
+            "view_in_name": None if self.hint is None else str(self.hint),
         }
         return SeriesDecision(series=self.series, view=view, kept=view is not None, reason=reason, evidence=evidence)
 
 
 def _read_niftis(files: Sequence[Path], name: str, *, root: Path | None = None) -> Study:
-    images, decisions = (list(files), []) if root is None else _without_masks(files, root)
+    images, decisions = (list(files), []) if root is None else _exclude_masks(files, root)
     _check_one_study(images, name)
     candidates, failures = _read_candidates(images)
     if not candidates:
-        raise _nothing_usable(name, failures, len(decisions))
-    kept, chosen = _choose_views(_merged_frames(candidates), name)
+        raise _unusable_error(name, failures, len(decisions))
+    kept, chosen = _choose_views(_merge_frames(candidates), name)
     if not kept:
-        raise NoCineError(f"'{name}' holds no cine of a known view: {chosen[0].series}: {chosen[0].reason}")
-    left_out = [
+        raise NoCineError(
+            f"'{name}' holds no cine of a recognised view ({chosen[0].series}: {chosen[0].reason}); expected sax,"
+            " lax_2c, lax_3c or lax_4c in the file name: rename the files"
+        )
+    failed = [
         SeriesDecision(series=file_stem(path), view=None, kept=False, reason=str(error)) for path, error in failures
     ]
-    subject, facts = (Subject(), []) if root is None else _subject_beside(images[0].parent)
+    subject, facts = (Subject(), []) if root is None else _read_subject(images[0].parent)
     issues = [issue for candidate in kept for issue in (*candidate.issues, *_stack_issues(candidate.cine))]
     return Study(
         name=name,
         cines=tuple(candidate.cine for candidate in kept),
         subject=subject,
-        decisions=(*chosen, *left_out, *decisions),
+        decisions=(*chosen, *failed, *decisions),
         issues=(
             *issues,
-            *(_issue("file-left-out", "warning", d.reason, file=d.series) for d in left_out),
-            *_stem_issues(candidates),
+            *(_issue("file-left-out", "warning", d.reason, file=d.series) for d in failed),
+            *_name_issues(candidates),
             *facts,
         ),
     )
 
 
-def _without_masks(files: Sequence[Path], root: Path) -> tuple[list[Path], list[SeriesDecision]]:
-    """Files that may be images, one of each stem, and the decision on each of the others."""
+def _exclude_masks(files: Sequence[Path], root: Path) -> tuple[list[Path], list[SeriesDecision]]:
+    """Return the candidate images, one per stem, and a decision on each excluded file."""
     images: dict[Path, Path] = {}
     decisions = []
     for path in files:
         place = path.relative_to(root).with_name(file_stem(path))
         if any(_MASK_NAME.search(part.casefold()) for part in place.parts):
-            reason = "a mask by its name, not an image"
+            reason = "named as a mask, not an image"
         elif place in images:
-            reason = f"another file of this name was read: {images[place].name}"
+            reason = f"duplicate of a file that was read: {images[place].name}"
         else:
             images[place] = path
             continue
@@ -219,14 +224,18 @@ def _without_masks(files: Sequence[Path], root: Path) -> tuple[list[Path], list[
 def _check_one_study(images: Sequence[Path], name: str) -> None:
     folders = {path.parent for path in images}
     if len(folders) > 1:
-        raise InputError(f"'{name}' has images in {len(folders)} folders; give the folder of one study each time")
-    keys = {_frame_of(file_stem(path))[0] for path in images}
-    if len(keys) > _MOST_IMAGES:
-        raise InputError(f"'{name}' holds {len(keys)} images, too many for one study; give them one by one")
+        raise InputError(
+            f"'{name}' has images in {len(folders)} folders; expected one study: pass the folders one by one"
+        )
+    keys = {_parse_frame(file_stem(path))[0] for path in images}
+    if len(keys) > _MAX_IMAGES:
+        raise InputError(
+            f"'{name}' holds {len(keys)} images; expected at most {_MAX_IMAGES} for one study: pass them one by one"
+        )
 
 
-def _frame_of(stem: str) -> tuple[str, int | None]:
-    """Key of the scan and number of the frame, as the name tells; ED and ES count as 0 and 1."""
+def _parse_frame(stem: str) -> tuple[str, int | None]:
+    """Return the scan key and frame number from a file name; ED and ES count as 0 and 1."""
     match = _FRAME_NAME.fullmatch(stem.casefold())
     if match:
         number = match["number"]
@@ -238,7 +247,7 @@ def _frame_of(stem: str) -> tuple[str, int | None]:
 def _read_candidates(images: Iterable[Path]) -> tuple[list[_Candidate], list[tuple[Path, InputError]]]:
     candidates, failures = [], []
     for path in images:
-        key, _ = _frame_of(file_stem(path))
+        key, _ = _parse_frame(file_stem(path))
         try:
             cine, issues = read_nifti_cine(path, view=view_from_name(key))
         except InputError as error:
@@ -248,48 +257,51 @@ def _read_candidates(images: Iterable[Path]) -> tuple[list[_Candidate], list[tup
     return candidates, failures
 
 
-def _nothing_usable(name: str, failures: Sequence[tuple[Path, InputError]], n_masks: int) -> InputError:
+def _unusable_error(name: str, failures: Sequence[tuple[Path, InputError]], n_masks: int) -> InputError:
     if len(failures) == 1:
         return failures[0][1]
     if not failures:
-        return NoCineError(f"'{name}' holds {n_masks} masks and no image; give the images they were drawn on")
-    return NoCineError(f"none of the {len(failures)} images of '{name}' can be used; {failures[0][1]}")
+        return NoCineError(
+            f"'{name}' holds {n_masks} masks and no image; expected the images they were drawn on: add them"
+        )
+    return NoCineError(f"none of the {len(failures)} images of '{name}' is usable; the first: {failures[0][1]}")
 
 
-def _merged_frames(candidates: Sequence[_Candidate]) -> list[_Candidate]:
-    """The candidates, with those that are single frames of one scan joined to one cine, in their order."""
+def _merge_frames(candidates: Sequence[_Candidate]) -> list[_Candidate]:
+    """Join the candidates that are single frames of one scan, keeping the order."""
     groups = defaultdict(list)
     for candidate in candidates:
-        number = _frame_of(file_stem(candidate.files[0]))[1]
+        number = _parse_frame(file_stem(candidate.files[0]))[1]
         single = number is not None and candidate.cine.n_frames == 1
         groups[(candidate.key, single)].append((number or 0, candidate))
     merged = []
     for (_, single), group in groups.items():
         frames = [candidate for _, candidate in sorted(group, key=lambda numbered: numbered[0])]
-        merged.extend([_joined(frames)] if single and len(frames) > 1 else frames)
+        merged.extend([_join_frames(frames)] if single and len(frames) > 1 else frames)
     return merged
 
 
-def _joined(frames: Sequence[_Candidate]) -> _Candidate:
+def _join_frames(frames: Sequence[_Candidate]) -> _Candidate:
     first = frames[0].cine
     for frame in frames[1:]:
         same_place = np.allclose(frame.cine.affine, first.affine, rtol=0, atol=1e-3)
         if frame.cine.array.shape != first.array.shape or not same_place:
             raise GeometryError(
-                f"{frames[0].series} and {frame.series} have other grids; frames of one scan share theirs"
+                f"{frames[0].series} and {frame.series} have different grids; expected frames of one scan on one grid:"
+                " pass them separately"
             )
     array = np.concatenate([frame.cine.array for frame in frames], axis=3)
     cine = replace(first, array=array, nifti_shape=array.shape, label=frames[0].key)
-    said = {(issue.code, issue.message): issue for frame in reversed(frames) for issue in frame.issues}
+    issues = {(issue.code, issue.message): issue for frame in reversed(frames) for issue in frame.issues}
     files = tuple(frame.files[0] for frame in frames)
-    return _Candidate(cine=cine, files=files, key=frames[0].key, issues=tuple(said.values()))
+    return _Candidate(cine=cine, files=files, key=frames[0].key, issues=tuple(issues.values()))
 
 
 def _choose_views(candidates: Sequence[_Candidate], name: str) -> tuple[list[_Candidate], list[SeriesDecision]]:
-    """One cine of each view, and the decision on every candidate."""
+    """Choose one cine per view; return them and a decision on every candidate."""
     by_view, decisions = defaultdict(list), []
     for candidate in candidates:
-        view, reason = _view_of(candidate, alone=len(candidates) == 1)
+        view, reason = _choose_view(candidate, alone=len(candidates) == 1)
         if view is None:
             decisions.append(candidate.decision(None, reason))
         else:
@@ -301,73 +313,73 @@ def _choose_views(candidates: Sequence[_Candidate], name: str) -> tuple[list[_Ca
         kept.append(replace(best, cine=replace(best.cine, view=view)))
         for rival, _ in rivals:
             if rival is not best:
-                decisions.append(rival.decision(None, _why_not(rival, best, view, name)))
+                decisions.append(rival.decision(None, _rejection_reason(rival, best, view, name)))
     return kept, decisions
 
 
-def _view_of(candidate: _Candidate, *, alone: bool) -> tuple[View | None, str]:
+def _choose_view(candidate: _Candidate, *, alone: bool) -> tuple[View | None, str]:
     n_slices, hint = candidate.cine.n_slices, candidate.hint
     if n_slices >= _STACK_SLICES:
         if hint not in (None, View.SAX):
             return None, (f"named {hint.title}, but a stack of {n_slices} slices; expected one plane, (x, y, 1, time)")
-        named = "and so named" if hint else "and nothing else in the file tells its view"
+        named = "and so named" if hint else "and no other evidence of the view"
         return View.SAX, f"a stack of {n_slices} parallel slices, {named}"
     if hint is not None:
-        return hint, "the file's name, which is the only evidence"
+        return hint, "the file name, the only evidence"
     if alone:
-        return View.SAX, "assumed: the only image, and its name tells no view"
-    return None, f"{n_slices} slices, and its name tells no view"
+        return View.SAX, "assumed: the only image, and its name does not contain a view"
+    return None, f"{n_slices} slices, and its name does not contain a view"
 
 
-def _why_not(rival: _Candidate, best: _Candidate, view: View, name: str) -> str:
-    """The reason to take `best`; raises `InputError` where there is none."""
+def _rejection_reason(rival: _Candidate, best: _Candidate, view: View, name: str) -> str:
+    """Return why `best` is preferred; raise `InputError` if both are equally good."""
     if rival.key == best.key:
-        return f"the same scan with more frames was read: {best.series}"
+        return f"the same scan was read with more frames: {best.series}"
     if rival.rank[:2] == best.rank[:2]:
         raise InputError(
-            f"'{name}' holds two {view.title} images, {best.series} and {rival.series}; a study has one:"
-            " give one file, or name the right one so"
+            f"'{name}' holds two {view.title} images, {best.series} and {rival.series}; expected"
+            " one: pass one file, or put the view in the name of the right one"
         )
-    return f"{best.series} was read as the {view.title} view: named so, or a whole cycle"
+    return f"{best.series} was read as the {view.title} view: it is named as such, or holds a whole cycle"
 
 
 def _stack_issues(cine: Cine) -> list[Issue]:
-    """What is odd in the choice of this cine as its view."""
+    """Return issues about using this cine as its view."""
     issues = []
     if cine.n_frames == 1:
-        message = "one frame only: measured at that frame, without ejection fraction"
+        message = "only one frame: measured at that frame, without ejection fraction"
         issues.append(_issue("single-frame", "warning", message))
     if cine.view is not View.SAX:
         return issues
     if cine.n_slices < _STACK_SLICES and view_from_name(cine.label) is None:
-        message = f"{cine.n_slices} slices taken as short axis, since nothing tells the view"
+        message = f"{cine.n_slices} slices were taken as the short axis, as the view is not stated"
         issues.append(_issue("view-assumed", "warning", message))
     normal = np.abs(unit(np.cross(cine.affine[:3, 0], cine.affine[:3, 1])))
     off_axis_deg = float(np.degrees(np.arccos(min(1.0, normal.max()))))
     if cine.orientation_known and off_axis_deg < _OBLIQUE_DEG:
-        message = "the stack lies along the patient's axes, unlike a short-axis one: look at it"
+        message = "the stack is parallel to the patient axes, unlike a short-axis stack: check the images"
         issues.append(_issue("stack-not-oblique", "warning", message, off_axis_deg=round(off_axis_deg, 1)))
     return issues
 
 
-def _stem_issues(candidates: Sequence[_Candidate]) -> list[Issue]:
-    """Names that differ in more than view and frame may be of two people; a plain `sax` goes with any."""
+def _name_issues(candidates: Sequence[_Candidate]) -> list[Issue]:
+    """Warn if the names differ in more than view and frame, as of two subjects; a plain `sax` matches any name."""
     stems = set()
     for candidate in candidates:
-        if _view_of(candidate, alone=len(candidates) == 1)[0] is None:
+        if _choose_view(candidate, alone=len(candidates) == 1)[0] is None:
             continue
         key = candidate.key
         for pattern in _VIEW_NAMES.values():
             key = pattern.sub(" ", key)
-        stems.add(frozenset(re.findall("[a-z0-9]+", key)) - _NO_NAME)
+        stems.add(frozenset(re.findall("[a-z0-9]+", key)) - _GENERIC_WORDS)
     if all(one <= other or other <= one for one, other in combinations(stems, 2)):
         return []
-    message = "the files' names have no stem in common beside view and frame: make sure that all are of one study"
+    message = "the file names share no stem apart from view and frame: make sure that all belong to one study"
     return [_issue("names-differ", "warning", message)]
 
 
-def _subject_beside(folder: Path) -> tuple[Subject, list[Issue]]:
-    """Height and weight from ACDC's `Info.cfg` beside the images; its ED, ES and group are not used."""
+def _read_subject(folder: Path) -> tuple[Subject, list[Issue]]:
+    """Read height and weight from ACDC's `Info.cfg` beside the images; its ED, ES and group are not used."""
     path = folder / "Info.cfg"
     if not path.is_file():
         return Subject(), []
@@ -381,6 +393,7 @@ def _subject_beside(folder: Path) -> tuple[Subject, list[Issue]]:
         value = float(text) if re.fullmatch(r"\s*\d+(\.\d*)?\s*", text) else 0.0
         if low <= value <= high:
             facts[fact] = value
-        message = f"{fact} {'from' if fact in facts else 'not used, it is no plausible number in'} Info.cfg"
+        from_file = fact in facts
+        message = f"{fact} from Info.cfg" if from_file else f"{fact} ignored: its value in Info.cfg is implausible"
         issues.append(_issue("subject-from-info-cfg", "info", message))
     return Subject(height_cm=facts.get("height_cm"), weight_kg=facts.get("weight_kg")), issues

@@ -64,7 +64,7 @@ def measured_patient(annotated: AnnotatedStudy, labels: LabelMap | None = None) 
 
 
 def train_disease_model(
-    data: TrainingData,
+    data: TrainingData[AnnotatedStudy],
     *,
     predict: Predict | None = None,
     seed: int = 0,
@@ -171,7 +171,7 @@ def _plain(values: NDArray[np.float64]) -> tuple[float, ...]:
     return tuple(round(float(value), 6) for value in values)
 
 
-def _facts(data: TrainingData, n_used: int, seed: int, scores: Mapping[str, Any]) -> dict[str, Any]:
+def _facts(data: TrainingData[AnnotatedStudy], n_used: int, seed: int, scores: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "data": data.card.title,
         "citation": data.card.citation,

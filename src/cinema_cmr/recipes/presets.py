@@ -17,15 +17,12 @@ from cinema_cmr.engine.optim import OptimConfig
 from cinema_cmr.engine.trainer import TrainConfig
 from cinema_cmr.models.baselines import UNet2dConfig
 from cinema_cmr.models.convvit import ConvViTConfig
-from cinema_cmr.models.mae import CineMAConfig
 from cinema_cmr.models.resnet import ResNetConfig
 from cinema_cmr.models.stem import COARSE_STEM, StemConfig
 from cinema_cmr.models.unetr import ConvUNetRConfig
 from cinema_cmr.models.vit import VitConfig, vit_size
 from cinema_cmr.recipes.experiment import Experiment
-from cinema_cmr.recipes.pretrain import PretrainExperiment
-from cinema_cmr.tasks.pretrain import PretrainConfig
-from cinema_cmr.tasks.segment import SegmentConfig
+from cinema_cmr.recipes.pretraining import pretraining_experiment
 
 __all__ = ["COARSE", "SMOKE", "STEPS", "Reduction", "smaller", "smoke_pretraining"]
 
@@ -89,43 +86,34 @@ def smaller(experiment: Experiment, reduction: Reduction = SMOKE, *, n_steps: in
 
     `n_steps` goes before the reduction's own number; what warms up is at most a tenth of a run.
     """
-    task = experiment.task
-    if isinstance(task, SegmentConfig):
-        small_task: Any = replace(task, grid=_coarser(task.grid))
-    else:
-        small_task = replace(task, grids={view: _coarser(grid) for view, grid in task.grids.items()})
     train = experiment.train
     steps = n_steps or reduction.steps or train.n_steps
     warmup = min(train.optim.warmup_steps, steps // 10)
     optim = replace(train.optim, warmup_steps=warmup)
     if reduction.steps is not None:  # so few steps need a high rate, and the first are to be forgotten soon
-        optim = replace(optim, lr=_RATE, average=0.95)
+        optim = replace(optim, lr=_RATE, ema_decay=0.95)
     every = min(steps, train.checkpoint_every)
     train = replace(train, n_steps=steps, validate_every=steps, checkpoint_every=every, optim=optim)
-    return replace(experiment, task=small_task, network=reduction.network(experiment.network), train=train)
+    coarser = experiment.with_grids(lambda _, grid: _coarser(grid))
+    return replace(coarser, network=reduction.network(experiment.network), train=train)
 
 
-def smoke_pretraining(*, n_steps: int = STEPS, seed: int = 0) -> PretrainExperiment:
-    """A masked autoencoder whose stems and encoder fit the networks of `SMOKE`."""
-    sax = Grid(spacing_mm=3.0, size=(56, 56), slice_spacing_mm=10.0, n_slices=12)
+def smoke_pretraining(*, n_steps: int = STEPS, seed: int = 0) -> Experiment:
+    """Return the pre-training of an autoencoder whose stems and encoder fit the networks of `SMOKE`."""
     lax = Grid(spacing_mm=3.0, size=(72, 72))
-    grids = {View.SAX: sax, View.LAX_2C: lax, View.LAX_4C: lax}
-    sizes = {str(view): (*grid.size, grid.n_slices) if grid.n_slices else grid.size for view, grid in grids.items()}
-    return PretrainExperiment(
-        name="smoke",
-        task=PretrainConfig(grids=grids, token_size=SMOKE.stem.token_stride(3)),
-        network=CineMAConfig(image_sizes=sizes, vit=SMOKE.vit, stem=SMOKE.stem),
-        train=TrainConfig(
-            n_steps=n_steps,
-            batch_size=4,
-            seed=seed,
-            accelerator="cpu",
-            precision="fp32",
-            validate_every=n_steps,
-            checkpoint_every=n_steps,
-            optim=OptimConfig(lr=_RATE, warmup_steps=n_steps // 10, clip_norm=5.0, average=0.0),
-        ),
+    sax = Grid(spacing_mm=3.0, size=(56, 56), slice_spacing_mm=10.0, n_slices=12)
+    train = TrainConfig(
+        n_steps=n_steps,
+        batch_size=4,
+        seed=seed,
+        accelerator="cpu",
+        precision="fp32",
+        validate_every=n_steps,
+        checkpoint_every=n_steps,
+        optim=OptimConfig(lr=_RATE, warmup_steps=n_steps // 10, clip_norm=5.0, ema_decay=0.0),
     )
+    grids = {View.SAX: sax, View.LAX_2C: lax, View.LAX_4C: lax}
+    return pretraining_experiment("smoke", grids, vit=SMOKE.vit, stem=SMOKE.stem, train=train)
 
 
 def _coarser(grid: Grid) -> Grid:

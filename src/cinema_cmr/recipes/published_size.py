@@ -19,7 +19,6 @@ from cinema_cmr.models.convvit import ConvViTConfig
 from cinema_cmr.models.unetr import ConvUNetRConfig
 from cinema_cmr.models.vit import vit_size
 from cinema_cmr.recipes.experiment import Experiment
-from cinema_cmr.tasks.segment import SegmentConfig
 
 __all__ = ["PUBLISHED_OPTIM", "at_published_size"]
 
@@ -37,14 +36,10 @@ def at_published_size(experiment: Experiment) -> Experiment:
     A network without an encoder (a U-Net, a ResNet) keeps its widths and sees the same grid, batches and rates, as the
     comparison.
     """
-    task = experiment.task
-    if isinstance(task, SegmentConfig):
-        base_task: Any = replace(task, grid=_base_grid(task.view, task.grid))
-    else:
-        base_task = replace(task, grids={view: _base_grid(view, grid) for view, grid in task.grids.items()})
-    train = replace(experiment.train, batch_size=_BATCH, accumulate=_ACCUMULATE, optim=PUBLISHED_OPTIM)
-    network = _base_network(experiment.network)
-    return replace(experiment, name=f"{experiment.name}-base", task=base_task, network=network, train=train)
+    larger = replace(experiment, name=f"{experiment.name}-base", network=_base_network(experiment.network))
+    return larger.with_grids(_base_grid).with_train(
+        batch_size=_BATCH, gradient_accumulation=_ACCUMULATE, optim=PUBLISHED_OPTIM
+    )
 
 
 def _base_grid(view: View, grid: Grid) -> Grid:

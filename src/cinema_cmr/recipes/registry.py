@@ -1,4 +1,4 @@
-"""Every run that learns from labels, by name."""
+"""Every recipe by name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from cinema_cmr.core.errors import UsageError, unknown_name
 from cinema_cmr.models.convvit import ConvViTConfig
 from cinema_cmr.models.unetr import ConvUNetRConfig
-from cinema_cmr.recipes import landmarks, scalars, segmentation
+from cinema_cmr.recipes import landmarks, pretraining, scalars, segmentation
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.published_size import at_published_size
 
@@ -32,36 +32,46 @@ RECIPES_OF_TASKS: dict[str, dict[str, Callable[[], Experiment]]] = {
     },
     "regress": {"ef-vit": scalars.ef_vit, "ef-resnet": scalars.ef_resnet},
     "classify": {"disease-vit": scalars.disease_vit, "disease-resnet": scalars.disease_resnet},
+    "pretrain": {
+        "small": pretraining.small,
+        "base": pretraining.base,
+        "coarse": pretraining.coarse,
+        "tiny": pretraining.tiny,
+    },
 }
-"""Task -> its recipes, the usual one first. To add a run: a function in a file of this room and a name here."""
+"""Task -> its recipes, the default first. To add a recipe: a function in a file of this package, and its name here."""
 
-RECIPES = {name: made for recipes in RECIPES_OF_TASKS.values() for name, made in recipes.items()}
-"""Recipe by name, of all tasks; those with an encoder are there at the published size too, as NAME-base."""
+RECIPES = {
+    name: create for task, recipes in RECIPES_OF_TASKS.items() if task != "pretrain" for name, create in recipes.items()
+}
+"""Fine-tuning recipe by name; those with an encoder exist at the published size too, as NAME-base."""
 
 
-def recipe(name: str | None = None, *, task: str = "segment") -> Experiment:
-    """The experiment of a recipe's name, or the usual one of a task.
+def recipe(name: str | None = None, *, task: str | None = None) -> Experiment:
+    """Return the experiment of a recipe, or of a task's default recipe ("segment" if no task is given either).
 
-    Raises `UsageError` for an unknown name, and for a recipe of another task.
+    Raises `UsageError` for an unknown name, and for a recipe of another task than the one given.
     """
-    if task not in RECIPES_OF_TASKS:
+    if task is not None and task not in RECIPES_OF_TASKS:
         raise unknown_name("task", task, RECIPES_OF_TASKS)
-    own = RECIPES_OF_TASKS[task]
     if name is None:
-        return next(iter(own.values()))()
-    if name.endswith(_BASE) and name.removesuffix(_BASE) in RECIPES:
-        return _at_published_size(name, recipe(name.removesuffix(_BASE), task=task))
-    if name not in RECIPES:
-        raise unknown_name("recipe", name, RECIPES)
-    if name not in own:
-        other = next(task for task, names in RECIPES_OF_TASKS.items() if name in names)
+        return next(iter(RECIPES_OF_TASKS[task or "segment"].values()))()
+    whole = name.removesuffix(_BASE)
+    if name != whole and whole in RECIPES:
+        return _at_published_size(name, recipe(whole, task=task))
+    task_by_name = {name: task for task, recipes in RECIPES_OF_TASKS.items() for name in recipes}
+    if name not in task_by_name:
+        raise unknown_name("recipe", name, RECIPES if task is None else RECIPES_OF_TASKS[task])
+    own = task_by_name[name]
+    if task not in (None, own):
         raise UsageError(
-            f"recipe '{name}' is for the task '{other}', not '{task}'; recipes of '{task}': {', '.join(own)}"
+            f"recipe '{name}' is for the task '{own}', not '{task}'; recipes of '{task}':"
+            f" {', '.join(RECIPES_OF_TASKS[task or own])}"
         )
-    return own[name]()
+    return RECIPES_OF_TASKS[own][name]()
 
 
 def _at_published_size(name: str, chosen: Experiment) -> Experiment:
     if not isinstance(chosen.network, ConvUNetRConfig | ConvViTConfig):
-        raise UsageError(f"there is no '{name}': '{chosen.name}' has no encoder, and so no published size")
+        raise UsageError(f"recipe '{name}' does not exist: '{chosen.name}' has no encoder; expected NAME-base of one")
     return at_published_size(chosen)

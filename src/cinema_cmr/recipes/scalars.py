@@ -25,7 +25,7 @@ _GRID = Grid(spacing_mm=1.5, size=(112, 112), slice_spacing_mm=10.0, n_slices=12
 """That of the pre-training recipe `small`."""
 
 _TRAIN = TrainConfig(
-    n_steps=2000, batch_size=4, validate_every=250, optim=OptimConfig(lr=3e-4, warmup_steps=100, average=0.99)
+    n_steps=2000, batch_size=4, validate_every=250, optim=OptimConfig(lr=3e-4, warmup_steps=100, ema_decay=0.99)
 )
 _GROUPS = ("NOR", "MINF", "DCM", "HCM", "RV")
 

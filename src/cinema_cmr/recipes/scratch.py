@@ -14,28 +14,29 @@ from pathlib import Path
 
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.data.cases import AnnotatedStudy, Split, subset_patients
+from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.engine.trainer import Progress
 from cinema_cmr.evaluation.evaluate import evaluate
 from cinema_cmr.evaluation.gain import Gain, compare_starts
 from cinema_cmr.inference.runtime import choose_runtime
-from cinema_cmr.models.adapters import Adaptation
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model
 from cinema_cmr.recipes.experiment import Experiment
-from cinema_cmr.recipes.finetune import TrainingData, finetune
+from cinema_cmr.recipes.finetune import finetune
 from cinema_cmr.tasks.registry import task_type
 from cinema_cmr.tasks.result import Result
 
 __all__ = ["compare_with_scratch", "divide_into_folds"]
 
+Labelled = TrainingData[AnnotatedStudy]
+
 
 def compare_with_scratch(
     experiment: Experiment,
-    data: TrainingData,
+    data: Labelled,
     folder: Path,
     *,
     start: LoadedModel,
-    adaptation: Adaptation | None = None,
     n_folds: int = 0,
     report: Callable[[str, Progress], None] | None = None,
     note: Callable[[str], None] | None = None,
@@ -43,10 +44,10 @@ def compare_with_scratch(
     """Train the recipe from random weights too, and compare it with the run that `finetune` completed in `folder`.
 
     Trains in `folder/scratch`, or with `n_folds` twice a fold in `folder/folds/K`; unfinished runs are resumed,
-    finished ones kept. `report` receives a run's name and progress, `note` the reason if a run cannot be scored. With
-    `adaptation` the encoder of the pre-trained runs is frozen; runs from random weights train all weights.
+    finished ones kept. `report` receives a run's name and progress, `note` the reason if a run cannot be scored. An
+    adaptation of the experiment holds for the pre-trained runs; runs from random weights train all weights.
     """
-    runs = _Runs(experiment=experiment, folder=folder, start=start, adaptation=adaptation, report=report, note=note)
+    runs = _Runs(experiment=experiment, folder=folder, start=start, report=report, note=note)
     if n_folds:
         results = runs.of_folds(divide_into_folds(data, n_folds, seed=experiment.train.seed))
     else:
@@ -59,7 +60,7 @@ def compare_with_scratch(
         recipe=experiment.name,
         compared_on=f"{n_folds}-fold cross-validation" if n_folds else "the validation part",
         task=name,
-        learned="all weights" if adaptation is None else adaptation.title,
+        learned="all weights" if experiment.adaptation is None else experiment.adaptation.title,
         dataset=data.card.name,
         start={"name": start.card.name, "hash": start.card.weights_sha256},
         n_train_patients=len({study.patient for study in data.train}),
@@ -68,7 +69,7 @@ def compare_with_scratch(
     )
 
 
-def divide_into_folds(data: TrainingData, n: int, *, seed: int = 0) -> list[TrainingData]:
+def divide_into_folds(data: Labelled, n: int, *, seed: int = 0) -> list[Labelled]:
     """Hold every patient of both parts out in one fold, each group spread over the folds.
 
     Raises `UsageError` for more folds than patients.
@@ -82,7 +83,7 @@ def divide_into_folds(data: TrainingData, n: int, *, seed: int = 0) -> list[Trai
     return [_fold(data, studies, set(order[first::n]), f"fold {first + 1} of {n}") for first in range(n)]
 
 
-def _fold(data: TrainingData, studies: list[AnnotatedStudy], held_out: set[str], rule: str) -> TrainingData:
+def _fold(data: Labelled, studies: list[AnnotatedStudy], held_out: set[str], rule: str) -> Labelled:
     train = [study for study in studies if study.patient not in held_out]
     val = [study for study in studies if study.patient in held_out]
     parts = {
@@ -99,17 +100,17 @@ class _Runs:
     experiment: Experiment
     folder: Path
     start: LoadedModel
-    adaptation: Adaptation | None
     report: Callable[[str, Progress], None] | None
     note: Callable[[str], None] | None
 
-    def train(self, data: TrainingData, where: Path, start: LoadedModel | None) -> Path:
+    def train(self, data: Labelled, where: Path, start: LoadedModel | None) -> Path:
         name = where.relative_to(self.folder).as_posix()
         report = None if self.report is None else partial(self.report, name)
-        adaptation = None if start is None else self.adaptation
-        return finetune(self.experiment, data, where, start=start, adaptation=adaptation, report=report)
+        adaptation = None if start is None else self.experiment.adaptation
+        experiment = replace(self.experiment, start=None, adaptation=adaptation)
+        return finetune(experiment, data, where, start=start, report=report).model
 
-    def of_folds(self, folds: Sequence[TrainingData]) -> tuple[list[Result], list[Result]]:
+    def of_folds(self, folds: Sequence[Labelled]) -> tuple[list[Result], list[Result]]:
         """Results of all folds' held-out patients together, from the start and from random weights."""
         results: tuple[list[Result], list[Result]] = ([], [])
         for number, fold in enumerate(folds, 1):

@@ -57,11 +57,8 @@ def sax_unet() -> Experiment:
 
 def sax_unet_synthetic() -> Experiment:
     """The network of `sax_unet` for synthetic hearts: a start for few labels, or a model that never saw a patient."""
-    usual = sax_unet()
-    task = replace(
-        usual.task, augmentation=replace(FROM_SYNTHETIC, p_right_angle_rotation=0.3, p_flip=0.3, p_free_rotation=0.1)
-    )
-    return replace(usual, name="sax-unet-synthetic", task=task)
+    augmentation = replace(FROM_SYNTHETIC, p_right_angle_rotation=0.3, p_flip=0.3, p_free_rotation=0.1)
+    return replace(sax_unet(), name="sax-unet-synthetic").with_task(augmentation=augmentation)
 
 
 _SCAR_TASK = SegmentConfig(

@@ -104,9 +104,13 @@ class PretrainTask(Task[StoredStudy]):
         super().__init__(network)
         self.config = config
 
-    def examples(self, annotated: AnnotatedStudy) -> Sequence[StoredStudy]:
-        """Raises `UsageError`: studies come from the store, see `data.population.open_population`."""
-        raise UsageError(f"study '{annotated.study.name}' is in memory; pre-training reads prepared studies only")
+    def examples(self, annotated: AnnotatedStudy | StoredStudy) -> Sequence[StoredStudy]:
+        """Return the stored study itself; raises `UsageError` for a study in memory."""
+        if isinstance(annotated, AnnotatedStudy):
+            raise UsageError(
+                f"study '{annotated.study.name}' is in memory; expected one of a store: see `cinema prepare`"
+            )
+        return [annotated]
 
     def views_of(self, study: StoredStudy) -> tuple[View, ...]:
         """The views of a study that are learned from; raises `NoCineError` where there is none."""

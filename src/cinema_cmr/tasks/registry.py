@@ -17,10 +17,10 @@ from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions
-from cinema_cmr.tasks.landmark import LandmarkEvaluator, LandmarkTask
-from cinema_cmr.tasks.pretrain import PretrainEvaluator, PretrainTask
-from cinema_cmr.tasks.scalar import ClassificationEvaluator, RegressionEvaluator, ScalarTask
-from cinema_cmr.tasks.segment import SegmentEvaluator, SegmentTask
+from cinema_cmr.tasks.landmark import LandmarkConfig, LandmarkEvaluator, LandmarkTask
+from cinema_cmr.tasks.pretrain import PretrainConfig, PretrainEvaluator, PretrainTask
+from cinema_cmr.tasks.scalar import ClassificationEvaluator, RegressionEvaluator, ScalarConfig, ScalarTask
+from cinema_cmr.tasks.segment import SegmentConfig, SegmentEvaluator, SegmentTask
 from cinema_cmr.tasks.task import Task
 
 __all__ = ["TASKS", "TaskConfig", "TaskType", "create_evaluator", "create_task", "register", "task_type"]
@@ -41,6 +41,8 @@ class TaskType:
     """One kind of task: how it is trained, how its models are evaluated, and which score decides."""
 
     name: str
+    config: type[Any]
+    """Configuration class, a frozen dataclass: a run's config.yaml is read into it."""
     create: Callable[[Any, nn.Module, Sequence[AnnotatedStudy]], Task[Any]]
     """Configuration, network and training studies -> task."""
     evaluator: Callable[[LoadedModel, Runtime, PredictionOptions], Evaluator]
@@ -70,6 +72,7 @@ def register(task: TaskType) -> TaskType:
 for _task in (
     TaskType(
         name="segment",
+        config=SegmentConfig,
         create=lambda config, network, studies: SegmentTask(config, network),
         evaluator=SegmentEvaluator,
         primary="dice_mean",
@@ -81,6 +84,7 @@ for _task in (
     ),
     TaskType(
         name="landmark",
+        config=LandmarkConfig,
         create=lambda config, network, studies: LandmarkTask(config, network),
         evaluator=LandmarkEvaluator,
         primary="distance_mm",
@@ -90,6 +94,7 @@ for _task in (
     ),
     TaskType(
         name="regress",
+        config=ScalarConfig,
         create=ScalarTask.of,
         evaluator=RegressionEvaluator,
         primary="absolute_error",
@@ -97,6 +102,7 @@ for _task in (
     ),
     TaskType(
         name="classify",
+        config=ScalarConfig,
         create=ScalarTask.of,
         evaluator=ClassificationEvaluator,
         primary="prob_of_target",
@@ -106,6 +112,7 @@ for _task in (
     ),
     TaskType(
         name="pretrain",
+        config=PretrainConfig,
         create=lambda config, network, studies: PretrainTask(config, network),
         evaluator=PretrainEvaluator,
         primary="reconstruction_error",

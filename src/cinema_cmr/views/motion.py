@@ -1,4 +1,4 @@
-"""The left ventricle's long axis seen in a short-axis stack: where it beats, and where it is round."""
+"""The left ventricular long axis in a short-axis stack, from motion and from the round shape of the cavity."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.geometry import apply_affine, unit
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.views.axis import LongAxis, towards_apex
+from cinema_cmr.views.axis import LongAxis, orient_to_apex
 
 __all__ = ["axis_from_motion"]
 
@@ -15,29 +15,29 @@ Array = NDArray[np.float64]
 
 _GRID_MM = 3.0
 _RADII_MM = (14.0, 18.0, 22.0, 26.0, 30.0, 34.0)
-"""Radii tried for the left ventricle's blood, from a small end-systolic to a dilated one."""
+"""Radii tried for the left ventricular cavity, from a small end-systolic to a dilated one."""
 _WALL_MM = (2.0, 11.0)
 _HEART_SIGMA_MM = 25.0
 _FIELD_SIGMA_MM = 60.0
-"""Generous: in 100 ACDC patients the ventricle is 14 to 16 mm (SD) off the image's middle, 66 at most."""
+"""Generous: in 100 ACDC patients the ventricle is 14 to 16 mm (SD) from the image centre, 66 mm at most."""
 _NEAR_HEART_MM = 35.0
 _NEAR_AXIS_MM = 10.0
 _MAX_TILT = 0.36
-"""Steepest slope of the axis against the stack's normal (20 degrees)."""
+"""Steepest slope of the axis relative to the stack's normal (20 degrees)."""
 
 
 def axis_from_motion(cine: Cine) -> LongAxis:
-    """The axis of the left ventricle of a short-axis stack (x, y, z, t), found where it beats and is round.
+    """Return the left ventricular axis of a short-axis stack (x, y, z, t), where the image moves and is round.
 
-    The heart is where the first harmonic over the cycle is strong; near it, in each slice, the left ventricle
-    is the bright disc in a dark ring; the line is fitted through the slices' discs. On only the ED
-    and ES frames of 100 ACDC patients the line passed 2.3 mm from the labelled cavity's centre in the median,
-    16 mm at worst (tests/io/test_views_motion.py).
+    The heart is where the first harmonic over the cycle is strong; near it, in each slice, the left ventricle is the
+    bright disc in a dark ring; a line is fitted through the discs. With only the ED and ES frames of 100 ACDC patients,
+    the line passed 2.3 mm from the centre of the labelled cavity in the median, 16 mm at worst
+    (tests/views/test_motion.py).
     """
-    images, step = _coarse(cine)
-    x, y = _millimetres(images.shape[:2], step)
+    images, step = _downsample(cine)
+    x, y = _pixel_offsets_mm(images.shape[:2], step)
     score = _roundness(images.mean(axis=3), step)
-    near = _near_heart(_first_harmonic(images), step, x, y)
+    near = _heart_weight(_first_harmonic(images), step, x, y)
     total = (score * near[..., None]).sum(axis=2)
     top = np.unravel_index(int(total.argmax()), total.shape)
     close = np.exp(-0.5 * ((x - x[top]) ** 2 + (y - y[top]) ** 2) / _NEAR_AXIS_MM**2)
@@ -45,11 +45,11 @@ def axis_from_motion(cine: Cine) -> LongAxis:
     best = by_slice.argmax(axis=0)
     weights = by_slice.max(axis=0) + 1e-9
     centres = np.stack([x.ravel()[best], y.ravel()[best]], axis=1)
-    return _fitted_axis(cine, centres, weights)
+    return _fit_axis(cine, centres, weights)
 
 
-def _fitted_axis(cine: Cine, centres_mm: Array, weights: Array) -> LongAxis:
-    """A line through one point per slice (mm from the image's middle), no steeper than an axis is."""
+def _fit_axis(cine: Cine, centres_mm: Array, weights: Array) -> LongAxis:
+    """Fit a line through one point per slice (mm from the image centre), no steeper than `_MAX_TILT`."""
     at = cine.slice_positions_mm
     middle = float(np.average(at, weights=weights))
     spread = float(np.average((at - middle) ** 2, weights=weights))
@@ -63,7 +63,7 @@ def _fitted_axis(cine: Cine, centres_mm: Array, weights: Array) -> LongAxis:
     normal = np.cross(cine.affine[:3, 0], cine.affine[:3, 1])
     direction = unit(normal if len(at) == 1 else points[2] - points[0])
     half = max(15.0, min(40.0, float(at[-1] - at[0]) / 2))
-    return LongAxis(centre=points[1], direction=towards_apex(direction), half_length_mm=half, source="motion")
+    return LongAxis(centre=points[1], direction=orient_to_apex(direction), half_length_mm=half, source="motion")
 
 
 def _patient_point(cine: Cine, in_plane_mm: Array, position_mm: float) -> Array:
@@ -75,40 +75,40 @@ def _patient_point(cine: Cine, in_plane_mm: Array, position_mm: float) -> Array:
     return apply_affine(cine.affine, voxel)
 
 
-def _coarse(cine: Cine) -> tuple[Array, tuple[float, float]]:
-    """Images averaged to about 3 mm, each slice scaled to its own bright level; and the grid's step."""
+def _downsample(cine: Cine) -> tuple[Array, tuple[float, float]]:
+    """Return images averaged to about 3 mm, each slice scaled to its own bright level, and the grid step."""
     dx, dy, _ = cine.spacing_mm
     fx, fy = max(1, round(_GRID_MM / dx)), max(1, round(_GRID_MM / dy))
     nx, ny = cine.array.shape[0] // fx, cine.array.shape[1] // fy
-    # Cut evenly at both sides, so that the middle of the image stays the middle.
+    # Cropped evenly on both sides, so that the image centre is preserved.
     x0, y0 = (cine.array.shape[0] - nx * fx) // 2, (cine.array.shape[1] - ny * fy) // 2
-    # From the darkest voxel on: filters see zeros outside the image.
-    cut = cine.array[x0 : x0 + nx * fx, y0 : y0 + ny * fy] - cine.array.min()
-    blocks = cut.reshape(nx, fx, ny, fy, *cut.shape[2:]).mean(axis=(1, 3), dtype=np.float64)
+    # Relative to the darkest voxel, as the convolution pads with zeros.
+    cropped = cine.array[x0 : x0 + nx * fx, y0 : y0 + ny * fy] - cine.array.min()
+    blocks = cropped.reshape(nx, fx, ny, fy, *cropped.shape[2:]).mean(axis=(1, 3), dtype=np.float64)
     bright = np.percentile(blocks, 99, axis=(0, 1, 3), keepdims=True)
     scaled: Array = blocks / np.maximum(bright, 1e-6)
     return scaled, (dx * fx, dy * fy)
 
 
-def _millimetres(shape: tuple[int, ...], step: tuple[float, float]) -> tuple[Array, Array]:
-    """Distance of each pixel from the middle of the image along x and y."""
+def _pixel_offsets_mm(shape: tuple[int, ...], step: tuple[float, float]) -> tuple[Array, Array]:
+    """Return the offset of each pixel from the image centre along x and y."""
     axes = [(np.arange(n) - (n - 1) / 2) * size for n, size in zip(shape, step, strict=True)]
     x, y = np.meshgrid(*axes, indexing="ij")
     return x, y
 
 
 def _first_harmonic(images: Array) -> Array:
-    """(x, y, z) amplitude of the first harmonic over the cycle; for two frames half their difference."""
-    turn = np.exp(-2j * np.pi * np.arange(images.shape[3]) / images.shape[3])
-    amplitude: Array = np.abs(images @ turn) / images.shape[3]
+    """Return the (x, y, z) amplitude of the first harmonic over the cycle; for two frames half their difference."""
+    phase = np.exp(-2j * np.pi * np.arange(images.shape[3]) / images.shape[3])
+    amplitude: Array = np.abs(images @ phase) / images.shape[3]
     return amplitude
 
 
-def _near_heart(motion: Array, step: tuple[float, float], x: Array, y: Array) -> Array:
-    """(x, y) weight that falls off from where the motion of all slices is strongest."""
+def _heart_weight(motion: Array, step: tuple[float, float], x: Array, y: Array) -> Array:
+    """Return an (x, y) weight that falls off from the position of strongest motion over all slices."""
     distance = _kernel_distance(step, 2.4 * _HEART_SIGMA_MM)
     blur = np.exp(-0.5 * (distance / _HEART_SIGMA_MM) ** 2)
-    where = _filtered(motion.mean(axis=2, keepdims=True), blur / blur.sum())[..., 0]
+    where = _convolve(motion.mean(axis=2, keepdims=True), blur / blur.sum())[..., 0]
     where *= np.exp(-0.5 * (x**2 + y**2) / _FIELD_SIGMA_MM**2)
     top = np.unravel_index(int(where.argmax()), where.shape)
     weight: Array = np.exp(-0.5 * ((x - x[top]) ** 2 + (y - y[top]) ** 2) / _NEAR_HEART_MM**2)
@@ -116,13 +116,13 @@ def _near_heart(motion: Array, step: tuple[float, float], x: Array, y: Array) ->
 
 
 def _roundness(mean: Array, step: tuple[float, float]) -> Array:
-    """(x, y, z) how much brighter a disc about each pixel is than a ring around it, at the best radius."""
+    """Return (x, y, z): how much brighter a disc about each pixel is than a ring around it, at the best radius."""
     best = np.zeros(mean.shape)
     distance = _kernel_distance(step, _RADII_MM[-1] + _WALL_MM[1])
     for radius in _RADII_MM:
         disc = distance <= radius
         ring = (distance > radius + _WALL_MM[0]) & (distance <= radius + _WALL_MM[1])
-        best = np.maximum(best, _filtered(mean, disc / disc.sum() - ring / ring.sum()))
+        best = np.maximum(best, _convolve(mean, disc / disc.sum() - ring / ring.sum()))
     return best
 
 
@@ -132,8 +132,8 @@ def _kernel_distance(step: tuple[float, float], reach_mm: float) -> Array:
     return distance
 
 
-def _filtered(images: Array, kernel: Array) -> Array:
-    """Convolution of each (x, y) image with the kernel, zero outside, on the same grid."""
+def _convolve(images: Array, kernel: Array) -> Array:
+    """Convolve each (x, y) image with the kernel, zero outside, on the same grid."""
     shape = (images.shape[0] + kernel.shape[0] - 1, images.shape[1] + kernel.shape[1] - 1)
     product = np.fft.rfft2(images, shape, axes=(0, 1)) * np.fft.rfft2(kernel, shape)[..., None]
     full: Array = np.fft.irfft2(product, shape, axes=(0, 1))

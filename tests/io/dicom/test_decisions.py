@@ -99,7 +99,7 @@ def test_one_truncated_file_is_a_missing_frame_and_all_are_an_error(tmp_path: Pa
     for path in paths:
         if path != paths[17]:
             cut_short(path)
-    with pytest.raises(UnreadableFileError, match=r"cannot be read .*truncated or corrupt"):
+    with pytest.raises(UnreadableFileError, match=r"unreadable .*expected complete files"):
         read_dicom(tmp_path)
 
 
@@ -160,4 +160,4 @@ def test_identity_never_leaves(tmp_path: Path) -> None:
     assert (study.subject.sex, study.subject.age_years, study.subject.height_cm) == ("F", 49.0, 170.0)
     assert study.subject.weight_kg is None
     assert "implausible-subject" in codes(study)
-    assert study.decisions[0].evidence["hint"] == "description says short axis"
+    assert study.decisions[0].evidence["hint"] == "description names short axis"

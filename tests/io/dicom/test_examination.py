@@ -28,7 +28,7 @@ def read(folder: Path, *series: dict[str, Any]) -> Study:
 
 @pytest.mark.parametrize("identity", [BLANK, CONSTANT, {**KNOWN, "StudyDate": None}], ids=["blank", "constant", "date"])
 def test_two_studies_of_nobody_known_are_refused(tmp_path: Path, identity: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="2 studies by their UIDs"):
+    with pytest.raises(InputError, match="2 study UIDs"):
         read(tmp_path, identity, {**identity, "StudyInstanceUID": "1.2.4"})
 
 

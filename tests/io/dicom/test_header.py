@@ -9,7 +9,7 @@ from pydicom.uid import CTImageStorage, SecondaryCaptureImageStorage
 from synthetic_dicom import Heart, enhanced, new_image, short_axis_planes
 
 from cinema_cmr.core.errors import GeometryError
-from cinema_cmr.io.dicom.header import HEADER_TAGS, FrameHeader, frame_headers, hints_in, why_left_out
+from cinema_cmr.io.dicom.header import HEADER_TAGS, FrameHeader, exclusion_reason, frame_headers, parse_hints
 
 PIXELS = np.zeros((4, 6), np.uint16)
 
@@ -37,7 +37,7 @@ def header_of(**tags: object) -> FrameHeader:
     ],
 )
 def test_hints_come_from_words_not_from_chance_letters(text: str, hints: tuple[str, ...]) -> None:
-    assert hints_in(text) == hints
+    assert parse_hints(text) == hints
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_hints_come_from_words_not_from_chance_letters(text: str, hints: tuple[s
     ],
 )
 def test_what_cannot_be_a_cine_says_why(tags: dict[str, object], word: str | None) -> None:
-    reason = why_left_out(new_image(PIXELS, **tags))
+    reason = exclusion_reason(new_image(PIXELS, **tags))
     assert (reason is None) if word is None else (reason is not None and word in reason)
 
 

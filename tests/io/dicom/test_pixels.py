@@ -11,7 +11,7 @@ from pydicom import dcmread
 from pydicom.uid import RLELossless
 from synthetic_dicom import Heart, StudyWriter, enhanced, new_image, save, short_axis_planes
 
-from cinema_cmr.io.dicom.pixels import assemble, decoded_frame, fill_missing, resample_cycle
+from cinema_cmr.io.dicom.pixels import assemble, decode_frame, fill_missing, resample_cycle
 from cinema_cmr.io.dicom.study import find_stacks
 
 PIXELS = np.arange(4 * 6, dtype=np.uint16).reshape(4, 6) * 100
@@ -19,7 +19,7 @@ PIXELS = np.arange(4 * 6, dtype=np.uint16).reshape(4, 6) * 100
 
 def decoded(pixels: np.ndarray, **tags: object) -> np.ndarray:
     image = new_image(pixels, **tags)
-    return decoded_frame(image, 0, shape=(int(image.Rows), int(image.Columns)))
+    return decode_frame(image, 0, shape=(int(image.Rows), int(image.Columns)))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int16])
@@ -43,8 +43,8 @@ def test_monochrome1_is_turned_round() -> None:
 
 
 def test_pixels_of_another_shape_than_the_header_are_refused() -> None:
-    with pytest.raises(ValueError, match="where the header says"):
-        decoded_frame(new_image(PIXELS), 0, shape=(6, 4))
+    with pytest.raises(ValueError, match="from the header"):
+        decode_frame(new_image(PIXELS), 0, shape=(6, 4))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cinema_cmr.io.dicom.header import FrameHeader
-from cinema_cmr.io.dicom.rate import CardiacCycle, cycle_of
+from cinema_cmr.io.dicom.rate import CardiacCycle, cardiac_cycle
 from cinema_cmr.io.dicom.stack import CineSlice, Stack
 
 HEADER = FrameHeader(
@@ -27,7 +27,7 @@ def cycle(*headers: FrameHeader, times: list[float] | None = None) -> CardiacCyc
         CineSlice(series="series 1", origin=(0.0, 0.0, float(k)), frames=(k, None)) for k in range(len(headers))
     )
     stack = Stack(slices=cuts, orientation=HEADER.orientation, pixel_spacing=(1.0, 1.0), rows=4, columns=4)
-    return cycle_of(headers, stack, None if times is None else np.array(times))
+    return cardiac_cycle(headers, stack, None if times is None else np.array(times))
 
 
 def test_nominal_interval_goes_first_as_the_median_of_slices() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from cinema_cmr.io.dicom.header import FrameHeader
-from cinema_cmr.io.dicom.sort import instance_places, same_place_and_time, sort_headers
+from cinema_cmr.io.dicom.sort import instance_positions, possible_duplicates, sort_headers
 
 N_SLICES, N_FRAMES = 5, 10
 
@@ -58,7 +58,7 @@ def test_slices_scattered_over_series_make_one_stack() -> None:
 
 def test_trigger_times_that_differ_between_slices_order_each_slice_by_itself() -> None:
     headers = [replace(one, trigger_ms=(one.trigger_ms or 0) * (1 + one.position[2] / 100) + 7) for one in study()]
-    places = instance_places(sort_headers(headers).stacks[0], headers)
+    places = instance_positions(sort_headers(headers).stacks[0], headers)
     assert places == {("series 1", k * N_FRAMES + t + 1): (k, t) for k in range(N_SLICES) for t in range(N_FRAMES)}
 
 
@@ -81,8 +81,8 @@ def test_two_series_at_the_same_places_are_never_interleaved() -> None:
     found = sort_headers(headers)
     (stack,) = found.stacks
     assert stack.series == ("series 4",)
-    assert [left.series for left in found.left_out] == ["series 1"] * N_SLICES
-    assert found.left_out[0].repeat_of == "series 4"
+    assert [left.series for left in found.excluded] == ["series 1"] * N_SLICES
+    assert found.excluded[0].repeat_of == "series 4"
 
 
 def test_equal_instances_are_used_once_and_equal_pixels_too() -> None:
@@ -91,20 +91,20 @@ def test_equal_instances_are_used_once_and_equal_pixels_too() -> None:
     assert grid(headers) == EXPECTED
     assert [issue.code for issue in found.issues] == ["duplicate-images"]
     copied = [*study(), *study(series="series 2")]
-    suspects = same_place_and_time(copied)
+    suspects = possible_duplicates(copied)
     assert suspects == tuple(range(2 * N_SLICES * N_FRAMES))
     digests = {k: str(k % (N_SLICES * N_FRAMES)) for k in suspects}
     found = sort_headers(copied, digests=digests)
-    assert [(left.series, left.reason) for left in found.left_out] == [("series 2", "copies of other images")]
+    assert [(left.series, left.reason) for left in found.excluded] == [("series 2", "copies of other images")]
 
 
 def test_a_key_image_copied_from_a_cine_does_not_take_its_frame() -> None:
     headers = [header(1, 3, series="series 0"), *study()]
-    digests = dict.fromkeys(same_place_and_time(headers), "same")
+    digests = dict.fromkeys(possible_duplicates(headers), "same")
     found = sort_headers(headers, digests=digests)
     (stack,) = found.stacks
     assert all(None not in cut.frames for cut in stack.slices)
-    assert found.left_out[0].series == "series 0"
+    assert found.excluded[0].series == "series 0"
 
 
 def test_other_orientation_spacing_or_matrix_is_another_stack() -> None:
@@ -121,7 +121,7 @@ def test_single_frames_among_a_cine_are_left_out_with_the_count() -> None:
     singles = [replace(header(k, 99), **facts, position=(0.0, 0.0, 4.0 + 8.0 * k)) for k in range(3)]
     headers = [*study(), *singles]
     found = sort_headers(headers)
-    (left,) = found.left_out
+    (left,) = found.excluded
     assert (left.series, left.n_images) == ("series 9", 3)
     assert "1 frames at most at 3 positions" in left.reason
 

@@ -45,30 +45,32 @@ def test_slices_ascend_along_the_normal_whatever_their_order() -> None:
 
 def test_the_larger_series_stays_whole_where_another_repeats_part_of_it() -> None:
     whole = [cut(10.0 * k) for k in range(6)]
-    again = [cut(10.0 * k + 2, series="series 2", taken=(9.0,)) for k in (2, 3)]
+    again = [cut(10.0 * k + 2, series="series 2", acquisition_order=(9.0,)) for k in (2, 3)]
     (part,), repeats = merge_slices([*again, *whole], NORMAL)
     assert positions(part) == [0, 10, 20, 30, 40, 50]
-    assert [one.left_out.series for one in repeats] == ["series 2"] * 2
+    assert [one.excluded.series for one in repeats] == ["series 2"] * 2
     assert "6 slices, the other 2" in repeats[0].reason
 
 
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
-        ({"taken": (2.0,)}, "later"),
+        ({"acquisition_order": (2.0,)}, "later"),
         ({"frames": tuple(range(25))}, "25 frames"),
     ],
 )
 def test_which_of_two_at_one_place(facts: dict[str, object], reason: str) -> None:
-    first = cut(0, series="series 1", taken=(1.0,))
-    second = replace(cut(1, series="series 2", taken=(1.0,)), **facts)
+    first = cut(0, series="series 1", acquisition_order=(1.0,))
+    second = replace(cut(1, series="series 2", acquisition_order=(1.0,)), **facts)
     (part,), (repeat,) = merge_slices([first, second], NORMAL)
     assert part == (second,)
     assert reason in repeat.reason
 
 
 def test_an_original_goes_before_a_later_derived_copy() -> None:
-    (part,), (repeat,) = merge_slices([cut(0, derived=True, taken=(5.0,)), cut(0, series="series 2")], NORMAL)
+    (part,), (repeat,) = merge_slices(
+        [cut(0, derived=True, acquisition_order=(5.0,)), cut(0, series="series 2")], NORMAL
+    )
     assert part[0].series == "series 2"
     assert "original" in repeat.reason
 
@@ -109,5 +111,5 @@ def test_spacing_of_the_file_is_not_believed_against_positions() -> None:
     stack = stack_of(*(cut(10.0 * k, spacing_between_mm=8.0) for k in range(4)))
     (issue,) = geometry_issues(stack)
     assert issue.code == "spacing-disagrees"
-    assert issue.evidence == {"said_mm": 8.0, "positions_mm": 10.0}
+    assert issue.evidence == {"stated_mm": 8.0, "positions_mm": 10.0}
     np.testing.assert_allclose(np.linalg.norm(stack.affine[:3, 2]), 10)

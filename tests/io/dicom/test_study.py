@@ -32,7 +32,7 @@ from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.geometry import apply_affine, lps_to_ras
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.io.dicom.sort import instance_places
+from cinema_cmr.io.dicom.sort import instance_positions
 from cinema_cmr.io.dicom.study import find_stacks, read_dicom
 
 
@@ -88,7 +88,7 @@ def test_instance_numbers_in_either_order_scattered_over_series(tmp_path: Path, 
     np.testing.assert_array_equal(study.cine(View.SAX).array, expected_array(planes, 12))
     assert all(one.kept and one.view is View.SAX for one in study.decisions)
     found, stacks = find_stacks(tmp_path)
-    places = instance_places(stacks.stacks[0], found.headers)
+    places = instance_positions(stacks.stacks[0], found.headers)
     number = 1 if slices_first else 999
     assert places[("series 9", number)] == (4, 0)
     assert places[("series 12", number)] == (2, 0)
@@ -118,7 +118,7 @@ def test_all_views_of_a_study_and_the_plane_beside(tmp_path: Path) -> None:
     ]
     beside = next(one for one in study.decisions if one.series == "series 6")
     assert beside.evidence["distance_to_axis_mm"] == pytest.approx(40, abs=3)
-    assert "mm beside the left ventricle" in beside.reason
+    assert "mm from the left ventricular long axis" in beside.reason
     assert study.cine(View.LAX_4C).array.shape == (64, 64, 1, 12)
 
 
@@ -310,7 +310,7 @@ def test_sunnybrook_instances_go_to_their_slice_and_frame(real_data: Path, tmp_p
     study = read_dicom(tmp_path, name=case)
     cine = study.cine(View.SAX)
     found, stacks = find_stacks(tmp_path)
-    places = instance_places(stacks.stacks[0], found.headers)
+    places = instance_positions(stacks.stacks[0], found.headers)
     assert len(places) == cine.n_slices * 20 == len(found.headers)
     for (_, number), (position, frame) in places.items():
         assert frame == (number - 1) % 20

@@ -7,7 +7,7 @@ from pydicom.dataset import Dataset
 
 from cinema_cmr.core.study import Issue, Subject
 from cinema_cmr.io.dicom.files import quiet_pydicom
-from cinema_cmr.io.dicom.subject import filled_from_dataset, subject_of
+from cinema_cmr.io.dicom.subject import fill_subject, read_subject
 
 
 def dataset(**tags: object) -> Dataset:
@@ -31,7 +31,7 @@ def dataset(**tags: object) -> Dataset:
     ],
 )
 def test_facts(tags: dict[str, object], subject: Subject) -> None:
-    assert subject_of(dataset(**tags)) == (subject, ())
+    assert read_subject(dataset(**tags)) == (subject, ())
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,13 @@ def test_facts(tags: dict[str, object], subject: Subject) -> None:
     ],
 )
 def test_what_cannot_be_is_unknown_with_an_issue(tags: dict[str, object], fact: str) -> None:
-    subject, (issue,) = subject_of(dataset(**tags))
+    subject, (issue,) = read_subject(dataset(**tags))
     assert subject == Subject()
     assert issue.code == "implausible-subject" and issue.evidence == {"fact": fact}
 
 
 def test_height_in_centimetres_is_repaired_and_said() -> None:
-    subject, (issue,) = subject_of(dataset(PatientSize=175))
+    subject, (issue,) = read_subject(dataset(PatientSize=175))
     assert subject.height_cm == 175
     assert issue.code == "height-unit"
 
@@ -63,6 +63,6 @@ def test_unknown_facts_come_from_later_files_and_issues_once() -> None:
         {"PatientSize": 0, "PatientSex": "F"},
         {"PatientSize": 1.6, "PatientSex": "M"},
     ):
-        subject = filled_from_dataset(subject, dataset(**tags), issues=issues)
+        subject = fill_subject(subject, dataset(**tags), issues=issues)
     assert subject == Subject(sex="F", height_cm=160)
     assert list(issues) == ["height"]

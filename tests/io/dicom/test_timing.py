@@ -10,11 +10,11 @@ import pytest
 from cinema_cmr.io.dicom.header import FrameHeader
 from cinema_cmr.io.dicom.timing import (
     TimeOrder,
+    assign_frame_slots,
     frame_times_ms,
     gap_slots,
+    non_cine_reason,
     order_in_time,
-    places_in_cycle,
-    why_no_cine,
 )
 
 FIRST = FrameHeader(
@@ -97,7 +97,7 @@ def test_a_short_slice_is_filled_where_its_frame_is_missing() -> None:
         order_of(whole[1:]),
         order_of(whole[:-1]),
     ]
-    rows = places_in_cycle(orders, rr_ms=[None] * 5, n_said=[None] * 5)
+    rows = assign_frame_slots(orders, rr_ms=[None] * 5, n_stated=[None] * 5)
     holes = [[t for t, frame in enumerate(row) if frame is None] for row in rows]
     assert holes == [[], [], [4], [0], [9]]
 
@@ -105,18 +105,18 @@ def test_a_short_slice_is_filled_where_its_frame_is_missing() -> None:
 def test_fewer_frames_over_a_whole_cycle_are_no_holes() -> None:
     orders = [order_of([40.0 * k for k in range(25)]) for _ in range(3)]
     orders.append(order_of([1000 / 24 * k for k in range(24)]))
-    rows = places_in_cycle(orders, rr_ms=[1000.0] * 4, n_said=[None] * 4)
+    rows = assign_frame_slots(orders, rr_ms=[1000.0] * 4, n_stated=[None] * 4)
     assert [len(row) for row in rows] == [25, 25, 25, 24]
     assert None not in rows[3]
 
 
 def test_a_lone_slice_is_filled_where_its_file_and_its_cycle_say_so() -> None:
     cut = [40.0 * k for k in range(1, 25)]
-    (row,) = places_in_cycle([order_of(cut)], rr_ms=[1000.0], n_said=[25])
+    (row,) = assign_frame_slots([order_of(cut)], rr_ms=[1000.0], n_stated=[25])
     assert len(row) == 25 and row[0] is None
-    (row,) = places_in_cycle([order_of(cut)], rr_ms=[960.0], n_said=[25])
+    (row,) = assign_frame_slots([order_of(cut)], rr_ms=[960.0], n_stated=[25])
     assert len(row) == 24
-    (row,) = places_in_cycle([order_of(cut)], rr_ms=[None], n_said=[25])
+    (row,) = assign_frame_slots([order_of(cut)], rr_ms=[None], n_stated=[25])
     assert len(row) == 24
 
 
@@ -125,7 +125,7 @@ def test_a_hole_by_instance_number_in_either_order() -> None:
     time_first = [[1, 3, 5, 7, 9, 11, 13, 15], [4, 6, 8, 10, 12, 14, 16]]
     for numbers in (slice_first, time_first):
         orders = [order_of([float(value) for value in own], "instance number") for own in numbers]
-        rows = places_in_cycle(orders, rr_ms=[None, None], n_said=[None, None])
+        rows = assign_frame_slots(orders, rr_ms=[None, None], n_stated=[None, None])
         assert [frame is None for frame in rows[1]] == [True] + [False] * 7
 
 
@@ -138,7 +138,7 @@ def test_times_of_filled_frames_follow_the_step() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "stated"),
     [
         (lambda k: {"echo_time_ms": 2.0 * k}, "echo times"),
         (lambda k: {"inversion_time_ms": 80.0 * k}, "inversion times"),
@@ -149,8 +149,8 @@ def test_times_of_filled_frames_follow_the_step() -> None:
         (lambda k: {"instance_number": k}, None),
     ],
 )
-def test_why_no_cine(change: object, said: str | None) -> None:
+def test_why_no_cine(change: object, stated: str | None) -> None:
     assert callable(change)
     headers = [replace(FIRST, **change(k)) for k in range(12)]
-    reason = why_no_cine(headers, order_in_time(headers, range(12)))
-    assert (reason is None) if said is None else (reason is not None and said in reason)
+    reason = non_cine_reason(headers, order_in_time(headers, range(12)))
+    assert (reason is None) if stated is None else (reason is not None and stated in reason)

@@ -58,7 +58,7 @@ def test_interpolated_labels_are_refused(tmp_path: Path, value: float) -> None:
 
 
 def test_another_shape_than_the_image_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(GeometryError, match="must be on its grid"):
+    with pytest.raises(GeometryError, match="on the image's grid"):
         read_label_codes(saved(tmp_path / "m.nii", codes_array()), (5, 6, 3, 1), codes=CODES)
 
 
@@ -80,7 +80,7 @@ def test_the_same_shape_in_another_place_is_refused(tmp_path: Path, wrong: str) 
     else:
         affine[2, 2] = 10.0
     header = image_header(tmp_path / "i.nii")
-    with pytest.raises(GeometryError, match="must be on its image's grid"):
+    with pytest.raises(GeometryError, match="on the image's grid"):
         path = saved(tmp_path / "m.nii", codes_array(), affine)
         read_label_codes(path, (*SHAPE, 1), codes=CODES, image_header=header)
 
@@ -98,7 +98,7 @@ def test_a_damaged_or_missing_file_is_named(tmp_path: Path) -> None:
     whole = saved(tmp_path / "m.nii.gz", codes_array()).read_bytes()
     for content in (b"", b"no image", whole[: len(whole) // 2]):
         (tmp_path / "torn.nii.gz").write_bytes(content)
-        with pytest.raises(UnreadableFileError, match=r"'torn.nii.gz' is no readable"):
+        with pytest.raises(UnreadableFileError, match=r"'torn.nii.gz' is not a readable"):
             read_label_codes(tmp_path / "torn.nii.gz", (*SHAPE, 1), codes=CODES)
     with pytest.raises(UnreadableFileError, match=r"absent"):
         read_label_codes(tmp_path / "absent.nii", (*SHAPE, 1), codes=CODES)
@@ -108,5 +108,5 @@ def test_damaged_extents_of_a_file_that_is_not_compressed_are_named(tmp_path: Pa
     content = bytearray(saved(tmp_path / "m.nii", codes_array()).read_bytes())
     content[40:56] = np.array([3, 6, -500, 3, 1, 1, 1, 1], "<i2").tobytes()
     (tmp_path / "m.nii").write_bytes(content)
-    with pytest.raises(UnreadableFileError, match=r"'m.nii' is no readable"):
+    with pytest.raises(UnreadableFileError, match=r"'m.nii' is not a readable"):
         read_label_codes(tmp_path / "m.nii", (*SHAPE, 1), codes=CODES)

@@ -1,4 +1,4 @@
-"""Whether the images used are of one person on one day, as far as headers tell; nothing personal is said."""
+"""Check that the images are of one person on one day, as far as the headers show; no personal data is reported."""
 
 from __future__ import annotations
 
@@ -9,47 +9,49 @@ from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import Issue
 from cinema_cmr.io.dicom.header import FrameHeader
 
-__all__ = ["check_one_examination"]
+__all__ = ["check_single_examination"]
 
 _OWN_UIDS = 3
-"""From so many series on, a study UID of its own for each is an anonymiser's work, not so many people."""
+"""From this many series, a separate study UID for each is due to anonymisation, not to different people."""
 
 
-def check_one_examination(used: Iterable[FrameHeader]) -> list[Issue]:
-    """Raise `InputError` for several patients or days: they must never be measured as one.
+def check_single_examination(headers_used: Iterable[FrameHeader]) -> list[Issue]:
+    """Raise `InputError` for several patients or days, which must never be measured as one; return issues.
 
-    Where patient and date were blanked or made constant they tell nobody apart: then several study UIDs, or
-    another sex or height, are refused too. Where they do tell, an examination may have been re-opened under a
-    second UID; the subject's facts are compared then, and what differs is an issue.
+    Blank or constant patient IDs and dates do not identify anybody; several study UIDs, or a different sex or height,
+    are then refused as well. If patient and date do identify, an examination may have been reopened under a second UID;
+    the subject's facts are then compared, and a difference is an issue.
     """
     by_series: dict[str, list[FrameHeader]] = {}
-    for header in used:
+    for header in headers_used:
         by_series.setdefault(header.series, []).append(header)
-    for what, whose in (("patient", "patients"), ("day", "different days")):
-        count = len(_values(by_series, what))
+    for field, plural in (("patient", "patients"), ("day", "different days")):
+        count = len(_distinct_values(by_series, field))
         if count > 1:
-            raise _refusal(f"{count} {whose}")
-    studies = _values(by_series, "study")
+            raise _several_subjects_error(f"{count} {plural}")
+    studies = _distinct_values(by_series, "study")
     differing = _differing_facts([headers[0] for headers in by_series.values()])
     if all(header.identified for headers in by_series.values() for header in headers):
         return [_facts_issue(differing)] if len(studies) > 1 and differing else []
     if {"sex", "height"}.intersection(differing) or (len(studies) > 1 and differing):
-        raise _refusal(f"subjects who differ in {' and '.join(differing)}, and no patient and date tell them apart")
-    one_each = len(studies) == len(by_series) >= _OWN_UIDS
-    if len(studies) > 1 and not one_each:
-        raise _refusal(f"{len(studies)} studies by their UIDs, and no patient and date tell whether of one person")
+        raise _several_subjects_error(f"subjects who differ in {' and '.join(differing)}, without patient ID and date")
+    one_uid_per_series = len(studies) == len(by_series) >= _OWN_UIDS
+    if len(studies) > 1 and not one_uid_per_series:
+        raise _several_subjects_error(
+            f"{len(studies)} study UIDs, without a patient ID and date to show that they are of one person"
+        )
     return []
 
 
-def _values(by_series: Mapping[str, Sequence[FrameHeader]], what: str) -> set[str]:
-    """All values but the blank one; none where a series has several."""
-    own = [{getattr(header, what) for header in headers} for headers in by_series.values()]
-    # Some de-identifiers give every image an identity of its own: then it says nothing.
+def _distinct_values(by_series: Mapping[str, Sequence[FrameHeader]], field: str) -> set[str]:
+    """Return all values except the blank one; none if a series has several."""
+    own = [{getattr(header, field) for header in headers} for headers in by_series.values()]
+    # Some de-identification tools give every image its own identity, which then carries no information.
     return set() if any(len(values) > 1 for values in own) else set().union(*own) - {""}
 
 
 def _differing_facts(firsts: Sequence[FrameHeader]) -> list[str]:
-    """Names of the facts that two series both tell, each otherwise."""
+    """Return the names of the facts that two series both state, with different values."""
     facts = [dict(header.body) for header in firsts]
     names = ("sex", "birth date", "height")
     return [
@@ -59,8 +61,8 @@ def _differing_facts(firsts: Sequence[FrameHeader]) -> list[str]:
     ]
 
 
-def _refusal(whose: str) -> InputError:
-    return InputError(f"the cines are of {whose}; expected one study: give each one's folder by itself")
+def _several_subjects_error(found: str) -> InputError:
+    return InputError(f"the cines are of {found}; expected one study: pass each study's folder separately")
 
 
 def _facts_issue(differing: Sequence[str]) -> Issue:
@@ -68,7 +70,7 @@ def _facts_issue(differing: Sequence[str]) -> Issue:
     return Issue(
         code="subject-differs",
         severity="warning",
-        message=f"the series have several study UIDs and differ in {facts}; they were taken as one person's, since"
-        " patient and date are equal: make sure that they are",
+        message=f"the series have several study UIDs and differ in {facts}; they were taken as one person, since"
+        " patient ID and date are equal: make sure that this is right",
         evidence={"facts": facts},
     )

@@ -1,4 +1,4 @@
-"""Finds the DICOM files in a folder of any layout, reads their headers once, says what was set aside."""
+"""Finds the DICOM files in a folder of any layout, reads their headers once and records what was excluded."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typing import Any
 
 from cinema_cmr.core.errors import GeometryError, UnreadableFileError
 from cinema_cmr.core.study import Issue, Subject
-from cinema_cmr.io.dicom.header import HEADER_TAGS, MR_CLASSES, FrameHeader, frame_headers, why_left_out
-from cinema_cmr.io.dicom.subject import filled_from_dataset
+from cinema_cmr.io.dicom.header import HEADER_TAGS, MR_CLASSES, FrameHeader, exclusion_reason, frame_headers
+from cinema_cmr.io.dicom.subject import fill_subject
 from cinema_cmr.io.dicom.values import integer_of, text_of, value_of
 from cinema_cmr.io.walk import paths_below
 
@@ -28,36 +28,36 @@ _FOLDER_NAME = re.compile(r"(?i)se(r|ries)?[ _-]?\d{1,6}")
 
 @dataclass(kw_only=True)
 class SeriesFiles:
-    """What a folder holds of one series: its number of images and, by reason, those that cannot be a cine."""
+    """The files of one series: number of images and, by reason, those that cannot be part of a cine."""
 
     number: int | None
     folder: str | None
-    """Its folder's name if that is of the kind "Se6"; None else, since folder names may hold anything."""
+    """Name of its folder if it looks like "Se6", else None, since folder names may contain personal data."""
     n_images: int = 0
-    left_out: Counter[str] = field(default_factory=Counter)
+    excluded: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoundFiles:
-    """All that was found in the input, by what it is."""
+    """Everything found in the input, by kind."""
 
     paths: tuple[Path, ...]
     """DICOM files; `FrameHeader.file` is an index into them."""
     headers: tuple[FrameHeader, ...]
     series: Mapping[str, SeriesFiles]
-    """Label -> what the input holds of the series."""
+    """Label -> files of the series."""
     broken: tuple[str, ...]
-    """Stems of DICOM files whose header cannot be read."""
+    """Stems of DICOM files with an unreadable header."""
     n_other_files: int
     n_directories: int
-    """DICOMDIR index files, which hold no image."""
+    """DICOMDIR index files, which hold no images."""
     subject: Subject
     issues: tuple[Issue, ...]
 
 
 @contextmanager
 def quiet_pydicom() -> Iterator[None]:
-    """Keeps pydicom's warnings off the screen: they quote values of the file, which may be personal."""
+    """Suppress pydicom's warnings: they quote values of the file, which may be personal."""
     logger = logging.getLogger("pydicom")
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)
@@ -70,7 +70,7 @@ def quiet_pydicom() -> Iterator[None]:
 
 
 def is_dicom(path: Path) -> bool:
-    """True for a file that begins as DICOM does: the magic word or, in old files, group 2 or 8."""
+    """Return True if the file starts as DICOM does: with the magic word or, in old files, with group 2 or 8."""
     try:
         with path.open("rb") as file:
             start = file.read(132)
@@ -84,21 +84,21 @@ def is_dicom(path: Path) -> bool:
 
 
 def read_headers(source: Path | Iterable[Path]) -> FoundFiles:
-    """Headers of all DICOM files of a folder (with its sub-folders), of one file, or of a list of files.
+    """Read the headers of all DICOM files of a folder (with subfolders), of one file, or of a list of files.
 
-    Raises `UnreadableFileError` when there are DICOM files and none of them can be read.
+    Raises `UnreadableFileError` if there are DICOM files and none of them is readable.
     """
     files = _all_files(source) if isinstance(source, Path) else sorted(source)
-    found = _Collected()
+    found = _FileCollector()
     with quiet_pydicom():
         for path in files:
             found.add(path)
     if found.broken and not (found.headers or found.series):
         raise UnreadableFileError(
-            f"none of the {len(found.broken)} DICOM files can be read (first: '{found.broken[0]}'); "
-            "they are truncated or corrupt: copy them again from their source"
+            f"none of the {len(found.broken)} DICOM files is readable (first: '{found.broken[0]}'); "
+            "expected complete files: copy them again from their source"
         )
-    return found.finished()
+    return found.to_found_files()
 
 
 def _all_files(source: Path) -> list[Path]:
@@ -108,8 +108,8 @@ def _all_files(source: Path) -> list[Path]:
 
 
 @dataclass
-class _Collected:
-    """The state of one walk over the files."""
+class _FileCollector:
+    """State of one pass over the files."""
 
     paths: list[Path] = field(default_factory=list)
     headers: list[FrameHeader] = field(default_factory=list)
@@ -121,16 +121,16 @@ class _Collected:
     issues: dict[str, Issue] = field(default_factory=dict)
 
     def add(self, path: Path) -> None:
-        """Sorts one file in: an image, an index, broken, or something else."""
-        says_dicom = path.suffix.lower() in (".dcm", ".ima") and not path.name.startswith(".")
-        if not (is_dicom(path) or says_dicom):
+        """Add one file: an image, an index, a broken file, or something else."""
+        named_dicom = path.suffix.lower() in (".dcm", ".ima") and not path.name.startswith(".")
+        if not (is_dicom(path) or named_dicom):
             self.n_other_files += 1
             return
-        dataset = _header_of(path) if is_dicom(path) else None
-        kind = "" if dataset is None else _class_of(dataset)
+        dataset = _read_header(path) if is_dicom(path) else None
+        kind = "" if dataset is None else _sop_class(dataset)
         if kind == _DIRECTORY_CLASS:
             self.n_directories += 1
-        elif dataset is None or not kind or _lost_its_end(kind, dataset):
+        elif dataset is None or not kind or _is_truncated(kind, dataset):
             self.broken.append(path.stem)
         else:
             self._add_object(path, dataset)
@@ -139,27 +139,27 @@ class _Collected:
         number = integer_of(dataset, "SeriesNumber")
         key = f"{text_of(dataset, 'SeriesInstanceUID') or path.parent}|{number}"
         folder = path.parent.name if _FOLDER_NAME.fullmatch(path.parent.name) else None
-        own = SeriesFiles(number=number, folder=folder)
-        series = self.series.setdefault(key, own)
+        empty = SeriesFiles(number=number, folder=folder)
+        series = self.series.setdefault(key, empty)
         series.n_images += 1
-        reason = why_left_out(dataset)
+        reason = exclusion_reason(dataset)
         if reason:
-            series.left_out[reason] += 1
+            series.excluded[reason] += 1
             return
-        self.subject = filled_from_dataset(self.subject, dataset, issues=self.issues)
+        self.subject = fill_subject(self.subject, dataset, issues=self.issues)
         try:
             headers = frame_headers(dataset, file=len(self.paths), series=key)
         except GeometryError as error:
-            series.left_out[f"images with {error}"] += 1
+            series.excluded[f"images with {error}"] += 1
             return
         except Exception:
-            # A corrupt file can fail anywhere in its sequences; whatever it is, this one file is not usable.
+            # A corrupt file can fail anywhere in its sequences with any exception; only this file is unusable.
             self.broken.append(path.stem)
             return
         self.paths.append(path)
         self.headers.extend(headers)
 
-    def finished(self) -> FoundFiles:
+    def to_found_files(self) -> FoundFiles:
         labels = _labels(self.series)
         return FoundFiles(
             paths=tuple(self.paths),
@@ -173,28 +173,28 @@ class _Collected:
         )
 
 
-def _header_of(path: Path) -> Any | None:
+def _read_header(path: Path) -> Any | None:
     from pydicom import dcmread
 
     try:
         return dcmread(path, stop_before_pixels=True, force=True, specific_tags=list(HEADER_TAGS))
     except Exception:
-        # pydicom raises whatever a corrupt byte leads to; the file counts as broken, by its stem.
+        # pydicom raises any exception for corrupt bytes; the file counts as broken.
         return None
 
 
-def _class_of(dataset: Any) -> str:
-    """The object's class: from the meta header, which a cut file has whole, else from the object itself."""
+def _sop_class(dataset: Any) -> str:
+    """Return the SOP class UID from the meta header, which survives truncation, else from the object itself."""
     return text_of(dataset.file_meta, "MediaStorageSOPClassUID") or text_of(dataset, "SOPClassUID")
 
 
-def _lost_its_end(kind: str, dataset: Any) -> bool:
-    """True for an MR image that stops before its matrix size: the file is cut within its header."""
+def _is_truncated(kind: str, dataset: Any) -> bool:
+    """Return True for an MR image that ends before its matrix size: the file was cut within its header."""
     return kind in MR_CLASSES and value_of(dataset, "Rows") is None
 
 
 def _labels(series: Mapping[str, SeriesFiles]) -> dict[str, str]:
-    """Key -> "series 6"; series that share a number, or have none, get a letter each, in reading order."""
+    """Map each key to "series 6"; series with the same number, or without one, get a letter each, in reading order."""
     by_number = defaultdict(list)
     for key, found in series.items():
         by_number[found.number].append(key)
@@ -207,12 +207,12 @@ def _labels(series: Mapping[str, SeriesFiles]) -> dict[str, str]:
 
 
 def _letters(k: int) -> str:
-    """a, b, ..., z, aa, ab, ..."""
+    """Return a, b, ..., z, aa, ab, ..."""
     return (_letters(k // 26 - 1) if k >= 26 else "") + chr(ord("a") + k % 26)
 
 
 def pixel_digests(found: FoundFiles, frames: Sequence[int]) -> dict[int, str]:
-    """Header index -> digest of the stored pixel bytes of its file (and its frame number there)."""
+    """Map each header index to a digest of the stored pixel bytes of its file, with its frame number."""
     from pydicom import dcmread
 
     digests = {}
@@ -223,7 +223,7 @@ def pixel_digests(found: FoundFiles, frames: Sequence[int]) -> dict[int, str]:
                 dataset = dcmread(found.paths[header.file], force=True, specific_tags=["PixelData"])
             stored = hashlib.sha256(dataset.PixelData).hexdigest()
         except Exception:
-            # Whatever cannot be read here is reported when its pixels are wanted.
+            # An unreadable file is reported when its pixels are read.
             continue
         digests[index] = f"{stored}/{header.frame}"
     return digests

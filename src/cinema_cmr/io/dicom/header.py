@@ -1,7 +1,7 @@
-"""What one DICOM frame says about itself: place, time and kind, in a small record without anything personal.
+"""Position, time and kind of each DICOM frame, in a small record without personal data.
 
-Classic single-frame images give one record, multi-frame objects one for each frame. Positions and
-orientations stay in DICOM's own LPS millimetres; whoever leaves the reader with them turns them into RAS.
+Classic single-frame images give one record, multi-frame objects one per frame. Positions and orientations stay in
+DICOM's LPS millimetres and are converted to RAS when cines are built.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from cinema_cmr.core.errors import GeometryError
 from cinema_cmr.io.dicom.values import clock_ms, integer_of, number_of, text_of, texts_of, value_of, vector_of
 
-__all__ = ["HEADER_TAGS", "MR_CLASSES", "FrameHeader", "frame_headers", "hints_in", "why_left_out"]
+__all__ = ["HEADER_TAGS", "MR_CLASSES", "FrameHeader", "exclusion_reason", "frame_headers", "parse_hints"]
 
 HEADER_TAGS = (
     *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"),
@@ -46,7 +46,7 @@ HEADER_TAGS = (
         "StudyDate",
     ),
 )
-"""All that is read of a header. The patient's name, the physicians and the institution are never parsed."""
+"""All elements read from a header. Names of patient, physicians and institution are never parsed."""
 
 MR_CLASSES = tuple(f"1.2.840.10008.5.1.4.1.1.4{suffix}" for suffix in ("", ".1", ".4"))
 """MR image, enhanced MR image, legacy converted enhanced MR image."""
@@ -76,40 +76,40 @@ _HINT_PATTERNS: Mapping[str, str] = {
     "inversion scout": r"\bti ?scout|look ?locker",
     "inline analysis": r"inline ?vf",
 }
-_LEAVING_HINTS = ("flow", "tagging", "inversion scout", "inline analysis")
+_EXCLUDING_HINTS = ("flow", "tagging", "inversion scout", "inline analysis")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FrameHeader:
-    """One image frame: which file and series it is in, where it lies (LPS mm) and when it was taken (ms)."""
+    """One image frame: its file and series, its position (LPS mm) and its time (ms)."""
 
     file: int
     """Index of the file in the reader's list."""
     frame: int = 0
     """Frame within the file, from 0."""
     series: str
-    """How the series is called in a report, e.g. "series 6"."""
+    """Label of the series in reports, e.g. "series 6"."""
     rows: int
     columns: int
     orientation: tuple[float, ...]
-    """Six direction cosines: along a row (growing column), then along a column (growing row)."""
+    """Six direction cosines: along a row (increasing column), then along a column (increasing row)."""
     position: tuple[float, float, float]
     """Centre of the first pixel."""
     pixel_spacing: tuple[float, float]
-    """Distance between rows, then between columns, as DICOM orders them."""
+    """Distance between rows, then between columns, in DICOM order."""
     instance_uid: str = ""
     day: str = ""
-    """Digest of the study's date: tells examinations of one patient apart."""
+    """Digest of the study date, to separate examinations of one patient."""
     patient: str = ""
-    """Digest of the patient's identifier, never the identifier."""
+    """Digest of the patient ID, never the ID itself."""
     study: str = ""
-    """Digest of the study's UID: tells people apart whose identifier and date were blanked."""
+    """Digest of the study UID, to separate people whose ID and date were blanked."""
     identified: bool = False
-    """Whether patient and date look true, not blank or a constant put in their place."""
+    """True if patient ID and date look genuine, not blank or a constant placeholder."""
     body: tuple[tuple[str, str], ...] = ()
-    """Sex, birth date (a digest) and height, each by its name, where told: only to be compared."""
+    """Sex, birth date (a digest) and height, by name, if present; used for comparison only."""
     reference: str = ""
-    """Frame of reference: positions in different ones cannot be compared."""
+    """Frame of reference UID: positions in different frames cannot be compared."""
     instance_number: int | None = None
     series_number: int | None = None
     acquisition_number: int | None = None
@@ -126,7 +126,7 @@ class FrameHeader:
     inversion_time_ms: float | None = None
     derived: bool = False
     hints: tuple[str, ...] = ()
-    """What the description seems to say, in our words."""
+    """Contents of the series description in a fixed vocabulary."""
 
     @property
     def normal(self) -> NDArray[np.float64]:
@@ -134,21 +134,21 @@ class FrameHeader:
         return np.cross(self.orientation[:3], self.orientation[3:])
 
 
-def hints_in(*texts: str) -> tuple[str, ...]:
-    """What free text seems to say about a series, in a fixed vocabulary; the text itself is never kept.
+def parse_hints(*texts: str) -> tuple[str, ...]:
+    """Return hints from free text about a series, in a fixed vocabulary; the text itself is never kept.
 
-    >>> hints_in("cine_trufi_retro 4CH")
+    >>> parse_hints("cine_trufi_retro 4CH")
     ('4ch',)
     """
-    plain = " ".join(re.sub(r"[\W_]+", " ", text.lower()) for text in texts)
-    return tuple(hint for hint, pattern in _HINT_PATTERNS.items() if re.search(pattern, plain))
+    words = " ".join(re.sub(r"[\W_]+", " ", text.lower()) for text in texts)
+    return tuple(hint for hint, pattern in _HINT_PATTERNS.items() if re.search(pattern, words))
 
 
-def why_left_out(dataset: Any) -> str | None:
-    """Why an object cannot be part of a cine, from its kind alone; None where it may be.
+def exclusion_reason(dataset: Any) -> str | None:
+    """Return why an object of this kind cannot be part of a cine; None if it may be.
 
     >>> from pydicom.dataset import Dataset
-    >>> why_left_out(Dataset())
+    >>> exclusion_reason(Dataset())
     'an object without an image'
     """
     kind = text_of(dataset, "SOPClassUID")
@@ -161,10 +161,10 @@ def why_left_out(dataset: Any) -> str | None:
         return f"not an MR image (modality {modality[:8]})"
     if (integer_of(dataset, "SamplesPerPixel") or 1) != 1:
         return "colour images"
-    return _why_of_another_kind(dataset)
+    return _other_kind_reason(dataset)
 
 
-def _why_of_another_kind(dataset: Any) -> str | None:
+def _other_kind_reason(dataset: Any) -> str | None:
     for value in texts_of(dataset, "ImageType"):
         if value in _IMAGE_TYPE_REASONS:
             return _IMAGE_TYPE_REASONS[value]
@@ -174,18 +174,18 @@ def _why_of_another_kind(dataset: Any) -> str | None:
     encoded = re.search(r"_v\d+(in|through|ap|rl|fh|si|lr)", text_of(dataset, "SequenceName").lower())
     if text_of(dataset, "PhaseContrast").upper() == "YES" or encoded:
         return "images of a flow measurement"
-    for hint in hints_in(*_descriptions(dataset)):
-        if hint in _LEAVING_HINTS:
+    for hint in parse_hints(*_descriptions(dataset)):
+        if hint in _EXCLUDING_HINTS:
             return f"described as {hint}"
     return None
 
 
 def frame_headers(dataset: Any, *, file: int, series: str) -> list[FrameHeader]:
-    """The records of all frames of one image; raises `GeometryError` where it does not say where it lies."""
-    # Single-frame images of real archives carry the sequence too, with one empty item.
+    """Return the records of all frames of one image; raises `GeometryError` if its position is not stated."""
+    # Single-frame images in real archives may carry the sequence too, with one empty item.
     is_enhanced = text_of(dataset, "SOPClassUID") != MR_CLASSES[0]
     groups = value_of(dataset, "PerFrameFunctionalGroupsSequence") if is_enhanced else None
-    facts = {"file": file, "series": series, **_facts_of_object(dataset), **_facts_of_frame([dataset])}
+    facts = {"file": file, "series": series, **_object_fields(dataset), **_frame_fields([dataset])}
     if groups:
         shared = list(value_of(dataset, "SharedFunctionalGroupsSequence") or [])
         steps = _time_dimension(dataset)
@@ -204,12 +204,12 @@ def frame_headers(dataset: Any, *, file: int, series: str) -> list[FrameHeader]:
 def _functional_groups(
     facts: Mapping[str, Any], shared: list[Any], groups: Any, time_dimension: int | None
 ) -> Iterator[FrameHeader]:
-    """Frames of an enhanced object: what a frame says itself goes before what is said for all."""
+    """Yield the frames of an enhanced object: per-frame values take precedence over shared ones."""
     for k, group in enumerate(groups):
-        sources = [item for part in (group, *shared) for item in _nested(part)]
+        sources = [item for part in (group, *shared) for item in _sequence_items(part)]
         if any(text_of(s, "ComplexImageComponent").upper() in _COMPLEX_PARTS for s in sources):
             continue
-        own = _facts_of_frame(sources)
+        own = _frame_fields(sources)
         if "temporal_index" not in own and time_dimension is not None:
             values = next((list(s.DimensionIndexValues) for s in sources if "DimensionIndexValues" in s), [])
             if time_dimension < len(values):
@@ -217,15 +217,15 @@ def _functional_groups(
         yield _header({**facts, **own, "frame": k, "instance_number": k + 1})
 
 
-def _nested(group: Any) -> Iterator[Any]:
-    """The items of a functional group's sequences: plane position, pixel measures, frame content, ..."""
+def _sequence_items(group: Any) -> Iterator[Any]:
+    """Yield the items of a functional group's sequences: plane position, pixel measures, frame content, ..."""
     for element in group:
         if element.VR == "SQ":
             yield from element.value
 
 
 def _time_dimension(dataset: Any) -> int | None:
-    """Which of the dimension index values counts time, where the object says so."""
+    """Return the position of the temporal index among the dimension index values, or None."""
     times = {0x00209128, 0x00209153, 0x00209252, 0x00181060, 0x00200100}
     for k, dimension in enumerate(value_of(dataset, "DimensionIndexSequence") or []):
         if value_of(dimension, "DimensionIndexPointer") in times:
@@ -250,8 +250,8 @@ def _header(facts: Mapping[str, Any]) -> FrameHeader:
     return replace(header, orientation=(*(row / lengths[0]).tolist(), *(column / lengths[1]).tolist()))
 
 
-def _facts_of_object(dataset: Any) -> dict[str, Any]:
-    """What holds for a whole object, whatever number of frames it has."""
+def _object_fields(dataset: Any) -> dict[str, Any]:
+    """Return the fields that hold for a whole object, whatever its number of frames."""
     return {
         "rows": int(dataset.Rows),
         "columns": int(dataset.Columns),
@@ -265,10 +265,10 @@ def _facts_of_object(dataset: Any) -> dict[str, Any]:
         "instance_number": integer_of(dataset, "InstanceNumber"),
         "series_number": integer_of(dataset, "SeriesNumber"),
         "acquisition_number": integer_of(dataset, "AcquisitionNumber"),
-        "heart_rate_bpm": _between(number_of(dataset, "HeartRate"), 20, 250),
+        "heart_rate_bpm": _within(number_of(dataset, "HeartRate"), 20, 250),
         "n_phases": integer_of(dataset, "CardiacNumberOfImages"),
         "derived": "DERIVED" in texts_of(dataset, "ImageType"),
-        "hints": hints_in(*_descriptions(dataset)),
+        "hints": parse_hints(*_descriptions(dataset)),
     }
 
 
@@ -289,8 +289,8 @@ _FRAME_VECTORS: Mapping[str, tuple[str, int]] = {
 }
 
 
-def _facts_of_frame(sources: list[Any]) -> dict[str, Any]:
-    """What may change from frame to frame, from the first of the sources that says it."""
+def _frame_fields(sources: list[Any]) -> dict[str, Any]:
+    """Return the fields that may change from frame to frame, from the first source that has each."""
     facts: dict[str, Any] = {}
     for name, (keyword, length) in _FRAME_VECTORS.items():
         vectors = (vector_of(source, keyword, length) for source in sources)
@@ -300,17 +300,17 @@ def _facts_of_frame(sources: list[Any]) -> dict[str, Any]:
         facts[name] = next((number for number in numbers if number is not None), None)
     clock = (text_of(source, word) for word in _CLOCK_KEYWORDS for source in sources)
     facts["acquired_ms"] = next((value for value in map(clock_ms, clock) if value is not None), None)
-    facts["rr_interval_ms"] = _between(facts["rr_interval_ms"], 250, 2500)
+    facts["rr_interval_ms"] = _within(facts["rr_interval_ms"], 250, 2500)
     return {name: value for name, value in facts.items() if value is not None}
 
 
 def _digest(text: str) -> str:
-    """Tells two patients apart without keeping who they are."""
+    """Return a hash that separates patients without revealing them."""
     return hashlib.sha256(text.encode()).hexdigest() if text else ""
 
 
 def _is_identified(patient: str, day: str) -> bool:
-    """False for what stands in for an identity: no digit above 0, no date, or a first of January or before MR.
+    """Return False for a placeholder identity: no digit above 0, no date, the first of January, or a date before MRI.
 
     >>> _is_identified("P0017", "20190523"), _is_identified("ANON", "20190523"), _is_identified("7", "19000101")
     (True, False, False)
@@ -332,5 +332,5 @@ def _descriptions(dataset: Any) -> tuple[str, str]:
     return text_of(dataset, "SeriesDescription"), text_of(dataset, "ProtocolName")
 
 
-def _between(value: float | None, low: float, high: float) -> float | None:
+def _within(value: float | None, low: float, high: float) -> float | None:
     return value if value is not None and low <= value <= high else None

@@ -1,7 +1,6 @@
-"""Pixels of a stack: decoded, rescaled, laid out as (x, y, z, t), with what is missing filled in time.
+"""Pixels of a stack: decoded, rescaled and arranged as (x, y, z, t), with missing frames interpolated in time.
 
-Intensities are the scanner's own (rescale slope and intercept applied, MONOCHROME1 turned round), never
-normalised.
+Intensities are those of the scanner (rescale slope and intercept applied, MONOCHROME1 inverted), never normalised.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from cinema_cmr.io.dicom.files import FoundFiles, quiet_pydicom
 from cinema_cmr.io.dicom.stack import Stack
 from cinema_cmr.io.dicom.values import integer_of, number_of, text_of, value_of
 
-__all__ = ["AssembledStack", "BrokenImage", "assemble", "decoded_frame", "fill_missing", "resample_cycle"]
+__all__ = ["AssembledStack", "BrokenImage", "assemble", "decode_frame", "fill_missing", "resample_cycle"]
 
 Image = NDArray[np.float32]
 
@@ -32,7 +31,7 @@ _PIXEL_TAGS = (
 
 @dataclass(frozen=True, kw_only=True)
 class BrokenImage:
-    """An image that was to be a frame and whose pixels cannot be read."""
+    """A frame whose pixels are unreadable."""
 
     stem: str
     slice: int
@@ -45,57 +44,59 @@ class AssembledStack:
     """A stack with its pixels."""
 
     stack: Stack
-    """The slices that could be read; all of the slices asked for where none could."""
+    """The readable slices; all requested slices if none is readable."""
     array: Image
-    """(x, y, z, t): x along columns, y along rows as stored; z is 0 where no slice could be read."""
+    """(x, y, z, t): x along columns, y along rows as stored; z is 0 if no slice is readable."""
     broken: tuple[BrokenImage, ...] = ()
     lost_slices: tuple[int, ...] = ()
-    """Slices, by their number before, of which less than half could be read; they are not in `stack`."""
+    """Original indices of slices with fewer than half of their frames readable; they are not in `stack`."""
 
 
 def assemble(found: FoundFiles, stack: Stack) -> AssembledStack:
-    """Reads the pixels of a stack; missing and broken frames are interpolated in time within their slice."""
-    images, broken = _images(found, stack)
+    """Read the pixels of a stack; missing and broken frames are interpolated in time within their slice."""
+    images, broken = _read_images(found, stack)
     kept, columns = [], []
-    for k, cut in enumerate(stack.slices):
-        row = [images.get(index) if index is not None else None for index in cut.frames]
+    for k, cine_slice in enumerate(stack.slices):
+        row = [images.get(index) if index is not None else None for index in cine_slice.frames]
         if sum(image is not None for image in row) * 2 < len(row):
             continue
         kept.append(k)
         columns.append(resample_cycle(fill_missing(row), stack.n_frames))
     lost = tuple(k for k in range(len(stack.slices)) if k not in kept)
-    nothing = np.zeros((stack.columns, stack.rows, 0, stack.n_frames), dtype=np.float32)
-    array = np.stack(columns, axis=2) if columns else nothing
-    left = replace(stack, slices=tuple(stack.slices[k] for k in kept)) if columns else stack
-    return AssembledStack(stack=left, array=array, broken=tuple(broken), lost_slices=lost)
+    empty = np.zeros((stack.columns, stack.rows, 0, stack.n_frames), dtype=np.float32)
+    array = np.stack(columns, axis=2) if columns else empty
+    remaining = replace(stack, slices=tuple(stack.slices[k] for k in kept)) if columns else stack
+    return AssembledStack(stack=remaining, array=array, broken=tuple(broken), lost_slices=lost)
 
 
-def _images(found: FoundFiles, stack: Stack) -> tuple[dict[int, Image], list[BrokenImage]]:
-    """Header index -> image (x, y), each file read once; and the images that could not be read."""
-    wanted = sorted(
+def _read_images(found: FoundFiles, stack: Stack) -> tuple[dict[int, Image], list[BrokenImage]]:
+    """Return header index -> image (x, y), each file read once, and the unreadable images."""
+    images_to_read = sorted(
         (found.headers[index].file, index, k, t)
-        for k, cut in enumerate(stack.slices)
-        for t, index in enumerate(cut.frames)
+        for k, cine_slice in enumerate(stack.slices)
+        for t, index in enumerate(cine_slice.frames)
         if index is not None
     )
     images: dict[int, Image] = {}
     broken: list[BrokenImage] = []
-    opened: tuple[int, Any] = (-1, None)
+    current: tuple[int, Any] = (-1, None)
     with quiet_pydicom():
-        for file, index, k, t in wanted:
+        for file, index, k, t in images_to_read:
             path = found.paths[file]
             try:
-                if opened[0] != file:
-                    opened = (file, _pixel_dataset(path))
-                images[index] = decoded_frame(opened[1], found.headers[index].frame, shape=(stack.rows, stack.columns))
+                if current[0] != file:
+                    current = (file, _pixel_dataset(path))
+                images[index] = decode_frame(current[1], found.headers[index].frame, shape=(stack.rows, stack.columns))
             except Exception as error:
-                # Decoders raise whatever a corrupt stream leads to; this one image counts as missing.
+                # Decoders raise any exception for a corrupt stream; only this image counts as missing.
                 broken.append(BrokenImage(stem=path.stem, slice=k, frame=t, reason=_reason(error)))
     return images, broken
 
 
 def _reason(error: Exception) -> str:
-    """The first line of a decoder's complaint: sizes and codecs. An operating system's would name paths."""
+    """Return the first line of a decoder's error. Operating-system errors are reduced to their type: they quote
+    paths.
+    """
     if isinstance(error, OSError) and error.filename:
         return type(error).__name__
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
@@ -107,19 +108,19 @@ def _pixel_dataset(path: Path) -> Any:
 
     dataset = dcmread(path, force=True, specific_tags=list(_PIXEL_TAGS))
     if not text_of(dataset.file_meta, "TransferSyntaxUID"):
-        # Files without a preamble leave the transfer syntax to be seen from the bytes.
+        # Without a file meta header the transfer syntax has to be inferred from the bytes.
         implicit, _ = dataset.original_encoding
         dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
     return dataset
 
 
-def decoded_frame(dataset: Any, frame: int, *, shape: tuple[int, int]) -> Image:
-    """One frame as float32 (x, y), rescaled; `ValueError` where it has not the shape (rows, columns)."""
+def decode_frame(dataset: Any, frame: int, *, shape: tuple[int, int]) -> Image:
+    """Return one frame as float32 (x, y), rescaled; raises `ValueError` if it does not have `shape` (rows, columns)."""
     from pydicom.pixels import pixel_array
 
     stored = pixel_array(dataset, index=frame)
     if stored.shape != shape:
-        raise ValueError(f"pixels of shape {stored.shape} where the header says {shape}")
+        raise ValueError(f"pixels of shape {stored.shape}; expected {shape} from the header")
     values: Image = stored.T.astype(np.float32)
     if text_of(dataset, "PhotometricInterpretation").upper() == "MONOCHROME1":
         values = np.float32(sum(_stored_range(dataset))) - values
@@ -137,7 +138,7 @@ def _stored_range(dataset: Any) -> tuple[float, float]:
 
 
 def _rescale(dataset: Any, frame: int) -> tuple[float, float]:
-    """Slope and intercept of a frame: its own, else those shared by all frames, else the object's."""
+    """Return slope and intercept of a frame: its own, else those shared by all frames, else the object's."""
     sources = [dataset]
     shared = value_of(dataset, "SharedFunctionalGroupsSequence")
     own = value_of(dataset, "PerFrameFunctionalGroupsSequence")
@@ -149,30 +150,30 @@ def _rescale(dataset: Any, frame: int) -> tuple[float, float]:
 
 
 def fill_missing(row: Sequence[Image | None]) -> Image:
-    """Images of one slice over the cycle -> (x, y, t); a missing one lies between its neighbours in time.
+    """Stack the images of one slice over the cycle, (x, y, t), interpolating missing ones linearly in time.
 
-    The cycle closes: before the first frame comes the last. At least one image must be there.
+    The cycle is closed: the last frame precedes the first. At least one image must be present.
     """
-    known = [k for k, image in enumerate(row) if image is not None]
+    present_indices = [k for k, image in enumerate(row) if image is not None]
     present: Mapping[int, Image] = {k: image for k, image in enumerate(row) if image is not None}
     n = len(row)
     filled = []
     for k in range(n):
-        before = max((j for j in known if j <= k), default=known[-1] - n)
-        after = min((j for j in known if j >= k), default=known[0] + n)
-        share = 0.0 if after == before else (k - before) / (after - before)
+        before = max((j for j in present_indices if j <= k), default=present_indices[-1] - n)
+        after = min((j for j in present_indices if j >= k), default=present_indices[0] + n)
+        weight = 0.0 if after == before else (k - before) / (after - before)
         start, end = present[before % n], present[after % n]
-        filled.append(start if share == 0 else start * np.float32(1 - share) + end * np.float32(share))
+        filled.append(start if weight == 0 else start * np.float32(1 - weight) + end * np.float32(weight))
     return np.stack(filled, axis=-1)
 
 
 def resample_cycle(images: Image, n_frames: int) -> Image:
-    """(x, y, t) -> (x, y, n_frames) over the same closed cycle, linear in time; the first frame stays."""
+    """Resample (x, y, t) to `n_frames` over the same closed cycle, linearly in time; the first frame is unchanged."""
     n = images.shape[-1]
     if n == n_frames:
         return images
-    places = np.arange(n_frames) * (n / n_frames)
-    before = np.floor(places).astype(int)
-    share = (places - before).astype(np.float32)
-    resampled: Image = images[..., before % n] * (1 - share) + images[..., (before + 1) % n] * share
+    positions = np.arange(n_frames) * (n / n_frames)
+    before = np.floor(positions).astype(int)
+    weight = (positions - before).astype(np.float32)
+    resampled: Image = images[..., before % n] * (1 - weight) + images[..., (before + 1) % n] * weight
     return resampled

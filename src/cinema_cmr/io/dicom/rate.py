@@ -1,4 +1,4 @@
-"""Length of the cardiac cycle and heart rate, from tags or frame times that cover a cycle; never guessed."""
+"""Length of the cardiac cycle and heart rate, from tags or from frame times that cover a cycle; never guessed."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from cinema_cmr.core.study import Issue
 from cinema_cmr.io.dicom.header import FrameHeader
 from cinema_cmr.io.dicom.stack import Stack
 
-__all__ = ["CardiacCycle", "cycle_of"]
+__all__ = ["CardiacCycle", "cardiac_cycle"]
 
 _PLAUSIBLE_CYCLE_MS = (400.0, 1500.0)
-"""Frame times that span less or more than this (40 to 150 beats a minute) need not be one whole cycle."""
+"""Frame times that span more or less than this (40 to 150 beats per minute) may not be one whole cycle."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CardiacCycle:
-    """How long one heartbeat takes in a stack, and how that is known."""
+    """Length of the cardiac cycle in a stack, and its source."""
 
     rr_ms: float | None = None
     source: str | None = None
@@ -28,10 +28,10 @@ class CardiacCycle:
     low_ms: float | None = None
     high_ms: float | None = None
     heart_rate_bpm: float | None = None
-    """From tags only; None where only frame times tell the cycle."""
+    """From tags only; None if the cycle comes from frame times."""
 
     def issue(self, label: str) -> Issue:
-        """What the cycle's length was taken from, as a note."""
+        """Return a note on the source of the cycle length."""
         if self.rr_ms is None:
             message = f"{label}: the length of the cardiac cycle is unknown; rates and cardiac output are absent"
             return Issue(code="rr-interval", severity="info", message=message, evidence={"source": None})
@@ -46,9 +46,9 @@ class CardiacCycle:
         )
 
 
-def cycle_of(headers: Sequence[FrameHeader], stack: Stack, times_ms: NDArray[np.float64] | None) -> CardiacCycle:
-    """The cycle of a stack: its nominal interval, else its heart rate, else its frames times their step."""
-    images = [headers[k] for cut in stack.slices for k in cut.frames if k is not None]
+def cardiac_cycle(headers: Sequence[FrameHeader], stack: Stack, times_ms: NDArray[np.float64] | None) -> CardiacCycle:
+    """Return the cycle of a stack: nominal interval, else heart rate, else number of frames times their step."""
+    images = [headers[k] for cine_slice in stack.slices for k in cine_slice.frames if k is not None]
     intervals = [image.rr_interval_ms for image in images if image.rr_interval_ms is not None]
     rates = [image.heart_rate_bpm for image in images if image.heart_rate_bpm is not None]
     rate = float(np.median(rates)) if rates else None

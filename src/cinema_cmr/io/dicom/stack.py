@@ -1,4 +1,4 @@
-"""Slices into stacks: which parallel slices belong together, which repeat others, how they lie in space."""
+"""Grouping of slices into stacks: which belong together, which repeat others, and how they lie in space."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from numpy.typing import NDArray
 from cinema_cmr.core.geometry import lps_to_ras
 from cinema_cmr.core.study import Issue
 
-__all__ = ["CineSlice", "Repeat", "Stack", "geometry_issues", "merge_slices"]
+__all__ = ["CineSlice", "RepeatedSlice", "Stack", "geometry_issues", "merge_slices"]
 
 Array = NDArray[np.float64]
 
 _SAME_TISSUE = 0.7
-"""Slices nearer than this share of their thickness show the same tissue: the one repeats the other."""
+"""Slices closer than this fraction of their thickness show the same tissue: one repeats the other."""
 _UNKNOWN_THICKNESS_MM = 6.0
 _MAX_OFFSET_MM = 20.0
-"""In-plane distance of slice origins that breathing and re-planning explain; beyond, other planes."""
+"""In-plane offset of slice origins explained by breathing and re-planning; beyond it they are other planes."""
 _MAX_SHEAR = 0.36
-"""Slope of a line of slice origins against the normal (20 degrees)."""
+"""Slope of the line of slice origins relative to the normal (20 degrees)."""
 _FAR_GAP_MM = 45.0
 _FAR_GAPS = 3.5
 
 
 @dataclass(frozen=True, kw_only=True)
 class CineSlice:
-    """One slice over the cycle: which header is which frame, and where it lies (LPS mm)."""
+    """One slice over the cycle: the header index of each frame, and its position (LPS mm)."""
 
     series: str
     origin: tuple[float, float, float]
     frames: tuple[int | None, ...]
-    """Header indices in time; None where a frame is missing."""
+    """Header indices in temporal order; None for a missing frame."""
     times_ms: tuple[float, ...] | None = None
-    """Time of each frame after the trigger; None where unknown."""
+    """Time of each frame after the trigger; None if unknown."""
     order_source: str = "trigger time"
     thickness_mm: float | None = None
     spacing_between_mm: float | None = None
     rr_interval_ms: float | None = None
-    taken: tuple[float, ...] = (0.0,)
-    """Orders acquisitions: later ones are larger."""
+    acquisition_order: tuple[float, ...] = (0.0,)
+    """Sort key of acquisitions: later ones are larger."""
     derived: bool = False
 
 
@@ -67,31 +67,31 @@ class Stack:
     @property
     def origins(self) -> Array:
         """(z, 3) centre of the first pixel of each slice, LPS mm."""
-        return np.array([cut.origin for cut in self.slices])
+        return np.array([cine_slice.origin for cine_slice in self.slices])
 
     @property
     def positions_mm(self) -> Array:
-        """(z,) position of each slice along the normal, first slice 0."""
+        """(z,) position of each slice along the normal, relative to the first."""
         along: Array = self.origins @ self.normal
         from_first: Array = along - along[0]
         return from_first
 
     @property
     def series(self) -> tuple[str, ...]:
-        """Labels of the series its slices come from, in slice order."""
-        return tuple(dict.fromkeys(cut.series for cut in self.slices))
+        """Labels of the series that contribute slices, in slice order."""
+        return tuple(dict.fromkeys(cine_slice.series for cine_slice in self.slices))
 
     @property
     def n_frames(self) -> int:
-        """The number of frames most slices have; the larger one where two are as frequent."""
-        counts = Counter(len(cut.frames) for cut in self.slices)
+        """Most common number of frames per slice; the larger one in a tie."""
+        counts = Counter(len(cine_slice.frames) for cine_slice in self.slices)
         return max(counts, key=lambda count: (counts[count], count))
 
     @property
     def affine(self) -> Array:
-        """(4, 4) from voxel (i = column, j = row, k = slice) to RAS mm; k steps by the mean slice step.
+        """(4, 4) from voxel (i = column, j = row, k = slice) to RAS mm; k steps by the mean slice distance.
 
-        A single slice steps by its thickness, or by 1 mm where that is unknown.
+        A single slice steps by its thickness, or by 1 mm if that is unknown.
         """
         matrix = np.eye(4)
         matrix[:3, 0] = np.array(self.orientation[:3]) * self.pixel_spacing[1]
@@ -105,97 +105,105 @@ class Stack:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Repeat:
-    """A slice that shows what another one shows, and was set aside for it."""
+class RepeatedSlice:
+    """A slice that shows the same tissue as another and was excluded in its favour."""
 
-    left_out: CineSlice
+    excluded: CineSlice
     kept: CineSlice
     reason: str
 
 
-def merge_slices(slices: Sequence[CineSlice], normal: Array) -> tuple[list[tuple[CineSlice, ...]], list[Repeat]]:
-    """Slices of one orientation, spacing and size into stacks, ascending along `normal`; and the repeats.
+def merge_slices(slices: Sequence[CineSlice], normal: Array) -> tuple[list[tuple[CineSlice, ...]], list[RepeatedSlice]]:
+    """Merge slices of one orientation, spacing and size into stacks, ascending along `normal`; also return the repeats.
 
-    A series' slices stay together. Series join where their slices fill places still free, in line with the
-    stack; of two that show the same tissue the one with more slices is kept, then with more frames, then the
-    original before the derived, then the later, since a repeat is made to replace what it repeats.
+    Slices of a series stay together. Series are joined if their slices fill free positions in line with the stack. Of
+    two slices that show the same tissue, the one from the series with more slices is kept, then the one with more
+    frames, then the original over the derived, then the later one, since a repeat replaces what it repeats.
     """
     blocks = _blocks_by_rank(slices)
     stacks: list[list[CineSlice]] = []
-    repeats: list[Repeat] = []
+    repeats: list[RepeatedSlice] = []
     for block in blocks:
-        home = next((stack for stack in stacks if _in_line(stack, block, normal)), None)
-        if home is None:
+        match = next((stack for stack in stacks if _is_in_line(stack, block, normal)), None)
+        if match is None:
             stacks.append(list(block))
             continue
-        for cut in block:
-            same = _same_tissue(home, cut, normal, own=block)
-            if same is None:
-                home.append(cut)
+        for cine_slice in block:
+            overlapping = _overlapping_slice(match, cine_slice, normal, own=block)
+            if overlapping is None:
+                match.append(cine_slice)
             else:
-                repeats.append(Repeat(left_out=cut, kept=same, reason=_why_kept(same, cut, slices)))
-    parts = [part for stack in stacks for part in _near_parts(stack, normal)]
+                repeats.append(
+                    RepeatedSlice(
+                        excluded=cine_slice,
+                        kept=overlapping,
+                        reason=_preference_reason(overlapping, cine_slice, slices),
+                    )
+                )
+    parts = [part for stack in stacks for part in _split_at_gaps(stack, normal)]
     return parts, repeats
 
 
 def _blocks_by_rank(slices: Sequence[CineSlice]) -> list[tuple[CineSlice, ...]]:
     by_series: dict[str, list[CineSlice]] = {}
-    for cut in slices:
-        by_series.setdefault(cut.series, []).append(cut)
+    for cine_slice in slices:
+        by_series.setdefault(cine_slice.series, []).append(cine_slice)
 
     def rank(block: Sequence[CineSlice]) -> tuple[object, ...]:
-        frames = float(np.median([len(cut.frames) for cut in block]))
-        return (len(block), frames, not block[0].derived, max(cut.taken for cut in block))
+        frames = float(np.median([len(cine_slice.frames) for cine_slice in block]))
+        return (len(block), frames, not block[0].derived, max(cine_slice.acquisition_order for cine_slice in block))
 
     return [tuple(block) for block in sorted(by_series.values(), key=rank, reverse=True)]
 
 
-def _in_line(stack: Sequence[CineSlice], block: Sequence[CineSlice], normal: Array) -> bool:
-    """True where the block's slices lie above or below the stack's, not beside them."""
-    for cut in block:
-        offset = np.array(cut.origin) - np.array(stack[0].origin)
+def _is_in_line(stack: Sequence[CineSlice], block: Sequence[CineSlice], normal: Array) -> bool:
+    """Return True if the block's slices lie above or below those of the stack, not beside them."""
+    for cine_slice in block:
+        offset = np.array(cine_slice.origin) - np.array(stack[0].origin)
         along = float(offset @ normal)
         if float(np.linalg.norm(offset - along * normal)) > _MAX_OFFSET_MM + _MAX_SHEAR * abs(along):
             return False
     return True
 
 
-def _same_tissue(
-    stack: Sequence[CineSlice], cut: CineSlice, normal: Array, *, own: Sequence[CineSlice]
+def _overlapping_slice(
+    stack: Sequence[CineSlice], cine_slice: CineSlice, normal: Array, *, own: Sequence[CineSlice]
 ) -> CineSlice | None:
-    """The stack's slice of another series that lies where `cut` does; None where the place is free."""
-    limit = _SAME_TISSUE * (cut.thickness_mm or _UNKNOWN_THICKNESS_MM)
+    """Return the slice of another series at the same position; None if the position is free."""
+    limit = _SAME_TISSUE * (cine_slice.thickness_mm or _UNKNOWN_THICKNESS_MM)
     for other in stack:
-        if other not in own and abs(float((np.array(cut.origin) - np.array(other.origin)) @ normal)) < limit:
+        if other not in own and abs(float((np.array(cine_slice.origin) - np.array(other.origin)) @ normal)) < limit:
             return other
     return None
 
 
-def _why_kept(kept: CineSlice, left: CineSlice, slices: Sequence[CineSlice]) -> str:
-    n_kept, n_left = (sum(cut.series == name for cut in slices) for name in (kept.series, left.series))
-    if n_kept != n_left:
-        return f"it has {n_kept} slices, the other {n_left}"
-    if len(kept.frames) != len(left.frames):
-        return f"it has {len(kept.frames)} frames, the other {len(left.frames)}"
-    if kept.derived != left.derived:
+def _preference_reason(kept: CineSlice, excluded: CineSlice, slices: Sequence[CineSlice]) -> str:
+    n_kept, n_excluded = (
+        sum(cine_slice.series == name for cine_slice in slices) for name in (kept.series, excluded.series)
+    )
+    if n_kept != n_excluded:
+        return f"it has {n_kept} slices, the other {n_excluded}"
+    if len(kept.frames) != len(excluded.frames):
+        return f"it has {len(kept.frames)} frames, the other {len(excluded.frames)}"
+    if kept.derived != excluded.derived:
         return "it is the original, the other derived"
     return "it is the later acquisition"
 
 
-def _near_parts(stack: Sequence[CineSlice], normal: Array) -> list[tuple[CineSlice, ...]]:
-    """The stack in order along the normal, cut where a gap is too wide for one stack."""
-    ordered = sorted(stack, key=lambda cut: float(np.array(cut.origin) @ normal))
-    along = np.array([cut.origin for cut in ordered]) @ normal
+def _split_at_gaps(stack: Sequence[CineSlice], normal: Array) -> list[tuple[CineSlice, ...]]:
+    """Order the stack along the normal and split it where a gap is too wide for one stack."""
+    ordered = sorted(stack, key=lambda cine_slice: float(np.array(cine_slice.origin) @ normal))
+    along = np.array([cine_slice.origin for cine_slice in ordered]) @ normal
     gaps = np.diff(along)
     if not len(gaps):
         return [tuple(ordered)]
-    cuts = np.flatnonzero(gaps > max(_FAR_GAP_MM, _FAR_GAPS * float(np.median(gaps)))) + 1
-    edges = [0, *cuts.tolist(), len(ordered)]
+    splits = np.flatnonzero(gaps > max(_FAR_GAP_MM, _FAR_GAPS * float(np.median(gaps)))) + 1
+    edges = [0, *splits.tolist(), len(ordered)]
     return [tuple(ordered[a:b]) for a, b in pairwise(edges)]
 
 
 def geometry_issues(stack: Stack) -> list[Issue]:
-    """What is odd about where slices lie: a gap, slices out of line, a file that says another spacing."""
+    """Return issues about slice positions: a gap, slices out of line, or a different stated spacing."""
     gaps = np.diff(stack.positions_mm)
     if not len(gaps):
         return []
@@ -212,7 +220,7 @@ def _gap_issue(gaps: Array) -> Issue | None:
     return Issue(
         code="slice-gap",
         severity="warning",
-        message=f"between slices {k} and {k + 1} there are {gaps[k]:.1f} mm, elsewhere {usual:.1f} mm: "
+        message=f"slices {k} and {k + 1} are {gaps[k]:.1f} mm apart, the others {usual:.1f} mm: "
         f"a slice may be missing; volumes use the true distances",
         evidence={
             "slice": k,
@@ -224,7 +232,7 @@ def _gap_issue(gaps: Array) -> Issue | None:
 
 
 def _line_issue(stack: Stack) -> Issue | None:
-    """Slice origins should lie on one line; what is off it is breathing, or re-planning."""
+    """Report slice origins off their common line, as after breathing or re-planning."""
     if len(stack.slices) < 3:
         return None
     design = np.stack([np.ones(len(stack.slices)), stack.positions_mm], axis=1)
@@ -236,20 +244,20 @@ def _line_issue(stack: Stack) -> Issue | None:
     return Issue(
         code="slices-out-of-line",
         severity="warning",
-        message=f"slice origins are not on one line: slice {worst} is {off_mm[worst]:.1f} mm beside it; "
-        f"the shift was left as it is",
+        message=f"slice origins are not on one line: slice {worst} is {off_mm[worst]:.1f} mm off; "
+        f"the shift was not corrected",
         evidence={"slice": worst, "off_mm": round(float(off_mm[worst]), 2)},
     )
 
 
 def _spacing_issue(stack: Stack, usual_mm: float) -> Issue | None:
-    said = [cut.spacing_between_mm for cut in stack.slices if cut.spacing_between_mm]
-    if not said or abs(float(np.median(said)) - usual_mm) <= 0.5:
+    stated = [cine_slice.spacing_between_mm for cine_slice in stack.slices if cine_slice.spacing_between_mm]
+    if not stated or abs(float(np.median(stated)) - usual_mm) <= 0.5:
         return None
     return Issue(
         code="spacing-disagrees",
         severity="warning",
-        message=f"the file says {np.median(said):.1f} mm between slices, their positions {usual_mm:.1f} mm; "
+        message=f"the stated slice distance is {np.median(stated):.1f} mm, that of the positions {usual_mm:.1f} mm; "
         f"the positions were used",
-        evidence={"said_mm": round(float(np.median(said)), 2), "positions_mm": round(usual_mm, 2)},
+        evidence={"stated_mm": round(float(np.median(stated)), 2), "positions_mm": round(usual_mm, 2)},
     )

@@ -1,4 +1,4 @@
-"""Facts of the subject that measurements need, from DICOM tags; nothing that identifies anybody."""
+"""Subject facts needed for measurements, from DICOM tags; nothing that identifies a person."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 from cinema_cmr.core.study import Issue, Subject
 from cinema_cmr.io.dicom.values import number_of, text_of
 
-__all__ = ["filled_from_dataset", "subject_of"]
+__all__ = ["fill_subject", "read_subject"]
 
 _HEIGHT_CM = (30.0, 250.0)
 _WEIGHT_KG = (1.0, 350.0)
@@ -17,18 +17,18 @@ _AGE_YEARS = (0.0, 120.0)
 _YEARS_PER_UNIT = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 
 
-def filled_from_dataset(subject: Subject, dataset: Any, *, issues: dict[str, Issue]) -> Subject:
-    """The subject with unknown facts taken from one more dataset; issues are collected by their fact."""
+def fill_subject(subject: Subject, dataset: Any, *, issues: dict[str, Issue]) -> Subject:
+    """Fill unknown facts of the subject from one more dataset; issues are collected by fact."""
     if None not in (subject.sex, subject.age_years, subject.height_cm, subject.weight_kg):
         return subject
-    found, new = subject_of(dataset)
+    found, new = read_subject(dataset)
     for issue in new:
         issues.setdefault(str(issue.evidence["fact"]), issue)
     return subject.fill_from(found)
 
 
-def subject_of(dataset: Any) -> tuple[Subject, tuple[Issue, ...]]:
-    """Sex, age in years, height in cm and weight in kg; what cannot be true is None, with an issue."""
+def read_subject(dataset: Any) -> tuple[Subject, tuple[Issue, ...]]:
+    """Read sex, age in years, height in cm and weight in kg; an implausible value becomes None, with an issue."""
     issues: list[Issue] = []
     subject = Subject(
         sex=_sex(text_of(dataset, "PatientSex")),
@@ -40,10 +40,10 @@ def subject_of(dataset: Any) -> tuple[Subject, tuple[Issue, ...]]:
 
 
 def _height_cm(height: float | None, issues: list[Issue]) -> float | None:
-    """DICOM wants metres; a value that no body has in metres and one may have in centimetres was meant so."""
+    """Convert height from metres (DICOM); a value above 3, impossible in metres, is taken as centimetres."""
     if height is None or height <= 3:
         return None if height is None else round(height * 100, 1)
-    message = "the file's height is above 3 m; it was taken as centimetres"
+    message = "the height in the file is above 3 m; it was taken as centimetres"
     issues.append(Issue(code="height-unit", severity="info", message=message, evidence={"fact": "height unit"}))
     return height
 
@@ -53,13 +53,13 @@ def _plausible(
 ) -> float | None:
     if value is None or bounds[0] <= value <= bounds[1]:
         return value
-    # The value itself stays here: an impossible age comes from a birth date, which is nobody's business.
+    # The value is not reported: an impossible age comes from a birth date, which is personal.
     issues.append(
         Issue(
             code="implausible-subject",
             severity="warning",
-            message=f"the file's {fact} cannot be true (not within {bounds[0]:g} to {bounds[1]:g} {unit}); "
-            f"it was taken as unknown",
+            message=f"the {fact} in the file is implausible (expected {bounds[0]:g} to {bounds[1]:g} {unit}); "
+            f"it was treated as unknown",
             evidence={"fact": fact},
         )
     )

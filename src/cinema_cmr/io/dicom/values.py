@@ -1,7 +1,6 @@
-"""Values of DICOM elements as plain Python, None for whatever is absent, empty or malformed.
+"""Values of DICOM elements as plain Python; None if absent, empty or malformed.
 
-pydicom converts on access and raises whatever a malformed value leads to; a reader of other people's files
-wants the file's other values all the same.
+pydicom converts on access and raises any exception for a malformed value, while the file's other values remain usable.
 """
 
 from __future__ import annotations
@@ -14,29 +13,29 @@ __all__ = ["clock_ms", "integer_of", "number_of", "text_of", "texts_of", "value_
 
 
 def value_of(dataset: Any, keyword: str) -> Any:
-    """The value as pydicom has it, or None."""
+    """Return the value as pydicom converts it, or None."""
     try:
         return dataset.get(keyword)
     except Exception:
-        # Any exception class can come out of a malformed value.
+        # A malformed value can raise any exception class.
         return None
 
 
 def text_of(dataset: Any, keyword: str) -> str:
-    """The value as text without blanks around it; "" where there is none."""
+    """Return the value as stripped text; "" if absent."""
     value = value_of(dataset, keyword)
     return "" if value is None else str(value).strip()
 
 
 def texts_of(dataset: Any, keyword: str) -> list[str]:
-    """The parts of a value of several texts, in capitals."""
+    """Return the parts of a multi-valued text, in upper case."""
     value = value_of(dataset, keyword)
     parts = [value] if isinstance(value, str) else (value or [])
     return [str(part).strip().upper() for part in parts]
 
 
 def number_of(dataset: Any, keyword: str) -> float | None:
-    """The value as a finite float."""
+    """Return the value as a finite float, or None."""
     try:
         number = float(value_of(dataset, keyword))
     except (TypeError, ValueError):
@@ -45,13 +44,15 @@ def number_of(dataset: Any, keyword: str) -> float | None:
 
 
 def integer_of(dataset: Any, keyword: str) -> int | None:
-    """The value as a whole number."""
+    """Return the value as an integer, or None."""
     number = number_of(dataset, keyword)
     return None if number is None else int(number)
 
 
 def vector_of(dataset: Any, keyword: str, length: int) -> tuple[float, ...] | None:
-    """A value of so many numbers as floats; NaN is kept, so that it can be refused by name."""
+    """Return a value with `length` components as floats, or None; NaN is kept, so that it can be rejected
+    explicitly.
+    """
     try:
         numbers = tuple(float(part) for part in value_of(dataset, keyword))
     except (TypeError, ValueError):
@@ -60,7 +61,7 @@ def vector_of(dataset: Any, keyword: str, length: int) -> tuple[float, ...] | No
 
 
 def clock_ms(text: str) -> float | None:
-    """Milliseconds since midnight of a DICOM time (HHMMSS.F) or date and time (YYYYMMDDHHMMSS.F).
+    """Return milliseconds since midnight of a DICOM time (HHMMSS.F) or date and time (YYYYMMDDHHMMSS.F).
 
     >>> clock_ms("20200131000001.5")
     1500.0

@@ -1,4 +1,4 @@
-"""The NIfTI header of a cine that came from no NIfTI file, or whose own file's header is not to be trusted."""
+"""NIfTI header built from the geometry of a cine, independent of the file it came from."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import numpy as np
 
 from cinema_cmr.core.volume import Cine
 
-__all__ = ["header_for"]
+__all__ = ["make_header"]
 
 
-def header_for(cine: Cine) -> nibabel.Nifti1Header:
-    """A header of a cine's own geometry, whatever file it came from: sform and qform code 1, mm, frame time in ms
-    where known.
+def make_header(cine: Cine) -> nibabel.Nifti1Header:
+    """Return a header for a cine's geometry: sform and qform code 1, mm, frame time in ms if known.
 
-    Written for programs that take spacing and place from the affine alone, where a file's own header may say less.
+    For programs that take spacing and position from the affine alone, where the original header may be incomplete.
     """
     header = nibabel.Nifti1Header()
     header.set_data_shape(cine.array.shape)
@@ -27,5 +26,5 @@ def header_for(cine: Cine) -> nibabel.Nifti1Header:
         header["pixdim"][4] = float(np.diff(cine.frame_times_ms).mean())
         header.set_xyzt_units("mm", "msec")
     if not np.allclose(np.diff(cine.slice_positions_mm), cine.spacing_mm[2], rtol=0.01):
-        header["descrip"] = b"slices are uneven; their step here is the mean"
+        header["descrip"] = b"slices are uneven; the step here is the mean"
     return header

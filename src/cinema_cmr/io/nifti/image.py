@@ -1,6 +1,6 @@
-"""One NIfTI file read as a cine, and masks and cines written back on the very same grid.
+"""Reads one NIfTI file as a cine, and writes masks and cines on exactly the same grid.
 
-The axes stay as the file has them and nothing is flipped, so that a mask written back lies on its image.
+Axes keep the order of the file and nothing is flipped, so that a mask aligns with its image.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.atomic import write_bytes
 from cinema_cmr.io.names import file_stem
 from cinema_cmr.io.nifti.axes import check_axes
-from cinema_cmr.io.nifti.header import header_for
+from cinema_cmr.io.nifti.header import make_header
 from cinema_cmr.io.nominal import nominal_spacing_issue
 
 __all__ = ["read_nifti_cine", "write_cine", "write_mask"]
@@ -49,11 +49,11 @@ _SLICES_MM = (1.5, 30.0)
 
 
 def read_nifti_cine(path: Path | str, *, view: View | None = None) -> tuple[Cine, tuple[Issue, ...]]:
-    """A 2D, 3D or 4D file (x, y, slice, time) as a cine of `view` (SAX if not told), and what is odd in it.
+    """Read a 2D, 3D or 4D file (x, y, slice, time) as a cine of `view` (default SAX); also return its issues.
 
-    Intensities have the file's scaling applied; each issue's evidence names the file by its stem. Raises
-    `UnreadableFileError` for what is truncated, no NIfTI, or has voxels that are no numbers; `GeometryError`
-    for sizes and axes that cannot be right; `InputError` for a label map or an image without content.
+    The file's intensity scaling is applied; the evidence of each issue has the file's stem. Raises
+    `UnreadableFileError` for a file that is truncated, is not NIfTI, or has NaN or infinite voxels; `GeometryError` for
+    invalid sizes and axes; `InputError` for a label map or a blank image.
     """
     path = Path(path)
     issues: list[Issue] = []
@@ -72,11 +72,11 @@ def write_mask(
     note: str = "",
     overwrite: bool = False,
 ) -> None:
-    """Write codes (x, y, z, t) on the cine's grid: shape, affine, sizes and units of the file it came from.
+    """Write codes (x, y, z, t) on the cine's grid: shape, affine, sizes and units of its original file.
 
-    Voxels are unscaled uint8. A cine from DICOM gets sform and qform in RAS mm, and its frame time in ms.
-    `note`, up to 79 ASCII characters, goes to the header's description. Raises `GeometryError` for another shape
-    than the cine's, `OutputExistsError` without `overwrite`.
+    Voxels are unscaled uint8. A cine from DICOM gets sform and qform in RAS mm, and its frame time in ms. `note`, up to
+    79 ASCII characters, is the header's description. Raises `GeometryError` for another shape than the cine's,
+    `OutputExistsError` if the file exists and `overwrite` is False.
     """
     labels = labels if isinstance(labels, LabelMap) else LabelMap(array=labels)
     check_same_grid(labels, cine)
@@ -86,7 +86,7 @@ def write_mask(
 
 
 def write_cine(cine: Cine, path: Path | str, *, overwrite: bool = False) -> None:
-    """Write the intensities as unscaled float32 on the grid of the file they came from, like `write_mask`."""
+    """Write the intensities as unscaled float32 on the grid of their original file, as `write_mask` does."""
     _write(np.asarray(cine.array, dtype=np.float32), cine, path, overwrite=overwrite)
 
 
@@ -100,9 +100,9 @@ def _read(path: Path, view: View, issues: list[Issue]) -> Cine:
     _check_image(array, issues)
     times_ms, cycle_ms = _times_ms(header, shape[3], step, issues)
     if view is View.SAX and shape[2] == 1:
-        _add(issues, "single-slice", "warning", "one slice only: a stack of slices is needed for volumes")
+        _add_issue(issues, "single-slice", "warning", "only one slice: volumes need a stack of slices")
     for field in set(_FREE_TEXT) & set(header.keys()):
-        header[field] = b""  # may hold a name
+        header[field] = b""  # may contain a name
     cine = Cine(
         array=array,
         affine=affine,
@@ -120,12 +120,12 @@ def _read(path: Path, view: View, issues: list[Issue]) -> Cine:
     return cine
 
 
-def _add(issues: list[Issue], code: str, severity: Severity, message: str, **evidence: float | str) -> None:
+def _add_issue(issues: list[Issue], code: str, severity: Severity, message: str, **evidence: float | str) -> None:
     issues.append(Issue(code=code, severity=severity, message=message, evidence=evidence))
 
 
 def _read_file(path: Path) -> tuple[Header, bytes]:
-    """The header as it stands, nothing repaired, and the bytes of the voxels."""
+    """Return the header as stored, without repairs, and the bytes of the voxels."""
     try:
         with path.open("rb") as probe:
             packed = probe.read(2) == b"\x1f\x8b"
@@ -134,13 +134,17 @@ def _read_file(path: Path) -> tuple[Header, bytes]:
             header = _parse_header(start)
             first, end = _voxel_range(header)
             content = start + stream.read(max(0, end - len(start)))
-            stream.read(1)  # past the last voxel: here gzip compares its checksum
+            stream.read(1)  # beyond the last voxel, so that gzip verifies its checksum
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UnreadableFileError("the compressed file is cut short or damaged; copy it again") from error
+        raise UnreadableFileError(
+            "the compressed file is truncated or damaged; expected a complete file: copy it again"
+        ) from error
     except OSError as error:
-        raise UnreadableFileError(f"cannot be opened ({error.strerror})") from error
+        raise UnreadableFileError(
+            f"cannot be opened ({error.strerror}); expected a readable file: check the path"
+        ) from error
     if len(content) < end:
-        raise UnreadableFileError(f"cut short: {len(content)} bytes, its header says {end}; copy it again")
+        raise UnreadableFileError(f"truncated to {len(content)} bytes; expected {end} from its header: copy it again")
     return header, content[first:end]
 
 
@@ -148,26 +152,35 @@ def _parse_header(start: bytes) -> Header:
     sizes = {int.from_bytes(start[:4], "little"): "<", int.from_bytes(start[:4], "big"): ">"}
     size = min(sizes)
     if size not in _HEADERS or len(start) < size:
-        raise UnreadableFileError("not a NIfTI file, or cut short in its header; expected .nii or .nii.gz")
+        raise UnreadableFileError(
+            "not a NIfTI file, or truncated in its header; expected .nii or .nii.gz: export it again"
+        )
     place, magic = _MAGIC[size]
     if start[place] != magic:
-        raise UnreadableFileError("an Analyze file or a .hdr/.img pair; convert it to one .nii file")
+        raise UnreadableFileError("an Analyze file or a .hdr/.img pair; expected NIfTI: convert it to one .nii file")
     return _HEADERS[size](start[:size], endianness=sizes[size], check=False)
 
 
 def _voxel_range(header: Header) -> tuple[int, int]:
-    """First byte of the image and the one after its last; raises for voxels that are not one real number."""
+    """Return the byte range of the image; raises unless each voxel is one real number."""
     code = int(header["datatype"])
     try:
         voxel = header.get_data_dtype()
     except (HeaderDataError, KeyError) as error:
-        raise UnreadableFileError(f"unknown data type {code}; export it as int16 or float32") from error
+        raise UnreadableFileError(
+            f"unknown data type {code}; expected a real number type: export it as int16 or float32"
+        ) from error
     if voxel.kind not in "iuf":
-        raise InputError(f"data type {code} is colour or complex; expected one real number a voxel")
+        raise InputError(
+            f"data type {code} is colour or complex; expected one real number per voxel: export it as int16 or float32"
+        )
     length = voxel.itemsize * math.prod(_stored_shape(header))
     offset = float(header["vox_offset"]) or header.single_vox_offset
     if length > _MAX_BYTES or not len(header.binaryblock) <= offset < _MAX_BYTES:
-        raise UnreadableFileError(f"the header asks for {length} bytes at byte {offset:g}; it is damaged")
+        raise UnreadableFileError(
+            f"the header claims {length} bytes from byte {offset:g}; expected a plausible size: the header is damaged,"
+            " copy it again"
+        )
     return int(offset), int(offset) + length
 
 
@@ -175,19 +188,21 @@ def _stored_shape(header: Header) -> tuple[int, ...]:
     n_axes = int(header["dim"][0])
     shape = tuple(int(extent) for extent in header["dim"][1 : max(n_axes, 0) + 1])
     if not 2 <= n_axes <= 7 or min(shape) < 1:
-        raise GeometryError(f"has {n_axes} axes of lengths {shape}; expected two to four, (x, y, z, t)")
+        raise GeometryError(
+            f"has {n_axes} axes of lengths {shape}; expected two to four, (x, y, z, t): export it again"
+        )
     return shape
 
 
 def _cine_shape(
     header: Header, stored: tuple[int, ...], issues: list[Issue]
 ) -> tuple[tuple[int, int, int, int], float]:
-    """(x, y, z, t) and the stored time step; further axes may only have length one."""
+    """Return (x, y, z, t) and the stored time step; further axes must have length one."""
     long_axes = [axis for axis in range(3, len(stored)) if stored[axis] > 1]
     if len(long_axes) > 1:
-        raise GeometryError(f"shape {stored} has five true axes; expected (x, y, z, t): give one channel")
+        raise GeometryError(f"shape {stored} has more than four axes; expected (x, y, z, t): pass one channel")
     if len(stored) > 4:
-        _add(issues, "singleton-axes", "info", f"axes of length one in shape {stored} were left out")
+        _add_issue(issues, "singleton-axes", "info", f"axes of length one in shape {stored} were dropped")
     x, y, z = (*stored, 1)[:3]
     time_axis = long_axes[0] if long_axes else 3
     n_frames = stored[time_axis] if long_axes else 1
@@ -195,35 +210,35 @@ def _cine_shape(
 
 
 def _affine(header: Header, n_slices: int, issues: list[Issue]) -> tuple[Affine, bool]:
-    """Voxel -> RAS mm, and whether it tells how the patient lay."""
+    """Return the affine, voxel -> RAS mm, and whether it carries the patient's orientation."""
     sizes = _voxel_sizes(header, n_slices, issues)
     affine, oriented = _stored_affine(header, sizes, n_slices, issues)
     affine = check_affine(affine)
-    # Heart planes are oblique: a grid along the axes, at the very origin, is from a program that knew none.
+    # Cardiac planes are oblique: an axis-aligned grid at the origin was written without an orientation.
     oriented = oriented and not np.array_equal(affine, np.diag(np.diag(affine)))
     if not oriented:
         message = "the header carries no orientation; only its sizes are used"
-        _add(issues, "orientation-unknown", "info", message)
+        _add_issue(issues, "orientation-unknown", "info", message)
     unit_code = int(header["xyzt_units"]) & 7
     scale = _MM_PER_UNIT.get(unit_code, 1.0)
     if scale != 1.0:
         affine[:3] *= scale
-        _add(issues, "units-converted", "info", f"lengths were multiplied by {scale:g} to be mm")
+        _add_issue(issues, "units-converted", "info", f"lengths were multiplied by {scale:g} to convert them to mm")
     _note_odd_sizes(affine, n_slices, issues)
     return affine, oriented
 
 
 def _voxel_sizes(header: Header, n_slices: int, issues: list[Issue]) -> Affine:
-    """Voxel sizes as `pixdim` has them, before any reader's repair; raises for what is not above zero."""
+    """Return the voxel sizes in `pixdim`, before any repair; raises unless they are above zero."""
     sizes = np.array(header["pixdim"][1:4], dtype=np.float64)
     for axis, size in zip("xyz", sizes, strict=True):
         if np.isfinite(size) and size > 0:
             continue
         if axis == "z" and n_slices == 1:
             sizes[2] = 1.0
-            _add(issues, "slice-thickness-unknown", "warning", f"slice thickness {size:g}: 1 mm stands in")
+            _add_issue(issues, "slice-thickness-unknown", "warning", f"slice thickness is {size:g}: 1 mm was assumed")
             continue
-        raise GeometryError(f"voxel size along {axis} is {size:g}; expected above 0 mm: correct its pixdim")
+        raise GeometryError(f"voxel size along {axis} is {size:g}; expected above 0 mm: correct pixdim")
     return sizes
 
 
@@ -238,17 +253,17 @@ def _stored_affine(header: Header, sizes: Affine, n_slices: int, issues: list[Is
     lengths = spacing_of(sform)
     if np.allclose(lengths[:used], sizes[:used], rtol=0.01):
         if qform is not None and not np.allclose(qform, sform, rtol=0, atol=0.01 * float(sizes.min())):
-            _add(issues, "sform-qform-differ", "warning", "sform and qform differ; the sform was used")
+            _add_issue(issues, "sform-qform-differ", "warning", "sform and qform differ; the sform was used")
         return sform, True
     if np.allclose(np.abs(sform[:3, :3]), np.eye(3), atol=1e-4):
         return sform @ np.diag([*sizes, 1.0]), False
-    said = f"sform and pixdim differ in voxel size, {_numbers(lengths)} and {_numbers(sizes)}"
-    _add(issues, "spacing-disagrees", "warning", f"{said} mm; the sform was used")
+    difference = f"sform and pixdim differ in voxel size, {_numbers(lengths)} and {_numbers(sizes)}"
+    _add_issue(issues, "spacing-disagrees", "warning", f"{difference} mm; the sform was used")
     return sform, True
 
 
 def _qform(header: Header, sizes: Affine) -> Affine | None:
-    """The affine of the quaternion; None where it is no rotation."""
+    """Return the affine of the quaternion; None if it is not a rotation."""
     copy = header.copy()
     copy["pixdim"][1:4] = sizes
     copy["pixdim"][0] = -1 if header["pixdim"][0] < 0 else 1
@@ -263,13 +278,13 @@ def _note_odd_sizes(affine: Affine, n_slices: int, issues: list[Issue]) -> None:
     directions = affine[:3, :3] / sizes
     skew_deg = float(np.degrees(np.arcsin(min(1.0, np.abs(directions.T @ directions - np.eye(3)).max()))))
     if skew_deg > 0.05:
-        message = f"axes are {skew_deg:.2g} degrees off square; taken as they are"
-        _add(issues, "axes-not-square", "warning" if skew_deg > 1 else "info", message, skew_deg=skew_deg)
+        message = f"axes are {skew_deg:.2g} degrees from perpendicular; not corrected"
+        _add_issue(issues, "axes-not-square", "warning" if skew_deg > 1 else "info", message, skew_deg=skew_deg)
     in_plane = (_IN_PLANE_MM[0] <= sizes[:2]) & (sizes[:2] <= _IN_PLANE_MM[1])
     between = n_slices == 1 or _SLICES_MM[0] <= sizes[2] <= _SLICES_MM[1]
     if not (in_plane.all() and between):
-        message = "voxel sizes are unlike any heart scan; volumes follow them: check the header"
-        _add(issues, "spacing-implausible", "warning", message, sizes_mm=_numbers(sizes))
+        message = "voxel sizes are implausible for a heart scan and affect all volumes: check the header"
+        _add_issue(issues, "spacing-implausible", "warning", message, sizes_mm=_numbers(sizes))
 
 
 def _numbers(values: Any) -> str:
@@ -277,32 +292,32 @@ def _numbers(values: Any) -> str:
 
 
 def _slice_step_mm(affine: Affine) -> float:
-    """Distance of neighbouring slices along their normal: on skewed axes less than the column's length."""
+    """Return the distance of neighbouring slices along their normal: on skewed axes less than the column length."""
     return abs(float(unit(np.cross(affine[:3, 0], affine[:3, 1])) @ affine[:3, 2]))
 
 
 def _times_ms(
     header: Header, n_frames: int, step: float, issues: list[Issue]
 ) -> tuple[NDArray[np.float64] | None, float | None]:
-    """Frame times and length of the cycle; a step of 0 or 1, without a unit or unlike a cine's is unknown."""
+    """Return frame times and cycle length; a step of 0 or 1, without unit or implausible for a cine is unknown."""
     if n_frames == 1:
         return None, None
     step_ms = step * _MS_PER_UNIT.get(int(header["xyzt_units"]) & 56, np.nan)
     # The dummies 0 and 1 lie outside of these limits in every unit.
     if not _FRAME_MS[0] <= step_ms <= _FRAME_MS[1]:
-        message = "the time between frames is not told; curves are by frame, rates are absent"
-        _add(issues, "frame-times-unknown", "info", message, stored_step=f"{step:g}")
+        message = "the time between frames is unknown; curves are plotted by frame, rates are absent"
+        _add_issue(issues, "frame-times-unknown", "info", message, stored_step=f"{step:g}")
         return None, None
     cycle_ms = n_frames * step_ms
     plausible = _CYCLE_MS[0] <= cycle_ms <= _CYCLE_MS[1]
     if plausible:
         message = f"heart cycle taken as {n_frames} frames of {step_ms:.4g} ms"
-        _add(issues, "cycle-from-frames", "info", message, rr_interval_ms=cycle_ms)
+        _add_issue(issues, "cycle-from-frames", "info", message, rr_interval_ms=cycle_ms)
     return np.arange(n_frames, dtype=np.float64) * step_ms, cycle_ms if plausible else None
 
 
 def _intensities(header: Header, voxels: bytes) -> Image:
-    """Flat float32 with slope and intercept applied, where the header has them."""
+    """Return flat float32 intensities with slope and intercept applied, if the header has them."""
     stored = np.frombuffer(voxels, dtype=header.get_data_dtype())
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
     scaled = np.isfinite(slope) and slope != 0 and (slope, intercept) != (1.0, 0.0)
@@ -311,28 +326,33 @@ def _intensities(header: Header, voxels: bytes) -> Image:
         array = values.astype(np.float32)
     n_bad = array.size - int(np.count_nonzero(np.isfinite(array)))
     if n_bad:
-        raise UnreadableFileError(f"{n_bad} of {array.size} voxels are NaN or infinite; export it again")
+        raise UnreadableFileError(
+            f"{n_bad} of {array.size} voxels are NaN or infinite; expected finite values: export it again"
+        )
     return array
 
 
 def _check_image(array: Image, issues: list[Issue]) -> None:
     low, high = float(array.min()), float(array.max())
     if low == high:
-        raise InputError(f"every voxel is {low:g}: there is no image in it; export it again")
+        raise InputError(f"every voxel is {low:g}; expected an image: export it again")
     coded = low >= 0 and high <= 10 and np.array_equal(array, np.rint(array))
     if coded or bool(((array == low) | (array == high)).all()):
-        raise InputError(f"looks like a label map ({low:g} to {high:g}); give the image it was drawn on")
+        raise InputError(
+            f"its values ({low:g} to {high:g}) are those of a label map; expected an image: pass the one it was drawn"
+            " on"
+        )
     blank = array.max(axis=(0, 1)) == array.min(axis=(0, 1))
     if blank.any():
         n_blank = int(blank.sum())
-        _add(issues, "blank-images", "warning", f"{n_blank} of {blank.size} images are blank", images=n_blank)
+        _add_issue(issues, "blank-images", "warning", f"{n_blank} of {blank.size} images are blank", images=n_blank)
 
 
 def _write(array: NDArray[Any], cine: Cine, path: Path | str, *, note: str = "", overwrite: bool) -> None:
     path = Path(path)
     if not path.name.lower().endswith((".nii", ".nii.gz")):
-        raise UsageError(f"'{path.name}' is no name of a NIfTI file; expected .nii or .nii.gz")
-    header = header_for(cine) if cine.nifti_header is None else _parse_header(cine.nifti_header)
+        raise UsageError(f"'{path.name}' is not a NIfTI file name; expected .nii or .nii.gz: rename it")
+    header = make_header(cine) if cine.nifti_header is None else _parse_header(cine.nifti_header)
     shape = _shape_to_write(cine)
     header["dim"] = [len(shape), *shape, *[1] * (7 - len(shape))]
     header.set_data_dtype(array.dtype)
@@ -347,7 +367,7 @@ def _write(array: NDArray[Any], cine: Cine, path: Path | str, *, note: str = "",
 
 
 def _shape_to_write(cine: Cine) -> tuple[int, ...]:
-    """The shape in the file it came from, where it still fits; else (x, y, z) or (x, y, z, t)."""
+    """Return the shape in the original file if it still fits; else (x, y, z) or (x, y, z, t)."""
     stored = cine.nifti_shape
     if stored is not None and [n for n in stored if n > 1] == [n for n in cine.array.shape if n > 1]:
         return stored

@@ -1,4 +1,4 @@
-"""Label maps that experts drew, read from NIfTI with their codes translated to ours."""
+"""Reference label maps read from NIfTI, with their codes translated to ours."""
 
 from __future__ import annotations
 
@@ -16,22 +16,24 @@ from numpy.typing import NDArray
 from cinema_cmr.core.errors import GeometryError, InputError, UnreadableFileError
 from cinema_cmr.core.geometry import apply_affine, spacing_of
 
-__all__ = ["label_shape", "read_label_codes"]
+__all__ = ["read_label_codes", "read_label_shape"]
 
 _NIFTI_1_BYTES = 348
 _DAMAGED = (ImageFileError, HeaderDataError, EOFError, OSError, ValueError, OverflowError, zlib.error)
-"""What damaged bytes lead to; the overflow is of an extent below zero."""
+"""Exceptions raised for damaged bytes; the overflow is of a negative extent."""
 
 
-def label_shape(path: Path | str) -> tuple[int, int, int, int]:
-    """The shape (x, y, z, t) that a label map's header tells, nothing else read.
+def read_label_shape(path: Path | str) -> tuple[int, int, int, int]:
+    """Return the shape (x, y, z, t) in a label map's header, without reading voxels.
 
-    Raises `UnreadableFileError` for a damaged file, `GeometryError` for more axes than four.
+    Raises `UnreadableFileError` for a damaged file, `GeometryError` for more than four axes.
     """
     path = Path(path)
-    shape = tuple(int(n) for n in _opened(path).shape)
+    shape = tuple(int(n) for n in _open(path).shape)
     if not 2 <= len(shape) <= 4:
-        raise GeometryError(f"'{path.name}' has shape {shape}; expected two to four axes, (x, y, z, t)")
+        raise GeometryError(
+            f"'{path.name}' has shape {shape}; expected two to four axes, (x, y, z, t): export it again"
+        )
     x, y, z, t = (*shape, 1, 1)[:4]
     return x, y, z, t
 
@@ -44,24 +46,29 @@ def read_label_codes(
     image_header: bytes | None = None,
     placed: bool = True,
 ) -> NDArray[np.uint8]:
-    """The label map of an image of `shape` (x, y, z, t), translated by `codes` (the file's code -> ours).
+    """Read the label map of an image of `shape` (x, y, z, t), translated by `codes` (file code -> our code).
 
-    Background is 0 in both. With the image's header (`Cine.nifti_header`) both files must also place their
-    voxels alike, to half a voxel; where the image's place means nothing (not `placed`), only have them of one size.
-    Raises `GeometryError` for another grid than the image's, `InputError` for values that are no whole numbers or
-    that `codes` does not name, `UnreadableFileError` for a damaged file.
+    Background is 0 in both. With the image's header (`Cine.nifti_header`), both files must also agree in position, to
+    half a voxel; if the image's position is meaningless (not `placed`), only in voxel size. Raises `GeometryError` for
+    another grid than the image's, `InputError` for values that are not in `codes`, `UnreadableFileError` for a damaged
+    file.
     """
     path = Path(path)
     values, header = _read(path)
     if values.shape + (1,) * (4 - values.ndim) != tuple(shape):
-        raise GeometryError(f"'{path.name}' has shape {values.shape}, its image {shape}; a mask must be on its grid")
+        raise GeometryError(
+            f"'{path.name}' has shape {values.shape}, its image {shape}; expected a mask on the image's grid: export"
+            " it again"
+        )
     if image_header is not None:
         _check_place(path.name, header, image_header, shape, placed=placed)
     table = {0: 0, **codes}
     found = np.unique(values)
     unknown = [value for value in found.tolist() if value not in table]
     if unknown:
-        raise InputError(f"'{path.name}' holds the values {unknown[:8]}; expected the label codes {sorted(table)}")
+        raise InputError(
+            f"'{path.name}' holds the values {unknown[:8]}; expected the label codes {sorted(table)}: check the codes"
+        )
     translated = np.zeros(shape, np.uint8)
     for code in found:
         translated[values.reshape(shape) == code] = table[int(code)]
@@ -69,38 +76,42 @@ def read_label_codes(
 
 
 def _check_place(name: str, header: Any, image_header: bytes, shape: tuple[int, ...], *, placed: bool) -> None:
-    """Raise `GeometryError` for other voxel sizes, or a corner more than half a voxel from the image's."""
-    kind = nib.Nifti1Header if len(image_header) == _NIFTI_1_BYTES else nib.Nifti2Header
-    of_image = kind(image_header, check=False)
+    """Raise `GeometryError` for different voxel sizes, or a corner more than half a voxel from the image's."""
+    header_type = nib.Nifti1Header if len(image_header) == _NIFTI_1_BYTES else nib.Nifti2Header
+    reference = header_type(image_header, check=False)
     axes = [axis for axis in range(3) if shape[axis] > 1]
-    # Some files, as ACDC's, tell their voxel sizes only here and not in the affine.
-    sizes, of_image_sizes = (np.abs(h["pixdim"][1:4])[axes] for h in (header, of_image))
-    affine, image_affine = header.get_best_affine(), of_image.get_best_affine()
+    # Some files, such as ACDC's, have their voxel sizes here only and not in the affine.
+    sizes, image_sizes = (np.abs(h["pixdim"][1:4])[axes] for h in (header, reference))
+    affine, image_affine = header.get_best_affine(), reference.get_best_affine()
     corners = np.array(list(np.ndindex(2, 2, 2))) * (np.asarray(shape[:3]) - 1)
-    apart = np.linalg.norm(apply_affine(affine, corners) - apply_affine(image_affine, corners), axis=1).max()
-    if not np.allclose(sizes, of_image_sizes, rtol=0.01):
+    distance_mm = np.linalg.norm(apply_affine(affine, corners) - apply_affine(image_affine, corners), axis=1).max()
+    if not np.allclose(sizes, image_sizes, rtol=0.01):
         raise GeometryError(
-            f"'{name}' has voxels of {sizes.tolist()} mm, its image of {of_image_sizes.tolist()} mm; a mask must be"
-            " on its image's grid: export it again with the image's header"
+            f"'{name}' has voxels of {sizes.tolist()} mm, its image of {image_sizes.tolist()} mm; expected"
+            " a mask on the image's grid: export it again with the image's header"
         )
-    if placed and not apart <= min(spacing_of(image_affine)) / 2:
+    if placed and not distance_mm <= min(spacing_of(image_affine)) / 2:
         raise GeometryError(
-            f"'{name}' lies up to {apart:.1f} mm from its image, though both have the same shape; a mask must be on"
-            " its image's grid: export it again with the image's affine"
+            f"'{name}' lies up to {distance_mm:.1f} mm from its image, with the same shape; expected a mask on the"
+            " image's grid: export it again with the image's affine"
         )
 
 
 def _read(path: Path) -> tuple[NDArray[np.float32], Any]:
-    """Values with the file's scaling applied, and its header."""
-    image = _opened(path)
+    """Return the values with the file's scaling applied, and its header."""
+    image = _open(path)
     try:
         return np.asarray(image.dataobj, dtype=np.float32), image.header
     except _DAMAGED as error:
-        raise UnreadableFileError(f"'{path.name}' is no readable NIfTI label map: {error}") from error
+        raise UnreadableFileError(
+            f"'{path.name}' is not a readable NIfTI label map ({error}); expected a complete file: copy it again"
+        ) from error
 
 
-def _opened(path: Path) -> Any:
+def _open(path: Path) -> Any:
     try:
         return nib.load(path)
     except _DAMAGED as error:
-        raise UnreadableFileError(f"'{path.name}' is no readable NIfTI label map: {error}") from error
+        raise UnreadableFileError(
+            f"'{path.name}' is not a readable NIfTI label map ({error}); expected a complete file: copy it again"
+        ) from error

@@ -1,4 +1,4 @@
-"""A whole study as NIfTI: one compressed file for each view, named so that a reader knows them."""
+"""A whole study as NIfTI: one compressed file per view, named so that views are recognised on reading."""
 
 from __future__ import annotations
 
@@ -20,47 +20,50 @@ from cinema_cmr.io.quantise import quantise
 __all__ = ["nifti_name", "write_nifti_study"]
 
 _BITS = 15
-"""All that a signed 16-bit voxel holds above zero."""
+"""The non-negative range of a signed 16-bit voxel."""
 _MAX_UNEVEN = 0.01
 
 
 def nifti_name(view: View) -> str:
-    """File name of a view's image, e.g. "lax_4c.nii.gz"; `UsageError` for a cine of no known view.
+    """Return the file name of a view's image, e.g. "lax_4c.nii.gz"; raises `UsageError` for `View.OTHER`.
 
     >>> nifti_name(View.SAX)
     'sax.nii.gz'
     """
     if view is View.OTHER:
-        raise UsageError("a NIfTI study tells views by file names and has none for other cines; leave them out")
+        raise UsageError(
+            "a NIfTI study has no file name for a cine of view 'other'; expected sax, lax_2c, lax_3c or lax_4c: drop"
+            " the others"
+        )
     return f"{view}.nii.gz"
 
 
 def write_nifti_study(study: Study, folder: Path | str, *, overwrite: bool = False) -> Path:
-    """Write `sax.nii.gz`, `lax_2c.nii.gz`, ... whole or not at all; returns `folder`.
+    """Write `sax.nii.gz`, `lax_2c.nii.gz`, ... atomically; return `folder`.
 
-    Voxels are int16 with slope and intercept (none for whole numbers up to 32767), so that intensities come
-    back within half a slope; the step between frames is in ms where frame times are known. Height and weight
-    go to `Info.cfg` as in ACDC. The rest of the subject, uneven frame times, slice thickness and a cycle
-    that is not frames times step have no place in NIfTI. Bytes depend on the study and on zlib only.
+    Voxels are int16 with slope and intercept (none for integers up to 32767), so that intensities are restored within
+    half a slope; the frame step is in ms if frame times are known. Height and weight go to `Info.cfg`, as in ACDC.
+    NIfTI cannot store the other subject facts, uneven frame times, slice thickness, or a cycle other than frames times
+    step. The bytes depend on the study and on zlib only.
 
-    Raises `GeometryError` for uneven slices or a cine without true orientation, `UsageError` for views other
-    than the four, `OutputExistsError` for a folder with something in it.
+    Raises `GeometryError` for uneven slices or a cine with unknown orientation, `UsageError` for views other than the
+    four, `OutputExistsError` for a non-empty folder.
     """
     with atomic_folder(folder, overwrite=overwrite) as draft:
         for cine in study.cines:
-            write_bytes(draft / nifti_name(cine.view), _packed(cine))
+            write_bytes(draft / nifti_name(cine.view), _encode(cine))
         facts = _info(study.subject)
         if facts:
             write_text(draft / "Info.cfg", facts)
     return Path(folder)
 
 
-def _packed(cine: Cine) -> bytes:
+def _encode(cine: Cine) -> bytes:
     quantised = quantise(cine.array, bits=_BITS)
     header = _header(cine)
     header["scl_slope"], header["scl_inter"] = quantised.slope, quantised.intercept
     voxels = quantised.stored.astype("<i2").tobytes(order="F")
-    # Level 1: noise packs hardly better at 6 and takes five times as long.
+    # Level 1: noise compresses hardly better at 6, which takes five times as long.
     return gzip.compress(header.binaryblock + b"\0\0\0\0" + voxels, 1, mtime=0)
 
 
@@ -82,12 +85,14 @@ def _header(cine: Cine) -> Any:
 
 def _check_regular(cine: Cine) -> None:
     if not cine.orientation_known:
-        raise GeometryError(f"cine '{cine.label}' does not know its orientation; write it with write_cine")
+        raise GeometryError(
+            f"cine '{cine.label}' has no known orientation; expected true positions: write it with write_cine"
+        )
     steps = np.diff(cine.slice_positions_mm)
     if len(steps) and np.ptp(steps) > _MAX_UNEVEN * steps.mean():
         raise GeometryError(
-            f"slices of cine '{cine.label}' are {steps.min():.2f} to {steps.max():.2f} mm apart; a NIfTI has"
-            " one step: write DICOM"
+            f"slices of cine '{cine.label}' are {steps.min():.2f} to {steps.max():.2f} mm apart; expected"
+            " even slices, as NIfTI requires: write DICOM"
         )
 
 

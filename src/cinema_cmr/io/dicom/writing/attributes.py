@@ -1,6 +1,6 @@
-"""Headers of written DICOM objects: patient, study, series and plane modules that every shape shares.
+"""Patient, study, series and plane modules shared by all written DICOM objects.
 
-Module numbers are those of DICOM PS3.3. What a study does not know is left empty or out, never made up.
+Module numbers refer to DICOM PS3.3. Unknown values are left empty or omitted, never invented.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from cinema_cmr.io.dicom.writing.identifiers import STUDY_DATE, clock_time, uid_
 
 __all__ = [
     "ImagePlanes",
-    "SeriesFacts",
+    "SeriesIdentity",
     "decimal",
+    "display_window",
     "image_planes",
     "series_header",
     "slice_step",
     "study_header",
-    "window",
 ]
 
 Array = NDArray[np.float64]
 
 _MAX_SKEW = 0.001
-"""Largest cosine between the image axes: DICOM has perpendicular ones only."""
+"""Largest cosine between the image axes: DICOM requires perpendicular axes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImagePlanes:
-    """Where the images of a cine lie, as DICOM says it: LPS mm."""
+    """Position and orientation of a cine's images in DICOM terms, LPS mm."""
 
     row: Array
-    """(3,) unit direction along a row, towards growing columns."""
+    """(3,) unit direction along a row, towards increasing columns."""
     column: Array
-    """(3,) unit direction along a column, towards growing rows."""
+    """(3,) unit direction along a column, towards increasing rows."""
     pixel_spacing: tuple[float, float]
     """Distance between rows, then between columns."""
     origins: Array
@@ -59,26 +59,26 @@ class ImagePlanes:
         return [decimal(value) for value in self.pixel_spacing]
 
     def position(self, k: int) -> list[str]:
-        """ImagePositionPatient of a slice."""
+        """Return ImagePositionPatient of a slice."""
         return [decimal(value) for value in self.origins[k]]
 
     def location(self, k: int) -> str:
-        """SliceLocation: place of a slice along the planes' normal."""
+        """Return SliceLocation: the position of a slice along the normal."""
         return decimal(float(self.origins[k] @ np.cross(self.row, self.column)))
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeriesFacts:
-    """What tells one series of a written study from another."""
+class SeriesIdentity:
+    """Identity of one series within a written study."""
 
     uid: str
     number: int
     acquisition: int
-    """How many acquisitions went before it."""
+    """Number of acquisitions before it."""
 
 
 def decimal(value: float) -> str:
-    """A number as DICOM's decimal string, ten digits, at most 16 characters.
+    """Format a number as a DICOM decimal string: ten digits, at most 16 characters.
 
     >>> decimal(1 / 3), decimal(-0.0)
     ('0.3333333333', '0')
@@ -87,17 +87,22 @@ def decimal(value: float) -> str:
 
 
 def image_planes(cine: Cine) -> ImagePlanes:
-    """Planes of a cine; uneven slices keep their true positions along the affine's slice direction.
+    """Return the planes of a cine; uneven slices keep their true positions along the affine's slice direction.
 
-    Raises `GeometryError` where the cine does not know how the patient lay, or its image axes are oblique to
-    each other: such a place cannot be said in DICOM.
+    Raises `GeometryError` if the orientation is unknown, or if the image axes are not perpendicular, which DICOM cannot
+    represent.
     """
     if not cine.orientation_known:
-        raise GeometryError(f"cine '{cine.label}' does not know its orientation; DICOM needs a true position")
-    affine = lps_to_ras(cine.affine)  # the change of signs is its own inverse
+        raise GeometryError(
+            f"cine '{cine.label}' has no known orientation; expected a true position, as DICOM requires: write NIfTI"
+        )
+    affine = lps_to_ras(cine.affine)  # the sign change is its own inverse
     row, column = unit(affine[:3, 0]), unit(affine[:3, 1])
     if abs(float(row @ column)) > _MAX_SKEW:
-        raise GeometryError(f"image axes of cine '{cine.label}' are not perpendicular; resample it first")
+        raise GeometryError(
+            f"image axes of cine '{cine.label}' are not perpendicular; expected perpendicular axes, as DICOM requires:"
+            " resample it first"
+        )
     dx, dy, _ = cine.spacing_mm
     at = cine.slice_positions_mm / max(float(cine.slice_positions_mm[-1]), 1e-9) * (cine.n_slices - 1)
     indices = np.stack([np.zeros_like(at), np.zeros_like(at), at], axis=1)
@@ -105,16 +110,16 @@ def image_planes(cine: Cine) -> ImagePlanes:
 
 
 def slice_step(cine: Cine) -> dict[str, str]:
-    """SpacingBetweenSlices of a stack: the usual distance, which uneven slices have between most of them."""
+    """Return SpacingBetweenSlices of a stack: the median distance, as most uneven slices have it."""
     if cine.n_slices == 1:
         return {}
     return {"SpacingBetweenSlices": decimal(float(np.median(np.diff(cine.slice_positions_mm))))}
 
 
 def study_header(study: Study, digest: str) -> Any:
-    """Patient (C.7.1.1), study (C.7.2.1, C.7.2.2), equipment (C.7.5.1) and frame of reference (C.7.4.1).
+    """Return patient (C.7.1.1), study (C.7.2.1, C.7.2.2), equipment (C.7.5.1) and frame of reference (C.7.4.1).
 
-    The identity is made up from the digest of the content and says that it is synthetic.
+    The identity is derived from the digest of the content and marked as synthetic.
     """
     from pydicom.dataset import Dataset
 
@@ -149,8 +154,8 @@ def _add_subject(header: Any, subject: Subject) -> None:
         header.PatientWeight = decimal(subject.weight_kg)
 
 
-def series_header(cine: Cine, facts: SeriesFacts) -> dict[str, Any]:
-    """Series (C.7.3.1) and acquisition facts of all images of a series."""
+def series_header(cine: Cine, facts: SeriesIdentity) -> dict[str, Any]:
+    """Return the series module (C.7.3.1) and acquisition elements of all images of a series."""
     view = "cine" if cine.view is View.OTHER else f"cine {cine.view.title}"
     return {
         "Modality": "MR",
@@ -164,7 +169,7 @@ def series_header(cine: Cine, facts: SeriesFacts) -> dict[str, Any]:
     }
 
 
-def window(array: NDArray[np.float32]) -> tuple[str, str]:
-    """WindowCenter and WindowWidth that show the tissue: from the 1st to the 99.5th percentile."""
+def display_window(array: NDArray[np.float32]) -> tuple[str, str]:
+    """Return WindowCenter and WindowWidth for tissue: from the 1st to the 99.5th percentile."""
     low, high = (float(value) for value in np.percentile(array[::2, ::2], (1, 99.5)))
     return decimal((low + high) / 2), decimal(max(high - low, 1.0))

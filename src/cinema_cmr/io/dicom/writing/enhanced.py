@@ -1,7 +1,6 @@
 """One enhanced MR object for all frames of a cine: shared and per-frame functional groups.
 
-Written as DERIVED: an object called original must describe a pulse sequence (PS3.3 C.8.13), and nothing here
-was measured by one.
+Written as DERIVED: an ORIGINAL object must describe its pulse sequence (PS3.3 C.8.13), and these images have none.
 """
 
 from __future__ import annotations
@@ -9,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.io.dicom.writing.attributes import ImagePlanes, decimal, slice_step, window
+from cinema_cmr.io.dicom.writing.attributes import ImagePlanes, decimal, display_window, slice_step
 from cinema_cmr.io.dicom.writing.identifiers import uid_from
-from cinema_cmr.io.quantise import Quantised
+from cinema_cmr.io.quantise import QuantisedArray
 
-__all__ = ["enhanced_facts"]
+__all__ = ["enhanced_elements"]
 
 _FRAME_TYPE = ["DERIVED", "PRIMARY", "CARDIAC_GATED", "NONE"]
 _KIND = {
@@ -27,14 +26,16 @@ _KIND = {
 _FRAME_CONTENT, _STACK, _PLACE, _TIME = 0x00209111, 0x00209056, 0x00209057, 0x00209128
 
 
-def enhanced_facts(cine: Cine, planes: ImagePlanes, quantised: Quantised) -> dict[str, Any]:
-    """Elements of an enhanced MR object (PS3.3 A.36.2) beside its pixels; time runs first, then place."""
+def enhanced_elements(cine: Cine, planes: ImagePlanes, quantised: QuantisedArray) -> dict[str, Any]:
+    """Return the elements of an enhanced MR object (PS3.3 A.36.2) except its pixels; time varies fastest, then
+    slice.
+    """
     organisation = uid_from("dimension organisation of cines: stack, place, time")
     pointers = [_pointer(tag, organisation) for tag in (_STACK, _PLACE, _TIME)]
     return {
         "ImageType": _FRAME_TYPE,
         **_KIND,
-        # No energy was emitted; the element is expected all the same.
+        # Required, although no energy was emitted.
         "ApplicableSafetyStandardAgency": "IEC",
         "DeviceSerialNumber": "0",
         "SoftwareVersions": "1",
@@ -69,19 +70,19 @@ def _pointer(tag: int, organisation: str) -> Any:
     )
 
 
-def _shared_group(cine: Cine, planes: ImagePlanes, quantised: Quantised) -> Any:
-    """What holds for all frames: pixel size, orientation, meaning of the stored numbers, anatomy."""
+def _shared_group(cine: Cine, planes: ImagePlanes, quantised: QuantisedArray) -> Any:
+    """Return the functional groups shared by all frames: pixel size, orientation, intensity scaling, anatomy."""
     measures = _item(PixelSpacing=planes.spacing, **slice_step(cine))
     if cine.slice_thickness_mm is not None:
         measures.SliceThickness = decimal(cine.slice_thickness_mm)
     slope, intercept = decimal(quantised.slope), decimal(quantised.intercept)
-    meaning = _item(RescaleIntercept=intercept, RescaleSlope=slope, RescaleType="US")
+    scaling = _item(RescaleIntercept=intercept, RescaleSlope=slope, RescaleType="US")
     heart = _item(CodeValue="80891009", CodingSchemeDesignator="SCT", CodeMeaning="Heart")
-    centre, width = window(cine.array)
+    centre, width = display_window(cine.array)
     return _item(
         PixelMeasuresSequence=[measures],
         PlaneOrientationSequence=[_item(ImageOrientationPatient=planes.orientation)],
-        PixelValueTransformationSequence=[meaning],
+        PixelValueTransformationSequence=[scaling],
         FrameVOILUTSequence=[_item(WindowCenter=centre, WindowWidth=width)],
         FrameAnatomySequence=[_item(FrameLaterality="U", AnatomicRegionSequence=[heart])],
         MRImageFrameTypeSequence=[_item(FrameType=_FRAME_TYPE, **_KIND)],
@@ -89,7 +90,7 @@ def _shared_group(cine: Cine, planes: ImagePlanes, quantised: Quantised) -> Any:
 
 
 def _frame_group(cine: Cine, planes: ImagePlanes, k: int, t: int) -> Any:
-    """Place and time of one frame; the time in the cycle only where it is known."""
+    """Return slice and time of one frame; the time in the cycle only if it is known."""
     content = _item(
         StackID="1",
         InStackPositionNumber=k + 1,

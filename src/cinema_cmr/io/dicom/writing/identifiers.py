@@ -1,7 +1,7 @@
-"""Made-up identity of a written study: unique identifiers from its content alone, a name, one fixed day.
+"""Synthetic identity of a written study: unique identifiers derived from its content, a name, one fixed date.
 
-The same study written twice has the same identifiers; another study, shape or encoding has others. No clock
-and no chance: what is written can be compared byte for byte.
+The same study always has the same identifiers; another study, shape or encoding has different ones. No clock or random
+number is used, so that files can be compared byte by byte.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from cinema_cmr.core.study import Study
 __all__ = ["STUDY_DATE", "clock_time", "study_digest", "uid_from"]
 
 STUDY_DATE = "20000101"
-"""The day of every study written here: no examination's."""
+"""Date of every study written here, which is not that of any examination."""
 _FIRST_SECOND = 12 * 3600
 _SECONDS_APART = 12
 """One breath-hold."""
 
 
 def study_digest(study: Study) -> str:
-    """Hex digest of all that is written of a study: images, geometry, times and facts, not its name."""
+    """Return the hex digest of everything written of a study: images, geometry, times and facts, not its name."""
     digest = hashlib.sha256(repr(study.subject).encode())
     for cine in study.cines:
         facts = (str(cine.view), cine.array.shape, cine.rr_interval_ms, cine.slice_thickness_mm)
@@ -36,7 +36,7 @@ def study_digest(study: Study) -> str:
 
 
 def uid_from(*parts: str | int) -> str:
-    """The DICOM UID that belongs to these parts: a UUID from their hash under 2.25 (PS3.5 B.2).
+    """Return the DICOM UID for these parts: a UUID from their hash under 2.25 (PS3.5 B.2).
 
     >>> uid_from("a", 1) == uid_from("a", 1), uid_from("a", 1) == uid_from("a", 2)
     (True, False)
@@ -46,7 +46,7 @@ def uid_from(*parts: str | int) -> str:
 
 
 def clock_time(acquisition: int) -> str:
-    """DICOM time of the acquisition with this number, from 0: noon, then one each 12 seconds.
+    """Return the DICOM time of an acquisition by number, from 0: noon, then every 12 seconds.
 
     >>> clock_time(0), clock_time(6)
     ('120000', '120112')

@@ -1,6 +1,6 @@
-"""Pixels for a DICOM object: the image pixel module, plain or packed without loss.
+"""Image pixel module of a DICOM object, uncompressed or losslessly compressed.
 
-Packing is GDCM's: pydicom by itself writes run lengths only.
+GDCM compresses: pydicom by itself only writes run-length encoding.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["Compression", "set_pixels", "transfer_syntax"]
 
 
 class Compression(StrEnum):
-    """How pixels are packed in a DICOM file; all are without loss."""
+    """Lossless compression of the pixels in a DICOM file."""
 
     NONE = "none"
     RLE = "rle"
@@ -35,21 +35,21 @@ _TRANSFER_SYNTAXES = {
 
 
 def transfer_syntax(compression: Compression) -> str:
-    """UID of the transfer syntax; plain pixels are explicit VR little endian."""
+    """Return the UID of the transfer syntax; uncompressed pixels are explicit VR little endian."""
     return _TRANSFER_SYNTAXES[compression]
 
 
 def set_pixels(dataset: Any, frames: NDArray[np.uint16], *, bits: int, compression: Compression) -> None:
-    """Give a dataset its image pixel module from (frames, rows, columns) of at most `bits` significant bits.
+    """Set the image pixel module from (frames, rows, columns) with at most `bits` significant bits.
 
-    The number of frames is the object's own matter: a single-frame class has none.
+    The number of frames is set by the caller: a single-frame class has no such element.
     """
-    # As scanners store them; packers take 8 bits or fewer for bytes, which these are not.
+    # As scanners do; at 8 bits or fewer the encoders would expect single bytes.
     stored_bits = 12 if bits <= 12 else 16
     dataset.SamplesPerPixel = 1
     dataset.PhotometricInterpretation = "MONOCHROME2"
     dataset.Rows, dataset.Columns = frames.shape[1:]
-    # The MR classes allow 16 bits allocated only (PS3.3 C.8.3.1.1.4), whatever number of them is used.
+    # The MR classes only allow 16 bits allocated (PS3.3 C.8.3.1.1.4).
     dataset.BitsAllocated = 16
     dataset.BitsStored = stored_bits
     dataset.HighBit = stored_bits - 1
@@ -60,16 +60,16 @@ def set_pixels(dataset: Any, frames: NDArray[np.uint16], *, bits: int, compressi
         return
     from pydicom.encaps import encapsulate
 
-    packed = [_packed(frame, bits=stored_bits, compression=compression) for frame in little]
+    packed = [_compress(frame, bits=stored_bits, compression=compression) for frame in little]
     dataset.add_new("PixelData", "OB", encapsulate(packed))
     dataset["PixelData"].is_undefined_length = True
 
 
-def _packed(frame: NDArray[np.uint16], *, bits: int, compression: Compression) -> bytes:
-    """One frame (rows, columns) as a packed stream."""
+def _compress(frame: NDArray[np.uint16], *, bits: int, compression: Compression) -> bytes:
+    """Compress one frame (rows, columns) to a stream."""
     import gdcm
 
-    # An image of its own would be collected while the converter still uses it; the writer holds it.
+    # A standalone image would be garbage-collected while the converter still uses it; the writer keeps it alive.
     writer = gdcm.ImageWriter()
     image = writer.GetImage()
     image.SetNumberOfDimensions(2)
@@ -82,12 +82,14 @@ def _packed(frame: NDArray[np.uint16], *, bits: int, compression: Compression) -
     element.SetByteStringValue(frame.tobytes())
     image.SetDataElement(element)
     converter = gdcm.ImageChangeTransferSyntax()
-    wanted = gdcm.TransferSyntax.GetTSType(transfer_syntax(compression))
-    converter.SetTransferSyntax(gdcm.TransferSyntax(wanted))
+    target = gdcm.TransferSyntax.GetTSType(transfer_syntax(compression))
+    converter.SetTransferSyntax(gdcm.TransferSyntax(target))
     converter.SetInput(image)
     if not converter.Change():
-        raise CinemaError(f"GDCM could not pack an image of {frame.shape} pixels as {compression}; use 'none'")
+        raise CinemaError(
+            f"GDCM failed to compress an image of {frame.shape} pixels as {compression}; use compression 'none'"
+        )
     fragments = converter.GetOutput().GetDataElement().GetSequenceOfFragments()
     parts = [fragments.GetFragment(k).GetByteValue().GetBuffer() for k in range(fragments.GetNumberOfFragments())]
-    # GDCM hands bytes over as text with the odd ones escaped.
+    # GDCM returns bytes as text with surrogate escapes.
     return b"".join(part.encode("utf-8", "surrogateescape") for part in parts)

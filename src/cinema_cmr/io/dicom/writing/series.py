@@ -1,7 +1,7 @@
-"""Writes the cines of a study as valid DICOM, in the shapes in which scanners and archives hand them over.
+"""Writes the cines of a study as valid DICOM, in the layouts that scanners and archives produce.
 
-The identity is synthetic and everything is a function of the study: the same study gives the same bytes.
-For research use only; not a medical device.
+The identity is synthetic and everything is a function of the study: the same study gives the same bytes. For research
+use only; not a medical device.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.dicom.files import quiet_pydicom
 from cinema_cmr.io.dicom.writing.attributes import (
     ImagePlanes,
-    SeriesFacts,
+    SeriesIdentity,
     decimal,
+    display_window,
     image_planes,
     series_header,
     slice_step,
     study_header,
-    window,
 )
-from cinema_cmr.io.dicom.writing.enhanced import enhanced_facts
+from cinema_cmr.io.dicom.writing.enhanced import enhanced_elements
 from cinema_cmr.io.dicom.writing.identifiers import STUDY_DATE, clock_time, study_digest, uid_from
 from cinema_cmr.io.dicom.writing.pixel_data import Compression, set_pixels, transfer_syntax
 from cinema_cmr.io.output_folder import atomic_folder
-from cinema_cmr.io.quantise import Quantised, quantise
+from cinema_cmr.io.quantise import QuantisedArray, quantise
 
 __all__ = ["Compression", "DicomShape", "write_dicom"]
 
@@ -41,33 +41,33 @@ _IMPLEMENTATION = uid_from("cinema_cmr", "DICOM writer")
 
 
 class DicomShape(StrEnum):
-    """How the images of a cine are spread over series and files."""
+    """Distribution of a cine's images over series and files."""
 
     SERIES_PER_SLICE = "series_per_slice"
-    """One file an image, one series for each slice: as acquired one breath-hold after the other."""
+    """One file per image, one series per slice, as acquired in successive breath-holds."""
     SERIES_PER_VIEW = "series_per_view"
-    """One file an image, one series for the whole stack, slice x phase."""
+    """One file per image, one series for the whole stack, slice x phase."""
     ENHANCED = "enhanced"
-    """One enhanced multi-frame file for each view."""
+    """One enhanced multi-frame file per view."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Series:
-    """One series to write: some slices of one cine, ready for the file."""
+    """One series to write: some slices of one cine."""
 
     cine: Cine
     planes: ImagePlanes
-    quantised: Quantised
+    quantised: QuantisedArray
     slices: range
-    facts: SeriesFacts
+    facts: SeriesIdentity
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Encoding:
-    """How objects are named and packed."""
+    """Settings common to all objects of the study."""
 
     header: Any
-    """What all objects of the study share."""
+    """Elements shared by all objects of the study."""
     compression: Compression
     heart_rate_bpm: float | None
 
@@ -81,18 +81,17 @@ def write_dicom(
     bits: int = 16,
     overwrite: bool = False,
 ) -> Path:
-    """Write all cines of a study below `folder`, whole or not at all, one folder a series; returns `folder`.
+    """Write all cines of a study below `folder` atomically, one folder per series; return `folder`.
 
-    Intensities get `bits` significant bits of 16: as they are where they are whole numbers that fit, else
-    with slope and intercept for each cine. Sub-folders, names, times of day and UIDs follow from the study
-    alone. `read_study` gives the study back within these limits of DICOM: intensities within half a slope,
-    cycle and heart rate to whole ms and beats (`ENHANCED` has the exact cycle, which gives the rate, and
-    none where frame times are unknown), age to whole years; slices ascend along the image normal, and the
-    third axis of a single plane has its thickness for length; cines of fewer than 8 frames are valid DICOM,
-    but no cine to the reader.
+    Intensities have `bits` significant bits of 16: unchanged if they are integers in range, else with slope and
+    intercept per cine. Folder names, times of day and UIDs depend on the study alone. `read_study` restores the study
+    within the limits of DICOM: intensities within half a slope, cycle and heart rate to whole ms and beats (`ENHANCED`
+    has the exact cycle, which gives the rate, and none if frame times are unknown), age to whole years; slices ascend
+    along the image normal, and the third axis of a single plane has its thickness as length. Cines of fewer than 8
+    frames are valid DICOM, but are not read as cines.
 
-    Raises `OutputExistsError` for a folder with something in it, `GeometryError` for a cine without true
-    orientation or with oblique axes, `InputError` for intensities that are not finite.
+    Raises `OutputExistsError` for a non-empty folder, `GeometryError` for a cine with unknown orientation or oblique
+    axes, `InputError` for intensities that are not finite.
     """
     digest = study_digest(study)
     encoding = _Encoding(
@@ -103,61 +102,61 @@ def write_dicom(
     series = list(_series(study, DicomShape(shape), (digest, compression, bits)))
     with atomic_folder(folder, overwrite=overwrite) as draft, quiet_pydicom():
         for one in series:
-            home = draft / f"series-{one.facts.number:03d}"
-            home.mkdir()
+            series_folder = draft / f"series-{one.facts.number:03d}"
+            series_folder.mkdir()
             objects = _enhanced(one, encoding) if shape is DicomShape.ENHANCED else _images(one, encoding)
             for number, dataset in enumerate(objects, 1):
-                dataset.save_as(home / f"image-{number:04d}.dcm", enforce_file_format=True)
+                dataset.save_as(series_folder / f"image-{number:04d}.dcm", enforce_file_format=True)
     return Path(folder)
 
 
 def _series(study: Study, shape: DicomShape, key: tuple[str, str, int]) -> Iterator[_Series]:
-    """The series of a study, numbered; `key` is what tells this way of writing it from others."""
+    """Yield the numbered series of a study; `key` distinguishes this encoding from others."""
     number = acquisition = 0
     for cine in study.cines:
         planes, quantised = image_planes(cine), quantise(cine.array, bits=key[2])
-        together = 1 if shape is DicomShape.SERIES_PER_SLICE else cine.n_slices
-        for first in range(0, cine.n_slices, together):
+        n_together = 1 if shape is DicomShape.SERIES_PER_SLICE else cine.n_slices
+        for first in range(0, cine.n_slices, n_together):
             number += 1
             uid = uid_from(*key, shape, "series", number)
             yield _Series(
                 cine=cine,
                 planes=planes,
                 quantised=quantised,
-                slices=range(first, first + together),
-                facts=SeriesFacts(uid=uid, number=number, acquisition=acquisition + first),
+                slices=range(first, first + n_together),
+                facts=SeriesIdentity(uid=uid, number=number, acquisition=acquisition + first),
             )
         acquisition += cine.n_slices
 
 
 def _enhanced(series: _Series, encoding: _Encoding) -> Iterator[Any]:
-    facts = enhanced_facts(series.cine, series.planes, series.quantised)
+    facts = enhanced_elements(series.cine, series.planes, series.quantised)
     stored = series.quantised.stored
-    # (x, y, z, t) -> (z, t, rows, columns): time runs first within a slice.
+    # (x, y, z, t) -> (z, t, rows, columns): time varies fastest within a slice.
     frames = stored.transpose(2, 3, 1, 0).reshape(-1, stored.shape[1], stored.shape[0])
     shared = _shared(series, encoding, {"SOPClassUID": _ENHANCED_MR, **facts})
     yield _object(series, encoding, shared, number=1, frames=frames, facts={})
 
 
 def _images(series: _Series, encoding: _Encoding) -> Iterator[Any]:
-    """One MR image (PS3.3 A.4) for each slice and frame, numbered slice by slice."""
-    facts = {"SOPClassUID": _MR_IMAGE, **_facts_of_all_images(series, encoding)}
+    """Yield one MR image (PS3.3 A.4) per slice and frame, numbered slice by slice."""
+    facts = {"SOPClassUID": _MR_IMAGE, **_series_elements(series, encoding)}
     shared = _shared(series, encoding, facts)
     n_frames = series.cine.n_frames
-    for place, k in enumerate(series.slices):
+    for index, k in enumerate(series.slices):
         for t in range(n_frames):
             yield _object(
                 series,
                 encoding,
                 shared,
-                number=place * n_frames + t + 1,
+                number=index * n_frames + t + 1,
                 frames=series.quantised.stored[:, :, k, t].T[None],
-                facts=_facts_of_image(series, k, t),
+                facts=_image_elements(series, k, t),
             )
 
 
 def _shared(series: _Series, encoding: _Encoding, facts: Mapping[str, Any]) -> Any:
-    """What all objects of a series have in common: the study's header, the series' and `facts`."""
+    """Return the elements common to all objects of a series: study header, series header and `facts`."""
     dataset = _dataset({**series_header(series.cine, series.facts), **facts})
     dataset.update(encoding.header)
     return dataset
@@ -172,10 +171,10 @@ def _dataset(facts: Mapping[str, Any]) -> Any:
     return dataset
 
 
-def _facts_of_all_images(series: _Series, encoding: _Encoding) -> dict[str, Any]:
-    """MR image module (C.8.3.1) and image plane (C.7.6.2) as far as all images of a series share them."""
+def _series_elements(series: _Series, encoding: _Encoding) -> dict[str, Any]:
+    """Return the MR image module (C.8.3.1) and image plane (C.7.6.2) shared by all images of a series."""
     cine, quantised = series.cine, series.quantised
-    centre, width = window(cine.array)
+    centre, width = display_window(cine.array)
     facts = {
         "ImageType": ["ORIGINAL", "PRIMARY", "OTHER"],
         "ScanningSequence": "GR",
@@ -207,14 +206,14 @@ def _facts_of_all_images(series: _Series, encoding: _Encoding) -> dict[str, Any]
     return facts
 
 
-def _facts_of_image(series: _Series, k: int, t: int) -> dict[str, Any]:
-    """Place and time of one image."""
+def _image_elements(series: _Series, k: int, t: int) -> dict[str, Any]:
+    """Return the position and time of one image."""
     times = series.cine.frame_times_ms
-    taken = clock_time(series.facts.acquisition + k - series.slices.start)
+    acquired = clock_time(series.facts.acquisition + k - series.slices.start)
     return {
         "AcquisitionNumber": k + 1,
         "AcquisitionDate": STUDY_DATE,
-        "AcquisitionTime": taken,
+        "AcquisitionTime": acquired,
         "ImagePositionPatient": series.planes.position(k),
         "SliceLocation": series.planes.location(k),
         "TriggerTime": "" if times is None else decimal(float(times[t])),
@@ -231,7 +230,7 @@ def _object(
     frames: NDArray[np.uint16],
     facts: Mapping[str, Any],
 ) -> Any:
-    """A complete object with the pixels of `frames` (frames, rows, columns)."""
+    """Return a complete object with the pixels of `frames` (frames, rows, columns)."""
     from pydicom.dataset import FileMetaDataset
 
     uid = uid_from(series.facts.uid, number)
@@ -242,7 +241,7 @@ def _object(
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = shared.SOPClassUID, uid
     meta.TransferSyntaxUID = transfer_syntax(encoding.compression)
-    # Without these pydicom writes its own, which change with its version.
+    # Otherwise pydicom writes its own, which change with its version.
     meta.ImplementationClassUID, meta.ImplementationVersionName = _IMPLEMENTATION, "CINEMA_CMR"
     dataset.file_meta = meta
     return dataset

@@ -1,4 +1,4 @@
-"""What view recognition takes and gives: a candidate cine, and a verdict with its reason and evidence."""
+"""Input and output of view recognition: a candidate cine, and the decision with its reason and evidence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.views.axis import Plane
 
-__all__ = ["VIEW_HINTS", "Candidate", "Verdict", "hinted_view"]
+__all__ = ["VIEW_HINTS", "Candidate", "ViewDecision", "view_from_hints"]
 
 VIEW_HINTS: Mapping[str, View] = {
     "short axis": View.SAX,
@@ -25,43 +25,43 @@ VIEW_HINTS: Mapping[str, View] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A cine whose view is to be recognised; its own `view` is not looked at."""
+    """A cine whose view is to be recognised; its own `view` is ignored."""
 
     cine: Cine
     hints: tuple[str, ...] = ()
-    taken: tuple[float, ...] = (0.0,)
-    """Orders acquisitions: later ones are larger."""
+    acquisition_order: tuple[float, ...] = (0.0,)
+    """Sort key of acquisitions: later ones are larger."""
 
     @property
     def planes(self) -> list[Plane]:
-        """One plane per slice, through the middle of the image."""
+        """One plane per slice, through the image centre."""
         affine = self.cine.affine
         normal = unit(np.cross(affine[:3, 0], affine[:3, 1]))
         nx, ny, nz, _ = self.cine.array.shape
         steps = self.cine.slice_positions_mm / max(float(self.cine.slice_positions_mm[-1]), 1e-9) * (nz - 1)
-        middles = [apply_affine(affine, np.array([(nx - 1) / 2, (ny - 1) / 2, k])) for k in steps]
-        return [Plane(centre=middle, normal=normal) for middle in middles]
+        centres = [apply_affine(affine, np.array([(nx - 1) / 2, (ny - 1) / 2, k])) for k in steps]
+        return [Plane(centre=centre, normal=normal) for centre in centres]
 
     @property
     def middle_plane(self) -> Plane:
-        """The plane of the slice in the middle."""
+        """Plane of the middle slice."""
         planes = self.planes
         return planes[len(planes) // 2]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """The view a candidate was recognised as, and whether it is the one to measure for that view."""
+class ViewDecision:
+    """The recognised view of a candidate, and whether it is the one to measure for that view."""
 
     view: View
     kept: bool
     reason: str
     evidence: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
     slice: int | None = None
-    """The slice meant where a long-axis view is one of several parallel planes; None for all slices."""
+    """The relevant slice if a long-axis view is one of several parallel planes; None for all slices."""
 
 
-def hinted_view(hints: tuple[str, ...]) -> View | None:
-    """The one view that the description names; None where it names none or several."""
+def view_from_hints(hints: tuple[str, ...]) -> View | None:
+    """Return the view named in the description; None if it names none or several."""
     views = {VIEW_HINTS[hint] for hint in hints if hint in VIEW_HINTS}
     return views.pop() if len(views) == 1 else None

@@ -1,0 +1,65 @@
+"""The card of a trained model: what it takes and gives, and how it was trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from cinema_cmr.core.card import ModelCard
+from cinema_cmr.data.training_set import TrainingData
+from cinema_cmr.models.architectures import config_values
+from cinema_cmr.models.loaded import LoadedModel
+from cinema_cmr.recipes.experiment import Experiment
+from cinema_cmr.tasks.task import CardFields
+
+__all__ = ["create_card", "start_title"]
+
+
+def create_card(
+    experiment: Experiment,
+    fields: CardFields,
+    data: TrainingData[Any],
+    *,
+    start: LoadedModel | None,
+    validation: Mapping[str, float] | None,
+) -> ModelCard:
+    """Return the card of a model trained by an experiment; `fields` are the task's, `validation` its last scores."""
+    return ModelCard(
+        name=experiment.model_name or experiment.name,
+        task=fields.task,
+        architecture=experiment.architecture,
+        config=config_values(experiment.network),
+        grids=fields.grids,
+        outputs=fields.outputs,
+        label_scheme=fields.label_scheme,
+        modality=fields.modality,
+        tta=fields.tta,
+        logit_offsets=fields.logit_offsets,
+        training={**_training(experiment, data, start), "validation": validation, **fields.training},
+        licence=data.card.derived_licence or data.card.licence,
+    )
+
+
+def start_title(start: LoadedModel | None) -> str:
+    """Return the name of the first weights with the beginning of their hash."""
+    return "random weights" if start is None else f"{start.card.name} {start.card.weights_sha256[:12]}"
+
+
+def _training(experiment: Experiment, data: TrainingData[Any], start: LoadedModel | None) -> dict[str, Any]:
+    config, adaptation = experiment.train, experiment.adaptation
+    return {
+        "data": data.card.title,
+        "citation": data.card.citation,
+        "data_sha256": data.sha256,
+        "split_sha256": data.split.sha256,
+        "n_studies": len(data.train),
+        "recipe": experiment.name,
+        "start": start_title(start),
+        "trainable": "all weights" if adaptation is None else adaptation.title,
+        "seed": config.seed,
+        "n_steps": config.n_steps,
+        "samples_per_step": config.samples_per_step,
+        "precision": config.precision,
+        "versions": {name: version(name) for name in ("cinema-cmr", "torch")},
+    }

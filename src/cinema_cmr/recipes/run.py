@@ -1,0 +1,120 @@
+"""A training run of any task: an experiment and its data in, a model folder out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cinema_cmr.core.card import ModelCard
+from cinema_cmr.core.errors import InputError
+from cinema_cmr.data.training_set import TrainingData
+from cinema_cmr.engine.ranks import is_first_rank
+from cinema_cmr.engine.trainer import Progress, train
+from cinema_cmr.models.adapters import merge_adapters
+from cinema_cmr.models.cards import read_card
+from cinema_cmr.models.loaded import LoadedModel
+from cinema_cmr.models.weights import load_model, save_model
+from cinema_cmr.recipes.card import create_card
+from cinema_cmr.recipes.experiment import Experiment
+from cinema_cmr.recipes.start import first_network
+from cinema_cmr.tasks.registry import create_task
+from cinema_cmr.tasks.task import Task
+
+__all__ = ["Report", "Run", "RunResult", "prepare_run"]
+
+Report = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """A finished run."""
+
+    folder: Path
+    """Folder of the run: config.yaml, split, journal, checkpoint and model."""
+    validation: Mapping[str, float] | None
+    """Last validation scores; None if there was no validation in this call."""
+
+    @property
+    def model(self) -> Path:
+        """Folder of the trained model."""
+        return self.folder / "model"
+
+    @property
+    def card(self) -> ModelCard:
+        """Card of the trained model."""
+        return read_card(self.model)
+
+    def load(self) -> LoadedModel:
+        """Return the trained model, ready to predict."""
+        return load_model(self.model)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run that is ready to train: its resolved experiment, the task around the first weights, and the examples."""
+
+    experiment: Experiment
+    data: TrainingData[Any]
+    folder: Path
+    start: LoadedModel | None
+    task: Task[Any]
+    train: Sequence[Any]
+    val: Sequence[Any]
+
+    def execute(self, report: Report | None = None) -> RunResult:
+        """Train to the end, or resume from the folder's checkpoint, and save the model to `folder/model`."""
+        last: list[Progress] = []
+
+        def observe(progress: Progress) -> None:
+            last[:] = [progress] if progress.validation else last
+            if report is not None:
+                report(progress)
+
+        experiment = self.experiment
+        trained = train(
+            self.task, train=self.train, val=self.val, config=experiment.train, folder=self.folder, report=observe
+        )
+        merge_adapters(trained)
+        scores = last[0].validation if last else None
+        card = create_card(
+            experiment,
+            self.task.card_fields(),
+            self.data,
+            start=self.start,
+            validation=scores,
+        )
+        result = RunResult(folder=self.folder, validation=scores)
+        if is_first_rank():
+            save_model(result.model, trained, card, precision=experiment.save_precision, overwrite=True)
+        return result
+
+
+def prepare_run(
+    experiment: Experiment, data: TrainingData[Any], folder: Path, *, start: LoadedModel | str | None = None
+) -> Run:
+    """Resolve an experiment on this machine, load its first weights and make its examples.
+
+    `start`: the model to start from; None for the experiment's own. Raises `InputError` if no training study has
+    what the task needs, and the errors of `recipes.start.first_network`.
+    """
+    name = start if start is not None else experiment.start
+    loaded = load_model(name) if isinstance(name, str) else name
+    resolved = experiment.resolved(start=name.card.name if isinstance(name, LoadedModel) else name)
+    task = create_task(resolved.task, first_network(resolved, loaded), data.train)
+    examples = [example for study in data.train for example in task.examples(study)]
+    if not examples:
+        raise InputError(
+            f"none of {len(data.train)} training studies has what recipe '{experiment.name}' needs; expected its views"
+            " with the labels of its task"
+        )
+    return Run(
+        experiment=resolved,
+        data=data,
+        folder=folder,
+        start=loaded,
+        task=task,
+        train=task.oversampled(examples),
+        val=[example for study in data.val for example in task.examples(study)],
+    )

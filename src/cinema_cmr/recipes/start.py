@@ -1,0 +1,66 @@
+"""The weights that a run starts from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from cinema_cmr.core.errors import UsageError, WeightsError
+from cinema_cmr.models.adapters import adapt
+from cinema_cmr.models.architectures import build, config_values
+from cinema_cmr.models.layers import checkpoint_activations
+from cinema_cmr.models.loaded import LoadedModel
+from cinema_cmr.models.mae import CineMA
+from cinema_cmr.models.transplant import transplant
+from cinema_cmr.recipes.experiment import Experiment
+
+__all__ = ["first_network"]
+
+_LOSS_ONLY = "normalise_targets"
+"""Part of an autoencoder's configuration that changes its loss, not its weights."""
+
+
+def first_network(experiment: Experiment, start: LoadedModel | None) -> nn.Module:
+    """Return the network as it is before the first step, drawn from the experiment's seed.
+
+    `start` is a model of the experiment's architecture and configuration, an ensemble with such a member, or a
+    pre-trained autoencoder, of which stems and encoder are taken. Raises `WeightsError` if it is none of these,
+    `UsageError` if the experiment freezes an encoder of random weights.
+    """
+    if experiment.adaptation is not None and start is None:
+        raise UsageError("a frozen encoder of random weights cannot learn; give weights to start from")
+    torch.manual_seed(experiment.train.seed)
+    network = build(experiment.architecture, config_values(experiment.network))
+    if start is not None:
+        _load_start(network, experiment, start)
+    if experiment.adaptation is not None:
+        adapt(network, experiment.adaptation)
+    checkpoint_activations(network, experiment.train.activation_checkpointing)
+    return network
+
+
+def _load_start(network: nn.Module, experiment: Experiment, start: LoadedModel) -> None:
+    wanted = (experiment.architecture, _shape_values(config_values(experiment.network)))
+    for member in start.members.values():
+        if (member.card.architecture, _shape_values(_values_of(member))) == wanted:
+            network.load_state_dict(member.model.state_dict())
+            return
+    if isinstance(start.model, CineMA) and not isinstance(network, CineMA):
+        transplant(start.model.state_dict(), network)
+        return
+    raise WeightsError(
+        f"weights '{start.card.name}' are of {start.card.architecture} in another size than recipe"
+        f" '{experiment.name}' ({experiment.architecture}); choose the recipe they were made with"
+    )
+
+
+def _values_of(model: LoadedModel) -> dict[str, Any]:
+    """Return a model's configuration with its defaults, or that of the card if the network keeps none."""
+    config = getattr(model.model, "config", None)
+    return dict(model.card.config) if config is None else config_values(config)
+
+
+def _shape_values(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name != _LOSS_ONLY}
