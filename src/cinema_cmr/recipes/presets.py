@@ -58,7 +58,7 @@ class Reduction:
             return replace(network, chans=self.unet)
         if isinstance(network, ResNetConfig):
             return replace(network, depth=10, widths=self.resnet)
-        raise UsageError(f"no small form of a {type(network).__name__}; run it without --smoke and --coarse")
+        raise UsageError(f"no small form of a {type(network).__name__}; run the whole recipe, without --preset")
 
 
 SMOKE = Reduction(
