@@ -106,4 +106,4 @@ def test_masks_of_others_and_models_by_name_have_no_run(
     (tmp_path / "run" / "split.json").write_text("torn")
     with pytest.raises(UsageError, match="it has no split of its own"):
         part_of(lab, tmp_path / "run" / "model")
-    assert "is not used: 'split.json' is no split file" in capsys.readouterr().err
+    assert "is not used: 'split.json' is not a split file" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Landmarks of long-axis planes, learned from points that experts set: by heatmaps, or as coordinates."""
+"""Landmarks of long-axis planes, predicted as heatmaps or as coordinates."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ AS_PLANNED = replace(
 
 @dataclass(frozen=True, kw_only=True)
 class LandmarkConfig:
-    """Which views' points are learned, on which grid, and in which form."""
+    """Views, grids and output form of a landmark model."""
 
     grids: Mapping[View, Grid]
-    """The grid of each view; their points are those of `core.vocabulary.LANDMARKS`."""
+    """Grid of each view; its points are those of `core.vocabulary.LANDMARKS`."""
     by: Literal["heatmap", "coordinates"] = "heatmap"
     """One heatmap a point, or all coordinates as fractions of the grid (of one view)."""
     sigma_px: float = 3.0
@@ -83,28 +83,28 @@ class LandmarkExample:
     name: str
     view: View
     plane: NDArray[np.float16] = field(repr=False)
-    """(x, y), intensities divided by the largest of their sizes."""
+    """(x, y), intensities divided by their largest magnitude."""
     points: NDArray[np.float64]
-    """(k, 2) in pixels of the plane, in the order of `LANDMARKS`; NaN for a point that is not there."""
+    """(k, 2) in pixels of the plane, in the order of `LANDMARKS`; NaN for a missing point."""
 
     @property
     def middle(self) -> tuple[float, float]:
-        """The mean of the points that there are."""
+        """Mean of the points that are not missing."""
         x, y = np.nanmean(self.points, axis=0)
         return float(x), float(y)
 
 
 class LandmarkTask(Task[LandmarkExample]):
-    """Learns the points of each view's frames; a point that nobody set is no part of the loss."""
+    """Landmarks of each view's frames; a point without annotation is no part of the loss."""
 
     def __init__(self, config: LandmarkConfig, network: nn.Module) -> None:
         super().__init__(network)
         self.config = config
 
     def examples(self, annotated: AnnotatedStudy) -> list[LandmarkExample]:
-        """One example for each frame and view with at least one point.
+        """Return one example for each frame and view with at least one point.
 
-        Raises `InputError` where none of the views has points, `GeometryError` where they are of other frames.
+        Raises `InputError` if no view has points, `GeometryError` if points and image differ in their frames.
         """
         found = []
         for view, grid in self.config.grids.items():
@@ -119,7 +119,7 @@ class LandmarkTask(Task[LandmarkExample]):
         return found
 
     def sample(self, example: LandmarkExample, rng: np.random.Generator | None) -> Sample:
-        """A crop around the points; with `rng`, moved and changed in intensity."""
+        """Return a crop around the points, with `rng` augmented."""
         grid = self.config.grids[example.view]
         if rng is None:
             crop = CropResample.around(example.plane.shape, (grid.spacing_mm, grid.spacing_mm), grid, example.middle)
@@ -158,7 +158,7 @@ class LandmarkTask(Task[LandmarkExample]):
         )
 
     def validate(self, batch: Batch) -> Mapping[str, Sequence[float]]:
-        """Distance of each point of each sample in mm, on the model's grid around the points."""
+        """Return the distance of each point of each sample in mm, on the model's grid around the points."""
         view, points = _only(batch.values)
         grid = self.config.grids[View(view)]
         if self.config.by == "coordinates":
@@ -169,7 +169,7 @@ class LandmarkTask(Task[LandmarkExample]):
         return {f"{name}_mm": distances[:, k].tolist() for k, name in enumerate(LANDMARKS[View(view)])}
 
     def card_fields(self) -> CardFields:
-        """The names of the points: of one view, or of all views with the view's name before them."""
+        """Return the grids and the names of the points, with several views as VIEW:POINT."""
         views = list(self.config.grids)
         names = [name if len(views) == 1 else f"{view}:{name}" for view in views for name in LANDMARKS[view]]
         return CardFields(

@@ -44,7 +44,7 @@ SMALL_DATA_AUGMENTATION = Augmentation(p_random_crop=0.0, elastic_mm=8.0, noise=
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainConfig:
-    """What a sample shows, and how much of it is hidden."""
+    """Grids, masking and augmentation of a pre-training."""
 
     grids: Mapping[View, Grid]
     """The grid of each view; a stack's must say how many slices, as each sample has as many tokens."""
@@ -57,9 +57,9 @@ class PretrainConfig:
     augmentation: Augmentation | None = None
     """How each view is moved in plane and changed in intensity before tokens are hidden; None leaves it as acquired."""
     skip_blank: bool = False
-    """Leave the blank slices of a stack out, which the grid pads it with: neither shown nor asked for."""
+    """Leave out the blank slices that pad a stack: neither visible nor decoded."""
     decoder_token_ratio: float = 1.0
-    """Part of the hidden tokens that training asks for, drawn anew each time; the expected loss is the same."""
+    """Fraction of masked tokens decoded in training, drawn for each sample; the expected loss is the same."""
     complementary_masks: int = 1
     """Masks of a sample that share a pass in training; no token is visible in two of them."""
 

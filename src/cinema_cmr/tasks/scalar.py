@@ -49,7 +49,7 @@ Place = tuple[float, float]
 
 @dataclass(frozen=True, kw_only=True)
 class ScalarConfig:
-    """What is answered, from which views, on which grids."""
+    """Target, views and grids of a regression or classification."""
 
     kind: Literal["regress", "classify"]
     target: str
@@ -57,10 +57,10 @@ class ScalarConfig:
     classes: tuple[str, ...] = ()
     """Of a classification, in the order of the outputs."""
     grids: Mapping[View, Grid]
-    """The grid of each view; a study must have at least one of them, and a stack's must say how many slices."""
+    """Grid of each view; a study must have one of the views, and a stack needs `n_slices`."""
     augmentation: Augmentation = field(default_factory=lambda: Augmentation(p_random_crop=0.0))
     smoothing: float = 0.1
-    """Of the classes' labels: what part of them is shared out among all."""
+    """Label smoothing of a classification, 0 to below 1."""
 
     def __post_init__(self) -> None:
         if not self.grids:
@@ -82,7 +82,7 @@ class ScalarConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ScalarExample:
-    """One study: what is seen, and what is to be answered."""
+    """Both phases of a study, and its target."""
 
     name: str
     views: Mapping[View, PhasePlanes]
@@ -91,7 +91,7 @@ class ScalarExample:
 
 
 class ScalarTask(Task[ScalarExample]):
-    """Learns one number or class of whole studies; numbers are learned with mean 0 and SD 1 of those learned from."""
+    """Regression or classification of whole studies; numbers are standardised over the training studies."""
 
     def __init__(self, config: ScalarConfig, network: nn.Module, *, mean: float = 0.0, std: float = 1.0) -> None:
         if not std > 0:
@@ -113,9 +113,9 @@ class ScalarTask(Task[ScalarExample]):
         return cls(config, network, mean=float(np.mean(values)), std=float(np.std(values)))
 
     def examples(self, annotated: AnnotatedStudy) -> list[ScalarExample]:
-        """The study as one example; none where nobody knows the answer.
+        """Return the study as one example; none if its target is unknown.
 
-        Raises `InputError` for a study without a view of the task, or of a class that is not among the task's.
+        Raises `InputError` for a study without a view of the task, or of a class that is not in the configuration.
         """
         answer = target_value(annotated, self.config.target)
         if answer is None or (isinstance(answer, float) and not np.isfinite(answer)):
@@ -124,7 +124,7 @@ class ScalarTask(Task[ScalarExample]):
         return [ScalarExample(name=annotated.study.name, views=views, answer=self._as_number(answer))]
 
     def sample(self, example: ScalarExample, rng: np.random.Generator | None) -> Sample:
-        """Crops around the heart; with `rng`, each view moved and changed in intensity."""
+        """Return crops around the heart, with `rng` augmented."""
         images = {
             str(view): channels_first(
                 crop_heart(seen, self.config.grids[view]) if rng is None else self._drawn(seen, view, rng)
@@ -147,14 +147,14 @@ class ScalarTask(Task[ScalarExample]):
         return Loss(total=total, parts={"cross_entropy": float(total.detach())})
 
     def validate(self, batch: Batch) -> Mapping[str, Sequence[float]]:
-        """Absolute error in the number's own unit, or 1 for a right and 0 for a wrong class."""
+        """Return the absolute error in the target's unit, or 1 for a correct and 0 for a wrong class."""
         outputs, answers = self.network(batch.images).float(), batch.values[_TARGET]
         if self.config.kind == "regress":
             return {"absolute_error": ((outputs - answers).abs()[:, 0] * self.std).tolist()}
         return {"accuracy": (outputs.argmax(dim=1) == answers[:, 0].long()).float().tolist()}
 
     def card_fields(self) -> CardFields:
-        """The number's name with its mean and SD, or the classes."""
+        """Return the target with its mean and standard deviation, or the classes."""
         config = self.config
         if config.kind == "classify":
             return CardFields(

@@ -1,4 +1,4 @@
-"""Segmentation of stacks and long-axis planes: what is learned from expert masks."""
+"""Segmentation of short-axis stacks and long-axis planes, trained on expert masks."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ __all__ = ["SegmentConfig", "SegmentEvaluator", "SegmentExample", "SegmentTask"]
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentConfig:
-    """What is learned from labelled cines, and on which grid."""
+    """Views, labels, grid, augmentation and loss of a segmentation."""
 
     grid: Grid
     view: View = View.SAX
     also: tuple[View, ...] = ()
-    """More views that the same network learns, on the same grid; each frame of each view is an example."""
+    """Further views of the same network, on the same grid; each frame of each view is an example."""
     label_scheme: str = "cine"
-    """Table of `core.vocabulary.LABEL_SCHEMES` that the labels' codes are of."""
+    """Label scheme, a key of `core.vocabulary.LABEL_SCHEMES`."""
     modality: Literal["cine", "lge"] = "cine"
-    """What the images are; a study of another is refused."""
+    """Modality of the images; a study of another modality is an error."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     thin_stacks: float = 0.5
     """Probability that every second slice of a stack with slices closer than 7 mm is left out."""
@@ -63,15 +63,14 @@ class SegmentConfig:
     class_weights: tuple[float, ...] = ()
     """Weight of each class in the cross-entropy, background first; empty for all alike."""
     dice_over_batch: bool = False
-    """Whether the Dice in the loss counts a class over all samples of a batch: of a class that few samples hold, the
-    others then do not ask for an empty prediction each on their own."""
+    """Compute the Dice of the loss over the batch instead of each sample, for classes that few samples contain."""
     rare: tuple[str, ...] = ()
-    """Classes that few examples hold; those that do are drawn `rare_times` as often."""
+    """Rare classes; examples that contain one are drawn `rare_times` as often."""
     rare_times: int = 1
     tta: int = 1
-    """Passes that the model averages where the user names no number of them; see `core.card.ModelCard`."""
+    """Default number of test-time augmentation passes; see `core.card.ModelCard`."""
     logit_offsets: Mapping[str, float] = field(default_factory=dict)
-    """Class -> what is added to its logit when the model is used, not while it learns."""
+    """Class -> offset of its logit at inference; not used in training."""
 
     task_name: ClassVar[str] = "segment"
 
@@ -100,12 +99,12 @@ class SegmentConfig:
 
     @property
     def views(self) -> tuple[View, ...]:
-        """All views that are learned."""
+        """All views."""
         return (self.view, *self.also)
 
     @property
     def n_classes(self) -> int:
-        """Classes, background included."""
+        """Number of classes, background included."""
         return 1 + len(LABEL_SCHEMES[self.label_scheme])
 
 
@@ -116,14 +115,14 @@ class SegmentExample:
     name: str
     view: View
     planes: NDArray[np.float16]
-    """(x, y, z), intensities divided by the largest of their sizes."""
+    """(x, y, z), intensities divided by their largest magnitude."""
     labels: NDArray[np.uint8]
     """(x, y, z)."""
     slice_mm: float
 
     @property
     def heart(self) -> tuple[float, float]:
-        """Middle of the box around all labels, in pixels; the field's middle where nothing is labelled."""
+        """Centre of the bounding box of all labels, in pixels; the centre of the image without labels."""
         spots = np.argwhere(self.labels.any(axis=2))
         if not len(spots):
             return (self.labels.shape[0] - 1) / 2, (self.labels.shape[1] - 1) / 2
@@ -139,10 +138,10 @@ class SegmentTask(Task[SegmentExample]):
         self.config = config
 
     def examples(self, annotated: AnnotatedStudy) -> list[SegmentExample]:
-        """One example per labelled frame of each view that has labels.
+        """Return one example for each labelled frame of each view.
 
-        Raises `InputError` where the study has no labels of any view, or is of another modality or scheme,
-        `GeometryError` where they are on another grid than their cine.
+        Raises `InputError` if the study has no labels of the views, or another modality or scheme, `GeometryError` if
+        labels and cine have different grids.
         """
         views = [view for view in self.config.views if view in annotated.labels]
         if not views:
@@ -182,7 +181,7 @@ class SegmentTask(Task[SegmentExample]):
         return [example for example, n in zip(examples, times, strict=True) for _ in range(n)]
 
     def sample(self, example: SegmentExample, rng: np.random.Generator | None) -> Sample:
-        """A crop around the labelled heart; with `rng`, moved, thinned and changed in intensity."""
+        """Return a crop around the labelled heart, with `rng` augmented."""
         if rng is None:
             return self._plain(example)
         config = self.config
@@ -221,7 +220,7 @@ class SegmentTask(Task[SegmentExample]):
         )
 
     def validate(self, batch: Batch) -> Mapping[str, Sequence[float]]:
-        """Dice of each class of each sample, on the model's grid around the labelled heart."""
+        """Return the Dice of each class of each sample, on the model's grid around the labelled heart."""
         ((view, labels),) = batch.labels.items()
         predicted = self.network(batch.images)[view].float().argmax(dim=1).cpu().numpy().astype(np.uint8)
         truth = labels.cpu().numpy().copy()
@@ -232,7 +231,7 @@ class SegmentTask(Task[SegmentExample]):
         return {f"dice_{name}": [row[name] for row in rows] for name in rows[0]}
 
     def card_fields(self) -> CardFields:
-        """The classes, background first, and the grid of the view."""
+        """Return the classes, background first, and the grid of each view."""
         config = self.config
         return CardFields(
             task="segment",
