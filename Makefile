@@ -1,13 +1,14 @@
-# What a person or CI types; every target makes the environment first, once.
+# Development targets; each creates the environment first, once.
 #
-#   make demo      analyse the embedded synthetic study and say where its report is
-#   make fast      the tests of a second or less, at every change: under a minute and a half on two cores
-#   make test      the fast tests and those of a few seconds, what CI runs: no network, no GPU, no data set
-#   make test-all  all tests but those that need a GPU or a browser; real scans where CINEMA_TEST_DATA points to them
-#   make check     style, format and types
+#   make demo      analyse the bundled synthetic study and print where its report is
+#   make fast      the tests of a second or less, for every change: under 90 seconds on two cores
+#   make test      the fast and medium tests: under 5 minutes; no network, GPU or data set
+#   make coverage  the tests of `make test` under coverage; fails below the floor in pyproject.toml
+#   make test-all  all tests except those that need a GPU or a browser; on real scans where CINEMA_TEST_DATA points
+#   make check     style, format, types and unused names
 #   make bench     the speed measurements in benchmarks/
-#   make names     write the list of public names anew, after a change on purpose
-#   make clean     take away what tests, builds and the demo left (the environment stays: delete .venv by hand)
+#   make names     rewrite the frozen list of public names, after an intended change
+#   make clean     remove what tests, builds and the demo leave (keeps the environment)
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,16 +17,18 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-# One thread a process: two test processes with two threads each would take turns on two cores.
-fast test test-all: export OMP_NUM_THREADS ?= 1
+# One thread per process: two test processes of two threads each would compete for two cores.
+fast test coverage test-all: export OMP_NUM_THREADS ?= 1
 
-.PHONY: env demo fast test test-all check bench names clean
+TESTED := not slow and not realdata and not gpu and not browser
+
+.PHONY: env demo fast test coverage test-all check bench names clean
 
 env: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "no Python 3.11 or later found; say where it is: make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@echo "making $(VENV) with $(PYTHON): a few minutes, once" >&2
+	@test -n "$(PYTHON)" || { echo "no Python found; expected 3.11 or later: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "creating $(VENV) with $(PYTHON): a few minutes, once" >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
@@ -35,10 +38,13 @@ demo: env
 	@echo "report: $(CURDIR)/demo-report/report.html"
 
 fast: env
-	$(PYTEST) -m "not medium and not slow and not realdata and not gpu and not browser"
+	$(PYTEST) -m "not medium and $(TESTED)"
 
 test: env
-	$(PYTEST) -m "not slow and not realdata and not gpu and not browser"
+	$(PYTEST) -m "$(TESTED)"
+
+coverage: env
+	$(PYTEST) -m "$(TESTED)" --cov=cinema_cmr --cov-report=term:skip-covered
 
 test-all: env
 	$(PYTEST) -m "not gpu and not browser"
@@ -47,8 +53,9 @@ check: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
+	$(BIN)/vulture
 
-# Those that need nothing: the others want a data set or a model, and say how they are called.
+# Benchmarks that need neither a data set nor a model; the others print how to call them.
 SPEEDS := analyse_speed pair_speed phantom_speed pretrain_step store_speed
 
 bench: env
@@ -58,5 +65,5 @@ names: env
 	$(BIN)/python tests/test_public_names.py
 
 clean:
-	rm -rf build dist demo-report .pytest_cache .mypy_cache .ruff_cache
+	rm -rf build dist demo-report .coverage .pytest_cache .mypy_cache .ruff_cache
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

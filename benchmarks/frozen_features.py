@@ -23,7 +23,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from cinema_cmr.report.plain import json_text
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
@@ -31,6 +30,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from cinema_cmr.commands.training_data import find_cases
+from cinema_cmr.core.serialise import json_text
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.store import StoredStudy, open_study, write_study
 from cinema_cmr.inference.features import FeatureExtractor

@@ -126,10 +126,11 @@ def demo(place: Path) -> Iterator[tuple[str, Numbers]]:
 
 def scans(data: Path, place: Path) -> Iterator[tuple[str, Numbers]]:
     """Yield two ACDC validation patients, the multi-view DICOM study with its long axes, an EMIDEC case."""
-    pair = ["patient002", "patient010"]
-    split = place / "split.json"
-    split.write_text(json.dumps({"dataset": "acdc", "rule": "golden numbers", "parts": {"validation": pair}}))
-    cinema("evaluate", "--data", f"acdc:{data / 'acdc'}", "--split", split, "-o", place / "acdc")
+    pair = place / "pair" / "database" / "training"
+    pair.mkdir(parents=True)
+    for patient in ("patient002", "patient010"):
+        (pair / patient).symlink_to((data / "acdc" / "database" / "training" / patient).resolve())
+    cinema("evaluate", "--data", f"acdc:{place / 'pair'}", "--part", "all", "-o", place / "acdc")
     yield "acdc", evaluation(place / "acdc")
     cinema("analyse", data / "multiview_dicom" / "study", "-o", place / "mv", "--long-axis", "cinema-lax-masks")
     yield "multi-view", analysis(place / "mv")

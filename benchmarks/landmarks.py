@@ -22,13 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cinema_cmr.report.plain import json_text
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.results import LandmarkPrediction
+from cinema_cmr.core.serialise import json_text
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.inference.landmark_predictor import LandmarkPredictor
+from cinema_cmr.inference.load import load_landmark_predictor, load_segmenter
 from cinema_cmr.inference.long_axis_predictor import predict_landmarks
 from cinema_cmr.inference.predictor import predict_study
 from cinema_cmr.io.provenance import input_digest
@@ -37,7 +38,6 @@ from cinema_cmr.measure.long_axis import axis_lengths_mm, long_axis_values
 from cinema_cmr.measure.long_axis_place import estimate_landmarks
 from cinema_cmr.measure.quality.landmarks import plausible_landmarks
 from cinema_cmr.phantom.phantom import make_phantom
-from cinema_cmr.pipeline import Options, prepare_finder, prepare_segmenter
 
 RESULTS = Path(__file__).parent / "results"
 PLANES = {View.LAX_4C: "7", View.LAX_2C: "9"}
@@ -152,12 +152,11 @@ def main() -> None:
     parser.add_argument("--model", default="cinema-lax")
     parser.add_argument("--phantoms", type=int, default=0)
     given = parser.parse_args()
-    options = Options(landmarks=given.model, device="cpu")
-    finder = prepare_finder(options)
+    finder = load_landmark_predictor(given.model, device="cpu")
     if finder is None:
         raise SystemExit("no landmark model given")
     study, reference = read_study(given.data / "study"), given.data / "reference"
-    seen = predict_study(study, prepare_segmenter(options))
+    seen = predict_study(study, load_segmenter("cinema-sax", device="cpu"))
     content: dict[str, Any] = {
         "model": finder.card.name,
         "weights_sha256": finder.card.weights_sha256,

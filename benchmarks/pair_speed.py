@@ -24,15 +24,16 @@ from statistics import median
 from typing import Any
 
 import torch
-from cinema_cmr.report.plain import json_text
 
+from cinema_cmr.core.serialise import json_text
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.datasets.registry import DATASETS
+from cinema_cmr.inference.load import load_segmenter
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.io.nifti.image import write_cine
 from cinema_cmr.phantom.phantom import make_phantom
-from cinema_cmr.pipeline import Options, prepare_segmenter, segment
+from cinema_cmr.pipeline.segment import segment_to_file
 
 RESULTS = Path(__file__).parent / "results"
 N_PAIRS = 5
@@ -71,14 +72,14 @@ def seconds_of_pair(cine: Cine, frames: Sequence[int], segmenters: dict[str, Seg
             for name, segmenter in segmenters.items():
                 started = time.perf_counter()
                 for file in files:
-                    segment(file, Path(home) / "mask.nii.gz", segmenter=segmenter, overwrite=True)
+                    segment_to_file(file, Path(home) / "mask.nii.gz", segmenter=segmenter, overwrite=True)
                 best[name] = min(best[name], time.perf_counter() - started)
     return best
 
 
 def seconds_to_start() -> float:
     """From the command line to a model that is ready, the fastest of some repeats."""
-    code = "from cinema_cmr.pipeline import Options, prepare_segmenter; prepare_segmenter(Options())"
+    code = "from cinema_cmr.inference.load import load_segmenter; load_segmenter('cinema-sax')"
     best = float("inf")
     for _ in range(REPEATS):
         started = time.perf_counter()
@@ -110,7 +111,7 @@ def main() -> None:
     parser.add_argument("--planes", type=int, nargs="+", help="slices a pass to compare")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    whole = prepare_segmenter(Options())
+    whole = load_segmenter("cinema-sax")
     facts: dict[str, Any] = {
         "threads": given.threads,
         "cores": os.cpu_count(),

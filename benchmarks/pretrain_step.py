@@ -34,7 +34,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.sample import Batch, collate
 from cinema_cmr.engine.optim import OptimConfig, make_optimiser
 from cinema_cmr.inference.runtime import choose_runtime
-from cinema_cmr.models.layers import to_slices
+from cinema_cmr.models.blocks.layers import to_slices
 from cinema_cmr.models.mae import CineMA, CineMAConfig
 from cinema_cmr.models.vit import vit_size
 from cinema_cmr.tasks.pretrain import PretrainConfig, PretrainTask

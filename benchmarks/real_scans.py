@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cinema_cmr.report.plain import json_text
 
+from cinema_cmr.core.serialise import json_text
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.datasets.registry import DATASETS
 from cinema_cmr.evaluation.evaluate import evaluate
 from cinema_cmr.io.provenance import input_digest
-from cinema_cmr.pipeline import Options, analyse, prepare_segmenter
+from cinema_cmr.pipeline.analysis_options import Options
+from cinema_cmr.pipeline.analyzer import Analyzer
 from cinema_cmr.score.overlap import dice_by_slice
 
 RESULTS = Path(__file__).parent / "results"
@@ -51,13 +52,13 @@ def acdc(root: Path, segmenter: Any) -> dict[str, Any]:
     return {"split_sha256": split.sha256, **vars(record.summary), "patients": lines}
 
 
-def sunnybrook(root: Path, segmenter: Any, options: Options) -> list[dict[str, Any]]:
+def sunnybrook(root: Path, analyzer: Analyzer) -> list[dict[str, Any]]:
     """Of each patient: LV Dice over all drawn slices, the worst slice, and EF of both."""
     dataset, rows = DATASETS["sunnybrook"], []
     for case in dataset.list_cases(root):
         annotated = dataset.read_case(case)
         truth = annotated.labels[View.SAX].array
-        analysis = analyse(annotated.study, options=options, segmenter=segmenter)
+        analysis = analyzer.analyse(annotated.study)
         found = analysis.predictions[View.SAX].labels.array
         frames = annotated.labelled_frames[View.SAX]
         slices = [dice_by_slice(found[..., t] == LV, truth[..., t] == LV) for t in frames]
@@ -88,9 +89,9 @@ def sunnybrook(root: Path, segmenter: Any, options: Options) -> list[dict[str, A
     return rows
 
 
-def multiview(root: Path, segmenter: Any, options: Options) -> dict[str, Any]:
+def multiview(root: Path, analyzer: Analyzer) -> dict[str, Any]:
     """Views, and LV volumes over the cycle beside those of the other program's contours."""
-    analysis = analyse(root / "study", options=options, segmenter=segmenter)
+    analysis = analyzer.analyse(root / "study")
     study = analysis.study
     step_mm = float(study.cine(View.SAX).spacing_mm[2])
     files = sorted((root / "reference").glob("GPFile_*.txt"))
@@ -139,10 +140,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", default="cinema-sax")
-    parser.add_argument("--turns", type=int, default=1)
+    parser.add_argument("--tta", type=int, default=1)
     given = parser.parse_args()
-    options = Options(model=given.model, tta=given.tta)
-    segmenter = prepare_segmenter(options)
+    analyzer = Analyzer(Options.of(model=given.model, tta=given.tta))
+    segmenter = analyzer.segmenter
     content: dict[str, Any] = {
         "model": segmenter.card.name,
         "weights_sha256": segmenter.card.weights_sha256,
@@ -150,8 +151,8 @@ def main() -> None:
     }
     parts = {
         "acdc": lambda root: acdc(root, segmenter),
-        "sunnybrook": lambda root: sunnybrook(root, segmenter, options),
-        "multiview_dicom": lambda root: multiview(root, segmenter, options),
+        "sunnybrook": lambda root: sunnybrook(root, analyzer),
+        "multiview_dicom": lambda root: multiview(root, analyzer),
     }
     for name, part in parts.items():
         if (given.data / name).is_dir():

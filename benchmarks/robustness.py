@@ -20,18 +20,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cinema_cmr.report.plain import json_text
-
 from cinema_cmr.bench.perturb import PERTURBATIONS
 from cinema_cmr.bench.robustness import outcome
 from cinema_cmr.bench.robustness_table import markdown, summary
 from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.serialise import json_text
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy, Case
 from cinema_cmr.datasets.registry import DATASETS
+from cinema_cmr.inference.load import load_segmenter
 from cinema_cmr.phantom.phantom import make_phantom
 from cinema_cmr.phantom.styles import STYLES
-from cinema_cmr.pipeline import Options, prepare_segmenter
 
 RESULTS = Path(__file__).parent / "results"
 CASES = RESULTS / "robustness_cases.jsonl"
@@ -87,7 +86,7 @@ def jobs_of(part: str, data: str | None) -> list[Job]:
 
 def measure(jobs: list[Job], part: str, model: str) -> None:
     """Every job that has no line yet; lines are appended."""
-    segmenter = prepare_segmenter(Options(model=model))
+    segmenter = load_segmenter(model)
     asked = (segmenter.card.weights_sha256, segmenter.inference_settings)
     known = {
         (line["patient"], line["change"])

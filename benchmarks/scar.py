@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cinema_cmr.report.plain import json_text, plain
 from PIL import Image
 
+from cinema_cmr.core.serialise import json_text, json_values
 from cinema_cmr.core.vocabulary import SCAR_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.datasets import emidec
 from cinema_cmr.evaluation.evaluate import evaluate
+from cinema_cmr.inference.load import load_segmenter
 from cinema_cmr.inference.predictor import predict_cine
 from cinema_cmr.inference.segmenter import Segmenter
-from cinema_cmr.pipeline import Options, prepare_segmenter
 from cinema_cmr.score.detection import choose_cutoff, detection_scores
 from cinema_cmr.score.statistics import paired_wilcoxon
 from cinema_cmr.tasks.evaluator import PredictionOptions
@@ -54,7 +54,7 @@ def studies_of(root: Path, part: str) -> list[AnnotatedStudy]:
 
 def scored(root: Path, model: str, *, tta: int | None) -> tuple[Segmenter, list[Result], dict[str, Any]]:
     """The validation patients' scores, and all results of a model."""
-    segmenter, options = prepare_segmenter(Options(model=model, tta=tta)), PredictionOptions(tta=tta)
+    segmenter, options = load_segmenter(model, tta=tta), PredictionOptions(tta=tta)
     record = evaluate(segmenter.loaded, studies_of(root, "validation"), segmenter.runtime, options=options).evaluation
     scores = list(record.results)
     result = {
@@ -169,14 +169,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the unpacked EMIDEC training set")
     parser.add_argument("--model", required=True, help="an embedded model's name, or a model's folder")
     parser.add_argument("--compare", nargs="*", default=[], help="other models for the same table")
-    parser.add_argument("--turns", type=int)
+    parser.add_argument("--tta", type=int)
     parser.add_argument("--pictures", type=Path, help="folder for the best, median and worst patient")
     given = parser.parse_args()
     every = [scored(given.data, model, tta=given.tta) for model in (given.model, *given.compare)]
     RESULTS.mkdir(exist_ok=True)
     for segmenter, _, result in every:
         path = RESULTS / f"scar_{segmenter.card.name}_{(segmenter.card.weights_sha256 or '')[:8]}.json"
-        path.write_text(json_text(plain(result)))
+        path.write_text(json_text(json_values(result)))
         print(json.dumps({"stored": path.name}))
     print(table([result for _, _, result in every], [scores for _, scores, _ in every]))
     if given.pictures:

@@ -20,9 +20,9 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.datasets.registry import DATASETS
+from cinema_cmr.inference.load import load_segmenter
 from cinema_cmr.inference.modality import intensity_features, late_enhancement_score
 from cinema_cmr.inference.predictor import predict_cine
-from cinema_cmr.pipeline import Options, prepare_segmenter
 
 RESULTS = Path(__file__).parent / "results" / "scar_modality.json"
 
@@ -47,7 +47,7 @@ def features(root: Path, name: str) -> dict[str, np.ndarray[Any, Any]]:
 def flagged(root: Path, name: str, model: str) -> dict[str, int]:
     """Validation frames of a dataset given, as stills, to the model of the other kind: how many it draws enough
     on to be judged, and how many are flagged."""
-    dataset, segmenter = DATASETS[name], prepare_segmenter(Options(model=model))
+    dataset, segmenter = DATASETS[name], load_segmenter(model)
     assert dataset.split is not None
     patients, found = dataset.split()["validation"], {"images": 0, "drawn enough": 0, "flagged": 0}
     for case in dataset.list_cases(root / name):

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cinema_cmr.report.plain import json_text
 
 from cinema_cmr.bench.robustness_table import STRUCTURES, case_dice, ef_error, markdown, summary
+from cinema_cmr.core.serialise import json_text
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.models.cards import embedded_folder, read_card
 from cinema_cmr.report.bench_page import NOTE as BENCH_NOTE

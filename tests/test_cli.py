@@ -16,7 +16,7 @@ import pytest
 from oracles import annotated, heart, segmenter
 from synthetic_dicom import new_image, save, written_stack
 
-from cinema_cmr import cli, pipeline
+from cinema_cmr import cli
 from cinema_cmr.cli import COMMANDS, main
 from cinema_cmr.io.nifti.image import write_cine, write_mask
 
@@ -27,7 +27,7 @@ LABELS = heart(RADII, n_slices=6)
 @pytest.fixture(autouse=True)
 def oracle(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that knows the synthetic hearts stands in for the embedded one."""
-    monkeypatch.setattr(pipeline, "prepare_segmenter", lambda options, model=None: segmenter(size=(63, 59)))
+    monkeypatch.setattr("cinema_cmr.pipeline.analyzer.load_segmenter", lambda model, **_: segmenter(size=(63, 59)))
 
 
 def scan(folder: Path, name: str = "scan", labels: np.ndarray = LABELS) -> Path:  # type: ignore[type-arg]
@@ -140,7 +140,7 @@ def test_a_damaged_result_fails_alone_and_is_not_replaced_unasked(
     capsys.readouterr()
     assert call("analyse", *sources, "-o", out) == 3
     said = capsys.readouterr()
-    assert "damaged or of which a part is missing" in said.err and "--overwrite" in said.err
+    assert "damaged or incomplete" in said.err and "--overwrite" in said.err
     assert "second: " in said.out and "finished before, kept" in said.out
     assert call("analyse", *sources, "-o", out, "--overwrite") == 0
 

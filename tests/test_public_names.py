@@ -1,55 +1,62 @@
-"""The public names are frozen in `public_names.json`; after a change on purpose, `make names`."""
+"""The public names and signatures are frozen in `public_names.json`; after a change on purpose, `make names`."""
 
 from __future__ import annotations
 
-import ast
+import inspect
 import json
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import cinema_cmr
 
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGE = ROOT / "src" / "cinema_cmr"
 FROZEN = Path(__file__).with_name("public_names.json")
+MAX_NAMES = 80
 
 
-def public_names() -> dict[str, list[str]]:
-    """Module -> what its `__all__` lists, sorted; read without importing the module."""
-    found = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
-        names = names_in(path)
-        if names is not None:
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = sorted(names)
-    return found
+def public_contract() -> dict[str, str]:
+    """Public name -> its signature, the fields of a dataclass, or the values of an enumeration."""
+    return {name: described(getattr(cinema_cmr, name)) for name in sorted(cinema_cmr.__all__)}
 
 
-def names_in(path: Path) -> list[str] | None:
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
-            return list(ast.literal_eval(node.value))
-    return None
+def described(thing: object) -> str:
+    if is_dataclass(thing):
+        return f"fields {', '.join(field.name for field in fields(thing))}"
+    if isinstance(thing, type) and issubclass(thing, str):
+        return f"values {', '.join(thing)}"
+    if isinstance(thing, type) and issubclass(thing, Exception):
+        return f"exception of {', '.join(base.__name__ for base in thing.__bases__)}"
+    if callable(thing):
+        return str(inspect.signature(thing))
+    return type(thing).__name__
 
 
-def write_names() -> None:
-    FROZEN.write_text(json.dumps(public_names(), indent=1) + "\n", encoding="utf-8")
+def write_contract() -> None:
+    FROZEN.write_text(json.dumps(public_contract(), indent=1) + "\n", encoding="utf-8")
 
 
-def test_public_names_are_the_frozen_ones() -> None:
-    frozen = json.loads(FROZEN.read_text(encoding="utf-8"))
-    now = public_names()
-    old, new = ({f"{module}.{name}" for module in names for name in names[module]} for names in (frozen, now))
+def test_public_contract_is_the_frozen_one() -> None:
+    frozen, now = json.loads(FROZEN.read_text(encoding="utf-8")), public_contract()
     changes = [
-        *(f"gone: {name}" for name in sorted(old - new)),
-        *(f"new: {name}" for name in sorted(new - old)),
+        *(f"gone: {name}" for name in sorted(frozen.keys() - now.keys())),
+        *(f"new: {name}" for name in sorted(now.keys() - frozen.keys())),
+        *(
+            f"changed: {name}: {frozen[name]} -> {now[name]}"
+            for name in now
+            if frozen.get(name, now[name]) != now[name]
+        ),
     ]
-    assert not changes, "\n".join([*changes, "if this is on purpose: make names"])
+    assert not changes, "\n".join([*changes, "if this is on purpose: make names, and a line in CHANGELOG.md"])
 
 
-def test_everything_at_the_door_is_there() -> None:
-    for name in cinema_cmr.__all__:
-        assert getattr(cinema_cmr, name) is not None
+def test_public_names_are_few_and_sorted() -> None:
+    assert len(cinema_cmr.__all__) < MAX_NAMES
+    assert list(cinema_cmr.__all__) == sorted(cinema_cmr.__all__)
+    assert set(cinema_cmr.__all__) == set(cinema_cmr._MODULE_OF)
+
+
+def test_public_names_have_docstrings() -> None:
+    assert [name for name in cinema_cmr.__all__ if not inspect.getdoc(getattr(cinema_cmr, name))] == []
 
 
 if __name__ == "__main__":
-    write_names()
+    write_contract()

@@ -16,15 +16,20 @@ from oracles import CPU, segmenter
 from scars import PIXEL_MM, ring
 from torch import Tensor, nn
 
+from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.card import Grid, ModelCard
 from cinema_cmr.core.errors import NoCineError
+from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.io.nifti.image import write_cine
 from cinema_cmr.io.read import read_study
 from cinema_cmr.models.loaded import LoadedModel
-from cinema_cmr.pipeline import Options, analyse, segment
+from cinema_cmr.pipeline.analysis_options import Options
+from cinema_cmr.pipeline.analyzer import Analyzer
+from cinema_cmr.pipeline.segment import segment_to_file
+from cinema_cmr.report.write import write_results
 
 LEVELS = (0.0, 0.6, 0.3, 0.8, 1.0)
 """Grey of background, blood, healthy wall, infarct and no-reflow."""
@@ -60,6 +65,12 @@ def image_of(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.choose(labels, [dark, *(round(100 * level) for level in LEVELS[1:])]).astype(np.float32)
 
 
+def analyse(source: Study | Path, model: Segmenter, **options: object) -> Analysis:
+    analyzer = Analyzer(Options.of(**options))
+    analyzer.segmenter = model
+    return analyzer.analyse(source)
+
+
 def scan(folder: Path, image: NDArray[np.float32] | None = None) -> Path:
     array = image_of(LABELS)[..., None] if image is None else image
     cine = Cine(
@@ -75,7 +86,7 @@ def scan(folder: Path, image: NDArray[np.float32] | None = None) -> Path:
 
 def test_a_mask_has_the_challenge_s_codes_on_the_image_s_grid(tmp_path: Path) -> None:
     source = scan(tmp_path)
-    segment(source, tmp_path / "Case_P900_seg.nii.gz", segmenter=scar_segmenter())
+    segment_to_file(source, tmp_path / "Case_P900_seg.nii.gz", segmenter=scar_segmenter())
     mask, image = nibabel.load(tmp_path / "Case_P900_seg.nii.gz"), nibabel.load(source)
     assert mask.shape == image.shape and np.allclose(mask.affine, image.affine)
     found = np.asarray(mask.dataobj)
@@ -84,8 +95,9 @@ def test_a_mask_has_the_challenge_s_codes_on_the_image_s_grid(tmp_path: Path) ->
 
 
 def test_an_analysis_tells_the_infarct_and_that_it_is_no_cine(tmp_path: Path) -> None:
-    analysis = analyse(scan(tmp_path), segmenter=scar_segmenter())
-    folder = analysis.write(tmp_path / "out")
+    analysis = analyse(scan(tmp_path), scar_segmenter())
+    folder = tmp_path / "out"
+    write_results(analysis, folder)
     document = json.loads((folder / "measurements.json").read_text())
     lesion, wall = (LABELS > 2).sum(), (LABELS > 1).sum()
     assert document["study"]["modality"] == "lge"
@@ -103,7 +115,7 @@ def test_an_analysis_tells_the_infarct_and_that_it_is_no_cine(tmp_path: Path) ->
 @pytest.mark.medium
 def test_a_cine_given_to_the_scar_model_is_flagged_and_not_measured(tmp_path: Path) -> None:
     moving = np.repeat(image_of(LABELS)[..., None], 8, axis=3)
-    measured = analyse(scan(tmp_path, moving), segmenter=scar_segmenter()).measurements
+    measured = analyse(scan(tmp_path, moving), scar_segmenter()).measurements
     assert measured.value("infarct_percent") is None
     flag = next(flag for flag in measured.flags if flag.code == "modality-mismatch")
     assert flag.severity == "error" and flag.evidence["frames"] == 8
@@ -112,9 +124,9 @@ def test_a_cine_given_to_the_scar_model_is_flagged_and_not_measured(tmp_path: Pa
 def test_late_enhancement_given_to_a_cine_model_is_refused_or_flagged(tmp_path: Path) -> None:
     source, cine_model = scan(tmp_path), segmenter(size=(120, 120))
     with pytest.raises(NoCineError, match="one frame"):
-        analyse(source, segmenter=cine_model)
+        analyse(source, cine_model)
     study = replace(read_study(source), modality="lge")
-    flags = analyse(study, segmenter=cine_model, options=Options(single_frame=True)).measurements.flags
+    flags = analyse(study, cine_model, single_frame=True).measurements.flags
     assert "modality-mismatch" in {flag.code for flag in flags if flag.severity == "error"}
 
 
@@ -122,9 +134,9 @@ def test_late_enhancement_given_to_a_cine_model_is_refused_or_flagged(tmp_path: 
 def test_a_mask_of_the_wrong_kind_of_image_is_written_and_warned_of(tmp_path: Path) -> None:
     moving = np.repeat(image_of(LABELS)[..., None], 8, axis=3)
     source, seen = scan(tmp_path, moving), []
-    segment(source, tmp_path / "a.nii.gz", segmenter=scar_segmenter(), warn=seen.append)
+    segment_to_file(source, tmp_path / "a.nii.gz", segmenter=scar_segmenter(), warn=seen.append)
     assert [flag.code for flag in seen] == ["modality-mismatch"] and (tmp_path / "a.nii.gz").exists()
     seen.clear()
     (tmp_path / "still").mkdir()
-    segment(scan(tmp_path / "still"), tmp_path / "b.nii.gz", segmenter=scar_segmenter(), warn=seen.append)
+    segment_to_file(scan(tmp_path / "still"), tmp_path / "b.nii.gz", segmenter=scar_segmenter(), warn=seen.append)
     assert not seen

@@ -6,59 +6,134 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cinema_cmr.core.errors import CinemaError
-    from cinema_cmr.core.results import Measurements, Prediction
-    from cinema_cmr.core.study import Study, Subject
+    from cinema_cmr.api import (
+        analyse,
+        demo_study,
+        load_model,
+        read_cine,
+        segment,
+        write_cine,
+        write_phantoms,
+        write_results,
+    )
+    from cinema_cmr.core.analysis import Analysis, NormalRange
+    from cinema_cmr.core.annotation import LabelMap, Landmarks
+    from cinema_cmr.core.errors import (
+        CinemaError,
+        GeometryError,
+        InputError,
+        NoCineError,
+        OutputExistsError,
+        UnreadableFileError,
+        UsageError,
+        WeightsError,
+    )
+    from cinema_cmr.core.results import Flag, LandmarkPrediction, Measurement, Measurements, Prediction
+    from cinema_cmr.core.study import Issue, SeriesDecision, Study, Subject
     from cinema_cmr.core.vocabulary import View
     from cinema_cmr.core.volume import Cine
+    from cinema_cmr.io.nifti.image import write_mask
     from cinema_cmr.io.read import read_study
-    from cinema_cmr.measure.measure import MeasureOptions
-    from cinema_cmr.models.loaded import LoadedModel
-    from cinema_cmr.models.weights import load_model
-    from cinema_cmr.pipeline import Analysis, Options, analyse, segment
+    from cinema_cmr.measure.measure import MeasureOptions, measure_masks, measure_study
+    from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, Options
+    from cinema_cmr.pipeline.analyzer import Analyzer
+    from cinema_cmr.pipeline.model import Model
+    from cinema_cmr.report.record import StudyRecord
+    from cinema_cmr.report.stored import read_measurements
+
+_MODULES = {
+    "api": (
+        "analyse",
+        "demo_study",
+        "load_model",
+        "read_cine",
+        "segment",
+        "write_cine",
+        "write_phantoms",
+        "write_results",
+    ),
+    "core.analysis": ("Analysis", "NormalRange"),
+    "core.annotation": ("LabelMap", "Landmarks"),
+    "core.errors": (
+        "CinemaError",
+        "GeometryError",
+        "InputError",
+        "NoCineError",
+        "OutputExistsError",
+        "UnreadableFileError",
+        "UsageError",
+        "WeightsError",
+    ),
+    "core.results": ("Flag", "LandmarkPrediction", "Measurement", "Measurements", "Prediction"),
+    "core.study": ("Issue", "SeriesDecision", "Study", "Subject"),
+    "core.vocabulary": ("View",),
+    "core.volume": ("Cine",),
+    "io.nifti.image": ("write_mask",),
+    "io.read": ("read_study",),
+    "measure.measure": ("MeasureOptions", "measure_masks", "measure_study"),
+    "pipeline.analysis_options": ("ExtraModels", "InferenceOptions", "Options"),
+    "pipeline.analyzer": ("Analyzer",),
+    "pipeline.model": ("Model",),
+    "report.record": ("StudyRecord",),
+    "report.stored": ("read_measurements",),
+}
+"""Module -> the public names that it defines."""
+
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "Analysis",
+    "Analyzer",
     "Cine",
     "CinemaError",
-    "LoadedModel",
+    "ExtraModels",
+    "Flag",
+    "GeometryError",
+    "InferenceOptions",
+    "InputError",
+    "Issue",
+    "LabelMap",
+    "LandmarkPrediction",
+    "Landmarks",
     "MeasureOptions",
+    "Measurement",
     "Measurements",
+    "Model",
+    "NoCineError",
+    "NormalRange",
     "Options",
+    "OutputExistsError",
     "Prediction",
+    "SeriesDecision",
     "Study",
+    "StudyRecord",
     "Subject",
+    "UnreadableFileError",
+    "UsageError",
     "View",
+    "WeightsError",
     "analyse",
+    "demo_study",
     "load_model",
+    "measure_masks",
+    "measure_study",
+    "read_cine",
+    "read_measurements",
     "read_study",
     "segment",
+    "write_cine",
+    "write_mask",
+    "write_phantoms",
+    "write_results",
 ]
-
-_HOMES = {
-    "Analysis": "pipeline",
-    "Cine": "core.volume",
-    "CinemaError": "core.errors",
-    "LoadedModel": "models.loaded",
-    "MeasureOptions": "measure.measure",
-    "Measurements": "core.results",
-    "Options": "pipeline",
-    "Prediction": "core.results",
-    "Study": "core.study",
-    "Subject": "core.study",
-    "View": "core.vocabulary",
-    "analyse": "pipeline",
-    "load_model": "models.weights",
-    "read_study": "io.read",
-    "segment": "pipeline",
-}
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name from its module at its first use, so that `import cinema_cmr` is instant."""
-    if name not in _HOMES:
+    """Import a public name at its first use, so that `import cinema_cmr` is instant."""
+    if name not in _MODULE_OF:
         raise AttributeError(f"module 'cinema_cmr' has no attribute '{name}'")
-    return getattr(import_module(f"cinema_cmr.{_HOMES[name]}"), name)
+    import_module("cinema_cmr.api")  # gives core types their methods of upper layers
+    return getattr(import_module(f"cinema_cmr.{_MODULE_OF[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -1,13 +1,13 @@
 """The command line: `cinema COMMAND ...`; results on stdout, progress and messages on stderr.
 
-Each command stands in a module of `cinema_cmr.commands`, which is imported only when the command is called, so
-that `cinema --help` answers at once.
+Each command is a module of `cinema_cmr.commands` that is imported only when the command is called, so that
+`cinema --help` stays fast.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -21,26 +21,44 @@ __all__ = ["main"]
 COMMANDS = {
     "analyse": "one study or many: views, masks, volumes, EF, mass, curves, flags and a report",
     "segment": "one mask per image, on the image's own grid",
-    "views": "how the series of a study were recognised, nothing measured",
-    "demo": "analyse the embedded synthetic study",
+    "views": "the recognised views of a study, without measurements",
+    "demo": "analyse the bundled synthetic study",
     "finetune": "train a model on labelled studies: masks, landmarks, a number or a class",
-    "disease": "fit the model of disease groups from measurements, and score it",
+    "disease": "fit the disease-group model to measurements, and score it",
     "evaluate": "score a model on a labelled dataset, per patient, with intervals",
-    "datasets": "list the known datasets, and tell what of one is there, missing or broken",
+    "datasets": "list the supported datasets, and check the files of one",
     "weights": "list, fetch, import, export and check model weights",
     "pretrain": "train the masked autoencoder on prepared studies without labels",
     "embed": "features of studies from a pre-trained model, without labels",
-    "reconstruct": "a picture of what a pre-trained model makes of a study of which it sees a quarter",
-    "prepare": "store studies so that training reads any frame at once",
-    "bench": "train and score every task with every model that fits it: one table",
-    "sweep": "the data-efficiency curve of a task: shares of the patients, several seeds, each start",
-    "phantom": "write synthetic studies whose volumes, masks and landmarks are known",
+    "reconstruct": "a picture of a pre-trained model's reconstruction of a masked study",
+    "prepare": "store studies for training, with access to single frames",
+    "bench": "train and score every task with every suitable model: one table",
+    "sweep": "data-efficiency curve of a task: fractions of the patients, seeds, starting weights",
+    "phantom": "write synthetic studies with exact volumes, masks and landmarks",
 }
 NOTICE = "For research use only; not a medical device."
 
+_ALIASES = {"analyze": "analyse"}
+"""Other spelling of a command -> the command."""
+
+_OLD_OPTIONS: dict[str, dict[str, str]] = {
+    "": {"--turns": "--tta"},
+    "analyse": {"--basal-rule half-rim": "--basal-rule scmr"},
+    **dict.fromkeys(
+        ("bench", "sweep"), {f"--{preset}": f"--preset {preset}" for preset in ("coarse", "smoke", "base")}
+    ),
+}
+"""Command ("" for all) -> old words -> new words; accepted for one release with a note on stderr, not in --help."""
+
+_AFTER_INTERRUPT = {
+    **dict.fromkeys(("analyse", "segment", "prepare", "phantom"), "finished studies are kept; call again to continue"),
+    **dict.fromkeys(("finetune", "pretrain"), "call again to continue from the last checkpoint"),
+    **dict.fromkeys(("embed", "evaluate", "reconstruct"), "nothing was written; call again to start over"),
+}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 2 usage, 3 input, 4 quality under --strict, 5 weights."""
+    """Run one command and return its exit code: 0 done, 2 usage, 3 input, 4 quality under --strict, 5 weights."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return _run(words)
@@ -48,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"cinema: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print(f"cinema: interrupted{_what_stays(words)}", file=sys.stderr)
+        consequence = _AFTER_INTERRUPT.get(_command_of(words))
+        print(f"cinema: interrupted{f'; {consequence}' if consequence else ''}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         sys.stderr.close()
@@ -60,59 +79,69 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return InputError.exit_code
 
 
-def _what_stays(words: list[str]) -> str:
-    """What an interrupted command leaves, where that is the same whenever it is stopped."""
-    name = words[0] if words else ""
-    if name in ("analyse", "segment", "prepare", "phantom"):
-        return "; finished studies are kept, call again to go on"
-    if name in ("finetune", "pretrain"):
-        return "; call again to go on from the last checkpoint"
-    if name in ("embed", "evaluate", "reconstruct"):
-        return "; nothing was written, call again to begin anew"
-    return ""
+def _command_of(words: Sequence[str]) -> str:
+    return _ALIASES.get(words[0], words[0]) if words else ""
 
 
 def _run(words: list[str]) -> int:
-    name = next((word for word in words if not word.startswith("-")), None)
-    if name not in COMMANDS or words[0] != name:
+    name = _command_of(words)
+    if name not in COMMANDS:
         _top_parser().parse_args(words)
         _top_parser().print_help()
         return 0
     module = import_module(f"cinema_cmr.commands.{name}")
-    parser = ArgumentParser(prog=f"cinema {name}", description=f"{COMMANDS[name].capitalize()}. {NOTICE}")
+    parser = ArgumentParser(
+        prog=f"cinema {name}",
+        description=f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}. {NOTICE}",
+        formatter_class=_command_formatter(),
+    )
     module.add_arguments(parser)
-    given: Namespace = parser.parse_args(_config_first(words[1:]))
+    given: Namespace = parser.parse_args(_config_first(_current_words(name, words[1:])))
     code: int = module.run(given)
     return code
 
 
+def _current_words(command: str, words: Iterable[str]) -> list[str]:
+    """Replace old options by current ones, with a note for each."""
+    text = [word for each in words for word in (each.split("=", 1) if each.startswith("--") else [each])]
+    table = {**_OLD_OPTIONS[""], **_OLD_OPTIONS.get(command, {})}
+    for old, new in table.items():
+        before, after = old.split(), new.split()
+        places = [i for i in range(len(text)) if text[i : i + len(before)] == before]
+        for place in reversed(places):
+            text[place : place + len(before)] = after
+        if places:
+            print(f"cinema: '{old}' is deprecated; use '{new}'", file=sys.stderr)
+    return text
+
+
 def _config_first(words: list[str]) -> list[str]:
-    """The words with `--config FILE` at their head, as later words go before earlier ones."""
-    for place, word in enumerate(words):
-        if word.startswith("--config="):
-            return [word, *words[:place], *words[place + 1 :]]
-        if word == "--config" and place + 1 < len(words):
-            return [*words[place : place + 2], *words[:place], *words[place + 2 :]]
-    return words
+    """Move `--config FILE` to the front, as later words override earlier ones."""
+    if "--config" not in words[:-1]:
+        return words
+    place = words.index("--config")
+    return [*words[place : place + 2], *words[:place], *words[place + 2 :]]
 
 
 def _top_parser() -> ArgumentParser:
-    lines = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
+    from argparse import RawDescriptionHelpFormatter
+
+    lines = "\n".join(f"  {name:<12} {text}" for name, text in COMMANDS.items())
     parser = ArgumentParser(
         prog="cinema",
         description=f"Cine cardiac MRI: from a scan to measurements. {NOTICE}",
         epilog=f"commands (each has --help):\n{lines}",
-        formatter_class=_plain_formatter(),
+        formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"cinema-cmr {version('cinema-cmr')}")
     parser.add_argument("command", choices=sorted(COMMANDS), nargs="?", help="what to do")
     return parser
 
 
-def _plain_formatter() -> type:
-    from argparse import RawDescriptionHelpFormatter
+def _command_formatter() -> type:
+    from cinema_cmr.commands.help_text import HelpFormatter
 
-    return RawDescriptionHelpFormatter
+    return HelpFormatter
 
 
 if __name__ == "__main__":

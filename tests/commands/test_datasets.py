@@ -46,7 +46,7 @@ def test_a_check_lists_what_is_missing_and_broken_and_counts(
 
 
 @pytest.mark.medium
-def test_pickles_are_converted_only_when_that_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pickles_are_converted_only_on_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     raw, out = tmp_path / "raw", tmp_path / "out"
     pickled_scan(raw / "test" / "scan_00_A")
     assert main(["datasets", "check", f"rescan:{raw}"]) == 3
@@ -90,6 +90,6 @@ def test_nnunet_s_predictions_come_back_as_they_went(tmp_path: Path, capsys: pyt
         (["convert", "rescan:."], "expected -o FOLDER"),
     ],
 )
-def test_words_that_are_off_are_told(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_arguments_are_refused(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["datasets", *words]) == 2
     assert said in capsys.readouterr().err

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from oracles import cine_of, heart
 
 from cinema_cmr.cli import main
 from cinema_cmr.io.nifti.image import write_cine, write_mask
+from cinema_cmr.recipes.finetune import finetune
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +59,35 @@ def test_a_model_comes_out_and_is_evaluated(studies: Path, tmp_path: Path, capsy
 def test_a_finished_run_goes_on_from_nothing_and_another_is_refused(
     studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["finetune", "--data", studies, "--recipe", "sax-unet", "-o", tmp_path, "--n", 2]
+    words = ["finetune", "--data", studies, "--recipe", "sax-unet", "-o", tmp_path, "--n-train", 2]
     assert call(*words, "--steps", 1) == 0
     weights = (tmp_path / "model" / "weights.safetensors").read_bytes()
     assert call(*words, "--steps", 1) == 0
     assert (tmp_path / "model" / "weights.safetensors").read_bytes() == weights
     assert call(*words, "--steps", 3) == 2
     assert "another run" in capsys.readouterr().err
+
+
+@pytest.mark.medium
+def test_a_run_is_repeated_from_its_configuration_bit_for_bit(studies: Path, tmp_path: Path) -> None:
+    one, two, three = (tmp_path / name for name in ("one", "two", "three"))
+    words = ["--data", studies, "--recipe", "sax-unet", "--steps", 2, "--n-train", 3, "--seed", 4, "--device", "cpu"]
+    assert call("finetune", *words, "--set", "task.augmentation.gamma=0.2", "--lr", "1e-3", "-o", one) == 0
+    assert call("finetune", "--config", one / "config.yaml", "-o", two) == 0
+    assert weights(one) == weights(two)
+    assert (one / "split.json").read_bytes() == (two / "split.json").read_bytes()
+    configs = [yaml.safe_load((folder / "config.yaml").read_text()) for folder in (one, two)]
+    assert configs[0]["experiment"] == configs[1]["experiment"] and configs[0]["data"] == str(studies)
+    assert configs[0]["experiment"]["task"]["augmentation"]["gamma"] == 0.2
+    assert configs[0]["record"]["command"].startswith("cinema finetune ")
+    options = {"n_train": 3, "seed": 4, "lr": 1e-3, "device": "cpu", "set": ["task.augmentation.gamma=0.2"]}
+    result = finetune("sax-unet", studies, three, steps=2, **options)
+    assert weights(one) == weights(three) and result.card.training["n_studies"] == 3
+    assert call("finetune", "--config", one / "config.yaml", "--seed", 5, "-o", two) == 2  # another run
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "model" / "weights.safetensors").read_bytes()
 
 
 @pytest.mark.medium
@@ -74,7 +98,7 @@ def test_what_a_start_gained_is_written_with_how_few_patients_told_it(
     assert call(*words, "--compare-scratch", "-o", tmp_path / "none") == 2
     assert "give it as --from WEIGHTS" in capsys.readouterr().err
     assert call(*words, "--freeze", "-o", tmp_path / "none") == 2
-    assert "keep what was pre-trained" in capsys.readouterr().err
+    assert "without weights to start from" in capsys.readouterr().err
     assert call(*words, "--folds", 2, "-o", tmp_path / "none") == 2
     assert call(*words, "-o", tmp_path / "first") == 0
     assert call(*words, "--from", tmp_path / "first" / "model", "--adapters", 4, "-o", tmp_path / "none") == 5

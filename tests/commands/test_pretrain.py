@@ -19,6 +19,7 @@ from stored_hearts import stored_heart
 from cinema_cmr.cli import main
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.population import write_manifest
+from cinema_cmr.recipes.pretrain import pretrain
 
 SETTINGS = ["--recipe", "tiny", "--device", "cpu", "--precision", "fp32"]
 
@@ -50,6 +51,20 @@ def test_a_store_becomes_a_model(store: Path, tmp_path: Path, capsys: pytest.Cap
     assert main(command(store, tmp_path / "more", "--steps", 1, "--from", tmp_path / "model")) == 0
     assert main(command(store, tmp_path, "--steps", 5)) == 2
     assert "another run" in capsys.readouterr().err
+
+
+def test_a_run_is_repeated_from_its_configuration_bit_for_bit(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two, three = (tmp_path / name for name in ("one", "two", "three"))
+    assert main(command(store, one, "--steps", 2, "--augment", "--title", "hearts")) == 0
+    assert main(["pretrain", "--config", str(one / "config.yaml"), "-o", str(two)]) == 0
+    assert "not the recorded one" not in capsys.readouterr().err
+    options = {"device": "cpu", "precision": "fp32", "augment": True}
+    result = pretrain("tiny", store, three, steps=2, **options)
+    files = [(folder / "model" / "weights.safetensors").read_bytes() for folder in (one, two, three)]
+    assert files[0] == files[1] == files[2] and result.model == three / "model"
+    assert json.loads((two / "model" / "card.json").read_text())["training"]["data"] == "hearts"
 
 
 def test_options_that_change_what_is_learned(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

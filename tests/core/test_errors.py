@@ -12,6 +12,8 @@ CODES = {
     "UsageError": 2,
     "InputError": 3,
     "MissingFileError": 3,
+    "MissingViewError": 3,
+    "UnknownNameError": 2,
     "UnreadableFileError": 3,
     "NoCineError": 3,
     "GeometryError": 3,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cinema_cmr.core.errors import NoCineError
+from cinema_cmr.core.errors import CinemaError, NoCineError
 from cinema_cmr.core.study import Issue, Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
@@ -36,3 +36,22 @@ def test_known_facts_stay_and_unknown_ones_are_filled() -> None:
 def test_issues_are_added_and_none_is_lost() -> None:
     one, two = (Issue(code=code, severity="info", message=code) for code in ("one", "two"))
     assert [issue.code for issue in study().with_issues(one).with_issues(two).issues] == ["one", "two"]
+
+
+def test_views_are_keys_by_name_or_member() -> None:
+    whole = study(View.SAX, View.LAX_4C, View.OTHER)
+    assert whole["sax"] is whole[View.SAX] is whole.cines[0]
+    assert "lax_4c" in whole and "lax_2c" not in whole
+    assert [cine.view for cine in whole] == list(whole.views) and len(whole) == 3
+
+
+@pytest.mark.parametrize(("name", "message"), [("lax_4cc", "did you mean 'lax_4c'"), ("lax_2c", "no 2-chamber cine")])
+def test_missing_views_are_key_errors_of_ours(name: str, message: str) -> None:
+    for kind in (KeyError, CinemaError):
+        with pytest.raises(kind, match=message):
+            study(View.SAX, View.LAX_4C)[name]
+
+
+def test_repr_fits_on_a_few_lines() -> None:
+    assert repr(study(View.SAX, View.LAX_4C)) == "Study('case': sax 2x2x1x1, lax_4c 2x2x1x1; 0 issues)"
+    assert len(repr(study(*[View.OTHER] * 40))) < 400

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cinema_cmr.core.errors import GeometryError
+from cinema_cmr.core.errors import GeometryError, UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 
@@ -62,3 +62,45 @@ def test_the_same_grid_with_other_intensities() -> None:
 def test_what_does_not_fit_together_is_refused(changes: dict[str, object], said: str) -> None:
     with pytest.raises(GeometryError, match=said):
         cine([0, 10, 20], **changes)
+
+
+def uneven(n_frames: int = 6) -> Cine:
+    """Slices at 0, 8, 20 and 30 mm along z, frames 40 ms apart; each voxel's value is 10 x slice + frame."""
+    values = np.add.outer(10.0 * np.arange(4), np.arange(n_frames))
+    return Cine(
+        array=np.broadcast_to(values, (3, 2, 4, n_frames)).astype(np.float32),
+        affine=np.diag([1.5, 1.5, 10.0, 1.0]),
+        view=View.SAX,
+        slice_positions_mm=np.array([0.0, 8.0, 20.0, 30.0]),
+        frame_times_ms=40.0 * np.arange(n_frames),
+    )
+
+
+def test_selected_frames_keep_their_intervals() -> None:
+    part = uneven().select(frames=[2, 5])
+    assert part.shape == (3, 2, 4, 2) and part.array[0, 0, 1].tolist() == [12, 15]
+    assert part.frame_times_ms is not None and part.frame_times_ms.tolist() == [0, 120]
+
+
+def test_selected_slices_stay_where_they_are() -> None:
+    part = uneven().select(slices=slice(1, 3))
+    assert part.slice_positions_mm.tolist() == [0, 12]
+    assert part.affine[:3, 3].tolist() == [0, 0, 8] and part.spacing_mm == (1.5, 1.5, 12.0)
+    assert uneven().select(slices=-1).affine[2, 3] == 30
+
+
+def test_a_whole_selection_changes_nothing() -> None:
+    cine = uneven()
+    assert cine.select() is cine
+    part = cine.select(frames=slice(None), slices=range(4))
+    assert np.array_equal(part.array, cine.array) and np.array_equal(part.affine, cine.affine)
+
+
+@pytest.mark.parametrize("selection", [{"frames": 6}, {"slices": []}, {"slices": [-5]}])
+def test_selections_outside_of_the_cine_are_refused(selection: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="expected at least one of"):
+        uneven().select(**selection)  # type: ignore[arg-type]
+
+
+def test_repr_names_view_and_grid() -> None:
+    assert repr(uneven()) == "Cine(sax: 3 x 2 x 4 voxels of 1.5 x 1.5 x 10 mm, 6 frames)"

@@ -93,7 +93,7 @@ def test_patients_that_are_not_in_the_data_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"parts": {"train": 3}}'])
-def test_what_is_no_split_file_says_so(tmp_path: Path, text: str) -> None:
+def test_an_invalid_split_file_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "split.json").write_text(text)
     with pytest.raises(UnreadableFileError, match="not a split file"):
         read_split(tmp_path / "split.json")

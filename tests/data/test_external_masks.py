@@ -73,7 +73,7 @@ def test_a_mask_on_another_grid_is_refused(study: AnnotatedStudy, tmp_path: Path
             open_predictions(tmp_path / folder).read(study)
 
 
-def test_place_counts_only_where_the_image_tells_it(study: AnnotatedStudy, tmp_path: Path) -> None:
+def test_position_is_compared_only_if_the_image_has_one(study: AnnotatedStudy, tmp_path: Path) -> None:
     moved = np.diag([1.5, 1.5, 8.0, 1.0])
     moved[:3, 3] = 40
     save(tmp_path / "p" / "p_1.nii.gz", LABELS, moved)
@@ -93,7 +93,7 @@ def test_a_study_that_came_from_no_nifti_has_its_geometry_checked(tmp_path: Path
         open_predictions(tmp_path).read(made)
 
 
-def test_what_is_missing_or_there_twice_is_told_by_name(study: AnnotatedStudy, tmp_path: Path) -> None:
+def test_missing_and_duplicate_masks_are_reported_by_name(study: AnnotatedStudy, tmp_path: Path) -> None:
     save(tmp_path / "half" / "p_1_frame02.nii.gz", LABELS[..., 2])
     with pytest.raises(MissingFileError, match=r"no mask for 1 of 2 frames of 'p 1'; expected p_1_frame00.nii.gz"):
         open_predictions(tmp_path / "half").read(study)

@@ -10,7 +10,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.frame_names import frame_names
 
 
-def test_a_frame_has_its_file_s_name_or_one_of_the_study_s() -> None:
+def test_a_frame_is_named_by_its_file_or_its_study() -> None:
     study = annotated(heart((9.0, 8.0, 7.0)), "p1", frames=(0, 2))
     assert frame_names(study) == ("p1_frame00", "p1_frame02")
     assert frame_names(annotated(heart((9.0,)), "p1")) == ("p1",)

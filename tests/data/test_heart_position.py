@@ -54,7 +54,7 @@ def test_two_planes_leave_one_direction_to_the_images() -> None:
         assert apply_affine(np.linalg.inv(cine.affine), point)[2] == pytest.approx((cine.n_slices - 1) / 2, abs=0.1)
 
 
-def test_a_stack_alone_is_searched_where_it_beats() -> None:
+def test_a_stack_alone_is_located_by_its_motion() -> None:
     radii = 14 + 4 * np.cos(np.linspace(0, 2 * np.pi, 8, endpoint=False))
     sax = cine_of(heart(tuple(radii), centre=(40.0, 30.0)))
     (place,) = heart_positions(Study(name="x", cines=(sax,))).values()

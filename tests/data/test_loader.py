@@ -43,7 +43,7 @@ def test_every_sample_comes_once_an_epoch_in_another_order_each_time() -> None:
     assert orders[0] != orders[1] != orders[2]
 
 
-def test_a_resumed_order_goes_on_where_it_stopped() -> None:
+def test_a_resumed_order_continues() -> None:
     whole = first(4 * N)
     for start in (1, N - 1, N, 2 * N + 3):
         assert first(N, start=start) == whole[start : start + N]
@@ -66,7 +66,7 @@ def test_no_two_samples_and_no_two_epochs_share_a_draw() -> None:
     assert len(set(values.tolist())) == 28
 
 
-def test_a_draw_belongs_to_its_place_wherever_the_run_started() -> None:
+def test_a_draw_depends_on_epoch_and_index_only() -> None:
     whole, later = batches(0, n=9), batches(0, n=5, start=8)
     for a, b in zip(whole[4:], later, strict=True):
         assert a.names == b.names and torch.equal(a.images["sax"], b.images["sax"])

@@ -32,7 +32,7 @@ def files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def test_every_labelled_frame_lies_where_nnunet_looks_for_it(tmp_path: Path) -> None:
+def test_every_labelled_frame_is_in_nnunets_layout(tmp_path: Path) -> None:
     folder = tmp_path / "nnUNet_raw" / "Dataset501_Hearts"
     told: list[str] = []
     export = write_nnunet(folder, studies(), card=CARD, split=SPLIT, report=told.append)
@@ -65,7 +65,7 @@ def test_images_and_labels_are_volumes_of_one_grid(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["acdc", "mnms", "mnms2", "myops", "emidec", "rescan", "folder"])
-def test_what_is_exported_of_a_dataset_comes_back(tmp_path: Path, name: str) -> None:
+def test_an_exported_dataset_is_restored(tmp_path: Path, name: str) -> None:
     tree, dataset = TREES[name](tmp_path / "raw"), DATASETS[name]
     case = next(case for case in dataset.list_cases(tree.root) if case.name == tree.case)
     study = dataset.read_case(case)
@@ -86,7 +86,7 @@ def test_what_is_exported_of_a_dataset_comes_back(tmp_path: Path, name: str) -> 
         assert export.volumes["train"] == ["patient001_frame01", "patient001_frame12"]
 
 
-def test_what_cannot_be_learned_is_left_out_and_told(tmp_path: Path) -> None:
+def test_unusable_studies_are_skipped_with_a_reason(tmp_path: Path) -> None:
     odd = studies()
     odd[1] = replace(odd[1], structures=("lv",))
     odd[2] = replace(odd[2], labels={}, labelled_frames={})
@@ -99,7 +99,7 @@ def test_what_cannot_be_learned_is_left_out_and_told(tmp_path: Path) -> None:
     }
 
 
-def test_what_nnunet_would_not_take_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
+def test_an_invalid_export_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="as nnU-Net requires: use Dataset501_acdc"):
         write_nnunet(tmp_path / "hearts", studies(), card=CARD, split=SPLIT)
     folder = tmp_path / "Dataset501_Hearts"
@@ -110,7 +110,7 @@ def test_what_nnunet_would_not_take_is_refused_and_nothing_is_left(tmp_path: Pat
     with pytest.raises(InputError, match="the same for all studies"):
         write_nnunet(folder, [first, scar], card=CARD, split=SPLIT)
     twin = replace(first, study=replace(first.study, name="a/"))
-    with pytest.raises(InputError, match="two frames would be called"):
+    with pytest.raises(InputError, match="two frames have the name"):
         named = replace(first, study=replace(first.study, name="a_"))
         write_nnunet(folder, [named, twin], card=CARD, split=SPLIT)
     assert list(tmp_path.iterdir()) == []

@@ -38,7 +38,7 @@ def test_every_study_is_in_the_manifest(tmp_path: Path) -> None:
     assert row["sha256"] == studies[0].sha256 and row["views"]["sax"]["shape"] == [40, 38, 3, 2]
 
 
-def test_one_bad_study_is_told_and_stops_nothing(tmp_path: Path) -> None:
+def test_one_bad_study_is_reported_and_stops_nothing(tmp_path: Path) -> None:
     paths = scans(tmp_path, 2)
     bad = tmp_path / "a_bad.nii.gz"
     bad.write_bytes(paths[0].read_bytes()[:200])
@@ -56,7 +56,7 @@ def test_one_bad_study_is_told_and_stops_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "s" / "failed.jsonl").exists()
 
 
-def test_a_call_that_was_cut_off_goes_on_and_another_input_is_refused(tmp_path: Path) -> None:
+def test_an_interrupted_call_is_resumed_and_another_input_is_refused(tmp_path: Path) -> None:
     paths = scans(tmp_path)
     store = tmp_path / "store"
     prepare_population(paths[:1], store)
@@ -72,7 +72,7 @@ def test_a_call_that_was_cut_off_goes_on_and_another_input_is_refused(tmp_path: 
     assert case.status == "done"
 
 
-def test_damage_is_told_by_name(tmp_path: Path) -> None:
+def test_damage_is_reported_by_name(tmp_path: Path) -> None:
     store = tmp_path / "store"
     prepare_population(scans(tmp_path, 2), store)
     whole = (store / "p0.cine").read_bytes()
@@ -108,7 +108,7 @@ def test_no_process_is_refused(tmp_path: Path) -> None:
         prepare_population([], tmp_path, workers=0)
 
 
-def test_what_is_read_otherwise_is_told_apart_by_all_its_files(tmp_path: Path) -> None:
+def test_a_source_is_identified_by_all_its_files(tmp_path: Path) -> None:
     paths = scans(tmp_path, 2)
     source = Source(name="both", paths=tuple(paths), read=partial(read_study, paths[0]))
     assert [case.status for case in prepare_population([source, paths[1]], tmp_path / "s")] == ["done", "done"]

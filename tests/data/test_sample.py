@@ -39,7 +39,7 @@ def test_shorter_stacks_are_padded_and_the_padding_is_ignored() -> None:
     assert batch.labels["sax"].dtype == torch.uint8
 
 
-def test_what_does_not_fit_together_is_refused() -> None:
+def test_samples_that_differ_are_refused() -> None:
     for samples in ([stack(3), stack(3, size=(4, 4))], [plane((6, 4)), plane((6, 5))]):
         with pytest.raises(UsageError, match="except for the number of slices"):
             collate(samples)

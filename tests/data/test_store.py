@@ -40,7 +40,7 @@ def study() -> Study:
     )
 
 
-def test_what_is_stored_is_what_was_read(tmp_path: Path) -> None:
+def test_a_stored_study_is_the_one_that_was_read(tmp_path: Path) -> None:
     back = write_study(study(), tmp_path / "one.cine", source_sha256="ab").study()
     first, (sax, lax) = study(), back.cines
     assert (back.name, back.subject, back.issues) == (first.name, first.subject, first.issues)
@@ -73,7 +73,7 @@ def test_the_hash_names_the_content(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cut", [3, 40, 700, -1])
-def test_a_torn_file_is_told(tmp_path: Path, cut: int) -> None:
+def test_a_damaged_file_is_reported(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "one.cine"
     write_study(study(), path)
     path.write_bytes(path.read_bytes()[:cut])
@@ -96,7 +96,7 @@ def test_a_changed_byte_is_found(tmp_path: Path) -> None:
         open_study(path)
 
 
-def test_a_file_that_shrinks_under_a_run_is_told(tmp_path: Path) -> None:
+def test_a_file_that_shrinks_during_a_run_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "one.cine"
     stored = write_study(study(), path)
     path.write_bytes(path.read_bytes()[:-200])
@@ -107,7 +107,7 @@ def test_a_file_that_shrinks_under_a_run_is_told(tmp_path: Path) -> None:
         stored.frame(View.SAX, 0)
 
 
-def test_what_cannot_be_stored_leaves_nothing(tmp_path: Path) -> None:
+def test_a_study_that_cannot_be_stored_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "one.cine"
     broken = study().cines[0]
     broken.array[0, 0, 0, 0] = np.nan
@@ -122,7 +122,7 @@ def test_what_cannot_be_stored_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not a store at all, but long enough to look at"])
-def test_another_file_is_no_stored_study(tmp_path: Path, content: bytes) -> None:
+def test_another_file_is_not_a_stored_study(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.cine").write_bytes(content)
     with pytest.raises(UnreadableFileError, match="not a stored study"):
         open_study(tmp_path / "x.cine")

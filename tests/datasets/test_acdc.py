@@ -96,7 +96,7 @@ def test_a_mask_on_another_grid_is_refused(tmp_path: Path) -> None:
     ("info", "message"),
     [("Group: NOR\nES: 9\n", r"lacks \['ED'\]"), ("ED: first\nES: 9\nGroup: NOR\n", "has ED 'first'")],
 )
-def test_an_info_file_that_tells_too_little_is_listed_and_refused(tmp_path: Path, info: str, message: str) -> None:
+def test_an_incomplete_info_file_is_listed_and_refused(tmp_path: Path, info: str, message: str) -> None:
     write_patient(tmp_path, 8)
     case = only_case(tmp_path, info=info)
     assert [one.name for one in list_cases(tmp_path) if one.problem is None] == ["patient008"]
@@ -110,22 +110,22 @@ def test_height_and_weight_may_be_unknown(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_and_two_copies_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no patientNNN"):
+    with pytest.raises(InputError, match="expected patientNNN"):
         list_cases(tmp_path)
     write_patient(tmp_path / "a", 1)
     write_patient(tmp_path / "b", 1)
-    with pytest.raises(InputError, match="patient001 is present more than once"):
+    with pytest.raises(InputError, match="'patient001' is present more than once"):
         list_cases(tmp_path)
 
 
-def test_the_whole_cycle_is_read_where_it_is_there(tmp_path: Path) -> None:
+def test_the_whole_cycle_is_read_if_available(tmp_path: Path) -> None:
     case = only_case(tmp_path)
     assert read_cycle(case).cine(View.SAX).n_frames == 2
     write_scan(case.folder / "patient007_4d.nii.gz", image_of(5, (*SHAPE, 30)))
     assert np.array_equal(read_cycle(case).cine(View.SAX).array, image_of(5, (*SHAPE, 30)))
 
 
-def test_patients_of_the_official_test_part_are_known_as_such(tmp_path: Path) -> None:
+def test_patients_of_the_official_test_part_are_marked(tmp_path: Path) -> None:
     write_patient(tmp_path, 7)
     (tmp_path / "database" / "testing").mkdir()
     write_patient(tmp_path / "other", 101)
@@ -135,7 +135,7 @@ def test_patients_of_the_official_test_part_are_known_as_such(tmp_path: Path) ->
     assert DATASET.training_split(cases) == packaged_split()
 
 
-def test_our_split_is_whole_and_named_by_its_hash() -> None:
+def test_our_split_is_complete_and_identified_by_its_hash() -> None:
     split = packaged_split()
     train, validation = split["train"], split["validation"]
     assert split.dataset == CARD.name == "acdc"
@@ -144,7 +144,7 @@ def test_our_split_is_whole_and_named_by_its_hash() -> None:
 
 
 @pytest.mark.realdata
-def test_the_split_is_what_its_rule_draws_from_the_real_groups(real_data: Path) -> None:
+def test_the_split_follows_its_rule_on_the_real_groups(real_data: Path) -> None:
     cases = list_cases(real_data / "acdc")
     strata = {case.patient: case.facts["group"] for case in cases}
     shares = {"train": 0.8, "validation": 0.2}

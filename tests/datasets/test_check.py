@@ -11,11 +11,11 @@ from trees import mnms_tree
 
 from cinema_cmr.core.errors import MissingFileError
 from cinema_cmr.data.cases import AnnotatedStudy, Case
-from cinema_cmr.datasets.check import check_cases, check_downloads
+from cinema_cmr.datasets.check import CheckResult, check_cases, check_downloads, summarise_checks
 from cinema_cmr.datasets.registry import DATASETS
 
 
-def test_found_missing_and_broken_are_told_apart(tmp_path: Path) -> None:
+def test_found_missing_and_broken_are_distinguished(tmp_path: Path) -> None:
     root, dataset = mnms_tree(tmp_path).root, DATASETS["mnms"]
     told = {one.name: one for one in check_cases(dataset, dataset.list_cases(root))}
     assert {name: one.status for name, one in told.items()} == {
@@ -27,7 +27,7 @@ def test_found_missing_and_broken_are_told_apart(tmp_path: Path) -> None:
     assert "is empty" in told["E9H1U4"].reason and "Z0Z0Z0_sa.nii.gz" in told["Z0Z0Z0"].reason
 
 
-def test_a_quick_look_opens_nothing(tmp_path: Path) -> None:
+def test_a_quick_check_opens_no_file(tmp_path: Path) -> None:
     def refuse(case: Case) -> AnnotatedStudy:
         raise AssertionError(f"{case.name} was read")
 
@@ -58,3 +58,17 @@ def test_downloads_are_compared_with_their_published_hashes(tmp_path: Path, kind
     told = {one.name: one for one in check_downloads(dataset, tmp_path)}
     assert {name: one.status for name, one in told.items()} == {"good.zip": "found", "bad.zip": "broken"}
     assert kind in told["bad.zip"].reason
+
+
+def test_a_summary_counts_outcomes_and_parts(tmp_path: Path) -> None:
+    def case(name: str, **facts: str) -> Case:
+        return Case(name=name, patient=name, folder=tmp_path, facts=facts)
+
+    cases = [case("a", part="train"), case("b", part="train"), case("c")]
+    results = [
+        CheckResult(name=name, status=status) for name, status in (("a", "found"), ("b", "broken"), ("c", "found"))
+    ]
+    summary = summarise_checks(DATASETS["acdc"], cases, results)
+    assert (summary.dataset, summary.expected, summary.listed) == ("acdc", 150, 3)
+    assert (summary.found, summary.missing, summary.broken) == (2, 0, 1)
+    assert summary.parts == {"none": 1, "train": 2}

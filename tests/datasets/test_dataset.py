@@ -49,13 +49,13 @@ def test_an_official_split_with_validation_stays_as_it_is() -> None:
     assert dataset().training_split(there) == dataset().predefined_split(there)
 
 
-def test_what_nobody_labelled_is_in_no_drawn_part() -> None:
+def test_unlabelled_cases_are_in_no_drawn_part() -> None:
     there = [*cases(10), *cases(5, "unlabelled", first=10)]
     split = dataset().training_split(there)
     assert sorted([*split["train"], *split["validation"]]) == sorted(case.patient for case in there[:10])
 
 
-def test_a_part_that_the_dataset_does_not_make_is_asked_for() -> None:
+def test_a_part_that_is_not_predefined_is_refused() -> None:
     with pytest.raises(UsageError, match="it has no split of its own; pass --split FILE"):
         dataset().patients(cases(3), "test")
     with pytest.raises(UsageError, match="expected one of: train; pass --split FILE"):

@@ -63,7 +63,7 @@ def test_a_case_is_one_still_frame_of_late_enhancement_with_its_codes(tmp_path: 
     assert NOMINAL_SPACING not in {issue.code for issue in annotated.study.issues}
 
 
-def test_what_cannot_be_used_is_refused_by_name(tmp_path: Path) -> None:
+def test_an_unusable_case_is_refused_by_name(tmp_path: Path) -> None:
     folder = write_case(tmp_path, "Case_P007")
     case = list_cases(tmp_path)[0]
     write_scan(folder / "Contours" / "Case_P007.nii.gz", contours(infarct=True) + 1, (1.6, 1.6, 8.0))
@@ -76,7 +76,7 @@ def test_what_cannot_be_used_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"missing.*Case_P007/Contours"):
         read_case(case)
     write_case(tmp_path / "again", "Case_P007")
-    with pytest.raises(InputError, match="Case_P007 is present more than once"):
+    with pytest.raises(InputError, match="'Case_P007' is present more than once"):
         list_cases(tmp_path)
 
 
@@ -110,7 +110,7 @@ def test_our_split_keeps_patients_apart_and_both_groups_in_each_part() -> None:
 
 
 @pytest.mark.realdata
-def test_the_split_is_what_its_rule_draws_from_the_real_cases(real_data: Path) -> None:
+def test_the_split_follows_its_rule_on_the_real_cases(real_data: Path) -> None:
     strata = {case.patient: case.facts["group"] for case in list_cases(real_data / "emidec")}
     drawn = stratified_split("emidec", strata, shares={"train": 0.8, "validation": 0.2}, seed=0)
     assert drawn == packaged_split()

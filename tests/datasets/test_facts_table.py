@@ -50,7 +50,7 @@ def test_two_tables_and_two_rows_of_a_name_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("row", ["a,-3,F", "a,tall,F", "a,180,W"])
-def test_facts_that_cannot_be_are_told(tmp_path: Path, row: str) -> None:
+def test_invalid_facts_are_described(tmp_path: Path, row: str) -> None:
     facts = read_facts(table(tmp_path, f"name,height_cm,sex\n{row}\nb,180,M\n"))
     assert "expected" in str(fact_problem(facts["a"])) and fact_problem(facts["b"]) is None
 
@@ -61,7 +61,7 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
         read_facts(tmp_path)
 
 
-def test_a_table_without_a_column_of_names_is_told_and_an_empty_one_with_it_is_not(tmp_path: Path) -> None:
+def test_a_table_without_a_name_column_is_reported_and_an_empty_one_with_it_is_not(tmp_path: Path) -> None:
     table(tmp_path, "id,group\na,X\n", "people.csv")
     table(tmp_path, "name,group\n", "facts.csv")
     (told,) = tables_without_names(tmp_path)

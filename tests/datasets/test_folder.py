@@ -48,7 +48,7 @@ def test_images_of_a_subfolder_are_one_patient_s(tmp_path: Path) -> None:
     assert [case.patient for case in cases] == ["p1", "p1", "p2"]
 
 
-def test_what_is_missing_is_listed_and_stops_nothing(tmp_path: Path) -> None:
+def test_a_missing_case_is_listed_and_stops_nothing(tmp_path: Path) -> None:
     write_scan(tmp_path / "a.nii.gz", image_of(1))
     write_scan(tmp_path / "a_seg.nii.gz", labels_of(1))
     write_scan(tmp_path / "b.nii.gz", image_of(2))
@@ -68,7 +68,7 @@ def test_an_image_with_facts_needs_no_label_map(tmp_path: Path) -> None:
     assert "part" not in case.facts and read_case(case).facts["group"] == "DCM"
 
 
-def test_nothing_there_says_what_was_expected(tmp_path: Path) -> None:
+def test_an_empty_folder_error_states_what_was_expected(tmp_path: Path) -> None:
     write_scan(tmp_path / "masks" / "a.nii.gz", labels_of(1))
     with pytest.raises(InputError, match="holds no NIfTI image and 1 label maps"):
         list_cases(tmp_path)
@@ -124,7 +124,7 @@ def test_facts_of_a_table_reach_the_case_and_the_subject(tmp_path: Path) -> None
     assert subject.weight_kg is None
 
 
-def test_a_fact_that_cannot_be_stops_its_own_case_only(tmp_path: Path) -> None:
+def test_an_invalid_fact_stops_its_own_case_only(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_scan(tmp_path / f"{name}.nii.gz", image_of(1))
     (tmp_path / "facts.csv").write_text("name,height_cm\na,tall\nb,180\n")
@@ -186,7 +186,7 @@ def test_ed_and_es_in_files_of_their_own_are_one_study_of_two_frames(tmp_path: P
     assert annotated.study.subject.height_cm == 170
 
 
-def test_a_phase_that_nobody_drew_on_is_a_frame_without_labels(tmp_path: Path) -> None:
+def test_an_unlabelled_phase_is_a_frame_without_labels(tmp_path: Path) -> None:
     write_phases(tmp_path, "p0", ED=False, ES=True)
     annotated = read_case(list_cases(tmp_path)[0])
     assert annotated.labelled_frames == {View.SAX: (1,)} and annotated.frame_names == {View.SAX: ("p0_ES",)}
@@ -204,7 +204,7 @@ def test_phases_on_other_grids_or_of_many_frames_are_refused(tmp_path: Path) -> 
         read_case(b)
 
 
-def test_rows_and_label_maps_that_count_for_nothing_are_told(tmp_path: Path) -> None:
+def test_unused_rows_and_label_maps_are_reported(tmp_path: Path) -> None:
     write_phases(tmp_path, "p0", ED=True, ES=True)
     write_scan(tmp_path / "p9_seg.nii.gz", labels_of(1))
     (tmp_path / "facts.csv").write_text("name,group\np0,DCM\np0_ED,DCM\np7,NOR\n")

@@ -76,6 +76,6 @@ def test_the_phases_of_every_view_of_a_subfolder_are_one_study() -> None:
     assert groups(*(f"p1/{name}" for name in views)) == {"p1": ("p1", tuple(f"p1/{name}" for name in views))}
 
 
-def test_a_phase_alone_and_one_beside_its_cine_are_studies_of_their_own() -> None:
+def test_a_phase_alone_and_one_beside_its_cine_are_separate_studies() -> None:
     assert groups("p0_ED") == {"p0_ED": ("p0", ("p0_ED",))}
     assert sorted(groups("p0", "p0_ED", "p0_ES")) == ["p0", "p0_ED", "p0_ES"]

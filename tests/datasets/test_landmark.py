@@ -48,7 +48,7 @@ def test_without_a_mask_the_table_counts_and_without_both_there_is_no_point(root
     assert "points-absent" in [issue.code for issue in annotated.study.issues]
 
 
-def test_a_table_that_speaks_of_other_places_is_told_and_the_spots_count(root: Path) -> None:
+def test_points_that_differ_from_the_table_are_reported_and_the_spots_used(root: Path) -> None:
     table = root / "lax_2c.csv"
     table.write_text(table.read_text().replace(",60.0,22.5", ",15.0,5.6"))
     annotated = first(root)

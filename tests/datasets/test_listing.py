@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cinema_cmr.core.errors import InputError, MissingFileError, UnreadableFileError
-from cinema_cmr.datasets.listing import find_rows, index_by_name, parse_integer, require_path, text_facts
+from cinema_cmr.datasets.listing import find_rows, index_by_name, parse_integer, require_path, text_facts, volume_facts
 
 
 def test_rows_are_found_in_the_folder_above_it_and_one_below(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_a_name_is_listed_once(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named_with_its_folder(tmp_path: Path) -> None:
-    with pytest.raises(MissingFileError, match=rf"'scan\.nii' is missing; expected it in '{tmp_path.name}'"):
+    with pytest.raises(MissingFileError, match=rf"'scan\.nii' is missing; expected it in '.*/{tmp_path.name}'"):
         require_path(tmp_path / "scan.nii")
 
 
@@ -49,3 +49,18 @@ def test_whole_numbers(text: str | None, value: int | None) -> None:
 def test_empty_cells_are_no_facts() -> None:
     row = {"Sex": "F", "Vendor": "", "Pathology": "nan"}
     assert text_facts(row, {"sex": "Sex", "vendor": "Vendor", "group": "Pathology", "centre": "Centre"}) == {"sex": "F"}
+
+
+@pytest.mark.parametrize(
+    ("edv_ml", "esv_ml", "facts"),
+    [
+        (150.0, 60.0, {"lv_edv_ml": 150.0, "lv_esv_ml": 60.0, "lv_ef_percent": 60.0}),
+        (150.0, None, {"lv_edv_ml": 150.0}),
+        (0.0, 0.0, {"lv_edv_ml": 0.0, "lv_esv_ml": 0.0}),
+        (None, None, {}),
+    ],
+)
+def test_ejection_fraction_needs_both_volumes(
+    edv_ml: float | None, esv_ml: float | None, facts: dict[str, float]
+) -> None:
+    assert volume_facts(edv_ml, esv_ml) == facts

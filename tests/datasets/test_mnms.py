@@ -50,7 +50,7 @@ def test_any_folder_of_the_dataset_will_do(root: Path) -> None:
     assert [case.name for case in below if case.folder.exists()] == ["A0S9V9"]
 
 
-def test_labels_in_other_frames_than_the_table_says_count_and_are_told(tmp_path: Path) -> None:
+def test_labels_in_other_frames_than_the_table_are_used_and_reported(tmp_path: Path) -> None:
     root = mnms_tree(tmp_path).root
     (table,) = root.rglob("*.csv")
     table.write_text(table.read_text().replace(f",{ED},{ES},", ",2,7,"))

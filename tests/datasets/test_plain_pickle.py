@@ -103,7 +103,7 @@ def test_an_object_type_smuggled_into_raw_bytes_is_refused() -> None:
         load_arrays(data)
 
 
-def test_the_program_writes_arrays_or_says_why_not(tmp_path: Path) -> None:
+def test_the_program_writes_arrays_or_the_reason(tmp_path: Path) -> None:
     good, bad, out = tmp_path / "good.pickle", tmp_path / "bad.pickle", tmp_path / "out.npz"
     good.write_bytes(pickle.dumps({"a": np.arange(3)}))
     bad.write_bytes(pickle.dumps({"a": Runs(os.mkdir, str(tmp_path / "made"))}))

@@ -38,7 +38,7 @@ def read(name: str, root: Path, wanted: str) -> AnnotatedStudy:
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_every_dataset_tells_what_it_is_and_under_which_condition(name: str) -> None:
+def test_every_dataset_has_a_complete_card(name: str) -> None:
     card = get_dataset(name).card
     assert card.name == name and all((card.title, card.licence, card.how_to_get, card.derived_licence))
     assert card.citation or name == "folder"

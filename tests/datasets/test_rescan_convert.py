@@ -18,7 +18,7 @@ from cinema_cmr.datasets.rescan_convert import convert_rescan, read_plain_pickle
 
 
 @pytest.mark.medium
-def test_a_scan_comes_back_where_it_was(tmp_path: Path) -> None:
+def test_a_converted_scan_keeps_its_position(tmp_path: Path) -> None:
     raw, out = tmp_path / "raw", tmp_path / "out"
     pickled_scan(raw / "test" / "scan_00_A")
     (raw / "test" / "scan_00_B").mkdir()
@@ -41,7 +41,7 @@ def test_a_scan_comes_back_where_it_was(tmp_path: Path) -> None:
     assert lv_ml(labels, sax) == pytest.approx(lv_ml(labels, cine_of(View.SAX)), rel=1e-3)
 
 
-def test_what_is_there_is_kept(tmp_path: Path) -> None:
+def test_an_existing_conversion_is_kept(tmp_path: Path) -> None:
     folder = tmp_path / "raw" / "train" / "A" / "s_0000"
     folder.mkdir(parents=True)
     (folder / "4C.pickle").write_bytes(b"whatever")
@@ -49,7 +49,7 @@ def test_what_is_there_is_kept(tmp_path: Path) -> None:
     assert [scan.status for scan in convert_rescan(tmp_path / "raw", tmp_path / "out")] == ["kept"]
 
 
-def test_uneven_slices_and_lacking_keys_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uneven_slices_and_missing_keys_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rescan_convert, "read_plain_pickle", lambda path: load_arrays(path.read_bytes()))
     raw = tmp_path / "raw"
     content = {

@@ -75,7 +75,7 @@ def test_contours_of_another_series_are_refused(patient: Path) -> None:
         read_case(list_cases(patient.parent)[0])
 
 
-def test_without_contours_or_images_it_says_what_is_missing(patient: Path) -> None:
+def test_missing_contours_or_images_are_named(patient: Path) -> None:
     with pytest.raises(InputError, match="no endocardial contours"):
         read_case(list_cases(patient.parent)[0])
     draw(patient, 1, "i", box(9.5, 19.5, 4, 6))

@@ -27,7 +27,7 @@ def test_visits_of_one_participant_are_one_patient_s(root: Path, tmp_path: Path)
     ]
 
 
-def test_a_broken_zip_beside_a_whole_one_is_told(root: Path, tmp_path: Path) -> None:
+def test_a_broken_zip_beside_a_whole_one_is_reported(root: Path, tmp_path: Path) -> None:
     shutil.copy(root / "1234567_20208_2_0.zip", tmp_path)
     (tmp_path / "1234567_20209_2_0.zip").write_bytes(b"PK torn")
     study = read_case(list_cases(tmp_path)[0]).study

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import log_softmax, softmax
 
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.disease.fit import cross_validated, fit_linear, fit_temperature, folds
+from cinema_cmr.disease.fit import cross_validate, fit_linear, fit_temperature, folds
 
 
 def blobs(n: int, apart: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
@@ -18,9 +18,9 @@ def blobs(n: int, apart: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def test_apart_groups_are_told_apart_by_patients_not_seen() -> None:
     features, labels = blobs(90, apart=3)
-    logits = cross_validated(features, labels, n_groups=3, seed=1)
+    logits = cross_validate(features, labels, n_groups=3, seed=1)
     assert (logits.argmax(axis=1) == labels).mean() > 0.95
-    random = cross_validated(features, np.random.default_rng(0).permutation(labels), n_groups=3, seed=1)
+    random = cross_validate(features, np.random.default_rng(0).permutation(labels), n_groups=3, seed=1)
     assert (random.argmax(axis=1) == labels).mean() < 0.6
 
 

@@ -32,7 +32,7 @@ def seen(ef: float, ratio: float) -> DiseaseFeatures:
 
 
 def test_chances_are_the_softmax_of_the_weights() -> None:
-    classification = MODEL.classification(seen(60, 1.0))
+    classification = MODEL.classify(seen(60, 1.0))
     logits = np.array([1.1, -1.0, -0.1]) / 2
     probs = np.exp(logits) / np.exp(logits).sum()
     assert list(classification.probabilities) == ["A", "C", "B"] and classification.group == "A"
@@ -42,12 +42,12 @@ def test_chances_are_the_softmax_of_the_weights() -> None:
 
 
 def test_a_number_unlike_any_training_patient_is_named() -> None:
-    assert MODEL.classification(seen(55, 1.1)).out_of_distribution == ()
-    assert MODEL.classification(seen(55, 2.1)).out_of_distribution == ("rv_per_lv_ed",)
+    assert MODEL.classify(seen(55, 1.1)).out_of_distribution == ()
+    assert MODEL.classify(seen(55, 2.1)).out_of_distribution == ("rv_per_lv_ed",)
 
 
 def test_without_features_it_says_nothing_but_why() -> None:
-    classification = MODEL.classification(DiseaseFeatures(values={}, reason="height is unknown"))
+    classification = MODEL.classify(DiseaseFeatures(values={}, reason="height is unknown"))
     assert (classification.group, classification.reason, dict(classification.probabilities)) == (
         None,
         "height is unknown",
@@ -89,8 +89,8 @@ def test_the_embedded_model_knows_its_data_and_tells_hearts_apart() -> None:
     typical = dict(zip(model.features, model.mean, strict=True))
     dilated = {**typical, "lv_ef_percent": 20.0, "lv_edvi_ml_m2": 150.0, "rv_per_lv_ed": 0.7, "rv_per_lv_es": 0.6}
     thick = {**typical, "lv_ef_percent": 70.0, "lv_edvi_ml_m2": 60.0, "thickest_sector_ed_mm": 22.0}
-    assert model.classification(DiseaseFeatures(values={**dilated, "thickening_mean_percent": 20.0})).group in (
+    assert model.classify(DiseaseFeatures(values={**dilated, "thickening_mean_percent": 20.0})).group in (
         "DCM",
         "MINF",
     )
-    assert model.classification(DiseaseFeatures(values={**thick, "mass_per_volume_g_ml": 1.8})).group == "HCM"
+    assert model.classify(DiseaseFeatures(values={**thick, "mass_per_volume_g_ml": 1.8})).group == "HCM"

@@ -71,7 +71,7 @@ def test_two_runs_have_a_folder_each(tmp_path: Path) -> None:
         "../",
     ],
 )
-def test_a_member_that_climbs_out_is_refused(tmp_path: Path, temporary: Path, name: str) -> None:
+def test_a_member_outside_the_folder_is_refused(tmp_path: Path, temporary: Path, name: str) -> None:
     path = zip_of(tmp_path / "a.zip", {"good.txt": b"good", name: b"evil"})
     refused(path, InputError, "outside its folder")
     assert list(tmp_path.rglob("*evil*")) == []
@@ -95,7 +95,7 @@ def test_an_empty_zip_is_refused(tmp_path: Path, members: dict[str, bytes]) -> N
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04" + b"\0" * 100])
-def test_what_is_no_zip_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_files_that_are_not_zips_are_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.zip").write_bytes(content)
     refused(tmp_path / "a.zip", UnreadableFileError, r"'a\.zip' is not a readable zip")
 
@@ -139,7 +139,7 @@ def test_a_zip_bomb_is_refused(tmp_path: Path, limits: ArchiveLimits, match: str
     refused(path, InputError, match, limits)
 
 
-def test_a_zip_that_lies_about_its_size_is_refused(tmp_path: Path, temporary: Path) -> None:
+def test_a_zip_with_a_false_size_is_refused(tmp_path: Path, temporary: Path) -> None:
     path = zip_of(tmp_path / "a.zip", {"1.dcm": bytes(5_000_000)})
     content = bytearray(path.read_bytes())
     for mark, place in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
@@ -164,7 +164,7 @@ def test_a_zip_in_a_zip_stays_packed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("names", [("1.dcm", "1.dcm"), ("a", "a/1.dcm"), ("a/1.dcm", "a")])
-def test_members_in_each_others_way_are_refused(tmp_path: Path, names: tuple[str, str]) -> None:
+def test_members_with_the_same_path_are_refused(tmp_path: Path, names: tuple[str, str]) -> None:
     with warnings.catch_warnings(), zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         warnings.simplefilter("ignore")  # zipfile warns of the duplicate that is meant here
         for name in names:

@@ -59,7 +59,7 @@ def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["run.json"]
 
 
-def test_what_exists_is_kept_without_overwrite(tmp_path: Path) -> None:
+def test_an_existing_file_is_kept_without_overwrite(tmp_path: Path) -> None:
     target = tmp_path / "a.txt"
     write_text(target, "one")
     with pytest.raises(OutputExistsError, match=r"'a\.txt' already exists.*pass --overwrite"):
@@ -69,7 +69,7 @@ def test_what_exists_is_kept_without_overwrite(tmp_path: Path) -> None:
     assert target.read_text() == "two"
 
 
-def test_what_came_into_being_meanwhile_is_kept_too(tmp_path: Path) -> None:
+def test_a_file_created_meanwhile_is_kept(tmp_path: Path) -> None:
     target = tmp_path / "a.txt"
     with pytest.raises(OutputExistsError), atomic_path(target) as sibling:
         sibling.write_text("late")
@@ -84,7 +84,7 @@ def test_a_folder_is_never_replaced(tmp_path: Path) -> None:
         write_text(tmp_path / "out", "text", overwrite=True)
 
 
-def test_others_may_read_what_was_written(tmp_path: Path) -> None:
+def test_written_files_are_readable_by_others(tmp_path: Path) -> None:
     write_text(tmp_path / "a.txt", "text")
     (tmp_path / "plain.txt").write_text("text")
     assert (tmp_path / "a.txt").stat().st_mode == (tmp_path / "plain.txt").stat().st_mode
@@ -106,14 +106,14 @@ def test_json_is_sorted_indented_and_plain(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bad", [float("nan"), np.float64("inf"), np.array([1.0, np.nan])])
-def test_json_refuses_what_is_no_number_and_says_where(tmp_path: Path, bad: object) -> None:
+def test_json_rejects_nan_with_its_location(tmp_path: Path, bad: object) -> None:
     with pytest.raises(ValueError, match=r"value\.summary\.lv_ef_percent(\[1\])? is (nan|inf)"):
         write_json(tmp_path / "a.json", {"summary": {"lv_ef_percent": bad}})
     assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("bad", [{"a": Path("x")}, {"a": {1.5: 2}}, {True: 1}, {"a": {1, 2}}])
-def test_json_refuses_what_it_cannot_hold(tmp_path: Path, bad: object) -> None:
+def test_json_rejects_unsupported_types(tmp_path: Path, bad: object) -> None:
     with pytest.raises(TypeError, match="JSON"):
         write_json(tmp_path / "a.json", bad)
     assert os.listdir(tmp_path) == []

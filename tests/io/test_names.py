@@ -24,7 +24,7 @@ from cinema_cmr.io.names import name_from_path, unique_names
         ([], []),
     ],
 )
-def test_names_tell_inputs_apart(
+def test_names_distinguish_inputs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, paths: list[str], names: list[str]
 ) -> None:
     (tmp_path / "here").mkdir()
@@ -37,7 +37,7 @@ def test_an_input_given_twice_is_refused() -> None:
         unique_names([Path("p/s.nii"), Path("q/../p/s.nii")])
 
 
-def test_a_study_is_called_as_its_folder_or_file(tmp_path: Path) -> None:
+def test_a_study_is_named_by_its_folder_or_file(tmp_path: Path) -> None:
     (tmp_path / "scan.1.5T").mkdir()
     assert name_from_path(tmp_path / "scan.1.5T") == "scan.1.5T"
     assert name_from_path("scans/patient 7/ü.zip") == "ü"

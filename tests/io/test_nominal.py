@@ -22,7 +22,7 @@ def stack(size: int = 256, mm: float = 1.458, top: float = 255.0) -> Cine:
     )
 
 
-def test_the_copies_are_known() -> None:
+def test_converted_copies_are_detected() -> None:
     issue = nominal_spacing_issue(stack())
     assert issue is not None and issue.code == NOMINAL_SPACING and issue.severity == "warning"
 

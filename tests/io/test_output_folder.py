@@ -57,7 +57,7 @@ def test_a_folder_filled_meanwhile_by_another_run_is_kept(tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.rglob("*")] == ["folder", "theirs"]
 
 
-def test_files_in_the_way_are_told_before_the_work(tmp_path: Path) -> None:
+def test_existing_files_are_reported_before_the_work(tmp_path: Path) -> None:
     check_new_files(tmp_path / "new", ["a", "b"])
     (tmp_path / "b").write_text("old")
     with pytest.raises(OutputExistsError, match="'b' already exists"):

@@ -22,7 +22,7 @@ def cine(value: float = 0.0) -> Cine:
     return Cine(array=array, affine=np.diag([1.5, 1.5, 8.0, 1.0]), view=View.SAX, slice_positions_mm=np.arange(4) * 8.0)
 
 
-def test_a_folder_is_its_images_wherever_it_lies_and_whatever_else_is_in_it(tmp_path: Path) -> None:
+def test_a_folder_digest_depends_on_its_images_only(tmp_path: Path) -> None:
     written_stack(tmp_path / "one", n=3, n_frames=2)
     shutil.copytree(tmp_path / "one", tmp_path / "two")
     first = input_digest(tmp_path / "one")
@@ -59,7 +59,7 @@ def test_a_note_is_read_back_from_a_mask(tmp_path: Path, name: str) -> None:
     assert read_mask_note(tmp_path / name) == note
 
 
-def test_where_there_is_no_note_there_is_none(tmp_path: Path) -> None:
+def test_a_file_without_a_note_has_an_empty_one(tmp_path: Path) -> None:
     assert read_mask_note(tmp_path / "absent.nii.gz") == ""
     (tmp_path / "torn.nii.gz").write_bytes(b"\x1f\x8b torn")
     assert read_mask_note(tmp_path / "torn.nii.gz") == ""

@@ -36,7 +36,7 @@ def test_a_constant_image_comes_back() -> None:
     assert (made.stored * made.slope + made.intercept).tolist() == [-7.5] * 4
 
 
-def test_what_cannot_be_stored_is_refused() -> None:
+def test_intensities_that_cannot_be_stored_are_refused() -> None:
     with pytest.raises(InputError, match="1 intensities are NaN"):
         quantise(np.array([0.0, np.nan], dtype=np.float32))
     with pytest.raises(UsageError, match="17 bits"):

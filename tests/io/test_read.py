@@ -93,7 +93,7 @@ def test_one_stack_is_short_axis(tmp_path: Path, shape: tuple[int, ...]) -> None
     assert read_study(tmp_path / "scan.v2.nii.gz", name="other").name == "other"
 
 
-def test_one_plane_is_what_its_name_says_or_assumed(tmp_path: Path) -> None:
+def test_one_plane_has_the_view_in_its_name_or_an_assumed_one(tmp_path: Path) -> None:
     named = read_study(save(tmp_path / "s1_lax_4c.nii.gz", (20, 18, 1, 12)))
     assert [cine.view for cine in named.cines] == [View.LAX_4C]
     assert "only evidence" in named.decisions[0].reason
@@ -114,7 +114,7 @@ def test_a_long_axis_stack_is_never_measured_as_short_axis(tmp_path: Path) -> No
     )
 
 
-def test_a_transverse_stack_is_told(tmp_path: Path) -> None:
+def test_a_transverse_stack_is_reported(tmp_path: Path) -> None:
     affine = np.diag([-1.5, -1.5, 8, 1])
     affine[:3, 3] = 100, 120, -40
     study = read_study(save(tmp_path / "a.nii.gz", (20, 18, 7, 12), affine=affine))
@@ -136,7 +136,7 @@ def test_single_frames_are_one_cine_in_the_order_of_their_numbers(tmp_path: Path
     assert nibabel.load(tmp_path / "mask.nii.gz").shape == (20, 18, 7, 2)
 
 
-def test_the_whole_cycle_goes_before_single_frames(tmp_path: Path) -> None:
+def test_the_whole_cycle_takes_precedence_over_single_frames(tmp_path: Path) -> None:
     study = read_study(acdc(tmp_path / "patient090", cycle=True))
     assert study.cine(View.SAX).n_frames == 12
     left_out = reasons(study)["patient090_frame4 + patient090_frame11"]
@@ -144,7 +144,7 @@ def test_the_whole_cycle_goes_before_single_frames(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("names", [("s_ED", "s_ES"), ("s_SA_ES", "s_SA_ED"), ("s_phase02", "s_phase_10")])
-def test_frames_are_known_by_other_names_too(tmp_path: Path, names: tuple[str, str]) -> None:
+def test_other_frame_names_are_recognised(tmp_path: Path, names: tuple[str, str]) -> None:
     for name in names:
         save(tmp_path / f"{name}.nii.gz", (20, 18, 7))
     assert read_study(tmp_path).cine(View.SAX).n_frames == 2
@@ -200,7 +200,7 @@ def test_rivals_for_a_view_are_settled_by_name_or_refused(tmp_path: Path) -> Non
         (("anna_4d", "anna_frame01", "anna_frame04", "bob_notes"), False),
     ],
 )
-def test_names_that_may_be_of_two_people_are_told_without_the_names(
+def test_names_of_possibly_two_people_are_reported_without_the_names(
     tmp_path: Path, files: tuple[str, ...], told: bool
 ) -> None:
     for name in files:
@@ -244,7 +244,7 @@ def test_a_folder_without_a_usable_image(tmp_path: Path) -> None:
     fails(folder, NoCineError, "none of the 2 images of 'study' is usable")
 
 
-def test_what_is_not_there_or_of_no_kind(tmp_path: Path) -> None:
+def test_missing_and_unsupported_files_are_refused(tmp_path: Path) -> None:
     fails(tmp_path / "nothing", InputError, "'nothing' does not exist; expected a DICOM folder")
     (tmp_path / "a.png").write_bytes(b"\x89PNG" + bytes(200))
     fails(tmp_path / "a.png", InputError, "not a supported file")
@@ -267,7 +267,7 @@ def test_a_zip_is_read_before_its_files_go(tmp_path: Path, monkeypatch: pytest.M
     assert list(temporary.iterdir()) == []
 
 
-def test_dicom_goes_to_its_reader(tmp_path: Path, dicom_calls: list[Path]) -> None:
+def test_dicom_is_read_by_its_reader(tmp_path: Path, dicom_calls: list[Path]) -> None:
     folder = tmp_path / "study"
     (folder / "Se1").mkdir(parents=True)
     (folder / "notes.txt").write_text("text")
@@ -329,7 +329,7 @@ def test_real_studies_are_read(real_data: Path) -> None:
 
 
 @pytest.mark.realdata
-def test_real_images_with_their_axes_in_another_order_are_refused_or_told(real_data: Path, tmp_path: Path) -> None:
+def test_real_images_with_permuted_axes_are_refused_or_reported(real_data: Path, tmp_path: Path) -> None:
     training = real_data / "acdc" / "database" / "training"
     whole = np.asarray(nibabel.load(training / "patient090" / "patient090_4d.nii.gz").dataobj)
     accepted = {}

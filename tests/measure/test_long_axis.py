@@ -77,8 +77,8 @@ def test_given_frames_of_a_stack_are_taken_at_the_same_part_of_the_cycle() -> No
     ]
     assert both[0]["mapse_mean_mm"].value == both[1]["mapse_mean_mm"].value
     assert both[0]["mapse_mean_mm"].frames == (2, 20) and both[1]["mapse_mean_mm"].frames == (1, 10)
-    assert "same part of the cycle" in both[0]["mapse_mean_mm"].rule
-    assert "same part of the cycle" not in both[1]["mapse_mean_mm"].rule
+    assert "same phase of the cycle" in both[0]["mapse_mean_mm"].rule
+    assert "same phase of the cycle" not in both[1]["mapse_mean_mm"].rule
     of_two = by_name(long_axis_values({View.LAX_4C: landmarks(fine)}, ed=0, es=1, n_stack=2))
     found = by_name(long_axis_values({View.LAX_4C: landmarks(fine)}))
     assert of_two["mapse_mean_mm"].frames == found["mapse_mean_mm"].frames

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
+from cinema_cmr.core.analysis import NormalRange
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.measure.normal_ranges import (
     HUMAN_NOISE,
     NORMAL_RANGES,
-    NormalRange,
     normal_range,
     parse_normal_ranges,
 )

@@ -145,7 +145,7 @@ def test_given_frames_are_used_as_given() -> None:
     one = override_phases(LV, None, 7, 25)
     assert (one.ed, one.es) == (0, 7) and one.rule.endswith("own")
     assert override_phases(NONE, 0, None, 1).reason == "nothing"
-    with pytest.raises(UsageError, match="frame 25 was given; the study has frames 0 to 24"):
+    with pytest.raises(UsageError, match="frame 25 was given; expected one of the frames 0 to 24"):
         override_phases(LV, 25, 3, 25)
 
 

@@ -12,7 +12,7 @@ from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.results import Measurements
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.measure.measure import measure_study
-from cinema_cmr.measure.scar import SCAR_SUMMARY, lesion_share, measure_scar, scar_volumes_ml
+from cinema_cmr.measure.scar import SCAR_SUMMARY, measure_scar, scar_volumes_ml
 
 RING_MM2 = np.pi * (OUTER_MM**2 - INNER_MM**2)
 HALF_DEPTH_MM2 = np.pi * (((INNER_MM + OUTER_MM) / 2) ** 2 - INNER_MM**2)
@@ -97,6 +97,5 @@ def test_an_empty_map_has_no_share_and_other_labels_are_refused() -> None:
     study, prediction = stack(*[ring()] * 4)
     nothing = measure_scar(study, LabelMap(array=np.zeros_like(prediction.labels.array), scheme="scar"))
     assert nothing.value("infarct_percent") is None and "structure-missing" in {f.code for f in nothing.flags}
-    assert np.isnan(lesion_share({"lv_cavity": 5.0, "myo_normal": 0.0, "infarct": 0.0, "no_reflow": 0.0}))
     with pytest.raises(InputError, match="scheme 'cine'"):
         scar_volumes_ml(study.cine(View.SAX), LabelMap(array=prediction.labels.array))

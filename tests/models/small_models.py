@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cinema_cmr.core.card import Grid, ModelCard
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.models.architectures import config_values
+from cinema_cmr.models.blocks.layers import group_patches, pad_to_multiple
+from cinema_cmr.models.blocks.masking import draw_masks
+from cinema_cmr.models.blocks.position import interpolate_table
 from cinema_cmr.models.convvit import ConvViT, ConvViTConfig
-from cinema_cmr.models.layers import group_patches, pad_to_multiple
 from cinema_cmr.models.mae import CineMA, CineMAConfig
-from cinema_cmr.models.masking import draw_mask, spread_tokens
-from cinema_cmr.models.position import interpolate_table
 from cinema_cmr.models.stem import Stem, StemConfig, StemOutput
 from cinema_cmr.models.unetr import ConvUNetR, ConvUNetRConfig
 from cinema_cmr.models.vit import vit_size
@@ -92,6 +93,18 @@ def masks(sizes: Mapping[str, tuple[int, ...]] = SIZES, *, batch: int = 2, ratio
         rng = np.random.default_rng(n_tokens)
         drawn[view] = torch.from_numpy(np.stack([draw_mask(n_tokens, ratio, rng) for _ in range(batch)]))
     return drawn
+
+
+def draw_mask(n_tokens: int, ratio: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """One random mask (n_tokens,), True where masked."""
+    mask: NDArray[np.bool_] = draw_masks(n_tokens, ratio, rng, n_masks=1)[0]
+    return mask
+
+
+def spread_tokens(x: Tensor, index: Tensor, n_tokens: int) -> Tensor:
+    """Tokens x (b, k, ...) at index (b, k) of (b, n_tokens, ...), zeros elsewhere: the inverse of `pick_tokens`."""
+    places = index.reshape(*index.shape, *[1] * (x.ndim - 2)).expand_as(x)
+    return x.new_zeros(x.shape[0], n_tokens, *x.shape[2:]).scatter(1, places, x)
 
 
 def dense_masked_stem(stem: Stem, x: Tensor, visible: Tensor) -> StemOutput:

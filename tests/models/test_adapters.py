@@ -12,7 +12,7 @@ from torch import nn
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.models.adapters import Adaptation, AdaptedLinear, adapt, merge_adapters
 from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
-from cinema_cmr.models.layers import DropPath
+from cinema_cmr.models.blocks.layers import DropPath
 from cinema_cmr.models.transplant import SHARED_PARTS
 
 NETWORKS = {"unetr": unetr, "vit": convvit}

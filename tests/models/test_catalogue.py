@@ -76,13 +76,13 @@ def test_an_ensemble_is_exported_seed_by_seed(tmp_path: Path) -> None:
 def test_what_the_layout_cannot_say_is_refused(tmp_path: Path) -> None:
     card = card_for("segment")
     true_slices = replace(card, grids=unetr_card().grids)
-    with pytest.raises(WeightsError, match="no word for the grids"):
+    with pytest.raises(WeightsError, match="cannot express the grids"):
         export_weights(save_model(tmp_path / "a", unetr(), true_slices), tmp_path / "shared")
     values = {**card.config, "stem": {**card.config["stem"], "kernel": [5, 5, 1]}}
     from cinema_cmr.models.architectures import build
 
     flat = build("conv_unetr", values)
-    with pytest.raises(WeightsError, match="no word for the config"):
+    with pytest.raises(WeightsError, match="cannot express the config"):
         export_weights(save_model(tmp_path / "b", flat, replace(card, config=values)), tmp_path / "shared")
     assert not (tmp_path / "shared").exists()
 

@@ -8,8 +8,8 @@ from small_models import SIZES, VIT, convvit, images
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.models.blocks.layers import to_slices
 from cinema_cmr.models.convvit import ConvViT, ConvViTConfig
-from cinema_cmr.models.layers import to_slices
 
 
 def test_the_answer_is_the_mean_of_its_heads() -> None:

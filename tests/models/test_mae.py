@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.models.layers import checkpoint_activations, group_patches, to_slices
+from cinema_cmr.models.blocks.layers import checkpoint_activations, group_patches, to_slices
+from cinema_cmr.models.blocks.masking import TokenMask, visible_patches
 from cinema_cmr.models.mae import CineMA, CineMAConfig
-from cinema_cmr.models.masking import TokenMask, visible_patches
 from cinema_cmr.models.states import read_state
 from cinema_cmr.models.stem import StemConfig, StemOutput
 from cinema_cmr.models.vit import vit_size

@@ -8,8 +8,8 @@ from small_models import STEM, dense_masked_stem, masks, scrambled, seeded
 from torch import Tensor, nn
 
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.models.layers import to_slices
-from cinema_cmr.models.masking import TokenMask, pick_tokens, visible_patches
+from cinema_cmr.models.blocks.layers import to_slices
+from cinema_cmr.models.blocks.masking import TokenMask, pick_tokens, visible_patches
 from cinema_cmr.models.stem import Fusion, Stem, StemConfig, StemOutput, stems_of
 
 SHAPES = {"sax": (32, 48, 3), "lax_2c": (48, 32)}

@@ -10,7 +10,7 @@ from small_models import SIZES, UNETR, images, unetr
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.models.layers import checkpoint_activations
+from cinema_cmr.models.blocks.layers import checkpoint_activations
 from cinema_cmr.models.stem import StemConfig
 from cinema_cmr.models.unetr import ConvUNetR
 

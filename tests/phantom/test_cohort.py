@@ -129,11 +129,11 @@ def test_a_subject_that_fails_leaves_nothing_and_the_others_stay(
 
 def test_other_settings_and_foreign_folders_are_refused(cohort: Path, tmp_path: Path) -> None:
     other = with_settings(group="DCM", n=1)
-    with pytest.raises(OutputExistsError, match="made with another group"):
+    with pytest.raises(OutputExistsError, match="holds a cohort with another group"):
         write_cohort(cohort, other)
     (tmp_path / "mine.txt").write_text("mine")
     for overwrite in (False, True):
-        with pytest.raises(OutputExistsError, match="something else"):
+        with pytest.raises(OutputExistsError, match="holds other files"):
             write_cohort(tmp_path, SMALL, overwrite=overwrite)
     assert contents(tmp_path) == {"mine.txt": b"mine"}
 

@@ -34,24 +34,24 @@ def test_nothing_moves_while_all_valves_are_closed() -> None:
 
 def test_the_early_wave_and_the_kick_bring_their_shares() -> None:
     cycle = build_cycle(60, sex="F", rapid_share=0.7)
-    kick_starts = cycle.rr_interval_ms - cycle.kick_ms
-    before = float(cycle.fullness(np.array([kick_starts]))[0])
+    atrial_start = cycle.rr_interval_ms - cycle.atrial_ms
+    before = float(cycle.fullness(np.array([atrial_start]))[0])
     assert 1 - before == pytest.approx(1 - 0.7 - 0.04, abs=0.02)
     times = np.linspace(cycle.systole_ms + cycle.relaxation_ms, cycle.rr_interval_ms, 400)
     rate = cycle.filling_rate(times)
-    early, late = rate[times < kick_starts].max(), rate[times >= kick_starts].max()
+    early, late = rate[times < atrial_start].max(), rate[times >= atrial_start].max()
     assert early > late > 0
 
 
 def test_phases_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(UsageError, match="must fit"):
+    with pytest.raises(UsageError, match="expected no more than the beat"):
         Cycle(
             rr_interval_ms=500,
             contraction_ms=100,
             ejection_ms=300,
             relaxation_ms=100,
             rapid_filling_ms=100,
-            kick_ms=50,
+            atrial_ms=50,
             rapid_share=0.7,
             diastasis_share=0.04,
         )

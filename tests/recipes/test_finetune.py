@@ -105,7 +105,7 @@ def test_a_frozen_run_is_another_run_and_needs_a_start(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="another run"):
             finetune(replace(small_unetr(), adaptation=other), data(), tmp_path / "two", start=first)
     finetune(small_unetr(), data(), tmp_path / "three", start=first)
-    with pytest.raises(UsageError, match="another run, which differs in frozen"):
+    with pytest.raises(UsageError, match="another run, which differs in adaptation"):
         finetune(replace(small_unetr(), adaptation=Adaptation()), data(), tmp_path / "three", start=first)
 
 

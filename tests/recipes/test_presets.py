@@ -7,7 +7,8 @@ import pytest
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.models.architectures import build, config_values
 from cinema_cmr.models.transplant import transplant
-from cinema_cmr.recipes.presets import COARSE, SMOKE, Reduction, smaller, smoke_pretraining
+from cinema_cmr.recipes.presets import COARSE, SMOKE, Reduction, smaller, smoke_pretraining, with_preset
+from cinema_cmr.recipes.published_size import at_published_size
 from cinema_cmr.recipes.registry import RECIPES, recipe
 from cinema_cmr.tasks.segment import SegmentConfig
 
@@ -40,5 +41,16 @@ def test_a_coarse_run_is_as_long_as_its_recipe_and_a_smoke_run_is_short() -> Non
 def test_a_network_without_a_small_form_is_refused() -> None:
     from dataclasses import replace
 
-    with pytest.raises(UsageError, match="no small form of a str"):
+    with pytest.raises(UsageError, match="a str has no smaller size"):
         smaller(replace(RECIPES["sax-unet"](), network="?"))
+
+
+def test_a_preset_is_named_and_steps_are_counted_without_validation_between() -> None:
+    whole = RECIPES["sax-unetr"]()
+    assert with_preset(whole, None) == whole
+    assert with_preset(whole, "coarse") == smaller(whole, COARSE) and with_preset(whole, "smoke") == smaller(whole)
+    assert with_preset(whole, "base") == at_published_size(whole)
+    long = with_preset(whole, "base", steps=3000).train
+    assert (long.n_steps, long.validate_every, long.batch_size) == (3000, 3000, 8)
+    with pytest.raises(UsageError, match="did you mean 'coarse'"):
+        with_preset(whole, "course")

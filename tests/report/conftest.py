@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.results import Flag, HeartLocation, Measurement, Measurements, Prediction, RemovedComponent
+from cinema_cmr.core.run_facts import RunFacts
 from cinema_cmr.core.study import Issue, SeriesDecision, Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.report.run import RunFacts
 
 HeartLabels = Callable[[tuple[int, int, int, int]], NDArray[np.uint8]]
 
@@ -147,3 +148,14 @@ def run() -> RunFacts:
         precision="fp32",
         seconds={"read": 0.5, "predict": 3.25},
     )
+
+
+@pytest.fixture(scope="session")
+def analysis(study: Study, predictions: dict[View, Prediction], measurements: Measurements, run: RunFacts) -> Analysis:
+    return Analysis(study=study, predictions=predictions, measurements=measurements, run=run)
+
+
+@pytest.fixture(scope="session")
+def bare(study: Study, run: RunFacts) -> Analysis:
+    """The study without predictions and measurements."""
+    return Analysis(study=study, predictions={}, measurements=Measurements(), run=run)

@@ -14,15 +14,16 @@ from typing import Any
 
 import pytest
 
+from cinema_cmr.core.analysis import Analysis, NormalRange
 from cinema_cmr.core.errors import OutputExistsError
-from cinema_cmr.core.results import Measurements, Prediction
+from cinema_cmr.core.results import Prediction
 from cinema_cmr.core.study import Issue, Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.read import read_study
-from cinema_cmr.report.build import NOTICE
+from cinema_cmr.report.build import build_record
 from cinema_cmr.report.html import report_html, write_report
 from cinema_cmr.report.pictures import stack_film
-from cinema_cmr.report.run import RunFacts
+from cinema_cmr.report.record import NOTICE
 
 Predictions = dict[View, Prediction]
 VOID = {"meta", "input", "br", "image", "path", "line", "use", "rect", "link"}
@@ -64,10 +65,28 @@ class Page(HTMLParser):
                     yield str(attributes[name])
 
 
+def normal_range(name: str, lower: float, upper: float, unit: str) -> NormalRange:
+    return NormalRange(
+        name=name,
+        sex="F",
+        age_low=60,
+        age_high=70,
+        lower=lower,
+        upper=upper,
+        unit=unit,
+        citation="Somebody 2017",
+        papillary_rule="",
+    )
+
+
+def page_of(analysis: Analysis) -> str:
+    return report_html(analysis, build_record(analysis))
+
+
 @pytest.fixture(scope="module")
-def text(study: Study, predictions: Predictions, measurements: Measurements, run: RunFacts) -> str:
-    ranges = {"lv_ef_percent": (51.0, 70.0, "Somebody 2017"), "lv_edv_ml": (88.0, 161.0, "Somebody 2017")}
-    return report_html(study, predictions, measurements=measurements, run=run, normal_ranges=ranges)
+def text(analysis: Analysis) -> str:
+    ranges = (normal_range("lv_ef_percent", 51.0, 70.0, "%"), normal_range("lv_edv_ml", 88.0, 161.0, "ml"))
+    return page_of(replace(analysis, normal_ranges=ranges))
 
 
 def player(text: str) -> dict[str, Any]:
@@ -114,7 +133,7 @@ def test_page_holds_numbers_flags_views_curves_and_versions(text: str) -> None:
         "Frame 3 was missing",
         "time, ms",
         "anterior",
-        "1 stray piece removed",
+        "1 component removed",
         "ab" * 32,
         "doi 10.1186/s12968-015-0170-9",
         "rule of %",
@@ -136,9 +155,8 @@ def test_player_has_an_outline_for_each_frame_of_each_slice(text: str) -> None:
 
 
 @pytest.mark.medium
-def test_names_and_messages_are_harmless(
-    study: Study, predictions: Predictions, measurements: Measurements, run: RunFacts
-) -> None:
+def test_names_and_messages_are_harmless(analysis: Analysis) -> None:
+    study = analysis.study
     bad = replace(
         study,
         name=BAD,
@@ -146,9 +164,10 @@ def test_names_and_messages_are_harmless(
         decisions=tuple(replace(decision, series=BAD, reason=BAD) for decision in study.decisions),
         cines=tuple(replace(cine, label=f'"{BAD}') for cine in study.cines),
     )
-    values = tuple(replace(value, title=BAD, rule=BAD) for value in measurements.values)
-    facts = replace(run, device=BAD, seconds={BAD: 1.0})
-    harmless = report_html(bad, predictions, measurements=replace(measurements, values=values), run=facts)
+    measured = tuple(replace(one, title=BAD, rule=BAD) for one in analysis.measurements.values())
+    facts = replace(analysis.run, device=BAD, seconds={BAD: 1.0})
+    measurements = replace(analysis.measurements, measured=measured)
+    harmless = page_of(replace(analysis, study=bad, measurements=measurements, run=facts))
     assert "<script>alert" not in harmless
     assert "&lt;script&gt;alert" in harmless
     page = Page(harmless)
@@ -156,35 +175,32 @@ def test_names_and_messages_are_harmless(
     assert [tag for tag, _ in page.elements].count("script") == 2
 
 
-def test_a_study_without_a_stack_or_measurements_has_a_report(study: Study, run: RunFacts) -> None:
-    only = Study(name="x", cines=(study.cine(View.LAX_4C),))
-    text = report_html(only, {}, measurements=Measurements(values=()), run=run)
+def test_a_study_without_a_stack_or_measurements_has_a_report(bare: Analysis) -> None:
+    text = page_of(replace(bare, study=Study(name="x", cines=(bare.study["lax_4c"],))))
     assert (Page(text).wrong, Page(text).open) == ([], [])
     assert "Nothing was measured" in text
     assert "No quality check raised a flag" in text
     assert player(text)["frames"] == 8
 
 
-def test_a_single_frame_is_shown_without_a_player(study: Study, run: RunFacts) -> None:
-    sax = study.cine(View.SAX)
-    still = replace(sax, array=sax.array[..., :1], frame_times_ms=None)
-    text = report_html(Study(name="x", cines=(still,)), {}, measurements=Measurements(values=()), run=run)
+def test_a_single_frame_is_shown_without_a_player(bare: Analysis) -> None:
+    still = bare.study["sax"].select(frames=0)
+    text = page_of(replace(bare, study=Study(name="x", cines=(still,))))
     assert 'data-do="play"' not in text
     assert "First frame" in text
     assert (Page(text).wrong, Page(text).open) == ([], [])
 
 
 @pytest.mark.medium
-def test_file_is_whole_or_not_there(
-    study: Study, predictions: Predictions, measurements: Measurements, run: RunFacts, tmp_path: Path
-) -> None:
+def test_file_is_whole_or_not_there(analysis: Analysis, tmp_path: Path) -> None:
     path = tmp_path / "out" / "report.html"
-    write_report(study, predictions, measurements=measurements, run=run, path=path)
+    record = build_record(analysis)
+    write_report(analysis, record, path)
     written = path.read_text(encoding="utf-8")
     assert written.rstrip().endswith("</html>")
     assert len(written) < 500_000
     with pytest.raises(OutputExistsError):
-        write_report(study, predictions, measurements=measurements, run=run, path=path)
+        write_report(analysis, record, path)
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -217,9 +233,9 @@ def test_player_moves_in_a_browser(text: str, study: Study, predictions: Predict
 
 
 @pytest.mark.realdata
-def test_report_of_a_real_study_of_many_views(real_data: Path, run: RunFacts) -> None:
+def test_report_of_a_real_study_of_many_views(real_data: Path, bare: Analysis) -> None:
     study = read_study(real_data / "multiview_dicom" / "study")
-    text = report_html(study, {}, measurements=Measurements(values=()), run=run)
+    text = page_of(replace(bare, study=study))
     assert (Page(text).wrong, Page(text).open) == ([], [])
     assert len(text) < 4_000_000
     assert [tag for tag, _ in Page(text).elements].count("figure") == len(study.cines)

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.errors import OutputExistsError
-from cinema_cmr.core.results import Measurements
-from cinema_cmr.core.study import Study
-from cinema_cmr.report.build import NOTICE, SUMMARY_NAMES, build_document
+from cinema_cmr.measure.scar import SCAR_SUMMARY
+from cinema_cmr.report.build import build_record
 from cinema_cmr.report.index import IndexRow, write_index
-from cinema_cmr.report.run import RunFacts
+from cinema_cmr.report.record import NOTICE, Summary
 
 
 @pytest.fixture
-def document(study: Study, measurements: Measurements, run: RunFacts) -> dict[str, Any]:
-    return build_document(study, {}, measurements=measurements, run=run)
-
-
-@pytest.fixture
-def rows(document: dict[str, Any]) -> list[IndexRow]:
+def rows(analysis: Analysis) -> list[IndexRow]:
+    record = build_record(analysis)
     return [
-        IndexRow(name="a & b", report="a & b/report.html", document=document),
-        IndexRow(name="<script>alert(1)</script>", report="javascript:alert(1)", document=document),
+        IndexRow(name="a & b", report="a & b/report.html", record=record),
+        IndexRow(name="<script>alert(1)</script>", report="javascript:alert(1)", record=record),
         IndexRow(name="broken", error="truncated <file>"),
     ]
 
@@ -49,7 +45,8 @@ def test_table_has_the_summaries(rows: list[IndexRow], tmp_path: Path) -> None:
     write_index(rows, tmp_path / "index.html")
     with (tmp_path / "index.csv").open(encoding="utf-8", newline="") as file:
         table = list(csv.DictReader(file))
-    assert list(table[0]) == ["study", *SUMMARY_NAMES, "flags", "report", "error"]
+    names = [field.name for field in fields(Summary) if field.name not in SCAR_SUMMARY]
+    assert list(table[0]) == ["study", *names, "flags", "report", "error"]
     assert (table[0]["lv_ef_percent"], table[0]["rv_ef_percent"]) == ("40.0", "")
     assert table[0]["flags"] == "few-slices sv-mismatch"
     assert (table[2]["study"], table[2]["error"], table[2]["report"]) == ("broken", "truncated <file>", "")

@@ -26,7 +26,7 @@ def test_the_stack_has_every_slice_and_frame_with_outlines(study: Study, predict
 
 
 def test_contact_sheets_are_of_ed_and_es(study: Study, predictions: Predictions) -> None:
-    sheets = contact_sheets(study, predictions, summary={"ed_frame": 7, "es_frame": 3})
+    sheets = contact_sheets(study, predictions, ed=7, es=3)
     assert [(sheet.title, sheet.frame, sheet.film.frames) for sheet in sheets] == [
         ("End-diastole", 7, (7,)),
         ("End-systole", 3, (3,)),
@@ -37,7 +37,7 @@ def test_contact_sheets_are_of_ed_and_es(study: Study, predictions: Predictions)
 
 
 def test_without_phases_the_first_frame_is_shown(study: Study) -> None:
-    (sheet,) = contact_sheets(study, {}, summary={"ed_frame": None, "es_frame": None})
+    (sheet,) = contact_sheets(study, {}, ed=None, es=None)
     assert (sheet.title, sheet.frame) == ("First frame", 0)
     assert sheet.film.tiles[0].paths == {}
 
@@ -67,5 +67,5 @@ def test_a_large_long_axis_view_is_cropped_around_the_heart(study: Study, predic
 def test_a_study_without_a_stack_has_no_stack_pictures(study: Study) -> None:
     only = replace(study, cines=(study.cine(View.LAX_4C),))
     assert stack_film(only, {}) is None
-    assert contact_sheets(only, {}, summary={"ed_frame": 0, "es_frame": 1}) == ()
+    assert contact_sheets(only, {}, ed=0, es=1) == ()
     assert len(view_pictures(only, {})) == 1

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from cinema_cmr.core.results import Measurement
 from cinema_cmr.report.segments import is_segment, segment_plots
 
 
-def row(name: str, value: float | None, unit: str = "mm") -> dict[str, object]:
-    return {"name": name, "value": value, "unit": unit}
+def row(name: str, value: float | None, unit: str = "mm") -> Measurement:
+    return Measurement(name=name, title=name, value=value, unit=unit, method="", rule="")
 
 
 @pytest.mark.parametrize(

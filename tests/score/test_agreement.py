@@ -93,7 +93,7 @@ def test_the_interval_of_the_cov_holds_a_known_noise() -> None:
 
 
 def test_cov_refuses_values_around_zero() -> None:
-    with pytest.raises(InputError, match="needs values above 0"):
+    with pytest.raises(InputError, match="expected values above 0"):
         scan_rescan_cov([1.0, -2.0], [1.0, 1.0])
 
 

@@ -132,7 +132,7 @@ def test_threshold_is_the_best_of_all() -> None:
 
 @pytest.mark.parametrize("split", ["test", "train", "Validation "])
 def test_threshold_is_never_chosen_on_the_test_split(split: str) -> None:
-    with pytest.raises(UsageError, match="choose it on 'validation'"):
+    with pytest.raises(UsageError, match="expected 'validation'"):
         choose_threshold([0, 1], [0.1, 0.9], split=split)
 
 
@@ -146,9 +146,9 @@ def test_threshold_needs_both_classes() -> None:
     [
         ([0, 1], [[0.5, 0.5]], "labels have shape"),
         ([], np.empty((0, 2)), "labels have shape"),
-        ([0, 2], [[0.5, 0.5]] * 2, "do not fit 2 classes"),
-        ([0, 1], [[2.0, -1.0], [0.5, 0.5]], "between 0 and 1"),
-        ([0, 1], [[0.7, 0.7], [0.5, 0.5]], "sum to 1"),
+        ([0, 2], [[0.5, 0.5]] * 2, "expected codes of 2 classes"),
+        ([0, 1], [[2.0, -1.0], [0.5, 0.5]], "outside 0 to 1"),
+        ([0, 1], [[0.7, 0.7], [0.5, 0.5]], "summing to 1"),
         ([0, 1], [[np.nan, 0.5], [0.5, 0.5]], "NaN"),
     ],
 )

@@ -52,7 +52,7 @@ def test_wilson_s_interval_is_the_published_one() -> None:
 def test_what_cannot_be_told_apart_is_refused() -> None:
     with pytest.raises(InputError, match="one kind"):
         choose_cutoff([1, 1], [0.0, 3.0])
-    with pytest.raises(InputError, match="no number"):
+    with pytest.raises(InputError, match="not finite"):
         detection_scores([1, 0], [np.nan, 3.0], threshold=1.0)
     with pytest.raises(InputError, match="one amount"):
         choose_cutoff([1, 0, 1], [0.0, 3.0])

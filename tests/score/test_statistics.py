@@ -115,7 +115,7 @@ def test_equal_methods_do_not_differ() -> None:
 def test_samples_of_different_patients_are_refused() -> None:
     with pytest.raises(InputError, match="same patients in each"):
         complete_cases([1.0, 2.0], [1.0, 2.0, 3.0])
-    with pytest.raises(InputError, match="one value a patient"):
+    with pytest.raises(InputError, match="one value per patient"):
         mean_interval([[0.9, 0.8], [0.7, 0.6]], seed=0)
 
 

@@ -123,7 +123,7 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
     mask = np.ones((4, 4, 3), dtype=bool)
     with pytest.raises(GeometryError, match="2 slice positions"):
         surface_distances(mask, mask, pixel_mm=(1, 1), slice_positions_mm=np.array([0.0, 8.0]))
-    with pytest.raises(GeometryError, match="expected one grid"):
+    with pytest.raises(GeometryError, match="expected the same grid"):
         surface_distances(mask, mask[:3], pixel_mm=(1, 1), slice_positions_mm=np.arange(3.0))
 
 

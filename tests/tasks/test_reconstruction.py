@@ -10,9 +10,9 @@ from small_models import SIZES, images, mae, masks
 from torch import Tensor, nn
 
 from cinema_cmr.data.sample import Batch
-from cinema_cmr.models.layers import group_patches, pad_to_multiple, to_slices
+from cinema_cmr.models.blocks.layers import group_patches, pad_to_multiple, to_slices
+from cinema_cmr.models.blocks.masking import TokenMask, pick_tokens
 from cinema_cmr.models.mae import Reconstruction
-from cinema_cmr.models.masking import TokenMask, pick_tokens
 from cinema_cmr.tasks.reconstruction import picture, reconstructed
 
 

@@ -37,7 +37,7 @@ def test_anterior_is_left_and_up() -> None:
 
 
 @pytest.mark.parametrize("degrees", [-89, -60, -30, 0, 30, 60, 90])
-def test_rotation_is_what_the_plane_was_turned_by(degrees: float) -> None:
+def test_rotation_equals_that_of_the_construction(degrees: float) -> None:
     plane = turned_plane(degrees)
     assert rotation_deg(plane.normal, AXIS) == pytest.approx(degrees)
     assert rotation_deg(-plane.normal, AXIS) == pytest.approx(degrees)

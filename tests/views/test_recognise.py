@@ -155,7 +155,7 @@ def test_a_stack_of_long_axis_planes_is_the_view_of_its_middle_slice() -> None:
     assert found.decisions[1].slice == 2
 
 
-def test_a_steep_heart_is_believed_where_long_axis_planes_say_so() -> None:
+def test_a_steep_heart_is_accepted_if_long_axis_planes_agree() -> None:
     """An axis 43 degrees off the usual one: alone too odd, with its long-axis planes not."""
     steep = unit(np.array([-0.08, 0.4, -1.05]))
     assert views_of(recognise_views([short_axis(steep)])) == [(View.OTHER, False)]
@@ -178,7 +178,7 @@ def test_a_wrong_description_does_not_win_over_clear_geometry() -> None:
     assert "its description names 4-chamber" in found.decisions[1].reason
 
 
-def test_half_way_between_two_views_the_description_decides_and_it_is_said() -> None:
+def test_half_way_between_two_views_the_description_decides_and_is_reported() -> None:
     for hint, view in (("4ch", View.LAX_4C), ("3ch", View.LAX_3C)):
         found = recognise_views([short_axis(USUAL_AXIS), long_axis(USUAL_AXIS, 1, hints=(hint,))])
         assert views_of(found)[1] == (view, True)

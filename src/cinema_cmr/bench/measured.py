@@ -65,7 +65,7 @@ def classify_by_measurements(
     results = []
     for study in data.val:
         patient = measured_patient(study, None if segmenter is None else _predict(segmenter, study))
-        probs = model.classification(patient.found).probabilities
+        probs = model.classify(patient.found).probabilities
         predicted = max(probs, key=lambda group: probs[group]) if probs else None
         results.append(
             Result(

@@ -32,8 +32,7 @@ from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.finetune import finetune
-from cinema_cmr.recipes.presets import COARSE, SMOKE, smaller
-from cinema_cmr.recipes.published_size import at_published_size
+from cinema_cmr.recipes.presets import with_preset
 from cinema_cmr.recipes.registry import recipe
 from cinema_cmr.recipes.scalars import with_target
 from cinema_cmr.score.statistics import finite_mean
@@ -143,13 +142,8 @@ class BenchRun:
         chosen = recipe(task.recipes[self.model], task=task.task)
         if task.target is not None:
             chosen = with_target(chosen, task.target, (self.whole or self.dataset).data.train)
-        if options.preset == "base":
-            chosen = at_published_size(chosen)
-        if options.preset in ("coarse", "smoke"):
-            chosen = smaller(chosen, SMOKE if options.preset == "smoke" else COARSE, n_steps=options.steps)
-        elif options.steps is not None:
-            # No validation in between: the held-out patients choose nothing.
-            chosen = chosen.with_train(n_steps=options.steps, validate_every=options.steps)
+        # With steps there is no validation in between: the held-out patients choose nothing.
+        chosen = with_preset(chosen, options.preset, steps=options.steps)
         where = {"accelerator": options.device, "precision": options.precision, "workers": options.workers}
         return chosen.with_train(seed=self.seed, **where)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import SUPPRESS
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,8 +31,6 @@ def add_bench_options(parser: ArgumentParser) -> None:
         help="coarse: half the resolution, for a CPU; smoke: small networks and few steps, to see that it runs; base:"
         " the published size, for a GPU; default: whole recipes",
     )
-    for name in ("coarse", "smoke", "base"):  # the former options
-        parser.add_argument(f"--{name}", dest="preset", action="store_const", const=name, help=SUPPRESS)
     parser.add_argument("--steps", type=int, help="updates of every run; default: each recipe's number")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps; default: %(default)s")
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16; default: %(default)s")

@@ -6,12 +6,16 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from cinema_cmr.datasets.check import CheckResult, CheckSummary
+    from cinema_cmr.datasets.rescan_convert import ConvertedScan
 
 __all__ = ["add_arguments", "run"]
 
@@ -69,46 +73,36 @@ def _list(given: Namespace, console: Console) -> int:
 
 
 def _check(given: Namespace, console: Console) -> int:
-    from cinema_cmr.commands.training_data import find_cases
-    from cinema_cmr.datasets.check import check_cases, check_downloads
+    from cinema_cmr.datasets.check import check_cases, check_downloads, summarise_checks
+    from cinema_cmr.datasets.reading import find_cases
 
-    dataset, cases = find_cases(given.data, console)
+    dataset, cases = find_cases(given.data, note=console.note)
     report_progress = console.stage("check")
     root = Path(given.data.partition(":")[2] or given.data)
-    counts: Counter[str] = Counter()
-    for checked in check_downloads(dataset, root):
-        console.result(f"{checked.status}: {checked.name}{_format_reason(checked)}", vars(checked))
-    for done, checked in enumerate(check_cases(dataset, cases, open_files=not given.quick), 1):
-        counts[checked.status] += 1
-        if checked.status != "found":
-            console.result(f"{checked.status}: {checked.name}{_format_reason(checked)}", vars(checked))
-        report_progress("cases", done, len(cases))
-    summary = _summary(dataset, cases, counts)
-    console.result(_text(summary), summary)
-    return _UNUSABLE if counts["missing"] or counts["broken"] else 0
+    for result in check_downloads(dataset, root):
+        _print_check(result, console)
+    results = []
+    for result in check_cases(dataset, cases, open_files=not given.quick):
+        results.append(result)
+        if result.status != "found":
+            _print_check(result, console)
+        report_progress("cases", len(results), len(cases))
+    summary = summarise_checks(dataset, cases, results)
+    console.result(_format_summary(summary), vars(summary))
+    return _UNUSABLE if summary.missing or summary.broken else 0
 
 
-def _format_reason(checked: Any) -> str:
-    return f": {checked.reason}" if checked.reason else ""
+def _print_check(result: CheckResult, console: Console) -> None:
+    reason = f": {result.reason}" if result.reason else ""
+    console.result(f"{result.status}: {result.name}{reason}", vars(result))
 
 
-def _summary(dataset: Any, cases: list[Any], counts: Counter[str]) -> dict[str, Any]:
-    parts = Counter(str(case.facts.get("part", "none")) for case in cases)
-    return {
-        "dataset": dataset.card.name,
-        "expected": dataset.card.n_cases,
-        "listed": len(cases),
-        **{status: counts[status] for status in ("found", "missing", "broken")},
-        "parts": dict(sorted(parts.items())),
-    }
-
-
-def _text(summary: dict[str, Any]) -> str:
-    expected = f" of {summary['expected']} expected" if summary["expected"] is not None else ""
-    parts = ", ".join(f"{name} {number}" for name, number in summary["parts"].items())
+def _format_summary(summary: CheckSummary) -> str:
+    expected = f" of {summary.expected} expected" if summary.expected is not None else ""
+    parts = ", ".join(f"{name} {number}" for name, number in summary.parts.items())
     return (
-        f"{summary['dataset']}: {summary['listed']} cases listed{expected}: {summary['found']} found,"
-        f" {summary['missing']} missing, {summary['broken']} broken; official parts: {parts}"
+        f"{summary.dataset}: {summary.listed} cases listed{expected}: {summary.found} found,"
+        f" {summary.missing} missing, {summary.broken} broken; official parts: {parts}"
     )
 
 
@@ -131,13 +125,13 @@ def _convert(given: Namespace, console: Console) -> int:
     return _UNUSABLE if counts["failed"] else 0
 
 
-def _scan_line(scan: Any) -> str:
+def _scan_line(scan: ConvertedScan) -> str:
     return f"{scan.name}: {scan.status}" + (f": {scan.error}" if scan.error else "")
 
 
 def _export_nnunet(given: Namespace, console: Console) -> int:
-    from cinema_cmr.commands.training_data import find_cases, find_split, read_each
     from cinema_cmr.data.nnunet import write_nnunet
+    from cinema_cmr.datasets.reading import find_cases, find_split, read_cases
 
     if given.output is None:
         raise UsageError("cinema datasets export-nnunet got no output; expected -o nnUNet_raw/DatasetNNN_NAME")
@@ -147,7 +141,7 @@ def _export_nnunet(given: Namespace, console: Console) -> int:
     report_progress, n, done = console.stage("export"), sum(case.patient in selected for case in cases), count(1)
     export = write_nnunet(
         Path(given.output),
-        read_each(dataset, cases, selected, console),
+        read_cases(dataset, cases, selected, note=console.note),
         card=dataset.card,
         split=split,
         overwrite=given.overwrite,

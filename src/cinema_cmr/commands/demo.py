@@ -1,4 +1,4 @@
-"""`cinema demo`: the embedded synthetic study from DICOM to report, and how near the result is to its truth."""
+"""`cinema demo`: the bundled synthetic study from DICOM to report, and its true values."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from cinema_cmr.commands.analyse import Session
 from cinema_cmr.commands.analyse_case import analyse_case
 from cinema_cmr.commands.console import Console
-from cinema_cmr.commands.options import add_model_options, add_output_options
+from cinema_cmr.commands.options import add_model_options, add_output_options, dataclass_values
+from cinema_cmr.pipeline.analysis_options import InferenceOptions, Options
 
 __all__ = ["add_arguments", "run"]
 
-_SHOWN = {
+_PRINTED = {
     "lv_ef_percent": ("LVEF", "%"),
     "lv_edv_ml": ("LV EDV", "ml"),
     "lv_esv_ml": ("LV ESV", "ml"),
@@ -23,27 +23,26 @@ _SHOWN = {
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Output folder and model."""
-    add_output_options(parser)
+    """Add the model and the output."""
     add_model_options(parser)
+    add_output_options(parser)
 
 
 def run(given: Namespace) -> int:
     """Analyse the demo study; a finished report is kept."""
     from cinema_cmr.phantom.demo import demo_path, demo_truth
-    from cinema_cmr.pipeline import Options
+    from cinema_cmr.pipeline.analyzer import Analyzer
 
-    options = Options(model=given.model, device=given.device, precision=given.precision, tta=given.tta)
     console = Console(as_json=given.json)
     result = analyse_case(
         demo_path(),
         Path(given.output),
         name="demo_study",
-        session=Session(options),
+        analyzer=Analyzer(Options.of(**dataclass_values(given, InferenceOptions))),
         overwrite=given.overwrite,
         console=console,
     )
-    truth = {name: demo_truth()[name] for name in _SHOWN}
-    text = ", ".join(f"{title} {truth[name]:.0f} {unit}" for name, (title, unit) in _SHOWN.items())
-    console.result(f"{result.text}\n  truth of this synthetic heart: {text}", {**result.document_line, "truth": truth})
+    truth = {name: demo_truth()[name] for name in _PRINTED}
+    text = ", ".join(f"{title} {truth[name]:.0f} {unit}" for name, (title, unit) in _PRINTED.items())
+    console.result(f"{result.text}\n  truth of this synthetic heart: {text}", {**result.to_dict(), "truth": truth})
     return 0 if result.error is None else result.error.exit_code

@@ -57,9 +57,8 @@ def _line(row: dict[str, Any]) -> str:
 
 def _predictor(given: Namespace) -> Any:
     from cinema_cmr.core.vocabulary import View
+    from cinema_cmr.inference.load import load_segmenter
     from cinema_cmr.inference.predictor import predict_cine
-    from cinema_cmr.pipeline import Options, prepare_segmenter
 
-    options = Options(model=given.model, device=given.device, precision=given.precision, tta=given.tta)
-    segmenter = prepare_segmenter(options)
+    segmenter = load_segmenter(given.model, device=given.device, precision=given.precision, tta=given.tta)
     return lambda annotated: predict_cine(annotated.study.cine(View.SAX), segmenter).labels

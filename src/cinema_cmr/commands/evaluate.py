@@ -70,7 +70,7 @@ def _score_model(given: Namespace, console: Console) -> Any:
     from cinema_cmr.tasks.registry import task_type
 
     loaded = load_model(given.model)
-    labelled_only = task_type(loaded.card).labelled_only
+    labelled_only = task_type(loaded.card).needs_annotations
     dataset, studies = _source(given).read(loaded.card, labelled_only=labelled_only, note=console.note)
     return evaluate(
         loaded,

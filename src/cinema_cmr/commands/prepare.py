@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options import add_output_options, listed_inputs
-from cinema_cmr.commands.training_data import find_cases
 from cinema_cmr.io.output_folder import check_writable
+
+if TYPE_CHECKING:
+    from cinema_cmr.data.population import PreparedCase, Source
 
 __all__ = ["add_arguments", "run"]
 
@@ -49,12 +51,13 @@ def run(given: Namespace) -> int:
     return next((case.exit_code for case in cases if case.status == "failed"), 0)
 
 
-def _sources(path: Path) -> list[Any]:
+def _sources(path: Path) -> list[Path | Source]:
     """Return the path, or each case of the dataset if it is `NAME:FOLDER`."""
     name, colon, root = str(path).partition(":")
     if not colon or path.exists() or not Path(root).is_dir():
         return [path]
     from cinema_cmr.data.population import Source
+    from cinema_cmr.datasets.reading import find_cases
 
     dataset, cases = find_cases(str(path))
     return [
@@ -63,7 +66,7 @@ def _sources(path: Path) -> list[Any]:
     ]
 
 
-def _report(console: Console, done: int, n: int, case: Any) -> None:
+def _report(console: Console, done: int, n: int, case: PreparedCase) -> None:
     if case.status == "failed":
         console.note(f"cinema: {case.name}: {case.error}")
     console.stage("prepare")("studies", done, n)

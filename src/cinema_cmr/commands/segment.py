@@ -2,42 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
-from cinema_cmr.commands.options import add_model_options, add_output_options, listed_inputs
+from cinema_cmr.commands.options import (
+    add_input_options,
+    add_model_options,
+    add_output_options,
+    dataclass_values,
+    listed_inputs,
+)
 from cinema_cmr.core.errors import CinemaError, OutputExistsError
+from cinema_cmr.core.results import Flag
 from cinema_cmr.io.names import unique_names
 from cinema_cmr.io.output_folder import check_writable
+from cinema_cmr.pipeline.analysis_options import InferenceOptions, Options
+
+if TYPE_CHECKING:
+    from cinema_cmr.inference.segmenter import Segmenter
 
 __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Images, output folder and model."""
-    parser.add_argument("inputs", nargs="*", help="NIfTI files (3D, or 4D with time), or DICOM folders and zips")
-    parser.add_argument("--manifest", help="a file that lists inputs, one path a line or a CSV with a column 'path'")
-    add_output_options(parser)
+    """Add the images, the model and the output folder."""
+    add_input_options(parser, "NIfTI files (3D, or 4D with time), or DICOM folders and zips")
     add_model_options(parser)
+    add_output_options(parser)
 
 
 def run(given: Namespace) -> int:
-    """Write NAME_seg.nii.gz for every input; a mask made of the same input by the same model is kept.
+    """Write NAME_seg.nii.gz for every input; a mask of the same input by the same model is kept.
 
     The exit code is that of the first failure, or 0.
     """
+    from cinema_cmr.pipeline.analyzer import Analyzer
+
     inputs = listed_inputs(given)
     check_writable(given.output)
     console = Console(as_json=given.json)
-    segmenter = _segmenter(given)
+    segmenter = Analyzer(Options.of(**dataclass_values(given, InferenceOptions))).segmenter
     codes = []
     for source, name in zip(inputs, unique_names(inputs), strict=True):
         target = Path(given.output) / f"{name}_seg.nii.gz"
-        flags: list[Any] = []
+        flags: list[Flag] = []
         try:
             status = _segmented(source, target, segmenter, overwrite=given.overwrite, warn=flags.append)
             for flag in flags:
@@ -55,31 +67,26 @@ def run(given: Namespace) -> int:
     return codes[0] if codes else 0
 
 
-def _segmenter(given: Namespace) -> Any:
-    from cinema_cmr.pipeline import Options, prepare_segmenter
-
-    options = Options(model=given.model, device=given.device, precision=given.precision, tta=given.tta)
-    return prepare_segmenter(options)
-
-
-def _segmented(source: Path, target: Path, segmenter: Any, *, overwrite: bool, warn: Any) -> str:
+def _segmented(
+    source: Path, target: Path, segmenter: Segmenter, *, overwrite: bool, warn: Callable[[Flag], None]
+) -> Literal["kept", "done"]:
     from cinema_cmr.io.provenance import read_mask_note
-    from cinema_cmr.pipeline import mask_origin, segment
+    from cinema_cmr.pipeline.segment import mask_origin, segment_to_file
 
     if target.exists() and not overwrite:
         if read_mask_note(target) == mask_origin(source, segmenter):
             return "kept"
         raise OutputExistsError(
-            f"'{target.name}' is there already, made of another input, by another model or by hand; "
+            f"'{target.name}' exists and is of another input or model, or edited by hand; "
             "choose another folder or give --overwrite"
         )
-    segment(source, target, segmenter=segmenter, overwrite=overwrite, warn=warn)
+    segment_to_file(source, target, segmenter=segmenter, overwrite=overwrite, warn=warn)
     return "done"
 
 
 def _line(
     name: str, status: str, target: Path | None, error: str | None = None, *, flags: Sequence[str] | None = None
 ) -> dict[str, Any]:
-    """`flags` is None where the image was not looked at: it failed, or its mask was kept."""
+    """Return the JSON line; `flags` is None for an input that failed or whose mask was kept."""
     mask = None if target is None else str(target)
     return {"name": name, "status": status, "mask": mask, "error": error, "flags": flags}

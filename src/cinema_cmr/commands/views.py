@@ -1,4 +1,4 @@
-"""`cinema views`: what a study holds and how each series was recognised."""
+"""`cinema views`: the recognised view of each series of a study."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The study, and the form of the answer."""
-    parser.add_argument("input", help="a DICOM folder, a zip, a NIfTI file or a folder of them")
-    parser.add_argument("--json", action="store_true", help="the answer as one JSON document")
+    """Add the study and the form of the output."""
+    parser.add_argument("input", metavar="INPUT", help="DICOM folder, zip, NIfTI file or folder of them")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def run(given: Namespace) -> int:
-    """Read the study and tell its views, series and issues."""
+    """Read the study and print its views, series and issues."""
     study = read_study(Path(given.input))
     Console(as_json=given.json).result(_text(study), _document(study))
     return 0

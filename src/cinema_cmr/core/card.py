@@ -55,7 +55,8 @@ class Grid:
     def __post_init__(self) -> None:
         if self.spacing_mm <= 0 or min(self.size) < 1:
             raise UsageError(f"grid of {self.size} voxels of {self.spacing_mm} mm; expected both above 0")
-        if (self.slice_spacing_mm is not None and self.slice_spacing_mm <= 0) or (self.n_slices or 1) < 1:
+        along_normal = [number for number in (self.n_slices, self.slice_spacing_mm) if number is not None]
+        if min(along_normal, default=1) <= 0:
             raise UsageError(f"grid of {self.n_slices} slices, {self.slice_spacing_mm} mm apart; expected both above 0")
         if not 0 <= self.percentiles[0] < self.percentiles[1] <= 100:
             raise UsageError(f"intensity percentiles {self.percentiles}; expected 0 <= lower < upper <= 100")
@@ -103,6 +104,14 @@ class ModelCard:
             raise UsageError(f"model '{self.name}' has offsets for {unknown}; expected some of {list(self.outputs)}")
         if not self.grids:
             raise UsageError(f"model '{self.name}' has no grids; expected one for each view of the model")
+
+    def has_same_use(self, other: ModelCard) -> bool:
+        """Return whether two models have the same task, inputs and outputs, so that their outputs can be averaged."""
+        facts = [
+            (one.task, one.grids, one.outputs, one.label_scheme, one.modality, one.training.get("target"))
+            for one in (self, other)
+        ]
+        return facts[0] == facts[1]
 
     @property
     def output_kind(self) -> OutputKind:

@@ -120,7 +120,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError
     >>> str(unknown_name("dataset", "acdcc", ["acdc", "mnms"]))
     "unknown dataset 'acdcc'; did you mean 'acdc'? known: acdc, mnms"
     """
-    names = sorted(known)
+    names = sorted(map(str, known))
     nearest = difflib.get_close_matches(name, names, n=1 if len(names) <= _MANY else 3)
     hint = f"did you mean {' or '.join(repr(near) for near in nearest)}? " if nearest else ""
     listed = ", ".join(names) if len(names) <= _MANY or not nearest else f"{len(names)} names"

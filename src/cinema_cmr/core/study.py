@@ -51,7 +51,7 @@ class Subject:
     """Subject data used by measurements; None where unknown, never guessed."""
 
     sex: Literal["F", "M"] | None = None
-    """Sex: F or M."""
+    """Sex."""
     age_years: float | None = None
     """Age in years."""
     height_cm: float | None = None

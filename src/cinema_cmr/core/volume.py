@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,6 +112,15 @@ class Cine:
     def with_array(self, array: NDArray[np.float32]) -> Cine:
         """Return the cine with other intensities on the same grid."""
         return replace(self, array=array)
+
+    if TYPE_CHECKING:  # bound by `cinema_cmr.api`, which every public name comes through
+
+        @staticmethod
+        def from_nifti(path: Path | str, *, view: View | str = View.SAX) -> Cine:
+            """Read one NIfTI image, 3D or 4D, as a cine of a view."""
+
+        def to_nifti(self, path: Path | str, *, overwrite: bool = False) -> None:
+            """Write the intensities as NIfTI, on the grid of the file that the cine was read from."""
 
     def select(self, *, frames: Selection = None, slices: Selection = None) -> Cine:
         """Return some frames and slices of the cine, in the order given, on the grid that they lie on.

@@ -25,7 +25,7 @@ from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.frame_names import frame_names, safe_file_name
-from cinema_cmr.io.names import file_stem
+from cinema_cmr.io.names import file_stem, is_nifti_name
 from cinema_cmr.io.nifti.header import make_header
 from cinema_cmr.io.nifti.labels import read_label_codes, read_label_shape
 from cinema_cmr.io.walk import paths_below
@@ -134,7 +134,7 @@ def open_predictions(folder: Path | str, *, codes: Mapping[int, str] | None = No
         )
     found: dict[str, list[Path]] = defaultdict(list)
     for path in paths_below(folder):
-        if path.name.lower().endswith((".nii", ".nii.gz")) and not path.name.startswith("."):
+        if is_nifti_name(path) and not path.name.startswith("."):
             found[file_stem(path).removesuffix(_END)].append(path)
     if not found:
         raise InputError(

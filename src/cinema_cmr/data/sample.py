@@ -33,9 +33,9 @@ class Sample:
 
 
 class Batch(NamedTuple):
-    """Samples along a first axis; stacks of fewer slices are padded at their end with `IGNORE_INDEX` labels.
+    """Samples along a first axis; stacks with fewer slices are padded at the end, with `IGNORE_INDEX` labels.
 
-    A named tuple, which the wrappers of a module (precision, several processes) pass through.
+    A named tuple, which wrappers of a module (precision, several processes) pass through.
     """
 
     names: tuple[str, ...]

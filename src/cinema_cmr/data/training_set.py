@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from cinema_cmr.core.errors import InputError
@@ -29,6 +29,8 @@ class TrainingData(Generic[StudyT]):
     split: Split
     train: Sequence[StudyT]
     val: Sequence[StudyT]
+    source: Mapping[str, str | int | None] = field(default_factory=dict)
+    """Options that open the data again, as they were given; empty if it was made in memory."""
 
     def __post_init__(self) -> None:
         if not self.train:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.resources import as_file, files
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from cinema_cmr.core.study import Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard, Split, read_split
 from cinema_cmr.datasets.dataset import Dataset
+from cinema_cmr.datasets.listing import index_by_name
 from cinema_cmr.datasets.phase_files import read_phases
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.walk import paths_below
@@ -40,19 +40,9 @@ def list_cases(root: Path) -> list[Case]:
     A patient with an incomplete `Info.cfg` is listed with the problem. Raises `InputError` if there is no patient, or
     one is present twice.
     """
-    found = {path.parent for path in paths_below(root, "Info.cfg") if path.parent.name.startswith("patient")}
-    folders = sorted(found, key=lambda folder: folder.name)
-    if not folders:
-        raise InputError(
-            f"no patientNNN/Info.cfg under '{Path(root).name}'; expected the unpacked ACDC database: check the path"
-        )
-    repeated = sorted({a.name for a, b in pairwise(folders) if a.name == b.name})
-    if repeated:
-        raise InputError(
-            f"{repeated[0]} is present more than once under '{Path(root).name}'; expected one copy of the data: pass"
-            " its folder"
-        )
-    return [_case(folder) for folder in folders]
+    found = (path.parent for path in paths_below(root, "Info.cfg") if path.parent.name.startswith("patient"))
+    folders = index_by_name(((folder.name, folder) for folder in found), expected="patientNNN/Info.cfg")
+    return [_case(folder) for folder in folders.values()]
 
 
 def read_case(case: Case) -> AnnotatedStudy:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,7 +14,7 @@ from cinema_cmr.data.cases import Case
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.io.walk import paths_below
 
-__all__ = ["CheckResult", "check_cases", "check_downloads"]
+__all__ = ["CheckResult", "CheckSummary", "check_cases", "check_downloads", "summarise_checks"]
 
 _HASHES = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
 """Length of a published hash -> its algorithm."""
@@ -28,6 +29,21 @@ class CheckResult:
     status: Literal["found", "missing", "broken"]
     reason: str = ""
     """Error raised on reading; empty if found."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckSummary:
+    """Counts over the cases of a dataset."""
+
+    dataset: str
+    expected: int | None
+    """Number of cases according to the authors; None if not published."""
+    listed: int
+    found: int
+    missing: int
+    broken: int
+    parts: Mapping[str, int]
+    """Official part, or "none" -> number of cases."""
 
 
 def check_cases(dataset: Dataset, cases: Sequence[Case], *, open_files: bool = True) -> Iterator[CheckResult]:
@@ -46,6 +62,21 @@ def check_cases(dataset: Dataset, cases: Sequence[Case], *, open_files: bool = T
             yield CheckResult(name=case.name, status="broken", reason=f"{type(error).__name__}: {error}")
         else:
             yield CheckResult(name=case.name, status="found")
+
+
+def summarise_checks(dataset: Dataset, cases: Sequence[Case], results: Iterable[CheckResult]) -> CheckSummary:
+    """Count the outcomes of the cases of a dataset, one result per case."""
+    counts = Counter(result.status for result in results)
+    parts = Counter(str(case.facts.get("part", "none")) for case in cases)
+    return CheckSummary(
+        dataset=dataset.card.name,
+        expected=dataset.card.n_cases,
+        listed=len(cases),
+        found=counts["found"],
+        missing=counts["missing"],
+        broken=counts["broken"],
+        parts=dict(sorted(parts.items())),
+    )
 
 
 def check_downloads(dataset: Dataset, root: Path) -> Iterator[CheckResult]:

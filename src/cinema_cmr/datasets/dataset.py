@@ -44,10 +44,10 @@ class Dataset:
         return self.split() if self.split is not None else official_split(self.card.name, cases)
 
     def training_split(self, cases: Sequence[Case]) -> Split:
-        """Return the predefined split, with a validation part drawn from "train" if it has none; without one, draw all
-        parts.
+        """Return the predefined split, completed by a validation part, or a split drawn from all patients.
 
-        Drawn by patient, stratified by group, and identical for the same patients.
+        A missing validation part is drawn from "train". Drawn by patient, stratified by group, and identical for the
+        same patients.
         """
         predefined = self.predefined_split(cases)
         if predefined is None:

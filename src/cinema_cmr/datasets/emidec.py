@@ -12,16 +12,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from importlib.resources import as_file, files
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
 from cinema_cmr.core.annotation import LabelMap
-from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import NOMINAL_SPACING, Study, Subject
 from cinema_cmr.core.vocabulary import SCAR_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard, Split, read_split
 from cinema_cmr.datasets.dataset import Dataset
+from cinema_cmr.datasets.listing import index_by_name, require_path
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.nifti.labels import read_label_codes
 from cinema_cmr.io.walk import paths_below
@@ -53,20 +52,9 @@ def list_cases(root: Path) -> list[Case]:
 
     Raises `InputError` if there is none, or a case is present twice.
     """
-    found = {path.parent for path in paths_below(root, "Images") if _CASE_NAME.fullmatch(path.parent.name)}
-    folders = sorted(found, key=lambda folder: folder.name)
-    if not folders:
-        raise InputError(
-            f"no Case_N… or Case_P… with Images under '{Path(root).name}'; expected the unpacked dataset: check the"
-            " path"
-        )
-    repeated = sorted({a.name for a, b in pairwise(folders) if a.name == b.name})
-    if repeated:
-        raise InputError(
-            f"{repeated[0]} is present more than once under '{Path(root).name}'; expected one copy of the data: pass"
-            " its folder"
-        )
-    return [Case(name=f.name, patient=f.name, folder=f, facts=_facts(f)) for f in folders]
+    found = (path.parent for path in paths_below(root, "Images") if _CASE_NAME.fullmatch(path.parent.name))
+    folders = index_by_name(((folder.name, folder) for folder in found), expected="Case_N006/Images and so on")
+    return [Case(name=name, patient=name, folder=folder, facts=_facts(folder)) for name, folder in folders.items()]
 
 
 def read_case(case: Case) -> AnnotatedStudy:
@@ -75,7 +63,7 @@ def read_case(case: Case) -> AnnotatedStudy:
     The fact `spacing` is "nominal" if the voxel size in the header is a known placeholder, else "true". Raises
     `InputError` if image or contours are missing or have another code, `GeometryError` if they lie on different grids.
     """
-    image, contours = (_existing(case.folder / part / f"{case.name}.nii.gz") for part in ("Images", "Contours"))
+    image, contours = (require_path(case.folder / part / f"{case.name}.nii.gz") for part in ("Images", "Contours"))
     cine, issues = read_nifti_cine(image, view=View.SAX)
     codes = read_label_codes(contours, cine.array.shape, codes=LABEL_CODES, image_header=cine.nifti_header)
     nominal = any(issue.code == NOMINAL_SPACING for issue in issues)
@@ -102,13 +90,6 @@ def packaged_split() -> Split:
 
 
 DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case, split=packaged_split)
-
-
-def _existing(path: Path) -> Path:
-    if not path.exists():
-        where = f"{path.parent.parent.name}/{path.parent.name}"
-        raise InputError(f"'{path.name}' is missing; expected it in {where}: unpack the dataset again")
-    return path
 
 
 def _facts(folder: Path) -> dict[str, Any]:

@@ -38,11 +38,11 @@ __all__ = ["CARD", "DATASET", "LABEL_CODES", "Listing", "list_cases", "read_case
 CARD = DatasetCard(
     name="folder",
     title="A folder of your own",
-    licence="as the owner of the images says",
+    licence="set by the owner of the images",
     citation="",
     how_to_get="Put each image's label map beside it as NAME_seg.nii.gz or in a folder 'masks', and facts in a table"
     " *.csv with a column 'name'; both may be absent.",
-    derived_licence="as the owner of the images says",
+    derived_licence="set by the owner of the images",
 )
 
 LABEL_CODES = {label.code: label.code for label in CINE_LABELS}
@@ -178,8 +178,8 @@ def _cases(root: Path, images: Mapping[Path, Sequence[Path]], facts: Mapping[str
 
 
 def _problem(root: Path, group: ImageGroup, images: Mapping[Path, Sequence[Path]]) -> str | None:
-    """Return a description of two images of one view that are not ED and ES, or of two label maps of one image, or
-    None.
+    """Describe two images of one view that are not ED and ES, or two label maps of one image; None if there are
+    none.
     """
     views: dict[View, list[str]] = defaultdict(list)
     for image in group.images:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.io.names import file_stem
+from cinema_cmr.io.names import file_stem, is_nifti_name
 from cinema_cmr.io.read import view_from_name
 
 __all__ = ["ImageGroup", "case_folder", "find_masks", "group_images", "is_mask", "is_nifti"]
@@ -40,7 +40,7 @@ class ImageGroup:
 def is_nifti(path: Path) -> bool:
     """Return True if a path, relative to the folder, is a NIfTI file and not hidden."""
     hidden = any(part.startswith(".") for part in path.parts)
-    return not hidden and path.name.lower().endswith((".nii", ".nii.gz"))
+    return not hidden and is_nifti_name(path)
 
 
 def is_mask(path: Path) -> bool:

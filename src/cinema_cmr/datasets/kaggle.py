@@ -11,12 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from cinema_cmr.core.study import Issue
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
-from cinema_cmr.datasets.listing import find_rows, index_by_name, parse_integer, parse_number, require_path
+from cinema_cmr.datasets.listing import (
+    find_rows,
+    index_by_name,
+    parse_integer,
+    parse_number,
+    require_path,
+    volume_facts,
+)
 from cinema_cmr.io.read import read_study
 
 __all__ = ["CARD", "DATASET", "list_cases", "read_case"]
@@ -24,12 +30,12 @@ __all__ = ["CARD", "DATASET", "list_cases", "read_case"]
 CARD = DatasetCard(
     name="kaggle",
     title="Second Annual Data Science Bowl (Kaggle, 2015-2016)",
-    licence="as the competition's rules say",
+    licence="rules of the competition",
     citation="Booz Allen Hamilton and Kaggle, Second Annual Data Science Bowl: Transforming How We Diagnose Heart"
     " Disease, 2015-2016; images of the National Heart, Lung, and Blood Institute",
     how_to_get="Accept the rules of the competition 'second-annual-data-science-bowl' at Kaggle, download it and unpack"
     " the archives where they are: train/train/1/study/… with train.csv, validate.csv and solution.csv.",
-    derived_licence="as the competition's rules say",
+    derived_licence="rules of the competition",
     n_cases=1140,
 )
 
@@ -94,8 +100,5 @@ def _cells(root: Path) -> Iterator[tuple[int | None, str, str]]:
         yield parse_integer(case), column, row["Volume"]
 
 
-def _facts(volumes: Mapping[str, float]) -> dict[str, Any]:
-    edv, esv = (volumes.get(name) for name in ("lv_edv_ml", "lv_esv_ml"))
-    if edv is None or esv is None or edv <= 0:
-        return dict(volumes)
-    return {**volumes, "lv_ef_percent": 100 * (edv - esv) / edv}
+def _facts(volumes: Mapping[str, float]) -> dict[str, float]:
+    return volume_facts(volumes.get("lv_edv_ml"), volumes.get("lv_esv_ml"))

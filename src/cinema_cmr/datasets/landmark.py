@@ -34,11 +34,11 @@ __all__ = ["CARD", "DATASET", "PIXEL_MM", "list_cases", "read_case"]
 CARD = DatasetCard(
     name="landmark",
     title="Long-axis landmarks of University College London",
-    licence="private; as agreed with its owners",
+    licence="private; agreement with its owners",
     citation="Xue et al., Radiology: Artificial Intelligence 3(5):e200197, 2021, doi 10.1148/ryai.2021200197",
     how_to_get="Ask the authors (University College London); keep lax_2c.csv, lax_4c.csv, lax_2c/ and lax_4c/"
     " together.",
-    derived_licence="private; as agreed with the owners of the images",
+    derived_licence="private; agreement with the owners of the images",
 )
 
 PIXEL_MM = 0.25

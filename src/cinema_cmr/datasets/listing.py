@@ -10,7 +10,7 @@ from typing import Any
 
 from cinema_cmr.core.errors import InputError, MissingFileError, UnreadableFileError
 
-__all__ = ["find_rows", "index_by_name", "parse_integer", "parse_number", "require_path", "text_facts"]
+__all__ = ["find_rows", "index_by_name", "parse_integer", "parse_number", "require_path", "text_facts", "volume_facts"]
 
 
 def index_by_name(paths: Iterable[tuple[str, Path]], *, expected: str) -> dict[str, Path]:
@@ -27,9 +27,8 @@ def index_by_name(paths: Iterable[tuple[str, Path]], *, expected: str) -> dict[s
 def require_path(path: Path) -> Path:
     """Return the path; raise `MissingFileError` if it does not exist."""
     if not path.exists():
-        raise MissingFileError(
-            f"'{path.name}' is missing; expected it in '{path.parent.name}': unpack the dataset again"
-        )
+        folder = "/".join(path.parts[-3:-1])
+        raise MissingFileError(f"'{path.name}' is missing; expected it in '{folder}': unpack the dataset again")
     return path
 
 
@@ -67,6 +66,15 @@ def text_facts(row: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, 
     """Return fact -> text of its column in a row, without cells that are empty or "nan"."""
     cells = {fact: row.get(column, "") for fact, column in columns.items()}
     return {fact: text for fact, text in cells.items() if text and text.lower() != "nan"}
+
+
+def volume_facts(edv_ml: float | None, esv_ml: float | None) -> dict[str, float]:
+    """Return `lv_edv_ml`, `lv_esv_ml` and, if both are known, `lv_ef_percent`."""
+    volumes = {"lv_edv_ml": edv_ml, "lv_esv_ml": esv_ml}
+    facts = {name: value for name, value in volumes.items() if value is not None}
+    if edv_ml is not None and esv_ml is not None and edv_ml > 0:
+        facts["lv_ef_percent"] = 100 * (edv_ml - esv_ml) / edv_ml
+    return facts
 
 
 def _rows(path: Path, needs: Sequence[str]) -> list[dict[str, str]]:

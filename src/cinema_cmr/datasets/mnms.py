@@ -33,12 +33,12 @@ __all__ = ["CARD", "DATASET", "LABEL_CODES", "list_cases", "read_case"]
 CARD = DatasetCard(
     name="mnms",
     title="Multi-Centre, Multi-Vendor & Multi-Disease Cardiac Image Segmentation Challenge (M&Ms)",
-    licence="as the challenge's data agreement says",
+    licence="data agreement of the challenge",
     citation="Campello et al., IEEE Transactions on Medical Imaging 40(12):3543-3554, 2021,"
     " doi 10.1109/TMI.2021.3090082",
     how_to_get="Ask for it at the challenge's site (ub.edu/mnms) and unpack it: OpenDataset/ with Training,"
     " Validation, Testing and the table '…opendataset.csv'.",
-    derived_licence="as the challenge's data agreement says",
+    derived_licence="data agreement of the challenge",
     n_cases=345,
 )
 

@@ -29,12 +29,12 @@ __all__ = ["CARD", "DATASET", "LABEL_CODES", "list_cases", "read_case", "read_cy
 CARD = DatasetCard(
     name="mnms2",
     title="Multi-Disease, Multi-View & Multi-Center Right Ventricular Segmentation in Cardiac MRI (M&Ms-2)",
-    licence="as the challenge's data agreement says",
+    licence="data agreement of the challenge",
     citation="Martín-Isla et al., IEEE Journal of Biomedical and Health Informatics 27(7):3302-3313, 2023,"
     " doi 10.1109/JBHI.2023.3267857",
     how_to_get="Ask for it at the challenge's site (ub.edu/mnms-2) and unpack it: MnM2/ with dataset_information.csv"
     " and dataset/001 to 360.",
-    derived_licence="as the challenge's data agreement says",
+    derived_licence="data agreement of the challenge",
     n_cases=360,
 )
 

@@ -34,13 +34,13 @@ __all__ = ["CARD", "DATASET", "LABEL_CODES", "SEQUENCES", "list_cases", "read_ca
 CARD = DatasetCard(
     name="myops",
     title="Myocardial Pathology Segmentation combining multi-sequence CMR, 2020 (MyoPS)",
-    licence="as the challenge's data agreement says",
+    licence="data agreement of the challenge",
     citation="Li et al., Medical Image Analysis 87:102808, 2023, doi 10.1016/j.media.2023.102808;"
     " Zhuang, IEEE Transactions on Pattern Analysis and Machine Intelligence 41(12):2933-2946, 2019,"
     " doi 10.1109/TPAMI.2018.2869576",
     how_to_get="Register at the challenge's site (zmiclab.github.io/zxh/0/myops20) and unpack it: train25,"
     " train25_myops_gd and test20 beside each other.",
-    derived_licence="as the challenge's data agreement says",
+    derived_licence="data agreement of the challenge",
     n_cases=45,
 )
 

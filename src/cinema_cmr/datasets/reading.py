@@ -15,8 +15,10 @@ from cinema_cmr.datasets.registry import DATASETS, get_dataset
 __all__ = [
     "SPLIT_FILE",
     "LabelledSource",
+    "Note",
     "find_cases",
     "find_split",
+    "ignore_note",
     "open_training_data",
     "read_cases",
     "read_patients",
@@ -68,7 +70,13 @@ def open_training_data(
     def read(chosen: Sequence[str]) -> list[AnnotatedStudy]:
         return read_patients(dataset, cases, chosen, note=note, labelled_only=source.labelled_only)
 
-    data = TrainingData(card=dataset.card, split=split, train=read(patients), val=read(split[source.val_part]))
+    data = TrainingData(
+        card=dataset.card,
+        split=split,
+        train=read(patients),
+        val=read(split[source.val_part]),
+        source={"data": source.data, "n_train": source.n_train},
+    )
     if folder is not None and not (folder / SPLIT_FILE).exists():
         write_split(split, folder / SPLIT_FILE)
     return data

@@ -26,7 +26,14 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
-from cinema_cmr.datasets.listing import find_rows, index_by_name, parse_integer, parse_number, require_path
+from cinema_cmr.datasets.listing import (
+    find_rows,
+    index_by_name,
+    parse_integer,
+    parse_number,
+    require_path,
+    volume_facts,
+)
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.nifti.labels import read_label_codes
 from cinema_cmr.io.walk import paths_below
@@ -36,12 +43,12 @@ __all__ = ["CARD", "DATASET", "LABEL_CODES", "VIEW_FILES", "list_cases", "read_c
 CARD = DatasetCard(
     name="rescan",
     title="Scan-rescan of five centres (Rescan)",
-    licence="as agreed with its owners",
+    licence="agreement with its owners",
     citation="Bhuva et al., Circulation: Cardiovascular Imaging 12(10):e009214, 2019,"
     " doi 10.1161/CIRCIMAGING.119.009214",
     how_to_get="Ask the authors (University College London); then `cinema datasets convert rescan:ROOT -o OUT` turns"
     " its pickles into NIfTI, and `rescan:OUT` is the dataset.",
-    derived_licence="as agreed with the owners of the images",
+    derived_licence="agreement with the owners of the images",
 )
 
 LABEL_CODES = {1: 3, 2: 2, 3: 1}
@@ -137,10 +144,7 @@ def _pairs(root: Path) -> dict[str, dict[str, Any]]:
 
 def _volumes(row: Mapping[str, str], scan: str) -> dict[str, float]:
     edv, esv = (parse_number(row.get(f"{what}_{scan}")) for what in ("EDV", "ESV"))
-    known = {name: value for name, value in (("lv_edv_ml", edv), ("lv_esv_ml", esv)) if value is not None}
-    if edv is None or esv is None or edv <= 0:
-        return known
-    return {**known, "lv_ef_percent": 100 * (edv - esv) / edv}
+    return volume_facts(edv, esv)
 
 
 def _labels(mask: Path, cine: Cine) -> LabelMap:

@@ -195,8 +195,9 @@ def _directions(arrays: Arrays) -> tuple[NDArray[np.float64], ...]:
 
 
 def _slice_order(arrays: Arrays) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return the order of slices along the normal, and the affine of the stack; raises `GeometryError` for uneven
-    gaps.
+    """Return the order of slices along the normal, and the affine of the stack.
+
+    Raises `GeometryError` for uneven gaps.
     """
     along, down, normal = _directions(arrays)
     positions = np.asarray(arrays["ImagePositionPatient"], dtype=np.float64).reshape(-1, 3)

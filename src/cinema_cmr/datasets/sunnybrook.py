@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from cinema_cmr.core.errors import InputError, MissingFileError
 from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
+from cinema_cmr.datasets.listing import index_by_name
 from cinema_cmr.io.archive import extract_archive
 from cinema_cmr.io.dicom.sort import instance_positions
 from cinema_cmr.io.dicom.study import find_stacks
@@ -40,24 +40,18 @@ _LV, _MYO = (next(label.code for label in CINE_LABELS if label.name == name) for
 
 
 def list_cases(root: Path) -> list[Case]:
-    """List every `SCD…` folder with contours under `root`; raises `InputError` if there is none or one is present
-    twice.
+    """List every `SCD…` folder with contours under `root`, by name.
+
+    Raises `InputError` if there is none, or one is present twice.
     """
-    found = {path.parent.parent for path in paths_below(root, "i-contours") if path.is_dir()}
-    folders = sorted((folder for folder in found if folder.name.startswith("SCD")), key=lambda folder: folder.name)
-    if not folders:
-        raise InputError(
-            f"no SCD…/contours/i-contours under '{Path(root).name}'; expected the unpacked dataset: check the path"
-        )
-    repeated = sorted({a.name for a, b in pairwise(folders) if a.name == b.name})
-    if repeated:
-        raise InputError(
-            f"{repeated[0]} is present more than once under '{Path(root).name}'; expected one copy of the data: pass"
-            " its folder"
-        )
+    found = (path.parent.parent for path in paths_below(root, "i-contours") if path.is_dir())
+    folders = index_by_name(
+        ((folder.name, folder) for folder in found if folder.name.startswith("SCD")),
+        expected="SCD0000101/contours/i-contours and so on",
+    )
     return [
-        Case(name=folder.name, patient=folder.name, folder=folder, files=tuple(_image_paths(folder)))
-        for folder in folders
+        Case(name=name, patient=name, folder=folder, files=tuple(_image_paths(folder)))
+        for name, folder in folders.items()
     ]
 
 

@@ -51,10 +51,10 @@ def list_cases(root: Path) -> list[Case]:
 
 
 def read_case(case: Case) -> AnnotatedStudy:
-    """Read both zips as one study, with views recognised by geometry; one absent or broken zip is an issue, two an
-    error.
+    """Read both zips as one study, with views recognised by geometry.
 
-    Raises what `io.archive.extract_archive` and `read_dicom` raise.
+    One absent or broken zip is an issue, two are an error. Raises what `io.archive.extract_archive` and `read_dicom`
+    raise.
     """
     issues = [
         _issue("zip-absent", f"no zip of {title} images")

@@ -1,7 +1,7 @@
-"""What a short-axis examination says of the pattern of a disease: twelve measurements, and nothing else.
+"""The twelve features of the disease model, all measured on the short axis.
 
-Ejection fractions, sizes, their ratios and the evenness of the wall, as the best of the ACDC challenge chose them
-(Bernard et al., IEEE TMI 2018;37:2514; evenness after Khened et al., Med Image Anal 2019;51:21). For research only.
+Ejection fractions, sizes, their ratios and the uniformity of the wall, following the best entries of the ACDC challenge
+(Bernard et al., IEEE TMI 2018;37:2514; uniformity after Khened et al., Med Image Anal 2019;51:21). For research only.
 """
 
 from __future__ import annotations
@@ -31,41 +31,41 @@ FEATURES: Mapping[str, str] = MappingProxyType(
         "rv_per_lv_ed": "RV per LV volume at end-diastole",
         "rv_per_lv_es": "RV per LV volume at end-systole",
         "thickest_sector_ed_mm": "thickest sixth of a ring of the wall at end-diastole, mm",
-        "ring_unevenness_es": "SD per mean of the wall's thickness round a ring at end-systole, mean over rings",
-        "segment_unevenness_es": "SD per mean of the 16 segments' thickness at end-systole",
+        "ring_unevenness_es": "SD over mean of the wall thickness around a ring at end-systole, averaged over rings",
+        "segment_unevenness_es": "SD over mean of the thickness of the 16 segments at end-systole",
         "thickening_mean_percent": "mean thickening of the 16 segments, %",
-        "thickening_least_percent": "least thickening of the 16 segments, %",
+        "thickening_least_percent": "smallest thickening of the 16 segments, %",
     }
 )
-"""Name -> what it is, in the order of the model's weights."""
+"""Name -> description, in the order of the model's weights."""
 
 _SECTOR_RAYS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
 class DiseaseFeatures:
-    """The twelve numbers, or why they are not to be had."""
+    """The twelve features, or the reason why they are absent."""
 
     values: Mapping[str, float]
-    """Keys of `FEATURES`; empty where a reason is given."""
+    """Values by the keys of `FEATURES`; empty if there is a reason."""
     reason: str | None = None
 
 
 def disease_features(measurements: Measurements, cine: Cine, labels: LabelMap) -> DiseaseFeatures:
-    """The features of a study from its short-axis cine (ED and ES at least), its mask and what was measured of it.
+    """Return the features of a study from its short-axis cine (at least ED and ES), mask and measurements.
 
-    Never filled in: without height and weight, both ventricles or a wall of three levels there are none, with the
-    reason.
+    Missing values are not imputed: without height and weight, both ventricles or a wall at three levels, all features
+    are absent, with the reason.
     """
     absent = next((m for name in _NEEDED if (m := measurements[name]).value is None), None)
     if absent is not None:
         return DiseaseFeatures(values={}, reason=f"{absent.title} is absent: {absent.reason}")
-    known = {name: float(measurements[name].value or 0.0) for name in _NEEDED}
-    if min(known["lv_edv_ml"], known["lv_esv_ml"]) <= 0:
+    inputs = {name: float(measurements[name].value or 0.0) for name in _NEEDED}
+    if min(inputs["lv_edv_ml"], inputs["lv_esv_ml"]) <= 0:
         return DiseaseFeatures(values={}, reason="the left ventricle has no volume in one of the two phases")
-    at_ed = _rings(cine, labels, int(known["lv_ed_frame"]))
-    at_es = _rings(cine, labels, int(known["lv_es_frame"]))
-    values = {**{name: known[name] for name in FEATURES if name in known}, **_ratios(known), **_wall(known)}
+    at_ed = _rings(cine, labels, int(inputs["lv_ed_frame"]))
+    at_es = _rings(cine, labels, int(inputs["lv_es_frame"]))
+    values = {**{name: inputs[name] for name in FEATURES if name in inputs}, **_ratios(inputs), **_wall(inputs)}
     values["thickest_sector_ed_mm"] = float(_sectors(at_ed).max())
     values["ring_unevenness_es"] = float((at_es.std(axis=1) / at_es.mean(axis=1)).mean())
     return DiseaseFeatures(values={name: values[name] for name in FEATURES})
@@ -79,18 +79,18 @@ _NEEDED = (
 )
 
 
-def _ratios(known: Mapping[str, float]) -> dict[str, float]:
+def _ratios(inputs: Mapping[str, float]) -> dict[str, float]:
     return {
-        "mass_per_volume_g_ml": known["lv_mass_g"] / known["lv_edv_ml"],
-        "rv_per_lv_ed": known["rv_edv_ml"] / known["lv_edv_ml"],
-        "rv_per_lv_es": known["rv_esv_ml"] / known["lv_esv_ml"],
+        "mass_per_volume_g_ml": inputs["lv_mass_g"] / inputs["lv_edv_ml"],
+        "rv_per_lv_ed": inputs["rv_edv_ml"] / inputs["lv_edv_ml"],
+        "rv_per_lv_es": inputs["rv_esv_ml"] / inputs["lv_esv_ml"],
     }
 
 
-def _wall(known: Mapping[str, float]) -> dict[str, float]:
-    """Evenness and thickening of the segments."""
-    thickness = np.array([known[f"wall_thickness_es_mm_aha{n:02d}"] for n in AHA_SEGMENTS])
-    thickening = np.array([known[f"wall_thickening_percent_aha{n:02d}"] for n in AHA_SEGMENTS])
+def _wall(inputs: Mapping[str, float]) -> dict[str, float]:
+    """Return unevenness and thickening of the segments."""
+    thickness = np.array([inputs[f"wall_thickness_es_mm_aha{n:02d}"] for n in AHA_SEGMENTS])
+    thickening = np.array([inputs[f"wall_thickening_percent_aha{n:02d}"] for n in AHA_SEGMENTS])
     return {
         "segment_unevenness_es": float(thickness.std() / thickness.mean()),
         "thickening_mean_percent": float(thickening.mean()),
@@ -99,12 +99,12 @@ def _wall(known: Mapping[str, float]) -> dict[str, float]:
 
 
 def _rings(cine: Cine, labels: LabelMap, frame: int) -> NDArray[np.float64]:
-    """(rings, 360) thickness in mm of each slice with a full ring of myocardium; segments need three of them."""
+    """Return the (rings, 360) thickness in mm of each slice with a closed wall."""
     enclosed = np.nan_to_num(enclosed_fractions(cine, labels)[:, frame])
     return np.stack([wall_thickness_mm(cine, labels, int(z), frame) for z in np.flatnonzero(enclosed >= FULL_RING)])
 
 
 def _sectors(rings: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(rings, 6) mean thickness of each sixth."""
+    """Return the (rings, 6) mean thickness of each sixth."""
     means: NDArray[np.float64] = rings.reshape(len(rings), -1, _SECTOR_RAYS).mean(axis=2)
     return means

@@ -1,6 +1,6 @@
-"""A linear model of disease groups on measurements: a readable table of weights, kept as JSON beside its card.
+"""A linear model of disease groups on measurements: a readable table of weights, stored as JSON with its card.
 
-For research only: it tells which group of its training data the numbers resemble, not what a patient has.
+For research only: the result is the group of the training data that the measurements resemble, not a diagnosis.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ EMBEDDED_DISEASE_MODEL = "cinema-disease"
 
 DISEASE_NOTICE = (
     "For research use only. Which group of the training data these measurements resemble; "
-    "not a diagnosis, and blind to every disease that is not in the list."
+    "not a diagnosis, and no information on any disease that is not in the list."
 )
 
 _FORMAT = 1
 _FAR_SD = 4.0
-"""Standard deviations from the training patients' mean beyond which a measurement is called unlike them."""
+"""Standard deviations from the mean of the training patients beyond which a feature is out of distribution."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DiseaseModel:
-    """Multinomial logistic regression; evaluated with numpy alone."""
+    """Multinomial logistic regression, evaluated with numpy alone."""
 
     name: str
     groups: tuple[str, ...]
@@ -47,17 +47,17 @@ class DiseaseModel:
     """Group -> its name in words."""
     features: tuple[str, ...]
     mean: tuple[float, ...]
-    """Of each feature over the training patients."""
+    """Mean of each feature over the training patients."""
     scale: tuple[float, ...]
-    """Standard deviation of each."""
+    """Standard deviation of each feature over the training patients."""
     weights: tuple[tuple[float, ...], ...]
-    """(groups, features), of standardised features."""
+    """(groups, features), for standardised features."""
     bias: tuple[float, ...]
     temperature: float = 1.0
-    """What logits are divided by, so that confidence is as large as accuracy."""
+    """Divisor of the logits, which calibrates the confidence to the accuracy."""
     licence: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
-    """Data, citation, split, seed, versions, and the scores."""
+    """Data, citation, split, seed, versions and scores."""
     notice: str = DISEASE_NOTICE
     format: int = _FORMAT
 
@@ -69,31 +69,34 @@ class DiseaseModel:
                 f"disease model '{self.name}' has parts of sizes {sizes}; expected {n} features, {k} groups"
             )
         if min(self.scale) <= 0 or self.temperature <= 0 or self.format != _FORMAT:
-            raise UsageError(f"disease model '{self.name}' has a scale or temperature not above 0, or another format")
+            raise UsageError(
+                f"disease model '{self.name}' has a scale of {min(self.scale)}, a temperature of {self.temperature} and"
+                f" format {self.format}; expected values above 0 and format {_FORMAT}"
+            )
 
     @property
     def sha256(self) -> str:
-        """Hash of all of it, to tell the results of one model from those of another."""
+        """Hash of the whole model, which identifies it in results."""
         return hashlib.sha256(json.dumps(to_dict(self, "disease model"), sort_keys=True).encode()).hexdigest()
 
     def logits(self, features: Mapping[str, float]) -> NDArray[np.float64]:
-        """(groups,) before the temperature."""
-        return np.asarray(np.array(self.weights) @ self._standard(features) + np.array(self.bias))
+        """Return the (groups,) logits before the temperature."""
+        return np.asarray(np.array(self.weights) @ self._standardise(features) + np.array(self.bias))
 
-    def classification(self, found: DiseaseFeatures) -> DiseaseClassification:
-        """Probabilities of the groups and what speaks for the first of them; none where a feature is absent."""
-        if found.reason is not None:
-            return DiseaseClassification(reason=found.reason, model=self.name, notice=self.notice)
-        logits = self.logits(found.values) / self.temperature
+    def classify(self, features: DiseaseFeatures) -> DiseaseClassification:
+        """Return the probabilities of the groups and the contributions to the first; none if a feature is absent."""
+        if features.reason is not None:
+            return DiseaseClassification(reason=features.reason, model=self.name, notice=self.notice)
+        logits = self.logits(features.values) / self.temperature
         probs = np.exp(logits - logits.max())
         probs /= probs.sum()
         order = np.argsort(-probs, kind="stable")
-        standard, table = self._standard(found.values), np.array(self.weights) / self.temperature
-        moves = (table[order[0]] - table[order[1]]) * standard
+        standard, table = self._standardise(features.values), np.array(self.weights) / self.temperature
+        shifts = (table[order[0]] - table[order[1]]) * standard
         return DiseaseClassification(
             probabilities={self.groups[i]: float(probs[i]) for i in order},
-            contributions={self.features[i]: float(moves[i]) for i in np.argsort(-np.abs(moves), kind="stable")},
-            features=dict(found.values),
+            contributions={self.features[i]: float(shifts[i]) for i in np.argsort(-np.abs(shifts), kind="stable")},
+            features=dict(features.values),
             out_of_distribution=tuple(
                 name for name, z in zip(self.features, standard, strict=True) if abs(z) > _FAR_SD
             ),
@@ -103,29 +106,34 @@ class DiseaseModel:
         )
 
     def write(self, path: Path, *, overwrite: bool = False) -> None:
-        """Write the model as JSON, whole or not at all."""
+        """Write the model as JSON, completely or not at all."""
         write_text(path, json.dumps(to_dict(self, "disease model"), indent=1) + "\n", overwrite=overwrite)
 
-    def _standard(self, features: Mapping[str, float]) -> NDArray[np.float64]:
+    def _standardise(self, features: Mapping[str, float]) -> NDArray[np.float64]:
         given = np.array([features[name] for name in self.features])
         return np.asarray((given - np.array(self.mean)) / np.array(self.scale))
 
 
 def load_disease_model(name: str = EMBEDDED_DISEASE_MODEL) -> DiseaseModel:
-    """The model inside the package by its name, or one of `cinema disease` by its file or folder.
+    """Load the embedded model by its name, or a model of `cinema disease` by its file or folder.
 
-    Raises `WeightsError` for what is none.
+    Raises `WeightsError` for anything else.
     """
-    where = Path(name)
+    path = Path(name)
     if name == EMBEDDED_DISEASE_MODEL:
-        where = Path(str(files("cinema_cmr"))) / "weights" / name / DISEASE_FILE
-    elif where.is_dir():
-        where = where / DISEASE_FILE
+        path = Path(str(files("cinema_cmr"))) / "weights" / name / DISEASE_FILE
+    elif path.is_dir():
+        path = path / DISEASE_FILE
     try:
-        model = from_dict(DiseaseModel, json.loads(where.read_text(encoding="utf-8")), "disease model")
+        model = from_dict(DiseaseModel, json.loads(path.read_text(encoding="utf-8")), "disease model")
     except (OSError, ValueError, UsageError) as error:
-        raise WeightsError(f"'{where.name}' is no disease model ({error}); make it with `cinema disease`") from error
+        raise WeightsError(
+            f"'{path.name}' is not a disease model ({error}); expected the JSON of one: make it with `cinema disease`"
+        ) from error
     unknown = sorted(set(model.features) - set(FEATURES))
     if unknown:
-        raise WeightsError(f"disease model '{model.name}' asks for {', '.join(unknown)}, which nobody measures here")
+        raise WeightsError(
+            f"disease model '{model.name}' has the unknown features {', '.join(unknown)}; expected features of this"
+            " version: fit it again with `cinema disease`"
+        )
     return model

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
 
-from cinema_cmr.models.layers import Block
+from cinema_cmr.models.blocks.layers import Block
 from cinema_cmr.tasks.task import Task
 
 __all__ = ["optimiser_like", "sharded", "state_like", "whole"]

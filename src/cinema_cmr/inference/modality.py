@@ -8,16 +8,26 @@ it errs.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.results import Flag, Prediction
 from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import LABEL_SCHEMES
+from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 from cinema_cmr.image.intensity import normalise
 
-__all__ = ["MODALITY_MISMATCH", "intensity_features", "late_enhancement_score", "modality_flag"]
+__all__ = [
+    "MODALITY_MISMATCH",
+    "intensity_features",
+    "late_enhancement_score",
+    "modality_flag",
+    "modality_flags",
+    "study_for_model",
+]
 
 MODALITY_MISMATCH = "modality-mismatch"
 """Code of the flag."""
@@ -75,6 +85,24 @@ def modality_flag(study: Study, prediction: Prediction, card: ModelCard) -> Flag
     if looks == card.modality:
         return None
     return _flag(card, looks, "looks so by its intensities", {"late_enhancement_score": round(score, 1)})
+
+
+def modality_flags(study: Study, predictions: Iterable[Prediction], card: ModelCard) -> tuple[Flag, ...]:
+    """Return the `modality_flag` of every prediction that has one."""
+    flags = (modality_flag(study, prediction, card) for prediction in predictions)
+    return tuple(flag for flag in flags if flag is not None)
+
+
+def study_for_model(study: Study, card: ModelCard) -> Study:
+    """Return the study as late enhancement if it is a still stack and the model is one of late enhancement.
+
+    Files do not state it. A single frame is then no issue.
+    """
+    still = View.SAX in study and study[View.SAX].n_frames == 1
+    if not still or card.modality != "lge":
+        return study
+    issues = tuple(issue for issue in study.issues if issue.code != "single-frame")
+    return replace(study, modality="lge", issues=issues)
 
 
 def _flag(card: ModelCard, looks: str, why: str, evidence: dict[str, str | int | float | bool | None]) -> Flag:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cinema_cmr.core.errors import UsageError
 
-__all__ = ["file_stem", "name_from_path", "unique_names"]
+__all__ = ["file_stem", "is_nifti_name", "name_from_path", "unique_names"]
 
 
 def file_stem(path: Path | str) -> str:
@@ -20,6 +20,11 @@ def file_stem(path: Path | str) -> str:
     """
     name = Path(path).name
     return name[: -len(".nii.gz")] if name.lower().endswith(".nii.gz") else Path(name).stem
+
+
+def is_nifti_name(path: Path | str) -> bool:
+    """Return True for a file name with the suffix of a NIfTI file, `.nii` or `.nii.gz`."""
+    return Path(path).name.lower().endswith((".nii", ".nii.gz"))
 
 
 def name_from_path(path: Path | str) -> str:

@@ -19,7 +19,7 @@ from cinema_cmr.core.study import Issue, SeriesDecision, Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.archive import extract_archive
-from cinema_cmr.io.names import file_stem, name_from_path
+from cinema_cmr.io.names import file_stem, is_nifti_name, name_from_path
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.walk import paths_below
 
@@ -27,7 +27,6 @@ __all__ = ["input_files", "read_study", "view_from_name"]
 
 Severity = Literal["info", "warning", "error"]
 
-_NIFTI_SUFFIXES = (".nii", ".nii.gz")
 _DICOM_SUFFIXES = (".dcm", ".ima")
 _KINDS = "a DICOM folder or file, a .nii or .nii.gz file, a folder of them, or a zip of a folder"
 _STACK_SLICES = 3
@@ -66,7 +65,7 @@ def read_study(path: Path | str, *, name: str | None = None) -> Study:
     name = name or name_from_path(path)
     if path.is_dir():
         return _read_folder(path, name)
-    if path.name.lower().endswith(_NIFTI_SUFFIXES):
+    if is_nifti_name(path):
         return _read_niftis([path], name)
     if path.suffix.lower() == ".zip" or zipfile.is_zipfile(path):
         with extract_archive(path) as folder:
@@ -104,7 +103,7 @@ def input_files(path: Path | str) -> tuple[Path, ...]:
 def _list_files(folder: Path) -> tuple[list[Path], list[Path]]:
     """Return all files below a folder, and the NIfTI files among them."""
     files = [path for path in paths_below(folder) if path.is_file() and not _is_hidden(path, folder)]
-    return files, [path for path in files if path.name.lower().endswith(_NIFTI_SUFFIXES)]
+    return files, [path for path in files if is_nifti_name(path)]
 
 
 def _read_folder(folder: Path, name: str) -> Study:

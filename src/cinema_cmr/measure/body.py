@@ -1,4 +1,4 @@
-"""Body surface area and heart rate: from what is known of the subject and the scan, never guessed."""
+"""Body surface area and heart rate, from metadata of the subject and the scan; never estimated."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ SOURCES: dict[str, str] = {
 }
 
 PLAUSIBLE = {"height": (40.0, 250.0, "cm"), "weight": (2.0, 350.0, "kg")}
-"""Outside of these a value is in another unit or a typing error."""
+"""Name -> plausible range; values outside are in another unit or mistyped."""
 
 PLAUSIBLE_RATE_BPM = (20.0, 250.0)
 
 
 def body_surface_area(subject: Subject, formula: BsaFormula = "mosteller") -> Measurement:
-    """Body surface area in m2 from height and weight; absent where either is unknown or implausible.
+    """Return the body surface area in m2 from height and weight; absent if either is unknown or implausible.
 
     Raises `UsageError` for an unknown formula.
     """
@@ -40,7 +40,7 @@ def body_surface_area(subject: Subject, formula: BsaFormula = "mosteller") -> Me
         rule=SOURCES[formula],
     )
     height, weight = subject.height_cm, subject.weight_kg
-    reason = _why_not("height", height) or _why_not("weight", weight)
+    reason = _check_plausible("height", height) or _check_plausible("weight", weight)
     if reason or height is None or weight is None:
         return definition.absent(reason or "height or weight is unknown")
     if formula == "mosteller":
@@ -48,27 +48,28 @@ def body_surface_area(subject: Subject, formula: BsaFormula = "mosteller") -> Me
     return definition.value(0.007184 * height**0.725 * weight**0.425)
 
 
-def _why_not(name: str, value: float | None) -> str | None:
+def _check_plausible(name: str, value: float | None) -> str | None:
+    """Return the reason why a height or weight cannot be used, or None."""
     low, high, unit = PLAUSIBLE[name]
     if value is None:
-        return f"{name} is unknown; give it to have indexed values"
+        return f"{name} is unknown; supply it for indexed values"
     if not low <= value <= high:
         return f"{name} {value:g} {unit} is not plausible (expected {low:g} to {high:g} {unit})"
     return None
 
 
 def heart_rate(subject: Subject, cine: Cine | None) -> Measurement:
-    """Heart rate per minute from the scan's tags, else from its R-R interval; absent without either."""
-    known, rr_ms = subject.heart_rate_bpm, cine.rr_interval_ms if cine else None
-    rate, method = known, "heart rate of the scan or given by the user"
-    if known is None and rr_ms:
+    """Return the heart rate from the metadata of the scan, else from its R-R interval; absent without either."""
+    recorded, rr_ms = subject.heart_rate_bpm, cine.rr_interval_ms if cine else None
+    rate, method = recorded, "heart rate of the scan or given by the user"
+    if recorded is None and rr_ms:
         rate, method = 60000 / rr_ms, "60000 / R-R interval in ms of the short-axis cine"
     definition = Definition(
         name="heart_rate_bpm",
         title="heart rate",
         unit="1/min",
         method=method,
-        rule="as recorded during the scan; never guessed",
+        rule="as recorded during the scan; never estimated",
     )
     low, high = PLAUSIBLE_RATE_BPM
     if rate is None:

@@ -1,4 +1,4 @@
-"""A measurement's name, method and rule, stated once for its value and for its absence."""
+"""Definition of a measurement, stated once for both its value and its absence."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ __all__ = ["Definition"]
 
 @dataclass(frozen=True, kw_only=True)
 class Definition:
-    """A measurement before it has a value."""
+    """Name, title, unit, method and rule of a measurement."""
 
     name: str
     """Snake case, unit last, e.g. "lv_edv_ml"."""
     title: str
     unit: str
     method: str
-    """What it is computed from."""
+    """Source of the value."""
     rule: str
     """The rule applied, with its source."""
 
     def value(self, value: float, *, frames: Iterable[int] = (), slices: Iterable[int] = ()) -> Measurement:
-        """The measurement with its value; one that is not finite is absent, never NaN."""
+        """Return the measurement with a value; a value that is not finite becomes absent."""
         if not np.isfinite(value):
-            return self.absent(f"the computation gave {value}, which is no number")
+            return self.absent(f"the computation gave {value}")
         return Measurement(
             **vars(self),
             value=float(value),
@@ -37,5 +37,5 @@ class Definition:
         )
 
     def absent(self, reason: str) -> Measurement:
-        """The measurement without a value, and why."""
+        """Return the measurement without a value, with the reason."""
         return Measurement(**vars(self), value=None, reason=reason)

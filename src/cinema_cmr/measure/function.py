@@ -1,7 +1,7 @@
 """Ventricular function: volumes at ED and ES, stroke volume, EF, mass, output, indexed values.
 
-Formulas after the SCMR post-processing recommendations (JCMR 2020;22:19). Nothing is clipped: an ejection
-fraction below 0 or above 100 % stays what the masks say, and a flag tells.
+Formulas after the SCMR post-processing recommendations (JCMR 2020;22:19). Nothing is clipped: an ejection fraction
+below 0 or above 100 % is reported as measured and flagged.
 """
 
 from __future__ import annotations
@@ -43,40 +43,40 @@ INDEXED = (
     ("rv_sv_ml", "rv_svi_ml_m2"),
     ("cardiac_output_l_min", "cardiac_index_l_min_m2"),
 )
-"""Measurement -> the same per body surface area."""
+"""Measurement and its value indexed to body surface area."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chamber:
-    """A ventricle's, or its wall's, curve with its phases, or why there is none."""
+    """Volume curve of a ventricle or of the LV wall, with its phases."""
 
     name: Literal["lv", "rv", "myo"]
     volumes_ml: NDArray[np.float64]
-    """(t,), NaN in a frame where it is not labelled."""
+    """(t,), NaN in a frame without the structure."""
     counted: NDArray[np.bool_]
-    """(z, t) True where a slice contributes to the volume."""
+    """(z, t), True if a slice contributes to the volume."""
     phases: Phases
     rule: str
-    """What of a slice is counted."""
+    """Rule that selects the slices."""
 
     @property
     def title(self) -> str:
-        """The name a reader knows, e.g. "LV"."""
+        """Abbreviation for reports, e.g. "LV"."""
         return self.name.upper()
 
     def slices(self, *frames: int) -> tuple[int, ...]:
-        """Slices that contribute in any of the frames."""
+        """Return the slices that contribute in any of the frames."""
         return tuple(int(index) for index in np.flatnonzero(self.counted[:, list(frames)].any(axis=1)))
 
     def volume(self, definition: Definition, frame: int) -> Measurement:
-        """The volume in one frame, absent where the ventricle is not labelled in it."""
+        """Return the volume in one frame; absent if the structure is not labelled in it."""
         if not np.isfinite(self.volumes_ml[frame]):
             return definition.absent(f"the {self.title} is not labelled in frame {frame}")
         return definition.value(self.volumes_ml[frame], frames=(frame,), slices=self.slices(frame))
 
 
 def ventricle_values(chamber: Chamber) -> tuple[Measurement, ...]:
-    """EDV, ESV, SV, EF and the frames of ED and ES; of a study of one frame, its volume as well."""
+    """Return EDV, ESV, SV, EF and the frames of ED and ES; for a study of one frame also its volume."""
     edv = _volume_at(chamber, "edv", "end-diastolic volume", chamber.phases.ed)
     esv = _volume_at(chamber, "esv", "end-systolic volume", chamber.phases.es)
     return (
@@ -84,7 +84,7 @@ def ventricle_values(chamber: Chamber) -> tuple[Measurement, ...]:
         esv,
         *_stroke_and_fraction(chamber, edv, esv),
         *_phase_frames(chamber),
-        *_only_volume(chamber),
+        *_single_frame_volume(chamber),
     )
 
 
@@ -131,8 +131,8 @@ def _stroke_and_fraction(chamber: Chamber, edv: Measurement, esv: Measurement) -
 
 
 def _phase_frames(chamber: Chamber) -> tuple[Measurement, ...]:
-    """The frames of ED and ES as measurements of their own, counted from 0."""
-    found = []
+    """Return the frames of ED and ES as measurements, counted from 0."""
+    frames = []
     for short, title, frame in (
         ("ed", "end-diastole", chamber.phases.ed),
         ("es", "end-systole", chamber.phases.es),
@@ -144,13 +144,13 @@ def _phase_frames(chamber: Chamber) -> tuple[Measurement, ...]:
             method="volume curve",
             rule=chamber.phases.rule,
         )
-        missing = definition.absent(_no_phases(chamber))
-        found.append(missing if frame is None else definition.value(frame, frames=(frame,)))
-    return tuple(found)
+        absent = definition.absent(_no_phases(chamber))
+        frames.append(absent if frame is None else definition.value(frame, frames=(frame,)))
+    return tuple(frames)
 
 
-def _only_volume(chamber: Chamber) -> tuple[Measurement, ...]:
-    """Of a study of one frame: the volume there, whose phase is not known."""
+def _single_frame_volume(chamber: Chamber) -> tuple[Measurement, ...]:
+    """Return the volume of a study of one frame, whose phase is unknown."""
     if chamber.volumes_ml.size != 1:
         return ()
     definition = Definition(
@@ -158,19 +158,19 @@ def _only_volume(chamber: Chamber) -> tuple[Measurement, ...]:
         title=f"{chamber.title} volume in the only frame",
         unit="ml",
         method=SUM_OF_SLICES,
-        rule=f"one frame: whether it is end-diastole is not known; {chamber.rule}",
+        rule=f"one frame of unknown phase; {chamber.rule}",
     )
     return (chamber.volume(definition, 0),)
 
 
 def mass_values(lv: Chamber, myocardium: Chamber) -> tuple[Measurement, Measurement]:
-    """LV mass at the LV's end-diastole (or in the only frame), and at its end-systole as a check.
+    """Return the LV mass at end-diastole of the LV (or in the only frame), and at its end-systole as a check.
 
-    `myocardium` is the chamber of the wall: its curve in ml; its own phases are not used.
+    `myocardium` supplies the volume curve of the wall in ml; its phases are not used.
     """
-    only = 0 if lv.volumes_ml.size == 1 else None
-    at_ed, at_es = lv.phases.ed if only is None else only, lv.phases.es
-    found = []
+    single = 0 if lv.volumes_ml.size == 1 else None
+    at_ed, at_es = lv.phases.ed if single is None else single, lv.phases.es
+    masses = []
     for name, title, frame in (
         ("lv_mass_g", "LV mass", at_ed),
         ("lv_mass_es_g", "LV mass at end-systole, a check", at_es),
@@ -182,8 +182,8 @@ def mass_values(lv: Chamber, myocardium: Chamber) -> tuple[Measurement, Measurem
             method=SUM_OF_SLICES,
             rule=f"myocardial volume x {MYOCARDIAL_DENSITY_G_ML} g/ml (SCMR, JCMR 2020;22:19); {PAPILLARY}",
         )
-        found.append(_mass_at(definition, myocardium, frame, _no_phases(lv)))
-    return found[0], found[1]
+        masses.append(_mass_at(definition, myocardium, frame, _no_phases(lv)))
+    return masses[0], masses[1]
 
 
 def _mass_at(definition: Definition, myocardium: Chamber, frame: int | None, reason: str) -> Measurement:
@@ -196,7 +196,7 @@ def _mass_at(definition: Definition, myocardium: Chamber, frame: int | None, rea
 
 
 def cardiac_output(stroke: Measurement, rate: Measurement) -> Measurement:
-    """LV stroke volume times heart rate, in l/min; absent where either is."""
+    """Return LV stroke volume times heart rate in l/min; absent if either is."""
     definition = Definition(
         name="cardiac_output_l_min",
         title="cardiac output",
@@ -210,7 +210,7 @@ def cardiac_output(stroke: Measurement, rate: Measurement) -> Measurement:
 
 
 def indexed_values(values: Mapping[str, Measurement], surface: Measurement) -> tuple[Measurement, ...]:
-    """Volumes, mass and output per body surface area; absent where either is."""
+    """Return volumes, mass and output per body surface area; absent if either is."""
     return tuple(_indexed(values[name], indexed, surface) for name, indexed in INDEXED)
 
 

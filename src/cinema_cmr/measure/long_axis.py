@@ -1,7 +1,7 @@
 """Long-axis motion from landmarks of the 2- and 4-chamber views, and biplane LV volume from their masks.
 
-End-diastole and end-systole are where the ventricle is longest and shortest, so they cannot be exchanged;
-frames that the user gives are used as given, and a shortening below 0 then shows that they are wrong.
+End-diastole and end-systole are the frames of the longest and shortest ventricle, so that they cannot be swapped.
+User-supplied frames are used unchanged; a wrong pair shows as a shortening below 0.
 """
 
 from __future__ import annotations
@@ -38,27 +38,28 @@ SHORT_NAMES = {View.LAX_2C: "2c", View.LAX_4C: "4c"}
 
 BY_LENGTH = "end-diastole / end-systole: longest / shortest distance from mitral valve to apex"
 
-SAME_PART = "given frames taken at the same part of the cycle, as the stack has another number of frames"
+SAME_PHASE = "given frames moved to the same phase of the cycle, because the stack has another number of frames"
 
-NOT_ITS_FRAMES = "given frames not used, as they are those of a stack with another number of frames, too few to compare"
+FRAMES_NOT_USED = "given frames not used, because the stack has another number of frames, and too few to match them"
 
-EXCURSION = "way of the mitral hinge point towards the apex from ED to ES, along the long axis at ED"
+EXCURSION = "displacement of the mitral hinge point towards the apex from ED to ES, along the long axis at ED"
 
 BIPLANE_SHARE = 0.3
-"""Of the larger volume: the two methods differ by some 10 % in people (Dulce et al.), more is a mask's failure."""
+"""Limit, as a share of the larger volume; the methods differ by about 10 % in people (Dulce et al.), more means a wrong
+mask."""
 
 AREA_LENGTH = "8 x 2C area x 4C area / (3 pi x shorter long axis) (Dulce et al., Radiology 1993;188:371)"
 
 
 def axis_lengths_mm(landmarks: Landmarks) -> Points:
-    """(t,) distance from the mitral valve's middle to the apex; NaN where a point is missing."""
+    """Return the (t,) distance from the middle of the mitral valve to the apex; NaN if a point is missing."""
     middle, apex = _axis(landmarks)
     return np.asarray(np.linalg.norm(apex - middle, axis=1))
 
 
 def long_axis_curves(landmarks: Mapping[View, Landmarks], *, n_frames: int) -> dict[str, Points]:
-    """(t,) length of the long axis in mm of each view, of those that have as many frames as the curves beside them."""
-    lengths = {view: axis_lengths_mm(its) for view, its in landmarks.items()}
+    """Return the (t,) long-axis length in mm of each view that has `n_frames` frames."""
+    lengths = {view: axis_lengths_mm(points) for view, points in landmarks.items()}
     return {
         f"long_axis_length_{SHORT_NAMES[view]}_mm": curve for view, curve in lengths.items() if len(curve) == n_frames
     }
@@ -72,19 +73,19 @@ def _axis(landmarks: Landmarks) -> tuple[Points, Points]:
 def long_axis_values(
     landmarks: Mapping[View, Landmarks], *, ed: int | None = None, es: int | None = None, n_stack: int | None = None
 ) -> tuple[Measurement, ...]:
-    """MAPSE of each mitral hinge point (mm), their 4-chamber mean, and shortening of the long axis (%).
+    """Return MAPSE of each mitral hinge point (mm), its 4-chamber mean, and long-axis shortening (%).
 
-    Views without landmarks are left out. `ed` and `es` are frames that the user gives, of a stack of
-    `n_stack` frames: in a view of another number the frames at the same part of the cycle are taken.
+    Views without landmarks are omitted. `ed` and `es` are user-supplied frames of a stack of `n_stack` frames; a view
+    with another number of frames uses those at the same phase of the cycle.
     """
-    found: list[Measurement] = []
+    values: list[Measurement] = []
     for view in (View.LAX_4C, View.LAX_2C):
         if view in landmarks:
             phases = _phases(landmarks[view], ed, es, n_stack)
             hinges = [_excursion(landmarks[view], point, phases) for point in LANDMARKS[view][:2]]
             mean = [_mean_excursion(hinges)] if view == View.LAX_4C else []
-            found += [*hinges, *mean, _shortening(landmarks[view], phases)]
-    return tuple(found)
+            values += [*hinges, *mean, _shortening(landmarks[view], phases)]
+    return tuple(values)
 
 
 def _phases(landmarks: Landmarks, ed: int | None, es: int | None, n_stack: int | None) -> Phases:
@@ -97,19 +98,19 @@ def _phases(landmarks: Landmarks, ed: int | None, es: int | None, n_stack: int |
         if given is found or n_stack is None or n_stack == n_frames:
             return given
         if min(n_stack, n_frames) < FRAMES_TO_COMPARE:
-            return replace(found, rule=f"{BY_LENGTH}; {NOT_ITS_FRAMES}")
-        there = [_same_part(frame, n_stack, n_frames) for frame in (ed, es)]
-        moved = override_phases(found, there[0], there[1], n_frames)
-    except UsageError as error:  # a wrong frame must not stop the other values
+            return replace(found, rule=f"{BY_LENGTH}; {FRAMES_NOT_USED}")
+        matched = [_same_phase(frame, n_stack, n_frames) for frame in (ed, es)]
+        moved = override_phases(found, matched[0], matched[1], n_frames)
+    except UsageError as error:  # a wrong frame must not prevent the other measurements
         return replace(found, ed=None, es=None, reason=f"{landmarks.view.title} landmarks: {error}")
     if moved.ed is not None and moved.ed == moved.es:
-        why = f"{landmarks.view.title} landmarks: ED and ES, as given for the stack, are one frame of this view"
-        return replace(moved, ed=None, es=None, reason=why)
-    return replace(moved, rule=f"{moved.rule}; {SAME_PART}")
+        reason = f"{landmarks.view.title} landmarks: ED and ES given for the stack fall on one frame of this view"
+        return replace(moved, ed=None, es=None, reason=reason)
+    return replace(moved, rule=f"{moved.rule}; {SAME_PHASE}")
 
 
-def _same_part(frame: int | None, n_from: int, n_to: int) -> int | None:
-    """The frame at the same part of the cycle in a cine of another number of frames."""
+def _same_phase(frame: int | None, n_from: int, n_to: int) -> int | None:
+    """Return the frame at the same phase of the cycle in a cine with another number of frames."""
     return None if frame is None else min(int(frame * n_to / n_from + 0.5), n_to - 1)
 
 
@@ -125,11 +126,11 @@ def _excursion(landmarks: Landmarks, point: str, phases: Phases) -> Measurement:
     if phases.ed is None or phases.es is None:
         return definition.absent(phases.reason or "")
     middle, apex = _axis(landmarks)
-    way = landmarks.points[point][phases.es] - landmarks.points[point][phases.ed]
+    displacement = landmarks.points[point][phases.es] - landmarks.points[point][phases.ed]
     axis = apex[phases.ed] - middle[phases.ed]
-    if not (np.isfinite(way).all() and np.isfinite(axis).all()):
+    if not (np.isfinite(displacement).all() and np.isfinite(axis).all()):
         return definition.absent(f"a landmark is missing in frame {phases.ed} or {phases.es}")
-    return definition.value(float(way @ unit(axis)), frames=(phases.ed, phases.es))
+    return definition.value(float(displacement @ unit(axis)), frames=(phases.ed, phases.es))
 
 
 def _mean_excursion(hinges: list[Measurement]) -> Measurement:
@@ -164,7 +165,7 @@ def _shortening(landmarks: Landmarks, phases: Phases) -> Measurement:
 
 
 def biplane_values(study: Study, labels: Mapping[View, LabelMap]) -> tuple[Measurement, ...]:
-    """EDV, ESV and EF of the LV by biplane area-length; nothing without both long-axis masks."""
+    """Return EDV, ESV and EF of the LV by biplane area-length; empty without both long-axis masks."""
     if not {View.LAX_2C, View.LAX_4C} <= set(labels):
         return ()
     planes = [(study.cine(view), labels[view]) for view in (View.LAX_2C, View.LAX_4C)]
@@ -186,7 +187,7 @@ def biplane_values(study: Study, labels: Mapping[View, LabelMap]) -> tuple[Measu
 
 
 def biplane_mismatch(values: Mapping[str, Measurement]) -> Flag | None:
-    """A flag where the biplane volume at end-diastole is far from that of the stack: one of the masks is wrong."""
+    """Flag a biplane end-diastolic volume that differs much from that of the stack, a sign of a wrong mask."""
     stack, biplane = (values[n].value if n in values else None for n in ("lv_edv_ml", "lv_edv_biplane_ml"))
     if stack is None or biplane is None or abs(stack - biplane) <= BIPLANE_SHARE * max(stack, biplane):
         return None
@@ -216,14 +217,14 @@ def _biplane_definitions(phase_rule: str) -> tuple[Definition, Definition, Defin
 
 
 def biplane_volumes_ml(two_chamber: tuple[Cine, LabelMap], four_chamber: tuple[Cine, LabelMap]) -> Points:
-    """(t,) LV volume from two long-axis masks; NaN in a frame where the LV is missing in either."""
+    """Return the (t,) LV volume from two long-axis masks; NaN in a frame without LV in either."""
     areas_2c, lengths_2c = _areas_and_lengths(*two_chamber)
     areas_4c, lengths_4c = _areas_and_lengths(*four_chamber)
     return 8 * areas_2c * areas_4c / (3 * np.pi * np.minimum(lengths_2c, lengths_4c)) / 1000
 
 
 def _areas_and_lengths(cine: Cine, labels: LabelMap) -> tuple[Points, Points]:
-    """(t,) LV area in mm2 and long axis in mm of a long-axis mask; NaN without LV."""
+    """Return the (t,) LV area in mm2 and long axis in mm of a long-axis mask; NaN without LV."""
     dx, dy, _ = cine.spacing_mm
     frames = [_lv_axis_mm(labels.array[:, :, 0, frame], (dx, dy)) for frame in range(cine.n_frames)]
     counts = np.count_nonzero(labels.array[:, :, 0] == CODES["lv"], axis=(0, 1))
@@ -231,7 +232,7 @@ def _areas_and_lengths(cine: Cine, labels: LabelMap) -> tuple[Points, Points]:
 
 
 def _lv_axis_mm(plane: NDArray[np.uint8], pixel_mm: tuple[float, float]) -> float:
-    """From the middle of the blood's open rim (the valve, no myocardium) to the furthest blood."""
+    """Return the distance from the middle of the blood's open rim, the valve, to the furthest blood."""
     padded = np.pad(plane, 1)
     blood = padded == CODES["lv"]
     open_rim = np.zeros_like(blood)

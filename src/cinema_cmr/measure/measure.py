@@ -62,6 +62,7 @@ class MeasureOptions:
     es_frame: int | None = None
     """User-supplied end-systolic frame of both ventricles, counted from 0; None finds it."""
     bsa_formula: BsaFormula = "mosteller"
+    """Formula of the body surface area."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "basal_rule", OLD_BASAL_RULES.get(self.basal_rule, self.basal_rule))

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import Any, Literal
 
+from cinema_cmr.core.analysis import NormalRange
 from cinema_cmr.core.errors import InputError
 
-__all__ = ["HUMAN_NOISE", "NORMAL_RANGES", "HumanNoise", "NormalRange", "normal_range", "parse_normal_ranges"]
+__all__ = ["HUMAN_NOISE", "NORMAL_RANGES", "HumanNoise", "normal_range", "parse_normal_ranges"]
 
 Sex = Literal["F", "M"]
 
@@ -28,26 +29,6 @@ SUINESIAPUTRA = "Suinesiaputra et al., JCMR 2015, doi 10.1186/s12968-015-0170-9"
 DAVIES = "Davies et al. 2022, PMC8908603"
 
 BLOOD_POOL = "papillary muscles in the blood pool"
-
-
-@dataclass(frozen=True, kw_only=True)
-class NormalRange:
-    """Limits of normal of one measurement for one sex and span of ages."""
-
-    name: str
-    """The measurement's name, e.g. "lv_edv_ml"."""
-    sex: Sex
-    age_low: float
-    """Years, included."""
-    age_high: float
-    """Years completed, included: 74 holds up to the 75th birthday."""
-    lower: float
-    upper: float
-    unit: str
-    citation: str
-    papillary_rule: str
-    limits: str = "95 % interval"
-    """What the limits are."""
 
 
 @dataclass(frozen=True, kw_only=True)

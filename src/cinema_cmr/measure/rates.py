@@ -1,7 +1,7 @@
-"""How fast a ventricle empties and fills: the steepest slopes of its volume curve, and when they come.
+"""Peak ejection and filling rates: the steepest slopes of a volume curve, and their times.
 
-The slope in a frame is that of the parabola through it and two frames on each side (Savitzky and Golay,
-Anal Chem 1964;36:1627): light smoothing that holds for uneven frame times.
+The slope in a frame is that of the parabola through it and two frames on each side (Savitzky and Golay, Anal Chem
+1964;36:1627): light smoothing that is valid for uneven frame times.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ __all__ = ["rate_values", "volume_slopes"]
 Curve = NDArray[np.float64]
 
 FEWEST_FRAMES = 10
-"""Fewer frames a cycle cannot show a peak rate."""
+"""Smallest number of frames per cycle that resolves a peak rate."""
 
 REACH = 2
-"""Frames on each side of the one whose slope is taken."""
+"""Frames of the parabola on each side."""
 
 RULE = (
     "slope of the parabola through five frames (Savitzky and Golay, Anal Chem 1964;36:1627), "
@@ -31,24 +31,24 @@ RULE = (
 
 
 def volume_slopes(volumes_ml: Curve, times_ms: Curve, *, cycle_ms: float | None = None) -> Curve:
-    """Slope of a volume curve (t,) in ml/s at each frame.
+    """Return the slope of a volume curve (t,) in ml/s at each frame.
 
-    `cycle_ms` makes the curve periodic; without it the first and last frames take the slope of the nearest
-    whole window at their own time.
+    `cycle_ms` makes the curve periodic; without it the first and last frames use the parabola of the nearest complete
+    window, evaluated at their own time.
     """
-    volumes, times = _extended(volumes_ml, times_ms, cycle_ms)
+    volumes, times = _extend_periodically(volumes_ml, times_ms, cycle_ms)
     offset = 0 if cycle_ms is None else REACH
     slopes = []
     for frame in range(len(volumes_ml)):
-        at = frame + offset
-        start = min(max(at - REACH, 0), len(volumes) - (2 * REACH + 1))
+        index = frame + offset
+        start = min(max(index - REACH, 0), len(volumes) - (2 * REACH + 1))
         window = slice(start, start + 2 * REACH + 1)
-        _, slope, _ = np.polynomial.polynomial.polyfit(times[window] - times[at], volumes[window], 2)
+        _, slope, _ = np.polynomial.polynomial.polyfit(times[window] - times[index], volumes[window], 2)
         slopes.append(1000 * slope)
     return np.array(slopes)
 
 
-def _extended(volumes: Curve, times: Curve, cycle_ms: float | None) -> tuple[Curve, Curve]:
+def _extend_periodically(volumes: Curve, times: Curve, cycle_ms: float | None) -> tuple[Curve, Curve]:
     if cycle_ms is None:
         return volumes, times
     before, after = times[-REACH:] - cycle_ms, times[:REACH] + cycle_ms
@@ -58,12 +58,12 @@ def _extended(volumes: Curve, times: Curve, cycle_ms: float | None) -> tuple[Cur
 def rate_values(
     chamber: Chamber, *, times_ms: Curve | None, rr_interval_ms: float | None = None
 ) -> tuple[Measurement, ...]:
-    """Peak ejection and filling rate (ml/s, both positive) and their times after ED and ES (ms).
+    """Return the peak ejection and filling rates (ml/s, both positive) and their times after ED and ES (ms).
 
-    Absent where frame times are unknown, frames are few, or the ventricle is missing in a frame.
+    Absent without frame times, with too few frames, or if the ventricle is missing in a frame.
     """
     definitions = _definitions(chamber)
-    reason = _why_not(chamber, times_ms)
+    reason = _missing_input(chamber, times_ms)
     if reason or times_ms is None:
         return tuple(definition.absent(reason or "") for definition in definitions)
     cycle_ms = _cycle_ms(chamber.volumes_ml, times_ms, rr_interval_ms)
@@ -89,7 +89,8 @@ def _definitions(chamber: Chamber) -> tuple[Definition, ...]:
     )
 
 
-def _why_not(chamber: Chamber, times_ms: Curve | None) -> str | None:
+def _missing_input(chamber: Chamber, times_ms: Curve | None) -> str | None:
+    """Return the reason why rates cannot be measured, or None."""
     n_frames = chamber.volumes_ml.size
     if chamber.phases.ed is None or chamber.phases.es is None:
         return f"{chamber.title}: {chamber.phases.reason}"
@@ -112,8 +113,8 @@ def _peaks(
     cycle_ms: float | None,
     definitions: tuple[Definition, ...],
 ) -> tuple[Measurement, ...]:
-    """The steepest fall from ED to ES and the steepest rise from ES to ED, each with its delay."""
-    found: list[Measurement] = []
+    """Return the steepest fall from ED to ES and the steepest rise from ES to ED, each with its delay."""
+    values: list[Measurement] = []
     for (rate, delay), start, stop, sign in (
         (definitions[:2], phases.ed or 0, phases.es or 0, -1),
         (definitions[2:], phases.es or 0, phases.ed or 0, 1),
@@ -121,26 +122,26 @@ def _peaks(
         frames = _between(start, stop, len(slopes), periodic=cycle_ms is not None)
         peak = _first_peak(frames, sign * slopes)
         after = times_ms[peak] - times_ms[start]
-        found.append(rate.value(sign * slopes[peak], frames=(peak,)))
-        found.append(delay.value(after % cycle_ms if cycle_ms else after, frames=(start, peak)))
-    return tuple(found)
+        values.append(rate.value(sign * slopes[peak], frames=(peak,)))
+        values.append(delay.value(after % cycle_ms if cycle_ms else after, frames=(start, peak)))
+    return tuple(values)
 
 
 def _first_peak(frames: list[int], slopes: Curve) -> int:
-    """The frame with the steepest slope; the first of those that are equal but for rounding."""
+    """Return the first frame whose slope equals the steepest one within rounding."""
     steepest = slopes[frames].max()
     return next(frame for frame in frames if slopes[frame] >= steepest - 1e-9 * abs(steepest))
 
 
 def _cycle_ms(volumes: Curve, times: Curve, rr_interval_ms: float | None) -> float | None:
-    """Length of the cycle the curve covers, None where it covers less."""
+    """Return the length of the cycle if the curve covers it, else None."""
     if not covers_cycle(volumes, times_ms=times, rr_interval_ms=rr_interval_ms):
         return None
     return max(rr_interval_ms or 0.0, float(times[-1] - times[0] + np.median(np.diff(times))))
 
 
 def _between(start: int, stop: int, n_frames: int, *, periodic: bool) -> list[int]:
-    """Frames from one phase to the other, over the end of the curve where it is periodic."""
+    """Return the frames from one phase to the other, across the end of a periodic curve."""
     if periodic:
         return [(start + step) % n_frames for step in range((stop - start) % n_frames + 1)]
     return list(range(start, stop + 1)) if stop > start else list(range(start, n_frames))

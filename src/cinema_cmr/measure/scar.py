@@ -1,6 +1,6 @@
-"""Infarct and no-reflow of a late-enhancement stack: shares of the myocardium, and sizes where the geometry is real.
+"""Infarct and no-reflow of a late-enhancement stack: shares of the myocardium, and sizes if the geometry is true.
 
-Every slice counts by the length it stands for. No-reflow (microvascular obstruction) is part of the infarct, as it is
+Every slice counts with the length it represents. No-reflow (microvascular obstruction) is part of the infarct, as it is
 in the SCMR recommendations (JCMR 2020;22:19) and in EMIDEC (Data 2020;5:89).
 """
 
@@ -21,10 +21,10 @@ from cinema_cmr.measure.definition import Definition
 from cinema_cmr.measure.quality.scar import ScarContext, scar_flags
 from cinema_cmr.measure.scar_wall import LEVELS, ScarWall, measure_scar_wall, segment_values
 
-__all__ = ["SCAR_SUMMARY", "lesion_share", "measure_scar", "scar_volumes_ml"]
+__all__ = ["SCAR_SUMMARY", "measure_scar", "scar_volumes_ml"]
 
 SCAR_SUMMARY = ("infarct_percent", "no_reflow_percent", "infarct_ml", "infarct_g", "lge_myocardium_g")
-"""The headline of a late-enhancement study."""
+"""Headline measurements of a late-enhancement study."""
 
 _DENSITY_G_PER_ML = 1.05
 _METHOD = "sum of slices, late enhancement, short axis"
@@ -33,13 +33,13 @@ _OF_MYOCARDIUM = "share of the whole myocardium: healthy wall, infarct and no-re
 
 
 def scar_volumes_ml(cine: Cine, labels: LabelMap, frame: int = 0) -> dict[str, float]:
-    """Volume of each class of a scar map in one frame, in the header's millilitres.
+    """Return the volume of each class of a scar map in one frame, in ml of the header's geometry.
 
     Raises `InputError` for a map of another scheme, `GeometryError` for one on another grid.
     """
     check_same_grid(labels, cine)
     if labels.scheme != "scar":
-        raise InputError(f"label map holds the scheme '{labels.scheme}'; infarcts need scar labels")
+        raise InputError(f"label map has the scheme '{labels.scheme}'; expected 'scar'")
     plane = labels.array[..., frame]
     return {
         label.name: float(np.count_nonzero(plane == label.code, axis=(0, 1)) @ cine.voxel_volumes_ml)
@@ -47,34 +47,24 @@ def scar_volumes_ml(cine: Cine, labels: LabelMap, frame: int = 0) -> dict[str, f
     }
 
 
-def lesion_share(volumes_ml: Mapping[str, float]) -> float:
-    """Infarct with no-reflow as percent of the myocardium; NaN without myocardium.
-
-    >>> lesion_share({"lv_cavity": 80.0, "myo_normal": 75.0, "infarct": 20.0, "no_reflow": 5.0})
-    25.0
-    """
-    lesion = volumes_ml["infarct"] + volumes_ml["no_reflow"]
-    myocardium = lesion + volumes_ml["myo_normal"]
-    return 100 * lesion / myocardium if myocardium > 0 else float("nan")
-
-
 def measure_scar(study: Study, labels: LabelMap, *, prediction: Prediction | None = None) -> Measurements:
-    """All that can be measured of a still late-enhancement stack; the rest without a value and with the reason.
+    """Measure the labels of a still late-enhancement stack; what cannot be measured has no value but a reason.
 
-    Of a cine (more than one frame) nothing is measured, and a flag says so.
+    A cine (more than one frame) is not measured. `prediction`, if the labels come from one, adds flags on its
+    confidence, post-processing and field of view.
     """
     cine = study.cine(View.SAX)
     volumes = scar_volumes_ml(cine, labels)
-    reason = _why_not(cine, volumes)
+    reason = _missing_input(cine, volumes)
     wall = measure_scar_wall(cine, labels)
-    values = [*_shares(volumes, reason), *_sizes(volumes, reason or _no_geometry(study))]
+    values = [*_shares(volumes, reason), *_sizes(volumes, reason or _missing_geometry(study))]
     if reason is None:
         values += [*_levels(cine, labels, wall), *segment_values(wall)]
     context = ScarContext(study=study, cine=cine, labels=labels, volumes_ml=volumes, prediction=prediction)
     return Measurements(measured=tuple(values), flags=scar_flags(context))
 
 
-def _why_not(cine: Cine, volumes: Mapping[str, float]) -> str | None:
+def _missing_input(cine: Cine, volumes: Mapping[str, float]) -> str | None:
     if cine.n_frames > 1:
         return f"a stack of {cine.n_frames} frames is a cine, not late enhancement"
     if volumes["myo_normal"] + volumes["infarct"] + volumes["no_reflow"] <= 0:
@@ -82,9 +72,9 @@ def _why_not(cine: Cine, volumes: Mapping[str, float]) -> str | None:
     return None
 
 
-def _no_geometry(study: Study) -> str | None:
+def _missing_geometry(study: Study) -> str | None:
     if any(issue.code == NOMINAL_SPACING for issue in study.issues):
-        return "the voxel size in the header is nominal, the true one was lost"
+        return "the voxel size in the header is nominal; the true one is unknown"
     return None
 
 
@@ -108,14 +98,14 @@ def _shares(volumes: Mapping[str, float], reason: str | None) -> Iterator[Measur
 def _sizes(volumes: Mapping[str, float], reason: str | None) -> Iterator[Measurement]:
     lesion = volumes["infarct"] + volumes["no_reflow"]
     myocardium = lesion + volumes["myo_normal"]
-    weighed = f"volume x {_DENSITY_G_PER_ML} g/ml"
+    by_density = f"volume x {_DENSITY_G_PER_ML} g/ml"
     for name, title, value, rule in (
         ("infarct_ml", "infarct volume", lesion, _WITH_CORE),
-        ("infarct_g", "infarct mass", _DENSITY_G_PER_ML * lesion, f"{_WITH_CORE}; {weighed}"),
+        ("infarct_g", "infarct mass", _DENSITY_G_PER_ML * lesion, f"{_WITH_CORE}; {by_density}"),
         ("no_reflow_ml", "no-reflow volume", volumes["no_reflow"], "every labelled slice counts"),
-        ("no_reflow_g", "no-reflow mass", _DENSITY_G_PER_ML * volumes["no_reflow"], weighed),
+        ("no_reflow_g", "no-reflow mass", _DENSITY_G_PER_ML * volumes["no_reflow"], by_density),
         ("lge_myocardium_ml", "myocardial volume", myocardium, "every labelled slice counts"),
-        ("lge_myocardium_g", "myocardial mass", _DENSITY_G_PER_ML * myocardium, weighed),
+        ("lge_myocardium_g", "myocardial mass", _DENSITY_G_PER_ML * myocardium, by_density),
         ("lge_cavity_ml", "cavity volume in the imaged phase", volumes["lv_cavity"], "every labelled slice counts"),
     ):
         definition = Definition(name=name, title=title, unit=name.rpartition("_")[2], method=_METHOD, rule=rule)
@@ -123,8 +113,8 @@ def _sizes(volumes: Mapping[str, float], reason: str | None) -> Iterator[Measure
 
 
 def _levels(cine: Cine, labels: LabelMap, wall: ScarWall) -> Iterator[Measurement]:
-    """The infarct's share of the myocardium of the basal, the mid and the apical third."""
-    lesion, myocardium = _voxels(labels)
+    """Yield the infarct share of the myocardium of the basal, mid and apical third."""
+    lesion, myocardium = _count_voxels(labels)
     for level, name in enumerate(LEVELS):
         definition = Definition(
             name=f"infarct_{name}_percent",
@@ -142,8 +132,8 @@ def _levels(cine: Cine, labels: LabelMap, wall: ScarWall) -> Iterator[Measuremen
         yield definition.value(float(share), frames=(0,), slices=slices)
 
 
-def _voxels(labels: LabelMap) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(z,) voxels of the infarct, and of the myocardium, in each slice."""
+def _count_voxels(labels: LabelMap) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the (z,) voxels of the infarct and of the myocardium in each slice."""
     codes = {label.name: label.code for label in SCAR_LABELS}
     plane = labels.array[..., 0]
     lesion = np.count_nonzero(np.isin(plane, (codes["infarct"], codes["no_reflow"])), axis=(0, 1))

@@ -1,9 +1,9 @@
-"""Where in the wall an infarct lies: along rays from the cavity's centre, by level and by AHA segment.
+"""Location of an infarct in the wall: along rays from the centre of the cavity, by level and by AHA segment.
 
-Transmurality is the part of a ray's way through the wall that is infarct; as a share of one straight line it does
-not depend on the pixels' true shape. Segments: Cerqueira et al., Circulation 2002;105:539. A scar map has no right
-ventricle, so where the septum lies is taken from the patient's axes: to the right and half as much to the front,
-which fits the septum between the RV insertions to within 6 degrees in three of four oriented cines that were looked at.
+Transmurality is the share of infarct in a ray's path through the wall; as a share of one straight line it does not
+depend on the true pixel shape. Segments: Cerqueira et al., Circulation 2002;105:539. A scar map has no right ventricle,
+so that the septum is placed by the patient axes: to the right and half as much to the front, which agrees with the
+septum between the RV insertions to within 6 degrees in three of four oriented cines that were examined.
 """
 
 from __future__ import annotations
@@ -30,34 +30,34 @@ LEVELS = ("basal", "mid", "apical")
 
 _SEPTUM_RAS = np.array([1.0, 0.5, 0.0])
 _FRONT_AND_UP = np.array([0.0, 1.0, 1.0])
-_LEAST_IN_PLANE = 0.5
-"""Of the septum's direction, below which a plane is no short axis of an ordinary heart."""
+_MIN_IN_PLANE = 0.5
+"""In-plane share of the direction of the septum below which a plane is not a usual short axis."""
 _CODES = {label.name: label.code for label in SCAR_LABELS}
-_RULE = "AHA segments (Circulation 2002;105:539), the septum taken to lie to the patient's right and front"
+_RULE = "AHA segments (Circulation 2002;105:539), septum assumed to the patient's right and front"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScarWall:
-    """The infarct along rays, gathered by level and segment; empty parts have the reason."""
+    """Infarct along rays, by level and segment; `reason` explains empty parts."""
 
     levels: tuple[tuple[int, ...], ...] | None = None
-    """Slices of the basal, mid and apical third of the closed wall."""
+    """Slices of the basal, mid and apical third with a closed wall."""
     infarct_percent: Mapping[int, float] = field(default_factory=dict)
-    """AHA segment -> infarct, share of the wall."""
+    """AHA segment -> share of infarct in its wall."""
     transmurality_percent: Mapping[int, float] = field(default_factory=dict)
-    """AHA segment -> mean transmurality of its rays that meet infarct; segments without are absent."""
+    """AHA segment -> mean transmurality of its rays with infarct; without infarct a segment is absent."""
     slices: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     rim_percent: float = float("nan")
-    """Rays that meet infarct, of all rays of all closed slices."""
+    """Share of rays with infarct, of all rays of slices with a closed wall."""
     rim_half_percent: float = float("nan")
-    """Rays on which at least half of the wall is infarct."""
+    """Share of rays with infarct in at least half of the wall."""
     rings: tuple[int, ...] = ()
     reason: str | None = None
-    """Why there are no levels, or no segments."""
+    """Reason for absent levels or segments."""
 
 
 def to_cine_labels(labels: LabelMap) -> LabelMap:
-    """A scar map in cine codes: the cavity, and all of the wall as myocardium."""
+    """Convert a scar map to cine codes: the cavity, and the whole wall as myocardium."""
     codes = {label.name: label.code for label in CINE_LABELS}
     cine = np.zeros_like(labels.array)
     cine[labels.array > 0] = codes["myo"]
@@ -66,9 +66,9 @@ def to_cine_labels(labels: LabelMap) -> LabelMap:
 
 
 def lesion_along_rays(cine: Cine, labels: LabelMap, index: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Length of wall, and of infarct with no-reflow in it, (360,) each in mm, at 0, 1, ... degrees.
+    """Return the lengths of wall and of infarct with no-reflow along rays, (360,) each in mm, at 0, 1, ... degrees.
 
-    Of one slice of the first frame, from the centre of its cavity, which must have a wall all round.
+    Rays start at the centre of the cavity of one slice of the first frame, which must have a closed wall.
     """
     plane = labels.array[..., index, 0]
     dx, dy, _ = cine.spacing_mm
@@ -86,51 +86,51 @@ def lesion_along_rays(cine: Cine, labels: LabelMap, index: int) -> tuple[NDArray
 
 
 def measure_scar_wall(cine: Cine, labels: LabelMap) -> ScarWall:
-    """Levels, rim and segments of the first frame of a scar map, as far as slices and orientation allow."""
+    """Measure levels, rim and segments of the first frame of a scar map, as far as slices and orientation allow."""
     as_cine = to_cine_labels(labels)
     enclosed = np.nan_to_num(enclosed_fractions(cine, as_cine)[:, 0])
     rings = [int(index) for index in np.flatnonzero(enclosed >= FULL_RING)]
     if len(rings) < 3:
         return ScarWall(reason=f"{len(rings)} slices have a closed wall; three levels need at least 3")
     rays = {index: lesion_along_rays(cine, labels, index) for index in rings}
-    rim, rim_half = _rim(list(rays.values()))
+    rim, rim_half = _rim_percent(list(rays.values()))
     base = base_end(cine, as_cine)
-    found = ScarWall(rim_percent=rim, rim_half_percent=rim_half, rings=tuple(rings))
+    result = ScarWall(rim_percent=rim, rim_half_percent=rim_half, rings=tuple(rings))
     if base is None:
-        return replace(found, reason="neither the labels nor the orientation tell base from apex")
+        return replace(result, reason="neither the labels nor the orientation determine base and apex")
     levels = tuple(tuple(level) for level in split_levels(cine, np.array(rings if base == "first" else rings[::-1])))
     if any(not level for level in levels):
-        return replace(found, reason="the slices with a closed wall leave one of the three levels empty")
-    found, septum = replace(found, levels=levels), _septum(cine)
+        return replace(result, reason="the slices with a closed wall leave one of the three levels empty")
+    result, septum = replace(result, levels=levels), _septum(cine)
     if septum is None:
-        reason = "no right ventricle is labelled and the orientation does not tell the septum"
-        return replace(found, reason=reason)
-    return _by_segment(rays, found, levels, septum)
+        reason = "no right ventricle is labelled and the orientation does not determine the septum"
+        return replace(result, reason=reason)
+    return _by_segment(rays, result, levels, septum)
 
 
-def _rim(rays: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> tuple[float, float]:
+def _rim_percent(rays: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> tuple[float, float]:
     wall, lesion = (np.concatenate(parts) for parts in zip(*rays, strict=True))
-    known = wall > 0
-    share = lesion[known] / wall[known]
+    has_wall = wall > 0
+    share = lesion[has_wall] / wall[has_wall]
     return 100 * float((share > 0).mean()), 100 * float((share >= 0.5).mean())
 
 
 def _septum(cine: Cine) -> tuple[float, int] | None:
-    """Angle of the septum's middle in the plane, and the sense in which the anterior wall follows."""
+    """Return the angle of mid septum in the plane, and the sense (+1 or -1) in which the anterior wall follows."""
     if not cine.orientation_known:
         return None
     x_axis, y_axis = unit(cine.affine[:3, 0]), unit(cine.affine[:3, 1])
     septum = np.array([_SEPTUM_RAS @ x_axis, _SEPTUM_RAS @ y_axis]) / np.linalg.norm(_SEPTUM_RAS)
     front = np.array([_FRONT_AND_UP @ x_axis, _FRONT_AND_UP @ y_axis])
-    turn = septum[0] * front[1] - septum[1] * front[0]
-    if np.linalg.norm(septum) < _LEAST_IN_PLANE or abs(turn) < 1e-6:
+    cross = septum[0] * front[1] - septum[1] * front[0]
+    if np.linalg.norm(septum) < _MIN_IN_PLANE or abs(cross) < 1e-6:
         return None
-    return float(np.arctan2(septum[1], septum[0])), 1 if turn > 0 else -1
+    return float(np.arctan2(septum[1], septum[0])), 1 if cross > 0 else -1
 
 
 def _by_segment(
     rays: Mapping[int, tuple[NDArray[np.float64], NDArray[np.float64]]],
-    found: ScarWall,
+    result: ScarWall,
     levels: tuple[tuple[int, ...], ...],
     septum: tuple[float, int],
 ) -> ScarWall:
@@ -143,26 +143,26 @@ def _by_segment(
             share[segment], slices[segment] = 100 * float(s.sum() / w.sum()), tuple(sorted(indices))
             if (s > 0).any():
                 depth[segment] = 100 * float((s[s > 0] / w[s > 0]).mean())
-    return replace(found, infarct_percent=share, transmurality_percent=depth, slices=slices)
+    return replace(result, infarct_percent=share, transmurality_percent=depth, slices=slices)
 
 
 def segment_values(wall: ScarWall) -> Iterator[Measurement]:
-    """The infarct's extent along the rim, then its share and transmurality in each AHA segment, as measurements."""
+    """Yield the extent of the infarct along the rim, then its share and transmurality in each AHA segment."""
     yield from _rim_values(wall)
     for segment, title in AHA_SEGMENTS.items():
-        for name, title_of, values, rule, without in (
+        for name, prefix, values, rule, absence in (
             ("infarct_percent", "infarct", wall.infarct_percent, f"{_RULE}; share of the rays' wall", ""),
             (
                 "transmurality_percent",
                 "transmurality",
                 wall.transmurality_percent,
-                f"{_RULE}; mean over the rays that meet infarct",
+                f"{_RULE}; mean over rays with infarct",
                 "no infarct in the segment",
             ),
         ):
             definition = Definition(
                 name=f"{name}_aha{segment:02d}",
-                title=f"{title_of}, {title}",
+                title=f"{prefix}, {title}",
                 unit="%",
                 method="late enhancement, rays from the cavity's centre",
                 rule=rule,
@@ -170,17 +170,17 @@ def segment_values(wall: ScarWall) -> Iterator[Measurement]:
             if segment in values:
                 yield definition.value(values[segment], frames=(0,), slices=wall.slices[segment])
             else:
-                yield definition.absent(wall.reason or without)
+                yield definition.absent(wall.reason or absence)
 
 
 def _rim_values(wall: ScarWall) -> Iterator[Measurement]:
     for name, title, value, rule in (
-        ("infarct_rim_percent", "rim with infarct", wall.rim_percent, "rays that meet infarct, of all"),
+        ("infarct_rim_percent", "rim with infarct", wall.rim_percent, "share of rays with infarct"),
         (
             "infarct_transmural_rim_percent",
             "rim with at least half of the wall infarcted",
             wall.rim_half_percent,
-            "rays on which half of the wall or more is infarct, of all",
+            "share of rays with infarct in at least half of the wall",
         ),
     ):
         definition = Definition(
@@ -188,7 +188,7 @@ def _rim_values(wall: ScarWall) -> Iterator[Measurement]:
             title=title,
             unit="%",
             method="late enhancement, rays from the cavity's centre",
-            rule=f"{rule} in slices with a closed wall",
+            rule=f"{rule}, over slices with a closed wall",
         )
         if wall.rings:
             yield definition.value(value, frames=(0,), slices=wall.rings)

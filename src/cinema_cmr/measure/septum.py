@@ -1,8 +1,8 @@
-"""The septum of a short-axis stack, and which way round the heart is, from the RV insertions.
+"""The septum of a short-axis stack and the rotational sense of the heart, from the RV insertions.
 
-Angles lie in the image plane, in radians, around the LV blood's centre: 0 along array axis x, growing
-towards axis y (clockwise as displayed, x to the right and y down), in millimetres, so that oblong pixels do
-not bend them.
+Angles lie in the image plane, in radians, around the centre of the LV blood: 0 along array axis x, increasing towards
+axis y (clockwise as displayed, x to the right and y down), computed in millimetres and thus independent of the pixel
+shape.
 """
 
 from __future__ import annotations
@@ -22,45 +22,45 @@ from cinema_cmr.measure.volumes import CODES
 __all__ = ["Septum", "blood_centre_mm", "circular_mean", "find_septum"]
 
 CONTACT_MM = 3.0
-"""Myocardium this near to RV blood is septum; at least one and a half pixels."""
+"""Largest distance of septal myocardium from RV blood; at least one and a half pixels."""
 
 FEWEST_CONTACTS = 5
-"""Septal pixels below which a slice does not tell where the septum is."""
+"""Smallest number of septal pixels that locates the septum in a slice."""
 
 INSERTION_PERCENTILES = (2, 98)
-"""The ends of the septal arc; the outermost pixels may be stray."""
+"""Percentiles of the ends of the septal arc; the outermost pixels may be stray."""
 
 CLEARLY_ANTERIOR = 0.2
-"""By how much the two insertions must differ along front-and-up (unit vectors) to be told apart."""
+"""Smallest difference of the two insertions along front-and-up (unit vectors) that distinguishes them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Septum:
-    """The septum's middle in each slice that shows it, and the sense in which the anterior wall follows."""
+    """Middle of the septum in each slice that shows it, and the sense in which the anterior wall follows."""
 
     middle: Mapping[int, float]
     """Slice -> angle of the middle between the two insertions."""
     anterior_sense: int
-    """+1 where the anterior insertion lies at growing angles from the septum's middle, else -1."""
+    """+1 if the anterior insertion lies at increasing angles from mid septum, else -1."""
     sense_known: bool
-    """False where the file carries no orientation: clockwise as displayed is assumed."""
+    """False if the file has no orientation; clockwise as displayed is then assumed."""
 
 
 def blood_centre_mm(cine: Cine, labels: LabelMap, index: int, frame: int) -> tuple[float, float]:
-    """Centre of the LV blood of a slice, in mm along array axes x and y from the first pixel's centre."""
+    """Return the centre of the LV blood of a slice, in mm along array axes x and y from the first pixel."""
     x, y = np.nonzero(labels.array[:, :, index, frame] == CODES["lv"])
     dx, dy, _ = cine.spacing_mm
     return float(x.mean() * dx), float(y.mean() * dy)
 
 
 def circular_mean(angles: Iterable[float]) -> float:
-    """Mean direction of angles in radians."""
-    turned = np.exp(1j * np.asarray(list(angles), dtype=np.float64))
-    return float(np.angle(turned.mean()))
+    """Return the mean direction of angles in radians."""
+    phasors = np.exp(1j * np.asarray(list(angles), dtype=np.float64))
+    return float(np.angle(phasors.mean()))
 
 
 def find_septum(cine: Cine, labels: LabelMap, frame: int, slices: Iterable[int]) -> Septum:
-    """The septum of one frame, in those of the slices that have LV, myocardium and RV side by side."""
+    """Find the septum of one frame in those slices that have LV, myocardium and RV side by side."""
     insertions = {index: _insertions(cine, labels, index, frame) for index in slices}
     found = {index: ends for index, ends in insertions.items() if ends is not None}
     sense = _patient_sense(cine, list(found.values()))
@@ -72,7 +72,7 @@ def find_septum(cine: Cine, labels: LabelMap, frame: int, slices: Iterable[int])
 
 
 def _insertions(cine: Cine, labels: LabelMap, index: int, frame: int) -> tuple[float, float] | None:
-    """Angles of the two ends of the arc of myocardium beside the RV, the second one the larger."""
+    """Return the angles of both ends of the arc of myocardium beside the RV, the larger one last."""
     plane = labels.array[:, :, index, frame]
     if not (plane == CODES["rv"]).any():
         return None
@@ -94,7 +94,7 @@ def _arc(angles: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _patient_sense(cine: Cine, insertions: list[tuple[float, float]]) -> int | None:
-    """+1 or -1 from patient space, where the anterior insertion is further to the front and to the head."""
+    """Return the sense in patient space, where the anterior insertion lies further to the front and head; else None."""
     if not cine.orientation_known or not insertions:
         return None
     x_axis, y_axis = unit(cine.affine[:3, 0]), unit(cine.affine[:3, 1])

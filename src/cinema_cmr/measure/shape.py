@@ -1,9 +1,9 @@
 """Wall thickness and thickening in the 16 segments of the American Heart Association.
 
-Segments: Cerqueira et al., Circulation 2002;105:539. Thickness is measured on rays from the centre of the
-blood: the contours are found to a fraction of a pixel and lightly smoothed, and at each ray the distances
-from the middle of the wall to either contour are added, so that an oblique cut of the ray through the wall
-does not thicken it. On digital rings of 0.7 to 2 mm pixels the mean error is below 0.05 mm.
+Segments: Cerqueira et al., Circulation 2002;105:539. Thickness is measured on rays from the centre of the blood:
+contours are located to a fraction of a pixel and lightly smoothed, and on each ray the shortest distances from the
+middle of the wall to both contours are added, so that an oblique ray does not overestimate the wall. On digital rings
+with pixels of 0.7 to 2 mm the mean error is below 0.05 mm.
 """
 
 from __future__ import annotations
@@ -59,19 +59,18 @@ AHA_SEGMENTS: Mapping[int, str] = {
 """Number -> name; 17, the apex, has no cavity in short-axis slices."""
 
 FROM_MID_SEPTUM_SIXTHS = {0: 2, 1: 1, 2: 6, -1: 3, -2: 4, -3: 5}
-"""Sixth of the ring, counted from the septum's middle towards the anterior wall -> basal segment."""
+"""Sixth of the ring, counted from mid septum towards the anterior wall -> basal segment."""
 
 FROM_MID_SEPTUM_QUARTERS = {0: 14, 1: 13, 2: 16, 3: 15}
-"""Quarter of the ring, the septal one centred on the septum's middle -> apical segment."""
+"""Quarter of the ring, with the septal one centred on mid septum -> apical segment."""
 
 FULL_RING = 0.9
-"""Share of the blood's rim in myocardium from which a slice has a wall all round; ACDC's experts: all but 1
-of 1808."""
+"""Smallest share of the rim of the blood in myocardium at which the wall is closed; ACDC experts: all but 1 of 1808."""
 
 N_RAYS = 360
 
 SMOOTHING_PIXELS = 1.5
-"""Standard deviation, along the contour, of the smoothing that takes the pixels' steps away."""
+"""Standard deviation of the smoothing along the contour, which removes pixel steps."""
 
 STEP_MM = 0.25
 
@@ -80,11 +79,11 @@ CLOCKWISE_ASSUMED = "orientation unknown, so the anterior wall is assumed to fol
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentThickness:
-    """Wall thickness by AHA segment in one frame; empty with the reason where it cannot be told."""
+    """Wall thickness by AHA segment in one frame; empty with a reason if it cannot be measured."""
 
     mm: Mapping[int, float]
     slices: Mapping[int, tuple[int, ...]]
-    """Segment -> the slices it was measured in."""
+    """Segment -> slices it was measured in."""
     frame: int | None = None
     sense_known: bool = True
     reason: str | None = None
@@ -96,23 +95,23 @@ class SegmentThickness:
 
 
 def wall_thickness_mm(cine: Cine, labels: LabelMap, index: int, frame: int) -> Rays:
-    """(360,) thickness of the wall in one slice at angles 0, 1, ... degrees around the blood's centre.
+    """Return the (360,) wall thickness in one slice at 0, 1, ... degrees around the centre of the blood.
 
-    The slice must have a full ring of myocardium (see `enclosed_fractions`).
+    The slice must have a closed wall (see `enclosed_fractions`).
     """
     plane = labels.array[:, :, index, frame]
     centre = blood_centre_mm(cine, labels, index, frame)
     angles = np.radians(np.arange(N_RAYS))
     outward = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    along = _Along(plane, centre, cine)
-    epicardium = outward * along.end_of_heart()[:, None]
-    endocardium = outward * along.end_of_blood()[:, None]
+    profile = _RadialProfile(plane, centre, cine)
+    epicardium = outward * profile.epicardial_radius()[:, None]
+    endocardium = outward * profile.endocardial_radius()[:, None]
     middle = (endocardium + epicardium) / 2
     return _nearest_mm(middle, endocardium) + _nearest_mm(middle, epicardium)
 
 
-class _Along:
-    """A mask's blood and wall along rays from the centre of the blood."""
+class _RadialProfile:
+    """Blood and wall of a mask along rays from the centre of the blood."""
 
     def __init__(self, plane: NDArray[np.uint8], centre: tuple[float, float], cine: Cine) -> None:
         dx, dy, _ = cine.spacing_mm
@@ -123,30 +122,30 @@ class _Along:
         self.pixel_mm = float(np.sqrt(dx * dy))
         self.reach = np.arange(0, furthest + 2 * max(dx, dy), STEP_MM)
         angles = np.radians(np.arange(N_RAYS))
-        at = [
+        samples = [
             (centre[0] + np.outer(np.cos(angles), self.reach)) / dx,
             (centre[1] + np.outer(np.sin(angles), self.reach)) / dy,
         ]
         self.blood, self.heart = (
-            ndimage.map_coordinates(mask.astype(np.float64), at, order=1) for mask in (blood, heart)
+            ndimage.map_coordinates(mask.astype(np.float64), samples, order=1) for mask in (blood, heart)
         )
 
-    def end_of_heart(self) -> Rays:
-        """(360,) radius in mm at which blood and wall first end: a stray piece is not reached."""
+    def epicardial_radius(self) -> Rays:
+        """Return the (360,) radius in mm of the first end of blood and wall, before any stray component."""
         return self._radius(self.heart, np.argmax(self.heart < 0.5, axis=1) - 1)
 
-    def end_of_blood(self) -> Rays:
-        """(360,) radius in mm at which blood last ends before the wall does."""
+    def endocardial_radius(self) -> Rays:
+        """Return the (360,) radius in mm of the last end of blood inside the wall."""
         within = np.cumsum(self.heart < 0.5, axis=1) == 0
         inside = (self.blood >= 0.5) & within
         return self._radius(self.blood, len(self.reach) - 1 - np.argmax(inside[:, ::-1], axis=1))
 
     def _radius(self, values: Rays, last: NDArray[np.intp]) -> Rays:
-        """The last step inside, plus the part of a step to one half, smoothed along the contour."""
+        """Return the radius of the crossing of one half after the last step inside, smoothed along the contour."""
         last = np.clip(last, 0, len(self.reach) - 2)
         rays = np.arange(N_RAYS)
-        here, beyond = values[rays, last], values[rays, last + 1]
-        part = np.clip((here - 0.5) / np.maximum(here - beyond, 1e-9), 0, 1)
+        inner, outer = values[rays, last], values[rays, last + 1]
+        part = np.clip((inner - 0.5) / np.maximum(inner - outer, 1e-9), 0, 1)
         radius = self.reach[last] + STEP_MM * part
         arc_per_ray = max(float(radius.mean()), 1.0) * 2 * np.pi / N_RAYS
         width = SMOOTHING_PIXELS * self.pixel_mm / arc_per_ray
@@ -158,18 +157,18 @@ def _nearest_mm(points: Rays, contour: Rays) -> Rays:
 
 
 def segment_thickness(cine: Cine, labels: LabelMap, frame: int, volumes: Volumes) -> SegmentThickness:
-    """Mean wall thickness of each AHA segment in one frame.
+    """Measure the mean wall thickness of each AHA segment in one frame.
 
-    Slices with a full ring of myocardium are split into a basal, a mid and an apical third of their length;
-    the ring is divided from the middle of the septum. Empty, with the reason, for fewer than three such
-    slices, no RV, or when base and apex cannot be told apart.
+    Slices with a closed wall are split into the basal, mid and apical third of their length, and each ring is divided
+    from the middle of the septum. Empty, with the reason, for fewer than three such slices, without RV, or if base and
+    apex cannot be distinguished.
     """
     enclosed = enclosed_fractions(cine, labels)[:, frame]
     rings = np.flatnonzero(np.nan_to_num(enclosed) >= FULL_RING)
     if len(rings) < 3:
         return SegmentThickness.absent(f"{len(rings)} slices have a closed wall; three levels need at least 3")
     if volumes.base is None:
-        return SegmentThickness.absent("neither the labels nor the orientation tell base from apex")
+        return SegmentThickness.absent("neither the labels nor the orientation determine base and apex")
     levels = split_levels(cine, rings if volumes.base == "first" else rings[::-1])
     if any(not slices for slices in levels):
         return SegmentThickness.absent("the slices with a closed wall leave one of the three levels empty")
@@ -180,7 +179,7 @@ def segment_thickness(cine: Cine, labels: LabelMap, frame: int, volumes: Volumes
 
 
 def split_levels(cine: Cine, from_base: NDArray[np.intp]) -> list[list[int]]:
-    """Basal, mid and apical slices: thirds of the length the slices stand for."""
+    """Split slices, ordered from the base, into basal, mid and apical thirds of the length they represent."""
     positions, weights = cine.slice_positions_mm[from_base], cine.slice_weights_mm[from_base]
     depth = np.abs(positions - positions[0]) + weights[0] / 2
     share = depth / (depth[-1] + weights[-1] / 2)
@@ -191,7 +190,7 @@ def split_levels(cine: Cine, from_base: NDArray[np.intp]) -> list[list[int]]:
 def _by_segment(
     cine: Cine, labels: LabelMap, frame: int, *, levels: Sequence[Sequence[int]], septum: Septum
 ) -> SegmentThickness:
-    middles = _middle_of_levels(levels, septum)
+    middles = _septal_angles(levels, septum)
     samples: dict[int, list[float]] = {}
     slices: dict[int, set[int]] = {}
     for level, (indices, middle) in enumerate(zip(levels, middles, strict=True)):
@@ -209,15 +208,15 @@ def _by_segment(
     )
 
 
-def _middle_of_levels(levels: Sequence[Sequence[int]], septum: Septum) -> list[float]:
-    """The septum's middle at each level; where it does not show, that of the nearest level."""
-    own = [[septum.middle[index] for index in slices if index in septum.middle] for slices in levels]
-    known = {level: circular_mean(angles) for level, angles in enumerate(own) if angles}
-    return [known[min(known, key=lambda other: abs(other - level))] for level in range(len(levels))]
+def _septal_angles(levels: Sequence[Sequence[int]], septum: Septum) -> list[float]:
+    """Return the angle of mid septum at each level; a level without one takes that of the nearest level."""
+    by_level = [[septum.middle[index] for index in slices if index in septum.middle] for slices in levels]
+    angles = {level: circular_mean(found) for level, found in enumerate(by_level) if found}
+    return [angles[min(angles, key=lambda other: abs(other - level))] for level in range(len(levels))]
 
 
 def ray_segments(level: int, middle: float, anterior_sense: int) -> NDArray[np.int64]:
-    """(360,) the AHA segment that each ray lies in."""
+    """Return the (360,) AHA segment of each ray."""
     angles = anterior_sense * (np.radians(np.arange(N_RAYS)) - middle)
     degrees = np.degrees(np.angle(np.exp(1j * angles)))
     if level == 2:
@@ -228,13 +227,13 @@ def ray_segments(level: int, middle: float, anterior_sense: int) -> NDArray[np.i
 
 
 def wall_values(at_ed: SegmentThickness, at_es: SegmentThickness) -> tuple[Measurement, ...]:
-    """Thickness at ED and ES (mm) and thickening (mm, %) of each AHA segment, as measurements."""
-    found: list[Measurement] = []
+    """Return thickness at ED and ES (mm) and thickening (mm, %) of each AHA segment, and the largest ED thickness."""
+    values: list[Measurement] = []
     for segment, title in AHA_SEGMENTS.items():
         ed = _thickness(segment, title, "ed", at_ed)
         es = _thickness(segment, title, "es", at_es)
-        found += [ed, es, *_thickening(segment, title, ed, es)]
-    return (*found, _thickest(at_ed))
+        values += [ed, es, *_thickening(segment, title, ed, es)]
+    return (*values, _thickest(at_ed))
 
 
 def _thickest(at_ed: SegmentThickness) -> Measurement:
@@ -242,7 +241,7 @@ def _thickest(at_ed: SegmentThickness) -> Measurement:
         "wall_thickness_ed_max_mm",
         "largest wall thickness at ED",
         "mm",
-        "largest of the 16 AHA segments' means",
+        "largest of the 16 segment means",
     )
     if at_ed.frame is None or not at_ed.mm:
         return definition.absent(at_ed.reason or "")
@@ -251,11 +250,11 @@ def _thickest(at_ed: SegmentThickness) -> Measurement:
 
 
 def _definition(name: str, title: str, unit: str, rule: str) -> Definition:
-    return Definition(name=name, title=title, unit=unit, method="short axis, rays from the LV's centre", rule=rule)
+    return Definition(name=name, title=title, unit=unit, method="short axis, rays from the centre of the LV", rule=rule)
 
 
 def _thickness(segment: int, title: str, phase: str, measured: SegmentThickness) -> Measurement:
-    rule = "AHA segments (Circulation 2002;105:539), divided from the middle between the RV insertions"
+    rule = "AHA segments (Circulation 2002;105:539), divided from the midpoint of the RV insertions"
     if not measured.sense_known:
         rule = f"{rule}; {CLOCKWISE_ASSUMED}"
     name = f"wall_thickness_{phase}_mm_aha{segment:02d}"
@@ -266,7 +265,7 @@ def _thickness(segment: int, title: str, phase: str, measured: SegmentThickness)
 
 
 def _thickening(segment: int, title: str, ed: Measurement, es: Measurement) -> tuple[Measurement, Measurement]:
-    """Systolic thickening of a segment in mm and in % of its diastolic thickness."""
+    """Return the systolic thickening of a segment in mm and in % of its diastolic thickness."""
     in_mm = _definition(f"wall_thickening_mm_aha{segment:02d}", f"wall thickening, {title}", "mm", "ES - ED")
     in_percent = _definition(
         f"wall_thickening_percent_aha{segment:02d}", f"wall thickening, {title}", "%", "(ES - ED) / ED"

@@ -1,9 +1,8 @@
-"""Volume of each structure in every frame: area times the length a slice stands for, summed.
+"""Volume of each structure in every frame: the sum of area times the length represented by a slice.
 
-Area times slice distance after the SCMR post-processing recommendations (JCMR 2020;22:19); distances come
-from the slices' own positions, so gaps and uneven spacing are counted as they are. A frame in which a
-structure is not labelled has no volume (NaN), never 0: an empty mask is a failure to find, not an empty
-ventricle.
+Area times slice distance after the SCMR post-processing recommendations (JCMR 2020;22:19); distances come from the
+slice positions, so that gaps and uneven spacing count as they are. A frame without a structure has the volume NaN,
+never 0: an empty mask is a missed structure, not an empty ventricle.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ __all__ = [
 ]
 
 CODES: dict[str, int] = {label.name: label.code for label in CINE_LABELS}
-"""Structure name -> code in a cine mask."""
+"""Structure -> code in a cine mask."""
 
 BasalRule = Literal["scmr", "all-slices"]
 
@@ -49,32 +48,31 @@ SCMR 2020 counts a basal slice when myocardium surrounds at least half of its bl
 mask, because its thin basal wall ends before its blood does. Neither number excludes anything from the masks of the
 ACDC experts; in masks of a network, slices that the experts count had 45 to 50 %."""
 
-BASAL_SHARE = 1 / 3
-"""The basal rule may leave out at most this share of a frame's LV slices; more is no base but a failed
-mask."""
+MAX_BASAL_SHARE = 1 / 3
+"""Largest share of the LV slices of a frame that the basal rule may exclude; more indicates a failed mask."""
 
 CLEAR_TILT = 0.02
-"""Share of the labelled length by which blood must lie off its middle to tell base from apex; on ACDC's 100
-training patients it is at least 0.042, always on the true side."""
+"""Smallest offset of the centroid of blood from the middle of the labelled length, as a share of it, that determines
+the base; on ACDC's 100 training patients it is at least 0.042, always on the true side."""
 
 APEX_DIRECTION_RAS = np.array([-1.0, 1.0, -1.0])
-"""Where the apex points in an ordinary chest: left, front, feet."""
+"""Direction of the apex in an average chest: left, front, feet."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Volumes:
-    """Volume curves of one short-axis prediction and how they were counted."""
+    """Volume curves of one short-axis mask, with the rule of counting."""
 
     lv_ml: NDArray[np.float64]
-    """(t,) LV blood, papillary muscles included; NaN in a frame without it."""
+    """(t,) LV blood with papillary muscles; NaN in a frame without it."""
     rv_ml: NDArray[np.float64]
     """(t,) RV blood; NaN in a frame without it."""
     myo_ml: NDArray[np.float64]
     """(t,) LV myocardium; NaN in a frame without it."""
     lv_counted: NDArray[np.bool_]
-    """(z, t) True where a slice's LV blood is counted."""
+    """(z, t), True if the LV blood of a slice is counted."""
     lv_excluded: NDArray[np.bool_]
-    """(z, t) True where a slice has LV blood that the basal rule leaves out."""
+    """(z, t), True if the basal rule excludes the LV blood of a slice."""
     base: BasalEnd | None
     """End of the stack at which the base lies; None if neither labels nor orientation determine it."""
     basal_rule: BasalRule
@@ -89,27 +87,27 @@ def measure_volumes(
     basal_rule: BasalRule = "scmr",
     min_myocardial_rim: float = MIN_MYOCARDIAL_RIM,
 ) -> Volumes:
-    """Volume curves in ml of LV, RV and myocardium over all frames of a short-axis stack.
+    """Measure the volume curves of LV, RV and myocardium in ml over all frames of a short-axis stack.
 
     Raises `GeometryError` for a mask on another grid, `InputError` for a mask of other structures,
     `UsageError` for an unknown rule.
     """
     check_same_grid(labels, cine)
     if labels.scheme != "cine":
-        raise InputError(f"label map holds the scheme '{labels.scheme}'; volumes need cine labels (RV, MYO, LV)")
+        raise InputError(f"label map has the scheme '{labels.scheme}'; expected 'cine' (RV, MYO, LV)")
     if basal_rule not in get_args(BasalRule):
         raise unknown_name("basal rule", basal_rule, get_args(BasalRule))
     counts = {name: _voxels_per_slice(labels.array, code) for name, code in CODES.items()}
     base = base_end(cine, labels)
-    left_out = np.zeros_like(counts["lv"], dtype=bool)
+    excluded = np.zeros_like(counts["lv"], dtype=bool)
     if basal_rule == "scmr" and base is not None:
-        left_out = _beyond_valve(enclosed_fractions(cine, labels), base, min_myocardial_rim)
+        excluded = _beyond_valve(enclosed_fractions(cine, labels), base, min_myocardial_rim)
     return Volumes(
-        lv_ml=_sum_of_slices(np.where(left_out, 0, counts["lv"]), cine),
+        lv_ml=_sum_of_slices(np.where(excluded, 0, counts["lv"]), cine),
         rv_ml=_sum_of_slices(counts["rv"], cine),
         myo_ml=_sum_of_slices(counts["myo"], cine),
-        lv_counted=(counts["lv"] > 0) & ~left_out,
-        lv_excluded=left_out,
+        lv_counted=(counts["lv"] > 0) & ~excluded,
+        lv_excluded=excluded,
         base=base,
         basal_rule=basal_rule,
         min_myocardial_rim=min_myocardial_rim,
@@ -126,13 +124,13 @@ def _sum_of_slices(counts: NDArray[np.int64], cine: Cine) -> NDArray[np.float64]
 
 
 def enclosed_fractions(cine: Cine, labels: LabelMap) -> NDArray[np.float64]:
-    """(z, t) share of the LV blood's rim, by length, that is myocardium; NaN without LV blood.
+    """Return the (z, t) share of the rim of the LV blood, by length, that borders myocardium; NaN without LV blood.
 
-    The rim is made of the pixel edges between LV blood and anything else, so that flips and quarter turns
-    of the image do not change it.
+    The rim consists of the pixel edges between LV blood and any other label, so that flips and rotations by 90 degrees
+    do not change it.
     """
     dx, dy, _ = cine.spacing_mm
-    padded = np.pad(_around_foreground(labels.array), ((1, 1), (1, 1), (0, 0), (0, 0)))
+    padded = np.pad(_crop_to_labels(labels.array), ((1, 1), (1, 1), (0, 0), (0, 0)))
     blood = padded == CODES["lv"]
     shape = padded.shape[2:]
     rim, wall = np.zeros(shape), np.zeros(shape)
@@ -146,20 +144,19 @@ def enclosed_fractions(cine: Cine, labels: LabelMap) -> NDArray[np.float64]:
         return np.asarray(wall / rim)
 
 
-def _around_foreground(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The in-plane box around all labels: most of an image is empty."""
-    seen = np.any(array > 0, axis=(2, 3))
-    if not seen.any():
+def _crop_to_labels(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Crop to the in-plane box around all labels, because most of an image is empty."""
+    labelled = np.any(array > 0, axis=(2, 3))
+    if not labelled.any():
         return array[:1, :1]
-    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+    rows, columns = np.flatnonzero(labelled.any(axis=1)), np.flatnonzero(labelled.any(axis=0))
     return array[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def base_end(cine: Cine, labels: LabelMap) -> BasalEnd | None:
-    """Which end of the stack is the base: where there is more blood of both ventricles, over all frames.
+    """Find the basal end of the stack: the end with more blood of both ventricles over all frames.
 
-    Where the labels do not tell, the direction of the apex in patient space decides; None where that is
-    unknown too.
+    If the labels are ambiguous, the direction of the apex in patient space decides; None if that is unknown too.
     """
     blood = _voxels_per_slice(labels.array, CODES["lv"]) + _voxels_per_slice(labels.array, CODES["rv"])
     per_slice = blood.sum(axis=1)
@@ -186,12 +183,12 @@ def _beyond_valve(enclosed: NDArray[np.float64], base: BasalEnd, min_rim: float)
 
     Only the run of such slices that starts at the basal end is excluded, never mid-ventricle or apex.
     """
-    left_out = np.zeros(enclosed.shape, dtype=bool)
+    excluded = np.zeros(enclosed.shape, dtype=bool)
     for frame in range(enclosed.shape[1]):
         present = np.flatnonzero(np.isfinite(enclosed[:, frame]))
         from_base = present if base == "first" else present[::-1]
         open_slices = enclosed[from_base, frame] < min_rim
         run = int(np.argmin(open_slices)) if not open_slices.all() else len(from_base)
-        if 0 < run <= np.ceil(len(from_base) * BASAL_SHARE) and run < len(from_base):
-            left_out[from_base[:run], frame] = True
-    return left_out
+        if 0 < run <= np.ceil(len(from_base) * MAX_BASAL_SHARE) and run < len(from_base):
+            excluded[from_base[:run], frame] = True
+    return excluded

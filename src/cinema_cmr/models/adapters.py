@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cinema_cmr.core.errors import UsageError, WeightsError
+from cinema_cmr.models.blocks.layers import DropPath
 from cinema_cmr.models.convvit import ConvViT
-from cinema_cmr.models.layers import DropPath
 from cinema_cmr.models.transplant import SHARED_PARTS
 from cinema_cmr.models.unetr import ConvUNetR
 

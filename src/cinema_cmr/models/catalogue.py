@@ -160,12 +160,8 @@ def _named(models: Sequence[LoadedModel]) -> dict[str, LoadedModel]:
 
 def _check_joinable(cards: Sequence[ModelCard]) -> None:
     names = ", ".join(card.name for card in cards)
-    facts = [
-        (card.task, card.grids, card.outputs, card.label_scheme, card.modality, card.training.get("target"))
-        for card in cards
-    ]
     n_different = len({card.weights_sha256 for card in cards})
-    if len(cards) < 2 or n_different < len(cards) or any(one != facts[0] for one in facts):
+    if len(cards) < 2 or n_different < len(cards) or not all(cards[0].has_same_use(card) for card in cards):
         raise WeightsError(
             f"{len(cards)} models named {names} cannot be joined; expected two or more of different weights with"
             " the same task, grids, outputs and label scheme"
@@ -226,17 +222,17 @@ def _output_check(loaded: LoadedModel) -> Check:
     return Check(name="output", passed=finite, found=f"{'finite' if finite else 'not finite'}, of shape {shapes}")
 
 
-def _embedded_entry(name: str, card: ModelCard) -> WeightsEntry:
+def _embedded_entry(name: str, model: ModelCard) -> WeightsEntry:
     return WeightsEntry(
         name=name,
-        task=card.task,
-        views=tuple(view.value for view in card.grids),
-        outputs=card.outputs,
-        data=str(card.training.get("data", "")),
-        licence=card.licence,
+        task=model.task,
+        views=tuple(view.value for view in model.grids),
+        outputs=model.outputs,
+        data=str(model.training.get("data", "")),
+        licence=model.licence,
         revision="",
-        sha256=card.weights_sha256,
-        n_members=len(card.config.get("members", (name,))),
+        sha256=model.weights_sha256,
+        n_members=len(model.config.get("members", (name,))),
         is_here=True,
     )
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.models.layers import to_slices
+from cinema_cmr.models.blocks.layers import to_slices
 from cinema_cmr.models.stem import Fusion, StemConfig, stems_of
 from cinema_cmr.models.vit import Encoder, VitConfig
 

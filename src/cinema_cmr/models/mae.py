@@ -13,9 +13,9 @@ from torch.nn import functional as F
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.models.layers import TransformerBlock, group_patches, pad_to_multiple, to_slices
-from cinema_cmr.models.masking import TokenMask, pick_tokens
-from cinema_cmr.models.position import interpolate_table, position_table
+from cinema_cmr.models.blocks.layers import TransformerBlock, group_patches, pad_to_multiple, to_slices
+from cinema_cmr.models.blocks.masking import TokenMask, pick_tokens
+from cinema_cmr.models.blocks.position import interpolate_table, position_table
 from cinema_cmr.models.stem import Fusion, StemConfig, StemOutput, stems_of
 from cinema_cmr.models.vit import Encoder, VitConfig
 

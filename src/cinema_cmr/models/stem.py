@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.models.layers import ConvBlock, Mix, PatchConv, group_patches, pad_to_multiple
-from cinema_cmr.models.masking import VisibleMix, visible_patches
-from cinema_cmr.models.position import interpolate_table, position_table
+from cinema_cmr.models.blocks.layers import ConvBlock, Mix, PatchConv, group_patches, pad_to_multiple
+from cinema_cmr.models.blocks.masking import VisibleMix, visible_patches
+from cinema_cmr.models.blocks.position import interpolate_table, position_table
 
 __all__ = ["COARSE_STEM", "SMALL_STEM", "Fusion", "Stem", "StemConfig", "StemOutput", "stems_of"]
 

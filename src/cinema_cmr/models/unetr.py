@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.models.layers import (
+from cinema_cmr.models.blocks.layers import (
     Conv,
     PatchConv,
     PatchUp,

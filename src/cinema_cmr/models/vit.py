@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from cinema_cmr.core.errors import UsageError, unknown_name
-from cinema_cmr.models.layers import TransformerBlock
+from cinema_cmr.models.blocks.layers import TransformerBlock
 
 __all__ = ["SIZES", "Encoder", "VitConfig", "vit_size"]
 

@@ -1,4 +1,4 @@
-"""Two operations that are asked of millions of points, in the form that takes least time."""
+"""Two array operations on millions of points, in their fastest form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Values = TypeVar("Values", bound=NDArray[Any])
 
 
 def magnitude(x: Values, y: Values) -> Values:
-    """sqrt(x^2 + y^2); `np.hypot` guards against overflow, which millimetres do not need, and is slower."""
+    """Return sqrt(x^2 + y^2); faster than `np.hypot`, whose guard against overflow millimetres do not need."""
     squared: Values = x * x
     squared += y * y
     np.sqrt(squared, out=squared)
@@ -21,7 +21,7 @@ def magnitude(x: Values, y: Values) -> Values:
 
 
 def clip_to_unit(values: Values) -> Values:
-    """The same array, clipped to 0 to 1 in place."""
+    """Clip an array to 0 to 1 in place and return it."""
     np.maximum(values, 0, out=values)
     np.minimum(values, 1, out=values)
     return values

@@ -1,7 +1,7 @@
-"""What surrounds the heart: chest wall, lungs with their vessels, spine, aorta, liver, spleen, stomach, arms.
+"""The torso around the heart: chest wall, lungs with vessels, spine, aorta, liver, spleen, stomach and arms.
 
-Everything is a depth in mm (above 0 inside) painted from outside inwards with soft edges a pixel wide, so that
-any plane can be sampled. RAS mm; the body's middle is the origin before the heart is put near the isocentre.
+Each organ is a depth in mm (above 0 inside), painted from the outside inwards with edges one pixel wide, so that any
+plane can be sampled. RAS mm; the middle of the body is the origin before the heart is placed near the isocentre.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class Body:
-    """Sizes of one torso, with the heart in its place."""
+    """Dimensions of one torso, with the heart in place."""
 
     subject: PhantomSubject
     heart: Heart
     half_width_mm: float
     half_depth_mm: float
     fat_mm: float
-    """Under the skin."""
+    """Thickness of the fat under the skin."""
     muscle_mm: float
     diaphragm_mm: float
-    """Height of the diaphragm under the heart, RAS z."""
+    """RAS z of the diaphragm below the heart."""
     texture: Texture
 
     @cached_property
@@ -47,17 +47,17 @@ class Body:
 
     @property
     def wall_mm(self) -> float:
-        """From the skin to the lung."""
+        """Distance from the skin to the lung."""
         return self.fat_mm + self.muscle_mm
 
     @property
-    def _heart_at(self) -> tuple[float, float, float]:
-        """The heart's origin in plain numbers, with which arrays stay in single precision."""
+    def _heart_origin(self) -> tuple[float, float, float]:
+        """Origin of the heart as Python floats, which keep arrays in single precision."""
         x, y, z = self.heart.origin.tolist()
         return x, y, z
 
     def signal(self, points: NDArray[np.floating], tissues: Mapping[str, float], edge_mm: float) -> Floats:
-        """Signal of everything but the heart at RAS points (sheet, x, y, 3); textures are the middle sheet's."""
+        """Return the signal outside the heart at RAS points (sheet, x, y, 3), with textures of the middle sheet."""
         paint = _Painter(points, edge_mm)
         rim = self._rim(paint)
         noise = self.texture.at(paint.middle, 14.0)
@@ -67,7 +67,7 @@ class Body:
         paint.over(self._arms(paint) - 9, tissues["muscle"] * (1 + 0.08 * fine))
         paint.over(rim, fat)
         self._chest_wall(paint, rim, tissues, noise=noise, fine=fine)
-        paint.over(rim - self.wall_mm, tissues["lung"] * self._lung * (1 + 0.25 * noise))
+        paint.over(rim - self.wall_mm, tissues["lung"] * self._lung_gain * (1 + 0.25 * noise))
         inside = np.clip((rim - self.wall_mm) / 3, 0, 1)
         vessels = np.clip((self.texture.at(paint.middle, 5.5, shift=5.1) - 1.9) * 2.4, 0, 1)
         paint.blend(vessels * inside, tissues["venous"] * 0.8)
@@ -77,7 +77,7 @@ class Body:
         return paint.image
 
     def _rim(self, paint: _Painter) -> Floats:
-        """Depth below the skin."""
+        """Return the depth below the skin."""
         share = (np.abs(paint.x / self.half_width_mm) ** 2.5 + np.abs(paint.y / self.half_depth_mm) ** 2.5) ** 0.4
         return np.asarray((1 - share) * self.half_depth_mm, dtype=np.float32)
 
@@ -88,7 +88,7 @@ class Body:
     def _chest_wall(
         self, paint: _Painter, rim: Floats, tissues: Mapping[str, float], *, noise: Floats, fine: Floats
     ) -> None:
-        """Muscle with ribs: stripes of marrow in dark bone that go round and downwards."""
+        """Paint muscle and ribs: stripes of marrow in dark bone that run around the chest and downwards."""
         paint.over(rim - self.fat_mm, tissues["muscle"] * (1 + 0.1 * fine))
         strand = np.clip(noise - 0.5, 0, 1) * np.clip((rim - self.fat_mm) / 2, 0, 1)
         paint.blend(strand * 0.7, tissues["fat"])
@@ -100,15 +100,15 @@ class Body:
         paint.over(rib - 1.8, tissues["marrow"] * 0.9)
 
     def _mediastinum(self, paint: _Painter, rim: Floats, fat: Floats, tissues: Mapping[str, float]) -> None:
-        """Fat around the great vessels and before the heart, and the descending aorta beside the spine."""
-        origin = self._heart_at
+        """Paint the fat around the great vessels and in front of the heart, and the vessels above it."""
+        origin = self._heart_origin
         centre = origin[0] + 12.0
         bulge = 4 * self._wave(paint, 55.0, 7.7)
         half = 11.0 + 9.0 * self.subject.fat * np.exp(-0.5 * ((paint.z - origin[2] - 20) / 35) ** 2) + bulge
         depth = np.minimum(half - np.abs(paint.x - centre - 0.12 * paint.y), rim - self.wall_mm + 1)
         strands = fat * (0.8 + 0.2 * np.clip(self._wave(paint, 7.0, 2.2), -1.5, 1))
         paint.over(np.asarray(np.minimum(depth, paint.y + self.half_depth_mm - 52)), strands)
-        self._fat_at_the_apex(paint, rim, strands)
+        self._apical_fat(paint, rim, strands)
         front = self.half_depth_mm - self.wall_mm
         pad = 5 + 8 * self.subject.fat + bulge - magnitude(paint.x - (origin[0] - 14), (paint.y - front + 4) * 1.5)
         paint.over(np.minimum(pad, rim - self.wall_mm + 1), strands)
@@ -119,8 +119,8 @@ class Body:
             tube = np.minimum(radius - magnitude(paint.x - where[0], paint.y - where[1]), paint.z - origin[2] - 40)
             paint.over(tube, tissues[blood])
 
-    def _fat_at_the_apex(self, paint: _Painter, rim: Floats, fat: Floats) -> None:
-        """The wedge between chest wall, diaphragm and the tip of the heart: from none to some 30 mm thick."""
+    def _apical_fat(self, paint: _Painter, rim: Floats, fat: Floats) -> None:
+        """Paint the wedge of fat between chest wall, diaphragm and apex, from none to about 30 mm thick."""
         rng = np.random.default_rng((self.subject.seed, 16))
         thick = float(rng.uniform(-6, 30)) * (0.5 + 0.5 * min(self.subject.fat, 1.5))
         if thick < 1:
@@ -130,20 +130,20 @@ class Body:
         x, y, z = (tip + rng.normal(0, 8, 3) + np.array([-0.2, 0.2, -0.2]) * thick).tolist()
         away = (paint.x - x) ** 2 + (paint.y - y) ** 2 + (paint.z - z) ** 2
         tapered = 1 - away / np.float32(rng.uniform(38, 70) ** 2)
-        along_the_wall = thick * tapered - (rim - self.wall_mm) + 2 * self._wave(paint, 24.0, 9.1)
-        near_the_tip = 0.8 * thick * (1 - away / np.float32((1.3 * thick + 6) ** 2))
-        depth = np.maximum(along_the_wall, near_the_tip)
+        along_wall = thick * tapered - (rim - self.wall_mm) + 2 * self._wave(paint, 24.0, 9.1)
+        near_tip = 0.8 * thick * (1 - away / np.float32((1.3 * thick + 6) ** 2))
+        depth = np.maximum(along_wall, near_tip)
         paint.over(np.minimum(depth, rim - self.wall_mm + 1), fat)
 
     def _abdomen(
         self, paint: _Painter, rim: Floats, tissues: Mapping[str, float], *, noise: Floats, fine: Floats
     ) -> None:
-        """Liver under the diaphragm on the right and below the heart, stomach and spleen on the left."""
+        """Paint the liver under the diaphragm on the right and below the heart, stomach and spleen on the left."""
         below = self._diaphragm(paint) - paint.z
         inside = rim - self.wall_mm + 4
         wet = np.minimum(below, inside)
         paint.over(wet, tissues["muscle"])
-        split = self._heart_at[0] - 38 + 0.25 * (paint.y - 10)
+        split = self._heart_origin[0] - 38 + 0.25 * (paint.y - 10)
         abdomen = np.minimum(wet - 2.2, 400)
         paint.over(abdomen, np.float32(tissues["fat"]) * (0.8 + 0.1 * noise))
         coils = self._wave(paint, 26.0, 3.3)
@@ -157,26 +157,26 @@ class Body:
         paint.over(np.minimum(spleen * 32, abdomen), tissues["spleen"] * (1 + 0.05 * fine))
         stomach = 1 - np.sqrt(((paint.x - left) / 42) ** 2 + ((paint.y - 22) / 42) ** 2 + ((below - 34) / 31) ** 2)
         paint.over(np.minimum(stomach * 32, abdomen), tissues["muscle"])
-        content = np.where(paint.y > 30, tissues["air"], tissues["fluid"] * self._meal)
+        content = np.where(paint.y > 30, tissues["air"], tissues["fluid"] * self._stomach_fill)
         paint.over(np.minimum(stomach * 32 - 3, abdomen), content * (1 + 0.15 * fine))
-        vein = 10.5 - magnitude(paint.x - self._heart_at[0] - 42, paint.y + 8)
+        vein = 10.5 - magnitude(paint.x - self._heart_origin[0] - 42, paint.y + 8)
         paint.over(np.minimum(vein, below + 12), tissues["venous"])
 
     def _wave(self, paint: _Painter, scale_mm: float, shift: float) -> Floats:
         return self.texture.at(paint.middle, scale_mm, shift=shift)
 
     @property
-    def _meal(self) -> float:
+    def _stomach_fill(self) -> float:
         return float(np.random.default_rng((self.subject.seed, 8)).uniform(0.15, 1.0))
 
     @property
-    def _lung(self) -> float:
-        """How much brighter the lung is than its density alone: less air, motion and wrap-around of other tissue."""
+    def _lung_gain(self) -> float:
+        """Factor by which the lung is brighter than by its density alone: less air, motion, wrap-around of tissue."""
         return float(np.random.default_rng((self.subject.seed, 21)).uniform(1.0, 5.5))
 
     def _diaphragm(self, paint: _Painter) -> Floats:
-        """Height of the diaphragm: two domes, falling towards the chest wall."""
-        origin = self._heart_at
+        """Return the height of the diaphragm: two domes that fall towards the chest wall."""
+        origin = self._heart_origin
         right = 20 * np.exp(-0.5 * (((paint.x - origin[0] - 85) / 55) ** 2 + ((paint.y + 5) / 70) ** 2))
         left = 9 * np.exp(-0.5 * (((paint.x - origin[0] + 70) / 45) ** 2 + ((paint.y + 25) / 55) ** 2))
         share = (paint.x / self.half_width_mm) ** 2 + ((paint.y + 4) / self.half_depth_mm) ** 2
@@ -201,7 +201,7 @@ class Body:
 
 
 class _Painter:
-    """Points of an image and the signal painted on them so far."""
+    """Canvas: the points of an image and the signal painted on them so far."""
 
     def __init__(self, points: NDArray[np.floating], edge_mm: float) -> None:
         self.x, self.y, self.z = (np.asarray(points[..., axis], dtype=np.float32) for axis in range(3))
@@ -211,21 +211,21 @@ class _Painter:
         self.per_edge = np.float32(1 / edge_mm)
 
     def over(self, depth_mm: NDArray[np.floating], value: NDArray[np.floating] | float) -> None:
-        """Paint where the depth is above 0, with an edge a pixel wide."""
+        """Paint a value where the depth is above 0, with an edge one pixel wide."""
         share = np.multiply(depth_mm, self.per_edge, dtype=np.float32)
         share += np.float32(0.5)
         if share.max() > 0:
             self.blend(clip_to_unit(share), value)
 
     def blend(self, share: NDArray[np.floating], value: NDArray[np.floating] | float) -> None:
-        """Mix a value in by a share from 0 to 1."""
+        """Blend a value in by a fraction from 0 to 1."""
         change = np.subtract(value, self.image, dtype=np.float32)
         change *= share
         self.image += change
 
 
 def build_body(heart: Heart) -> Body:
-    """The torso of a heart's subject, and the heart put into it: behind the breast bone, on the diaphragm."""
+    """Build the torso of a heart's subject and place the heart in it, behind the sternum and on the diaphragm."""
     subject = heart.subject
     bmi = subject.weight_kg / (subject.height_cm / 100) ** 2
     rng = np.random.default_rng((subject.seed, 9))
@@ -249,7 +249,7 @@ def build_body(heart: Heart) -> Body:
 
 
 def _sac_surface(heart: Heart) -> Array:
-    """(theta, z, 3) RAS of the pericardium at ED, with the heart's origin at 0."""
+    """Return the (theta, z, 3) RAS points of the pericardium at ED, with the origin of the heart at 0."""
     keep = (ALONG > -5) & (heart.left.length_mm > ALONG)
     radius = np.maximum(heart.at_ed.sac.reshape(N_THETA, N_Z)[:, keep], 0).astype(np.float64)
     x, y = radius * np.cos(THETA)[:, None], radius * np.sin(THETA)[:, None]

@@ -1,4 +1,4 @@
-"""What joins the ventricles: atria with their veins, aortic root and pulmonary trunk, moving with the valve planes.
+"""Atria with their veins, aortic root and pulmonary trunk, which move with the valve planes.
 
 Sizes after Kawel-Boehm et al., JCMR 2020;22:87 (atria, aorta, pulmonary artery of adults).
 """
@@ -21,62 +21,62 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class Chamber:
-    """An ellipsoid, or a tube between two points, of blood in a thin wall; heart coordinates."""
+    """An ellipsoid of blood, or a tube between two points, in a thin wall; heart coordinates."""
 
     name: str
     blood: str
     """Tissue: "arterial" or "venous"."""
     centre: tuple[float, float, float]
     size: tuple[float, float, float]
-    """Half axes in mm; for a tube the way from `centre` to its other end."""
+    """Half axes in mm; for a tube the vector from `centre` to its other end."""
     radius_mm: float = 0.0
-    """Of a tube; 0 for an ellipsoid."""
+    """Radius of a tube; 0 for an ellipsoid."""
     wall_mm: float = 1.8
     joined: tuple[Chamber, ...] = ()
-    """Chambers that open into this one: no wall stands between."""
+    """Chambers that open into this one, without a wall between them."""
 
     @property
     def is_atrium(self) -> bool:
-        """Whether it is an ellipsoid; their walls are uneven."""
+        """Whether the chamber is an atrium, that is an ellipsoid; atria have uneven walls."""
         return self.radius_mm == 0
 
     def reach(self, margin_mm: float) -> tuple[Array, Array]:
-        """Corners, (parts, 3) lowest and highest, of boxes that hold all points up to `margin_mm` outside the blood."""
+        """Return the lowest and highest corners, (parts, 3) each, of boxes around the blood with a margin in mm."""
         low, high, widening = self._boxes
         return low - margin_mm * widening, high + margin_mm * widening
 
     @cached_property
     def _boxes(self) -> tuple[Array, Array, Array]:
-        """Boxes around the blood, and by how much each grows for 1 mm more: depth in an ellipsoid is that along its
-        shortest axis."""
+        """Boxes around the blood, and the growth of each per mm of margin (depth in an ellipsoid is measured along its
+        shortest axis)."""
         parts = (self, *self.joined)
-        found = []
+        boxes = []
         for part in parts:
             centre, size = np.array(part.centre), np.array(part.size)
             ends = np.stack([centre, centre + size]) if part.radius_mm else np.stack([centre - size, centre + size])
             widening = np.ones(3) if part.radius_mm else size / size.min()
-            found.append((ends.min(axis=0) - part.radius_mm, ends.max(axis=0) + part.radius_mm, widening))
-        low, high, widening = (np.stack(its) for its in zip(*found, strict=True))
+            boxes.append((ends.min(axis=0) - part.radius_mm, ends.max(axis=0) + part.radius_mm, widening))
+        low, high, widening = (np.stack(column) for column in zip(*boxes, strict=True))
         return low, high, widening
 
 
 def chamber_depth(chamber: Chamber, points: HeartPoints) -> Floats:
-    """How deep points lie inside the blood of a chamber and of what is joined to it, in mm; below 0 outside."""
-    deepest = _depth_in_one(chamber, points)
+    """Return the depth in mm of points inside the blood of a chamber and its joined parts; below 0 outside."""
+    deepest = _part_depth(chamber, points)
     for part in chamber.joined:
-        np.maximum(deepest, _depth_in_one(part, points), out=deepest)
+        np.maximum(deepest, _part_depth(part, points), out=deepest)
     return deepest
 
 
-def _depth_in_one(chamber: Chamber, points: HeartPoints) -> Floats:
+def _part_depth(chamber: Chamber, points: HeartPoints) -> Floats:
     x, y, z = (value - np.float32(at) for value, at in zip((points.x, points.y, points.z), chamber.centre, strict=True))
     if chamber.radius_mm == 0:
         a, b, c = (np.float32(1 / size) for size in chamber.size)
         share = np.sqrt((x * a) ** 2 + (y * b) ** 2 + (z * c) ** 2)
         return np.asarray((1 - share) * np.float32(min(chamber.size)))
-    way = np.array(chamber.size, dtype=np.float32)
-    along = np.clip((x * way[0] + y * way[1] + z * way[2]) / np.float32(way @ way), 0, 1)
-    distance = np.sqrt((x - along * way[0]) ** 2 + (y - along * way[1]) ** 2 + (z - along * way[2]) ** 2)
+    axis = np.array(chamber.size, dtype=np.float32)
+    along = np.clip((x * axis[0] + y * axis[1] + z * axis[2]) / np.float32(axis @ axis), 0, 1)
+    distance = np.sqrt((x - along * axis[0]) ** 2 + (y - along * axis[1]) ** 2 + (z - along * axis[2]) ** 2)
     return np.asarray(np.float32(chamber.radius_mm) - distance)
 
 
@@ -87,14 +87,14 @@ class Chambers:
     heart: Heart
 
     def at(self, frame: HeartFrame) -> tuple[Chamber, ...]:
-        """All chambers in a frame, outermost first."""
+        """Return all chambers in a frame, outermost first."""
         full = 1 - frame.fullness
         left = self._left_atrium(frame, full)
         return (self._right_atrium(frame, full), self._coronary_sinus(frame), left, *self._arteries(frame))
 
     @cached_property
     def _sizes(self) -> tuple[float, float, float]:
-        """Scale of left atrium, right atrium and arteries."""
+        """Scale factors of left atrium, right atrium and arteries."""
         subject = self.heart.subject
         rng = np.random.default_rng((subject.seed, 7))
         body = float(np.sqrt(subject.body_surface_m2 / 1.85))
@@ -114,13 +114,13 @@ class Chambers:
             blood="arterial",
             centre=centre,
             size=(across * 1.12, across, (bottom - top) / 2),
-            joined=self._into_the_left_atrium(centre, across, frame.left.base_mm),
+            joined=self._left_atrial_tubes(centre, across, frame.left.base_mm),
         )
 
-    def _into_the_left_atrium(
+    def _left_atrial_tubes(
         self, centre: tuple[float, float, float], across: float, base_mm: float
     ) -> tuple[Chamber, ...]:
-        """Four pulmonary veins, and the appendage that reaches forward over the groove beside the mitral ring."""
+        """Return four pulmonary veins, and the appendage, which extends forward beside the mitral ring."""
         rng = np.random.default_rng((self.heart.subject.seed, 17))
 
         def tube(name: str, start: Array, way: tuple[float, float, float], length: float, radius: float) -> Chamber:
@@ -145,7 +145,7 @@ class Chambers:
         return (*veins, tube("appendage", beside, (-0.15, 1.0, 0.15), 26.0 * float(rng.uniform(0.6, 1.3)), 8.0))
 
     def _coronary_sinus(self, frame: HeartFrame) -> Chamber:
-        """The vein in the groove under the left atrium, from the lateral side to the right atrium."""
+        """Return the vein in the groove below the left atrium, from the lateral side to the right atrium."""
         rng = np.random.default_rng((self.heart.subject.seed, 18))
         out = self.heart.left.radius_mm + self.heart.left.wall_mm
         return Chamber(

@@ -1,4 +1,4 @@
-"""Time in a cardiac cycle: how full a ventricle is, from the R wave through systole to the atrial kick.
+"""Time course of a cardiac cycle: filling of a ventricle from the R wave through systole to atrial contraction.
 
 Durations follow Weissler et al., Circulation 1968;37:149 (ejection and pre-ejection time against heart rate);
 isovolumic relaxation lasts 60 to 100 ms in adults (Nagueh et al., J Am Soc Echocardiogr 2016;29:277).
@@ -20,14 +20,14 @@ Array = NDArray[np.float64]
 
 
 def smoothstep(x: NDArray[np.floating] | float) -> Array:
-    """0 below 0, 1 above 1, flat at both ends: 3 x^2 - 2 x^3."""
+    """Return 3 x^2 - 2 x^3, clipped: 0 below 0, 1 above 1, with zero slope at both ends."""
     inside = np.clip(np.asarray(x, dtype=np.float64), 0.0, 1.0)
     return np.asarray(inside * inside * (3 - 2 * inside))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cycle:
-    """One heart beat: the lengths of its phases in ms, in order, and how filling is shared between them."""
+    """One heart beat: durations of its phases in ms, in order, and their shares of the filling."""
 
     rr_interval_ms: float
     contraction_ms: float
@@ -36,52 +36,54 @@ class Cycle:
     relaxation_ms: float
     """Isovolumic relaxation."""
     rapid_filling_ms: float
-    kick_ms: float
-    """The atrium's contraction, at the end."""
+    atrial_ms: float
+    """Atrial contraction, at the end of diastole."""
     rapid_share: float
-    """Share of the stroke volume that rapid filling brings; diastasis a little, the atrium the rest."""
+    """Share of the stroke volume from rapid filling; diastasis adds a little, atrial contraction the rest."""
     diastasis_share: float
 
     def __post_init__(self) -> None:
         if self.diastasis_ms < 0:
             raise UsageError(
-                f"phases of {self.rr_interval_ms - self.diastasis_ms:.0f} ms in a beat of "
-                f"{self.rr_interval_ms:.0f} ms; they must fit"
+                f"phases take {self.rr_interval_ms - self.diastasis_ms:.0f} ms of a beat of "
+                f"{self.rr_interval_ms:.0f} ms; expected no more than the beat: shorten a phase"
             )
 
     @property
     def systole_ms(self) -> float:
-        """From the R wave to the closing of the aortic valve."""
+        """Time from the R wave to the closure of the aortic valve."""
         return self.contraction_ms + self.ejection_ms
 
     @property
     def diastasis_ms(self) -> float:
-        """What the other phases leave of the beat."""
-        taken = self.systole_ms + self.relaxation_ms + self.rapid_filling_ms + self.kick_ms
+        """Rest of the beat after all other phases."""
+        taken = self.systole_ms + self.relaxation_ms + self.rapid_filling_ms + self.atrial_ms
         return self.rr_interval_ms - taken
 
     def fullness(self, times_ms: NDArray[np.floating]) -> Array:
-        """(t,) share of the stroke volume that is in the ventricle: 1 at ED, 0 at ES; periodic."""
+        """Return the (t,) fraction of the stroke volume in the ventricle: 1 at ED, 0 at ES; periodic."""
         now = np.mod(np.asarray(times_ms, dtype=np.float64), self.rr_interval_ms)
         ejected = smoothstep(np.clip((now - self.contraction_ms) / self.ejection_ms, 0, 1) ** 0.9)
         opening = self.systole_ms + self.relaxation_ms
         rapid = smoothstep(np.clip((now - opening) / self.rapid_filling_ms, 0, 1) ** 0.9)
-        quiet = smoothstep((now - opening - self.rapid_filling_ms * 0.7) / (self.diastasis_ms + 60.0))
-        kick = smoothstep((now - self.rr_interval_ms + self.kick_ms) / self.kick_ms)
-        last = 1 - self.rapid_share - self.diastasis_share
-        return np.asarray(1 - ejected + self.rapid_share * rapid + self.diastasis_share * quiet + last * kick)
+        diastasis = smoothstep((now - opening - self.rapid_filling_ms * 0.7) / (self.diastasis_ms + 60.0))
+        atrial = smoothstep((now - self.rr_interval_ms + self.atrial_ms) / self.atrial_ms)
+        atrial_share = 1 - self.rapid_share - self.diastasis_share
+        return np.asarray(
+            1 - ejected + self.rapid_share * rapid + self.diastasis_share * diastasis + atrial_share * atrial
+        )
 
     def filling_rate(self, times_ms: NDArray[np.floating]) -> Array:
-        """(t,) stroke volumes per second that flow in (above 0) or out."""
+        """Return the (t,) flow in stroke volumes per second, into the ventricle above 0 and out of it below."""
         step = 2.0
         times = np.asarray(times_ms, dtype=np.float64)
         return (self.fullness(times + step) - self.fullness(times - step)) / (2 * step / 1000)
 
 
 def build_cycle(heart_rate_bpm: float, *, sex: Literal["F", "M"], rapid_share: float, delay_ms: float = 0.0) -> Cycle:
-    """The beat of a heart rate; `delay_ms` puts a ventricle's systole later (the right one's).
+    """Build the beat of a heart rate; `delay_ms` delays systole, as in the right ventricle.
 
-    Above 90 beats a minute the phases of diastole are shortened until they fit.
+    Above 90 beats per minute the phases of diastole are shortened until they fit.
     """
     rr = 60000.0 / heart_rate_bpm
     slope, start = (-1.7, 413.0) if sex == "M" else (-1.6, 418.0)
@@ -98,7 +100,7 @@ def build_cycle(heart_rate_bpm: float, *, sex: Literal["F", "M"], rapid_share: f
         ejection_ms=ejection,
         relaxation_ms=relaxation,
         rapid_filling_ms=rapid,
-        kick_ms=min(120.0, 0.3 * left),
+        atrial_ms=min(120.0, 0.3 * left),
         rapid_share=rapid_share,
         diastasis_share=0.04,
     )

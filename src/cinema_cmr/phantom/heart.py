@@ -1,9 +1,9 @@
-"""The beating heart in its own coordinates: surfaces by angle and height, frame by frame, and what is where.
+"""The beating heart in its own coordinates: surfaces over angle and height, frame by frame.
 
 x points from the left ventricle's axis to the middle of the septum, y to the anterior wall, z along the axis
 from the middle of the mitral valve plane at ED to the apex. The valve plane may stand oblique: z is sheared by
-a little of x and y, which keeps every volume. Surfaces are radii on a table over (theta, z), so that a point of
-any image plane needs one look-up per surface and frame.
+a little of x and y, which preserves every volume. Surfaces are radii on a table over (theta, z), so that a point of
+any image plane takes one look-up per surface and frame.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ Floats = NDArray[np.float32]
 N_THETA = 240
 Z_START_MM, Z_STEP_MM, N_Z = -80.0, 0.5, 460
 NOWHERE_MM = -50.0
-"""Radius of a surface where it does not exist: every point lies outside."""
+"""Radius of a surface at places where it does not exist, so that every point lies outside."""
 
 _USUAL_AXIS = unit(np.array([-0.57, 0.62, -0.53]))
-"""RAS direction from base to apex in a usual chest: left, forward, down."""
+"""RAS direction from base to apex in an average chest: left, forward, down."""
 _TOWARDS_RV = np.array([1.0, 1.0, 0.0])
-_AXIS_SD, _TURN_SD_DEG, _TILT_SD = 0.09, 8.0, 0.05
+_AXIS_SD, _ROLL_SD_DEG, _TILT_SD = 0.09, 8.0, 0.05
 _RV_WALL_MM = 2.4
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pose:
-    """How the heart lies in the body: unit vectors in RAS, and the obliquity of the mitral plane."""
+    """Orientation of the heart in the body: unit vectors in RAS, and the obliquity of the mitral plane."""
 
     towards_septum: Array
     towards_anterior: Array
@@ -51,22 +51,22 @@ class Pose:
 
     @property
     def matrix(self) -> Array:
-        """(3, 3) whose rows are x, y, z in RAS."""
+        """(3, 3), with x, y and z in RAS as its rows."""
         return np.stack([self.towards_septum, self.towards_anterior, self.towards_apex])
 
 
 def draw_pose(seed: int) -> Pose:
-    """The pose of a seed: axes vary by some 8 degrees in any direction, as hearts in chests do."""
+    """Draw the pose of a seed; axes vary by about 8 degrees in any direction, as in real chests."""
     rng = np.random.default_rng((seed, 2))
     wobble = np.clip(rng.standard_normal(3), -2, 2) * _AXIS_SD
     axis = unit(_USUAL_AXIS + wobble)
-    turn = np.radians(_TURN_SD_DEG * float(np.clip(rng.standard_normal(), -2, 2)))
+    roll = np.radians(_ROLL_SD_DEG * float(np.clip(rng.standard_normal(), -2, 2)))
     septum = unit(_TOWARDS_RV - (_TOWARDS_RV @ axis) * axis)
     anterior = np.cross(septum, axis)
     tilt = (0.02 + _TILT_SD * rng.standard_normal(), 0.16 + _TILT_SD * rng.standard_normal())
     return Pose(
-        towards_septum=np.cos(turn) * septum + np.sin(turn) * anterior,
-        towards_anterior=np.cos(turn) * anterior - np.sin(turn) * septum,
+        towards_septum=np.cos(roll) * septum + np.sin(roll) * anterior,
+        towards_anterior=np.cos(roll) * anterior - np.sin(roll) * septum,
         towards_apex=axis,
         tilt=(float(np.clip(tilt[0], -0.1, 0.12)), float(np.clip(tilt[1], 0.08, 0.24))),
     )
@@ -74,19 +74,19 @@ def draw_pose(seed: int) -> Pose:
 
 @dataclass(frozen=True, kw_only=True)
 class HeartPoints:
-    """Points in heart coordinates, any shape, with their place in the tables."""
+    """Points in heart coordinates, of any shape, with their index into the surface tables."""
 
     x: Floats
     y: Floats
     z: Floats
     radius: Floats
     index: NDArray[np.intp]
-    """Into a flattened (theta, z) table."""
+    """Index into a flattened (theta, z) table."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeartFrame:
-    """Radii in mm on the (theta, z) table at one moment, and the ventricles' states."""
+    """Radii in mm on the (theta, z) table at one time, and the states of the ventricles."""
 
     fullness: float
     time_share: float
@@ -98,16 +98,16 @@ class HeartFrame:
     endo: Floats
     epi: Floats
     rv_inner: Floats
-    """Inner side of the right ventricle: the left one's outer surface, continued above its valve plane."""
+    """Inner side of the right ventricle: the outer surface of the left one, continued above its valve plane."""
     rv_blood: Floats
     rv_wall: Floats
     sac: Floats
-    """Outer surface of the fat that surrounds the heart: the pericardium."""
+    """The pericardium: outer surface of the fat around the heart."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Heart:
-    """A subject's heart, to be asked for its frames; `origin` is set when it is put into a body."""
+    """The heart of one subject, which computes its frames; `origin` is set when the heart is placed in a body."""
 
     subject: PhantomSubject
     pose: Pose
@@ -121,7 +121,7 @@ class Heart:
     """RAS mm of the middle of the mitral valve plane at ED."""
 
     def locate(self, points_ras: NDArray[np.floating]) -> HeartPoints:
-        """RAS points (..., 3) in heart coordinates."""
+        """Convert RAS points (..., 3) to heart coordinates."""
         local = (np.asarray(points_ras, dtype=np.float64) - self.origin) @ self.pose.matrix.T
         x, y = local[..., 0], local[..., 1]
         z = local[..., 2] - self.pose.tilt[0] * x - self.pose.tilt[1] * y
@@ -136,12 +136,12 @@ class Heart:
         )
 
     def to_ras(self, x: Array, y: Array, z: Array) -> Array:
-        """Heart coordinates -> RAS mm (..., 3)."""
+        """Convert heart coordinates to RAS mm (..., 3)."""
         straight = z + self.pose.tilt[0] * x + self.pose.tilt[1] * y
         return np.stack([x, y, straight], axis=-1) @ self.pose.matrix + self.origin
 
     def frame(self, time_ms: float) -> HeartFrame:
-        """All surfaces at a time since the R wave."""
+        """Return all surfaces at a time since the R wave."""
         full_left = float(self.left_cycle.fullness(np.array([time_ms]))[0])
         full_right = float(self.right_cycle.fullness(np.array([time_ms]))[0])
         left, right = self.left.state(full_left), self.right.state(full_right)
@@ -151,7 +151,7 @@ class Heart:
         blood = np.sqrt(inner + added)
         wall = blood + _RV_WALL_MM * np.clip(added / 150.0, 0, 1)
         muscle = np.where(added > 0, wall, np.sqrt(inner))
-        envelope = np.maximum(_AROUND @ muscle, muscle)
+        envelope = np.maximum(_SMOOTHING @ muscle, muscle)
         sac = np.where((envelope > 0.5) & (_CLOSING > 0), (envelope + self.fat_mm) * _CLOSING, NOWHERE_MM)
         return HeartFrame(
             fullness=full_left,
@@ -168,18 +168,18 @@ class Heart:
         )
 
     def _left_squares(self, state: LeftVentricleState) -> tuple[Array, Array]:
-        """(theta, z) squared radii of the left ventricle; above the valve plane those at the plane."""
+        """Return the (theta, z) squared radii of the left ventricle; those of the valve plane are used above it."""
         level = np.clip((ALONG - state.base_mm) / state.length_mm, 0.0, None)
         first, end = int((level <= 0).sum()), int((level < 1 + self.left.cap).sum())
-        # One column for all that lies above the plane; beyond the tip there is nothing.
-        asked = np.concatenate([[0.0], level[first:end]])
+        # One column stands for all rows above the plane; beyond the tip there is nothing.
+        columns = np.concatenate([[0.0], level[first:end]])
         endo, epi = np.zeros((N_THETA, N_Z)), np.full((N_THETA, N_Z), -1.0)
-        for table, found in zip((endo, epi), self.left.squares(THETA[:, None], asked[None], state), strict=True):
-            table[:, :first], table[:, first:end] = found[:, :1], found[:, 1:]
+        for table, squares in zip((endo, epi), self.left.squares(THETA[:, None], columns[None], state), strict=True):
+            table[:, :first], table[:, first:end] = squares[:, :1], squares[:, 1:]
         return endo, epi
 
     def _right_added_sq(self, state: RightVentricleState) -> Array:
-        """(theta, z) what the right ventricle adds to the squared radius; 0 above its valves and below its apex."""
+        """Return the (theta, z) squared radius added by the right ventricle; 0 above its valves and below its apex."""
         top = min(state.tricuspid_mm, state.outflow_mm)
         first, end = (int(np.searchsorted(ALONG, at)) for at in (top, self.right.apex_mm))
         added = np.zeros((N_THETA, N_Z))
@@ -188,7 +188,7 @@ class Heart:
 
     @cached_property
     def at_ed(self) -> HeartFrame:
-        """The frame of the R wave."""
+        """Frame of the R wave."""
         return self.frame(0.0)
 
 
@@ -196,11 +196,11 @@ THETA: Array = (np.arange(N_THETA, dtype=np.float64) + 0.5) * 2 * np.pi / N_THET
 ALONG: Array = Z_START_MM + (np.arange(N_Z, dtype=np.float64) + 0.5) * Z_STEP_MM
 
 
-_AROUND: Array = ndimage.gaussian_filter1d(np.eye(N_THETA), 8.0, axis=0, mode="wrap")
-"""(theta, theta) what smooths a table around the axis: as a matrix it is faster than as a filter."""
+_SMOOTHING: Array = ndimage.gaussian_filter1d(np.eye(N_THETA), 8.0, axis=0, mode="wrap")
+"""(theta, theta) smoothing around the axis; faster as a matrix than as a filter."""
 
 _CLOSING = np.sqrt(np.clip(1 - np.clip((-8.0 - ALONG) / 38.0, 0, None) ** 2, 0, 1))[None]
-"""How the pericardium closes over the atria, towards the great vessels."""
+"""(1, z) closing of the pericardium over the atria, towards the great vessels."""
 
 
 def _surface(radius: Array, exists: NDArray[np.bool_]) -> Floats:
@@ -208,14 +208,14 @@ def _surface(radius: Array, exists: NDArray[np.bool_]) -> Floats:
 
 
 def _narrowing(base_mm: float) -> Array:
-    """(1, z) how the inner side of the outflow tract draws in above the left ventricle's valve plane."""
+    """Return the (1, z) narrowing of the inner side of the outflow tract above the left ventricle's valve plane."""
     above = np.clip((base_mm - ALONG) / 40.0, 0, 1)
     narrowing: Array = 1 - 0.45 * above * above * (3 - 2 * above)
     return narrowing[None]
 
 
 def build_heart(subject: PhantomSubject) -> Heart:
-    """The heart of a subject, its origin at (0, 0, 0) until a body gives it a place."""
+    """Build the heart of a subject, with its origin at (0, 0, 0) until it is placed in a body."""
     left = build_left_ventricle(subject)
     rng = np.random.default_rng((subject.seed, 3))
     share = float(np.clip(0.72 - 0.004 * (subject.age_years - 40), 0.5, 0.8))
@@ -236,7 +236,7 @@ def build_heart(subject: PhantomSubject) -> Heart:
 
 
 def _fat(subject: PhantomSubject, length_mm: float, rng: np.random.Generator) -> Floats:
-    """(theta, z) fat under the pericardium: most at the grooves between chambers and in front of the RV."""
+    """Return the (theta, z) fat under the pericardium, thickest in the grooves between chambers and before the RV."""
     noise = ndimage.gaussian_filter(rng.standard_normal((N_THETA, N_Z)), (14, 24), mode=("wrap", "nearest"))
     noise /= noise.std()
     angle, along = THETA[:, None], ALONG[None]

@@ -1,7 +1,7 @@
-"""The door of the phantom room: a subject's beating heart as a study with labels, landmarks and truth.
+"""A synthetic study of a beating heart with labels, landmarks and ground truth.
 
-Everything is a pure function of the subject's seed, the style, the views and the number of frames. For research
-use only; not a medical device.
+The study is a pure function of the subject's seed, the style, the views and the number of frames. For research use
+only; not a medical device.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cinema_cmr.core.volume import Cine
 from cinema_cmr.phantom.body import Body, build_body
 from cinema_cmr.phantom.chambers import Chambers
 from cinema_cmr.phantom.heart import build_heart
-from cinema_cmr.phantom.imaging import acquire, object_map
+from cinema_cmr.phantom.imaging import acquire, signal_gain
 from cinema_cmr.phantom.planes import ImagePlane, plan_view
 from cinema_cmr.phantom.points import plane_landmarks
 from cinema_cmr.phantom.render import Beat, render_slice
@@ -33,24 +33,24 @@ from cinema_cmr.phantom.truth import ground_truth
 __all__ = ["PHANTOM_VIEWS", "PhantomStudy", "image_subject", "make_phantom"]
 
 PHANTOM_VIEWS = (View.SAX, View.LAX_2C, View.LAX_3C, View.LAX_4C)
-"""The views that a phantom is imaged in."""
+"""Views that a phantom can be imaged in."""
 
 _STREAMS = {View.SAX: 0, View.LAX_2C: 1, View.LAX_3C: 2, View.LAX_4C: 3}
 
 
 @dataclass(frozen=True, kw_only=True)
 class PhantomStudy:
-    """A study whose truth is known."""
+    """A synthetic study with its ground truth."""
 
     study: Study
     labels: Mapping[View, LabelMap]
     """0 background, 1 RV, 2 MYO, 3 LV (papillary muscles in the blood pool) in all frames, on the cine's grid."""
     landmarks: Mapping[View, Landmarks]
-    """Of the views in `core.vocabulary.LANDMARKS` that were imaged."""
+    """Landmarks of each imaged view that has any (`core.vocabulary.LANDMARKS`)."""
     truth: Mapping[str, float]
-    """Measurements by their names in the measure room, from the anatomy and not from the images."""
+    """Exact measurements from the anatomy, not the images, under the names of `cinema_cmr.measure`."""
     curves: Mapping[str, NDArray[np.float64]]
-    """"lv_volume_ml" and "rv_volume_ml", (t,), from the anatomy."""
+    """"lv_volume_ml" and "rv_volume_ml" of the anatomy, (t,) each."""
     group: str
     style: str
     seed: int
@@ -76,38 +76,42 @@ def image_subject(
     views: Sequence[View] = PHANTOM_VIEWS,
     n_frames: int = 25,
 ) -> PhantomStudy:
-    """A study of a subject in a named style, or in a style of the seed's own.
+    """Image a subject in a named style, or in a style drawn from its seed.
 
-    Raises `UsageError` for an unknown style or view, a view asked for twice, or less than one frame.
+    Raises `UsageError` for an unknown style or view, a repeated view, or less than one frame.
     """
     if n_frames < 1:
-        raise UsageError(f"{n_frames} frames were asked for; a cine has at least 1")
+        raise UsageError(f"{n_frames} frames were requested; expected at least 1")
     if not views or len(set(views)) < len(views):
-        raise UsageError(f"views {[str(view) for view in views]}: name each once, and at least one")
+        raise UsageError(f"views are {[str(view) for view in views]}; expected at least one, each of them once")
     chosen = draw_style(subject.seed) if style is None else find_style(style)
     body = build_body(build_heart(subject))
     rr_ms = body.heart.left_cycle.rr_interval_ms
     times = np.arange(n_frames) * rr_ms / n_frames
     frames = [body.heart.frame(float(time)) for time in times]
     planes = {view: plan_view(body.heart, view, chosen) for view in views}
-    # Between sheets a stack goes along the heart's axis, a long-axis plane hardly at all.
-    ways = {view: plane.thickness_mm / 3 if view is View.SAX else 1.0 for view, plane in planes.items()}
-    around = Chambers(heart=body.heart)
-    chambers = [around.at(frame) for frame in frames]
+    # The sheets of a stack follow each other along the axis of the heart, those of a long-axis plane hardly do.
+    sheets_mm = {view: plane.thickness_mm / 3 if view is View.SAX else 1.0 for view, plane in planes.items()}
+    vessels = Chambers(heart=body.heart)
+    chambers = [vessels.at(frame) for frame in frames]
     beats = {
-        way: Beat(parts=[soften_surfaces(*pair, chosen.pixel_mm, way) for pair in zip(frames, chambers, strict=True)])
-        for way in set(ways.values())
+        sheet: Beat(
+            parts=[soften_surfaces(*pair, chosen.pixel_mm, sheet) for pair in zip(frames, chambers, strict=True)]
+        )
+        for sheet in set(sheets_mm.values())
     }
-    taken = {
-        view: _image_view(body, beats[ways[view]], plane, chosen, times_ms=times) for view, plane in planes.items()
+    images = {
+        view: _image_view(body, beats[sheets_mm[view]], plane, chosen, times_ms=times) for view, plane in planes.items()
     }
     points = {view: plane_landmarks(body.heart, frames, plane) for view, plane in planes.items()}
     return PhantomStudy(
         study=Study(
-            name=f"phantom-{subject.seed:06d}", cines=tuple(cine for cine, _ in taken.values()), subject=subject.facts
+            name=f"phantom-{subject.seed:06d}",
+            cines=tuple(cine for cine, _ in images.values()),
+            subject=subject.metadata,
         ),
-        labels={view: labels for view, (_, labels) in taken.items()},
-        landmarks={view: found for view, found in points.items() if found is not None},
+        labels={view: labels for view, (_, labels) in images.items()},
+        landmarks={view: marks for view, marks in points.items() if marks is not None},
         truth=ground_truth(body.heart),
         curves={
             "lv_volume_ml": np.array([body.heart.left.cavity_ml(frame.left) for frame in frames]),
@@ -123,7 +127,7 @@ def image_subject(
 def _image_view(
     body: Body, beat: Beat, plane: ImagePlane, style: Style, *, times_ms: NDArray[np.float64]
 ) -> tuple[Cine, LabelMap]:
-    """The cine of a plane and its labels, all frames."""
+    """Image a plane in all frames; return its cine and labels."""
     tissues = tissue_signals(
         field_tesla=style.field_tesla,
         flip_deg=style.flip_deg,
@@ -132,13 +136,13 @@ def _image_view(
         fat_sign=-1.0 if style.fat_opposed else 1.0,
     )
     nx, ny, nz = plane.shape
-    # In memory as it is made, slice by slice and frame by frame; turned round only to be looked at.
+    # Memory order follows the computation, slice by slice and frame by frame; the cine is a transposed view of it.
     images = np.empty((nz, len(beat.parts), nx, ny), dtype=np.float32)
     labels = np.empty(images.shape, dtype=np.uint8)
     for index in range(nz):
         rendered = render_slice(body, beat, plane, index, tissues=tissues, flow=style.flow)
         rng = np.random.default_rng((body.subject.seed, 14, _STREAMS[plane.view], index))
-        rendered.signal[:] *= object_map(body, plane, index, style)
+        rendered.signal[:] *= signal_gain(body, plane, index, style)
         images[index], labels[index] = acquire(rendered.signal, style, rng=rng), rendered.labels
     cine = Cine(
         array=images.transpose(2, 3, 0, 1),

@@ -1,8 +1,8 @@
-"""Image planes planned from the anatomy, as a technologist does, with the errors one makes.
+"""Image planes planned on the anatomy, with the errors of a technologist.
 
-Long-axis planes hold the left ventricle's axis and stand 60 degrees apart about it (walls of the AHA's
-segments, Circulation 2002;105:539); the short-axis stack is at right angles to it and reaches from above the
-valve plane to beyond the apex.
+Long-axis planes contain the axis of the left ventricle at 60 degrees to each other (walls of the AHA segments,
+Circulation 2002;105:539); the short-axis stack is perpendicular to it and extends from above the valve plane to beyond
+the apex.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.phantom.heart import Heart
 from cinema_cmr.phantom.styles import Style
 
-__all__ = ["VIEW_TURNS_DEG", "ImagePlane", "plan_view"]
+__all__ = ["VIEW_ANGLES_DEG", "ImagePlane", "plan_view"]
 
 Array = NDArray[np.float64]
 
-VIEW_TURNS_DEG = {View.LAX_4C: -30.0, View.LAX_3C: 30.0, View.LAX_2C: 90.0}
-"""Turn of each long-axis plane about the axis, from the septum's middle towards the anterior wall."""
+VIEW_ANGLES_DEG = {View.LAX_4C: -30.0, View.LAX_3C: 30.0, View.LAX_2C: 90.0}
+"""Angle of each long-axis plane about the axis, from the middle of the septum towards the anterior wall."""
 
 _STREAMS = {View.SAX: 0, View.LAX_2C: 1, View.LAX_3C: 2, View.LAX_4C: 3}
 
@@ -39,7 +39,7 @@ class ImagePlane:
     shape: tuple[int, int, int]
     thickness_mm: float
     breathing_mm: Array
-    """(z, 3) RAS shift of the anatomy in each slice against the first planning."""
+    """(z, 3) RAS displacement of the anatomy in each slice relative to its planning."""
 
     @property
     def normal(self) -> Array:
@@ -48,25 +48,25 @@ class ImagePlane:
 
     @property
     def positions_mm(self) -> Array:
-        """(z,) place of each slice along the normal, the first 0."""
+        """(z,) position of each slice along the normal, the first at 0."""
         return np.arange(self.shape[2], dtype=np.float64) * np.linalg.norm(self.affine[:3, 2])
 
     def corner(self, index: int) -> Array:
-        """(3,) RAS of the first pixel of a slice, in the anatomy."""
+        """Return the (3,) RAS position of the first pixel of a slice, in the anatomy."""
         return np.asarray(self.affine[:3, 3] + index * self.affine[:3, 2] - self.breathing_mm[index])
 
     def points(self, index: int, offset_mm: float = 0.0) -> Array:
-        """(x, y, 3) RAS of the pixels of a slice, `offset_mm` along the normal from its middle, in the anatomy."""
+        """Return the (x, y, 3) RAS pixels of a slice in the anatomy, `offset_mm` along the normal from its middle."""
         i, j = np.arange(self.shape[0], dtype=np.float64), np.arange(self.shape[1], dtype=np.float64)
         along_x = self.corner(index) + offset_mm * self.normal + i[:, None] * self.affine[:3, 0]
         return np.asarray(along_x[:, None] + j[:, None] * self.affine[:3, 1])
 
 
 def plan_view(heart: Heart, view: View, style: Style) -> ImagePlane:
-    """The plane or stack of a view for a heart in its body; raises `UsageError` for a view there is none of."""
+    """Plan the plane or stack of a view for a heart in its body; raises `UsageError` for an unsupported view."""
     if view not in _STREAMS:
-        known = ", ".join(str(known) for known in _STREAMS)
-        raise UsageError(f"the phantom has no view '{view}'; it has: {known}")
+        supported = ", ".join(str(one) for one in _STREAMS)
+        raise UsageError(f"view '{view}' cannot be planned; expected one of {supported}")
     rng = np.random.default_rng((heart.subject.seed, 6, _STREAMS[view]))
     axis = heart.pose.towards_apex
     middle = heart.to_ras(np.array(0.0), np.array(0.0), np.array(0.45 * heart.left.length_mm))
@@ -75,8 +75,8 @@ def plan_view(heart: Heart, view: View, style: Style) -> ImagePlane:
     if view is View.SAX:
         normal = unit(axis + tilt[0] * heart.pose.towards_septum + tilt[1] * heart.pose.towards_anterior)
         return _stack(heart, normal, middle, style=style, rng=rng)
-    turn = np.radians(VIEW_TURNS_DEG[view]) + 1.5 * tilt[0]
-    along = np.cos(turn) * heart.pose.towards_septum + np.sin(turn) * heart.pose.towards_anterior
+    angle = np.radians(VIEW_ANGLES_DEG[view]) + 1.5 * tilt[0]
+    along = np.cos(angle) * heart.pose.towards_septum + np.sin(angle) * heart.pose.towards_anterior
     normal = unit(np.cross(along, axis) + tilt[1] * axis)
     centre = middle + offset * normal + rng.uniform(-12, 12) * along + rng.uniform(-15, 5) * axis
     columns, rows = _display_axes(view, normal)
@@ -84,10 +84,10 @@ def plan_view(heart: Heart, view: View, style: Style) -> ImagePlane:
 
 
 def _stack(heart: Heart, axis: Array, middle: Array, *, style: Style, rng: np.random.Generator) -> ImagePlane:
-    """Slices from above the outflow tract to beyond the apex; rows and columns as the heart is displayed."""
+    """Plan slices from above the outflow tract to beyond the apex, with rows and columns as displayed."""
     columns, rows = _display_axes(View.SAX, axis)
-    turn = np.radians(style.in_plane_turn_deg)
-    columns, rows = np.cos(turn) * columns + np.sin(turn) * rows, np.cos(turn) * rows - np.sin(turn) * columns
+    angle = np.radians(style.in_plane_rotation_deg)
+    columns, rows = np.cos(angle) * columns + np.sin(angle) * rows, np.cos(angle) * rows - np.sin(angle) * columns
     highest, lowest = _extent(heart, axis, middle)
     step = style.slice_step_mm
     start = highest + rng.uniform(-0.4, 0.4) * step
@@ -99,7 +99,7 @@ def _stack(heart: Heart, axis: Array, middle: Array, *, style: Style, rng: np.ra
 
 
 def _extent(heart: Heart, axis: Array, middle: Array) -> tuple[float, float]:
-    """Where the ventricles begin and end along an axis at ED, mm from `middle`."""
+    """Return the start and end of the ventricles along an axis at ED, in mm from `middle`."""
     angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)
     tip = heart.to_ras(np.array(0.0), np.array(0.0), np.array(heart.left.length_mm + heart.left.cap_mm))
     radius = heart.left.radius_mm
@@ -114,10 +114,10 @@ def _extent(heart: Heart, axis: Array, middle: Array) -> tuple[float, float]:
 
 
 def _display_axes(view: View, normal: Array) -> tuple[Array, Array]:
-    """Directions of columns (to the right as displayed) and rows (down).
+    """Return the directions of columns (to the right as displayed) and rows (down).
 
-    2- and 3-chamber views show the front at the left, the others the patient's left at the right; the 4-chamber
-    view has the back below, the others the feet.
+    2- and 3-chamber views show anterior at the left, the others the patient's left at the right; the 4-chamber view
+    shows posterior at the bottom, the others the feet.
     """
     front_left = view in (View.LAX_2C, View.LAX_3C)
     across = np.array([0.0, -1.0, 0.0]) if front_left else np.array([-1.0, 0.0, 0.0])
@@ -130,7 +130,7 @@ def _display_axes(view: View, normal: Array) -> tuple[Array, Array]:
 def _grid(
     view: View, columns: Array, rows: Array, *, centre: Array, n_slices: int, style: Style, rng: np.random.Generator
 ) -> ImagePlane:
-    # Even counts of small factors, as matrices of scanners are; others take several times as long to transform.
+    # Even sizes with small factors, like scanner matrices; others take several times as long to transform.
     nx, ny = (2 * fft.next_fast_len(round(size / style.pixel_mm / 2)) for size in style.field_of_view_mm)
     normal = np.cross(columns, rows)
     step = style.slice_step_mm if n_slices > 1 else style.thickness_mm
@@ -142,12 +142,12 @@ def _grid(
         affine=affine,
         shape=(nx, ny, n_slices),
         thickness_mm=style.thickness_mm,
-        breathing_mm=_breaths(n_slices, style, rng),
+        breathing_mm=_draw_breathing(n_slices, style, rng),
     )
 
 
-def _breaths(n_slices: int, style: Style, rng: np.random.Generator) -> Array:
-    """(z, 3) shifts: the heart moves mostly from head to foot, a little forward (Wang et al., MRM 1995;33:713)."""
+def _draw_breathing(n_slices: int, style: Style, rng: np.random.Generator) -> Array:
+    """Draw the (z, 3) shifts of breath holds: mostly head to foot, a little forward (Wang et al., MRM 1995;33:713)."""
     depth = style.breathing_mm * np.clip(rng.standard_normal(n_slices), -2.2, 2.2)
     shifts: Array = depth[:, None] * np.array([0.05, 0.25, 1.0])
     return shifts

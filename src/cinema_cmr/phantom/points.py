@@ -1,6 +1,6 @@
-"""Landmarks in long-axis planes: where a plane cuts the mitral ring, and the tip of the cavity in it.
+"""Exact landmarks in long-axis planes: the hinge points of the mitral ring and the tip of the cavity.
 
-Each lies in the image plane itself, sub-pixel, in RAS mm: what a reader of that image would mark.
+Each lies in the image plane itself, sub-pixel, in RAS mm, at the point that a reader of the image would mark.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ __all__ = ["mitral_point", "plane_landmarks"]
 Array = NDArray[np.float64]
 
 _FIRST_SIDE = {View.LAX_4C: -30.0, View.LAX_2C: 90.0}
-"""Angle of the view's first hinge point: septal, anterior; the second is opposite."""
+"""Angle of the first hinge point of each view (septal, anterior); the second lies opposite."""
 
 
 def mitral_point(heart: Heart, frame: HeartFrame, theta: Array) -> Array:
-    """(..., 3) RAS of the mitral ring at angles (radians) from the septum's middle towards the anterior wall."""
+    """Return (..., 3) RAS points of the mitral ring at angles (radians) from mid septum towards the anterior wall."""
     angle = np.asarray(theta, dtype=np.float64)
     radius = np.sqrt(heart.left.endo_sq(angle, np.zeros(angle.shape), frame.left))
     base = np.full(angle.shape, frame.left.base_mm)
@@ -33,29 +33,29 @@ def mitral_point(heart: Heart, frame: HeartFrame, theta: Array) -> Array:
 
 
 def plane_landmarks(heart: Heart, frames: Sequence[HeartFrame], plane: ImagePlane) -> Landmarks | None:
-    """The landmarks of a view in all frames; None for a view without any in `core.vocabulary.LANDMARKS`."""
+    """Return the landmarks of a view in all frames; None for a view that has none (`core.vocabulary.LANDMARKS`)."""
     if plane.view not in LANDMARKS:
         return None
     first, second, apex = LANDMARKS[plane.view]
     shift = plane.breathing_mm[0]
     start = np.radians(_FIRST_SIDE[plane.view])
-    found: dict[str, list[Array]] = {first: [], second: [], apex: []}
+    points: dict[str, list[Array]] = {first: [], second: [], apex: []}
     for frame in frames:
         for name, side in ((first, start), (second, start + np.pi)):
-            found[name].append(_ring_in_plane(heart, frame, plane, side) + shift)
-        found[apex].append(_tip_in_plane(heart, frame, plane) + shift)
-    return Landmarks(view=plane.view, points={name: np.array(values) for name, values in found.items()})
+            points[name].append(_ring_in_plane(heart, frame, plane, side) + shift)
+        points[apex].append(_tip_in_plane(heart, frame, plane) + shift)
+    return Landmarks(view=plane.view, points={name: np.array(values) for name, values in points.items()})
 
 
-def _off_plane(plane: ImagePlane, points: Array) -> Array:
-    """Signed distance of anatomical points from the middle of the slice, mm."""
+def _plane_distance(plane: ImagePlane, points: Array) -> Array:
+    """Return the signed distance of anatomical points from the middle of the slice, in mm."""
     return np.asarray((points - plane.corner(0)) @ plane.normal)
 
 
 def _ring_in_plane(heart: Heart, frame: HeartFrame, plane: ImagePlane, side: float) -> Array:
-    """Where the ring crosses the plane nearest to an angle: between points a degree apart, straight."""
+    """Return the crossing of ring and plane nearest to an angle, interpolated between points 1 degree apart."""
     ring = mitral_point(heart, frame, side + np.radians(np.linspace(-82.0, 82.0, 165)))
-    off = _off_plane(plane, ring)
+    off = _plane_distance(plane, ring)
     crossings = np.flatnonzero((off[:-1] > 0) != (off[1:] > 0))
     if not len(crossings):
         return np.full(3, np.nan)
@@ -65,27 +65,28 @@ def _ring_in_plane(heart: Heart, frame: HeartFrame, plane: ImagePlane, side: flo
 
 
 def _tip_in_plane(heart: Heart, frame: HeartFrame, plane: ImagePlane) -> Array:
-    """The furthest point of the cavity in the plane along the ventricle's axis.
+    """Return the point of the cavity in the plane that lies furthest along the axis of the ventricle.
 
-    The cavity's outline in the plane is sampled by level on either side; near the tip it is a smooth arc.
+    The outline of the cavity in the plane is sampled by level on either side; near the tip it is a smooth arc.
     """
-    # From the tip on, some levels at a time: the plane mostly cuts the cavity near its tip.
+    # Start at the tip, a few levels at a time: the plane usually intersects the cavity near its tip.
     for levels in np.split(1 - np.linspace(0, 0.12, 240), 12):
-        at, crosses = _outline(heart, frame, plane, levels)
+        outline, crosses = _outline(heart, frame, plane, levels)
         if crosses:
             break
-    tip = at[int(np.argmin(np.abs(_off_plane(plane, at))))]
-    tip = at[np.abs(_off_plane(plane, at)) <= np.abs(_off_plane(plane, tip)) + 0.3].mean(axis=0)
-    return np.asarray(tip - _off_plane(plane, tip) * unit(plane.normal))
+    tip = outline[int(np.argmin(np.abs(_plane_distance(plane, outline))))]
+    limit = np.abs(_plane_distance(plane, tip)) + 0.3
+    tip = outline[np.abs(_plane_distance(plane, outline)) <= limit].mean(axis=0)
+    return np.asarray(tip - _plane_distance(plane, tip) * unit(plane.normal))
 
 
 def _outline(heart: Heart, frame: HeartFrame, plane: ImagePlane, levels: Array) -> tuple[Array, bool]:
-    """(theta, 3) RAS of the cavity's outline at the first of the levels that the plane cuts; else at the last."""
+    """Return the (theta, 3) outline of the cavity at the first level that crosses the plane, or at the last level."""
     theta = np.linspace(0, 2 * np.pi, 180, endpoint=False)
     radius = np.sqrt(np.maximum(heart.left.endo_sq(theta[:, None], levels[None], frame.left), 0))
     height = np.broadcast_to(frame.left.base_mm + levels * frame.left.length_mm, radius.shape)
     points = heart.to_ras(radius * np.cos(theta)[:, None], radius * np.sin(theta)[:, None], height)
-    side = _off_plane(plane, points) > 0
+    side = _plane_distance(plane, points) > 0
     crosses = (side != np.roll(side, 1, axis=0)).any(axis=0)
     first = int(np.argmax(crosses)) if crosses.any() else len(levels) - 1
     return points[:, first], bool(crosses.any())

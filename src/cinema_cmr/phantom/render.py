@@ -1,8 +1,7 @@
-"""From heart, body and plane to signal: each frame of each slice, with partial volume, and its labels.
+"""Rendering of heart and body in a plane: signal with partial volume, and labels, of each frame of each slice.
 
-The body is painted once a slice, the heart frame by frame on the pixels that it can reach. Through the slice a
-few sheets are sampled by the slice profile's weights; surfaces that stand obliquely in a sheet are softened by
-the way they make through it.
+The body is painted once per slice, the heart frame by frame on the pixels that it can reach. A few sheets sample the
+slice with the weights of its profile; surfaces oblique to a sheet are softened by their lateral shift within it.
 """
 
 from __future__ import annotations
@@ -32,16 +31,16 @@ _REACH_MM = 4.0
 _ATRIA_REACH_MM = 85.0
 _UNEVEN_ATRIA_MM = 2.5
 _FAT_OF_CHAMBERS_MM = 1.5
-"""Outside of their walls."""
+"""Thickness outside the walls of chambers."""
 _SOFT_MM = 12.0
-"""What a softened surface can reach beyond itself, where it crosses a sheet most obliquely."""
+"""Largest reach of a soft surface beyond itself, at the most oblique crossing of a sheet."""
 _BELOW_VALVES_MM = 25.0
-"""Half a great artery, its wall and its edge."""
+"""Half the width of a great artery with its wall and edge."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RenderedSlice:
-    """One slice over all frames: signal (t, x, y), fat negative, and labels (t, x, y)."""
+    """One slice in all frames: signal (t, x, y) with negative fat, and labels (t, x, y)."""
 
     signal: Floats
     labels: NDArray[np.uint8]
@@ -49,32 +48,32 @@ class RenderedSlice:
 
 @dataclass(frozen=True, kw_only=True)
 class Beat:
-    """All frames as one view's slices see them, and the furthest that each part of the heart comes in any of them."""
+    """Surfaces of all frames for the slices of one view, and the largest extent of each part over all frames."""
 
     parts: Sequence[FrameSurfaces]
 
     @cached_property
     def sac(self) -> Floats:
         """(theta * z) largest radius of the pericardium."""
-        return self._furthest(lambda frame: frame.sac)
+        return self._largest(lambda frame: frame.sac)
 
     @cached_property
     def walls(self) -> Floats:
-        """Of the wall of either ventricle."""
-        return self._furthest(lambda frame: np.maximum(frame.rv_wall, frame.epi))
+        """(theta * z) largest outer radius of the walls of both ventricles."""
+        return self._largest(lambda frame: np.maximum(frame.rv_wall, frame.epi))
 
     @cached_property
     def cavity(self) -> Floats:
-        """Of the left ventricle's blood."""
-        return self._furthest(lambda frame: frame.endo)
+        """(theta * z) largest radius of the left ventricle's blood."""
+        return self._largest(lambda frame: frame.endo)
 
     @cached_property
     def lowest_valve_mm(self) -> float:
-        """Heart z in mm of the valve that comes nearest to the apex."""
+        """Heart z in mm of the valve position nearest to the apex, over all valves and frames."""
         frames = [part.frame for part in self.parts]
         return max(max(f.left.base_mm, f.right.tricuspid_mm, f.right.outflow_mm) for f in frames)
 
-    def _furthest(self, surface: Callable[[HeartFrame], Floats]) -> Floats:
+    def _largest(self, surface: Callable[[HeartFrame], Floats]) -> Floats:
         largest = surface(self.parts[0].frame).copy()
         for part in self.parts[1:]:
             np.maximum(largest, surface(part.frame), out=largest)
@@ -82,9 +81,9 @@ class Beat:
 
 
 def sheets(thickness_mm: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Offsets of the sheets from the slice's middle, the middle one 0, and their weights, summing to 1.
+    """Return the offsets of the sheets from the middle of the slice, and their weights, which sum to 1.
 
-    The profile of a selective pulse is flat with shoulders: its outer parts give less than its middle.
+    The profile of a selective pulse is flat with shoulders: its outer parts contribute less than its middle.
     """
     offsets = (np.arange(N_SHEETS) - (N_SHEETS - 1) / 2) * thickness_mm / N_SHEETS
     weights = np.exp(-0.5 * (offsets / (0.55 * thickness_mm)) ** 2)
@@ -100,92 +99,94 @@ def render_slice(
     tissues: Mapping[str, float],
     flow: float,
 ) -> RenderedSlice:
-    """Signal and labels of a slice in all frames."""
+    """Render signal and labels of a slice in all frames."""
     offsets, weights = sheets(plane.thickness_mm)
     points = np.stack([plane.points(index, offset) for offset in offsets], axis=0)
     edge = float(np.linalg.norm(plane.affine[:3, 0]))
     background = body.signal(points, tissues, edge)
     signal = np.tensordot(weights.astype(np.float32), background, axes=1)
     located = body.heart.locate(points)
-    spots = np.flatnonzero(_reach(located, beat))
-    near = HeartPoints(**{name: _at(value, spots) for name, value in vars(located).items()})
-    behind = _at(background, spots)
-    there = points.reshape(len(points), -1, 3)[:, spots]
-    noise = [body.texture.at(there, scale, shift=21.7 - scale) for scale in (9.0, 5.0, 45.0)]
+    pixels = np.flatnonzero(_reachable(located, beat))
+    near = HeartPoints(**{name: _select(value, pixels) for name, value in vars(located).items()})
+    behind = _select(background, pixels)
+    near_ras = points.reshape(len(points), -1, 3)[:, pixels]
+    noise = [body.texture.at(near_ras, scale, shift=21.7 - scale) for scale in (9.0, 5.0, 45.0)]
     painter = _HeartPainter(body, near, behind, noise, beat=beat, tissues=tissues, flow=flow, edge_mm=edge)
     frames = np.repeat(signal[None], len(beat.parts), axis=0)
     labels = np.zeros(frames.shape, dtype=np.uint8)
     for t, part in enumerate(beat.parts):
         mixed, codes = painter.frame(part)
-        frames[t].reshape(-1)[spots] = np.tensordot(weights.astype(np.float32), mixed, axes=1)
-        labels[t].reshape(-1)[spots] = codes
+        frames[t].reshape(-1)[pixels] = np.tensordot(weights.astype(np.float32), mixed, axes=1)
+        labels[t].reshape(-1)[pixels] = codes
     return RenderedSlice(signal=frames, labels=labels)
 
 
-def _reach(points: HeartPoints, beat: Beat) -> NDArray[np.bool_]:
-    """(x, y) pixels that any part of the heart may reach in any frame."""
+def _reachable(points: HeartPoints, beat: Beat) -> NDArray[np.bool_]:
+    """Return the (x, y) mask of pixels that any part of the heart may reach in any frame."""
     in_sac = points.radius < beat.sac[points.index] + _REACH_MM
     in_atria = (points.z < 20) & (points.z > -78) & (points.radius < _ATRIA_REACH_MM)
     return np.asarray((in_sac | in_atria).any(axis=0))
 
 
-def _below(points: HeartPoints, furthest: Floats) -> NDArray[np.bool_]:
-    """Points that a surface, softened, may reach."""
-    below: NDArray[np.bool_] = points.radius < furthest[points.index] + _SOFT_MM
-    return below
+def _within(points: HeartPoints, largest: Floats) -> NDArray[np.bool_]:
+    """Return the mask of points that a soft surface may reach."""
+    within: NDArray[np.bool_] = points.radius < largest[points.index] + _SOFT_MM
+    return within
 
 
-def _at(values: NDArray[Any], spots: NDArray[np.intp]) -> NDArray[Any]:
-    """(sheet, x, y) -> (sheet, pixel) at flat places of the plane."""
-    return np.take(values.reshape(len(values), -1), spots, axis=1)
+def _select(values: NDArray[Any], pixels: NDArray[np.intp]) -> NDArray[Any]:
+    """Select flat pixels of the plane: (sheet, x, y) -> (sheet, pixel)."""
+    return np.take(values.reshape(len(values), -1), pixels, axis=1)
 
 
 class _Region:
-    """Those points of a slice that a part of the heart can reach in any frame."""
+    """Points of a slice that one part of the heart can reach in any frame."""
 
     def __init__(self, points: HeartPoints, inside: NDArray[np.bool_]) -> None:
-        self.at = np.flatnonzero(inside)
-        self.points = HeartPoints(**{name: value.ravel()[self.at] for name, value in vars(points).items()})
+        self.index = np.flatnonzero(inside)
+        self.points = HeartPoints(**{name: value.ravel()[self.index] for name, value in vars(points).items()})
 
-    def of(self, values: Floats) -> Floats:
-        """(sheet, pixel) values of the slice -> those of the region."""
-        return values.ravel()[self.at]
+    def select(self, values: Floats) -> Floats:
+        """Return the values of the region from (sheet, pixel) values of the slice."""
+        return values.ravel()[self.index]
 
     def put(self, image: Floats, values: Floats) -> None:
-        """Write the region's values into the slice's (sheet, pixel)."""
-        image.reshape(-1)[self.at] = values
+        """Write values of the region into the (sheet, pixel) image of the slice."""
+        image.reshape(-1)[self.index] = values
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Around:
-    """What chambers are painted with: (sheet, pixel) of the slice."""
+class _ChamberPaint:
+    """Signal that chambers are painted with, (sheet, pixel) of the slice."""
 
     blood: Mapping[str, Floats]
     uneven_mm: Floats
-    """How far an atrium's wall lies out, here and there."""
+    """Local outward displacement of an atrium's wall."""
     fat: Floats
     muscle: Floats
 
 
 class _ChamberPainter:
-    """Paints one atrium or great vessel on those points of a slice that it can reach in any frame."""
+    """Paints one atrium or great vessel on the points of a slice that it can reach in any frame."""
 
-    def __init__(self, points: HeartPoints, frames: Sequence[Chamber], around: _Around, per_edge: np.float32) -> None:
+    def __init__(
+        self, points: HeartPoints, frames: Sequence[Chamber], paint: _ChamberPaint, per_edge: np.float32
+    ) -> None:
         outside = frames[0].wall_mm + _FAT_OF_CHAMBERS_MM + 0.5 / float(per_edge)
-        uneven = float(np.max(around.uneven_mm, initial=0)) if frames[0].is_atrium else 0.0
+        uneven = float(np.max(paint.uneven_mm, initial=0)) if frames[0].is_atrium else 0.0
         reach = [chamber.reach(outside + uneven) for chamber in frames]
         low, high = np.min([low for low, _ in reach], axis=0), np.max([high for _, high in reach], axis=0)
         self.region = _Region(points, _in_boxes(points, low, high))
-        self.blood = self.region.of(around.blood[frames[0].blood])
-        self.uneven_mm = self.region.of(around.uneven_mm)
-        self.fat, self.muscle = self.region.of(around.fat), self.region.of(around.muscle)
+        self.blood = self.region.select(paint.blood[frames[0].blood])
+        self.uneven_mm = self.region.select(paint.uneven_mm)
+        self.fat, self.muscle = self.region.select(paint.fat), self.region.select(paint.muscle)
         self.per_edge = per_edge
 
     def paint(self, image: Floats, chamber: Chamber) -> None:
-        """Fat, wall and blood of the chamber as it is in a frame, over the image (sheet, pixel)."""
-        if not self.region.at.size:
+        """Paint fat, wall and blood of the chamber in one frame over the image (sheet, pixel)."""
+        if not self.region.index.size:
             return
-        here, depth = self.region.of(image), chamber_depth(chamber, self.region.points)
+        here, depth = self.region.select(image), chamber_depth(chamber, self.region.points)
         if chamber.is_atrium:
             depth = depth + self.uneven_mm
         _mix(here, self._share(depth + (chamber.wall_mm + _FAT_OF_CHAMBERS_MM)), self.fat)
@@ -200,11 +201,11 @@ class _ChamberPainter:
 
 
 def _in_boxes(points: HeartPoints, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Points in any of the boxes (box, 3)."""
+    """Return the mask of points in any of the boxes (box, 3)."""
     inside = np.zeros(points.z.shape, dtype=np.bool_)
     for lowest, highest in zip(low.astype(np.float32), high.astype(np.float32), strict=True):
         axes = zip((points.x, points.y, points.z), lowest, highest, strict=True)
-        inside |= np.logical_and.reduce([(at > first) & (at < last) for at, first, last in axes])
+        inside |= np.logical_and.reduce([(value > first) & (value < last) for value, first, last in axes])
     return inside
 
 
@@ -226,32 +227,34 @@ class _HeartPainter:
         self.muscles = body.muscles
         self.points, self.behind = points, behind
         self.tissues, self.flow, self.per_edge = tissues, flow, np.float32(1 / edge_mm)
-        uneven, brightness = _blood_of(body.subject.seed)
+        uneven, brightness = _draw_blood(body.subject.seed)
         streams = np.float32(uneven) * noise[2]
         left_blood = np.float32(tissues["arterial"]) * (1 + np.float32(0.05) * noise[0] + streams)
         right_blood = np.float32(tissues["venous"]) * (1 + np.float32(0.09) * noise[0] + streams)
         muscle = np.float32(tissues["myocardium"]) * (1 + np.float32(0.04) * noise[0])
         fat = np.float32(tissues["fat"]) * (1 + np.float32(0.12) * noise[1])
-        self.sac = _Region(points, _below(points, beat.sac))
-        self.sac_fat = self.sac.of(fat)
+        self.sac = _Region(points, _within(points, beat.sac))
+        self.sac_fat = self.sac.select(fat)
         self.is_basal = bool((points.z < beat.lowest_valve_mm + _BELOW_VALVES_MM).any())
         atria = np.float32(brightness)
-        around = _Around(
+        paint = _ChamberPaint(
             blood={"arterial": atria * left_blood, "venous": atria * right_blood},
             uneven_mm=np.float32(_UNEVEN_ATRIA_MM) * noise[2],
             fat=fat,
             muscle=muscle,
         )
-        its_frames = zip(*(part.chambers for part in beat.parts), strict=True)
-        self.chambers = [_ChamberPainter(points, its, around, self.per_edge) for its in its_frames]
-        self.walls = _Region(points, _below(points, beat.walls))
-        self.walls_muscle, self.walls_blood = self.walls.of(muscle), self.walls.of(right_blood)
-        self.strands = self.walls.of(noise[1])
-        self.cavity = _Region(points, _below(points, beat.cavity))
-        self.cavity_muscle, self.cavity_blood = self.cavity.of(muscle), self.cavity.of(left_blood)
+        self.chambers = [
+            _ChamberPainter(points, frames, paint, self.per_edge)
+            for frames in zip(*(part.chambers for part in beat.parts), strict=True)
+        ]
+        self.walls = _Region(points, _within(points, beat.walls))
+        self.walls_muscle, self.walls_blood = self.walls.select(muscle), self.walls.select(right_blood)
+        self.strands = self.walls.select(noise[1])
+        self.cavity = _Region(points, _within(points, beat.cavity))
+        self.cavity_muscle, self.cavity_blood = self.cavity.select(muscle), self.cavity.select(left_blood)
 
     def frame(self, part: FrameSurfaces) -> tuple[Floats, NDArray[np.uint8]]:
-        """Signal (sheet, pixel) and labels (pixel) of a frame."""
+        """Return the signal (sheet, pixel) and labels (pixel) of a frame."""
         image = self.behind.copy()
         self._paint_sac(image, part)
         for painter, chamber in zip(self.chambers, part.chambers, strict=True):
@@ -261,8 +264,8 @@ class _HeartPainter:
         return image, self._labels(part)
 
     def _paint_sac(self, image: Floats, part: FrameSurfaces) -> None:
-        """The fat around the heart, in the pericardium."""
-        points, here = self.sac.points, self.sac.of(image)
+        """Paint the fat around the heart, inside the pericardium."""
+        points, here = self.sac.points, self.sac.select(image)
         rim = part.sac.inside(points)
         _mix(here, np.clip(rim, 0, 1), self.sac_fat)
         _mix(
@@ -273,8 +276,8 @@ class _HeartPainter:
         self.sac.put(image, here)
 
     def _paint_walls(self, image: Floats, part: FrameSurfaces) -> None:
-        """Wall and blood of the right ventricle, then the left one's wall, solid."""
-        points, here = self.walls.points, self.walls.of(image)
+        """Paint wall and blood of the right ventricle, then the solid wall of the left one."""
+        points, here = self.walls.points, self.walls.select(image)
         inner = part.rv_inner.share(points)
         _mix(here, clip_to_unit(part.rv_wall.share(points) - inner), self.walls_muscle)
         right = clip_to_unit(part.rv_blood.share(points) - inner)
@@ -283,8 +286,8 @@ class _HeartPainter:
         self.walls.put(image, here)
 
     def _paint_cavity(self, image: Floats, part: FrameSurfaces) -> None:
-        """Blood, papillary muscles, trabeculae and leaflets of the left ventricle."""
-        points, here = self.cavity.points, self.cavity.of(image)
+        """Paint blood, papillary muscles, trabeculae and leaflets of the left ventricle."""
+        points, here = self.cavity.points, self.cavity.select(image)
         blood = part.endo.share(points) * self._below_valve(points, part.frame)
         void = self.flow * self.muscles.jet(points, part.frame)
         _mix(here, blood, self.cavity_blood * (1 - void))
@@ -294,11 +297,11 @@ class _HeartPainter:
         self.cavity.put(image, here)
 
     def _below_valve(self, points: HeartPoints, frame: HeartFrame) -> Floats:
-        """Share of each point's surroundings on the ventricle's side of the mitral plane."""
+        """Return the fraction of each point's surroundings on the ventricular side of the mitral plane."""
         return clip_to_unit(np.float32(0.5) + (points.z - np.float32(frame.left.base_mm)) * self.per_edge)
 
     def _labels(self, part: FrameSurfaces) -> NDArray[np.uint8]:
-        """Codes in the middle sheet: what the point in the middle of the voxel is."""
+        """Return the label codes of the voxel centres, in the middle sheet."""
         middle = _sheet(self.points, N_SHEETS // 2)
         frame = part.frame
         below_valve = middle.z >= frame.left.base_mm
@@ -310,9 +313,9 @@ class _HeartPainter:
         return codes
 
 
-def _blood_of(seed: int) -> tuple[float, float]:
-    """How uneven blood is over some centimetres, and how bright it is in atria and great vessels against the
-    ventricles: fresh blood comes in there."""
+def _draw_blood(seed: int) -> tuple[float, float]:
+    """Draw the unevenness of blood over some centimetres, and its brightness in atria and great vessels relative to
+    the ventricles, where it is less fresh."""
     rng = np.random.default_rng((seed, 19))
     return float(min(abs(rng.normal(0, 0.08)), 0.2)), float(rng.uniform(0.92, 1.3))
 

@@ -1,11 +1,11 @@
-"""The right ventricle: a crescent about the left one's wall, from its tricuspid and outflow planes to its apex.
+"""The right ventricle: a crescent around the wall of the left one, from tricuspid and outflow plane to the apex.
 
-Around the left ventricle's axis, at angle theta and share sigma of the way from the valve plane to the apex:
+Around the axis of the left ventricle, at angle theta and fraction sigma of the distance from valve plane to apex:
 
     r_out^2 = r_in^2 + Q q(theta, sigma)
 
-r_in is the left ventricle's outer surface (continued above its valve plane), q falls to 0 as a root where the
-free wall meets the septum and at the apex. The volume, Q / 2 times the integral of q, gives Q in closed form in
+r_in is the outer surface of the left ventricle (continued above its valve plane); q falls to 0 like a square root where
+the free wall meets the septum, and at the apex. The volume, Q / 2 times the integral of q, yields Q in closed form in
 every frame. Towards the anterior wall the valve plane rises into the outflow tract.
 """
 
@@ -26,71 +26,71 @@ Array = NDArray[np.float64]
 
 _N_AROUND, _N_ALONG = 64, 48
 _OUTFLOW_SHARE = 0.45
-"""The pulmonary valve comes down by this share of the tricuspid plane's way."""
+"""Displacement of the pulmonary valve relative to that of the tricuspid plane."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RightVentricleState:
-    """The ventricle at one moment."""
+    """State of the ventricle at one time."""
 
     tricuspid_mm: float
-    """Place of the tricuspid plane along the left ventricle's axis; its valve plane at ED is 0, apex positive."""
+    """Position of the tricuspid plane along the axis of the left ventricle, from its valve plane at ED to the apex."""
     outflow_mm: float
-    """Place of the pulmonary valve."""
+    """Position of the pulmonary valve along the same axis."""
     area_mm2: float
-    """Q: squared outer minus squared inner radius where the ventricle is widest."""
+    """Q: squared outer minus squared inner radius at the widest place of the ventricle."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RightVentricle:
-    """Shape and motion; the subject gives volumes and TAPSE, the left ventricle's length the apex."""
+    """Shape and motion, from the volumes and TAPSE of a subject and the length of its left ventricle."""
 
     subject: PhantomSubject
     apex_mm: float
-    """Tip of the cavity along the left ventricle's axis, at rest in space."""
+    """Tip of the cavity along the axis of the left ventricle, at rest in space."""
     outflow_height_mm: float
-    """How far the outflow tract rises above the left ventricle's valve plane at ED."""
+    """Height of the outflow tract above the valve plane of the left ventricle at ED."""
 
     def state(self, fullness: float) -> RightVentricleState:
-        """The state that holds the share `fullness` of the stroke volume above ESV."""
+        """Return the state with a fraction `fullness` of the stroke volume above ESV."""
         subject = self.subject
-        way = subject.tapse_mm * (1 - fullness)
-        tricuspid, outflow = 3.0 + way, _OUTFLOW_SHARE * way - self.outflow_height_mm
+        excursion = subject.tapse_mm * (1 - fullness)
+        tricuspid, outflow = 3.0 + excursion, _OUTFLOW_SHARE * excursion - self.outflow_height_mm
         volume = subject.rv_edv_ml * (1 - subject.rv_ef_percent / 100 * (1 - fullness))
         tube, inflow = self._integrals
         per_area = tube * (self.apex_mm - outflow) + inflow * (self.apex_mm - tricuspid)
         return RightVentricleState(tricuspid_mm=tricuspid, outflow_mm=outflow, area_mm2=volume * 1000 / per_area)
 
     def top_mm(self, theta: Array, state: RightVentricleState) -> Array:
-        """Place of the valve plane at an angle: tricuspid below, rising to the pulmonary valve in front."""
-        rise = _towards_outflow(theta)
+        """Return the position of the valve plane at an angle; it rises from tricuspid to pulmonary valve."""
+        rise = _outflow_weight(theta)
         return np.asarray(state.tricuspid_mm + rise * (state.outflow_mm - state.tricuspid_mm))
 
     def share_along(self, theta: Array, along_mm: Array, state: RightVentricleState) -> Array:
-        """sigma: 0 at the valve plane, 1 at the apex; outside 0 to 1 there is no ventricle."""
+        """Return sigma: 0 at the valve plane, 1 at the apex; the ventricle lies between 0 and 1."""
         top = self.top_mm(theta, state)
         return np.asarray((along_mm - top) / (self.apex_mm - top))
 
     def added_sq(self, theta: Array, along_mm: Array, state: RightVentricleState) -> Array:
-        """Q q: squared outer minus squared inner radius in mm2; 0 outside the ventricle."""
+        """Return Q q, the squared outer minus squared inner radius in mm2; 0 outside the ventricle."""
         sigma = self.share_along(theta, along_mm, state)
         centre, half = _arc(sigma)
-        across = _turned(theta - centre) / half
+        across = _wrap_angle(theta - centre) / half
         inside = (np.abs(across) < 1) & (sigma >= 0) & (sigma < 1)
         edge = np.sqrt(np.clip(1 - across * across, 0, None))
-        return np.asarray(state.area_mm2 * edge * _body(across, sigma) * inside)
+        return np.asarray(state.area_mm2 * edge * _smooth_profile(across, sigma) * inside)
 
     def volume_ml(self, state: RightVentricleState) -> float:
-        """Volume of the blood by quadrature."""
+        """Return the volume of the blood by quadrature."""
         tube, inflow = self._integrals
         per_area = tube * (self.apex_mm - state.outflow_mm) + inflow * (self.apex_mm - state.tricuspid_mm)
         return state.area_mm2 * per_area / 1000
 
     @cached_property
     def _integrals(self) -> tuple[float, float]:
-        """Integrals of q / 2 over angle and sigma, that part which goes with the outflow's and the inflow's length.
+        """Integrals of q / 2 over angle and sigma, split into the parts that scale with outflow and inflow length.
 
-        Around by the rule of Gauss and Chebyshev (second kind), whose weight is the root at the edges.
+        The angle is integrated by Gauss-Chebyshev quadrature of the second kind, whose weight is the root at the edges.
         """
         node = np.arange(1, _N_AROUND + 1) * np.pi / (_N_AROUND + 1)
         across, weight = np.cos(node)[:, None], (np.pi / (_N_AROUND + 1) * np.sin(node) ** 2)[:, None]
@@ -98,29 +98,30 @@ class RightVentricle:
         sigma, along = (points[None] + 1) / 2, along[None] / 2
         centre, half = _arc(sigma)
         theta = centre + half * across
-        density = weight * along * half * _body(across, sigma) / 2
-        rise = _towards_outflow(theta)
+        density = weight * along * half * _smooth_profile(across, sigma) / 2
+        rise = _outflow_weight(theta)
         return float((density * rise).sum()), float((density * (1 - rise)).sum())
 
 
-def _turned(angle: Array) -> Array:
-    """The same angle from -pi to pi."""
+def _wrap_angle(angle: Array) -> Array:
+    """Wrap an angle to -pi to pi."""
     return np.asarray((angle + np.pi) % (2 * np.pi) - np.pi)
 
 
-def _towards_outflow(theta: Array) -> Array:
-    turned = _turned(np.asarray(theta))
-    return smoothstep((turned - 0.05) / 0.75) * smoothstep((np.pi - turned) / 0.8)
+def _outflow_weight(theta: Array) -> Array:
+    """Return the weight of the outflow tract at an angle: 0 at the inflow, 1 at the pulmonary valve."""
+    angle = _wrap_angle(np.asarray(theta))
+    return smoothstep((angle - 0.05) / 0.75) * smoothstep((np.pi - angle) / 0.8)
 
 
 def _arc(sigma: Array) -> tuple[Array, Array]:
-    """Middle and half width in radians of the septal arc: wide at the base, narrow at the apex."""
+    """Return the middle and half width of the septal arc in radians: wide at the base, narrow at the apex."""
     share = np.clip(sigma, 0, 1)
     return 0.0 - 0.12 * share, 1.25 - 0.45 * share
 
 
-def _body(across: Array, sigma: Array) -> Array:
-    """q without its root at the edges: tapers to the apex and, in the outflow tract, to the pulmonary valve."""
+def _smooth_profile(across: Array, sigma: Array) -> Array:
+    """Return q without its root at the edges; it tapers to the apex and, in the outflow tract, to the valve."""
     share = np.clip(sigma, 0, 1)
     taper = 1 - share**2.4
     outflow = 1 - 0.45 * smoothstep((across + 0.1) / 0.8) * (1 - share) ** 3

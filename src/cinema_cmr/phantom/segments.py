@@ -1,7 +1,7 @@
-"""Values of the 17 segments of the American Heart Association, spread smoothly over the left ventricle's wall.
+"""Values of the 17 AHA segments, interpolated smoothly over the wall of the left ventricle.
 
-Segments: Cerqueira et al., Circulation 2002;105:539. Angles are counted from the middle of the septum towards
-the anterior wall, levels from base (0) to the tip of the cavity (1).
+Segments: Cerqueira et al., Circulation 2002;105:539. Angles run from the middle of the septum towards the
+anterior wall, levels from base (0) to the tip of the cavity (1).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["SEGMENT_CENTRES", "SegmentValues", "draw_contraction", "draw_thickne
 
 Array = NDArray[np.float64]
 SegmentValues = tuple[float, ...]
-"""17 values, segment 1 first."""
+"""17 values in the order of the segment numbers."""
 
 _BASAL = {1: 90.0, 2: 30.0, 3: -30.0, 4: -90.0, 5: -150.0, 6: 150.0}
 _APICAL = {13: 90.0, 14: 0.0, 15: -90.0, 16: 180.0}
@@ -28,7 +28,7 @@ SEGMENT_CENTRES: Mapping[int, tuple[float, float]] = {
     **{number + 6: (angle, _LEVELS[1]) for number, angle in _BASAL.items()},
     **{number: (angle, _LEVELS[2]) for number, angle in _APICAL.items()},
 }
-"""Segment -> angle in degrees and level of its centre; the 17th is the apex."""
+"""Segment -> angle in degrees and level of its centre; without 17, the apex."""
 
 _NORMAL_THICKNESS = (1.0, 1.1, 1.15, 1.0, 0.95, 0.95, 0.92, 1.0, 1.05, 0.95, 0.9, 0.9, 0.82, 0.85, 0.82, 0.8, 0.6)
 """Relative to the mean: the septum is thickest, the apex thin (Kawel et al., Circ Cardiovasc Imaging 2012;5:500)."""
@@ -42,7 +42,7 @@ _TERRITORIES = {
 
 
 def draw_thickness(group: str, contraction: SegmentValues, rng: np.random.Generator) -> SegmentValues:
-    """Relative ED thickness of each segment: hypertrophy is asymmetric, most often septal; a scar is thin."""
+    """Draw the relative ED thickness of each segment; hypertrophy is asymmetric, mostly septal, and scar is thin."""
     values = np.array(_NORMAL_THICKNESS) * (1 + 0.06 * rng.standard_normal(17))
     pattern, peak = rng.uniform(), rng.uniform(0.5, 1.1)
     if group == "HCM":
@@ -59,7 +59,7 @@ def draw_thickness(group: str, contraction: SegmentValues, rng: np.random.Genera
 
 
 def draw_contraction(group: str, rng: np.random.Generator) -> SegmentValues:
-    """Relative contraction of each segment; an infarct's segments hardly move or bulge."""
+    """Draw the relative contraction of each segment; segments of an infarct hardly move or bulge."""
     values = np.clip(1 + 0.05 * rng.standard_normal(17), 0.88, 1.12)
     territory = list(_TERRITORIES)[int(rng.choice(3, p=(0.5, 0.3, 0.2)))]
     remaining = rng.uniform(-0.1, 0.25, 17)
@@ -74,9 +74,9 @@ def draw_contraction(group: str, rng: np.random.Generator) -> SegmentValues:
 
 
 def interpolate_segments(values: SegmentValues, theta: Array, level: Array) -> Array:
-    """The segments' values at angles (radians) and levels (0 base to 1 tip), smooth between their centres."""
-    turn = np.mod(theta, 2 * np.pi)
-    at_levels = [np.interp(turn, _NODES, ring) for ring in _rings(values)]
+    """Interpolate segment values at angles (radians) and levels (0 base to 1 tip), smoothly between the centres."""
+    angle = np.mod(theta, 2 * np.pi)
+    at_levels = [np.interp(angle, _NODES, ring) for ring in _rings(values)]
     nodes = (*_LEVELS, 1.0)
     result = np.broadcast_to(at_levels[0], np.broadcast_shapes(np.shape(theta), np.shape(level))).copy()
     for low, high, upper in zip(nodes[:-1], nodes[1:], at_levels[1:], strict=True):
@@ -87,14 +87,14 @@ def interpolate_segments(values: SegmentValues, theta: Array, level: Array) -> A
 
 @lru_cache(maxsize=64)
 def _rings(values: SegmentValues) -> tuple[Array, ...]:
-    """Values around the basal, mid and apical level and at the tip, on `_NODES`."""
+    """Return the values around the basal, mid and apical level and at the tip, on `_NODES`."""
     mid = {number + 6: angle for number, angle in _BASAL.items()}
-    rings = [_around(values, centres, _NODES) for centres in (_BASAL, mid, _APICAL)]
+    rings = [_ring(values, centres, _NODES) for centres in (_BASAL, mid, _APICAL)]
     return (*rings, np.full(_NODES.shape, values[16]))
 
 
-def _around(values: SegmentValues, centres: Mapping[int, float], theta: Array) -> Array:
-    """Values around one level, weighted by how near the segments are (von Mises)."""
+def _ring(values: SegmentValues, centres: Mapping[int, float], theta: Array) -> Array:
+    """Return the values around one level, with von Mises weights of the distance to each segment."""
     sharpness = 1.2 * len(centres)
     total, weights = np.zeros(np.shape(theta)), np.zeros(np.shape(theta))
     for number, angle in centres.items():

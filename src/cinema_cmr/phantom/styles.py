@@ -1,6 +1,6 @@
-"""Scanner styles: field strength, sequence, resolution, coils, noise and habits of a site, under a name.
+"""Named scanner styles: field strength, sequence, resolution, coils, noise and planning of a site.
 
-The values are ranges met in practice (SCMR protocols, JCMR 2020;22:17), not those of one maker's product.
+The values span ranges found in practice (SCMR protocols, JCMR 2020;22:17), not those of one product.
 """
 
 from __future__ import annotations
@@ -17,56 +17,60 @@ __all__ = ["STYLES", "Style", "draw_style", "find_style"]
 
 @dataclass(frozen=True, kw_only=True)
 class Style:
-    """How a study is acquired and reconstructed."""
+    """Acquisition and reconstruction settings."""
 
     name: str
     field_tesla: float = 1.5
     flip_deg: float = 60.0
     tr_ms: float = 3.0
     pixel_mm: float = 1.4
-    """Of the reconstructed image."""
+    """Pixel size of the reconstructed image."""
     field_of_view_mm: tuple[float, float] = (310.0, 350.0)
     acquired_mm: tuple[float, float] = (1.7, 2.1)
-    """Resolution in k-space along columns and rows; larger is blurrier, with wider Gibbs ringing."""
+    """Acquired resolution along columns and rows; larger values blur more and widen Gibbs ringing."""
     window: float = 0.35
-    """Share of k-space that is rolled off at its edge: 0 rings most."""
+    """Fraction of k-space that is rolled off at its edge; 0 rings most."""
     thickness_mm: float = 8.0
     gap_mm: float = 0.0
     snr: float = 28.0
-    """Blood signal over the noise's SD in the middle of the image."""
+    """Blood signal over the SD of the noise, in the middle of the image."""
     bias_field: float = 0.5
     """0 none (prescan-normalised) to 1 (raw surface coils)."""
     banding: float = 0.3
-    """How far the off-resonance bands come in: 0 none, 1 over the heart's edge."""
+    """Extent of the off-resonance bands: 0 none, 1 across the edge of the heart."""
     flow: float = 0.5
-    """How much signal fast blood loses."""
+    """Fraction of signal lost by fast blood."""
     inflow: float = 0.1
-    """How much fresh blood brightens."""
+    """Fraction of unsaturated blood, which brightens the signal."""
     sharing: float = 0.3
-    """Share of the outer k-space taken from neighbouring frames."""
+    """Fraction of the outer k-space taken from neighbouring frames."""
     breathing_mm: float = 1.5
-    """SD of the heart's place between breath holds, head to foot."""
+    """SD of the head-to-foot position of the heart between breath holds."""
     planning_mm: float = 2.0
     planning_deg: float = 3.0
-    """SDs of the planes' offset and tilt against the anatomy."""
+    """`planning_mm` and `planning_deg` are the SDs of the offset and tilt of planes relative to the anatomy."""
     full_scale: float = 600.0
     """Stored value of blood."""
-    in_plane_turn_deg: float = 27.0
-    """Turn of the short-axis image about its normal, as a technologist places it: 27 puts the septum at the left."""
+    in_plane_rotation_deg: float = 27.0
+    """Rotation of the short-axis image about its normal; 27 displays the septum at the left."""
     fat_opposed: bool = True
-    """Whether fat's sign is against water's, which draws dark rims around the heart."""
+    """Whether fat and water have opposite phase, which draws dark rims around the heart."""
 
     def __post_init__(self) -> None:
         if not (self.pixel_mm > 0 and self.thickness_mm > 0 and self.gap_mm >= 0 and self.snr > 0):
-            raise UsageError(f"style '{self.name}' has a size, thickness or SNR of 0 or less")
+            raise UsageError(
+                f"style '{self.name}' has pixels of {self.pixel_mm} mm, slices of {self.thickness_mm} mm, a gap of"
+                f" {self.gap_mm} mm and an SNR of {self.snr}; expected values above 0, and a gap of 0 or more"
+            )
         if min(self.acquired_mm) < self.pixel_mm:
             raise UsageError(
-                f"style '{self.name}' is acquired at {self.acquired_mm} mm, finer than its pixels of {self.pixel_mm} mm"
+                f"style '{self.name}' is acquired at {self.acquired_mm} mm; expected a resolution no finer than its"
+                f" pixels of {self.pixel_mm} mm"
             )
 
     @property
     def slice_step_mm(self) -> float:
-        """Distance between the middles of neighbouring slices."""
+        """Distance between the centres of neighbouring slices."""
         return self.thickness_mm + self.gap_mm
 
 
@@ -169,7 +173,7 @@ _NAMED = (
         bias_field=0.8,
         breathing_mm=2.5,
         full_scale=500.0,
-        in_plane_turn_deg=-35.0,
+        in_plane_rotation_deg=-35.0,
         field_of_view_mm=(350.0, 300.0),
     ),
     Style(
@@ -188,42 +192,42 @@ _NAMED = (
 )
 
 STYLES: Mapping[str, Style] = {style.name: style for style in _NAMED}
-"""Name -> style; "ideal" has no artefacts and is for exact tests."""
+"""Name -> style; "ideal" has no artefacts and serves exact tests."""
 
 
 def find_style(name: str) -> Style:
-    """The style of a name; raises `UsageError` with the nearest known one."""
+    """Return the style of a name; raises `UsageError` with the nearest known name."""
     if name not in STYLES:
         raise unknown_name("style", name, STYLES)
     return STYLES[name]
 
 
 def draw_style(seed: int) -> Style:
-    """A style of its own for a seed: one of the named ones (never "ideal"), varied in everything."""
+    """Draw the style of a seed: a named one (never "ideal") with variations of most settings."""
     rng = np.random.default_rng((seed, 5))
-    kept = [name for name in STYLES if name != "ideal"]
-    chosen = STYLES[kept[int(rng.integers(len(kept)))]]
+    names = [name for name in STYLES if name != "ideal"]
+    chosen = STYLES[names[int(rng.integers(len(names)))]]
 
-    def varied(value: float, share: float) -> float:
+    def vary(value: float, share: float) -> float:
         return float(value * np.exp(share * np.clip(rng.standard_normal(), -2, 2)))
 
-    pixel = varied(chosen.pixel_mm, 0.08)
-    acquired = [max(varied(size, 0.1), pixel * 1.02) for size in chosen.acquired_mm]
+    pixel = vary(chosen.pixel_mm, 0.08)
+    acquired = [max(vary(size, 0.1), pixel * 1.02) for size in chosen.acquired_mm]
     return replace(
         chosen,
         name=f"{chosen.name}~{seed}",
-        flip_deg=varied(chosen.flip_deg, 0.12),
+        flip_deg=vary(chosen.flip_deg, 0.12),
         pixel_mm=pixel,
         acquired_mm=(acquired[0], acquired[1]),
-        thickness_mm=float(np.clip(varied(chosen.thickness_mm, 0.08), 6, 10)),
+        thickness_mm=float(np.clip(vary(chosen.thickness_mm, 0.08), 6, 10)),
         window=float(np.clip(rng.normal(chosen.window, 0.12), 0, 0.8)),
-        snr=varied(chosen.snr, 0.3),
+        snr=vary(chosen.snr, 0.3),
         bias_field=float(np.clip(rng.normal(chosen.bias_field, 0.2), 0, 1.1)),
         banding=float(np.clip(rng.normal(chosen.banding, 0.2), 0, 1)),
         flow=float(np.clip(rng.normal(chosen.flow, 0.25), 0, 1)),
         inflow=float(np.clip(rng.normal(chosen.inflow, 0.1), 0, 0.5)),
         sharing=float(np.clip(rng.normal(chosen.sharing, 0.15), 0, 0.8)),
-        full_scale=varied(chosen.full_scale, 0.35),
+        full_scale=vary(chosen.full_scale, 0.35),
         fat_opposed=bool(rng.uniform() < 0.6),
-        in_plane_turn_deg=chosen.in_plane_turn_deg + float(rng.normal(0, 12)),
+        in_plane_rotation_deg=chosen.in_plane_rotation_deg + float(rng.normal(0, 12)),
     )

@@ -1,4 +1,4 @@
-"""A subject drawn from distributions: who it is, how large its ventricles are and how they contract.
+"""A subject drawn from distributions: demographics, and size and contraction of the ventricles.
 
 Volumes and mass per body surface area of healthy adults follow Petersen et al., JCMR 2017;19:18 (UK Biobank:
 means and standard deviations by sex, papillary muscles in the blood pool); the groups follow the definitions
@@ -21,14 +21,14 @@ from cinema_cmr.phantom.segments import SegmentValues, draw_contraction, draw_th
 __all__ = ["GROUPS", "PhantomSubject", "draw_subject"]
 
 GROUPS = ("NOR", "DCM", "HCM", "MINF", "RV")
-"""Names of the groups; each subject belongs to one."""
+"""Names of the disease groups; each subject belongs to one."""
 
 Sex = Literal["F", "M"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Norm:
-    """Mean and SD by sex of healthy adults."""
+    """Mean and SD of healthy adults."""
 
     mean: float
     sd: float
@@ -38,7 +38,7 @@ _BODY = {
     "M": (_Norm(mean=176, sd=7), _Norm(mean=26.5, sd=3.6)),
     "F": (_Norm(mean=163, sd=6.5), _Norm(mean=25.8, sd=4.2)),
 }
-"""Height in cm and body mass index, kg/m2."""
+"""Sex -> height in cm and body mass index in kg/m2."""
 
 _NORMS: dict[Sex, dict[str, _Norm]] = {
     "M": {
@@ -54,12 +54,13 @@ _NORMS: dict[Sex, dict[str, _Norm]] = {
         "rv_ef": _Norm(mean=58, sd=5),
     },
 }
-"""Petersen et al. 2017: ml/m2, percent, g/m2; SDs somewhat narrower where age is drawn apart."""
+"""Sex -> norms of Petersen et al. 2017 in ml/m2, percent and g/m2; SDs are slightly reduced where age is drawn
+separately."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PhantomSubject:
-    """Everything that tells one phantom heart from another, in clinical terms; drawn by `draw_subject`."""
+    """Parameters of one phantom heart in clinical terms; drawn by `draw_subject`."""
 
     seed: int
     group: str
@@ -74,31 +75,31 @@ class PhantomSubject:
     rv_edv_ml: float
     rv_ef_percent: float
     mapse_mm: float
-    """Way of the mitral valve plane along the long axis."""
+    """Excursion of the mitral valve plane along the long axis."""
     tapse_mm: float
-    """Way of the tricuspid valve plane."""
+    """Excursion of the tricuspid valve plane."""
     sphericity: float
     """Length of the left ventricle's cavity over its largest diameter, at ED."""
     twist_deg: float
-    """Turn of the apex against the base at ES, anticlockwise seen from the apex."""
+    """Rotation of the apex relative to the base at ES, anticlockwise as seen from the apex."""
     septal_flattening: float
-    """Share by which the cavity is flattened on the septal side; above 0.05 with a loaded right ventricle."""
+    """Relative flattening of the cavity on the septal side; above 0.05 with an overloaded right ventricle."""
     thickness: SegmentValues
     """Relative ED wall thickness of the 17 segments; the mass sets the scale."""
     contraction: SegmentValues
-    """Relative contraction of the 17 segments: 1 as the rest, 0 none, below 0 bulging."""
+    """Relative contraction of the 17 segments: 1 normal, 0 none, below 0 bulging."""
     fat: float
-    """Relative amount of epicardial fat; 1 is usual."""
+    """Relative amount of epicardial fat; 1 is average."""
 
     def __post_init__(self) -> None:
         if self.group not in GROUPS:
             raise unknown_name("group", self.group, GROUPS)
         for name in ("lv_edv_ml", "lv_mass_g", "rv_edv_ml", "heart_rate_bpm", "sphericity"):
             if not getattr(self, name) > 0:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be above 0")
+                raise UsageError(f"{name} is {getattr(self, name)}; expected a value above 0")
         for name in ("lv_ef_percent", "rv_ef_percent"):
             if not 5 <= getattr(self, name) <= 85:
-                raise UsageError(f"{name} is {getattr(self, name)}; a heart has 5 to 85 %")
+                raise UsageError(f"{name} is {getattr(self, name)}; expected 5 to 85 %")
 
     @property
     def body_surface_m2(self) -> float:
@@ -106,8 +107,8 @@ class PhantomSubject:
         return _surface(self.height_cm, self.weight_kg)
 
     @property
-    def facts(self) -> Subject:
-        """What a scanner's files would tell of the subject."""
+    def metadata(self) -> Subject:
+        """Metadata of the subject that files of a scanner would contain."""
         return Subject(
             sex=self.sex,
             age_years=float(round(self.age_years)),
@@ -122,13 +123,13 @@ def _surface(height_cm: float, weight_kg: float) -> float:
 
 
 class _Draw:
-    """Draws of one subject: bounded, so that no heart is beyond what lives."""
+    """Bounded random draws of one subject, so that every heart is viable."""
 
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng((seed, 1))
 
     def normal(self, mean: float, sd: float, low: float = -np.inf, high: float = np.inf) -> float:
-        """A normal deviate, cut to within 2.5 SD and to the limits."""
+        """Draw a normal deviate, clipped to 2.5 SD and to the limits."""
         value = mean + sd * float(np.clip(self.rng.standard_normal(), -2.5, 2.5))
         return float(np.clip(value, low, high))
 
@@ -137,30 +138,30 @@ class _Draw:
 
 
 def draw_subject(seed: int, *, group: str | None = None) -> PhantomSubject:
-    """The subject of a seed, always the same; of the given group, or of one drawn.
+    """Draw the subject of a seed, which is always the same; of the given group, or of a drawn one.
 
-    Raises `UsageError` for an unknown group. The draws other than the group's own are the same in all groups:
-    seed 3 as NOR and as DCM is one person with two hearts.
+    Draws that do not depend on the group are the same in all groups: seed 3 as NOR and as DCM is one person with two
+    hearts. Raises `UsageError` for an unknown group.
     """
     if group is not None and group not in GROUPS:
         raise unknown_name("group", group, GROUPS)
     draw = _Draw(seed)
-    drawn = GROUPS[int(draw.rng.integers(len(GROUPS)))]
+    drawn_group = GROUPS[int(draw.rng.integers(len(GROUPS)))]
     sex: Sex = "M" if draw.uniform(0, 1) < 0.5 else "F"
     age = draw.uniform(25, 80)
     height = draw.normal(_BODY[sex][0].mean, _BODY[sex][0].sd)
     weight = draw.normal(_BODY[sex][1].mean, _BODY[sex][1].sd, 18.5, 38) * (height / 100) ** 2
-    return _with_heart(draw, group or drawn, seed, (sex, age, height, weight))
+    return _draw_heart(draw, group or drawn_group, seed, (sex, age, height, weight))
 
 
-def _with_heart(draw: _Draw, group: str, seed: int, person: tuple[Sex, float, float, float]) -> PhantomSubject:
+def _draw_heart(draw: _Draw, group: str, seed: int, person: tuple[Sex, float, float, float]) -> PhantomSubject:
     sex, age, height, weight = person
     surface = _surface(height, weight)
     edv, ef, mass = (
-        value * scale for value, scale in zip(_left(draw, group, sex, age), (surface, 1, surface), strict=True)
+        value * scale for value, scale in zip(_draw_left(draw, group, sex, age), (surface, 1, surface), strict=True)
     )
-    rv_edv, rv_ef = _right(draw, group, sex, edv * ef / 100)
-    mapse, tapse = _excursions(draw, group, ef, rv_ef)
+    rv_edv, rv_ef = _draw_right(draw, group, sex, edv * ef / 100)
+    mapse, tapse = _draw_excursions(draw, group, ef, rv_ef)
     contraction = draw_contraction(group, draw.rng)
     return PhantomSubject(
         seed=seed,
@@ -186,8 +187,8 @@ def _with_heart(draw: _Draw, group: str, seed: int, person: tuple[Sex, float, fl
     )
 
 
-def _left(draw: _Draw, group: str, sex: Sex, age: float) -> tuple[float, float, float]:
-    """EDV (ml/m2), EF (%) and mass (g/m2) of the left ventricle."""
+def _draw_left(draw: _Draw, group: str, sex: Sex, age: float) -> tuple[float, float, float]:
+    """Draw EDV (ml/m2), EF (%) and mass (g/m2) of the left ventricle."""
     norms = _NORMS[sex]
     edvi = draw.normal(norms["lv_edvi"].mean - 0.25 * (age - 60), norms["lv_edvi"].sd, 45, 130)
     ef = draw.normal(norms["lv_ef"].mean, norms["lv_ef"].sd, 48, 73)
@@ -203,8 +204,8 @@ def _left(draw: _Draw, group: str, sex: Sex, age: float) -> tuple[float, float, 
     return edvi, ef, mass
 
 
-def _right(draw: _Draw, group: str, sex: Sex, stroke_ml: float) -> tuple[float, float]:
-    """EDV (ml) and EF (%) of the right ventricle, from a stroke volume near the left one's."""
+def _draw_right(draw: _Draw, group: str, sex: Sex, stroke_ml: float) -> tuple[float, float]:
+    """Draw EDV (ml) and EF (%) of the right ventricle, from a stroke volume close to that of the left one."""
     ef = draw.normal(_NORMS[sex]["rv_ef"].mean, _NORMS[sex]["rv_ef"].sd, 42, 70)
     if group == "DCM":
         ef = draw.normal(40, 8, 18, 58)
@@ -216,8 +217,8 @@ def _right(draw: _Draw, group: str, sex: Sex, stroke_ml: float) -> tuple[float, 
     return stroke / (ef / 100), ef
 
 
-def _excursions(draw: _Draw, group: str, ef: float, rv_ef: float) -> tuple[float, float]:
-    """MAPSE and TAPSE in mm: they go with the ejection fractions (normal: 12 to 15 and 20 to 25)."""
+def _draw_excursions(draw: _Draw, group: str, ef: float, rv_ef: float) -> tuple[float, float]:
+    """Draw MAPSE and TAPSE in mm, which follow the ejection fractions (normal: 12 to 15 and 20 to 25)."""
     mapse = draw.normal(2.0 + 0.185 * ef, 1.3, 2.5, 17)
     if group == "HCM":
         mapse *= 0.75

@@ -1,4 +1,4 @@
-"""Smooth random fields in space, for what is never even in a body: fat, liver, lung vessels, blood in motion."""
+"""Smooth random fields in space, for tissue that is never uniform: fat, liver, lung vessels, moving blood."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ _SIZE = 48
 
 @dataclass(frozen=True, kw_only=True)
 class Texture:
-    """A periodic field of mean 0 and SD 1 on a lattice; `make_texture` makes it of a seed."""
+    """A periodic field of mean 0 and SD 1 on a lattice, made by `make_texture`."""
 
     lattice: NDArray[np.float32]
 
     def at(self, points_mm: NDArray[np.floating], scale_mm: float, shift: float = 0.0) -> NDArray[np.float32]:
-        """Values at points (..., 3), linear between the lattice's; details are about `scale_mm` wide, `shift` gives
-        another field."""
+        """Interpolate the field linearly at points (..., 3).
+
+        Details are about `scale_mm` wide; `shift` selects another field.
+        """
         size = len(self.lattice)
         scaled = np.asarray(points_mm, dtype=np.float32) / np.float32(scale_mm / 2.5)
         scaled += np.float32(shift)
@@ -31,7 +33,7 @@ class Texture:
         for axis, row in enumerate((size + 1, size + 1, size)):
             along = np.ascontiguousarray(scaled[..., axis])
             along -= size * np.floor(along / np.float32(size))
-            # Rounding may leave a point at the very end, which is the lattice's start.
+            # Rounding may leave a point at the very end, which equals the start of the lattice.
             cell = np.minimum(along.astype(np.intp), size - 1)
             along -= cell
             shares.append(along)
@@ -39,17 +41,17 @@ class Texture:
             place += cell
         x, y, z = shares
         step_x, step_y = (size + 1) * size, size
-        low, high = (_lerp(self._on(place, at, z), self._on(place, at + step_y, z), y) for at in (0, step_x))
+        low, high = (_lerp(self._along_z(place, at, z), self._along_z(place, at + step_y, z), y) for at in (0, step_x))
         return _lerp(low, high, x)
 
-    def _on(self, place: NDArray[np.intp], step: int, share: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Values on the lattice's edges along z, `step` further on than `place`."""
+    def _along_z(self, place: NDArray[np.intp], step: int, share: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Interpolate along z on the lattice edges that lie `step` after `place`."""
         edges = self._edges[step:].take(place)
         return _lerp(edges.real, edges.imag, share)
 
     @cached_property
     def _edges(self) -> NDArray[np.complex64]:
-        """Each lattice edge along z, flattened: its two values as one number, so that one look-up brings both."""
+        """Lattice edges along z, flattened, with both ends in one complex number, so that one look-up fetches both."""
         closed = np.pad(self.lattice, ((0, 1),) * 3, mode="wrap")
         edges = np.empty((*closed.shape[:2], len(self.lattice)), dtype=np.complex64)
         edges.real, edges.imag = closed[..., :-1], closed[..., 1:]
@@ -64,7 +66,7 @@ def _lerp(low: NDArray[np.float32], high: NDArray[np.float32], share: NDArray[np
 
 
 def make_texture(seed: int) -> Texture:
-    """The field of a seed."""
+    """Make the field of a seed."""
     rng = np.random.default_rng((seed, 4))
     field = ndimage.gaussian_filter(rng.standard_normal((_SIZE,) * 3).astype(np.float32), 1.0, mode="wrap")
     return Texture(lattice=np.asarray((field - field.mean()) / field.std(), dtype=np.float32))

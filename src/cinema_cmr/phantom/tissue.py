@@ -1,9 +1,9 @@
-"""How bright each tissue is in balanced steady-state free precession: from T1, T2, proton density and the flip.
+"""Signal of tissues in balanced steady-state free precession, from T1, T2, proton density and flip angle.
 
 Relaxation times at 1.5 and 3 T after Stanisz et al., Magn Reson Med 2005;54:507, and de Bazelaire et al.,
 Radiology 2004;230:652; the signal after Freeman and Hill (J Magn Reson 1971;4:366) as in Scheffler and
-Lehnhardt, Eur Radiol 2003;13:2409, equation 1. Fat lies in the neighbouring pass band, where the sign is turned: a
-voxel of half fat and half water is dark, the black rim between heart and fat.
+Lehnhardt, Eur Radiol 2003;13:2409, equation 1. Fat lies in the neighbouring pass band, where the sign is
+reversed, so that a voxel of half fat and half water is dark: the black rim between heart and fat.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["TISSUES", "Tissue", "bssfp_signal", "tissue_signals"]
 
 @dataclass(frozen=True, kw_only=True)
 class Tissue:
-    """Relaxation times in ms at 1.5 T and 3 T, and proton density against blood."""
+    """Relaxation times in ms at 1.5 T and 3 T, and proton density relative to blood."""
 
     t1_ms: tuple[float, float]
     t2_ms: tuple[float, float]
@@ -41,16 +41,16 @@ TISSUES: Mapping[str, Tissue] = {
     "fibrous": Tissue(t1_ms=(900, 1100), t2_ms=(15, 12), density=0.5),
     "air": Tissue(t1_ms=(1000, 1000), t2_ms=(10, 10), density=0.0),
 }
-"""Name -> relaxation; "arterial" and "venous" are the blood of the left and right heart.
+"""Name -> tissue; "arterial" and "venous" are the blood of the left and right heart.
 
-Blood at rest has a T2 near 250 and 180 ms at 1.5 T; moving through an uneven field it loses more. The T2 of blood and
-the density of venous blood here are effective ones that give the contrast of blood to myocardium, and of right to left,
-found in real cines (medians 2.5 and 0.78 over ACDC's training set: benchmarks/phantom_realism.py).
+Blood at rest has a T2 near 250 and 180 ms at 1.5 T; moving through an inhomogeneous field it loses more. The T2 of
+blood and the density of venous blood are effective values that reproduce the contrast of blood to myocardium, and of
+right to left, of real cines (medians 2.5 and 0.78 over ACDC's training set: benchmarks/phantom_realism.py).
 """
 
 
 def bssfp_signal(t1_ms: float, t2_ms: float, *, flip_deg: float, tr_ms: float) -> float:
-    """Steady-state signal on resonance at echo time TR / 2, relative to full magnetisation.
+    """Return the steady-state signal on resonance at echo time TR / 2, relative to full magnetisation.
 
     >>> round(bssfp_signal(1480, 165, flip_deg=60, tr_ms=3.0), 2)
     0.14
@@ -64,16 +64,16 @@ def bssfp_signal(t1_ms: float, t2_ms: float, *, flip_deg: float, tr_ms: float) -
 def tissue_signals(
     *, field_tesla: float, flip_deg: float, tr_ms: float, inflow: float = 0.0, fat_sign: float = -1.0
 ) -> dict[str, float]:
-    """Tissue -> signal, arterial blood near 1; `inflow` is the share of blood that comes in fresh.
+    """Return tissue -> signal, scaled to arterial blood at 1; `inflow` is the fraction of fresh blood.
 
-    Fresh blood has not been saturated: it gives sin(flip) of its magnetisation, not the steady state.
+    Fresh blood is not saturated: it gives sin(flip) of its magnetisation instead of the steady state.
     """
-    at = 0 if field_tesla < 2.25 else 1
-    found = {}
+    field_index = 0 if field_tesla < 2.25 else 1
+    signals = {}
     for name, tissue in TISSUES.items():
-        signal = bssfp_signal(tissue.t1_ms[at], tissue.t2_ms[at], flip_deg=flip_deg, tr_ms=tr_ms)
+        signal = bssfp_signal(tissue.t1_ms[field_index], tissue.t2_ms[field_index], flip_deg=flip_deg, tr_ms=tr_ms)
         if name in ("arterial", "venous"):
             signal += inflow * (np.sin(np.radians(flip_deg)) * 0.6 - signal)
-        found[name] = signal * tissue.density * (fat_sign if tissue.fat else 1.0)
-    scale = found["arterial"]
-    return {name: signal / scale for name, signal in found.items()}
+        signals[name] = signal * tissue.density * (fat_sign if tissue.fat else 1.0)
+    scale = signals["arterial"]
+    return {name: signal / scale for name, signal in signals.items()}

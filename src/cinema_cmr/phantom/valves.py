@@ -1,4 +1,4 @@
-"""What is in the blood: papillary muscles, trabeculae, valve leaflets, and jets of fast blood."""
+"""Structures inside the blood: papillary muscles, trabeculae, valve leaflets and jets of fast blood."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ __all__ = ["Muscles", "leaflet_share"]
 Floats = NDArray[np.float32]
 
 _PAPILLARY_DEG = (140.0, -125.0)
-"""Anterolateral and posteromedial."""
+"""Angles of the anterolateral and posteromedial muscle."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Muscles:
-    """Papillary muscles and trabeculae of a heart; in the labels they belong to the blood."""
+    """Papillary muscles and trabeculae of a heart; labels count them as blood."""
 
     heart: Heart
 
     @cached_property
-    def _drawn(self) -> NDArray[np.float64]:
+    def _variation(self) -> NDArray[np.float64]:
         rng = np.random.default_rng((self.heart.subject.seed, 10))
         return rng.uniform(-1, 1, (2, 4))
 
     @cached_property
     def _left_layer(self) -> Floats:
-        """(theta * z) thickness in mm of the trabeculae along the left ventricle's inner side."""
+        """(theta * z) thickness in mm of the trabeculae along the inner side of the left ventricle."""
         rng = np.random.default_rng((self.heart.subject.seed, 11))
         return _ridges(rng, (2.6, 9.0), mean_mm=1.7 * float(rng.uniform(0.7, 2.4)))
 
     @cached_property
     def _right_layer(self) -> Floats:
-        """The same of the right ventricle, where they are coarser."""
+        """(theta * z) thickness in mm of the trabeculae of the right ventricle, which are coarser."""
         rng = np.random.default_rng((self.heart.subject.seed, 12))
         return _ridges(rng, (1.9, 16.0), mean_mm=5.5)
 
     def muscle_share(self, points: HeartPoints, frame: HeartFrame) -> Floats:
-        """Share of muscle in the left ventricle's blood: papillary muscles, trabeculae at the wall."""
+        """Return the fraction of muscle in the blood of the left ventricle: papillary muscles and trabeculae."""
         level = (points.z - np.float32(frame.left.base_mm)) / np.float32(frame.left.length_mm)
         inner = frame.endo.ravel()[points.index]
         apical = np.clip((level - 0.35) * 2.2, 0, 1.6)
@@ -57,16 +57,16 @@ class Muscles:
         return np.asarray(share, dtype=np.float32)
 
     def _papillary(self, points: HeartPoints, frame: HeartFrame, level: Floats, side: int, angle: float) -> Floats:
-        """A muscle that leaves the wall at level 0.75 and ends free at level 0.35; thicker in systole."""
-        draw = self._drawn[side]
-        turned = np.radians(angle + 12 * draw[0]) + frame.left.twist_rad * 0.3
+        """Return the fraction of one muscle, from the wall at level 0.75 to its end at 0.35; thicker in systole."""
+        draw = self._variation[side]
+        twisted = np.radians(angle + 12 * draw[0]) + frame.left.twist_rad * 0.3
         scale = np.sqrt(self.heart.left.length_mm / frame.left.length_mm)
         width = np.float32((4.9 + 1.0 * draw[1]) * scale * np.sqrt(self.heart.left.radius_mm / 26.0))
         shape = clip_to_unit((level - np.float32(0.3 + 0.05 * draw[2])) * 9)
         shape *= clip_to_unit((np.float32(0.86) - level) * 9)
         inner = np.maximum(frame.endo.ravel()[points.index], 0)
         reach = np.maximum(inner - width * np.float32(0.8 - 0.3 * draw[3]), 0.3 * inner)
-        right, up = np.float32(np.cos(turned)), np.float32(np.sin(turned))
+        right, up = np.float32(np.cos(twisted)), np.float32(np.sin(twisted))
         outwards = points.x * right + points.y * up - reach
         sideways = points.y * right - points.x * up
         across = magnitude(outwards * np.float32(0.8), sideways * np.float32(1.05))
@@ -76,7 +76,7 @@ class Muscles:
         return share
 
     def free_share(self, points: HeartPoints, part: FrameSurfaces, strands: Floats) -> Floats:
-        """Share of blood in the right ventricle: less in the trabeculae of its free wall and the strands between."""
+        """Return the fraction of blood in the right ventricle, reduced by trabeculae of the free wall and strands."""
         outer = part.frame.rv_blood.ravel()[points.index]
         apical = np.clip((points.z - 5) / 45, 0.35, 1.4)
         layer = self._right_layer[points.index] * apical
@@ -85,7 +85,7 @@ class Muscles:
         return np.asarray(1 - np.maximum(muscle, crossing), dtype=np.float32)
 
     def jet(self, points: HeartPoints, frame: HeartFrame) -> Floats:
-        """Signal that fast blood loses, 0 to 1: through the mitral valve in early filling, out of the LV in systole."""
+        """Return the signal lost by fast blood, 0 to 1: mitral inflow in early filling, LV outflow in systole."""
         inflow = max(0.0, frame.filling_rate - 2.5) / 8.0
         outflow = max(0.0, -frame.filling_rate - 1.5) / 8.0
         if inflow == 0 and outflow == 0:
@@ -103,7 +103,7 @@ def _ridges(rng: np.random.Generator, widths: tuple[float, float], *, mean_mm: f
 
 
 def leaflet_share(points: HeartPoints, frame: HeartFrame, sheet_mm: float) -> Floats:
-    """Share of the mitral leaflets at points: a tent over the ring in systole, a funnel into the LV in diastole."""
+    """Return the fraction of mitral leaflet at points: a tent over the ring in systole, a funnel in diastole."""
     ring = np.maximum(frame.endo.ravel()[points.index], 1.0)
     wide = float(smoothstep((frame.filling_rate + 0.3) / 2.0)) if frame.fullness < 0.999 else 0.3
     depth = points.z - np.float32(frame.left.base_mm)

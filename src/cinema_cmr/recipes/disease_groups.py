@@ -17,7 +17,7 @@ from cinema_cmr.core.results import HeartLocation, Prediction
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.disease.features import FEATURES, DiseaseFeatures, disease_features
-from cinema_cmr.disease.fit import cross_validated, fit_linear, fit_temperature
+from cinema_cmr.disease.fit import cross_validate, fit_linear, fit_temperature
 from cinema_cmr.disease.model import DiseaseModel
 from cinema_cmr.measure.measure import measure_study
 from cinema_cmr.recipes.finetune import TrainingData
@@ -87,7 +87,7 @@ def train_disease_model(
     used = [patient for patient in chosen if patient.found.reason is None]
     table, labels = _table(used), _labels(used, groups)
     fit = fit_linear(table, labels, n_groups=len(groups))
-    temperature = fit_temperature(cross_validated(table, labels, n_groups=len(groups), seed=seed), labels)
+    temperature = fit_temperature(cross_validate(table, labels, n_groups=len(groups), seed=seed), labels)
     model = DiseaseModel(
         name="cinema-disease",
         groups=groups,
@@ -114,7 +114,7 @@ def train_disease_model(
 
 def scores_of(model: DiseaseModel, patients: Sequence[MeasuredPatient]) -> dict[str, Any]:
     """Scores over patients with intervals, the confusion table, and who was wrongly told."""
-    opinions = [model.classification(patient.found).probabilities for patient in patients]
+    opinions = [model.classify(patient.found).probabilities for patient in patients]
     even = 1 / len(model.groups)
     probs = np.array([[said.get(group, even) for group in model.groups] for said in opinions])
     silent = sum(not said for said in opinions)
@@ -124,7 +124,7 @@ def scores_of(model: DiseaseModel, patients: Sequence[MeasuredPatient]) -> dict[
 def _five_fold(patients: Sequence[MeasuredPatient], groups: tuple[str, ...], seed: int) -> dict[str, Any]:
     used = [patient for patient in patients if patient.found.reason is None]
     labels = _labels(used, groups)
-    logits = cross_validated(_table(used), labels, n_groups=len(groups), seed=seed)
+    logits = cross_validate(_table(used), labels, n_groups=len(groups), seed=seed)
     scored = _scored(softmax(logits / fit_temperature(logits, labels), axis=1), used, groups)
     return {**scored, "without_answer": len(patients) - len(used)}
 

@@ -1,7 +1,7 @@
-"""The same runs made small enough for two CPU cores: the grid twice as coarse, narrower networks.
+"""Presets: other sizes of every recipe, for two CPU cores or for a GPU.
 
-`COARSE` is a form whose results can be compared with each other, at half the resolution of a recipe; `SMOKE` shows that
-everything runs end to end, and roughly how hard a task is: no result of the models.
+`coarse` halves the resolution and narrows the networks; its results can be compared with each other. `smoke` shows that
+everything runs from end to end; its numbers are no result of the models. `base` is the published size.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cinema_cmr.core.card import Grid
-from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.errors import UsageError, unknown_name
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.engine.optim import OptimConfig
 from cinema_cmr.engine.trainer import TrainConfig
@@ -22,20 +22,22 @@ from cinema_cmr.models.stem import COARSE_STEM, StemConfig
 from cinema_cmr.models.unetr import ConvUNetRConfig
 from cinema_cmr.models.vit import VitConfig, vit_size
 from cinema_cmr.recipes.experiment import Experiment
+from cinema_cmr.recipes.options import PRESETS
 from cinema_cmr.recipes.pretraining import pretraining_experiment
+from cinema_cmr.recipes.published_size import at_published_size
 
-__all__ = ["COARSE", "SMOKE", "STEPS", "Reduction", "smaller", "smoke_pretraining"]
+__all__ = ["COARSE", "SMOKE", "STEPS", "Reduction", "smaller", "smoke_pretraining", "with_preset"]
 
 _FACTOR = 2
 _RATE = 1e-3
 
 STEPS = 100
-"""Updates of every run of the smoke form, unless others are asked for."""
+"""Updates of every run of the preset `smoke` by default."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reduction:
-    """Widths of the networks on the coarser grid; tokens have 24 mm to a side, as those of the recipe `small`."""
+    """Widths of the networks on the coarser grid; a token has 24 mm to a side, as in the recipe `small`."""
 
     stem: StemConfig
     vit: VitConfig
@@ -44,21 +46,21 @@ class Reduction:
     unet: tuple[int, ...]
     resnet: tuple[int, int, int, int]
     steps: int | None = None
-    """Updates of a run; None leaves each recipe its own number."""
+    """Updates of a run; None for the recipe's own number."""
 
     def network(self, network: Any) -> Any:
-        """The configuration of a network of the same kind; raises `UsageError` for one without a small form."""
+        """Return a smaller configuration of the same class; raises `UsageError` for a class that has none."""
         if isinstance(network, ConvUNetRConfig):
-            sizes = _half(network.image_sizes)
+            sizes = _half_sizes(network.image_sizes)
             return replace(network, image_sizes=sizes, stem=self.stem, vit=self.vit, dec_chans=self.decoder)
         if isinstance(network, ConvViTConfig):
-            sizes = _half(network.image_sizes)
+            sizes = _half_sizes(network.image_sizes)
             return replace(network, image_sizes=sizes, stem=self.stem, vit=self.vit, drop_path=0.0)
         if isinstance(network, UNet2dConfig):
             return replace(network, chans=self.unet)
         if isinstance(network, ResNetConfig):
             return replace(network, depth=10, widths=self.resnet)
-        raise UsageError(f"no small form of a {type(network).__name__}; run the whole recipe, without --preset")
+        raise UsageError(f"a {type(network).__name__} has no smaller size; run the recipe without --preset")
 
 
 SMOKE = Reduction(
@@ -69,7 +71,7 @@ SMOKE = Reduction(
     resnet=(8, 16, 32, 64),
     steps=STEPS,
 )
-"""Runs in seconds."""
+"""For runs of seconds."""
 
 COARSE = Reduction(
     stem=COARSE_STEM,
@@ -78,24 +80,38 @@ COARSE = Reduction(
     unet=(24, 48, 96, 192),
     resnet=(24, 48, 96, 192),
 )
-"""A stack's update takes half a second on one core; can start from the pre-training recipe `coarse`."""
+"""For updates of half a second a stack on one core; can start from the pre-training recipe `coarse`."""
+
+_REDUCTIONS: dict[str | None, Reduction] = {"coarse": COARSE, "smoke": SMOKE}
+
+
+def with_preset(experiment: Experiment, preset: str | None, *, steps: int | None = None) -> Experiment:
+    """Return the experiment at the size of a preset, with `steps` updates if that is given.
+
+    With `steps` there is no validation before the last one. Raises `UsageError` for an unknown preset, and for a network
+    that has no such size.
+    """
+    if preset is not None and preset not in PRESETS:
+        raise unknown_name("preset", preset, PRESETS)
+    if preset in _REDUCTIONS:
+        return smaller(experiment, _REDUCTIONS[preset], n_steps=steps)
+    sized = experiment if preset is None else at_published_size(experiment)
+    return sized if steps is None else sized.with_train(n_steps=steps, validate_every=steps)
 
 
 def smaller(experiment: Experiment, reduction: Reduction = SMOKE, *, n_steps: int | None = None) -> Experiment:
-    """The experiment on half the pixels to a side, with a narrower network of the same architecture.
+    """Return the experiment on half the pixels to a side, with a narrower network of the same architecture.
 
-    `n_steps` goes before the reduction's own number; what warms up is at most a tenth of a run.
+    `n_steps` overrides the reduction's own number; at most a tenth of a run is warm-up.
     """
     train = experiment.train
     steps = n_steps or reduction.steps or train.n_steps
-    warmup = min(train.optim.warmup_steps, steps // 10)
-    optim = replace(train.optim, warmup_steps=warmup)
-    if reduction.steps is not None:  # so few steps need a high rate, and the first are to be forgotten soon
+    optim = replace(train.optim, warmup_steps=min(train.optim.warmup_steps, steps // 10))
+    if reduction.steps is not None:  # so few steps need a high rate, and an average that soon drops the first ones
         optim = replace(optim, lr=_RATE, ema_decay=0.95)
     every = min(steps, train.checkpoint_every)
-    train = replace(train, n_steps=steps, validate_every=steps, checkpoint_every=every, optim=optim)
-    coarser = experiment.with_grids(lambda _, grid: _coarser(grid))
-    return replace(coarser, network=reduction.network(experiment.network), train=train)
+    coarser = replace(experiment, network=reduction.network(experiment.network)).with_grids(lambda _, grid: _half(grid))
+    return coarser.with_train(n_steps=steps, validate_every=steps, checkpoint_every=every, optim=optim)
 
 
 def smoke_pretraining(*, n_steps: int = STEPS, seed: int = 0) -> Experiment:
@@ -116,10 +132,10 @@ def smoke_pretraining(*, n_steps: int = STEPS, seed: int = 0) -> Experiment:
     return pretraining_experiment("smoke", grids, vit=SMOKE.vit, stem=SMOKE.stem, train=train)
 
 
-def _coarser(grid: Grid) -> Grid:
+def _half(grid: Grid) -> Grid:
     x, y = grid.size
     return replace(grid, spacing_mm=grid.spacing_mm * _FACTOR, size=(x // _FACTOR, y // _FACTOR))
 
 
-def _half(sizes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+def _half_sizes(sizes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
     return {view: (x // _FACTOR, y // _FACTOR, *z) for view, (x, y, *z) in sizes.items()}

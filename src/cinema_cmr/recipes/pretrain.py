@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-
-from torch import nn
+from typing import Any
 
 from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.core.serialise import to_dict
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import DatasetCard, Split
 from cinema_cmr.data.population import open_population
@@ -18,48 +18,72 @@ from cinema_cmr.data.training_set import TrainingData, split_by_name
 from cinema_cmr.engine.trainer import Progress
 from cinema_cmr.io.atomic import atomic_path
 from cinema_cmr.models.loaded import LoadedModel
-from cinema_cmr.models.mae import CineMAConfig
 from cinema_cmr.recipes.experiment import Experiment
-from cinema_cmr.recipes.run import Report, RunResult, prepare_run
-from cinema_cmr.tasks.pretrain import PretrainConfig, PretrainTask
+from cinema_cmr.recipes.options import PretrainOptions
+from cinema_cmr.recipes.registry import recipe as find_recipe
+from cinema_cmr.recipes.run import Report, Run, RunResult, prepare_run
+from cinema_cmr.tasks.pretrain import SMALL_DATA_AUGMENTATION, PretrainConfig, PretrainTask
 from cinema_cmr.tasks.reconstruction import picture, reconstructed
 
-__all__ = ["open_stores", "pretrain", "stored_data"]
+__all__ = ["change_experiment", "open_stores", "pretrain", "stored_data", "with_views"]
 
 _MAX_PICTURES = 4
 
 
 def pretrain(
-    experiment: Experiment,
-    data: TrainingData[StoredStudy],
-    folder: Path,
+    recipe: str | Experiment,
+    data: str | Path | TrainingData[StoredStudy],
+    folder: Path | str,
     *,
     start: LoadedModel | str | None = None,
     report: Report | None = None,
+    command: str = "",
+    **options: Any,
 ) -> RunResult:
     """Train, or resume the run in `folder`, and save the model to `folder/model`.
 
-    `start`: the weights to start from; None for the experiment's own. After each validation `folder/pictures` gets
-    reconstructions of the first held-out studies. Raises `WeightsError` for a start of another architecture or size,
-    `InputError` for a store without the recipe's views.
+    `recipe`: a name in `recipes.registry`, or an experiment. `data`: a store that `cinema prepare` wrote, or opened
+    studies. `start`: the weights to start from; None for the experiment's own. `options`: fields of `PretrainOptions`,
+    e.g. `steps=100`; `command`: the command line to record, made from the options if empty. After each validation
+    `folder/pictures` gets reconstructions of the first held-out studies.
+
+    Raises `UsageError` for unknown options and for a folder of another run, `WeightsError` for a start of another
+    architecture or size, `InputError` for a store without the recipe's views.
     """
+    folder = Path(folder)
+    source = {} if isinstance(data, TrainingData) else {"data": str(data)}
+    chosen = PretrainOptions.from_keywords(start=start if isinstance(start, str) else None, **source, **options)
+    experiment = find_recipe(recipe, task="pretrain") if isinstance(recipe, str) else recipe
+    experiment = change_experiment(experiment, chosen)
+    if not isinstance(data, TrainingData):
+        data = open_stores(data, chosen.validation, title=chosen.title, licence=chosen.licence)
     config = experiment.task
     if not isinstance(config, PretrainConfig):
         raise UsageError(f"recipe '{experiment.name}' is for the task '{config.task_name}'; expected one of 'pretrain'")
-    data = _with_views(data, config)
+    data = with_views(data, config)
     if experiment.train.is_sharded:
         _check_same_views([*data.train, *data.val], config)
-    run = prepare_run(experiment, data, folder, start=start)
+    run = prepare_run(experiment, data, folder, start=start, command=command or chosen.command("pretrain", folder))
 
     def observe(progress: Progress) -> None:
         # Sharded weights can only be used by all processes together.
-        if progress.validation and not experiment.train.is_sharded and isinstance(run.task, PretrainTask):
-            pictures = folder / "pictures" / f"step-{progress.step:07d}"
-            _draw(run.task.network, run.task, run.val[:_MAX_PICTURES], pictures)
+        if progress.validation and not experiment.train.is_sharded:
+            _draw(run, folder / "pictures" / f"step-{progress.step:07d}")
         if report is not None:
             report(progress)
 
     return run.execute(observe)
+
+
+def change_experiment(experiment: Experiment, options: PretrainOptions) -> Experiment:
+    """Return the experiment with the values that the options replace; at most a tenth of so many steps is warm-up."""
+    changes = options.changes()
+    if options.augment:
+        changes = {"task.augmentation": to_dict(SMALL_DATA_AUGMENTATION), **changes}
+    if options.steps is not None:
+        warmup = min(experiment.train.optim.warmup_steps, options.steps // 10)
+        changes = {"train.optim.warmup_steps": warmup, **changes}
+    return experiment.with_values(changes)
 
 
 def open_stores(
@@ -71,7 +95,9 @@ def open_stores(
     """
     studies = open_population(train)
     parts = split_by_name(studies) if val is None else (studies, open_population(val))
-    return stored_data(*parts, title=title, licence=licence)
+    data = stored_data(*parts, title=title, licence=licence)
+    val_text = None if val is None else str(val)
+    return replace(data, source={"data": str(train), "validation": val_text, "title": title, "licence": licence})
 
 
 def stored_data(
@@ -84,8 +110,8 @@ def stored_data(
     return TrainingData(card=card, split=split, train=train, val=val)
 
 
-def _with_views(data: TrainingData[StoredStudy], config: PretrainConfig) -> TrainingData[StoredStudy]:
-    """Leave out the studies that have none of the recipe's views."""
+def with_views(data: TrainingData[StoredStudy], config: PretrainConfig) -> TrainingData[StoredStudy]:
+    """Return the data without the studies that have none of the views; raises `InputError` if none has."""
     train, val = ([s for s in part if _views_of(s, config)] for part in (data.train, data.val))
     if not train:
         views = ", ".join(config.grids)
@@ -107,15 +133,17 @@ def _check_same_views(studies: Sequence[StoredStudy], config: PretrainConfig) ->
         raise UsageError(f"strategy 'fsdp' needs the same views in every study, here are: {sets}; use 'ddp'")
 
 
-def _draw(network: nn.Module, task: PretrainTask, studies: Sequence[StoredStudy], stem: Path) -> None:
-    """Write a picture of each study's reconstruction by the weights as they now are."""
+def _draw(run: Run, stem: Path) -> None:
+    """Write pictures of the first held-out studies as the weights now reconstruct them."""
+    task, network = run.task, run.task.network
+    if not isinstance(task, PretrainTask):
+        return
     was_training = network.training
     network.eval()
     device = next(network.parameters()).device
-    for number, study in enumerate(studies):
+    for number, study in enumerate(run.val[:_MAX_PICTURES]):
         batch = collate([task.sample(study, None)]).to(device)
-        config = getattr(network, "config", None)
-        normalised = isinstance(config, CineMAConfig) and config.normalise_targets
+        normalised = bool(run.experiment.network.normalise_targets)
         views = reconstructed(network, batch, task.masks(batch), task.config.token_size, normalised=normalised)
         with atomic_path(stem.with_name(f"{stem.name}-{number}.png"), overwrite=True) as sibling:
             picture(views).save(sibling)

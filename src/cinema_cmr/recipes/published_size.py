@@ -20,7 +20,7 @@ from cinema_cmr.models.unetr import ConvUNetRConfig
 from cinema_cmr.models.vit import vit_size
 from cinema_cmr.recipes.experiment import Experiment
 
-__all__ = ["PUBLISHED_OPTIM", "at_published_size"]
+__all__ = ["PUBLISHED_OPTIM", "at_published_size", "has_published_size"]
 
 PUBLISHED_OPTIM = OptimConfig(lr=1e-3, last_lr=1e-5, warmup_steps=100, clip_norm=5.0, layer_decay=0.75)
 """As published, but for the number of updates that warm up and the average of the weights."""
@@ -28,6 +28,11 @@ PUBLISHED_OPTIM = OptimConfig(lr=1e-3, last_lr=1e-5, warmup_steps=100, clip_norm
 _SAX_SIZE, _N_SLICES = (192, 192), 16
 _LAX_SIZE = (256, 256)
 _BATCH, _ACCUMULATE = 8, 2
+
+
+def has_published_size(experiment: Experiment) -> bool:
+    """Return whether the experiment's network has an encoder, so that a published one fits it."""
+    return isinstance(experiment.network, ConvUNetRConfig | ConvViTConfig)
 
 
 def at_published_size(experiment: Experiment) -> Experiment:

@@ -1,42 +1,60 @@
-"""Every recipe by name."""
+"""Every recipe by name; a recipe is imported, and torch with it, only when it is used."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from cinema_cmr.core.errors import UsageError, unknown_name
-from cinema_cmr.models.convvit import ConvViTConfig
-from cinema_cmr.models.unetr import ConvUNetRConfig
-from cinema_cmr.recipes import landmarks, pretraining, scalars, segmentation
-from cinema_cmr.recipes.experiment import Experiment
-from cinema_cmr.recipes.published_size import at_published_size
 
-__all__ = ["RECIPES", "RECIPES_OF_TASKS", "recipe"]
+if TYPE_CHECKING:
+    from cinema_cmr.recipes.experiment import Experiment
+
+__all__ = ["RECIPES", "RECIPES_OF_TASKS", "Recipe", "recipe", "recipe_list"]
 
 _BASE = "-base"
 
+
+@dataclass(frozen=True)
+class Recipe:
+    """A function of this package that returns an experiment."""
+
+    module: str
+    function: str
+
+    def __call__(self) -> Experiment:
+        """Return the experiment."""
+        experiment: Experiment = getattr(import_module(f"cinema_cmr.recipes.{self.module}"), self.function)()
+        return experiment
+
+
 RECIPES_OF_TASKS: dict[str, dict[str, Callable[[], Experiment]]] = {
     "segment": {
-        "sax-unet": segmentation.sax_unet,
-        "sax-unet-synthetic": segmentation.sax_unet_synthetic,
-        "sax-unetr": segmentation.sax_unetr,
-        "scar-unet": segmentation.scar_unet,
-        "scar-unetr": segmentation.scar_unetr,
-        "lax-mask-unet": segmentation.lax_mask_unet,
-        "lax-mask-unetr": segmentation.lax_mask_unetr,
+        "sax-unet": Recipe("segmentation", "sax_unet"),
+        "sax-unet-synthetic": Recipe("segmentation", "sax_unet_synthetic"),
+        "sax-unetr": Recipe("segmentation", "sax_unetr"),
+        "scar-unet": Recipe("segmentation", "scar_unet"),
+        "scar-unetr": Recipe("segmentation", "scar_unetr"),
+        "lax-mask-unet": Recipe("segmentation", "lax_mask_unet"),
+        "lax-mask-unetr": Recipe("segmentation", "lax_mask_unetr"),
     },
     "landmark": {
-        "lax-unet": landmarks.lax_unet,
-        "lax-unetr": landmarks.lax_unetr,
-        "lax-coordinates": landmarks.lax_coordinates,
+        "lax-unet": Recipe("landmarks", "lax_unet"),
+        "lax-unetr": Recipe("landmarks", "lax_unetr"),
+        "lax-coordinates": Recipe("landmarks", "lax_coordinates"),
     },
-    "regress": {"ef-vit": scalars.ef_vit, "ef-resnet": scalars.ef_resnet},
-    "classify": {"disease-vit": scalars.disease_vit, "disease-resnet": scalars.disease_resnet},
+    "regress": {"ef-vit": Recipe("scalars", "ef_vit"), "ef-resnet": Recipe("scalars", "ef_resnet")},
+    "classify": {
+        "disease-vit": Recipe("scalars", "disease_vit"),
+        "disease-resnet": Recipe("scalars", "disease_resnet"),
+    },
     "pretrain": {
-        "small": pretraining.small,
-        "base": pretraining.base,
-        "coarse": pretraining.coarse,
-        "tiny": pretraining.tiny,
+        "small": Recipe("pretraining", "small"),
+        "base": Recipe("pretraining", "base"),
+        "coarse": Recipe("pretraining", "coarse"),
+        "tiny": Recipe("pretraining", "tiny"),
     },
 }
 """Task -> its recipes, the default first. To add a recipe: a function in a file of this package, and its name here."""
@@ -71,7 +89,14 @@ def recipe(name: str | None = None, *, task: str | None = None) -> Experiment:
     return RECIPES_OF_TASKS[own][name]()
 
 
+def recipe_list(*tasks: str) -> str:
+    """Return the names of the recipes of some tasks, a line each, the default first."""
+    return "\n".join(f"  {task:<9} {', '.join(RECIPES_OF_TASKS[task])}" for task in tasks)
+
+
 def _at_published_size(name: str, chosen: Experiment) -> Experiment:
-    if not isinstance(chosen.network, ConvUNetRConfig | ConvViTConfig):
+    from cinema_cmr.recipes.published_size import at_published_size, has_published_size
+
+    if not has_published_size(chosen):
         raise UsageError(f"recipe '{name}' does not exist: '{chosen.name}' has no encoder; expected NAME-base of one")
     return at_published_size(chosen)

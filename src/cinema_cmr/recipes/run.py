@@ -18,6 +18,7 @@ from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model, save_model
 from cinema_cmr.recipes.card import create_card
 from cinema_cmr.recipes.experiment import Experiment
+from cinema_cmr.recipes.run_config import record_run, write_config
 from cinema_cmr.recipes.start import first_network
 from cinema_cmr.tasks.registry import create_task
 from cinema_cmr.tasks.task import Task
@@ -63,8 +64,14 @@ class Run:
     train: Sequence[Any]
     val: Sequence[Any]
 
+    command: str = ""
+    """Command line, for the record of the run."""
+
     def execute(self, report: Report | None = None) -> RunResult:
         """Train to the end, or resume from the folder's checkpoint, and save the model to `folder/model`."""
+        if is_first_rank():
+            record = record_run(self.data, self.start, command=self.command)
+            write_config(self.folder, self.experiment, self.data, record)
         last: list[Progress] = []
 
         def observe(progress: Progress) -> None:
@@ -92,12 +99,17 @@ class Run:
 
 
 def prepare_run(
-    experiment: Experiment, data: TrainingData[Any], folder: Path, *, start: LoadedModel | str | None = None
+    experiment: Experiment,
+    data: TrainingData[Any],
+    folder: Path,
+    *,
+    start: LoadedModel | str | None = None,
+    command: str = "",
 ) -> Run:
     """Resolve an experiment on this machine, load its first weights and make its examples.
 
-    `start`: the model to start from; None for the experiment's own. Raises `InputError` if no training study has
-    what the task needs, and the errors of `recipes.start.first_network`.
+    `start`: the model to start from; None for the experiment's own. `command`: for the record in config.yaml. Raises
+    `InputError` if no training study has what the task needs, and the errors of `recipes.start.first_network`.
     """
     name = start if start is not None else experiment.start
     loaded = load_model(name) if isinstance(name, str) else name
@@ -117,4 +129,5 @@ def prepare_run(
         task=task,
         train=task.oversampled(examples),
         val=[example for study in data.val for example in task.examples(study)],
+        command=command,
     )

@@ -10,7 +10,7 @@ from torch import nn
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.models.adapters import adapt
 from cinema_cmr.models.architectures import build, config_values
-from cinema_cmr.models.layers import checkpoint_activations
+from cinema_cmr.models.blocks.layers import checkpoint_activations
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.mae import CineMA
 from cinema_cmr.models.transplant import transplant

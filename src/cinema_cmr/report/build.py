@@ -1,58 +1,45 @@
-"""The document of measurements.json: all results of one study, what it takes to trust them, no identity."""
+"""The record of measurements.json, built from an analysis."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cinema_cmr.core.results import (
-    DiseaseClassification,
-    Flag,
-    LandmarkPrediction,
-    Measurement,
-    Measurements,
-    Prediction,
-)
-from cinema_cmr.core.serialise import json_text, json_values
-from cinema_cmr.core.study import Issue, SeriesDecision, Study
+from cinema_cmr.core.analysis import Analysis
+from cinema_cmr.core.results import DiseaseClassification, LandmarkPrediction, Measurements, Prediction
+from cinema_cmr.core.run_facts import RunFacts
+from cinema_cmr.core.serialise import from_dict, json_values
+from cinema_cmr.core.study import Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.io.atomic import write_text
-from cinema_cmr.measure.scar import SCAR_SUMMARY
-from cinema_cmr.report.run import RunFacts
-from cinema_cmr.report.schema import SCHEMA_VERSION, check_document
-
-__all__ = ["NOTICE", "SUMMARY_NAMES", "build_document", "mask_file", "write_measurements_json"]
-
-NOTICE = "For research use only. Not a medical device: not for diagnosis and not for decisions on treatment."
-
-SUMMARY_NAMES = (
-    "lv_edv_ml",
-    "lv_esv_ml",
-    "lv_sv_ml",
-    "lv_ef_percent",
-    "lv_mass_g",
-    "rv_edv_ml",
-    "rv_esv_ml",
-    "rv_sv_ml",
-    "rv_ef_percent",
-    "ed_frame",
-    "es_frame",
-    "heart_rate_bpm",
-    "cardiac_output_l_min",
+from cinema_cmr.report.record import (
+    CineRecord,
+    Curves,
+    DiseaseRecord,
+    LandmarkRecord,
+    ModelRecord,
+    Numbers,
+    Point,
+    PredictionRecord,
+    RemovedComponentRecord,
+    StudyIdentity,
+    StudyRecord,
+    Summary,
 )
-"""Keys of the summary in their order; all are always there, null where unknown. Of late enhancement those of
-`measure.scar.SCAR_SUMMARY` follow."""
 
-_FRAMES_OF = {"ed_frame": "lv_edv_ml", "es_frame": "lv_esv_ml"}
-"""The summary's frames are those that the left ventricle's volumes were measured in."""
+__all__ = ["build_record", "mask_file", "model_record", "without_folders"]
+
+_FRAME_SOURCES = {"ed_frame": "lv_edv_ml", "es_frame": "lv_esv_ml"}
+"""Frame of the summary -> the measurement whose first frame it is."""
 
 
 def mask_file(view: View) -> str:
-    """Where a view's mask stands, beside measurements.json.
+    """Return the path of a view's mask, relative to measurements.json.
 
     >>> mask_file(View.SAX)
     'segmentation/sax.nii.gz'
@@ -60,136 +47,129 @@ def mask_file(view: View) -> str:
     return f"segmentation/{view}.nii.gz"
 
 
-def build_document(
-    study: Study,
-    predictions: Mapping[View, Prediction],
-    *,
-    measurements: Measurements,
-    run: RunFacts,
-    landmarks: Mapping[View, LandmarkPrediction] | None = None,
-) -> dict[str, Any]:
-    """The measurements document in JSON values, NaN as null, as `measurements.schema.json` describes it."""
-    document: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "notice": NOTICE,
-        "study": {
-            "name": study.name,
-            "modality": study.modality,
-            "input_sha256": run.input_sha256,
-        },
-        "subject": vars(study.subject),
-        "summary": _summary(study, measurements),
-        "measurements": [_measurement(value) for value in measurements.values()],
-        "curves": {"times_ms": measurements.times_ms, "values": measurements.curves},
-        "flags": [_notable(flag) for flag in measurements.flags],
-        "disease": _classification(measurements.classification),
-        "views": [_decision(decision) for decision in study.decisions],
-        "cines": [_cine(cine) for cine in study.cines],
-        "predictions": [_prediction(prediction, study) for prediction in predictions.values()],
-        "landmarks": [_landmarks(found, study) for found in (landmarks or {}).values()],
-        "issues": [_notable(issue) for issue in study.issues],
-        "model": run.model,
-        "versions": run.versions,
-        "seconds": run.seconds,
-    }
-    cleaned: dict[str, Any] = json_values(document)
-    return cleaned
+def build_record(analysis: Analysis) -> StudyRecord:
+    """Build the record of an analysis, with the very values that reading measurements.json gives back."""
+    study, measurements = analysis.study, analysis.measurements
+    record = StudyRecord(
+        study=StudyIdentity(name=study.name, modality=study.modality, input_sha256=analysis.run.input_sha256),
+        subject=study.subject,
+        summary=_summary(study.subject, measurements),
+        measurements=measurements.measured,
+        curves=_curves(measurements),
+        flags=measurements.flags,
+        disease=_disease(measurements.classification),
+        views=study.decisions,
+        cines=tuple(_cine(cine) for cine in study.cines),
+        predictions=tuple(_prediction(one, study[one.view]) for one in analysis.predictions.values()),
+        landmarks=tuple(_landmarks(one, study[one.landmarks.view]) for one in analysis.landmarks.values()),
+        issues=study.issues,
+        model=model_record(analysis.run),
+        versions=analysis.run.versions,
+        seconds=analysis.run.seconds,
+    )
+    return from_dict(StudyRecord, json_values(record))
 
 
-def write_measurements_json(document: Mapping[str, Any], path: Path, *, overwrite: bool = False) -> None:
-    """Write measurements.json whole or not at all, after checking it against the schema (`ValueError`)."""
-    check_document(document)
-    write_text(path, json_text(document), overwrite=overwrite)
+def model_record(run: RunFacts) -> ModelRecord:
+    """Return the model of a run, without the folders of its path."""
+    return ModelRecord(
+        name=without_folders(run.model_name),
+        hash=run.model_hash,
+        inference_settings=run.inference_settings,
+        device=run.device,
+        precision=run.precision,
+    )
 
 
-def _summary(study: Study, measurements: Measurements) -> dict[str, float | int | None]:
-    known = {measurement.name: measurement for measurement in measurements.values()}
-    summary: dict[str, float | int | None] = {}
-    for name in (*SUMMARY_NAMES, *(SCAR_SUMMARY if study.modality == "lge" else ())):
-        if name in _FRAMES_OF:
-            source = known.get(_FRAMES_OF[name])
+def without_folders(text: str) -> str:
+    """Return the text, or its stem if it is a path: folders can name a patient, a person or a site.
+
+    >>> without_folders("/home/anna/scans/study7.zip"), without_folders("lv_only")
+    ('study7', 'lv_only')
+    """
+    return PurePath(text.replace("\\", "/")).stem if "/" in text or "\\" in text else text
+
+
+def _summary(subject: Subject, measurements: Measurements) -> Summary:
+    summary: dict[str, Any] = {}
+    for name in (field.name for field in fields(Summary)):
+        if name in _FRAME_SOURCES:
+            source = measurements.get(_FRAME_SOURCES[name])
             summary[name] = source.frames[0] if source and source.frames else None
-        else:
-            summary[name] = known[name].value if name in known else None
-    # A rate that was looked at and found implausible stays unknown.
-    if "heart_rate_bpm" not in known:
-        summary["heart_rate_bpm"] = study.subject.heart_rate_bpm
-    return summary
+        elif name in measurements:
+            summary[name] = measurements.value(name)
+    # A heart rate that was measured and found implausible stays unknown.
+    summary.setdefault("heart_rate_bpm", subject.heart_rate_bpm)
+    return Summary(**summary)
 
 
-def _measurement(measurement: Measurement) -> dict[str, Any]:
-    names = ("name", "title", "value", "unit", "method", "rule", "frames", "slices", "reason")
-    return {name: getattr(measurement, name) for name in names}
+def _curves(measurements: Measurements) -> Curves:
+    values = {name: _numbers(curve) for name, curve in measurements.curves.items()}
+    return Curves(times_ms=_times(measurements.times_ms), values=values)
 
 
-def _notable(item: Flag | Issue) -> dict[str, Any]:
-    return {name: getattr(item, name) for name in ("code", "severity", "message", "evidence")}
-
-
-def _classification(classification: DiseaseClassification | None) -> dict[str, Any] | None:
+def _disease(classification: DiseaseClassification | None) -> DiseaseRecord | None:
     if classification is None:
         return None
-    names = (
-        "notice",
-        "model",
-        "group",
-        "probabilities",
-        "contributions",
-        "features",
-        "out_of_distribution",
-        "titles",
-        "reason",
+    return DiseaseRecord(**{field.name: getattr(classification, field.name) for field in fields(DiseaseRecord)})
+
+
+def _cine(cine: Cine) -> CineRecord:
+    n_x, n_y, n_z, n_t = cine.shape
+    return CineRecord(
+        view=cine.view,
+        label=cine.label,
+        n_slices=n_z,
+        n_frames=n_t,
+        size_voxels=(n_x, n_y),
+        spacing_mm=cine.spacing_mm[:2],
+        slice_positions_mm=_numbers(cine.slice_positions_mm),
+        slice_thickness_mm=cine.slice_thickness_mm,
+        frame_times_ms=_times(cine.frame_times_ms),
+        rr_interval_ms=cine.rr_interval_ms,
+        orientation_known=cine.orientation_known,
     )
-    return {name: getattr(classification, name) for name in names}
 
 
-def _decision(decision: SeriesDecision) -> dict[str, Any]:
-    return {name: getattr(decision, name) for name in ("series", "view", "kept", "reason", "evidence")}
+def _prediction(prediction: Prediction, cine: Cine) -> PredictionRecord:
+    removed = (
+        RemovedComponentRecord(structure=one.structure, frame=one.frame, volume_ml=one.volume_ml)
+        for one in prediction.removed_components
+    )
+    return PredictionRecord(
+        view=prediction.view,
+        cine=cine.label,
+        mask=mask_file(prediction.view),
+        model=prediction.model,
+        location_method=prediction.location.method,
+        centre_voxels=prediction.location.centre,
+        evidence=prediction.location.evidence,
+        confidence=_numbers(prediction.confidence),
+        removed_components=tuple(removed),
+    )
 
 
-def _cine(cine: Cine) -> dict[str, Any]:
-    """What was scanned: the grid and the times, as they really are."""
-    return {
-        "view": cine.view,
-        "label": cine.label,
-        "n_slices": cine.n_slices,
-        "n_frames": cine.n_frames,
-        "size_voxels": cine.array.shape[:2],
-        "spacing_mm": cine.spacing_mm[:2],
-        "slice_positions_mm": cine.slice_positions_mm,
-        "slice_thickness_mm": cine.slice_thickness_mm,
-        "frame_times_ms": cine.frame_times_ms,
-        "rr_interval_ms": cine.rr_interval_ms,
-        "orientation_known": cine.orientation_known,
-    }
+def _landmarks(prediction: LandmarkPrediction, cine: Cine) -> LandmarkRecord:
+    points = prediction.landmarks.points
+    return LandmarkRecord(
+        view=prediction.landmarks.view,
+        cine=cine.label,
+        model=prediction.model,
+        points_ras_mm={name: tuple(map(_point, by_frame)) for name, by_frame in points.items()},
+        confidence={name: _numbers(by_frame) for name, by_frame in prediction.confidence.items()},
+    )
 
 
-def _landmarks(found: LandmarkPrediction, study: Study) -> dict[str, Any]:
-    """What the model found, implausible frames and all; the flags tell which were not measured."""
-    view = found.landmarks.view
-    return {
-        "view": view,
-        "cine": study.cine(view).label,
-        "model": found.model,
-        "points_ras_mm": {
-            name: [None if np.isnan(point).any() else point for point in points]
-            for name, points in found.landmarks.points.items()
-        },
-        "confidence": found.confidence,
-    }
+def _point(point: NDArray[np.float64]) -> Point | None:
+    if np.isnan(point).any():
+        return None
+    x, y, z = point.tolist()
+    return x, y, z
 
 
-def _prediction(prediction: Prediction, study: Study) -> dict[str, Any]:
-    location = prediction.location
-    removed = ("structure", "frame", "volume_ml")
-    return {
-        "view": prediction.view,
-        "cine": study.cine(prediction.view).label,
-        "mask": mask_file(prediction.view),
-        "model": prediction.model,
-        "located_by": location.method,
-        "centre_voxels": location.centre,
-        "evidence": location.evidence,
-        "confidence": prediction.confidence,
-        "removed": [{name: getattr(piece, name) for name in removed} for piece in prediction.removed_components],
-    }
+def _numbers(values: NDArray[np.floating] | Sequence[float]) -> Numbers:
+    return tuple(None if np.isnan(value) else float(value) for value in values)
+
+
+def _times(times_ms: NDArray[np.float64] | None) -> Numbers | None:
+    return None if times_ms is None else _numbers(times_ms)

@@ -1,12 +1,12 @@
-"""The numbers at the top of the report: one card a ventricle, each number beside its reference range."""
+"""Principal numbers at the top of the report: one card a ventricle, each number with its reference range."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from cinema_cmr.core.results import Measurement
 from cinema_cmr.measure.normal_ranges import HUMAN_NOISE, HumanNoise
 from cinema_cmr.report.wording import number, sentence, unit_text
 
@@ -35,13 +35,13 @@ _INFARCT = (
     "infarct_g",
     "lge_myocardium_g",
 )
-_BESIDE = 0.6
-"""Room left and right of the reference range in a bar, as a share of its width."""
+_MARGIN = 0.6
+"""Margin on both sides of the reference range in a bar, as a fraction of its width."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RangeBar:
-    """A value on its reference range; places are percent of the bar's width."""
+    """A value on its reference range; positions are percent of the bar's width."""
 
     zone_start: float
     zone_width: float
@@ -60,12 +60,12 @@ class Line:
     value: str
     unit: str
     indexed: str
-    """The same per body surface area with its unit; empty where unknown."""
+    """The value per body surface area with its unit; empty where unknown."""
     bar: RangeBar | None
     noise: str
-    """How far experts differ, e.g. "15–28 ml"; empty where nobody has measured it."""
+    """Inter-observer difference, e.g. "15–28 ml"; empty where none is published."""
     reason: str
-    """Why there is no value; empty where there is one."""
+    """Why there is no value; empty with a value."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,46 +79,47 @@ class Card:
     lines: tuple[Line, ...]
 
 
-def cards(document: Mapping[str, Any], normal_ranges: NormalRanges) -> tuple[Card, ...]:
-    """Both ventricles' cards, or the infarct's, from a document; what nothing is known of has none."""
-    known = {measurement["name"]: measurement for measurement in document["measurements"]}
-    made = []
+def cards(measurements: Iterable[Measurement], normal_ranges: NormalRanges) -> tuple[Card, ...]:
+    """Return the cards of both ventricles, or of the infarct; a chamber without measurements has none."""
+    by_name = {measurement.name: measurement for measurement in measurements}
+    found = []
     for title, key, names in _VENTRICLES:
-        if any(name in known for name in names):
-            main, *lines = (_line(name, known, normal_ranges) for name in names)
-            made.append(Card(title=title, key=key, main=main, main_title="ejection fraction", lines=tuple(lines)))
-    if _INFARCT[0] in known:
-        main, *lines = (_plain_line(known[name]) for name in _INFARCT if name in known)
-        made.append(Card(title="Infarct", key="infarct", main=main, main_title="of the myocardium", lines=tuple(lines)))
-    return tuple(made)
+        if any(name in by_name for name in names):
+            main, *lines = (_line(name, by_name, normal_ranges) for name in names)
+            found.append(Card(title=title, key=key, main=main, main_title="ejection fraction", lines=tuple(lines)))
+    if _INFARCT[0] in by_name:
+        main, *lines = (_bare_line(by_name[name]) for name in _INFARCT if name in by_name)
+        card = Card(title="Infarct", key="infarct", main=main, main_title="of the myocardium", lines=tuple(lines))
+        found.append(card)
+    return tuple(found)
 
 
-def _plain_line(measurement: Mapping[str, Any]) -> Line:
-    """A number without index and reference range."""
+def _bare_line(measurement: Measurement) -> Line:
+    """Return the line of a number without index and reference range."""
     return Line(
-        title=sentence(measurement["title"]),
-        value=number(measurement["value"], measurement["unit"]),
-        unit=measurement["unit"],
+        title=sentence(measurement.title),
+        value=number(measurement.value, measurement.unit),
+        unit=measurement.unit,
         indexed="",
         bar=None,
         noise="",
-        reason=measurement["reason"] or "" if measurement["value"] is None else "",
+        reason=measurement.reason or "" if measurement.value is None else "",
     )
 
 
-def _line(name: str, known: Mapping[str, Mapping[str, Any]], normal_ranges: NormalRanges) -> Line:
+def _line(name: str, by_name: Mapping[str, Measurement], normal_ranges: NormalRanges) -> Line:
     stem, _, unit_word = name.rpartition("_")
-    measurement = known.get(name)
+    measurement = by_name.get(name)
     if measurement is None:
         reason, value, unit = "not measured", None, {"percent": "%"}.get(unit_word, unit_word)
     else:
-        reason, value, unit = measurement["reason"] or "", measurement["value"], measurement["unit"]
-    per_area = _indexed(stem, known)
+        reason, value, unit = measurement.reason or "", measurement.value, measurement.unit
+    per_area = _indexed(stem, by_name)
     return Line(
         title=_SHORT_TITLES[stem.partition("_")[2]],
         value=number(value, unit),
         unit=unit,
-        indexed=f"{number(per_area['value'], per_area['unit'])} {unit_text(per_area['unit'])}" if per_area else "",
+        indexed=f"{number(per_area.value, per_area.unit)} {unit_text(per_area.unit)}" if per_area else "",
         bar=_bar((per_area, measurement), normal_ranges),
         noise=next((_noise_text(noise) for noise in reversed(HUMAN_NOISE) if noise.name == name), ""),
         reason=reason if value is None else "",
@@ -126,7 +127,7 @@ def _line(name: str, known: Mapping[str, Mapping[str, Any]], normal_ranges: Norm
 
 
 def human_noise() -> list[tuple[str, str, str, str]]:
-    """What differs, how much, between whom, and who found it: all that is known of experts' noise."""
+    """Return the published differences between observers: measurement, size, observers, citation."""
     return [(_noise_title(noise.name), _noise_text(noise), noise.meaning, noise.citation) for noise in HUMAN_NOISE]
 
 
@@ -142,27 +143,27 @@ def _noise_text(noise: HumanNoise) -> str:
     return f"{span} {unit_text(noise.unit)}"
 
 
-def _indexed(stem: str, known: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The measurement per square metre that belongs to a name such as "lv_edv", where it has a value."""
-    for name, measurement in known.items():
-        if re.match(rf"{stem}(i|_|$)", name) and re.search(r"/\s?m[2²]", measurement["unit"]):
-            return measurement if measurement["value"] is not None else None
+def _indexed(stem: str, by_name: Mapping[str, Measurement]) -> Measurement | None:
+    """Return the measurement per square metre of a stem such as "lv_edv", if it has a value."""
+    for name, measurement in by_name.items():
+        if re.match(rf"{stem}(i|_|$)", name) and re.search(r"/\s?m[2²]", measurement.unit):
+            return measurement if measurement.value is not None else None
     return None
 
 
-def _bar(candidates: tuple[Mapping[str, Any] | None, ...], normal_ranges: NormalRanges) -> RangeBar | None:
-    """The bar of the first measurement that has both a value and a range: the indexed one says more."""
+def _bar(candidates: tuple[Measurement | None, ...], normal_ranges: NormalRanges) -> RangeBar | None:
+    """Return the bar of the first measurement with both a value and a range; the indexed one comes first."""
     for measurement in candidates:
-        if measurement and measurement["value"] is not None and measurement["name"] in normal_ranges:
-            return range_bar(measurement["value"], measurement["unit"], limits=normal_ranges[measurement["name"]])
+        if measurement and measurement.value is not None and measurement.name in normal_ranges:
+            return range_bar(measurement.value, measurement.unit, limits=normal_ranges[measurement.name])
     return None
 
 
 def range_bar(value: float, unit: str, *, limits: tuple[float, float, str]) -> RangeBar:
-    """Where a value lies on its reference range; the bar is widened so that the value is always on it."""
+    """Return the position of a value on its reference range; the bar is wide enough to show the value."""
     lower, upper, citation = limits
-    room = _BESIDE * (upper - lower)
-    start, end = min(lower - room, value), max(upper + room, value)
+    margin = _MARGIN * (upper - lower)
+    start, end = min(lower - margin, value), max(upper + margin, value)
     status = "below" if value < lower else "above" if value > upper else "within"
     return RangeBar(
         zone_start=100 * (lower - start) / (end - start),

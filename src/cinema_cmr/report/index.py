@@ -1,20 +1,19 @@
-"""The page and table over several studies: one line each, with its headline numbers, flags and report."""
+"""The page and table over several studies: one line each, with its principal numbers, flags and report."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-from cinema_cmr.core.serialise import json_values
+from cinema_cmr.core.results import Flag
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.measure.scar import SCAR_SUMMARY
-from cinema_cmr.report.build import NOTICE, SUMMARY_NAMES
 from cinema_cmr.report.page import page_environment
+from cinema_cmr.report.record import NOTICE, StudyRecord, Summary
 
 __all__ = ["IndexRow", "write_index"]
 
@@ -37,34 +36,33 @@ _SCAR_COLUMNS = (
 
 @dataclass(frozen=True, kw_only=True)
 class IndexRow:
-    """One study: its measurements document, or why there is none."""
+    """One study: its record, or the reason why there is none."""
 
     name: str
     report: str | None = None
-    """The report's path relative to the index page, with forward slashes; None without a report."""
-    document: Mapping[str, Any] | None = None
-    """As `build_document` made it, or as read from measurements.json."""
+    """Path of the report relative to the index page, with forward slashes; None without a report."""
+    record: StudyRecord | None = None
     error: str | None = None
     """Why the study has no results."""
 
     @property
     def link(self) -> str | None:
-        """The report's address on the page, with every unusual character escaped."""
+        """The report's address on the page, with unusual characters escaped."""
         return None if self.report is None else quote(self.report)
 
     @property
-    def summary(self) -> Mapping[str, Any]:
-        """The document's summary, all null without one."""
-        return self.document["summary"] if self.document else dict.fromkeys(SUMMARY_NAMES)
+    def summary(self) -> Summary:
+        """The summary of the record, all None without one."""
+        return self.record.summary if self.record else Summary()
 
     @property
-    def flags(self) -> Sequence[Mapping[str, Any]]:
-        """The document's flags."""
-        return self.document["flags"] if self.document else ()
+    def flags(self) -> tuple[Flag, ...]:
+        """The flags of the record."""
+        return self.record.flags if self.record else ()
 
 
 def write_index(rows: Sequence[IndexRow], path: Path, *, overwrite: bool = False) -> None:
-    """Write the page `path` and beside it, with the suffix .csv, a table; each whole or not at all.
+    """Write the page `path` and, with the suffix .csv, a table; each whole or not at all.
 
     Raises `OutputExistsError` unless `overwrite`.
     """
@@ -79,24 +77,26 @@ def _html_text(rows: Sequence[IndexRow]) -> str:
 
 
 def _columns(rows: Sequence[IndexRow]) -> tuple[tuple[str, str, str], ...]:
-    """Those of cines, and where a study is late enhancement those of infarcts; of infarcts alone where all are."""
-    with_scar = [_has_scar(row) for row in rows if row.document]
+    """Return the columns of cines, of late enhancement, or of both, as the studies require."""
+    with_scar = [_has_scar(row) for row in rows if row.record]
     if not any(with_scar):
         return _COLUMNS
     return _SCAR_COLUMNS if all(with_scar) else (*_COLUMNS, *_SCAR_COLUMNS)
 
 
 def _has_scar(row: IndexRow) -> bool:
-    return SCAR_SUMMARY[0] in row.summary
+    return row.record is not None and row.record.study.modality == "lge"
 
 
 def _csv_text(rows: Sequence[IndexRow]) -> str:
     text = io.StringIO()
-    names = (*SUMMARY_NAMES, *(SCAR_SUMMARY if any(_has_scar(row) for row in rows) else ()))
-    writer = csv.DictWriter(text, ("study", *names, "flags", "report", "error"), lineterminator="\n")
+    with_scar = any(_has_scar(row) for row in rows)
+    names = [field.name for field in fields(Summary) if with_scar or field.name not in SCAR_SUMMARY]
+    columns = ("study", *names, "flags", "report", "error")
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        flags = " ".join(flag["code"] for flag in row.flags)
+        flags = " ".join(flag.code for flag in row.flags)
         facts = {"study": row.name, "flags": flags, "report": row.report, "error": row.error}
-        writer.writerow({**json_values(row.summary), **facts})
+        writer.writerow({**asdict(row.summary), **facts})
     return text.getvalue()

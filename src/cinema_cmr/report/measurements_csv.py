@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+from cinema_cmr.core.results import Measurement
 from cinema_cmr.io.atomic import write_text
+from cinema_cmr.report.record import StudyRecord
 
 __all__ = ["write_measurements_csv"]
 
 _COLUMNS = ("study", "name", "title", "value", "unit", "method", "rule", "frames", "slices", "reason")
 
 
-def write_measurements_csv(document: Mapping[str, Any], path: Path, *, overwrite: bool = False) -> None:
-    """Write the measurements of a document (`build_document`); raises `OutputExistsError` unless `overwrite`.
+def write_measurements_csv(record: StudyRecord, path: Path, *, overwrite: bool = False) -> None:
+    """Write the measurements of a record; raises `OutputExistsError` unless `overwrite`.
 
-    An absent value is an empty cell; frames and slices are separated by spaces.
+    A missing value is an empty cell; frames and slices are separated by spaces.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for measurement in document["measurements"]:
-        writer.writerow(_row(document["study"]["name"], measurement))
+    writer.writerows(_row(record.study.name, measurement) for measurement in record.measurements)
     write_text(path, text.getvalue(), overwrite=overwrite)
 
 
-def _row(study: str, measurement: Mapping[str, Any]) -> dict[str, Any]:
-    row = {name: measurement[name] for name in _COLUMNS if name != "study"}
-    lists = {name: " ".join(str(index) for index in measurement[name]) for name in ("frames", "slices")}
-    return {"study": study, **row, **lists}
+def _row(study: str, measurement: Measurement) -> dict[str, object]:
+    lists = {name: " ".join(map(str, getattr(measurement, name))) for name in ("frames", "slices")}
+    return {"study": study, **asdict(measurement), **lists}

@@ -1,10 +1,9 @@
-"""The films and contact sheets of a study: what to show of each view, how large, and in which frames."""
+"""Films and contact sheets of a study: size, crop and frames of each view."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from cinema_cmr.core.results import LandmarkPrediction, Prediction
 from cinema_cmr.core.study import Study
@@ -25,7 +24,7 @@ _SHEET_QUALITY = 82
 
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
-    """All slices in one frame."""
+    """All slices at one frame."""
 
     title: str
     frame: int
@@ -34,7 +33,7 @@ class Sheet:
 
 @dataclass(frozen=True, kw_only=True)
 class ViewPicture:
-    """One cine as a small film of one slice, with what it was recognised as."""
+    """Film of one slice of a cine, with its view and grid."""
 
     title: str
     label: str
@@ -43,7 +42,7 @@ class ViewPicture:
 
 
 def stack_film(study: Study, predictions: Mapping[View, Prediction]) -> Film | None:
-    """Every slice of the short-axis stack in every frame, cropped around the heart; None without a stack."""
+    """Return every slice of the short-axis stack at every frame, cropped around the heart; None without a stack."""
     if View.SAX not in study:
         return None
     cine, labels = _shown(study.cine(View.SAX), predictions)
@@ -59,17 +58,17 @@ def stack_film(study: Study, predictions: Mapping[View, Prediction]) -> Film | N
 
 
 def contact_sheets(
-    study: Study, predictions: Mapping[View, Prediction], *, summary: Mapping[str, Any]
+    study: Study, predictions: Mapping[View, Prediction], *, ed: int | None, es: int | None
 ) -> tuple[Sheet, ...]:
-    """The stack at end-diastole and at end-systole; at its first frame where those are unknown, as of a still."""
+    """Return the stack at end-diastole and end-systole; where both are unknown, at its first frame."""
     if View.SAX not in study:
         return ()
     cine, labels = _shown(study.cine(View.SAX), predictions)
     box = heart_box(cine, labels)
     first = "Late enhancement" if study.modality == "lge" else "First frame"
     scheme = _scheme(predictions, View.SAX)
-    wanted = {"End-diastole": summary["ed_frame"], "End-systole": summary["es_frame"]}
-    known = {title: frame for title, frame in wanted.items() if frame is not None} or {first: 0}
+    phases = {"End-diastole": ed, "End-systole": es}
+    shown_frames = {title: frame for title, frame in phases.items() if frame is not None} or {first: 0}
     return tuple(
         Sheet(
             title=title,
@@ -84,7 +83,7 @@ def contact_sheets(
                 scheme=scheme,
             ),
         )
-        for title, frame in known.items()
+        for title, frame in shown_frames.items()
     )
 
 
@@ -93,9 +92,9 @@ def view_pictures(
     predictions: Mapping[View, Prediction],
     landmarks: Mapping[View, LandmarkPrediction] | None = None,
 ) -> tuple[ViewPicture, ...]:
-    """The middle slice of every cine, the measured views first, with the landmarks found in it.
+    """Return the middle slice of every cine, the measured views first, with its landmarks.
 
-    Views without labels are cropped around the place where the short axis shows the heart.
+    Views without labels are cropped around the heart's position in the short-axis stack.
     """
     sax = study.cine(View.SAX) if View.SAX in study else None
     centre = heart_centre_mm(sax, predictions.get(View.SAX)) if sax else None
@@ -103,17 +102,17 @@ def view_pictures(
     ordered = sorted(study.cines, key=lambda cine: order.index(cine.view))
     pictures = []
     for cine in ordered:
-        made, box = _view_picture(cine, predictions, centre)
+        picture, box = _view_picture(cine, predictions, centre)
         found = (landmarks or {}).get(cine.view)
-        pictures.append(made if found is None else _with_marks(made, shown(cine, None)[0], box, found))
+        pictures.append(picture if found is None else _with_marks(picture, shown(cine, None)[0], box, found))
     return tuple(pictures)
 
 
-def _with_marks(made: ViewPicture, turned: Cine, box: Box, found: LandmarkPrediction) -> ViewPicture:
-    """The picture with the points drawn into each of its frames."""
-    paths = landmark_paths(found.landmarks, turned, box, (made.film.width, made.film.height))
-    (tile,) = made.film.tiles
-    return replace(made, film=replace(made.film, tiles=(replace(tile, paths={**tile.paths, **paths}),)))
+def _with_marks(picture: ViewPicture, turned: Cine, box: Box, found: LandmarkPrediction) -> ViewPicture:
+    """Return the picture with the points drawn into each of its frames."""
+    paths = landmark_paths(found.landmarks, turned, box, (picture.film.width, picture.film.height))
+    (tile,) = picture.film.tiles
+    return replace(picture, film=replace(picture.film, tiles=(replace(tile, paths={**tile.paths, **paths}),)))
 
 
 def _view_picture(
@@ -122,18 +121,13 @@ def _view_picture(
     turned, labels = _shown(cine, predictions)
     box = heart_box(turned, labels, centre_mm=None if cine.view == View.SAX else centre_mm)
     middle = cine.n_slices // 2
-    one = replace(
-        turned,
-        array=turned.array[:, :, middle : middle + 1],
-        slice_positions_mm=turned.slice_positions_mm[middle : middle + 1],
-    )
     labels = None if labels is None else labels[:, :, middle : middle + 1]
-    made = ViewPicture(
+    picture = ViewPicture(
         title="Not used" if cine.view == View.OTHER else sentence(cine.view.title),
         label=cine.label,
         facts=_facts(cine),
         film=film(
-            one,
+            turned.select(slices=middle),
             labels,
             box=box,
             frames=range(cine.n_frames),
@@ -141,11 +135,11 @@ def _view_picture(
             scheme=_scheme(predictions, cine.view),
         ),
     )
-    return made, box
+    return picture, box
 
 
 def _facts(cine: Cine) -> str:
-    """What was scanned, in words: slices, frames, pixel size and the distance between slices."""
+    """Return the grid in words: slices, frames, pixel size and slice spacing."""
     dx, dy, dz = cine.spacing_mm
     slices = f"{cine.n_slices} slices {dz:.1f} mm apart" if cine.n_slices > 1 else "1 slice"
     frames = f"{cine.n_frames} frame{'s' if cine.n_frames > 1 else ''}"

@@ -1,83 +1,47 @@
-"""The versioned schema of measurements.json, and a check of documents against it."""
+"""JSON Schema of measurements.json, generated from the types of `report.record`.
+
+`python -m cinema_cmr.report.schema` writes `measurements.schema.json` beside this module.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from functools import cache
-from importlib.resources import files
-from typing import Any
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
-__all__ = ["SCHEMA_VERSION", "check_document", "measurements_schema", "mismatches"]
+import docstring_parser
+import msgspec
 
-SCHEMA_VERSION = "1.4"
-"""Second number: something was added. First number: something changed its meaning or went."""
+from cinema_cmr.report.record import StudyRecord
 
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "object": Mapping,
-    "array": list,
-    "string": str,
-    "boolean": bool,
-    "integer": int,
-    "number": (int, float),
-    "null": type(None),
-}
+__all__ = ["SCHEMA_FILE", "schema_text"]
+
+SCHEMA_FILE = Path(__file__).with_name("measurements.schema.json")
 
 
-@cache
-def measurements_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) that comes with the package."""
-    text = files("cinema_cmr.report").joinpath("measurements.schema.json").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text)
-    return schema
+def schema_text() -> str:
+    """Return the schema (draft 2020-12): every key is required, no other is allowed, docstrings describe them."""
+    schema = msgspec.json.schema(StudyRecord)
+    for kind in _dataclasses_in(StudyRecord):
+        definition = schema["$defs"][kind.__name__]
+        definition["required"] = [field.name for field in fields(kind)]
+        definition["additionalProperties"] = False
+        for parameter in docstring_parser.parse_from_object(kind).params:
+            definition["properties"][parameter.arg_name]["description"] = parameter.description
+        for each in definition["properties"].values():
+            each.pop("default", None)
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "cinema-cmr measurements of one study"}
+    return json.dumps({**head, **schema}, indent=2, ensure_ascii=False) + "\n"
 
 
-def check_document(document: Mapping[str, Any]) -> None:
-    """Raise `ValueError` that lists what in a measurements document does not match the schema."""
-    found = list(mismatches(document, measurements_schema()))
-    if found:
-        raise ValueError(f"measurements document does not match schema {SCHEMA_VERSION}: {'; '.join(found)}")
+def _dataclasses_in(hint: Any) -> set[type[Any]]:
+    """Return all dataclasses that a type is built from, itself included."""
+    if not is_dataclass(hint):
+        return {kind for part in get_args(hint) for kind in _dataclasses_in(part)}
+    kind: Any = hint
+    return {kind, *(inner for part in get_type_hints(kind).values() for inner in _dataclasses_in(part))}
 
 
-def mismatches(value: Any, schema: Mapping[str, Any], *, at: str = "document") -> Iterator[str]:
-    """Where a value departs from a schema.
-
-    Understood are type, const, enum, minimum, required, properties, additionalProperties, items, and
-    references to the `$defs` of the measurements schema.
-    """
-    if "$ref" in schema:
-        schema = measurements_schema()["$defs"][schema["$ref"].rpartition("/")[2]]
-    if "type" in schema and not _has_type(value, schema["type"]):
-        yield f"{at} is {type(value).__name__}, expected {schema['type']}"
-        return
-    if "const" in schema and value != schema["const"]:
-        yield f"{at} is {value!r}, expected {schema['const']!r}"
-    if "enum" in schema and value not in schema["enum"]:
-        yield f"{at} is {value!r}, expected one of {schema['enum']}"
-    if "minimum" in schema and value is not None and value < schema["minimum"]:
-        yield f"{at} is {value}, expected at least {schema['minimum']}"
-    if isinstance(value, Mapping):
-        yield from _mismatches_of_object(value, schema, at=at)
-    elif isinstance(value, list) and "items" in schema:
-        for index, item in enumerate(value):
-            yield from mismatches(item, schema["items"], at=f"{at}[{index}]")
-
-
-def _mismatches_of_object(value: Mapping[str, Any], schema: Mapping[str, Any], *, at: str) -> Iterator[str]:
-    properties = schema.get("properties", {})
-    for name in schema.get("required", ()):
-        if name not in value:
-            yield f"{at}.{name} is missing"
-    for name, item in value.items():
-        inner = properties.get(name, schema.get("additionalProperties", True))
-        if inner is False:
-            yield f"{at}.{name} is not in the schema"
-        elif isinstance(inner, Mapping):
-            yield from mismatches(item, inner, at=f"{at}.{name}")
-
-
-def _has_type(value: Any, names: str | list[str]) -> bool:
-    wanted = [names] if isinstance(names, str) else names
-    if isinstance(value, bool):
-        return "boolean" in wanted
-    return any(isinstance(value, _TYPES[name]) for name in wanted)
+if __name__ == "__main__":
+    SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")

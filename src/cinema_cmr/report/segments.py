@@ -1,12 +1,12 @@
-"""Measurements of the 16 AHA segments, gathered into one plot each."""
+"""Measurements of the 16 AHA segments, one plot each."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from cinema_cmr.core.results import Measurement
 from cinema_cmr.report.figures import segments_svg
 from cinema_cmr.report.wording import sentence, words
 
@@ -21,7 +21,7 @@ _SCALES = {
     ("infarct", "%"): (0.0, 100.0),
     ("transmurality", "%"): (0.0, 100.0),
 }
-"""Word of the name and unit -> ends of the colour scale, the same for every patient."""
+"""Word of the name and unit -> limits of the colour scale, the same for every patient."""
 _UNIT_WORDS = re.compile(r"_(mm|percent|ml|g|degrees?)(?=_|$)")
 
 
@@ -33,11 +33,11 @@ class SegmentPlot:
     unit: str
     svg: str
     text: str
-    """The values in words, for those who cannot see the plot."""
+    """The values in words, for screen readers."""
 
 
 def is_segment(name: str) -> bool:
-    """True for a measurement of one segment.
+    """Whether a measurement belongs to one segment.
 
     >>> is_segment("wall_thickness_ed_mm_aha07"), is_segment("wall_thickness_ed_mm"), is_segment("x_aha17")
     (True, False, False)
@@ -45,23 +45,23 @@ def is_segment(name: str) -> bool:
     return _SEGMENT.fullmatch(name) is not None
 
 
-def segment_plots(measurements: Sequence[Mapping[str, Any]]) -> tuple[SegmentPlot, ...]:
-    """One plot for each measurement known in any segment (`NAME_aha01` to `NAME_aha16`)."""
-    groups: dict[str, dict[int, Mapping[str, Any]]] = {}
+def segment_plots(measurements: Sequence[Measurement]) -> tuple[SegmentPlot, ...]:
+    """Return one plot for each measurement with a value in any segment (`NAME_aha01` to `NAME_aha16`)."""
+    groups: dict[str, dict[int, Measurement]] = {}
     for measurement in measurements:
-        match = _SEGMENT.fullmatch(measurement["name"])
+        match = _SEGMENT.fullmatch(measurement.name)
         if match:
             groups.setdefault(match["what"], {})[int(match["number"])] = measurement
-    return tuple(_plot(what, segments) for what, segments in groups.items() if _is_known(segments))
+    return tuple(_plot(what, segments) for what, segments in groups.items() if _has_value(segments))
 
 
-def _is_known(segments: Mapping[int, Mapping[str, Any]]) -> bool:
-    return any(segment["value"] is not None for segment in segments.values())
+def _has_value(segments: Mapping[int, Measurement]) -> bool:
+    return any(segment.value is not None for segment in segments.values())
 
 
-def _plot(what: str, segments: Mapping[int, Mapping[str, Any]]) -> SegmentPlot:
-    values = [segments[n]["value"] if n in segments else None for n in range(1, _N_SEGMENTS + 1)]
-    unit = next(iter(segments.values()))["unit"]
+def _plot(what: str, segments: Mapping[int, Measurement]) -> SegmentPlot:
+    values = [segments[n].value if n in segments else None for n in range(1, _N_SEGMENTS + 1)]
+    unit = next(iter(segments.values())).unit
     known = [value for value in values if value is not None]
     fixed = (limits for (word, of), limits in _SCALES.items() if word in what.split("_") and of == unit)
     limits = next(fixed, (min(known), max(known) + 1e-6))

@@ -1,4 +1,4 @@
-"""How far predicted landmarks are from reference landmarks, in mm of patient space."""
+"""Distances between predicted and reference landmarks, in mm of patient space."""
 
 from __future__ import annotations
 
@@ -14,36 +14,38 @@ Array = NDArray[np.float64]
 
 
 def landmark_distances_mm(predicted: Landmarks, reference: Landmarks) -> dict[str, Array]:
-    """Straight distance of each named point, (t,) in mm; NaN in frames where either lacks the point.
+    """Return the Euclidean distance of each named point, (t,) in mm; NaN in frames where either lacks the point.
 
-    Say `detection_rates` beside it: a point that was not found has no distance. Raises `UsageError` for
+    Report `detection_rates` with it, because a missed point has no distance. Raises `UsageError` for
     landmarks of different views or names, `InputError` for different numbers of frames.
     """
     return {name: np.linalg.norm(points - target, axis=-1) for name, points, target in _pairs(predicted, reference)}
 
 
 def detection_rates(predicted: Landmarks, reference: Landmarks) -> dict[str, float]:
-    """Share of the reference's frames with a point in which it was predicted at all, 0 to 1; NaN without any.
+    """Return the fraction of frames with a reference point that have a predicted one, 0 to 1; NaN without any.
 
     Raises as `landmark_distances_mm` does.
     """
-    return {name: _share_found(points, target) for name, points, target in _pairs(predicted, reference)}
+    return {name: _detection_rate(points, target) for name, points, target in _pairs(predicted, reference)}
 
 
-def _share_found(points: Array, target: Array) -> float:
+def _detection_rate(points: Array, target: Array) -> float:
     present = np.isfinite(target).all(axis=-1)
     return float(np.isfinite(points[present]).all(axis=-1).mean()) if present.any() else float("nan")
 
 
 def _pairs(predicted: Landmarks, reference: Landmarks) -> list[tuple[str, Array, Array]]:
-    """Name, predicted (t, 3) and reference (t, 3) of every point, after checks."""
+    """Return name, predicted (t, 3) and reference (t, 3) of every point, after checks."""
     if predicted.view != reference.view or predicted.points.keys() != reference.points.keys():
         raise UsageError(
-            f"predicted landmarks are {sorted(predicted.points)} of the {predicted.view.title} view,"
-            f" reference {sorted(reference.points)} of the {reference.view.title} view; expected the same"
+            f"predicted landmarks are {sorted(predicted.points)} of the {predicted.view.title} view, those of the"
+            f" reference {sorted(reference.points)} of the {reference.view.title} view; expected the same of both"
         )
     pairs = [(name, points, reference.points[name]) for name, points in predicted.points.items()]
     for name, points, target in pairs:
         if points.shape != target.shape:
-            raise InputError(f"landmark '{name}' has shape {points.shape}, its reference {target.shape}")
+            raise InputError(
+                f"landmark '{name}' has shape {points.shape}; expected that of its reference, {target.shape}"
+            )
     return pairs

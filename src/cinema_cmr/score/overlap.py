@@ -1,10 +1,7 @@
-"""How much two label maps overlap, by class, counted in voxels of the image's native grid.
+"""Overlap of two label maps by class, counted in voxels of the image's native grid.
 
-The rule for empty classes, the same wherever a mean is taken over it:
-
-- in neither map: nothing was asked and nothing was answered. The score is NaN; `statistics.mean_interval`
-  leaves it out and counts it.
-- in one map only: the structure was missed or invented. The score is 0.
+Empty classes follow one rule in all means: a class in neither map scores NaN, which `statistics.mean_interval` excludes
+and counts; a class in one map only was missed or invented and scores 0.
 """
 
 from __future__ import annotations
@@ -24,9 +21,9 @@ Labels = NDArray[np.integer]
 
 
 def dice(predicted: Mask, reference: Mask) -> float:
-    """Twice the common voxels over the sum of both masks (Dice 1945), 0 to 1; masks of any one shape.
+    """Return twice the common voxels over the sum of both masks (Dice 1945), 0 to 1, for masks of any one shape.
 
-    NaN where both are empty, 0 where one is. Raises `GeometryError` for masks on different grids.
+    NaN if both are empty, 0 if one is. Raises `GeometryError` for masks on different grids.
 
     >>> dice(np.array([True, True, False]), np.array([True, False, False]))
     0.6666666666666666
@@ -36,38 +33,38 @@ def dice(predicted: Mask, reference: Mask) -> float:
 
 
 def dice_by_slice(predicted: Mask, reference: Mask) -> NDArray[np.float64]:
-    """Dice of each slice on its own: masks (x, y, z) -> (z,), NaN in slices that neither mask reaches."""
+    """Return the (z,) Dice of each slice of masks (x, y, z); NaN in slices that are empty in both."""
     _check_same_shape(predicted, reference)
     return _dice_over(predicted, reference, axes=(0, 1))
 
 
 def dice_by_class(predicted: Labels, reference: Labels, *, scheme: str = "cine") -> dict[str, float]:
-    """Dice of every class of a scheme of `core.vocabulary.LABEL_SCHEMES`, e.g. rv, myo, lv, and of its unions.
+    """Return the Dice of every class of a scheme, e.g. rv, myo, lv, and of its unions.
 
-    Both maps hold the scheme's codes on one grid, of any shape: (x, y, z) for one frame, (x, y, z, t) for
-    all. Raises `GeometryError` for different grids and `InputError` for a code that the scheme does not know.
+    Schemes are those of `core.vocabulary.LABEL_SCHEMES`. Both maps hold codes of the scheme on one grid, of any shape:
+    (x, y, z) for one frame, (x, y, z, t) for all. Raises `GeometryError` for different grids and `InputError` for a
+    code outside the scheme.
     """
     masks = class_masks(predicted, reference, scheme=scheme)
-    return {name: dice(of_prediction, of_reference) for name, of_prediction, of_reference in masks}
+    return {name: dice(first, second) for name, first, second in masks}
 
 
 def class_masks(predicted: Labels, reference: Labels, *, scheme: str) -> Iterator[tuple[str, Mask, Mask]]:
-    """The classes of a scheme and then its unions (the scar's whole myocardium), one by one: name, where the
-    prediction has it, where the reference has it.
+    """Yield name, predicted mask and reference mask of each class of a scheme, then of its unions.
 
-    Raises as `dice_by_class` does, before the first class.
+    An example of a union is the whole myocardium of a scar map. Raises as `dice_by_class` does, before the first class.
     """
     if scheme not in LABEL_SCHEMES:
         raise unknown_name("label scheme", scheme, LABEL_SCHEMES)
     _check_same_shape(predicted, reference)
     classes = LABEL_SCHEMES[scheme]
-    known = {0, *(label.code for label in classes)}
-    _check_codes("prediction", predicted, known)
-    _check_codes("reference", reference, known)
+    allowed = {0, *(label.code for label in classes)}
+    _check_codes("prediction", predicted, allowed)
+    _check_codes("reference", reference, allowed)
     codes = {label.name: (label.code,) for label in classes}
     unions = {name: sum((codes[part] for part in parts), ()) for name, parts in LABEL_UNIONS.get(scheme, {}).items()}
-    every = {**codes, **unions}
-    return ((name, np.isin(predicted, its), np.isin(reference, its)) for name, its in every.items())
+    groups = {**codes, **unions}
+    return ((name, np.isin(predicted, group), np.isin(reference, group)) for name, group in groups.items())
 
 
 def _dice_over(predicted: Mask, reference: Mask, *, axes: tuple[int, ...]) -> NDArray[np.float64]:
@@ -81,13 +78,13 @@ def _dice_over(predicted: Mask, reference: Mask, *, axes: tuple[int, ...]) -> ND
 def _check_same_shape(predicted: NDArray[np.generic], reference: NDArray[np.generic]) -> None:
     if predicted.shape != reference.shape:
         raise GeometryError(
-            f"prediction has shape {predicted.shape}, reference {reference.shape}; both must be on the image's own grid"
+            f"prediction has shape {predicted.shape}, reference {reference.shape}; expected both on the image's grid"
         )
 
 
-def _check_codes(name: str, labels: Labels, known: set[int]) -> None:
-    unknown = sorted(set(np.unique(labels).tolist()) - known)
+def _check_codes(name: str, labels: Labels, allowed: set[int]) -> None:
+    unknown = sorted(set(np.unique(labels).tolist()) - allowed)
     if unknown:
         raise InputError(
-            f"{name} holds label codes {unknown}; expected {sorted(known)}: translate the codes when the file is read"
+            f"{name} holds label codes {unknown}; expected {sorted(allowed)}: translate them when reading the file"
         )

@@ -1,7 +1,7 @@
-"""Means with bootstrap intervals over patients, and paired tests between two methods on the same patients.
+"""Means with bootstrap intervals over patients, and paired tests of two methods on the same patients.
 
-One value a patient: several slices, frames or seeds of one patient are averaged before they come here. NaN
-stands for a patient that has no value; it is left out and counted.
+One value per patient: slices, frames or seeds of one patient are averaged beforehand. NaN marks a patient without a
+value, who is excluded and counted.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = [
 Array = NDArray[np.float64]
 
 RESAMPLES = 9999
-"""Bootstrap draws; the ends of a 95 % interval then rest on 250 draws each."""
+"""Number of bootstrap resamples; each end of a 95 % interval rests on 250 of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,19 +43,19 @@ class Interval:
     low: float
     high: float
     method: str
-    """"BCa"; "percentile" where BCa is undefined (a statistic at its limit); "none" without an interval."""
+    """"BCa"; "percentile" if BCa is undefined (a statistic at its limit); "none" without an interval."""
     n: int
     """Patients used."""
     n_excluded: int
-    """Patients left out because they have no value."""
+    """Patients excluded because they have no value."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PairedTest:
-    """Whether two methods differ on the same patients."""
+    """Paired comparison of two methods on the same patients."""
 
     p_value: float
-    """Two-sided, Wilcoxon signed rank; 1 where no patient differs."""
+    """Two-sided Wilcoxon signed-rank test; 1 if no patient differs."""
     median_difference: float
     """First minus second."""
     n: int
@@ -63,9 +63,9 @@ class PairedTest:
 
 
 def mean_interval(values: ArrayLike, *, seed: int, confidence: float = 0.95) -> Interval:
-    """Mean over patients with its BCa interval; the values that are NaN are left out and counted.
+    """Return the mean over patients with its BCa interval; NaN values are excluded and counted.
 
-    The value is NaN where no patient has one.
+    The value is NaN if no patient has one.
     """
     return bootstrap_interval(np.mean, values, seed=seed, confidence=confidence, along_axis=True)
 
@@ -87,28 +87,28 @@ def bootstrap_interval(
     confidence: float = 0.95,
     along_axis: bool = False,
 ) -> Interval:
-    """Any statistic of one or more values a patient, with its BCa interval, e.g. AUROC.
+    """Return a statistic of one or more values per patient with its BCa interval, e.g. AUROC.
 
-    `samples` are (n,) each, in the same order of patients, and are drawn together, patient by patient.
+    `samples` are (n,) each, in the same order of patients, and are resampled together, patient by patient.
     Bias-corrected and accelerated bootstrap: Efron, JASA 1987;82:171. The same seed gives the same interval.
-    `statistic` gets the drawn samples as arrays; a draw for which it gives NaN (a class that was not drawn)
-    makes the interval NaN, so a statistic that can be undefined needs enough patients. With `along_axis` it takes
-    many draws at once, as its last axis given by `axis=`, which is faster and gives the same. Raises `InputError`
-    for lists of different length.
+    `statistic` receives the resampled arrays; a resample for which it is NaN (a class without patients) makes the
+    interval NaN, so that a statistic that can be undefined needs enough patients. With `along_axis` it receives many
+    resamples at once and the axis of the patients as `axis=`, which is faster and gives the same. Raises `InputError`
+    for samples of different length.
     """
     used, n_excluded = complete_cases(*samples)
     n = used.shape[1]
     value = float(statistic(*used)) if n else float("nan")
     low, high, method = (float("nan"), float("nan"), "none")
     if n > 1:
-        low, high, method = _interval(statistic, used, seed, confidence, along_axis=along_axis)
+        low, high, method = _bootstrap(statistic, used, seed, confidence, along_axis=along_axis)
     return Interval(value=value, low=low, high=high, method=method, n=n, n_excluded=n_excluded)
 
 
 def paired_wilcoxon(first: ArrayLike, second: ArrayLike) -> PairedTest:
-    """Wilcoxon's signed-rank test of two methods' scores (n,) on the same patients.
+    """Test the scores (n,) of two methods on the same patients with Wilcoxon's signed-rank test.
 
-    Biometrics Bull 1945;1:80. Patients without a difference carry no rank (Wilcoxon's own rule). Raises
+    Biometrics Bull 1945;1:80. Patients without a difference carry no rank (Wilcoxon's rule). Raises
     `InputError` for fewer than two pairs.
     """
     pairs, n_excluded = complete_cases(first, second, at_least=2)
@@ -123,27 +123,27 @@ def paired_wilcoxon(first: ArrayLike, second: ArrayLike) -> PairedTest:
 
 
 def holm(p_values: ArrayLike) -> Array:
-    """p-values (n,) of one family of tests, corrected so that the chance of any false finding stays at the level.
+    """Correct the p-values (n,) of one family of tests for the probability of any false positive.
 
-    Holm, Scand J Stat 1979;6:65: the smallest of n is multiplied by n, the next by n - 1, and so on, never falling
-    and never above 1. NaN stands for a test that could not be made; it stays NaN and does not count.
+    Holm, Scand J Stat 1979;6:65: the smallest of n is multiplied by n, the next by n - 1 and so on; corrected values
+    never decrease and never exceed 1. NaN marks a test that could not be made; it stays NaN and does not count.
 
     >>> holm([0.01, 0.04, 0.03]).tolist()
     [0.03, 0.06, 0.06]
     """
     given = np.asarray(p_values, dtype=np.float64)
     corrected = np.full_like(given, np.nan)
-    known = np.flatnonzero(~np.isnan(given))
-    order = known[np.argsort(given[known], kind="stable")]
+    valid = np.flatnonzero(~np.isnan(given))
+    order = valid[np.argsort(given[valid], kind="stable")]
     factors = np.arange(len(order), 0, -1)
     corrected[order] = np.minimum(1.0, np.maximum.accumulate(given[order] * factors))
     return corrected
 
 
 def rank_correlation(first: ArrayLike, second: ArrayLike) -> float:
-    """Spearman's correlation of two values (n,) a patient, -1 to 1; Am J Psychol 1904;15:72.
+    """Return Spearman's rank correlation of two values (n,) per patient, -1 to 1 (Am J Psychol 1904;15:72).
 
-    NaN with fewer than three patients that have both, or where one of the two is the same for all.
+    NaN for fewer than three complete patients, or if one of the two values is constant.
     """
     pairs, _ = complete_cases(first, second)
     if pairs.shape[1] < 3 or not np.ptp(pairs, axis=1).all():
@@ -152,17 +152,19 @@ def rank_correlation(first: ArrayLike, second: ArrayLike) -> float:
 
 
 def complete_cases(*samples: ArrayLike, at_least: int = 0) -> tuple[Array, int]:
-    """The patients that have a value in every sample, as (samples, n), and how many were left out.
+    """Return the patients with a value in every sample as (samples, n), and the number of excluded ones.
 
     Raises `InputError` for samples of different length, an infinite value, or fewer than `at_least` patients.
     """
     arrays = [np.asarray(sample, dtype=np.float64) for sample in samples]
     shapes = [array.shape for array in arrays]
     if len(set(shapes)) != 1 or len(shapes[0]) != 1:
-        raise InputError(f"samples have shapes {shapes}; expected one value a patient, the same patients in each")
+        raise InputError(f"samples have shapes {shapes}; expected one value per patient and the same patients in each")
     table = np.stack(arrays)
     if np.isinf(table).any():
-        raise InputError("samples hold an infinite value; a value that could not be measured is NaN")
+        raise InputError(
+            "samples hold an infinite value; expected finite values, or NaN for what could not be measured"
+        )
     complete = table[:, ~np.isnan(table).any(axis=0)]
     if complete.shape[1] < at_least:
         raise InputError(
@@ -171,7 +173,7 @@ def complete_cases(*samples: ArrayLike, at_least: int = 0) -> tuple[Array, int]:
     return complete, table.shape[1] - complete.shape[1]
 
 
-def _interval(
+def _bootstrap(
     statistic: Callable[..., Any], samples: Array, seed: int, confidence: float, *, along_axis: bool
 ) -> tuple[float, float, str]:
     for method in ("BCa", "percentile"):

@@ -28,9 +28,9 @@ from cinema_cmr.image.augment import Augmentation
 from cinema_cmr.image.view_grid import zoom_grid
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.inference.study_tensors import frame_at_phase, view_tensor
+from cinema_cmr.models.blocks.masking import TokenMask, draw_masks
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.mae import CineMA
-from cinema_cmr.models.masking import TokenMask, draw_masks
 from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions, view_titles
 from cinema_cmr.tasks.result import Result
 from cinema_cmr.tasks.task import CardFields, Loss, Task

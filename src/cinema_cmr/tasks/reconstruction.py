@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from cinema_cmr.data.sample import Batch
 from cinema_cmr.image.mosaic import mosaic
-from cinema_cmr.models.layers import from_slices, group_patches, pad_to_multiple, to_slices
-from cinema_cmr.models.masking import TokenMask
+from cinema_cmr.models.blocks.layers import from_slices, group_patches, pad_to_multiple, to_slices
+from cinema_cmr.models.blocks.masking import TokenMask
 
 __all__ = ["ReconstructedView", "hidden_error", "picture", "reconstructed"]
 

@@ -55,8 +55,8 @@ class TaskType:
     """Prefixes of the scores that are compared between two models; empty for the primary score alone."""
     compares_measurements: bool = False
     """Whether the absolute errors of measurements are compared too."""
-    labelled_only: bool = False
-    """Whether a study needs masks or landmarks; else facts or images suffice."""
+    needs_annotations: bool = False
+    """Whether training and evaluation need masks or landmarks, so that studies without any are left out."""
 
 
 TASKS: dict[str, TaskType] = {}
@@ -80,7 +80,7 @@ for _task in (
         higher_is_better=True,
         compared=("dice_",),
         compares_measurements=True,
-        labelled_only=True,
+        needs_annotations=True,
     ),
     TaskType(
         name="landmark",
@@ -90,7 +90,7 @@ for _task in (
         primary="distance_mm",
         primary_title="distance of the landmarks in mm",
         compared=("distance_mm",),
-        labelled_only=True,
+        needs_annotations=True,
     ),
     TaskType(
         name="regress",

@@ -88,10 +88,9 @@ def rotation_deg(normal: Array, axis: Array) -> float:
 
 
 def axis_from_planes(planes: Sequence[Plane]) -> tuple[LongAxis, int] | None:
-    """Return the line in which most planes intersect, if plausible as an axis, and the number of planes that contain
-    it.
+    """Return the line in which most planes intersect, and the number of planes that contain it.
 
-    In a tie, the line nearest to the typical direction.
+    None if no line is plausible as an axis. In a tie, the line nearest to the typical direction.
     """
     best: tuple[tuple[int, float], LongAxis] | None = None
     for line in intersection_lines(planes):

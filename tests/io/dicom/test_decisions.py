@@ -32,7 +32,7 @@ from cinema_cmr.io.dicom.study import read_dicom
 
 
 @pytest.mark.medium
-def test_what_is_no_cine_is_left_out_with_its_reason(tmp_path: Path) -> None:
+def test_series_that_are_not_cines_are_excluded_with_a_reason(tmp_path: Path) -> None:
     planes = written_stack(tmp_path)
     writer = StudyWriter(folder=tmp_path / "deep" / "er")
     writer.add([plane.moved(2.0) for plane in planes[:3]], series=20, n_frames=1, SeriesDescription="LGE")
@@ -133,7 +133,7 @@ def test_a_slice_without_readable_frames_is_left_out_loudly(tmp_path: Path) -> N
     assert issue.severity == "error"
 
 
-def test_no_cine_says_what_was_found(tmp_path: Path) -> None:
+def test_the_error_without_a_cine_lists_what_was_found(tmp_path: Path) -> None:
     StudyWriter(folder=tmp_path).add(short_axis_planes(HEART), series=7, n_frames=2)
     (tmp_path / "readme.txt").write_text("x")
     with pytest.raises(NoCineError, match=r"12 DICOM images in 1 series, 1 other files.*series 7: 2 frames at most"):

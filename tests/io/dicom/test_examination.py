@@ -27,18 +27,18 @@ def read(folder: Path, *series: dict[str, Any]) -> Study:
 
 
 @pytest.mark.parametrize("identity", [BLANK, CONSTANT, {**KNOWN, "StudyDate": None}], ids=["blank", "constant", "date"])
-def test_two_studies_of_nobody_known_are_refused(tmp_path: Path, identity: dict[str, Any]) -> None:
+def test_two_unidentified_studies_are_refused(tmp_path: Path, identity: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="2 study UIDs"):
         read(tmp_path, identity, {**identity, "StudyInstanceUID": "1.2.4"})
 
 
 @pytest.mark.parametrize(("fact", "values"), [("PatientSex", ("F", "M")), ("PatientSize", (1.6, 1.8))])
-def test_two_bodies_of_nobody_known_are_refused(tmp_path: Path, fact: str, values: tuple[Any, Any]) -> None:
+def test_two_unidentified_bodies_are_refused(tmp_path: Path, fact: str, values: tuple[Any, Any]) -> None:
     with pytest.raises(InputError, match="subjects who differ in"):
         read(tmp_path, *({**CONSTANT, fact: value} for value in values))
 
 
-def test_an_examination_opened_again_is_read_and_another_body_told(tmp_path: Path) -> None:
+def test_a_reopened_examination_is_read_and_another_body_reported(tmp_path: Path) -> None:
     again = {**KNOWN, "StudyInstanceUID": "1.2.4"}
     assert "subject-differs" not in codes(read(tmp_path / "a", KNOWN, again))
     study = read(tmp_path / "b", {**KNOWN, "PatientSize": 1.6}, {**again, "PatientSize": 1.8})
@@ -46,7 +46,7 @@ def test_an_examination_opened_again_is_read_and_another_body_told(tmp_path: Pat
     assert issue.severity == "warning" and issue.evidence == {"facts": "height"}
 
 
-def test_a_study_uid_of_its_own_for_every_series_is_an_anonymisers(tmp_path: Path) -> None:
+def test_a_separate_study_uid_for_every_series_is_due_to_anonymisation(tmp_path: Path) -> None:
     study = read(tmp_path / "a", *({**CONSTANT, "StudyInstanceUID": f"1.2.{k}"} for k in range(3)))
     assert len(study.cines) == 3
     with pytest.raises(InputError, match="subjects who differ in birth date"):

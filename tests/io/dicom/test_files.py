@@ -35,7 +35,7 @@ def test_other_files_are_not(tmp_path: Path, content: bytes) -> None:
     assert read_headers(tmp_path).n_other_files == 1
 
 
-def test_a_file_that_says_dcm_and_is_not_counts_as_broken(tmp_path: Path) -> None:
+def test_a_dcm_file_that_is_not_dicom_counts_as_broken(tmp_path: Path) -> None:
     (tmp_path / "scan7.dcm").write_bytes(b"junk")
     with pytest.raises(UnreadableFileError, match="'scan7'"):
         read_headers(tmp_path)

@@ -60,7 +60,7 @@ def test_hints_come_from_words_not_from_chance_letters(text: str, hints: tuple[s
         ({"SamplesPerPixel": 3}, "colour"),
     ],
 )
-def test_what_cannot_be_a_cine_says_why(tags: dict[str, object], word: str | None) -> None:
+def test_objects_that_cannot_be_a_cine_have_a_reason(tags: dict[str, object], word: str | None) -> None:
     reason = exclusion_reason(new_image(PIXELS, **tags))
     assert (reason is None) if word is None else (reason is not None and word in reason)
 
@@ -99,7 +99,7 @@ def test_implausible_rates_count_as_unknown() -> None:
         ({"ImageOrientationPatient": [0, 0, 0, 0, 0, 0]}, "perpendicular"),
     ],
 )
-def test_geometry_that_cannot_be_is_refused_by_name(tags: dict[str, object], said: str) -> None:
+def test_invalid_geometry_is_refused_by_name(tags: dict[str, object], said: str) -> None:
     with pytest.raises(GeometryError, match=said):
         header_of(**tags)
 

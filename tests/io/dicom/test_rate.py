@@ -30,7 +30,7 @@ def cycle(*headers: FrameHeader, times: list[float] | None = None) -> CardiacCyc
     return cardiac_cycle(headers, stack, None if times is None else np.array(times))
 
 
-def test_nominal_interval_goes_first_as_the_median_of_slices() -> None:
+def test_the_nominal_interval_takes_precedence_as_the_median_of_slices() -> None:
     found = cycle(*(replace(HEADER, rr_interval_ms=value, heart_rate_bpm=70.0) for value in (800, 850, 1000)))
     assert (found.rr_ms, found.source, found.heart_rate_bpm) == (850, "NominalInterval", 70)
     assert "slices 800 to 1000" in found.issue("series 1").message
@@ -42,13 +42,13 @@ def test_heart_rate_is_next() -> None:
 
 
 @pytest.mark.parametrize(("step", "rr"), [(40.0, 1000.0), (10.0, None), (80.0, None)])
-def test_frame_times_only_where_they_make_a_plausible_cycle(step: float, rr: float | None) -> None:
+def test_frame_times_are_used_if_they_make_a_plausible_cycle(step: float, rr: float | None) -> None:
     found = cycle(HEADER, times=[step * k for k in range(25)])
     assert found.rr_ms == rr
     assert found.heart_rate_bpm is None
     assert found.source == ("frame times" if rr else None)
 
 
-def test_unknown_is_said() -> None:
+def test_an_unknown_cycle_is_reported() -> None:
     issue = cycle(HEADER).issue("series 1")
     assert issue.severity == "info" and "unknown" in issue.message

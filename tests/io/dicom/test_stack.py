@@ -43,7 +43,7 @@ def test_slices_ascend_along_the_normal_whatever_their_order() -> None:
     assert repeats == []
 
 
-def test_the_larger_series_stays_whole_where_another_repeats_part_of_it() -> None:
+def test_the_larger_series_stays_whole_when_another_repeats_part_of_it() -> None:
     whole = [cut(10.0 * k) for k in range(6)]
     again = [cut(10.0 * k + 2, series="series 2", acquisition_order=(9.0,)) for k in (2, 3)]
     (part,), repeats = merge_slices([*again, *whole], NORMAL)
@@ -67,7 +67,7 @@ def test_which_of_two_at_one_place(facts: dict[str, object], reason: str) -> Non
     assert reason in repeat.reason
 
 
-def test_an_original_goes_before_a_later_derived_copy() -> None:
+def test_an_original_takes_precedence_over_a_later_derived_copy() -> None:
     (part,), (repeat,) = merge_slices(
         [cut(0, derived=True, acquisition_order=(5.0,)), cut(0, series="series 2")], NORMAL
     )

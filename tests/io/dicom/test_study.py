@@ -123,7 +123,7 @@ def test_all_views_of_a_study_and_the_plane_beside(tmp_path: Path) -> None:
 
 
 @pytest.mark.medium
-def test_a_missing_frame_is_seen_by_its_time_and_filled(tmp_path: Path) -> None:
+def test_a_missing_frame_is_detected_by_its_time_and_filled(tmp_path: Path) -> None:
     planes = short_axis_planes(HEART)
     StudyWriter(folder=tmp_path).add(planes, series=3, skip=[(1, 5), (4, 0)])
     study = read_dicom(tmp_path)
@@ -243,7 +243,7 @@ def test_two_patients_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.medium
-def test_the_same_study_whatever_the_order_of_its_files(stack: Path) -> None:
+def test_the_order_of_files_does_not_matter(stack: Path) -> None:
     files = list(all_files(stack))
     one, other = read_dicom(files), read_dicom(files[::-1])
     np.testing.assert_array_equal(one.cine(View.SAX).array, other.cine(View.SAX).array)

@@ -43,13 +43,13 @@ def test_facts(tags: dict[str, object], subject: Subject) -> None:
         ({"PatientAge": "200Y"}, "age"),
     ],
 )
-def test_what_cannot_be_is_unknown_with_an_issue(tags: dict[str, object], fact: str) -> None:
+def test_implausible_facts_are_unknown_with_an_issue(tags: dict[str, object], fact: str) -> None:
     subject, (issue,) = read_subject(dataset(**tags))
     assert subject == Subject()
     assert issue.code == "implausible-subject" and issue.evidence == {"fact": fact}
 
 
-def test_height_in_centimetres_is_repaired_and_said() -> None:
+def test_height_in_centimetres_is_converted_and_reported() -> None:
     subject, (issue,) = read_subject(dataset(PatientSize=175))
     assert subject.height_cm == 175
     assert issue.code == "height-unit"

@@ -32,7 +32,7 @@ def order_of(values: list[float], source: str = "trigger time") -> TimeOrder:
     return TimeOrder(frames=tuple(range(len(values))), values=tuple(values), source=source)
 
 
-def test_trigger_time_goes_before_instance_number() -> None:
+def test_trigger_time_takes_precedence_over_instance_number() -> None:
     headers = [replace(FIRST, trigger_ms=40.0 * (9 - k), instance_number=k + 1) for k in range(10)]
     order = order_in_time(headers, range(10))
     assert order.frames == tuple(range(9, -1, -1))
@@ -48,9 +48,7 @@ def test_trigger_time_goes_before_instance_number() -> None:
         ({"trigger_ms": 0.0}, "file order"),
     ],
 )
-def test_what_stands_in_for_a_trigger_time_that_is_absent_or_constant(
-    facts: dict[str, float | None], source: str
-) -> None:
+def test_fallbacks_for_an_absent_or_constant_trigger_time(facts: dict[str, float | None], source: str) -> None:
     headers = []
     for k in range(10):
         own = {name: 10.0 * (10 - k) if value is None else value for name, value in facts.items()}
@@ -87,7 +85,7 @@ def test_gap_slots(values: list[float], slots: list[int]) -> None:
     assert gap_slots(values).tolist() == slots
 
 
-def test_a_short_slice_is_filled_where_its_frame_is_missing() -> None:
+def test_a_short_slice_is_padded_at_its_missing_frame() -> None:
     step = 40.0
     whole = [step * (k + 0.5) for k in range(10)]
     orders = [
@@ -110,7 +108,7 @@ def test_fewer_frames_over_a_whole_cycle_are_no_holes() -> None:
     assert None not in rows[3]
 
 
-def test_a_lone_slice_is_filled_where_its_file_and_its_cycle_say_so() -> None:
+def test_a_lone_slice_is_padded_if_its_header_and_cycle_agree() -> None:
     cut = [40.0 * k for k in range(1, 25)]
     (row,) = assign_frame_slots([order_of(cut)], rr_ms=[1000.0], n_stated=[25])
     assert len(row) == 25 and row[0] is None
@@ -149,7 +147,7 @@ def test_times_of_filled_frames_follow_the_step() -> None:
         (lambda k: {"instance_number": k}, None),
     ],
 )
-def test_why_no_cine(change: object, stated: str | None) -> None:
+def test_non_cine_reasons(change: object, stated: str | None) -> None:
     assert callable(change)
     headers = [replace(FIRST, **change(k)) for k in range(12)]
     reason = non_cine_reason(headers, order_in_time(headers, range(12)))

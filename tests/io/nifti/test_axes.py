@@ -50,7 +50,7 @@ def test_the_permutation_that_is_advised_gives_slices_and_time_back(order: tuple
     np.testing.assert_array_equal(back if plane_kept else back.swapaxes(0, 1), image(SHAPE))
 
 
-def test_an_array_of_numpys_order_gets_its_very_image_back() -> None:
+def test_the_suggested_transpose_restores_the_image() -> None:
     assert permutation_in(advice(image(SHAPE).transpose(3, 2, 1, 0))) == (3, 2, 1, 0)
 
 
@@ -64,7 +64,7 @@ def test_an_array_of_numpys_order_gets_its_very_image_back() -> None:
     ],
     ids=["one slice", "one frame", "a long cycle", "noise"],
 )
-def test_where_the_order_is_not_sure_no_command_is_given(array: np.ndarray) -> None:
+def test_an_uncertain_order_gets_no_suggestion(array: np.ndarray) -> None:
     message = advice(array)
     assert "expected the image plane first and time last, (x, y, slice, time)" in message
     assert "np." not in message

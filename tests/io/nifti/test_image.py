@@ -78,7 +78,7 @@ def fails(path: Path, error: type[InputError], match: str) -> None:
 
 @pytest.mark.parametrize("dtype", ["u1", "i2", ">i2", "u2", "i4", "f4", "f8", ">f8"])
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
-def test_voxels_stay_where_and_what_they_are(tmp_path: Path, dtype: str, name: str) -> None:
+def test_voxels_keep_their_position_and_value(tmp_path: Path, dtype: str, name: str) -> None:
     array = image((20, 18, 5, 7), np.dtype(dtype))
     cine, issues = read_nifti_cine(save(tmp_path / name, array))
     np.testing.assert_array_equal(cine.array, array.astype(np.float32), strict=True)
@@ -142,7 +142,7 @@ def test_the_affine_is_chosen_by_rule(
     assert [found.code for found in issues] == ([issue] if issue else [])
 
 
-def test_grids_that_a_program_made_up_are_told(tmp_path: Path) -> None:
+def test_default_grids_are_reported(tmp_path: Path) -> None:
     aligned = save(tmp_path / "a.nii", image((20, 18, 5)), np.diag([-1.458, -1.458, 10, 1]))
     assert codes(aligned) == {"orientation-unknown"}
     assert read_nifti_cine(aligned)[0].spacing_mm == pytest.approx((1.458, 1.458, 10))
@@ -150,7 +150,7 @@ def test_grids_that_a_program_made_up_are_told(tmp_path: Path) -> None:
     assert codes(cubes) == {"orientation-unknown", "spacing-implausible"}
 
 
-def test_skewed_axes_are_told_and_volumes_are_true(tmp_path: Path) -> None:
+def test_skewed_axes_are_reported_and_volumes_are_true(tmp_path: Path) -> None:
     affine = oblique()
     affine[:3, 2] += 8 * np.tan(np.radians(3)) * affine[:3, 0] / 1.25
     cine, issues = read_nifti_cine(save(tmp_path / "a.nii", image((20, 18, 5)), affine))
@@ -198,14 +198,14 @@ def test_frame_times_are_read(tmp_path: Path, step: float, unit: int, cycle_ms: 
 
 
 @pytest.mark.parametrize("told", [(0, 8), (1, 8), (0.04, 16), (0.04, 0), (-0.04, 8), (np.nan, 8), (2, 8)])
-def test_frame_times_that_are_dummies_are_unknown(tmp_path: Path, told: tuple[float, int]) -> None:
+def test_placeholder_frame_times_are_unknown(tmp_path: Path, told: tuple[float, int]) -> None:
     path = save(tmp_path / "a.nii", image((20, 18, 5, 25)), pixdim={4: told[0]}, xyzt_units=2 + told[1])
     cine, _ = read_nifti_cine(path)
     assert (cine.frame_times_ms, cine.rr_interval_ms) == (None, None)
     assert codes(path) == {"frame-times-unknown"}
 
 
-def test_time_first_is_known_by_square_pixels_too(tmp_path: Path) -> None:
+def test_time_first_is_detected_by_square_pixels_too(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).normal(size=(40, 64, 64, 10)).astype(np.float32)
     sizes = {"sform_code": 0, "pixdim": {1: 30.0, 2: 1.5, 3: 1.5}}
     fails(save(tmp_path / "a.nii", noise, **sizes), GeometryError, "time")
@@ -230,7 +230,7 @@ def test_a_label_map_is_refused(tmp_path: Path, values: tuple[float, ...], dtype
     fails(save(tmp_path / "a.nii.gz", array), InputError, "those of a label map")
 
 
-def test_an_empty_image_is_refused_and_blank_ones_in_a_cine_are_told(tmp_path: Path) -> None:
+def test_a_blank_image_is_refused_and_blank_frames_are_reported(tmp_path: Path) -> None:
     array = image((20, 18, 5, 4))
     array[:, :, 1, 2:] = 0
     (blank,) = [i for i in read_nifti_cine(save(tmp_path / "a.nii", array))[1] if i.code == "blank-images"]
@@ -238,7 +238,7 @@ def test_an_empty_image_is_refused_and_blank_ones_in_a_cine_are_told(tmp_path: P
     fails(save(tmp_path / "b.nii", np.full_like(array, 7)), InputError, "every voxel is 7")
 
 
-def test_what_is_cut_flipped_or_no_nifti_is_refused(tmp_path: Path) -> None:
+def test_truncated_damaged_and_other_files_are_refused(tmp_path: Path) -> None:
     plain = save(tmp_path / "a.nii", image((20, 18, 5))).read_bytes()
     packed = gzip.compress(plain)
     for n_bytes in (0, 2, 10, 200, 347, 351, 352, 1000, len(plain) - 1):

@@ -42,7 +42,7 @@ def test_codes_are_translated(tmp_path: Path, dtype: Any) -> None:
         assert np.array_equal(read[..., 0] == ours, codes_array() == code)
 
 
-def test_a_code_nobody_named_is_refused_not_dropped(tmp_path: Path) -> None:
+def test_an_unlisted_code_is_refused_not_dropped(tmp_path: Path) -> None:
     array = codes_array()
     array[0, 0, 0] = 4
     with pytest.raises(InputError, match=r"holds the values \[4.0\].*\[0, 10, 20, 30\]"):
@@ -85,7 +85,7 @@ def test_the_same_shape_in_another_place_is_refused(tmp_path: Path, wrong: str) 
         read_label_codes(path, (*SHAPE, 1), codes=CODES, image_header=header)
 
 
-def test_sizes_that_only_pixdim_tells_are_compared_too(tmp_path: Path) -> None:
+def test_sizes_in_pixdim_only_are_compared_too(tmp_path: Path) -> None:
     header = image_header(tmp_path / "i.nii", np.diag([-1.0, -1.0, 1.0, 1.0]))
     mask = nibabel.Nifti1Image(codes_array(), np.diag([-1.0, -1.0, 1.0, 1.0]))
     mask.header["pixdim"][3] = 10.0

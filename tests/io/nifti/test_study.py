@@ -71,7 +71,7 @@ def test_unknown_times_stay_unknown(tmp_path: Path, study: Study) -> None:
     assert read.subject == Subject()
 
 
-def test_what_nifti_cannot_say_is_refused_and_nothing_left(tmp_path: Path, study: Study) -> None:
+def test_a_study_that_nifti_cannot_represent_is_refused_and_leaves_nothing(tmp_path: Path, study: Study) -> None:
     sax = study.cines[0]
     uneven = replace(sax, slice_positions_mm=np.array([0, 9.5, 19.0, 34.0]))
     other, lost = replace(sax, view=View.OTHER), replace(sax, orientation_known=False)

@@ -52,59 +52,60 @@ def test_two_frames_have_no_curve_to_judge(check: curves.Check, two_frames: Qual
     assert check(two_frames) is None
 
 
-def test_rough_curve(sound: QualityContext) -> None:
+def test_irregular_curve(sound: QualityContext) -> None:
     jump = BEAT.copy()
     jump[13] = 10
-    flag = curves.rough_curve(with_curves(sound, BEAT, jump))
+    flag = curves.irregular_curve(with_curves(sound, BEAT, jump))
     assert flag is not None and (flag.evidence["ventricle"], flag.evidence["odd_frames"]) == ("RV", 1)
     noisy = BEAT + np.random.default_rng(1).normal(0, 20, N_FRAMES)
-    assert curves.rough_curve(with_curves(sound, noisy, BEAT)) is not None
+    assert curves.irregular_curve(with_curves(sound, noisy, BEAT)) is not None
 
 
 def test_ordinary_noise_is_not_rough(sound: QualityContext) -> None:
     rng = np.random.default_rng(0)
     fired = sum(
-        curves.rough_curve(with_curves(sound, BEAT + rng.normal(0, 2, N_FRAMES), BEAT)) is not None for _ in range(100)
+        curves.irregular_curve(with_curves(sound, BEAT + rng.normal(0, 2, N_FRAMES), BEAT)) is not None
+        for _ in range(100)
     )
     assert fired <= 5
 
 
-def test_open_curve(sound: QualityContext) -> None:
-    flag = curves.open_curve(with_curves(sound, BEAT - np.arange(N_FRAMES) * 2.0, BEAT))
+def test_incomplete_cycle(sound: QualityContext) -> None:
+    flag = curves.incomplete_cycle(with_curves(sound, BEAT - np.arange(N_FRAMES) * 2.0, BEAT))
     assert flag is not None
     drop_out = BEAT.copy()
     drop_out[0] = np.nan
-    assert curves.open_curve(with_curves(sound, drop_out, BEAT)) is None
+    assert curves.incomplete_cycle(with_curves(sound, drop_out, BEAT)) is None
 
 
 @pytest.mark.parametrize(("ed", "es"), [(7, 15), (0, 19), (0, 2), (0, 16)])
-def test_odd_phases(sound: QualityContext, ed: int, es: int) -> None:
-    flag = curves.odd_phases(replace(sound, lv=Phases(ed=ed, es=es, rule="")))
+def test_unusual_phases(sound: QualityContext, ed: int, es: int) -> None:
+    flag = curves.unusual_phases(replace(sound, lv=Phases(ed=ed, es=es, rule="")))
     assert flag is not None and (flag.evidence["ed_frame"], flag.evidence["es_frame"]) == (ed, es)
 
 
 @pytest.mark.parametrize(("ed", "es"), [(0, 7), (19, 8), (2, 11)])
 def test_ordinary_phases(sound: QualityContext, ed: int, es: int) -> None:
-    assert curves.odd_phases(replace(sound, lv=Phases(ed=ed, es=es, rule=""))) is None
+    assert curves.unusual_phases(replace(sound, lv=Phases(ed=ed, es=es, rule=""))) is None
 
 
-def test_phases_apart(sound: QualityContext) -> None:
-    flag = curves.phases_apart(with_curves(sound, BEAT, np.roll(BEAT, 5)))
+def test_end_systole_mismatch(sound: QualityContext) -> None:
+    flag = curves.end_systole_mismatch(with_curves(sound, BEAT, np.roll(BEAT, 5)))
     assert flag is not None and (flag.evidence["lv_es_frame"], flag.evidence["rv_es_frame"]) == (10, 15)
 
 
 @pytest.mark.parametrize(("lv", "rv", "fires"), [(80, 47, True), (47, 80, True), (80, 50, False), (60, -20, True)])
 def test_stroke_volumes(sound: QualityContext, lv: float, rv: float, fires: bool) -> None:
-    flag = curves.stroke_volumes_differ(with_values(sound, lv_sv_ml=lv, rv_sv_ml=rv))
+    flag = curves.sv_mismatch(with_values(sound, lv_sv_ml=lv, rv_sv_ml=rv))
     assert (flag is not None) == fires
 
 
 @pytest.mark.parametrize(("value", "fires"), [(4.9, True), (5.1, False), (84, False), (101, True), (-3, True)])
-def test_implausible_fraction(sound: QualityContext, value: float, fires: bool) -> None:
-    flag = curves.implausible_fraction(with_values(sound, lv_ef_percent=value))
+def test_implausible_ef(sound: QualityContext, value: float, fires: bool) -> None:
+    flag = curves.implausible_ef(with_values(sound, lv_ef_percent=value))
     assert (flag is not None) == fires
 
 
 @pytest.mark.parametrize(("es", "fires"), [(70, True), (90, False), (145, False), (160, True)])
-def test_mass_changes(sound: QualityContext, es: float, fires: bool) -> None:
-    assert (curves.mass_changes(with_values(sound, lv_mass_g=100, lv_mass_es_g=es)) is not None) == fires
+def test_mass_mismatch(sound: QualityContext, es: float, fires: bool) -> None:
+    assert (curves.mass_mismatch(with_values(sound, lv_mass_g=100, lv_mass_es_g=es)) is not None) == fires

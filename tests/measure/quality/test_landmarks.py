@@ -80,7 +80,7 @@ def test_a_frame_of_which_the_model_is_unsure_is_left_out() -> None:
     given = found(heart())
     given.confidence["mitral_lateral"][4] = 0.3
     landmarks, (flag,) = plausible_landmarks(given)
-    assert landmarks is not None and flag.evidence["unsure_frames"] == 1
+    assert landmarks is not None and flag.evidence["uncertain_frames"] == 1
     assert np.isnan(landmarks.points["apex"][4]).all()
     blind = found(heart())
     for name in blind.confidence:

@@ -35,8 +35,8 @@ def test_few_frames(n_frames: int, severity: str) -> None:
     assert flag is not None and flag.severity == severity
 
 
-def test_wide_slice_distance() -> None:
-    flag = stack.wide_slice_distance(context_of(*heart(positions_mm=np.arange(6) * 17.7)))
+def test_wide_slice_spacing() -> None:
+    flag = stack.wide_slice_spacing(context_of(*heart(positions_mm=np.arange(6) * 17.7)))
     assert flag is not None and flag.evidence["distance_mm"] == 17.7
 
 
@@ -45,12 +45,12 @@ def test_gap_in_stack() -> None:
     assert flag is not None and (flag.evidence["slice"], flag.evidence["distance_mm"]) == (3, 16)
 
 
-def test_slices_out_of_line() -> None:
+def test_slice_misalignment() -> None:
     cine, labels = heart()
     labels.array[:, :, 4] = np.roll(labels.array[:, :, 4], 8, axis=0)  # 12 mm
-    flag = stack.slices_out_of_line(context_of(cine, labels))
+    flag = stack.slice_misalignment(context_of(cine, labels))
     assert flag is not None and flag.evidence["slice"] == 4
-    assert flag.evidence["off_mm"] == pytest.approx(12, abs=0.5)
+    assert flag.evidence["offset_mm"] == pytest.approx(12, abs=0.5)
 
 
 def test_a_tilted_heart_is_in_line() -> None:
@@ -58,22 +58,22 @@ def test_a_tilted_heart_is_in_line() -> None:
     shifts = np.round(np.delete(np.arange(10), 4) * 3 / 1.5).astype(int)
     for index, shift in enumerate(shifts):
         labels.array[:, :, index] = np.roll(labels.array[:, :, index], shift, axis=0)
-    assert stack.slices_out_of_line(context_of(cine, labels)) is None
+    assert stack.slice_misalignment(context_of(cine, labels)) is None
 
 
-def test_cut_by_field_of_view() -> None:
+def test_heart_exceeds_image() -> None:
     cine, labels = heart(shape=(50, 80))  # the RV does not fit in
-    flag = stack.cut_by_field_of_view(context_of(cine, labels))
+    flag = stack.heart_exceeds_image(context_of(cine, labels))
     assert flag is not None and int(flag.evidence["voxels"] or 0) > 0
 
 
-def test_no_apex() -> None:
-    flag = stack.no_apex(context_of(*heart(positions_mm=np.arange(7) * 8.0)))
+def test_apex_not_covered() -> None:
+    flag = stack.apex_not_covered(context_of(*heart(positions_mm=np.arange(7) * 8.0)))
     assert flag is not None and flag.evidence["slice"] == 6
 
 
-def test_no_base() -> None:
-    flag = stack.no_base(context_of(*heart(positions_mm=30 + np.arange(6) * 8.0)))
+def test_base_not_covered() -> None:
+    flag = stack.base_not_covered(context_of(*heart(positions_mm=30 + np.arange(6) * 8.0)))
     assert flag is not None and flag.evidence["slice"] == 0
 
 
@@ -85,6 +85,6 @@ def test_nothing_labelled_raises_nothing_here() -> None:
 
 def test_the_apex_may_lie_at_either_end() -> None:
     cine, labels = heart(positions_mm=np.arange(7) * 8.0)
-    flag = stack.no_apex(context_of(cine, LabelMap(array=labels.array[:, :, ::-1])))
+    flag = stack.apex_not_covered(context_of(cine, LabelMap(array=labels.array[:, :, ::-1])))
     assert flag is not None and flag.evidence["slice"] == 0
     assert {LV, MYO} <= set(np.unique(labels.array))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from cinema_cmr.core.errors import WeightsError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.models.architectures import config_from_values
-from cinema_cmr.models.published.config import card_of, read_config
+from cinema_cmr.models.published.config import card_of
 from cinema_cmr.models.vit import vit_size
 
 SEGMENT: dict[str, Any] = {
@@ -88,18 +87,3 @@ def test_frames_are_channels_and_classes_are_outputs() -> None:
 def test_mistakes_are_named(place: str, value: object, told: str) -> None:
     with pytest.raises(WeightsError, match=told):
         card_of(changed(place, value), name="acdc")
-
-
-@pytest.mark.parametrize(("text", "told"), [("- a\n", "holds a list"), ("a: [", "is not YAML")])
-def test_other_files_are_refused(tmp_path: Path, text: str, told: str) -> None:
-    path = tmp_path / "config.yaml"
-    path.write_text(text)
-    with pytest.raises(WeightsError, match=told):
-        read_config(path)
-
-
-def test_no_yaml_runs_code(tmp_path: Path) -> None:
-    path = tmp_path / "config.yaml"
-    path.write_text("!!python/object/apply:os.getcwd []\n")
-    with pytest.raises(WeightsError, match="is not YAML"):
-        read_config(path)

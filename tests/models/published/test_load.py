@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,9 +69,10 @@ def test_every_key_is_used_and_in_float32(parity: Path) -> None:
 def test_the_published_base_size_has_these_keys(parity: Path, tmp_path: Path, name: str) -> None:
     """The YAML of a small model, at the published sizes, builds what the published files hold."""
     from cinema_cmr.models.architectures import build
-    from cinema_cmr.models.published.config import card_of, read_config
+    from cinema_cmr.models.published.config import card_of
+    from cinema_cmr.models.published.settings import read_config
 
-    config = read_config(parity / "finetuned" / name / "config.yaml")
+    config: Any = read_config(parity / "finetuned" / name / "config.yaml")
     for group, size in (("sax", [192, 192, 16]), ("lax", [256, 256])):
         if group in config["data"]:
             config["data"][group]["patch_size"] = size

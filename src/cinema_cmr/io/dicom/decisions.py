@@ -9,6 +9,7 @@ from cinema_cmr.core.errors import NoCineError, UnreadableFileError
 from cinema_cmr.core.study import Evidence, Issue, SeriesDecision
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.dicom.files import FoundFiles, SeriesFiles
+from cinema_cmr.io.dicom.header import distinct_values
 from cinema_cmr.io.dicom.pixels import AssembledStack
 from cinema_cmr.io.dicom.sort import ExcludedImages, SortedStacks
 from cinema_cmr.io.dicom.stack import Stack
@@ -163,15 +164,9 @@ def pixel_issues(one: AssembledStack) -> list[Issue]:
 
 def reference_issues(found: FoundFiles, classified: Sequence[ClassifiedStack]) -> list[Issue]:
     """Return an issue if kept views lie in different frames of reference: the patient may have moved."""
-    by_series: dict[str, set[str]] = {}
-    for one in classified:
-        for cine_slice in one.stack.slices if one.decision.kept else ():
-            references = {found.headers[k].reference for k in cine_slice.frames if k is not None}
-            by_series.setdefault(cine_slice.series, set()).update(references)
-    # Some de-identification tools give every image its own frame of reference, which then carries no information.
-    if any(len(references) > 1 for references in by_series.values()):
-        return []
-    references = set().union(*by_series.values()) - {""}
+    kept = (cine_slice for one in classified if one.decision.kept for cine_slice in one.stack.slices)
+    headers = (found.headers[k] for cine_slice in kept for k in cine_slice.frames if k is not None)
+    references = distinct_values(headers, "reference")
     if len(references) < 2:
         return []
     message = f"the kept views lie in {len(references)} frames of reference; the patient may have moved"

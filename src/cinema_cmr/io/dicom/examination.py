@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import Issue
-from cinema_cmr.io.dicom.header import FrameHeader
+from cinema_cmr.io.dicom.header import FrameHeader, distinct_values
 
 __all__ = ["check_single_examination"]
 
@@ -15,7 +15,7 @@ _OWN_UIDS = 3
 """From this many series, a separate study UID for each is due to anonymisation, not to different people."""
 
 
-def check_single_examination(headers_used: Iterable[FrameHeader]) -> list[Issue]:
+def check_single_examination(headers: Sequence[FrameHeader]) -> list[Issue]:
     """Raise `InputError` for several patients or days, which must never be measured as one; return issues.
 
     Blank or constant patient IDs and dates do not identify anybody; several study UIDs, or a different sex or height,
@@ -23,15 +23,15 @@ def check_single_examination(headers_used: Iterable[FrameHeader]) -> list[Issue]
     the subject's facts are then compared, and a difference is an issue.
     """
     by_series: dict[str, list[FrameHeader]] = {}
-    for header in headers_used:
+    for header in headers:
         by_series.setdefault(header.series, []).append(header)
     for field, plural in (("patient", "patients"), ("day", "different days")):
-        count = len(_distinct_values(by_series, field))
+        count = len(distinct_values(headers, field))
         if count > 1:
             raise _several_subjects_error(f"{count} {plural}")
-    studies = _distinct_values(by_series, "study")
-    differing = _differing_facts([headers[0] for headers in by_series.values()])
-    if all(header.identified for headers in by_series.values() for header in headers):
+    studies = distinct_values(headers, "study")
+    differing = _differing_facts([group[0] for group in by_series.values()])
+    if all(header.identified for header in headers):
         return [_facts_issue(differing)] if len(studies) > 1 and differing else []
     if {"sex", "height"}.intersection(differing) or (len(studies) > 1 and differing):
         raise _several_subjects_error(f"subjects who differ in {' and '.join(differing)}, without patient ID and date")
@@ -41,13 +41,6 @@ def check_single_examination(headers_used: Iterable[FrameHeader]) -> list[Issue]
             f"{len(studies)} study UIDs, without a patient ID and date to show that they are of one person"
         )
     return []
-
-
-def _distinct_values(by_series: Mapping[str, Sequence[FrameHeader]], field: str) -> set[str]:
-    """Return all values except the blank one; none if a series has several."""
-    own = [{getattr(header, field) for header in headers} for headers in by_series.values()]
-    # Some de-identification tools give every image its own identity, which then carries no information.
-    return set() if any(len(values) > 1 for values in own) else set().union(*own) - {""}
 
 
 def _differing_facts(firsts: Sequence[FrameHeader]) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 from cinema_cmr.core.errors import GeometryError
 from cinema_cmr.io.dicom.values import clock_ms, integer_of, number_of, text_of, texts_of, value_of, vector_of
 
-__all__ = ["HEADER_TAGS", "MR_CLASSES", "FrameHeader", "exclusion_reason", "frame_headers", "parse_hints"]
+__all__ = [
+    "HEADER_TAGS",
+    "MR_CLASSES",
+    "FrameHeader",
+    "distinct_values",
+    "exclusion_reason",
+    "frame_headers",
+    "parse_hints",
+]
 
 HEADER_TAGS = (
     *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"),
@@ -132,6 +140,19 @@ class FrameHeader:
     def normal(self) -> NDArray[np.float64]:
         """(3,) row direction x column direction, LPS: slices ascend along it."""
         return np.cross(self.orientation[:3], self.orientation[3:])
+
+
+def distinct_values(headers: Iterable[FrameHeader], field: str) -> set[str]:
+    """Return all values of a field over the series, without the empty one; none if one series has several.
+
+    Some de-identification tools give every image its own identity, which then carries no information.
+    """
+    by_series: dict[str, set[str]] = {}
+    for header in headers:
+        by_series.setdefault(header.series, set()).add(getattr(header, field))
+    if any(len(values) > 1 for values in by_series.values()):
+        return set()
+    return set().union(*by_series.values()) - {""}
 
 
 def parse_hints(*texts: str) -> tuple[str, ...]:

@@ -94,8 +94,9 @@ def _read_images(found: FoundFiles, stack: Stack) -> tuple[dict[int, Image], lis
 
 
 def _reason(error: Exception) -> str:
-    """Return the first line of a decoder's error. Operating-system errors are reduced to their type: they quote
-    paths.
+    """Return the first line of a decoder's error.
+
+    An operating-system error is reduced to its type, as its text quotes the path.
     """
     if isinstance(error, OSError) and error.filename:
         return type(error).__name__

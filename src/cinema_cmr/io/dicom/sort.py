@@ -63,8 +63,9 @@ class _Position:
 
 
 def possible_duplicates(headers: Sequence[FrameHeader]) -> tuple[int, ...]:
-    """Return the indices of frames that share position, time and number with another: duplicates if their pixels
-    match.
+    """Return the indices of frames that share position, time and number with another frame.
+
+    They are duplicates if their pixels match.
     """
     groups: dict[object, list[int]] = defaultdict(list)
     for k, header in enumerate(headers):

@@ -46,7 +46,7 @@ def read_dicom(files_or_folder: Path | Iterable[Path], *, name: str | None = Non
     """
     found, stacks = find_stacks(files_or_folder)
     used = (k for stack in stacks.stacks for cine_slice in stack.slices for k in cine_slice.frames if k is not None)
-    subject_issues = check_single_examination(found.headers[k] for k in used)
+    subject_issues = check_single_examination([found.headers[k] for k in used])
     assembled = [assemble(found, stack) for stack in stacks.stacks]
     readable = [one for one in assembled if one.array.size]
     if not readable:

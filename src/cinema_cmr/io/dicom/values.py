@@ -50,8 +50,9 @@ def integer_of(dataset: Any, keyword: str) -> int | None:
 
 
 def vector_of(dataset: Any, keyword: str, length: int) -> tuple[float, ...] | None:
-    """Return a value with `length` components as floats, or None; NaN is kept, so that it can be rejected
-    explicitly.
+    """Return a value with `length` components as floats, or None.
+
+    NaN is kept, so that it can be rejected explicitly.
     """
     try:
         numbers = tuple(float(part) for part in value_of(dataset, keyword))

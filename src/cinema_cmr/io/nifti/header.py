@@ -15,7 +15,7 @@ def make_header(cine: Cine) -> nibabel.Nifti1Header:
 
     For programs that take spacing and position from the affine alone, where the original header may be incomplete.
     """
-    header = nibabel.Nifti1Header()
+    header = nibabel.Nifti1Header(endianness="<")
     header.set_data_shape(cine.array.shape)
     header.set_qform(cine.affine, code=1)
     header.set_sform(cine.affine, code=1)

@@ -6,7 +6,6 @@ import gzip
 from pathlib import Path
 from typing import Any
 
-import nibabel
 import numpy as np
 
 from cinema_cmr.core.errors import GeometryError, UsageError
@@ -14,6 +13,7 @@ from cinema_cmr.core.study import Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.atomic import write_bytes, write_text
+from cinema_cmr.io.nifti.header import make_header
 from cinema_cmr.io.output_folder import atomic_folder
 from cinema_cmr.io.quantise import quantise
 
@@ -69,16 +69,8 @@ def _encode(cine: Cine) -> bytes:
 
 def _header(cine: Cine) -> Any:
     _check_regular(cine)
-    header = nibabel.Nifti1Header(endianness="<")
+    header = make_header(cine)
     header.set_data_dtype(np.int16)
-    header.set_data_shape(cine.array.shape)
-    header.set_qform(cine.affine, code=1)
-    header.set_sform(cine.affine, code=1)
-    header.set_xyzt_units("mm", "unknown")
-    header["pixdim"][4] = 0
-    if cine.frame_times_ms is not None and cine.n_frames > 1:
-        header["pixdim"][4] = float(np.diff(cine.frame_times_ms).mean())
-        header.set_xyzt_units("mm", "msec")
     header["vox_offset"] = len(header.binaryblock) + 4
     return header
 

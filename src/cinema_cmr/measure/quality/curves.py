@@ -1,7 +1,7 @@
-"""Quality of the curves and what follows: noise, closure, odd phases, disagreement.
+"""Quality checks of volume curves and derived values: noise, completeness, phases and consistency.
 
-How often each check fires on the experts' labels of ACDC's 100 training patients (ED and ES only) stands
-beside it; curves over the whole cycle are judged by simulated noise on one real curve.
+Docstrings state how often a check fires on the expert labels of ACDC's 100 training patients (ED and ES only);
+thresholds of curves over the whole cycle rest on simulated noise on one real curve.
 """
 
 from __future__ import annotations
@@ -15,59 +15,59 @@ from cinema_cmr.measure.quality.context import Check, QualityContext
 
 __all__ = ["CURVE_CHECKS"]
 
-FEWEST_FRAMES = 10
-"""Fewer frames do not show the shape of a cycle."""
+MIN_FRAMES = 10
+"""Smallest number of frames that shows the shape of a cycle."""
 
-ROUGH_SHARE = 0.1
-"""Of the curve's range: root mean square distance of the frames from the line between their neighbours."""
+MAX_ROUGHNESS = 0.1
+"""Root mean square distance of the frames from the midpoint of their neighbours, as a share of the range."""
 
 SYSTOLE = (0.15, 0.65)
-"""Share of the cycle from ED at which ES is ordinary; at rest it comes at 0.3 to 0.45."""
+"""Usual range of ES after ED, as a share of the cycle; at rest it lies at 0.3 to 0.45."""
 
-LATE_OR_EARLY = 0.25
-"""Share of the cycle by which ED may lie off the first frame, before or after (ACDC's patient090: 0.25)."""
+MAX_ED_OFFSET = 0.25
+"""Offset of ED from the first frame, before or after, as a share of the cycle (ACDC's patient090: 0.25)."""
 
 LAST_TENTH = 0.9
 
-PHASES_APART = 0.15
-"""Share of the cycle between the two ventricles' end-systoles."""
+MAX_ES_DIFFERENCE = 0.15
+"""Largest distance between the end-systoles of both ventricles, as a share of the cycle."""
 
 SV_MISMATCH = 0.4
-"""Of the larger stroke volume; on ACDC's expert labels 20 % fires on 52 of 100, 40 % on 22."""
+"""Largest difference, as a share of the larger stroke volume; of 100 ACDC patients 20 % flags 52, 40 % flags 22."""
 
 EF_PERCENT = (5.0, 85.0)
 
 MASS_RATIO = (0.8, 1.5)
-"""Mass at ES over mass at ED; muscle does not change, masks do. ACDC's experts: 0.89 to 1.47."""
+"""Range of mass at ES over mass at ED; only masks change, muscle does not. ACDC experts: 0.89 to 1.47."""
 
 
-def rough_curve(context: QualityContext) -> Flag | None:
-    """Frames that jump from their neighbours: the mask fails in them."""
+def irregular_curve(context: QualityContext) -> Flag | None:
+    """Report frames that deviate from their neighbours, in which the mask fails."""
     for ventricle, curve in (("LV", context.volumes.lv_ml), ("RV", context.volumes.rv_ml)):
         roughness, odd = _roughness(curve)
-        if odd or roughness > ROUGH_SHARE:
+        if odd or roughness > MAX_ROUGHNESS:
             return Flag(
                 code="irregular-curve",
                 severity="warning",
-                message=f"the {ventricle} curve is not smooth; frames unlike their neighbours: {odd}",
+                message=f"the {ventricle} curve is not smooth; {odd} frames deviate from their neighbours",
                 evidence={"ventricle": ventricle, "odd_frames": odd, "roughness": round(roughness, 3)},
             )
     return None
 
 
 def _roughness(curve: NDArray[np.float64]) -> tuple[float, int]:
-    """Root mean square way off the neighbours' middle, of the range; and how many frames are odd."""
+    """Return the root mean square distance from the neighbours' midpoint over the range, and the number of outliers."""
     values = curve[np.isfinite(curve)]
-    if len(values) < FEWEST_FRAMES or np.ptp(values) == 0:
+    if len(values) < MIN_FRAMES or np.ptp(values) == 0:
         return 0.0, 0
     off = values[1:-1] - (values[:-2] + values[2:]) / 2
     return float(np.sqrt(np.mean(off**2)) / np.ptp(values)), int(odd_frames(values, periodic=False).sum())
 
 
-def open_curve(context: QualityContext) -> Flag | None:
-    """A curve that does not come back to where it began: part of the cycle is missing, or the mask drifts."""
+def incomplete_cycle(context: QualityContext) -> Flag | None:
+    """Report a curve whose end does not meet its start: part of the cycle is missing, or the mask drifts."""
     curve = context.volumes.lv_ml
-    if len(curve) < FEWEST_FRAMES or not np.isfinite(curve[[0, -1]]).all():
+    if len(curve) < MIN_FRAMES or not np.isfinite(curve[[0, -1]]).all():
         return None
     gap = float(abs(curve[-1] - curve[0]) / max(np.ptp(curve[np.isfinite(curve)]), 1e-9))
     if gap <= CLOSED_SHARE:
@@ -75,96 +75,96 @@ def open_curve(context: QualityContext) -> Flag | None:
     return Flag(
         code="incomplete-cycle",
         severity="warning",
-        message=f"the LV's first and last volumes differ by {gap:.0%} of the curve's range; cycle cut?",
+        message=f"the first and last LV volumes differ by {gap:.0%} of the range; the cycle may be incomplete",
         evidence={"first_ml": round(float(curve[0]), 1), "last_ml": round(float(curve[-1]), 1)},
     )
 
 
-def odd_phases(context: QualityContext) -> Flag | None:
-    """ED in the middle of the cycle, or ES in its last tenth or far from where systole ends."""
+def unusual_phases(context: QualityContext) -> Flag | None:
+    """Report ED in the middle of the cycle, or ES in its last tenth or far from the usual end of systole."""
     n_frames, ed, es = context.cine.n_frames, context.lv.ed, context.lv.es
-    if n_frames < FEWEST_FRAMES or ed is None or es is None:
+    if n_frames < MIN_FRAMES or ed is None or es is None:
         return None
-    ed_off, systole = min(ed, n_frames - ed) / n_frames, (es - ed) % n_frames / n_frames
-    late = ed_off >= LATE_OR_EARLY
+    ed_offset, systole = min(ed, n_frames - ed) / n_frames, (es - ed) % n_frames / n_frames
+    late = ed_offset >= MAX_ED_OFFSET
     if not (late or es >= LAST_TENTH * n_frames or not SYSTOLE[0] <= systole <= SYSTOLE[1]):
         return None
     return Flag(
         code="unusual-phases",
         severity="warning",
-        message=f"ED in frame {ed} and ES in frame {es} of {n_frames} is unusual in a cine from ED on",
+        message=f"ED in frame {ed} and ES in frame {es} of {n_frames} are unusual for a cine that starts at ED",
         evidence={"ed_frame": ed, "es_frame": es, "frames": n_frames, "systole_share": round(systole, 2)},
     )
 
 
-def phases_apart(context: QualityContext) -> Flag | None:
-    """The ventricles' end-systoles lie far apart in the cycle."""
+def end_systole_mismatch(context: QualityContext) -> Flag | None:
+    """Report end-systoles of LV and RV that lie far apart in the cycle."""
     n_frames, lv, rv = context.cine.n_frames, context.lv.es, context.rv.es
-    if n_frames < FEWEST_FRAMES or lv is None or rv is None:
+    if n_frames < MIN_FRAMES or lv is None or rv is None:
         return None
-    apart = min((lv - rv) % n_frames, (rv - lv) % n_frames) / n_frames
-    if apart <= PHASES_APART:
+    difference = min((lv - rv) % n_frames, (rv - lv) % n_frames) / n_frames
+    if difference <= MAX_ES_DIFFERENCE:
         return None
     return Flag(
         code="end-systole-mismatch",
         severity="warning",
-        message=f"LV and RV end-systole are {apart:.0%} of the cycle apart (frames {lv} and {rv})",
+        message=f"LV and RV end-systole differ by {difference:.0%} of the cycle (frames {lv} and {rv})",
         evidence={"lv_es_frame": lv, "rv_es_frame": rv},
     )
 
 
-def stroke_volumes_differ(context: QualityContext) -> Flag | None:
-    """What both ventricles pump differs: a leaking valve, a shunt, or a mask that fails; ACDC: 22 of 100."""
+def sv_mismatch(context: QualityContext) -> Flag | None:
+    """Report different stroke volumes: a regurgitant valve, a shunt, or a wrong mask; ACDC: 22 of 100."""
     lv, rv = context.value("lv_sv_ml"), context.value("rv_sv_ml")
     if lv is None or rv is None or max(lv, rv) <= 0:
         return None
-    apart = abs(lv - rv) / max(lv, rv)
-    if apart <= SV_MISMATCH:
+    difference = abs(lv - rv) / max(lv, rv)
+    if difference <= SV_MISMATCH:
         return None
     return Flag(
         code="sv-mismatch",
         severity="warning",
-        message=f"stroke volumes of LV ({lv:.0f} ml) and RV ({rv:.0f} ml): {apart:.0%} of the larger apart",
-        evidence={"lv_sv_ml": round(lv, 1), "rv_sv_ml": round(rv, 1), "apart": round(apart, 2)},
+        message=f"stroke volumes of LV ({lv:.0f} ml) and RV ({rv:.0f} ml) differ by {difference:.0%} of the larger",
+        evidence={"lv_sv_ml": round(lv, 1), "rv_sv_ml": round(rv, 1), "difference": round(difference, 2)},
     )
 
 
-def implausible_fraction(context: QualityContext) -> Flag | None:
-    """An ejection fraction that hardly any living heart has; ACDC: 3 of 100, all RV."""
+def implausible_ef(context: QualityContext) -> Flag | None:
+    """Report an ejection fraction that hardly any living heart has; ACDC: 3 of 100, all RV."""
     low, high = EF_PERCENT
     values = {name: context.value(name) for name in ("lv_ef_percent", "rv_ef_percent")}
     outside = {name: value for name, value in values.items() if value is not None and not low <= value <= high}
     if not outside:
         return None
-    said = ", ".join(f"{name[:2].upper()} {value:.0f} %" for name, value in outside.items())
+    listed = ", ".join(f"{name[:2].upper()} {value:.0f} %" for name, value in outside.items())
     return Flag(
         code="implausible-ef",
         severity="warning",
-        message=f"ejection fraction outside {low:g} to {high:g} %: {said}",
+        message=f"ejection fraction outside {low:g} to {high:g} %: {listed}",
         evidence={name: round(value, 1) for name, value in outside.items()},
     )
 
 
-def mass_changes(context: QualityContext) -> Flag | None:
-    """Mass at ES far from mass at ED; ACDC: none."""
+def mass_mismatch(context: QualityContext) -> Flag | None:
+    """Report a mass at ES far from the mass at ED; ACDC: none."""
     ed, es = context.value("lv_mass_g"), context.value("lv_mass_es_g")
     if ed is None or es is None or MASS_RATIO[0] <= es / ed <= MASS_RATIO[1]:
         return None
     return Flag(
         code="mass-mismatch",
         severity="warning",
-        message=f"LV mass is {ed:.0f} g at ED and {es:.0f} g at ES; muscle does not change, so a mask fails",
+        message=f"LV mass is {ed:.0f} g at ED and {es:.0f} g at ES; muscle does not change, so one mask is wrong",
         evidence={"lv_mass_g": round(ed, 1), "lv_mass_es_g": round(es, 1)},
     )
 
 
 CURVE_CHECKS: tuple[Check, ...] = (
-    rough_curve,
-    open_curve,
-    odd_phases,
-    phases_apart,
-    stroke_volumes_differ,
-    implausible_fraction,
-    mass_changes,
+    irregular_curve,
+    incomplete_cycle,
+    unusual_phases,
+    end_systole_mismatch,
+    sv_mismatch,
+    implausible_ef,
+    mass_mismatch,
 )
-"""In the order in which they are reported."""
+"""Checks in the order of their report."""

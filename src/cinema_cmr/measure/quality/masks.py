@@ -5,6 +5,8 @@ Each docstring states how often the check fires on the expert labels of ACDC's 1
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -14,7 +16,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.measure.quality.context import Check, QualityContext
 from cinema_cmr.measure.volumes import CODES, enclosed_fractions
 
-__all__ = ["MASK_CHECKS", "fov_flag"]
+__all__ = ["MASK_CHECKS", "fov_flag", "fov_flags"]
 
 COMPONENT_SHARE = 0.05
 """Smallest share of a structure's volume at which a second component is more than stray pixels."""
@@ -154,6 +156,12 @@ def fov_flag(prediction: Prediction) -> Flag | None:
         message=f"{message}; check the pixel size",
         evidence={"fov_mm": extent, "fov_expansions": prediction.fov_expansions},
     )
+
+
+def fov_flags(predictions: Iterable[Prediction]) -> tuple[Flag, ...]:
+    """Return the `fov_flag` of every prediction that has one."""
+    flags = (fov_flag(prediction) for prediction in predictions)
+    return tuple(flag for flag in flags if flag is not None)
 
 
 def heart_exceeds_fov(context: QualityContext) -> Flag | None:

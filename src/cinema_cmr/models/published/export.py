@@ -1,9 +1,8 @@
-"""Our models in the published layout: one .safetensors file a member and one YAML."""
+"""Models of our own in the published layout: one .safetensors file per network, and one YAML."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -11,21 +10,28 @@ from cinema_cmr.core.card import Grid, ModelCard
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.models.architectures import config_from_values
+from cinema_cmr.models.convvit import ConvViTConfig
 from cinema_cmr.models.loaded import LoadedModel
-from cinema_cmr.models.published.config import card_of
+from cinema_cmr.models.mae import CineMAConfig
+from cinema_cmr.models.published.config import card_of, group_of
+from cinema_cmr.models.published.layout import LANDMARK_DATA, task_of_card
 from cinema_cmr.models.published.load import CONFIG_FILE
 from cinema_cmr.models.states import replacing, write_state
 from cinema_cmr.models.stem import StemConfig
+from cinema_cmr.models.unetr import ConvUNetRConfig
 from cinema_cmr.models.vit import SIZES, VitConfig
 
 __all__ = ["export_published", "published_config"]
 
+Network = CineMAConfig | ConvViTConfig | ConvUNetRConfig
+Facts = dict[str, object]
+
 
 def export_published(loaded: LoadedModel, folder: Path, *, overwrite: bool = False) -> list[Path]:
-    """Write `<folder>/<folder's name>_<seed>.safetensors` for each member, and the YAML; returns the files.
+    """Write `<folder>/<folder's name>_<seed>.safetensors` for each network, and the YAML; return the files.
 
-    Raises `WeightsError` where the published layout cannot say what the model is, and `OutputExistsError`
-    where a file is there and `overwrite` is False.
+    Raises `WeightsError` if the published layout cannot describe the model, and `OutputExistsError` if a file exists
+    and `overwrite` is False.
     """
     members = list(loaded.members.values())
     config = published_config(members[0].card)
@@ -44,99 +50,79 @@ def export_published(loaded: LoadedModel, folder: Path, *, overwrite: bool = Fal
     return [*written, folder / CONFIG_FILE]
 
 
-def published_config(card: ModelCard) -> dict[str, Any]:
-    """The settings that the published layout has for this model.
+def published_config(card: ModelCard) -> Facts:
+    """Return the settings of a model in the published layout.
 
-    They are read back and compared, so that what the layout cannot say is refused with `WeightsError`, not
-    lost.
+    They are read back and compared; raises `WeightsError` for what the layout cannot express, so that nothing is lost.
     """
-    own = _own_config(card)
-    config = _described(card, own)
+    network = _network(card)
+    config = _settings(card, network)
     back = card_of(config, name=card.name)
-    lost = [
-        name
-        for name, kept in (
-            ("architecture", back.architecture == card.architecture),
-            ("task", back.task == card.task),
-            ("outputs", back.outputs == card.outputs),
-            ("grids", dict(back.grids) == dict(card.grids)),
-            ("config", _own_config(back) == own),
-        )
-        if not kept
-    ]
+    kept = {
+        "architecture": back.architecture == card.architecture,
+        "task": task_of_card(back) == task_of_card(card),
+        "outputs": back.outputs == card.outputs,
+        "grids": dict(back.grids) == dict(card.grids),
+        "config": _network(back) == network,
+    }
+    lost = [name for name, is_kept in kept.items() if not is_kept]
     if lost:
         raise WeightsError(
-            f"the published layout has no word for the {', '.join(lost)} of '{card.name}'; "
+            f"the published layout cannot express the {', '.join(lost)} of '{card.name}'; "
             "expected a model of the published family: share the folder of weights and card instead"
         )
     return config
 
 
-def _own_config(card: ModelCard) -> Any:
+def _network(card: ModelCard) -> Network:
     try:
-        return config_from_values(card.architecture, card.config)
+        config = config_from_values(card.architecture, card.config)
     except UsageError as error:
         raise WeightsError(f"the card of '{card.name}' cannot be used: {error}") from error
-
-
-def _described(card: ModelCard, own: Any) -> dict[str, Any]:
-    if card.architecture not in ("cinema_mae", "conv_vit", "conv_unetr"):
+    if not isinstance(config, Network):
         raise WeightsError(
-            f"'{card.name}' is a {card.architecture}; the published layout knows cinema_mae, conv_vit, conv_unetr"
+            f"'{card.name}' is a {card.architecture}; expected cinema_mae, conv_vit or conv_unetr: "
+            "the published layout has no others"
         )
+    return config
+
+
+def _settings(card: ModelCard, network: Network) -> Facts:
     views = [view.value for view in card.grids]
-    data = {_group(view): _grid(grid, own, view) for view, grid in card.grids.items()}
-    stem = _stem(own.stem, "" if card.task == "pretrain" else "enc_")
-    if card.task == "pretrain":
-        return {"data": data, "model": {"size": _size(own.vit), "views": views, **stem}}
-    kind = {"conv_vit": "convvit", "conv_unetr": "convunetr"}[card.architecture]
-    network = {"size": _size(own.vit), **stem, "dropout": own.dropout, "drop_path": own.drop_path}
-    if kind == "convunetr":
-        factor = list(own.dec_scale_factor)
-        network |= {"dec_chans": list(own.dec_chans), "dec_patch_size": factor, "dec_scale_factor": factor}
+    data = {group_of(view): _grid(grid, network, view) for view, grid in card.grids.items()}
+    if isinstance(network, CineMAConfig):
+        return {"data": data, "model": {"size": _size(network.vit), "views": views, **_stem(network.stem, "")}}
+    task = task_of_card(card)
+    kind, settings = ("convunetr", _decoder(network)) if isinstance(network, ConvUNetRConfig) else ("convvit", {})
+    encoder = {"size": _size(network.vit), **_stem(network.stem, "enc_")}
     return {
-        "task": _task(card),
-        "data": {"name": "landmark" if card.task == "landmark" else "cine", **data, **_target(card)},
+        "task": task.word,
+        "data": {"name": LANDMARK_DATA if task.is_landmark else "cine", **data, **task.data(card)},
         "model": {
             "name": kind,
             "views": views[0] if len(views) == 1 else views,
             "n_frames": 1,
-            "out_chans": own.out_chans,
-            kind: network,
+            "out_chans": network.out_chans,
+            kind: {**encoder, "dropout": network.dropout, "drop_path": network.drop_path, **settings},
         },
     }
 
 
-def _task(card: ModelCard) -> str:
-    if card.task == "landmark":
-        return "regression" if card.architecture == "conv_vit" else "segmentation"
-    return {"segment": "segmentation", "classify": "classification", "regress": "regression"}[card.task]
+def _decoder(network: ConvUNetRConfig) -> Facts:
+    factor = list(network.dec_scale_factor)
+    return {"dec_chans": list(network.dec_chans), "dec_patch_size": factor, "dec_scale_factor": list(factor)}
 
 
-def _target(card: ModelCard) -> dict[str, Any]:
-    if card.task == "classify":
-        return {"class_column": "classes", "classes": list(card.outputs)}
-    if card.task == "regress":
-        (column,) = card.outputs
-        scale = dict(card.training.get("target", {"mean": 0.0, "std": 1.0}))
-        return {"regression_column": column, column: scale}
-    return {}
-
-
-def _grid(grid: Grid, own: Any, view: View) -> dict[str, Any]:
-    size = list(own.image_sizes[view.value])
+def _grid(grid: Grid, network: Network, view: View) -> Facts:
+    size = list(network.image_sizes[view.value])
     spacing = [grid.spacing_mm, grid.spacing_mm]
     if len(size) == 3:
-        # A model of true slices has no such spacing; the number here is then found out when read back.
+        # A model of the acquired slices has no such spacing; this number then differs when read back.
         spacing.append(grid.slice_spacing_mm or 0.5 * grid.spacing_mm)
-    return {"spacing": spacing, "patch_size": size, "in_chans": own.in_chans}
+    return {"spacing": spacing, "patch_size": size, "in_chans": network.in_chans}
 
 
-def _group(view: View) -> str:
-    return "lax" if view.is_long_axis else "sax"
-
-
-def _stem(stem: StemConfig, prefix: str) -> dict[str, Any]:
+def _stem(stem: StemConfig, prefix: str) -> Facts:
     return {
         f"{prefix}patch_size": list(stem.patch_size),
         f"{prefix}scale_factor": list(stem.scale_factor),
@@ -146,7 +132,7 @@ def _stem(stem: StemConfig, prefix: str) -> dict[str, Any]:
 
 
 def _size(vit: VitConfig) -> str:
-    for name, known in SIZES.items():
-        if known == vit:
+    for name, size in SIZES.items():
+        if size == vit:
             return name
-    raise WeightsError(f"an encoder of {vit}; the published layout knows the sizes {', '.join(SIZES)} only")
+    raise WeightsError(f"an encoder of {vit}; expected one of the published sizes {', '.join(SIZES)}")

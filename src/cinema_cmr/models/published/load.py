@@ -11,9 +11,10 @@ from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.models.architectures import build
 from cinema_cmr.models.loaded import LoadedModel, join
-from cinema_cmr.models.published.config import card_of, read_config
+from cinema_cmr.models.published.config import card_of
 from cinema_cmr.models.published.hub import fetch
 from cinema_cmr.models.published.registry import published_files
+from cinema_cmr.models.published.settings import read_config
 from cinema_cmr.models.states import fill, hash_of, read_state
 
 __all__ = ["CONFIG_FILE", "load_hub", "load_published"]

@@ -1,14 +1,14 @@
-"""The published models by name: what exists, what each does and learned from; no torch, nothing is fetched.
+"""Registry of the published models, by their names in the hub repository at one revision.
 
-The names are those of the hub repository at one revision; every file is reached through this table only.
+Imports no torch and fetches nothing; every file is reached through this table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
+from cinema_cmr.core.card import TaskName
 from cinema_cmr.core.errors import unknown_name
 from cinema_cmr.core.vocabulary import CINE_LABELS, LANDMARKS, View
 
@@ -24,10 +24,10 @@ __all__ = [
 
 REPOSITORY = "mathpluscode/CineMA"
 REVISION = "b1251ee50423bceeca84c080782fc3bc7756dea6"
-"""The revision whose files this package knows; the hub never changes what a revision holds."""
+"""Pinned revision; the hub never changes the files of a revision."""
 HUB_PREFIX = f"hf:{REPOSITORY}/"
 SEEDS = (0, 1, 2)
-LICENCE = f"as stated on the hub page of {REPOSITORY} and by the data it learned from; read both before use"
+LICENCE = f"as stated on the hub page of {REPOSITORY} and by its training data; read both before use"
 
 _DATASETS = {
     "acdc": "ACDC",
@@ -47,6 +47,20 @@ _TASKS: dict[str, tuple[str, ...]] = {
     "landmark_heatmap": ("lax_2c", "lax_4c"),
     "landmark_coordinate": ("lax_2c", "lax_4c"),
 }
+_KINDS: Mapping[str, TaskName] = {
+    "segmentation": "segment",
+    "classification": "classify",
+    "regression": "regress",
+    "landmark": "landmark",
+}
+_OUTPUTS: Mapping[str, Callable[[View], tuple[str, ...]]] = {
+    "segmentation": lambda view: ("background", *(label.name for label in CINE_LABELS)),
+    "landmark_heatmap": lambda view: LANDMARKS[view],
+    "landmark_coordinate": lambda view: tuple(f"{name}_{axis}" for name in LANDMARKS[view] for axis in "xy"),
+    "regression_ef": lambda view: ("ef",),
+    "regression_bmi": lambda view: ("bmi",),
+    "regression_age": lambda view: ("age",),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,27 +68,27 @@ class PublishedModel:
     """One model of the hub repository, with all its seeds."""
 
     name: str
-    """Its folder in the repository, e.g. "finetuned/segmentation/acdc_sax"."""
+    """Folder in the repository, e.g. "finetuned/segmentation/acdc_sax"."""
     files: tuple[str, ...]
-    """Weights files in the repository, one a seed."""
+    """Weights files in the repository, one per seed."""
     config_file: str
-    task: Literal["segment", "landmark", "classify", "regress", "pretrain"]
+    task: TaskName
     views: tuple[View, ...]
     data: str
-    """What it learned from."""
+    """Training data."""
     outputs: tuple[str, ...]
-    """Label map, landmark names or the number it gives; classes of a diagnosis stand in its configuration."""
+    """Names of labels, landmarks or numbers; the classes of a classification are in its configuration."""
     licence: str = LICENCE
     revision: str = REVISION
 
     @property
     def hub_name(self) -> str:
-        """The name that `load_model` takes."""
+        """Name that `load_model` takes."""
         return HUB_PREFIX + self.name
 
 
 def published_model(name: str) -> PublishedModel:
-    """The model of a name, with or without "hf:mathpluscode/CineMA/"; `UsageError` for an unknown one."""
+    """Return a model by name, with or without "hf:mathpluscode/CineMA/"; `UsageError` for an unknown one."""
     short = name.removeprefix(HUB_PREFIX).strip("/")
     if short not in PUBLISHED:
         raise unknown_name("published model", short, PUBLISHED)
@@ -82,7 +96,7 @@ def published_model(name: str) -> PublishedModel:
 
 
 def published_files(name: str) -> tuple[PublishedModel, tuple[str, ...]]:
-    """The model and the weights files that a name asks for: all seeds of a folder, or one file.
+    """Return a model and the weights files of a name: all seeds of a folder, or one file.
 
     >>> published_files("finetuned/segmentation/acdc_sax/acdc_sax_1.safetensors")[1]
     ('finetuned/segmentation/acdc_sax/acdc_sax_1.safetensors',)
@@ -118,31 +132,12 @@ def _fine_tuned(task: str, place: str) -> PublishedModel:
         name=folder,
         files=tuple(f"{folder}/{place}_{seed}.safetensors" for seed in SEEDS),
         config_file=f"{folder}/config.yaml",
-        task=_task(task),
+        task=_KINDS[task.split("_", maxsplit=1)[0]],
         views=(view,),
         data=_DATASETS[place.split("_", maxsplit=1)[0]],
-        outputs=_outputs(task, view),
+        outputs=_OUTPUTS[task](view) if task in _OUTPUTS else (),
     )
 
 
-def _task(task: str) -> Literal["segment", "landmark", "classify", "regress"]:
-    kind = task.split("_", maxsplit=1)[0]
-    if kind == "segmentation":
-        return "segment"
-    if kind == "landmark":
-        return "landmark"
-    return "classify" if kind == "classification" else "regress"
-
-
-def _outputs(task: str, view: View) -> tuple[str, ...]:
-    if task == "segmentation":
-        return ("background", *(label.name for label in CINE_LABELS))
-    if task == "landmark_heatmap":
-        return LANDMARKS[view]
-    if task == "landmark_coordinate":
-        return tuple(f"{name}_{axis}" for name in LANDMARKS[view] for axis in "xy")
-    return (task.split("_")[1],) if task.startswith("regression") else ()
-
-
 PUBLISHED: dict[str, PublishedModel] = {model.name: model for model in _models()}
-"""Every published model, by its folder in the hub repository."""
+"""Published models by their folder in the hub repository."""

@@ -9,7 +9,7 @@
   }));
   const cursors = [...document.querySelectorAll(".cursor")].map((line) => [line, line.dataset.x.split(",")]);
   const find = (name) => document.querySelector(`[data-do="${name}"]`);
-  const slider = find("seek"), says = find("says"), play = find("play"), slow = find("slow"), outlines = find("outlines");
+  const slider = find("seek"), caption = find("frame"), play = find("play"), slow = find("slow"), outlines = find("outlines");
   let frame = data.start, playing = false, touched = false, before = 0, spent = 0, pace = 1;
 
   const label = () => {
@@ -32,7 +32,7 @@
       const x = places[frame] ?? -9;
       line.setAttribute("x1", x); line.setAttribute("x2", x);
     }
-    if (slider) { slider.value = frame; says.textContent = label(); }
+    if (slider) { slider.value = frame; caption.textContent = label(); }
   };
   const step = (now) => {
     if (!playing) return;

@@ -158,7 +158,7 @@ def test_slices_of_a_left_handed_grid_come_back_in_the_order_of_the_normal(tmp_p
 
 
 @pytest.mark.parametrize("shape", DicomShape)
-def test_what_is_unknown_stays_unknown(tmp_path: Path, study: Study, shape: DicomShape) -> None:
+def test_unknown_facts_stay_unknown(tmp_path: Path, study: Study, shape: DicomShape) -> None:
     unknown = {"frame_times_ms": None, "rr_interval_ms": None, "slice_thickness_mm": None}
     cines = tuple(replace(cine, **unknown) for cine in study.cines[:1])
     folder = write_dicom(Study(name="bare", cines=cines), tmp_path / "bare", shape=shape)
@@ -190,7 +190,7 @@ def test_every_series_has_its_own_uid_and_all_share_study_and_frame_of_reference
     assert len({image.SOPInstanceUID for image in images}) == len(images)
 
 
-def test_a_folder_with_something_in_it_is_kept_unless_told(tmp_path: Path, study: Study) -> None:
+def test_a_filled_folder_is_kept_without_overwrite(tmp_path: Path, study: Study) -> None:
     small = replace(study, cines=study.cines[1:2])
     folder = tmp_path / "written"
     folder.mkdir()
@@ -202,7 +202,7 @@ def test_a_folder_with_something_in_it_is_kept_unless_told(tmp_path: Path, study
     assert len(list(all_files(tmp_path))) == N_FRAMES
 
 
-def test_a_study_that_cannot_be_said_in_dicom_leaves_nothing_behind(tmp_path: Path, study: Study) -> None:
+def test_a_study_that_dicom_cannot_represent_leaves_nothing_behind(tmp_path: Path, study: Study) -> None:
     cine = study.cines[1]
     lost = replace(cine, orientation_known=False)
     skewed = replace(cine, affine=cine.affine + np.eye(4)[[1, 0, 2, 3]] * [[1], [0], [0], [0]])

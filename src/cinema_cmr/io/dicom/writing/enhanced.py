@@ -27,8 +27,9 @@ _FRAME_CONTENT, _STACK, _PLACE, _TIME = 0x00209111, 0x00209056, 0x00209057, 0x00
 
 
 def enhanced_elements(cine: Cine, planes: ImagePlanes, quantised: QuantisedArray) -> dict[str, Any]:
-    """Return the elements of an enhanced MR object (PS3.3 A.36.2) except its pixels; time varies fastest, then
-    slice.
+    """Return the elements of an enhanced MR object (PS3.3 A.36.2) except its pixels.
+
+    Time varies fastest, then slice.
     """
     organisation = uid_from("dimension organisation of cines: stack, place, time")
     pointers = [_pointer(tag, organisation) for tag in (_STACK, _PLACE, _TIME)]

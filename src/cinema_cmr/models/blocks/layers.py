@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from cinema_cmr.models.depthwise import depthwise
+from cinema_cmr.models.blocks.depthwise import depthwise
 
 __all__ = [
     "Attention",

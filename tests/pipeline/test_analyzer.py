@@ -16,16 +16,19 @@ from long_axes import cine as long_axis
 from long_axes import model as landmark_model
 from oracles import CPU, annotated, heart, segmenter
 
+from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.errors import GeometryError, NoCineError, OutputExistsError, UsageError
-from cinema_cmr.core.results import Flag
 from cinema_cmr.core.study import Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.inference.landmark_predictor import LandmarkPredictor
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.io.nifti.image import write_cine
-from cinema_cmr.io.provenance import read_mask_note
 from cinema_cmr.measure.measure import MeasureOptions
-from cinema_cmr.pipeline import Analysis, Options, analyse, segment
+from cinema_cmr.pipeline.analysis_options import ExtraModels, Options
+from cinema_cmr.pipeline.analyzer import Analyzer
+from cinema_cmr.report.build import build_record
+from cinema_cmr.report.stored import read_measurements
+from cinema_cmr.report.write import write_results
 
 RADII = tuple(12.0 + 3.0 * np.cos(np.linspace(0, 2 * np.pi, 12, endpoint=False)))
 LABELS = heart(RADII, n_slices=6)
@@ -39,9 +42,27 @@ def scan(folder: Path, labels: np.ndarray = LABELS, name: str = "scan") -> Path:
     return path
 
 
-def analysed(source: Path | Study, **options: object) -> Analysis:
-    its = segmenter(size=(63, 59))
-    return analyse(source, options=Options(**options), segmenter=its)  # type: ignore[arg-type]
+def analysed(
+    source: Path | Study,
+    *,
+    model: Segmenter | None = None,
+    long_axis: Segmenter | None = None,
+    landmarks: LandmarkPredictor | None = None,
+    **options: object,
+) -> Analysis:
+    """Analyse with models that are loaded already."""
+    analyzer = Analyzer(Options.of(**options))
+    analyzer.segmenter = model or segmenter(size=(63, 59))
+    if long_axis is not None:
+        analyzer.long_axis_segmenter = long_axis
+    if landmarks is not None:
+        analyzer.landmark_predictor = landmarks
+    return analyzer.analyse(source)
+
+
+def written(analysis: Analysis, folder: Path, *, overwrite: bool = False) -> Path:
+    write_results(analysis, folder, overwrite=overwrite)
+    return folder
 
 
 def files_of(folder: Path) -> set[str]:
@@ -61,7 +82,7 @@ def test_volumes_and_ef_of_a_file_are_those_of_its_heart(tmp_path: Path) -> None
 def test_all_results_are_written_and_agree(tmp_path: Path) -> None:
     source = scan(tmp_path)
     analysis = analysed(source)
-    folder = analysis.write(tmp_path / "out")
+    folder = written(analysis, tmp_path / "out")
     assert files_of(folder) == RESULTS
     document = json.loads((folder / "measurements.json").read_text())
     assert document["study"] == {
@@ -89,9 +110,9 @@ def test_results_in_the_way_are_kept_whole(tmp_path: Path) -> None:
     (folder / "notes.txt").write_text("mine")
     (folder / "report.html").write_text("older")
     with pytest.raises(OutputExistsError, match="--overwrite"):
-        analysis.write(folder)
+        written(analysis, folder)
     assert files_of(folder) == {"notes.txt", "report.html"}
-    analysis.write(folder, overwrite=True)
+    written(analysis, folder, overwrite=True)
     assert files_of(folder) == RESULTS | {"notes.txt"}
     assert (folder / "report.html").read_text() != "older"
 
@@ -111,7 +132,7 @@ def test_a_single_frame_is_measured_without_an_ejection_fraction(tmp_path: Path)
     with pytest.raises(NoCineError, match=r"one frame; .* --single-frame"):
         analysed(source)
     analysis = analysed(source, single_frame=True)
-    value = {m.name: m for m in analysis.measurements.values}
+    value = analysis.measurements
     assert value["lv_ef_percent"].value is None and value["lv_ef_percent"].reason
     assert analysis.measurements.curves["lv_volume_ml"].shape == (1,)
     assert "single-frame" in {issue.code for issue in analysis.study.issues}
@@ -128,43 +149,25 @@ def test_too_few_slices_and_no_stack_are_refused_before_the_long_part(tmp_path: 
 def test_frames_that_the_stack_lacks_are_refused_before_the_long_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cinema_cmr.pipeline.predict_study", None)
+    monkeypatch.setattr("cinema_cmr.pipeline.analyzer.predict_study", None)
     source = scan(tmp_path)
     for frame in (99, -1):
         with pytest.raises(UsageError, match=f"frame {frame} was given"):
             analysed(source, measure=MeasureOptions(ed_frame=frame))
 
 
-def test_one_mask_on_the_image_s_own_grid_tells_its_making(tmp_path: Path) -> None:
-    source = scan(tmp_path, LABELS[..., 0:1])
-    its = segmenter(size=(63, 59))
-    target = tmp_path / "mask.nii.gz"
-    segment(source, target, segmenter=its)
-    mask = nibabel.load(target)
-    assert mask.shape == nibabel.load(source).shape
-    overlap = (np.asarray(mask.dataobj).reshape(LABELS.shape[:3]) == 3) & (LABELS[..., 0] == 3)
-    assert overlap.sum() > 0.97 * (LABELS[..., 0] == 3).sum()
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()
-    assert read_mask_note(target).startswith(f"cinema-cmr input {digest[:16]} model")
-    with pytest.raises(OutputExistsError):
-        segment(source, target, segmenter=its)
-
-
 @pytest.mark.medium
-def test_a_heart_larger_than_the_window_is_told_with_mask_and_report(tmp_path: Path) -> None:
-    told: list[Flag] = []
-    segment(scan(tmp_path), tmp_path / "a.nii.gz", segmenter=segmenter(size=(32, 32)), warn=told.append)
-    assert [flag.code for flag in told] == ["heart-exceeds-fov"]
-    found = analyse(scan(tmp_path, name="other"), segmenter=segmenter(size=(32, 32))).measurements
+def test_heart_that_exceeds_the_field_of_view_is_flagged_and_measured(tmp_path: Path) -> None:
+    found = analysed(scan(tmp_path, name="other"), model=segmenter(size=(32, 32))).measurements
     assert "heart-exceeds-fov" in {flag.code for flag in found.flags}
-    fits = analyse(scan(tmp_path, name="third"), segmenter=segmenter(size=(64, 64))).measurements
+    fits = analysed(scan(tmp_path, name="third"), model=segmenter(size=(64, 64))).measurements
     assert found["lv_edv_ml"].value == pytest.approx(fits["lv_edv_ml"].value, rel=0.03)
 
 
 @pytest.mark.medium
 def test_the_same_input_gives_the_same_results(tmp_path: Path) -> None:
     source = scan(tmp_path)
-    folders = [analysed(source).write(tmp_path / name) for name in ("one", "two")]
+    folders = [written(analysed(source), tmp_path / name) for name in ("one", "two")]
     for name in ("measurements.csv", "segmentation/sax.nii.gz"):
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
     pages = [{**json.loads((folder / "measurements.json").read_text()), "seconds": None} for folder in folders]
@@ -176,19 +179,19 @@ def test_which_group_the_numbers_resemble_is_told_with_its_notice(tmp_path: Path
     known = Subject(height_cm=170, weight_kg=70)
     beating = annotated(heart((20.0, 14.0), n_slices=8)).study
     analysis = analysed(beating, subject=known)
-    folder = analysis.write(tmp_path / "out")
+    folder = written(analysis, tmp_path / "out")
     told = json.loads((folder / "measurements.json").read_text())["disease"]
     page = (folder / "report.html").read_text()
     assert told["notice"] in page and "not a diagnosis" in told["notice"]
     assert sum(told["probabilities"].values()) == pytest.approx(1, abs=1e-3)
     assert told["group"] == max(told["probabilities"], key=told["probabilities"].get)
     assert all(title in page for title in (told["titles"][told["group"]], told["titles"]["lv_edvi_ml_m2"]))
-    assert analysed(beating, subject=known, disease=None).document["disease"] is None
+    assert build_record(analysed(beating, subject=known, disease=None)).disease is None
 
 
 def test_without_height_it_says_why_it_tells_no_group(tmp_path: Path) -> None:
-    told = analysed(scan(tmp_path)).document["disease"]
-    assert told["group"] is None and not told["probabilities"] and told["reason"]
+    disease = build_record(analysed(scan(tmp_path))).disease
+    assert disease is not None and disease.group is None and not disease.probabilities and disease.reason
 
 
 def with_long_axis() -> Study:
@@ -204,10 +207,10 @@ def with_long_axis() -> Study:
 @pytest.mark.medium
 def test_landmarks_are_measured_written_and_shown(tmp_path: Path) -> None:
     finder = LandmarkPredictor(landmark_model(), CPU)
-    analysis = analyse(with_long_axis(), options=Options(), segmenter=segmenter(size=(63, 59)), finder=finder)
+    analysis = analysed(with_long_axis(), landmarks=finder)
     assert analysis.measurements.value("mapse_mean_mm") == pytest.approx(8 * 1.24, abs=1.0)
     assert (analysis.measurements.value("long_axis_shortening_4c_percent") or 0) > 10
-    folder = analysis.write(tmp_path / "out")
+    folder = written(analysis, tmp_path / "out")
     document = json.loads((folder / "measurements.json").read_text())
     (found,) = document["landmarks"]
     assert found["view"] == "lax_4c" and found["model"] == "reads"
@@ -222,18 +225,18 @@ def test_landmarks_of_no_heart_are_shown_and_flagged_but_not_measured() -> None:
     near = np.repeat(POINTS[:1], LABELS.shape[-1], axis=0)  # an axis of 4 cm
     study = replace(study, cines=(study.cine(View.SAX), long_axis(near)))
     finder = LandmarkPredictor(landmark_model(), CPU)
-    analysis = analyse(study, options=Options(), segmenter=segmenter(size=(63, 59)), finder=finder)
+    analysis = analysed(study, landmarks=finder)
     assert "landmarks-implausible-lax_4c" in {flag.code for flag in analysis.measurements.flags}
     assert View.LAX_4C in analysis.landmarks
-    assert not any(value.name.startswith("mapse") for value in analysis.measurements.values)
+    assert not any(name.startswith("mapse") for name in analysis.measurements)
 
 
 @pytest.mark.medium
 def test_without_a_landmark_model_or_a_long_axis_there_are_none() -> None:
-    assert analysed(with_long_axis(), landmarks=None).landmarks == {}
+    assert analysed(with_long_axis(), extra_models=ExtraModels(landmarks=None)).landmarks == {}
     finder = LandmarkPredictor(landmark_model(), CPU)
-    short = analyse(annotated(LABELS).study, options=Options(), segmenter=segmenter(size=(63, 59)), finder=finder)
-    assert short.landmarks == {} and short.document["landmarks"] == []
+    short = analysed(annotated(LABELS).study, landmarks=finder)
+    assert short.landmarks == {} and build_record(short).landmarks == ()
 
 
 @pytest.mark.medium
@@ -250,11 +253,32 @@ def test_long_axis_masks_come_from_a_model_of_their_own(tmp_path: Path) -> None:
     its = segmenter(size=(63, 59))
     card = replace(its.card, name="long", grids={View.LAX_4C: its.grid(View.SAX)})
     other = Segmenter(replace(its.loaded, card=card), CPU)
-    analysis = analyse(both, options=Options(), segmenter=its, long_axis=other)
+    analysis = analysed(both, model=its, long_axis=other)
     assert {view: one.model for view, one in analysis.predictions.items()} == {View.SAX: "oracle", View.LAX_4C: "long"}
     labels = analysis.predictions[View.LAX_4C].labels.array
     assert labels.shape == plane.array.shape
     assert (labels[:, :, 0] == LABELS[:, :, 3]).mean() > 0.99
-    folder = analysis.write(tmp_path / "out")
+    folder = written(analysis, tmp_path / "out")
     assert files_of(folder) == RESULTS | {"segmentation/lax_4c.nii.gz"}
-    assert set(analyse(study, segmenter=its, long_axis=other).predictions) == {View.SAX}
+    assert set(analysed(study, model=its, long_axis=other).predictions) == {View.SAX}
+
+
+def test_record_is_built_once_for_all_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr(
+        "cinema_cmr.report.write.build_record", lambda analysis: calls.append(1) or build_record(analysis)
+    )
+    record = write_results(analysed(scan(tmp_path)), tmp_path / "out")
+    assert len(calls) == 1
+    assert read_measurements(tmp_path / "out" / "measurements.json") == record
+
+
+def test_models_are_loaded_once_for_many_studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = []
+    monkeypatch.setattr(
+        "cinema_cmr.pipeline.analyzer.load_segmenter", lambda name, **_: loaded.append(name) or segmenter(size=(63, 59))
+    )
+    analyzer = Analyzer()
+    for name in ("one", "two"):
+        analyzer.analyse(scan(tmp_path, name=name))
+    assert loaded == ["cinema-sax"]

@@ -8,7 +8,7 @@ from small_models import seeded
 from torch import Tensor
 from torch.nn import functional as F
 
-from cinema_cmr.models.depthwise import depthwise
+from cinema_cmr.models.blocks.depthwise import depthwise
 
 
 def direct(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from cinema_cmr.models.position import interpolate_table, position_table
+from cinema_cmr.models.blocks.position import interpolate_table, position_table
 
 
 def test_each_axis_has_sines_then_cosines_and_the_first_two_axes_change_places() -> None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from small_models import seeded
+from small_models import draw_mask, seeded, spread_tokens
 
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.models.layers import Conv
-from cinema_cmr.models.masking import (
+from cinema_cmr.models.blocks.layers import Conv
+from cinema_cmr.models.blocks.masking import (
     TokenMask,
     VisibleMix,
-    draw_mask,
     draw_masks,
     pick_tokens,
-    spread_tokens,
     visible_patches,
 )
 

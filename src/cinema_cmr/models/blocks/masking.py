@@ -16,21 +16,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.models.layers import group_patches
+from cinema_cmr.models.blocks.layers import group_patches
 
-__all__ = ["TokenMask", "VisibleMix", "draw_mask", "draw_masks", "pick_tokens", "spread_tokens", "visible_patches"]
-
-
-def draw_mask(n_tokens: int, ratio: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """(n_tokens,) True where masked: uniformly random, int(n_tokens * (1 - ratio)) of them visible."""
-    mask: NDArray[np.bool_] = draw_masks(n_tokens, ratio, rng, n_masks=1)[0]
-    return mask
+__all__ = ["TokenMask", "VisibleMix", "draw_masks", "pick_tokens", "visible_patches"]
 
 
 def draw_masks(n_tokens: int, ratio: float, rng: np.random.Generator, *, n_masks: int) -> NDArray[np.bool_]:
-    """(n_masks, n_tokens) complementary masks: each as of `draw_mask`, and no token visible in two of them.
+    """Draw complementary masks (n_masks, n_tokens), True where masked; no token is visible in two of them.
 
-    Raises `UsageError` where so many masks would need more tokens than there are.
+    Each has int(n_tokens * (1 - ratio)) visible tokens, drawn uniformly. Raises `UsageError` if so many masks need more
+    tokens than there are.
     """
     if not 0 <= ratio < 1:
         raise UsageError(f"mask ratio {ratio}; expected 0 or more and below 1")
@@ -87,13 +82,6 @@ def pick_tokens(x: Tensor, index: Tensor) -> Tensor:
     """The tokens (b, k, ...) of x (b, l, ...) at index (b, k); no index comes twice in a sample."""
     rows = _rows(index, x.shape[1])
     return _pick(x.reshape(-1, *x.shape[2:]), rows).reshape(*index.shape, *x.shape[2:])
-
-
-def spread_tokens(x: Tensor, index: Tensor, n_tokens: int) -> Tensor:
-    """The inverse: (b, l, ...) with the tokens x (b, k, ...) at index (b, k) and zeros elsewhere."""
-    rows = _rows(index, n_tokens)
-    spread = _spread(x.reshape(-1, *x.shape[2:]), rows, x.shape[0] * n_tokens)
-    return spread.reshape(x.shape[0], n_tokens, *x.shape[2:])
 
 
 def visible_patches(x: Tensor, visible: Tensor, stride: Sequence[int]) -> Tensor:

@@ -8,7 +8,7 @@ from small_models import scrambled, seeded
 from torch import nn
 from torch.nn import functional as F
 
-from cinema_cmr.models.layers import (
+from cinema_cmr.models.blocks.layers import (
     Attention,
     Conv,
     ConvBlock,

@@ -1,0 +1,117 @@
+"""The public functions: what the command line does, in one to three lines of Python each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cinema_cmr.core.analysis import Analysis
+from cinema_cmr.core.results import Prediction
+from cinema_cmr.core.study import Study
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.core.volume import Cine
+
+if TYPE_CHECKING:
+    from cinema_cmr.pipeline.model import Model
+    from cinema_cmr.report.record import StudyRecord
+
+__all__ = [
+    "analyse",
+    "demo_study",
+    "load_model",
+    "read_cine",
+    "segment",
+    "write_cine",
+    "write_phantoms",
+    "write_results",
+]
+
+
+def analyse(source: Study | Path | str, *, name: str | None = None, **options: Any) -> Analysis:
+    """Read, segment and measure a study: a DICOM folder, a zip, NIfTI files, or a `Study`.
+
+    `options` are the fields of `Options` and its groups, as on the command line: `model`, `tta`, `device`, `sex`,
+    `height_cm`, `basal_rule`, ... `name` replaces the stem of the path. For many studies use one `Analyzer`.
+    """
+    from cinema_cmr.pipeline.analysis_options import Options
+    from cinema_cmr.pipeline.analyzer import Analyzer
+
+    return Analyzer(Options.of(**options)).analyse(source, name=name)
+
+
+def segment(
+    source: Study | Path | str, path: Path | str | None = None, *, overwrite: bool = False, **options: Any
+) -> Mapping[View, Prediction]:
+    """Segment the views of a study that a model has; with `path` the mask is written there, as NIfTI.
+
+    `options` are those of `InferenceOptions`: `model`, `device`, `precision`, `tta`.
+    """
+    from cinema_cmr.inference.load import load_segmenter
+    from cinema_cmr.inference.predictor import predict_study
+    from cinema_cmr.io.read import read_study
+    from cinema_cmr.pipeline.analysis_options import Options
+    from cinema_cmr.pipeline.segment import segment_to_file
+
+    chosen = Options.of(**options).inference
+    segmenter = load_segmenter(chosen.model, device=chosen.device, precision=chosen.precision, tta=chosen.tta)
+    if path is not None:
+        return segment_to_file(source, path, segmenter=segmenter, overwrite=overwrite)
+    return predict_study(source if isinstance(source, Study) else read_study(source), segmenter)
+
+
+def load_model(
+    name_or_path: Path | str, *, device: str = "auto", precision: str = "auto", tta: int | None = None
+) -> Model:
+    """Load a model by the name of a bundled or published one (hf:...), or by its folder.
+
+    `model.predict(study)` predicts in patient space, whatever its task; `model(images)` runs the network on tensors.
+    """
+    from cinema_cmr.pipeline.model import load
+
+    return load(name_or_path, device=device, precision=precision, tta=tta)
+
+
+def write_results(analysis: Analysis, folder: Path | str, *, overwrite: bool = False) -> StudyRecord:
+    """Write report, measurements, masks and run.json of an analysis into a folder; return the record."""
+    from cinema_cmr.report.write import write_results as write
+
+    return write(analysis, folder, overwrite=overwrite)
+
+
+def read_cine(path: Path | str, *, view: View | str = View.SAX) -> Cine:
+    """Read one NIfTI image, 3D or 4D, as a cine of a view; `read_study` recognises views by itself."""
+    from cinema_cmr.io.nifti.image import read_nifti_cine
+
+    cine, _ = read_nifti_cine(Path(path), view=View.parse(view))
+    return cine
+
+
+def write_cine(cine: Cine, path: Path | str, *, overwrite: bool = False) -> None:
+    """Write the intensities of a cine as NIfTI, on the grid of the file that it was read from."""
+    from cinema_cmr.io.nifti.image import write_cine as write
+
+    write(cine, path, overwrite=overwrite)
+
+
+def demo_study() -> Path:
+    """Return the path of the bundled synthetic study."""
+    from cinema_cmr.phantom.demo import demo_path
+
+    return demo_path()
+
+
+def write_phantoms(folder: Path | str, *, n: int = 10, seed: int = 0, overwrite: bool = False, **config: Any) -> Path:
+    """Write synthetic studies with exact volumes, masks and landmarks; return the path of their manifest.
+
+    `config` are further fields of `phantom.cohort.CohortConfig`: `views`, `format`, `group`, `n_frames`, ...
+    """
+    from cinema_cmr.phantom.cohort import CohortConfig, write_cohort
+
+    return write_cohort(Path(folder), CohortConfig(n=n, seed=seed, **config), overwrite=overwrite)
+
+
+# Methods of core types that need upper layers: core only declares them, as it imports nothing above itself.
+Analysis.write = write_results  # type: ignore[method-assign, assignment]
+Cine.from_nifti = staticmethod(read_cine)  # type: ignore[method-assign]
+Cine.to_nifti = write_cine  # type: ignore[method-assign, assignment]

@@ -1,0 +1,38 @@
+"""The form of `cinema COMMAND --help`: one line an option, its default at the end, no Python types."""
+
+from __future__ import annotations
+
+from argparse import SUPPRESS, Action
+from collections.abc import Iterable
+from typing import Any
+
+from jsonargparse import DefaultHelpFormatter
+
+__all__ = ["HelpFormatter"]
+
+
+class HelpFormatter(DefaultHelpFormatter):  # type: ignore[misc]  # jsonargparse is untyped here
+    """One line an option where it fits; required options and defaults are marked."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **{**settings, "max_help_position": 30})
+
+    def _get_help_string(self, action: Action) -> str:
+        text = action.help or ""
+        if action.required and action.option_strings:
+            return f"{text} (required)"
+        if action.default in (None, False, SUPPRESS, []) or not action.option_strings:
+            return text
+        return f"{text} (default: %(default)s)"
+
+    def _format_usage(self, usage: Any, actions: Iterable[Action], *arguments: Any) -> str:
+        """Return the positional and the required arguments; the options are listed below."""
+        shown = (action for action in actions if action.required or not action.option_strings)
+        return f"usage: {' '.join([self._prog, *map(_usage_word, shown)])} [options]\n\n"
+
+
+def _usage_word(action: Action) -> str:
+    name = str(action.metavar or action.dest.upper())
+    if action.option_strings:
+        return f"{action.option_strings[0]} {name}"
+    return f"[{name} ...]" if action.nargs == "*" else name

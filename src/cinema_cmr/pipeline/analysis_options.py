@@ -1,0 +1,97 @@
+"""Options of an analysis, in groups; light to import, as the command line is generated from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Literal, TypeVar, get_args
+
+from cinema_cmr.core.analysis import NormalRange
+from cinema_cmr.core.errors import unknown_name
+from cinema_cmr.core.study import Subject
+from cinema_cmr.measure.measure import MeasureOptions
+from cinema_cmr.measure.normal_ranges import NORMAL_RANGES
+
+__all__ = ["ExtraModels", "InferenceOptions", "Options"]
+
+T = TypeVar("T")
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Tta = Literal[1, 2, 4, 8]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceOptions:
+    """The segmentation model, and how it runs."""
+
+    model: str = "cinema-sax"
+    """Bundled or published model (hf:...), or a folder."""
+    device: Device = "auto"
+    """Device."""
+    precision: Precision = "auto"
+    """Number format; auto is bf16 where the hardware computes in it."""
+    tta: Tta | None = None
+    """Test-time augmentation: 1 none, 2 mirrored, 4 and 8 rotated too; by default the model's own."""
+
+    def __post_init__(self) -> None:
+        for name, value, known in (
+            ("device", self.device, get_args(Device)),
+            ("precision", self.precision, get_args(Precision)),
+            ("test-time augmentation", self.tta, (None, *get_args(Tta))),
+        ):
+            if value not in known:
+                raise unknown_name(name, str(value), map(str, known))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtraModels:
+    """Models in addition to the segmentation model; None for no such model."""
+
+    long_axis: str | None = None
+    """Segmentation model for long-axis cines and biplane volumes, experimental."""
+    landmarks: str | None = "cinema-lax"
+    """Landmark model for 2- and 4-chamber cines, experimental."""
+    disease: str | None = "cinema-disease"
+    """Disease-group model, for research."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Options of an analysis; `Options.of` takes the fields of all groups by name."""
+
+    inference: InferenceOptions = field(default_factory=InferenceOptions)
+    extra_models: ExtraModels = field(default_factory=ExtraModels)
+    subject: Subject = field(default_factory=Subject)
+    """User-supplied subject metadata; overrides values read from the files."""
+    measure: MeasureOptions = field(default_factory=MeasureOptions)
+    single_frame: bool = False
+    """Measure a stack of one frame: volumes and mass, no EF."""
+    normal_ranges: tuple[NormalRange, ...] = NORMAL_RANGES
+
+    @classmethod
+    def of(cls, **values: object) -> Options:
+        """Build options from the fields of all groups, e.g. `Options.of(model="cinema-sax", tta=4, sex="F")`.
+
+        Raises `UnknownNameError` for a name that is no option.
+        """
+        groups = {name: kind for name, kind in _GROUPS.items() if name not in values}
+        known = {f.name for kind in (cls, *groups.values()) for f in fields(kind)}
+        for name in values:
+            if name not in known:
+                raise unknown_name("option", name, known - _GROUPS.keys())
+        built = {group: _built(kind, values) for group, kind in groups.items()}
+        return _built(cls, {**values, **built})
+
+
+def _built(kind: type[T], values: Mapping[str, object]) -> T:
+    """Build a dataclass from those of the values that are its fields; it checks them itself."""
+    names = {f.name for f in fields(kind)}  # type: ignore[arg-type]  # all kinds here are dataclasses
+    return kind(**{name: value for name, value in values.items() if name in names})
+
+
+_GROUPS: dict[str, type[InferenceOptions | ExtraModels | Subject | MeasureOptions]] = {
+    "inference": InferenceOptions,
+    "extra_models": ExtraModels,
+    "subject": Subject,
+    "measure": MeasureOptions,
+}

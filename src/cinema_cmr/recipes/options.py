@@ -1,0 +1,219 @@
+"""Options of training runs, for the command line and for Python alike; importing them does not import torch.
+
+Each field is one option: its docstring is the help text, `option(path=...)` names the value of the experiment that it
+replaces. None leaves the recipe's own value.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import yaml
+
+from cinema_cmr.core.errors import UsageError, unknown_name
+
+__all__ = ["PRESETS", "FinetuneOptions", "PretrainOptions", "option"]
+
+
+PRESETS = ("coarse", "smoke", "base")
+"""Other sizes of every recipe: see `recipes.presets`."""
+
+
+def option(default: Any = None, *, path: str = "", flag: str = "", short: str = "") -> Any:
+    """Declare a field that is an option.
+
+    `path`: the value of the experiment that it replaces; `flag`: the option's name where it is not the field's;
+    `short`: a short form of it.
+    """
+    metadata = {"path": path, "flag": flag, "short": short}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _LoopOptions:
+    group: ClassVar[str] = "training (default: the recipe's values)"
+
+    steps: int | None = option(path="train.n_steps")
+    """updates of the weights"""
+    batch: int | None = option(path="train.batch_size")
+    """samples of one pass on one device"""
+    gradient_accumulation: int | None = option(path="train.gradient_accumulation")
+    """passes whose gradients are summed for one update"""
+    lr: float | None = option(path="train.optim.lr")
+    """highest learning rate"""
+    seed: int | None = option(path="train.seed")
+    """seed of the first weights and of every random draw"""
+    device: str | None = option(path="train.accelerator")
+    """auto, cpu, cuda or mps"""
+    precision: str | None = option(path="train.precision")
+    """auto, fp32, bf16, or fp16 on a GPU"""
+    workers: int | None = option(path="train.workers")
+    """processes that prepare samples, for each device"""
+    set: list[str] = field(default_factory=list)
+    """any value of config.yaml's experiment, e.g. train.optim.clip_norm=2"""
+
+    @classmethod
+    def from_keywords(cls, **values: Any) -> Self:
+        """Return the options; raises `UsageError` for an unknown one, with the nearest known."""
+        known = [each.name for each in fields(cls)]
+        unknown = [name for name in values if name not in known]
+        if unknown:
+            raise unknown_name("option", unknown[0], known)
+        return cls(**values)
+
+    def changes(self) -> dict[str, Any]:
+        """Return the values of the experiment that the options replace, `set` last, by dotted path."""
+        changes = {
+            each.metadata["path"]: value
+            for each in fields(self)
+            if each.metadata.get("path") and (value := getattr(self, each.name)) is not None
+        }
+        return {**changes, **dict(_parsed(text) for text in self.set)}
+
+    def command(self, name: str, folder: Path) -> str:
+        """Return the command line that gives these options to a command for a run in `folder`."""
+        words = ["cinema", name]
+        for each in fields(self):
+            value, flag = getattr(self, each.name), f"--{(each.metadata.get('flag') or each.name).replace('_', '-')}"
+            for item in value if isinstance(value, list) else [value]:
+                if item not in (None, "", False):
+                    words += [flag] if item is True else [flag, str(item)]
+        return shlex.join([*words, "-o", str(folder)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _LabelledDataOptions:
+    group: ClassVar[str] = "input"
+
+    data: str | None = option()
+    """NAME:FOLDER of a dataset, or a folder of images with masks"""
+    split: str | None = option()
+    """split file (JSON); default: the dataset's, or drawn at random"""
+    n_train: int | None = option()
+    """train on at most N patients, drawn round-robin over the groups"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _FinetuneModelOptions:
+    group: ClassVar[str] = "model"
+
+    recipe: str | None = option()
+    """recipe, listed below; default: the first of the task"""
+    preset: str | None = option()
+    """other size of the recipe: coarse (CPU), smoke (to try it) or base (GPU)"""
+    target: str | None = option()
+    """regress, classify: a fact of the studies or a measurement, e.g. lv_ef_percent"""
+    start: str | None = option(path="start", flag="from")
+    """model or pre-trained encoder to start from; default: random weights"""
+    layer_decay: float | None = option(path="train.optim.layer_decay")
+    """factor of the learning rate from an encoder block to the one below"""
+    freeze: bool | None = option()
+    """freeze stems and encoder, with --from"""
+    adapters: int | None = option()
+    """like --freeze, with trainable adapters of this rank in the encoder"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneOptions(_LoopOptions, _FinetuneModelOptions, _LabelledDataOptions):
+    """Options of `cinema finetune` and of `recipes.finetune.finetune`."""
+
+    @property
+    def that_need_a_start(self) -> list[str]:
+        """The given options that keep pre-trained weights."""
+        values = {"--layer-decay": self.layer_decay, "--freeze": self.freeze, "--adapters": self.adapters}
+        return [name for name, value in values.items() if value]
+
+    def changes(self) -> dict[str, Any]:
+        """Return the values of the experiment that the options replace, by dotted path."""
+        changes = super().changes()
+        if self.freeze or self.adapters:
+            changes["adaptation"] = {"rank": self.adapters or 0}
+        if self.steps is not None:
+            every = max(200, self.steps // 8)
+            changes = {"train.validate_every": every, "train.checkpoint_every": every, **changes}
+        return changes
+
+
+@dataclass(frozen=True, kw_only=True)
+class _StoreOptions:
+    group: ClassVar[str] = "input"
+
+    data: str | None = option()
+    """store that `cinema prepare` wrote"""
+    validation: str | None = option()
+    """store to validate with; default: a twentieth of the first"""
+    title: str = option("")
+    """name of the data in the model's card"""
+    licence: str = option("")
+    """licence of the data, inherited by the weights"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _PretrainModelOptions:
+    group: ClassVar[str] = "model"
+
+    recipe: str | None = option()
+    """recipe, listed below; default: small"""
+    start: str | None = option(path="start", flag="from")
+    """pre-trained model of the recipe's size; default: random weights"""
+    skip_blank: bool | None = option(path="task.skip_blank")
+    """leave out the blank slices that pad a stack"""
+    decoder_token_ratio: float | None = option(path="task.decoder_token_ratio")
+    """fraction of the masked tokens that are decoded"""
+    complementary_masks: int | None = option(path="task.complementary_masks")
+    """masks of a study in one pass that share no visible token"""
+    normalise_targets: bool | None = option(path="network.normalise_targets")
+    """compare patches that are scaled to mean 0 and SD 1"""
+    augment: bool | None = option()
+    """augment the images, for hundreds of studies, not thousands"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _DistributedOptions:
+    group: ClassVar[str] = "devices and logs"
+
+    devices: int | None = option(path="train.devices")
+    """devices of this machine, one process each; default: 1"""
+    nodes: int | None = option(path="train.nodes")
+    """machines with as many devices each; default: 1"""
+    strategy: str | None = option(path="train.strategy")
+    """ddp, or fsdp to shard the weights over the devices"""
+    compile: bool | None = option(path="train.compiled")
+    """use torch.compile: a slow start, then faster"""
+    activation_checkpointing: bool | None = option(path="train.activation_checkpointing")
+    """less memory, more time, the same gradients"""
+    log_every: int | None = option(path="train.log_every")
+    """steps between lines of progress"""
+    validate_every: int | None = option(path="train.validate_every")
+    """steps between validations, each with pictures"""
+    checkpoint_every: int | None = option(path="train.checkpoint_every")
+    """steps between checkpoints"""
+    tensorboard: bool | None = option(path="train.tensorboard")
+    """write the journal to events/ too, for TensorBoard"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainOptions(_DistributedOptions, _LoopOptions, _PretrainModelOptions, _StoreOptions):
+    """Options of `cinema pretrain` and of `recipes.pretrain.pretrain`."""
+
+
+def _parsed(text: str) -> tuple[str, Any]:
+    """Return path and value of PATH=VALUE, the value read as YAML."""
+    path, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--set {text}; expected PATH=VALUE, e.g. train.optim.weight_decay=0.1")
+    try:
+        return path.strip(), _number_or_value(yaml.safe_load(value))
+    except yaml.YAMLError as error:
+        raise UsageError(f"--set {text}: the value is no YAML; expected e.g. 0.2, true or [1, 2]") from error
+
+
+def _number_or_value(value: Any) -> Any:
+    """Return a value, or the number that a text stands for: YAML reads 1e-4 as text."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
