@@ -44,9 +44,8 @@ _ALIASES = {"analyze": "analyse"}
 _OLD_OPTIONS: dict[str, dict[str, str]] = {
     "": {"--turns": "--tta"},
     "analyse": {"--basal-rule half-rim": "--basal-rule scmr"},
-    **dict.fromkeys(
-        ("bench", "sweep"), {f"--{preset}": f"--preset {preset}" for preset in ("coarse", "smoke", "base")}
-    ),
+    "bench": {"--coarse": "--preset coarse", "--smoke": "--preset smoke", "--base": "--preset base"},
+    "sweep": {"--coarse": "--preset coarse", "--smoke": "--preset smoke", "--base": "--preset base"},
 }
 """Command ("" for all) -> old words -> new words; accepted for one release with a note on stderr, not in --help."""
 

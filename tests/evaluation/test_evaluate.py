@@ -10,7 +10,7 @@ from oracles import CPU, Oracle, annotated, cine_of, heart, segmenter
 from stored_hearts import NETWORK
 
 from cinema_cmr.core.card import Grid, ModelCard
-from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.external_masks import open_predictions
 from cinema_cmr.evaluation.evaluate import evaluate, evaluate_masks
@@ -18,6 +18,7 @@ from cinema_cmr.evaluation.record import NotScored
 from cinema_cmr.io.nifti.image import write_mask
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.mae import CineMA
+from cinema_cmr.tasks.registry import create_evaluator
 from cinema_cmr.tasks.result import Result
 
 LABELS = heart((15.0, 11.0), n_slices=5)
@@ -47,6 +48,8 @@ def test_an_autoencoder_is_scored_by_what_it_reconstructs() -> None:
     model = LoadedModel(model=CineMA(network), card=card)
     first, second = (evaluate(model, [annotated(LABELS, "a")], CPU).evaluation.results[0].scores for _ in range(2))
     assert first["reconstruction_error"] > 0 and first == second
+    with pytest.raises(UsageError, match="has no prediction for a study"):
+        create_evaluator(model, CPU).predict(annotated(LABELS).study)
 
 
 def test_a_folder_of_masks_is_scored_and_gaps_are_listed(tmp_path: Path) -> None:

@@ -58,6 +58,10 @@ def test_the_probability_of_the_true_class_is_a_score() -> None:
         CLASS.evaluate(replace(STUDY, facts={"group": "HCM"}))
 
 
+def test_a_study_without_annotation_is_predicted() -> None:
+    assert set(CLASS.predict(STUDY.study)) == {"NOR", "DCM"} and set(NUMBER.predict(STUDY.study)) == {"lv_ef_percent"}
+
+
 def test_classes_are_counted() -> None:
     found = CLASS.summarise([probs("a", "NOR", 0.9), probs("b", "NOR", 0.2), probs("c", "DCM", 0.1)])
     assert found.scores["accuracy"].value == pytest.approx(2 / 3)

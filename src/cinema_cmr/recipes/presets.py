@@ -88,8 +88,8 @@ _REDUCTIONS: dict[str | None, Reduction] = {"coarse": COARSE, "smoke": SMOKE}
 def with_preset(experiment: Experiment, preset: str | None, *, steps: int | None = None) -> Experiment:
     """Return the experiment at the size of a preset, with `steps` updates if that is given.
 
-    With `steps` there is no validation before the last one. Raises `UsageError` for an unknown preset, and for a network
-    that has no such size.
+    With `steps` there is no validation before the last one. Raises `UsageError` for an unknown preset, and for a
+    network that has no such size.
     """
     if preset is not None and preset not in PRESETS:
         raise unknown_name("preset", preset, PRESETS)

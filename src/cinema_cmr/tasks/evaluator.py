@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cinema_cmr.core.card import ModelCard
+from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.results import LandmarkPrediction, Prediction
+from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.tasks.result import Result, Summary, summarise
 
-__all__ = ["Evaluator", "PredictionOptions", "view_titles"]
+__all__ = ["Evaluator", "PredictionOptions", "StudyPrediction", "view_titles"]
+
+StudyPrediction = Mapping[View, Prediction] | Mapping[View, LandmarkPrediction] | Mapping[str, float]
+"""View -> masks or landmarks, or output -> number or class probability."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +36,13 @@ class Evaluator(ABC):
     card: ModelCard
     target: str | None = None
     """Fact or measurement that the model predicts, of a regression or classification."""
+
+    def predict(self, study: Study) -> StudyPrediction:
+        """Predict a study on its own grid; raises `UsageError` for a task without a prediction, such as "pretrain"."""
+        raise UsageError(
+            f"model '{self.card.name}' ({self.card.architecture}) has no prediction for a study; expected a model of"
+            " masks, landmarks, a number or a class"
+        )
 
     @abstractmethod
     def not_scorable(self, annotated: AnnotatedStudy) -> str | None:

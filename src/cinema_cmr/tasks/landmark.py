@@ -16,6 +16,8 @@ from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import GeometryError, InputError, UsageError
 from cinema_cmr.core.geometry import apply_affine
+from cinema_cmr.core.results import LandmarkPrediction
+from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
@@ -228,6 +230,10 @@ class LandmarkEvaluator(Evaluator):
 
     def __init__(self, loaded: LoadedModel, runtime: Runtime, options: PredictionOptions) -> None:
         self.card, self.predictor = loaded.card, LandmarkPredictor(loaded, runtime)
+
+    def predict(self, study: Study) -> Mapping[View, LandmarkPrediction]:
+        """Predict the landmarks of every view that study and model share."""
+        return self.predictor.predict(study)
 
     def not_scorable(self, annotated: AnnotatedStudy) -> str | None:
         """Require landmarks in one of the model's views."""

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.sample import Batch, Sample
@@ -200,7 +201,11 @@ class ScalarEvaluator(Evaluator):
             return f"no images of {view_titles(self.card.grids)}"
         return f"'{self.target}' is unknown" if target_value(annotated, self.target) is None else None
 
-    def predict(self, annotated: AnnotatedStudy) -> dict[str, float]:
+    def predict(self, study: Study) -> dict[str, float]:
+        """Predict the number, or the probability of each class."""
+        return self.predictor.predict(study)
+
+    def predict_phases(self, annotated: AnnotatedStudy) -> dict[str, float]:
         """Predict from end-diastole and end-systole: the labelled frames where a dataset has them."""
         return self.predictor.predict(annotated.study, bounds_of_cycle(annotated))
 
@@ -213,7 +218,7 @@ class RegressionEvaluator(ScalarEvaluator):
         target = target_value(annotated, self.target)
         if not isinstance(target, float):
             raise InputError(f"'{self.target}' of '{annotated.study.name}' is '{target}'; expected a number")
-        predicted = self.predict(annotated)[self.target]
+        predicted = self.predict_phases(annotated)[self.target]
         return Result(
             study=annotated.study.name,
             patient=annotated.patient,
@@ -247,7 +252,7 @@ class ClassificationEvaluator(ScalarEvaluator):
                 f"'{self.target}' of '{annotated.study.name}' is '{target}'; expected a class of model"
                 f" '{self.card.name}': {list(self.classes)}"
             )
-        probs = self.predict(annotated)
+        probs = self.predict_phases(annotated)
         predicted = max(probs, key=lambda name: probs[name])
         return Result(
             study=annotated.study.name,

@@ -15,6 +15,7 @@ from cinema_cmr.core.annotation import check_same_grid
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import InputError, UsageError, unknown_name
 from cinema_cmr.core.results import Prediction
+from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.heart_position import heart_positions
@@ -29,7 +30,7 @@ from cinema_cmr.image.augment import (
 from cinema_cmr.image.intensity import normalise
 from cinema_cmr.image.resample import CropResample
 from cinema_cmr.inference.modality import modality_flag
-from cinema_cmr.inference.predictor import predict_cine
+from cinema_cmr.inference.predictor import predict_cine, predict_study
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.models.loaded import LoadedModel
@@ -295,6 +296,10 @@ class SegmentEvaluator(Evaluator):
         self.card, self.together = loaded.card, options.together
         self.segmenter = Segmenter(loaded, runtime, tta=options.tta)
         self.views = (View.SAX,) if View.SAX in loaded.card.grids else tuple(loaded.card.grids)
+
+    def predict(self, study: Study) -> Mapping[View, Prediction]:
+        """Predict the masks of every view that study and model share."""
+        return predict_study(study, self.segmenter)
 
     def not_scorable(self, annotated: AnnotatedStudy) -> str | None:
         """Require labels of one of the model's views."""
