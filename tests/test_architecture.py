@@ -53,6 +53,7 @@ SHARED_FILE_NAMES = {
     "body": "the patient's body",
     "card": "the model card: the type, and how a recipe fills it",
     "demo": "the demonstration study",
+    "evaluate": "evaluation: the function and its command",
     "features": "the numbers that stand for a study",
     "finetune": "fine-tuning: the recipe and its command",
     "gain": "what pre-training gains",
@@ -63,6 +64,7 @@ SHARED_FILE_NAMES = {
     "phantom": "the phantom: the type and its command",
     "pictures": "images for a page",
     "points": "points in space",
+    "record": "the record of an analysis, of an evaluation",
     "pretrain": "pre-training: the task, the recipe and its command",
     "pretraining": "pre-training",
     "registry": "the table of the folder's named things",
@@ -83,19 +85,7 @@ SHARED_FILE_NAMES = {
 TASK_DISPATCH = re.compile(r"card\.task|task ==")
 MAY_NAME_TASKS = {"core/card.py", "tasks/registry.py"}
 STILL_NAME_TASKS = {
-    "bench/tasks.py",
-    "commands/evaluate.py",
-    "commands/evaluate_answers.py",
-    "commands/evaluate_studies.py",
-    "evaluation/eligible.py",
-    "evaluation/gain.py",
-    "evaluation/scalar.py",
-    "inference/landmark_predictor.py",
-    "inference/scalar_predictor.py",
-    "inference/segmenter.py",
-    "recipes/finetune.py",
     "recipes/start.py",
-    "recipes/trial.py",
 }
 """To become empty."""
 

@@ -378,3 +378,36 @@ def test_help_names_every_recipe_and_no_doubled_sign(capsys: pytest.CaptureFixtu
             call(command, "--help")
     said = capsys.readouterr().out
     assert "lax-mask-unetr" in "".join(said.split()) and "%%" not in said
+
+
+def test_help_of_analyse_fits_one_screen_in_groups(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit):
+        call("analyse", "--help")
+    text = capsys.readouterr().out
+    assert len(text.splitlines()) <= 60
+    assert all(f"\n{group}" in text for group in ("input:", "subject", "model:", "measurement:", "output:"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (("--turns", "2"), ("--tta", "2")),
+        (("--turns=2",), ("--tta", "2")),
+        (("--basal-rule", "half-rim"), ("--basal-rule", "scmr")),
+    ],
+)
+def test_old_options_work_with_a_note(
+    old: tuple[str, ...], new: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli._current_words("analyse", ["study", *old, "-o", "out"]) == ["study", *new, "-o", "out"]
+    assert "is deprecated; use" in capsys.readouterr().err
+    assert cli._current_words("analyse", ["study", *new]) == ["study", *new]
+    assert capsys.readouterr().err == ""
+
+
+def test_analyze_is_analyse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("analyze", tmp_path / "none", "-o", tmp_path / "out") == 3
+    assert "does not exist" in capsys.readouterr().err

@@ -9,7 +9,12 @@ if TYPE_CHECKING:
     from cinema_cmr.api import (
         analyse,
         demo_study,
+        embed,
+        finetune,
+        frame_dataset,
         load_model,
+        prepare,
+        pretrain,
         read_cine,
         segment,
         write_cine,
@@ -37,7 +42,10 @@ if TYPE_CHECKING:
     from cinema_cmr.measure.measure import MeasureOptions, measure_masks, measure_study
     from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, Options
     from cinema_cmr.pipeline.analyzer import Analyzer
+    from cinema_cmr.pipeline.frame_dataset import FrameDataset
     from cinema_cmr.pipeline.model import Model
+    from cinema_cmr.recipes.experiment import Experiment
+    from cinema_cmr.recipes.run import RunResult
     from cinema_cmr.report.record import StudyRecord
     from cinema_cmr.report.stored import read_measurements
 
@@ -45,7 +53,12 @@ _MODULES = {
     "api": (
         "analyse",
         "demo_study",
+        "embed",
+        "finetune",
+        "frame_dataset",
         "load_model",
+        "prepare",
+        "pretrain",
         "read_cine",
         "segment",
         "write_cine",
@@ -73,7 +86,10 @@ _MODULES = {
     "measure.measure": ("MeasureOptions", "measure_masks", "measure_study"),
     "pipeline.analysis_options": ("ExtraModels", "InferenceOptions", "Options"),
     "pipeline.analyzer": ("Analyzer",),
+    "pipeline.frame_dataset": ("FrameDataset",),
     "pipeline.model": ("Model",),
+    "recipes.experiment": ("Experiment",),
+    "recipes.run": ("RunResult",),
     "report.record": ("StudyRecord",),
     "report.stored": ("read_measurements",),
 }
@@ -86,8 +102,10 @@ __all__ = [
     "Analyzer",
     "Cine",
     "CinemaError",
+    "Experiment",
     "ExtraModels",
     "Flag",
+    "FrameDataset",
     "GeometryError",
     "InferenceOptions",
     "InputError",
@@ -104,6 +122,7 @@ __all__ = [
     "Options",
     "OutputExistsError",
     "Prediction",
+    "RunResult",
     "SeriesDecision",
     "Study",
     "StudyRecord",
@@ -114,9 +133,14 @@ __all__ = [
     "WeightsError",
     "analyse",
     "demo_study",
+    "embed",
+    "finetune",
+    "frame_dataset",
     "load_model",
     "measure_masks",
     "measure_study",
+    "prepare",
+    "pretrain",
     "read_cine",
     "read_measurements",
     "read_study",

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cinema_cmr.core.analysis import Analysis
+from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.results import Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 
 if TYPE_CHECKING:
+    from cinema_cmr.inference.features import FeatureRow
+    from cinema_cmr.models.loaded import LoadedModel
+    from cinema_cmr.pipeline.frame_dataset import FrameDataset
     from cinema_cmr.pipeline.model import Model
+    from cinema_cmr.recipes.experiment import Experiment
+    from cinema_cmr.recipes.run import RunResult
     from cinema_cmr.report.record import StudyRecord
 
 __all__ = [
     "analyse",
     "demo_study",
+    "embed",
+    "finetune",
+    "frame_dataset",
     "load_model",
+    "prepare",
+    "pretrain",
     "read_cine",
     "segment",
     "write_cine",
@@ -101,14 +112,97 @@ def demo_study() -> Path:
     return demo_path()
 
 
-def write_phantoms(folder: Path | str, *, n: int = 10, seed: int = 0, overwrite: bool = False, **config: Any) -> Path:
+def write_phantoms(
+    folder: Path | str,
+    *,
+    n: int = 10,
+    seed: int = 0,
+    views: Sequence[View | str] | None = None,
+    overwrite: bool = False,
+    **config: Any,
+) -> Path:
     """Write synthetic studies with exact volumes, masks and landmarks; return the path of their manifest.
 
-    `config` are further fields of `phantom.cohort.CohortConfig`: `views`, `format`, `group`, `n_frames`, ...
+    `config` are further fields of `phantom.cohort.CohortConfig`: `format`, `group`, `style`, `n_frames`.
     """
     from cinema_cmr.phantom.cohort import CohortConfig, write_cohort
 
-    return write_cohort(Path(folder), CohortConfig(n=n, seed=seed, **config), overwrite=overwrite)
+    chosen: dict[str, Any] = {} if views is None else {"views": tuple(map(View.parse, views))}
+    return write_cohort(Path(folder), CohortConfig(n=n, seed=seed, **chosen, **config), overwrite=overwrite)
+
+
+def finetune(
+    recipe: str | Experiment,
+    data: Path | str,
+    folder: Path | str,
+    *,
+    start: LoadedModel | str | None = None,
+    **options: Any,
+) -> RunResult:
+    """Train a model on labelled studies; `result.model` is the folder of the trained model.
+
+    `recipe`: a name, e.g. "sax-unet", or an experiment; `data`: NAME:FOLDER of a dataset, or a folder of images with
+    masks; `start`: a model or pre-trained encoder; `options`: those of `cinema finetune`, e.g. `steps`, `lr`, `target`.
+    """
+    from cinema_cmr.recipes.finetune import finetune as run
+
+    return run(recipe, data, folder, start=start, **options)
+
+
+def pretrain(
+    recipe: str | Experiment,
+    data: Path | str,
+    folder: Path | str,
+    *,
+    start: LoadedModel | str | None = None,
+    **options: Any,
+) -> RunResult:
+    """Train a masked autoencoder on a store that `prepare` wrote; `result.model` is the folder of the trained model.
+
+    `options` are those of `cinema pretrain`, e.g. `steps`, `batch`, `validation`.
+    """
+    from cinema_cmr.recipes.pretrain import pretrain as run
+
+    return run(recipe, data, folder, start=start, **options)
+
+
+def prepare(sources: Sequence[Path | str], folder: Path | str, *, workers: int = 1, overwrite: bool = False) -> Path:
+    """Store studies for training, with access to single frames; return the path of the manifest.
+
+    Raises the error of the first study that cannot be read, after the others are stored.
+    """
+    from cinema_cmr.data.population import MANIFEST_FILE, prepare_population
+
+    cases = prepare_population([Path(source) for source in sources], Path(folder), workers=workers, overwrite=overwrite)
+    failed = [case for case in cases if case.status == "failed"]
+    if failed:
+        raise InputError(
+            f"{len(failed)} of {len(cases)} studies were not stored; first {failed[0].name}: {failed[0].error}"
+        )
+    return Path(folder) / MANIFEST_FILE
+
+
+def embed(source: Path | str, *, model: str = "cinema-small", device: str = "auto") -> list[FeatureRow]:
+    """Return the feature vectors of a study, by view and frame, from a pre-trained encoder."""
+    from cinema_cmr.data.temporary_store import open_or_prepare
+    from cinema_cmr.inference.features import FeatureExtractor
+    from cinema_cmr.inference.runtime import choose_runtime
+    from cinema_cmr.io.names import name_from_path
+    from cinema_cmr.models.weights import load_model as load
+
+    extractor = FeatureExtractor(load(model), choose_runtime(device))
+    with open_or_prepare(Path(source), name_from_path(source)) as study:
+        return list(extractor.rows(study))
+
+
+def frame_dataset(name: str, root: Path | str, *, part: str = "train", **grid: Any) -> FrameDataset:
+    """Open the labelled frames of a dataset, e.g. `frame_dataset("acdc", root)`, for a torch `DataLoader`.
+
+    `part`: train, validation or test of the dataset's split, or all. `grid`: `view`, `spacing_mm`, `size`, `n_slices`.
+    """
+    from cinema_cmr.pipeline.frame_dataset import FrameDataset
+
+    return FrameDataset(name, root, part=part, **grid)
 
 
 # Methods of core types that need upper layers: core only declares them, as it imports nothing above itself.

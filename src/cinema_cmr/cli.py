@@ -46,6 +46,13 @@ _OLD_OPTIONS: dict[str, dict[str, str]] = {
     "analyse": {"--basal-rule half-rim": "--basal-rule scmr"},
     "bench": {"--coarse": "--preset coarse", "--smoke": "--preset smoke", "--base": "--preset base"},
     "sweep": {"--coarse": "--preset coarse", "--smoke": "--preset smoke", "--base": "--preset base"},
+    "finetune": {"--accumulate": "--gradient-accumulation", "--n": "--n-train"},
+    "pretrain": {
+        "--accumulate": "--gradient-accumulation",
+        "--complementary": "--complementary-masks",
+        "--decoded-share": "--decoder-token-ratio",
+        "--recompute": "--activation-checkpointing",
+    },
 }
 """Command ("" for all) -> old words -> new words; accepted for one release with a note on stderr, not in --help."""
 
@@ -102,8 +109,9 @@ def _run(words: list[str]) -> int:
 
 def _current_words(command: str, words: Iterable[str]) -> list[str]:
     """Replace old options by current ones, with a note for each."""
-    text = [word for each in words for word in (each.split("=", 1) if each.startswith("--") else [each])]
     table = {**_OLD_OPTIONS[""], **_OLD_OPTIONS.get(command, {})}
+    parted = {"--config", *(old.split()[0] for old in table)}
+    text = [part for word in words for part in (word.split("=", 1) if word.split("=")[0] in parted else [word])]
     for old, new in table.items():
         before, after = old.split(), new.split()
         places = [i for i in range(len(text)) if text[i : i + len(before)] == before]

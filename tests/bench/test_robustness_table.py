@@ -61,6 +61,6 @@ def test_one_case_by_hand() -> None:
 def test_nothing_and_two_models_or_one_asked_in_two_ways_are_refused() -> None:
     with pytest.raises(InputError, match="no measured case"):
         summary([CASES[-1]])
-    for other in ({"model": "b"}, {"inference_settings": "turns 8"}):
+    for other in ({"model": "b"}, {"inference_settings": "tta 8"}):
         with pytest.raises(InputError, match="2 models"):
             summary([CASES[0], {**CASES[1], **other}])

@@ -13,7 +13,6 @@ from long_axes import annotated as long_axis
 from oracles import Nothing, annotated, heart
 
 from cinema_cmr.bench.data import BenchDataset
-from cinema_cmr.bench.measured import classify_by_measurements, measure_number
 from cinema_cmr.bench.run import BenchOptions, BenchRun, train_and_score
 from cinema_cmr.bench.suite import RunKey
 from cinema_cmr.bench.tasks import TASKS
@@ -129,20 +128,6 @@ def measured(number: int) -> AnnotatedStudy:
     )
 
 
-@pytest.mark.medium
-def test_measurements_of_masks_separate_the_groups() -> None:
-    results, model = classify_by_measurements(of([measured(number) for number in range(12)], 4))
-    assert [result.scores["correct"] for result in results] == [1.0] * 4 and set(model.groups) == {"strong", "weak"}
-    assert [result.target for result in results] == ["strong", "weak"] * 2
-
-
-@pytest.mark.slow
-def test_a_patient_without_measurements_counts_as_wrong() -> None:
-    data = of([measured(number) for number in range(12)], 4)
-    results, _ = classify_by_measurements(data, empty_segmenter(), device="cpu")
-    assert [result.scores["correct"] for result in results] == [0.0] * 4
-
-
 def with_ef(number: int, study: AnnotatedStudy) -> AnnotatedStudy:
     """The study with an ejection fraction from elsewhere, a point or more above what its masks measure."""
     measured = reference_measurements(study)
@@ -169,13 +154,6 @@ def test_a_number_is_measured_from_masks_against_the_facts(tmp_path: Path) -> No
     assert [one["lv_ef_percent"] for one in values] == pytest.approx([-5.0, -6.0])
     assert all(np.isfinite(one["baseline"]) for one in values)
     assert record["model"] == "experts' masks" and record["n_train_patients"] == 4 and record["n_steps"] == 0
-
-
-@pytest.mark.medium
-def test_masks_that_measure_nothing_give_no_value() -> None:
-    data = of([with_ef(number, study) for number, study in enumerate(HEARTS)])
-    results = measure_number(data, "lv_ef_percent", empty_segmenter(), device="cpu")
-    assert all(np.isnan(result.error("lv_ef_percent")) for result in results)
 
 
 @pytest.mark.medium

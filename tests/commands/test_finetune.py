@@ -59,8 +59,9 @@ def test_a_model_comes_out_and_is_evaluated(studies: Path, tmp_path: Path, capsy
 def test_a_finished_run_goes_on_from_nothing_and_another_is_refused(
     studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["finetune", "--data", studies, "--recipe", "sax-unet", "-o", tmp_path, "--n-train", 2]
+    words = ["finetune", "--data", studies, "--recipe", "sax-unet", "-o", tmp_path, "--n", 2]
     assert call(*words, "--steps", 1) == 0
+    assert "'--n' is deprecated; use '--n-train'" in capsys.readouterr().err
     weights = (tmp_path / "model" / "weights.safetensors").read_bytes()
     assert call(*words, "--steps", 1) == 0
     assert (tmp_path / "model" / "weights.safetensors").read_bytes() == weights

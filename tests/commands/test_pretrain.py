@@ -136,7 +136,7 @@ def test_a_run_that_is_told_to_stop_goes_on_when_called_again(store: Path, tmp_p
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 75, err
-    assert "stopped by" in err and "the checkpoint is saved: give the same command to go on" in err
+    assert "stopped by" in err and "the checkpoint is saved: give the same command to resume" in err
     stopped = int(losses(tmp_path)[-1][0])
     again = started(words)
     while int(losses(tmp_path)[-1][0]) <= stopped:

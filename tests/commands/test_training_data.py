@@ -22,7 +22,7 @@ def test_a_split_that_is_given_is_kept_in_the_run_s_folder(tmp_path: Path) -> No
         write_mask(labels, cine_of(labels), tmp_path / "lab" / f"p{number}_seg.nii.gz")
     split = Split(dataset="folder", parts={"train": ("p2",), "validation": ("p0", "p1")}, rule="by hand")
     write_split(split, tmp_path / "mine.json")
-    given = Namespace(data=str(tmp_path / "lab"), output=str(tmp_path / "run"), seed=0, n=None)
+    given = Namespace(data=str(tmp_path / "lab"), output=str(tmp_path / "run"), seed=0, n_train=None)
     for file in (str(tmp_path / "mine.json"), None):  # the second call goes on with the run's own
         given.split = file
         data = read_training_data(given, Console())

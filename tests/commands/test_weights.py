@@ -11,6 +11,8 @@ import torch
 from small_models import scrambled, unetr, unetr_card
 
 from cinema_cmr.cli import main
+from cinema_cmr.disease.model import EMBEDDED_DISEASE_MODEL
+from cinema_cmr.models.cards import embedded_names
 from cinema_cmr.models.published.registry import PUBLISHED
 from cinema_cmr.models.weights import load_model, save_model
 
@@ -41,6 +43,13 @@ def test_a_good_model_is_verified_and_a_changed_one_not(model: Path, capsys: pyt
     path.write_bytes(path.read_bytes()[:-1] + b"\x00")
     assert call("weights", "verify", model) == 5
     assert "FAILED" in capsys.readouterr().out
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("name", [*embedded_names(), EMBEDDED_DISEASE_MODEL])
+def test_every_bundled_model_is_verified(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("weights", "verify", name) == 0
+    assert "FAILED" not in capsys.readouterr().out
 
 
 @pytest.mark.medium

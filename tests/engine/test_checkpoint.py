@@ -46,7 +46,7 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes | None)
         torch.save({"step": Evil(tmp_path / "made")}, path)
     else:
         path.write_bytes(content)
-    with pytest.raises(UnreadableFileError, match="delete it to start anew"):
+    with pytest.raises(UnreadableFileError, match="delete it to start over"):
         read_checkpoint(tmp_path)
     assert not (tmp_path / "made").exists()
 

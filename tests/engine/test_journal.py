@@ -20,7 +20,7 @@ def test_rows_past_the_checkpoint_and_a_torn_one_are_forgotten(tmp_path: Path) -
     with journal.path.open("a") as file:
         file.write("4,train,lo")
     again = Journal(tmp_path)
-    again.forget_after(2)
+    again.drop_after(2)
     assert again.path.read_text().splitlines() == [
         "step,kind,name,value",
         "1,train,loss,1",

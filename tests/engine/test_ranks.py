@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.engine.ranks import any_rank, is_first_rank, joined_rows, mean_over_ranks, start_fabric
+from cinema_cmr.engine.ranks import any_rank, gather_rows, is_first_rank, mean_over_ranks, start_fabric
 from cinema_cmr.inference.runtime import Runtime
 
 CPU = torch.device("cpu")
@@ -18,14 +18,14 @@ TALK = """
 import sys
 import torch
 from torch import distributed
-from cinema_cmr.engine.ranks import any_rank, is_first_rank, joined_rows, mean_over_ranks, start_fabric
+from cinema_cmr.engine.ranks import any_rank, is_first_rank, gather_rows, mean_over_ranks, start_fabric
 from cinema_cmr.inference.runtime import Runtime
 if __name__ == "__main__":
     fabric = start_fabric(Runtime(device="cpu", precision="fp32"), devices=2)
     rank, cpu = fabric.global_rank, fabric.device
     rows = [{"x": [float(i)]} for i in range(rank, 5, 2)]
     said = [is_first_rank(), any_rank(rank == 1, cpu), any_rank(False, cpu), mean_over_ranks(3.0 + rank, cpu)]
-    joined = [row["x"][0] for row in joined_rows(rows)]
+    joined = [row["x"][0] for row in gather_rows(rows)]
     # In one piece: both processes write to one stream.
     sys.stdout.write(f"\\nsaid {said[0]} {said[1]} {said[2]} {said[3]} {joined}\\n")
     sys.stdout.flush()
@@ -37,7 +37,7 @@ def test_one_process_is_the_first_and_agrees_with_itself() -> None:
     assert (fabric.world_size, fabric.global_rank) == (1, 0) and is_first_rank()
     assert any_rank(True, CPU) and not any_rank(False, CPU)
     assert mean_over_ranks(2.5, CPU) == 2.5
-    assert joined_rows([{"x": [1.0]}]) == [{"x": [1.0]}]
+    assert gather_rows([{"x": [1.0]}]) == [{"x": [1.0]}]
 
 
 def test_devices_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

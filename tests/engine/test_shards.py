@@ -12,14 +12,14 @@ from torch import distributed, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor
 
-from cinema_cmr.engine.shards import optimiser_like, sharded, state_like, whole
+from cinema_cmr.engine.shards import gather, shard_module, shard_optimiser_state, shard_state
 
 
 @pytest.fixture
 def divided() -> Iterator[nn.Module]:
     """A network on a mesh of one process: its weights are as divided as those of many."""
     distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
-    yield sharded(mae(), init_device_mesh("cpu", (1,), mesh_dim_names=("data_parallel",)))
+    yield shard_module(mae(), init_device_mesh("cpu", (1,), mesh_dim_names=("data_parallel",)))
     distributed.destroy_process_group()
 
 
@@ -47,7 +47,7 @@ def test_a_divided_network_steps_like_a_whole_one_and_its_state_is_whole(divided
     plain = mae()
     losses = [[step(model, its) for _ in range(2)] for model in (divided, plain) for its in [optimiser_of(model)]]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
-    gathered = whole(divided.state_dict())
+    gathered = gather(divided.state_dict())
     assert not any(isinstance(value, DTensor) for value in gathered.values())
     plain.load_state_dict(gathered)
     with torch.no_grad():
@@ -58,12 +58,12 @@ def test_a_divided_network_steps_like_a_whole_one_and_its_state_is_whole(divided
 def test_a_divided_run_goes_on_from_a_whole_state(divided: nn.Module) -> None:
     first = optimiser_of(divided)
     step(divided, first)
-    saved = copy.deepcopy({"model": whole(divided.state_dict()), "optimiser": whole(first.state_dict())})
+    saved = copy.deepcopy({"model": gather(divided.state_dict()), "optimiser": gather(first.state_dict())})
     straight = [step(divided, first) for _ in range(2)]
     second = optimiser_of(divided)
-    divided.load_state_dict(state_like(saved["model"], divided))
-    second.load_state_dict(optimiser_like(saved["optimiser"], second))
-    assert same(whole(second.state_dict()["state"]), saved["optimiser"]["state"])
+    divided.load_state_dict(shard_state(saved["model"], divided))
+    second.load_state_dict(shard_optimiser_state(saved["optimiser"], second))
+    assert same(gather(second.state_dict()["state"]), saved["optimiser"]["state"])
     assert [step(divided, second) for _ in range(2)] == straight
 
 
@@ -72,7 +72,7 @@ def test_whole_states_pass_as_they_are() -> None:
     its = optimiser_of(model)
     step(model, its)
     for state, again in (
-        (model.state_dict(), state_like(whole(model.state_dict()), model)),
-        (its.state_dict(), optimiser_like(whole(its.state_dict()), its)),
+        (model.state_dict(), shard_state(gather(model.state_dict()), model)),
+        (its.state_dict(), shard_optimiser_state(gather(its.state_dict()), its)),
     ):
         assert same(dict(state), again)

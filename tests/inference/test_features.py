@@ -91,8 +91,8 @@ def test_thirds_of_a_stack_of_two_slices(tmp_path: Path) -> None:
 
 
 def test_what_gives_no_features_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="features come from an autoencoder"):
+    with pytest.raises(WeightsError, match="expected an autoencoder"):
         FeatureExtractor(LoadedModel(model=unetr(), card=unetr_card()), CPU)
     plane = stored_heart(tmp_path, "plane", views=[View.LAX_2C])
-    with pytest.raises(NoCineError, match="none of the model's views: sax, lax_4c"):
+    with pytest.raises(NoCineError, match="no view of the model; expected one of sax, lax_4c"):
         FeatureExtractor(loaded(), CPU).rows(plane)

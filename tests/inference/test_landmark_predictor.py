@@ -94,7 +94,7 @@ def test_where_nothing_is_at_the_expected_places_they_are_forgotten() -> None:
     assert np.abs(stacked(found) - in_patient(POINTS)).max() < 0.5
 
 
-def drawn(points: np.ndarray) -> Landmarks:  # type: ignore[type-arg]
+def mask_landmarks(points: np.ndarray) -> Landmarks:  # type: ignore[type-arg]
     """Points (t, k, 2) in voxels as a mask of the plane shows them."""
     placed = in_patient(points)
     return Landmarks(view=View.LAX_4C, points={name: placed[:, k] for k, name in enumerate(NAMES)})
@@ -102,7 +102,9 @@ def drawn(points: np.ndarray) -> Landmarks:  # type: ignore[type-arg]
 
 def test_tops_are_looked_for_near_the_points_of_a_mask() -> None:
     seen = LandmarkPredictor(model(TwoTops(0, 1, 2)), CPU)
-    found = seen.predict_view(cine(several(4)), (20.0, 20.0), drawn=drawn(several(4) + np.array([4.0, 0.0])))
+    found = seen.predict_view(
+        cine(several(4)), (20.0, 20.0), mask_points=mask_landmarks(several(4) + np.array([4.0, 0.0]))
+    )
     away = np.abs(stacked(found) - in_patient(several(4)))
     assert away.max() < 0.6, "a high top counts more than the mask's point"
     assert all((found.confidence[name] > 0.95).all() for name in NAMES)
@@ -113,7 +115,7 @@ def test_a_point_that_only_the_mask_shows_is_the_masks() -> None:
         away = (
             POINTS + np.array([0.0, 30.0]) if lost.model.__class__ is TwoTops else POINTS
         )  # a top 27 mm off is another place
-        found = LandmarkPredictor(lost, CPU).predict_view(cine(), (72.0, 60.0), drawn=drawn(away))
+        found = LandmarkPredictor(lost, CPU).predict_view(cine(), (72.0, 60.0), mask_points=mask_landmarks(away))
         assert np.abs(stacked(found)[:, 1] - in_patient(away)[:, 1]).max() < 1e-6
         assert np.allclose(found.confidence[NAMES[1]], 0.55)
 
@@ -121,14 +123,18 @@ def test_a_point_that_only_the_mask_shows_is_the_masks() -> None:
 def test_a_mask_that_fails_in_one_frame_of_a_cycle_is_mended() -> None:
     failed = several(16)
     failed[7, 0] += [0.0, 20.0]
-    still = LandmarkPredictor(model(), CPU).predict_view(cine(several(16)), (72.0, 60.0), drawn=drawn(failed))
+    still = LandmarkPredictor(model(), CPU).predict_view(
+        cine(several(16)), (72.0, 60.0), mask_points=mask_landmarks(failed)
+    )
     assert np.abs(stacked(still) - in_patient(several(16))).max() < 0.6
 
 
 def test_a_mask_that_mostly_fails_is_not_asked() -> None:
     lost = several(4)
     lost[:3, 1] = np.nan
-    found = LandmarkPredictor(model(), CPU).predict_view(cine(several(4)), (72.0, 60.0), drawn=drawn(lost))
+    found = LandmarkPredictor(model(), CPU).predict_view(
+        cine(several(4)), (72.0, 60.0), mask_points=mask_landmarks(lost)
+    )
     assert np.abs(stacked(found) - in_patient(several(4))).max() < 0.5
 
 

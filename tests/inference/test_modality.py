@@ -70,7 +70,7 @@ def test_each_image_is_known_whatever_the_scheme_it_was_drawn_in(scheme: str) ->
 def test_frames_and_the_reader_decide_before_intensities() -> None:
     assert flag(LATE, "lge", "scar", frames=6) is not None and flag(LATE, "cine", "cine", frames=6) is None
     read = flag(CINE, "cine", "cine", read_as="lge")
-    assert read is not None and "read as such" in read.message
+    assert read is not None and "metadata of the study" in read.message
 
 
 def test_brightness_and_contrast_of_the_file_change_nothing() -> None:

@@ -6,10 +6,9 @@ import json
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from cinema_cmr.core.errors import OutputExistsError
+from cinema_cmr.core.errors import OutputExistsError, UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.atomic import atomic_path, write_bytes, write_json, write_text
 
@@ -92,10 +91,10 @@ def test_written_files_are_readable_by_others(tmp_path: Path) -> None:
 
 def test_json_is_sorted_indented_and_plain(tmp_path: Path) -> None:
     value = {
-        "b": np.float32(0.5),
-        "a": [np.int64(3), None, True],
+        "b": 0.5,
+        "a": (3, None, True),
         "view": View.SAX,
-        "curve": np.arange(2.0),
+        "curve": [0.0, 1.0],
         2: "ü",
     }
     write_json(tmp_path / "a.json", value)
@@ -105,15 +104,15 @@ def test_json_is_sorted_indented_and_plain(tmp_path: Path) -> None:
     assert text == json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
 
 
-@pytest.mark.parametrize("bad", [float("nan"), np.float64("inf"), np.array([1.0, np.nan])])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), [1.0, float("nan")]])
 def test_json_rejects_nan_with_its_location(tmp_path: Path, bad: object) -> None:
-    with pytest.raises(ValueError, match=r"value\.summary\.lv_ef_percent(\[1\])? is (nan|inf)"):
+    with pytest.raises(UsageError, match=r"value\.summary\.lv_ef_percent(\[1\])? is (nan|inf)"):
         write_json(tmp_path / "a.json", {"summary": {"lv_ef_percent": bad}})
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("bad", [{"a": Path("x")}, {"a": {1.5: 2}}, {True: 1}, {"a": {1, 2}}])
+@pytest.mark.parametrize("bad", [{"a": Path("x")}, {"a": object()}])
 def test_json_rejects_unsupported_types(tmp_path: Path, bad: object) -> None:
-    with pytest.raises(TypeError, match="JSON"):
+    with pytest.raises(UsageError, match="cannot be written as JSON"):
         write_json(tmp_path / "a.json", bad)
     assert os.listdir(tmp_path) == []

@@ -31,5 +31,5 @@ def test_classes_are_those_of_the_data() -> None:
 def test_what_cannot_be_asked_is_said() -> None:
     with pytest.raises(InputError, match="expected two or more classes"):
         with_target(disease_vit(), "group", STUDIES)
-    with pytest.raises(UsageError, match="answers no single question"):
+    with pytest.raises(UsageError, match="has no single target"):
         with_target(lax_unet(), "bmi", STUDIES)

@@ -48,7 +48,7 @@ def summary(cases: Sequence[CaseLine], *, seed: int = 0) -> dict[str, Any]:
     shown = [case for case in cases if case["part"] != "train"]
     if not shown:
         raise InputError("no measured case; expected lines of `benchmarks/robustness.py`")
-    models = sorted({(case["model"], case.get("inference_settings", "turns 1")) for case in shown})
+    models = sorted({(case["model"], case.get("inference_settings", "tta 1")) for case in shown})
     if len(models) > 1:
         raise InputError(
             f"cases of {len(models)} models, or of one asked in other ways; expected those of one:"

@@ -9,12 +9,11 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.analyse_case import CaseResult, analyse_case
 from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.dataclass_options import add_options, option_values
 from cinema_cmr.commands.options import (
-    add_dataclass_options,
     add_input_options,
     add_model_options,
     add_output_options,
-    dataclass_values,
     listed_inputs,
 )
 from cinema_cmr.core.analysis import NormalRange
@@ -32,11 +31,10 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options in their groups: input, model, measurement, output."""
     add_input_options(parser, "DICOM folders, zips, NIfTI files or folders of them; each one study")
-    add_dataclass_options(parser.add_argument_group("subject (overrides values read from the files)"), Subject)
+    add_options(parser, Subject, title="subject (overrides values read from the files)")
     add_model_options(parser)
-    add_dataclass_options(parser.add_argument_group("additional models (a name, a path or none)"), ExtraModels)
-    measurement = parser.add_argument_group("measurement")
-    add_dataclass_options(measurement, MeasureOptions)
+    add_options(parser, ExtraModels, title="additional models (a name, a path or none)")
+    measurement = add_options(parser, MeasureOptions, title="measurement")
     measurement.add_argument("--single-frame", action="store_true", help="measure a stack of one frame, without EF")
     measurement.add_argument("--normal-ranges", metavar="FILE", help="CSV or JSON table of reference ranges")
     output = add_output_options(parser)
@@ -66,7 +64,7 @@ def run(given: Namespace) -> int:
 
 
 def _options(given: Namespace) -> Options:
-    values = dataclass_values(given, InferenceOptions, ExtraModels, Subject, MeasureOptions)
+    values = option_values(given, InferenceOptions, ExtraModels, Subject, MeasureOptions)
     return Options.of(**values, single_frame=given.single_frame, normal_ranges=_normal_ranges(given.normal_ranges))
 
 

@@ -1,38 +1,58 @@
-"""Command-line options generated from a dataclass: one group a class, one option a field, its docstring the help."""
+"""Command-line options generated from a dataclass: one option a field, its docstring the help, its type the choices."""
 
 from __future__ import annotations
 
 import ast
 import inspect
 import textwrap
+from collections.abc import Iterable
 from dataclasses import MISSING, Field, fields
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 from jsonargparse import ArgumentParser, Namespace
 
-__all__ = ["add_options", "field_docs", "options_from"]
+__all__ = ["OptionGroup", "add_options", "field_docs", "option_values", "options_from"]
 
 T = TypeVar("T")
 
+_UNITS = ("years", "cm", "kg", "bpm")
+"""Suffixes of fields that the option's name leaves out and its metavar shows."""
 
-def add_options(parser: ArgumentParser, options: type[Any]) -> None:
-    """Add an option for each field of a dataclass and of its bases, which are the groups and carry a title in `group`.
 
-    The field `n_train` becomes `--n-train`, unless its metadata has a `flag` or a `short` form. A boolean is a flag, a
-    list may be given several times; a field without default is required.
+class OptionGroup(Protocol):
+    """A group of a parser's options."""
+
+    def add_argument(self, *names: str, **settings: Any) -> Any:
+        """Add an option."""
+
+
+def add_options(parser: ArgumentParser, options: type[Any], *, title: str | None = None) -> OptionGroup:
+    """Add an option for each field of a dataclass and of its bases, and return the last group.
+
+    Each class is a group, titled by `title` or by its own attribute `group`. The field `n_train` becomes `--n-train`,
+    unless its metadata has a `flag` or a `short` form. A boolean is a flag, a list may be given several times; a field
+    without default is required.
     """
     hints = get_type_hints(options)
-    for group in reversed(options.__mro__):
-        docs = field_docs(group)
+    place: OptionGroup = parser
+    for owner in reversed(options.__mro__):
+        docs = field_docs(owner)
         own = [each for each in fields(options) if each.name in docs]
-        place = parser.add_argument_group(getattr(group, "group", group.__name__)) if own else parser
+        if own:
+            place = parser.add_argument_group(title or getattr(owner, "group", owner.__name__))
         for each in own:
-            place.add_argument(*_names(each), help=docs[each.name], **_settings(each, hints[each.name]))
+            place.add_argument(*_names(each), help=_help(docs[each.name]), **_settings(each, hints[each.name]))
+    return place
 
 
 def options_from(options: type[T], given: Namespace) -> T:
     """Return the dataclass with the values of the command line."""
-    return options(**{each.name: given[_dest(each)] for each in fields(options)})  # type: ignore[arg-type]
+    return options(**option_values(given, options))
+
+
+def option_values(given: Namespace, *options: type[Any]) -> dict[str, Any]:
+    """Return field -> value of the command line, for the fields of several dataclasses."""
+    return {each.name: given[_dest(each)] for kind in options for each in fields(kind)}
 
 
 def field_docs(owner: type[Any]) -> dict[str, str]:
@@ -56,7 +76,20 @@ def _names(each: Field[Any]) -> list[str]:
 
 
 def _dest(each: Field[Any]) -> str:
-    return str(each.metadata.get("flag") or each.name)
+    """Return the option's name: its flag, or the field's name without its unit.
+
+    >>> from cinema_cmr.core.study import Subject
+    >>> [_dest(each) for each in fields(Subject)]
+    ['sex', 'age', 'height', 'weight', 'heart_rate']
+    """
+    stem, _, unit = each.name.rpartition("_")
+    return str(each.metadata.get("flag") or (stem if unit in _UNITS else each.name))
+
+
+def _help(doc: str) -> str:
+    """Return the first sentence of a docstring, as the help of an option is written."""
+    line = doc.split(". ", maxsplit=1)[0].split("; see ", maxsplit=1)[0].rstrip(".")
+    return line if line[1:2].isupper() else line[:1].lower() + line[1:]
 
 
 def _settings(each: Field[Any], hint: Any) -> dict[str, Any]:
@@ -65,11 +98,25 @@ def _settings(each: Field[Any], hint: Any) -> dict[str, Any]:
         return {"action": "append", "default": [], "metavar": "PATH=VALUE"}
     kind = next((choice for choice in get_args(hint) if choice is not type(None)), hint)
     if each.default is MISSING:
-        return {"type": kind, "required": True, "metavar": _metavar(each, kind)}
+        return {"type": kind, "required": True, "metavar": _metavar(each, hint)}
     if kind is bool:
         return {"action": "store_true", "default": each.default}
-    return {"type": hint, "default": each.default, "metavar": _metavar(each, kind)}
+    return {"type": hint, "default": each.default, "metavar": _metavar(each, hint)}
 
 
-def _metavar(each: Field[Any], kind: type[Any]) -> str:
-    return {int: "N", float: "X"}.get(kind, _dest(each).split("_")[-1].upper())
+def _metavar(each: Field[Any], hint: Any) -> str:
+    """Return the choices, the unit, N or X for a number, or the last word of the option's name."""
+    choices = tuple(map(str, _choices(hint)))
+    if choices:
+        return f"{{{','.join(choices)}}}"
+    unit = each.name.rpartition("_")[2]
+    numbers = {int: "N", float: "X"}
+    number = next((numbers[kind] for kind in (hint, *get_args(hint)) if kind in numbers), None)
+    return unit.upper() if unit in _UNITS else number or _dest(each).split("_")[-1].upper()
+
+
+def _choices(hint: Any) -> Iterable[object]:
+    """Return the values of a `Literal`, optional or not; none for other types."""
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    return [choice for part in get_args(hint) for choice in _choices(part)]

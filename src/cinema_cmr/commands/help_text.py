@@ -35,4 +35,4 @@ def _usage_word(action: Action) -> str:
     name = str(action.metavar or action.dest.upper())
     if action.option_strings:
         return f"{action.option_strings[0]} {name}"
-    return f"[{name} ...]" if action.nargs == "*" else name
+    return {"*": f"[{name} ...]", "?": f"[{name}]"}.get(str(action.nargs), name)

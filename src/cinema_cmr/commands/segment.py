@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.dataclass_options import option_values
 from cinema_cmr.commands.options import (
     add_input_options,
     add_model_options,
     add_output_options,
-    dataclass_values,
     listed_inputs,
 )
 from cinema_cmr.core.errors import CinemaError, OutputExistsError
@@ -45,7 +45,7 @@ def run(given: Namespace) -> int:
     inputs = listed_inputs(given)
     check_writable(given.output)
     console = Console(as_json=given.json)
-    segmenter = Analyzer(Options.of(**dataclass_values(given, InferenceOptions))).segmenter
+    segmenter = Analyzer(Options.of(**option_values(given, InferenceOptions))).segmenter
     codes = []
     for source, name in zip(inputs, unique_names(inputs), strict=True):
         target = Path(given.output) / f"{name}_seg.nii.gz"

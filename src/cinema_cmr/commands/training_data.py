@@ -26,13 +26,13 @@ def add_data_options(parser: ArgumentParser, *, otherwise: str = "the dataset's 
 def read_training_data(
     given: Namespace, console: Console, *, drawn_only: bool = True, held_out: str = "validation"
 ) -> Any:
-    """Return the `TrainingData` of the options --data, --split, --n and --seed, its split kept in the run's folder."""
+    """Return the `TrainingData` of --data, --split, --n-train and --seed; the split is kept with the run."""
     from cinema_cmr.datasets.reading import LabelledSource, open_training_data
 
     source = LabelledSource(
         data=given.data,
         split=Path(given.split) if given.split else None,
-        n_train=given.get("n"),
+        n_train=given.get("n_train"),
         seed=given.get("seed", 0),
         val_part=held_out,
         labelled_only=drawn_only,

@@ -1,8 +1,8 @@
-"""`cinema weights`: which models there are, and fetching, importing, exporting and checking them."""
+"""`cinema weights`: list, fetch, import, export, join and verify models."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import get_args
 
 from jsonargparse import ArgumentParser, Namespace
@@ -15,53 +15,56 @@ __all__ = ["add_arguments", "run"]
 
 Action = Callable[[Namespace, Console], int]
 
-_ACTIONS = ("list", "pull", "import", "export", "join", "verify")
+_NEEDS_OUTPUT = ("import", "export", "join")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What to do, with which weights, and where to."""
-    parser.add_argument("action", choices=_ACTIONS, help="list, pull, import, export, join or verify")
-    parser.add_argument("source", nargs="*", help="a model's name or folder; for pull also 'all'; for join several")
+    """Add the action, its models and where to write."""
+    parser.add_argument("action", choices=tuple(_ACTIONS), help=", ".join(_ACTIONS))
+    parser.add_argument("source", nargs="*", help="a model's name or folder; pull: also 'all'; join: several")
     parser.add_argument("-o", "--output", help="folder that import, export and join write to")
-    parser.add_argument("--name", default="", help="import and join: what to call the model")
-    parser.add_argument("--licence", default="", help="import and join: the condition of its use")
+    parser.add_argument("--name", default="", help="import, join: name of the new model; import: default as before")
+    parser.add_argument("--licence", default="", help="import, join: terms of use; default those of the models")
     parser.add_argument(
-        "--precision",
-        choices=get_args(Precision),
-        default="float32",
-        help="import: how numbers are stored; they are float32 once loaded",
+        "--precision", choices=get_args(Precision), default="float32", help="import: stored precision; default float32"
     )
     parser.add_argument(
         "--offset",
         nargs="*",
         default=[],
         metavar="CLASS=NUMBER",
-        help="join: what is added to a class's logit before labels are taken",
+        help="join: offset added to the logit of a class, e.g. lv=0.4; default those of the first model",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace files that are there")
-    parser.add_argument("--json", action="store_true", help="one JSON document a line")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    parser.add_argument("--json", action="store_true", help="print one JSON document per line")
 
 
 def run(given: Namespace) -> int:
-    """Do what was asked; exit code 5 where a check of `verify` fails."""
-    console = Console(as_json=given.json)
-    if given.action == "list":
-        return _list(console)
-    if not given.source or (len(given.source) > 1 and given.action != "join"):
-        needs = "one model's name or folder" if given.action != "join" else "the names or folders of several models"
-        raise UsageError(f"cinema weights {given.action} needs {needs}; see `cinema weights list`")
-    if given.action in ("import", "export", "join") and given.output is None:
-        raise UsageError(f"cinema weights {given.action} needs -o FOLDER to write to")
-    act: Action = _DO[given.action]
-    return act(given, console)
+    """Carry out the action; exit code 5 if a check of `verify` fails."""
+    _check_arguments(given)
+    return _ACTIONS[given.action](given, Console(as_json=given.json))
 
 
-def _list(console: Console) -> int:
+def _check_arguments(given: Namespace) -> None:
+    action, n_sources = given.action, len(given.source)
+    if action == "join" and n_sources < 2:
+        raise UsageError(
+            f"cinema weights join got {n_sources} model(s) and needs two or more; see `cinema weights list`"
+        )
+    if action not in ("list", "join") and n_sources != 1:
+        raise UsageError(f"cinema weights {action} got {n_sources} models and needs one; see `cinema weights list`")
+    if action in _NEEDS_OUTPUT and given.output is None:
+        raise UsageError(f"cinema weights {action} got no folder and needs one to write to; give -o FOLDER")
+    if action == "join" and not given.name:
+        raise UsageError("cinema weights join got no name and needs one for the new model; give --name NAME")
+
+
+def _list(_given: Namespace, console: Console) -> int:
     from cinema_cmr.models.catalogue import list_weights
 
     for entry in list_weights():
-        where = "here" if entry.is_here else "to be fetched"
-        line = f"{entry.name}: {entry.task}, {', '.join(entry.views)}; {entry.data}; {entry.licence}; {where}"
+        state = "on this machine" if entry.is_here else "to be fetched"
+        line = f"{entry.name}: {entry.task}, {', '.join(entry.views)}; {entry.data}; {entry.licence}; {state}"
         console.result(line, vars(entry))
     return 0
 
@@ -100,35 +103,43 @@ def _export(given: Namespace, console: Console) -> int:
 def _join(given: Namespace, console: Console) -> int:
     from cinema_cmr.models.catalogue import join_weights
 
-    if not given.name:
-        raise UsageError("cinema weights join needs --name, what to call the new model")
     card = join_weights(
         given.source,
         given.output,
         name=given.name,
         licence=given.licence,
-        logit_offsets=_offsets(given.offset),
+        logit_offsets=dict(_offsets(given.offset)),
         overwrite=given.overwrite,
     )
     console.result(f"{card.name}: {given.output}", {"name": card.name, "folder": given.output})
     return 0
 
 
-def _offsets(words: Sequence[str]) -> dict[str, float]:
-    try:
-        pairs = [word.split("=") for word in words]
-        return {name: float(number) for name, number in pairs}
-    except ValueError as error:
-        raise UsageError(f"--offset {' '.join(words)}; expected CLASS=NUMBER, e.g. lv=0.4") from error
+def _offsets(words: Sequence[str]) -> Iterator[tuple[str, float]]:
+    for word in words:
+        name, _, number = word.partition("=")
+        try:
+            yield name, float(number)
+        except ValueError as error:
+            raise UsageError(f"--offset {word}; expected CLASS=NUMBER, e.g. lv=0.4") from error
 
 
 def _verify(given: Namespace, console: Console) -> int:
+    from cinema_cmr.disease.verify import is_disease_model, verify_disease_model
     from cinema_cmr.models.catalogue import verify_weights
 
-    checks = verify_weights(given.source[0])
+    source = given.source[0]
+    checks = verify_disease_model(source) if is_disease_model(source) else verify_weights(source)
     for check in checks:
         console.result(f"{'ok' if check.passed else 'FAILED'}: {check.name}: {check.found}", vars(check))
     return 0 if all(check.passed for check in checks) else 5
 
 
-_DO: dict[str, Action] = {"pull": _pull, "import": _import, "export": _export, "join": _join, "verify": _verify}
+_ACTIONS: dict[str, Action] = {
+    "list": _list,
+    "pull": _pull,
+    "import": _import,
+    "export": _export,
+    "join": _join,
+    "verify": _verify,
+}

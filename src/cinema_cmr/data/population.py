@@ -19,7 +19,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from cinema_cmr.core.errors import CinemaError, InputError, OutputExistsError, UnreadableFileError, UsageError
 from cinema_cmr.core.serialise import to_dict
@@ -61,7 +61,7 @@ class PreparedCase:
     """Outcome of one input."""
 
     name: str
-    status: str
+    status: Literal["done", "kept", "failed"]
     """ "done", "kept" (already stored from the same input) or "failed"."""
     error: str | None = None
     exit_code: int = 0

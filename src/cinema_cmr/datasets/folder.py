@@ -183,7 +183,7 @@ def _problem(root: Path, group: ImageGroup, images: Mapping[Path, Sequence[Path]
     """
     views: dict[View, list[str]] = defaultdict(list)
     for image in group.images:
-        if image not in group.second:
+        if image not in group.es_images:
             views[_view(image.name)].append(_relative(image, root))
         if len(masks := images[image]) > 1:
             names = " and ".join(f"'{mask.parent.name}/{mask.name}'" for mask in masks)

@@ -33,7 +33,7 @@ class ImageGroup:
     patient: str
     images: tuple[Path, ...]
     """One per view; both ED and ES if they are separate files, ED first."""
-    second: frozenset[Path] = frozenset()
+    es_images: frozenset[Path] = frozenset()
     """The ES images among `images`, whose view has its ED too."""
 
 
@@ -81,7 +81,7 @@ def group_images(root: Path, images: Collection[Path]) -> dict[str, ImageGroup]:
         name: ImageGroup(
             patient=patient,
             images=tuple(sorted(members, key=lambda image: (shared.get(image, file_stem(image)), _phase(image)))),
-            second=frozenset(image for image in members if image in shared and _phase(image) == "es"),
+            es_images=frozenset(image for image in members if image in shared and _phase(image) == "es"),
         )
         for name, (patient, members) in found.items()
     }

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,7 @@ class ConvertedScan:
 
     name: str
     """Its path relative to the dataset's folder."""
-    status: str
+    status: Literal["done", "kept", "failed"]
     """ "done", "kept" (already converted) or "failed"."""
     error: str | None = None
 

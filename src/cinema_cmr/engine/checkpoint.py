@@ -1,4 +1,4 @@
-"""The state of a run on disk: written whole or not at all, read without unpickling objects."""
+"""Checkpoints: the state of a run on disk, written atomically and read without unpickling objects."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ __all__ = ["clear_unfinished", "read_checkpoint", "write_checkpoint"]
 
 _NAME = "checkpoint.pt"
 _UNFINISHED = re.compile(r"\.[0-9a-f]{16}\.pt")
-"""Names that `atomic_path` gives."""
+"""Temporary names of `atomic_path`."""
 
 
 def write_checkpoint(folder: Path, state: dict[str, Any]) -> None:
-    """Write tensors and plain values to the run's folder; a kill leaves the last checkpoint as it was."""
+    """Write tensors and plain values to the run's folder; the last checkpoint survives if the process is killed."""
     with atomic_path(folder / _NAME, overwrite=True) as sibling:
         torch.save(state, sibling)
 
 
 def read_checkpoint(folder: Path) -> dict[str, Any] | None:
-    """The run's last state, or None where it has none yet.
+    """Return the run's last state, or None if it has none yet.
 
-    Raises `UnreadableFileError` for a file that is torn or no checkpoint of ours.
+    Raises `UnreadableFileError` for a file that is torn or not a checkpoint of this package.
     """
     path = folder / _NAME
     if not path.exists():
@@ -42,11 +42,13 @@ def read_checkpoint(folder: Path) -> dict[str, Any] | None:
 
 
 def clear_unfinished(folder: Path) -> None:
-    """Take away what a kill left of a checkpoint that was being written; no other run writes to this folder."""
+    """Remove partly written checkpoints of a process that was killed; no other run may write to this folder."""
     for path in folder.glob(".*.pt"):
         if _UNFINISHED.fullmatch(path.name):
             path.unlink(missing_ok=True)
 
 
 def _unreadable(path: Path, why: str) -> UnreadableFileError:
-    return UnreadableFileError(f"'{path.name}' is damaged or no checkpoint of ours: {why}; delete it to start anew")
+    return UnreadableFileError(
+        f"'{path.name}' is damaged or not a checkpoint of this package: {why}; delete it to start over"
+    )

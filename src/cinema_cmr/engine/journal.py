@@ -1,4 +1,4 @@
-"""What happened in a run, as a table that grows: one row a value, readable by any program; for TensorBoard too."""
+"""Journal of a run: a CSV table with one row per value, also for TensorBoard."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _HEAD = "step,kind,name,value\n"
 
 
 class Journal:
-    """`journal.csv` of a run: a row for each value of a step, so that new values need no new column.
+    """`journal.csv` of a run: one row for each value of a step.
 
-    With `events` the same values go to `events/`, for TensorBoard; raises `UsageError` where it is not installed.
+    With `events` the same values go to `events/`, for TensorBoard; raises `UsageError` if it is not installed.
     """
 
     def __init__(self, folder: Path, *, events: bool = False) -> None:
@@ -39,9 +39,8 @@ class Journal:
                 self._events.add_scalar(f"{kind}/{name}", value, step)
             self._events.flush()
 
-    def forget_after(self, step: int) -> None:
-        """Drop the rows past a step, and a torn last one, of a run that was cut off after its last
-        checkpoint."""
+    def drop_after(self, step: int) -> None:
+        """Drop the rows after a step, and a torn last one: those of a run interrupted after its last checkpoint."""
         lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
         kept = [line for line in lines[1:] if line.endswith("\n") and int(line.split(",", 1)[0]) <= step]
         write_text(self.path, "".join([_HEAD, *kept]), overwrite=True)
@@ -52,7 +51,7 @@ def _event_writer() -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise UsageError(
-            "values for TensorBoard need its package: pip install '.[tensorboard]' in the package's checkout, or leave"
-            " --tensorboard out"
+            "--tensorboard needs the package tensorboard, which is not installed: pip install '.[tensorboard]' in the"
+            " package's checkout, or leave the option out"
         ) from error
     return SummaryWriter

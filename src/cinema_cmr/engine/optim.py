@@ -1,4 +1,4 @@
-"""Optimiser, learning-rate schedule and weight averaging."""
+"""Optimiser, learning-rate schedule and exponential moving average of the weights."""
 
 from __future__ import annotations
 
@@ -20,46 +20,43 @@ _LOWEST = re.compile(r"^enc_down_dict\.|(^|\.)(pos_embed|cls_token|patch_embed)(
 
 @dataclass(frozen=True, kw_only=True)
 class OptimConfig:
-    """AdamW with a warm-up and a cosine; the same for every model in a comparison."""
+    """AdamW with linear warm-up and cosine decay; the same for every model of a comparison."""
 
     lr: float = 6e-4
     """Highest learning rate."""
     last_lr: float = 1e-6
-    """Learning rate at the end of the schedule and ever after."""
+    """Learning rate at the end of the schedule."""
     warmup_steps: int = 300
     weight_decay: float = 0.05
-    """None is applied to biases, norms and tokens (tensors of fewer than two axes)."""
+    """Not applied to biases, norms and tokens (tensors of fewer than two axes)."""
     betas: tuple[float, float] = (0.9, 0.95)
     clip_norm: float = 1.0
-    """Gradients are scaled down to this norm."""
+    """Largest norm of the gradient, which is scaled down to it."""
     layer_decay: float = 1.0
-    """Factor of the learning rate from each block of the encoder to the one below it, so that what was pre-trained
-    moves less the nearer it is to the image; 1 for one rate everywhere. A fine-tuning from random weights has one rate
-    whatever stands here."""
+    """Factor of the learning rate from each block of the encoder to the one below, so that pre-trained layers change
+    less the nearer they are to the image; 1 for one rate. Training from random weights always has one rate."""
     ema_decay: float = 0.998
-    """Decay per step of the exponential average of the weights, which is what is kept; 0 keeps the last."""
+    """Decay per step of the exponential moving average of the weights, which is saved; 0 saves the last weights."""
 
     def __post_init__(self) -> None:
         if min(self.warmup_steps, self.weight_decay) < 0 or self.clip_norm <= 0:
             raise UsageError(
-                f"warm-up of {self.warmup_steps} steps, weight decay {self.weight_decay}, gradients"
-                " clipped to"
+                f"warm-up of {self.warmup_steps} steps, weight decay {self.weight_decay}, gradients clipped to"
                 f" {self.clip_norm}; expected 0 or more, and a norm above 0"
             )
         if not 0 < self.layer_decay <= 1:
             raise UsageError(f"layer decay {self.layer_decay}; expected above 0, up to 1 for one rate everywhere")
         if not 0 <= self.last_lr <= self.lr or not 0 <= self.ema_decay < 1:
             raise UsageError(
-                f"learning rates {self.lr} to {self.last_lr}, averaging {self.ema_decay}; expected rates"
-                " that fall, from"
-                " 0 on, and an average from 0 to below 1"
+                f"learning rates {self.lr} to {self.last_lr}, EMA decay {self.ema_decay}; expected a last rate"
+                " from 0 up to the first, and a decay from 0 to below 1"
             )
 
 
 def learning_rate(config: OptimConfig, step: int, n_steps: int) -> float:
-    """Rate of a step counted from 0: linear warm-up, then a cosine to `last_lr`, never left again.
+    """Return the rate of a step counted from 0: linear warm-up, then a cosine to `last_lr`.
 
-    A warm-up as long as the run, or longer, ends at the run's last step.
+    A warm-up that is not shorter than the run ends at its last step.
     """
     warmup = min(config.warmup_steps, max(0, n_steps - 1))
     if step < warmup:
@@ -69,10 +66,10 @@ def learning_rate(config: OptimConfig, step: int, n_steps: int) -> float:
 
 
 def layer_scales(names: Sequence[str], decay: float) -> dict[str, float]:
-    """Of each parameter's name, the factor of its learning rate: `decay` to the power of layers above it.
+    """Return the factor of each parameter's learning rate: `decay` to the power of the number of layers above it.
 
-    Stems, position tables and the class token are the lowest layer, then block by block of the encoder; fusion, decoder
-    and heads are above all of it and have 1.
+    Stems, position tables and the class token are the lowest layer, followed by the blocks of the encoder; fusion,
+    decoder and heads are the highest and have factor 1.
 
     >>> layer_scales(["enc_down_dict.sax.x", "encoder.blocks.0.x", "encoder.blocks.1.x", "pred_head_dict.sax.x"], 0.5)
     {'enc_down_dict.sax.x': 0.125, 'encoder.blocks.0.x': 0.25, 'encoder.blocks.1.x': 0.5, 'pred_head_dict.sax.x': 1.0}
@@ -84,35 +81,35 @@ def layer_scales(names: Sequence[str], decay: float) -> dict[str, float]:
 
 
 def make_optimiser(model: nn.Module, config: OptimConfig, *, fused: bool = True) -> Optimizer:
-    """AdamW over the parameters that learn, without weight decay for vectors and single tokens.
+    """Return AdamW over the trainable parameters, without weight decay for vectors and single tokens.
 
-    Each group has a `scale`, the factor of its learning rate (`layer_scales`). `fused` updates in one call; not where
-    a scaled loss (float16) must be unscaled before gradients are clipped.
+    Each group has a `scale`, the factor of its learning rate (`layer_scales`). `fused` updates in one call; it cannot
+    be used if a scaled loss (float16) must be unscaled before gradients are clipped.
     """
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     scales = layer_scales([name for name, _ in named], config.layer_decay)
     groups = [
         {
-            "params": [p for name, p in named if _is_plain(name, p) is plain and scales[name] == scale],
-            "weight_decay": 0.0 if plain else config.weight_decay,
+            "params": [p for name, p in named if _has_no_decay(name, p) is no_decay and scales[name] == scale],
+            "weight_decay": 0.0 if no_decay else config.weight_decay,
             "lr": config.lr * scale,
             "scale": scale,
         }
         for scale in sorted(set(scales.values()), reverse=True)
-        for plain in (False, True)
+        for no_decay in (False, True)
     ]
-    # One call for all: on a CPU a third of the time that tensors one by one take.
+    # One call for all tensors takes a third of the time on a CPU.
     return AdamW([group for group in groups if group["params"]], lr=config.lr, betas=config.betas, fused=fused)
 
 
-def _is_plain(name: str, parameter: nn.Parameter) -> bool:
+def _has_no_decay(name: str, parameter: nn.Parameter) -> bool:
     return parameter.ndim < 2 or name.endswith("token")
 
 
 class EMA:
-    """An exponential average of a model's weights, warmed up so that the first steps are soon forgotten.
+    """Exponential moving average of a model's weights, with a shorter memory during the first steps.
 
-    It stays on the device on which the model is when it is made.
+    It stays on the device that the model is on when it is created.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
@@ -122,26 +119,27 @@ class EMA:
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
-        """Move towards the model's weights; buffers that are no floating numbers are copied."""
+        """Move towards the model's weights; integer buffers are copied."""
         self.n_updates += 1
         decay = min(self.decay, (1 + self.n_updates) / (10 + self.n_updates))
         state = model.state_dict()
-        moved = [name for name, mine in self.weights.items() if mine.dtype.is_floating_point]
-        # One call for all: hundreds of small ones take longer than a step of a small network on a GPU. Weights that
-        # processes share out and buffers, which are whole, cannot go together.
+        moved = [name for name, average in self.weights.items() if average.dtype.is_floating_point]
+        # One call for all tensors: hundreds of small ones take longer than a step of a small network on a GPU. Sharded
+        # weights and buffers, which are not sharded, cannot be in one call.
         for kind in {type(state[name].detach()) for name in moved}:
             names = [name for name in moved if type(state[name].detach()) is kind]
-            mine, its = [self.weights[name] for name in names], [state[name].detach() for name in names]
-            torch._foreach_lerp_(mine, [b.to(a.dtype) for a, b in zip(mine, its, strict=True)], 1 - decay)
+            averages = [self.weights[name] for name in names]
+            current = [state[name].detach() for name in names]
+            torch._foreach_lerp_(averages, [b.to(a.dtype) for a, b in zip(averages, current, strict=True)], 1 - decay)
         for name in self.weights.keys() - set(moved):
             self.weights[name].copy_(state[name])
 
     def state(self) -> dict[str, Tensor]:
-        """The averaged weights by name."""
+        """Return the averaged weights by name."""
         return self.weights
 
     def load(self, weights: Mapping[str, Tensor], n_updates: int) -> None:
-        """Take up an average that was kept, on whatever device it was."""
-        for name, mine in self.weights.items():
-            mine.copy_(weights[name])
+        """Restore a saved average, from any device."""
+        for name, average in self.weights.items():
+            average.copy_(weights[name])
         self.n_updates = n_updates

@@ -1,6 +1,6 @@
-"""Weights of which each process holds a part: dividing them, and states made whole again for files.
+"""Sharded weights: sharding a module over processes, and gathering its state for files.
 
-Everything works on whole tensors too, and does nothing to them.
+Everything leaves tensors that are not sharded as they are.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from torch.optim import Optimizer
 from cinema_cmr.models.blocks.layers import Block
 from cinema_cmr.tasks.task import Task
 
-__all__ = ["optimiser_like", "sharded", "state_like", "whole"]
+__all__ = ["gather", "shard_module", "shard_optimiser_state", "shard_state"]
 
 
-def sharded(model: nn.Module, mesh: Any) -> nn.Module:
+def shard_module(model: nn.Module, mesh: Any) -> nn.Module:
     """Shard a task, or any module, over the mesh's data axis (FSDP2): the weights of each block, then the others."""
     from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
@@ -32,36 +32,36 @@ def sharded(model: nn.Module, mesh: Any) -> nn.Module:
     return model
 
 
-def whole(value: Any) -> Any:
-    """A state with every divided tensor gathered; all processes must call this together."""
+def gather(value: Any) -> Any:
+    """Return a state with every sharded tensor gathered; all processes must call this together."""
     if isinstance(value, DTensor):
         return value.full_tensor().cpu()
     if isinstance(value, Mapping):
-        return {key: whole(item) for key, item in value.items()}
+        return {key: gather(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [whole(item) for item in value]
+        return [gather(item) for item in value]
     return value
 
 
-def state_like(state: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """A whole state divided as the model's own is."""
+def shard_state(state: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """Return a gathered state, sharded like the model's own."""
     own = model.state_dict()
     return {name: _like(value, own[name]) for name, value in state.items()}
 
 
-def optimiser_like(state: Mapping[str, Any], optimiser: Optimizer) -> dict[str, Any]:
-    """The same for an optimiser's state."""
+def shard_optimiser_state(state: Mapping[str, Any], optimiser: Optimizer) -> dict[str, Any]:
+    """Return an optimiser's gathered state, sharded like its parameters."""
     params = [param for group in optimiser.param_groups for param in group["params"]]
-    split_studies = {
+    states = {
         number: {
             name: _like(value, params[number])
             if isinstance(value, Tensor) and value.shape == params[number].shape
             else value
-            for name, value in its.items()
+            for name, value in values.items()
         }
-        for number, its in state["state"].items()
+        for number, values in state["state"].items()
     }
-    return {**state, "state": split_studies}
+    return {**state, "state": states}
 
 
 @torch.no_grad()

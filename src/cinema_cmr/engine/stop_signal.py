@@ -1,4 +1,4 @@
-"""Signals that ask a run to end: a scheduler's before it takes the machine away."""
+"""Signals that end a run early, as a scheduler sends them before it takes the machine away."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _NAMES = ("SIGTERM", "SIGUSR1")
 
 
 class StopSignal:
-    """While this context lasts, SIGTERM and SIGUSR1 do not end the process but are noted in `name`.
+    """Context in which SIGTERM and SIGUSR1 are recorded in `name` and do not end the process.
 
-    Only a process's main thread can take signals; elsewhere nothing is changed.
+    Only a process's main thread receives signals; elsewhere the context has no effect.
     """
 
     def __init__(self) -> None:

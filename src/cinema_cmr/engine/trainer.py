@@ -1,4 +1,4 @@
-"""The one training loop: any task, any model, resumable at any step with the same result."""
+"""The training loop: any task, any network, resumable at any step with the same result."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from cinema_cmr.data.sample import Batch, collate, collate_by_views
 from cinema_cmr.engine.checkpoint import clear_unfinished, read_checkpoint, write_checkpoint
 from cinema_cmr.engine.journal import Journal
 from cinema_cmr.engine.optim import EMA, OptimConfig, learning_rate, make_optimiser
-from cinema_cmr.engine.ranks import any_rank, is_first_rank, joined_rows, mean_over_ranks, start_fabric
-from cinema_cmr.engine.shards import optimiser_like, state_like, whole
+from cinema_cmr.engine.ranks import any_rank, gather_rows, is_first_rank, mean_over_ranks, start_fabric
+from cinema_cmr.engine.shards import gather, shard_optimiser_state, shard_state
 from cinema_cmr.engine.stop_signal import StopSignal
 from cinema_cmr.inference.runtime import choose_runtime
 from cinema_cmr.score.statistics import finite_mean
@@ -35,33 +35,33 @@ Example = TypeVar("Example")
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """How long and how a run goes; what is learned stands in the task, what learns in the model."""
+    """Length, batches, devices and optimiser of a run."""
 
     n_steps: int
     """Updates of the weights."""
     batch_size: int = 1
-    """Samples of one pass of one device."""
+    """Samples of one pass on one device."""
     gradient_accumulation: int = 1
-    """Passes whose gradients are summed to one update."""
+    """Passes whose gradients are summed for one update."""
     seed: int = 0
     accelerator: str = "auto"
     """The device, as in `inference.runtime.choose_runtime`."""
     precision: str = "auto"
-    """"fp32", "bf16", "fp16" (of GPUs; the loss is scaled, so that small gradients live), or what is best there."""
+    """"fp32", "bf16", "fp16" (GPUs only, with a scaled loss), or "auto" for the best on the device."""
     compiled: bool = False
-    """Whether the network goes through torch.compile: slower to start, faster then; the weights are plain ones."""
+    """Use torch.compile: a slow start, then faster; the saved weights do not depend on it."""
     activation_checkpointing: bool = False
-    """Whether blocks are computed again in the backward pass: less memory, more time, the same gradients."""
+    """Compute blocks again in the backward pass: less memory, more time, the same gradients."""
     devices: int = 1
-    """Processes of this machine, each with a device of its own; gradients are averaged."""
+    """Devices of this machine, one process each; gradients are averaged."""
     nodes: int = 1
     """Machines with as many devices each."""
     strategy: str = "ddp"
-    """Of several processes: "ddp", or "fsdp", which shares out the weights too."""
+    """"ddp", or "fsdp" to shard the weights over the processes."""
     tensorboard: bool = False
-    """Whether the journal's values also go to `events/`, for TensorBoard."""
+    """Write the journal's values to `events/` too, for TensorBoard."""
     workers: int = 0
-    """Processes that prepare samples; the result is the same for any number."""
+    """Processes that prepare samples, for each device; the result does not depend on their number."""
     optim: OptimConfig = field(default_factory=OptimConfig)
     log_every: int = 50
     validate_every: int = 1000
@@ -79,27 +79,26 @@ class TrainConfig:
             raise UsageError(
                 f"logs, validation and checkpoints every {self.log_every}, {self.validate_every} and"
                 f" {self.checkpoint_every} steps, {self.workers} workers, seed {self.seed}; expected at"
-                " least 1 step,"
-                " and workers and seed from 0 on"
+                " least 1 step, and workers and seed from 0"
             )
 
     @property
     def world_size(self) -> int:
-        """Processes in all."""
+        """Number of processes on all machines."""
         return self.devices * self.nodes
 
     @property
     def is_sharded(self) -> bool:
-        """Whether each process holds a part of the weights only."""
+        """Whether each process holds only a shard of the weights."""
         return self.strategy == "fsdp" and self.world_size > 1
 
     @property
     def samples_per_step(self) -> int:
-        """Samples of one update of the weights, of all processes."""
+        """Samples of one update of the weights, over all processes."""
         return self.batch_size * self.gradient_accumulation * self.world_size
 
-    def shapes_weights(self) -> dict[str, Any]:
-        """The settings that the result depends on, plain; a run can only go on with the same."""
+    def resume_identity(self) -> dict[str, Any]:
+        """Return the settings that a resumed run must share with its checkpoint, as plain values."""
         names = ("n_steps", "batch_size", "gradient_accumulation", "seed", "optim")
         plain: dict[str, Any] = to_dict(self, "train")
         ranks = {"ranks": self.world_size} if self.world_size > 1 else {}
@@ -108,16 +107,16 @@ class TrainConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Where a run is, for a bar or a log."""
+    """Progress of a run, for a bar or a log."""
 
     step: int
     n_steps: int
     loss: float
     samples_per_s: float
     images_per_s: float
-    """Frames of a view, a stack counting as one."""
+    """Frames of a view per second; a stack counts as one."""
     seconds_left: float
-    """At the speed of the last steps."""
+    """Estimated from the last steps."""
     validation: dict[str, float] | None = None
 
 
@@ -132,11 +131,11 @@ def train(
 ) -> nn.Module:
     """Train the network of a task, or resume from the folder's checkpoint; return it with averaged weights.
 
-    A run that was cut off at any moment and started again gives the weights of an uninterrupted one (bit for
-    bit on a CPU): samples, draws and dropout depend on (seed, step) only. With several processes all of them
-    call this; `report` is heard, and files are written, in the first alone. Raises `CinemaError` that names
-    step and cases where loss or gradient are no number, `UsageError` where the folder holds another run,
-    `RunStoppedError` where SIGTERM or SIGUSR1 came, after the checkpoint was saved.
+    A run that is interrupted at any moment and started again gives the weights of an uninterrupted one (bit for bit on
+    a CPU): samples, draws and dropout depend on (seed, step) only. With several processes all of them call this; only
+    the first calls `report` and writes files. Raises `CinemaError` that names step and cases if loss or gradient are
+    not finite, `UsageError` if the folder holds another run, and `RunStoppedError` on SIGTERM or SIGUSR1, after the
+    checkpoint has been saved.
     """
     run = _Run(task, train=train, val=val, config=config, folder=folder)
     run.resume()
@@ -145,7 +144,7 @@ def train(
             if report is not None and is_first_rank():
                 report(progress)
     network = run.blank if config.is_sharded else task.network
-    network.load_state_dict(whole(run.ema.state()))
+    network.load_state_dict(gather(run.ema.state()))
     return network.eval()
 
 
@@ -164,60 +163,61 @@ class _Run(Generic[Example]):
         self.config, self.folder = config, folder
         sample = task.without_network().sample  # before Fabric changes the class of the task
         self.network = task.network
-        """Its parameters and state are those of the run, named without the task's prefix."""
+        """Holds the parameters and the state, named without the task's prefix."""
         self.blank = copy.deepcopy(task.network) if config.is_sharded else task.network
-        """Receives the whole weights in the end, as the network itself is then sharded."""
+        """Receives the gathered weights in the end, as the network itself stays sharded."""
         runtime = choose_runtime(config.accelerator, config.precision)
         self.fabric = start_fabric(runtime, devices=config.devices, nodes=config.nodes, strategy=config.strategy)
-        scales = runtime.precision == "fp16"
+        self._scales_loss = runtime.precision == "fp16"
+        """Then a gradient out of range is no error: the step is skipped and the loss scaled by less."""
         if config.compiled:
             task.network.compile(dynamic=False)
         self.task = self.fabric.setup_module(task)
         self.task.mark_forward_method("validate")
-        self.optimiser = self.fabric.setup_optimizers(make_optimiser(self.network, config.optim, fused=not scales))
-        self._scales = scales
-        """Then a gradient beyond the range is no error: the step is left out and the loss scaled by less."""
+        self.optimiser = self.fabric.setup_optimizers(
+            make_optimiser(self.network, config.optim, fused=not self._scales_loss)
+        )
         self.ema = EMA(self.network, config.optim.ema_decay)
         self.train = SampleSet(train, sample, seed=config.seed)
         self.val = SampleSet(val, sample, seed=None)
         self.step = 0
         self.n_images = 0
-        """Since the last `Progress`, in this process."""
+        """Images since the last `Progress`, in this process."""
         self.journal = Journal(folder, events=config.tensorboard) if is_first_rank() else None
 
     def resume(self) -> None:
-        """Take up the folder's checkpoint, if there is one; raises `UsageError` for another run's."""
+        """Load the folder's checkpoint, if there is one; raises `UsageError` for another run's."""
         if is_first_rank():
             clear_unfinished(self.folder)
         state = read_checkpoint(self.folder)
         if state is not None:
             self._check_same_run(state)
-            self.network.load_state_dict(state_like(state["model"], self.network))
-            self.ema.load(state_like(state["ema"], self.network), state["n_updates"])
-            self.optimiser.load_state_dict(optimiser_like(state["optimiser"], self.optimiser))
+            self.network.load_state_dict(shard_state(state["model"], self.network))
+            self.ema.load(shard_state(state["ema"], self.network), state["n_updates"])
+            self.optimiser.load_state_dict(shard_optimiser_state(state["optimiser"], self.optimiser))
             self.fabric.strategy.precision.load_state_dict(state.get("precision", {}))
             self.step = state["step"]
         if self.journal is not None:
-            self.journal.forget_after(self.step)
+            self.journal.drop_after(self.step)
 
     def _identity(self) -> dict[str, Any]:
-        """What a checkpoint must share with a run that goes on from it, plain."""
+        """Return the values that a checkpoint must share with a run that resumes from it."""
         shapes = {name: list(value.shape) for name, value in self.network.state_dict().items()}
         frozen = sum(not parameter.requires_grad for parameter in self.network.parameters())
         parts = {"frozen": frozen} if frozen else {}
-        return {**self.config.shapes_weights(), "examples": len(self.train), "model": shapes, **parts}
+        return {**self.config.resume_identity(), "examples": len(self.train), "model": shapes, **parts}
 
     def _check_same_run(self, state: Mapping[str, Any]) -> None:
-        mine, its = self._identity(), state.get("run", {})
-        other = [name for name in {**mine, **its} if its.get(name) != mine.get(name)]
-        if other:
+        ours, theirs = self._identity(), state.get("run", {})
+        differing = [name for name in {**ours, **theirs} if theirs.get(name) != ours.get(name)]
+        if differing:
             raise UsageError(
                 f"the folder '{self.folder.name}' holds a checkpoint of another run, which differs in"
-                f" {', '.join(other)}; choose another folder, or the same settings to go on"
+                f" {', '.join(differing)}; choose another folder, or the same settings to resume"
             )
 
     def steps(self, signal: StopSignal) -> Iterator[Progress]:
-        """Train to the end; a `Progress` every `log_every` steps and after each validation."""
+        """Train to the end; yield a `Progress` every `log_every` steps and after each validation."""
         config = self.config
         batches = iter(self._loader())
         started, losses, self.n_images = time.monotonic(), list[float](), 0
@@ -225,11 +225,11 @@ class _Run(Generic[Example]):
             losses.append(self._update(list(itertools.islice(batches, config.gradient_accumulation))))
             self.step += 1
             last = self.step == config.n_steps
-            scores = self._validated() if last or self.step % config.validate_every == 0 else None
+            scores = self._validate() if last or self.step % config.validate_every == 0 else None
             if last or self.step % config.checkpoint_every == 0:
                 self._save()
             if last or scores or self.step % config.log_every == 0:
-                yield self._told(losses, time.monotonic() - started, scores)
+                yield self._log(losses, time.monotonic() - started, scores)
                 started, losses, self.n_images = time.monotonic(), [], 0
             if not last and any_rank(signal.name is not None, self.fabric.device):
                 self._stop(signal)
@@ -249,7 +249,7 @@ class _Run(Generic[Example]):
         return self.fabric.setup_dataloaders(loader, use_distributed_sampler=False, move_to_device=False)
 
     def _update(self, passes: Sequence[Sequence[Batch]]) -> float:
-        """One update of the weights from the summed gradients of its passes; the mean loss."""
+        """Update the weights from the summed gradients of the passes; return the mean loss."""
         config, rank = self.config, self.fabric.global_rank
         draw = (config.seed, self.step) if rank == 0 else (config.seed, self.step, rank)
         torch.manual_seed(int(np.random.SeedSequence(draw).generate_state(1)[0]))
@@ -260,15 +260,15 @@ class _Run(Generic[Example]):
         for batches in passes:
             loss = self._loss(batches) / len(passes)
             value = float(loss.detach())
-            self._check("loss", value, _names(batches))
+            self._check_finite("loss", value, _names(batches))
             self.fabric.backward(loss)
             total += value
         norm = self.fabric.clip_gradients(
             self.task, self.optimiser, max_norm=config.optim.clip_norm, error_if_nonfinite=False
         )
         names = [name for batches in passes for name in _names(batches)]
-        if not self._scales:
-            self._check("norm of the gradient", 0.0 if norm is None else float(whole(norm)), names)
+        if not self._scales_loss:
+            self._check_finite("norm of the gradient", 0.0 if norm is None else float(gather(norm)), names)
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.ema.update(self.network)
@@ -276,24 +276,23 @@ class _Run(Generic[Example]):
 
     def _loss(self, batches: Sequence[Batch]) -> Tensor:
         """Return the mean loss of the samples of a pass, whose batches differ in their views."""
-        here = [batch.to(self.fabric.device) for batch in batches]
-        self.n_images += sum(len(batch.names) * len(batch.images) for batch in here)
-        loss: Loss = self.task(*here)
+        on_device = [batch.to(self.fabric.device) for batch in batches]
+        self.n_images += sum(len(batch.names) * len(batch.images) for batch in on_device)
+        loss: Loss = self.task(*on_device)
         return loss.total
 
-    def _check(self, what: str, value: float, names: Sequence[str]) -> None:
+    def _check_finite(self, quantity: str, value: float, names: Sequence[str]) -> None:
         if not np.isfinite(value):
             raise CinemaError(
-                f"the {what} is {value} at step {self.step + 1}, on {', '.join(names)}; look at these"
-                " cases, or lower"
+                f"the {quantity} is {value} at step {self.step + 1}, on {', '.join(names)}; check these cases, or lower"
                 " the learning rate"
             )
 
     @torch.no_grad()
-    def _validated(self) -> dict[str, float]:
-        """Mean of the task's quick scores over the validation examples, with the averaged weights.
+    def _validate(self) -> dict[str, float]:
+        """Return the mean of the task's quick scores over the validation examples, with the averaged weights.
 
-        Several processes share out the examples; where each holds a part of the weights, all do all together.
+        Several processes divide the examples among them; with sharded weights each takes all of them.
         """
         config = self.config
         first, step = (0, 1) if config.is_sharded else (self.fabric.global_rank, config.world_size)
@@ -307,25 +306,25 @@ class _Run(Generic[Example]):
                 rows.append(self.task.validate(batch))
         self.network.load_state_dict(trained)
         values: dict[str, list[float]] = {}
-        for row in rows if config.is_sharded else joined_rows(rows):
-            for name, its in row.items():
-                values.setdefault(name, []).extend(its)
-        return {name: finite_mean(its) for name, its in values.items()}
+        for row in rows if config.is_sharded else gather_rows(rows):
+            for name, scores in row.items():
+                values.setdefault(name, []).extend(scores)
+        return {name: finite_mean(scores) for name, scores in values.items()}
 
     def _stop(self, signal: StopSignal) -> None:
         self._save()
         self.fabric.barrier()
         raise RunStoppedError(
             f"stopped by {signal.name or 'a signal to another process'} after step {self.step} of"
-            f" {self.config.n_steps}; the checkpoint is saved: give the same command to go on"
+            f" {self.config.n_steps}; the checkpoint is saved: give the same command to resume"
         )
 
     def _save(self) -> None:
         state = {
-            "model": whole(self.network.state_dict()),
-            "ema": whole(self.ema.state()),
+            "model": gather(self.network.state_dict()),
+            "ema": gather(self.ema.state()),
             "n_updates": self.ema.n_updates,
-            "optimiser": whole(self.optimiser.state_dict()),
+            "optimiser": gather(self.optimiser.state_dict()),
             "precision": self.fabric.strategy.precision.state_dict(),
             "step": self.step,
             "run": self._identity(),
@@ -333,8 +332,8 @@ class _Run(Generic[Example]):
         if is_first_rank():
             write_checkpoint(self.folder, state)
 
-    def _told(self, losses: Sequence[float], seconds: float, scores: dict[str, float] | None) -> Progress:
-        """What is written to the journal and told of the steps since the last time."""
+    def _log(self, losses: Sequence[float], seconds: float, scores: dict[str, float] | None) -> Progress:
+        """Write the steps since the last call to the journal, and return them as `Progress`."""
         config, world_size = self.config, self.config.world_size
         progress = Progress(
             step=self.step,

@@ -1,4 +1,4 @@
-"""How far a network's own probabilities let one trust its label map: an estimate of Dice without an expert."""
+"""Confidence of a label map from the probabilities of the network: an estimate of Dice without a reference."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ __all__ = ["expected_dice"]
 
 
 def expected_dice(prob: NDArray[np.float32], labels: NDArray[np.uint8], *, scheme: str = "cine") -> dict[str, float]:
-    """Of each structure, twice the probability inside of its label over the label's and the probability's volume.
+    """Return the expected Dice of each structure if the true class of each voxel were drawn from `prob`.
 
-    `prob` (x, y, z, class) sums to one, `labels` (x, y, z) are codes of `scheme`, of one frame. This is the ratio
-    of expected overlap to expected volumes if each voxel's truth were drawn from `prob`: 1 where the network is
-    sure everywhere, lower the more of the border, or of structures it did not label, is in doubt. NaN for a structure
-    that is neither labelled nor has probability.
+    It is twice the probability inside the label over the sum of label and probability volume: 1 for certain
+    probabilities, and lower the more of the border, or of unlabelled structures, is uncertain. `prob` (x, y, z, class)
+    sums to one, `labels` (x, y, z) are codes of `scheme`, both of one frame. NaN for a structure without label and
+    probability.
     """
-    found = {}
+    dice = {}
     for label in LABEL_SCHEMES[scheme]:
-        where = labels == label.code
-        its = prob[..., label.code]
-        both = float(np.count_nonzero(where) + its.sum(dtype=np.float64))
-        found[label.name] = 2 * float(its[where].sum(dtype=np.float64)) / both if both > 1e-6 else float("nan")
-    return found
+        inside, class_prob = labels == label.code, prob[..., label.code]
+        volumes = float(np.count_nonzero(inside) + class_prob.sum(dtype=np.float64))
+        overlap = float(class_prob[inside].sum(dtype=np.float64))
+        dice[label.name] = 2 * overlap / volumes if volumes > 1e-6 else float("nan")
+    return dice

@@ -1,4 +1,4 @@
-"""What an autoencoder makes of a study, as numbers: nothing is hidden from it, no label is asked for."""
+"""Feature vectors of a study from an autoencoder, computed from all patches without labels."""
 
 from __future__ import annotations
 
@@ -23,86 +23,91 @@ from cinema_cmr.models.stem import Stem
 __all__ = ["HEART_REACH_MM", "FeatureExtractor", "FeatureRow"]
 
 HEART_REACH_MM = 36.0
-"""Tokens about the heart have their centre within so many millimetres of it, along either axis of the plane."""
+"""Largest distance between the heart and the centre of a token near it, along either axis of the plane."""
 
-_AT_ONCE = 4
+_FRAMES_PER_BATCH = 4
 _THIRDS = ("first", "middle", "last")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureRow:
-    """One vector."""
+    """One feature vector."""
 
     study: str
     frame: int | None
-    """Counted from 0 in the view with the most frames; None for the mean over the cycle."""
+    """Frame from 0 in the view with the most frames; None for the mean over the cycle."""
     tokens: str
-    """"cls"; the view whose tokens were averaged; or of those about the heart "sax/first", "sax/middle", "sax/last",
-    a third of the grid's slices each in the order of the stack, and "lax_4c/heart" of a plane."""
+    """Origin of the vector: "cls"; a view, for the mean of its tokens; or, for tokens near the heart, "sax/first",
+    "sax/middle" and "sax/last", a third of the grid's slices each, and "lax_4c/heart" for a plane."""
     values: NDArray[np.float32]
     """(d,)"""
 
 
 class FeatureExtractor:
-    """An autoencoder on a device; raises `WeightsError` for a model of another kind."""
+    """Feature extraction with an autoencoder on a device; raises `WeightsError` for another model."""
 
     def __init__(self, loaded: LoadedModel, runtime: Runtime) -> None:
         if not isinstance(loaded.model, CineMA):
             raise WeightsError(
-                f"model '{loaded.card.name}' is a {loaded.card.architecture}; features come from an autoencoder"
-                " (cinema_mae), as `cinema pretrain` makes it"
+                f"model '{loaded.card.name}' is a {loaded.card.architecture}; expected an autoencoder (cinema_mae):"
+                " train one with `cinema pretrain`"
             )
         self.card, self.runtime = loaded.card, runtime
         self.model = loaded.model.to(runtime.device).eval()
 
     def rows(self, study: StoredStudy, *, over_cycle: bool = False, heart: bool = False) -> list[FeatureRow]:
-        """Vectors of the class token and of each view, all views seen together: of each frame, or their mean.
+        """Return vectors of the class token and of each view, of every frame or averaged over the cycle.
 
-        With `heart` also of each view's tokens about the heart alone (`HEART_REACH_MM`). A view with fewer frames is
-        shown at the same part of the cycle. Raises `NoCineError` where the study has no view of the model.
+        All views are encoded together; a view with fewer frames contributes the frame at the same phase of the cycle.
+        With `heart`, tokens near the heart (`HEART_REACH_MM`) give further vectors. Raises `NoCineError` if the study
+        has no view of the model.
         """
         views = [view for view in self.card.grids if view in study.views]
         if not views:
-            known = ", ".join(self.card.grids)
-            raise NoCineError(f"study '{study.name}' has none of the model's views: {known}")
+            expected = ", ".join(self.card.grids)
+            raise NoCineError(f"study '{study.name}' has no view of the model; expected one of {expected}")
         n_frames = max(study.cine(view).n_frames for view in views)
         parts: dict[str, list[NDArray[np.float32]]] = {}
-        for first in range(0, n_frames, _AT_ONCE):
-            phases = [(t + 0.5) / n_frames for t in range(first, min(first + _AT_ONCE, n_frames))]
+        for first in range(0, n_frames, _FRAMES_PER_BATCH):
+            phases = [(t + 0.5) / n_frames for t in range(first, min(first + _FRAMES_PER_BATCH, n_frames))]
             for name, values in self._vectors(study, views, phases, heart=heart):
                 parts.setdefault(name, []).append(values)
-        whole = {name: np.concatenate(its) for name, its in parts.items()}
+        vectors = {name: np.concatenate(batches) for name, batches in parts.items()}
         if over_cycle:
-            return [self._row(study, None, name, values.mean(axis=0)) for name, values in whole.items()]
-        return [self._row(study, t, name, values[t]) for t in range(n_frames) for name, values in whole.items()]
+            return [self._row(study, None, name, values.mean(axis=0)) for name, values in vectors.items()]
+        return [self._row(study, t, name, values[t]) for t in range(n_frames) for name, values in vectors.items()]
 
     @torch.no_grad()
     def _vectors(
         self, study: StoredStudy, views: Sequence[View], phases: Sequence[float], *, heart: bool
     ) -> Iterator[tuple[str, NDArray[np.float32]]]:
-        """The name of each vector, as in a row, with (frames, d)."""
+        """Yield the name of each vector, as in `FeatureRow.tokens`, with its values (frames, d)."""
         images = {}
         for view in views:
             frames = [frame_at_phase(study, view, phase) for phase in phases]
             tensors = [view_tensor(study, view, frame, self.card.grids[view]) for frame in frames]
             images[str(view)] = torch.stack(tensors).to(self.runtime.device)
         with self.runtime.autocast():
-            found = self.model.features(images)
-        for name, tokens in found.items():
+            features = self.model.features(images)
+        for name, tokens in features.items():
             yield name, tokens.float().mean(dim=1).cpu().numpy()
         for view in views if heart else ():
-            yield from self._about_the_heart(view, found[str(view)].float().cpu())
+            yield from self._heart_vectors(view, features[str(view)].float().cpu())
 
-    def _about_the_heart(self, view: View, tokens: Tensor) -> Iterator[tuple[str, NDArray[np.float32]]]:
-        """Of a view's tokens (frames, l, d); the heart is in the middle of the grid."""
+    def _heart_vectors(self, view: View, tokens: Tensor) -> Iterator[tuple[str, NDArray[np.float32]]]:
+        """Average the tokens (frames, l, d) of a view near the heart, which lies in the middle of the grid."""
         grid, stem = self.card.grids[view], cast(Stem, self.model.enc_down_dict[str(view)])
         counts = [-(-n // step) for n, step in zip(grid.size, stem.stride, strict=False)]
-        placed = tokens.reshape(len(tokens), *counts, -1, tokens.shape[-1])
+        grid_tokens = tokens.reshape(len(tokens), *counts, -1, tokens.shape[-1])
         for axis, (n, step, count) in enumerate(zip(grid.size, stem.stride, counts, strict=False), 1):
             distance = grid.spacing_mm * ((torch.arange(count) + 0.5) * step - n / 2).abs()
             near = distance <= max(HEART_REACH_MM, float(distance.min()))
-            placed = placed.index_select(axis, torch.nonzero(near).flatten())
-        parts = zip(_THIRDS, placed.tensor_split(3, dim=3), strict=True) if view is View.SAX else [("heart", placed)]
+            grid_tokens = grid_tokens.index_select(axis, torch.nonzero(near).flatten())
+        parts = (
+            zip(_THIRDS, grid_tokens.tensor_split(3, dim=3), strict=True)
+            if view is View.SAX
+            else [("heart", grid_tokens)]
+        )
         for name, part in parts:
             if part.shape[3]:
                 yield f"{view}/{name}", part.mean(dim=(1, 2, 3)).numpy()

@@ -1,4 +1,4 @@
-"""The long-axis views of a study beside its stack: their masks, and landmarks from all that has been seen."""
+"""Masks and landmarks of the long-axis views of a study, using the predictions of its other views."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ __all__ = ["predict_landmarks", "segment_long_axes"]
 
 
 def segment_long_axes(
-    study: Study, segmenter: Segmenter | None, *, seen: Mapping[View, Prediction]
+    study: Study, segmenter: Segmenter | None, *, predicted: Mapping[View, Prediction]
 ) -> dict[View, Prediction]:
-    """Masks of the long-axis cines of a cine study that are not `seen` yet; {} without a model or such a view."""
+    """Segment the long-axis cines of a cine study that are not `predicted` yet; {} without a model or such a view."""
     if segmenter is None or study.modality != "cine":
         return {}
-    has_any = any(view in study and view not in seen for view in segmenter.card.grids)
-    found = predict_study(study, segmenter) if has_any else {}
-    return {view: prediction for view, prediction in found.items() if view not in seen}
+    is_needed = any(view in study and view not in predicted for view in segmenter.card.grids)
+    found = predict_study(study, segmenter) if is_needed else {}
+    return {view: prediction for view, prediction in found.items() if view not in predicted}
 
 
 def predict_landmarks(
-    study: Study, seen: Mapping[View, Prediction], finder: LandmarkPredictor | None
+    study: Study, predicted: Mapping[View, Prediction], predictor: LandmarkPredictor | None
 ) -> dict[View, LandmarkPrediction]:
-    """Landmarks of the long-axis cines: where masks of the same planes show them, else where the short-axis mask lets
-    them be expected; {} without a model or such a view.
+    """Predict the landmarks of the long-axis cines, guided by masks; {} without a predictor or such a view.
 
-    Masks of these planes that are not `seen` are drawn by the finder's own segmenter, if it has one.
+    Masks of the same planes guide the search, else estimates from the short-axis mask. Masks that are not `predicted`
+    yet come from the segmenter of the predictor, if it has one.
     """
-    if finder is None or study.modality != "cine" or not any(view in study for view in finder.card.grids):
+    if predictor is None or study.modality != "cine" or not any(view in study for view in predictor.card.grids):
         return {}
-    stack = seen.get(View.SAX)
+    stack = predicted.get(View.SAX)
     is_cine = stack is not None and stack.labels.scheme == "cine"
     expected = estimate_landmarks(study, stack.labels) if stack is not None and is_cine else None
-    masks = {**seen, **segment_long_axes(study, finder.segmenter, seen=seen)}
-    drawn: dict[View, Landmarks] = {}
-    for view in finder.card.grids:
+    masks = {**predicted, **segment_long_axes(study, predictor.segmenter, predicted=predicted)}
+    mask_points: dict[View, Landmarks] = {}
+    for view in predictor.card.grids:
         if view in masks and view in study and masks[view].labels.scheme == "cine":
             points = landmarks_from_mask(masks[view].labels, study.cine(view))
-            drawn |= {} if points is None else {view: points}
-    return finder.predict(study, expected, drawn)
+            mask_points |= {} if points is None else {view: points}
+    return predictor.predict(study, expected, mask_points)

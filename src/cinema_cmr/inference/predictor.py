@@ -1,4 +1,4 @@
-"""From a study to label maps of all its frames on the native grid: locate, cut, predict, undo, clean up."""
+"""Segmentation of all frames of a study on the native grid: locate, crop, predict, invert, post-process."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from cinema_cmr.inference.segmenter import Segmenter
 __all__ = ["predict_cine", "predict_study"]
 
 FrameReport = Callable[[int, int], None]
-"""Called with the frames done and the frames there are."""
+"""Called with the number of frames done and in total."""
 
 
 def predict_study(study: Study, segmenter: Segmenter, *, report: FrameReport | None = None) -> dict[View, Prediction]:
-    """Predictions of every view that both the study and the model have; all frames, native grid.
+    """Segment every view that both the study and the model have, in all frames on the native grid.
 
-    Raises `NoCineError` where they share no view.
+    Raises `NoCineError` if they share no view.
     """
     views = [view for view in segmenter.card.grids if view in study]
     if not views:
@@ -51,19 +51,21 @@ def predict_cine(
     place: tuple[float, float] | None = None,
     report: FrameReport | None = None,
 ) -> Prediction:
-    """Label maps of all frames of one view, `centre` (voxels i, j) given or found from the images; of a long axis
-    first looked for at `place`, where other views meet it.
+    """Segment all frames of one view around `centre` (voxels i, j), which is located from the images if absent.
 
-    Each frame is smoothed back to the native grid as probabilities and then labelled; pieces apart from the
-    largest of each structure are taken away and listed. Where labels reach an edge of the model's window behind
-    which the image goes on, all frames are predicted again in a larger one, up to three times.
+    The heart of a long-axis cine is first searched at `place`, the estimate of other views. Probabilities are resampled
+    to the native grid before labelling; only the largest component of each structure is kept, and removed components
+    are listed. If labels touch an edge of the field of view inside the image, all frames are predicted again with a
+    larger one, up to three times.
     """
-    location = locate_heart(cine, segmenter, place=place) if centre is None else _given(centre)
+    location = (
+        locate_heart(cine, segmenter, place=place) if centre is None else HeartLocation(centre=centre, method="given")
+    )
     crop, fov_expansions = segmenter.plan(cine, location.centre), 0
-    labels, confidence, removed = _predicted(cine, segmenter, crop, report)
+    labels, confidence, removed = _predict_frames(cine, segmenter, crop, report)
     while is_truncated(labels, crop) and fov_expansions < MAX_FOV_EXPANSIONS:
         crop, fov_expansions = expand_fov(crop), fov_expansions + 1
-        labels, confidence, removed = _predicted(cine, segmenter, crop, report)
+        labels, confidence, removed = _predict_frames(cine, segmenter, crop, report)
     grid = segmenter.grid(cine.view)
     return Prediction(
         view=cine.view,
@@ -79,17 +81,17 @@ def predict_cine(
     )
 
 
-def _predicted(
+def _predict_frames(
     cine: Cine, segmenter: Segmenter, crop: CropResample, report: FrameReport | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], list[RemovedComponent]]:
-    """Labels of all frames as seen through a window, how sure the model was, and what was taken away."""
+    """Return the labels of all frames, their confidence and the removed components."""
     labels = np.zeros(cine.array.shape, np.uint8)
     confidence = np.full(cine.n_frames, np.nan, np.float32)
     removed: list[RemovedComponent] = []
-    answers = segmenter.probabilities(cine, crop, range(cine.n_frames))
-    for done, (frame, prob) in enumerate(answers, 1):
+    predictions = segmenter.probabilities(cine, crop, range(cine.n_frames))
+    for done, (frame, prob) in enumerate(predictions, 1):
         native = segmenter.native(prob, crop)
-        cleaned, pieces = keep_largest_components(
+        cleaned, volumes = keep_largest_components(
             native.argmax(axis=-1).astype(np.uint8),
             scheme=segmenter.card.label_scheme,
             voxel_ml=cine.voxel_volumes_ml,
@@ -97,19 +99,15 @@ def _predicted(
         )
         labels[..., frame] = cleaned
         confidence[frame] = _confidence(native, cleaned)
-        removed += [RemovedComponent(structure=name, frame=frame, volume_ml=volume) for name, volume in pieces.items()]
+        removed += [RemovedComponent(structure=name, frame=frame, volume_ml=volume) for name, volume in volumes.items()]
         if report is not None:
             report(done, cine.n_frames)
     return labels, confidence, removed
 
 
-def _given(centre: tuple[float, float]) -> HeartLocation:
-    return HeartLocation(centre=centre, method="given")
-
-
 def _confidence(prob: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:
-    """Mean probability of the predicted class where a structure is predicted; NaN where none is."""
-    where = labels > 0
-    if not where.any():
+    """Return the mean probability of the predicted class over the foreground; NaN without foreground."""
+    foreground = labels > 0
+    if not foreground.any():
         return float("nan")
-    return float(np.take_along_axis(prob[where], labels[where][:, None].astype(np.int64), axis=1).mean())
+    return float(np.take_along_axis(prob[foreground], labels[foreground][:, None].astype(np.int64), axis=1).mean())

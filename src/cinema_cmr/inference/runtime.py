@@ -1,4 +1,4 @@
-"""What the machine can do: the device, and the number format that is fast and exact enough on it."""
+"""Device and numerical precision of inference."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
-    """Where a network runs and in which number format."""
+    """Device and precision of a network."""
 
     device: str
     """"cpu", "cuda" or "mps"."""
@@ -25,39 +25,38 @@ class Runtime:
     """"fp32", "bf16" or "fp16"."""
 
     def autocast(self) -> torch.autocast:
-        """A context in which the network runs in this precision."""
+        """Return a context that runs the network in this precision."""
         dtype = _DTYPES.get(self.precision, torch.bfloat16)
         return torch.autocast(self.device, dtype, enabled=self.precision in _DTYPES)
 
 
 def choose_runtime(device: str = "auto", precision: str = "auto") -> Runtime:
-    """The device asked for, or the best there is; bfloat16 only where the machine computes in it.
+    """Choose the requested device, or the best available one, and its precision.
 
-    A CPU without bfloat16 instructions emulates them, several times slower than float32, so there "auto" is
-    float32. The choice depends on the machine alone, never on a timing, so that results repeat. float16 is for GPUs
-    without bfloat16, and only where it is asked for. Raises `UsageError` for an unknown or absent device, and for
-    float16 on a CPU.
+    A CPU without bfloat16 instructions emulates them, several times slower than float32, so that "auto" is float32
+    there. The choice depends on the machine alone, never on timing, so that results repeat. float16 is for GPUs without
+    bfloat16 and must be requested. Raises `UsageError` for an unknown or absent device, and for float16 on a CPU.
     """
     if device not in _DEVICES:
         raise unknown_name("device", device, _DEVICES)
     if precision not in _PRECISIONS:
         raise unknown_name("precision", precision, _PRECISIONS)
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if device == "auto":
-        device = "cuda" if there["cuda"] else "cpu"
-    if not there[device]:
+        device = "cuda" if available["cuda"] else "cpu"
+    if not available[device]:
         raise UsageError(
-            f"device '{device}' is not there; devices here: {', '.join(n for n, is_ in there.items() if is_)}"
+            f"device '{device}' is not available; expected one of {', '.join(n for n, ok in available.items() if ok)}"
         )
     if precision == "fp16" and device == "cpu":
-        raise UsageError("precision 'fp16' needs a GPU; a CPU computes in fp32, or in bf16 where it has instructions")
+        raise UsageError("precision 'fp16' was requested on a CPU; expected fp32, or bf16 with instructions for it")
     if precision == "auto":
-        precision = "bf16" if _computes_in_bf16(device) else "fp32"
+        precision = "bf16" if _has_bf16_instructions(device) else "fp32"
     return Runtime(device=device, precision=precision)
 
 
-def _computes_in_bf16(device: str) -> bool:
-    """Whether the device has instructions for bfloat16, not only an emulation."""
+def _has_bf16_instructions(device: str) -> bool:
+    """Return whether the device has instructions for bfloat16, not just an emulation."""
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device != "cpu":

@@ -1,4 +1,4 @@
-"""From a study to one answer of a model: a number in its own unit, or the probability of each class."""
+"""Prediction of one value of a study: a number in its unit, or the probability of each class."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["ScalarPredictor"]
 
 
 class ScalarPredictor:
-    """A regression or classification of whole studies on a device.
+    """A regression or classification model of whole studies on a device.
 
     Raises `WeightsError` for a model of another task.
     """
@@ -26,10 +26,10 @@ class ScalarPredictor:
 
     @torch.inference_mode()
     def predict(self, study: Study, phases: tuple[float, float] = (0.0, 0.4)) -> dict[str, float]:
-        """Name of the number -> its value in its own unit; or class -> probability, which sum to 1.
+        """Predict output name -> value in its unit, or class -> probability (summing to 1).
 
-        `phases` are end-diastole and end-systole as parts of the cycle. Raises `InputError` for a study without
-        a view of the model.
+        `phases` are end-diastole and end-systole as fractions of the cycle. Raises `InputError` for a study without a
+        view of the model.
         """
         images = phase_images(study, self.card.grids, phases)
         on_device = {view: image[None].to(self.runtime.device) for view, image in images.items()}

@@ -1,4 +1,4 @@
-"""Tensors of a study as networks take them: a frame of a view, or the two phases of the cycle about the heart."""
+"""Network input of a study: a frame of a view, or the two phases of the cycle around the heart."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ Place = tuple[float, float]
 
 @dataclass(frozen=True, kw_only=True)
 class PhasePlanes:
-    """Both phases of a view at the model's spacing over the whole field of view."""
+    """Both phases of a view at the model's spacing, over the whole field of view."""
 
     planes: NDArray[np.float16] = field(repr=False)
-    """(x, y, z, 2), end-diastole first, slices as the model takes them."""
+    """(x, y, z, 2), end-diastole first, with the slices of the model's input."""
     heart: Place
-    """Pixels of the planes."""
+    """Position in pixels of the planes."""
 
 
 def view_tensor(
@@ -55,49 +55,49 @@ def view_tensor(
     augmentation: Augmentation | None = None,
     rng: np.random.Generator | None = None,
 ) -> Tensor:
-    """One frame of a view as a network takes it: (1, x, y, z) of a stack, (1, x, y) of a long-axis plane.
+    """Return one frame of a view as network input: (1, x, y, z) of a stack, (1, x, y) of a long-axis plane.
 
-    With an augmentation and a generator moved and changed as is drawn.
+    With an augmentation and a generator, a random transform is applied.
     """
     cine, planes = study.cine(view), study.frame(view, frame)
-    placed: dict[str, Any] = {
+    geometry: dict[str, Any] = {
         "spacing_mm": cine.spacing_mm,
         "slice_positions_mm": np.array(cine.slice_positions_mm),
         "heart": cine.heart,
     }
     if augmentation is None or rng is None:
-        image = resample_to_view_grid(planes, grid, **placed)
+        image = resample_to_view_grid(planes, grid, **geometry)
     else:
-        image = augment_to_view_grid(planes, grid, **placed, augmentation=augmentation, rng=rng)
+        image = augment_to_view_grid(planes, grid, **geometry, augmentation=augmentation, rng=rng)
     return torch.from_numpy(image if view is View.SAX else image[..., image.shape[2] // 2]).unsqueeze(0).contiguous()
 
 
 def frame_at_phase(study: StoredStudy, view: View, phase: float) -> int:
-    """The frame of a view at a part of the cycle, 0 to below 1, so that views of other lengths go together."""
+    """Return the frame at a fraction of the cycle, 0 to below 1; it matches views of different numbers of frames."""
     n_frames = study.cine(view).n_frames
     return min(int(phase * n_frames), n_frames - 1)
 
 
 def phase_images(study: Study, grids: Mapping[View, Grid], phases: tuple[float, float]) -> dict[str, Tensor]:
-    """View -> (2, x, y[, z]): both phases (parts of the cycle, end-diastole first) about the heart, as in prediction.
+    """Return view -> (2, x, y[, z]), both phases (fractions of the cycle, end-diastole first) around the heart.
 
     Raises `InputError` for a study without any of the views.
     """
-    seen = phase_planes(study, grids, phases)
-    return {str(view): channels_first(crop_heart(its, grids[view])) for view, its in seen.items()}
+    by_view = phase_planes(study, grids, phases)
+    return {str(view): channels_first(crop_heart(planes, grids[view])) for view, planes in by_view.items()}
 
 
 def phase_planes(study: Study, grids: Mapping[View, Grid], phases: tuple[float, float]) -> dict[View, PhasePlanes]:
-    """Each view's two phases (parts of the cycle) at its grid's spacing; raises `InputError` where it has no view."""
+    """Return both phases (fractions of the cycle) of each view at its grid spacing; `InputError` without a view."""
     views = [view for view in grids if view in study]
     if not views:
-        wanted = ", ".join(view.title for view in grids)
-        raise InputError(f"study '{study.name}' has none of the views {wanted}; leave it out")
+        expected = ", ".join(view.title for view in grids)
+        raise InputError(f"study '{study.name}' has no view of the model; expected one of {expected}: exclude it")
     hearts = heart_positions(study)
-    return {view: _seen(study, view, grids[view], hearts[view], phases) for view in views}
+    return {view: _resample_phases(study, view, grids[view], hearts[view], phases) for view in views}
 
 
-def _seen(study: Study, view: View, grid: Grid, heart: Place, phases: tuple[float, float]) -> PhasePlanes:
+def _resample_phases(study: Study, view: View, grid: Grid, heart: Place, phases: tuple[float, float]) -> PhasePlanes:
     cine = study.cine(view)
     frames = _frames_at(phases, cine.n_frames)
     crop = CropResample.full_plane(cine.array.shape[:2], cine.spacing_mm, grid)
@@ -109,17 +109,20 @@ def _seen(study: Study, view: View, grid: Grid, heart: Place, phases: tuple[floa
 
 
 def _frames_at(phases: tuple[float, float], n_frames: int) -> list[int]:
-    """The frames of both phases. Two frames are the two phases, whatever part of a cycle each would stand for: one of
-    them taken twice would hide the motion."""
+    """Return the frames of both phases.
+
+    A cine of two frames uses both, whatever their fractions of the cycle, because one frame twice would hide the
+    motion.
+    """
     if n_frames == 2:
         return [0, 1] if phases[0] <= phases[1] else [1, 0]
     return [min(int(round(phase * n_frames, 6)), n_frames - 1) for phase in phases]
 
 
-def crop_heart(seen: PhasePlanes, grid: Grid) -> Tensor:
-    """Crop both phases about the heart: (x, y, z, 2), normalised to the grid's percentiles."""
-    crop = CropResample.around(seen.planes.shape[:2], (grid.spacing_mm, grid.spacing_mm), grid, seen.heart)
-    return torch.from_numpy(normalise(crop.apply(seen.planes), grid.percentiles))
+def crop_heart(phases: PhasePlanes, grid: Grid) -> Tensor:
+    """Crop both phases around the heart: (x, y, z, 2), normalised to the grid's percentiles."""
+    crop = CropResample.around(phases.planes.shape[:2], (grid.spacing_mm, grid.spacing_mm), grid, phases.heart)
+    return torch.from_numpy(normalise(crop.apply(phases.planes), grid.percentiles))
 
 
 def channels_first(image: Tensor) -> Tensor:

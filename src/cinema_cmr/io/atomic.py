@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
 from cinema_cmr.core.errors import OutputExistsError
+from cinema_cmr.core.serialise import to_dict
 
 __all__ = ["atomic_path", "check_new_file", "write_bytes", "write_json", "write_text"]
 
@@ -52,14 +50,13 @@ def write_text(path: Path | str, text: str, *, overwrite: bool = False) -> None:
 
 
 def write_json(path: Path | str, value: object, *, overwrite: bool = False) -> None:
-    """Write sorted, indented JSON atomically; NumPy scalars and arrays become numbers and lists.
+    """Write plain values or a dataclass as sorted, indented JSON, atomically.
 
-    Raises `ValueError` for NaN or infinity, with its location in the value (use None for an unknown number),
-    `TypeError` for a type that JSON cannot represent, and `OutputExistsError` as `atomic_path` does. Nothing is written
-    in these cases.
+    Raises `UsageError` for NaN or infinity, with its location in the value (use None for an unknown number), and for a
+    type that JSON cannot represent; `OutputExistsError` as `atomic_path` does. Nothing is written in these cases.
     """
-    text = json.dumps(_to_json(value, "value"), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    write_text(path, text + "\n", overwrite=overwrite)
+    values = to_dict(value, "value")
+    write_text(path, json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n", overwrite=overwrite)
 
 
 def check_new_file(path: Path, *, overwrite: bool) -> None:
@@ -80,28 +77,3 @@ def _flush_to_disk(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _to_json(value: object, place: str) -> object:
-    if isinstance(value, np.generic | np.ndarray):
-        return _to_json(value.tolist(), place)
-    if isinstance(value, Mapping):
-        return {_key(key, place): _to_json(item, f"{place}.{key}") for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_to_json(item, f"{place}[{index}]") for index, item in enumerate(value)]
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(
-            f"{place} is {value}, which JSON cannot represent; expected a finite number, or None if unknown"
-        )
-    if value is None or isinstance(value, str | bool | int | float):
-        return value
-    raise TypeError(
-        f"{place} is a {type(value).__name__}, which JSON cannot represent; expected plain values, lists and mappings"
-    )
-
-
-def _key(key: object, place: str) -> str:
-    """Return a string key unchanged and an integer key as text; raise `TypeError` for any other type."""
-    if isinstance(key, str | int | np.integer) and not isinstance(key, bool):
-        return str(key)
-    raise TypeError(f"{place} has the key {key!r}; expected text or an integer, as JSON allows")

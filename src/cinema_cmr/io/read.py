@@ -208,13 +208,13 @@ def _exclude_masks(files: Sequence[Path], root: Path) -> tuple[list[Path], list[
     images: dict[Path, Path] = {}
     decisions = []
     for path in files:
-        place = path.relative_to(root).with_name(file_stem(path))
-        if any(_MASK_NAME.search(part.casefold()) for part in place.parts):
+        key = path.relative_to(root).with_name(file_stem(path))
+        if any(_MASK_NAME.search(part.casefold()) for part in key.parts):
             reason = "named as a mask, not an image"
-        elif place in images:
-            reason = f"duplicate of a file that was read: {images[place].name}"
+        elif key in images:
+            reason = f"duplicate of a file that was read: {images[key].name}"
         else:
-            images[place] = path
+            images[key] = path
             continue
         decisions.append(SeriesDecision(series=file_stem(path), view=None, kept=False, reason=reason))
     return list(images.values()), decisions

@@ -51,16 +51,16 @@ class MeasureOptions:
     """Rules of the measurements; the defaults follow the SCMR recommendations (JCMR 2020;22:19)."""
 
     basal_rule: BasalRule = "scmr"
-    """"scmr" counts the LV blood of a basal slice if myocardium borders enough of its rim; "all-slices" counts every
-    labelled slice. The former name "half-rim" of "scmr" is accepted."""
+    """LV blood of a basal slice: counted with enough myocardium at its rim (scmr), or always (all-slices). The former
+    name "half-rim" of "scmr" is accepted."""
     min_myocardial_rim: float = MIN_MYOCARDIAL_RIM
-    """Fraction of the rim, 0 to 1, that the rule "scmr" requires; see `volumes.MIN_MYOCARDIAL_RIM`."""
+    """Fraction of the rim that scmr requires, 0 to 1; see `volumes.MIN_MYOCARDIAL_RIM`."""
     phase_rule: PhaseRule = "own"
     """"own" takes ED and ES of each ventricle's own curve, "lv" those of the LV for both."""
     ed_frame: int | None = None
-    """User-supplied end-diastolic frame of both ventricles, counted from 0; None finds it."""
+    """End-diastolic frame of both ventricles, from 0; by default it is found."""
     es_frame: int | None = None
-    """User-supplied end-systolic frame of both ventricles, counted from 0; None finds it."""
+    """End-systolic frame of both ventricles, from 0; by default it is found."""
     bsa_formula: BsaFormula = "mosteller"
     """Formula of the body surface area."""
 

@@ -1,8 +1,8 @@
-"""Learning only a part of a pre-trained network: stems and encoder frozen, low-rank adapters in the encoder.
+"""Training a part of a pre-trained network: frozen stems and encoder, low-rank adapters in the encoder.
 
-An adapter adds `up @ down`, a matrix of low rank, to the frozen weight of a linear layer and learns these two alone
-(Hu et al., LoRA, arXiv:2106.09685, section 4.1; without its constant factor). `merge_adapters` adds it up, so that
-what is saved is a plain network.
+An adapter adds `up @ down`, a matrix of low rank, to the frozen weight of a linear layer; only these two are trained
+(Hu et al., LoRA, arXiv:2106.09685, section 4.1; without its constant factor). `merge_adapters` adds it to the weight:
+the saved network is a plain one.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ __all__ = ["Adaptation", "AdaptedLinear", "adapt", "merge_adapters"]
 
 @dataclass(frozen=True, kw_only=True)
 class Adaptation:
-    """Stems, encoder and fusion stay as they were pre-trained; what else there is, learns."""
+    """Training with frozen stems, encoder and fusion; all other parts are trained."""
 
     rank: int = 0
-    """Of an adapter in every linear layer of the encoder; 0 for none."""
+    """Rank of the adapter in every linear layer of the encoder; 0 for none."""
 
     def __post_init__(self) -> None:
         if self.rank < 0:
-            raise UsageError(f"adapters of rank {self.rank}; expected 0 for none, or 1 or more")
+            raise UsageError(f"adapters of rank {self.rank}; expected 0 (none) or more")
 
     @property
     def title(self) -> str:
-        """In words, for a model's card."""
+        """Description for a model's card."""
         return f"adapters of rank {self.rank} in the encoder" if self.rank else "stems and encoder frozen"
 
 
 class AdaptedLinear(nn.Linear):
-    """A frozen linear layer and its adapter; gives at first what the layer gave."""
+    """A frozen linear layer with an adapter; its initial output is the layer's."""
 
     def __init__(self, layer: nn.Linear, rank: int) -> None:
         super().__init__(layer.in_features, layer.out_features, bias=layer.bias is not None, device="meta")
@@ -50,12 +50,12 @@ class AdaptedLinear(nn.Linear):
         nn.init.kaiming_uniform_(self.adapter_down, a=5**0.5)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The layer's answer and the adapter's, (..., in) -> (..., out)."""
+        """Return the sum of the layer's and the adapter's output, (..., in) -> (..., out)."""
         return F.linear(x, self.weight, self.bias) + F.linear(F.linear(x, self.adapter_down), self.adapter_up)
 
     @torch.no_grad()
     def merged(self) -> nn.Linear:
-        """One plain layer that gives the same."""
+        """Return a plain linear layer with the same output."""
         plain = nn.Linear(self.in_features, self.out_features, bias=self.bias is not None, device="meta")
         plain.weight = nn.Parameter(self.weight + self.adapter_up @ self.adapter_down)
         plain.bias = self.bias
@@ -63,10 +63,10 @@ class AdaptedLinear(nn.Linear):
 
 
 def adapt(model: nn.Module, adaptation: Adaptation) -> None:
-    """Freeze the pre-trained part of a network and put in the adapters, in place.
+    """Freeze the pre-trained part of a network and insert the adapters, in place.
 
-    Frozen branches are no longer dropped by chance in training. Raises `WeightsError` for a network that has no
-    stems and encoder, `UsageError` for adapters as wide as the layers.
+    Stochastic depth is switched off in the frozen part. Raises `WeightsError` for a network without stems and
+    encoder, `UsageError` for adapters as wide as the layers.
     """
     if not isinstance(model, ConvViT | ConvUNetR):
         raise WeightsError(f"a {type(model).__name__} has no encoder to freeze; expected a ConvViT or ConvUNetR")
@@ -80,7 +80,7 @@ def adapt(model: nn.Module, adaptation: Adaptation) -> None:
 
 
 def merge_adapters(model: nn.Module) -> None:
-    """Replace each adapted layer by the plain one that gives the same, in place."""
+    """Replace each adapted layer by a plain one with the same output, in place."""
     for part in list(model.modules()):
         for name, child in list(part.named_children()):
             if isinstance(child, AdaptedLinear):
@@ -95,6 +95,6 @@ def _add_adapters(encoder: nn.Module, rank: int) -> None:
             if rank >= min(child.in_features, child.out_features):
                 raise UsageError(
                     f"adapters of rank {rank} in layers of {child.in_features} by {child.out_features}; expected a"
-                    " lower rank, or none: without --adapters and --freeze all weights learn"
+                    " lower rank, or none: without --adapters and --freeze all weights are trained"
                 )
             setattr(part, name, AdaptedLinear(child, rank))

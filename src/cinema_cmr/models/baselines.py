@@ -1,4 +1,4 @@
-"""Task-specific convolutional networks that the foundation model is compared with."""
+"""Task-specific convolutional networks, as baselines for the foundation model."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ __all__ = ["UNet2d", "UNet2dConfig"]
 
 @dataclass(frozen=True, kw_only=True)
 class UNet2dConfig:
-    """Sizes of a plain U-Net that sees one slice at a time."""
+    """Sizes of a plain two-dimensional U-Net."""
 
     view: str = "sax"
-    """The view it was trained on."""
+    """View of the training data."""
     also: tuple[str, ...] = ()
-    """Further views that the same weights see."""
+    """Further views for the same weights."""
     out_chans: int
     """Classes, background included."""
     in_chans: int = 1
     chans: tuple[int, ...] = (32, 64, 128, 192, 256)
-    """Channels of each resolution, finest first; each resolution halves the one before."""
+    """Channels at each resolution, finest first; each resolution is half the one before."""
     across: int = 0
-    """At how many of the coarsest resolutions neighbouring slices are seen; 0 keeps every slice for itself."""
+    """Number of coarsest resolutions with convolutions over neighbouring slices; 0 processes each slice alone."""
 
     def __post_init__(self) -> None:
         if len(self.chans) < 2 or min(self.chans) < 1:
@@ -41,12 +41,12 @@ class UNet2dConfig:
 
     @property
     def views(self) -> tuple[str, ...]:
-        """All views that it sees."""
+        """All views of the model."""
         return (self.view, *self.also)
 
 
 class ConvPair(nn.Sequential):
-    """Twice: 3 x 3 convolution, instance norm, leaky ReLU."""
+    """Two layers of 3 x 3 convolution, instance norm and leaky ReLU."""
 
     def __init__(self, in_chans: int, out_chans: int) -> None:
         layers: list[nn.Module] = []
@@ -60,12 +60,12 @@ class ConvPair(nn.Sequential):
 
 
 def _instance_norm(chans: int) -> nn.Module:
-    """Instance norm of each channel, written as groups of one: the same numbers and weights, faster on a CPU."""
+    """Instance norm of each channel as a group norm of groups of one: the same numbers and weights, faster on a CPU."""
     return nn.GroupNorm(chans, chans)
 
 
 class AcrossSlices(nn.Module):
-    """Adds to each slice what a convolution over it and its two neighbours makes of them; starts as nothing."""
+    """Adds to each slice a convolution over itself and its two neighbours, initially zero."""
 
     def __init__(self, chans: int) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class AcrossSlices(nn.Module):
         nn.init.zeros_(self.conv.weight)
 
     def forward(self, x: Tensor, n_slices: int) -> Tensor:
-        """Planes (b * z, c, x, y), of stacks of `n_slices` each, to the same shape."""
+        """Planes (b * z, c, x, y) of stacks of `n_slices` slices -> the same shape."""
         y = F.leaky_relu(self.norm(x), 0.01)
         y = y.reshape(-1, n_slices, y.shape[1], y.shape[2] * y.shape[3]).movedim(1, 2)
         # A convolution along z alone; as one in two dimensions it is faster on a CPU.
@@ -105,7 +105,7 @@ class UNet2d(nn.Module):
         self.across_up = nn.ModuleDict(self._across(range(len(chans) - 1)))
 
     def forward(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Logits of every view given; see the class for shapes. Raises `UsageError` for other views or sizes."""
+        """Return the logits of every given view; see the class for shapes. `UsageError` for other views or sizes."""
         if not images or not set(images) <= set(self.config.views):
             raise UsageError(f"views {sorted(images)} given; this model was built for {list(self.config.views)}")
         return {view: self._stacks(x) for view, x in images.items()}
@@ -144,12 +144,12 @@ class UNet2d(nn.Module):
 
     @property
     def views(self) -> tuple[View, ...]:
-        """The views this model was built for."""
+        """Views of the model."""
         return tuple(View(view) for view in self.config.views)
 
 
 def _met(across: nn.ModuleDict, level: int, x: Tensor, n_slices: int) -> Tensor:
-    """The planes after their slices met, at the levels at which they do."""
+    """Planes after the convolution over slices, at the levels that have one."""
     if str(level) not in across:
         return x
     met: Tensor = across[str(level)](x, n_slices)

@@ -1,4 +1,4 @@
-"""Where models of our own lie, and their cards; readable without torch."""
+"""Folders of models and their cards, readable without torch."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "card.json"
 
 Precision = Literal["float32", "float16", "bfloat16", "int8"]
-"""How the numbers of a weights file may be stored; they are float32 once loaded."""
+"""Stored precision of a weights file; numbers are float32 once loaded."""
 
 
 def read_card(folder: Path | str) -> ModelCard:
-    """The card of a model's folder, without its weights; `WeightsError` where missing or unreadable."""
+    """Read the card of a model's folder, without its weights; `WeightsError` if it is missing or unreadable."""
     path = Path(folder) / CARD_FILE
     try:
         return card_from_json(json.loads(path.read_text(encoding="utf-8")))
@@ -34,12 +34,12 @@ def read_card(folder: Path | str) -> ModelCard:
 
 
 def embedded_names() -> tuple[str, ...]:
-    """Names of the models inside this package."""
+    """Return the names of the models inside this package."""
     return tuple(sorted(path.parent.name for path in embedded_root().glob(f"*/{CARD_FILE}")))
 
 
 def embedded_folder(name: str) -> Path:
-    """Where a model inside this package lies; raises `WeightsError` for an unknown name."""
+    """Return the folder of a model inside this package; raises `WeightsError` for an unknown name."""
     names = embedded_names()
     if name not in names:
         known = ", ".join(names) or "none"
@@ -51,5 +51,5 @@ def embedded_folder(name: str) -> Path:
 
 
 def embedded_root() -> Path:
-    """The package's own folder of models."""
+    """Return the package's folder of models."""
     return Path(str(files("cinema_cmr"))) / "weights"

@@ -23,17 +23,17 @@ class ConvViTConfig:
     """Architecture of a ConvViT."""
 
     image_sizes: Mapping[str, tuple[int, ...]]
-    """View -> (x, y, z) of a stack or (x, y) of a plane: the size the position tables are built for."""
+    """View -> (x, y, z) of a stack or (x, y) of a plane: the size of the position tables."""
     out_chans: int
-    """Classes, or numbers."""
+    """Number of classes or values."""
     vit: VitConfig
     in_chans: int = 1
-    """Channels of an image: 2 where ED and ES are looked at together."""
+    """Channels of an image: 2 for ED and ES together."""
     stem: StemConfig = field(default_factory=StemConfig)
     read: Literal["all", "views", "cls"] = "all"
-    """What the answer averages: the heads of each view's mean token and of the class token, or one kind."""
+    """Heads whose outputs are averaged: those of each view's mean token, of the class token, or both."""
     dropout: float = 0.1
-    """Of the features before the heads, in training."""
+    """Dropout of the features before the heads."""
     drop_path: float = 0.1
 
     def __post_init__(self) -> None:
@@ -60,7 +60,7 @@ class ConvViT(nn.Module):
         self.pred_head_dict = nn.ModuleDict({name: nn.Linear(dim, config.out_chans) for name in heads})
 
     def forward(self, images: Mapping[str, Tensor]) -> Tensor:
-        """Logits or numbers (b, out)."""
+        """Return logits or values (b, out)."""
         if not images or not set(images) <= set(self.n_axes):
             raise UsageError(f"views {sorted(images)} given; this model was built for {sorted(self.n_axes)}")
         stems = {view: self.enc_down_dict[view](to_slices(image)) for view, image in images.items()}
@@ -74,5 +74,5 @@ class ConvViT(nn.Module):
 
     @property
     def views(self) -> tuple[View, ...]:
-        """The views this model was built for."""
+        """Views of the model."""
         return tuple(View(view) for view in self.n_axes)

@@ -1,4 +1,4 @@
-"""Losses on label maps; ignored voxels count in none."""
+"""Losses on label maps, without ignored voxels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["cross_entropy", "soft_dice"]
 def cross_entropy(
     logits: Tensor, labels: Tensor, *, weights: Sequence[float] | None = None, ignored: int = 255
 ) -> Tensor:
-    """Mean cross-entropy of logits (b, c, ...) against codes (b, ...) over the voxels that are not ignored.
+    """Mean cross-entropy of logits (b, c, ...) and codes (b, ...) over the voxels that are not ignored.
 
     With `weights`, one a class, a voxel counts by that of its true class, in the sum alone: the mean is still one
     over voxels. Zero, with no gradient, where all of them are ignored.

@@ -29,12 +29,12 @@ class CineMAConfig:
     """Architecture and loss of a CineMA."""
 
     image_sizes: Mapping[str, tuple[int, ...]]
-    """View -> (x, y, z) of a stack or (x, y) of a plane: the size the position tables are built for."""
+    """View -> (x, y, z) of a stack or (x, y) of a plane: the size of the position tables."""
     vit: VitConfig
     in_chans: int = 1
     stem: StemConfig = field(default_factory=StemConfig)
     normalise_targets: bool = False
-    """Compare with each patch less its mean over its standard deviation. Off in the published model."""
+    """Normalise each target patch to mean 0 and standard deviation 1. Off in the published model."""
 
     def __post_init__(self) -> None:
         if not self.image_sizes:
@@ -49,7 +49,7 @@ class Reconstruction(NamedTuple):
 
 
 class DecoderEmbed(nn.Module):
-    """What the decoder knows of the tokens of one view: the position of each, and the mask token."""
+    """Decoder inputs for one view: the position of each token, and the mask token."""
 
     pos_embed: Tensor
 
@@ -61,14 +61,14 @@ class DecoderEmbed(nn.Module):
         nn.init.normal_(self.mask_token, std=0.02)
 
     def forward(self, visible: Tensor, mask: TokenMask, grid: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-        """Visible tokens (b, k, d) with their positions, and queries (b, m, d) for the masked places."""
+        """Return visible tokens (b, k, d) with their positions, and queries (b, m, d) for the masked ones."""
         table = interpolate_table(self.pos_embed, self.built_grid, grid[: len(self.built_grid)])[0]
         table = table.to(visible.dtype)
         return visible + table[mask.visible], self.mask_token + table[mask.masked]
 
 
 class Decoder(nn.Module):
-    """Blocks in which each query attends to the visible tokens, never to another query."""
+    """Blocks in which each query attends to the visible tokens only."""
 
     def __init__(self, config: VitConfig) -> None:
         super().__init__()
@@ -111,18 +111,18 @@ class CineMA(nn.Module):
         self.apply(_start_linear)
 
     def forward(self, images: Mapping[str, Tensor], masks: Masks | None = None) -> dict[str, Tensor] | Reconstruction:
-        """`features` without masks, `reconstruct` with them: the door for wrappers that call the module."""
+        """Return `features` without masks, `reconstruct` with them; for wrappers that call the module."""
         return self.features(images) if masks is None else self.reconstruct(images, masks)
 
     def features(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """ "cls" (b, 1, d), and for each view given its fused tokens (b, l, d); nothing is masked."""
+        """Return "cls" (b, 1, d) and the fused tokens (b, l, d) of each given view, without masks."""
         self._check_views(images)
         stems = {view: self.enc_down_dict[view](to_slices(image)) for view, image in images.items()}
         cls, fused = self._encoded(stems)
         return {"cls": cls, **fused}
 
     def reconstruct(self, images: Mapping[str, Tensor], masks: Masks) -> Reconstruction:
-        """The masked patches of all views from the visible ones, and how far off they are.
+        """Predict the masked patches of all views from the visible ones, and the loss.
 
         `masks`: view -> (b, l) bool, True where masked, or a `TokenMask`. The loss is the mean squared error
         over the masked patches of a view, then the mean over views with masked patches. With n times as many
@@ -156,8 +156,10 @@ class CineMA(nn.Module):
     def _decoded(
         self, fused: Mapping[str, Tensor], stems: Mapping[str, StemOutput], masks: Mapping[str, TokenMask]
     ) -> dict[str, Tensor]:
-        """Queries see only the visible tokens and not each other, so the class token, whose answer nobody
-        asks for, is left out of them: no number changes."""
+        """Decode the masked tokens.
+
+        Queries attend to the visible tokens only, so that omitting the unused query of the class token changes nothing.
+        """
         visible, queries = [], []
         for view, tokens in fused.items():
             embed = self.dec_embed_dict[view]
@@ -184,7 +186,7 @@ class CineMA(nn.Module):
 
     @property
     def views(self) -> tuple[View, ...]:
-        """The views this model was built for."""
+        """Views of the model."""
         return tuple(View(view) for view in self.n_axes)
 
 
@@ -196,7 +198,7 @@ def _token_mask(view: str, masks: Masks) -> TokenMask:
 
 
 def _as_many(image: Tensor, mask: TokenMask, view: str) -> Tensor:
-    """Each image as often as there are masks of it; no copy where that is once."""
+    """Repeat each image for each of its masks; a single mask needs no copy."""
     n_images, n_masks = image.shape[0], mask.visible.shape[0]
     if n_masks % n_images:
         raise UsageError(f"{n_masks} masks of view '{view}' for {n_images} images; expected as many for each image")
@@ -204,7 +206,7 @@ def _as_many(image: Tensor, mask: TokenMask, view: str) -> Tensor:
 
 
 def _start_linear(part: nn.Module) -> None:
-    """Start of linear layers as in He et al., Masked autoencoders are scalable vision learners, CVPR 2022."""
+    """Initialise linear layers as in He et al., Masked autoencoders are scalable vision learners, CVPR 2022."""
     if isinstance(part, nn.Linear):
         nn.init.xavier_uniform_(part.weight)
         nn.init.zeros_(part.bias)

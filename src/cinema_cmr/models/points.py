@@ -1,4 +1,4 @@
-"""Landmarks as a network gives them: one heatmap a point, or two fractions of the image's width and height."""
+"""Landmarks as network outputs: one heatmap per point, or two fractions of the image's width and height."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from torch import Tensor
 __all__ = ["fractions_of_points", "heatmaps_of_points", "points_of_fractions", "points_of_heatmaps"]
 
 _REACH_PX = 6.0
-"""The spot around a heatmap's top whose centre of mass is the point: two standard deviations of what is learned."""
+"""Radius around a heatmap's maximum whose centre of mass is the point: two standard deviations of the targets."""
 
 
 def heatmaps_of_points(points: Tensor, size: tuple[int, int], sigma_px: float) -> Tensor:
-    """Positions (..., 2) in pixels -> (..., x, y): a Gaussian of height 1 around each; NaN gives NaN."""
+    """Return a Gaussian of height 1 around each position (..., 2) in pixels, as (..., x, y); NaN gives NaN."""
     x, y = (torch.arange(n, dtype=torch.float32, device=points.device) for n in size)
     along_x = torch.exp(-0.5 * ((x - points[..., 0, None]) / sigma_px) ** 2)
     along_y = torch.exp(-0.5 * ((y - points[..., 1, None]) / sigma_px) ** 2)
@@ -20,7 +20,7 @@ def heatmaps_of_points(points: Tensor, size: tuple[int, int], sigma_px: float) -
 
 
 def points_of_heatmaps(logits: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Heatmap logits (..., x, y) -> positions (..., 2) to a fraction of a pixel, and the chance at their top (...).
+    """Convert heatmap logits (..., x, y) to subpixel positions (..., 2) and the maximum probability (...).
 
     `weight` of the same shape says where a top is looked for; positions and chances are those of the heatmap alone.
     """
@@ -38,10 +38,10 @@ def points_of_heatmaps(logits: Tensor, weight: Tensor | None = None) -> tuple[Te
 
 
 def fractions_of_points(points: Tensor, size: tuple[int, int]) -> Tensor:
-    """Positions (b, k, 2) in pixels -> (b, 2 k): x1, y1, x2, y2, ... as fractions of width and height."""
+    """Convert positions (b, k, 2) in pixels to fractions of width and height (b, 2 k): x1, y1, x2, y2, ..."""
     return (points / torch.tensor(size, dtype=points.dtype, device=points.device)).flatten(1)
 
 
 def points_of_fractions(fractions: Tensor, size: tuple[int, int]) -> Tensor:
-    """(b, 2 k) fractions -> positions (b, k, 2) in pixels; undoes `fractions_of_points`."""
+    """Convert fractions (b, 2 k) to positions (b, k, 2) in pixels; the inverse of `fractions_of_points`."""
     return fractions.reshape(len(fractions), -1, 2) * torch.tensor(size, dtype=fractions.dtype, device=fractions.device)

@@ -1,4 +1,4 @@
-"""Weights stored in eight bits: for each row of a tensor, 255 levels and the step between them."""
+"""Weights stored in eight bits: 255 levels and a step for each row of a tensor."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["dequantise", "quantise_int8"]
 _SCALE = ".int8_scale"
 _LEVELS = 127
 _FEWEST = 1024
-"""Numbers from which on a tensor is stored in eight bits; norms, biases and tokens stay as they are."""
+"""Least number of elements of a tensor stored in eight bits; norms, biases and tokens stay floats."""
 
 
 def quantise_int8(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state with its large tensors as int8, each with one float32 step for each index of its first axis.
+    """Convert the large tensors of a state to int8, with one float32 step per index of the first axis.
 
-    What comes back is off by at most half a step, 1/254 of its row's largest magnitude. Raises `WeightsError` where a
-    number is not finite.
+    The error is at most half a step, 1/254 of the row's largest magnitude. Raises `WeightsError` if a number is not
+    finite.
     """
     stored: dict[str, Tensor] = {}
     for name, x in state.items():
@@ -37,7 +37,7 @@ def quantise_int8(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def dequantise(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state as floats again, whatever it was stored as; the opposite of `quantise_int8`."""
+    """Convert a stored state to floats; the inverse of `quantise_int8`, and no change for other states."""
     steps = {name.removesuffix(_SCALE): x for name, x in state.items() if name.endswith(_SCALE)}
     whole = {name: x for name, x in state.items() if not name.endswith(_SCALE)}
     return {name: x.float() * _column(steps[name], x) if name in steps else x for name, x in whole.items()}

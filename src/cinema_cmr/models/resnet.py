@@ -1,4 +1,4 @@
-"""A 3D ResNet, as MONAI has it: what a foundation model's answers about whole studies are compared with."""
+"""MONAI's 3D ResNet, as a baseline for classes and numbers of whole studies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["ResNet", "ResNetConfig"]
 
 @dataclass(frozen=True, kw_only=True)
 class ResNetConfig:
-    """Which of MONAI's ResNets, on which view."""
+    """View and depth of MONAI's ResNet."""
 
     view: str = "sax"
     out_chans: int
@@ -41,7 +41,7 @@ class ResNet(nn.Module):
         self.network = _network(config)
 
     def forward(self, images: Mapping[str, Tensor]) -> Tensor:
-        """Logits or numbers; raises `UsageError` for other views."""
+        """Return logits or values; raises `UsageError` for other views."""
         if set(images) != {self.config.view}:
             raise UsageError(f"views {sorted(images)} given; this model was built for ['{self.config.view}']")
         out: Tensor = self.network(images[self.config.view])
@@ -49,7 +49,7 @@ class ResNet(nn.Module):
 
     @property
     def views(self) -> tuple[View, ...]:
-        """The view this model was built for."""
+        """View of the model."""
         return (View(self.config.view),)
 
 

@@ -1,4 +1,4 @@
-"""Weights files: hashed, read without unpickling, written whole or not at all, strictly put to use."""
+"""Weights files: hashing, reading without unpickling, atomic writing and strict loading."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NAMES_SHOWN = 6
 
 
 def hash_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal; raises `WeightsError` where there is none."""
+    """Return the SHA-256 of a file, in hexadecimal; raises `WeightsError` if there is no file."""
     digest = hashlib.sha256()
     with _opened(path) as stream:
         while chunk := stream.read(_CHUNK_BYTES):
@@ -42,7 +42,7 @@ def hash_of(path: Path) -> str:
 
 
 def check_hash(path: Path, expected: str) -> None:
-    """Raises `WeightsError` where the file's SHA-256 is not the expected one."""
+    """Raise `WeightsError` if the file's SHA-256 is not the expected one."""
     found = hash_of(path)
     if found != expected:
         raise WeightsError(
@@ -52,7 +52,7 @@ def check_hash(path: Path, expected: str) -> None:
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, on the CPU; `WeightsError` for any other file, pickles included."""
+    """Read the tensors of a safetensors file, on the CPU; `WeightsError` for any other file, also pickles."""
     if path.suffix != ".safetensors":
         raise WeightsError(
             f"'{path.name}' is not a .safetensors file; expected one: other formats can run code when read, "
@@ -80,10 +80,10 @@ def write_state(path: Path, state: Mapping[str, Tensor], *, overwrite: bool = Fa
 
 
 def fill(model: nn.Module, state: Mapping[str, Tensor], *, what: str) -> None:
-    """Put tensors into a network, every key and shape matched; numbers become the network's own precision.
+    """Load tensors into a network, every key and shape matched, in the network's precision.
 
     `what` names the weights in the message. Raises `WeightsError` with the keys that are missing, left over
-    or of another shape; the network is then untouched.
+    or of another shape; the network is then unchanged.
     """
     own = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     check_shapes(own, {name: tuple(tensor.shape) for name, tensor in state.items()}, what=what)
@@ -91,22 +91,22 @@ def fill(model: nn.Module, state: Mapping[str, Tensor], *, what: str) -> None:
 
 
 def check_shapes(own: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[int, ...]], *, what: str) -> None:
-    """Raises `WeightsError` that names the differences between two lists of keys with shapes."""
+    """Raise `WeightsError`, naming the differences, if two lists of keys and shapes differ."""
     missing = [key for key in own if key not in given]
     left_over = [key for key in given if key not in own]
     reshaped = [f"{key} {given[key]} for {own[key]}" for key in own if key in given and own[key] != given[key]]
     found = [("missing", missing), ("left over", left_over), ("of another shape", reshaped)]
-    told = "; ".join(f"{len(keys)} {kind}: {_some(keys)}" for kind, keys in found if keys)
-    if told:
+    differences = "; ".join(f"{len(keys)} {kind}: {_some(keys)}" for kind, keys in found if keys)
+    if differences:
         raise WeightsError(
-            f"{what} are of another architecture or configuration than its description says: keys {told}. "
-            "Give the description that belongs to these weights"
+            f"{what} do not fit the architecture and configuration of their description: keys {differences}; "
+            "give the description that belongs to these weights"
         )
 
 
 @contextmanager
 def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """A sibling to write to, which takes the name `path` once it is whole and on the disk, else is removed.
+    """Yield a temporary sibling that becomes `path` once it is complete and on the disk, else is removed.
 
     Raises `OutputExistsError` where `path` exists and `overwrite` is False.
     """
@@ -139,7 +139,7 @@ def _some(names: list[str]) -> str:
 
 
 def floats_as(state: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
-    """The tensors with their floats as `dtype`; raises `WeightsError` where one does not fit its range."""
+    """Convert the floating-point tensors to `dtype`; raises `WeightsError` if a number is out of its range."""
     cast = {name: x.to(dtype) if x.is_floating_point() else x for name, x in state.items()}
     for name, x in cast.items():
         if x.is_floating_point() and not bool(torch.isfinite(x).all()):

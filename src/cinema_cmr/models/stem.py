@@ -1,4 +1,4 @@
-"""The convolutional stem of one view: from an image to tokens, with the finer maps that others use."""
+"""The convolutional stem of one view: from an image to tokens, and the finer feature maps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["COARSE_STEM", "SMALL_STEM", "Fusion", "Stem", "StemConfig", "StemOut
 
 @dataclass(frozen=True, kw_only=True)
 class StemConfig:
-    """Sizes of the stem; numbers for three axes, of which a long-axis view drops the last."""
+    """Sizes of the stem, for three axes; a long-axis view drops the last."""
 
     patch_size: tuple[int, int, int] = (4, 4, 1)
     """Patch of the first level, in pixels."""
@@ -29,9 +29,9 @@ class StemConfig:
     chans: tuple[int, ...] = (64, 128)
     """Channels of each level."""
     n_blocks: int = 2
-    """Convolution blocks a level."""
+    """Convolution blocks per level."""
     kernel: tuple[int, int, int] = (5, 5, 5)
-    """Kernel of the depthwise convolutions; (5, 5, 1) keeps a stack's slices apart until the tokens meet."""
+    """Kernel of the depthwise convolutions; (5, 5, 1) keeps a stack's slices apart up to the encoder."""
 
     def __post_init__(self) -> None:
         if not self.chans or any(k % 2 == 0 for k in self.kernel):
@@ -57,15 +57,15 @@ class StemConfig:
         return (x, y, z if n_axes == 3 else 1)
 
     def grid(self, image_size: Sequence[int]) -> tuple[int, ...]:
-        """Tokens along each axis of an image of this size."""
+        """Return the number of tokens along each axis of an image of this size."""
         return tuple(n // s for n, s in zip(image_size, self.strides[-1], strict=False))
 
 
 SMALL_STEM = StemConfig(patch_size=(2, 2, 1), chans=(32, 64, 128), kernel=(5, 5, 1), n_blocks=1)
-"""Of ours, for 1.5 mm: levels of 3, 6 and 12 mm, tokens of 24 mm; slices stay apart until the tokens meet."""
+"""Our stem for 1.5 mm: levels of 3, 6 and 12 mm, tokens of 24 mm; slices stay apart up to the encoder."""
 
 COARSE_STEM = StemConfig(patch_size=(2, 2, 1), chans=(32, 64), kernel=(5, 5, 1), n_blocks=1)
-"""Of ours, for 3 mm: levels of 6 and 12 mm, tokens of 24 mm; for comparisons on a CPU."""
+"""Our stem for 3 mm: levels of 6 and 12 mm, tokens of 24 mm; for comparisons on a CPU."""
 
 
 @dataclass
@@ -111,7 +111,7 @@ class StemLevel(nn.Module):
 
 
 class TokenProjection(nn.Module):
-    """The linear map of a flattened patch to a token."""
+    """Linear map from a flattened patch to a token."""
 
     def __init__(self, in_features: int, dim: int) -> None:
         super().__init__()
@@ -151,7 +151,7 @@ class Stem(nn.Module):
         self.register_buffer("pos_embed", table)
 
     def forward(self, x: Tensor, visible: Tensor | None = None) -> StemOutput:
-        """`x`: (b, z, x, y, c). `visible`: (b, k) indices of the tokens that are seen; None: all are seen.
+        """`x`: (b, z, x, y, c). `visible`: (b, k) indices of the visible tokens; None: all tokens.
 
         Where tokens are masked, only the visible ones are computed, each as a small image of its own:
         pointwise parts act on their positions alone, and the depthwise convolutions see zeros in place of the
@@ -183,13 +183,13 @@ class Stem(nn.Module):
 
 
 def stems_of(image_sizes: Mapping[str, Sequence[int]], config: StemConfig, *, in_chans: int, dim: int) -> nn.ModuleDict:
-    """A stem for each view, as the networks hold them."""
+    """Build a stem for each view."""
     stems = {v: Stem(config, in_chans=in_chans, image_size=s, dim=dim) for v, s in image_sizes.items()}
     return nn.ModuleDict(stems)
 
 
 class Fusion(nn.Module):
-    """Multi-scale fusion of one view: every stem level brought to the token grid and added to the tokens."""
+    """Multi-scale fusion of one view: every stem level is brought to the token grid and added to the tokens."""
 
     def __init__(self, config: StemConfig, *, n_axes: int, dim: int) -> None:
         super().__init__()

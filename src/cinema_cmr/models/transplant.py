@@ -1,4 +1,4 @@
-"""Starting a fine-tuning model from a pre-trained autoencoder (docs/weights.md)."""
+"""Initialise a fine-tuning model from a pre-trained autoencoder (docs/weights.md)."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from cinema_cmr.models.unetr import ConvUNetR
 __all__ = ["SHARED_PARTS", "transplant"]
 
 SHARED_PARTS = ("enc_down_dict.", "enc_fusion_dict.", "encoder.")
-"""How the names of stems, fusion and encoder begin, in an autoencoder and in what starts from it."""
+"""Prefixes of the keys of stems, fusion and encoder, in an autoencoder and in a fine-tuning model."""
 
 _FIRST_CONVOLUTION = "conv_blocks.0.patch_embed.conv.weight"
 
 
 def transplant(pretrained: Mapping[str, Tensor], model: nn.Module) -> list[str]:
-    """Put the stems and the encoder (and, for a ConvViT, the fusion) of an autoencoder into `model`.
+    """Copy the stems and the encoder (and, for a ConvViT, the fusion) of an autoencoder into `model`.
 
-    Only the views that the model has are taken; its own position tables and heads stay. Where the model sees k
-    channels and the autoencoder saw one, the first convolution is repeated k times, not divided, as the published
-    models were started. Returns the keys that were taken. Raises `WeightsError` that names whatever is missing or
-    of another shape; the model is then untouched.
+    Only the views of the model are copied; its position tables and heads stay. For a model of k channels and an
+    autoencoder of one, the first convolution is repeated k times, not divided, as for the published models. Returns
+    the copied keys. Raises `WeightsError`, naming keys that are missing or of another shape; the model is then
+    unchanged.
     """
     if not isinstance(model, ConvViT | ConvUNetR):
         raise WeightsError(
-            f"a {type(model).__name__} has no encoder that can start from a pre-trained one; expected a ConvViT or"
-            " ConvUNetR: give a recipe that has one, e.g. --recipe sax-unetr"
+            f"a {type(model).__name__} has no encoder to initialise; expected a ConvViT or ConvUNetR:"
+            " choose a recipe with one, e.g. --recipe sax-unetr"
         )
     wanted = {name: tuple(x.shape) for name, x in model.state_dict().items() if _is_shared(name)}
     taken = {name: _widened(name, pretrained[name], wanted[name]) for name in wanted if name in pretrained}

@@ -32,9 +32,9 @@ class ConvUNetRConfig:
     """Architecture of a ConvUNetR."""
 
     image_sizes: Mapping[str, tuple[int, ...]]
-    """View -> (x, y, z) of a stack or (x, y) of a plane: the size the position tables are built for."""
+    """View -> (x, y, z) of a stack or (x, y) of a plane: the size of the position tables."""
     out_chans: int
-    """Classes, background included; or heatmaps."""
+    """Number of classes with the background, or of heatmaps."""
     vit: VitConfig
     in_chans: int = 1
     stem: StemConfig = field(default_factory=StemConfig)
@@ -45,7 +45,7 @@ class ConvUNetRConfig:
     dec_kernel: tuple[int, int, int] = (3, 3, 3)
     """Kernel of the decoder's convolutions; (3, 3, 1) keeps slices apart."""
     dropout: float = 0.1
-    """In the blocks that adjust channels and in the image block."""
+    """Dropout in the blocks that adjust channels and in the image block."""
     drop_path: float = 0.1
 
     def __post_init__(self) -> None:
@@ -57,7 +57,7 @@ class ConvUNetRConfig:
 
 
 class UpBlock(nn.Module):
-    """Up by one factor, the skip added where there is one, two residual blocks."""
+    """Upsampling by one factor, an optional skip connection, two residual blocks."""
 
     def __init__(self, in_chans: int, out_chans: int, factor: Stride, kernel: Stride) -> None:
         super().__init__()
@@ -139,7 +139,7 @@ class ConvUNetR(nn.Module):
         return path
 
     def forward(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Logits of every view given; see the class for shapes."""
+        """Return the logits of every given view; see the class for shapes."""
         views = [view for view in images if view in self.n_axes]
         if not views or len(views) != len(images):
             raise UsageError(f"views {sorted(images)} given; this model was built for {sorted(self.n_axes)}")
@@ -172,5 +172,5 @@ class ConvUNetR(nn.Module):
 
     @property
     def views(self) -> tuple[View, ...]:
-        """The views this model was built for."""
+        """Views of the model."""
         return tuple(View(view) for view in self.n_axes)

@@ -38,12 +38,12 @@ SIZES: dict[str, VitConfig] = {
     "large": VitConfig(dim=1024, depth=24, heads=16, dec_dim=512, dec_depth=8, dec_heads=16),
     "huge": VitConfig(dim=1280, depth=32, heads=16, dec_dim=512, dec_depth=8, dec_heads=16),
 }
-"""`tiny`, `base`, `large`, `huge` are the published sizes. Of ours, `small` fits in a package, and `coarse` is for
+"""`tiny`, `base`, `large`, `huge` are the published sizes. Ours are `small`, which fits in a package, and `coarse`, for
 comparisons on a CPU."""
 
 
 def vit_size(name: str) -> VitConfig:
-    """The encoder's sizes by name; an unknown name raises `UsageError` with the known ones."""
+    """Return the encoder's sizes by name; `UsageError` for an unknown one."""
     if name not in SIZES:
         raise unknown_name("model size", name, SIZES)
     return SIZES[name]

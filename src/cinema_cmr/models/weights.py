@@ -1,4 +1,4 @@
-"""Models on disk: a folder of `weights.safetensors` and `card.json`, saved from and loaded into a network.
+"""Save and load models: folders of `weights.safetensors` and `card.json`.
 
 `load_model` is the single entry point for every kind of weights; nothing that it reads can run code.
 """
@@ -49,9 +49,9 @@ def save_model(
 ) -> Path:
     """Write `weights.safetensors` and `card.json` into `folder`, and return the folder.
 
-    The card's hash is that of the file just written. Position tables that the architecture makes by itself
-    are left out. Each file is written whole or not at all, the card last: where a run is cut off between the
-    two, the folder is refused by `load_model`, never misread. Raises `WeightsError` where the card's
+    The card's hash is that of the written file. Position tables that the architecture computes are left out. Each
+    file is written completely or not at all, the card last: a folder that was interrupted between the two is
+    refused by `load_model`, never misread. Raises `WeightsError` where the card's
     architecture and config do not describe the network or a number does not fit `precision`, and
     `OutputExistsError` where a model is there and `overwrite` is False.
     """
@@ -69,7 +69,7 @@ def save_model(
 
 
 def load_model(name_or_path: Path | str) -> LoadedModel:
-    """The network, in evaluation mode and float32 on the CPU, with its card.
+    """Load a network, in evaluation mode and float32 on the CPU, with its card.
 
     `name_or_path`: a folder that `save_model` wrote; a published .safetensors file, or a folder of seeds,
     with its YAML; a published name (`hf:mathpluscode/CineMA/...`); or the name of a model inside this
@@ -83,7 +83,7 @@ def load_model(name_or_path: Path | str) -> LoadedModel:
 
 
 def weights_hash(name_or_path: Path | str) -> str:
-    """The SHA-256 of a model's weights: from its card alone where the folder is ours, else by loading it.
+    """Return the SHA-256 of a model's weights, from its card alone if it has one.
 
     Raises `WeightsError` as `load_model` does.
     """
@@ -97,13 +97,13 @@ def _is_of_hub(name_or_path: Path | str) -> bool:
 
 
 def _place(name_or_path: Path | str) -> Path:
-    """A path that exists, or the folder of the package's own model of that name."""
+    """Return a path that exists, or the folder of the bundled model of that name."""
     path = Path(name_or_path)
     return path if path.exists() else embedded_folder(str(name_or_path))
 
 
 def _own_folder(path: Path) -> Path | None:
-    """The folder if it is one that `save_model` wrote."""
+    """Return the folder if `save_model` wrote it."""
     folder = path.parent if path.name in (WEIGHTS_FILE, CARD_FILE) else path
     ours = (folder / CARD_FILE).is_file() or (folder / WEIGHTS_FILE).is_file()
     return folder if ours else None
@@ -158,7 +158,7 @@ def _without_tables(model: nn.Module) -> dict[str, Tensor]:
 
 
 def _tables(model: nn.Module) -> Mapping[str, Tensor]:
-    """The fixed position tables of a network, by key, made anew."""
+    """Compute the fixed position tables of a network, by key."""
     tables: dict[str, Any] = {}
     for name, part in model.named_modules():
         if "pos_embed" in part._buffers and hasattr(part, "built_grid"):

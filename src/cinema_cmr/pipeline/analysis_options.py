@@ -54,6 +54,11 @@ class ExtraModels:
     disease: str | None = "cinema-disease"
     """Disease-group model, for research."""
 
+    def __post_init__(self) -> None:
+        for model in fields(self):
+            if getattr(self, model.name) == "none":  # as the command line says it
+                object.__setattr__(self, model.name, None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:

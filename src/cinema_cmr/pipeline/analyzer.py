@@ -94,7 +94,7 @@ class Analyzer:
         with watch.stage("segment"):
             predictions = predict_study(study, self.segmenter, report=lambda done, n: report("segment", done, n))
         with watch.stage("long axis"):
-            predictions |= segment_long_axes(study, self.long_axis_segmenter, seen=predictions)
+            predictions |= segment_long_axes(study, self.long_axis_segmenter, predicted=predictions)
             landmarks = predict_landmarks(study, predictions, self.landmark_predictor)
         with watch.stage("measure"):
             measurements = self._measure(study, predictions, landmarks)

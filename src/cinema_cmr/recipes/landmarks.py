@@ -1,4 +1,4 @@
-"""Runs that learn long-axis landmarks: each is one function that returns an Experiment."""
+"""Recipes for long-axis landmarks: each is one function that returns an Experiment."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from cinema_cmr.tasks.landmark import LandmarkConfig
 __all__ = ["lax_coordinates", "lax_unet", "lax_unetr"]
 
 _GRID = Grid(spacing_mm=1.5, size=(144, 144))
-"""108 mm to each side of the points' middle: both atria, and what else tells the walls apart, are in it."""
+"""108 mm to each side of the points' centre: both atria, by which the walls can be told apart, are inside."""
 
 _TRAIN = TrainConfig(n_steps=3000, batch_size=4, validate_every=500, optim=OptimConfig(lr=1e-3))
 
 
 def lax_unet() -> Experiment:
-    """A U-Net that both views go through, with a heatmap for each of the three points."""
+    """U-Net for both views, with a heatmap for each of the three points."""
     views = [str(view) for view in LANDMARKS]
     network = UNet2dConfig(view=views[0], also=tuple(views[1:]), out_chans=3, chans=(24, 48, 96, 160, 224))
     task = LandmarkConfig(grids=dict.fromkeys(LANDMARKS, _GRID))
@@ -31,7 +31,7 @@ def lax_unet() -> Experiment:
 
 
 def lax_unetr() -> Experiment:
-    """A ConvUNetR of both views, which can start from the pre-training recipe `small`."""
+    """ConvUNetR for both views; can start from the pre-training recipe `small`."""
     network = ConvUNetRConfig(
         image_sizes=dict.fromkeys(map(str, LANDMARKS), _GRID.size),
         out_chans=3,
@@ -47,7 +47,7 @@ def lax_unetr() -> Experiment:
 
 
 def lax_coordinates() -> Experiment:
-    """The coordinates of the 4-chamber points by a ConvViT, which can start from the pre-training recipe `small`."""
+    """ConvViT for the coordinates of the 4-chamber points; can start from the pre-training recipe `small`."""
     view = View.LAX_4C
     network = ConvViTConfig(
         image_sizes={str(view): _GRID.size}, out_chans=6, stem=SMALL_STEM, vit=vit_size("small"), read="all"

@@ -103,9 +103,9 @@ class _FinetuneModelOptions:
     recipe: str | None = option()
     """recipe, listed below; default: the first of the task"""
     preset: str | None = option()
-    """other size of the recipe: coarse (CPU), smoke (to try it) or base (GPU)"""
+    """other size of the recipe: coarse, smoke or base"""
     target: str | None = option()
-    """regress, classify: a fact of the studies or a measurement, e.g. lv_ef_percent"""
+    """for regress and classify: a fact or measurement, e.g. lv_ef_percent"""
     start: str | None = option(path="start", flag="from")
     """model or pre-trained encoder to start from; default: random weights"""
     layer_decay: float | None = option(path="train.optim.layer_decay")

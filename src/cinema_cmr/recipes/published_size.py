@@ -1,9 +1,8 @@
-"""The same runs at the published size: grids of 1 mm, the base encoder, and how fast it learns; meant for GPUs.
+"""Recipes at the published size: grids of 1 mm, the base encoder and its learning rates; for GPUs.
 
-What a published encoder (`hf:mathpluscode/CineMA/pretrained`), or a run of `cinema pretrain --recipe base`, can start.
-Grids, networks, learning rates, their decay from layer to layer and the clipping of gradients are those of the paper
-(arXiv 2506.00679), which updates with 64 samples where this takes 16. Task, augmentation, number of updates and the
-averaging of weights stay ours.
+They can start from the published encoder (`hf:mathpluscode/CineMA/pretrained`) or a run of `cinema pretrain --recipe
+base`. Grids, networks, learning rates, layer decay and gradient clipping are those of the paper (arXiv 2506.00679),
+except for 16 samples an update rather than 64. Task, augmentation, number of updates and EMA are the recipe's.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from cinema_cmr.recipes.experiment import Experiment
 __all__ = ["PUBLISHED_OPTIM", "at_published_size", "has_published_size"]
 
 PUBLISHED_OPTIM = OptimConfig(lr=1e-3, last_lr=1e-5, warmup_steps=100, clip_norm=5.0, layer_decay=0.75)
-"""As published, but for the number of updates that warm up and the average of the weights."""
+"""As published, except for the warm-up and the EMA of the weights."""
 
 _SAX_SIZE, _N_SLICES = (192, 192), 16
 _LAX_SIZE = (256, 256)
@@ -36,9 +35,9 @@ def has_published_size(experiment: Experiment) -> bool:
 
 
 def at_published_size(experiment: Experiment) -> Experiment:
-    """The experiment on the published grids, with the published network of its kind.
+    """Return the experiment on the published grids, with the published network of its architecture.
 
-    A network without an encoder (a U-Net, a ResNet) keeps its widths and sees the same grid, batches and rates, as the
+    A network without an encoder (a U-Net, a ResNet) keeps its widths, with the same grids, batches and rates, for
     comparison.
     """
     larger = replace(experiment, name=f"{experiment.name}-base", network=_base_network(experiment.network))

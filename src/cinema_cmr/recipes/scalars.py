@@ -1,4 +1,4 @@
-"""Runs that learn one answer for a whole study: each is one function that returns an Experiment."""
+"""Recipes for one number or class of a whole study: each is one function that returns an Experiment."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cinema_cmr.tasks.targets import target_value
 __all__ = ["disease_resnet", "disease_vit", "ef_resnet", "ef_vit", "with_target"]
 
 _GRID = Grid(spacing_mm=1.5, size=(112, 112), slice_spacing_mm=10.0, n_slices=12)
-"""That of the pre-training recipe `small`."""
+"""Grid of the pre-training recipe `small`."""
 
 _TRAIN = TrainConfig(
     n_steps=2000, batch_size=4, validate_every=250, optim=OptimConfig(lr=3e-4, warmup_steps=100, ema_decay=0.99)
@@ -31,45 +31,47 @@ _GROUPS = ("NOR", "MINF", "DCM", "HCM", "RV")
 
 
 def ef_vit() -> Experiment:
-    """LV ejection fraction by a ConvViT, whose stem and encoder can come from the pre-training recipe `small`."""
+    """ConvViT for the LV ejection fraction; can start from the pre-training recipe `small`."""
     task = ScalarConfig(kind="regress", target="lv_ef_percent", grids={View.SAX: _GRID})
     return Experiment(name="ef-vit", task=task, architecture="conv_vit", network=_vit(1), train=_TRAIN)
 
 
 def ef_resnet() -> Experiment:
-    """LV ejection fraction by a 3D ResNet of MONAI, trained the same way: the comparison for `ef_vit`."""
+    """MONAI's 3D ResNet for the LV ejection fraction, trained like `ef_vit`, for comparison."""
     return replace(ef_vit(), name="ef-resnet", architecture="resnet", network=_resnet(1))
 
 
 def disease_vit() -> Experiment:
-    """The five groups of ACDC by a ConvViT."""
+    """ConvViT for the five groups of ACDC."""
     task = ScalarConfig(kind="classify", target="group", classes=_GROUPS, grids={View.SAX: _GRID})
     return Experiment(name="disease-vit", task=task, architecture="conv_vit", network=_vit(len(_GROUPS)), train=_TRAIN)
 
 
 def disease_resnet() -> Experiment:
-    """The five groups of ACDC by a 3D ResNet of MONAI, trained the same way: the comparison for `disease_vit`."""
+    """MONAI's 3D ResNet for the five groups of ACDC, trained like `disease_vit`, for comparison."""
     return replace(disease_vit(), name="disease-resnet", architecture="resnet", network=_resnet(len(_GROUPS)))
 
 
-def with_target(experiment: Experiment, target: str, learn: Sequence[AnnotatedStudy]) -> Experiment:
-    """The experiment with another answer: a number, or the classes that the studies to learn from have.
+def with_target(experiment: Experiment, target: str, studies: Sequence[AnnotatedStudy]) -> Experiment:
+    """Return the experiment with another target: a number, or a class with the values it has in the training studies.
 
-    Raises `UsageError` where its task gives no single answer, `InputError` where no study has the target.
+    Raises `UsageError` if its task has no single target, `InputError` if the studies have fewer than two classes.
     """
     task = experiment.task
     if not isinstance(task, ScalarConfig):
-        raise UsageError(f"recipe '{experiment.name}' answers no single question; --target goes with regress, classify")
+        raise UsageError(
+            f"recipe '{experiment.name}' has no single target; expected one for regress or classify, or no --target"
+        )
     if task.kind == "regress":
         return replace(experiment, task=replace(task, target=target))
-    known = {value for study in learn if (value := target_value(study, target)) is not None}
-    names = tuple(sorted(value if isinstance(value, str) else f"{value:g}" for value in known))
-    if len(names) < 2:
+    values = {value for study in studies if (value := target_value(study, target)) is not None}
+    classes = tuple(sorted(value if isinstance(value, str) else f"{value:g}" for value in values))
+    if len(classes) < 2:
         raise InputError(
-            f"'{target}' has the values {list(names)} in {len(learn)} studies; expected two or more classes"
+            f"'{target}' has the values {list(classes)} in {len(studies)} studies; expected two or more classes"
         )
-    network = replace(experiment.network, out_chans=len(names))
-    return replace(experiment, task=replace(task, target=target, classes=names), network=network)
+    network = replace(experiment.network, out_chans=len(classes))
+    return replace(experiment, task=replace(task, target=target, classes=classes), network=network)
 
 
 def _vit(out_chans: int) -> ConvViTConfig:

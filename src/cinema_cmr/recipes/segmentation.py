@@ -1,4 +1,4 @@
-"""Runs that learn to segment: each is one function that returns an Experiment."""
+"""Recipes for segmentation: each is one function that returns an Experiment."""
 
 from __future__ import annotations
 
@@ -20,20 +20,22 @@ __all__ = ["lax_mask_unet", "lax_mask_unetr", "sax_unet", "sax_unet_synthetic", 
 
 
 _SAX_GRID = Grid(spacing_mm=1.5, size=(112, 112))
-"""84 mm to each side: of 200 labelled ACDC stacks the farthest right ventricle reaches 82 mm from the middle."""
+"""84 mm to each side: in 200 labelled ACDC stacks the right ventricle extends up to 82 mm from the centre."""
 
 _SAX_AUGMENTATION = Augmentation(
     elastic_mm=6.0, gamma=0.5, contrast=0.35, bias_field=0.6, blur_px=1.4, p_intensity=0.45
 )
-"""Wider than the usual one: a long run sees every stack hundreds of times, and other scanners are to hold."""
+"""Stronger than the default: a long run sees every stack hundreds of times, and models must suit other scanners."""
 
 _SAX_TRAIN = TrainConfig(n_steps=4000, validate_every=500)
-"""One stack an update, all its slices: 25 times through 160 stacks."""
+"""One stack with all its slices per update: 25 epochs of 160 stacks."""
 
 
 def sax_unetr() -> Experiment:
-    """A ConvUNetR on the true slices, which meet in the transformer only; its stem and encoder are those of the
-    pre-training recipe `small`, so that it can start from there."""
+    """ConvUNetR on the acquired slices, which meet in the transformer only.
+
+    Stem and encoder are those of the pre-training recipe `small`, so that it can start from there.
+    """
     network = ConvUNetRConfig(
         image_sizes={"sax": (*_SAX_GRID.size, 12)},
         out_chans=4,
@@ -49,14 +51,14 @@ def sax_unetr() -> Experiment:
 
 
 def sax_unet() -> Experiment:
-    """The usual recipe, of which `cinema-sax` is made: a U-Net trained the same way, the comparison for `sax_unetr`."""
+    """Default recipe, with which `cinema-sax` was trained: a U-Net trained like `sax_unetr`."""
     network = UNet2dConfig(view=str(View.SAX), out_chans=4, chans=(32, 64, 128, 256, 320), across=3)
     task = SegmentConfig(grid=_SAX_GRID, augmentation=_SAX_AUGMENTATION)
     return Experiment(name="sax-unet", task=task, architecture="unet2d", network=network, train=_SAX_TRAIN)
 
 
 def sax_unet_synthetic() -> Experiment:
-    """The network of `sax_unet` for synthetic hearts: a start for few labels, or a model that never saw a patient."""
+    """Network of `sax_unet` for synthetic hearts: a start for few labels, or a model trained without patients."""
     augmentation = replace(FROM_SYNTHETIC, p_right_angle_rotation=0.3, p_flip=0.3, p_free_rotation=0.1)
     return replace(sax_unet(), name="sax-unet-synthetic").with_task(augmentation=augmentation)
 
@@ -74,19 +76,20 @@ _SCAR_TASK = SegmentConfig(
     tta=8,
     logit_offsets={"infarct": 1.5, "no_reflow": 1.5},
 )
-"""96 mm to each side: the longest heart of 80 EMIDEC copies is 172 mm of their nominal millimetres. These have lost
-their pixels' shape (hearts are up to 2.6 times as long as wide), hence the stretch. A lesion is taken for one at lower
-odds than cross-entropy taught (logits 1.5 less): Dice, and a reader, mind a missed pixel more than one too many."""
+"""96 mm to each side: the longest heart in 80 EMIDEC copies has 172 nominal millimetres. The copies have lost the shape
+of their pixels (hearts are up to 2.6 times as long as wide), hence the anisotropic scaling. The logit offsets label
+lesions at a lower probability than cross-entropy would: for Dice, as for a reader, a missed pixel costs more than an
+extra one."""
 
 
 def scar_unetr() -> Experiment:
-    """The network of `sax_unetr` for late enhancement, so that it can start from the same pre-trained encoder."""
+    """Network of `sax_unetr` for late enhancement; can start from the same pre-trained encoder."""
     network = replace(sax_unetr().network, image_sizes={"sax": (*_SCAR_TASK.grid.size, 10)}, out_chans=5)
     return Experiment(name="scar-unetr", task=_SCAR_TASK, architecture="conv_unetr", network=network, train=_SAX_TRAIN)
 
 
 def scar_unet() -> Experiment:
-    """A U-Net for late enhancement that fits in 10 MB, trained the same way: the comparison for `scar_unetr`."""
+    """U-Net of 10 MB for late enhancement, trained like `scar_unetr`, for comparison."""
     network = replace(sax_unet().network, out_chans=5, chans=(24, 48, 96, 192, 288))
     return Experiment(name="scar-unet", task=_SCAR_TASK, architecture="unet2d", network=network, train=_SAX_TRAIN)
 
@@ -101,20 +104,20 @@ _LAX_TASK = SegmentConfig(
     thin_stacks=0.0,
     drop_ends=0.0,
 )
-"""Planes are learned in any orientation."""
+"""Planes are rotated freely, as they come in any orientation."""
 
 _LAX_TRAIN = TrainConfig(n_steps=3000, batch_size=4, validate_every=500, optim=OptimConfig(lr=1e-3))
 
 
 def lax_mask_unet() -> Experiment:
-    """A small U-Net that segments the 4- and 2-chamber views, for phantoms and whoever has long-axis masks."""
+    """Small U-Net for the 4- and 2-chamber views, for phantoms and data sets with long-axis masks."""
     names = [str(view) for view in _LAX_VIEWS]
     network = UNet2dConfig(view=names[0], also=tuple(names[1:]), out_chans=4, chans=(24, 48, 96, 160, 224))
     return Experiment(name="lax-mask-unet", task=_LAX_TASK, architecture="unet2d", network=network, train=_LAX_TRAIN)
 
 
 def lax_mask_unetr() -> Experiment:
-    """The network of `sax_unetr` for the same views, so that it can start from the same pre-trained encoder."""
+    """Network of `sax_unetr` for the same views; can start from the same pre-trained encoder."""
     sizes = dict.fromkeys(map(str, _LAX_VIEWS), _LAX_TASK.grid.size)
     network = replace(sax_unetr().network, image_sizes=sizes)
     return Experiment(

@@ -271,7 +271,7 @@ def test_multiview_study_has_its_six_slices_and_three_long_axes(real_data: Path)
     assert views["Se6"] is View.LAX_4C and views["Se7"] is View.LAX_3C and views["Se8"] is View.LAX_2C
     for folder in ("Se9", "Se10"):
         assert views[folder] is View.OTHER and not by_folder[folder].kept
-        assert "beside the left ventricle" in by_folder[folder].reason
+        assert "from the left ventricular long axis" in by_folder[folder].reason
     cine = study.cine(View.SAX)
     assert cine.array.shape == (256, 208, 6, 25)
     np.testing.assert_allclose(np.diff(cine.slice_positions_mm), 17.7, atol=0.05)

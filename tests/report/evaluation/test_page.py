@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 from oracles import CPU, Oracle, annotated, heart, segmenter
 
-from cinema_cmr.core.errors import OutputExistsError
 from cinema_cmr.core.serialise import json_values
 from cinema_cmr.evaluation.compare import compare
 from cinema_cmr.evaluation.evaluate import Scored, evaluate
 from cinema_cmr.evaluation.record import Evaluation
 from cinema_cmr.models.loaded import LoadedModel
-from cinema_cmr.report.evaluation.files import write_evaluation
 from cinema_cmr.report.evaluation.page import evaluation_page
 from cinema_cmr.report.evaluation.pictures import CasePicture, case_picture
 from cinema_cmr.tasks.registry import task_type
@@ -69,14 +66,3 @@ def test_a_task_without_masks_has_a_page_too() -> None:
     )
     page = evaluation_page(record.to_dict(), results)
     assert "points" in page and "distance mm" in page and "Quality flags" not in page and "<h2>Dice</h2>" not in page
-
-
-def test_files_are_written_together(scored: Scored, tmp_path: Path) -> None:
-    document, results = scored.evaluation.to_dict(), scored.evaluation.results
-    (tmp_path / "tables.md").write_text("old")
-    with pytest.raises(OutputExistsError):
-        write_evaluation(tmp_path, document, results, scored.studies)
-    assert [path.name for path in tmp_path.iterdir()] == ["tables.md"]
-    write_evaluation(tmp_path, document, results, scored.studies, overwrite=True)
-    names = {"patients.csv", "tables.md", "page.html", "scores.json"}
-    assert {path.name for path in tmp_path.iterdir()} == names

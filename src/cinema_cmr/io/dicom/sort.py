@@ -286,21 +286,21 @@ def _hints(headers: Sequence[FrameHeader], slices: Sequence[CineSlice]) -> tuple
 
 
 def _count_issues(stack: Stack) -> list[Issue]:
-    odd = {
+    deviating = {
         k: len(cine_slice.frames)
         for k, cine_slice in enumerate(stack.slices)
         if len(cine_slice.frames) != stack.n_frames
     }
-    if not odd:
+    if not deviating:
         return []
-    counts = ", ".join(f"slice {k}: {count}" for k, count in odd.items())
+    counts = ", ".join(f"slice {k}: {count}" for k, count in deviating.items())
     return [
         Issue(
             code="frame-count-differs",
             severity="warning",
             message=f"most slices have {stack.n_frames} frames, some a different number ({counts}); "
             f"these were resampled over the cycle",
-            evidence={"n_frames": stack.n_frames, "slices": len(odd)},
+            evidence={"n_frames": stack.n_frames, "slices": len(deviating)},
         )
     ]
 

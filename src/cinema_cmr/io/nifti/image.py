@@ -224,7 +224,7 @@ def _affine(header: Header, n_slices: int, issues: list[Issue]) -> tuple[Affine,
     if scale != 1.0:
         affine[:3] *= scale
         _add_issue(issues, "units-converted", "info", f"lengths were multiplied by {scale:g} to convert them to mm")
-    _note_odd_sizes(affine, n_slices, issues)
+    _check_sizes(affine, n_slices, issues)
     return affine, oriented
 
 
@@ -273,7 +273,7 @@ def _qform(header: Header, sizes: Affine) -> Affine | None:
         return None
 
 
-def _note_odd_sizes(affine: Affine, n_slices: int, issues: list[Issue]) -> None:
+def _check_sizes(affine: Affine, n_slices: int, issues: list[Issue]) -> None:
     sizes = np.array(spacing_of(affine))
     directions = affine[:3, :3] / sizes
     skew_deg = float(np.degrees(np.arcsin(min(1.0, np.abs(directions.T @ directions - np.eye(3)).max()))))

@@ -57,8 +57,8 @@ def plausible_landmarks(prediction: LandmarkPrediction) -> tuple[Landmarks | Non
     title = landmarks.view.title
     if excluded.mean() >= _MAX_EXCLUDED:
         message = (
-            f"{title} landmarks are missing, uncertain or implausible in {int(excluded.sum())} of {n_frames} frames;"
-            " none is measured"
+            f"{title} landmarks are missing, uncertain or implausible in {int(excluded.sum())} of {n_frames} frames and"
+            " were not measured"
         )
         flag = Flag(
             code=f"landmarks-implausible-{landmarks.view}", severity="warning", message=message, evidence=evidence

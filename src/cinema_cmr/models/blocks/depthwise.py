@@ -86,7 +86,7 @@ def _weight_gradient(x: Tensor, grad: Tensor, kernel: Sequence[int]) -> Tensor:
 
 
 def _windows(image: Tensor, kernel: tuple[int, int, int]) -> Tensor:
-    """(z, x, y, c) -> (c, z + kz - 1, tiles, window): what each tile of the output sees in one slice."""
+    """(z, x, y, c) -> (c, z + kz - 1, tiles, window): the input window of each output tile in one slice."""
     kx, ky, kz = kernel
     nx, ny = image.shape[1:3]
     pad = (ky // 2, ky // 2 + -ny % _TILE, kx // 2, kx // 2 + -nx % _TILE, kz // 2, kz // 2)

@@ -1,4 +1,4 @@
-"""Parts shared by every network: convolution by slices, blocks of convolution and attention.
+"""Blocks shared by all networks: convolution by slices, blocks of convolution and attention.
 
 Inside the networks an image is held as (b, z, x, y, c): slices first, channels last. A long-axis frame has z
 = 1. So one set of parts serves stacks and single planes, channel norms and pointwise layers act on the last
@@ -73,29 +73,29 @@ def pad_to_multiple(x: Tensor, size: Sequence[int]) -> Tensor:
 
 
 Mix = Callable[[nn.Module, Tensor], Tensor]
-"""How a convolution is applied to values that are not held as an image."""
+"""Applies a convolution to values that are not stored as an image."""
 
 
 class Block(nn.Module):
-    """A part that can forget what it computed inside and compute it again in the backward pass."""
+    """A block with optional activation checkpointing: recomputed in the backward pass instead of stored."""
 
     activation_checkpointing = False
-    """Gradient checkpointing: less memory, more time, the same gradients."""
+    """Activation checkpointing: less memory, more time, the same gradients."""
 
     def forward(self, *inputs: Any) -> Tensor:
-        """`compute`, with or without its inner results kept."""
+        """Run `compute`, with or without storing its activations."""
         if self.activation_checkpointing and torch.is_grad_enabled():
             y: Tensor = checkpoint(self.compute, *inputs, use_reentrant=False)
             return y
         return self.compute(*inputs)
 
     def compute(self, *inputs: Any) -> Tensor:
-        """The block itself."""
+        """Return the output of the block."""
         raise NotImplementedError
 
 
 def checkpoint_activations(model: nn.Module, on: bool = True) -> None:
-    """Switch gradient checkpointing of all blocks of a network on or off."""
+    """Switch activation checkpointing of all blocks of a network on or off."""
     for part in model.modules():
         if isinstance(part, Block):
             part.activation_checkpointing = on
@@ -145,7 +145,7 @@ class Conv(nn.Module):
         return out.permute(0, 2, 3, 1).reshape(b, z, *x.shape[2:4], -1)
 
     def _shifted(self, x: Tensor, tap: int, shift: int) -> Tensor:
-        """What slice z receives from slice z + shift; slices beyond the stack are zeros."""
+        """Contribution of slice z + shift to slice z; slices beyond the stack are zeros."""
         inside = x[:, shift:] if shift > 0 else x[:, :shift]
         before, after = max(0, -shift), max(0, shift)
         return F.pad(self._in_plane(inside, tap), (0, 0, 0, 0, 0, 0, before, after))
@@ -225,7 +225,7 @@ class ConvBlock(Block):
         self.drop_path = DropPath(drop_path)
 
     def compute(self, x: Tensor, mix: Mix | None = None) -> Tensor:
-        """`x` (b, z, x, y, c), or only what is seen of it; `mix` then applies the depthwise convolution."""
+        """`x` (b, z, x, y, c), or only its visible part; `mix` then applies the depthwise convolution."""
         y = self.conv1(self.norm1(x))
         y = self.dw_conv(y) if mix is None else mix(self.dw_conv, y)
         x = x + self.drop_path(self.conv2(y))

@@ -1,4 +1,4 @@
-"""Which tokens are masked, and computing on the visible ones only.
+"""Masks of tokens, and computation on the visible tokens only.
 
 Token indices count along x, y, z with z fastest. The number of visible tokens is the same for all samples of
 a batch and known from shapes alone, so that nothing waits for the device.
@@ -40,9 +40,9 @@ def draw_masks(n_tokens: int, ratio: float, rng: np.random.Generator, *, n_masks
 
 @dataclass(frozen=True, kw_only=True)
 class TokenMask:
-    """The visible tokens of one view and the masked ones that are to be predicted, as indices.
+    """Indices of the visible tokens of one view and of the masked tokens to predict.
 
-    Tokens in neither are hidden and not asked for.
+    Other tokens are neither visible nor predicted.
     """
 
     visible: Tensor
@@ -52,9 +52,9 @@ class TokenMask:
 
     @classmethod
     def of(cls, mask: Tensor) -> TokenMask:
-        """From (b, l), True where masked, in ascending order; every masked token is asked for.
+        """Return the indices of a mask (b, l), True where masked, in ascending order; every masked token is predicted.
 
-        Raises `UsageError` unless all samples have as many masked tokens.
+        Raises `UsageError` if samples differ in their number of masked tokens.
 
         The check reads the numbers: make masks on the CPU, where batches are made, and move them with `to`.
         """
@@ -68,24 +68,24 @@ class TokenMask:
         return cls(visible=order[:, :n_visible].contiguous(), masked=order[:, n_visible:].contiguous())
 
     def to(self, device: torch.device | str) -> TokenMask:
-        """The same on another device."""
+        """Return a copy on another device."""
         visible, masked = (x.to(device, non_blocking=True) for x in (self.visible, self.masked))
         return TokenMask(visible=visible, masked=masked)
 
     @property
     def n_tokens(self) -> int:
-        """Tokens of the view that are seen or asked for."""
+        """Number of visible and predicted tokens of the view."""
         return self.visible.shape[1] + self.masked.shape[1]
 
 
 def pick_tokens(x: Tensor, index: Tensor) -> Tensor:
-    """The tokens (b, k, ...) of x (b, l, ...) at index (b, k); no index comes twice in a sample."""
+    """Return the tokens (b, k, ...) of x (b, l, ...) at index (b, k), without repeated indices in a sample."""
     rows = _rows(index, x.shape[1])
     return _pick(x.reshape(-1, *x.shape[2:]), rows).reshape(*index.shape, *x.shape[2:])
 
 
 def visible_patches(x: Tensor, visible: Tensor, stride: Sequence[int]) -> Tensor:
-    """The patches of an image (b, z, x, y, c) under visible tokens (b, k), as images (b * k, z, x, y, c)."""
+    """Return the patches of an image (b, z, x, y, c) at visible tokens (b, k), as images (b * k, z, x, y, c)."""
     p, q, r = stride
     patches = group_patches(x, stride).permute(0, 2, 3, 1, 4).flatten(1, 3)
     picked = pick_tokens(patches, visible).reshape(-1, p, q, r, x.shape[-1])
@@ -136,7 +136,7 @@ def _spread(x: Tensor, rows: Tensor, n_rows: int) -> Tensor:
 
 
 class _Pick(torch.autograd.Function):
-    """Rows of a tensor. No row is picked twice, so its gradient is a copy, where PyTorch would add up."""
+    """Selects rows, none twice, so that the gradient is a copy, where PyTorch would sum."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, rows: Tensor) -> Tensor:
@@ -151,7 +151,7 @@ class _Pick(torch.autograd.Function):
 
 
 class _Spread(torch.autograd.Function):
-    """Rows put into zeros; its gradient picks them."""
+    """Places rows into zeros; the gradient selects them."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, rows: Tensor, n_rows: int) -> Tensor:

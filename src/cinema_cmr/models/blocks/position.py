@@ -1,4 +1,4 @@
-"""Sine and cosine position tables, and how a table built for one grid serves another."""
+"""Sine and cosine position tables, and their interpolation to another grid."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["interpolate_table", "position_table"]
 
 
 def position_table(dim: int, grid: Sequence[int]) -> Tensor:
-    """The fixed table (1, L, dim) of a token grid (gx, gy[, gz]), last axis fastest.
+    """Return the fixed table (1, L, dim) of a token grid (gx, gy[, gz]), last axis fastest.
 
     Each axis takes dim // n_axes numbers, made even: first the sines, then the cosines of position times
     10000^(-k / half), zeros up to `dim`. The axes are laid out as the published tables are, with the first
@@ -31,7 +31,7 @@ def position_table(dim: int, grid: Sequence[int]) -> Tensor:
 
 
 def interpolate_table(table: Tensor, built: Sequence[int], wanted: Sequence[int]) -> Tensor:
-    """The table (1, L, d) of the grid it was built for, stretched to another grid of as many axes.
+    """Interpolate a table (1, L, d) from its grid to another grid with the same number of axes.
 
     Bicubic for two axes, trilinear for three, corners not aligned, no antialiasing.
     """

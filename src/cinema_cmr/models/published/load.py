@@ -1,4 +1,4 @@
-"""Published models: a weights file or a folder of seeds with its YAML, or their name on the hub."""
+"""Load published models: a weights file or a folder of seeds with its YAML, or a name on the hub."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ CONFIG_FILE = "config.yaml"
 
 
 def load_published(path: Path) -> LoadedModel:
-    """The model of one published .safetensors file, or of a folder of them, which are seeds of one model.
+    """Load a published .safetensors file, or a folder of them as an ensemble of seeds.
 
-    The file is read as it is, every key and shape matched; raises `WeightsError` for anything else.
+    Every key and shape must match; raises `WeightsError` otherwise.
     """
     if path.is_dir():
         files = sorted(path.glob("*.safetensors"))
@@ -39,10 +39,10 @@ def load_published(path: Path) -> LoadedModel:
 
 
 def load_hub(name: str) -> LoadedModel:
-    """The published model of a name like "hf:mathpluscode/CineMA/finetuned/segmentation/acdc_sax".
+    """Load a published model by a name such as "hf:mathpluscode/CineMA/finetuned/segmentation/acdc_sax".
 
-    A folder's name gives the ensemble of its seeds, a file's name that seed. Fetched where it is not on this
-    machine yet; raises `WeightsError` for an unknown name or where it can be had from nowhere.
+    The name of a folder gives the ensemble of its seeds, the name of a file one seed. Files that are not on this
+    machine are fetched; raises `WeightsError` for an unknown name or if they cannot be fetched.
     """
     try:
         model, files = published_files(name)
@@ -60,7 +60,7 @@ def _load(files: Sequence[Path], config_file: Path, *, name: str) -> LoadedModel
     card = card_of(read_config(config_file), name=name)
     hashes = [hash_of(file) for file in files]
     members = [{"file": file.name, "sha256": found} for file, found in zip(files, hashes, strict=True)]
-    # Of several files, one hash stands for all: that of their hashes in order.
+    # The hash of several files is that of their hashes in order.
     whole = hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
     card = replace(card, weights_sha256=whole, training={**card.training, "members": members})
     return join({str(seed): _load_file(file, card) for seed, file in enumerate(files)}, card)

@@ -102,22 +102,6 @@ def test_a_missed_slice_shows_as_the_worst_one() -> None:
     assert score.scores["worst_slice_dice_lv"] == 0 and score.scores["dice_lv"] > 0.8
 
 
-@pytest.mark.medium
-def test_a_patient_with_two_studies_counts_once() -> None:
-    results = [evaluate(annotated(LABELS, "a")), evaluate(annotated(LABELS, "b"))]
-    results.append(evaluate(annotated(LABELS, "b"), Larger()))
-    summary = summarise(results)
-    assert (summary.n_patients, summary.n_studies) == (2, 3)
-    of_a, of_b = results[0].scores["dice_myo"], results[1].scores["dice_myo"] / 2
-    assert summary.scores["dice_myo"].value == pytest.approx((of_a + of_b) / 2)
-    assert summary.measurements["lv_edv_ml"].mean_absolute_error.n == 2
-
-
-def test_summary_without_results_is_an_error() -> None:
-    with pytest.raises(InputError, match="no study was scored"):
-        summarise([])
-
-
 def test_masks_of_another_tool_score_like_those_of_a_model() -> None:
     score, of_model = masked(LABELS), evaluate(annotated(LABELS))
     assert score.scores["dice_lv"] == 1 and score.measured == score.reference == of_model.reference
@@ -130,28 +114,6 @@ def test_flags_of_the_masks_are_kept() -> None:
     score = masked(flawed)
     assert score.flags and score.labels is not None and np.array_equal(score.labels.array, flawed)
     assert "labels" not in score.to_dict()
-
-
-def test_patients_scanned_twice_tell_how_well_a_measurement_repeats() -> None:
-    score = masked(LABELS)
-    values = {"p": (100.0, 110.0), "q": (60.0, 60.0), "r": (50.0, None)}
-    scores = [
-        replace(
-            score,
-            patient=patient,
-            facts={"scan": scan},
-            measured={"lv_edv_ml": value},
-            reference={"lv_edv_ml": 80.0},
-        )
-        for patient, pair in values.items()
-        for scan, value in zip("AB", pair, strict=True)
-    ]
-    found = summarise(scores).repeatability["lv_edv_ml"]
-    assert found["measured"].value == pytest.approx(100 * np.sqrt(50 / 105**2 / 2))
-    assert (found["measured"].n, found["measured"].n_excluded) == (2, 1)
-    assert found["reference"].value == 0 and found["reference"].n == 3
-    # Two studies of a patient that are no repeated scan tell nothing of this.
-    assert summarise([replace(score, facts={}) for score in scores]).repeatability == {}
 
 
 def planes(labels: np.ndarray, *views: View) -> AnnotatedStudy:  # type: ignore[type-arg]

@@ -1,0 +1,142 @@
+"""The Python twin of each command, one to three lines, on tiny hearts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+from oracles import cine_of, heart, segmenter
+from torch.utils.data import DataLoader
+
+import cinema_cmr as cmr
+from cinema_cmr.inference.segmenter import Segmenter
+from cinema_cmr.pipeline.model import Model
+
+RADII = tuple(12.0 + 3.0 * np.cos(np.linspace(0, 2 * np.pi, 8, endpoint=False)))
+
+
+@pytest.fixture
+def oracle(monkeypatch: pytest.MonkeyPatch) -> Segmenter:
+    """A model that reads the synthetic hearts stands in for the bundled one."""
+    model = segmenter(size=(63, 59))
+    for module in ("pipeline.analyzer", "pipeline.model", "inference.load"):
+        monkeypatch.setattr(f"cinema_cmr.{module}.load_segmenter", lambda name, **_: model)
+    return model
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("scan") / "scan.nii.gz"
+    cmr.write_cine(cine_of(heart(RADII, n_slices=6)), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five labelled stacks of one frame, of three or four slices: an image and its mask each."""
+    folder = tmp_path_factory.mktemp("lab")
+    for number, radius in enumerate((11.0, 12.0, 13.0, 14.0, 15.0)):
+        labels = heart((radius,), n_slices=3 + number % 2)
+        cine = cine_of(labels)
+        noise = np.random.default_rng(number).normal(0, 10, cine.shape)
+        cmr.write_cine(cine.with_array((cine.array + noise).astype(np.float32)), folder / f"p{number}.nii.gz")
+        cmr.write_mask(labels, cine, folder / f"p{number}_seg.nii.gz")
+    return folder
+
+
+def test_analyse(scan: Path, oracle: Segmenter, tmp_path: Path) -> None:
+    analysis = cmr.analyse(scan, sex="F", height_cm=170, basal_rule="all-slices", landmarks=None)
+    analysis.write(tmp_path / "out")
+    record = cmr.read_measurements(tmp_path / "out" / "measurements.json")
+    assert record.summary.lv_ef_percent == pytest.approx(analysis.measurements.value("lv_ef_percent"), rel=1e-5)
+    assert analysis.study.subject.sex == "F" and (tmp_path / "out" / "report.html").exists()
+    assert len(repr(analysis)) < 500
+
+
+def test_analyse_many_studies_with_one_analyzer(scan: Path, oracle: Segmenter) -> None:
+    analyzer = cmr.Analyzer(cmr.Options.of(tta=1))
+    first, second = (analyzer.analyse(scan, name=name) for name in ("a", "b"))
+    assert (first.study.name, second.study.name) == ("a", "b")
+
+
+def test_unknown_option_names_the_nearest() -> None:
+    with pytest.raises(cmr.CinemaError, match="unknown option 'heigt_cm'; did you mean 'height_cm'"):
+        cmr.analyse("scan", heigt_cm=170)
+    with pytest.raises(cmr.CinemaError, match="unknown device 'gpu'"):
+        cmr.Options.of(device="gpu")
+
+
+def test_segment(scan: Path, oracle: Segmenter, tmp_path: Path) -> None:
+    masks = cmr.segment(scan)
+    cmr.segment(scan, tmp_path / "mask.nii.gz")
+    written = np.asarray(nibabel.load(tmp_path / "mask.nii.gz").dataobj)
+    assert np.array_equal(written, masks[cmr.View.SAX].labels.array)
+
+
+def test_views(scan: Path) -> None:
+    study = cmr.read_study(scan)
+    assert [(one.series, one.view, one.kept) for one in study.decisions] == [("scan", "sax", True)]
+    assert study["sax"].n_frames == 8 and len(repr(study)) < 400
+
+
+def test_measure_masks(scan: Path) -> None:
+    study = cmr.read_study(scan)
+    measurements = cmr.measure_masks(study, cmr.LabelMap(array=heart(RADII, n_slices=6)))
+    assert "lv_ef_percent" in measurements and "lv_ef" not in measurements
+
+
+def test_cine_reads_and_writes_nifti(scan: Path, tmp_path: Path) -> None:
+    cine = cmr.Cine.from_nifti(scan, view="sax")
+    cine.select(frames=slice(0, 2)).to_nifti(tmp_path / "two.nii.gz")
+    assert cmr.Cine.from_nifti(tmp_path / "two.nii.gz").n_frames == 2
+
+
+def test_model_predicts_studies_and_tensors(scan: Path, oracle: Segmenter) -> None:
+    model = Model(oracle.loaded)
+    assert model.predict(scan)[cmr.View.SAX].labels.shape == cmr.read_study(scan)["sax"].shape  # type: ignore[union-attr]
+    logits = model(torch.zeros(2, 1, 63, 59, 3))
+    assert logits.shape == (2, 4, 63, 59, 3)
+    assert torch.equal(model({"sax": torch.zeros(2, 1, 63, 59, 3)})["sax"], logits)
+    for images in (torch.zeros(63, 59), {"lax_4c": torch.zeros(2, 1, 63, 59)}, None):
+        with pytest.raises(
+            cmr.UsageError, match=r"expected a tensor, or a mapping of 'sax' to tensors \(b, c, x, y, z\)"
+        ):
+            model(images)  # type: ignore[arg-type]
+
+
+@pytest.mark.medium
+def test_bundled_models_load_by_name() -> None:
+    model = cmr.load_model("cinema-sax")
+    assert repr(model).startswith("Model('cinema-sax': segment,") and model.card.grids
+
+
+def test_frames_of_a_dataset_are_batches_of_a_data_loader(labelled: Path) -> None:
+    frames = cmr.frame_dataset("folder", labelled, part="all", size=(32, 32), n_slices=4)
+    batch = next(iter(DataLoader(frames, batch_size=len(frames))))
+    assert batch["image"].shape == (5, 1, 32, 32, 4) and batch["label"].shape == (5, 32, 32, 4)
+    assert set(batch["label"].unique().tolist()) == {0, 1, 2, 3, 255}
+    with pytest.raises(cmr.UsageError, match="n_slices is 3; the largest stack"):
+        cmr.frame_dataset("folder", labelled, part="all", n_slices=3)
+
+
+@pytest.mark.medium
+def test_finetune_and_use_the_model(labelled: Path, tmp_path: Path) -> None:
+    result = cmr.finetune("sax-unet", labelled, tmp_path / "run", steps=2, preset="smoke")
+    model = cmr.load_model(result.model)
+    assert model.card.training["n_steps"] == 2
+
+
+@pytest.mark.medium
+def test_prepare_pretrain_and_embed(tmp_path: Path) -> None:
+    manifest = cmr.write_phantoms(tmp_path / "phantoms", n=2, views=("sax",), n_frames=4)
+    studies = sorted(path for path in manifest.parent.iterdir() if path.is_dir())
+    store = cmr.prepare(studies, tmp_path / "store").parent
+    result = cmr.pretrain("tiny", store, tmp_path / "run", steps=1)
+    assert cmr.load_model(result.model).card.task == "pretrain"
+
+
+def test_demo_study_is_bundled() -> None:
+    assert cmr.demo_study().exists()
