@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_run import HEARTS, empty_segmenter, measured, of, with_ef
+from labelled_hearts import HEARTS, empty_segmenter, measured, of, with_ef
 
 from cinema_cmr.bench.measured import classify_by_measurements, measure_number
 

@@ -8,45 +8,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hearts import heart as measured_heart
+from labelled_hearts import HEARTS, SPLIT, empty_segmenter, measured, of, with_ef
 from long_axes import annotated as long_axis
-from oracles import Nothing, annotated, heart
 
 from cinema_cmr.bench.data import BenchDataset
 from cinema_cmr.bench.run import BenchOptions, BenchRun, train_and_score
 from cinema_cmr.bench.suite import RunKey
 from cinema_cmr.bench.tasks import TASKS
-from cinema_cmr.core.card import Grid, ModelCard
-from cinema_cmr.core.study import Study, Subject
-from cinema_cmr.core.vocabulary import View
-from cinema_cmr.data.cases import AnnotatedStudy, DatasetCard, Split
+from cinema_cmr.core.card import Grid
+from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.models.baselines import UNet2dConfig
-from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.stem import StemConfig
 from cinema_cmr.models.vit import vit_size
 from cinema_cmr.recipes.experiment import Experiment
-from cinema_cmr.recipes.finetune import TrainingData
 from cinema_cmr.recipes.registry import recipe
 from cinema_cmr.recipes.scalars import with_target
 from cinema_cmr.tasks.landmark import LandmarkConfig
 from cinema_cmr.tasks.segment import SegmentConfig
-from cinema_cmr.tasks.targets import reference_measurements
-
-CARD = DatasetCard(name="hearts", title="Hearts", licence="CC0", citation="", how_to_get="")
-SPLIT = Split(dataset="hearts", parts={"train": ("a",), "validation": ("b",)}, rule="by hand")
-
-
-def beating(number: int, radius: float) -> AnnotatedStudy:
-    made = annotated(heart((15.0, radius), n_slices=4), f"p{number}", group="DCM" if radius > 11 else "NOR")
-    subject = Subject(height_cm=170.0 + number, weight_kg=70.0)
-    return replace(made, study=replace(made.study, subject=subject))
-
-
-HEARTS = [beating(i, radius) for i, radius in enumerate((8.0, 12.5, 9.0, 13.0, 10.0, 12.0))]
-
-
-def of(studies: list[AnnotatedStudy], n_held: int = 2) -> TrainingData:
-    return TrainingData(card=CARD, split=SPLIT, train=studies[:-n_held], val=studies[-n_held:])
 
 
 def short(experiment: Experiment) -> Experiment:
@@ -112,31 +90,6 @@ def test_landmarks_give_a_distance_in_mm(tmp_path: Path) -> None:
     assert "distance_mm" in record.patients[0]["values"]
 
 
-def measured(number: int) -> AnnotatedStudy:
-    """The hearts of group "weak" hardly move."""
-    group = ("strong", "weak")[number % 2]
-    rng = np.random.default_rng(number)
-    scales = (rng.uniform(0.9, 1.0), (0.9 if group == "weak" else 0.65) + rng.uniform(-0.02, 0.02))
-    cine, labels = measured_heart(scales, spacing_mm=(2.0, 2.0, 10.0), shape=(70, 60), oriented=True)
-    subject = Subject(height_cm=170.0 + number, weight_kg=60.0 + 3 * (number % 5))
-    return AnnotatedStudy(
-        study=Study(name=f"p{number}", cines=(cine,), subject=subject),
-        patient=f"p{number}",
-        labels={View.SAX: labels},
-        labelled_frames={View.SAX: (0, 1)},
-        facts={"group": group},
-    )
-
-
-def with_ef(number: int, study: AnnotatedStudy) -> AnnotatedStudy:
-    """The study with an ejection fraction from elsewhere, a point or more above what its masks measure."""
-    measured = reference_measurements(study)
-    assert measured is not None
-    value = measured.value("lv_ef_percent")
-    assert value is not None
-    return replace(study, facts={**study.facts, "lv_ef_percent": value + 1.0 + number})
-
-
 def run_of(task: str, model: str, studies: list[AnnotatedStudy], root: Path) -> dict[str, Any]:
     dataset = BenchDataset(name="d", data=of(studies))
     its = BenchRun(
@@ -168,14 +121,3 @@ def test_a_shipped_model_is_scored_and_not_trained(tmp_path: Path, monkeypatch: 
     record = run_of("segment-sax", "shipped", HEARTS, tmp_path)
     assert record["n_steps"] == 0 and record["seconds"] == 0
     assert [patient["values"]["dice_lv"] for patient in record["patients"]] == [0.0, 0.0]
-
-
-def empty_segmenter() -> LoadedModel:
-    card = ModelCard(
-        name="nothing",
-        task="segment",
-        architecture="unet2d",
-        config={},
-        grids={View.SAX: Grid(spacing_mm=1.5, size=(49, 49))},
-    )
-    return LoadedModel(model=Nothing(), card=card)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 
-__all__ = ["add_data_options", "find_cases", "find_split", "read_each", "read_patients", "read_training_data"]
+__all__ = ["add_data_options", "find_cases", "find_split", "read_patients", "read_training_data"]
 
 
 def add_data_options(parser: ArgumentParser, *, otherwise: str = "the dataset's own or one drawn anew") -> None:
@@ -54,19 +54,10 @@ def find_split(file: str | None, dataset: Any, cases: list[Any]) -> Any:
     return reading.find_split(file, dataset, cases)
 
 
-def read_each(
-    dataset: Any, cases: list[Any], patients: Any, console: Console, *, drawn_only: bool = True
-) -> Iterator[Any]:
-    """Yield the studies of these patients; those left out are reported on the console."""
-    from cinema_cmr.datasets import reading
-
-    return reading.read_cases(dataset, cases, patients, note=console.note, labelled_only=drawn_only)
-
-
 def read_patients(
     dataset: Any, cases: list[Any], patients: Sequence[str], console: Console, *, drawn_only: bool = True
 ) -> list[Any]:
-    """Return all studies of these patients in their order, chosen as by `read_each`."""
+    """Return all studies of these patients in their order, chosen as by `datasets.reading.read_cases`."""
     from cinema_cmr.datasets import reading
 
     return reading.read_patients(dataset, cases, patients, note=console.note, labelled_only=drawn_only)
