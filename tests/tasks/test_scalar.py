@@ -101,7 +101,7 @@ def test_what_cannot_be_answered_is_said() -> None:
         ScalarTask(replace(NUMBER, target="group"), nn.Identity()).examples(STUDIES[0])
     with pytest.raises(InputError, match="0 of 3 studies have 'bmi'"):
         ScalarTask.of(replace(NUMBER, target="bmi"), nn.Identity(), STUDIES)
-    with pytest.raises(InputError, match="none of the views 4-chamber"):
+    with pytest.raises(InputError, match="no view of the model; expected one of 4-chamber"):
         phase_images(STUDIES[0].study, {View.LAX_4C: GRID}, (0.0, 0.4))
     with pytest.raises(UsageError, match="SD 0"):
         ScalarTask.of(NUMBER, nn.Identity(), [STUDIES[0], STUDIES[0]])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 
-__all__ = ["add_data_options", "find_cases", "find_split", "read_patients", "read_training_data"]
+__all__ = ["add_data_options", "read_training_data"]
 
 
 def add_data_options(parser: ArgumentParser, *, otherwise: str = "the dataset's own or one drawn anew") -> None:
@@ -38,26 +37,3 @@ def read_training_data(
         labelled_only=drawn_only,
     )
     return open_training_data(source, Path(given.output), note=console.note)
-
-
-def find_cases(data: str, console: Console | None = None) -> tuple[Any, list[Any]]:
-    """Return the dataset that `NAME:FOLDER`, or a folder alone, names, and its cases."""
-    from cinema_cmr.datasets import reading
-
-    return reading.find_cases(data) if console is None else reading.find_cases(data, note=console.note)
-
-
-def find_split(file: str | None, dataset: Any, cases: list[Any]) -> Any:
-    """Return the split of a file, or the dataset's own with the parts it lacks drawn."""
-    from cinema_cmr.datasets import reading
-
-    return reading.find_split(file, dataset, cases)
-
-
-def read_patients(
-    dataset: Any, cases: list[Any], patients: Sequence[str], console: Console, *, drawn_only: bool = True
-) -> list[Any]:
-    """Return all studies of these patients in their order, chosen as by `datasets.reading.read_cases`."""
-    from cinema_cmr.datasets import reading
-
-    return reading.read_patients(dataset, cases, patients, note=console.note, labelled_only=drawn_only)
