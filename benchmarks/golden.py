@@ -108,7 +108,8 @@ def phantoms(place: Path) -> Iterator[tuple[str, Numbers]]:
         cinema("evaluate", "--data", cohort, "--model", run / "model", "-o", run / "scores", *_part(words[0]))
         yield f"finetune {name}", weights(run / "model")
         yield f"evaluate {name}", evaluation(run / "scores")
-    cinema("prepare", cohort, "-o", place / "store")
+    studies = sorted(path for path in cohort.iterdir() if path.is_dir())
+    cinema("prepare", *studies, "-o", place / "store")
     cinema("pretrain", "--data", place / "store", "-o", place / "pre", "--recipe", "tiny", "--steps", "2")
     yield "pretrain", weights(place / "pre" / "model")
 

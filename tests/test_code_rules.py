@@ -39,28 +39,25 @@ EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base"}
 MAX_FUNCTION_LINES = 50
 MAX_FILE_LINES = 400
 MIN_TESTED_LINES = 40
-MAX_PERCENT_ANY = 16.5
+MAX_PERCENT_ANY = 13.5
 """Share of function signatures with `Any`; the aim is 3."""
 WRAPPERS = ("io/dicom/",)
 """Wrappers of a library without types."""
 
 STILL_UNTESTED = {
+    "api.py",
     "commands/analyse.py",
     "commands/analyse_case.py",
     "commands/demo.py",
     "commands/phantom.py",
+    "commands/run_options.py",
     "commands/segment.py",
     "commands/views.py",
+    "core/analysis.py",
     "core/annotation.py",
-    "core/results.py",
-    "datasets/phase_files.py",
     "datasets/reading.py",
     "inference/long_axis_predictor.py",
     "inference/study_tensors.py",
-    "io/dicom/writing/attributes.py",
-    "io/dicom/writing/enhanced.py",
-    "io/dicom/writing/identifiers.py",
-    "io/dicom/writing/pixel_data.py",
     "phantom/body.py",
     "phantom/chambers.py",
     "phantom/left_ventricle.py",
@@ -74,16 +71,12 @@ STILL_UNTESTED = {
     "phantom/tissue.py",
     "phantom/truth.py",
     "phantom/valves.py",
-    "recipes/card.py",
-    "recipes/landmarks.py",
-    "recipes/pretraining.py",
-    "recipes/run.py",
-    "recipes/start.py",
+    "pipeline/analysis_options.py",
+    "pipeline/model.py",
+    "report/record.py",
+    "report/write.py",
     "tasks/registry.py",
     "tasks/task.py",
-    "views/candidate.py",
-    "views/long_axes.py",
-    "views/short_axis.py",
 }
 """Modules without a test file of their own. To become empty."""
 
@@ -95,11 +88,14 @@ LIBRARY_NAMES = {
     "detection_scores",
     "make_demo",
     "measure_masks",
+    "read_each",
     "scan_rescan_cov",
     "score_binary",
     "split_by_name",
 }
 """Public names for users and benchmarks, without a use in the package."""
+REGISTERED = ("recipes/",)
+"""Folders whose public functions a registry collects."""
 
 
 def test_every_module_has_a_docstring_and_its_public_names() -> None:
@@ -129,7 +125,7 @@ def test_public_names_are_used() -> None:
     """A name that only tests use is dead; `make check` finds the private ones."""
     top = set(public_names(PACKAGE / "__init__.py"))
     offences = []
-    for path in modules():
+    for path in (path for path in modules() if not place(path).startswith(REGISTERED)):
         for name in set(public_names(path)) - top - LIBRARY_NAMES:
             used = any(name in words_of(other) for other in SOURCES if other != path)
             if not used and _count(path, name) < 2:
@@ -138,12 +134,10 @@ def test_public_names_are_used() -> None:
 
 
 def _count(path: Path, name: str) -> int:
-    """Occurrences of a name as an identifier, its definition among them."""
-    named = (ast.FunctionDef, ast.ClassDef)
-    return sum(
-        (isinstance(node, ast.Name) and node.id == name) or (isinstance(node, named) and node.name == name)
-        for node in ast.walk(tree_of(path))
-    )
+    """Occurrences of a name as an identifier: its definition, its uses, and decorators that register it."""
+    uses = sum(isinstance(node, ast.Name) and node.id == name for node in ast.walk(tree_of(path)))
+    definitions = [node for node in tree_of(path).body if getattr(node, "name", None) == name]
+    return uses + len(definitions) + sum(len(getattr(node, "decorator_list", ())) for node in definitions)
 
 
 def test_modules_have_telling_names() -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-import textwrap
 from collections.abc import Iterable
 from dataclasses import MISSING, Field, fields
 from typing import Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
+import docstring_parser
 from jsonargparse import ArgumentParser, Namespace
 
 __all__ = ["OptionGroup", "add_options", "field_docs", "option_values", "options_from"]
@@ -57,17 +55,8 @@ def option_values(given: Namespace, *options: type[Any]) -> dict[str, Any]:
 
 def field_docs(owner: type[Any]) -> dict[str, str]:
     """Return the docstring below each field that a class itself declares, on one line."""
-    if owner is object:
-        return {}
-    body = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
-    assert isinstance(body, ast.ClassDef)
-    docs = {}
-    for statement, following in zip(body.body, body.body[1:], strict=False):
-        if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
-            continue
-        if isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
-            docs[statement.target.id] = " ".join(str(following.value.value).split())
-    return docs
+    fields_of = docstring_parser.parse_from_object(owner).params if owner is not object else []
+    return {each.arg_name: " ".join(each.description.split()) for each in fields_of if each.description}
 
 
 def _names(each: Field[Any]) -> list[str]:
