@@ -54,6 +54,7 @@ SHARED_FILE_NAMES = {
     "card": "the model card: the type, and how a recipe fills it",
     "classify": "classes of patients",
     "demo": "the demonstration study",
+    "evaluate": "evaluation: the function and its command",
     "features": "the numbers that stand for a study",
     "finetune": "fine-tuning: the recipe and its command",
     "gain": "what pre-training gains",
@@ -85,19 +86,7 @@ SHARED_FILE_NAMES = {
 
 TASK_DISPATCH = re.compile(r"card\.task|task ==")
 MAY_NAME_TASKS = {"core/card.py", "tasks/registry.py"}
-STILL_NAME_TASKS = {
-    "commands/evaluate.py",
-    "commands/evaluate_answers.py",
-    "commands/evaluate_studies.py",
-    "evaluation/eligible.py",
-    "evaluation/gain.py",
-    "evaluation/scalar.py",
-    "inference/landmark_predictor.py",
-    "inference/scalar_predictor.py",
-    "inference/segmenter.py",
-    "pipeline/task_model.py",
-    "recipes/trial.py",
-}
+STILL_NAME_TASKS = {}
 """To become empty."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import SUPPRESS
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +18,7 @@ __all__ = [
     "add_config_options",
     "add_data_options",
     "chosen_experiment",
-    "find_cases",
-    "find_split",
     "note_other_data",
-    "read_patients",
     "read_training_data",
 ]
 
@@ -52,29 +48,6 @@ def read_training_data(
         labelled_only=drawn_only,
     )
     return open_training_data(source, Path(given.output), note=console.note)
-
-
-def find_cases(data: str, console: Console | None = None) -> tuple[Any, list[Any]]:
-    """Return the dataset that `NAME:FOLDER`, or a folder alone, names, and its cases."""
-    from cinema_cmr.datasets import reading
-
-    return reading.find_cases(data) if console is None else reading.find_cases(data, note=console.note)
-
-
-def find_split(file: str | None, dataset: Any, cases: list[Any]) -> Any:
-    """Return the split of a file, or the dataset's own with the parts it lacks drawn."""
-    from cinema_cmr.datasets import reading
-
-    return reading.find_split(file, dataset, cases)
-
-
-def read_patients(
-    dataset: Any, cases: list[Any], patients: Sequence[str], console: Console, *, drawn_only: bool = True
-) -> list[Any]:
-    """Return all studies of these patients in their order; those left out are reported on the console."""
-    from cinema_cmr.datasets import reading
-
-    return reading.read_patients(dataset, cases, patients, note=console.note, labelled_only=drawn_only)
 
 
 def add_config_options(parser: ArgumentParser, epilog: str) -> None:

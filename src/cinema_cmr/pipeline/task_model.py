@@ -12,20 +12,15 @@ from torch import Tensor
 
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.core.results import LandmarkPrediction, Prediction
 from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import View
-from cinema_cmr.inference.loading import load_landmark_predictor, load_segmenter
-from cinema_cmr.inference.predictor import predict_study
 from cinema_cmr.inference.runtime import choose_runtime
-from cinema_cmr.inference.scalar_predictor import ScalarPredictor
 from cinema_cmr.io.read import read_study
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model
+from cinema_cmr.tasks.evaluator import PredictionOptions, StudyPrediction
+from cinema_cmr.tasks.registry import create_evaluator, task_type
 
 __all__ = ["Model", "load"]
-
-StudyPrediction = Mapping[View, Prediction] | Mapping[View, LandmarkPrediction] | Mapping[str, float]
 
 
 class Model:
@@ -37,7 +32,8 @@ class Model:
 
     def __repr__(self) -> str:
         views = ", ".join(self.card.grids)
-        return f"Model('{self.card.name}': {self.card.task}, {self.card.architecture}, views {views})"
+        card = self.card
+        return f"Model('{card.name}': {task_type(card).name}, {card.architecture}, views {views})"
 
     @property
     def card(self) -> ModelCard:
@@ -89,26 +85,8 @@ class Model:
     @cached_property
     def _predict(self) -> Callable[[Study], StudyPrediction]:
         """The predictor of the model's task, on its device."""
-        predictors: dict[str, Callable[[], Callable[[Study], StudyPrediction]]] = {
-            "segment": self._segmenter,
-            "landmark": self._landmark_predictor,
-            "regress": self._scalar_predictor,
-            "classify": self._scalar_predictor,
-        }
-        if self.card.task not in predictors:
-            known = ", ".join(predictors)
-            raise UsageError(f"model '{self.card.name}' is for '{self.card.task}'; expected one that predicts: {known}")
-        return predictors[self.card.task]()
-
-    def _segmenter(self) -> Callable[[Study], StudyPrediction]:
-        segmenter = load_segmenter(self.loaded, device=self.device, precision=self.precision, tta=self.tta)
-        return lambda study: predict_study(study, segmenter)
-
-    def _landmark_predictor(self) -> Callable[[Study], StudyPrediction]:
-        return load_landmark_predictor(self.loaded, device=self.device, precision=self.precision).predict
-
-    def _scalar_predictor(self) -> Callable[[Study], StudyPrediction]:
-        return ScalarPredictor(self.loaded, choose_runtime(self.device, self.precision)).predict
+        runtime = choose_runtime(self.device, self.precision)
+        return create_evaluator(self.loaded, runtime, PredictionOptions(tta=self.tta)).predict
 
 
 def load(name_or_path: Path | str, *, device: str = "auto", precision: str = "auto", tta: int | None = None) -> Model:

@@ -80,7 +80,7 @@ def standalone_svg(svg: str) -> str:
 
 def sweep_markdown(document: Document) -> str:
     """`sweep.md`: the curve's points, the differences, and what failed."""
-    parts = [f"# {document['title']}: data efficiency", f"{NOTICE} {NOTE}", " ".join(document.get("told", ()))]
+    parts = [f"# {document['title']}: data efficiency", f"{NOTICE} {NOTE}", " ".join(document.get("settings", ()))]
     parts += ["![curve](curve.svg)"]
     for title, table in sweep_tables(document).items():
         parts += [f"## {title}", markdown_table(table)]
@@ -96,7 +96,7 @@ def sweep_page(document: Document) -> str:
             notice=NOTICE,
             note=NOTE,
             title=document["title"],
-            settings=" ".join(document.get("told", ())),
+            settings=" ".join(document.get("settings", ())),
             measure=_measure(document),
             curve=curve_svg(document),
             tables=sweep_tables(document),
