@@ -45,14 +45,9 @@ WRAPPERS = ("io/dicom/",)
 """Wrappers of a library without types."""
 
 STILL_UNTESTED = {
-    "commands/analyse.py",
-    "commands/analyse_case.py",
-    "commands/demo.py",
     "commands/evaluate_output.py",
     "commands/run_options.py",
-    "commands/segment.py",
     "commands/trials.py",
-    "commands/views.py",
     "core/analysis.py",
     "core/annotation.py",
     "datasets/reading.py",
