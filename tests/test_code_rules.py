@@ -49,8 +49,6 @@ STILL_UNTESTED = {
     "commands/run_options.py",
     "commands/trials.py",
     "core/analysis.py",
-    "core/annotation.py",
-    "datasets/reading.py",
     "pipeline/analysis_options.py",
     "pipeline/model.py",
     "recipes/card.py",
