@@ -83,15 +83,13 @@ def test_what_is_not_finite_becomes_null() -> None:
 
 
 def test_six_digits_are_kept_and_whole_numbers_stay_whole() -> None:
-    assert json_values(123.456789) == 123.457
-    assert json_values(12345678) == 12345678
-    assert json_values(np.int64(7)) == 7
-    assert json_values(True) is True
-    assert json_values(np.bool_(False)) is False
+    values = json_values({"a": 123.456789, "b": 12345678, "c": np.int64(7), "d": True, "e": np.bool_(False)})
+    assert values == {"a": 123.457, "b": 12345678, "c": 7, "d": True, "e": False}
+    assert [type(value) for value in values.values()] == [float, int, int, bool, bool]
 
 
 def test_enumerations_become_their_text() -> None:
-    assert type(json_values(View.SAX)) is str
+    assert type(json_values({"view": View.SAX})["view"]) is str
     assert json_values({View.SAX: View.LAX_2C}) == {"sax": "lax_2c"}
 
 
@@ -99,6 +97,11 @@ def test_text_is_strict_json_that_reads_back() -> None:
     text = json_text({"µ": [1, None, float("nan")]})
     assert json.loads(text, parse_constant=pytest.fail) == {"µ": [1, None, None]}
     assert text.endswith("\n")
+
+
+def test_a_result_must_have_names() -> None:
+    with pytest.raises(UsageError, match="result is a list; expected a dataclass or a mapping"):
+        json_values([1, 2])
 
 
 def test_other_objects_are_refused() -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import UsageError, WeightsError
-from cinema_cmr.core.serialise import from_dict, to_dict
+from cinema_cmr.core.serialise import Json, from_dict, to_dict
 
 __all__ = ["CARD_VERSION", "card_from_json", "card_to_json"]
 
@@ -15,7 +14,7 @@ CARD_VERSION = 2
 """Version of card.json; increased when older readers could no longer read it."""
 
 
-def card_to_json(card: ModelCard) -> dict[str, Any]:
+def card_to_json(card: ModelCard) -> dict[str, Json]:
     """Return every field of the card as plain values, with the version of the format.
 
     Raises `UsageError`, naming the field, for values that JSON cannot represent.
@@ -23,7 +22,7 @@ def card_to_json(card: ModelCard) -> dict[str, Any]:
     return {"card_version": CARD_VERSION, **to_dict(card, "card")}
 
 
-def card_from_json(values: Mapping[str, Any]) -> ModelCard:
+def card_from_json(values: Mapping[str, Json]) -> ModelCard:
     """Return the card of a card.json of version 1 or 2.
 
     Raises `WeightsError` for another version and for unknown, missing or ill-typed fields.
@@ -45,10 +44,11 @@ def card_from_json(values: Mapping[str, Any]) -> ModelCard:
         raise WeightsError(f"model card cannot be used: {error}") from error
 
 
-def _from_version_1(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _from_version_1(fields: Mapping[str, Json]) -> dict[str, Json]:
     """Convert version 1, with `turns` for `tta` and the architecture "committee" for an ensemble that segments."""
     renamed = {"tta" if name == "turns" else name: value for name, value in fields.items()}
-    if renamed.get("architecture") == "committee":
+    config = renamed.get("config")
+    if renamed.get("architecture") == "committee" and isinstance(config, dict):
         renamed["architecture"] = "ensemble"
-        renamed["config"] = {**renamed["config"], "output_kind": "classes"}
+        renamed["config"] = {**config, "output_kind": "classes"}
     return renamed

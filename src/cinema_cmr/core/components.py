@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -11,7 +9,7 @@ from scipy import ndimage
 __all__ = ["largest_component"]
 
 
-def largest_component(mask: NDArray[np.bool_], weights: NDArray[Any] | None = None) -> NDArray[np.bool_]:
+def largest_component(mask: NDArray[np.bool_], weights: NDArray[np.number] | None = None) -> NDArray[np.bool_]:
     """Largest face-connected component of a mask of any number of axes, by voxel count or by total weight.
 
     `weights` must broadcast to the mask's shape. Of two equal components the first in memory order is kept; an empty

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.errors import unknown_name
-from cinema_cmr.core.study import Evidence
+from cinema_cmr.core.study import Facts
 from cinema_cmr.core.vocabulary import View
 
 __all__ = [
@@ -38,7 +38,7 @@ class Flag:
     """Stable kebab-case name, e.g. "sv-mismatch"."""
     severity: Literal["info", "warning", "error"]
     message: str
-    evidence: Evidence = field(default_factory=dict)
+    evidence: Facts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class HeartLocation:
     """In-plane voxel indices (i, j), fractional, on the cine's own grid."""
     method: str
     """"motion", "planes" (where those of other views meet), "image middle", "coarse pass" or "given"."""
-    evidence: Evidence = field(default_factory=dict)
+    evidence: Facts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

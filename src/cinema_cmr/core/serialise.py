@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, TypeAlias, TypeVar
 
 import msgspec
 import numpy as np
@@ -19,11 +19,11 @@ from msgspec import inspect
 
 from cinema_cmr.core.errors import UsageError, unknown_name
 
-__all__ = ["from_dict", "json_text", "json_values", "to_dict"]
+__all__ = ["Json", "from_dict", "json_text", "json_values", "to_dict", "to_json"]
 
 T = TypeVar("T")
-JsonValue = Any
-"""None, bool, int, float, str, and lists and string-keyed dicts of them; recursive, hence not spelled out."""
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+"""A value that JSON can hold."""
 
 _SIGNIFICANT_DIGITS = 6
 _CONVERT_ERROR = re.compile(r"Expected `(?P<expected>[^`]+)`(?: of length (?P<length>\d+))?, got")
@@ -38,27 +38,32 @@ _JSON_NAMES = {
 }
 
 
-def json_values(result: object) -> JsonValue:
+def json_values(result: object) -> dict[str, Json]:
     """Return a result (dataclasses, mappings, arrays) as JSON values: NaN as null, floats to six significant digits.
 
     >>> json_values({"volumes": np.array([1.0, np.nan]), "n": np.int64(3), 4: (True, "a")})
     {'volumes': [1.0, None], 'n': 3, '4': [True, 'a']}
     """
-    return _json_value(msgspec.to_builtins(result, enc_hook=_builtin, str_keys=True), _rounded, "result")
+    return _require_mapping(_result_values(result), "result")
 
 
 def json_text(result: object) -> str:
     """Return the JSON text of a result, indented, with a final newline; NaN is written as null."""
-    return json.dumps(json_values(result), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(_result_values(result), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def to_dict(config: object, place: str = "value") -> JsonValue:
-    """Return a configuration as JSON values that `from_dict` reads back.
+def to_dict(config: object, place: str = "value") -> dict[str, Json]:
+    """Return a configuration as JSON values that `from_dict` reads back; raises `UsageError` as `to_json` does."""
+    return _require_mapping(to_json(config, place), place)
+
+
+def to_json(value: object, place: str = "value") -> Json:
+    """Return a value of any type that JSON has, or a dataclass, as JSON values.
 
     Raises `UsageError` that names the place of a number that is not finite, or of a type that JSON lacks.
     """
     try:
-        values = msgspec.to_builtins(config, str_keys=True)
+        values = msgspec.to_builtins(value, str_keys=True)
     except TypeError as error:
         raise UsageError(
             f"{place} cannot be written as JSON ({error}); expected numbers, text, lists or mappings"
@@ -80,7 +85,17 @@ def from_dict(kind: type[T], values: object, place: str = "") -> T:
         _raise_usage_error(str(error), values, place, error)
 
 
-def _json_value(value: Any, number: Callable[[float, str], float | None], place: str) -> JsonValue:
+def _result_values(result: object) -> Json:
+    return _json_value(msgspec.to_builtins(result, enc_hook=_builtin, str_keys=True), _rounded, "result")
+
+
+def _require_mapping(values: Json, place: str) -> dict[str, Json]:
+    if not isinstance(values, dict):
+        raise UsageError(f"{place} is a {type(values).__name__}; expected a dataclass or a mapping")
+    return values
+
+
+def _json_value(value: Json, number: Callable[[float, str], float | None], place: str) -> Json:
     """Apply the rule for numbers everywhere; tuples become lists."""
     if isinstance(value, float):
         return number(value, place)
@@ -101,7 +116,7 @@ def _finite(value: float, place: str) -> float:
     return value
 
 
-def _builtin(value: Any) -> Any:
+def _builtin(value: object) -> object:
     """Encode what msgspec does not: numpy arrays and scalars, mappings other than dict, sequences other than list."""
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
@@ -113,11 +128,11 @@ def _builtin(value: Any) -> Any:
 
 
 @cache
-def _type_info(kind: type[Any]) -> inspect.Type:
+def _type_info(kind: type[object]) -> inspect.Type:
     return inspect.type_info(kind)
 
 
-def _check_names(info: inspect.Type, value: Any, place: str) -> None:
+def _check_names(info: inspect.Type, value: object, place: str) -> None:
     """Raise `UsageError` for a key or a choice that the type does not declare; msgspec would ignore such a key."""
     match info:
         case inspect.DataclassType() if isinstance(value, Mapping):
@@ -136,7 +151,7 @@ def _check_names(info: inspect.Type, value: Any, place: str) -> None:
             _check_choice(info, value, place)
 
 
-def _check_fields(info: inspect.DataclassType, value: Mapping[str, Any], place: str) -> None:
+def _check_fields(info: inspect.DataclassType, value: Mapping[str, object], place: str) -> None:
     fields = {field.encode_name: field for field in info.fields}
     for key in value:
         if key not in fields:
@@ -152,13 +167,13 @@ def _is_choice(info: inspect.Type) -> bool:
     return isinstance(info, inspect.LiteralType | inspect.EnumType)
 
 
-def _check_choice(info: inspect.LiteralType | inspect.EnumType, value: Any, place: str) -> None:
+def _check_choice(info: inspect.LiteralType | inspect.EnumType, value: object, place: str) -> None:
     known = list(info.values) if isinstance(info, inspect.LiteralType) else [member.value for member in info.cls]
     if value not in known:
         raise UsageError(f"{place} is {value!r}; expected one of {known}")
 
 
-def _raise_usage_error(message: str, values: Any, place: str, cause: Exception) -> NoReturn:
+def _raise_usage_error(message: str, values: object, place: str, cause: Exception) -> NoReturn:
     """Say what was found where, and what was expected, from an error text of msgspec."""
     path = _ERROR_PATH.search(message)
     where = path["path"] if path else ""
@@ -170,8 +185,11 @@ def _raise_usage_error(message: str, values: Any, place: str, cause: Exception) 
     raise UsageError(f"{place}{where} is {_value_at(values, where)!r}; expected {expected}") from cause
 
 
-def _value_at(values: Any, path: str) -> Any:
+def _value_at(values: object, path: str) -> object:
     """Look up the value at a path such as ".inner.sizes[1]"."""
     for key, index in re.findall(r"\.(\w+)|\[(\d+)\]", path):
-        values = values[key] if key else values[int(index)]
+        if key and isinstance(values, Mapping):
+            values = values[key]
+        elif index and isinstance(values, Sequence):
+            values = values[int(index)]
     return values

@@ -10,7 +10,7 @@ from cinema_cmr.core.errors import MissingViewError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 
-__all__ = ["NOMINAL_SPACING", "Issue", "SeriesDecision", "Study", "Subject"]
+__all__ = ["NOMINAL_SPACING", "Fact", "Facts", "Issue", "SeriesDecision", "Study", "Subject"]
 
 NOMINAL_SPACING = "nominal-spacing"
 """Code of the issue that an image's voxel sizes are placeholders: ratios hold, lengths and volumes do not."""
@@ -18,7 +18,9 @@ NOMINAL_SPACING = "nominal-spacing"
 _MOST_PRINTED = 6
 """Number of cines that the repr of a study lists."""
 
-Evidence = Mapping[str, str | int | float | bool | None]
+Fact = str | int | float | bool | None
+Facts = Mapping[str, Fact]
+"""Name -> value: of a study, a case or a decision about a series."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,7 @@ class Issue:
     severity: Literal["info", "warning", "error"]
     message: str
     """One sentence: what was found and what was done about it."""
-    evidence: Evidence = field(default_factory=dict)
+    evidence: Facts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +45,7 @@ class SeriesDecision:
     """The recognised view; None for a series that is no cine."""
     kept: bool
     reason: str
-    evidence: Evidence = field(default_factory=dict)
+    evidence: Facts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,13 +7,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
-from cinema_cmr.core.study import Study
+from cinema_cmr.core.study import Facts, Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.atomic import write_text
 
@@ -55,10 +54,12 @@ class Case:
     patient: str
     """Splits keep all cases of a patient together."""
     folder: Path
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Facts = field(default_factory=dict)
     """Group, phases and subject facts from the dataset's files; `part` if the dataset has an official split."""
     files: tuple[Path, ...] = ()
     """Files that it is read from; empty if these are all of `folder`."""
+    masks: Mapping[Path, Path | None] = field(default_factory=dict)
+    """Image -> its mask or None, if the listing pairs them."""
     problem: str | None = None
     """Reason that it is unreadable, if known from the listing: it is listed, and `read_case` raises."""
 
@@ -85,7 +86,7 @@ class AnnotatedStudy:
     """Annotated structures of the label scheme, complete in every slice that has any of them; empty if all
     structures were annotated in every slice.
     """
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Facts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +162,7 @@ def official_split(dataset: str, cases: Iterable[Case]) -> Split | None:
     parts: dict[str, set[str]] = {}
     for case in cases:
         if "part" in case.facts:
-            parts.setdefault(case.facts["part"], set()).add(case.patient)
+            parts.setdefault(str(case.facts["part"]), set()).add(case.patient)
     if not parts.keys() - {"unlabelled"}:
         return None
     names = [patient for patients in parts.values() for patient in patients]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.data.sample import Sample, collate
+from cinema_cmr.data.sample import Batch, Sample, collate
 
 __all__ = ["EpochSampler", "SampleSet", "make_loader"]
 
@@ -76,7 +76,7 @@ def make_loader(
     *,
     batch_size: int,
     workers: int,
-    collate_fn: Callable[[Sequence[Sample]], Any] = collate,
+    collate_fn: Callable[[Sequence[Sample]], Batch | Sequence[Batch]] = collate,
 ) -> DataLoader[Sample]:
     """Return a loader of `Batch`es in the order of the sampler, identical for any number of workers.
 

@@ -19,15 +19,15 @@ Headers are rebuilt from the geometry that we read, since some files have incomp
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.core.serialise import Json
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy, DatasetCard, Split, write_split
@@ -144,7 +144,7 @@ def _check_consistent(name: str, export: NnunetExport, scheme: str, channels: tu
 
 
 def _select_frame(cine: Cine, frame: int) -> Cine:
-    return replace(cine, array=cine.array[..., [frame]], frame_times_ms=None, nifti_header=None, nifti_shape=None)
+    return replace(cine.select(frames=frame), frame_times_ms=None)
 
 
 def _write_descriptions(draft: Path, export: NnunetExport, *, card: DatasetCard, split: Split, name: str) -> None:
@@ -162,7 +162,7 @@ def _write_descriptions(draft: Path, export: NnunetExport, *, card: DatasetCard,
     write_split(split, draft / "split.json")
 
 
-def _description(scheme: str, channels: Sequence[str], *, n: int) -> Mapping[str, Any]:
+def _description(scheme: str, channels: Sequence[str], *, n: int) -> dict[str, Json]:
     """Return dataset.json. nnU-Net normalises by channel name; ours select the z-score."""
     labels = {label.name: label.code for label in LABEL_SCHEMES[scheme]}
     return {

@@ -19,10 +19,10 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from cinema_cmr.core.errors import CinemaError, InputError, OutputExistsError, UnreadableFileError, UsageError
-from cinema_cmr.core.serialise import to_dict
+from cinema_cmr.core.serialise import Json, to_dict
 from cinema_cmr.core.study import Study
 from cinema_cmr.data.store import STORE_SUFFIX, StoredStudy, open_study, write_study
 from cinema_cmr.io.atomic import write_text
@@ -226,7 +226,7 @@ def _write_failed(folder: Path, failed: Sequence[PreparedCase]) -> None:
     write_text(path, "".join(lines), overwrite=True)
 
 
-def _row(study: StoredStudy) -> dict[str, Any]:
+def _row(study: StoredStudy) -> dict[str, Json]:
     return {
         "name": study.name,
         "file": study.path.name,

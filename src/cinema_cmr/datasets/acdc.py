@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
 
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.core.study import Study, Subject
+from cinema_cmr.core.study import Fact, Facts, Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard, Split, read_split
 from cinema_cmr.datasets.dataset import Dataset
-from cinema_cmr.datasets.listing import index_by_name
+from cinema_cmr.datasets.listing import index_by_name, number_fact
 from cinema_cmr.datasets.phase_files import read_phases
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.walk import paths_below
@@ -98,7 +96,7 @@ def _case(folder: Path) -> Case:
     return Case(name=folder.name, patient=folder.name, folder=folder, facts={**facts, **part}, problem=problem)
 
 
-def _facts(path: Path) -> dict[str, Any]:
+def _facts(path: Path) -> dict[str, Fact]:
     """Read ED and ES (counted from 1, as in the file names), group, height in cm and weight in kg."""
     lines = (line.partition(":") for line in path.read_text(encoding="utf-8").splitlines() if ":" in line)
     texts = {key.strip(): value.strip() for key, _, value in lines}
@@ -108,7 +106,7 @@ def _facts(path: Path) -> dict[str, Any]:
             f"'{path.parent.name}/Info.cfg' lacks {sorted(missing)}; expected ED, ES and Group: unpack the dataset"
             " again"
         )
-    facts: dict[str, Any] = {"group": texts["Group"]}
+    facts: dict[str, Fact] = {"group": texts["Group"]}
     for key, parse in (("ED", int), ("ES", int), ("Height", float), ("Weight", float)):
         try:
             facts |= {key: parse(texts[key])} if key in texts else {}
@@ -119,5 +117,5 @@ def _facts(path: Path) -> dict[str, Any]:
     return facts
 
 
-def _subject(facts: Mapping[str, Any]) -> Subject:
-    return Subject(height_cm=facts.get("Height"), weight_kg=facts.get("Weight"))
+def _subject(facts: Facts) -> Subject:
+    return Subject(height_cm=number_fact(facts, "Height"), weight_kg=number_fact(facts, "Weight"))

@@ -10,19 +10,19 @@ Case_N006.txt  or  "Case N006.txt"     clinical facts, one "Age : 57" per line; 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from cinema_cmr.core.annotation import LabelMap
-from cinema_cmr.core.study import NOMINAL_SPACING, Study, Subject
+from cinema_cmr.core.study import NOMINAL_SPACING, Facts, Study, Subject
 from cinema_cmr.core.vocabulary import SCAR_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard, Split, read_split
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.listing import index_by_name, require_path
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.nifti.labels import read_label_codes
+from cinema_cmr.io.nifti.source import stored_header
 from cinema_cmr.io.walk import paths_below
 
 __all__ = ["CARD", "DATASET", "LABEL_CODES", "list_cases", "packaged_split", "read_case"]
@@ -65,7 +65,7 @@ def read_case(case: Case) -> AnnotatedStudy:
     """
     image, contours = (require_path(case.folder / part / f"{case.name}.nii.gz") for part in ("Images", "Contours"))
     cine, issues = read_nifti_cine(image, view=View.SAX)
-    codes = read_label_codes(contours, cine.array.shape, codes=LABEL_CODES, image_header=cine.nifti_header)
+    codes = read_label_codes(contours, cine.array.shape, codes=LABEL_CODES, image_header=stored_header(cine))
     nominal = any(issue.code == NOMINAL_SPACING for issue in issues)
     study = Study(
         name=case.name,
@@ -92,10 +92,10 @@ def packaged_split() -> Split:
 DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case, split=packaged_split)
 
 
-def _facts(folder: Path) -> dict[str, Any]:
+def _facts(folder: Path) -> dict[str, str]:
     """Return the group and the entries of the clinical file, with lower-case keys; no entries without the file."""
     match = _CASE_NAME.fullmatch(folder.name)
-    facts: dict[str, Any] = {"group": _GROUPS[match["kind"]]} if match else {}
+    facts = {"group": _GROUPS[match["kind"]]} if match else {}
     names = (f"{folder.name}.txt", f"{folder.name.replace('_', ' ')}.txt")
     path = next((p for parent in (folder, folder.parent) for n in names if (p := parent / n).is_file()), None)
     if path is None:
@@ -105,7 +105,7 @@ def _facts(folder: Path) -> dict[str, Any]:
     return {**{m["key"].lower(): m["text"] for m in matches if m}, **facts}
 
 
-def _subject(facts: Mapping[str, Any]) -> Subject:
+def _subject(facts: Facts) -> Subject:
     """Return sex and age if the clinical file has plausible values."""
     age = str(facts.get("age", ""))
     return Subject(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from cinema_cmr.core.errors import InputError, UnreadableFileError
+from cinema_cmr.core.study import Fact, Facts
 from cinema_cmr.io.delimiter import detect_delimiter
 
 __all__ = ["fact_problem", "read_facts", "tables_without_names"]
@@ -16,7 +16,7 @@ __all__ = ["fact_problem", "read_facts", "tables_without_names"]
 _KEYS = ("name", "patient", "case")
 
 
-def read_facts(folder: Path) -> dict[str, dict[str, Any]]:
+def read_facts(folder: Path) -> dict[str, dict[str, Fact]]:
     """Return name -> facts from the `*.csv` in `folder` that has a column `name`, `patient` or `case`.
 
     Empty cells are omitted; `height_cm`, `weight_kg`, `age_years`, `heart_rate_bpm`, `sex` (F or M) and `group` are
@@ -27,7 +27,7 @@ def read_facts(folder: Path) -> dict[str, dict[str, Any]]:
     if len(tables) > 1:
         names = ", ".join(path.name for path in tables)
         raise InputError(f"'{folder.name}' has several tables of facts, {names}; expected one: remove the others")
-    facts: dict[str, dict[str, Any]] = {}
+    facts: dict[str, dict[str, Fact]] = {}
     for path, rows in tables.items():
         for name, row in rows:
             if name in facts:
@@ -46,21 +46,22 @@ def tables_without_names(folder: Path) -> list[str]:
     ]
 
 
-def fact_problem(facts: Mapping[str, Any]) -> str | None:
+def fact_problem(facts: Facts) -> str | None:
     """Return a description of an interpreted fact that is invalid, or None.
 
     >>> fact_problem({"height_cm": "tall"})
     "height_cm is 'tall' in the table of facts; expected a number above 0, or nothing"
     """
     for name in ("height_cm", "weight_kg", "age_years", "heart_rate_bpm"):
-        if name in facts and not (isinstance(facts[name], float) and facts[name] > 0):
-            return f"{name} is '{facts[name]}' in the table of facts; expected a number above 0, or nothing"
+        value = facts.get(name)
+        if name in facts and not (isinstance(value, float) and value > 0):
+            return f"{name} is '{value}' in the table of facts; expected a number above 0, or nothing"
     if facts.get("sex", "F") not in ("F", "M"):
         return f"sex is '{facts['sex']}' in the table of facts; expected F, M or nothing"
     return None
 
 
-def _rows(path: Path) -> list[tuple[str, dict[str, Any]]] | None:
+def _rows(path: Path) -> list[tuple[str, dict[str, Fact]]] | None:
     """Return the rows of a table of facts; None if the file has no name column."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -77,8 +78,8 @@ def _rows(path: Path) -> list[tuple[str, dict[str, Any]]] | None:
         ) from error
 
 
-def _parse_cells(cells: Iterable[tuple[str | None, Any]], key: str) -> dict[str, Any]:
-    return {name: _value(text) for name, text in cells if name and name != key and text not in (None, "")}
+def _parse_cells(cells: Iterable[tuple[str | None, str | list[str] | None]], key: str) -> dict[str, Fact]:
+    return {name: _value(text) for name, text in cells if name and name != key and isinstance(text, str) and text}
 
 
 def _value(text: str) -> str | float:

@@ -15,19 +15,19 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.errors import InputError, UnreadableFileError
-from cinema_cmr.core.study import Issue, Study, Subject
+from cinema_cmr.core.study import Facts, Issue, Study
 from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.facts_table import fact_problem, read_facts, tables_without_names
 from cinema_cmr.datasets.folder_layout import ImageGroup, case_folder, find_masks, group_images, is_mask, is_nifti
+from cinema_cmr.datasets.listing import subject_from
 from cinema_cmr.datasets.phase_files import read_phases
 from cinema_cmr.io.names import file_stem
 from cinema_cmr.io.read import view_from_name
@@ -48,17 +48,13 @@ CARD = DatasetCard(
 LABEL_CODES = {label.code: label.code for label in CINE_LABELS}
 """Our codes: 1 right ventricle, 2 myocardium, 3 left ventricle; pass others to `read_case`."""
 
-_SUBJECT = ("sex", "age_years", "height_cm", "weight_kg", "heart_rate_bpm")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
     """Contents of a folder, as paths relative to it."""
 
     cases: tuple[Case, ...]
-    """Each with `facts["files"]`: image -> label map or None, relative to the case's folder; one image per view, or
-    its ED and ES.
-    """
+    """Each with `masks`, image -> label map or None: one image per view, or its ED and ES."""
     without_mask: tuple[str, ...]
     """Images without a label map."""
     without_image: tuple[str, ...]
@@ -120,10 +116,10 @@ def read_case(case: Case, *, codes: Mapping[int, int] = LABEL_CODES) -> Annotate
     labels: dict[View, LabelMap] = {}
     frames: dict[View, tuple[int, ...]] = {}
     names: dict[View, tuple[str, ...]] = {}
-    for view, (images, masks) in _by_view(case.facts["files"]).items():
+    for view, (images, masks) in _by_view(case.masks).items():
         cine, reference, cine_issues = read_phases(
-            [case.folder / image for image in images],
-            [None if mask is None else case.folder / mask for mask in masks],
+            images,
+            masks,
             view=view,
             codes=codes,
             name=case.name,
@@ -135,14 +131,13 @@ def read_case(case: Case, *, codes: Mapping[int, int] = LABEL_CODES) -> Annotate
         labels[view] = reference
         frames[view] = tuple(int(frame) for frame in np.flatnonzero(reference.array.any(axis=(0, 1, 2))))
         if len(images) > 1:
-            names[view] = tuple(file_stem(images[frame]) for frame in frames[view])
+            names[view] = tuple(file_stem(images[frame].name) for frame in frames[view])
     if labels and not any(frames.values()):
         raise InputError(
             f"the label maps of '{case.name}' are empty; expected the codes {sorted(codes)}: export them again"
         )
-    subject = Subject(**{name: case.facts[name] for name in _SUBJECT if name in case.facts})
     return AnnotatedStudy(
-        study=Study(name=case.name, cines=tuple(cines), subject=subject, issues=tuple(issues)),
+        study=Study(name=case.name, cines=tuple(cines), subject=subject_from(case.facts), issues=tuple(issues)),
         patient=case.patient,
         labels=labels,
         labelled_frames=frames,
@@ -160,19 +155,19 @@ def remarks(root: Path) -> tuple[str, ...]:
 DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case, remarks=remarks)
 
 
-def _cases(root: Path, images: Mapping[Path, Sequence[Path]], facts: Mapping[str, dict[str, Any]]) -> Iterator[Case]:
+def _cases(root: Path, images: Mapping[Path, Sequence[Path]], facts: Mapping[str, Facts]) -> Iterator[Case]:
     for name, group in sorted(group_images(root, images).items()):
         folder = case_folder(group.images[0], root)
         masks = {image: images[image][0] if images[image] else None for image in group.images}
-        files = {_relative(image, folder): mask and _relative(mask, folder) for image, mask in masks.items()}
         case_facts = {**facts.get(group.patient, {}), **facts.get(name, {})}
         part = {} if case_facts or any(masks.values()) else {"part": "unlabelled"}
         yield Case(
             name=name,
             patient=group.patient,
             folder=folder,
-            facts={**case_facts, **part, "files": files},
+            facts={**case_facts, **part},
             files=(*group.images, *(mask for mask in masks.values() if mask)),
+            masks=masks,
             problem=_problem(root, group, images) or fact_problem(case_facts),
         )
 
@@ -200,7 +195,7 @@ def _mask_remarks(masks: Sequence[str]) -> Iterator[str]:
         )
 
 
-def _fact_remarks(cases: Sequence[Case], facts: Mapping[str, Any]) -> Iterator[str]:
+def _fact_remarks(cases: Sequence[Case], facts: Mapping[str, Facts]) -> Iterator[str]:
     """Yield a remark on the rows of the table whose name matches no case and no patient."""
     names = {name for case in cases for name in (case.name, case.patient)}
     unused = sorted(set(facts) - names)
@@ -211,11 +206,11 @@ def _fact_remarks(cases: Sequence[Case], facts: Mapping[str, Any]) -> Iterator[s
         )
 
 
-def _by_view(files: Mapping[str, str | None]) -> dict[View, tuple[list[str], list[str | None]]]:
+def _by_view(files: Mapping[Path, Path | None]) -> dict[View, tuple[list[Path], list[Path | None]]]:
     """Return the images of each view with their label maps, in order: one, or ED and ES."""
-    found: dict[View, tuple[list[str], list[str | None]]] = {}
+    found: dict[View, tuple[list[Path], list[Path | None]]] = {}
     for image, mask in files.items():
-        images, masks = found.setdefault(_view(image), ([], []))
+        images, masks = found.setdefault(_view(image.name), ([], []))
         images.append(image)
         masks.append(mask)
     return found
@@ -243,7 +238,7 @@ def _landmarks(path: Path) -> dict[View, Landmarks]:
         ) from error
 
 
-def _points(view: View, tracks: Mapping[str, Sequence[Any]]) -> Landmarks:
+def _points(view: View, tracks: Mapping[str, Sequence[Sequence[float] | None]]) -> Landmarks:
     missing = [np.nan] * 3
     points = {name: np.array([p or missing for p in track], dtype=np.float64) for name, track in tracks.items()}
     return Landmarks(view=view, points=points)

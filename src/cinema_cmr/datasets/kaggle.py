@@ -18,6 +18,7 @@ from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.listing import (
     find_rows,
     index_by_name,
+    number_fact,
     parse_integer,
     parse_number,
     require_path,
@@ -68,8 +69,8 @@ def read_case(case: Case) -> AnnotatedStudy:
     Raises `MissingFileError` if the images of a row are absent, and what `read_study` raises.
     """
     study = read_study(require_path(case.folder), name=case.name)
-    edv, esv = (case.facts.get(name, float("nan")) for name in ("lv_edv_ml", "lv_esv_ml"))
-    if edv <= esv:
+    edv, esv = (number_fact(case.facts, name) for name in ("lv_edv_ml", "lv_esv_ml"))
+    if edv is not None and esv is not None and edv <= esv:
         message = f"the table has an end-diastolic volume of {edv:g} ml and an end-systolic volume of {esv:g} ml"
         study = study.with_issues(Issue(code="volumes-implausible", severity="warning", message=message))
     return AnnotatedStudy(study=study, patient=case.patient, facts=case.facts)

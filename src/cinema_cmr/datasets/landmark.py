@@ -13,7 +13,6 @@ import csv
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,8 +67,9 @@ def list_cases(root: Path) -> list[Case]:
             name=f"{patient}-{view}",
             patient=patient,
             folder=Path(root),
-            facts={"view": str(view), "images": tuple(sorted(images)), "cohort": cohorts.get(min(images), "")},
+            facts={"view": str(view), "cohort": cohorts.get(min(images), "")},
             files=tuple(_files(Path(root), view, sorted(images))),
+            masks=_masks(Path(root), view, sorted(images)),
         )
         for (patient, view), images in sorted(found.items())
     ]
@@ -82,9 +82,9 @@ def read_case(case: Case) -> AnnotatedStudy:
     `MissingFileError` for a missing image, `UnreadableFileError` for an invalid picture, `GeometryError` for frames or
     masks of different sizes.
     """
-    view, images = View(case.facts["view"]), case.facts["images"]
-    folder, table = case.folder / str(view), _table(case.folder / f"{view}.csv")
-    frames = [_picture(require_path(folder / "images" / f"{image}.png")) for image in images]
+    view = View(str(case.facts["view"]))
+    table = _table(case.folder / f"{view}.csv")
+    frames = [_picture(require_path(image)) for image in case.masks]
     sizes = sorted({frame.shape for frame in frames})
     if len(sizes) > 1:
         raise GeometryError(
@@ -94,9 +94,9 @@ def read_case(case: Case) -> AnnotatedStudy:
     issues = [
         Issue(code="size-unknown", severity="info", message=f"the pixel size is unknown; {PIXEL_MM} mm was assumed")
     ]
-    points = np.full((len(images), len(_SPOTS), 2), np.nan)
-    for index, image in enumerate(images):
-        points[index], found = _points(folder / "masks" / f"{image}.png", table.get(image, {}), sizes[0])
+    points = np.full((len(frames), len(_SPOTS), 2), np.nan)
+    for index, (image, mask) in enumerate(case.masks.items()):
+        points[index], found = _points(mask, image.stem, table.get(image.stem, {}), sizes[0])
         issues += found
     cine = Cine(
         array=np.stack(frames, axis=2)[:, :, None, :].astype(np.float32),
@@ -123,6 +123,11 @@ DATASET = Dataset(
     read_case=read_case,
     shares={"train": 0.6, "validation": 0.2, "test": 0.2},
 )
+
+
+def _masks(root: Path, view: View, images: list[str]) -> dict[Path, Path | None]:
+    folder = root / str(view)
+    return {folder / "images" / f"{image}.png": folder / "masks" / f"{image}.png" for image in images}
 
 
 def _files(root: Path, view: View, images: list[str]) -> Iterator[Path]:
@@ -166,22 +171,24 @@ def _picture(path: Path) -> NDArray[np.uint8]:
         ) from error
 
 
-def _points(path: Path, table_points: Mapping[int, Points], size: tuple[int, ...]) -> tuple[Points, list[Issue]]:
+def _points(
+    path: Path | None, image: str, table_points: Mapping[int, Points], size: tuple[int, ...]
+) -> tuple[Points, list[Issue]]:
     """Return the (3, 2) points of an image in pixels, NaN if absent, and issues about them."""
-    mask = _picture(path) if path.exists() else np.zeros(size, np.uint8)
+    mask = _picture(path) if path is not None and path.exists() else np.zeros(size, np.uint8)
     if mask.shape != size:
         raise GeometryError(
-            f"mask '{path.name}' has {mask.shape} pixels, its image {size}; expected one size: fetch the dataset again"
+            f"mask '{image}.png' has {mask.shape} pixels, its image {size}; expected one size: fetch the dataset again"
         )
     spots = [np.argwhere(mask == code) for code in _SPOTS]
     centroids = np.array([spot.mean(axis=0) if len(spot) else (np.nan, np.nan) for spot in spots])
     table = np.array([table_points.get(number, (np.nan, np.nan)) for number in range(1, len(_SPOTS) + 1)])
     points = np.where(np.isfinite(centroids), centroids, table)
-    return points, list(_point_issues(path.stem, centroids, table, points))
+    return points, list(_point_issues(image, centroids, table, points))
 
 
 def _point_issues(image: str, centroids: Points, table: Points, points: Points) -> Iterator[Issue]:
-    evidence: dict[str, Any] = {"image": image}
+    evidence = {"image": image}
     missing = int((~np.isfinite(points).all(axis=1)).sum())
     if missing:
         message = f"image {image} lacks {missing} of {len(points)} landmarks, as spots and in the table"

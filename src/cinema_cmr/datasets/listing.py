@@ -6,11 +6,21 @@ import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from cinema_cmr.core.errors import InputError, MissingFileError, UnreadableFileError
+from cinema_cmr.core.study import Facts, Subject
 
-__all__ = ["find_rows", "index_by_name", "parse_integer", "parse_number", "require_path", "text_facts", "volume_facts"]
+__all__ = [
+    "find_rows",
+    "index_by_name",
+    "number_fact",
+    "parse_integer",
+    "parse_number",
+    "require_path",
+    "subject_from",
+    "text_facts",
+    "volume_facts",
+]
 
 
 def index_by_name(paths: Iterable[tuple[str, Path]], *, expected: str) -> dict[str, Path]:
@@ -62,7 +72,7 @@ def parse_integer(text: str | None) -> int | None:
     return int(value) if value is not None and value == int(value) else None
 
 
-def text_facts(row: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, Any]:
+def text_facts(row: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, str]:
     """Return fact -> text of its column in a row, without cells that are empty or "nan"."""
     cells = {fact: row.get(column, "") for fact, column in columns.items()}
     return {fact: text for fact, text in cells.items() if text and text.lower() != "nan"}
@@ -75,6 +85,24 @@ def volume_facts(edv_ml: float | None, esv_ml: float | None) -> dict[str, float]
     if edv_ml is not None and esv_ml is not None and edv_ml > 0:
         facts["lv_ef_percent"] = 100 * (edv_ml - esv_ml) / edv_ml
     return facts
+
+
+def number_fact(facts: Facts, name: str) -> float | None:
+    """Return a fact that is a number; None if it is absent or of another type."""
+    value = facts.get(name)
+    return float(value) if isinstance(value, int | float) else None
+
+
+def subject_from(facts: Facts) -> Subject:
+    """Return the subject that the facts `sex`, `age_years`, `height_cm`, `weight_kg` and `heart_rate_bpm` describe."""
+    sex = facts.get("sex")
+    return Subject(
+        sex="F" if sex == "F" else "M" if sex == "M" else None,
+        age_years=number_fact(facts, "age_years"),
+        height_cm=number_fact(facts, "height_cm"),
+        weight_kg=number_fact(facts, "weight_kg"),
+        heart_rate_bpm=number_fact(facts, "heart_rate_bpm"),
+    )
 
 
 def _rows(path: Path, needs: Sequence[str]) -> list[dict[str, str]]:
@@ -97,5 +125,5 @@ def _rows(path: Path, needs: Sequence[str]) -> list[dict[str, str]]:
     return rows
 
 
-def _stripped(row: Mapping[str | None, Any]) -> dict[str, str]:
+def _stripped(row: Mapping[str | None, str | list[str] | None]) -> dict[str, str]:
     return {(column or "").strip(): cell.strip() for column, cell in row.items() if isinstance(cell, str)}

@@ -13,19 +13,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.core.study import Issue, Study, Subject
+from cinema_cmr.core.study import Fact, Facts, Issue, Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
-from cinema_cmr.datasets.listing import find_rows, index_by_name, parse_integer, parse_number, require_path, text_facts
+from cinema_cmr.datasets.listing import (
+    find_rows,
+    index_by_name,
+    parse_integer,
+    parse_number,
+    require_path,
+    subject_from,
+    text_facts,
+)
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.nifti.labels import read_label_codes
+from cinema_cmr.io.nifti.source import stored_header
 from cinema_cmr.io.walk import paths_below
 
 __all__ = ["CARD", "DATASET", "LABEL_CODES", "list_cases", "read_case"]
@@ -45,7 +53,6 @@ CARD = DatasetCard(
 LABEL_CODES = {1: 3, 2: 2, 3: 1}
 """The challenge's 1 left ventricle, 2 myocardium, 3 right ventricle -> our codes."""
 
-_SEXES: dict[str, Literal["F", "M"]] = {"F": "F", "M": "M"}
 _PARTS = {"unlabeled": "unlabelled", "training": "train", "validation": "validation", "testing": "test"}
 _FACTS = {"group": "Pathology", "vendor": "Vendor", "centre": "Centre", "sex": "Sex"}
 _MEASURED = {"age_years": "Age", "height_cm": "Height", "weight_kg": "Weight"}
@@ -72,11 +79,11 @@ def read_case(case: Case) -> AnnotatedStudy:
     Raises `InputError` if image or mask is missing, or the mask is empty or has another code.
     """
     cine, issues = read_nifti_cine(require_path(case.folder / f"{case.name}_sa.nii.gz"), view=View.SAX)
-    study = Study(name=case.name, cines=(cine,), subject=_subject(case.facts), issues=issues)
+    study = Study(name=case.name, cines=(cine,), subject=subject_from(case.facts), issues=issues)
     if case.facts.get("part") == "unlabelled":
         return AnnotatedStudy(study=study, patient=case.patient, facts=case.facts)
     mask = require_path(case.folder / f"{case.name}_sa_gt.nii.gz")
-    labels = read_label_codes(mask, cine.array.shape, codes=LABEL_CODES, image_header=cine.nifti_header)
+    labels = read_label_codes(mask, cine.array.shape, codes=LABEL_CODES, image_header=stored_header(cine))
     labelled = tuple(int(frame) for frame in np.flatnonzero(labels.any(axis=(0, 1, 2))))
     if not labelled:
         raise InputError(f"'{mask.name}' is empty; expected labels at ED and ES: unpack the dataset again")
@@ -92,7 +99,7 @@ def read_case(case: Case) -> AnnotatedStudy:
 DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case)
 
 
-def _facts(row: Mapping[str, str]) -> dict[str, Any]:
+def _facts(row: Mapping[str, str]) -> dict[str, Fact]:
     """Return subject, vendor, centre and disease in a row; ED and ES are frames from 0."""
     frames = {phase: parse_integer(row.get(phase)) for phase in ("ED", "ES")}
     values = {fact: parse_number(row.get(column)) for fact, column in _MEASURED.items()}
@@ -105,12 +112,8 @@ def _part(folder: Path) -> dict[str, str]:
     return next(({"part": part} for name, part in _PARTS.items() if name in names), {})
 
 
-def _subject(facts: Mapping[str, Any]) -> Subject:
-    return Subject(sex=_SEXES.get(facts.get("sex", "")), **{fact: facts.get(fact) for fact in _MEASURED})
-
-
-def _other_frames(facts: Mapping[str, Any], labelled: tuple[int, ...]) -> tuple[Issue, ...]:
-    stated = sorted({facts[phase] for phase in ("ED", "ES") if phase in facts})
+def _other_frames(facts: Facts, labelled: tuple[int, ...]) -> tuple[Issue, ...]:
+    stated = sorted({frame for phase in ("ED", "ES") if isinstance(frame := facts.get(phase), int)})
     if not stated or stated == list(labelled):
         return ()
     message = f"labels are in frames {list(labelled)}, the table has ED and ES at {stated}; the labels were used"

@@ -12,10 +12,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from cinema_cmr.core.errors import MissingFileError
-from cinema_cmr.core.study import Issue, Study
+from cinema_cmr.core.study import Fact, Issue, Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
@@ -109,7 +108,7 @@ def read_cycle(case: Case) -> Study:
 DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case, read_cycle=read_cycle)
 
 
-def _facts(name: str, row: Mapping[str, str]) -> dict[str, Any]:
+def _facts(name: str, row: Mapping[str, str]) -> dict[str, Fact]:
     part = next((part for part, last in _LAST.items() if int(name) <= last), None)
     field_tesla = parse_number(row.get("FIELD", "").upper().removesuffix("T"))
     return {

@@ -12,13 +12,15 @@ import io
 import pickle
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["PlainUnpickler", "load_arrays", "main"]
+
+Array = NDArray[np.generic]
 
 _MAX_BYTES = 8 << 30
 _MAX_SECONDS = 300
@@ -31,10 +33,10 @@ class _DtypeStandIn:
         self.text = str(text.decode("ascii") if isinstance(text, bytes) else text)
         self.order = "="
 
-    def __setstate__(self, state: Any) -> None:
-        self.order = state[1] if state[1] in ("<", ">") else "="
+    def __setstate__(self, state: Sequence[object]) -> None:
+        self.order = str(state[1]) if state[1] in ("<", ">") else "="
 
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> np.dtype[np.generic]:
         kind = np.dtype(self.text)
         if kind.kind not in "biufSU":
             raise pickle.UnpicklingError(f"an array of '{self.text}'; expected numbers or text")
@@ -45,31 +47,33 @@ class _ArrayStandIn:
     """Stand-in for `numpy.ndarray`, filled by the pickled state that follows it."""
 
     def __init__(self, *_shape: object) -> None:
-        self.array = np.zeros(0)
+        self.array: Array = np.zeros(0)
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: tuple[object, Sequence[int], object, object, object]) -> None:
         _, shape, kind, by_columns, data = state
         self.array = _to_array(data, kind, shape, "F" if by_columns else "C")
 
 
-def _to_array(data: Any, kind: Any, shape: Any, order: Any) -> Any:
+def _to_array(data: object, kind: object, shape: Sequence[int], order: object) -> Array:
     if not isinstance(kind, _DtypeStandIn) or not isinstance(data, bytes | bytearray):
         raise pickle.UnpicklingError("an array of objects; expected numbers")
     sides = tuple(int(n) for n in shape)
     return np.frombuffer(data, kind.dtype()).reshape(sides, order="F" if order == "F" else "C")
 
 
-def _array_from_buffer(data: Any, kind: Any, shape: Any, order: Any) -> _ArrayStandIn:
+def _array_from_buffer(data: bytes | bytearray, kind: object, shape: Sequence[int], order: object) -> _ArrayStandIn:
     block = _ArrayStandIn()
     block.array = _to_array(bytes(data), kind, shape, order)
     return block
 
 
-def _scalar(kind: Any, data: Any) -> Any:
-    return _to_array(data.encode("latin1") if isinstance(data, str) else data, kind, (1,), "C")[0]
+def _scalar(kind: object, data: object) -> np.generic:
+    array = _to_array(data.encode("latin1") if isinstance(data, str) else data, kind, (1,), "C")
+    scalar: np.generic = array[0]
+    return scalar
 
 
-def _encode_bytes(text: Any, encoding: Any = "latin1") -> bytes:
+def _encode_bytes(text: object, encoding: object = "latin1") -> bytes:
     """Decode bytes as written by older protocols."""
     if encoding not in ("latin1", "latin-1") or not isinstance(text, str):
         raise pickle.UnpicklingError(f"text in '{encoding}'; expected latin1")
@@ -82,7 +86,7 @@ def _empty_bytes() -> bytes:
 
 
 _OLD, _NEW = "numpy.core", "numpy._core"
-_STAND_INS: dict[tuple[str, str], Callable[..., Any]] = {
+_STAND_INS: dict[tuple[str, str], Callable[..., object]] = {
     ("numpy", "ndarray"): _ArrayStandIn,
     ("numpy", "dtype"): _DtypeStandIn,
     ("collections", "OrderedDict"): OrderedDict,
@@ -98,14 +102,14 @@ _STAND_INS: dict[tuple[str, str], Callable[..., Any]] = {
 class PlainUnpickler(pickle.Unpickler):
     """Unpickler restricted to arrays, numbers, text and plain containers."""
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> Callable[..., object]:
         """Return the stand-in for a name; raise `UnpicklingError` for any other name."""
         if (module, name) not in _STAND_INS:
             raise pickle.UnpicklingError(f"it refers to '{module}.{name}'; expected arrays and plain containers only")
         return _STAND_INS[module, name]
 
 
-def load_arrays(data: bytes) -> dict[str, Any]:
+def load_arrays(data: bytes) -> dict[str, Array]:
     """Return the arrays, numbers and texts of a pickled dictionary, each as an array; other values are dropped.
 
     Raises `UnpicklingError` if it is not such a dictionary, and what `pickle` raises for truncated bytes.
@@ -117,15 +121,16 @@ def load_arrays(data: bytes) -> dict[str, Any]:
     return {key: array for key, array in arrays.items() if array is not None}
 
 
-def _plain_array(value: Any) -> Any:
+def _plain_array(value: object) -> Array | None:
     if isinstance(value, _ArrayStandIn):
         return value.array
     if isinstance(value, bool | int | float | str | np.generic):
         return np.asarray(value)
     if isinstance(value, list | tuple):
         parts = [_plain_array(part) for part in value]
-        same = all(part is not None and part.shape == parts[0].shape for part in parts)
-        return np.stack(parts) if parts and same else None
+        arrays = [part for part in parts if part is not None]
+        same = len(arrays) == len(parts) and len({array.shape for array in arrays}) == 1
+        return np.stack(arrays) if same else None
     return None
 
 
@@ -134,7 +139,7 @@ def main(arguments: list[str]) -> int:
     _limit()
     source, target = (Path(word) for word in arguments)
     try:
-        np.savez(target, **load_arrays(source.read_bytes()))
+        np.savez(target, **load_arrays(source.read_bytes()))  # type: ignore[arg-type]  # names of arrays, no options
     except Exception as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1

@@ -15,13 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.core.study import Issue, Study
+from cinema_cmr.core.study import Fact, Facts, Issue, Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
@@ -36,6 +35,7 @@ from cinema_cmr.datasets.listing import (
 )
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.nifti.labels import read_label_codes
+from cinema_cmr.io.nifti.source import stored_header
 from cinema_cmr.io.walk import paths_below
 
 __all__ = ["CARD", "DATASET", "LABEL_CODES", "VIEW_FILES", "list_cases", "read_case"]
@@ -109,13 +109,13 @@ def read_case(case: Case) -> AnnotatedStudy:
 DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case)
 
 
-def _case(name: str, folder: Path, pairs: Mapping[str, Mapping[str, Any]]) -> Case:
+def _case(name: str, folder: Path, pairs: Mapping[str, Facts]) -> Case:
     part = next((_PARTS[one] for one in reversed(folder.parts) if one in _PARTS), None)
-    facts: dict[str, Any] = {"part": part} if part is not None else {}
+    facts: dict[str, Fact] = {"part": part} if part is not None else {}
     patient = name
     if folder.name in pairs:
         facts |= {"part": "retest", **pairs[folder.name]}
-        patient = facts.pop("pair")
+        patient = str(facts.pop("pair"))
     elif part == "train":
         facts["centre"] = folder.parent.name
     elif part == "test":
@@ -131,9 +131,9 @@ def _name(folder: Path) -> str:
     return "-".join(parts[first:])
 
 
-def _pairs(root: Path) -> dict[str, dict[str, Any]]:
+def _pairs(root: Path) -> dict[str, dict[str, Fact]]:
     """Return folder -> its pair, scan and volumes, from the table of pairs."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, Fact]] = {}
     for index, row in enumerate(find_rows(root, needs=("A", "B1", "EDV_A", "ESV_A"))):
         for scan in ("A", "B1", "B2"):
             folder = parse_integer(row.get(scan))
@@ -148,7 +148,7 @@ def _volumes(row: Mapping[str, str], scan: str) -> dict[str, float]:
 
 
 def _labels(mask: Path, cine: Cine) -> LabelMap:
-    labels = read_label_codes(mask, cine.array.shape, codes=LABEL_CODES, image_header=cine.nifti_header)
+    labels = read_label_codes(mask, cine.array.shape, codes=LABEL_CODES, image_header=stored_header(cine))
     if not labels.any():
         raise InputError(f"'{mask.name}' is empty; expected label maps: convert the dataset again")
     return LabelMap(array=labels)

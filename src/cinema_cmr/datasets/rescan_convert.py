@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ __all__ = ["ConvertedScan", "convert_rescan", "read_plain_pickle"]
 _TIMEOUT_S = 600
 _PLANE_MM = 8.0
 """Length of the third axis of a single plane, as the pickles have no slice thickness."""
-Arrays = Mapping[str, NDArray[Any]]
+Arrays = Mapping[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ def convert_rescan(
     return converted
 
 
-def read_plain_pickle(path: Path) -> dict[str, NDArray[Any]]:
+def read_plain_pickle(path: Path) -> dict[str, NDArray[np.generic]]:
     """Return the arrays of a pickled dictionary, read by a process that cannot execute any of it.
 
     The process has no environment, an empty working folder, and limited memory and time. Raises `UnreadableFileError`
@@ -172,13 +172,15 @@ def _plane(view: View, arrays: Arrays, file: str) -> Cine:
     return _make_cine(view, voxels.transpose(2, 1, 0)[:, :, None, :], affine, np.zeros(1))
 
 
-def _make_cine(view: View, array: NDArray[Any], affine: NDArray[np.float64], positions: NDArray[np.float64]) -> Cine:
+def _make_cine(
+    view: View, array: NDArray[np.generic], affine: NDArray[np.float64], positions: NDArray[np.float64]
+) -> Cine:
     return Cine(
         array=np.ascontiguousarray(array, dtype=np.float32), affine=affine, view=view, slice_positions_mm=positions
     )
 
 
-def _voxels(arrays: Arrays, key: str, n_axes: int, file: str) -> NDArray[Any]:
+def _voxels(arrays: Arrays, key: str, n_axes: int, file: str) -> NDArray[np.generic]:
     voxels = arrays.get(key)
     if voxels is None or voxels.ndim != n_axes or not voxels.size:
         found = "nothing" if voxels is None else f"the shape {voxels.shape}"
@@ -213,7 +215,7 @@ def _slice_order(arrays: Arrays) -> tuple[NDArray[np.intp], NDArray[np.float64]]
     return order, _affine(along, down, steps.mean(axis=0), positions[order[0]])
 
 
-def _affine(*columns: Any) -> NDArray[np.float64]:
+def _affine(*columns: NDArray[np.float64]) -> NDArray[np.float64]:
     affine = np.eye(4)
     affine[:3] = np.stack(columns, axis=1)
     return lps_to_ras(affine)

@@ -4,27 +4,46 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import torch
+from torch import Tensor
+from torch.optim.optimizer import StateDict
 
 from cinema_cmr.core.errors import UnreadableFileError
+from cinema_cmr.core.serialise import Json
 from cinema_cmr.io.atomic import atomic_path
 
-__all__ = ["clear_unfinished", "read_checkpoint", "write_checkpoint"]
+__all__ = ["RunState", "clear_unfinished", "read_checkpoint", "write_checkpoint"]
 
 _NAME = "checkpoint.pt"
 _UNFINISHED = re.compile(r"\.[0-9a-f]{16}\.pt")
 """Temporary names of `atomic_path`."""
 
 
-def write_checkpoint(folder: Path, state: dict[str, Any]) -> None:
+class RunState(TypedDict):
+    """State of a run between two steps."""
+
+    model: dict[str, Tensor]
+    ema: dict[str, Tensor]
+    """Averaged weights."""
+    n_updates: int
+    """Updates of the average."""
+    optimiser: StateDict
+    precision: dict[str, object]
+    """State of the loss scaling; empty without one."""
+    step: int
+    run: dict[str, Json]
+    """Values that a run which resumes must share."""
+
+
+def write_checkpoint(folder: Path, state: RunState) -> None:
     """Write tensors and plain values to the run's folder; the last checkpoint survives if the process is killed."""
     with atomic_path(folder / _NAME, overwrite=True) as sibling:
         torch.save(state, sibling)
 
 
-def read_checkpoint(folder: Path) -> dict[str, Any] | None:
+def read_checkpoint(folder: Path) -> RunState | None:
     """Return the run's last state, or None if it has none yet.
 
     Raises `UnreadableFileError` for a file that is torn or not a checkpoint of this package.
@@ -33,7 +52,7 @@ def read_checkpoint(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        state: RunState = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch, zipfile and pickle each raise their own
         raise _unreadable(path, f"it cannot be loaded, {type(error).__name__}") from error
     if not isinstance(state, dict):

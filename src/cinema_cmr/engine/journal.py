@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.io.atomic import write_text
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 __all__ = ["Journal"]
 
@@ -24,7 +27,7 @@ class Journal:
     def __init__(self, folder: Path, *, events: bool = False) -> None:
         self.path = folder / "journal.csv"
         self._make = _event_writer() if events else None
-        self._events: Any = None
+        self._events: SummaryWriter | None = None
         if not self.path.exists():
             write_text(self.path, _HEAD)
 
@@ -46,7 +49,7 @@ class Journal:
         write_text(self.path, "".join([_HEAD, *kept]), overwrite=True)
 
 
-def _event_writer() -> Any:
+def _event_writer() -> type[SummaryWriter]:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:

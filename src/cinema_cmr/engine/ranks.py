@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import distributed
@@ -89,7 +89,7 @@ def gather_rows(rows: Sequence[Mapping[str, Sequence[float]]]) -> list[Mapping[s
     """Return the rows of all processes in their order, where row i is in process i mod n."""
     if not _is_distributed():
         return list(rows)
-    parts: list[Any] = [None] * distributed.get_world_size()
+    parts: list[list[Mapping[str, Sequence[float]]]] = [[] for _ in range(distributed.get_world_size())]
     distributed.all_gather_object(parts, list(rows))
     return [parts[i % len(parts)][i // len(parts)] for i in range(sum(len(part) for part in parts))]
 
@@ -102,7 +102,7 @@ def _strategy(name: str, world_size: int) -> Strategy:
     return DDPStrategy(find_unused_parameters=True, **_without_buffers())
 
 
-def _without_buffers() -> dict[str, Any]:
+def _without_buffers() -> dict[str, bool]:
     """Return the setting that stops sending buffers, which are constant, at each step; its name changed in PyTorch."""
     known = inspect.signature(DistributedDataParallel.__init__).parameters
     return {"forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers": False}

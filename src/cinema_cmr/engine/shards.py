@@ -6,20 +6,25 @@ Everything leaves tensors that are not sharded as they are.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeVar, overload
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
+from torch.optim.optimizer import StateDict
 
 from cinema_cmr.models.blocks.layers import Block
 from cinema_cmr.tasks.task import Task
 
 __all__ = ["gather", "shard_module", "shard_optimiser_state", "shard_state"]
 
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
-def shard_module(model: nn.Module, mesh: Any) -> nn.Module:
+
+def shard_module(model: nn.Module, mesh: DeviceMesh) -> nn.Module:
     """Shard a task, or any module, over the mesh's data axis (FSDP2): the weights of each block, then the others."""
     from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
@@ -32,14 +37,26 @@ def shard_module(model: nn.Module, mesh: Any) -> nn.Module:
     return model
 
 
-def gather(value: Any) -> Any:
+@overload
+def gather(value: Tensor) -> Tensor: ...
+
+
+@overload
+def gather(value: Mapping[Key, Value]) -> dict[Key, Value]: ...
+
+
+def gather(value: object) -> object:
     """Return a state with every sharded tensor gathered; all processes must call this together."""
+    return _gathered(value)
+
+
+def _gathered(value: object) -> object:
     if isinstance(value, DTensor):
         return value.full_tensor().cpu()
     if isinstance(value, Mapping):
-        return {key: gather(item) for key, item in value.items()}
+        return {key: _gathered(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [gather(item) for item in value]
+        return [_gathered(item) for item in value]
     return value
 
 
@@ -49,7 +66,7 @@ def shard_state(state: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tens
     return {name: _like(value, own[name]) for name, value in state.items()}
 
 
-def shard_optimiser_state(state: Mapping[str, Any], optimiser: Optimizer) -> dict[str, Any]:
+def shard_optimiser_state(state: StateDict, optimiser: Optimizer) -> StateDict:
     """Return an optimiser's gathered state, sharded like its parameters."""
     params = [param for group in optimiser.param_groups for param in group["params"]]
     states = {

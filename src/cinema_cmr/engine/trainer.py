@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -18,7 +18,7 @@ from cinema_cmr.core.errors import CinemaError, RunStoppedError, UsageError, unk
 from cinema_cmr.core.serialise import to_dict
 from cinema_cmr.data.loader import EpochSampler, SampleSet, make_loader
 from cinema_cmr.data.sample import Batch, collate, collate_by_views
-from cinema_cmr.engine.checkpoint import clear_unfinished, read_checkpoint, write_checkpoint
+from cinema_cmr.engine.checkpoint import RunState, clear_unfinished, read_checkpoint, write_checkpoint
 from cinema_cmr.engine.journal import Journal
 from cinema_cmr.engine.optim import EMA, OptimConfig, learning_rate, make_optimiser
 from cinema_cmr.engine.ranks import any_rank, gather_rows, is_first_rank, mean_over_ranks, start_fabric
@@ -161,6 +161,7 @@ class _Run(Generic[Example]):
         folder: Path,
     ) -> None:
         self.config, self.folder = config, folder
+        sample = task.without_network().sample  # before Fabric changes the class of the task
         self.network = task.network
         """Holds the parameters and the state, named without the task's prefix."""
         self.blank = copy.deepcopy(task.network) if config.is_sharded else task.network
@@ -177,7 +178,6 @@ class _Run(Generic[Example]):
             make_optimiser(self.network, config.optim, fused=not self._scales_loss)
         )
         self.ema = EMA(self.network, config.optim.ema_decay)
-        sample = task.without_network().sample
         self.train = SampleSet(train, sample, seed=config.seed)
         self.val = SampleSet(val, sample, seed=None)
         self.step = 0
@@ -207,7 +207,7 @@ class _Run(Generic[Example]):
         parts = {"frozen": frozen} if frozen else {}
         return {**self.config.resume_identity(), "examples": len(self.train), "model": shapes, **parts}
 
-    def _check_same_run(self, state: Mapping[str, Any]) -> None:
+    def _check_same_run(self, state: RunState) -> None:
         ours, theirs = self._identity(), state.get("run", {})
         differing = [name for name in {**ours, **theirs} if theirs.get(name) != ours.get(name)]
         if differing:
@@ -320,7 +320,7 @@ class _Run(Generic[Example]):
         )
 
     def _save(self) -> None:
-        state = {
+        state: RunState = {
             "model": gather(self.network.state_dict()),
             "ema": gather(self.ema.state()),
             "n_updates": self.ema.n_updates,

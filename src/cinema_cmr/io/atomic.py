@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cinema_cmr.core.errors import OutputExistsError
-from cinema_cmr.core.serialise import to_dict
+from cinema_cmr.core.serialise import to_json
 
 __all__ = ["atomic_path", "check_new_file", "write_bytes", "write_json", "write_text"]
 
@@ -55,7 +55,7 @@ def write_json(path: Path | str, value: object, *, overwrite: bool = False) -> N
     Raises `UsageError` for NaN or infinity, with its location in the value (use None for an unknown number), and for a
     type that JSON cannot represent; `OutputExistsError` as `atomic_path` does. Nothing is written in these cases.
     """
-    values = to_dict(value, "value")
+    values = to_json(value)
     write_text(path, json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n", overwrite=overwrite)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from cinema_cmr.core.errors import unknown_name
-from cinema_cmr.core.serialise import from_dict, to_dict
+from cinema_cmr.core.serialise import Json, from_dict, to_dict
 from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
 from cinema_cmr.models.convvit import ConvViT, ConvViTConfig
 from cinema_cmr.models.ensemble import Ensemble, EnsembleConfig
@@ -44,7 +44,7 @@ ARCHITECTURES: dict[str, Architecture] = {
 """Architectures by the name used in cards. To add one: a module with a config and a network, and a line here."""
 
 
-def build(architecture: str, config: Mapping[str, Any]) -> nn.Module:
+def build(architecture: str, config: Mapping[str, Json]) -> nn.Module:
     """Build a network, freshly initialised, from an architecture's name and plain configuration values.
 
     Raises `UsageError` for an unknown architecture and for unknown, missing or ill-typed keys.
@@ -52,15 +52,14 @@ def build(architecture: str, config: Mapping[str, Any]) -> nn.Module:
     return _architecture(architecture).network(config_from_values(architecture, config))
 
 
-def config_from_values(architecture: str, values: Mapping[str, Any]) -> Any:
+def config_from_values(architecture: str, values: Mapping[str, Json]) -> Any:
     """Return an architecture's config, of its own class, from plain values; errors as in `build`."""
     return from_dict(_architecture(architecture).config, values, f"config of '{architecture}'")
 
 
-def config_values(config: object) -> dict[str, Any]:
+def config_values(config: object) -> dict[str, Json]:
     """Return an architecture's config as plain values, as stored in a card's `config`."""
-    values: dict[str, Any] = to_dict(config, "config")
-    return values
+    return to_dict(config, "config")
 
 
 def _architecture(name: str) -> Architecture:

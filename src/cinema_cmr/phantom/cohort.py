@@ -26,11 +26,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from cinema_cmr.core.errors import OutputExistsError, UnreadableFileError, UsageError, unknown_name
+from cinema_cmr.core.serialise import Json
+from cinema_cmr.core.study import Fact
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.atomic import write_json, write_text
 from cinema_cmr.io.dicom.writing.series import Compression, DicomShape, write_dicom
@@ -87,7 +89,7 @@ class CohortConfig:
             )
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Json]:
         """Settings that determine a subject, ready for JSON: all but the number of subjects."""
         return {
             name: [str(view) for view in value] if name == "views" else value
@@ -224,7 +226,7 @@ def _landmarks_to_json(phantom: PhantomStudy) -> dict[str, dict[str, list[list[f
     }
 
 
-def _truth_to_json(phantom: PhantomStudy) -> dict[str, Any]:
+def _truth_to_json(phantom: PhantomStudy) -> dict[str, Json]:
     return {
         "name": phantom.study.name,
         "seed": phantom.seed,
@@ -251,7 +253,7 @@ def _manifest(folder: Path, n: int) -> str:
     return text.getvalue()
 
 
-def _row(folder: Path, name: str) -> Mapping[str, Any]:
+def _row(folder: Path, name: str) -> Mapping[str, Fact]:
     path = folder / name / "truth.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

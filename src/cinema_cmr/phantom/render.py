@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from cinema_cmr.phantom.valves import leaflet_share
 __all__ = ["Beat", "RenderedSlice", "render_slice"]
 
 Floats = NDArray[np.float32]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 N_SHEETS = 3
 _REACH_MM = 4.0
@@ -134,7 +135,7 @@ def _within(points: HeartPoints, largest: Floats) -> NDArray[np.bool_]:
     return within
 
 
-def _select(values: NDArray[Any], pixels: NDArray[np.intp]) -> NDArray[Any]:
+def _select(values: NDArray[Scalar], pixels: NDArray[np.intp]) -> NDArray[Scalar]:
     """Select flat pixels of the plane: (sheet, x, y) -> (sheet, pixel)."""
     return np.take(values.reshape(len(values), -1), pixels, axis=1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib import colormaps
@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Wedge
+from numpy.typing import NDArray
 
 from cinema_cmr.report.axes import FAINT, FONT_POINTS, INK, plain_axes, svg_of
 
@@ -51,7 +52,7 @@ def curves_svg(curves: Sequence[Curve], *, times_ms: Sequence[float] | None, key
     return _with_cursor(svg, axes, x)
 
 
-def _draw_curve(axes: Axes, curve: Curve, x: Any, *, colour: str) -> None:
+def _draw_curve(axes: Axes, curve: Curve, x: NDArray[np.float64], *, colour: str) -> None:
     y = np.array([np.nan if value is None else value for value in curve.values])
     axes.plot(x, y, color=colour, linewidth=1.8, solid_joinstyle="round", clip_on=False)
     known = np.flatnonzero(np.isfinite(y))
@@ -84,7 +85,7 @@ def _stand_in(index: int) -> str:
     return f"#0a0b{index:02x}"
 
 
-def _with_cursor(svg: str, axes: Axes, x: Any) -> str:
+def _with_cursor(svg: str, axes: Axes, x: NDArray[np.float64]) -> str:
     height = axes.figure.bbox.height
     screen = axes.transData.transform([(value, 0) for value in x])
     bottom = height - screen[0, 1]

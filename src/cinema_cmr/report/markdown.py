@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 __all__ = ["Table", "interval_text", "markdown_table", "number_text", "p_text", "signed_interval_text"]
 
@@ -15,7 +15,7 @@ class Table(NamedTuple):
     rows: Sequence[Sequence[str]]
 
 
-def interval_text(row: Mapping[str, Any] | None, digits: int) -> str:
+def interval_text(row: Mapping[str, float | None] | None, digits: int) -> str:
     """A mean with its interval and patients, as `score.statistics.Interval` in plain values; "-" where unknown.
 
     >>> interval_text({"value": 1.0, "low": 0.5, "high": 1.5, "n": 9}, 1)
@@ -32,7 +32,7 @@ def number_text(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def signed_interval_text(row: Mapping[str, Any], digits: int) -> str:
+def signed_interval_text(row: Mapping[str, float | None], digits: int) -> str:
     """A difference with its interval, as `interval_text`, signs shown, without the patients.
 
     >>> signed_interval_text({"value": 0.5, "low": -0.1, "high": 1.1}, 1)

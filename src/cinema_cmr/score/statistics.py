@@ -9,7 +9,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -81,7 +80,7 @@ def finite_mean(values: Iterable[float]) -> float:
 
 
 def bootstrap_interval(
-    statistic: Callable[..., Any],
+    statistic: Callable[..., float | Array],
     *samples: ArrayLike,
     seed: int,
     confidence: float = 0.95,
@@ -174,7 +173,7 @@ def complete_cases(*samples: ArrayLike, at_least: int = 0) -> tuple[Array, int]:
 
 
 def _bootstrap(
-    statistic: Callable[..., Any], samples: Array, seed: int, confidence: float, *, along_axis: bool
+    statistic: Callable[..., float | Array], samples: Array, seed: int, confidence: float, *, along_axis: bool
 ) -> tuple[float, float, str]:
     for method in ("BCa", "percentile"):
         with warnings.catch_warnings():

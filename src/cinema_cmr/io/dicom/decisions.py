@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cinema_cmr.core.errors import NoCineError, UnreadableFileError
-from cinema_cmr.core.study import Evidence, Issue, SeriesDecision
+from cinema_cmr.core.study import Facts, Issue, SeriesDecision
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.dicom.files import FoundFiles, SeriesFiles
 from cinema_cmr.io.dicom.header import distinct_values
@@ -94,7 +94,7 @@ def _describe_exclusion(excluded: ExcludedImages) -> str:
     return f"{excluded.reason} ({excluded.n_images} images)"
 
 
-def _count_evidence(files: SeriesFiles) -> Evidence:
+def _count_evidence(files: SeriesFiles) -> Facts:
     return {"n_images": files.n_images, **({"folder": files.folder} if files.folder else {})}
 
 

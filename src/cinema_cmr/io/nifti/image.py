@@ -8,12 +8,13 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import nibabel
 import numpy as np
+from nibabel import Nifti1Header, Nifti2Header
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
@@ -27,6 +28,7 @@ from cinema_cmr.io.atomic import write_bytes
 from cinema_cmr.io.names import file_stem
 from cinema_cmr.io.nifti.axes import check_axes
 from cinema_cmr.io.nifti.header import make_header
+from cinema_cmr.io.nifti.source import NiftiSource, nifti_source
 from cinema_cmr.io.nominal import nominal_spacing_issue
 
 __all__ = ["read_nifti_cine", "write_cine", "write_mask"]
@@ -34,9 +36,8 @@ __all__ = ["read_nifti_cine", "write_cine", "write_mask"]
 Affine = NDArray[np.float64]
 Image = NDArray[np.float32]
 Severity = Literal["info", "warning", "error"]
-Header = Any  # nibabel's header classes carry no types
 
-_HEADERS = {348: nibabel.Nifti1Header, 540: nibabel.Nifti2Header}
+_HEADERS = {348: Nifti1Header, 540: Nifti2Header}
 _MAGIC = {348: (slice(344, 348), b"n+1\0"), 540: (slice(4, 8), b"n+2\0")}
 _FREE_TEXT = ("db_name", "descrip", "aux_file", "intent_name")
 _MAX_BYTES = 8 << 30
@@ -112,8 +113,7 @@ def _read(path: Path, view: View, issues: list[Issue]) -> Cine:
         rr_interval_ms=cycle_ms,
         orientation_known=oriented,
         label=file_stem(path),
-        nifti_header=header.binaryblock,
-        nifti_shape=stored,
+        source=NiftiSource(header.binaryblock, stored),
     )
     nominal = nominal_spacing_issue(cine)
     issues += [] if nominal is None else [nominal]
@@ -124,7 +124,7 @@ def _add_issue(issues: list[Issue], code: str, severity: Severity, message: str,
     issues.append(Issue(code=code, severity=severity, message=message, evidence=evidence))
 
 
-def _read_file(path: Path) -> tuple[Header, bytes]:
+def _read_file(path: Path) -> tuple[Nifti1Header, bytes]:
     """Return the header as stored, without repairs, and the bytes of the voxels."""
     try:
         with path.open("rb") as probe:
@@ -148,7 +148,7 @@ def _read_file(path: Path) -> tuple[Header, bytes]:
     return header, content[first:end]
 
 
-def _parse_header(start: bytes) -> Header:
+def _parse_header(start: bytes) -> Nifti1Header:
     sizes = {int.from_bytes(start[:4], "little"): "<", int.from_bytes(start[:4], "big"): ">"}
     size = min(sizes)
     if size not in _HEADERS or len(start) < size:
@@ -161,7 +161,7 @@ def _parse_header(start: bytes) -> Header:
     return _HEADERS[size](start[:size], endianness=sizes[size], check=False)
 
 
-def _voxel_range(header: Header) -> tuple[int, int]:
+def _voxel_range(header: Nifti1Header) -> tuple[int, int]:
     """Return the byte range of the image; raises unless each voxel is one real number."""
     code = int(header["datatype"])
     try:
@@ -184,7 +184,7 @@ def _voxel_range(header: Header) -> tuple[int, int]:
     return int(offset), int(offset) + length
 
 
-def _stored_shape(header: Header) -> tuple[int, ...]:
+def _stored_shape(header: Nifti1Header) -> tuple[int, ...]:
     n_axes = int(header["dim"][0])
     shape = tuple(int(extent) for extent in header["dim"][1 : max(n_axes, 0) + 1])
     if not 2 <= n_axes <= 7 or min(shape) < 1:
@@ -195,7 +195,7 @@ def _stored_shape(header: Header) -> tuple[int, ...]:
 
 
 def _cine_shape(
-    header: Header, stored: tuple[int, ...], issues: list[Issue]
+    header: Nifti1Header, stored: tuple[int, ...], issues: list[Issue]
 ) -> tuple[tuple[int, int, int, int], float]:
     """Return (x, y, z, t) and the stored time step; further axes must have length one."""
     long_axes = [axis for axis in range(3, len(stored)) if stored[axis] > 1]
@@ -209,7 +209,7 @@ def _cine_shape(
     return (x, y, z, n_frames), float(header["pixdim"][time_axis + 1])
 
 
-def _affine(header: Header, n_slices: int, issues: list[Issue]) -> tuple[Affine, bool]:
+def _affine(header: Nifti1Header, n_slices: int, issues: list[Issue]) -> tuple[Affine, bool]:
     """Return the affine, voxel -> RAS mm, and whether it carries the patient's orientation."""
     sizes = _voxel_sizes(header, n_slices, issues)
     affine, oriented = _stored_affine(header, sizes, n_slices, issues)
@@ -228,7 +228,7 @@ def _affine(header: Header, n_slices: int, issues: list[Issue]) -> tuple[Affine,
     return affine, oriented
 
 
-def _voxel_sizes(header: Header, n_slices: int, issues: list[Issue]) -> Affine:
+def _voxel_sizes(header: Nifti1Header, n_slices: int, issues: list[Issue]) -> Affine:
     """Return the voxel sizes in `pixdim`, before any repair; raises unless they are above zero."""
     sizes = np.array(header["pixdim"][1:4], dtype=np.float64)
     for axis, size in zip("xyz", sizes, strict=True):
@@ -242,7 +242,7 @@ def _voxel_sizes(header: Header, n_slices: int, issues: list[Issue]) -> Affine:
     return sizes
 
 
-def _stored_affine(header: Header, sizes: Affine, n_slices: int, issues: list[Issue]) -> tuple[Affine, bool]:
+def _stored_affine(header: Nifti1Header, sizes: Affine, n_slices: int, issues: list[Issue]) -> tuple[Affine, bool]:
     qform = _qform(header, sizes) if header["qform_code"] > 0 else None
     if header["sform_code"] <= 0:
         if qform is not None:
@@ -262,7 +262,7 @@ def _stored_affine(header: Header, sizes: Affine, n_slices: int, issues: list[Is
     return sform, True
 
 
-def _qform(header: Header, sizes: Affine) -> Affine | None:
+def _qform(header: Nifti1Header, sizes: Affine) -> Affine | None:
     """Return the affine of the quaternion; None if it is not a rotation."""
     copy = header.copy()
     copy["pixdim"][1:4] = sizes
@@ -287,7 +287,7 @@ def _check_sizes(affine: Affine, n_slices: int, issues: list[Issue]) -> None:
         _add_issue(issues, "spacing-implausible", "warning", message, sizes_mm=_numbers(sizes))
 
 
-def _numbers(values: Any) -> str:
+def _numbers(values: Iterable[float]) -> str:
     return " x ".join(f"{value:.4g}" for value in values)
 
 
@@ -297,7 +297,7 @@ def _slice_step_mm(affine: Affine) -> float:
 
 
 def _times_ms(
-    header: Header, n_frames: int, step: float, issues: list[Issue]
+    header: Nifti1Header, n_frames: int, step: float, issues: list[Issue]
 ) -> tuple[NDArray[np.float64] | None, float | None]:
     """Return frame times and cycle length; a step of 0 or 1, without unit or implausible for a cine is unknown."""
     if n_frames == 1:
@@ -316,7 +316,7 @@ def _times_ms(
     return np.arange(n_frames, dtype=np.float64) * step_ms, cycle_ms if plausible else None
 
 
-def _intensities(header: Header, voxels: bytes) -> Image:
+def _intensities(header: Nifti1Header, voxels: bytes) -> Image:
     """Return flat float32 intensities with slope and intercept applied, if the header has them."""
     stored = np.frombuffer(voxels, dtype=header.get_data_dtype())
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
@@ -348,11 +348,12 @@ def _check_image(array: Image, issues: list[Issue]) -> None:
         _add_issue(issues, "blank-images", "warning", f"{n_blank} of {blank.size} images are blank", images=n_blank)
 
 
-def _write(array: NDArray[Any], cine: Cine, path: Path | str, *, note: str = "", overwrite: bool) -> None:
+def _write(array: NDArray[np.number], cine: Cine, path: Path | str, *, note: str = "", overwrite: bool) -> None:
     path = Path(path)
     if not path.name.lower().endswith((".nii", ".nii.gz")):
         raise UsageError(f"'{path.name}' is not a NIfTI file name; expected .nii or .nii.gz: rename it")
-    header = make_header(cine) if cine.nifti_header is None else _parse_header(cine.nifti_header)
+    source = nifti_source(cine)
+    header = make_header(cine) if source is None else _parse_header(source.header)
     shape = _shape_to_write(cine)
     header["dim"] = [len(shape), *shape, *[1] * (7 - len(shape))]
     header.set_data_dtype(array.dtype)
@@ -368,7 +369,7 @@ def _write(array: NDArray[Any], cine: Cine, path: Path | str, *, note: str = "",
 
 def _shape_to_write(cine: Cine) -> tuple[int, ...]:
     """Return the shape in the original file if it still fits; else (x, y, z) or (x, y, z, t)."""
-    stored = cine.nifti_shape
-    if stored is not None and [n for n in stored if n > 1] == [n for n in cine.array.shape if n > 1]:
-        return stored
+    source = nifti_source(cine)
+    if source is not None and [n for n in source.shape if n > 1] == [n for n in cine.array.shape if n > 1]:
+        return source.shape
     return cine.array.shape if cine.n_frames > 1 else cine.array.shape[:3]

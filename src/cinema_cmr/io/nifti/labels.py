@@ -5,12 +5,11 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
+from nibabel.spatialimages import HeaderDataError, SpatialImage
 from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import GeometryError, InputError, UnreadableFileError
@@ -48,7 +47,7 @@ def read_label_codes(
 ) -> NDArray[np.uint8]:
     """Read the label map of an image of `shape` (x, y, z, t), translated by `codes` (file code -> our code).
 
-    Background is 0 in both. With the image's header (`Cine.nifti_header`), both files must also agree in position, to
+    Background is 0 in both. With the image's header (`stored_header`), both files must also agree in position, to
     half a voxel; if the image's position is meaningless (not `placed`), only in voxel size. Raises `GeometryError` for
     another grid than the image's, `InputError` for values that are not in `codes`, `UnreadableFileError` for a damaged
     file.
@@ -75,7 +74,9 @@ def read_label_codes(
     return translated
 
 
-def _check_place(name: str, header: Any, image_header: bytes, shape: tuple[int, ...], *, placed: bool) -> None:
+def _check_place(
+    name: str, header: nib.Nifti1Header, image_header: bytes, shape: tuple[int, ...], *, placed: bool
+) -> None:
     """Raise `GeometryError` for different voxel sizes, or a corner more than half a voxel from the image's."""
     header_type = nib.Nifti1Header if len(image_header) == _NIFTI_1_BYTES else nib.Nifti2Header
     reference = header_type(image_header, check=False)
@@ -97,7 +98,7 @@ def _check_place(name: str, header: Any, image_header: bytes, shape: tuple[int, 
         )
 
 
-def _read(path: Path) -> tuple[NDArray[np.float32], Any]:
+def _read(path: Path) -> tuple[NDArray[np.float32], nib.Nifti1Header]:
     """Return the values with the file's scaling applied, and its header."""
     image = _open(path)
     try:
@@ -108,7 +109,7 @@ def _read(path: Path) -> tuple[NDArray[np.float32], Any]:
         ) from error
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path) -> SpatialImage:
     try:
         return nib.load(path)
     except _DAMAGED as error:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from nibabel import Nifti1Header
 
 from cinema_cmr.core.errors import GeometryError, UsageError
 from cinema_cmr.core.study import Study, Subject
@@ -67,7 +67,7 @@ def _encode(cine: Cine) -> bytes:
     return gzip.compress(header.binaryblock + b"\0\0\0\0" + voxels, 1, mtime=0)
 
 
-def _header(cine: Cine) -> Any:
+def _header(cine: Cine) -> Nifti1Header:
     _check_regular(cine)
     header = make_header(cine)
     header.set_data_dtype(np.int16)

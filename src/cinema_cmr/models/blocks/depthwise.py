@@ -9,7 +9,7 @@ and are added up.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -26,16 +26,26 @@ def depthwise(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return y
 
 
+class _Context(Protocol):
+    """Tensors and values that the forward pass stores for the backward pass."""
+
+    saved_tensors: tuple[Tensor, ...]
+    needs_input_grad: tuple[bool, ...]
+    bias_dtype: torch.dtype
+
+    def save_for_backward(self, *tensors: Tensor) -> None: ...
+
+
 class _Depthwise(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def forward(ctx: _Context, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.bias_dtype = bias.dtype
         return _convolved(x, weight, bias)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> Any:
+    def backward(ctx: _Context, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         x, weight = ctx.saved_tensors
         grad = grad.contiguous()
         to_x = to_weight = to_bias = None

@@ -10,7 +10,6 @@ shapes, (out, in, x, y[, z]).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -81,17 +80,15 @@ class Block(nn.Module):
 
     activation_checkpointing = False
     """Activation checkpointing: less memory, more time, the same gradients."""
+    compute: Callable[..., Tensor]
+    """Method of each block that returns its output."""
 
-    def forward(self, *inputs: Any) -> Tensor:
+    def forward(self, *inputs: Tensor | Mix | None) -> Tensor:
         """Run `compute`, with or without storing its activations."""
         if self.activation_checkpointing and torch.is_grad_enabled():
             y: Tensor = checkpoint(self.compute, *inputs, use_reentrant=False)
             return y
         return self.compute(*inputs)
-
-    def compute(self, *inputs: Any) -> Tensor:
-        """Return the output of the block."""
-        raise NotImplementedError
 
 
 def checkpoint_activations(model: nn.Module, on: bool = True) -> None:

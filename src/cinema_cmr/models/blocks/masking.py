@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -135,17 +135,26 @@ def _spread(x: Tensor, rows: Tensor, n_rows: int) -> Tensor:
     return spread
 
 
+class _Context(Protocol):
+    """Tensors and values that the forward pass stores for the backward pass."""
+
+    saved_tensors: tuple[Tensor, ...]
+    n_rows: int
+
+    def save_for_backward(self, *tensors: Tensor) -> None: ...
+
+
 class _Pick(torch.autograd.Function):
     """Selects rows, none twice, so that the gradient is a copy, where PyTorch would sum."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, rows: Tensor) -> Tensor:
+    def forward(ctx: _Context, x: Tensor, rows: Tensor) -> Tensor:
         ctx.save_for_backward(rows)
         ctx.n_rows = x.shape[0]
         return x.index_select(0, rows)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Any:
+    def backward(ctx: _Context, *grads: Tensor) -> tuple[Tensor, None]:
         (rows,) = ctx.saved_tensors
         return _spread(grads[0], rows, ctx.n_rows), None
 
@@ -154,11 +163,11 @@ class _Spread(torch.autograd.Function):
     """Places rows into zeros; the gradient selects them."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, rows: Tensor, n_rows: int) -> Tensor:
+    def forward(ctx: _Context, x: Tensor, rows: Tensor, n_rows: int) -> Tensor:
         ctx.save_for_backward(rows)
         return x.new_zeros(n_rows, *x.shape[1:]).index_copy_(0, rows, x)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Any:
+    def backward(ctx: _Context, *grads: Tensor) -> tuple[Tensor, None, None]:
         (rows,) = ctx.saved_tensors
         return _pick(grads[0], rows), None, None
