@@ -42,7 +42,7 @@ def fitted(cine: Cine, size: int, n_slices: int) -> Cine:
         cine,
         array=np.pad(array, border, mode="edge"),
         slice_positions_mm=np.arange(n_slices) * cine.spacing_mm[2],
-        nifti_shape=None,
+        source=None,
     )
 
 

@@ -38,7 +38,7 @@ from cinema_cmr.inference.runtime import choose_runtime
 from cinema_cmr.models.architectures import build
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model
-from cinema_cmr.score.classify import balanced_accuracy
+from cinema_cmr.score.classification import balanced_accuracy
 from cinema_cmr.score.statistics import bootstrap_interval
 
 RESULTS = Path(__file__).parent / "results"

@@ -29,7 +29,7 @@ from cinema_cmr.core.results import LandmarkPrediction
 from cinema_cmr.core.serialise import json_text
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.inference.landmark_predictor import LandmarkPredictor
-from cinema_cmr.inference.load import load_landmark_predictor, load_segmenter
+from cinema_cmr.inference.loading import load_landmark_predictor, load_segmenter
 from cinema_cmr.inference.long_axis_predictor import predict_landmarks
 from cinema_cmr.inference.predictor import predict_study
 from cinema_cmr.io.provenance import input_digest

@@ -29,7 +29,7 @@ from cinema_cmr.core.serialise import json_text
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.datasets.registry import DATASETS
-from cinema_cmr.inference.load import load_segmenter
+from cinema_cmr.inference.loading import load_segmenter
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.io.nifti.image import write_cine
 from cinema_cmr.phantom.phantom import make_phantom
@@ -62,9 +62,7 @@ def seconds_of_pair(cine: Cine, frames: Sequence[int], segmenters: dict[str, Seg
     with tempfile.TemporaryDirectory(prefix="cinema-") as home:
         files = []
         for frame in frames:
-            one = replace(
-                cine, array=cine.array[..., [frame]], frame_times_ms=None, nifti_header=None, nifti_shape=None
-            )
+            one = replace(cine, array=cine.array[..., [frame]], frame_times_ms=None, source=None)
             files.append(Path(home) / f"{frame}.nii.gz")
             write_cine(one, files[-1])
         best = dict.fromkeys(segmenters, float("inf"))
@@ -79,7 +77,7 @@ def seconds_of_pair(cine: Cine, frames: Sequence[int], segmenters: dict[str, Seg
 
 def seconds_to_start() -> float:
     """From the command line to a model that is ready, the fastest of some repeats."""
-    code = "from cinema_cmr.inference.load import load_segmenter; load_segmenter('cinema-sax')"
+    code = "from cinema_cmr.inference.loading import load_segmenter; load_segmenter('cinema-sax')"
     best = float("inf")
     for _ in range(REPEATS):
         started = time.perf_counter()

@@ -22,7 +22,7 @@ import numpy as np
 from cinema_cmr.core.serialise import json_text
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.datasets.registry import DATASETS
-from cinema_cmr.evaluation.segmentation import evaluate_segmentation, summarise
+from cinema_cmr.evaluation.evaluate import evaluate
 from cinema_cmr.io.provenance import input_digest
 from cinema_cmr.pipeline.analysis_options import Options
 from cinema_cmr.pipeline.analyzer import Analyzer
@@ -39,12 +39,17 @@ def acdc(root: Path, segmenter: Any) -> dict[str, Any]:
     split = dataset.split()
     patients = split["validation"]
     cases = [case for case in dataset.list_cases(root) if case.patient in patients]
-    scores = evaluate_segmentation((dataset.read_case(case) for case in cases), segmenter)
+    studies = (dataset.read_case(case) for case in cases)
+    record = evaluate(segmenter.loaded, studies, segmenter.runtime).evaluation
     lines = [
-        {"patient": s.patient, "group": s.facts["group"], **{n: s.mean(n) for n in s.frames[0] if n.startswith("dice")}}
-        for s in scores
+        {
+            "patient": result.patient,
+            "group": result.facts["group"],
+            **{name: value for name, value in result.scores.items() if name.startswith("dice")},
+        }
+        for result in record.results
     ]
-    return {"split_sha256": split.sha256, **summarise(scores), "patients": lines}
+    return {"split_sha256": split.sha256, **vars(record.summary), "patients": lines}
 
 
 def sunnybrook(root: Path, analyzer: Analyzer) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ from cinema_cmr.core.serialise import json_text
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy, Case
 from cinema_cmr.datasets.registry import DATASETS
-from cinema_cmr.inference.load import load_segmenter
+from cinema_cmr.inference.loading import load_segmenter
 from cinema_cmr.phantom.phantom import make_phantom
 from cinema_cmr.phantom.styles import STYLES
 

@@ -25,12 +25,14 @@ from cinema_cmr.core.serialise import json_text, json_values
 from cinema_cmr.core.vocabulary import SCAR_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.datasets import emidec
-from cinema_cmr.evaluation.segmentation import PatientScore, evaluate_segmentation, summarise
-from cinema_cmr.inference.load import load_segmenter
+from cinema_cmr.evaluation.evaluate import evaluate
+from cinema_cmr.inference.loading import load_segmenter
 from cinema_cmr.inference.predictor import predict_cine
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.score.detection import choose_cutoff, detection_scores
 from cinema_cmr.score.statistics import paired_wilcoxon
+from cinema_cmr.tasks.evaluator import PredictionOptions
+from cinema_cmr.tasks.result import Result
 
 RESULTS = Path(__file__).parent / "results"
 ROWS = (
@@ -50,17 +52,18 @@ def studies_of(root: Path, part: str) -> list[AnnotatedStudy]:
     return [emidec.read_case(case) for case in emidec.list_cases(root) if case.patient in wanted]
 
 
-def scored(root: Path, model: str, *, tta: int | None) -> tuple[Segmenter, list[PatientScore], dict[str, Any]]:
+def scored(root: Path, model: str, *, tta: int | None) -> tuple[Segmenter, list[Result], dict[str, Any]]:
     """The validation patients' scores, and all results of a model."""
-    segmenter = load_segmenter(model, tta=tta)
-    scores = evaluate_segmentation(studies_of(root, "validation"), segmenter)
+    segmenter, options = load_segmenter(model, tta=tta), PredictionOptions(tta=tta)
+    record = evaluate(segmenter.loaded, studies_of(root, "validation"), segmenter.runtime, options=options).evaluation
+    scores = list(record.results)
     result = {
         "model": segmenter.card.name,
         "hash": segmenter.card.weights_sha256,
         "split_sha256": emidec.packaged_split().sha256,
         "n_training_studies": segmenter.card.training.get("n_studies"),
         "start": segmenter.card.training.get("start"),
-        **summarise(scores),
+        **vars(record.summary),
         "detection": detected(studies_of(root, "train"), scores, segmenter),
         "patients": [
             {"patient": s.patient, **s.frames[0], "measured": s.measured, "reference": s.reference} for s in scores
@@ -69,25 +72,26 @@ def scored(root: Path, model: str, *, tta: int | None) -> tuple[Segmenter, list[
     return segmenter, scores, result
 
 
-def detected(train: Sequence[AnnotatedStudy], scores: Sequence[PatientScore], segmenter: Segmenter) -> dict[str, Any]:
+def detected(train: Sequence[AnnotatedStudy], scores: Sequence[Result], segmenter: Segmenter) -> dict[str, Any]:
     """Infarct or normal by the segmented share of the myocardium; the threshold from training patients alone."""
-    learned = evaluate_segmentation(train, segmenter)
+    options = PredictionOptions(tta=segmenter.tta)
+    learned = evaluate(segmenter.loaded, train, segmenter.runtime, options=options).evaluation.results
     known = [([_has_infarct(s) for s in part], [_share(s) for s in part]) for part in (learned, scores)]
     threshold = choose_cutoff(*known[0])
     of_train, of_validation = (asdict(detection_scores(*its, threshold=threshold)) for its in known)
     return {"threshold_percent": threshold, "train": of_train, "validation": of_validation}
 
 
-def _has_infarct(score: PatientScore) -> bool:
+def _has_infarct(score: Result) -> bool:
     return bool(score.facts["group"] == "infarct")
 
 
-def _share(score: PatientScore) -> float:
+def _share(score: Result) -> float:
     """Percent of the myocardium; a heart that was not found shows no infarct."""
     return score.measured["infarct_percent"] or 0.0
 
 
-def table(results: Sequence[dict[str, Any]], scores: Sequence[Sequence[PatientScore]]) -> str:
+def table(results: Sequence[dict[str, Any]], scores: Sequence[Sequence[Result]]) -> str:
     """Markdown: a row a structure, a column a model; p against the first model."""
     head = (
         "| | " + " | ".join(f"{r['model']}, {r['n_training_studies']} patients, {r['start']}" for r in results) + " |"
@@ -116,20 +120,20 @@ def _interval(row: dict[str, Any], digits: int) -> str:
     return f"{row['value']:.{digits}f} ({low} to {high}, n {row['n']})"
 
 
-def _p(name: str, scores: Sequence[Sequence[PatientScore]], index: int) -> str:
+def _p(name: str, scores: Sequence[Sequence[Result]], index: int) -> str:
     if index == 0:
         return ""
-    first, other = ([s.mean(name) for s in its] for its in (scores[0], scores[index]))
+    first, other = ([s.value(name) for s in its] for its in (scores[0], scores[index]))
     both = [(a, b) for a, b in zip(first, other, strict=True) if np.isfinite(a) and np.isfinite(b)]
     if len(both) < 6:
         return ""
     return f", p {paired_wilcoxon(*zip(*both, strict=True)).p_value:.2f}"
 
 
-def pictures(root: Path, segmenter: Segmenter, scores: Sequence[PatientScore], folder: Path) -> None:
+def pictures(root: Path, segmenter: Segmenter, scores: Sequence[Result], folder: Path) -> None:
     """The best, median and worst patient by infarct Dice: expert above, model below, every slice."""
     name = "where_present_dice_infarct"
-    ranked = sorted((s for s in scores if np.isfinite(s.mean(name))), key=lambda s: s.mean(name))
+    ranked = sorted((s for s in scores if np.isfinite(s.value(name))), key=lambda s: s.value(name))
     chosen = {"best": ranked[-1], "median": ranked[len(ranked) // 2], "worst": ranked[0]}
     studies = {study.patient: study for study in studies_of(root, "validation")}
     folder.mkdir(parents=True, exist_ok=True)
@@ -140,7 +144,7 @@ def pictures(root: Path, segmenter: Segmenter, scores: Sequence[PatientScore], f
         box = _box(maps)
         sheet = np.concatenate([_row(cine.array[..., 0][box], its[box]) for its in maps])
         Image.fromarray(sheet).save(folder / f"scar_{title}.jpg", quality=88)
-        print(f"{title}: {score.patient}, infarct Dice {score.mean(name):.3f}")
+        print(f"{title}: {score.patient}, infarct Dice {score.value(name):.3f}")
 
 
 def _box(maps: Sequence[np.ndarray]) -> tuple[slice, slice]:  # type: ignore[type-arg]

@@ -20,7 +20,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.datasets.registry import DATASETS
-from cinema_cmr.inference.load import load_segmenter
+from cinema_cmr.inference.loading import load_segmenter
 from cinema_cmr.inference.modality import intensity_features, late_enhancement_score
 from cinema_cmr.inference.predictor import predict_cine
 

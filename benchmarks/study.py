@@ -175,7 +175,7 @@ def sweep_part(path: Path) -> str:
     title = f"{document['title']}: how many patients are enough"
     tables = [f"### {name}\n\n{markdown_table(table)}" for name, table in sweep_tables(document).items()]
     figure = f"![{document['measure']['title']} over the number of patients](pictures/{picture.name})"
-    return "\n\n".join([f"## {title}", " ".join(document["told"]), NOTE, figure, *tables])
+    return "\n\n".join([f"## {title}", " ".join(document["settings"]), NOTE, figure, *tables])
 
 
 CHOSEN = (
@@ -189,7 +189,7 @@ def bench_part(path: Path) -> str:
     document = json.loads(path.read_text(encoding="utf-8"))
     tables = [f"### {name}\n\n{markdown_table(table)}" for name, table in bench_tables(document).items()]
     datasets = ", ".join(dict.fromkeys(row["dataset"] for row in document["rows"] if row["dataset"]))
-    return "\n\n".join([f"## The benchmark on {datasets}", " ".join(document["told"]), BENCH_NOTE, CHOSEN, *tables])
+    return "\n\n".join([f"## The benchmark on {datasets}", " ".join(document["settings"]), BENCH_NOTE, CHOSEN, *tables])
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 from collections.abc import Iterator
 from functools import cache
@@ -89,9 +90,11 @@ def public_names(path: Path) -> list[str]:
 
 @cache
 def words_of(path: Path) -> frozenset[str]:
-    """Identifiers in a file."""
-    stream = io.StringIO(path.read_text(encoding="utf-8"))
-    return frozenset(token.string for token in tokenize.generate_tokens(stream.readline) if token.type == tokenize.NAME)
+    """Identifiers in a file, those of entry points ("module:function") too."""
+    text = path.read_text(encoding="utf-8")
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    names = frozenset(token.string for token in tokens if token.type == tokenize.NAME)
+    return names | frozenset(re.findall(r'"\w+:(\w+)"', text))
 
 
 def functions_of(path: Path) -> Iterator[Function]:

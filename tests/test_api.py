@@ -7,13 +7,10 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-import torch
 from oracles import cine_of, heart, segmenter
-from torch.utils.data import DataLoader
 
 import cinema_cmr as cmr
 from cinema_cmr.inference.segmenter import Segmenter
-from cinema_cmr.pipeline.model import Model
 
 RADII = tuple(12.0 + 3.0 * np.cos(np.linspace(0, 2 * np.pi, 8, endpoint=False)))
 
@@ -22,7 +19,7 @@ RADII = tuple(12.0 + 3.0 * np.cos(np.linspace(0, 2 * np.pi, 8, endpoint=False)))
 def oracle(monkeypatch: pytest.MonkeyPatch) -> Segmenter:
     """A model that reads the synthetic hearts stands in for the bundled one."""
     model = segmenter(size=(63, 59))
-    for module in ("pipeline.analyzer", "pipeline.model", "inference.load"):
+    for module in ("pipeline.analyzer", "pipeline.task_model", "inference.loading"):
         monkeypatch.setattr(f"cinema_cmr.{module}.load_segmenter", lambda name, **_: model)
     return model
 
@@ -94,32 +91,10 @@ def test_cine_reads_and_writes_nifti(scan: Path, tmp_path: Path) -> None:
     assert cmr.Cine.from_nifti(tmp_path / "two.nii.gz").n_frames == 2
 
 
-def test_model_predicts_studies_and_tensors(scan: Path, oracle: Segmenter) -> None:
-    model = Model(oracle.loaded)
-    assert model.predict(scan)[cmr.View.SAX].labels.shape == cmr.read_study(scan)["sax"].shape  # type: ignore[union-attr]
-    logits = model(torch.zeros(2, 1, 63, 59, 3))
-    assert logits.shape == (2, 4, 63, 59, 3)
-    assert torch.equal(model({"sax": torch.zeros(2, 1, 63, 59, 3)})["sax"], logits)
-    for images in (torch.zeros(63, 59), {"lax_4c": torch.zeros(2, 1, 63, 59)}, None):
-        with pytest.raises(
-            cmr.UsageError, match=r"expected a tensor, or a mapping of 'sax' to tensors \(b, c, x, y, z\)"
-        ):
-            model(images)  # type: ignore[arg-type]
-
-
 @pytest.mark.medium
 def test_bundled_models_load_by_name() -> None:
     model = cmr.load_model("cinema-sax")
     assert repr(model).startswith("Model('cinema-sax': segment,") and model.card.grids
-
-
-def test_frames_of_a_dataset_are_batches_of_a_data_loader(labelled: Path) -> None:
-    frames = cmr.frame_dataset("folder", labelled, part="all", size=(32, 32), n_slices=4)
-    batch = next(iter(DataLoader(frames, batch_size=len(frames))))
-    assert batch["image"].shape == (5, 1, 32, 32, 4) and batch["label"].shape == (5, 32, 32, 4)
-    assert set(batch["label"].unique().tolist()) == {0, 1, 2, 3, 255}
-    with pytest.raises(cmr.UsageError, match="n_slices is 3; the largest stack"):
-        cmr.frame_dataset("folder", labelled, part="all", n_slices=3)
 
 
 @pytest.mark.medium
@@ -140,3 +115,8 @@ def test_prepare_pretrain_and_embed(tmp_path: Path) -> None:
 
 def test_demo_study_is_bundled() -> None:
     assert cmr.demo_study().exists()
+
+
+def test_frame_dataset(labelled: Path) -> None:
+    frames = cmr.frame_dataset("folder", labelled, part="all", size=(32, 32), n_slices=4)
+    assert len(frames) == 5 and frames[0]["image"].shape == (1, 32, 32, 4)

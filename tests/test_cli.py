@@ -372,25 +372,6 @@ def test_a_stop_is_told_as_it_is(
     assert told[1] in said and "someone" not in said
 
 
-def test_help_names_every_recipe_and_no_doubled_sign(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("finetune", "pretrain"):
-        with pytest.raises(SystemExit):
-            call(command, "--help")
-    said = capsys.readouterr().out
-    assert "lax-mask-unetr" in "".join(said.split()) and "%%" not in said
-
-
-def test_help_of_analyse_fits_one_screen_in_groups(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("COLUMNS", "100")
-    with pytest.raises(SystemExit):
-        call("analyse", "--help")
-    text = capsys.readouterr().out
-    assert len(text.splitlines()) <= 60
-    assert all(f"\n{group}" in text for group in ("input:", "subject", "model:", "measurement:", "output:"))
-
-
 @pytest.mark.parametrize(
     ("old", "new"),
     [

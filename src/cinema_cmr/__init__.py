@@ -43,11 +43,11 @@ if TYPE_CHECKING:
     from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, Options
     from cinema_cmr.pipeline.analyzer import Analyzer
     from cinema_cmr.pipeline.frame_dataset import FrameDataset
-    from cinema_cmr.pipeline.model import Model
+    from cinema_cmr.pipeline.task_model import Model
     from cinema_cmr.recipes.experiment import Experiment
     from cinema_cmr.recipes.run import RunResult
-    from cinema_cmr.report.record import StudyRecord
-    from cinema_cmr.report.stored import read_measurements
+    from cinema_cmr.report.record.stored import read_measurements
+    from cinema_cmr.report.record.study_record import StudyRecord
 
 _MODULES = {
     "api": (
@@ -87,11 +87,11 @@ _MODULES = {
     "pipeline.analysis_options": ("ExtraModels", "InferenceOptions", "Options"),
     "pipeline.analyzer": ("Analyzer",),
     "pipeline.frame_dataset": ("FrameDataset",),
-    "pipeline.model": ("Model",),
+    "pipeline.task_model": ("Model",),
     "recipes.experiment": ("Experiment",),
     "recipes.run": ("RunResult",),
-    "report.record": ("StudyRecord",),
-    "report.stored": ("read_measurements",),
+    "report.record.study_record": ("StudyRecord",),
+    "report.record.stored": ("read_measurements",),
 }
 """Module -> the public names that it defines."""
 

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from cinema_cmr.inference.features import FeatureRow
     from cinema_cmr.models.loaded import LoadedModel
     from cinema_cmr.pipeline.frame_dataset import FrameDataset
-    from cinema_cmr.pipeline.model import Model
+    from cinema_cmr.pipeline.task_model import Model
     from cinema_cmr.recipes.experiment import Experiment
     from cinema_cmr.recipes.run import RunResult
-    from cinema_cmr.report.record import StudyRecord
+    from cinema_cmr.report.record.study_record import StudyRecord
 
 __all__ = [
     "analyse",
@@ -58,7 +58,7 @@ def segment(
 
     `options` are those of `InferenceOptions`: `model`, `device`, `precision`, `tta`.
     """
-    from cinema_cmr.inference.load import load_segmenter
+    from cinema_cmr.inference.loading import load_segmenter
     from cinema_cmr.inference.predictor import predict_study
     from cinema_cmr.io.read import read_study
     from cinema_cmr.pipeline.analysis_options import Options
@@ -78,7 +78,7 @@ def load_model(
 
     `model.predict(study)` predicts in patient space, whatever its task; `model(images)` runs the network on tensors.
     """
-    from cinema_cmr.pipeline.model import load
+    from cinema_cmr.pipeline.task_model import load
 
     return load(name_or_path, device=device, precision=precision, tta=tta)
 

@@ -44,6 +44,8 @@ _ALIASES = {"analyze": "analyse"}
 _OLD_OPTIONS: dict[str, dict[str, str]] = {
     "": {"--turns": "--tta"},
     "analyse": {"--basal-rule half-rim": "--basal-rule scmr"},
+    "bench": {"--coarse": "--preset coarse", "--smoke": "--preset smoke", "--base": "--preset base"},
+    "sweep": {"--coarse": "--preset coarse", "--smoke": "--preset smoke", "--base": "--preset base"},
     "finetune": {"--accumulate": "--gradient-accumulation", "--n": "--n-train"},
     "pretrain": {
         "--accumulate": "--gradient-accumulation",

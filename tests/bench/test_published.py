@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cinema_cmr.bench.published import PUBLISHED, beside, published_of
+from cinema_cmr.bench.published import PUBLISHED, compare_with_published, published_of
 from cinema_cmr.bench.tasks import TASKS
 
 
@@ -21,7 +21,7 @@ def document(dataset: str = "acdc", **scores: Any) -> dict[str, Any]:
 
 def test_every_number_has_a_source_and_a_task() -> None:
     for row in PUBLISHED:
-        assert row.source and row.trial and row.model and set(row.tasks) <= set(TASKS)
+        assert row.source and row.patients and row.model and set(row.tasks) <= set(TASKS)
         assert (row.low is None) == (row.high is None)
         assert row.low is None or row.high is None or row.low < row.value < row.high
 
@@ -33,7 +33,7 @@ def test_numbers_stand_in_the_digits_in_which_they_were_published() -> None:
 
 
 def test_ours_stands_beside_what_is_alike() -> None:
-    rows = beside(document())
+    rows = compare_with_published(document())
     assert [row["published"] for row in rows if row["model"] == "MedNeXt"] == ["0.9265"]
     assert {row["ours"] for row in rows if row["what"].startswith("Dice")} == {"0.9000 (0.8800 to 0.9200)"}
     assert {row["ours"] for row in rows if row["what"].startswith("LVEF")} == {"2.50 points"}
@@ -42,9 +42,9 @@ def test_ours_stands_beside_what_is_alike() -> None:
 
 
 def test_numbers_of_one_dataset_stand_beside_that_dataset_only() -> None:
-    assert "MedNeXt" in {row["model"] for row in beside(document("acdc"))}
-    assert "MedNeXt" not in {row["model"] for row in beside(document("mnms"))}
+    assert "MedNeXt" in {row["model"] for row in compare_with_published(document("acdc"))}
+    assert "MedNeXt" not in {row["model"] for row in compare_with_published(document("mnms"))}
 
 
 def test_nothing_stands_beside_what_is_no_whole_heart() -> None:
-    assert beside(document(dice_lv={"value": 0.9})) == []
+    assert compare_with_published(document(dice_lv={"value": 0.9})) == []

@@ -7,20 +7,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cinema_cmr.bench.results import compared, result_of, with_holm
+from cinema_cmr.bench.results import add_holm, compare_runs, summarise_runs
 from cinema_cmr.bench.tasks import TASKS, Measure
 
-ERROR = Measure(key="difference", title="error", size=True)
+ERROR = Measure(key="difference", title="error", absolute=True)
 
 
-def run(values: dict[str, float | None], *, key: str = "difference", known: str | None = None) -> dict[str, Any]:
-    patients = [{"patient": name, "known": known, "values": {key: value}} for name, value in values.items()]
-    return {"patients": patients, "n_learned_from": 5, "n_steps": 3, "seconds": 2.0}
+def run(values: dict[str, float | None], *, key: str = "difference", target: str | None = None) -> dict[str, Any]:
+    patients = [{"patient": name, "target": target, "values": {key: value}} for name, value in values.items()]
+    return {"patients": patients, "n_train_patients": 5, "n_steps": 3, "seconds": 2.0}
 
 
 def test_seeds_are_averaged_by_patient_before_the_interval() -> None:
     runs = [run({"a": 2.0, "b": -4.0, "c": None}), run({"a": -4.0, "b": 6.0, "c": 1.0})]
-    found = result_of([ERROR], runs)
+    found = summarise_runs([ERROR], runs)
     row = found["measures"]["difference"]
     # Sizes first, then seeds: 3, 5 and, of the one seed that has it, 1.
     assert row["value"] == pytest.approx(3.0) and row["n"] == 3
@@ -29,31 +29,31 @@ def test_seeds_are_averaged_by_patient_before_the_interval() -> None:
 
 
 def test_a_measure_that_nobody_has_is_left_out() -> None:
-    assert result_of([ERROR, Measure(key="other", title="")], [run({"a": 1.0, "b": 2.0})])["measures"].keys() == {
+    assert summarise_runs([ERROR, Measure(key="other", title="")], [run({"a": 1.0, "b": 2.0})])["measures"].keys() == {
         "difference"
     }
 
 
 def test_the_first_measure_says_that_nobody_could_be_measured() -> None:
-    row = result_of([ERROR], [run({"a": None, "b": None})])["measures"]["difference"]
+    row = summarise_runs([ERROR], [run({"a": None, "b": None})])["measures"]["difference"]
     assert row["n"] == 0 and row["n_excluded"] == 2 and np.isnan(row["value"])
 
 
 def test_balanced_accuracy_counts_classes_alike() -> None:
-    patients = [{"patient": f"n{i}", "known": "NOR", "values": {"right": 1.0, "blind": 1.0}} for i in range(9)]
-    patients += [{"patient": "d", "known": "DCM", "values": {"right": 0.0, "blind": 0.0}}]
-    found = result_of(TASKS["disease"].measures, [{**run({}), "patients": patients}])["measures"]
-    assert found["right"]["value"] == pytest.approx(0.9) and found["right_by_class"]["value"] == pytest.approx(0.5)
+    patients = [{"patient": f"n{i}", "target": "NOR", "values": {"correct": 1.0, "baseline": 1.0}} for i in range(9)]
+    patients += [{"patient": "d", "target": "DCM", "values": {"correct": 0.0, "baseline": 0.0}}]
+    found = summarise_runs(TASKS["disease"].measures, [{**run({}), "patients": patients}])["measures"]
+    assert found["correct"]["value"] == pytest.approx(0.9) and found["balanced_accuracy"]["value"] == pytest.approx(0.5)
 
 
 def test_models_are_compared_on_shared_patients() -> None:
     first, second = run({"a": 1.0, "b": 2.0, "x": 99.0}), run({"a": 3.0, "b": -3.0, "y": 0.0})
-    found = compared(ERROR, [first], [second])
+    found = compare_runs(ERROR, [first], [second])
     assert found is not None and found["value"] == pytest.approx(-1.5) and found["n"] == 2
-    assert compared(ERROR, [first], [run({"a": 1.0})]) is None
+    assert compare_runs(ERROR, [first], [run({"a": 1.0})]) is None
 
 
 def test_p_values_are_corrected_over_the_table() -> None:
     rows: list[dict[str, Any] | None] = [{"p_value": 0.01}, None, {"p_value": 0.04}]
-    with_holm(rows)
+    add_holm(rows)
     assert [row["p_holm"] for row in rows if row] == pytest.approx([0.02, 0.04])

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from cinema_cmr.bench.suite import Outcome
-from cinema_cmr.bench.sweep import number_of, patients_of_share, share_key, sweep_document
+from cinema_cmr.bench.sweep import count_of_share, patients_of_share, share_key, sweep_document
 from cinema_cmr.bench.tasks import TASKS
 from cinema_cmr.core.errors import UsageError
 
@@ -16,8 +16,8 @@ GROUPS = {f"p{i:02}": "ABCDE"[i % 5] for i in range(40)}
 
 
 def outcome(error: float, n: int) -> Outcome:
-    patients = [{"patient": f"q{i}", "known": None, "values": {"difference": error + i}} for i in range(3)]
-    return Outcome(document={"patients": patients, "n_learned_from": n, "n_steps": 5, "seconds": 1.0})
+    patients = [{"patient": f"q{i}", "target": None, "values": {"lv_ef_percent": error + i}} for i in range(3)]
+    return Outcome(document={"patients": patients, "n_train_patients": n, "n_steps": 5, "seconds": 1.0})
 
 
 def test_shares_of_one_seed_are_nested_and_show_all_groups() -> None:
@@ -31,8 +31,8 @@ def test_shares_of_one_seed_are_nested_and_show_all_groups() -> None:
 def test_odd_shares_are_refused() -> None:
     for share in (0, -1, 101):
         with pytest.raises(UsageError, match="share"):
-            number_of(share, 10)
-    assert number_of(50, 1) == 1
+            count_of_share(share, 10)
+    assert count_of_share(50, 1) == 1
 
 
 def test_the_curve_has_a_point_for_each_share_and_model_and_the_gain_over_scratch() -> None:

@@ -15,9 +15,9 @@ TASK = TASKS["lvef-segment"]
 
 def outcome(*errors: float) -> Outcome:
     patients = [
-        {"patient": f"p{i}", "known": None, "values": {"lv_ef_percent": error}} for i, error in enumerate(errors)
+        {"patient": f"p{i}", "target": None, "values": {"lv_ef_percent": error}} for i, error in enumerate(errors)
     ]
-    return Outcome(document={"patients": patients, "n_learned_from": 8, "n_steps": 5, "seconds": 60.0})
+    return Outcome(document={"patients": patients, "n_train_patients": 8, "n_steps": 5, "seconds": 60.0})
 
 
 def rows() -> list[dict[str, Any]]:
@@ -46,7 +46,7 @@ def test_a_model_without_any_finished_run_says_why() -> None:
 
 
 def test_the_document_has_what_was_published_of_its_tasks() -> None:
-    document = bench_document([*rows(), absent_row(TASKS["vendor"], "nobody knows")], told=["x"])
-    assert document["rows"][-1]["status"] == "no data" and document["told"] == ["x"]
+    document = bench_document([*rows(), absent_row(TASKS["vendor"], "nobody knows")], settings=["x"])
+    assert document["rows"][-1]["status"] == "no data" and document["settings"] == ["x"]
     assert {row["value"] for row in document["published"]} >= {3.33, 2.31} and len(document["published"]) == 9
     assert document["rows"][2]["difference"]["p_holm"] >= document["rows"][2]["difference"]["p_value"]

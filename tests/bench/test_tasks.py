@@ -9,7 +9,7 @@ import pytest
 from long_axes import annotated as long_axis
 from oracles import annotated, heart
 
-from cinema_cmr.bench.tasks import MODELS, TASKS, Measure, chosen, fitting, task_named, why_not
+from cinema_cmr.bench.tasks import MODELS, TASKS, Measure, choose, find_task, fitting, why_not
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.models.cards import embedded_names
@@ -21,7 +21,7 @@ STUDIES = [annotated(heart(), f"p{i}", group="DCM" if i % 2 else "NOR") for i in
 @pytest.mark.parametrize("name", TASKS)
 def test_every_row_has_recipes_of_its_kind_and_models_that_are_known(name: str) -> None:
     task = TASKS[name]
-    kind = "segment" if task.kind == "measurements" else task.kind
+    kind = "segment" if task.by_measurements else task.task
     assert set(task.recipes) <= set(MODELS)
     trained = {recipe for model, recipe in task.recipes.items() if recipe and model != "shipped"}
     assert trained <= set(RECIPES_OF_TASKS[kind])
@@ -37,12 +37,12 @@ def test_pre_training_and_scratch_have_the_same_network() -> None:
 
 
 def test_names_are_taken_in_the_order_of_the_table() -> None:
-    assert chosen(["disease", "segment-sax"], TASKS, "task") == ["segment-sax", "disease"]
-    assert chosen(None, TASKS, "task") == list(TASKS)
+    assert choose(["disease", "segment-sax"], TASKS, "task") == ["segment-sax", "disease"]
+    assert choose(None, TASKS, "task") == list(TASKS)
     with pytest.raises(UsageError, match="did you mean 'disease'"):
-        chosen(["diseas"], TASKS, "task")
+        choose(["diseas"], TASKS, "task")
     with pytest.raises(UsageError, match="unknown task"):
-        task_named("paint")
+        find_task("paint")
 
 
 def test_studies_fit_that_tell_what_is_asked() -> None:
@@ -68,13 +68,13 @@ def test_studies_fit_that_tell_what_is_asked() -> None:
 def test_what_is_missing_is_said() -> None:
     task = TASKS["disease"]
     assert why_not(task, STUDIES, STUDIES[:2]) is None
-    assert why_not(task, STUDIES, STUDIES[:1]) == "1 patients held out with group; at least 2 are needed"
-    assert why_not(task, STUDIES[::2], STUDIES) == "all patients to learn from have the same group"
+    assert why_not(task, STUDIES, STUDIES[:1]) == "1 held-out patients with group; at least 2 are needed"
+    assert why_not(task, STUDIES[::2], STUDIES) == "all training patients have the same group"
     assert "scheme 'scar'" in str(why_not(TASKS["segment-scar"], [], []))
 
 
 def test_a_measure_takes_sizes_where_it_is_an_error() -> None:
     patient = {"values": {"difference": -3.0, "gone": None}}
-    assert Measure(key="difference", title="", size=True).of(patient) == 3.0
+    assert Measure(key="difference", title="", absolute=True).of(patient) == 3.0
     assert Measure(key="difference", title="").of(patient) == -3.0
     assert np.isnan(Measure(key="gone", title="").of(patient))

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from oracles import cine_of, heart
+from oracles import Oracle, cine_of, heart, segmenter
 
+from cinema_cmr.bench.run import RunRecord
 from cinema_cmr.cli import main
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.io.nifti.image import write_cine, write_mask
-from cinema_cmr.recipes import trial as trials
+from cinema_cmr.models.loaded import LoadedModel
 
 
 @pytest.fixture(scope="module")
@@ -34,30 +35,44 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def record(patients: list[Any], n_train_patients: int) -> RunRecord:
+    return RunRecord(
+        model="m",
+        hash="",
+        n_steps=5,
+        seconds=1.0,
+        seconds_to_score=1.0,
+        data="lab",
+        split_sha256="",
+        n_train_patients=n_train_patients,
+        patients=tuple(patients),
+    )
+
+
 def call(*words: object) -> int:
     return main([str(word) for word in words])
 
 
 class Faked:
-    """Stands in for `recipes.trial.trial`: a value a patient by recipe, no training; one recipe always fails."""
+    """Stands in for `bench.run.train_and_score`: a value a patient by recipe, no training; one recipe always fails."""
 
     def __init__(self) -> None:
         self.made: list[str] = []
 
-    def __call__(self, experiment: Any, data: Any, folder: Path, **more: Any) -> dict[str, Any]:
+    def __call__(self, experiment: Any, data: Any, folder: Path, **more: Any) -> RunRecord:
         self.made.append(experiment.name)
         if experiment.name == "ef-resnet":
             raise InputError("this one is ill")
-        values = {"dice_mean": 0.8 if experiment.name == "sax-unet" else 0.7, "lv_ef_percent": -2.0, "difference": 3.0}
-        patients = [{"patient": s.patient, "known": None, "values": values} for s in data.val]
-        return {"patients": patients, "n_learned_from": len(data.train), "n_steps": 5, "seconds": 1.0}
+        values = {"dice_mean": 0.8 if experiment.name == "sax-unet" else 0.7, "lv_ef_percent": -2.0, "bmi": 3.0}
+        patients = [{"patient": s.patient, "target": None, "values": values} for s in data.val]
+        return record(patients, n_train_patients=len(data.train))
 
 
 def test_what_failed_or_has_no_data_is_told_and_the_rest_is_there(
     lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     faked = Faked()
-    monkeypatch.setattr(trials, "trial", faked)
+    monkeypatch.setattr("cinema_cmr.bench.run.train_and_score", faked)
     words = ["bench", "--data", lab, "-o", tmp_path / "b", "--tasks", "segment-sax,lvef-segment,bmi,sex,vendor"]
     words += ["--models", "cinema,cinema-scratch,unet,resnet"]
     assert call(*words) == 3  # that of the ResNet
@@ -70,8 +85,8 @@ def test_what_failed_or_has_no_data_is_told_and_the_rest_is_there(
     assert status["bmi", "resnet"] == "failed" and status["bmi", "cinema-scratch"] == "done"
     assert status["segment-sax", "cinema"] == "no data"  # without --from
     reasons = {row["task"]: row["reason"] for row in document["rows"] if row["model"] == ""}
-    assert f"{lab.name}: all patients to learn from have the same sex" in reasons["sex"]
-    assert "0 patients to learn from with vendor" in reasons["vendor"]
+    assert f"{lab.name}: all training patients have the same sex" in reasons["sex"]
+    assert "0 training patients with vendor" in reasons["vendor"]
     unet = next(row for row in document["rows"] if (row["task"], row["model"]) == ("segment-sax", "unet"))
     assert unet["difference"]["value"] == pytest.approx(0.1) and unet["against"] == "cinema-scratch"
     assert "3.33 points" in (tmp_path / "b" / "bench.md").read_text()
@@ -84,7 +99,7 @@ def test_a_second_call_keeps_what_is_finished_and_refuses_other_settings(
     lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     faked = Faked()
-    monkeypatch.setattr(trials, "trial", faked)
+    monkeypatch.setattr("cinema_cmr.bench.run.train_and_score", faked)
     words = ["bench", "--data", lab, "-o", tmp_path, "--tasks", "segment-sax", "--models", "unet", "--steps", 5]
     assert call(*words, "--seeds", 2) == 0 and len(faked.made) == 2
     tables = (tmp_path / "bench.json").read_text()
@@ -99,17 +114,17 @@ def test_a_second_call_keeps_what_is_finished_and_refuses_other_settings(
 @pytest.mark.medium
 def test_a_network_is_trained_and_scored_from_the_command(lab: Path, tmp_path: Path) -> None:
     words = ["bench", "--data", lab, "-o", tmp_path, "--tasks", "segment-sax,lvef-segment", "--models", "unet"]
-    assert call(*words, "--smoke", "--steps", 2, "--device", "cpu") == 0
+    assert call(*words, "--preset", "smoke", "--steps", 2, "--device", "cpu") == 0
     document = json.loads((tmp_path / "bench.json").read_text())
     assert [row["status"] for row in document["rows"]] == ["done", "done"]
-    assert document["rows"][0]["measures"]["dice_mean"]["n"] == 2 and document["form"] == "smoke"
+    assert document["rows"][0]["measures"]["dice_mean"]["n"] == 2 and document["preset"] == "smoke"
     assert (tmp_path / "runs" / lab.name / "segment-sax" / "unet" / "seed-0" / "model" / "card.json").exists()
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "expected --data NAME:FOLDER once or more, or --smoke"),
+        ([], "expected --data NAME:FOLDER once or more, or --preset smoke"),
         (["--data", "nowhere", "--tasks", "segment"], "unknown task 'segment'"),
         (["--data", "nowhere", "--models", "une"], "did you mean 'unet'"),
         (["--data", "nowhere", "--seeds", "0"], "0 seeds"),
@@ -128,7 +143,7 @@ def test_data_that_is_not_there_is_told_in_the_table(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_smoke_form_runs_every_task_that_phantoms_can_tell(tmp_path: Path) -> None:
-    assert call("bench", "--smoke", "--steps", 2, "-o", tmp_path) == 0
+    assert call("bench", "--preset", "smoke", "--steps", 2, "-o", tmp_path) == 0
     document = json.loads((tmp_path / "bench.json").read_text())
     done = {row["task"] for row in document["rows"] if row["status"] == "done"}
     left = {row["task"] for row in document["rows"] if row["status"] != "done"}
@@ -138,18 +153,16 @@ def test_the_smoke_form_runs_every_task_that_phantoms_can_tell(tmp_path: Path) -
     assert models == {"cinema", "cinema-scratch", "unet"}
 
 
-def test_a_model_as_it_is_shipped_is_asked_and_not_trained(
-    lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[str] = []
+def test_a_shipped_model_is_scored_and_not_trained(lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
 
-    def shipped(loaded: Any, data: Any, **where: Any) -> dict[str, Any]:
-        asked.append(loaded.card.name)
-        patients = [{"patient": s.patient, "known": None, "values": {"dice_mean": 0.9}} for s in data.val]
-        return {"patients": patients, "n_learned_from": 0, "n_steps": 0, "seconds": 0.0}
+    def load(name: str) -> LoadedModel:
+        loaded.append(name)
+        return LoadedModel(model=Oracle(), card=segmenter(size=(63, 59)).card)
 
-    monkeypatch.setattr("cinema_cmr.recipes.trial.shipped_trial", shipped)
+    monkeypatch.setattr("cinema_cmr.bench.run.load_model", load)
     words = ["bench", "--data", lab, "-o", tmp_path / "b", "--tasks", "segment-sax", "--models", "shipped"]
-    assert call(*words) == 0 and asked == ["cinema-sax"]
+    assert call(*words, "--device", "cpu") == 0 and loaded == ["cinema-sax"]
     (row,) = json.loads((tmp_path / "b" / "bench.json").read_text())["rows"]
-    assert row["model"] == "shipped" and row["status"] == "done"
+    assert row["model"] == "shipped" and row["status"] == "done" and row["n_steps"] == [0]
+    assert row["measures"]["dice_mean"]["value"] > 0.9

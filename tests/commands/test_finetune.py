@@ -172,3 +172,10 @@ def test_a_run_that_could_read_nothing_leaves_no_split_behind(
     assert call("finetune", "--data", data, "--recipe", "sax-unet", "--steps", 1, "-o", run) == 3
     assert "left out: p0" in capsys.readouterr().err
     assert not (run / "split.json").exists()
+
+
+def test_a_file_of_options_has_the_fields_as_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`start` for --from, as before and as in Python; a word of the call overrides it."""
+    (tmp_path / "run.yaml").write_text("data: nowhere\nrecipe: sax-unet\nstart: cinema-sax\nlayer_decay: 0.5\n")
+    assert call("finetune", "--config", tmp_path / "run.yaml", "-o", tmp_path / "run") == 3
+    assert "'nowhere' is no folder" in capsys.readouterr().err

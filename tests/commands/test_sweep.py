@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from oracles import cine_of, heart
 
+from cinema_cmr.bench.run import RunRecord
 from cinema_cmr.cli import main
 from cinema_cmr.io.nifti.image import write_cine, write_mask
-from cinema_cmr.recipes import trial as trials
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +28,20 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def record(patients: list[Any], n_train_patients: int) -> RunRecord:
+    return RunRecord(
+        model="m",
+        hash="",
+        n_steps=5,
+        seconds=1.0,
+        seconds_to_score=1.0,
+        data="lab",
+        split_sha256="",
+        n_train_patients=n_train_patients,
+        patients=tuple(patients),
+    )
+
+
 def call(*words: object) -> int:
     return main([str(word) for word in words])
 
@@ -37,14 +51,14 @@ def test_a_curve_comes_out_and_finished_points_are_kept(
 ) -> None:
     learned: list[tuple[str, int, frozenset[str]]] = []
 
-    def fake(experiment: Any, data: Any, folder: Path, **more: Any) -> dict[str, Any]:
+    def fake(experiment: Any, data: Any, folder: Path, **more: Any) -> RunRecord:
         names = frozenset(study.patient for study in data.train)
         learned.append((experiment.name, experiment.train.seed, names))
         values = {"dice_mean": 0.5 + 0.02 * len(names)}
-        patients = [{"patient": s.patient, "known": None, "values": values} for s in data.val]
-        return {"patients": patients, "n_learned_from": len(names), "n_steps": 5, "seconds": 1.0}
+        patients = [{"patient": s.patient, "target": None, "values": values} for s in data.val]
+        return record(patients, n_train_patients=len(names))
 
-    monkeypatch.setattr(trials, "trial", fake)
+    monkeypatch.setattr("cinema_cmr.bench.run.train_and_score", fake)
     words = ["sweep", "segment-sax", "--data", lab, "-o", tmp_path, "--shares", "100,25,50", "--seeds", 2]
     assert call(*words, "--models", "unet") == 0
     assert [(name, seed, len(names)) for name, seed, names in learned] == [
@@ -62,7 +76,7 @@ def test_a_curve_comes_out_and_finished_points_are_kept(
 
 @pytest.mark.slow
 def test_networks_are_trained_on_shares_from_the_command(lab: Path, tmp_path: Path) -> None:
-    words = ["sweep", "bmi", "--data", lab, "-o", tmp_path, "--shares", "25,100", "--seeds", 1, "--smoke"]
+    words = ["sweep", "bmi", "--data", lab, "-o", tmp_path, "--shares", "25,100", "--seeds", 1, "--preset", "smoke"]
     assert call(*words, "--steps", 2, "--device", "cpu", "--models", "cinema-scratch") == 0
     document = json.loads((tmp_path / "sweep.json").read_text())
     assert [point["n_patients"] for point in document["points"]] == [4, 16]

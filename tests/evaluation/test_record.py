@@ -1,64 +1,83 @@
-"""An evaluation as one document: patients, subgroups, and whether flags caught the failures."""
+"""The record of an evaluation: subgroups, and whether flags caught the failures."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.results import Flag
-from cinema_cmr.evaluation.record import evaluation_document, failure_of, patient_row
-from cinema_cmr.evaluation.segmentation import PatientScore
+from cinema_cmr.core.serialise import json_text
+from cinema_cmr.evaluation.record import Evaluation, check_flags, read_results, subgroup_facts, subgroup_summaries
+from cinema_cmr.tasks.result import Result, summarise
 
 
-def score(
-    patient: str, *, lv: float = 0.9, ef: float = 50.0, flags: tuple[str, ...] = (), **facts: Any
-) -> PatientScore:
-    return PatientScore(
-        patient=patient,
-        frames=({"dice_lv": lv, "dice_rv": 0.8}, {"dice_lv": 0.9, "dice_rv": float("nan")}),
-        measured={"lv_ef_percent": ef},
-        reference={"lv_ef_percent": 50.0},
-        located=("motion",),
-        facts=facts,
+def result(
+    patient: str, *, lv: float = 0.9, failure: str | None = None, flags: Sequence[str] = (), **facts: Any
+) -> Result:
+    return Result(
         study=patient,
+        patient=patient,
+        facts=facts,
+        scores={"dice_lv": lv, "dice_mean": lv},
+        measured={"lv_ef_percent": 50.0},
+        reference={"lv_ef_percent": None},
         confidence=lv,
         flags=tuple(Flag(code=code, severity="warning", message=code) for code in flags),
+        failure=failure,
     )
 
 
-def test_failures_are_said_in_words() -> None:
-    assert failure_of(score("good")) is None
-    assert failure_of(score("low", lv=0.5)) == "lv Dice 0.50"
-    assert failure_of(score("both", lv=0.5, ef=65.0)) == "lv Dice 0.50; LVEF off by +15 points"
-
-
-def test_a_row_holds_means_over_frames() -> None:
-    row = patient_row(score("p", lv=0.7, age_years=70.0))
-    assert row["scores"]["dice_lv"] == pytest.approx(0.8) and row["scores"]["dice_rv"] == pytest.approx(0.8)
-    assert row["facts"] == {"age_band": "over 65"} and row["failure"] is None
+def evaluation(results: Sequence[Result]) -> Evaluation:
+    return Evaluation(
+        model="m",
+        hash="abc",
+        task="segment",
+        summary=summarise(results),
+        subgroups=subgroup_summaries(results, summarise),
+        checks=check_flags(results),
+        results=tuple(results),
+    )
 
 
 def test_flags_are_counted_against_failures() -> None:
-    scores = [
-        score("caught", lv=0.3, flags=("odd",)),
-        score("missed", lv=0.3),
-        score("false alarm", flags=("odd",)),
-        score("quiet", sex="F"),
-        score("quiet too", sex="M", ef=52.0),
-    ]
-    checks = evaluation_document(scores, model="m")["checks"]
-    assert checks["n_failed"] == 2
-    assert checks["sensitivity"]["value"] == 0.5 and checks["specificity"]["value"] == pytest.approx(2 / 3)
-    assert checks["flags"] == [{"code": "odd", "severity": "warning", "n": 2, "n_failed": 1}]
-    assert checks["confidence_rank_correlation"] > 0.9
+    checks = check_flags(
+        [
+            result("caught", lv=0.3, failure="lv", flags=["odd"]),
+            result("missed", lv=0.3, failure="lv"),
+            result("false alarm", flags=["odd"]),
+            result("quiet"),
+            result("quiet too"),
+        ]
+    )
+    assert checks is not None and checks.n_failed == 2
+    assert checks.sensitivity.value == 0.5 and checks.specificity.value == pytest.approx(2 / 3)
+    assert [vars(count) for count in checks.flags] == [{"code": "odd", "severity": "warning", "n": 2, "n_failed": 1}]
+    assert checks.confidence_rank_correlation > 0.9
+    assert check_flags([Result(study="a", patient="a", scores={"distance_mm": 1.0})]) is None
 
 
-def test_subgroups_are_those_that_tell_patients_apart() -> None:
-    scores = [score("a", group="DCM", sex="F"), score("b", group="DCM", sex="M"), score("c", group="NOR", sex="M")]
-    document = evaluation_document(scores, model="m")
-    assert set(document["subgroups"]) == {"group DCM", "group NOR", "sex F", "sex M"}
-    assert document["subgroups"]["group DCM"]["n_patients"] == 2 and document["model"] == "m"
-    assert "group DCM" not in evaluation_document(scores[:2], model="m")["subgroups"]
-    assert np.isfinite(document["scores"]["dice_lv"]["value"])
+def test_subgroups_need_two_values_of_a_fact() -> None:
+    results = [result("a", group="DCM", sex="F"), result("b", group="DCM", sex="M"), result("c", group="NOR", sex="M")]
+    found = subgroup_summaries(results, summarise)
+    assert set(found) == {"group DCM", "group NOR", "sex F", "sex M"} and found["group DCM"].n_patients == 2
+    assert "group DCM" not in subgroup_summaries(results[:2], summarise)
+    assert subgroup_facts({"age_years": 70.0, "other": 1}) == {"age_band": "over 65"}
+
+
+def test_results_are_read_back_from_the_file(tmp_path: Path) -> None:
+    results = [result("a", lv=float("nan")), result("b", age_years=30.0)]
+    document = evaluation(results).to_dict()
+    assert document["scores"]["dice_lv"]["n"] == 1 and document["patients"][1]["facts"] == {"age_band": "under 40"}
+    (tmp_path / "scores.json").write_text(json_text(document))
+    model, hash_, read = read_results(tmp_path)
+    assert (model, hash_, [its.patient for its in read]) == ("m", "abc", ["a", "b"])
+    assert np.isnan(read[0].value("dice_lv")) and read[1].measured == results[1].measured
+    (tmp_path / "scores.json").write_text(json.dumps({"model": "m"}))
+    with pytest.raises(InputError, match=r"no readable scores.json with patients"):
+        read_results(tmp_path)

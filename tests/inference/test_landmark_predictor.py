@@ -168,5 +168,5 @@ def test_a_study_without_the_view_and_a_model_of_another_task_are_refused() -> N
     with pytest.raises(NoCineError, match="no 2-chamber"):
         LandmarkPredictor(model(view=View.LAX_2C), CPU).predict(Study(name="s", cines=(cine(),)))
     other = model()
-    with pytest.raises(WeightsError, match="'segment'; expected 'landmark'"):
+    with pytest.raises(WeightsError, match="'segment'; expected a model for landmark"):
         LandmarkPredictor(replace(other, card=replace(other.card, task="segment")), CPU)

@@ -60,5 +60,5 @@ def test_classes_have_probabilities() -> None:
 
 
 def test_a_model_of_another_task_is_refused() -> None:
-    with pytest.raises(WeightsError, match="'segment'; expected 'regress' or 'classify'"):
+    with pytest.raises(WeightsError, match="'segment'; expected a model for regress or classify"):
         ScalarPredictor(LoadedModel(model=nn.Identity(), card=segmenter().card), CPU)

@@ -68,14 +68,14 @@ def test_json_and_csv_say_the_same() -> None:
 @pytest.mark.parametrize(
     ("text", "kind", "message"),
     [
-        ("{", "json", "not JSON"),
+        ("{", "json", "not valid JSON"),
         ("[]", "json", "is empty"),
-        ("[3]", "json", "normal range 1 is no row"),
+        ("[3]", "json", "expected a row of named columns"),
         (CSV.replace('"our own, 2024"', ""), "csv", "normal range 1 lacks citation"),
-        (CSV.replace(",80,", ",low,"), "csv", "must be numbers"),
+        (CSV.replace(",80,", ",low,"), "csv", "expected numbers as ages"),
         (CSV.replace(",F,", ",female,"), "csv", "expected F or M"),
-        (CSV.replace(",80,", ",180,"), "csv", "ends before it begins"),
-        (CSV.replace(",80,", ",nan,"), "csv", "ends before it begins"),
+        (CSV.replace(",80,", ",180,"), "csv", "expected lower limits below"),
+        (CSV.replace(",80,", ",nan,"), "csv", "expected lower limits below"),
     ],
 )
 def test_a_table_that_cannot_be_right_is_refused(text: str, kind: str, message: str) -> None:

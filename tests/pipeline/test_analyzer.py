@@ -26,8 +26,8 @@ from cinema_cmr.io.nifti.image import write_cine
 from cinema_cmr.measure.measure import MeasureOptions
 from cinema_cmr.pipeline.analysis_options import ExtraModels, Options
 from cinema_cmr.pipeline.analyzer import Analyzer
-from cinema_cmr.report.build import build_record
-from cinema_cmr.report.stored import read_measurements
+from cinema_cmr.report.record.build import build_record
+from cinema_cmr.report.record.stored import read_measurements
 from cinema_cmr.report.write import write_results
 
 RADII = tuple(12.0 + 3.0 * np.cos(np.linspace(0, 2 * np.pi, 12, endpoint=False)))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from oracles import annotated, heart
+
 from cinema_cmr.core.card import Grid
-from cinema_cmr.data.cases import DatasetCard
+from cinema_cmr.data.cases import AnnotatedStudy, DatasetCard, Split
+from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.models.baselines import UNet2dConfig
 from cinema_cmr.models.stem import StemConfig
 from cinema_cmr.models.unetr import ConvUNetRConfig
@@ -17,6 +20,9 @@ from cinema_cmr.tasks.segment import SegmentConfig
 CARD = DatasetCard(
     name="hearts", title="Synthetic hearts", licence="CC0", citation="", how_to_get="", derived_licence="CC0 for all"
 )
+
+
+STUDIES = [annotated(heart((radius,)), f"heart {radius}") for radius in (10.0, 12.0, 14.0)]
 
 
 def small(**train: object) -> Experiment:
@@ -40,3 +46,10 @@ def small_unetr() -> Experiment:
         dec_kernel=(3, 3, 1),
     )
     return replace(small(), name="small-unetr", architecture="conv_unetr", network=network)
+
+
+def data(**parts: list[int]) -> TrainingData[AnnotatedStudy]:
+    chosen = {"train": [0, 1], "val": [2], **parts}
+    split = Split(dataset="hearts", parts={"train": ("a",), "validation": ("b",)}, rule="by hand")
+    train, val = ([STUDIES[i] for i in chosen[name]] for name in ("train", "val"))
+    return TrainingData(card=CARD, split=split, train=train, val=val)

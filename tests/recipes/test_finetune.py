@@ -1,125 +1,47 @@
-"""A run from studies to a model folder: what its card says, from which weights it starts, what it refuses."""
+"""Fine-tuning from Python: recipes by name, options as keywords, and what is refused before anything is trained."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
-from oracles import annotated, heart
-from small_runs import CARD, small, small_unetr
+from small_runs import data, small
 
-from cinema_cmr.core.errors import InputError, UsageError, WeightsError
-from cinema_cmr.core.vocabulary import View
-from cinema_cmr.data.cases import AnnotatedStudy, Split
-from cinema_cmr.models.adapters import Adaptation
-from cinema_cmr.models.catalogue import join_weights
-from cinema_cmr.models.transplant import SHARED_PARTS
-from cinema_cmr.models.weights import load_model
-from cinema_cmr.recipes.finetune import TrainingData, finetune
+from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.recipes.finetune import change_experiment, finetune, open_labelled_data
+from cinema_cmr.recipes.presets import COARSE, smaller
 from cinema_cmr.recipes.registry import recipe
-
-STUDIES = [annotated(heart((radius,)), f"heart {radius}") for radius in (10.0, 12.0, 14.0)]
-
-
-def data(**parts: list[int]) -> TrainingData[AnnotatedStudy]:
-    chosen = {"train": [0, 1], "val": [2], **parts}
-    split = Split(dataset="hearts", parts={"train": ("a",), "validation": ("b",)}, rule="by hand")
-    train, val = ([STUDIES[i] for i in chosen[name]] for name in ("train", "val"))
-    return TrainingData(card=CARD, split=split, train=train, val=val)
+from cinema_cmr.recipes.training_options import FinetuneOptions
 
 
-def test_the_model_s_card_tells_how_it_was_made(tmp_path: Path) -> None:
-    loaded = finetune(small(), data(), tmp_path).load()
-    card = loaded.card
-    assert (card.name, card.architecture, card.licence) == ("small", "unet2d", "CC0 for all")
-    assert card.outputs == ("background", "rv", "myo", "lv") and set(card.grids) == {View.SAX}
-    assert card.training["data"] == "Synthetic hearts" and card.training["n_studies"] == 2
-    assert card.training["split_sha256"] == data().split.sha256
-    assert set(card.training["validation"]) == {"dice_rv", "dice_myo", "dice_lv"}
-    assert not loaded.model.training
+def test_options_are_keywords(tmp_path: Path) -> None:
+    result = finetune(small(), data(), tmp_path, steps=1, lr=1e-4)
+    assert result.card.training["n_steps"] == 1 and "--lr 0.0001" in (tmp_path / "config.yaml").read_text()
+    changed = change_experiment(
+        recipe("sax-unet"), FinetuneOptions(preset="coarse", steps=5, set=["train.batch_size=3"])
+    )
+    expected = smaller(recipe("sax-unet"), COARSE).with_train(n_steps=5, batch_size=3)
+    assert changed == expected.with_train(validate_every=200, checkpoint_every=200)
 
 
-def test_a_run_starts_from_given_weights(tmp_path: Path) -> None:
-    first = finetune(small(), data(), tmp_path / "one").load()
-    still = small().with_optim(lr=0.0, last_lr=0.0)
-    started = finetune(still, data(), tmp_path / "two", start=first).load()
-    pairs = zip(first.model.state_dict().values(), started.model.state_dict().values(), strict=True)
-    assert all(torch.allclose(a, b, atol=1e-3) for a, b in pairs)
-    assert started.card.training["start"].startswith("small ")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"step": 3}, "did you mean 'steps'"),
+        ({"freeze": True}, "--freeze without weights to start from"),
+        ({"layer_decay": 0.5}, "--layer-decay without weights to start from"),
+        ({"target": "sex"}, "has no single target"),
+        ({"set": ["train.n_step=3"]}, "did you mean 'n_steps'"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(tmp_path: Path, options: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        finetune("sax-unet", data(), tmp_path, **options)
+    assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.medium
-def test_a_run_starts_from_the_member_of_an_ensemble_that_fits(tmp_path: Path) -> None:
-    first = finetune(small(seed=1), data(), tmp_path / "one")
-    other = finetune(replace(small_unetr(), name="other"), data(), tmp_path / "two")
-    join_weights([other.model, first.model], tmp_path / "both", name="both")
-    still = small(optim=replace(small().train.optim, lr=0.0, last_lr=0.0))
-    started = finetune(still, data(), tmp_path / "three", start=load_model(tmp_path / "both")).load()
-    pairs = zip(first.load().model.state_dict().values(), started.model.state_dict().values(), strict=True)
-    assert all(torch.allclose(a, b, atol=2e-3) for a, b in pairs)
-    with pytest.raises(WeightsError, match="another size"):
-        finetune(recipe("sax-unet"), data(), tmp_path / "four", start=load_model(tmp_path / "both"))
-
-
-def test_weights_of_another_size_are_refused(tmp_path: Path) -> None:
-    first = finetune(small(), data(), tmp_path / "one").load()
-    with pytest.raises(WeightsError, match="another size"):
-        finetune(recipe("sax-unet"), data(), tmp_path / "two", start=first)
-
-
-def test_a_patient_in_both_parts_and_nothing_to_learn_from_are_refused() -> None:
-    with pytest.raises(InputError, match="in both parts"):
-        data(val=[1])
-    with pytest.raises(InputError, match="to train on"):
-        data(train=[])
-
-
-@pytest.mark.medium
-@pytest.mark.parametrize("rank", [0, 2])
-def test_what_was_pre_trained_stays_as_it_was(tmp_path: Path, rank: int) -> None:
-    first = finetune(small_unetr(), data(), tmp_path / "one").load()
-    lively = small_unetr().with_train(optim=replace(small().train.optim, lr=0.01, warmup_steps=0, ema_decay=0.0))
-    adaptation = Adaptation(rank=rank)
-    second = finetune(replace(lively, adaptation=adaptation), data(), tmp_path / "two", start=first).load()
-    before, after = first.model.state_dict(), second.model.state_dict()
-    moved = {name for name in before if not torch.equal(before[name], after[name])}
-    frozen = {name for name in moved if name.startswith(SHARED_PARTS)}
-    assert list(before) == list(after) and any(name.startswith("pred_head_dict.") for name in moved)
-    if rank == 0:
-        assert not frozen and second.card.training["trainable"] == "stems and encoder frozen"
-    else:
-        assert frozen and second.card.training["trainable"] == "adapters of rank 2 in the encoder"
-        assert all(name.startswith("encoder.blocks.") and name.endswith("weight") for name in frozen)
-    assert first.card.training["trainable"] == "all weights"
-
-
-@pytest.mark.medium
-def test_a_frozen_run_is_another_run_and_needs_a_start(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="give weights to start from"):
-        finetune(replace(small_unetr(), adaptation=Adaptation()), data(), tmp_path / "none")
-    first = finetune(small_unetr(), data(), tmp_path / "one").load()
-    finetune(replace(small_unetr(), adaptation=Adaptation()), data(), tmp_path / "two", start=first)
-    for other in (None, Adaptation(rank=2)):
-        with pytest.raises(UsageError, match="another run"):
-            finetune(replace(small_unetr(), adaptation=other), data(), tmp_path / "two", start=first)
-    finetune(small_unetr(), data(), tmp_path / "three", start=first)
-    with pytest.raises(UsageError, match="another run, which differs in adaptation"):
-        finetune(replace(small_unetr(), adaptation=Adaptation()), data(), tmp_path / "three", start=first)
-
-
-@pytest.mark.medium
-def test_layers_that_were_pre_trained_learn_slower_and_random_ones_do_not(tmp_path: Path) -> None:
-    experiment = small_unetr()
-    experiment = experiment.with_train(optim=replace(experiment.train.optim, layer_decay=1e-3, ema_decay=0.0))
-    first = finetune(experiment, data(), tmp_path / "one").load()
-    plain = experiment.with_train(optim=replace(experiment.train.optim, layer_decay=1.0))
-    again = finetune(plain, data(), tmp_path / "two").load()
-    pairs = zip(first.model.state_dict().values(), again.model.state_dict().values(), strict=True)
-    assert all(torch.equal(a, b) for a, b in pairs)  # from random weights there is one rate
-    second = finetune(experiment, data(), tmp_path / "three", start=first).load().model.state_dict()
-    moved = {key: float((second[key] - value).abs().max()) for key, value in first.model.state_dict().items()}
-    stem = max(change for key, change in moved.items() if key.startswith("enc_down_dict."))
-    head = max(change for key, change in moved.items() if key.startswith("pred_head_dict."))
-    assert stem < head / 20
+def test_data_is_needed_and_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no data given"):
+        open_labelled_data(FinetuneOptions(), small(), tmp_path)
+    with pytest.raises(InputError, match="'nowhere' is no folder"):
+        finetune("sax-unet", "acdc:nowhere", tmp_path)

@@ -22,7 +22,7 @@ from cinema_cmr.models.mae import CineMA
 from cinema_cmr.models.weights import load_model
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.pretrain import pretrain, stored_data
-from cinema_cmr.recipes.registry import RECIPES_OF_TASKS, recipe
+from cinema_cmr.recipes.registry import recipe
 
 OPTIM = OptimConfig(lr=3e-3, warmup_steps=5, clip_norm=5.0, ema_decay=0.0)
 TRAIN = TrainConfig(n_steps=5, batch_size=2, optim=OPTIM, accelerator="cpu", precision="fp32", checkpoint_every=2)
@@ -153,18 +153,3 @@ def test_divided_weights_need_the_same_views_in_all_studies(tmp_path: Path, data
         pretrain(experiment(devices=2, strategy="fsdp"), data, tmp_path)
     with pytest.raises(UsageError, match="did you mean 'fsdp'"):
         experiment(strategy="fsdp2")
-
-
-@pytest.mark.parametrize("name", RECIPES_OF_TASKS["pretrain"])
-def test_every_recipe_fits_its_network(name: str) -> None:
-    its = recipe(name, task="pretrain")
-    with torch.device("meta"):
-        model = CineMA(its.network)
-    for view, embed in model.dec_embed_dict.items():
-        assert np.prod(embed.built_grid) == its.task.n_tokens(View(view))  # type: ignore[arg-type]
-    assert its.task.mask_ratio == 0.75
-
-
-def test_an_unknown_recipe_is_told() -> None:
-    with pytest.raises(UsageError, match="did you mean 'small'"):
-        recipe("smal", task="pretrain")

@@ -27,12 +27,18 @@ def row(model: str, **more: Any) -> dict[str, Any]:
 
 
 def document() -> dict[str, Any]:
-    done = {"status": "done", "reason": "", "n_seeds": 3, "n_learned_from": [24], "n_steps": [100], "seconds": 90.0}
+    done = {"status": "done", "reason": "", "n_seeds": 3, "n_train_patients": [24], "n_steps": [100], "seconds": 90.0}
     measures = {"difference": MEAN, "blind": {**MEAN, "value": 4.0}}
     difference = {**MEAN, "value": -1.5, "low": None, "high": 0.5, "p_value": 0.02, "p_holm": 0.04}
-    published = {"what": "LVEF", "text": "3.33 points", "model": "CineMA", "trial": "its patients", "source": "arXiv"}
+    published = {
+        "what": "LVEF",
+        "text": "3.33 points",
+        "model": "CineMA",
+        "patients": "its patients",
+        "source": "arXiv",
+    }
     return {
-        "told": ["Data: lab."],
+        "settings": ["Data: lab."],
         "rows": [
             row("cinema-scratch", **done, measures=measures),
             row("resnet", **done, measures=measures, against="cinema-scratch", difference=difference),

@@ -14,6 +14,7 @@ from cinema_cmr.core.results import Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.io.nifti.source import NiftiSource
 from cinema_cmr.report.display import Box, heart_box, heart_centre_mm, shown, window
 
 TTA_CHOICES = [(order, signs) for order in permutations((0, 1)) for signs in product((1, -1), repeat=2)]
@@ -41,7 +42,7 @@ def stored(order: tuple[int, ...], signs: tuple[int, ...]) -> Cine:
         forward = affine[direction, axis] * grows[direction] > 0
         at.append(array.shape[axis] - 1 if forward else 0)
     array[at[0], at[1], 0] = 9
-    return replace(cine_of(View.OTHER, array, affine=affine), nifti_header=b"x")
+    return replace(cine_of(View.OTHER, array, affine=affine), source=NiftiSource(b"x", (1, 1, 1)))
 
 
 @pytest.mark.parametrize(("order", "signs"), TTA_CHOICES)
@@ -63,7 +64,7 @@ def test_a_transverse_nifti_shows_left_on_the_right_and_front_on_top(
 
 def test_dicom_and_unknown_orientation_stay_as_stored() -> None:
     cine = stored((1, 0), (-1, 1))
-    assert shown(replace(cine, nifti_header=None), None)[0].array is cine.array
+    assert shown(replace(cine, source=None), None)[0].array is cine.array
     assert shown(replace(cine, orientation_known=False), None)[0].array is cine.array
 
 

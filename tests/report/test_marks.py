@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-import nibabel
 import numpy as np
 import pytest
 
@@ -15,6 +14,7 @@ from cinema_cmr.core.results import LandmarkPrediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.io.nifti.source import NiftiSource
 from cinema_cmr.report.display import Box, shown
 from cinema_cmr.report.frames import UNITS_PER_PIXEL
 from cinema_cmr.report.marks import landmark_paths
@@ -62,7 +62,7 @@ def test_points_stay_on_their_pixels_when_the_view_is_turned(study: Study) -> No
     """A bright pixel and a landmark on it are drawn at one place."""
     cine = study.cine(View.LAX_4C)
     affine = cine.affine[:, [1, 0, 2, 3]]
-    stored = replace(cine, affine=affine, nifti_header=nibabel.Nifti1Header())
+    stored = replace(cine, affine=affine, source=NiftiSource(b"x", (1, 1, 1)))
     turned, _ = shown(stored, None)
     found = landmarks(stored, 1)
     i, j = apply_affine(np.linalg.inv(turned.affine), found.points["apex"][0])[:2]

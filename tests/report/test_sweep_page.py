@@ -30,7 +30,7 @@ def document(**more: Any) -> dict[str, Any]:
     difference = {"share": 10.0, "model": "cinema", "against": "cinema-scratch", "value": 0.2, "low": 0.1, "high": 0.3}
     return {
         "title": "Ventricles",
-        "told": ["Data: lab."],
+        "settings": ["Data: lab."],
         "measure": {"title": "Dice mean", "unit": "", "digits": 3, "rises": True},
         "further": {"assd_lv_mm": {"title": "surface distance lv", "unit": "mm", "digits": 2}},
         "models": list(MODELS),

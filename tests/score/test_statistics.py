@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.score.classify import auroc
+from cinema_cmr.score.classification import auroc
 from cinema_cmr.score.statistics import (
     bootstrap_interval,
     complete_cases,

@@ -246,5 +246,5 @@ def test_what_makes_no_task_is_refused() -> None:
     with pytest.raises(UsageError, match="no view"):
         replace(TASK, grids={})
     study = Study(name="x", cines=(moving_disc(View.SAX, 2, 0),))
-    with pytest.raises(UsageError, match="prepared studies only"):
+    with pytest.raises(UsageError, match="expected one of a store"):
         pretrain_task().examples(AnnotatedStudy(study=study, patient="x"))

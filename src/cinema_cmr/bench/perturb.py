@@ -185,7 +185,7 @@ def _with_image(scan: Scan, image: NDArray[np.floating]) -> Scan:
 
 
 def _regridded(scan: Scan, image: Image, labels: Labels, affine: NDArray[np.float64]) -> Scan:
-    cine = replace(scan.cine, array=image, affine=affine, nifti_header=None, nifti_shape=None)
+    cine = replace(scan.cine, array=image, affine=affine, source=None)
     return Scan(cine=cine, labels=labels)
 
 
@@ -200,8 +200,7 @@ def _with_slices(scan: Scan, kept: NDArray[np.intp]) -> Scan:
         array=_copy(old.array[:, :, kept]),
         affine=affine,
         slice_positions_mm=at - at[0],
-        nifti_header=None,
-        nifti_shape=None,
+        source=None,
     )
     return Scan(cine=cine, labels=_copy(scan.labels[:, :, kept]))
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["PUBLISHED", "Published", "beside", "published_of"]
+__all__ = ["PUBLISHED", "Published", "compare_with_published", "published_of"]
 
 _V2 = "arXiv 2506.00679"
 _PAPER = "Communications Medicine 2026, doi 10.1038/s43856-026-01636-0"
@@ -26,8 +26,8 @@ class Published:
     value: float
     unit: str
     model: str
-    trial: str
-    """On which patients."""
+    patients: str
+    """Patients on whom it was measured."""
     source: str
     low: float | None = None
     """Of the 95 % interval, where one was given."""
@@ -46,14 +46,14 @@ class Published:
         return f"{self.value:.{self.digits}f}{unit}{ends}"
 
 
-def _dice(value: float, model: str, trial: str, source: str, *, datasets: tuple[str, ...] = ()) -> Published:
+def _dice(value: float, model: str, patients: str, source: str, *, datasets: tuple[str, ...] = ()) -> Published:
     return Published(
         tasks=("segment-sax",),
         what="Dice, mean of the structures",
         value=value,
         unit="",
         model=model,
-        trial=trial,
+        patients=patients,
         source=source,
         digits=4,
         measure="dice_mean",
@@ -61,21 +61,21 @@ def _dice(value: float, model: str, trial: str, source: str, *, datasets: tuple[
     )
 
 
-def _error(side: str, value: float, model: str, trial: str, source: str = _V2, **more: Any) -> Published:
+def _error(side: str, value: float, model: str, patients: str, source: str = _V2, **more: Any) -> Published:
     return Published(
         tasks=(f"{side}ef-segment",),
         what=f"{side.upper()}EF from segmentation, absolute error",
         value=value,
         unit="points",
         model=model,
-        trial=trial,
+        patients=patients,
         source=source,
         measure=f"{side}_ef_percent",
         **more,
     )
 
 
-def _cov(value: float, model: str, trial: str, source: str, **more: Any) -> Published:
+def _cov(value: float, model: str, patients: str, source: str, **more: Any) -> Published:
     """Scan-rescan: beside LVEF, of which no run of ours has two scans."""
     return Published(
         tasks=("lvef-segment",),
@@ -83,20 +83,20 @@ def _cov(value: float, model: str, trial: str, source: str, **more: Any) -> Publ
         value=value,
         unit="%",
         model=model,
-        trial=trial,
+        patients=patients,
         source=source,
         **more,
     )
 
 
-def _disease(what: str, value: float, model: str, trial: str, source: str = _V2) -> Published:
+def _disease(what: str, value: float, model: str, patients: str, source: str = _V2) -> Published:
     return Published(
         tasks=("disease", "disease-measured"),
         what=what,
         value=value,
         unit="%",
         model=model,
-        trial=trial,
+        patients=patients,
         source=source,
         digits=1,
     )
@@ -136,7 +136,7 @@ PUBLISHED: tuple[Published, ...] = (
         value=3.5,
         unit="mm",
         model="CNN",
-        trial="long axes of several centres",
+        patients="long axes of several centres",
         source="Xue et al. 2021, PMC8489464",
         digits=1,
     ),
@@ -150,7 +150,7 @@ def published_of(tasks: Iterable[str]) -> list[dict[str, Any]]:
     return [{**asdict(row), "text": row.text} for row in PUBLISHED if wanted & set(row.tasks)]
 
 
-def beside(document: Mapping[str, Any]) -> list[dict[str, str]]:
+def compare_with_published(document: Mapping[str, Any]) -> list[dict[str, str]]:
     """Rows for `report.evaluation.rows.published_table`: ours of a segmentation's evaluation beside the published.
 
     `document` is that of `evaluation.record` in plain values. Nothing stands beside what is no cine of the
@@ -165,7 +165,7 @@ def beside(document: Mapping[str, Any]) -> list[dict[str, str]]:
             "ours": ours,
             "published": row.text,
             "model": row.model,
-            "trial": row.trial,
+            "patients": row.patients,
             "source": row.source,
         }
         for row, ours in found

@@ -26,7 +26,7 @@ __all__ = ["EF_NAMES", "ESTIMATORS", "outcome", "scan_of"]
 
 EF_NAMES = ("lv_ef_percent", "rv_ef_percent")
 
-ESTIMATORS = ("mean_chance", "soft_dice", "turned_dice")
+ESTIMATORS = ("mean_prob", "soft_dice", "turned_dice")
 """Of each structure: mean probability in its label, expected Dice, Dice with the result of the rotated image."""
 
 Labels = NDArray[np.uint8]
@@ -42,14 +42,14 @@ class _Watched(Segmenter):
     def native(self, probabilities: NDArray[np.float32], crop: CropResample) -> NDArray[np.float32]:
         whole = super().native(probabilities, crop)
         labels = whole.argmax(axis=-1).astype(np.uint8)
-        self.seen.append({"mean_chance": _mean_chance(whole, labels), "soft_dice": expected_dice(whole, labels)})
+        self.seen.append({"mean_prob": _mean_prob(whole, labels), "soft_dice": expected_dice(whole, labels)})
         return whole
 
 
 def scan_of(annotated: AnnotatedStudy) -> Scan:
     """The labelled short-axis frames as a cine of their own."""
     cine, frames = annotated.study.cine(View.SAX), list(annotated.labelled_frames[View.SAX])
-    cine = replace(cine, array=cine.array[..., frames], frame_times_ms=None, nifti_header=None, nifti_shape=None)
+    cine = replace(cine.select(frames=frames), frame_times_ms=None)
     return Scan(cine=cine, labels=annotated.labels[View.SAX].array[..., frames])
 
 
@@ -83,7 +83,7 @@ def outcome(annotated: AnnotatedStudy, segmenter: Segmenter, *, change: str = "n
     }
 
 
-def _mean_chance(prob: NDArray[np.float32], labels: Labels) -> dict[str, float]:
+def _mean_prob(prob: NDArray[np.float32], labels: Labels) -> dict[str, float]:
     """Mean probability of a structure where it is labelled; NaN where it is not."""
     return {
         label.name: float(prob[..., label.code][labels == label.code].mean())

@@ -2,42 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from cinema_cmr.bench.results import compared, result_of, with_holm
-from cinema_cmr.bench.suite import Outcome, RunKey
-from cinema_cmr.bench.tasks import BenchTask
+from cinema_cmr.bench.benchmark import describe_settings, unavailable_models
+from cinema_cmr.bench.data import BenchDataset
+from cinema_cmr.bench.results import add_holm, compare_runs, summarise_runs
+from cinema_cmr.bench.run import BenchOptions, BenchRun
+from cinema_cmr.bench.suite import Outcome, RunKey, run_all
+from cinema_cmr.bench.tasks import MODELS, BenchTask, choose
 from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.serialise import json_values
 from cinema_cmr.data.cases import subset_patients
+from cinema_cmr.engine.trainer import Progress
 
-__all__ = ["number_of", "patients_of_share", "share_key", "sweep_document"]
+__all__ = ["count_of_share", "patients_of_share", "run_sweep", "share_key", "sweep_document"]
 
-_LEAST = 2
+_MIN_PATIENTS = 2
 """Of fewer patients no spread can be told."""
 
 _SCRATCH = "cinema-scratch"
 
 
-def number_of(share: float, n: int) -> int:
+def count_of_share(share: float, n: int) -> int:
     """Patients that a share in percent of `n` is; at least two.
 
-    >>> number_of(5, 80), number_of(100, 80), number_of(5, 10)
+    >>> count_of_share(5, 80), count_of_share(100, 80), count_of_share(5, 10)
     (4, 80, 2)
     """
     if not 0 < share <= 100:
         raise UsageError(f"a share of {share:g} %; expected more than 0, at most 100")
-    return min(n, max(_LEAST, round(n * share / 100)))
+    return min(n, max(_MIN_PATIENTS, round(n * share / 100)))
 
 
 def patients_of_share(groups: Mapping[str, str], share: float, *, seed: int) -> list[str]:
     """A share in percent of the patients (patient -> group), the groups in turn; larger shares hold the smaller."""
-    return subset_patients(groups, n=number_of(share, len(groups)), seed=seed)
+    return subset_patients(groups, n=count_of_share(share, len(groups)), seed=seed)
 
 
 def share_key(task: BenchTask, dataset: str, share: float, *, model: str, seed: int) -> RunKey:
     """The run of one share."""
     return RunKey(dataset=dataset, run=f"{task.run}/{share:g}-percent", model=model, seed=seed)
+
+
+def run_sweep(
+    task: BenchTask,
+    dataset: BenchDataset,
+    *,
+    shares: Sequence[float],
+    models: Sequence[str] | None,
+    n_seeds: int,
+    options: BenchOptions,
+    part: str,
+    note: Callable[[str], None],
+    report: Callable[[Progress], None] | None = None,
+) -> tuple[dict[str, Any], list[int]]:
+    """Make the runs that do not exist yet; return the curve in JSON values and the exit codes of failed runs.
+
+    `models` None takes all that can run. Raises `UsageError` for a model that cannot.
+    """
+    chosen = _models(task, models, options)
+    points = {
+        share_key(task, dataset.name, share, model=model, seed=seed): share
+        for share in shares
+        for model in chosen
+        for seed in range(n_seeds)
+    }
+
+    def do(key: RunKey) -> Mapping[str, Any]:
+        few = _share_of(dataset, points[key], seed=key.seed)
+        run = BenchRun(task=task, model=key.model, dataset=few, options=options, seed=key.seed, whole=dataset)
+        return run.run_or_keep(key, note=note, report=report)
+
+    outcomes = run_all(list(points), do, note=note)
+    document: dict[str, Any] = json_values(
+        sweep_document(
+            task,
+            dataset.name,
+            shares=shares,
+            models=chosen,
+            seeds=range(n_seeds),
+            outcomes=outcomes,
+            settings=describe_settings(options, [dataset], part=part),
+            preset=options.preset or "whole",
+        )
+    )
+    return document, [outcome.exit_code for outcome in outcomes.values() if outcome.document is None]
+
+
+def _share_of(dataset: BenchDataset, share: float, *, seed: int) -> BenchDataset:
+    train = dataset.data.train
+    groups = {study.patient: str(study.facts.get("group", "all")) for study in train}
+    chosen = set(patients_of_share(groups, share, seed=seed))
+    return dataset.select([study for study in train if study.patient in chosen], dataset.data.val)
+
+
+def _models(task: BenchTask, names: Sequence[str] | None, options: BenchOptions) -> list[str]:
+    given = choose(names, MODELS, "model")
+    # A shipped model is trained on no share, and the masks of a segmentation on a share do not exist.
+    fits = [m for m in task.recipes if m != "shipped" and not (task.by_measurements and task.recipes[m])]
+    models = [model for model in fits if model in given]
+    missing = unavailable_models(options, models)
+    if names and missing:
+        raise UsageError(f"model 'cinema' was given; {missing['cinema']}")
+    models = [model for model in models if model not in missing]
+    if not models:
+        raise UsageError(f"no model of '{task.name}' is among {given}; it has: {', '.join(fits)}")
+    return models
 
 
 def sweep_document(
@@ -65,18 +136,18 @@ def sweep_document(
             by_model[model] = [run.document for run in its if run.document is not None]
         points += [_point(task, share, model, runs) for model, runs in by_model.items() if runs]
         for model in models:
-            found = compared(task.measures[0], by_model[model], by_model[reference]) if model != reference else None
+            found = compare_runs(task.measures[0], by_model[model], by_model[reference]) if model != reference else None
             if found is not None:
                 differences.append({"share": share, "model": model, "against": reference, **found})
-    with_holm(differences)
+    add_holm(differences)
     first = task.measures[0]
     return {
         **about,
         "task": task.name,
         "title": task.title,
         "dataset": dataset,
-        "measure": {**first.shown(), "rises": first.rises},
-        "further": {measure.key: measure.shown() for measure in task.measures[1:]},
+        "measure": {**first.to_dict(), "higher_is_better": first.higher_is_better},
+        "further": {measure.key: measure.to_dict() for measure in task.measures[1:]},
         "models": list(models),
         "points": points,
         "differences": differences,
@@ -85,9 +156,9 @@ def sweep_document(
 
 
 def _point(task: BenchTask, share: float, model: str, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    found = result_of(task.measures, runs)
+    found = summarise_runs(task.measures, runs)
     shown = found["measures"].get(task.measures[0].key)
-    return {"share": share, "n_patients": max(found["n_learned_from"]), "model": model, "shown": shown, **found}
+    return {"share": share, "n_patients": max(found["n_train_patients"]), "model": model, "shown": shown, **found}
 
 
 def _failure(share: float, model: str, run: Outcome) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cinema_cmr.bench.published import published_of
-from cinema_cmr.bench.results import compared, result_of, with_holm
+from cinema_cmr.bench.results import add_holm, compare_runs, summarise_runs
 from cinema_cmr.bench.suite import Outcome, RunKey
 from cinema_cmr.bench.tasks import BenchTask
 
@@ -45,19 +45,19 @@ def rows_of(
             reason = next((run.reason for run in its if run is not None), "not run")
             rows.append({**row, "status": FAILED, "reason": reason})
         else:
-            found = {**row, "status": DONE, "reason": _incomplete(its), **result_of(task.measures, runs)}
+            found = {**row, "status": DONE, "reason": _incomplete(its), **summarise_runs(task.measures, runs)}
             if reference is None:
                 reference = (model, runs)
             else:
                 found["against"] = reference[0]
-                found["difference"] = compared(task.measures[0], runs, reference[1])
+                found["difference"] = compare_runs(task.measures[0], runs, reference[1])
             rows.append(found)
     return rows
 
 
 def bench_document(rows: Sequence[dict[str, Any]], **about: Any) -> dict[str, Any]:
     """All rows with what was published of their tasks; p-values corrected after Holm over the whole table."""
-    with_holm([row.get("difference") for row in rows])
+    add_holm([row.get("difference") for row in rows])
     return {**about, "rows": list(rows), "published": published_of(dict.fromkeys(row["task"] for row in rows))}
 
 
@@ -68,7 +68,7 @@ def _about(task: BenchTask) -> dict[str, Any]:
         "title": task.title,
         "group": task.group,
         "shown": first.key,
-        "measure_titles": {measure.key: measure.shown() for measure in task.measures},
+        "measure_titles": {measure.key: measure.to_dict() for measure in task.measures},
     }
 
 

@@ -1,10 +1,10 @@
-"""The rows of the benchmark: what is asked, which recipes answer it, and which values of a patient count."""
+"""The rows of the benchmark: task, recipes, and the values of a patient that count."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +13,21 @@ from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.tasks.targets import target_value
 
-__all__ = ["MODELS", "TASKS", "BenchTask", "Measure", "chosen", "fitting", "task_named", "why_not"]
-
-Kind = Literal["segment", "regress", "classify", "landmark", "measurements"]
+__all__ = [
+    "MODELS",
+    "TASKS",
+    "BenchTask",
+    "Measure",
+    "Requirement",
+    "choose",
+    "find_task",
+    "fitting",
+    "has_labels",
+    "has_landmarks",
+    "has_measurable_target",
+    "has_target",
+    "why_not",
+]
 
 MODELS = {
     "cinema": "CineMA, stems and encoder from the pre-training given with --from",
@@ -25,67 +37,111 @@ MODELS = {
     "experts": "the experts' own masks, measured",
     "shipped": "the model inside this package, as it is, not trained here",
 }
-"""Everything that a task can be asked of, in the order of the columns; of `TASKS`, each names those that fit it."""
+"""Every model of the benchmark, in the order of the columns; each of `TASKS` names those that fit it."""
 
-_LEAST = 2
-"""Patients to learn from and to be tested on, below which neither a spread nor an interval can be told."""
+_MIN_PATIENTS = 2
+"""Patients of either part, below which neither a spread nor an interval is defined."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """One value a patient of `recipes.trial`, whose mean over patients is a result."""
+    """One value a patient of a run's record (`bench.run`), whose mean over patients is a result."""
 
     key: str
     title: str
     unit: str = ""
     digits: int = 3
-    size: bool = False
-    """Its size counts, not its sign: a signed difference becomes an error."""
-    rises: bool = False
-    """More is better."""
+    absolute: bool = False
+    """Take the absolute value: a signed difference becomes an error."""
+    higher_is_better: bool = False
 
-    def shown(self) -> dict[str, Any]:
-        """How a table writes it."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return title, unit and digits, for tables."""
         return {"title": self.title, "unit": self.unit, "digits": self.digits}
 
     def of(self, patient: Mapping[str, Any]) -> float:
-        """The patient's value; NaN where there is none."""
+        """Return the patient's value; NaN if there is none."""
         value = patient["values"].get(self.key)
         if value is None:
             return float("nan")
-        return abs(float(value)) if self.size else float(value)
+        return abs(float(value)) if self.absolute else float(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requirement:
+    """What a study must have to be part of a row."""
+
+    title: str
+    is_met: Callable[[AnnotatedStudy], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
 class BenchTask:
-    """One row for each dataset that knows the answer."""
+    """One row for each dataset with studies that meet its requirement."""
 
     name: str
     title: str
-    group: Literal["segmentation", "ejection fraction", "disease and subject", "landmarks"]
-    kind: Kind
+    group: str
+    """Heading of the table in which it stands."""
+    task: str
+    """Name in `tasks.registry`."""
     run: str
-    """Which training its values come from: EF from segmentation is read off the runs of the segmentation."""
+    """Training from which its values come: EF from segmentation is read off the runs of the segmentation."""
     recipes: Mapping[str, str]
-    """Model -> name of the recipe; for `measurements`, of the model whose predicted masks are measured; for "shipped",
-    of the model itself."""
+    """Model -> name of the recipe; with `by_measurements`, of the model whose masks are measured; of "shipped", the
+    model itself."""
     measures: tuple[Measure, ...]
-    """The first is the one that is shown and compared."""
+    """The first is shown and compared."""
+    requires: Requirement
     target: str | None = None
-    """Of a number or class."""
-    scheme: str = "cine"
-    """Of the labels that a segmentation learns."""
-    views: tuple[View, ...] = field(default=(View.SAX,))
+    """Of a regression or classification."""
+    by_measurements: bool = False
+    """Nothing is trained but what measurements of masks need."""
+
+    @property
+    def classifies(self) -> bool:
+        """Whether its target is a class."""
+        return self.measures[0].key == "correct"
+
+
+def has_labels(scheme: str, *views: View) -> Requirement:
+    """Require whole labels of a scheme in one of the views."""
+    return Requirement(
+        title=f"labels of scheme '{scheme}'",
+        is_met=lambda study: any(_is_labelled(study, view, scheme) for view in views),
+    )
+
+
+def has_landmarks(*views: View) -> Requirement:
+    """Require landmarks in one of the views."""
+    return Requirement(
+        title="landmarks", is_met=lambda study: any(v in study.landmarks and v in study.study for v in views)
+    )
+
+
+def has_target(name: str) -> Requirement:
+    """Require a short-axis cine and a known target."""
+
+    def is_met(study: AnnotatedStudy) -> bool:
+        target = target_value(study, name) if View.SAX in study.study else None
+        return target is not None and not (isinstance(target, float) and np.isnan(target))
+
+    return Requirement(title=name, is_met=is_met)
+
+
+def has_measurable_target(name: str) -> Requirement:
+    """Require whole short-axis labels, and the target among the dataset's facts."""
+    return Requirement(title=name, is_met=lambda study: _is_labelled(study, View.SAX, "cine") and name in study.facts)
 
 
 _NETWORKS_OF_STUDIES = {"cinema": "{}-vit", "cinema-scratch": "{}-vit", "resnet": "{}-resnet"}
 _SEGMENTERS = {"cinema": "sax-unetr", "cinema-scratch": "sax-unetr", "unet": "sax-unet", "shipped": "cinema-sax"}
 _DICE = tuple(
-    Measure(key=f"dice_{name}", title=f"Dice {title}", rises=True)
+    Measure(key=f"dice_{name}", title=f"Dice {title}", higher_is_better=True)
     for name, title in (("mean", "mean"), ("lv", "LV"), ("myo", "myocardium"), ("rv", "RV"))
 )
 _DICE_OF_PLANES = tuple(
-    Measure(key=f"dice_{view}_{name}", title=f"Dice {view.title} {title}", rises=True)
+    Measure(key=f"dice_{view}_{name}", title=f"Dice {view.title} {title}", higher_is_better=True)
     for view in (View.LAX_4C, View.LAX_2C)
     for name, title in (("lv", "LV"), ("myo", "myocardium"), ("rv", "RV"))
     if (view, name) != (View.LAX_2C, "rv")
@@ -97,30 +153,38 @@ _SURFACE = tuple(
     for name in ("lv", "myo", "rv")
 )
 _SCAR = tuple(
-    Measure(key=f"{start}_{name}", title=f"Dice {title}", rises=True)
+    Measure(key=f"{start}_{name}", title=f"Dice {title}", higher_is_better=True)
     for start, name, title in (
         ("where_present_dice", "infarct", "infarct, where there is one"),
         ("dice", "lv_cavity", "cavity"),
         ("dice", "myo_normal", "normal myocardium"),
     )
 )
-_RIGHT = (
-    Measure(key="right", title="accuracy", rises=True),
-    Measure(key="right_by_class", title="balanced accuracy", rises=True),
-    Measure(key="blind", title="always the commonest class", rises=True),
+_CLASS_MEASURES = (
+    Measure(key="correct", title="accuracy", higher_is_better=True),
+    Measure(key="balanced_accuracy", title="balanced accuracy", higher_is_better=True),
+    Measure(key="baseline", title="accuracy of the commonest class", higher_is_better=True),
 )
 
 
 def _volume(name: str, title: str) -> BenchTask:
-    measures = (Measure(key=f"{name}_ef_percent", title=f"{title} error", unit="points", digits=1, size=True),)
+    measures = (Measure(key=f"{name}_ef_percent", title=f"{title} error", unit="points", digits=1, absolute=True),)
     return BenchTask(
         name=f"{title.lower()}-segment",
         title=f"{title} from segmentation",
         group="ejection fraction",
-        kind="segment",
+        task="segment",
         run="segment-sax",
         recipes=_SEGMENTERS,
         measures=measures,
+        requires=has_labels("cine", View.SAX),
+    )
+
+
+def _number_measures(target: str, unit: str) -> tuple[Measure, ...]:
+    return (
+        Measure(key=target, title="absolute error", unit=unit, digits=1, absolute=True),
+        Measure(key="baseline", title="error of the training patients' mean", unit=unit, digits=1, absolute=True),
     )
 
 
@@ -129,13 +193,11 @@ def _number(name: str, title: str, target: str, unit: str, group: Any = "disease
         name=name,
         title=title,
         group=group,
-        kind="regress",
+        task="regress",
         run=name,
         recipes={model: recipe.format("ef") for model, recipe in _NETWORKS_OF_STUDIES.items()},
-        measures=(
-            Measure(key="difference", title="absolute error", unit=unit, digits=1, size=True),
-            Measure(key="blind", title="error of always the mean learned from", unit=unit, digits=1, size=True),
-        ),
+        measures=_number_measures(target, unit),
+        requires=has_target(target),
         target=target,
     )
 
@@ -146,14 +208,13 @@ def _measured(name: str, title: str, target: str, unit: str, group: Any) -> Benc
         name=name,
         title=title,
         group=group,
-        kind="measurements",
+        task="regress",
         run=name,
         recipes={"experts": "", "shipped": "cinema-sax"},
-        measures=(
-            Measure(key="difference", title="absolute error", unit=unit, digits=1, size=True),
-            Measure(key="blind", title="error of always the mean learned from", unit=unit, digits=1, size=True),
-        ),
+        measures=_number_measures(target, unit),
+        requires=has_measurable_target(target),
         target=target,
+        by_measurements=True,
     )
 
 
@@ -163,27 +224,28 @@ def _class(name: str, title: str, target: str) -> BenchTask:
         name=name,
         title=title,
         group="disease and subject",
-        kind="classify",
+        task="classify",
         run=name,
         recipes=recipes,
-        measures=_RIGHT,
+        measures=_CLASS_MEASURES,
+        requires=has_target(target),
         target=target,
     )
 
 
 def _landmarks(name: str, title: str, recipes: Mapping[str, str], views: tuple[View, ...]) -> BenchTask:
     motion = (("mapse_mean_mm", "MAPSE error", "mm"), ("long_axis_shortening_percent", "shortening error", "points"))
-    measures = tuple(Measure(key=key, title=what, unit=unit, digits=1, size=True) for key, what, unit in motion)
+    measures = tuple(Measure(key=key, title=what, unit=unit, digits=1, absolute=True) for key, what, unit in motion)
     distance = Measure(key="distance_mm", title="median distance", unit="mm", digits=1)
     return BenchTask(
         name=name,
         title=title,
         group="landmarks",
-        kind="landmark",
+        task="landmark",
         run=name,
         recipes=recipes,
         measures=(distance, *measures),
-        views=views,
+        requires=has_landmarks(*views),
     )
 
 
@@ -192,16 +254,17 @@ _ALL = (
         name="segment-sax",
         title="Ventricles and myocardium, short axis",
         group="segmentation",
-        kind="segment",
+        task="segment",
         run="segment-sax",
         recipes=_SEGMENTERS,
         measures=(*_DICE, *_SURFACE),
+        requires=has_labels("cine", View.SAX),
     ),
     BenchTask(
         name="segment-lax",
         title="Ventricles and myocardium, 4- and 2-chamber",
         group="segmentation",
-        kind="segment",
+        task="segment",
         run="segment-lax",
         recipes={
             "cinema": "lax-mask-unetr",
@@ -210,13 +273,13 @@ _ALL = (
             "shipped": "cinema-lax-masks",
         },
         measures=(_DICE[0], *_DICE_OF_PLANES),
-        views=(View.LAX_4C, View.LAX_2C),
+        requires=has_labels("cine", View.LAX_4C, View.LAX_2C),
     ),
     BenchTask(
         name="segment-scar",
         title="Scar, late enhancement",
         group="segmentation",
-        kind="segment",
+        task="segment",
         run="segment-scar",
         recipes={
             "cinema": "scar-unetr",
@@ -225,7 +288,7 @@ _ALL = (
             "shipped": "cinema-scar",
         },
         measures=_SCAR,
-        scheme="scar",
+        requires=has_labels("scar", View.SAX),
     ),
     _volume("lv", "LVEF"),
     _volume("rv", "RVEF"),
@@ -245,11 +308,13 @@ _ALL = (
         name="disease-measured",
         title="Disease group, from measurements of masks",
         group="disease and subject",
-        kind="measurements",
+        task="classify",
         run="disease-measured",
         recipes={"experts": "", **_SEGMENTERS},
-        measures=_RIGHT,
+        measures=_CLASS_MEASURES,
+        requires=has_measurable_target("group"),
         target="group",
+        by_measurements=True,
     ),
     _number("bmi", "Body mass index", "bmi", "kg/m2"),
     _number("age", "Age", "age_years", "years"),
@@ -273,55 +338,41 @@ TASKS = {task.name: task for task in _ALL}
 """The table by name. To add a row: one entry here, and a recipe where a new network or grid is wanted."""
 
 
-def task_named(name: str) -> BenchTask:
-    """The row of a name; raises `UsageError` with the nearest known one."""
+def find_task(name: str) -> BenchTask:
+    """Return the row of a name; raises `UsageError` for an unknown one."""
     if name not in TASKS:
         raise unknown_name("task", name, TASKS)
     return TASKS[name]
 
 
-def chosen(names: Iterable[str] | None, known: Mapping[str, Any], kind: str) -> list[str]:
-    """The names asked for in the order of the table, or all of them; raises `UsageError` for an unknown one."""
+def choose(names: Iterable[str] | None, known: Mapping[str, Any], kind: str) -> list[str]:
+    """Return the given names in the order of the table, or all of them; raises `UsageError` for an unknown one."""
     if names is None:
         return list(known)
-    asked = list(names)
-    for name in asked:
+    given = list(names)
+    for name in given:
         if name not in known:
             raise unknown_name(kind, name, known)
-    return [name for name in known if name in asked]
+    return [name for name in known if name in given]
 
 
 def fitting(task: BenchTask, studies: Sequence[AnnotatedStudy]) -> list[AnnotatedStudy]:
-    """The studies that tell what the task asks."""
-    return [study for study in studies if _tells(task, study)]
+    """Return the studies that meet the task's requirement."""
+    return [study for study in studies if task.requires.is_met(study)]
 
 
-def why_not(task: BenchTask, learn: Sequence[AnnotatedStudy], held: Sequence[AnnotatedStudy]) -> str | None:
-    """Why these studies, of those that fit, cannot make the row; None where they can."""
-    what = task.target or ("landmarks" if task.kind == "landmark" else f"labels of scheme '{task.scheme}'")
-    for part, studies in (("to learn from", learn), ("held out", held)):
+def why_not(task: BenchTask, train: Sequence[AnnotatedStudy], val: Sequence[AnnotatedStudy]) -> str | None:
+    """Return why these fitting studies cannot make the row; None if they can."""
+    for part, studies in (("training", train), ("held-out", val)):
         n = len({study.patient for study in studies})
-        if n < _LEAST:
-            return f"{n} patients {part} with {what}; at least {_LEAST} are needed"
-    if task.target is not None and len({target_value(study, task.target) for study in learn}) < _LEAST:
-        return f"all patients to learn from have the same {what}"
+        if n < _MIN_PATIENTS:
+            return f"{n} {part} patients with {task.requires.title}; at least {_MIN_PATIENTS} are needed"
+    if task.target is not None and len({target_value(study, task.target) for study in train}) < _MIN_PATIENTS:
+        return f"all training patients have the same {task.target}"
     return None
 
 
-def _tells(task: BenchTask, annotated: AnnotatedStudy) -> bool:
-    if task.kind == "landmark":
-        return any(view in annotated.landmarks and view in annotated.study for view in task.views)
-    if task.kind == "segment":
-        return any(_is_drawn(annotated, view, task.scheme) for view in task.views)
-    if View.SAX not in annotated.study:
-        return False
-    if task.kind == "measurements":
-        return _is_drawn(annotated, View.SAX, task.scheme) and str(task.target) in annotated.facts
-    known = None if task.target is None else target_value(annotated, task.target)
-    return known is not None and not (isinstance(known, float) and np.isnan(known))
-
-
-def _is_drawn(annotated: AnnotatedStudy, view: View, scheme: str) -> bool:
+def _is_labelled(annotated: AnnotatedStudy, view: View, scheme: str) -> bool:
     labels = annotated.labels.get(view)
-    is_there = view in annotated.study and labels is not None and labels.scheme == scheme
-    return is_there and not annotated.structures
+    exists = view in annotated.study and labels is not None and labels.scheme == scheme
+    return exists and not annotated.structures

@@ -11,9 +11,9 @@ from cinema_cmr.core.errors import CinemaError, OutputExistsError, UnreadableFil
 from cinema_cmr.core.serialise import json_values
 from cinema_cmr.io.provenance import input_digest
 from cinema_cmr.report.index import IndexRow
-from cinema_cmr.report.record import StudyRecord
-from cinema_cmr.report.run import run_record
-from cinema_cmr.report.stored import read_measurements, read_run
+from cinema_cmr.report.record.run_record import run_record
+from cinema_cmr.report.record.stored import read_measurements, read_run
+from cinema_cmr.report.record.study_record import StudyRecord
 
 if TYPE_CHECKING:
     from cinema_cmr.pipeline.analyzer import Analyzer

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-import textwrap
 from collections.abc import Iterable
 from dataclasses import MISSING, Field, fields
 from typing import Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 from jsonargparse import ArgumentParser, Namespace
 
-__all__ = ["OptionGroup", "add_options", "field_docs", "option_values", "options_from"]
+from cinema_cmr.core.field_docs import field_docs
+
+__all__ = ["OptionGroup", "add_options", "option_values", "options_from"]
 
 T = TypeVar("T")
 
@@ -41,7 +40,9 @@ def add_options(parser: ArgumentParser, options: type[Any], *, title: str | None
         if own:
             place = parser.add_argument_group(title or getattr(owner, "group", owner.__name__))
         for each in own:
-            place.add_argument(*_names(each), help=_help(docs[each.name]), **_settings(each, hints[each.name]))
+            place.add_argument(
+                *_names(each), dest=_dest(each), help=_help(docs[each.name]), **_settings(each, hints[each.name])
+            )
     return place
 
 
@@ -55,35 +56,25 @@ def option_values(given: Namespace, *options: type[Any]) -> dict[str, Any]:
     return {each.name: given[_dest(each)] for kind in options for each in fields(kind)}
 
 
-def field_docs(owner: type[Any]) -> dict[str, str]:
-    """Return the docstring below each field that a class itself declares, on one line."""
-    if owner is object:
-        return {}
-    body = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
-    assert isinstance(body, ast.ClassDef)
-    docs = {}
-    for statement, following in zip(body.body, body.body[1:], strict=False):
-        if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
-            continue
-        if isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
-            docs[statement.target.id] = " ".join(str(following.value.value).split())
-    return docs
-
-
 def _names(each: Field[Any]) -> list[str]:
     short = [each.metadata["short"]] if each.metadata.get("short") else []
-    return [*short, f"--{_dest(each).replace('_', '-')}"]
+    return [*short, f"--{_word(each)}"]
 
 
 def _dest(each: Field[Any]) -> str:
-    """Return the option's name: its flag, or the field's name without its unit.
+    """Return the option's key in a configuration file: the field's name without its unit.
 
     >>> from cinema_cmr.core.study import Subject
     >>> [_dest(each) for each in fields(Subject)]
     ['sex', 'age', 'height', 'weight', 'heart_rate']
     """
     stem, _, unit = each.name.rpartition("_")
-    return str(each.metadata.get("flag") or (stem if unit in _UNITS else each.name))
+    return stem if unit in _UNITS else each.name
+
+
+def _word(each: Field[Any]) -> str:
+    """Return the option's name on the command line, without the two dashes."""
+    return str(each.metadata.get("flag") or _dest(each)).replace("_", "-")
 
 
 def _help(doc: str) -> str:
@@ -112,7 +103,7 @@ def _metavar(each: Field[Any], hint: Any) -> str:
     unit = each.name.rpartition("_")[2]
     numbers = {int: "N", float: "X"}
     number = next((numbers[kind] for kind in (hint, *get_args(hint)) if kind in numbers), None)
-    return unit.upper() if unit in _UNITS else number or _dest(each).split("_")[-1].upper()
+    return unit.upper() if unit in _UNITS else number or _word(each).split("-")[-1].upper()
 
 
 def _choices(hint: Any) -> Iterable[object]:

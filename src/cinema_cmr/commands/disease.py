@@ -57,7 +57,7 @@ def _line(row: dict[str, Any]) -> str:
 
 def _predictor(given: Namespace) -> Any:
     from cinema_cmr.core.vocabulary import View
-    from cinema_cmr.inference.load import load_segmenter
+    from cinema_cmr.inference.loading import load_segmenter
     from cinema_cmr.inference.predictor import predict_cine
 
     segmenter = load_segmenter(given.model, device=given.device, precision=given.precision, tta=given.tta)

@@ -1,71 +1,132 @@
-"""`cinema evaluate`: a model, or masks that another program made, against experts' masks, patient by patient."""
+"""`cinema evaluate`: a model of any task, or masks of another program, against reference annotations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
-from cinema_cmr.commands.evaluate_answers import run_other_task
-from cinema_cmr.commands.evaluate_output import check_output, patient_line, read_other_evaluation, tell_evaluation
-from cinema_cmr.commands.evaluate_predictions import add_prediction_options, run_predictions
-from cinema_cmr.commands.evaluate_studies import read_scorable
 from cinema_cmr.commands.options import add_model_options
 from cinema_cmr.commands.training_data import add_data_options
 
 __all__ = ["add_arguments", "run"]
 
+_UNUSABLE = 3
+"""Exit code if a mask exists but cannot be used, unlike a mask that is missing."""
+_MAX_NAMED = 5
+
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Data, part, model and where the tables go."""
+    """Add the options of data, model, masks and output."""
     add_data_options(parser, otherwise="that of the run that --model lies in (RUN/split.json), or the dataset's own")
+    parser.add_argument("--part", default="validation", help="part of the split, or all; default: %(default)s")
     add_model_options(parser)
-    add_prediction_options(parser)
+    parser.add_argument("--together", action="store_true", help="predict the labelled frames of a study as one cine")
     parser.add_argument(
-        "--part", default="validation", help="train, validation or test of the split, or all, which asks for no split"
+        "--predictions",
+        help="folder of masks (NIfTI) to score instead of a model: NAME.nii.gz or NAME_seg.nii.gz a study, or one a"
+        " labelled frame (NAME_frameNN, or as nnU-Net names them after `cinema datasets export-nnunet`)",
     )
-    parser.add_argument("--together", action="store_true", help="predict a patient's frames as one cine")
-    parser.add_argument(
-        "--against", help="folder of another evaluation of the same patients, to compare with patient by patient"
-    )
+    parser.add_argument("--codes", nargs="+", default=[], help="codes of these masks, e.g. 1=lv 2=myo 3=rv")
+    parser.add_argument("--name", help="name of these masks in the tables; default: the folder's name")
+    parser.add_argument("--against", help="folder of another evaluation of the same patients, to compare with")
     parser.add_argument("-o", "--output", help="folder for page.html, tables.md, scores.json and patients.csv")
-    parser.add_argument("--overwrite", action="store_true", help="replace tables that are there")
-    parser.add_argument("--json", action="store_true", help="the summary on stdout as one JSON document")
+    parser.add_argument("--overwrite", action="store_true", help="replace the evaluation in that folder")
+    parser.add_argument("--json", action="store_true", help="print the summary as one JSON document")
 
 
 def run(given: Namespace) -> int:
-    """Score every patient by the task of the model, print the summary, and write the tables and the page."""
-    check_output(given)
+    """Score the studies, print the summary, and write tables and page."""
+    from cinema_cmr.bench.published import compare_with_published
+    from cinema_cmr.evaluation.record import read_results
+    from cinema_cmr.report.evaluation.tables import evaluation_text
+    from cinema_cmr.report.evaluation.write import check_evaluation_folder, write_evaluation
+
+    if given.output:
+        check_evaluation_folder(Path(given.output), overwrite=given.overwrite)
     console = Console(as_json=given.json)
-    if given.predictions:
-        return run_predictions(given, console)
+    other = read_results(Path(given.against)) if given.against else None
+    scored = _score_masks(given, console) if given.predictions else _score_model(given, console)
+    document = scored.evaluation.to_dict()
+    document["published"] = compare_with_published(document)
+    if other is not None:
+        document["against"] = _compare(scored.evaluation, *other)
+    summary = {name: part for name, part in document.items() if name not in ("patients", "subgroups")}
+    console.result(evaluation_text(document), summary)
+    if given.output:
+        results, studies = scored.evaluation.results, scored.studies
+        write_evaluation(Path(given.output), document, results, studies, overwrite=given.overwrite)
+    unusable = any(row.status == "unusable" for row in scored.evaluation.not_scored)
+    return _UNUSABLE if given.predictions and unusable else 0
+
+
+def _score_model(given: Namespace, console: Console) -> Any:
+    from cinema_cmr.evaluation.evaluate import evaluate
+    from cinema_cmr.inference.runtime import choose_runtime
     from cinema_cmr.models.weights import load_model
+    from cinema_cmr.tasks.evaluator import PredictionOptions
+    from cinema_cmr.tasks.registry import task_type
 
     loaded = load_model(given.model)
-    if loaded.card.task != "segment":
-        return run_other_task(given, console, loaded)
-    return _run_segmentation(given, console, loaded)
-
-
-def _run_segmentation(given: Namespace, console: Console, loaded: Any) -> int:
-    read_other_evaluation(given.against)
-    studies, left = read_scorable(given, console, loaded.card)
-    scores, about = _scored(given, studies, loaded, console.note)
-    tell_evaluation(given, console, studies, scores, {**about, "not_scored": left})
-    return 0
-
-
-def _scored(
-    given: Namespace, studies: Sequence[Any], loaded: Any, note: Callable[[str], None]
-) -> tuple[list[Any], dict[str, Any]]:
-    """Scores of the model, and what names it."""
-    from cinema_cmr.evaluation.segmentation import evaluate_segmentation
-    from cinema_cmr.inference.load import load_segmenter
-
-    segmenter = load_segmenter(loaded, device=given.device, precision=given.precision, tta=given.tta)
-    scores = evaluate_segmentation(
-        studies, segmenter, together=given.together, report=lambda score: note(patient_line(score))
+    labelled_only = task_type(loaded.card).needs_annotations
+    dataset, studies = _source(given).read(loaded.card, labelled_only=labelled_only, note=console.note)
+    return evaluate(
+        loaded,
+        studies,
+        choose_runtime(given.device, given.precision),
+        options=PredictionOptions(tta=given.tta, together=given.together),
+        report=lambda outcome: console.note(_line(outcome)),
+        dataset=dataset,
+        part=given.part,
     )
-    return scores, {"model": segmenter.card.name, "hash": segmenter.card.weights_sha256}
+
+
+def _score_masks(given: Namespace, console: Console) -> Any:
+    from cinema_cmr.data.external_masks import open_predictions, parse_codes
+    from cinema_cmr.evaluation.evaluate import evaluate_masks
+
+    masks = open_predictions(Path(given.predictions), codes=parse_codes(given.codes) or None)
+    dataset, studies = _source(given).read(note=console.note)
+    name = given.name or masks.name
+
+    def report(outcome: Any) -> None:
+        console.note(_line(outcome))
+
+    scored = evaluate_masks(studies, masks, report=report, model=name, dataset=dataset, part=given.part)
+    unused = masks.unused()
+    if unused:
+        more = f" and {len(unused) - _MAX_NAMED} more" if len(unused) > _MAX_NAMED else ""
+        console.note(f"{len(unused)} masks belong to no study of this part: {', '.join(unused[:_MAX_NAMED])}{more}")
+    return scored
+
+
+def _source(given: Namespace) -> Any:
+    from cinema_cmr.evaluation.studies import StudySource
+
+    split = Path(given.split) if given.split else None
+    return StudySource(data=given.data, part=given.part, split=split, model=given.model)
+
+
+def _compare(evaluation: Any, model: str, hash_: str, results: Any) -> Any:
+    """Compare with another evaluation; models of the same name are told apart by their hashes."""
+    from cinema_cmr.core.serialise import json_values
+    from cinema_cmr.evaluation.compare import compare
+    from cinema_cmr.tasks.registry import task_type
+
+    names = (evaluation.model, model)
+    if evaluation.model == model:
+        names = (f"{model} {evaluation.hash[:8]}".strip(), f"{model} {hash_[:8]}".strip())
+    return json_values(compare(evaluation.results, results, task_type(evaluation.task), names=names))
+
+
+def _line(outcome: Any) -> str:
+    """One line of progress for a result or a study without one."""
+    from cinema_cmr.evaluation.record import NotScored
+    from cinema_cmr.report.evaluation.tables import result_line
+
+    if not isinstance(outcome, NotScored):
+        return result_line(outcome)
+    status = "left out" if outcome.status == "unlabelled" else outcome.status
+    return f"{status}: {outcome.study}: {outcome.why}"

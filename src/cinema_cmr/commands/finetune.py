@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.dataclass_options import add_options, options_from
-from cinema_cmr.commands.run_options import add_config_options, chosen_experiment, note_other_data
+from cinema_cmr.commands.training_data import add_config_options, chosen_experiment, note_other_data
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.io.output_folder import check_writable
-from cinema_cmr.recipes.options import FinetuneOptions, option
 from cinema_cmr.recipes.registry import RECIPES_OF_TASKS, recipe_list
+from cinema_cmr.recipes.training_options import FinetuneOptions, option
 
 if TYPE_CHECKING:
     from cinema_cmr.data.cases import AnnotatedStudy
@@ -104,28 +104,26 @@ def _compare(
     output: _OutputOptions, console: Console, experiment: Experiment, data: TrainingData[AnnotatedStudy]
 ) -> dict[str, str]:
     """Train from random weights, write gain.json and gain.html, and return what to print."""
-    from cinema_cmr.core.serialise import json_text, json_values
+    from cinema_cmr.core.serialise import json_text
     from cinema_cmr.io.atomic import write_text
     from cinema_cmr.models.weights import load_model
-    from cinema_cmr.recipes.gain import measure_gain
+    from cinema_cmr.recipes.scratch import compare_with_scratch
     from cinema_cmr.report.evaluation.gain import gain_page
 
     folder = Path(output.output)
     with console.bar("compared run, step") as update:
-        document: dict[str, Any] = json_values(
-            measure_gain(
-                experiment,
-                data,
-                folder,
-                start=load_model(str(experiment.start)),
-                adaptation=experiment.adaptation,
-                n_folds=output.folds,
-                report=lambda name, progress: update(
-                    progress.step, progress.n_steps, f"{name}: {_progress_text(progress)}"
-                ),
-                note=console.note,
-            )
+        gain = compare_with_scratch(
+            experiment,
+            data,
+            folder,
+            start=load_model(str(experiment.start)),
+            n_folds=output.folds,
+            report=lambda name, progress: update(
+                progress.step, progress.n_steps, f"{name}: {_progress_text(progress)}"
+            ),
+            note=console.note,
         )
+    document = gain.to_dict()
     write_text(folder / "gain.json", json_text(document), overwrite=True)
     write_text(folder / "gain.html", gain_page(document), overwrite=True)
     return {"gain": document["verdict"]["text"], "page": str(folder / "gain.html")}

@@ -10,10 +10,10 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.dataclass_options import add_options, options_from
-from cinema_cmr.commands.run_options import add_config_options, chosen_experiment, note_other_data
+from cinema_cmr.commands.training_data import add_config_options, chosen_experiment, note_other_data
 from cinema_cmr.core.errors import RunStoppedError, UsageError
-from cinema_cmr.recipes.options import PretrainOptions, option
 from cinema_cmr.recipes.registry import recipe_list
+from cinema_cmr.recipes.training_options import PretrainOptions, option
 
 if TYPE_CHECKING:
     from cinema_cmr.engine.trainer import Progress

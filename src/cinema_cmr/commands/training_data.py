@@ -1,16 +1,26 @@
-"""Options that name labelled studies, and the studies that they stand for."""
+"""Data and configuration of training commands: the options, and the studies and the experiment they stand for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from argparse import SUPPRESS
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 
-__all__ = ["add_data_options", "find_cases", "find_split", "read_each", "read_patients", "read_training_data"]
+if TYPE_CHECKING:
+    from cinema_cmr.data.training_set import TrainingData
+    from cinema_cmr.recipes.experiment import Experiment
+
+__all__ = [
+    "add_config_options",
+    "add_data_options",
+    "chosen_experiment",
+    "note_other_data",
+    "read_training_data",
+]
 
 
 def add_data_options(parser: ArgumentParser, *, otherwise: str = "the dataset's own or one drawn anew") -> None:
@@ -40,33 +50,39 @@ def read_training_data(
     return open_training_data(source, Path(given.output), note=console.note)
 
 
-def find_cases(data: str, console: Console | None = None) -> tuple[Any, list[Any]]:
-    """Return the dataset that `NAME:FOLDER`, or a folder alone, names, and its cases."""
-    from cinema_cmr.datasets import reading
-
-    return reading.find_cases(data) if console is None else reading.find_cases(data, note=console.note)
-
-
-def find_split(file: str | None, dataset: Any, cases: list[Any]) -> Any:
-    """Return the split of a file, or the dataset's own with the parts it lacks drawn."""
-    from cinema_cmr.datasets import reading
-
-    return reading.find_split(file, dataset, cases)
+def add_config_options(parser: ArgumentParser, epilog: str) -> None:
+    """Add --config, and `epilog`, the list of the recipes, below the options."""
+    parser.add_argument("--config", action="config", help="YAML file of options, or a run's config.yaml")
+    for name in ("experiment", "record"):
+        parser.add_argument(f"--{name}", type=dict, help=SUPPRESS)
+    parser.epilog, parser.formatter_class = epilog, _keeping_lines(parser.formatter_class)
 
 
-def read_each(
-    dataset: Any, cases: list[Any], patients: Any, console: Console, *, drawn_only: bool = True
-) -> Iterator[Any]:
-    """Yield the studies of these patients; those left out are reported on the console."""
-    from cinema_cmr.datasets import reading
+def _keeping_lines(formatter: type[Any]) -> type[Any]:
+    """Return a help formatter that leaves a text of several lines as it is."""
 
-    return reading.read_cases(dataset, cases, patients, note=console.note, labelled_only=drawn_only)
+    def fill_text(self: Any, text: str, width: int, indent: str) -> str:
+        return text if "\n" in text else str(formatter._fill_text(self, text, width, indent))
+
+    return type("HelpFormatter", (formatter,), {"_fill_text": fill_text})
 
 
-def read_patients(
-    dataset: Any, cases: list[Any], patients: Sequence[str], console: Console, *, drawn_only: bool = True
-) -> list[Any]:
-    """Return all studies of these patients in their order, chosen as by `read_each`."""
-    from cinema_cmr.datasets import reading
+def chosen_experiment(given: Namespace, *, task: str | None) -> Experiment:
+    """Return the experiment of the recipe, or the one of the configuration file if no recipe is given."""
+    from cinema_cmr.recipes.experiment import Experiment
+    from cinema_cmr.recipes.registry import recipe
 
-    return reading.read_patients(dataset, cases, patients, note=console.note, labelled_only=drawn_only)
+    if given.experiment is not None and given.recipe is None:
+        return Experiment.from_values(given.experiment)
+    return recipe(given.recipe, task=task)
+
+
+def note_other_data(given: Namespace, data: TrainingData[Any], console: Console) -> None:
+    """Print a note if a recorded run is repeated on other training studies or another split."""
+    if given.record is None or given.experiment is None:
+        return
+    parts = {"training studies": data.sha256, "split": data.split.sha256}
+    recorded = {"training studies": given.record.get("data_sha256"), "split": given.record.get("split_sha256")}
+    differing = [name for name, value in parts.items() if value != recorded[name]]
+    if differing:
+        console.note(f"the run is not the recorded one: other {' and '.join(differing)}")

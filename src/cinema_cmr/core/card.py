@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 
 __all__ = ["TTA_CHOICES", "Grid", "ModelCard", "OutputKind", "TaskName", "check_tta"]
 
-TaskName = Literal["segment", "landmark", "classify", "regress", "pretrain"]
-"""The tasks that a model can be trained for."""
+TaskName = str
+"""Name of a task in `tasks.registry`."""
 
 OutputKind = Literal["classes", "heatmaps", "coordinates", "numbers", "tokens"]
 """What a network's outputs are: logits over classes, a logit per pixel for each landmark, landmark positions as
@@ -121,4 +121,11 @@ class ModelCard:
             return kind
         if self.task == "landmark" and self.architecture == "conv_vit":
             return "coordinates"
-        return _OUTPUT_KINDS[self.task]
+        return _OUTPUT_KINDS.get(self.task, "numbers")
+
+    def check_task(self, *names: TaskName) -> None:
+        """Raise `WeightsError` if the model was trained for a task other than these."""
+        if self.task not in names:
+            raise WeightsError(
+                f"model '{self.name}' was trained for the task '{self.task}'; expected a model for {' or '.join(names)}"
+            )

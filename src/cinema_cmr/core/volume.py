@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,10 +45,8 @@ class Cine:
     """False where the file carries no true orientation (ACDC): only spacing may be used then."""
     label: str = ""
     """Label for reports, e.g. "series 6"; never a name, identity or date."""
-    nifti_header: bytes | None = None
-    """The NIfTI header it was read with, so that a mask can be written on the very same grid."""
-    nifti_shape: tuple[int, ...] | None = None
-    """The shape stored in that file, e.g. (x, y, z) for a single frame."""
+    source: object | None = field(default=None, repr=False, compare=False)
+    """The file's own grid, kept and read by `io` alone; None for a cine from DICOM or on a changed grid."""
 
     def __post_init__(self) -> None:
         if self.array.ndim != 4:
@@ -141,7 +139,7 @@ class Cine:
 
     def _with_frames(self, indices: list[int]) -> Cine:
         times = None if self.frame_times_ms is None else self.frame_times_ms[indices] - self.frame_times_ms[indices[0]]
-        return replace(self, array=self.array[..., indices], frame_times_ms=times, nifti_header=None, nifti_shape=None)
+        return replace(self, array=self.array[..., indices], frame_times_ms=times, source=None)
 
     def _with_slices(self, indices: list[int]) -> Cine:
         positions = self.slice_positions_mm[indices]
@@ -157,8 +155,7 @@ class Cine:
             array=self.array[:, :, indices],
             affine=affine,
             slice_positions_mm=positions - positions[0],
-            nifti_header=None,
-            nifti_shape=None,
+            source=None,
         )
 
 
@@ -167,7 +164,7 @@ def _indices(selection: int | slice | Sequence[int], size: int, axis: str) -> li
     if isinstance(selection, slice):
         found = list(range(*selection.indices(size)))
     else:
-        given = [selection] if isinstance(selection, int) else list(selection)
+        given = [selection] if isinstance(selection, int | np.integer) else list(selection)
         found = [index + size if index < 0 else index for index in given]
     if not found or min(found) < 0 or max(found) >= size:
         raise UsageError(f"{axis} selection {selection}; expected at least one of {size} {axis}s, counted from 0")

@@ -28,6 +28,7 @@ from cinema_cmr.data.frame_names import frame_names, safe_file_name
 from cinema_cmr.io.names import file_stem, is_nifti_name
 from cinema_cmr.io.nifti.header import make_header
 from cinema_cmr.io.nifti.labels import read_label_codes, read_label_shape
+from cinema_cmr.io.nifti.source import stored_header
 from cinema_cmr.io.walk import paths_below
 
 __all__ = ["Predictions", "open_predictions", "parse_codes"]
@@ -168,4 +169,5 @@ def _study_file_names(annotated: AnnotatedStudy) -> list[str]:
 def _accepted_headers(cine: Cine) -> list[bytes]:
     """Return the headers that a mask on the cine's grid may have, the file's own first."""
     derived: bytes = make_header(cine).binaryblock
-    return [derived] if cine.nifti_header is None else [cine.nifti_header, derived]
+    stored = stored_header(cine)
+    return [derived] if stored is None else [stored, derived]

@@ -144,7 +144,7 @@ def _check_consistent(name: str, export: NnunetExport, scheme: str, channels: tu
 
 
 def _select_frame(cine: Cine, frame: int) -> Cine:
-    return replace(cine, array=cine.array[..., [frame]], frame_times_ms=None, nifti_header=None, nifti_shape=None)
+    return replace(cine.select(frames=frame), frame_times_ms=None)
 
 
 def _write_descriptions(draft: Path, export: NnunetExport, *, card: DatasetCard, split: Split, name: str) -> None:

@@ -22,6 +22,7 @@ from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.listing import index_by_name, require_path
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.nifti.labels import read_label_codes
+from cinema_cmr.io.nifti.source import stored_header
 from cinema_cmr.io.walk import paths_below
 
 __all__ = ["CARD", "DATASET", "LABEL_CODES", "list_cases", "packaged_split", "read_case"]
@@ -64,7 +65,7 @@ def read_case(case: Case) -> AnnotatedStudy:
     """
     image, contours = (require_path(case.folder / part / f"{case.name}.nii.gz") for part in ("Images", "Contours"))
     cine, issues = read_nifti_cine(image, view=View.SAX)
-    codes = read_label_codes(contours, cine.array.shape, codes=LABEL_CODES, image_header=cine.nifti_header)
+    codes = read_label_codes(contours, cine.array.shape, codes=LABEL_CODES, image_header=stored_header(cine))
     nominal = any(issue.code == NOMINAL_SPACING for issue in issues)
     study = Study(
         name=case.name,

@@ -33,6 +33,7 @@ from cinema_cmr.datasets.listing import (
 )
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.nifti.labels import read_label_codes
+from cinema_cmr.io.nifti.source import stored_header
 from cinema_cmr.io.walk import paths_below
 
 __all__ = ["CARD", "DATASET", "LABEL_CODES", "list_cases", "read_case"]
@@ -82,7 +83,7 @@ def read_case(case: Case) -> AnnotatedStudy:
     if case.facts.get("part") == "unlabelled":
         return AnnotatedStudy(study=study, patient=case.patient, facts=case.facts)
     mask = require_path(case.folder / f"{case.name}_sa_gt.nii.gz")
-    labels = read_label_codes(mask, cine.array.shape, codes=LABEL_CODES, image_header=cine.nifti_header)
+    labels = read_label_codes(mask, cine.array.shape, codes=LABEL_CODES, image_header=stored_header(cine))
     labelled = tuple(int(frame) for frame in np.flatnonzero(labels.any(axis=(0, 1, 2))))
     if not labelled:
         raise InputError(f"'{mask.name}' is empty; expected labels at ED and ES: unpack the dataset again")

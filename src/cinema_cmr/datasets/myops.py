@@ -27,6 +27,7 @@ from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.listing import index_by_name, require_path
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.nifti.labels import read_label_codes
+from cinema_cmr.io.nifti.source import stored_header
 from cinema_cmr.io.walk import paths_below
 
 __all__ = ["CARD", "DATASET", "LABEL_CODES", "SEQUENCES", "list_cases", "read_case"]
@@ -93,7 +94,7 @@ def read_case(case: Case) -> AnnotatedStudy:
     if case.facts["part"] == "test" and "gd" not in found:
         return AnnotatedStudy(study=study, patient=case.patient, facts=case.facts)
     mask = require_path(found.get("gd", case.folder / f"{case.name}_gd.nii.gz"))
-    labels = read_label_codes(mask, cines[0].array.shape, codes=LABEL_CODES, image_header=cines[0].nifti_header)
+    labels = read_label_codes(mask, cines[0].array.shape, codes=LABEL_CODES, image_header=stored_header(cines[0]))
     return AnnotatedStudy(
         study=study,
         patient=case.patient,

@@ -15,6 +15,7 @@ from cinema_cmr.core.volume import Cine
 from cinema_cmr.datasets.listing import require_path
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.nifti.labels import read_label_codes
+from cinema_cmr.io.nifti.source import stored_header
 
 __all__ = ["read_phases"]
 
@@ -34,7 +35,7 @@ def read_phases(
         raise InputError(f"{name}: the ED file has {first.n_frames} frames; expected one frame: export it again")
     for other in others:
         _check_one_grid(name, first, other)
-    shape, header = first.array.shape, first.nifti_header
+    shape, header = first.array.shape, stored_header(first)
     arrays = [
         np.zeros(shape, np.uint8)
         if path is None

@@ -35,6 +35,7 @@ from cinema_cmr.datasets.listing import (
 )
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.nifti.labels import read_label_codes
+from cinema_cmr.io.nifti.source import stored_header
 from cinema_cmr.io.walk import paths_below
 
 __all__ = ["CARD", "DATASET", "LABEL_CODES", "VIEW_FILES", "list_cases", "read_case"]
@@ -147,7 +148,7 @@ def _volumes(row: Mapping[str, str], scan: str) -> dict[str, float]:
 
 
 def _labels(mask: Path, cine: Cine) -> LabelMap:
-    labels = read_label_codes(mask, cine.array.shape, codes=LABEL_CODES, image_header=cine.nifti_header)
+    labels = read_label_codes(mask, cine.array.shape, codes=LABEL_CODES, image_header=stored_header(cine))
     if not labels.any():
         raise InputError(f"'{mask.name}' is empty; expected label maps: convert the dataset again")
     return LabelMap(array=labels)

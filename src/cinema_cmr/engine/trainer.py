@@ -161,6 +161,7 @@ class _Run(Generic[Example]):
         folder: Path,
     ) -> None:
         self.config, self.folder = config, folder
+        sample = task.without_network().sample  # before Fabric changes the class of the task
         self.network = task.network
         """Holds the parameters and the state, named without the task's prefix."""
         self.blank = copy.deepcopy(task.network) if config.is_sharded else task.network
@@ -177,7 +178,6 @@ class _Run(Generic[Example]):
             make_optimiser(self.network, config.optim, fused=not self._scales_loss)
         )
         self.ema = EMA(self.network, config.optim.ema_decay)
-        sample = task.without_network().sample
         self.train = SampleSet(train, sample, seed=config.seed)
         self.val = SampleSet(val, sample, seed=None)
         self.step = 0

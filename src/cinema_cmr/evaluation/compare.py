@@ -1,125 +1,136 @@
-"""Two evaluations of the same patients, compared patient by patient."""
+"""Two sets of results of the same patients, compared patient by patient."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.score.statistics import finite_mean, holm, mean_interval, paired_wilcoxon
+from cinema_cmr.score.statistics import Interval, finite_mean, holm, mean_interval, paired_wilcoxon
+from cinema_cmr.tasks.registry import TaskType
+from cinema_cmr.tasks.result import ERROR_SUFFIX, Result, by_patient, patient_values
 
-__all__ = ["LEAST_PATIENTS", "Values", "compare", "compare_values", "values_of"]
+__all__ = [
+    "MIN_PATIENTS",
+    "Comparison",
+    "Difference",
+    "compare",
+    "compare_values",
+    "compared_names",
+    "paired_difference",
+]
 
-Document = Mapping[str, Any]
 Values = Mapping[str, Mapping[str, float]]
-"""What was scored -> patient -> value, NaN where a patient has none."""
+"""Score -> patient -> value; NaN where a patient has none."""
 
-LEAST_PATIENTS = 2
-"""Fewer have no difference to speak of."""
+MIN_PATIENTS = 2
 
 
-def compare(first: Document, second: Document, *, seed: int = 0) -> dict[str, Any]:
-    """Differences, first minus second, of every Dice and of every measurement's absolute error over shared patients.
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """One score of two models on the same patients: both means, first minus second, and the paired test."""
 
-    Both are documents of `evaluation.record` in plain values. A patient with several studies counts once, with
-    their mean. Each row has both means, the mean difference with its BCa interval, and the p-value of Wilcoxon's
-    signed-rank test, alone and corrected after Holm over the rows. Raises `InputError` for fewer than two shared
-    patients, and for an evaluation of another experts' reading (the references differ).
+    name: str
+    first: float
+    second: float
+    difference: Interval
+    p_value: float
+    """Of Wilcoxon's signed-rank test."""
+    p_holm: float = float("nan")
+    """Corrected after Holm over the rows of the comparison."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """All compared scores of two models."""
+
+    first: str
+    second: str
+    n_patients: int
+    rows: tuple[Difference, ...]
+
+
+def compare(
+    first: Sequence[Result],
+    second: Sequence[Result],
+    task: TaskType,
+    *,
+    names: tuple[str, str] = ("first", "second"),
+    seed: int = 0,
+) -> Comparison:
+    """Compare the scores of `task` over the patients that both have, first minus second.
+
+    A patient with several studies counts once, with their mean. Raises `InputError` for fewer than two shared
+    patients, and where the references of the two evaluations differ.
     """
-    sides = [_by_patient(document) for document in (first, second)]
+    sides = by_patient(first), by_patient(second)
     patients = [name for name in sides[0] if name in sides[1]]
-    if len(patients) < LEAST_PATIENTS:
+    if len(patients) < MIN_PATIENTS:
         raise InputError(
-            f"{len(patients)} patients are in both evaluations; expected at least {LEAST_PATIENTS}: evaluate both"
-            " models on the same part of the same data"
+            f"{len(patients)} patients are in both evaluations; expected at least {MIN_PATIENTS}: evaluate both models"
+            " on the same part of the same data"
         )
-    _check_references(sides, patients)
-    names = [name for name in _names(first) if name in _names(second)]
-    values = [values_of(document["patients"], names) for document in (first, second)]
-    return {
-        "first": _title(first, second),
-        "second": _title(second, first),
-        "n_patients": len(patients),
-        "rows": compare_values(*values, seed=seed),
-    }
+    for patient in patients:
+        _check_references(patient, sides[0][patient], sides[1][patient])
+    compared = [name for name in compared_names(first, task) if name in compared_names(second, task)]
+    values = ({name: patient_values(side, name) for name in compared} for side in (first, second))
+    rows = compare_values(*values, seed=seed)
+    return Comparison(first=names[0], second=names[1], n_patients=len(patients), rows=tuple(rows))
 
 
-def values_of(rows: Sequence[Document], names: Sequence[str]) -> dict[str, dict[str, float]]:
-    """The named values of each patient, means over its studies, from the patients of an evaluation document.
+def compared_names(results: Sequence[Result], task: TaskType, *, suffix: str = "") -> list[str]:
+    """Return the scores to compare for a task, and the absolute errors of measurements that end in `suffix`."""
+    prefixes = task.compared or (task.primary,)
+    scores = dict.fromkeys(name for result in results for name in result.scores if name.startswith(prefixes))
+    measured = dict.fromkeys(name for result in results for name in result.measured if name.endswith(suffix))
+    return [*scores, *(f"{name}{ERROR_SUFFIX}" for name in (measured if task.compares_measurements else ()))]
 
-    A name is that of a score, or of a measurement with " absolute error" behind.
-    """
-    by_patient = _by_patient({"patients": rows})
-    return {name: {patient: _value(its, name) for patient, its in by_patient.items()} for name in names}
 
-
-def compare_values(first: Values, second: Values, *, seed: int = 0) -> list[dict[str, Any]]:
-    """One row, as in `compare`, for each thing that both sides have of two patients or more, first minus second."""
+def compare_values(first: Values, second: Values, *, seed: int = 0) -> list[Difference]:
+    """Return one row for each score that both sides have of two patients or more, first minus second."""
     rows = []
     for name in (name for name in first if name in second):
         patients = [patient for patient in first[name] if patient in second[name]]
-        a, b = (np.array([side[name][patient] for patient in patients]) for side in (first, second))
-        rows.append(_row(name, a, b, seed))
-    known = [row for row in rows if row["difference"]["n"] >= LEAST_PATIENTS]
-    for row, corrected in zip(known, holm([row["p_value"] for row in known]), strict=True):
-        row["p_holm"] = float(corrected)
-    return known
+        row = _difference(name, *(np.array([side[name][p] for p in patients]) for side in (first, second)), seed=seed)
+        if row is not None:
+            rows.append(row)
+    corrected = holm([row.p_value for row in rows])
+    return [replace(row, p_holm=float(p)) for row, p in zip(rows, corrected, strict=True)]
 
 
-def _by_patient(document: Document) -> dict[str, list[Document]]:
-    found: dict[str, list[Document]] = {}
-    for row in document["patients"]:
-        found.setdefault(row["patient"], []).append(row)
-    return found
-
-
-def _check_references(sides: list[dict[str, list[Document]]], patients: list[str]) -> None:
-    for patient in patients:
-        first, second = ([row["reference"] for row in side[patient]] for side in sides)
-        for a, b in zip(first, second, strict=False):
-            shared = [(a[name], b[name]) for name in a if name in b and a[name] is not None and b[name] is not None]
-            if len(first) != len(second) or not np.allclose([x for x, _ in shared], [y for _, y in shared]):
-                raise InputError(
-                    f"the experts' values of '{patient}' differ between the two evaluations; expected the same labels"
-                    " of the same studies"
-                )
-
-
-def _names(document: Document) -> list[str]:
-    dices = [name for name in document["scores"] if name.startswith("dice_")]
-    return [*dices, *(f"{name} absolute error" for name in document["measurements"])]
-
-
-def _value(rows: list[Document], name: str) -> float:
-    if name.startswith("dice_"):
-        return finite_mean(_number(row["scores"].get(name)) for row in rows)
-    measurement = name.removesuffix(" absolute error")
-    return finite_mean(
-        abs(_number(row["measured"].get(measurement)) - _number(row["reference"].get(measurement))) for row in rows
+def _difference(
+    name: str, first: NDArray[np.float64], second: NDArray[np.float64], *, seed: int = 0
+) -> Difference | None:
+    """Compare two values a patient; None for fewer than two patients that have both."""
+    both = np.isfinite(first - second)
+    if both.sum() < MIN_PATIENTS:
+        return None
+    return Difference(
+        name=name,
+        first=finite_mean(first[both]),
+        second=finite_mean(second[both]),
+        difference=mean_interval((first - second)[both], seed=seed),
+        p_value=paired_wilcoxon(first[both], second[both]).p_value,
     )
 
 
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else float(value)
+def paired_difference(first: Mapping[str, float], second: Mapping[str, float], *, seed: int = 0) -> Difference | None:
+    """Compare one value a patient over the patients that both have; None for fewer than two."""
+    patients = [patient for patient in first if patient in second]
+    return _difference("", *(np.array([side[p] for p in patients], float) for side in (first, second)), seed=seed)
 
 
-def _row(name: str, first: NDArray[np.float64], second: NDArray[np.float64], seed: int) -> dict[str, Any]:
-    both = np.isfinite(first - second)
-    interval = mean_interval((first - second)[both], seed=seed)
-    enough = int(both.sum()) >= LEAST_PATIENTS
-    return {
-        "name": name,
-        "first": finite_mean(first[both]),
-        "second": finite_mean(second[both]),
-        "difference": {key: getattr(interval, key) for key in ("value", "low", "high", "n")},
-        "p_value": paired_wilcoxon(first[both], second[both]).p_value if enough else float("nan"),
-    }
-
-
-def _title(document: Document, other: Document) -> str:
-    """The model's name, with its hash where both have the same."""
-    name = str(document["model"])
-    return f"{name} {str(document.get('hash', ''))[:8]}".strip() if name == other["model"] else name
+def _check_references(patient: str, first: Sequence[Result], second: Sequence[Result]) -> None:
+    same = len(first) == len(second)
+    for a, b in zip(first, second, strict=False):
+        pairs = [(x, b.reference.get(name)) for name, x in a.reference.items()]
+        known = [(x, y) for x, y in pairs if x is not None and y is not None]
+        same = same and a.target == b.target and np.allclose([x for x, _ in known], [y for _, y in known])
+    if not same:
+        raise InputError(
+            f"the references of '{patient}' differ between the two evaluations; expected the same labels of the same"
+            " studies"
+        )

@@ -1,137 +1,170 @@
-"""An evaluation as one document of plain values: the summary, its subgroups, every patient, and the quality checks.
-
-It is what `scores.json` holds, what the page is drawn from, and what a later run is compared with.
-"""
+"""The record of an evaluation: summary, subgroups, quality checks and every result; what scores.json holds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cinema_cmr.evaluation.segmentation import PatientScore, summarise
+from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.results import Flag
+from cinema_cmr.core.serialise import json_values
 from cinema_cmr.score.detection import proportion_interval
-from cinema_cmr.score.statistics import Interval, finite_mean, rank_correlation
+from cinema_cmr.score.statistics import Interval, rank_correlation
+from cinema_cmr.tasks.mask_scores import LOW_DICE, MAX_EF_ERROR
+from cinema_cmr.tasks.result import Result, Summary
 
-__all__ = ["FACTS", "LOW_DICE", "MAX_EF_ERROR", "evaluation_document", "failure_of", "patient_row"]
+__all__ = ["SCORES_FILE", "Checks", "Evaluation", "FlagCount", "NotScored", "read_results", "subgroup_facts"]
 
-FACTS = ("group", "sex", "age_band", "vendor", "field_tesla", "centre")
-"""Facts of a dataset by which patients are told apart."""
+SCORES_FILE = "scores.json"
 
-LOW_DICE = 0.7
-"""A structure of the heart's anatomy below this in one labelled frame is a failure."""
+SUBGROUP_FACTS = ("group", "sex", "age_band", "vendor", "field_tesla", "centre")
+"""Facts of a dataset that define subgroups of patients."""
 
-MAX_EF_ERROR = 10.0
-"""Points of ejection fraction; a larger error is a failure."""
-
-_ANATOMY = ("lv", "myo", "rv", "lv_cavity", "myocardium")
-"""Structures of both schemes that every heart has; a missed lesion is no failure of outlining the heart."""
 _OLD, _YOUNG = 65.0, 40.0
 
-Row = Mapping[str, Any]
+
+@dataclass(frozen=True, kw_only=True)
+class NotScored:
+    """A study without a score, and why."""
+
+    study: str
+    patient: str
+    status: str
+    """"missing" without a mask, "unusable" with one that cannot be read, "unlabelled" without a reference."""
+    why: str
 
 
-def evaluation_document(scores: Sequence[PatientScore], *, seed: int = 0, **about: Any) -> dict[str, Any]:
-    """`summarise` of all and of each subgroup, `patient_row` of each study, and whether flags caught the failures.
+@dataclass(frozen=True, kw_only=True)
+class FlagCount:
+    """How often a quality flag was raised, and how many of these studies had failed."""
 
-    `about` (model, hash, data, ...) comes first. Raises `InputError` where there is no score.
-    """
-    rows = [patient_row(score) for score in scores]
-    return {
-        **about,
-        **summarise(scores, seed=seed),
-        "subgroups": _subgroups(scores, rows, seed),
-        "checks": _checks(rows),
-        "patients": rows,
-    }
+    code: str
+    severity: str
+    n: int
+    n_failed: int
 
 
-def patient_row(score: PatientScore) -> dict[str, Any]:
-    """One study: scores as means over its frames, both masks' measurements, confidence, flags and failure."""
-    names = sorted({name for frame in score.frames for name in frame})
-    scores = {name: score.mean(name) for name in names}
-    scores["dice_mean"] = finite_mean(value for name, value in scores.items() if name.startswith("dice_"))
-    return {
-        "study": score.study,
-        "patient": score.patient,
-        "facts": _facts(score.facts),
-        "scores": scores,
-        "measured": dict(score.measured),
-        "reference": dict(score.reference),
-        "confidence": score.confidence,
-        "flags": [{"code": f.code, "severity": f.severity, "message": f.message} for f in score.flags],
-        "failure": failure_of(score),
-    }
+@dataclass(frozen=True, kw_only=True)
+class Checks:
+    """Whether the quality flags caught the failures, and whether confidence followed Dice."""
+
+    rule: str
+    n_failed: int
+    sensitivity: Interval
+    specificity: Interval
+    flags: tuple[FlagCount, ...]
+    confidence_rank_correlation: float
 
 
-def failure_of(score: PatientScore) -> str | None:
-    """Why the outlines of a study count as failed, in words; None where they do not."""
-    reasons = [f"{name} Dice {value:.2f}" for name, value in _lowest(score).items() if value < LOW_DICE]
-    for name, title in (("lv_ef_percent", "LVEF"), ("rv_ef_percent", "RVEF")):
-        measured, reference = score.measured.get(name), score.reference.get(name)
-        if measured is not None and reference is not None and abs(measured - reference) > MAX_EF_ERROR:
-            reasons.append(f"{title} off by {measured - reference:+.0f} points")
-    return "; ".join(reasons) or None
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """One model, or the masks of another program, scored on a dataset."""
+
+    model: str
+    hash: str = ""
+    """Of the weights; empty for masks."""
+    task: str
+    target: str | None = None
+    """Fact or measurement that the model predicts, of a regression or classification."""
+    dataset: str = ""
+    part: str = ""
+    summary: Summary
+    subgroups: Mapping[str, Summary]
+    checks: Checks | None
+    """None for a task without masks."""
+    results: tuple[Result, ...]
+    not_scored: tuple[NotScored, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values, the summary's fields at the top level, results as `patients`."""
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("summary", "results")}
+        rows = [{**result.to_dict(), "facts": subgroup_facts(result.facts)} for result in self.results]
+        values: dict[str, Any] = json_values({**own, **vars(self.summary), "patients": rows})
+        return values
 
 
-def _lowest(score: PatientScore) -> dict[str, float]:
-    """Structure of the heart -> its lowest Dice of the frames that have one."""
-    found = ((name, [frame.get(f"dice_{name}", np.nan) for frame in score.frames]) for name in _ANATOMY)
-    return {name: float(np.nanmin(dices)) for name, dices in found if not np.isnan(dices).all()}
+def read_results(folder: Path) -> tuple[str, str, list[Result]]:
+    """Return model, hash and results of an evaluation that `cinema evaluate -o` wrote; else raise `InputError`."""
+    path = folder / SCORES_FILE
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        results = [_result(row) for row in document["patients"]]
+        return str(document["model"]), str(document.get("hash", "")), results
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"'{folder.name}' has no readable {SCORES_FILE} with patients; expected the folder of a"
+            " `cinema evaluate -o`: evaluate that model again"
+        ) from error
 
 
-def _facts(facts: Mapping[str, Any]) -> dict[str, str]:
-    known = {name: str(facts[name]) for name in FACTS if facts.get(name)}
+def subgroup_facts(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return the facts that define subgroups, the age as a band."""
+    known = {name: str(facts[name]) for name in SUBGROUP_FACTS if facts.get(name)}
     age = facts.get("age_years")
     if isinstance(age, float | int):
         known["age_band"] = "over 65" if age > _OLD else "under 40" if age < _YOUNG else "40 to 65"
     return known
 
 
-def _subgroups(scores: Sequence[PatientScore], rows: Sequence[Row], seed: int) -> dict[str, Any]:
-    """Summaries of the patients that share a fact, where it tells at least two kinds apart."""
-    found: dict[str, Any] = {}
-    for fact in FACTS:
-        kinds = sorted({row["facts"][fact] for row in rows if fact in row["facts"]})
+def subgroup_summaries(
+    results: Sequence[Result], summarise: Callable[[Sequence[Result]], Summary]
+) -> dict[str, Summary]:
+    """Summarise the patients that share a fact, for facts with at least two values."""
+    found: dict[str, Summary] = {}
+    facts = [subgroup_facts(result.facts) for result in results]
+    for name in SUBGROUP_FACTS:
+        kinds = sorted({its[name] for its in facts if name in its})
         for kind in kinds if len(kinds) > 1 else ():
-            its = [score for score, row in zip(scores, rows, strict=True) if row["facts"].get(fact) == kind]
-            found[f"{fact.replace('_', ' ')} {kind}"] = summarise(its, seed=seed)
+            members = [result for result, its in zip(results, facts, strict=True) if its.get(name) == kind]
+            found[f"{name.replace('_', ' ')} {kind}"] = summarise(members)
     return found
 
 
-def _checks(rows: Sequence[Row]) -> dict[str, Any]:
-    """Whether warnings and errors were raised where the outlines failed, by flag too, and confidence against Dice."""
-    failed = [row["failure"] is not None for row in rows]
-    raised = [{flag["code"] for flag in row["flags"] if flag["severity"] != "info"} for row in rows]
-    caught = [bool(codes) for codes, bad in zip(raised, failed, strict=True) if bad]
-    silent = [not codes for codes, bad in zip(raised, failed, strict=True) if not bad]
-    return {
-        "rule": f"failed: Dice of a structure of the heart under {LOW_DICE:g} in a labelled frame, or an ejection"
+def check_flags(results: Sequence[Result]) -> Checks | None:
+    """Count warnings and errors against failures; None without masks."""
+    if not any("dice_mean" in result.scores for result in results):
+        return None
+    failed = [result.failure is not None for result in results]
+    raised = [any(flag.severity != "info" for flag in result.flags) for result in results]
+    n_failed, n_caught = sum(failed), sum(a and b for a, b in zip(failed, raised, strict=True))
+    n_silent = sum(not (a or b) for a, b in zip(failed, raised, strict=True))
+    return Checks(
+        rule=f"failed: Dice of a structure of the heart under {LOW_DICE:g} in a labelled frame, or an ejection"
         f" fraction more than {MAX_EF_ERROR:g} points off; raised: a warning or an error",
-        "n_failed": sum(failed),
-        "sensitivity": _share(caught),
-        "specificity": _share(silent),
-        "flags": _by_flag(rows, failed),
-        "confidence_rank_correlation": rank_correlation(
-            [row["confidence"] for row in rows], [row["scores"]["dice_mean"] for row in rows]
+        n_failed=n_failed,
+        sensitivity=proportion_interval(n_caught, n_failed),
+        specificity=proportion_interval(n_silent, len(results) - n_failed),
+        flags=_count_flags(results),
+        confidence_rank_correlation=rank_correlation(
+            [result.confidence for result in results], [result.scores["dice_mean"] for result in results]
         ),
-    }
+    )
 
 
-def _share(hits: Sequence[bool]) -> dict[str, Any]:
-    interval: Interval = proportion_interval(sum(hits), len(hits))
-    return {name: getattr(interval, name) for name in ("value", "low", "high", "n")}
+def _count_flags(results: Sequence[Result]) -> tuple[FlagCount, ...]:
+    raised: dict[str, list[tuple[Flag, bool]]] = {}
+    for result in results:
+        for flag in {flag.code: flag for flag in result.flags}.values():
+            raised.setdefault(flag.code, []).append((flag, result.failure is not None))
+    counts = [
+        FlagCount(code=code, severity=its[0][0].severity, n=len(its), n_failed=sum(failed for _, failed in its))
+        for code, its in raised.items()
+    ]
+    return tuple(sorted(counts, key=lambda count: (-count.n_failed, -count.n, count.code)))
 
 
-def _by_flag(rows: Sequence[Row], failed: Sequence[bool]) -> list[dict[str, Any]]:
-    """Each flag that was raised: its severity, in how many studies, and how many of these had failed."""
-    found: dict[str, dict[str, Any]] = {}
-    for row, bad in zip(rows, failed, strict=True):
-        for flag in {flag["code"]: flag for flag in row["flags"]}.values():
-            its = found.setdefault(
-                flag["code"], {"code": flag["code"], "severity": flag["severity"], "n": 0, "n_failed": 0}
-            )
-            its["n"] += 1
-            its["n_failed"] += int(bad)
-    return sorted(found.values(), key=lambda its: (-its["n_failed"], -its["n"], its["code"]))
+def _result(row: Mapping[str, Any]) -> Result:
+    """The part of a result that comparisons need; null is NaN."""
+    return Result(
+        study=row["study"],
+        patient=row["patient"],
+        scores={name: np.nan if value is None else float(value) for name, value in row["scores"].items()},
+        measured=row["measured"],
+        reference=row["reference"],
+        target=row.get("target"),
+    )

@@ -16,7 +16,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from cinema_cmr.core.annotation import Landmarks
-from cinema_cmr.core.errors import NoCineError, WeightsError
+from cinema_cmr.core.errors import NoCineError
 from cinema_cmr.core.geometry import apply_affine
 from cinema_cmr.core.results import Flag, LandmarkPrediction
 from cinema_cmr.core.study import Study
@@ -84,8 +84,7 @@ class LandmarkPredictor:
     """
 
     def __init__(self, loaded: LoadedModel, runtime: Runtime, *, segmenter: Segmenter | None = None) -> None:
-        if loaded.card.task != "landmark":
-            raise WeightsError(f"model '{loaded.card.name}' is of the task '{loaded.card.task}'; expected 'landmark'")
+        loaded.card.check_task("landmark")
         self.card, self.runtime, self.segmenter = loaded.card, runtime, segmenter
         self.model = loaded.model.to(runtime.device).eval()
 

@@ -156,8 +156,7 @@ def _select_slices(cine: Cine, selection: slice) -> Cine:
         cine,
         array=cine.array[:, :, selection],
         slice_positions_mm=positions - positions[0],
-        nifti_header=None,
-        nifti_shape=None,
+        source=None,
     )
 
 

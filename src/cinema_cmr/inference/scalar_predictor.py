@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from cinema_cmr.core.errors import WeightsError
 from cinema_cmr.core.study import Study
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.inference.study_tensors import phase_images
@@ -21,10 +20,7 @@ class ScalarPredictor:
     """
 
     def __init__(self, loaded: LoadedModel, runtime: Runtime) -> None:
-        if loaded.card.task not in ("regress", "classify"):
-            raise WeightsError(
-                f"model '{loaded.card.name}' is of the task '{loaded.card.task}'; expected 'regress' or 'classify'"
-            )
+        loaded.card.check_task("regress", "classify")
         self.card, self.runtime = loaded.card, runtime
         self.model = loaded.model.to(runtime.device).eval()
 
@@ -40,5 +36,5 @@ class ScalarPredictor:
         with self.runtime.autocast():
             outputs: Tensor = self.model(on_device)
         outputs = outputs.float().cpu()
-        values = outputs.softmax(dim=1) if self.card.task == "classify" else in_target_units(outputs, self.card)
+        values = outputs.softmax(dim=1) if self.card.output_kind == "classes" else in_target_units(outputs, self.card)
         return dict(zip(self.card.outputs, map(float, values[0]), strict=True))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cinema_cmr.core.card import Grid, check_tta
-from cinema_cmr.core.errors import UsageError, WeightsError
+from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.image.intensity import normalise
@@ -34,8 +34,7 @@ class Segmenter:
 
     def __init__(self, loaded: LoadedModel, runtime: Runtime, *, tta: int | None = None) -> None:
         card = loaded.card
-        if card.task != "segment":
-            raise WeightsError(f"model '{card.name}' is for the task '{card.task}'; expected 'segment'")
+        card.check_task("segment")
         self.model = loaded.model.to(runtime.device).eval()
         self.loaded, self.card, self.runtime = loaded, card, runtime
         self.tta = card.tta if tta is None else tta

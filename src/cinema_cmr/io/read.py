@@ -290,7 +290,7 @@ def _join_frames(frames: Sequence[_Candidate]) -> _Candidate:
                 " pass them separately"
             )
     array = np.concatenate([frame.cine.array for frame in frames], axis=3)
-    cine = replace(first, array=array, nifti_shape=array.shape, label=frames[0].key)
+    cine = replace(first, array=array, label=frames[0].key)
     issues = {(issue.code, issue.message): issue for frame in reversed(frames) for issue in frame.issues}
     files = tuple(frame.files[0] for frame in frames)
     return _Candidate(cine=cine, files=files, key=frames[0].key, issues=tuple(issues.values()))

@@ -1,9 +1,9 @@
-"""What is normal: published ranges by sex and age, with their citation and papillary rule, and human noise.
+"""Published normal ranges by sex and age, with citation and papillary rule, and the variability of human readers.
 
 The built-in table is Petersen et al., JCMR 2017;19:18 (UK Biobank, 800 healthy Caucasians of 45-74 years,
-papillary muscles in the blood pool, 1.5 T). It holds only values that could be confirmed from the paper's
-abstract or from transcriptions that agree with each other; each row says what its limits are. A table of
-the user's own replaces it.
+papillary muscles in the blood pool, 1.5 T). It contains only values confirmed by the abstract
+of the paper or by independent transcriptions that agree; each row states the kind of its limits. A user-supplied table
+replaces it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BLOOD_POOL = "papillary muscles in the blood pool"
 
 @dataclass(frozen=True, kw_only=True)
 class HumanNoise:
-    """How far experts differ from themselves or each other, printed beside a measurement."""
+    """Variability within or between expert readers, reported with a measurement."""
 
     name: str
     """The measurement's name."""
@@ -46,7 +46,7 @@ class HumanNoise:
 
 INTERVAL = "95 % interval"
 MEAN_SD = "mean +- 1.96 SD of the published mean and SD"
-BORDERLINE = "limits beyond which the paper calls a value abnormal, its borderline zone included"
+BORDERLINE = "limits of abnormal values in the paper, including its borderline zone"
 
 _PUBLISHED: tuple[tuple[str, str, Sex, float, float], ...] = (
     ("lv_edv_ml", INTERVAL, "M", 109, 218),
@@ -76,7 +76,7 @@ _PUBLISHED: tuple[tuple[str, str, Sex, float, float], ...] = (
     ("rv_svi_ml_m2", BORDERLINE, "M", 30, 69),
     ("rv_svi_ml_m2", BORDERLINE, "F", 29, 61),
 )
-"""Name, what the limits are, sex, lower, upper."""
+"""Name, kind of limits, sex, lower, upper."""
 
 _MEANS: tuple[tuple[str, Sex, float, float], ...] = (
     ("lv_ef_percent", "M", 58, 5),
@@ -111,7 +111,7 @@ NORMAL_RANGES: tuple[NormalRange, ...] = (
         for name, sex, mean, sd in _MEANS
     ),
 )
-"""The built-in table; absolute LV mass is not in it, it could not be confirmed."""
+"""The built-in table, without absolute LV mass, which could not be confirmed."""
 
 HUMAN_NOISE: tuple[HumanNoise, ...] = (
     HumanNoise(
@@ -139,13 +139,13 @@ HUMAN_NOISE: tuple[HumanNoise, ...] = (
         )
     ),
 )
-"""How much people differ; nothing closer than this is a difference."""
+"""Variability of human readers; smaller differences are not meaningful."""
 
 
 def normal_range(
     name: str, sex: Sex | None, age: float | None, table: Iterable[NormalRange] = NORMAL_RANGES
 ) -> NormalRange | None:
-    """The range of a measurement for a sex and age in years; None where it is not known.
+    """Return the range of a measurement for a sex and age in years, or None if there is none.
 
     >>> normal_range("lv_edv_ml", "F", 60).upper
     161
@@ -161,35 +161,37 @@ def normal_range(
 
 
 def parse_normal_ranges(text: str, kind: Literal["csv", "json"]) -> tuple[NormalRange, ...]:
-    """A user's table from a CSV text with a header, or a JSON list, of `NormalRange`'s fields.
+    """Parse a user-supplied table, CSV text with a header or a JSON list, of the fields of `NormalRange`.
 
-    `limits` may be left out. Raises `InputError` that names the row and what is wrong in it.
+    `limits` is optional. Raises `InputError` that names the row and its fault.
     """
     try:
         rows = json.loads(text) if kind == "json" else list(csv.DictReader(StringIO(text)))
     except json.JSONDecodeError as error:
-        raise InputError(f"table of normal ranges is not JSON: {error}") from error
+        raise InputError(f"table of normal ranges is not valid JSON ({error}); expected a list of rows") from error
     if not isinstance(rows, list) or not rows:
         raise InputError("table of normal ranges is empty; expected a list of rows with the columns of NormalRange")
-    return tuple(_row(number, row) for number, row in enumerate(rows, start=1))
+    return tuple(_parse_row(number, row) for number, row in enumerate(rows, start=1))
 
 
-def _row(number: int, row: object) -> NormalRange:
+def _parse_row(number: int, row: object) -> NormalRange:
     if not isinstance(row, Mapping):
-        raise InputError(f"normal range {number} is no row of named columns but {row!r}")
+        raise InputError(f"normal range {number} is {row!r}; expected a row of named columns")
     numbers = ("age_low", "age_high", "lower", "upper")
     words = ("name", "sex", "unit", "citation", "papillary_rule")
     missing = [field for field in (*words, *numbers) if row.get(field) in (None, "")]
     if missing:
-        raise InputError(f"normal range {number} lacks {', '.join(missing)}; every row needs its source and limits")
+        raise InputError(f"normal range {number} lacks {', '.join(missing)}; expected a source and limits in every row")
     try:
         values = {field: float(row[field]) for field in numbers}
     except (TypeError, ValueError) as error:
-        raise InputError(f"normal range {number}: {error}; ages and limits must be numbers") from error
+        raise InputError(
+            f"normal range {number} has an invalid number ({error}); expected numbers as ages and limits"
+        ) from error
     if row["sex"] not in ("F", "M"):
         raise InputError(f"normal range {number} has sex '{row['sex']}'; expected F or M")
     if not (values["lower"] < values["upper"] and values["age_low"] <= values["age_high"]):
-        raise InputError(f"normal range {number} ends before it begins: {values}")
+        raise InputError(f"normal range {number} has {values}; expected lower limits below upper limits")
     return NormalRange(
         name=str(row["name"]),
         sex="F" if row["sex"] == "F" else "M",

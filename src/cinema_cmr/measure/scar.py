@@ -18,6 +18,7 @@ from cinema_cmr.core.study import NOMINAL_SPACING, Study
 from cinema_cmr.core.vocabulary import SCAR_LABELS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.definition import Definition
+from cinema_cmr.measure.function import MYOCARDIAL_DENSITY_G_ML
 from cinema_cmr.measure.quality.scar import ScarContext, scar_flags
 from cinema_cmr.measure.scar_wall import LEVELS, ScarWall, measure_scar_wall, segment_values
 
@@ -26,7 +27,6 @@ __all__ = ["SCAR_SUMMARY", "measure_scar", "scar_volumes_ml"]
 SCAR_SUMMARY = ("infarct_percent", "no_reflow_percent", "infarct_ml", "infarct_g", "lge_myocardium_g")
 """Headline measurements of a late-enhancement study."""
 
-_DENSITY_G_PER_ML = 1.05
 _METHOD = "sum of slices, late enhancement, short axis"
 _WITH_CORE = "infarct and no-reflow together"
 _OF_MYOCARDIUM = "share of the whole myocardium: healthy wall, infarct and no-reflow"
@@ -98,14 +98,14 @@ def _shares(volumes: Mapping[str, float], reason: str | None) -> Iterator[Measur
 def _sizes(volumes: Mapping[str, float], reason: str | None) -> Iterator[Measurement]:
     lesion = volumes["infarct"] + volumes["no_reflow"]
     myocardium = lesion + volumes["myo_normal"]
-    by_density = f"volume x {_DENSITY_G_PER_ML} g/ml"
+    by_density = f"volume x {MYOCARDIAL_DENSITY_G_ML} g/ml"
     for name, title, value, rule in (
         ("infarct_ml", "infarct volume", lesion, _WITH_CORE),
-        ("infarct_g", "infarct mass", _DENSITY_G_PER_ML * lesion, f"{_WITH_CORE}; {by_density}"),
+        ("infarct_g", "infarct mass", MYOCARDIAL_DENSITY_G_ML * lesion, f"{_WITH_CORE}; {by_density}"),
         ("no_reflow_ml", "no-reflow volume", volumes["no_reflow"], "every labelled slice counts"),
-        ("no_reflow_g", "no-reflow mass", _DENSITY_G_PER_ML * volumes["no_reflow"], by_density),
+        ("no_reflow_g", "no-reflow mass", MYOCARDIAL_DENSITY_G_ML * volumes["no_reflow"], by_density),
         ("lge_myocardium_ml", "myocardial volume", myocardium, "every labelled slice counts"),
-        ("lge_myocardium_g", "myocardial mass", _DENSITY_G_PER_ML * myocardium, by_density),
+        ("lge_myocardium_g", "myocardial mass", MYOCARDIAL_DENSITY_G_ML * myocardium, by_density),
         ("lge_cavity_ml", "cavity volume in the imaged phase", volumes["lv_cavity"], "every labelled slice counts"),
     ):
         definition = Definition(name=name, title=title, unit=name.rpartition("_")[2], method=_METHOD, rule=rule)

@@ -13,10 +13,10 @@ from cinema_cmr.core.results import LandmarkPrediction, Measurements, Prediction
 from cinema_cmr.core.run_facts import OptionValue, RunFacts, Stopwatch
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.disease.classify import classify_study
 from cinema_cmr.disease.model import DiseaseModel, load_disease_model
+from cinema_cmr.disease.study_classification import classify_study
 from cinema_cmr.inference.landmark_predictor import LandmarkPredictor
-from cinema_cmr.inference.load import LANDMARK_MASK_MODEL, load_landmark_predictor, load_segmenter
+from cinema_cmr.inference.loading import LANDMARK_MASK_MODEL, load_landmark_predictor, load_segmenter
 from cinema_cmr.inference.long_axis_predictor import predict_landmarks, segment_long_axes
 from cinema_cmr.inference.modality import modality_flags, study_for_model
 from cinema_cmr.inference.predictor import predict_study

@@ -21,7 +21,7 @@ from cinema_cmr.disease.fit import cross_validate, fit_linear, fit_temperature
 from cinema_cmr.disease.model import DiseaseModel
 from cinema_cmr.measure.measure import measure_study
 from cinema_cmr.recipes.finetune import TrainingData
-from cinema_cmr.score.classify import balanced_accuracy, confusion_matrix, score_classes
+from cinema_cmr.score.classification import balanced_accuracy, confusion_matrix, score_classes
 from cinema_cmr.score.statistics import bootstrap_interval, mean_interval
 
 __all__ = ["GROUP_TITLES", "MeasuredPatient", "measured_patient", "scores_of", "train_disease_model"]

@@ -11,11 +11,11 @@ from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.datasets.reading import LabelledSource, Note, ignore_note, open_training_data
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.recipes.experiment import Experiment
-from cinema_cmr.recipes.options import FinetuneOptions
 from cinema_cmr.recipes.presets import with_preset
 from cinema_cmr.recipes.registry import recipe as find_recipe
 from cinema_cmr.recipes.run import Report, RunResult, prepare_run
 from cinema_cmr.recipes.scalars import with_target
+from cinema_cmr.recipes.training_options import FinetuneOptions
 from cinema_cmr.tasks.registry import task_type
 
 __all__ = ["TrainingData", "change_experiment", "finetune", "open_labelled_data"]

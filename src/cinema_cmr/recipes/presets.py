@@ -22,9 +22,9 @@ from cinema_cmr.models.stem import COARSE_STEM, StemConfig
 from cinema_cmr.models.unetr import ConvUNetRConfig
 from cinema_cmr.models.vit import VitConfig, vit_size
 from cinema_cmr.recipes.experiment import Experiment
-from cinema_cmr.recipes.options import PRESETS
 from cinema_cmr.recipes.pretraining import pretraining_experiment
 from cinema_cmr.recipes.published_size import at_published_size
+from cinema_cmr.recipes.training_options import PRESETS
 
 __all__ = ["COARSE", "SMOKE", "STEPS", "Reduction", "smaller", "smoke_pretraining", "with_preset"]
 

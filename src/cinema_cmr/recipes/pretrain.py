@@ -19,9 +19,9 @@ from cinema_cmr.engine.trainer import Progress
 from cinema_cmr.io.atomic import atomic_path
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.recipes.experiment import Experiment
-from cinema_cmr.recipes.options import PretrainOptions
 from cinema_cmr.recipes.registry import recipe as find_recipe
 from cinema_cmr.recipes.run import Report, Run, RunResult, prepare_run
+from cinema_cmr.recipes.training_options import PretrainOptions
 from cinema_cmr.tasks.pretrain import SMALL_DATA_AUGMENTATION, PretrainConfig, PretrainTask
 from cinema_cmr.tasks.reconstruction import picture, reconstructed
 

@@ -19,42 +19,43 @@ _BASE = "-base"
 
 @dataclass(frozen=True)
 class Recipe:
-    """A function of this package that returns an experiment."""
+    """A function that returns an experiment, imported when it is called."""
 
-    module: str
-    function: str
+    entry_point: str
+    """MODULE:FUNCTION in this package."""
 
     def __call__(self) -> Experiment:
         """Return the experiment."""
-        experiment: Experiment = getattr(import_module(f"cinema_cmr.recipes.{self.module}"), self.function)()
+        module, _, function = self.entry_point.partition(":")
+        experiment: Experiment = getattr(import_module(f"cinema_cmr.recipes.{module}"), function)()
         return experiment
 
 
 RECIPES_OF_TASKS: dict[str, dict[str, Callable[[], Experiment]]] = {
     "segment": {
-        "sax-unet": Recipe("segmentation", "sax_unet"),
-        "sax-unet-synthetic": Recipe("segmentation", "sax_unet_synthetic"),
-        "sax-unetr": Recipe("segmentation", "sax_unetr"),
-        "scar-unet": Recipe("segmentation", "scar_unet"),
-        "scar-unetr": Recipe("segmentation", "scar_unetr"),
-        "lax-mask-unet": Recipe("segmentation", "lax_mask_unet"),
-        "lax-mask-unetr": Recipe("segmentation", "lax_mask_unetr"),
+        "sax-unet": Recipe("segmentation:sax_unet"),
+        "sax-unet-synthetic": Recipe("segmentation:sax_unet_synthetic"),
+        "sax-unetr": Recipe("segmentation:sax_unetr"),
+        "scar-unet": Recipe("segmentation:scar_unet"),
+        "scar-unetr": Recipe("segmentation:scar_unetr"),
+        "lax-mask-unet": Recipe("segmentation:lax_mask_unet"),
+        "lax-mask-unetr": Recipe("segmentation:lax_mask_unetr"),
     },
     "landmark": {
-        "lax-unet": Recipe("landmarks", "lax_unet"),
-        "lax-unetr": Recipe("landmarks", "lax_unetr"),
-        "lax-coordinates": Recipe("landmarks", "lax_coordinates"),
+        "lax-unet": Recipe("landmarks:lax_unet"),
+        "lax-unetr": Recipe("landmarks:lax_unetr"),
+        "lax-coordinates": Recipe("landmarks:lax_coordinates"),
     },
-    "regress": {"ef-vit": Recipe("scalars", "ef_vit"), "ef-resnet": Recipe("scalars", "ef_resnet")},
+    "regress": {"ef-vit": Recipe("scalars:ef_vit"), "ef-resnet": Recipe("scalars:ef_resnet")},
     "classify": {
-        "disease-vit": Recipe("scalars", "disease_vit"),
-        "disease-resnet": Recipe("scalars", "disease_resnet"),
+        "disease-vit": Recipe("scalars:disease_vit"),
+        "disease-resnet": Recipe("scalars:disease_resnet"),
     },
     "pretrain": {
-        "small": Recipe("pretraining", "small"),
-        "base": Recipe("pretraining", "base"),
-        "coarse": Recipe("pretraining", "coarse"),
-        "tiny": Recipe("pretraining", "tiny"),
+        "small": Recipe("pretraining:small"),
+        "base": Recipe("pretraining:base"),
+        "coarse": Recipe("pretraining:coarse"),
+        "tiny": Recipe("pretraining:tiny"),
     },
 }
 """Task -> its recipes, the default first. To add a recipe: a function in a file of this package, and its name here."""

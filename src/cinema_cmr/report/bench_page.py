@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cinema_cmr.report.evaluation.tables import PUBLISHED_NOTE
 from cinema_cmr.report.markdown import Table, interval_text, markdown_table, p_text, signed_interval_text
 from cinema_cmr.report.page import page_environment
-from cinema_cmr.report.record import NOTICE
+from cinema_cmr.report.record.study_record import NOTICE
 
 __all__ = ["NOTE", "bench_csv", "bench_markdown", "bench_page", "bench_tables"]
 
@@ -23,7 +23,18 @@ NOTE = (
     " over the whole table. Every model that was trained for a task had the same data, augmentation and number of"
     " steps; held-out patients chose nothing."
 )
-_HEADS = ["task", "data", "model", "measure", "result", "difference", "p (Holm)", "learned from", "steps", "minutes"]
+_HEADS = [
+    "task",
+    "data",
+    "model",
+    "measure",
+    "result",
+    "difference",
+    "p (Holm)",
+    "training patients",
+    "steps",
+    "minutes",
+]
 _CSV_HEADS = (
     *("task", "dataset", "model", "status", "reason", "measure", "unit", "value", "low", "high", "method", "n"),
     *("n_excluded", "n_seeds", "against", "difference", "difference_low", "difference_high", "p_value", "p_holm"),
@@ -102,7 +113,7 @@ def _line(row: Row) -> list[str]:
     title, digits = _measure(row, row["shown"])
     its = row["measures"].get(row["shown"])
     minutes = "" if row["seconds"] is None else f"{row['seconds'] / 60:.1f}"
-    learned, steps = (" to ".join(str(n) for n in row[name]) for name in ("n_learned_from", "n_steps"))
+    learned, steps = (" to ".join(str(n) for n in row[name]) for name in ("n_train_patients", "n_steps"))
     of_seeds = f", {row['n_seeds']} seeds" if row["n_seeds"] > 1 else ""
     model = f"{row['model']}{of_seeds}" + (f" ({row['reason']})" if row["reason"] else "")
     unmeasured = its["n_excluded"] if its else 0
@@ -138,7 +149,7 @@ def _left_out(document: Document) -> Table:
 
 
 def _published(document: Document) -> Table:
-    names = ("what", "text", "model", "trial", "source")
+    names = ("what", "text", "model", "patients", "source")
     return Table(["what", "published", "by", "on", "source"], [[r[n] for n in names] for r in document["published"]])
 
 
@@ -148,5 +159,4 @@ def _measure(row: Row, key: str) -> tuple[str, int]:
 
 
 def _settings(document: Document) -> str:
-    told: Sequence[str] = document.get("told", ())
-    return " ".join(told)
+    return " ".join(document.get("settings", ()))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cinema_cmr.core.geometry import apply_affine, unit
 from cinema_cmr.core.results import Prediction
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.io.nifti.source import nifti_source
 
 __all__ = ["Box", "heart_box", "heart_centre_mm", "shown", "window"]
 
@@ -52,7 +53,7 @@ def shown(cine: Cine, labels: Labels | None) -> tuple[Cine, Labels | None]:
     orientation. A NIfTI is turned by quarters and mirrored, so that the patient's left, back and feet lie
     where they are expected.
     """
-    if cine.nifti_header is None or not cine.orientation_known:
+    if nifti_source(cine) is None or not cine.orientation_known:
         return cine, labels
     turn = max((_Turn(*choice) for choice in product((False, True), repeat=3)), key=lambda t: _fit(cine.affine, t))
     array = _turned(cine.array, turn)

@@ -18,7 +18,7 @@ from cinema_cmr.report.frames import UNITS_PER_PIXEL, Film, Tile
 from cinema_cmr.report.headline import NormalRanges, cards, human_noise
 from cinema_cmr.report.page import OUTLINES, page_environment
 from cinema_cmr.report.pictures import Sheet, ViewPicture, contact_sheets, stack_film, view_pictures
-from cinema_cmr.report.record import Curves, StudyRecord
+from cinema_cmr.report.record.study_record import Curves, StudyRecord
 from cinema_cmr.report.segments import is_segment, segment_plots
 
 __all__ = ["report_html", "write_report"]

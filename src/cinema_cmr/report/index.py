@@ -13,7 +13,7 @@ from cinema_cmr.core.results import Flag
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.measure.scar import SCAR_SUMMARY
 from cinema_cmr.report.page import page_environment
-from cinema_cmr.report.record import NOTICE, StudyRecord, Summary
+from cinema_cmr.report.record.study_record import NOTICE, StudyRecord, Summary
 
 __all__ = ["IndexRow", "write_index"]
 

@@ -12,7 +12,7 @@ import numpy as np
 from cinema_cmr.report.axes import FONT_POINTS, INK, plain_axes, svg_of
 from cinema_cmr.report.markdown import Table, interval_text, markdown_table, p_text, signed_interval_text
 from cinema_cmr.report.page import page_environment
-from cinema_cmr.report.record import NOTICE
+from cinema_cmr.report.record.study_record import NOTICE
 
 __all__ = ["NOTE", "curve_svg", "standalone_svg", "sweep_csv", "sweep_markdown", "sweep_page", "sweep_tables"]
 
@@ -80,7 +80,7 @@ def standalone_svg(svg: str) -> str:
 
 def sweep_markdown(document: Document) -> str:
     """`sweep.md`: the curve's points, the differences, and what failed."""
-    parts = [f"# {document['title']}: data efficiency", f"{NOTICE} {NOTE}", " ".join(document.get("told", ()))]
+    parts = [f"# {document['title']}: data efficiency", f"{NOTICE} {NOTE}", " ".join(document.get("settings", ()))]
     parts += ["![curve](curve.svg)"]
     for title, table in sweep_tables(document).items():
         parts += [f"## {title}", markdown_table(table)]
@@ -96,7 +96,7 @@ def sweep_page(document: Document) -> str:
             notice=NOTICE,
             note=NOTE,
             title=document["title"],
-            settings=" ".join(document.get("told", ())),
+            settings=" ".join(document.get("settings", ())),
             measure=_measure(document),
             curve=curve_svg(document),
             tables=sweep_tables(document),

@@ -12,10 +12,10 @@ from cinema_cmr.io.atomic import write_text
 from cinema_cmr.io.nifti.image import write_mask
 from cinema_cmr.io.output_folder import results_folder
 from cinema_cmr.io.provenance import mask_note
-from cinema_cmr.report.build import build_record, mask_file
-from cinema_cmr.report.measurements_csv import write_measurements_csv
-from cinema_cmr.report.record import StudyRecord
-from cinema_cmr.report.run import write_run_json
+from cinema_cmr.report.record.build import build_record, mask_file
+from cinema_cmr.report.record.measurements_csv import write_measurements_csv
+from cinema_cmr.report.record.run_record import write_run_json
+from cinema_cmr.report.record.study_record import StudyRecord
 
 __all__ = ["write_results"]
 

@@ -1,4 +1,4 @@
-"""Landmarks of long-axis planes, learned from points that experts set: by heatmaps, or as coordinates."""
+"""Landmarks of long-axis planes, predicted as heatmaps or as coordinates."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import GeometryError, InputError, UsageError
 from cinema_cmr.core.geometry import apply_affine
+from cinema_cmr.core.results import LandmarkPrediction
+from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
@@ -31,10 +34,18 @@ from cinema_cmr.image.augment import (
 from cinema_cmr.image.intensity import normalise
 from cinema_cmr.image.orient import reorient_to_standard
 from cinema_cmr.image.resample import CropResample
+from cinema_cmr.inference.landmark_predictor import LandmarkPredictor
+from cinema_cmr.inference.runtime import Runtime
+from cinema_cmr.measure.long_axis import long_axis_values
+from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.points import fractions_of_points, heatmaps_of_points, points_of_fractions, points_of_heatmaps
+from cinema_cmr.score.landmarks import detection_rates, landmark_distances_mm
+from cinema_cmr.score.statistics import finite_mean
+from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions, view_titles
+from cinema_cmr.tasks.result import Result
 from cinema_cmr.tasks.task import CardFields, Loss, Task
 
-__all__ = ["LandmarkConfig", "LandmarkExample", "LandmarkTask"]
+__all__ = ["LandmarkConfig", "LandmarkEvaluator", "LandmarkExample", "LandmarkTask", "score_landmarks"]
 
 AS_PLANNED = replace(
     FROM_SYNTHETIC, p_right_angle_rotation=0.0, p_free_rotation=0.05, p_flip=0.0, p_random_crop=0.0, shift_mm=25.0
@@ -44,10 +55,10 @@ AS_PLANNED = replace(
 
 @dataclass(frozen=True, kw_only=True)
 class LandmarkConfig:
-    """Which views' points are learned, on which grid, and in which form."""
+    """Views, grids and output form of a landmark model."""
 
     grids: Mapping[View, Grid]
-    """The grid of each view; their points are those of `core.vocabulary.LANDMARKS`."""
+    """Grid of each view; its points are those of `core.vocabulary.LANDMARKS`."""
     by: Literal["heatmap", "coordinates"] = "heatmap"
     """One heatmap a point, or all coordinates as fractions of the grid (of one view)."""
     sigma_px: float = 3.0
@@ -74,28 +85,28 @@ class LandmarkExample:
     name: str
     view: View
     plane: NDArray[np.float16] = field(repr=False)
-    """(x, y), intensities divided by the largest of their sizes."""
+    """(x, y), intensities divided by their largest magnitude."""
     points: NDArray[np.float64]
-    """(k, 2) in pixels of the plane, in the order of `LANDMARKS`; NaN for a point that is not there."""
+    """(k, 2) in pixels of the plane, in the order of `LANDMARKS`; NaN for a missing point."""
 
     @property
     def middle(self) -> tuple[float, float]:
-        """The mean of the points that there are."""
+        """Mean of the points that are not missing."""
         x, y = np.nanmean(self.points, axis=0)
         return float(x), float(y)
 
 
 class LandmarkTask(Task[LandmarkExample]):
-    """Learns the points of each view's frames; a point that nobody set is no part of the loss."""
+    """Landmarks of each view's frames; a point without annotation is no part of the loss."""
 
     def __init__(self, config: LandmarkConfig, network: nn.Module) -> None:
         super().__init__(network)
         self.config = config
 
     def examples(self, annotated: AnnotatedStudy) -> list[LandmarkExample]:
-        """One example for each frame and view with at least one point.
+        """Return one example for each frame and view with at least one point.
 
-        Raises `InputError` where none of the views has points, `GeometryError` where they are of other frames.
+        Raises `InputError` if no view has points, `GeometryError` if points and image differ in their frames.
         """
         found = []
         for view, grid in self.config.grids.items():
@@ -110,7 +121,7 @@ class LandmarkTask(Task[LandmarkExample]):
         return found
 
     def sample(self, example: LandmarkExample, rng: np.random.Generator | None) -> Sample:
-        """A crop around the points; with `rng`, moved and changed in intensity."""
+        """Return a crop around the points, with `rng` augmented."""
         grid = self.config.grids[example.view]
         if rng is None:
             crop = CropResample.around(example.plane.shape, (grid.spacing_mm, grid.spacing_mm), grid, example.middle)
@@ -149,7 +160,7 @@ class LandmarkTask(Task[LandmarkExample]):
         )
 
     def validate(self, batch: Batch) -> Mapping[str, Sequence[float]]:
-        """Distance of each point of each sample in mm, on the model's grid around the points."""
+        """Return the distance of each point of each sample in mm, on the model's grid around the points."""
         view, points = _only(batch.values)
         grid = self.config.grids[View(view)]
         if self.config.by == "coordinates":
@@ -160,7 +171,7 @@ class LandmarkTask(Task[LandmarkExample]):
         return {f"{name}_mm": distances[:, k].tolist() for k, name in enumerate(LANDMARKS[View(view)])}
 
     def card_fields(self) -> CardFields:
-        """The names of the points: of one view, or of all views with the view's name before them."""
+        """Return the grids and the names of the points, with several views as VIEW:POINT."""
         views = list(self.config.grids)
         names = [name if len(views) == 1 else f"{view}:{name}" for view in views for name in LANDMARKS[view]]
         return CardFields(
@@ -212,3 +223,54 @@ def _heatmap_losses(logits: Tensor, target: Tensor, known: Tensor) -> tuple[Tens
     overlap = 1 - (2 * both + 1) / (either + 1)
     weight = known.float() / known.sum().clamp(min=1)
     return (entropy * weight).sum(), (overlap * weight).sum()
+
+
+class LandmarkEvaluator(Evaluator):
+    """Distances of a model's landmarks from reference points, and the motion that both measure."""
+
+    def __init__(self, loaded: LoadedModel, runtime: Runtime, options: PredictionOptions) -> None:
+        self.card, self.predictor = loaded.card, LandmarkPredictor(loaded, runtime)
+
+    def predict(self, study: Study) -> Mapping[View, LandmarkPrediction]:
+        """Predict the landmarks of every view that study and model share."""
+        return self.predictor.predict(study)
+
+    def not_scorable(self, annotated: AnnotatedStudy) -> str | None:
+        """Require landmarks in one of the model's views."""
+        found = any(view in annotated.landmarks and view in annotated.study for view in self.card.grids)
+        return None if found else f"no landmarks of {view_titles(self.card.grids)}"
+
+    def evaluate(self, annotated: AnnotatedStudy) -> Result:
+        """Predict the whole cines and score the frames that have reference points."""
+        predicted = {view: found.landmarks for view, found in self.predictor.predict(annotated.study).items()}
+        return score_landmarks(annotated, predicted)
+
+
+def score_landmarks(annotated: AnnotatedStudy, predicted: Mapping[View, Landmarks]) -> Result:
+    """Score the views that have predicted and reference points: median distance of each point, and motion.
+
+    "distance_mm" is the mean over the points; "found_VIEW:POINT" the fraction of the reference's frames in which the
+    point was predicted at all.
+    """
+    reference = {view: annotated.landmarks[view] for view in predicted if view in annotated.landmarks}
+    predicted = {view: predicted[view] for view in reference}
+    distances: dict[str, NDArray[np.float64]] = {}
+    found: dict[str, float] = {}
+    for view, points in reference.items():
+        pair = predicted[view], points
+        distances |= {f"distance_mm_{view}:{name}": mm for name, mm in landmark_distances_mm(*pair).items()}
+        found |= {f"found_{view}:{name}": fraction for name, fraction in detection_rates(*pair).items()}
+    medians = {
+        name: float(np.median(mm[known])) if (known := np.isfinite(mm)).any() else np.nan
+        for name, mm in distances.items()
+    }
+    n_frames = max((len(mm) for mm in distances.values()), default=0)
+    return Result(
+        study=annotated.study.name,
+        patient=annotated.patient,
+        facts=annotated.facts,
+        scores={"distance_mm": finite_mean(medians.values()), **medians, **found},
+        measured={value.name: value.value for value in long_axis_values(predicted)},
+        reference={value.name: value.value for value in long_axis_values(reference)},
+        frames=tuple({name: float(mm[t]) for name, mm in distances.items() if t < len(mm)} for t in range(n_frames)),
+    )

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import math
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -17,18 +19,23 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cinema_cmr.core.card import Grid
-from cinema_cmr.core.errors import NoCineError, UsageError
+from cinema_cmr.core.errors import NoCineError, UsageError, WeightsError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.data.sample import Batch, Sample
-from cinema_cmr.data.store import StoredStudy
+from cinema_cmr.data.sample import Batch, Sample, collate
+from cinema_cmr.data.store import StoredStudy, write_study
 from cinema_cmr.image.augment import Augmentation
 from cinema_cmr.image.view_grid import zoom_grid
+from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.inference.study_tensors import frame_at_phase, view_tensor
 from cinema_cmr.models.blocks.masking import TokenMask, draw_masks
+from cinema_cmr.models.loaded import LoadedModel
+from cinema_cmr.models.mae import CineMA
+from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions, view_titles
+from cinema_cmr.tasks.result import Result
 from cinema_cmr.tasks.task import CardFields, Loss, Task
 
-__all__ = ["SMALL_DATA_AUGMENTATION", "PretrainConfig", "PretrainTask"]
+__all__ = ["SMALL_DATA_AUGMENTATION", "PretrainConfig", "PretrainEvaluator", "PretrainTask"]
 
 
 SMALL_DATA_AUGMENTATION = Augmentation(p_random_crop=0.0, elastic_mm=8.0, noise=0.0)
@@ -37,7 +44,7 @@ SMALL_DATA_AUGMENTATION = Augmentation(p_random_crop=0.0, elastic_mm=8.0, noise=
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainConfig:
-    """What a sample shows, and how much of it is hidden."""
+    """Grids, masking and augmentation of a pre-training."""
 
     grids: Mapping[View, Grid]
     """The grid of each view; a stack's must say how many slices, as each sample has as many tokens."""
@@ -50,9 +57,9 @@ class PretrainConfig:
     augmentation: Augmentation | None = None
     """How each view is moved in plane and changed in intensity before tokens are hidden; None leaves it as acquired."""
     skip_blank: bool = False
-    """Leave the blank slices of a stack out, which the grid pads it with: neither shown nor asked for."""
+    """Leave out the blank slices that pad a stack: neither visible nor decoded."""
     decoder_token_ratio: float = 1.0
-    """Part of the hidden tokens that training asks for, drawn anew each time; the expected loss is the same."""
+    """Fraction of masked tokens decoded in training, drawn for each sample; the expected loss is the same."""
     complementary_masks: int = 1
     """Masks of a sample that share a pass in training; no token is visible in two of them."""
 
@@ -204,6 +211,40 @@ class PretrainTask(Task[StoredStudy]):
     def _drawn_zoom(self, rng: np.random.Generator) -> float:
         chosen, factor = rng.random() < self.config.p_zoom, 1 + self.config.zoom * rng.uniform(-1, 1)
         return float(factor) if chosen else 1.0
+
+
+class PretrainEvaluator(Evaluator):
+    """Reconstruction error of a masked autoencoder: mean squared error of masked tokens, as its loss counts it."""
+
+    def __init__(self, loaded: LoadedModel, runtime: Runtime, options: PredictionOptions) -> None:
+        if not isinstance(loaded.model, CineMA):
+            raise WeightsError(f"model '{loaded.card.name}' is a {loaded.card.architecture}; expected an autoencoder")
+        self.card, self.runtime = loaded.card, runtime
+        config = PretrainConfig(
+            grids=loaded.card.grids,
+            token_size=loaded.model.config.stem.token_stride(3),
+            mask_ratio=float(loaded.card.training.get("mask_ratio", PretrainConfig.mask_ratio)),
+        )
+        self.task = PretrainTask(config, loaded.model.to(runtime.device).eval())
+
+    def not_scorable(self, annotated: AnnotatedStudy) -> str | None:
+        """Require images of one of the model's views."""
+        found = any(view in annotated.study for view in self.card.grids)
+        return None if found else f"no images of {view_titles(self.card.grids)}"
+
+    def evaluate(self, annotated: AnnotatedStudy) -> Result:
+        """Reconstruct one moment of the cycle, drawn with its masks from the study's name."""
+        with tempfile.TemporaryDirectory() as folder:
+            stored = write_study(annotated.study, Path(folder) / "study.cine")
+            batch = collate([self.task.sample(stored, None)]).to(torch.device(self.runtime.device))
+        with self.runtime.autocast():
+            (error,) = self.task.validate(batch)["reconstruction_loss"]
+        return Result(
+            study=annotated.study.name,
+            patient=annotated.patient,
+            facts=annotated.facts,
+            scores={"reconstruction_error": error},
+        )
 
 
 def _title(study: StoredStudy, phase: float) -> str:

@@ -7,7 +7,7 @@ heart is comes from geometry and motion, never from a label, in training as in p
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -17,24 +17,40 @@ from torch.nn import functional as F
 
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.sample import Batch, Sample
 from cinema_cmr.image.augment import Augmentation, change_intensities, draw_intensities, draw_plane, move_planes
 from cinema_cmr.image.intensity import normalise
+from cinema_cmr.inference.runtime import Runtime
+from cinema_cmr.inference.scalar_predictor import ScalarPredictor
 from cinema_cmr.inference.study_tensors import PhasePlanes, channels_first, crop_heart, phase_planes
-from cinema_cmr.tasks.targets import bounds_of_cycle, target_value
+from cinema_cmr.models.loaded import LoadedModel
+from cinema_cmr.score.classification import balanced_accuracy, confusion_matrix, score_classes
+from cinema_cmr.score.statistics import Interval, bootstrap_interval, finite_mean, mean_interval
+from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions, view_titles
+from cinema_cmr.tasks.result import Confusion, Result, Summary, by_patient, summarise
+from cinema_cmr.tasks.targets import bounds_of_cycle, class_name, target_value
 from cinema_cmr.tasks.task import CardFields, Loss, Task
 
-__all__ = ["ScalarConfig", "ScalarExample", "ScalarTask"]
+__all__ = [
+    "ClassificationEvaluator",
+    "RegressionEvaluator",
+    "ScalarConfig",
+    "ScalarEvaluator",
+    "ScalarExample",
+    "ScalarTask",
+]
 
 _TARGET = "target"
+_CLASS_SCORES = ("matthews", "auroc", "calibration_error")
 Place = tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScalarConfig:
-    """What is answered, from which views, on which grids."""
+    """Target, views and grids of a regression or classification."""
 
     kind: Literal["regress", "classify"]
     target: str
@@ -42,10 +58,10 @@ class ScalarConfig:
     classes: tuple[str, ...] = ()
     """Of a classification, in the order of the outputs."""
     grids: Mapping[View, Grid]
-    """The grid of each view; a study must have at least one of them, and a stack's must say how many slices."""
+    """Grid of each view; a study must have one of the views, and a stack needs `n_slices`."""
     augmentation: Augmentation = field(default_factory=lambda: Augmentation(p_random_crop=0.0))
     smoothing: float = 0.1
-    """Of the classes' labels: what part of them is shared out among all."""
+    """Label smoothing of a classification, 0 to below 1."""
 
     def __post_init__(self) -> None:
         if not self.grids:
@@ -67,7 +83,7 @@ class ScalarConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ScalarExample:
-    """One study: what is seen, and what is to be answered."""
+    """Both phases of a study, and its target."""
 
     name: str
     views: Mapping[View, PhasePlanes]
@@ -76,7 +92,7 @@ class ScalarExample:
 
 
 class ScalarTask(Task[ScalarExample]):
-    """Learns one number or class of whole studies; numbers are learned with mean 0 and SD 1 of those learned from."""
+    """Regression or classification of whole studies; numbers are standardised over the training studies."""
 
     def __init__(self, config: ScalarConfig, network: nn.Module, *, mean: float = 0.0, std: float = 1.0) -> None:
         if not std > 0:
@@ -98,9 +114,9 @@ class ScalarTask(Task[ScalarExample]):
         return cls(config, network, mean=float(np.mean(values)), std=float(np.std(values)))
 
     def examples(self, annotated: AnnotatedStudy) -> list[ScalarExample]:
-        """The study as one example; none where nobody knows the answer.
+        """Return the study as one example; none if its target is unknown.
 
-        Raises `InputError` for a study without a view of the task, or of a class that is not among the task's.
+        Raises `InputError` for a study without a view of the task, or of a class that is not in the configuration.
         """
         answer = target_value(annotated, self.config.target)
         if answer is None or (isinstance(answer, float) and not np.isfinite(answer)):
@@ -109,7 +125,7 @@ class ScalarTask(Task[ScalarExample]):
         return [ScalarExample(name=annotated.study.name, views=views, answer=self._as_number(answer))]
 
     def sample(self, example: ScalarExample, rng: np.random.Generator | None) -> Sample:
-        """Crops around the heart; with `rng`, each view moved and changed in intensity."""
+        """Return crops around the heart, with `rng` augmented."""
         images = {
             str(view): channels_first(
                 crop_heart(seen, self.config.grids[view]) if rng is None else self._drawn(seen, view, rng)
@@ -132,14 +148,14 @@ class ScalarTask(Task[ScalarExample]):
         return Loss(total=total, parts={"cross_entropy": float(total.detach())})
 
     def validate(self, batch: Batch) -> Mapping[str, Sequence[float]]:
-        """Absolute error in the number's own unit, or 1 for a right and 0 for a wrong class."""
+        """Return the absolute error in the target's unit, or 1 for a correct and 0 for a wrong class."""
         outputs, answers = self.network(batch.images).float(), batch.values[_TARGET]
         if self.config.kind == "regress":
             return {"absolute_error": ((outputs - answers).abs()[:, 0] * self.std).tolist()}
         return {"accuracy": (outputs.argmax(dim=1) == answers[:, 0].long()).float().tolist()}
 
     def card_fields(self) -> CardFields:
-        """The number's name with its mean and SD, or the classes."""
+        """Return the target with its mean and standard deviation, or the classes."""
         config = self.config
         if config.kind == "classify":
             return CardFields(
@@ -150,7 +166,7 @@ class ScalarTask(Task[ScalarExample]):
 
     def _as_number(self, answer: float | str) -> float:
         if self.config.kind == "classify":
-            name = answer if isinstance(answer, str) else f"{answer:g}"
+            name = class_name(answer)
             if name not in self.config.classes:
                 raise InputError(f"'{self.config.target}' is '{name}'; expected one of {list(self.config.classes)}")
             return float(self.config.classes.index(name))
@@ -168,3 +184,108 @@ class ScalarTask(Task[ScalarExample]):
         scaled = torch.from_numpy(normalise(image.numpy(), grid.percentiles))
         changed = change_intensities(scaled, draw_intensities(rng, config))
         return changed.reshape(*grid.size, n_slices, 2)
+
+
+class ScalarEvaluator(Evaluator):
+    """Numbers or classes of whole studies against the dataset's facts or the measurements of its masks."""
+
+    target: str
+
+    def __init__(self, loaded: LoadedModel, runtime: Runtime, options: PredictionOptions) -> None:
+        self.card, self.predictor = loaded.card, ScalarPredictor(loaded, runtime)
+        self.target = loaded.card.outputs[0]
+
+    def not_scorable(self, annotated: AnnotatedStudy) -> str | None:
+        """Require images of one of the model's views, and the target."""
+        if not any(view in annotated.study for view in self.card.grids):
+            return f"no images of {view_titles(self.card.grids)}"
+        return f"'{self.target}' is unknown" if target_value(annotated, self.target) is None else None
+
+    def predict(self, study: Study) -> dict[str, float]:
+        """Predict the number, or the probability of each class."""
+        return self.predictor.predict(study)
+
+    def predict_phases(self, annotated: AnnotatedStudy) -> dict[str, float]:
+        """Predict from end-diastole and end-systole: the labelled frames where a dataset has them."""
+        return self.predictor.predict(annotated.study, bounds_of_cycle(annotated))
+
+
+class RegressionEvaluator(ScalarEvaluator):
+    """A number of each study: its absolute error, and that of the mean of the evaluated patients."""
+
+    def evaluate(self, annotated: AnnotatedStudy) -> Result:
+        """Score the predicted number; raises `InputError` for a target that is a class."""
+        target = target_value(annotated, self.target)
+        if not isinstance(target, float):
+            raise InputError(f"'{self.target}' of '{annotated.study.name}' is '{target}'; expected a number")
+        predicted = self.predict_phases(annotated)[self.target]
+        return Result(
+            study=annotated.study.name,
+            patient=annotated.patient,
+            facts=annotated.facts,
+            scores={"absolute_error": abs(predicted - target)},
+            measured={self.target: predicted},
+            reference={self.target: target},
+        )
+
+    def summarise(self, results: Sequence[Result], *, seed: int = 0) -> Summary:
+        """Add the baseline: the error of predicting these patients' mean."""
+        summary = summarise(results, seed=seed)
+        groups = by_patient(results).values()
+        target = np.array([finite_mean(r.reference[self.target] or 0.0 for r in its) for its in groups])
+        baseline = mean_interval(np.abs(target - np.nanmean(target)), seed=seed)
+        return replace(summary, scores={**summary.scores, "baseline_absolute_error": baseline})
+
+
+class ClassificationEvaluator(ScalarEvaluator):
+    """A class of each study, and the probability of each class."""
+
+    def __init__(self, loaded: LoadedModel, runtime: Runtime, options: PredictionOptions) -> None:
+        super().__init__(loaded, runtime, options)
+        self.target, self.classes = str(loaded.card.training.get("answers", "group")), loaded.card.outputs
+
+    def evaluate(self, annotated: AnnotatedStudy) -> Result:
+        """Score the predicted class; raises `InputError` for a class that the model lacks."""
+        target = class_name(target_value(annotated, self.target))
+        if target not in self.classes:
+            raise InputError(
+                f"'{self.target}' of '{annotated.study.name}' is '{target}'; expected a class of model"
+                f" '{self.card.name}': {list(self.classes)}"
+            )
+        probs = self.predict_phases(annotated)
+        predicted = max(probs, key=lambda name: probs[name])
+        return Result(
+            study=annotated.study.name,
+            patient=annotated.patient,
+            facts=annotated.facts,
+            scores={
+                "correct": float(predicted == target),
+                "prob_of_target": probs[target],
+                **{f"prob_{name}": prob for name, prob in probs.items()},
+            },
+            target=target,
+        )
+
+    def summarise(self, results: Sequence[Result], *, seed: int = 0) -> Summary:
+        """Accuracy with its interval, balanced accuracy, Matthews, AUROC, calibration, confusion; each study counts."""
+        truth = np.array([self.classes.index(str(result.target)) for result in results])
+        probs = np.array([[result.scores[f"prob_{name}"] for name in self.classes] for result in results])
+        correct = (probs.argmax(axis=1) == truth).astype(float)
+        found = score_classes(truth, probs)
+        counts = confusion_matrix(truth, probs.argmax(axis=1), n_classes=len(self.classes))
+        without = {name: _without_interval(getattr(found, name), len(truth)) for name in _CLASS_SCORES}
+        return Summary(
+            n_patients=len(by_patient(results)),
+            n_studies=len(results),
+            scores={
+                "accuracy": mean_interval(correct, seed=seed),
+                "balanced_accuracy": bootstrap_interval(balanced_accuracy, truth, correct, seed=seed, along_axis=True),
+                **without,
+            },
+            measurements={},
+            confusion=Confusion(classes=self.classes, counts=tuple(tuple(map(int, row)) for row in counts)),
+        )
+
+
+def _without_interval(value: float, n: int) -> Interval:
+    return Interval(value=value, low=np.nan, high=np.nan, method="none", n=n, n_excluded=0)

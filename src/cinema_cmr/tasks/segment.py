@@ -1,9 +1,9 @@
-"""Segmentation of stacks and long-axis planes: what is learned from expert masks."""
+"""Segmentation of short-axis stacks and long-axis planes, trained on expert masks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -14,8 +14,11 @@ from torch import Tensor, nn
 from cinema_cmr.core.annotation import check_same_grid
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import InputError, UsageError, unknown_name
+from cinema_cmr.core.results import Prediction
+from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.data.heart_position import heart_positions
 from cinema_cmr.data.sample import IGNORE_INDEX, Batch, Sample
 from cinema_cmr.image.augment import (
     Augmentation,
@@ -26,25 +29,33 @@ from cinema_cmr.image.augment import (
 )
 from cinema_cmr.image.intensity import normalise
 from cinema_cmr.image.resample import CropResample
+from cinema_cmr.inference.modality import modality_flag
+from cinema_cmr.inference.predictor import predict_cine, predict_study
+from cinema_cmr.inference.runtime import Runtime
+from cinema_cmr.inference.segmenter import Segmenter
+from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.losses import cross_entropy, soft_dice
 from cinema_cmr.score.overlap import dice_by_class
+from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions, view_titles
+from cinema_cmr.tasks.mask_scores import labelled_cine, score_stack, score_views
+from cinema_cmr.tasks.result import Result
 from cinema_cmr.tasks.task import CardFields, Loss, Task
 
-__all__ = ["SegmentConfig", "SegmentExample", "SegmentTask"]
+__all__ = ["SegmentConfig", "SegmentEvaluator", "SegmentExample", "SegmentTask"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentConfig:
-    """What is learned from labelled cines, and on which grid."""
+    """Views, labels, grid, augmentation and loss of a segmentation."""
 
     grid: Grid
     view: View = View.SAX
     also: tuple[View, ...] = ()
-    """More views that the same network learns, on the same grid; each frame of each view is an example."""
+    """Further views of the same network, on the same grid; each frame of each view is an example."""
     label_scheme: str = "cine"
-    """Table of `core.vocabulary.LABEL_SCHEMES` that the labels' codes are of."""
+    """Label scheme, a key of `core.vocabulary.LABEL_SCHEMES`."""
     modality: Literal["cine", "lge"] = "cine"
-    """What the images are; a study of another is refused."""
+    """Modality of the images; a study of another modality is an error."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     thin_stacks: float = 0.5
     """Probability that every second slice of a stack with slices closer than 7 mm is left out."""
@@ -53,15 +64,14 @@ class SegmentConfig:
     class_weights: tuple[float, ...] = ()
     """Weight of each class in the cross-entropy, background first; empty for all alike."""
     dice_over_batch: bool = False
-    """Whether the Dice in the loss counts a class over all samples of a batch: of a class that few samples hold, the
-    others then do not ask for an empty prediction each on their own."""
+    """Compute the Dice of the loss over the batch instead of each sample, for classes that few samples contain."""
     rare: tuple[str, ...] = ()
-    """Classes that few examples hold; those that do are drawn `rare_times` as often."""
+    """Rare classes; examples that contain one are drawn `rare_times` as often."""
     rare_times: int = 1
     tta: int = 1
-    """Passes that the model averages where the user names no number of them; see `core.card.ModelCard`."""
+    """Default number of test-time augmentation passes; see `core.card.ModelCard`."""
     logit_offsets: Mapping[str, float] = field(default_factory=dict)
-    """Class -> what is added to its logit when the model is used, not while it learns."""
+    """Class -> offset of its logit at inference; not used in training."""
 
     task_name: ClassVar[str] = "segment"
 
@@ -90,12 +100,12 @@ class SegmentConfig:
 
     @property
     def views(self) -> tuple[View, ...]:
-        """All views that are learned."""
+        """All views."""
         return (self.view, *self.also)
 
     @property
     def n_classes(self) -> int:
-        """Classes, background included."""
+        """Number of classes, background included."""
         return 1 + len(LABEL_SCHEMES[self.label_scheme])
 
 
@@ -106,14 +116,14 @@ class SegmentExample:
     name: str
     view: View
     planes: NDArray[np.float16]
-    """(x, y, z), intensities divided by the largest of their sizes."""
+    """(x, y, z), intensities divided by their largest magnitude."""
     labels: NDArray[np.uint8]
     """(x, y, z)."""
     slice_mm: float
 
     @property
     def heart(self) -> tuple[float, float]:
-        """Middle of the box around all labels, in pixels; the field's middle where nothing is labelled."""
+        """Centre of the bounding box of all labels, in pixels; the centre of the image without labels."""
         spots = np.argwhere(self.labels.any(axis=2))
         if not len(spots):
             return (self.labels.shape[0] - 1) / 2, (self.labels.shape[1] - 1) / 2
@@ -129,10 +139,10 @@ class SegmentTask(Task[SegmentExample]):
         self.config = config
 
     def examples(self, annotated: AnnotatedStudy) -> list[SegmentExample]:
-        """One example per labelled frame of each view that has labels.
+        """Return one example for each labelled frame of each view.
 
-        Raises `InputError` where the study has no labels of any view, or is of another modality or scheme,
-        `GeometryError` where they are on another grid than their cine.
+        Raises `InputError` if the study has no labels of the views, or another modality or scheme, `GeometryError` if
+        labels and cine have different grids.
         """
         views = [view for view in self.config.views if view in annotated.labels]
         if not views:
@@ -172,7 +182,7 @@ class SegmentTask(Task[SegmentExample]):
         return [example for example, n in zip(examples, times, strict=True) for _ in range(n)]
 
     def sample(self, example: SegmentExample, rng: np.random.Generator | None) -> Sample:
-        """A crop around the labelled heart; with `rng`, moved, thinned and changed in intensity."""
+        """Return a crop around the labelled heart, with `rng` augmented."""
         if rng is None:
             return self._plain(example)
         config = self.config
@@ -211,7 +221,7 @@ class SegmentTask(Task[SegmentExample]):
         )
 
     def validate(self, batch: Batch) -> Mapping[str, Sequence[float]]:
-        """Dice of each class of each sample, on the model's grid around the labelled heart."""
+        """Return the Dice of each class of each sample, on the model's grid around the labelled heart."""
         ((view, labels),) = batch.labels.items()
         predicted = self.network(batch.images)[view].float().argmax(dim=1).cpu().numpy().astype(np.uint8)
         truth = labels.cpu().numpy().copy()
@@ -222,7 +232,7 @@ class SegmentTask(Task[SegmentExample]):
         return {f"dice_{name}": [row[name] for row in rows] for name in rows[0]}
 
     def card_fields(self) -> CardFields:
-        """The classes, background first, and the grid of the view."""
+        """Return the classes, background first, and the grid of each view."""
         config = self.config
         return CardFields(
             task="segment",
@@ -277,3 +287,63 @@ def _largest(shares: torch.Tensor) -> torch.Tensor:
         best = torch.maximum(best, shares[:, code])
         codes.masked_fill_(larger, code)
     return codes
+
+
+class SegmentEvaluator(Evaluator):
+    """Masks of a segmentation model on the labelled frames: the short axis where it has it, else all of its views."""
+
+    def __init__(self, loaded: LoadedModel, runtime: Runtime, options: PredictionOptions) -> None:
+        self.card, self.together = loaded.card, options.together
+        self.segmenter = Segmenter(loaded, runtime, tta=options.tta)
+        self.views = (View.SAX,) if View.SAX in loaded.card.grids else tuple(loaded.card.grids)
+
+    def predict(self, study: Study) -> Mapping[View, Prediction]:
+        """Predict the masks of every view that study and model share."""
+        return predict_study(study, self.segmenter)
+
+    def not_scorable(self, annotated: AnnotatedStudy) -> str | None:
+        """Require labels of one of the model's views."""
+        labelled = any(annotated.labelled_frames.get(view) for view in self.views)
+        return None if labelled else f"no labels of {view_titles(self.views)}"
+
+    def evaluate(self, annotated: AnnotatedStudy) -> Result:
+        """Predict and score the labelled frames; raises `InputError` for labels of another scheme."""
+        views = [view for view in self.views if annotated.labelled_frames.get(view)]
+        for view in views:
+            self._check_scheme(annotated, view)
+        places = {} if views == [View.SAX] else heart_positions(annotated.study)
+        predictions = {view: self._predict(annotated, view, places.get(view)) for view in views}
+        if views != [View.SAX]:
+            return score_views(annotated, predictions)
+        prediction = predictions[View.SAX]
+        result = score_stack(annotated, prediction.labels, prediction)
+        mismatch = modality_flag(replace(annotated.study, cines=(labelled_cine(annotated),)), prediction, self.card)
+        return result if mismatch is None else replace(result, flags=(mismatch, *result.flags))
+
+    def _predict(self, annotated: AnnotatedStudy, view: View, place: tuple[float, float] | None) -> Prediction:
+        """One prediction of a view's labelled frames, together or each by itself as a file of one frame."""
+        if self.together:
+            return predict_cine(labelled_cine(annotated, view), self.segmenter, place=place)
+        frames = [labelled_cine(annotated, view, [frame]) for frame in annotated.labelled_frames[view]]
+        return join_frames([predict_cine(cine, self.segmenter, place=place) for cine in frames])
+
+    def _check_scheme(self, annotated: AnnotatedStudy, view: View) -> None:
+        scheme = annotated.labels[view].scheme
+        if scheme != self.card.label_scheme:
+            raise InputError(
+                f"study '{annotated.study.name}' has labels of scheme '{scheme}', model '{self.card.name}' predicts"
+                f" '{self.card.label_scheme}'; choose a model of the same scheme"
+            )
+
+
+def join_frames(predictions: Sequence[Prediction]) -> Prediction:
+    """Join predictions of single frames of one view into one of all frames."""
+    first = predictions[0]
+    return replace(
+        first,
+        labels=replace(first.labels, array=np.concatenate([p.labels.array for p in predictions], axis=3)),
+        confidence=np.concatenate([p.confidence for p in predictions]),
+        removed_components=tuple(
+            replace(component, frame=t) for t, p in enumerate(predictions) for component in p.removed_components
+        ),
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import weakref
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +14,9 @@ from cinema_cmr.core.results import HeartLocation, Measurements, Prediction
 from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.measure.measure import measure_study
+from cinema_cmr.score.statistics import finite_mean
 
-__all__ = ["bounds_of_cycle", "reference_measurements", "target_value"]
+__all__ = ["baseline_target", "bounds_of_cycle", "class_name", "reference_measurements", "target_value"]
 
 _MEASURED: dict[int, Measurements | None] = {}
 """By the identity of a study, for as long as it lives."""
@@ -44,6 +47,23 @@ def target_value(annotated: AnnotatedStudy, name: str) -> float | str | None:
         return None
 
 
+def class_name(value: float | str | None) -> str:
+    """Return the class that a target names, numbers without trailing zeros."""
+    return value if isinstance(value, str) else "unknown" if value is None else f"{value:g}"
+
+
+def baseline_target(studies: Sequence[AnnotatedStudy], name: str, *, is_class: bool) -> float | str:
+    """Return the prediction without a model: the mean of the studies' targets, or the commonest class.
+
+    Of equally common classes the first by name is taken.
+    """
+    targets = [target for study in studies if (target := target_value(study, name)) is not None]
+    if not is_class:
+        return finite_mean(target for target in targets if isinstance(target, float))
+    counts = Counter(class_name(target) for target in targets)
+    return min(counts, key=lambda one: (-counts[one], one))
+
+
 def reference_measurements(annotated: AnnotatedStudy) -> Measurements | None:
     """What the labelled short-axis frames measure, by our rules; None without whole cine labels.
 
@@ -62,7 +82,7 @@ def _measured(annotated: AnnotatedStudy) -> Measurements | None:
         return None
     frames = list(annotated.labelled_frames[View.SAX])
     cine = annotated.study.cine(View.SAX)
-    shown = replace(cine, array=cine.array[..., frames], frame_times_ms=None, nifti_header=None, nifti_shape=None)
+    shown = replace(cine.select(frames=frames), frame_times_ms=None)
     prediction = Prediction(
         view=View.SAX,
         labels=LabelMap(array=labels.array[..., frames], scheme=labels.scheme),

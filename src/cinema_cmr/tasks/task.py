@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cinema_cmr.core.card import Grid
+from cinema_cmr.core.card import Grid, TaskName
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.sample import Batch, Sample
@@ -33,7 +33,7 @@ class Loss(NamedTuple):
 class CardFields:
     """The fields of a model's card that depend on its task: see `core.card.ModelCard`."""
 
-    task: Literal["segment", "landmark", "classify", "regress", "pretrain"]
+    task: TaskName
     grids: Mapping[View, Grid]
     outputs: tuple[str, ...] = ()
     label_scheme: str = "cine"

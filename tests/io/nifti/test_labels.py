@@ -12,6 +12,7 @@ import pytest
 from cinema_cmr.core.errors import GeometryError, InputError, UnreadableFileError
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.nifti.labels import read_label_codes
+from cinema_cmr.io.nifti.source import stored_header
 
 SHAPE = (6, 5, 3)
 AFFINE = np.diag([-1.5, -1.5, 8.0, 1.0])
@@ -29,7 +30,7 @@ def saved(path: Path, array: Any, affine: Any = AFFINE) -> Path:
 
 def image_header(path: Path, affine: Any = AFFINE) -> bytes:
     image = np.random.default_rng(1).uniform(0, 900, SHAPE).astype(np.float32)
-    header = read_nifti_cine(saved(path, image, affine))[0].nifti_header
+    header = stored_header(read_nifti_cine(saved(path, image, affine))[0])
     assert header is not None
     return header
 

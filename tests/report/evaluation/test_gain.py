@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cinema_cmr.core.serialise import json_values
-from cinema_cmr.evaluation.gain import gain_document
+from cinema_cmr.evaluation.gain import compare_starts
 from cinema_cmr.report.evaluation.gain import gain_page
+from cinema_cmr.tasks.registry import task_type
+from cinema_cmr.tasks.result import Result
 
 ABOUT = {
     "recipe": "sax-unetr",
     "compared_on": "the validation part",
     "dataset": "hearts",
     "start": {"name": "cinema-small", "hash": "0123456789abcdef"},
-    "n_patients_learned_from": 4,
+    "n_train_patients": 4,
     "learned": "all weights",
     "n_steps": 100,
     "seed": 0,
@@ -24,10 +25,11 @@ ABOUT = {
 def document(n: int, by: float, **about: Any) -> dict[str, Any]:
     scratch = {f"patient {i}": 0.7 + 0.01 * i for i in range(n)}
     start = {name: value + by * (1 + 0.1 * i) for i, (name, value) in enumerate(scratch.items())}
-    made: dict[str, Any] = json_values(
-        gain_document({"dice_mean": start}, {"dice_mean": scratch}, primary="dice_mean", **{**ABOUT, **about})
+    sides = (
+        [Result(study=patient, patient=patient, scores={"dice_mean": value}) for patient, value in side.items()]
+        for side in (start, scratch)
     )
-    return made
+    return compare_starts(*sides, task_type("segment"), **{**ABOUT, **about}).to_dict()
 
 
 def test_a_gain_is_told_with_its_patients_and_its_test() -> None:

@@ -6,14 +6,17 @@ import re
 from typing import Any
 
 import pytest
-from oracles import annotated, heart, segmenter
+from oracles import CPU, Oracle, annotated, heart, segmenter
 
 from cinema_cmr.core.serialise import json_values
 from cinema_cmr.evaluation.compare import compare
-from cinema_cmr.evaluation.record import evaluation_document
-from cinema_cmr.evaluation.segmentation import evaluate_segmentation
+from cinema_cmr.evaluation.evaluate import Scored, evaluate
+from cinema_cmr.evaluation.record import Evaluation
+from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.report.evaluation.page import evaluation_page
-from cinema_cmr.report.evaluation.pictures import case_picture
+from cinema_cmr.report.evaluation.pictures import CasePicture, case_picture
+from cinema_cmr.tasks.registry import task_type
+from cinema_cmr.tasks.result import Result, summarise
 
 STUDIES = [
     annotated(heart((15.0, radius), n_slices=4), f"patient {radius}", group=group)
@@ -22,33 +25,44 @@ STUDIES = [
 
 
 @pytest.fixture(scope="module")
-def document() -> dict[str, Any]:
-    scores = evaluate_segmentation(STUDIES, segmenter(size=(63, 59)))
-    made: dict[str, Any] = json_values(
-        evaluation_document(scores, model="oracle", hash="abc", dataset="hearts", part="all")
-    )
-    return made
+def scored() -> Scored:
+    model = LoadedModel(model=Oracle(), card=segmenter(size=(63, 59)).card)
+    return evaluate(model, STUDIES, CPU, dataset="hearts", part="all")
 
 
-def test_numbers_plots_and_patients_are_there(document: dict[str, Any]) -> None:
-    page = evaluation_page(document)
+def page_of(scored: Scored, *cases: CasePicture, **more: Any) -> str:
+    return evaluation_page({**scored.evaluation.to_dict(), **more}, scored.evaluation.results, cases)
+
+
+def test_numbers_plots_and_patients_are_there(scored: Scored) -> None:
+    page = page_of(scored)
     for text in ("oracle", "patient 10.0", "LV ejection fraction", "By structure", "group DCM", "research use only"):
         assert text.lower() in page.lower(), text
-    assert page.count("<svg") >= 5 and f"{document['scores']['dice_mean']['value']:.3f}" in page
+    assert page.count("<svg") >= 5 and f"{scored.evaluation.summary.scores['dice_mean'].value:.3f}" in page
     assert not re.search(r"(src|href)=\"https?:", page)
 
 
 @pytest.mark.medium
-def test_cases_are_drawn(document: dict[str, Any]) -> None:
-    case = case_picture(
-        "Worst case", document["patients"][0], STUDIES[0], STUDIES[0].labels[next(iter(STUDIES[0].labels))]
-    )
+def test_cases_are_drawn(scored: Scored) -> None:
+    row = scored.evaluation.to_dict()["patients"][0]
+    case = case_picture("Worst case", row, STUDIES[0], scored.evaluation.results[0].labels)
     assert case is not None
-    page = evaluation_page(document, [case])
-    assert "Worst case" in page and "data:image/" in page and "data:image/" not in evaluation_page(document)
+    page = page_of(scored, case)
+    assert "Worst case" in page and "data:image/" in page and "data:image/" not in page_of(scored)
 
 
 @pytest.mark.medium
-def test_a_comparison_has_its_table(document: dict[str, Any]) -> None:
-    page = evaluation_page({**document, "against": json_values(compare(document, {**document, "model": "other"}))})
-    assert "p (Holm)" in page and "other" in page and "p (Holm)" not in evaluation_page(document)
+def test_a_comparison_has_its_table(scored: Scored) -> None:
+    results = scored.evaluation.results
+    against = json_values(compare(results, results, task_type("segment"), names=("oracle", "other")))
+    page = page_of(scored, against=against)
+    assert "p (Holm)" in page and "other" in page and "p (Holm)" not in page_of(scored)
+
+
+def test_a_task_without_masks_has_a_page_too() -> None:
+    results = [Result(study=name, patient=name, scores={"distance_mm": 1.0 + i}) for i, name in enumerate("abc")]
+    record = Evaluation(
+        model="points", task="landmark", summary=summarise(results), subgroups={}, checks=None, results=tuple(results)
+    )
+    page = evaluation_page(record.to_dict(), results)
+    assert "points" in page and "distance mm" in page and "Quality flags" not in page and "<h2>Dice</h2>" not in page

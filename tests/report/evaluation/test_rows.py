@@ -24,5 +24,5 @@ def test_a_difference_has_its_sign_and_small_p_values_are_bounds() -> None:
 def test_flags_and_published_values_are_rows() -> None:
     flag = {"code": "sv-mismatch", "severity": "warning", "n": 4, "n_failed": 3}
     assert flag_table([flag]).rows == [["sv mismatch", "warning", "4", "3"]]
-    value = {"what": "Dice", "ours": "0.9", "published": "0.92", "model": "x", "trial": "ACDC", "source": "y"}
+    value = {"what": "Dice", "ours": "0.9", "published": "0.92", "model": "x", "patients": "ACDC", "source": "y"}
     assert published_table([value]).rows == [["Dice", "0.9", "0.92", "x", "ACDC", "y"]]

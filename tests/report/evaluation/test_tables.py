@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cinema_cmr.report.evaluation.tables import evaluation_tables
+from cinema_cmr.report.evaluation.tables import evaluation_tables, result_line, results_csv
+from cinema_cmr.tasks.result import Result
 
 
 def interval(value: float | None) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def summary(dice: float) -> dict[str, Any]:
 
 
 def test_values_stand_with_their_intervals_and_unknown_ones_as_a_dash() -> None:
-    text = evaluation_tables(summary(0.9), {})
+    text = evaluation_tables(summary(0.9))
     assert "| lv | 0.900 (0.890 to 0.910; 3) | 6.0 (6.0 to 6.0; 3) | - |" in text
     assert "| rv | - | - | - |" in text
     assert "| lv_ef_percent | -1.2 | -9.0 to +6.5 | 4.0 (4.0 to 4.0; 3) | - |" in text
@@ -36,6 +37,46 @@ def test_values_stand_with_their_intervals_and_unknown_ones_as_a_dash() -> None:
 
 
 def test_each_subgroup_has_its_own_tables() -> None:
-    whole, part = evaluation_tables(summary(0.9), {"group DCM": summary(0.8)}).split("## group DCM (3 patients)")
+    whole, part = evaluation_tables({**summary(0.9), "subgroups": {"group DCM": summary(0.8)}}).split(
+        "## group DCM (3 patients)"
+    )
     assert "0.800" in part
     assert "0.800" not in whole
+
+
+def test_classes_have_their_confusion() -> None:
+    row = {**interval(0.5), "method": "BCa"}
+    document = {
+        "model": "m",
+        "n_patients": 9,
+        "scores": {"accuracy": row, "auroc": {**row, "method": "none"}},
+        "measurements": {},
+        "confusion": {"classes": ["x", "y"], "counts": [[3, 1], [2, 3]]},
+    }
+    text = evaluation_tables(document)
+    assert "| accuracy | 0.500 (0.490 to 0.510; 3) |" in text and "| auroc | 0.500 |" in text
+    assert "| x | 3 | 1 |\n| y | 2 | 3 |" in text
+
+
+def test_points_have_their_distance_and_how_often_they_were_found() -> None:
+    scores = {
+        "distance_mm": interval(5.0),
+        "distance_mm_lax_4c:apex": interval(5.0),
+        "found_lax_4c:apex": interval(0.75),
+    }
+    text = evaluation_tables({"model": "m", "n_patients": 9, "scores": scores, "measurements": {}})
+    assert "| lax_4c:apex | 5.00 (4.99 to 5.01; 3) | 0.75 (0.74 to 0.76; 3) |" in text
+    assert "| distance mm | 5.000" in text
+
+
+def test_lines_and_csv_hold_each_study() -> None:
+    scores = {"dice_lv": 0.9, "dice_mean": 0.9}
+    measured, reference = {"lv_ef_percent": 52.0}, {"lv_ef_percent": 50.0}
+    results = [
+        Result(study="s", patient="p", scores=scores, measured=measured, reference=reference),
+        Result(study="t", patient="q", scores={"distance_mm": 2.0}),
+    ]
+    assert [result_line(result) for result in results] == ["p: Dice lv 0.900; LVEF +2.0 points", "q: distance_mm 2.000"]
+    head, first, second = results_csv(results).splitlines()
+    names = "patient,study,target,dice_lv,dice_mean,distance_mm,lv_ef_percent_measured,lv_ef_percent_reference"
+    assert head == names and first == "p,s,,0.9000,0.9000,nan,52.0,50.0" and second == "q,t,,nan,nan,2.0000,,"

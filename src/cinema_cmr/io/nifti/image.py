@@ -28,6 +28,7 @@ from cinema_cmr.io.atomic import write_bytes
 from cinema_cmr.io.names import file_stem
 from cinema_cmr.io.nifti.axes import check_axes
 from cinema_cmr.io.nifti.header import make_header
+from cinema_cmr.io.nifti.source import NiftiSource, nifti_source
 from cinema_cmr.io.nominal import nominal_spacing_issue
 
 __all__ = ["read_nifti_cine", "write_cine", "write_mask"]
@@ -112,8 +113,7 @@ def _read(path: Path, view: View, issues: list[Issue]) -> Cine:
         rr_interval_ms=cycle_ms,
         orientation_known=oriented,
         label=file_stem(path),
-        nifti_header=header.binaryblock,
-        nifti_shape=stored,
+        source=NiftiSource(header.binaryblock, stored),
     )
     nominal = nominal_spacing_issue(cine)
     issues += [] if nominal is None else [nominal]
@@ -352,7 +352,8 @@ def _write(array: NDArray[np.number], cine: Cine, path: Path | str, *, note: str
     path = Path(path)
     if not path.name.lower().endswith((".nii", ".nii.gz")):
         raise UsageError(f"'{path.name}' is not a NIfTI file name; expected .nii or .nii.gz: rename it")
-    header = make_header(cine) if cine.nifti_header is None else _parse_header(cine.nifti_header)
+    source = nifti_source(cine)
+    header = make_header(cine) if source is None else _parse_header(source.header)
     shape = _shape_to_write(cine)
     header["dim"] = [len(shape), *shape, *[1] * (7 - len(shape))]
     header.set_data_dtype(array.dtype)
@@ -368,7 +369,7 @@ def _write(array: NDArray[np.number], cine: Cine, path: Path | str, *, note: str
 
 def _shape_to_write(cine: Cine) -> tuple[int, ...]:
     """Return the shape in the original file if it still fits; else (x, y, z) or (x, y, z, t)."""
-    stored = cine.nifti_shape
-    if stored is not None and [n for n in stored if n > 1] == [n for n in cine.array.shape if n > 1]:
-        return stored
+    source = nifti_source(cine)
+    if source is not None and [n for n in source.shape if n > 1] == [n for n in cine.array.shape if n > 1]:
+        return source.shape
     return cine.array.shape if cine.n_frames > 1 else cine.array.shape[:3]

@@ -47,7 +47,7 @@ def read_label_codes(
 ) -> NDArray[np.uint8]:
     """Read the label map of an image of `shape` (x, y, z, t), translated by `codes` (file code -> our code).
 
-    Background is 0 in both. With the image's header (`Cine.nifti_header`), both files must also agree in position, to
+    Background is 0 in both. With the image's header (`stored_header`), both files must also agree in position, to
     half a voxel; if the image's position is meaningless (not `placed`), only in voxel size. Raises `GeometryError` for
     another grid than the image's, `InputError` for values that are not in `codes`, `UnreadableFileError` for a damaged
     file.

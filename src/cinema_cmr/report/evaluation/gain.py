@@ -10,7 +10,7 @@ from cinema_cmr.report.evaluation.rows import difference_table
 from cinema_cmr.report.evaluation.tables import DIFFERENCE_NOTE
 from cinema_cmr.report.markdown import Table, number_text
 from cinema_cmr.report.page import page_environment
-from cinema_cmr.report.record import NOTICE
+from cinema_cmr.report.record.study_record import NOTICE
 
 __all__ = ["gain_page"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,9 @@ from cinema_cmr.report.evaluation.tables import DIFFERENCE_NOTE, PUBLISHED_NOTE
 from cinema_cmr.report.frames import UNITS_PER_PIXEL
 from cinema_cmr.report.markdown import interval_text
 from cinema_cmr.report.page import OUTLINES, page_environment
-from cinema_cmr.report.record import NOTICE
+from cinema_cmr.report.record.study_record import NOTICE
+from cinema_cmr.score.statistics import finite_mean
+from cinema_cmr.tasks.result import Result, by_patient, patient_values
 
 __all__ = ["evaluation_page"]
 
@@ -42,9 +44,9 @@ _MEASUREMENTS = {
 _COLOURS = {label.name: f"var(--{label.name})" for label in LABEL_SCHEMES["cine"]}
 
 
-def evaluation_page(document: Document, cases: Sequence[CasePicture] = ()) -> str:
-    """The page of an evaluation document in plain values (`evaluation.record`, `core.serialise.json_values`)."""
-    against, published = document.get("against"), document.get("published")
+def evaluation_page(document: Document, results: Sequence[Result], cases: Sequence[CasePicture] = ()) -> str:
+    """Return the page of an evaluation: `Evaluation.to_dict()` with `against` and `published`, and its results."""
+    against, published, checks = document.get("against"), document.get("published"), document["checks"]
     scheme = "scar" if "dice_infarct" in document["scores"] else "cine"
     return (
         page_environment()
@@ -58,17 +60,18 @@ def evaluation_page(document: Document, cases: Sequence[CasePicture] = ()) -> st
             published=published_table(published) if published else None,
             left=not_scored_table(document.get("not_scored", ())),
             notes={"against": DIFFERENCE_NOTE, "published": PUBLISHED_NOTE},
-            agreement=_agreement_plots(document),
-            boxes=_box_plots(document),
+            agreement=_agreement_plots(document, results),
+            boxes=_box_plots(document, results),
             subgroups={name: summary_tables(summary) for name, summary in document["subgroups"].items()},
             cases=cases,
             legend=OUTLINES[scheme],
             units_per_pixel=UNITS_PER_PIXEL,
-            flags=flag_table(document["checks"]["flags"]),
-            caught={name: interval_text(document["checks"][name], 2) for name in ("sensitivity", "specificity")},
-            confidence=_confidence_plot(document),
+            flags=flag_table(checks["flags"] if checks else ()),
+            caught={name: interval_text(checks[name], 2) for name in ("sensitivity", "specificity")} if checks else {},
+            confidence=_confidence_plot(results),
             failed=[row for row in document["patients"] if row["failure"]],
             patients=_patient_table(document),
+            shown=_shown_scores(document),
         )
     )
 
@@ -79,38 +82,32 @@ def _headline(document: Document) -> list[tuple[str, str, str]]:
     for name, (title, unit) in list(_MEASUREMENTS.items())[:2]:
         row = document["measurements"].get(name)
         wanted.append((f"{title}: absolute error", row and row["mean_absolute_error"], 1, f" {unit}"))
+    if not document["checks"]:
+        wanted = [(name.replace("_", " "), row, 3, "") for name, row in list(document["scores"].items())[:3]]
     known = [(title, row, digits, unit) for title, row, digits, unit in wanted if row and row["value"] is not None]
     return [
         (title, f"{row['value']:.{digits}f}{unit}", interval_text(row, digits)) for title, row, digits, unit in known
     ]
 
 
-def _patients(document: Document) -> list[dict[str, Any]]:
-    """Patient -> means of their studies' values, so that one with several studies is one point."""
-    found: dict[str, list[Document]] = {}
-    for row in document["patients"]:
-        found.setdefault(row["patient"], []).append(row)
-    return [{"name": name, "rows": rows} for name, rows in found.items()]
+def _mean(results: Sequence[Result], values: Callable[[Result], Mapping[str, float | None]], name: str) -> float:
+    known = [value for result in results if (value := values(result).get(name)) is not None]
+    return finite_mean(known)
 
 
-def _mean(rows: Sequence[Document], part: str, name: str) -> float:
-    known = [value for value in (row[part].get(name) for row in rows) if value is not None]
-    return float(np.mean(known)) if known else float("nan")
+def _failed(results: Sequence[Result]) -> bool:
+    return any(result.failure for result in results)
 
 
-def _failed(patient: Document) -> bool:
-    return any(row["failure"] for row in patient["rows"])
-
-
-def _agreement_plots(document: Document) -> list[dict[str, str]]:
+def _agreement_plots(document: Document, results: Sequence[Result]) -> list[dict[str, str]]:
     plots = []
-    for name, (title, unit) in _MEASUREMENTS.items():
-        row = document["measurements"].get(name)
-        if row is None:
-            continue
+    measurements = document["measurements"]
+    for name in sorted(measurements, key=lambda name: list(_MEASUREMENTS).index(name) if name in _MEASUREMENTS else 99):
+        row = measurements[name]
+        title, unit = _MEASUREMENTS.get(name, (name.replace("_", " "), ""))
         pairs = [
-            (_mean(p["rows"], "measured", name), _mean(p["rows"], "reference", name), p["name"], _failed(p))
-            for p in _patients(document)
+            (_mean(its, lambda r: r.measured, name), _mean(its, lambda r: r.reference, name), patient, _failed(its))
+            for patient, its in by_patient(results).items()
         ]
         known = [pair for pair in pairs if np.isfinite(pair[0] - pair[1])]
         points = Points(
@@ -125,47 +122,56 @@ def _agreement_plots(document: Document) -> list[dict[str, str]]:
     return plots
 
 
-def _box_plots(document: Document) -> list[dict[str, str]]:
-    """Dice by structure, and the mean Dice by each fact that tells patients apart."""
-    patients = _patients(document)
+def _box_plots(document: Document, results: Sequence[Result]) -> list[dict[str, str]]:
+    """Dice by structure, and the mean Dice by each fact that defines subgroups; none without masks."""
     names = [name for name in document["scores"] if name.startswith("dice_") and name != "dice_mean"]
-    by_structure = {name[5:]: [_mean(p["rows"], "scores", name) for p in patients] for name in names}
+    if not names:
+        return []
+    by_structure = {name[5:]: list(patient_values(results, name).values()) for name in names}
     plots = [{"title": "By structure", "svg": boxes_svg(by_structure, colours=_COLOURS, key="structures")}]
-    facts = list(dict.fromkeys(fact for row in document["patients"] for fact in row["facts"]))
-    for fact in facts:
+    means = patient_values(results, "dice_mean")
+    facts = {row["patient"]: row["facts"] for row in document["patients"]}
+    for fact in dict.fromkeys(fact for its in facts.values() for fact in its):
         groups: dict[str, list[float]] = {}
-        for patient in patients:
-            kind = patient["rows"][0]["facts"].get(fact)
-            if kind is not None:
-                groups.setdefault(kind, []).append(_mean(patient["rows"], "scores", "dice_mean"))
+        for patient, value in means.items():
+            if fact in facts[patient]:
+                groups.setdefault(facts[patient][fact], []).append(value)
         if len(groups) > 1:
             title = f"Mean of the structures by {fact.replace('_', ' ')}"
             plots.append({"title": title, "svg": boxes_svg(dict(sorted(groups.items())), key=fact)})
     return plots
 
 
-def _confidence_plot(document: Document) -> str | None:
-    rows = [
-        row for row in document["patients"] if row["confidence"] is not None and row["scores"]["dice_mean"] is not None
-    ]
+def _confidence_plot(results: Sequence[Result]) -> str | None:
+    rows = [result for result in results if np.isfinite(result.confidence + result.value("dice_mean"))]
     if len(rows) < 2:
         return None
     points = Points(
-        x=[row["confidence"] for row in rows],
-        y=[row["scores"]["dice_mean"] for row in rows],
-        names=[row["study"] for row in rows],
-        failed=[bool(row["failure"]) for row in rows],
+        x=[row.confidence for row in rows],
+        y=[row.scores["dice_mean"] for row in rows],
+        names=[row.study for row in rows],
+        failed=[bool(row.failure) for row in rows],
     )
     return points_svg(points, x_title="mean probability inside the outlines", y_title="mean Dice", key="confidence")
 
 
+def _shown_scores(document: Document) -> dict[str, str]:
+    """Scores in the table of patients -> column title: Dice by structure, else all but those of single frames."""
+    dice = {name: name[5:] for name in document["scores"] if name.startswith("dice_")}
+    names = dict.fromkeys(name for row in document["patients"] for name in row["scores"])
+    return dice or {name: name.replace("_", " ") for name in names}
+
+
 def _patient_table(document: Document) -> list[dict[str, Any]]:
     """Every study, worst first: Dice by structure, errors, confidence, flags."""
-    rows = sorted(
-        document["patients"], key=lambda row: (row["scores"]["dice_mean"] is not None, row["scores"]["dice_mean"])
-    )
+    rows = sorted(document["patients"], key=_dice_of_row)
     shown = [name for name in _MEASUREMENTS if name in document["measurements"]][:2]
     return [{**row, "errors": {_MEASUREMENTS[name][0]: _error(row, name) for name in shown}} for row in rows]
+
+
+def _dice_of_row(row: Document) -> tuple[bool, float]:
+    dice = row["scores"].get("dice_mean")
+    return dice is not None, dice or 0.0
 
 
 def _error(row: Document, name: str) -> float | None:

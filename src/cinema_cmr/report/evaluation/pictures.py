@@ -46,7 +46,7 @@ def chosen_cases(rows: Sequence[Mapping[str, Any]], *, n_worst: int = 3) -> dict
 
     Rows without a mean Dice are left out; of an even number the better of the two middle ones is the median.
     """
-    dices = {i: row["scores"]["dice_mean"] for i, row in enumerate(rows)}
+    dices = {i: row["scores"].get("dice_mean") for i, row in enumerate(rows)}
     order = sorted((i for i, dice in dices.items() if dice is not None and np.isfinite(dice)), key=lambda i: dices[i])
     if not order:
         return {}

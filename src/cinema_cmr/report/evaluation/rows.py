@@ -14,34 +14,61 @@ __all__ = [
     "not_scored_section",
     "not_scored_table",
     "published_table",
-    "structure_table",
     "summary_tables",
 ]
 
 Summary = Mapping[str, Any]
 
-_SCORES = (("dice", "", "Dice", 3), ("hd95", "_mm", "HD95, mm", 1), ("assd", "_mm", "ASSD, mm", 2))
-"""Prefix and suffix of a score's name around the structure, column title, digits."""
+_STRUCTURES = (("dice_", "", "Dice", 3), ("hd95_", "_mm", "HD95, mm", 1), ("assd_", "_mm", "ASSD, mm", 2))
+_POINTS = (("distance_mm_", "", "median distance, mm", 2), ("found_", "", "found", 2))
+"""Prefix and suffix of a score's name around the structure or point, column title, digits."""
+_IN_COLUMNS = tuple(start for start, *_ in (*_STRUCTURES, *_POINTS))
+_DETAILS = ("worst_slice_dice_", "where_present_dice_")
 
 
 def summary_tables(summary: Summary) -> list[Table]:
-    """What `evaluation.segmentation.summarise` found: structures, agreement, repeatability; those that have rows."""
+    """Tables of a `tasks.result.Summary` in JSON values: scores, agreement, repeatability, confusion; none is empty."""
+    scores = summary["scores"]
     made = (
-        structure_table(summary["scores"]),
+        _item_table("structure", _STRUCTURES, scores),
+        _item_table("point", _POINTS, scores),
+        _score_table(scores),
         agreement_table(summary["measurements"]),
-        _repeatability_table(summary.get("repeatability", {})),
+        _repeatability_table(summary.get("repeatability") or {}),
+        _confusion_table(summary.get("confusion") or {"classes": (), "counts": ()}),
     )
     return [table for table in made if table.rows]
 
 
-def structure_table(scores: Summary) -> Table:
-    """Overlap and distances of each structure, means over patients with intervals."""
-    names = [name.removeprefix("dice_") for name in scores if name.startswith("dice_")]
+def _item_table(head: str, columns: Sequence[tuple[str, str, str, int]], scores: Summary) -> Table:
+    """One row for each structure or point that has the first column's score."""
+    first = columns[0][0]
     rows = [
-        [name, *(interval_text(scores.get(f"{start}_{name}{end}"), digits) for start, end, _, digits in _SCORES)]
-        for name in names
+        [item, *(interval_text(scores.get(f"{start}{item}{end}"), digits) for start, end, _, digits in columns)]
+        for item in (name.removeprefix(first) for name in scores if name.startswith(first))
     ]
-    return Table(["structure", *(title for _, _, title, _ in _SCORES)], rows)
+    return Table([head, *(title for _, _, title, _ in columns)], rows)
+
+
+def _score_table(scores: Summary) -> Table:
+    """All scores that belong to no structure or point."""
+    return Table(
+        ["score", "value"],
+        [
+            [
+                name.replace("_", " "),
+                number_text(row["value"], 3) if row.get("method") == "none" else interval_text(row, 3),
+            ]
+            for name, row in scores.items()
+            if not name.startswith((*_IN_COLUMNS, *_DETAILS))
+        ],
+    )
+
+
+def _confusion_table(confusion: Summary) -> Table:
+    classes = confusion["classes"]
+    rows = [[name, *map(str, row)] for name, row in zip(classes, confusion["counts"], strict=True)]
+    return Table(["true / predicted", *classes], rows)
 
 
 def agreement_table(measurements: Summary) -> Table:
@@ -83,9 +110,9 @@ def difference_table(against: Summary) -> Table:
 
 
 def published_table(published: Sequence[Summary]) -> Table:
-    """Published values beside ours of the same task and dataset (`bench.published.beside`)."""
+    """Published values beside ours of the same task and dataset (`bench.published.compare_with_published`)."""
     rows = [
-        [row["what"], row["ours"], row["published"], row["model"], row["trial"], row["source"]] for row in published
+        [row["what"], row["ours"], row["published"], row["model"], row["patients"], row["source"]] for row in published
     ]
     return Table(["what", "here", "published", "by", "on", "source"], rows)
 

@@ -1,8 +1,11 @@
-"""An evaluation as Markdown tables: overlap and distance by structure, agreement of volumes, and both by subgroup."""
+"""An evaluation as Markdown tables, as text for a terminal, and as CSV; for every task."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cinema_cmr.report.evaluation.rows import (
@@ -12,11 +15,29 @@ from cinema_cmr.report.evaluation.rows import (
     published_table,
     summary_tables,
 )
-from cinema_cmr.report.markdown import interval_text, markdown_table
+from cinema_cmr.report.markdown import interval_text, markdown_table, number_text
+from cinema_cmr.tasks.result import Result
 
-__all__ = ["DIFFERENCE_NOTE", "PUBLISHED_NOTE", "evaluation_tables"]
+__all__ = [
+    "DIFFERENCE_NOTE",
+    "PUBLISHED_NOTE",
+    "evaluation_tables",
+    "evaluation_text",
+    "result_line",
+    "results_csv",
+]
 
 Summary = Mapping[str, Any]
+
+_SHOWN = (
+    ("lv_ef_percent", "LVEF"),
+    ("rv_ef_percent", "RVEF"),
+    ("infarct_percent", "infarct"),
+    ("no_reflow_percent", "no-reflow"),
+)
+"""Measurements whose error stands in a line of progress."""
+_NOT_SCORED = {"missing": "without a mask", "unusable": "unusable", "unlabelled": "without labels to compare with"}
+"""Status of a study without a score -> words for it."""
 
 DIFFERENCE_NOTE = (
     "First minus second on the same patients: mean with 95 % bootstrap interval and n; Wilcoxon's signed-rank test,"
@@ -27,18 +48,61 @@ PUBLISHED_NOTE = (
 )
 
 
-def evaluation_tables(whole: Summary, subgroups: Mapping[str, Summary]) -> str:
-    """Return `tables.md` for summaries of `evaluation.segmentation.summarise`, one titled section a subgroup.
-
-    Means over patients with 95 % intervals, and the patients that each mean is over. Where `whole` is an
-    evaluation document its comparison, published values and quality checks come before the subgroups.
-    """
-    title = f"# {whole['model']} on {whole['n_patients']} patients"
-    parts = [title, "For research use only. Means over patients (95 % bootstrap interval; n).", _tables(whole)]
-    parts += _more(whole)
-    for name, summary in subgroups.items():
+def evaluation_tables(document: Summary) -> str:
+    """Return `tables.md` of an evaluation in JSON values (`evaluation.record.Evaluation.to_dict`)."""
+    title = f"# {document['model']} on {document['n_patients']} patients"
+    parts = [title, "For research use only. Means over patients (95 % bootstrap interval; n).", _tables(document)]
+    parts += _more(document)
+    for name, summary in document.get("subgroups", {}).items():
         parts += [f"## {name} ({summary['n_patients']} patients)", _tables(summary)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def evaluation_text(document: Summary) -> str:
+    """Return the summary for a terminal."""
+    lines = [f"{document['model']} on {document['n_patients']} patients, mean (95 % interval over patients)"]
+    lines += [f"  {name:<28} {_with_interval(row, 3)}" for name, row in document["scores"].items()]
+    for name, row in document["measurements"].items():
+        error, (low, high) = row["mean_absolute_error"], row["limits"]
+        lines.append(
+            f"  {name:<28} absolute error {_with_interval(error, 1)}, bias {row['bias']:+.1f}, "
+            f"limits {low:+.1f} to {high:+.1f}, ICC {number_text(row['icc'], 3)}"
+        )
+    for name, row in document["repeatability"].items():
+        which = (f"{which} {_with_interval(row[which], 1)}" for which in ("measured", "reference") if which in row)
+        lines.append(f"  {name:<28} scan-rescan variation, %: {', '.join(which)}")
+    if document["not_scored"]:
+        lines.append(f"  not scored: {_count_not_scored(document)}")
+    return "\n".join(lines)
+
+
+def result_line(result: Result) -> str:
+    """Return one study's scores for a line of progress: Dice by structure and errors of EF or lesions, else all."""
+    dice = {
+        name[5:]: value for name, value in result.scores.items() if name.startswith("dice_") and name != "dice_mean"
+    }
+    if not dice:
+        return f"{result.patient}: " + ", ".join(f"{name} {value:.3f}" for name, value in result.scores.items())
+    errors = [f"{title} {_error(result.error(name))}" for name, title in _SHOWN if name in result.measured]
+    overlap = ", ".join(f"{name} {value:.3f}" for name, value in dice.items())
+    return f"{result.patient}: Dice {overlap}" + (f"; {', '.join(errors)} points" if errors else "")
+
+
+def results_csv(results: Sequence[Result]) -> str:
+    """Return one line for each study: its scores, and measured and reference values."""
+    scores = dict.fromkeys(name for result in results for name in result.scores)
+    measurements = dict.fromkeys(name for result in results for name in result.reference)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    pairs = [(name, kind) for name in measurements for kind in ("measured", "reference")]
+    writer.writerow(["patient", "study", "target", *scores, *(f"{name}_{kind}" for name, kind in pairs)])
+    for result in results:
+        values = [f"{result.scores.get(name, math.nan):.4f}" for name in scores]
+        writer.writerow(
+            [result.patient, result.study, result.target, *values]
+            + [getattr(result, kind).get(name) for name, kind in pairs]
+        )
+    return text.getvalue()
 
 
 def _more(whole: Summary) -> Iterator[str]:
@@ -52,7 +116,7 @@ def _more(whole: Summary) -> Iterator[str]:
         yield "## Beside published values"
         yield PUBLISHED_NOTE
         yield markdown_table(published_table(whole["published"]))
-    if "checks" in whole:
+    if whole.get("checks"):
         checks = whole["checks"]
         yield f"## Quality flags ({checks['n_failed']} failed)"
         caught = [f"{name} {interval_text(checks[name], 2)}" for name in ("sensitivity", "specificity")]
@@ -63,3 +127,19 @@ def _more(whole: Summary) -> Iterator[str]:
 
 def _tables(summary: Summary) -> str:
     return "\n\n".join(markdown_table(table) for table in summary_tables(summary))
+
+
+def _with_interval(row: Summary, digits: int) -> str:
+    ends = "" if row["low"] is None else f" ({number_text(row['low'], digits)} to {number_text(row['high'], digits)})"
+    return number_text(row["value"], digits) + ends
+
+
+def _count_not_scored(document: Summary) -> str:
+    status = [row["status"] for row in document["not_scored"]]
+    counts = ((status.count(name), title) for name, title in _NOT_SCORED.items())
+    n = len(status) + document["n_studies"]
+    return f"{len(status)} of {n} studies ({', '.join(f'{count} {title}' for count, title in counts if count)})"
+
+
+def _error(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:+.1f}"

@@ -1,0 +1,83 @@
+"""The datasets of a benchmark, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cinema_cmr.bench.tasks import BenchTask, fitting, why_not
+from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.data.training_set import TrainingData
+from cinema_cmr.datasets.reading import LabelledSource, open_training_data
+
+__all__ = ["BenchDataset", "ReadDataset", "read_datasets"]
+
+Labelled = TrainingData[AnnotatedStudy]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchDataset:
+    """One dataset of a call: its name among the others, and its studies."""
+
+    name: str
+    data: Labelled
+
+    @property
+    def title(self) -> str:
+        """The dataset's own title."""
+        return self.data.card.title
+
+    def select(self, train: Sequence[AnnotatedStudy], val: Sequence[AnnotatedStudy]) -> BenchDataset:
+        """Return the same dataset with fewer studies."""
+        return replace(self, data=replace(self.data, train=train, val=val))
+
+    def fitting(self, task: BenchTask) -> tuple[BenchDataset, str | None]:
+        """Return the studies that fit a task, and why no run can be made of them, if so; then all studies."""
+        train, val = (fitting(task, part) for part in (self.data.train, self.data.val))
+        why = why_not(task, train, val)
+        return (self, why) if why else (self.select(train, val), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadDataset:
+    """What became of one `--data`: a dataset, or the reason why it cannot be read."""
+
+    name: str
+    dataset: BenchDataset | None = None
+    reason: str = ""
+
+
+def read_datasets(
+    sources: Sequence[str], root: Path, *, split: Path | None, part: str, note: Callable[[str], None]
+) -> list[ReadDataset]:
+    """Read datasets given as NAME:FOLDER or FOLDER; one that cannot be read is noted, and the others follow.
+
+    `part` is the held-out part. Splits are kept under `root/splits`.
+    """
+    if split is not None and len(sources) > 1:
+        raise UsageError(f"one --split for {len(sources)} datasets; give it with one --data")
+    found: list[ReadDataset] = []
+    for source in sources:
+        name = _unique_name(source, [its.name for its in found])
+        labelled = LabelledSource(data=source, split=split, val_part=part, labelled_only=False)
+        try:
+            data = open_training_data(labelled, root / "splits" / name, note=note)
+        except InputError as error:
+            note(f"left out: {name}: {error}")
+            found.append(ReadDataset(name=name, reason=str(error)))
+            continue
+        found.append(ReadDataset(name=name, dataset=BenchDataset(name=name, data=data)))
+    return found
+
+
+def _unique_name(source: str, taken: Sequence[str]) -> str:
+    """The dataset's name, or that of a folder of one's own; numbered where two are alike."""
+    name, colon, root = source.partition(":")
+    folder = Path(root if colon and not Path(source).exists() else source).resolve().name
+    first = folder if name == "folder" or not colon or Path(source).exists() else name
+    found, number = first, 2
+    while found in taken:
+        found, number = f"{first}-{number}", number + 1
+    return found

@@ -1,0 +1,278 @@
+"""One run of a benchmark: a model is trained, or taken as it is, and scored on the held-out patients.
+
+Its record has, besides what the run was, one entry a patient with its values by name, so that runs can be averaged
+over seeds and compared on the same patients. Differences are signed, measured minus reference. The held-out patients
+choose nothing: neither the step that is kept nor a threshold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cinema_cmr.bench.data import BenchDataset
+from cinema_cmr.bench.measured import classify_by_measurements, measure_number
+from cinema_cmr.bench.suite import RunKey, finished, write_result
+from cinema_cmr.bench.tasks import BenchTask
+from cinema_cmr.core.errors import CinemaError, InputError
+from cinema_cmr.core.serialise import json_text, json_values
+from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.data.training_set import TrainingData
+from cinema_cmr.engine.trainer import Progress
+from cinema_cmr.evaluation.evaluate import evaluate
+from cinema_cmr.inference.runtime import choose_runtime
+from cinema_cmr.models.loaded import LoadedModel
+from cinema_cmr.models.weights import load_model
+from cinema_cmr.recipes.experiment import Experiment
+from cinema_cmr.recipes.finetune import finetune
+from cinema_cmr.recipes.presets import with_preset
+from cinema_cmr.recipes.registry import recipe
+from cinema_cmr.recipes.scalars import with_target
+from cinema_cmr.score.statistics import finite_mean
+from cinema_cmr.tasks.evaluator import PredictionOptions
+from cinema_cmr.tasks.result import Result, by_patient
+from cinema_cmr.tasks.targets import baseline_target
+
+__all__ = ["PRESETS", "BenchOptions", "BenchRun", "RunRecord", "train_and_score"]
+
+_RUNS = "runs"
+"""Folder of the runs, beside the tables."""
+
+PRESETS = {
+    "coarse": "Preset coarse: grids twice as coarse, narrower networks, for a CPU. Compare its results with each other;"
+    " those of the whole recipes are better.",
+    "smoke": "Preset smoke: grids twice as coarse, narrow networks, few steps. It shows that everything runs, and is no"
+    " result of the models.",
+    "base": "Preset base: the published size and grids of 1 mm, for a GPU.",
+}
+"""Preset -> the sentence about it in every table."""
+
+_TOGETHER = PredictionOptions(together=True)
+"""All labelled frames as one cine, as `cinema analyse` predicts them: the heart is located once."""
+
+Labelled = TrainingData[AnnotatedStudy]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """What a run was, and each patient's values."""
+
+    model: str
+    hash: str
+    n_steps: int
+    seconds: float
+    """Of training."""
+    seconds_to_score: float
+    data: str
+    split_sha256: str
+    n_train_patients: int
+    patients: tuple[Mapping[str, Any], ...]
+    """Patient, target (a class, or None), and values: scores, differences of measurements, and the baseline."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchOptions:
+    """Settings of every run of a call."""
+
+    root: Path
+    """Folder of runs and tables."""
+    device: str = "auto"
+    precision: str = "auto"
+    workers: int = 0
+    steps: int | None = None
+    """Updates of every run; None keeps each recipe's number."""
+    preset: str | None = None
+    """Key of `PRESETS`; None for whole recipes."""
+    start: LoadedModel | None = None
+    """Pre-training from which the model `cinema` starts."""
+    overwrite: bool = False
+    """Replace runs with other settings."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchRun:
+    """A task of `bench.tasks`, one of its models, the data that fits, and a seed."""
+
+    task: BenchTask
+    model: str
+    dataset: BenchDataset
+    options: BenchOptions
+    seed: int
+    whole: BenchDataset | None = None
+    """All of the data if `dataset` is a share of it: names the classes, some of which a share may lack."""
+
+    @property
+    def start(self) -> LoadedModel | None:
+        """The pre-training that this run starts from."""
+        return self.options.start if self.model == "cinema" else None
+
+    def run_or_keep(
+        self, key: RunKey, *, note: Callable[[str], None], report: Callable[[Progress], None] | None = None
+    ) -> Mapping[str, Any]:
+        """Return the record of this run in JSON values; it is made now unless its folder holds it."""
+        folder = key.folder(self.options.root / _RUNS)
+        experiment = self._experiment()
+        identity = json_values(self._identity(experiment))
+        if self.options.overwrite and not _is_same(folder, identity):
+            shutil.rmtree(folder, ignore_errors=True)
+        kept = finished(folder, identity)
+        if kept is not None:
+            note("  finished before, kept")
+            return kept
+        if experiment is not None:
+            record = train_and_score(experiment, self.dataset.data, folder, start=self.start, report=report)
+        else:
+            record = self._score_without_training()
+        document: dict[str, Any] = json_values({**vars(record), "identity": identity})
+        write_result(folder, identity, json_text(document))
+        return document
+
+    def _experiment(self) -> Experiment | None:
+        """The recipe with the task's target and the call's settings; None if nothing is trained."""
+        task, options = self.task, self.options
+        if task.by_measurements or self.model == "shipped":
+            return None
+        chosen = recipe(task.recipes[self.model], task=task.task)
+        if task.target is not None:
+            chosen = with_target(chosen, task.target, (self.whole or self.dataset).data.train)
+        # With steps there is no validation in between: the held-out patients choose nothing.
+        chosen = with_preset(chosen, options.preset, steps=options.steps)
+        where = {"accelerator": options.device, "precision": options.precision, "workers": options.workers}
+        return chosen.with_train(seed=self.seed, **where)
+
+    def _score_without_training(self) -> RunRecord:
+        task, data = self.task, self.dataset.data
+        began = time.monotonic()
+        if not task.by_measurements:
+            return _score(load_model(task.recipes[self.model]), data, device=self.options.device, began=began)
+        masks_of = self._masks_of()
+        if task.classifies:
+            results, model = classify_by_measurements(data, masks_of, device=self.options.device, seed=self.seed)
+            name, hash_ = model.name, model.sha256
+        else:
+            results = measure_number(data, str(task.target), masks_of, device=self.options.device)
+            name, hash_ = "experts' masks", ""
+            if masks_of is not None:
+                name, hash_ = masks_of.card.name, masks_of.card.weights_sha256
+        return _record(
+            results,
+            data,
+            target=task.target,
+            model=name,
+            hash=hash_,
+            n_steps=0,
+            seconds=0.0,
+            seconds_to_score=time.monotonic() - began,
+        )
+
+    def _masks_of(self) -> LoadedModel | None:
+        """The model whose masks are measured; None for the experts' own masks."""
+        name = self.task.recipes[self.model]
+        if not name:
+            return None
+        if self.model == "shipped":
+            return load_model(name)
+        key = RunKey(dataset=self.dataset.name, run="segment-sax", model=self.model, seed=self.seed)
+        folder = key.folder(self.options.root / _RUNS) / "model"
+        if not folder.is_dir():
+            raise InputError(f"there is no segmentation to measure: {key}; run the task 'segment-sax' too")
+        return load_model(str(folder))
+
+    def _identity(self, experiment: Experiment | None) -> dict[str, Any]:
+        """Everything that determines a run and may differ between two calls on one folder."""
+        return {
+            "task": self.task.run,
+            "model": self.model,
+            "recipe": self.task.recipes[self.model],
+            "seed": self.seed,
+            "preset": self.options.preset or "whole",
+            "n_steps": 0 if experiment is None else experiment.train.n_steps,
+            "start": "" if self.start is None else self.start.card.weights_sha256,
+            "train": _hash(self.dataset.data.train),
+            "val": _hash(self.dataset.data.val),
+        }
+
+
+def train_and_score(
+    experiment: Experiment,
+    data: Labelled,
+    folder: Path,
+    *,
+    start: LoadedModel | None = None,
+    report: Callable[[Progress], None] | None = None,
+) -> RunRecord:
+    """Train in `folder`, or resume there, and score every patient of `data.val` on its own grid."""
+    began = time.monotonic()
+    loaded = finetune(experiment, data, folder, start=start, report=report).load()
+    train = experiment.train
+    return _score(loaded, data, device=train.accelerator, precision=train.precision, began=began, n_steps=train.n_steps)
+
+
+def _score(
+    loaded: LoadedModel,
+    data: Labelled,
+    *,
+    began: float,
+    device: str,
+    precision: str = "auto",
+    n_steps: int = 0,
+) -> RunRecord:
+    trained = time.monotonic()
+    scored = evaluate(loaded, data.val, choose_runtime(device, precision), options=_TOGETHER)
+    return _record(
+        scored.evaluation.results,
+        data,
+        target=scored.evaluation.target,
+        model=loaded.card.name,
+        hash=loaded.card.weights_sha256,
+        n_steps=n_steps,
+        seconds=trained - began if n_steps else 0.0,
+        seconds_to_score=time.monotonic() - trained,
+    )
+
+
+def _record(results: Sequence[Result], data: Labelled, *, target: str | None, **about: Any) -> RunRecord:
+    """Add the baseline (mean or commonest class of the training patients) to the results, patient by patient."""
+    baseline = None if target is None else baseline_target(data.train, target, is_class=results[0].target is not None)
+    patients = []
+    for patient, its in by_patient(results).items():
+        values = [_values(result, target, baseline) for result in its]
+        names = dict.fromkeys(name for one in values for name in one)
+        means = {name: finite_mean(one.get(name, np.nan) for one in values) for name in names}
+        patients.append({"patient": patient, "target": its[0].target, "values": means})
+    return RunRecord(
+        data=data.card.name,
+        split_sha256=data.split.sha256,
+        n_train_patients=len({study.patient for study in data.train}),
+        patients=tuple(patients),
+        **about,
+    )
+
+
+def _values(result: Result, target: str | None, baseline: float | str | None) -> dict[str, float]:
+    differences = {name: error for name in result.measured if np.isfinite(error := result.error(name))}
+    values = {**result.scores, **differences}
+    if isinstance(baseline, str):
+        values["baseline"] = float(baseline == result.target)
+    elif baseline is not None and target is not None:
+        values["baseline"] = baseline - float(result.reference[target] or 0.0)
+    return values
+
+
+def _hash(studies: Sequence[AnnotatedStudy]) -> str:
+    names = "\n".join(sorted(f"{study.patient} {study.study.name}" for study in studies))
+    return hashlib.sha256(names.encode()).hexdigest()
+
+
+def _is_same(folder: Path, identity: Mapping[str, Any]) -> bool:
+    try:
+        return finished(folder, identity) is not None
+    except CinemaError:
+        return False

@@ -1,0 +1,94 @@
+"""A loaded model with its predictor: `predict` a study, or call the network on tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cinema_cmr.core.card import ModelCard
+from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.study import Study
+from cinema_cmr.inference.runtime import choose_runtime
+from cinema_cmr.io.read import read_study
+from cinema_cmr.models.loaded import LoadedModel
+from cinema_cmr.models.weights import load_model
+from cinema_cmr.tasks.evaluator import PredictionOptions, StudyPrediction
+from cinema_cmr.tasks.registry import create_evaluator, task_type
+
+__all__ = ["Model", "load"]
+
+
+class Model:
+    """A network and its card; `model.predict(study)` predicts in patient space, `model(images)` runs the network."""
+
+    def __init__(self, loaded: LoadedModel, *, device: str = "auto", precision: str = "auto", tta: int | None = None):
+        self.loaded = loaded
+        self.device, self.precision, self.tta = device, precision, tta
+
+    def __repr__(self) -> str:
+        views = ", ".join(self.card.grids)
+        card = self.card
+        return f"Model('{card.name}': {task_type(card).name}, {card.architecture}, views {views})"
+
+    @property
+    def card(self) -> ModelCard:
+        """Task, views, grids, outputs and training of the model."""
+        return self.loaded.card
+
+    @property
+    def network(self) -> torch.nn.Module:
+        """The network, in evaluation mode; maps {view: images (b, c, x, y, z)} to its outputs."""
+        return self.loaded.model
+
+    def predict(self, study: Study | Path | str) -> StudyPrediction:
+        """Predict a study, or the study at a path, on its own grid and in patient space.
+
+        Returns view -> `Prediction` of a segmentation model, view -> `LandmarkPrediction` of a landmark model, and
+        output -> number or class probability of a regression or classification model. Raises `UsageError` for a model
+        without a prediction, such as a pre-trained encoder.
+        """
+        return self._predict(study if isinstance(study, Study) else read_study(study))
+
+    @torch.inference_mode()
+    def __call__(self, images: Tensor | Mapping[str, Tensor]) -> Any:
+        """Run the network on images (b, c, x, y, z) on its grid: a mapping by view, or a tensor for a one-view model.
+
+        A tensor gives the tensor of that view, a mapping the outputs as the network returns them.
+        """
+        if isinstance(images, Mapping):
+            unknown = set(images) - set(self.card.grids)
+            if unknown or not images:
+                raise UsageError(f"images of {sorted(images)}; {self._expected_images}")
+            return self.network(images)
+        if not isinstance(images, Tensor) or len(self.card.grids) != 1:
+            raise UsageError(f"images as one {type(images).__name__}; {self._expected_images}")
+        (view,) = self.card.grids
+        grid = self.card.grids[view]
+        if images.ndim not in (4, 5):
+            raise UsageError(
+                f"a tensor with {images.ndim} axes; {self._expected_images}, in plane {grid.size[:2]} voxels"
+            )
+        outputs = self.network({str(view): images})
+        return outputs[str(view)] if isinstance(outputs, Mapping) else outputs
+
+    @property
+    def _expected_images(self) -> str:
+        views = " or ".join(f"'{view}'" for view in self.card.grids)
+        one = "a tensor, or " if len(self.card.grids) == 1 else ""
+        return f"expected {one}a mapping of {views} to tensors (b, c, x, y, z)"
+
+    @cached_property
+    def _predict(self) -> Callable[[Study], StudyPrediction]:
+        """The predictor of the model's task, on its device."""
+        runtime = choose_runtime(self.device, self.precision)
+        return create_evaluator(self.loaded, runtime, PredictionOptions(tta=self.tta)).predict
+
+
+def load(name_or_path: Path | str, *, device: str = "auto", precision: str = "auto", tta: int | None = None) -> Model:
+    """Load a model by the name of a bundled or published one (hf:...), or by its folder; see `models.weights`."""
+    return Model(load_model(name_or_path), device=device, precision=precision, tta=tta)

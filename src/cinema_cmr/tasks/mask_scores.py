@@ -1,0 +1,191 @@
+"""Scores of predicted masks against expert masks: overlap and distance by frame, and what both of them measure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.results import Flag, Prediction
+from cinema_cmr.core.study import Study
+from cinema_cmr.core.vocabulary import CINE_LABELS, View
+from cinema_cmr.core.volume import Cine
+from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.measure.measure import MeasureOptions, measure_masks, measure_study
+from cinema_cmr.score.overlap import class_masks, dice_by_class, dice_by_slice
+from cinema_cmr.score.statistics import finite_mean
+from cinema_cmr.score.surface import surface_distances_by_class
+from cinema_cmr.tasks.result import Result
+
+__all__ = ["LOW_DICE", "MAX_EF_ERROR", "labelled_cine", "score_stack", "score_views"]
+
+LOW_DICE = 0.7
+"""A structure of the heart's anatomy below this in one labelled frame is a failure."""
+
+MAX_EF_ERROR = 10.0
+"""Percentage points of ejection fraction; a larger error is a failure."""
+
+VOLUMES = ("lv_edv_ml", "lv_esv_ml", "lv_ef_percent", "lv_mass_g", "rv_edv_ml", "rv_esv_ml", "rv_ef_percent")
+"""Measurements of a cine that are compared with those of the expert's masks, measured by the same rules."""
+
+SCAR_SHARES = ("infarct_percent", "no_reflow_percent")
+"""Measurements of late enhancement that are compared."""
+
+_COMPARED = {"cine": VOLUMES, "scar": SCAR_SHARES}
+_CAVITY = ("lv_edv_ml", "lv_esv_ml", "lv_ef_percent")
+_LESIONS = ("infarct", "no_reflow")
+_ANATOMY = ("lv", "myo", "rv", "lv_cavity", "myocardium")
+"""Structures of both schemes that every heart has; a missed lesion is no failure to outline the heart."""
+_LV = next(label.code for label in CINE_LABELS if label.name == "lv")
+
+_DEFAULTS = MeasureOptions()
+
+Labels = NDArray[np.uint8]
+Measured = Mapping[str, float | None]
+
+
+def labelled_cine(annotated: AnnotatedStudy, view: View = View.SAX, frames: Sequence[int] | None = None) -> Cine:
+    """Return the cine of a view's labelled frames, or of the given ones, alone."""
+    chosen = list(annotated.labelled_frames[view] if frames is None else frames)
+    return replace(annotated.study[view].select(frames=chosen), frame_times_ms=None)
+
+
+def score_stack(annotated: AnnotatedStudy, labels: LabelMap, prediction: Prediction | None = None) -> Result:
+    """Score a mask of the labelled short-axis frames; with the model's `prediction`, its confidence and flags too."""
+    cine, truth = labelled_cine(annotated), _truth(annotated, View.SAX)
+    study = replace(annotated.study, cines=(cine,))
+    measured, flags = _measured(study, labels, prediction=prediction)
+    result = _result(
+        annotated,
+        _frames(labels, truth, cine, annotated.structures),
+        measured=measured,
+        reference=_reference(study, LabelMap(array=truth, scheme=labels.scheme), annotated.structures),
+        flags=flags,
+        labels=labels,
+    )
+    return result if prediction is None else replace(result, confidence=_mean([prediction]))
+
+
+def score_views(annotated: AnnotatedStudy, predictions: Mapping[View, Prediction]) -> Result:
+    """Score predictions of the labelled long-axis frames of each view; nothing is measured of them."""
+    frames = [
+        frame
+        for view, prediction in predictions.items()
+        for frame in _frames(
+            prediction.labels, _truth(annotated, view), labelled_cine(annotated, view), annotated.structures
+        )
+    ]
+    result = _result(annotated, frames)
+    return replace(result, confidence=_mean(predictions.values()))
+
+
+def _result(
+    annotated: AnnotatedStudy,
+    frames: Sequence[Mapping[str, float]],
+    *,
+    measured: Measured | None = None,
+    reference: Measured | None = None,
+    flags: tuple[Flag, ...] = (),
+    labels: LabelMap | None = None,
+) -> Result:
+    names = sorted({name for frame in frames for name in frame})
+    scores = {name: finite_mean(frame[name] for frame in frames if name in frame) for name in names}
+    scores["dice_mean"] = finite_mean(value for name, value in scores.items() if name.startswith("dice_"))
+    result = Result(
+        study=annotated.study.name,
+        patient=annotated.patient,
+        facts=annotated.facts,
+        scores=scores,
+        measured=measured or {},
+        reference=reference or {},
+        flags=flags,
+        frames=tuple(frames),
+        labels=labels,
+    )
+    return replace(result, failure=_failure(result))
+
+
+def _failure(result: Result) -> str | None:
+    """Why the outlines of a study count as failed, in words."""
+    reasons = []
+    for name in _ANATOMY:
+        dices = [dice for frame in result.frames if not np.isnan(dice := frame.get(f"dice_{name}", np.nan))]
+        if dices and min(dices) < LOW_DICE:
+            reasons.append(f"{name} Dice {min(dices):.2f}")
+    for name, title in (("lv_ef_percent", "LVEF"), ("rv_ef_percent", "RVEF")):
+        if abs(result.error(name)) > MAX_EF_ERROR:
+            reasons.append(f"{title} off by {result.error(name):+.0f} points")
+    return "; ".join(reasons) or None
+
+
+def _frames(labels: LabelMap, truth: Labels, cine: Cine, structures: tuple[str, ...]) -> list[dict[str, float]]:
+    return [
+        _frame_scores(labels.array[..., t], truth[..., t], cine, labels.scheme, structures)
+        for t in range(truth.shape[3])
+    ]
+
+
+def _frame_scores(
+    predicted: Labels, truth: Labels, cine: Cine, scheme: str, structures: tuple[str, ...]
+) -> dict[str, float]:
+    """Scores of one frame; with `structures`, of these alone and only in slices that hold an expert's label."""
+    if structures:
+        drawn = (truth > 0).any(axis=(0, 1))
+        predicted = np.where(drawn, predicted, 0).astype(np.uint8)
+    of = f"{cine.view}_" if cine.view.is_long_axis else ""
+    scores = {f"dice_{of}{name}": value for name, value in dice_by_class(predicted, truth, scheme=scheme).items()}
+    if not of:
+        scores |= _stack_scores(predicted, truth, scheme, scores)
+    distances = surface_distances_by_class(
+        predicted, truth, scheme=scheme, pixel_mm=cine.spacing_mm[:2], slice_positions_mm=cine.slice_positions_mm
+    )
+    for name, distance in distances.items():
+        scores[f"hd95_{of}{name}_mm"], scores[f"assd_{of}{name}_mm"] = distance
+    return {key: value for key, value in scores.items() if not structures or set(structures) & set(key.split("_"))}
+
+
+def _stack_scores(predicted: Labels, truth: Labels, scheme: str, dice: Mapping[str, float]) -> dict[str, float]:
+    """The worst slice of each structure, and the Dice of lesions in patients that have one."""
+    scores = {}
+    for name, of_prediction, of_truth in class_masks(predicted, truth, scheme=scheme):
+        slices = dice_by_slice(of_prediction, of_truth)[of_truth.any(axis=(0, 1))]
+        scores[f"worst_slice_dice_{name}"] = float(slices.min()) if slices.size else float("nan")
+        if name in _LESIONS:
+            # The rule of `score.overlap` gives 0 for an invented lesion; here only patients with one count.
+            scores[f"where_present_dice_{name}"] = dice[f"dice_{name}"] if of_truth.any() else float("nan")
+    return scores
+
+
+def _reference(study: Study, labels: LabelMap, structures: tuple[str, ...]) -> Measured:
+    """Measurements of the expert's mask; where the wall was not drawn every contoured slice counts."""
+    if not structures:
+        return _measured(study, labels)[0]
+    cavity = replace(labels, array=np.where(labels.array == _LV, labels.array, 0).astype(np.uint8))
+    known, _ = _measured(study, cavity, options=MeasureOptions(basal_rule="all-slices"))
+    return {name: known[name] if name in _CAVITY else None for name in VOLUMES}
+
+
+def _measured(
+    study: Study, labels: LabelMap, *, options: MeasureOptions = _DEFAULTS, prediction: Prediction | None = None
+) -> tuple[Measured, tuple[Flag, ...]]:
+    """The compared measurements of a mask and the flags that it raised; none of a scheme without measurements."""
+    if labels.scheme not in _COMPARED:
+        return {}, ()
+    if prediction is None:
+        measured = measure_masks(study, labels, options=options)
+    else:
+        measured = measure_study(study, {View.SAX: prediction}, options=options)
+    of_images = {issue.code for issue in study.issues}
+    flags = tuple(flag for flag in measured.flags if flag.code not in of_images)
+    return {name: measured.value(name) for name in _COMPARED[labels.scheme]}, flags
+
+
+def _truth(annotated: AnnotatedStudy, view: View) -> Labels:
+    return annotated.labels[view].array[..., list(annotated.labelled_frames[view])]
+
+
+def _mean(predictions: Iterable[Prediction]) -> float:
+    return finite_mean(float(value) for prediction in predictions for value in prediction.confidence)

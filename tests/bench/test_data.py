@@ -1,0 +1,44 @@
+"""Datasets of a call: read once, named apart, and divided by what a task requires."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from oracles import cine_of, heart
+
+from cinema_cmr.bench.data import read_datasets
+from cinema_cmr.bench.tasks import TASKS
+from cinema_cmr.core.errors import UsageError
+from cinema_cmr.io.nifti.image import write_cine, write_mask
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten labelled patients."""
+    folder = tmp_path_factory.mktemp("lab")
+    for number in range(10):
+        labels = heart((10.0 + 0.2 * number,), n_slices=3)
+        write_cine(cine_of(labels), folder / f"p{number}.nii.gz")
+        write_mask(labels, cine_of(labels), folder / f"p{number}_seg.nii.gz")
+    return folder
+
+
+def test_datasets_are_named_apart_and_unreadable_ones_have_a_reason(lab: Path, tmp_path: Path) -> None:
+    notes: list[str] = []
+    sources = [str(lab), f"folder:{lab}", str(tmp_path / "nowhere")]
+    read = read_datasets(sources, tmp_path, split=None, part="validation", note=notes.append)
+    assert [its.name for its in read] == [lab.name, f"{lab.name}-2", "nowhere"]
+    assert read[2].dataset is None and "nowhere" in read[2].reason and "left out: nowhere" in notes[-1]
+    assert (tmp_path / "splits" / lab.name / "split.json").exists()
+    with pytest.raises(UsageError, match="one --split for 2 datasets"):
+        read_datasets(sources[:2], tmp_path, split=tmp_path / "s.json", part="validation", note=notes.append)
+
+
+def test_a_task_takes_the_studies_that_fit_or_says_why_not(lab: Path, tmp_path: Path) -> None:
+    (read,) = read_datasets([str(lab)], tmp_path, split=None, part="validation", note=lambda text: None)
+    assert read.dataset is not None
+    fitting, why = read.dataset.fitting(TASKS["segment-sax"])
+    assert why is None and len(fitting.data.train) + len(fitting.data.val) == 10
+    whole, why = read.dataset.fitting(TASKS["vendor"])
+    assert whole is read.dataset and why == "0 training patients with vendor; at least 2 are needed"

@@ -1,0 +1,31 @@
+"""A run of any task: prepared, trained and saved by the same code."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from small_runs import data, small
+
+from cinema_cmr.core.errors import InputError
+from cinema_cmr.engine.trainer import Progress
+from cinema_cmr.recipes.registry import recipe
+from cinema_cmr.recipes.run import prepare_run
+
+
+def test_a_run_resolves_its_experiment_and_saves_its_model(tmp_path: Path) -> None:
+    run = prepare_run(small().with_optim(layer_decay=0.5), data(), tmp_path)
+    assert run.experiment.train.optim.layer_decay == 1.0 and run.experiment.train.precision == "fp32"
+    assert len(run.train) == 2 and len(run.val) == 1 and run.start is None
+    steps: list[Progress] = []
+    result = run.execute(steps.append)
+    assert result.model == tmp_path / "model" and steps[-1].validation == result.validation
+    loaded = result.load()
+    assert loaded.card == result.card and not loaded.model.training
+
+
+def test_data_without_the_target_of_the_task_is_refused(tmp_path: Path) -> None:
+    grouped = replace(small(), task=recipe("disease-vit").task).with_task(target="smoker", classes=("no", "yes"))
+    with pytest.raises(InputError, match="none of 2 training studies has what recipe 'small' needs"):
+        prepare_run(grouped, data(), tmp_path)

@@ -1,0 +1,97 @@
+"""Both runs have the same of everything but their first weights, and each patient is held out once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from oracles import annotated, heart
+from small_runs import CARD, small, small_unetr
+
+from cinema_cmr.core.errors import UsageError
+from cinema_cmr.data.cases import Split
+from cinema_cmr.models.adapters import Adaptation
+from cinema_cmr.models.loaded import LoadedModel
+from cinema_cmr.recipes.finetune import TrainingData, finetune
+from cinema_cmr.recipes.scratch import compare_with_scratch, divide_into_folds
+
+STUDIES = [
+    annotated(heart((radius, radius - 2)), f"p{n}", group="AB"[n % 2])
+    for n, radius in enumerate((9.0, 10.0, 11.0, 12.0))
+]
+
+
+def data() -> TrainingData:
+    split = Split(dataset="hearts", parts={"train": ("p0", "p1"), "validation": ("p2", "p3")}, rule="by hand")
+    return TrainingData(card=CARD, split=split, train=STUDIES[:2], val=STUDIES[2:])
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
+    return finetune(small(), data(), tmp_path_factory.mktemp("start")).load()
+
+
+def test_each_patient_is_held_out_once_and_never_learned_from_then() -> None:
+    folds = divide_into_folds(data(), 2, seed=1)
+    held = [study.patient for fold in folds for study in fold.val]
+    assert sorted(held) == ["p0", "p1", "p2", "p3"]
+    for fold in folds:
+        learned = {study.patient for study in fold.train}
+        assert learned | {study.patient for study in fold.val} == set(held)
+        assert {study.facts["group"] for study in fold.val} == {"A", "B"}
+        assert set(fold.split["train"]) == learned
+    with pytest.raises(UsageError, match="5 folds of 4 labelled patients; expected 2 to 4"):
+        divide_into_folds(data(), 5)
+
+
+@pytest.mark.medium
+def test_both_runs_differ_in_their_first_weights_alone(tmp_path: Path, start: LoadedModel) -> None:
+    finetune(small(), data(), tmp_path, start=start)
+    document = compare_with_scratch(small(), data(), tmp_path, start=start).to_dict()
+    cards = [json.loads((tmp_path / name / "card.json").read_text()) for name in ("model", "scratch/model")]
+    first, second = (card["training"] for card in cards)
+    assert first.pop("start").startswith("small ") and second.pop("start") == "random weights"
+    scores = [training.pop("validation") for training in (first, second)]
+    assert first == second and all(scores)
+    assert (document["compared_on"], document["task"], document["primary"]) == (
+        "the validation part",
+        "segment",
+        "dice_mean",
+    )
+    assert [row["patient"] for row in document["patients"]] == ["p2", "p3"]
+    assert document["verdict"]["code"] == "cannot be told" and document["comparison"]["n_patients"] == 2
+
+
+@pytest.mark.medium
+def test_folds_pool_all_patients_and_go_on_where_they_were(tmp_path: Path, start: LoadedModel) -> None:
+    finetune(small(), data(), tmp_path, start=start)
+    told: list[str] = []
+    call = {"start": start, "n_folds": 2, "report": lambda name, progress: told.append(name)}
+    document = compare_with_scratch(small(), data(), tmp_path, **call).to_dict()
+    assert list(dict.fromkeys(told)) == [f"folds/{n}/{run}" for n in (1, 2) for run in ("start", "scratch")]
+    assert sorted(row["patient"] for row in document["patients"]) == ["p0", "p1", "p2", "p3"]
+    assert document["compared_on"] == "2-fold cross-validation"
+    told.clear()
+    again = compare_with_scratch(small(), data(), tmp_path, **call).to_dict()
+    assert told == [] and again == document
+
+
+@pytest.mark.medium
+def test_without_patients_to_compare_on_nothing_is_claimed(tmp_path: Path, start: LoadedModel) -> None:
+    alone = replace(data(), val=[])
+    finetune(small(), alone, tmp_path, start=start)
+    document = compare_with_scratch(small(), alone, tmp_path, start=start).to_dict()
+    assert document["verdict"]["code"] == "cannot be told" and document["patients"] == []
+
+
+@pytest.mark.medium
+def test_only_the_start_s_own_runs_are_frozen(tmp_path: Path) -> None:
+    first = finetune(small_unetr(), data(), tmp_path / "first").load()
+    frozen = replace(small_unetr(), adaptation=Adaptation())
+    finetune(frozen, data(), tmp_path / "run", start=first)
+    document = compare_with_scratch(frozen, data(), tmp_path / "run", start=first).to_dict()
+    assert document["learned"] == "stems and encoder frozen"
+    cards = [json.loads((tmp_path / "run" / name / "card.json").read_text()) for name in ("model", "scratch/model")]
+    assert [card["training"]["trainable"] for card in cards] == ["stems and encoder frozen", "all weights"]

@@ -1,0 +1,95 @@
+"""First weights of a run: random, those of a model or an ensemble's member, or a pre-trained encoder's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from small_runs import data, small, small_unetr
+
+from cinema_cmr.core.errors import UsageError, WeightsError
+from cinema_cmr.models.adapters import Adaptation
+from cinema_cmr.models.catalogue import join_weights
+from cinema_cmr.models.transplant import SHARED_PARTS
+from cinema_cmr.models.weights import load_model
+from cinema_cmr.recipes.finetune import finetune
+from cinema_cmr.recipes.registry import recipe
+
+
+def test_a_run_starts_from_given_weights(tmp_path: Path) -> None:
+    first = finetune(small(), data(), tmp_path / "one").load()
+    still = small().with_optim(lr=0.0, last_lr=0.0)
+    started = finetune(still, data(), tmp_path / "two", start=first).load()
+    pairs = zip(first.model.state_dict().values(), started.model.state_dict().values(), strict=True)
+    assert all(torch.allclose(a, b, atol=1e-3) for a, b in pairs)
+    assert started.card.training["start"].startswith("small ")
+
+
+def test_weights_of_another_size_are_refused(tmp_path: Path) -> None:
+    first = finetune(small(), data(), tmp_path / "one").load()
+    with pytest.raises(WeightsError, match="another size"):
+        finetune(recipe("sax-unet"), data(), tmp_path / "two", start=first)
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("rank", [0, 2])
+def test_what_was_pre_trained_stays_as_it_was(tmp_path: Path, rank: int) -> None:
+    first = finetune(small_unetr(), data(), tmp_path / "one").load()
+    lively = small_unetr().with_train(optim=replace(small().train.optim, lr=0.01, warmup_steps=0, ema_decay=0.0))
+    adaptation = Adaptation(rank=rank)
+    second = finetune(replace(lively, adaptation=adaptation), data(), tmp_path / "two", start=first).load()
+    before, after = first.model.state_dict(), second.model.state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    frozen = {name for name in moved if name.startswith(SHARED_PARTS)}
+    assert list(before) == list(after) and any(name.startswith("pred_head_dict.") for name in moved)
+    if rank == 0:
+        assert not frozen and second.card.training["trainable"] == "stems and encoder frozen"
+    else:
+        assert frozen and second.card.training["trainable"] == "adapters of rank 2 in the encoder"
+        assert all(name.startswith("encoder.blocks.") and name.endswith("weight") for name in frozen)
+    assert first.card.training["trainable"] == "all weights"
+
+
+@pytest.mark.medium
+def test_a_frozen_run_is_another_run_and_needs_a_start(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="give weights to start from"):
+        finetune(replace(small_unetr(), adaptation=Adaptation()), data(), tmp_path / "none")
+    first = finetune(small_unetr(), data(), tmp_path / "one").load()
+    finetune(replace(small_unetr(), adaptation=Adaptation()), data(), tmp_path / "two", start=first)
+    for other in (None, Adaptation(rank=2)):
+        with pytest.raises(UsageError, match="another run"):
+            finetune(replace(small_unetr(), adaptation=other), data(), tmp_path / "two", start=first)
+    finetune(small_unetr(), data(), tmp_path / "three", start=first)
+    with pytest.raises(UsageError, match="another run, which differs in adaptation"):
+        finetune(replace(small_unetr(), adaptation=Adaptation()), data(), tmp_path / "three", start=first)
+
+
+@pytest.mark.medium
+def test_layers_that_were_pre_trained_learn_slower_and_random_ones_do_not(tmp_path: Path) -> None:
+    experiment = small_unetr()
+    experiment = experiment.with_train(optim=replace(experiment.train.optim, layer_decay=1e-3, ema_decay=0.0))
+    first = finetune(experiment, data(), tmp_path / "one").load()
+    plain = experiment.with_train(optim=replace(experiment.train.optim, layer_decay=1.0))
+    again = finetune(plain, data(), tmp_path / "two").load()
+    pairs = zip(first.model.state_dict().values(), again.model.state_dict().values(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)  # from random weights there is one rate
+    second = finetune(experiment, data(), tmp_path / "three", start=first).load().model.state_dict()
+    moved = {key: float((second[key] - value).abs().max()) for key, value in first.model.state_dict().items()}
+    stem = max(change for key, change in moved.items() if key.startswith("enc_down_dict."))
+    head = max(change for key, change in moved.items() if key.startswith("pred_head_dict."))
+    assert stem < head / 20
+
+
+@pytest.mark.medium
+def test_a_run_starts_from_the_member_of_an_ensemble_that_fits(tmp_path: Path) -> None:
+    first = finetune(small(seed=1), data(), tmp_path / "one")
+    other = finetune(replace(small_unetr(), name="other"), data(), tmp_path / "two")
+    join_weights([other.model, first.model], tmp_path / "both", name="both")
+    still = small(optim=replace(small().train.optim, lr=0.0, last_lr=0.0))
+    started = finetune(still, data(), tmp_path / "three", start=load_model(tmp_path / "both")).load()
+    pairs = zip(first.load().model.state_dict().values(), started.model.state_dict().values(), strict=True)
+    assert all(torch.allclose(a, b, atol=2e-3) for a, b in pairs)
+    with pytest.raises(WeightsError, match="another size"):
+        finetune(recipe("sax-unet"), data(), tmp_path / "four", start=load_model(tmp_path / "both"))

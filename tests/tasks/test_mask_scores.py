@@ -1,0 +1,163 @@
+"""Scores on hearts whose answer is known: whole ones, partly drawn ones, patients with several studies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from oracles import CPU, Oracle, annotated, heart, segmenter
+from torch import Tensor, nn
+
+from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.models.loaded import LoadedModel
+from cinema_cmr.tasks.evaluator import PredictionOptions
+from cinema_cmr.tasks.mask_scores import score_stack
+from cinema_cmr.tasks.result import Result, summarise
+from cinema_cmr.tasks.segment import SegmentEvaluator
+
+RADII = (15.0, 11.0)
+LABELS = heart(RADII, n_slices=5)
+
+
+def evaluator(network: nn.Module | None = None, *views: View, together: bool = False) -> SegmentEvaluator:
+    oracle = segmenter(size=(63, 59))
+    grid = oracle.card.grids[View.SAX]
+    card = replace(oracle.card, grids=dict.fromkeys(views or (View.SAX,), grid))
+    return SegmentEvaluator(
+        LoadedModel(model=network or Oracle(), card=card), CPU, PredictionOptions(together=together)
+    )
+
+
+def evaluate(study: AnnotatedStudy, network: nn.Module | None = None, *views: View, together: bool = False) -> Result:
+    return evaluator(network, *views, together=together).evaluate(study)
+
+
+def masked(labels: NDArray[np.uint8]) -> Result:
+    return score_stack(annotated(LABELS), LabelMap(array=labels))
+
+
+class Larger(nn.Module):
+    """The oracle's answer with the wall called left ventricle."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.oracle = Oracle()
+
+    def forward(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        answer = {view: logits.clone() for view, logits in self.oracle(images).items()}
+        for logits in answer.values():
+            logits[:, 3] = torch.maximum(logits[:, 3], logits[:, 2])
+            logits[:, 2] = -1e9
+        return answer
+
+
+def partly(labels: np.ndarray, slices: list[int]) -> AnnotatedStudy:  # type: ignore[type-arg]
+    """Only the left ventricle drawn, in some slices."""
+    drawn = np.zeros_like(labels)
+    drawn[:, :, slices] = np.where(labels[:, :, slices] == 3, 3, 0)
+    study = annotated(labels)
+    return replace(study, labels={View.SAX: LabelMap(array=drawn)}, structures=("lv",))
+
+
+def test_a_right_answer_scores_one_and_measures_the_same() -> None:
+    score = evaluate(annotated(LABELS))
+    assert len(score.frames) == 2
+    assert all(score.scores[f"dice_{name}"] > 0.97 for name in ("rv", "myo", "lv"))
+    assert all(score.scores[f"worst_slice_dice_{name}"] > 0.97 for name in ("rv", "myo", "lv"))
+    assert score.scores["hd95_lv_mm"] < 1.6
+    truth = 100 * (1 - (LABELS[..., 1] == 3).sum() / (LABELS[..., 0] == 3).sum())
+    assert score.reference["lv_ef_percent"] == pytest.approx(truth)
+    assert score.measured["lv_ef_percent"] == pytest.approx(truth, abs=1)
+
+
+def test_a_wrong_answer_scores_what_its_overlap_is() -> None:
+    score = evaluate(annotated(LABELS), Larger(), together=True)
+    lv, wall = (LABELS == 3).sum(axis=(0, 1, 2)), (LABELS == 2).sum(axis=(0, 1, 2))
+    assert score.scores["dice_lv"] == pytest.approx(float(np.mean(2 * lv / (2 * lv + wall))), abs=0.02)
+    assert score.scores["dice_myo"] == 0
+
+
+def test_of_a_partly_drawn_study_only_what_was_drawn_counts() -> None:
+    score = evaluate(partly(LABELS, [1, 3]))
+    assert {name for name in score.frames[0] if name.startswith("dice")} == {"dice_lv"}
+    assert score.scores["dice_lv"] > 0.97 and score.scores["worst_slice_dice_lv"] > 0.97
+    assert score.reference["rv_ef_percent"] is None and score.reference["lv_mass_g"] is None
+    truth = 100 * (1 - (LABELS[:, :, [1, 3], 1] == 3).sum() / (LABELS[:, :, [1, 3], 0] == 3).sum())
+    assert score.reference["lv_ef_percent"] == pytest.approx(truth)
+
+
+def test_a_missed_slice_shows_as_the_worst_one() -> None:
+    study = annotated(LABELS)
+    dark = study.study.cines[0].array.copy()
+    dark[:, :, 0] = 0
+    hidden = replace(study, study=replace(study.study, cines=(study.study.cines[0].with_array(dark),)))
+    score = evaluate(hidden)
+    assert score.scores["worst_slice_dice_lv"] == 0 and score.scores["dice_lv"] > 0.8
+
+
+def test_masks_of_another_tool_score_like_those_of_a_model() -> None:
+    score, of_model = masked(LABELS), evaluate(annotated(LABELS))
+    assert score.scores["dice_lv"] == 1 and score.measured == score.reference == of_model.reference
+    assert np.isnan(score.confidence) and of_model.confidence > 0.9
+
+
+def test_flags_of_the_masks_are_kept() -> None:
+    flawed = LABELS.copy()
+    flawed[:, :, 2] = 0
+    score = masked(flawed)
+    assert score.flags and score.labels is not None and np.array_equal(score.labels.array, flawed)
+    assert "labels" not in score.to_dict()
+
+
+def planes(labels: np.ndarray, *views: View) -> AnnotatedStudy:  # type: ignore[type-arg]
+    """One slice of these labels as each of the long-axis views."""
+    study = annotated(labels[:, :, :1])
+    cine = study.study.cine(View.SAX)
+    return replace(
+        study,
+        study=replace(study.study, cines=tuple(replace(cine, view=view) for view in views)),
+        labels=dict.fromkeys(views, study.labels[View.SAX]),
+        labelled_frames=dict.fromkeys(views, study.labelled_frames[View.SAX]),
+    )
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_long_axis_masks_are_scored_view_by_view(together: bool) -> None:
+    both = (View.LAX_4C, View.LAX_2C)
+    studies = [planes(LABELS, *both), replace(planes(LABELS, View.LAX_4C), patient="other")]
+    right, other = (evaluate(study, Oracle(), *both, together=together) for study in studies)
+    assert [len(score.frames) for score in (right, other)] == [4, 2]
+    for score, frame, name in ((right, 0, "lax_4c_lv"), (right, 2, "lax_2c_rv"), (other, 0, "lax_4c_myo")):
+        assert score.frames[frame][f"dice_{name}"] == 1 and score.scores[f"dice_{name}"] > 0.9
+    assert "dice_lax_2c_lv" not in other.scores and right.frames[0]["hd95_lax_4c_lv_mm"] == 0
+    assert right.measured == {} and not any(name.startswith("worst") for name in right.scores)
+    wrong = [evaluate(study, Larger(), *both, together=together) for study in studies]
+    summary = summarise(wrong)
+    assert summary.scores["dice_lax_4c_lv"].n == 2 and summary.scores["dice_lax_2c_lv"].n == 1
+    assert summary.scores["dice_lax_4c_lv"].value < 0.9 and summary.measurements == {}
+    assert wrong[1].scores["dice_mean"] < 0.9
+
+
+def test_failures_are_named() -> None:
+    assert masked(LABELS).failure is None
+    assert "LVEF off by -" in str(masked(heart((15.0, 14.0), n_slices=5)).failure)
+    assert str(masked(np.zeros_like(LABELS)).failure).startswith("lv Dice 0.00")
+
+
+def test_studies_that_cannot_be_scored_are_named() -> None:
+    its = evaluator()
+    assert its.not_scorable(annotated(LABELS)) is None
+    assert its.not_scorable(planes(LABELS, View.LAX_4C)) == "no labels of the short axis"
+    assert its.not_scorable(replace(annotated(LABELS), labelled_frames={View.SAX: ()})) == "no labels of the short axis"
+    both = evaluator(None, View.LAX_2C, View.LAX_4C)
+    assert both.not_scorable(annotated(LABELS)) == "no labels of the 2-chamber or the 4-chamber"
+    scar = replace(annotated(LABELS), labels={View.SAX: LabelMap(array=LABELS, scheme="scar")})
+    with pytest.raises(InputError, match="choose a model of the same scheme"):
+        its.evaluate(scar)
