@@ -102,6 +102,27 @@ def test_finetune_and_use_the_model(labelled: Path, tmp_path: Path) -> None:
     result = cmr.finetune("sax-unet", labelled, tmp_path / "run", steps=2, preset="smoke")
     model = cmr.load_model(result.model)
     assert model.card.training["n_steps"] == 2
+    first = cmr.evaluate(result.model, labelled, tmp_path / "scores")
+    assert first.summary.n_patients == len({one.patient for one in first.results}) > 0
+    assert (tmp_path / "scores" / "page.html").exists()
+    everyone = cmr.evaluate(result.load(), labelled, part="all")
+    comparison = cmr.compare(everyone, everyone)
+    assert all(row.difference.value == 0 for row in comparison.rows)
+
+
+def test_check_dataset(labelled: Path) -> None:
+    checked = cmr.check_dataset(labelled)
+    assert (checked.found, checked.missing, checked.broken) == (5, 0, 0)
+
+
+def test_bundled_weights_are_listed_and_verified() -> None:
+    names = [entry.name for entry in cmr.list_weights()]
+    assert {"cinema-sax", "cinema-lax", "cinema-scar"} <= set(names)
+
+
+@pytest.mark.medium
+def test_weights_are_verified() -> None:
+    assert all(check.is_right for check in cmr.verify_weights("cinema-lax"))
 
 
 @pytest.mark.medium

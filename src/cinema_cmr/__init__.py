@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cinema_cmr.api import (
         analyse,
+        check_dataset,
+        compare,
         demo_study,
         embed,
+        evaluate,
         finetune,
+        fit_disease_model,
         frame_dataset,
         load_model,
         prepare,
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
     from cinema_cmr.io.nifti.image import write_mask
     from cinema_cmr.io.read import read_study
     from cinema_cmr.measure.measure import MeasureOptions, measure_masks, measure_study
+    from cinema_cmr.models.catalogue import list_weights, verify_weights
     from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, Options
     from cinema_cmr.pipeline.analyzer import Analyzer
     from cinema_cmr.pipeline.frame_dataset import FrameDataset
@@ -52,9 +57,13 @@ if TYPE_CHECKING:
 _MODULES = {
     "api": (
         "analyse",
+        "check_dataset",
+        "compare",
         "demo_study",
         "embed",
+        "evaluate",
         "finetune",
+        "fit_disease_model",
         "frame_dataset",
         "load_model",
         "prepare",
@@ -84,6 +93,7 @@ _MODULES = {
     "io.nifti.image": ("write_mask",),
     "io.read": ("read_study",),
     "measure.measure": ("MeasureOptions", "measure_masks", "measure_study"),
+    "models.catalogue": ("list_weights", "verify_weights"),
     "pipeline.analysis_options": ("ExtraModels", "InferenceOptions", "Options"),
     "pipeline.analyzer": ("Analyzer",),
     "pipeline.frame_dataset": ("FrameDataset",),
@@ -132,10 +142,15 @@ __all__ = [
     "View",
     "WeightsError",
     "analyse",
+    "check_dataset",
+    "compare",
     "demo_study",
     "embed",
+    "evaluate",
     "finetune",
+    "fit_disease_model",
     "frame_dataset",
+    "list_weights",
     "load_model",
     "measure_masks",
     "measure_study",
@@ -145,6 +160,7 @@ __all__ = [
     "read_measurements",
     "read_study",
     "segment",
+    "verify_weights",
     "write_cine",
     "write_mask",
     "write_phantoms",

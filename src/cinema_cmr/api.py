@@ -14,6 +14,10 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 
 if TYPE_CHECKING:
+    from cinema_cmr.datasets.check import CheckSummary
+    from cinema_cmr.disease.model import DiseaseModel
+    from cinema_cmr.evaluation.compare import Comparison
+    from cinema_cmr.evaluation.record import Evaluation
     from cinema_cmr.inference.features import FeatureRow
     from cinema_cmr.models.loaded import LoadedModel
     from cinema_cmr.pipeline.frame_dataset import FrameDataset
@@ -24,9 +28,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "analyse",
+    "check_dataset",
+    "compare",
     "demo_study",
     "embed",
+    "evaluate",
     "finetune",
+    "fit_disease_model",
     "frame_dataset",
     "load_model",
     "prepare",
@@ -147,6 +155,94 @@ def finetune(
     from cinema_cmr.recipes.finetune import finetune as run
 
     return run(recipe, data, folder, start=start, **options)
+
+
+def evaluate(
+    model: LoadedModel | Path | str,
+    data: Path | str,
+    folder: Path | str | None = None,
+    *,
+    part: str = "validation",
+    split: Path | str | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    tta: int | None = None,
+    together: bool = False,
+    overwrite: bool = False,
+) -> Evaluation:
+    """Score a model of any task on a part of a labelled dataset, per patient, with intervals over patients.
+
+    `data` as in `finetune`; `part`: "train", "validation", "test" or "all"; `split`: a split file, else that of the run
+    in which the model lies, else the dataset's own; `together`: predict a study's frames as one cine. With `folder`,
+    scores.json, tables and page are written there. Raises `InputError` if no study can be scored.
+    """
+    from cinema_cmr.evaluation.evaluate import evaluate as score
+    from cinema_cmr.evaluation.studies import StudySource
+    from cinema_cmr.inference.runtime import choose_runtime
+    from cinema_cmr.models.loaded import LoadedModel
+    from cinema_cmr.models.weights import load_model as load
+    from cinema_cmr.report.evaluation.output import check_evaluation_folder, write_evaluation
+    from cinema_cmr.tasks.evaluator import PredictionOptions
+    from cinema_cmr.tasks.registry import task_type
+
+    if folder is not None:
+        check_evaluation_folder(Path(folder), overwrite=overwrite)
+    loaded = model if isinstance(model, LoadedModel) else load(model)
+    source = StudySource(
+        data=str(data),
+        part=part,
+        split=None if split is None else Path(split),
+        model=None if isinstance(model, LoadedModel) else str(model),
+    )
+    dataset, studies = source.read(loaded.card, labelled_only=task_type(loaded.card).needs_annotations)
+    options, runtime = PredictionOptions(tta=tta, together=together), choose_runtime(device, precision)
+    scored = score(loaded, studies, runtime, options=options, dataset=dataset, part=part)
+    if folder is not None:
+        document, results = scored.evaluation.to_dict(), scored.evaluation.results
+        write_evaluation(Path(folder), document, results, scored.studies, overwrite=overwrite)
+    return scored.evaluation
+
+
+def compare(first: Evaluation, second: Evaluation) -> Comparison:
+    """Compare two evaluations patient by patient: paired differences with intervals and corrected p-values.
+
+    Raises `InputError` for fewer than two shared patients, and where the references differ.
+    """
+    from cinema_cmr.evaluation.compare import compare as compare_results
+    from cinema_cmr.tasks.registry import task_type
+
+    names = (first.model, second.model)
+    return compare_results(first.results, second.results, task_type(first.task), names=names)
+
+
+def check_dataset(data: Path | str, *, open_files: bool = True) -> CheckSummary:
+    """Count the cases of a dataset that are found, missing and broken; `data` as in `finetune`."""
+    from cinema_cmr.datasets.check import check_cases, summarise_checks
+    from cinema_cmr.datasets.reading import find_cases
+
+    dataset, cases = find_cases(str(data))
+    return summarise_checks(dataset, cases, check_cases(dataset, cases, open_files=open_files))
+
+
+def fit_disease_model(
+    data: Path | str, folder: Path | str, *, model: str | None = "cinema-sax", seed: int = 0, overwrite: bool = False
+) -> DiseaseModel:
+    """Fit a linear model of disease groups on measurements, write it to `folder/disease.json`, and return it.
+
+    `model` draws the masks that are measured; None takes the reference masks. Its scores are in `.training["scores"]`.
+    """
+    from cinema_cmr.datasets.reading import LabelledSource, open_training_data
+    from cinema_cmr.disease.model import DISEASE_FILE
+    from cinema_cmr.inference.loading import load_segmenter
+    from cinema_cmr.inference.predictor import predict_cine
+    from cinema_cmr.recipes.disease_groups import train_disease_model
+
+    labelled = open_training_data(LabelledSource(data=str(data)), Path(folder))
+    segmenter = None if model is None else load_segmenter(model)
+    predict = None if segmenter is None else lambda one: predict_cine(one.study[View.SAX], segmenter).labels
+    fitted = train_disease_model(labelled, predict=predict, seed=seed)
+    fitted.write(Path(folder) / DISEASE_FILE, overwrite=overwrite)
+    return fitted
 
 
 def pretrain(
