@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ __all__ = ["CropResample"]
 
 Array = NDArray[np.float32]
 Points = NDArray[np.float64]
-Positions = NDArray[np.floating[Any]]
+Positions = NDArray[np.floating]
 
 
 @dataclass(frozen=True, kw_only=True)

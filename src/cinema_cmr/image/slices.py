@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from cinema_cmr.core.card import Grid
 __all__ = ["SlicePlan", "plan_slices"]
 
 Array = NDArray[np.float32]
-Positions = NDArray[np.floating[Any]]
+Positions = NDArray[np.floating]
 
 
 @dataclass(frozen=True, kw_only=True)

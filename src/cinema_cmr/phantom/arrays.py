@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["clip_to_unit", "magnitude"]
 
-Values = TypeVar("Values", bound=NDArray[Any])
+Values = TypeVar("Values", bound=NDArray[np.generic])
 
 
 def magnitude(x: Values, y: Values) -> Values:
