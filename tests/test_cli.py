@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import re
 import struct
 import zipfile
@@ -13,32 +12,18 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from oracles import annotated, heart, segmenter
+from oracles import annotated
+from scan_runs import LABELS, call, scan, use_oracle
 from synthetic_dicom import new_image, save, written_stack
 
 from cinema_cmr import cli
-from cinema_cmr.cli import COMMANDS, main
-from cinema_cmr.io.nifti.image import write_cine, write_mask
-
-RADII = tuple(12.0 + 3.0 * np.cos(np.linspace(0, 2 * np.pi, 12, endpoint=False)))
-LABELS = heart(RADII, n_slices=6)
+from cinema_cmr.cli import COMMANDS
+from cinema_cmr.io.nifti.image import write_mask
 
 
 @pytest.fixture(autouse=True)
-def oracle(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model that knows the synthetic hearts stands in for the embedded one."""
-    monkeypatch.setattr("cinema_cmr.pipeline.analyzer.load_segmenter", lambda model, **_: segmenter(size=(63, 59)))
-
-
-def scan(folder: Path, name: str = "scan", labels: np.ndarray = LABELS) -> Path:  # type: ignore[type-arg]
-    path = folder / f"{name}.nii.gz"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_cine(annotated(labels).study.cines[0], path, overwrite=True)
-    return path
-
-
-def call(*words: object) -> int:
-    return main([str(word) for word in words])
+def _oracle(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_oracle(monkeypatch)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -73,120 +58,6 @@ def test_words_of_the_call_go_before_those_of_a_file(
     with pytest.raises(SystemExit) as left:
         call("pretrain", "--config", file)
     assert left.value.code == 2 and "'stepps' is not accepted" in capsys.readouterr().err
-
-
-def test_one_study_gives_a_report_and_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert call("analyse", scan(tmp_path), "-o", tmp_path / "out") == 0
-    said = capsys.readouterr()
-    assert re.search(r"scan: LVEF \d+ %, LV EDV \d+ ml", said.out) and "report:" in said.out
-    assert (tmp_path / "out" / "report.html").exists() and not (tmp_path / "out" / "index.html").exists()
-
-
-@pytest.mark.medium
-def test_many_studies_go_on_past_a_bad_one_and_get_an_index(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    inputs = [scan(tmp_path / "a", "sax"), scan(tmp_path / "b", "sax"), tmp_path / "c.nii.gz"]
-    inputs[2].write_bytes(b"no scan")
-    assert call("analyse", *inputs, "-o", tmp_path / "out", "--json") == 3
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(line["name"], line["status"]) for line in lines] == [("a", "done"), ("b", "done"), ("c", "failed")]
-    assert "c.nii.gz" in lines[2]["error"]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a", "b", "index.csv", "index.html"]
-
-
-@pytest.mark.medium
-def test_finished_work_is_kept_and_other_work_not_overwritten(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    source, out = scan(tmp_path), tmp_path / "out"
-    call("analyse", source, "-o", out)
-    first = (out / "report.html").stat().st_mtime_ns
-    assert call("analyse", source, "-o", out) == 0 and "finished before, kept" in capsys.readouterr().out
-    assert (out / "report.html").stat().st_mtime_ns == first
-    assert call("analyse", source, "-o", out, "--basal-rule", "all-slices") == 3
-    scan(tmp_path, labels=heart(RADII[:4], n_slices=6))
-    assert call("analyse", source, "-o", out) == 3
-    assert "--overwrite" in capsys.readouterr().err
-    assert (out / "report.html").stat().st_mtime_ns == first
-    assert call("analyse", source, "-o", out, "--overwrite") == 0
-
-
-@pytest.mark.medium
-def test_strict_tells_flags_by_the_exit_code(tmp_path: Path) -> None:
-    few = scan(tmp_path, labels=LABELS[:, :, 1:4])
-    assert call("analyse", few, "-o", tmp_path / "one") == 0
-    assert call("analyse", few, "-o", tmp_path / "two", "--strict") == 4
-    assert (tmp_path / "two" / "report.html").exists()
-
-
-def test_a_manifest_lists_inputs_relative_to_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    scan(tmp_path / "data", "one")
-    scan(tmp_path / "data", "two")
-    (tmp_path / "data" / "list.csv").write_text("group,path\nA,one.nii.gz\nB,two.nii.gz\n")
-    assert call("segment", "--manifest", tmp_path / "data" / "list.csv", "-o", tmp_path / "out") == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["one_seg.nii.gz", "two_seg.nii.gz"]
-    assert call("segment", "-o", tmp_path / "out") == 2
-    assert "no input given" in capsys.readouterr().err
-
-
-@pytest.mark.medium
-@pytest.mark.parametrize("damage", ["missing", "{", "[]", "{}"])
-def test_a_damaged_result_fails_alone_and_is_not_replaced_unasked(
-    damage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    sources, out = [scan(tmp_path, "first"), scan(tmp_path, "second")], tmp_path / "out"
-    assert call("analyse", *sources, "-o", out) == 0
-    numbers = out / "first" / "measurements.json"
-    numbers.unlink() if damage == "missing" else numbers.write_text(damage)
-    capsys.readouterr()
-    assert call("analyse", *sources, "-o", out) == 3
-    said = capsys.readouterr()
-    assert "damaged or incomplete" in said.err and "--overwrite" in said.err
-    assert "second: " in said.out and "finished before, kept" in said.out
-    assert call("analyse", *sources, "-o", out, "--overwrite") == 0
-
-
-def test_results_of_another_version_are_not_taken_for_this_ones(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    source, out = scan(tmp_path), tmp_path / "out"
-    assert call("analyse", source, "-o", out) == 0
-    run = json.loads((out / "run.json").read_text())
-    run["versions"]["cinema_cmr"] = "0.0.1"
-    (out / "run.json").write_text(json.dumps(run))
-    assert call("analyse", source, "-o", out) == 3
-    assert "holds results of version 0.0.1" in capsys.readouterr().err
-
-
-def test_a_mask_is_kept_only_for_the_same_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    source = scan(tmp_path, labels=LABELS[..., :1])
-    assert call("segment", source, "-o", tmp_path / "out") == 0
-    assert call("segment", source, "-o", tmp_path / "out") == 0 and "kept" in capsys.readouterr().out
-    scan(tmp_path, labels=LABELS[..., 3:4])
-    assert call("segment", source, "-o", tmp_path / "out") == 3
-    assert "another input" in capsys.readouterr().err
-
-
-def test_views_says_what_became_of_each_series(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    written_stack(tmp_path / "study", n_frames=8)
-    assert call("views", tmp_path / "study") == 0
-    said = capsys.readouterr().out
-    assert "short axis: series 3" in said and "kept: series 3" in said
-
-
-@pytest.mark.medium
-def test_no_name_of_a_patient_is_written(tmp_path: Path) -> None:
-    written_stack(tmp_path / "study", n_frames=8)
-    secret = "ZQX^SECRET"
-    from pydicom import dcmread
-
-    for path in (tmp_path / "study").rglob("*.dcm"):
-        dataset = dcmread(path)
-        dataset.PatientName, dataset.PatientID, dataset.SeriesDescription = secret, "ID4711", f"cine {secret}"
-        dataset.save_as(path)
-    assert call("analyse", tmp_path / "study", "-o", tmp_path / "out") == 0
-    for path in (path for path in (tmp_path / "out").rglob("*") if path.is_file()):
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        assert b"SECRET" not in content and b"ID4711" not in content, path.name
 
 
 def patched(path: Path, offset: int, content: bytes) -> Path:
@@ -250,7 +121,7 @@ def mask_instead(folder: Path) -> Path:
 
 def time_first(folder: Path) -> Path:
     path = folder / "scan.nii.gz"
-    array = np.moveaxis(annotated(heart(RADII, n_slices=6)).study.cines[0].array, 3, 0)
+    array = np.moveaxis(annotated(LABELS).study.cines[0].array, 3, 0)
     nibabel.save(nibabel.Nifti1Image(np.ascontiguousarray(array), np.diag([1.0, 1.5, 1.5, 1])), path)
     return path
 
@@ -325,14 +196,6 @@ def test_an_output_that_is_a_file_is_refused_before_any_work(
     assert (tmp_path / "out").read_text() == "mine"
 
 
-def test_an_unknown_model_is_a_weights_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.undo()
-    assert call("analyse", scan(tmp_path), "-o", tmp_path / "out", "--model", "no-such-model") == 5
-    assert "no model 'no-such-model'" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     "words",
     [("embed", "x", "-o", "f/t.csv"), ("reconstruct", "x", "-o", "f/p.png"), ("phantom", "-o", "f/x")]
@@ -387,8 +250,3 @@ def test_old_options_work_with_a_note(
     assert "is deprecated; use" in capsys.readouterr().err
     assert cli._current_words("analyse", ["study", *new]) == ["study", *new]
     assert capsys.readouterr().err == ""
-
-
-def test_analyze_is_analyse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert call("analyze", tmp_path / "none", "-o", tmp_path / "out") == 3
-    assert "does not exist" in capsys.readouterr().err

@@ -109,7 +109,7 @@ def test_what_a_start_gained_is_written_with_how_few_patients_told_it(
     said = capsys.readouterr().out
     assert "gain: Cannot be told: 1 patient to compare on." in said and "gain.html" in said
     document = json.loads((tmp_path / "run" / "gain.json").read_text())
-    assert document["verdict"]["n"] == 1 and document["n_patients_learned_from"] == 4
+    assert document["verdict"]["n"] == 1 and document["n_train_patients"] == 4
     assert "Cannot be told" in (tmp_path / "run" / "gain.html").read_text()
     assert (tmp_path / "run" / "scratch" / "model" / "card.json").exists()
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import nibabel
+import numpy as np
 import pytest
 
 from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.errors import OutputExistsError
+from cinema_cmr.core.vocabulary import View
 from cinema_cmr.report.record.stored import read_measurements, read_run
 from cinema_cmr.report.write import write_results
 
@@ -22,3 +25,35 @@ def test_folder_holds_every_file_and_is_not_overwritten(analysis: Analysis, tmp_
     assert "write" in read_run(folder / "run.json").seconds and "write" not in record.seconds
     with pytest.raises(OutputExistsError, match="--overwrite"):
         write_results(analysis, folder)
+
+
+def test_failure_leaves_no_folder(analysis: Analysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("cinema_cmr.report.html.write_report", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_results(analysis, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_failure_leaves_other_files_and_earlier_results(
+    analysis: Analysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run.json").write_text("earlier")
+    (tmp_path / "notes.txt").write_text("mine")
+    monkeypatch.setattr("cinema_cmr.report.html.write_report", None)
+    with pytest.raises(TypeError):
+        write_results(analysis, tmp_path, overwrite=True)
+    files = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert files == {"run.json": "earlier", "notes.txt": "mine"}
+
+
+def test_mask_of_a_view_is_its_prediction_on_the_grid_of_the_cine(
+    analysis: Analysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cinema_cmr.report.html.write_report", lambda *_: None)
+    write_results(analysis, tmp_path / "out")
+    mask = nibabel.load(tmp_path / "out" / "segmentation" / "sax.nii.gz")
+    assert np.array_equal(np.asarray(mask.dataobj), analysis.predictions[View.SAX].labels.array)
+    assert np.allclose(mask.affine, analysis.study[View.SAX].affine, atol=1e-4)

@@ -41,8 +41,8 @@ def run(given: Namespace) -> int:
     """Score the studies, print the summary, and write tables and page."""
     from cinema_cmr.bench.published import compare_with_published
     from cinema_cmr.evaluation.record import read_results
+    from cinema_cmr.report.evaluation.output import check_evaluation_folder, write_evaluation
     from cinema_cmr.report.evaluation.tables import evaluation_text
-    from cinema_cmr.report.evaluation.write import check_evaluation_folder, write_evaluation
 
     if given.output:
         check_evaluation_folder(Path(given.output), overwrite=given.overwrite)

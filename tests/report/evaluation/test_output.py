@@ -10,7 +10,7 @@ from oracles import CPU, Oracle, annotated, heart, segmenter
 from cinema_cmr.core.errors import OutputExistsError
 from cinema_cmr.evaluation.evaluate import evaluate
 from cinema_cmr.models.loaded import LoadedModel
-from cinema_cmr.report.evaluation.write import check_evaluation_folder, write_evaluation
+from cinema_cmr.report.evaluation.output import check_evaluation_folder, write_evaluation
 
 STUDIES = [annotated(heart((15.0, radius), n_slices=3), f"p{radius}") for radius in (10.0, 11.0)]
 

@@ -1,0 +1,103 @@
+"""One study of `cinema analyse`: done, kept from an earlier run, or failed; never silently replaced."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from oracles import heart
+from scan_runs import RADII, scan, use_oracle
+
+from cinema_cmr.commands.analyse_case import CaseResult, analyse_case
+from cinema_cmr.commands.console import Console
+from cinema_cmr.core.errors import OutputExistsError
+from cinema_cmr.pipeline.analysis_options import Options
+from cinema_cmr.pipeline.analyzer import Analyzer
+
+
+def analysed(folder: Path, *, overwrite: bool = False, **options: object) -> CaseResult:
+    """Analyse scan.nii.gz of a folder into its folder `out`."""
+    analyzer = Analyzer(Options.of(landmarks=None, disease=None, **options))
+    source, out = folder / "scan.nii.gz", folder / "out"
+    return analyse_case(source, out, name="case", analyzer=analyzer, overwrite=overwrite, console=Console())
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> CaseResult:
+    """A finished case, with its scan and results in one folder."""
+    folder = tmp_path_factory.mktemp("case")
+    scan(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        use_oracle(patch)
+        return analysed(folder)
+
+
+@pytest.fixture
+def copy(finished: CaseResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the finished case."""
+    use_oracle(monkeypatch)
+    report = Path(finished.text.rpartition("report: ")[2])
+    return Path(shutil.copytree(report.parents[1], tmp_path / "copy"))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def check_refused(folder: Path, message: str, **options: object) -> None:
+    """Check that a second run fails with this message and leaves the results as they are."""
+    before = contents(folder / "out")
+    result = analysed(folder, **options)
+    assert result.status == "failed" and isinstance(result.error, OutputExistsError)
+    assert message in str(result.error) and "--overwrite" in str(result.error)
+    assert contents(folder / "out") == before
+
+
+def test_finished_results_are_kept_with_their_record(finished: CaseResult, copy: Path) -> None:
+    before = contents(copy / "out")
+    kept = analysed(copy)
+    assert (finished.status, kept.status) == ("done", "kept")
+    assert kept.row == finished.row
+    assert kept.text.endswith("(finished before, kept)")
+    assert {**finished.to_dict(), "status": "kept"} == kept.to_dict()
+    assert contents(copy / "out") == before
+
+
+def test_results_of_other_options_or_another_input_are_not_overwritten(copy: Path) -> None:
+    check_refused(copy, "results of another study, model or other options", basal_rule="all-slices")
+    scan(copy, labels=heart(RADII[:4], n_slices=6))
+    check_refused(copy, "results of another study, model or other options")
+
+
+@pytest.mark.parametrize("damage", [None, "{", "[]", "{}"])
+def test_damaged_results_are_not_overwritten(damage: str | None, copy: Path) -> None:
+    measurements = copy / "out" / "measurements.json"
+    measurements.unlink() if damage is None else measurements.write_text(damage)
+    check_refused(copy, "damaged or incomplete")
+
+
+def test_results_of_another_version_are_not_kept_as_current(copy: Path) -> None:
+    run = json.loads((copy / "out" / "run.json").read_text())
+    run["versions"]["cinema_cmr"] = "0.0.1"
+    (copy / "out" / "run.json").write_text(json.dumps(run))
+    check_refused(copy, "results of version 0.0.1")
+
+
+@pytest.mark.medium
+def test_overwrite_replaces_damaged_results(finished: CaseResult, copy: Path) -> None:
+    (copy / "out" / "measurements.json").write_text("{")
+    result = analysed(copy, overwrite=True)
+    assert result.status == "done" and result.row.record is not None and finished.row.record is not None
+    assert replace(result.row.record, seconds={}) == replace(finished.row.record, seconds={})
+
+
+def test_a_failed_case_has_its_error_and_an_empty_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = analysed(tmp_path)
+    line = result.to_dict()
+    assert (line["name"], line["status"], line["report"]) == ("case", "failed", None)
+    assert result.error is not None and result.error.exit_code == 3 and line["error"] == str(result.error)
+    assert set(line["summary"].values()) == {None} and not (tmp_path / "out").exists()
+    assert f"cinema: case: {result.error}" in capsys.readouterr().err

@@ -1,0 +1,49 @@
+"""Annotations: a label map belongs to a cine of its shape, and both kinds print on one line."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cinema_cmr.core.annotation import LabelMap, Landmarks, check_same_grid
+from cinema_cmr.core.errors import GeometryError
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.core.volume import Cine
+
+SHAPE = (5, 4, 3, 2)
+CINE = Cine(
+    array=np.zeros(SHAPE, np.float32),
+    affine=np.diag([1.5, 1.5, 8.0, 1.0]),
+    view=View.SAX,
+    slice_positions_mm=np.arange(3) * 8.0,
+)
+
+
+def label_map(*shape: int) -> LabelMap:
+    return LabelMap(array=np.zeros(shape, np.uint8))
+
+
+def test_labels_of_the_shape_of_the_cine_are_accepted() -> None:
+    labels = label_map(*SHAPE)
+    check_same_grid(labels, CINE)
+    assert labels.shape == CINE.shape
+
+
+@pytest.mark.parametrize("axis", range(4))
+def test_labels_that_differ_along_any_axis_are_refused(axis: int) -> None:
+    shape = tuple(n + (k == axis) for k, n in enumerate(SHAPE))
+    with pytest.raises(GeometryError) as refused:
+        check_same_grid(label_map(*shape), CINE)
+    assert str(shape) in str(refused.value) and str(SHAPE) in str(refused.value)
+
+
+def test_labels_with_swapped_axes_are_refused() -> None:
+    with pytest.raises(GeometryError, match="on its image's grid"):
+        check_same_grid(label_map(4, 5, 3, 2), CINE)
+
+
+def test_annotations_print_on_one_line() -> None:
+    assert repr(label_map(*SHAPE)) == "LabelMap(5 x 4 x 3 x 2 voxels, scheme 'cine')"
+    points = {"valve": np.zeros((7, 3)), "apex": np.zeros((6, 3))}
+    assert repr(Landmarks(view=View.LAX_2C, points=points)) == "Landmarks(lax_2c: valve, apex; 7 frames)"
+    assert repr(Landmarks(view=View.LAX_2C, points={})) == "Landmarks(lax_2c: ; 0 frames)"

@@ -1,0 +1,162 @@
+"""Cases, splits and studies of `NAME:FOLDER`: chosen by patient, in the order of the split, never redrawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scans import image_of, labels_of, write_scan
+
+from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.data.cases import AnnotatedStudy, Split, read_split, write_split
+from cinema_cmr.data.training_set import TrainingData
+from cinema_cmr.datasets.reading import (
+    SPLIT_FILE,
+    LabelledSource,
+    find_cases,
+    find_split,
+    open_training_data,
+    read_cases,
+    read_patients,
+)
+
+NAMES = ("a", "b", "c", "d", "e")
+GROUPS = {"a": "NOR", "b": "DCM", "c": "NOR", "d": "DCM", "e": "NOR"}
+SPLIT = Split(dataset="folder", parts={"train": ("a", "b", "c"), "validation": ("d",), "test": ("e",)}, rule="by hand")
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five patients in two groups; the fifth has no label map."""
+    folder = tmp_path_factory.mktemp("scans")
+    for number, name in enumerate(NAMES):
+        write_scan(folder / f"{name}.nii.gz", image_of(number))
+        if name != "e":
+            write_scan(folder / f"{name}_seg.nii.gz", labels_of(number))
+    (folder / "facts.csv").write_text("name,group\n" + "".join(f"{name},{group}\n" for name, group in GROUPS.items()))
+    return folder
+
+
+def patients_of(studies: list[AnnotatedStudy]) -> list[str]:
+    return [annotated.patient for annotated in studies]
+
+
+def opened(scans: Path, folder: Path, split: Split = SPLIT, **source: object) -> TrainingData[AnnotatedStudy]:
+    file = folder / "given.json"
+    write_split(split, file)
+    return open_training_data(LabelledSource(data=str(scans), split=file, **source))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("prefix", ["", "folder:"])
+def test_cases_of_a_folder_are_found_with_or_without_a_name(scans: Path, prefix: str) -> None:
+    dataset, cases = find_cases(f"{prefix}{scans}")
+    assert dataset.card.name == "folder" and [case.name for case in cases] == list(NAMES)
+
+
+def test_folder_with_a_colon_in_its_name_is_found(tmp_path: Path) -> None:
+    write_scan(tmp_path / "visit:1" / "a.nii.gz", image_of(1))
+    _, cases = find_cases(f"{tmp_path}/visit:1")
+    assert [case.name for case in cases] == ["a"]
+
+
+def test_missing_folder_and_unknown_dataset_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'none' is no folder; expected the folder of the dataset 'acdc'"):
+        find_cases(f"acdc:{tmp_path}/none")
+    with pytest.raises(UsageError, match="did you mean 'acdc'"):
+        find_cases(f"adcd:{tmp_path}")
+
+
+def test_remarks_on_unused_files_are_noted(tmp_path: Path) -> None:
+    write_scan(tmp_path / "a.nii.gz", image_of(1))
+    write_scan(tmp_path / "masks" / "z.nii.gz", labels_of(1))
+    notes: list[str] = []
+    find_cases(str(tmp_path), note=notes.append)
+    assert any("z.nii.gz" in note for note in notes)
+
+
+def test_split_of_a_file_is_returned_and_its_patients_checked(scans: Path, tmp_path: Path) -> None:
+    dataset, cases = find_cases(str(scans))
+    write_split(SPLIT, tmp_path / "split.json")
+    assert find_split(tmp_path / "split.json", dataset, cases) == SPLIT
+    with pytest.raises(InputError, match="not in the data"):
+        find_split(tmp_path / "split.json", dataset, cases[:2])
+
+
+def test_drawn_split_covers_all_patients_once(scans: Path) -> None:
+    dataset, cases = find_cases(str(scans))
+    drawn = find_split(None, dataset, cases)
+    listed = [patient for part in ("train", "validation") for patient in drawn[part]]
+    assert sorted(listed) == list(NAMES)
+    assert find_split(None, dataset, list(reversed(cases))) == drawn
+
+
+def test_dataset_split_with_a_patient_not_in_the_data_is_refused(scans: Path) -> None:
+    dataset, cases = find_cases(str(scans))
+    named = replace(dataset, split=lambda: replace(SPLIT, parts={"train": ("a", "x", "y"), "validation": ("b",)}))
+    with pytest.raises(InputError, match=r"2 patients of the split are not in the data, e\.g\. x"):
+        find_split(None, named, cases)
+
+
+def test_studies_are_in_the_order_of_the_patients(scans: Path) -> None:
+    dataset, cases = find_cases(str(scans))
+    studies = read_patients(dataset, cases, ["c", "a"])
+    assert patients_of(studies) == ["c", "a"]
+    for annotated, number in zip(studies, (2, 0), strict=True):
+        assert np.array_equal(annotated.study.cine(View.SAX).array[..., 0], image_of(number))
+        assert np.array_equal(annotated.labels[View.SAX].array[..., 0], labels_of(number))
+
+
+def test_studies_without_labels_are_left_out_with_a_note(scans: Path) -> None:
+    dataset, cases = find_cases(str(scans))
+    notes: list[str] = []
+    assert patients_of(list(read_cases(dataset, cases, {"d", "e"}, note=notes.append))) == ["d"]
+    assert notes == ["left out: e: it has no masks and no landmarks"]
+    assert patients_of(list(read_cases(dataset, cases, {"d", "e"}, labelled_only=False))) == ["d", "e"]
+
+
+def test_broken_case_is_left_out_with_its_reason(tmp_path: Path) -> None:
+    for number, name in enumerate("ab"):
+        write_scan(tmp_path / f"{name}.nii.gz", image_of(number))
+        write_scan(tmp_path / f"{name}_seg.nii.gz", labels_of(number))
+    (tmp_path / "a.nii.gz").write_bytes(b"torn")
+    notes: list[str] = []
+    dataset, cases = find_cases(str(tmp_path))
+    assert patients_of(list(read_cases(dataset, cases, "ab", note=notes.append))) == ["b"]
+    assert len(notes) == 1 and notes[0].startswith("left out: a: ") and "a.nii.gz" in notes[0]
+
+
+def test_training_data_are_the_parts_of_the_split(scans: Path, tmp_path: Path) -> None:
+    data = opened(scans, tmp_path)
+    assert (patients_of(list(data.train)), patients_of(list(data.val))) == (["a", "b", "c"], ["d"])
+    assert data.split == SPLIT and data.source == {"data": str(scans), "n_train": None}
+    held_out = opened(scans, tmp_path, val_part="test", labelled_only=False).val
+    assert patients_of(list(held_out)) == ["e"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_small_training_sets_have_all_groups_and_are_nested(scans: Path, tmp_path: Path, seed: int) -> None:
+    one, two = (patients_of(list(opened(scans, tmp_path, n_train=n, seed=seed).train)) for n in (1, 2))
+    assert two[: len(one)] == one and {GROUPS[patient] for patient in two} == {"NOR", "DCM"}
+
+
+def test_split_of_a_run_is_written_and_kept(scans: Path, tmp_path: Path) -> None:
+    source = LabelledSource(data=str(scans))
+    first = open_training_data(source, tmp_path)
+    assert read_split(tmp_path / SPLIT_FILE) == first.split
+    other = replace(SPLIT, parts={"train": ("a",), "validation": ("b",)})
+    write_split(other, tmp_path / SPLIT_FILE)
+    notes: list[str] = []
+    assert open_training_data(source, tmp_path, note=notes.append).split == other
+    assert any("3 patients, e.g. c, are in no part of this run's split.json" in note for note in notes)
+
+
+def test_run_with_another_split_is_refused(scans: Path, tmp_path: Path) -> None:
+    write_split(SPLIT, tmp_path / SPLIT_FILE)
+    write_split(replace(SPLIT, parts={"train": ("a",), "validation": ("b",)}), tmp_path / "other.json")
+    source = LabelledSource(data=str(scans), split=tmp_path / "other.json")
+    with pytest.raises(UsageError, match=r"the run has a split\.json that differs from --split"):
+        open_training_data(source, tmp_path)
+    assert read_split(tmp_path / SPLIT_FILE) == SPLIT
