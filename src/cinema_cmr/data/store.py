@@ -18,10 +18,9 @@ import hashlib
 import json
 import struct
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -278,8 +277,7 @@ def _write(path: Path, header: StoredHeader, chunks: list[NDArray[np.uint16]], *
 
 def _parse_header(path: Path, text: bytes) -> StoredHeader:
     try:
-        values: Mapping[str, Any] = json.loads(text)
-        return from_dict(StoredHeader, values, f"header of '{path.name}'")
+        return from_dict(StoredHeader, json.loads(text), f"header of '{path.name}'")
     except (ValueError, UsageError) as error:
         raise _damaged_error(path, f"its header is invalid ({error})") from error
 

@@ -6,7 +6,6 @@ Everything leaves tensors that are not sharded as they are.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar, overload
 
 import torch
 from torch import Tensor, nn
@@ -18,10 +17,7 @@ from torch.optim.optimizer import StateDict
 from cinema_cmr.models.blocks.layers import Block
 from cinema_cmr.tasks.task import Task
 
-__all__ = ["gather", "shard_module", "shard_optimiser_state", "shard_state"]
-
-Key = TypeVar("Key")
-Value = TypeVar("Value")
+__all__ = ["gather", "gather_tensor", "shard_module", "shard_optimiser_state", "shard_state"]
 
 
 def shard_module(model: nn.Module, mesh: DeviceMesh) -> nn.Module:
@@ -37,26 +33,23 @@ def shard_module(model: nn.Module, mesh: DeviceMesh) -> nn.Module:
     return model
 
 
-@overload
-def gather(value: Tensor) -> Tensor: ...
+def gather(state: StateDict) -> StateDict:
+    """Return a state with every sharded tensor gathered, on the CPU; all processes must call this together."""
+    return {name: _gather_nested(value) for name, value in state.items()}
 
 
-@overload
-def gather(value: Mapping[Key, Value]) -> dict[Key, Value]: ...
+def gather_tensor(value: Tensor) -> Tensor:
+    """Return a tensor gathered on the CPU if it is sharded; all processes must call this together."""
+    return value.full_tensor().cpu() if isinstance(value, DTensor) else value
 
 
-def gather(value: object) -> object:
-    """Return a state with every sharded tensor gathered; all processes must call this together."""
-    return _gathered(value)
-
-
-def _gathered(value: object) -> object:
-    if isinstance(value, DTensor):
-        return value.full_tensor().cpu()
+def _gather_nested(value: object) -> object:
+    if isinstance(value, Tensor):
+        return gather_tensor(value)
     if isinstance(value, Mapping):
-        return {key: _gathered(item) for key, item in value.items()}
+        return {key: _gather_nested(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_gathered(item) for item in value]
+        return [_gather_nested(item) for item in value]
     return value
 
 

@@ -22,7 +22,7 @@ from cinema_cmr.engine.checkpoint import RunState, clear_unfinished, read_checkp
 from cinema_cmr.engine.journal import Journal
 from cinema_cmr.engine.optim import EMA, OptimConfig, learning_rate, make_optimiser
 from cinema_cmr.engine.ranks import any_rank, gather_rows, is_first_rank, mean_over_ranks, start_fabric
-from cinema_cmr.engine.shards import gather, shard_optimiser_state, shard_state
+from cinema_cmr.engine.shards import gather, gather_tensor, shard_optimiser_state, shard_state
 from cinema_cmr.engine.stop_signal import StopSignal
 from cinema_cmr.inference.runtime import choose_runtime
 from cinema_cmr.score.statistics import finite_mean
@@ -268,7 +268,7 @@ class _Run(Generic[Example]):
         )
         names = [name for batches in passes for name in _names(batches)]
         if not self._scales_loss:
-            self._check_finite("norm of the gradient", 0.0 if norm is None else float(gather(norm)), names)
+            self._check_finite("norm of the gradient", 0.0 if norm is None else float(gather_tensor(norm)), names)
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.ema.update(self.network)

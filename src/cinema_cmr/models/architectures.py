@@ -17,14 +17,17 @@ from cinema_cmr.models.mae import CineMA, CineMAConfig
 from cinema_cmr.models.resnet import ResNet, ResNetConfig
 from cinema_cmr.models.unetr import ConvUNetR, ConvUNetRConfig
 
-__all__ = ["ARCHITECTURES", "Architecture", "build", "config_from_values", "config_values"]
+__all__ = ["ARCHITECTURES", "Architecture", "NetworkConfig", "build", "config_from_values", "config_values"]
+
+
+NetworkConfig = ConvUNetRConfig | ConvViTConfig | CineMAConfig | UNet2dConfig | ResNetConfig | EnsembleConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
     """A configuration class and the network built from it."""
 
-    config: type[Any]
+    config: type[NetworkConfig]
     network: Callable[[Any], nn.Module]
 
 
@@ -52,12 +55,12 @@ def build(architecture: str, config: Mapping[str, Json]) -> nn.Module:
     return _architecture(architecture).network(config_from_values(architecture, config))
 
 
-def config_from_values(architecture: str, values: Mapping[str, Json]) -> Any:
+def config_from_values(architecture: str, values: Mapping[str, Json]) -> NetworkConfig:
     """Return an architecture's config, of its own class, from plain values; errors as in `build`."""
     return from_dict(_architecture(architecture).config, values, f"config of '{architecture}'")
 
 
-def config_values(config: object) -> dict[str, Json]:
+def config_values(config: NetworkConfig) -> dict[str, Json]:
     """Return an architecture's config as plain values, as stored in a card's `config`."""
     return to_dict(config, "config")
 

@@ -209,9 +209,12 @@ def _output_check(loaded: LoadedModel) -> Check:
     import torch
 
     from cinema_cmr.models.architectures import config_from_values
+    from cinema_cmr.models.ensemble import EnsembleConfig
 
     member = next(iter(loaded.members.values())).card
     config = config_from_values(member.architecture, member.config)
+    if isinstance(config, EnsembleConfig):
+        raise WeightsError(f"a network of '{loaded.card.name}' is an ensemble; expected single networks: list them all")
     grids = loaded.card.grids
     sizes = getattr(config, "image_sizes", None) or {view: (*g.size, g.n_slices or 1) for view, g in grids.items()}
     with torch.inference_mode():

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -159,7 +159,7 @@ def _without_tables(model: nn.Module) -> dict[str, Tensor]:
 
 def _tables(model: nn.Module) -> Mapping[str, Tensor]:
     """Compute the fixed position tables of a network, by key."""
-    tables: dict[str, Any] = {}
+    tables: dict[str, Tensor] = {}
     for name, part in model.named_modules():
         if "pos_embed" in part._buffers and hasattr(part, "built_grid"):
             tables[f"{name}.pos_embed"] = position_table(part.get_buffer("pos_embed").shape[-1], part.built_grid)

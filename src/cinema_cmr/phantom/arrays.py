@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["clip_to_unit", "magnitude"]
 
-Values = TypeVar("Values", bound=NDArray[np.generic])
+Values = TypeVar("Values", bound=NDArray[Any])
 
 
 def magnitude(x: Values, y: Values) -> Values:

@@ -92,18 +92,16 @@ class Experiment:
         missing = [name for name in ("task", "architecture", "network", "train") if name not in values]
         if missing:
             raise UsageError(f"experiment lacks {', '.join(missing)}; expected a config.yaml that a run wrote")
-        typed = {
-            "task": _task_from_values(values["task"]),
-            "network": config_from_values(values["architecture"], values["network"]),
-            "train": from_dict(TrainConfig, values["train"], "train"),
-        }
-        rest = {name: value for name, value in values.items() if name not in typed}
+        task = _task_from_values(values["task"])
+        network = config_from_values(values["architecture"], values["network"])
+        train = from_dict(TrainConfig, values["train"], "train")
+        rest = {name: value for name, value in values.items() if name not in ("task", "network", "train")}
         if rest.get("adaptation") is not None:
             rest["adaptation"] = from_dict(Adaptation, rest["adaptation"], "adaptation")
         unknown = [name for name in rest if name not in cls.__dataclass_fields__]
         if unknown:
             raise unknown_name("key in experiment", unknown[0], cls.__dataclass_fields__)
-        return cls(**typed, **rest)
+        return cls(task=task, network=network, train=train, **rest)
 
 
 def _task_from_values(values: Mapping[str, Any]) -> TaskConfig:
