@@ -122,7 +122,7 @@ def test_bundled_weights_are_listed_and_verified() -> None:
 
 @pytest.mark.medium
 def test_weights_are_verified() -> None:
-    assert all(check.is_right for check in cmr.verify_weights("cinema-lax"))
+    assert all(check.passed for check in cmr.verify_weights("cinema-lax"))
 
 
 @pytest.mark.medium

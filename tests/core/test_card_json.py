@@ -38,7 +38,6 @@ def test_a_card_comes_back_equal() -> None:
     [
         ({"card_version": CARD_VERSION + 1}, "version 3; expected 2"),
         ({"grid": {}}, "unknown key in card 'grid'; did you mean 'grids'"),
-        ({"task": "dream"}, "card.task is 'dream'"),
         ({"grids": {}}, "has no grids"),
         ({"label_scheme": "cin"}, "label scheme 'cin'"),
         ({"least_confidence": 91}, "least confidence 91.0; expected 0 to 1"),

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from torch import nn
 
 from cinema_cmr.core.card import ModelCard
-from cinema_cmr.core.errors import unknown_name
+from cinema_cmr.core.errors import WeightsError, unknown_name
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.models.loaded import LoadedModel
@@ -123,11 +123,12 @@ for _task in (
 
 
 def task_type(task: str | ModelCard) -> TaskType:
-    """Return the task of a name, or of a model's card; raises `UsageError` for an unknown one."""
+    """Return the task of a name, or of a model's card; raises `UsageError` or `WeightsError` for an unknown one."""
     name = task if isinstance(task, str) else task.task
-    if name not in TASKS:
-        raise unknown_name("task", name, TASKS)
-    return TASKS[name]
+    if name in TASKS:
+        return TASKS[name]
+    error = unknown_name("task", name, TASKS)
+    raise error if isinstance(task, str) else WeightsError(f"card of model '{task.name}': {error}")
 
 
 def create_task(config: TaskConfig, network: nn.Module, studies: Sequence[AnnotatedStudy] = ()) -> Task[Any]:
