@@ -29,7 +29,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cinema_cmr.commands.training_data import find_cases
+from cinema_cmr.commands.options.training_data import find_cases
 from cinema_cmr.core.serialise import json_text
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.store import StoredStudy, open_study, write_study

@@ -34,8 +34,8 @@ from cinema_cmr.inference.long_axis_predictor import predict_landmarks
 from cinema_cmr.inference.predictor import predict_study
 from cinema_cmr.io.provenance import input_digest
 from cinema_cmr.io.read import read_study
-from cinema_cmr.measure.long_axis import axis_lengths_mm, long_axis_values
-from cinema_cmr.measure.long_axis_place import estimate_landmarks
+from cinema_cmr.measure.long_axis.estimate import estimate_landmarks
+from cinema_cmr.measure.long_axis.measurements import axis_lengths_mm, long_axis_values
 from cinema_cmr.measure.quality.landmarks import plausible_landmarks
 from cinema_cmr.phantom.phantom import make_phantom
 

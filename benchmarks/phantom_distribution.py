@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from cinema_cmr.measure.normal_ranges import normal_range
-from cinema_cmr.phantom.heart import build_heart
+from cinema_cmr.phantom.anatomy.heart import build_heart
 from cinema_cmr.phantom.subject import draw_subject
 from cinema_cmr.phantom.truth import ground_truth
 

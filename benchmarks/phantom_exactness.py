@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from cinema_cmr.core.results import HeartLocation, Prediction
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.measure.measure import measure_study
-from cinema_cmr.phantom.heart import Heart, HeartFrame, build_heart
-from cinema_cmr.phantom.left_ventricle import MYOCARDIAL_DENSITY_G_ML
+from cinema_cmr.phantom.anatomy.heart import Heart, HeartFrame, build_heart
+from cinema_cmr.phantom.anatomy.left_ventricle import MYOCARDIAL_DENSITY_G_ML
 from cinema_cmr.phantom.phantom import make_phantom
 from cinema_cmr.phantom.planes import ImagePlane, plan_view
 from cinema_cmr.phantom.points import plane_landmarks

@@ -43,10 +43,6 @@ MAX_CPU_SECONDS = 2.0
 
 MAX_MODULES = 20
 FOLDERS_WITHOUT_LIMIT = {"datasets"}
-LARGER_FOLDERS = {"commands": 29, "phantom": 22}
-"""To shrink."""
-SHARED_PREFIXES = {"commands/evaluate", "measure/long"}
-"""To become packages."""
 
 SHARED_FILE_NAMES = {
     "axes": "the axes of a thing: of an image, of a plot",
@@ -198,9 +194,9 @@ def test_entry_points_load_quickly(code: str) -> None:
 def test_folders_are_small() -> None:
     counts = Counter(path.parent.relative_to(PACKAGE).as_posix() for path in modules())
     offences = [
-        f"{folder} has {count} modules; expected at most {LARGER_FOLDERS.get(folder, MAX_MODULES)}"
+        f"{folder} has {count} modules; expected at most {MAX_MODULES}"
         for folder, count in counts.items()
-        if folder not in FOLDERS_WITHOUT_LIMIT and count > LARGER_FOLDERS.get(folder, MAX_MODULES)
+        if folder not in FOLDERS_WITHOUT_LIMIT and count > MAX_MODULES
     ]
     assert not offences, "\n".join(offences)
 
@@ -208,7 +204,7 @@ def test_folders_are_small() -> None:
 def test_three_siblings_with_a_prefix_are_a_package() -> None:
     siblings = Counter((path.parent, path.stem.split("_")[0]) for path in modules())
     names = {f"{place(folder)}/{prefix}" for (folder, prefix), count in siblings.items() if count >= 3}
-    assert not names - SHARED_PREFIXES, "make packages of them"
+    assert not names, "make packages of them"
 
 
 def test_a_file_name_has_one_meaning() -> None:

@@ -55,7 +55,7 @@ def third_party(path: Path) -> set[str]:
             found.update(alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             found.add(node.module.split(".")[0])
-    return found - set(sys.stdlib_module_names) - {"cinema_cmr", *SIBLINGS}
+    return found - set(sys.stdlib_module_names) - {"cinema_cmr", "_typeshed", *SIBLINGS}
 
 
 @pytest.mark.medium

@@ -146,7 +146,7 @@ def _top_parser() -> ArgumentParser:
 
 
 def _command_formatter() -> type:
-    from cinema_cmr.commands.help_text import HelpFormatter
+    from cinema_cmr.commands.options.help_text import HelpFormatter
 
     return HelpFormatter
 

@@ -7,7 +7,7 @@ import pytest
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.phantom.heart import build_heart
+from cinema_cmr.phantom.anatomy.heart import build_heart
 from cinema_cmr.phantom.planes import plan_view
 from cinema_cmr.phantom.styles import find_style
 from cinema_cmr.phantom.subject import draw_subject

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cinema_cmr.core.vocabulary import LANDMARKS, View
-from cinema_cmr.phantom.heart import Heart, HeartFrame, build_heart
+from cinema_cmr.phantom.anatomy.heart import Heart, HeartFrame, build_heart
 from cinema_cmr.phantom.planes import ImagePlane, plan_view
 from cinema_cmr.phantom.points import plane_landmarks
 from cinema_cmr.phantom.styles import find_style

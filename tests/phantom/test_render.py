@@ -7,14 +7,14 @@ import pytest
 from numpy.typing import NDArray
 
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.phantom.body import build_body
-from cinema_cmr.phantom.chambers import Chambers
-from cinema_cmr.phantom.heart import ALONG, N_THETA, build_heart
+from cinema_cmr.phantom.anatomy.body import build_body
+from cinema_cmr.phantom.anatomy.chambers import Chambers
+from cinema_cmr.phantom.anatomy.heart import ALONG, N_THETA, build_heart
+from cinema_cmr.phantom.anatomy.surfaces import soften_surfaces
 from cinema_cmr.phantom.planes import plan_view
 from cinema_cmr.phantom.render import Beat, render_slice, sheets
 from cinema_cmr.phantom.styles import find_style
 from cinema_cmr.phantom.subject import draw_subject
-from cinema_cmr.phantom.surfaces import soften_surfaces
 from cinema_cmr.phantom.tissue import tissue_signals
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cinema_cmr.phantom.heart import build_heart
+from cinema_cmr.phantom.anatomy.heart import build_heart
 from cinema_cmr.phantom.subject import GROUPS, draw_subject
 from cinema_cmr.phantom.truth import ground_truth
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cinema_cmr.commands.dataclass_options import field_docs
+from cinema_cmr.commands.options.dataclass_options import field_docs
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.recipes.training_options import FinetuneOptions, PretrainOptions
 

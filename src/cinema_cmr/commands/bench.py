@@ -8,7 +8,8 @@ from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
-from cinema_cmr.commands.bench_options import (
+from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.options.bench_options import (
     add_bench_options,
     bench_options,
     read_data,
@@ -16,7 +17,6 @@ from cinema_cmr.commands.bench_options import (
     split_names,
     write_texts,
 )
-from cinema_cmr.commands.console import Console
 from cinema_cmr.core.errors import InputError, UsageError
 
 __all__ = ["add_arguments", "run"]

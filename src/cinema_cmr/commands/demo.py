@@ -8,8 +8,8 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.analyse_case import analyse_case
 from cinema_cmr.commands.console import Console
-from cinema_cmr.commands.dataclass_options import option_values
-from cinema_cmr.commands.options import add_model_options, add_output_options
+from cinema_cmr.commands.options.dataclass_options import option_values
+from cinema_cmr.commands.options.shared_options import add_model_options, add_output_options
 from cinema_cmr.pipeline.analysis_options import InferenceOptions, Options
 
 __all__ = ["add_arguments", "run"]

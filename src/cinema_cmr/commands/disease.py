@@ -8,8 +8,8 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
-from cinema_cmr.commands.options import add_model_options
-from cinema_cmr.commands.training_data import add_data_options, read_training_data
+from cinema_cmr.commands.options.shared_options import add_model_options
+from cinema_cmr.commands.options.training_data import add_data_options, read_training_data
 
 __all__ = ["add_arguments", "run"]
 

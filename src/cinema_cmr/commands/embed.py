@@ -8,7 +8,7 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
-from cinema_cmr.commands.options import listed_inputs
+from cinema_cmr.commands.options.shared_options import listed_inputs
 from cinema_cmr.core.errors import CinemaError
 from cinema_cmr.io.output_folder import check_new_files
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
-from cinema_cmr.commands.options import add_output_options, listed_inputs
+from cinema_cmr.commands.options.shared_options import add_output_options, listed_inputs
 from cinema_cmr.io.output_folder import check_writable
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
-from cinema_cmr.commands.dataclass_options import add_options, options_from
-from cinema_cmr.commands.training_data import add_config_options, chosen_experiment, note_other_data
+from cinema_cmr.commands.options.dataclass_options import add_options, options_from
+from cinema_cmr.commands.options.training_data import add_config_options, chosen_experiment, note_other_data
 from cinema_cmr.core.errors import RunStoppedError, UsageError
 from cinema_cmr.recipes.registry import recipe_list
 from cinema_cmr.recipes.training_options import PretrainOptions, option

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
-from cinema_cmr.commands.dataclass_options import option_values
-from cinema_cmr.commands.options import (
+from cinema_cmr.commands.options.dataclass_options import option_values
+from cinema_cmr.commands.options.shared_options import (
     add_input_options,
     add_model_options,
     add_output_options,

@@ -104,8 +104,8 @@ class LandmarkPredictor:
     ) -> dict[View, LandmarkPrediction]:
         """Predict the landmarks of every view that both the study and the model have.
 
-        `expected` are positions (3,) in RAS mm from another source, such as `measure.long_axis_place`; `mask_points`
-        are the points of a mask of the view in each frame (`measure.long_axis_mask`) and take precedence. Raises
+        `expected` are positions (3,) in RAS mm from another source, such as `measure.long_axis.estimate`; `mask_points`
+        are the points of a mask of the view in each frame (`measure.long_axis.mask`) and take precedence. Raises
         `NoCineError` if study and model share no view.
         """
         views = [view for view in self.card.grids if view in study]

@@ -11,8 +11,8 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.inference.landmark_predictor import LandmarkPredictor
 from cinema_cmr.inference.predictor import predict_study
 from cinema_cmr.inference.segmenter import Segmenter
-from cinema_cmr.measure.long_axis_mask import landmarks_from_mask
-from cinema_cmr.measure.long_axis_place import estimate_landmarks
+from cinema_cmr.measure.long_axis.estimate import estimate_landmarks
+from cinema_cmr.measure.long_axis.mask import landmarks_from_mask
 
 __all__ = ["predict_landmarks", "segment_long_axes"]
 

@@ -23,7 +23,12 @@ from cinema_cmr.measure.function import (
     mass_values,
     ventricle_values,
 )
-from cinema_cmr.measure.long_axis import biplane_mismatch, biplane_values, long_axis_curves, long_axis_values
+from cinema_cmr.measure.long_axis.measurements import (
+    biplane_mismatch,
+    biplane_values,
+    long_axis_curves,
+    long_axis_values,
+)
 from cinema_cmr.measure.phases import Phases, find_phases, override_phases, reconcile_phases
 from cinema_cmr.measure.quality.checks import issue_flags, quality_flags
 from cinema_cmr.measure.quality.context import QualityContext

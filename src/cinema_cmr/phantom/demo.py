@@ -21,7 +21,7 @@ from cinema_cmr.core.study import Study
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.atomic import write_bytes
 from cinema_cmr.io.dicom.writing.series import Compression, DicomShape, write_dicom
-from cinema_cmr.phantom.heart import build_heart
+from cinema_cmr.phantom.anatomy.heart import build_heart
 from cinema_cmr.phantom.phantom import PhantomStudy, make_phantom
 from cinema_cmr.phantom.subject import draw_subject
 from cinema_cmr.phantom.truth import ground_truth

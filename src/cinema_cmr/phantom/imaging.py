@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from cinema_cmr.phantom.anatomy.body import Body
 from cinema_cmr.phantom.arrays import magnitude
-from cinema_cmr.phantom.body import Body
 from cinema_cmr.phantom.cycle import smoothstep
 from cinema_cmr.phantom.planes import ImagePlane
 from cinema_cmr.phantom.styles import Style

@@ -17,16 +17,16 @@ from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.phantom.body import Body, build_body
-from cinema_cmr.phantom.chambers import Chambers
-from cinema_cmr.phantom.heart import build_heart
+from cinema_cmr.phantom.anatomy.body import Body, build_body
+from cinema_cmr.phantom.anatomy.chambers import Chambers
+from cinema_cmr.phantom.anatomy.heart import build_heart
+from cinema_cmr.phantom.anatomy.surfaces import soften_surfaces
 from cinema_cmr.phantom.imaging import acquire, signal_gain
 from cinema_cmr.phantom.planes import ImagePlane, plan_view
 from cinema_cmr.phantom.points import plane_landmarks
 from cinema_cmr.phantom.render import Beat, render_slice
 from cinema_cmr.phantom.styles import Style, draw_style, find_style
 from cinema_cmr.phantom.subject import PhantomSubject, draw_subject
-from cinema_cmr.phantom.surfaces import soften_surfaces
 from cinema_cmr.phantom.tissue import tissue_signals
 from cinema_cmr.phantom.truth import ground_truth
 

@@ -16,7 +16,7 @@ from scipy import fft
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.geometry import unit
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.phantom.heart import Heart
+from cinema_cmr.phantom.anatomy.heart import Heart
 from cinema_cmr.phantom.styles import Style
 
 __all__ = ["VIEW_ANGLES_DEG", "ImagePlane", "plan_view"]

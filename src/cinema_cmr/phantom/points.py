@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.geometry import unit
 from cinema_cmr.core.vocabulary import LANDMARKS, View
-from cinema_cmr.phantom.heart import Heart, HeartFrame
+from cinema_cmr.phantom.anatomy.heart import Heart, HeartFrame
 from cinema_cmr.phantom.planes import ImagePlane
 
 __all__ = ["mitral_point", "plane_landmarks"]

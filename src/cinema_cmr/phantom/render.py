@@ -14,13 +14,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from cinema_cmr.phantom.anatomy.body import Body
+from cinema_cmr.phantom.anatomy.chambers import Chamber, chamber_depth
+from cinema_cmr.phantom.anatomy.heart import HeartFrame, HeartPoints
+from cinema_cmr.phantom.anatomy.surfaces import FrameSurfaces
+from cinema_cmr.phantom.anatomy.valves import leaflet_share
 from cinema_cmr.phantom.arrays import clip_to_unit
-from cinema_cmr.phantom.body import Body
-from cinema_cmr.phantom.chambers import Chamber, chamber_depth
-from cinema_cmr.phantom.heart import HeartFrame, HeartPoints
 from cinema_cmr.phantom.planes import ImagePlane
-from cinema_cmr.phantom.surfaces import FrameSurfaces
-from cinema_cmr.phantom.valves import leaflet_share
 
 __all__ = ["Beat", "RenderedSlice", "render_slice"]
 

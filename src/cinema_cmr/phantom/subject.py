@@ -16,7 +16,7 @@ import numpy as np
 
 from cinema_cmr.core.errors import UsageError, unknown_name
 from cinema_cmr.core.study import Subject
-from cinema_cmr.phantom.segments import SegmentValues, draw_contraction, draw_thickness
+from cinema_cmr.phantom.anatomy.segments import SegmentValues, draw_contraction, draw_thickness
 
 __all__ = ["GROUPS", "PhantomSubject", "draw_subject"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cinema_cmr.phantom.heart import Heart, HeartFrame
-from cinema_cmr.phantom.left_ventricle import MYOCARDIAL_DENSITY_G_ML
+from cinema_cmr.phantom.anatomy.heart import Heart, HeartFrame
+from cinema_cmr.phantom.anatomy.left_ventricle import MYOCARDIAL_DENSITY_G_ML
 from cinema_cmr.phantom.points import mitral_point
 
 __all__ = ["ground_truth"]

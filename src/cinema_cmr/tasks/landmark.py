@@ -36,7 +36,7 @@ from cinema_cmr.image.orient import reorient_to_standard
 from cinema_cmr.image.resample import CropResample
 from cinema_cmr.inference.landmark_predictor import LandmarkPredictor
 from cinema_cmr.inference.runtime import Runtime
-from cinema_cmr.measure.long_axis import long_axis_values
+from cinema_cmr.measure.long_axis.measurements import long_axis_values
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.points import fractions_of_points, heatmaps_of_points, points_of_fractions, points_of_heatmaps
 from cinema_cmr.score.landmarks import detection_rates, landmark_distances_mm

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from cinema_cmr.commands.dataclass_options import OptionGroup, add_options
+from cinema_cmr.commands.options.dataclass_options import OptionGroup, add_options
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.pipeline.analysis_options import InferenceOptions
 

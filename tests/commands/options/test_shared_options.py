@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from jsonargparse import Namespace
 
-from cinema_cmr.commands.options import listed_inputs
+from cinema_cmr.commands.options.shared_options import listed_inputs
 from cinema_cmr.core.errors import UsageError
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cinema_cmr.phantom.heart import ALONG, N_THETA, N_Z, HeartFrame, HeartPoints, build_heart
+from cinema_cmr.phantom.anatomy.heart import ALONG, N_THETA, N_Z, HeartFrame, HeartPoints, build_heart
+from cinema_cmr.phantom.anatomy.surfaces import soften_surfaces
 from cinema_cmr.phantom.subject import draw_subject
-from cinema_cmr.phantom.surfaces import soften_surfaces
 
 PIXEL_MM, SHEET_MM = 1.5, 3.0
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from cinema_cmr.phantom.anatomy.heart import N_THETA, N_Z, Heart, HeartFrame, HeartPoints
+from cinema_cmr.phantom.anatomy.surfaces import FrameSurfaces
 from cinema_cmr.phantom.arrays import clip_to_unit, magnitude
 from cinema_cmr.phantom.cycle import smoothstep
-from cinema_cmr.phantom.heart import N_THETA, N_Z, Heart, HeartFrame, HeartPoints
-from cinema_cmr.phantom.surfaces import FrameSurfaces
 
 __all__ = ["Muscles", "leaflet_share"]
 

@@ -13,7 +13,7 @@ from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.results import Measurement
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.measure.long_axis import (
+from cinema_cmr.measure.long_axis.measurements import (
     axis_lengths_mm,
     biplane_mismatch,
     biplane_values,

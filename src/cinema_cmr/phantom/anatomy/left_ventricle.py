@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from cinema_cmr.core.errors import UsageError
+from cinema_cmr.phantom.anatomy.segments import interpolate_segments
 from cinema_cmr.phantom.cycle import smoothstep
-from cinema_cmr.phantom.segments import interpolate_segments
 from cinema_cmr.phantom.subject import PhantomSubject
 
 __all__ = ["LeftVentricle", "LeftVentricleState", "build_left_ventricle"]

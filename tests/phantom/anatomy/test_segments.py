@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cinema_cmr.phantom.segments import SEGMENT_CENTRES, draw_contraction, draw_thickness, interpolate_segments
+from cinema_cmr.phantom.anatomy.segments import SEGMENT_CENTRES, draw_contraction, draw_thickness, interpolate_segments
 
 
 def test_equal_values_are_equal_everywhere() -> None:

@@ -10,7 +10,7 @@ import pytest
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import GeometryError
 from cinema_cmr.core.vocabulary import LANDMARKS, View
-from cinema_cmr.measure.long_axis_place import estimate_landmarks
+from cinema_cmr.measure.long_axis.estimate import estimate_landmarks
 from cinema_cmr.phantom.phantom import PhantomStudy, make_phantom
 
 VIEWS = (View.SAX, View.LAX_2C, View.LAX_4C)

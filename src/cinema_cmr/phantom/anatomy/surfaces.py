@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cinema_cmr.phantom.anatomy.chambers import Chamber
+from cinema_cmr.phantom.anatomy.heart import N_THETA, N_Z, Z_STEP_MM, HeartFrame, HeartPoints
 from cinema_cmr.phantom.arrays import clip_to_unit
-from cinema_cmr.phantom.chambers import Chamber
-from cinema_cmr.phantom.heart import N_THETA, N_Z, Z_STEP_MM, HeartFrame, HeartPoints
 
 __all__ = ["FrameSurfaces", "SoftSurface", "soften_surfaces"]
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 from jsonargparse import ArgumentParser
 
-from cinema_cmr.commands.dataclass_options import add_options, options_from
+from cinema_cmr.commands.options.dataclass_options import add_options, options_from
 from cinema_cmr.core.field_docs import field_docs
 from cinema_cmr.recipes.training_options import option
 

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from cinema_cmr.core.geometry import unit
+from cinema_cmr.phantom.anatomy.left_ventricle import LeftVentricle, LeftVentricleState, build_left_ventricle
+from cinema_cmr.phantom.anatomy.right_ventricle import RightVentricle, RightVentricleState
 from cinema_cmr.phantom.arrays import magnitude
 from cinema_cmr.phantom.cycle import Cycle, build_cycle
-from cinema_cmr.phantom.left_ventricle import LeftVentricle, LeftVentricleState, build_left_ventricle
-from cinema_cmr.phantom.right_ventricle import RightVentricle, RightVentricleState
 from cinema_cmr.phantom.subject import PhantomSubject
 
 __all__ = ["Heart", "HeartFrame", "HeartPoints", "Pose", "build_heart", "draw_pose"]

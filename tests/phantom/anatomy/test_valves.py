@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cinema_cmr.phantom.heart import Heart, HeartPoints, build_heart
+from cinema_cmr.phantom.anatomy.heart import Heart, HeartPoints, build_heart
+from cinema_cmr.phantom.anatomy.valves import Muscles, leaflet_share
 from cinema_cmr.phantom.subject import draw_subject
-from cinema_cmr.phantom.valves import Muscles, leaflet_share
 
 
 @pytest.fixture(scope="module")

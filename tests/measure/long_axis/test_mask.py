@@ -12,7 +12,7 @@ from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.errors import GeometryError
 from cinema_cmr.core.geometry import apply_affine
 from cinema_cmr.core.vocabulary import LANDMARKS, View
-from cinema_cmr.measure.long_axis_mask import landmarks_from_mask
+from cinema_cmr.measure.long_axis.mask import landmarks_from_mask
 from cinema_cmr.phantom.phantom import PhantomStudy, make_phantom
 
 VIEWS = (View.LAX_4C, View.LAX_2C)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from jsonargparse import ArgumentParser
 
-from cinema_cmr.commands.bench_options import add_bench_options, bench_options, split_names, write_texts
+from cinema_cmr.commands.options.bench_options import add_bench_options, bench_options, split_names, write_texts
 from cinema_cmr.core.errors import UsageError
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cinema_cmr.phantom.body import Body, build_body
-from cinema_cmr.phantom.heart import build_heart
+from cinema_cmr.phantom.anatomy.body import Body, build_body
+from cinema_cmr.phantom.anatomy.heart import build_heart
 from cinema_cmr.phantom.subject import draw_subject
 from cinema_cmr.phantom.tissue import tissue_signals
 

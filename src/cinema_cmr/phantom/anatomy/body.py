@@ -13,11 +13,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from cinema_cmr.phantom.anatomy.heart import ALONG, N_THETA, N_Z, THETA, Heart
+from cinema_cmr.phantom.anatomy.valves import Muscles
 from cinema_cmr.phantom.arrays import clip_to_unit, magnitude
-from cinema_cmr.phantom.heart import ALONG, N_THETA, N_Z, THETA, Heart
 from cinema_cmr.phantom.subject import PhantomSubject
 from cinema_cmr.phantom.texture import Texture, make_texture
-from cinema_cmr.phantom.valves import Muscles
 
 __all__ = ["Body", "build_body"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cinema_cmr.phantom.right_ventricle import RightVentricle
+from cinema_cmr.phantom.anatomy.right_ventricle import RightVentricle
 from cinema_cmr.phantom.subject import draw_subject
 
 SUBJECT = draw_subject(6, group="NOR")

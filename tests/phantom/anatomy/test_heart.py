@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cinema_cmr.phantom.heart import Heart, HeartFrame, build_heart
-from cinema_cmr.phantom.left_ventricle import MYOCARDIAL_DENSITY_G_ML
+from cinema_cmr.phantom.anatomy.heart import Heart, HeartFrame, build_heart
+from cinema_cmr.phantom.anatomy.left_ventricle import MYOCARDIAL_DENSITY_G_ML
 from cinema_cmr.phantom.subject import GROUPS, draw_subject
 
 GRID_MM = 1.0

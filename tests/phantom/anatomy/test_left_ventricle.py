@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.phantom.left_ventricle import MYOCARDIAL_DENSITY_G_ML, build_left_ventricle
+from cinema_cmr.phantom.anatomy.left_ventricle import MYOCARDIAL_DENSITY_G_ML, build_left_ventricle
 from cinema_cmr.phantom.subject import GROUPS, draw_subject
 
 

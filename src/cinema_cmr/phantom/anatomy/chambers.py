@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.phantom.heart import Heart, HeartFrame, HeartPoints
+from cinema_cmr.phantom.anatomy.heart import Heart, HeartFrame, HeartPoints
 
 __all__ = ["Chamber", "Chambers", "chamber_depth"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cinema_cmr.phantom.chambers import Chamber, Chambers, chamber_depth
-from cinema_cmr.phantom.heart import HeartPoints, build_heart
+from cinema_cmr.phantom.anatomy.chambers import Chamber, Chambers, chamber_depth
+from cinema_cmr.phantom.anatomy.heart import HeartPoints, build_heart
 from cinema_cmr.phantom.subject import draw_subject
 
 SPHERE = Chamber(name="sphere", blood="arterial", centre=(5.0, -3.0, 10.0), size=(20.0, 20.0, 20.0))

@@ -9,7 +9,7 @@ from jsonargparse import Namespace
 from oracles import cine_of, heart
 
 from cinema_cmr.commands.console import Console
-from cinema_cmr.commands.training_data import read_training_data
+from cinema_cmr.commands.options.training_data import read_training_data
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.data.cases import Split, read_split, write_split
 from cinema_cmr.io.nifti.image import write_cine, write_mask
