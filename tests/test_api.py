@@ -19,7 +19,7 @@ RADII = tuple(12.0 + 3.0 * np.cos(np.linspace(0, 2 * np.pi, 8, endpoint=False)))
 def oracle(monkeypatch: pytest.MonkeyPatch) -> Segmenter:
     """A model that reads the synthetic hearts stands in for the bundled one."""
     model = segmenter(size=(63, 59))
-    for module in ("pipeline.analyzer", "pipeline.task_model", "inference.loading"):
+    for module in ("pipeline.analyzer", "inference.loading"):
         monkeypatch.setattr(f"cinema_cmr.{module}.load_segmenter", lambda name, **_: model)
     return model
 

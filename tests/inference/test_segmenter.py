@@ -175,5 +175,5 @@ def test_its_grid_is_the_card_s() -> None:
 @pytest.mark.parametrize("task", ["landmark", "pretrain", "classify"])
 def test_a_model_of_another_task_is_refused(task: Literal["landmark", "pretrain", "classify"]) -> None:
     card = replace(segmenter().card, task=task)
-    with pytest.raises(WeightsError, match=f"for the task '{task}'; expected 'segment'"):
+    with pytest.raises(WeightsError, match=f"for the task '{task}'; expected a model for segment"):
         Segmenter(LoadedModel(model=Lopsided(), card=card), CPU)
