@@ -7,7 +7,7 @@
 #   make test-all  all tests except those that need a GPU or a browser; on real scans where CINEMA_TEST_DATA points
 #   make check     style, format, types and unused names
 #   make bench     the speed measurements in benchmarks/
-#   make names     rewrite the frozen list of public names, after an intended change
+#   make names     rewrite the frozen list of public names and docs/api.md, after an intended change
 #   make clean     remove what tests, builds and the demo leave (keeps the environment)
 
 VENV := .venv
@@ -63,6 +63,7 @@ bench: env
 
 names: env
 	$(BIN)/python tests/test_public_names.py
+	$(BIN)/python docs/generate_api.py
 
 clean:
 	rm -rf build dist demo-report .coverage .pytest_cache .mypy_cache .ruff_cache

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import subprocess
+import sys
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
@@ -56,6 +58,13 @@ def test_public_names_are_few_and_sorted() -> None:
 
 def test_public_names_have_docstrings() -> None:
     assert [name for name in cinema_cmr.__all__ if not inspect.getdoc(getattr(cinema_cmr, name))] == []
+
+
+def test_api_page_is_current() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "docs" / "generate_api.py", "--check"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 if __name__ == "__main__":
