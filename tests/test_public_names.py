@@ -62,7 +62,6 @@ def test_public_names_have_docstrings() -> None:
 
 def test_api_page_is_current() -> None:
     script = Path(__file__).parents[1] / "docs" / "generate_api.py"
-    script = Path(__file__).parents[1] / "docs" / "generate_api.py"
     done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
