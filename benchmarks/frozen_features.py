@@ -29,10 +29,10 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cinema_cmr.commands.options.training_data import find_cases
 from cinema_cmr.core.serialise import json_text
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.store import StoredStudy, open_study, write_study
+from cinema_cmr.datasets.reading import find_cases
 from cinema_cmr.inference.features import FeatureExtractor
 from cinema_cmr.inference.runtime import choose_runtime
 from cinema_cmr.models.architectures import build

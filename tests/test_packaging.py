@@ -125,3 +125,13 @@ def test_a_wheel_holds_every_module_and_data_file(tmp_path: Path) -> None:
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     wanted = {name.relative_to("src").as_posix() for name in files if name.parts[:2] == ("src", "cinema_cmr")}
     assert packed == wanted
+
+
+@pytest.mark.medium
+def test_benchmarks_use_names_that_exist() -> None:
+    scripts = sorted((ROOT / "benchmarks").glob("*.py"))
+    lines = [f"sys.path.insert(0, {str(ROOT / 'benchmarks')!r})"]
+    lines += [f"runpy.run_path({str(script)!r}, run_name='imported')" for script in scripts]
+    code = "\n".join(["import runpy, sys", *lines])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
