@@ -9,6 +9,8 @@ import sys
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
+import pytest
+
 import cinema_cmr
 
 FROZEN = Path(__file__).with_name("public_names.json")
@@ -60,6 +62,7 @@ def test_public_names_have_docstrings() -> None:
     assert [name for name in cinema_cmr.__all__ if not inspect.getdoc(getattr(cinema_cmr, name))] == []
 
 
+@pytest.mark.medium
 def test_api_page_is_current() -> None:
     script = Path(__file__).parents[1] / "docs" / "generate_api.py"
     done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)

@@ -23,6 +23,7 @@ def _oracle(monkeypatch: pytest.MonkeyPatch) -> None:
     use_oracle(monkeypatch)
 
 
+@pytest.mark.medium
 def test_one_study_has_a_report_and_its_numbers_on_stdout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("analyse", scan(tmp_path), "-o", tmp_path / "out") == 0
     printed = capsys.readouterr()

@@ -53,6 +53,7 @@ def test_a_store_becomes_a_model(store: Path, tmp_path: Path, capsys: pytest.Cap
     assert "another run" in capsys.readouterr().err
 
 
+@pytest.mark.medium
 def test_a_run_is_repeated_from_its_configuration_bit_for_bit(
     store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

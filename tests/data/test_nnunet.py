@@ -64,6 +64,7 @@ def test_images_and_labels_are_volumes_of_one_grid(tmp_path: Path) -> None:
     assert np.array_equal(np.asarray(label.dataobj), LABELS[..., 2])
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", ["acdc", "mnms", "mnms2", "myops", "emidec", "rescan", "folder"])
 def test_an_exported_dataset_is_restored(tmp_path: Path, name: str) -> None:
     tree, dataset = TREES[name](tmp_path / "raw"), DATASETS[name]

@@ -79,6 +79,7 @@ def test_volumes_and_ef_of_a_file_are_those_of_its_heart(tmp_path: Path) -> None
     assert measured.value("lv_mass_g") == pytest.approx(1.05 * ed_myo_ml, rel=0.03)
 
 
+@pytest.mark.medium
 def test_all_results_are_written_and_agree(tmp_path: Path) -> None:
     source = scan(tmp_path)
     analysis = analysed(source)

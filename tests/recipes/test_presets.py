@@ -13,6 +13,7 @@ from cinema_cmr.recipes.registry import RECIPES, recipe
 from cinema_cmr.tasks.segment import SegmentConfig
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(("reduction", "most"), [(SMOKE, 0.1), (COARSE, 0.6)], ids=["smoke", "coarse"])
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_has_a_small_form(name: str, reduction: Reduction, most: float) -> None:

@@ -44,6 +44,7 @@ def test_end_diastole_has_the_most_blood() -> None:
     assert bounds_of_cycle(replace(STUDY, labels={}, labelled_frames={})) == (0.0, 0.4)
 
 
+@pytest.mark.medium
 def test_a_study_is_measured_once_while_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     measure, asked = targets.measure_study, []
 

@@ -90,6 +90,7 @@ def test_a_file_is_fetched_once(server: Server) -> None:
     assert fetch(YAML, environment).read_bytes() == TEXT
 
 
+@pytest.mark.medium
 def test_a_changed_transfer_is_refused_and_removed(server: Server) -> None:
     environment, hub = server
     hub.changed = True

@@ -15,6 +15,7 @@ from cinema_cmr.report.evaluation.output import check_evaluation_folder, write_e
 STUDIES = [annotated(heart((15.0, radius), n_slices=3), f"p{radius}") for radius in (10.0, 11.0)]
 
 
+@pytest.mark.medium
 def test_files_are_written_together(tmp_path: Path) -> None:
     scored = evaluate(LoadedModel(model=Oracle(), card=segmenter(size=(63, 59)).card), STUDIES, CPU)
     document, results = scored.evaluation.to_dict(), scored.evaluation.results
