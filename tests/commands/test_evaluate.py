@@ -79,7 +79,7 @@ def test_a_number_has_its_agreement(lab: Path, tmp_path: Path, capsys: pytest.Ca
 
 
 def test_classes_need_no_masks(lab: Path, tmp_path: Path) -> None:
-    model = scalar_model(tmp_path / "m", ("NOR", "DCM"), task="classify", training={"answers": "group"})
+    model = scalar_model(tmp_path / "m", ("NOR", "DCM"), task="classify", training={"target_name": "group"})
     words = ("evaluate", "--data", lab, "--part", "all", "--model", model, "-o", tmp_path / "e")
     assert call(*words) == 0
     scores = json.loads((tmp_path / "e" / "scores.json").read_text())

@@ -59,6 +59,11 @@ def test_a_card_of_version_1_is_read() -> None:
     assert joined.output_kind == "classes"
 
 
+def test_the_target_of_a_version_1_classification_is_read() -> None:
+    values = {**card_to_json(CARD), "card_version": 1, "training": {"answers": "sex", "seed": 3}}
+    assert card_from_json(values).training == {"target_name": "sex", "seed": 3}
+
+
 def test_a_card_that_is_no_object_is_refused() -> None:
     with pytest.raises(WeightsError, match="model card is a list; expected a JSON object"):
         card_from_json([])  # type: ignore[arg-type]

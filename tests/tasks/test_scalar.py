@@ -78,7 +78,7 @@ def test_classes_are_learned_by_cross_entropy() -> None:
     assert task.validate(batch)["accuracy"] == [1.0, 0.0]
     expected = (np.log(1 + np.exp(-2)) + np.log(1 + np.exp(2))) / 2
     assert float(task.loss(batch).total) == pytest.approx(expected, rel=1e-5)
-    assert task.card_fields().outputs == ("NOR", "DCM") and task.card_fields().training == {"answers": "group"}
+    assert task.card_fields().outputs == ("NOR", "DCM") and task.card_fields().training == {"target_name": "group"}
 
 
 def test_an_augmented_sample_repeats_with_its_seed() -> None:

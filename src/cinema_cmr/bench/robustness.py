@@ -1,4 +1,4 @@
-"""One patient's stack under one change: overlap, EF, flags, and what could tell that the answer is wrong."""
+"""One patient's stack under one change: overlap, EF, flags, and indicators of a wrong prediction."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def outcome(annotated: AnnotatedStudy, segmenter: Segmenter, *, change: str = "n
         "confidence": [round(float(value), 4) for value in prediction.confidence],
         "estimators": [
             {name: _rounded(values) for name, values in {**seen, "turned_dice": its}.items()}
-            # All frames are asked again where the heart was larger than the window: the last answers count.
+            # A heart larger than the field of view is predicted again: the last predictions count.
             for seen, its in zip(watched.seen[-len(turned) :], turned, strict=True)
         ],
     }
@@ -94,10 +94,10 @@ def _mean_prob(prob: NDArray[np.float32], labels: Labels) -> dict[str, float]:
 
 
 def _turned_dice(scan: Scan, prediction: Prediction, segmenter: Segmenter) -> Sequence[dict[str, float]]:
-    """Overlap, by frame, of the answer with that to the same image a quarter turned."""
-    answer = Scan(cine=scan.cine, labels=prediction.labels.array)
+    """Overlap, by frame, of the prediction with that of the same image rotated by 90 degrees."""
+    predicted = Scan(cine=scan.cine, labels=prediction.labels.array)
     i, j = prediction.location.centre
-    turned = quarter_turned(answer)
+    turned = quarter_turned(predicted)
     again = predict_cine(turned.cine, segmenter, centre=(scan.cine.array.shape[1] - 1 - j, i)).labels.array
     return [dice_by_class(again[..., t], turned.labels[..., t]) for t in range(again.shape[3])]
 

@@ -30,7 +30,7 @@ _COLUMNS = (
 
 
 def case_dice(case: CaseLine, structure: str | None = None) -> float:
-    """Mean over frames of a structure's Dice, or of all structures'; what nobody drew and nobody found is left out."""
+    """Mean over frames of a structure's Dice, or of all structures'; structures absent from both masks are left out."""
     names = STRUCTURES if structure is None else (structure,)
     values = [frame[name] for frame in case["dice"] for name in names if frame[name] is not None]
     return float(np.mean(values)) if values else float("nan")
@@ -51,7 +51,7 @@ def summary(cases: Sequence[CaseLine], *, seed: int = 0) -> dict[str, Any]:
     models = sorted({(case["model"], case.get("inference_settings", "tta 1")) for case in shown})
     if len(models) > 1:
         raise InputError(
-            f"cases of {len(models)} models, or of one asked in other ways; expected those of one:"
+            f"cases of {len(models)} models, or of one with other inference settings; expected those of one:"
             " move the others' lines away"
         )
     order = [*PERTURBATIONS, *sorted({case["change"] for case in shown} - set(PERTURBATIONS))]

@@ -17,7 +17,7 @@ _FACTS = ("study", "frame", "tokens")
 
 
 def check_table(path: Path) -> None:
-    """Raise `UsageError` where a table of this name cannot be written: told before the work, not after it."""
+    """Raise `UsageError` if a table of this name cannot be written, before any work is done."""
     if path.suffix not in (".csv", ".parquet"):
         raise UsageError(f"'{path.name}' is no table; expected a name that ends in .csv or .parquet")
     if path.suffix == ".parquet":

@@ -22,8 +22,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--model", default="cinema-small", help="an autoencoder: the package's own, a published name, or a folder"
     )
     parser.add_argument("--frame", type=int, default=0, help="counted from 0 in the view with the most frames")
-    parser.add_argument("--mask-ratio", type=float, default=0.75, help="the share of tokens that is hidden")
-    parser.add_argument("--seed", type=int, default=0, help="of the mask")
+    parser.add_argument("--mask-ratio", type=float, default=0.75, help="fraction of tokens that is masked")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the mask")
     parser.add_argument("--overwrite", action="store_true", help="replace a picture that is there")
     parser.add_argument("--json", action="store_true", help="the result on stdout as one JSON document")
 
@@ -44,9 +44,9 @@ def run(given: Namespace) -> int:
     with atomic_path(path, overwrite=given.overwrite) as sibling:
         picture(views).save(sibling)
     errors = {view: hidden_error(one) for view, one in views.items()}
-    told = ", ".join(f"{view} {error:.5f}" for view, error in errors.items())
+    summary = ", ".join(f"{view} {error:.5f}" for view, error in errors.items())
     document = {"picture": str(path), "mean_squared_error": errors}
-    Console(as_json=given.json).result(f"{path}; mean squared error of what was hidden: {told}", document)
+    Console(as_json=given.json).result(f"{path}; mean squared error of the masked tokens: {summary}", document)
     return 0
 
 

@@ -45,10 +45,14 @@ def card_from_json(values: Mapping[str, Json]) -> ModelCard:
 
 
 def _from_version_1(fields: Mapping[str, Json]) -> dict[str, Json]:
-    """Convert version 1, with `turns` for `tta` and the architecture "committee" for an ensemble that segments."""
+    """Convert version 1: `turns` is `tta`, the architecture "committee" an ensemble that segments, and the target of a
+    classification is `target_name` in `training`, where it was `answers`."""
     renamed = {"tta" if name == "turns" else name: value for name, value in fields.items()}
     config = renamed.get("config")
     if renamed.get("architecture") == "committee" and isinstance(config, dict):
         renamed["architecture"] = "ensemble"
         renamed["config"] = {**config, "output_kind": "classes"}
+    training = renamed.get("training")
+    if isinstance(training, dict) and "answers" in training:
+        renamed["training"] = {"target_name" if name == "answers" else name: item for name, item in training.items()}
     return renamed

@@ -13,13 +13,12 @@ from scipy.special import softmax
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.core.results import HeartLocation, Prediction
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.disease.features import FEATURES, DiseaseFeatures, disease_features
 from cinema_cmr.disease.fit import cross_validate, fit_linear, fit_temperature
 from cinema_cmr.disease.model import DiseaseModel
-from cinema_cmr.measure.measure import measure_study
+from cinema_cmr.measure.measure import measure_masks
 from cinema_cmr.recipes.finetune import TrainingData
 from cinema_cmr.score.classification import balanced_accuracy, confusion_matrix, score_classes
 from cinema_cmr.score.statistics import bootstrap_interval, mean_interval
@@ -48,18 +47,12 @@ class MeasuredPatient:
 
 
 def measured_patient(annotated: AnnotatedStudy, labels: LabelMap | None = None) -> MeasuredPatient:
-    """Features of the expert's mask, or of `labels` on the same cine; raises `InputError` without a group."""
+    """Return the features of the reference mask, or of `labels` on the same cine; `InputError` without a group."""
     group = annotated.facts.get("group")
     if group is None:
         raise InputError(f"study '{annotated.study.name}' has no group; expected a column 'group' in its facts")
     cine, mask = annotated.study.cine(View.SAX), labels or annotated.labels[View.SAX]
-    prediction = Prediction(
-        view=View.SAX,
-        labels=mask,
-        confidence=np.full(mask.array.shape[3], np.nan, np.float32),
-        location=HeartLocation(centre=(0.0, 0.0), method="given"),
-    )
-    found = disease_features(measure_study(annotated.study, {View.SAX: prediction}), cine, mask)
+    found = disease_features(measure_masks(annotated.study, mask), cine, mask)
     return MeasuredPatient(patient=annotated.patient, group=str(group), found=found)
 
 
@@ -70,16 +63,15 @@ def train_disease_model(
     seed: int = 0,
     report: Callable[[str], None] = lambda text: None,
 ) -> DiseaseModel:
-    """Fit on the training part's masks; scores on validation (expert's and predicted masks) and by five folds.
+    """Fit on the training part; scores on validation (reference and predicted masks) and by five folds.
 
-    `predict` makes the mask of a study; then the fit learns from such masks, since a network's are smoother than an
-    expert's and it is those that the model will meet (of a patient in whom it finds no heart, from the expert's).
-    Without it experts' masks alone are learned from and scored.
-    Patients without features are left out of the fit, and count as wrong in every score.
+    `predict` returns the mask of a study. The fit then uses predicted masks, which are smoother than the reference and
+    are what the model is applied to (the reference mask for a patient without a predicted heart). Without it the
+    reference masks alone are used. Patients without features are left out of the fit and count as wrong in every score.
     """
     learn = [measured_patient(study) for study in data.train]
     held = [measured_patient(study) for study in data.val]
-    report(f"measured the experts' masks of {len(learn)} patients to learn from and of {len(held)} for validation")
+    report(f"measured the reference masks of {len(learn)} training patients and {len(held)} validation patients")
     groups = _groups([*learn, *held])
     shown = learn if predict is None else [measured_patient(study, predict(study)) for study in data.train]
     pairs = zip(shown, learn, strict=True)
@@ -113,12 +105,12 @@ def train_disease_model(
 
 
 def scores_of(model: DiseaseModel, patients: Sequence[MeasuredPatient]) -> dict[str, Any]:
-    """Scores over patients with intervals, the confusion table, and who was wrongly told."""
-    opinions = [model.classify(patient.found).probabilities for patient in patients]
+    """Return scores over patients with intervals, the confusion matrix, and the misclassified patients."""
+    predictions = [model.classify(patient.found).probabilities for patient in patients]
     even = 1 / len(model.groups)
-    probs = np.array([[said.get(group, even) for group in model.groups] for said in opinions])
-    silent = sum(not said for said in opinions)
-    return {**_scored(probs, patients, model.groups), "without_answer": silent}
+    probs = np.array([[prediction.get(group, even) for group in model.groups] for prediction in predictions])
+    missing = sum(not prediction for prediction in predictions)
+    return {**_scored(probs, patients, model.groups), "without_answer": missing}
 
 
 def _five_fold(patients: Sequence[MeasuredPatient], groups: tuple[str, ...], seed: int) -> dict[str, Any]:
@@ -131,8 +123,8 @@ def _five_fold(patients: Sequence[MeasuredPatient], groups: tuple[str, ...], see
 
 def _scored(probs: NDArray[np.float64], patients: Sequence[MeasuredPatient], groups: tuple[str, ...]) -> dict[str, Any]:
     labels = _labels(patients, groups)
-    answers = probs.argmax(axis=1)
-    right = (answers == labels).astype(float)
+    predicted = probs.argmax(axis=1)
+    right = (predicted == labels).astype(float)
     scores = score_classes(labels, probs)
     accuracy = mean_interval(right, seed=0)
     balanced = bootstrap_interval(balanced_accuracy, labels.astype(float), right, seed=0, along_axis=True)
@@ -144,11 +136,11 @@ def _scored(probs: NDArray[np.float64], patients: Sequence[MeasuredPatient], gro
         "auroc": scores.auroc,
         "calibration_error": scores.calibration_error,
         "mean_confidence": float(probs.max(axis=1).mean()),
-        "confusion": confusion_matrix(labels, answers, n_classes=len(groups)).tolist(),
+        "confusion": confusion_matrix(labels, predicted, n_classes=len(groups)).tolist(),
         "wrong": [
-            f"{patient.patient}: {patient.group}, told {groups[told]} ({prob.max():.2f})"
-            for patient, told, prob in zip(patients, answers, probs, strict=True)
-            if groups[told] != patient.group
+            f"{patient.patient}: {patient.group}, classified {groups[code]} ({prob.max():.2f})"
+            for patient, code, prob in zip(patients, predicted, probs, strict=True)
+            if groups[code] != patient.group
         ],
     }
 

@@ -39,7 +39,7 @@ __all__ = ["SMALL_DATA_AUGMENTATION", "PretrainConfig", "PretrainEvaluator", "Pr
 
 
 SMALL_DATA_AUGMENTATION = Augmentation(p_random_crop=0.0, elastic_mm=8.0, noise=0.0)
-"""For hundreds of studies, not thousands. No noise is added, which nobody could fill in."""
+"""For hundreds of studies, not thousands. Without noise, which cannot be reconstructed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +189,7 @@ class PretrainTask(Task[StoredStudy]):
         return CardFields(task="pretrain", grids=config.grids, training=training)
 
     def masks(self, batch: Batch, *, decoder_token_ratio: float = 1.0) -> dict[str, TokenMask]:
-        """The masks of a batch, on its device; nothing waits for it, as their sizes are known."""
+        """The masks of a batch, on its device; without synchronisation, as their sizes are fixed."""
         found = {}
         for view, orders in batch.labels.items():
             order = orders.flatten(0, -2).long()
@@ -252,13 +252,13 @@ def _title(study: StoredStudy, phase: float) -> str:
 
 
 def _order(mask: NDArray[np.bool_], decoder_token_ratio: float, rng: np.random.Generator) -> NDArray[np.intp]:
-    """(l,) token indices: visible, hidden and asked for, the rest; each part in ascending order."""
+    """Return (l,) token indices: visible, masked and decoded, masked only; each part in ascending order."""
     visible, hidden = np.flatnonzero(~mask), np.flatnonzero(mask)
     if decoder_token_ratio == 1:
         return np.concatenate([visible, hidden])
-    asked = np.zeros(len(hidden), dtype=np.bool_)
-    asked[rng.permutation(len(hidden))[: _n_decoded(len(hidden), decoder_token_ratio)]] = True
-    return np.concatenate([visible, hidden[asked], hidden[~asked]])
+    decoded = np.zeros(len(hidden), dtype=np.bool_)
+    decoded[rng.permutation(len(hidden))[: _n_decoded(len(hidden), decoder_token_ratio)]] = True
+    return np.concatenate([visible, hidden[decoded], hidden[~decoded]])
 
 
 def _n_decoded(n_hidden: int, share: float) -> int:

@@ -48,11 +48,11 @@ def reconstructed(
     `token_size` is that of a stack; a plane's third number is 1. Predictions of targets that were `normalised` by
     patch are no intensities: they get the mean and the deviation of the true patch.
     """
-    answer = model(batch.images, masks)
+    output = model(batch.images, masks)
     found = {}
     for view, image in batch.images.items():
         size = token_size if image.ndim == 5 else (*token_size[:2], 1)
-        parts = _pasted(image[:1], masks[view], answer.predictions[view][:1].float(), size, normalised)
+        parts = _pasted(image[:1], masks[view], output.predictions[view][:1].float(), size, normalised)
         whole, shown, filled = (part[0, 0].reshape(*image.shape[2:4], -1).cpu().numpy() for part in parts)
         found[view] = ReconstructedView(image=whole, shown=shown, filled=filled)
     return found

@@ -1,4 +1,4 @@
-"""The tasks by name: the only module that knows them all.
+"""The tasks by name: the only module that lists them all.
 
 To add a task: a file with its `Task`, its `Evaluator` and a call of `register`.
 """

@@ -1,4 +1,4 @@
-"""One answer for a whole study: a number (ejection fraction, age) or a class (disease, sex).
+"""One number (ejection fraction, age) or class (disease, sex) for a whole study.
 
 End-diastole and end-systole of each view are two channels of one image, as the published models see them. Where the
 heart is comes from geometry and motion, never from a label, in training as in prediction.
@@ -87,7 +87,7 @@ class ScalarExample:
 
     name: str
     views: Mapping[View, PhasePlanes]
-    answer: float
+    value: float
     """The number, or the class's index."""
 
 
@@ -118,22 +118,22 @@ class ScalarTask(Task[ScalarExample]):
 
         Raises `InputError` for a study without a view of the task, or of a class that is not in the configuration.
         """
-        answer = target_value(annotated, self.config.target)
-        if answer is None or (isinstance(answer, float) and not np.isfinite(answer)):
+        value = target_value(annotated, self.config.target)
+        if value is None or (isinstance(value, float) and not np.isfinite(value)):
             return []
         views = phase_planes(annotated.study, self.config.grids, bounds_of_cycle(annotated))
-        return [ScalarExample(name=annotated.study.name, views=views, answer=self._as_number(answer))]
+        return [ScalarExample(name=annotated.study.name, views=views, value=self._as_number(value))]
 
     def sample(self, example: ScalarExample, rng: np.random.Generator | None) -> Sample:
         """Return crops around the heart, with `rng` augmented."""
         images = {
             str(view): channels_first(
-                crop_heart(seen, self.config.grids[view]) if rng is None else self._drawn(seen, view, rng)
+                crop_heart(phases, self.config.grids[view]) if rng is None else self._drawn(phases, view, rng)
             )
-            for view, seen in example.views.items()
+            for view, phases in example.views.items()
         }
-        answer = (example.answer - self.mean) / self.std
-        return Sample(name=example.name, images=images, values={_TARGET: torch.tensor([answer])})
+        value = (example.value - self.mean) / self.std
+        return Sample(name=example.name, images=images, values={_TARGET: torch.tensor([value])})
 
     def loss(self, batch: Batch) -> Loss:
         """Run the network on a batch and compare with the target."""
@@ -149,37 +149,37 @@ class ScalarTask(Task[ScalarExample]):
 
     def validate(self, batch: Batch) -> Mapping[str, Sequence[float]]:
         """Return the absolute error in the target's unit, or 1 for a correct and 0 for a wrong class."""
-        outputs, answers = self.network(batch.images).float(), batch.values[_TARGET]
+        outputs, targets = self.network(batch.images).float(), batch.values[_TARGET]
         if self.config.kind == "regress":
-            return {"absolute_error": ((outputs - answers).abs()[:, 0] * self.std).tolist()}
-        return {"accuracy": (outputs.argmax(dim=1) == answers[:, 0].long()).float().tolist()}
+            return {"absolute_error": ((outputs - targets).abs()[:, 0] * self.std).tolist()}
+        return {"accuracy": (outputs.argmax(dim=1) == targets[:, 0].long()).float().tolist()}
 
     def card_fields(self) -> CardFields:
         """Return the target with its mean and standard deviation, or the classes."""
         config = self.config
         if config.kind == "classify":
             return CardFields(
-                task="classify", grids=config.grids, outputs=config.classes, training={"answers": config.target}
+                task="classify", grids=config.grids, outputs=config.classes, training={"target_name": config.target}
             )
         scale = {"mean": self.mean, "std": self.std}
         return CardFields(task="regress", grids=config.grids, outputs=(config.target,), training={"target": scale})
 
-    def _as_number(self, answer: float | str) -> float:
+    def _as_number(self, value: float | str) -> float:
         if self.config.kind == "classify":
-            name = class_name(answer)
+            name = class_name(value)
             if name not in self.config.classes:
                 raise InputError(f"'{self.config.target}' is '{name}'; expected one of {list(self.config.classes)}")
             return float(self.config.classes.index(name))
-        if isinstance(answer, str):
-            raise InputError(f"'{self.config.target}' is '{answer}'; expected a number")
-        return answer
+        if isinstance(value, str):
+            raise InputError(f"'{self.config.target}' is '{value}'; expected a number")
+        return value
 
-    def _drawn(self, seen: PhasePlanes, view: View, rng: np.random.Generator) -> Tensor:
+    def _drawn(self, phases: PhasePlanes, view: View, rng: np.random.Generator) -> Tensor:
         """(x, y, z, 2), moved as one, with one change of intensity for both phases."""
         grid, config = self.config.grids[view], self.config.augmentation
-        n_slices = seen.planes.shape[2]
-        draw = draw_plane(rng, config, heart=seen.heart, shape=seen.planes.shape[:2], spacing_mm=grid.spacing_mm)
-        source = torch.from_numpy(seen.planes.astype(np.float32)).flatten(2).permute(2, 0, 1).unsqueeze(1)
+        n_slices = phases.planes.shape[2]
+        draw = draw_plane(rng, config, heart=phases.heart, shape=phases.planes.shape[:2], spacing_mm=grid.spacing_mm)
+        source = torch.from_numpy(phases.planes.astype(np.float32)).flatten(2).permute(2, 0, 1).unsqueeze(1)
         image = move_planes(source, draw, grid.size, mode="bilinear").squeeze(1).permute(1, 2, 0)
         scaled = torch.from_numpy(normalise(image.numpy(), grid.percentiles))
         changed = change_intensities(scaled, draw_intensities(rng, config))
@@ -242,7 +242,7 @@ class ClassificationEvaluator(ScalarEvaluator):
 
     def __init__(self, loaded: LoadedModel, runtime: Runtime, options: PredictionOptions) -> None:
         super().__init__(loaded, runtime, options)
-        self.target, self.classes = str(loaded.card.training.get("answers", "group")), loaded.card.outputs
+        self.target, self.classes = str(loaded.card.training.get("target_name", "group")), loaded.card.outputs
 
     def evaluate(self, annotated: AnnotatedStudy) -> Result:
         """Score the predicted class; raises `InputError` for a class that the model lacks."""

@@ -1,4 +1,4 @@
-"""What is known of an annotated study: its facts, and what its experts' masks measure."""
+"""Targets of an annotated study: its facts, and the measurements of its reference masks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LV = next(label.code for label in CINE_LABELS if label.name == "lv")
 
 
 def target_value(annotated: AnnotatedStudy, name: str) -> float | str | None:
-    """A number or group of a study by name; None where nobody knows it.
+    """Return a number or group of a study by name; None if it is unknown.
 
     `name`: a fact of the dataset ("group", a column of its table), "bmi" (kg/m2, of height and weight), a fact of the
     subject ("age_years", "sex", ...), or a measurement of the experts' short-axis masks ("lv_ef_percent", ...).
@@ -67,7 +67,7 @@ def baseline_target(studies: Sequence[AnnotatedStudy], name: str, *, is_class: b
 def reference_measurements(annotated: AnnotatedStudy) -> Measurements | None:
     """What the labelled short-axis frames measure, by our rules; None without whole cine labels.
 
-    A study that is still in memory is measured once, however often it is asked.
+    A study that is still in memory is measured once, however often this is called.
     """
     key = id(annotated)
     if key not in _MEASURED:

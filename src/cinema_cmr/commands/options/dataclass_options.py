@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import MISSING, Field, fields
 from typing import Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
@@ -78,8 +79,12 @@ def _word(each: Field[Any]) -> str:
 
 
 def _help(doc: str) -> str:
-    """Return the first sentence of a docstring, as the help of an option is written."""
-    line = doc.split(". ", maxsplit=1)[0].split("; see ", maxsplit=1)[0].rstrip(".")
+    """Return the first sentence of a docstring, as the help of an option is written.
+
+    >>> _help("A fact or measurement, e.g. lv_ef_percent. Not of masks.")
+    'a fact or measurement, e.g. lv_ef_percent'
+    """
+    line = re.split(r"(?<!e\.g)\. ", doc, maxsplit=1)[0].split("; see ", maxsplit=1)[0].rstrip(".")
     return line if line[1:2].isupper() else line[:1].lower() + line[1:]
 
 
