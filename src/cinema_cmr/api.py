@@ -133,10 +133,14 @@ def write_phantoms(
 
     `config` are further fields of `phantom.cohort.CohortConfig`: `format`, `group`, `style`, `n_frames`.
     """
+    from dataclasses import replace
+
     from cinema_cmr.phantom.cohort import CohortConfig, write_cohort
 
-    chosen: dict[str, Any] = {} if views is None else {"views": tuple(map(View.parse, views))}
-    return write_cohort(Path(folder), CohortConfig(n=n, seed=seed, **chosen, **config), overwrite=overwrite)
+    chosen = CohortConfig(n=n, seed=seed, **config)
+    if views is not None:
+        chosen = replace(chosen, views=tuple(map(View.parse, views)))
+    return write_cohort(Path(folder), chosen, overwrite=overwrite)
 
 
 def finetune(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.core.errors import CinemaError, OutputExistsError, UnreadableFileError
-from cinema_cmr.core.serialise import json_values
+from cinema_cmr.core.serialise import Json, json_values
 from cinema_cmr.io.provenance import input_digest
 from cinema_cmr.report.index import IndexRow
 from cinema_cmr.report.record.run_record import run_record
@@ -42,9 +42,9 @@ class CaseResult:
     """Lines for the terminal."""
     error: CinemaError | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Json]:
         """Return the JSON line: name, status, path of the report, summary, flags and error."""
-        values: dict[str, Any] = json_values(
+        return json_values(
             {
                 "name": self.row.name,
                 "status": self.status,
@@ -54,7 +54,6 @@ class CaseResult:
                 "error": self.row.error,
             }
         )
-        return values
 
 
 def analyse_case(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.io.output_folder import check_new_files
+
+if TYPE_CHECKING:
+    from cinema_cmr.data.store import StoredStudy
+    from cinema_cmr.tasks.reconstruction import ReconstructedView
 
 __all__ = ["add_arguments", "run"]
 
@@ -50,7 +54,7 @@ def run(given: Namespace) -> int:
     return 0
 
 
-def _reconstructed(given: Namespace, study: Any) -> Any:
+def _reconstructed(given: Namespace, study: StoredStudy) -> dict[str, ReconstructedView]:
     import numpy as np
 
     from cinema_cmr.data.sample import collate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -86,7 +86,7 @@ def _segmented(
 
 def _line(
     name: str, status: str, target: Path | None, error: str | None = None, *, flags: Sequence[str] | None = None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the JSON line; `flags` is None for an input that failed or whose mask was kept."""
     mask = None if target is None else str(target)
     return {"name": name, "status": status, "mask": mask, "error": error, "flags": flags}

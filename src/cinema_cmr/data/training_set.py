@@ -11,7 +11,7 @@ from cinema_cmr.core.errors import InputError
 from cinema_cmr.data.cases import AnnotatedStudy, DatasetCard, Split
 from cinema_cmr.data.store import StoredStudy
 
-__all__ = ["TrainingData", "split_by_name"]
+__all__ = ["AnyTrainingData", "TrainingData", "split_by_name"]
 
 StudyT = TypeVar("StudyT", AnnotatedStudy, StoredStudy)
 
@@ -47,6 +47,9 @@ class TrainingData(Generic[StudyT]):
         """Hash that identifies the training studies: over the content of a store's, else over names and patients."""
         keys = (_content_key(study) for study in self.train)
         return hashlib.sha256("\n".join(keys).encode()).hexdigest()
+
+
+AnyTrainingData = TrainingData[AnnotatedStudy] | TrainingData[StoredStudy]
 
 
 def split_by_name(

@@ -11,14 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.core.results import DiseaseClassification
-from cinema_cmr.core.serialise import from_dict, to_dict
+from cinema_cmr.core.serialise import Json, from_dict, to_dict
 from cinema_cmr.disease.features import FEATURES, DiseaseFeatures
 from cinema_cmr.io.atomic import write_text
 
@@ -56,7 +55,7 @@ class DiseaseModel:
     temperature: float = 1.0
     """Divisor of the logits, which calibrates the confidence to the accuracy."""
     licence: str = ""
-    training: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Json] = field(default_factory=dict)
     """Data, citation, split, seed, versions and scores."""
     notice: str = DISEASE_NOTICE
     format: int = _FORMAT

@@ -55,7 +55,7 @@ def build(architecture: str, config: Mapping[str, Json]) -> nn.Module:
     return _architecture(architecture).network(config_from_values(architecture, config))
 
 
-def config_from_values(architecture: str, values: Mapping[str, Json]) -> NetworkConfig:
+def config_from_values(architecture: str, values: object) -> NetworkConfig:
     """Return an architecture's config, of its own class, from plain values; errors as in `build`."""
     return from_dict(_architecture(architecture).config, values, f"config of '{architecture}'")
 

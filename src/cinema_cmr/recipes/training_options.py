@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 import yaml
 
 from cinema_cmr.core.errors import UsageError, unknown_name
+from cinema_cmr.core.serialise import Json
 
 __all__ = ["PRESETS", "FinetuneOptions", "PretrainOptions", "option"]
 
@@ -64,7 +65,7 @@ class _LoopOptions:
             raise unknown_name("option", unknown[0], known)
         return cls(**values)
 
-    def changes(self) -> dict[str, Any]:
+    def changes(self) -> dict[str, Json]:
         """Return the values of the experiment that the options replace, `set` last, by dotted path."""
         changes = {
             each.metadata["path"]: value
@@ -126,7 +127,7 @@ class FinetuneOptions(_LoopOptions, _FinetuneModelOptions, _LabelledDataOptions)
         values = {"--layer-decay": self.layer_decay, "--freeze": self.freeze, "--adapters": self.adapters}
         return [name for name, value in values.items() if value]
 
-    def changes(self) -> dict[str, Any]:
+    def changes(self) -> dict[str, Json]:
         """Return the values of the experiment that the options replace, by dotted path."""
         changes = super().changes()
         if self.freeze or self.adapters:
@@ -200,7 +201,7 @@ class PretrainOptions(_DistributedOptions, _LoopOptions, _PretrainModelOptions, 
     """Options of `cinema pretrain` and of `recipes.pretrain.pretrain`."""
 
 
-def _parsed(text: str) -> tuple[str, Any]:
+def _parsed(text: str) -> tuple[str, Json]:
     """Return path and value of PATH=VALUE, the value read as YAML."""
     path, equals, value = text.partition("=")
     if not equals:
@@ -211,7 +212,7 @@ def _parsed(text: str) -> tuple[str, Any]:
         raise UsageError(f"--set {text}: the value is no YAML; expected e.g. 0.2, true or [1, 2]") from error
 
 
-def _number_or_value(value: Any) -> Any:
+def _number_or_value(value: Json) -> Json:
     """Return a value, or the number that a text stands for: YAML reads 1e-4 as text."""
     try:
         return float(value) if isinstance(value, str) else value
