@@ -1,8 +1,8 @@
 """What the mitral valve plane changes: LV volumes and EF against the exact truth of phantoms, by each basal rule.
 
-`python benchmarks/valve_plane.py [--n 12] [--frames 10] [--seed 900]` makes phantoms of all groups and styles, segments them
-and finds their landmarks as `cinema analyse` does, and measures the masks of the model and the exact masks by the rules
-`scmr`, `all-slices` and `valve-plane`, with the landmarks of the model and the exact ones. Stores
+`python benchmarks/valve_plane.py [--n 12] [--frames 10] [--seed 900]` makes phantoms of all groups and styles, segments
+them and finds their landmarks as `cinema analyse` does. The masks of the model and the exact masks are measured by the
+rules `scmr`, `all-slices` and `valve-plane`, with the landmarks of the model and the exact ones. Stores
 benchmarks/results/valve_plane.json: bias and mean absolute error of EDV (ml), ESV (ml) and EF (points) of each.
 For research use only; not a medical device.
 """
@@ -45,14 +45,11 @@ def errors_of(phantom: PhantomStudy, analyzer: Analyzer) -> Iterator[tuple[str, 
             for of_points, landmarks in points.items() if rule == "valve-plane" else [("no landmarks", {})]:
                 options = MeasureOptions(basal_rule=rule)
                 values = measure_masks(phantom.study, labels, options=options, landmarks=landmarks)
-                measured = (values.value(name) for name in NAMES)
-                yield (
-                    f"{of_masks}, {of_points}, {rule}",
-                    [
-                        float("nan") if value is None else value - true
-                        for value, true in zip(measured, truth, strict=True)
-                    ],
-                )
+                measured = [values.value(name) for name in NAMES]
+                errors = [
+                    np.nan if value is None else value - true for value, true in zip(measured, truth, strict=True)
+                ]
+                yield f"{of_masks}, {of_points}, {rule}", errors
 
 
 def main() -> None:

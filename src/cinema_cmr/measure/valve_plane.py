@@ -106,8 +106,8 @@ def _at_phases(points: Array, n_frames: int) -> Array:
 def _normal(views: list[tuple[Array, Array, Array]]) -> Array:
     """Return the unit normal, towards the apex, of the valve plane in one frame."""
     if len(views) == 2:
-        lines = [unit(second - first) for first, second, _ in views]
-        normal = np.cross(*lines)
+        one, other = (unit(second - first) for first, second, _ in views)
+        normal = np.cross(one, other)
         if np.linalg.norm(normal) >= _MIN_CROSSING:
             return _towards(normal, views)
     return unit(np.sum([_normal_in_view(*view) for view in views], axis=0))
