@@ -9,6 +9,7 @@ import pytest
 from long_axes import annotated as long_axis
 from oracles import annotated, heart
 
+from cinema_cmr.bench.scored_run import PatientValues
 from cinema_cmr.bench.tasks import MODELS, TASKS, Measure, choose, find_task, fitting, why_not
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
@@ -74,7 +75,7 @@ def test_what_is_missing_is_said() -> None:
 
 
 def test_a_measure_takes_sizes_where_it_is_an_error() -> None:
-    patient = {"values": {"difference": -3.0, "gone": None}}
+    patient = PatientValues(patient="p", values={"difference": -3.0, "gone": float("nan")})
     assert Measure(key="difference", title="", absolute=True).of(patient) == 3.0
     assert Measure(key="difference", title="").of(patient) == -3.0
     assert np.isnan(Measure(key="gone", title="").of(patient))

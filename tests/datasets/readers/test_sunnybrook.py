@@ -9,7 +9,7 @@ import pytest
 from synthetic_dicom import HEART, StudyWriter, short_axis_planes
 
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.datasets.sunnybrook import list_cases, read_case, read_contour
+from cinema_cmr.datasets.readers.sunnybrook import list_cases, read_case, read_contour
 
 N_FRAMES = 12
 

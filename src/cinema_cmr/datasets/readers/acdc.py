@@ -84,7 +84,7 @@ def read_cycle(case: Case) -> Study:
 
 def packaged_split() -> Split:
     """Return our split of the 100 training patients, used by all our runs: 80 for training, 20 for validation."""
-    with as_file(files("cinema_cmr.datasets") / "acdc_split.json") as path:
+    with as_file(files("cinema_cmr.datasets.readers") / "acdc_split.json") as path:
         return read_split(path)
 
 
