@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 __all__ = ["Console"]
 
@@ -61,6 +60,6 @@ class Console:
         """A message to the person, on stderr."""
         print(text, file=sys.stderr, flush=True)
 
-    def result(self, text: str, document: Mapping[str, Any]) -> None:
+    def result(self, text: str, document: Mapping[str, object]) -> None:
         """One result: `text` for people, or with --json the document as one line."""
         print(json.dumps(document, ensure_ascii=False) if self.as_json else text, flush=True)
