@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from cinema_cmr.core.errors import OutputExistsError, WeightsError
+from cinema_cmr.files.leftovers import temporary_name
 
 __all__ = [
     "check_hash",
@@ -113,7 +113,7 @@ def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     if path.exists() and not overwrite:
         raise OutputExistsError(f"'{path.name}' exists already; give --overwrite to replace it")
     path.parent.mkdir(parents=True, exist_ok=True)
-    sibling = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
+    sibling = path.with_name(temporary_name(path.suffix))
     try:
         yield sibling
         with sibling.open("rb+") as stream:

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cinema_cmr.core.safe_text import csv_row
 from cinema_cmr.report.evaluation.tables import PUBLISHED_NOTE
 from cinema_cmr.report.markdown import Table, interval_text, markdown_table, p_text, signed_interval_text
 from cinema_cmr.report.page import page_environment
@@ -83,7 +84,7 @@ def bench_csv(document: Document) -> str:
     writer = csv.DictWriter(text, _CSV_HEADS, restval="", lineterminator="\n")
     writer.writeheader()
     for row in document["rows"]:
-        writer.writerows(_csv_rows(row))
+        writer.writerows(map(csv_row, _csv_rows(row)))
     return text.getvalue()
 
 

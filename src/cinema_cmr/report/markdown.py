@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from cinema_cmr.core.safe_text import markdown_cell
+
 __all__ = ["Table", "interval_text", "markdown_table", "number_text", "p_text", "signed_interval_text"]
 
 
@@ -56,6 +58,7 @@ def p_text(p: float | None) -> str:
 
 
 def markdown_table(table: Table) -> str:
-    """The table in Markdown."""
-    lines: list[Sequence[str]] = [table.heads, ["---"] * len(table.heads), *table.rows]
+    """The table in Markdown; names in its cells are no markup."""
+    rows = ([markdown_cell(cell) for cell in row] for row in table.rows)
+    lines: list[Sequence[str]] = [table.heads, ["---"] * len(table.heads), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

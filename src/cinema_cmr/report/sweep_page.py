@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cinema_cmr.core.safe_text import csv_row
 from cinema_cmr.report.axes import FONT_POINTS, INK, plain_axes, svg_of
 from cinema_cmr.report.markdown import Table, interval_text, markdown_table, p_text, signed_interval_text
 from cinema_cmr.report.page import page_environment
@@ -112,7 +113,7 @@ def sweep_csv(document: Document) -> str:
     writer.writeheader()
     for point in document["points"]:
         own = {name: point[name] for name in ("share", "n_patients", "model", "n_seeds")}
-        writer.writerows({**own, "measure": key, **its} for key, its in point["measures"].items())
+        writer.writerows(csv_row({**own, "measure": key, **its}) for key, its in point["measures"].items())
     return text.getvalue()
 
 
