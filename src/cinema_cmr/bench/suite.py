@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cinema_cmr.core.errors import CinemaError, OutputExistsError, RunStoppedError, UnreadableFileError
+from cinema_cmr.files.text import read_json
 from cinema_cmr.io.atomic import write_text
 
 __all__ = ["RESULT_FILE", "Outcome", "RunKey", "finished", "run_all", "write_result"]
@@ -79,17 +80,21 @@ def finished(folder: Path, identity: Mapping[str, Any]) -> Mapping[str, Any] | N
     if not path.exists():
         return None
     try:
-        document: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        document: Any = read_json(path)
         its = document["identity"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UnreadableFileError(f"'{_name(folder)}/{path.name}' cannot be read ({error}); remove it") from error
+    except (OSError, UnreadableFileError, KeyError, TypeError) as error:
+        raise UnreadableFileError(
+            f"'{_name(folder)}/{path.name}' cannot be read ({type(error).__name__}); expected the result of a run:"
+            " remove it"
+        ) from error
     other = sorted(name for name in {*identity, *its} if identity.get(name) != its.get(name))
     if other:
         raise OutputExistsError(
             f"'{_name(folder)}' holds a run with another {', '.join(other)}; expected the same settings to keep it:"
             " give another folder, or --overwrite"
         )
-    return document
+    found: Mapping[str, Any] = document
+    return found
 
 
 def write_result(folder: Path, identity: Mapping[str, Any], text: str) -> None:

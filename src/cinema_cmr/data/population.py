@@ -19,12 +19,13 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from cinema_cmr.core.errors import CinemaError, InputError, OutputExistsError, UnreadableFileError, UsageError
 from cinema_cmr.core.serialise import Json, to_dict
 from cinema_cmr.core.study import Study
 from cinema_cmr.data.store import STORE_SUFFIX, StoredStudy, open_study, write_study
+from cinema_cmr.files.text import read_json_lines
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.io.names import unique_names
 from cinema_cmr.io.provenance import input_digest
@@ -124,16 +125,17 @@ def open_population(folder: Path | str) -> list[StoredStudy]:
     """
     path = Path(folder) / MANIFEST_FILE
     try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        rows: Any = read_json_lines(path)
         listed = sorted((str(row["name"]), str(row["file"]), str(row["sha256"])) for row in rows)
     except OSError as error:
         raise InputError(
             f"'{path.parent.name}' has no {MANIFEST_FILE}; expected a folder written by `cinema prepare`: check the"
             " path"
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (UnreadableFileError, KeyError, TypeError) as error:
         raise UnreadableFileError(
-            f"'{path.name}' is damaged ({error}); expected one JSON object per line: run `cinema prepare` again"
+            f"'{path.name}' is damaged ({type(error).__name__}); expected one JSON object per line: run"
+            " `cinema prepare` again"
         ) from error
     if not listed:
         raise InputError(f"'{path.parent.name}' holds no prepared study; expected at least one: see its {_FAILED_FILE}")

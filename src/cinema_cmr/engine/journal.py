@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cinema_cmr.core.errors import UsageError
+from cinema_cmr.files.text import read_text
 from cinema_cmr.io.atomic import write_text
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Journal:
 
     def drop_after(self, step: int) -> None:
         """Drop the rows after a step, and a torn last one: those of a run interrupted after its last checkpoint."""
-        lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+        lines = read_text(self.path).splitlines(keepends=True)
         kept = [line for line in lines[1:] if line.endswith("\n") and int(line.split(",", 1)[0]) <= step]
         write_text(self.path, "".join([_HEAD, *kept]), overwrite=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.results import Flag
 from cinema_cmr.core.serialise import json_values
+from cinema_cmr.files.text import read_json
 from cinema_cmr.score.detection import proportion_interval
 from cinema_cmr.score.statistics import Interval, rank_correlation
 from cinema_cmr.tasks.mask_scores import LOW_DICE, MAX_EF_ERROR
@@ -92,10 +92,10 @@ def read_results(folder: Path) -> tuple[str, str, list[Result]]:
     """Return model, hash and results of an evaluation that `cinema evaluate -o` wrote; else raise `InputError`."""
     path = folder / SCORES_FILE
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document: Any = read_json(path)
         results = [_result(row) for row in document["patients"]]
         return str(document["model"]), str(document.get("hash", "")), results
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, InputError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"'{folder.name}' has no readable {SCORES_FILE} with patients; expected the folder of a"
             " `cinema evaluate -o`: evaluate that model again"

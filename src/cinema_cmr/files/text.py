@@ -11,7 +11,7 @@ import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 from cinema_cmr.core.errors import UnreadableFileError
 from cinema_cmr.files.regular import open_regular
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["parse_json", "parse_rows", "parse_yaml", "read_json", "read_json_lines", "read_text", "read_yaml"]
 
 _MAX_BYTES = 64 << 20
-"""Of a text file. The largest of ours, the manifest of 100,000 stored studies, has 50 MB."""
+"""Of a text file; our largest, of an evaluation of some thousand studies, has a few MB."""
+_MAX_LINE_BYTES = 1 << 20
 _MAX_YAML_BYTES = 256 << 10
 """A configuration has 5 KB; the parser reads some 100 KB a second."""
 _MAX_DEPTH = 64
@@ -34,8 +35,8 @@ _MAX_VALUES = 100_000
 """Values of a YAML file once its aliases are written out."""
 
 
-def read_text(path: Path | str, *, max_bytes: int = _MAX_BYTES) -> str:
-    """Read a regular file of at most `max_bytes` as UTF-8, without its byte order mark.
+def read_text(path: Path | str, *, max_bytes: int = _MAX_BYTES, errors: Literal["strict", "replace"] = "strict") -> str:
+    """Read a regular file of at most `max_bytes` as UTF-8, without its byte order mark; `errors` is as for `str`.
 
     Raises `OSError` for a missing file, `UnreadableFileError` for one that is too large or not UTF-8.
     """
@@ -45,7 +46,7 @@ def read_text(path: Path | str, *, max_bytes: int = _MAX_BYTES) -> str:
     if len(content) > max_bytes:
         _refuse(path.name, f"has more than {max_bytes} bytes", "expected a smaller text file")
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8-sig", errors)
     except UnicodeDecodeError:
         _refuse(path.name, "is not UTF-8 text", "expected UTF-8: save it in that encoding")
 
@@ -56,8 +57,11 @@ def read_json(path: Path | str, *, max_bytes: int = _MAX_BYTES) -> Json:
 
 
 def read_json_lines(path: Path | str) -> list[Json]:
-    """Read a file of one JSON value a line; raises as `read_json` does."""
-    return [parse_json(line, Path(path).name) for line in read_text(path).splitlines() if line.strip()]
+    """Read a file of one JSON value a line, of at most 1 MB each, any number of them; raises as `read_json` does."""
+    name = Path(path).name
+    with open_regular(path) as stream:
+        lines = iter(lambda: stream.readline(_MAX_LINE_BYTES + 1), b"")
+        return [parse_json(_checked_line(line, name), name) for line in lines if line.strip()]
 
 
 def read_yaml(path: Path | str) -> Json:
@@ -108,6 +112,15 @@ def parse_rows(text: str, name: str, *, delimiter: str = ",") -> list[list[str]]
         return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error:
         _refuse(name, "is no table (a cell of over 128 KB, or a quote that is not closed)", "expected CSV")
+
+
+def _checked_line(line: bytes, name: str) -> str:
+    if len(line) > _MAX_LINE_BYTES:
+        _refuse(name, f"has a line of more than {_MAX_LINE_BYTES} bytes", "expected one JSON value a line")
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        _refuse(name, "is not UTF-8 text", "expected UTF-8: save it in that encoding")
 
 
 def _check_depth(values: Json, name: str) -> None:

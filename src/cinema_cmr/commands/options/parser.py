@@ -27,6 +27,7 @@ class CommandParser(ArgumentParser):  # type: ignore[misc]  # jsonargparse is un
         """Print usage and the error, and exit with code 2."""
         shown = printable(message, keep="\n")
         super().error(shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]} ...", ex)
+        raise AssertionError("the base class exits")
 
 
 def check_config_files(words: Sequence[str]) -> None:

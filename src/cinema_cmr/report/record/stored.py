@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from cinema_cmr.core.errors import UnreadableFileError, UsageError
 from cinema_cmr.core.serialise import Json, from_dict
+from cinema_cmr.files.text import read_json
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.study_record import SCHEMA_VERSION, StudyRecord
 
@@ -76,9 +76,12 @@ def read_run(path: Path | str) -> RunRecord:
 
 def _read_json(path: Path) -> dict[str, Json]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UnreadableFileError(f"'{path.name}' cannot be read ({error}); analyse the study again") from error
+        values = read_json(path)
+    except OSError as error:
+        raise UnreadableFileError(
+            f"'{path.name}' cannot be read ({error.strerror}); expected results of `cinema analyse`: analyse the study"
+            " again"
+        ) from error
     if not isinstance(values, dict):
         raise UnreadableFileError(f"'{path.name}' holds a {type(values).__name__}; expected an object")
     return values
