@@ -75,7 +75,7 @@ def test_weights_that_are_not_finite_are_refused(bad: float, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", ["model.pt", "model.PTH", "last.ckpt", "x.pkl", "pytorch_model.bin"])
 def test_a_pickle_is_refused_in_words_and_not_opened(name: str, tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="is a pickle .* can run code when it is read"):
+    with pytest.raises(WeightsError, match=r"is a pickle .* can run code when it is read"):
         read_state(tmp_path / name)
 
 

@@ -6,10 +6,12 @@ import errno
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from cinema_cmr.core.errors import CinemaError, as_cinema_error
 from cinema_cmr.core.safe_text import json_line, printable
 
 __all__ = ["Console", "print_error", "silence", "write_line"]
@@ -66,6 +68,14 @@ class Console:
     def note(self, text: str) -> None:
         """A message to the person, one line on stderr."""
         write_line(sys.stderr, printable(text))
+
+    def failure(self, name: str, error: Exception) -> CinemaError:
+        """Tell that one study failed, and return its error as one of the package; the others go on."""
+        if os.environ.get("CINEMA_TRACEBACK") == "1":
+            traceback.print_exception(error)
+        reported = as_cinema_error(error)
+        self.note(f"cinema: {name}: {reported}")
+        return reported
 
     def result(self, text: str, document: Mapping[str, Any]) -> None:
         """One result: `text` for people, or with --json the document as one line."""

@@ -33,9 +33,9 @@ class Owner:
             return None
         try:
             os.kill(self.pid, 0)
-        except ProcessLookupError:
+        except (ProcessLookupError, OverflowError):
             return False
-        except (PermissionError, OverflowError):
+        except PermissionError:
             pass
         started = _start_of(self.pid)
         return 0 in (started, self.started) or started == self.started

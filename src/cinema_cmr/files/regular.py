@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from cinema_cmr.core.errors import UnreadableFileError
 
@@ -20,7 +20,7 @@ _KINDS = {
 }
 
 
-def open_regular(path: Path | str) -> BinaryIO:
+def open_regular(path: Path | str) -> BufferedReader:
     """Open a regular file, or a link to one, for reading in binary.
 
     Never waits: a pipe is opened without blocking and refused. Raises `OSError` for a file that is missing or closed
