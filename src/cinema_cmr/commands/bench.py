@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -18,6 +18,11 @@ from cinema_cmr.commands.options.bench_options import (
     write_texts,
 )
 from cinema_cmr.core.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from cinema_cmr.bench.data import ReadDataset
+    from cinema_cmr.models.loaded import LoadedModel
+    from cinema_cmr.report.bench_results import BenchResults
 
 __all__ = ["add_arguments", "run"]
 
@@ -43,7 +48,7 @@ def run(given: Namespace) -> int:
         raise UsageError(f"{given.seeds} seeds; expected at least 1")
     read = read_data(given, _sources(given, console), console)
     start = _own_start(given, read, console) if "cinema" in models else None
-    document, failed = run_benchmark(
+    results, failed = run_benchmark(
         tasks,
         read,
         models,
@@ -53,7 +58,7 @@ def run(given: Namespace) -> int:
         note=console.note,
         report=report_training(console),
     )
-    _write(Path(given.output), document, console)
+    _write(Path(given.output), results, console)
     unread = [InputError.exit_code for its in read if its.dataset is None]
     return next(iter([*unread, *failed]), 0)
 
@@ -72,7 +77,7 @@ def _sources(given: Namespace, console: Console) -> list[str]:
     return [f"folder:{folder}"]
 
 
-def _own_start(given: Namespace, read: Sequence[Any], console: Console) -> Any:
+def _own_start(given: Namespace, read: Sequence[ReadDataset], console: Console) -> LoadedModel | None:
     """A short pre-training for the preset smoke without --from; else None."""
     datasets = [its.dataset for its in read if its.dataset is not None]
     if given.preset != "smoke" or given.start is not None or not datasets:
@@ -84,11 +89,11 @@ def _own_start(given: Namespace, read: Sequence[Any], console: Console) -> Any:
     return pretrain_on_images(datasets, Path(given.output) / "pretraining", steps=given.steps, report=report)
 
 
-def _write(folder: Path, document: dict[str, Any], console: Console) -> None:
-    from cinema_cmr.core.serialise import json_text
+def _write(folder: Path, results: BenchResults, console: Console) -> None:
+    from cinema_cmr.core.serialise import json_text, json_values
     from cinema_cmr.report.bench_page import bench_csv, bench_markdown, bench_page
 
-    tables = bench_markdown(document)
-    texts = {"bench.md": tables, "bench.csv": bench_csv(document), "bench.json": json_text(document)}
-    write_texts(folder, {**texts, "page.html": bench_page(document)})
-    console.result(tables, document)
+    tables = bench_markdown(results)
+    texts = {"bench.md": tables, "bench.csv": bench_csv(results), "bench.json": json_text(results)}
+    write_texts(folder, {**texts, "page.html": bench_page(results)})
+    console.result(tables, json_values(results))

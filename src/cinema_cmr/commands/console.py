@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import TextIO
 
 from cinema_cmr.core.errors import CinemaError, as_cinema_error
 from cinema_cmr.core.safe_text import json_line, printable
@@ -77,7 +77,7 @@ class Console:
         self.note(f"cinema: {name}: {reported}")
         return reported
 
-    def result(self, text: str, document: Mapping[str, Any]) -> None:
+    def result(self, text: str, document: Mapping[str, object]) -> None:
         """One result: `text` for people, or with --json the document as one line."""
         write_line(sys.stdout, json_line(document) if self.as_json else printable(text, keep="\n"))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -17,6 +17,11 @@ from cinema_cmr.commands.options.bench_options import (
     write_texts,
 )
 from cinema_cmr.core.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from cinema_cmr.bench.data import BenchDataset
+    from cinema_cmr.bench.tasks import BenchTask
+    from cinema_cmr.report.bench_results import SweepResults
 
 __all__ = ["add_arguments", "run"]
 
@@ -41,7 +46,7 @@ def run(given: Namespace) -> int:
     if given.seeds < 1:
         raise UsageError(f"{given.seeds} seeds; expected at least 1")
     dataset, options = _dataset(given, task, console), bench_options(given)
-    document, failed = run_sweep(
+    results, failed = run_sweep(
         task,
         dataset,
         shares=shares,
@@ -52,7 +57,7 @@ def run(given: Namespace) -> int:
         note=console.note,
         report=report_training(console),
     )
-    _write(Path(given.output), document, console)
+    _write(Path(given.output), results, console)
     return next(iter(failed), 0)
 
 
@@ -68,7 +73,7 @@ def _shares(text: str) -> list[float]:
     return shares
 
 
-def _dataset(given: Namespace, task: Any, console: Console) -> Any:
+def _dataset(given: Namespace, task: BenchTask, console: Console) -> BenchDataset:
     """The one dataset with the studies that fit the task; raises `InputError` if there are too few."""
     if not given.data or len(given.data) != 1:
         raise UsageError(f"{len(given.data or [])} datasets given; expected one --data: a curve is of one dataset")
@@ -81,12 +86,12 @@ def _dataset(given: Namespace, task: Any, console: Console) -> Any:
     return fitting
 
 
-def _write(folder: Path, document: dict[str, Any], console: Console) -> None:
-    from cinema_cmr.core.serialise import json_text
+def _write(folder: Path, results: SweepResults, console: Console) -> None:
+    from cinema_cmr.core.serialise import json_text, json_values
     from cinema_cmr.report.sweep_page import curve_svg, standalone_svg, sweep_csv, sweep_markdown, sweep_page
 
-    tables = sweep_markdown(document)
-    texts = {"sweep.md": tables, "sweep.csv": sweep_csv(document), "sweep.json": json_text(document)}
-    texts |= {"curve.svg": standalone_svg(curve_svg(document)), "page.html": sweep_page(document)}
+    tables = sweep_markdown(results)
+    texts = {"sweep.md": tables, "sweep.csv": sweep_csv(results), "sweep.json": json_text(results)}
+    texts |= {"curve.svg": standalone_svg(curve_svg(results)), "page.html": sweep_page(results)}
     write_texts(folder, texts)
-    console.result(tables, document)
+    console.result(tables, json_values(results))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cinema_cmr.core.annotation import LabelMap, Landmarks
+from cinema_cmr.core.annotation import LabelMap, Landmarks, SoftLabels
 from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
 from cinema_cmr.core.study import Facts, Study
 from cinema_cmr.core.vocabulary import View
@@ -84,10 +84,8 @@ class AnnotatedStudy:
     frame_names: Mapping[View, tuple[str, ...]] = field(default_factory=dict)
     """Stem of the file of each labelled frame, if the dataset stores frames in files; see `data.frame_names`."""
     landmarks: Mapping[View, Landmarks] = field(default_factory=dict)
-    structures: tuple[str, ...] = ()
-    """Annotated structures of the label scheme, complete in every slice that has any of them; empty if all
-    structures were annotated in every slice.
-    """
+    soft_labels: Mapping[View, SoftLabels] = field(default_factory=dict)
+    """A teacher's class probabilities, for training where nothing was drawn; never scored against."""
     facts: Facts = field(default_factory=dict)
 
 

@@ -62,6 +62,18 @@ class Checks:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BesidePublished:
+    """Our number of an evaluation in words, beside a published one of the same score."""
+
+    what: str
+    ours: str
+    published: str
+    model: str
+    patients: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """One model, or the masks of another program, scored on a dataset."""
 

@@ -126,7 +126,8 @@ def prepare_run(
     loaded = load_model(name) if isinstance(name, str) else name
     resolved = experiment.resolved(start=name.card.name if isinstance(name, LoadedModel) else name)
     task = create_task(resolved.task, first_network(resolved, loaded), data.train)
-    examples = [example for study in data.train for example in task.examples(study)]
+    times = data.times or [1] * len(data.train)
+    examples = [example for study, n in zip(data.train, times, strict=True) for example in [*task.examples(study)] * n]
     if not examples:
         raise InputError(
             f"none of {len(data.train)} training studies has what recipe '{experiment.name}' needs; expected its views"

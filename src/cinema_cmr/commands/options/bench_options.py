@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from cinema_cmr.bench.data import ReadDataset
+    from cinema_cmr.bench.run import BenchOptions
+    from cinema_cmr.engine.trainer import Progress
+    from cinema_cmr.models.loaded import LoadedModel
 
 __all__ = ["add_bench_options", "bench_options", "read_data", "report_training", "split_names", "write_texts"]
 
@@ -40,7 +46,7 @@ def add_bench_options(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the table as one JSON document")
 
 
-def bench_options(given: Namespace, *, start: Any = None) -> Any:
+def bench_options(given: Namespace, *, start: LoadedModel | None = None) -> BenchOptions:
     """Return the `BenchOptions` of a call; `start` is a pre-training that the call made itself."""
     from cinema_cmr.bench.run import BenchOptions
 
@@ -62,7 +68,7 @@ def bench_options(given: Namespace, *, start: Any = None) -> Any:
     )
 
 
-def read_data(given: Namespace, sources: Sequence[str], console: Console) -> Any:
+def read_data(given: Namespace, sources: Sequence[str], console: Console) -> list[ReadDataset]:
     """Read the datasets of a call."""
     from cinema_cmr.bench.data import read_datasets
 
@@ -75,7 +81,7 @@ def split_names(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
-def report_training(console: Console, title: str = "  training") -> Any:
+def report_training(console: Console, title: str = "  training") -> Callable[[Progress], None]:
     """Return a function that shows the progress of a training."""
     show = console.stage(title)
     return lambda progress: show(f"loss {progress.loss:.3f}, step", progress.step, progress.n_steps)

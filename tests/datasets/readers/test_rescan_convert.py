@@ -11,10 +11,10 @@ from trees import cine_of, labels_of_heart, lv_ml, pickled_scan
 
 from cinema_cmr.core.errors import InputError, UnreadableFileError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.datasets import rescan_convert
-from cinema_cmr.datasets.plain_pickle import load_arrays
-from cinema_cmr.datasets.rescan import VIEW_FILES, list_cases, read_case
-from cinema_cmr.datasets.rescan_convert import convert_rescan, read_plain_pickle
+from cinema_cmr.datasets.readers import rescan_convert
+from cinema_cmr.datasets.readers.plain_pickle import load_arrays
+from cinema_cmr.datasets.readers.rescan import VIEW_FILES, list_cases, read_case
+from cinema_cmr.datasets.readers.rescan_convert import convert_rescan, read_plain_pickle
 
 
 @pytest.mark.medium

@@ -13,7 +13,7 @@ from scans import SHAPE, SPACING_MM, image_of, labels_of, write_scan
 from cinema_cmr.core.errors import GeometryError, InputError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import Case, stratified_split
-from cinema_cmr.datasets.acdc import CARD, DATASET, list_cases, packaged_split, read_case, read_cycle
+from cinema_cmr.datasets.readers.acdc import CARD, DATASET, list_cases, packaged_split, read_case, read_cycle
 
 
 def write_patient(root: Path, number: int, *, ed: int = 1, es: int = 9, info: str | None = None) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cinema_cmr.datasets.folder_layout import group_images
+from cinema_cmr.datasets.readers.folder_layout import group_images
 
 ROOT = Path("data")
 

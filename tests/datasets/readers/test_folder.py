@@ -11,7 +11,7 @@ from scans import SHAPE, image_of, labels_of, write_scan
 
 from cinema_cmr.core.errors import GeometryError, InputError, UnreadableFileError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.datasets.folder import list_cases, read_case, scan_folder
+from cinema_cmr.datasets.readers.folder import list_cases, read_case, scan_folder
 from cinema_cmr.phantom.cohort import CohortConfig, write_cohort
 
 LAYOUTS = {

@@ -12,7 +12,7 @@ from trees import POINTS, landmark_tree
 from cinema_cmr.core.errors import GeometryError, MissingFileError
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.datasets.landmark import PIXEL_MM, list_cases, read_case
+from cinema_cmr.datasets.readers.landmark import PIXEL_MM, list_cases, read_case
 
 VIEW = View.LAX_2C
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cinema_cmr.datasets import plain_pickle
-from cinema_cmr.datasets.plain_pickle import load_arrays
+from cinema_cmr.datasets.readers import plain_pickle
+from cinema_cmr.datasets.readers.plain_pickle import load_arrays
 
 ARRAYS = {
     "c order": np.arange(24, dtype=np.int16).reshape(2, 3, 4),

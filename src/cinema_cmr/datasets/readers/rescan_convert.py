@@ -24,8 +24,8 @@ from cinema_cmr.core.geometry import lps_to_ras, unit
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.datasets import plain_pickle
-from cinema_cmr.datasets.rescan import VIEW_FILES
+from cinema_cmr.datasets.readers import plain_pickle
+from cinema_cmr.datasets.readers.rescan import VIEW_FILES
 from cinema_cmr.files.leftovers import temporary_folder
 from cinema_cmr.io.nifti.image import write_mask
 from cinema_cmr.io.nifti.study import write_nifti_study

@@ -86,7 +86,7 @@ def read_case(case: Case) -> AnnotatedStudy:
 
 def packaged_split() -> Split:
     """Return our split of 80 cases of the training set, used by all our runs: 64 for training, 16 for validation."""
-    with as_file(files("cinema_cmr.datasets") / "emidec_split.json") as path:
+    with as_file(files("cinema_cmr.datasets.readers") / "emidec_split.json") as path:
         return read_split(path)
 
 

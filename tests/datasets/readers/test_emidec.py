@@ -15,7 +15,7 @@ from cinema_cmr.core.errors import GeometryError, InputError
 from cinema_cmr.core.study import NOMINAL_SPACING
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import stratified_split
-from cinema_cmr.datasets.emidec import list_cases, packaged_split, read_case
+from cinema_cmr.datasets.readers.emidec import list_cases, packaged_split, read_case
 from cinema_cmr.recipes.registry import recipe
 from cinema_cmr.tasks.segment import SegmentTask
 

@@ -11,7 +11,7 @@ from trees import ED, ES, mnms_tree, save_nifti
 from cinema_cmr.core.errors import InputError, MissingFileError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import Case
-from cinema_cmr.datasets.mnms import DATASET, list_cases, read_case
+from cinema_cmr.datasets.readers.mnms import DATASET, list_cases, read_case
 
 
 @pytest.fixture(scope="module")

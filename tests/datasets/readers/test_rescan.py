@@ -10,7 +10,7 @@ from trees import rescan_tree
 from cinema_cmr.core.errors import MissingFileError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import Case
-from cinema_cmr.datasets.rescan import DATASET, list_cases, read_case
+from cinema_cmr.datasets.readers.rescan import DATASET, list_cases, read_case
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from trees import cine_of, myops_tree, save_nifti
 
 from cinema_cmr.core.errors import GeometryError, MissingFileError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.datasets.myops import list_cases, read_case
+from cinema_cmr.datasets.readers.myops import list_cases, read_case
 
 
 @pytest.fixture

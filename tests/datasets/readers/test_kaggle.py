@@ -10,8 +10,8 @@ from trees import kaggle_tree
 from cinema_cmr.core.errors import MissingFileError
 from cinema_cmr.core.study import Study
 from cinema_cmr.data.cases import Case
-from cinema_cmr.datasets import kaggle
-from cinema_cmr.datasets.kaggle import DATASET, list_cases, read_case
+from cinema_cmr.datasets.readers import kaggle
+from cinema_cmr.datasets.readers.kaggle import DATASET, list_cases, read_case
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,8 @@ def list_cases(root: Path) -> list[Case]:
 def read_case(case: Case) -> AnnotatedStudy:
     """Read the whole cycle with the left ventricle labelled in some slices of two frames.
 
-    The cavity is the interior of the endocardial contour; if an epicardial contour was drawn too, the region between
+    Only the cavity counts as drawn, in slices with a contour: the wall is missing at one of the two frames. The cavity
+    is the interior of the endocardial contour; if an epicardial contour was drawn too, the region between
     them is myocardium. A contour belongs to the image with its instance number. Raises `InputError` if images or
     contours are missing, or the image of a contour is not in the stack.
     """
@@ -80,9 +81,8 @@ def read_case(case: Case) -> AnnotatedStudy:
     return AnnotatedStudy(
         study=study,
         patient=case.patient,
-        labels={View.SAX: LabelMap(array=labels)},
+        labels={View.SAX: LabelMap(array=labels, drawn=("lv",), drawn_slices=np.asarray(labels.any(axis=(0, 1))))},
         labelled_frames={View.SAX: tuple(sorted({positions[number][1] for number in contours["i"]}))},
-        structures=("lv",),
         facts=case.facts,
     )
 

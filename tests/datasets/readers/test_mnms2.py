@@ -9,7 +9,7 @@ from trees import N_FRAMES, labels_of_heart, lv_ml, mnms2_tree
 
 from cinema_cmr.core.errors import MissingFileError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.datasets.mnms2 import DATASET, list_cases, read_case
+from cinema_cmr.datasets.readers.mnms2 import DATASET, list_cases, read_case
 
 
 @pytest.fixture

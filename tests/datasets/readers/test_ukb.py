@@ -9,7 +9,7 @@ import pytest
 from trees import ukb_tree
 
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.datasets.ukb import list_cases, read_case
+from cinema_cmr.datasets.readers.ukb import list_cases, read_case
 
 
 @pytest.fixture(scope="module")

@@ -26,9 +26,16 @@ from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.facts_table import fact_problem, read_facts, tables_without_names
-from cinema_cmr.datasets.folder_layout import ImageGroup, case_folder, find_masks, group_images, is_mask, is_nifti
 from cinema_cmr.datasets.listing import subject_from
 from cinema_cmr.datasets.phase_files import read_phases
+from cinema_cmr.datasets.readers.folder_layout import (
+    ImageGroup,
+    case_folder,
+    find_masks,
+    group_images,
+    is_mask,
+    is_nifti,
+)
 from cinema_cmr.files.text import read_json
 from cinema_cmr.io.names import file_stem
 from cinema_cmr.io.read import view_from_name
