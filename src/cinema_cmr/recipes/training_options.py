@@ -11,9 +11,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import yaml
-
-from cinema_cmr.core.errors import UsageError, unknown_name
+from cinema_cmr.core.errors import UnreadableFileError, UsageError, unknown_name
+from cinema_cmr.files.text import parse_yaml
 
 __all__ = ["PRESETS", "FinetuneOptions", "PretrainOptions", "option"]
 
@@ -216,9 +215,9 @@ def _parsed(text: str) -> tuple[str, Any]:
     if not equals:
         raise UsageError(f"--set {text}; expected PATH=VALUE, e.g. train.optim.weight_decay=0.1")
     try:
-        return path.strip(), _number_or_value(yaml.safe_load(value))
-    except yaml.YAMLError as error:
-        raise UsageError(f"--set {text}: the value is no YAML; expected e.g. 0.2, true or [1, 2]") from error
+        return path.strip(), _number_or_value(parse_yaml(value, path))
+    except UnreadableFileError as error:
+        raise UsageError(f"--set {path}: the value is no YAML; expected e.g. 0.2, true or [1, 2]") from error
 
 
 def _number_or_value(value: Any) -> Any:
