@@ -8,6 +8,7 @@ import nibabel
 import numpy as np
 import pytest
 from oracles import cine_of, heart, segmenter
+from torch.utils.data import DataLoader
 
 import cinema_cmr as cmr
 from cinema_cmr.inference.segmenter import Segmenter
@@ -138,6 +139,8 @@ def test_demo_study_is_bundled() -> None:
     assert cmr.demo_study().exists()
 
 
-def test_frame_dataset(labelled: Path) -> None:
+def test_datasets_in_a_data_loader(labelled: Path) -> None:
+    loader = DataLoader(cmr.datasets.folder(labelled, part="all", size=(32, 32), n_slices=4), batch_size=2)
+    assert [batch["image"].shape[0] for batch in loader] == [2, 2, 1]
     frames = cmr.frame_dataset("folder", labelled, part="all", size=(32, 32), n_slices=4)
     assert len(frames) == 5 and frames[0]["image"].shape == (1, 32, 32, 4)

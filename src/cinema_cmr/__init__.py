@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cinema_cmr import datasets
     from cinema_cmr.api import (
         analyse,
         check_dataset,
@@ -105,6 +106,9 @@ _MODULES = {
 }
 """Module -> the public names that it defines."""
 
+_PACKAGES = ("datasets",)
+"""Packages whose functions are public."""
+
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
@@ -144,6 +148,7 @@ __all__ = [
     "analyse",
     "check_dataset",
     "compare",
+    "datasets",
     "demo_study",
     "embed",
     "evaluate",
@@ -170,6 +175,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name at its first use, so that `import cinema_cmr` is instant."""
+    if name in _PACKAGES:
+        return import_module(f"cinema_cmr.{name}")
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'cinema_cmr' has no attribute '{name}'")
     import_module("cinema_cmr.api")  # gives core types their methods of upper layers

@@ -295,7 +295,7 @@ def embed(source: Path | str, *, model: str = "cinema-small", device: str = "aut
 
 
 def frame_dataset(name: str, root: Path | str, *, part: str = "train", **grid: Any) -> FrameDataset:
-    """Open the labelled frames of a dataset, e.g. `frame_dataset("acdc", root)`, for a torch `DataLoader`.
+    """Open the labelled frames of a dataset for a torch `DataLoader`; `datasets.NAME(root)` with the name as a string.
 
     `part`: train, validation or test of the dataset's split, or all. `grid`: `view`, `spacing_mm`, `size`, `n_slices`.
     """

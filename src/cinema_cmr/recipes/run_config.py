@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from cinema_cmr.core.errors import UnreadableFileError, UsageError
 from cinema_cmr.data.training_set import AnyTrainingData
+from cinema_cmr.files.text import read_yaml
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.recipes.card import start_title
@@ -84,7 +86,7 @@ def write_config(folder: Path, experiment: Experiment, data: AnyTrainingData, re
     write_text(path, config_text(experiment, data.source, record), overwrite=True)
 
 
-def config_text(experiment: Experiment, source: Mapping[str, str | int | None], record: RunRecord) -> str:
+def config_text(experiment: Experiment, source: Mapping[str, object], record: RunRecord) -> str:
     """Return config.yaml: the options that open the data, the experiment, and the record of the run."""
     head = f"# Resolved configuration of a run; to repeat it, give the same command --config {CONFIG_FILE} -o FOLDER.\n"
     options = {name: value for name, value in source.items() if value not in (None, "")}
@@ -94,9 +96,9 @@ def config_text(experiment: Experiment, source: Mapping[str, str | int | None], 
 
 def _check_same_run(path: Path, experiment: Experiment, record: RunRecord) -> None:
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found: Any = read_yaml(path)
         theirs = _identity(found["experiment"], found["record"])
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+    except (OSError, UnreadableFileError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnreadableFileError(f"'{path.name}' is damaged ({type(error).__name__}); delete it to resume") from error
     ours = _identity(experiment.to_values(), vars(record))
     differing = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
