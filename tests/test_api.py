@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 
 import cinema_cmr as cmr
 from cinema_cmr.inference.segmenter import Segmenter
+from cinema_cmr.phantom.demo import demo_truth
 
 RADII = tuple(12.0 + 3.0 * np.cos(np.linspace(0, 2 * np.pi, 8, endpoint=False)))
 
@@ -133,10 +134,46 @@ def test_prepare_pretrain_and_embed(tmp_path: Path) -> None:
     store = cmr.prepare(studies, tmp_path / "store").parent
     result = cmr.pretrain("tiny", store, tmp_path / "run", steps=1)
     assert cmr.load_model(result.model).card.task == "pretrain"
+    rows = cmr.embed(studies[0], model=result.model)
+    assert {row.view for row in rows} == {"sax"} and len({row.frame for row in rows}) == 4
+    first, again = (cmr.reconstruct(studies[0], model=result.model, seed=1) for _ in range(2))
+    assert np.array_equal(first["sax"].filled, again["sax"].filled)
+    cmr.reconstruct(studies[0], tmp_path / "picture.png", model=result.model)
+    assert (tmp_path / "picture.png").exists()
 
 
-def test_demo_study_is_bundled() -> None:
-    assert cmr.demo_study().exists()
+@pytest.mark.slow
+def test_demo_study_is_analysed_with_the_bundled_model(tmp_path: Path) -> None:
+    cmr.analyse(cmr.demo_study(), landmarks=None).write(tmp_path / "out")
+    record = cmr.read_measurements(tmp_path / "out" / "measurements.json")
+    assert record.summary.lv_ef_percent == pytest.approx(demo_truth()["lv_ef_percent"], abs=6)
+
+
+def test_demo_study_is_read() -> None:
+    assert cmr.read_study(cmr.demo_study())["sax"].n_slices > 5
+
+
+def test_disease_model_of_reference_masks(tmp_path: Path) -> None:
+    """The hearts of group "weak" hardly move."""
+    rows = ["name,group,height_cm,weight_kg"]
+    for number in range(10):
+        group, scale = (("strong", 0.6), ("weak", 0.9))[number % 2]
+        labels = heart((14.0 + 0.1 * number, scale * 14.0), n_slices=4)
+        cmr.write_cine(cine_of(labels), tmp_path / f"p{number}.nii.gz")
+        cmr.write_mask(labels, cine_of(labels), tmp_path / f"p{number}_seg.nii.gz")
+        rows.append(f"p{number},{group},{170 + number},70")
+    (tmp_path / "facts.csv").write_text("\n".join(rows) + "\n")
+    model = cmr.fit_disease_model(tmp_path, tmp_path / "out", model=None)
+    assert model.groups == ("strong", "weak") and (tmp_path / "out" / "disease.json").exists()
+
+
+@pytest.mark.medium
+def test_benchmark_and_sweep(labelled: Path, tmp_path: Path) -> None:
+    settings = {"preset": "smoke", "steps": 2, "device": "cpu"}
+    table = cmr.benchmark(labelled, tmp_path / "bench", tasks=["segment-sax"], models=["unet"], **settings)
+    assert [row.status for row in table.rows] == ["done"] and (tmp_path / "bench" / "page.html").exists()
+    curve = cmr.sweep("segment-sax", labelled, tmp_path / "curve", shares=[100], models=["unet"], seeds=1, **settings)
+    assert [point.n_patients for point in curve.points] == [4] and (tmp_path / "curve" / "curve.svg").exists()
 
 
 def test_datasets_in_a_data_loader(labelled: Path) -> None:
