@@ -48,7 +48,7 @@ def test_names_are_taken_in_the_order_of_the_table() -> None:
 
 def test_studies_fit_that_tell_what_is_asked() -> None:
     bare = replace(STUDIES[0], labels={}, labelled_frames={}, facts={})
-    outlined = replace(STUDIES[1], structures=("lv",))
+    outlined = replace(STUDIES[1], labels={View.SAX: replace(STUDIES[1].labels[View.SAX], drawn=("lv",))})
     assert fitting(TASKS["segment-sax"], [*STUDIES, bare, outlined]) == STUDIES
     assert fitting(TASKS["segment-scar"], STUDIES) == []
     assert fitting(TASKS["disease"], [*STUDIES, bare]) == STUDIES

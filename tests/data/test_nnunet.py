@@ -89,7 +89,7 @@ def test_an_exported_dataset_is_restored(tmp_path: Path, name: str) -> None:
 
 def test_unusable_studies_are_skipped_with_a_reason(tmp_path: Path) -> None:
     odd = studies()
-    odd[1] = replace(odd[1], structures=("lv",))
+    odd[1] = replace(odd[1], labels={View.SAX: replace(odd[1].labels[View.SAX], drawn=("lv",))})
     odd[2] = replace(odd[2], labels={}, labelled_frames={})
     odd.append(annotated(LABELS, "z"))
     export = write_nnunet(tmp_path / "Dataset501_Hearts", odd, card=CARD, split=SPLIT)

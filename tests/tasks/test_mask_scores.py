@@ -62,8 +62,9 @@ def partly(labels: np.ndarray, slices: list[int]) -> AnnotatedStudy:  # type: ig
     """Only the left ventricle drawn, in some slices."""
     drawn = np.zeros_like(labels)
     drawn[:, :, slices] = np.where(labels[:, :, slices] == 3, 3, 0)
+    seen = np.isin(np.arange(labels.shape[2]), slices)[:, None].repeat(labels.shape[3], axis=1)
     study = annotated(labels)
-    return replace(study, labels={View.SAX: LabelMap(array=drawn)}, structures=("lv",))
+    return replace(study, labels={View.SAX: LabelMap(array=drawn, drawn=("lv",), drawn_slices=seen)})
 
 
 def test_a_right_answer_scores_one_and_measures_the_same() -> None:

@@ -36,7 +36,8 @@ def test_masks_measure() -> None:
 
 
 def test_partly_drawn_masks_measure_nothing() -> None:
-    assert reference_measurements(replace(STUDY, structures=("lv",))) is None
+    labels = replace(STUDY.labels[View.SAX], drawn=("lv",))
+    assert reference_measurements(replace(STUDY, labels={View.SAX: labels})) is None
 
 
 def test_end_diastole_has_the_most_blood() -> None:

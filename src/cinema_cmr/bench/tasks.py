@@ -376,5 +376,4 @@ def why_not(task: BenchTask, train: Sequence[AnnotatedStudy], val: Sequence[Anno
 
 def _is_labelled(annotated: AnnotatedStudy, view: View, scheme: str) -> bool:
     labels = annotated.labels.get(view)
-    exists = view in annotated.study and labels is not None and labels.scheme == scheme
-    return exists and not annotated.structures
+    return view in annotated.study and labels is not None and labels.scheme == scheme and labels.is_complete

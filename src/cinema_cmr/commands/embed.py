@@ -9,7 +9,6 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options.shared_options import listed_inputs
-from cinema_cmr.core.errors import CinemaError
 from cinema_cmr.io.output_folder import check_new_files
 
 __all__ = ["add_arguments", "run"]
@@ -48,9 +47,8 @@ def run(given: Namespace) -> int:
     for number, (source, name) in enumerate(zip(inputs, unique_names(inputs), strict=True), 1):
         try:
             rows += _rows(source, name, featuriser, given)
-        except CinemaError as error:
-            codes.append(error.exit_code)
-            console.note(f"cinema: {name}: {error}")
+        except Exception as error:  # of any kind: the next study may be a good one
+            codes.append(console.failure(name, error).exit_code)
         tell("studies", number, len(inputs))
     if rows:
         write_table(rows, table, overwrite=given.overwrite)

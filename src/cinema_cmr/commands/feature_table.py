@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.safe_text import csv_cell
 from cinema_cmr.io.atomic import atomic_path
 
 __all__ = ["check_table", "write_table"]
@@ -40,7 +41,7 @@ def _write_csv(rows: Sequence[Any], path: Path) -> None:
         writer.writerow([*_FACTS, *_names(rows)])
         for row in rows:
             frame = "" if row.frame is None else row.frame
-            writer.writerow([row.study, frame, row.tokens, *(f"{value:.7g}" for value in row.values)])
+            writer.writerow([csv_cell(row.study), frame, row.tokens, *(f"{value:.7g}" for value in row.values)])
 
 
 def _write_parquet(rows: Sequence[Any], path: Path) -> None:

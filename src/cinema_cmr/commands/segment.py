@@ -16,7 +16,7 @@ from cinema_cmr.commands.options.shared_options import (
     add_output_options,
     listed_inputs,
 )
-from cinema_cmr.core.errors import CinemaError, OutputExistsError
+from cinema_cmr.core.errors import OutputExistsError
 from cinema_cmr.core.results import Flag
 from cinema_cmr.io.names import unique_names
 from cinema_cmr.io.output_folder import check_writable
@@ -59,11 +59,11 @@ def run(given: Namespace) -> int:
                 str(target) + (" (there before, kept)" if kept else ""),
                 _line(name, status, target, flags=None if kept else [flag.code for flag in flags]),
             )
-        except CinemaError as error:
-            codes.append(error.exit_code)
-            console.note(f"cinema: {name}: {error}")
+        except Exception as error:  # of any kind: the next image may be a good one
+            reported = console.failure(name, error)
+            codes.append(reported.exit_code)
             if given.json:
-                console.result("", _line(name, "failed", None, str(error)))
+                console.result("", _line(name, "failed", None, str(reported)))
     return codes[0] if codes else 0
 
 

@@ -219,6 +219,9 @@ class _Run(Generic[Example]):
     def steps(self, signal: StopSignal) -> Iterator[Progress]:
         """Train to the end; yield a `Progress` every `log_every` steps and after each validation."""
         config = self.config
+        if self.step == config.n_steps:
+            yield self._ended()
+            return
         batches = iter(self._loader())
         started, losses, self.n_images = time.monotonic(), list[float](), 0
         while self.step < config.n_steps:
@@ -233,6 +236,21 @@ class _Run(Generic[Example]):
                 started, losses, self.n_images = time.monotonic(), [], 0
             if not last and any_rank(signal.name is not None, self.fabric.device):
                 self._stop(signal)
+
+    def _ended(self) -> Progress:
+        """Validate a run that was killed between its last checkpoint and its model, so that its card has its scores."""
+        scores = self._validate()
+        if self.journal is not None and not self.journal.has(self.step, "validation"):
+            self.journal.write(self.step, "validation", scores)
+        return Progress(
+            step=self.step,
+            n_steps=self.config.n_steps,
+            loss=float("nan"),
+            samples_per_s=0.0,
+            images_per_s=0.0,
+            seconds_left=0.0,
+            validation=scores,
+        )
 
     def _loader(self) -> Any:
         config = self.config

@@ -13,6 +13,7 @@ import yaml
 
 from cinema_cmr.core.errors import UnreadableFileError, UsageError
 from cinema_cmr.data.training_set import TrainingData
+from cinema_cmr.files.text import read_yaml
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.recipes.card import start_title
@@ -95,9 +96,9 @@ def config_text(experiment: Experiment, source: Mapping[str, Any], record: RunRe
 
 def _check_same_run(path: Path, experiment: Experiment, record: RunRecord) -> None:
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found: Any = read_yaml(path)
         theirs = _identity(found["experiment"], found["record"])
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+    except (OSError, UnreadableFileError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnreadableFileError(f"'{path.name}' is damaged ({type(error).__name__}); delete it to resume") from error
     ours = _identity(experiment.to_values(), vars(record))
     differing = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]

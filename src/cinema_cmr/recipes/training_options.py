@@ -11,9 +11,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import yaml
-
-from cinema_cmr.core.errors import UsageError, unknown_name
+from cinema_cmr.core.errors import UnreadableFileError, UsageError, unknown_name
+from cinema_cmr.files.text import parse_yaml
 
 __all__ = ["PRESETS", "FinetuneOptions", "PretrainOptions", "option"]
 
@@ -90,8 +89,14 @@ class _LabelledDataOptions:
 
     data: str | None = option()
     """NAME:FOLDER of a dataset, or a folder of images with masks"""
+    add_data: list[str] = field(default_factory=list, metadata={"metavar": "NAME:FOLDER"})
+    """a further dataset to train on and validate with; may be repeated"""
+    repeat: list[str] = field(default_factory=list, metadata={"metavar": "NAME=TIMES"})
+    """use the studies of one of several datasets so many times an epoch"""
+    cycles: bool = option(False)
+    """add unlabelled frames of the training patients' whole cycles, with --teacher"""
     split: str | None = option()
-    """split file (JSON); default: the dataset's, or drawn at random"""
+    """split file (JSON) of --data; default: the dataset's, or drawn at random"""
     n_train: int | None = option()
     """train on at most N patients, drawn round-robin over the groups"""
 
@@ -108,6 +113,10 @@ class _FinetuneModelOptions:
     """for regress and classify: a fact or measurement, e.g. lv_ef_percent"""
     start: str | None = option(path="start", flag="from")
     """model or pre-trained encoder to start from; default: random weights"""
+    teacher: str | None = option()
+    """segmentation model whose labels stand in where experts drew nothing"""
+    teacher_tta: int | None = option()
+    """test-time augmentation of the teacher; default: that of its card"""
     layer_decay: float | None = option(path="train.optim.layer_decay")
     """factor of the learning rate from an encoder block to the one below"""
     freeze: bool | None = option()
@@ -206,9 +215,9 @@ def _parsed(text: str) -> tuple[str, Any]:
     if not equals:
         raise UsageError(f"--set {text}; expected PATH=VALUE, e.g. train.optim.weight_decay=0.1")
     try:
-        return path.strip(), _number_or_value(yaml.safe_load(value))
-    except yaml.YAMLError as error:
-        raise UsageError(f"--set {text}: the value is no YAML; expected e.g. 0.2, true or [1, 2]") from error
+        return path.strip(), _number_or_value(parse_yaml(value, path))
+    except UnreadableFileError as error:
+        raise UsageError(f"--set {path}: the value is no YAML; expected e.g. 0.2, true or [1, 2]") from error
 
 
 def _number_or_value(value: Any) -> Any:

@@ -52,8 +52,10 @@ def test_a_contour_is_filled_in_its_own_slice_and_frame(patient: Path) -> None:
     draw(patient, instance(3, 5), "i", box(29.5, 39.5, 2, 3))
     (case,) = list_cases(patient.parent)
     annotated = read_case(case)
-    labels = annotated.labels[annotated.study.cines[0].view].array
-    assert annotated.structures == ("lv",) and annotated.patient == "SCD0000007"
+    label_map = annotated.labels[annotated.study.cines[0].view]
+    labels, slices = label_map.array, label_map.drawn_slices
+    assert slices is not None and list(zip(*np.nonzero(slices), strict=True)) == [(1, 0), (3, 5)]
+    assert label_map.drawn == ("lv",) and annotated.patient == "SCD0000007"
     assert list(annotated.labelled_frames.values()) == [(0, 5)]
     assert (labels[10:14, 20:26, 1, 0] == 3).all() and (labels[30:32, 40:43, 3, 5] == 3).all()
     assert [(labels == code).sum() for code in (1, 2, 3)] == [0, 8 * 10 - 4 * 6, 4 * 6 + 2 * 3]

@@ -91,7 +91,7 @@ def _help(doc: str) -> str:
 def _settings(each: Field[Any], hint: Any) -> dict[str, Any]:
     """Return how the option is parsed; `hint` is the field's type."""
     if get_origin(hint) is list:
-        return {"action": "append", "default": [], "metavar": "PATH=VALUE"}
+        return {"action": "append", "default": [], "metavar": each.metadata.get("metavar", "PATH=VALUE")}
     kind = next((choice for choice in get_args(hint) if choice is not type(None)), hint)
     if each.default is MISSING:
         return {"type": kind, "required": True, "metavar": _metavar(each, hint)}

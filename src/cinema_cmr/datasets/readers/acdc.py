@@ -12,6 +12,7 @@ from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard, Split, read
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.listing import index_by_name, number_fact
 from cinema_cmr.datasets.phase_files import read_phases
+from cinema_cmr.files.text import read_text
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.walk import paths_below
 
@@ -28,6 +29,8 @@ CARD = DatasetCard(
     n_cases=150,
 )
 
+_CYCLE = "_4d.nii.gz"
+
 LABEL_CODES = {1: 1, 2: 2, 3: 3}
 """The challenge's codes equal ours: 1 right ventricle, 2 myocardium, 3 left ventricle."""
 
@@ -35,12 +38,14 @@ LABEL_CODES = {1: 1, 2: 2, 3: 3}
 def list_cases(root: Path) -> list[Case]:
     """List every `patientNNN` folder under `root` (the download, its `database` or one part of it), by name.
 
-    A patient with an incomplete `Info.cfg` is listed with the problem. Raises `InputError` if there is no patient, or
+    Whole cycles, `patientNNN_4d.nii.gz`, may lie in the patient's folder or anywhere else below `root`. A patient with
+    an incomplete `Info.cfg` is listed with the problem. Raises `InputError` if there is no patient, or
     one is present twice.
     """
     found = (path.parent for path in paths_below(root, "Info.cfg") if path.parent.name.startswith("patient"))
     folders = index_by_name(((folder.name, folder) for folder in found), expected="patientNNN/Info.cfg")
-    return [_case(folder) for folder in folders.values()]
+    cycles = {path.name.removesuffix(_CYCLE): path for path in paths_below(root, f"patient*{_CYCLE}")}
+    return [_case(folder, cycles.get(folder.name)) for folder in folders.values()]
 
 
 def read_case(case: Case) -> AnnotatedStudy:
@@ -71,7 +76,7 @@ def read_case(case: Case) -> AnnotatedStudy:
 
 def read_cycle(case: Case) -> Study:
     """Read the whole cycle of a patient, without labels; ED and ES only if `patientNNN_4d.nii.gz` is missing."""
-    path = case.folder / f"{case.name}_4d.nii.gz"
+    path = next((path for path in case.files if path.name.endswith(_CYCLE)), case.folder / f"{case.name}{_CYCLE}")
     if not path.exists():
         return read_case(case).study
     cine, issues = read_nifti_cine(path, view=View.SAX)
@@ -87,18 +92,22 @@ def packaged_split() -> Split:
 DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case, read_cycle=read_cycle, split=packaged_split)
 
 
-def _case(folder: Path) -> Case:
+def _case(folder: Path, cycle: Path | None) -> Case:
+    """Return a patient's case; its `files` name the whole cycle if that lies in another folder."""
+    files = () if cycle is None or cycle.parent == folder else (folder, cycle)
     part = {"part": "test"} if "testing" in folder.parts else {}
     try:
         facts, problem = _facts(folder / "Info.cfg"), None
     except InputError as error:
         facts, problem = {}, str(error)
-    return Case(name=folder.name, patient=folder.name, folder=folder, facts={**facts, **part}, problem=problem)
+    return Case(
+        name=folder.name, patient=folder.name, folder=folder, files=files, facts={**facts, **part}, problem=problem
+    )
 
 
 def _facts(path: Path) -> dict[str, Fact]:
     """Read ED and ES (counted from 1, as in the file names), group, height in cm and weight in kg."""
-    lines = (line.partition(":") for line in path.read_text(encoding="utf-8").splitlines() if ":" in line)
+    lines = (line.partition(":") for line in read_text(path).splitlines() if ":" in line)
     texts = {key.strip(): value.strip() for key, _, value in lines}
     missing = {"ED", "ES", "Group"} - texts.keys()
     if missing:

@@ -1,5 +1,7 @@
 """Kaggle's Second Annual Data Science Bowl: DICOM of whole cycles, labelled with left ventricular volumes.
 
+Masks drawn later on some of the cases are read from NIfTI instead: `datasets.kaggle_masks`.
+
 ```
 train/train/1/study/{2ch_21, 4ch_22, sax_5, ...}/*.dcm    500 cases; validate/validate/ 200, test/test/ 440
 train.csv, validate.csv    Id, Systole, Diastole          ml
@@ -15,6 +17,7 @@ from pathlib import Path
 from cinema_cmr.core.study import Issue
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
+from cinema_cmr.datasets.kaggle_masks import list_mask_cases, read_mask_case
 from cinema_cmr.datasets.listing import (
     find_rows,
     index_by_name,
@@ -47,9 +50,12 @@ _VOLUMES = {"Diastole": "lv_edv_ml", "Systole": "lv_esv_ml"}
 def list_cases(root: Path) -> list[Case]:
     """List every `NUMBER/study` folder up to three levels below `root`, by number, and every row of the tables.
 
-    Facts are `lv_edv_ml`, `lv_esv_ml` and `lv_ef_percent` if the tables have them.
+    A folder of stacks and planes with masks (`datasets.kaggle_masks`) is listed as such. Facts are `lv_edv_ml`,
+    `lv_esv_ml` and `lv_ef_percent` if the tables have them.
     """
     root = Path(root)
+    if drawn := list_mask_cases(root):
+        return drawn
     studies = (path for depth in ("", "*/", "*/*/") for path in root.glob(f"{depth}*/study"))
     folders = index_by_name(
         ((f"{int(path.parent.name):04d}", path) for path in studies if path.parent.name.isdigit()),
@@ -64,10 +70,12 @@ def list_cases(root: Path) -> list[Case]:
 
 
 def read_case(case: Case) -> AnnotatedStudy:
-    """Read the study as any DICOM folder, with views recognised by geometry; there are no label maps.
+    """Read the study as any DICOM folder, with views recognised by geometry, without label maps; or a case with masks.
 
     Raises `MissingFileError` if the images of a row are absent, and what `read_study` raises.
     """
+    if case.masks:
+        return read_mask_case(case)
     study = read_study(require_path(case.folder), name=case.name)
     edv, esv = (number_fact(case.facts, name) for name in ("lv_edv_ml", "lv_esv_ml"))
     if edv is not None and esv is not None and edv <= esv:

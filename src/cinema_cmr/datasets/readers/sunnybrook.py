@@ -16,6 +16,7 @@ from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.listing import index_by_name
+from cinema_cmr.files.text import read_text
 from cinema_cmr.io.archive import extract_archive
 from cinema_cmr.io.dicom.sort import instance_positions
 from cinema_cmr.io.dicom.study import find_stacks
@@ -58,7 +59,8 @@ def list_cases(root: Path) -> list[Case]:
 def read_case(case: Case) -> AnnotatedStudy:
     """Read the whole cycle with the left ventricle labelled in some slices of two frames.
 
-    The cavity is the interior of the endocardial contour; if an epicardial contour was drawn too, the region between
+    Only the cavity counts as drawn, in slices with a contour: the wall is missing at one of the two frames. The cavity
+    is the interior of the endocardial contour; if an epicardial contour was drawn too, the region between
     them is myocardium. A contour belongs to the image with its instance number. Raises `InputError` if images or
     contours are missing, or the image of a contour is not in the stack.
     """
@@ -79,9 +81,8 @@ def read_case(case: Case) -> AnnotatedStudy:
     return AnnotatedStudy(
         study=study,
         patient=case.patient,
-        labels={View.SAX: LabelMap(array=labels)},
+        labels={View.SAX: LabelMap(array=labels, drawn=("lv",), drawn_slices=np.asarray(labels.any(axis=(0, 1))))},
         labelled_frames={View.SAX: tuple(sorted({positions[number][1] for number in contours["i"]}))},
-        structures=("lv",),
         facts=case.facts,
     )
 
@@ -95,10 +96,10 @@ def read_contour(path: Path) -> NDArray[np.float64]:
     Raises `InputError` if the file is not a polygon.
     """
     try:
-        points = [[float(number) for number in line.split()] for line in path.read_text().splitlines() if line.strip()]
+        points = [[float(number) for number in line.split()] for line in read_text(path).splitlines() if line.strip()]
     except ValueError as error:
         raise InputError(
-            f"contour '{path.name}' is not numeric ({error}); expected x and y per line: unpack the dataset again"
+            f"contour '{path.name}' is not numeric; expected x and y per line: unpack the dataset again"
         ) from error
     if len(points) < 3 or any(len(point) != 2 for point in points):
         raise InputError(
