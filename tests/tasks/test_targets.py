@@ -10,6 +10,7 @@ import pytest
 from oracles import annotated, heart
 
 from cinema_cmr.core.study import Subject
+from cinema_cmr.core.vocabulary import View
 from cinema_cmr.tasks import targets
 from cinema_cmr.tasks.targets import bounds_of_cycle, reference_measurements, target_value
 
