@@ -45,7 +45,7 @@ def test_a_model_teaches_the_next_one_what_was_not_drawn(tmp_path: Path) -> None
     assert [bool(study.soft_labels) for study in taught.train] == [True, False] and not taught.val[0].soft_labels
     assert len(list((tmp_path / "run" / SOFT_LABELS_FOLDER).iterdir())) == 1
     assert notes == ["teacher's labels: 2 of 2 studies"]
-    result = finetune(small(), taught, tmp_path / "run")
+    result = finetune(small(), part_labelled(), tmp_path / "run", teacher=str(teacher), teacher_tta=1)
     assert result.card.training["validation"]["dice_rv"] is None  # not drawn in any held-out study
     assert result.card.training["validation"]["dice_lv"] >= 0
 

@@ -126,3 +126,14 @@ def test_part_labelled_and_whole_samples_share_a_batch() -> None:
     alone = [float(its.loss(collate([sample])).total.detach()) for sample in samples]
     assert torch.equal(batch.values["drawn"].sum(1), torch.tensor([2.0, 4.0]))
     assert min(alone) - 1e-6 <= float(its.loss(batch).total.detach()) <= max(alone) + 1e-6
+
+
+def test_a_structure_that_should_be_there_and_never_is_stops_the_run() -> None:
+    its = task()
+    whole, part = its.examples(annotated(LABELS)), its.examples(only_lv())
+    its.check_examples([*whole, *part])
+    its.check_examples(part)
+    claimed = [replace(example, drawn=()) for example in part]
+    with pytest.raises(InputError, match=r"no label of 'rv' in 3 training frames.*labels\.json"):
+        its.check_examples(claimed)
+    task(label_scheme="scar").check_examples(claimed)
