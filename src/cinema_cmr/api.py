@@ -198,8 +198,7 @@ def evaluate(
     options, runtime = PredictionOptions(tta=tta, together=together), choose_runtime(device, precision)
     scored = score(loaded, studies, runtime, options=options, dataset=dataset, part=part)
     if folder is not None:
-        document, results = scored.evaluation.to_dict(), scored.evaluation.results
-        write_evaluation(Path(folder), document, results, scored.studies, overwrite=overwrite)
+        write_evaluation(Path(folder), scored.evaluation, scored.studies, overwrite=overwrite)
     return scored.evaluation
 
 

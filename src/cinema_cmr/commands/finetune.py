@@ -123,10 +123,9 @@ def _compare(
             ),
             note=console.note,
         )
-    document = gain.to_dict()
-    write_text(folder / "gain.json", json_text(document), overwrite=True)
-    write_text(folder / "gain.html", gain_page(document), overwrite=True)
-    return {"gain": document["verdict"]["text"], "page": str(folder / "gain.html")}
+    write_text(folder / "gain.json", json_text(gain), overwrite=True)
+    write_text(folder / "gain.html", gain_page(gain), overwrite=True)
+    return {"gain": gain.verdict.text, "page": str(folder / "gain.html")}
 
 
 def _progress_text(progress: Progress) -> str:
