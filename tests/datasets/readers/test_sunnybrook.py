@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 from synthetic_dicom import HEART, StudyWriter, short_axis_planes
 
