@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import gettempdir
 
 from cinema_cmr.core.errors import CinemaError
 from cinema_cmr.data.store import open_study
@@ -62,7 +63,7 @@ def main() -> None:
     parser.add_argument("commands", nargs="*", default=[])
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--work", type=Path, default=Path("/tmp/cinema-kills"))
+    parser.add_argument("--work", type=Path, default=Path(gettempdir()) / "cinema-kills")
     given = parser.parse_args()
     os.nice(10)
     commands = made_commands(given.work)
@@ -132,7 +133,7 @@ def kill_often(name: str, command: Command, work: Path, *, kills: int, draw: ran
     call(words, work, check=True)
     seconds, expected = time.monotonic() - started, contents(out)
     while tally.kills < kills:
-        if not command.keeps_output and tally.ends:
+        if not command.keeps_output:
             shutil.rmtree(out, ignore_errors=True)
         ended = _until_end(words, command, out, tally=tally, delay=lambda: draw.uniform(0, 1.1 * seconds), kills=kills)
         tally.faults += [] if ended else ["did not end"]
