@@ -19,6 +19,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -69,6 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--only", default="", help="inputs whose name has this word")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no further input after so long")
     parser.add_argument("--command", choices=("views", "prepare", "analyse"), default="views")
     parser.add_argument(
         "--work", type=Path, default=Path(gettempdir()) / "cinema-hostile", help="folder for the inputs"
@@ -82,15 +84,20 @@ def main() -> None:
     cases = cases_of(given.corpus)
     warm_up(cases, given.work, given.command)
     outcomes, not_made = [], list[tuple[str, str]]()
-    for name, case in cases.items():
-        if given.only in name:
-            found = outcome(name, case, given.work / "case", given.command)
-            if isinstance(found, Outcome):
-                outcomes.append(found)
-            else:
-                not_made.append((name, str(case["cat"])))
-            print(name, *(found.columns(200)[1:] if isinstance(found, Outcome) else ["not made"]), file=sys.stderr)
-    document = table(outcomes, not_made, given.command)
+    # In a fixed random order, so that a run that is cut short is a sample.
+    names = sorted((name for name in cases if given.only in name), key=lambda name: zlib.crc32(name.encode()))
+    started, n_run = time.monotonic(), 0
+    for n_run, name in enumerate(names, 1):
+        case = cases[name]
+        found = outcome(name, case, given.work / "case", given.command)
+        if isinstance(found, Outcome):
+            outcomes.append(found)
+        else:
+            not_made.append((name, str(case["cat"])))
+        print(name, *(found.columns(200)[1:] if isinstance(found, Outcome) else ["not made"]), file=sys.stderr)
+        if time.monotonic() - started > given.seconds:
+            break
+    document = {"n_of_corpus": len(cases), "n_run": n_run, **table(outcomes, not_made, given.command)}
     print(json.dumps(document["kinds"], indent=1))
     if not given.only:
         RESULTS.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

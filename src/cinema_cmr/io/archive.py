@@ -109,7 +109,8 @@ def _safe_path(member: zipfile.ZipInfo, name: str) -> PurePosixPath:
     inner = PurePosixPath(text)
     if len(inner.parts) > _MAX_DEPTH:
         raise InputError(
-            f"'{name}' has a member {len(inner.parts)} folders deep; expected at most {_MAX_DEPTH}: nothing was unpacked"
+            f"'{name}' has a member {len(inner.parts)} folders deep; expected at most {_MAX_DEPTH}: nothing was"
+            " unpacked"
         )
     if inner.is_absolute() or ".." in inner.parts or re.match(r"[A-Za-z]:", text):
         raise InputError(
