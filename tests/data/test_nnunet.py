@@ -94,7 +94,7 @@ def test_unusable_studies_are_skipped_with_a_reason(tmp_path: Path) -> None:
     odd.append(annotated(LABELS, "z"))
     export = write_nnunet(tmp_path / "Dataset501_Hearts", odd, card=CARD, split=SPLIT)
     assert export.skipped == {
-        "b": "only lv was labelled, in some slices",
+        "b": "only lv was drawn",
         "c": "its short axis has no labels",
         "z": "in no part of the split",
     }

@@ -162,3 +162,12 @@ def test_studies_that_cannot_be_scored_are_named() -> None:
     scar = replace(annotated(LABELS), labels={View.SAX: LabelMap(array=LABELS, scheme="scar")})
     with pytest.raises(InputError, match="choose a model of the same scheme"):
         its.evaluate(scar)
+
+
+def test_volumes_stated_as_facts_are_compared_with_the_measured_ones() -> None:
+    study = annotated(LABELS)
+    measured = masked(LABELS).measured["lv_edv_ml"]
+    assert measured is not None
+    stated = replace(study, facts={"lv_edv_ml": measured + 12.5, "lv_ef_percent": "unknown"})
+    scores = score_stack(stated, LabelMap(array=LABELS)).scores
+    assert scores["error_to_fact_lv_edv_ml"] == pytest.approx(12.5) and "error_to_fact_lv_ef_percent" not in scores

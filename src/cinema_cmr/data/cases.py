@@ -62,6 +62,12 @@ class Case:
     """Files that it is read from; empty if these are all of `folder`."""
     masks: Mapping[Path, Path | None] = field(default_factory=dict)
     """Image -> its mask or None, if the listing pairs them."""
+    label_codes: Mapping[int, int] = field(default_factory=dict)
+    """Code in the masks -> our code, if the folder states it."""
+    drawn: tuple[str, ...] = ()
+    """Structures drawn in the masks, if not all; see `core.annotation.LabelMap`."""
+    empty_slices_drawn: bool = True
+    """Whether a slice of a labelled frame without any label was looked at and holds background alone."""
     problem: str | None = None
     """Reason that it is unreadable, if known from the listing: it is listed, and `read_case` raises."""
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import SoftLabels
+from cinema_cmr.core.vocabulary import LABEL_SCHEMES
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.inference.localiser import locate_heart
 from cinema_cmr.inference.segmenter import Segmenter
@@ -29,7 +30,8 @@ def predict_soft_labels(cine: Cine, segmenter: Segmenter) -> SoftLabels:
     in two pieces stays uncertain.
     """
     crop = segmenter.plan(cine, locate_heart(cine, segmenter).centre)
-    probs = np.zeros((*cine.array.shape, len(segmenter.card.outputs)), np.float32)
+    n_classes = 1 + len(LABEL_SCHEMES[segmenter.card.label_scheme])
+    probs = np.zeros((*cine.array.shape, n_classes), np.float32)
     for frame, planes in segmenter.probabilities(cine, crop, range(cine.n_frames)):
         probs[..., frame, :] = crop.invert(planes)
     levels = np.rint(smooth_over_frames(probs).clip(0, 1) * SoftLabels.ONE).astype(np.uint8)
@@ -62,7 +64,7 @@ def cached_soft_labels(cine: Cine, segmenter: Segmenter, folder: Path) -> SoftLa
 
 def _key(cine: Cine, segmenter: Segmenter) -> str:
     """Return a hash of the images, their pixel size, the teacher's weights and its inference settings."""
-    told = (segmenter.card.weights_sha256, segmenter.inference_settings, cine.array.shape, str(cine.view))
-    digest = hashlib.sha256(repr((*told, [round(mm, 4) for mm in cine.spacing_mm[:2]])).encode())
+    settings = (segmenter.card.weights_sha256, segmenter.inference_settings, cine.array.shape, str(cine.view))
+    digest = hashlib.sha256(repr((*settings, [round(mm, 4) for mm in cine.spacing_mm[:2]])).encode())
     digest.update(np.ascontiguousarray(cine.array, dtype="<f4").tobytes())
     return digest.hexdigest()[:24]

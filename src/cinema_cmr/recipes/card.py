@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from importlib.metadata import version
 
@@ -36,8 +37,17 @@ def create_card(
         modality=fields.modality,
         tta=fields.tta,
         logit_offsets=fields.logit_offsets,
-        training={**_training(experiment, data, start), "validation": validation, **fields.training},
+        training={**_training(experiment, data, start), "validation": _scores(validation), **fields.training},
         licence=data.card.derived_licence or data.card.licence,
+    )
+
+
+def _scores(validation: Mapping[str, float] | None) -> dict[str, float | None] | None:
+    """Return the scores with None for those that no held-out study could be scored for: its structure was not drawn."""
+    return (
+        None
+        if validation is None
+        else {name: value if math.isfinite(value) else None for name, value in validation.items()}
     )
 
 

@@ -98,6 +98,12 @@ def train_disease_model(
     pairs = zip(shown, learn, strict=True)
     chosen = [drawn if drawn.found.reason is None else by_hand for drawn, by_hand in pairs]
     used = [patient for patient in chosen if patient.found.reason is None]
+    if not used:
+        reasons = sorted({str(patient.found.reason) for patient in chosen})
+        raise InputError(
+            f"none of {len(chosen)} training patients can be measured ({'; '.join(reasons)}); expected masks at end"
+            " diastole and end systole of whole hearts"
+        )
     table, labels = _table(used), _labels(used, groups)
     fit = fit_linear(table, labels, n_groups=len(groups))
     temperature = fit_temperature(cross_validate(table, labels, n_groups=len(groups), seed=seed), labels)

@@ -52,6 +52,8 @@ def finetune(
     experiment = change_experiment(experiment, chosen, start=start)
     if not isinstance(data, TrainingData):
         data = open_labelled_data(chosen, experiment, folder, note=note)
+    elif chosen.teacher is not None:
+        data = with_teacher(data, chosen, experiment, folder, note=note)
     if chosen.target is not None:
         experiment = with_target(experiment, chosen.target, data.train)
     return prepare_run(

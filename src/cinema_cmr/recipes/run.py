@@ -133,6 +133,7 @@ def prepare_run(
             f"none of {len(data.train)} training studies has what recipe '{experiment.name}' needs; expected its views"
             " with the labels of its task"
         )
+    task.check_examples(examples)
     return Run(
         experiment=resolved,
         data=data,

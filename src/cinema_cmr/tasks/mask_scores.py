@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.results import Flag, Prediction
-from cinema_cmr.core.study import Study
+from cinema_cmr.core.study import Facts, Study
 from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
@@ -70,7 +70,18 @@ def score_stack(annotated: AnnotatedStudy, labels: LabelMap, prediction: Predict
         flags=flags,
         labels=labels,
     )
+    result = replace(result, scores={**result.scores, **_errors_to_facts(measured, annotated.facts)})
     return result if prediction is None else replace(result, confidence=_mean([prediction]))
+
+
+def _errors_to_facts(measured: Measured, facts: Facts) -> dict[str, float]:
+    """Absolute error of each measurement that the dataset states as a fact, such as a volume read elsewhere."""
+    errors = {}
+    for name in VOLUMES:
+        fact, value = facts.get(name), measured.get(name)
+        if isinstance(fact, float):
+            errors[f"error_to_fact_{name}"] = float("nan") if value is None else abs(value - fact)
+    return errors
 
 
 def score_views(annotated: AnnotatedStudy, predictions: Mapping[View, Prediction]) -> Result:

@@ -16,7 +16,7 @@ from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import InputError, UsageError, unknown_name
 from cinema_cmr.core.results import Prediction
 from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
+from cinema_cmr.core.vocabulary import CINE_LABELS, LABEL_SCHEMES, View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.heart_position import heart_positions
 from cinema_cmr.data.sample import IGNORE_INDEX, Batch, Sample
@@ -157,6 +157,19 @@ class SegmentTask(Task[SegmentExample]):
             n_soft_frames=config.soft_frames,
             of_view=f", {view.title}" if config.also else "",
         )
+
+    def check_examples(self, examples: Sequence[SegmentExample]) -> None:
+        """Raise `InputError` if a structure of the heart counts as drawn but no training example has it.
+
+        It would be learned as background. Lesions may be absent: hearts without them are normal.
+        """
+        for label in CINE_LABELS if self.config.label_scheme == "cine" else ():
+            drawn = [e for e in examples if not e.drawn or e.drawn[label.code]]
+            if drawn and not any((example.labels == label.code).any() for example in drawn):
+                raise InputError(
+                    f"no label of '{label.name}' in {len(drawn)} training frames; expected it in some of them. If it"
+                    ' was not drawn, state what was: {"drawn": [...]} in labels.json of the folder'
+                )
 
     def oversampled(self, examples: Sequence[SegmentExample]) -> list[SegmentExample]:
         """Return the examples, those with a rare class repeated `rare_times`."""

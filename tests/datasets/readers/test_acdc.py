@@ -125,6 +125,14 @@ def test_the_whole_cycle_is_read_if_available(tmp_path: Path) -> None:
     assert np.array_equal(read_cycle(case).cine(View.SAX).array, image_of(5, (*SHAPE, 30)))
 
 
+def test_a_cycle_in_another_folder_is_found_by_its_patient(tmp_path: Path) -> None:
+    write_patient(tmp_path / "database", 7)
+    write_scan(tmp_path / "cycles" / "patient007_4d.nii.gz", image_of(5, (9, 8, 3, 12)))
+    (case,) = list_cases(tmp_path)
+    assert read_cycle(case).cine(View.SAX).array.shape == (9, 8, 3, 12)
+    assert read_case(case).study.cine(View.SAX).n_frames == 2
+
+
 def test_patients_of_the_official_test_part_are_marked(tmp_path: Path) -> None:
     write_patient(tmp_path, 7)
     (tmp_path / "database" / "testing").mkdir()

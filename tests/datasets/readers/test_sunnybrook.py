@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 from synthetic_dicom import HEART, StudyWriter, short_axis_planes
 
@@ -55,7 +54,7 @@ def test_a_contour_is_filled_in_its_own_slice_and_frame(patient: Path) -> None:
     annotated = read_case(case)
     label_map = annotated.labels[annotated.study.cines[0].view]
     labels, slices = label_map.array, label_map.drawn_slices
-    assert slices is not None and list(zip(*np.nonzero(slices), strict=True)) == [(1, 0), (3, 5)]
+    assert slices is not None and list(zip(*slices.nonzero(), strict=True)) == [(1, 0), (3, 5)]
     assert label_map.drawn == ("lv",) and annotated.patient == "SCD0000007"
     assert list(annotated.labelled_frames.values()) == [(0, 5)]
     assert (labels[10:14, 20:26, 1, 0] == 3).all() and (labels[30:32, 40:43, 3, 5] == 3).all()

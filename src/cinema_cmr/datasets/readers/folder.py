@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.facts_table import fact_problem, read_facts, tables_without_names
+from cinema_cmr.datasets.label_statement import LabelStatement, read_label_statement
 from cinema_cmr.datasets.listing import subject_from
 from cinema_cmr.datasets.phase_files import read_phases
 from cinema_cmr.datasets.readers.folder_layout import (
@@ -88,7 +89,8 @@ def list_cases(root: Path) -> list[Case]:
 def scan_folder(root: Path) -> Listing:
     """List everything under `root`: cases, images without a label map, label maps without an image.
 
-    Facts come from a table `*.csv` in `root` (`datasets.facts_table`). A case with two images of one view, two label
+    Facts come from a table `*.csv` in `root` (`datasets.facts_table`), codes and drawn structures from `labels.json`
+    (`datasets.label_statement`). A case with two images of one view, two label
     maps of one image, or an invalid fact is listed with the problem. Raises `InputError` if the folder does not exist
     and for two tables of facts.
     """
@@ -103,7 +105,8 @@ def scan_folder(root: Path) -> Listing:
     used = {mask for image_masks in pairs.values() for mask in image_masks}
     unused = tuple(_relative(mask, root) for mask in sorted(masks - used))
     facts = read_facts(root)
-    cases = tuple(_cases(root, pairs, facts))
+    statement = read_label_statement(root)
+    cases = tuple(_cases(root, pairs, facts, statement))
     return Listing(
         cases=cases,
         without_mask=tuple(_relative(image, root) for image, image_masks in pairs.items() if not image_masks),
@@ -112,13 +115,15 @@ def scan_folder(root: Path) -> Listing:
     )
 
 
-def read_case(case: Case, *, codes: Mapping[int, int] = LABEL_CODES) -> AnnotatedStudy:
+def read_case(case: Case, *, codes: Mapping[int, int] | None = None) -> AnnotatedStudy:
     """Read the images of a case with the available label maps, translated by `codes` (file code -> our code).
 
-    A frame without any label counts as unlabelled. Raises `InputError` for a code that is not in `codes` and if all
+    None takes the codes of the folder's `labels.json`, or ours; that file also states which structures were drawn. A
+    frame without any label counts as unlabelled. Raises `InputError` for a code that is not in `codes` and if all
     label maps are empty, `GeometryError` for a label map on another grid than its image.
     """
     case.check()
+    codes = codes or case.label_codes or LABEL_CODES
     cines: list[Cine] = []
     issues: list[Issue] = []
     labels: dict[View, LabelMap] = {}
@@ -136,7 +141,7 @@ def read_case(case: Case, *, codes: Mapping[int, int] = LABEL_CODES) -> Annotate
         issues += cine_issues
         if not any(masks):
             continue
-        labels[view] = reference
+        labels[view] = _as_stated(reference, case)
         frames[view] = tuple(int(frame) for frame in np.flatnonzero(reference.array.any(axis=(0, 1, 2))))
         if len(images) > 1:
             names[view] = tuple(file_stem(images[frame].name) for frame in frames[view])
@@ -155,6 +160,12 @@ def read_case(case: Case, *, codes: Mapping[int, int] = LABEL_CODES) -> Annotate
     )
 
 
+def _as_stated(labels: LabelMap, case: Case) -> LabelMap:
+    """Return the label map with the structures and slices that count as drawn."""
+    slices = None if case.empty_slices_drawn else np.asarray(labels.array.any(axis=(0, 1)))
+    return replace(labels, drawn=case.drawn, drawn_slices=slices)
+
+
 def remarks(root: Path) -> tuple[str, ...]:
     """Return the remarks on a folder (`Listing.remarks`)."""
     return scan_folder(root).remarks
@@ -163,7 +174,9 @@ def remarks(root: Path) -> tuple[str, ...]:
 DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case, remarks=remarks)
 
 
-def _cases(root: Path, images: Mapping[Path, Sequence[Path]], facts: Mapping[str, Facts]) -> Iterator[Case]:
+def _cases(
+    root: Path, images: Mapping[Path, Sequence[Path]], facts: Mapping[str, Facts], statement: LabelStatement
+) -> Iterator[Case]:
     for name, group in sorted(group_images(root, images).items()):
         folder = case_folder(group.images[0], root)
         masks = {image: images[image][0] if images[image] else None for image in group.images}
@@ -176,6 +189,9 @@ def _cases(root: Path, images: Mapping[Path, Sequence[Path]], facts: Mapping[str
             facts={**case_facts, **part},
             files=(*group.images, *(mask for mask in masks.values() if mask)),
             masks=masks,
+            label_codes=statement.file_codes,
+            drawn=statement.structures,
+            empty_slices_drawn=statement.empty_slices == "background",
             problem=_problem(root, group, images) or fact_problem(case_facts),
         )
 

@@ -1,6 +1,6 @@
 """Kaggle's Second Annual Data Science Bowl: DICOM of whole cycles, labelled with left ventricular volumes.
 
-Masks drawn later on some of the cases are read from NIfTI instead: `datasets.kaggle_masks`.
+Masks drawn later on some of the cases are read from NIfTI instead: `datasets.readers.kaggle_masks`.
 
 ```
 train/train/1/study/{2ch_21, 4ch_22, sax_5, ...}/*.dcm    500 cases; validate/validate/ 200, test/test/ 440
@@ -17,7 +17,6 @@ from pathlib import Path
 from cinema_cmr.core.study import Issue
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
-from cinema_cmr.datasets.kaggle_masks import list_mask_cases, read_mask_case
 from cinema_cmr.datasets.listing import (
     find_rows,
     index_by_name,
@@ -27,6 +26,7 @@ from cinema_cmr.datasets.listing import (
     require_path,
     volume_facts,
 )
+from cinema_cmr.datasets.readers.kaggle_masks import list_mask_cases, read_mask_case
 from cinema_cmr.io.read import read_study
 
 __all__ = ["CARD", "DATASET", "list_cases", "read_case"]
@@ -50,7 +50,7 @@ _VOLUMES = {"Diastole": "lv_edv_ml", "Systole": "lv_esv_ml"}
 def list_cases(root: Path) -> list[Case]:
     """List every `NUMBER/study` folder up to three levels below `root`, by number, and every row of the tables.
 
-    A folder of stacks and planes with masks (`datasets.kaggle_masks`) is listed as such. Facts are `lv_edv_ml`,
+    A folder of stacks and planes with masks (`datasets.readers.kaggle_masks`) is listed as such. Facts are `lv_edv_ml`,
     `lv_esv_ml` and `lv_ef_percent` if the tables have them.
     """
     root = Path(root)
