@@ -5,7 +5,7 @@
 Each command works on the smallest phantoms. It is run to its end once; then it is started and killed after a random
 time, again and again in the same folders, and finished when it gets so far, which begins anew. After each kill the
 results under final names are whole; after each end they are those of the uninterrupted run, and no temporary file is
-left, in the output or in the temporary folder. Writes results/kills.json.
+left, in the output or in the temporary folder. Writes results/kills.json, and keeps there what other commands gave.
 """
 
 from __future__ import annotations
@@ -67,12 +67,12 @@ def main() -> None:
     given = parser.parse_args()
     os.nice(10)
     commands = made_commands(given.work)
-    found: dict[str, object] = {}
+    found: dict[str, object] = json.loads(RESULTS.read_text(encoding="utf-8"))["found"] if RESULTS.exists() else {}
     for name in given.commands or commands:
         tally = kill_often(name, commands[name], given.work, kills=given.kills, draw=random.Random(given.seed))
         found[name] = vars(tally)
         print(name, found[name], flush=True)
-    RESULTS.write_text(json.dumps({"command": "python benchmarks/kills.py", "found": found}, indent=1) + "\n")
+        RESULTS.write_text(json.dumps({"command": "python benchmarks/kills.py", "found": found}, indent=1) + "\n")
 
 
 def made_commands(work: Path) -> dict[str, Command]:
