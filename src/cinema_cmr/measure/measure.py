@@ -157,6 +157,7 @@ def _measure(
         rv=stack.rv.phases,
         values={value.name: value for value in values},
         prediction=prediction,
+        landmarks=landmarks,
     )
     mismatch = biplane_mismatch({value.name: value for value in (*values, *long_axis)})
     return Measurements(
