@@ -166,6 +166,7 @@ def _measure(
         rv=stack.rv.phases,
         values={value.name: value for value in values},
         prediction=prediction,
+        landmarks=landmarks,
     )
     by_name = {value.name: value for value in (*values, *long_axis)}
     of_rules = (
