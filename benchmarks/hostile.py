@@ -18,6 +18,7 @@ import resource
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -69,7 +70,9 @@ def main() -> None:
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--only", default="", help="inputs whose name has this word")
     parser.add_argument("--command", choices=("views", "prepare", "analyse"), default="views")
-    parser.add_argument("--work", type=Path, default=Path("/tmp/cinema-hostile"), help="folder for the inputs")
+    parser.add_argument(
+        "--work", type=Path, default=Path(tempfile.gettempdir()) / "cinema-hostile", help="folder for the inputs"
+    )
     given = parser.parse_args()
     os.nice(10)
     base = given.work / "base" / "one"

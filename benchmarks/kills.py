@@ -19,6 +19,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -62,7 +63,7 @@ def main() -> None:
     parser.add_argument("commands", nargs="*", default=[])
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--work", type=Path, default=Path("/tmp/cinema-kills"))
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "cinema-kills")
     given = parser.parse_args()
     os.nice(10)
     commands = made_commands(given.work)
