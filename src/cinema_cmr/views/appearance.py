@@ -27,7 +27,7 @@ _RADII_MM = np.array([9.0, 12, 15, 18, 21, 24, 28, 32, 37])
 _WALL_MM = 7.0
 """Distance of the middle of the wall from the moving edge of the blood."""
 _ANGLES = 2 * np.pi * np.arange(16) / 16
-_SEARCH_MM = np.arange(-45.0, 46, 4.5)
+_SEARCH_MM = np.arange(-42.0, 43, 6)
 """Offsets of a ring's centre from the middle of the motion."""
 _MIDDLE_SIGMA_MM = 20.0
 _FIELD_SIGMA_MM = 70.0
@@ -40,9 +40,9 @@ _RV_MM = (1.7, 75.0)
 _MIN_RING_SHARE = 0.2
 """A slice has a ring if its strength is this share of the strongest."""
 
-_WEIGHTS = (-3.60, -1.59, -0.61)
-_CENTRES = (-3.31, -2.18, -2.79)
-_BIAS = 0.0
+_WEIGHTS = (-4.57, -1.47, -1.31)
+_CENTRES = (-3.14, -1.78, -2.74)
+_BIAS = -1.89
 """Log odds per log elongation, log slope and log atrial share, about their centres; `benchmarks/view_orientations.py`
 fits and tests them on phantoms."""
 
@@ -81,7 +81,7 @@ def stack_appearance(cine: Cine) -> StackAppearance | None:
     middle = _motion_middle(np.abs(harmonic).mean(axis=2), plane)
     contraction = _contraction(harmonic, plane, middle)
     mean = ndimage.gaussian_filter(images.mean(axis=3), (4.0 / step[0], 4.0 / step[1], 0))
-    rings = max((_find_rings(sign * contraction, mean, plane, middle) for sign in (1.0, -1.0)), key=lambda r: r.total)
+    rings = _find_rings(contraction, mean, plane, middle)
     if rings.total <= 0:
         return None
     return _measure_rings(cine, rings, plane)
@@ -164,28 +164,38 @@ def _contraction(harmonic: NDArray[np.complex128], plane: _Plane, middle: Array)
 
 
 def _find_rings(contraction: Array, mean: Array, plane: _Plane, middle: Array) -> _Rings:
-    """Return the strongest closed ring of each slice near one line: all sectors move in, around blood in a dark wall."""
+    """Return the strongest closed ring of each slice near one line, whichever the sign of the motion."""
     x, y = (at.ravel() for at in np.meshgrid(middle[0] + _SEARCH_MM, middle[1] + _SEARCH_MM, indexing="ij"))
+    scores = _ring_scores(contraction, mean, plane, x, y)
+    best = scores.max(axis=1)
+    totals = best.sum(axis=2)
+    sign, top = np.unravel_index(int(totals.argmax()), totals.shape)
+    near = np.exp(-0.5 * ((x - x[top]) ** 2 + (y - y[top]) ** 2) / _LINE_SIGMA_MM**2)[:, None]
+    at = (best[sign] * near).argmax(axis=0)
+    slices = np.arange(mean.shape[2])
+    return _Rings(
+        contraction=contraction if sign == 0 else -contraction,
+        centres=np.stack([x[at], y[at]], axis=1),
+        radii=_RADII_MM[scores[sign][:, at, slices].argmax(axis=0)],
+        strengths=(best[sign] * near)[at, slices],
+        total=float(totals[sign, top]),
+    )
+
+
+def _ring_scores(contraction: Array, mean: Array, plane: _Plane, x: Array, y: Array) -> Array:
+    """Return the (sign, radius, centre, z) strength of rings: all sectors move the same way, blood lies in a dark wall.
+
+    The strength is a low quantile over the sectors: an open ring has none.
+    """
     blood = plane.sample(mean, x, y)
-    scores = np.empty((len(_RADII_MM), *blood.shape))
+    scores = np.empty((2, len(_RADII_MM), *blood.shape))
     for index, radius in enumerate(_RADII_MM):
         moving = np.sort(plane.sample(contraction, *_circle(x, y, radius)), axis=1)
-        wall = np.sort(plane.sample(mean, *_circle(x, y, radius + _WALL_MM)), axis=1)
-        # A low quantile over the sectors: an open ring scores nothing.
-        closed = np.clip(moving[:, 2:5].mean(axis=1), 0, None)
-        scores[index] = closed * np.clip(blood - wall[:, 6:10].mean(axis=1), 0, 0.5)
-    best = scores.max(axis=0)
-    top = int(best.sum(axis=1).argmax())
-    near = np.exp(-0.5 * ((x - x[top]) ** 2 + (y - y[top]) ** 2) / _LINE_SIGMA_MM**2)[:, None]
-    at = (best * near).argmax(axis=0)
-    slices = np.arange(best.shape[1])
-    return _Rings(
-        contraction=contraction,
-        centres=np.stack([x[at], y[at]], axis=1),
-        radii=_RADII_MM[scores[:, at, slices].argmax(axis=0)],
-        strengths=(best * near)[at, slices],
-        total=float(best[top].sum()),
-    )
+        wall = np.sort(plane.sample(mean, *_circle(x, y, radius + _WALL_MM)), axis=1)[:, 6:10].mean(axis=1)
+        contrast = np.clip(blood - wall, 0, 0.5)
+        scores[0, index] = np.clip(moving[:, 2:5].mean(axis=1), 0, None) * contrast
+        scores[1, index] = np.clip(-moving[:, 11:14].mean(axis=1), 0, None) * contrast
+    return scores
 
 
 def _circle(x: Array, y: Array, radius: float) -> tuple[Array, Array]:
