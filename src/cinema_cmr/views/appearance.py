@@ -37,6 +37,8 @@ _PROFILE_MM = np.arange(6.0, 62, 2)
 _BESIDE_MM = 55.0
 _RV_MM = (1.7, 75.0)
 """Where the motion of the RV is looked for: from this multiple of the ring's radius to this distance in mm."""
+_MIN_RV_SHARE = 0.05
+"""Sum of the directions of the motion beside the ring, as a share of the ring's, above which it has a side."""
 _MIN_RING_SHARE = 0.2
 """A slice has a ring if its strength is this share of the strongest."""
 
@@ -59,8 +61,8 @@ class StackAppearance:
     """Share of the motion around the ring that is opposite to it, in the half of the ring's slices with the least."""
     n_rings: int
     """Slices with a ring."""
-    towards_rv: Array
-    """(3,) direction in the plane of the slices from the LV to the middle of the motion beside it."""
+    towards_rv: Array | None
+    """(3,) direction in the plane of the slices from the LV to the motion beside it; None if that has no side."""
 
     @property
     def log_odds(self) -> float:
@@ -207,12 +209,13 @@ def _measure_rings(cine: Cine, rings: _Rings, plane: _Plane) -> StackAppearance:
     atrial = np.sort([_atrial_share(rings, plane, z) for z in present])
     affine = cine.affine
     across = _towards_rv(rings, plane, present)
+    columns, rows = unit(affine[:3, 0]), unit(affine[:3, 1])
     return StackAppearance(
         elongation=float(np.dot(rings.weights, [_elongation(rings, plane, z) for z in range(cine.n_slices)])),
         slope=_slope(rings, cine.slice_positions_mm),
         atrial_share=float(np.mean(atrial[: max(2, len(atrial) // 2)])),
         n_rings=len(present),
-        towards_rv=unit(across[0] * unit(affine[:3, 0]) + across[1] * unit(affine[:3, 1])),
+        towards_rv=None if across is None else unit(across[0] * columns + across[1] * rows),
     )
 
 
@@ -242,15 +245,16 @@ def _atrial_share(rings: _Rings, plane: _Plane, z: int) -> float:
     return outwards / max(inwards + outwards, 1e-12)
 
 
-def _towards_rv(rings: _Rings, plane: _Plane, slices: NDArray[np.intp]) -> Array:
-    """Return the (2,) mean direction of the motion in phase with the ring that lies outside it."""
+def _towards_rv(rings: _Rings, plane: _Plane, slices: NDArray[np.intp]) -> Array | None:
+    """Return the (2,) mean direction of the motion in phase with the ring that lies outside it; None without a side."""
     x, y = plane.offsets
-    total = np.zeros(2)
+    total, ring = np.zeros(2), 0.0
     for z in slices:
         motion = rings.contraction[:, :, z]
         dx, dy = x - rings.centres[z, 0], y - rings.centres[z, 1]
         distance = np.hypot(dx, dy)
+        weight = np.clip(motion - 2 * float(np.median(np.abs(motion))), 0, None)
         outside = (distance > _RV_MM[0] * rings.radii[z]) & (distance < _RV_MM[1])
-        weight = np.clip(motion - 2 * float(np.median(np.abs(motion))), 0, None) * outside
-        total += [float((weight * along / np.maximum(distance, 1.0)).sum()) for along in (dx, dy)]
-    return total if np.linalg.norm(total) > 0 else np.array([1.0, 0.0])
+        ring += float(weight[~outside].sum())
+        total += [float((weight * outside * along / np.maximum(distance, 1.0)).sum()) for along in (dx, dy)]
+    return total if np.linalg.norm(total) > _MIN_RV_SHARE * ring else None

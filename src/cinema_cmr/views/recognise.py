@@ -53,7 +53,9 @@ def _long_axis(candidates: Sequence[Candidate], stack: int | None, rest: Sequenc
     if stack is not None:
         cine = candidates[stack].cine
         axis, appearance = axis_from_motion(cine), stack_appearance(cine)
-        return axis if appearance is None else axis_in_pose(axis, appearance.towards_rv)
+        if appearance is None or appearance.towards_rv is None:
+            return axis
+        return axis_in_pose(axis, appearance.towards_rv)
     planes = [candidates[k].middle_plane for k in rest]
     common = axis_from_planes(planes)
     if common is not None:
