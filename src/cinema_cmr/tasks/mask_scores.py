@@ -76,11 +76,11 @@ def score_stack(annotated: AnnotatedStudy, labels: LabelMap, prediction: Predict
 
 def _errors_to_facts(measured: Measured, facts: Facts) -> dict[str, float]:
     """Absolute error of each measurement that the dataset states as a fact, such as a volume read elsewhere."""
-    stated = {name: facts[name] for name in VOLUMES if isinstance(facts.get(name), float)}
     errors = {}
-    for name, fact in stated.items():
-        value = measured.get(name)
-        errors[f"error_to_fact_{name}"] = float("nan") if value is None else abs(value - float(fact))
+    for name in VOLUMES:
+        fact, value = facts.get(name), measured.get(name)
+        if isinstance(fact, float):
+            errors[f"error_to_fact_{name}"] = float("nan") if value is None else abs(value - fact)
     return errors
 
 
