@@ -89,9 +89,13 @@ def mask_examples(
 
 
 def _spread(frames: list[int], n: int) -> list[int]:
-    """Return at most `n` of the frames, evenly spread."""
-    indices = np.linspace(0, len(frames), min(n, len(frames)), endpoint=False, dtype=int)
-    return [frames[index] for index in indices]
+    """Return at most `n` of the frames, each the middle one of an equal part.
+
+    >>> _spread(list(range(20)), 2)
+    [5, 15]
+    """
+    n = min(n, len(frames))
+    return [frames[(2 * index + 1) * len(frames) // (2 * n)] for index in range(n)]
 
 
 def _example(
