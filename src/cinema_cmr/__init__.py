@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         prepare,
         pretrain,
         read_cine,
+        reconstruct,
         segment,
         write_cine,
         write_phantoms,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from cinema_cmr.models.catalogue import list_weights, verify_weights
     from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, Options
     from cinema_cmr.pipeline.analyzer import Analyzer
+    from cinema_cmr.pipeline.benchmarks import benchmark, sweep
     from cinema_cmr.pipeline.frame_dataset import FrameDataset
     from cinema_cmr.pipeline.task_model import Model
     from cinema_cmr.recipes.experiment import Experiment
@@ -70,6 +72,7 @@ _MODULES = {
         "prepare",
         "pretrain",
         "read_cine",
+        "reconstruct",
         "segment",
         "write_cine",
         "write_phantoms",
@@ -97,6 +100,7 @@ _MODULES = {
     "models.catalogue": ("list_weights", "verify_weights"),
     "pipeline.analysis_options": ("ExtraModels", "InferenceOptions", "Options"),
     "pipeline.analyzer": ("Analyzer",),
+    "pipeline.benchmarks": ("benchmark", "sweep"),
     "pipeline.frame_dataset": ("FrameDataset",),
     "pipeline.task_model": ("Model",),
     "recipes.experiment": ("Experiment",),
@@ -146,6 +150,7 @@ __all__ = [
     "View",
     "WeightsError",
     "analyse",
+    "benchmark",
     "check_dataset",
     "compare",
     "datasets",
@@ -164,7 +169,9 @@ __all__ = [
     "read_cine",
     "read_measurements",
     "read_study",
+    "reconstruct",
     "segment",
+    "sweep",
     "verify_weights",
     "write_cine",
     "write_mask",

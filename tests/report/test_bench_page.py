@@ -59,11 +59,12 @@ RESULTS = BenchResults(
 def test_markdown_has_results_differences_reasons_and_published_numbers() -> None:
     text = bench_markdown(RESULTS)
     assert (
-        "| LVEF <regressed> | lab | cinema-scratch, 3 seeds | absolute error, points | 2.0 (1.0 to 3.0; 6) |  |" in text
+        "| LVEF \\<regressed> | lab | cinema-scratch, 3 seeds | absolute error, points | 2.0 (1.0 to 3.0; 6) |  |"
+        in text
     )
     assert "-1.5 (- to +0.5) to cinema-scratch | 0.040 | 24 | 100 | 1.5 |" in text
-    assert "| LVEF <regressed> | lab | resnet | error of the mean, points | 4.0 (1.0 to 3.0; 6) |" in text
-    assert "| LVEF <regressed> | - | all | no data | 0 patients |" in text
+    assert "| LVEF \\<regressed> | lab | resnet | error of the mean, points | 4.0 (1.0 to 3.0; 6) |" in text
+    assert "| LVEF \\<regressed> | - | all | no data | 0 patients |" in text
     assert "| LVEF | 3.33 points | CineMA | its patients | arXiv |" in text
     assert "Not a medical device" in text and "Data: lab." in text
 

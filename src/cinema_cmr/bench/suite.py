@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cinema_cmr.bench.scored_run import RunIdentity, ScoredRun
 from cinema_cmr.core.errors import CinemaError, OutputExistsError, RunStoppedError, UnreadableFileError, UsageError
 from cinema_cmr.core.serialise import from_result, json_text, to_dict
+from cinema_cmr.files.text import read_json
 from cinema_cmr.io.atomic import write_text
 
 __all__ = ["RESULT_FILE", "Outcome", "RunKey", "finished", "run_all", "write_result"]
@@ -78,11 +80,14 @@ def finished(folder: Path, identity: RunIdentity) -> ScoredRun | None:
         return None
     ours = to_dict(identity)
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values: Any = read_json(path)
         theirs, record = values["identity"], from_result(ScoredRun, values)
         other = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
-    except (OSError, ValueError, KeyError, TypeError, UsageError) as error:
-        raise UnreadableFileError(f"'{_name(folder)}/{path.name}' cannot be read ({error}); remove it") from error
+    except (OSError, UnreadableFileError, KeyError, TypeError, AttributeError, UsageError) as error:
+        raise UnreadableFileError(
+            f"'{_name(folder)}/{path.name}' cannot be read ({type(error).__name__}); expected the result of a run:"
+            " remove it"
+        ) from error
     if other:
         raise OutputExistsError(
             f"'{_name(folder)}' holds a run with another {', '.join(other)}; expected the same settings to keep it:"

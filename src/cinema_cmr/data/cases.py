@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from cinema_cmr.core.annotation import LabelMap, Landmarks, SoftLabels
 from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
 from cinema_cmr.core.study import Facts, Study
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.files.text import read_json
 from cinema_cmr.io.atomic import write_text
 
 __all__ = [
@@ -216,11 +218,11 @@ def read_split(path: Path, *, patients: Iterable[str] | None = None) -> Split:
 def _parse_split(path: Path) -> tuple[Split, str]:
     """Return the split in the file, and the hash stored with it."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content: Any = read_json(path)
         parts = {part: tuple(names) for part, names in content["parts"].items()}
         return Split(dataset=content["dataset"], parts=parts, rule=content["rule"]), content["sha256"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, UnreadableFileError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnreadableFileError(
-            f"'{path.name}' is not a split file ({type(error).__name__}: {error}); expected JSON with"
+            f"'{path.name}' is not a split file ({type(error).__name__}); expected JSON with"
             " dataset, rule, sha256 and parts: restore it"
         ) from error

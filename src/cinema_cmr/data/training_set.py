@@ -11,7 +11,7 @@ from cinema_cmr.core.errors import InputError, UsageError, unknown_name
 from cinema_cmr.data.cases import AnnotatedStudy, DatasetCard, Split
 from cinema_cmr.data.store import StoredStudy
 
-__all__ = ["TrainingData", "join_training_data", "split_by_name"]
+__all__ = ["AnyTrainingData", "TrainingData", "join_training_data", "split_by_name"]
 
 StudyT = TypeVar("StudyT", AnnotatedStudy, StoredStudy)
 
@@ -49,6 +49,9 @@ class TrainingData(Generic[StudyT]):
         """Hash that identifies the training studies: over the content of a store's, else over names and patients."""
         keys = (_content_key(study) for study in self.train)
         return hashlib.sha256("\n".join(keys).encode()).hexdigest()
+
+
+AnyTrainingData = TrainingData[AnnotatedStudy] | TrainingData[StoredStudy]
 
 
 def join_training_data(

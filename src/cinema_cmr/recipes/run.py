@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from cinema_cmr.core.errors import InputError
 from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.engine.ranks import is_first_rank
 from cinema_cmr.engine.trainer import Progress, train
+from cinema_cmr.files.exchange import check_no_links
+from cinema_cmr.files.lock import folder_lock
 from cinema_cmr.models.adapters import merge_adapters
 from cinema_cmr.models.cards import read_card
 from cinema_cmr.models.loaded import LoadedModel
@@ -68,7 +71,15 @@ class Run:
     """Command line, for the record of the run."""
 
     def execute(self, report: Report | None = None) -> RunResult:
-        """Train to the end, or resume from the folder's checkpoint, and save the model to `folder/model`."""
+        """Train to the end, or resume from the folder's checkpoint, and save the model to `folder/model`.
+
+        Raises `InputError` while another process trains into the folder.
+        """
+        with folder_lock(self.folder) if is_first_rank() else nullcontext():
+            check_no_links(self.folder, [Path("model") / "card.json"])
+            return self._execute(report)
+
+    def _execute(self, report: Report | None) -> RunResult:
         if is_first_rank():
             record = record_run(self.data, self.start, command=self.command)
             write_config(self.folder, self.experiment, self.data, record)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import yaml
-
-from cinema_cmr.core.errors import UsageError, unknown_name
+from cinema_cmr.core.errors import UnreadableFileError, UsageError, unknown_name
+from cinema_cmr.core.serialise import Json
+from cinema_cmr.files.text import parse_yaml
 
 __all__ = ["PRESETS", "FinetuneOptions", "PretrainOptions", "option"]
 
@@ -64,7 +64,7 @@ class _LoopOptions:
             raise unknown_name("option", unknown[0], known)
         return cls(**values)
 
-    def changes(self) -> dict[str, Any]:
+    def changes(self) -> dict[str, Json]:
         """Return the values of the experiment that the options replace, `set` last, by dotted path."""
         changes = {
             each.metadata["path"]: value
@@ -136,7 +136,7 @@ class FinetuneOptions(_LoopOptions, _FinetuneModelOptions, _LabelledDataOptions)
         values = {"--layer-decay": self.layer_decay, "--freeze": self.freeze, "--adapters": self.adapters}
         return [name for name, value in values.items() if value]
 
-    def changes(self) -> dict[str, Any]:
+    def changes(self) -> dict[str, Json]:
         """Return the values of the experiment that the options replace, by dotted path."""
         changes = super().changes()
         if self.freeze or self.adapters:
@@ -210,18 +210,18 @@ class PretrainOptions(_DistributedOptions, _LoopOptions, _PretrainModelOptions, 
     """Options of `cinema pretrain` and of `recipes.pretrain.pretrain`."""
 
 
-def _parsed(text: str) -> tuple[str, Any]:
+def _parsed(text: str) -> tuple[str, Json]:
     """Return path and value of PATH=VALUE, the value read as YAML."""
     path, equals, value = text.partition("=")
     if not equals:
         raise UsageError(f"--set {text}; expected PATH=VALUE, e.g. train.optim.weight_decay=0.1")
     try:
-        return path.strip(), _number_or_value(yaml.safe_load(value))
-    except yaml.YAMLError as error:
-        raise UsageError(f"--set {text}: the value is no YAML; expected e.g. 0.2, true or [1, 2]") from error
+        return path.strip(), _number_or_value(parse_yaml(value, path))
+    except UnreadableFileError as error:
+        raise UsageError(f"--set {path}: the value is no YAML; expected e.g. 0.2, true or [1, 2]") from error
 
 
-def _number_or_value(value: Any) -> Any:
+def _number_or_value(value: Json) -> Json:
     """Return a value, or the number that a text stands for: YAML reads 1e-4 as text."""
     try:
         return float(value) if isinstance(value, str) else value

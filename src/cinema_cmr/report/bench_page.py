@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Iterator
 
+from cinema_cmr.core.safe_text import csv_row
 from cinema_cmr.core.serialise import json_values
 from cinema_cmr.report.bench_results import BenchResults, BenchRow
 from cinema_cmr.report.evaluation.tables import PUBLISHED_NOTE
@@ -82,7 +83,7 @@ def bench_csv(results: BenchResults) -> str:
     writer = csv.DictWriter(text, _CSV_HEADS, restval="", lineterminator="\n")
     writer.writeheader()
     for row in results.rows:
-        writer.writerows(json_values(line) for line in _csv_rows(row))
+        writer.writerows(csv_row(json_values(line)) for line in _csv_rows(row))
     return text.getvalue()
 
 

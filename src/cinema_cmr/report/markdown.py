@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from cinema_cmr.core.safe_text import markdown_cell
 from cinema_cmr.score.statistics import Interval
 
 __all__ = ["Table", "interval_text", "markdown_table", "number_text", "p_text", "signed_interval_text"]
@@ -61,6 +62,7 @@ def p_text(p: float) -> str:
 
 
 def markdown_table(table: Table) -> str:
-    """The table in Markdown."""
-    lines: list[Sequence[str]] = [table.heads, ["---"] * len(table.heads), *table.rows]
+    """The table in Markdown; names in its cells are no markup."""
+    rows = ([markdown_cell(cell) for cell in row] for row in table.rows)
+    lines: list[Sequence[str]] = [table.heads, ["---"] * len(table.heads), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

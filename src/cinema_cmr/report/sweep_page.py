@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from cinema_cmr.core.safe_text import csv_row
 from cinema_cmr.core.serialise import json_values
 from cinema_cmr.report.axes import FONT_POINTS, INK, plain_axes, svg_of
 from cinema_cmr.report.bench_results import SweepPoint, SweepResults
@@ -118,7 +119,7 @@ def sweep_csv(results: SweepResults) -> str:
     writer.writeheader()
     for point in results.points:
         own = {name: getattr(point, name) for name in ("share", "n_patients", "model", "n_seeds")}
-        writer.writerows({**own, "measure": key, **json_values(its)} for key, its in point.measures.items())
+        writer.writerows(csv_row({**own, "measure": key, **json_values(its)}) for key, its in point.measures.items())
     return text.getvalue()
 
 

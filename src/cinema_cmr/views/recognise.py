@@ -13,6 +13,7 @@ from cinema_cmr.core.study import Issue
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.views.axis import EXPECTED_AXIS, LongAxis, axis_from_planes
 from cinema_cmr.views.candidate import VIEW_HINTS, Candidate, ViewDecision
+from cinema_cmr.views.competing import left_out_issues
 from cinema_cmr.views.long_axes import classify_planes
 from cinema_cmr.views.motion import axis_from_motion
 from cinema_cmr.views.short_axis import classify_stacks
@@ -72,6 +73,7 @@ def _issues(candidates: Sequence[Candidate], decisions: Sequence[ViewDecision]) 
         if count < 3:
             message = f"the short axis has only {count} slices; volumes need the whole ventricle"
             issues.append(Issue(code="few-slices", severity="warning", message=message, evidence={"n_slices": count}))
+    issues += left_out_issues(candidates, decisions)
     for k, decision in enumerate(decisions):
         if decision.kept and decision.evidence.get("decided_by") in ("description", "geometry, uncertain"):
             message = f"the view of {candidates[k].cine.label} is uncertain: {decision.reason}"

@@ -15,6 +15,7 @@ from cinema_cmr.core.geometry import plane_angle_deg
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.views.axis import Plane, angle_to_expected_deg, axis_from_planes, intersection_lines
 from cinema_cmr.views.candidate import Candidate, ViewDecision, view_from_hints
+from cinema_cmr.views.competing import describe_preference, preferred_stack
 
 __all__ = ["classify_stacks"]
 
@@ -37,8 +38,8 @@ _BODY_PLANES = ("sagittal", "coronal", "transverse")
 def classify_stacks(candidates: Sequence[Candidate]) -> dict[int, ViewDecision]:
     """Classify the stacks, by index of the candidate; at most one is kept as the short axis.
 
-    Candidates without a decision may be long-axis planes. Of several short-axis stacks, the one with more slices is
-    kept, then more frames, more coverage, the later one. One or two slices are accepted only if no stack is found.
+    Candidates without a decision may be long-axis planes. Of several short-axis stacks one is kept
+    (`competing.preferred_stack`). One or two slices are accepted only if no stack is found.
     """
     decisions = {k: _classify_stack(k, candidates) for k, one in enumerate(candidates) if one.cine.n_slices >= 3}
     across = [k for k, decision in decisions.items() if decision.view is View.SAX]
@@ -47,7 +48,8 @@ def classify_stacks(candidates: Sequence[Candidate]) -> dict[int, ViewDecision]:
         decisions.update({k: _classify_stack(k, candidates) for k in across})
         across = [k for k in across if decisions[k].view is View.SAX]
     if across:
-        best = max(across, key=lambda k: _rank(candidates[k]))
+        typical = [k for k in across if _is_typical(candidates[k])]
+        best = preferred_stack(typical or across, candidates)
         for k in across:
             if k != best:
                 decisions[k] = _reject(candidates[k], candidates[best], decisions[k])
@@ -111,17 +113,17 @@ def _few_slices_across(one: Candidate) -> bool:
     return one.cine.n_slices < 3 and angle_to_expected_deg(one.middle_plane.normal) <= _FEW_SLICES_DEG
 
 
-def _rank(one: Candidate) -> tuple[object, ...]:
-    cine = one.cine
-    typical = angle_to_expected_deg(one.middle_plane.normal) <= _TYPICAL_DEG
-    return (typical, cine.n_slices, cine.n_frames, float(cine.slice_positions_mm[-1]), one.acquisition_order)
+def _is_typical(one: Candidate) -> bool:
+    return angle_to_expected_deg(one.middle_plane.normal) <= _TYPICAL_DEG
 
 
 def _reject(rejected: Candidate, best: Candidate, decision: ViewDecision) -> ViewDecision:
     size = f"{rejected.cine.n_slices} slices x {rejected.cine.n_frames} frames"
+    kind = describe_preference(rejected, best)
     kept = f"{best.cine.label} with {best.cine.n_slices} x {best.cine.n_frames}"
-    reason = f"another short-axis stack ({size}); {kept} was kept"
-    if _rank(rejected)[:4] == _rank(best)[:4]:
+    reason = f"another short-axis stack ({size}{', ' + kind if kind else ''}); {kept} was kept"
+    same_size = rejected.cine.shape[2:] == best.cine.shape[2:]
+    if same_size and not kind and best.acquisition_order > rejected.acquisition_order:
         reason += " as the later acquisition"
     return ViewDecision(view=View.SAX, kept=False, reason=reason, evidence=decision.evidence)
 

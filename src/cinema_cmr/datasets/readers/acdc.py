@@ -12,6 +12,7 @@ from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard, Split, read
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.listing import index_by_name, number_fact
 from cinema_cmr.datasets.phase_files import read_phases
+from cinema_cmr.files.text import read_text
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.walk import paths_below
 
@@ -106,7 +107,7 @@ def _case(folder: Path, cycle: Path | None) -> Case:
 
 def _facts(path: Path) -> dict[str, Fact]:
     """Read ED and ES (counted from 1, as in the file names), group, height in cm and weight in kg."""
-    lines = (line.partition(":") for line in path.read_text(encoding="utf-8").splitlines() if ":" in line)
+    lines = (line.partition(":") for line in read_text(path).splitlines() if ":" in line)
     texts = {key.strip(): value.strip() for key, _, value in lines}
     missing = {"ED", "ES", "Group"} - texts.keys()
     if missing:

@@ -20,6 +20,7 @@ from cinema_cmr.core.vocabulary import SCAR_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard, Split, read_split
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.listing import index_by_name, require_path
+from cinema_cmr.files.text import read_text
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.nifti.labels import read_label_codes
 from cinema_cmr.io.nifti.source import stored_header
@@ -100,7 +101,7 @@ def _facts(folder: Path) -> dict[str, str]:
     path = next((p for parent in (folder, folder.parent) for n in names if (p := parent / n).is_file()), None)
     if path is None:
         return facts
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = read_text(path, errors="replace").splitlines()
     matches = (_LINE.fullmatch(line) for line in lines)
     return {**{m["key"].lower(): m["text"] for m in matches if m}, **facts}
 

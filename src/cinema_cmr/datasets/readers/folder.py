@@ -10,11 +10,11 @@ only; not a medical device.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +37,7 @@ from cinema_cmr.datasets.readers.folder_layout import (
     is_mask,
     is_nifti,
 )
+from cinema_cmr.files.text import read_json
 from cinema_cmr.io.names import file_stem
 from cinema_cmr.io.read import view_from_name
 from cinema_cmr.io.walk import paths_below
@@ -252,12 +253,12 @@ def _landmarks(path: Path) -> dict[View, Landmarks]:
     if not path.exists():
         return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content: Any = read_json(path)
         return {View(view): _points(View(view), tracks) for view, tracks in content.items()}
-    except (ValueError, AttributeError, TypeError) as error:
+    except (UnreadableFileError, ValueError, AttributeError, TypeError) as error:
         raise UnreadableFileError(
-            f"'{path.parent.name}/{path.name}' cannot be read ({error}); expected view -> name -> points: generate the"
-            " cohort again"
+            f"'{path.parent.name}/{path.name}' cannot be read ({type(error).__name__}); expected view -> name -> points"
+            ": generate the cohort again"
         ) from error
 
 

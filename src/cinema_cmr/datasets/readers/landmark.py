@@ -9,7 +9,6 @@ lax_2c/masks/0001__00.png        85, 170, 255: spots of points 1, 2, 3; the poin
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,6 +26,7 @@ from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.listing import require_path
+from cinema_cmr.files.text import parse_rows, read_text
 
 __all__ = ["CARD", "DATASET", "PIXEL_MM", "list_cases", "read_case"]
 
@@ -139,13 +139,7 @@ def _rows(path: Path) -> list[list[str]]:
     """Return the rows of a table that have all six cells; empty if it is absent."""
     if not path.exists():
         return []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return [[cell.strip() for cell in row] for row in csv.reader(file) if len(row) == 6]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UnreadableFileError(
-            f"'{path.name}' is not a table ({error}); expected CSV in UTF-8: fetch the dataset again"
-        ) from error
+    return [[cell.strip() for cell in row] for row in parse_rows(read_text(path), path.name) if len(row) == 6]
 
 
 def _table(path: Path) -> dict[str, dict[int, Points]]:

@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal
 
 import numpy as np
@@ -27,6 +26,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.datasets.readers import plain_pickle
 from cinema_cmr.datasets.readers.rescan import VIEW_FILES
+from cinema_cmr.files.leftovers import temporary_folder
 from cinema_cmr.io.nifti.image import write_mask
 from cinema_cmr.io.nifti.study import write_nifti_study
 from cinema_cmr.io.output_folder import atomic_folder
@@ -88,7 +88,7 @@ def read_plain_pickle(path: Path) -> dict[str, NDArray[np.generic]]:
     for a pickle that contains or refers to anything but arrays and plain values.
     """
     path = Path(path).resolve()
-    with TemporaryDirectory(prefix="cinema-") as folder:
+    with temporary_folder() as folder:
         target = Path(folder) / "arrays.npz"
         command = [sys.executable, "-I", str(Path(plain_pickle.__file__).resolve()), str(path), str(target)]
         try:

@@ -16,6 +16,7 @@ from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.listing import index_by_name
+from cinema_cmr.files.text import read_text
 from cinema_cmr.io.archive import extract_archive
 from cinema_cmr.io.dicom.sort import instance_positions
 from cinema_cmr.io.dicom.study import find_stacks
@@ -95,10 +96,10 @@ def read_contour(path: Path) -> NDArray[np.float64]:
     Raises `InputError` if the file is not a polygon.
     """
     try:
-        points = [[float(number) for number in line.split()] for line in path.read_text().splitlines() if line.strip()]
+        points = [[float(number) for number in line.split()] for line in read_text(path).splitlines() if line.strip()]
     except ValueError as error:
         raise InputError(
-            f"contour '{path.name}' is not numeric ({error}); expected x and y per line: unpack the dataset again"
+            f"contour '{path.name}' is not numeric; expected x and y per line: unpack the dataset again"
         ) from error
     if len(points) < 3 or any(len(point) != 2 for point in points):
         raise InputError(

@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 
+from cinema_cmr.core.safe_text import csv_cell
 from cinema_cmr.evaluation.record import Evaluation
 from cinema_cmr.report.evaluation.rows import (
     difference_table,
@@ -100,7 +101,7 @@ def results_csv(results: Sequence[Result]) -> str:
     for result in results:
         values = [f"{result.scores.get(name, math.nan):.4f}" for name in scores]
         writer.writerow(
-            [result.patient, result.study, result.target, *values]
+            [*map(csv_cell, (result.patient, result.study, result.target)), *values]
             + [getattr(result, kind).get(name) for name, kind in pairs]
         )
     return text.getvalue()
