@@ -164,7 +164,7 @@ def _contraction(harmonic: NDArray[np.complex128], plane: _Plane, middle: Array)
 
 
 def _find_rings(contraction: Array, mean: Array, plane: _Plane, middle: Array) -> _Rings:
-    """Return the strongest closed ring of each slice near one line: all sectors move in, around blood in a dark wall."""
+    """Return the strongest closed ring of each slice near one line: all sectors move in, around blood in a wall."""
     x, y = (at.ravel() for at in np.meshgrid(middle[0] + _SEARCH_MM, middle[1] + _SEARCH_MM, indexing="ij"))
     blood = plane.sample(mean, x, y)
     scores = np.empty((len(_RADII_MM), *blood.shape))
@@ -194,7 +194,7 @@ def _circle(x: Array, y: Array, radius: float) -> tuple[Array, Array]:
 
 def _measure_rings(cine: Cine, rings: _Rings, plane: _Plane) -> StackAppearance:
     present = np.flatnonzero(rings.strengths >= _MIN_RING_SHARE * rings.strengths.max())
-    atrial = np.sort([_atrial_share(rings, plane, z) for z in present])
+    atrial = np.sort([_atrial_share(rings, plane, int(z)) for z in present])
     affine = cine.affine
     across = _towards_rv(rings, plane, present)
     return StackAppearance(
@@ -220,7 +220,7 @@ def _slope(rings: _Rings, positions_mm: Array) -> float:
     """Return the slope of the weighted line through the rings' centres."""
     from_middle = positions_mm - rings.weights @ positions_mm
     spread = rings.weights @ from_middle**2
-    return float(np.linalg.norm((rings.weights * from_middle) @ rings.centres) / max(spread, 1.0))
+    return float(np.linalg.norm((rings.weights * from_middle) @ rings.centres) / max(float(spread), 1.0))
 
 
 def _atrial_share(rings: _Rings, plane: _Plane, z: int) -> float:
