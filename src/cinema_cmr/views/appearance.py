@@ -206,7 +206,7 @@ def _circle(x: Array, y: Array, radius: float) -> tuple[Array, Array]:
 
 def _measure_rings(cine: Cine, rings: _Rings, plane: _Plane) -> StackAppearance:
     present = np.flatnonzero(rings.strengths >= _MIN_RING_SHARE * rings.strengths.max())
-    atrial = np.sort([_atrial_share(rings, plane, z) for z in present])
+    atrial = np.sort([_atrial_share(rings, plane, int(z)) for z in present])
     affine = cine.affine
     across = _towards_rv(rings, plane, present)
     columns, rows = unit(affine[:3, 0]), unit(affine[:3, 1])
@@ -233,7 +233,7 @@ def _slope(rings: _Rings, positions_mm: Array) -> float:
     """Return the slope of the weighted line through the rings' centres."""
     from_middle = positions_mm - rings.weights @ positions_mm
     spread = rings.weights @ from_middle**2
-    return float(np.linalg.norm((rings.weights * from_middle) @ rings.centres) / max(spread, 1.0))
+    return float(np.linalg.norm((rings.weights * from_middle) @ rings.centres) / max(float(spread), 1.0))
 
 
 def _atrial_share(rings: _Rings, plane: _Plane, z: int) -> float:
