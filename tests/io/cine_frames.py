@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.io.synthetic_dicom import HEART, Heart, Plane, new_image, save, short_axis_planes
 
 from cinema_cmr.core.volume import Cine
-from tests.io.synthetic_dicom import HEART, Heart, Plane, new_image, save, short_axis_planes
 
 RR_MS = 800.0
 N = 20
@@ -79,8 +79,10 @@ def true_blood_ml(slices: Sequence[SliceSpec], n_frames: int = N) -> NDArray[np.
     gap = float(np.linalg.norm(np.array(second.centre) - np.array(first.centre)))
     voxel_ml = first.spacing**2 * gap / 1000
     counts = [
-        [(one.heart.image(replace(one.plane, spacing=first.spacing, shape=first.shape), t / n_frames) > 600).sum()
-         for t in range(n_frames)]
+        [
+            (one.heart.image(replace(one.plane, spacing=first.spacing, shape=first.shape), t / n_frames) > 600).sum()
+            for t in range(n_frames)
+        ]
         for one in slices
     ]
     return np.asarray(np.sum(counts, axis=0) * voxel_ml, dtype=np.float64)

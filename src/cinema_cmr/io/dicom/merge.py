@@ -166,7 +166,7 @@ def _blocks(
     by_series: dict[tuple[str, SliceGrid | None], list[CineSlice]] = {}
     for one in slices:
         by_series.setdefault((one.series, one.grid), []).append(one)
-    return [tuple(block) for block in sorted(by_series.values(), key=lambda block: key(block), reverse=reverse)]
+    return [tuple(block) for block in sorted(by_series.values(), key=key, reverse=reverse)]
 
 
 def _rank(block: Slices) -> tuple[object, ...]:
