@@ -21,10 +21,8 @@ LIMITS = {"share": 0.2, "gain": 0.12, "motion_gain": 0.5}
 def moving(phases: NDArray[np.float64]) -> NDArray[np.float64]:
     """The change of the image (x, y, z, t) of the synthetic heart, by phases (z, t)."""
     planes = [replace(one, shape=(24, 24), spacing=4.0) for one in short_axis_planes(HEART, n=len(phases), gap_mm=8.0)]
-    slices = [
-        np.stack([HEART.image(plane, p % 1.0).T for p in row], axis=-1)
-        for plane, row in zip(planes, phases, strict=True)
-    ]
+    pairs = zip(planes, phases, strict=True)
+    slices = [np.stack([HEART.image(plane, p % 1.0).T for p in row], axis=-1) for plane, row in pairs]
     images = np.stack(slices, axis=2).astype(np.float64)
     return images - images.mean(axis=3, keepdims=True)
 
