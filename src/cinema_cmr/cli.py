@@ -21,6 +21,7 @@ __all__ = ["main"]
 COMMANDS = {
     "analyse": "one study or many: views, masks, volumes, EF, mass, curves, flags and a report",
     "segment": "one mask per image, on the image's own grid",
+    "export": "finished results as DICOM segmentation, structured report and PDF, and as FHIR",
     "views": "the recognised views of a study, without measurements",
     "demo": "analyse the bundled synthetic study",
     "finetune": "train a model on labelled studies: masks, landmarks, a number or a class",

@@ -7,10 +7,10 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cinema_cmr.core.vocabulary import NOTICE
 from cinema_cmr.report.evaluation.tables import PUBLISHED_NOTE
 from cinema_cmr.report.markdown import Table, interval_text, markdown_table, p_text, signed_interval_text
 from cinema_cmr.report.page import page_environment
-from cinema_cmr.report.record.study_record import NOTICE
 
 __all__ = ["NOTE", "bench_csv", "bench_markdown", "bench_page", "bench_tables"]
 

@@ -1,7 +1,8 @@
 """Reads a DICOM study of any layout into a `Study`: cines by position and time, views by geometry.
 
 Nothing that identifies a person leaves this reader: series are labelled by number, descriptions are reduced to a fixed
-vocabulary of hints, and names, identifiers, dates and UIDs are dropped with the headers.
+vocabulary of hints, and names, identifiers and dates are dropped with the headers. Of the UIDs only those of the images
+are kept, in memory (`Cine.sources`), so that DICOM results can refer to them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from cinema_cmr.io.dicom.decisions import (
 )
 from cinema_cmr.io.dicom.examination import check_single_examination
 from cinema_cmr.io.dicom.files import FoundFiles, pixel_digests, read_headers
+from cinema_cmr.io.dicom.image_sources import cine_sources
 from cinema_cmr.io.dicom.pixels import AssembledStack, assemble
 from cinema_cmr.io.dicom.rate import CardiacCycle, cardiac_cycle
 from cinema_cmr.io.dicom.sort import SortedStacks, possible_duplicates, sort_headers
@@ -52,7 +54,7 @@ def read_dicom(files_or_folder: Path | Iterable[Path], *, name: str | None = Non
     if not readable:
         raise no_cine_error(found, stacks, assembled)
     cycles = [cardiac_cycle(found.headers, one.stack, _median_times(one.stack)) for one in readable]
-    candidates = [_make_candidate(one, cycle) for one, cycle in zip(readable, cycles, strict=True)]
+    candidates = [_make_candidate(found, one, cycle) for one, cycle in zip(readable, cycles, strict=True)]
     recognised = recognise_views(candidates)
     classified = [
         ClassifiedStack(stack=one.stack, decision=decision)
@@ -91,7 +93,7 @@ def _default_name(source: Path | Iterable[Path]) -> str:
     return source.resolve().name if source.is_dir() else source.stem
 
 
-def _make_candidate(one: AssembledStack, cycle: CardiacCycle) -> Candidate:
+def _make_candidate(found: FoundFiles, one: AssembledStack, cycle: CardiacCycle) -> Candidate:
     stack = one.stack
     thickness = [cine_slice.thickness_mm for cine_slice in stack.slices if cine_slice.thickness_mm]
     cine = Cine(
@@ -103,6 +105,7 @@ def _make_candidate(one: AssembledStack, cycle: CardiacCycle) -> Candidate:
         rr_interval_ms=cycle.rr_ms,
         slice_thickness_mm=float(np.median(thickness)) if thickness else None,
         label=_stack_label(stack),
+        sources=cine_sources(found.headers, one),
     )
     return Candidate(
         cine=cine, hints=stack.hints, acquisition_order=max(cine_slice.acquisition_order for cine_slice in stack.slices)
@@ -147,6 +150,7 @@ def _extract_view(cine: Cine, classified: ClassifiedStack) -> Cine:
         affine=affine,
         slice_positions_mm=np.zeros(1),
         label=classified.stack.slices[k].series,
+        sources=cine.sources and cine.sources.select(slices=[k]),
     )
 
 
