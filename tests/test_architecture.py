@@ -49,6 +49,7 @@ SHARED_FILE_NAMES = {
     "body": "the patient's body",
     "card": "the model card: the type, and how a recipe fills it",
     "classify": "classes of patients",
+    "deidentify": "de-identification: the function and its command",
     "demo": "the demonstration study",
     "evaluate": "evaluation: the function and its command",
     "export": "results and models in the form of other programs: the function and its command",

@@ -22,6 +22,7 @@ COMMANDS = {
     "analyse": "one study or many: views, masks, volumes, EF, mass, curves, flags and a report",
     "segment": "one mask per image, on the image's own grid",
     "export": "finished results as DICOM segmentation, structured report and PDF, and as FHIR",
+    "deidentify": "a DICOM study without identity, with what an analysis needs",
     "views": "the recognised views of a study, without measurements",
     "demo": "analyse the bundled synthetic study",
     "finetune": "train a model on labelled studies: masks, landmarks, a number or a class",

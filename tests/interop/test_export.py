@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from interop_hearts import analysed, long_axis_cine, stack_cine, write_study
 from pydicom import dcmread
 
 from cinema_cmr.core.errors import InputError, OutputExistsError, UsageError
+from cinema_cmr.core.results import Measurements
 from cinema_cmr.interop.export import check_export, export_analysis
 from cinema_cmr.io.dicom.writing.series import DicomShape
 
@@ -36,6 +38,14 @@ def test_an_export_is_one_study_of_distinct_series(tmp_path: Path) -> None:
         other = write_study(tmp_path / "other", stack_cine(how="i"), shape=DicomShape.ENHANCED)
         export_analysis(analysis, other, tmp_path / "wrong")
     assert not (tmp_path / "wrong").exists()
+
+
+@pytest.mark.medium
+def test_masks_without_measurements_have_no_report(tmp_path: Path) -> None:
+    study = write_study(tmp_path / "study", stack_cine(), shape=DicomShape.ENHANCED)
+    analysis = replace(analysed(study), measurements=Measurements())
+    files = export_analysis(analysis, study, tmp_path / "dicom", phases="all")
+    assert [one.kind for one in files] == [*["SEG"] * 8, "FHIR"]
 
 
 def test_results_do_not_become_part_of_the_study(tmp_path: Path) -> None:

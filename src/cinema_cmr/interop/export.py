@@ -110,7 +110,9 @@ def _objects(context: ObjectContext, choice: PhaseChoice, report: Path | None) -
             if view is View.SAX:
                 stack.append(SegmentationReference(frame=phase.frame, dataset=dataset))
         number += len(phases)
-    yield "sr.dcm", report_object(context, stack, series_number=number)
+    measured = report_object(context, stack, series_number=number)
+    if measured is not None:
+        yield "sr.dcm", measured
     pdf = print_pdf(report) if report is not None else None
     if pdf is not None:
         yield "report_pdf.dcm", pdf_object(context, pdf, series_number=number + 1)

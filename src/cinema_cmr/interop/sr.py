@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from cinema_cmr.core.results import Flag
 from cinema_cmr.core.vocabulary import NOTICE
@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     )
     from pydicom.dataset import Dataset
 
+    Group: TypeAlias = VolumetricROIMeasurementsAndQualitativeEvaluations | MeasurementsAndQualitativeEvaluations
+
 __all__ = ["SegmentationReference", "report_object"]
 
 _COMPREHENSIVE_SR = "1.2.840.10008.5.1.4.1.1.88.33"
@@ -80,8 +82,12 @@ class SegmentationReference:
 
 def report_object(
     context: ObjectContext, segmentations: Sequence[SegmentationReference], *, series_number: int
-) -> Dataset:
-    """Return the structured report of an analysis; `segmentations` are those of its stack."""
+) -> Dataset | None:
+    """Return the structured report of an analysis, None if nothing was measured; `segmentations` are of its stack."""
+    by_frame = {one.frame: one for one in segmentations}
+    groups = [*_measurement_groups(context, by_frame), *_text_groups(context)]
+    if not groups:
+        return None
     series = SeriesIdentity(
         uid=context.uid("series", "SR"),
         number=series_number,
@@ -89,8 +95,7 @@ def report_object(
         description="CineMA measurements - research only",
     )
     dataset = new_object(context, series, sop_class=_COMPREHENSIVE_SR, instance=1)
-    by_frame = {one.frame: one for one in segmentations}
-    dataset.update(_content(context, by_frame)[0])
+    dataset.update(_content(context, groups)[0])
     dataset.update(
         item(
             CompletionFlag="PARTIAL",
@@ -105,7 +110,7 @@ def report_object(
     return dataset
 
 
-def _content(context: ObjectContext, segmentations: Mapping[int, SegmentationReference]) -> MeasurementReport:
+def _content(context: ObjectContext, groups: Sequence[Group]) -> MeasurementReport:
     from highdicom.sr import (
         LanguageOfContentItemAndDescendants,
         MeasurementReport,
@@ -113,7 +118,6 @@ def _content(context: ObjectContext, segmentations: Mapping[int, SegmentationRef
         TextContentItem,
     )
 
-    groups = [*_measurement_groups(context, segmentations), *_text_groups(context)]
     report = MeasurementReport(
         observation_context=_observer(context),
         procedure_reported=CARDIAC_MRI.coded(),
@@ -143,9 +147,7 @@ def _observer(context: ObjectContext) -> ObservationContext:
     )
 
 
-def _measurement_groups(
-    context: ObjectContext, segmentations: Mapping[int, SegmentationReference]
-) -> list[VolumetricROIMeasurementsAndQualitativeEvaluations | MeasurementsAndQualitativeEvaluations]:
+def _measurement_groups(context: ObjectContext, segmentations: Mapping[int, SegmentationReference]) -> list[Group]:
     """Return the groups in the order of the measurements: by structure and phase, or by finding site."""
     of_masks: dict[tuple[str, int], list[CodedMeasurement]] = defaultdict(list)
     of_sites: dict[Concept, list[CodedMeasurement]] = defaultdict(list)
