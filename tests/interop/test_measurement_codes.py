@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from interop_hearts import labels_of, long_axis_cine, stack_cine
+from interop_hearts import AXIS, CENTRE, RIGHT, labels_of, long_axis_cine, stack_cine
 from pydicom.sr._concepts_dict import concepts
 
 from cinema_cmr.core.annotation import LabelMap, Landmarks
@@ -24,13 +24,19 @@ from cinema_cmr.measure.measure import measure_masks
 SUBJECT = Subject(sex="F", age_years=50, height_cm=165, weight_kg=60, heart_rate_bpm=75)
 
 
+def hinges() -> tuple[np.ndarray, ...]:
+    """Two hinge points at the base and the apex, (8, 3) each."""
+    points = (CENTRE + AXIS * 20 + RIGHT * 15, CENTRE + AXIS * 20 - RIGHT * 15, CENTRE - AXIS * 38)
+    return tuple(np.tile(point, (8, 1)) for point in points)
+
+
 def computed_names() -> set[str]:
     """Names of all measurements: of a stack with long axes and landmarks, of one frame, and of late enhancement."""
     stack, long_axis = stack_cine(), long_axis_cine()
     planes = {View.LAX_4C: long_axis, View.LAX_2C: replace(long_axis, view=View.LAX_2C)}
     study = Study(name="", cines=(stack, *planes.values()), subject=SUBJECT)
     landmarks = {
-        view: Landmarks(view=view, points={name: np.zeros((8, 3)) for name in LANDMARKS[view]}) for view in planes
+        view: Landmarks(view=view, points=dict(zip(LANDMARKS[view], hinges(), strict=True))) for view in planes
     }
     labels = {View.SAX: labels_of(stack), **{view: labels_of(cine) for view, cine in planes.items()}}
     whole = measure_masks(study, labels, landmarks=landmarks)

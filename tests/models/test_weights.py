@@ -92,7 +92,7 @@ def test_nothing_is_overwritten_unasked(folder: Path) -> None:
 
 def test_a_cut_off_save_is_refused_not_misread(folder: Path) -> None:
     """New weights beside the old card, as after a kill between the two."""
-    write_state(folder / WEIGHTS_FILE, unetr(1).state_dict(), overwrite=True)
+    write_state(folder / WEIGHTS_FILE, unetr(1).state_dict())
     with pytest.raises(WeightsError, match=r"has SHA-256 .* expected"):
         load_model(folder)
 

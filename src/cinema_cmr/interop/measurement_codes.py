@@ -186,13 +186,14 @@ def _mass_codes() -> dict[str, MeasurementCode]:
     }
 
 
-def _biplane_codes() -> dict[str, MeasurementCode]:
+def _other_volume_codes(kind: str) -> dict[str, MeasurementCode]:
+    """Return the codes of LV volumes and EF measured in another way than by the stack's basal rule."""
     left = _VENTRICLES[0]
     edv = MeasurementCode(concept=left.end_diastolic, site=left.site, phase=END_DIASTOLE, papillary=_PAPILLARY_INCLUDED)
     return {
-        "lv_edv_biplane_ml": edv,
-        "lv_esv_biplane_ml": replace(edv, concept=left.end_systolic, phase=END_SYSTOLE),
-        "lv_ef_biplane_percent": replace(edv, concept=left.ejection_fraction, phase=None),
+        f"lv_edv_{kind}_ml": edv,
+        f"lv_esv_{kind}_ml": replace(edv, concept=left.end_systolic, phase=END_SYSTOLE),
+        f"lv_ef_{kind}_percent": replace(edv, concept=left.ejection_fraction, phase=None),
     }
 
 
@@ -218,7 +219,8 @@ MEASUREMENT_CODES: Mapping[str, MeasurementCode] = {
     **_mass_codes(),
     **_general_codes(),
     **{name: code for number, site in AHA_SITES.items() for name, code in _wall_codes(number, site).items()},
-    **_biplane_codes(),
+    **_other_volume_codes("biplane"),
+    **_other_volume_codes("valve_plane"),
 }
 """Name of a measurement -> its code."""
 

@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 
 from cinema_cmr.core.analysis import Analysis
-from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.errors import GeometryError, InputError, MissingFileError
-from cinema_cmr.core.results import Flag, HeartLocation, Measurement, Measurements, Prediction, RemovedComponent
+from cinema_cmr.core.results import (
+    Flag,
+    HeartLocation,
+    LandmarkPrediction,
+    Measurements,
+    Prediction,
+    RemovedComponent,
+)
 from cinema_cmr.core.run_facts import RunFacts
 from cinema_cmr.core.serialise import from_dict
 from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import LABEL_SCHEMES
+from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.nifti.labels import read_label_codes
-from cinema_cmr.io.provenance import input_digest
+from cinema_cmr.io.provenance import file_digest, input_digest
 from cinema_cmr.io.read import read_study
 from cinema_cmr.measure.measure import MeasureOptions, measure_study
+from cinema_cmr.measure.quality.landmarks import plausible_by_view
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.stored import read_measurements, read_run
-from cinema_cmr.report.record.study_record import Numbers, PredictionRecord, StudyRecord
+from cinema_cmr.report.record.study_record import LandmarkRecord, Numbers, Point, PredictionRecord, StudyRecord
 
 __all__ = ["read_analysis"]
-
-_LANDMARK_VALUES = ("mapse_", "long_axis_shortening_")
-"""Start of the names of values that do not come from masks."""
-_SAME = 1e-4
-"""Relative difference that rounding to six digits explains."""
 
 
 def read_analysis(results: Path | str, study: Path | str) -> Analysis:
     """Read the masks and measurements of a results folder, on the cines of the study that they were made of.
 
-    Landmarks, the disease model's result and normal ranges are left out. Masks that were corrected by hand are measured
-    again by the options of the run, with the flag `masks-edited`. Raises `InputError` if `study` is not the very
+    The disease model's result and normal ranges are left out, and landmarks as such. Masks that were corrected by hand
+    are measured again by the options of the run, with the flag `masks-edited`. Raises `InputError` if `study` is not the very
     input of the run, `MissingFileError` for an incomplete folder, `GeometryError` for a mask on another grid.
     """
     results, source = Path(results), Path(study)
@@ -55,40 +59,50 @@ def read_analysis(results: Path | str, study: Path | str) -> Analysis:
     kept = replace(whole, cines=cines, subject=record.subject, modality=record.study.modality)
     pairs = zip(record.predictions, cines, strict=True)
     predictions = {one.view: _prediction(one, cine, results, record) for one, cine in pairs}
-    names = {field.name for field in fields(MeasureOptions)}
-    options = from_dict(MeasureOptions, {name: value for name, value in run.options.items() if name in names})
-    measured = measure_study(kept, predictions, options=options)
-    return Analysis(
-        study=kept, predictions=predictions, measurements=_measurements(record, measured), run=_run_facts(run)
+    edited = [one.mask for one in record.predictions if file_digest(results / one.mask) != run.outputs.get(one.mask)]
+    measurements = _stored(record) if not edited else _measured_again(kept, predictions, record, run, edited)
+    return Analysis(study=kept, predictions=predictions, measurements=measurements, run=_run_facts(run))
+
+
+def _stored(record: StudyRecord) -> Measurements:
+    return Measurements(
+        measured=record.measurements,
+        curves={name: _array(values) for name, values in record.curves.values.items()},
+        times_ms=None if record.curves.times_ms is None else _array(record.curves.times_ms),
+        flags=record.flags,
     )
 
 
-def _measurements(record: StudyRecord, measured: Measurements) -> Measurements:
-    """Return the measurements of the run; where the masks give other numbers now, the new ones with a flag."""
-    pairs = [(one, measured[one.name]) for one in record.measurements if one.name in measured]
-    changed = [old for old, new in pairs if not _is_same(old, new)]
-    if not changed:
-        return Measurements(
-            measured=record.measurements,
-            curves={name: _array(values) for name, values in record.curves.values.items()},
-            times_ms=None if record.curves.times_ms is None else _array(record.curves.times_ms),
-            flags=record.flags,
-        )
-    of_landmarks = (one for one in record.measurements if one.name.startswith(_LANDMARK_VALUES))
-    of_masks = (one for one in measured.measured if not one.name.startswith(_LANDMARK_VALUES))
+def _measured_again(
+    study: Study, predictions: Mapping[View, Prediction], record: StudyRecord, run: RunRecord, edited: Sequence[str]
+) -> Measurements:
+    """Measure masks that are not those of the run, by its options and landmarks, with a flag that says so."""
+    names = {field.name for field in fields(MeasureOptions)}
+    options = from_dict(MeasureOptions, {name: value for name, value in run.options.items() if name in names})
+    landmarks = {one.view: _landmarks(one) for one in record.landmarks}
+    plausible, _ = plausible_by_view(landmarks)
+    measured = measure_study(study, predictions, options=options, landmarks=plausible)
     flag = Flag(
         code="masks-edited",
         severity="warning",
-        message=f"the masks were changed after the analysis: {len(changed)} values were measured again",
-        evidence={"first": changed[0].name},
+        message="masks were changed after the analysis and measured again",
+        evidence={"masks": ", ".join(edited)},
     )
-    return replace(measured, measured=(*of_masks, *of_landmarks), flags=(*measured.flags, flag))
+    return replace(measured, flags=(*measured.flags, flag))
 
 
-def _is_same(old: Measurement, new: Measurement) -> bool:
-    if old.name.startswith(_LANDMARK_VALUES) or old.value is None or new.value is None:
-        return old.name.startswith(_LANDMARK_VALUES) or old.value == new.value
-    return abs(old.value - new.value) <= _SAME * max(abs(old.value), abs(new.value))
+def _landmarks(one: LandmarkRecord) -> LandmarkPrediction:
+    points = {name: _points(by_frame) for name, by_frame in one.points_ras_mm.items()}
+    return LandmarkPrediction(
+        landmarks=Landmarks(view=one.view, points=points),
+        confidence={name: _array(by_frame) for name, by_frame in one.confidence.items()},
+        centre=(np.nan, np.nan),
+        model=one.model,
+    )
+
+
+def _points(points: Sequence[Point | None]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    return np.array([(np.nan,) * 3 if point is None else point for point in points], dtype=np.float64)
 
 
 def _cine(prediction: PredictionRecord, study: Study) -> Cine:

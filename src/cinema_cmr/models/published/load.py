@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.models.architectures import build
@@ -15,7 +17,7 @@ from cinema_cmr.models.published.config import card_of
 from cinema_cmr.models.published.hub import fetch
 from cinema_cmr.models.published.registry import published_files
 from cinema_cmr.models.published.settings import read_config
-from cinema_cmr.models.states import fill, hash_of, read_state
+from cinema_cmr.models.states import check_shapes, fill, hash_of, read_state
 
 __all__ = ["CONFIG_FILE", "load_hub", "load_published"]
 
@@ -67,9 +69,14 @@ def _load(files: Sequence[Path], config_file: Path, *, name: str) -> LoadedModel
 
 
 def _load_file(file: Path, card: ModelCard) -> LoadedModel:
+    state, what = read_state(file), f"the weights in '{file.name}'"
     try:
+        with torch.device("meta"):  # without memory for it: the configuration may claim any size
+            described = build(card.architecture, card.config)
+        own, given = ({name: tuple(x.shape) for name, x in each.items()} for each in (described.state_dict(), state))
+        check_shapes(own, given, what=what)
         model = build(card.architecture, card.config)
     except UsageError as error:
         raise WeightsError(f"'{file.name}': {error}") from error
-    fill(model, read_state(file), what=f"the weights in '{file.name}'")
+    fill(model, state, what=what)
     return LoadedModel(model=model.eval(), card=card)
