@@ -75,11 +75,10 @@ def test_segmentations_of_a_scanner_s_study(real_data: Path, tmp_path: Path, nam
             check_frames(dcmread(path), images, study[view], mask, frame)
     chosen = [*paths[:: max(1, len(paths) // 6)], tmp_path / "dicom" / "sr.dcm"]
     # Sunnybrook's own identifiers have components that begin with 0; a reference must repeat them.
-    invalid = {uid for one in images.values() for uid in (one.SOPInstanceUID, one.SeriesInstanceUID)}
-    invalid |= {one.StudyInstanceUID for one in images.values()} | {
-        one.FrameOfReferenceUID for one in images.values() if "FrameOfReferenceUID" in one
-    }
-    invalid = {uid for uid in invalid if re.search(r"\.0\d", uid)}
+    with quiet_pydicom():
+        keywords = ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID")
+        uids = {str(one.get(keyword)) for one in images.values() for keyword in keywords}
+    invalid = {uid for uid in uids if re.search(r"\.0\d", uid)}
     errors = validation_errors(*chosen)
     assert [line for line in errors if not any(uid in line for uid in invalid)] == []
 

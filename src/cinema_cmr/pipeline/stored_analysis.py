@@ -40,8 +40,8 @@ def read_analysis(results: Path | str, study: Path | str) -> Analysis:
     """Read the masks and measurements of a results folder, on the cines of the study that they were made of.
 
     The disease model's result and normal ranges are left out, and landmarks as such. Masks that were corrected by hand
-    are measured again by the options of the run, with the flag `masks-edited`. Raises `InputError` if `study` is not the very
-    input of the run, `MissingFileError` for an incomplete folder, `GeometryError` for a mask on another grid.
+    are measured again by the options of the run, with the flag `masks-edited`. Raises `InputError` if `study` is not
+    the very input of the run, `MissingFileError` for an incomplete folder, `GeometryError` for a mask on another grid.
     """
     results, source = Path(results), Path(study)
     if not (results / "run.json").exists():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from interop_hearts import analysed, stack_cine, write_study
-from scan_runs import call
+from scan_runs import call, scan, use_oracle
 
 from cinema_cmr.interop import encapsulated_pdf
 from cinema_cmr.io.dicom.writing.series import DicomShape
@@ -35,3 +35,15 @@ def test_results_are_exported(
     assert "no PDF of the report" in printed.err and "identifiers of the patient" in printed.err
     assert call("export", tmp_path / "results", "--study", study) == 3
     assert "pass --overwrite" in capsys.readouterr().err
+
+
+@pytest.mark.medium
+def test_an_analysis_exports_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encapsulated_pdf, "find_browser", lambda: None)
+    use_oracle(monkeypatch)
+    options = ("--dicom", "--disease", "none", "--landmarks", "none")
+    study = write_study(tmp_path / "study", stack_cine(), shape=DicomShape.ENHANCED)
+    assert call("analyse", study, "-o", tmp_path / "out", *options) == 0
+    assert {"sr.dcm", "fhir.json"} <= {path.name for path in (tmp_path / "out" / "dicom").iterdir()}
+    assert call("analyse", scan(tmp_path), "-o", tmp_path / "nifti", *options) == 3
+    assert (tmp_path / "nifti" / "report.html").exists()

@@ -8,6 +8,7 @@ from typing import get_args
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.options.dataclass_options import OptionGroup
 from cinema_cmr.interop.encapsulated_pdf import find_browser
 from cinema_cmr.interop.export import check_export, export_analysis
 from cinema_cmr.interop.exported_frames import PhaseChoice
@@ -25,7 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
-def add_phase_option(parser: ArgumentParser) -> None:
+def add_phase_option(parser: ArgumentParser | OptionGroup) -> None:
     """Add the choice of the exported frames."""
     parser.add_argument(
         "--dicom-phases",
@@ -50,9 +51,16 @@ def run(given: Namespace) -> int:
 
 
 def export_results(
-    results: Path, study: Path, folder: Path, *, phases: PhaseChoice, overwrite: bool, console: Console
+    results: Path,
+    study: Path,
+    folder: Path,
+    *,
+    phases: PhaseChoice,
+    overwrite: bool,
+    console: Console,
+    quiet: bool = False,
 ) -> None:
-    """Read a results folder with its study and export it."""
+    """Read a results folder with its study and export it; `quiet` prints no list of files."""
     from cinema_cmr.pipeline.stored_analysis import read_analysis
 
     check_export(study, folder)
@@ -64,6 +72,8 @@ def export_results(
         reason = "the browser failed" if report and find_browser() else "no report.html" if not report else "no browser"
         console.note(f"cinema: no PDF of the report: {reason}")
     console.note(f"cinema: the objects carry name and identifiers of the patient, as the images do: {folder}")
+    if quiet:
+        return
     console.result(
         "\n".join([*(f"{folder / one.name}: {one.description}" for one in files)]),
         {"folder": str(folder), "files": [vars(one) for one in files]},
