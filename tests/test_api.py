@@ -47,6 +47,7 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.medium
 def test_analyse(scan: Path, oracle: Segmenter, tmp_path: Path) -> None:
     analysis = cmr.analyse(scan, sex="F", height_cm=170, basal_rule="all-slices", landmarks=None)
     analysis.write(tmp_path / "out")

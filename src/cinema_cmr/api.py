@@ -213,11 +213,9 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
 
     Raises `InputError` for fewer than two shared patients, and where the references differ.
     """
-    from cinema_cmr.evaluation.compare import compare as compare_results
-    from cinema_cmr.tasks.registry import task_type
+    from cinema_cmr.evaluation.record import compare_evaluations
 
-    names = (first.model, second.model)
-    return compare_results(first.results, second.results, task_type(first.task), names=names)
+    return compare_evaluations(first, second)
 
 
 def check_dataset(data: Path | str, *, open_files: bool = True) -> CheckSummary:

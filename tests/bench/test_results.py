@@ -56,6 +56,7 @@ def test_the_first_measure_says_that_nobody_could_be_measured() -> None:
     assert row.n == 0 and row.n_excluded == 2 and np.isnan(row.value)
 
 
+@pytest.mark.medium
 def test_balanced_accuracy_counts_classes_alike() -> None:
     right, wrong = ({"correct": value, "baseline": value} for value in (1.0, 0.0))
     patients = [PatientValues(patient=f"n{i}", target="NOR", values=right) for i in range(9)]

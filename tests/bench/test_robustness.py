@@ -10,6 +10,7 @@ from cinema_cmr.bench.robustness import ESTIMATORS, outcome, scan_of
 from cinema_cmr.core.vocabulary import View
 
 
+@pytest.mark.medium
 def test_an_oracle_is_right_about_what_is_unchanged_or_moved() -> None:
     study = annotated(heart(n_slices=6))
     for change in ("none", "turn-90", "mirrored"):

@@ -54,6 +54,7 @@ class Faked:
         return scored_run(data, values)
 
 
+@pytest.mark.medium
 def test_what_failed_or_has_no_data_is_told_and_the_rest_is_there(
     lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -81,6 +82,7 @@ def test_what_failed_or_has_no_data_is_told_and_the_rest_is_there(
     assert {line["value"] for line in lines if line["measure"] == "lv_ef_percent"} == {"2.0"}
 
 
+@pytest.mark.medium
 def test_a_second_call_keeps_what_is_finished_and_refuses_other_settings(
     lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -33,6 +33,7 @@ def call(*words: object) -> int:
     return main([str(word) for word in words])
 
 
+@pytest.mark.medium
 def test_a_curve_comes_out_and_finished_points_are_kept(
     lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -48,9 +48,9 @@ def test_a_statement_that_cannot_be_meant_is_refused(tmp_path: Path, values: dic
         read_label_statement(write(tmp_path, **values))
 
 
-def test_a_file_that_is_no_json_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_json_is_refused(tmp_path: Path) -> None:
     (tmp_path / LABELS_FILE).write_text("lv only")
-    with pytest.raises(UnreadableFileError, match=r"labels\.json' is no JSON"):
+    with pytest.raises(UnreadableFileError, match=r"labels\.json' is not JSON"):
         read_label_statement(tmp_path)
 
 

@@ -51,6 +51,7 @@ def test_a_file_of_the_folder_names_it_too(folder: Path) -> None:
     assert load_model(folder / WEIGHTS_FILE).card == load_model(str(folder)).card
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(("precision", "rounding"), [("float16", 2**-11), ("bfloat16", 2**-8)])
 def test_half_precision_is_smaller_and_close(tmp_path: Path, precision: Precision, rounding: float) -> None:
     full = save_model(tmp_path / "full", unetr(), unetr_card())

@@ -6,6 +6,8 @@ import csv
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
+import pytest
+
 from cinema_cmr.report.bench_results import FailedRun, ShownMeasure, SweepDifference, SweepPoint, SweepResults
 from cinema_cmr.report.sweep_page import curve_svg, standalone_svg, sweep_csv, sweep_markdown, sweep_page
 from cinema_cmr.score.statistics import Interval
@@ -66,6 +68,7 @@ def test_tables_have_a_row_a_share_and_a_column_a_model() -> None:
     assert len(lines) == 6 and lines[0]["measure"] == "dice_mean" and lines[0]["n_patients"] == "10"
 
 
+@pytest.mark.medium
 def test_the_figure_has_a_line_a_model_and_stands_alone() -> None:
     svg = curve_svg(RESULTS)
     assert "var(--accent)" in svg and "var(--warning)" in svg and "#0b0d" not in svg

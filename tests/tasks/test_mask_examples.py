@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from oracles import Oracle, annotated, heart, segmenter
+from torch import Tensor
 
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import InputError, UsageError
@@ -16,6 +17,7 @@ from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.sample import IGNORE_INDEX, collate
 from cinema_cmr.inference.soft_labels import predict_soft_labels
 from cinema_cmr.tasks.segment import SegmentConfig, SegmentTask
+from cinema_cmr.tasks.task import Loss
 
 GRID = Grid(spacing_mm=1.5, size=(48, 44), percentiles=(0.0, 100.0))
 LABELS = heart((15.0, 12.0, 10.0))
@@ -74,7 +76,7 @@ def test_frames_with_a_teacher_alone_are_examples_spread_over_the_cycle() -> Non
     study = taught(only_lv(frames=(1,)))
     examples = task().examples(study)
     assert [e.name.split()[-1] for e in examples] == ["1", "0", "2"]
-    assert [e.name.split()[-1] for e in task(soft_frames=1).examples(study)] == ["1", "0"]
+    assert [e.name.split()[-1] for e in task(soft_frames=1).examples(study)] == ["1", "2"]
     assert [e.name.split()[-1] for e in task(soft_frames=0).examples(study)] == ["1"]
     bare = replace(study, labels={}, labelled_frames={})
     assert len(task(soft_frames=9).examples(bare)) == 3
@@ -137,3 +139,15 @@ def test_a_structure_that_should_be_there_and_never_is_stops_the_run() -> None:
     with pytest.raises(InputError, match=r"no label of 'rv' in 3 training frames.*labels\.json"):
         its.check_examples(claimed)
     task(label_scheme="scar").check_examples(claimed)
+
+
+def test_a_loss_of_one_s_own_is_not_left_out_in_silence_where_labels_are_partial() -> None:
+    class Own(SegmentTask):
+        def criterion(self, logits: Tensor, labels: Tensor) -> Loss:
+            return Loss(logits.sum() * 0 + 7)
+
+    own = Own(SegmentConfig(grid=GRID), Oracle())
+    whole, part = (collate([own.sample(own.examples(s)[0], None)]) for s in (annotated(LABELS), only_lv()))
+    assert float(own.loss(whole).total.detach()) == 7
+    with pytest.raises(UsageError, match="partial_criterion"):
+        own.loss(part)

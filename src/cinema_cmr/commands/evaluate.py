@@ -13,9 +13,8 @@ from cinema_cmr.commands.options.shared_options import add_model_options
 from cinema_cmr.commands.options.training_data import add_data_options
 
 if TYPE_CHECKING:
-    from cinema_cmr.evaluation.compare import Comparison
     from cinema_cmr.evaluation.evaluate import Scored
-    from cinema_cmr.evaluation.record import Evaluation, NotScored, StoredEvaluation
+    from cinema_cmr.evaluation.record import NotScored
     from cinema_cmr.evaluation.studies import StudySource
     from cinema_cmr.tasks.result import Result
 
@@ -48,7 +47,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(given: Namespace) -> int:
     """Score the studies, print the summary, and write tables and page."""
     from cinema_cmr.bench.published import compare_with_published
-    from cinema_cmr.evaluation.record import read_evaluation
+    from cinema_cmr.evaluation.record import compare_evaluations, read_evaluation
     from cinema_cmr.report.evaluation.output import check_evaluation_folder, write_evaluation
     from cinema_cmr.report.evaluation.tables import evaluation_text
 
@@ -59,7 +58,7 @@ def run(given: Namespace) -> int:
     scored = _score_masks(given, console) if given.predictions else _score_model(given, console)
     evaluation = replace(scored.evaluation, published=compare_with_published(scored.evaluation))
     if other is not None:
-        evaluation = replace(evaluation, against=_compare(evaluation, other))
+        evaluation = replace(evaluation, against=compare_evaluations(evaluation, other))
     summary = {name: part for name, part in evaluation.to_dict().items() if name not in ("patients", "subgroups")}
     console.result(evaluation_text(evaluation), summary)
     if given.output:
@@ -115,17 +114,6 @@ def _source(given: Namespace) -> StudySource:
 
     split = Path(given.split) if given.split else None
     return StudySource(data=given.data, part=given.part, split=split, model=given.model)
-
-
-def _compare(evaluation: Evaluation, other: StoredEvaluation) -> Comparison:
-    """Compare with another evaluation; models of the same name are told apart by their hashes."""
-    from cinema_cmr.evaluation.compare import compare
-    from cinema_cmr.tasks.registry import task_type
-
-    names = (evaluation.model, other.model)
-    if evaluation.model == other.model:
-        names = (f"{other.model} {evaluation.hash[:8]}".strip(), f"{other.model} {other.hash[:8]}".strip())
-    return compare(evaluation.results, other.results, task_type(evaluation.task), names=names)
 
 
 def _line(outcome: Result | NotScored) -> str:

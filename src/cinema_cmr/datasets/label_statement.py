@@ -7,15 +7,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from cinema_cmr.core.errors import UnreadableFileError, UsageError, unknown_name
+from cinema_cmr.core.errors import UsageError, unknown_name
 from cinema_cmr.core.serialise import from_dict
 from cinema_cmr.core.vocabulary import CINE_LABELS
+from cinema_cmr.files.text import read_json
 
 __all__ = ["LABELS_FILE", "LabelStatement", "read_label_statement"]
 
@@ -62,16 +62,10 @@ class LabelStatement:
 def read_label_statement(folder: Path) -> LabelStatement:
     """Read `labels.json` of a folder; without the file our codes hold and all structures count as drawn.
 
-    Raises `UnreadableFileError` for a file that is no JSON object, `UsageError` for unknown keys and structures.
+    Raises `UnreadableFileError` for a file that is not JSON, `UsageError` for unknown keys and structures.
     """
     path = folder / LABELS_FILE
     if not path.exists():
         return LabelStatement()
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UnreadableFileError(
-            f'\'{path.name}\' is no JSON ({error}); expected e.g. {{"drawn": ["lv"]}}: correct it'
-        ) from error
-    statement: LabelStatement = from_dict(LabelStatement, values, LABELS_FILE)
+    statement: LabelStatement = from_dict(LabelStatement, read_json(path), LABELS_FILE)
     return statement

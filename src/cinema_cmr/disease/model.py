@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import UnreadableFileError, UsageError, WeightsError
 from cinema_cmr.core.results import DiseaseClassification
-from cinema_cmr.core.serialise import Json, from_dict, to_dict
+from cinema_cmr.core.serialise import from_dict, to_dict
 from cinema_cmr.disease.features import FEATURES, DiseaseFeatures
 from cinema_cmr.files.text import read_json
 from cinema_cmr.io.atomic import write_text
@@ -56,7 +56,7 @@ class DiseaseModel:
     temperature: float = 1.0
     """Divisor of the logits, which calibrates the confidence to the accuracy."""
     licence: str = ""
-    training: Mapping[str, Json] = field(default_factory=dict)
+    training: Mapping[str, object] = field(default_factory=dict)
     """Data, citation, split, seed, versions and scores."""
     notice: str = DISEASE_NOTICE
     format: int = _FORMAT

@@ -9,11 +9,12 @@ from pathlib import Path
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.core.results import Flag
 from cinema_cmr.core.serialise import Json, from_result, json_values
-from cinema_cmr.evaluation.compare import Comparison
+from cinema_cmr.evaluation.compare import Comparison, compare
 from cinema_cmr.files.text import read_json
 from cinema_cmr.score.detection import proportion_interval
 from cinema_cmr.score.statistics import Interval, rank_correlation
 from cinema_cmr.tasks.mask_scores import LOW_DICE, MAX_EF_ERROR
+from cinema_cmr.tasks.registry import task_type
 from cinema_cmr.tasks.result import Result, Summary
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "FlagCount",
     "NotScored",
     "StoredEvaluation",
+    "compare_evaluations",
     "read_evaluation",
     "subgroup_facts",
 ]
@@ -153,6 +155,17 @@ def read_evaluation(folder: Path) -> StoredEvaluation:
             f"'{folder.name}' has no readable {SCORES_FILE} with patients; expected the folder of a"
             " `cinema evaluate -o`: evaluate that model again"
         ) from error
+
+
+def compare_evaluations(first: Evaluation, second: Evaluation | StoredEvaluation) -> Comparison:
+    """Compare two evaluations patient by patient, first minus second; models of one name are named with their hashes.
+
+    Raises `InputError` for fewer than two shared patients, and where the references differ.
+    """
+    names = (first.model, second.model)
+    if first.model == second.model:
+        names = (f"{first.model} {first.hash[:8]}".strip(), f"{second.model} {second.hash[:8]}".strip())
+    return compare(first.results, second.results, task_type(first.task), names=names)
 
 
 def subgroup_facts(facts: Mapping[str, object]) -> dict[str, str]:

@@ -166,6 +166,7 @@ def _measure(
         rv=stack.rv.phases,
         values={value.name: value for value in values},
         prediction=prediction,
+        landmarks=landmarks,
     )
     by_name = {value.name: value for value in (*values, *long_axis)}
     of_rules = (
@@ -261,6 +262,10 @@ def _describe_basal_rule(volumes: Volumes) -> str:
 
 def _phases(cine: Cine, volumes: Volumes, options: MeasureOptions) -> tuple[Phases, Phases]:
     """Return ED and ES of LV and RV by the rules of the options."""
+    if not cine.in_phase:
+        reason = "the slices are not in phase: a frame shows different phases of the cycle"
+        unknown = Phases(ed=None, es=None, rule="", reason=reason)
+        return unknown, unknown
     own = (
         find_phases(curve, times_ms=cine.frame_times_ms, rr_interval_ms=cine.rr_interval_ms)
         for curve in (volumes.lv_ml, volumes.rv_ml)

@@ -37,15 +37,12 @@ from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.losses import cross_entropy, distillation, soft_dice
 from cinema_cmr.score.overlap import dice_by_class
 from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions, view_titles
-from cinema_cmr.tasks.mask_examples import SegmentExample, mask_examples
+from cinema_cmr.tasks.mask_examples import SegmentExample, drawn_classes, largest_share, make_sample, mask_examples
 from cinema_cmr.tasks.mask_scores import labelled_cine, score_stack, score_views
 from cinema_cmr.tasks.result import Result
 from cinema_cmr.tasks.task import CardFields, Loss, Task
 
 __all__ = ["SegmentConfig", "SegmentEvaluator", "SegmentExample", "SegmentTask"]
-
-_DRAWN = "drawn"
-"""Name of a sample's value: 1 for each class that was drawn, background first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,19 +194,19 @@ class SegmentTask(Task[SegmentExample]):
         # A cubic swings below the darkest voxel, and `normalise` must still see that outside the image
         # is flat.
         image = image.clamp(min=float(source.min()))
-        labels = _largest(move_planes(hot, draw, config.grid.size, mode="bilinear")).permute(1, 2, 0)
+        labels = largest_share(move_planes(hot, draw, config.grid.size, mode="bilinear")).permute(1, 2, 0)
         soft = None
         if example.soft_labels is not None:
             planes = torch.from_numpy(example.soft_labels[..., slices, :]).permute(2, 3, 0, 1) / SoftLabels.ONE
             soft = move_planes(planes, draw, config.grid.size, mode="bilinear").permute(1, 2, 3, 0)
         scaled = torch.from_numpy(normalise(image.numpy(), config.grid.percentiles))
         changed = change_intensities(scaled, draw_intensities(rng, config.augmentation))
-        return _sample(example, changed, labels, n_classes=config.n_classes, slices=slices, soft=soft)
+        return make_sample(example, changed, labels, n_classes=config.n_classes, slices=slices, soft=soft)
 
     def loss(self, batch: Batch) -> Loss:
         """Run the network on a batch of one view and compare with the labels, and the teacher's where it has any."""
         ((view, labels),) = batch.labels.items()
-        logits, drawn = self.network(batch.images)[view], _drawn_classes(batch, self.config.n_classes)
+        logits, drawn = self.network(batch.images)[view], drawn_classes(batch, self.config.n_classes)
         complete = bool(drawn.all())
         loss = self.criterion(logits, labels) if complete else self.partial_criterion(logits, labels, drawn)
         if view not in batch.soft_labels or not self.config.teacher_weight:
@@ -225,7 +222,15 @@ class SegmentTask(Task[SegmentExample]):
         return self._criterion(logits, labels, None)
 
     def partial_criterion(self, logits: Tensor, labels: Tensor, drawn: Tensor) -> Loss:
-        """Like `criterion`, where classes were not drawn: `drawn` (b, class) is False for these."""
+        """Like `criterion`, where classes were not drawn: `drawn` (b, class) is False for these; may be overridden.
+
+        Raises `UsageError` in a task whose `criterion` alone is overridden: its loss of such samples is not defined.
+        """
+        if type(self).criterion is not SegmentTask.criterion:
+            raise UsageError(
+                f"part-labelled samples for {type(self).__name__}, which overrides criterion(); expected"
+                " partial_criterion(logits, labels, drawn) too: define it, or train on studies that are drawn in full"
+            )
         return self._criterion(logits, labels, drawn)
 
     def _criterion(self, logits: Tensor, labels: Tensor, drawn: Tensor | None) -> Loss:
@@ -250,7 +255,7 @@ class SegmentTask(Task[SegmentExample]):
         scheme = self.config.label_scheme
         rows = [dice_by_class(p, t, scheme=scheme) for p, t in zip(predicted, truth, strict=True)]
         names = [label.name for label in LABEL_SCHEMES[scheme]]
-        of_batch = _drawn_classes(batch, self.config.n_classes)[:, 1:]
+        of_batch = drawn_classes(batch, self.config.n_classes)[:, 1:]
         drawn = [dict(zip(names, known, strict=True)) for known in of_batch.tolist()]
         return {
             f"dice_{name}": [
@@ -287,50 +292,7 @@ class SegmentTask(Task[SegmentExample]):
         image = normalise(crop.apply(example.planes), grid.percentiles)
         hot = np.eye(self.config.n_classes, dtype=np.float32)[example.labels]
         labels = crop.apply(hot).argmax(axis=-1).astype(np.uint8)
-        return _sample(example, torch.from_numpy(image), torch.from_numpy(labels), n_classes=self.config.n_classes)
-
-
-def _drawn_classes(batch: Batch, n_classes: int) -> Tensor:
-    """Return (b, class), True for each class that was drawn: all of them in a batch that does not state it."""
-    (labels,) = batch.labels.values()
-    stated = batch.values.get(_DRAWN)
-    return torch.ones(len(labels), n_classes, dtype=torch.bool, device=labels.device) if stated is None else stated > 0
-
-
-def _sample(
-    example: SegmentExample,
-    image: Tensor,
-    labels: Tensor,
-    *,
-    n_classes: int,
-    slices: NDArray[np.int64] | None = None,
-    soft: Tensor | None = None,
-) -> Sample:
-    """Return the sample of an image (x, y, z), of which `slices` of the example were taken, or all."""
-    view, drawn = str(example.view), example.drawn or (True,) * n_classes
-    if example.drawn_slices is not None:
-        known = example.drawn_slices if slices is None else example.drawn_slices[slices]
-        labels = labels.masked_fill(torch.from_numpy(~known), IGNORE_INDEX)
-    return Sample(
-        name=example.name,
-        images={view: image.unsqueeze(0).contiguous()},
-        labels={view: labels.contiguous()},
-        values={_DRAWN: torch.tensor(drawn, dtype=torch.float32)},
-        soft_labels={} if soft is None else {view: soft.contiguous()},
-    )
-
-
-def _largest(shares: torch.Tensor) -> torch.Tensor:
-    """Codes (n, x, y), uint8, of the largest of the shares (n, class, x, y), the first where several are.
-
-    As `argmax`, which over an axis that is not the last takes ten times as long.
-    """
-    best, codes = shares[:, 0], torch.zeros(shares[:, 0].shape, dtype=torch.uint8)
-    for code in range(1, shares.shape[1]):
-        larger = shares[:, code] > best
-        best = torch.maximum(best, shares[:, code])
-        codes.masked_fill_(larger, code)
-    return codes
+        return make_sample(example, torch.from_numpy(image), torch.from_numpy(labels), n_classes=self.config.n_classes)
 
 
 class SegmentEvaluator(Evaluator):

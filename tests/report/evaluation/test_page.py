@@ -33,6 +33,7 @@ def page_of(scored: Scored, *cases: CasePicture) -> str:
     return evaluation_page(scored.evaluation, cases)
 
 
+@pytest.mark.medium
 def test_numbers_plots_and_patients_are_there(scored: Scored) -> None:
     page = page_of(scored)
     for text in ("oracle", "patient 10.0", "LV ejection fraction", "By structure", "group DCM", "research use only"):

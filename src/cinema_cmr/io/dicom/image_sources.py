@@ -17,20 +17,12 @@ __all__ = ["cine_sources"]
 def cine_sources(headers: Sequence[FrameHeader], one: AssembledStack) -> CineSources:
     """Return the images of each slice and frame of a stack, and the true slice origins.
 
-    A frame that was interpolated, because its image is missing or unreadable, has none. In a slice of another number
-    of frames than the stack, a frame is given the image nearest in time.
+    A frame whose image is missing or unreadable, and which was interpolated, has none; one between two images, as in a
+    slice of another number of frames than the stack, has the nearest in time.
     """
-    stack = one.stack
-    n_original = len(stack.slices) + len(one.lost_slices)
-    kept = [k for k in range(n_original) if k not in one.lost_slices]
-    broken = {(image.slice, image.frame) for image in one.broken}
-    rows = []
-    for k, cine_slice in zip(kept, stack.slices, strict=True):
-        n = len(cine_slice.frames)
-        nearest = [round(t * n / stack.n_frames) % n for t in range(stack.n_frames)]
-        found = [None if (k, t) in broken else cine_slice.frames[t] for t in nearest]
-        rows.append(tuple(None if index is None else _source(headers[index]) for index in found))
-    return CineSources(images=tuple(rows), origins_mm=np.asarray(lps_to_ras(stack.origins), dtype=np.float64))
+    images = (tuple(None if index is None else _source(headers[index]) for index in row) for row in one.shown)
+    origins = np.asarray(lps_to_ras(one.stack.origins), dtype=np.float64)
+    return CineSources(images=tuple(images), origins_mm=origins)
 
 
 def _source(header: FrameHeader) -> SourceImage | None:
