@@ -69,7 +69,8 @@ def classify_stacks(candidates: Sequence[Candidate]) -> dict[int, ViewDecision]:
         across = [k for k in across if decisions[k].view is View.SAX]
     for k, decision in decisions.items():
         if decision.view is View.SAX and k not in across:
-            decisions[k] = replace(decision, view=View.OTHER, kept=False, reason=_OUTDONE.format(candidates[k].cine.n_slices))
+            reason = _OUTDONE.format(candidates[k].cine.n_slices)
+            decisions[k] = replace(decision, view=View.OTHER, kept=False, reason=reason)
     if across:
         typical = [k for k in across if _is_typical(candidates[k])]
         best = preferred_stack(typical or across, candidates)

@@ -165,7 +165,7 @@ def _in_phase(phased: PhasedStack, shifts: SliceShifts, timed: NDArray[np.bool_]
         return replace(phased, in_phase=False, issues=(*phased.issues, _unknown_issue(one, shifts)))
     array, shown = one.array.copy(), list(one.shown)
     for k in np.flatnonzero(~timed):
-        shift = int(frames[k]) % n
+        shift = int(frames[k]) % array.shape[-1]
         array[:, :, k] = np.roll(array[:, :, k], -shift, axis=-1)
         shown[k] = (*shown[k][shift:], *shown[k][:shift])
     assembled = replace(one, array=array, shown=tuple(shown))
