@@ -16,15 +16,16 @@ import json
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+from cinema_cmr.bench.changed_case import ChangedCase
 from cinema_cmr.bench.perturb import PERTURBATIONS
 from cinema_cmr.bench.robustness import outcome
 from cinema_cmr.bench.robustness_table import markdown, summary
 from cinema_cmr.core.annotation import LabelMap
-from cinema_cmr.core.serialise import json_text
+from cinema_cmr.core.serialise import from_result, json_text, json_values
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy, Case
 from cinema_cmr.datasets.registry import DATASETS
@@ -88,27 +89,25 @@ def measure(jobs: list[Job], part: str, model: str) -> None:
     """Every job that has no line yet; lines are appended."""
     segmenter = load_segmenter(model)
     asked = (segmenter.card.weights_sha256, segmenter.inference_settings)
-    known = {
-        (line["patient"], line["change"])
-        for line in lines()
-        if (line["model"], line.get("inference_settings", "turns 1")) == asked
-    }
+    known = {(line.patient, line.change) for line in lines() if (line.model, line.inference_settings) == asked}
     for patient, change, read in jobs:
         if (patient, change) in known:
             continue
         start = time.perf_counter()
         applied = change if change in PERTURBATIONS else "none"
         seed = zlib.crc32(f"{patient} {change}".encode())
-        found = {**outcome(read(), segmenter, change=applied, seed=seed), "change": change, "part": part}
-        found |= {"seconds": round(time.perf_counter() - start, 1), "model": asked[0], "inference_settings": asked[1]}
+        found = outcome(read(), segmenter, change=applied, seed=seed)
+        seconds = round(time.perf_counter() - start, 1)
+        found = replace(found, change=change, part=part, seconds=seconds, model=asked[0], inference_settings=asked[1])
         with CASES.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(found) + "\n")
-        print(patient, change, found["dice"], found["flags"], f"{found['seconds']} s", flush=True)
+            file.write(json.dumps(json_values(found)) + "\n")
+        print(patient, change, found.dice, found.flags, f"{seconds} s", flush=True)
 
 
-def lines() -> list[dict[str, Any]]:
+def lines() -> list[ChangedCase]:
     """All cases measured so far."""
-    return [json.loads(line) for line in CASES.read_text(encoding="utf-8").splitlines()] if CASES.exists() else []
+    texts = CASES.read_text(encoding="utf-8").splitlines() if CASES.exists() else []
+    return [from_result(ChangedCase, json.loads(text), "case") for text in texts]
 
 
 def main() -> None:

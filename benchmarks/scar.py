@@ -24,7 +24,7 @@ from PIL import Image
 from cinema_cmr.core.serialise import json_text, json_values
 from cinema_cmr.core.vocabulary import SCAR_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.datasets import emidec
+from cinema_cmr.datasets.readers import emidec
 from cinema_cmr.evaluation.evaluate import evaluate
 from cinema_cmr.inference.loading import load_segmenter
 from cinema_cmr.inference.predictor import predict_cine

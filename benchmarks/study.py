@@ -15,18 +15,21 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cinema_cmr.bench.changed_case import ChangedCase
 from cinema_cmr.bench.robustness_table import STRUCTURES, case_dice, ef_error, markdown, summary
-from cinema_cmr.core.serialise import json_text
+from cinema_cmr.core.serialise import from_result, json_text
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.models.cards import embedded_folder, read_card
 from cinema_cmr.report.bench_page import NOTE as BENCH_NOTE
 from cinema_cmr.report.bench_page import bench_tables
+from cinema_cmr.report.bench_results import BenchResults, SweepResults
 from cinema_cmr.report.markdown import markdown_table
 from cinema_cmr.report.sweep_page import NOTE, curve_svg, standalone_svg, sweep_tables
 
@@ -35,20 +38,21 @@ PAGE = Path(__file__).parents[1] / "docs" / "study.md"
 BOUNDS = (0.0, 0.88, 0.91, 0.93, 0.95, 0.97, 1.0)
 LEAST_DICE, MOST_POINTS = 0.85, 10.0
 
-Case = Mapping[str, Any]
+
+def read_case(line: str) -> ChangedCase:
+    """Lines of before the settings were recorded are of one way to ask."""
+    return from_result(ChangedCase, {"inference_settings": "turns 1, no offset", **json.loads(line)}, "case")
 
 
-def frame_dice(frame: Mapping[str, float | None]) -> float:
+def frame_dice(frame: Mapping[str, float]) -> float:
     """Mean over the structures that somebody drew or found."""
-    values = [frame[name] for name in STRUCTURES if frame[name] is not None]
+    values = [frame[name] for name in STRUCTURES if np.isfinite(frame[name])]
     return float(np.mean(values)) if values else float("nan")
 
 
-def calibration(cases: Sequence[Case]) -> dict[str, Any]:
+def calibration(cases: Sequence[ChangedCase]) -> dict[str, Any]:
     """Confidence beside true Dice, frame by frame: rank correlation, and means by bins of confidence."""
-    pairs = np.array(
-        [(c, frame_dice(f)) for case in cases for c, f in zip(case["confidence"], case["dice"], strict=True)]
-    )
+    pairs = np.array([(c, frame_dice(f)) for case in cases for c, f in zip(case.confidence, case.dice, strict=True)])
     pairs = pairs[np.isfinite(pairs).all(axis=1)]
     ranks = np.argsort(np.argsort(pairs, axis=0), axis=0)
     bins = []
@@ -60,33 +64,31 @@ def calibration(cases: Sequence[Case]) -> dict[str, Any]:
     return {"n": len(pairs), "rank_correlation": float(np.corrcoef(ranks.T)[0, 1]), "bins": bins}
 
 
-def as_flagged_now(case: Case, least: float) -> Case:
+def as_flagged_now(case: ChangedCase, least: float) -> ChangedCase:
     """The case with the flag `low-confidence` as the model's card has its threshold now; others as they were raised."""
-    known = [value for value in case["confidence"] if value is not None and np.isfinite(value)]
-    others = [flag for flag in case["flags"] if flag != "low-confidence"]
-    return {**case, "flags": others + ["low-confidence"] * bool(known and min(known) < least)}
+    known = [value for value in case.confidence if np.isfinite(value)]
+    others = tuple(flag for flag in case.flags if flag != "low-confidence")
+    return replace(case, flags=others + ("low-confidence",) * bool(known and min(known) < least))
 
 
-def has_failed(case: Case) -> bool:
+def has_failed(case: ChangedCase) -> bool:
     """Whether its masks or an EF are far off; an EF that was not given has not failed in silence."""
     errors = [abs(ef_error(case, ventricle)) for ventricle in ("lv", "rv")]
     return case_dice(case) < LEAST_DICE or any(error > MOST_POINTS for error in errors)
 
 
-def flags(cases: Sequence[Case]) -> dict[str, Any]:
+def flags(cases: Sequence[ChangedCase]) -> dict[str, Any]:
     """How many failed cases a flag tells of, and how many others it is raised in; by flag too."""
     failed, good = [c for c in cases if has_failed(c)], [c for c in cases if not has_failed(c)]
-    counts = {
-        name: Counter(flag for case in its for flag in case["flags"]) for name, its in (("f", failed), ("g", good))
-    }
+    counts = {name: Counter(flag for case in its for flag in case.flags) for name, its in (("f", failed), ("g", good))}
     codes = sorted({*counts["f"], *counts["g"]}, key=lambda code: (-counts["f"][code], code))
     return {
         "failed": len(failed),
-        "failed_and_flagged": sum(bool(case["flags"]) for case in failed),
+        "failed_and_flagged": sum(bool(case.flags) for case in failed),
         "good": len(good),
-        "good_and_flagged": sum(bool(case["flags"]) for case in good),
+        "good_and_flagged": sum(bool(case.flags) for case in good),
         "by_flag": {code: {"failed": counts["f"][code], "good": counts["g"][code]} for code in codes},
-        "silent": Counter(case["change"] for case in failed if not case["flags"]),
+        "silent": Counter(case.change for case in failed if not case.flags),
     }
 
 
@@ -127,17 +129,14 @@ def scans_part(scans: Mapping[str, Any]) -> str:
     )
 
 
-def cases_part(cases: Sequence[Case]) -> tuple[str, dict[str, Any]]:
+def cases_part(cases: Sequence[ChangedCase]) -> tuple[str, dict[str, Any]]:
     found, flagged = calibration(cases), flags(cases)
     bins = [
         f"| {b['from']:.2f} to {b['to']:.2f} | {b['n']} | {b['dice']:.3f} | {b['below']:.0%} |" for b in found["bins"]
     ]
     by = [f"| `{code}` | {n['failed']} | {n['good']} |" for code, n in flagged["by_flag"].items()]
     manners = ", ".join(
-        f"{inference_settings} ({n})"
-        for inference_settings, n in Counter(
-            case.get("inference_settings", "turns 1, no offset") for case in cases
-        ).items()
+        f"{settings} ({n})" for settings, n in Counter(case.inference_settings for case in cases).items()
     )
     silent = ", ".join(f"{change} {n}" for change, n in flagged["silent"].most_common()) or "none"
     text = "\n".join(
@@ -169,13 +168,13 @@ def cases_part(cases: Sequence[Case]) -> tuple[str, dict[str, Any]]:
 
 def sweep_part(path: Path) -> str:
     """One data-efficiency curve: what it was made of, its figure beside the page, its tables."""
-    document = json.loads(path.read_text(encoding="utf-8"))
+    results = from_result(SweepResults, json.loads(path.read_text(encoding="utf-8")), path.name)
     picture = PAGE.parent / "pictures" / f"{path.stem}.svg"
-    write_text(picture, standalone_svg(curve_svg(document)), overwrite=True)
-    title = f"{document['title']}: how many patients are enough"
-    tables = [f"### {name}\n\n{markdown_table(table)}" for name, table in sweep_tables(document).items()]
-    figure = f"![{document['measure']['title']} over the number of patients](pictures/{picture.name})"
-    return "\n\n".join([f"## {title}", " ".join(document["settings"]), NOTE, figure, *tables])
+    write_text(picture, standalone_svg(curve_svg(results)), overwrite=True)
+    title = f"{results.title}: how many patients are enough"
+    tables = [f"### {name}\n\n{markdown_table(table)}" for name, table in sweep_tables(results).items()]
+    figure = f"![{results.measure.title} over the number of patients](pictures/{picture.name})"
+    return "\n\n".join([f"## {title}", " ".join(results.settings), NOTE, figure, *tables])
 
 
 CHOSEN = (
@@ -186,10 +185,10 @@ CHOSEN = (
 
 def bench_part(path: Path) -> str:
     """One run of the benchmark: what it was made of, its tables, and what was chosen with its patients in view."""
-    document = json.loads(path.read_text(encoding="utf-8"))
-    tables = [f"### {name}\n\n{markdown_table(table)}" for name, table in bench_tables(document).items()]
-    datasets = ", ".join(dict.fromkeys(row["dataset"] for row in document["rows"] if row["dataset"]))
-    return "\n\n".join([f"## The benchmark on {datasets}", " ".join(document["settings"]), BENCH_NOTE, CHOSEN, *tables])
+    results = from_result(BenchResults, json.loads(path.read_text(encoding="utf-8")), path.name)
+    tables = [f"### {name}\n\n{markdown_table(table)}" for name, table in bench_tables(results).items()]
+    datasets = ", ".join(dict.fromkeys(row.dataset for row in results.rows if row.dataset))
+    return "\n\n".join([f"## The benchmark on {datasets}", " ".join(results.settings), BENCH_NOTE, CHOSEN, *tables])
 
 
 def main() -> None:
@@ -199,9 +198,9 @@ def main() -> None:
     if scans.exists():
         parts.append(scans_part(json.loads(scans.read_text(encoding="utf-8"))))
     if lines.exists():
-        cases = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
+        cases = [read_case(line) for line in lines.read_text(encoding="utf-8").splitlines()]
         least = read_card(embedded_folder("cinema-sax")).least_confidence
-        text, content = cases_part([as_flagged_now(case, least) for case in cases if case["part"] == "validation"])
+        text, content = cases_part([as_flagged_now(case, least) for case in cases if case.part == "validation"])
         parts.append(text)
     parts += [sweep_part(path) for path in sorted(RESULTS.glob("sweep_*.json"))]
     parts += [bench_part(path) for path in sorted(RESULTS.glob("bench_*.json"))]

@@ -44,8 +44,10 @@ def entry(name: str) -> Iterator[str]:
     yield f"## `{name}`\n"
     if isinstance(value, ModuleType):
         yield f"{described(value)}\n"
-        for inner in value.__all__:
-            yield from function_lines(f"{name}.{inner}", getattr(value, inner))
+        functions = {inner: getattr(value, inner) for inner in value.__all__}
+        yield f"```python\n{signature(f'{name}.NAME', functions[value.__all__[0]])}\n```\n"
+        yield from (f"- `{name}.{inner}`: {described(function)}" for inner, function in functions.items())
+        yield ""
     elif inspect.isclass(value):
         yield from class_lines(name, value)
     else:

@@ -7,10 +7,13 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from hearts import heart as measured_heart
 from oracles import cine_of, heart, segmenter
+from torch.utils.data import DataLoader
 
 import cinema_cmr as cmr
 from cinema_cmr.inference.segmenter import Segmenter
+from cinema_cmr.phantom.demo import demo_truth
 
 RADII = tuple(12.0 + 3.0 * np.cos(np.linspace(0, 2 * np.pi, 8, endpoint=False)))
 
@@ -33,9 +36,9 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five labelled stacks of one frame, of three or four slices: an image and its mask each."""
+    """Ten labelled stacks of one frame, of three or four slices: an image and its mask each."""
     folder = tmp_path_factory.mktemp("lab")
-    for number, radius in enumerate((11.0, 12.0, 13.0, 14.0, 15.0)):
+    for number, radius in enumerate((11.0, 12.0, 13.0, 14.0, 15.0, 11.5, 12.5, 13.5, 14.5, 10.5)):
         labels = heart((radius,), n_slices=3 + number % 2)
         cine = cine_of(labels)
         noise = np.random.default_rng(number).normal(0, 10, cine.shape)
@@ -44,6 +47,7 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.medium
 def test_analyse(scan: Path, oracle: Segmenter, tmp_path: Path) -> None:
     analysis = cmr.analyse(scan, sex="F", height_cm=170, basal_rule="all-slices", landmarks=None)
     analysis.write(tmp_path / "out")
@@ -112,7 +116,7 @@ def test_finetune_and_use_the_model(labelled: Path, tmp_path: Path) -> None:
 
 def test_check_dataset(labelled: Path) -> None:
     checked = cmr.check_dataset(labelled)
-    assert (checked.found, checked.missing, checked.broken) == (5, 0, 0)
+    assert (checked.found, checked.missing, checked.broken) == (10, 0, 0)
 
 
 def test_bundled_weights_are_listed_and_verified() -> None:
@@ -132,12 +136,53 @@ def test_prepare_pretrain_and_embed(tmp_path: Path) -> None:
     store = cmr.prepare(studies, tmp_path / "store").parent
     result = cmr.pretrain("tiny", store, tmp_path / "run", steps=1)
     assert cmr.load_model(result.model).card.task == "pretrain"
+    rows = cmr.embed(studies[0], model=result.model)
+    assert {row.tokens for row in rows} >= {"cls", "sax"} and {row.frame for row in rows} == {0, 1, 2, 3}
+    first, again = (cmr.reconstruct(studies[0], model=result.model, seed=1) for _ in range(2))
+    assert np.array_equal(first["sax"].filled, again["sax"].filled)
+    cmr.reconstruct(studies[0], tmp_path / "picture.png", model=result.model)
+    assert (tmp_path / "picture.png").exists()
 
 
-def test_demo_study_is_bundled() -> None:
-    assert cmr.demo_study().exists()
+@pytest.mark.slow
+def test_demo_study_is_analysed_with_the_bundled_model(tmp_path: Path) -> None:
+    cmr.analyse(cmr.demo_study(), landmarks=None).write(tmp_path / "out")
+    record = cmr.read_measurements(tmp_path / "out" / "measurements.json")
+    assert record.summary.lv_ef_percent == pytest.approx(demo_truth()["lv_ef_percent"], abs=6)
 
 
-def test_frame_dataset(labelled: Path) -> None:
+def test_demo_study_is_read() -> None:
+    assert cmr.read_study(cmr.demo_study())["sax"].n_slices > 5
+
+
+@pytest.mark.medium
+def test_disease_model_of_reference_masks(tmp_path: Path) -> None:
+    """The hearts of group "weak" hardly move."""
+    rows = ["name,group,height_cm,weight_kg"]
+    for number in range(8):
+        group, scale = (("strong", 0.65), ("weak", 0.9))[number % 2]
+        cine, labels = measured_heart(
+            (1.0 - 0.01 * number, scale), spacing_mm=(2.0, 2.0, 10.0), shape=(70, 60), oriented=True
+        )
+        cmr.write_cine(cine.with_array(100.0 * labels.array.astype(np.float32)), tmp_path / f"p{number}.nii.gz")
+        cmr.write_mask(labels, cine, tmp_path / f"p{number}_seg.nii.gz")
+        rows.append(f"p{number},{group},{170 + number},70")
+    (tmp_path / "facts.csv").write_text("\n".join(rows) + "\n")
+    model = cmr.fit_disease_model(tmp_path, tmp_path / "out", model=None)
+    assert model.groups == ("strong", "weak") and (tmp_path / "out" / "disease.json").exists()
+
+
+@pytest.mark.medium
+def test_benchmark_and_sweep(labelled: Path, tmp_path: Path) -> None:
+    settings = {"preset": "smoke", "steps": 2, "device": "cpu"}
+    table = cmr.benchmark(labelled, tmp_path / "bench", tasks=["segment-sax"], models=["unet"], **settings)
+    assert [row.status for row in table.rows] == ["done"] and (tmp_path / "bench" / "page.html").exists()
+    curve = cmr.sweep("segment-sax", labelled, tmp_path / "curve", shares=[100], models=["unet"], seeds=1, **settings)
+    assert [point.n_patients for point in curve.points] == [8] and (tmp_path / "curve" / "curve.svg").exists()
+
+
+def test_datasets_in_a_data_loader(labelled: Path) -> None:
+    loader = DataLoader(cmr.datasets.folder(labelled, part="all", size=(32, 32), n_slices=4), batch_size=2)
+    assert [batch["image"].shape[0] for batch in loader] == [2] * 5
     frames = cmr.frame_dataset("folder", labelled, part="all", size=(32, 32), n_slices=4)
-    assert len(frames) == 5 and frames[0]["image"].shape == (1, 32, 32, 4)
+    assert len(frames) == 10 and frames[0]["image"].shape == (1, 32, 32, 4)

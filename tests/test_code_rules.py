@@ -39,10 +39,12 @@ EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base"}
 MAX_FUNCTION_LINES = 50
 MAX_FILE_LINES = 400
 MIN_TESTED_LINES = 40
-MAX_PERCENT_ANY = 6.6
-"""Share of function signatures with `Any`; the aim is 3."""
+MAX_PERCENT_ANY = 1.5
+"""Share of function signatures with `Any`."""
 WRAPPERS = ("io/dicom/",)
 """Wrappers of a library without types."""
+SERIALISER = "core/serialise.py"
+"""The one module that turns types into free mappings and back."""
 
 LIBRARY_NAMES = {
     "ESTIMATORS",
@@ -142,6 +144,18 @@ def test_few_signatures_have_any() -> None:
     )
     percent = 100 * found / len(functions)
     assert percent <= MAX_PERCENT_ANY, f"{found} of {len(functions)} signatures have Any: {percent:.1f} %"
+
+
+def test_mappings_of_anything_are_the_serialiser_s_alone() -> None:
+    """`dict[str, Any]` names no type: results are dataclasses, JSON values are `Json`, options `object`."""
+    offences = [
+        at(path, node.lineno, ast.unparse(node))
+        for path in modules()
+        if place(path) != SERIALISER and not place(path).startswith(WRAPPERS)
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Subscript) and ast.unparse(node) == "dict[str, Any]"
+    ]
+    assert not offences, "\n".join(offences)
 
 
 def test_every_test_file_mirrors_a_source_file() -> None:

@@ -94,6 +94,7 @@ def test_a_mask_has_the_challenge_s_codes_on_the_image_s_grid(tmp_path: Path) ->
     assert (found == LABELS).mean() > 0.98
 
 
+@pytest.mark.medium
 def test_an_analysis_tells_the_infarct_and_that_it_is_no_cine(tmp_path: Path) -> None:
     analysis = analyse(scan(tmp_path), scar_segmenter())
     folder = tmp_path / "out"

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cinema_cmr import datasets
     from cinema_cmr.api import (
         analyse,
         check_dataset,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         prepare,
         pretrain,
         read_cine,
+        reconstruct,
         segment,
         write_cine,
         write_phantoms,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from cinema_cmr.models.catalogue import list_weights, verify_weights
     from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, Options
     from cinema_cmr.pipeline.analyzer import Analyzer
+    from cinema_cmr.pipeline.benchmarks import benchmark, sweep
     from cinema_cmr.pipeline.frame_dataset import FrameDataset
     from cinema_cmr.pipeline.task_model import Model
     from cinema_cmr.recipes.experiment import Experiment
@@ -69,6 +72,7 @@ _MODULES = {
         "prepare",
         "pretrain",
         "read_cine",
+        "reconstruct",
         "segment",
         "write_cine",
         "write_phantoms",
@@ -96,6 +100,7 @@ _MODULES = {
     "models.catalogue": ("list_weights", "verify_weights"),
     "pipeline.analysis_options": ("ExtraModels", "InferenceOptions", "Options"),
     "pipeline.analyzer": ("Analyzer",),
+    "pipeline.benchmarks": ("benchmark", "sweep"),
     "pipeline.frame_dataset": ("FrameDataset",),
     "pipeline.task_model": ("Model",),
     "recipes.experiment": ("Experiment",),
@@ -104,6 +109,9 @@ _MODULES = {
     "report.record.stored": ("read_measurements",),
 }
 """Module -> the public names that it defines."""
+
+_PACKAGES = ("datasets",)
+"""Packages whose functions are public."""
 
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -142,8 +150,10 @@ __all__ = [
     "View",
     "WeightsError",
     "analyse",
+    "benchmark",
     "check_dataset",
     "compare",
+    "datasets",
     "demo_study",
     "embed",
     "evaluate",
@@ -159,7 +169,9 @@ __all__ = [
     "read_cine",
     "read_measurements",
     "read_study",
+    "reconstruct",
     "segment",
+    "sweep",
     "verify_weights",
     "write_cine",
     "write_mask",
@@ -170,6 +182,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name at its first use, so that `import cinema_cmr` is instant."""
+    if name in _PACKAGES:
+        return import_module(f"cinema_cmr.{name}")
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'cinema_cmr' has no attribute '{name}'")
     import_module("cinema_cmr.api")  # gives core types their methods of upper layers

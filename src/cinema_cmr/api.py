@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cinema_cmr.core.analysis import Analysis
-from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.core.results import Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cinema_cmr.recipes.experiment import Experiment
     from cinema_cmr.recipes.run import RunResult
     from cinema_cmr.report.record.study_record import StudyRecord
+    from cinema_cmr.tasks.reconstruction import ReconstructedView
 
 __all__ = [
     "analyse",
@@ -40,6 +41,7 @@ __all__ = [
     "prepare",
     "pretrain",
     "read_cine",
+    "reconstruct",
     "segment",
     "write_cine",
     "write_phantoms",
@@ -133,10 +135,14 @@ def write_phantoms(
 
     `config` are further fields of `phantom.cohort.CohortConfig`: `format`, `group`, `style`, `n_frames`.
     """
+    from dataclasses import replace
+
     from cinema_cmr.phantom.cohort import CohortConfig, write_cohort
 
-    chosen: dict[str, Any] = {} if views is None else {"views": tuple(map(View.parse, views))}
-    return write_cohort(Path(folder), CohortConfig(n=n, seed=seed, **chosen, **config), overwrite=overwrite)
+    chosen = CohortConfig(n=n, seed=seed, **config)
+    if views is not None:
+        chosen = replace(chosen, views=tuple(map(View.parse, views)))
+    return write_cohort(Path(folder), chosen, overwrite=overwrite)
 
 
 def finetune(
@@ -198,8 +204,7 @@ def evaluate(
     options, runtime = PredictionOptions(tta=tta, together=together), choose_runtime(device, precision)
     scored = score(loaded, studies, runtime, options=options, dataset=dataset, part=part)
     if folder is not None:
-        document, results = scored.evaluation.to_dict(), scored.evaluation.results
-        write_evaluation(Path(folder), document, results, scored.studies, overwrite=overwrite)
+        write_evaluation(Path(folder), scored.evaluation, scored.studies, overwrite=overwrite)
     return scored.evaluation
 
 
@@ -208,11 +213,9 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
 
     Raises `InputError` for fewer than two shared patients, and where the references differ.
     """
-    from cinema_cmr.evaluation.compare import compare as compare_results
-    from cinema_cmr.tasks.registry import task_type
+    from cinema_cmr.evaluation.record import compare_evaluations
 
-    names = (first.model, second.model)
-    return compare_results(first.results, second.results, task_type(first.task), names=names)
+    return compare_evaluations(first, second)
 
 
 def check_dataset(data: Path | str, *, open_files: bool = True) -> CheckSummary:
@@ -278,7 +281,7 @@ def prepare(sources: Sequence[Path | str], folder: Path | str, *, workers: int =
     return Path(folder) / MANIFEST_FILE
 
 
-def embed(source: Path | str, *, model: str = "cinema-small", device: str = "auto") -> list[FeatureRow]:
+def embed(source: Path | str, *, model: Path | str = "cinema-small", device: str = "auto") -> list[FeatureRow]:
     """Return the feature vectors of a study, by view and frame, from a pre-trained encoder."""
     from cinema_cmr.data.temporary_store import open_or_prepare
     from cinema_cmr.inference.features import FeatureExtractor
@@ -291,8 +294,41 @@ def embed(source: Path | str, *, model: str = "cinema-small", device: str = "aut
         return list(extractor.rows(study))
 
 
+def reconstruct(
+    source: Path | str,
+    path: Path | str | None = None,
+    *,
+    model: Path | str = "cinema-small",
+    frame: int = 0,
+    mask_ratio: float = 0.75,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> dict[str, ReconstructedView]:
+    """Mask most of one frame of a study and reconstruct it with an autoencoder; view -> input, visible part, result.
+
+    With `path`, a name that ends in .png, the picture is written there. Raises as `tasks.reconstruction.reconstruct`.
+    """
+    from cinema_cmr.data.temporary_store import open_or_prepare
+    from cinema_cmr.io.atomic import atomic_path, check_new_file
+    from cinema_cmr.io.names import name_from_path
+    from cinema_cmr.models.weights import load_model as load
+    from cinema_cmr.tasks.reconstruction import picture
+    from cinema_cmr.tasks.reconstruction import reconstruct as reconstruct_study
+
+    if path is not None:
+        if Path(path).suffix != ".png":
+            raise UsageError(f"'{Path(path).name}' is no picture; expected a name that ends in .png")
+        check_new_file(Path(path), overwrite=overwrite)
+    with open_or_prepare(Path(source), name_from_path(source)) as study:
+        views = reconstruct_study(load(model), study, frame=frame, mask_ratio=mask_ratio, seed=seed)
+    if path is not None:
+        with atomic_path(path, overwrite=overwrite) as sibling:
+            picture(views).save(sibling)
+    return views
+
+
 def frame_dataset(name: str, root: Path | str, *, part: str = "train", **grid: Any) -> FrameDataset:
-    """Open the labelled frames of a dataset, e.g. `frame_dataset("acdc", root)`, for a torch `DataLoader`.
+    """Open the labelled frames of a dataset for a torch `DataLoader`; `datasets.NAME(root)` with the name as a string.
 
     `part`: train, validation or test of the dataset's split, or all. `grid`: `view`, `spacing_mm`, `size`, `n_slices`.
     """

@@ -6,15 +6,21 @@ Each command is a module of `cinema_cmr.commands` that is imported only when the
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from importlib.metadata import version
-from pathlib import Path
+from tempfile import gettempdir
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import Namespace
 
-from cinema_cmr.core.errors import CinemaError, InputError
+from cinema_cmr.commands.console import print_error, silence
+from cinema_cmr.commands.ending_signals import EndedBySignal, ending_signals
+from cinema_cmr.commands.options.parser import CommandParser, check_config_files, check_paths
+from cinema_cmr.core.errors import as_cinema_error
+from cinema_cmr.files.leftovers import remove_leftovers
 
 __all__ = ["main"]
 
@@ -64,25 +70,34 @@ _AFTER_INTERRUPT = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 2 usage, 3 input, 4 quality under --strict, 5 weights."""
+    """Run one command and return its exit code: 0 done, 2 usage, 3 input, 4 quality under --strict, 5 weights.
+
+    No error leaves a traceback; CINEMA_TRACEBACK=1 prints it. Whatever ends the command, its temporary files go.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        return _run(words)
-    except CinemaError as error:
-        print(f"cinema: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
+    with ending_signals():
+        try:
+            remove_leftovers(gettempdir())
+            return _run(words)
+        except (Exception, KeyboardInterrupt) as error:
+            return _report(error, words)
+
+
+def _report(error: Exception | KeyboardInterrupt, words: Sequence[str]) -> int:
+    """Print an error in a line, and return its exit code."""
+    if isinstance(error, KeyboardInterrupt):
         consequence = _AFTER_INTERRUPT.get(_command_of(words))
-        print(f"cinema: interrupted{f'; {consequence}' if consequence else ''}", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()
+        what = str(error) if isinstance(error, EndedBySignal) else "interrupted"
+        print_error(f"{what}{f'; {consequence}' if consequence else ''}")
+        return error.exit_code if isinstance(error, EndedBySignal) else 130
+    if isinstance(error, BrokenPipeError):
+        silence(sys.stderr)
         return 0
-    except OSError as error:
-        # The name alone: folders above it can name a patient or a person.
-        where = f"'{Path(str(error.filename)).name}': " if error.filename is not None else ""
-        print(f"cinema: {where}{error.strerror or 'a file cannot be read or written'}", file=sys.stderr)
-        return InputError.exit_code
+    if os.environ.get("CINEMA_TRACEBACK") == "1":
+        traceback.print_exception(error)
+    reported = as_cinema_error(error)
+    print_error(str(reported))
+    return reported.exit_code
 
 
 def _command_of(words: Sequence[str]) -> str:
@@ -96,13 +111,16 @@ def _run(words: list[str]) -> int:
         _top_parser().print_help()
         return 0
     module = import_module(f"cinema_cmr.commands.{name}")
-    parser = ArgumentParser(
+    parser = CommandParser(
         prog=f"cinema {name}",
         description=f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}. {NOTICE}",
         formatter_class=_command_formatter(),
     )
     module.add_arguments(parser)
-    given: Namespace = parser.parse_args(_config_first(_current_words(name, words[1:])))
+    current = _config_first(_current_words(name, words[1:]))
+    check_config_files(current)
+    given: Namespace = parser.parse_args(current)
+    check_paths(given)
     code: int = module.run(given)
     return code
 
@@ -118,7 +136,7 @@ def _current_words(command: str, words: Iterable[str]) -> list[str]:
         for place in reversed(places):
             text[place : place + len(before)] = after
         if places:
-            print(f"cinema: '{old}' is deprecated; use '{new}'", file=sys.stderr)
+            print_error(f"'{old}' is deprecated; use '{new}'")
     return text
 
 
@@ -130,11 +148,11 @@ def _config_first(words: list[str]) -> list[str]:
     return [*words[place : place + 2], *words[:place], *words[place + 2 :]]
 
 
-def _top_parser() -> ArgumentParser:
+def _top_parser() -> CommandParser:
     from argparse import RawDescriptionHelpFormatter
 
     lines = "\n".join(f"  {name:<12} {text}" for name, text in COMMANDS.items())
-    parser = ArgumentParser(
+    parser = CommandParser(
         prog="cinema",
         description=f"Cine cardiac MRI: from a scan to measurements. {NOTICE}",
         epilog=f"commands (each has --help):\n{lines}",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from long_axes import annotated as long_axis
 
 from cinema_cmr.bench.data import BenchDataset
 from cinema_cmr.bench.run import BenchOptions, BenchRun, train_and_score
+from cinema_cmr.bench.scored_run import ScoredRun
 from cinema_cmr.bench.suite import RunKey
 from cinema_cmr.bench.tasks import TASKS
 from cinema_cmr.core.card import Grid
@@ -50,8 +50,8 @@ def test_segmentation_gives_overlap_and_signed_differences(tmp_path: Path) -> No
     task = SegmentConfig(grid=Grid(spacing_mm=3.0, size=(32, 32)))
     experiment = replace(short(recipe("sax-unet")), task=task, network=network)
     record = train_and_score(experiment, of(HEARTS), tmp_path)
-    assert [row["patient"] for row in record.patients] == ["p4", "p5"]
-    assert 0 <= record.patients[0]["values"]["dice_mean"] <= 1
+    assert [row.patient for row in record.patients] == ["p4", "p5"]
+    assert 0 <= record.patients[0].values["dice_mean"] <= 1
     assert record.n_train_patients == 4 and record.n_steps == 2 and record.split_sha256 == SPLIT.sha256
     assert (tmp_path / "model" / "card.json").exists()
 
@@ -61,22 +61,22 @@ def test_numbers_stand_against_what_is_known_and_the_mean_learned(tmp_path: Path
     experiment = with_target(scalar("ef-vit", "regress"), "bmi", HEARTS)
     first, second = train_and_score(experiment, of(HEARTS), tmp_path).patients
     known = [70.0 / (height / 100) ** 2 for height in (170, 171, 172, 173, 174, 175)]
-    assert first["values"]["baseline"] == pytest.approx(np.mean(known[:4]) - known[4])
-    assert second["values"]["baseline"] == pytest.approx(np.mean(known[:4]) - known[5])
-    assert np.isfinite(first["values"]["bmi"]) and first["target"] is None
+    assert first.values["baseline"] == pytest.approx(np.mean(known[:4]) - known[4])
+    assert second.values["baseline"] == pytest.approx(np.mean(known[:4]) - known[5])
+    assert np.isfinite(first.values["bmi"]) and first.target is None
 
 
 @pytest.mark.medium
 def test_classes_are_right_or_wrong(tmp_path: Path) -> None:
     experiment = with_target(scalar("disease-vit", "classify"), "group", HEARTS)
     rows = train_and_score(experiment, of(HEARTS), tmp_path).patients
-    assert [row["target"] for row in rows] == ["NOR", "DCM"]
+    assert [row.target for row in rows] == ["NOR", "DCM"]
     for row in rows:
-        values = row["values"]
+        values = row.values
         predicted = "DCM" if values["prob_DCM"] > values["prob_NOR"] else "NOR"
-        assert values["correct"] == float(predicted == row["target"])
+        assert values["correct"] == float(predicted == row.target)
     # Two of each were learned from: of equals the first by name.
-    assert [row["values"]["baseline"] for row in rows] == [0.0, 1.0]
+    assert [row.values["baseline"] for row in rows] == [0.0, 1.0]
 
 
 @pytest.mark.medium
@@ -87,37 +87,39 @@ def test_landmarks_give_a_distance_in_mm(tmp_path: Path) -> None:
     network = replace(chosen.network, chans=(4, 8))
     studies = [long_axis(f"p{i}") for i in range(3)]
     record = train_and_score(replace(short(chosen), task=task, network=network), of(studies, 1), tmp_path)
-    assert "distance_mm" in record.patients[0]["values"]
+    assert "distance_mm" in record.patients[0].values
 
 
-def run_of(task: str, model: str, studies: list[AnnotatedStudy], root: Path) -> dict[str, Any]:
+def run_of(task: str, model: str, studies: list[AnnotatedStudy], root: Path) -> ScoredRun:
     dataset = BenchDataset(name="d", data=of(studies))
     its = BenchRun(
         task=TASKS[task], model=model, dataset=dataset, options=BenchOptions(root=root, device="cpu"), seed=0
     )
     key = RunKey(dataset="d", run=TASKS[task].run, model=model, seed=0)
-    return dict(its.run_or_keep(key, note=lambda text: None))
+    record = its.run_or_keep(key, note=lambda text: None)
+    assert its.run_or_keep(key, note=lambda text: None) == record
+    return record
 
 
 @pytest.mark.medium
 def test_a_number_is_measured_from_masks_against_the_facts(tmp_path: Path) -> None:
     studies = [with_ef(number, study) for number, study in enumerate(HEARTS)]
     record = run_of("lvef-measured", "experts", studies, tmp_path)
-    values = [patient["values"] for patient in record["patients"]]
+    values = [patient.values for patient in record.patients]
     assert [one["lv_ef_percent"] for one in values] == pytest.approx([-5.0, -6.0])
     assert all(np.isfinite(one["baseline"]) for one in values)
-    assert record["model"] == "experts' masks" and record["n_train_patients"] == 4 and record["n_steps"] == 0
+    assert record.model == "experts' masks" and record.n_train_patients == 4 and record.n_steps == 0
 
 
 @pytest.mark.medium
 def test_groups_by_measurements_are_a_run_with_a_baseline(tmp_path: Path) -> None:
     record = run_of("disease-measured", "experts", [measured(number) for number in range(12)], tmp_path)
-    assert {patient["target"] for patient in record["patients"]} == {"strong", "weak"}
-    assert all({"correct", "baseline"} <= set(patient["values"]) for patient in record["patients"])
+    assert {patient.target for patient in record.patients} == {"strong", "weak"}
+    assert all({"correct", "baseline"} <= set(patient.values) for patient in record.patients)
 
 
 def test_a_shipped_model_is_scored_and_not_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cinema_cmr.bench.run.load_model", lambda name: empty_segmenter())
     record = run_of("segment-sax", "shipped", HEARTS, tmp_path)
-    assert record["n_steps"] == 0 and record["seconds"] == 0
-    assert [patient["values"]["dice_lv"] for patient in record["patients"]] == [0.0, 0.0]
+    assert record.n_steps == 0 and record.seconds == 0
+    assert [patient.values["dice_lv"] for patient in record.patients] == [0.0, 0.0]

@@ -6,18 +6,30 @@ from itertools import pairwise
 
 import pytest
 
+from cinema_cmr.bench.scored_run import PatientValues, ScoredRun
 from cinema_cmr.bench.suite import Outcome
-from cinema_cmr.bench.sweep import count_of_share, patients_of_share, share_key, sweep_document
+from cinema_cmr.bench.sweep import count_of_share, patients_of_share, share_key, sweep_results
 from cinema_cmr.bench.tasks import TASKS
 from cinema_cmr.core.errors import UsageError
+from cinema_cmr.report.bench_results import FailedRun
 
 TASK = TASKS["lvef"]
 GROUPS = {f"p{i:02}": "ABCDE"[i % 5] for i in range(40)}
 
 
 def outcome(error: float, n: int) -> Outcome:
-    patients = [{"patient": f"q{i}", "target": None, "values": {"lv_ef_percent": error + i}} for i in range(3)]
-    return Outcome(document={"patients": patients, "n_train_patients": n, "n_steps": 5, "seconds": 1.0})
+    record = ScoredRun(
+        model="m",
+        hash="",
+        n_steps=5,
+        seconds=1.0,
+        seconds_to_score=1.0,
+        data="d",
+        split_sha256="",
+        n_train_patients=n,
+        patients=tuple(PatientValues(patient=f"q{i}", values={"lv_ef_percent": error + i}) for i in range(3)),
+    )
+    return Outcome(record=record)
 
 
 def test_shares_of_one_seed_are_nested_and_show_all_groups() -> None:
@@ -44,17 +56,15 @@ def test_the_curve_has_a_point_for_each_share_and_model_and_the_gain_over_scratc
         for seed in seeds
     }
     outcomes[share_key(TASK, "d", 10, model="cinema", seed=1)] = Outcome(reason="ill", exit_code=3)
-    document = sweep_document(TASK, "d", shares=shares, models=models, seeds=seeds, outcomes=outcomes)
-    values = [(p["share"], p["model"], p["shown"]["value"], p["n_seeds"]) for p in document["points"]]
+    results = sweep_results(TASK, "d", shares=shares, models=models, seeds=seeds, outcomes=outcomes)
+    values = [(p.share, p.model, p.shown and p.shown.value, p.n_seeds) for p in results.points]
     assert values == [
         (10, "cinema", 2.0, 1),
         (10, "cinema-scratch", 5.0, 2),
         (100, "cinema", 2.0, 2),
         (100, "cinema-scratch", 5.0, 2),
     ]
-    assert [(d["model"], d["against"], d["value"]) for d in document["differences"]] == [
-        ("cinema", "cinema-scratch", -3.0)
-    ] * 2
-    assert list(document["further"]) == [measure.key for measure in TASK.measures[1:]]
-    assert all(d["p_holm"] >= d["p_value"] for d in document["differences"])
-    assert document["failed"] == [{"share": 10, "model": "cinema", "reason": "ill"}]
+    assert [(d.model, d.against, d.value) for d in results.differences] == [("cinema", "cinema-scratch", -3.0)] * 2
+    assert list(results.further) == [measure.key for measure in TASK.measures[1:]]
+    assert all(d.p_holm >= d.p_value for d in results.differences)
+    assert results.failed == (FailedRun(share=10, model="cinema", reason="ill"),)

@@ -9,6 +9,7 @@ import pytest
 from long_axes import annotated as long_axis
 from oracles import annotated, heart
 
+from cinema_cmr.bench.scored_run import PatientValues
 from cinema_cmr.bench.tasks import MODELS, TASKS, Measure, choose, find_task, fitting, why_not
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
@@ -47,7 +48,7 @@ def test_names_are_taken_in_the_order_of_the_table() -> None:
 
 def test_studies_fit_that_tell_what_is_asked() -> None:
     bare = replace(STUDIES[0], labels={}, labelled_frames={}, facts={})
-    outlined = replace(STUDIES[1], structures=("lv",))
+    outlined = replace(STUDIES[1], labels={View.SAX: replace(STUDIES[1].labels[View.SAX], drawn=("lv",))})
     assert fitting(TASKS["segment-sax"], [*STUDIES, bare, outlined]) == STUDIES
     assert fitting(TASKS["segment-scar"], STUDIES) == []
     assert fitting(TASKS["disease"], [*STUDIES, bare]) == STUDIES
@@ -74,7 +75,7 @@ def test_what_is_missing_is_said() -> None:
 
 
 def test_a_measure_takes_sizes_where_it_is_an_error() -> None:
-    patient = {"values": {"difference": -3.0, "gone": None}}
+    patient = PatientValues(patient="p", values={"difference": -3.0, "gone": float("nan")})
     assert Measure(key="difference", title="", absolute=True).of(patient) == 3.0
     assert Measure(key="difference", title="").of(patient) == -3.0
     assert np.isnan(Measure(key="gone", title="").of(patient))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,3 +102,63 @@ def test_a_failed_case_has_its_error_and_an_empty_summary(tmp_path: Path, capsys
     assert result.error is not None and result.error.exit_code == 3 and line["error"] == str(result.error)
     assert set(line["summary"].values()) == {None} and not (tmp_path / "out").exists()
     assert f"cinema: case: {result.error}" in capsys.readouterr().err
+
+
+def change_ef(out: Path) -> None:
+    text = (out / "measurements.json").read_text()
+    measured = json.loads(text)["summary"]["lv_ef_percent"]
+    (out / "measurements.json").write_text(text.replace(f'"lv_ef_percent": {measured}', '"lv_ef_percent": 99.0'))
+
+
+def remove_flags(out: Path) -> None:
+    record = json.loads((out / "measurements.json").read_text())
+    (out / "measurements.json").write_text(json.dumps({**record, "flags": []}))
+
+
+def forget_hashes(out: Path) -> None:
+    run = json.loads((out / "run.json").read_text())
+    (out / "run.json").write_text(json.dumps({**run, "outputs": {}}))
+
+
+@pytest.mark.parametrize(
+    ("tamper", "told"),
+    [
+        (lambda out: (out / "report.html").unlink(), "report.html is missing or was changed"),
+        (change_ef, "measurements.json is missing or was changed"),
+        (remove_flags, "measurements.json is missing or was changed"),
+        (lambda out: (out / "segmentation" / "sax.nii.gz").write_bytes(b""), "sax.nii.gz is missing or was changed"),
+        (forget_hashes, "no hashes"),
+    ],
+)
+def test_results_that_are_not_what_they_were_are_not_kept(
+    tamper: Callable[[Path], object], told: str, copy: Path
+) -> None:
+    tamper(copy / "out")
+    check_refused(copy, told)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(28, "No space left on device"), (3, "No space left")),
+        (ValueError("doe_jane"), (1, "a defect of this program")),
+        (MemoryError(), (3, "needs more memory")),
+        (UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates"), (1, "a defect of this program")),
+    ],
+)
+def test_whatever_goes_wrong_in_one_study_is_its_row(
+    error: Exception,
+    told: tuple[int, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Analyzer, "analyse", fail)
+    scan(tmp_path)
+    result = analysed(tmp_path)
+    assert result.status == "failed" and result.error is not None and result.error.exit_code == told[0]
+    assert told[1] in str(result.row.error) and "doe_jane" not in str(result.row.error)
+    assert "Traceback" not in capsys.readouterr().err

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from oracles import Oracle, cine_of, heart, segmenter
+from scored_runs import scored_run
 
-from cinema_cmr.bench.run import RunRecord
+from cinema_cmr.bench.scored_run import ScoredRun
 from cinema_cmr.cli import main
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.io.nifti.image import write_cine, write_mask
@@ -35,20 +36,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def record(patients: list[Any], n_train_patients: int) -> RunRecord:
-    return RunRecord(
-        model="m",
-        hash="",
-        n_steps=5,
-        seconds=1.0,
-        seconds_to_score=1.0,
-        data="lab",
-        split_sha256="",
-        n_train_patients=n_train_patients,
-        patients=tuple(patients),
-    )
-
-
 def call(*words: object) -> int:
     return main([str(word) for word in words])
 
@@ -59,15 +46,15 @@ class Faked:
     def __init__(self) -> None:
         self.made: list[str] = []
 
-    def __call__(self, experiment: Any, data: Any, folder: Path, **more: Any) -> RunRecord:
+    def __call__(self, experiment: Any, data: Any, folder: Path, **more: Any) -> ScoredRun:
         self.made.append(experiment.name)
         if experiment.name == "ef-resnet":
             raise InputError("this one is ill")
         values = {"dice_mean": 0.8 if experiment.name == "sax-unet" else 0.7, "lv_ef_percent": -2.0, "bmi": 3.0}
-        patients = [{"patient": s.patient, "target": None, "values": values} for s in data.val]
-        return record(patients, n_train_patients=len(data.train))
+        return scored_run(data, values)
 
 
+@pytest.mark.medium
 def test_what_failed_or_has_no_data_is_told_and_the_rest_is_there(
     lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -95,6 +82,7 @@ def test_what_failed_or_has_no_data_is_told_and_the_rest_is_there(
     assert {line["value"] for line in lines if line["measure"] == "lv_ef_percent"} == {"2.0"}
 
 
+@pytest.mark.medium
 def test_a_second_call_keeps_what_is_finished_and_refuses_other_settings(
     lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

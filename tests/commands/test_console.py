@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.console import Console, print_error
 
 
 class Terminal(io.StringIO):
@@ -45,3 +48,32 @@ def test_on_a_terminal_there_is_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert "50/100" in stderr.getvalue() and "loss 0.5" in stderr.getvalue()
     assert "\r\x1b[2Kstudy: segment 2/2\n" in stderr.getvalue()
     assert capsys.readouterr().out == ""
+
+
+def test_nothing_that_a_terminal_acts_on_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "\x1b[2J\rcinema: all is well\udcff"
+    for as_json in (False, True):
+        console = Console(as_json=as_json)
+        console.note(name)
+        console.result(f"{name}\n  report", {"name": name})
+        console.stage(name)("read", 1, 1)
+        console.failure(name, ValueError(name))
+    print_error(name)
+    said = capsys.readouterr()
+    assert not set(said.out + said.err) & {"\x1b", "\r", "\udcff"}
+    assert said.out.splitlines()[1] == "  report" and json.loads(said.out.splitlines()[2]) == {"name": name}
+
+
+def test_a_reader_that_stops_does_not_stop_the_work(tmp_path: Path) -> None:
+    """Standard output is a pipe whose reader has gone: the work goes on, and nothing is said of it."""
+    code = (
+        "import sys, pathlib\nfrom cinema_cmr.commands.console import Console\nconsole = Console()\n"
+        "for k in range(3): console.result('x' * 100000, {})\npathlib.Path(sys.argv[1]).write_text('done')"
+    )
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "end"], stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"") and (tmp_path / "end").read_text() == "done"

@@ -25,6 +25,7 @@ def test_every_dataset_is_listed_with_its_licence_and_how_to_get_it(capsys: pyte
     assert all(row["licence"] and row["how_to_get"] for row in rows)
 
 
+@pytest.mark.medium
 def test_a_check_lists_what_is_missing_and_broken_and_counts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,6 +16,7 @@ from cinema_cmr.data.population import open_population
 from cinema_cmr.io.nifti.image import write_cine
 
 
+@pytest.mark.medium
 def test_dicom_and_nifti_become_one_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     written_stack(tmp_path / "dicom")
     write_cine(cine_of(heart((12.0, 9.0), shape=(40, 38), centre=(24.0, 18.0))), tmp_path / "scan.nii.gz")

@@ -68,6 +68,7 @@ def test_a_run_is_repeated_from_its_configuration_bit_for_bit(
     assert json.loads((two / "model" / "card.json").read_text())["training"]["data"] == "hearts"
 
 
+@pytest.mark.medium
 def test_options_that_change_what_is_learned(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [
         "--skip-blank",

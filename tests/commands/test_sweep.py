@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from oracles import cine_of, heart
+from scored_runs import scored_run
 
-from cinema_cmr.bench.run import RunRecord
+from cinema_cmr.bench.scored_run import ScoredRun
 from cinema_cmr.cli import main
 from cinema_cmr.io.nifti.image import write_cine, write_mask
 
@@ -28,35 +29,21 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def record(patients: list[Any], n_train_patients: int) -> RunRecord:
-    return RunRecord(
-        model="m",
-        hash="",
-        n_steps=5,
-        seconds=1.0,
-        seconds_to_score=1.0,
-        data="lab",
-        split_sha256="",
-        n_train_patients=n_train_patients,
-        patients=tuple(patients),
-    )
-
-
 def call(*words: object) -> int:
     return main([str(word) for word in words])
 
 
+@pytest.mark.medium
 def test_a_curve_comes_out_and_finished_points_are_kept(
     lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     learned: list[tuple[str, int, frozenset[str]]] = []
 
-    def fake(experiment: Any, data: Any, folder: Path, **more: Any) -> RunRecord:
+    def fake(experiment: Any, data: Any, folder: Path, **more: Any) -> ScoredRun:
         names = frozenset(study.patient for study in data.train)
         learned.append((experiment.name, experiment.train.seed, names))
         values = {"dice_mean": 0.5 + 0.02 * len(names)}
-        patients = [{"patient": s.patient, "target": None, "values": values} for s in data.val]
-        return record(patients, n_train_patients=len(names))
+        return scored_run(data, values)
 
     monkeypatch.setattr("cinema_cmr.bench.run.train_and_score", fake)
     words = ["sweep", "segment-sax", "--data", lab, "-o", tmp_path, "--shares", "100,25,50", "--seeds", 2]

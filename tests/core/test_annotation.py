@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from cinema_cmr.core.annotation import LabelMap, Landmarks, check_same_grid
-from cinema_cmr.core.errors import GeometryError
+from cinema_cmr.core.annotation import LabelMap, Landmarks, SoftLabels, check_same_grid
+from cinema_cmr.core.errors import GeometryError, UnknownNameError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 
@@ -47,3 +49,30 @@ def test_annotations_print_on_one_line() -> None:
     points = {"valve": np.zeros((7, 3)), "apex": np.zeros((6, 3))}
     assert repr(Landmarks(view=View.LAX_2C, points=points)) == "Landmarks(lax_2c: valve, apex; 7 frames)"
     assert repr(Landmarks(view=View.LAX_2C, points={})) == "Landmarks(lax_2c: ; 0 frames)"
+
+
+def test_a_part_labelled_map_states_what_was_drawn() -> None:
+    labels = label_map(*SHAPE)
+    assert labels.is_complete and "drawn" not in repr(labels)
+    part = replace(labels, drawn=("lv",))
+    assert not part.is_complete and "only lv drawn" in repr(part)
+    assert replace(labels, drawn=("rv", "myo", "lv")).is_complete
+    slices = np.ones(SHAPE[2:], dtype=bool)
+    assert replace(labels, drawn_slices=slices).is_complete
+    slices = slices.copy()
+    slices[1, 1] = False
+    half = replace(labels, drawn_slices=slices)
+    assert not half.is_complete and half.select([0]).is_complete and not half.select([1]).is_complete
+    assert half.select([1, 0]).array.shape == SHAPE
+
+
+def test_unknown_structures_and_slices_of_another_shape_are_refused() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'myo'"):
+        replace(label_map(*SHAPE), drawn=("mio",))
+    with pytest.raises(GeometryError, match="expected"):
+        replace(label_map(*SHAPE), drawn_slices=np.ones(3, dtype=bool))
+
+
+def test_soft_labels_print_on_one_line() -> None:
+    soft = SoftLabels(array=np.zeros((*SHAPE, 4), np.uint8), teacher="cinema-sax")
+    assert repr(soft) == "SoftLabels(5 x 4 x 3 x 2 voxels of 'cinema-sax', scheme 'cine')"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from cinema_cmr.core import errors
-from cinema_cmr.core.errors import CinemaError
+from cinema_cmr.core.errors import CinemaError, InputError, InternalError, UsageError, as_cinema_error
 
 CODES = {
     "CinemaError": 1,
+    "InternalError": 1,
     "UsageError": 2,
     "InputError": 3,
     "MissingFileError": 3,
@@ -34,3 +35,29 @@ def test_the_list_is_complete_and_drawn() -> None:
     kinds = {name for name in errors.__all__ if name.endswith("Error")}
     assert kinds == CODES.keys()
     assert all(name in str(errors.__doc__) for name in kinds)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "told"),
+    [
+        (OSError(28, "No space left on device", "/home/doe_jane/a.csv"), InputError, "'a.csv': No space left"),
+        (OSError("doe_jane"), InputError, "a file cannot be read or written"),
+        (MemoryError("doe_jane"), InputError, "needs more memory than is free"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), InputError, "needs more memory"),
+        (ValueError("doe_jane"), InternalError, "ValueError at an unknown place"),
+        (RecursionError("doe_jane"), InternalError, "RecursionError at"),
+    ],
+)
+def test_any_error_becomes_one_of_ours_that_quotes_nothing(
+    error: Exception, kind: type[CinemaError], told: str
+) -> None:
+    reported = as_cinema_error(error)
+    assert type(reported) is kind and told in str(reported) and "doe_jane" not in str(reported)
+
+
+def test_a_defect_names_its_place_and_an_error_of_ours_stays() -> None:
+    ours = UsageError("x")
+    assert as_cinema_error(ours) is ours
+    with pytest.raises(TypeError) as caught:
+        errors.unknown_name("view", None, ["sax"])  # type: ignore[arg-type]
+    assert "TypeError at core/errors.py, line" in str(as_cinema_error(caught.value))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.core.serialise import from_dict, json_text, json_values, to_dict
+from cinema_cmr.core.serialise import from_dict, from_result, json_text, json_values, to_dict
 from cinema_cmr.core.vocabulary import View
 
 
@@ -97,6 +97,32 @@ def test_text_is_strict_json_that_reads_back() -> None:
     text = json_text({"µ": [1, None, float("nan")]})
     assert json.loads(text, parse_constant=pytest.fail) == {"µ": [1, None, None]}
     assert text.endswith("\n")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    value: float
+    limits: tuple[float, float]
+    missing: float | None
+    by_name: Mapping[str, tuple[float, ...]]
+    inner: Inner | None = None
+
+
+def test_null_is_not_a_number_where_only_a_number_is_declared() -> None:
+    nan = float("nan")
+    made = Found(value=nan, limits=(1.0, nan), missing=None, by_name={"a": (nan, 2.0)}, inner=Inner(rate=nan))
+    values = json_values(made)
+    assert values["value"] is None and values["inner"] == {"rate": None, "sizes": [1, 2]}
+    read = from_result(Found, {**values, "of another version": 1})
+    assert read.missing is None and np.isnan([read.value, read.limits[1], read.by_name["a"][0]]).all()
+    assert read.inner is not None and np.isnan(read.inner.rate) and json_values(read) == values
+
+
+def test_a_result_of_another_type_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"Found.limits is None; expected a list"):
+        from_result(Found, {"value": 1.0, "limits": None, "missing": None, "by_name": {}})
+    with pytest.raises(UsageError, match="missing required field `limits`"):
+        from_result(Found, {"value": 1.0})
 
 
 def test_a_result_must_have_names() -> None:

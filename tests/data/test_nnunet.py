@@ -89,12 +89,12 @@ def test_an_exported_dataset_is_restored(tmp_path: Path, name: str) -> None:
 
 def test_unusable_studies_are_skipped_with_a_reason(tmp_path: Path) -> None:
     odd = studies()
-    odd[1] = replace(odd[1], structures=("lv",))
+    odd[1] = replace(odd[1], labels={View.SAX: replace(odd[1].labels[View.SAX], drawn=("lv",))})
     odd[2] = replace(odd[2], labels={}, labelled_frames={})
     odd.append(annotated(LABELS, "z"))
     export = write_nnunet(tmp_path / "Dataset501_Hearts", odd, card=CARD, split=SPLIT)
     assert export.skipped == {
-        "b": "only lv was labelled, in some slices",
+        "b": "only lv was drawn",
         "c": "its short axis has no labels",
         "z": "in no part of the split",
     }

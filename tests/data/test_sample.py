@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -70,3 +72,12 @@ def test_values_are_stacked_and_go_along() -> None:
     assert batch.values["points"].shape == (2, 3, 2) and batch.values["points"][1].unique().tolist() == [1.0]
     with pytest.raises(UsageError, match="different views or values"):
         collate([samples[0], Sample(name="none", images={})])
+
+
+def test_a_teacher_s_labels_are_padded_with_zeros_and_absent_ones_are_zero() -> None:
+    taught = replace(stack(3), soft_labels={"sax": torch.rand(4, 6, 4, 3) + 0.1})
+    assert not collate([stack(3)]).soft_labels
+    soft = collate([stack(5), taught]).soft_labels["sax"]
+    assert soft.shape == (2, 4, 6, 4, 5) and not soft[0].any() and not soft[1, ..., 3:].any()
+    assert torch.equal(soft[1, ..., :3], taught.soft_labels["sax"])
+    assert torch.equal(collate([stack(5), taught]).to(torch.device("cpu")).soft_labels["sax"], soft)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import struct
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import numpy as np
 import pytest
 
 from cinema_cmr.core.errors import InputError, NoCineError, OutputExistsError, UnreadableFileError, UsageError
+from cinema_cmr.core.serialise import to_dict
 from cinema_cmr.core.study import Issue, Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
@@ -90,6 +94,10 @@ def test_a_changed_byte_is_found(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(UnreadableFileError, match="frames do not match"):
         open_study(path).check()
+    last = stored.header.cines[-1]
+    with pytest.raises(UnreadableFileError, match="does not match its checksum"):
+        open_study(path).frame(last.view, last.n_frames - 1)
+    assert open_study(path).frame(last.view, 0).shape == last.shape[:3], "the other frames are whole"
     content[30] ^= 1
     path.write_bytes(content)
     with pytest.raises(UnreadableFileError, match="header does not match"):
@@ -128,3 +136,34 @@ def test_another_file_is_not_a_stored_study(tmp_path: Path, content: bytes) -> N
         open_study(tmp_path / "x.cine")
     with pytest.raises(InputError, match="cannot be read"):
         open_study(tmp_path / "none.cine")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shape": (2**31, 2**31, 2**31, 2)},
+        {"shape": (-1, -1, 1, 1)},
+        {"offset": 2**60},
+        {"offset": -8},
+        {"frame_crc32": (1,)},
+    ],
+)
+def test_a_header_that_claims_other_frames_than_there_are_is_refused(change: dict[str, object], tmp_path: Path) -> None:
+    path = tmp_path / "one.cine"
+    header = write_study(study(), path).header
+    values = to_dict(header)
+    values["cines"][0] |= change  # type: ignore[index,operator,call-overload]
+    text = json.dumps(values).encode()
+    start = struct.pack("<8sII", b"CINEMAS1", len(text), zlib.crc32(text)) + text
+    path.write_bytes(start.ljust(-(-len(start) // 64) * 64, b"\0") + bytes(1000))
+    with pytest.raises(UnreadableFileError, match="is damaged"):
+        open_study(path)
+
+
+def test_a_length_of_the_header_is_not_believed(tmp_path: Path) -> None:
+    path = tmp_path / "one.cine"
+    with path.open("wb") as stream:
+        stream.write(struct.pack("<8sII", b"CINEMAS1", 2**32 - 1, 0))
+        stream.truncate(2**33)
+    with pytest.raises(UnreadableFileError, match="header does not match"):
+        open_study(path)

@@ -10,18 +10,22 @@ import pytest
 from scans import image_of, labels_of, write_scan
 
 from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy, Split, read_split, write_split
 from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.datasets.reading import (
     SPLIT_FILE,
     LabelledSource,
+    _read_cycles,
     find_cases,
     find_split,
     open_training_data,
     read_cases,
     read_patients,
+    write_run_split,
 )
+from cinema_cmr.io.nifti.image import read_nifti_cine
 
 NAMES = ("a", "b", "c", "d", "e")
 GROUPS = {"a": "NOR", "b": "DCM", "c": "NOR", "d": "DCM", "e": "NOR"}
@@ -160,3 +164,24 @@ def test_run_with_another_split_is_refused(scans: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"the run has a split\.json that differs from --split"):
         open_training_data(source, tmp_path)
     assert read_split(tmp_path / SPLIT_FILE) == SPLIT
+
+
+def test_whole_cycles_of_training_patients_are_added_without_labels(tmp_path: Path) -> None:
+    for number in (1, 2):
+        write_scan(tmp_path / f"p{number}.nii.gz", image_of(number, (*image_of(1).shape, 2)))
+    notes: list[str] = []
+    cine, _ = read_nifti_cine(tmp_path / "p1.nii.gz")
+    dataset, cases = find_cases(str(tmp_path))
+    cycle = Study(name="p1", cines=(cine.with_array(np.repeat(cine.array, 4, axis=3)),))
+    cyclic = replace(dataset, read_cycle=lambda case: cycle if case.name == "p1" else dataset.read_case(case).study)
+    (added,) = _read_cycles(cyclic, cases, ["p1", "p2"], notes.append)
+    assert added.patient == "p1" and added.study.name == "p1 cycle" and not added.labels
+    assert notes == ["no whole cycle of p2 was found"]
+    assert not list(_read_cycles(dataset, cases, ["p1"], notes.append))
+
+
+def test_the_split_of_a_run_is_kept_and_another_one_refused(tmp_path: Path) -> None:
+    write_run_split(SPLIT, tmp_path)
+    write_run_split(SPLIT, tmp_path)
+    with pytest.raises(UsageError, match="differs"):
+        write_run_split(replace(SPLIT, parts={"train": ("a",)}), tmp_path)

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch.utils.data import DataLoader
 from trees import TREES, Tree, lv_ml, tenth_tree
 
+import cinema_cmr
 from cinema_cmr.cli import main
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
@@ -75,6 +77,29 @@ def test_the_cavity_has_the_volume_of_the_written_mask(tree_of: Trees, name: str
     code = next(label.code for label in LABEL_SCHEMES[labels.scheme] if label.name in ("lv", "lv_cavity"))
     assert labels.array.shape == cine.array.shape and min(tree.lv_ml) > 1
     assert lv_ml(labels.array[..., frames], cine, code) == pytest.approx(tree.lv_ml, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", [name for name in DATASETS if name not in ("kaggle", "ukb", "landmark")])
+def test_frames_of_every_dataset_with_masks_are_collated(tree_of: Trees, name: str) -> None:
+    tree = tree_of(name)
+    frames = getattr(cinema_cmr.datasets, name)(tree.root, part="all", size=(32, 32), n_slices=8)
+    batch = next(iter(DataLoader(frames, batch_size=2)))
+    assert batch["image"].shape[1:] == (1, 32, 32, 8) and batch["label"].shape[1:] == (32, 32, 8)
+    assert ((batch["label"] > 0) & (batch["label"] < 255)).any()
+    assert any(tree.broken in message for message in frames.left_out)
+
+
+@pytest.mark.parametrize("name", ["kaggle", "ukb", "landmark"])
+def test_a_dataset_without_masks_has_no_frames(tree_of: Trees, name: str) -> None:
+    with pytest.raises(InputError, match=f"no short axis masks in part 'all' of '{name}' "):
+        getattr(cinema_cmr.datasets, name)(tree_of(name).root, part="all")
+
+
+def test_every_dataset_is_a_public_function() -> None:
+    assert cinema_cmr.datasets.__all__ == dir(cinema_cmr.datasets) == sorted(DATASETS)
+    assert cinema_cmr.datasets.acdc.__name__ == "acdc"
+    with pytest.raises(AttributeError, match=r"no dataset 'acdcc' in .*; expected one of: acdc"):
+        cinema_cmr.datasets.acdcc(".")
 
 
 @pytest.mark.parametrize("name", DATASETS)

@@ -21,8 +21,8 @@ from cinema_cmr.core.geometry import apply_affine, lps_to_ras
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.datasets import mnms, mnms2, myops, rescan
-from cinema_cmr.datasets.landmark import PIXEL_MM
+from cinema_cmr.datasets.readers import mnms, mnms2, myops, rescan
+from cinema_cmr.datasets.readers.landmark import PIXEL_MM
 from cinema_cmr.io.dicom.writing.series import DicomShape, write_dicom
 from cinema_cmr.phantom.phantom import PhantomStudy, make_phantom
 

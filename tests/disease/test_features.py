@@ -19,6 +19,7 @@ def features(labels: LabelMap | None = None, subject: Subject | None = KNOWN) ->
     return disease_features(measured(cine, mask, subject), cine, mask)
 
 
+@pytest.mark.medium
 def test_numbers_are_those_of_the_heart() -> None:
     found, (cine, labels) = features(), heart((1.0, 0.7), oriented=True)
     numbers = measured(cine, labels, KNOWN)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from dead_process import DEAD, name_of
 
 from cinema_cmr.core.errors import UnreadableFileError
 from cinema_cmr.engine.checkpoint import clear_unfinished, read_checkpoint, write_checkpoint
+from cinema_cmr.files.leftovers import temporary_name
 
 
 def test_what_is_written_is_read_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -53,10 +55,21 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes | None)
 
 def test_what_a_kill_left_unfinished_is_taken_away_and_nothing_else(tmp_path: Path) -> None:
     write_checkpoint(tmp_path, {"step": 1})
-    kept = [tmp_path / name for name in ("checkpoint.pt", ".mine.pt", ".0123456789abcdef.json")]
+    kept = [tmp_path / name for name in ("checkpoint.pt", ".mine.pt", temporary_name(".pt"))]
     for path in kept[1:]:
         path.write_text("kept")
-    left = tmp_path / f".{'0123456789abcdef'}.pt"
+    left = tmp_path / name_of(DEAD, rest=".pt")
     left.write_text("half a checkpoint")
     clear_unfinished(tmp_path)
     assert not left.exists() and all(path.exists() for path in kept)
+
+
+def test_a_changed_number_is_found(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, {"model": {"w": torch.arange(1000.0)}, "step": 1})
+    path = tmp_path / "checkpoint.pt"
+    content = bytearray(path.read_bytes())
+    place = content.find(torch.arange(1000.0).numpy().tobytes()[2000:2040])
+    content[place] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UnreadableFileError, match="delete it to start over"):
+        read_checkpoint(tmp_path)

@@ -107,7 +107,21 @@ def test_it_learns(tmp_path: Path) -> None:
 def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
     done = run(tmp_path, config())
     told: list[Progress] = []
-    assert same(run(tmp_path, config(), told.append), done) and not told
+    before = (tmp_path / "journal.csv").read_text()
+    assert same(run(tmp_path, config(), told.append), done)
+    assert [(one.step, bool(one.validation)) for one in told] == [(7, True)], "its scores, for the card"
+    assert (tmp_path / "journal.csv").read_text() == before
+
+
+def test_a_run_killed_after_its_last_checkpoint_has_its_scores(tmp_path: Path) -> None:
+    first: list[Progress] = []
+    run(tmp_path, config(), first.append)
+    journal = (tmp_path / "journal.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "journal.csv").write_text("".join(line for line in journal if ",validation," not in line))
+    again: list[Progress] = []
+    run(tmp_path, config(), again.append)
+    assert again[-1].validation == first[-1].validation
+    assert ",validation," in (tmp_path / "journal.csv").read_text()
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"n_steps": 9}, {"optim": OptimConfig(lr=1e-3)}, {"batch_size": 2}])

@@ -32,6 +32,7 @@ DICES = (0.8 + 0.02 * RNG.standard_normal(12)).tolist()
 ERRORS = RNG.normal(0, 3, 12).tolist()
 
 
+@pytest.mark.medium
 def test_the_difference_is_the_first_minus_the_second() -> None:
     better = results([dice + 0.05 for dice in DICES], [error / 2 for error in ERRORS])
     found = compare(better, results(DICES, ERRORS), TASK, names=("a", "b"))
@@ -48,6 +49,7 @@ def test_equal_evaluations_do_not_differ() -> None:
     assert all(row.p_holm == 1 and row.difference.value == 0 for row in found.rows)
 
 
+@pytest.mark.medium
 def test_a_patient_with_two_studies_counts_once() -> None:
     twice = results(DICES, ERRORS)
     twice.append(replace(twice[0], study="again", scores={"dice_lv": twice[0].scores["dice_lv"] + 0.1}))

@@ -5,12 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cinema_cmr.evaluation.gain import MIN_FOR_TEST, Verdict, compare_starts
+from cinema_cmr.evaluation.gain import MIN_FOR_TEST, ComparedRuns, StartFacts, Verdict, compare_starts
 from cinema_cmr.score.statistics import paired_wilcoxon
 from cinema_cmr.tasks.registry import task_type
 from cinema_cmr.tasks.result import Result
 
 RNG = np.random.default_rng(0)
+RUNS = ComparedRuns(
+    recipe="r",
+    task="segment",
+    dataset="hearts",
+    start=StartFacts(name="cinema-small"),
+    learned="all weights",
+    n_train_patients=4,
+    n_steps=100,
+    compared_on="the validation part",
+)
 SCRATCH = {f"p{i}": 0.7 + 0.02 * float(RNG.standard_normal()) for i in range(12)}
 
 
@@ -20,8 +30,8 @@ def results(name: str, values: dict[str, float]) -> list[Result]:
 
 def verdict(start: dict[str, float], scratch: dict[str, float], task: str = "segment") -> Verdict:
     its = task_type(task)
-    gain = compare_starts(results(its.primary, start), results(its.primary, scratch), its, recipe="r")
-    assert gain.to_dict()["recipe"] == "r" and len(gain.patients) == len(scratch)
+    gain = compare_starts(results(its.primary, start), results(its.primary, scratch), its, RUNS)
+    assert gain.recipe == "r" and len(gain.patients) == len(scratch)
     return gain.verdict
 
 
@@ -55,7 +65,7 @@ def test_few_patients_cannot_tell_whatever_the_difference() -> None:
     assert "from 5 patients" in str(found.text)
     one = verdict({"p0": 0.9}, {"p0": 0.1})
     assert one.code == "cannot be told" and str(one.text).startswith("Cannot be told: 1 patient to compare on")
-    none = compare_starts([], [], task_type("segment"))
+    none = compare_starts([], [], task_type("segment"), RUNS)
     assert none.verdict.n == 0 and none.comparison.rows == ()
 
 

@@ -13,7 +13,7 @@ import pytest
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.results import Flag
 from cinema_cmr.core.serialise import json_text
-from cinema_cmr.evaluation.record import Evaluation, check_flags, read_results, subgroup_facts, subgroup_summaries
+from cinema_cmr.evaluation.record import Evaluation, check_flags, read_evaluation, subgroup_facts, subgroup_summaries
 from cinema_cmr.tasks.result import Result, summarise
 
 
@@ -72,12 +72,14 @@ def test_subgroups_need_two_values_of_a_fact() -> None:
 
 def test_results_are_read_back_from_the_file(tmp_path: Path) -> None:
     results = [result("a", lv=float("nan")), result("b", age_years=30.0)]
-    document = evaluation(results).to_dict()
+    document: Any = evaluation(results).to_dict()
     assert document["scores"]["dice_lv"]["n"] == 1 and document["patients"][1]["facts"] == {"age_band": "under 40"}
+    assert document["patients"][0]["labels"] is None and {"summary", "results"}.isdisjoint(document)
     (tmp_path / "scores.json").write_text(json_text(document))
-    model, hash_, read = read_results(tmp_path)
-    assert (model, hash_, [its.patient for its in read]) == ("m", "abc", ["a", "b"])
+    stored = read_evaluation(tmp_path)
+    read = stored.results
+    assert (stored.model, stored.hash, [its.patient for its in read]) == ("m", "abc", ["a", "b"])
     assert np.isnan(read[0].value("dice_lv")) and read[1].measured == results[1].measured
     (tmp_path / "scores.json").write_text(json.dumps({"model": "m"}))
     with pytest.raises(InputError, match=r"no readable scores.json with patients"):
-        read_results(tmp_path)
+        read_evaluation(tmp_path)

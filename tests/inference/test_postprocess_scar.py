@@ -80,7 +80,7 @@ def test_an_empty_map_stays_empty() -> None:
 
 @pytest.mark.realdata
 def test_no_rule_changes_what_experts_drew(real_data: Path) -> None:
-    from cinema_cmr.datasets.emidec import list_cases, read_case
+    from cinema_cmr.datasets.readers.emidec import list_cases, read_case
 
     for case in list_cases(real_data / "emidec"):
         annotated = read_case(case)

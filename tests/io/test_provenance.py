@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -9,11 +11,11 @@ import numpy as np
 import pytest
 from synthetic_dicom import written_stack
 
-from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.errors import InputError, UnreadableFileError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.nifti.image import write_cine, write_mask
-from cinema_cmr.io.provenance import input_digest, mask_note, read_mask_note
+from cinema_cmr.io.provenance import folder_digests, input_digest, mask_note, read_mask_note
 from cinema_cmr.io.read import input_files
 
 
@@ -65,3 +67,17 @@ def test_a_file_without_a_note_has_an_empty_one(tmp_path: Path) -> None:
     assert read_mask_note(tmp_path / "torn.nii.gz") == ""
     write_mask(np.zeros((12, 10, 4, 1), np.uint8), cine(), tmp_path / "plain.nii")
     assert read_mask_note(tmp_path / "plain.nii") == ""
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    for name in ("p.nii", "p.nii.gz"):
+        os.mkfifo(tmp_path / name)
+        assert read_mask_note(tmp_path / name) == ""
+        with pytest.raises(UnreadableFileError, match="is a pipe"):
+            input_digest(tmp_path / name)
+
+
+def test_the_digests_of_a_folder_are_those_of_its_files(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b").write_bytes(b"content")
+    assert folder_digests(tmp_path) == {"a/b": hashlib.sha256(b"content").hexdigest()}

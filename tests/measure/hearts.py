@@ -3,13 +3,13 @@ beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.results import HeartLocation, Measurements, Prediction
 from cinema_cmr.core.study import Study, Subject
 from cinema_cmr.core.vocabulary import View
@@ -77,11 +77,16 @@ def heart(
     oriented: bool = False,
     times_ms: NDArray[np.float64] | None = None,
     rr_ms: float | None = None,
+    descent_mm: float = 0.0,
 ) -> tuple[Cine, LabelMap]:
     """A beating heart whose LV radius, frame by frame, is scaled; the wall keeps its area. The first slice
-    is basal."""
+    is basal; the mitral valve descends from z = 0 by `descent_mm` at a scale of 0.7, in proportion before:
+    slices beyond it have no LV blood."""
     positions = np.arange(10) * spacing_mm[2] if positions_mm is None else positions_mm
     frames = [np.stack([_at_height(scale, z, spacing_mm, shape) for z in positions], axis=2) for scale in scales]
+    for frame, scale in zip(frames, scales, strict=True):
+        beyond = frame[:, :, positions < descent_mm * (1 - scale) / 0.3]
+        frame[:, :, positions < descent_mm * (1 - scale) / 0.3] = np.where(beyond == LV, 0, beyond)
     labels = LabelMap(array=np.stack(frames, axis=3))
     cine = cine_of(
         labels.array.shape,
@@ -130,7 +135,9 @@ def chamber_of(volumes_ml: Sequence[float], phases: Phases, name: str = "lv") ->
     return Chamber(name=name, volumes_ml=curve, counted=counted, phases=phases, rule="all")  # type: ignore[arg-type]
 
 
-def context_of(cine: Cine, labels: LabelMap, **prediction: object) -> QualityContext:
+def context_of(
+    cine: Cine, labels: LabelMap, *, landmarks: Mapping[View, Landmarks] | None = None, **prediction: object
+) -> QualityContext:
     """What the quality checks see of a short-axis mask."""
     found = measured(cine, labels)
 
@@ -147,6 +154,7 @@ def context_of(cine: Cine, labels: LabelMap, **prediction: object) -> QualityCon
         lv=phases("lv"),
         rv=phases("rv"),
         values=found,
+        landmarks=landmarks or {},
     )
 
 

@@ -234,6 +234,7 @@ def test_former_name_of_the_basal_rule_is_accepted() -> None:
     assert MeasureOptions(basal_rule="half-rim") == MeasureOptions()  # type: ignore[arg-type]
 
 
+@pytest.mark.medium
 def test_masks_measure_as_a_prediction_of_the_same_labels(beating: Measurements) -> None:
     cine, labels = heart(BEAT, times_ms=np.arange(20) * 50.0, rr_ms=1000.0)
     study = study_of(cine, subject=SUBJECT)

@@ -68,7 +68,7 @@ def test_json_and_csv_say_the_same() -> None:
 @pytest.mark.parametrize(
     ("text", "kind", "message"),
     [
-        ("{", "json", "not valid JSON"),
+        ("{", "json", "is not JSON"),
         ("[]", "json", "is empty"),
         ("[3]", "json", "expected a row of named columns"),
         (CSV.replace('"our own, 2024"', ""), "csv", "normal range 1 lacks citation"),

@@ -41,6 +41,7 @@ def model_for(task: str) -> torch.nn.Module:
     return made[task]()
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("task", ["segment", "pretrain", "classify", "regress"])
 def test_the_published_layout_and_back_is_the_same_model(tmp_path: Path, task: str) -> None:
     ours = save_model(tmp_path / "ours", model_for(task), card_for(task))

@@ -68,6 +68,7 @@ def test_one_member_is_returned_as_it_is() -> None:
     assert joined.model is only.model and list(joined.members) == ["new"]
 
 
+@pytest.mark.medium
 def test_models_with_different_outputs_are_not_joined() -> None:
     cards = {"a": unetr_card(), "b": whole_image_card("regress")}
     with pytest.raises(WeightsError, match=r"outputs \['classes', 'numbers'\]; expected one kind"):

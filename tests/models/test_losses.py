@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cinema_cmr.models.losses import cross_entropy, soft_dice
+from cinema_cmr.models.losses import cross_entropy, distillation, merge_undrawn, soft_dice
 
 IGNORE_INDEX = 255
 
@@ -116,3 +116,104 @@ def test_a_class_counts_by_its_weight_and_equal_weights_change_nothing() -> None
     assert float(cross_entropy(logits, labels, weights=(1.0, 1.0))) == pytest.approx(
         float(cross_entropy(logits, labels))
     )
+
+
+ONLY_THIRD = torch.tensor([[True, False, False, True]] * 2)
+
+
+def only_third(labels: Tensor) -> Tensor:
+    """The labels of an expert who drew class 3 alone."""
+    return torch.where((labels == 3) | (labels == IGNORE_INDEX), labels, 0)
+
+
+def test_where_all_is_drawn_the_losses_are_the_usual_ones() -> None:
+    logits, labels = volumes()
+    drawn = torch.ones(2, 4, dtype=torch.bool)
+    for loss in (cross_entropy, soft_dice):
+        assert float(loss(logits, labels, drawn=drawn).detach()) == pytest.approx(float(loss(logits, labels).detach()))
+    assert torch.allclose(merge_undrawn(logits, drawn), logits)
+
+
+def test_merged_background_has_the_probability_of_all_that_was_not_drawn() -> None:
+    logits, _ = volumes()
+    prob, merged = logits.softmax(1), merge_undrawn(logits, ONLY_THIRD).softmax(1)
+    assert torch.allclose(merged[:, 0], prob[:, :3].sum(1), atol=1e-6) and torch.allclose(merged[:, 3], prob[:, 3])
+    assert not merged[:, 1:3].any()
+
+
+def test_undrawn_classes_may_change_places_at_no_cost_and_no_gradient_tells_them_apart() -> None:
+    logits, labels = volumes()
+    swapped = logits.detach()[:, [2, 0, 1, 3]]
+    for loss in (cross_entropy, soft_dice):
+        value = loss(logits, only_third(labels), drawn=ONLY_THIRD)
+        assert float(loss(swapped, only_third(labels), drawn=ONLY_THIRD)) == pytest.approx(float(value.detach()))
+        logits.grad = None
+        value.backward()
+        assert logits.grad is not None and logits.grad[:, 3].any()
+        # By probability: the gradient is the same for each of the merged classes, so none gains on another.
+        of_prob = logits.grad[:, :3] / logits.detach().softmax(1)[:, :3]
+        assert torch.allclose(of_prob, of_prob[:, :1].expand_as(of_prob), atol=1e-5)
+
+
+def test_a_structure_that_was_not_drawn_is_not_learned_as_background() -> None:
+    labels = torch.zeros(1, 8, 8, dtype=torch.uint8)
+    wall = torch.zeros(1, 4, 8, 8)
+    wall[:, 2] = 60
+    drawn = ONLY_THIRD[:1]
+    assert float(cross_entropy(wall, labels, drawn=drawn)) < 1e-5 and float(cross_entropy(wall, labels)) > 10
+    assert float(soft_dice(wall, labels, drawn=drawn)) < 1e-5 and float(soft_dice(wall, labels)) > 0.2
+
+
+def test_samples_with_other_drawn_classes_share_a_batch() -> None:
+    logits, labels = volumes()
+    drawn = torch.tensor([[True] * 4, [True, False, False, True]])
+    labels[1] = only_third(labels)[1]
+    parts = [soft_dice(logits[:1], labels[:1]), soft_dice(logits[1:], labels[1:], drawn=drawn[1:])]
+    expected = (3 * float(parts[0].detach()) + float(parts[1].detach())) / 4
+    assert float(soft_dice(logits, labels, drawn=drawn).detach()) == pytest.approx(expected, rel=1e-5)
+
+
+def test_dice_over_the_batch_leaves_out_samples_without_the_class() -> None:
+    logits, labels = volumes()
+    drawn = torch.tensor([[True] * 4, [True, False, False, True]])
+    labels[1] = only_third(labels)[1]
+    loss = soft_dice(logits, labels, drawn=drawn, over_batch=True)
+    loss.backward()
+    changed = logits.detach().clone()
+    changed[1, [1, 2]] = changed[1, [2, 1]]
+    assert float(soft_dice(changed, labels, drawn=drawn, over_batch=True)) == pytest.approx(float(loss.detach()))
+
+
+def test_a_teacher_is_followed_where_nothing_was_drawn_and_nowhere_else() -> None:
+    logits, labels = volumes()
+    teacher = torch.randn(logits.shape, generator=torch.Generator().manual_seed(3)).softmax(1)
+    complete = distillation(logits[:1], labels[:1], teacher[:1])
+    assert float(complete.detach()) == 0
+    part = distillation(logits, only_third(labels), teacher, drawn=ONLY_THIRD)
+    part.backward()
+    assert logits.grad is not None
+    drawn = (labels == 3).unsqueeze(1).expand_as(logits)
+    assert not logits.grad[drawn].any() and not logits.grad[:, 3][labels == 0].any()
+    assert logits.grad[:, :3].any()
+
+
+def test_without_labels_the_teacher_s_loss_is_the_cross_entropy_of_its_probabilities() -> None:
+    logits, labels = volumes()
+    teacher = torch.randn(logits.shape, generator=torch.Generator().manual_seed(3)).softmax(1)
+    loss = distillation(logits.detach(), torch.full_like(labels, IGNORE_INDEX), teacher)
+    expected = -(teacher * logits.detach().log_softmax(1)).sum(1).mean()
+    assert float(loss) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_the_teacher_among_open_classes_by_hand() -> None:
+    # The expert drew class 1 alone and not here; the teacher gives it 0.5, which does not count.
+    logits, teacher = logits_of([[0.2, 0.4, 0.4]]), torch.tensor([[[0.1], [0.5], [0.4]]])
+    loss = distillation(logits, labels_of([0]), teacher, drawn=torch.tensor([[True, True, False]]))
+    assert float(loss) == pytest.approx(-(0.1 * math.log(0.2 / 0.6) + 0.4 * math.log(0.4 / 0.6)), rel=1e-5)
+
+
+def test_outside_the_teacher_s_field_of_view_it_teaches_nothing() -> None:
+    logits, labels = volumes()
+    loss = distillation(logits, torch.full_like(labels, IGNORE_INDEX), torch.zeros_like(logits))
+    loss.backward()
+    assert float(loss.detach()) == 0 and logits.grad is not None and not logits.grad.any()

@@ -16,7 +16,7 @@ from cinema_cmr.models.states import (
     floats_as,
     hash_of,
     read_state,
-    replacing,
+    replacing_folder,
     write_state,
 )
 
@@ -43,21 +43,40 @@ def test_a_wrong_hash_and_a_missing_file_are_told(tmp_path: Path) -> None:
         read_state(tmp_path / "other.safetensors")
 
 
-def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "w.safetensors"
-    write_state(path, {"a": torch.zeros(2)})
-    before = path.read_bytes()
+def test_an_interrupted_write_leaves_the_old_files(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    write_state(folder / "w.safetensors", {"a": torch.zeros(2)})
+    (folder / "notes.txt").write_text("mine")
+    before = (folder / "w.safetensors").read_bytes()
 
     def cut_off() -> None:
-        with replacing(path, overwrite=True) as sibling:
-            sibling.write_bytes(b"half")
+        with replacing_folder(folder, ("w.safetensors",), overwrite=True) as draft:
+            (draft / "w.safetensors").write_bytes(b"half")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         cut_off()
-    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
-    with pytest.raises(OutputExistsError, match="exists already"):
-        write_state(path, {"a": torch.ones(2)})
+    assert (folder / "w.safetensors").read_bytes() == before
+    with pytest.raises(OutputExistsError, match="exists already"), replacing_folder(folder, ("w.safetensors",)):
+        pass
+    with replacing_folder(folder, ("w.safetensors",), overwrite=True) as draft:
+        (draft / "w.safetensors").write_bytes(b"new")
+    assert (folder / "w.safetensors").read_bytes() == b"new"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["model", "notes.txt", "w.safetensors"]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(bad: float, tmp_path: Path) -> None:
+    write_state(tmp_path / "w.safetensors", {"good": torch.zeros(2), "head": torch.tensor([1.0, bad])})
+    with pytest.raises(WeightsError, match="NaN or infinite: head"):
+        read_state(tmp_path / "w.safetensors")
+
+
+@pytest.mark.parametrize("name", ["model.pt", "model.PTH", "last.ckpt", "x.pkl", "pytorch_model.bin"])
+def test_a_pickle_is_refused_in_words_and_not_opened(name: str, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"is a pickle .* can run code when it is read"):
+        read_state(tmp_path / name)
 
 
 def test_every_difference_of_keys_is_named_and_the_network_is_left_alone() -> None:

@@ -51,6 +51,7 @@ def test_a_file_of_the_folder_names_it_too(folder: Path) -> None:
     assert load_model(folder / WEIGHTS_FILE).card == load_model(str(folder)).card
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(("precision", "rounding"), [("float16", 2**-11), ("bfloat16", 2**-8)])
 def test_half_precision_is_smaller_and_close(tmp_path: Path, precision: Precision, rounding: float) -> None:
     full = save_model(tmp_path / "full", unetr(), unetr_card())
@@ -92,7 +93,7 @@ def test_nothing_is_overwritten_unasked(folder: Path) -> None:
 
 def test_a_cut_off_save_is_refused_not_misread(folder: Path) -> None:
     """New weights beside the old card, as after a kill between the two."""
-    write_state(folder / WEIGHTS_FILE, unetr(1).state_dict(), overwrite=True)
+    write_state(folder / WEIGHTS_FILE, unetr(1).state_dict())
     with pytest.raises(WeightsError, match=r"has SHA-256 .* expected"):
         load_model(folder)
 

@@ -264,6 +264,7 @@ def test_long_axis_masks_come_from_a_model_of_their_own(tmp_path: Path) -> None:
     assert set(analysed(study, model=its, long_axis=other).predictions) == {View.SAX}
 
 
+@pytest.mark.medium
 def test_record_is_built_once_for_all_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     monkeypatch.setattr(

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from small_runs import data, small
 
-from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.errors import InputError, OutputExistsError
 from cinema_cmr.engine.trainer import Progress
+from cinema_cmr.files.lock import folder_lock
 from cinema_cmr.recipes.registry import recipe
 from cinema_cmr.recipes.run import prepare_run
 
@@ -29,3 +30,13 @@ def test_data_without_the_target_of_the_task_is_refused(tmp_path: Path) -> None:
     grouped = replace(small(), task=recipe("disease-vit").task).with_task(target="smoker", classes=("no", "yes"))
     with pytest.raises(InputError, match="none of 2 training studies has what recipe 'small' needs"):
         prepare_run(grouped, data(), tmp_path)
+
+
+def test_two_trainings_into_one_folder_the_second_is_refused(tmp_path: Path) -> None:
+    run = prepare_run(small(), data(), tmp_path)
+    with folder_lock(tmp_path), pytest.raises(InputError, match="is in use by process"):
+        run.execute()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "model").symlink_to("elsewhere")
+    with pytest.raises(OutputExistsError, match="model' is a link"):
+        run.execute()

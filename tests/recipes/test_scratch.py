@@ -11,6 +11,7 @@ from oracles import annotated, heart
 from small_runs import CARD, small, small_unetr
 
 from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.serialise import json_text
 from cinema_cmr.data.cases import Split
 from cinema_cmr.models.adapters import Adaptation
 from cinema_cmr.models.loaded import LoadedModel
@@ -49,19 +50,19 @@ def test_each_patient_is_held_out_once_and_never_learned_from_then() -> None:
 @pytest.mark.medium
 def test_both_runs_differ_in_their_first_weights_alone(tmp_path: Path, start: LoadedModel) -> None:
     finetune(small(), data(), tmp_path, start=start)
-    document = compare_with_scratch(small(), data(), tmp_path, start=start).to_dict()
+    gain = compare_with_scratch(small(), data(), tmp_path, start=start)
     cards = [json.loads((tmp_path / name / "card.json").read_text()) for name in ("model", "scratch/model")]
     first, second = (card["training"] for card in cards)
     assert first.pop("start").startswith("small ") and second.pop("start") == "random weights"
     scores = [training.pop("validation") for training in (first, second)]
     assert first == second and all(scores)
-    assert (document["compared_on"], document["task"], document["primary"]) == (
+    assert (gain.compared_on, gain.task, gain.primary) == (
         "the validation part",
         "segment",
         "dice_mean",
     )
-    assert [row["patient"] for row in document["patients"]] == ["p2", "p3"]
-    assert document["verdict"]["code"] == "cannot be told" and document["comparison"]["n_patients"] == 2
+    assert [row.patient for row in gain.patients] == ["p2", "p3"]
+    assert gain.verdict.code == "cannot be told" and gain.comparison.n_patients == 2
 
 
 @pytest.mark.medium
@@ -69,21 +70,21 @@ def test_folds_pool_all_patients_and_go_on_where_they_were(tmp_path: Path, start
     finetune(small(), data(), tmp_path, start=start)
     told: list[str] = []
     call = {"start": start, "n_folds": 2, "report": lambda name, progress: told.append(name)}
-    document = compare_with_scratch(small(), data(), tmp_path, **call).to_dict()
+    gain = compare_with_scratch(small(), data(), tmp_path, **call)
     assert list(dict.fromkeys(told)) == [f"folds/{n}/{run}" for n in (1, 2) for run in ("start", "scratch")]
-    assert sorted(row["patient"] for row in document["patients"]) == ["p0", "p1", "p2", "p3"]
-    assert document["compared_on"] == "2-fold cross-validation"
+    assert sorted(row.patient for row in gain.patients) == ["p0", "p1", "p2", "p3"]
+    assert gain.compared_on == "2-fold cross-validation"
     told.clear()
-    again = compare_with_scratch(small(), data(), tmp_path, **call).to_dict()
-    assert told == [] and again == document
+    again = compare_with_scratch(small(), data(), tmp_path, **call)
+    assert told == [] and json_text(again) == json_text(gain)
 
 
 @pytest.mark.medium
 def test_without_patients_to_compare_on_nothing_is_claimed(tmp_path: Path, start: LoadedModel) -> None:
     alone = replace(data(), val=[])
     finetune(small(), alone, tmp_path, start=start)
-    document = compare_with_scratch(small(), alone, tmp_path, start=start).to_dict()
-    assert document["verdict"]["code"] == "cannot be told" and document["patients"] == []
+    gain = compare_with_scratch(small(), alone, tmp_path, start=start)
+    assert gain.verdict.code == "cannot be told" and gain.patients == ()
 
 
 @pytest.mark.medium
@@ -91,7 +92,7 @@ def test_only_the_start_s_own_runs_are_frozen(tmp_path: Path) -> None:
     first = finetune(small_unetr(), data(), tmp_path / "first").load()
     frozen = replace(small_unetr(), adaptation=Adaptation())
     finetune(frozen, data(), tmp_path / "run", start=first)
-    document = compare_with_scratch(frozen, data(), tmp_path / "run", start=first).to_dict()
-    assert document["learned"] == "stems and encoder frozen"
+    gain = compare_with_scratch(frozen, data(), tmp_path / "run", start=first)
+    assert gain.learned == "stems and encoder frozen"
     cards = [json.loads((tmp_path / "run" / name / "card.json").read_text()) for name in ("model", "scratch/model")]
     assert [card["training"]["trainable"] for card in cards] == ["stems and encoder frozen", "all weights"]

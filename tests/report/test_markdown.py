@@ -1,12 +1,25 @@
 """Tables and intervals as text."""
 
-from cinema_cmr.report.markdown import Table, interval_text, markdown_table, number_text
+import math
+from dataclasses import replace
+
+from cinema_cmr.report.markdown import (
+    Table,
+    interval_text,
+    markdown_table,
+    number_text,
+    p_text,
+    signed_interval_text,
+)
+from cinema_cmr.score.statistics import Interval
 
 
 def test_what_is_not_known_is_a_dash() -> None:
-    assert interval_text(None, 1) == "-" == number_text(None, 2)
-    assert interval_text({"value": None, "low": None, "high": None, "n": 0}, 1) == "-"
-    assert interval_text({"value": 2.0, "low": None, "high": None, "n": 1}, 1) == "2.0 (- to -; 1)"
+    assert interval_text(None, 1) == "-" == number_text(math.nan, 2)
+    known = Interval(value=2.0, low=math.nan, high=math.nan, method="none", n=1, n_excluded=0)
+    assert interval_text(known, 1) == "2.0 (- to -; 1)" and signed_interval_text(known, 1) == "+2.0 (- to -)"
+    unknown = replace(known, value=math.nan, n=0)
+    assert interval_text(unknown, 1) == signed_interval_text(unknown, 1) == p_text(math.nan) == "-"
 
 
 def test_a_table_has_its_heads_and_rows() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -11,7 +13,7 @@ import pytest
 from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.errors import OutputExistsError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.report.record.stored import read_measurements, read_run
+from cinema_cmr.report.record.stored import changed_output, read_measurements, read_run
 from cinema_cmr.report.write import write_results
 
 
@@ -57,3 +59,37 @@ def test_mask_of_a_view_is_its_prediction_on_the_grid_of_the_cine(
     mask = nibabel.load(tmp_path / "out" / "segmentation" / "sax.nii.gz")
     assert np.array_equal(np.asarray(mask.dataobj), analysis.predictions[View.SAX].labels.array)
     assert np.allclose(mask.affine, analysis.study[View.SAX].affine, atol=1e-4)
+
+
+def test_run_json_has_the_hash_of_each_file_and_tells_a_changed_one(
+    analysis: Analysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cinema_cmr.report.html.write_report", lambda *given: given[-1].write_text("page"))
+    folder = tmp_path / "out"
+    write_results(analysis, folder)
+    run = read_run(folder / "run.json")
+    assert set(run.outputs) == {"report.html", "measurements.json", "measurements.csv", "segmentation/sax.nii.gz"}
+    assert changed_output(folder, run) is None
+    (folder / "segmentation" / "lax_2c.nii.gz").write_text("of mine")
+    write_results(analysis, folder, overwrite=True)
+    assert (folder / "segmentation" / "lax_2c.nii.gz").exists(), "no file of ours"
+    (folder / "report.html").write_text("another")
+    assert changed_output(folder, run) == "report.html"
+    (folder / "report.html").unlink()
+    assert changed_output(folder, run) == "report.html"
+    assert changed_output(folder, replace(run, outputs={})) == "every file (run.json has no hashes)"
+
+
+def test_a_mask_of_earlier_results_goes_with_them_but_no_file_outside(
+    analysis: Analysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cinema_cmr.report.html.write_report", lambda *given: given[-1].write_text("page"))
+    folder = tmp_path / "out"
+    write_results(analysis, folder)
+    (folder / "segmentation" / "lax_2c.nii.gz").write_text("earlier")
+    (tmp_path / "outside").write_text("mine")
+    run = json.loads((folder / "run.json").read_text())
+    run["outputs"] |= dict.fromkeys(["segmentation/lax_2c.nii.gz", "../outside", str(tmp_path / "outside")], "0")
+    (folder / "run.json").write_text(json.dumps(run))
+    write_results(analysis, folder, overwrite=True)
+    assert not (folder / "segmentation" / "lax_2c.nii.gz").exists() and (tmp_path / "outside").exists()

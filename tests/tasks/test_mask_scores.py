@@ -62,8 +62,9 @@ def partly(labels: np.ndarray, slices: list[int]) -> AnnotatedStudy:  # type: ig
     """Only the left ventricle drawn, in some slices."""
     drawn = np.zeros_like(labels)
     drawn[:, :, slices] = np.where(labels[:, :, slices] == 3, 3, 0)
+    seen = np.isin(np.arange(labels.shape[2]), slices)[:, None].repeat(labels.shape[3], axis=1)
     study = annotated(labels)
-    return replace(study, labels={View.SAX: LabelMap(array=drawn)}, structures=("lv",))
+    return replace(study, labels={View.SAX: LabelMap(array=drawn, drawn=("lv",), drawn_slices=seen)})
 
 
 def test_a_right_answer_scores_one_and_measures_the_same() -> None:
@@ -161,3 +162,12 @@ def test_studies_that_cannot_be_scored_are_named() -> None:
     scar = replace(annotated(LABELS), labels={View.SAX: LabelMap(array=LABELS, scheme="scar")})
     with pytest.raises(InputError, match="choose a model of the same scheme"):
         its.evaluate(scar)
+
+
+def test_volumes_stated_as_facts_are_compared_with_the_measured_ones() -> None:
+    study = annotated(LABELS)
+    measured = masked(LABELS).measured["lv_edv_ml"]
+    assert measured is not None
+    stated = replace(study, facts={"lv_edv_ml": measured + 12.5, "lv_ef_percent": "unknown"})
+    scores = score_stack(stated, LabelMap(array=LABELS)).scores
+    assert scores["error_to_fact_lv_edv_ml"] == pytest.approx(12.5) and "error_to_fact_lv_ef_percent" not in scores

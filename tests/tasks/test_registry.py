@@ -169,6 +169,7 @@ def registered() -> Iterator[None]:
     del TASKS["area"], ARCHITECTURES["mean_net"], RECIPES_OF_TASKS["area"]
 
 
+@pytest.mark.medium
 def test_a_task_of_one_file_is_trained_evaluated_and_compared(tmp_path: Path) -> None:
     experiment = recipe("area", task="area")
     models = [finetune(experiment.with_train(n_steps=n), DATA, tmp_path / str(n)).load() for n in (150, 1)]

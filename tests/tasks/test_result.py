@@ -35,7 +35,6 @@ def test_a_name_is_a_score_or_the_error_of_a_measurement() -> None:
     assert one.value("dice_lv") == 0.9 and one.value("lv_edv_ml absolute error") == 10.0
     assert np.isnan(one.value("dice_rv")) and np.isnan(result("a", 0.9, None).error("lv_edv_ml"))
     assert patient_values([one, result("a", 0.7)], "dice_lv") == pytest.approx({"a": 0.8})
-    assert "labels" not in one.to_dict() and one.to_dict()["patient"] == "a"
 
 
 def test_summary_without_results_is_an_error() -> None:

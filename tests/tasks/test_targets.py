@@ -10,6 +10,7 @@ import pytest
 from oracles import annotated, heart
 
 from cinema_cmr.core.study import Subject
+from cinema_cmr.core.vocabulary import View
 from cinema_cmr.tasks import targets
 from cinema_cmr.tasks.targets import bounds_of_cycle, reference_measurements, target_value
 
@@ -36,7 +37,8 @@ def test_masks_measure() -> None:
 
 
 def test_partly_drawn_masks_measure_nothing() -> None:
-    assert reference_measurements(replace(STUDY, structures=("lv",))) is None
+    labels = replace(STUDY.labels[View.SAX], drawn=("lv",))
+    assert reference_measurements(replace(STUDY, labels={View.SAX: labels})) is None
 
 
 def test_end_diastole_has_the_most_blood() -> None:

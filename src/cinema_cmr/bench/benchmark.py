@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cinema_cmr.bench.data import BenchDataset, ReadDataset
 from cinema_cmr.bench.run import PRESETS, BenchOptions, BenchRun
 from cinema_cmr.bench.suite import Outcome, RunKey, run_all
-from cinema_cmr.bench.table import absent_row, bench_document, rows_of
+from cinema_cmr.bench.table import absent_row, bench_results, rows_of
 from cinema_cmr.bench.tasks import BenchTask
-from cinema_cmr.core.serialise import json_values
+from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.store import write_study
 from cinema_cmr.engine.trainer import Progress
 from cinema_cmr.models.loaded import LoadedModel
@@ -20,6 +19,7 @@ from cinema_cmr.models.weights import load_model
 from cinema_cmr.phantom.cohort import CohortConfig, write_cohort
 from cinema_cmr.recipes.presets import STEPS, smoke_pretraining
 from cinema_cmr.recipes.pretrain import pretrain, stored_data
+from cinema_cmr.report.bench_results import BenchResults, BenchRow
 
 __all__ = ["describe_settings", "pretrain_on_images", "run_benchmark", "unavailable_models", "write_smoke_cohort"]
 
@@ -64,8 +64,8 @@ def run_benchmark(
     part: str = "validation",
     note: Note,
     report: Report | None = None,
-) -> tuple[dict[str, Any], list[int]]:
-    """Make the runs that do not exist yet; return the table in JSON values and the exit codes of failed runs."""
+) -> tuple[BenchResults, list[int]]:
+    """Make the runs that do not exist yet; return the table and the exit codes of failed runs."""
     datasets = [its.dataset for its in read if its.dataset is not None]
     plans = [_plan(task, dataset, models, options) for dataset in datasets for task in tasks]
     runs: dict[RunKey, BenchRun] = {}
@@ -75,8 +75,8 @@ def run_benchmark(
     outcomes = run_all(list(runs), lambda key: runs[key].run_or_keep(key, note=note, report=report), note=note)
     rows = _rows(tasks, plans, outcomes, range(n_seeds), read)
     settings = describe_settings(options, datasets, part=part)
-    document: dict[str, Any] = json_values(bench_document(rows, settings=settings, preset=options.preset or "whole"))
-    return document, [outcome.exit_code for outcome in outcomes.values() if outcome.document is None]
+    results = bench_results(rows, settings=settings, preset=options.preset or "whole")
+    return results, [outcome.exit_code for outcome in outcomes.values() if outcome.record is None]
 
 
 def unavailable_models(options: BenchOptions, models: Sequence[str]) -> dict[str, str]:
@@ -143,9 +143,9 @@ def _rows(
     outcomes: Mapping[RunKey, Outcome],
     seeds: Sequence[int],
     read: Sequence[ReadDataset],
-) -> list[dict[str, Any]]:
+) -> list[BenchRow]:
     """Rows in the order of the tasks; a task that fits no dataset has one row with the reasons."""
-    rows: list[dict[str, Any]] = []
+    rows: list[BenchRow] = []
     unread = [f"{its.name}: {its.reason}" for its in read if its.dataset is None]
     for task in tasks:
         of_task = [plan for plan in plans if plan.task is task]
@@ -160,5 +160,5 @@ def _rows(
     return rows
 
 
-def _n_patients(studies: Sequence[Any]) -> int:
+def _n_patients(studies: Sequence[AnnotatedStudy]) -> int:
     return len({study.patient for study in studies})

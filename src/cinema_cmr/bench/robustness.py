@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cinema_cmr.bench.changed_case import ChangedCase
 from cinema_cmr.bench.perturb import Scan, perturbed, quarter_turned
 from cinema_cmr.core.annotation import LabelMap
-from cinema_cmr.core.results import HeartLocation, Measurements, Prediction
+from cinema_cmr.core.results import Flag, HeartLocation, Measurements, Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy
@@ -53,12 +53,8 @@ def scan_of(annotated: AnnotatedStudy) -> Scan:
     return Scan(cine=cine, labels=annotated.labels[View.SAX].array[..., frames])
 
 
-def outcome(annotated: AnnotatedStudy, segmenter: Segmenter, *, change: str = "none", seed: int = 0) -> dict[str, Any]:
-    """What the model makes of a study's labelled frames, together as one cine, after a change.
-
-    Dice by frame and structure is on the changed grid; EF of the prediction stands against that of the expert's
-    masks before the change. `flags` above "info" and the `notes` below are those of the report.
-    """
+def outcome(annotated: AnnotatedStudy, segmenter: Segmenter, *, change: str = "none", seed: int = 0) -> ChangedCase:
+    """What the model makes of a study's labelled frames, together as one cine, after a change."""
     original = scan_of(annotated)
     scan = perturbed(original, change, seed=seed)
     watched = _Watched(segmenter)
@@ -66,21 +62,25 @@ def outcome(annotated: AnnotatedStudy, segmenter: Segmenter, *, change: str = "n
     turned = _turned_dice(scan, prediction, segmenter)
     measured = measure_study(replace(annotated.study, cines=(scan.cine,)), {View.SAX: prediction})
     frames = range(scan.labels.shape[3])
-    return {
-        "patient": annotated.patient,
-        "change": change,
-        "dice": [_rounded(dice_by_class(prediction.labels.array[..., t], scan.labels[..., t])) for t in frames],
-        "measured": _ef(measured),
-        "reference": _ef(_measured_by_hand(annotated.study, original)),
-        "flags": sorted({flag.code for flag in measured.flags if flag.severity != "info"}),
-        "notes": sorted({flag.code for flag in measured.flags if flag.severity == "info"}),
-        "confidence": [round(float(value), 4) for value in prediction.confidence],
-        "estimators": [
+    return ChangedCase(
+        patient=annotated.patient,
+        change=change,
+        dice=tuple(_rounded(dice_by_class(prediction.labels.array[..., t], scan.labels[..., t])) for t in frames),
+        measured=_ef(measured),
+        reference=_ef(_measured_by_hand(annotated.study, original)),
+        flags=_codes(flag for flag in measured.flags if flag.severity != "info"),
+        notes=_codes(flag for flag in measured.flags if flag.severity == "info"),
+        confidence=tuple(round(float(value), 4) for value in prediction.confidence),
+        estimators=tuple(
             {name: _rounded(values) for name, values in {**seen, "turned_dice": its}.items()}
             # A heart larger than the field of view is predicted again: the last predictions count.
             for seen, its in zip(watched.seen[-len(turned) :], turned, strict=True)
-        ],
-    }
+        ),
+    )
+
+
+def _codes(flags: Iterable[Flag]) -> tuple[str, ...]:
+    return tuple(sorted({flag.code for flag in flags}))
 
 
 def _mean_prob(prob: NDArray[np.float32], labels: Labels) -> dict[str, float]:
@@ -113,10 +113,10 @@ def _measured_by_hand(study: Study, scan: Scan) -> Measurements:
     return measure_study(replace(study, cines=(scan.cine,)), {View.SAX: prediction})
 
 
-def _ef(measured: Measurements) -> dict[str, float | None]:
+def _ef(measured: Measurements) -> dict[str, float]:
     values = {name: measured.value(name) for name in EF_NAMES}
-    return {name: None if value is None else round(value, 2) for name, value in values.items()}
+    return {name: float("nan") if value is None else round(value, 2) for name, value in values.items()}
 
 
-def _rounded(values: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: round(float(value), 4) if np.isfinite(value) else None for name, value in values.items()}
+def _rounded(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(float(value), 4) for name, value in values.items()}

@@ -10,19 +10,18 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cinema_cmr.bench.data import BenchDataset
 from cinema_cmr.bench.measured import classify_by_measurements, measure_number
+from cinema_cmr.bench.scored_run import PatientValues, RunIdentity, ScoredRun
 from cinema_cmr.bench.suite import RunKey, finished, write_result
 from cinema_cmr.bench.tasks import BenchTask
 from cinema_cmr.core.errors import CinemaError, InputError
-from cinema_cmr.core.serialise import json_text, json_values
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.engine.trainer import Progress
@@ -40,7 +39,7 @@ from cinema_cmr.tasks.evaluator import PredictionOptions
 from cinema_cmr.tasks.result import Result, by_patient
 from cinema_cmr.tasks.targets import baseline_target
 
-__all__ = ["PRESETS", "BenchOptions", "BenchRun", "RunRecord", "train_and_score"]
+__all__ = ["PRESETS", "BenchOptions", "BenchRun", "train_and_score"]
 
 _RUNS = "runs"
 """Folder of the runs, beside the tables."""
@@ -58,23 +57,6 @@ _TOGETHER = PredictionOptions(together=True)
 """All labelled frames as one cine, as `cinema analyse` predicts them: the heart is located once."""
 
 Labelled = TrainingData[AnnotatedStudy]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunRecord:
-    """What a run was, and each patient's values."""
-
-    model: str
-    hash: str
-    n_steps: int
-    seconds: float
-    """Of training."""
-    seconds_to_score: float
-    data: str
-    split_sha256: str
-    n_train_patients: int
-    patients: tuple[Mapping[str, Any], ...]
-    """Patient, target (a class, or None), and values: scores, differences of measurements, and the baseline."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,11 +97,11 @@ class BenchRun:
 
     def run_or_keep(
         self, key: RunKey, *, note: Callable[[str], None], report: Callable[[Progress], None] | None = None
-    ) -> Mapping[str, Any]:
-        """Return the record of this run in JSON values; it is made now unless its folder holds it."""
+    ) -> ScoredRun:
+        """Return the record of this run; it is made now unless its folder holds it."""
         folder = key.folder(self.options.root / _RUNS)
         experiment = self._experiment()
-        identity = json_values(self._identity(experiment))
+        identity = self._identity(experiment)
         if self.options.overwrite and not _is_same(folder, identity):
             shutil.rmtree(folder, ignore_errors=True)
         kept = finished(folder, identity)
@@ -130,9 +112,7 @@ class BenchRun:
             record = train_and_score(experiment, self.dataset.data, folder, start=self.start, report=report)
         else:
             record = self._score_without_training()
-        document: dict[str, Any] = json_values({**vars(record), "identity": identity})
-        write_result(folder, identity, json_text(document))
-        return document
+        return write_result(folder, identity, record)
 
     def _experiment(self) -> Experiment | None:
         """The recipe with the task's target and the call's settings; None if nothing is trained."""
@@ -147,7 +127,7 @@ class BenchRun:
         where = {"accelerator": options.device, "precision": options.precision, "workers": options.workers}
         return chosen.with_train(seed=self.seed, **where)
 
-    def _score_without_training(self) -> RunRecord:
+    def _score_without_training(self) -> ScoredRun:
         task, data = self.task, self.dataset.data
         began = time.monotonic()
         if not task.by_measurements:
@@ -185,19 +165,18 @@ class BenchRun:
             raise InputError(f"there is no segmentation to measure: {key}; run the task 'segment-sax' too")
         return load_model(str(folder))
 
-    def _identity(self, experiment: Experiment | None) -> dict[str, Any]:
-        """Everything that determines a run and may differ between two calls on one folder."""
-        return {
-            "task": self.task.run,
-            "model": self.model,
-            "recipe": self.task.recipes[self.model],
-            "seed": self.seed,
-            "preset": self.options.preset or "whole",
-            "n_steps": 0 if experiment is None else experiment.train.n_steps,
-            "start": "" if self.start is None else self.start.card.weights_sha256,
-            "train": _hash(self.dataset.data.train),
-            "val": _hash(self.dataset.data.val),
-        }
+    def _identity(self, experiment: Experiment | None) -> RunIdentity:
+        return RunIdentity(
+            task=self.task.run,
+            model=self.model,
+            recipe=self.task.recipes[self.model],
+            seed=self.seed,
+            preset=self.options.preset or "whole",
+            n_steps=0 if experiment is None else experiment.train.n_steps,
+            start="" if self.start is None else self.start.card.weights_sha256,
+            train=_hash(self.dataset.data.train),
+            val=_hash(self.dataset.data.val),
+        )
 
 
 def train_and_score(
@@ -207,7 +186,7 @@ def train_and_score(
     *,
     start: LoadedModel | None = None,
     report: Callable[[Progress], None] | None = None,
-) -> RunRecord:
+) -> ScoredRun:
     """Train in `folder`, or resume there, and score every patient of `data.val` on its own grid."""
     began = time.monotonic()
     loaded = finetune(experiment, data, folder, start=start, report=report).load()
@@ -223,7 +202,7 @@ def _score(
     device: str,
     precision: str = "auto",
     n_steps: int = 0,
-) -> RunRecord:
+) -> ScoredRun:
     trained = time.monotonic()
     scored = evaluate(loaded, data.val, choose_runtime(device, precision), options=_TOGETHER)
     return _record(
@@ -238,7 +217,17 @@ def _score(
     )
 
 
-def _record(results: Sequence[Result], data: Labelled, *, target: str | None, **about: Any) -> RunRecord:
+def _record(
+    results: Sequence[Result],
+    data: Labelled,
+    *,
+    target: str | None,
+    model: str,
+    hash: str,
+    n_steps: int,
+    seconds: float,
+    seconds_to_score: float,
+) -> ScoredRun:
     """Add the baseline (mean or commonest class of the training patients) to the results, patient by patient."""
     baseline = None if target is None else baseline_target(data.train, target, is_class=results[0].target is not None)
     patients = []
@@ -246,13 +235,17 @@ def _record(results: Sequence[Result], data: Labelled, *, target: str | None, **
         values = [_values(result, target, baseline) for result in its]
         names = dict.fromkeys(name for one in values for name in one)
         means = {name: finite_mean(one.get(name, np.nan) for one in values) for name in names}
-        patients.append({"patient": patient, "target": its[0].target, "values": means})
-    return RunRecord(
+        patients.append(PatientValues(patient=patient, target=its[0].target, values=means))
+    return ScoredRun(
+        model=model,
+        hash=hash,
+        n_steps=n_steps,
+        seconds=seconds,
+        seconds_to_score=seconds_to_score,
         data=data.card.name,
         split_sha256=data.split.sha256,
         n_train_patients=len({study.patient for study in data.train}),
         patients=tuple(patients),
-        **about,
     )
 
 
@@ -271,7 +264,7 @@ def _hash(studies: Sequence[AnnotatedStudy]) -> str:
     return hashlib.sha256(names.encode()).hexdigest()
 
 
-def _is_same(folder: Path, identity: Mapping[str, Any]) -> bool:
+def _is_same(folder: Path, identity: RunIdentity) -> bool:
     try:
         return finished(folder, identity) is not None
     except CinemaError:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cinema_cmr.core.errors import CinemaError, OutputExistsError, RunStoppedError, UnreadableFileError
+from cinema_cmr.bench.scored_run import RunIdentity, ScoredRun
+from cinema_cmr.core.errors import CinemaError, OutputExistsError, RunStoppedError, UnreadableFileError, UsageError
+from cinema_cmr.core.serialise import from_result, json_text, to_dict
+from cinema_cmr.files.text import read_json
 from cinema_cmr.io.atomic import write_text
 
 __all__ = ["RESULT_FILE", "Outcome", "RunKey", "finished", "run_all", "write_result"]
@@ -36,16 +39,16 @@ class RunKey:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """A run's document, or why there is none."""
+    """A run's record, or why there is none."""
 
-    document: Mapping[str, Any] | None = None
+    record: ScoredRun | None = None
     reason: str = ""
     exit_code: int = 0
 
 
 def run_all(
     keys: Sequence[RunKey],
-    do: Callable[[RunKey], Mapping[str, Any]],
+    do: Callable[[RunKey], ScoredRun],
     *,
     note: Callable[[str], None] = lambda text: None,
 ) -> dict[RunKey, Outcome]:
@@ -57,7 +60,7 @@ def run_all(
     for number, key in enumerate(keys, start=1):
         note(f"[{number}/{len(keys)}] {key}")
         try:
-            outcomes[key] = Outcome(document=do(key))
+            outcomes[key] = Outcome(record=do(key))
         except RunStoppedError:
             raise
         except CinemaError as error:
@@ -65,38 +68,39 @@ def run_all(
         except (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
             # A fault of ours in one run is no reason to lose the others of a night.
             outcomes[key] = Outcome(reason=f"{type(error).__name__}: {error}", exit_code=1)
-        if outcomes[key].document is None:
+        if outcomes[key].record is None:
             note(f"failed: {key}: {outcomes[key].reason}")
     return outcomes
 
 
-def finished(folder: Path, identity: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The document of a finished run, or None; raises `OutputExistsError` where it is of another run.
-
-    `identity` is plain: all that shapes a run.
-    """
+def finished(folder: Path, identity: RunIdentity) -> ScoredRun | None:
+    """The record of a finished run, or None; raises `OutputExistsError` where it is of a run with another identity."""
     path = folder / RESULT_FILE
     if not path.exists():
         return None
+    ours = to_dict(identity)
     try:
-        document: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        its = document["identity"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UnreadableFileError(f"'{_name(folder)}/{path.name}' cannot be read ({error}); remove it") from error
-    other = sorted(name for name in {*identity, *its} if identity.get(name) != its.get(name))
+        values: Any = read_json(path)
+        theirs, record = values["identity"], from_result(ScoredRun, values)
+        other = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
+    except (OSError, UnreadableFileError, KeyError, TypeError, AttributeError, UsageError) as error:
+        raise UnreadableFileError(
+            f"'{_name(folder)}/{path.name}' cannot be read ({type(error).__name__}); expected the result of a run:"
+            " remove it"
+        ) from error
     if other:
         raise OutputExistsError(
             f"'{_name(folder)}' holds a run with another {', '.join(other)}; expected the same settings to keep it:"
             " give another folder, or --overwrite"
         )
-    return document
+    return record
 
 
-def write_result(folder: Path, identity: Mapping[str, Any], text: str) -> None:
-    """Write the document of a run that ended, as JSON `text` that has its `identity`."""
-    if json.loads(text).get("identity") != dict(identity):
-        raise ValueError("a result without its identity could not be told from another run's")
+def write_result(folder: Path, identity: RunIdentity, record: ScoredRun) -> ScoredRun:
+    """Write the record of a run that ended, with its identity; return it as every later call reads it."""
+    text = json_text({**vars(record), "identity": identity})
     write_text(folder / RESULT_FILE, text, overwrite=True)
+    return from_result(ScoredRun, json.loads(text))
 
 
 def _name(folder: Path) -> str:

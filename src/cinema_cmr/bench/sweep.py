@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
 
 from cinema_cmr.bench.benchmark import describe_settings, unavailable_models
 from cinema_cmr.bench.data import BenchDataset
-from cinema_cmr.bench.results import add_holm, compare_runs, summarise_runs
+from cinema_cmr.bench.results import compare_runs, correct_differences, summarise_runs
 from cinema_cmr.bench.run import BenchOptions, BenchRun
+from cinema_cmr.bench.scored_run import ScoredRun
 from cinema_cmr.bench.suite import Outcome, RunKey, run_all
 from cinema_cmr.bench.tasks import MODELS, BenchTask, choose
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.core.serialise import json_values
 from cinema_cmr.data.cases import subset_patients
 from cinema_cmr.engine.trainer import Progress
+from cinema_cmr.report.bench_results import FailedRun, SweepDifference, SweepPoint, SweepResults
 
-__all__ = ["count_of_share", "patients_of_share", "run_sweep", "share_key", "sweep_document"]
+__all__ = ["count_of_share", "patients_of_share", "run_sweep", "share_key", "sweep_results"]
 
 _MIN_PATIENTS = 2
 """Of fewer patients no spread can be told."""
@@ -56,8 +57,8 @@ def run_sweep(
     part: str,
     note: Callable[[str], None],
     report: Callable[[Progress], None] | None = None,
-) -> tuple[dict[str, Any], list[int]]:
-    """Make the runs that do not exist yet; return the curve in JSON values and the exit codes of failed runs.
+) -> tuple[SweepResults, list[int]]:
+    """Make the runs that do not exist yet; return the curve and the exit codes of failed runs.
 
     `models` None takes all that can run. Raises `UsageError` for a model that cannot.
     """
@@ -69,25 +70,16 @@ def run_sweep(
         for seed in range(n_seeds)
     }
 
-    def do(key: RunKey) -> Mapping[str, Any]:
+    def do(key: RunKey) -> ScoredRun:
         few = _share_of(dataset, points[key], seed=key.seed)
         run = BenchRun(task=task, model=key.model, dataset=few, options=options, seed=key.seed, whole=dataset)
         return run.run_or_keep(key, note=note, report=report)
 
     outcomes = run_all(list(points), do, note=note)
-    document: dict[str, Any] = json_values(
-        sweep_document(
-            task,
-            dataset.name,
-            shares=shares,
-            models=chosen,
-            seeds=range(n_seeds),
-            outcomes=outcomes,
-            settings=describe_settings(options, [dataset], part=part),
-            preset=options.preset or "whole",
-        )
-    )
-    return document, [outcome.exit_code for outcome in outcomes.values() if outcome.document is None]
+    results = sweep_results(task, dataset.name, shares=shares, models=chosen, seeds=range(n_seeds), outcomes=outcomes)
+    settings = tuple(describe_settings(options, [dataset], part=part))
+    failed = [outcome.exit_code for outcome in outcomes.values() if outcome.record is None]
+    return replace(results, settings=settings, preset=options.preset or "whole"), failed
 
 
 def _share_of(dataset: BenchDataset, share: float, *, seed: int) -> BenchDataset:
@@ -111,7 +103,7 @@ def _models(task: BenchTask, names: Sequence[str] | None, options: BenchOptions)
     return models
 
 
-def sweep_document(
+def sweep_results(
     task: BenchTask,
     dataset: str,
     *,
@@ -119,47 +111,39 @@ def sweep_document(
     models: Sequence[str],
     seeds: Sequence[int],
     outcomes: Mapping[RunKey, Outcome],
-    **about: Any,
-) -> dict[str, Any]:
+) -> SweepResults:
     """A point for each model and share that has a finished run, and each model against the one from random weights.
 
     Where there is none from random weights, the first model is what the others are compared with. Shown is the
     task's first measure; p-values are corrected after Holm over all of the differences.
     """
     reference = _SCRATCH if _SCRATCH in models else models[0]
-    points, differences, failed = [], [], []
+    points, differences, failed = list[SweepPoint](), list[SweepDifference](), list[FailedRun]()
     for share in shares:
         by_model = {}
         for model in models:
             its = [outcomes[share_key(task, dataset, share, model=model, seed=seed)] for seed in seeds]
-            failed += [_failure(share, model, run) for run in its if run.document is None]
-            by_model[model] = [run.document for run in its if run.document is not None]
+            failed += [FailedRun(share=share, model=model, reason=run.reason) for run in its if run.record is None]
+            by_model[model] = [run.record for run in its if run.record is not None]
         points += [_point(task, share, model, runs) for model, runs in by_model.items() if runs]
-        for model in models:
-            found = compare_runs(task.measures[0], by_model[model], by_model[reference]) if model != reference else None
+        for model in (model for model in models if model != reference):
+            found = compare_runs(task.measures[0], by_model[model], by_model[reference])
             if found is not None:
-                differences.append({"share": share, "model": model, "against": reference, **found})
-    add_holm(differences)
-    first = task.measures[0]
-    return {
-        **about,
-        "task": task.name,
-        "title": task.title,
-        "dataset": dataset,
-        "measure": {**first.to_dict(), "higher_is_better": first.higher_is_better},
-        "further": {measure.key: measure.to_dict() for measure in task.measures[1:]},
-        "models": list(models),
-        "points": points,
-        "differences": differences,
-        "failed": failed,
-    }
+                differences.append(SweepDifference(share=share, model=model, against=reference, **vars(found)))
+    return SweepResults(
+        task=task.name,
+        title=task.title,
+        dataset=dataset,
+        measure=task.measures[0].shown,
+        further={measure.key: measure.shown for measure in task.measures[1:]},
+        models=tuple(models),
+        points=tuple(points),
+        differences=tuple(correct_differences(differences)),
+        failed=tuple(failed),
+    )
 
 
-def _point(task: BenchTask, share: float, model: str, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _point(task: BenchTask, share: float, model: str, runs: Sequence[ScoredRun]) -> SweepPoint:
     found = summarise_runs(task.measures, runs)
-    shown = found["measures"].get(task.measures[0].key)
-    return {"share": share, "n_patients": max(found["n_train_patients"]), "model": model, "shown": shown, **found}
-
-
-def _failure(share: float, model: str, run: Outcome) -> dict[str, Any]:
-    return {"share": share, "model": model, "reason": run.reason}
+    shown = found.measures.get(task.measures[0].key)
+    return SweepPoint(share=share, n_patients=max(found.n_train_patients), model=model, shown=shown, **vars(found))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from cinema_cmr.bench.scored_run import PatientValues
 from cinema_cmr.core.errors import unknown_name
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.report.bench_results import ShownMeasure
 from cinema_cmr.tasks.targets import target_value
 
 __all__ = [
@@ -45,7 +46,7 @@ _MIN_PATIENTS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """One value a patient of a run's record (`bench.run`), whose mean over patients is a result."""
+    """One value a patient of a run's record, whose mean over patients is a result."""
 
     key: str
     title: str
@@ -55,16 +56,17 @@ class Measure:
     """Take the absolute value: a signed difference becomes an error."""
     higher_is_better: bool = False
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return title, unit and digits, for tables."""
-        return {"title": self.title, "unit": self.unit, "digits": self.digits}
+    @property
+    def shown(self) -> ShownMeasure:
+        """How its mean is shown."""
+        return ShownMeasure(
+            title=self.title, unit=self.unit, digits=self.digits, higher_is_better=self.higher_is_better
+        )
 
-    def of(self, patient: Mapping[str, Any]) -> float:
+    def of(self, patient: PatientValues) -> float:
         """Return the patient's value; NaN if there is none."""
-        value = patient["values"].get(self.key)
-        if value is None:
-            return float("nan")
-        return abs(float(value)) if self.absolute else float(value)
+        value = patient.values.get(self.key, float("nan"))
+        return abs(value) if self.absolute else value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +190,7 @@ def _number_measures(target: str, unit: str) -> tuple[Measure, ...]:
     )
 
 
-def _number(name: str, title: str, target: str, unit: str, group: Any = "disease and subject") -> BenchTask:
+def _number(name: str, title: str, target: str, unit: str, group: str = "disease and subject") -> BenchTask:
     return BenchTask(
         name=name,
         title=title,
@@ -202,7 +204,7 @@ def _number(name: str, title: str, target: str, unit: str, group: Any = "disease
     )
 
 
-def _measured(name: str, title: str, target: str, unit: str, group: Any) -> BenchTask:
+def _measured(name: str, title: str, target: str, unit: str, group: str) -> BenchTask:
     """A number that masks measure, where it is known from elsewhere, as of phantoms: how near one can come."""
     return BenchTask(
         name=name,
@@ -345,7 +347,7 @@ def find_task(name: str) -> BenchTask:
     return TASKS[name]
 
 
-def choose(names: Iterable[str] | None, known: Mapping[str, Any], kind: str) -> list[str]:
+def choose(names: Iterable[str] | None, known: Mapping[str, object], kind: str) -> list[str]:
     """Return the given names in the order of the table, or all of them; raises `UsageError` for an unknown one."""
     if names is None:
         return list(known)
@@ -374,5 +376,4 @@ def why_not(task: BenchTask, train: Sequence[AnnotatedStudy], val: Sequence[Anno
 
 def _is_labelled(annotated: AnnotatedStudy, view: View, scheme: str) -> bool:
     labels = annotated.labels.get(view)
-    exists = view in annotated.study and labels is not None and labels.scheme == scheme
-    return exists and not annotated.structures
+    return view in annotated.study and labels is not None and labels.scheme == scheme and labels.is_complete

@@ -19,6 +19,7 @@ from cinema_cmr.commands.options.shared_options import (
 from cinema_cmr.core.analysis import NormalRange
 from cinema_cmr.core.errors import InputError, QualityError
 from cinema_cmr.core.study import Subject
+from cinema_cmr.files.text import read_text
 from cinema_cmr.io.names import unique_names
 from cinema_cmr.io.output_folder import check_writable
 from cinema_cmr.measure.measure import MeasureOptions
@@ -73,9 +74,12 @@ def _normal_ranges(table: str | None) -> tuple[NormalRange, ...]:
         return NORMAL_RANGES
     path = Path(table)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except OSError as error:
-        raise InputError(f"table of normal ranges '{path.name}' cannot be read: {error}") from error
+        raise InputError(
+            f"table of normal ranges '{path.name}' cannot be read ({error.strerror}); expected a CSV or JSON file:"
+            " check the path"
+        ) from error
     return parse_normal_ranges(text, "json" if path.suffix == ".json" else "csv")
 
 

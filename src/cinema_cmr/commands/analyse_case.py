@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.core.errors import CinemaError, OutputExistsError, UnreadableFileError
-from cinema_cmr.core.serialise import json_values
+from cinema_cmr.core.serialise import Json, json_values
+from cinema_cmr.files.exchange import finish_commits
 from cinema_cmr.io.provenance import input_digest
 from cinema_cmr.report.index import IndexRow
 from cinema_cmr.report.record.run_record import run_record
-from cinema_cmr.report.record.stored import read_measurements, read_run
+from cinema_cmr.report.record.stored import changed_output, read_measurements, read_run
 from cinema_cmr.report.record.study_record import StudyRecord
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ class CaseResult:
     """Lines for the terminal."""
     error: CinemaError | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Json]:
         """Return the JSON line: name, status, path of the report, summary, flags and error."""
-        values: dict[str, Any] = json_values(
+        return json_values(
             {
                 "name": self.row.name,
                 "status": self.status,
@@ -54,25 +55,25 @@ class CaseResult:
                 "error": self.row.error,
             }
         )
-        return values
 
 
 def analyse_case(
     source: Path, folder: Path, *, name: str, analyzer: Analyzer, overwrite: bool, console: Console
 ) -> CaseResult:
-    """Analyse one input into its folder. An error of this input is reported and does not stop the others."""
+    """Analyse one input into its folder. Whatever goes wrong with it is reported and does not stop the others."""
     from cinema_cmr.report.write import write_results
 
     try:
+        finish_commits(folder)
         kept = None if overwrite else _finished(source, folder, name, analyzer)
         if kept is not None:
             return _result(kept, folder, name, "kept")
         analysis = analyzer.analyse(source, name=name, report=console.stage(name))
         return _result(write_results(analysis, folder, overwrite=overwrite), folder, name, "done")
-    except CinemaError as error:
-        console.note(f"cinema: {name}: {error}")
-        row = IndexRow(name=name, error=str(error))
-        return CaseResult(row=row, status="failed", text=f"{name}: failed: {error}", error=error)
+    except Exception as error:  # of any kind: the next study may be a good one
+        reported = console.failure(name, error)
+        row = IndexRow(name=name, error=str(reported))
+        return CaseResult(row=row, status="failed", text=f"{name}: failed: {reported}", error=reported)
 
 
 def _finished(source: Path, folder: Path, name: str, analyzer: Analyzer) -> StudyRecord | None:
@@ -80,6 +81,8 @@ def _finished(source: Path, folder: Path, name: str, analyzer: Analyzer) -> Stud
 
     Raises `OutputExistsError` for other or damaged results, which may be the only copy.
     """
+    if folder.name == name and folder.is_symlink():
+        raise _not_kept(folder, "a link to another folder, which is not followed")
     if not (folder / "run.json").exists():
         return None
     run = run_record(analyzer.run_facts(input_digest(source)))
@@ -92,6 +95,9 @@ def _finished(source: Path, folder: Path, name: str, analyzer: Analyzer) -> Stud
     version, ours = stored.versions.get("cinema_cmr"), run.versions["cinema_cmr"]
     if version != ours:
         raise _not_kept(folder, f"results of version {version}; this is {ours}")
+    changed = changed_output(folder, stored)
+    if changed is not None:
+        raise _not_kept(folder, f"results of which {changed} is missing or was changed")
     return record
 
 

@@ -1,15 +1,20 @@
-"""How commands speak: progress on stderr, results on stdout."""
+"""How commands speak: progress on stderr, results on stdout, and nothing that a terminal could act on."""
 
 from __future__ import annotations
 
-import json
+import errno
+import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TextIO
 
-__all__ = ["Console"]
+from cinema_cmr.core.errors import CinemaError, as_cinema_error
+from cinema_cmr.core.safe_text import json_line, printable
+
+__all__ = ["Console", "print_error", "silence", "write_line"]
 
 _EVERY_S = 10.0
 """Between lines of progress where stderr is no terminal."""
@@ -20,20 +25,20 @@ class Console:
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
-        self._terminal = sys.stderr.isatty()
+        self._terminal = sys.stderr is not None and sys.stderr.isatty()
         self._last = 0.0
 
     def stage(self, name: str) -> Callable[[str, int, int], None]:
         """A progress function (stage, done, all) for one study."""
 
         def tell(stage: str, done: int, n: int) -> None:
-            line = f"{name}: {stage} {done}/{n}" if n > 1 else f"{name}: {stage}"
+            line = printable(f"{name}: {stage} {done}/{n}" if n > 1 else f"{name}: {stage}")
             if self._terminal:
                 end = "\n" if stage != "read" and done == n else ""
-                print(f"\r\x1b[2K{line}", end=end, file=sys.stderr, flush=True)
+                write_line(sys.stderr, f"\r\x1b[2K{line}", end=end)
             elif time.monotonic() - self._last > _EVERY_S:
                 self._last = time.monotonic()
-                print(line, file=sys.stderr, flush=True)
+                write_line(sys.stderr, line)
 
         return tell
 
@@ -44,6 +49,7 @@ class Console:
             yield lambda done, n, text: self.note(f"{title} {done}/{n}, {text}")
             return
         from rich.console import Console as Terminal
+        from rich.markup import escape
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (
@@ -55,12 +61,52 @@ class Console:
         )
         with Progress(*columns, console=Terminal(stderr=True)) as progress:
             task = progress.add_task("", total=None)
-            yield lambda done, n, text: progress.update(task, completed=done, total=n, description=text)
+            yield lambda done, n, text: progress.update(
+                task, completed=done, total=n, description=escape(printable(text))
+            )
 
     def note(self, text: str) -> None:
-        """A message to the person, on stderr."""
-        print(text, file=sys.stderr, flush=True)
+        """A message to the person, one line on stderr."""
+        write_line(sys.stderr, printable(text))
 
-    def result(self, text: str, document: Mapping[str, Any]) -> None:
+    def failure(self, name: str, error: Exception) -> CinemaError:
+        """Tell that one study failed, and return its error as one of the package; the others go on."""
+        if os.environ.get("CINEMA_TRACEBACK") == "1":
+            traceback.print_exception(error)
+        reported = as_cinema_error(error)
+        self.note(f"cinema: {name}: {reported}")
+        return reported
+
+    def result(self, text: str, document: Mapping[str, object]) -> None:
         """One result: `text` for people, or with --json the document as one line."""
-        print(json.dumps(document, ensure_ascii=False) if self.as_json else text, flush=True)
+        write_line(sys.stdout, json_line(document) if self.as_json else printable(text, keep="\n"))
+
+
+def print_error(text: str) -> None:
+    """Print an error of the program as one line on stderr."""
+    write_line(sys.stderr, f"cinema: {printable(text)}")
+
+
+def write_line(stream: TextIO | None, text: str, *, end: str = "\n") -> None:
+    """Write a line at once. Whoever reads may stop reading: the work goes on, as its results are files."""
+    if stream is None:
+        return
+    try:
+        print(text, end=end, file=stream, flush=True)
+    except UnicodeEncodeError:
+        print(text.encode("ascii", "backslashreplace").decode("ascii"), end=end, file=stream, flush=True)
+    except OSError as error:
+        silence(stream)
+        if error.errno != errno.EPIPE:
+            raise
+
+
+def silence(stream: TextIO) -> None:
+    """Send what follows nowhere, so that no flush fails later, not even that of the interpreter's end."""
+    try:
+        number = stream.fileno()
+    except (OSError, ValueError):
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, number)
+    os.close(nowhere)

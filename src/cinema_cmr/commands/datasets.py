@@ -15,7 +15,7 @@ from cinema_cmr.core.errors import UsageError
 
 if TYPE_CHECKING:
     from cinema_cmr.datasets.check import CheckResult, CheckSummary
-    from cinema_cmr.datasets.rescan_convert import ConvertedScan
+    from cinema_cmr.datasets.readers.rescan_convert import ConvertedScan
 
 __all__ = ["add_arguments", "run"]
 
@@ -114,7 +114,7 @@ def _convert(given: Namespace, console: Console) -> int:
         )
     if given.output is None:
         raise UsageError("cinema datasets convert got no output; expected -o FOLDER")
-    from cinema_cmr.datasets.rescan_convert import convert_rescan
+    from cinema_cmr.datasets.readers.rescan_convert import convert_rescan
 
     scans = convert_rescan(
         Path(root), Path(given.output), overwrite=given.overwrite, report=lambda scan: console.note(_scan_line(scan))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options.shared_options import add_model_options
 from cinema_cmr.commands.options.training_data import add_data_options, read_training_data
+
+if TYPE_CHECKING:
+    from cinema_cmr.recipes.disease_groups import GroupScores, Predict
 
 __all__ = ["add_arguments", "run"]
 
@@ -32,8 +35,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Fit, score, write, and tell."""
+    from cinema_cmr.core.serialise import from_dict
     from cinema_cmr.disease.model import DISEASE_FILE
-    from cinema_cmr.recipes.disease_groups import train_disease_model
+    from cinema_cmr.recipes.disease_groups import GroupScores, train_disease_model
 
     console = Console(as_json=given.json)
     data = read_training_data(given, console)
@@ -41,21 +45,22 @@ def run(given: Namespace) -> int:
     model = train_disease_model(data, predict=predict, seed=given.seed, report=console.note)
     path = Path(given.output) / DISEASE_FILE
     model.write(path, overwrite=given.overwrite)
-    scores = model.training["scores"]
-    lines = [f"  {where}: {_line(row)}" for where, row in scores.items()]
-    console.result("\n".join([f"model: {path}", *lines, model.notice]), {"model": str(path), "scores": scores})
+    recorded = model.training["scores"]
+    scores = from_dict(dict[str, GroupScores], recorded, "scores")
+    lines = [f"  {where}: {_line(its)}" for where, its in scores.items()]
+    console.result("\n".join([f"model: {path}", *lines, model.notice]), {"model": str(path), "scores": recorded})
     return 0
 
 
-def _line(row: dict[str, Any]) -> str:
-    accuracy, balanced = ("{:.3f} ({:.3f} to {:.3f})".format(*row[name]) for name in ("accuracy", "balanced_accuracy"))
+def _line(its: GroupScores) -> str:
+    accuracy, balanced = ("{:.3f} ({:.3f} to {:.3f})".format(*row) for row in (its.accuracy, its.balanced_accuracy))
     return (
-        f"accuracy {accuracy}, balanced {balanced}, MCC {row['matthews']:.3f}, AUROC {row['auroc']:.3f},"
-        f" calibration error {row['calibration_error']:.3f}, {row['n']} patients"
+        f"accuracy {accuracy}, balanced {balanced}, MCC {its.matthews:.3f}, AUROC {its.auroc:.3f},"
+        f" calibration error {its.calibration_error:.3f}, {its.n} patients"
     )
 
 
-def _predictor(given: Namespace) -> Any:
+def _predictor(given: Namespace) -> Predict:
     from cinema_cmr.core.vocabulary import View
     from cinema_cmr.inference.loading import load_segmenter
     from cinema_cmr.inference.predictor import predict_cine

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options.shared_options import listed_inputs
-from cinema_cmr.core.errors import CinemaError
 from cinema_cmr.io.output_folder import check_new_files
+
+if TYPE_CHECKING:
+    from cinema_cmr.inference.features import FeatureExtractor, FeatureRow
 
 __all__ = ["add_arguments", "run"]
 
@@ -37,20 +39,20 @@ def run(given: Namespace) -> int:
     """Write the table of all studies that can be read; the exit code is the first reason for trouble, or 0."""
     from cinema_cmr.commands.feature_table import check_table, write_table
     from cinema_cmr.data.temporary_store import expand_stores
+    from cinema_cmr.inference.features import FeatureRow
     from cinema_cmr.io.names import unique_names
 
     table = Path(given.output)
     check_table(table)
     check_new_files(table.parent, [table.name], overwrite=given.overwrite)
     inputs = expand_stores(listed_inputs(given))
-    console, featuriser = Console(as_json=given.json), _featuriser(given)
-    tell, rows, codes = console.stage("embed"), list[Any](), list[int]()
+    console, extractor = Console(as_json=given.json), _extractor(given)
+    tell, rows, codes = console.stage("embed"), list[FeatureRow](), list[int]()
     for number, (source, name) in enumerate(zip(inputs, unique_names(inputs), strict=True), 1):
         try:
-            rows += _rows(source, name, featuriser, given)
-        except CinemaError as error:
-            codes.append(error.exit_code)
-            console.note(f"cinema: {name}: {error}")
+            rows += _rows(source, name, extractor, given)
+        except Exception as error:  # of any kind: the next study may be a good one
+            codes.append(console.failure(name, error).exit_code)
         tell("studies", number, len(inputs))
     if rows:
         write_table(rows, table, overwrite=given.overwrite)
@@ -59,17 +61,17 @@ def run(given: Namespace) -> int:
     return codes[0] if codes else 0
 
 
-def _rows(source: Path, name: str, featuriser: Any, given: Namespace) -> list[Any]:
+def _rows(source: Path, name: str, extractor: FeatureExtractor, given: Namespace) -> list[FeatureRow]:
     from dataclasses import replace
 
     from cinema_cmr.data.temporary_store import open_or_prepare
 
     with open_or_prepare(source, name) as study:
-        rows = featuriser.rows(study, over_cycle=given.cycle, heart=given.heart)
+        rows = extractor.rows(study, over_cycle=given.cycle, heart=given.heart)
     return [replace(row, study=name) for row in rows]
 
 
-def _featuriser(given: Namespace) -> Any:
+def _extractor(given: Namespace) -> FeatureExtractor:
     from cinema_cmr.inference.features import FeatureExtractor
     from cinema_cmr.inference.runtime import choose_runtime
     from cinema_cmr.models.weights import load_model

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options.shared_options import add_model_options
 from cinema_cmr.commands.options.training_data import add_data_options
+
+if TYPE_CHECKING:
+    from cinema_cmr.evaluation.evaluate import Scored
+    from cinema_cmr.evaluation.record import NotScored
+    from cinema_cmr.evaluation.studies import StudySource
+    from cinema_cmr.tasks.result import Result
 
 __all__ = ["add_arguments", "run"]
 
@@ -40,29 +47,27 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(given: Namespace) -> int:
     """Score the studies, print the summary, and write tables and page."""
     from cinema_cmr.bench.published import compare_with_published
-    from cinema_cmr.evaluation.record import read_results
+    from cinema_cmr.evaluation.record import compare_evaluations, read_evaluation
     from cinema_cmr.report.evaluation.output import check_evaluation_folder, write_evaluation
     from cinema_cmr.report.evaluation.tables import evaluation_text
 
     if given.output:
         check_evaluation_folder(Path(given.output), overwrite=given.overwrite)
     console = Console(as_json=given.json)
-    other = read_results(Path(given.against)) if given.against else None
+    other = read_evaluation(Path(given.against)) if given.against else None
     scored = _score_masks(given, console) if given.predictions else _score_model(given, console)
-    document = scored.evaluation.to_dict()
-    document["published"] = compare_with_published(document)
+    evaluation = replace(scored.evaluation, published=compare_with_published(scored.evaluation))
     if other is not None:
-        document["against"] = _compare(scored.evaluation, *other)
-    summary = {name: part for name, part in document.items() if name not in ("patients", "subgroups")}
-    console.result(evaluation_text(document), summary)
+        evaluation = replace(evaluation, against=compare_evaluations(evaluation, other))
+    summary = {name: part for name, part in evaluation.to_dict().items() if name not in ("patients", "subgroups")}
+    console.result(evaluation_text(evaluation), summary)
     if given.output:
-        results, studies = scored.evaluation.results, scored.studies
-        write_evaluation(Path(given.output), document, results, studies, overwrite=given.overwrite)
-    unusable = any(row.status == "unusable" for row in scored.evaluation.not_scored)
+        write_evaluation(Path(given.output), evaluation, scored.studies, overwrite=given.overwrite)
+    unusable = any(row.status == "unusable" for row in evaluation.not_scored)
     return _UNUSABLE if given.predictions and unusable else 0
 
 
-def _score_model(given: Namespace, console: Console) -> Any:
+def _score_model(given: Namespace, console: Console) -> Scored:
     from cinema_cmr.evaluation.evaluate import evaluate
     from cinema_cmr.inference.runtime import choose_runtime
     from cinema_cmr.models.weights import load_model
@@ -83,18 +88,20 @@ def _score_model(given: Namespace, console: Console) -> Any:
     )
 
 
-def _score_masks(given: Namespace, console: Console) -> Any:
+def _score_masks(given: Namespace, console: Console) -> Scored:
     from cinema_cmr.data.external_masks import open_predictions, parse_codes
     from cinema_cmr.evaluation.evaluate import evaluate_masks
 
     masks = open_predictions(Path(given.predictions), codes=parse_codes(given.codes) or None)
     dataset, studies = _source(given).read(note=console.note)
-    name = given.name or masks.name
-
-    def report(outcome: Any) -> None:
-        console.note(_line(outcome))
-
-    scored = evaluate_masks(studies, masks, report=report, model=name, dataset=dataset, part=given.part)
+    scored = evaluate_masks(
+        studies,
+        masks,
+        name=given.name,
+        report=lambda outcome: console.note(_line(outcome)),
+        dataset=dataset,
+        part=given.part,
+    )
     unused = masks.unused()
     if unused:
         more = f" and {len(unused) - _MAX_NAMED} more" if len(unused) > _MAX_NAMED else ""
@@ -102,26 +109,14 @@ def _score_masks(given: Namespace, console: Console) -> Any:
     return scored
 
 
-def _source(given: Namespace) -> Any:
+def _source(given: Namespace) -> StudySource:
     from cinema_cmr.evaluation.studies import StudySource
 
     split = Path(given.split) if given.split else None
     return StudySource(data=given.data, part=given.part, split=split, model=given.model)
 
 
-def _compare(evaluation: Any, model: str, hash_: str, results: Any) -> Any:
-    """Compare with another evaluation; models of the same name are told apart by their hashes."""
-    from cinema_cmr.core.serialise import json_values
-    from cinema_cmr.evaluation.compare import compare
-    from cinema_cmr.tasks.registry import task_type
-
-    names = (evaluation.model, model)
-    if evaluation.model == model:
-        names = (f"{model} {evaluation.hash[:8]}".strip(), f"{model} {hash_[:8]}".strip())
-    return json_values(compare(evaluation.results, results, task_type(evaluation.task), names=names))
-
-
-def _line(outcome: Any) -> str:
+def _line(outcome: Result | NotScored) -> str:
     """One line of progress for a result or a study without one."""
     from cinema_cmr.evaluation.record import NotScored
     from cinema_cmr.report.evaluation.tables import result_line

@@ -6,10 +6,15 @@ import csv
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.safe_text import csv_cell
 from cinema_cmr.io.atomic import atomic_path
+
+if TYPE_CHECKING:
+    from cinema_cmr.inference.features import FeatureRow
 
 __all__ = ["check_table", "write_table"]
 
@@ -24,7 +29,7 @@ def check_table(path: Path) -> None:
         _parquet()
 
 
-def write_table(rows: Sequence[Any], path: Path, *, overwrite: bool = False) -> None:
+def write_table(rows: Sequence[FeatureRow], path: Path, *, overwrite: bool = False) -> None:
     """Write `FeatureRow`s: columns study, frame (empty for the mean over the cycle), tokens, f0, f1, ..."""
     check_table(path)
     with atomic_path(path, overwrite=overwrite) as sibling:
@@ -34,27 +39,27 @@ def write_table(rows: Sequence[Any], path: Path, *, overwrite: bool = False) -> 
             _write_parquet(rows, sibling)
 
 
-def _write_csv(rows: Sequence[Any], path: Path) -> None:
+def _write_csv(rows: Sequence[FeatureRow], path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*_FACTS, *_names(rows)])
         for row in rows:
             frame = "" if row.frame is None else row.frame
-            writer.writerow([row.study, frame, row.tokens, *(f"{value:.7g}" for value in row.values)])
+            writer.writerow([csv_cell(row.study), frame, row.tokens, *(f"{value:.7g}" for value in row.values)])
 
 
-def _write_parquet(rows: Sequence[Any], path: Path) -> None:
+def _write_parquet(rows: Sequence[FeatureRow], path: Path) -> None:
     arrow, parquet = _parquet()
-    columns: dict[str, Any] = {name: [getattr(row, name) for row in rows] for name in _FACTS}
+    columns: dict[str, list[object]] = {name: [getattr(row, name) for row in rows] for name in _FACTS}
     columns |= {name: [float(row.values[i]) for row in rows] for i, name in enumerate(_names(rows))}
     parquet.write_table(arrow.table(columns), path)
 
 
-def _names(rows: Sequence[Any]) -> list[str]:
+def _names(rows: Sequence[FeatureRow]) -> list[str]:
     return [f"f{i}" for i in range(len(rows[0].values))] if rows else []
 
 
-def _parquet() -> tuple[Any, Any]:
+def _parquet() -> tuple[ModuleType, ModuleType]:
     """The library, which is no dependency of ours."""
     try:
         return import_module("pyarrow"), import_module("pyarrow.parquet")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -123,15 +124,19 @@ def _compare(
             ),
             note=console.note,
         )
-    document = gain.to_dict()
-    write_text(folder / "gain.json", json_text(document), overwrite=True)
-    write_text(folder / "gain.html", gain_page(document), overwrite=True)
-    return {"gain": document["verdict"]["text"], "page": str(folder / "gain.html")}
+    write_text(folder / "gain.json", json_text(gain), overwrite=True)
+    write_text(folder / "gain.html", gain_page(gain), overwrite=True)
+    return {"gain": gain.verdict.text, "page": str(folder / "gain.html")}
 
 
 def _progress_text(progress: Progress) -> str:
     minutes = progress.seconds_left / 60
     text = f"loss {progress.loss:.3f}, {progress.samples_per_s:.2f} samples/s, {minutes:.0f} min left"
     if progress.validation:
-        text += "; " + ", ".join(f"{name} {value:.3f}" for name, value in progress.validation.items())
+        text += "; " + ", ".join(_score_text(name, value) for name, value in progress.validation.items())
     return text
+
+
+def _score_text(name: str, value: float) -> str:
+    """Return a score of the validation; NaN is one that no held-out study has a reference for."""
+    return f"{name} no reference" if math.isnan(value) else f"{name} {value:.3f}"

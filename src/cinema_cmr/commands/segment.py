@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -16,7 +16,7 @@ from cinema_cmr.commands.options.shared_options import (
     add_output_options,
     listed_inputs,
 )
-from cinema_cmr.core.errors import CinemaError, OutputExistsError
+from cinema_cmr.core.errors import OutputExistsError
 from cinema_cmr.core.results import Flag
 from cinema_cmr.io.names import unique_names
 from cinema_cmr.io.output_folder import check_writable
@@ -59,11 +59,11 @@ def run(given: Namespace) -> int:
                 str(target) + (" (there before, kept)" if kept else ""),
                 _line(name, status, target, flags=None if kept else [flag.code for flag in flags]),
             )
-        except CinemaError as error:
-            codes.append(error.exit_code)
-            console.note(f"cinema: {name}: {error}")
+        except Exception as error:  # of any kind: the next image may be a good one
+            reported = console.failure(name, error)
+            codes.append(reported.exit_code)
             if given.json:
-                console.result("", _line(name, "failed", None, str(error)))
+                console.result("", _line(name, "failed", None, str(reported)))
     return codes[0] if codes else 0
 
 
@@ -86,7 +86,7 @@ def _segmented(
 
 def _line(
     name: str, status: str, target: Path | None, error: str | None = None, *, flags: Sequence[str] | None = None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the JSON line; `flags` is None for an input that failed or whose mask was kept."""
     mask = None if target is None else str(target)
     return {"name": name, "status": status, "mask": mask, "error": error, "flags": flags}

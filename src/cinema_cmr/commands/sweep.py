@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
-from cinema_cmr.commands.options.bench_options import (
-    add_bench_options,
-    bench_options,
-    read_data,
-    report_training,
-    split_names,
-    write_texts,
-)
-from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.commands.options.bench_options import add_bench_options, bench_request
+from cinema_cmr.core.errors import UsageError
 
 __all__ = ["add_arguments", "run"]
 
@@ -33,60 +23,18 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Make the runs that do not exist yet, write the curve, and print it; return the first failure's exit code."""
-    from cinema_cmr.bench.sweep import run_sweep
-    from cinema_cmr.bench.tasks import find_task
+    from cinema_cmr.core.serialise import json_values
+    from cinema_cmr.pipeline.benchmarks import sweep_with_report
+    from cinema_cmr.report.sweep_page import sweep_markdown
 
     console = Console(as_json=given.json)
-    task, shares = find_task(given.task), _shares(given.shares)
-    if given.seeds < 1:
-        raise UsageError(f"{given.seeds} seeds; expected at least 1")
-    dataset, options = _dataset(given, task, console), bench_options(given)
-    document, failed = run_sweep(
-        task,
-        dataset,
-        shares=shares,
-        models=split_names(given.models),
-        n_seeds=given.seeds,
-        options=options,
-        part=given.part,
-        note=console.note,
-        report=report_training(console),
-    )
-    _write(Path(given.output), document, console)
-    return next(iter(failed), 0)
+    results, code = sweep_with_report(bench_request(given, console), given.task, _shares(given.shares))
+    console.result(sweep_markdown(results), json_values(results))
+    return code
 
 
 def _shares(text: str) -> list[float]:
-    from cinema_cmr.bench.sweep import count_of_share
-
     try:
-        shares = sorted({float(word) for word in text.split(",")})
+        return [float(word) for word in text.split(",")]
     except ValueError as error:
         raise UsageError(f"shares '{text}'; expected percentages separated by commas, as 5,10,25,50,100") from error
-    for share in shares:
-        count_of_share(share, 1)
-    return shares
-
-
-def _dataset(given: Namespace, task: Any, console: Console) -> Any:
-    """The one dataset with the studies that fit the task; raises `InputError` if there are too few."""
-    if not given.data or len(given.data) != 1:
-        raise UsageError(f"{len(given.data or [])} datasets given; expected one --data: a curve is of one dataset")
-    [its] = read_data(given, given.data, console)
-    if its.dataset is None:
-        raise InputError(its.reason)
-    fitting, why = its.dataset.fitting(task)
-    if why is not None:
-        raise InputError(f"'{its.name}' cannot make the curve of '{task.name}': {why}")
-    return fitting
-
-
-def _write(folder: Path, document: dict[str, Any], console: Console) -> None:
-    from cinema_cmr.core.serialise import json_text
-    from cinema_cmr.report.sweep_page import curve_svg, standalone_svg, sweep_csv, sweep_markdown, sweep_page
-
-    tables = sweep_markdown(document)
-    texts = {"sweep.md": tables, "sweep.csv": sweep_csv(document), "sweep.json": json_text(document)}
-    texts |= {"curve.svg": standalone_svg(curve_svg(document)), "page.html": sweep_page(document)}
-    write_texts(folder, texts)
-    console.result(tables, document)

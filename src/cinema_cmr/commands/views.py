@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -39,7 +38,7 @@ def _text(study: Study) -> str:
     return "\n".join(lines)
 
 
-def _document(study: Study) -> dict[str, Any]:
+def _document(study: Study) -> dict[str, object]:
     return {
         "name": study.name,
         "cines": [

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.core.errors import GeometryError
-from cinema_cmr.core.vocabulary import View
+from cinema_cmr.core.errors import GeometryError, unknown_name
+from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 from cinema_cmr.core.volume import Cine
 
-__all__ = ["LabelMap", "Landmarks", "check_same_grid"]
+__all__ = ["LabelMap", "Landmarks", "SoftLabels", "check_same_grid"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,15 +24,64 @@ class LabelMap:
     """(x, y, z, t), the cine's own shape; codes of `scheme`."""
     scheme: str = "cine"
     """Key of the codes' table in `core.vocabulary.LABEL_SCHEMES`."""
+    drawn: tuple[str, ...] = ()
+    """Structures that were drawn; empty for all of the scheme. Where one that was not drawn lies the code is 0, which
+    then stands for "unknown", not for background.
+    """
+    drawn_slices: NDArray[np.bool_] | None = None
+    """(z, t), True in slices that were drawn; None for all of the labelled frames."""
+
+    def __post_init__(self) -> None:
+        names = [label.name for label in LABEL_SCHEMES.get(self.scheme, ())]
+        for name in self.drawn:
+            if name not in names:
+                raise unknown_name("structure", name, names)
+        if self.drawn_slices is not None and self.drawn_slices.shape != self.array.shape[2:]:
+            raise GeometryError(
+                f"drawn slices have shape {self.drawn_slices.shape}; expected (z, t) of the label map,"
+                f" {self.array.shape[2:]}"
+            )
 
     def __repr__(self) -> str:
         shape = " x ".join(map(str, self.array.shape))
-        return f"LabelMap({shape} voxels, scheme '{self.scheme}')"
+        only = f", only {', '.join(self.drawn)} drawn" if self.drawn else ""
+        return f"LabelMap({shape} voxels, scheme '{self.scheme}'{only})"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every structure of the scheme was drawn in every slice."""
+        names = {label.name for label in LABEL_SCHEMES[self.scheme]}
+        all_drawn = not self.drawn or names <= set(self.drawn)
+        return all_drawn and (self.drawn_slices is None or bool(self.drawn_slices.all()))
+
+    def select(self, frames: Sequence[int]) -> LabelMap:
+        """Return the label map of some frames, in the order given."""
+        slices = None if self.drawn_slices is None else self.drawn_slices[:, list(frames)]
+        return replace(self, array=self.array[..., list(frames)], drawn_slices=slices)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(x, y, z, t)."""
         return self.array.shape
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoftLabels:
+    """Class probabilities of a teacher model on the grid of the cine they belong to."""
+
+    ONE: ClassVar[int] = 255
+    """Stored value of a probability of 1."""
+
+    array: NDArray[np.uint8]
+    """(x, y, z, t, class), background first; all zero where the teacher predicts nothing."""
+    scheme: str = "cine"
+    """Key of the classes' table in `core.vocabulary.LABEL_SCHEMES`."""
+    teacher: str = ""
+    """Name of the model."""
+
+    def __repr__(self) -> str:
+        shape = " x ".join(map(str, self.array.shape[:4]))
+        return f"SoftLabels({shape} voxels of '{self.teacher}', scheme '{self.scheme}')"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -30,6 +31,10 @@ TTA_CHOICES = (1, 2, 4, 8)
 """Passes of test-time augmentation. 1: the image as it is; 2: also mirrored; 4 and 8: also rotated by 90 degrees."""
 
 
+_MAX_VOXELS = 4096
+"""Of a grid along an axis; images have up to 1024."""
+
+
 def check_tta(tta: int) -> None:
     """Raise `UsageError` for a number of passes that is not among `TTA_CHOICES`."""
     if tta not in TTA_CHOICES:
@@ -53,8 +58,16 @@ class Grid:
     """Percentiles of the foreground that are mapped to 0 and 1; values outside are clipped."""
 
     def __post_init__(self) -> None:
-        if self.spacing_mm <= 0 or min(self.size) < 1:
-            raise UsageError(f"grid of {self.size} voxels of {self.spacing_mm} mm; expected both above 0")
+        if not 0 < self.spacing_mm < math.inf or not 1 <= min(self.size) <= max(self.size) <= _MAX_VOXELS:
+            raise UsageError(
+                f"grid of {self.size} voxels of {self.spacing_mm} mm; expected both above 0, and at most {_MAX_VOXELS}"
+                " voxels"
+            )
+        if (self.n_slices or 1) > _MAX_VOXELS or not math.isfinite(self.slice_spacing_mm or 0):
+            raise UsageError(
+                f"grid of {self.n_slices} slices, {self.slice_spacing_mm} mm apart; expected at most {_MAX_VOXELS}"
+                " slices at finite distances"
+            )
         along_normal = [number for number in (self.n_slices, self.slice_spacing_mm) if number is not None]
         if min(along_normal, default=1) <= 0:
             raise UsageError(f"grid of {self.n_slices} slices, {self.slice_spacing_mm} mm apart; expected both above 0")
@@ -99,6 +112,8 @@ class ModelCard:
         check_tta(self.tta)
         if not 0 <= self.least_confidence <= 1:
             raise UsageError(f"model '{self.name}' has least confidence {self.least_confidence}; expected 0 to 1")
+        if not all(map(math.isfinite, self.logit_offsets.values())):
+            raise UsageError(f"model '{self.name}' has offsets that are NaN or infinite; expected finite numbers")
         unknown = sorted(set(self.logit_offsets) - set(self.outputs))
         if unknown:
             raise UsageError(f"model '{self.name}' has offsets for {unknown}; expected some of {list(self.outputs)}")

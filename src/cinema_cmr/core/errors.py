@@ -1,6 +1,7 @@
 """The exception tree of the package. A message says what was found, what was expected and what to do.
 
 CinemaError                    (exit code 1)
+├── InternalError              (1)  a defect of the program, not of the call
 ├── UsageError                 (2)  a wrong call: an option out of range, options that exclude each other
 │   └── UnknownNameError       (2)  an unknown name where some are known; a KeyError too
 ├── InputError                 (3)  the input cannot be used
@@ -18,12 +19,16 @@ CinemaError                    (exit code 1)
 from __future__ import annotations
 
 import difflib
+import os
+import traceback
 from collections.abc import Iterable
+from pathlib import Path
 
 __all__ = [
     "CinemaError",
     "GeometryError",
     "InputError",
+    "InternalError",
     "MissingFileError",
     "MissingViewError",
     "NoCineError",
@@ -34,6 +39,7 @@ __all__ = [
     "UnreadableFileError",
     "UsageError",
     "WeightsError",
+    "as_cinema_error",
     "unknown_name",
 ]
 
@@ -45,6 +51,10 @@ class CinemaError(Exception):
     """Base of every error that the package raises on purpose; `exit_code` is the command line's."""
 
     exit_code = 1
+
+
+class InternalError(CinemaError):
+    """A defect of the program: an error that nothing here raises on purpose."""
 
 
 class UsageError(CinemaError):
@@ -125,3 +135,40 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError
     hint = f"did you mean {' or '.join(repr(near) for near in nearest)}? " if nearest else ""
     listed = ", ".join(names) if len(names) <= _MANY or not nearest else f"{len(names)} names"
     return UnknownNameError(f"unknown {kind} '{name}'; {hint}known: {listed}")
+
+
+def as_cinema_error(error: Exception) -> CinemaError:
+    """Return any error as one of the package, so that one study's never ends a batch and no traceback meets a user.
+
+    Nothing of its text is kept, which may quote a file; of a path the last part, as folders can name a patient.
+    """
+    if isinstance(error, CinemaError):
+        return error
+    if isinstance(error, OSError):
+        return InputError(_system_error(error))
+    if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__ or "allocate memory" in str(error):
+        return InputError("needs more memory than is free; expected a study that fits: check its sizes, or free memory")
+    return InternalError(
+        f"{type(error).__name__} at {_place_of(error)}; expected no such error, a defect of this program: please report"
+        " this line (SECURITY.md says where); CINEMA_TRACEBACK=1 prints more"
+    )
+
+
+def _system_error(error: OSError) -> str:
+    where = ""
+    if isinstance(error.filename, str | bytes | os.PathLike):
+        where = f"'{Path(os.fsdecode(error.filename)).name}': "
+    return f"{where}{error.strerror or 'a file cannot be read or written'}"
+
+
+def _place_of(error: Exception) -> str:
+    """Return the last line of this package on the way to an error, or the very last one."""
+    frames = traceback.extract_tb(error.__traceback__)
+    package = Path(__file__).parent.parent
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(package)]
+    if not frames:
+        return "an unknown place"
+    last = (ours or frames)[-1]
+    name = Path(last.filename)
+    shown = name.relative_to(package).as_posix() if ours else name.name
+    return f"{shown}, line {last.lineno}"

@@ -1,7 +1,8 @@
 """Conversion between dataclasses and JSON values, by msgspec: configurations are checked, results may have gaps.
 
 One rule for numbers that JSON cannot hold: in a result NaN and infinity mean "unknown" and become null; in a
-configuration they are an error, as is any key or value that the dataclass does not declare.
+configuration they are an error, as is any key or value that the dataclass does not declare. Read back, the null of a
+result is NaN again where a number is declared.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from msgspec import inspect
 
 from cinema_cmr.core.errors import UsageError, unknown_name
 
-__all__ = ["Json", "from_dict", "json_text", "json_values", "to_dict", "to_json"]
+__all__ = ["Json", "from_dict", "from_result", "json_text", "json_values", "to_dict", "to_json"]
 
 T = TypeVar("T")
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -83,6 +84,39 @@ def from_dict(kind: type[T], values: object, place: str = "") -> T:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
         _raise_usage_error(str(error), values, place, error)
+
+
+def from_result(kind: type[T], values: object, place: str = "") -> T:
+    """Build a dataclass from the JSON values of a result: null becomes NaN wherever only a number is declared.
+
+    Keys that the dataclass does not declare are left out. Raises `UsageError` for a missing key or a value of another
+    type.
+    """
+    place = place or kind.__name__
+    filled = _with_nan(_type_info(kind), values)  # type: ignore[arg-type]  # a class is hashable
+    try:
+        return msgspec.convert(filled, kind)
+    except msgspec.ValidationError as error:
+        _raise_usage_error(str(error), values, place, error)
+
+
+def _with_nan(info: inspect.Type, value: object) -> object:
+    match info:
+        case inspect.FloatType() if value is None:
+            return math.nan
+        case inspect.DataclassType() if isinstance(value, Mapping):
+            types = {field.encode_name: field.type for field in info.fields}
+            return {key: _with_nan(types.get(key, inspect.AnyType()), item) for key, item in value.items()}
+        case inspect.DictType() if isinstance(value, Mapping):
+            return {key: _with_nan(info.value_type, item) for key, item in value.items()}
+        case inspect.VarTupleType() | inspect.ListType() if isinstance(value, list | tuple):
+            return [_with_nan(info.item_type, item) for item in value]
+        case inspect.TupleType() if isinstance(value, list | tuple) and len(value) == len(info.item_types):
+            return [_with_nan(kind, item) for kind, item in zip(info.item_types, value, strict=True)]
+        case inspect.UnionType() if value is not None:
+            for choice in info.types:
+                value = _with_nan(choice, value)
+    return value
 
 
 def _result_values(result: object) -> Json:

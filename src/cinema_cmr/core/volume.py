@@ -43,6 +43,8 @@ class Cine:
     """Thickness of the excited slice, not the distance between slices; None where unknown."""
     orientation_known: bool = True
     """False where the file carries no true orientation (ACDC): only spacing may be used then."""
+    in_phase: bool = True
+    """False where a frame does not show one phase of the cycle in all slices: frames must not be compared then."""
     label: str = ""
     """Label for reports, e.g. "series 6"; never a name, identity or date."""
     source: object | None = field(default=None, repr=False, compare=False)

@@ -7,13 +7,15 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from cinema_cmr.core.annotation import LabelMap, Landmarks
+from cinema_cmr.core.annotation import LabelMap, Landmarks, SoftLabels
 from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
 from cinema_cmr.core.study import Facts, Study
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.files.text import read_json
 from cinema_cmr.io.atomic import write_text
 
 __all__ = [
@@ -60,6 +62,12 @@ class Case:
     """Files that it is read from; empty if these are all of `folder`."""
     masks: Mapping[Path, Path | None] = field(default_factory=dict)
     """Image -> its mask or None, if the listing pairs them."""
+    label_codes: Mapping[int, int] = field(default_factory=dict)
+    """Code in the masks -> our code, if the folder states it."""
+    drawn: tuple[str, ...] = ()
+    """Structures drawn in the masks, if not all; see `core.annotation.LabelMap`."""
+    empty_slices_drawn: bool = True
+    """Whether a slice of a labelled frame without any label was looked at and holds background alone."""
     problem: str | None = None
     """Reason that it is unreadable, if known from the listing: it is listed, and `read_case` raises."""
 
@@ -82,10 +90,8 @@ class AnnotatedStudy:
     frame_names: Mapping[View, tuple[str, ...]] = field(default_factory=dict)
     """Stem of the file of each labelled frame, if the dataset stores frames in files; see `data.frame_names`."""
     landmarks: Mapping[View, Landmarks] = field(default_factory=dict)
-    structures: tuple[str, ...] = ()
-    """Annotated structures of the label scheme, complete in every slice that has any of them; empty if all
-    structures were annotated in every slice.
-    """
+    soft_labels: Mapping[View, SoftLabels] = field(default_factory=dict)
+    """A teacher's class probabilities, for training where nothing was drawn; never scored against."""
     facts: Facts = field(default_factory=dict)
 
 
@@ -212,11 +218,11 @@ def read_split(path: Path, *, patients: Iterable[str] | None = None) -> Split:
 def _parse_split(path: Path) -> tuple[Split, str]:
     """Return the split in the file, and the hash stored with it."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content: Any = read_json(path)
         parts = {part: tuple(names) for part, names in content["parts"].items()}
         return Split(dataset=content["dataset"], parts=parts, rule=content["rule"]), content["sha256"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, UnreadableFileError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnreadableFileError(
-            f"'{path.name}' is not a split file ({type(error).__name__}: {error}); expected JSON with"
+            f"'{path.name}' is not a split file ({type(error).__name__}); expected JSON with"
             " dataset, rule, sha256 and parts: restore it"
         ) from error

@@ -96,8 +96,9 @@ def _exclusion_reason(annotated: AnnotatedStudy, part: str) -> str | None:
         return f"in part '{part}' of the split" if part else "in no part of the split"
     if not annotated.labelled_frames.get(View.SAX):
         return "its short axis has no labels"
-    if annotated.structures:
-        return f"only {', '.join(annotated.structures)} was labelled, in some slices"
+    if not annotated.labels[View.SAX].is_complete:
+        drawn = annotated.labels[View.SAX].drawn
+        return f"only {', '.join(drawn)} was drawn" if drawn else "some of its slices were not drawn"
     return None
 
 

@@ -15,16 +15,17 @@ import json
 import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from cinema_cmr.core.errors import CinemaError, InputError, OutputExistsError, UnreadableFileError, UsageError
+from cinema_cmr.core.errors import InputError, OutputExistsError, UnreadableFileError, UsageError, as_cinema_error
 from cinema_cmr.core.serialise import Json, to_dict
 from cinema_cmr.core.study import Study
 from cinema_cmr.data.store import STORE_SUFFIX, StoredStudy, open_study, write_study
+from cinema_cmr.files.text import read_json_lines
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.io.names import unique_names
 from cinema_cmr.io.provenance import input_digest
@@ -124,16 +125,17 @@ def open_population(folder: Path | str) -> list[StoredStudy]:
     """
     path = Path(folder) / MANIFEST_FILE
     try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        rows: Any = read_json_lines(path)
         listed = sorted((str(row["name"]), str(row["file"]), str(row["sha256"])) for row in rows)
     except OSError as error:
         raise InputError(
             f"'{path.parent.name}' has no {MANIFEST_FILE}; expected a folder written by `cinema prepare`: check the"
             " path"
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (UnreadableFileError, KeyError, TypeError) as error:
         raise UnreadableFileError(
-            f"'{path.name}' is damaged ({error}); expected one JSON object per line: run `cinema prepare` again"
+            f"'{path.name}' is damaged ({type(error).__name__}); expected one JSON object per line: run"
+            " `cinema prepare` again"
         ) from error
     if not listed:
         raise InputError(f"'{path.parent.name}' holds no prepared study; expected at least one: see its {_FAILED_FILE}")
@@ -173,13 +175,28 @@ def _prepare_all(sources: list[Source], folder: Path, *, workers: int, overwrite
     # Spawned processes inherit no locks or threads, and behave the same on every system.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(workers, len(sources)), mp_context=context) as pool:
-        pending = {pool.submit(_prepare, source, folder, overwrite): source.name for source in sources}
+        pending = {pool.submit(_prepare, source, folder, overwrite): source for source in sources}
+        died: list[Source] = []
         try:
             for future in as_completed(pending):
-                error = future.exception()
-                yield future.result() if error is None else _failure(pending[future], f"its process died: {error}", 1)
+                if future.exception() is None:
+                    yield future.result()
+                else:
+                    died.append(pending[future])
         finally:
             pool.shutdown(cancel_futures=True)
+    # A process that dies takes with it all that wait: each of them gets a process of its own.
+    yield from (_prepare_alone(source, folder, overwrite) for source in died)
+
+
+def _prepare_alone(source: Source, folder: Path, overwrite: bool) -> PreparedCase:
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        try:
+            return pool.submit(_prepare, source, folder, overwrite).result()
+        except BrokenExecutor:
+            return _failure(
+                source.name, "its process died; expected a study that a decoder can read: check the files", 1
+            )
 
 
 def _prepare(source: Source, folder: Path, overwrite: bool) -> PreparedCase:
@@ -192,10 +209,9 @@ def _prepare(source: Source, folder: Path, overwrite: bool) -> PreparedCase:
             return _keep_existing(path, digest, name)
         study = replace(source.read(), name=name)
         write_study(study, path, source_sha256=digest, overwrite=overwrite)
-    except CinemaError as error:
-        return _failure(name, str(error), error.exit_code)
     except Exception as error:
-        return _failure(name, f"{type(error).__name__}: {error}", 1)
+        reported = as_cinema_error(error)
+        return _failure(name, str(reported), reported.exit_code)
     return PreparedCase(name=name, status="done")
 
 
@@ -205,11 +221,13 @@ def _digest(paths: Sequence[Path]) -> str:
 
 
 def _keep_existing(path: Path, digest: str, name: str) -> PreparedCase:
-    if open_study(path).header.source_sha256 != digest:
+    stored = open_study(path)
+    if stored.header.source_sha256 != digest:
         raise OutputExistsError(
             f"'{path.name}' already exists, made from another input; expected the same input: pass --overwrite to"
             " replace it"
         )
+    stored.check()
     return PreparedCase(name=name, status="kept")
 
 

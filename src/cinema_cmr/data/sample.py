@@ -30,6 +30,8 @@ class Sample:
     """View -> (x, y[, z]), uint8."""
     values: Mapping[str, Tensor] = field(default_factory=dict)
     """Name -> float32 targets of a fixed shape, such as landmarks or scalars; NaN if unknown."""
+    soft_labels: Mapping[str, Tensor] = field(default_factory=dict)
+    """View -> (class, x, y[, z]), float32 probabilities of a teacher; zero where it has none."""
 
 
 class Batch(NamedTuple):
@@ -42,6 +44,7 @@ class Batch(NamedTuple):
     images: Mapping[str, Tensor]
     labels: Mapping[str, Tensor]
     values: Mapping[str, Tensor] = {}
+    soft_labels: Mapping[str, Tensor] = {}
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device."""
@@ -49,7 +52,13 @@ class Batch(NamedTuple):
         def move(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             return {name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()}
 
-        return Batch(names=self.names, images=move(self.images), labels=move(self.labels), values=move(self.values))
+        return Batch(
+            names=self.names,
+            images=move(self.images),
+            labels=move(self.labels),
+            values=move(self.values),
+            soft_labels=move(self.soft_labels),
+        )
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
@@ -69,7 +78,17 @@ def collate(samples: Sequence[Sample]) -> Batch:
         images={view: _stack([s.images[view] for s in samples], 0, stack_axes=4) for view in first.images},
         labels={view: _stack([s.labels[view] for s in samples], IGNORE_INDEX, stack_axes=3) for view in first.labels},
         values={name: torch.stack([s.values[name] for s in samples]) for name in first.values},
+        soft_labels=_stack_soft_labels(samples),
     )
+
+
+def _stack_soft_labels(samples: Sequence[Sample]) -> dict[str, Tensor]:
+    """Return the teacher's probabilities of each view in which any sample has them, zero for the others."""
+    classes = {view: soft.shape[0] for sample in samples for view, soft in sample.soft_labels.items()}
+    return {
+        view: _stack([s.soft_labels.get(view, torch.zeros(n, *s.labels[view].shape)) for s in samples], 0, stack_axes=4)
+        for view, n in classes.items()
+    }
 
 
 def collate_by_views(samples: Sequence[Sample]) -> list[Batch]:

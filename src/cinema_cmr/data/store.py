@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import struct
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +33,8 @@ from cinema_cmr.core.study import Issue, Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.heart_position import heart_positions
+from cinema_cmr.files.regular import open_regular
+from cinema_cmr.files.text import parse_json
 from cinema_cmr.io.atomic import atomic_path
 from cinema_cmr.io.quantise import quantise
 
@@ -42,6 +45,8 @@ STORE_SUFFIX = ".cine"
 _MAGIC = b"CINEMAS1"
 _START = struct.Struct("<8sII")
 _ALIGNED = 64
+_MAX_HEADER_BYTES = 16 << 20
+"""Of a header; one of 11 cines of 50 frames has 30 KB."""
 _VOXEL = np.dtype("<u2")
 
 
@@ -65,6 +70,8 @@ class StoredCine:
     slice_thickness_mm: float | None = None
     orientation_known: bool = True
     label: str = ""
+    frame_crc32: tuple[int, ...] = ()
+    """CRC-32 of each frame's bytes, compared where the frame is read; empty in files of before."""
 
     @property
     def n_frames(self) -> int:
@@ -79,7 +86,7 @@ class StoredCine:
     @property
     def frame_bytes(self) -> int:
         """Size of one chunk in bytes."""
-        return int(np.prod(self.shape[:3])) * _VOXEL.itemsize
+        return math.prod(self.shape[:3]) * _VOXEL.itemsize
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +142,10 @@ class StoredStudy:
             raise UsageError(
                 f"frame {index} of '{self.name}'; expected 0 to {cine.n_frames - 1} for its {view.title} view"
             )
-        stored = self._read(cine.offset + index * cine.frame_bytes, cine.frame_bytes).reshape(cine.shape[:3])
-        image = stored.astype(np.float32)
+        stored = self._read(cine.offset + index * cine.frame_bytes, cine.frame_bytes)
+        if cine.frame_crc32 and zlib.crc32(stored.data) != cine.frame_crc32[index]:
+            raise _damaged_error(self.path, f"frame {index} of its {view.title} view does not match its checksum")
+        image = stored.reshape(cine.shape[:3]).astype(np.float32)
         if (cine.slope, cine.intercept) != (1.0, 0.0):
             image *= np.float32(cine.slope)
             image += np.float32(cine.intercept)
@@ -200,7 +209,8 @@ def write_study(study: Study, path: Path | str, *, source_sha256: str = "", over
     cine_headers: list[StoredCine] = []
     digest = hashlib.sha256()
     for cine, one, chunk in zip(cines, quantised, chunks, strict=True):
-        cine_headers.append(_describe_cine(cine, hearts[cine.view], (one.slope, one.intercept), offset))
+        described = _describe_cine(cine, hearts[cine.view], (one.slope, one.intercept), offset)
+        cine_headers.append(replace(described, frame_crc32=tuple(zlib.crc32(frame.data) for frame in chunk)))
         offset += chunk.nbytes
         digest.update(chunk.data)
     header = StoredHeader(
@@ -223,9 +233,10 @@ def open_study(path: Path | str) -> StoredStudy:
     """
     path = Path(path)
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             start = stream.read(_START.size)
-            text = stream.read(_START.unpack(start)[1]) if len(start) == _START.size else b""
+            n_text = min(_START.unpack(start)[1], _MAX_HEADER_BYTES) if len(start) == _START.size else 0
+            text = stream.read(n_text)
             length = stream.seek(0, 2)
     except OSError as error:
         raise InputError(
@@ -239,7 +250,7 @@ def open_study(path: Path | str) -> StoredStudy:
         raise _damaged_error(path, "its header does not match its checksum")
     header = _parse_header(path, text)
     frames_start = _align(_START.size + len(text))
-    n_bytes = sum(cine.frame_bytes * cine.n_frames for cine in header.cines)
+    n_bytes = _checked_bytes(path, header)
     if length != frames_start + n_bytes:
         raise _damaged_error(path, f"it has {length} bytes; expected {frames_start + n_bytes}")
     sha256 = hashlib.sha256(text).hexdigest()
@@ -277,9 +288,19 @@ def _write(path: Path, header: StoredHeader, chunks: list[NDArray[np.uint16]], *
 
 def _parse_header(path: Path, text: bytes) -> StoredHeader:
     try:
-        return from_dict(StoredHeader, json.loads(text), f"header of '{path.name}'")
-    except (ValueError, UsageError) as error:
-        raise _damaged_error(path, f"its header is invalid ({error})") from error
+        return from_dict(StoredHeader, parse_json(text.decode("utf-8"), path.name), f"header of '{path.name}'")
+    except (ValueError, UnreadableFileError, UsageError) as error:
+        raise _damaged_error(path, f"its header is invalid, {type(error).__name__}") from error
+
+
+def _checked_bytes(path: Path, header: StoredHeader) -> int:
+    """Return the bytes of all frames; raises `UnreadableFileError` unless the cines fill them one after the other."""
+    n_bytes = 0
+    for cine in header.cines:
+        if min(cine.shape) < 1 or cine.offset != n_bytes or len(cine.frame_crc32) not in (0, cine.n_frames):
+            raise _damaged_error(path, "its header does not describe its frames")
+        n_bytes += cine.frame_bytes * cine.n_frames
+    return n_bytes
 
 
 def _align(n_bytes: int) -> int:

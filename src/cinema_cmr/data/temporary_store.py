@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from cinema_cmr.data.population import MANIFEST_FILE, open_population
 from cinema_cmr.data.store import STORE_SUFFIX, StoredStudy, open_study, write_study
+from cinema_cmr.files.leftovers import temporary_folder
 from cinema_cmr.io.read import read_study
 
 __all__ = ["expand_stores", "open_or_prepare"]
@@ -32,5 +32,5 @@ def open_or_prepare(source: Path, name: str) -> Iterator[StoredStudy]:
     if source.suffix == STORE_SUFFIX:
         yield open_study(source)
         return
-    with TemporaryDirectory(prefix="cinema-") as folder:
-        yield write_study(read_study(source, name=name), Path(folder) / f"study{STORE_SUFFIX}")
+    with temporary_folder() as folder:
+        yield write_study(read_study(source, name=name), folder / f"study{STORE_SUFFIX}")

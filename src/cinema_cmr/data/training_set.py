@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.errors import InputError, UsageError, unknown_name
 from cinema_cmr.data.cases import AnnotatedStudy, DatasetCard, Split
 from cinema_cmr.data.store import StoredStudy
 
-__all__ = ["TrainingData", "split_by_name"]
+__all__ = ["AnyTrainingData", "TrainingData", "join_training_data", "split_by_name"]
 
 StudyT = TypeVar("StudyT", AnnotatedStudy, StoredStudy)
 
@@ -29,8 +29,10 @@ class TrainingData(Generic[StudyT]):
     split: Split
     train: Sequence[StudyT]
     val: Sequence[StudyT]
-    source: Mapping[str, str | int | None] = field(default_factory=dict)
+    source: Mapping[str, str | int | bool | list[str] | None] = field(default_factory=dict)
     """Options that open the data again, as they were given; empty if it was made in memory."""
+    times: Sequence[int] = ()
+    """Times that each training study is used in an epoch; empty for once."""
 
     def __post_init__(self) -> None:
         if not self.train:
@@ -47,6 +49,62 @@ class TrainingData(Generic[StudyT]):
         """Hash that identifies the training studies: over the content of a store's, else over names and patients."""
         keys = (_content_key(study) for study in self.train)
         return hashlib.sha256("\n".join(keys).encode()).hexdigest()
+
+
+AnyTrainingData = TrainingData[AnnotatedStudy] | TrainingData[StoredStudy]
+
+
+def join_training_data(
+    parts: Sequence[TrainingData[AnnotatedStudy]], *, times: Mapping[str, int] | None = None
+) -> TrainingData[AnnotatedStudy]:
+    """Join the studies of several data sets, with the conditions of all of them; `times` (name -> n) repeats one's.
+
+    Raises `UsageError` if `times` names no part or an n below 1, `InputError` if two data sets share a patient's name.
+    """
+    times, names = times or {}, [part.card.name for part in parts]
+    for name, n in times.items():
+        if name not in names:
+            raise unknown_name("data set", name, names)
+        if n < 1:
+            raise UsageError(f"studies of '{name}' to be used {n} times an epoch; expected 1 or more")
+    if len(parts) == 1 and not times:
+        return parts[0]
+    return TrainingData(
+        card=_joined_card([part.card for part in parts]),
+        split=_joined_split([part.split for part in parts]),
+        train=[study for part in parts for study in part.train],
+        val=[study for part in parts for study in part.val],
+        times=[times.get(part.card.name, 1) for part in parts for _ in part.train],
+    )
+
+
+def _joined_card(cards: Sequence[DatasetCard]) -> DatasetCard:
+    """Return a card that names each data set, its citation and each condition once."""
+
+    def joined(texts: Iterable[str]) -> str:
+        return "; ".join(dict.fromkeys(text for text in texts if text))
+
+    return DatasetCard(
+        name="+".join(card.name for card in cards),
+        title=joined(card.title for card in cards),
+        licence=joined(f"{card.name}: {card.licence}" for card in cards),
+        citation=joined(card.citation for card in cards),
+        how_to_get=joined(card.how_to_get for card in cards),
+        derived_licence=joined(f"{card.name}: {card.derived_licence or card.licence}" for card in cards),
+    )
+
+
+def _joined_split(splits: Sequence[Split]) -> Split:
+    patients = [name for split in splits for names in split.parts.values() for name in names]
+    if len(set(patients)) < len(patients):
+        repeated = next(name for name in patients if patients.count(name) > 1)
+        raise InputError(f"patient '{repeated}' is in two data sets; expected names that tell them apart: rename one's")
+    parts: dict[str, tuple[str, ...]] = {}
+    for split in splits:
+        for part, names in split.parts.items():
+            parts[part] = tuple(sorted((*parts.get(part, ()), *names)))
+    rule = "; ".join(f"{split.dataset}: {split.rule}" for split in splits)
+    return Split(dataset="+".join(split.dataset for split in splits), parts=parts, rule=rule)
 
 
 def split_by_name(

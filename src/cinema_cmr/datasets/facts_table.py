@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from cinema_cmr.core.errors import InputError, UnreadableFileError
+from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import Fact, Facts
+from cinema_cmr.files.text import parse_rows, read_text
 from cinema_cmr.io.delimiter import detect_delimiter
 
 __all__ = ["fact_problem", "read_facts", "tables_without_names"]
@@ -63,23 +63,19 @@ def fact_problem(facts: Facts) -> str | None:
 
 def _rows(path: Path) -> list[tuple[str, dict[str, Fact]]] | None:
     """Return the rows of a table of facts; None if the file has no name column."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            columns = [column.strip() for column in next(csv.reader([first], delimiter=detect_delimiter(first)), [])]
-            reader = csv.DictReader(file, columns, delimiter=detect_delimiter(first))
-            key = next((key for key in _KEYS if key in columns), None)
-            if key is None:
-                return None
-            return [(row[key].strip(), _parse_cells(row.items(), key)) for row in reader if (row[key] or "").strip()]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UnreadableFileError(
-            f"'{path.name}' is not a table ({error}); expected CSV in UTF-8: save it again"
-        ) from error
+    text = read_text(path)
+    first = text.partition("\n")[0]
+    head, *rows = parse_rows(text, path.name, delimiter=detect_delimiter(first)) or [[]]
+    columns = [column.strip() for column in head]
+    key = next((key for key in _KEYS if key in columns), None)
+    if key is None:
+        return None
+    named = [dict(zip(columns, row, strict=False)) for row in rows]
+    return [(row[key].strip(), _parse_cells(row.items(), key)) for row in named if row.get(key, "").strip()]
 
 
-def _parse_cells(cells: Iterable[tuple[str | None, str | list[str] | None]], key: str) -> dict[str, Fact]:
-    return {name: _value(text) for name, text in cells if name and name != key and isinstance(text, str) and text}
+def _parse_cells(cells: Iterable[tuple[str, str]], key: str) -> dict[str, Fact]:
+    return {name: _value(text) for name, text in cells if name and name != key and text}
 
 
 def _value(text: str) -> str | float:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from cinema_cmr.core.errors import InputError, MissingFileError, UnreadableFileError
 from cinema_cmr.core.study import Facts, Subject
+from cinema_cmr.files.text import parse_rows, read_text
 
 __all__ = [
     "find_rows",
@@ -107,23 +107,13 @@ def subject_from(facts: Facts) -> Subject:
 
 def _rows(path: Path, needs: Sequence[str]) -> list[dict[str, str]]:
     """Return the rows of a table that has the columns; empty for any other table."""
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
-    reader = csv.DictReader(text.splitlines())
-    try:
-        columns = {(column or "").strip() for column in reader.fieldnames or ()}
-        if not set(needs) <= columns:
-            return []
-        rows = [_stripped(row) for row in reader]
-    except csv.Error as error:
-        raise UnreadableFileError(
-            f"'{path.name}' is not a table ({error}); expected CSV: unpack the dataset again"
-        ) from error
+    text = read_text(path, errors="replace")
+    head, *rows = parse_rows(text, path.name) or [[]]
+    columns = [column.strip() for column in head]
+    if not set(needs) <= set(columns):
+        return []
     if "\ufffd" in text:
         raise UnreadableFileError(
             f"'{path.name}' is not in UTF-8; expected UTF-8: save it again, or unpack the dataset again"
         )
-    return rows
-
-
-def _stripped(row: Mapping[str | None, str | list[str] | None]) -> dict[str, str]:
-    return {(column or "").strip(): cell.strip() for column, cell in row.items() if isinstance(cell, str)}
+    return [dict(zip(columns, map(str.strip, row), strict=False)) for row in rows if row]

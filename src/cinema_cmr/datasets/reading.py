@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cinema_cmr.core.errors import CinemaError, InputError, UsageError
@@ -22,7 +22,11 @@ __all__ = [
     "open_training_data",
     "read_cases",
     "read_patients",
+    "write_run_split",
 ]
+
+_N_PHASES = 2
+"""Frames of a study that holds ED and ES alone."""
 
 SPLIT_FILE = "split.json"
 """The split of a run, in its folder."""
@@ -50,6 +54,8 @@ class LabelledSource:
     """Part of the split that is held out."""
     labelled_only: bool = True
     """Leave out studies without masks and landmarks."""
+    cycles: bool = False
+    """Add the whole cycles of training patients, without labels, where the dataset has them."""
 
 
 def open_training_data(
@@ -73,13 +79,36 @@ def open_training_data(
     data = TrainingData(
         card=dataset.card,
         split=split,
-        train=read(patients),
+        train=[*read(patients), *(_read_cycles(dataset, cases, patients, note) if source.cycles else ())],
         val=read(split[source.val_part]),
         source={"data": source.data, "n_train": source.n_train},
     )
-    if folder is not None and not (folder / SPLIT_FILE).exists():
-        write_split(split, folder / SPLIT_FILE)
+    if folder is not None:
+        write_run_split(split, folder)
     return data
+
+
+def write_run_split(split: Split, folder: Path) -> None:
+    """Write a run's split into its folder; raises `UsageError` if that holds another one."""
+    path = folder / SPLIT_FILE
+    if path.exists() and read_split(path).sha256 != split.sha256:
+        raise UsageError(f"the run has a {SPLIT_FILE} that differs from its data's; give another -o")
+    if not path.exists():
+        write_split(split, path)
+
+
+def _read_cycles(
+    dataset: Dataset, cases: Sequence[Case], patients: Sequence[str], note: Note
+) -> Iterator[AnnotatedStudy]:
+    """Yield the whole cycles of these patients, without labels, if they have more frames than the labelled ones."""
+    for case in cases if dataset.read_cycle is not None else ():
+        if case.patient not in patients or case.problem is not None:
+            continue
+        study = dataset.study(case)
+        if max(cine.n_frames for cine in study.cines) > _N_PHASES:
+            yield AnnotatedStudy(study=replace(study, name=f"{study.name} cycle"), patient=case.patient)
+        else:
+            note(f"no whole cycle of {case.name} was found")
 
 
 def find_cases(data: str, *, note: Note = ignore_note) -> tuple[Dataset, list[Case]]:

@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from cinema_cmr.core.errors import unknown_name
-from cinema_cmr.datasets import acdc, emidec, folder, kaggle, landmark, mnms, mnms2, myops, rescan, sunnybrook, ukb
 from cinema_cmr.datasets.dataset import Dataset
+from cinema_cmr.datasets.readers import (
+    acdc,
+    emidec,
+    folder,
+    kaggle,
+    landmark,
+    mnms,
+    mnms2,
+    myops,
+    rescan,
+    sunnybrook,
+    ukb,
+)
 
 __all__ = ["DATASETS", "Dataset", "get_dataset"]
 

@@ -11,15 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.core.errors import UsageError, WeightsError
+from cinema_cmr.core.errors import UnreadableFileError, UsageError, WeightsError
 from cinema_cmr.core.results import DiseaseClassification
 from cinema_cmr.core.serialise import from_dict, to_dict
 from cinema_cmr.disease.features import FEATURES, DiseaseFeatures
+from cinema_cmr.files.text import read_json
 from cinema_cmr.io.atomic import write_text
 
 __all__ = ["DISEASE_FILE", "DISEASE_NOTICE", "EMBEDDED_DISEASE_MODEL", "DiseaseModel", "load_disease_model"]
@@ -56,7 +56,7 @@ class DiseaseModel:
     temperature: float = 1.0
     """Divisor of the logits, which calibrates the confidence to the accuracy."""
     licence: str = ""
-    training: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, object] = field(default_factory=dict)
     """Data, citation, split, seed, versions and scores."""
     notice: str = DISEASE_NOTICE
     format: int = _FORMAT
@@ -125,11 +125,15 @@ def load_disease_model(name: str = EMBEDDED_DISEASE_MODEL) -> DiseaseModel:
     elif path.is_dir():
         path = path / DISEASE_FILE
     try:
-        model = from_dict(DiseaseModel, json.loads(path.read_text(encoding="utf-8")), "disease model")
-    except (OSError, ValueError, UsageError) as error:
+        model = from_dict(DiseaseModel, read_json(path), "disease model")
+    except (OSError, UnreadableFileError, UsageError) as error:
         raise WeightsError(
             f"'{path.name}' is not a disease model ({error}); expected the JSON of one: make it with `cinema disease`"
         ) from error
+    if not all(scale > 0 for scale in model.scale):
+        raise WeightsError(
+            f"disease model '{model.name}' has a scale of 0 or below; expected standard deviations: fit it again"
+        )
     unknown = sorted(set(model.features) - set(FEATURES))
     if unknown:
         raise WeightsError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import zipfile
 from pathlib import Path
 from typing import TypedDict
 
@@ -12,13 +12,13 @@ from torch.optim.optimizer import StateDict
 
 from cinema_cmr.core.errors import UnreadableFileError
 from cinema_cmr.core.serialise import Json
+from cinema_cmr.files.leftovers import remove_leftovers
+from cinema_cmr.files.regular import open_regular
 from cinema_cmr.io.atomic import atomic_path
 
 __all__ = ["RunState", "clear_unfinished", "read_checkpoint", "write_checkpoint"]
 
 _NAME = "checkpoint.pt"
-_UNFINISHED = re.compile(r"\.[0-9a-f]{16}\.pt")
-"""Temporary names of `atomic_path`."""
 
 
 class RunState(TypedDict):
@@ -52,6 +52,7 @@ def read_checkpoint(folder: Path) -> RunState | None:
     if not path.exists():
         return None
     try:
+        _check_members(path)
         state: RunState = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch, zipfile and pickle each raise their own
         raise _unreadable(path, f"it cannot be loaded, {type(error).__name__}") from error
@@ -61,10 +62,16 @@ def read_checkpoint(folder: Path) -> RunState | None:
 
 
 def clear_unfinished(folder: Path) -> None:
-    """Remove partly written checkpoints of a process that was killed; no other run may write to this folder."""
-    for path in folder.glob(".*.pt"):
-        if _UNFINISHED.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+    """Remove what a process that was killed left half written in the run's folder."""
+    remove_leftovers(folder)
+
+
+def _check_members(path: Path) -> None:
+    """Read the file once and compare the checksum of each of its members, which torch does not."""
+    with open_regular(path) as stream, zipfile.ZipFile(stream) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise zipfile.BadZipFile(f"{damaged} does not match its checksum")
 
 
 def _unreadable(path: Path, why: str) -> UnreadableFileError:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from cinema_cmr.core.errors import UsageError
+from cinema_cmr.files.text import read_text
 from cinema_cmr.io.atomic import write_text
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ class Journal:
 
     def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
         """Append the values of a step; `kind` is "train" or "validation"."""
-        with self.path.open("a", newline="", encoding="utf-8") as file:
+        with self._append() as file:
             rows = ([step, kind, name, f"{value:.6g}"] for name, value in values.items())
             csv.writer(file, lineterminator="\n").writerows(rows)
         if self._make is not None:
@@ -42,9 +44,18 @@ class Journal:
                 self._events.add_scalar(f"{kind}/{name}", value, step)
             self._events.flush()
 
+    def _append(self) -> TextIO:
+        """Open the table to append to it; a link in its place is refused, not followed."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        return os.fdopen(os.open(self.path, flags, 0o666), "a", newline="", encoding="utf-8")
+
+    def has(self, step: int, kind: str) -> bool:
+        """Return whether the table has a value of this kind at this step."""
+        return any(line.startswith(f"{step},{kind},") for line in read_text(self.path).splitlines())
+
     def drop_after(self, step: int) -> None:
         """Drop the rows after a step, and a torn last one: those of a run interrupted after its last checkpoint."""
-        lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+        lines = read_text(self.path).splitlines(keepends=True)
         kept = [line for line in lines[1:] if line.endswith("\n") and int(line.split(",", 1)[0]) <= step]
         write_text(self.path, "".join([_HEAD, *kept]), overwrite=True)
 

@@ -9,11 +9,11 @@ from typing import Any
 
 __all__ = ["StopSignal"]
 
-_NAMES = ("SIGTERM", "SIGUSR1")
+_NAMES = ("SIGTERM", "SIGHUP", "SIGUSR1")
 
 
 class StopSignal:
-    """Context in which SIGTERM and SIGUSR1 are recorded in `name` and do not end the process.
+    """Context in which SIGTERM, SIGHUP and SIGUSR1 are recorded in `name` and do not end the process.
 
     Only a process's main thread receives signals; elsewhere the context has no effect.
     """
@@ -26,7 +26,8 @@ class StopSignal:
         if threading.current_thread() is threading.main_thread():
             # Windows has no SIGUSR1.
             numbers = [int(getattr(signal, name)) for name in _NAMES if hasattr(signal, name)]
-            self._before = {number: signal.signal(number, self._note) for number in numbers}
+            taken = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]  # nohup
+            self._before = {number: signal.signal(number, self._note) for number in taken}
         return self
 
     def __exit__(

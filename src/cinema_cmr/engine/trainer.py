@@ -5,17 +5,17 @@ from __future__ import annotations
 import copy
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from cinema_cmr.core.errors import CinemaError, RunStoppedError, UsageError, unknown_name
-from cinema_cmr.core.serialise import to_dict
+from cinema_cmr.core.serialise import Json, to_dict
 from cinema_cmr.data.loader import EpochSampler, SampleSet, make_loader
 from cinema_cmr.data.sample import Batch, collate, collate_by_views
 from cinema_cmr.engine.checkpoint import RunState, clear_unfinished, read_checkpoint, write_checkpoint
@@ -97,11 +97,11 @@ class TrainConfig:
         """Samples of one update of the weights, over all processes."""
         return self.batch_size * self.gradient_accumulation * self.world_size
 
-    def resume_identity(self) -> dict[str, Any]:
+    def resume_identity(self) -> dict[str, Json]:
         """Return the settings that a resumed run must share with its checkpoint, as plain values."""
         names = ("n_steps", "batch_size", "gradient_accumulation", "seed", "optim")
-        plain: dict[str, Any] = to_dict(self, "train")
-        ranks = {"ranks": self.world_size} if self.world_size > 1 else {}
+        plain = to_dict(self, "train")
+        ranks: dict[str, Json] = {"ranks": self.world_size} if self.world_size > 1 else {}
         return {**{name: plain[name] for name in names}, **ranks}
 
 
@@ -200,11 +200,11 @@ class _Run(Generic[Example]):
         if self.journal is not None:
             self.journal.drop_after(self.step)
 
-    def _identity(self) -> dict[str, Any]:
+    def _identity(self) -> dict[str, Json]:
         """Return the values that a checkpoint must share with a run that resumes from it."""
-        shapes = {name: list(value.shape) for name, value in self.network.state_dict().items()}
+        shapes: dict[str, Json] = {name: list(value.shape) for name, value in self.network.state_dict().items()}
         frozen = sum(not parameter.requires_grad for parameter in self.network.parameters())
-        parts = {"frozen": frozen} if frozen else {}
+        parts: dict[str, Json] = {"frozen": frozen} if frozen else {}
         return {**self.config.resume_identity(), "examples": len(self.train), "model": shapes, **parts}
 
     def _check_same_run(self, state: RunState) -> None:
@@ -219,6 +219,9 @@ class _Run(Generic[Example]):
     def steps(self, signal: StopSignal) -> Iterator[Progress]:
         """Train to the end; yield a `Progress` every `log_every` steps and after each validation."""
         config = self.config
+        if self.step == config.n_steps:
+            yield self._ended()
+            return
         batches = iter(self._loader())
         started, losses, self.n_images = time.monotonic(), list[float](), 0
         while self.step < config.n_steps:
@@ -234,7 +237,22 @@ class _Run(Generic[Example]):
             if not last and any_rank(signal.name is not None, self.fabric.device):
                 self._stop(signal)
 
-    def _loader(self) -> Any:
+    def _ended(self) -> Progress:
+        """Validate a run that was killed between its last checkpoint and its model, so that its card has its scores."""
+        scores = self._validate()
+        if self.journal is not None and not self.journal.has(self.step, "validation"):
+            self.journal.write(self.step, "validation", scores)
+        return Progress(
+            step=self.step,
+            n_steps=self.config.n_steps,
+            loss=float("nan"),
+            samples_per_s=0.0,
+            images_per_s=0.0,
+            seconds_left=0.0,
+            validation=scores,
+        )
+
+    def _loader(self) -> Iterable[Sequence[Batch]]:
         config = self.config
         sampler = EpochSampler(
             len(self.train),
@@ -246,7 +264,10 @@ class _Run(Generic[Example]):
         loader = make_loader(
             self.train, sampler, batch_size=config.batch_size, workers=config.workers, collate_fn=collate_by_views
         )
-        return self.fabric.setup_dataloaders(loader, use_distributed_sampler=False, move_to_device=False)
+        batches: Iterable[Sequence[Batch]] = self.fabric.setup_dataloaders(
+            loader, use_distributed_sampler=False, move_to_device=False
+        )
+        return batches
 
     def _update(self, passes: Sequence[Sequence[Batch]]) -> float:
         """Update the weights from the summed gradients of the passes; return the mean loss."""

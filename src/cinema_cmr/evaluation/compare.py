@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.score.statistics import Interval, finite_mean, holm, mean_interval, paired_wilcoxon
-from cinema_cmr.tasks.registry import TaskType
 from cinema_cmr.tasks.result import ERROR_SUFFIX, Result, by_patient, patient_values
+
+if TYPE_CHECKING:
+    from cinema_cmr.tasks.registry import TaskType
 
 __all__ = [
     "MIN_PATIENTS",

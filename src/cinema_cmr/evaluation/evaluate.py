@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import InputError, MissingFileError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.external_masks import Predictions
-from cinema_cmr.evaluation.record import Evaluation, NotScored, check_flags, subgroup_summaries
+from cinema_cmr.evaluation.record import Evaluated, Evaluation, NotScored, check_flags, subgroup_summaries
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.tasks.evaluator import PredictionOptions
@@ -40,12 +39,13 @@ def evaluate(
     *,
     options: PredictionOptions = _DEFAULTS,
     report: Report | None = None,
-    **about: str,
+    dataset: str = "",
+    part: str = "",
 ) -> Scored:
     """Score a model of any task; studies without a reference are listed in `not_scored`.
 
-    `report` receives each result; `about` (dataset, part) goes into the record. Raises `InputError` if no study can
-    be scored.
+    `report` receives each result; `dataset` and `part` go into the record. Raises `InputError` if no study can be
+    scored.
     """
     evaluator = create_evaluator(loaded, runtime, options)
 
@@ -54,23 +54,30 @@ def evaluate(
         return evaluator.evaluate(annotated) if why is None else _not_scored(annotated, "unlabelled", why)
 
     card = loaded.card
-    names: dict[str, Any] = {
-        "model": card.name,
-        "hash": card.weights_sha256,
-        "task": task_type(card).name,
-        "target": evaluator.target,
-        **about,
-    }
-    return _collect(studies, outcome, evaluator.summarise, report, names)
+    about = Evaluated(
+        model=card.name,
+        hash=card.weights_sha256,
+        task=task_type(card).name,
+        target=evaluator.target,
+        dataset=dataset,
+        part=part,
+    )
+    return _collect(studies, outcome, evaluator.summarise, report, about)
 
 
 def evaluate_masks(
-    studies: Iterable[AnnotatedStudy], masks: Predictions, *, report: Report | None = None, **about: str
+    studies: Iterable[AnnotatedStudy],
+    masks: Predictions,
+    *,
+    name: str | None = None,
+    report: Report | None = None,
+    dataset: str = "",
+    part: str = "",
 ) -> Scored:
     """Score masks of the labelled short-axis frames in files; those missing or unusable are listed in `not_scored`.
 
-    `about` (model, the name of the program; dataset, part) goes into the record. Raises `InputError` if no study has
-    a usable mask.
+    `name` is that of the program, else that of the folder; `dataset` and `part` go into the record too. Raises
+    `InputError` if no study has a usable mask.
     """
 
     def outcome(annotated: AnnotatedStudy) -> Result | NotScored:
@@ -85,7 +92,8 @@ def evaluate_masks(
         except InputError as error:
             return _not_scored(annotated, "unusable", str(error))
 
-    return _collect(studies, outcome, summarise, report, {"model": masks.name, "task": "segment", **about})
+    about = Evaluated(model=name or masks.name, task="segment", dataset=dataset, part=part)
+    return _collect(studies, outcome, summarise, report, about)
 
 
 def _collect(
@@ -93,7 +101,7 @@ def _collect(
     outcome: Callable[[AnnotatedStudy], Result | NotScored],
     summarise: Callable[[Sequence[Result]], Summary],
     report: Report | None,
-    about: dict[str, Any],
+    about: Evaluated,
 ) -> Scored:
     kept, results, not_scored = list[AnnotatedStudy](), list[Result](), list[NotScored]()
     for annotated in studies:
@@ -108,11 +116,11 @@ def _collect(
     if not results:
         first = f": {not_scored[0].why}" if not_scored else ""
         raise InputError(
-            f"none of {len(not_scored)} studies can be scored for '{about['model']}'{first}; expected at least one with"
+            f"none of {len(not_scored)} studies can be scored for '{about.model}'{first}; expected at least one with"
             " a reference for its task"
         )
     evaluation = Evaluation(
-        **about,
+        **vars(about),
         summary=summarise(results),
         subgroups=subgroup_summaries(results, summarise),
         checks=check_flags(results),

@@ -7,12 +7,11 @@ corrected after Holm.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cinema_cmr.core.serialise import json_values
 from cinema_cmr.evaluation.compare import (
     MIN_PATIENTS,
     Comparison,
@@ -21,10 +20,12 @@ from cinema_cmr.evaluation.compare import (
     compare_values,
     compared_names,
 )
-from cinema_cmr.tasks.registry import TaskType
 from cinema_cmr.tasks.result import Result, patient_values
 
-__all__ = ["MIN_FOR_TEST", "Gain", "Verdict", "compare_starts"]
+if TYPE_CHECKING:
+    from cinema_cmr.tasks.registry import TaskType
+
+__all__ = ["MIN_FOR_TEST", "ComparedRuns", "Gain", "PatientPair", "StartFacts", "Verdict", "compare_starts"]
 
 MIN_FOR_TEST = 6
 """With fewer patients Wilcoxon's two-sided p cannot fall below 0.05 even where all of them are better: 2 / 2**n."""
@@ -45,40 +46,62 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gain:
-    """The paired comparison of two runs of one recipe, pre-trained start minus random weights."""
+class StartFacts:
+    """The weights that the pre-trained run started from."""
 
-    about: Mapping[str, Any]
-    """Recipe, task, dataset, start, steps and seed."""
+    name: str
+    hash: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedRuns:
+    """What two runs of one recipe have in common, and the start of the first."""
+
+    recipe: str
+    task: str
+    dataset: str
+    start: StartFacts
+    learned: str
+    """Which weights the pre-trained run changed."""
+    n_train_patients: int
+    n_steps: int
+    seed: int = 0
+    compared_on: str
+    """"the validation part", or the folds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatientPair:
+    """One patient's scores from both starts; NaN where a run has none."""
+
+    patient: str
+    start: Mapping[str, float]
+    scratch: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gain(ComparedRuns):
+    """The paired comparison of two runs, pre-trained start minus random weights: `gain.json`."""
+
     primary: str
     higher_is_better: bool
     verdict: Verdict
     comparison: Comparison
-    patients: tuple[Mapping[str, Any], ...]
-    """Each patient's values from both starts."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON values, those of `about` at the top level."""
-        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "about"}
-        values: dict[str, Any] = json_values({**self.about, **own})
-        return values
+    patients: tuple[PatientPair, ...]
 
 
-def compare_starts(
-    start: Sequence[Result], scratch: Sequence[Result], task: TaskType, /, *, seed: int = 0, **about: Any
-) -> Gain:
-    """Compare results from a pre-trained start with those from random weights.
+def compare_starts(start: Sequence[Result], scratch: Sequence[Result], task: TaskType, runs: ComparedRuns) -> Gain:
+    """Compare results from a pre-trained start with those from random weights; intervals are drawn with the runs' seed.
 
-    `seed` is that of the runs, and of the intervals; `about` goes into the record. Patients without the primary
-    score on either side do not count.
+    Patients without the primary score on either side do not count.
     """
     names = compared_names([*start, *scratch], task, suffix="_percent")
     first, second = ({name: patient_values(side, name) for name in names} for side in (start, scratch))
-    rows = compare_values(first, second, seed=seed)
+    rows = compare_values(first, second, seed=runs.seed)
     patients = dict.fromkeys(result.patient for result in (*start, *scratch))
-    more = "" if "fold" in str(about.get("compared_on")) else _FOLDS
+    more = "" if "fold" in runs.compared_on else _FOLDS
     return Gain(
-        about={**about, "seed": seed},
+        **vars(runs),
         primary=task.primary,
         higher_is_better=task.higher_is_better,
         verdict=_verdict(task, rows, first, second, more=more),
@@ -86,7 +109,7 @@ def compare_starts(
             first="pre-trained start", second="random weights", n_patients=len(patients), rows=tuple(rows)
         ),
         patients=tuple(
-            {"patient": patient, "start": _values_of(patient, first), "scratch": _values_of(patient, second)}
+            PatientPair(patient=patient, start=_values_of(patient, first), scratch=_values_of(patient, second))
             for patient in patients
         ),
     )

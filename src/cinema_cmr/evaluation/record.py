@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.core.results import Flag
-from cinema_cmr.core.serialise import json_values
+from cinema_cmr.core.serialise import Json, from_result, json_values
+from cinema_cmr.evaluation.compare import Comparison, compare
+from cinema_cmr.files.text import read_json
 from cinema_cmr.score.detection import proportion_interval
 from cinema_cmr.score.statistics import Interval, rank_correlation
 from cinema_cmr.tasks.mask_scores import LOW_DICE, MAX_EF_ERROR
+from cinema_cmr.tasks.registry import task_type
 from cinema_cmr.tasks.result import Result, Summary
 
-__all__ = ["SCORES_FILE", "Checks", "Evaluation", "FlagCount", "NotScored", "read_results", "subgroup_facts"]
+__all__ = [
+    "SCORES_FILE",
+    "BesidePublished",
+    "Checks",
+    "Evaluated",
+    "Evaluation",
+    "FlagCount",
+    "NotScored",
+    "StoredEvaluation",
+    "compare_evaluations",
+    "read_evaluation",
+    "subgroup_facts",
+]
 
 SCORES_FILE = "scores.json"
 
@@ -62,10 +73,23 @@ class Checks:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """One model, or the masks of another program, scored on a dataset."""
+class BesidePublished:
+    """Our number of an evaluation in words, beside a published one of the same score."""
+
+    what: str
+    ours: str
+    published: str
+    model: str
+    patients: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated:
+    """What is scored, and on which data."""
 
     model: str
+    """Name of a model, or of the program whose masks are scored."""
     hash: str = ""
     """Of the weights; empty for masks."""
     task: str
@@ -73,36 +97,78 @@ class Evaluation:
     """Fact or measurement that the model predicts, of a regression or classification."""
     dataset: str = ""
     part: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(Evaluated):
+    """One model, or the masks of another program, scored on a dataset."""
+
     summary: Summary
     subgroups: Mapping[str, Summary]
     checks: Checks | None
     """None for a task without masks."""
     results: tuple[Result, ...]
     not_scored: tuple[NotScored, ...] = ()
+    against: Comparison | None = None
+    """This evaluation minus another of the same patients."""
+    published: tuple[BesidePublished, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON values, the summary's fields at the top level, results as `patients`."""
-        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("summary", "results")}
-        rows = [{**result.to_dict(), "facts": subgroup_facts(result.facts)} for result in self.results]
-        values: dict[str, Any] = json_values({**own, **vars(self.summary), "patients": rows})
-        return values
+    def to_dict(self) -> dict[str, Json]:
+        """Return JSON values, the summary's fields at the top level, results as `patients`; masks are left out."""
+        rows = [replace(result, facts=subgroup_facts(result.facts), labels=None) for result in self.results]
+        values = json_values({**vars(self), **vars(self.summary), "patients": rows})
+        return {name: value for name, value in values.items() if name not in ("summary", "results")}
 
 
-def read_results(folder: Path) -> tuple[str, str, list[Result]]:
-    """Return model, hash and results of an evaluation that `cinema evaluate -o` wrote; else raise `InputError`."""
-    path = folder / SCORES_FILE
+@dataclass(frozen=True, kw_only=True)
+class StoredResult:
+    """The part of a result in `scores.json` that comparisons need."""
+
+    study: str
+    patient: str
+    scores: Mapping[str, float]
+    measured: Mapping[str, float | None]
+    reference: Mapping[str, float | None]
+    target: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredEvaluation:
+    """The part of `scores.json` that comparisons need."""
+
+    model: str
+    hash: str = ""
+    patients: tuple[StoredResult, ...]
+
+    @property
+    def results(self) -> list[Result]:
+        """The results, without what was not stored."""
+        return [Result(**vars(row)) for row in self.patients]
+
+
+def read_evaluation(folder: Path) -> StoredEvaluation:
+    """Read back an evaluation that `cinema evaluate -o` wrote; else raise `InputError`."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        results = [_result(row) for row in document["patients"]]
-        return str(document["model"]), str(document.get("hash", "")), results
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return from_result(StoredEvaluation, read_json(folder / SCORES_FILE))
+    except (OSError, InputError, ValueError, UsageError) as error:
         raise InputError(
             f"'{folder.name}' has no readable {SCORES_FILE} with patients; expected the folder of a"
             " `cinema evaluate -o`: evaluate that model again"
         ) from error
 
 
-def subgroup_facts(facts: Mapping[str, Any]) -> dict[str, str]:
+def compare_evaluations(first: Evaluation, second: Evaluation | StoredEvaluation) -> Comparison:
+    """Compare two evaluations patient by patient, first minus second; models of one name are named with their hashes.
+
+    Raises `InputError` for fewer than two shared patients, and where the references differ.
+    """
+    names = (first.model, second.model)
+    if first.model == second.model:
+        names = (f"{first.model} {first.hash[:8]}".strip(), f"{second.model} {second.hash[:8]}".strip())
+    return compare(first.results, second.results, task_type(first.task), names=names)
+
+
+def subgroup_facts(facts: Mapping[str, object]) -> dict[str, str]:
     """Return the facts that define subgroups, the age as a band."""
     known = {name: str(facts[name]) for name in SUBGROUP_FACTS if facts.get(name)}
     age = facts.get("age_years")
@@ -156,15 +222,3 @@ def _count_flags(results: Sequence[Result]) -> tuple[FlagCount, ...]:
         for code, its in raised.items()
     ]
     return tuple(sorted(counts, key=lambda count: (-count.n_failed, -count.n, count.code)))
-
-
-def _result(row: Mapping[str, Any]) -> Result:
-    """The part of a result that comparisons need; null is NaN."""
-    return Result(
-        study=row["study"],
-        patient=row["patient"],
-        scores={name: np.nan if value is None else float(value) for name, value in row["scores"].items()},
-        measured=row["measured"],
-        reference=row["reference"],
-        target=row.get("target"),
-    )

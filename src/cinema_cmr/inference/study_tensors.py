@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -60,15 +59,19 @@ def view_tensor(
     With an augmentation and a generator, a random transform is applied.
     """
     cine, planes = study.cine(view), study.frame(view, frame)
-    geometry: dict[str, Any] = {
-        "spacing_mm": cine.spacing_mm,
-        "slice_positions_mm": np.array(cine.slice_positions_mm),
-        "heart": cine.heart,
-    }
+    spacing, positions, heart = cine.spacing_mm, np.array(cine.slice_positions_mm), cine.heart
     if augmentation is None or rng is None:
-        image = resample_to_view_grid(planes, grid, **geometry)
+        image = resample_to_view_grid(planes, grid, spacing_mm=spacing, slice_positions_mm=positions, heart=heart)
     else:
-        image = augment_to_view_grid(planes, grid, **geometry, augmentation=augmentation, rng=rng)
+        image = augment_to_view_grid(
+            planes,
+            grid,
+            spacing_mm=spacing,
+            slice_positions_mm=positions,
+            heart=heart,
+            augmentation=augmentation,
+            rng=rng,
+        )
     return torch.from_numpy(image if view is View.SAX else image[..., image.shape[2] // 2]).unsqueeze(0).contiguous()
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from cinema_cmr.core.errors import OutputExistsError
 from cinema_cmr.core.serialise import to_json
+from cinema_cmr.files.leftovers import remove_leftovers, temporary_name
 
 __all__ = ["atomic_path", "check_new_file", "write_bytes", "write_json", "write_text"]
 
@@ -19,14 +20,16 @@ __all__ = ["atomic_path", "check_new_file", "write_bytes", "write_json", "write_
 def atomic_path(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]:
     """Yield a temporary sibling to write to; it replaces `path` if the block succeeds and is removed otherwise.
 
-    The sibling has the same suffix and a random name, so that concurrent runs do not collide. Missing folders are
-    created. Raises `OutputExistsError` if `path` is a folder, or exists and `overwrite` is False.
+    The sibling has the same suffix and a random name, so that concurrent runs do not collide; those of killed processes
+    are removed, once in each folder. Missing folders are created. Raises `OutputExistsError` if `path` is a folder, or
+    exists and `overwrite` is False.
     """
     path = Path(path)
     check_new_file(path, overwrite=overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _clean_once(path.parent.resolve())
     suffix = ".nii.gz" if path.name.endswith(".nii.gz") else path.suffix
-    sibling = path.with_name(f".{secrets.token_hex(8)}{suffix}")
+    sibling = path.with_name(temporary_name(suffix))
     try:
         yield sibling
         _flush_to_disk(sibling)
@@ -45,8 +48,11 @@ def write_bytes(path: Path | str, data: bytes, *, overwrite: bool = False) -> No
 
 
 def write_text(path: Path | str, text: str, *, overwrite: bool = False) -> None:
-    """Write `text` atomically as UTF-8, with line endings unchanged; raises as `atomic_path` does."""
-    write_bytes(path, text.encode("utf-8"), overwrite=overwrite)
+    """Write `text` atomically as UTF-8, with line endings unchanged; raises as `atomic_path` does.
+
+    A byte of a file name that is not UTF-8 is written as an escape, `\\udcff`, which JSON reads back.
+    """
+    write_bytes(path, text.encode("utf-8", errors="backslashreplace"), overwrite=overwrite)
 
 
 def write_json(path: Path | str, value: object, *, overwrite: bool = False) -> None:
@@ -63,10 +69,16 @@ def check_new_file(path: Path, *, overwrite: bool) -> None:
     """Raise `OutputExistsError` if `path` is a folder, or exists and `overwrite` is False."""
     if path.is_dir():
         raise OutputExistsError(f"'{path.name}' is a folder; expected a file name: choose another output")
-    if not overwrite and path.exists():
+    if not overwrite and os.path.lexists(path):
         raise OutputExistsError(
             f"'{path.name}' already exists; expected a new file name: pass --overwrite to replace it"
         )
+
+
+@cache
+def _clean_once(folder: Path) -> None:
+    """Remove leftovers from a folder, once in this process: a store of 100,000 studies is not listed for each."""
+    remove_leftovers(folder)
 
 
 def _flush_to_disk(path: Path) -> None:

@@ -9,17 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.safe_text import plain_name
 
 __all__ = ["file_stem", "is_nifti_name", "name_from_path", "natural_key", "unique_names"]
 
 
 def file_stem(path: Path | str) -> str:
-    """Return the file name without its suffix; `.nii.gz` counts as one suffix.
+    """Return the file name without its suffix; `.nii.gz` counts as one, characters that cannot be shown become "_".
 
     >>> file_stem("scans/patient001_frame01.nii.gz")
     'patient001_frame01'
     """
-    name = Path(path).name
+    name = plain_name(Path(path).name)
     return name[: -len(".nii.gz")] if name.lower().endswith(".nii.gz") else Path(name).stem
 
 
@@ -29,13 +30,13 @@ def is_nifti_name(path: Path | str) -> bool:
 
 
 def name_from_path(path: Path | str) -> str:
-    """Return a study's name: the folder name, or the file name without its suffix.
+    """Return a study's name: the folder name, or the file name without its suffix, as `file_stem` gives it.
 
     >>> name_from_path("p1/dicom.zip"), name_from_path("p1/scan.nii.gz")
     ('dicom', 'scan')
     """
     path = Path(os.path.abspath(path))
-    return path.name if path.is_dir() else file_stem(path)
+    return plain_name(path.name) if path.is_dir() else file_stem(path)
 
 
 def unique_names(paths: Sequence[Path]) -> list[str]:
@@ -64,11 +65,11 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
 
 def _disambiguate(group: Sequence[Path], taken: set[str]) -> dict[Path, str]:
     """Map each path to the shortest run of parts, nearest to the file, that is unique in the group and not taken."""
-    parts = [(*path.parts[1:-1], name_from_path(path)) for path in group]
+    parts = [(*map(plain_name, path.parts[1:-1]), name_from_path(path)) for path in group]
     depth = min(len(p) for p in parts)
     runs = [(end - width, end) for width in range(1, depth + 1) for end in range(0, width - depth - 1, -1)]
     candidates = [["_".join(p[len(p) + start : len(p) + end]) for p in parts] for start, end in runs]
-    for names in [*candidates, [path.name.replace(".", "_") for path in group]]:
+    for names in [*candidates, [plain_name(path.name).replace(".", "_") for path in group]]:
         folded = {name.casefold() for name in names}
         if len(folded) == len(group) and not folded & taken:
             return dict(zip(group, names, strict=True))

@@ -7,10 +7,11 @@ import hashlib
 import zlib
 from pathlib import Path
 
-from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.errors import InputError, UnreadableFileError
+from cinema_cmr.files.regular import open_regular
 from cinema_cmr.io.read import input_files
 
-__all__ = ["input_digest", "mask_note", "read_mask_note"]
+__all__ = ["file_digest", "folder_digests", "input_digest", "mask_note", "read_mask_note"]
 
 _NOTE = slice(148, 228)
 """Bytes of the description in a NIfTI-1 header."""
@@ -27,10 +28,12 @@ def input_digest(path: Path | str) -> str:
     path = Path(path)
     try:
         if not path.is_dir():
-            return _file_digest(path)
+            return file_digest(path)
         combined = hashlib.sha256()
         for file in input_files(path):
-            combined.update(f"{file.relative_to(path).as_posix()}\0{_file_digest(file)}\n".encode())
+            combined.update(
+                f"{file.relative_to(path).as_posix()}\0{file_digest(file)}\n".encode(errors="surrogateescape")
+            )
     except OSError as error:
         raise InputError(
             f"'{path.name}' cannot be read ({error.strerror}); expected a readable file or folder: check the path"
@@ -50,15 +53,22 @@ def mask_note(*, input_sha256: str, model_sha256: str, options: str = "") -> str
 def read_mask_note(path: Path | str) -> str:
     """Return the description in a NIfTI header; empty if it has none or the file cannot be read."""
     try:
-        with gzip.open(path) if str(path).lower().endswith(".gz") else Path(path).open("rb") as stream:
-            start = stream.read(540)
-    except (OSError, EOFError, zlib.error):
+        with open_regular(path) as file:
+            start = gzip.GzipFile(fileobj=file).read(540) if str(path).lower().endswith(".gz") else file.read(540)
+    except (OSError, EOFError, UnreadableFileError, zlib.error):
         return ""
     is_nifti2 = 540 in (int.from_bytes(start[:4], "little"), int.from_bytes(start[:4], "big"))
     text = start[_NOTE_NIFTI2 if is_nifti2 else _NOTE]
     return text.partition(b"\0")[0].decode("ascii", errors="replace")
 
 
-def _file_digest(file: Path) -> str:
-    with file.open("rb") as stream:
+def file_digest(file: Path) -> str:
+    """Return the SHA-256 of a regular file; raises `OSError` or `UnreadableFileError` as `open_regular` does."""
+    with open_regular(file) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def folder_digests(folder: Path) -> dict[str, str]:
+    """Return path -> SHA-256 of the files in a folder, paths relative to it and with forward slashes."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {file.relative_to(folder).as_posix(): file_digest(file) for file in files}

@@ -40,6 +40,8 @@ def quantise(array: NDArray[np.float32], *, bits: int = 16) -> QuantisedArray:
     """
     if not 1 <= bits <= 16:
         raise UsageError(f"{bits} bits per intensity; expected 1 to 16: choose another depth")
+    if array.size == 0:
+        raise InputError(f"an image of shape {array.shape} has no intensities; expected at least one: check the input")
     if not np.isfinite(array).all():
         raise InputError(
             f"{int((~np.isfinite(array)).sum())} intensities are NaN or infinite; expected finite values: replace them"

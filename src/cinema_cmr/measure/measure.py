@@ -35,6 +35,13 @@ from cinema_cmr.measure.quality.context import QualityContext
 from cinema_cmr.measure.rates import rate_values
 from cinema_cmr.measure.scar import measure_scar
 from cinema_cmr.measure.shape import SegmentThickness, segment_thickness, wall_values
+from cinema_cmr.measure.valve_plane import find_valve_planes
+from cinema_cmr.measure.valve_plane_values import (
+    describe_valve_planes,
+    missing_valve_plane,
+    valve_plane_effect,
+    valve_plane_values,
+)
 from cinema_cmr.measure.volumes import (
     CODES,
     MIN_MYOCARDIAL_RIM,
@@ -56,7 +63,8 @@ class MeasureOptions:
     """Rules of the measurements; the defaults follow the SCMR recommendations (JCMR 2020;22:19)."""
 
     basal_rule: BasalRule = "scmr"
-    """LV blood of a basal slice: counted with enough myocardium at its rim (scmr), or always (all-slices). The former
+    """LV blood of a basal slice: counted with enough myocardium at its rim (scmr), always (all-slices), or up to the
+    plane through the mitral hinge points of the long-axis views (valve-plane; scmr where they are missing). The former
     name "half-rim" of "scmr" is accepted."""
     min_myocardial_rim: float = MIN_MYOCARDIAL_RIM
     """Fraction of the rim that scmr requires, 0 to 1; see `volumes.MIN_MYOCARDIAL_RIM`."""
@@ -145,9 +153,10 @@ def _measure(
     cine, mask = study.cine(View.SAX), labels[View.SAX]
     if mask.scheme == "scar":
         return measure_scar(study, mask, prediction=prediction)
-    volumes = measure_volumes(cine, mask, basal_rule=options.basal_rule, min_myocardial_rim=options.min_myocardial_rim)
+    volumes, cut = _volumes(cine, mask, options, landmarks)
     stack = _stack(cine, mask, volumes, options)
-    values = _short_axis_values(study, stack, options)
+    up_to_valve = valve_plane_values(cut, _phases(cine, cut, options)[0] if cut else None)
+    values = (*_short_axis_values(study, stack, options), *up_to_valve)
     context = QualityContext(
         study=study,
         cine=cine,
@@ -157,8 +166,14 @@ def _measure(
         rv=stack.rv.phases,
         values={value.name: value for value in values},
         prediction=prediction,
+        landmarks=landmarks,
     )
-    mismatch = biplane_mismatch({value.name: value for value in (*values, *long_axis)})
+    by_name = {value.name: value for value in (*values, *long_axis)}
+    of_rules = (
+        biplane_mismatch(by_name),
+        valve_plane_effect(by_name, volumes.basal_rule),
+        missing_valve_plane(options.basal_rule, volumes.basal_rule),
+    )
     return Measurements(
         measured=(*values, *long_axis),
         curves={
@@ -168,8 +183,20 @@ def _measure(
             **long_axis_curves(landmarks, n_frames=cine.n_frames),
         },
         times_ms=cine.frame_times_ms,
-        flags=(*quality_flags(context), *((mismatch,) if mismatch else ())),
+        flags=(*quality_flags(context), *(flag for flag in of_rules if flag is not None)),
     )
+
+
+def _volumes(
+    cine: Cine, labels: LabelMap, options: MeasureOptions, landmarks: Mapping[View, Landmarks]
+) -> tuple[Volumes, Volumes | None]:
+    """Return the curves by the rule of the options, and those up to the valve plane, or None without one."""
+    planes = find_valve_planes(cine, landmarks)
+    cut = measure_volumes(cine, labels, basal_rule="valve-plane", valve_planes=planes) if planes else None
+    if options.basal_rule == "valve-plane" and cut:
+        return cut, cut
+    rule = "scmr" if options.basal_rule == "valve-plane" else options.basal_rule
+    return measure_volumes(cine, labels, basal_rule=rule, min_myocardial_rim=options.min_myocardial_rim), cut
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,6 +250,8 @@ def _stack(cine: Cine, labels: LabelMap, volumes: Volumes, options: MeasureOptio
 def _describe_basal_rule(volumes: Volumes) -> str:
     if volumes.basal_rule == "all-slices":
         return EVERY_SLICE
+    if volumes.valve_planes is not None:
+        return describe_valve_planes(volumes.valve_planes)
     if volumes.base is None:
         return f"{EVERY_SLICE}, because base and apex cannot be told apart"
     return (
@@ -233,6 +262,10 @@ def _describe_basal_rule(volumes: Volumes) -> str:
 
 def _phases(cine: Cine, volumes: Volumes, options: MeasureOptions) -> tuple[Phases, Phases]:
     """Return ED and ES of LV and RV by the rules of the options."""
+    if not cine.in_phase:
+        reason = "the slices are not in phase: a frame shows different phases of the cycle"
+        unknown = Phases(ed=None, es=None, rule="", reason=reason)
+        return unknown, unknown
     own = (
         find_phases(curve, times_ms=cine.frame_times_ms, rr_interval_ms=cine.rr_interval_ms)
         for curve in (volumes.lv_ml, volumes.rv_ml)

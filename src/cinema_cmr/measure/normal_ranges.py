@@ -8,15 +8,13 @@ replaces it.
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from io import StringIO
 from typing import Literal
 
 from cinema_cmr.core.analysis import NormalRange
 from cinema_cmr.core.errors import InputError
+from cinema_cmr.files.text import parse_json, parse_rows
 
 __all__ = ["HUMAN_NOISE", "NORMAL_RANGES", "HumanNoise", "normal_range", "parse_normal_ranges"]
 
@@ -165,18 +163,20 @@ def parse_normal_ranges(text: str, kind: Literal["csv", "json"]) -> tuple[Normal
 
     `limits` is optional. Raises `InputError` that names the row and its fault.
     """
-    try:
-        rows = json.loads(text) if kind == "json" else list(csv.DictReader(StringIO(text)))
-    except json.JSONDecodeError as error:
-        raise InputError(f"table of normal ranges is not valid JSON ({error}); expected a list of rows") from error
+    rows = parse_json(text, "table of normal ranges") if kind == "json" else _csv_rows(text)
     if not isinstance(rows, list) or not rows:
         raise InputError("table of normal ranges is empty; expected a list of rows with the columns of NormalRange")
     return tuple(_parse_row(number, row) for number, row in enumerate(rows, start=1))
 
 
+def _csv_rows(text: str) -> list[dict[str, str]]:
+    head, *rows = parse_rows(text, "table of normal ranges") or [[]]
+    return [dict(zip(head, row, strict=False)) for row in rows if row]
+
+
 def _parse_row(number: int, row: object) -> NormalRange:
     if not isinstance(row, Mapping):
-        raise InputError(f"normal range {number} is {row!r}; expected a row of named columns")
+        raise InputError(f"normal range {number} is no row; expected a row of named columns")
     numbers = ("age_low", "age_high", "lower", "upper")
     words = ("name", "sex", "unit", "citation", "papillary_rule")
     missing = [field for field in (*words, *numbers) if row.get(field) in (None, "")]
@@ -185,11 +185,9 @@ def _parse_row(number: int, row: object) -> NormalRange:
     try:
         values = {field: float(row[field]) for field in numbers}
     except (TypeError, ValueError) as error:
-        raise InputError(
-            f"normal range {number} has an invalid number ({error}); expected numbers as ages and limits"
-        ) from error
+        raise InputError(f"normal range {number} has an invalid number; expected numbers as ages and limits") from error
     if row["sex"] not in ("F", "M"):
-        raise InputError(f"normal range {number} has sex '{row['sex']}'; expected F or M")
+        raise InputError(f"normal range {number} has another sex; expected F or M")
     if not (values["lower"] < values["upper"] and values["age_low"] <= values["age_high"]):
         raise InputError(f"normal range {number} has {values}; expected lower limits below upper limits")
     return NormalRange(

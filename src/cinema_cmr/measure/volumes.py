@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap, check_same_grid
-from cinema_cmr.core.errors import InputError, unknown_name
+from cinema_cmr.core.errors import InputError, UsageError, unknown_name
 from cinema_cmr.core.geometry import unit
 from cinema_cmr.core.vocabulary import CINE_LABELS
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.measure.valve_plane import ValvePlanes, apical_shares
 
 __all__ = [
     "CODES",
@@ -34,7 +35,7 @@ __all__ = [
 CODES: dict[str, int] = {label.name: label.code for label in CINE_LABELS}
 """Structure -> code in a cine mask."""
 
-BasalRule = Literal["scmr", "all-slices"]
+BasalRule = Literal["scmr", "all-slices", "valve-plane"]
 
 OLD_BASAL_RULES: Mapping[str, BasalRule] = {"half-rim": "scmr"}
 """Former name -> present name of a basal rule; former names are still read from files and options."""
@@ -72,12 +73,14 @@ class Volumes:
     lv_counted: NDArray[np.bool_]
     """(z, t), True if the LV blood of a slice is counted."""
     lv_excluded: NDArray[np.bool_]
-    """(z, t), True if the basal rule excludes the LV blood of a slice."""
+    """(z, t), True if the basal rule excludes the LV blood of a slice, all of it or more than half."""
     base: BasalEnd | None
     """End of the stack at which the base lies; None if neither labels nor orientation determine it."""
     basal_rule: BasalRule
     min_myocardial_rim: float
     """Fraction of the rim of the blood below which the rule "scmr" excludes a basal slice."""
+    valve_planes: ValvePlanes | None = None
+    """Valve planes that the rule "valve-plane" cut the LV blood with."""
 
 
 def measure_volumes(
@@ -86,11 +89,12 @@ def measure_volumes(
     *,
     basal_rule: BasalRule = "scmr",
     min_myocardial_rim: float = MIN_MYOCARDIAL_RIM,
+    valve_planes: ValvePlanes | None = None,
 ) -> Volumes:
     """Measure the volume curves of LV, RV and myocardium in ml over all frames of a short-axis stack.
 
-    Raises `GeometryError` for a mask on another grid, `InputError` for a mask of other structures,
-    `UsageError` for an unknown rule.
+    The rule "valve-plane" counts LV blood on the apical side of `valve_planes`. Raises `GeometryError` for a mask on
+    another grid, `InputError` for a mask of other structures, `UsageError` for an unknown rule or missing planes.
     """
     check_same_grid(labels, cine)
     if labels.scheme != "cine":
@@ -99,11 +103,10 @@ def measure_volumes(
         raise unknown_name("basal rule", basal_rule, get_args(BasalRule))
     counts = {name: _voxels_per_slice(labels.array, code) for name, code in CODES.items()}
     base = base_end(cine, labels)
-    excluded = np.zeros_like(counts["lv"], dtype=bool)
-    if basal_rule == "scmr" and base is not None:
-        excluded = _beyond_valve(enclosed_fractions(cine, labels), base, min_myocardial_rim)
+    shares = _lv_shares(cine, labels, counts["lv"], base, (basal_rule, min_myocardial_rim, valve_planes))
+    excluded = (counts["lv"] > 0) & (shares < 0.5)
     return Volumes(
-        lv_ml=_sum_of_slices(np.where(excluded, 0, counts["lv"]), cine),
+        lv_ml=_sum_of_slices(counts["lv"] * shares, cine),
         rv_ml=_sum_of_slices(counts["rv"], cine),
         myo_ml=_sum_of_slices(counts["myo"], cine),
         lv_counted=(counts["lv"] > 0) & ~excluded,
@@ -111,14 +114,39 @@ def measure_volumes(
         base=base,
         basal_rule=basal_rule,
         min_myocardial_rim=min_myocardial_rim,
+        valve_planes=valve_planes if basal_rule == "valve-plane" else None,
     )
+
+
+def _lv_shares(
+    cine: Cine,
+    labels: LabelMap,
+    n_voxels: NDArray[np.int64],
+    base: BasalEnd | None,
+    rule: tuple[BasalRule, float, ValvePlanes | None],
+) -> NDArray[np.float64]:
+    """Return the (z, t) share of the LV blood of each slice that counts, 0 to 1."""
+    basal_rule, min_myocardial_rim, valve_planes = rule
+    if basal_rule == "scmr" and base is not None:
+        return np.where(_beyond_valve(enclosed_fractions(cine, labels), base, min_myocardial_rim), 0.0, 1.0)
+    if basal_rule != "valve-plane":
+        return np.ones(n_voxels.shape)
+    if valve_planes is None:
+        raise UsageError(
+            "basal rule 'valve-plane' without valve planes; expected those of `find_valve_planes`, from the hinge"
+            " points of a 2- or 4-chamber view: give them, or choose the rule 'scmr'"
+        )
+    blood = np.argwhere(labels.array == CODES["lv"])
+    counted = np.zeros(n_voxels.shape)
+    np.add.at(counted, (blood[:, 2], blood[:, 3]), apical_shares(cine, valve_planes, blood))
+    return counted / np.maximum(n_voxels, 1)
 
 
 def _voxels_per_slice(array: NDArray[np.uint8], code: int) -> NDArray[np.int64]:
     return np.asarray(np.count_nonzero(array == code, axis=(0, 1)), dtype=np.int64)
 
 
-def _sum_of_slices(counts: NDArray[np.int64], cine: Cine) -> NDArray[np.float64]:
+def _sum_of_slices(counts: NDArray[np.int64] | NDArray[np.float64], cine: Cine) -> NDArray[np.float64]:
     volumes = cine.voxel_volumes_ml @ counts
     return np.where(counts.any(axis=0), volumes, np.nan)
 

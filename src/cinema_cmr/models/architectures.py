@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from cinema_cmr.core.errors import unknown_name
+from cinema_cmr.core.errors import UsageError, unknown_name
 from cinema_cmr.core.serialise import Json, from_dict, to_dict
 from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
 from cinema_cmr.models.convvit import ConvViT, ConvViTConfig
@@ -21,6 +21,14 @@ __all__ = ["ARCHITECTURES", "Architecture", "NetworkConfig", "build", "config_fr
 
 
 NetworkConfig = ConvUNetRConfig | ConvViTConfig | CineMAConfig | UNet2dConfig | ResNetConfig | EnsembleConfig
+
+
+_MAX_SIZE = 8192
+"""Largest whole number in a configuration: widths and image sizes are at most 1280 today."""
+_MAX_PARTS = 64
+"""Members of an ensemble, views, levels."""
+_DEPTHS = ("depth", "dec_depth", "n_blocks")
+_MAX_DEPTH = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,14 +63,31 @@ def build(architecture: str, config: Mapping[str, Json]) -> nn.Module:
     return _architecture(architecture).network(config_from_values(architecture, config))
 
 
-def config_from_values(architecture: str, values: Mapping[str, Json]) -> NetworkConfig:
+def config_from_values(architecture: str, values: object) -> NetworkConfig:
     """Return an architecture's config, of its own class, from plain values; errors as in `build`."""
+    _check_sizes(values, f"config of '{architecture}'")
     return from_dict(_architecture(architecture).config, values, f"config of '{architecture}'")
 
 
 def config_values(config: NetworkConfig) -> dict[str, Json]:
     """Return an architecture's config as plain values, as stored in a card's `config`."""
     return to_dict(config, "config")
+
+
+def _check_sizes(values: object, place: str) -> None:
+    """Raise `UsageError` for sizes, depths and lists that no network of ours has, before anything is built of them."""
+    if isinstance(values, int) and values > _MAX_SIZE:
+        raise UsageError(f"{place} is {values:.4g}; expected at most {_MAX_SIZE}")
+    if isinstance(values, list | tuple | Mapping) and len(values) > _MAX_PARTS:
+        raise UsageError(f"{place} has {len(values)} parts; expected at most {_MAX_PARTS}")
+    if isinstance(values, Mapping):
+        for name, value in values.items():
+            _check_sizes(value, f"{place}.{name}")
+            if name in _DEPTHS and isinstance(value, int) and value > _MAX_DEPTH:
+                raise UsageError(f"{place}.{name} is {value}; expected at most {_MAX_DEPTH}")
+    elif isinstance(values, list | tuple):
+        for value in values:
+            _check_sizes(value, place)
 
 
 def _architecture(name: str) -> Architecture:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.card_json import card_from_json
-from cinema_cmr.core.errors import WeightsError
+from cinema_cmr.core.errors import UnreadableFileError, WeightsError
+from cinema_cmr.files.text import read_json
 
 __all__ = ["CARD_FILE", "WEIGHTS_FILE", "Precision", "embedded_folder", "embedded_names", "embedded_root", "read_card"]
 
 WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "card.json"
+
+_MAX_CARD_BYTES = 4 << 20
+"""Of a card; the largest of ours has 60 KB."""
 
 Precision = Literal["float32", "float16", "bfloat16", "int8"]
 """Stored precision of a weights file; numbers are float32 once loaded."""
@@ -24,13 +27,13 @@ def read_card(folder: Path | str) -> ModelCard:
     """Read the card of a model's folder, without its weights; `WeightsError` if it is missing or unreadable."""
     path = Path(folder) / CARD_FILE
     try:
-        return card_from_json(json.loads(path.read_text(encoding="utf-8")))
+        return card_from_json(read_json(path, max_bytes=_MAX_CARD_BYTES))  # type: ignore[arg-type]  # checked there
     except OSError as error:
         raise WeightsError(
             f"'{path.parent.name}' has no {CARD_FILE}; expected a folder of {CARD_FILE} and {WEIGHTS_FILE}"
         ) from error
-    except ValueError as error:
-        raise WeightsError(f"'{path.parent.name}/{CARD_FILE}' is not JSON ({error}); export it again") from error
+    except UnreadableFileError as error:
+        raise WeightsError(f"the card of '{path.parent.name}' cannot be read: {error}; export it again") from error
 
 
 def embedded_names() -> tuple[str, ...]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -15,21 +14,26 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from cinema_cmr.core.errors import OutputExistsError, WeightsError
+from cinema_cmr.core.errors import OutputExistsError, UnreadableFileError, WeightsError
+from cinema_cmr.files.exchange import draft_folder, put_in_place
+from cinema_cmr.files.regular import open_regular
 
 __all__ = [
+    "check_format",
     "check_hash",
     "check_shapes",
     "fill",
     "floats_as",
     "hash_of",
+    "is_pickle",
     "read_state",
-    "replacing",
+    "replacing_folder",
     "write_state",
 ]
 
 _CHUNK_BYTES = 1 << 22
 _NAMES_SHOWN = 6
+_PICKLES = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth")
 
 
 def hash_of(path: Path) -> str:
@@ -53,30 +57,50 @@ def check_hash(path: Path, expected: str) -> None:
 
 def read_state(path: Path) -> dict[str, Tensor]:
     """Read the tensors of a safetensors file, on the CPU; `WeightsError` for any other file, also pickles."""
-    if path.suffix != ".safetensors":
-        raise WeightsError(
-            f"'{path.name}' is not a .safetensors file; expected one: other formats can run code when read, "
-            "so convert it first with the software that wrote it"
-        )
+    check_format(path)
     with _opened(path):
         pass
     try:
         state: dict[str, Tensor] = load_file(path)
     except (SafetensorError, ValueError) as error:
         raise WeightsError(f"'{path.name}' cannot be read ({error}); fetch or export it again") from error
+    broken = [name for name, x in state.items() if x.is_floating_point() and not bool(torch.isfinite(x).all())]
+    if broken:
+        raise WeightsError(
+            f"'{path.name}' has weights that are NaN or infinite: {_some(broken)}; expected finite numbers: fetch it or"
+            " train it again"
+        )
     return state
 
 
-def write_state(path: Path, state: Mapping[str, Tensor], *, overwrite: bool = False) -> str:
-    """Write tensors as safetensors, whole or not at all, and return the file's SHA-256."""
+def is_pickle(path: Path) -> bool:
+    """Return whether a file has the suffix of a pickle, as torch and others write weights."""
+    return path.suffix.lower() in _PICKLES
+
+
+def check_format(path: Path) -> None:
+    """Raise `WeightsError` for a file of weights that is no safetensors file: a pickle can run code when it is read."""
+    if is_pickle(path):
+        raise WeightsError(
+            f"'{path.name}' is a pickle ({path.suffix}), which can run code when it is read, and is never opened;"
+            " expected .safetensors: convert it with the software that wrote it"
+        )
+    if path.suffix != ".safetensors":
+        raise WeightsError(
+            f"'{path.name}' is not a .safetensors file; expected one: other formats can run code when read, "
+            "so convert it first with the software that wrote it"
+        )
+
+
+def write_state(path: Path, state: Mapping[str, Tensor]) -> str:
+    """Write tensors as safetensors to a new file, and return its SHA-256."""
     # Two names of one tensor would be refused by the format; each gets memory of its own.
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
-    with replacing(path, overwrite=overwrite) as sibling:
-        sibling.touch()
-        mode = sibling.stat().st_mode
-        save_file(tensors, sibling, metadata={"format": "pt"})
-        sibling.chmod(mode)  # the library makes files that nobody else may read
-        return hash_of(sibling)
+    path.touch()
+    mode = path.stat().st_mode
+    save_file(tensors, path, metadata={"format": "pt"})
+    path.chmod(mode)  # the library makes files that nobody else may read
+    return hash_of(path)
 
 
 def fill(model: nn.Module, state: Mapping[str, Tensor], *, what: str) -> None:
@@ -105,30 +129,29 @@ def check_shapes(own: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[i
 
 
 @contextmanager
-def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """Yield a temporary sibling that becomes `path` once it is complete and on the disk, else is removed.
+def replacing_folder(folder: Path, names: Collection[str], *, overwrite: bool = False) -> Iterator[Path]:
+    """Yield a hidden folder; its files, complete, are put into `folder` in one step, the first of `names` as the last.
 
-    Raises `OutputExistsError` where `path` exists and `overwrite` is False.
+    Raises `OutputExistsError` if one of `names` is in `folder` and `overwrite` is False.
     """
-    if path.exists() and not overwrite:
-        raise OutputExistsError(f"'{path.name}' exists already; give --overwrite to replace it")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sibling = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
-    try:
-        yield sibling
-        with sibling.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        os.replace(sibling, path)
-    finally:
-        sibling.unlink(missing_ok=True)
+    existing = [name for name in names if os.path.lexists(folder / name)]
+    if existing and not overwrite:
+        raise OutputExistsError(f"'{existing[0]}' exists already; give --overwrite to replace it")
+    with draft_folder(folder) as draft:
+        yield draft
+        for file in draft.iterdir():
+            with file.open("rb+") as stream:
+                os.fsync(stream.fileno())
+        put_in_place(draft, folder, last=next(iter(names)))
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
-        stream = path.open("rb")
-    except OSError as error:
-        raise WeightsError(f"no weights at '{path.name}' ({error.strerror}); give the path of a file") from error
+        stream = open_regular(path)
+    except (OSError, UnreadableFileError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise WeightsError(f"no weights at '{path.name}' ({why}); give the path of a file") from error
     with stream:
         yield stream
 

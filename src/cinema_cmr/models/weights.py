@@ -25,12 +25,13 @@ from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.published.load import load_hub, load_published
 from cinema_cmr.models.quantised import dequantise, quantise_int8
 from cinema_cmr.models.states import (
+    check_format,
     check_hash,
     check_shapes,
     fill,
     floats_as,
     read_state,
-    replacing,
+    replacing_folder,
     write_state,
 )
 
@@ -49,22 +50,22 @@ def save_model(
 ) -> Path:
     """Write `weights.safetensors` and `card.json` into `folder`, and return the folder.
 
-    The card's hash is that of the written file. Position tables that the architecture computes are left out. Each
-    file is written completely or not at all, the card last: a folder that was interrupted between the two is
-    refused by `load_model`, never misread. Raises `WeightsError` where the card's
-    architecture and config do not describe the network or a number does not fit `precision`, and
+    The card's hash is that of the written file. Position tables that the architecture computes are left out. Both
+    files appear in one step: a kill at any moment leaves the old model or the new, whole. Raises `WeightsError` where
+    the card's architecture and config do not describe the network or a number does not fit `precision`, and
     `OutputExistsError` where a model is there and `overwrite` is False.
     """
     folder = Path(folder)
     if precision not in get_args(Precision):
         raise UsageError(f"precision '{precision}'; expected one of {', '.join(get_args(Precision))}")
-    _check_described(model, card)
+    _check_described(model.state_dict(), card)
     full = _without_tables(model)
     state = quantise_int8(full) if precision == "int8" else floats_as(full, _DTYPES[precision])
-    with replacing(folder / CARD_FILE, overwrite=overwrite) as sibling:
-        sha256 = write_state(folder / WEIGHTS_FILE, state, overwrite=overwrite)
+    with replacing_folder(folder, (CARD_FILE, WEIGHTS_FILE), overwrite=overwrite) as draft:
+        sha256 = write_state(draft / WEIGHTS_FILE, state)
         described = card_to_json(replace(card, weights_sha256=sha256))
-        sibling.write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+        (draft / CARD_FILE).write_text(text, encoding="utf-8")
     return folder
 
 
@@ -78,6 +79,8 @@ def load_model(name_or_path: Path | str) -> LoadedModel:
     """
     if _is_of_hub(name_or_path):
         return load_hub(str(name_or_path))
+    if Path(name_or_path).suffix and not Path(name_or_path).is_dir() and Path(name_or_path).name != CARD_FILE:
+        check_format(Path(name_or_path))
     folder = _own_folder(_place(name_or_path))
     return load_published(_place(name_or_path)) if folder is None else _load_folder(folder)
 
@@ -113,6 +116,7 @@ def _load_folder(folder: Path) -> LoadedModel:
     card = read_card(folder)
     check_hash(folder / WEIGHTS_FILE, card.weights_sha256)
     card, state = _as_ensemble(card, dequantise(read_state(folder / WEIGHTS_FILE)))
+    _check_described(state, card)
     model = _built(card)
     fill(model, {**_tables(model), **state}, what=f"the weights of '{card.name}'")
     return LoadedModel(model=model.eval(), card=card)
@@ -141,11 +145,14 @@ def _built(card: ModelCard) -> nn.Module:
         raise WeightsError(f"the card of '{card.name}' describes no network that can be built: {error}") from error
 
 
-def _check_described(model: nn.Module, card: ModelCard) -> None:
+def _check_described(state: Mapping[str, Tensor], card: ModelCard) -> None:
+    """Compare weights with the network of their card, without memory for it: the card may claim any size."""
     with torch.device("meta"):
         described = _built(card)
-    own, given = ({name: tuple(x.shape) for name, x in net.state_dict().items()} for net in (described, model))
-    check_shapes(own, given, what=f"the weights of '{card.name}'")
+    own = {name: tuple(x.shape) for name, x in described.state_dict().items()}
+    computed = {name: own[name] for name in _table_names(described) if name not in state}
+    given = {name: tuple(x.shape) for name, x in state.items()}
+    check_shapes(own, {**computed, **given}, what=f"the weights of '{card.name}'")
 
 
 def _without_tables(model: nn.Module) -> dict[str, Tensor]:
@@ -159,8 +166,14 @@ def _without_tables(model: nn.Module) -> dict[str, Tensor]:
 
 def _tables(model: nn.Module) -> Mapping[str, Tensor]:
     """Compute the fixed position tables of a network, by key."""
+    modules = dict(model.named_modules())
     tables: dict[str, Tensor] = {}
-    for name, part in model.named_modules():
-        if "pos_embed" in part._buffers and hasattr(part, "built_grid"):
-            tables[f"{name}.pos_embed"] = position_table(part.get_buffer("pos_embed").shape[-1], part.built_grid)
+    for key in _table_names(model):
+        part = modules[key.removesuffix(".pos_embed")]
+        tables[key] = position_table(part.get_buffer("pos_embed").shape[-1], part.built_grid)
     return tables
+
+
+def _table_names(model: nn.Module) -> list[str]:
+    parts = model.named_modules()
+    return [f"{name}.pos_embed" for name, x in parts if "pos_embed" in x._buffers and hasattr(x, "built_grid")]

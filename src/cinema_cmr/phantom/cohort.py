@@ -19,14 +19,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import multiprocessing
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -34,6 +33,7 @@ from cinema_cmr.core.errors import OutputExistsError, UnreadableFileError, Usage
 from cinema_cmr.core.serialise import Json
 from cinema_cmr.core.study import Fact
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.files.text import read_json
 from cinema_cmr.io.atomic import write_json, write_text
 from cinema_cmr.io.dicom.writing.series import Compression, DicomShape, write_dicom
 from cinema_cmr.io.nifti.image import write_mask
@@ -155,8 +155,9 @@ def _prepare_folder(folder: Path, config: CohortConfig, *, overwrite: bool) -> N
     """Write the settings of the cohort, or compare them with those in the folder; `overwrite` removes old subjects."""
     path = folder / "cohort.json"
     if path.exists() and not overwrite:
-        existing = json.loads(path.read_text(encoding="utf-8"))
-        different = sorted(key for key, value in config.settings.items() if existing.get(key) != value)
+        existing = read_json(path)
+        stored = existing if isinstance(existing, dict) else {}
+        different = sorted(key for key, value in config.settings.items() if stored.get(key) != value)
         if different:
             raise OutputExistsError(
                 f"'{folder.name}' holds a cohort with another {', '.join(different)}; expected the same settings:"
@@ -256,11 +257,11 @@ def _manifest(folder: Path, n: int) -> str:
 def _row(folder: Path, name: str) -> Mapping[str, Fact]:
     path = folder / name / "truth.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        content: Any = read_json(path)
+    except (OSError, UnreadableFileError) as error:
         raise UnreadableFileError(
-            f"'{name}/truth.json' cannot be read ({error}); expected the JSON of a subject: remove the folder '{name}'"
-            " and run again"
+            f"'{name}/truth.json' cannot be read ({type(error).__name__}); expected the JSON of a subject: remove the"
+            f" folder '{name}' and run again"
         ) from error
     identity = {key: content[key] for key in ("group", "style", "seed")}
     paths = {"landmarks": f"{name}/landmarks.json", "truth": f"{name}/truth.json"}

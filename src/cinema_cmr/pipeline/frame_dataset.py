@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.sample import IGNORE_INDEX
 from cinema_cmr.datasets.reading import find_cases, find_split, read_patients
 from cinema_cmr.tasks.segment import SegmentConfig, SegmentExample, SegmentTask
@@ -34,8 +35,14 @@ class Frame(TypedDict):
 class FrameDataset(Dataset[Frame]):
     """The labelled frames of one view and one part of a dataset, cropped around the heart to one size.
 
-    All items have the same shape, so that the default collation of a `DataLoader` stacks them.
+    All items have the same shape, so that the default collation of a `DataLoader` stacks them: `size` pixels of
+    `spacing_mm` around the heart, padded to `n_slices`. `part` is train, validation or test of the dataset's split, or
+    all. Raises `InputError` if the part has no mask of the view. Studies without one, and those that cannot be read,
+    are named in `left_out`.
     """
+
+    left_out: tuple[str, ...]
+    """Studies of the part without frames here, each with the reason."""
 
     def __init__(
         self,
@@ -48,16 +55,11 @@ class FrameDataset(Dataset[Frame]):
         size: tuple[int, int] = (128, 128),
         n_slices: int = 16,
     ) -> None:
-        dataset, cases = find_cases(f"{name}:{root}")
-        split = find_split(None, dataset, cases)
-        patients = sorted({case.patient for case in cases}) if part == "all" else list(split[part])
-        studies = read_patients(dataset, cases, patients)
-        if not studies:
-            raise InputError(f"no labelled study in part '{part}' of '{name}'; expected images with masks")
         self.view, self.n_slices = View.parse(view), n_slices
+        studies, self.left_out = _studies_with_masks(name, Path(root), part, self.view)
         grid = Grid(spacing_mm=spacing_mm, size=size)
-        scheme = next((one.labels[self.view].scheme for one in studies if self.view in one.labels), "cine")
-        config = SegmentConfig(grid=grid, view=self.view, label_scheme=scheme, modality=studies[0].study.modality)
+        scheme, modality = studies[0].labels[self.view].scheme, studies[0].study.modality
+        config = SegmentConfig(grid=grid, view=self.view, label_scheme=scheme, modality=modality)
         self._task = SegmentTask(config, nn.Identity())
         self._frames: list[SegmentExample] = [frame for study in studies for frame in self._task.examples(study)]
         largest = max(frame.labels.shape[2] for frame in self._frames)
@@ -76,3 +78,19 @@ class FrameDataset(Dataset[Frame]):
             "label": F.pad(label, padding, value=IGNORE_INDEX),
             "name": sample.name,
         }
+
+
+def _studies_with_masks(name: str, root: Path, part: str, view: View) -> tuple[list[AnnotatedStudy], tuple[str, ...]]:
+    """Return the studies of a part that have masks of the view, and a message for each other one."""
+    dataset, cases = find_cases(f"{name}:{root}")
+    patients = (
+        sorted({case.patient for case in cases}) if part == "all" else list(find_split(None, dataset, cases)[part])
+    )
+    left_out: list[str] = []
+    labelled = read_patients(dataset, cases, patients, note=left_out.append)
+    studies = [one for one in labelled if view in one.labels]
+    left_out += [f"left out: {one.study.name}: no {view.title} masks" for one in labelled if view not in one.labels]
+    if not studies:
+        first = f" ({left_out[0]})" if left_out else ""
+        raise InputError(f"no {view.title} masks in part '{part}' of '{name}'{first}; expected images with masks")
+    return studies, tuple(left_out)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from importlib.metadata import version
-from typing import Any
 
 from cinema_cmr.core.card import ModelCard
-from cinema_cmr.data.training_set import TrainingData
+from cinema_cmr.core.serialise import Json
+from cinema_cmr.data.training_set import AnyTrainingData
 from cinema_cmr.models.architectures import config_values
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.recipes.experiment import Experiment
@@ -19,7 +20,7 @@ __all__ = ["create_card", "start_title"]
 def create_card(
     experiment: Experiment,
     fields: CardFields,
-    data: TrainingData[Any],
+    data: AnyTrainingData,
     *,
     start: LoadedModel | None,
     validation: Mapping[str, float] | None,
@@ -36,8 +37,17 @@ def create_card(
         modality=fields.modality,
         tta=fields.tta,
         logit_offsets=fields.logit_offsets,
-        training={**_training(experiment, data, start), "validation": validation, **fields.training},
+        training={**_training(experiment, data, start), "validation": _scores(validation), **fields.training},
         licence=data.card.derived_licence or data.card.licence,
+    )
+
+
+def _scores(validation: Mapping[str, float] | None) -> dict[str, float | None] | None:
+    """Return the scores with None for those that no held-out study could be scored for: its structure was not drawn."""
+    return (
+        None
+        if validation is None
+        else {name: value if math.isfinite(value) else None for name, value in validation.items()}
     )
 
 
@@ -46,7 +56,7 @@ def start_title(start: LoadedModel | None) -> str:
     return "random weights" if start is None else f"{start.card.name} {start.card.weights_sha256[:12]}"
 
 
-def _training(experiment: Experiment, data: TrainingData[Any], start: LoadedModel | None) -> dict[str, Any]:
+def _training(experiment: Experiment, data: AnyTrainingData, start: LoadedModel | None) -> dict[str, Json]:
     config, adaptation = experiment.train, experiment.adaptation
     return {
         "data": data.card.title,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from scipy.special import softmax
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.serialise import Json, to_dict
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.disease.features import FEATURES, DiseaseFeatures, disease_features
@@ -23,7 +23,7 @@ from cinema_cmr.recipes.finetune import TrainingData
 from cinema_cmr.score.classification import balanced_accuracy, confusion_matrix, score_classes
 from cinema_cmr.score.statistics import bootstrap_interval, mean_interval
 
-__all__ = ["GROUP_TITLES", "MeasuredPatient", "measured_patient", "scores_of", "train_disease_model"]
+__all__ = ["GROUP_TITLES", "GroupScores", "MeasuredPatient", "measured_patient", "scores_of", "train_disease_model"]
 
 GROUP_TITLES = {
     "NOR": "no disease found",
@@ -44,6 +44,27 @@ class MeasuredPatient:
     patient: str
     group: str
     found: DiseaseFeatures
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupScores:
+    """Scores of a classification into groups, as a model's file records them."""
+
+    n: int
+    """Patients."""
+    accuracy: tuple[float, float, float]
+    """Value and 95 % interval."""
+    balanced_accuracy: tuple[float, float, float]
+    matthews: float
+    auroc: float
+    calibration_error: float
+    mean_confidence: float
+    confusion: tuple[tuple[int, ...], ...]
+    """Counts by true (row) and predicted group."""
+    wrong: tuple[str, ...]
+    """The misclassified patients, in words."""
+    without_answer: int
+    """Patients without features."""
 
 
 def measured_patient(annotated: AnnotatedStudy, labels: LabelMap | None = None) -> MeasuredPatient:
@@ -77,6 +98,12 @@ def train_disease_model(
     pairs = zip(shown, learn, strict=True)
     chosen = [drawn if drawn.found.reason is None else by_hand for drawn, by_hand in pairs]
     used = [patient for patient in chosen if patient.found.reason is None]
+    if not used:
+        reasons = sorted({str(patient.found.reason) for patient in chosen})
+        raise InputError(
+            f"none of {len(chosen)} training patients can be measured ({'; '.join(reasons)}); expected masks at end"
+            " diastole and end systole of whole hearts"
+        )
     table, labels = _table(used), _labels(used, groups)
     fit = fit_linear(table, labels, n_groups=len(groups))
     temperature = fit_temperature(cross_validate(table, labels, n_groups=len(groups), seed=seed), labels)
@@ -104,45 +131,48 @@ def train_disease_model(
     return replace(model, training=facts)
 
 
-def scores_of(model: DiseaseModel, patients: Sequence[MeasuredPatient]) -> dict[str, Any]:
+def scores_of(model: DiseaseModel, patients: Sequence[MeasuredPatient]) -> GroupScores:
     """Return scores over patients with intervals, the confusion matrix, and the misclassified patients."""
     predictions = [model.classify(patient.found).probabilities for patient in patients]
     even = 1 / len(model.groups)
     probs = np.array([[prediction.get(group, even) for group in model.groups] for prediction in predictions])
     missing = sum(not prediction for prediction in predictions)
-    return {**_scored(probs, patients, model.groups), "without_answer": missing}
+    return _scored(probs, patients, model.groups, without_answer=missing)
 
 
-def _five_fold(patients: Sequence[MeasuredPatient], groups: tuple[str, ...], seed: int) -> dict[str, Any]:
+def _five_fold(patients: Sequence[MeasuredPatient], groups: tuple[str, ...], seed: int) -> GroupScores:
     used = [patient for patient in patients if patient.found.reason is None]
     labels = _labels(used, groups)
     logits = cross_validate(_table(used), labels, n_groups=len(groups), seed=seed)
-    scored = _scored(softmax(logits / fit_temperature(logits, labels), axis=1), used, groups)
-    return {**scored, "without_answer": len(patients) - len(used)}
+    probs = softmax(logits / fit_temperature(logits, labels), axis=1)
+    return _scored(probs, used, groups, without_answer=len(patients) - len(used))
 
 
-def _scored(probs: NDArray[np.float64], patients: Sequence[MeasuredPatient], groups: tuple[str, ...]) -> dict[str, Any]:
+def _scored(
+    probs: NDArray[np.float64], patients: Sequence[MeasuredPatient], groups: tuple[str, ...], *, without_answer: int
+) -> GroupScores:
     labels = _labels(patients, groups)
     predicted = probs.argmax(axis=1)
     right = (predicted == labels).astype(float)
     scores = score_classes(labels, probs)
     accuracy = mean_interval(right, seed=0)
     balanced = bootstrap_interval(balanced_accuracy, labels.astype(float), right, seed=0, along_axis=True)
-    return {
-        "n": len(patients),
-        "accuracy": [accuracy.value, accuracy.low, accuracy.high],
-        "balanced_accuracy": [balanced.value, balanced.low, balanced.high],
-        "matthews": scores.matthews,
-        "auroc": scores.auroc,
-        "calibration_error": scores.calibration_error,
-        "mean_confidence": float(probs.max(axis=1).mean()),
-        "confusion": confusion_matrix(labels, predicted, n_classes=len(groups)).tolist(),
-        "wrong": [
+    return GroupScores(
+        n=len(patients),
+        accuracy=(accuracy.value, accuracy.low, accuracy.high),
+        balanced_accuracy=(balanced.value, balanced.low, balanced.high),
+        matthews=scores.matthews,
+        auroc=scores.auroc,
+        calibration_error=scores.calibration_error,
+        mean_confidence=float(probs.max(axis=1).mean()),
+        confusion=tuple(map(tuple, confusion_matrix(labels, predicted, n_classes=len(groups)).tolist())),
+        wrong=tuple(
             f"{patient.patient}: {patient.group}, classified {groups[code]} ({prob.max():.2f})"
             for patient, code, prob in zip(patients, predicted, probs, strict=True)
             if groups[code] != patient.group
-        ],
-    }
+        ),
+        without_answer=without_answer,
+    )
 
 
 def _groups(patients: Sequence[MeasuredPatient]) -> tuple[str, ...]:
@@ -163,7 +193,9 @@ def _plain(values: NDArray[np.float64]) -> tuple[float, ...]:
     return tuple(round(float(value), 6) for value in values)
 
 
-def _facts(data: TrainingData[AnnotatedStudy], n_used: int, seed: int, scores: Mapping[str, Any]) -> dict[str, Any]:
+def _facts(
+    data: TrainingData[AnnotatedStudy], n_used: int, seed: int, scores: Mapping[str, GroupScores]
+) -> dict[str, Json]:
     return {
         "data": data.card.title,
         "citation": data.card.citation,
@@ -173,6 +205,6 @@ def _facts(data: TrainingData[AnnotatedStudy], n_used: int, seed: int, scores: M
         "seed": seed,
         "features_chosen": "by hand from the literature; of six sets looked at, the one best in five-fold over all"
         " 100 patients, so that the five-fold scores flatter a little",
-        "scores": dict(scores),
+        "scores": {where: to_dict(its, where) for where, its in scores.items()},
         "versions": {name: version(name) for name in ("cinema-cmr", "numpy", "scipy")},
     }

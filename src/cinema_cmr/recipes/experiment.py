@@ -8,7 +8,7 @@ from typing import Any
 
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import UsageError, unknown_name
-from cinema_cmr.core.serialise import from_dict, to_dict
+from cinema_cmr.core.serialise import Json, from_dict, to_dict
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.engine.trainer import TrainConfig
 from cinema_cmr.inference.runtime import choose_runtime
@@ -21,17 +21,11 @@ __all__ = ["Experiment"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Experiment:
-    """A training run apart from its data and its folder."""
-
+class _Settings:
     name: str
     """Recipe that the experiment was made from."""
-    task: TaskConfig
     architecture: str
     """Name in `models.architectures`."""
-    network: Any
-    """Configuration of that architecture."""
-    train: TrainConfig
     start: str | None = None
     """Name or path of the model whose weights training starts from; None starts from random weights."""
     adaptation: Adaptation | None = None
@@ -40,6 +34,16 @@ class Experiment:
     """Name in the card of the trained model; the experiment's own if empty."""
     save_precision: Precision = "float16"
     """Number format of the saved weights."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment(_Settings):
+    """A training run apart from its data and its folder."""
+
+    task: TaskConfig
+    network: Any
+    """Configuration of the architecture."""
+    train: TrainConfig
 
     def with_train(self, **changes: Any) -> Experiment:
         """Return a copy with changes to its training configuration."""
@@ -60,7 +64,7 @@ class Experiment:
             return self.with_task(grid=change(task.view, task.grid))
         return self.with_task(grids={view: change(view, grid) for view, grid in task.grids.items()})
 
-    def with_values(self, changes: Mapping[str, Any]) -> Experiment:
+    def with_values(self, changes: Mapping[str, Json]) -> Experiment:
         """Return a copy with plain values at dotted paths, e.g. `{"train.optim.lr": 1e-4}`.
 
         Raises `UsageError` for a path that does not exist, with the nearest known name, and for a value of another
@@ -78,33 +82,30 @@ class Experiment:
         # Random weights have no pre-trained layers to keep.
         return experiment if start is not None else experiment.with_optim(layer_decay=1.0)
 
-    def to_values(self) -> dict[str, Any]:
+    def to_values(self) -> dict[str, Json]:
         """Return the experiment as plain values, as config.yaml records it."""
-        values: dict[str, Any] = to_dict(self, "experiment")
-        values["task"] = {"task_name": self.task.task_name, **values["task"]}
-        return values
+        task: dict[str, Json] = {"task_name": self.task.task_name, **to_dict(self.task, "experiment.task")}
+        return {**to_dict(self, "experiment"), "task": task}
 
     @classmethod
-    def from_values(cls, values: Mapping[str, Any]) -> Experiment:
+    def from_values(cls, values: Mapping[str, object]) -> Experiment:
         """Return the experiment that `to_values` described; raises `UsageError` for unknown or ill-typed values."""
         if not isinstance(values, Mapping):
             raise UsageError(f"experiment is a {type(values).__name__}; expected a mapping of names to values")
         missing = [name for name in ("task", "architecture", "network", "train") if name not in values]
         if missing:
             raise UsageError(f"experiment lacks {', '.join(missing)}; expected a config.yaml that a run wrote")
-        task = _task_from_values(values["task"])
-        network = config_from_values(values["architecture"], values["network"])
-        train = from_dict(TrainConfig, values["train"], "train")
-        rest = {name: value for name, value in values.items() if name not in ("task", "network", "train")}
-        if rest.get("adaptation") is not None:
-            rest["adaptation"] = from_dict(Adaptation, rest["adaptation"], "adaptation")
-        unknown = [name for name in rest if name not in cls.__dataclass_fields__]
-        if unknown:
-            raise unknown_name("key in experiment", unknown[0], cls.__dataclass_fields__)
-        return cls(task=task, network=network, train=train, **rest)
+        parts = {name: values[name] for name in ("task", "network", "train")}
+        own = from_dict(_Settings, {name: value for name, value in values.items() if name not in parts}, "experiment")
+        return cls(
+            task=_task_from_values(parts["task"]),
+            network=config_from_values(own.architecture, parts["network"]),
+            train=from_dict(TrainConfig, parts["train"], "train"),
+            **vars(own),
+        )
 
 
-def _task_from_values(values: Mapping[str, Any]) -> TaskConfig:
+def _task_from_values(values: object) -> TaskConfig:
     if not isinstance(values, Mapping) or "task_name" not in values:
         raise UsageError("experiment's task has no task_name; expected a config.yaml that a run wrote")
     given = {name: value for name, value in values.items() if name != "task_name"}
@@ -112,19 +113,24 @@ def _task_from_values(values: Mapping[str, Any]) -> TaskConfig:
     return config
 
 
-def _set_at(values: dict[str, Any], path: str, value: Any) -> None:
+def _set_at(values: dict[str, Json], path: str, value: Json) -> None:
     """Set the value at a dotted path of nested mappings."""
     *parents, last = path.split(".")
     place = values
     for name in parents:
-        place = _existing(place, name, path)
-    _existing(place, last, path)
+        place = _below(place, name, path)
+    _check_name(place, last, path)
     place[last] = value
 
 
-def _existing(values: Any, name: str, path: str) -> Any:
-    if not isinstance(values, dict):
+def _below(values: dict[str, Json], name: str, path: str) -> dict[str, Json]:
+    _check_name(values, name, path)
+    inner = values[name]
+    if not isinstance(inner, dict):
         raise UsageError(f"'{path}' goes below a single value; expected a path like train.optim.lr")
+    return inner
+
+
+def _check_name(values: dict[str, Json], name: str, path: str) -> None:
     if name not in values:
         raise unknown_name(f"name in '{path}'", name, values)
-    return values[name]

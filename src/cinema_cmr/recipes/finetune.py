@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.data.training_set import TrainingData
-from cinema_cmr.datasets.reading import LabelledSource, Note, ignore_note, open_training_data
+from cinema_cmr.data.training_set import TrainingData, join_training_data
+from cinema_cmr.datasets.reading import LabelledSource, Note, ignore_note, open_training_data, write_run_split
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.presets import with_preset
 from cinema_cmr.recipes.registry import recipe as find_recipe
 from cinema_cmr.recipes.run import Report, RunResult, prepare_run
 from cinema_cmr.recipes.scalars import with_target
+from cinema_cmr.recipes.teacher import with_teacher
 from cinema_cmr.recipes.training_options import FinetuneOptions
 from cinema_cmr.tasks.registry import task_type
 
@@ -50,6 +52,8 @@ def finetune(
     experiment = change_experiment(experiment, chosen, start=start)
     if not isinstance(data, TrainingData):
         data = open_labelled_data(chosen, experiment, folder, note=note)
+    elif chosen.teacher is not None:
+        data = with_teacher(data, chosen, experiment, folder, note=note)
     if chosen.target is not None:
         experiment = with_target(experiment, chosen.target, data.train)
     return prepare_run(
@@ -73,14 +77,45 @@ def change_experiment(
 def open_labelled_data(
     options: FinetuneOptions, experiment: Experiment, folder: Path, *, note: Note = ignore_note
 ) -> TrainingData[AnnotatedStudy]:
-    """Open the data of the options for a run in `folder`, where the split is kept."""
+    """Open the data of the options for a run in `folder`, where the split and the teacher's labels are kept.
+
+    Raises `UsageError` for options that contradict each other, and the errors of `datasets.reading`.
+    """
     if options.data is None:
         raise UsageError("no data given; expected NAME:FOLDER of a dataset or a folder of images with masks: --data")
+    if options.cycles and options.teacher is None:
+        raise UsageError("--cycles without a teacher; unlabelled frames are learned from its labels: give --teacher")
+    parts = [_open_part(data, options, experiment, folder, note) for data in (options.data, *options.add_data)]
+    joined = join_training_data(parts, times=dict(map(_parse_repeat, options.repeat)))
+    if len(parts) > 1:
+        write_run_split(joined.split, folder)
+    source = {name: getattr(options, name) for name in _DATA_OPTIONS if getattr(options, name)}
+    joined = replace(joined, source={**parts[0].source, **source})
+    return joined if options.teacher is None else with_teacher(joined, options, experiment, folder, note=note)
+
+
+_DATA_OPTIONS = ("add_data", "repeat", "cycles", "teacher", "teacher_tta")
+
+
+def _open_part(
+    data: str, options: FinetuneOptions, experiment: Experiment, folder: Path, note: Note
+) -> TrainingData[AnnotatedStudy]:
+    """Open one of the data sets; the split file is that of the first, and of a run with one alone in its folder."""
+    first = data == options.data
     source = LabelledSource(
-        data=options.data,
-        split=None if options.split is None else Path(options.split),
-        n_train=options.n_train,
+        data=data,
+        split=Path(options.split) if options.split is not None and first else None,
+        n_train=options.n_train if first else None,
         seed=experiment.train.seed,
         labelled_only=task_type(experiment.task.task_name).needs_annotations,
+        cycles=options.cycles,
     )
-    return open_training_data(source, folder, note=note)
+    return open_training_data(source, None if options.add_data else folder, note=note)
+
+
+def _parse_repeat(text: str) -> tuple[str, int]:
+    """Return name and number of NAME=TIMES."""
+    name, _, times = text.partition("=")
+    if not times.isdecimal():
+        raise UsageError(f"--repeat {text}; expected NAME=TIMES, e.g. acdc=4")
+    return name, int(times)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import UsageError, unknown_name
@@ -48,7 +47,7 @@ class Reduction:
     steps: int | None = None
     """Updates of a run; None for the recipe's own number."""
 
-    def network(self, network: Any) -> Any:
+    def network(self, network: object) -> object:
         """Return a smaller configuration of the same class; raises `UsageError` for a class that has none."""
         if isinstance(network, ConvUNetRConfig):
             sizes = _half_sizes(network.image_sizes)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.vocabulary import View
@@ -52,7 +51,7 @@ def _base_grid(view: View, grid: Grid) -> Grid:
     return replace(grid, spacing_mm=1.0, size=_SAX_SIZE, n_slices=grid.n_slices and _N_SLICES)
 
 
-def _base_network(network: Any) -> Any:
+def _base_network(network: object) -> object:
     if isinstance(network, ConvUNetRConfig):
         sizes = _sizes(network.image_sizes)
         return ConvUNetRConfig(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from cinema_cmr.core.errors import InputError
 from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.engine.ranks import is_first_rank
 from cinema_cmr.engine.trainer import Progress, train
+from cinema_cmr.files.exchange import check_no_links
+from cinema_cmr.files.lock import folder_lock
 from cinema_cmr.models.adapters import merge_adapters
 from cinema_cmr.models.cards import read_card
 from cinema_cmr.models.loaded import LoadedModel
@@ -68,7 +71,15 @@ class Run:
     """Command line, for the record of the run."""
 
     def execute(self, report: Report | None = None) -> RunResult:
-        """Train to the end, or resume from the folder's checkpoint, and save the model to `folder/model`."""
+        """Train to the end, or resume from the folder's checkpoint, and save the model to `folder/model`.
+
+        Raises `InputError` while another process trains into the folder.
+        """
+        with folder_lock(self.folder) if is_first_rank() else nullcontext():
+            check_no_links(self.folder, [Path("model") / "card.json"])
+            return self._execute(report)
+
+    def _execute(self, report: Report | None) -> RunResult:
         if is_first_rank():
             record = record_run(self.data, self.start, command=self.command)
             write_config(self.folder, self.experiment, self.data, record)
@@ -115,12 +126,14 @@ def prepare_run(
     loaded = load_model(name) if isinstance(name, str) else name
     resolved = experiment.resolved(start=name.card.name if isinstance(name, LoadedModel) else name)
     task = create_task(resolved.task, first_network(resolved, loaded), data.train)
-    examples = [example for study in data.train for example in task.examples(study)]
+    times = data.times or [1] * len(data.train)
+    examples = [example for study, n in zip(data.train, times, strict=True) for example in [*task.examples(study)] * n]
     if not examples:
         raise InputError(
             f"none of {len(data.train)} training studies has what recipe '{experiment.name}' needs; expected its views"
             " with the labels of its task"
         )
+    task.check_examples(examples)
     return Run(
         experiment=resolved,
         data=data,

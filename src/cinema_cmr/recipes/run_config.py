@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 
 from cinema_cmr.core.errors import UnreadableFileError, UsageError
-from cinema_cmr.data.training_set import TrainingData
+from cinema_cmr.data.training_set import AnyTrainingData
+from cinema_cmr.files.text import read_yaml
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.recipes.card import start_title
@@ -59,7 +60,7 @@ class RunRecord:
     n_val_studies: int
 
 
-def record_run(data: TrainingData[Any], start: LoadedModel | None, *, command: str = "") -> RunRecord:
+def record_run(data: AnyTrainingData, start: LoadedModel | None, *, command: str = "") -> RunRecord:
     """Return the record of a run that is about to start."""
     packages = {name: version(name) for name in ("cinema-cmr", "torch", "numpy")}
     return RunRecord(
@@ -74,7 +75,7 @@ def record_run(data: TrainingData[Any], start: LoadedModel | None, *, command: s
     )
 
 
-def write_config(folder: Path, experiment: Experiment, data: TrainingData[Any], record: RunRecord) -> None:
+def write_config(folder: Path, experiment: Experiment, data: AnyTrainingData, record: RunRecord) -> None:
     """Write config.yaml into the folder of a run that starts or is resumed.
 
     Raises `UsageError` if the folder holds the configuration of another run, and names the values that differ.
@@ -85,7 +86,7 @@ def write_config(folder: Path, experiment: Experiment, data: TrainingData[Any], 
     write_text(path, config_text(experiment, data.source, record), overwrite=True)
 
 
-def config_text(experiment: Experiment, source: Mapping[str, Any], record: RunRecord) -> str:
+def config_text(experiment: Experiment, source: Mapping[str, object], record: RunRecord) -> str:
     """Return config.yaml: the options that open the data, the experiment, and the record of the run."""
     head = f"# Resolved configuration of a run; to repeat it, give the same command --config {CONFIG_FILE} -o FOLDER.\n"
     options = {name: value for name, value in source.items() if value not in (None, "")}
@@ -95,9 +96,9 @@ def config_text(experiment: Experiment, source: Mapping[str, Any], record: RunRe
 
 def _check_same_run(path: Path, experiment: Experiment, record: RunRecord) -> None:
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found: Any = read_yaml(path)
         theirs = _identity(found["experiment"], found["record"])
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+    except (OSError, UnreadableFileError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnreadableFileError(f"'{path.name}' is damaged ({type(error).__name__}); delete it to resume") from error
     ours = _identity(experiment.to_values(), vars(record))
     differing = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
@@ -108,14 +109,14 @@ def _check_same_run(path: Path, experiment: Experiment, record: RunRecord) -> No
         )
 
 
-def _identity(experiment: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+def _identity(experiment: Mapping[str, object], record: Mapping[str, object]) -> dict[str, object]:
     """Return the values that a resumed run must share with its start, by dotted path."""
     values = {name: value for name, value in _flat(experiment).items() if name not in _FREE_ON_RESUME}
     return {**values, **{name: record[name] for name in ("start", "data_sha256", "split_sha256")}}
 
 
-def _flat(values: Mapping[str, Any], place: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def _flat(values: Mapping[str, object], place: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
     for name, value in values.items():
         if isinstance(value, Mapping) and value:
             flat |= _flat(value, f"{place}{name}.")

@@ -17,7 +17,7 @@ from cinema_cmr.data.cases import AnnotatedStudy, Split, subset_patients
 from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.engine.trainer import Progress
 from cinema_cmr.evaluation.evaluate import evaluate
-from cinema_cmr.evaluation.gain import Gain, compare_starts
+from cinema_cmr.evaluation.gain import ComparedRuns, Gain, StartFacts, compare_starts
 from cinema_cmr.inference.runtime import choose_runtime
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model
@@ -54,19 +54,18 @@ def compare_with_scratch(
         models = folder / "model", runs.train(data, folder / "scratch", None)
         results = runs.score(models[0], data.val), runs.score(models[1], data.val)
     name = experiment.task.task_name
-    return compare_starts(
-        *results,
-        task_type(name),
+    compared = ComparedRuns(
         recipe=experiment.name,
-        compared_on=f"{n_folds}-fold cross-validation" if n_folds else "the validation part",
         task=name,
-        learned="all weights" if experiment.adaptation is None else experiment.adaptation.title,
         dataset=data.card.name,
-        start={"name": start.card.name, "hash": start.card.weights_sha256},
+        start=StartFacts(name=start.card.name, hash=start.card.weights_sha256),
+        learned="all weights" if experiment.adaptation is None else experiment.adaptation.title,
         n_train_patients=len({study.patient for study in data.train}),
         n_steps=experiment.train.n_steps,
         seed=experiment.train.seed,
+        compared_on=f"{n_folds}-fold cross-validation" if n_folds else "the validation part",
     )
+    return compare_starts(*results, task_type(name), compared)
 
 
 def divide_into_folds(data: Labelled, n: int, *, seed: int = 0) -> list[Labelled]:

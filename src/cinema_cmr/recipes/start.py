@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 
 from cinema_cmr.core.errors import UsageError, WeightsError
+from cinema_cmr.core.serialise import Json
 from cinema_cmr.models.adapters import adapt
 from cinema_cmr.models.architectures import build, config_values
 from cinema_cmr.models.blocks.layers import checkpoint_activations
@@ -56,11 +55,11 @@ def _load_start(network: nn.Module, experiment: Experiment, start: LoadedModel) 
     )
 
 
-def _values_of(model: LoadedModel) -> dict[str, Any]:
+def _values_of(model: LoadedModel) -> dict[str, Json]:
     """Return a model's configuration with its defaults, or that of the card if the network keeps none."""
     config = getattr(model.model, "config", None)
     return dict(model.card.config) if config is None else config_values(config)
 
 
-def _shape_values(values: dict[str, Any]) -> dict[str, Any]:
+def _shape_values(values: dict[str, Json]) -> dict[str, Json]:
     return {name: value for name, value in values.items() if name != _LOSS_ONLY}

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import yaml
-
-from cinema_cmr.core.errors import UsageError, unknown_name
+from cinema_cmr.core.errors import UnreadableFileError, UsageError, unknown_name
+from cinema_cmr.core.serialise import Json
+from cinema_cmr.files.text import parse_yaml
 
 __all__ = ["PRESETS", "FinetuneOptions", "PretrainOptions", "option"]
 
@@ -64,7 +64,7 @@ class _LoopOptions:
             raise unknown_name("option", unknown[0], known)
         return cls(**values)
 
-    def changes(self) -> dict[str, Any]:
+    def changes(self) -> dict[str, Json]:
         """Return the values of the experiment that the options replace, `set` last, by dotted path."""
         changes = {
             each.metadata["path"]: value
@@ -90,8 +90,14 @@ class _LabelledDataOptions:
 
     data: str | None = option()
     """NAME:FOLDER of a dataset, or a folder of images with masks"""
+    add_data: list[str] = field(default_factory=list, metadata={"metavar": "NAME:FOLDER"})
+    """a further dataset to train on and validate with; may be repeated"""
+    repeat: list[str] = field(default_factory=list, metadata={"metavar": "NAME=TIMES"})
+    """use the studies of one of several datasets so many times an epoch"""
+    cycles: bool = option(False)
+    """add unlabelled frames of the training patients' whole cycles, with --teacher"""
     split: str | None = option()
-    """split file (JSON); default: the dataset's, or drawn at random"""
+    """split file (JSON) of --data; default: the dataset's, or drawn at random"""
     n_train: int | None = option()
     """train on at most N patients, drawn round-robin over the groups"""
 
@@ -108,6 +114,10 @@ class _FinetuneModelOptions:
     """for regress and classify: a fact or measurement, e.g. lv_ef_percent"""
     start: str | None = option(path="start", flag="from")
     """model or pre-trained encoder to start from; default: random weights"""
+    teacher: str | None = option()
+    """segmentation model whose labels stand in where experts drew nothing"""
+    teacher_tta: int | None = option()
+    """test-time augmentation of the teacher; default: that of its card"""
     layer_decay: float | None = option(path="train.optim.layer_decay")
     """factor of the learning rate from an encoder block to the one below"""
     freeze: bool | None = option()
@@ -126,7 +136,7 @@ class FinetuneOptions(_LoopOptions, _FinetuneModelOptions, _LabelledDataOptions)
         values = {"--layer-decay": self.layer_decay, "--freeze": self.freeze, "--adapters": self.adapters}
         return [name for name, value in values.items() if value]
 
-    def changes(self) -> dict[str, Any]:
+    def changes(self) -> dict[str, Json]:
         """Return the values of the experiment that the options replace, by dotted path."""
         changes = super().changes()
         if self.freeze or self.adapters:
@@ -200,18 +210,18 @@ class PretrainOptions(_DistributedOptions, _LoopOptions, _PretrainModelOptions, 
     """Options of `cinema pretrain` and of `recipes.pretrain.pretrain`."""
 
 
-def _parsed(text: str) -> tuple[str, Any]:
+def _parsed(text: str) -> tuple[str, Json]:
     """Return path and value of PATH=VALUE, the value read as YAML."""
     path, equals, value = text.partition("=")
     if not equals:
         raise UsageError(f"--set {text}; expected PATH=VALUE, e.g. train.optim.weight_decay=0.1")
     try:
-        return path.strip(), _number_or_value(yaml.safe_load(value))
-    except yaml.YAMLError as error:
-        raise UsageError(f"--set {text}: the value is no YAML; expected e.g. 0.2, true or [1, 2]") from error
+        return path.strip(), _number_or_value(parse_yaml(value, path))
+    except UnreadableFileError as error:
+        raise UsageError(f"--set {path}: the value is no YAML; expected e.g. 0.2, true or [1, 2]") from error
 
 
-def _number_or_value(value: Any) -> Any:
+def _number_or_value(value: Json) -> Json:
     """Return a value, or the number that a text stands for: YAML reads 1e-4 as text."""
     try:
         return float(value) if isinstance(value, str) else value

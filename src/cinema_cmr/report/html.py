@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from cinema_cmr.core.study import Issue, Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.measure.normal_ranges import normal_range
+from cinema_cmr.report.counting import NOT_COUNTED, StackCounting, mark_uncounted, stack_counting
 from cinema_cmr.report.figures import Curve, curves_svg
 from cinema_cmr.report.frames import UNITS_PER_PIXEL, Film, Tile
 from cinema_cmr.report.headline import NormalRanges, cards, human_noise
@@ -49,11 +50,8 @@ def write_report(analysis: Analysis, record: StudyRecord, path: Path, *, overwri
 def report_html(analysis: Analysis, record: StudyRecord) -> str:
     """Return the report of an analysis and its record (`build_record`); all text from the input is escaped."""
     study, predictions = analysis.study, analysis.predictions
-    pictures = _Pictures(
-        stack=stack_film(study, predictions) if study.modality == "cine" else None,
-        sheets=contact_sheets(study, predictions, ed=record.summary.ed_frame, es=record.summary.es_frame),
-        views=view_pictures(study, predictions, analysis.landmarks),
-    )
+    counting = stack_counting(analysis)
+    pictures = _pictures(analysis, record, counting)
     ventricles = cards(record.measurements, _ranges_of_subject(analysis))
     lines = [line for card in ventricles for line in (card.main, *card.lines)]
     return (
@@ -79,6 +77,8 @@ def report_html(analysis: Analysis, record: StudyRecord) -> str:
             view_titles={None: "no cine", **{view: view.title for view in View}},
             across=_across(study),
             predicted=bool(predictions),
+            ends=counting.ends,
+            not_counted=pictures.has_outline(NOT_COUNTED),
             units_per_pixel=UNITS_PER_PIXEL,
         )
     )
@@ -127,12 +127,28 @@ class _Pictures:
     sheets: tuple[Sheet, ...]
     views: tuple[ViewPicture, ...]
 
+    def has_outline(self, name: str) -> bool:
+        """Return whether any slice of the stack has an outline of this name."""
+        films = [sheet.film for sheet in self.sheets] + ([self.stack] if self.stack else [])
+        return any(name in tile.paths for film in films for tile in film.tiles)
+
     def moving(self) -> Iterator[tuple[str, Film, Tile]]:
         """Yield key, film and tile of everything that the player moves."""
         if self.stack:
             yield from ((f"stack-{tile.slice_index}", self.stack, tile) for tile in self.stack.tiles)
         for index, view in enumerate(self.views):
             yield f"view-{index}", view.film, view.film.tiles[0]
+
+
+def _pictures(analysis: Analysis, record: StudyRecord, counting: StackCounting) -> _Pictures:
+    study, predictions = analysis.study, analysis.predictions
+    stack = stack_film(study, predictions) if study.modality == "cine" else None
+    sheets = contact_sheets(study, predictions, ed=record.summary.ed_frame, es=record.summary.es_frame)
+    return _Pictures(
+        stack=mark_uncounted(stack, counting.uncounted) if stack else None,
+        sheets=tuple(replace(sheet, film=mark_uncounted(sheet.film, counting.uncounted)) for sheet in sheets),
+        views=view_pictures(study, predictions, analysis.landmarks),
+    )
 
 
 def _player(record: StudyRecord, pictures: _Pictures) -> dict[str, object]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from cinema_cmr.core.results import Flag
+from cinema_cmr.core.safe_text import csv_row
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.measure.scar import SCAR_SUMMARY
 from cinema_cmr.report.page import page_environment
@@ -98,5 +99,5 @@ def _csv_text(rows: Sequence[IndexRow]) -> str:
     for row in rows:
         flags = " ".join(flag.code for flag in row.flags)
         facts = {"study": row.name, "flags": flags, "report": row.report, "error": row.error}
-        writer.writerow({**asdict(row.summary), **facts})
+        writer.writerow(csv_row({**asdict(row.summary), **facts}))
     return text.getvalue()

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
+
+from cinema_cmr.core.safe_text import markdown_cell
+from cinema_cmr.score.statistics import Interval
 
 __all__ = ["Table", "interval_text", "markdown_table", "number_text", "p_text", "signed_interval_text"]
 
@@ -15,47 +19,50 @@ class Table(NamedTuple):
     rows: Sequence[Sequence[str]]
 
 
-def interval_text(row: Mapping[str, float | None] | None, digits: int) -> str:
-    """A mean with its interval and patients, as `score.statistics.Interval` in plain values; "-" where unknown.
+def interval_text(row: Interval | None, digits: int) -> str:
+    """A mean with its interval and patients; "-" where it is unknown.
 
-    >>> interval_text({"value": 1.0, "low": 0.5, "high": 1.5, "n": 9}, 1)
+    >>> interval_text(Interval(value=1.0, low=0.5, high=1.5, method="BCa", n=9, n_excluded=0), 1)
     '1.0 (0.5 to 1.5; 9)'
     """
-    if row is None or row["value"] is None:
+    if row is None or math.isnan(row.value):
         return "-"
-    ends = " to ".join(number_text(row[end], digits) for end in ("low", "high"))
-    return f"{number_text(row['value'], digits)} ({ends}; {row['n']})"
+    return f"{number_text(row.value, digits)} ({_ends(row, digits)}; {row.n})"
 
 
-def number_text(value: float | None, digits: int) -> str:
-    """The number with so many decimals, or "-"."""
-    return "-" if value is None else f"{value:.{digits}f}"
+def number_text(value: float, digits: int, *, sign: str = "") -> str:
+    """The number with so many decimals, its sign shown with `sign` "+"; "-" for NaN."""
+    return "-" if math.isnan(value) else f"{value:{sign}.{digits}f}"
 
 
-def signed_interval_text(row: Mapping[str, float | None], digits: int) -> str:
+def signed_interval_text(row: Interval, digits: int) -> str:
     """A difference with its interval, as `interval_text`, signs shown, without the patients.
 
-    >>> signed_interval_text({"value": 0.5, "low": -0.1, "high": 1.1}, 1)
+    >>> signed_interval_text(Interval(value=0.5, low=-0.1, high=1.1, method="BCa", n=9, n_excluded=0), 1)
     '+0.5 (-0.1 to +1.1)'
     """
-    if row["value"] is None:
+    if math.isnan(row.value):
         return "-"
-    ends = ("-" if row[end] is None else f"{row[end]:+.{digits}f}" for end in ("low", "high"))
-    return f"{row['value']:+.{digits}f} ({' to '.join(ends)})"
+    return f"{number_text(row.value, digits, sign='+')} ({_ends(row, digits, sign='+')})"
 
 
-def p_text(p: float | None) -> str:
-    """A p-value with three decimals; "-" where there is none.
+def _ends(row: Interval, digits: int, *, sign: str = "") -> str:
+    return " to ".join(number_text(end, digits, sign=sign) for end in (row.low, row.high))
+
+
+def p_text(p: float) -> str:
+    """A p-value with three decimals; "-" for NaN.
 
     >>> p_text(0.0004), p_text(0.0314)
     ('<0.001', '0.031')
     """
-    if p is None:
+    if math.isnan(p):
         return "-"
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def markdown_table(table: Table) -> str:
-    """The table in Markdown."""
-    lines: list[Sequence[str]] = [table.heads, ["---"] * len(table.heads), *table.rows]
+    """The table in Markdown; names in its cells are no markup."""
+    rows = ([markdown_cell(cell) for cell in row] for row in table.rows)
+    lines: list[Sequence[str]] = [table.heads, ["---"] * len(table.heads), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

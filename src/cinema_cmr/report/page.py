@@ -5,6 +5,7 @@ from __future__ import annotations
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from cinema_cmr.core.vocabulary import CINE_LABELS, SCAR_LABELS
+from cinema_cmr.report.markdown import number_text
 from cinema_cmr.report.wording import number, sentence, spans, unit_text, words
 
 __all__ = ["OUTLINES", "page_environment"]
@@ -36,7 +37,7 @@ def page_environment() -> Environment:
         lstrip_blocks=True,
     )
     filters = (number, sentence, spans, unit_text, words)
-    environment.filters.update({function.__name__: function for function in filters})
+    environment.filters.update({function.__name__: function for function in filters}, digits=number_text)
     colours = {name: colour for outlines in OUTLINES.values() for name, _, colour in outlines}
     environment.globals.update(outlines=OUTLINES["cine"], colours=colours)
     return environment

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from cinema_cmr.core.analysis import Analysis
+from cinema_cmr.core.errors import UnreadableFileError
 from cinema_cmr.core.run_facts import Stopwatch
 from cinema_cmr.core.serialise import json_text
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.io.nifti.image import write_mask
 from cinema_cmr.io.output_folder import results_folder
-from cinema_cmr.io.provenance import mask_note
+from cinema_cmr.io.provenance import folder_digests, mask_note
 from cinema_cmr.report.record.build import build_record, mask_file
 from cinema_cmr.report.record.measurements_csv import write_measurements_csv
 from cinema_cmr.report.record.run_record import write_run_json
+from cinema_cmr.report.record.stored import read_run
 from cinema_cmr.report.record.study_record import StudyRecord
 
 __all__ = ["write_results"]
@@ -28,11 +30,21 @@ def write_results(analysis: Analysis, folder: Path | str, *, overwrite: bool = F
     """
     watch = Stopwatch(analysis.run.seconds)
     record = build_record(analysis)
-    with results_folder(folder, last="run.json", overwrite=overwrite) as draft:
+    earlier = _earlier_outputs(Path(folder)) if overwrite else ()
+    with results_folder(folder, last="run.json", overwrite=overwrite, replaced=earlier) as draft:
         with watch.stage("write"):
             _write(analysis, record, draft)
-        write_run_json(replace(analysis.run, seconds=watch.seconds), draft / "run.json")
+        write_run_json(replace(analysis.run, seconds=watch.seconds), draft / "run.json", outputs=folder_digests(draft))
     return record
+
+
+def _earlier_outputs(folder: Path) -> list[str]:
+    """Return the files of the results that are replaced, such as the mask of a view that is no longer found."""
+    try:
+        named = read_run(folder / "run.json").outputs
+    except UnreadableFileError:
+        return []
+    return [name for name in named if not (PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts)]
 
 
 def _write(analysis: Analysis, record: StudyRecord, folder: Path) -> None:

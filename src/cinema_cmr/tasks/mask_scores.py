@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.results import Flag, Prediction
-from cinema_cmr.core.study import Study
+from cinema_cmr.core.study import Facts, Study
 from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
@@ -35,11 +35,15 @@ SCAR_SHARES = ("infarct_percent", "no_reflow_percent")
 """Measurements of late enhancement that are compared."""
 
 _COMPARED = {"cine": VOLUMES, "scar": SCAR_SHARES}
-_CAVITY = ("lv_edv_ml", "lv_esv_ml", "lv_ef_percent")
+_MEASURED_OF = {
+    "lv": ("lv_edv_ml", "lv_esv_ml", "lv_ef_percent"),
+    "rv": ("rv_edv_ml", "rv_esv_ml", "rv_ef_percent"),
+    "myo": ("lv_mass_g",),
+}
+"""Drawn structure -> what it alone suffices to measure."""
 _LESIONS = ("infarct", "no_reflow")
 _ANATOMY = ("lv", "myo", "rv", "lv_cavity", "myocardium")
 """Structures of both schemes that every heart has; a missed lesion is no failure to outline the heart."""
-_LV = next(label.code for label in CINE_LABELS if label.name == "lv")
 
 _DEFAULTS = MeasureOptions()
 
@@ -60,13 +64,24 @@ def score_stack(annotated: AnnotatedStudy, labels: LabelMap, prediction: Predict
     measured, flags = _measured(study, labels, prediction=prediction)
     result = _result(
         annotated,
-        _frames(labels, truth, cine, annotated.structures),
+        _frames(labels, truth, cine),
         measured=measured,
-        reference=_reference(study, LabelMap(array=truth, scheme=labels.scheme), annotated.structures),
+        reference=_reference(study, truth),
         flags=flags,
         labels=labels,
     )
+    result = replace(result, scores={**result.scores, **_errors_to_facts(measured, annotated.facts)})
     return result if prediction is None else replace(result, confidence=_mean([prediction]))
+
+
+def _errors_to_facts(measured: Measured, facts: Facts) -> dict[str, float]:
+    """Absolute error of each measurement that the dataset states as a fact, such as a volume read elsewhere."""
+    errors = {}
+    for name in VOLUMES:
+        fact, value = facts.get(name), measured.get(name)
+        if isinstance(fact, float):
+            errors[f"error_to_fact_{name}"] = float("nan") if value is None else abs(value - fact)
+    return errors
 
 
 def score_views(annotated: AnnotatedStudy, predictions: Mapping[View, Prediction]) -> Result:
@@ -74,9 +89,7 @@ def score_views(annotated: AnnotatedStudy, predictions: Mapping[View, Prediction
     frames = [
         frame
         for view, prediction in predictions.items()
-        for frame in _frames(
-            prediction.labels, _truth(annotated, view), labelled_cine(annotated, view), annotated.structures
-        )
+        for frame in _frames(prediction.labels, _truth(annotated, view), labelled_cine(annotated, view))
     ]
     result = _result(annotated, frames)
     return replace(result, confidence=_mean(predictions.values()))
@@ -121,20 +134,15 @@ def _failure(result: Result) -> str | None:
     return "; ".join(reasons) or None
 
 
-def _frames(labels: LabelMap, truth: Labels, cine: Cine, structures: tuple[str, ...]) -> list[dict[str, float]]:
-    return [
-        _frame_scores(labels.array[..., t], truth[..., t], cine, labels.scheme, structures)
-        for t in range(truth.shape[3])
-    ]
+def _frames(labels: LabelMap, truth: LabelMap, cine: Cine) -> list[dict[str, float]]:
+    return [_frame_scores(labels.array[..., t], truth, t, cine) for t in range(truth.array.shape[3])]
 
 
-def _frame_scores(
-    predicted: Labels, truth: Labels, cine: Cine, scheme: str, structures: tuple[str, ...]
-) -> dict[str, float]:
-    """Scores of one frame; with `structures`, of these alone and only in slices that hold an expert's label."""
-    if structures:
-        drawn = (truth > 0).any(axis=(0, 1))
-        predicted = np.where(drawn, predicted, 0).astype(np.uint8)
+def _frame_scores(predicted: Labels, reference: LabelMap, frame: int, cine: Cine) -> dict[str, float]:
+    """Scores of one frame; of a part-labelled study only those of drawn structures in drawn slices."""
+    truth, scheme = reference.array[..., frame], reference.scheme
+    if reference.drawn_slices is not None:
+        predicted = np.where(reference.drawn_slices[:, frame], predicted, 0).astype(np.uint8)
     of = f"{cine.view}_" if cine.view.is_long_axis else ""
     scores = {f"dice_{of}{name}": value for name, value in dice_by_class(predicted, truth, scheme=scheme).items()}
     if not of:
@@ -144,7 +152,8 @@ def _frame_scores(
     )
     for name, distance in distances.items():
         scores[f"hd95_{of}{name}_mm"], scores[f"assd_{of}{name}_mm"] = distance
-    return {key: value for key, value in scores.items() if not structures or set(structures) & set(key.split("_"))}
+    drawn = set(reference.drawn)
+    return {key: value for key, value in scores.items() if not drawn or drawn & set(key.split("_"))}
 
 
 def _stack_scores(predicted: Labels, truth: Labels, scheme: str, dice: Mapping[str, float]) -> dict[str, float]:
@@ -159,13 +168,17 @@ def _stack_scores(predicted: Labels, truth: Labels, scheme: str, dice: Mapping[s
     return scores
 
 
-def _reference(study: Study, labels: LabelMap, structures: tuple[str, ...]) -> Measured:
-    """Measurements of the expert's mask; where the wall was not drawn every contoured slice counts."""
-    if not structures:
-        return _measured(study, labels)[0]
-    cavity = replace(labels, array=np.where(labels.array == _LV, labels.array, 0).astype(np.uint8))
-    known, _ = _measured(study, cavity, options=MeasureOptions(basal_rule="all-slices"))
-    return {name: known[name] if name in _CAVITY else None for name in VOLUMES}
+def _reference(study: Study, truth: LabelMap) -> Measured:
+    """Measurements of the expert's mask; where the wall was not drawn every drawn slice counts."""
+    if truth.is_complete:
+        return _measured(study, truth)[0]
+    drawn = truth.drawn or tuple(_MEASURED_OF)
+    codes = [label.code for label in CINE_LABELS if label.name in drawn]
+    alone = replace(truth, array=np.where(np.isin(truth.array, codes), truth.array, 0).astype(np.uint8))
+    options = _DEFAULTS if {"myo", "lv"} <= set(drawn) else MeasureOptions(basal_rule="all-slices")
+    known, _ = _measured(study, alone, options=options)
+    wanted = {name for structure in drawn for name in _MEASURED_OF.get(structure, ())}
+    return {name: known[name] if name in wanted else None for name in VOLUMES}
 
 
 def _measured(
@@ -183,8 +196,8 @@ def _measured(
     return {name: measured.value(name) for name in _COMPARED[labels.scheme]}, flags
 
 
-def _truth(annotated: AnnotatedStudy, view: View) -> Labels:
-    return annotated.labels[view].array[..., list(annotated.labelled_frames[view])]
+def _truth(annotated: AnnotatedStudy, view: View) -> LabelMap:
+    return annotated.labels[view].select(annotated.labelled_frames[view])
 
 
 def _mean(predictions: Iterable[Prediction]) -> float:

@@ -11,12 +11,17 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from cinema_cmr.data.sample import Batch
+from cinema_cmr.core.errors import UsageError, WeightsError
+from cinema_cmr.data.sample import Batch, collate
+from cinema_cmr.data.store import StoredStudy
 from cinema_cmr.image.mosaic import mosaic
 from cinema_cmr.models.blocks.layers import from_slices, group_patches, pad_to_multiple, to_slices
 from cinema_cmr.models.blocks.masking import TokenMask
+from cinema_cmr.models.loaded import LoadedModel
+from cinema_cmr.models.mae import CineMA
+from cinema_cmr.tasks.pretrain import PretrainConfig, PretrainTask
 
-__all__ = ["ReconstructedView", "hidden_error", "picture", "reconstructed"]
+__all__ = ["ReconstructedView", "hidden_error", "picture", "reconstruct", "reconstructed"]
 
 Array = NDArray[np.float32]
 
@@ -32,6 +37,27 @@ class ReconstructedView:
     """The visible tokens; NaN where masked."""
     filled: Array
     """The visible tokens as they are, the masked ones as reconstructed."""
+
+
+def reconstruct(
+    loaded: LoadedModel, study: StoredStudy, *, frame: int = 0, mask_ratio: float = 0.75, seed: int = 0
+) -> dict[str, ReconstructedView]:
+    """Mask a share of a study's tokens and reconstruct them; view -> its images.
+
+    `frame` counts from 0 in the view with the most frames; the other views are taken at the same time of the cycle.
+    Raises `WeightsError` for a model that is no autoencoder, `UsageError` for a frame that the study lacks.
+    """
+    if not isinstance(loaded.model, CineMA):
+        raise WeightsError(f"model '{loaded.card.name}' is a {loaded.card.architecture}; expected an autoencoder")
+    token_size = loaded.model.config.stem.token_stride(3)
+    config = PretrainConfig(grids=loaded.card.grids, token_size=token_size, mask_ratio=mask_ratio)
+    task = PretrainTask(config, loaded.model)
+    n_frames = max(study.cine(view).n_frames for view in task.views_of(study))
+    if not 0 <= frame < n_frames:
+        raise UsageError(f"frame {frame} of '{study.name}'; it has frames 0 to {n_frames - 1}")
+    batch = collate([task.moment(study, (frame + 0.5) / n_frames, np.random.default_rng(seed))])
+    normalised = loaded.model.config.normalise_targets
+    return reconstructed(loaded.model, batch, task.masks(batch), token_size, normalised=normalised)
 
 
 @torch.no_grad()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.results import Flag
+from cinema_cmr.core.study import Facts
 from cinema_cmr.score.agreement import agreement, scan_rescan_interval
 from cinema_cmr.score.statistics import Interval, finite_mean, mean_interval
 
@@ -25,7 +25,7 @@ class Result:
 
     study: str
     patient: str
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Facts = field(default_factory=dict)
     scores: Mapping[str, float] = field(default_factory=dict)
     """Score -> mean over the labelled frames; NaN where undefined."""
     measured: Mapping[str, float | None] = field(default_factory=dict)
@@ -44,10 +44,6 @@ class Result:
     """Scores of each labelled frame."""
     labels: LabelMap | None = field(default=None, repr=False)
     """Predicted mask of the labelled short-axis frames, for pictures; not written to files."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all fields but the mask."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "labels"}
 
     def error(self, measurement: str) -> float:
         """Return measured minus reference; NaN where either is missing."""

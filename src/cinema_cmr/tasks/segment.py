@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cinema_cmr.core.annotation import check_same_grid
+from cinema_cmr.core.annotation import SoftLabels
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import InputError, UsageError, unknown_name
 from cinema_cmr.core.results import Prediction
 from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
+from cinema_cmr.core.vocabulary import CINE_LABELS, LABEL_SCHEMES, View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.heart_position import heart_positions
 from cinema_cmr.data.sample import IGNORE_INDEX, Batch, Sample
@@ -34,9 +34,10 @@ from cinema_cmr.inference.predictor import predict_cine, predict_study
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.models.loaded import LoadedModel
-from cinema_cmr.models.losses import cross_entropy, soft_dice
+from cinema_cmr.models.losses import cross_entropy, distillation, soft_dice
 from cinema_cmr.score.overlap import dice_by_class
 from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions, view_titles
+from cinema_cmr.tasks.mask_examples import SegmentExample, drawn_classes, largest_share, make_sample, mask_examples
 from cinema_cmr.tasks.mask_scores import labelled_cine, score_stack, score_views
 from cinema_cmr.tasks.result import Result
 from cinema_cmr.tasks.task import CardFields, Loss, Task
@@ -68,6 +69,10 @@ class SegmentConfig:
     rare: tuple[str, ...] = ()
     """Rare classes; examples that contain one are drawn `rare_times` as often."""
     rare_times: int = 1
+    teacher_weight: float = 1.0
+    """Weight of the loss towards a teacher's labels, where the run has a teacher and the expert drew nothing."""
+    soft_frames: int = 4
+    """Frames without an expert's labels that a study with a teacher's adds to the examples."""
     tta: int = 1
     """Default number of test-time augmentation passes; see `core.card.ModelCard`."""
     logit_offsets: Mapping[str, float] = field(default_factory=dict)
@@ -91,6 +96,11 @@ class SegmentConfig:
         for name in self.rare:
             if name not in names:
                 raise unknown_name("class", name, names)
+        if min(self.teacher_weight, self.soft_frames) < 0:
+            raise UsageError(
+                f"teacher's labels of weight {self.teacher_weight} for {self.soft_frames} further frames; expected 0 or"
+                " more"
+            )
         if self.rare_times < 1:
             raise UsageError(f"rare classes drawn {self.rare_times} times as often; expected 1 or more")
         if self.class_weights and (len(self.class_weights) != self.n_classes or min(self.class_weights) < 0):
@@ -109,28 +119,6 @@ class SegmentConfig:
         return 1 + len(LABEL_SCHEMES[self.label_scheme])
 
 
-@dataclass(frozen=True, kw_only=True)
-class SegmentExample:
-    """One labelled frame, its planes resampled to the model's spacing over the whole field of view."""
-
-    name: str
-    view: View
-    planes: NDArray[np.float16]
-    """(x, y, z), intensities divided by their largest magnitude."""
-    labels: NDArray[np.uint8]
-    """(x, y, z)."""
-    slice_mm: float
-
-    @property
-    def heart(self) -> tuple[float, float]:
-        """Centre of the bounding box of all labels, in pixels; the centre of the image without labels."""
-        spots = np.argwhere(self.labels.any(axis=2))
-        if not len(spots):
-            return (self.labels.shape[0] - 1) / 2, (self.labels.shape[1] - 1) / 2
-        middle = (spots.min(axis=0) + spots.max(axis=0)) / 2
-        return float(middle[0]), float(middle[1])
-
-
 class SegmentTask(Task[SegmentExample]):
     """Segmentation of one view or several; the loss is cross-entropy plus soft Dice."""
 
@@ -139,12 +127,13 @@ class SegmentTask(Task[SegmentExample]):
         self.config = config
 
     def examples(self, annotated: AnnotatedStudy) -> list[SegmentExample]:
-        """Return one example for each labelled frame of each view.
+        """Return one example for each labelled frame of each view, and some for frames with a teacher's labels alone.
 
         Raises `InputError` if the study has no labels of the views, or another modality or scheme, `GeometryError` if
         labels and cine have different grids.
         """
-        views = [view for view in self.config.views if view in annotated.labels]
+        known = {**annotated.labels, **annotated.soft_labels}
+        views = [view for view in self.config.views if view in known]
         if not views:
             wanted = ", ".join(view.title for view in self.config.views)
             raise InputError(f"study '{annotated.study.name}' has no {wanted} labels to learn from")
@@ -156,24 +145,28 @@ class SegmentTask(Task[SegmentExample]):
         return [example for view in views for example in self._examples_of(view, annotated)]
 
     def _examples_of(self, view: View, annotated: AnnotatedStudy) -> list[SegmentExample]:
-        cine, labels = annotated.study.cine(view), annotated.labels[view]
-        check_same_grid(labels, cine)
-        if labels.scheme != self.config.label_scheme:
-            raise InputError(
-                f"study '{annotated.study.name}' has labels of scheme '{labels.scheme}'; expected"
-                f" '{self.config.label_scheme}'"
-            )
-        of_view = f", {view.title}" if self.config.also else ""
-        return [
-            SegmentExample(
-                name=f"{annotated.study.name}{of_view}, frame {frame}",
-                view=view,
-                planes=self._whole_planes(cine.array[..., frame], cine.spacing_mm),
-                labels=self._whole_labels(labels.array[..., frame], cine.spacing_mm),
-                slice_mm=cine.spacing_mm[2],
-            )
-            for frame in annotated.labelled_frames[view]
-        ]
+        config = self.config
+        return mask_examples(
+            annotated,
+            view,
+            grid=config.grid,
+            scheme=config.label_scheme,
+            n_soft_frames=config.soft_frames,
+            of_view=f", {view.title}" if config.also else "",
+        )
+
+    def check_examples(self, examples: Sequence[SegmentExample]) -> None:
+        """Raise `InputError` if a structure of the heart counts as drawn but no training example has it.
+
+        It would be learned as background. Lesions may be absent: hearts without them are normal.
+        """
+        for label in CINE_LABELS if self.config.label_scheme == "cine" else ():
+            drawn = [e for e in examples if not e.drawn or e.drawn[label.code]]
+            if drawn and not any((example.labels == label.code).any() for example in drawn):
+                raise InputError(
+                    f"no label of '{label.name}' in {len(drawn)} training frames; expected it in some of them. If it"
+                    ' was not drawn, state what was: {"drawn": [...]} in labels.json of the folder'
+                )
 
     def oversampled(self, examples: Sequence[SegmentExample]) -> list[SegmentExample]:
         """Return the examples, those with a rare class repeated `rare_times`."""
@@ -201,27 +194,59 @@ class SegmentTask(Task[SegmentExample]):
         # A cubic swings below the darkest voxel, and `normalise` must still see that outside the image
         # is flat.
         image = image.clamp(min=float(source.min()))
-        labels = _largest(move_planes(hot, draw, config.grid.size, mode="bilinear")).permute(1, 2, 0)
+        labels = largest_share(move_planes(hot, draw, config.grid.size, mode="bilinear")).permute(1, 2, 0)
+        soft = None
+        if example.soft_labels is not None:
+            planes = torch.from_numpy(example.soft_labels[..., slices, :]).permute(2, 3, 0, 1) / SoftLabels.ONE
+            soft = move_planes(planes, draw, config.grid.size, mode="bilinear").permute(1, 2, 3, 0)
         scaled = torch.from_numpy(normalise(image.numpy(), config.grid.percentiles))
         changed = change_intensities(scaled, draw_intensities(rng, config.augmentation))
-        return _sample(example, changed, labels)
+        return make_sample(example, changed, labels, n_classes=config.n_classes, slices=slices, soft=soft)
 
     def loss(self, batch: Batch) -> Loss:
-        """Run the network on a batch of one view and compare with the labels."""
+        """Run the network on a batch of one view and compare with the labels, and the teacher's where it has any."""
         ((view, labels),) = batch.labels.items()
-        return self.criterion(self.network(batch.images)[view], labels)
+        logits, drawn = self.network(batch.images)[view], drawn_classes(batch, self.config.n_classes)
+        complete = bool(drawn.all())
+        loss = self.criterion(logits, labels) if complete else self.partial_criterion(logits, labels, drawn)
+        if view not in batch.soft_labels or not self.config.teacher_weight:
+            return loss
+        taught = distillation(logits, labels, batch.soft_labels[view], drawn=drawn)
+        return Loss(
+            total=loss.total + self.config.teacher_weight * taught,
+            parts={**loss.parts, "teacher": float(taught.detach())},
+        )
 
     def criterion(self, logits: Tensor, labels: Tensor) -> Loss:
         """Cross-entropy plus soft Dice of logits (b, class, x, y[, z]), without padded slices; may be overridden."""
-        entropy = cross_entropy(logits, labels, weights=self.config.class_weights or None)
-        overlap = soft_dice(logits, labels, over_batch=self.config.dice_over_batch)
+        return self._criterion(logits, labels, None)
+
+    def partial_criterion(self, logits: Tensor, labels: Tensor, drawn: Tensor) -> Loss:
+        """Like `criterion`, where classes were not drawn: `drawn` (b, class) is False for these; may be overridden.
+
+        Raises `UsageError` in a task whose `criterion` alone is overridden: its loss of such samples is not defined.
+        """
+        if type(self).criterion is not SegmentTask.criterion:
+            raise UsageError(
+                f"part-labelled samples for {type(self).__name__}, which overrides criterion(); expected"
+                " partial_criterion(logits, labels, drawn) too: define it, or train on studies that are drawn in full"
+            )
+        return self._criterion(logits, labels, drawn)
+
+    def _criterion(self, logits: Tensor, labels: Tensor, drawn: Tensor | None) -> Loss:
+        weights = self.config.class_weights or None
+        entropy = cross_entropy(logits, labels, drawn=drawn, weights=weights)
+        overlap = soft_dice(logits, labels, drawn=drawn, over_batch=self.config.dice_over_batch)
         return Loss(
             total=entropy + overlap,
             parts={"cross_entropy": float(entropy.detach()), "dice_loss": float(overlap.detach())},
         )
 
     def validate(self, batch: Batch) -> Mapping[str, Sequence[float]]:
-        """Return the Dice of each class of each sample, on the model's grid around the labelled heart."""
+        """Return the Dice of each class of each sample, on the model's grid around the labelled heart.
+
+        NaN for a class that was not drawn; slices without labels count for nothing.
+        """
         ((view, labels),) = batch.labels.items()
         predicted = self.network(batch.images)[view].float().argmax(dim=1).cpu().numpy().astype(np.uint8)
         truth = labels.cpu().numpy().copy()
@@ -229,7 +254,15 @@ class SegmentTask(Task[SegmentExample]):
         truth[truth == IGNORE_INDEX] = 0
         scheme = self.config.label_scheme
         rows = [dice_by_class(p, t, scheme=scheme) for p, t in zip(predicted, truth, strict=True)]
-        return {f"dice_{name}": [row[name] for row in rows] for name in rows[0]}
+        names = [label.name for label in LABEL_SCHEMES[scheme]]
+        of_batch = drawn_classes(batch, self.config.n_classes)[:, 1:]
+        drawn = [dict(zip(names, known, strict=True)) for known in of_batch.tolist()]
+        return {
+            f"dice_{name}": [
+                row[name] if known.get(name, True) else float("nan") for row, known in zip(rows, drawn, strict=True)
+            ]
+            for name in rows[0]
+        }
 
     def card_fields(self) -> CardFields:
         """Return the classes, background first, and the grid of each view."""
@@ -259,34 +292,7 @@ class SegmentTask(Task[SegmentExample]):
         image = normalise(crop.apply(example.planes), grid.percentiles)
         hot = np.eye(self.config.n_classes, dtype=np.float32)[example.labels]
         labels = crop.apply(hot).argmax(axis=-1).astype(np.uint8)
-        return _sample(example, torch.from_numpy(image), torch.from_numpy(labels))
-
-    def _whole_planes(self, frame: NDArray[np.float32], spacing_mm: tuple[float, float, float]) -> NDArray[np.float16]:
-        planes = CropResample.full_plane(frame.shape[:2], spacing_mm, self.config.grid).apply(frame - frame.min())
-        return np.asarray(planes / max(float(np.abs(planes).max()), 1e-6), dtype=np.float16)
-
-    def _whole_labels(self, frame: NDArray[np.uint8], spacing_mm: tuple[float, float, float]) -> NDArray[np.uint8]:
-        hot = np.eye(self.config.n_classes, dtype=np.float32)[frame]
-        planes = CropResample.full_plane(frame.shape[:2], spacing_mm, self.config.grid).apply(hot)
-        return np.asarray(planes.argmax(axis=-1), dtype=np.uint8)
-
-
-def _sample(example: SegmentExample, image: torch.Tensor, labels: torch.Tensor) -> Sample:
-    view = str(example.view)
-    return Sample(name=example.name, images={view: image.unsqueeze(0).contiguous()}, labels={view: labels.contiguous()})
-
-
-def _largest(shares: torch.Tensor) -> torch.Tensor:
-    """Codes (n, x, y), uint8, of the largest of the shares (n, class, x, y), the first where several are.
-
-    As `argmax`, which over an axis that is not the last takes ten times as long.
-    """
-    best, codes = shares[:, 0], torch.zeros(shares[:, 0].shape, dtype=torch.uint8)
-    for code in range(1, shares.shape[1]):
-        larger = shares[:, code] > best
-        best = torch.maximum(best, shares[:, code])
-        codes.masked_fill_(larger, code)
-    return codes
+        return make_sample(example, torch.from_numpy(image), torch.from_numpy(labels), n_classes=self.config.n_classes)
 
 
 class SegmentEvaluator(Evaluator):

@@ -78,7 +78,7 @@ def reference_measurements(annotated: AnnotatedStudy) -> Measurements | None:
 
 def _measured(annotated: AnnotatedStudy) -> Measurements | None:
     labels = annotated.labels.get(View.SAX)
-    if labels is None or labels.scheme != "cine" or annotated.structures:
+    if labels is None or labels.scheme != "cine" or not labels.is_complete:
         return None
     frames = list(annotated.labelled_frames[View.SAX])
     cine = annotated.study.cine(View.SAX)

@@ -61,6 +61,9 @@ class Task(nn.Module, ABC, Generic[Example]):
     def examples(self, annotated: AnnotatedStudy) -> Sequence[Example]:
         """Return a study's training examples, prepared as far as does not change from epoch to epoch."""
 
+    def check_examples(self, examples: Sequence[Example]) -> None:
+        """Raise `InputError` if the training examples of a run cannot teach what the task predicts; none by default."""
+
     def oversampled(self, examples: Sequence[Example]) -> Sequence[Example]:
         """Return the training examples with rare ones repeated; unchanged by default."""
         return examples

@@ -31,6 +31,10 @@ class Candidate:
     hints: tuple[str, ...] = ()
     acquisition_order: tuple[float, ...] = (0.0,)
     """Sort key of acquisitions: later ones are larger."""
+    gated: bool = True
+    """Whether tags relate the frames to the R wave; False for a real-time cine."""
+    tagged: bool = False
+    """Whether the images show tagging lines."""
 
     @property
     def planes(self) -> list[Plane]:

@@ -7,28 +7,28 @@ from pathlib import Path
 import pytest
 from jsonargparse import ArgumentParser
 
-from cinema_cmr.commands.options.bench_options import add_bench_options, bench_options, split_names, write_texts
+from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.options.bench_options import add_bench_options, bench_request, split_names
 from cinema_cmr.core.errors import UsageError
+from cinema_cmr.pipeline.benchmarks import BenchRequest
 
 
-def parse(*words: str) -> object:
+def parse(*words: str) -> BenchRequest:
     parser = ArgumentParser()
     add_bench_options(parser)
-    return bench_options(parser.parse_args(["-o", "out", *words]))
+    parser.add_argument("--seeds", type=int, default=1)
+    return bench_request(parser.parse_args(["-o", "out", *words]), Console())
 
 
 def test_options_become_settings_of_runs() -> None:
-    options = parse("--preset", "coarse", "--steps", "5")
-    assert (options.root, options.preset, options.steps) == (Path("out"), "coarse", 5)  # type: ignore[attr-defined]
-    with pytest.raises(UsageError, match="0 steps"):
-        parse("--steps", "0")
+    request = parse("--preset", "coarse", "--steps", "5", "--data", "a", "--data", "b", "--models", "unet,resnet")
+    options = request.options
+    assert (options.root, options.preset, options.steps) == (Path("out"), "coarse", 5)
+    assert (request.data, request.models, request.split) == (["a", "b"], ["unet", "resnet"], None)
+    for words, said in ((["--steps", "0"], "0 steps"), (["--seeds", "0"], "0 seeds")):
+        with pytest.raises(UsageError, match=said):
+            parse(*words)
 
 
 def test_names_are_separated_by_commas() -> None:
     assert split_names("a, b,") == ["a", "b"] and split_names(None) is None
-
-
-def test_tables_replace_those_of_an_earlier_call(tmp_path: Path) -> None:
-    for text in ("old", "new"):
-        write_texts(tmp_path, {"bench.md": text})
-    assert (tmp_path / "bench.md").read_text() == "new"

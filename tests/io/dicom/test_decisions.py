@@ -142,6 +142,7 @@ def test_the_error_without_a_cine_lists_what_was_found(tmp_path: Path) -> None:
         read_dicom(tmp_path / "readme.txt")
 
 
+@pytest.mark.medium
 def test_identity_never_leaves(tmp_path: Path) -> None:
     folder = tmp_path / "Secret Person"
     tags = {

@@ -38,6 +38,7 @@ def test_two_unidentified_bodies_are_refused(tmp_path: Path, fact: str, values: 
         read(tmp_path, *({**CONSTANT, fact: value} for value in values))
 
 
+@pytest.mark.medium
 def test_a_reopened_examination_is_read_and_another_body_reported(tmp_path: Path) -> None:
     again = {**KNOWN, "StudyInstanceUID": "1.2.4"}
     assert "subject-differs" not in codes(read(tmp_path / "a", KNOWN, again))
@@ -46,6 +47,7 @@ def test_a_reopened_examination_is_read_and_another_body_reported(tmp_path: Path
     assert issue.severity == "warning" and issue.evidence == {"facts": "height"}
 
 
+@pytest.mark.medium
 def test_a_separate_study_uid_for_every_series_is_due_to_anonymisation(tmp_path: Path) -> None:
     study = read(tmp_path / "a", *({**CONSTANT, "StudyInstanceUID": f"1.2.{k}"} for k in range(3)))
     assert len(study.cines) == 3

@@ -1,11 +1,8 @@
-"""The cycle's length: from tags first, from frame times only where they cover a cycle, else unknown."""
+"""The cycle's length: from tags, else from the images, else unknown."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-
-import numpy as np
-import pytest
 
 from cinema_cmr.io.dicom.header import FrameHeader
 from cinema_cmr.io.dicom.rate import CardiacCycle, cardiac_cycle
@@ -22,12 +19,12 @@ HEADER = FrameHeader(
 )
 
 
-def cycle(*headers: FrameHeader, times: list[float] | None = None) -> CardiacCycle:
+def cycle(*headers: FrameHeader) -> CardiacCycle:
     cuts = tuple(
         CineSlice(series="series 1", origin=(0.0, 0.0, float(k)), frames=(k, None)) for k in range(len(headers))
     )
     stack = Stack(slices=cuts, orientation=HEADER.orientation, pixel_spacing=(1.0, 1.0), rows=4, columns=4)
-    return cardiac_cycle(headers, stack, None if times is None else np.array(times))
+    return cardiac_cycle(headers, stack)
 
 
 def test_the_nominal_interval_takes_precedence_as_the_median_of_slices() -> None:
@@ -41,12 +38,12 @@ def test_heart_rate_is_next() -> None:
     assert (found.rr_ms, found.source, found.heart_rate_bpm) == (1000, "HeartRate", 60)
 
 
-@pytest.mark.parametrize(("step", "rr"), [(40.0, 1000.0), (10.0, None), (80.0, None)])
-def test_frame_times_are_used_if_they_make_a_plausible_cycle(step: float, rr: float | None) -> None:
-    found = cycle(HEADER, times=[step * k for k in range(25)])
-    assert found.rr_ms == rr
-    assert found.heart_rate_bpm is None
-    assert found.source == ("frame times" if rr else None)
+def test_a_beat_seen_in_the_images_stands_only_where_no_tag_states_the_cycle() -> None:
+    unknown = cycle(HEADER)
+    assert unknown.rr_ms is None
+    assert unknown.or_beat(740.0).rr_ms == 740
+    assert unknown.or_beat(740.0).heart_rate_bpm is None
+    assert cycle(replace(HEADER, rr_interval_ms=800.0)).or_beat(740.0).rr_ms == 800
 
 
 def test_an_unknown_cycle_is_reported() -> None:

@@ -79,10 +79,8 @@ def test_without_trigger_times_instance_numbers_tell(time_first: bool) -> None:
 def test_two_series_at_the_same_places_are_never_interleaved() -> None:
     headers = [*study(series_number=3), *study(series="series 4", series_number=4)]
     found = sort_headers(headers)
-    (stack,) = found.stacks
-    assert stack.series == ("series 4",)
-    assert [left.series for left in found.excluded] == ["series 1"] * N_SLICES
-    assert found.excluded[0].repeat_of == "series 4"
+    assert [stack.series for stack in found.stacks] == [("series 1",), ("series 4",)]
+    assert [len(stack.slices) for stack in found.stacks] == [N_SLICES, N_SLICES]
 
 
 def test_equal_instances_are_used_once_and_equal_pixels_too() -> None:
@@ -107,13 +105,17 @@ def test_a_key_image_copied_from_a_cine_does_not_take_its_frame() -> None:
     assert found.excluded[0].series == "series 0"
 
 
-def test_other_orientation_spacing_or_matrix_is_another_stack() -> None:
+def test_another_orientation_is_another_stack_and_another_grid_a_repeat_of_its_slice() -> None:
     turned = (0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
     headers = study()
     headers += [header(0, t, series="series 2", orientation=turned) for t in range(N_FRAMES)]
     headers += [header(0, t, series="series 3", pixel_spacing=(1.1, 1.1)) for t in range(N_FRAMES)]
     headers += [header(0, t, series="series 4", rows=5) for t in range(N_FRAMES)]
-    assert sorted(len(stack.slices) for stack in sort_headers(headers).stacks) == [1, 1, 1, 5]
+    found = sort_headers(headers)
+    assert sorted(len(stack.slices) for stack in found.stacks) == [1, 5]
+    assert {one.series for one in found.excluded} <= {"series 1", "series 3", "series 4"}
+    (issue,) = (one for one in found.issues if one.code == "slices-repeated")
+    assert issue.evidence["n_slices"] == 2
 
 
 def test_single_frames_among_a_cine_are_left_out_with_the_count() -> None:

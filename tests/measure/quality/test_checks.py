@@ -32,4 +32,4 @@ def test_issues_are_passed_on_from_warnings_up() -> None:
 def test_flags_of_a_study_of_two_frames() -> None:
     context = context_of(*heart((1.0, 0.75)))
     context = replace(context, study=replace(context.study, issues=ISSUES))
-    assert [flag.code for flag in quality_flags(context)] == ["few-frames", "missing-frame"]
+    assert [flag.code for flag in quality_flags(context)] == ["few-frames", "base-not-covered", "missing-frame"]

@@ -86,6 +86,7 @@ def test_removed_components(volume: float, severity: str) -> None:
     assert (flag.evidence["components"], flag.evidence["frame"]) == (2, 1)
 
 
+@pytest.mark.medium
 def test_low_confidence() -> None:
     flag = masks.low_confidence(context_of(*heart(), confidence=np.array([0.95, 0.6], dtype=np.float32)))
     assert flag is not None and flag.evidence["confidence"] == pytest.approx(0.6)

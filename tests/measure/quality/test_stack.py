@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hearts import LV, MYO, context_of, heart
+from hearts import context_of, heart
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.measure.quality import stack
@@ -67,24 +67,7 @@ def test_heart_exceeds_image() -> None:
     assert flag is not None and int(flag.evidence["voxels"] or 0) > 0
 
 
-def test_apex_not_covered() -> None:
-    flag = stack.apex_not_covered(context_of(*heart(positions_mm=np.arange(7) * 8.0)))
-    assert flag is not None and flag.evidence["slice"] == 6
-
-
-def test_base_not_covered() -> None:
-    flag = stack.base_not_covered(context_of(*heart(positions_mm=30 + np.arange(6) * 8.0)))
-    assert flag is not None and flag.evidence["slice"] == 0
-
-
 def test_nothing_labelled_raises_nothing_here() -> None:
     cine, labels = heart(FRAMES)
     context = context_of(cine, LabelMap(array=np.zeros_like(labels.array)))
     assert [check(context) for check in STACK_CHECKS] == [None] * len(STACK_CHECKS)
-
-
-def test_the_apex_may_lie_at_either_end() -> None:
-    cine, labels = heart(positions_mm=np.arange(7) * 8.0)
-    flag = stack.apex_not_covered(context_of(cine, LabelMap(array=labels.array[:, :, ::-1])))
-    assert flag is not None and flag.evidence["slice"] == 0
-    assert {LV, MYO} <= set(np.unique(labels.array))

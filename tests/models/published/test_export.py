@@ -66,6 +66,7 @@ def test_other_architectures_are_refused() -> None:
         published_config(card)
 
 
+@pytest.mark.medium
 def test_an_ensemble_of_different_networks_is_refused(tmp_path: Path) -> None:
     card = segmentation_card()
     other = replace(card, config={**card.config, "dropout": 0.5})

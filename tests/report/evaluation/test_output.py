@@ -18,13 +18,12 @@ STUDIES = [annotated(heart((15.0, radius), n_slices=3), f"p{radius}") for radius
 @pytest.mark.medium
 def test_files_are_written_together(tmp_path: Path) -> None:
     scored = evaluate(LoadedModel(model=Oracle(), card=segmenter(size=(63, 59)).card), STUDIES, CPU)
-    document, results = scored.evaluation.to_dict(), scored.evaluation.results
     (tmp_path / "tables.md").write_text("old")
     with pytest.raises(OutputExistsError):
         check_evaluation_folder(tmp_path)
     with pytest.raises(OutputExistsError):
-        write_evaluation(tmp_path, document, results, scored.studies)
+        write_evaluation(tmp_path, scored.evaluation, scored.studies)
     assert [path.name for path in tmp_path.iterdir()] == ["tables.md"]
-    write_evaluation(tmp_path, document, results, scored.studies, overwrite=True)
+    write_evaluation(tmp_path, scored.evaluation, scored.studies, overwrite=True)
     names = {"patients.csv", "tables.md", "page.html", "scores.json"}
     assert {path.name for path in tmp_path.iterdir()} == names

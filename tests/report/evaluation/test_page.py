@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from dataclasses import replace
 
 import pytest
 from oracles import CPU, Oracle, annotated, heart, segmenter
 
-from cinema_cmr.core.serialise import json_values
 from cinema_cmr.evaluation.compare import compare
 from cinema_cmr.evaluation.evaluate import Scored, evaluate
 from cinema_cmr.evaluation.record import Evaluation
@@ -30,10 +29,11 @@ def scored() -> Scored:
     return evaluate(model, STUDIES, CPU, dataset="hearts", part="all")
 
 
-def page_of(scored: Scored, *cases: CasePicture, **more: Any) -> str:
-    return evaluation_page({**scored.evaluation.to_dict(), **more}, scored.evaluation.results, cases)
+def page_of(scored: Scored, *cases: CasePicture) -> str:
+    return evaluation_page(scored.evaluation, cases)
 
 
+@pytest.mark.medium
 def test_numbers_plots_and_patients_are_there(scored: Scored) -> None:
     page = page_of(scored)
     for text in ("oracle", "patient 10.0", "LV ejection fraction", "By structure", "group DCM", "research use only"):
@@ -44,8 +44,7 @@ def test_numbers_plots_and_patients_are_there(scored: Scored) -> None:
 
 @pytest.mark.medium
 def test_cases_are_drawn(scored: Scored) -> None:
-    row = scored.evaluation.to_dict()["patients"][0]
-    case = case_picture("Worst case", row, STUDIES[0], scored.evaluation.results[0].labels)
+    case = case_picture("Worst case", scored.evaluation.results[0], STUDIES[0])
     assert case is not None
     page = page_of(scored, case)
     assert "Worst case" in page and "data:image/" in page and "data:image/" not in page_of(scored)
@@ -54,8 +53,8 @@ def test_cases_are_drawn(scored: Scored) -> None:
 @pytest.mark.medium
 def test_a_comparison_has_its_table(scored: Scored) -> None:
     results = scored.evaluation.results
-    against = json_values(compare(results, results, task_type("segment"), names=("oracle", "other")))
-    page = page_of(scored, against=against)
+    against = compare(results, results, task_type("segment"), names=("oracle", "other"))
+    page = evaluation_page(replace(scored.evaluation, against=against))
     assert "p (Holm)" in page and "other" in page and "p (Holm)" not in page_of(scored)
 
 
@@ -64,5 +63,5 @@ def test_a_task_without_masks_has_a_page_too() -> None:
     record = Evaluation(
         model="points", task="landmark", summary=summarise(results), subgroups={}, checks=None, results=tuple(results)
     )
-    page = evaluation_page(record.to_dict(), results)
+    page = evaluation_page(record)
     assert "points" in page and "distance mm" in page and "Quality flags" not in page and "<h2>Dice</h2>" not in page

@@ -2,58 +2,63 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Mapping
+from dataclasses import replace
 
-from cinema_cmr.report.evaluation.tables import evaluation_tables, result_line, results_csv
-from cinema_cmr.tasks.result import Result
-
-
-def interval(value: float | None) -> dict[str, Any]:
-    return (
-        {"value": value, "low": None, "high": None, "n": 3}
-        if value is None
-        else {"value": value, "low": value - 0.01, "high": value + 0.01, "n": 3}
-    )
+from cinema_cmr.evaluation.record import Evaluation, NotScored
+from cinema_cmr.report.evaluation.tables import evaluation_tables, evaluation_text, result_line, results_csv
+from cinema_cmr.score.statistics import Interval
+from cinema_cmr.tasks.result import AgreementSummary, Confusion, Result, Summary
 
 
-def summary(dice: float) -> dict[str, Any]:
-    error = interval(4.0)
-    volume = {"bias": -1.25, "limits": [-9.0, 6.5], "mean_absolute_error": error, "icc": None}
+def interval(value: float, method: str = "BCa") -> Interval:
+    return Interval(value=value, low=value - 0.01, high=value + 0.01, method=method, n=3, n_excluded=0)
+
+
+def evaluation(scores: Mapping[str, Interval], *, confusion: Confusion | None = None) -> Evaluation:
+    summary = Summary(n_patients=3, n_studies=3, scores=scores, measurements={}, confusion=confusion)
+    return Evaluation(model="m", task="segment", summary=summary, subgroups={}, checks=None, results=())
+
+
+def masks(dice: float) -> Evaluation:
+    volume = AgreementSummary(bias=-1.25, limits=(-9.0, 6.5), mean_absolute_error=interval(4.0), icc=math.nan)
     scores = {
         "dice_lv": interval(dice),
         "hd95_lv_mm": interval(6.0),
         "dice_mean": interval(dice),
-        "dice_rv": interval(None),
+        "dice_rv": interval(math.nan),
     }
-    return {"model": "m", "n_patients": 3, "scores": scores, "measurements": {"lv_ef_percent": volume}}
+    whole = evaluation(scores)
+    return replace(whole, summary=replace(whole.summary, measurements={"lv_ef_percent": volume}))
 
 
 def test_values_stand_with_their_intervals_and_unknown_ones_as_a_dash() -> None:
-    text = evaluation_tables(summary(0.9))
+    text = evaluation_tables(masks(0.9))
     assert "| lv | 0.900 (0.890 to 0.910; 3) | 6.0 (6.0 to 6.0; 3) | - |" in text
     assert "| rv | - | - | - |" in text
     assert "| lv_ef_percent | -1.2 | -9.0 to +6.5 | 4.0 (4.0 to 4.0; 3) | - |" in text
     assert "research use only" in text
 
 
+def test_the_terminal_shows_what_was_not_scored() -> None:
+    left = (NotScored(study="s", patient="p", status="missing", why="no mask"),)
+    text = evaluation_text(replace(masks(0.9), not_scored=left))
+    assert "dice_lv                      0.900 (0.890 to 0.910)" in text and "ICC -" in text
+    assert "not scored: 1 of 4 studies (1 without a mask)" in text
+
+
 def test_each_subgroup_has_its_own_tables() -> None:
-    whole, part = evaluation_tables({**summary(0.9), "subgroups": {"group DCM": summary(0.8)}}).split(
-        "## group DCM (3 patients)"
-    )
+    both = replace(masks(0.9), subgroups={"group DCM": masks(0.8).summary})
+    whole, part = evaluation_tables(both).split("## group DCM (3 patients)")
     assert "0.800" in part
     assert "0.800" not in whole
 
 
 def test_classes_have_their_confusion() -> None:
-    row = {**interval(0.5), "method": "BCa"}
-    document = {
-        "model": "m",
-        "n_patients": 9,
-        "scores": {"accuracy": row, "auroc": {**row, "method": "none"}},
-        "measurements": {},
-        "confusion": {"classes": ["x", "y"], "counts": [[3, 1], [2, 3]]},
-    }
-    text = evaluation_tables(document)
+    scores = {"accuracy": interval(0.5), "auroc": interval(0.5, method="none")}
+    confusion = Confusion(classes=("x", "y"), counts=((3, 1), (2, 3)))
+    text = evaluation_tables(evaluation(scores, confusion=confusion))
     assert "| accuracy | 0.500 (0.490 to 0.510; 3) |" in text and "| auroc | 0.500 |" in text
     assert "| x | 3 | 1 |\n| y | 2 | 3 |" in text
 
@@ -64,7 +69,7 @@ def test_points_have_their_distance_and_how_often_they_were_found() -> None:
         "distance_mm_lax_4c:apex": interval(5.0),
         "found_lax_4c:apex": interval(0.75),
     }
-    text = evaluation_tables({"model": "m", "n_patients": 9, "scores": scores, "measurements": {}})
+    text = evaluation_tables(evaluation(scores))
     assert "| lax_4c:apex | 5.00 (4.99 to 5.01; 3) | 0.75 (0.74 to 0.76; 3) |" in text
     assert "| distance mm | 5.000" in text
 

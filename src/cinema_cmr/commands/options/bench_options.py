@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
-from cinema_cmr.core.errors import UsageError
 
-__all__ = ["add_bench_options", "bench_options", "read_data", "report_training", "split_names", "write_texts"]
+if TYPE_CHECKING:
+    from cinema_cmr.pipeline.benchmarks import BenchRequest
+
+__all__ = ["add_bench_options", "bench_request", "split_names"]
 
 
 def add_bench_options(parser: ArgumentParser) -> None:
@@ -40,50 +41,35 @@ def add_bench_options(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the table as one JSON document")
 
 
-def bench_options(given: Namespace, *, start: Any = None) -> Any:
-    """Return the `BenchOptions` of a call; `start` is a pre-training that the call made itself."""
+def bench_request(given: Namespace, console: Console) -> BenchRequest:
+    """Return what a call requests, with its progress on the console."""
     from cinema_cmr.bench.run import BenchOptions
+    from cinema_cmr.models.weights import load_model
+    from cinema_cmr.pipeline.benchmarks import BenchRequest
 
-    if given.steps is not None and given.steps < 1:
-        raise UsageError(f"{given.steps} steps; expected at least 1")
-    if given.start is not None:
-        from cinema_cmr.models.weights import load_model
-
-        start = load_model(given.start)
-    return BenchOptions(
+    show = console.stage("  training")
+    options = BenchOptions(
         root=Path(given.output),
         device=given.device,
         precision=given.precision,
         workers=given.workers,
         steps=given.steps,
         preset=given.preset,
-        start=start,
+        start=None if given.start is None else load_model(given.start),
         overwrite=given.overwrite,
     )
-
-
-def read_data(given: Namespace, sources: Sequence[str], console: Console) -> Any:
-    """Read the datasets of a call."""
-    from cinema_cmr.bench.data import read_datasets
-
-    split = Path(given.split) if given.split else None
-    return read_datasets(sources, Path(given.output), split=split, part=given.part, note=console.note)
+    return BenchRequest(
+        data=given.data or [],
+        options=options,
+        models=split_names(given.models),
+        n_seeds=given.seeds,
+        part=given.part,
+        split=given.split or None,
+        note=console.note,
+        report=lambda progress: show(f"loss {progress.loss:.3f}, step", progress.step, progress.n_steps),
+    )
 
 
 def split_names(text: str | None) -> list[str] | None:
     """Return the names of a list with commas; None if it is not given."""
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
-
-
-def report_training(console: Console, title: str = "  training") -> Any:
-    """Return a function that shows the progress of a training."""
-    show = console.stage(title)
-    return lambda progress: show(f"loss {progress.loss:.3f}, step", progress.step, progress.n_steps)
-
-
-def write_texts(folder: Path, texts: Mapping[str, str]) -> None:
-    """Write tables over those of an earlier call: they are made from the runs, which are kept."""
-    from cinema_cmr.io.atomic import write_text
-
-    for name, text in texts.items():
-        write_text(folder / name, text, overwrite=True)

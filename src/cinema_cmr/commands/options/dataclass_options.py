@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, fields
-from typing import Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.core.field_docs import field_docs
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 __all__ = ["OptionGroup", "add_options", "option_values", "options_from"]
 
-T = TypeVar("T")
+T = TypeVar("T", bound="DataclassInstance")
 
 _UNITS = ("years", "cm", "kg", "bpm")
 """Suffixes of fields that the option's name leaves out and its metavar shows."""
@@ -26,7 +29,7 @@ class OptionGroup(Protocol):
         """Add an option."""
 
 
-def add_options(parser: ArgumentParser, options: type[Any], *, title: str | None = None) -> OptionGroup:
+def add_options(parser: ArgumentParser, options: type[DataclassInstance], *, title: str | None = None) -> OptionGroup:
     """Add an option for each field of a dataclass and of its bases, and return the last group.
 
     Each class is a group, titled by `title` or by its own attribute `group`. The field `n_train` becomes `--n-train`,
@@ -52,17 +55,17 @@ def options_from(options: type[T], given: Namespace) -> T:
     return options(**option_values(given, options))
 
 
-def option_values(given: Namespace, *options: type[Any]) -> dict[str, Any]:
+def option_values(given: Namespace, *options: type[DataclassInstance]) -> Mapping[str, Any]:
     """Return field -> value of the command line, for the fields of several dataclasses."""
     return {each.name: given[_dest(each)] for kind in options for each in fields(kind)}
 
 
-def _names(each: Field[Any]) -> list[str]:
+def _names(each: Field[object]) -> list[str]:
     short = [each.metadata["short"]] if each.metadata.get("short") else []
     return [*short, f"--{_word(each)}"]
 
 
-def _dest(each: Field[Any]) -> str:
+def _dest(each: Field[object]) -> str:
     """Return the option's key in a configuration file: the field's name without its unit.
 
     >>> from cinema_cmr.core.study import Subject
@@ -73,7 +76,7 @@ def _dest(each: Field[Any]) -> str:
     return stem if unit in _UNITS else each.name
 
 
-def _word(each: Field[Any]) -> str:
+def _word(each: Field[object]) -> str:
     """Return the option's name on the command line, without the two dashes."""
     return str(each.metadata.get("flag") or _dest(each)).replace("_", "-")
 
@@ -88,10 +91,10 @@ def _help(doc: str) -> str:
     return line if line[1:2].isupper() else line[:1].lower() + line[1:]
 
 
-def _settings(each: Field[Any], hint: Any) -> dict[str, Any]:
+def _settings(each: Field[object], hint: object) -> dict[str, object]:
     """Return how the option is parsed; `hint` is the field's type."""
     if get_origin(hint) is list:
-        return {"action": "append", "default": [], "metavar": "PATH=VALUE"}
+        return {"action": "append", "default": [], "metavar": each.metadata.get("metavar", "PATH=VALUE")}
     kind = next((choice for choice in get_args(hint) if choice is not type(None)), hint)
     if each.default is MISSING:
         return {"type": kind, "required": True, "metavar": _metavar(each, hint)}
@@ -100,7 +103,7 @@ def _settings(each: Field[Any], hint: Any) -> dict[str, Any]:
     return {"type": hint, "default": each.default, "metavar": _metavar(each, hint)}
 
 
-def _metavar(each: Field[Any], hint: Any) -> str:
+def _metavar(each: Field[object], hint: object) -> str:
     """Return the choices, the unit, N or X for a number, or the last word of the option's name."""
     choices = tuple(map(str, _choices(hint)))
     if choices:
@@ -111,7 +114,7 @@ def _metavar(each: Field[Any], hint: Any) -> str:
     return unit.upper() if unit in _UNITS else number or _word(each).split("-")[-1].upper()
 
 
-def _choices(hint: Any) -> Iterable[object]:
+def _choices(hint: object) -> Iterable[object]:
     """Return the values of a `Literal`, optional or not; none for other types."""
     if get_origin(hint) is Literal:
         return get_args(hint)

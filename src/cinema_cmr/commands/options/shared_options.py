@@ -7,7 +7,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.options.dataclass_options import OptionGroup, add_options
-from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
 from cinema_cmr.pipeline.analysis_options import InferenceOptions
 
 __all__ = ["add_input_options", "add_model_options", "add_output_options", "listed_inputs"]
@@ -46,15 +46,19 @@ def listed_inputs(given: Namespace) -> list[Path]:
 
 
 def _manifest_paths(manifest: Path) -> list[Path]:
-    import csv
-
+    from cinema_cmr.files.text import parse_rows, read_text
     from cinema_cmr.io.delimiter import detect_delimiter
 
     try:
-        lines = [line for line in manifest.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"manifest '{manifest.name}' cannot be read: {error}") from error
-    rows = list(csv.reader(lines, delimiter=detect_delimiter(lines[0] if lines else "")))
+        lines = [line for line in read_text(manifest).splitlines() if line.strip()]
+    except OSError as error:
+        raise InputError(
+            f"manifest '{manifest.name}' cannot be read ({error.strerror}); expected a text file: check the path"
+        ) from error
+    if any("\0" in line for line in lines):
+        raise UnreadableFileError(f"manifest '{manifest.name}' is binary; expected one path a line, or a CSV")
+    delimiter = detect_delimiter(lines[0] if lines else "")
+    rows = parse_rows("\n".join(lines), manifest.name, delimiter=delimiter)
     heads = [head.strip().casefold() for head in rows[0]] if rows else []
     if "path" in heads:
         column = heads.index("path")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from argparse import SUPPRESS
+from argparse import SUPPRESS, HelpFormatter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 
 if TYPE_CHECKING:
-    from cinema_cmr.data.training_set import TrainingData
+    from cinema_cmr.data.cases import AnnotatedStudy
+    from cinema_cmr.data.training_set import AnyTrainingData, TrainingData
     from cinema_cmr.recipes.experiment import Experiment
 
 __all__ = [
@@ -35,7 +36,7 @@ def add_data_options(parser: ArgumentParser, *, otherwise: str = "the dataset's 
 
 def read_training_data(
     given: Namespace, console: Console, *, drawn_only: bool = True, held_out: str = "validation"
-) -> Any:
+) -> TrainingData[AnnotatedStudy]:
     """Return the `TrainingData` of --data, --split, --n-train and --seed; the split is kept with the run."""
     from cinema_cmr.datasets.reading import LabelledSource, open_training_data
 
@@ -58,10 +59,10 @@ def add_config_options(parser: ArgumentParser, epilog: str) -> None:
     parser.epilog, parser.formatter_class = epilog, _keeping_lines(parser.formatter_class)
 
 
-def _keeping_lines(formatter: type[Any]) -> type[Any]:
+def _keeping_lines(formatter: type[HelpFormatter]) -> type[HelpFormatter]:
     """Return a help formatter that leaves a text of several lines as it is."""
 
-    def fill_text(self: Any, text: str, width: int, indent: str) -> str:
+    def fill_text(self: HelpFormatter, text: str, width: int, indent: str) -> str:
         return text if "\n" in text else str(formatter._fill_text(self, text, width, indent))
 
     return type("HelpFormatter", (formatter,), {"_fill_text": fill_text})
@@ -77,7 +78,7 @@ def chosen_experiment(given: Namespace, *, task: str | None) -> Experiment:
     return recipe(given.recipe, task=task)
 
 
-def note_other_data(given: Namespace, data: TrainingData[Any], console: Console) -> None:
+def note_other_data(given: Namespace, data: AnyTrainingData, console: Console) -> None:
     """Print a note if a recorded run is repeated on other training studies or another split."""
     if given.record is None or given.experiment is None:
         return

@@ -1,8 +1,8 @@
 """Images that a word of their header claims to be no cine: taken as one where geometry and timing say so.
 
-"PC" is phase contrast, or post contrast; DERIVED\\\\MPR is a reformatted volume, or what an archive wrote into a copy. A
-claim therefore never decides by itself: slices acquired like the cines of the study, where those leave a place free,
-are part of them; what else could have changed a number is reported.
+"PC" is phase contrast, or post contrast; MPR is a reformatted volume, or what an archive wrote into a copy. A claim
+therefore never decides by itself: slices acquired like the cines of the study, where those leave a place free, are part
+of them; what else could have changed a number is reported.
 """
 
 from __future__ import annotations

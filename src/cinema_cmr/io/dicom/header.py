@@ -96,6 +96,8 @@ _HINT_PATTERNS: Mapping[str, str] = {
     "tagging": r"\bc?spamm\b|\btag(s|ged|ging)?\b",
     "inversion scout": r"\bti ?scout|look ?locker",
     "inline analysis": r"inline ?vf",
+    "stress": r"stress|dobut|adenos|regadenos|exercis",
+    "repeat": r"\brepeat|\bredo|\bagain\b|\brpt\b|wiederh",
 }
 _EXCLUDING_HINTS = ("flow", "tagging", "inversion scout", "inline analysis")
 

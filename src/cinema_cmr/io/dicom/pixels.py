@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.io.dicom.files import FoundFiles, quiet_pydicom
-from cinema_cmr.io.dicom.stack import Stack
+from cinema_cmr.io.dicom.regrid import resample_in_plane
+from cinema_cmr.io.dicom.stack import CineSlice, Stack
 from cinema_cmr.io.dicom.values import integer_of, number_of, text_of, value_of
 
 __all__ = ["AssembledStack", "BrokenImage", "assemble", "decode_frame", "fill_missing", "resample_cycle"]
@@ -61,12 +62,19 @@ def assemble(found: FoundFiles, stack: Stack) -> AssembledStack:
         if sum(image is not None for image in row) * 2 < len(row):
             continue
         kept.append(k)
-        columns.append(resample_cycle(fill_missing(row), stack.n_frames))
+        images_of_slice = resample_cycle(fill_missing(row), stack.n_frames)
+        columns.append(_on_stack_grid(images_of_slice, stack, cine_slice))
     lost = tuple(k for k in range(len(stack.slices)) if k not in kept)
     empty = np.zeros((stack.columns, stack.rows, 0, stack.n_frames), dtype=np.float32)
     array = np.stack(columns, axis=2) if columns else empty
     remaining = replace(stack, slices=tuple(stack.slices[k] for k in kept)) if columns else stack
     return AssembledStack(stack=remaining, array=array, broken=tuple(broken), lost_slices=lost)
+
+
+def _on_stack_grid(images: Image, stack: Stack, cine_slice: CineSlice) -> Image:
+    if cine_slice.grid is None or cine_slice.own_origin is None:
+        return images
+    return resample_in_plane(images, cine_slice.grid, cine_slice.own_origin, onto=stack.grid, at=cine_slice.origin)
 
 
 def _read_images(found: FoundFiles, stack: Stack) -> tuple[dict[int, Image], list[BrokenImage]]:
@@ -86,7 +94,8 @@ def _read_images(found: FoundFiles, stack: Stack) -> tuple[dict[int, Image], lis
             try:
                 if current[0] != file:
                     current = (file, _pixel_dataset(path))
-                images[index] = decode_frame(current[1], found.headers[index].frame, shape=(stack.rows, stack.columns))
+                header = found.headers[index]
+                images[index] = decode_frame(current[1], header.frame, shape=(header.rows, header.columns))
             except Exception as error:
                 # Decoders raise any exception for a corrupt stream; only this image counts as missing.
                 broken.append(BrokenImage(stem=path.stem, slice=k, frame=t, reason=_reason(error)))

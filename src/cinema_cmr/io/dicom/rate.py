@@ -1,4 +1,4 @@
-"""Length of the cardiac cycle and heart rate, from tags or from frame times that cover a cycle; never guessed."""
+"""Length of the cardiac cycle and heart rate, from tags or from images over more than one beat; never guessed."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cinema_cmr.core.study import Issue
 from cinema_cmr.io.dicom.header import FrameHeader
 from cinema_cmr.io.dicom.stack import Stack
 
 __all__ = ["CardiacCycle", "cardiac_cycle"]
-
-_PLAUSIBLE_CYCLE_MS = (400.0, 1500.0)
-"""Frame times that span more or less than this (40 to 150 beats per minute) may not be one whole cycle."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +20,17 @@ class CardiacCycle:
 
     rr_ms: float | None = None
     source: str | None = None
-    """"NominalInterval", "HeartRate" or "frame times"."""
+    """"NominalInterval", "HeartRate" or "the motion in the images"."""
     low_ms: float | None = None
     high_ms: float | None = None
     heart_rate_bpm: float | None = None
-    """From tags only; None if the cycle comes from frame times."""
+    """From tags only; None if the cycle comes from the images."""
+
+    def or_beat(self, beat_ms: float | None) -> CardiacCycle:
+        """Return this cycle or, if the tags state none, a beat whose length the images show."""
+        if self.rr_ms is not None or beat_ms is None:
+            return self
+        return CardiacCycle(rr_ms=beat_ms, source="the motion in the images")
 
     def issue(self, label: str) -> Issue:
         """Return a note on the source of the cycle length."""
@@ -46,8 +48,11 @@ class CardiacCycle:
         )
 
 
-def cardiac_cycle(headers: Sequence[FrameHeader], stack: Stack, times_ms: NDArray[np.float64] | None) -> CardiacCycle:
-    """Return the cycle of a stack: nominal interval, else heart rate, else number of frames times their step."""
+def cardiac_cycle(headers: Sequence[FrameHeader], stack: Stack) -> CardiacCycle:
+    """Return the cycle of a stack that its tags state: the nominal interval, else the heart rate.
+
+    The number of frames times their step is no cycle: a window may be longer or shorter than a beat.
+    """
     images = [headers[k] for cine_slice in stack.slices for k in cine_slice.frames if k is not None]
     intervals = [image.rr_interval_ms for image in images if image.rr_interval_ms is not None]
     rates = [image.heart_rate_bpm for image in images if image.heart_rate_bpm is not None]
@@ -70,13 +75,4 @@ def cardiac_cycle(headers: Sequence[FrameHeader], stack: Stack, times_ms: NDArra
             high_ms=max(cycles),
             heart_rate_bpm=rate,
         )
-    return _from_frame_times(times_ms)
-
-
-def _from_frame_times(times_ms: NDArray[np.float64] | None) -> CardiacCycle:
-    if times_ms is None or len(times_ms) < 2:
-        return CardiacCycle()
-    cycle_ms = float(np.median(np.diff(times_ms))) * len(times_ms)
-    if not _PLAUSIBLE_CYCLE_MS[0] <= cycle_ms <= _PLAUSIBLE_CYCLE_MS[1]:
-        return CardiacCycle()
-    return CardiacCycle(rr_ms=cycle_ms, source="frame times")
+    return CardiacCycle()

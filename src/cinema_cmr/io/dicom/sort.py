@@ -1,7 +1,7 @@
 """Assignment of instances to stacks, slices and frames, from headers alone, by position and time.
 
-No description, file order or single tag decides: instances are grouped by orientation, pixel spacing and matrix, then
-by position along the normal, then ordered by their time in the cycle.
+No description, file order or single tag decides: instances are grouped by plane, ordered by their time in the cycle,
+then parallel slices are merged into stacks, whatever their matrix and field of view.
 """
 
 from __future__ import annotations
@@ -16,10 +16,21 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.study import Issue
 from cinema_cmr.io.dicom.header import FrameHeader
-from cinema_cmr.io.dicom.stack import CineSlice, RepeatedSlice, Stack, geometry_issues, merge_slices
+from cinema_cmr.io.dicom.merge import RepeatedSlice, merge_slices
+from cinema_cmr.io.dicom.phase_grid import place_in_cycle
+from cinema_cmr.io.dicom.regrid import on_common_grid
+from cinema_cmr.io.dicom.sort_issues import (
+    copies_issue,
+    count_issues,
+    missing_issue,
+    order_issues,
+    repeat_issues,
+    retake_issues,
+)
+from cinema_cmr.io.dicom.stack import CineSlice, SliceGrid, Stack, geometry_issues
 from cinema_cmr.io.dicom.timing import (
-    FILE_ORDER,
     MIN_FRAMES,
+    TRIGGER_TIME,
     TimeOrder,
     assign_frame_slots,
     frame_times_ms,
@@ -32,6 +43,10 @@ __all__ = ["ExcludedImages", "SortedStacks", "instance_positions", "possible_dup
 _SAME_DIRECTION = 0.01
 """Largest difference of direction cosines within one stack (half a degree)."""
 _SAME_POSITION_MM = 0.5
+_PARALLEL = float(np.cos(np.radians(5)))
+"""Cosine of the largest tilt between slices of one stack."""
+_STACK_SLICES = 3
+_DISTINCT_MM = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +67,15 @@ class SortedStacks:
     stacks: tuple[Stack, ...]
     excluded: tuple[ExcludedImages, ...]
     issues: tuple[Issue, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Cine:
+    """One slice over the cycle, its grid, and the order of its frames."""
+
+    slice: CineSlice
+    grid: SliceGrid
+    order: TimeOrder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,13 +115,19 @@ def sort_headers(headers: Sequence[FrameHeader], *, digests: Mapping[int, str] |
         ExcludedImages(series=series, reason="copies of other images", n_images=count)
         for series, count in Counter(headers[k].series for k in copies).items()
     ]
-    issues = [_copies_issue(len(copies))] if copies else []
+    issues = [copies_issue(len(copies))] if copies else []
     stacks: list[Stack] = []
+    cines: list[_Cine] = []
     for group in _group_by_geometry(headers, unique):
-        found = _sort_group(headers, group)
-        stacks.extend(found.stacks)
-        excluded.extend(found.excluded)
-        issues.extend(found.issues)
+        found, refused = _find_cines(headers, group)
+        cines += found
+        excluded += refused
+    issues += repeat_issues(headers, [cine.order for cine in cines])
+    for parallel in _group_parallel(cines):
+        sorted_stacks = _sort_parallel(headers, parallel)
+        stacks.extend(sorted_stacks.stacks)
+        excluded.extend(sorted_stacks.excluded)
+        issues.extend(sorted_stacks.issues)
     return SortedStacks(stacks=tuple(stacks), excluded=tuple(excluded), issues=tuple(issues))
 
 
@@ -119,16 +149,6 @@ def _drop_copies(headers: Sequence[FrameHeader], digests: Mapping[int, str]) -> 
             unique.append(k)
         used_keys.update(keys)
     return sorted(unique), copies
-
-
-def _copies_issue(count: int) -> Issue:
-    return Issue(
-        code="duplicate-images",
-        severity="info",
-        message=f"{count} images are duplicated in the input (same instance, or same position, time and pixels); "
-        f"one of each was used",
-        evidence={"images": count},
-    )
 
 
 def _group_by_geometry(headers: Sequence[FrameHeader], frames: Sequence[int]) -> list[list[int]]:
@@ -153,29 +173,57 @@ def _same_geometry(one: FrameHeader, other: FrameHeader) -> bool:
     return direction_difference < _SAME_DIRECTION and spacing_difference < 0.01
 
 
-def _sort_group(headers: Sequence[FrameHeader], group: Sequence[int]) -> SortedStacks:
+def _find_cines(headers: Sequence[FrameHeader], group: Sequence[int]) -> tuple[list[_Cine], list[ExcludedImages]]:
+    """Return the slices with a cine among frames of one geometry, and the images of other kinds."""
     first = headers[group[0]]
-    normal = first.normal
-    positions, orders, excluded = _select_cines(headers, _group_by_position(headers, group, normal))
-    issues = _repeat_issues(headers, orders)
-    slices = _slices(headers, positions, orders)
-    parts, repeats = merge_slices(slices, normal)
-    excluded += [_repeat_exclusion(repeat) for repeat in repeats]
-    stacks = []
+    grid = SliceGrid(
+        orientation=first.orientation, pixel_spacing=first.pixel_spacing, rows=first.rows, columns=first.columns
+    )
+    positions, orders, excluded = _select_cines(headers, _group_by_position(headers, group, first.normal))
+    slices = _slices(headers, positions, orders, grid)
+    cines = [_Cine(slice=one, grid=grid, order=order) for one, order in zip(slices, orders, strict=True)]
+    return cines, excluded
+
+
+def _group_parallel(cines: Sequence[_Cine]) -> list[list[_Cine]]:
+    """Group slices whose planes are parallel to within a tilt, whatever their grids.
+
+    Fewer than three positions are no stack: those of different grids stay apart.
+    """
+    counts = Counter(cine.grid for cine in cines)
+    groups: list[list[_Cine]] = []
+    for cine in sorted(cines, key=lambda cine: -counts[cine.grid]):
+        match = next((g for g in groups if abs(float(g[0].grid.normal @ cine.grid.normal)) > _PARALLEL), None)
+        if match is None:
+            groups.append([cine])
+        else:
+            match.append(cine)
+    return [part for group in groups for part in _apart_if_few(group)]
+
+
+def _apart_if_few(group: Sequence[_Cine]) -> list[list[_Cine]]:
+    along = sorted(float(cine.grid.centre(cine.slice.origin) @ group[0].grid.normal) for cine in group)
+    if 1 + sum(gap > _DISTINCT_MM for gap in np.diff(along)) >= _STACK_SLICES:
+        return [list(group)]
+    by_grid: dict[SliceGrid, list[_Cine]] = {}
+    for cine in group:
+        by_grid.setdefault(cine.grid, []).append(cine)
+    return list(by_grid.values())
+
+
+def _sort_parallel(headers: Sequence[FrameHeader], cines: Sequence[_Cine]) -> SortedStacks:
+    """Merge parallel slices into stacks on one grid each, and their frames into one cycle."""
+    order_of = {cine.slice: cine.order for cine in cines}
+    parts, repeats = merge_slices([cine.slice for cine in cines], cines[0].grid.normal)
+    excluded = [_repeat_exclusion(repeat) for repeat in repeats]
+    stacks: list[Stack] = []
+    issues = retake_issues(parts, repeats)
     for part in parts:
-        completed, filled = _complete_cycle(
-            headers, part, {cine_slice: order for cine_slice, order in zip(slices, orders, strict=True)}
-        )
-        stack = Stack(
-            slices=completed,
-            orientation=first.orientation,
-            pixel_spacing=first.pixel_spacing,
-            rows=first.rows,
-            columns=first.columns,
-            hints=_hints(headers, completed),
-        )
+        completed, filled = _complete_cycle(headers, part, order_of)
+        placed, phases = place_in_cycle(completed)
+        stack, moved = on_common_grid(placed, hints=_hints(headers, completed))
         stacks.append(stack)
-        issues += [*filled, *_order_issues(stack), *_count_issues(stack), *geometry_issues(stack)]
+        issues += [*filled, *phases, *moved, *order_issues(stack), *count_issues(stack), *geometry_issues(stack)]
     return SortedStacks(stacks=tuple(stacks), excluded=tuple(excluded), issues=tuple(issues))
 
 
@@ -223,7 +271,7 @@ def _exclusion(series: str, reason: str, positions: Sequence[_Position]) -> Excl
 
 
 def _slices(
-    headers: Sequence[FrameHeader], positions: Sequence[_Position], orders: Sequence[TimeOrder]
+    headers: Sequence[FrameHeader], positions: Sequence[_Position], orders: Sequence[TimeOrder], grid: SliceGrid
 ) -> list[CineSlice]:
     slices = []
     for position, order in zip(positions, orders, strict=True):
@@ -240,9 +288,19 @@ def _slices(
                 rr_interval_ms=_median([header.rr_interval_ms for header in chosen]),
                 acquisition_order=(float(first.series_number or 0), first.acquired_ms or 0.0),
                 derived=first.derived,
+                grid=grid,
+                gated=_is_gated(chosen, order),
+                hints=first.hints,
             )
         )
     return slices
+
+
+def _is_gated(chosen: Sequence[FrameHeader], order: TimeOrder) -> bool:
+    """Return True if tags relate the frames to the R wave."""
+    if order.source == TRIGGER_TIME:
+        return True
+    return any(image.rr_interval_ms or image.heart_rate_bpm or image.n_phases for image in chosen)
 
 
 def _median(values: Sequence[float | None]) -> float | None:
@@ -262,7 +320,7 @@ def _complete_cycle(
     for k, (cine_slice, order, row) in enumerate(zip(part, orders, rows, strict=True)):
         times = frame_times_ms(order, row)
         completed.append(replace(cine_slice, frames=row, times_ms=None if times is None else tuple(times.tolist())))
-        issues += [_missing_issue(cine_slice.series, k, t) for t, frame in enumerate(row) if frame is None]
+        issues += [missing_issue(cine_slice.series, k, t) for t, frame in enumerate(row) if frame is None]
     return tuple(completed), issues
 
 
@@ -271,67 +329,9 @@ def _rr_from_rate(headers: Sequence[FrameHeader], cine_slice: CineSlice) -> floa
     return None if rate is None else 60000 / rate
 
 
-def _missing_issue(series: str, position: int, frame: int) -> Issue:
-    return Issue(
-        code="missing-frame",
-        severity="warning",
-        message=f"{series}: frame {frame} of slice {position} is missing; it was interpolated in time",
-        evidence={"series": series, "slice": position, "frame": frame},
-    )
-
-
 def _hints(headers: Sequence[FrameHeader], slices: Sequence[CineSlice]) -> tuple[str, ...]:
     firsts = [next(k for k in cine_slice.frames if k is not None) for cine_slice in slices]
     return tuple(dict.fromkeys(hint for k in firsts for hint in headers[k].hints))
-
-
-def _count_issues(stack: Stack) -> list[Issue]:
-    deviating = {
-        k: len(cine_slice.frames)
-        for k, cine_slice in enumerate(stack.slices)
-        if len(cine_slice.frames) != stack.n_frames
-    }
-    if not deviating:
-        return []
-    counts = ", ".join(f"slice {k}: {count}" for k, count in deviating.items())
-    return [
-        Issue(
-            code="frame-count-differs",
-            severity="warning",
-            message=f"most slices have {stack.n_frames} frames, some a different number ({counts}); "
-            f"these were resampled over the cycle",
-            evidence={"n_frames": stack.n_frames, "slices": len(deviating)},
-        )
-    ]
-
-
-def _order_issues(stack: Stack) -> list[Issue]:
-    """Report frames in file-name order: that order is a guess, and ejection fraction depends on the true one."""
-    series = dict.fromkeys(cine_slice.series for cine_slice in stack.slices if cine_slice.order_source == FILE_ORDER)
-    return [
-        Issue(
-            code="frame-order-unknown",
-            severity="error",
-            message=f"{one}: its frames have no trigger time, temporal position, acquisition time or instance number;"
-            " they were taken in file-name order, which may not be that of the cycle, so that volumes at ED and ES and"
-            " the ejection fraction may be wrong: export the series again with its times",
-            evidence={"series": one},
-        )
-        for one in series
-    ]
-
-
-def _repeat_issues(headers: Sequence[FrameHeader], orders: Sequence[TimeOrder]) -> list[Issue]:
-    counts = Counter(headers[k].series for order in orders for k in order.repeats)
-    return [
-        Issue(
-            code="repeat-within-series",
-            severity="warning",
-            message=f"{series}: {count} images repeat others in position and time; the latest was used",
-            evidence={"series": series, "images": count},
-        )
-        for series, count in counts.items()
-    ]
 
 
 def _repeat_exclusion(repeat: RepeatedSlice) -> ExcludedImages:

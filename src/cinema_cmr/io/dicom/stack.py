@@ -1,11 +1,10 @@
-"""Grouping of slices into stacks: which belong together, which repeat others, and how they lie in space."""
+"""Slices, the grid of their images, and stacks of them: how they lie in space, and what is odd about it."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,19 +12,42 @@ from numpy.typing import NDArray
 from cinema_cmr.core.geometry import lps_to_ras
 from cinema_cmr.core.study import Issue
 
-__all__ = ["CineSlice", "RepeatedSlice", "Stack", "geometry_issues", "merge_slices"]
+__all__ = ["CineSlice", "SliceGrid", "Stack", "geometry_issues"]
 
 Array = NDArray[np.float64]
 
-_SAME_TISSUE = 0.7
-"""Slices closer than this fraction of their thickness show the same tissue: one repeats the other."""
-_UNKNOWN_THICKNESS_MM = 6.0
-_MAX_OFFSET_MM = 20.0
-"""In-plane offset of slice origins explained by breathing and re-planning; beyond it they are other planes."""
-_MAX_SHEAR = 0.36
-"""Slope of the line of slice origins relative to the normal (20 degrees)."""
-_FAR_GAP_MM = 45.0
-_FAR_GAPS = 3.5
+
+@dataclass(frozen=True, kw_only=True)
+class SliceGrid:
+    """The in-plane grid of an image: its directions (LPS), pixel spacing (rows, columns; mm) and matrix."""
+
+    orientation: tuple[float, ...]
+    pixel_spacing: tuple[float, float]
+    rows: int
+    columns: int
+
+    @property
+    def normal(self) -> Array:
+        """(3,) row direction x column direction, LPS."""
+        row, column = np.array(self.orientation[:3]), np.array(self.orientation[3:])
+        return np.cross(row, column)
+
+    @property
+    def steps_mm(self) -> Array:
+        """(2, 3) step to the next column and to the next row, LPS mm."""
+        dy, dx = self.pixel_spacing
+        return np.stack([np.array(self.orientation[:3]) * dx, np.array(self.orientation[3:]) * dy])
+
+    @property
+    def extent_mm(self) -> tuple[float, float]:
+        """Field of view along rows and along columns."""
+        return self.columns * self.pixel_spacing[1], self.rows * self.pixel_spacing[0]
+
+    def centre(self, origin: Sequence[float]) -> Array:
+        """Return the (3,) centre of an image of this grid whose first pixel lies at `origin`, LPS mm."""
+        last = np.array([self.columns - 1, self.rows - 1])
+        middle: Array = np.array(origin) + last / 2 @ self.steps_mm
+        return middle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +67,14 @@ class CineSlice:
     acquisition_order: tuple[float, ...] = (0.0,)
     """Sort key of acquisitions: later ones are larger."""
     derived: bool = False
+    grid: SliceGrid | None = None
+    """The slice's own in-plane grid; None if it is that of the stack."""
+    own_origin: tuple[float, float, float] | None = None
+    """Centre of its own first pixel, where `origin` is its place on the grid of the stack."""
+    gated: bool = True
+    """Whether tags relate the frames to the R wave; False for a slice of unknown phase, as of a real-time cine."""
+    hints: tuple[str, ...] = ()
+    """Contents of the series description in the fixed vocabulary of `parse_hints`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +89,16 @@ class Stack:
     hints: tuple[str, ...] = ()
 
     @property
+    def grid(self) -> SliceGrid:
+        """The in-plane grid of the stack."""
+        return SliceGrid(
+            orientation=self.orientation, pixel_spacing=self.pixel_spacing, rows=self.rows, columns=self.columns
+        )
+
+    @property
     def normal(self) -> Array:
         """(3,) row direction x column direction, LPS."""
-        row, column = np.array(self.orientation[:3]), np.array(self.orientation[3:])
-        return np.cross(row, column)
+        return self.grid.normal
 
     @property
     def origins(self) -> Array:
@@ -102,104 +138,6 @@ class Stack:
         else:
             matrix[:3, 2] = self.normal * (self.slices[0].thickness_mm or 1.0)
         return lps_to_ras(matrix)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RepeatedSlice:
-    """A slice that shows the same tissue as another and was excluded in its favour."""
-
-    excluded: CineSlice
-    kept: CineSlice
-    reason: str
-
-
-def merge_slices(slices: Sequence[CineSlice], normal: Array) -> tuple[list[tuple[CineSlice, ...]], list[RepeatedSlice]]:
-    """Merge slices of one orientation, spacing and size into stacks, ascending along `normal`; also return the repeats.
-
-    Slices of a series stay together. Series are joined if their slices fill free positions in line with the stack. Of
-    two slices that show the same tissue, the one from the series with more slices is kept, then the one with more
-    frames, then the original over the derived, then the later one, since a repeat replaces what it repeats.
-    """
-    blocks = _blocks_by_rank(slices)
-    stacks: list[list[CineSlice]] = []
-    repeats: list[RepeatedSlice] = []
-    for block in blocks:
-        match = next((stack for stack in stacks if _is_in_line(stack, block, normal)), None)
-        if match is None:
-            stacks.append(list(block))
-            continue
-        for cine_slice in block:
-            overlapping = _overlapping_slice(match, cine_slice, normal, own=block)
-            if overlapping is None:
-                match.append(cine_slice)
-            else:
-                repeats.append(
-                    RepeatedSlice(
-                        excluded=cine_slice,
-                        kept=overlapping,
-                        reason=_preference_reason(overlapping, cine_slice, slices),
-                    )
-                )
-    parts = [part for stack in stacks for part in _split_at_gaps(stack, normal)]
-    return parts, repeats
-
-
-def _blocks_by_rank(slices: Sequence[CineSlice]) -> list[tuple[CineSlice, ...]]:
-    by_series: dict[str, list[CineSlice]] = {}
-    for cine_slice in slices:
-        by_series.setdefault(cine_slice.series, []).append(cine_slice)
-
-    def rank(block: Sequence[CineSlice]) -> tuple[object, ...]:
-        frames = float(np.median([len(cine_slice.frames) for cine_slice in block]))
-        return (len(block), frames, not block[0].derived, max(cine_slice.acquisition_order for cine_slice in block))
-
-    return [tuple(block) for block in sorted(by_series.values(), key=rank, reverse=True)]
-
-
-def _is_in_line(stack: Sequence[CineSlice], block: Sequence[CineSlice], normal: Array) -> bool:
-    """Return True if the block's slices lie above or below those of the stack, not beside them."""
-    for cine_slice in block:
-        offset = np.array(cine_slice.origin) - np.array(stack[0].origin)
-        along = float(offset @ normal)
-        if float(np.linalg.norm(offset - along * normal)) > _MAX_OFFSET_MM + _MAX_SHEAR * abs(along):
-            return False
-    return True
-
-
-def _overlapping_slice(
-    stack: Sequence[CineSlice], cine_slice: CineSlice, normal: Array, *, own: Sequence[CineSlice]
-) -> CineSlice | None:
-    """Return the slice of another series at the same position; None if the position is free."""
-    limit = _SAME_TISSUE * (cine_slice.thickness_mm or _UNKNOWN_THICKNESS_MM)
-    for other in stack:
-        if other not in own and abs(float((np.array(cine_slice.origin) - np.array(other.origin)) @ normal)) < limit:
-            return other
-    return None
-
-
-def _preference_reason(kept: CineSlice, excluded: CineSlice, slices: Sequence[CineSlice]) -> str:
-    n_kept, n_excluded = (
-        sum(cine_slice.series == name for cine_slice in slices) for name in (kept.series, excluded.series)
-    )
-    if n_kept != n_excluded:
-        return f"it has {n_kept} slices, the other {n_excluded}"
-    if len(kept.frames) != len(excluded.frames):
-        return f"it has {len(kept.frames)} frames, the other {len(excluded.frames)}"
-    if kept.derived != excluded.derived:
-        return "it is the original, the other derived"
-    return "it is the later acquisition"
-
-
-def _split_at_gaps(stack: Sequence[CineSlice], normal: Array) -> list[tuple[CineSlice, ...]]:
-    """Order the stack along the normal and split it where a gap is too wide for one stack."""
-    ordered = sorted(stack, key=lambda cine_slice: float(np.array(cine_slice.origin) @ normal))
-    along = np.array([cine_slice.origin for cine_slice in ordered]) @ normal
-    gaps = np.diff(along)
-    if not len(gaps):
-        return [tuple(ordered)]
-    splits = np.flatnonzero(gaps > max(_FAR_GAP_MM, _FAR_GAPS * float(np.median(gaps)))) + 1
-    edges = [0, *splits.tolist(), len(ordered)]
-    return [tuple(ordered[a:b]) for a, b in pairwise(edges)]
 
 
 def geometry_issues(stack: Stack) -> list[Issue]:

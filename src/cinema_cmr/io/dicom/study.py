@@ -29,6 +29,7 @@ from cinema_cmr.io.dicom.decisions import (
 )
 from cinema_cmr.io.dicom.examination import check_single_examination
 from cinema_cmr.io.dicom.files import FoundFiles, pixel_digests, read_headers
+from cinema_cmr.io.dicom.phase_check import PhasedStack, check_phases
 from cinema_cmr.io.dicom.pixels import AssembledStack, assemble
 from cinema_cmr.io.dicom.rate import CardiacCycle, cardiac_cycle
 from cinema_cmr.io.dicom.sort import SortedStacks, possible_duplicates, sort_headers
@@ -42,6 +43,7 @@ from cinema_cmr.io.dicom.user_choices import (
     resolve_series,
 )
 from cinema_cmr.io.folded import fold_issues
+from cinema_cmr.views.competing import looks_tagged
 from cinema_cmr.views.recognise import Candidate, ViewRecognition, recognise_views
 
 __all__ = ["find_stacks", "read_dicom"]
@@ -53,8 +55,8 @@ class _Reading:
 
     found: FoundFiles
     stacks: SortedStacks
-    assembled: tuple[AssembledStack, ...]
-    """All stacks, with their pixels."""
+    readable: tuple[AssembledStack, ...]
+    """Stacks with pixels."""
     candidates: tuple[Candidate, ...]
     """The readable stacks as cines."""
     cycles: tuple[CardiacCycle, ...]
@@ -63,9 +65,8 @@ class _Reading:
 
     @property
     def classified(self) -> list[ClassifiedStack]:
-        readable = [one.stack for one in self.assembled if one.array.size]
-        pairs = zip(readable, self.recognised.decisions, strict=True)
-        return [ClassifiedStack(stack=stack, decision=decision) for stack, decision in pairs]
+        pairs = zip(self.readable, self.recognised.decisions, strict=True)
+        return [ClassifiedStack(stack=one.stack, decision=decision) for one, decision in pairs]
 
     @property
     def has_short_axis(self) -> bool:
@@ -134,19 +135,24 @@ def _read_attempt(found: FoundFiles, decided: SeriesChoices, *, all_cines: bool)
     readable = [one for one in assembled if one.array.size]
     if not readable:
         raise no_cine_error(found, stacks, assembled)
-    cycles = tuple(cardiac_cycle(found.headers, one.stack, _median_times(one.stack)) for one in readable)
-    candidates = tuple(_make_candidate(one, cycle) for one, cycle in zip(readable, cycles, strict=True))
+    stated = [cardiac_cycle(found.headers, one.stack) for one in readable]
+    phased = [_check_phases(one, cycle) for one, cycle in zip(readable, stated, strict=True)]
+    cycles = tuple(cycle.or_beat(one.beat_ms) for cycle, one in zip(stated, phased, strict=True))
+    candidates = tuple(_make_candidate(one, cycle) for one, cycle in zip(phased, cycles, strict=True))
     recognised = recognise_views(candidates, chosen=chosen_views([one.stack for one in readable], decided))
     reading = _Reading(
         found=found,
         stacks=stacks,
-        assembled=assembled,
+        readable=tuple(readable),
         candidates=candidates,
         cycles=cycles,
         recognised=recognised,
         issues=(*found.issues, *admission.issues, *subject_issues, *file_issues(found), *stacks.issues),
     )
     issues = [issue for one in assembled for issue in pixel_issues(one)]
+    issues += [
+        i for one, view in zip(phased, reading.classified, strict=True) if view.decision.kept for i in one.issues
+    ]
     issues += [*recognised.issues, *reference_issues(found, reading.classified)]
     return replace(reading, issues=(*reading.issues, *issues))
 
@@ -168,21 +174,36 @@ def _default_name(source: Path | Iterable[Path]) -> str:
     return source.resolve().name if source.is_dir() else source.stem
 
 
-def _make_candidate(one: AssembledStack, cycle: CardiacCycle) -> Candidate:
-    stack = one.stack
+def _check_phases(one: AssembledStack, cycle: CardiacCycle) -> PhasedStack:
+    times = _median_times(one.stack)
+    step_ms = None if times is None or len(times) < 2 else float(np.median(np.diff(times)))
+    return check_phases(one, step_ms=step_ms, cycle_known=cycle.rr_ms is not None)
+
+
+def _make_candidate(phased: PhasedStack, cycle: CardiacCycle) -> Candidate:
+    one, stack = phased.assembled, phased.assembled.stack
+    times = phased.frame_times_ms
+    if times is None and one.array.shape[3] == stack.n_frames:
+        times = _median_times(stack)
     thickness = [cine_slice.thickness_mm for cine_slice in stack.slices if cine_slice.thickness_mm]
     cine = Cine(
         array=one.array,
         affine=stack.affine,
         view=View.OTHER,
         slice_positions_mm=stack.positions_mm,
-        frame_times_ms=_median_times(stack),
+        frame_times_ms=times,
+        in_phase=phased.in_phase,
         rr_interval_ms=cycle.rr_ms,
         slice_thickness_mm=float(np.median(thickness)) if thickness else None,
         label=_stack_label(stack),
     )
+    gated = sum(cine_slice.gated for cine_slice in stack.slices)
     return Candidate(
-        cine=cine, hints=stack.hints, acquisition_order=max(cine_slice.acquisition_order for cine_slice in stack.slices)
+        cine=cine,
+        hints=stack.hints,
+        acquisition_order=max(cine_slice.acquisition_order for cine_slice in stack.slices),
+        gated=2 * gated >= len(stack.slices),
+        tagged="tagging" in stack.hints or (cine.n_slices >= 3 and looks_tagged(cine)),
     )
 
 

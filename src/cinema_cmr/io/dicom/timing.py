@@ -14,6 +14,7 @@ from cinema_cmr.io.dicom.header import FrameHeader
 __all__ = [
     "FILE_ORDER",
     "MIN_FRAMES",
+    "TRIGGER_TIME",
     "TimeOrder",
     "assign_frame_slots",
     "frame_times_ms",
@@ -21,6 +22,9 @@ __all__ = [
     "non_cine_reason",
     "order_in_time",
 ]
+
+TRIGGER_TIME = "trigger time"
+"""Order of frames by their times after the R wave."""
 
 FILE_ORDER = "file order"
 """Order of frames without any time information: a guess."""
@@ -36,8 +40,13 @@ _BEAT_STEP_MS = 300.0
 _MAX_MISSING = 3
 """More missing frames than this are a different number of frames rather than a loss."""
 
+_NUMBERS = ("temporal position", "instance number")
+_EVEN = 0.45
+"""Largest deviation of a step from a whole number of steps among evenly spaced times, as a share of the step."""
+_ROUNDED_DISTINCT = 5
+
 _SOURCES = (
-    ("trigger time", "trigger_ms"),
+    (TRIGGER_TIME, "trigger_ms"),
     ("temporal position", "temporal_index"),
     ("acquisition time", "acquired_ms"),
     ("instance number", "instance_number"),
@@ -67,14 +76,69 @@ class TimeOrder:
 def order_in_time(headers: Sequence[FrameHeader], frames: Sequence[int]) -> TimeOrder:
     """Sort the frames of one slice by trigger time, or by the next best value that distinguishes them.
 
-    Frames with equal times were acquired again: the latest of each group is kept, since a repeat replaces what it
-    repeats.
+    A trigger time that is rounded or broken gives way to a cleaner value. Frames with equal times were acquired again:
+    the latest of each group is kept, since a repeat replaces what it repeats.
     """
-    for source, name in _SOURCES:
-        values = [getattr(headers[k], name) for k in frames]
-        if None not in values and _is_distinct(source, values):
-            return _order_by(headers, frames, [float(value) for value in values], source)
-    return TimeOrder(frames=tuple(frames), values=tuple(map(float, range(len(frames)))), source=FILE_ORDER)
+    orders = [order for source, name in _SOURCES if (order := _order_by_source(headers, frames, source, name))]
+    if not orders:
+        return TimeOrder(frames=tuple(frames), values=tuple(map(float, range(len(frames)))), source=FILE_ORDER)
+    first = orders[0]
+    if first.source == TRIGGER_TIME and not _is_even(first.values):
+        numbered = [o for o in orders[1:] if o.source in _NUMBERS and len(o.frames) == len(first.frames)]
+        clean = next((order for order in numbered if _is_even(order.values)), None)
+        if clean is not None and not _same_turn(clean.frames, first.frames):
+            return clean
+    return first
+
+
+def _order_by_source(headers: Sequence[FrameHeader], frames: Sequence[int], source: str, name: str) -> TimeOrder | None:
+    values = [getattr(headers[k], name) for k in frames]
+    if None in values:
+        return None
+    if source == TRIGGER_TIME and (rounded := _rounded_order(headers, frames, values)):
+        return rounded
+    if not _is_distinct(source, values):
+        return None
+    return _order_by(headers, frames, [float(value) for value in values], source)
+
+
+def _rounded_order(headers: Sequence[FrameHeader], frames: Sequence[int], values: Sequence[float]) -> TimeOrder | None:
+    """Return the order of times rounded so coarsely that some are equal; None if they are not.
+
+    They never decrease with the instance number, and equal ones are no repeats, which would come one by one for each
+    time, or after all others. The times are those of an even step.
+    """
+    distinct = len(set(values))
+    numbers = [headers[k].instance_number for k in frames]
+    if distinct == len(values) or distinct < _ROUNDED_DISTINCT or None in numbers or len(set(numbers)) < len(numbers):
+        return None
+    if len(set(Counter(values).values())) == 1:
+        return None
+    order = sorted(range(len(frames)), key=lambda k: numbers[k] or 0)
+    times = np.array([values[k] for k in order], dtype=np.float64)
+    if (np.diff(times) < 0).any():
+        return None
+    even = np.polyval(np.polyfit(np.arange(len(times)), times, 1), np.arange(len(times)))
+    if np.abs(even - times).max() > np.diff(np.unique(times)).max():
+        return None
+    return TimeOrder(frames=tuple(frames[k] for k in order), values=tuple(even.tolist()), source=TRIGGER_TIME)
+
+
+def _is_even(values: Sequence[float]) -> bool:
+    """Return True if values ascend in equal steps, but for a few missing ones."""
+    steps = np.diff(values)
+    step = float(np.median(steps)) if len(steps) else 0.0
+    if step <= 0:
+        return False
+    return bool(np.abs(steps / step - np.maximum(np.round(steps / step), 1)).max() < _EVEN and (steps < 4 * step).all())
+
+
+def _same_turn(one: Sequence[int], other: Sequence[int]) -> bool:
+    """Return True if two orders of the same frames differ at most in the frame they start with."""
+    if set(one) != set(other):
+        return False
+    start = list(other).index(one[0])
+    return tuple(one) == (*other[start:], *other[:start])
 
 
 def _is_distinct(source: str, values: Sequence[float]) -> bool:

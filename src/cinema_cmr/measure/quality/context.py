@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.results import Flag, Measurement, Prediction
 from cinema_cmr.core.study import Study
+from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.phases import Phases
 from cinema_cmr.measure.volumes import CODES, Volumes
@@ -31,6 +32,8 @@ class QualityContext:
     values: Mapping[str, Measurement]
     prediction: Prediction | None = None
     """The prediction that `labels` belong to; None for a mask from elsewhere, which has no confidence."""
+    landmarks: Mapping[View, Landmarks] = field(default_factory=dict)
+    """Plausible landmarks of the long-axis views, RAS mm."""
 
     @property
     def ed_frame(self) -> int:

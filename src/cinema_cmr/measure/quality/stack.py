@@ -1,4 +1,4 @@
-"""Quality checks of the stack: slices and frames, gaps, breathing, coverage from base to apex.
+"""Quality checks of the stack: slices and frames, gaps, breathing, the edge of the image.
 
 Thresholds rarely fire on the expert labels of ACDC's 100 training patients; docstrings state how often.
 """
@@ -28,15 +28,6 @@ GAP_RATIO = 1.25
 
 MISALIGNED_MM = 10.0
 """Distance of the heart in a slice from the line through its neighbours, as after a breath hold at another depth."""
-
-LARGE_APEX_SHARE = 0.4
-"""Share of the largest LV area above which the last apical slice is not the apex."""
-
-LARGE_BASE_SHARE = 0.8
-"""Share of the largest LV area above which the stack may end below the base."""
-
-MIN_LENGTH_RATIO = 1.1
-"""Labelled LV length over LV diameter at end-diastole; a shorter stack with a large basal end is incomplete."""
 
 
 def few_slices(context: QualityContext) -> Flag | None:
@@ -134,49 +125,6 @@ def heart_exceeds_image(context: QualityContext) -> Flag | None:
     )
 
 
-def apex_not_covered(context: QualityContext) -> Flag | None:
-    """Report a large LV in the last apical slice; ACDC: 1 of 100."""
-    end = _end_of_stack(context, at_base=False)
-    if end is None or end[1] <= LARGE_APEX_SHARE:
-        return None
-    return Flag(
-        code="apex-not-covered",
-        severity="warning",
-        message=f"the stack ends in slice {end[0]} with {end[1]:.0%} of the largest LV area, without the apex",
-        evidence={"slice": end[0], "area_share": round(end[1], 2)},
-    )
-
-
-def base_not_covered(context: QualityContext) -> Flag | None:
-    """Report a large LV in the last basal slice that is short for its width; ACDC: 3 of 100."""
-    end, length = _end_of_stack(context, at_base=True), _length_over_diameter(context)
-    if end is None or end[1] <= LARGE_BASE_SHARE or length >= MIN_LENGTH_RATIO:
-        return None
-    return Flag(
-        code="base-not-covered",
-        severity="warning",
-        message=f"the stack ends in slice {end[0]} with a large LV, only {length:.1f} times as long as wide; the base"
-        " may be missing",
-        evidence={"slice": end[0], "area_share": round(end[1], 2), "length_over_diameter": round(length, 2)},
-    )
-
-
-def _end_of_stack(context: QualityContext, *, at_base: bool) -> tuple[int, float] | None:
-    """Return the outermost slice at base or apex, and its share of the largest LV area at ED."""
-    areas = context.areas_mm2("lv", context.ed_frame)
-    if context.volumes.base is None or not areas.any():
-        return None
-    first = (context.volumes.base == "first") == at_base
-    index = 0 if first else len(areas) - 1
-    return index, float(areas[index] / areas.max())
-
-
-def _length_over_diameter(context: QualityContext) -> float:
-    areas = context.areas_mm2("lv", context.ed_frame)
-    length = float(context.cine.slice_weights_mm[areas > 0].sum())
-    return length / float(np.sqrt(4 * areas.max() / np.pi)) if areas.any() else np.inf
-
-
 STACK_CHECKS: tuple[Check, ...] = (
     few_slices,
     few_frames,
@@ -184,7 +132,5 @@ STACK_CHECKS: tuple[Check, ...] = (
     gap_in_stack,
     slice_misalignment,
     heart_exceeds_image,
-    apex_not_covered,
-    base_not_covered,
 )
 """Checks in the order of their report."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from cinema_cmr.core.errors import UsageError
+
 __all__ = ["interpolate_table", "position_table"]
+
+_MAX_NUMBERS = 1 << 26
+"""256 MB; the largest published model has 12,288 tokens of 1280 numbers."""
 
 
 def position_table(dim: int, grid: Sequence[int]) -> Tensor:
@@ -16,8 +22,14 @@ def position_table(dim: int, grid: Sequence[int]) -> Tensor:
 
     Each axis takes dim // n_axes numbers, made even: first the sines, then the cosines of position times
     10000^(-k / half), zeros up to `dim`. The axes are laid out as the published tables are, with the first
-    two exchanged (the "xy" mesh convention), which shows on grids that are not square.
+    two exchanged (the "xy" mesh convention), which shows on grids that are not square. Raises `UsageError` for a table
+    of more than 2^26 numbers.
     """
+    if math.prod(grid) * dim > _MAX_NUMBERS:
+        raise UsageError(
+            f"position table of {dim} numbers for a grid of {' x '.join(map(str, grid))} tokens; expected at most"
+            f" {_MAX_NUMBERS} numbers: check the image sizes and the patch size"
+        )
     per_axis = dim // len(grid) // 2 * 2
     half = per_axis // 2
     frequency = 10000.0 ** (-torch.arange(half, dtype=torch.float64) / half)

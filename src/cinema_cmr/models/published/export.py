@@ -16,7 +16,7 @@ from cinema_cmr.models.mae import CineMAConfig
 from cinema_cmr.models.published.config import card_of, group_of
 from cinema_cmr.models.published.layout import LANDMARK_DATA, task_of_card
 from cinema_cmr.models.published.load import CONFIG_FILE
-from cinema_cmr.models.states import replacing, write_state
+from cinema_cmr.models.states import replacing_folder, write_state
 from cinema_cmr.models.stem import StemConfig
 from cinema_cmr.models.unetr import ConvUNetRConfig
 from cinema_cmr.models.vit import SIZES, VitConfig
@@ -40,14 +40,12 @@ def export_published(loaded: LoadedModel, folder: Path, *, overwrite: bool = Fal
             f"the members of '{loaded.card.name}' differ in configuration; expected seeds of one network: "
             "share the folder of weights and card instead"
         )
-    written = []
-    for seed, member in enumerate(members):
-        path = folder / f"{folder.name}_{seed}.safetensors"
-        write_state(path, member.model.state_dict(), overwrite=overwrite)
-        written.append(path)
-    with replacing(folder / CONFIG_FILE, overwrite=overwrite) as sibling:
-        sibling.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    return [*written, folder / CONFIG_FILE]
+    files = {f"{folder.name}_{seed}.safetensors": member.model for seed, member in enumerate(members)}
+    with replacing_folder(folder, (CONFIG_FILE, *files), overwrite=overwrite) as draft:
+        for name, model in files.items():
+            write_state(draft / name, model.state_dict())
+        (draft / CONFIG_FILE).write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    return [folder / name for name in (*files, CONFIG_FILE)]
 
 
 def published_config(card: ModelCard) -> Facts:

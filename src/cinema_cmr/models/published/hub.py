@@ -14,11 +14,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cinema_cmr.core.errors import WeightsError
+from cinema_cmr.files.regular import open_regular
+from cinema_cmr.files.text import read_text
 from cinema_cmr.models.published.registry import REPOSITORY, REVISION
 
 __all__ = ["cache_folder", "fetch", "find", "is_offline"]
 
 _CHUNK_BYTES = 1 << 20
+_HASH_BYTES = 1024
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
@@ -108,7 +111,7 @@ def _recorded_hash(path: Path) -> str:
     record = path.with_name(f"{path.name}.sha256")
     if not record.is_file():
         raise WeightsError(f"'{path.name}' is in the cache without '{record.name}'; copy both, or fetch it again")
-    return record.read_text(encoding="ascii").strip()
+    return read_text(record, max_bytes=_HASH_BYTES).strip()
 
 
 def _check_hash(path: Path, expected: str) -> None:
@@ -119,7 +122,7 @@ def _check_hash(path: Path, expected: str) -> None:
     digest = hashlib.sha256() if len(expected) == 64 else hashlib.sha1(usedforsecurity=False)
     if len(expected) == 40:
         digest.update(b"blob %d\0" % path.stat().st_size)
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         while chunk := stream.read(_CHUNK_BYTES):
             digest.update(chunk)
     if digest.hexdigest() != expected:

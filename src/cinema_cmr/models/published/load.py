@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.models.architectures import build
@@ -15,7 +17,7 @@ from cinema_cmr.models.published.config import card_of
 from cinema_cmr.models.published.hub import fetch
 from cinema_cmr.models.published.registry import published_files
 from cinema_cmr.models.published.settings import read_config
-from cinema_cmr.models.states import fill, hash_of, read_state
+from cinema_cmr.models.states import check_shapes, fill, hash_of, is_pickle, read_state
 
 __all__ = ["CONFIG_FILE", "load_hub", "load_published"]
 
@@ -30,8 +32,9 @@ def load_published(path: Path) -> LoadedModel:
     if path.is_dir():
         files = sorted(path.glob("*.safetensors"))
         if not files:
+            found = next((f", only the pickle '{file.name}'" for file in sorted(path.iterdir()) if is_pickle(file)), "")
             raise WeightsError(
-                f"'{path.name}' holds no model; expected card.json and weights.safetensors, "
+                f"'{path.name}' holds no model{found}; expected card.json and weights.safetensors, "
                 f"or published .safetensors files with {CONFIG_FILE}"
             )
         return _load(files, path / CONFIG_FILE, name=path.name)
@@ -67,9 +70,14 @@ def _load(files: Sequence[Path], config_file: Path, *, name: str) -> LoadedModel
 
 
 def _load_file(file: Path, card: ModelCard) -> LoadedModel:
+    state, what = read_state(file), f"the weights in '{file.name}'"
     try:
+        with torch.device("meta"):  # without memory for it: the configuration may claim any size
+            described = build(card.architecture, card.config)
+        own, given = ({name: tuple(x.shape) for name, x in each.items()} for each in (described.state_dict(), state))
+        check_shapes(own, given, what=what)
         model = build(card.architecture, card.config)
     except UsageError as error:
         raise WeightsError(f"'{file.name}': {error}") from error
-    fill(model, read_state(file), what=f"the weights in '{file.name}'")
+    fill(model, state, what=what)
     return LoadedModel(model=model.eval(), card=card)

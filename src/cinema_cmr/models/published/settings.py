@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
-from cinema_cmr.core.errors import UsageError, WeightsError
+from cinema_cmr.core.errors import UnreadableFileError, UsageError, WeightsError
+from cinema_cmr.files.text import read_yaml
 
 __all__ = ["Settings", "read_config"]
 
@@ -16,16 +15,16 @@ __all__ = ["Settings", "read_config"]
 def read_config(path: Path) -> dict[str, object]:
     """Read a YAML file as plain values; raises `WeightsError` if it is missing or not a mapping."""
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        config = read_yaml(path)
     except OSError as error:
         raise WeightsError(
             f"no '{path.name}' beside the weights in '{path.parent.name}'; expected the YAML published with them"
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise WeightsError(f"'{path.name}' is not YAML ({error}); fetch it again") from error
+    except UnreadableFileError as error:
+        raise WeightsError(f"the configuration of the weights cannot be read: {error}; fetch it again") from error
     if not isinstance(config, dict):
         raise WeightsError(f"'{path.name}' holds a {type(config).__name__}; expected a mapping of settings")
-    return config
+    return dict(config)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import math
 
+from cinema_cmr.evaluation.gain import Gain
 from cinema_cmr.report.evaluation.plots import pairs_svg
 from cinema_cmr.report.evaluation.rows import difference_table
 from cinema_cmr.report.evaluation.tables import DIFFERENCE_NOTE
@@ -14,52 +14,52 @@ from cinema_cmr.report.record.study_record import NOTICE
 
 __all__ = ["gain_page"]
 
-Document = Mapping[str, Any]
-
 _TONES = {"gained": "fine", "lost": "error", "not shown": "info", "cannot be told": "warning"}
 
 
-def gain_page(document: Document) -> str:
-    """The page of a document of `evaluation.gain` in plain values."""
-    rows = document["comparison"]["rows"]
+def gain_page(gain: Gain) -> str:
+    """The page of a comparison with random weights."""
     return (
         page_environment()
         .get_template("gain.html")
         .render(
             notice=NOTICE,
-            document=document,
-            tone=_TONES[document["verdict"]["code"]],
-            differences=difference_table(document["comparison"]) if rows else None,
+            gain=gain,
+            tone=_TONES[gain.verdict.code],
+            differences=difference_table(gain.comparison) if gain.comparison.rows else None,
             note=DIFFERENCE_NOTE,
-            plot=_plot(document),
-            patients=_patient_table(document),
+            plot=_plot(gain),
+            patients=_patient_table(gain),
         )
     )
 
 
-def _plot(document: Document) -> str | None:
-    primary = document["primary"]
-    sides = {row["patient"]: (row["scratch"].get(primary), row["start"].get(primary)) for row in document["patients"]}
-    pairs = {name: (a, b) for name, (a, b) in sides.items() if a is not None and b is not None}
+def _values(gain: Gain) -> dict[str, tuple[float, float]]:
+    """Patient -> primary score from random weights and from the pre-trained start."""
+    name = gain.primary
+    return {its.patient: (its.scratch.get(name, math.nan), its.start.get(name, math.nan)) for its in gain.patients}
+
+
+def _plot(gain: Gain) -> str | None:
+    pairs = {name: (a, b) for name, (a, b) in _values(gain).items() if not math.isnan(a - b)}
     if not pairs:
         return None
     return pairs_svg(
         pairs,
         sides=("random weights", "pre-trained start"),
-        y_title=primary.replace("_", " "),
+        y_title=gain.primary.replace("_", " "),
         key="pairs",
-        higher_is_better=document["higher_is_better"],
+        higher_is_better=gain.higher_is_better,
     )
 
 
-def _patient_table(document: Document) -> Table:
+def _patient_table(gain: Gain) -> Table:
     """Every patient, the greatest change for the worse first."""
-    primary, sign = document["primary"], 1 if document["higher_is_better"] else -1
+    sign = 1 if gain.higher_is_better else -1
     rows = []
-    for row in document["patients"]:
-        start, scratch = (row[side].get(primary) for side in ("start", "scratch"))
-        change = None if start is None or scratch is None else start - scratch
-        texts = [row["patient"], number_text(scratch, 3), number_text(start, 3)]
-        rows.append((0.0 if change is None else sign * change, [*texts, "-" if change is None else f"{change:+.3f}"]))
+    for name, (scratch, start) in _values(gain).items():
+        change = start - scratch
+        texts = [name, number_text(scratch, 3), number_text(start, 3), number_text(change, 3, sign="+")]
+        rows.append((0.0 if math.isnan(change) else sign * change, texts))
     ordered = [texts for _, texts in sorted(rows, key=lambda its: its[0])]
     return Table(["patient", "random weights", "pre-trained start", "difference"], ordered)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from cinema_cmr.core.serialise import json_text
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.evaluation.record import SCORES_FILE
+from cinema_cmr.evaluation.record import SCORES_FILE, Evaluation
 from cinema_cmr.io.output_folder import check_new_files, results_folder
 from cinema_cmr.report.evaluation.page import evaluation_page
-from cinema_cmr.report.evaluation.pictures import CasePicture, case_picture, chosen_cases
+from cinema_cmr.report.evaluation.pictures import case_picture, chosen_cases
 from cinema_cmr.report.evaluation.tables import evaluation_tables, results_csv
-from cinema_cmr.tasks.result import Result
 
 __all__ = ["check_evaluation_folder", "write_evaluation"]
 
@@ -26,33 +24,17 @@ def check_evaluation_folder(folder: Path, *, overwrite: bool = False) -> None:
 
 
 def write_evaluation(
-    folder: Path,
-    document: Mapping[str, Any],
-    results: Sequence[Result],
-    studies: Sequence[AnnotatedStudy],
-    *,
-    overwrite: bool = False,
+    folder: Path, evaluation: Evaluation, studies: Sequence[AnnotatedStudy], *, overwrite: bool = False
 ) -> None:
-    """Write tables, page and scores; `document` is `Evaluation.to_dict()`, with `against` and `published` if any.
-
-    `studies` are those of the results, in their order.
-    """
+    """Write tables, page and scores; `studies` are those of the results, in their order."""
+    results = evaluation.results
+    drawn = [case_picture(title, results[i], studies[i]) for title, i in chosen_cases(results).items()]
     texts = {
         "patients.csv": results_csv(results),
-        "tables.md": evaluation_tables(document),
-        "page.html": evaluation_page(document, results, list(_cases(document, results, studies))),
-        SCORES_FILE: json_text(document),
+        "tables.md": evaluation_tables(evaluation),
+        "page.html": evaluation_page(evaluation, [case for case in drawn if case is not None]),
+        SCORES_FILE: json_text(evaluation.to_dict()),
     }
     with results_folder(folder, last=SCORES_FILE, overwrite=overwrite) as unfinished:
         for name, text in texts.items():
             (unfinished / name).write_bytes(text.encode("utf-8"))
-
-
-def _cases(
-    document: Mapping[str, Any], results: Sequence[Result], studies: Sequence[AnnotatedStudy]
-) -> Iterator[CasePicture]:
-    rows = document["patients"]
-    for title, index in chosen_cases(rows).items():
-        picture = case_picture(title, rows[index], studies[index], results[index].labels)
-        if picture is not None:
-            yield picture

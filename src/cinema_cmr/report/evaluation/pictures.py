@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.report.display import Labels, heart_box, shown
 from cinema_cmr.report.frames import Film, film, outline_paths
 from cinema_cmr.report.page import OUTLINES
+from cinema_cmr.tasks.result import Result
 
 __all__ = ["CasePicture", "FramePicture", "case_picture", "chosen_cases"]
 
@@ -36,18 +36,17 @@ class CasePicture:
     """One study and why it is shown."""
 
     title: str
-    row: Mapping[str, Any]
-    """The study's row of the evaluation document."""
+    result: Result
     frames: tuple[FramePicture, ...]
 
 
-def chosen_cases(rows: Sequence[Mapping[str, Any]], *, n_worst: int = 3) -> dict[str, int]:
-    """Title -> index of the row: the worst ones by mean Dice and the median one, each once.
+def chosen_cases(results: Sequence[Result], *, n_worst: int = 3) -> dict[str, int]:
+    """Title -> index of the result: the worst ones by mean Dice and the median one, each once.
 
-    Rows without a mean Dice are left out; of an even number the better of the two middle ones is the median.
+    Results without a mean Dice are left out; of an even number the better of the two middle ones is the median.
     """
-    dices = {i: row["scores"].get("dice_mean") for i, row in enumerate(rows)}
-    order = sorted((i for i, dice in dices.items() if dice is not None and np.isfinite(dice)), key=lambda i: dices[i])
+    dices = [result.value("dice_mean") for result in results]
+    order = sorted((i for i, dice in enumerate(dices) if np.isfinite(dice)), key=lambda i: dices[i])
     if not order:
         return {}
     names = (
@@ -61,10 +60,9 @@ def chosen_cases(rows: Sequence[Mapping[str, Any]], *, n_worst: int = 3) -> dict
     return chosen if middle in chosen.values() else {**chosen, "Median case": middle}
 
 
-def case_picture(
-    title: str, row: Mapping[str, Any], annotated: AnnotatedStudy, predicted: LabelMap | None
-) -> CasePicture | None:
+def case_picture(title: str, result: Result, annotated: AnnotatedStudy) -> CasePicture | None:
     """Pictures of a study's labelled short-axis frames; None without a mask, or where its scheme has no outlines."""
+    predicted = result.labels
     if predicted is None or predicted.scheme not in OUTLINES:
         return None
     frames = list(annotated.labelled_frames[View.SAX])
@@ -74,7 +72,7 @@ def case_picture(
     if of_model is None or of_expert is None:
         return None
     made = (_frame_picture(turned, of_model, of_expert, frame, predicted.scheme) for frame in frames)
-    return CasePicture(title=title, row=row, frames=tuple(made))
+    return CasePicture(title=title, result=result, frames=tuple(made))
 
 
 def _on_all_frames(labels: Labels, frames: Sequence[int], shape: tuple[int, ...]) -> Labels:
@@ -83,7 +81,7 @@ def _on_all_frames(labels: Labels, frames: Sequence[int], shape: tuple[int, ...]
     return whole
 
 
-def _frame_picture(cine: Any, of_model: Labels, of_expert: Labels, frame: int, scheme: str) -> FramePicture:
+def _frame_picture(cine: Cine, of_model: Labels, of_expert: Labels, frame: int, scheme: str) -> FramePicture:
     box = heart_box(cine, np.maximum(of_model, of_expert))
     made = film(cine, of_model, box=box, frames=(frame,), longest=_PIXELS, quality=_QUALITY, scheme=scheme)
     paths = outline_paths(of_expert[..., [frame]], box, (made.width, made.height), scheme=scheme)

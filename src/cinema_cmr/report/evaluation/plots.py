@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from cinema_cmr.report.axes import ACCENT, BAD, FAINT, FONT_POINTS, INK, plain_axes, svg_of
 
@@ -16,7 +17,7 @@ __all__ = ["Points", "agreement_svg", "boxes_svg", "pairs_svg", "points_svg"]
 _SIZE = (4.8, 3.1)
 _MARGINS = (0.13, 0.19, 0.83, 0.96)
 _BOX_MARGINS = (0.13, 0.12, 0.98, 0.96)
-_DOT: dict[str, Any] = {"markersize": 5, "alpha": 0.75, "markeredgewidth": 0, "clip_on": False}
+_DOT: Mapping[str, Any] = {"markersize": 5, "alpha": 0.75, "markeredgewidth": 0, "clip_on": False}
 _NAMED = 2
 """So many of the patients farthest away are named."""
 _SPREAD = 0.16
@@ -155,7 +156,7 @@ def _name_far(axes: Axes, points: Points, far: Sequence[float]) -> None:
         )
 
 
-def _draw_box(axes: Axes, place: int, values: Any, colour: str) -> None:
+def _draw_box(axes: Axes, place: int, values: NDArray[np.float64], colour: str) -> None:
     axes.boxplot(
         [values],
         positions=[place],

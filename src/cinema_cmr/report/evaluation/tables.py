@@ -5,18 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
+from cinema_cmr.core.safe_text import csv_cell
+from cinema_cmr.evaluation.record import Evaluation
 from cinema_cmr.report.evaluation.rows import (
     difference_table,
     flag_table,
-    not_scored_section,
+    not_scored_table,
     published_table,
     summary_tables,
 )
 from cinema_cmr.report.markdown import interval_text, markdown_table, number_text
-from cinema_cmr.tasks.result import Result
+from cinema_cmr.score.statistics import Interval
+from cinema_cmr.tasks.result import Result, Summary
 
 __all__ = [
     "DIFFERENCE_NOTE",
@@ -26,8 +28,6 @@ __all__ = [
     "result_line",
     "results_csv",
 ]
-
-Summary = Mapping[str, Any]
 
 _SHOWN = (
     ("lv_ef_percent", "LVEF"),
@@ -48,31 +48,33 @@ PUBLISHED_NOTE = (
 )
 
 
-def evaluation_tables(document: Summary) -> str:
-    """Return `tables.md` of an evaluation in JSON values (`evaluation.record.Evaluation.to_dict`)."""
-    title = f"# {document['model']} on {document['n_patients']} patients"
-    parts = [title, "For research use only. Means over patients (95 % bootstrap interval; n).", _tables(document)]
-    parts += _more(document)
-    for name, summary in document.get("subgroups", {}).items():
-        parts += [f"## {name} ({summary['n_patients']} patients)", _tables(summary)]
+def evaluation_tables(evaluation: Evaluation) -> str:
+    """Return `tables.md` of an evaluation."""
+    summary = evaluation.summary
+    title = f"# {evaluation.model} on {summary.n_patients} patients"
+    parts = [title, "For research use only. Means over patients (95 % bootstrap interval; n).", _tables(summary)]
+    parts += _more(evaluation)
+    for name, its in evaluation.subgroups.items():
+        parts += [f"## {name} ({its.n_patients} patients)", _tables(its)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def evaluation_text(document: Summary) -> str:
+def evaluation_text(evaluation: Evaluation) -> str:
     """Return the summary for a terminal."""
-    lines = [f"{document['model']} on {document['n_patients']} patients, mean (95 % interval over patients)"]
-    lines += [f"  {name:<28} {_with_interval(row, 3)}" for name, row in document["scores"].items()]
-    for name, row in document["measurements"].items():
-        error, (low, high) = row["mean_absolute_error"], row["limits"]
+    summary = evaluation.summary
+    lines = [f"{evaluation.model} on {summary.n_patients} patients, mean (95 % interval over patients)"]
+    lines += [f"  {name:<28} {_with_interval(row, 3)}" for name, row in summary.scores.items()]
+    for name, agreement in summary.measurements.items():
+        low, high = agreement.limits
         lines.append(
-            f"  {name:<28} absolute error {_with_interval(error, 1)}, bias {row['bias']:+.1f}, "
-            f"limits {low:+.1f} to {high:+.1f}, ICC {number_text(row['icc'], 3)}"
+            f"  {name:<28} absolute error {_with_interval(agreement.mean_absolute_error, 1)}, "
+            f"bias {agreement.bias:+.1f}, limits {low:+.1f} to {high:+.1f}, ICC {number_text(agreement.icc, 3)}"
         )
-    for name, row in document["repeatability"].items():
-        which = (f"{which} {_with_interval(row[which], 1)}" for which in ("measured", "reference") if which in row)
+    for name, of_scans in summary.repeatability.items():
+        which = (f"{which} {_with_interval(row, 1)}" for which, row in of_scans.items())
         lines.append(f"  {name:<28} scan-rescan variation, %: {', '.join(which)}")
-    if document["not_scored"]:
-        lines.append(f"  not scored: {_count_not_scored(document)}")
+    if evaluation.not_scored:
+        lines.append(f"  not scored: {_count_not_scored(evaluation)}")
     return "\n".join(lines)
 
 
@@ -99,45 +101,49 @@ def results_csv(results: Sequence[Result]) -> str:
     for result in results:
         values = [f"{result.scores.get(name, math.nan):.4f}" for name in scores]
         writer.writerow(
-            [result.patient, result.study, result.target, *values]
+            [*map(csv_cell, (result.patient, result.study, result.target)), *values]
             + [getattr(result, kind).get(name) for name, kind in pairs]
         )
     return text.getvalue()
 
 
-def _more(whole: Summary) -> Iterator[str]:
-    if whole.get("against"):
-        against = whole["against"]
-        yield f"## {against['first']} against {against['second']} ({against['n_patients']} patients)"
+def _more(evaluation: Evaluation) -> Iterator[str]:
+    against, left, checks = evaluation.against, evaluation.not_scored, evaluation.checks
+    if against is not None:
+        yield f"## {against.first} against {against.second} ({against.n_patients} patients)"
         yield DIFFERENCE_NOTE
         yield markdown_table(difference_table(against))
-    yield from not_scored_section(whole.get("not_scored", ()))
-    if whole.get("published"):
+    if left:
+        studies = "study" if len(left) == 1 else "studies"
+        yield f"## Not scored ({len(left)} {studies}; the numbers above are without them)"
+        yield markdown_table(not_scored_table(left))
+    if evaluation.published:
         yield "## Beside published values"
         yield PUBLISHED_NOTE
-        yield markdown_table(published_table(whole["published"]))
-    if whole.get("checks"):
-        checks = whole["checks"]
-        yield f"## Quality flags ({checks['n_failed']} failed)"
-        caught = [f"{name} {interval_text(checks[name], 2)}" for name in ("sensitivity", "specificity")]
-        yield f"{checks['rule'].capitalize()}. Flags for failures: {', '.join(caught)}."
-        if checks["flags"]:
-            yield markdown_table(flag_table(checks["flags"]))
+        yield markdown_table(published_table(evaluation.published))
+    if checks is not None:
+        yield f"## Quality flags ({checks.n_failed} failed)"
+        found = (
+            f"sensitivity {interval_text(checks.sensitivity, 2)}, specificity {interval_text(checks.specificity, 2)}"
+        )
+        yield f"{checks.rule.capitalize()}. Flags for failures: {found}."
+        if checks.flags:
+            yield markdown_table(flag_table(checks.flags))
 
 
 def _tables(summary: Summary) -> str:
     return "\n\n".join(markdown_table(table) for table in summary_tables(summary))
 
 
-def _with_interval(row: Summary, digits: int) -> str:
-    ends = "" if row["low"] is None else f" ({number_text(row['low'], digits)} to {number_text(row['high'], digits)})"
-    return number_text(row["value"], digits) + ends
+def _with_interval(row: Interval, digits: int) -> str:
+    ends = "" if math.isnan(row.low) else f" ({number_text(row.low, digits)} to {number_text(row.high, digits)})"
+    return number_text(row.value, digits) + ends
 
 
-def _count_not_scored(document: Summary) -> str:
-    status = [row["status"] for row in document["not_scored"]]
+def _count_not_scored(evaluation: Evaluation) -> str:
+    status = [row.status for row in evaluation.not_scored]
     counts = ((status.count(name), title) for name, title in _NOT_SCORED.items())
-    n = len(status) + document["n_studies"]
+    n = len(status) + evaluation.summary.n_studies
     return f"{len(status)} of {n} studies ({', '.join(f'{count} {title}' for count, title in counts if count)})"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import PurePath
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,16 +90,16 @@ def without_folders(text: str) -> str:
 
 
 def _summary(subject: Subject, measurements: Measurements) -> Summary:
-    summary: dict[str, Any] = {}
-    for name in (field.name for field in fields(Summary)):
+    # A heart rate that was measured and found implausible stays unknown.
+    summary: dict[str, object] = {field.name: None for field in fields(Summary)}
+    summary["heart_rate_bpm"] = subject.heart_rate_bpm
+    for name in summary:
         if name in _FRAME_SOURCES:
             source = measurements.get(_FRAME_SOURCES[name])
             summary[name] = source.frames[0] if source and source.frames else None
         elif name in measurements:
             summary[name] = measurements.value(name)
-    # A heart rate that was measured and found implausible stays unknown.
-    summary.setdefault("heart_rate_bpm", subject.heart_rate_bpm)
-    return Summary(**summary)
+    return from_dict(Summary, summary, "summary")
 
 
 def _curves(measurements: Measurements) -> Curves:

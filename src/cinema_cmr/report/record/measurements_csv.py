@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cinema_cmr.core.results import Measurement
+from cinema_cmr.core.safe_text import csv_row
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.report.record.study_record import StudyRecord
 
@@ -24,7 +25,7 @@ def write_measurements_csv(record: StudyRecord, path: Path, *, overwrite: bool =
     text = io.StringIO()
     writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(_row(record.study.name, measurement) for measurement in record.measurements)
+    writer.writerows(csv_row(_row(record.study.name, measurement)) for measurement in record.measurements)
     write_text(path, text.getvalue(), overwrite=overwrite)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cinema_cmr.core.run_facts import OptionValue, RunFacts
@@ -24,6 +24,8 @@ class RunRecord:
     versions: Mapping[str, str | None]
     seconds: Mapping[str, float]
     options: Mapping[str, OptionValue]
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    """Path of each other file of the results, relative to run.json -> its SHA-256."""
 
     def same_result(self, other: RunRecord) -> bool:
         """Whether both runs give the same result: same input, model, settings and options, on any device."""
@@ -33,7 +35,7 @@ class RunRecord:
         return mine == theirs
 
 
-def run_record(run: RunFacts) -> RunRecord:
+def run_record(run: RunFacts, outputs: Mapping[str, str] | None = None) -> RunRecord:
     """Return the record of a run, with the very values that reading run.json gives back."""
     options = {name: without_folders(value) if isinstance(value, str) else value for name, value in run.options.items()}
     record = RunRecord(
@@ -42,10 +44,13 @@ def run_record(run: RunFacts) -> RunRecord:
         versions=run.versions,
         seconds=run.seconds,
         options=options,
+        outputs=outputs or {},
     )
     return from_dict(RunRecord, json_values(record))
 
 
-def write_run_json(run: RunFacts, path: Path, *, overwrite: bool = False) -> None:
+def write_run_json(
+    run: RunFacts, path: Path, *, outputs: Mapping[str, str] | None = None, overwrite: bool = False
+) -> None:
     """Write run.json whole or not at all; raises `OutputExistsError` unless `overwrite`."""
-    write_text(path, json_text(run_record(run)), overwrite=overwrite)
+    write_text(path, json_text(run_record(run, outputs)), overwrite=overwrite)

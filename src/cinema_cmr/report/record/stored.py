@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from cinema_cmr.core.errors import UnreadableFileError, UsageError
 from cinema_cmr.core.serialise import Json, from_dict
+from cinema_cmr.files.text import read_json
+from cinema_cmr.io.provenance import file_digest
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.study_record import SCHEMA_VERSION, StudyRecord
 
-__all__ = ["read_measurements", "read_run"]
+__all__ = ["changed_output", "read_measurements", "read_run"]
 
 _OLD_KEYS = {
     "model": {"manner": "inference_settings"},
@@ -74,11 +75,31 @@ def read_run(path: Path | str) -> RunRecord:
         raise UnreadableFileError(f"'{path.name}' is damaged: {error}; analyse the study again") from error
 
 
+def changed_output(folder: Path, run: RunRecord) -> str | None:
+    """Return the first file of a run that is missing or not as it was written, by its hash; None if all are.
+
+    A run.json without hashes, of an earlier version, vouches for nothing.
+    """
+    if not run.outputs:
+        return "every file (run.json has no hashes)"
+    return next((name for name, sha256 in run.outputs.items() if _hash_of(folder / name) != sha256), None)
+
+
+def _hash_of(path: Path) -> str | None:
+    try:
+        return file_digest(path)
+    except (OSError, UnreadableFileError):
+        return None
+
+
 def _read_json(path: Path) -> dict[str, Json]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UnreadableFileError(f"'{path.name}' cannot be read ({error}); analyse the study again") from error
+        values = read_json(path)
+    except OSError as error:
+        raise UnreadableFileError(
+            f"'{path.name}' cannot be read ({error.strerror}); expected results of `cinema analyse`: analyse the study"
+            " again"
+        ) from error
     if not isinstance(values, dict):
         raise UnreadableFileError(f"'{path.name}' holds a {type(values).__name__}; expected an object")
     return values

@@ -154,7 +154,7 @@ def _add_subject(header: Any, subject: Subject) -> None:
         header.PatientWeight = decimal(subject.weight_kg)
 
 
-def series_header(cine: Cine, facts: SeriesIdentity) -> dict[str, Any]:
+def series_header(cine: Cine, facts: SeriesIdentity) -> dict[str, object]:
     """Return the series module (C.7.3.1) and acquisition elements of all images of a series."""
     view = "cine" if cine.view is View.OTHER else f"cine {cine.view.title}"
     return {

@@ -26,7 +26,7 @@ _KIND = {
 _FRAME_CONTENT, _STACK, _PLACE, _TIME = 0x00209111, 0x00209056, 0x00209057, 0x00209128
 
 
-def enhanced_elements(cine: Cine, planes: ImagePlanes, quantised: QuantisedArray) -> dict[str, Any]:
+def enhanced_elements(cine: Cine, planes: ImagePlanes, quantised: QuantisedArray) -> dict[str, object]:
     """Return the elements of an enhanced MR object (PS3.3 A.36.2) except its pixels.
 
     Time varies fastest, then slice.

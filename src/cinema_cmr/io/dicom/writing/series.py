@@ -171,7 +171,7 @@ def _dataset(facts: Mapping[str, Any]) -> Any:
     return dataset
 
 
-def _series_elements(series: _Series, encoding: _Encoding) -> dict[str, Any]:
+def _series_elements(series: _Series, encoding: _Encoding) -> dict[str, object]:
     """Return the MR image module (C.8.3.1) and image plane (C.7.6.2) shared by all images of a series."""
     cine, quantised = series.cine, series.quantised
     centre, width = display_window(cine.array)
@@ -206,7 +206,7 @@ def _series_elements(series: _Series, encoding: _Encoding) -> dict[str, Any]:
     return facts
 
 
-def _image_elements(series: _Series, k: int, t: int) -> dict[str, Any]:
+def _image_elements(series: _Series, k: int, t: int) -> dict[str, object]:
     """Return the position and time of one image."""
     times = series.cine.frame_times_ms
     acquired = clock_time(series.facts.acquisition + k - series.slices.start)

@@ -1,0 +1,225 @@
+"""Kills (SIGKILL) at random moments, and what is left: nothing lost, nothing half, nothing left over.
+
+    python benchmarks/kills.py [--kills 100] [--work FOLDER] [analyse prepare finetune pretrain import overwrite ...]
+
+Each command works on the smallest phantoms. It is run to its end once; then it is started and killed after a random
+time, again and again in the same folders, and finished when it gets so far, which begins anew. After each kill the
+results under final names are whole; after each end they are those of the uninterrupted run, and no temporary file is
+left, in the output or in the temporary folder. Writes results/kills.json, and keeps there what other commands gave.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import gettempdir
+
+from cinema_cmr.core.errors import CinemaError
+from cinema_cmr.data.store import open_study
+from cinema_cmr.models.cards import WEIGHTS_FILE, read_card
+from cinema_cmr.models.states import check_hash
+from cinema_cmr.report.record.stored import changed_output, read_run
+
+RESULTS = Path(__file__).parent / "results" / "kills.json"
+VOLATILE = ("run.json", "config.yaml", "journal.csv", "checkpoint.pt", "index.html", "report.html")
+"""Files that hold seconds or dates, or the state of a run; the card is compared without its versions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A command under test."""
+
+    words: Sequence[str]
+    """Words of the call; `OUT` stands for the output."""
+    whole: Callable[[Path], str | None]
+    """Returns what is wrong with an output that was killed; None if it is whole."""
+    keeps_output: bool = False
+    """Whether the output is that of the uninterrupted run from the beginning, to be overwritten."""
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """What the kills of a command did."""
+
+    kills: int = 0
+    ends: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+def main() -> None:
+    """Kill each command and print what was found."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("commands", nargs="*", default=[])
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--work", type=Path, default=Path(gettempdir()) / "cinema-kills")
+    given = parser.parse_args()
+    os.nice(10)
+    commands = made_commands(given.work)
+    found: dict[str, object] = json.loads(RESULTS.read_text(encoding="utf-8"))["found"] if RESULTS.exists() else {}
+    for name in given.commands or commands:
+        tally = kill_often(name, commands[name], given.work, kills=given.kills, draw=random.Random(given.seed))
+        found[name] = vars(tally)
+        print(name, found[name], flush=True)
+        RESULTS.write_text(json.dumps({"command": "python benchmarks/kills.py", "found": found}, indent=1) + "\n")
+
+
+def made_commands(work: Path) -> dict[str, Command]:
+    """Make the inputs, once, and return the commands by name."""
+    work.mkdir(parents=True, exist_ok=True)
+    cohort, store, model = work / "cohort", work / "store", work / "cinema-sax"
+    images = [str(cohort / f"subject-000{n}" / "images" / "sax.nii.gz") for n in range(2)]
+    if not (cohort / "manifest.csv").exists():
+        words = ["phantom", "-n", "3", "--views", "sax", "--frames", "3", "-o", str(cohort)]
+        call(words, work, check=True)
+        call(["prepare", *images, "-o", str(store)], work, check=True)
+        call(["weights", "import", "cinema-sax", "-o", str(model)], work, check=True)
+    few = ["--steps", "9", "--device", "cpu", "--set", "train.checkpoint_every=2", "--set", "train.validate_every=4"]
+    analyse = ["analyse", *images, "--landmarks", "none", "--disease", "none", "--single-frame", "-o", "OUT"]
+    train = ["--preset", "smoke", *few, "-o", "OUT"]
+    return {
+        "analyse": Command(words=analyse, whole=whole_results),
+        "prepare": Command(words=["prepare", *images, "-o", "OUT"], whole=whole_store),
+        "finetune": Command(words=["finetune", "segment", "--data", f"folder:{cohort}", *train], whole=whole_model),
+        "pretrain": Command(words=["pretrain", "--data", str(store), *train], whole=whole_model),
+        "import": Command(words=["weights", "import", str(model), "-o", "OUT/model"], whole=whole_model),
+        "overwrite": Command(words=[*analyse, "--overwrite"], whole=whole_results, keeps_output=True),
+        "overwrite-model": Command(
+            words=["weights", "import", str(model), "-o", "OUT/model", "--overwrite"],
+            whole=whole_model,
+            keeps_output=True,
+        ),
+    }
+
+
+def call(words: Sequence[str], work: Path, *, after_s: float | None = None, check: bool = False) -> int | None:
+    """Run the command; killed `after_s` seconds if it still runs then: None. Its temporary files go to `work/tmp`."""
+    (work / "tmp").mkdir(exist_ok=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import sys; from cinema_cmr.cli import main; sys.exit(main())", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(work / "tmp"), "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
+    try:
+        _, said = process.communicate(timeout=after_s)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return None
+    if process.returncode != 0 and check:
+        raise SystemExit(f"{' '.join(words)} ended with {process.returncode}: {said.decode(errors='replace')[-500:]}")
+    return process.returncode
+
+
+def kill_often(name: str, command: Command, work: Path, *, kills: int, draw: random.Random) -> Tally:
+    """Run to the end once, then kill so often; return what was found."""
+    out, tally = work / f"out-{name}", Tally()
+    words = [word.replace("OUT", str(out), 1) if word.startswith("OUT") else word for word in command.words]
+    shutil.rmtree(out, ignore_errors=True)
+    started = time.monotonic()
+    call(words, work, check=True)
+    seconds, expected = time.monotonic() - started, contents(out)
+    while tally.kills < kills:
+        if not command.keeps_output:
+            shutil.rmtree(out, ignore_errors=True)
+        ended = _until_end(words, command, out, tally=tally, delay=lambda: draw.uniform(0, 1.1 * seconds), kills=kills)
+        tally.faults += [] if ended else ["did not end"]
+        tally.ends += 1
+        tally.faults += differences(expected, contents(out)) + leftovers(out.parent) + leftovers(work / "tmp")
+    return tally
+
+
+def _until_end(
+    words: Sequence[str], command: Command, out: Path, *, tally: Tally, delay: Callable[[], float], kills: int
+) -> bool:
+    """Start and kill until a call gets to its end, or there were enough kills: then one more call; whether it ended."""
+    while tally.kills < kills:
+        code = call(words, out.parent, after_s=delay())
+        if code is not None:
+            return code == 0
+        tally.kills += 1
+        wrong = command.whole(out)
+        if wrong:
+            tally.faults.append(f"after kill {tally.kills}: {wrong}")
+    return call(words, out.parent) == 0
+
+
+def contents(out: Path) -> dict[str, str]:
+    """Return path -> hash of the files of an output that every run gives alike."""
+    return {
+        path.relative_to(out).as_posix(): _stable_hash(path)
+        for path in sorted(out.rglob("*"))
+        if path.is_file() and path.name not in VOLATILE and "events" not in path.parts
+    }
+
+
+def _stable_hash(path: Path) -> str:
+    content = path.read_bytes()
+    if path.name in ("measurements.json", "card.json"):
+        values = json.loads(content)
+        for key in ("seconds", "versions", "weights_sha256"):
+            values.pop(key, None)
+        content = json.dumps(values, sort_keys=True).encode()
+    return hashlib.sha256(content).hexdigest()
+
+
+def differences(expected: dict[str, str], found: dict[str, str]) -> list[str]:
+    """Return the files that differ from those of the uninterrupted run."""
+    names = sorted({**expected, **found})
+    return [f"{name} differs" for name in names if expected.get(name) != found.get(name)]
+
+
+def leftovers(folder: Path) -> list[str]:
+    """Return the temporary names in a folder and below."""
+    return [
+        f"left over: {path.name}"
+        for path in folder.rglob("*")
+        if path.name.lstrip(".").startswith("cinema-") and len(path.name) > 40
+    ]
+
+
+def whole_results(out: Path) -> str | None:
+    """Every run.json vouches for files that are as they were written."""
+    for run in sorted(out.glob("*/run.json")):
+        changed = changed_output(run.parent, read_run(run))
+        if changed:
+            return f"{run.parent.name}/{changed} is not what run.json says"
+    halves = [path for path in out.glob("*/measurements.json") if not (path.parent / "run.json").exists()]
+    return f"{halves[0].parent.name} has results without run.json" if halves else None
+
+
+def whole_store(out: Path) -> str | None:
+    """Every stored study is whole."""
+    try:
+        for path in out.glob("[!.]*.cine"):
+            open_study(path).check()
+    except CinemaError as error:
+        return str(error)
+    return None
+
+
+def whole_model(out: Path) -> str | None:
+    """The model, where there is one, is whole."""
+    try:
+        if (out / "model").exists():
+            check_hash(out / "model" / WEIGHTS_FILE, read_card(out / "model").weights_sha256)
+    except CinemaError as error:
+        return str(error)
+    return None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Statement of what the label maps of a folder hold, in `labels.json`: codes, drawn structures, empty slices.
+
+```json
+{"codes": {"1": "lv", "2": "myo"}, "empty_slices": "unknown"}
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from cinema_cmr.core.errors import UsageError, unknown_name
+from cinema_cmr.core.serialise import from_dict
+from cinema_cmr.core.vocabulary import CINE_LABELS
+from cinema_cmr.files.text import read_json
+
+__all__ = ["LABELS_FILE", "LabelStatement", "read_label_statement"]
+
+LABELS_FILE = "labels.json"
+
+_CODES = {label.name: label.code for label in CINE_LABELS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelStatement:
+    """Contents of `labels.json`; every key may be left out."""
+
+    codes: Mapping[str, str] = field(default_factory=dict)
+    """Code in the files -> structure: rv, myo or lv; empty for our codes, 1 rv, 2 myo, 3 lv."""
+    drawn: tuple[str, ...] = ()
+    """Structures that were drawn; empty for those of `codes`, or all. The others are unknown, not background."""
+    empty_slices: Literal["background", "unknown"] = "background"
+    """Slices of a labelled frame without any label: without the heart, or not looked at."""
+
+    def __post_init__(self) -> None:
+        for name in (*self.codes.values(), *self.drawn):
+            if name not in _CODES:
+                raise unknown_name("structure", name, _CODES)
+        if not all(code.isdecimal() and int(code) > 0 for code in self.codes):
+            raise UsageError(f"label codes {list(self.codes)}; expected whole numbers from 1 on")
+        if self.codes and not set(self.drawn) <= set(self.codes.values()):
+            missing = sorted(set(self.drawn) - set(self.codes.values()))
+            raise UsageError(f"structures {missing} were drawn but have no code; expected a code for each: add them")
+
+    @property
+    def file_codes(self) -> dict[int, int]:
+        """Code in the files -> our code."""
+        if not self.codes:
+            return {code: code for code in _CODES.values()}
+        return {int(code): _CODES[name] for code, name in self.codes.items()}
+
+    @property
+    def structures(self) -> tuple[str, ...]:
+        """Structures that were drawn, in the order of our codes; empty if all were."""
+        named = set(self.drawn or self.codes.values())
+        return () if named in (set(), set(_CODES)) else tuple(name for name in _CODES if name in named)
+
+
+def read_label_statement(folder: Path) -> LabelStatement:
+    """Read `labels.json` of a folder; without the file our codes hold and all structures count as drawn.
+
+    Raises `UnreadableFileError` for a file that is not JSON, `UsageError` for unknown keys and structures.
+    """
+    path = folder / LABELS_FILE
+    if not path.exists():
+        return LabelStatement()
+    statement: LabelStatement = from_dict(LabelStatement, read_json(path), LABELS_FILE)
+    return statement

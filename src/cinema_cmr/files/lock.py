@@ -1,0 +1,116 @@
+"""One run in a folder at a time: a lock that outlives neither its process nor its machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
+from cinema_cmr.core.serialise import from_dict, to_dict
+from cinema_cmr.files.leftovers import temporary_name
+from cinema_cmr.files.owner import Owner, this_process
+from cinema_cmr.files.text import read_json
+
+__all__ = ["LOCK_FILE", "folder_lock"]
+
+LOCK_FILE = ".cinema-lock"
+
+_RENEWED_S = 30.0
+_STALE_S = 300.0
+"""Without renewal for so long, a lock of another machine or container counts as that of a dead process."""
+_MAX_BYTES = 4096
+
+
+@contextmanager
+def folder_lock(folder: Path | str) -> Iterator[None]:
+    """Hold the lock of a folder, which is created if missing.
+
+    Raises `InputError` if a process that is alive holds it, on this machine or, by the age of its lock, on another.
+    The lock of a dead process is taken over.
+    """
+    path = Path(folder) / LOCK_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _take(path)
+    done = threading.Event()
+    thread = threading.Thread(target=_renew, args=(path, done), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        path.unlink(missing_ok=True)
+
+
+def _take(path: Path) -> None:
+    own = path.with_name(temporary_name())
+    own.write_text(json.dumps(to_dict(this_process(), "lock")), encoding="ascii")
+    try:
+        if not _link(own, path):
+            _check_dead(path)
+            # Only one of several processes that find the lock dead can move it away.
+            aside = path.with_name(temporary_name())
+            os.rename(path, aside)
+            aside.unlink()
+            if not _link(own, path):
+                raise _held(path)
+    except FileNotFoundError:  # its holder has just finished, or another process took it over
+        raise _held(path) from None
+    finally:
+        own.unlink(missing_ok=True)
+
+
+def _link(own: Path, path: Path) -> bool:
+    """Create the lock, complete from its first moment; False where there is one."""
+    try:
+        os.link(own, path, follow_symlinks=False)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links
+        return _copy(own, path)
+    return True
+
+
+def _copy(own: Path, path: Path) -> bool:
+    try:
+        with path.open("xb") as stream:
+            stream.write(own.read_bytes())
+    except FileExistsError:
+        return False
+    return True
+
+
+def _check_dead(path: Path) -> None:
+    """Raise `InputError` unless the holder of the lock is dead."""
+    try:
+        owner = from_dict(Owner, read_json(path, max_bytes=_MAX_BYTES), "lock")
+    except (UnreadableFileError, UsageError):
+        owner = None
+    alive = None if owner is None else owner.is_alive
+    if alive is None:
+        alive = time.time() - path.lstat().st_mtime < _STALE_S
+    if alive:
+        raise _held(path, owner)
+
+
+def _held(path: Path, owner: Owner | None = None) -> InputError:
+    here = owner is not None and owner.host == this_process().host
+    who = f"process {owner.pid} of this machine" if here and owner is not None else "a process of another machine"
+    hint = "" if here else f"; if that is dead, its lock expires {_STALE_S / 60:g} minutes after it"
+    return InputError(
+        f"folder '{path.parent.name}' is in use by {who}; expected one run at a time: choose another folder, or wait"
+        f" for it{hint}"
+    )
+
+
+def _renew(path: Path, done: threading.Event) -> None:
+    while not done.wait(_RENEWED_S):
+        try:
+            os.utime(path)
+        except OSError:
+            continue

@@ -1,0 +1,70 @@
+"""Class probabilities of a teacher model for every frame of a cine: targets where experts drew nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.annotation import SoftLabels
+from cinema_cmr.core.vocabulary import LABEL_SCHEMES
+from cinema_cmr.core.volume import Cine
+from cinema_cmr.inference.localiser import locate_heart
+from cinema_cmr.inference.segmenter import Segmenter
+from cinema_cmr.io.atomic import atomic_path
+
+__all__ = ["cached_soft_labels", "predict_soft_labels", "smooth_over_frames"]
+
+_MIN_FRAMES = 10
+"""Frames from which neighbours in time are averaged: with fewer the heart moves too far from one to the next."""
+_NEIGHBOUR = 0.25
+"""Weight of each neighbouring frame; the frame itself has what is left of 1."""
+
+
+def predict_soft_labels(cine: Cine, segmenter: Segmenter) -> SoftLabels:
+    """Predict the class probabilities of all frames on the native grid, averaged over neighbours in time.
+
+    Outside the teacher's field of view they are all zero, which is no target. Nothing is post-processed: a structure
+    in two pieces stays uncertain.
+    """
+    crop = segmenter.plan(cine, locate_heart(cine, segmenter).centre)
+    n_classes = 1 + len(LABEL_SCHEMES[segmenter.card.label_scheme])
+    probs = np.zeros((*cine.array.shape, n_classes), np.float32)
+    for frame, planes in segmenter.probabilities(cine, crop, range(cine.n_frames)):
+        probs[..., frame, :] = crop.invert(planes)
+    levels = np.rint(smooth_over_frames(probs).clip(0, 1) * SoftLabels.ONE).astype(np.uint8)
+    return SoftLabels(array=levels, scheme=segmenter.card.label_scheme, teacher=segmenter.card.name)
+
+
+def smooth_over_frames(probs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Average the probabilities (x, y, z, t, class) of each frame with its neighbours in the cycle, which is closed.
+
+    A cine of fewer than ten frames is returned as it is.
+    """
+    if probs.shape[3] < _MIN_FRAMES:
+        return probs
+    around = np.roll(probs, 1, axis=3) + np.roll(probs, -1, axis=3)
+    smooth: NDArray[np.float32] = (1 - 2 * _NEIGHBOUR) * probs + _NEIGHBOUR * around
+    return smooth
+
+
+def cached_soft_labels(cine: Cine, segmenter: Segmenter, folder: Path) -> SoftLabels:
+    """Return the soft labels stored in `folder` for these images and this teacher, or predict and store them."""
+    path = folder / f"{_key(cine, segmenter)}.npz"
+    if path.exists():
+        with np.load(path, allow_pickle=False) as stored:
+            return SoftLabels(array=stored["probs"], scheme=segmenter.card.label_scheme, teacher=segmenter.card.name)
+    soft = predict_soft_labels(cine, segmenter)
+    with atomic_path(path, overwrite=True) as sibling:
+        np.savez_compressed(sibling, probs=soft.array)
+    return soft
+
+
+def _key(cine: Cine, segmenter: Segmenter) -> str:
+    """Return a hash of the images, their pixel size, the teacher's weights and its inference settings."""
+    settings = (segmenter.card.weights_sha256, segmenter.inference_settings, cine.array.shape, str(cine.view))
+    digest = hashlib.sha256(repr((*settings, [round(mm, 4) for mm in cine.spacing_mm[:2]])).encode())
+    digest.update(np.ascontiguousarray(cine.array, dtype="<f4").tobytes())
+    return digest.hexdigest()[:24]

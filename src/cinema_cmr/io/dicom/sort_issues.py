@@ -1,0 +1,110 @@
+"""Issues of sorting a study into stacks: copies, missing frames, repeats, frame counts and orders."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from cinema_cmr.core.study import Issue
+from cinema_cmr.io.dicom.header import FrameHeader
+from cinema_cmr.io.dicom.merge import RepeatedSlice
+from cinema_cmr.io.dicom.stack import CineSlice, Stack
+from cinema_cmr.io.dicom.timing import FILE_ORDER, TimeOrder
+
+__all__ = ["copies_issue", "count_issues", "missing_issue", "order_issues", "repeat_issues", "retake_issues"]
+
+_STACK_SLICES = 3
+
+
+def copies_issue(count: int) -> Issue:
+    """Return a note on images that are in the input more than once."""
+    return Issue(
+        code="duplicate-images",
+        severity="info",
+        message=f"{count} images are duplicated in the input (same instance, or same position, time and pixels); "
+        f"one of each was used",
+        evidence={"images": count},
+    )
+
+
+def missing_issue(series: str, position: int, frame: int) -> Issue:
+    """Return an issue on a frame that a slice lacks."""
+    return Issue(
+        code="missing-frame",
+        severity="warning",
+        message=f"{series}: frame {frame} of slice {position} is missing; it was interpolated in time",
+        evidence={"series": series, "slice": position, "frame": frame},
+    )
+
+
+def count_issues(stack: Stack) -> list[Issue]:
+    """Return one issue on all slices with another number of frames than most."""
+    deviating = {
+        k: len(cine_slice.frames)
+        for k, cine_slice in enumerate(stack.slices)
+        if len(cine_slice.frames) != stack.n_frames
+    }
+    if not deviating:
+        return []
+    counts = ", ".join(f"slice {k}: {count}" for k, count in deviating.items())
+    return [
+        Issue(
+            code="frame-count-differs",
+            severity="warning",
+            message=f"most slices have {stack.n_frames} frames, some a different number ({counts}); "
+            f"these were resampled over the cycle",
+            evidence={"n_frames": stack.n_frames, "slices": len(deviating)},
+        )
+    ]
+
+
+def order_issues(stack: Stack) -> list[Issue]:
+    """Report frames in file-name order: that order is a guess, and ejection fraction depends on the true one."""
+    series = dict.fromkeys(cine_slice.series for cine_slice in stack.slices if cine_slice.order_source == FILE_ORDER)
+    return [
+        Issue(
+            code="frame-order-unknown",
+            severity="error",
+            message=f"{one}: its frames have no trigger time, temporal position, acquisition time or instance number;"
+            " they were taken in file-name order, which may not be that of the cycle, so that volumes at ED and ES and"
+            " the ejection fraction may be wrong: export the series again with its times",
+            evidence={"series": one},
+        )
+        for one in series
+    ]
+
+
+def repeat_issues(headers: Sequence[FrameHeader], orders: Sequence[TimeOrder]) -> list[Issue]:
+    """Return an issue for each series with several images at one position and time."""
+    counts = Counter(headers[k].series for order in orders for k in order.repeats)
+    return [
+        Issue(
+            code="repeat-within-series",
+            severity="warning",
+            message=f"{series}: {count} images repeat others in position and time; the latest was used",
+            evidence={"series": series, "images": count},
+        )
+        for series, count in counts.items()
+    ]
+
+
+def retake_issues(parts: Sequence[Sequence[CineSlice]], repeats: Sequence[RepeatedSlice]) -> list[Issue]:
+    """Return one issue on all slices of stacks that were taken twice, which could change a number."""
+    in_stacks = {one for part in parts if len(part) >= _STACK_SLICES for one in part}
+    twice = [repeat for repeat in repeats if repeat.kept in in_stacks and not repeat.excluded.derived]
+    if not twice:
+        return []
+    kept, left = (", ".join(sorted({one.series for one in some})) for some in _kept_and_left(twice))
+    return [
+        Issue(
+            code="slices-repeated",
+            severity="warning",
+            message=f"{len(twice)} slices of the stack were taken twice: those of {kept} were used, those of {left}"
+            f" left out ({twice[0].reason}); make sure that the better ones were used",
+            evidence={"n_slices": len(twice), "kept": kept, "left_out": left},
+        )
+    ]
+
+
+def _kept_and_left(repeats: Sequence[RepeatedSlice]) -> tuple[list[CineSlice], list[CineSlice]]:
+    return [repeat.kept for repeat in repeats], [repeat.excluded for repeat in repeats]

@@ -1,0 +1,83 @@
+"""Labels of a teacher model for what experts did not draw, predicted once and kept with the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from cinema_cmr.core.annotation import SoftLabels
+from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.data.training_set import TrainingData
+from cinema_cmr.datasets.reading import Note, ignore_note
+from cinema_cmr.inference.loading import load_segmenter
+from cinema_cmr.inference.segmenter import Segmenter
+from cinema_cmr.inference.soft_labels import cached_soft_labels
+from cinema_cmr.recipes.experiment import Experiment
+from cinema_cmr.recipes.training_options import FinetuneOptions
+from cinema_cmr.tasks.segment import SegmentConfig
+
+__all__ = ["SOFT_LABELS_FOLDER", "needs_teacher", "with_teacher"]
+
+SOFT_LABELS_FOLDER = "teacher"
+"""Folder of a run that holds its teacher's labels, one file a cine."""
+
+_NOTE_EVERY = 25
+
+
+def with_teacher(
+    data: TrainingData[AnnotatedStudy],
+    options: FinetuneOptions,
+    experiment: Experiment,
+    folder: Path,
+    *,
+    note: Note = ignore_note,
+) -> TrainingData[AnnotatedStudy]:
+    """Add the teacher's labels to the training studies that are not drawn in full; validation studies have none.
+
+    They are kept in the run's folder and read from there when it is resumed. Raises `UsageError` for a run of another
+    task than segmentation, or a teacher of another label scheme.
+    """
+    config = experiment.task
+    if not isinstance(config, SegmentConfig):
+        raise UsageError(f"--teacher with the recipe '{experiment.name}'; expected a recipe of the task 'segment'")
+    segmenter = load_segmenter(
+        str(options.teacher),
+        device=experiment.train.accelerator,
+        precision=experiment.train.precision,
+        tta=options.teacher_tta,
+    )
+    if segmenter.card.label_scheme != config.label_scheme:
+        raise UsageError(
+            f"teacher '{segmenter.card.name}' predicts labels of scheme '{segmenter.card.label_scheme}'; expected"
+            f" '{config.label_scheme}', that of the recipe"
+        )
+    studies = []
+    for done, study in enumerate(data.train, 1):
+        studies.append(_taught(study, config, segmenter, folder / SOFT_LABELS_FOLDER))
+        if done % _NOTE_EVERY == 0 or done == len(data.train):
+            note(f"teacher's labels: {done} of {len(data.train)} studies")
+    return replace(data, train=studies)
+
+
+def needs_teacher(annotated: AnnotatedStudy, view: View, *, other_frames: bool) -> bool:
+    """Return whether anything of a view was not drawn; frames without labels count with `other_frames`."""
+    labels = annotated.labels.get(view)
+    if labels is None:
+        return other_frames
+    drawn_frames = annotated.labelled_frames[view]
+    unlabelled = len(drawn_frames) < annotated.study.cine(view).n_frames
+    return (other_frames and unlabelled) or not labels.select(drawn_frames).is_complete
+
+
+def _taught(annotated: AnnotatedStudy, config: SegmentConfig, segmenter: Segmenter, folder: Path) -> AnnotatedStudy:
+    soft: Mapping[View, SoftLabels] = {
+        view: cached_soft_labels(annotated.study.cine(view), segmenter, folder)
+        for view in config.views
+        if view in annotated.study
+        and view in segmenter.card.grids
+        and needs_teacher(annotated, view, other_frames=config.soft_frames > 0)
+    }
+    return replace(annotated, soft_labels=soft) if soft else annotated

@@ -1,0 +1,57 @@
+"""A run with a teacher: its labels go to training studies that are not drawn in full, and are kept with the run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from oracles import annotated, heart
+from small_runs import data, small
+
+from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.data.training_set import TrainingData
+from cinema_cmr.recipes.finetune import finetune
+from cinema_cmr.recipes.registry import recipe
+from cinema_cmr.recipes.teacher import SOFT_LABELS_FOLDER, needs_teacher, with_teacher
+from cinema_cmr.recipes.training_options import FinetuneOptions
+
+
+def partly(study: AnnotatedStudy) -> AnnotatedStudy:
+    return replace(study, labels={View.SAX: replace(study.labels[View.SAX], drawn=("lv",))})
+
+
+def part_labelled() -> TrainingData[AnnotatedStudy]:
+    whole = data()
+    return replace(whole, train=[partly(whole.train[0]), whole.train[1]], val=[partly(whole.val[0])])
+
+
+def test_a_teacher_is_needed_for_undrawn_structures_and_for_frames_without_labels() -> None:
+    study = annotated(heart((12.0, 10.0)))
+    assert not needs_teacher(study, View.SAX, other_frames=True)
+    assert needs_teacher(partly(study), View.SAX, other_frames=False)
+    one = replace(study, labelled_frames={View.SAX: (0,)})
+    assert [needs_teacher(one, View.SAX, other_frames=flag) for flag in (True, False)] == [True, False]
+    assert needs_teacher(replace(study, labels={}), View.SAX, other_frames=True)
+
+
+def test_a_model_teaches_the_next_one_what_was_not_drawn(tmp_path: Path) -> None:
+    teacher = finetune(small(), data(), tmp_path / "teacher").model
+    options = FinetuneOptions(teacher=str(teacher), teacher_tta=1)
+    notes: list[str] = []
+    taught = with_teacher(part_labelled(), options, small(), tmp_path / "run", note=notes.append)
+    assert [bool(study.soft_labels) for study in taught.train] == [True, False] and not taught.val[0].soft_labels
+    assert len(list((tmp_path / "run" / SOFT_LABELS_FOLDER).iterdir())) == 1
+    assert notes == ["teacher's labels: 2 of 2 studies"]
+    result = finetune(small(), part_labelled(), tmp_path / "run", teacher=str(teacher), teacher_tta=1)
+    assert result.card.training["validation"]["dice_rv"] is None  # not drawn in any held-out study
+    assert result.card.training["validation"]["dice_lv"] >= 0
+
+
+def test_a_teacher_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="expected a recipe of the task 'segment'"):
+        with_teacher(data(), FinetuneOptions(teacher="cinema-sax"), recipe("lax-unet"), tmp_path)
+    with pytest.raises(UsageError, match="predicts labels of scheme 'scar'; expected 'cine'"):
+        with_teacher(data(), FinetuneOptions(teacher="cinema-scar"), small(), tmp_path)
