@@ -53,7 +53,8 @@ def analyse(source: Study | Path | str, *, name: str | None = None, **options: A
     """Read, segment and measure a study: a DICOM folder, a zip, NIfTI files, or a `Study`.
 
     `options` are the fields of `Options` and its groups, as on the command line: `model`, `tta`, `device`, `sex`,
-    `height_cm`, `basal_rule`, ... `name` replaces the stem of the path. For many studies use one `Analyzer`.
+    `height_cm`, `basal_rule`, `use`, `ignore`, `view`, ... `name` replaces the stem of the path. For many studies use
+    one `Analyzer`.
     """
     from cinema_cmr.pipeline.analysis_options import Options
     from cinema_cmr.pipeline.analyzer import Analyzer
@@ -66,7 +67,7 @@ def segment(
 ) -> Mapping[View, Prediction]:
     """Segment the views of a study that a model has; with `path` the mask is written there, as NIfTI.
 
-    `options` are those of `InferenceOptions`: `model`, `device`, `precision`, `tta`.
+    `options` are those of `InferenceOptions` and `SeriesOptions`: `model`, `device`, `tta`, `use`, `ignore`, ...
     """
     from cinema_cmr.inference.loading import load_segmenter
     from cinema_cmr.inference.predictor import predict_study
@@ -74,11 +75,12 @@ def segment(
     from cinema_cmr.pipeline.analysis_options import Options
     from cinema_cmr.pipeline.segment import segment_to_file
 
-    chosen = Options.of(**options).inference
+    given = Options.of(**options)
+    chosen, choices = given.inference, given.series.choices()
     segmenter = load_segmenter(chosen.model, device=chosen.device, precision=chosen.precision, tta=chosen.tta)
     if path is not None:
-        return segment_to_file(source, path, segmenter=segmenter, overwrite=overwrite)
-    return predict_study(source if isinstance(source, Study) else read_study(source), segmenter)
+        return segment_to_file(source, path, segmenter=segmenter, overwrite=overwrite, choices=choices)
+    return predict_study(source if isinstance(source, Study) else read_study(source, choices=choices), segmenter)
 
 
 def load_model(

@@ -16,6 +16,7 @@ from cinema_cmr.commands.options.shared_options import (
     add_input_options,
     add_model_options,
     add_output_options,
+    add_series_options,
     listed_inputs,
 )
 from cinema_cmr.core.analysis import NormalRange
@@ -26,7 +27,7 @@ from cinema_cmr.io.names import unique_names
 from cinema_cmr.io.output_folder import check_writable
 from cinema_cmr.measure.measure import MeasureOptions
 from cinema_cmr.measure.normal_ranges import NORMAL_RANGES, parse_normal_ranges
-from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, Options
+from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, Options, SeriesOptions
 
 __all__ = ["add_arguments", "run"]
 
@@ -34,6 +35,7 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options in their groups: input, model, measurement, output."""
     add_input_options(parser, "DICOM folders, zips, NIfTI files or folders of them; each one study")
+    add_series_options(parser)
     add_options(parser, Subject, title="subject (overrides values read from the files)")
     add_model_options(parser)
     add_options(parser, ExtraModels, title="additional models (a name, a path or none)")
@@ -84,7 +86,7 @@ def _exported(result: CaseResult, source: Path, folder: Path, given: Namespace, 
 
 
 def _options(given: Namespace) -> Options:
-    values = option_values(given, InferenceOptions, ExtraModels, Subject, MeasureOptions)
+    values = option_values(given, InferenceOptions, ExtraModels, Subject, MeasureOptions, SeriesOptions)
     return Options.of(**values, single_frame=given.single_frame, normal_ranges=_normal_ranges(given.normal_ranges))
 
 

@@ -14,16 +14,17 @@ from cinema_cmr.commands.options.shared_options import (
     add_input_options,
     add_model_options,
     add_output_options,
+    add_series_options,
     listed_inputs,
 )
 from cinema_cmr.core.errors import OutputExistsError
 from cinema_cmr.core.results import Flag
 from cinema_cmr.io.names import unique_names
 from cinema_cmr.io.output_folder import check_writable
-from cinema_cmr.pipeline.analysis_options import InferenceOptions, Options
+from cinema_cmr.pipeline.analysis_options import InferenceOptions, Options, SeriesOptions
 
 if TYPE_CHECKING:
-    from cinema_cmr.inference.segmenter import Segmenter
+    from cinema_cmr.pipeline.analyzer import Analyzer
 
 __all__ = ["add_arguments", "run"]
 
@@ -31,6 +32,7 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the images, the model and the output folder."""
     add_input_options(parser, "NIfTI files (3D, or 4D with time), or DICOM folders and zips")
+    add_series_options(parser)
     add_model_options(parser)
     add_output_options(parser)
 
@@ -45,13 +47,14 @@ def run(given: Namespace) -> int:
     inputs = listed_inputs(given)
     check_writable(given.output)
     console = Console(as_json=given.json)
-    segmenter = Analyzer(Options.of(**option_values(given, InferenceOptions))).segmenter
+    analyzer = Analyzer(Options.of(**option_values(given, InferenceOptions, SeriesOptions)))
+    _ = analyzer.series_choices, analyzer.segmenter  # an unknown model or file is an error before any input
     codes = []
     for source, name in zip(inputs, unique_names(inputs), strict=True):
         target = Path(given.output) / f"{name}_seg.nii.gz"
         flags: list[Flag] = []
         try:
-            status = _segmented(source, target, segmenter, overwrite=given.overwrite, warn=flags.append)
+            status = _segmented(source, target, analyzer, overwrite=given.overwrite, warn=flags.append)
             for flag in flags:
                 console.note(f"cinema: {name}: {flag.message}")
             kept = status == "kept"
@@ -68,19 +71,20 @@ def run(given: Namespace) -> int:
 
 
 def _segmented(
-    source: Path, target: Path, segmenter: Segmenter, *, overwrite: bool, warn: Callable[[Flag], None]
+    source: Path, target: Path, analyzer: Analyzer, *, overwrite: bool, warn: Callable[[Flag], None]
 ) -> Literal["kept", "done"]:
     from cinema_cmr.io.provenance import read_mask_note
     from cinema_cmr.pipeline.segment import mask_origin, segment_to_file
 
+    segmenter, choices = analyzer.segmenter, analyzer.series_choices
     if target.exists() and not overwrite:
-        if read_mask_note(target) == mask_origin(source, segmenter):
+        if read_mask_note(target) == mask_origin(source, segmenter, choices):
             return "kept"
         raise OutputExistsError(
             f"'{target.name}' exists and is of another input or model, or edited by hand; "
             "choose another folder or give --overwrite"
         )
-    segment_to_file(source, target, segmenter=segmenter, overwrite=overwrite, warn=warn)
+    segment_to_file(source, target, segmenter=segmenter, overwrite=overwrite, warn=warn, choices=choices)
     return "done"
 
 

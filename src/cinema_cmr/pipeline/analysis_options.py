@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Literal, TypeVar, get_args
 
 from cinema_cmr.core.analysis import NormalRange
+from cinema_cmr.core.choices import StudyChoices
 from cinema_cmr.core.errors import unknown_name
 from cinema_cmr.core.study import Subject
 from cinema_cmr.measure.measure import MeasureOptions
 from cinema_cmr.measure.normal_ranges import NORMAL_RANGES
 
-__all__ = ["ExtraModels", "InferenceOptions", "Options"]
+__all__ = ["ExtraModels", "InferenceOptions", "Options", "SeriesOptions"]
 
 T = TypeVar("T")
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -61,6 +62,40 @@ class ExtraModels:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SeriesOptions:
+    """The user's decisions on series, which overrule the automatic ones; a series is named by its number, description,
+    folder or file, as `cinema views` prints it."""
+
+    views: str | None = field(default=None, metadata={"metavar": "FILE"})
+    """Table of decisions on series, written by cinema views -o FILE and edited."""
+    use: list[str] = field(default_factory=list, metadata={"metavar": "SERIES"})
+    """Series to measure whatever it is called, in place of others that show the same; may be given several times."""
+    ignore: list[str] = field(default_factory=list, metadata={"metavar": "SERIES"})
+    """Series to leave out; may be given several times."""
+    view: list[str] = field(default_factory=list, metadata={"metavar": "SERIES=VIEW"})
+    """View of a series, e.g. 12=sax; may be given several times."""
+
+    def choices(self) -> StudyChoices:
+        """Return the decisions, those of the views file among them.
+
+        Raises `InputError` for a file that cannot be read, `UsageError` for a decision that cannot.
+        """
+        from cinema_cmr.io.views_file import read_views_file, view_pairs
+
+        return StudyChoices(
+            use=_texts(self.use),
+            ignore=_texts(self.ignore),
+            view=view_pairs(self.view),
+            rows=() if self.views is None else read_views_file(self.views),
+        )
+
+
+def _texts(values: Sequence[str] | str) -> tuple[str, ...]:
+    """Return names of series as a tuple, of one or several, numbers among them."""
+    return (values,) if isinstance(values, str) else tuple(map(str, values))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Options:
     """Options of an analysis; `Options.of` takes the fields of all groups by name."""
 
@@ -69,6 +104,7 @@ class Options:
     subject: Subject = field(default_factory=Subject)
     """User-supplied subject metadata; overrides values read from the files."""
     measure: MeasureOptions = field(default_factory=MeasureOptions)
+    series: SeriesOptions = field(default_factory=SeriesOptions)
     single_frame: bool = False
     """Measure a stack of one frame: volumes and mass, no EF."""
     normal_ranges: tuple[NormalRange, ...] = NORMAL_RANGES
@@ -94,9 +130,10 @@ def _built(kind: type[T], values: Mapping[str, object]) -> T:
     return kind(**{name: value for name, value in values.items() if name in names})
 
 
-_GROUPS: dict[str, type[InferenceOptions | ExtraModels | Subject | MeasureOptions]] = {
+_GROUPS: dict[str, type[InferenceOptions | ExtraModels | Subject | MeasureOptions | SeriesOptions]] = {
     "inference": InferenceOptions,
     "extra_models": ExtraModels,
     "subject": Subject,
     "measure": MeasureOptions,
+    "series": SeriesOptions,
 }

@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 
 from cinema_cmr.core.analysis import Analysis
+from cinema_cmr.core.choices import StudyChoices
+from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.results import LandmarkPrediction, Measurements, Prediction
 from cinema_cmr.core.run_facts import OptionValue, RunFacts, Stopwatch
 from cinema_cmr.core.study import Study
@@ -82,7 +84,7 @@ class Analyzer:
         watch = Stopwatch()
         with watch.stage("read"):
             report("read", 0, 1)
-            study = source if isinstance(source, Study) else read_study(source, name=name)
+            study = self._read(source, name)
             digest = None if isinstance(source, Study) else input_digest(source)
             study = replace(study, subject=self.options.subject.fill_from(study.subject))
         self._load_models(study, watch)
@@ -106,6 +108,18 @@ class Analyzer:
             landmarks=landmarks,
             normal_ranges=self.options.normal_ranges,
         )
+
+    def _read(self, source: Study | Path | str, name: str | None) -> Study:
+        if not isinstance(source, Study):
+            return read_study(source, name=name, choices=self.series_choices)
+        if self.series_choices:
+            raise UsageError("decisions on series need a path; expected a folder or file: pass them to read_study")
+        return source
+
+    @cached_property
+    def series_choices(self) -> StudyChoices:
+        """The user's decisions on series."""
+        return self.options.series.choices()
 
     def run_facts(self, input_sha256: str | None) -> RunFacts:
         """Return the facts of a run of these models and options on an input."""
@@ -161,5 +175,6 @@ class Analyzer:
             **{f"{name}_sha256": model and weights_hash(model) for name, model in hashed.items()},
             **asdict(options.measure),
             **({"normal_ranges_sha256": ranges} if ranges else {}),
+            **({"series_choices_sha256": self.series_choices.digest} if self.series_choices else {}),
             **{f"given_{name}": value for name, value in vars(options.subject).items() if value is not None},
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from cinema_cmr.core.choices import StudyChoices
 from cinema_cmr.core.results import Flag, Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
@@ -26,15 +27,17 @@ def segment_to_file(
     segmenter: Segmenter,
     overwrite: bool = False,
     warn: Callable[[Flag], None] | None = None,
+    choices: StudyChoices | None = None,
 ) -> Mapping[View, Prediction]:
     """Segment an image and write its mask to `path` as uint8, on the image's own grid.
 
-    `warn` is called with each flag: an image of another modality than the model's, or a heart that exceeds the model's
-    field of view; the mask is written all the same. If the source holds several views of the model, the view's name is
-    put before the suffix. The header names input and model by their hashes (`mask_origin`).
+    `choices` are the user's decisions on series. `warn` is called with each flag: an image of another modality than the
+    model's, or a heart that exceeds the model's field of view; the mask is written all the same. If the source holds
+    several views of the model, the view's name is put before the suffix. The header names input and model by their
+    hashes (`mask_origin`).
     """
-    study = source if isinstance(source, Study) else read_study(source)
-    note = "" if isinstance(source, Study) else mask_origin(source, segmenter)
+    study = source if isinstance(source, Study) else read_study(source, choices=choices)
+    note = "" if isinstance(source, Study) else mask_origin(source, segmenter, choices)
     predictions = predict_study(study, segmenter)
     for view, prediction in predictions.items():
         target = Path(path) if len(predictions) == 1 else _with_view(Path(path), view)
@@ -48,15 +51,15 @@ def segment_to_file(
     return predictions
 
 
-def mask_origin(source: Path | str, segmenter: Segmenter) -> str:
-    """Return the NIfTI `descrip` of a mask: hashes of input and model, and the inference settings.
+def mask_origin(source: Path | str, segmenter: Segmenter, choices: StudyChoices | None = None) -> str:
+    """Return the NIfTI `descrip` of a mask: hashes of input, model and decisions on series, and settings.
 
     Raises `InputError` for a source that cannot be read.
     """
     return mask_note(
         input_sha256=input_digest(source),
         model_sha256=segmenter.card.weights_sha256 or "",
-        options=segmenter.inference_settings,
+        options=segmenter.inference_settings + (f" series {choices.digest[:8]}" if choices else ""),
     )
 
 

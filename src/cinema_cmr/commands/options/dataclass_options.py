@@ -100,7 +100,8 @@ def _settings(each: Field[object], hint: object) -> dict[str, object]:
         return {"type": kind, "required": True, "metavar": _metavar(each, hint)}
     if kind is bool:
         return {"action": "store_true", "default": each.default}
-    return {"type": hint, "default": each.default, "metavar": _metavar(each, hint)}
+    metavar = each.metadata.get("metavar") or _metavar(each, hint)
+    return {"type": hint, "default": each.default, "metavar": metavar}
 
 
 def _metavar(each: Field[object], hint: object) -> str:

@@ -8,9 +8,9 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.options.dataclass_options import OptionGroup, add_options
 from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
-from cinema_cmr.pipeline.analysis_options import InferenceOptions
+from cinema_cmr.pipeline.analysis_options import InferenceOptions, SeriesOptions
 
-__all__ = ["add_input_options", "add_model_options", "add_output_options", "listed_inputs"]
+__all__ = ["add_input_options", "add_model_options", "add_output_options", "add_series_options", "listed_inputs"]
 
 
 def add_input_options(parser: ArgumentParser, kinds: str) -> None:
@@ -18,6 +18,11 @@ def add_input_options(parser: ArgumentParser, kinds: str) -> None:
     group = parser.add_argument_group("input")
     group.add_argument("inputs", nargs="*", metavar="INPUT", help=kinds)
     group.add_argument("--manifest", metavar="FILE", help="file of inputs: one path a line, or a CSV column 'path'")
+
+
+def add_series_options(parser: ArgumentParser) -> None:
+    """Add the user's decisions on series."""
+    add_options(parser, SeriesOptions, title="series (named by number, description, folder or file: see cinema views)")
 
 
 def add_model_options(parser: ArgumentParser) -> None:

@@ -28,6 +28,7 @@ from cinema_cmr.io.atomic import write_bytes
 from cinema_cmr.io.names import file_stem
 from cinema_cmr.io.nifti.axes import check_axes
 from cinema_cmr.io.nifti.header import make_header
+from cinema_cmr.io.nifti.other_formats import is_other_format, read_as_nifti
 from cinema_cmr.io.nifti.source import NiftiSource, nifti_source
 from cinema_cmr.io.nominal import nominal_spacing_issue
 
@@ -92,7 +93,8 @@ def write_cine(cine: Cine, path: Path | str, *, overwrite: bool = False) -> None
 
 
 def _read(path: Path, view: View, issues: list[Issue]) -> Cine:
-    header, voxels = _read_file(path)
+    other = is_other_format(path)
+    header, voxels = read_as_nifti(path) if other else _read_file(path)
     stored = _stored_shape(header)
     shape, step = _cine_shape(header, stored, issues)
     affine, oriented = _affine(header, shape[2], issues)
@@ -113,7 +115,7 @@ def _read(path: Path, view: View, issues: list[Issue]) -> Cine:
         rr_interval_ms=cycle_ms,
         orientation_known=oriented,
         label=file_stem(path),
-        source=NiftiSource(header.binaryblock, stored),
+        source=None if other else NiftiSource(header.binaryblock, stored),
     )
     nominal = nominal_spacing_issue(cine)
     issues += [] if nominal is None else [nominal]

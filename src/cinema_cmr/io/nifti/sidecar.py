@@ -1,0 +1,82 @@
+"""Times in the JSON file beside a NIfTI image, as dcm2niix and BIDS write it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from cinema_cmr.core.study import Issue
+from cinema_cmr.core.volume import Cine
+from cinema_cmr.io.names import file_stem
+
+__all__ = ["Sidecar", "read_sidecar", "with_sidecar_times"]
+
+_STEP_MS = (5.0, 250.0)
+_CYCLE_MS = (400.0, 1500.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sidecar:
+    """The times that a sidecar states, in ms; None where it does not."""
+
+    trigger_ms: float | None = None
+    """Time of a single frame after the R wave."""
+    step_ms: float | None = None
+    """Time between frames, stated as such."""
+    repetition_ms: float | None = None
+    """Repetition time: of some scanners the time between frames, of others that of the sequence."""
+    cycle_ms: float | None = None
+
+
+def read_sidecar(path: Path) -> Sidecar:
+    """Return the times in the JSON file beside an image; an empty sidecar without one that can be read."""
+    file = path.with_name(f"{file_stem(path)}.json")
+    try:
+        content = json.loads(file.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
+        return Sidecar()
+    if not isinstance(content, dict):
+        return Sidecar()
+    return Sidecar(
+        trigger_ms=_number(content, "TriggerTime", "TriggerDelayTime", "NominalCardiacTriggerDelayTime"),
+        step_ms=_seconds_as_ms(_number(content, "FrameTime", "TimeStep", "TemporalResolution", "VolumeTimeStep")),
+        repetition_ms=_seconds_as_ms(_number(content, "RepetitionTime")),
+        cycle_ms=_number(content, "NominalInterval", "RRInterval"),
+    )
+
+
+def _number(content: dict[str, object], *names: str) -> float | None:
+    found = (content.get(name) for name in names)
+    return next((float(value) for value in found if isinstance(value, int | float) and np.isfinite(value)), None)
+
+
+def _seconds_as_ms(value: float | None) -> float | None:
+    """Return milliseconds: BIDS states seconds; a frame is never as long as 5 seconds."""
+    return None if value is None else value * 1000 if value < 5 else value
+
+
+def with_sidecar_times(cine: Cine, sidecar: Sidecar) -> tuple[Cine, list[Issue]]:
+    """Return a cine whose own file states no frame times with those of its sidecar, and a note on their source."""
+    if cine.n_frames == 1 or cine.frame_times_ms is not None:
+        return cine, []
+    step, source, severity = sidecar.step_ms, "the time step", "info"
+    if step is None:
+        step, source, severity = sidecar.repetition_ms, "the repetition time", "warning"
+    if step is None or not _STEP_MS[0] <= step <= _STEP_MS[1]:
+        return cine, []
+    cycle = sidecar.cycle_ms or step * cine.n_frames
+    message = f"frames are {step:.4g} ms apart by {source} in the JSON file beside the image"
+    if severity == "warning":
+        message += ", which on some scanners is that of the sequence: check the heart rate"
+    issue = Issue(
+        code="frame-step-from-sidecar",
+        severity="warning" if severity == "warning" else "info",
+        message=message,
+        evidence={"step_ms": round(step, 3)},
+    )
+    times = np.arange(cine.n_frames, dtype=np.float64) * step
+    plausible = _CYCLE_MS[0] <= cycle <= _CYCLE_MS[1]
+    return replace(cine, frame_times_ms=times, rr_interval_ms=cycle if plausible else None), [issue]

@@ -1,0 +1,120 @@
+"""The views file: a row for each series, written by `cinema views -o`, edited, and given to `--views`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from cinema_cmr.core.choices import SeriesChoice
+from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.core.study import Study
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.files.text import read_text
+from cinema_cmr.io.atomic import write_text
+from cinema_cmr.io.delimiter import detect_delimiter
+
+__all__ = ["parse_view", "read_views_file", "view_pairs", "write_views_file"]
+
+_COLUMNS = ("series", "description", "view", "use", "order", "reason")
+_YES, _NO = ("yes", "y", "true", "1", "x"), ("no", "n", "false", "0")
+
+
+def write_views_file(study: Study, path: Path | str, *, overwrite: bool = False) -> None:
+    """Write the decision on each series of a study as CSV, or as JSON if the name ends so.
+
+    The column `order` is empty: a number there ranks series that show the same slice or view. The descriptions are
+    those of the scanner and may hold a name: the file is for the user's own work.
+    """
+    rows = [
+        {
+            "series": decision.series,
+            "description": study.descriptions.get(decision.series, ""),
+            "view": "" if decision.view is None else str(decision.view),
+            "use": "yes" if decision.kept else "no",
+            "order": "",
+            "reason": decision.reason,
+        }
+        for decision in study.decisions
+    ]
+    if str(path).lower().endswith(".json"):
+        text = json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
+    else:
+        stream = io.StringIO()
+        writer = csv.DictWriter(stream, _COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        text = stream.getvalue()
+    write_text(Path(path), text, overwrite=overwrite)
+
+
+def read_views_file(path: Path | str) -> tuple[tuple[str, SeriesChoice], ...]:
+    """Return the decision of each row that has one, by the name of its series.
+
+    Columns may stand in any order and be left out, apart from `series`; so may rows. Raises `InputError` for a file
+    that cannot be read, `UsageError` for a row that cannot.
+    """
+    path = Path(path)
+    try:
+        text = read_text(path)
+        rows = json.loads(text) if path.suffix.lower() == ".json" else _csv_rows(text)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"views file '{path.name}' cannot be read; expected the CSV or JSON that cinema views -o writes: check it"
+        ) from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and row.get("series") for row in rows):
+        raise InputError(
+            f"views file '{path.name}' has no column 'series'; expected one row a series: write it with cinema views -o"
+        )
+    return tuple((str(row["series"]), _choice(row, k)) for k, row in enumerate(rows, start=1))
+
+
+def parse_view(text: str) -> View:
+    """Return the view of a name or title; raises `UnknownNameError` with the nearest known one.
+
+    >>> parse_view("SAX"), parse_view("4-chamber")
+    (<View.SAX: 'sax'>, <View.LAX_4C: 'lax_4c'>)
+    """
+    word = text.strip().casefold()
+    return next((view for view in View if word == view.title), None) or View.parse(word)
+
+
+def _csv_rows(text: str) -> list[dict[str, str]]:
+    lines = [line for line in text.splitlines() if line.strip()]
+    reader = csv.DictReader(lines, delimiter=detect_delimiter(lines[0] if lines else ""))
+    return [{(name or "").strip().casefold(): value or "" for name, value in row.items()} for row in reader]
+
+
+def _choice(row: Mapping[str, object], number: int) -> SeriesChoice:
+    view, use, order = (str(row.get(name) or "").strip() for name in ("view", "use", "order"))
+    if order and not order.isdecimal():
+        raise UsageError(f"row {number} of the views file has order '{order}'; expected a whole number: correct it")
+    used = _flag(use, number)
+    # A view of a series that is not used says what it shows, not what to do.
+    return SeriesChoice(
+        use=used, view=parse_view(view) if view and used is not False else None, order=int(order) if order else None
+    )
+
+
+def _flag(text: str, number: int) -> bool | None:
+    word = text.casefold()
+    if word in _YES or word in _NO:
+        return word in _YES
+    if word:
+        raise UsageError(f"row {number} of the views file has use '{text}'; expected yes or no: correct it")
+    return None
+
+
+def view_pairs(values: Iterable[str] | Mapping[str, str]) -> dict[str, View]:
+    """Return series -> view of texts such as "12=sax"; raises `UsageError` for one without a view."""
+    pairs: Sequence[tuple[str, str, str]]
+    if isinstance(values, Mapping):
+        pairs = [(str(series), "=", str(view)) for series, view in values.items()]
+    else:
+        pairs = [str(value).rpartition("=") for value in values]
+    for series, _, view in pairs:
+        if not series:
+            raise UsageError(f"'{view}' gives no view to a series; expected SERIES=VIEW, e.g. 12=sax: correct it")
+    return {series: parse_view(view) for series, _, view in pairs}
