@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.safe_text import plain_name
 
-__all__ = ["file_stem", "is_nifti_name", "name_from_path", "unique_names"]
+__all__ = ["file_stem", "is_nifti_name", "name_from_path", "natural_key", "unique_names"]
 
 
 def file_stem(path: Path | str) -> str:
@@ -76,3 +77,13 @@ def _disambiguate(group: Sequence[Path], taken: set[str]) -> dict[Path, str]:
         f"{len(group)} inputs named '{group[0].name}' have no distinguishing part in their paths; expected unique"
         " names: rename one"
     )
+
+
+def natural_key(path: Path) -> list[tuple[int, int, str]]:
+    """Return a sort key in which numbers within names count as numbers: image 2 precedes image 10.
+
+    >>> [path.name for path in sorted([Path("im10"), Path("im2"), Path("a")], key=natural_key)]
+    ['a', 'im2', 'im10']
+    """
+    parts = re.findall(r"\d+|\D+", str(path))
+    return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts]

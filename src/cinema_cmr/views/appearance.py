@@ -42,11 +42,13 @@ _MIN_RV_SHARE = 0.05
 _MIN_RING_SHARE = 0.2
 """A slice has a ring if its strength is this share of the strongest."""
 
-_WEIGHTS = (-4.57, -1.47, -1.31)
-_CENTRES = (-3.14, -1.78, -2.74)
-_BIAS = -1.89
-"""Log odds per log elongation, log slope and log atrial share, about their centres; `benchmarks/view_orientations.py`
-fits and tests them on phantoms."""
+_WEIGHTS = (-3.16, -0.77, -1.22)
+_CENTRES = (-3.13, -1.81, -2.79)
+_BIAS = -0.29
+"""Log odds per log elongation, log slope and log atrial share, about their centres, by logistic regression on 60
+phantoms (stacks across the ventricle, transverse, coronal, sagittal and along it) and the cycles of 42 ACDC patients.
+On 34 other phantoms the area under the curve is 0.97; the stacks of 42 other patients have odds from -4.0 to 5.7, so
+that images support an unusual direction, and hardly ever contradict a usual one."""
 
 
 @dataclass(frozen=True, kw_only=True)

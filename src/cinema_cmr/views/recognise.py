@@ -6,7 +6,7 @@ long-axis planes, else the typical direction), then the long-axis planes by thei
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cinema_cmr.core.study import Issue
@@ -14,6 +14,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.views.appearance import stack_appearance
 from cinema_cmr.views.axis import EXPECTED_AXIS, LongAxis, axis_from_planes
 from cinema_cmr.views.candidate import VIEW_HINTS, Candidate, ViewDecision
+from cinema_cmr.views.chosen import ChosenView, apply_chosen
 from cinema_cmr.views.competing import left_out_issues
 from cinema_cmr.views.long_axes import classify_planes
 from cinema_cmr.views.motion import axis_from_motion
@@ -34,17 +35,22 @@ class ViewRecognition:
     issues: tuple[Issue, ...]
 
 
-def recognise_views(candidates: Sequence[Candidate]) -> ViewRecognition:
+def recognise_views(
+    candidates: Sequence[Candidate], *, chosen: Mapping[int, ChosenView] | None = None
+) -> ViewRecognition:
     """Recognise the view of each candidate; at most one is kept for each of short axis, 2-, 3- and 4-chamber.
 
+    `chosen`, by index of the candidate, is what the user decided; it overrules what is recognised.
     Needs cines in true patient space (`Cine.orientation_known`), with pixels for the motion of the short-axis stack.
     """
-    decisions = classify_stacks(candidates)
+    chosen = chosen or {}
+    decisions = apply_chosen(classify_stacks(candidates), candidates, chosen)
     stack = next((k for k, decision in decisions.items() if decision.view is View.SAX and decision.kept), None)
     rest = [k for k in range(len(candidates)) if k not in decisions]
     if rest:
         axis = _long_axis(candidates, stack, rest)
         decisions.update(classify_planes(candidates, axis, indices=rest))
+        decisions = apply_chosen(decisions, candidates, chosen)
     ordered = tuple(_add_hint(decisions[k], candidates[k]) for k in range(len(candidates)))
     return ViewRecognition(decisions=ordered, issues=tuple(_issues(candidates, ordered)))
 

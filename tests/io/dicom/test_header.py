@@ -9,7 +9,14 @@ from pydicom.uid import CTImageStorage, SecondaryCaptureImageStorage
 from synthetic_dicom import Heart, enhanced, new_image, short_axis_planes
 
 from cinema_cmr.core.errors import GeometryError
-from cinema_cmr.io.dicom.header import HEADER_TAGS, FrameHeader, exclusion_reason, frame_headers, parse_hints
+from cinema_cmr.io.dicom.header import (
+    HEADER_TAGS,
+    FrameHeader,
+    claimed_kind,
+    exclusion_reason,
+    frame_headers,
+    parse_hints,
+)
 
 PIXELS = np.zeros((4, 6), np.uint16)
 
@@ -56,12 +63,15 @@ def test_hints_come_from_words_not_from_chance_letters(text: str, hints: tuple[s
         ({"SeriesDescription": "cine_tagging_SA"}, "tagging"),
         ({"SeriesDescription": "TI_scout"}, "scout"),
         ({"SOPClassUID": SecondaryCaptureImageStorage}, "capture"),
+        ({"SOPClassUID": SecondaryCaptureImageStorage, "ImagePositionPatient": None}, "screen shot"),
+        ({"Modality": "OT"}, "another modality"),
         ({"SOPClassUID": CTImageStorage, "Modality": "CT"}, "modality CT"),
         ({"SamplesPerPixel": 3}, "colour"),
     ],
 )
 def test_objects_that_cannot_be_a_cine_have_a_reason(tags: dict[str, object], word: str | None) -> None:
-    reason = exclusion_reason(new_image(PIXELS, **tags))
+    image = new_image(PIXELS, **tags)
+    reason = exclusion_reason(image) or claimed_kind(image) or None
     assert (reason is None) if word is None else (reason is not None and word in reason)
 
 

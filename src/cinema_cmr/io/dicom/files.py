@@ -7,7 +7,7 @@ import logging
 import re
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,9 +15,19 @@ from typing import Any
 
 from cinema_cmr.core.errors import GeometryError, UnreadableFileError
 from cinema_cmr.core.study import Issue, Subject
-from cinema_cmr.io.dicom.header import HEADER_TAGS, MR_CLASSES, FrameHeader, exclusion_reason, frame_headers
+from cinema_cmr.io.dicom.directory import directory_issues
+from cinema_cmr.io.dicom.header import (
+    HEADER_TAGS,
+    MR_CLASSES,
+    NUMBER_KEYWORDS,
+    FrameHeader,
+    exclusion_reason,
+    frame_headers,
+)
+from cinema_cmr.io.dicom.series_groups import ImageFile, group_series, without_shared_instance_uids
 from cinema_cmr.io.dicom.subject import fill_subject
-from cinema_cmr.io.dicom.values import integer_of, text_of, value_of
+from cinema_cmr.io.dicom.values import integer_of, text_number_keywords, text_of, value_of
+from cinema_cmr.io.names import natural_key
 from cinema_cmr.io.walk import paths_below
 
 __all__ = ["FoundFiles", "SeriesFiles", "is_dicom", "pixel_digests", "quiet_pydicom", "read_headers"]
@@ -33,6 +43,10 @@ class SeriesFiles:
     number: int | None
     folder: str | None
     """Name of its folder if it looks like "Se6", else None, since folder names may contain personal data."""
+    description: str = ""
+    """Series description as stored: may hold a name, so no output file has it."""
+    place: str = ""
+    """Name of its folder whatever it looks like; no output file has it."""
     n_images: int = 0
     excluded: Counter[str] = field(default_factory=Counter)
 
@@ -44,6 +58,8 @@ class FoundFiles:
     paths: tuple[Path, ...]
     """DICOM files; `FrameHeader.file` is an index into them."""
     headers: tuple[FrameHeader, ...]
+    claimed: tuple[FrameHeader, ...] = ()
+    """Images that a word of their header claims to be of another kind than cine; counted as excluded."""
     series: Mapping[str, SeriesFiles]
     """Label -> files of the series."""
     broken: tuple[str, ...]
@@ -88,12 +104,12 @@ def read_headers(source: Path | Iterable[Path]) -> FoundFiles:
 
     Raises `UnreadableFileError` if there are DICOM files and none of them is readable.
     """
-    files = _all_files(source) if isinstance(source, Path) else sorted(source)
+    files = sorted(_all_files(source) if isinstance(source, Path) else source, key=natural_key)
     found = _FileCollector()
     with quiet_pydicom():
         for path in files:
             found.add(path)
-    if found.broken and not (found.headers or found.series):
+    if found.broken and not found.images:
         raise UnreadableFileError(
             f"none of the {len(found.broken)} DICOM files is readable (first: '{found.broken[0]}'); "
             "expected complete files: copy them again from their source"
@@ -112,13 +128,15 @@ class _FileCollector:
     """State of one pass over the files."""
 
     paths: list[Path] = field(default_factory=list)
-    headers: list[FrameHeader] = field(default_factory=list)
-    series: dict[str, SeriesFiles] = field(default_factory=dict)
+    images: list[ImageFile] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    """For each image object why it cannot be part of a cine, or "" """
     broken: list[str] = field(default_factory=list)
     n_other_files: int = 0
-    n_directories: int = 0
+    directories: list[Path] = field(default_factory=list)
     subject: Subject = field(default_factory=Subject)
     issues: dict[str, Issue] = field(default_factory=dict)
+    n_text_numbers: int = 0
 
     def add(self, path: Path) -> None:
         """Add one file: an image, an index, a broken file, or something else."""
@@ -129,48 +147,90 @@ class _FileCollector:
         dataset = _read_header(path) if is_dicom(path) else None
         kind = "" if dataset is None else _sop_class(dataset)
         if kind == _DIRECTORY_CLASS:
-            self.n_directories += 1
+            self.directories.append(path)
         elif dataset is None or not kind or _is_truncated(kind, dataset):
             self.broken.append(path.stem)
         else:
             self._add_object(path, dataset)
 
     def _add_object(self, path: Path, dataset: Any) -> None:
-        number = integer_of(dataset, "SeriesNumber")
-        key = f"{text_of(dataset, 'SeriesInstanceUID') or path.parent}|{number}"
-        folder = path.parent.name if _FOLDER_NAME.fullmatch(path.parent.name) else None
-        empty = SeriesFiles(number=number, folder=folder)
-        series = self.series.setdefault(key, empty)
-        series.n_images += 1
-        reason = exclusion_reason(dataset)
-        if reason:
-            series.excluded[reason] += 1
-            return
-        self.subject = fill_subject(self.subject, dataset, issues=self.issues)
-        try:
-            headers = frame_headers(dataset, file=len(self.paths), series=key)
-        except GeometryError as error:
-            series.excluded[f"images with {error}"] += 1
-            return
-        except Exception:
-            # A corrupt file can fail anywhere in its sequences with any exception; only this file is unusable.
-            self.broken.append(path.stem)
-            return
+        image = ImageFile(
+            uid=text_of(dataset, "SeriesInstanceUID"),
+            number=integer_of(dataset, "SeriesNumber"),
+            folder=str(path.parent),
+            description=text_of(dataset, "SeriesDescription"),
+        )
+        reason = exclusion_reason(dataset) or ""
+        if not reason:
+            self.subject = fill_subject(self.subject, dataset, issues=self.issues)
+            self.n_text_numbers += bool(text_number_keywords(dataset, NUMBER_KEYWORDS))
+            try:
+                headers = frame_headers(dataset, file=len(self.paths), series="")
+            except GeometryError as error:
+                reason = f"images with {error}"
+            except Exception:
+                # A corrupt file can fail anywhere in its sequences with any exception; only this file is unusable.
+                self.broken.append(path.stem)
+                headers = []
+            else:
+                image = replace(image, headers=tuple(headers))
         self.paths.append(path)
-        self.headers.extend(headers)
+        self.images.append(image)
+        self.reasons.append(reason)
 
     def to_found_files(self) -> FoundFiles:
-        labels = _labels(self.series)
+        """Return the files with their series; images that only claim to be of another kind are set apart."""
+        images, keys, issues = group_series(self.images)
+        series = self._series(images, keys)
+        labels = _labels(series)
+        headers = [replace(h, series=labels[key]) for key, one in zip(keys, images, strict=True) for h in one.headers]
+        headers = without_shared_instance_uids(headers, _place_and_time)
         return FoundFiles(
             paths=tuple(self.paths),
-            headers=tuple(replace(header, series=labels[header.series]) for header in self.headers),
-            series={labels[key]: series for key, series in self.series.items()},
+            headers=tuple(header for header in headers if not header.claim),
+            claimed=tuple(header for header in headers if header.claim),
+            series={labels[key]: one for key, one in series.items()},
             broken=tuple(self.broken),
             n_other_files=self.n_other_files,
-            n_directories=self.n_directories,
+            n_directories=len(self.directories),
             subject=self.subject,
-            issues=tuple(self.issues.values()),
+            issues=(
+                *self.issues.values(),
+                *issues,
+                *self._text_issues(),
+                *directory_issues(self.directories, n_images=len(self.images)),
+            ),
         )
+
+    def _series(self, images: Sequence[ImageFile], keys: Sequence[Hashable]) -> dict[Hashable, SeriesFiles]:
+        series: dict[Hashable, SeriesFiles] = {}
+        for image, key, reason in zip(images, keys, self.reasons, strict=True):
+            place = Path(image.folder).name
+            folder = place if _FOLDER_NAME.fullmatch(place) else None
+            first = SeriesFiles(number=image.number, folder=folder, description=image.description, place=place)
+            one = series.setdefault(key, first)
+            one.n_images += 1
+            if image.number is not None and (one.number is None or image.number < one.number):
+                one.number = image.number
+            claim = image.headers[0].claim if image.headers else ""
+            if reason or claim:
+                one.excluded[reason or claim] += 1
+        return series
+
+    def _text_issues(self) -> list[Issue]:
+        if not self.n_text_numbers:
+            return []
+        message = (
+            f"{self.n_text_numbers} files store numbers as text, such as with a decimal comma or a unit; "
+            "they were read as the numbers that they mean"
+        )
+        evidence = {"files": self.n_text_numbers}
+        return [Issue(code="numbers-as-text", severity="info", message=message, evidence=evidence)]
+
+
+def _place_and_time(header: FrameHeader) -> Hashable:
+    time = (header.trigger_ms, header.temporal_index, header.acquired_ms, header.instance_number)
+    return (header.position, header.orientation, *time)
 
 
 def _read_header(path: Path) -> Any | None:
@@ -193,7 +253,7 @@ def _is_truncated(kind: str, dataset: Any) -> bool:
     return kind in MR_CLASSES and value_of(dataset, "Rows") is None
 
 
-def _labels(series: Mapping[str, SeriesFiles]) -> dict[str, str]:
+def _labels(series: Mapping[Hashable, SeriesFiles]) -> dict[Hashable, str]:
     """Map each key to "series 6"; series with the same number, or without one, get a letter each, in reading order."""
     by_number = defaultdict(list)
     for key, found in series.items():

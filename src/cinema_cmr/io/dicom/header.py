@@ -21,7 +21,10 @@ from cinema_cmr.io.dicom.values import clock_ms, integer_of, number_of, text_of,
 __all__ = [
     "HEADER_TAGS",
     "MR_CLASSES",
+    "NUMBER_KEYWORDS",
+    "VELOCITY",
     "FrameHeader",
+    "claimed_kind",
     "distinct_values",
     "exclusion_reason",
     "frame_headers",
@@ -56,13 +59,23 @@ HEADER_TAGS = (
 )
 """All elements read from a header. Names of patient, physicians and institution are never parsed."""
 
+NUMBER_KEYWORDS = (
+    *("PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient", "SliceThickness", "SpacingBetweenSlices"),
+    *("TriggerTime", "NominalInterval", "HeartRate"),
+)
+"""Elements of `HEADER_TAGS` that must be numbers for a cine to be measured."""
+
 MR_CLASSES = tuple(f"1.2.840.10008.5.1.4.1.1.4{suffix}" for suffix in ("", ".1", ".4"))
 """MR image, enhanced MR image, legacy converted enhanced MR image."""
 _CAPTURE_CLASS = "1.2.840.10008.5.1.4.1.1.7"
+_UNSPECIFIC_MODALITIES = ("OT", "SC")
+
+VELOCITY = "phase or velocity images"
+"""The one claim about the pixels themselves: they are no magnitudes."""
 
 _IMAGE_TYPE_REASONS: Mapping[str, str] = {
     "LOCALIZER": "a localizer",
-    **dict.fromkeys(("P", "PHASE", "PHASE MAP", "VELOCITY", "VELOCITY MAP", "R", "I"), "phase or velocity images"),
+    **dict.fromkeys(("P", "PHASE", "PHASE MAP", "VELOCITY", "VELOCITY MAP", "R", "I"), VELOCITY),
     **dict.fromkeys(("FLOW_ENCODED", "PCA", "M_PCA", "PHASE_CONTRAST"), "images of a flow measurement"),
     **dict.fromkeys(("MPR", "MIP", "PROJECTION IMAGE", "CSA MPR"), "reformatted images"),
     **dict.fromkeys(("T1 MAP", "T2 MAP", "T2_STAR MAP", "ECV MAP"), "a parameter map"),
@@ -137,6 +150,8 @@ class FrameHeader:
     derived: bool = False
     hints: tuple[str, ...] = ()
     """Contents of the series description in a fixed vocabulary."""
+    claim: str = ""
+    """Another kind of image that a word of the header names, e.g. "described as flow"; geometry and time decide."""
 
     @property
     def normal(self) -> NDArray[np.float64]:
@@ -168,39 +183,47 @@ def parse_hints(*texts: str) -> tuple[str, ...]:
 
 
 def exclusion_reason(dataset: Any) -> str | None:
-    """Return why an object of this kind cannot be part of a cine; None if it may be.
+    """Return why an object of this kind cannot be part of a cine; None if it may be, whatever its words claim.
 
     >>> from pydicom.dataset import Dataset
     >>> exclusion_reason(Dataset())
     'an object without an image'
     """
     kind = text_of(dataset, "SOPClassUID")
-    if kind.startswith(_CAPTURE_CLASS):
+    captured = kind.startswith(_CAPTURE_CLASS)
+    if captured and value_of(dataset, "ImagePositionPatient") is None:
         return "a secondary capture (screen shot or report page)"
     if not value_of(dataset, "Rows"):
         return "an object without an image"
     modality = text_of(dataset, "Modality") or "MR"
-    if kind not in MR_CLASSES or modality != "MR":
+    if not (kind in MR_CLASSES or captured) or modality not in ("MR", *_UNSPECIFIC_MODALITIES):
         return f"not an MR image (modality {modality[:8]})"
     if (integer_of(dataset, "SamplesPerPixel") or 1) != 1:
         return "colour images"
-    return _other_kind_reason(dataset)
+    return None
 
 
-def _other_kind_reason(dataset: Any) -> str | None:
-    for value in texts_of(dataset, "ImageType"):
-        if value in _IMAGE_TYPE_REASONS:
-            return _IMAGE_TYPE_REASONS[value]
-    component = text_of(dataset, "ComplexImageComponent").upper()
-    if component in _COMPLEX_PARTS:
-        return "phase or velocity images"
+def claimed_kind(dataset: Any) -> str:
+    """Return the kind other than a cine that a word of the header names, "" for none: a claim, not a decision.
+
+    >>> from pydicom.dataset import Dataset
+    >>> image = Dataset()
+    >>> image.SeriesDescription = "cine SA PC"
+    >>> claimed_kind(image)
+    'described as flow'
+    """
+    if text_of(dataset, "SOPClassUID").startswith(_CAPTURE_CLASS):
+        return "a secondary capture"
+    if text_of(dataset, "Modality") in _UNSPECIFIC_MODALITIES:
+        return "images of another modality"
+    claims = [_IMAGE_TYPE_REASONS[value] for value in texts_of(dataset, "ImageType") if value in _IMAGE_TYPE_REASONS]
+    if text_of(dataset, "ComplexImageComponent").upper() in _COMPLEX_PARTS or VELOCITY in claims:
+        return VELOCITY
     encoded = re.search(r"_v\d+(in|through|ap|rl|fh|si|lr)", text_of(dataset, "SequenceName").lower())
     if text_of(dataset, "PhaseContrast").upper() == "YES" or encoded:
-        return "images of a flow measurement"
-    for hint in parse_hints(*_descriptions(dataset)):
-        if hint in _EXCLUDING_HINTS:
-            return f"described as {hint}"
-    return None
+        claims.append("images of a flow measurement")
+    claims += [f"described as {hint}" for hint in parse_hints(*_descriptions(dataset)) if hint in _EXCLUDING_HINTS]
+    return claims[0] if claims else ""
 
 
 def frame_headers(dataset: Any, *, file: int, series: str) -> list[FrameHeader]:
@@ -237,7 +260,13 @@ def _functional_groups(
             values = next((list(s.DimensionIndexValues) for s in sources if "DimensionIndexValues" in s), [])
             if time_dimension < len(values):
                 own["temporal_index"] = float(values[time_dimension])
-        yield _header({**facts, **own, "frame": k, "instance_number": k + 1})
+        yield _header({**facts, **own, "frame": k, "instance_number": _frame_number(facts, k, len(groups))})
+
+
+def _frame_number(facts: Mapping[str, Any], frame: int, n_frames: int) -> int:
+    """Return a number that orders the frames of all objects of a series: objects by InstanceNumber, frames within."""
+    before = max((facts["instance_number"] or 1) - 1, 0)
+    return before * n_frames + frame + 1
 
 
 def _sequence_items(group: Any) -> Iterator[Any]:
@@ -292,6 +321,7 @@ def _object_fields(dataset: Any) -> dict[str, Any]:
         "n_phases": integer_of(dataset, "CardiacNumberOfImages"),
         "derived": "DERIVED" in texts_of(dataset, "ImageType"),
         "hints": parse_hints(*_descriptions(dataset)),
+        "claim": claimed_kind(dataset),
     }
 
 

@@ -90,6 +90,10 @@ def _one_beat(one: AssembledStack, distances: Array, step_ms: float | None) -> P
     count = round(usual)
     slices = [_first_beat(one.array[:, :, k], beat, count) for k, beat in enumerate(beats)]
     array = np.stack(slices, axis=2).astype(np.float32)
+    shown = tuple(
+        tuple(row[t] for t in np.rint(_beat_places(len(row), beat, count)).astype(int))
+        for row, beat in zip(one.shown, beats, strict=True)
+    )
     beat_ms = None if step_ms is None else usual * step_ms
     if beat_ms is not None and not _CYCLE_MS[0] <= beat_ms <= _CYCLE_MS[1]:
         beat_ms = None
@@ -102,12 +106,20 @@ def _one_beat(one: AssembledStack, distances: Array, step_ms: float | None) -> P
         evidence={"n_frames": n, "beat_frames": round(usual, 2), "beat_ms": beat_ms and round(beat_ms, 1)},
     )
     times = None if beat_ms is None else np.arange(count) * beat_ms / count
-    return PhasedStack(assembled=replace(one, array=array), beat_ms=beat_ms, frame_times_ms=times, issues=(issue,))
+    return PhasedStack(
+        assembled=replace(one, array=array, shown=shown), beat_ms=beat_ms, frame_times_ms=times, issues=(issue,)
+    )
+
+
+def _beat_places(n_frames: int, beat: float, count: int) -> Array:
+    """Return the (count,) places of the first beat's frames among those of the file, fractional."""
+    places: Array = np.minimum(np.arange(count) * beat / count, n_frames - 1)
+    return places
 
 
 def _first_beat(images: NDArray[np.float32], beat: float, count: int) -> NDArray[np.float32]:
     """Return `count` frames of the first beat of (x, y, t), linearly in time."""
-    at = np.minimum(np.arange(count) * beat / count, images.shape[-1] - 1)
+    at = _beat_places(images.shape[-1], beat, count)
     before = np.floor(at).astype(int)
     after = np.minimum(before + 1, images.shape[-1] - 1)
     weight = (at - before).astype(np.float32)
@@ -151,10 +163,13 @@ def _in_phase(phased: PhasedStack, shifts: SliceShifts, timed: NDArray[np.bool_]
         return phased
     if not agree or not _closes(distances[shifts.moving]):
         return replace(phased, in_phase=False, issues=(*phased.issues, _unknown_issue(one, shifts)))
-    array = one.array.copy()
+    array, shown = one.array.copy(), list(one.shown)
     for k in np.flatnonzero(~timed):
-        array[:, :, k] = np.roll(array[:, :, k], -int(frames[k]), axis=-1)
-    return replace(phased, assembled=replace(one, array=array), issues=(*phased.issues, _aligned_issue(apart, timed)))
+        shift = int(frames[k]) % array.shape[-1]
+        array[:, :, k] = np.roll(array[:, :, k], -shift, axis=-1)
+        shown[k] = (*shown[k][shift:], *shown[k][:shift])
+    assembled = replace(one, array=array, shown=tuple(shown))
+    return replace(phased, assembled=assembled, issues=(*phased.issues, _aligned_issue(apart, timed)))
 
 
 def _closes(distances: Array) -> bool:

@@ -1,21 +1,25 @@
 """Reads a DICOM study of any layout into a `Study`: cines by position and time, views by geometry.
 
 Nothing that identifies a person leaves this reader: series are labelled by number, descriptions are reduced to a fixed
-vocabulary of hints, and names, identifiers, dates and UIDs are dropped with the headers.
+vocabulary of hints, and names, identifiers and dates are dropped with the headers. Of the UIDs only those of the images
+are kept, in memory (`Cine.sources`), so that DICOM results can refer to them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.core.study import Study
+from cinema_cmr.core.choices import SeriesChoices, StudyChoices
+from cinema_cmr.core.errors import NoCineError
+from cinema_cmr.core.study import Issue, Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.io.dicom.admission import admit_claimed
 from cinema_cmr.io.dicom.decisions import (
     ClassifiedStack,
     file_issues,
@@ -26,68 +30,144 @@ from cinema_cmr.io.dicom.decisions import (
 )
 from cinema_cmr.io.dicom.examination import check_single_examination
 from cinema_cmr.io.dicom.files import FoundFiles, pixel_digests, read_headers
+from cinema_cmr.io.dicom.image_sources import cine_sources
 from cinema_cmr.io.dicom.phase_check import PhasedStack, check_phases
 from cinema_cmr.io.dicom.pixels import AssembledStack, assemble
 from cinema_cmr.io.dicom.rate import CardiacCycle, cardiac_cycle
 from cinema_cmr.io.dicom.sort import SortedStacks, possible_duplicates, sort_headers
 from cinema_cmr.io.dicom.stack import Stack
+from cinema_cmr.io.dicom.user_choices import (
+    apply_to_files,
+    check_carried_out,
+    chosen_views,
+    decision_issues,
+    prefer_chosen,
+    resolve_series,
+)
+from cinema_cmr.io.folded import fold_issues
 from cinema_cmr.views.competing import looks_tagged
-from cinema_cmr.views.recognise import Candidate, recognise_views
+from cinema_cmr.views.recognise import Candidate, ViewRecognition, recognise_views
 
 __all__ = ["find_stacks", "read_dicom"]
 
 
-def read_dicom(files_or_folder: Path | Iterable[Path], *, name: str | None = None) -> Study:
+@dataclass(frozen=True, kw_only=True)
+class _Reading:
+    """The cines of a study, with their views."""
+
+    found: FoundFiles
+    stacks: SortedStacks
+    readable: tuple[AssembledStack, ...]
+    """Stacks with pixels."""
+    candidates: tuple[Candidate, ...]
+    """The readable stacks as cines."""
+    cycles: tuple[CardiacCycle, ...]
+    recognised: ViewRecognition
+    issues: tuple[Issue, ...]
+
+    @property
+    def classified(self) -> list[ClassifiedStack]:
+        pairs = zip(self.readable, self.recognised.decisions, strict=True)
+        return [ClassifiedStack(stack=one.stack, decision=decision) for one, decision in pairs]
+
+    @property
+    def has_short_axis(self) -> bool:
+        return any(one.view is View.SAX and one.kept for one in self.recognised.decisions)
+
+
+def read_dicom(
+    files_or_folder: Path | Iterable[Path], *, name: str | None = None, choices: StudyChoices | None = None
+) -> Study:
     """Read a study from a folder (with subfolders and other files), one DICOM file or a list of files.
 
-    `name` defaults to the stem of the path. Every series gets a `SeriesDecision`: `kept` is true if it is measured as
-    its view; other cines stay in the study as `View.OTHER`, with the reason.
+    `name` defaults to the stem of the path; `choices` are the user's decisions on series. Every series gets a
+    `SeriesDecision`: `kept` is true if it is measured as its view; other cines stay in the study as `View.OTHER`, with
+    the reason.
 
     Raises `NoCineError` (with a summary of the input) if there is no cine, `UnreadableFileError` if none of the DICOM
-    files, or none of the images of any cine, is readable, `InputError` for several patients or days.
+    files, or none of the images of any cine, is readable, `InputError` for several patients or days and for a decision
+    of the user that cannot be carried out, `UnknownNameError` for a series that the study lacks.
     """
-    found, stacks = find_stacks(files_or_folder)
+    found = read_headers(files_or_folder)
+    decided = resolve_series(choices, found) if choices else {}
+    found = apply_to_files(found, decided)
+    reading = _read_cines(found, decided)
+    decisions = series_decisions(reading.found, reading.stacks, reading.classified)
+    check_carried_out(decisions, decided)
+    main = _main_stack_index(reading.classified)
+    cycle, cine = reading.cycles[main], reading.candidates[main].cine
+    return Study(
+        name=name or _default_name(files_or_folder),
+        cines=_select_cines(reading.candidates, reading.classified),
+        subject=replace(found.subject, heart_rate_bpm=cycle.heart_rate_bpm),
+        decisions=decisions,
+        issues=fold_issues([*reading.issues, cycle.issue(cine.label), *decision_issues(decided)]),
+        descriptions={label: files.description for label, files in found.series.items() if files.description},
+    )
+
+
+def _read_cines(found: FoundFiles, decided: SeriesChoices) -> _Reading:
+    """Read the cines; without a short axis among them, also those that claim to be something else."""
+    attempts = [False] if not found.claimed else [False, True]
+    failure, first = None, None
+    for all_cines in attempts:
+        try:
+            reading = _read_attempt(found, decided, all_cines=all_cines)
+        except NoCineError as error:
+            failure = failure or error
+            continue
+        if reading.has_short_axis:
+            return reading
+        first = first or reading
+    if first is None:
+        assert failure is not None
+        raise failure
+    return first
+
+
+def _read_attempt(found: FoundFiles, decided: SeriesChoices, *, all_cines: bool) -> _Reading:
+    stacks = _sorted_stacks(found)
+    admission = admit_claimed(found, stacks, all_cines=all_cines)
+    preferred = prefer_chosen(admission.found, decided)
+    if preferred is not found:
+        found, stacks = preferred, _sorted_stacks(preferred)
     used = (k for stack in stacks.stacks for cine_slice in stack.slices for k in cine_slice.frames if k is not None)
     subject_issues = check_single_examination([found.headers[k] for k in used])
-    assembled = [assemble(found, stack) for stack in stacks.stacks]
+    assembled = tuple(assemble(found, stack) for stack in stacks.stacks)
     readable = [one for one in assembled if one.array.size]
     if not readable:
         raise no_cine_error(found, stacks, assembled)
     stated = [cardiac_cycle(found.headers, one.stack) for one in readable]
     phased = [_check_phases(one, cycle) for one, cycle in zip(readable, stated, strict=True)]
-    cycles = [cycle.or_beat(one.beat_ms) for cycle, one in zip(stated, phased, strict=True)]
-    candidates = [_make_candidate(one, cycle) for one, cycle in zip(phased, cycles, strict=True)]
-    recognised = recognise_views(candidates)
-    classified = [
-        ClassifiedStack(stack=one.stack, decision=decision)
-        for one, decision in zip(readable, recognised.decisions, strict=True)
-    ]
-    main = _main_stack_index(classified)
-    issues = [
-        *found.issues,
-        *subject_issues,
-        *file_issues(found),
-        *stacks.issues,
-        *(issue for one in assembled for issue in pixel_issues(one)),
-        *(issue for one, view in zip(phased, classified, strict=True) if view.decision.kept for issue in one.issues),
-        *recognised.issues,
-        *reference_issues(found, classified),
-        cycles[main].issue(candidates[main].cine.label),
-    ]
-    return Study(
-        name=name or _default_name(files_or_folder),
-        cines=_select_cines(candidates, classified),
-        subject=replace(found.subject, heart_rate_bpm=cycles[main].heart_rate_bpm),
-        decisions=series_decisions(found, stacks, classified),
-        issues=tuple(issues),
+    cycles = tuple(cycle.or_beat(one.beat_ms) for cycle, one in zip(stated, phased, strict=True))
+    candidates = tuple(_make_candidate(found, one, cycle) for one, cycle in zip(phased, cycles, strict=True))
+    recognised = recognise_views(candidates, chosen=chosen_views([one.stack for one in readable], decided))
+    reading = _Reading(
+        found=found,
+        stacks=stacks,
+        readable=tuple(readable),
+        candidates=candidates,
+        cycles=cycles,
+        recognised=recognised,
+        issues=(*found.issues, *admission.issues, *subject_issues, *file_issues(found), *stacks.issues),
     )
+    issues = [issue for one in assembled for issue in pixel_issues(one)]
+    issues += [
+        i for one, view in zip(phased, reading.classified, strict=True) if view.decision.kept for i in one.issues
+    ]
+    issues += [*recognised.issues, *reference_issues(found, reading.classified)]
+    return replace(reading, issues=(*reading.issues, *issues))
 
 
 def find_stacks(files_or_folder: Path | Iterable[Path]) -> tuple[FoundFiles, SortedStacks]:
     """Return the files of the input and their images sorted into stacks, without reading pixels."""
     found = read_headers(files_or_folder)
+    return found, _sorted_stacks(found)
+
+
+def _sorted_stacks(found: FoundFiles) -> SortedStacks:
     suspects = possible_duplicates(found.headers)
-    return found, sort_headers(found.headers, digests=pixel_digests(found, suspects))
+    return sort_headers(found.headers, digests=pixel_digests(found, suspects))
 
 
 def _default_name(source: Path | Iterable[Path]) -> str:
@@ -102,7 +182,7 @@ def _check_phases(one: AssembledStack, cycle: CardiacCycle) -> PhasedStack:
     return check_phases(one, step_ms=step_ms, cycle_known=cycle.rr_ms is not None)
 
 
-def _make_candidate(phased: PhasedStack, cycle: CardiacCycle) -> Candidate:
+def _make_candidate(found: FoundFiles, phased: PhasedStack, cycle: CardiacCycle) -> Candidate:
     one, stack = phased.assembled, phased.assembled.stack
     times = phased.frame_times_ms
     if times is None and one.array.shape[3] == stack.n_frames:
@@ -118,6 +198,7 @@ def _make_candidate(phased: PhasedStack, cycle: CardiacCycle) -> Candidate:
         rr_interval_ms=cycle.rr_ms,
         slice_thickness_mm=float(np.median(thickness)) if thickness else None,
         label=_stack_label(stack),
+        sources=cine_sources(found.headers, one),
     )
     gated = sum(cine_slice.gated for cine_slice in stack.slices)
     return Candidate(
@@ -167,6 +248,7 @@ def _extract_view(cine: Cine, classified: ClassifiedStack) -> Cine:
         affine=affine,
         slice_positions_mm=np.zeros(1),
         label=classified.stack.slices[k].series,
+        sources=cine.sources and cine.sources.select(slices=[k]),
     )
 
 

@@ -1,15 +1,32 @@
 """Values of DICOM elements as plain Python; None if absent, empty or malformed.
 
 pydicom converts on access and raises any exception for a malformed value, while the file's other values remain usable.
+Numbers that another program wrote as text are read all the same: with a decimal comma, with their unit, or as an
+element of text type.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["clock_ms", "integer_of", "number_of", "text_of", "texts_of", "value_of", "vector_of"]
+__all__ = [
+    "clock_ms",
+    "integer_of",
+    "number_of",
+    "parse_number",
+    "text_number_keywords",
+    "text_of",
+    "texts_of",
+    "value_of",
+    "vector_of",
+]
+
+_UNITS = "mm|ms|msec|bpm|kg|deg"
+"""Units that DICOM itself means for the numbers read here; a number with any other unit is malformed."""
+_NUMBER = re.compile(rf"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?:\s*(?:{_UNITS}))?", re.IGNORECASE)
 
 
 def value_of(dataset: Any, keyword: str) -> Any:
@@ -36,11 +53,8 @@ def texts_of(dataset: Any, keyword: str) -> list[str]:
 
 def number_of(dataset: Any, keyword: str) -> float | None:
     """Return the value as a finite float, or None."""
-    try:
-        number = float(value_of(dataset, keyword))
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
+    number = _to_float(value_of(dataset, keyword))
+    return number if number is not None and math.isfinite(number) else None
 
 
 def integer_of(dataset: Any, keyword: str) -> int | None:
@@ -54,11 +68,64 @@ def vector_of(dataset: Any, keyword: str, length: int) -> tuple[float, ...] | No
 
     NaN is kept, so that it can be rejected explicitly.
     """
+    value = value_of(dataset, keyword)
     try:
-        numbers = tuple(float(part) for part in value_of(dataset, keyword))
+        parts = _split(value) if isinstance(value, str | bytes) else list(value)
+    except TypeError:
+        return None
+    numbers = tuple(number for part in parts if (number := _to_float(part)) is not None)
+    return numbers if len(numbers) == len(parts) == length else None
+
+
+def parse_number(text: str) -> float | None:
+    """Return a number written as text: with a decimal comma, or with its unit; None for anything else.
+
+    >>> parse_number("1,370"), parse_number("8 mm"), parse_number("1.250,5"), parse_number("0.8 cm")
+    (1.37, 8.0, 1250.5, None)
+    """
+    plain = text.strip(" \0\t'\"")
+    if plain.count(",") == 1:
+        whole, decimals = plain.split(",")
+        # DICOM has no thousands separator; a text with both marks has one, and the last mark is the decimal one.
+        plain = f"{whole}{decimals}" if "." in decimals else f"{whole.replace('.', '')}.{decimals}"
+    match = _NUMBER.fullmatch(plain)
+    if match:
+        return float(match[1])
+    return math.nan if plain.lower() == "nan" else None
+
+
+def text_number_keywords(dataset: Any, keywords: Iterable[str]) -> tuple[str, ...]:
+    """Return those of the numeric elements whose value is not stored as a number but as text that may hold one."""
+    return tuple(keyword for keyword in keywords if _is_text(value_of(dataset, keyword)))
+
+
+def _is_text(value: Any) -> bool:
+    several = hasattr(value, "__getitem__") and not isinstance(value, str | bytes)
+    first = (value[0] if len(value) else None) if several else value
+    return isinstance(first, str | bytes) and bool(first)
+
+
+def _to_float(value: Any) -> float | None:
+    if isinstance(value, bytes):
+        value = value.decode("ascii", errors="replace")
+    if isinstance(value, str):
+        return parse_number(value)
+    try:
+        return float(value)
     except (TypeError, ValueError):
         return None
-    return numbers if len(numbers) == length else None
+
+
+def _split(value: str | bytes) -> list[str]:
+    """Split a text of several numbers, which its type kept as one: at backslashes, else at blanks and semicolons.
+
+    >>> _split("1,5\\\\1,5"), _split("[1.5, 1.5]")
+    (['1,5', '1,5'], ['1.5', '1.5'])
+    """
+    text = value.decode("ascii", errors="replace") if isinstance(value, bytes) else value
+    if "\\" in text:
+        return text.split("\\")
+    return re.split(r"[;\s]+|,\s+", text.strip(" \0[]()"))
 
 
 def clock_ms(text: str) -> float | None:
@@ -67,7 +134,7 @@ def clock_ms(text: str) -> float | None:
     >>> clock_ms("20200131000001.5")
     1500.0
     """
-    match = re.fullmatch(r"(?:\d{8})?(\d\d)(\d\d)(\d\d(?:\.\d+)?)(?:[+-]\d{4})?", text.strip())
+    match = re.fullmatch(r"(?:\d{8})?(\d\d)(\d\d)(\d\d(?:\.\d+)?)(?:[+-]\d{4})?", text.strip().replace(",", "."))
     if not match:
         return None
     hours, minutes, seconds = (float(part) for part in match.groups())

@@ -1,0 +1,196 @@
+"""Images that a word of their header claims to be no cine: taken as one where geometry and timing say so.
+
+"PC" is phase contrast, or post contrast; MPR is a reformatted volume, or what an archive wrote into a copy. A claim
+therefore never decides by itself: slices acquired like the cines of the study, where those leave a place free, are part
+of them; what else could have changed a number is reported.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cinema_cmr.core.study import Issue
+from cinema_cmr.io.dicom.files import FoundFiles
+from cinema_cmr.io.dicom.header import VELOCITY, FrameHeader
+from cinema_cmr.io.dicom.sort import SortedStacks, sort_headers
+from cinema_cmr.io.dicom.stack import CineSlice, Stack
+
+__all__ = ["Admission", "admit_claimed", "slices_overlap"]
+
+_PARALLEL = 0.9976
+"""Cosine of four degrees between the normals of parallel slices."""
+_SAME_TISSUE = 0.7
+_UNKNOWN_THICKNESS_MM = 6.0
+_BESIDE_MM = 60.0
+"""Slice centres further apart than this within their plane show different organs."""
+_STACK_SLICES = 3
+_ON_GRID = 0.3
+"""Largest distance of a slice from the regular positions of a stack, in steps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admission:
+    """The files of a study with the claimed images that were taken as cines, and what is to be reported."""
+
+    found: FoundFiles
+    issues: tuple[Issue, ...] = ()
+
+
+def admit_claimed(found: FoundFiles, stacks: SortedStacks, *, all_cines: bool = False) -> Admission:
+    """Return the files with those claimed images as headers that geometry and timing show to be cines.
+
+    With `all_cines` every claimed cine is taken, except velocity images and what lies beside them: for a study without
+    any other short axis. `stacks` are those of `found.headers`.
+    """
+    velocities = [header for header in found.claimed if header.claim == VELOCITY]
+    by_series: dict[str, list[int]] = defaultdict(list)
+    for k, header in enumerate(found.claimed):
+        by_series[header.series].append(k)
+    admitted: set[int] = set()
+    issues = []
+    for series, members in by_series.items():
+        own = [found.claimed[k] for k in members]
+        proven = own[0].claim == VELOCITY or _beside_velocities(own, velocities)
+        parts = sort_headers(own).stacks
+        pairs = (
+            [] if proven else [(part, _taken(part, own, stacks, found.headers, all_cines=all_cines)) for part in parts]
+        )
+        taken = {k for _, indices in pairs for k in indices}
+        admitted.update(members[k] for k in taken)
+        if taken:
+            issues.append(_admitted_issue(series, own[0].claim, certain=not all_cines))
+        elif any(_continues(part, stack) for part in parts for stack in stacks.stacks):
+            issues.append(_left_out_issue(series, own[0].claim))
+    return Admission(found=with_claimed(found, admitted), issues=tuple(issues))
+
+
+def with_claimed(found: FoundFiles, chosen: Iterable[int]) -> FoundFiles:
+    """Return the files with the claimed images of these indices among the headers, and no longer as excluded."""
+    indices = set(chosen)
+    if not indices:
+        return found
+    moved = [found.claimed[k] for k in sorted(indices)]
+    series = dict(found.series)
+    for header in moved:
+        left = series[header.series].excluded.copy()
+        left[header.claim] -= header.frame == 0
+        series[header.series] = replace(series[header.series], excluded=+left)
+    headers = sorted((*found.headers, *moved), key=lambda header: (header.file, header.frame))
+    rest = tuple(header for k, header in enumerate(found.claimed) if k not in indices)
+    return replace(found, headers=tuple(headers), claimed=rest, series=series)
+
+
+def _taken(
+    part: Stack, own: Sequence[FrameHeader], stacks: SortedStacks, headers: Sequence[FrameHeader], *, all_cines: bool
+) -> list[int]:
+    """Return the indices in `own` of the slices to take: acquired like another cine, at places that are free."""
+    alike = all_cines or any(_acquired_alike(part, own, stack, headers) for stack in stacks.stacks)
+    free = [one for one in part.slices if not _is_covered(one, part, stacks)] if alike else []
+    return [k for one in free for k in one.frames if k is not None]
+
+
+def _acquired_alike(part: Stack, own: Sequence[FrameHeader], stack: Stack, headers: Sequence[FrameHeader]) -> bool:
+    """Return True for the same matrix, pixels, number of frames, frame step and echo time."""
+    if (part.rows, part.columns, part.n_frames) != (stack.rows, stack.columns, stack.n_frames):
+        return False
+    facts = zip(_acquisition(part, own), _acquisition(stack, headers), _TOLERANCES, strict=True)
+    return all(a is None or b is None or abs(a - b) <= tolerance * b for a, b, tolerance in facts)
+
+
+_TOLERANCES = (0.01, 0.01, 0.15, 0.15)
+
+
+def _acquisition(stack: Stack, headers: Sequence[FrameHeader]) -> tuple[float | None, ...]:
+    """Return pixel spacings, frame step and echo time of a stack."""
+    frames = [headers[k] for one in stack.slices for k in one.frames if k is not None]
+    steps = [float(np.median(np.diff(one.times_ms))) for one in stack.slices if one.times_ms and len(one.times_ms) > 1]
+    echoes = [frame.echo_time_ms for frame in frames if frame.echo_time_ms]
+    return (*stack.pixel_spacing, _median(steps), _median(echoes))
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return float(np.median(values)) if values else None
+
+
+def _is_covered(one: CineSlice, part: Stack, stacks: SortedStacks) -> bool:
+    return any(slices_overlap(one, part, other, stack) for stack in stacks.stacks for other in stack.slices)
+
+
+def slices_overlap(one: CineSlice, part: Stack, other: CineSlice, stack: Stack) -> bool:
+    """Return True if two slices of these stacks show the same tissue: parallel, and nearer than their thickness."""
+    normal = stack.normal
+    if abs(float(part.normal @ normal)) < _PARALLEL:
+        return False
+    offset = _centre(one, part) - _centre(other, stack)
+    along = float(offset @ normal)
+    if float(np.linalg.norm(offset - along * normal)) > _BESIDE_MM:
+        return False
+    return abs(along) < _SAME_TISSUE * (one.thickness_mm or other.thickness_mm or _UNKNOWN_THICKNESS_MM)
+
+
+def _centre(one: CineSlice, stack: Stack) -> np.ndarray:
+    """Return the (3,) centre of a slice's image, LPS mm."""
+    row, column = np.array(stack.orientation[:3]), np.array(stack.orientation[3:])
+    half_row, half_column = (
+        (stack.columns - 1) / 2 * stack.pixel_spacing[1],
+        (stack.rows - 1) / 2 * stack.pixel_spacing[0],
+    )
+    centre: np.ndarray = np.array(one.origin) + row * half_row + column * half_column
+    return centre
+
+
+def _continues(part: Stack, stack: Stack) -> bool:
+    """Return True if a slice lies at a free place of a stack's regular positions, or a step beyond its ends."""
+    if len(stack.slices) < _STACK_SLICES or abs(float(part.normal @ stack.normal)) < _PARALLEL:
+        return False
+    if any(slices_overlap(one, part, other, stack) for one in part.slices for other in stack.slices):
+        return False
+    step = float(np.median(np.diff(stack.positions_mm)))
+    first = stack.slices[0]
+    for one in part.slices:
+        offset = _centre(one, part) - _centre(first, stack)
+        along = float(offset @ stack.normal)
+        beside = float(np.linalg.norm(offset - along * stack.normal))
+        near = -1.5 * step < along < float(stack.positions_mm[-1]) + 1.5 * step
+        if near and beside < _BESIDE_MM and abs(along / step - round(along / step)) <= _ON_GRID:
+            return True
+    return False
+
+
+def _beside_velocities(own: Sequence[FrameHeader], velocities: Sequence[FrameHeader]) -> bool:
+    """Return True if velocity images lie at the same place: these are then the magnitudes of a flow measurement."""
+    places = {_place(header) for header in velocities}
+    return any(_place(header) in places for header in own)
+
+
+def _place(header: FrameHeader) -> tuple[float, ...]:
+    return tuple(round(value, 1) + 0.0 for value in (*header.position, *header.orientation))
+
+
+def _admitted_issue(series: str, claim: str, *, certain: bool) -> Issue:
+    message = f"{series} was measured as cine though it is {_as_clause(claim)}: "
+    evidence = {"series": series, "claim": claim}
+    if certain:
+        message += "geometry and timing are those of the other cines"
+        return Issue(code="claim-overruled", severity="info", message=message, evidence=evidence)
+    message += "no other short axis was found; check the images, or leave it out with --ignore"
+    return Issue(code="claim-overruled", severity="warning", message=message, evidence=evidence)
+
+
+def _left_out_issue(series: str, claim: str) -> Issue:
+    return Issue(
+        code="claimed-series-left-out",
+        severity="warning",
+        message=f"{series} lies in line with the stack, beyond or between its slices, and was left out as it is"
+        f" {_as_clause(claim)}: if it is cine, add it with --use",
+        evidence={"series": series, "claim": claim},
+    )
+
+
+def _as_clause(claim: str) -> str:
+    """Return a claim so that it follows "is"."""
+    return claim if claim.startswith(("described", "a ")) else f"marked as {claim}"
