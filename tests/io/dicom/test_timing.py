@@ -60,6 +60,38 @@ def test_fallbacks_for_an_absent_or_constant_trigger_time(facts: dict[str, float
     assert order.frames == tuple(range(10) if source == "file order" else range(9, -1, -1))
 
 
+@pytest.mark.parametrize("to_ms", [10, 50, 100])
+@pytest.mark.parametrize("step_ms", [28.0, 37.8])
+def test_rounded_trigger_times_are_no_repeats(to_ms: int, step_ms: float) -> None:
+    headers = [
+        replace(FIRST, trigger_ms=float(round(step_ms * k / to_ms) * to_ms), instance_number=k + 1) for k in range(20)
+    ]
+    order = order_in_time(headers, range(20))
+    assert order.frames == tuple(range(20)) and not order.repeats
+    assert order.source == "trigger time"
+    if to_ms > step_ms:
+        assert order.step == pytest.approx(step_ms, rel=0.05)
+
+
+@pytest.mark.parametrize(("name", "source"), [("temporal_index", "temporal position"), ("instance_number", None)])
+def test_broken_trigger_times_give_way_to_a_clean_number(name: str, source: str | None) -> None:
+    rng = np.random.default_rng(0)
+    broken = rng.permutation(20) * 40 + rng.integers(-19, 19, 20)
+    headers = [
+        replace(FIRST, **{"acquired_ms": None, "instance_number": None, "trigger_ms": float(time), name: k + 1})
+        for k, time in enumerate(broken)
+    ]
+    order = order_in_time(headers, range(20))
+    assert order.frames == tuple(range(20))
+    assert order.source == (source or "instance number")
+
+
+def test_uneven_trigger_times_stand_if_the_numbers_agree() -> None:
+    times = [0.0, 30.0, 75.0, 90.0, 170.0, 200.0, 260.0, 270.0, 330.0]
+    headers = [replace(FIRST, trigger_ms=time, instance_number=k + 1) for k, time in enumerate(times)]
+    assert order_in_time(headers, range(9)).values == tuple(times)
+
+
 def test_of_two_passes_in_one_series_the_later_stands() -> None:
     headers = [
         replace(FIRST, trigger_ms=40.0 * (k % 10), instance_number=k + 1, acquisition_number=2 - k // 10)
