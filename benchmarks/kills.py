@@ -5,7 +5,7 @@
 Each command works on the smallest phantoms. It is run to its end once; then it is started and killed after a random
 time, again and again in the same folders, and finished when it gets so far, which begins anew. After each kill the
 results under final names are whole; after each end they are those of the uninterrupted run, and no temporary file is
-left, in the output or in the temporary folder. Writes results/kills.json.
+left, in the output or in the temporary folder. Writes results/kills.json, and keeps there what other commands gave.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import gettempdir
 
 from cinema_cmr.core.errors import CinemaError
 from cinema_cmr.data.store import open_study
@@ -63,16 +63,16 @@ def main() -> None:
     parser.add_argument("commands", nargs="*", default=[])
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "cinema-kills")
+    parser.add_argument("--work", type=Path, default=Path(gettempdir()) / "cinema-kills")
     given = parser.parse_args()
     os.nice(10)
     commands = made_commands(given.work)
-    found: dict[str, object] = {}
+    found: dict[str, object] = json.loads(RESULTS.read_text(encoding="utf-8"))["found"] if RESULTS.exists() else {}
     for name in given.commands or commands:
         tally = kill_often(name, commands[name], given.work, kills=given.kills, draw=random.Random(given.seed))
         found[name] = vars(tally)
         print(name, found[name], flush=True)
-    RESULTS.write_text(json.dumps({"command": "python benchmarks/kills.py", "found": found}, indent=1) + "\n")
+        RESULTS.write_text(json.dumps({"command": "python benchmarks/kills.py", "found": found}, indent=1) + "\n")
 
 
 def made_commands(work: Path) -> dict[str, Command]:
@@ -133,7 +133,7 @@ def kill_often(name: str, command: Command, work: Path, *, kills: int, draw: ran
     call(words, work, check=True)
     seconds, expected = time.monotonic() - started, contents(out)
     while tally.kills < kills:
-        if not command.keeps_output and tally.ends:
+        if not command.keeps_output:
             shutil.rmtree(out, ignore_errors=True)
         ended = _until_end(words, command, out, tally=tally, delay=lambda: draw.uniform(0, 1.1 * seconds), kills=kills)
         tally.faults += [] if ended else ["did not end"]

@@ -34,11 +34,23 @@ LAYERS = {
     "tasks": 5,
     "engine": 6,
     "evaluation": 7,
-    **dict.fromkeys(("recipes", "report"), 8),
+    **dict.fromkeys(("recipes", "report", "interop"), 8),
     "bench": 9,
 }
 ENTRY_POINTS = ("__init__", "__main__", "api", "pipeline", "cli", "commands", "web")
-WITHOUT_TORCH = ("core", "files", "io", "views", "measure", "score", "datasets", "disease", "report", "phantom")
+WITHOUT_TORCH = (
+    "core",
+    "files",
+    "io",
+    "views",
+    "measure",
+    "score",
+    "datasets",
+    "disease",
+    "interop",
+    "report",
+    "phantom",
+)
 MAX_CPU_SECONDS = 2.0
 """Generous: half a second is the aim. Processor time, so that a busy machine does not fail the test."""
 
@@ -53,8 +65,10 @@ SHARED_FILE_NAMES = {
     "body": "the patient's body",
     "card": "the model card: the type, and how a recipe fills it",
     "classify": "classes of patients",
+    "deidentify": "de-identification: the function and its command",
     "demo": "the demonstration study",
     "evaluate": "evaluation: the function and its command",
+    "export": "results and models in the form of other programs: the function and its command",
     "features": "the numbers that stand for a study",
     "finetune": "fine-tuning: the recipe and its command",
     "gain": "what pre-training gains",

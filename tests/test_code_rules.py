@@ -31,6 +31,7 @@ from source_code import (
 TESTS_OF_THE_WHOLE = {
     "test_architecture.py",
     "test_code_rules.py",
+    "test_exported_scans.py",
     "test_packaging.py",
     "test_public_names.py",
     "test_scar.py",

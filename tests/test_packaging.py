@@ -18,7 +18,13 @@ SOURCE = ROOT / "src"
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 SIBLINGS = {path.stem for folder in ("tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")}
 """Modules that files beside them import by their bare name."""
-DISTRIBUTIONS = {"yaml": "pyyaml", "PIL": "pillow", "gdcm": "python-gdcm", "sklearn": "scikit-learn"}
+DISTRIBUTIONS = {
+    "yaml": "pyyaml",
+    "PIL": "pillow",
+    "gdcm": "python-gdcm",
+    "sklearn": "scikit-learn",
+    "fhir": "fhir.resources",
+}
 """Distributions whose import has another name."""
 SCANS_AND_PICKLES = re.compile(
     r"\.(dcm|ima|nii|nii\.gz|mha|mhd|nrrd|h5|npy|npz|pt|pth|pkl|ckpt|b2nd|zip)$", re.IGNORECASE

@@ -27,6 +27,8 @@ __all__ = ["main"]
 COMMANDS = {
     "analyse": "one study or many: views, masks, volumes, EF, mass, curves, flags and a report",
     "segment": "one mask per image, on the image's own grid",
+    "export": "finished results as DICOM segmentation, structured report and PDF, and as FHIR",
+    "deidentify": "a DICOM study without identity, with what an analysis needs",
     "views": "the recognised views of a study, without measurements",
     "demo": "analyse the bundled synthetic study",
     "finetune": "train a model on labelled studies: masks, landmarks, a number or a class",
@@ -43,6 +45,9 @@ COMMANDS = {
     "phantom": "write synthetic studies with exact volumes, masks and landmarks",
 }
 NOTICE = "For research use only; not a medical device."
+
+_PACKAGES = dict.fromkeys(("deidentify", "export"), "dicom.")
+"""Command -> package of `commands` that its module lies in."""
 
 _ALIASES = {"analyze": "analyse"}
 """Other spelling of a command -> the command."""
@@ -110,7 +115,7 @@ def _run(words: list[str]) -> int:
         _top_parser().parse_args(words)
         _top_parser().print_help()
         return 0
-    module = import_module(f"cinema_cmr.commands.{name}")
+    module = import_module(f"cinema_cmr.commands.{_PACKAGES.get(name, '')}{name}")
     parser = CommandParser(
         prog=f"cinema {name}",
         description=f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}. {NOTICE}",

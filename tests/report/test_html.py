@@ -18,12 +18,11 @@ from cinema_cmr.core.analysis import Analysis, NormalRange
 from cinema_cmr.core.errors import OutputExistsError
 from cinema_cmr.core.results import Prediction
 from cinema_cmr.core.study import Issue, Study
-from cinema_cmr.core.vocabulary import View
+from cinema_cmr.core.vocabulary import NOTICE, View
 from cinema_cmr.io.read import read_study
 from cinema_cmr.report.html import report_html, write_report
 from cinema_cmr.report.pictures import stack_film
 from cinema_cmr.report.record.build import build_record
-from cinema_cmr.report.record.study_record import NOTICE
 
 Predictions = dict[View, Prediction]
 VOID = {"meta", "input", "br", "image", "path", "line", "use", "rect", "link"}

@@ -10,10 +10,11 @@ import pytest
 
 from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.errors import OutputExistsError
+from cinema_cmr.core.vocabulary import NOTICE
 from cinema_cmr.measure.scar import SCAR_SUMMARY
 from cinema_cmr.report.index import IndexRow, write_index
 from cinema_cmr.report.record.build import build_record
-from cinema_cmr.report.record.study_record import NOTICE, Summary
+from cinema_cmr.report.record.study_record import Summary
 
 
 @pytest.fixture

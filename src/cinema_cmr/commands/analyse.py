@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.analyse_case import CaseResult, analyse_case
 from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.dicom.export import add_phase_option, export_results
 from cinema_cmr.commands.options.dataclass_options import add_options, option_values
 from cinema_cmr.commands.options.shared_options import (
     add_input_options,
@@ -17,7 +19,7 @@ from cinema_cmr.commands.options.shared_options import (
     listed_inputs,
 )
 from cinema_cmr.core.analysis import NormalRange
-from cinema_cmr.core.errors import InputError, QualityError
+from cinema_cmr.core.errors import CinemaError, InputError, QualityError
 from cinema_cmr.core.study import Subject
 from cinema_cmr.files.text import read_text
 from cinema_cmr.io.names import unique_names
@@ -39,6 +41,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     measurement.add_argument("--single-frame", action="store_true", help="measure a stack of one frame, without EF")
     measurement.add_argument("--normal-ranges", metavar="FILE", help="CSV or JSON table of reference ranges")
     output = add_output_options(parser)
+    output.add_argument("--dicom", action="store_true", help="write DICOM and FHIR too, for DICOM input (OUT/dicom)")
+    add_phase_option(output)
     output.add_argument("--strict", action="store_true", help="exit with code 4 if a result is flagged")
 
 
@@ -56,12 +60,27 @@ def run(given: Namespace) -> int:
     results = []
     for source, name, folder in zip(inputs, names, folders, strict=True):
         result = analyse_case(source, folder, name=name, analyzer=analyzer, overwrite=given.overwrite, console=console)
+        result = _exported(result, source, folder, given, console)
         results.append(result)
         console.result(result.text, result.to_dict())
     if len(inputs) > 1:
         _write_index(results, output)
         console.note(f"index of all studies: {output / 'index.html'}")
     return _exit_code(results, strict=given.strict)
+
+
+def _exported(result: CaseResult, source: Path, folder: Path, given: Namespace, console: Console) -> CaseResult:
+    """Write the DICOM and FHIR of a result, if asked for and not there; an error is the result's, which stays."""
+    target = folder / "dicom"
+    if not given.dicom or result.error is not None or (target.exists() and not given.overwrite):
+        return result
+    try:
+        export_results(
+            folder, source, target, phases=given.dicom_phases, overwrite=given.overwrite, console=console, quiet=True
+        )
+    except CinemaError as error:
+        return replace(result, error=console.failure(result.row.name, error))
+    return result
 
 
 def _options(given: Namespace) -> Options:

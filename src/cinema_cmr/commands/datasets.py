@@ -38,6 +38,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", help="output folder of convert; for export-nnunet, nnUNet_raw/DatasetNNN_NAME"
     )
+    parser.add_argument(
+        "--study", metavar="DICOM", help="convert: the study that the SEG or RTSTRUCT files in data were drawn on"
+    )
     parser.add_argument("--split", help="split file (JSON) for export-nnunet (default: the dataset's split)")
     parser.add_argument(
         "--quick", action="store_true", help="check from the folder listing only, without opening files"
@@ -107,10 +110,13 @@ def _format_summary(summary: CheckSummary) -> str:
 
 
 def _convert(given: Namespace, console: Console) -> int:
+    if given.study is not None:
+        return _convert_labels(given, console)
     name, _, root = given.data.partition(":")
     if name != "rescan" or not root:
         raise UsageError(
-            f"cinema datasets convert got '{given.data}'; expected rescan:FOLDER, the only dataset with pickles"
+            f"cinema datasets convert got '{given.data}'; expected rescan:FOLDER, the only dataset with pickles, or a"
+            " folder of DICOM SEG or RTSTRUCT with --study DICOM"
         )
     if given.output is None:
         raise UsageError("cinema datasets convert got no output; expected -o FOLDER")
@@ -123,6 +129,21 @@ def _convert(given: Namespace, console: Console) -> int:
     text = f"{counts['done']} scans converted, {counts['kept']} kept, {counts['failed']} failed: {given.output}"
     console.result(text, {"folder": given.output, **{key: counts[key] for key in ("done", "kept", "failed")}})
     return _UNUSABLE if counts["failed"] else 0
+
+
+def _convert_labels(given: Namespace, console: Console) -> int:
+    from cinema_cmr.interop.label_folder import convert_labels
+
+    if given.output is None:
+        raise UsageError("cinema datasets convert got no output; expected -o FOLDER")
+    paths = convert_labels(Path(given.data), Path(given.study), Path(given.output), overwrite=given.overwrite)
+    console.result(
+        "\n".join(
+            [*map(str, paths), f"{len(paths)} labelled frames; train or score on them with --data {given.output}"]
+        ),
+        {"folder": given.output, "masks": [str(path) for path in paths]},
+    )
+    return 0
 
 
 def _scan_line(scan: ConvertedScan) -> str:

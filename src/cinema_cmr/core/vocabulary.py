@@ -12,11 +12,16 @@ __all__ = [
     "LABEL_SCHEMES",
     "LABEL_UNIONS",
     "LANDMARKS",
+    "NOTICE",
     "PATHOLOGY_LABELS",
     "SCAR_LABELS",
     "LabelClass",
     "View",
 ]
+
+
+NOTICE = "For research use only. Not a medical device: not for diagnosis and not for decisions on treatment."
+"""Stands in every report, record and exported object."""
 
 
 class View(StrEnum):

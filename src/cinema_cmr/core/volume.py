@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import GeometryError, UsageError
 from cinema_cmr.core.geometry import check_affine, spacing_of
+from cinema_cmr.core.sources import CineSources
 from cinema_cmr.core.vocabulary import View
 
 __all__ = ["Cine"]
@@ -49,6 +50,8 @@ class Cine:
     """Label for reports, e.g. "series 6"; never a name, identity or date."""
     source: object | None = field(default=None, repr=False, compare=False)
     """The file's own grid, kept and read by `io` alone; None for a cine from DICOM or on a changed grid."""
+    sources: CineSources | None = field(default=None, repr=False, compare=False)
+    """The DICOM images that the cine was read from; None for another format or a changed grid. Never written."""
 
     def __post_init__(self) -> None:
         if self.array.ndim != 4:
@@ -141,7 +144,8 @@ class Cine:
 
     def _with_frames(self, indices: list[int]) -> Cine:
         times = None if self.frame_times_ms is None else self.frame_times_ms[indices] - self.frame_times_ms[indices[0]]
-        return replace(self, array=self.array[..., indices], frame_times_ms=times, source=None)
+        sources = self.sources and self.sources.select(frames=indices)
+        return replace(self, array=self.array[..., indices], frame_times_ms=times, source=None, sources=sources)
 
     def _with_slices(self, indices: list[int]) -> Cine:
         positions = self.slice_positions_mm[indices]
@@ -158,6 +162,7 @@ class Cine:
             affine=affine,
             slice_positions_mm=positions - positions[0],
             source=None,
+            sources=self.sources and self.sources.select(slices=indices),
         )
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 from cinema_cmr.core.errors import CinemaError, MissingFileError
 from cinema_cmr.data.cases import Case
 from cinema_cmr.datasets.dataset import Dataset
+from cinema_cmr.files.regular import open_regular
 from cinema_cmr.io.walk import paths_below
 
 __all__ = ["CheckResult", "CheckSummary", "check_cases", "check_downloads", "summarise_checks"]
@@ -104,7 +105,7 @@ def _check(dataset: Dataset, case: Case, open_files: bool) -> None:
 
 def _hash(path: Path, kind: str) -> str:
     digest = hashlib.new(kind, usedforsecurity=False)
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()

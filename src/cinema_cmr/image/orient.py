@@ -47,7 +47,7 @@ def reorient_to_standard(cine: Cine) -> Cine:
     for axis, flip in enumerate((flip_i, flip_j)):
         if flip:
             array, affine = np.flip(array, axis), _flip_affine(affine, axis, array.shape[axis])
-    return replace(cine, array=array, affine=affine, source=None)
+    return replace(cine, array=array, affine=affine, source=None, sources=None)
 
 
 def _flip_affine(affine: Array, axis: int, n: int) -> Array:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import lzma
 import re
 import stat
-import tempfile
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -13,12 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from cinema_cmr.core.errors import InputError, NoCineError, UnreadableFileError
+from cinema_cmr.files.leftovers import temporary_folder
+from cinema_cmr.files.regular import check_regular
 
 __all__ = ["ArchiveLimits", "extract_archive"]
 
 _CHUNK_BYTES = 1 << 20
 _ENCRYPTED = 0x1
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)
+_MAX_DEPTH = 64
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, ValueError, struct.error)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +34,7 @@ class ArchiveLimits:
     """Number of files and folders."""
     max_bytes: int = 16 << 30
     """Total unpacked size. Counted again while unpacking, since the sizes in the zip directory may be false."""
-    max_ratio: float = 200.0
+    max_ratio: float = 50.0
     """Unpacked over packed bytes; images reach 2 to 20, a decompression bomb 1000."""
     ratio_counts_above_bytes: int = 64 << 20
     """The ratio is checked above this size only: a small blank image compresses extremely well."""
@@ -48,11 +53,12 @@ def extract_archive(path: Path | str, *, limits: ArchiveLimits | None = None) ->
     drive letters, links) and for contents beyond `limits`.
     """
     path, limits = Path(path), limits or ArchiveLimits()
-    with tempfile.TemporaryDirectory(prefix="cinema-") as folder:
+    check_regular(path)
+    with temporary_folder() as folder:
         try:
             with zipfile.ZipFile(path) as archive:
                 members = _validate_members(archive, path.name, limits)
-                _unpack(archive, members, Path(folder), limits)
+                _unpack(archive, members, folder, limits)
         except _DAMAGED as error:
             raise UnreadableFileError(
                 f"'{path.name}' is not a readable zip ({error}); expected a complete archive: copy it again"
@@ -62,7 +68,12 @@ def extract_archive(path: Path | str, *, limits: ArchiveLimits | None = None) ->
                 f"'{path.name}' contains two members with the same name; expected unique names: create the archive"
                 " again"
             ) from error
-        yield Path(folder)
+        except OSError as error:
+            if error.errno not in (None, errno.ENAMETOOLONG):
+                raise
+            found = "is not a readable zip" if error.errno is None else "has a member whose name is too long"
+            raise UnreadableFileError(f"'{path.name}' {found}; expected a complete archive: create it again") from error
+        yield folder
 
 
 def _validate_members(
@@ -74,6 +85,10 @@ def _validate_members(
             f"'{name}' has {len(members)} members; expected at most {limits.max_members}: split the archive"
         )
     _check_size(sum(m.file_size for m in members), sum(m.compress_size for m in members), name, limits)
+    if sum(m.compress_size for m in members) > Path(archive.filename or "").stat().st_size:
+        raise InputError(
+            f"'{name}' has members that overlap; expected each packed once: refused as a decompression bomb"
+        )
     files = [(member, _safe_path(member, name)) for member in members]
     files = [(member, inner) for member, inner in files if not _is_folder(member)]
     if not files:
@@ -92,6 +107,11 @@ def _safe_path(member: zipfile.ZipInfo, name: str) -> PurePosixPath:
     # Old Windows tools wrote backslashes, which are path separators there but part of the name on POSIX.
     text = member.filename.replace("\\", "/")
     inner = PurePosixPath(text)
+    if len(inner.parts) > _MAX_DEPTH:
+        raise InputError(
+            f"'{name}' has a member {len(inner.parts)} folders deep; expected at most {_MAX_DEPTH}: nothing was"
+            " unpacked"
+        )
     if inner.is_absolute() or ".." in inner.parts or re.match(r"[A-Za-z]:", text):
         raise InputError(
             f"'{name}' has a member that would be written outside its folder; expected relative paths: nothing was"

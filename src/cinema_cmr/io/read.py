@@ -18,10 +18,12 @@ from cinema_cmr.core.geometry import unit
 from cinema_cmr.core.study import Issue, SeriesDecision, Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.files.regular import check_regular
 from cinema_cmr.io.archive import extract_archive
+from cinema_cmr.io.info_cfg import read_info_cfg
 from cinema_cmr.io.names import file_stem, is_nifti_name, name_from_path
 from cinema_cmr.io.nifti.image import read_nifti_cine
-from cinema_cmr.io.walk import paths_below
+from cinema_cmr.io.walk import paths_below, special_files_below
 
 __all__ = ["input_files", "read_study", "view_from_name"]
 
@@ -48,7 +50,6 @@ _VIEW_NAMES = {
 }
 _GENERIC_WORDS = frozenset(("4d", "cine", "ed", "es", "image", "la", "lax", "stack", "view"))
 """Words in a file name, apart from its view, that do not identify the subject."""
-_INFO_FACTS = {"height": ("height_cm", 50.0, 250.0), "weight": ("weight_kg", 2.0, 400.0)}
 
 
 def read_study(path: Path | str, *, name: str | None = None) -> Study:
@@ -64,7 +65,8 @@ def read_study(path: Path | str, *, name: str | None = None) -> Study:
         raise InputError(f"'{path.name}' does not exist; expected {_KINDS}: check the path")
     name = name or name_from_path(path)
     if path.is_dir():
-        return _read_folder(path, name)
+        return _read_folder(path, name).with_issues(*_special_file_issues(path))
+    check_regular(path)
     if is_nifti_name(path):
         return _read_niftis([path], name)
     if path.suffix.lower() == ".zip" or zipfile.is_zipfile(path):
@@ -117,6 +119,12 @@ def _read_folder(folder: Path, name: str) -> Study:
             f"'{name}' holds no DICOM or NIfTI among {len(files)} files; expected {_KINDS}: check the path"
         )
     return _read_niftis(niftis, name, root=folder)
+
+
+def _special_file_issues(folder: Path) -> list[Issue]:
+    n = len(special_files_below(folder))
+    message = f"{n} pipes, sockets or devices, or links to them, were passed over: only files are read"
+    return [_issue("special-files-ignored", "warning", message)] if n else []
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:
@@ -187,7 +195,7 @@ def _read_niftis(files: Sequence[Path], name: str, *, root: Path | None = None) 
     failed = [
         SeriesDecision(series=file_stem(path), view=None, kept=False, reason=str(error)) for path, error in failures
     ]
-    subject, facts = (Subject(), []) if root is None else _read_subject(images[0].parent)
+    subject, facts = (Subject(), []) if root is None else read_info_cfg(images[0].parent)
     issues = [issue for candidate in kept for issue in (*candidate.issues, *_stack_issues(candidate.cine))]
     return Study(
         name=name,
@@ -375,24 +383,3 @@ def _name_issues(candidates: Sequence[_Candidate]) -> list[Issue]:
         return []
     message = "the file names share no stem apart from view and frame: make sure that all belong to one study"
     return [_issue("names-differ", "warning", message)]
-
-
-def _read_subject(folder: Path) -> tuple[Subject, list[Issue]]:
-    """Read height and weight from ACDC's `Info.cfg` beside the images; its ED, ES and group are not used."""
-    path = folder / "Info.cfg"
-    if not path.is_file():
-        return Subject(), []
-    facts: dict[str, float] = {}
-    issues = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        key, _, text = line.partition(":")
-        fact, low, high = _INFO_FACTS.get(key.strip().lower(), ("", 0.0, 0.0))
-        if not fact:
-            continue
-        value = float(text) if re.fullmatch(r"\s*\d+(\.\d*)?\s*", text) else 0.0
-        if low <= value <= high:
-            facts[fact] = value
-        from_file = fact in facts
-        message = f"{fact} from Info.cfg" if from_file else f"{fact} ignored: its value in Info.cfg is implausible"
-        issues.append(_issue("subject-from-info-cfg", "info", message))
-    return Subject(height_cm=facts.get("height_cm"), weight_kg=facts.get("weight_kg")), issues

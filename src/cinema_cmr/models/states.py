@@ -25,6 +25,7 @@ __all__ = [
     "fill",
     "floats_as",
     "hash_of",
+    "is_pickle",
     "read_state",
     "replacing_folder",
     "write_state",
@@ -72,9 +73,14 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return state
 
 
+def is_pickle(path: Path) -> bool:
+    """Return whether a file has the suffix of a pickle, as torch and others write weights."""
+    return path.suffix.lower() in _PICKLES
+
+
 def check_format(path: Path) -> None:
     """Raise `WeightsError` for a file of weights that is no safetensors file: a pickle can run code when it is read."""
-    if path.suffix.lower() in _PICKLES:
+    if is_pickle(path):
         raise WeightsError(
             f"'{path.name}' is a pickle ({path.suffix}), which can run code when it is read, and is never opened;"
             " expected .safetensors: convert it with the software that wrote it"

@@ -9,8 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.analysis import Analysis
+from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.measure.volumes import MIN_MYOCARDIAL_RIM, measure_volumes
+from cinema_cmr.core.volume import Cine
+from cinema_cmr.measure.quality.landmarks import plausible_by_view
+from cinema_cmr.measure.valve_plane import find_valve_planes
+from cinema_cmr.measure.volumes import MIN_MYOCARDIAL_RIM, Volumes, measure_volumes
 from cinema_cmr.report.frames import Film
 
 __all__ = ["NOT_COUNTED", "StackCounting", "mark_uncounted", "stack_counting"]
@@ -35,18 +39,25 @@ def stack_counting(analysis: Analysis) -> StackCounting:
     if View.SAX not in analysis.study or prediction is None or prediction.labels.scheme != "cine":
         return StackCounting()
     cine = analysis.study.cine(View.SAX)
-    options = analysis.run.options
-    volumes = measure_volumes(
-        cine,
-        prediction.labels,
-        basal_rule="all-slices" if options.get("basal_rule") == "all-slices" else "scmr",
-        min_myocardial_rim=float(options.get("min_myocardial_rim") or MIN_MYOCARDIAL_RIM),
-    )
+    volumes = _recorded_volumes(analysis, cine, prediction.labels)
     last = cine.n_slices - 1
     if volumes.base is None or last == 0:
         return StackCounting(uncounted=volumes.lv_excluded)
     names = ("base", "apex") if volumes.base == "first" else ("apex", "base")
     return StackCounting(ends={0: names[0], last: names[1]}, uncounted=volumes.lv_excluded)
+
+
+def _recorded_volumes(analysis: Analysis, cine: Cine, labels: LabelMap) -> Volumes:
+    rule, rim = (analysis.run.options.get(name) for name in ("basal_rule", "min_myocardial_rim"))
+    planes = find_valve_planes(cine, plausible_by_view(analysis.landmarks)[0]) if rule == "valve-plane" else None
+    if planes:
+        return measure_volumes(cine, labels, basal_rule="valve-plane", valve_planes=planes)
+    return measure_volumes(
+        cine,
+        labels,
+        basal_rule="all-slices" if rule == "all-slices" else "scmr",
+        min_myocardial_rim=float(rim) if isinstance(rim, int | float) else MIN_MYOCARDIAL_RIM,
+    )
 
 
 def mark_uncounted(film: Film, uncounted: NDArray[np.bool_] | None) -> Film:

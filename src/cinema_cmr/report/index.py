@@ -11,10 +11,11 @@ from urllib.parse import quote
 
 from cinema_cmr.core.results import Flag
 from cinema_cmr.core.safe_text import csv_row
+from cinema_cmr.core.vocabulary import NOTICE
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.measure.scar import SCAR_SUMMARY
 from cinema_cmr.report.page import page_environment
-from cinema_cmr.report.record.study_record import NOTICE, StudyRecord, Summary
+from cinema_cmr.report.record.study_record import StudyRecord, Summary
 
 __all__ = ["IndexRow", "write_index"]
 

@@ -27,7 +27,7 @@ _RADII_MM = np.array([9.0, 12, 15, 18, 21, 24, 28, 32, 37])
 _WALL_MM = 7.0
 """Distance of the middle of the wall from the moving edge of the blood."""
 _ANGLES = 2 * np.pi * np.arange(16) / 16
-_SEARCH_MM = np.arange(-45.0, 46, 4.5)
+_SEARCH_MM = np.arange(-42.0, 43, 6)
 """Offsets of a ring's centre from the middle of the motion."""
 _MIDDLE_SIGMA_MM = 20.0
 _FIELD_SIGMA_MM = 70.0
@@ -37,14 +37,18 @@ _PROFILE_MM = np.arange(6.0, 62, 2)
 _BESIDE_MM = 55.0
 _RV_MM = (1.7, 75.0)
 """Where the motion of the RV is looked for: from this multiple of the ring's radius to this distance in mm."""
+_MIN_RV_SHARE = 0.05
+"""Sum of the directions of the motion beside the ring, as a share of the ring's, above which it has a side."""
 _MIN_RING_SHARE = 0.2
 """A slice has a ring if its strength is this share of the strongest."""
 
-_WEIGHTS = (-3.60, -1.59, -0.61)
-_CENTRES = (-3.31, -2.18, -2.79)
-_BIAS = 0.0
-"""Log odds per log elongation, log slope and log atrial share, about their centres; `benchmarks/view_orientations.py`
-fits and tests them on phantoms."""
+_WEIGHTS = (-3.16, -0.77, -1.22)
+_CENTRES = (-3.13, -1.81, -2.79)
+_BIAS = -0.29
+"""Log odds per log elongation, log slope and log atrial share, about their centres, by logistic regression on 60
+phantoms (stacks across the ventricle, transverse, coronal, sagittal and along it) and the cycles of 42 ACDC patients.
+On 34 other phantoms the area under the curve is 0.97; the stacks of 42 other patients have odds from -4.0 to 5.7, so
+that images support an unusual direction, and hardly ever contradict a usual one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +63,8 @@ class StackAppearance:
     """Share of the motion around the ring that is opposite to it, in the half of the ring's slices with the least."""
     n_rings: int
     """Slices with a ring."""
-    towards_rv: Array
-    """(3,) direction in the plane of the slices from the LV to the middle of the motion beside it."""
+    towards_rv: Array | None
+    """(3,) direction in the plane of the slices from the LV to the motion beside it; None if that has no side."""
 
     @property
     def log_odds(self) -> float:
@@ -81,7 +85,7 @@ def stack_appearance(cine: Cine) -> StackAppearance | None:
     middle = _motion_middle(np.abs(harmonic).mean(axis=2), plane)
     contraction = _contraction(harmonic, plane, middle)
     mean = ndimage.gaussian_filter(images.mean(axis=3), (4.0 / step[0], 4.0 / step[1], 0))
-    rings = max((_find_rings(sign * contraction, mean, plane, middle) for sign in (1.0, -1.0)), key=lambda r: r.total)
+    rings = _find_rings(contraction, mean, plane, middle)
     if rings.total <= 0:
         return None
     return _measure_rings(cine, rings, plane)
@@ -164,28 +168,38 @@ def _contraction(harmonic: NDArray[np.complex128], plane: _Plane, middle: Array)
 
 
 def _find_rings(contraction: Array, mean: Array, plane: _Plane, middle: Array) -> _Rings:
-    """Return the strongest closed ring of each slice near one line: all sectors move in, around blood in a wall."""
+    """Return the strongest closed ring of each slice near one line, whichever the sign of the motion."""
     x, y = (at.ravel() for at in np.meshgrid(middle[0] + _SEARCH_MM, middle[1] + _SEARCH_MM, indexing="ij"))
+    scores = _ring_scores(contraction, mean, plane, x, y)
+    best = scores.max(axis=1)
+    totals = best.sum(axis=2)
+    sign, top = np.unravel_index(int(totals.argmax()), totals.shape)
+    near = np.exp(-0.5 * ((x - x[top]) ** 2 + (y - y[top]) ** 2) / _LINE_SIGMA_MM**2)[:, None]
+    at = (best[sign] * near).argmax(axis=0)
+    slices = np.arange(mean.shape[2])
+    return _Rings(
+        contraction=contraction if sign == 0 else -contraction,
+        centres=np.stack([x[at], y[at]], axis=1),
+        radii=_RADII_MM[scores[sign][:, at, slices].argmax(axis=0)],
+        strengths=(best[sign] * near)[at, slices],
+        total=float(totals[sign, top]),
+    )
+
+
+def _ring_scores(contraction: Array, mean: Array, plane: _Plane, x: Array, y: Array) -> Array:
+    """Return the (sign, radius, centre, z) strength of rings: all sectors move the same way, blood lies in a dark wall.
+
+    The strength is a low quantile over the sectors: an open ring has none.
+    """
     blood = plane.sample(mean, x, y)
-    scores = np.empty((len(_RADII_MM), *blood.shape))
+    scores = np.empty((2, len(_RADII_MM), *blood.shape))
     for index, radius in enumerate(_RADII_MM):
         moving = np.sort(plane.sample(contraction, *_circle(x, y, radius)), axis=1)
-        wall = np.sort(plane.sample(mean, *_circle(x, y, radius + _WALL_MM)), axis=1)
-        # A low quantile over the sectors: an open ring scores nothing.
-        closed = np.clip(moving[:, 2:5].mean(axis=1), 0, None)
-        scores[index] = closed * np.clip(blood - wall[:, 6:10].mean(axis=1), 0, 0.5)
-    best = scores.max(axis=0)
-    top = int(best.sum(axis=1).argmax())
-    near = np.exp(-0.5 * ((x - x[top]) ** 2 + (y - y[top]) ** 2) / _LINE_SIGMA_MM**2)[:, None]
-    at = (best * near).argmax(axis=0)
-    slices = np.arange(best.shape[1])
-    return _Rings(
-        contraction=contraction,
-        centres=np.stack([x[at], y[at]], axis=1),
-        radii=_RADII_MM[scores[:, at, slices].argmax(axis=0)],
-        strengths=(best * near)[at, slices],
-        total=float(best[top].sum()),
-    )
+        wall = np.sort(plane.sample(mean, *_circle(x, y, radius + _WALL_MM)), axis=1)[:, 6:10].mean(axis=1)
+        contrast = np.clip(blood - wall, 0, 0.5)
+        scores[0, index] = np.clip(moving[:, 2:5].mean(axis=1), 0, None) * contrast
+        scores[1, index] = np.clip(-moving[:, 11:14].mean(axis=1), 0, None) * contrast
+    return scores
 
 
 def _circle(x: Array, y: Array, radius: float) -> tuple[Array, Array]:
@@ -197,12 +211,13 @@ def _measure_rings(cine: Cine, rings: _Rings, plane: _Plane) -> StackAppearance:
     atrial = np.sort([_atrial_share(rings, plane, int(z)) for z in present])
     affine = cine.affine
     across = _towards_rv(rings, plane, present)
+    columns, rows = unit(affine[:3, 0]), unit(affine[:3, 1])
     return StackAppearance(
         elongation=float(np.dot(rings.weights, [_elongation(rings, plane, z) for z in range(cine.n_slices)])),
         slope=_slope(rings, cine.slice_positions_mm),
         atrial_share=float(np.mean(atrial[: max(2, len(atrial) // 2)])),
         n_rings=len(present),
-        towards_rv=unit(across[0] * unit(affine[:3, 0]) + across[1] * unit(affine[:3, 1])),
+        towards_rv=None if across is None else unit(across[0] * columns + across[1] * rows),
     )
 
 
@@ -232,15 +247,16 @@ def _atrial_share(rings: _Rings, plane: _Plane, z: int) -> float:
     return outwards / max(inwards + outwards, 1e-12)
 
 
-def _towards_rv(rings: _Rings, plane: _Plane, slices: NDArray[np.intp]) -> Array:
-    """Return the (2,) mean direction of the motion in phase with the ring that lies outside it."""
+def _towards_rv(rings: _Rings, plane: _Plane, slices: NDArray[np.intp]) -> Array | None:
+    """Return the (2,) mean direction of the motion in phase with the ring that lies outside it; None without a side."""
     x, y = plane.offsets
-    total = np.zeros(2)
+    total, ring = np.zeros(2), 0.0
     for z in slices:
         motion = rings.contraction[:, :, z]
         dx, dy = x - rings.centres[z, 0], y - rings.centres[z, 1]
         distance = np.hypot(dx, dy)
+        weight = np.clip(motion - 2 * float(np.median(np.abs(motion))), 0, None)
         outside = (distance > _RV_MM[0] * rings.radii[z]) & (distance < _RV_MM[1])
-        weight = np.clip(motion - 2 * float(np.median(np.abs(motion))), 0, None) * outside
-        total += [float((weight * along / np.maximum(distance, 1.0)).sum()) for along in (dx, dy)]
-    return total if np.linalg.norm(total) > 0 else np.array([1.0, 0.0])
+        ring += float(weight[~outside].sum())
+        total += [float((weight * outside * along / np.maximum(distance, 1.0)).sum()) for along in (dx, dy)]
+    return total if np.linalg.norm(total) > _MIN_RV_SHARE * ring else None

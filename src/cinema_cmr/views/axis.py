@@ -16,6 +16,7 @@ from cinema_cmr.core.geometry import unit
 
 __all__ = [
     "EXPECTED_AXIS",
+    "TOWARDS_RV",
     "LongAxis",
     "Plane",
     "angle_to_expected_deg",
@@ -31,7 +32,7 @@ Array = NDArray[np.float64]
 EXPECTED_AXIS = unit(np.array([-0.57, 0.62, -0.53]))
 """RAS direction of a typical left ventricular axis, base to apex: left, anterior, inferior in about equal parts."""
 
-_TOWARDS_RV = np.array([1.0, 1.0, 0.0])
+TOWARDS_RV = np.array([1.0, 1.0, 0.0])
 """The right ventricle lies to the right of and anterior to the left ventricular axis, at the same level."""
 
 
@@ -52,6 +53,12 @@ class LongAxis:
     half_length_mm: float
     """The axis is reliable up to this distance on both sides of its centre."""
     source: str
+    towards_rv: Array | None = None
+    """RAS direction of the RV from the images; None for the usual one, to the right and anterior."""
+    mirrored: bool = False
+    """Whether left and right of the body are exchanged, as in dextrocardia or a mirrored export."""
+    handed: bool = True
+    """Whether anterior and inferior can be told apart; False in an unusual position of the heart."""
 
     def point(self, along_mm: float) -> Array:
         """Return the (3,) RAS point at `along_mm` from the centre towards the apex."""
@@ -73,14 +80,15 @@ def angle_to_expected_deg(direction: Array) -> float:
     return float(np.degrees(np.arccos(min(1.0, abs(float(unit(direction) @ EXPECTED_AXIS))))))
 
 
-def rotation_deg(normal: Array, axis: Array) -> float:
+def rotation_deg(normal: Array, axis: Array, *, towards_rv: Array | None = None) -> float:
     """Return the rotation of a plane that contains the axis about it, in degrees from -90 (exclusive) to 90.
 
     0 is the plane through the middle of the right ventricle (to the right and anterior); it increases towards the
     anterior wall, so that the AHA segments (Circulation 2002;105:539) give -30 for 4-chamber, 30 for 3-chamber, 90 for
-    2-chamber.
+    2-chamber. `towards_rv` replaces the usual direction of the right ventricle.
     """
-    towards_rv = unit(_TOWARDS_RV - (_TOWARDS_RV @ axis) * axis)
+    usual = TOWARDS_RV if towards_rv is None else towards_rv
+    towards_rv = unit(usual - (usual @ axis) * axis)
     towards_anterior = np.cross(towards_rv, axis)
     trace = np.cross(normal, axis)
     angle = float(np.degrees(np.arctan2(trace @ towards_anterior, trace @ towards_rv)))

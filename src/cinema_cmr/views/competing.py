@@ -51,9 +51,17 @@ def _rank(one: Candidate, rivals: Sequence[Candidate]) -> tuple[object, ...]:
 def _at_rest(one: Candidate, rivals: Sequence[Candidate]) -> bool:
     if "stress" in one.hints:
         return False
-    cycles = [rival.cine.rr_interval_ms for rival in rivals if rival.cine.rr_interval_ms]
-    own = one.cine.rr_interval_ms
+    cycles = [cycle for rival in rivals if (cycle := _cycle_ms(rival.cine))]
+    own = _cycle_ms(one.cine)
     return own is None or not cycles or own * _ANOTHER_RATE >= max(cycles)
+
+
+def _cycle_ms(cine: Cine) -> float | None:
+    """Return the cycle or, to compare stacks with each other only, the time that the frames span."""
+    if cine.rr_interval_ms is not None or cine.frame_times_ms is None:
+        return cine.rr_interval_ms
+    times = cine.frame_times_ms
+    return float(times[-1] - times[0]) * len(times) / max(len(times) - 1, 1)
 
 
 def _length_mm(cine: Cine) -> float:

@@ -61,7 +61,39 @@ class _PlaneFit:
 def classify_planes(
     candidates: Sequence[Candidate], axis: LongAxis, *, indices: Sequence[int]
 ) -> dict[int, ViewDecision]:
-    """Classify the candidates in `indices` as 2-, 3-, 4-chamber or other; at most one is kept per view."""
+    """Classify the candidates in `indices` as 2-, 3-, 4-chamber or other; at most one is kept per view.
+
+    Where the hand of the heart is unknown (`LongAxis.handed`), 3- and 4-chamber are exchanged if their descriptions
+    agree better; without descriptions they are uncertain.
+    """
+    decisions = _classify_planes(candidates, axis, indices)
+    if axis.handed:
+        return decisions
+    exchanged = _classify_planes(candidates, replace(axis, mirrored=True), indices)
+    agreement = [_hint_agreement(one, candidates) for one in (decisions, exchanged)]
+    chosen = exchanged if agreement[1] > agreement[0] else decisions
+    described = agreement[0] != agreement[1]
+    return {k: _mark_hand(decision, described=described) for k, decision in chosen.items()}
+
+
+def _hint_agreement(decisions: Mapping[int, ViewDecision], candidates: Sequence[Candidate]) -> int:
+    """Return the number of kept planes whose description names their view, less those that name another."""
+    named = [(view_from_hints(candidates[k].hints), decision) for k, decision in decisions.items() if decision.kept]
+    return sum(1 if hint is decision.view else -1 for hint, decision in named if hint)
+
+
+def _mark_hand(decision: ViewDecision, *, described: bool) -> ViewDecision:
+    """Return the decision of a 3- or 4-chamber plane marked as uncertain: directions do not tell the two apart."""
+    if decision.view not in (View.LAX_3C, View.LAX_4C) or not decision.kept:
+        return decision
+    reason = f"{decision.reason}; in this position of the heart 3- and 4-chamber cannot be told apart by directions"
+    decided_by = "description" if described else "geometry, uncertain"
+    return replace(decision, reason=reason, evidence={**decision.evidence, "decided_by": decided_by})
+
+
+def _classify_planes(
+    candidates: Sequence[Candidate], axis: LongAxis, indices: Sequence[int]
+) -> dict[int, ViewDecision]:
     fits = {k: _nearest_slice(k, candidates[k], axis) for k in indices}
     decisions: dict[int, ViewDecision] = {}
     containing = []
@@ -99,7 +131,9 @@ def _nearest_slice(k: int, candidate: Candidate, axis: LongAxis) -> _PlaneFit:
 
 
 def _plane_rotation_deg(plane: Plane, axis: LongAxis) -> float:
-    return rotation_deg(plane.normal, axis.direction)
+    angle = rotation_deg(plane.normal, axis.direction, towards_rv=axis.towards_rv)
+    # In a mirrored body anterior lies at the other hand.
+    return -angle if axis.mirrored and angle < 90 else angle
 
 
 def _long_axis_objection(fit: _PlaneFit, axis: LongAxis, hinted: View | None) -> str | None:

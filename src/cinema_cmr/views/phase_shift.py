@@ -8,13 +8,11 @@ gated, shifts between neighbours found in this way are at most one frame (tests/
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-from cinema_cmr.core.volume import Cine
-from cinema_cmr.views.motion import moving_images
 
 __all__ = ["SliceShifts", "beat_lengths", "frame_distances", "slice_shifts"]
 
@@ -26,6 +24,7 @@ _MOVING_SHARE = 0.25
 """Share of the strongest motion of any slice below which a slice shows no motion of its own, as beyond the apex."""
 _RETURN = 0.45
 """Distance between frames one beat apart, as a share of the largest: the images return to where they were."""
+_NEARLY_EQUAL = 0.05
 _SHORTEST_BEAT = 8
 _PAIRS_APART = 2
 """Smallest number of pairs of frames one beat apart that show it."""
@@ -37,22 +36,63 @@ class SliceShifts:
 
     frames: NDArray[np.int64]
     """(z,) number of frames that each slice is late: `np.roll(images, -frames[z])` is in phase."""
-    alike: Array
-    """(z,) correlation of each slice's frame distances with the others', after the shift."""
-    gain: Array
-    """(z,) increase of the correlation by the shift."""
-    reliable: NDArray[np.bool_]
-    """(z,) slices that move and agree with the others."""
+    scores: Array
+    """(z, t) correlation of each slice's frame distances with the others', by its shift."""
+    motion_scores: Array
+    """(z, t) correlation of each slice's motion with that of its neighbours, by its shift."""
+    moving: NDArray[np.bool_]
+    """(z,) slices that show motion of their own."""
+
+    @property
+    def alike(self) -> Array:
+        """(z,) correlation of the frame distances with the others' at the shift."""
+        return self._at(self.scores, self.frames)
+
+    @property
+    def reliable(self) -> NDArray[np.bool_]:
+        """(z,) slices that move, as the others do."""
+        return np.asarray(self.moving & (self.alike > _ALIKE))
+
+    @property
+    def reference(self) -> int:
+        """The most common shift of the moving slices."""
+        return self.reference_of(self.moving)
+
+    def reference_of(self, slices: NDArray[np.bool_]) -> int:
+        """Return the most common shift of some slices."""
+        values, counts = np.unique(self.frames[slices], return_counts=True)
+        return int(values[counts.argmax()])
+
+    def apart(self, reference: int, *, share: float, gain: float, motion_gain: float) -> NDArray[np.bool_]:
+        """Return the reliable slices that are out of phase with a shift by at least `share` of the cycle.
+
+        The shift must improve the correlation of the distances by `gain`, or that of the motion by `motion_gain`.
+        """
+        n = self.scores.shape[1]
+        difference = np.abs((self.frames - reference + n // 2) % n - n // 2)
+        there = np.full_like(self.frames, reference)
+        better = self.alike - self._at(self.scores, there)
+        moves = self._at(self.motion_scores, self.frames) - self._at(self.motion_scores, there)
+        clear = (better > gain) | ((better > -_NEARLY_EQUAL) & (moves > motion_gain))
+        return np.asarray(self.reliable & (difference >= share * n) & clear)
+
+    @staticmethod
+    def _at(scores: Array, shifts: NDArray[np.int64]) -> Array:
+        return np.take_along_axis(scores, (shifts % scores.shape[1])[:, None], axis=1)[:, 0]
 
 
-def frame_distances(cine: Cine) -> Array:
-    """Return the (z, t, t) distances between the frames of each slice near the heart, root mean square."""
-    moving = moving_images(cine)
-    by_slice = np.moveaxis(moving, 2, 0).reshape(moving.shape[2], -1, moving.shape[3])
+def frame_distances(moving: Array) -> Array:
+    """Return the (z, t, t) root mean square distances between the frames of each slice of `moving_images`."""
+    by_slice = _pixels_by_slice(moving)
     gram = np.einsum("zpt,zps->zts", by_slice, by_slice) / by_slice.shape[1]
     power = np.einsum("ztt->zt", gram)
     distances: Array = np.sqrt(np.maximum(power[:, :, None] + power[:, None, :] - 2 * gram, 0))
     return distances
+
+
+def _pixels_by_slice(moving: Array) -> Array:
+    """Return (z, pixels, t) of (x, y, z, t)."""
+    return np.moveaxis(moving, 2, 0).reshape(moving.shape[2], -1, moving.shape[3])
 
 
 def beat_lengths(distances: Array) -> Array:
@@ -77,36 +117,73 @@ def _beat_length(distances: Array) -> float:
     return float("nan")
 
 
-def slice_shifts(distances: Array) -> SliceShifts:
-    """Return the shift of each slice relative to the first frame of most, from `distances` (z, t, t) over one beat.
+def slice_shifts(moving: Array) -> SliceShifts:
+    """Return the shift of each slice relative to the first frame of most, from `moving_images` over one beat.
 
     Slices are aligned one by one, the one most like its aligned neighbours next, then each with the mean of the others.
     """
+    distances = frame_distances(moving)
     shapes = _standardised(distances)
-    n_slices, n = shapes.shape[:2]
+    n = shapes.shape[1]
     energy = distances.mean(axis=(1, 2))
-    moving = energy > _MOVING_SHARE * energy.max()
-    shifts = np.zeros(n_slices, dtype=np.int64)
-    done = [int(np.where(moving, energy, 0).argmax())]
-    while len(done) < n_slices:
+    strong = energy > _MOVING_SHARE * energy.max()
+    shifts = _chained_shifts(shapes, first=int(np.where(strong, energy, 0).argmax()))
+    for _ in range(3):
+        aligned = np.stack([_rolled(shape, int(shift)) for shape, shift in zip(shapes, shifts, strict=True)])
+        others = (aligned * strong[:, None, None]).sum(axis=0) - aligned * strong[:, None, None]
+        scores = np.stack([_scores(other, shape) for other, shape in zip(others, shapes, strict=True)])
+        shifts = scores.argmax(axis=1)
+    motion = _unit_motion(moving)
+    first = int(np.where(strong, energy, 0).argmax())
+    shifts, motion_scores = _unambiguous_shifts(scores, motion, first=first)
+    return SliceShifts(frames=(shifts + n // 2) % n - n // 2, scores=scores, motion_scores=motion_scores, moving=strong)
+
+
+def _chained_shifts(shapes: Array, *, first: int) -> NDArray[np.int64]:
+    """Align the slices one by one, from the first, with their nearest two aligned neighbours."""
+    shifts = np.zeros(len(shapes), dtype=np.int64)
+    done = [first]
+    while len(done) < len(shapes):
         options = []
-        for k in set(range(n_slices)) - set(done):
+        for k in set(range(len(shapes))) - set(done):
             near = sorted(done, key=lambda j: abs(j - k))[:2]
-            reference = np.sum([_rolled(shapes[j], int(shifts[j])) for j in near], axis=0)
-            scores = _scores(reference, shapes[k])
+            scores = _scores(np.sum([_rolled(shapes[j], int(shifts[j])) for j in near], axis=0), shapes[k])
             options.append((float(scores.max()) - 0.05 * abs(near[0] - k), k, int(scores.argmax())))
         _, chosen, shift = max(options)
         shifts[chosen] = shift
         done.append(chosen)
-    for _ in range(3):
-        aligned = np.stack([_rolled(shape, int(shift)) for shape, shift in zip(shapes, shifts, strict=True)])
-        total = (aligned * moving[:, None, None]).sum(axis=0)
-        others = total - aligned * moving[:, None, None]
-        scores = np.stack([_scores(other, shape) for other, shape in zip(others, shapes, strict=True)])
-        shifts = scores.argmax(axis=1)
-    best, unmoved = scores.max(axis=1), scores[:, 0]
-    wrapped = (shifts + n // 2) % n - n // 2
-    return SliceShifts(frames=wrapped, alike=best, gain=best - unmoved, reliable=moving & (best > _ALIKE))
+    return shifts
+
+
+def _unambiguous_shifts(scores: Array, motion: Array, *, first: int) -> tuple[NDArray[np.int64], Array]:
+    """Choose between shifts of nearly equal score, as of contraction and relaxation, by the neighbours' motion.
+
+    Also returns the (z, t) correlation of the motion with that of the neighbours, by the shift.
+    """
+    shifts = scores.argmax(axis=1)
+    for k in sorted(range(len(scores)), key=lambda k: abs(k - first))[1:]:
+        inward = 1 if k < first else -1
+        inner = [j for j in (k + inward, k + 2 * inward) if abs(j - first) < abs(k - first)]
+        likely = scores[k] >= scores[k].max() - _NEARLY_EQUAL
+        shifts[k] = int(np.where(likely, _motion_scores(motion, shifts, k, inner), -np.inf).argmax())
+    sides = [[j for j in (k - 1, k + 1) if 0 <= j < len(scores)] for k in range(len(scores))]
+    return shifts, np.stack([_motion_scores(motion, shifts, k, beside) for k, beside in enumerate(sides)])
+
+
+def _motion_scores(motion: Array, shifts: NDArray[np.int64], k: int, others: Sequence[int]) -> Array:
+    """Return the (t,) correlation of the motion of slice k, by its shift, with that of other slices at theirs."""
+    beside = np.sum([np.roll(motion[j], -int(shifts[j]), axis=-1) for j in others], axis=0)
+    cross = np.conj(np.fft.fft(beside, axis=-1)) * np.fft.fft(motion[k], axis=-1)
+    correlation: Array = np.fft.ifft(cross.sum(axis=0)).real / max(float(np.linalg.norm(beside)), 1e-9)
+    return correlation
+
+
+def _unit_motion(moving: Array) -> Array:
+    """Return the (z, pixels, t) change of the image, of norm 1 in each slice."""
+    by_slice = _pixels_by_slice(moving)
+    norm = np.linalg.norm(by_slice, axis=(1, 2), keepdims=True)
+    unit: Array = by_slice / np.maximum(norm, 1e-9)
+    return unit
 
 
 def _standardised(distances: Array) -> Array:

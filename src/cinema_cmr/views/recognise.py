@@ -1,4 +1,4 @@
-"""Recognition of the view of each cine from geometry and motion; descriptions decide only if these are inconclusive.
+"""Recognition of the view of each cine from images and geometry; descriptions decide only if these are inconclusive.
 
 First the short-axis stack, then the left ventricular long axis (from the stack's motion, else from the intersection of
 long-axis planes, else the typical direction), then the long-axis planes by their position and rotation relative to it.
@@ -11,14 +11,19 @@ from dataclasses import dataclass, replace
 
 from cinema_cmr.core.study import Issue
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.views.appearance import stack_appearance
 from cinema_cmr.views.axis import EXPECTED_AXIS, LongAxis, axis_from_planes
 from cinema_cmr.views.candidate import VIEW_HINTS, Candidate, ViewDecision
 from cinema_cmr.views.competing import left_out_issues
 from cinema_cmr.views.long_axes import classify_planes
 from cinema_cmr.views.motion import axis_from_motion
+from cinema_cmr.views.pose import axis_in_pose
 from cinema_cmr.views.short_axis import classify_stacks
 
 __all__ = ["Candidate", "ViewDecision", "ViewRecognition", "recognise_views"]
+
+_UNCERTAIN = ("description", "geometry, uncertain", "images", "geometry, against images")
+"""Grounds of a decision that is reported as uncertain."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +51,11 @@ def recognise_views(candidates: Sequence[Candidate]) -> ViewRecognition:
 
 def _long_axis(candidates: Sequence[Candidate], stack: int | None, rest: Sequence[int]) -> LongAxis:
     if stack is not None:
-        return axis_from_motion(candidates[stack].cine)
+        cine = candidates[stack].cine
+        axis, appearance = axis_from_motion(cine), stack_appearance(cine)
+        if appearance is None or appearance.towards_rv is None:
+            return axis
+        return axis_in_pose(axis, appearance.towards_rv)
     planes = [candidates[k].middle_plane for k in rest]
     common = axis_from_planes(planes)
     if common is not None:
@@ -75,7 +84,7 @@ def _issues(candidates: Sequence[Candidate], decisions: Sequence[ViewDecision]) 
             issues.append(Issue(code="few-slices", severity="warning", message=message, evidence={"n_slices": count}))
     issues += left_out_issues(candidates, decisions)
     for k, decision in enumerate(decisions):
-        if decision.kept and decision.evidence.get("decided_by") in ("description", "geometry, uncertain"):
+        if decision.kept and decision.evidence.get("decided_by") in _UNCERTAIN:
             message = f"the view of {candidates[k].cine.label} is uncertain: {decision.reason}"
             issues.append(Issue(code="view-uncertain", severity="warning", message=message, evidence=decision.evidence))
     return issues

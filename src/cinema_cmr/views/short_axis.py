@@ -1,21 +1,26 @@
 """Recognition of the short-axis stack among stacks of parallel slices.
 
 Transverse, coronal and long-axis stacks are parallel too. The normal of a short-axis stack is along the ventricular
-long axis: its typical direction in the chest, and the intersection of the study's long-axis planes.
+long axis: its typical direction in the chest, and the intersection of the study's long-axis planes. These directions
+are a prior: a stack that the images show to cut the ventricle across (`views.appearance`), or along whose normal all
+long-axis planes intersect, is a short axis wherever it lies, and one that the images contradict is uncertain.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.geometry import plane_angle_deg
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.views.appearance import StackAppearance, stack_appearance
 from cinema_cmr.views.axis import Plane, angle_to_expected_deg, axis_from_planes, intersection_lines
 from cinema_cmr.views.candidate import Candidate, ViewDecision, view_from_hints
 from cinema_cmr.views.competing import describe_preference, preferred_stack
+from cinema_cmr.views.pose import mirrored_angle_deg
 
 __all__ = ["classify_stacks"]
 
@@ -30,8 +35,23 @@ _BODY_SUPPORTED_DEG = 12.0
 _ALONG_DEG = 15.0
 _AGAINST_DEG = 35.0
 _FEW_SLICES_DEG = 30.0
+_PLANE_PAIRS = 2
+"""Pairs of long-axis planes that intersect along a normal; localiser planes make one pair along a body axis."""
+_AGAINST_ODDS = -4.5
+"""Log odds of the images that raise doubts about a usual direction: below those of 46 real stacks not fitted on."""
+_SURE_ODDS = 2.0
+_SURE_BODY_ODDS = 4.0
+"""Log odds of the images above which they decide against the direction, away from and near a body plane."""
+_HINT_ODDS = 1.5
+_MIN_RINGS = 4
+_PRIOR = 3.0
+"""Log odds of a usual direction, and of long-axis planes that intersect along the normal."""
+_LESS_LIKELY = 3.0
+_IMAGES_KEY = "images_log_odds"
+_PRIOR_KEY = "geometry_log_odds"
 _TYPICAL_KEY = "normal_to_typical_axis_deg"
 _BODY_KEY = "normal_to_nearest_body_axis_deg"
+_OUTDONE = "{} parallel slices much less likely to cut the left ventricle across than those of another series"
 _BODY_PLANES = ("sagittal", "coronal", "transverse")
 
 
@@ -42,18 +62,32 @@ def classify_stacks(candidates: Sequence[Candidate]) -> dict[int, ViewDecision]:
     (`competing.preferred_stack`). One or two slices are accepted only if no stack is found.
     """
     decisions = {k: _classify_stack(k, candidates) for k, one in enumerate(candidates) if one.cine.n_slices >= 3}
-    across = [k for k, decision in decisions.items() if decision.view is View.SAX]
+    across = _most_likely(decisions)
     if not across:
         across = [k for k, one in enumerate(candidates) if _few_slices_across(one)]
         decisions.update({k: _classify_stack(k, candidates) for k in across})
         across = [k for k in across if decisions[k].view is View.SAX]
+    for k, decision in decisions.items():
+        if decision.view is View.SAX and k not in across:
+            decisions[k] = replace(decision, view=View.OTHER, kept=False, reason=_OUTDONE.format(candidates[k].cine.n_slices))
     if across:
         typical = [k for k in across if _is_typical(candidates[k])]
         best = preferred_stack(typical or across, candidates)
         for k in across:
             if k != best:
                 decisions[k] = _reject(candidates[k], candidates[best], decisions[k])
-    return {k: decision for k, decision in decisions.items() if not _may_contain_axis(decision)}
+    kept = next((candidates[k] for k, decision in decisions.items() if decision.kept), None)
+    return {k: one for k, one in decisions.items() if not _may_contain_axis(one, candidates[k], kept)}
+
+
+def _most_likely(decisions: dict[int, ViewDecision]) -> list[int]:
+    """Return the stacks across the ventricle, without those that are much less likely than the likeliest."""
+    likelihood = {
+        k: float(one.evidence[_PRIOR_KEY] or 0) + float(np.clip(float(one.evidence[_IMAGES_KEY] or 0), -4, 4))
+        for k, one in decisions.items()
+        if one.view is View.SAX
+    }
+    return [k for k, value in likelihood.items() if value >= max(likelihood.values()) - _LESS_LIKELY]
 
 
 def _classify_stack(k: int, candidates: Sequence[Candidate]) -> ViewDecision:
@@ -67,7 +101,7 @@ def _classify_stack(k: int, candidates: Sequence[Candidate]) -> ViewDecision:
         and angle_to_expected_deg(line.direction) <= _SUPPORTED_DEG
         for line in intersection_lines(others)
     )
-    evidence = {
+    evidence: dict[str, str | int | float | bool | None] = {
         _TYPICAL_KEY: round(typical, 1),
         _BODY_KEY: round(float(_body_angles_deg(normal).min()), 1),
         "long_axis_pairs_along_normal": along,
@@ -75,11 +109,46 @@ def _classify_stack(k: int, candidates: Sequence[Candidate]) -> ViewDecision:
     }
     count = f"{own.cine.n_slices} parallel slices" if own.cine.n_slices > 1 else "a single slice"
     objection = _objection(normal, others, supported=along > 0)
-    if objection:
-        return ViewDecision(view=View.OTHER, kept=False, reason=f"{count} {objection}", evidence=evidence)
+    appearance = stack_appearance(own.cine)
+    odds = None if appearance is None else appearance.log_odds
+    pairs = sum(plane_angle_deg(line.direction, normal) <= _ALONG_DEG for line in intersection_lines(others))
+    evidence[_IMAGES_KEY] = None if odds is None else round(odds, 1)
+    evidence[_PRIOR_KEY] = (0 if objection else _PRIOR) + (_PRIOR if pairs >= _PLANE_PAIRS else 0)
     support = f"; {along} pairs of long-axis planes intersect along it" if along else ""
-    reason = f"{count} across the left ventricle: normal {typical:.0f} degrees from its typical axis{support}"
+    if objection is None:
+        reason = f"{count} across the left ventricle: normal {typical:.0f} degrees from its typical axis{support}"
+        if odds is not None and odds < _AGAINST_ODDS:
+            reason += "; its images do not show a round ring of wall around blood"
+            evidence["decided_by"] = "geometry, against images"
+        return ViewDecision(view=View.SAX, kept=True, reason=reason, evidence=evidence)
+    ground = _ground_despite(objection, own, pairs, appearance)
+    if ground is None:
+        reason = f"{count} {objection}"
+        if odds is not None and odds > 0:
+            reason += "; its images may show the left ventricle cut across: name it as sax if it is the short axis"
+        return ViewDecision(view=View.OTHER, kept=False, reason=reason, evidence=evidence)
+    evidence["decided_by"], shown = ground
+    reason = f"{count} across the left ventricle, as {shown}, although {objection.replace('whose', 'their')}"
     return ViewDecision(view=View.SAX, kept=True, reason=reason, evidence=evidence)
+
+
+def _ground_despite(
+    objection: str, own: Candidate, pairs: int, appearance: StackAppearance | None
+) -> tuple[str, str] | None:
+    """Return how a stack in an unusual direction is recognised as a short axis, and in words; None if it is not."""
+    odds = None if appearance is None else appearance.log_odds
+    if pairs >= _PLANE_PAIRS and (odds is None or odds > _AGAINST_ODDS):
+        return "long-axis planes", f"{pairs} pairs of long-axis planes intersect along its normal"
+    if odds is None or appearance is None or appearance.n_rings < _MIN_RINGS:
+        return None
+    normal = own.middle_plane.normal
+    oblique = float(_body_angles_deg(normal).min()) >= _BODY_DEG
+    ring = "its images show a ring of wall around blood that moves with the beat"
+    if oblique and odds > 0 and mirrored_angle_deg(normal) <= _TYPICAL_DEG:
+        return "images", f"{ring}, and the heart lies as in a mirrored body"
+    if view_from_hints(own.hints) is View.SAX:
+        odds += _HINT_ODDS
+    return ("images", ring) if odds > (_SURE_ODDS if oblique else _SURE_BODY_ODDS) else None
 
 
 def _objection(normal: Array, others: Sequence[Plane], *, supported: bool) -> str | None:
@@ -128,7 +197,13 @@ def _reject(rejected: Candidate, best: Candidate, decision: ViewDecision) -> Vie
     return ViewDecision(view=View.SAX, kept=False, reason=reason, evidence=decision.evidence)
 
 
-def _may_contain_axis(decision: ViewDecision) -> bool:
-    """Return True for a stack of planes parallel to the typical axis, one of which may be a long-axis view."""
+def _may_contain_axis(decision: ViewDecision, own: Candidate, kept: Candidate | None) -> bool:
+    """Return True for a stack of planes parallel to the axis, one of which may be a long-axis view.
+
+    The axis is the normal of the short axis kept, where that is not the typical direction.
+    """
+    if kept is not None and angle_to_expected_deg(kept.middle_plane.normal) > _TYPICAL_DEG:
+        across = plane_angle_deg(own.middle_plane.normal, kept.middle_plane.normal)
+        return decision.view is View.OTHER and across > _SUPPORTED_DEG
     typical, body = (float(decision.evidence[name] or 0) for name in (_TYPICAL_KEY, _BODY_KEY))
     return decision.view is View.OTHER and typical > _SUPPORTED_DEG and body >= _BODY_DEG

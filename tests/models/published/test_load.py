@@ -182,3 +182,9 @@ def test_a_hub_name_gives_the_seeds_from_the_cache(
 def test_an_unknown_hub_name_lists_the_nearest() -> None:
     with pytest.raises(WeightsError, match="did you mean 'finetuned/segmentation/acdc_sax'"):
         load_model("hf:mathpluscode/CineMA/finetuned/segmentation/acdc_sa")
+
+
+def test_a_folder_of_pickles_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "pytorch_model.bin").touch()
+    with pytest.raises(WeightsError, match=r"holds no model, only the pickle 'pytorch_model\.bin'"):
+        load_published(tmp_path)

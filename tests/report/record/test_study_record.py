@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+from cinema_cmr.core.vocabulary import NOTICE
 from cinema_cmr.measure.scar import SCAR_SUMMARY
-from cinema_cmr.report.record.study_record import NOTICE, SCHEMA_VERSION, StudyRecord, Summary
+from cinema_cmr.report.record.study_record import SCHEMA_VERSION, StudyRecord, Summary
 
 
 def test_summary_ends_with_the_measurements_of_infarcts() -> None:

@@ -12,6 +12,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.dicom.pixels import AssembledStack
 from cinema_cmr.io.dicom.timing import MIN_FRAMES, TRIGGER_TIME
+from cinema_cmr.views.motion import moving_images
 from cinema_cmr.views.phase_shift import SliceShifts, beat_lengths, frame_distances, slice_shifts
 
 __all__ = ["PHASES_UNKNOWN", "PhasedStack", "check_phases"]
@@ -25,12 +26,16 @@ _MIN_SLICES = 3
 _CLEAR_SHIFT = 0.2
 """Shift as a share of the cycle from which a slice is out of phase; gated slices of real scans are within 0.15."""
 _CLEAR_GAIN = 0.12
+_CLEAR_MOTION = 0.5
+"""Gain of the motion's own correlation that is as clear."""
+_CONTRADICTION_MOTION = 1.0
 _CONTRADICTION_GAIN = 0.3
 """Gain from which images contradict trigger times; those of gated slices of real scans are at most 0.26."""
 _RELIABLE_SHARE = 0.7
 """Smallest share of the moving slices whose motion must agree for the stack to be in phase."""
-_GAP_STEPS = 4.0
-"""Distance of the last frame from the first, in usual steps, from which the window does not close a beat."""
+_GAP_STEPS = 2.0
+"""Distance of the last frame from the first, in largest steps, from which the window does not close a beat."""
+_CLOSED_SHARE = 0.9
 _CYCLE_MS = (300.0, 2000.0)
 
 
@@ -54,16 +59,16 @@ def check_phases(one: AssembledStack, *, step_ms: float | None, cycle_known: boo
     """
     if one.array.shape[2] < _MIN_SLICES or one.array.shape[3] < MIN_FRAMES:
         return PhasedStack(assembled=one)
-    distances = frame_distances(_cine(one))
+    moving = moving_images(_cine(one))
     phased = PhasedStack(assembled=one)
     if not cycle_known:
-        phased = _one_beat(one, distances, step_ms)
-        distances = distances if phased.assembled is one else frame_distances(_cine(phased.assembled))
-    shifts = slice_shifts(distances)
+        phased = _one_beat(one, frame_distances(moving), step_ms)
+        moving = moving if phased.assembled is one else moving_images(_cine(phased.assembled))
+    shifts = slice_shifts(moving)
     timed = np.array([s.order_source == TRIGGER_TIME for s in one.stack.slices])
     if timed.all():
-        return replace(phased, issues=(*phased.issues, *_contradiction_issues(shifts, distances.shape[1])))
-    return _in_phase(phased, shifts, timed, distances)
+        return replace(phased, issues=(*phased.issues, *_contradiction_issues(shifts, moving.shape[3])))
+    return _in_phase(phased, shifts, timed, frame_distances(moving))
 
 
 def _cine(one: AssembledStack) -> Cine:
@@ -85,6 +90,10 @@ def _one_beat(one: AssembledStack, distances: Array, step_ms: float | None) -> P
     count = round(usual)
     slices = [_first_beat(one.array[:, :, k], beat, count) for k, beat in enumerate(beats)]
     array = np.stack(slices, axis=2).astype(np.float32)
+    shown = tuple(
+        tuple(row[t] for t in np.rint(_beat_places(len(row), beat, count)).astype(int))
+        for row, beat in zip(one.shown, beats, strict=True)
+    )
     beat_ms = None if step_ms is None else usual * step_ms
     if beat_ms is not None and not _CYCLE_MS[0] <= beat_ms <= _CYCLE_MS[1]:
         beat_ms = None
@@ -97,12 +106,20 @@ def _one_beat(one: AssembledStack, distances: Array, step_ms: float | None) -> P
         evidence={"n_frames": n, "beat_frames": round(usual, 2), "beat_ms": beat_ms and round(beat_ms, 1)},
     )
     times = None if beat_ms is None else np.arange(count) * beat_ms / count
-    return PhasedStack(assembled=replace(one, array=array), beat_ms=beat_ms, frame_times_ms=times, issues=(issue,))
+    return PhasedStack(
+        assembled=replace(one, array=array, shown=shown), beat_ms=beat_ms, frame_times_ms=times, issues=(issue,)
+    )
+
+
+def _beat_places(n_frames: int, beat: float, count: int) -> Array:
+    """Return the (count,) places of the first beat's frames among those of the file, fractional."""
+    places: Array = np.minimum(np.arange(count) * beat / count, n_frames - 1)
+    return places
 
 
 def _first_beat(images: NDArray[np.float32], beat: float, count: int) -> NDArray[np.float32]:
     """Return `count` frames of the first beat of (x, y, t), linearly in time."""
-    at = np.minimum(np.arange(count) * beat / count, images.shape[-1] - 1)
+    at = _beat_places(images.shape[-1], beat, count)
     before = np.floor(at).astype(int)
     after = np.minimum(before + 1, images.shape[-1] - 1)
     weight = (at - before).astype(np.float32)
@@ -110,13 +127,9 @@ def _first_beat(images: NDArray[np.float32], beat: float, count: int) -> NDArray
     return cut
 
 
-def _clear(shifts: SliceShifts, n_frames: int, gain: float) -> NDArray[np.bool_]:
-    """Return the slices that are clearly out of phase."""
-    return shifts.reliable & (abs(shifts.frames) >= _CLEAR_SHIFT * n_frames) & (shifts.gain > gain)
-
-
 def _contradiction_issues(shifts: SliceShifts, n_frames: int) -> list[Issue]:
-    slices = np.flatnonzero(_clear(shifts, n_frames, _CONTRADICTION_GAIN))
+    limits = {"share": _CLEAR_SHIFT, "gain": _CONTRADICTION_GAIN, "motion_gain": _CONTRADICTION_MOTION}
+    slices = np.flatnonzero(shifts.apart(shifts.reference, **limits))
     if not len(slices):
         return []
     listed = ", ".join(map(str, slices))
@@ -125,39 +138,44 @@ def _contradiction_issues(shifts: SliceShifts, n_frames: int) -> list[Issue]:
             code="phases-contradict",
             severity="error",
             message=f"slices {listed} are in phase with the others by their trigger times, but their motion is"
-            f" {abs(shifts.frames[slices]).max() / n_frames:.0%} of a cycle apart: one of the two is wrong, and with it"
+            f" {_cycle_share(shifts, slices, n_frames):.0%} of a cycle apart: one of the two is wrong, and with it"
             " volumes and ejection fraction; check the trigger times",
             evidence={"slices": listed, "n_slices": len(slices)},
         )
     ]
 
 
+def _cycle_share(shifts: SliceShifts, slices: NDArray[np.intp], n_frames: int) -> float:
+    difference = (shifts.frames[slices] - shifts.reference + n_frames // 2) % n_frames - n_frames // 2
+    return float(np.abs(difference).max()) / n_frames
+
+
 def _in_phase(phased: PhasedStack, shifts: SliceShifts, timed: NDArray[np.bool_], distances: Array) -> PhasedStack:
     """Put slices of unknown phase in phase by their motion, or report that this is not possible."""
-    one, n = phased.assembled, distances.shape[1]
-    frames = shifts.frames
-    if timed.any():
-        # Slices with trigger times stay; the others follow them.
-        frames = (frames - round(float(np.median(frames[timed]))) + n // 2) % n - n // 2
-    apart = _clear(replace(shifts, frames=frames), n, _CLEAR_GAIN) & ~timed
-    if not apart.any():
+    one = phased.assembled
+    # Slices with trigger times stay, and the others follow them.
+    reference = shifts.reference_of(timed) if timed.any() else shifts.reference
+    frames = shifts.frames - reference
+    limits = {"share": _CLEAR_SHIFT, "gain": _CLEAR_GAIN, "motion_gain": _CLEAR_MOTION}
+    apart = shifts.apart(reference, **limits) & ~timed
+    agree = shifts.reliable[shifts.moving].mean() >= _RELIABLE_SHARE
+    if agree and not apart.any():
         return phased
-    energy = distances.mean(axis=(1, 2))
-    moving = energy > 0.25 * energy.max()
-    agree = shifts.reliable[moving].mean() >= _RELIABLE_SHARE
-    if not agree or not _closes(distances[moving]):
+    if not agree or not _closes(distances[shifts.moving]):
         return replace(phased, in_phase=False, issues=(*phased.issues, _unknown_issue(one, shifts)))
-    array = one.array.copy()
+    array, shown = one.array.copy(), list(one.shown)
     for k in np.flatnonzero(~timed):
-        array[:, :, k] = np.roll(array[:, :, k], -int(frames[k]), axis=-1)
-    return replace(phased, assembled=replace(one, array=array), issues=(*phased.issues, _aligned_issue(apart, timed)))
+        shift = int(frames[k]) % n
+        array[:, :, k] = np.roll(array[:, :, k], -shift, axis=-1)
+        shown[k] = (*shown[k][shift:], *shown[k][:shift])
+    assembled = replace(one, array=array, shown=tuple(shown))
+    return replace(phased, assembled=assembled, issues=(*phased.issues, _aligned_issue(apart, timed)))
 
 
 def _closes(distances: Array) -> bool:
-    """Return True if the first frame follows the last: their distance is about that of neighbours in most slices."""
-    neighbours = np.median(np.diagonal(distances, 1, axis1=1, axis2=2), axis=1)
-    gaps = distances[:, 0, -1] / np.maximum(neighbours, 1e-9)
-    return bool((gaps < _GAP_STEPS).mean() >= _RELIABLE_SHARE)
+    """Return True if the first frame follows the last in nearly all slices: it is no farther than neighbours may be."""
+    neighbours = np.diagonal(distances, 1, axis1=1, axis2=2).max(axis=1)
+    return bool((distances[:, 0, -1] <= _GAP_STEPS * neighbours).mean() >= _CLOSED_SHARE)
 
 
 def _aligned_issue(apart: NDArray[np.bool_], timed: NDArray[np.bool_]) -> Issue:
@@ -176,8 +194,8 @@ def _unknown_issue(one: AssembledStack, shifts: SliceShifts) -> Issue:
     return Issue(
         code=PHASES_UNKNOWN,
         severity="error",
-        message=f"the {len(one.stack.slices)} slices have no trigger times, start at different phases of the cycle and"
-        " could not be put in phase by the motion in the images; volumes at ED and ES and ejection fraction are"
+        message=f"the {len(one.stack.slices)} slices have no trigger times, and the motion in the images does not show"
+        " that their frames are in phase, nor how to put them in phase; volumes at ED and ES and ejection fraction are"
         " absent: export the series with their times, or use a gated cine",
         evidence={"n_slices": len(one.stack.slices), "n_agree": int(shifts.reliable.sum())},
     )

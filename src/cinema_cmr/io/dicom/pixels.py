@@ -49,6 +49,8 @@ class AssembledStack:
     array: Image
     """(x, y, z, t): x along columns, y along rows as stored; z is 0 if no slice is readable."""
     broken: tuple[BrokenImage, ...] = ()
+    shown: tuple[tuple[int | None, ...], ...] = ()
+    """Slice, then frame of the array -> header index of the image nearest in time; None if that one is missing."""
     lost_slices: tuple[int, ...] = ()
     """Original indices of slices with fewer than half of their frames readable; they are not in `stack`."""
 
@@ -56,19 +58,22 @@ class AssembledStack:
 def assemble(found: FoundFiles, stack: Stack) -> AssembledStack:
     """Read the pixels of a stack; missing and broken frames are interpolated in time within their slice."""
     images, broken = _read_images(found, stack)
-    kept, columns = [], []
+    kept, columns, shown = [], [], []
     for k, cine_slice in enumerate(stack.slices):
         row = [images.get(index) if index is not None else None for index in cine_slice.frames]
         if sum(image is not None for image in row) * 2 < len(row):
             continue
         kept.append(k)
+        n = len(row)
+        nearest = (round(t * n / stack.n_frames) % n for t in range(stack.n_frames))
+        shown.append(tuple(None if row[t] is None else cine_slice.frames[t] for t in nearest))
         images_of_slice = resample_cycle(fill_missing(row), stack.n_frames)
         columns.append(_on_stack_grid(images_of_slice, stack, cine_slice))
     lost = tuple(k for k in range(len(stack.slices)) if k not in kept)
     empty = np.zeros((stack.columns, stack.rows, 0, stack.n_frames), dtype=np.float32)
     array = np.stack(columns, axis=2) if columns else empty
     remaining = replace(stack, slices=tuple(stack.slices[k] for k in kept)) if columns else stack
-    return AssembledStack(stack=remaining, array=array, broken=tuple(broken), lost_slices=lost)
+    return AssembledStack(stack=remaining, array=array, broken=tuple(broken), shown=tuple(shown), lost_slices=lost)
 
 
 def _on_stack_grid(images: Image, stack: Stack, cine_slice: CineSlice) -> Image:

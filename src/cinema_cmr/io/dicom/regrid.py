@@ -49,16 +49,22 @@ def _most_common_grid(slices: Sequence[CineSlice]) -> SliceGrid:
 def _line(slices: Sequence[CineSlice], grid: SliceGrid) -> tuple[Array, Array]:
     """Return a point and the direction (1 mm along the normal) of the line of first pixels on the common grid.
 
-    Medians (Theil-Sen), so that one slice out of line does not move the others.
+    The line through two of them that most others lie on, so that slices out of line do not move the others.
     """
     own = np.array([one.origin for one in slices if one.grid == grid])
     along = own @ grid.normal
     pairs = [(i, j) for i, j in combinations(range(len(own)), 2) if abs(along[i] - along[j]) > _OFF_LINE_MM]
-    slopes = [(own[j] - own[i]) / (along[j] - along[i]) for i, j in pairs]
-    direction: Array = np.median(slopes, axis=0) if slopes else grid.normal
-    direction = direction / float(direction @ grid.normal)
-    start: Array = np.median(own - along[:, None] * direction, axis=0)
-    return start, direction
+    directions = [grid.normal, *((own[j] - own[i]) / (along[j] - along[i]) for i, j in pairs)]
+    best: tuple[tuple[int, float], Array, Array] | None = None
+    for direction in directions:
+        feet = own - along[:, None] * direction
+        near = np.linalg.norm(feet[:, None] - feet[None], axis=-1) < _OFF_LINE_MM
+        on_line = near[int(near.sum(axis=1).argmax())]
+        key = (int(on_line.sum()), -float(np.linalg.norm(direction)))
+        if best is None or key > best[0]:
+            best = (key, np.median(feet[on_line], axis=0), direction)
+    assert best is not None
+    return best[1], best[2]
 
 
 def _moved_origin(one: CineSlice, grid: SliceGrid, start: Array, direction: Array) -> tuple[float, float, float] | None:

@@ -1,7 +1,8 @@
 """Reads a DICOM study of any layout into a `Study`: cines by position and time, views by geometry.
 
 Nothing that identifies a person leaves this reader: series are labelled by number, descriptions are reduced to a fixed
-vocabulary of hints, and names, identifiers, dates and UIDs are dropped with the headers.
+vocabulary of hints, and names, identifiers and dates are dropped with the headers. Of the UIDs only those of the images
+are kept, in memory (`Cine.sources`), so that DICOM results can refer to them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from cinema_cmr.io.dicom.decisions import (
 )
 from cinema_cmr.io.dicom.examination import check_single_examination
 from cinema_cmr.io.dicom.files import FoundFiles, pixel_digests, read_headers
+from cinema_cmr.io.dicom.image_sources import cine_sources
 from cinema_cmr.io.dicom.phase_check import PhasedStack, check_phases
 from cinema_cmr.io.dicom.pixels import AssembledStack, assemble
 from cinema_cmr.io.dicom.rate import CardiacCycle, cardiac_cycle
@@ -56,7 +58,7 @@ def read_dicom(files_or_folder: Path | Iterable[Path], *, name: str | None = Non
     stated = [cardiac_cycle(found.headers, one.stack) for one in readable]
     phased = [_check_phases(one, cycle) for one, cycle in zip(readable, stated, strict=True)]
     cycles = [cycle.or_beat(one.beat_ms) for cycle, one in zip(stated, phased, strict=True)]
-    candidates = [_make_candidate(one, cycle) for one, cycle in zip(phased, cycles, strict=True)]
+    candidates = [_make_candidate(found, one, cycle) for one, cycle in zip(phased, cycles, strict=True)]
     recognised = recognise_views(candidates)
     classified = [
         ClassifiedStack(stack=one.stack, decision=decision)
@@ -102,7 +104,7 @@ def _check_phases(one: AssembledStack, cycle: CardiacCycle) -> PhasedStack:
     return check_phases(one, step_ms=step_ms, cycle_known=cycle.rr_ms is not None)
 
 
-def _make_candidate(phased: PhasedStack, cycle: CardiacCycle) -> Candidate:
+def _make_candidate(found: FoundFiles, phased: PhasedStack, cycle: CardiacCycle) -> Candidate:
     one, stack = phased.assembled, phased.assembled.stack
     times = phased.frame_times_ms
     if times is None and one.array.shape[3] == stack.n_frames:
@@ -118,6 +120,7 @@ def _make_candidate(phased: PhasedStack, cycle: CardiacCycle) -> Candidate:
         rr_interval_ms=cycle.rr_ms,
         slice_thickness_mm=float(np.median(thickness)) if thickness else None,
         label=_stack_label(stack),
+        sources=cine_sources(found.headers, one),
     )
     gated = sum(cine_slice.gated for cine_slice in stack.slices)
     return Candidate(
@@ -167,6 +170,7 @@ def _extract_view(cine: Cine, classified: ClassifiedStack) -> Cine:
         affine=affine,
         slice_positions_mm=np.zeros(1),
         label=classified.stack.slices[k].series,
+        sources=cine.sources and cine.sources.select(slices=[k]),
     )
 
 

@@ -17,7 +17,7 @@ from cinema_cmr.models.published.config import card_of
 from cinema_cmr.models.published.hub import fetch
 from cinema_cmr.models.published.registry import published_files
 from cinema_cmr.models.published.settings import read_config
-from cinema_cmr.models.states import check_shapes, fill, hash_of, read_state
+from cinema_cmr.models.states import check_shapes, fill, hash_of, is_pickle, read_state
 
 __all__ = ["CONFIG_FILE", "load_hub", "load_published"]
 
@@ -32,8 +32,9 @@ def load_published(path: Path) -> LoadedModel:
     if path.is_dir():
         files = sorted(path.glob("*.safetensors"))
         if not files:
+            found = next((f", only the pickle '{file.name}'" for file in sorted(path.iterdir()) if is_pickle(file)), "")
             raise WeightsError(
-                f"'{path.name}' holds no model; expected card.json and weights.safetensors, "
+                f"'{path.name}' holds no model{found}; expected card.json and weights.safetensors, "
                 f"or published .safetensors files with {CONFIG_FILE}"
             )
         return _load(files, path / CONFIG_FILE, name=path.name)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
+from cinema_cmr.core.vocabulary import NOTICE
 from cinema_cmr.evaluation.gain import Gain
 from cinema_cmr.report.evaluation.plots import pairs_svg
 from cinema_cmr.report.evaluation.rows import difference_table
 from cinema_cmr.report.evaluation.tables import DIFFERENCE_NOTE
 from cinema_cmr.report.markdown import Table, number_text
 from cinema_cmr.report.page import page_environment
-from cinema_cmr.report.record.study_record import NOTICE
 
 __all__ = ["gain_page"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from cinema_cmr.core.vocabulary import LABEL_SCHEMES
+from cinema_cmr.core.vocabulary import LABEL_SCHEMES, NOTICE
 from cinema_cmr.evaluation.record import Evaluation, subgroup_facts
 from cinema_cmr.report.evaluation.pictures import CasePicture
 from cinema_cmr.report.evaluation.plots import Points, agreement_svg, boxes_svg, points_svg
@@ -21,7 +21,6 @@ from cinema_cmr.report.evaluation.tables import DIFFERENCE_NOTE, PUBLISHED_NOTE
 from cinema_cmr.report.frames import UNITS_PER_PIXEL
 from cinema_cmr.report.markdown import interval_text, number_text
 from cinema_cmr.report.page import OUTLINES, page_environment
-from cinema_cmr.report.record.study_record import NOTICE
 from cinema_cmr.score.statistics import finite_mean
 from cinema_cmr.tasks.result import Result, by_patient, patient_values
 

@@ -13,10 +13,9 @@ from msgspec import Meta
 
 from cinema_cmr.core.results import Flag, Measurement
 from cinema_cmr.core.study import Facts, Issue, SeriesDecision, Subject
-from cinema_cmr.core.vocabulary import View
+from cinema_cmr.core.vocabulary import NOTICE, View
 
 __all__ = [
-    "NOTICE",
     "SCHEMA_VERSION",
     "CineRecord",
     "Curves",
@@ -29,8 +28,6 @@ __all__ = [
     "StudyRecord",
     "Summary",
 ]
-
-NOTICE = "For research use only. Not a medical device: not for diagnosis and not for decisions on treatment."
 
 SCHEMA_VERSION: Final = "2.0"
 """First number: a key was renamed, removed or changed its meaning. Second number: something was added."""

@@ -1,0 +1,80 @@
+"""`cinema export`: finished results as DICOM segmentation, structured report, PDF and FHIR."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+from jsonargparse import ArgumentParser, Namespace
+
+from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.options.dataclass_options import OptionGroup
+from cinema_cmr.interop.encapsulated_pdf import find_browser
+from cinema_cmr.interop.export import check_export, export_analysis
+from cinema_cmr.interop.exported_frames import PhaseChoice
+
+__all__ = ["add_arguments", "add_phase_option", "export_results", "run"]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the results, their study and the output."""
+    parser.add_argument("results", metavar="RESULTS", help="folder that `cinema analyse` wrote")
+    parser.add_argument("--study", metavar="DICOM", required=True, help="the folder or zip that was analysed")
+    parser.add_argument("-o", "--output", metavar="FOLDER", help="folder to write (default: RESULTS/dicom)")
+    add_phase_option(parser)
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing folder")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def add_phase_option(parser: ArgumentParser | OptionGroup) -> None:
+    """Add the choice of the exported frames."""
+    parser.add_argument(
+        "--dicom-phases",
+        choices=get_args(PhaseChoice),
+        default="ed-es",
+        help="frames with a DICOM segmentation: end-diastole and end-systole, or all (default: ed-es)",
+    )
+
+
+def run(given: Namespace) -> int:
+    """Write the objects of a results folder and print what was written."""
+    folder = Path(given.output) if given.output else Path(given.results) / "dicom"
+    export_results(
+        Path(given.results),
+        Path(given.study),
+        folder,
+        phases=given.dicom_phases,
+        overwrite=given.overwrite,
+        console=Console(as_json=given.json),
+    )
+    return 0
+
+
+def export_results(
+    results: Path,
+    study: Path,
+    folder: Path,
+    *,
+    phases: PhaseChoice,
+    overwrite: bool,
+    console: Console,
+    quiet: bool = False,
+) -> None:
+    """Read a results folder with its study and export it; `quiet` prints no list of files."""
+    from cinema_cmr.pipeline.stored_analysis import read_analysis
+
+    check_export(study, folder)
+    analysis = read_analysis(results, study)
+    page = results / "report.html"
+    report = page if page.exists() else None
+    files = export_analysis(analysis, study, folder, phases=phases, report=report, overwrite=overwrite)
+    if not any(one.kind == "DOC" for one in files):
+        reason = "the browser failed" if report and find_browser() else "no report.html" if not report else "no browser"
+        console.note(f"cinema: no PDF of the report: {reason}")
+    console.note(f"cinema: the objects carry name and identifiers of the patient, as the images do: {folder}")
+    if quiet:
+        return
+    console.result(
+        "\n".join([*(f"{folder / one.name}: {one.description}" for one in files)]),
+        {"folder": str(folder), "files": [vars(one) for one in files]},
+    )

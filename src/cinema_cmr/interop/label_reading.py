@@ -1,0 +1,279 @@
+"""Masks and contours of other systems, read back as labels on the cines of their study.
+
+DICOM segmentations (SEG) and structure sets (RTSTRUCT). The image that a frame or contour refers to tells slice and
+phase; its own position in the patient tells the pixels, so that a crop or a flip by the other system does no harm.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.geometry import lps_to_ras
+from cinema_cmr.core.study import Study
+from cinema_cmr.core.vocabulary import CINE_LABELS
+from cinema_cmr.core.volume import Cine
+from cinema_cmr.interop.polygon import fill_polygons
+from cinema_cmr.interop.study_files import dicom_files
+from cinema_cmr.io.dicom.files import quiet_pydicom
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+__all__ = ["ReadLabels", "read_dicom_labels"]
+
+_SEG, _RTSTRUCT = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.481.3"
+_CODES = {"87878005": "lv", "53085002": "rv", "49848007": "myo", "74281007": "myo"}
+"""SNOMED CT code of a segment -> class."""
+_NAMES = (
+    ("rv", re.compile(r"\brv|right")),
+    ("epi", re.compile(r"epi")),
+    ("myo", re.compile(r"myo|wall")),
+    ("lv", re.compile(r"endo|\blv|left|cavity|blood")),
+)
+"""Class -> words in the name of a segment or contour, the first that is found; "epi" is wall and cavity together."""
+_PAINTED = ("epi", "myo", "lv", "rv")
+"""Order of painting: a cavity lies over its wall."""
+_LABEL = {label.name: label.code for label in CINE_LABELS} | {"epi": 2}
+_OFF_PLANE_MM = 1.0
+"""Farthest a frame or contour may lie from the plane of the image that it refers to."""
+
+Place = tuple[int, int, int]
+"""Index of the cine in its study, slice and frame."""
+
+
+@dataclass(kw_only=True)
+class ReadLabels:
+    """Labels of one cine that other systems drew."""
+
+    cine: Cine
+    labels: LabelMap
+    """All frames of the cine; those that are not in `frames` are empty."""
+    frames: tuple[int, ...]
+    """Frames with a label."""
+
+
+@dataclass(kw_only=True)
+class _Canvas:
+    """Masks by place and class, collected before they are painted."""
+
+    study: Study
+    masks: dict[Place, dict[str, NDArray[np.bool_]]] = field(default_factory=lambda: defaultdict(dict))
+
+    @cached_property
+    def places(self) -> Mapping[tuple[str, int], Place]:
+        """SOP Instance UID and frame within the object, from 0 -> place."""
+        return {
+            (image.instance_uid, image.frame): (number, k, t)
+            for number, cine in enumerate(self.study)
+            if cine.sources is not None
+            for k, row in enumerate(cine.sources.images)
+            for t, image in enumerate(row)
+            if image is not None
+        }
+
+    def place(self, reference: Dataset) -> Place | None:
+        """Return the place of a referenced image; None for an image that is in no cine."""
+        frames = reference.get("ReferencedFrameNumber") or 1
+        first = int(frames[0] if isinstance(frames, Sequence) else frames) - 1
+        return self.places.get((str(reference.ReferencedSOPInstanceUID), first))
+
+    def add(self, place: Place, name: str, mask: NDArray[np.bool_], *, exclusive: bool = False) -> None:
+        """Add a mask (x, y) to a class at a place; `exclusive` keeps what lies in an odd number of masks."""
+        masks = self.masks[place]
+        if name in masks:
+            mask = masks[name] ^ mask if exclusive else masks[name] | mask
+        masks[name] = mask
+
+    def painted(self) -> Iterator[ReadLabels]:
+        """Yield the labels of each cine that has any."""
+        for number, cine in enumerate(self.study):
+            own = {place: masks for place, masks in self.masks.items() if place[0] == number}
+            array = np.zeros(cine.shape, np.uint8)
+            for (_, k, t), masks in own.items():
+                for name in (name for name in _PAINTED if name in masks):
+                    array[:, :, k, t][masks[name]] = _LABEL[name]
+            frames = sorted({t for _, _, t in own})
+            if frames:
+                yield ReadLabels(cine=cine, labels=LabelMap(array=array), frames=tuple(frames))
+
+
+def read_dicom_labels(source: Path | str, study: Study) -> tuple[ReadLabels, ...]:
+    """Read all SEG and RTSTRUCT objects of a folder, file or zip as labels on the cines of a study read from DICOM.
+
+    Raises `InputError` where there is none, for a structure of unknown name and code, and for objects that refer to
+    no image of the study or lie off its planes.
+    """
+    from pydicom import dcmread
+
+    canvas, n_objects = _Canvas(study=study), 0
+    with dicom_files(Path(source)) as paths, quiet_pydicom():
+        for path in paths:
+            kind = str(dcmread(path, specific_tags=["SOPClassUID"], stop_before_pixels=True).get("SOPClassUID") or "")
+            if kind in (_SEG, _RTSTRUCT):
+                n_objects += 1
+                (_add_segmentation if kind == _SEG else _add_contours)(canvas, dcmread(path), path.name)
+    if not n_objects:
+        raise InputError(
+            f"'{Path(source).name}' holds no DICOM segmentation or structure set; expected SEG or RTSTRUCT: check the"
+            " path"
+        )
+    return tuple(canvas.painted())
+
+
+def _class_of(words: str, codes: Iterable[str], file: str) -> str:
+    found = next((_CODES[code] for code in codes if code in _CODES), None)
+    found = found or next((name for name, pattern in _NAMES if pattern.search(words.casefold())), None)
+    if found is None:
+        raise InputError(
+            f"'{file}' has a structure '{words[:40]}'; expected left ventricle, right ventricle or myocardium, by code"
+            " or name (endo, epi, RV): rename it"
+        )
+    return found
+
+
+def _add_segmentation(canvas: _Canvas, dataset: Dataset, file: str) -> None:
+    if str(dataset.get("SegmentationType")) != "BINARY":
+        raise InputError(
+            f"'{file}' is a segmentation of type {dataset.get('SegmentationType')}; expected BINARY: export it so"
+        )
+    names = {
+        int(one.SegmentNumber): _class_of(
+            str(one.get("SegmentLabel") or ""),
+            [str(code.CodeValue) for code in one.get("SegmentedPropertyTypeCodeSequence", ()) if "CodeValue" in code],
+            file,
+        )
+        for one in dataset.SegmentSequence
+    }
+    pixels = dataset.pixel_array.reshape(-1, int(dataset.Rows), int(dataset.Columns)) > 0
+    shared = dataset.SharedFunctionalGroupsSequence[0]
+    groups = dataset.PerFrameFunctionalGroupsSequence
+    places = [_frame_place(canvas, group, file) for group in groups]
+    phases = {(place[0], place[2]) for place in places if place is not None}
+    for pixel, group, referenced in zip(pixels, groups, places, strict=True):
+        position, axes, spacing = (
+            _element((group, shared), *names_of)
+            for names_of in (
+                ("PlanePositionSequence", "ImagePositionPatient"),
+                ("PlaneOrientationSequence", "ImageOrientationPatient"),
+                ("PixelMeasuresSequence", "PixelSpacing"),
+            )
+        )
+        number = int(_element((group, shared), "SegmentIdentificationSequence", "ReferencedSegmentNumber")[0])
+        place = referenced or _place_without_image(canvas, position, phases, file)
+        mask = _on_cine(canvas.study.cines[place[0]], place[1], pixel.T, (position, axes, spacing), file)
+        canvas.add(place, names[number], mask)
+
+
+def _element(groups: Sequence[Dataset], sequence: str, keyword: str) -> NDArray[np.float64]:
+    """Return the numbers of a functional group, of the frame or shared by all."""
+    for group in groups:
+        if group.get(sequence):
+            return np.atleast_1d(np.array(group[sequence][0][keyword].value, dtype=np.float64))
+    raise InputError(f"a segmentation has no {keyword}; expected one for every frame: export it again")
+
+
+def _frame_place(canvas: _Canvas, group: Dataset, file: str) -> Place | None:
+    """Return slice and frame of the image that a frame was drawn on; None for a frame that refers to none."""
+    references = [
+        image for one in group.get("DerivationImageSequence", ()) for image in one.get("SourceImageSequence", ())
+    ]
+    if not references:
+        return None
+    places = {place for place in map(canvas.place, references) if place is not None}
+    if len(places) != 1:
+        raise InputError(
+            f"'{file}' has a frame that refers to {len(references)} images, {len(places)} of them in this study;"
+            " expected exactly one, which tells slice and phase: give the study that was drawn on, or export a"
+            " segmentation for each phase"
+        )
+    return places.pop()
+
+
+def _place_without_image(
+    canvas: _Canvas, position: NDArray[np.float64], phases: set[tuple[int, int]], file: str
+) -> Place:
+    """Return the place of a frame without reference, as of an image that was missing: the phase of all others."""
+    if len(phases) != 1:
+        raise InputError(
+            f"'{file}' has a frame that refers to no image, and others of {len(phases)} phases; expected one phase in"
+            " an object: export a segmentation for each phase"
+        )
+    ((number, frame),) = phases
+    cine = canvas.study.cines[number]
+    origins = np.stack([_slice_origin(cine, k) for k in range(cine.n_slices)])
+    normal = np.cross(cine.affine[:3, 0], cine.affine[:3, 1])
+    distances = np.abs((origins - lps_to_ras(position)) @ (normal / np.linalg.norm(normal)))
+    return number, int(distances.argmin()), frame
+
+
+def _on_cine(
+    cine: Cine, k: int, mask: NDArray[np.bool_], plane: tuple[NDArray[np.float64], ...], file: str
+) -> NDArray[np.bool_]:
+    """Return a mask (x, y) of a plane (origin, two axes, distances of rows and columns; LPS) on a slice's pixels."""
+    position, axes, spacing = plane
+    to_patient = np.stack([axes[:3] * spacing[1], axes[3:] * spacing[0], np.cross(axes[:3], axes[3:])], axis=1)
+    n_x, n_y = cine.shape[:2]
+    i, j = np.meshgrid(np.arange(n_x), np.arange(n_y), indexing="ij")
+    points = lps_to_ras(_slice_origin(cine, k) + i[..., None] * cine.affine[:3, 0] + j[..., None] * cine.affine[:3, 1])
+    places = (points - position) @ np.linalg.inv(to_patient).T
+    off_mm = float(np.abs(places[..., 2]).max())
+    if off_mm > _OFF_PLANE_MM:
+        raise InputError(
+            f"'{file}' has a frame {off_mm:.1f} mm off the image that it refers to; expected the plane of that image:"
+            " export it on the original images"
+        )
+    column, row = np.rint(places[..., 0]).astype(int), np.rint(places[..., 1]).astype(int)
+    inside = (column >= 0) & (row >= 0) & (column < mask.shape[0]) & (row < mask.shape[1])
+    found = np.zeros((n_x, n_y), dtype=bool)
+    found[inside] = mask[column[inside], row[inside]]
+    return found
+
+
+def _slice_origin(cine: Cine, k: int) -> NDArray[np.float64]:
+    if cine.sources is None:
+        raise InputError("the study was not read from DICOM; expected the DICOM study that was drawn on")
+    origin: NDArray[np.float64] = cine.sources.origins_mm[k]
+    return origin
+
+
+def _add_contours(canvas: _Canvas, dataset: Dataset, file: str) -> None:
+    names = {int(one.ROINumber): str(one.get("ROIName") or "") for one in dataset.StructureSetROISequence}
+    for roi in dataset.ROIContourSequence:
+        name = _class_of(names[int(roi.ReferencedROINumber)], [], file)
+        for contour in roi.get("ContourSequence", ()):
+            if not str(contour.ContourGeometricType).startswith("CLOSED"):
+                continue
+            images = contour.get("ContourImageSequence", ())
+            place = canvas.place(images[0]) if len(images) == 1 else None
+            if place is None:
+                raise InputError(
+                    f"'{file}' has a contour that refers to no image of this study; expected one, which tells slice and"
+                    " phase: give the study that was drawn on"
+                )
+            points = np.array(contour.ContourData, dtype=np.float64).reshape(-1, 3)
+            canvas.add(place, name, _filled(canvas.study.cines[place[0]], place[1], points, file), exclusive=True)
+
+
+def _filled(cine: Cine, k: int, points: NDArray[np.float64], file: str) -> NDArray[np.bool_]:
+    """Return the pixels inside a contour of (n, 3) LPS points."""
+    axes = cine.affine[:3, :2]
+    offsets = lps_to_ras(points) - _slice_origin(cine, k)
+    places = offsets @ np.linalg.pinv(axes).T
+    off_mm = float(np.linalg.norm(offsets - places @ axes.T, axis=1).max())
+    if off_mm > _OFF_PLANE_MM:
+        raise InputError(
+            f"'{file}' has a contour {off_mm:.1f} mm off the image that it refers to; expected the plane of that image:"
+            " export it on the original images"
+        )
+    return fill_polygons([places], cine.shape[:2])

@@ -1,0 +1,104 @@
+"""Every measurement that is computed has a code or is listed as one without; codes mean what the measurement is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from interop_hearts import AXIS, CENTRE, RIGHT, labels_of, long_axis_cine, stack_cine
+from pydicom.sr._concepts_dict import concepts
+
+from cinema_cmr.core.annotation import LabelMap, Landmarks
+from cinema_cmr.core.results import Measurement
+from cinema_cmr.core.study import Study, Subject
+from cinema_cmr.core.vocabulary import LANDMARKS, View
+from cinema_cmr.interop.measurement_codes import (
+    MEASUREMENT_CODES,
+    coded_measurements,
+    is_without_code,
+    uncoded_measurements,
+)
+from cinema_cmr.measure.measure import measure_masks
+
+SUBJECT = Subject(sex="F", age_years=50, height_cm=165, weight_kg=60, heart_rate_bpm=75)
+
+
+def hinges() -> tuple[np.ndarray, ...]:
+    """Two hinge points at the base and the apex, (8, 3) each."""
+    points = (CENTRE + AXIS * 20 + RIGHT * 15, CENTRE + AXIS * 20 - RIGHT * 15, CENTRE - AXIS * 38)
+    return tuple(np.tile(point, (8, 1)) for point in points)
+
+
+def computed_names() -> set[str]:
+    """Names of all measurements: of a stack with long axes and landmarks, of one frame, and of late enhancement."""
+    stack, long_axis = stack_cine(), long_axis_cine()
+    planes = {View.LAX_4C: long_axis, View.LAX_2C: replace(long_axis, view=View.LAX_2C)}
+    study = Study(name="", cines=(stack, *planes.values()), subject=SUBJECT)
+    landmarks = {
+        view: Landmarks(view=view, points=dict(zip(LANDMARKS[view], hinges(), strict=True))) for view in planes
+    }
+    labels = {View.SAX: labels_of(stack), **{view: labels_of(cine) for view, cine in planes.items()}}
+    whole = measure_masks(study, labels, landmarks=landmarks)
+    still = stack.select(frames=0)
+    frame = measure_masks(still, labels_of(still))
+    scar = labels_of(still).array.copy()
+    scar[scar == 1] = 0
+    scar[scar == 3] = 1
+    scar[..., :3, :][scar[..., :3, :] == 2] = 3
+    late = measure_masks(still, LabelMap(array=scar, scheme="scar"))
+    return {*whole, *frame, *late}
+
+
+@pytest.mark.medium
+def test_each_measurement_has_a_code_or_is_listed_without() -> None:
+    names = computed_names()
+    assert len(names) > 150
+    frames = {f"{chamber}_{phase}_frame" for chamber in ("lv", "rv") for phase in ("ed", "es")}
+    unlisted = {name for name in names - frames if (name in MEASUREMENT_CODES) == is_without_code(name)}
+    assert unlisted == set(), "give them a code in MEASUREMENT_CODES, or list them in _WITHOUT_CODE"
+    assert set(MEASUREMENT_CODES) - names == set(), "codes of measurements that do not exist"
+
+
+@pytest.mark.parametrize(
+    ("name", "meaning"),
+    [
+        ("lv_edv_ml", "left ventricular ed volume"),
+        ("lv_esv_ml", "left ventricular es volume"),
+        ("rv_edv_ml", "right ventricular ed volume"),
+        ("rv_esv_ml", "right ventricular es volume"),
+        ("lv_ef_percent", "left ventricular ejection fraction by mr"),
+        ("rv_ef_percent", "right ventricular ejection fraction by mr"),
+        ("rv_sv_ml", "stroke volume"),
+        ("lv_mass_g", "left ventricle mass"),
+        ("cardiac_output_l_min", "cardiac output"),
+        ("cardiac_index_l_min_m2", "cardiac index"),
+        ("heart_rate_bpm", "heart rate"),
+        ("wall_thickness_ed_mm_aha07", "wall thickness"),
+        ("wall_thickening_percent_aha07", "% thickening"),
+        ("lv_peak_filling_rate_ml_s", "peak filling rate"),
+        ("lv_time_to_peak_ejection_ms", "peak ejection time"),
+        ("mapse_septal_mm", "excursion distance"),
+    ],
+)
+def test_codes_mean_the_measurement(name: str, meaning: str) -> None:
+    code = MEASUREMENT_CODES[name].concept
+    found = {entry[code.value][0].lower() for entry in concepts[code.scheme].values() if code.value in entry}
+    assert meaning in found
+    assert code.meaning.lower() == meaning
+
+
+def test_values_are_rounded_and_absent_ones_left_out() -> None:
+    def measurement(name: str, value: float | None, unit: str = "ml") -> Measurement:
+        return Measurement(name=name, title=name, value=value, unit=unit, method="sum of slices, short axis", rule="r")
+
+    measured = (
+        measurement("lv_edv_ml", 151.23456789),
+        measurement("lv_esv_ml", None),
+        measurement("mapse_anterior_mm", 11.0, "mm"),
+        measurement("lv_ed_frame", 3.0, "frame"),
+    )
+    (coded,) = coded_measurements(measured)
+    assert (coded.value, coded.unit.value) == (151.235, "mL")
+    assert coded.method is not None and coded.method.value == "122503"
+    assert [one.name for one in uncoded_measurements(measured)] == ["mapse_anterior_mm"]

@@ -1,0 +1,46 @@
+"""Issues of sorting: one for many slices, and none where nothing could change a number."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cinema_cmr.io.dicom.merge import RepeatedSlice
+from cinema_cmr.io.dicom.sort_issues import count_issues, order_issues, retake_issues
+from cinema_cmr.io.dicom.stack import CineSlice, Stack
+
+SLICES = tuple(
+    CineSlice(series=f"series {k}", origin=(0.0, 0.0, 8.0 * k), frames=tuple(range(20)), thickness_mm=8.0)
+    for k in range(6)
+)
+
+
+def stack(*slices: CineSlice) -> Stack:
+    return Stack(slices=slices, orientation=(1.0, 0, 0, 0, 1.0, 0), pixel_spacing=(1.0, 1.0), rows=4, columns=4)
+
+
+def repeats(*excluded: CineSlice) -> list[RepeatedSlice]:
+    reason = "it is the later acquisition"
+    return [RepeatedSlice(excluded=one, kept=SLICES[k], reason=reason) for k, one in enumerate(excluded)]
+
+
+def test_retakes_of_several_slices_are_one_issue() -> None:
+    (issue,) = retake_issues([SLICES], repeats(*(replace(one, series="series 9") for one in SLICES[:3])))
+    assert issue.evidence["n_slices"] == 3
+    assert "series 9" in issue.message and "later" in issue.message
+
+
+def test_derived_copies_and_single_planes_are_no_issue() -> None:
+    assert retake_issues([SLICES], repeats(replace(SLICES[0], derived=True))) == []
+    assert retake_issues([SLICES[:1]], repeats(SLICES[0])) == []
+
+
+def test_frame_counts_are_one_issue() -> None:
+    few = [replace(one, frames=one.frames[:15]) for one in SLICES[:2]]
+    (issue,) = count_issues(stack(*few, *SLICES[2:]))
+    assert issue.evidence["slices"] == 2
+    assert count_issues(stack(*SLICES)) == []
+
+
+def test_an_order_by_file_names_is_an_error() -> None:
+    (issue,) = order_issues(stack(replace(SLICES[0], order_source="file order"), *SLICES[1:]))
+    assert issue.severity == "error"
