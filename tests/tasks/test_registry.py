@@ -185,9 +185,10 @@ def test_a_task_of_one_file_has_a_row_in_the_benchmark(tmp_path: Path) -> None:
     options = BenchOptions(root=tmp_path, device="cpu", precision="fp32", steps=20)
     models = ["cinema-scratch", "unet"]
     document, failed = run_benchmark([ROW], read, models, options, note=lambda text: None)
-    assert failed == [] and [row["status"] for row in document["rows"]] == ["done", "done"]
-    assert document["rows"][0]["measures"]["absolute_error"]["n"] == 3
-    assert document["rows"][1]["difference"]["value"] == 0  # the same recipe and seed
+    assert failed == [] and [row.status for row in document.rows] == ["done", "done"]
+    assert document.rows[0].measures["absolute_error"].n == 3
+    difference = document.rows[1].difference
+    assert difference is not None and difference.value == 0  # the same recipe and seed
 
 
 def test_an_own_loss_and_network_take_ten_lines(tmp_path: Path) -> None:

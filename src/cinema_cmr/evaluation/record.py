@@ -14,7 +14,6 @@ from cinema_cmr.files.text import read_json
 from cinema_cmr.score.detection import proportion_interval
 from cinema_cmr.score.statistics import Interval, rank_correlation
 from cinema_cmr.tasks.mask_scores import LOW_DICE, MAX_EF_ERROR
-from cinema_cmr.tasks.registry import task_type
 from cinema_cmr.tasks.result import Result, Summary
 
 __all__ = [
@@ -162,6 +161,8 @@ def compare_evaluations(first: Evaluation, second: Evaluation | StoredEvaluation
 
     Raises `InputError` for fewer than two shared patients, and where the references differ.
     """
+    from cinema_cmr.tasks.registry import task_type
+
     names = (first.model, second.model)
     if first.model == second.model:
         names = (f"{first.model} {first.hash[:8]}".strip(), f"{second.model} {second.hash[:8]}".strip())

@@ -47,7 +47,7 @@ _METHODS = (
     ("113108", "Retain Patient Characteristics Option"),
 )
 _HINT_WORDS = {
-    **{hint: hint for hint in ("4ch", "3ch", "2ch", "short axis", "flow", "tagging")},
+    **{hint: hint for hint in ("4ch", "3ch", "2ch", "short axis", "flow", "tagging", "stress", "repeat")},
     "right ventricle": "rv",
     "valve or vessel": "valve",
     "transverse": "transversal",
