@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cinema_cmr.core.study import Issue
 from cinema_cmr.io.dicom.header import FrameHeader
 from cinema_cmr.io.dicom.merge import RepeatedSlice, merge_slices
-from cinema_cmr.io.dicom.phase_grid import place_in_cycle
+from cinema_cmr.io.dicom.phases.phase_grid import place_in_cycle
 from cinema_cmr.io.dicom.regrid import on_common_grid
 from cinema_cmr.io.dicom.sort_issues import (
     copies_issue,

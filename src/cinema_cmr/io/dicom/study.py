@@ -31,7 +31,7 @@ from cinema_cmr.io.dicom.decisions import (
 from cinema_cmr.io.dicom.examination import check_single_examination
 from cinema_cmr.io.dicom.files import FoundFiles, pixel_digests, read_headers
 from cinema_cmr.io.dicom.image_sources import cine_sources
-from cinema_cmr.io.dicom.phase_check import PhasedStack, check_phases
+from cinema_cmr.io.dicom.phases.phase_check import PhasedStack, check_phases
 from cinema_cmr.io.dicom.pixels import AssembledStack, assemble
 from cinema_cmr.io.dicom.rate import CardiacCycle, cardiac_cycle
 from cinema_cmr.io.dicom.sort import SortedStacks, possible_duplicates, sort_headers

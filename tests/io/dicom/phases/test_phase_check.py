@@ -11,7 +11,7 @@ from tests.io.cine_frames import N, SliceSpec, blood_ml, ef, true_blood_ml, unga
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.io.dicom.phase_check import PHASES_UNKNOWN
+from cinema_cmr.io.dicom.phases.phase_check import PHASES_UNKNOWN
 from cinema_cmr.io.dicom.study import read_dicom
 from cinema_cmr.measure.measure import measure_masks
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cinema_cmr.io.dicom.phase_grid import place_in_cycle
+from cinema_cmr.io.dicom.phases.phase_grid import place_in_cycle
 from cinema_cmr.io.dicom.stack import CineSlice
 
 RR_MS = 800.0
