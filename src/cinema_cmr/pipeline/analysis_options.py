@@ -67,13 +67,13 @@ class SeriesOptions:
     folder or file, as `cinema views` prints it."""
 
     views: str | None = field(default=None, metadata={"metavar": "FILE"})
-    """Table of decisions on series, written by cinema views -o FILE and edited."""
+    """Table of cinema views -o FILE, edited."""
     use: list[str] = field(default_factory=list, metadata={"metavar": "SERIES"})
-    """Series to measure whatever it is called, in place of others that show the same; may be given several times."""
+    """Series to measure in any case, in place of others (repeatable)."""
     ignore: list[str] = field(default_factory=list, metadata={"metavar": "SERIES"})
-    """Series to leave out; may be given several times."""
+    """Series to leave out (repeatable)."""
     view: list[str] = field(default_factory=list, metadata={"metavar": "SERIES=VIEW"})
-    """View of a series, e.g. 12=sax; may be given several times."""
+    """View of a series, e.g. 12=sax (repeatable)."""
 
     def choices(self) -> StudyChoices:
         """Return the decisions, those of the views file among them.

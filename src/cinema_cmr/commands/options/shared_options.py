@@ -22,7 +22,7 @@ def add_input_options(parser: ArgumentParser, kinds: str) -> None:
 
 def add_series_options(parser: ArgumentParser) -> None:
     """Add the user's decisions on series."""
-    add_options(parser, SeriesOptions, title="series (named by number, description, folder or file: see cinema views)")
+    add_options(parser, SeriesOptions, title="series (by number, description, folder or file: see cinema views)")
 
 
 def add_model_options(parser: ArgumentParser) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from cinema_cmr.core.study import Issue
 from cinema_cmr.io.dicom.files import FoundFiles
-from cinema_cmr.io.dicom.header import VELOCITY, FrameHeader
+from cinema_cmr.io.dicom.header import EXCLUDING_HINTS, VELOCITY, FrameHeader
 from cinema_cmr.io.dicom.sort import SortedStacks, sort_headers
 from cinema_cmr.io.dicom.stack import CineSlice, Stack
 
@@ -73,7 +73,7 @@ def with_claimed(found: FoundFiles, chosen: Iterable[int]) -> FoundFiles:
     indices = set(chosen)
     if not indices:
         return found
-    moved = [found.claimed[k] for k in sorted(indices)]
+    moved = [_without_claimed_hints(found.claimed[k]) for k in sorted(indices)]
     series = dict(found.series)
     for header in moved:
         left = series[header.series].excluded.copy()
@@ -82,6 +82,11 @@ def with_claimed(found: FoundFiles, chosen: Iterable[int]) -> FoundFiles:
     headers = sorted((*found.headers, *moved), key=lambda header: (header.file, header.frame))
     rest = tuple(header for k, header in enumerate(found.claimed) if k not in indices)
     return replace(found, headers=tuple(headers), claimed=rest, series=series)
+
+
+def _without_claimed_hints(header: FrameHeader) -> FrameHeader:
+    """Return a header whose hints no longer name the kind that it was found not to be."""
+    return replace(header, hints=tuple(hint for hint in header.hints if hint not in EXCLUDING_HINTS))
 
 
 def _taken(

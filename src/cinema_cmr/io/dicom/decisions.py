@@ -14,11 +14,14 @@ from cinema_cmr.io.dicom.pixels import AssembledStack
 from cinema_cmr.io.dicom.sort import ExcludedImages, SortedStacks
 from cinema_cmr.io.dicom.stack import Stack
 from cinema_cmr.io.dicom.timing import MIN_FRAMES
+from cinema_cmr.io.folded import fold_lines
 from cinema_cmr.views.candidate import ViewDecision
 
 __all__ = ["ClassifiedStack", "file_issues", "no_cine_error", "pixel_issues", "reference_issues", "series_decisions"]
 
 _MAX_SERIES_LISTED = 12
+_OWN_UIDS = 3
+"""From this many series, a frame of reference of its own for each is due to anonymisation, not to movement."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,8 +118,9 @@ def no_cine_error(
             "and the others hold no cine; expected complete files: copy them again from their source"
         )
     decisions = series_decisions(found, stacks, [])
-    summary = "; ".join(f"{one.series}: {one.reason}" for one in decisions[:_MAX_SERIES_LISTED])
-    more = f"; and {len(decisions) - _MAX_SERIES_LISTED} more series" if len(decisions) > _MAX_SERIES_LISTED else ""
+    lines = fold_lines([f"{one.series}: {one.reason}" for one in decisions])
+    summary = "; ".join(lines[:_MAX_SERIES_LISTED])
+    more = f"; and {len(lines) - _MAX_SERIES_LISTED} more reasons" if len(lines) > _MAX_SERIES_LISTED else ""
     n_images = sum(files.n_images for files in found.series.values())
     return NoCineError(
         f"no cine found among {n_images} DICOM images in {len(found.series)} series, {found.n_other_files} other files"
@@ -165,9 +169,10 @@ def pixel_issues(one: AssembledStack) -> list[Issue]:
 def reference_issues(found: FoundFiles, classified: Sequence[ClassifiedStack]) -> list[Issue]:
     """Return an issue if kept views lie in different frames of reference: the patient may have moved."""
     kept = (cine_slice for one in classified if one.decision.kept for cine_slice in one.stack.slices)
-    headers = (found.headers[k] for cine_slice in kept for k in cine_slice.frames if k is not None)
+    headers = [found.headers[k] for cine_slice in kept for k in cine_slice.frames if k is not None]
     references = distinct_values(headers, "reference")
-    if len(references) < 2:
+    n_series = len({header.series for header in headers})
+    if len(references) < 2 or len(references) == n_series >= _OWN_UIDS:
         return []
     message = f"the kept views lie in {len(references)} frames of reference; the patient may have moved"
     return [Issue(code="frame-of-reference", severity="warning", message=message)]

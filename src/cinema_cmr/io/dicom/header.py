@@ -19,6 +19,7 @@ from cinema_cmr.core.errors import GeometryError
 from cinema_cmr.io.dicom.values import clock_ms, integer_of, number_of, text_of, texts_of, value_of, vector_of
 
 __all__ = [
+    "EXCLUDING_HINTS",
     "HEADER_TAGS",
     "MR_CLASSES",
     "NUMBER_KEYWORDS",
@@ -99,7 +100,8 @@ _HINT_PATTERNS: Mapping[str, str] = {
     "stress": r"stress|dobut|adenos|regadenos|exercis",
     "repeat": r"\brepeat|\bredo|\bagain\b|\brpt\b|wiederh",
 }
-_EXCLUDING_HINTS = ("flow", "tagging", "inversion scout", "inline analysis")
+EXCLUDING_HINTS = ("flow", "tagging", "inversion scout", "inline analysis")
+"""Hints that claim another kind of image than a cine."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -222,7 +224,7 @@ def claimed_kind(dataset: Any) -> str:
     encoded = re.search(r"_v\d+(in|through|ap|rl|fh|si|lr)", text_of(dataset, "SequenceName").lower())
     if text_of(dataset, "PhaseContrast").upper() == "YES" or encoded:
         claims.append("images of a flow measurement")
-    claims += [f"described as {hint}" for hint in parse_hints(*_descriptions(dataset)) if hint in _EXCLUDING_HINTS]
+    claims += [f"described as {hint}" for hint in parse_hints(*_descriptions(dataset)) if hint in EXCLUDING_HINTS]
     return claims[0] if claims else ""
 
 

@@ -157,7 +157,7 @@ def _times(
     stated = [frame.sidecar.cycle_ms for frame in frames if frame.sidecar.cycle_ms]
     cycle = float(np.median(stated)) if stated else step * len(times)
     source = "beside the images" if None not in triggers else "in the file names"
-    message = f"{frames[0].key or 'frames'}: frame times are the trigger times {source}"
+    message = f"frame times are the trigger times {source}"
     issue = Issue(code="frame-times-joined", severity="info", message=message, evidence={"step_ms": round(step, 2)})
     plausible = _CYCLE_MS[0] <= cycle <= _CYCLE_MS[1]
     return times - times[0], cycle if plausible else None, [issue]

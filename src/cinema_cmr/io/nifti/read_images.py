@@ -268,6 +268,12 @@ def _rejection_reason(rival: NiftiCine, best: NiftiCine, view: View, name: str) 
     """Return why `best` is preferred; raise `InputError` if both are equally good."""
     if rival.key == best.key:
         return f"the same scan was read with more frames: {best.series}"
+    if rival.name.pattern == best.name.pattern:
+        raise InputError(
+            f"'{name}' holds images whose names differ in a number alone, {best.series} and {rival.series}, and are no"
+            " slices side by side; expected one scan: name frames NAME_frame01, ... and slices without positions"
+            " NAME_slice01, ..., or leave some out with --ignore"
+        )
     if rival.rank[:2] == best.rank[:2]:
         raise InputError(
             f"'{name}' holds two {view.title} images, {best.series} and {rival.series}; expected"

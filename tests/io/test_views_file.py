@@ -1,0 +1,68 @@
+"""The views file: written, edited and read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cinema_cmr.core.choices import SeriesChoice
+from cinema_cmr.core.errors import InputError, OutputExistsError, UnknownNameError, UsageError
+from cinema_cmr.core.study import SeriesDecision, Study
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.io.views_file import read_views_file, view_pairs, write_views_file
+
+STUDY = Study(
+    name="one",
+    cines=(),
+    decisions=(
+        SeriesDecision(series="series 1", view=View.SAX, kept=True, reason="parallel, across"),
+        SeriesDecision(series="series 2", view=None, kept=False, reason="described as flow"),
+    ),
+    descriptions={"series 1": "cine SA", "series 2": 'cine "PC", basal'},
+)
+
+
+@pytest.mark.parametrize("name", ["views.csv", "views.json"])
+def test_the_file_says_what_was_decided_and_reads_back(tmp_path: Path, name: str) -> None:
+    write_views_file(STUDY, tmp_path / name)
+    text = (tmp_path / name).read_text(encoding="utf-8")
+    assert "cine SA" in text and "described as flow" in text
+    assert read_views_file(tmp_path / name) == (
+        ("series 1", SeriesChoice(use=True, view=View.SAX)),
+        ("series 2", SeriesChoice(use=False)),
+    )
+    with pytest.raises(OutputExistsError):
+        write_views_file(STUDY, tmp_path / name)
+
+
+def test_columns_of_a_spreadsheet_may_be_few_and_separated_by_semicolons(tmp_path: Path) -> None:
+    path = tmp_path / "edited.csv"
+    path.write_text("Order;Series;View;Use\n2;7;short axis;YES\n;cine SA PC;;\n", encoding="utf-8-sig")
+    assert read_views_file(path) == (
+        ("7", SeriesChoice(use=True, view=View.SAX, order=2)),
+        ("cine SA PC", SeriesChoice()),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "match"),
+    [
+        ("series,use\n1,maybe\n", UsageError, "row 1 .* use 'maybe'"),
+        ("series,order\n1,first\n", UsageError, "row 1 .* order 'first'"),
+        ("series,view\n1,saxx\n", UnknownNameError, "did you mean 'sax'"),
+        ("name,view\n1,sax\n", InputError, "no column 'series'"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_an_error(tmp_path: Path, text: str, error: type[Exception], match: str) -> None:
+    (tmp_path / "views.csv").write_text(text)
+    with pytest.raises(error, match=match):
+        read_views_file(tmp_path / "views.csv")
+
+
+def test_views_of_series_as_text_or_mapping() -> None:
+    assert view_pairs(["cine=late=sax"]) == {"cine=late": View.SAX} == view_pairs({"cine=late": "sax"})
+    with pytest.raises(UsageError, match="SERIES=VIEW"):
+        view_pairs(["sax"])
+    with pytest.raises(InputError, match="cannot be read"):
+        read_views_file("absent.csv")
