@@ -311,8 +311,9 @@ def reconstruct(
     With `path`, a name that ends in .png, the picture is written there. Raises as `tasks.reconstruction.reconstruct`.
     """
     from cinema_cmr.data.temporary_store import open_or_prepare
-    from cinema_cmr.io.atomic import atomic_path, check_new_file
+    from cinema_cmr.io.atomic import atomic_path
     from cinema_cmr.io.names import name_from_path
+    from cinema_cmr.io.output_folder import check_new_files
     from cinema_cmr.models.weights import load_model as load
     from cinema_cmr.tasks.reconstruction import picture
     from cinema_cmr.tasks.reconstruction import reconstruct as reconstruct_study
@@ -320,7 +321,7 @@ def reconstruct(
     if path is not None:
         if Path(path).suffix != ".png":
             raise UsageError(f"'{Path(path).name}' is no picture; expected a name that ends in .png")
-        check_new_file(Path(path), overwrite=overwrite)
+        check_new_files(Path(path).parent, [Path(path).name], overwrite=overwrite)
     with open_or_prepare(Path(source), name_from_path(source)) as study:
         views = reconstruct_study(load(model), study, frame=frame, mask_ratio=mask_ratio, seed=seed)
     if path is not None:

@@ -118,6 +118,7 @@ def test_an_ensemble_is_saved_and_loaded_like_any_model(tmp_path: Path) -> None:
 
 
 def write_folder(folder: Path, card: dict[str, object], state: Mapping[str, Tensor]) -> Path:
+    folder.mkdir()
     write_state(folder / WEIGHTS_FILE, state)
     (folder / CARD_FILE).write_text(json.dumps({**card, "weights_sha256": hash_of(folder / WEIGHTS_FILE)}))
     return folder

@@ -63,9 +63,8 @@ class MeasureOptions:
     """Rules of the measurements; the defaults follow the SCMR recommendations (JCMR 2020;22:19)."""
 
     basal_rule: BasalRule = "scmr"
-    """LV blood of a basal slice: counted with enough myocardium at its rim (scmr), always (all-slices), or up to the
-    plane through the mitral hinge points of the long-axis views (valve-plane; scmr where they are missing). The former
-    name "half-rim" of "scmr" is accepted."""
+    """LV blood at the base: slices with enough myocardium at the rim (scmr), all, or up to the mitral hinge points
+    (valve-plane; scmr where the long-axis views have none). "half-rim", the former name of "scmr", is accepted."""
     min_myocardial_rim: float = MIN_MYOCARDIAL_RIM
     """Fraction of the rim that scmr requires, 0 to 1; see `volumes.MIN_MYOCARDIAL_RIM`."""
     phase_rule: PhaseRule = "own"
