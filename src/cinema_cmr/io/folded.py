@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from cinema_cmr.core.study import Issue
 
-__all__ = ["fold_issues", "ranges"]
+__all__ = ["fold_issues", "fold_lines", "ranges"]
 
 _PLACE = re.compile(r"\b(series|slice|frame) (\d+[a-z]*|without number[a-z]*)\b")
 _STEM = re.compile(r"'[^']*'")
@@ -24,6 +24,18 @@ def fold_issues(issues: Iterable[Issue]) -> tuple[Issue, ...]:
     for issue in issues:
         groups.setdefault((issue.code, issue.severity, _template(issue.message)), []).append(issue)
     return tuple(group[0] if len(group) == 1 else _folded(group) for group in groups.values())
+
+
+def fold_lines(lines: Sequence[str]) -> list[str]:
+    """Return lines of text with those that differ in series, slice or frame alone as one.
+
+    >>> fold_lines(["series 1: no position", "series 2: no position", "series 4: a localizer"])
+    ['series 1-2: no position', 'series 4: a localizer']
+    """
+    groups: dict[str, list[str]] = {}
+    for line in lines:
+        groups.setdefault(_template(line), []).append(line)
+    return [_union(group) for group in groups.values()]
 
 
 def ranges(names: Iterable[str]) -> str:
