@@ -107,8 +107,7 @@ def base_not_covered(context: QualityContext) -> Flag | None:
     """Report a base beyond the last slice, or a last slice with most of the largest LV area at ED.
 
     A warning if landmarks, unequal stroke volumes or a ventricle shorter than wide confirm that the base is missing,
-    else an info. ACDC's stacks end with the last labelled slice, so that many have one or the other; there are no
-    landmarks (`benchmarks/coverage.py` counts them).
+    else an info. ACDC's stacks end with the last labelled slice and have no landmarks: many have one or the other.
     """
     end = _stack_end(context, "base")
     if end is None or not end.areas_mm2[0]:
