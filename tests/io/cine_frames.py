@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.io.synthetic_dicom import HEART, Heart, Plane, new_image, save, short_axis_planes
+from synthetic_dicom import HEART, Heart, Plane, new_image, save, short_axis_planes
 
 from cinema_cmr.core.volume import Cine
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.io.cine_frames import N, blood_ml, true_blood_ml, ungated, usual, write
-from tests.io.synthetic_dicom import HEART, short_axis_planes
+from cine_frames import N, blood_ml, true_blood_ml, ungated, usual, write
+from synthetic_dicom import HEART, short_axis_planes
 
 from cinema_cmr.core.geometry import lps_to_ras
 from cinema_cmr.core.vocabulary import View

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.io.synthetic_dicom import HEART, short_axis_planes
+from synthetic_dicom import HEART, short_axis_planes
 
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.dicom.study import read_dicom

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.io.cine_frames import blood_ml, ef, true_blood_ml, usual, write
-from tests.io.synthetic_dicom import Plane
+from cine_frames import blood_ml, ef, true_blood_ml, usual, write
+from synthetic_dicom import Plane
 
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.dicom.regrid import resample_in_plane

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.io.cine_frames import N, SliceSpec, blood_ml, ef, true_blood_ml, ungated, usual, write
+from cine_frames import N, SliceSpec, blood_ml, ef, true_blood_ml, ungated, usual, write
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.study import Study
