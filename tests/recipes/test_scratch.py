@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from math import isnan
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from small_runs import CARD, small, small_unetr
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.serialise import json_text
 from cinema_cmr.data.cases import Split
+from cinema_cmr.engine.trainer import Progress
 from cinema_cmr.models.adapters import Adaptation
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.recipes.finetune import TrainingData, finetune
@@ -68,15 +70,18 @@ def test_both_runs_differ_in_their_first_weights_alone(tmp_path: Path, start: Lo
 @pytest.mark.medium
 def test_folds_pool_all_patients_and_go_on_where_they_were(tmp_path: Path, start: LoadedModel) -> None:
     finetune(small(), data(), tmp_path, start=start)
-    told: list[str] = []
-    call = {"start": start, "n_folds": 2, "report": lambda name, progress: told.append(name)}
+    reports: list[tuple[str, Progress]] = []
+    call = {"start": start, "n_folds": 2, "report": lambda name, progress: reports.append((name, progress))}
     gain = compare_with_scratch(small(), data(), tmp_path, **call)
-    assert list(dict.fromkeys(told)) == [f"folds/{n}/{run}" for n in (1, 2) for run in ("start", "scratch")]
+    runs = [f"folds/{n}/{run}" for n in (1, 2) for run in ("start", "scratch")]
+    assert list(dict.fromkeys(name for name, _ in reports)) == runs
     assert sorted(row.patient for row in gain.patients) == ["p0", "p1", "p2", "p3"]
     assert gain.compared_on == "2-fold cross-validation"
-    told.clear()
+    reports.clear()
     again = compare_with_scratch(small(), data(), tmp_path, **call)
-    assert told == [] and json_text(again) == json_text(gain)
+    assert json_text(again) == json_text(gain)
+    assert [name for name, _ in reports] == runs, "a finished run is validated once and not trained"
+    assert all(isnan(progress.loss) and progress.step == progress.n_steps for _, progress in reports)
 
 
 @pytest.mark.medium
