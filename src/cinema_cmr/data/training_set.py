@@ -98,7 +98,7 @@ def _joined_split(splits: Sequence[Split]) -> Split:
     patients = [name for split in splits for names in split.parts.values() for name in names]
     if len(set(patients)) < len(patients):
         repeated = next(name for name in patients if patients.count(name) > 1)
-        raise InputError(f"patient '{repeated}' is in two data sets; expected names that tell them apart: rename one's")
+        raise InputError(f"patient '{repeated}' is in two data sets; expected distinct names: rename one's")
     parts: dict[str, tuple[str, ...]] = {}
     for split in splits:
         for part, names in split.parts.items():
