@@ -33,6 +33,8 @@ class TrainingData(Generic[StudyT]):
     """Options that open the data again, as they were given; empty if it was made in memory."""
     times: Sequence[int] = ()
     """Times that each training study is used in an epoch; empty for once."""
+    teachers: Mapping[str, str] = field(default_factory=dict)
+    """Models whose predictions are learned from -> their licence."""
 
     def __post_init__(self) -> None:
         if not self.train:
