@@ -22,6 +22,7 @@ from cinema_cmr.data.label_check import (
     rim_shares,
     summarise_labels,
 )
+from cinema_cmr.datasets.registry import DATASETS
 
 OURS = {1: 1, 2: 2, 3: 3}
 NAMES = {1: "rv", 2: "myo", 3: "lv"}
@@ -79,10 +80,10 @@ def bright_blood(labels: LabelMap, seed: int = 0) -> AnnotatedStudy:
 
 def test_masks_on_the_heart_have_no_remark_and_shifted_ones_do() -> None:
     study = bright_blood(heart_labels())
-    assert label_remarks(study) == ()
+    assert label_remarks(summarise_labels(study)) == ()
     array = study.labels[View.SAX].array
     shifted = replace(study, labels={View.SAX: LabelMap(array=np.roll(array, 8, axis=1))})
-    (remark,) = label_remarks(shifted)
+    (remark,) = label_remarks(summarise_labels(shifted))
     assert "may not lie on the heart" in remark and "mirrored, shifted or exchanged" in remark
 
 
@@ -119,3 +120,17 @@ def test_all_patients_of_acdc_pass_and_exchanged_ones_are_refused(real_data: Pat
             exchanged = LabelMap(array=np.array([0, 3, 2, 1], np.uint8)[labels.array])
             with pytest.raises(InputError, match="probably --codes 1=lv 2=myo 3=rv"):
                 check_nesting(exchanged, OURS, name=str(number))
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+def test_blood_is_brighter_than_the_wall_on_acdc_unless_masks_are_mirrored(real_data: Path) -> None:
+    dataset = DATASETS["acdc"]
+    right, mirrored = [], []
+    for case in dataset.list_cases(real_data / "acdc"):
+        study = dataset.read_case(case)
+        cine, labels = study.study[View.SAX], study.labels[View.SAX]
+        right.append(blood_wall_auc(cine, labels))
+        mirrored.append(blood_wall_auc(cine, LabelMap(array=labels.array[::-1])))
+    assert len(right) == 100 and min(map(float, filter(None, right))) > 0.84
+    assert np.median([auc for auc in mirrored if auc is not None]) < 0.65

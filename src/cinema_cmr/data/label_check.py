@@ -7,7 +7,7 @@ the same masks mirrored or exchanged over the slices with at most 0.68.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +42,8 @@ class LabelSummary:
     """Labelled frames, from 0."""
     volumes_ml: Mapping[str, tuple[float, ...]]
     """Structure that occurs -> volume in each labelled frame, ml; of a single plane, its area times its thickness."""
+    blood_wall_auc: float | None
+    """See `blood_wall_auc`."""
 
 
 def rim_shares(labels: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -83,8 +85,10 @@ def check_nesting(labels: LabelMap, codes: Mapping[int, int], *, name: str) -> N
 def blood_wall_auc(cine: Cine, labels: LabelMap) -> float | None:
     """Return the probability that a voxel of LV blood is brighter than one of the wall, mean over labelled frames.
 
-    None if no frame has enough of both.
+    None if no frame has enough of both, and for another label scheme than that of cines.
     """
+    if labels.scheme != "cine":
+        return None
     # Imported late: it takes longer than the rest of a command's start.
     from scipy.stats import rankdata
 
@@ -98,17 +102,14 @@ def blood_wall_auc(cine: Cine, labels: LabelMap) -> float | None:
     return float(np.mean(found)) if found else None
 
 
-def label_remarks(annotated: AnnotatedStudy) -> tuple[str, ...]:
+def label_remarks(summaries: Iterable[LabelSummary]) -> tuple[str, ...]:
     """Return a sentence on each view whose masks may not belong to its image."""
-    remarks = []
-    for view, labels in annotated.labels.items():
-        auc = blood_wall_auc(annotated.study[view], labels) if labels.scheme == "cine" else None
-        if auc is not None and auc < _MIN_AUC:
-            remarks.append(
-                f"the {view.title} masks may not lie on the heart: LV blood is brighter than the wall with an AUC of"
-                f" {auc:.2f} (expected {_MIN_AUC:g} or more); check for mirrored, shifted or exchanged masks"
-            )
-    return tuple(remarks)
+    return tuple(
+        f"the {one.view.title} masks may not lie on the heart: LV blood is brighter than the wall with an AUC of"
+        f" {one.blood_wall_auc:.2f} (expected {_MIN_AUC:g} or more); check for mirrored, shifted or exchanged masks"
+        for one in summaries
+        if one.blood_wall_auc is not None and one.blood_wall_auc < _MIN_AUC
+    )
 
 
 def summarise_labels(annotated: AnnotatedStudy) -> tuple[LabelSummary, ...]:
@@ -117,13 +118,19 @@ def summarise_labels(annotated: AnnotatedStudy) -> tuple[LabelSummary, ...]:
 
 
 def _summary(annotated: AnnotatedStudy, view: View, labels: LabelMap) -> LabelSummary:
+    cine, classes = annotated.study[view], LABEL_SCHEMES[labels.scheme]
     frames = annotated.labelled_frames.get(view, tuple(range(labels.array.shape[3])))
-    voxel_ml = float(np.prod(annotated.study[view].spacing_mm)) / 1000
-    classes = LABEL_SCHEMES[labels.scheme]
+    voxel_ml = float(np.prod(cine.spacing_mm)) / 1000
     volumes = {
         label.name: tuple(voxel_ml * np.count_nonzero(labels.array[..., frame] == label.code) for frame in frames)
         for label in classes
         if np.any(labels.array == label.code)
     }
-    drawn = labels.drawn or tuple(label.name for label in classes)
-    return LabelSummary(view=view, scheme=labels.scheme, drawn=drawn, frames=frames, volumes_ml=volumes)
+    return LabelSummary(
+        view=view,
+        scheme=labels.scheme,
+        drawn=labels.drawn or tuple(label.name for label in classes),
+        frames=frames,
+        volumes_ml=volumes,
+        blood_wall_auc=blood_wall_auc(cine, labels),
+    )

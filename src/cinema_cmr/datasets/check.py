@@ -101,8 +101,8 @@ def check_downloads(dataset: Dataset, root: Path) -> Iterator[CheckResult]:
 def _found(case: Case, annotated: AnnotatedStudy | None) -> CheckResult:
     if annotated is None:
         return CheckResult(name=case.name, status="found")
-    summaries, remarks = summarise_labels(annotated), label_remarks(annotated)
-    return CheckResult(name=case.name, status="found", labels=summaries, remarks=remarks)
+    summaries = summarise_labels(annotated)
+    return CheckResult(name=case.name, status="found", labels=summaries, remarks=label_remarks(summaries))
 
 
 def _check(dataset: Dataset, case: Case, open_files: bool) -> AnnotatedStudy | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cinema_cmr.core.errors import CinemaError, InputError, UsageError
 from cinema_cmr.data.cases import AnnotatedStudy, Case, Split, read_split, subset_patients, write_split
-from cinema_cmr.data.label_check import label_remarks
+from cinema_cmr.data.label_check import label_remarks, summarise_labels
 from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.label_statement import read_label_statement
@@ -181,7 +181,7 @@ def read_cases(
             note(f"left out: {case.name}: {error}")
             continue
         if annotated.labels or annotated.landmarks or not labelled_only:
-            for remark in label_remarks(annotated):
+            for remark in label_remarks(summarise_labels(annotated)):
                 note(f"check: {case.name}: {remark}")
             yield annotated
         else:
