@@ -11,6 +11,7 @@ from pydicom import dcmread
 from pydicom.uid import RLELossless
 from synthetic_dicom import Heart, StudyWriter, enhanced, new_image, save, short_axis_planes
 
+from cinema_cmr.core.errors import UnreadableFileError
 from cinema_cmr.io.dicom.pixels import assemble, decode_frame, fill_missing, resample_cycle
 from cinema_cmr.io.dicom.study import find_stacks
 
@@ -43,7 +44,7 @@ def test_monochrome1_is_turned_round() -> None:
 
 
 def test_pixels_of_another_shape_than_the_header_are_refused() -> None:
-    with pytest.raises(ValueError, match="from the header"):
+    with pytest.raises(UnreadableFileError, match="as its header says"):
         decode_frame(new_image(PIXELS), 0, shape=(6, 4))
 
 
