@@ -30,7 +30,7 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImpleme
 class ArchiveLimits:
     """Limits on what a zip may unpack to. A study of 11 cines is 275 files and 30 MB, the largest in use a few GB."""
 
-    max_members: int = 100_000
+    max_members: int = 30_000
     """Number of files and folders."""
     max_bytes: int = 16 << 30
     """Total unpacked size. Counted again while unpacking, since the sizes in the zip directory may be false."""
@@ -146,9 +146,10 @@ def _unpack(
     name = Path(archive.filename or "").name
     packed = sum(member.compress_size for member, _ in members)
     written = 0
+    for place in {folder / inner.parent for _, inner in members}:
+        place.mkdir(parents=True, exist_ok=True)
     for member, inner in members:
         target = folder / inner
-        target.parent.mkdir(parents=True, exist_ok=True)
         with archive.open(member) as source, target.open("xb") as sink:
             while chunk := source.read(_CHUNK_BYTES):
                 written += len(chunk)

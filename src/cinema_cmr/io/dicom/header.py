@@ -26,6 +26,7 @@ from cinema_cmr.io.dicom.values import (
     value_of,
     vector_of,
 )
+from cinema_cmr.io.plausible import MAX_POSITION_MM, check_pixel_spacing
 
 __all__ = [
     "EXCLUDING_HINTS",
@@ -293,9 +294,9 @@ def _header(facts: Mapping[str, Any]) -> FrameHeader:
         raise GeometryError("an orientation that is not two perpendicular directions")
     if not np.isfinite(header.position).all():
         raise GeometryError("a position that is not a number")
-    if not (np.isfinite(header.pixel_spacing).all() and min(header.pixel_spacing) > 0):
-        spacing = " x ".join(f"{value:g}" for value in header.pixel_spacing)
-        raise GeometryError(f"a pixel spacing of {spacing} mm (it must be above 0)")
+    if max(map(abs, header.position)) > MAX_POSITION_MM:
+        raise GeometryError(f"a position of over {MAX_POSITION_MM:g} mm from the scanner's centre")
+    check_pixel_spacing(header.pixel_spacing)
     return replace(header, orientation=(*(row / lengths[0]).tolist(), *(column / lengths[1]).tolist()))
 
 

@@ -130,7 +130,7 @@ def _read_images(found: FoundFiles, stack: Stack) -> tuple[dict[int, Image], lis
 
 def _out_of_proportion(images: Mapping[int, Image]) -> list[int]:
     """Return the images whose largest value is far above that of the others: a damaged scale."""
-    largest = {index: float(np.abs(image).max()) for index, image in images.items()}
+    largest = {index: max(abs(float(image.min())), abs(float(image.max()))) for index, image in images.items()}
     typical = float(np.median(list(largest.values()))) if largest else 0.0
     return [index for index, value in largest.items() if value > _OUTLIER * typical > 0]
 

@@ -30,6 +30,7 @@ from cinema_cmr.io.nifti.other_formats import is_other_format, read_as_nifti
 from cinema_cmr.io.nifti.source import NiftiSource, nifti_source
 from cinema_cmr.io.nifti.voxels import parse_header, read_voxels, stored_shape
 from cinema_cmr.io.nominal import nominal_spacing_issue
+from cinema_cmr.io.plausible import check_pixel_spacing, spacing_issue
 
 __all__ = ["read_nifti_cine", "write_cine", "write_mask"]
 
@@ -47,8 +48,6 @@ _MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 _MS_PER_UNIT = {8: 1000.0, 16: 1.0, 24: 0.001}
 _FRAME_MS = (5.0, 250.0)
 _CYCLE_MS = (400.0, 1500.0)
-_IN_PLANE_MM = (0.3, 5.0)
-_SLICES_MM = (1.5, 30.0)
 _CHUNK = 1 << 20
 
 
@@ -102,6 +101,7 @@ def _read(path: Path, view: View, issues: list[Issue]) -> Cine:
     affine, oriented = _affine(header, shape[2], issues)
     array = _intensities(header, voxels).reshape(shape, order="F")
     issues += check_axes(array, spacing_of(affine))
+    check_pixel_spacing(spacing_of(affine)[:2])
     _check_image(array, issues)
     times_ms, cycle_ms = _times_ms(header, shape[3], step, issues)
     if view is View.SAX and shape[2] == 1:
@@ -220,11 +220,8 @@ def _check_sizes(affine: Affine, n_slices: int, issues: list[Issue]) -> None:
     if skew_deg > 0.05:
         message = f"axes are {skew_deg:.2g} degrees from perpendicular; not corrected"
         _add_issue(issues, "axes-not-square", "warning" if skew_deg > 1 else "info", message, skew_deg=skew_deg)
-    in_plane = (_IN_PLANE_MM[0] <= sizes[:2]) & (sizes[:2] <= _IN_PLANE_MM[1])
-    between = n_slices == 1 or _SLICES_MM[0] <= sizes[2] <= _SLICES_MM[1]
-    if not (in_plane.all() and between):
-        message = "voxel sizes are implausible for a heart scan and affect all volumes: check the header"
-        _add_issue(issues, "spacing-implausible", "warning", message, sizes_mm=_numbers(sizes))
+    issue = spacing_issue(sizes.tolist(), n_slices)
+    issues += [] if issue is None else [issue]
 
 
 def _numbers(values: Iterable[float]) -> str:

@@ -12,7 +12,7 @@ from cinema_cmr.io.dicom.values import integer_of, text_of, value_of
 
 __all__ = ["check_claims", "check_frame_count", "check_groups", "check_matrix", "is_compressed"]
 
-_MAX_MATRIX = 4096
+_MIN_MATRIX, _MAX_MATRIX = 2, 4096
 """Rows or columns; magnetic resonance images have 64 to 1024."""
 _MAX_FRAMES = 20_000
 """Frames of one object; a cine stack in one object has 1500, a 4D flow measurement 4000."""
@@ -42,10 +42,10 @@ def check_claims(dataset: Any, pixel_bytes: int) -> None:
 
 
 def check_matrix(dataset: Any) -> None:
-    """Refuse a matrix larger than any scanner's."""
+    """Refuse a matrix smaller or larger than any scanner's."""
     rows, columns = integer_of(dataset, "Rows") or 0, integer_of(dataset, "Columns") or 0
-    if max(rows, columns) > _MAX_MATRIX:
-        raise GeometryError(f"a matrix of {columns} x {rows} (at most {_MAX_MATRIX} x {_MAX_MATRIX} are expected)")
+    if not (min(rows, columns) >= _MIN_MATRIX and max(rows, columns) <= _MAX_MATRIX):
+        raise GeometryError(f"a matrix of {columns} x {rows} ({_MIN_MATRIX} to {_MAX_MATRIX} are expected)")
 
 
 def check_frame_count(dataset: Any, pixel_bytes: int) -> None:
