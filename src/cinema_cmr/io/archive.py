@@ -23,7 +23,11 @@ __all__ = ["ArchiveLimits", "extract_archive"]
 _CHUNK_BYTES = 1 << 20
 _ENCRYPTED = 0x1
 _MAX_DEPTH = 64
-_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, ValueError, struct.error)
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, RuntimeError, ValueError, OverflowError, MemoryError),
+)
+"""What zipfile and its decoders raise for damaged bytes; `NotImplementedError` is a `RuntimeError`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +65,7 @@ def extract_archive(path: Path | str, *, limits: ArchiveLimits | None = None) ->
                 _unpack(archive, members, folder, limits)
         except _DAMAGED as error:
             raise UnreadableFileError(
-                f"'{path.name}' is not a readable zip ({error}); expected a complete archive: copy it again"
+                f"'{path.name}' is not a readable zip; expected a complete archive: copy it again"
             ) from error
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise UnreadableFileError(
@@ -69,9 +73,10 @@ def extract_archive(path: Path | str, *, limits: ArchiveLimits | None = None) ->
                 " again"
             ) from error
         except OSError as error:
-            if error.errno not in (None, errno.ENAMETOOLONG):
+            if error.errno not in (None, errno.EINVAL, errno.ENAMETOOLONG):
                 raise
-            found = "is not a readable zip" if error.errno is None else "has a member whose name is too long"
+            too_long = error.errno == errno.ENAMETOOLONG
+            found = "has a member whose name is too long" if too_long else "is not a readable zip"
             raise UnreadableFileError(f"'{path.name}' {found}; expected a complete archive: create it again") from error
         yield folder
 

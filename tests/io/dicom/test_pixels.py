@@ -46,7 +46,7 @@ def test_monochrome1_is_turned_round() -> None:
     np.testing.assert_array_equal(decoded(signed, PhotometricInterpretation="MONOCHROME1"), -1 - signed.T)
 
 
-@pytest.mark.parametrize("tags", [{"RescaleSlope": 1e38}, {"RescaleIntercept": 1e308}, {"RescaleSlope": 0}])
+@pytest.mark.parametrize("tags", [{"RescaleSlope": 1e38}, {"RescaleIntercept": 1e308}])
 def test_a_scale_without_finite_values_is_refused(tags: dict[str, float]) -> None:
     with pytest.raises(UnreadableFileError, match="rescale"):
         decoded(PIXELS, **tags)

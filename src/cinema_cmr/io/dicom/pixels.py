@@ -190,7 +190,7 @@ def _stored_range(dataset: Any) -> tuple[float, float]:
 def _rescale(dataset: Any, frame: int) -> tuple[float, float]:
     """Return slope and intercept of a frame: its own, else those shared by all frames, else the object's.
 
-    Raises `UnreadableFileError` for one that is stated and no finite number, or a slope of 0.
+    Raises `UnreadableFileError` for one that is stated and no finite number.
     """
     sources = [dataset]
     shared = value_of(dataset, "SharedFunctionalGroupsSequence")
@@ -198,9 +198,7 @@ def _rescale(dataset: Any, frame: int) -> tuple[float, float]:
     for group in ([shared[0]] if shared else []) + ([own[frame]] if own else []):
         sources = [*(value_of(group, "PixelValueTransformationSequence") or []), *sources]
     slope, intercept = (_scale(sources, word) for word in ("RescaleSlope", "RescaleIntercept"))
-    if slope == 0:
-        raise UnreadableFileError("its rescale slope is 0")
-    return 1.0 if slope is None else slope, intercept or 0.0
+    return slope or 1.0, intercept or 0.0  # a slope of 0 was left out, not meant
 
 
 def _scale(sources: Sequence[Any], keyword: str) -> float | None:

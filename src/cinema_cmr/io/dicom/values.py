@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
 __all__ = [
@@ -42,16 +43,25 @@ _ITEM = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 def value_of(dataset: Any, keyword: str) -> Any:
     """Return the value as pydicom converts it, or None; what would take memory out of proportion is never converted."""
     try:
-        return None if _is_oversized(dataset.get_item(keyword)) else dataset.get(keyword)
+        tag = _tag_of(keyword)
+        raw = dataset.get_item(tag)
+        return None if raw is None or _is_oversized(raw) else dataset[tag].value
     except Exception:
         # A malformed value can raise any exception class.
         return None
 
 
+@cache
+def _tag_of(keyword: str) -> Any:
+    from pydicom.tag import Tag
+
+    return Tag(keyword)
+
+
 def is_stated(dataset: Any, keyword: str) -> bool:
     """Return whether there is an element with a value, be it malformed."""
     try:
-        raw = dataset.get_item(keyword)
+        raw = dataset.get_item(_tag_of(keyword))
     except Exception:
         return False
     stored = None if raw is None else raw.value

@@ -20,10 +20,10 @@ __all__ = ["FAILED", "UNSUPPORTED", "main"]
 FAILED, UNSUPPORTED = "failed", "unsupported"
 """Reasons: the stream is damaged; there is no decoder for it."""
 
-_ADDRESS_SPACE = 3 << 30
+_ADDRESS_SPACE = 1200 << 20
 _COPIES = 4
 """Copies of a file's bytes that the process may hold beside that."""
-_CPU_SECONDS = 5.0
+_CPU_SECONDS = 2.5
 _TAGS = (
     *("PixelData", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
     *("SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames"),

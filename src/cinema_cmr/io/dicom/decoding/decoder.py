@@ -24,7 +24,7 @@ from cinema_cmr.io.dicom.decoding.child import FAILED, UNSUPPORTED
 __all__ = ["PixelDecoder"]
 
 _WAIT_S = 60.0
-"""Limit of the clock on a frame, for a process that waits; one that works is ended after five seconds of its own."""
+"""Limit of the clock on a frame, for a process that waits; one that works is ended after 2.5 seconds of its own."""
 _MAX_ENDS = 3
 """Crashed or ended processes in a study, after which its other compressed images are not tried."""
 _MAX_FRAME_BYTES = 4096 * 4096 * 16
