@@ -76,6 +76,11 @@ class CineSlice:
     hints: tuple[str, ...] = ()
     """Contents of the series description in the fixed vocabulary of `parse_hints`."""
 
+    @property
+    def is_resampled(self) -> bool:
+        """Whether its images are resampled in plane onto the grid of the stack."""
+        return self.grid is not None and self.own_origin is not None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
