@@ -203,11 +203,11 @@ def leftovers(folder: Path) -> list[str]:
 
 def whole_results(out: Path) -> str | None:
     """Every run.json vouches for files that are as they were written."""
-    for run in sorted(out.glob("*/run.json")):
+    for run in sorted(out.glob("[!.]*/run.json")):
         changed = changed_output(run.parent, read_run(run))
         if changed:
             return f"{run.parent.name}/{changed} is not what run.json says"
-    halves = [path for path in out.glob("*/measurements.json") if not (path.parent / "run.json").exists()]
+    halves = [path for path in out.glob("[!.]*/measurements.json") if not (path.parent / "run.json").exists()]
     return f"{halves[0].parent.name} has results without run.json" if halves else None
 
 
