@@ -1,12 +1,13 @@
 """What hostile and broken inputs do to the program: a table by kind, kept as results/hostile.json.
 
-    python benchmarks/hostile.py CORPUS [--only WORD] [--command views] [--work FOLDER]
+    python benchmarks/hostile.py CORPUS [--only WORD] [--again WORD] [--command views] [--work FOLDER]
 
 CORPUS is a folder with `make.py`, which has `CASES`: name -> {"cat": kind, "make": folder -> path}. Each input is made
 in one process and read in another, a fork of this one with an address space of 6 GB, 60 seconds of the processor and
 low priority. Seconds are the processor's, as the machine may be busy, and memory is its own, less that of a good input.
 Counted as a traceback is any error that the program calls its own defect, as an abort any end by a signal. What was
-accepted is listed by name, to be looked at.
+accepted is listed by name, to be looked at. A run that was cut short is continued: outcomes are kept in the folder of
+the inputs, and inputs run again only with `--again`.
 """
 
 from __future__ import annotations
@@ -52,9 +53,12 @@ class Outcome:
     seconds: float
     peak_mb: int
     said: str
+    made: bool = True
 
     def columns(self, own_mb: int) -> list[str]:
         """Columns of the table that count this input; `own_mb` is the memory of the program on a good one."""
+        if not self.made:
+            return ["not made"]
         if self.exit_code is None:
             found = ["hang"]
         elif self.exit_code < 0:
@@ -72,6 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--only", default="", help="inputs whose name has this word")
+    parser.add_argument("--again", help="run these inputs again: those whose name has this word, or 'failed'")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="start no further input after so long")
     parser.add_argument("--command", choices=("views", "prepare", "analyse"), default="views")
     parser.add_argument(
@@ -85,25 +90,43 @@ def main() -> None:
     os.environ["HOSTILE_DIR"] = str(given.work)
     cases = cases_of(given.corpus)
     warm_up(cases, given.work, given.command)
-    outcomes, not_made = [], list[tuple[str, str]]()
+    kept = KeptOutcomes(given.work / f"outcomes-{given.command}.jsonl")
     # In a fixed random order, so that a run that is cut short is a sample.
     names = sorted((name for name in cases if given.only in name), key=lambda name: zlib.crc32(name.encode()))
     started = time.monotonic()
     for name in names:
-        case = cases[name]
-        found = outcome(name, case, given.work / "case", given.command)
-        if isinstance(found, Outcome):
-            outcomes.append(found)
-        else:
-            not_made.append((name, str(case["cat"])))
-        print(name, *(found.columns(200)[1:] if isinstance(found, Outcome) else ["not made"]), file=sys.stderr)
+        if name in kept.outcomes and not kept.is_again(name, given.again):
+            continue
         if time.monotonic() - started > given.seconds:
             break
-    counts = {"n_of_corpus": len(cases), "n_run": len(outcomes) + len(not_made)}
-    document = {**counts, **table(outcomes, not_made, given.command)}
+        found = outcome(name, cases[name], given.work / "case", given.command)
+        kept.add(found)
+        print(name, *found.columns(200)[1:], file=sys.stderr, flush=True)
+    run = [kept.outcomes[name] for name in cases if name in kept.outcomes]
+    document = {"n_of_corpus": len(cases), "n_run": len(run), **table(run, given.command)}
     print(json.dumps(document["kinds"], indent=1))
-    if not given.only:
-        RESULTS.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    RESULTS.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+class KeptOutcomes:
+    """Outcomes by name, one line of JSON each in a file, so that a run can be continued."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        self.outcomes = {one.name: one for one in (Outcome(**json.loads(line)) for line in lines)}
+
+    def add(self, one: Outcome) -> None:
+        """Keep an outcome, in place of an earlier one of the same input."""
+        self.outcomes[one.name] = one
+        with self._path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(vars(one)) + "\n")
+
+    def is_again(self, name: str, again: str | None) -> bool:
+        """Whether an input that has run is to run again."""
+        if again == "failed":
+            return any(column in FAULTS for column in self.outcomes[name].columns(200))
+        return again is not None and again in name
 
 
 def cases_of(corpus: Path) -> Mapping[str, Mapping[str, object]]:
@@ -127,8 +150,8 @@ def warm_up(cases: Mapping[str, Mapping[str, object]], work: Path, command: str)
         cinema([command, path, *([] if command == "views" else ["-o", str(folder / "out")])])
 
 
-def outcome(name: str, case: Mapping[str, object], work: Path, command: str) -> Outcome | None:
-    """Make one input and run the command on it; None if it could not be made."""
+def outcome(name: str, case: Mapping[str, object], work: Path, command: str) -> Outcome:
+    """Make one input and run the command on it."""
     subprocess.run(["rm", "-rf", work], check=True)  # Python's own cannot go 1000 folders down
     (work / "in").mkdir(parents=True)
     work.chmod(0o777)
@@ -139,8 +162,9 @@ def outcome(name: str, case: Mapping[str, object], work: Path, command: str) -> 
         (work / "path").write_bytes(os.fsencode(path))
         return 0
 
+    kind = str(case["cat"])
     if forked(write_path, work, MAKING_SECONDS)[0] != 0:
-        return None
+        return Outcome(name=name, kind=kind, exit_code=None, seconds=0.0, peak_mb=0, said="", made=False)
     path = os.fsdecode((work / "path").read_bytes())
     words = [command, path, *([] if command == "views" else ["-o", str(work / "out")])]
 
@@ -154,9 +178,7 @@ def outcome(name: str, case: Mapping[str, object], work: Path, command: str) -> 
 
     code, seconds, peak_mb = forked(run, work, SECONDS)
     said = (work / "said").read_text(encoding="utf-8", errors="replace")
-    return Outcome(
-        name=name, kind=str(case["cat"]), exit_code=code, seconds=round(seconds, 1), peak_mb=peak_mb, said=said
-    )
+    return Outcome(name=name, kind=kind, exit_code=code, seconds=round(seconds, 1), peak_mb=peak_mb, said=said[-2000:])
 
 
 def forked(function: Callable[[], int], work: Path, limit: float) -> tuple[int | None, float, int]:
@@ -212,14 +234,12 @@ def _end_as(function: Callable[[], int], work: Path) -> None:
         os._exit(code)
 
 
-def table(outcomes: list[Outcome], not_made: list[tuple[str, str]], command: str) -> dict[str, Any]:
+def table(outcomes: list[Outcome], command: str) -> dict[str, Any]:
     """Return the counts by kind, and by name the inputs that failed and those that were accepted."""
     own_mb = min((one.peak_mb for one in outcomes if one.name.endswith("-good")), default=200)
     kinds = {kind: Counter[str]() for kind in sorted({one.kind for one in outcomes})}
     for one in outcomes:
         kinds[one.kind].update(one.columns(own_mb))
-    for _, kind in not_made:
-        kinds.setdefault(kind, Counter()).update(["not made"])
     rows = {kind: {column: counts[column] for column in COLUMNS} for kind, counts in kinds.items()}
     total = {column: sum(row[column] for row in rows.values()) for column in COLUMNS}
     failed = [
@@ -234,7 +254,7 @@ def table(outcomes: list[Outcome], not_made: list[tuple[str, str]], command: str
         "kinds": {**rows, "all": total},
         "failed": failed,
         "accepted": accepted,
-        "not_made": [name for name, _ in not_made],
+        "not_made": [one.name for one in outcomes if not one.made],
     }
 
 

@@ -44,6 +44,8 @@ class Command:
     """Words of the call; `OUT` stands for the output."""
     whole: Callable[[Path], str | None]
     """Returns what is wrong with an output that was killed; None if it is whole."""
+    refuses_existing: bool = False
+    """Whether a call that finds its output complete, as after a kill in its last moments, refuses to write it again."""
     keeps_output: bool = False
     """Whether the output is that of the uninterrupted run from the beginning, to be overwritten."""
 
@@ -87,13 +89,16 @@ def made_commands(work: Path) -> dict[str, Command]:
         call(["weights", "import", "cinema-sax", "-o", str(model)], work, check=True)
     few = ["--steps", "9", "--device", "cpu", "--set", "train.checkpoint_every=2", "--set", "train.validate_every=4"]
     analyse = ["analyse", *images, "--landmarks", "none", "--disease", "none", "--single-frame", "-o", "OUT"]
-    train = ["--preset", "smoke", *few, "-o", "OUT"]
+    train = [*few, "-o", "OUT"]
+    finetune = ["finetune", "segment", "--data", f"folder:{cohort}", "--preset", "smoke", *train]
     return {
         "analyse": Command(words=analyse, whole=whole_results),
         "prepare": Command(words=["prepare", *images, "-o", "OUT"], whole=whole_store),
-        "finetune": Command(words=["finetune", "segment", "--data", f"folder:{cohort}", *train], whole=whole_model),
-        "pretrain": Command(words=["pretrain", "--data", str(store), *train], whole=whole_model),
-        "import": Command(words=["weights", "import", str(model), "-o", "OUT/model"], whole=whole_model),
+        "finetune": Command(words=finetune, whole=whole_model),
+        "pretrain": Command(words=["pretrain", "--data", str(store), "--recipe", "tiny", *train], whole=whole_model),
+        "import": Command(
+            words=["weights", "import", str(model), "-o", "OUT/model"], whole=whole_model, refuses_existing=True
+        ),
         "overwrite": Command(words=[*analyse, "--overwrite"], whole=whole_results, keeps_output=True),
         "overwrite-model": Command(
             words=["weights", "import", str(model), "-o", "OUT/model", "--overwrite"],
@@ -149,12 +154,17 @@ def _until_end(
     while tally.kills < kills:
         code = call(words, out.parent, after_s=delay())
         if code is not None:
-            return code == 0
+            return _is_end(code, command, out)
         tally.kills += 1
         wrong = command.whole(out)
         if wrong:
             tally.faults.append(f"after kill {tally.kills}: {wrong}")
-    return call(words, out.parent) == 0
+    return _is_end(call(words, out.parent), command, out)
+
+
+def _is_end(code: int | None, command: Command, out: Path) -> bool:
+    """Whether a call is done: 0, or 3 for an output that an earlier one completed before it was killed."""
+    return code == 0 or (command.refuses_existing and code == 3 and (out / "model").exists())
 
 
 def contents(out: Path) -> dict[str, str]:
@@ -193,11 +203,11 @@ def leftovers(folder: Path) -> list[str]:
 
 def whole_results(out: Path) -> str | None:
     """Every run.json vouches for files that are as they were written."""
-    for run in sorted(out.glob("*/run.json")):
+    for run in sorted(out.glob("[!.]*/run.json")):
         changed = changed_output(run.parent, read_run(run))
         if changed:
             return f"{run.parent.name}/{changed} is not what run.json says"
-    halves = [path for path in out.glob("*/measurements.json") if not (path.parent / "run.json").exists()]
+    halves = [path for path in out.glob("[!.]*/measurements.json") if not (path.parent / "run.json").exists()]
     return f"{halves[0].parent.name} has results without run.json" if halves else None
 
 

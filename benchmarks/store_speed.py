@@ -16,6 +16,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 # One thread, before NumPy's libraries start theirs.
@@ -81,7 +82,20 @@ def measured(study: Study, home: Path, n_draws: int) -> dict[str, object]:
         "nifti_frames_per_s": n_views / statistics.median(nifti),
         "times_faster": statistics.median(nifti) / statistics.median(store),
         "store_ms_a_frame": {view: 1000 * value for view, value in single.items()},
+        "checksum_share": checksum_share(stored),
     }
+
+
+def checksum_share(stored: StoredStudy) -> float:
+    """Return how much longer frames with checksums take to read again and again than those without, as a share."""
+    plain = replace(
+        stored, header=replace(stored.header, cines=tuple(replace(c, frame_crc32=()) for c in stored.header.cines))
+    )
+    draws, checked, unchecked = list(range(50)), list[float](), list[float]()
+    for _ in range(8):  # in turn, as other programs may run beside
+        checked += seconds_each(from_store(stored), draws)
+        unchecked += seconds_each(from_store(plain), draws)
+    return statistics.median(checked) / statistics.median(unchecked) - 1
 
 
 def processor() -> str:

@@ -167,3 +167,20 @@ def test_a_length_of_the_header_is_not_believed(tmp_path: Path) -> None:
         stream.truncate(2**33)
     with pytest.raises(UnreadableFileError, match="header does not match"):
         open_study(path)
+
+
+def test_a_frame_is_compared_once_and_again_after_the_file_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = write_study(study(), tmp_path / "a.cine")
+    view, calls = stored.views[0], list[int]()
+    compare = zlib.crc32
+    monkeypatch.setattr("cinema_cmr.data.store.zlib.crc32", lambda data: calls.append(1) or compare(data))
+    for _ in range(3):
+        stored.frame(view, 0)
+    assert len(calls) == 1
+    content = bytearray(stored.path.read_bytes())
+    content[stored.frames_start] ^= 1
+    stored.path.write_bytes(content)
+    with pytest.raises(UnreadableFileError, match="does not match its checksum"):
+        stored.frame(view, 0)

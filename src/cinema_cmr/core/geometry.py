@@ -38,7 +38,8 @@ def spacing_of(affine: NDArray[np.floating]) -> tuple[float, float, float]:
     >>> spacing_of(np.diag([-1.5, -1.5, 8.0, 1.0]))
     (1.5, 1.5, 8.0)
     """
-    lengths = np.linalg.norm(np.asarray(affine, dtype=np.float64)[:3, :3], axis=0)
+    with np.errstate(over="ignore"):  # of a damaged header: infinite, and refused by `check_affine`
+        lengths = np.linalg.norm(np.asarray(affine, dtype=np.float64)[:3, :3], axis=0)
     return float(lengths[0]), float(lengths[1]), float(lengths[2])
 
 
@@ -49,10 +50,14 @@ def apply_affine(affine: NDArray[np.floating], points: NDArray[np.floating]) -> 
     return moved
 
 
+_MAX_ENTRY = 1e12
+"""Of an affine, in mm: beyond it products overflow."""
+
+
 def check_affine(affine: NDArray[np.floating]) -> Array:
     """The affine as float64, after checks; raises `GeometryError` for NaN, zero size or a collapsed axis."""
     matrix = np.asarray(affine, dtype=np.float64)
-    if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
+    if matrix.shape != (4, 4) or not (np.abs(matrix) < _MAX_ENTRY).all():
         raise GeometryError(f"affine {matrix.tolist()} is not a finite 4 x 4 matrix")
     if abs(np.linalg.det(matrix[:3, :3])) < 1e-9:
         raise GeometryError(f"affine {matrix.tolist()} has an axis without length; voxel sizes must be above 0 mm")

@@ -139,6 +139,10 @@ def open_population(folder: Path | str) -> list[StoredStudy]:
         ) from error
     if not listed:
         raise InputError(f"'{path.parent.name}' holds no prepared study; expected at least one: see its {_FAILED_FILE}")
+    if any(Path(file).name != file for _, file, _ in listed):
+        raise UnreadableFileError(
+            f"'{path.name}' lists a file outside its folder; expected names alone: run `cinema prepare` again"
+        )
     return [_open_listed(path.parent / file, sha256) for _, file, sha256 in listed]
 
 

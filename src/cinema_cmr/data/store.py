@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import struct
 import zlib
 from dataclasses import dataclass, field, replace
@@ -48,6 +49,9 @@ _ALIGNED = 64
 _MAX_HEADER_BYTES = 16 << 20
 """Of a header; one of 11 cines of 50 frames has 30 KB."""
 _VOXEL = np.dtype("<u2")
+_COMPARED: dict[tuple[int, int, int, int], bytearray] = {}
+"""Frames that this process has compared with their checksums, by the state of their file: to compare takes longer than
+to read, and training reads each frame many times."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,20 +140,34 @@ class StoredStudy:
         )
 
     def frame(self, view: View, index: int) -> NDArray[np.float32]:
-        """Read one frame (x, y, z) of a view: one seek, one read. Raises `UnreadableFileError` for a damaged file."""
+        """Read one frame (x, y, z) of a view: one seek, one read. Raises `UnreadableFileError` for a damaged file.
+
+        A process compares each frame with its checksum when it first reads it, and again once the file has changed.
+        """
         cine = self.cine(view)
         if not 0 <= index < cine.n_frames:
             raise UsageError(
                 f"frame {index} of '{self.name}'; expected 0 to {cine.n_frames - 1} for its {view.title} view"
             )
-        stored = self._read(cine.offset + index * cine.frame_bytes, cine.frame_bytes)
-        if cine.frame_crc32 and zlib.crc32(stored.data) != cine.frame_crc32[index]:
-            raise _damaged_error(self.path, f"frame {index} of its {view.title} view does not match its checksum")
+        stored, state = self._read(cine.offset + index * cine.frame_bytes, cine.frame_bytes)
+        if cine.frame_crc32:
+            self._compare(stored, state, cine, index)
         image = stored.reshape(cine.shape[:3]).astype(np.float32)
         if (cine.slope, cine.intercept) != (1.0, 0.0):
             image *= np.float32(cine.slope)
             image += np.float32(cine.intercept)
         return image
+
+    def _compare(self, stored: NDArray[np.uint16], state: os.stat_result, cine: StoredCine, index: int) -> None:
+        key = (state.st_dev, state.st_ino, state.st_mtime_ns, cine.offset)
+        compared = _COMPARED.get(key)
+        if compared is None or len(compared) != cine.n_frames:
+            compared = _COMPARED[key] = bytearray(cine.n_frames)
+        if compared[index]:
+            return
+        if zlib.crc32(stored.data) != cine.frame_crc32[index]:
+            raise _damaged_error(self.path, f"frame {index} of its {cine.view.title} view does not match its checksum")
+        compared[index] = 1
 
     def study(self) -> Study:
         """Read the whole study into memory."""
@@ -161,7 +179,7 @@ class StoredStudy:
     def check(self) -> None:
         """Read every frame and verify the hash; raises `UnreadableFileError` on a mismatch."""
         digest, n_bytes = hashlib.sha256(), sum(cine.frame_bytes * cine.n_frames for cine in self.header.cines)
-        digest.update(self._read(0, n_bytes).data)
+        digest.update(self._read(0, n_bytes)[0].data)
         if digest.hexdigest() != self.header.frames_sha256:
             raise _damaged_error(self.path, "its frames do not match their hash")
 
@@ -180,16 +198,18 @@ class StoredStudy:
             label=cine.label,
         )
 
-    def _read(self, offset: int, n_bytes: int) -> NDArray[np.uint16]:
+    def _read(self, offset: int, n_bytes: int) -> tuple[NDArray[np.uint16], os.stat_result]:
+        """Return voxels, and the state of the file that they are from."""
         try:
             with self.path.open("rb", buffering=0) as stream:
+                state = os.fstat(stream.fileno())
                 stream.seek(self.frames_start + offset)
                 stored = np.fromfile(stream, dtype=_VOXEL, count=n_bytes // _VOXEL.itemsize)
         except OSError as error:
             raise _damaged_error(self.path, f"it is unreadable ({error.strerror})") from error
         if stored.nbytes != n_bytes:
             raise _damaged_error(self.path, "it is truncated")
-        return stored
+        return stored, state
 
 
 def write_study(study: Study, path: Path | str, *, source_sha256: str = "", overwrite: bool = False) -> StoredStudy:

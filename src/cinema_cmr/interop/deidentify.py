@@ -22,6 +22,7 @@ from cinema_cmr.interop.concepts import HEART
 from cinema_cmr.interop.dicom_object import item, short_text
 from cinema_cmr.interop.kept_elements import KEPT, WORDS, Rule
 from cinema_cmr.interop.study_files import dicom_files
+from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset
 from cinema_cmr.io.dicom.files import quiet_pydicom
 from cinema_cmr.io.dicom.header import MR_CLASSES, parse_hints
 from cinema_cmr.io.dicom.subject import read_subject
@@ -105,8 +106,6 @@ def deidentify_study(
     two examinations of a person: keep it secret, or leave it out for a random one. Raises `InputError` without an MR
     image, or where images are of several patients.
     """
-    from pydicom import dcmread
-
     left_out: Counter[str] = Counter()
     warnings: list[str] = []
     with dicom_files(Path(source)) as paths, quiet_pydicom():
@@ -114,7 +113,7 @@ def deidentify_study(
         names = _Pseudonyms(key=key or secrets.token_hex(16), first_ms=_first_ms(images.values()))
         with atomic_folder(folder, overwrite=overwrite) as draft:
             for path in images:
-                dataset = dcmread(path, force=True)
+                dataset = read_dataset(path, pixels=True)
                 warnings += _burnt_in(dataset)
                 _write(deidentified(dataset, names), draft, names, syntax=_transfer_syntax(dataset))
     return DeidentifiedStudy(
@@ -127,13 +126,11 @@ def deidentify_study(
 
 def _images(paths: Sequence[Path], left_out: Counter[str], *, name: str) -> dict[Path, Dataset]:
     """Return the headers of the MR images, of one patient; count the other files by reason."""
-    from pydicom import dcmread
-
     tags = ["SOPClassUID", "SOPInstanceUID", "PatientID", "AcquisitionTime", "StudyTime", "SeriesTime", "ContentTime"]
     images = {}
     for path in paths:
         try:
-            header = dcmread(path, specific_tags=tags, stop_before_pixels=True, force=True)
+            header = read_dataset(path, tags)
         except Exception:
             # pydicom raises any exception for corrupt bytes.
             left_out["an unreadable file"] += 1

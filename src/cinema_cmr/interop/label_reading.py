@@ -25,7 +25,9 @@ from cinema_cmr.core.vocabulary import CINE_LABELS
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.interop.polygon import fill_polygons
 from cinema_cmr.interop.study_files import dicom_files
+from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset
 from cinema_cmr.io.dicom.files import quiet_pydicom
+from cinema_cmr.io.dicom.values import text_of
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -120,15 +122,14 @@ def read_dicom_labels(source: Path | str, study: Study) -> tuple[ReadLabels, ...
     Raises `InputError` where there is none, for a structure of unknown name and code, and for objects that refer to
     no image of the study or lie off its planes.
     """
-    from pydicom import dcmread
-
     canvas, n_objects = _Canvas(study=study), 0
     with dicom_files(Path(source)) as paths, quiet_pydicom():
         for path in paths:
-            kind = str(dcmread(path, specific_tags=["SOPClassUID"], stop_before_pixels=True).get("SOPClassUID") or "")
+            kind = text_of(read_dataset(path, ["SOPClassUID"]), "SOPClassUID")
             if kind in (_SEG, _RTSTRUCT):
                 n_objects += 1
-                (_add_segmentation if kind == _SEG else _add_contours)(canvas, dcmread(path), path.name)
+                add = _add_segmentation if kind == _SEG else _add_contours
+                add(canvas, read_dataset(path, pixels=True), path.name)
     if not n_objects:
         raise InputError(
             f"'{Path(source).name}' holds no DICOM segmentation or structure set; expected SEG or RTSTRUCT: check the"

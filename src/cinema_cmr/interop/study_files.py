@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.io.archive import extract_archive
+from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset
 from cinema_cmr.io.dicom.files import is_dicom, quiet_pydicom
 from cinema_cmr.io.walk import paths_below
 
@@ -105,10 +106,8 @@ def _dicom_below(folder: Path) -> list[Path]:
 
 
 def _read_header(path: Path) -> Dataset | None:
-    from pydicom import dcmread
-
     try:
-        header = dcmread(path, stop_before_pixels=True, force=True, specific_tags=list(_HEADER))
+        header: Dataset = read_dataset(path, _HEADER)
         header.decode()
     except Exception:
         # pydicom raises any exception for corrupt bytes; such a file is none of the images that were read.

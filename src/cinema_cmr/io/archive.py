@@ -23,14 +23,18 @@ __all__ = ["ArchiveLimits", "extract_archive"]
 _CHUNK_BYTES = 1 << 20
 _ENCRYPTED = 0x1
 _MAX_DEPTH = 64
-_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, ValueError, struct.error)
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, RuntimeError, ValueError, OverflowError, MemoryError),
+)
+"""What zipfile and its decoders raise for damaged bytes; `NotImplementedError` is a `RuntimeError`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArchiveLimits:
     """Limits on what a zip may unpack to. A study of 11 cines is 275 files and 30 MB, the largest in use a few GB."""
 
-    max_members: int = 100_000
+    max_members: int = 30_000
     """Number of files and folders."""
     max_bytes: int = 16 << 30
     """Total unpacked size. Counted again while unpacking, since the sizes in the zip directory may be false."""
@@ -61,7 +65,7 @@ def extract_archive(path: Path | str, *, limits: ArchiveLimits | None = None) ->
                 _unpack(archive, members, folder, limits)
         except _DAMAGED as error:
             raise UnreadableFileError(
-                f"'{path.name}' is not a readable zip ({error}); expected a complete archive: copy it again"
+                f"'{path.name}' is not a readable zip; expected a complete archive: copy it again"
             ) from error
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise UnreadableFileError(
@@ -69,9 +73,10 @@ def extract_archive(path: Path | str, *, limits: ArchiveLimits | None = None) ->
                 " again"
             ) from error
         except OSError as error:
-            if error.errno not in (None, errno.ENAMETOOLONG):
+            if error.errno not in (None, errno.EINVAL, errno.ENAMETOOLONG):
                 raise
-            found = "is not a readable zip" if error.errno is None else "has a member whose name is too long"
+            too_long = error.errno == errno.ENAMETOOLONG
+            found = "has a member whose name is too long" if too_long else "is not a readable zip"
             raise UnreadableFileError(f"'{path.name}' {found}; expected a complete archive: create it again") from error
         yield folder
 
@@ -146,9 +151,10 @@ def _unpack(
     name = Path(archive.filename or "").name
     packed = sum(member.compress_size for member, _ in members)
     written = 0
+    for place in {folder / inner.parent for _, inner in members}:
+        place.mkdir(parents=True, exist_ok=True)
     for member, inner in members:
         target = folder / inner
-        target.parent.mkdir(parents=True, exist_ok=True)
         with archive.open(member) as source, target.open("xb") as sink:
             while chunk := source.read(_CHUNK_BYTES):
                 written += len(chunk)

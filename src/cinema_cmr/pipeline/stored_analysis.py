@@ -25,6 +25,7 @@ from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.nifti.labels import read_label_codes
+from cinema_cmr.io.nifti.voxels import check_nifti
 from cinema_cmr.io.provenance import file_digest, input_digest
 from cinema_cmr.io.read import read_study
 from cinema_cmr.measure.measure import MeasureOptions, measure_study
@@ -139,6 +140,7 @@ def _check_place(path: Path, cine: Cine) -> None:
     """Raise `GeometryError` for a mask that lies elsewhere than its cine, e.g. saved by an editor that turned it."""
     import nibabel
 
+    check_nifti(path)
     affine = np.asarray(nibabel.load(path).affine)
     off_mm = float(np.abs(affine - cine.affine).max())
     if off_mm > 0.01:

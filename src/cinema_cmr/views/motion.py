@@ -84,11 +84,16 @@ def _patient_point(cine: Cine, in_plane_mm: Array, position_mm: float) -> Array:
     return apply_affine(cine.affine, voxel)
 
 
+_MIN_BLOCKS = 8
+"""Of a small field of view, as of a mouse."""
+
+
 def _downsample(cine: Cine) -> tuple[Array, tuple[float, float]]:
     """Return images averaged to about 3 mm, each slice scaled to its own bright level, and the grid step."""
     dx, dy, _ = cine.spacing_mm
-    fx, fy = max(1, round(_GRID_MM / dx)), max(1, round(_GRID_MM / dy))
-    nx, ny = cine.array.shape[0] // fx, cine.array.shape[1] // fy
+    nx, ny = cine.array.shape[:2]
+    fx, fy = (max(1, min(round(_GRID_MM / size), n // _MIN_BLOCKS)) for size, n in ((dx, nx), (dy, ny)))
+    nx, ny = nx // fx, ny // fy
     # Cropped evenly on both sides, so that the image centre is preserved.
     x0, y0 = (cine.array.shape[0] - nx * fx) // 2, (cine.array.shape[1] - ny * fy) // 2
     # Relative to the darkest voxel, as the convolution pads with zeros.

@@ -59,9 +59,9 @@ class SliceShifts:
         return self.reference_of(self.moving)
 
     def reference_of(self, slices: NDArray[np.bool_]) -> int:
-        """Return the most common shift of some slices."""
+        """Return the most common shift of some slices; 0 of none, as where nothing moves."""
         values, counts = np.unique(self.frames[slices], return_counts=True)
-        return int(values[counts.argmax()])
+        return int(values[counts.argmax()]) if values.size else 0
 
     def apart(self, reference: int, *, share: float, gain: float, motion_gain: float) -> NDArray[np.bool_]:
         """Return the reliable slices that are out of phase with a shift by at least `share` of the cycle.

@@ -8,11 +8,15 @@ import gdcm
 import numpy as np
 import pytest
 from pydicom import dcmread
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import Tag
 from pydicom.uid import RLELossless
 from synthetic_dicom import Heart, StudyWriter, enhanced, new_image, save, short_axis_planes
 
+from cinema_cmr.core.errors import NoCineError, UnreadableFileError
 from cinema_cmr.io.dicom.pixels import assemble, decode_frame, fill_missing, resample_cycle
-from cinema_cmr.io.dicom.study import find_stacks
+from cinema_cmr.io.dicom.study import find_stacks, read_dicom
 
 PIXELS = np.arange(4 * 6, dtype=np.uint16).reshape(4, 6) * 100
 
@@ -42,8 +46,42 @@ def test_monochrome1_is_turned_round() -> None:
     np.testing.assert_array_equal(decoded(signed, PhotometricInterpretation="MONOCHROME1"), -1 - signed.T)
 
 
+@pytest.mark.parametrize("tags", [{"RescaleSlope": 1e38}, {"RescaleIntercept": 1e308}])
+def test_a_scale_without_finite_values_is_refused(tags: dict[str, float]) -> None:
+    with pytest.raises(UnreadableFileError, match="rescale"):
+        decoded(PIXELS, **tags)
+
+
+@pytest.mark.parametrize("keyword", ["RescaleSlope", "RescaleIntercept"])
+@pytest.mark.parametrize("value", [b"nan", b"inf", b"<b>x</b> "])
+def test_a_scale_that_is_no_number_is_refused_without_being_quoted(keyword: str, value: bytes) -> None:
+    image = new_image(PIXELS)
+    tag = tag_for_keyword(keyword)
+    image._dict[Tag(tag)] = RawDataElement(Tag(tag), "DS", len(value), value, 0, False, True)
+    with pytest.raises(UnreadableFileError, match="its rescale slope or intercept is not a number") as found:
+        decode_frame(image, 0, shape=(4, 6))
+    assert "<b>" not in str(found.value)
+
+
+@pytest.mark.medium
+def test_an_image_out_of_proportion_and_a_stack_without_contrast_are_broken(tmp_path: Path) -> None:
+    paths = StudyWriter(folder=tmp_path).add(short_axis_planes(Heart(), n=2), series=1, n_frames=8)
+    image = dcmread(paths[3])
+    image.RescaleSlope, image.RescaleIntercept = 1e6, 0
+    save(image, paths[3])
+    found, stacks = find_stacks(tmp_path)
+    (broken,) = assemble(found, stacks.stacks[0]).broken
+    assert "over 50 times those of the others" in broken.reason
+    for path in paths:
+        image = dcmread(path)
+        image.PixelData = bytes(len(image.PixelData))
+        save(image, path)
+    with pytest.raises(NoCineError, match="every pixel of the cines has the same value"):
+        read_dicom(tmp_path)
+
+
 def test_pixels_of_another_shape_than_the_header_are_refused() -> None:
-    with pytest.raises(ValueError, match="from the header"):
+    with pytest.raises(UnreadableFileError, match="as its header says"):
         decode_frame(new_image(PIXELS), 0, shape=(6, 4))
 
 

@@ -106,6 +106,12 @@ def test_implausible_ef(sound: QualityContext, value: float, fires: bool) -> Non
     assert (flag is not None) == fires
 
 
+@pytest.mark.parametrize(("value", "fires"), [(800.0, False), (1200.0, True), (36_834_000.0, True)])
+def test_implausible_volume(sound: QualityContext, value: float, fires: bool) -> None:
+    flag = curves.implausible_volume(with_values(sound, lv_edv_ml=value))
+    assert (flag is not None and flag.severity == "error") == fires
+
+
 @pytest.mark.parametrize(("es", "fires"), [(70, True), (90, False), (145, False), (160, True)])
 def test_mass_mismatch(sound: QualityContext, es: float, fires: bool) -> None:
     assert (curves.mass_mismatch(with_values(sound, lv_mass_g=100, lv_mass_es_g=es)) is not None) == fires

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cinema_cmr.core.errors import NoCineError, UnreadableFileError
 from cinema_cmr.core.study import Facts, Issue, SeriesDecision
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.io.dicom.files import FoundFiles, SeriesFiles
+from cinema_cmr.io.dicom.files import FoundFiles, SeriesFiles, place_of
 from cinema_cmr.io.dicom.header import distinct_values
 from cinema_cmr.io.dicom.pixels import AssembledStack
 from cinema_cmr.io.dicom.sort import ExcludedImages, SortedStacks
@@ -109,12 +109,12 @@ def no_cine_error(
     if broken:
         return UnreadableFileError(
             f"the pixels of {len(broken)} images are unreadable "
-            f"(first: '{broken[0].stem}': {broken[0].reason}); expected complete files in a "
+            f"(first: {place_of(broken[0].number)}: {broken[0].reason}); expected complete files in a "
             "supported encoding: copy them again from their source, or export them uncompressed"
         )
     if found.broken and len(found.broken) >= len(found.headers):
         return UnreadableFileError(
-            f"{len(found.broken)} DICOM files are unreadable (first: '{found.broken[0]}') "
+            f"{len(found.broken)} DICOM files are unreadable (first: {place_of(found.broken[0])}) "
             "and the others hold no cine; expected complete files: copy them again from their source"
         )
     decisions = series_decisions(found, stacks, [])
@@ -139,9 +139,12 @@ def file_issues(found: FoundFiles) -> list[Issue]:
         evidence = {"other_files": found.n_other_files, "dicomdir": found.n_directories}
         issues.append(Issue(code="other-files", severity="info", message=message, evidence=evidence))
     if found.broken:
-        stems = ", ".join(f"'{stem}'" for stem in found.broken[:3])
+        numbers = ", ".join(map(str, found.broken[:3]))
         more = " ..." if len(found.broken) > 3 else ""
-        message = f"{len(found.broken)} DICOM files are unreadable ({stems}{more}); the study was read without them"
+        message = (
+            f"{len(found.broken)} DICOM files are unreadable (number {numbers}{more} in the order of names); the study"
+            " was read without them"
+        )
         evidence = {"files": len(found.broken)}
         issues.append(Issue(code="unreadable-file", severity="warning", message=message, evidence=evidence))
     return issues
@@ -154,7 +157,7 @@ def pixel_issues(one: AssembledStack) -> list[Issue]:
             code="missing-frame",
             severity="warning",
             message=f"frame {image.frame} of slice {image.slice} is unreadable "
-            f"('{image.stem}': {image.reason}); it was interpolated in time",
+            f"({place_of(image.number)}: {image.reason}); it was interpolated in time",
             evidence={"slice": image.slice, "frame": image.frame},
         )
         for image in one.broken

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cinema_cmr.core.study import Issue
+from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset
 from cinema_cmr.io.dicom.values import value_of
 
 __all__ = ["directory_issues"]
@@ -35,10 +36,8 @@ def _missing_issue(path: Path, n_images: int) -> Issue | None:
 
 def _listed_files(path: Path) -> Iterator[tuple[str, ...]]:
     """Yield the path of each file in a DICOMDIR, relative to it, in parts; nothing for a damaged index."""
-    from pydicom import dcmread
-
     try:
-        records: Any = dcmread(path, force=True).get("DirectoryRecordSequence") or []
+        records: Any = value_of(read_dataset(path), "DirectoryRecordSequence") or []
         for record in records:
             parts = value_of(record, "ReferencedFileID")
             if parts:

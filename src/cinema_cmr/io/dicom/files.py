@@ -13,8 +13,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cinema_cmr.core.errors import GeometryError, UnreadableFileError
+from cinema_cmr.core.errors import GeometryError, InputError, UnreadableFileError
 from cinema_cmr.core.study import Issue, Subject
+from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset, read_pixel_bytes_and_header
+from cinema_cmr.io.dicom.decoding.decoder import PixelDecoder
+from cinema_cmr.io.dicom.decoding.limits import check_claims, is_compressed
 from cinema_cmr.io.dicom.directory import directory_issues
 from cinema_cmr.io.dicom.header import (
     HEADER_TAGS,
@@ -30,9 +33,11 @@ from cinema_cmr.io.dicom.values import integer_of, text_number_keywords, text_of
 from cinema_cmr.io.names import natural_key
 from cinema_cmr.io.walk import paths_below
 
-__all__ = ["FoundFiles", "SeriesFiles", "is_dicom", "pixel_digests", "quiet_pydicom", "read_headers"]
+__all__ = ["FoundFiles", "SeriesFiles", "is_dicom", "pixel_digests", "place_of", "quiet_pydicom", "read_headers"]
 
 _DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
+_MAX_FRAMES = 200_000
+"""Images of a study; whole-heart and flow examinations have up to 30,000."""
 _FOLDER_NAME = re.compile(r"(?i)se(r|ries)?[ _-]?\d{1,6}")
 
 
@@ -62,8 +67,13 @@ class FoundFiles:
     """Images that a word of their header claims to be of another kind than cine; counted as excluded."""
     series: Mapping[str, SeriesFiles]
     """Label -> files of the series."""
-    broken: tuple[str, ...]
-    """Stems of DICOM files with an unreadable header."""
+    numbers: tuple[int, ...]
+    """Place of each of `paths` among all files of the input in the order of their names, from 1."""
+    compressed: frozenset[int] = frozenset()
+    """Indices of the files with compressed pixels."""
+    decoder: PixelDecoder = field(default_factory=PixelDecoder, compare=False)
+    broken: tuple[int, ...]
+    """Places, as in `numbers`, of DICOM files with an unreadable header: names of files may be those of people."""
     n_other_files: int
     n_directories: int
     """DICOMDIR index files, which hold no images."""
@@ -111,7 +121,7 @@ def read_headers(source: Path | Iterable[Path]) -> FoundFiles:
             found.add(path)
     if found.broken and not found.images:
         raise UnreadableFileError(
-            f"none of the {len(found.broken)} DICOM files is readable (first: '{found.broken[0]}'); "
+            f"none of the {len(found.broken)} DICOM files is readable (first: {place_of(found.broken[0])}); "
             "expected complete files: copy them again from their source"
         )
     return found.to_found_files()
@@ -131,7 +141,11 @@ class _FileCollector:
     images: list[ImageFile] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     """For each image object why it cannot be part of a cine, or "" """
-    broken: list[str] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    compressed: set[int] = field(default_factory=set)
+    broken: list[int] = field(default_factory=list)
+    n_files: int = 0
+    n_frames: int = 0
     n_other_files: int = 0
     directories: list[Path] = field(default_factory=list)
     subject: Subject = field(default_factory=Subject)
@@ -140,20 +154,21 @@ class _FileCollector:
 
     def add(self, path: Path) -> None:
         """Add one file: an image, an index, a broken file, or something else."""
+        self.n_files += 1
         named_dicom = path.suffix.lower() in (".dcm", ".ima") and not path.name.startswith(".")
         if not (is_dicom(path) or named_dicom):
             self.n_other_files += 1
             return
-        dataset = _read_header(path) if is_dicom(path) else None
+        pixel_bytes, dataset = _read_header(path) if is_dicom(path) else (0, None)
         kind = "" if dataset is None else _sop_class(dataset)
         if kind == _DIRECTORY_CLASS:
             self.directories.append(path)
         elif dataset is None or not kind or _is_truncated(kind, dataset):
-            self.broken.append(path.stem)
+            self.broken.append(self.n_files)
         else:
-            self._add_object(path, dataset)
+            self._add_object(path, dataset, pixel_bytes)
 
-    def _add_object(self, path: Path, dataset: Any) -> None:
+    def _add_object(self, path: Path, dataset: Any, pixel_bytes: int) -> None:
         image = ImageFile(
             uid=text_of(dataset, "SeriesInstanceUID"),
             number=integer_of(dataset, "SeriesNumber"),
@@ -165,18 +180,31 @@ class _FileCollector:
             self.subject = fill_subject(self.subject, dataset, issues=self.issues)
             self.n_text_numbers += bool(text_number_keywords(dataset, NUMBER_KEYWORDS))
             try:
+                check_claims(dataset, pixel_bytes)
                 headers = frame_headers(dataset, file=len(self.paths), series="")
             except GeometryError as error:
                 reason = f"images with {error}"
             except Exception:
                 # A corrupt file can fail anywhere in its sequences with any exception; only this file is unusable.
-                self.broken.append(path.stem)
+                self.broken.append(self.n_files)
                 headers = []
             else:
                 image = replace(image, headers=tuple(headers))
+                self._count_frames(len(headers))
+        if is_compressed(dataset):
+            self.compressed.add(len(self.paths))
         self.paths.append(path)
+        self.numbers.append(self.n_files)
         self.images.append(image)
         self.reasons.append(reason)
+
+    def _count_frames(self, n: int) -> None:
+        self.n_frames += n
+        if self.n_frames > _MAX_FRAMES:
+            raise InputError(
+                f"the study has more than {_MAX_FRAMES} images; expected one examination: pass its series by --use, or"
+                " in a folder of their own"
+            )
 
     def to_found_files(self) -> FoundFiles:
         """Return the files with their series; images that only claim to be of another kind are set apart."""
@@ -187,6 +215,8 @@ class _FileCollector:
         headers = without_shared_instance_uids(headers, _place_and_time)
         return FoundFiles(
             paths=tuple(self.paths),
+            numbers=tuple(self.numbers),
+            compressed=frozenset(self.compressed),
             headers=tuple(header for header in headers if not header.claim),
             claimed=tuple(header for header in headers if header.claim),
             series={labels[key]: one for key, one in series.items()},
@@ -228,19 +258,27 @@ class _FileCollector:
         return [Issue(code="numbers-as-text", severity="info", message=message, evidence=evidence)]
 
 
+def place_of(number: int) -> str:
+    """Return words for a file by its place, as its name may be that of a person.
+
+    >>> place_of(12)
+    'file 12 in the order of names'
+    """
+    return f"file {number} in the order of names"
+
+
 def _place_and_time(header: FrameHeader) -> Hashable:
     time = (header.trigger_ms, header.temporal_index, header.acquired_ms, header.instance_number)
     return (header.position, header.orientation, *time)
 
 
-def _read_header(path: Path) -> Any | None:
-    from pydicom import dcmread
-
+def _read_header(path: Path) -> tuple[int, Any | None]:
+    """Return the number of bytes that follow the header, and the header; None for one that cannot be parsed."""
     try:
-        return dcmread(path, stop_before_pixels=True, force=True, specific_tags=list(HEADER_TAGS))
+        return read_pixel_bytes_and_header(path, HEADER_TAGS)
     except Exception:
         # pydicom raises any exception for corrupt bytes; the file counts as broken.
-        return None
+        return 0, None
 
 
 def _sop_class(dataset: Any) -> str:
@@ -273,14 +311,12 @@ def _letters(k: int) -> str:
 
 def pixel_digests(found: FoundFiles, frames: Sequence[int]) -> dict[int, str]:
     """Map each header index to a digest of the stored pixel bytes of its file, with its frame number."""
-    from pydicom import dcmread
-
     digests = {}
     for index in frames:
         header = found.headers[index]
         try:
             with quiet_pydicom():
-                dataset = dcmread(found.paths[header.file], force=True, specific_tags=["PixelData"])
+                dataset = read_dataset(found.paths[header.file], ["PixelData"], pixels=True)
             stored = hashlib.sha256(dataset.PixelData).hexdigest()
         except Exception:
             # An unreadable file is reported when its pixels are read.

@@ -16,7 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import GeometryError
-from cinema_cmr.io.dicom.values import clock_ms, integer_of, number_of, text_of, texts_of, value_of, vector_of
+from cinema_cmr.io.dicom.values import (
+    clock_ms,
+    integer_of,
+    number_of,
+    sequences_of,
+    text_of,
+    texts_of,
+    value_of,
+    vector_of,
+)
+from cinema_cmr.io.plausible import MAX_POSITION_MM, check_pixel_spacing
 
 __all__ = [
     "EXCLUDING_HINTS",
@@ -35,28 +45,13 @@ __all__ = [
 HEADER_TAGS = (
     *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"),
     *("Modality", "ImageType", "ComplexImageComponent", "PhaseContrast", "SeriesNumber", "AcquisitionNumber"),
-    *(
-        "InstanceNumber",
-        "SeriesDescription",
-        "ProtocolName",
-        "SequenceName",
-        "Rows",
-        "Columns",
-        "PixelSpacing",
-    ),
-    *("SamplesPerPixel", "NumberOfFrames", "FrameTime", "ImageOrientationPatient", "ImagePositionPatient"),
-    *("SliceThickness", "SpacingBetweenSlices", "TriggerTime", "NominalInterval", "HeartRate", "EchoTime"),
-    *("CardiacNumberOfImages", "TemporalPositionIdentifier", "AcquisitionTime", "InversionTime"),
-    *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "DimensionIndexSequence"),
-    *(
-        "PatientID",
-        "PatientSex",
-        "PatientAge",
-        "PatientBirthDate",
-        "PatientSize",
-        "PatientWeight",
-        "StudyDate",
-    ),
+    *("InstanceNumber", "SeriesDescription", "ProtocolName", "SequenceName", "Rows", "Columns", "PixelSpacing"),
+    *("SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "NumberOfFrames", "FrameTime"),
+    *("ImageOrientationPatient", "ImagePositionPatient", "SliceThickness", "SpacingBetweenSlices", "TriggerTime"),
+    *("NominalInterval", "HeartRate", "EchoTime", "CardiacNumberOfImages", "TemporalPositionIdentifier"),
+    *("AcquisitionTime", "InversionTime", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
+    *("DimensionIndexSequence", "PatientID", "PatientSex", "PatientAge", "PatientBirthDate", "PatientSize"),
+    *("PatientWeight", "StudyDate"),
 )
 """All elements read from a header. Names of patient, physicians and institution are never parsed."""
 
@@ -202,6 +197,8 @@ def exclusion_reason(dataset: Any) -> str | None:
         return f"not an MR image (modality {modality[:8]})"
     if (integer_of(dataset, "SamplesPerPixel") or 1) != 1:
         return "colour images"
+    if text_of(dataset, "PhotometricInterpretation").upper() not in ("", "MONOCHROME1", "MONOCHROME2"):
+        return "colour images, or of an unknown pixel encoding"
     return None
 
 
@@ -259,7 +256,7 @@ def _functional_groups(
             continue
         own = _frame_fields(sources)
         if "temporal_index" not in own and time_dimension is not None:
-            values = next((list(s.DimensionIndexValues) for s in sources if "DimensionIndexValues" in s), [])
+            values = next((list(v) for s in sources if (v := value_of(s, "DimensionIndexValues"))), [])
             if time_dimension < len(values):
                 own["temporal_index"] = float(values[time_dimension])
         yield _header({**facts, **own, "frame": k, "instance_number": _frame_number(facts, k, len(groups))})
@@ -273,9 +270,8 @@ def _frame_number(facts: Mapping[str, Any], frame: int, n_frames: int) -> int:
 
 def _sequence_items(group: Any) -> Iterator[Any]:
     """Yield the items of a functional group's sequences: plane position, pixel measures, frame content, ..."""
-    for element in group:
-        if element.VR == "SQ":
-            yield from element.value
+    for sequence in sequences_of(group):
+        yield from sequence
 
 
 def _time_dimension(dataset: Any) -> int | None:
@@ -298,9 +294,9 @@ def _header(facts: Mapping[str, Any]) -> FrameHeader:
         raise GeometryError("an orientation that is not two perpendicular directions")
     if not np.isfinite(header.position).all():
         raise GeometryError("a position that is not a number")
-    if not (np.isfinite(header.pixel_spacing).all() and min(header.pixel_spacing) > 0):
-        spacing = " x ".join(f"{value:g}" for value in header.pixel_spacing)
-        raise GeometryError(f"a pixel spacing of {spacing} mm (it must be above 0)")
+    if max(map(abs, header.position)) > MAX_POSITION_MM:
+        raise GeometryError(f"a position of over {MAX_POSITION_MM:g} mm from the scanner's centre")
+    check_pixel_spacing(header.pixel_spacing)
     return replace(header, orientation=(*(row / lengths[0]).tolist(), *(column / lengths[1]).tolist()))
 
 

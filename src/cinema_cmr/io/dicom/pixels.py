@@ -7,34 +7,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cinema_cmr.core.errors import CinemaError, UnreadableFileError
+from cinema_cmr.core.memory import check_memory
+from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset
 from cinema_cmr.io.dicom.files import FoundFiles, quiet_pydicom
 from cinema_cmr.io.dicom.regrid import resample_in_plane
 from cinema_cmr.io.dicom.stack import CineSlice, Stack
-from cinema_cmr.io.dicom.values import integer_of, number_of, text_of, value_of
+from cinema_cmr.io.dicom.values import integer_of, is_stated, number_of, text_of, value_of
 
 __all__ = ["AssembledStack", "BrokenImage", "assemble", "decode_frame", "fill_missing", "resample_cycle"]
 
 Image = NDArray[np.float32]
 
-_PIXEL_TAGS = (
-    *("PixelData", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
+_HEADER_TAGS = (
+    *("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
     *("SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames"),
-    *("RescaleSlope", "RescaleIntercept", "ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
+    *("RescaleSlope", "RescaleIntercept"),
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 )
+
+
+_BYTES_A_PIXEL = 12
+"""Of an image of float32, of the stack that it is copied to, and of what is made of that."""
+_OUTLIER = 50.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class BrokenImage:
     """A frame whose pixels are unreadable."""
 
-    stem: str
+    number: int
+    """Place of its file among those of the study in the order of their names, from 1; names may be those of people."""
     slice: int
     frame: int
     reason: str
@@ -90,38 +98,56 @@ def _read_images(found: FoundFiles, stack: Stack) -> tuple[dict[int, Image], lis
         for t, index in enumerate(cine_slice.frames)
         if index is not None
     )
+    check_memory(len(images_to_read) * stack.rows * stack.columns * _BYTES_A_PIXEL, "a stack of this study")
     images: dict[int, Image] = {}
-    broken: list[BrokenImage] = []
+    reasons: dict[int, str] = {}
     current: tuple[int, Any] = (-1, None)
     with quiet_pydicom():
-        for file, index, k, t in images_to_read:
-            path = found.paths[file]
+        for file, index, _, _ in images_to_read:
+            header = found.headers[index]
             try:
                 if current[0] != file:
-                    current = (file, _pixel_dataset(path))
-                header = found.headers[index]
-                images[index] = decode_frame(current[1], header.frame, shape=(header.rows, header.columns))
+                    current = (file, _pixel_dataset(found, file))
+                shape = (header.rows, header.columns)
+                if file in found.compressed:
+                    stored = found.decoder.frame(found.paths[file], header.frame)
+                    images[index] = _rescaled(stored, current[1], header.frame, shape=shape)
+                else:
+                    images[index] = decode_frame(current[1], header.frame, shape=shape)
             except Exception as error:
                 # Decoders raise any exception for a corrupt stream; only this image counts as missing.
-                broken.append(BrokenImage(stem=path.stem, slice=k, frame=t, reason=_reason(error)))
+                reasons[index] = _reason(error)
+    for index in _out_of_proportion(images):
+        reasons[index] = f"its intensities are over {_OUTLIER:g} times those of the others"
+        del images[index]
+    places = {index: (found.numbers[file], k, t) for file, index, k, t in images_to_read}
+    broken = [
+        BrokenImage(number=places[index][0], slice=places[index][1], frame=places[index][2], reason=reason)
+        for index, reason in sorted(reasons.items())
+    ]
     return images, broken
 
 
+def _out_of_proportion(images: Mapping[int, Image]) -> list[int]:
+    """Return the images whose largest value is far above that of the others: a damaged scale."""
+    largest = {index: max(abs(float(image.min())), abs(float(image.max()))) for index, image in images.items()}
+    typical = float(np.median(list(largest.values()))) if largest else 0.0
+    return [index for index, value in largest.items() if value > _OUTLIER * typical > 0]
+
+
 def _reason(error: Exception) -> str:
-    """Return the first line of a decoder's error.
-
-    An operating-system error is reduced to its type, as its text quotes the path.
-    """
-    if isinstance(error, OSError) and error.filename:
-        return type(error).__name__
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+    """Return our own words on an unreadable image: those of decoders and of the system quote values and paths."""
+    if isinstance(error, CinemaError):
+        return str(error)
+    return "its file cannot be read" if isinstance(error, OSError) else "its pixels are not what its header says"
 
 
-def _pixel_dataset(path: Path) -> Any:
-    from pydicom import dcmread
+def _pixel_dataset(found: FoundFiles, file: int) -> Any:
     from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-    dataset = dcmread(path, force=True, specific_tags=list(_PIXEL_TAGS))
+    compressed = file in found.compressed
+    words = _HEADER_TAGS if compressed else (*_HEADER_TAGS, "PixelData")
+    dataset = read_dataset(found.paths[file], words, pixels=not compressed)
     if not text_of(dataset.file_meta, "TransferSyntaxUID"):
         # Without a file meta header the transfer syntax has to be inferred from the bytes.
         implicit, _ = dataset.original_encoding
@@ -130,18 +156,27 @@ def _pixel_dataset(path: Path) -> Any:
 
 
 def decode_frame(dataset: Any, frame: int, *, shape: tuple[int, int]) -> Image:
-    """Return one frame as float32 (x, y), rescaled; raises `ValueError` if it does not have `shape` (rows, columns)."""
+    """Return one frame of uncompressed pixels as float32 (x, y), rescaled.
+
+    Raises `UnreadableFileError` if it does not have `shape` (rows, columns), or a scale that gives no finite values.
+    """
     from pydicom.pixels import pixel_array
 
-    stored = pixel_array(dataset, index=frame)
+    return _rescaled(pixel_array(dataset, index=frame), dataset, frame, shape=shape)
+
+
+def _rescaled(stored: NDArray[np.generic], dataset: Any, frame: int, *, shape: tuple[int, int]) -> Image:
     if stored.shape != shape:
-        raise ValueError(f"pixels of shape {stored.shape}; expected {shape} from the header")
+        raise UnreadableFileError(f"it has pixels of shape {stored.shape}, not {shape} as its header says")
     values: Image = stored.T.astype(np.float32)
     if text_of(dataset, "PhotometricInterpretation").upper() == "MONOCHROME1":
         values = np.float32(sum(_stored_range(dataset))) - values
     slope, intercept = _rescale(dataset, frame)
     if (slope, intercept) != (1.0, 0.0):
-        values = values * np.float32(slope) + np.float32(intercept)
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = values * np.float32(slope) + np.float32(intercept)
+        if not np.isfinite(values).all():
+            raise UnreadableFileError("its rescaled intensities are not finite")
     return values
 
 
@@ -153,15 +188,29 @@ def _stored_range(dataset: Any) -> tuple[float, float]:
 
 
 def _rescale(dataset: Any, frame: int) -> tuple[float, float]:
-    """Return slope and intercept of a frame: its own, else those shared by all frames, else the object's."""
+    """Return slope and intercept of a frame: its own, else those shared by all frames, else the object's.
+
+    Raises `UnreadableFileError` for one that is stated and no finite number.
+    """
     sources = [dataset]
     shared = value_of(dataset, "SharedFunctionalGroupsSequence")
     own = value_of(dataset, "PerFrameFunctionalGroupsSequence")
     for group in ([shared[0]] if shared else []) + ([own[frame]] if own else []):
         sources = [*(value_of(group, "PixelValueTransformationSequence") or []), *sources]
-    slope = next((s for s in (number_of(source, "RescaleSlope") for source in sources) if s), 1.0)
-    intercepts = (number_of(source, "RescaleIntercept") for source in sources)
-    return slope, next((value for value in intercepts if value is not None), 0.0)
+    slope, intercept = (_scale(sources, word) for word in ("RescaleSlope", "RescaleIntercept"))
+    return slope or 1.0, intercept or 0.0  # a slope of 0 was left out, not meant
+
+
+def _scale(sources: Sequence[Any], keyword: str) -> float | None:
+    """Return the first number under this keyword; None if it is absent or empty."""
+    stating = (source for source in sources if is_stated(source, keyword))
+    source = next(stating, None)
+    if source is None:
+        return None
+    number = number_of(source, keyword)
+    if number is None:
+        raise UnreadableFileError("its rescale slope or intercept is not a number")
+    return number
 
 
 def fill_missing(row: Sequence[Image | None]) -> Image:

@@ -45,6 +45,7 @@ from cinema_cmr.io.dicom.user_choices import (
     resolve_series,
 )
 from cinema_cmr.io.folded import fold_issues
+from cinema_cmr.io.plausible import spacing_issue
 from cinema_cmr.views.competing import looks_tagged
 from cinema_cmr.views.recognise import Candidate, ViewRecognition, recognise_views
 
@@ -137,6 +138,8 @@ def _read_attempt(found: FoundFiles, decided: SeriesChoices, *, all_cines: bool)
     readable = [one for one in assembled if one.array.size]
     if not readable:
         raise no_cine_error(found, stacks, assembled)
+    if all(one.array.min() == one.array.max() for one in readable):
+        raise NoCineError("every pixel of the cines has the same value; expected images: export them again")
     stated = [cardiac_cycle(found.headers, one.stack) for one in readable]
     phased = [_check_phases(one, cycle) for one, cycle in zip(readable, stated, strict=True)]
     cycles = tuple(cycle.or_beat(one.beat_ms) for cycle, one in zip(stated, phased, strict=True))
@@ -155,6 +158,8 @@ def _read_attempt(found: FoundFiles, decided: SeriesChoices, *, all_cines: bool)
     issues += [
         i for one, view in zip(phased, reading.classified, strict=True) if view.decision.kept for i in one.issues
     ]
+    kept = [c for c, one in zip(candidates, recognised.decisions, strict=True) if one.kept]
+    issues += [i for c in kept if (i := spacing_issue(c.cine.spacing_mm, c.cine.n_slices)) is not None]
     issues += [*recognised.issues, *reference_issues(found, reading.classified)]
     return replace(reading, issues=(*reading.issues, *issues))
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
 __all__ = [
     "clock_ms",
     "integer_of",
+    "is_stated",
     "number_of",
     "parse_number",
+    "sequences_of",
     "text_number_keywords",
     "text_of",
     "texts_of",
@@ -29,13 +32,55 @@ _UNITS = "mm|ms|msec|bpm|kg|deg"
 _NUMBER = re.compile(rf"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?:\s*(?:{_UNITS}))?", re.IGNORECASE)
 
 
+_MAX_TEXT_BYTES = 1 << 16
+"""Of an element that is no sequence; the longest of use here, a vector of six numbers, has 100."""
+_MAX_ITEMS = 400_000
+"""Items in a sequence and below, each some KB once parsed; a stack of 1500 frames has 20,000."""
+_ITEM = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
+"""Tag of an item, little and big endian."""
+
+
 def value_of(dataset: Any, keyword: str) -> Any:
-    """Return the value as pydicom converts it, or None."""
+    """Return the value as pydicom converts it, or None; what would take memory out of proportion is never converted."""
     try:
-        return dataset.get(keyword)
+        tag = _tag_of(keyword)
+        raw = dataset.get_item(tag)
+        return None if raw is None or _is_oversized(raw) else dataset[tag].value
     except Exception:
         # A malformed value can raise any exception class.
         return None
+
+
+@cache
+def _tag_of(keyword: str) -> Any:
+    from pydicom.tag import Tag
+
+    return Tag(keyword)
+
+
+def is_stated(dataset: Any, keyword: str) -> bool:
+    """Return whether there is an element with a value, be it malformed."""
+    try:
+        raw = dataset.get_item(_tag_of(keyword))
+    except Exception:
+        return False
+    stored = None if raw is None else raw.value
+    return bool(stored.strip()) if isinstance(stored, bytes | str) else stored is not None
+
+
+def sequences_of(dataset: Any) -> Iterator[Any]:
+    """Yield the sequences of a dataset, whatever they are called."""
+    for tag in list(dataset.keys()):
+        if not _is_oversized(dataset.get_item(tag)) and (element := dataset[tag]).VR == "SQ":
+            yield element.value
+
+
+def _is_oversized(raw: Any) -> bool:
+    """Return whether an element that is not yet converted is too large for that."""
+    stored = getattr(raw, "value", None)
+    if not isinstance(stored, bytes) or len(stored) <= _MAX_TEXT_BYTES:
+        return False
+    return stored[:4] not in _ITEM or sum(stored.count(tag) for tag in _ITEM) > _MAX_ITEMS
 
 
 def text_of(dataset: Any, keyword: str) -> str:

@@ -6,15 +6,13 @@ Axes keep the order of the file and nothing is flipped, so that a mask aligns wi
 from __future__ import annotations
 
 import gzip
-import math
-import zlib
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from nibabel import Nifti1Header, Nifti2Header
+from nibabel import Nifti1Header
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
@@ -30,7 +28,9 @@ from cinema_cmr.io.nifti.axes import check_axes
 from cinema_cmr.io.nifti.header import make_header
 from cinema_cmr.io.nifti.other_formats import is_other_format, read_as_nifti
 from cinema_cmr.io.nifti.source import NiftiSource, nifti_source
+from cinema_cmr.io.nifti.voxels import parse_header, read_voxels, stored_shape
 from cinema_cmr.io.nominal import nominal_spacing_issue
+from cinema_cmr.io.plausible import check_pixel_spacing, spacing_issue
 
 __all__ = ["read_nifti_cine", "write_cine", "write_mask"]
 
@@ -38,16 +38,17 @@ Affine = NDArray[np.float64]
 Image = NDArray[np.float32]
 Severity = Literal["info", "warning", "error"]
 
-_HEADERS = {348: Nifti1Header, 540: Nifti2Header}
-_MAGIC = {348: (slice(344, 348), b"n+1\0"), 540: (slice(4, 8), b"n+2\0")}
-_FREE_TEXT = ("db_name", "descrip", "aux_file", "intent_name")
-_MAX_BYTES = 8 << 30
+_FREE_TEXT = ("db_name", "descrip", "aux_file", "intent_name", "data_type", "unused_str", "regular")
+_FREE_NUMBERS = (
+    *("extents", "session_error", "glmax", "glmin", "toffset", "slice_duration"),
+    *("intent_p1", "intent_p2", "intent_p3", "intent_code"),
+)
+"""Fields of no meaning for the grid, in which other programs have left names, dates and numbers of patients."""
 _MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 _MS_PER_UNIT = {8: 1000.0, 16: 1.0, 24: 0.001}
 _FRAME_MS = (5.0, 250.0)
 _CYCLE_MS = (400.0, 1500.0)
-_IN_PLANE_MM = (0.3, 5.0)
-_SLICES_MM = (1.5, 30.0)
+_CHUNK = 1 << 20
 
 
 def read_nifti_cine(path: Path | str, *, view: View | None = None) -> tuple[Cine, tuple[Issue, ...]]:
@@ -94,18 +95,18 @@ def write_cine(cine: Cine, path: Path | str, *, overwrite: bool = False) -> None
 
 def _read(path: Path, view: View, issues: list[Issue]) -> Cine:
     other = is_other_format(path)
-    header, voxels = read_as_nifti(path) if other else _read_file(path)
-    stored = _stored_shape(header)
+    header, voxels = read_as_nifti(path) if other else read_voxels(path)
+    stored = stored_shape(header)
     shape, step = _cine_shape(header, stored, issues)
     affine, oriented = _affine(header, shape[2], issues)
     array = _intensities(header, voxels).reshape(shape, order="F")
     issues += check_axes(array, spacing_of(affine))
+    check_pixel_spacing(spacing_of(affine)[:2])
     _check_image(array, issues)
     times_ms, cycle_ms = _times_ms(header, shape[3], step, issues)
     if view is View.SAX and shape[2] == 1:
         _add_issue(issues, "single-slice", "warning", "only one slice: volumes need a stack of slices")
-    for field in set(_FREE_TEXT) & set(header.keys()):
-        header[field] = b""  # may contain a name
+    _remove_free_fields(header)
     cine = Cine(
         array=array,
         affine=affine,
@@ -122,78 +123,15 @@ def _read(path: Path, view: View, issues: list[Issue]) -> Cine:
     return cine
 
 
+def _remove_free_fields(header: Nifti1Header) -> None:
+    """Blank the fields that may hold something of a patient, in place."""
+    for fields, blank in ((_FREE_TEXT, b""), (_FREE_NUMBERS, 0)):
+        for field in set(fields) & set(header.keys()):
+            header[field] = blank
+
+
 def _add_issue(issues: list[Issue], code: str, severity: Severity, message: str, **evidence: float | str) -> None:
     issues.append(Issue(code=code, severity=severity, message=message, evidence=evidence))
-
-
-def _read_file(path: Path) -> tuple[Nifti1Header, bytes]:
-    """Return the header as stored, without repairs, and the bytes of the voxels."""
-    try:
-        with path.open("rb") as probe:
-            packed = probe.read(2) == b"\x1f\x8b"
-        with gzip.open(path) if packed else path.open("rb") as stream:
-            start = stream.read(540)
-            header = _parse_header(start)
-            first, end = _voxel_range(header)
-            content = start + stream.read(max(0, end - len(start)))
-            stream.read(1)  # beyond the last voxel, so that gzip verifies its checksum
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UnreadableFileError(
-            "the compressed file is truncated or damaged; expected a complete file: copy it again"
-        ) from error
-    except OSError as error:
-        raise UnreadableFileError(
-            f"cannot be opened ({error.strerror}); expected a readable file: check the path"
-        ) from error
-    if len(content) < end:
-        raise UnreadableFileError(f"truncated to {len(content)} bytes; expected {end} from its header: copy it again")
-    return header, content[first:end]
-
-
-def _parse_header(start: bytes) -> Nifti1Header:
-    sizes = {int.from_bytes(start[:4], "little"): "<", int.from_bytes(start[:4], "big"): ">"}
-    size = min(sizes)
-    if size not in _HEADERS or len(start) < size:
-        raise UnreadableFileError(
-            "not a NIfTI file, or truncated in its header; expected .nii or .nii.gz: export it again"
-        )
-    place, magic = _MAGIC[size]
-    if start[place] != magic:
-        raise UnreadableFileError("an Analyze file or a .hdr/.img pair; expected NIfTI: convert it to one .nii file")
-    return _HEADERS[size](start[:size], endianness=sizes[size], check=False)
-
-
-def _voxel_range(header: Nifti1Header) -> tuple[int, int]:
-    """Return the byte range of the image; raises unless each voxel is one real number."""
-    code = int(header["datatype"])
-    try:
-        voxel = header.get_data_dtype()
-    except (HeaderDataError, KeyError) as error:
-        raise UnreadableFileError(
-            f"unknown data type {code}; expected a real number type: export it as int16 or float32"
-        ) from error
-    if voxel.kind not in "iuf":
-        raise InputError(
-            f"data type {code} is colour or complex; expected one real number per voxel: export it as int16 or float32"
-        )
-    length = voxel.itemsize * math.prod(_stored_shape(header))
-    offset = float(header["vox_offset"]) or header.single_vox_offset
-    if length > _MAX_BYTES or not len(header.binaryblock) <= offset < _MAX_BYTES:
-        raise UnreadableFileError(
-            f"the header claims {length} bytes from byte {offset:g}; expected a plausible size: the header is damaged,"
-            " copy it again"
-        )
-    return int(offset), int(offset) + length
-
-
-def _stored_shape(header: Nifti1Header) -> tuple[int, ...]:
-    n_axes = int(header["dim"][0])
-    shape = tuple(int(extent) for extent in header["dim"][1 : max(n_axes, 0) + 1])
-    if not 2 <= n_axes <= 7 or min(shape) < 1:
-        raise GeometryError(
-            f"has {n_axes} axes of lengths {shape}; expected two to four, (x, y, z, t): export it again"
-        )
-    return shape
 
 
 def _cine_shape(
@@ -282,11 +220,8 @@ def _check_sizes(affine: Affine, n_slices: int, issues: list[Issue]) -> None:
     if skew_deg > 0.05:
         message = f"axes are {skew_deg:.2g} degrees from perpendicular; not corrected"
         _add_issue(issues, "axes-not-square", "warning" if skew_deg > 1 else "info", message, skew_deg=skew_deg)
-    in_plane = (_IN_PLANE_MM[0] <= sizes[:2]) & (sizes[:2] <= _IN_PLANE_MM[1])
-    between = n_slices == 1 or _SLICES_MM[0] <= sizes[2] <= _SLICES_MM[1]
-    if not (in_plane.all() and between):
-        message = "voxel sizes are implausible for a heart scan and affect all volumes: check the header"
-        _add_issue(issues, "spacing-implausible", "warning", message, sizes_mm=_numbers(sizes))
+    issue = spacing_issue(sizes.tolist(), n_slices)
+    issues += [] if issue is None else [issue]
 
 
 def _numbers(values: Iterable[float]) -> str:
@@ -318,14 +253,16 @@ def _times_ms(
     return np.arange(n_frames, dtype=np.float64) * step_ms, cycle_ms if plausible else None
 
 
-def _intensities(header: Nifti1Header, voxels: bytes) -> Image:
+def _intensities(header: Nifti1Header, voxels: bytes | memoryview) -> Image:
     """Return flat float32 intensities with slope and intercept applied, if the header has them."""
     stored = np.frombuffer(voxels, dtype=header.get_data_dtype())
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
     scaled = np.isfinite(slope) and slope != 0 and (slope, intercept) != (1.0, 0.0)
+    array = np.empty(stored.size, np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
-        values = stored.astype(np.float64) * slope + intercept if scaled else stored
-        array = values.astype(np.float32)
+        for start in range(0, stored.size, _CHUNK):  # float64 of all would take several times the file's memory
+            part = stored[start : start + _CHUNK]
+            array[start : start + _CHUNK] = part.astype(np.float64) * slope + intercept if scaled else part
     n_bad = array.size - int(np.count_nonzero(np.isfinite(array)))
     if n_bad:
         raise UnreadableFileError(
@@ -355,7 +292,7 @@ def _write(array: NDArray[np.number], cine: Cine, path: Path | str, *, note: str
     if not path.name.lower().endswith((".nii", ".nii.gz")):
         raise UsageError(f"'{path.name}' is not a NIfTI file name; expected .nii or .nii.gz: rename it")
     source = nifti_source(cine)
-    header = make_header(cine) if source is None else _parse_header(source.header)
+    header = make_header(cine) if source is None else parse_header(source.header)
     shape = _shape_to_write(cine)
     header["dim"] = [len(shape), *shape, *[1] * (7 - len(shape))]
     header.set_data_dtype(array.dtype)

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import GeometryError, InputError, UnreadableFileError
 from cinema_cmr.core.geometry import apply_affine, spacing_of
+from cinema_cmr.io.names import is_nifti_name
+from cinema_cmr.io.nifti.voxels import check_nifti
 
 __all__ = ["read_label_codes", "read_label_shape"]
 
@@ -53,12 +55,7 @@ def read_label_codes(
     file.
     """
     path = Path(path)
-    values, header = _read(path)
-    if values.shape + (1,) * (4 - values.ndim) != tuple(shape):
-        raise GeometryError(
-            f"'{path.name}' has shape {values.shape}, its image {shape}; expected a mask on the image's grid: export"
-            " it again"
-        )
+    values, header = _read(path, tuple(shape))
     if image_header is not None:
         _check_place(path.name, header, image_header, shape, placed=placed)
     table = {0: 0, **codes}
@@ -98,9 +95,14 @@ def _check_place(
         )
 
 
-def _read(path: Path) -> tuple[NDArray[np.float32], nib.Nifti1Header]:
-    """Return the values with the file's scaling applied, and its header."""
+def _read(path: Path, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], nib.Nifti1Header]:
+    """Return the values with the file's scaling applied, and its header; of another shape nothing is unpacked."""
     image = _open(path)
+    if tuple(image.shape) + (1,) * (4 - len(image.shape)) != shape:
+        raise GeometryError(
+            f"'{path.name}' has shape {image.shape}, its image {shape}; expected a mask on the image's grid: export"
+            " it again"
+        )
     try:
         return np.asarray(image.dataobj, dtype=np.float32), image.header
     except _DAMAGED as error:
@@ -111,8 +113,10 @@ def _read(path: Path) -> tuple[NDArray[np.float32], nib.Nifti1Header]:
 
 def _open(path: Path) -> SpatialImage:
     try:
+        if is_nifti_name(path):
+            check_nifti(path)
         return nib.load(path)
-    except _DAMAGED as error:
+    except (*_DAMAGED, InputError) as error:
         raise UnreadableFileError(
             f"'{path.name}' is not a readable NIfTI label map ({error}); expected a complete file: copy it again"
         ) from error

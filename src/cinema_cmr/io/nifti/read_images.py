@@ -24,7 +24,9 @@ from cinema_cmr.io.names import file_stem, natural_key
 from cinema_cmr.io.nifti.file_names import VIEW_PATTERNS, is_mask_name, parse_name, view_from_name
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.nifti.joining import NiftiCine, join_frames, join_slices
+from cinema_cmr.io.nifti.other_formats import is_other_format
 from cinema_cmr.io.nifti.sidecar import read_sidecar, with_sidecar_times
+from cinema_cmr.io.nifti.voxels import check_nifti, stored_shape
 
 __all__ = ["exclude_masks", "read_nifti_study"]
 
@@ -172,11 +174,11 @@ def _check_one_study(images: Sequence[Path], name: str) -> None:
 
 def _is_whole_stack(path: Path) -> bool:
     """Return True for a file with several slices and frames, by its header alone."""
-    import nibabel
-
+    if is_other_format(path):
+        return False
     try:
-        shape = nibabel.load(path).shape
-    except Exception:
+        shape = stored_shape(check_nifti(path))
+    except InputError:
         # Whatever is wrong with the file, it is reported when it is read.
         return False
     return len(shape) > 3 and shape[2] >= _STACK_SLICES and shape[3] > 1

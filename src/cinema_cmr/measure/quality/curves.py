@@ -35,6 +35,8 @@ MAX_ES_DIFFERENCE = 0.15
 SV_MISMATCH = 0.4
 """Largest difference, as a share of the larger stroke volume; of 100 ACDC patients 20 % flags 52, 40 % flags 22."""
 
+MAX_VOLUME_ML = 1000.0
+"""End-diastolic volume of one ventricle, or grams of myocardium; the largest reported are near 800."""
 EF_PERCENT = (5.0, 85.0)
 
 MASS_RATIO = (0.8, 1.5)
@@ -145,6 +147,21 @@ def implausible_ef(context: QualityContext) -> Flag | None:
     )
 
 
+def implausible_volume(context: QualityContext) -> Flag | None:
+    """Report a volume that no heart has: the voxel size or the distance of the slices is wrong."""
+    values = {name: context.value(name) for name in ("lv_edv_ml", "rv_edv_ml", "lv_mass_g")}
+    outside = {name: value for name, value in values.items() if value is not None and value > MAX_VOLUME_ML}
+    if not outside:
+        return None
+    return Flag(
+        code="implausible-volume",
+        severity="error",
+        message=f"volume or mass above {MAX_VOLUME_ML:g} ml or g, beyond any heart: voxel size or slice distance are"
+        " wrong, do not use these measurements",
+        evidence={name: round(value, 1) for name, value in outside.items()},
+    )
+
+
 def mass_mismatch(context: QualityContext) -> Flag | None:
     """Report a mass at ES far from the mass at ED; ACDC: none."""
     ed, es = context.value("lv_mass_g"), context.value("lv_mass_es_g")
@@ -165,6 +182,7 @@ CURVE_CHECKS: tuple[Check, ...] = (
     end_systole_mismatch,
     sv_mismatch,
     implausible_ef,
+    implausible_volume,
     mass_mismatch,
 )
 """Checks in the order of their report."""
