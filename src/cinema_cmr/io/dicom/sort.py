@@ -27,7 +27,15 @@ from cinema_cmr.io.dicom.sort_issues import (
     repeat_issues,
     retake_issues,
 )
-from cinema_cmr.io.dicom.stack import CineSlice, SliceGrid, Stack, geometry_issues
+from cinema_cmr.io.dicom.stack import (
+    MIN_STACK_SLICES,
+    PARALLEL,
+    CineSlice,
+    SliceGrid,
+    Stack,
+    geometry_issues,
+    slice_centre,
+)
 from cinema_cmr.io.dicom.timing import (
     MIN_FRAMES,
     TRIGGER_TIME,
@@ -43,9 +51,6 @@ __all__ = ["ExcludedImages", "SortedStacks", "instance_positions", "possible_dup
 _SAME_DIRECTION = 0.01
 """Largest difference of direction cosines within one stack (half a degree)."""
 _SAME_POSITION_MM = 0.5
-_PARALLEL = float(np.cos(np.radians(5)))
-"""Cosine of the largest tilt between slices of one stack."""
-_STACK_SLICES = 3
 _DISTINCT_MM = 2.0
 
 
@@ -193,7 +198,7 @@ def _group_parallel(cines: Sequence[_Cine]) -> list[list[_Cine]]:
     counts = Counter(cine.grid for cine in cines)
     groups: list[list[_Cine]] = []
     for cine in sorted(cines, key=lambda cine: -counts[cine.grid]):
-        match = next((g for g in groups if abs(float(g[0].grid.normal @ cine.grid.normal)) > _PARALLEL), None)
+        match = next((g for g in groups if abs(float(g[0].grid.normal @ cine.grid.normal)) > PARALLEL), None)
         if match is None:
             groups.append([cine])
         else:
@@ -202,8 +207,8 @@ def _group_parallel(cines: Sequence[_Cine]) -> list[list[_Cine]]:
 
 
 def _apart_if_few(group: Sequence[_Cine]) -> list[list[_Cine]]:
-    along = sorted(float(cine.grid.centre(cine.slice.origin) @ group[0].grid.normal) for cine in group)
-    if 1 + sum(gap > _DISTINCT_MM for gap in np.diff(along)) >= _STACK_SLICES:
+    along = sorted(float(slice_centre(cine.slice) @ group[0].grid.normal) for cine in group)
+    if 1 + sum(gap > _DISTINCT_MM for gap in np.diff(along)) >= MIN_STACK_SLICES:
         return [list(group)]
     by_grid: dict[SliceGrid, list[_Cine]] = {}
     for cine in group:

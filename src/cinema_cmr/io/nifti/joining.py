@@ -80,8 +80,8 @@ class NiftiCine:
 def join_frames(candidates: Sequence[NiftiCine]) -> list[NiftiCine]:
     """Join the candidates that are single frames of one scan, keeping the order.
 
-    Frames are told by a word in the names, or by trigger times beside images on one oriented grid; a number alone may
-    be that of a patient. Raises `GeometryError` for named frames on different grids.
+    Frames are recognised by a word in the names, or by trigger times beside images on one oriented grid; a number alone
+    may be that of a patient. Raises `GeometryError` for named frames on different grids.
     """
     groups: dict[Hashable, list[tuple[float, NiftiCine]]] = defaultdict(list)
     for candidate in candidates:
