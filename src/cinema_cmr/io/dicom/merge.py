@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cinema_cmr.io.dicom.stack import MIN_STACK_SLICES, CineSlice, SliceGrid, same_tissue_mm, slice_centre
 from cinema_cmr.views.competing import ANOTHER_RATE
 
-__all__ = ["RepeatedSlice", "merge_slices"]
+__all__ = ["Rejection", "RepeatedSlice", "is_same_kind", "merge_slices"]
 
 Array = NDArray[np.float64]
 Slices = Sequence[CineSlice]
@@ -36,6 +36,18 @@ class RepeatedSlice:
     excluded: CineSlice
     kept: CineSlice
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejection:
+    """Why an image is not used in spite of its place in a cine: its slice was taken again, with better images."""
+
+    repeat_of: str
+    """The series used instead."""
+    reason: str
+    deviation: float
+    """Deviation of its slice from the neighbours (`views.slice_quality`)."""
+    deviation_of_repeat: float
 
 
 def merge_slices(slices: Slices, normal: Array) -> tuple[list[tuple[CineSlice, ...]], list[RepeatedSlice]]:
@@ -211,10 +223,11 @@ def _is_retake(one: CineSlice, other: CineSlice) -> bool:
         return False
     described = "repeat" in one.hints and "repeat" not in other.hints
     later = one.acquisition_order > other.acquisition_order
-    return (described or later) and _is_same_kind(one, other)
+    return (described or later) and is_same_kind(one, other)
 
 
-def _is_same_kind(one: CineSlice, other: CineSlice) -> bool:
+def is_same_kind(one: CineSlice, other: CineSlice) -> bool:
+    """Return True for two slices acquired alike: frames, cycle and thickness within a quarter, gating, tagging."""
     pairs = (
         (float(len(one.frames)), float(len(other.frames))),
         (one.rr_interval_ms, other.rr_interval_ms),
