@@ -176,12 +176,14 @@ def evaluate(
     precision: str = "auto",
     tta: int | None = None,
     together: bool = False,
+    codes: Sequence[str] = (),
     overwrite: bool = False,
 ) -> Evaluation:
     """Score a model of any task on a part of a labelled dataset, per patient, with intervals over patients.
 
     `data` as in `finetune`; `part`: "train", "validation", "test" or "all"; `split`: a split file, else that of the run
-    in which the model lies, else the dataset's own; `together`: predict a study's frames as one cine. With `folder`,
+    in which the model lies, else the dataset's own; `together`: predict a study's frames as one cine; `codes`: those of
+    a folder's masks, e.g. ["1=lv", "2=myo", "3=rv"]. With `folder`,
     scores.json, tables and page are written there. Raises `InputError` if no study can be scored.
     """
     from cinema_cmr.evaluation.evaluate import evaluate as score
@@ -198,6 +200,7 @@ def evaluate(
     loaded = model if isinstance(model, LoadedModel) else load(model)
     source = StudySource(
         data=str(data),
+        codes=codes,
         part=part,
         split=None if split is None else Path(split),
         model=None if isinstance(model, LoadedModel) else str(model),
@@ -220,12 +223,12 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
     return compare_evaluations(first, second)
 
 
-def check_dataset(data: Path | str, *, open_files: bool = True) -> CheckSummary:
-    """Count the cases of a dataset that are found, missing and broken; `data` as in `finetune`."""
+def check_dataset(data: Path | str, *, open_files: bool = True, codes: Sequence[str] = ()) -> CheckSummary:
+    """Count the cases of a dataset that are found, missing and broken; `data` and `codes` as in `finetune`."""
     from cinema_cmr.datasets.check import check_cases, summarise_checks
     from cinema_cmr.datasets.reading import find_cases
 
-    dataset, cases = find_cases(str(data))
+    dataset, cases = find_cases(str(data), codes=codes)
     return summarise_checks(dataset, cases, check_cases(dataset, cases, open_files=open_files))
 
 

@@ -107,10 +107,10 @@ def test_what_a_start_gained_is_written_with_how_few_patients_told_it(
     words += ["--from", tmp_path / "first" / "model", "--compare-scratch", "-o", tmp_path / "run"]
     assert call(*words) == 0
     said = capsys.readouterr().out
-    assert "gain: Cannot be told: 1 patient to compare on." in said and "gain.html" in said
+    assert "gain: Inconclusive: 1 patient to compare on." in said and "gain.html" in said
     document = json.loads((tmp_path / "run" / "gain.json").read_text())
     assert document["verdict"]["n"] == 1 and document["n_train_patients"] == 4
-    assert "Cannot be told" in (tmp_path / "run" / "gain.html").read_text()
+    assert "Inconclusive" in (tmp_path / "run" / "gain.html").read_text()
     assert (tmp_path / "run" / "scratch" / "model" / "card.json").exists()
 
 

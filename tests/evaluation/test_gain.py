@@ -61,10 +61,10 @@ def test_no_difference_is_no_proof_of_none() -> None:
 def test_few_patients_cannot_tell_whatever_the_difference() -> None:
     five = {name: SCRATCH[name] for name in list(SCRATCH)[:5]}
     found = verdict(shifted(0.2, n=5), five)
-    assert found.code == "cannot be told" and "could not give less than p = 0.062" in str(found.text)
+    assert found.code == "inconclusive" and "could not give less than p = 0.062" in str(found.text)
     assert "from 5 patients" in str(found.text)
     one = verdict({"p0": 0.9}, {"p0": 0.1})
-    assert one.code == "cannot be told" and str(one.text).startswith("Cannot be told: 1 patient to compare on")
+    assert one.code == "inconclusive" and str(one.text).startswith("Inconclusive: 1 patient to compare on")
     none = compare_starts([], [], task_type("segment"), RUNS)
     assert none.verdict.n == 0 and none.comparison.rows == ()
 

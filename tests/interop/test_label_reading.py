@@ -17,7 +17,7 @@ from cinema_cmr.core.geometry import lps_to_ras
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.interop.dicom_object import ObjectContext, SeriesIdentity, image_reference, item, new_object
 from cinema_cmr.interop.export import export_analysis, export_context
-from cinema_cmr.interop.label_reading import ReadLabels, read_dicom_labels
+from cinema_cmr.interop.label_reading import ReadLabels, class_of_structure, read_dicom_labels
 from cinema_cmr.io.dicom.writing.series import DicomShape
 from cinema_cmr.io.read import read_study
 
@@ -158,3 +158,31 @@ def test_what_cannot_be_placed_or_named_is_refused(exported: tuple[Analysis, Pat
     moved.save_as(tmp_path / "moved.dcm")
     with pytest.raises(InputError, match="mm off the image"):
         read_dicom_labels(tmp_path / "moved.dcm", whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("LV blood pool", "lv"),
+        ("endo", "lv"),
+        ("saendocardialContour", "lv"),
+        ("heart_ventricle_left", "lv"),
+        ("LV myocardium", "myo"),
+        ("Myocardium of left ventricle", "myo"),
+        ("saepicardialContour", "epi"),
+        ("RV endo", "rv"),
+        ("endo_rv", "rv"),
+        ("sarvendocardialContour", "rv"),
+        ("Right ventricle", "rv"),
+    ],
+)
+def test_a_structure_s_class_follows_from_its_name(name: str, expected: str) -> None:
+    assert class_of_structure(name, [], "a.dcm") == expected
+
+
+@pytest.mark.parametrize(
+    "name", ["left atrium", "Right_Atrium", "LA", "RV wall", "epi RV", "sarvepicardialContour", "aorta", "liver"]
+)
+def test_a_structure_of_no_class_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="rename it, or export without it"):
+        class_of_structure(name, [], "a.dcm")

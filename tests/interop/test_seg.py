@@ -108,6 +108,29 @@ def test_each_frame_refers_to_the_image_that_was_segmented(exported: tuple[Analy
 
 
 @pytest.mark.medium
+def test_a_slice_that_was_resampled_does_not_claim_the_pixels_of_its_image(
+    exported: tuple[Analysis, Path, list[Path]],
+) -> None:
+    analysis, study, _ = exported
+    cine = analysis.study[View.SAX]
+    sources = view_sources(cine)
+    rows = [[one and replace(one, resampled=k == 3) for one in row] for k, row in enumerate(sources.images)]
+    changed = replace(cine, sources=replace(sources, images=tuple(map(tuple, rows))))
+    cines = [changed if one is cine else one for one in analysis.study]
+    context = export_context(replace(analysis, study=replace(analysis.study, cines=cines)), study)
+    (dataset,) = segmentation_objects(context, View.SAX, [Phase(frame=2)], first_series=1)
+    stated = {
+        group.FrameContentSequence[0].DimensionIndexValues[1]: group.DerivationImageSequence[0]
+        .SourceImageSequence[0]
+        .SpatialLocationsPreserved
+        for group in dataset.PerFrameFunctionalGroupsSequence
+    }
+    mask = analysis.predictions[View.SAX].labels.array[..., 2]
+    labelled = [k for k in range(cine.n_slices) if mask[:, :, k].any()]
+    assert stated == {n: "NO" if k == 3 else "YES" for n, k in enumerate(labelled, 1)}
+
+
+@pytest.mark.medium
 def test_segments_are_the_same_in_every_phase_and_view(exported: tuple[Analysis, Path, list[Path]]) -> None:
     _, _, paths = exported
 

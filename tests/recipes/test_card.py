@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from small_runs import data, small
 
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.recipes.card import start_title
+from cinema_cmr.models.loaded import LoadedModel
+from cinema_cmr.recipes.card import combined_licence, start_title
 from cinema_cmr.recipes.finetune import finetune
 
 
@@ -20,3 +22,20 @@ def test_a_card_records_how_the_model_was_trained(tmp_path: Path) -> None:
     assert card.training["split_sha256"] == data().split.sha256
     assert set(card.training["validation"]) == {"dice_rv", "dice_myo", "dice_lv"}
     assert start_title(None) == "random weights" and start_title(loaded).startswith("small ")
+
+
+def licensed(model: LoadedModel, licence: str) -> LoadedModel:
+    return replace(model, card=replace(model.card, licence=licence))
+
+
+def test_weights_inherit_the_condition_of_those_they_start_from(tmp_path: Path) -> None:
+    start = licensed(finetune(small(), data(), tmp_path / "first").load(), "non-commercial")
+    owned = replace(data(), card=replace(data().card, derived_licence="set by the owner"))
+    card = finetune(small(), owned, tmp_path / "second", start=start).card
+    assert card.licence == "non-commercial (small); and set by the owner (the training data)"
+
+
+def test_free_licences_add_nothing_and_equal_ones_stand_once() -> None:
+    assert combined_licence({"a": "MIT (synthetic)", "the training data": "CC BY-NC-SA 4.0"}) == "CC BY-NC-SA 4.0"
+    assert combined_licence({"a": "MIT (synthetic)", "the training data": "CC0 1.0"}) == "MIT (synthetic)"
+    assert combined_licence({"a": "NC", "b": "NC", "the training data": "NC"}) == "NC"

@@ -50,18 +50,25 @@ class ReadDataset:
 
 
 def read_datasets(
-    sources: Sequence[str], root: Path, *, split: Path | None, part: str, note: Callable[[str], None]
+    sources: Sequence[str],
+    root: Path,
+    *,
+    split: Path | None,
+    part: str,
+    note: Callable[[str], None],
+    codes: Sequence[str] = (),
 ) -> list[ReadDataset]:
     """Read datasets given as NAME:FOLDER or FOLDER; one that cannot be read is noted, and the others follow.
 
     `part` is the held-out part. Splits are kept under `root/splits`.
     """
-    if split is not None and len(sources) > 1:
-        raise UsageError(f"one --split for {len(sources)} datasets; give it with one --data")
+    for name, value in (("--split", split), ("--codes", codes)):
+        if value and len(sources) > 1:
+            raise UsageError(f"one {name} for {len(sources)} datasets; give it with one --data")
     found: list[ReadDataset] = []
     for source in sources:
         name = _unique_name(source, [its.name for its in found])
-        labelled = LabelledSource(data=source, split=split, val_part=part, labelled_only=False)
+        labelled = LabelledSource(data=source, codes=codes, split=split, val_part=part, labelled_only=False)
         try:
             data = open_training_data(labelled, root / "splits" / name, note=note)
         except InputError as error:

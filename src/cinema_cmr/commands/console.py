@@ -1,4 +1,4 @@
-"""How commands speak: progress on stderr, results on stdout, and nothing that a terminal could act on."""
+"""Console output: progress on stderr, results on stdout, without control characters."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Console:
     def stage(self, name: str) -> Callable[[str, int, int], None]:
         """A progress function (stage, done, all) for one study."""
 
-        def tell(stage: str, done: int, n: int) -> None:
+        def report(stage: str, done: int, n: int) -> None:
             line = printable(f"{name}: {stage} {done}/{n}" if n > 1 else f"{name}: {stage}")
             if self._terminal:
                 end = "\n" if stage != "read" and done == n else ""
@@ -40,7 +40,7 @@ class Console:
                 self._last = time.monotonic()
                 write_line(sys.stderr, line)
 
-        return tell
+        return report
 
     @contextmanager
     def bar(self, title: str) -> Iterator[Callable[[int, int, str], None]]:
@@ -88,7 +88,7 @@ def print_error(text: str) -> None:
 
 
 def write_line(stream: TextIO | None, text: str, *, end: str = "\n") -> None:
-    """Write a line at once. Whoever reads may stop reading: the work goes on, as its results are files."""
+    """Write a line at once; a pipe that was closed does not end the work, as its results are files."""
     if stream is None:
         return
     try:

@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.options.training_data import add_codes_option
 from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.serialise import json_values
+from cinema_cmr.core.vocabulary import LABEL_SCHEMES
 
 if TYPE_CHECKING:
+    from cinema_cmr.data.label_check import LabelSummary
     from cinema_cmr.datasets.check import CheckResult, CheckSummary
     from cinema_cmr.datasets.readers.rescan_convert import ConvertedScan
 
@@ -41,6 +45,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--study", metavar="DICOM", help="convert: the study that the SEG or RTSTRUCT files in data were drawn on"
     )
+    add_codes_option(parser)
     parser.add_argument("--split", help="split file (JSON) for export-nnunet (default: the dataset's split)")
     parser.add_argument(
         "--quick", action="store_true", help="check from the folder listing only, without opening files"
@@ -79,7 +84,7 @@ def _check(given: Namespace, console: Console) -> int:
     from cinema_cmr.datasets.check import check_cases, check_downloads, summarise_checks
     from cinema_cmr.datasets.reading import find_cases
 
-    dataset, cases = find_cases(given.data, note=console.note)
+    dataset, cases = find_cases(given.data, codes=given.codes, note=console.note)
     report_progress = console.stage("check")
     root = Path(given.data.partition(":")[2] or given.data)
     for result in check_downloads(dataset, root):
@@ -87,7 +92,7 @@ def _check(given: Namespace, console: Console) -> int:
     results = []
     for result in check_cases(dataset, cases, open_files=not given.quick):
         results.append(result)
-        if result.status != "found":
+        if result.status != "found" or result.labels:
             _print_check(result, console)
         report_progress("cases", len(results), len(cases))
     summary = summarise_checks(dataset, cases, results)
@@ -97,7 +102,17 @@ def _check(given: Namespace, console: Console) -> int:
 
 def _print_check(result: CheckResult, console: Console) -> None:
     reason = f": {result.reason}" if result.reason else ""
-    console.result(f"{result.status}: {result.name}{reason}", vars(result))
+    lines = [f"{result.status}: {result.name}{reason}", *map(_format_labels, result.labels)]
+    console.result("\n  ".join([*lines, *(f"check: {remark}" for remark in result.remarks)]), json_values(result))
+
+
+def _format_labels(labels: LabelSummary) -> str:
+    """Return view, labelled frames and volumes, e.g. "sax frames 0, 9: lv 123, 56 ml; rv not drawn"."""
+    volumes = {name: f"{', '.join(f'{ml:.0f}' for ml in values)} ml" for name, values in labels.volumes_ml.items()}
+    texts = [f"{name} {volumes.get(name, 'absent')}" for name in labels.drawn]
+    others = (label.name for label in LABEL_SCHEMES[labels.scheme] if label.name not in labels.drawn)
+    texts += [f"{name} not drawn" for name in others]
+    return f"{labels.view} frames {', '.join(map(str, labels.frames))}: {'; '.join(texts)}"
 
 
 def _format_summary(summary: CheckSummary) -> str:
@@ -156,7 +171,7 @@ def _export_nnunet(given: Namespace, console: Console) -> int:
 
     if given.output is None:
         raise UsageError("cinema datasets export-nnunet got no output; expected -o nnUNet_raw/DatasetNNN_NAME")
-    dataset, cases = find_cases(given.data)
+    dataset, cases = find_cases(given.data, codes=given.codes)
     split = find_split(given.split, dataset, cases)
     selected = {patient for patients in split.parts.values() for patient in patients}
     report_progress, n, done = console.stage("export"), sum(case.patient in selected for case in cases), count(1)

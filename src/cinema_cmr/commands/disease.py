@@ -34,7 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> int:
-    """Fit, score, write, and tell."""
+    """Fit, score, write and print the result."""
     from cinema_cmr.core.serialise import from_dict
     from cinema_cmr.disease.model import DISEASE_FILE
     from cinema_cmr.recipes.disease_groups import GroupScores, train_disease_model

@@ -47,13 +47,13 @@ def run(given: Namespace) -> int:
     check_new_files(table.parent, [table.name], overwrite=given.overwrite)
     inputs = expand_stores(listed_inputs(given))
     console, extractor = Console(as_json=given.json), _extractor(given)
-    tell, rows, codes = console.stage("embed"), list[FeatureRow](), list[int]()
+    report, rows, codes = console.stage("embed"), list[FeatureRow](), list[int]()
     for number, (source, name) in enumerate(zip(inputs, unique_names(inputs), strict=True), 1):
         try:
             rows += _rows(source, name, extractor, given)
         except Exception as error:  # of any kind: the next study may be a good one
             codes.append(console.failure(name, error).exit_code)
-        tell("studies", number, len(inputs))
+        report("studies", number, len(inputs))
     if rows:
         write_table(rows, table, overwrite=given.overwrite)
         text = f"{len(rows)} vectors of {len(inputs) - len(codes)} studies: {table}"

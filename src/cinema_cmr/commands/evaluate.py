@@ -36,7 +36,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="folder of masks (NIfTI) to score instead of a model: NAME.nii.gz or NAME_seg.nii.gz a study, or one a"
         " labelled frame (NAME_frameNN, or as nnU-Net names them after `cinema datasets export-nnunet`)",
     )
-    parser.add_argument("--codes", nargs="+", default=[], help="codes of these masks, e.g. 1=lv 2=myo 3=rv")
+    parser.add_argument(
+        "--prediction-codes", nargs="+", default=[], metavar="CODE=NAME", help="codes of these masks, e.g. 1=lv 2=myo"
+    )
     parser.add_argument("--name", help="name of these masks in the tables; default: the folder's name")
     parser.add_argument("--against", help="folder of another evaluation of the same patients, to compare with")
     parser.add_argument("-o", "--output", help="folder for page.html, tables.md, scores.json and patients.csv")
@@ -92,7 +94,7 @@ def _score_masks(given: Namespace, console: Console) -> Scored:
     from cinema_cmr.data.external_masks import open_predictions, parse_codes
     from cinema_cmr.evaluation.evaluate import evaluate_masks
 
-    masks = open_predictions(Path(given.predictions), codes=parse_codes(given.codes) or None)
+    masks = open_predictions(Path(given.predictions), codes=parse_codes(given.prediction_codes) or None)
     dataset, studies = _source(given).read(note=console.note)
     scored = evaluate_masks(
         studies,
@@ -113,7 +115,7 @@ def _source(given: Namespace) -> StudySource:
     from cinema_cmr.evaluation.studies import StudySource
 
     split = Path(given.split) if given.split else None
-    return StudySource(data=given.data, part=given.part, split=split, model=given.model)
+    return StudySource(data=given.data, codes=given.codes, part=given.part, split=split, model=given.model)
 
 
 def _line(outcome: Result | NotScored) -> str:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+
 import docstring_parser
 
 __all__ = ["field_docs"]
 
 
-def field_docs(owner: type) -> dict[str, str]:
-    """Return the docstring below each field that a class itself declares, on one line."""
+@cache
+def field_docs(owner: type) -> Mapping[str, str]:
+    """Return the docstring below each field that a class itself declares, on one line; the source is parsed once."""
     params = [] if owner is object else docstring_parser.parse_from_object(owner).params
-    return {param.arg_name: " ".join(param.description.split()) for param in params if param.description}
+    return MappingProxyType(
+        {param.arg_name: " ".join(param.description.split()) for param in params if param.description}
+    )

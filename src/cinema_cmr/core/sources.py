@@ -24,6 +24,8 @@ class SourceImage:
     """SOP Instance UID."""
     frame: int = 0
     """Frame within the object, from 0."""
+    resampled: bool = False
+    """Whether the cine shows it resampled in plane, as the stack has another grid."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,8 @@ class TrainingData(Generic[StudyT]):
     """Options that open the data again, as they were given; empty if it was made in memory."""
     times: Sequence[int] = ()
     """Times that each training study is used in an epoch; empty for once."""
+    teachers: Mapping[str, str] = field(default_factory=dict)
+    """Models whose predictions are learned from -> their licence."""
 
     def __post_init__(self) -> None:
         if not self.train:
@@ -98,7 +100,7 @@ def _joined_split(splits: Sequence[Split]) -> Split:
     patients = [name for split in splits for names in split.parts.values() for name in names]
     if len(set(patients)) < len(patients):
         repeated = next(name for name in patients if patients.count(name) > 1)
-        raise InputError(f"patient '{repeated}' is in two data sets; expected names that tell them apart: rename one's")
+        raise InputError(f"patient '{repeated}' is in two data sets; expected distinct names: rename one's")
     parts: dict[str, tuple[str, ...]] = {}
     for split in splits:
         for part, names in split.parts.items():

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from cinema_cmr.core.errors import CinemaError, MissingFileError
-from cinema_cmr.data.cases import Case
+from cinema_cmr.data.cases import AnnotatedStudy, Case
+from cinema_cmr.data.label_check import LabelSummary, label_remarks, summarise_labels
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.files.regular import open_regular
 from cinema_cmr.io.walk import paths_below
@@ -30,6 +31,10 @@ class CheckResult:
     status: Literal["found", "missing", "broken"]
     reason: str = ""
     """Error raised on reading; empty if found."""
+    labels: tuple[LabelSummary, ...] = ()
+    """Contents of the label maps, by view; empty if there are none, or they were not opened."""
+    remarks: tuple[str, ...] = ()
+    """Reasons to look at the label maps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +59,7 @@ def check_cases(dataset: Dataset, cases: Sequence[Case], *, open_files: bool = T
     """
     for case in cases:
         try:
-            _check(dataset, case, open_files)
+            annotated = _check(dataset, case, open_files)
         except MissingFileError as error:
             yield CheckResult(name=case.name, status="missing", reason=str(error))
         except CinemaError as error:
@@ -62,7 +67,7 @@ def check_cases(dataset: Dataset, cases: Sequence[Case], *, open_files: bool = T
         except Exception as error:  # an unforeseen error in one case must not hide the others
             yield CheckResult(name=case.name, status="broken", reason=f"{type(error).__name__}: {error}")
         else:
-            yield CheckResult(name=case.name, status="found")
+            yield _found(case, annotated)
 
 
 def summarise_checks(dataset: Dataset, cases: Sequence[Case], results: Iterable[CheckResult]) -> CheckSummary:
@@ -93,14 +98,21 @@ def check_downloads(dataset: Dataset, root: Path) -> Iterator[CheckResult]:
             yield CheckResult(name=name, status="found" if matches else "broken", reason=reason)
 
 
-def _check(dataset: Dataset, case: Case, open_files: bool) -> None:
+def _found(case: Case, annotated: AnnotatedStudy | None) -> CheckResult:
+    if annotated is None:
+        return CheckResult(name=case.name, status="found")
+    summaries, remarks = summarise_labels(annotated), label_remarks(annotated)
+    return CheckResult(name=case.name, status="found", labels=summaries, remarks=remarks)
+
+
+def _check(dataset: Dataset, case: Case, open_files: bool) -> AnnotatedStudy | None:
     case.check()
     if open_files:
-        dataset.read_case(case)
-        return
+        return dataset.read_case(case)
     missing = [path.name for path in case.files or (case.folder,) if not path.exists()]
     if missing:
         raise MissingFileError(f"'{missing[0]}' is missing; expected it as listed: unpack the dataset again")
+    return None
 
 
 def _hash(path: Path, kind: str) -> str:

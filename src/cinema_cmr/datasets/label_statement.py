@@ -7,14 +7,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from cinema_cmr.core.errors import UsageError, unknown_name
 from cinema_cmr.core.serialise import from_dict
 from cinema_cmr.core.vocabulary import CINE_LABELS
+from cinema_cmr.data.external_masks import parse_codes
 from cinema_cmr.files.text import read_json
 
 __all__ = ["LABELS_FILE", "LabelStatement", "read_label_statement"]
@@ -57,6 +58,16 @@ class LabelStatement:
         """Structures that were drawn, in the order of our codes; empty if all were."""
         named = set(self.drawn or self.codes.values())
         return () if named in (set(), set(_CODES)) else tuple(name for name in _CODES if name in named)
+
+    def with_codes(self, words: Sequence[str]) -> LabelStatement:
+        """Return the statement with codes such as "1=lv"; raises `UsageError` if it states other ones itself."""
+        given = {str(code): name for code, name in parse_codes(words).items()}
+        if self.codes and dict(self.codes) != given:
+            raise UsageError(
+                f"{LABELS_FILE} states the codes {dict(self.codes)}, --codes {given}; expected one statement: correct"
+                " the file, or leave the option out"
+            )
+        return replace(self, codes=given)
 
 
 def read_label_statement(folder: Path) -> LabelStatement:

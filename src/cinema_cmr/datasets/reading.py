@@ -8,8 +8,10 @@ from pathlib import Path
 
 from cinema_cmr.core.errors import CinemaError, InputError, UsageError
 from cinema_cmr.data.cases import AnnotatedStudy, Case, Split, read_split, subset_patients, write_split
+from cinema_cmr.data.label_check import label_remarks
 from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.datasets.dataset import Dataset
+from cinema_cmr.datasets.label_statement import read_label_statement
 from cinema_cmr.datasets.registry import DATASETS, get_dataset
 
 __all__ = [
@@ -54,6 +56,8 @@ class LabelledSource:
     """Part of the split that is held out."""
     labelled_only: bool = True
     """Leave out studies without masks and landmarks."""
+    codes: Sequence[str] = ()
+    """Codes of the label maps of a folder, e.g. "1=lv"; empty for those of its labels.json, or ours."""
     cycles: bool = False
     """Add the whole cycles of training patients, without labels, where the dataset has them."""
 
@@ -66,7 +70,7 @@ def open_training_data(
     The split is written to the run's `folder`, where evaluation finds it beside the model, and read from there when
     the run is resumed. Raises `UsageError` if the folder holds another split than the one given.
     """
-    dataset, cases = find_cases(source.data, note=note)
+    dataset, cases = find_cases(source.data, codes=source.codes, note=note)
     split = _split_of_run(source.split, dataset, cases, folder, note)
     patients = split["train"]
     if source.n_train is not None:
@@ -81,7 +85,11 @@ def open_training_data(
         split=split,
         train=[*read(patients), *(_read_cycles(dataset, cases, patients, note) if source.cycles else ())],
         val=read(split[source.val_part]),
-        source={"data": source.data, "n_train": source.n_train},
+        source={
+            "data": source.data,
+            "n_train": source.n_train,
+            **({"codes": list(source.codes)} if source.codes else {}),
+        },
     )
     if folder is not None:
         write_run_split(split, folder)
@@ -111,11 +119,12 @@ def _read_cycles(
             note(f"no whole cycle of {case.name} was found")
 
 
-def find_cases(data: str, *, note: Note = ignore_note) -> tuple[Dataset, list[Case]]:
+def find_cases(data: str, *, codes: Sequence[str] = (), note: Note = ignore_note) -> tuple[Dataset, list[Case]]:
     """Return the dataset that `NAME:FOLDER`, or a folder alone, names, and its cases.
 
-    `note` receives the dataset's remarks on files that are not used. Raises `UsageError` for an unknown name,
-    `InputError` for a folder that does not exist or holds no case.
+    `codes` such as "1=lv" are those of the label maps of a folder of one's own; `note` receives the dataset's remarks
+    on files that are not used. Raises `UsageError` for an unknown name, and for codes of a dataset whose codes are
+    known; `InputError` for a folder that does not exist or holds no case.
     """
     name, colon, root = data.partition(":")
     if not colon or (name not in DATASETS and Path(data).exists()):
@@ -126,7 +135,17 @@ def find_cases(data: str, *, note: Note = ignore_note) -> tuple[Dataset, list[Ca
     cases = dataset.list_cases(Path(root))
     for remark in dataset.remarks(Path(root)) if dataset.remarks is not None else ():
         note(remark)
-    return dataset, cases
+    return dataset, _with_codes(dataset, cases, Path(root), codes) if codes else cases
+
+
+def _with_codes(dataset: Dataset, cases: Sequence[Case], root: Path, codes: Sequence[str]) -> list[Case]:
+    if dataset.card.name != "folder":
+        raise UsageError(
+            f"--codes with the dataset '{dataset.card.name}', whose codes are known; expected them for a folder of"
+            " one's own: leave them out"
+        )
+    stated = read_label_statement(root).with_codes(codes)
+    return [replace(case, label_codes=stated.file_codes, drawn=stated.structures) for case in cases]
 
 
 def find_split(file: Path | str | None, dataset: Dataset, cases: Sequence[Case]) -> Split:
@@ -162,6 +181,8 @@ def read_cases(
             note(f"left out: {case.name}: {error}")
             continue
         if annotated.labels or annotated.landmarks or not labelled_only:
+            for remark in label_remarks(annotated):
+                note(f"check: {case.name}: {remark}")
             yield annotated
         else:
             note(f"left out: {case.name}: it has no masks and no landmarks")

@@ -6,16 +6,19 @@ Everything leaves tensors that are not sharded as they are.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeGuard
 
 import torch
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
 from torch.optim.optimizer import StateDict
 
 from cinema_cmr.models.blocks.layers import Block
 from cinema_cmr.tasks.task import Task
+
+if TYPE_CHECKING:
+    from torch.distributed.tensor import DTensor
 
 __all__ = ["gather", "gather_tensor", "shard_module", "shard_optimiser_state", "shard_state"]
 
@@ -40,7 +43,7 @@ def gather(state: StateDict) -> StateDict:
 
 def gather_tensor(value: Tensor) -> Tensor:
     """Return a tensor gathered on the CPU if it is sharded; all processes must call this together."""
-    return value.full_tensor().cpu() if isinstance(value, DTensor) else value
+    return value.full_tensor().cpu() if _is_sharded(value) else value
 
 
 def _gather_nested(value: object) -> object:
@@ -76,6 +79,15 @@ def shard_optimiser_state(state: StateDict, optimiser: Optimizer) -> StateDict:
 
 @torch.no_grad()
 def _like(value: Tensor, like: Tensor) -> Tensor:
-    if not isinstance(like, DTensor):
+    if not _is_sharded(like):
         return value
+    from torch.distributed.tensor import distribute_tensor
+
     return distribute_tensor(value.to(like.device), like.device_mesh, like.placements)
+
+
+def _is_sharded(value: Tensor) -> TypeGuard[DTensor]:
+    # Takes a second to import, which no command but a training should wait for.
+    from torch.distributed.tensor import DTensor
+
+    return isinstance(value, DTensor)

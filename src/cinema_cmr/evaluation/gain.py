@@ -36,7 +36,7 @@ _FOLDS = ", or hold each out once with --folds"
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What may be concluded: a code ("gained", "lost", "not shown", "cannot be told") and sentences for a reader."""
+    """What may be concluded: a code ("gained", "lost", "not shown", "inconclusive") and sentences for a reader."""
 
     code: str
     text: str
@@ -126,16 +126,16 @@ def _verdict(task: TaskType, rows: Sequence[Difference], start: Values, scratch:
     n, n_better = len(changes), sum(change > 0 for change in changes)
     if n < MIN_PATIENTS:
         found = f"{n} {'patient' if n == 1 else 'patients'} to compare on"
-        text = f"Cannot be told: {found}. One heart says nothing of the next. Label more patients{more}."
-        return Verdict(code="cannot be told", text=text, n=n, n_better=n_better)
+        text = f"Inconclusive: {found}. One heart does not predict the next. Label more patients{more}."
+        return Verdict(code="inconclusive", text=text, n=n, n_better=n_better)
     row = next(row for row in rows if row.name == task.primary)
     numbers = _numbers(task, row, n, n_better)
     if n < MIN_FOR_TEST:
         text = (
-            f"Cannot be told from {n} patients: {numbers}. Even if all {n} were better, the paired test could not give"
+            f"Inconclusive with {n} patients: {numbers}. Even if all {n} were better, the paired test could not give"
             f" less than p = {2 / 2**n:.2g}; the interval of so few is rough. Label more patients{more}."
         )
-        return Verdict(code="cannot be told", text=text, n=n, n_better=n_better)
+        return Verdict(code="inconclusive", text=text, n=n, n_better=n_better)
     code, text = _tested(row, numbers, sign)
     return Verdict(code=code, text=text, n=n, n_better=n_better)
 

@@ -27,6 +27,8 @@ class StudySource:
     """Part of the split, or "all", which needs no split."""
     split: Path | None = None
     """Split file; None for that of the run in which the model lies, else the dataset's own."""
+    codes: Sequence[str] = ()
+    """Codes of the label maps of a folder, e.g. "1=lv"; empty for those of its labels.json, or ours."""
     model: str | None = None
     """The evaluated model: a name or a path."""
 
@@ -37,7 +39,7 @@ class StudySource:
 
         `note` receives a message for each study that is left out, and which split is used.
         """
-        dataset, cases = find_cases(self.data, note=note)
+        dataset, cases = find_cases(self.data, codes=self.codes, note=note)
         patients = self._patients(dataset, cases, card, note)
         return dataset.card.name, read_patients(dataset, cases, patients, note=note, labelled_only=labelled_only)
 

@@ -1,4 +1,4 @@
-"""Temporary names that say which process made them, so that what a killed run left is removed by the next one."""
+"""Temporary names with the process they belong to, so that what a killed run left is removed by the next one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ABANDONED_S = 7 * 24 * 3600.0
 
 
 def temporary_name(suffix: str = "", *, committed: str | None = None) -> str:
-    """Return a hidden random name that tells its process; `suffix` ends it, as ".nii.gz".
+    """Return a hidden random name that holds its process; `suffix` ends it, as ".nii.gz".
 
     `committed` names the last file (or "") of a folder that is complete and waits to be moved: never a leftover.
     """

@@ -2,7 +2,7 @@
 
 The basic profile of PS3.15 with its options "clean descriptors", "retain patient characteristics" (sex, age, height,
 weight) and "retain longitudinal information with modified dates" (times are shifted, all dates are one). Pixels are
-copied as they are: text burnt into them stays, and is warned of where the header tells. For research use only.
+copied as they are: text burnt into them stays; a header that states it gives a warning. For research use only.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _HINT_WORDS = {
 }
 """Hint of the reader -> words that give it again: all that is kept of a series description."""
 _ENCODING = re.compile(r"_v\d{1,4}(in|through|ap|rl|fh|si|lr)")
-"""Part of a sequence name that tells a flow measurement."""
+"""Part of a sequence name that marks a flow measurement."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,10 +159,10 @@ def _first_ms(headers: Iterable[Dataset]) -> float:
 
 
 def _burnt_in(dataset: Dataset) -> list[str]:
-    """Return warnings of text that may stand in the pixels, as the header tells."""
+    """Return warnings of text that may stand in the pixels, by the header."""
     found = []
     if text_of(dataset, "BurnedInAnnotation").upper() == "YES":
-        found.append("the header tells of text burnt into the pixels, which were copied as they are: look at them")
+        found.append("the header states text burnt into the pixels, which were copied as they are: look at them")
     tags = dataset.keys()  # iterating the dataset itself would decode values, some of them invalid
     if any(tag.group & 0xFF01 == 0x6000 for tag in tags):
         found.append("overlays, which may hold text, were removed")

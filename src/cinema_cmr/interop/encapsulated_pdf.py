@@ -46,7 +46,7 @@ def print_pdf(page: Path) -> bytes | None:
 
 
 def pdf_object(context: ObjectContext, pdf: bytes, *, series_number: int) -> Dataset:
-    """Return the object that holds a printed report; the page itself identifies nobody."""
+    """Return the object that holds a printed report; the page itself holds no identity."""
     series = SeriesIdentity(
         uid=context.uid("series", "PDF"),
         number=series_number,

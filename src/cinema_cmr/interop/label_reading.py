@@ -1,7 +1,7 @@
 """Masks and contours of other systems, read back as labels on the cines of their study.
 
-DICOM segmentations (SEG) and structure sets (RTSTRUCT). The image that a frame or contour refers to tells slice and
-phase; its own position in the patient tells the pixels, so that a crop or a flip by the other system does no harm.
+DICOM segmentations (SEG) and structure sets (RTSTRUCT). The image that a frame or contour refers to gives slice and
+phase; its own position in the patient gives the pixels, so that a crop or a flip by the other system does no harm.
 """
 
 from __future__ import annotations
@@ -30,18 +30,24 @@ from cinema_cmr.io.dicom.files import quiet_pydicom
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["ReadLabels", "read_dicom_labels"]
+__all__ = ["ReadLabels", "class_of_structure", "read_dicom_labels"]
 
 _SEG, _RTSTRUCT = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.481.3"
 _CODES = {"87878005": "lv", "53085002": "rv", "49848007": "myo", "74281007": "myo"}
 """SNOMED CT code of a segment -> class."""
+_RIGHT = r"(?<![a-z])(?:sa|la)?rv|right"
+"""The right ventricle, also as "sarvendocardialContour"."""
 _NAMES = (
-    ("rv", re.compile(r"\brv|right")),
+    (None, re.compile(r"atri|\b[lr]a\b|aort|vein|arter|papill|pericard")),
+    (None, re.compile(rf"({_RIGHT}).*(epi|myo|wall)|(epi|myo|wall).*({_RIGHT})")),
+    ("rv", re.compile(_RIGHT)),
     ("epi", re.compile(r"epi")),
     ("myo", re.compile(r"myo|wall")),
-    ("lv", re.compile(r"endo|\blv|left|cavity|blood")),
+    ("lv", re.compile(r"endo|(?<![a-z])lv|left|cavity|blood")),
 )
-"""Class -> words in the name of a segment or contour, the first that is found; "epi" is wall and cavity together."""
+"""Class -> words in the name of a segment or contour, the first that is found; None is a structure without a class.
+
+"epi" is wall and cavity of the LV together."""
 _PAINTED = ("epi", "myo", "lv", "rv")
 """Order of painting: a cavity lies over its wall."""
 _LABEL = {label.name: label.code for label in CINE_LABELS} | {"epi": 2}
@@ -131,13 +137,18 @@ def read_dicom_labels(source: Path | str, study: Study) -> tuple[ReadLabels, ...
     return tuple(canvas.painted())
 
 
-def _class_of(words: str, codes: Iterable[str], file: str) -> str:
+def class_of_structure(words: str, codes: Iterable[str], file: str) -> str:
+    """Return the class of a structure by its SNOMED CT codes, else by its name: "lv", "rv", "myo", or "epi".
+
+    "epi" is the outline of wall and cavity of the LV together. Raises `InputError` for any other structure.
+    """
     found = next((_CODES[code] for code in codes if code in _CODES), None)
-    found = found or next((name for name, pattern in _NAMES if pattern.search(words.casefold())), None)
+    plain = re.sub(r"[\W_]+", " ", words.casefold())
+    found = found or next((name for name, pattern in _NAMES if pattern.search(plain)), None)
     if found is None:
         raise InputError(
-            f"'{file}' has a structure '{words[:40]}'; expected left ventricle, right ventricle or myocardium, by code"
-            " or name (endo, epi, RV): rename it"
+            f"'{file}' has a structure '{words[:40]}'; expected left ventricle, its myocardium or right ventricle, by"
+            " code or name (endo, epi, RV): rename it, or export without it"
         )
     return found
 
@@ -148,7 +159,7 @@ def _add_segmentation(canvas: _Canvas, dataset: Dataset, file: str) -> None:
             f"'{file}' is a segmentation of type {dataset.get('SegmentationType')}; expected BINARY: export it so"
         )
     names = {
-        int(one.SegmentNumber): _class_of(
+        int(one.SegmentNumber): class_of_structure(
             str(one.get("SegmentLabel") or ""),
             [str(code.CodeValue) for code in one.get("SegmentedPropertyTypeCodeSequence", ()) if "CodeValue" in code],
             file,
@@ -194,7 +205,7 @@ def _frame_place(canvas: _Canvas, group: Dataset, file: str) -> Place | None:
     if len(places) != 1:
         raise InputError(
             f"'{file}' has a frame that refers to {len(references)} images, {len(places)} of them in this study;"
-            " expected exactly one, which tells slice and phase: give the study that was drawn on, or export a"
+            " expected exactly one, which gives slice and phase: give the study that was drawn on, or export a"
             " segmentation for each phase"
         )
     return places.pop()
@@ -250,7 +261,7 @@ def _slice_origin(cine: Cine, k: int) -> NDArray[np.float64]:
 def _add_contours(canvas: _Canvas, dataset: Dataset, file: str) -> None:
     names = {int(one.ROINumber): str(one.get("ROIName") or "") for one in dataset.StructureSetROISequence}
     for roi in dataset.ROIContourSequence:
-        name = _class_of(names[int(roi.ReferencedROINumber)], [], file)
+        name = class_of_structure(names[int(roi.ReferencedROINumber)], [], file)
         for contour in roi.get("ContourSequence", ()):
             if not str(contour.ContourGeometricType).startswith("CLOSED"):
                 continue
@@ -258,7 +269,7 @@ def _add_contours(canvas: _Canvas, dataset: Dataset, file: str) -> None:
             place = canvas.place(images[0]) if len(images) == 1 else None
             if place is None:
                 raise InputError(
-                    f"'{file}' has a contour that refers to no image of this study; expected one, which tells slice and"
+                    f"'{file}' has a contour that refers to no image of this study; expected one, which gives slice and"
                     " phase: give the study that was drawn on"
                 )
             points = np.array(contour.ContourData, dtype=np.float64).reshape(-1, 3)

@@ -257,7 +257,7 @@ def _derivation(context: ObjectContext, source: SourceImage | None) -> list[Data
         return []
     reference = image_reference(context.files, source)
     reference.PurposeOfReferenceCodeSequence = [_SOURCE_IMAGE.coded()]
-    reference.SpatialLocationsPreserved = "YES"
+    reference.SpatialLocationsPreserved = "NO" if source.resampled else "YES"
     return [
         item(SourceImageSequence=[reference], DerivationCodeSequence=[_SEGMENTATION_DERIVATION.coded()]),
     ]

@@ -2,7 +2,7 @@
 
 A group of TID 1411 for each structure and phase that a segmentation shows, with its tracking identifiers; groups of TID
 1501 for what no single mask shows: function of a ventricle, wall segments, mitral motion. Flags are text. highdicom
-builds the content. The document is partial and unverified, and says that it is for research use.
+builds the content. The document is partial and unverified, and marked as for research use.
 """
 
 from __future__ import annotations

@@ -63,16 +63,16 @@ class MeasureOptions:
     """Rules of the measurements; the defaults follow the SCMR recommendations (JCMR 2020;22:19)."""
 
     basal_rule: BasalRule = "scmr"
-    """LV blood at the base: slices with enough myocardium at the rim (scmr), all, or up to the mitral hinge points
-    (valve-plane; scmr where the long-axis views have none). "half-rim", the former name of "scmr", is accepted."""
+    """Basal LV blood: within myocardium (scmr), all, or below the hinge points (valve-plane). Without hinge points
+    "valve-plane" is "scmr"; "half-rim", the former name of "scmr", is accepted."""
     min_myocardial_rim: float = MIN_MYOCARDIAL_RIM
     """Fraction of the rim that scmr requires, 0 to 1; see `volumes.MIN_MYOCARDIAL_RIM`."""
     phase_rule: PhaseRule = "own"
-    """"own" takes ED and ES of each ventricle's own curve, "lv" those of the LV for both."""
+    """ED and ES of each ventricle's own curve, or those of the LV for both."""
     ed_frame: int | None = None
-    """End-diastolic frame of both ventricles, from 0; by default it is found."""
+    """ED frame of both ventricles, from 0 (default: found)."""
     es_frame: int | None = None
-    """End-systolic frame of both ventricles, from 0; by default it is found."""
+    """ES frame of both ventricles, from 0 (default: found)."""
     bsa_formula: BsaFormula = "mosteller"
     """Formula of the body surface area."""
 
@@ -252,7 +252,7 @@ def _describe_basal_rule(volumes: Volumes) -> str:
     if volumes.valve_planes is not None:
         return describe_valve_planes(volumes.valve_planes)
     if volumes.base is None:
-        return f"{EVERY_SLICE}, because base and apex cannot be told apart"
+        return f"{EVERY_SLICE}, because base and apex cannot be distinguished"
     return (
         f"a basal slice counts if myocardium borders at least {100 * volumes.min_myocardial_rim:g} % of the rim of its"
         f" blood (min_myocardial_rim={volumes.min_myocardial_rim:g}; half of it in SCMR, JCMR 2020;22:19)"

@@ -22,7 +22,7 @@ def heatmaps_of_points(points: Tensor, size: tuple[int, int], sigma_px: float) -
 def points_of_heatmaps(logits: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Convert heatmap logits (..., x, y) to subpixel positions (..., 2) and the maximum probability (...).
 
-    `weight` of the same shape says where a top is looked for; positions and chances are those of the heatmap alone.
+    `weight` of the same shape favours places of the maximum; positions and probabilities are those of the heatmap.
     """
     prob = logits.float().sigmoid()
     nx, ny = prob.shape[-2:]

@@ -99,7 +99,7 @@ def write_state(path: Path, state: Mapping[str, Tensor]) -> str:
     path.touch()
     mode = path.stat().st_mode
     save_file(tensors, path, metadata={"format": "pt"})
-    path.chmod(mode)  # the library makes files that nobody else may read
+    path.chmod(mode)  # the library makes files that no other user may read
     return hash_of(path)
 
 

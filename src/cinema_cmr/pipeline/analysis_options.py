@@ -26,13 +26,13 @@ class InferenceOptions:
     """The segmentation model, and how it runs."""
 
     model: str = "cinema-sax"
-    """Bundled or published model (hf:...), or a folder."""
+    """Bundled, published (hf:...), or a folder."""
     device: Device = "auto"
     """Device."""
     precision: Precision = "auto"
-    """Number format; auto is bf16 where the hardware computes in it."""
+    """Number format; auto is bf16 where it is native."""
     tta: Tta | None = None
-    """Test-time augmentation: 1 none, 2 mirrored, 4 and 8 rotated too; by default the model's own."""
+    """Test-time augmentation: mirrored (2), rotated too (4, 8); default: the model's own."""
 
     def __post_init__(self) -> None:
         for name, value, known in (
@@ -49,9 +49,9 @@ class ExtraModels:
     """Models in addition to the segmentation model; None for no such model."""
 
     long_axis: str | None = None
-    """Segmentation model for long-axis cines and biplane volumes, experimental."""
+    """Long-axis masks and biplane volumes, experimental."""
     landmarks: str | None = "cinema-lax"
-    """Landmark model for 2- and 4-chamber cines, experimental."""
+    """Hinge points and apex, experimental."""
     disease: str | None = "cinema-disease"
     """Disease-group model, for research."""
 

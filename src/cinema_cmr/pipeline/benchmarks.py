@@ -57,6 +57,8 @@ class BenchRequest:
     """Held-out part."""
     split: Path | str | None = None
     """Split file of the one dataset."""
+    codes: Sequence[str] = ()
+    """Codes of the label maps of the one folder, e.g. "1=lv"."""
     note: Callable[[str], None] = ignore_note
     """Receives a line about each run and each case that is left out."""
     report: Callable[[Progress], None] | None = None
@@ -71,7 +73,8 @@ class BenchRequest:
     def read(self, data: Sequence[Path | str]) -> list[ReadDataset]:
         """Read datasets; one that cannot be read has the reason instead."""
         split = None if self.split is None else Path(self.split)
-        return read_datasets(list(map(str, data)), self.options.root, split=split, part=self.part, note=self.note)
+        names = list(map(str, data))
+        return read_datasets(names, self.options.root, split=split, part=self.part, codes=self.codes, note=self.note)
 
 
 def benchmark(

@@ -76,7 +76,7 @@ def _stored(record: StudyRecord) -> Measurements:
 def _measured_again(
     study: Study, predictions: Mapping[View, Prediction], record: StudyRecord, run: RunRecord, edited: Sequence[str]
 ) -> Measurements:
-    """Measure masks that are not those of the run, by its options and landmarks, with a flag that says so."""
+    """Measure masks that are not those of the run, by its options and landmarks, with a flag for it."""
     names = {field.name for field in fields(MeasureOptions)}
     options = from_dict(MeasureOptions, {name: value for name, value in run.options.items() if name in names})
     landmarks = {one.view: _landmarks(one) for one in record.landmarks}

@@ -14,7 +14,10 @@ from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.tasks.task import CardFields
 
-__all__ = ["create_card", "start_title"]
+__all__ = ["combined_licence", "create_card", "start_title"]
+
+_FREE = ("MIT", "BSD", "Apache", "CC0")
+"""Licences that add nothing to the condition of another one."""
 
 
 def create_card(
@@ -38,8 +41,31 @@ def create_card(
         tta=fields.tta,
         logit_offsets=fields.logit_offsets,
         training={**_training(experiment, data, start), "validation": _scores(validation), **fields.training},
-        licence=data.card.derived_licence or data.card.licence,
+        licence=combined_licence(
+            {
+                **({start.card.name: start.card.licence} if start is not None else {}),
+                **data.teachers,
+                "the training data": data.card.derived_licence or data.card.licence,
+            }
+        ),
     )
+
+
+def combined_licence(licences: Mapping[str, str]) -> str:
+    """Return the condition of weights that were made from several sources (source -> its licence): all that bind.
+
+    >>> combined_licence({"cinema-sax": "CC BY-NC-SA 4.0", "the training data": "CC0"})
+    'CC BY-NC-SA 4.0'
+    >>> combined_licence({"cinema-sax": "CC BY-NC-SA 4.0", "the training data": "set by the owner"})
+    'CC BY-NC-SA 4.0 (cinema-sax); and set by the owner (the training data)'
+    """
+    sources: dict[str, list[str]] = {}
+    for source, licence in licences.items():
+        sources.setdefault(licence, []).append(source)
+    binding = {licence: names for licence, names in sources.items() if licence and not licence.startswith(_FREE)}
+    if len(binding) > 1:
+        return "; and ".join(f"{licence} ({', '.join(names)})" for licence, names in binding.items())
+    return next(iter(binding or sources))
 
 
 def _scores(validation: Mapping[str, float] | None) -> dict[str, float | None] | None:

@@ -107,6 +107,7 @@ def _open_part(
         split=Path(options.split) if options.split is not None and first else None,
         n_train=options.n_train if first else None,
         seed=experiment.train.seed,
+        codes=options.codes if first else (),
         labelled_only=task_type(experiment.task.task_name).needs_annotations,
         cycles=options.cycles,
     )

@@ -17,7 +17,7 @@ from cinema_cmr.tasks.landmark import LandmarkConfig
 __all__ = ["lax_coordinates", "lax_unet", "lax_unetr"]
 
 _GRID = Grid(spacing_mm=1.5, size=(144, 144))
-"""108 mm to each side of the points' centre: both atria, by which the walls can be told apart, are inside."""
+"""108 mm to each side of the points' centre: both atria, which distinguish the walls, are inside."""
 
 _TRAIN = TrainConfig(n_steps=3000, batch_size=4, validate_every=500, optim=OptimConfig(lr=1e-3))
 

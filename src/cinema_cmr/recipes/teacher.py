@@ -59,7 +59,7 @@ def with_teacher(
         studies.append(_taught(study, config, segmenter, folder / SOFT_LABELS_FOLDER))
         if done % _NOTE_EVERY == 0 or done == len(data.train):
             note(f"teacher's labels: {done} of {len(data.train)} studies")
-    return replace(data, train=studies)
+    return replace(data, train=studies, teachers={segmenter.card.name: segmenter.card.licence})
 
 
 def needs_teacher(annotated: AnnotatedStudy, view: View, *, other_frames: bool) -> bool:

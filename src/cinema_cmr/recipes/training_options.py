@@ -78,6 +78,9 @@ class _LoopOptions:
         words = ["cinema", name]
         for each in fields(self):
             value, flag = getattr(self, each.name), f"--{(each.metadata.get('flag') or each.name).replace('_', '-')}"
+            if each.metadata.get("nargs") and value:
+                words += [flag, *value]
+                continue
             for item in value if isinstance(value, list) else [value]:
                 if item not in (None, "", False):
                     words += [flag] if item is True else [flag, str(item)]
@@ -96,6 +99,8 @@ class _LabelledDataOptions:
     """use the studies of one of several datasets so many times an epoch"""
     cycles: bool = option(False)
     """add unlabelled frames of the training patients' whole cycles, with --teacher"""
+    codes: list[str] = field(default_factory=list, metadata={"metavar": "CODE=NAME", "nargs": "+"})
+    """codes of a folder's masks, e.g. 1=lv 2=myo 3=rv; default: its labels.json, or 1=rv 2=myo 3=lv"""
     split: str | None = option()
     """split file (JSON) of --data; default: the dataset's, or drawn at random"""
     n_train: int | None = option()

@@ -20,11 +20,11 @@ __all__ = ["NOTE", "curve_svg", "standalone_svg", "sweep_csv", "sweep_markdown",
 
 NOTE = (
     "Each point: mean over held-out patients with its 95 % bootstrap interval; seeds, each with its own draw of"
-    " patients, are averaged patient by patient first. Shares of one seed are nested, drawn from the groups in turn."
-    " Differences are on the same held-out patients; p: Wilcoxon's signed-rank test, corrected after Holm over the"
-    " table. All runs had as many steps, so that few patients are seen more often."
+    " patients, are averaged patient by patient first. Shares of one seed are nested, drawn round-robin over the"
+    " groups. Differences are on the same held-out patients; p: Wilcoxon's signed-rank test, corrected after Holm over"
+    " the table. All runs had as many steps, so that few patients are seen more often."
 )
-"""How a curve was made, for whoever reads it."""
+"""Method, printed below the curve."""
 _COLOURS = ("var(--accent)", "var(--warning)", "var(--error)", "var(--info)", "var(--ink-soft)")
 _LIGHT = {
     "--accent": "#0a6a8a",

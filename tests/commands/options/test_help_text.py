@@ -14,7 +14,7 @@ def test_help_of_analyse_fits_one_screen_in_groups(
     with pytest.raises(SystemExit):
         main(["analyse", "--help"])
     text = capsys.readouterr().out
-    assert len(text.splitlines()) <= 70
+    assert len(text.splitlines()) <= 60
     assert all(f"\n{group}" in text for group in ("input:", "subject", "model:", "measurement:", "output:"))
 
 

@@ -55,6 +55,9 @@ def test_slices_on_another_grid_stay_in_the_stack(tmp_path: Path, change: str) -
     study = read_dicom(write(tmp_path, changed))
     cine = study.cine(View.SAX)
     assert cine.shape == (64, 64, 5, 10)
+    assert cine.sources is not None
+    resampled = [row for row in cine.sources.images if any(one is not None and one.resampled for one in row)]
+    assert len(resampled) == 2, "the two changed slices"
     curve = blood_ml(cine)
     # A pixel more or less of a small apical cavity of 3 mm pixels is some percent.
     assert ef(curve) == pytest.approx(ef(truth), abs=4.0)

@@ -32,7 +32,7 @@ def add_phase_option(parser: ArgumentParser | OptionGroup) -> None:
         "--dicom-phases",
         choices=get_args(PhaseChoice),
         default="ed-es",
-        help="frames with a DICOM segmentation: end-diastole and end-systole, or all (default: ed-es)",
+        help="frames with a DICOM segmentation",
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.options.training_data import add_codes_option
 
 if TYPE_CHECKING:
     from cinema_cmr.pipeline.benchmarks import BenchRequest
@@ -22,6 +23,7 @@ def add_bench_options(parser: ArgumentParser) -> None:
         action="append",
         help="NAME:FOLDER of a dataset (see `cinema datasets`), or a folder of images with masks; can be repeated",
     )
+    add_codes_option(parser)
     parser.add_argument("--split", help="split file (JSON) of the one dataset; default: its own, else one is drawn")
     parser.add_argument("--part", default="validation", help="held-out part; default: %(default)s")
     parser.add_argument("--models", help="names separated by commas; default: all that fit a task")
@@ -65,6 +67,7 @@ def bench_request(given: Namespace, console: Console) -> BenchRequest:
         n_seeds=given.seeds,
         part=given.part,
         split=given.split or None,
+        codes=given.codes,
         note=console.note,
         report=lambda progress: show(f"loss {progress.loss:.3f}, step", progress.step, progress.n_steps),
     )

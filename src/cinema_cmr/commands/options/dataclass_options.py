@@ -94,7 +94,8 @@ def _help(doc: str) -> str:
 def _settings(each: Field[object], hint: object) -> dict[str, object]:
     """Return how the option is parsed; `hint` is the field's type."""
     if get_origin(hint) is list:
-        return {"action": "append", "default": [], "metavar": each.metadata.get("metavar", "PATH=VALUE")}
+        several = {"nargs": "+"} if each.metadata.get("nargs") else {"action": "append"}
+        return {**several, "default": [], "metavar": each.metadata.get("metavar", "PATH=VALUE")}
     kind = next((choice for choice in get_args(hint) if choice is not type(None)), hint)
     if each.default is MISSING:
         return {"type": kind, "required": True, "metavar": _metavar(each, hint)}

@@ -15,7 +15,7 @@ class HelpFormatter(DefaultHelpFormatter):  # type: ignore[misc]  # jsonargparse
     """One line an option where it fits; required options and defaults are marked."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__(*arguments, **{**settings, "max_help_position": 30})
+        super().__init__(*arguments, **{**settings, "max_help_position": 36})
 
     def _get_help_string(self, action: Action) -> str:
         text = action.help or ""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cinema_cmr.recipes.experiment import Experiment
 
 __all__ = [
+    "add_codes_option",
     "add_config_options",
     "add_data_options",
     "chosen_experiment",
@@ -31,7 +32,19 @@ def add_data_options(parser: ArgumentParser, *, otherwise: str = "the dataset's 
         required=True,
         help="NAME:FOLDER of a dataset (see `cinema datasets`), or a folder of images with masks (NAME_seg.nii.gz)",
     )
+    add_codes_option(parser)
     parser.add_argument("--split", help=f"split file (JSON) instead of {otherwise}")
+
+
+def add_codes_option(parser: ArgumentParser) -> None:
+    """Add the codes of the label maps of a folder."""
+    parser.add_argument(
+        "--codes",
+        nargs="+",
+        default=[],
+        metavar="CODE=NAME",
+        help="codes of a folder's masks, e.g. 1=lv 2=myo 3=rv; default: its labels.json, or 1=rv 2=myo 3=lv",
+    )
 
 
 def read_training_data(
@@ -45,6 +58,7 @@ def read_training_data(
         split=Path(given.split) if given.split else None,
         n_train=given.get("n_train"),
         seed=given.get("seed", 0),
+        codes=given.get("codes", ()),
         val_part=held_out,
         labelled_only=drawn_only,
     )

@@ -24,6 +24,7 @@ from cinema_cmr.core.study import Facts, Issue, Study
 from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
+from cinema_cmr.data.label_check import check_nesting
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.facts_table import fact_problem, read_facts, tables_without_names
 from cinema_cmr.datasets.label_statement import LabelStatement, read_label_statement
@@ -119,8 +120,9 @@ def read_case(case: Case, *, codes: Mapping[int, int] | None = None) -> Annotate
     """Read the images of a case with the available label maps, translated by `codes` (file code -> our code).
 
     None takes the codes of the folder's `labels.json`, or ours; that file also states which structures were drawn. A
-    frame without any label counts as unlabelled. Raises `InputError` for a code that is not in `codes` and if all
-    label maps are empty, `GeometryError` for a label map on another grid than its image.
+    frame without any label counts as unlabelled. Raises `InputError` for a code that is not in `codes`, if all label
+    maps are empty, and for exchanged codes (`data.label_check`), `GeometryError` for a label map on another grid than
+    its image.
     """
     case.check()
     codes = codes or case.label_codes or LABEL_CODES
@@ -142,6 +144,8 @@ def read_case(case: Case, *, codes: Mapping[int, int] | None = None) -> Annotate
         if not any(masks):
             continue
         labels[view] = _as_stated(reference, case)
+        if view is View.SAX:
+            check_nesting(reference, codes, name=case.name)
         frames[view] = tuple(int(frame) for frame in np.flatnonzero(reference.array.any(axis=(0, 1, 2))))
         if len(images) > 1:
             names[view] = tuple(file_stem(images[frame].name) for frame in frames[view])

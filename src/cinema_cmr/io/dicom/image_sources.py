@@ -20,10 +20,15 @@ def cine_sources(headers: Sequence[FrameHeader], one: AssembledStack) -> CineSou
     A frame whose image is missing or unreadable, and which was interpolated, has none; one between two images, as in a
     slice of another number of frames than the stack, has the nearest in time.
     """
-    images = (tuple(None if index is None else _source(headers[index]) for index in row) for row in one.shown)
+    images = (
+        tuple(None if index is None else _source(headers[index], resampled=cine_slice.is_resampled) for index in row)
+        for cine_slice, row in zip(one.stack.slices, one.shown, strict=True)
+    )
     origins = np.asarray(lps_to_ras(one.stack.origins), dtype=np.float64)
     return CineSources(images=tuple(images), origins_mm=origins)
 
 
-def _source(header: FrameHeader) -> SourceImage | None:
-    return SourceImage(instance_uid=header.instance_uid, frame=header.frame) if header.instance_uid else None
+def _source(header: FrameHeader, *, resampled: bool) -> SourceImage | None:
+    if not header.instance_uid:
+        return None
+    return SourceImage(instance_uid=header.instance_uid, frame=header.frame, resampled=resampled)

@@ -94,6 +94,11 @@ class CineSlice:
     hints: tuple[str, ...] = ()
     """Contents of the series description in the fixed vocabulary of `parse_hints`."""
 
+    @property
+    def is_resampled(self) -> bool:
+        """Whether its images are resampled in plane onto the grid of the stack."""
+        return self.grid is not None and self.own_origin is not None
+
 
 def same_tissue_mm(*slices: CineSlice) -> float:
     """Return the distance along the normal below which two slices show the same tissue: 0.7 of their thickness."""

@@ -37,7 +37,7 @@ def landmarks_from_mask(labels: LabelMap, cine: Cine) -> Landmarks | None:
     Rays run from the middle of the blood to its boundary. The widest part of the boundary without adjacent wall is the
     mitral opening, and its two ends are the hinge points, whether or not the mask extends into the atrium; the tip is
     the boundary point furthest from their middle. NaN in a frame without cavity, wall or opening. None for another
-    view, and for a plane of unknown orientation, which cannot tell the hinge points apart.
+    view, and for a plane of unknown orientation, where the hinge points cannot be distinguished.
 
     Raises `GeometryError` for labels on another grid.
     """

@@ -14,7 +14,7 @@ from cinema_cmr.report.page import page_environment
 
 __all__ = ["gain_page"]
 
-_TONES = {"gained": "fine", "lost": "error", "not shown": "info", "cannot be told": "warning"}
+_TONES = {"gained": "fine", "lost": "error", "not shown": "info", "inconclusive": "warning"}
 
 
 def gain_page(gain: Gain) -> str:

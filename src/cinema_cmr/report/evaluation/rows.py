@@ -116,7 +116,7 @@ def published_table(published: Sequence[BesidePublished]) -> Table:
 
 
 def not_scored_table(left: Sequence[NotScored]) -> Table:
-    """Studies without a score, whose masks were missing or could not be taken, or that nobody labelled, and why."""
+    """Studies without a score, whose masks were missing or unusable, or that have no labels, and why."""
     return Table(["study", "status", "why"], [[row.study, row.status, row.why] for row in left])
 
 
