@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 __all__ = [
@@ -32,10 +33,18 @@ _NUMBER = re.compile(rf"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?:\s*(?:{_UNITS
 def value_of(dataset: Any, keyword: str) -> Any:
     """Return the value as pydicom converts it, or None."""
     try:
-        return dataset.get(keyword)
+        tag = _tag(keyword)
+        return dataset[tag].value if tag in dataset else None
     except Exception:
         # A malformed value can raise any exception class.
         return None
+
+
+@cache
+def _tag(keyword: str) -> Any:
+    from pydicom.tag import Tag
+
+    return Tag(keyword)
 
 
 def text_of(dataset: Any, keyword: str) -> str:
