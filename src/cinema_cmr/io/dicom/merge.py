@@ -25,6 +25,8 @@ _MAX_SHEAR = 0.36
 """Slope of the line of image centres relative to the normal (20 degrees)."""
 _FAR_GAP_MM = 45.0
 _FAR_GAPS = 3.5
+_SAME_RATE = 1.1
+"""Ratio of cycle lengths below which slices described as stress may belong to a stack at rest."""
 _SAME_KIND = 0.25
 """Largest relative difference of frames, cycle length and thickness between a slice and its retake."""
 
@@ -132,10 +134,19 @@ def _may_complete(stack: Slices, acquisition: Slices, normal: Array) -> bool:
     """Return True for slices that fill free positions of a stack, and are cines of the same state of the heart."""
     if any(_is_tagged(one) != _is_tagged(stack[0]) for one in acquisition):
         return False
-    if ("stress" in acquisition[0].hints) != ("stress" in stack[0].hints):
+    if ("stress" in acquisition[0].hints) != ("stress" in stack[0].hints) and not _same_rate(acquisition, stack):
         return False
     same = sum(_at_same_position(stack, one, normal) is not None for one in acquisition)
     return 2 * same < len(acquisition)
+
+
+def _same_rate(slices: Slices, others: Slices) -> bool:
+    """Return True for known cycles that differ by less than those of rest and stress, whatever a description names."""
+    cycles = [[one.rr_interval_ms for one in some if one.rr_interval_ms] for some in (slices, others)]
+    if not all(cycles):
+        return False
+    shorter, longer = sorted(float(np.median(own)) for own in cycles)
+    return longer < _SAME_RATE * shorter
 
 
 def _merge_blocks(

@@ -53,7 +53,8 @@ def place_in_cycle(slices: Sequence[CineSlice]) -> tuple[tuple[CineSlice, ...], 
     if cycle_ms is None:
         return tuple(slices), []
     stated = any(one.rr_interval_ms for one in slices)
-    cut = [_one_beat(one, cycle_ms) if stated else one for one in slices]
+    usual = _usual_sampling(slices)
+    cut = [_one_beat(one, cycle_ms) if stated or _runs_on(one, usual) else one for one in slices]
     usual = _usual_sampling(cut)
     windows = [_window(one, cycle_ms, usual) for one in cut]
     grid = _usual_window([window for window in windows if window])
@@ -76,6 +77,12 @@ def _cycle_ms(slices: Sequence[CineSlice]) -> float | None:
         return None
     stated = [one.rr_interval_ms for one in timed if one.rr_interval_ms]
     return float(np.median(stated or [len(one.frames) * _step_ms(one) for one in timed]))
+
+
+def _runs_on(one: CineSlice, usual: _Sampling) -> bool:
+    """Return True for a slice of the usual step with many more frames, which run beyond those of the others."""
+    more = len(one.frames) > _BEYOND * usual.count
+    return more and _is_timed(one) and abs(_step_ms(one) / usual.step_ms - 1) < _SAME_STEP
 
 
 def _one_beat(one: CineSlice, cycle_ms: float) -> CineSlice:
