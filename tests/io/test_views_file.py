@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,18 @@ def test_the_file_says_what_was_decided_and_reads_back(tmp_path: Path, name: str
     )
     with pytest.raises(OutputExistsError):
         write_views_file(STUDY, tmp_path / name)
+
+
+def test_a_description_is_no_formula_and_odd_names_read_back(tmp_path: Path) -> None:
+    names = ["=1+1", "'=1+1", "-dark\nblood-", "@sax\x1c", "-3", "'quoted'"]
+    decisions = [SeriesDecision(series=name, view=View.SAX, kept=True, reason="across") for name in names]
+    study = Study(name="one", cines=(), decisions=tuple(decisions), descriptions={names[0]: '=HYPERLINK("x")'})
+    write_views_file(study, tmp_path / "views.csv")
+    with (tmp_path / "views.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))[1:]
+    assert rows[0][1] == '\'=HYPERLINK("x")'
+    assert not [cell for row in rows for cell in row if cell.startswith(("=", "@")) or cell.startswith("-dark")]
+    assert [series for series, _ in read_views_file(tmp_path / "views.csv")] == names
 
 
 def test_columns_of_a_spreadsheet_may_be_few_and_separated_by_semicolons(tmp_path: Path) -> None:

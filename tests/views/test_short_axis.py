@@ -8,8 +8,10 @@ import pytest
 from cinema_cmr.core.geometry import unit
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.views.appearance import StackAppearance
 from cinema_cmr.views.axis import EXPECTED_AXIS
 from cinema_cmr.views.candidate import Candidate
+from cinema_cmr.views.recognise import recognise_views
 from cinema_cmr.views.short_axis import classify_stacks
 
 Array = np.ndarray
@@ -78,3 +80,14 @@ def test_two_slices_count_only_without_a_stack() -> None:
     assert classify_stacks([pair])[0].kept
     assert set(classify_stacks([pair, stack(EXPECTED_AXIS)])) == {1}
     assert classify_stacks([stack(EXPECTED_AXIS, n_slices=2, hints=("right ventricle",))]) == {}
+
+
+def test_a_usual_direction_whose_images_show_no_round_ring_is_measured_and_uncertain(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    no_ring = StackAppearance(elongation=0.5, slope=1.0, atrial_share=0.5, n_rings=6, towards_rv=None)
+    monkeypatch.setattr("cinema_cmr.views.short_axis.stack_appearance", lambda cine: no_ring)
+    found = recognise_views([stack(off_axis(5.0))])
+    assert (found.decisions[0].view, found.decisions[0].kept) == (View.SAX, True)
+    (issue,) = (one for one in found.issues if one.code == "view-uncertain")
+    assert issue.severity == "warning" and "do not show a round ring of wall around blood" in issue.message

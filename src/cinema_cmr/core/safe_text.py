@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
-__all__ = ["csv_cell", "csv_row", "json_line", "markdown_cell", "plain_name", "printable"]
+__all__ = ["csv_cell", "csv_row", "csv_text", "json_line", "markdown_cell", "plain_name", "printable"]
 
 _HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Cn")
 """Unicode categories that move the cursor, change the direction of text, or cannot be shown."""
@@ -55,9 +55,16 @@ def csv_cell(value: object) -> object:
     >>> csv_cell("=cmd()"), csv_cell("-3.5"), csv_cell(-3.5), csv_cell("patient001")
     ("'=cmd()", '-3.5', -3.5, 'patient001')
     """
-    if isinstance(value, str) and value.startswith(_FORMULA) and not _NUMBER.fullmatch(value):
-        return f"'{value}"
-    return value
+    return f"'{value}" if isinstance(value, str) and _is_formula(value.lstrip("'")) else value
+
+
+def csv_text(cell: str) -> str:
+    """Return the text that `csv_cell` made a cell of.
+
+    >>> csv_text("'=cmd()"), csv_text("'quoted'")
+    ('=cmd()', "'quoted'")
+    """
+    return cell[1:] if cell.startswith("'") and _is_formula(cell.lstrip("'")) else cell
 
 
 def csv_row(row: Mapping[str, object]) -> dict[str, object]:
@@ -72,6 +79,10 @@ def markdown_cell(text: str) -> str:
     'a\\\\|b \\\\<i>'
     """
     return _MARKUP.sub(r"\\\1", " ".join(printable(text, keep="\n").split()))
+
+
+def _is_formula(text: str) -> bool:
+    return text.startswith(_FORMULA) and not _NUMBER.fullmatch(text)
 
 
 def _is_hidden(one: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cinema_cmr.core.choices import SeriesChoice
 from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.core.safe_text import csv_row, csv_text
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.files.text import read_text
@@ -45,7 +46,7 @@ def write_views_file(study: Study, path: Path | str, *, overwrite: bool = False)
         stream = io.StringIO()
         writer = csv.DictWriter(stream, _COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(csv_row(row) for row in rows)
         text = stream.getvalue()
     write_text(Path(path), text, overwrite=overwrite)
 
@@ -60,7 +61,7 @@ def read_views_file(path: Path | str) -> tuple[tuple[str, SeriesChoice], ...]:
     try:
         text = read_text(path)
         rows = json.loads(text) if path.suffix.lower() == ".json" else _csv_rows(text)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise InputError(
             f"views file '{path.name}' cannot be read; expected the CSV or JSON that cinema views -o writes: check it"
         ) from error
@@ -82,9 +83,10 @@ def parse_view(text: str) -> View:
 
 
 def _csv_rows(text: str) -> list[dict[str, str]]:
-    lines = [line for line in text.splitlines() if line.strip()]
-    reader = csv.DictReader(lines, delimiter=detect_delimiter(lines[0] if lines else ""))
-    return [{(name or "").strip().casefold(): value or "" for name, value in row.items()} for row in reader]
+    text = text.lstrip()
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=detect_delimiter(text.partition("\n")[0]))
+    rows = [{(name or "").strip().casefold(): row[name] or "" for name in reader.fieldnames or ()} for row in reader]
+    return [{name: csv_text(value) for name, value in row.items()} for row in rows if any(map(str.strip, row.values()))]
 
 
 def _choice(row: Mapping[str, object], number: int) -> SeriesChoice:

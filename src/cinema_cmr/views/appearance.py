@@ -224,7 +224,7 @@ def _measure_rings(cine: Cine, rings: _Rings, plane: _Plane) -> StackAppearance:
 def _elongation(rings: _Rings, plane: _Plane, z: int) -> float:
     """Return the second harmonic over the angle of the radius at which the edge moves, as a share of its mean."""
     radius = _PROFILE_MM[(rings.radii[z] * 0.5 < _PROFILE_MM) & (rings.radii[z] * 1.65 > _PROFILE_MM)]
-    x, y = (rings.centres[z, k] + radius[:, None] * turn(_ANGLES) for k, turn in enumerate((np.cos, np.sin)))
+    x, y = (rings.centres[z, k] + radius[:, None] * wave(_ANGLES) for k, wave in enumerate((np.cos, np.sin)))
     at = [position / size + (n - 1) / 2 for position, size, n in zip((x, y), plane.step, plane.shape, strict=True)]
     moving = np.clip(ndimage.map_coordinates(rings.contraction[:, :, z], at, order=1), 0, None) ** 2
     radii = (moving * radius[:, None]).sum(axis=0) / (moving.sum(axis=0) + 1e-9)

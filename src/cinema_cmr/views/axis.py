@@ -58,7 +58,7 @@ class LongAxis:
     mirrored: bool = False
     """Whether left and right of the body are exchanged, as in dextrocardia or a mirrored export."""
     handed: bool = True
-    """Whether anterior and inferior can be told apart; False in an unusual position of the heart."""
+    """Whether anterior and inferior can be distinguished; False in an unusual position of the heart."""
 
     def point(self, along_mm: float) -> Array:
         """Return the (3,) RAS point at `along_mm` from the centre towards the apex."""

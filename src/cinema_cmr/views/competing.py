@@ -13,13 +13,13 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.views.candidate import Candidate, ViewDecision
 
-__all__ = ["describe_preference", "left_out_issues", "looks_tagged", "preferred_stack"]
+__all__ = ["ANOTHER_RATE", "describe_preference", "left_out_issues", "looks_tagged", "preferred_stack"]
 
 Array = NDArray[np.float64]
 
 _COMPARABLE = 0.6
 """Share of the longest stack's length from which a stack may be preferred for its kind."""
-_ANOTHER_RATE = 1.2
+ANOTHER_RATE = 1.2
 """Ratio of cycle lengths above which two stacks are of two states, rest and stress."""
 _TAG_PERIOD_MM = (4.0, 11.0)
 _TAG_PEAK = 20.0
@@ -53,7 +53,7 @@ def _at_rest(one: Candidate, rivals: Sequence[Candidate]) -> bool:
         return False
     cycles = [cycle for rival in rivals if (cycle := _cycle_ms(rival.cine))]
     own = _cycle_ms(one.cine)
-    return own is None or not cycles or own * _ANOTHER_RATE >= max(cycles)
+    return own is None or not cycles or own * ANOTHER_RATE >= max(cycles)
 
 
 def _cycle_ms(cine: Cine) -> float | None:

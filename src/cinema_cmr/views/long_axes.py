@@ -83,10 +83,10 @@ def _hint_agreement(decisions: Mapping[int, ViewDecision], candidates: Sequence[
 
 
 def _mark_hand(decision: ViewDecision, *, described: bool) -> ViewDecision:
-    """Return the decision of a 3- or 4-chamber plane marked as uncertain: directions do not tell the two apart."""
+    """Return the decision of a 3- or 4-chamber plane marked as uncertain: directions do not distinguish the two."""
     if decision.view not in (View.LAX_3C, View.LAX_4C) or not decision.kept:
         return decision
-    reason = f"{decision.reason}; in this position of the heart 3- and 4-chamber cannot be told apart by directions"
+    reason = f"{decision.reason}; in this position of the heart 3- and 4-chamber cannot be distinguished by directions"
     decided_by = "description" if described else "geometry, uncertain"
     return replace(decision, reason=reason, evidence={**decision.evidence, "decided_by": decided_by})
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 __all__ = ["SliceShifts", "beat_lengths", "frame_distances", "slice_shifts"]
 
 Array = NDArray[np.float64]
+Spectra = NDArray[np.complex128]
 
 _ALIKE = 0.6
 """Correlation of a slice's distance matrix with those of the others from which its shift is reliable."""
@@ -84,7 +85,7 @@ class SliceShifts:
 def frame_distances(moving: Array) -> Array:
     """Return the (z, t, t) root mean square distances between the frames of each slice of `moving_images`."""
     by_slice = _pixels_by_slice(moving)
-    gram = np.einsum("zpt,zps->zts", by_slice, by_slice) / by_slice.shape[1]
+    gram = by_slice.transpose(0, 2, 1) @ by_slice / by_slice.shape[1]
     power = np.einsum("ztt->zt", gram)
     distances: Array = np.sqrt(np.maximum(power[:, :, None] + power[:, None, :] - 2 * gram, 0))
     return distances
@@ -133,7 +134,7 @@ def slice_shifts(moving: Array) -> SliceShifts:
         others = (aligned * strong[:, None, None]).sum(axis=0) - aligned * strong[:, None, None]
         scores = np.stack([_scores(other, shape) for other, shape in zip(others, shapes, strict=True)])
         shifts = scores.argmax(axis=1)
-    motion = _unit_motion(moving)
+    motion = _cross_spectra(_unit_motion(moving))
     first = int(np.where(strong, energy, 0).argmax())
     shifts, motion_scores = _unambiguous_shifts(scores, motion, first=first)
     return SliceShifts(frames=(shifts + n // 2) % n - n // 2, scores=scores, motion_scores=motion_scores, moving=strong)
@@ -155,27 +156,36 @@ def _chained_shifts(shapes: Array, *, first: int) -> NDArray[np.int64]:
     return shifts
 
 
-def _unambiguous_shifts(scores: Array, motion: Array, *, first: int) -> tuple[NDArray[np.int64], Array]:
+def _unambiguous_shifts(scores: Array, motion: Spectra, *, first: int) -> tuple[NDArray[np.int64], Array]:
     """Choose between shifts of nearly equal score, as of contraction and relaxation, by the neighbours' motion.
 
-    Also returns the (z, t) correlation of the motion with that of the neighbours, by the shift.
+    `motion` are cross-spectra. Also returns the (z, t) correlation of the motion with that of the neighbours, by the
+    shift.
     """
-    shifts = scores.argmax(axis=1)
+    shifts, n = scores.argmax(axis=1), scores.shape[1]
     for k in sorted(range(len(scores)), key=lambda k: abs(k - first))[1:]:
         inward = 1 if k < first else -1
         inner = [j for j in (k + inward, k + 2 * inward) if abs(j - first) < abs(k - first)]
         likely = scores[k] >= scores[k].max() - _NEARLY_EQUAL
-        shifts[k] = int(np.where(likely, _motion_scores(motion, shifts, k, inner), -np.inf).argmax())
+        shifts[k] = int(np.where(likely, _motion_scores(motion, shifts, k, inner, n), -np.inf).argmax())
     sides = [[j for j in (k - 1, k + 1) if 0 <= j < len(scores)] for k in range(len(scores))]
-    return shifts, np.stack([_motion_scores(motion, shifts, k, beside) for k, beside in enumerate(sides)])
+    return shifts, np.stack([_motion_scores(motion, shifts, k, beside, n) for k, beside in enumerate(sides)])
 
 
-def _motion_scores(motion: Array, shifts: NDArray[np.int64], k: int, others: Sequence[int]) -> Array:
+def _motion_scores(motion: Spectra, shifts: NDArray[np.int64], k: int, others: Sequence[int], n: int) -> Array:
     """Return the (t,) correlation of the motion of slice k, by its shift, with that of other slices at theirs."""
-    beside = np.sum([np.roll(motion[j], -int(shifts[j]), axis=-1) for j in others], axis=0)
-    cross = np.conj(np.fft.fft(beside, axis=-1)) * np.fft.fft(motion[k], axis=-1)
-    correlation: Array = np.fft.ifft(cross.sum(axis=0)).real / max(float(np.linalg.norm(beside)), 1e-9)
+    at = np.arange(motion.shape[-1])
+    moved = {j: np.exp(2j * np.pi * at * int(shifts[j]) / n) for j in others}
+    cross = sum(np.conj(moved[j]) * motion[j, k] for j in others)
+    power = np.fft.irfft(sum(np.conj(moved[i]) * moved[j] * motion[i, j] for i in others for j in others), n)[0]
+    correlation: Array = np.fft.irfft(cross, n) / max(float(np.sqrt(max(power, 0.0))), 1e-9)
     return correlation
+
+
+def _cross_spectra(motion: Array) -> Spectra:
+    """Return the (z, z, f) cross-spectra over time of (z, pixels, t), summed over the pixels."""
+    spectra = np.moveaxis(np.fft.rfft(motion, axis=-1), -1, 0)
+    return np.moveaxis(np.conj(spectra) @ spectra.swapaxes(1, 2), 0, -1)
 
 
 def _unit_motion(moving: Array) -> Array:

@@ -2,8 +2,8 @@
 
 The axis comes from the short-axis stack and the direction of the right ventricle from its images. In the usual position
 anterior is known from both. In a mirrored body (dextrocardia, an export with left and right exchanged) the mirror image
-of the usual position fits. In any other (an animal, a rotated export) apex and base, or the two hands, cannot be told
-apart by directions: the 2-chamber plane is found, which of two planes is 3- and which 4-chamber is not.
+of the usual position fits. In any other (an animal, a rotated export) apex and base, or the two hands, cannot be
+distinguished by directions: the 2-chamber plane is found, which of two planes is 3- and which 4-chamber is not.
 """
 
 from __future__ import annotations

@@ -136,3 +136,11 @@ def test_slices_without_gating_fill_free_positions() -> None:
     free = [cut(10.0 * k, series="series 2", gated=False) for k in (6, 7)]
     (part,), _ = merge_slices([*gated, *free], NORMAL)
     assert positions(part) == [10.0 * k for k in range(8)]
+
+
+@pytest.mark.parametrize(("rr_ms", "sizes"), [(900.0, [6]), (940.0, [6]), (600.0, [2, 4]), (None, [2, 4])])
+def test_slices_described_as_stress_complete_a_stack_of_the_same_rate(rr_ms: float | None, sizes: list[int]) -> None:
+    rest = [cut(10.0 * k, rr_interval_ms=900.0) for k in range(4)]
+    named = [cut(40.0 + 10.0 * k, series="series 2", rr_interval_ms=rr_ms, hints=("stress",)) for k in range(2)]
+    parts, repeats = merge_slices([*rest, *named], NORMAL)
+    assert sorted(len(part) for part in parts) == sizes and not repeats

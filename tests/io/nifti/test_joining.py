@@ -123,3 +123,18 @@ def test_numbered_stacks_on_one_grid_are_never_frames(tmp_path: Path) -> None:
         save(tmp_path / f"p{k}.nii", IMAGE[..., k % 8])
     with pytest.raises(InputError, match="differ in a number alone"):
         read_study(tmp_path)
+
+
+def test_slices_in_folders_of_their_own_are_one_stack(tmp_path: Path) -> None:
+    for k in range(SHAPE[2]):
+        save(tmp_path / f"slice{k:02d}" / "cine.nii", IMAGE[:, :, k : k + 1], moved(k), step_ms=STEP_MS)
+    same(read_study(tmp_path)[View.SAX])
+
+
+def test_stacks_or_frames_in_folders_of_their_own_are_several_studies(tmp_path: Path) -> None:
+    for k in range(3):
+        save(tmp_path / "stacks" / f"p{k}" / "cine.nii", IMAGE, moved(k), step_ms=STEP_MS)
+        save(tmp_path / "frames" / f"t{k}" / "cine.nii", IMAGE[:, :, :1, k], AFFINE)
+    for folder in ("stacks", "frames"):
+        with pytest.raises(InputError, match="one by one, or put the files of one scan into one folder"):
+            read_study(tmp_path / folder)

@@ -136,3 +136,11 @@ def test_nothing_labelled_raises_nothing() -> None:
     cine, labels = heart()
     context = context_of(cine, LabelMap(array=np.zeros_like(labels.array)))
     assert [check(context) for check in COVERAGE_CHECKS] == [None, None]
+
+
+def test_a_far_smaller_stroke_volume_of_the_rv_confirms_a_base_that_the_descent_shows_to_be_missing() -> None:
+    context = stack_from(18.0)
+    values = dict(context.values)
+    values["lv_sv_ml"], values["rv_sv_ml"] = (replace(values["lv_sv_ml"], value=value) for value in (39.0, 8.0))
+    flag = base_not_covered(replace(context, values=values))
+    assert flag is not None and flag.severity == "warning" and "8 ml for the RV" in flag.message

@@ -17,17 +17,12 @@ from cinema_cmr.core.study import Issue
 from cinema_cmr.io.dicom.files import FoundFiles
 from cinema_cmr.io.dicom.header import EXCLUDING_HINTS, VELOCITY, FrameHeader
 from cinema_cmr.io.dicom.sort import SortedStacks, sort_headers
-from cinema_cmr.io.dicom.stack import CineSlice, Stack
+from cinema_cmr.io.dicom.stack import MIN_STACK_SLICES, PARALLEL, CineSlice, Stack, same_tissue_mm, slice_centre
 
 __all__ = ["Admission", "admit_claimed", "slices_overlap"]
 
-_PARALLEL = 0.9976
-"""Cosine of four degrees between the normals of parallel slices."""
-_SAME_TISSUE = 0.7
-_UNKNOWN_THICKNESS_MM = 6.0
 _BESIDE_MM = 60.0
 """Slice centres further apart than this within their plane show different organs."""
-_STACK_SLICES = 3
 _ON_GRID = 0.3
 """Largest distance of a slice from the regular positions of a stack, in steps."""
 
@@ -128,36 +123,25 @@ def _is_covered(one: CineSlice, part: Stack, stacks: SortedStacks) -> bool:
 def slices_overlap(one: CineSlice, part: Stack, other: CineSlice, stack: Stack) -> bool:
     """Return True if two slices of these stacks show the same tissue: parallel, and nearer than their thickness."""
     normal = stack.normal
-    if abs(float(part.normal @ normal)) < _PARALLEL:
+    if abs(float(part.normal @ normal)) < PARALLEL:
         return False
-    offset = _centre(one, part) - _centre(other, stack)
+    offset = slice_centre(one, part.grid) - slice_centre(other, stack.grid)
     along = float(offset @ normal)
     if float(np.linalg.norm(offset - along * normal)) > _BESIDE_MM:
         return False
-    return abs(along) < _SAME_TISSUE * (one.thickness_mm or other.thickness_mm or _UNKNOWN_THICKNESS_MM)
-
-
-def _centre(one: CineSlice, stack: Stack) -> np.ndarray:
-    """Return the (3,) centre of a slice's image, LPS mm."""
-    row, column = np.array(stack.orientation[:3]), np.array(stack.orientation[3:])
-    half_row, half_column = (
-        (stack.columns - 1) / 2 * stack.pixel_spacing[1],
-        (stack.rows - 1) / 2 * stack.pixel_spacing[0],
-    )
-    centre: np.ndarray = np.array(one.origin) + row * half_row + column * half_column
-    return centre
+    return abs(along) < same_tissue_mm(one, other)
 
 
 def _continues(part: Stack, stack: Stack) -> bool:
     """Return True if a slice lies at a free place of a stack's regular positions, or a step beyond its ends."""
-    if len(stack.slices) < _STACK_SLICES or abs(float(part.normal @ stack.normal)) < _PARALLEL:
+    if len(stack.slices) < MIN_STACK_SLICES or abs(float(part.normal @ stack.normal)) < PARALLEL:
         return False
     if any(slices_overlap(one, part, other, stack) for one in part.slices for other in stack.slices):
         return False
     step = float(np.median(np.diff(stack.positions_mm)))
     first = stack.slices[0]
     for one in part.slices:
-        offset = _centre(one, part) - _centre(first, stack)
+        offset = slice_centre(one, part.grid) - slice_centre(first, stack.grid)
         along = float(offset @ stack.normal)
         beside = float(np.linalg.norm(offset - along * stack.normal))
         near = -1.5 * step < along < float(stack.positions_mm[-1]) + 1.5 * step

@@ -156,10 +156,11 @@ class _FileCollector:
         """Add one file: an image, an index, a broken file, or something else."""
         self.n_files += 1
         named_dicom = path.suffix.lower() in (".dcm", ".ima") and not path.name.startswith(".")
-        if not (is_dicom(path) or named_dicom):
+        starts_as_dicom = is_dicom(path)
+        if not (starts_as_dicom or named_dicom):
             self.n_other_files += 1
             return
-        pixel_bytes, dataset = _read_header(path) if is_dicom(path) else (0, None)
+        pixel_bytes, dataset = _read_header(path) if starts_as_dicom else (0, None)
         kind = "" if dataset is None else _sop_class(dataset)
         if kind == _DIRECTORY_CLASS:
             self.directories.append(path)

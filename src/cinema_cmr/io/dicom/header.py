@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -169,6 +170,7 @@ def distinct_values(headers: Iterable[FrameHeader], field: str) -> set[str]:
     return set().union(*by_series.values()) - {""}
 
 
+@lru_cache(maxsize=256)
 def parse_hints(*texts: str) -> tuple[str, ...]:
     """Return hints from free text about a series, in a fixed vocabulary; the text itself is never kept.
 

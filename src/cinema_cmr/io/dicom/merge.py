@@ -9,16 +9,14 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.io.dicom.stack import CineSlice, SliceGrid
+from cinema_cmr.io.dicom.stack import MIN_STACK_SLICES, CineSlice, SliceGrid, same_tissue_mm, slice_centre
+from cinema_cmr.views.competing import ANOTHER_RATE
 
-__all__ = ["RepeatedSlice", "merge_slices"]
+__all__ = ["Rejection", "RepeatedSlice", "is_same_kind", "merge_slices"]
 
 Array = NDArray[np.float64]
 Slices = Sequence[CineSlice]
 
-_SAME_TISSUE = 0.7
-"""Slices closer than this fraction of their thickness show the same tissue: one repeats the other."""
-_UNKNOWN_THICKNESS_MM = 6.0
 _MAX_OFFSET_MM = 20.0
 """In-plane offset of image centres explained by breathing and re-planning; beyond it they are other planes."""
 _MAX_OFFSET_SHARE = 0.2
@@ -27,11 +25,10 @@ _MAX_SHEAR = 0.36
 """Slope of the line of image centres relative to the normal (20 degrees)."""
 _FAR_GAP_MM = 45.0
 _FAR_GAPS = 3.5
-_ANOTHER_RATE = 1.2
-"""Ratio of cycle lengths above which two acquisitions at the same positions are of two states, rest and stress."""
+_SAME_RATE = 1.1
+"""Ratio of cycle lengths below which slices described as stress may belong to a stack at rest."""
 _SAME_KIND = 0.25
 """Largest relative difference of frames, cycle length and thickness between a slice and its retake."""
-_STACK_SLICES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +38,18 @@ class RepeatedSlice:
     excluded: CineSlice
     kept: CineSlice
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejection:
+    """Why an image is not used in spite of its place in a cine: its slice was taken again, with better images."""
+
+    repeat_of: str
+    """The series used instead."""
+    reason: str
+    deviation: float
+    """Deviation of its slice from the neighbours (`views.slice_quality`)."""
+    deviation_of_repeat: float
 
 
 def merge_slices(slices: Slices, normal: Array) -> tuple[list[tuple[CineSlice, ...]], list[RepeatedSlice]]:
@@ -73,7 +82,7 @@ def _acquisitions(slices: Slices, normal: Array) -> list[list[CineSlice]]:
         kinds.setdefault((_is_tagged(one), not one.gated, "stress" in one.hints), []).append(one)
     by_kind = [kinds[kind] for kind in sorted(kinds)]
     by_rate = [state for kind in by_kind for state in _split_by_rate(kind, normal)]
-    return [turn for state in by_rate for turn in _split_repetitions(state, normal)]
+    return [part for state in by_rate for part in _split_repetitions(state, normal)]
 
 
 def _is_tagged(one: CineSlice) -> bool:
@@ -82,59 +91,62 @@ def _is_tagged(one: CineSlice) -> bool:
 
 def _split_by_rate(slices: Slices, normal: Array) -> list[list[CineSlice]]:
     """Split two acquisitions at the same positions and different heart rates; the slower, at rest, first."""
-    timed = sorted(
-        (one for one in slices if _cycle_ms(one) is not None), key=lambda one: _cycle_ms(one) or 0, reverse=True
-    )
-    cycles = [_cycle_ms(one) or 0 for one in timed]
+    timed = sorted((one for one in slices if one.rr_interval_ms), key=lambda one: one.rr_interval_ms or 0, reverse=True)
+    cycles = [one.rr_interval_ms or 0 for one in timed]
     ratios = [before / after for before, after in pairwise(cycles)]
-    if not ratios or max(ratios) < _ANOTHER_RATE or any(one.rr_interval_ms is None for one in timed):
+    if not ratios or max(ratios) < ANOTHER_RATE:
         return [list(slices)]
     split = ratios.index(max(ratios)) + 1
     rest, stress = timed[:split], timed[split:]
     if not _repeats_stack(stress, rest, normal):
         return [list(slices)]
-    unknown = [one for one in slices if _cycle_ms(one) is None]
+    unknown = [one for one in slices if not one.rr_interval_ms]
     return [[*rest, *unknown], *_split_by_rate(stress, normal)]
-
-
-def _cycle_ms(one: CineSlice) -> float | None:
-    return one.rr_interval_ms
 
 
 def _split_repetitions(slices: Slices, normal: Array) -> list[list[CineSlice]]:
     """Split an acquisition from a later one of the same kind that repeats it over at least half of its positions."""
-    turns: list[list[CineSlice]] = []
+    passes: list[list[CineSlice]] = []
     for block in _blocks(slices, key=lambda block: (-len(block), _latest(block))):
-        turn = next((turn for turn in turns if not any(_at_same_position(turn, one, normal) for one in block)), None)
-        if turn is None:
-            turns.append(list(block))
+        found = next((part for part in passes if not any(_at_same_position(part, one, normal) for one in block)), None)
+        if found is None:
+            passes.append(list(block))
         else:
-            turn.extend(block)
-    if not turns:
+            found.extend(block)
+    if not passes:
         return []
-    whole = [turns[0]]
-    for turn in turns[1:]:
-        if _repeats_stack(turn, whole[0], normal):
-            whole.append(turn)
+    whole = [passes[0]]
+    for part in passes[1:]:
+        if _repeats_stack(part, whole[0], normal):
+            whole.append(part)
         else:
-            whole[0].extend(turn)
+            whole[0].extend(part)
     return whole
 
 
 def _repeats_stack(slices: Slices, others: Slices, normal: Array) -> bool:
     """Return True if at least three slices, and half of each of the two sets, lie at positions of the other."""
     same = [one for one in slices if _at_same_position(others, one, normal)]
-    return len(same) >= _STACK_SLICES and 2 * len(same) >= max(len(slices), len(others))
+    return len(same) >= MIN_STACK_SLICES and 2 * len(same) >= max(len(slices), len(others))
 
 
 def _may_complete(stack: Slices, acquisition: Slices, normal: Array) -> bool:
     """Return True for slices that fill free positions of a stack, and are cines of the same state of the heart."""
     if any(_is_tagged(one) != _is_tagged(stack[0]) for one in acquisition):
         return False
-    if ("stress" in acquisition[0].hints) != ("stress" in stack[0].hints):
+    if ("stress" in acquisition[0].hints) != ("stress" in stack[0].hints) and not _same_rate(acquisition, stack):
         return False
     same = sum(_at_same_position(stack, one, normal) is not None for one in acquisition)
     return 2 * same < len(acquisition)
+
+
+def _same_rate(slices: Slices, others: Slices) -> bool:
+    """Return True for known cycles that differ by less than those of rest and stress, whatever a description names."""
+    cycles = [[one.rr_interval_ms for one in some if one.rr_interval_ms] for some in (slices, others)]
+    if not all(cycles):
+        return False
+    shorter, longer = sorted(float(np.median(own)) for own in cycles)
+    return longer < _SAME_RATE * shorter
 
 
 def _merge_blocks(
@@ -181,16 +193,12 @@ def _latest(block: Slices) -> tuple[float, ...]:
 def _is_in_line(stack: Slices, block: Slices, normal: Array) -> bool:
     """Return True if the block's slices lie above or below those of the stack, not beside them."""
     for one in block:
-        offset = _centre(one) - _centre(stack[0])
+        offset = slice_centre(one) - slice_centre(stack[0])
         along = float(offset @ normal)
         beside = float(np.linalg.norm(offset - along * normal))
         if beside > max(_MAX_OFFSET_MM, _MAX_OFFSET_SHARE * _fov_mm(one, stack[0])) + _MAX_SHEAR * abs(along):
             return False
     return True
-
-
-def _centre(one: CineSlice) -> Array:
-    return np.array(one.origin) if one.grid is None else one.grid.centre(one.origin)
 
 
 def _fov_mm(*slices: CineSlice) -> float:
@@ -199,10 +207,10 @@ def _fov_mm(*slices: CineSlice) -> float:
 
 def _at_same_position(stack: Slices, one: CineSlice, normal: Array, *, own: Slices = ()) -> CineSlice | None:
     """Return the slice of another series at the same position; None if the position is free."""
-    limit = _SAME_TISSUE * (one.thickness_mm or _UNKNOWN_THICKNESS_MM)
+    limit = same_tissue_mm(one)
     for other in stack:
         if other not in own and other.series != one.series:
-            distance = abs(float((_centre(one) - _centre(other)) @ normal))
+            distance = abs(float((slice_centre(one) - slice_centre(other)) @ normal))
             if distance < limit:
                 return other
     return None
@@ -226,10 +234,11 @@ def _is_retake(one: CineSlice, other: CineSlice) -> bool:
         return False
     described = "repeat" in one.hints and "repeat" not in other.hints
     later = one.acquisition_order > other.acquisition_order
-    return (described or later) and _is_same_kind(one, other)
+    return (described or later) and is_same_kind(one, other)
 
 
-def _is_same_kind(one: CineSlice, other: CineSlice) -> bool:
+def is_same_kind(one: CineSlice, other: CineSlice) -> bool:
+    """Return True for two slices acquired alike: frames, cycle and thickness within a quarter, gating, tagging."""
     pairs = (
         (float(len(one.frames)), float(len(other.frames))),
         (one.rr_interval_ms, other.rr_interval_ms),
@@ -253,8 +262,8 @@ def _preference_reason(kept: CineSlice, excluded: CineSlice, sizes: Sequence[int
 
 def _split_at_gaps(stack: Slices, normal: Array) -> list[tuple[CineSlice, ...]]:
     """Order the stack along the normal and split it where a gap is too wide for one stack."""
-    ordered = sorted(stack, key=lambda one: float(_centre(one) @ normal))
-    along = np.array([_centre(one) for one in ordered]) @ normal
+    ordered = sorted(stack, key=lambda one: float(slice_centre(one) @ normal))
+    along = np.array([slice_centre(one) for one in ordered]) @ normal
     gaps = np.diff(along)
     if not len(gaps):
         return [tuple(ordered)]

@@ -1,7 +1,7 @@
 """Which images form a series: by series UID where it holds, else by series number, place and time.
 
 A series UID is a hint. Anonymisers give every file its own, or all files the same one; some archives store each phase
-of the cycle as a series. Such groups are told by what they hold: a cine has many frames at one place.
+of the cycle as a series. Such groups are recognised by what they hold: a cine has many frames at one place.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def _rounded(values: Sequence[float], digits: int) -> tuple[float, ...]:
 
 
 def _is_timed(frames: Sequence[FrameHeader]) -> bool:
-    """Return True if some time or number tells the frames at one place apart."""
+    """Return True if some time or number differs between all frames at one place."""
     place = _counts(frames).most_common(1)[0][0]
     here = [frame for frame in frames if (_rounded(frame.position, 1), _signature(frame)) == place]
     return any(len({getattr(frame, name) for frame in here} - {None}) == len(here) for name in _TIMES)

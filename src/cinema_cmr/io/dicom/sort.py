@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.study import Issue
 from cinema_cmr.io.dicom.header import FrameHeader
-from cinema_cmr.io.dicom.merge import RepeatedSlice, merge_slices
+from cinema_cmr.io.dicom.merge import Rejection, RepeatedSlice, merge_slices
 from cinema_cmr.io.dicom.phases.phase_grid import place_in_cycle
 from cinema_cmr.io.dicom.regrid import on_common_grid
 from cinema_cmr.io.dicom.sort_issues import (
@@ -27,7 +27,15 @@ from cinema_cmr.io.dicom.sort_issues import (
     repeat_issues,
     retake_issues,
 )
-from cinema_cmr.io.dicom.stack import CineSlice, SliceGrid, Stack, geometry_issues
+from cinema_cmr.io.dicom.stack import (
+    MIN_STACK_SLICES,
+    PARALLEL,
+    CineSlice,
+    SliceGrid,
+    Stack,
+    geometry_issues,
+    slice_centre,
+)
 from cinema_cmr.io.dicom.timing import (
     MIN_FRAMES,
     TRIGGER_TIME,
@@ -43,9 +51,6 @@ __all__ = ["ExcludedImages", "SortedStacks", "instance_positions", "possible_dup
 _SAME_DIRECTION = 0.01
 """Largest difference of direction cosines within one stack (half a degree)."""
 _SAME_POSITION_MM = 0.5
-_PARALLEL = float(np.cos(np.radians(5)))
-"""Cosine of the largest tilt between slices of one stack."""
-_STACK_SLICES = 3
 _DISTINCT_MM = 2.0
 
 
@@ -67,6 +72,8 @@ class SortedStacks:
     stacks: tuple[Stack, ...]
     excluded: tuple[ExcludedImages, ...]
     issues: tuple[Issue, ...]
+    repeats: tuple[RepeatedSlice, ...] = ()
+    """Slices that were taken twice, as they were before stacks were put on one grid."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,19 +111,29 @@ def _duplicate_key(header: FrameHeader) -> tuple[object, ...]:
     return (*(round(value, 2) for value in position), *time, *kind)
 
 
-def sort_headers(headers: Sequence[FrameHeader], *, digests: Mapping[int, str] | None = None) -> SortedStacks:
+def sort_headers(
+    headers: Sequence[FrameHeader],
+    *,
+    digests: Mapping[int, str] | None = None,
+    rejected: Mapping[int, Rejection] | None = None,
+) -> SortedStacks:
     """Sort the frames of a study into stacks of cines; each frame is its index in `headers`.
 
     With `digests` (header index -> digest of its pixels) of the frames from `possible_duplicates`, copies under other
-    UIDs are distinguished from repeated acquisitions; without it only equal instance UIDs count as copies.
+    UIDs are distinguished from repeated acquisitions; without it only equal instance UIDs count as copies. `rejected`
+    are the indices of images not to be used.
     """
+    rejected = rejected or {}
     unique, copies = _drop_copies(headers, digests or {})
+    unique = [k for k in unique if k not in rejected]
     excluded = [
         ExcludedImages(series=series, reason="copies of other images", n_images=count)
         for series, count in Counter(headers[k].series for k in copies).items()
     ]
+    excluded += _rejected_images(headers, rejected)
     issues = [copies_issue(len(copies))] if copies else []
     stacks: list[Stack] = []
+    repeats: list[RepeatedSlice] = []
     cines: list[_Cine] = []
     for group in _group_by_geometry(headers, unique):
         found, refused = _find_cines(headers, group)
@@ -128,7 +145,16 @@ def sort_headers(headers: Sequence[FrameHeader], *, digests: Mapping[int, str] |
         stacks.extend(sorted_stacks.stacks)
         excluded.extend(sorted_stacks.excluded)
         issues.extend(sorted_stacks.issues)
-    return SortedStacks(stacks=tuple(stacks), excluded=tuple(excluded), issues=tuple(issues))
+        repeats.extend(sorted_stacks.repeats)
+    return SortedStacks(stacks=tuple(stacks), excluded=tuple(excluded), issues=tuple(issues), repeats=tuple(repeats))
+
+
+def _rejected_images(headers: Sequence[FrameHeader], rejected: Mapping[int, Rejection]) -> list[ExcludedImages]:
+    counts = Counter((headers[k].series, one.reason, one.repeat_of) for k, one in rejected.items())
+    return [
+        ExcludedImages(series=series, reason=f"{reason}: {other} was used", n_images=count, repeat_of=other)
+        for (series, reason, other), count in counts.items()
+    ]
 
 
 def _drop_copies(headers: Sequence[FrameHeader], digests: Mapping[int, str]) -> tuple[list[int], list[int]]:
@@ -193,7 +219,7 @@ def _group_parallel(cines: Sequence[_Cine]) -> list[list[_Cine]]:
     counts = Counter(cine.grid for cine in cines)
     groups: list[list[_Cine]] = []
     for cine in sorted(cines, key=lambda cine: -counts[cine.grid]):
-        match = next((g for g in groups if abs(float(g[0].grid.normal @ cine.grid.normal)) > _PARALLEL), None)
+        match = next((g for g in groups if abs(float(g[0].grid.normal @ cine.grid.normal)) > PARALLEL), None)
         if match is None:
             groups.append([cine])
         else:
@@ -202,8 +228,8 @@ def _group_parallel(cines: Sequence[_Cine]) -> list[list[_Cine]]:
 
 
 def _apart_if_few(group: Sequence[_Cine]) -> list[list[_Cine]]:
-    along = sorted(float(cine.grid.centre(cine.slice.origin) @ group[0].grid.normal) for cine in group)
-    if 1 + sum(gap > _DISTINCT_MM for gap in np.diff(along)) >= _STACK_SLICES:
+    along = sorted(float(slice_centre(cine.slice) @ group[0].grid.normal) for cine in group)
+    if 1 + sum(gap > _DISTINCT_MM for gap in np.diff(along)) >= MIN_STACK_SLICES:
         return [list(group)]
     by_grid: dict[SliceGrid, list[_Cine]] = {}
     for cine in group:
@@ -218,13 +244,23 @@ def _sort_parallel(headers: Sequence[FrameHeader], cines: Sequence[_Cine]) -> So
     excluded = [_repeat_exclusion(repeat) for repeat in repeats]
     stacks: list[Stack] = []
     issues = retake_issues(parts, repeats)
+    repeats += [repeat for cine in cines if (repeat := _repeat_in_series(headers, cine)) is not None]
     for part in parts:
         completed, filled = _complete_cycle(headers, part, order_of)
         placed, phases = place_in_cycle(completed)
         stack, moved = on_common_grid(placed, hints=_hints(headers, completed))
         stacks.append(stack)
         issues += [*filled, *phases, *moved, *order_issues(stack), *count_issues(stack), *geometry_issues(stack)]
-    return SortedStacks(stacks=tuple(stacks), excluded=tuple(excluded), issues=tuple(issues))
+    return SortedStacks(stacks=tuple(stacks), excluded=tuple(excluded), issues=tuple(issues), repeats=tuple(repeats))
+
+
+def _repeat_in_series(headers: Sequence[FrameHeader], cine: _Cine) -> RepeatedSlice | None:
+    """Return the earlier acquisition of a slice that its own series holds twice; None if there is none, or several."""
+    again = order_in_time(headers, cine.order.repeats)
+    if len(again.frames) < MIN_FRAMES or again.repeats:
+        return None
+    other = replace(cine.slice, frames=again.frames)
+    return RepeatedSlice(excluded=other, kept=cine.slice, reason="it is the later acquisition")
 
 
 def _group_by_position(

@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from cinema_cmr.core.study import Issue
 from cinema_cmr.io.dicom.header import FrameHeader
 from cinema_cmr.io.dicom.merge import RepeatedSlice
-from cinema_cmr.io.dicom.stack import CineSlice, Stack
+from cinema_cmr.io.dicom.stack import MIN_STACK_SLICES, CineSlice, Stack
 from cinema_cmr.io.dicom.timing import FILE_ORDER, TimeOrder
 
 __all__ = ["copies_issue", "count_issues", "missing_issue", "order_issues", "repeat_issues", "retake_issues"]
-
-_STACK_SLICES = 3
 
 
 def copies_issue(count: int) -> Issue:
@@ -90,7 +88,7 @@ def repeat_issues(headers: Sequence[FrameHeader], orders: Sequence[TimeOrder]) -
 
 def retake_issues(parts: Sequence[Sequence[CineSlice]], repeats: Sequence[RepeatedSlice]) -> list[Issue]:
     """Return one issue on all slices of stacks that were taken twice, which could change a number."""
-    in_stacks = {one for part in parts if len(part) >= _STACK_SLICES for one in part}
+    in_stacks = {one for part in parts if len(part) >= MIN_STACK_SLICES for one in part}
     twice = [repeat for repeat in repeats if repeat.kept in in_stacks and not repeat.excluded.derived]
     if not twice:
         return []

@@ -12,9 +12,27 @@ from numpy.typing import NDArray
 from cinema_cmr.core.geometry import lps_to_ras
 from cinema_cmr.core.study import Issue
 
-__all__ = ["CineSlice", "SliceGrid", "Stack", "geometry_issues"]
+__all__ = [
+    "MIN_STACK_SLICES",
+    "PARALLEL",
+    "CineSlice",
+    "SliceGrid",
+    "Stack",
+    "geometry_issues",
+    "same_tissue_mm",
+    "slice_centre",
+]
 
 Array = NDArray[np.float64]
+
+MIN_STACK_SLICES = 3
+"""Fewer parallel slices are planes of their own, not a stack."""
+
+PARALLEL = float(np.cos(np.radians(5)))
+"""Cosine of the largest tilt between parallel slices."""
+
+_SAME_TISSUE = 0.7
+_UNKNOWN_THICKNESS_MM = 6.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +98,18 @@ class CineSlice:
     def is_resampled(self) -> bool:
         """Whether its images are resampled in plane onto the grid of the stack."""
         return self.grid is not None and self.own_origin is not None
+
+
+def same_tissue_mm(*slices: CineSlice) -> float:
+    """Return the distance along the normal below which two slices show the same tissue: 0.7 of their thickness."""
+    stated = (one.thickness_mm for one in slices if one.thickness_mm)
+    return _SAME_TISSUE * next(stated, _UNKNOWN_THICKNESS_MM)
+
+
+def slice_centre(one: CineSlice, grid: SliceGrid | None = None) -> Array:
+    """Return the (3,) centre of the image of a slice, LPS mm; `grid` is that of its stack, for a slice without own."""
+    own = one.grid or grid
+    return np.array(one.origin) if own is None else own.centre(one.own_origin or one.origin)
 
 
 @dataclass(frozen=True, kw_only=True)

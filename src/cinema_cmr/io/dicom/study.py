@@ -7,7 +7,7 @@ are kept, in memory (`Cine.sources`), so that DICOM results can refer to them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from cinema_cmr.core.study import Issue, Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.dicom.admission import admit_claimed
+from cinema_cmr.io.dicom.contested import image_rejections, rejection_issues
 from cinema_cmr.io.dicom.decisions import (
     ClassifiedStack,
     file_issues,
@@ -31,9 +32,10 @@ from cinema_cmr.io.dicom.decisions import (
 from cinema_cmr.io.dicom.examination import check_single_examination
 from cinema_cmr.io.dicom.files import FoundFiles, pixel_digests, read_headers
 from cinema_cmr.io.dicom.image_sources import cine_sources
+from cinema_cmr.io.dicom.merge import Rejection
 from cinema_cmr.io.dicom.phases.phase_check import PhasedStack, check_phases
+from cinema_cmr.io.dicom.phases.rate import CardiacCycle, cardiac_cycle
 from cinema_cmr.io.dicom.pixels import AssembledStack, assemble
-from cinema_cmr.io.dicom.rate import CardiacCycle, cardiac_cycle
 from cinema_cmr.io.dicom.sort import SortedStacks, possible_duplicates, sort_headers
 from cinema_cmr.io.dicom.stack import Stack
 from cinema_cmr.io.dicom.user_choices import (
@@ -132,6 +134,7 @@ def _read_attempt(found: FoundFiles, decided: SeriesChoices, *, all_cines: bool)
     preferred = prefer_chosen(admission.found, decided)
     if preferred is not found:
         found, stacks = preferred, _sorted_stacks(preferred)
+    stacks = _with_better_repeats(found, stacks)
     used = (k for stack in stacks.stacks for cine_slice in stack.slices for k in cine_slice.frames if k is not None)
     subject_issues = check_single_examination([found.headers[k] for k in used])
     assembled = tuple(assemble(found, stack) for stack in stacks.stacks)
@@ -170,9 +173,18 @@ def find_stacks(files_or_folder: Path | Iterable[Path]) -> tuple[FoundFiles, Sor
     return found, _sorted_stacks(found)
 
 
-def _sorted_stacks(found: FoundFiles) -> SortedStacks:
+def _sorted_stacks(found: FoundFiles, rejected: Mapping[int, Rejection] | None = None) -> SortedStacks:
     suspects = possible_duplicates(found.headers)
-    return sort_headers(found.headers, digests=pixel_digests(found, suspects))
+    return sort_headers(found.headers, digests=pixel_digests(found, suspects), rejected=rejected)
+
+
+def _with_better_repeats(found: FoundFiles, stacks: SortedStacks) -> SortedStacks:
+    """Return the stacks with those slices that the images show to be better than the repeats that were kept."""
+    rejected = image_rejections(found, stacks) if stacks.repeats else {}
+    if not rejected:
+        return stacks
+    again = _sorted_stacks(found, rejected)
+    return replace(again, issues=(*rejection_issues(found, rejected), *again.issues))
 
 
 def _default_name(source: Path | Iterable[Path]) -> str:

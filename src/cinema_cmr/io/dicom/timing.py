@@ -86,7 +86,7 @@ def order_in_time(headers: Sequence[FrameHeader], frames: Sequence[int]) -> Time
     if first.source == TRIGGER_TIME and not _is_even(first.values):
         numbered = [o for o in orders[1:] if o.source in _NUMBERS and len(o.frames) == len(first.frames)]
         clean = next((order for order in numbered if _is_even(order.values)), None)
-        if clean is not None and not _same_turn(clean.frames, first.frames):
+        if clean is not None and not _same_cycle(clean.frames, first.frames):
             return clean
     return first
 
@@ -133,7 +133,7 @@ def _is_even(values: Sequence[float]) -> bool:
     return bool(np.abs(steps / step - np.maximum(np.round(steps / step), 1)).max() < _EVEN and (steps < 4 * step).all())
 
 
-def _same_turn(one: Sequence[int], other: Sequence[int]) -> bool:
+def _same_cycle(one: Sequence[int], other: Sequence[int]) -> bool:
     """Return True if two orders of the same frames differ at most in the frame they start with."""
     if set(one) != set(other):
         return False

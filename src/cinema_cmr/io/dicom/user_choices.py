@@ -37,7 +37,7 @@ def _other_names(label: str, files: SeriesFiles) -> tuple[str, ...]:
 
 
 def resolve_series(choices: StudyChoices, found: FoundFiles) -> dict[str, SeriesChoice]:
-    """Return the decisions by series label; a folder or description names a series only where it tells some apart."""
+    """Return the decisions by series label; a folder or description names a series only where some have another."""
     names = series_names(found)
     shared = (
         {text for text in set(names[0].also) if all(text in name.also for name in names)} if len(names) > 1 else set()

@@ -1,4 +1,4 @@
-"""What the names of image files tell: the view, a frame of a scan, a slice of a stack, a mask."""
+"""Content of the names of image files: the view, a frame of a scan, a slice of a stack, a mask."""
 
 from __future__ import annotations
 

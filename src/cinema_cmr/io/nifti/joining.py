@@ -15,9 +15,11 @@ from cinema_cmr.core.geometry import unit
 from cinema_cmr.core.study import Issue, SeriesDecision
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.io.dicom.stack import MIN_STACK_SLICES
 from cinema_cmr.io.names import file_stem
 from cinema_cmr.io.nifti.file_names import FileName, parse_name, view_from_name
 from cinema_cmr.io.nifti.sidecar import Sidecar
+from cinema_cmr.io.nifti.slice_grids import alike_slices, are_parallel
 
 __all__ = ["NiftiCine", "join_frames", "join_slices"]
 
@@ -80,8 +82,8 @@ class NiftiCine:
 def join_frames(candidates: Sequence[NiftiCine]) -> list[NiftiCine]:
     """Join the candidates that are single frames of one scan, keeping the order.
 
-    Frames are told by a word in the names, or by trigger times beside images on one oriented grid; a number alone may
-    be that of a patient. Raises `GeometryError` for named frames on different grids.
+    Frames are recognised by a word in the names, or by trigger times beside images on one oriented grid; a number alone
+    may be that of a patient. Raises `GeometryError` for named frames on different grids.
     """
     groups: dict[Hashable, list[tuple[float, NiftiCine]]] = defaultdict(list)
     for candidate in candidates:
@@ -164,13 +166,13 @@ def _times(
 
 
 def join_slices(candidates: Sequence[NiftiCine]) -> list[NiftiCine]:
-    """Join the candidates that are single slices of one stack: parallel, in line, on one in-plane grid.
+    """Join the candidates that are single slices of one stack: parallel and in line, whatever their in-plane grids.
 
     They share a name apart from its numbers, or are all named short axis. Files without orientation are joined by a
     slice number in their names only, at the distance of their thickness, with a warning.
     """
     groups: dict[Hashable, list[NiftiCine]] = defaultdict(list)
-    for candidate in candidates:
+    for candidate in _made_alike(candidates):
         groups[_stack_key(candidate)].append(candidate)
     joined: list[NiftiCine] = []
     for key, group in groups.items():
@@ -180,12 +182,41 @@ def join_slices(candidates: Sequence[NiftiCine]) -> list[NiftiCine]:
     return joined
 
 
+def _made_alike(candidates: Sequence[NiftiCine]) -> list[NiftiCine]:
+    """Return the candidates with the slices of each scan on one grid, where parallel ones side by side are on several.
+
+    The first of them carries the notes.
+    """
+    scans: dict[str, list[int]] = defaultdict(list)
+    for k, one in enumerate(candidates):
+        if one.cine.n_slices == 1 and one.cine.orientation_known and one.hint in (None, View.SAX):
+            scans[_scan(one)].append(k)
+    result = list(candidates)
+    for members in scans.values():
+        own = [candidates[k] for k in members]
+        several = len({_stack_key(one) for one in own}) > 1
+        if not several or len(own) < MIN_STACK_SLICES or not are_parallel([one.cine.affine for one in own]):
+            continue
+        cines, issues = alike_slices([one.cine for one in own])
+        alike = [replace(one, cine=cine) for one, cine in zip(own, cines, strict=True)]
+        if _in_order(alike) is None:
+            continue
+        alike[0] = replace(alike[0], issues=(*alike[0].issues, *issues))
+        for k, one in zip(members, alike, strict=True):
+            result[k] = one
+    return result
+
+
+def _scan(candidate: NiftiCine) -> str:
+    return "sax" if candidate.hint is View.SAX else candidate.name.pattern
+
+
 def _stack_key(candidate: NiftiCine) -> Hashable:
     cine, name = candidate.cine, candidate.name
     alone = ("alone", candidate.key, id(candidate))
     if cine.n_slices != 1 or candidate.hint not in (None, View.SAX):
         return alone
-    scan = "sax" if candidate.hint is View.SAX else name.pattern
+    scan = _scan(candidate)
     plane = (cine.array.shape[:2], cine.n_frames, tuple(np.round(cine.affine[:3, :2], 2).ravel().tolist()))
     if cine.orientation_known:
         return ("placed", scan, plane)

@@ -18,6 +18,7 @@ from cinema_cmr.core.geometry import unit
 from cinema_cmr.core.study import Issue, SeriesDecision, Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.io.dicom.stack import MIN_STACK_SLICES
 from cinema_cmr.io.folded import fold_issues
 from cinema_cmr.io.info_cfg import read_info_cfg
 from cinema_cmr.io.names import file_stem, natural_key
@@ -27,17 +28,18 @@ from cinema_cmr.io.nifti.joining import NiftiCine, join_frames, join_slices
 from cinema_cmr.io.nifti.other_formats import is_other_format
 from cinema_cmr.io.nifti.sidecar import read_sidecar, with_sidecar_times
 from cinema_cmr.io.nifti.voxels import check_nifti, stored_shape
+from cinema_cmr.io.nifti.slice_grids import are_parallel
 
 __all__ = ["exclude_masks", "read_nifti_study"]
 
 Severity = Literal["info", "warning", "error"]
 
-_STACK_SLICES = 3
-"""A file with at least this many parallel slices is a stack; long-axis views have one or two."""
 _MAX_IMAGES = 30
 """More images than one study has views, not counting frames and slices."""
 _OBLIQUE_DEG = 10.0
 """A short-axis stack is 30 to 60 degrees oblique to the patient axes; below this angle it is probably not one."""
+_OBLIQUE_COSINE = float(np.cos(np.radians(_OBLIQUE_DEG)))
+_SAME_PLACE_MM = 0.5
 _GENERIC_WORDS = frozenset(("4d", "cine", "ed", "es", "image", "la", "lax", "stack", "view"))
 """Words in a file name, apart from its view, that do not identify the subject."""
 
@@ -161,15 +163,34 @@ def _decision_issues(decided: SeriesChoices) -> list[Issue]:
 
 def _check_one_study(images: Sequence[Path], name: str) -> None:
     folders = {path.parent for path in images}
-    if len(folders) > 1:
+    if len(folders) > 1 and not (len(folders) == len(images) and _are_slices_side_by_side(images)):
         raise InputError(
-            f"'{name}' has images in {len(folders)} folders; expected one study: pass the folders one by one"
+            f"'{name}' has images in {len(folders)} folders; expected one study: pass the folders one by one, or put"
+            " the files of one scan into one folder, slices as NAME_slice01, ..., frames as NAME_frame01, ..."
         )
     keys = {parse_name(file_stem(path)).key for path in images}
     if len(keys) > _MAX_IMAGES and sum(map(_is_whole_stack, images)) > _MAX_IMAGES:
         raise InputError(
             f"'{name}' holds {len(keys)} images; expected at most {_MAX_IMAGES} for one study: pass them one by one"
         )
+
+
+def _are_slices_side_by_side(images: Sequence[Path]) -> bool:
+    """Return True for files of one oriented slice each, parallel and at places of their own, by their headers."""
+    import nibabel
+
+    try:
+        loaded = [nibabel.load(path) for path in images]
+        shapes, affines = [one.shape for one in loaded], [np.asarray(one.affine) for one in loaded]
+    except Exception:
+        # Whatever is wrong with a file, it is reported when it is read.
+        return False
+    normal = unit(np.cross(affines[0][:3, 0], affines[0][:3, 1]))
+    oblique = float(np.abs(normal).max()) < _OBLIQUE_COSINE
+    single = all(len(shape) < 3 or shape[2] == 1 for shape in shapes)
+    along = sorted(float(affine[:3, 3] @ normal) for affine in affines)
+    apart = bool((np.diff(along) > _SAME_PLACE_MM).all())
+    return single and oblique and apart and are_parallel(affines)
 
 
 def _is_whole_stack(path: Path) -> bool:
@@ -181,7 +202,7 @@ def _is_whole_stack(path: Path) -> bool:
     except InputError:
         # Whatever is wrong with the file, it is reported when it is read.
         return False
-    return len(shape) > 3 and shape[2] >= _STACK_SLICES and shape[3] > 1
+    return len(shape) > 3 and shape[2] >= MIN_STACK_SLICES and shape[3] > 1
 
 
 def _check_count(joined: Sequence[NiftiCine], name: str) -> None:
@@ -254,7 +275,7 @@ def _preference(choice: SeriesChoice) -> tuple[float, bool]:
 
 def _choose_view(candidate: NiftiCine, *, alone: bool) -> tuple[View | None, str]:
     n_slices, hint = candidate.cine.n_slices, candidate.hint
-    if n_slices >= _STACK_SLICES:
+    if n_slices >= MIN_STACK_SLICES:
         if hint not in (None, View.SAX):
             return None, (f"named {hint.title}, but a stack of {n_slices} slices; expected one plane, (x, y, 1, time)")
         named = "and so named" if hint else "and no other evidence of the view"
@@ -292,7 +313,7 @@ def _stack_issues(cine: Cine) -> list[Issue]:
         issues.append(_issue("single-frame", "warning", message))
     if cine.view is not View.SAX:
         return issues
-    if cine.n_slices < _STACK_SLICES and view_from_name(cine.label) is None:
+    if cine.n_slices < MIN_STACK_SLICES and view_from_name(cine.label) is None:
         message = f"{cine.n_slices} slices were taken as the short axis, as the view is not stated"
         issues.append(_issue("view-assumed", "warning", message))
     normal = np.abs(unit(np.cross(cine.affine[:3, 0], cine.affine[:3, 1])))

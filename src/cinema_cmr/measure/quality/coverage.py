@@ -55,6 +55,10 @@ MAX_STROKE_RATIO = 0.85
 they are equal."""
 
 
+MAX_RV_STROKE_RATIO = 0.6
+"""RV over LV stroke volume below which a base that the areas show to be missing is confirmed."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class _StackEnd:
     """Last slice at base or apex, with the LV areas at ED and ES counted from it."""
@@ -125,7 +129,7 @@ def _base_flag_by_areas(context: QualityContext, end: _StackEnd) -> Flag:
     length, diameter = _length_and_diameter_mm(context)
     at_least = _base_by_descent_mm(end, length)
     missing, short = at_least >= MIN_MISSING_MM, length < MIN_LENGTH_RATIO * diameter
-    strokes = _unequal_strokes_ml(context)
+    strokes = _unequal_strokes_ml(context, missing=missing)
     message = f"the stack ends in slice {end.slice} with {end.share:.0%} of the largest LV area at ED"
     evidence: dict[str, str | int | float] = {
         "slice": end.slice,
@@ -248,10 +252,16 @@ def _base_by_descent_mm(end: _StackEnd, length_mm: float) -> float:
     return descent - end.spacing_mm / 2
 
 
-def _unequal_strokes_ml(context: QualityContext) -> tuple[float, float] | None:
-    """Return the stroke volumes of LV and RV if that of the LV is much the smaller, as without its base."""
+def _unequal_strokes_ml(context: QualityContext, *, missing: bool) -> tuple[float, float] | None:
+    """Return the stroke volumes of LV and RV if that of the LV is much the smaller, as without its base.
+
+    Where the valve's descent shows that the base is missing, also if that of the RV is by far the smaller: most of the
+    RV lies near the base.
+    """
     lv, rv = context.value("lv_sv_ml"), context.value("rv_sv_ml")
-    return (lv, rv) if lv is not None and rv is not None and 0 < lv < MAX_STROKE_RATIO * rv else None
+    if lv is None or rv is None or lv <= 0:
+        return None
+    return (lv, rv) if lv < MAX_STROKE_RATIO * rv or (missing and rv < MAX_RV_STROKE_RATIO * lv) else None
 
 
 def _length_and_diameter_mm(context: QualityContext) -> tuple[float, float]:

@@ -83,3 +83,10 @@ def test_prospective_windows_of_different_cycles_are_compared_in_milliseconds() 
 def test_without_trigger_times_nothing_is_moved() -> None:
     slices = [cut(WHOLE, z=0, source="instance number"), cut(WHOLE[:16], z=1, source="acquisition time")]
     assert place_in_cycle(slices) == (tuple(slices), [])
+
+
+def test_slices_that_run_on_beyond_the_others_are_cut_without_a_stated_cycle() -> None:
+    long = STEP_MS * np.arange(28)
+    placed, (issue,) = place_in_cycle([cut(long if z == 1 else WHOLE, z=z, rr_ms=None) for z in range(4)])
+    assert [phases(one) for one in placed] == [list(range(20))] * 4
+    assert issue.code == "frames-rephased" and issue.evidence["slices"] == "1"

@@ -25,7 +25,7 @@ _IN_PHASE = 0.75
 """Offset in frames up to which a slice is in phase with the others as it is."""
 _SAME_STEP = 0.04
 _LATE = 1.5
-"""Frames after the R wave from which a cine that covers the cycle is turned to start at the R wave."""
+"""Frames after the R wave from which a cine that covers the cycle is reordered to start at the R wave."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,8 @@ def place_in_cycle(slices: Sequence[CineSlice]) -> tuple[tuple[CineSlice, ...], 
     if cycle_ms is None:
         return tuple(slices), []
     stated = any(one.rr_interval_ms for one in slices)
-    cut = [_one_beat(one, cycle_ms) if stated else one for one in slices]
+    usual = _usual_sampling(slices)
+    cut = [_one_beat(one, cycle_ms) if stated or _runs_on(one, usual) else one for one in slices]
     usual = _usual_sampling(cut)
     windows = [_window(one, cycle_ms, usual) for one in cut]
     grid = _usual_window([window for window in windows if window])
@@ -76,6 +77,12 @@ def _cycle_ms(slices: Sequence[CineSlice]) -> float | None:
         return None
     stated = [one.rr_interval_ms for one in timed if one.rr_interval_ms]
     return float(np.median(stated or [len(one.frames) * _step_ms(one) for one in timed]))
+
+
+def _runs_on(one: CineSlice, usual: _Sampling) -> bool:
+    """Return True for a slice of the usual step with many more frames, which run beyond those of the others."""
+    more = len(one.frames) > _BEYOND * usual.count
+    return more and _is_timed(one) and abs(_step_ms(one) / usual.step_ms - 1) < _SAME_STEP
 
 
 def _one_beat(one: CineSlice, cycle_ms: float) -> CineSlice:
@@ -128,7 +135,7 @@ def _usual_window(windows: Sequence[_Window]) -> _Window:
     step_ms = float(np.median([window.step_ms for window in same]))
     usual = _Window(start=start, step=step, count=count, step_ms=step_ms)
     late = usual.whole and start > _LATE * step
-    # A quarter of a frame of tolerance, so that rounding does not turn a start at the R wave by a frame.
+    # A quarter of a frame of tolerance, so that rounding does not move a start at the R wave by a frame.
     return replace(usual, start=(start + step / 4) % step - step / 4) if late else usual
 
 
@@ -140,8 +147,8 @@ def _placed(one: CineSlice, window: _Window, grid: _Window) -> CineSlice:
         if whole or (window.count == grid.count and same_step):
             return one
     if window.whole and grid.whole and window.count != grid.count:
-        turn = round(window.start * window.count)
-        return replace(one, frames=tuple(np.roll(np.array(one.frames, dtype=object), turn).tolist()))
+        first = round(window.start * window.count)
+        return replace(one, frames=tuple(np.roll(np.array(one.frames, dtype=object), first).tolist()))
     at = (window.start + window.step * np.arange(window.count)) % 1.0
     row: list[int | None] = []
     times = []
@@ -163,14 +170,14 @@ def _placement_issues(
     moved = [k for k, (before, after) in enumerate(zip(slices, placed, strict=True)) if before.frames != after.frames]
     short = [k for k in moved if placed[k].frames.count(None) > slices[k].frames.count(None)]
     issues = []
-    if turned := [k for k in moved if k not in short]:
+    if late := [k for k in moved if k not in short]:
         issues.append(
             Issue(
                 code="frames-rephased",
                 severity="info",
-                message=f"slices {_listed(turned)} of {len(slices)} start at another phase than the others, or run into"
+                message=f"slices {_listed(late)} of {len(slices)} start at another phase than the others, or run into"
                 " the next beat; their frames were put in phase by their times after the R wave",
-                evidence={"slices": _listed(turned), "n_slices": len(turned)},
+                evidence={"slices": _listed(late), "n_slices": len(late)},
             )
         )
     if short:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cinema_cmr.io.dicom.header import FrameHeader
-from cinema_cmr.io.dicom.rate import CardiacCycle, cardiac_cycle
+from cinema_cmr.io.dicom.phases.rate import CardiacCycle, cardiac_cycle
 from cinema_cmr.io.dicom.stack import CineSlice, Stack
 
 HEADER = FrameHeader(

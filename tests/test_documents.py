@@ -1,0 +1,39 @@
+"""The documents name what is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+INPUTS = ROOT / "docs" / "inputs.md"
+
+
+def rows() -> list[list[str]]:
+    """The cells of each row of the tables of inputs.md, without the heads."""
+    lines = [line for line in INPUTS.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [row for row in cells if row[0] != "the study"]
+
+
+def test_every_test_that_the_table_of_inputs_names_exists() -> None:
+    named = set(re.findall(r"`((?:tests|benchmarks)/[\w/]+\.py)(?:::(\w+))?`", INPUTS.read_text(encoding="utf-8")))
+    assert len(named) > 20
+    missing = [path for path, _ in named if not (ROOT / path).exists()]
+    missing += [f"{path}::{name}" for path, name in named if name and f"def {name}(" not in (ROOT / path).read_text()]
+    assert not missing
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: row[0][:40])
+def test_every_row_of_the_inputs_has_a_test(row: list[str]) -> None:
+    assert len(row) == 4 and re.search(r"`(tests|benchmarks)/", row[3])
+
+
+def test_every_flag_of_the_inputs_is_raised_somewhere() -> None:
+    source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
+    codes = {code for row in rows() for code in re.findall(r"`([a-z]+(?:-[a-z]+)+)`", row[2])}
+    assert len(codes) > 15
+    unknown = [c for c in codes if f'"{c}"' not in source and f'{{name}}-{c.partition("-")[2]}"' not in source]
+    assert not unknown
