@@ -27,8 +27,8 @@ from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.nifti.joining import NiftiCine, join_frames, join_slices
 from cinema_cmr.io.nifti.other_formats import is_other_format
 from cinema_cmr.io.nifti.sidecar import read_sidecar, with_sidecar_times
-from cinema_cmr.io.nifti.voxels import check_nifti, stored_shape
 from cinema_cmr.io.nifti.slice_grids import are_parallel
+from cinema_cmr.io.nifti.voxels import check_nifti, stored_shape
 
 __all__ = ["exclude_masks", "read_nifti_study"]
 
