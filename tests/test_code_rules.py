@@ -32,6 +32,7 @@ TESTS_OF_THE_WHOLE = {
     "fuzz/test_fuzz.py",
     "test_architecture.py",
     "test_code_rules.py",
+    "test_documents.py",
     "test_exported_scans.py",
     "test_packaging.py",
     "test_public_names.py",
