@@ -100,7 +100,7 @@ class _LabelledDataOptions:
     cycles: bool = option(False)
     """add unlabelled frames of the training patients' whole cycles, with --teacher"""
     codes: list[str] = field(default_factory=list, metadata={"metavar": "CODE=NAME", "nargs": "+"})
-    """codes of a folder's masks, e.g. 1=lv 2=myo 3=rv; default: its labels.json, or 1=rv 2=myo 3=lv"""
+    """codes of a folder's masks, e.g. 1=lv 2=myo 3=rv; default: its labels.json"""
     split: str | None = option()
     """split file (JSON) of --data; default: the dataset's, or drawn at random"""
     n_train: int | None = option()
