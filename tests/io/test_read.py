@@ -249,7 +249,7 @@ def test_missing_and_unsupported_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"\x89PNG" + bytes(200))
     fails(tmp_path / "a.png", InputError, "not a supported file")
     (tmp_path / "a.zip").write_bytes(b"")
-    fails(tmp_path / "a.zip", UnreadableFileError, "not a zip")
+    fails(tmp_path / "a.zip", UnreadableFileError, "not a readable zip")
 
 
 def test_a_zip_is_read_before_its_files_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
