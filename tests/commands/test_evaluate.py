@@ -210,7 +210,7 @@ def test_studies_without_points_are_counted(tmp_path: Path, capsys: pytest.Captu
     assert scores["n_patients"] == 1 and [row["study"] for row in scores["not_scored"]] == ["stack"]
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_two_evaluations_are_compared(lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_oracle(monkeypatch)
     words = ("evaluate", "--data", lab, "--part", "all", "--device", "cpu")

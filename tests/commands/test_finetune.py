@@ -91,7 +91,7 @@ def weights(folder: Path) -> bytes:
     return (folder / "model" / "weights.safetensors").read_bytes()
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_what_a_start_gained_is_written_with_how_few_patients_told_it(
     studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -114,7 +114,7 @@ def test_what_a_start_gained_is_written_with_how_few_patients_told_it(
     assert (tmp_path / "run" / "scratch" / "model" / "card.json").exists()
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_the_gain_of_long_axis_masks_is_scored_too(tmp_path: Path) -> None:
     cohort, run = tmp_path / "cohort", tmp_path / "run"
     assert call("phantom", "-n", 5, "--frames", 2, "--views", "lax_2c,lax_4c", "-o", cohort) == 0

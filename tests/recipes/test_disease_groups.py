@@ -43,7 +43,7 @@ def data() -> TrainingData:
     return TrainingData(card=DATASETS["acdc"].card, split=split, train=PATIENTS[:12], val=PATIENTS[12:])
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_shapes_are_told_apart_and_the_scores_are_of_those_not_seen() -> None:
     model = train_disease_model(data(), predict=lambda annotated: annotated.labels[View.SAX])
     scores = model.training["scores"]
@@ -70,7 +70,7 @@ def test_a_patient_without_group_is_refused() -> None:
         measured_patient(patient(1, None))
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_with_a_network_its_masks_of_the_training_patients_are_learned_from() -> None:
     """A network whose walls are thicker than the experts' would put every heart among the strong ones."""
     asked: list[str] = []

@@ -89,7 +89,7 @@ def test_the_three_planes_with_and_without_a_stack() -> None:
     assert [issue.code for issue in without.issues] == ["no-short-axis"]
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_hearts_of_any_lie_and_planes_planned_by_hand() -> None:
     """Axis 12 degrees (SD) off the usual, heart turned by 12, planes 6 degrees and 4 mm off, none described.
 
@@ -107,7 +107,7 @@ def test_hearts_of_any_lie_and_planes_planned_by_hand() -> None:
     assert mistaken <= 6 and silent <= 2
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_descriptions_help_hearts_turned_so_far_that_geometry_is_not_sure() -> None:
     def n_right(said: tuple[tuple[str, ...], ...]) -> int:
         rng = np.random.default_rng(8)
