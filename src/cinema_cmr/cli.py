@@ -46,7 +46,10 @@ COMMANDS = {
 }
 NOTICE = "For research use only; not a medical device."
 
-_PACKAGES = dict.fromkeys(("deidentify", "export"), "dicom.")
+_PACKAGES = {
+    **dict.fromkeys(("deidentify", "export"), "dicom."),
+    **dict.fromkeys(("embed", "prepare", "pretrain", "reconstruct"), "encoder."),
+}
 """Command -> package of `commands` that its module lies in."""
 
 _ALIASES = {"analyze": "analyse"}

@@ -37,7 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Write the table of all studies that can be read; the exit code is the first reason for trouble, or 0."""
-    from cinema_cmr.commands.feature_table import check_table, write_table
+    from cinema_cmr.commands.encoder.feature_table import check_table, write_table
     from cinema_cmr.data.temporary_store import expand_stores
     from cinema_cmr.inference.features import FeatureRow
     from cinema_cmr.io.names import unique_names

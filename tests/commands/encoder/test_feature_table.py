@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cinema_cmr.commands import feature_table
-from cinema_cmr.commands.feature_table import check_table, write_table
+from cinema_cmr.commands.encoder import feature_table
+from cinema_cmr.commands.encoder.feature_table import check_table, write_table
 from cinema_cmr.core.errors import OutputExistsError, UsageError
 from cinema_cmr.inference.features import FeatureRow
 
