@@ -1,6 +1,6 @@
 """Write docs/pictures/demo.webp, the beating heart of the README: an analysis of the embedded synthetic study.
 
-    python docs/generate_animation.py
+python docs/generate_animation.py
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import cinema_cmr as cmr
+from cinema_cmr.core.contours import loops, smooth_masks
 from cinema_cmr.core.vocabulary import CINE_LABELS
 from cinema_cmr.io.atomic import write_bytes
 from cinema_cmr.phantom.demo import demo_path
 from cinema_cmr.report.display import Box, heart_box, window
-from cinema_cmr.report.outlines import loops, smooth_masks
 
 PICTURE = Path(__file__).parent / "pictures" / "demo.webp"
 COLOURS = {"lv": "#ff6b5e", "myo": "#4fd07d", "rv": "#5aa2ff"}

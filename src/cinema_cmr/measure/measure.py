@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.errors import UsageError, unknown_name
@@ -23,6 +24,7 @@ from cinema_cmr.measure.function import (
     mass_values,
     ventricle_values,
 )
+from cinema_cmr.measure.key_frames import key_frame_values
 from cinema_cmr.measure.long_axis.measurements import (
     biplane_mismatch,
     biplane_values,
@@ -35,6 +37,7 @@ from cinema_cmr.measure.quality.context import QualityContext
 from cinema_cmr.measure.rates import rate_values
 from cinema_cmr.measure.scar import measure_scar
 from cinema_cmr.measure.shape import SegmentThickness, segment_thickness, wall_values
+from cinema_cmr.measure.strain import circumferential_curves, circumferential_values, longitudinal_values
 from cinema_cmr.measure.valve_plane import find_valve_planes
 from cinema_cmr.measure.valve_plane_values import (
     describe_valve_planes,
@@ -145,6 +148,7 @@ def _measure(
     long_axis = (
         *long_axis_values(landmarks, ed=options.ed_frame, es=options.es_frame, n_stack=n_stack),
         *biplane_values(study, labels),
+        *longitudinal_values(study, labels),
     )
     if View.SAX not in labels:
         values = _short_axis_values(study, _no_stack(), options)
@@ -175,15 +179,14 @@ def _measure(
     )
     return Measurements(
         measured=(*values, *long_axis),
-        curves={
-            "lv_volume_ml": volumes.lv_ml,
-            "rv_volume_ml": volumes.rv_ml,
-            "myo_volume_ml": volumes.myo_ml,
-            **long_axis_curves(landmarks, n_frames=cine.n_frames),
-        },
+        curves={**_volume_curves(volumes), **stack.contours_mm, **long_axis_curves(landmarks, n_frames=cine.n_frames)},
         times_ms=cine.frame_times_ms,
         flags=(*quality_flags(context), *(flag for flag in of_rules if flag is not None)),
     )
+
+
+def _volume_curves(volumes: Volumes) -> dict[str, NDArray[np.float64]]:
+    return {"lv_volume_ml": volumes.lv_ml, "rv_volume_ml": volumes.rv_ml, "myo_volume_ml": volumes.myo_ml}
 
 
 def _volumes(
@@ -207,6 +210,8 @@ class _Stack:
     myo: Chamber
     wall_ed: SegmentThickness
     wall_es: SegmentThickness
+    contours_mm: dict[str, NDArray[np.float64]]
+    """Summed length of the LV's contours in each frame, by name."""
     cine: Cine | None
 
 
@@ -218,7 +223,9 @@ def _no_stack() -> _Stack:
         return Chamber(name=name, volumes_ml=np.empty(0), counted=np.empty((0, 0), dtype=bool), phases=phases, rule="")
 
     wall = SegmentThickness.absent(reason)
-    return _Stack(lv=chamber("lv"), rv=chamber("rv"), myo=chamber("myo"), wall_ed=wall, wall_es=wall, cine=None)
+    return _Stack(
+        lv=chamber("lv"), rv=chamber("rv"), myo=chamber("myo"), wall_ed=wall, wall_es=wall, contours_mm={}, cine=None
+    )
 
 
 def _stack(cine: Cine, labels: LabelMap, volumes: Volumes, options: MeasureOptions) -> _Stack:
@@ -242,6 +249,7 @@ def _stack(cine: Cine, labels: LabelMap, volumes: Volumes, options: MeasureOptio
         myo=Chamber(name="myo", volumes_ml=volumes.myo_ml, counted=myo_present, phases=lv, rule=EVERY_SLICE),
         wall_ed=wall(lv.ed),
         wall_es=wall(lv.es),
+        contours_mm=circumferential_curves(cine, labels),
         cine=cine,
     )
 
@@ -289,5 +297,14 @@ def _short_axis_values(study: Study, stack: _Stack, options: MeasureOptions) -> 
         for chamber in (stack.lv, stack.rv)
         for value in rate_values(chamber, times_ms=times, rr_interval_ms=interval)
     )
-    indexed = indexed_values(by_name, surface)
-    return (*volumes, rate, output, surface, *indexed, *rates, *wall_values(stack.wall_ed, stack.wall_es))
+    return (
+        *volumes,
+        rate,
+        output,
+        surface,
+        *indexed_values(by_name, surface),
+        *rates,
+        *key_frame_values(stack.lv, times_ms=times, rr_interval_ms=interval),
+        *circumferential_values(stack.contours_mm, stack.lv.phases),
+        *wall_values(stack.wall_ed, stack.wall_es),
+    )
