@@ -16,8 +16,8 @@ from PIL import Image
 
 import cinema_cmr as cmr
 from cinema_cmr.core.contours import loops, smooth_masks
-from cinema_cmr.core.vocabulary import CINE_LABELS
 from cinema_cmr.io.atomic import write_bytes
+from cinema_cmr.measure.volumes import CODES
 from cinema_cmr.phantom.demo import demo_path
 from cinema_cmr.report.display import Box, heart_box, window
 
@@ -45,7 +45,7 @@ def _frame(analysis: cmr.Analysis, frame: int) -> Image.Image:
     cine = analysis.study.cine(cmr.View.SAX)
     labels = analysis.predictions[cmr.View.SAX].labels.array
     box = heart_box(cine, labels)
-    area = (labels == CINE_LABELS["lv"]).sum(axis=(0, 1, 3))
+    area = (labels == CODES["lv"]).sum(axis=(0, 1, 3))
     drawn = np.flatnonzero(area)
     for place, slice_index in enumerate(drawn[np.linspace(1, len(drawn) - 2, 3).astype(int)]):
         _draw_slice(figure.add_axes((place * 0.235, 0, 0.23, 1)), analysis, box, int(slice_index), frame)
@@ -60,7 +60,7 @@ def _draw_slice(axes: Axes, analysis: cmr.Analysis, box: Box, slice_index: int, 
     low, high = window(cine, box)
     axes.imshow(cine.array[:, :, slice_index, frame].T, cmap="gray", vmin=low, vmax=high, interpolation="bicubic")
     for name, colour in COLOURS.items():
-        inside = (labels == CINE_LABELS[name]) | ((name == "myo") & (labels == CINE_LABELS["lv"]))
+        inside = (labels == CODES[name]) | ((name == "myo") & (labels == CODES["lv"]))
         for loop in loops(smooth_masks(inside)):
             axes.plot(*loop.T, color=colour, linewidth=1.6)
     axes.set(xlim=(box.left, box.right), ylim=(box.bottom, box.top))
