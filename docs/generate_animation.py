@@ -79,7 +79,7 @@ def _draw_curve(axes: Axes, analysis: cmr.Analysis, frame: int) -> None:
     axes.grid(axis="y", color=FAINT)
     values = analysis.measurements
     text = f"LVEF {values['lv_ef_percent'].value:.0f} %   RVEF {values['rv_ef_percent'].value:.0f} %"
-    axes.text(0, 1.30, text, color=INK, fontsize=12, weight="bold", transform=axes.transAxes)
+    axes.text(0, 1.30, text, color=INK, fontsize=11, weight="bold", transform=axes.transAxes)
     axes.text(0, 1.10, "volume (ml) over the cycle, frames", color=INK, fontsize=8, transform=axes.transAxes)
 
 

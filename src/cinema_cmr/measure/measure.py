@@ -17,7 +17,6 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.body import BsaFormula, body_surface_area, heart_rate
 from cinema_cmr.measure.function import (
-    PAPILLARY,
     Chamber,
     cardiac_output,
     indexed_values,
@@ -31,6 +30,7 @@ from cinema_cmr.measure.long_axis.measurements import (
     long_axis_curves,
     long_axis_values,
 )
+from cinema_cmr.measure.papillary import PAPILLARY_RULES, PapillaryRule, with_muscle_in_mass
 from cinema_cmr.measure.phases import Phases, find_phases, override_phases, reconcile_phases
 from cinema_cmr.measure.quality.checks import issue_flags, quality_flags
 from cinema_cmr.measure.quality.context import QualityContext
@@ -38,7 +38,7 @@ from cinema_cmr.measure.rates import rate_values
 from cinema_cmr.measure.scar import measure_scar
 from cinema_cmr.measure.shape import SegmentThickness, segment_thickness, wall_values
 from cinema_cmr.measure.strain import circumferential_curves, circumferential_values, longitudinal_values
-from cinema_cmr.measure.valve_plane import find_valve_planes
+from cinema_cmr.measure.valve_plane import ValvePlanes, find_valve_planes
 from cinema_cmr.measure.valve_plane_values import (
     describe_valve_planes,
     missing_valve_plane,
@@ -71,11 +71,13 @@ class MeasureOptions:
     min_myocardial_rim: float = MIN_MYOCARDIAL_RIM
     """Fraction of the rim that scmr requires, 0 to 1; see `volumes.MIN_MYOCARDIAL_RIM`."""
     phase_rule: PhaseRule = "own"
-    """ED and ES of each ventricle's own curve, or those of the LV for both."""
+    """ED and ES of each ventricle's curve, or the LV's."""
     ed_frame: int | None = None
     """ED frame of both ventricles, from 0 (default: found)."""
     es_frame: int | None = None
     """ES frame of both ventricles, from 0 (default: found)."""
+    papillary_rule: PapillaryRule = "blood"
+    """Papillary muscles in the LV blood or the mass."""
     bsa_formula: BsaFormula = "mosteller"
     """Formula of the body surface area."""
 
@@ -84,6 +86,7 @@ class MeasureOptions:
         for kind, value, names in (
             ("basal rule", self.basal_rule, get_args(BasalRule)),
             ("phase rule", self.phase_rule, get_args(PhaseRule)),
+            ("papillary rule", self.papillary_rule, get_args(PapillaryRule)),
             ("body surface area formula", self.bsa_formula, get_args(BsaFormula)),
         ):
             if value not in names:
@@ -193,12 +196,17 @@ def _volumes(
     cine: Cine, labels: LabelMap, options: MeasureOptions, landmarks: Mapping[View, Landmarks]
 ) -> tuple[Volumes, Volumes | None]:
     """Return the curves by the rule of the options, and those up to the valve plane, or None without one."""
+
+    def counted(rule: BasalRule, valve_planes: ValvePlanes | None = None) -> Volumes:
+        rim = options.min_myocardial_rim
+        found = measure_volumes(cine, labels, basal_rule=rule, min_myocardial_rim=rim, valve_planes=valve_planes)
+        return with_muscle_in_mass(found, cine, labels) if options.papillary_rule == "mass" else found
+
     planes = find_valve_planes(cine, landmarks)
-    cut = measure_volumes(cine, labels, basal_rule="valve-plane", valve_planes=planes) if planes else None
+    cut = counted("valve-plane", planes) if planes else None
     if options.basal_rule == "valve-plane" and cut:
         return cut, cut
-    rule = "scmr" if options.basal_rule == "valve-plane" else options.basal_rule
-    return measure_volumes(cine, labels, basal_rule=rule, min_myocardial_rim=options.min_myocardial_rim), cut
+    return counted("scmr" if options.basal_rule == "valve-plane" else options.basal_rule), cut
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,6 +238,7 @@ def _no_stack() -> _Stack:
 
 def _stack(cine: Cine, labels: LabelMap, volumes: Volumes, options: MeasureOptions) -> _Stack:
     lv, rv = _phases(cine, volumes, options)
+    papillary = PAPILLARY_RULES[options.papillary_rule]
     rv_present, myo_present = (np.any(labels.array == CODES[name], axis=(0, 1)) for name in ("rv", "myo"))
 
     def wall(frame: int | None) -> SegmentThickness:
@@ -243,10 +252,17 @@ def _stack(cine: Cine, labels: LabelMap, volumes: Volumes, options: MeasureOptio
             volumes_ml=volumes.lv_ml,
             counted=volumes.lv_counted,
             phases=lv,
-            rule=f"{_describe_basal_rule(volumes)}; {PAPILLARY}",
+            rule=f"{_describe_basal_rule(volumes)}; {papillary}",
         ),
         rv=Chamber(name="rv", volumes_ml=volumes.rv_ml, counted=rv_present, phases=rv, rule=EVERY_SLICE),
-        myo=Chamber(name="myo", volumes_ml=volumes.myo_ml, counted=myo_present, phases=lv, rule=EVERY_SLICE),
+        myo=Chamber(
+            name="myo",
+            volumes_ml=volumes.myo_ml,
+            counted=myo_present,
+            phases=lv,
+            rule=EVERY_SLICE,
+            papillary=papillary,
+        ),
         wall_ed=wall(lv.ed),
         wall_es=wall(lv.es),
         contours_mm=circumferential_curves(cine, labels),

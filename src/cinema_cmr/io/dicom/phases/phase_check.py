@@ -197,8 +197,8 @@ def _unknown_issue(one: AssembledStack, shifts: SliceShifts, *, uneven: bool) ->
     return Issue(
         code=PHASES_UNKNOWN,
         severity="error",
-        message=f"the {len(one.stack.slices)} slices have no trigger times{other}, and the motion in the images does not"
-        " show that their frames are in phase, nor how to put them in phase; volumes at ED and ES and ejection fraction are"
-        " absent: export the series with their times, or use a gated cine",
+        message=f"the {len(one.stack.slices)} slices have no trigger times{other}, and the motion in the images"
+        " does not show that their frames are in phase, nor how to put them in phase; volumes at ED and ES and ejection"
+        " fraction are absent: export the series with their times, or use a gated cine",
         evidence={"n_slices": len(one.stack.slices), "n_agree": int(shifts.reliable.sum())},
     )
