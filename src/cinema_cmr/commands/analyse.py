@@ -33,7 +33,7 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options in their groups: input, model, measurement, output."""
-    add_input_options(parser, "DICOM folders, zips, NIfTI files or folders of them, a study each")
+    add_input_options(parser, "DICOM folders, zips, NIfTI files, folders of them: a study each")
     add_series_options(parser)
     add_options(parser, Subject, title="subject (overrides values read from the files)")
     add_model_options(parser)
@@ -43,7 +43,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     measurement.add_argument("--normal-ranges", metavar="FILE", help="CSV or JSON table of reference ranges")
     output = add_output_options(parser)
     output.add_argument("--images", action="store_true", default=None, help="write images beside masks, of NIfTI too")
-    output.add_argument("--no-images", action="store_false", dest="images", help="write no images, of DICOM neither")
+    output.add_argument(
+        "--no-images", action="store_false", dest="images", default=None, help="write no images, of DICOM neither"
+    )
     output.add_argument("--dicom", action="store_true", help="write DICOM and FHIR too, for DICOM input (OUT/dicom)")
     add_phase_option(output)
     output.add_argument("--strict", action="store_true", help="exit with code 4 if a result is flagged")
@@ -89,11 +91,8 @@ def _exported(result: CaseResult, source: Path, folder: Path, given: Namespace, 
 
 def _options(given: Namespace) -> Options:
     values = option_values(given, InferenceOptions, ExtraModels, Subject, MeasureOptions, SeriesOptions)
-    return Options.of(
-        **values,
-        single_frame=given.single_frame,
-        normal_ranges=read_normal_ranges(given.normal_ranges) or NORMAL_RANGES,
-    )
+    ranges = read_normal_ranges(given.normal_ranges) or NORMAL_RANGES
+    return Options.of(**values, single_frame=given.single_frame, normal_ranges=ranges)
 
 
 def _write_index(results: Sequence[CaseResult], output: Path) -> None:
