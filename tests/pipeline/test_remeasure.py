@@ -136,9 +136,6 @@ def test_frames_are_moved_and_found_again(results: Path) -> None:
     assert again.edits is not None and again.edits.rules[0].name == "given_weight_kg" and len(again.edits.rules) == 1
     assert numbers(again.measurements) == pytest.approx(OWN, rel=1e-5, nan_ok=True)
     assert [step.rules for step in again.edits.steps] == [("es_frame", "given_weight_kg")] * 2
-        ("es_frame", "given_weight_kg"),
-        ("es_frame", "given_weight_kg"),
-    ]
     assert {**again.edits.model_options(again.run.options)} == dict(heart_analysis().run.options)
 
 
