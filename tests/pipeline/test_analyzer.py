@@ -33,7 +33,10 @@ from cinema_cmr.report.write import write_results
 RADII = tuple(12.0 + 3.0 * np.cos(np.linspace(0, 2 * np.pi, 12, endpoint=False)))
 LABELS = heart(RADII, n_slices=6)
 VOXEL_ML = 1.5 * 1.5 * 8 / 1000
-RESULTS = {"measurements.json", "measurements.csv", "report.html", "run.json", "segmentation/sax.nii.gz"}
+RESULTS = {
+    *("measurements.json", "measurements.csv", "report.html", "run.json", "segmentation/sax.nii.gz"),
+    *("segmentation/original/sax.nii.gz", "segmentation/labels_itksnap.txt", "segmentation/labels_slicer.ctbl"),
+}
 
 
 def scan(folder: Path, labels: np.ndarray = LABELS, name: str = "scan") -> Path:  # type: ignore[type-arg]
@@ -260,7 +263,8 @@ def test_long_axis_masks_come_from_a_model_of_their_own(tmp_path: Path) -> None:
     assert labels.shape == plane.array.shape
     assert (labels[:, :, 0] == LABELS[:, :, 3]).mean() > 0.99
     folder = written(analysis, tmp_path / "out")
-    assert files_of(folder) == RESULTS | {"segmentation/lax_4c.nii.gz"}
+    long_axis = {"segmentation/lax_4c.nii.gz", "segmentation/original/lax_4c.nii.gz"}
+    assert files_of(folder) == RESULTS | long_axis | {"images/sax.nii.gz", "images/lax_4c.nii.gz"}
     assert set(analysed(study, model=its, long_axis=other).predictions) == {View.SAX}
 
 

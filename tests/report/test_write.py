@@ -13,8 +13,20 @@ import pytest
 from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.errors import OutputExistsError
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.report.record.stored import changed_output, read_measurements, read_run
 from cinema_cmr.report.write import write_results
+
+OUTPUTS = {
+    "images/sax.nii.gz",
+    "measurements.csv",
+    "measurements.json",
+    "report.html",
+    "segmentation/labels_itksnap.txt",
+    "segmentation/labels_slicer.ctbl",
+    "segmentation/original/sax.nii.gz",
+    "segmentation/sax.nii.gz",
+}
 
 
 @pytest.mark.medium
@@ -22,7 +34,7 @@ def test_folder_holds_every_file_and_is_not_overwritten(analysis: Analysis, tmp_
     folder = tmp_path / "out"
     record = write_results(analysis, folder)
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    assert files == {"report.html", "measurements.json", "measurements.csv", "run.json", "segmentation/sax.nii.gz"}
+    assert files == OUTPUTS | {"run.json"}
     assert read_measurements(folder / "measurements.json") == record
     assert "write" in read_run(folder / "run.json").seconds and "write" not in record.seconds
     with pytest.raises(OutputExistsError, match="--overwrite"):
@@ -68,7 +80,7 @@ def test_run_json_has_the_hash_of_each_file_and_tells_a_changed_one(
     folder = tmp_path / "out"
     write_results(analysis, folder)
     run = read_run(folder / "run.json")
-    assert set(run.outputs) == {"report.html", "measurements.json", "measurements.csv", "segmentation/sax.nii.gz"}
+    assert set(run.outputs) == OUTPUTS
     assert changed_output(folder, run) is None
     (folder / "segmentation" / "lax_2c.nii.gz").write_text("of mine")
     write_results(analysis, folder, overwrite=True)
@@ -93,3 +105,29 @@ def test_a_mask_of_earlier_results_goes_with_them_but_no_file_outside(
     (folder / "run.json").write_text(json.dumps(run))
     write_results(analysis, folder, overwrite=True)
     assert not (folder / "segmentation" / "lax_2c.nii.gz").exists() and (tmp_path / "outside").exists()
+
+
+def test_images_are_written_where_no_nifti_file_holds_them_or_as_asked(
+    analysis: Analysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cinema_cmr.report.html.write_report", lambda *given: given[-1].write_text("page"))
+    write_results(analysis, tmp_path / "dicom")
+    image = nibabel.load(tmp_path / "dicom" / "images" / "sax.nii.gz")
+    assert np.array_equal(image.get_fdata(), analysis.study[View.SAX].array) and image.get_data_dtype() == np.int16
+    cine, _ = read_nifti_cine(tmp_path / "dicom" / "images" / "sax.nii.gz")
+    of_file = replace(analysis, study=replace(analysis.study, cines=(cine,)))
+    for name, images, expected in (("auto", None, False), ("all", True, True), ("none", False, False)):
+        write_results(of_file, tmp_path / name, images=images)
+        assert (tmp_path / name / "images" / "sax.nii.gz").exists() is expected, name
+    write_results(analysis, tmp_path / "bare", images=False)
+    assert not (tmp_path / "bare" / "images").exists()
+
+
+def test_files_of_earlier_results_are_copied_as_they_are(
+    analysis: Analysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cinema_cmr.report.html.write_report", lambda *given: given[-1].write_text("page"))
+    (tmp_path / "own").write_bytes(b"the model's own mask")
+    files = {"segmentation/original/sax.nii.gz": tmp_path / "own"}
+    write_results(replace(analysis, files=files), tmp_path / "out")
+    assert (tmp_path / "out" / "segmentation" / "original" / "sax.nii.gz").read_bytes() == b"the model's own mask"

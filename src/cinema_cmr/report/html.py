@@ -13,6 +13,7 @@ from cinema_cmr.core.study import Issue, Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.measure.normal_ranges import normal_range
+from cinema_cmr.report.corrections import correction_lines, shown_changes
 from cinema_cmr.report.counting import NOT_COUNTED, StackCounting, mark_uncounted, stack_counting
 from cinema_cmr.report.figures import Curve, curves_svg
 from cinema_cmr.report.frames import UNITS_PER_PIXEL, Film, Tile
@@ -60,6 +61,8 @@ def report_html(analysis: Analysis, record: StudyRecord) -> str:
         .render(
             record=record,
             subject=list(_subject_facts(record)),
+            corrections=correction_lines(record),
+            changed=shown_changes(record),
             cards=ventricles,
             kind=_KINDS[study.modality],
             outlines=OUTLINES[_scheme(analysis)],
@@ -77,6 +80,7 @@ def report_html(analysis: Analysis, record: StudyRecord) -> str:
             view_titles={None: "no cine", **{view: view.title for view in View}},
             across=_across(study),
             predicted=bool(predictions),
+            no_images=[cine.view.title for cine in study.cines if not cine.has_image and cine.view in predictions],
             ends=counting.ends,
             not_counted=pictures.has_outline(NOT_COUNTED),
             units_per_pixel=UNITS_PER_PIXEL,
@@ -140,8 +144,12 @@ class _Pictures:
             yield f"view-{index}", view.film, view.film.tiles[0]
 
 
+def _with_images(study: Study) -> Study:
+    return replace(study, cines=tuple(cine for cine in study.cines if cine.has_image))
+
+
 def _pictures(analysis: Analysis, record: StudyRecord, counting: StackCounting) -> _Pictures:
-    study, predictions = analysis.study, analysis.predictions
+    study, predictions = _with_images(analysis.study), analysis.predictions
     stack = stack_film(study, predictions) if study.modality == "cine" else None
     sheets = contact_sheets(study, predictions, ed=record.summary.ed_frame, es=record.summary.es_frame)
     return _Pictures(
