@@ -9,7 +9,8 @@ import numpy as np
 
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.vocabulary import CINE_LABELS, View
-from cinema_cmr.interop.label_reading import ReadLabels, read_dicom_labels
+from cinema_cmr.interop.canvas import ReadLabels
+from cinema_cmr.interop.label_reading import read_dicom_labels
 from cinema_cmr.io.nifti.image import write_cine, write_mask
 from cinema_cmr.io.output_folder import results_folder
 from cinema_cmr.io.read import read_study

@@ -70,7 +70,7 @@ def test_an_image_with_facts_needs_no_label_map(tmp_path: Path) -> None:
 
 def test_an_empty_folder_error_states_what_was_expected(tmp_path: Path) -> None:
     write_scan(tmp_path / "masks" / "a.nii.gz", labels_of(1))
-    with pytest.raises(InputError, match="holds no NIfTI image and 1 label maps"):
+    with pytest.raises(InputError, match="holds no image and 1 label maps"):
         list_cases(tmp_path)
     with pytest.raises(InputError, match="is not a folder"):
         list_cases(tmp_path / "absent")

@@ -1,6 +1,6 @@
-"""A folder of the user's own: NIfTI images, with label maps and a table of facts if available.
+"""A folder of the user's own: NIfTI, NRRD or MHA images, with label maps and a table of facts if available.
 
-The label map of `A.nii.gz` is `A_seg`, `A_gt`, `A_mask`, `A_label` or `A_labels.nii.gz` beside it, or has one of these
+The label map of `A.nii.gz` is `A_seg`, `A_gt`, `A_mask`, `A_label` or `A_labels.nii.gz` (or `A.seg.nrrd`) beside it, or has one of these
 names or that of the image in a folder `masks`, `labels`, `segmentations` or `gt`, in its folder or beside that. All
 images in a subfolder belong to one patient, and those named by view (`sax`, `lax_4c`, ...) form one study. Images
 directly in the folder form one study if their names differ only in phase, frame or view (`datasets.folder_layout`).
@@ -29,14 +29,15 @@ from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.facts_table import fact_problem, read_facts, tables_without_names
 from cinema_cmr.datasets.label_statement import LabelStatement, read_label_statement
 from cinema_cmr.datasets.listing import subject_from
+from cinema_cmr.datasets.passed_over import passed_over
 from cinema_cmr.datasets.phase_files import read_phases
 from cinema_cmr.datasets.readers.folder_layout import (
     ImageGroup,
     case_folder,
     find_masks,
     group_images,
+    is_image,
     is_mask,
-    is_nifti,
 )
 from cinema_cmr.files.text import read_json
 from cinema_cmr.io.names import file_stem
@@ -70,7 +71,7 @@ class Listing:
     without_image: tuple[str, ...]
     """Label maps without an image."""
     remarks: tuple[str, ...] = ()
-    """Label maps, table rows and tables that are not used, one sentence each."""
+    """Label maps, table rows, tables and other files that are not used, one sentence each."""
 
 
 def list_cases(root: Path) -> list[Case]:
@@ -81,8 +82,8 @@ def list_cases(root: Path) -> list[Case]:
     listing = scan_folder(root)
     if not listing.cases:
         raise InputError(
-            f"'{Path(root).name}' holds no NIfTI image and {len(listing.without_image)} label maps; expected"
-            " NAME.nii.gz, with NAME_seg.nii.gz beside it or in a folder 'masks': add the images"
+            f"'{Path(root).name}' holds no image and {len(listing.without_image)} label maps; expected NAME.nii.gz,"
+            f" with NAME_seg.nii.gz beside it or in a folder 'masks': add the images{_why(listing.remarks)}"
         )
     return list(listing.cases)
 
@@ -100,7 +101,8 @@ def scan_folder(root: Path) -> Listing:
         raise InputError(
             f"'{root.name}' is not a folder; expected a folder of NIfTI images and label maps: check the path"
         )
-    files = [path for path in paths_below(root) if is_nifti(path.relative_to(root))]
+    found = [path for path in paths_below(root) if not path.is_dir()]
+    files = [path for path in found if is_image(path.relative_to(root))]
     masks = {path for path in files if is_mask(path.relative_to(root))}
     pairs = {path: find_masks(path, masks) for path in files if path not in masks}
     used = {mask for image_masks in pairs.values() for mask in image_masks}
@@ -112,7 +114,12 @@ def scan_folder(root: Path) -> Listing:
         cases=cases,
         without_mask=tuple(_relative(image, root) for image, image_masks in pairs.items() if not image_masks),
         without_image=unused,
-        remarks=(*_mask_remarks(unused), *_fact_remarks(cases, facts), *tables_without_names(root)),
+        remarks=(
+            *_mask_remarks(unused),
+            *_fact_remarks(cases, facts),
+            *tables_without_names(root),
+            *passed_over([path.relative_to(root) for path in found], is_image),
+        ),
     )
 
 
@@ -213,6 +220,10 @@ def _problem(root: Path, group: ImageGroup, images: Mapping[Path, Sequence[Path]
             return f"'{image.name}' has two label maps, {names}; expected one: remove the other"
     repeated = next((paths for paths in views.values() if len(paths) > 1), None)
     return f"two images of one view, {' and '.join(repeated)}; expected one: remove the other" if repeated else None
+
+
+def _why(remarks: Sequence[str]) -> str:
+    return "".join(f"; {remark}" for remark in remarks if " not read" in remark)
 
 
 def _mask_remarks(masks: Sequence[str]) -> Iterator[str]:

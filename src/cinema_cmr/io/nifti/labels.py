@@ -1,4 +1,4 @@
-"""Reference label maps read from NIfTI, with their codes translated to ours."""
+"""Reference label maps read from NIfTI, NRRD or MHA, with their codes translated to ours."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cinema_cmr.core.errors import GeometryError, InputError, UnreadableFileError
 from cinema_cmr.core.geometry import apply_affine, spacing_of
 from cinema_cmr.io.names import is_nifti_name
+from cinema_cmr.io.nifti.other_formats import is_other_format, read_as_nifti
 from cinema_cmr.io.nifti.voxels import check_nifti
 
 __all__ = ["read_label_codes", "read_label_shape"]
@@ -107,16 +108,25 @@ def _read(path: Path, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], nib.
         return np.asarray(image.dataobj, dtype=np.float32), image.header
     except _DAMAGED as error:
         raise UnreadableFileError(
-            f"'{path.name}' is not a readable NIfTI label map ({error}); expected a complete file: copy it again"
+            f"'{path.name}' is not a readable label map ({error}); expected a complete file: copy it again"
         ) from error
 
 
 def _open(path: Path) -> SpatialImage:
     try:
+        if is_other_format(path):
+            return _from_other_format(path)
         if is_nifti_name(path):
             check_nifti(path)
         return nib.load(path)
     except (*_DAMAGED, InputError) as error:
         raise UnreadableFileError(
-            f"'{path.name}' is not a readable NIfTI label map ({error}); expected a complete file: copy it again"
+            f"'{path.name}' is not a readable label map ({error}); expected a complete file: copy it again"
         ) from error
+
+
+def _from_other_format(path: Path) -> SpatialImage:
+    """Return a NRRD or MHA label map as an image in memory."""
+    header, voxels = read_as_nifti(path)
+    array = np.frombuffer(voxels, "<f4").reshape(header.get_data_shape(), order="F")
+    return nib.Nifti1Image(array, header.get_best_affine(), header)
