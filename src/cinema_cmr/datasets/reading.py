@@ -11,7 +11,7 @@ from cinema_cmr.data.cases import AnnotatedStudy, Case, Split, read_split, subse
 from cinema_cmr.data.label_check import label_remarks, summarise_labels
 from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.datasets.dataset import Dataset
-from cinema_cmr.datasets.label_statement import read_label_statement
+from cinema_cmr.datasets.label_statement import LABELS_FILE, LabelStatement, read_label_statement
 from cinema_cmr.datasets.registry import DATASETS, get_dataset
 
 __all__ = [
@@ -144,8 +144,13 @@ def _with_codes(dataset: Dataset, cases: Sequence[Case], root: Path, codes: Sequ
             f"--codes with the dataset '{dataset.card.name}', whose codes are known; expected them for a folder of"
             " one's own: leave them out"
         )
-    stated = read_label_statement(root).with_codes(codes)
-    return [replace(case, label_codes=stated.file_codes, drawn=stated.structures) for case in cases]
+
+    def stated(case: Case) -> LabelStatement:
+        own = (case.folder / LABELS_FILE).exists()
+        return read_label_statement(case.folder if own else root).with_codes(codes)
+
+    given = ((case, stated(case)) for case in cases)
+    return [replace(case, label_codes=one.file_codes, drawn=one.structures) for case, one in given]
 
 
 def find_split(file: Path | str | None, dataset: Dataset, cases: Sequence[Case]) -> Split:

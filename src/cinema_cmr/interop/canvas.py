@@ -24,6 +24,7 @@ __all__ = ["Canvas", "Place", "ReadLabels", "slice_origin"]
 
 _PAINTED = ("epi", "myo", "lv", "rv")
 """Order of painting: a cavity lies over its wall. "epi" is wall and cavity of the LV together."""
+_DRAWN = {"epi": "myo"}
 _LABEL = {label.name: label.code for label in CINE_LABELS} | {"epi": 2}
 
 Place = tuple[int, int, int]
@@ -39,6 +40,8 @@ class ReadLabels:
     """All frames of the cine; those that are not in `frames` are empty."""
     frames: tuple[int, ...]
     """Frames with a label."""
+    drawn: tuple[str, ...]
+    """Structures drawn in every one of these frames."""
 
 
 @dataclass(kw_only=True)
@@ -83,7 +86,17 @@ class Canvas:
                     array[:, :, k, t][masks[name]] = _LABEL[name]
             frames = sorted({t for _, _, t in own})
             if frames:
-                yield ReadLabels(cine=cine, labels=LabelMap(array=array), frames=tuple(frames))
+                drawn = _drawn_in_all(own, frames)
+                yield ReadLabels(cine=cine, labels=LabelMap(array=array), frames=tuple(frames), drawn=drawn)
+
+
+def _drawn_in_all(masks: Mapping[Place, Mapping[str, object]], frames: Sequence[int]) -> tuple[str, ...]:
+    """Return the structures that every frame has in some slice; an outline of the LV's wall stands for the wall."""
+    found = {
+        frame: {_DRAWN.get(name, name) for (_, _, t), names in masks.items() if t == frame for name in names}
+        for frame in frames
+    }
+    return tuple(label.name for label in CINE_LABELS if all(label.name in names for names in found.values()))
 
 
 def slice_origin(cine: Cine, k: int) -> NDArray[np.float64]:

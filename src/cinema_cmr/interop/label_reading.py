@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.geometry import lps_to_ras
-from cinema_cmr.core.study import Study
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.interop.canvas import Canvas, Place, ReadLabels, slice_origin
+from cinema_cmr.interop.canvas import Canvas, Place, slice_origin
 from cinema_cmr.interop.polygon import fill_polygons
 from cinema_cmr.interop.study_files import dicom_files
 from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset
@@ -28,7 +27,7 @@ from cinema_cmr.io.dicom.values import text_of
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["class_of_structure", "read_dicom_labels"]
+__all__ = ["add_dicom_labels", "class_of_structure"]
 
 _SEG, _RTSTRUCT = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.481.3"
 _CODES = {"87878005": "lv", "53085002": "rv", "49848007": "myo", "74281007": "myo"}
@@ -50,14 +49,14 @@ _OFF_PLANE_MM = 1.0
 """Farthest a frame or contour may lie from the plane of the image that it refers to."""
 
 
-def read_dicom_labels(source: Path | str, study: Study) -> tuple[ReadLabels, ...]:
-    """Read all SEG and RTSTRUCT objects of a folder, file or zip as labels on the cines of a study read from DICOM.
+def add_dicom_labels(canvas: Canvas, source: Path) -> None:
+    """Add all SEG and RTSTRUCT objects of a folder, file or zip to a canvas of a study read from DICOM.
 
     Raises `InputError` where there is none, for a structure of unknown name and code, and for objects that refer to
     no image of the study or lie off its planes.
     """
-    canvas, n_objects = Canvas(study=study), 0
-    with dicom_files(Path(source)) as paths, quiet_pydicom():
+    n_objects = 0
+    with dicom_files(source) as paths, quiet_pydicom():
         for path in paths:
             kind = text_of(read_dataset(path, ["SOPClassUID"]), "SOPClassUID")
             if kind in (_SEG, _RTSTRUCT):
@@ -66,10 +65,9 @@ def read_dicom_labels(source: Path | str, study: Study) -> tuple[ReadLabels, ...
                 add(canvas, read_dataset(path, pixels=True), path.name)
     if not n_objects:
         raise InputError(
-            f"'{Path(source).name}' holds no DICOM segmentation or structure set; expected SEG or RTSTRUCT: check the"
-            " path"
+            f"'{source.name}' holds no segmentation, structure set, contours or masks; expected DICOM SEG or RTSTRUCT,"
+            " IM-0001-0048-icontour-manual.txt, a workspace *.cvi42wsx, or NIfTI, NRRD or MHA masks: check the path"
         )
-    return tuple(canvas.painted())
 
 
 def class_of_structure(words: str, codes: Iterable[str], file: str) -> str:

@@ -1,11 +1,11 @@
 """A folder of the user's own: NIfTI, NRRD or MHA images, with label maps and a table of facts if available.
 
-The label map of `A.nii.gz` is `A_seg`, `A_gt`, `A_mask`, `A_label` or `A_labels.nii.gz` (or `A.seg.nrrd`) beside it, or has one of these
-names or that of the image in a folder `masks`, `labels`, `segmentations` or `gt`, in its folder or beside that. All
-images in a subfolder belong to one patient, and those named by view (`sax`, `lax_4c`, ...) form one study. Images
-directly in the folder form one study if their names differ only in phase, frame or view (`datasets.folder_layout`).
-`A_ED` and `A_ES` form one study of two frames. A phantom cohort (`phantom/cohort.py`) has this layout. For research use
-only; not a medical device.
+The label map of `A.nii.gz` is `A_seg`, `A_gt`, `A_mask`, `A_label` or `A_labels.nii.gz` (or `A.seg.nrrd`) beside it,
+or has one of these names or that of the image in a folder `masks`, `labels`, `segmentations` or `gt`, in its folder or
+beside that. All images in a subfolder belong to one patient, and those named by view (`sax`, `lax_4c`, ...) form one
+study. Images directly in the folder form one study if their names differ only in phase, frame or view
+(`datasets.folder_layout`). `A_ED` and `A_ES` form one study of two frames. A phantom cohort (`phantom/cohort.py`) has
+this layout. For research use only; not a medical device.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.data.label_check import check_nesting
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.facts_table import fact_problem, read_facts, tables_without_names
-from cinema_cmr.datasets.label_statement import LabelStatement, read_label_statement
+from cinema_cmr.datasets.label_statement import LABELS_FILE, LabelStatement, read_label_statement
 from cinema_cmr.datasets.listing import subject_from
 from cinema_cmr.datasets.passed_over import passed_over
 from cinema_cmr.datasets.phase_files import read_phases
@@ -92,7 +92,7 @@ def scan_folder(root: Path) -> Listing:
     """List everything under `root`: cases, images without a label map, label maps without an image.
 
     Facts come from a table `*.csv` in `root` (`datasets.facts_table`), codes and drawn structures from `labels.json`
-    (`datasets.label_statement`). A case with two images of one view, two label
+    in the case's folder, else in `root` (`datasets.label_statement`). A case with two images of one view, two label
     maps of one image, or an invalid fact is listed with the problem. Raises `InputError` if the folder does not exist
     and for two tables of facts.
     """
@@ -191,6 +191,7 @@ def _cases(
     for name, group in sorted(group_images(root, images).items()):
         folder = case_folder(group.images[0], root)
         masks = {image: images[image][0] if images[image] else None for image in group.images}
+        stated = read_label_statement(folder) if (folder / LABELS_FILE).exists() else statement
         case_facts = {**facts.get(group.patient, {}), **facts.get(name, {})}
         part = {} if case_facts or any(masks.values()) else {"part": "unlabelled"}
         yield Case(
@@ -200,9 +201,9 @@ def _cases(
             facts={**case_facts, **part},
             files=(*group.images, *(mask for mask in masks.values() if mask)),
             masks=masks,
-            label_codes=statement.file_codes,
-            drawn=statement.structures,
-            empty_slices_drawn=statement.empty_slices == "background",
+            label_codes=stated.file_codes,
+            drawn=stated.structures,
+            empty_slices_drawn=stated.empty_slices == "background",
             problem=_problem(root, group, images) or fact_problem(case_facts),
         )
 

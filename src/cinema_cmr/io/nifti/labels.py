@@ -18,7 +18,7 @@ from cinema_cmr.io.names import is_nifti_name
 from cinema_cmr.io.nifti.other_formats import is_other_format, read_as_nifti
 from cinema_cmr.io.nifti.voxels import check_nifti
 
-__all__ = ["read_label_codes", "read_label_shape"]
+__all__ = ["read_label_codes", "read_label_shape", "read_placed_labels"]
 
 _NIFTI_1_BYTES = 348
 _DAMAGED = (ImageFileError, HeaderDataError, EOFError, OSError, ValueError, OverflowError, zlib.error)
@@ -59,16 +59,38 @@ def read_label_codes(
     values, header = _read(path, tuple(shape))
     if image_header is not None:
         _check_place(path.name, header, image_header, shape, placed=placed)
+    return _translated(path.name, values.reshape(shape), codes)
+
+
+def read_placed_labels(path: Path | str, *, codes: Mapping[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Read a label map (x, y, z, t) without its image, translated by `codes`, and its affine, voxel -> RAS mm.
+
+    Raises as `read_label_codes` does, and `GeometryError` for a file that states no position.
+    """
+    path = Path(path)
+    shape = read_label_shape(path)
+    values, header = _read(path, shape)
+    affine = np.asarray(header.get_best_affine(), dtype=np.float64)
+    placed = is_other_format(path) or bool(header["sform_code"]) or bool(header["qform_code"])
+    if not placed or not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) == 0:
+        raise GeometryError(
+            f"'{path.name}' states no position in the patient; expected a mask that was exported with the image's"
+            " affine: export it again"
+        )
+    return _translated(path.name, values.reshape(shape), codes), affine
+
+
+def _translated(name: str, values: NDArray[np.float32], codes: Mapping[int, int]) -> NDArray[np.uint8]:
     table = {0: 0, **codes}
     found = np.unique(values)
     unknown = [value for value in found.tolist() if value not in table]
     if unknown:
         raise InputError(
-            f"'{path.name}' holds the values {unknown[:8]}; expected the label codes {sorted(table)}: check the codes"
+            f"'{name}' holds the values {unknown[:8]}; expected the label codes {sorted(table)}: check the codes"
         )
-    translated = np.zeros(shape, np.uint8)
+    translated = np.zeros(values.shape, np.uint8)
     for code in found:
-        translated[values.reshape(shape) == code] = table[int(code)]
+        translated[values == code] = table[int(code)]
     return translated
 
 
