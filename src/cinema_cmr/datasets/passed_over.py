@@ -31,8 +31,10 @@ def passed_over(paths: Sequence[Path], is_image: Callable[[Path], bool]) -> tupl
     kinds = Counter(path.suffix.lower() or "no suffix" for path in found)
     listed = ", ".join(f"{kind} {number}" for kind, number in kinds.most_common(_MAX_KINDS))
     more = f" and {len(kinds) - _MAX_KINDS} other kinds" if len(kinds) > _MAX_KINDS else ""
+    commonest = kinds.most_common(1)[0][0]
+    example = next(path for path in found if (path.suffix.lower() or "no suffix") == commonest)
     files = "1 file is" if len(found) == 1 else f"{len(found)} files are"
-    return (f"{files} not read ({listed}{more}), e.g. '{found[0].name}'; {_advice(found)}",)
+    return (f"{files} not read ({listed}{more}), e.g. '{example.name}'; {_advice(found)}",)
 
 
 def _is_read(path: Path) -> bool:
