@@ -100,6 +100,10 @@ class ModelCard:
     """Segmentation of cines: mean probability of the labels below which a frame is flagged."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Data, split and its hash, recipe, seed, steps, versions and validation scores."""
+    author: str = ""
+    """People or lab to name and ask."""
+    description: str = ""
+    """What the model is for and was made of, in its author's words."""
     licence: str = ""
     """Terms of use of the weights, inherited from the training data."""
     weights_sha256: str = ""

@@ -11,6 +11,7 @@ from cinema_cmr.core.errors import CinemaError
 from cinema_cmr.data.cases import AnnotatedStudy, Case, Split, read_split
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.reading import SPLIT_FILE, find_cases, ignore_note, read_patients
+from cinema_cmr.models.pins import split_pin
 
 __all__ = ["StudySource"]
 
@@ -49,7 +50,7 @@ class StudySource:
             return sorted(known)
         if self.split:
             return list(read_split(self.split, patients=known)[self.part])
-        path = None if card is None or self.model is None else _split_beside(Path(self.model))
+        path = None if card is None or self.model is None else _split_beside(Path(split_pin(self.model)[0]))
         if path is None or card is None:
             return list(dataset.patients(cases, self.part))
         try:

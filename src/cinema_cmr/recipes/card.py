@@ -41,6 +41,8 @@ def create_card(
         tta=fields.tta,
         logit_offsets=fields.logit_offsets,
         training={**_training(experiment, data, start), "validation": _scores(validation), **fields.training},
+        author=experiment.author,
+        description=experiment.description,
         licence=combined_licence(
             {
                 **({start.card.name: start.card.licence} if start is not None else {}),

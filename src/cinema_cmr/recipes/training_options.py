@@ -132,7 +132,19 @@ class _FinetuneModelOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinetuneOptions(_LoopOptions, _FinetuneModelOptions, _LabelledDataOptions):
+class _CardOptions:
+    group: ClassVar[str] = "the model's card"
+
+    name: str | None = option(path="model_name")
+    """name of the model; default: the recipe's"""
+    author: str | None = option(path="author")
+    """people or lab to name and ask"""
+    description: str | None = option(path="description")
+    """what the model is for and was made of"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneOptions(_CardOptions, _LoopOptions, _FinetuneModelOptions, _LabelledDataOptions):
     """Options of `cinema finetune` and of `recipes.finetune.finetune`."""
 
     @property
