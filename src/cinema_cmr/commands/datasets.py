@@ -69,13 +69,13 @@ def run(given: Namespace) -> int:
 
 def _list(given: Namespace, console: Console) -> int:
     from cinema_cmr.datasets.overview import markdown_table
-    from cinema_cmr.datasets.registry import DATASETS
+    from cinema_cmr.datasets.registry import DATASETS, dataset_names, get_dataset
 
     if given.markdown:
         print(markdown_table(dataset.card for dataset in DATASETS.values()))
         return 0
-    for name, dataset in DATASETS.items():
-        card = dataset.card
+    for name in dataset_names():
+        card = get_dataset(name).card
         number = f"{card.n_cases} cases" if card.n_cases is not None else "number of cases not published"
         text = f"{name}: {card.title}\n  {number}; licence: {card.licence}\n  {card.how_to_get}"
         console.result(text + (f"\n  cite: {card.citation}" if card.citation else ""), vars(card))

@@ -98,6 +98,8 @@ class ModelCard:
     found at a lower probability than a common one."""
     least_confidence: float = 0.8
     """Segmentation of cines: mean probability of the labels below which a frame is flagged."""
+    requires: tuple[str, ...] = ()
+    """Packages that the network comes from, with the version it was made with, e.g. "lab-net 1.2"; empty for ours."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Data, split and its hash, recipe, seed, steps, versions and validation scores."""
     author: str = ""

@@ -239,7 +239,7 @@ def _output_check(loaded: LoadedModel) -> Check:
     grids = loaded.card.grids
     sizes = getattr(config, "image_sizes", None) or {view: (*g.size, g.n_slices or 1) for view, g in grids.items()}
     with torch.inference_mode():
-        output = loaded.model({view: torch.zeros(1, config.in_chans, *sizes[view]) for view in grids})
+        output = loaded.model({view: torch.zeros(1, getattr(config, "in_chans", 1), *sizes[view]) for view in grids})
     tensors = list(output.values()) if isinstance(output, Mapping) else [output]
     shapes = ", ".join(str(tuple(x.shape)) for x in tensors)
     finite = all(bool(torch.isfinite(x).all()) for x in tensors)

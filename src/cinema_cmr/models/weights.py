@@ -158,7 +158,10 @@ def _built(card: ModelCard) -> nn.Module:
     try:
         return build(card.architecture, card.config)
     except UsageError as error:
-        raise WeightsError(f"the card of '{card.name}' describes no network that can be built: {error}") from error
+        needs = f"; it was made with {', '.join(card.requires)}: install that package" if card.requires else ""
+        raise WeightsError(
+            f"the card of '{card.name}' describes no network that can be built: {error}{needs}"
+        ) from error
 
 
 def _check_described(state: Mapping[str, Tensor], card: ModelCard) -> None:
