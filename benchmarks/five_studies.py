@@ -2,9 +2,8 @@
 
     python benchmarks/five_studies.py ACDC OUT
 
-writes OUT/codes (1 LV, 2 myocardium, 3 RV), OUT/cavity (1 LV, nothing else drawn) and OUT/nrrd (images and masks in NRRD,
-our codes), and OUT/held_out, five patients of our validation part with ACDC's codes, none of whom a model of ours was
-trained on. For research use only; not a medical device.
+writes OUT/codes (1 LV, 2 myocardium, 3 RV), OUT/cavity (1 LV, nothing else drawn) and OUT/nrrd (images and masks in
+NRRD, our codes), and OUT/held_out, five patients of our validation part, whom no model of ours was trained on. For research use only; not a medical device.
 """
 
 from __future__ import annotations
@@ -36,11 +35,11 @@ def write_lab(acdc: Path, out: Path, patients: tuple[str, ...], codes: np.ndarra
 
 
 def write_image(image: nib.Nifti1Image, path: Path) -> None:
-    """Write an image as NIfTI, or as NRRD with SimpleITK: the voxel sizes alone, as the affines of ACDC are no places."""
+    """Write an image as NIfTI, or as NRRD with its voxel sizes alone, as the affines of ACDC are no places."""
     if path.suffix != ".nrrd":
         nib.save(image, path)
         return
-    import SimpleITK as sitk
+    import SimpleITK as sitk  # noqa: N813  # its own manual imports it so
 
     stored = sitk.GetImageFromArray(np.asarray(image.dataobj).transpose())
     stored.SetSpacing([float(size) for size in image.header.get_zooms()[:3]])

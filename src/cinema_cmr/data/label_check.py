@@ -167,7 +167,7 @@ def summarise_labels(annotated: AnnotatedStudy) -> tuple[LabelSummary, ...]:
 def _summary(annotated: AnnotatedStudy, view: View, labels: LabelMap) -> LabelSummary:
     cine, classes = annotated.study[view], LABEL_SCHEMES[labels.scheme]
     frames = annotated.labelled_frames.get(view, tuple(range(labels.array.shape[3])))
-    filled = labels.array[..., list(frames)].any(axis=(0, 1))
+    filled = np.asarray(labels.array[..., list(frames)].any(axis=(0, 1)))
     counted = labels.drawn_slices is None or bool(labels.drawn_slices.all())
     voxel_ml = float(np.prod(cine.spacing_mm)) / 1000
     volumes = {

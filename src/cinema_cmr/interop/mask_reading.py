@@ -72,7 +72,7 @@ def _fitting_cine(
     for number, cine in enumerate(canvas.study):
         if cine.sources is None:
             continue
-        grids, off = _grids(cine, shape, np.linalg.inv(affine))
+        grids, off = _grids(cine, shape, np.asarray(np.linalg.inv(affine), dtype=np.float64))
         if grids:
             return number, grids
         nearest = min(nearest, off)
@@ -97,7 +97,7 @@ def _slices(
         points = slice_origin(cine, k) + i[..., None] * cine.affine[:3, 0] + j[..., None] * cine.affine[:3, 1]
         places = points @ to_voxel[:3, :3].T + to_voxel[:3, 3]
         voxels = np.rint(places).astype(np.intp)
-        inside = ((voxels >= 0) & (voxels < np.asarray(shape[:3]))).all(axis=-1)
+        inside = np.asarray(((voxels >= 0) & (voxels < np.asarray(shape[:3]))).all(axis=-1))
         if inside.any():
             off = float(np.abs(places - voxels)[inside].max())
             yield k, np.where(inside[..., None], voxels, -1), off

@@ -90,8 +90,8 @@ def _load(name_or_path: str) -> LoadedModel:
     if _is_of_hub(name_or_path):
         return load_hub(name_or_path)
     if is_packed(Path(name_or_path)):
-        with unpacked(Path(name_or_path)) as folder:
-            return _load_folder(folder)
+        with unpacked(Path(name_or_path)) as place:
+            return _load_folder(place)
     if Path(name_or_path).suffix and not Path(name_or_path).is_dir() and Path(name_or_path).name != CARD_FILE:
         check_format(Path(name_or_path))
     folder = _own_folder(_place(name_or_path))
