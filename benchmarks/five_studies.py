@@ -3,7 +3,8 @@
     python benchmarks/five_studies.py ACDC OUT
 
 writes OUT/codes (1 LV, 2 myocardium, 3 RV), OUT/cavity (1 LV, nothing else drawn) and OUT/nrrd (images and masks in
-NRRD, our codes), and OUT/held_out, five patients of our validation part, whom no model of ours was trained on. For research use only; not a medical device.
+NRRD, our codes), and OUT/held_out, five patients of our validation part, whom no model of ours was trained on.
+For research use only; not a medical device.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from cinema_cmr.core.errors import CinemaError
 from cinema_cmr.data.cases import AnnotatedStudy, Case, Split, read_split
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.reading import SPLIT_FILE, find_cases, ignore_note, read_patients
-from cinema_cmr.models.pins import split_pin
+from cinema_cmr.models.cards import split_pin
 
 __all__ = ["StudySource"]
 

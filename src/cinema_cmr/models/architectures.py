@@ -18,10 +18,7 @@ from cinema_cmr.models.mae import CineMA, CineMAConfig
 from cinema_cmr.models.resnet import ResNet, ResNetConfig
 from cinema_cmr.models.unetr import ConvUNetR, ConvUNetRConfig
 
-__all__ = ["ARCHITECTURES", "Architecture", "NetworkConfig", "build", "config_from_values", "config_values"]
-
-
-NetworkConfig = ConvUNetRConfig | ConvViTConfig | CineMAConfig | UNet2dConfig | ResNetConfig | EnsembleConfig
+__all__ = ["ARCHITECTURES", "Architecture", "build", "config_from_values", "config_values"]
 
 
 _MAX_SIZE = 8192

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from cinema_cmr.core.card import ModelCard, TaskName
 from cinema_cmr.core.errors import UsageError, WeightsError
-from cinema_cmr.models.cards import CARD_FILE, Precision, embedded_folder, embedded_names, read_card
+from cinema_cmr.models.cards import CARD_FILE, Precision, embedded_folder, embedded_names, read_card, split_pin
 from cinema_cmr.models.published.hub import fetch, find
 from cinema_cmr.models.published.registry import HUB_PREFIX, PUBLISHED, PublishedModel, published_files
 
@@ -111,7 +111,6 @@ def pack_weights(source: Path | str, file: Path) -> ModelCard:
     The bytes of a folder of ours are kept; another model is stored as `import_weights` stores it.
     """
     from cinema_cmr.models.packed import is_packed, pack_folder, unpacked
-    from cinema_cmr.models.pins import split_pin
 
     name, pin = split_pin(source)
     if not pin and is_packed(Path(name)):

@@ -18,10 +18,7 @@ from cinema_cmr.core.errors import WeightsError
 from cinema_cmr.models.cards import CARD_FILE, WEIGHTS_FILE, read_card
 from cinema_cmr.models.states import check_hash, hash_of
 
-__all__ = ["PACK_SUFFIX", "is_packed", "pack_folder", "unpacked"]
-
-PACK_SUFFIX = ".cinema.zip"
-"""Usual end of the name; any name is read."""
+__all__ = ["is_packed", "pack_folder", "unpacked"]
 
 _HASHES = "sha256.json"
 _MEMBERS = (CARD_FILE, WEIGHTS_FILE, _HASHES)

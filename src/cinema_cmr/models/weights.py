@@ -20,10 +20,9 @@ from cinema_cmr.core.card_json import card_to_json
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.models.architectures import build
 from cinema_cmr.models.blocks.position import position_table
-from cinema_cmr.models.cards import CARD_FILE, WEIGHTS_FILE, Precision, embedded_folder, read_card
+from cinema_cmr.models.cards import CARD_FILE, WEIGHTS_FILE, Precision, check_pin, embedded_folder, read_card, split_pin
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.packed import is_packed, unpacked
-from cinema_cmr.models.pins import check_pin, split_pin
 from cinema_cmr.models.published.load import load_hub, load_published
 from cinema_cmr.models.quantised import dequantise, quantise_int8
 from cinema_cmr.models.states import (

@@ -18,6 +18,7 @@ from cinema_cmr.inference.soft_labels import cached_soft_labels
 from cinema_cmr.models.weights import load_model
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.training_options import FinetuneOptions
+from cinema_cmr.tasks.registry import task_type
 from cinema_cmr.tasks.segment import SegmentConfig
 
 __all__ = ["NO_TEACHER", "SOFT_LABELS_FOLDER", "chosen_teacher", "needs_teacher", "with_teacher"]
@@ -45,7 +46,7 @@ def chosen_teacher(
         return None
     card = load_model(start).card
     if (
-        card.task != config.task_name
+        task_type(card).config is not SegmentConfig
         or card.label_scheme != config.label_scheme
         or not set(config.views) & set(card.grids)
     ):
