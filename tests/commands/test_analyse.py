@@ -98,3 +98,26 @@ def test_normal_ranges_come_from_the_table_of_the_call(tmp_path: Path, capsys: p
     table.write_text(RANGES)
     assert call(*words) == 0
     assert "Made-up reference 1999" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.medium
+def test_facts_of_a_manifest_are_used_study_by_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder in "ab":
+        scan(tmp_path / folder, "sax")
+    table = (
+        "path,name,sex,height,weight,ed_frame,es_frame,ward\na/sax.nii.gz,first,F,160,60,0,5,3\nb/sax.nii.gz,,,,,,,\n"
+    )
+    (tmp_path / "list.csv").write_text(table)
+    words = ("analyse", "--manifest", tmp_path / "list.csv", "-o", tmp_path / "out", "--landmarks", "none")
+    assert call(*words) == 0
+    assert "columns not used: ward" in capsys.readouterr().err
+    first, second = (json.loads((tmp_path / "out" / name / "measurements.json").read_text()) for name in ("first", "b"))
+    assert first["subject"]["sex"] == "F" and second["subject"]["sex"] is None
+    values = [{one["name"]: one["value"] for one in each["measurements"]} for each in (first, second)]
+    assert values[0]["lv_edv_ml"] / values[0]["lv_edvi_ml_m2"] == pytest.approx((160 * 60 / 3600) ** 0.5, rel=1e-4)
+    assert values[1].get("lv_edvi_ml_m2") is None
+    assert first["summary"]["es_frame"] == 5
+    assert call(*words) == 0
+    assert capsys.readouterr().out.count("finished before, kept") == 2
+    assert call(*words, "--sex", "F") == 2
+    assert "--sex with 2 studies" in capsys.readouterr().err

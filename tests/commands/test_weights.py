@@ -74,3 +74,16 @@ def test_models_are_joined_with_an_offset_and_another_word_for_it_is_refused(mod
     assert load_model(tmp_path / "both").card.logit_offsets == {"lv": 0.4}
     assert call("weights", "join", model, other, "--name", "x", "--offset", "lv:0.4", "-o", tmp_path / "x") == 2
     assert call("weights", "join", model, other, "--name", "x", "--offset", "aorta=1", "-o", tmp_path / "x") == 2
+
+
+def test_a_packed_model_states_its_licence_and_its_pin(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "small.cinema.zip"
+    assert call("weights", "pack", model, "-o", file) == 0
+    text = capsys.readouterr().out
+    pin = load_model(model).card.weights_sha256[:12]
+    assert "licence: MIT" in text and f"--model {file}@{pin}" in text
+    assert load_model(f"{file}@{pin}").card == load_model(model).card
+    assert call("weights", "pack", model, "-o", file) == 3
+    assert call("weights", "verify", file) == 0

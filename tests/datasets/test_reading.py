@@ -97,11 +97,17 @@ def test_drawn_split_covers_all_patients_once(scans: Path) -> None:
     assert find_split(None, dataset, list(reversed(cases))) == drawn
 
 
-def test_dataset_split_with_a_patient_not_in_the_data_is_refused(scans: Path) -> None:
+def test_a_subset_of_a_dataset_keeps_its_parts_and_is_noted(scans: Path) -> None:
     dataset, cases = find_cases(str(scans))
+    notes: list[str] = []
     named = replace(dataset, split=lambda: replace(SPLIT, parts={"train": ("a", "x", "y"), "validation": ("b",)}))
-    with pytest.raises(InputError, match=r"2 patients of the split are not in the data, e\.g\. x"):
-        find_split(None, named, cases)
+    split = find_split(None, named, cases, note=notes.append)
+    assert split.parts == {"train": ("a",), "validation": ("b",)}
+    assert notes == ["2 of 4 patients of the split of 'folder' are in the data: they are used, each in its part"]
+    empty = replace(dataset, split=lambda: replace(SPLIT, parts={"train": ("x", "y"), "validation": ("b",)}))
+    drawn = find_split(None, empty, cases, note=notes.append)
+    assert sorted(name for names in drawn.parts.values() for name in names) == sorted({case.patient for case in cases})
+    assert "training and validation are drawn from those that are there" in notes[-1]
 
 
 def test_studies_are_in_the_order_of_the_patients(scans: Path) -> None:

@@ -14,10 +14,12 @@ from pydicom.dataset import Dataset
 from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.geometry import lps_to_ras
+from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.interop.canvas import Canvas, ReadLabels
 from cinema_cmr.interop.dicom_object import ObjectContext, SeriesIdentity, image_reference, item, new_object
 from cinema_cmr.interop.export import export_analysis, export_context
-from cinema_cmr.interop.label_reading import ReadLabels, class_of_structure, read_dicom_labels
+from cinema_cmr.interop.label_reading import add_dicom_labels, class_of_structure
 from cinema_cmr.io.dicom.writing.series import DicomShape
 from cinema_cmr.io.read import read_study
 
@@ -32,6 +34,12 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Analysis, Path, 
     analysis = analysed(study)
     export_analysis(analysis, study, folder / "dicom")
     return analysis, study, folder / "dicom"
+
+
+def read_dicom_labels(source: Path, study: Study) -> tuple[ReadLabels, ...]:
+    canvas = Canvas(study=study)
+    add_dicom_labels(canvas, source)
+    return tuple(canvas.painted())
 
 
 def by_view(read: tuple[ReadLabels, ...]) -> dict[View, ReadLabels]:
@@ -141,7 +149,7 @@ def test_contours_come_back_as_labels(exported: tuple[Analysis, Path, Path], tmp
 def test_what_cannot_be_placed_or_named_is_refused(exported: tuple[Analysis, Path, Path], tmp_path: Path) -> None:
     _, study, folder = exported
     whole = read_study(study)
-    with pytest.raises(InputError, match="no DICOM segmentation or structure set"):
+    with pytest.raises(InputError, match="holds no segmentation, structure set"):
         read_dicom_labels(study, whole)
     other = write_study(tmp_path / "other", stack_cine(how="j"), shape=DicomShape.ENHANCED)
     with pytest.raises(InputError, match="0 of them in this study"):

@@ -9,9 +9,10 @@ import torch
 from small_models import convvit, images, unetr, unetr_card
 
 from cinema_cmr.core.card import ModelCard, OutputKind, TaskName
-from cinema_cmr.core.errors import WeightsError
+from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.models.ensemble import Ensemble
 from cinema_cmr.models.loaded import LoadedModel, in_target_units, join
+from cinema_cmr.models.weights import load_model
 
 
 def whole_image_card(task: TaskName) -> ModelCard:
@@ -80,3 +81,16 @@ def test_numbers_are_converted_to_the_unit_of_the_target() -> None:
     assert in_target_units(torch.tensor([[0.5], [-1.0]]), card).tolist() == [[65.0], [50.0]]
     plain = replace(card, training={})
     assert in_target_units(torch.tensor([0.5]), plain).item() == 0.5
+
+
+def test_a_tensor_gets_a_prediction_or_an_error_that_names_the_form() -> None:
+    loaded = load_model("cinema-sax")
+    for kind in (torch.float32, torch.float64, torch.int16):
+        assert loaded(torch.zeros(1, 1, 32, 48, 2, dtype=kind)).shape == (1, 4, 32, 48, 2)
+    assert set(loaded({"sax": torch.zeros(1, 1, 32, 32, 1)})) == {"sax"}
+    form = r"expected a tensor, or a mapping of 'sax' to tensors \(b, c, x, y, z\)"
+    for wrong in (torch.zeros(32, 32, 3), torch.zeros(1, 2, 32, 32, 1), [[0.0]], {"sax": [0.0]}, {"lax_4c": None}):
+        with pytest.raises(UsageError, match=form):
+            loaded(wrong)
+    with pytest.raises(UsageError, match="multiples of 16 from 32 on"):
+        loaded(torch.zeros(1, 1, 100, 90, 3))

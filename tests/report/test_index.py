@@ -58,4 +58,6 @@ def test_nothing_is_overwritten_unasked(rows: list[IndexRow], tmp_path: Path) ->
     with pytest.raises(OutputExistsError):
         write_index(rows, tmp_path / "index.html")
     write_index(rows[:1], tmp_path / "index.html", overwrite=True)
-    assert "1 study<" in (tmp_path / "index.html").read_text(encoding="utf-8")
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    model = rows[0].record.model if rows[0].record else None
+    assert model is not None and model.hash is not None and f"1 study; model {model.name} {model.hash[:12]}<" in page

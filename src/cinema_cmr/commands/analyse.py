@@ -17,12 +17,12 @@ from cinema_cmr.commands.options.shared_options import (
     add_model_options,
     add_output_options,
     add_series_options,
-    listed_inputs,
+    listed_studies,
     read_normal_ranges,
 )
+from cinema_cmr.commands.options.study_facts import check_one_study, study_names, with_facts
 from cinema_cmr.core.errors import CinemaError, QualityError
 from cinema_cmr.core.study import Subject
-from cinema_cmr.io.names import unique_names
 from cinema_cmr.io.output_folder import check_writable
 from cinema_cmr.measure.measure import MeasureOptions
 from cinema_cmr.measure.normal_ranges import NORMAL_RANGES
@@ -55,15 +55,21 @@ def run(given: Namespace) -> int:
     """Analyse every input; return the exit code of the first failure, or 0."""
     from cinema_cmr.pipeline.analyzer import Analyzer
 
-    inputs = listed_inputs(given)
+    manifest = listed_studies(given)
+    inputs = [row.path for row in manifest.rows]
+    check_one_study(given, len(inputs))
     output = Path(given.output)
     check_writable(output)
-    names = unique_names(inputs)
+    names = study_names(manifest.rows)
     folders = [output] if len(inputs) == 1 else [output / name for name in names]
     console = Console(as_json=given.json)
-    analyzer = Analyzer(_options(given))
+    for remark in manifest.remarks:
+        console.note(remark)
+    options = _options(given)
+    analyzer = Analyzer(options)
     results = []
-    for source, name, folder in zip(inputs, names, folders, strict=True):
+    for row, source, name, folder in zip(manifest.rows, inputs, names, folders, strict=True):
+        analyzer.use_options(with_facts(options, row))
         target = CaseTarget(folder=folder, name=name, overwrite=given.overwrite, images=given.images)
         result = analyse_case(source, target, analyzer=analyzer, console=console)
         result = _exported(result, source, folder, given, console)

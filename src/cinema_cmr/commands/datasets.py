@@ -43,7 +43,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         "-o", "--output", help="output folder of convert; for export-nnunet, nnUNet_raw/DatasetNNN_NAME"
     )
     parser.add_argument(
-        "--study", metavar="DICOM", help="convert: the study that the SEG or RTSTRUCT files in data were drawn on"
+        "--study",
+        metavar="DICOM",
+        help="convert: the study that SEG, RTSTRUCT, contours or masks were drawn on",
     )
     add_codes_option(parser)
     parser.add_argument("--split", help="split file (JSON) for export-nnunet (default: the dataset's split)")
@@ -67,13 +69,13 @@ def run(given: Namespace) -> int:
 
 def _list(given: Namespace, console: Console) -> int:
     from cinema_cmr.datasets.overview import markdown_table
-    from cinema_cmr.datasets.registry import DATASETS
+    from cinema_cmr.datasets.registry import DATASETS, dataset_names, get_dataset
 
     if given.markdown:
         print(markdown_table(dataset.card for dataset in DATASETS.values()))
         return 0
-    for name, dataset in DATASETS.items():
-        card = dataset.card
+    for name in dataset_names():
+        card = get_dataset(name).card
         number = f"{card.n_cases} cases" if card.n_cases is not None else "number of cases not published"
         text = f"{name}: {card.title}\n  {number}; licence: {card.licence}\n  {card.how_to_get}"
         console.result(text + (f"\n  cite: {card.citation}" if card.citation else ""), vars(card))
@@ -131,7 +133,7 @@ def _convert(given: Namespace, console: Console) -> int:
     if name != "rescan" or not root:
         raise UsageError(
             f"cinema datasets convert got '{given.data}'; expected rescan:FOLDER, the only dataset with pickles, or a"
-            " folder of DICOM SEG or RTSTRUCT with --study DICOM"
+            " folder of DICOM SEG or RTSTRUCT, contours or masks with --study DICOM"
         )
     if given.output is None:
         raise UsageError("cinema datasets convert got no output; expected -o FOLDER")
@@ -147,11 +149,18 @@ def _convert(given: Namespace, console: Console) -> int:
 
 
 def _convert_labels(given: Namespace, console: Console) -> int:
+    from cinema_cmr.datasets.label_statement import LabelStatement
     from cinema_cmr.interop.label_folder import convert_labels
 
     if given.output is None:
         raise UsageError("cinema datasets convert got no output; expected -o FOLDER")
-    paths = convert_labels(Path(given.data), Path(given.study), Path(given.output), overwrite=given.overwrite)
+    paths = convert_labels(
+        Path(given.data),
+        Path(given.study),
+        Path(given.output),
+        codes=LabelStatement().with_codes(given.codes).file_codes if given.codes else None,
+        overwrite=given.overwrite,
+    )
     console.result(
         "\n".join(
             [*map(str, paths), f"{len(paths)} labelled frames; train or score on them with --data {given.output}"]

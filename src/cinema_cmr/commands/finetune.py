@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.expected_end import said_once
 from cinema_cmr.commands.options.dataclass_options import add_options, options_from
 from cinema_cmr.commands.options.training_data import add_config_options, chosen_experiment, note_other_data
 from cinema_cmr.core.errors import UsageError
@@ -27,6 +29,10 @@ __all__ = ["add_arguments", "run"]
 
 _TASKS = tuple(task for task in RECIPES_OF_TASKS if task != "pretrain")
 _SPLIT_FILE = "split.json"
+_VALIDATION_NOTE = (
+    "quick scores on the model's own grid, around the reference's heart; `cinema evaluate` finds the heart in the"
+    " images and scores each on its own grid, so that its numbers differ"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +80,13 @@ def run(given: Namespace) -> int:
             data,
             folder,
             command=command,
-            report=lambda progress: update(progress.step, progress.n_steps, _progress_text(progress)),
+            report=said_once(
+                console, lambda progress: update(progress.step, progress.n_steps, _progress_text(progress))
+            ),
         )
     lines = {"model": str(result.model)}
+    if result.validation:
+        lines["validation"] = f"{_scores_text(result.validation)}; {_VALIDATION_NOTE}"
     if output.compare_scratch:
         lines |= _compare(output, console, experiment, data)
     text = "\n".join(f"{name}: {value}" for name, value in lines.items())
@@ -132,9 +142,11 @@ def _compare(
 def _progress_text(progress: Progress) -> str:
     minutes = progress.seconds_left / 60
     text = f"loss {progress.loss:.3f}, {progress.samples_per_s:.2f} samples/s, {minutes:.0f} min left"
-    if progress.validation:
-        text += "; " + ", ".join(_score_text(name, value) for name, value in progress.validation.items())
-    return text
+    return f"{text}; {_scores_text(progress.validation)}" if progress.validation else text
+
+
+def _scores_text(scores: Mapping[str, float]) -> str:
+    return ", ".join(_score_text(name, value) for name, value in scores.items())
 
 
 def _score_text(name: str, value: float) -> str:

@@ -1,4 +1,4 @@
-"""`cinema weights`: list, fetch, import, export, join and verify models."""
+"""`cinema weights`: list, fetch, import, export, pack, join and verify models."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["add_arguments", "run"]
 
 Action = Callable[[Namespace, Console], int]
 
-_NEEDS_OUTPUT = ("import", "export", "join")
+_NEEDS_OUTPUT = ("import", "export", "pack", "join")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the action, its models and where to write."""
     parser.add_argument("action", choices=tuple(_ACTIONS), help=", ".join(_ACTIONS))
     parser.add_argument("source", nargs="*", help="a model's name or folder; pull: also 'all'; join: several")
-    parser.add_argument("-o", "--output", help="folder that import, export and join write to")
+    parser.add_argument("-o", "--output", help="folder that import, export and join write to; file of pack")
     parser.add_argument("--name", default="", help="import, join: name of the new model; import: default as before")
     parser.add_argument("--licence", default="", help="import, join: terms of use; default those of the models")
     parser.add_argument(
@@ -54,7 +54,7 @@ def _check_arguments(given: Namespace) -> None:
     if action not in ("list", "join") and n_sources != 1:
         raise UsageError(f"cinema weights {action} got {n_sources} models and needs one; see `cinema weights list`")
     if action in _NEEDS_OUTPUT and given.output is None:
-        raise UsageError(f"cinema weights {action} got no folder and needs one to write to; give -o FOLDER")
+        raise UsageError(f"cinema weights {action} got no output and needs one to write to; give -o")
     if action == "join" and not given.name:
         raise UsageError("cinema weights join got no name and needs one for the new model; give --name NAME")
 
@@ -100,6 +100,21 @@ def _export(given: Namespace, console: Console) -> int:
     return 0
 
 
+def _pack(given: Namespace, console: Console) -> int:
+    from cinema_cmr.io.atomic import atomic_path
+    from cinema_cmr.models.catalogue import pack_weights
+
+    with atomic_path(given.output, overwrite=given.overwrite) as sibling:
+        card = pack_weights(given.source[0], sibling)
+    pin = f"{given.output}@{card.weights_sha256[:12]}"
+    console.result(
+        f"{card.name}: {given.output}\n  licence: {card.licence or 'none stated'}\n  to use exactly these weights:"
+        f" --model {pin}",
+        {"name": card.name, "file": given.output, "sha256": card.weights_sha256, "licence": card.licence},
+    )
+    return 0
+
+
 def _join(given: Namespace, console: Console) -> int:
     from cinema_cmr.models.catalogue import join_weights
 
@@ -140,6 +155,7 @@ _ACTIONS: dict[str, Action] = {
     "pull": _pull,
     "import": _import,
     "export": _export,
+    "pack": _pack,
     "join": _join,
     "verify": _verify,
 }

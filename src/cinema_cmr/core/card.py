@@ -98,8 +98,14 @@ class ModelCard:
     found at a lower probability than a common one."""
     least_confidence: float = 0.8
     """Segmentation of cines: mean probability of the labels below which a frame is flagged."""
+    requires: tuple[str, ...] = ()
+    """Packages that the network comes from, with the version it was made with, e.g. "lab-net 1.2"; empty for ours."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Data, split and its hash, recipe, seed, steps, versions and validation scores."""
+    author: str = ""
+    """People or lab to name and ask."""
+    description: str = ""
+    """What the model is for and was made of, in its author's words."""
     licence: str = ""
     """Terms of use of the weights, inherited from the training data."""
     weights_sha256: str = ""

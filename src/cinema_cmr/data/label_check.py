@@ -7,8 +7,9 @@ the same masks mirrored or exchanged over the slices with at most 0.68.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ _ENCLOSED = 0.75
 _MIN_AUC = 0.8
 """AUC of LV blood against its wall below which the masks may not belong to the image."""
 _MIN_VOXELS = 50
+_FEW_SLICES = 2
+"""Labelled slices of a stack that are remarked, if it has more than twice as many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +47,15 @@ class LabelSummary:
     """Structure that occurs -> volume in each labelled frame, ml; of a single plane, its area times its thickness."""
     blood_wall_auc: float | None
     """See `blood_wall_auc`."""
+    n_frames: int = 1
+    """Frames of the cine, labelled or not."""
+    n_slices: int = 1
+    labelled_slices: tuple[int, ...] = ()
+    """Number of slices with a label in each labelled frame; empty where slices without one are unknown."""
+    frames_with_gaps: tuple[int, ...] = ()
+    """Frames in which a slice without a label lies between labelled ones."""
+    repeated_frames: tuple[int, ...] = ()
+    """The first two labelled frames with equal labels but different images; empty if there are none."""
 
 
 def rim_shares(labels: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -103,13 +115,48 @@ def blood_wall_auc(cine: Cine, labels: LabelMap) -> float | None:
 
 
 def label_remarks(summaries: Iterable[LabelSummary]) -> tuple[str, ...]:
-    """Return a sentence on each view whose masks may not belong to its image."""
-    return tuple(
-        f"the {one.view.title} masks may not lie on the heart: LV blood is brighter than the wall with an AUC of"
-        f" {one.blood_wall_auc:.2f} (expected {_MIN_AUC:g} or more); check for mirrored, shifted or exchanged masks"
-        for one in summaries
-        if one.blood_wall_auc is not None and one.blood_wall_auc < _MIN_AUC
-    )
+    """Return a sentence on each oddity of the masks of a view: their place, structures, frames and slices."""
+    return tuple(remark for one in summaries for remark in (*_place_remarks(one), *_content_remarks(one)))
+
+
+def _place_remarks(one: LabelSummary) -> Iterator[str]:
+    if one.blood_wall_auc is not None and one.blood_wall_auc < _MIN_AUC:
+        yield (
+            f"the {one.view.title} masks may not lie on the heart: LV blood is brighter than the wall with an AUC of"
+            f" {one.blood_wall_auc:.2f} (expected {_MIN_AUC:g} or more); check for mirrored, shifted or exchanged masks"
+        )
+
+
+def _content_remarks(one: LabelSummary) -> Iterator[str]:
+    absent = [name for name in one.drawn if name not in one.volumes_ml and one.scheme == "cine"]
+    if absent and one.view is View.SAX:
+        yield (
+            f"no label of {' and '.join(absent)} in the {one.view.title}, which is learned as background; if it was not"
+            " drawn, state what was in labels.json"
+        )
+    if len(one.frames) == 1 < one.n_frames:
+        yield (
+            f"only frame {one.frames[0]} of {one.n_frames} frames of the {one.view.title} is labelled; expected ED and"
+            " ES"
+        )
+    if one.repeated_frames:
+        yield (
+            f"frames {' and '.join(map(str, one.repeated_frames))} of the {one.view.title} have the very same labels,"
+            " and other images; check that each has its own"
+        )
+    yield from _slice_remarks(one)
+
+
+def _slice_remarks(one: LabelSummary) -> Iterator[str]:
+    statement = 'if they were not looked at, state "empty_slices": "unknown" in labels.json'
+    if one.frames_with_gaps:
+        frames = ", ".join(map(str, one.frames_with_gaps))
+        yield f"slices without a label lie between labelled ones (frames {frames}); {statement}"
+    elif min(one.labelled_slices, default=_FEW_SLICES + 1) <= _FEW_SLICES < one.n_slices / 2:
+        yield (
+            f"only {min(one.labelled_slices)} of {one.n_slices} slices have a label, the others are learned as"
+            f" background; {statement}"
+        )
 
 
 def summarise_labels(annotated: AnnotatedStudy) -> tuple[LabelSummary, ...]:
@@ -120,6 +167,8 @@ def summarise_labels(annotated: AnnotatedStudy) -> tuple[LabelSummary, ...]:
 def _summary(annotated: AnnotatedStudy, view: View, labels: LabelMap) -> LabelSummary:
     cine, classes = annotated.study[view], LABEL_SCHEMES[labels.scheme]
     frames = annotated.labelled_frames.get(view, tuple(range(labels.array.shape[3])))
+    filled = np.asarray(labels.array[..., list(frames)].any(axis=(0, 1)))
+    counted = labels.drawn_slices is None or bool(labels.drawn_slices.all())
     voxel_ml = float(np.prod(cine.spacing_mm)) / 1000
     volumes = {
         label.name: tuple(voxel_ml * np.count_nonzero(labels.array[..., frame] == label.code) for frame in frames)
@@ -133,4 +182,22 @@ def _summary(annotated: AnnotatedStudy, view: View, labels: LabelMap) -> LabelSu
         frames=frames,
         volumes_ml=volumes,
         blood_wall_auc=blood_wall_auc(cine, labels),
+        n_frames=cine.n_frames,
+        n_slices=cine.n_slices,
+        labelled_slices=tuple(filled.sum(axis=0).tolist()) if counted else (),
+        frames_with_gaps=tuple(frame for frame, row in zip(frames, filled.T, strict=True) if counted and _has_gap(row)),
+        repeated_frames=_repeated(cine, labels, frames),
     )
+
+
+def _repeated(cine: Cine, labels: LabelMap, frames: Sequence[int]) -> tuple[int, ...]:
+    for one, other in pairwise(frames):
+        same_labels = np.array_equal(labels.array[..., one], labels.array[..., other])
+        if same_labels and not np.array_equal(cine.array[..., one], cine.array[..., other]):
+            return (one, other)
+    return ()
+
+
+def _has_gap(labelled: NDArray[np.bool_]) -> bool:
+    places = np.flatnonzero(labelled)
+    return len(places) > 0 and int(places[-1] - places[0]) >= len(places)

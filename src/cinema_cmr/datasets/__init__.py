@@ -33,11 +33,12 @@ __all__ = [
 
 def __getattr__(name: str) -> Callable[..., FrameDataset]:
     """Return the function that opens the dataset of this name, one of your own registration too."""
-    from cinema_cmr.datasets.registry import DATASETS
+    from cinema_cmr.datasets.registry import dataset_names, get_dataset
 
-    if name not in DATASETS:
-        raise AttributeError(f"no dataset '{name}' in 'cinema_cmr.datasets'; expected one of: {', '.join(DATASETS)}")
-    return _opener(name, DATASETS[name].card.title)
+    if name not in dataset_names():
+        known = ", ".join(dataset_names())
+        raise AttributeError(f"no dataset '{name}' in 'cinema_cmr.datasets'; expected one of: {known}")
+    return _opener(name, get_dataset(name).card.title)
 
 
 def __dir__() -> list[str]:

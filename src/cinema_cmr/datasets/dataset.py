@@ -61,6 +61,10 @@ class Dataset:
             rule=f"{predefined.rule}; train divided {drawn.rule}",
         )
 
+    def draw_split(self, cases: Sequence[Case]) -> Split:
+        """Draw training and validation from the labelled patients, but for those of an official test part."""
+        return self._draw([case for case in cases if case.facts.get("part") != "test"], _TRAINING_SHARES)
+
     def patients(self, cases: Sequence[Case], part: str) -> tuple[str, ...]:
         """Return the patients of a predefined part.
 

@@ -13,6 +13,7 @@ from cinema_cmr.core.study import Issue
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.datasets.listing import require_path
+from cinema_cmr.io.nifti.header import make_header
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.nifti.labels import read_label_codes
 from cinema_cmr.io.nifti.source import stored_header
@@ -35,7 +36,7 @@ def read_phases(
         raise InputError(f"{name}: the ED file has {first.n_frames} frames; expected one frame: export it again")
     for other in others:
         _check_one_grid(name, first, other)
-    shape, header = first.array.shape, stored_header(first)
+    shape, header = first.array.shape, stored_header(first) or make_header(first).binaryblock
     arrays = [
         np.zeros(shape, np.uint8)
         if path is None

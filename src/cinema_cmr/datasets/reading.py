@@ -11,9 +11,9 @@ from cinema_cmr.data.cases import AnnotatedStudy, Case, Split, read_split, subse
 from cinema_cmr.data.label_check import label_remarks, summarise_labels
 from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.datasets.dataset import Dataset
-from cinema_cmr.datasets.label_statement import read_label_statement
+from cinema_cmr.datasets.label_statement import LABELS_FILE, LabelStatement, read_label_statement
 from cinema_cmr.datasets.readers.results import holds_results_alone
-from cinema_cmr.datasets.registry import DATASETS, get_dataset
+from cinema_cmr.datasets.registry import dataset_names, get_dataset
 
 __all__ = [
     "SPLIT_FILE",
@@ -130,7 +130,7 @@ def find_cases(data: str, *, codes: Sequence[str] = (), note: Note = ignore_note
     known; `InputError` for a folder that does not exist or holds no case.
     """
     name, colon, root = data.partition(":")
-    if not colon or (name not in DATASETS and Path(data).exists()):
+    if not colon or (name not in dataset_names() and Path(data).exists()):
         name, root = "results" if holds_results_alone(Path(data)) else "folder", data
     dataset = get_dataset(name)
     if not Path(root).is_dir():
@@ -147,23 +147,40 @@ def _with_codes(dataset: Dataset, cases: Sequence[Case], root: Path, codes: Sequ
             f"--codes with the dataset '{dataset.card.name}', whose codes are known; expected them for a folder of"
             " one's own: leave them out"
         )
-    stated = read_label_statement(root).with_codes(codes)
-    return [replace(case, label_codes=stated.file_codes, drawn=stated.structures) for case in cases]
+
+    def stated(case: Case) -> LabelStatement:
+        own = (case.folder / LABELS_FILE).exists()
+        return read_label_statement(case.folder if own else root).with_codes(codes)
+
+    given = ((case, stated(case)) for case in cases)
+    return [replace(case, label_codes=one.file_codes, drawn=one.structures) for case, one in given]
 
 
-def find_split(file: Path | str | None, dataset: Dataset, cases: Sequence[Case]) -> Split:
+def find_split(file: Path | str | None, dataset: Dataset, cases: Sequence[Case], *, note: Note = ignore_note) -> Split:
     """Return the split of a file, or the dataset's own with the parts it lacks drawn.
 
-    Raises `InputError` if one of its patients is not in the data.
+    Of a dataset's own split the patients that are in the data are taken; where training or validation would be empty,
+    a split is drawn. `note` receives how many are not there. Raises `InputError` if a patient of the file's is not in
+    the data.
     """
     known = {case.patient for case in cases}
     if file:
         return read_split(Path(file), patients=known)
     split = dataset.training_split(cases)
     missing = {name for names in split.parts.values() for name in names} - known
-    if missing:
-        raise InputError(f"{len(missing)} patients of the split are not in the data, e.g. {min(missing)}")
-    return split
+    return split if not missing else _split_of_subset(split, dataset, cases, note)
+
+
+def _split_of_subset(split: Split, dataset: Dataset, cases: Sequence[Case], note: Note) -> Split:
+    known = {case.patient for case in cases}
+    parts = {part: tuple(name for name in names if name in known) for part, names in split.parts.items()}
+    n_there, n_all = (sum(map(len, each.values())) for each in (parts, split.parts))
+    about = f"{n_there} of {n_all} patients of the split of '{dataset.card.name}' are in the data"
+    if all(parts.get(part) for part in ("train", "validation")):
+        note(f"{about}: they are used, each in its part")
+        return Split(dataset=split.dataset, parts=parts, rule=f"{split.rule}; of these {n_there} of {n_all} patients")
+    note(f"{about}, none of them in one of its parts: training and validation are drawn from those that are there")
+    return dataset.draw_split(cases)
 
 
 def read_cases(
@@ -214,7 +231,7 @@ def _split_of_run(file: Path | None, dataset: Dataset, cases: Sequence[Case], fo
     own = None if folder is None else folder / SPLIT_FILE
     kept = find_split(own, dataset, cases) if own is not None and own.exists() else None
     if file is not None or kept is None:
-        split = find_split(file, dataset, cases)
+        split = find_split(file, dataset, cases, note=note)
         if kept is not None and kept.sha256 != split.sha256:
             raise UsageError(f"the run has a {SPLIT_FILE} that differs from --split; give another -o, or leave it out")
         return split

@@ -1,8 +1,10 @@
-"""Datasets by name, as used in `--data NAME:FOLDER`. To add one, write its file and add it to `_FILES`."""
+"""Datasets by name, as used in `--data NAME:FOLDER`. To add one, write its file and add it to `_FILES`; in a
+package of one's own, an entry point of the group `cinema_cmr.datasets` that names its `Dataset`."""
 
 from __future__ import annotations
 
 from cinema_cmr.core.errors import unknown_name
+from cinema_cmr.core.plugins import load_plugin, plugin_names
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.readers import (
     acdc,
@@ -19,7 +21,7 @@ from cinema_cmr.datasets.readers import (
     ukb,
 )
 
-__all__ = ["DATASETS", "Dataset", "get_dataset"]
+__all__ = ["DATASETS", "Dataset", "dataset_names", "get_dataset"]
 
 _FILES = (acdc, mnms, mnms2, kaggle, rescan, landmark, emidec, myops, ukb, sunnybrook, folder, results)
 
@@ -31,5 +33,13 @@ DATASETS: dict[str, Dataset] = {
 def get_dataset(name: str) -> Dataset:
     """Return the dataset with this name; raises `UsageError` with the nearest known name."""
     if name not in DATASETS:
-        raise unknown_name("dataset", name, DATASETS)
+        found = load_plugin("datasets", name, Dataset)
+        if found is None:
+            raise unknown_name("dataset", name, dataset_names())
+        return found
     return DATASETS[name]
+
+
+def dataset_names() -> tuple[str, ...]:
+    """Return the names of all datasets, those of other installed packages last."""
+    return (*DATASETS, *(name for name in plugin_names("datasets") if name not in DATASETS))

@@ -32,6 +32,9 @@ __all__ = ["Progress", "TrainConfig", "train"]
 
 Example = TypeVar("Example")
 
+_FIRST_REPORT = 10
+"""Updates after which the run reports for the first time, with what it will take."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
@@ -117,6 +120,8 @@ class Progress:
     """Frames of a view per second; a stack counts as one."""
     seconds_left: float
     """Estimated from the last steps."""
+    seconds_per_step: float = 0.0
+    """Seconds an update of the weights."""
     validation: dict[str, float] | None = None
 
 
@@ -217,13 +222,14 @@ class _Run(Generic[Example]):
             )
 
     def steps(self, signal: StopSignal) -> Iterator[Progress]:
-        """Train to the end; yield a `Progress` every `log_every` steps and after each validation."""
+        """Train to the end; yield a `Progress` after ten, every `log_every` steps and after each validation."""
         config = self.config
         if self.step == config.n_steps:
             yield self._ended()
             return
         batches = iter(self._loader())
         started, losses, self.n_images = time.monotonic(), list[float](), 0
+        first = self.step
         while self.step < config.n_steps:
             losses.append(self._update(list(itertools.islice(batches, config.gradient_accumulation))))
             self.step += 1
@@ -231,6 +237,8 @@ class _Run(Generic[Example]):
             scores = self._validate() if last or self.step % config.validate_every == 0 else None
             if last or self.step % config.checkpoint_every == 0:
                 self._save()
+            if not (last or scores) and self.step - first == _FIRST_REPORT < config.log_every:
+                yield self._progress(losses, time.monotonic() - started, None)
             if last or scores or self.step % config.log_every == 0:
                 yield self._log(losses, time.monotonic() - started, scores)
                 started, losses, self.n_images = time.monotonic(), [], 0
@@ -355,22 +363,26 @@ class _Run(Generic[Example]):
 
     def _log(self, losses: Sequence[float], seconds: float, scores: dict[str, float] | None) -> Progress:
         """Write the steps since the last call to the journal, and return them as `Progress`."""
-        config, world_size = self.config, self.config.world_size
-        progress = Progress(
-            step=self.step,
-            n_steps=config.n_steps,
-            loss=mean_over_ranks(float(np.mean(losses)), self.fabric.device),
-            samples_per_s=len(losses) * config.samples_per_step / seconds,
-            images_per_s=mean_over_ranks(self.n_images, self.fabric.device) * world_size / seconds,
-            seconds_left=(config.n_steps - self.step) * seconds / len(losses),
-            validation=scores,
-        )
+        progress = self._progress(losses, seconds, scores)
         if self.journal is not None:
             values = {"loss": progress.loss, "samples_per_s": progress.samples_per_s}
             self.journal.write(self.step, "train", values)
             if scores:
                 self.journal.write(self.step, "validation", scores)
         return progress
+
+    def _progress(self, losses: Sequence[float], seconds: float, scores: dict[str, float] | None) -> Progress:
+        config, world_size = self.config, self.config.world_size
+        return Progress(
+            step=self.step,
+            n_steps=config.n_steps,
+            loss=mean_over_ranks(float(np.mean(losses)), self.fabric.device),
+            samples_per_s=len(losses) * config.samples_per_step / seconds,
+            images_per_s=mean_over_ranks(self.n_images, self.fabric.device) * world_size / seconds,
+            seconds_left=(config.n_steps - self.step) * seconds / len(losses),
+            seconds_per_step=seconds / len(losses),
+            validation=scores,
+        )
 
 
 def _names(batches: Sequence[Batch]) -> list[str]:

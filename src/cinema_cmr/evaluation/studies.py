@@ -11,6 +11,7 @@ from cinema_cmr.core.errors import CinemaError
 from cinema_cmr.data.cases import AnnotatedStudy, Case, Split, read_split
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.reading import SPLIT_FILE, find_cases, ignore_note, read_patients
+from cinema_cmr.models.cards import split_pin
 
 __all__ = ["StudySource"]
 
@@ -49,9 +50,9 @@ class StudySource:
             return sorted(known)
         if self.split:
             return list(read_split(self.split, patients=known)[self.part])
-        path = None if card is None or self.model is None else _split_beside(Path(self.model))
+        path = None if card is None or self.model is None else _split_beside(Path(split_pin(self.model)[0]))
         if path is None or card is None:
-            return list(dataset.patients(cases, self.part))
+            return self._of_dataset(dataset, cases, note)
         try:
             split = read_split(path)
             why = _why_not(split, self.part, card, dataset, known)
@@ -59,9 +60,16 @@ class StudySource:
             why = str(error)
         if why is not None:
             note(f"split: {path.name} beside the model is not used: {why}")
-            return list(dataset.patients(cases, self.part))
-        note("split: of the run beside the model")
+            return self._of_dataset(dataset, cases, note)
+        note(f"split: of the run beside the model{_quick_scores(card, self.part)}")
         return list(split[self.part])
+
+    def _of_dataset(self, dataset: Dataset, cases: Sequence[Case], note: Note) -> list[str]:
+        patients = list(dataset.patients(cases, self.part))
+        there = [patient for patient in patients if patient in {case.patient for case in cases}]
+        if len(there) < len(patients):
+            note(f"{len(there)} of {len(patients)} patients of the part '{self.part}' are in the data: they are scored")
+        return there
 
 
 def _split_beside(model: Path) -> Path | None:
@@ -81,3 +89,15 @@ def _why_not(split: Split, part: str, card: ModelCard, dataset: Dataset, known: 
     if card.training.get("split_sha256", split.sha256) != split.sha256:
         return "the model was trained with another one"
     return None if part in split.parts else f"it has no part '{part}'"
+
+
+def _quick_scores(card: ModelCard, part: str) -> str:
+    """Say why the scores in the card of the same patients are others; "" where it has none."""
+    scores = card.training.get("validation")
+    if part != "validation" or not isinstance(scores, dict):
+        return ""
+    found = ", ".join(f"{name} {value:.3f}" for name, value in scores.items() if isinstance(value, float))
+    return (
+        f"; its card has quick scores of these patients ({found}), on the model's own grid around the reference: the"
+        " scores here are on each image's own grid, with the heart found in the images"
+    )

@@ -7,22 +7,17 @@ phase; its own position in the patient gives the pixels, so that a crop or a fli
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.geometry import lps_to_ras
-from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import CINE_LABELS
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.interop.canvas import Canvas, Place, slice_origin
 from cinema_cmr.interop.polygon import fill_polygons
 from cinema_cmr.interop.study_files import dicom_files
 from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset
@@ -32,7 +27,7 @@ from cinema_cmr.io.dicom.values import text_of
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["ReadLabels", "class_of_structure", "read_dicom_labels"]
+__all__ = ["add_dicom_labels", "class_of_structure"]
 
 _SEG, _RTSTRUCT = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.481.3"
 _CODES = {"87878005": "lv", "53085002": "rv", "49848007": "myo", "74281007": "myo"}
@@ -50,80 +45,18 @@ _NAMES = (
 """Class -> words in the name of a segment or contour, the first that is found; None is a structure without a class.
 
 "epi" is wall and cavity of the LV together."""
-_PAINTED = ("epi", "myo", "lv", "rv")
-"""Order of painting: a cavity lies over its wall."""
-_LABEL = {label.name: label.code for label in CINE_LABELS} | {"epi": 2}
 _OFF_PLANE_MM = 1.0
 """Farthest a frame or contour may lie from the plane of the image that it refers to."""
 
-Place = tuple[int, int, int]
-"""Index of the cine in its study, slice and frame."""
 
-
-@dataclass(kw_only=True)
-class ReadLabels:
-    """Labels of one cine that other systems drew."""
-
-    cine: Cine
-    labels: LabelMap
-    """All frames of the cine; those that are not in `frames` are empty."""
-    frames: tuple[int, ...]
-    """Frames with a label."""
-
-
-@dataclass(kw_only=True)
-class _Canvas:
-    """Masks by place and class, collected before they are painted."""
-
-    study: Study
-    masks: dict[Place, dict[str, NDArray[np.bool_]]] = field(default_factory=lambda: defaultdict(dict))
-
-    @cached_property
-    def places(self) -> Mapping[tuple[str, int], Place]:
-        """SOP Instance UID and frame within the object, from 0 -> place."""
-        return {
-            (image.instance_uid, image.frame): (number, k, t)
-            for number, cine in enumerate(self.study)
-            if cine.sources is not None
-            for k, row in enumerate(cine.sources.images)
-            for t, image in enumerate(row)
-            if image is not None
-        }
-
-    def place(self, reference: Dataset) -> Place | None:
-        """Return the place of a referenced image; None for an image that is in no cine."""
-        frames = reference.get("ReferencedFrameNumber") or 1
-        first = int(frames[0] if isinstance(frames, Sequence) else frames) - 1
-        return self.places.get((str(reference.ReferencedSOPInstanceUID), first))
-
-    def add(self, place: Place, name: str, mask: NDArray[np.bool_], *, exclusive: bool = False) -> None:
-        """Add a mask (x, y) to a class at a place; `exclusive` keeps what lies in an odd number of masks."""
-        masks = self.masks[place]
-        if name in masks:
-            mask = masks[name] ^ mask if exclusive else masks[name] | mask
-        masks[name] = mask
-
-    def painted(self) -> Iterator[ReadLabels]:
-        """Yield the labels of each cine that has any."""
-        for number, cine in enumerate(self.study):
-            own = {place: masks for place, masks in self.masks.items() if place[0] == number}
-            array = np.zeros(cine.shape, np.uint8)
-            for (_, k, t), masks in own.items():
-                for name in (name for name in _PAINTED if name in masks):
-                    array[:, :, k, t][masks[name]] = _LABEL[name]
-            frames = sorted({t for _, _, t in own})
-            if frames:
-                yield ReadLabels(cine=cine, labels=LabelMap(array=array), frames=tuple(frames))
-
-
-def read_dicom_labels(source: Path | str, study: Study) -> tuple[ReadLabels, ...]:
-    """Read all SEG and RTSTRUCT objects of a folder, file or zip as labels on the cines of a study read from DICOM.
+def add_dicom_labels(canvas: Canvas, source: Path) -> None:
+    """Add all SEG and RTSTRUCT objects of a folder, file or zip to a canvas of a study read from DICOM.
 
     Raises `InputError` where there is none, for a structure of unknown name and code, and for objects that refer to
     no image of the study or lie off its planes.
     """
-    canvas, n_objects = _Canvas(study=study), 0
-    with dicom_files(Path(source)) as paths, quiet_pydicom():
+    n_objects = 0
+    with dicom_files(source) as paths, quiet_pydicom():
         for path in paths:
             kind = text_of(read_dataset(path, ["SOPClassUID"]), "SOPClassUID")
             if kind in (_SEG, _RTSTRUCT):
@@ -132,10 +65,9 @@ def read_dicom_labels(source: Path | str, study: Study) -> tuple[ReadLabels, ...
                 add(canvas, read_dataset(path, pixels=True), path.name)
     if not n_objects:
         raise InputError(
-            f"'{Path(source).name}' holds no DICOM segmentation or structure set; expected SEG or RTSTRUCT: check the"
-            " path"
+            f"'{source.name}' holds no segmentation, structure set, contours or masks; expected DICOM SEG or RTSTRUCT,"
+            " IM-0001-0048-icontour-manual.txt, a workspace *.cvi42wsx, or NIfTI, NRRD or MHA masks: check the path"
         )
-    return tuple(canvas.painted())
 
 
 def class_of_structure(words: str, codes: Iterable[str], file: str) -> str:
@@ -154,7 +86,7 @@ def class_of_structure(words: str, codes: Iterable[str], file: str) -> str:
     return found
 
 
-def _add_segmentation(canvas: _Canvas, dataset: Dataset, file: str) -> None:
+def _add_segmentation(canvas: Canvas, dataset: Dataset, file: str) -> None:
     if str(dataset.get("SegmentationType")) != "BINARY":
         raise InputError(
             f"'{file}' is a segmentation of type {dataset.get('SegmentationType')}; expected BINARY: export it so"
@@ -195,7 +127,7 @@ def _element(groups: Sequence[Dataset], sequence: str, keyword: str) -> NDArray[
     raise InputError(f"a segmentation has no {keyword}; expected one for every frame: export it again")
 
 
-def _frame_place(canvas: _Canvas, group: Dataset, file: str) -> Place | None:
+def _frame_place(canvas: Canvas, group: Dataset, file: str) -> Place | None:
     """Return slice and frame of the image that a frame was drawn on; None for a frame that refers to none."""
     references = [
         image for one in group.get("DerivationImageSequence", ()) for image in one.get("SourceImageSequence", ())
@@ -213,7 +145,7 @@ def _frame_place(canvas: _Canvas, group: Dataset, file: str) -> Place | None:
 
 
 def _place_without_image(
-    canvas: _Canvas, position: NDArray[np.float64], phases: set[tuple[int, int]], file: str
+    canvas: Canvas, position: NDArray[np.float64], phases: set[tuple[int, int]], file: str
 ) -> Place:
     """Return the place of a frame without reference, as of an image that was missing: the phase of all others."""
     if len(phases) != 1:
@@ -223,7 +155,7 @@ def _place_without_image(
         )
     ((number, frame),) = phases
     cine = canvas.study.cines[number]
-    origins = np.stack([_slice_origin(cine, k) for k in range(cine.n_slices)])
+    origins = np.stack([slice_origin(cine, k) for k in range(cine.n_slices)])
     normal = np.cross(cine.affine[:3, 0], cine.affine[:3, 1])
     distances = np.abs((origins - lps_to_ras(position)) @ (normal / np.linalg.norm(normal)))
     return number, int(distances.argmin()), frame
@@ -237,7 +169,7 @@ def _on_cine(
     to_patient = np.stack([axes[:3] * spacing[1], axes[3:] * spacing[0], np.cross(axes[:3], axes[3:])], axis=1)
     n_x, n_y = cine.shape[:2]
     i, j = np.meshgrid(np.arange(n_x), np.arange(n_y), indexing="ij")
-    points = lps_to_ras(_slice_origin(cine, k) + i[..., None] * cine.affine[:3, 0] + j[..., None] * cine.affine[:3, 1])
+    points = lps_to_ras(slice_origin(cine, k) + i[..., None] * cine.affine[:3, 0] + j[..., None] * cine.affine[:3, 1])
     places = (points - position) @ np.linalg.inv(to_patient).T
     off_mm = float(np.abs(places[..., 2]).max())
     if off_mm > _OFF_PLANE_MM:
@@ -252,14 +184,7 @@ def _on_cine(
     return found
 
 
-def _slice_origin(cine: Cine, k: int) -> NDArray[np.float64]:
-    if cine.sources is None:
-        raise InputError("the study was not read from DICOM; expected the DICOM study that was drawn on")
-    origin: NDArray[np.float64] = cine.sources.origins_mm[k]
-    return origin
-
-
-def _add_contours(canvas: _Canvas, dataset: Dataset, file: str) -> None:
+def _add_contours(canvas: Canvas, dataset: Dataset, file: str) -> None:
     names = {int(one.ROINumber): str(one.get("ROIName") or "") for one in dataset.StructureSetROISequence}
     for roi in dataset.ROIContourSequence:
         name = class_of_structure(names[int(roi.ReferencedROINumber)], [], file)
@@ -280,7 +205,7 @@ def _add_contours(canvas: _Canvas, dataset: Dataset, file: str) -> None:
 def _filled(cine: Cine, k: int, points: NDArray[np.float64], file: str) -> NDArray[np.bool_]:
     """Return the pixels inside a contour of (n, 3) LPS points."""
     axes = cine.affine[:3, :2]
-    offsets = lps_to_ras(points) - _slice_origin(cine, k)
+    offsets = lps_to_ras(points) - slice_origin(cine, k)
     places = offsets @ np.linalg.pinv(axes).T
     off_mm = float(np.linalg.norm(offsets - places @ axes.T, axis=1).max())
     if off_mm > _OFF_PLANE_MM:

@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from cinema_cmr.core.errors import UsageError, unknown_name
+from cinema_cmr.core.plugins import load_plugin, plugin_names
 from cinema_cmr.core.serialise import Json, from_dict, to_dict
 from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
 from cinema_cmr.models.convvit import ConvViT, ConvViTConfig
@@ -17,10 +18,7 @@ from cinema_cmr.models.mae import CineMA, CineMAConfig
 from cinema_cmr.models.resnet import ResNet, ResNetConfig
 from cinema_cmr.models.unetr import ConvUNetR, ConvUNetRConfig
 
-__all__ = ["ARCHITECTURES", "Architecture", "NetworkConfig", "build", "config_from_values", "config_values"]
-
-
-NetworkConfig = ConvUNetRConfig | ConvViTConfig | CineMAConfig | UNet2dConfig | ResNetConfig | EnsembleConfig
+__all__ = ["ARCHITECTURES", "Architecture", "build", "config_from_values", "config_values"]
 
 
 _MAX_SIZE = 8192
@@ -35,7 +33,8 @@ _MAX_DEPTH = 256
 class Architecture:
     """A configuration class and the network built from it."""
 
-    config: type[NetworkConfig]
+    config: type[Any]
+    """Frozen dataclass of plain values and other such dataclasses."""
     network: Callable[[Any], nn.Module]
 
 
@@ -52,7 +51,8 @@ ARCHITECTURES: dict[str, Architecture] = {
     "resnet": Architecture(config=ResNetConfig, network=ResNet),
     "ensemble": Architecture(config=EnsembleConfig, network=_ensemble),
 }
-"""Architectures by the name used in cards. To add one: a module with a config and a network, and a line here."""
+"""Architectures by the name used in cards. To add one: a module with a config and a network, and a line here; in a
+package of one's own, an entry point of the group `cinema_cmr.architectures` that names an `Architecture`."""
 
 
 def build(architecture: str, config: Mapping[str, Json]) -> nn.Module:
@@ -63,13 +63,13 @@ def build(architecture: str, config: Mapping[str, Json]) -> nn.Module:
     return _architecture(architecture).network(config_from_values(architecture, config))
 
 
-def config_from_values(architecture: str, values: object) -> NetworkConfig:
+def config_from_values(architecture: str, values: object) -> Any:
     """Return an architecture's config, of its own class, from plain values; errors as in `build`."""
     _check_sizes(values, f"config of '{architecture}'")
     return from_dict(_architecture(architecture).config, values, f"config of '{architecture}'")
 
 
-def config_values(config: NetworkConfig) -> dict[str, Json]:
+def config_values(config: Any) -> dict[str, Json]:
     """Return an architecture's config as plain values, as stored in a card's `config`."""
     return to_dict(config, "config")
 
@@ -92,5 +92,8 @@ def _check_sizes(values: object, place: str) -> None:
 
 def _architecture(name: str) -> Architecture:
     if name not in ARCHITECTURES:
-        raise unknown_name("architecture", name, ARCHITECTURES)
+        found = load_plugin("architectures", name, Architecture)
+        if found is None:
+            raise unknown_name("architecture", name, (*ARCHITECTURES, *plugin_names("architectures")))
+        return found
     return ARCHITECTURES[name]

@@ -1,23 +1,36 @@
-"""Folders of models and their cards, readable without torch."""
+"""Folders of models, their cards, and names with a hash, NAME@HASH; readable without torch."""
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.card_json import card_from_json
-from cinema_cmr.core.errors import UnreadableFileError, WeightsError
+from cinema_cmr.core.errors import UnreadableFileError, UsageError, WeightsError
 from cinema_cmr.files.text import read_json
 
-__all__ = ["CARD_FILE", "WEIGHTS_FILE", "Precision", "embedded_folder", "embedded_names", "embedded_root", "read_card"]
+__all__ = [
+    "CARD_FILE",
+    "WEIGHTS_FILE",
+    "Precision",
+    "check_pin",
+    "embedded_folder",
+    "embedded_names",
+    "embedded_root",
+    "read_card",
+    "split_pin",
+]
 
 WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "card.json"
 
 _MAX_CARD_BYTES = 4 << 20
 """Of a card; the largest of ours has 60 KB."""
+
+_PIN = re.compile(r"[0-9a-f]{8,64}")
 
 Precision = Literal["float32", "float16", "bfloat16", "int8"]
 """Stored precision of a weights file; numbers are float32 once loaded."""
@@ -56,3 +69,32 @@ def embedded_folder(name: str) -> Path:
 def embedded_root() -> Path:
     """Return the package's folder of models."""
     return Path(str(files("cinema_cmr"))) / "weights"
+
+
+def split_pin(name: Path | str) -> tuple[str, str]:
+    """Return name or path and the beginning of the hash it is pinned to; "" for a model without.
+
+    A path that exists is taken as it is. Raises `UsageError` for a pin of fewer than 8 hexadecimal digits.
+
+    >>> split_pin("cinema-sax@0123abcd"), split_pin("cinema-sax")
+    (('cinema-sax', '0123abcd'), ('cinema-sax', ''))
+    """
+    text = str(name)
+    base, at, pin = text.rpartition("@")
+    if not at or Path(text).exists():
+        return text, ""
+    if not base or not _PIN.fullmatch(pin.lower()):
+        raise UsageError(
+            f"model '{Path(base).name}@{pin}'; expected NAME@HASH with the first 8 to 64 hexadecimal digits of the"
+            " weights' SHA-256: `cinema weights list` and card.json state it"
+        )
+    return base, pin.lower()
+
+
+def check_pin(card: ModelCard, pin: str) -> None:
+    """Raise `WeightsError` if the hash of a model's weights does not begin with `pin`."""
+    if not card.weights_sha256.startswith(pin):
+        raise WeightsError(
+            f"model '{card.name}' has weights with SHA-256 {card.weights_sha256[:12] or 'unknown'}...; expected"
+            f" {pin[:12]}, the hash that was asked for: give the model that was meant, or leave '@HASH' out"
+        )

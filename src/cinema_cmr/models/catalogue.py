@@ -9,11 +9,12 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from cinema_cmr.core.card import ModelCard, TaskName
 from cinema_cmr.core.errors import UsageError, WeightsError
-from cinema_cmr.models.cards import Precision, embedded_folder, embedded_names, read_card
+from cinema_cmr.models.cards import CARD_FILE, Precision, embedded_folder, embedded_names, read_card, split_pin
 from cinema_cmr.models.published.hub import fetch, find
 from cinema_cmr.models.published.registry import HUB_PREFIX, PUBLISHED, PublishedModel, published_files
 
@@ -27,6 +28,7 @@ __all__ = [
     "import_weights",
     "join_weights",
     "list_weights",
+    "pack_weights",
     "pull",
     "verify_weights",
 ]
@@ -101,6 +103,24 @@ def import_weights(
     loaded = load_model(source)
     card = replace(loaded.card, name=name or loaded.card.name, licence=licence or loaded.card.licence)
     return read_card(save_model(folder, loaded.model, card, precision=precision, overwrite=overwrite))
+
+
+def pack_weights(source: Path | str, file: Path) -> ModelCard:
+    """Write any model that `load_model` takes into one new file, and return its card.
+
+    The bytes of a folder of ours are kept; another model is stored as `import_weights` stores it.
+    """
+    from cinema_cmr.models.packed import is_packed, pack_folder, unpacked
+
+    name, pin = split_pin(source)
+    if not pin and is_packed(Path(name)):
+        with unpacked(Path(name)) as folder:
+            return pack_folder(folder, file)
+    if not pin and (Path(name) / CARD_FILE).is_file():
+        return pack_folder(Path(name), file)
+    with TemporaryDirectory(prefix="cinema-model-") as place:
+        import_weights(source, Path(place) / "model")
+        return pack_folder(Path(place) / "model", file)
 
 
 def export_weights(source: Path | str, folder: Path | str, *, overwrite: bool = False) -> list[Path]:
@@ -218,7 +238,7 @@ def _output_check(loaded: LoadedModel) -> Check:
     grids = loaded.card.grids
     sizes = getattr(config, "image_sizes", None) or {view: (*g.size, g.n_slices or 1) for view, g in grids.items()}
     with torch.inference_mode():
-        output = loaded.model({view: torch.zeros(1, config.in_chans, *sizes[view]) for view in grids})
+        output = loaded.model({view: torch.zeros(1, getattr(config, "in_chans", 1), *sizes[view]) for view in grids})
     tensors = list(output.values()) if isinstance(output, Mapping) else [output]
     shapes = ", ".join(str(tuple(x.shape)) for x in tensors)
     finite = all(bool(torch.isfinite(x).all()) for x in tensors)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from cinema_cmr.core.card import ModelCard
-from cinema_cmr.core.errors import WeightsError
+from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.models.architectures import config_values
 from cinema_cmr.models.ensemble import Ensemble, EnsembleConfig, MemberConfig
 
@@ -22,6 +24,47 @@ class LoadedModel:
     model: nn.Module
     """One network, or an `Ensemble`; both are called in the same way."""
     card: ModelCard
+
+    @torch.inference_mode()
+    def __call__(self, images: Tensor | Mapping[str, Tensor]) -> Any:
+        """Run the network on images (b, c, x, y, z) on its grid: a mapping by view, or a tensor for a one-view model.
+
+        Numbers of any type are taken as float32. A tensor gives the tensor of that view, a mapping the outputs as the
+        network returns them. Raises `UsageError`, which names the form, for images that the network cannot take.
+        """
+        grids = self.card.grids
+        if isinstance(images, Mapping):
+            unknown = set(images) - set(grids)
+            if unknown or not images:
+                raise UsageError(f"images of {sorted(map(str, images))}; {self._expected_images}")
+            return self._run({str(view): image for view, image in images.items()})
+        if not isinstance(images, Tensor) or len(grids) != 1:
+            raise UsageError(f"images as one {type(images).__name__}; {self._expected_images}")
+        (view,) = grids
+        outputs = self._run({str(view): images})
+        return outputs[str(view)] if isinstance(outputs, Mapping) else outputs
+
+    def _run(self, images: Mapping[str, Tensor]) -> Any:
+        shapes = ", ".join(f"{tuple(getattr(image, 'shape', ()))}" for image in images.values())
+        if any(not isinstance(image, Tensor) or image.ndim not in (4, 5) for image in images.values()):
+            raise UsageError(f"images of shape {shapes}; {self._expected_images}")
+        try:
+            return self.model({view: image.float() for view, image in images.items()})
+        except (RuntimeError, IndexError, ValueError) as error:
+            if "out of memory" in str(error).lower() or "allocate" in str(error):
+                raise
+            raise UsageError(f"images of shape {shapes} do not fit the network; {self._expected_images}") from error
+
+    @property
+    def _expected_images(self) -> str:
+        """The form of the images, e.g. "... (b, 1, x, y, z) of 112 x 112 pixels of 1.5 mm"."""
+        views = " or ".join(f"'{view}'" for view in self.card.grids)
+        one = "a tensor, or " if len(self.card.grids) == 1 else ""
+        grid = next(iter(self.card.grids.values()))
+        plane = f"{grid.size[0]} x {grid.size[1]} pixels of {grid.spacing_mm:g} mm"
+        return (
+            f"expected {one}a mapping of {views} to tensors (b, c, x, y, z), c channels (1 for one frame), of {plane}"
+        )
 
     @property
     def members(self) -> dict[str, LoadedModel]:

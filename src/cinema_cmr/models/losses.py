@@ -9,12 +9,16 @@ loss depends on the sum of their probabilities alone (marginal loss; Shi et al.,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import FunctionType
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["cross_entropy", "distillation", "merge_undrawn", "soft_dice"]
+from cinema_cmr.core.errors import unknown_name
+from cinema_cmr.core.plugins import load_plugin, plugin_names
+
+__all__ = ["cross_entropy", "distillation", "find_loss", "merge_undrawn", "soft_dice"]
 
 
 def merge_undrawn(logits: Tensor, drawn: Tensor) -> Tensor:
@@ -95,6 +99,14 @@ def distillation(
     counted = several & (teacher.sum(1, keepdim=True) > 0)
     cost = target * log_prob.masked_fill(~is_open, 0.0) * counted
     return -cost.sum() / counted.sum().clamp(min=1)
+
+
+def find_loss(name: str) -> FunctionType:
+    """Return a loss of another package, from its entry points `cinema_cmr.losses`; raises `UsageError` without it."""
+    found = load_plugin("losses", name, FunctionType)
+    if found is None:
+        raise unknown_name("loss", name, plugin_names("losses"))
+    return found
 
 
 def _open_classes(logits: Tensor, labels: Tensor, drawn: Tensor | None, ignored: int) -> Tensor:

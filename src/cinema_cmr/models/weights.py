@@ -20,8 +20,9 @@ from cinema_cmr.core.card_json import card_to_json
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.models.architectures import build
 from cinema_cmr.models.blocks.position import position_table
-from cinema_cmr.models.cards import CARD_FILE, WEIGHTS_FILE, Precision, embedded_folder, read_card
+from cinema_cmr.models.cards import CARD_FILE, WEIGHTS_FILE, Precision, check_pin, embedded_folder, read_card, split_pin
 from cinema_cmr.models.loaded import LoadedModel
+from cinema_cmr.models.packed import is_packed, unpacked
 from cinema_cmr.models.published.load import load_hub, load_published
 from cinema_cmr.models.quantised import dequantise, quantise_int8
 from cinema_cmr.models.states import (
@@ -72,13 +73,24 @@ def save_model(
 def load_model(name_or_path: Path | str) -> LoadedModel:
     """Load a network, in evaluation mode and float32 on the CPU, with its card.
 
-    `name_or_path`: a folder that `save_model` wrote; a published .safetensors file, or a folder of seeds,
-    with its YAML; a published name (`hf:mathpluscode/CineMA/...`); or the name of a model inside this
-    package. Nothing is unpickled. Raises `WeightsError` where files are missing, their hash is not the
-    card's, or keys or shapes are another architecture's.
+    `name_or_path`: a folder that `save_model` wrote, or one file that `cinema weights pack` made of it; a published
+    .safetensors file, or a folder of seeds, with its YAML; a published name (`hf:mathpluscode/CineMA/...`); or the name
+    of a model inside this package; each with `@HASH` if its weights must have that hash. Nothing is unpickled. Raises
+    `WeightsError` where files are missing, their hash is not the card's or the one asked for, or keys or shapes are
+    another architecture's.
     """
+    name, pin = split_pin(name_or_path)
+    loaded = _load(name)
+    check_pin(loaded.card, pin)
+    return loaded
+
+
+def _load(name_or_path: str) -> LoadedModel:
     if _is_of_hub(name_or_path):
-        return load_hub(str(name_or_path))
+        return load_hub(name_or_path)
+    if is_packed(Path(name_or_path)):
+        with unpacked(Path(name_or_path)) as place:
+            return _load_folder(place)
     if Path(name_or_path).suffix and not Path(name_or_path).is_dir() and Path(name_or_path).name != CARD_FILE:
         check_format(Path(name_or_path))
     folder = _own_folder(_place(name_or_path))
@@ -90,8 +102,11 @@ def weights_hash(name_or_path: Path | str) -> str:
 
     Raises `WeightsError` as `load_model` does.
     """
-    folder = None if _is_of_hub(name_or_path) else _own_folder(_place(name_or_path))
-    card = load_model(name_or_path).card if folder is None else read_card(folder)
+    name, pin = split_pin(name_or_path)
+    loaded_whole = _is_of_hub(name) or is_packed(Path(name))
+    folder = None if loaded_whole else _own_folder(_place(name))
+    card = _load(name).card if folder is None else read_card(folder)
+    check_pin(card, pin)
     return card.weights_sha256
 
 
@@ -142,7 +157,10 @@ def _built(card: ModelCard) -> nn.Module:
     try:
         return build(card.architecture, card.config)
     except UsageError as error:
-        raise WeightsError(f"the card of '{card.name}' describes no network that can be built: {error}") from error
+        needs = f"; it was made with {', '.join(card.requires)}: install that package" if card.requires else ""
+        raise WeightsError(
+            f"the card of '{card.name}' describes no network that can be built: {error}{needs}"
+        ) from error
 
 
 def _check_described(state: Mapping[str, Tensor], card: ModelCard) -> None:

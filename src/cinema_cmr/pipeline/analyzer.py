@@ -45,6 +45,16 @@ class Analyzer:
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
 
+    def use_options(self, options: Options) -> None:
+        """Take other facts and rules for the studies from now on; the models stay, so theirs must be the same."""
+        if (options.inference, options.extra_models) != (self.options.inference, self.options.extra_models):
+            raise UsageError(
+                "other models for an analyzer that has loaded its own; expected the same: make another one"
+            )
+        self.options = options
+        for name in ("_recorded_options", "series_choices"):
+            self.__dict__.pop(name, None)
+
     def __repr__(self) -> str:
         return f"Analyzer({self.options.inference!r})"
 

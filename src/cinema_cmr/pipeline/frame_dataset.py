@@ -83,10 +83,9 @@ class FrameDataset(Dataset[Frame]):
 def _studies_with_masks(name: str, root: Path, part: str, view: View) -> tuple[list[AnnotatedStudy], tuple[str, ...]]:
     """Return the studies of a part that have masks of the view, and a message for each other one."""
     dataset, cases = find_cases(f"{name}:{root}")
-    patients = (
-        sorted({case.patient for case in cases}) if part == "all" else list(find_split(None, dataset, cases)[part])
-    )
     left_out: list[str] = []
+    everyone = sorted({case.patient for case in cases})
+    patients = everyone if part == "all" else list(find_split(None, dataset, cases, note=left_out.append)[part])
     labelled = read_patients(dataset, cases, patients, note=left_out.append)
     studies = [one for one in labelled if view in one.labels]
     left_out += [f"left out: {one.study.name}: no {view.title} masks" for one in labelled if view not in one.labels]

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from cinema_cmr.core.card import ModelCard
-from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.study import Study
 from cinema_cmr.inference.runtime import choose_runtime
 from cinema_cmr.io.read import read_study
@@ -54,33 +53,9 @@ class Model:
         """
         return self._predict(study if isinstance(study, Study) else read_study(study))
 
-    @torch.inference_mode()
     def __call__(self, images: Tensor | Mapping[str, Tensor]) -> Any:
-        """Run the network on images (b, c, x, y, z) on its grid: a mapping by view, or a tensor for a one-view model.
-
-        A tensor gives the tensor of that view, a mapping the outputs as the network returns them.
-        """
-        if isinstance(images, Mapping):
-            unknown = set(images) - set(self.card.grids)
-            if unknown or not images:
-                raise UsageError(f"images of {sorted(images)}; {self._expected_images}")
-            return self.network(images)
-        if not isinstance(images, Tensor) or len(self.card.grids) != 1:
-            raise UsageError(f"images as one {type(images).__name__}; {self._expected_images}")
-        (view,) = self.card.grids
-        grid = self.card.grids[view]
-        if images.ndim not in (4, 5):
-            raise UsageError(
-                f"a tensor with {images.ndim} axes; {self._expected_images}, in plane {grid.size[:2]} voxels"
-            )
-        outputs = self.network({str(view): images})
-        return outputs[str(view)] if isinstance(outputs, Mapping) else outputs
-
-    @property
-    def _expected_images(self) -> str:
-        views = " or ".join(f"'{view}'" for view in self.card.grids)
-        one = "a tensor, or " if len(self.card.grids) == 1 else ""
-        return f"expected {one}a mapping of {views} to tensors (b, c, x, y, z)"
+        """Run the network on images (b, c, x, y, z) on its grid, as `LoadedModel` does."""
+        return self.loaded(images)
 
     @cached_property
     def _predict(self) -> Callable[[Study], StudyPrediction]:

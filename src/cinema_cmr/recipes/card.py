@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 
 from cinema_cmr.core.card import ModelCard
+from cinema_cmr.core.plugins import plugin_source
 from cinema_cmr.core.serialise import Json
 from cinema_cmr.data.training_set import AnyTrainingData
 from cinema_cmr.models.architectures import config_values
@@ -41,6 +42,9 @@ def create_card(
         tta=fields.tta,
         logit_offsets=fields.logit_offsets,
         training={**_training(experiment, data, start), "validation": _scores(validation), **fields.training},
+        requires=tuple(filter(None, [plugin_source("architectures", experiment.architecture)])),
+        author=experiment.author,
+        description=experiment.description,
         licence=combined_licence(
             {
                 **({start.card.name: start.card.licence} if start is not None else {}),

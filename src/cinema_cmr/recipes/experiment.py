@@ -32,6 +32,10 @@ class _Settings:
     """Freezes the part taken from `start`; None trains all weights."""
     model_name: str = ""
     """Name in the card of the trained model; the experiment's own if empty."""
+    author: str = ""
+    """Author in that card."""
+    description: str = ""
+    """Description in that card."""
     save_precision: Precision = "float16"
     """Number format of the saved weights."""
 

@@ -16,7 +16,7 @@ from cinema_cmr.recipes.presets import with_preset
 from cinema_cmr.recipes.registry import recipe as find_recipe
 from cinema_cmr.recipes.run import Report, RunResult, prepare_run
 from cinema_cmr.recipes.scalars import with_target
-from cinema_cmr.recipes.teacher import with_teacher
+from cinema_cmr.recipes.teacher import NO_TEACHER, chosen_teacher, with_teacher
 from cinema_cmr.recipes.training_options import FinetuneOptions
 from cinema_cmr.tasks.registry import task_type
 
@@ -52,7 +52,7 @@ def finetune(
     experiment = change_experiment(experiment, chosen, start=start)
     if not isinstance(data, TrainingData):
         data = open_labelled_data(chosen, experiment, folder, note=note)
-    elif chosen.teacher is not None:
+    elif chosen.teacher not in (None, NO_TEACHER):
         data = with_teacher(data, chosen, experiment, folder, note=note)
     if chosen.target is not None:
         experiment = with_target(experiment, chosen.target, data.train)
@@ -83,12 +83,13 @@ def open_labelled_data(
     """
     if options.data is None:
         raise UsageError("no data given; expected NAME:FOLDER of a dataset or a folder of images with masks: --data")
-    if options.cycles and options.teacher is None:
+    if options.cycles and options.teacher in (None, NO_TEACHER):
         raise UsageError("--cycles without a teacher; unlabelled frames are learned from its labels: give --teacher")
     parts = [_open_part(data, options, experiment, folder, note) for data in (options.data, *options.add_data)]
     joined = join_training_data(parts, times=dict(map(_parse_repeat, options.repeat)))
     if len(parts) > 1:
         write_run_split(joined.split, folder)
+    options = replace(options, teacher=chosen_teacher(options, experiment, joined.train, note=note))
     source = {name: getattr(options, name) for name in _DATA_OPTIONS if getattr(options, name)}
     joined = replace(joined, source={**parts[0].source, **source})
     return joined if options.teacher is None else with_teacher(joined, options, experiment, folder, note=note)

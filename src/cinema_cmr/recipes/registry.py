@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from types import FunctionType
 from typing import TYPE_CHECKING
 
 from cinema_cmr.core.errors import UsageError, unknown_name
+from cinema_cmr.core.plugins import load_plugin
 
 if TYPE_CHECKING:
     from cinema_cmr.recipes.experiment import Experiment
@@ -58,7 +60,8 @@ RECIPES_OF_TASKS: dict[str, dict[str, Callable[[], Experiment]]] = {
         "tiny": Recipe("pretraining:tiny"),
     },
 }
-"""Task -> its recipes, the default first. To add a recipe: a function in a file of this package, and its name here."""
+"""Task -> its recipes, the default first. To add a recipe: a function in a file of this package, and its name here;
+in a package of one's own, an entry point of the group `cinema_cmr.recipes` that names such a function."""
 
 RECIPES = {
     name: create for task, recipes in RECIPES_OF_TASKS.items() if task != "pretrain" for name, create in recipes.items()
@@ -80,6 +83,9 @@ def recipe(name: str | None = None, *, task: str | None = None) -> Experiment:
         return _at_published_size(name, recipe(whole, task=task))
     task_by_name = {name: task for task, recipes in RECIPES_OF_TASKS.items() for name in recipes}
     if name not in task_by_name:
+        found = load_plugin("recipes", name, FunctionType)
+        if found is not None:
+            return _of_other_package(name, found(), task)
         raise unknown_name("recipe", name, RECIPES if task is None else RECIPES_OF_TASKS[task])
     own = task_by_name[name]
     if task not in (None, own):
@@ -93,6 +99,12 @@ def recipe(name: str | None = None, *, task: str | None = None) -> Experiment:
 def recipe_list(*tasks: str) -> str:
     """Return the names of the recipes of some tasks, a line each, the default first."""
     return "\n".join(f"  {task:<9} {', '.join(RECIPES_OF_TASKS[task])}" for task in tasks)
+
+
+def _of_other_package(name: str, experiment: Experiment, task: str | None) -> Experiment:
+    if task not in (None, experiment.task.task_name):
+        raise UsageError(f"recipe '{name}' is for the task '{experiment.task.task_name}', not '{task}'")
+    return experiment
 
 
 def _at_published_size(name: str, chosen: Experiment) -> Experiment:

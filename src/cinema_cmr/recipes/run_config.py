@@ -39,7 +39,7 @@ _FREE_ON_RESUME = frozenset(
         "validate_every",
         "checkpoint_every",
     )
-) | {"start"}
+) | {"start", "model_name", "author", "description"}
 """Values that a resumed run may change; the checkpoint itself checks the number of processes."""
 
 

@@ -13,7 +13,9 @@ from cinema_cmr.models.blocks.layers import checkpoint_activations
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.mae import CineMA
 from cinema_cmr.models.transplant import transplant
+from cinema_cmr.recipes.encoder_sizes import wrong_size_message
 from cinema_cmr.recipes.experiment import Experiment
+from cinema_cmr.recipes.published_size import has_published_size
 
 __all__ = ["first_network"]
 
@@ -47,7 +49,12 @@ def _load_start(network: nn.Module, experiment: Experiment, start: LoadedModel) 
             network.load_state_dict(member.model.state_dict())
             return
     if isinstance(start.model, CineMA) and not isinstance(network, CineMA):
-        transplant(start.model.state_dict(), network)
+        try:
+            transplant(start.model.state_dict(), network)
+        except WeightsError as error:
+            if not has_published_size(experiment):  # no encoder at all: the message says so
+                raise
+            raise WeightsError(wrong_size_message(start.model, start.card.name, experiment)) from error
         return
     raise WeightsError(
         f"weights '{start.card.name}' are of {start.card.architecture} in another size than recipe"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,16 +15,44 @@ from cinema_cmr.datasets.reading import Note, ignore_note
 from cinema_cmr.inference.loading import load_segmenter
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.inference.soft_labels import cached_soft_labels
+from cinema_cmr.models.weights import load_model
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.training_options import FinetuneOptions
+from cinema_cmr.tasks.registry import task_type
 from cinema_cmr.tasks.segment import SegmentConfig
 
-__all__ = ["SOFT_LABELS_FOLDER", "needs_teacher", "with_teacher"]
+__all__ = ["NO_TEACHER", "SOFT_LABELS_FOLDER", "chosen_teacher", "needs_teacher", "with_teacher"]
+
+NO_TEACHER = "none"
+"""Value of --teacher with which what was not drawn is learned from by no model."""
 
 SOFT_LABELS_FOLDER = "teacher"
 """Folder of a run that holds its teacher's labels, one file a cine."""
 
 _NOTE_EVERY = 25
+
+
+def chosen_teacher(
+    options: FinetuneOptions, experiment: Experiment, studies: Sequence[AnnotatedStudy], *, note: Note = ignore_note
+) -> str | None:
+    """Return the teacher that was given, or the start where it can stand in for what was not drawn.
+
+    That is a segmentation model with the run's labels and views, and a training study that is not drawn in full.
+    """
+    config, start = experiment.task, experiment.start
+    if options.teacher is not None or start is None or not isinstance(config, SegmentConfig):
+        return None if options.teacher == NO_TEACHER else options.teacher
+    if not any(needs_teacher(study, view, other_frames=False) for study in studies for view in config.views):
+        return None
+    card = load_model(start).card
+    if (
+        task_type(card).config is not SegmentConfig
+        or card.label_scheme != config.label_scheme
+        or not set(config.views) & set(card.grids)
+    ):
+        return None
+    note(f"teacher: {card.name}, the start, for what was not drawn (--teacher {NO_TEACHER}: nothing is)")
+    return start
 
 
 def with_teacher(
@@ -65,7 +93,7 @@ def with_teacher(
 def needs_teacher(annotated: AnnotatedStudy, view: View, *, other_frames: bool) -> bool:
     """Return whether anything of a view was not drawn; frames without labels count with `other_frames`."""
     labels = annotated.labels.get(view)
-    if labels is None:
+    if labels is None or view not in annotated.study:
         return other_frames
     drawn_frames = annotated.labelled_frames[view]
     unlabelled = len(drawn_frames) < annotated.study.cine(view).n_frames

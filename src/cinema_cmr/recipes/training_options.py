@@ -120,7 +120,7 @@ class _FinetuneModelOptions:
     start: str | None = option(path="start", flag="from")
     """model or pre-trained encoder to start from; default: random weights"""
     teacher: str | None = option()
-    """segmentation model whose labels stand in where experts drew nothing"""
+    """model whose labels stand in where experts drew nothing; default: that of --from, if it fits; or none"""
     teacher_tta: int | None = option()
     """test-time augmentation of the teacher; default: that of its card"""
     layer_decay: float | None = option(path="train.optim.layer_decay")
@@ -132,7 +132,19 @@ class _FinetuneModelOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinetuneOptions(_LoopOptions, _FinetuneModelOptions, _LabelledDataOptions):
+class _CardOptions:
+    group: ClassVar[str] = "the model's card"
+
+    name: str | None = option(path="model_name")
+    """name of the model; default: the recipe's"""
+    author: str | None = option(path="author")
+    """people or lab to name and ask"""
+    description: str | None = option(path="description")
+    """what the model is for and was made of"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneOptions(_CardOptions, _LoopOptions, _FinetuneModelOptions, _LabelledDataOptions):
     """Options of `cinema finetune` and of `recipes.finetune.finetune`."""
 
     @property

@@ -75,7 +75,13 @@ def write_index(rows: Sequence[IndexRow], path: Path, *, overwrite: bool = False
 def _html_text(rows: Sequence[IndexRow]) -> str:
     template = page_environment().get_template("index.html")
     failed = sum(row.error is not None for row in rows)
-    return template.render(rows=rows, columns=_columns(rows), notice=NOTICE, failed=failed)
+    return template.render(rows=rows, columns=_columns(rows), notice=NOTICE, failed=failed, models=_models(rows))
+
+
+def _models(rows: Sequence[IndexRow]) -> list[str]:
+    """Return name and beginning of the hash of each model of the results."""
+    models = (row.record.model for row in rows if row.record)
+    return list(dict.fromkeys(f"{model.name} {(model.hash or '')[:12]}".strip() for model in models))
 
 
 def _columns(rows: Sequence[IndexRow]) -> tuple[tuple[str, str, str], ...]:

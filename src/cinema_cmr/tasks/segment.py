@@ -34,7 +34,7 @@ from cinema_cmr.inference.predictor import predict_cine, predict_study
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.models.loaded import LoadedModel
-from cinema_cmr.models.losses import cross_entropy, distillation, soft_dice
+from cinema_cmr.models.losses import cross_entropy, distillation, find_loss, soft_dice
 from cinema_cmr.score.overlap import dice_by_class
 from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions, view_titles
 from cinema_cmr.tasks.mask_examples import SegmentExample, drawn_classes, largest_share, make_sample, mask_examples
@@ -66,6 +66,10 @@ class SegmentConfig:
     """Weight of each class in the cross-entropy, background first; empty for all alike."""
     dice_over_batch: bool = False
     """Compute the Dice of the loss over the batch instead of each sample, for classes that few samples contain."""
+    loss: str = ""
+    """Loss of another package, by its name in the entry points `cinema_cmr.losses`: a function of logits (b, class, x,
+    y[, z]), codes (b, x, y[, z], 255 where they do not count) and which classes were drawn, (b, class), that returns a
+    number; empty for cross-entropy plus soft Dice."""
     rare: tuple[str, ...] = ()
     """Rare classes; examples that contain one are drawn `rare_times` as often."""
     rare_times: int = 1
@@ -89,6 +93,8 @@ class SegmentConfig:
             raise UsageError(
                 f"probabilities {self.thin_stacks} of thinned and {self.drop_ends} of shortened stacks; expected 0 to 1"
             )
+        if self.loss:
+            find_loss(self.loss)
         self._check_classes()
 
     def _check_classes(self) -> None:
@@ -233,7 +239,15 @@ class SegmentTask(Task[SegmentExample]):
             )
         return self._criterion(logits, labels, drawn)
 
+    def _own_loss(self, logits: Tensor, labels: Tensor, drawn: Tensor | None) -> Tensor:
+        known = torch.ones(logits.shape[:2], dtype=torch.bool, device=logits.device) if drawn is None else drawn
+        total: Tensor = find_loss(self.config.loss)(logits, labels, known)
+        return total
+
     def _criterion(self, logits: Tensor, labels: Tensor, drawn: Tensor | None) -> Loss:
+        if self.config.loss:
+            total = self._own_loss(logits, labels, drawn)
+            return Loss(total=total, parts={self.config.loss: float(total.detach())})
         weights = self.config.class_weights or None
         entropy = cross_entropy(logits, labels, drawn=drawn, weights=weights)
         overlap = soft_dice(logits, labels, drawn=drawn, over_batch=self.config.dice_over_batch)

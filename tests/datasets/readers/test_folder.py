@@ -70,7 +70,7 @@ def test_an_image_with_facts_needs_no_label_map(tmp_path: Path) -> None:
 
 def test_an_empty_folder_error_states_what_was_expected(tmp_path: Path) -> None:
     write_scan(tmp_path / "masks" / "a.nii.gz", labels_of(1))
-    with pytest.raises(InputError, match="holds no NIfTI image and 1 label maps"):
+    with pytest.raises(InputError, match="holds no image and 1 label maps"):
         list_cases(tmp_path)
     with pytest.raises(InputError, match="is not a folder"):
         list_cases(tmp_path / "absent")
@@ -222,3 +222,30 @@ def test_two_pairs_of_phases_of_one_view_are_refused_and_those_of_two_views_are_
     assert twice.problem is not None and "two images of one view" in twice.problem
     assert apart.problem is None
     assert {cine.view: cine.n_frames for cine in read_case(apart).study.cines} == {View.SAX: 2, View.LAX_4C: 2}
+
+
+@pytest.mark.parametrize("names", [("a.nrrd", "a.seg.nrrd"), ("a.mha", "masks/a.mha"), ("a.nii.gz", "a_seg.nrrd")])
+def test_other_formats_are_read_as_the_same_images(tmp_path: Path, names: tuple[str, str]) -> None:
+    sitk = pytest.importorskip("SimpleITK")
+    for name, array in zip(names, (image_of(1), labels_of(1)), strict=True):
+        write_scan(tmp_path / "other" / "one.nii.gz", array)
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        sitk.WriteImage(sitk.ReadImage(str(tmp_path / "other" / "one.nii.gz")), str(tmp_path / name))
+    (tmp_path / "other" / "one.nii.gz").unlink()
+    (case,) = list_cases(tmp_path)
+    annotated = read_case(case)
+    assert case.name == "a" and np.array_equal(annotated.study[View.SAX].array[..., 0], image_of(1))
+    assert np.array_equal(annotated.labels[View.SAX].array[..., 0], labels_of(1))
+    moved = sitk.ReadImage(str(tmp_path / names[1]))
+    moved.SetOrigin([value + 3.0 for value in moved.GetOrigin()])
+    sitk.WriteImage(moved, str(tmp_path / names[1]))
+    with pytest.raises(GeometryError, match="mm from its image"):
+        read_case(case)
+
+
+def test_a_subfolder_states_its_own_labels(tmp_path: Path) -> None:
+    for name in ("p1", "p2"):
+        write_scan(tmp_path / name / "sax.nii.gz", image_of(1))
+        write_scan(tmp_path / name / "sax_seg.nii.gz", labels_of(1))
+    (tmp_path / "p2" / "labels.json").write_text(json.dumps({"drawn": ["lv"]}))
+    assert [case.drawn for case in list_cases(tmp_path)] == [(), ("lv",)]

@@ -7,8 +7,9 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.options.dataclass_options import OptionGroup, add_options
+from cinema_cmr.commands.options.manifest import Manifest, ManifestRow, read_manifest
 from cinema_cmr.core.analysis import NormalRange
-from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
+from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.files.text import read_text
 from cinema_cmr.measure.normal_ranges import parse_normal_ranges
 from cinema_cmr.pipeline.analysis_options import InferenceOptions, SeriesOptions
@@ -19,6 +20,7 @@ __all__ = [
     "add_output_options",
     "add_series_options",
     "listed_inputs",
+    "listed_studies",
     "read_normal_ranges",
 ]
 
@@ -27,7 +29,11 @@ def add_input_options(parser: ArgumentParser, kinds: str) -> None:
     """Add the inputs; `kinds` are the kinds of paths accepted."""
     group = parser.add_argument_group("input")
     group.add_argument("inputs", nargs="*", metavar="INPUT", help=kinds)
-    group.add_argument("--manifest", metavar="FILE", help="file of inputs: one path a line, or a CSV column 'path'")
+    group.add_argument(
+        "--manifest",
+        metavar="FILE",
+        help="one path a line, or a CSV: path, name, sex, age, ...",
+    )
 
 
 def add_series_options(parser: ArgumentParser) -> None:
@@ -50,14 +56,20 @@ def add_output_options(parser: ArgumentParser) -> OptionGroup:
 
 
 def listed_inputs(given: Namespace) -> list[Path]:
-    """Return the inputs of the command line and of its --manifest: a text file with one path a line, or a CSV with a
-    column `path`. Relative paths in it start at its own folder. Raises `UsageError` without any input."""
-    inputs = [Path(item) for item in given.inputs]
-    if given.manifest:
-        inputs += _manifest_paths(Path(given.manifest))
-    if not inputs:
+    """Return the paths of the inputs, as `listed_studies` does."""
+    return [row.path for row in listed_studies(given).rows]
+
+
+def listed_studies(given: Namespace) -> Manifest:
+    """Return the inputs of the command line, then those of its --manifest with what that states of each.
+
+    Raises `UsageError` without any input, `InputError` as `read_manifest`.
+    """
+    rows = tuple(ManifestRow(path=Path(item)) for item in given.inputs)
+    listed = read_manifest(Path(given.manifest)) if given.manifest else Manifest(rows=())
+    if not rows and not listed.rows:
         raise UsageError("no input given; expected a DICOM folder, a zip or NIfTI files, or --manifest FILE")
-    return inputs
+    return Manifest(rows=(*rows, *listed.rows), remarks=listed.remarks)
 
 
 def read_normal_ranges(table: str | None) -> tuple[NormalRange, ...] | None:
@@ -73,24 +85,3 @@ def read_normal_ranges(table: str | None) -> tuple[NormalRange, ...] | None:
             " check the path"
         ) from error
     return parse_normal_ranges(text, "json" if path.suffix == ".json" else "csv")
-
-
-def _manifest_paths(manifest: Path) -> list[Path]:
-    from cinema_cmr.files.text import parse_rows
-    from cinema_cmr.io.delimiter import detect_delimiter
-
-    try:
-        lines = [line for line in read_text(manifest).splitlines() if line.strip()]
-    except OSError as error:
-        raise InputError(
-            f"manifest '{manifest.name}' cannot be read ({error.strerror}); expected a text file: check the path"
-        ) from error
-    if any("\0" in line for line in lines):
-        raise UnreadableFileError(f"manifest '{manifest.name}' is binary; expected one path a line, or a CSV")
-    delimiter = detect_delimiter(lines[0] if lines else "")
-    rows = parse_rows("\n".join(lines), manifest.name, delimiter=delimiter)
-    heads = [head.strip().casefold() for head in rows[0]] if rows else []
-    if "path" in heads:
-        column = heads.index("path")
-        lines = [row[column] for row in rows[1:] if len(row) > column]
-    return [manifest.parent / line.strip() for line in lines if line.strip()]

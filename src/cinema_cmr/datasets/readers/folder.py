@@ -1,11 +1,11 @@
-"""A folder of the user's own: NIfTI images, with label maps and a table of facts if available.
+"""A folder of the user's own: NIfTI, NRRD or MHA images, with label maps and a table of facts if available.
 
-The label map of `A.nii.gz` is `A_seg`, `A_gt`, `A_mask`, `A_label` or `A_labels.nii.gz` beside it, or has one of these
-names or that of the image in a folder `masks`, `labels`, `segmentations` or `gt`, in its folder or beside that. All
-images in a subfolder belong to one patient, and those named by view (`sax`, `lax_4c`, ...) form one study. Images
-directly in the folder form one study if their names differ only in phase, frame or view (`datasets.folder_layout`).
-`A_ED` and `A_ES` form one study of two frames. A phantom cohort (`phantom/cohort.py`) has this layout. For research use
-only; not a medical device.
+The label map of `A.nii.gz` is `A_seg`, `A_gt`, `A_mask`, `A_label` or `A_labels.nii.gz` (or `A.seg.nrrd`) beside it,
+or has one of these names or that of the image in a folder `masks`, `labels`, `segmentations` or `gt`, in its folder or
+beside that. All images in a subfolder belong to one patient, and those named by view (`sax`, `lax_4c`, ...) form one
+study. Images directly in the folder form one study if their names differ only in phase, frame or view
+(`datasets.folder_layout`). `A_ED` and `A_ES` form one study of two frames. A phantom cohort (`phantom/cohort.py`) has
+this layout. For research use only; not a medical device.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.data.label_check import check_nesting
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.facts_table import fact_problem, read_facts, tables_without_names
-from cinema_cmr.datasets.label_statement import LabelStatement, read_label_statement
+from cinema_cmr.datasets.label_statement import LABELS_FILE, LabelStatement, read_label_statement
 from cinema_cmr.datasets.listing import subject_from
+from cinema_cmr.datasets.passed_over import passed_over
 from cinema_cmr.datasets.phase_files import read_phases
 from cinema_cmr.datasets.readers.folder_layout import (
     ImageGroup,
     case_folder,
     find_masks,
     group_images,
+    is_image,
     is_mask,
-    is_nifti,
 )
 from cinema_cmr.datasets.readers.results import results_folders, within
 from cinema_cmr.files.text import read_json
@@ -71,7 +72,7 @@ class Listing:
     without_image: tuple[str, ...]
     """Label maps without an image."""
     remarks: tuple[str, ...] = ()
-    """Label maps, table rows and tables that are not used, one sentence each."""
+    """Label maps, table rows, tables and other files that are not used, one sentence each."""
 
 
 def list_cases(root: Path) -> list[Case]:
@@ -82,8 +83,8 @@ def list_cases(root: Path) -> list[Case]:
     listing = scan_folder(root)
     if not listing.cases:
         raise InputError(
-            f"'{Path(root).name}' holds no NIfTI image and {len(listing.without_image)} label maps; expected"
-            " NAME.nii.gz, with NAME_seg.nii.gz beside it or in a folder 'masks': add the images"
+            f"'{Path(root).name}' holds no image and {len(listing.without_image)} label maps; expected NAME.nii.gz,"
+            f" with NAME_seg.nii.gz beside it or in a folder 'masks': add the images{_why(listing.remarks)}"
         )
     return list(listing.cases)
 
@@ -92,7 +93,7 @@ def scan_folder(root: Path) -> Listing:
     """List everything under `root`: cases, images without a label map, label maps without an image.
 
     Facts come from a table `*.csv` in `root` (`datasets.facts_table`), codes and drawn structures from `labels.json`
-    (`datasets.label_statement`). A case with two images of one view, two label
+    in the case's folder, else in `root` (`datasets.label_statement`). A case with two images of one view, two label
     maps of one image, or an invalid fact is listed with the problem. Raises `InputError` if the folder does not exist
     and for two tables of facts.
     """
@@ -102,8 +103,8 @@ def scan_folder(root: Path) -> Listing:
             f"'{root.name}' is not a folder; expected a folder of NIfTI images and label maps: check the path"
         )
     results = results_folders(root)
-    below = (path for path in paths_below(root) if is_nifti(path.relative_to(root)))
-    files = [path for path in below if not within(path, results)]
+    found = [path for path in paths_below(root) if not path.is_dir() and not within(path, results)]
+    files = [path for path in found if is_image(path.relative_to(root))]
     masks = {path for path in files if is_mask(path.relative_to(root))}
     pairs = {path: find_masks(path, masks) for path in files if path not in masks}
     used = {mask for image_masks in pairs.values() for mask in image_masks}
@@ -120,6 +121,7 @@ def scan_folder(root: Path) -> Listing:
             *_fact_remarks(cases, facts),
             *tables_without_names(root),
             *_results_remarks(results),
+            *passed_over([path.relative_to(root) for path in found], is_image),
         ),
     )
 
@@ -192,6 +194,7 @@ def _cases(
     for name, group in sorted(group_images(root, images).items()):
         folder = case_folder(group.images[0], root)
         masks = {image: images[image][0] if images[image] else None for image in group.images}
+        stated = read_label_statement(folder) if (folder / LABELS_FILE).exists() else statement
         case_facts = {**facts.get(group.patient, {}), **facts.get(name, {})}
         part = {} if case_facts or any(masks.values()) else {"part": "unlabelled"}
         yield Case(
@@ -201,9 +204,9 @@ def _cases(
             facts={**case_facts, **part},
             files=(*group.images, *(mask for mask in masks.values() if mask)),
             masks=masks,
-            label_codes=statement.file_codes,
-            drawn=statement.structures,
-            empty_slices_drawn=statement.empty_slices == "background",
+            label_codes=stated.file_codes,
+            drawn=stated.structures,
+            empty_slices_drawn=stated.empty_slices == "background",
             problem=_problem(root, group, images) or fact_problem(case_facts),
         )
 
@@ -221,6 +224,10 @@ def _problem(root: Path, group: ImageGroup, images: Mapping[Path, Sequence[Path]
             return f"'{image.name}' has two label maps, {names}; expected one: remove the other"
     repeated = next((paths for paths in views.values() if len(paths) > 1), None)
     return f"two images of one view, {' and '.join(repeated)}; expected one: remove the other" if repeated else None
+
+
+def _why(remarks: Sequence[str]) -> str:
+    return "".join(f"; {remark}" for remark in remarks if " not read" in remark)
 
 
 def _mask_remarks(masks: Sequence[str]) -> Iterator[str]:

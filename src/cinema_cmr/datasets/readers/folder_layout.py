@@ -14,11 +14,13 @@ from pathlib import Path
 
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.names import file_stem, is_nifti_name
+from cinema_cmr.io.nifti.other_formats import is_other_format
 from cinema_cmr.io.read import view_from_name
 
-__all__ = ["ImageGroup", "case_folder", "find_masks", "group_images", "is_mask", "is_nifti"]
+__all__ = ["ImageGroup", "case_folder", "find_masks", "group_images", "is_image", "is_mask"]
 
-_MASK_ENDS = ("_seg", "_gt", "_mask", "_labels", "_label")
+_MASK_ENDS = ("_seg", "_gt", "_mask", "_labels", "_label", ".seg")
+"""The last is the name that 3D Slicer gives a segmentation, `A.seg.nrrd`."""
 _MASK_FOLDERS = ("masks", "labels", "segmentations", "gt")
 _IMAGE_FOLDERS = ("images", "imgs", "image")
 _PHASE = re.compile(r"(?:^|[_-])(ed|es)$", re.IGNORECASE)
@@ -37,10 +39,10 @@ class ImageGroup:
     """The ES images among `images`, whose view has its ED too."""
 
 
-def is_nifti(path: Path) -> bool:
-    """Return True if a path, relative to the folder, is a NIfTI file and not hidden."""
+def is_image(path: Path) -> bool:
+    """Return True if a path, relative to the folder, is a NIfTI, NRRD or MHA file by its name and not hidden."""
     hidden = any(part.startswith(".") for part in path.parts)
-    return not hidden and is_nifti_name(path)
+    return not hidden and (is_nifti_name(path) or is_other_format(path))
 
 
 def is_mask(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Reference label maps read from NIfTI, with their codes translated to ours."""
+"""Reference label maps read from NIfTI, NRRD or MHA, with their codes translated to ours."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from cinema_cmr.core.errors import GeometryError, InputError, UnreadableFileError
 from cinema_cmr.core.geometry import apply_affine, spacing_of
 from cinema_cmr.io.names import is_nifti_name
+from cinema_cmr.io.nifti.other_formats import is_other_format, read_as_nifti
 from cinema_cmr.io.nifti.voxels import check_nifti
 
-__all__ = ["read_label_codes", "read_label_shape"]
+__all__ = ["read_label_codes", "read_label_shape", "read_placed_labels"]
 
 _NIFTI_1_BYTES = 348
 _DAMAGED = (ImageFileError, HeaderDataError, EOFError, OSError, ValueError, OverflowError, zlib.error)
@@ -58,18 +59,40 @@ def read_label_codes(
     values, header = _read(path, tuple(shape))
     if image_header is not None:
         _check_place(path.name, header, image_header, shape, placed=placed)
+    return _translated(path.name, values.reshape(shape), codes)
+
+
+def read_placed_labels(path: Path | str, *, codes: Mapping[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Read a label map (x, y, z, t) without its image, translated by `codes`, and its affine, voxel -> RAS mm.
+
+    Raises as `read_label_codes` does, and `GeometryError` for a file that states no position.
+    """
+    path = Path(path)
+    shape = read_label_shape(path)
+    values, header = _read(path, shape)
+    affine = np.asarray(header.get_best_affine(), dtype=np.float64)
+    placed = is_other_format(path) or bool(header["sform_code"]) or bool(header["qform_code"])
+    if not placed or not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) == 0:
+        raise GeometryError(
+            f"'{path.name}' states no position in the patient; expected a mask that was exported with the image's"
+            " affine: export it again"
+        )
+    return _translated(path.name, values.reshape(shape), codes), affine
+
+
+def _translated(name: str, values: NDArray[np.float32], codes: Mapping[int, int]) -> NDArray[np.uint8]:
     table = {0: 0, **codes}
     found = np.flatnonzero(np.bincount(values.reshape(-1))) if values.dtype == np.uint8 else np.unique(values)
     unknown = [value for value in found.tolist() if value not in table]
     if unknown:
         raise InputError(
-            f"'{path.name}' holds the values {unknown[:8]}; expected the label codes {sorted(table)}: check the codes"
+            f"'{name}' holds the values {unknown[:8]}; expected the label codes {sorted(table)}: check the codes"
         )
     if values.dtype == np.uint8:
-        return np.array([table.get(code, 0) for code in range(256)], np.uint8)[values.reshape(shape)]
-    translated = np.zeros(shape, np.uint8)
+        return np.array([table.get(code, 0) for code in range(256)], np.uint8)[values]
+    translated = np.zeros(values.shape, np.uint8)
     for code in found:
-        translated[values.reshape(shape) == code] = table[int(code)]
+        translated[values == code] = table[int(code)]
     return translated
 
 
@@ -114,16 +137,25 @@ def _read(path: Path, shape: tuple[int, ...]) -> tuple[NDArray[np.float32] | NDA
         return values.astype(np.uint8 if small else np.float32, copy=False), image.header
     except _DAMAGED as error:
         raise UnreadableFileError(
-            f"'{path.name}' is not a readable NIfTI label map ({error}); expected a complete file: copy it again"
+            f"'{path.name}' is not a readable label map ({error}); expected a complete file: copy it again"
         ) from error
 
 
 def _open(path: Path) -> SpatialImage:
     try:
+        if is_other_format(path):
+            return _from_other_format(path)
         if is_nifti_name(path):
             check_nifti(path)
         return nib.load(path)
     except (*_DAMAGED, InputError) as error:
         raise UnreadableFileError(
-            f"'{path.name}' is not a readable NIfTI label map ({error}); expected a complete file: copy it again"
+            f"'{path.name}' is not a readable label map ({error}); expected a complete file: copy it again"
         ) from error
+
+
+def _from_other_format(path: Path) -> SpatialImage:
+    """Return a NRRD or MHA label map as an image in memory."""
+    header, voxels = read_as_nifti(path)
+    array = np.frombuffer(voxels, "<f4").reshape(header.get_data_shape(), order="F")
+    return nib.Nifti1Image(array, header.get_best_affine(), header)

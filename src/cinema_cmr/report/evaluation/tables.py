@@ -51,7 +51,7 @@ PUBLISHED_NOTE = (
 def evaluation_tables(evaluation: Evaluation) -> str:
     """Return `tables.md` of an evaluation."""
     summary = evaluation.summary
-    title = f"# {evaluation.model} on {summary.n_patients} patients"
+    title = f"# {_title(evaluation)} on {summary.n_patients} patients"
     parts = [title, "For research use only. Means over patients (95 % bootstrap interval; n).", _tables(summary)]
     parts += _more(evaluation)
     for name, its in evaluation.subgroups.items():
@@ -62,7 +62,7 @@ def evaluation_tables(evaluation: Evaluation) -> str:
 def evaluation_text(evaluation: Evaluation) -> str:
     """Return the summary for a terminal."""
     summary = evaluation.summary
-    lines = [f"{evaluation.model} on {summary.n_patients} patients, mean (95 % interval over patients)"]
+    lines = [f"{_title(evaluation)} on {summary.n_patients} patients, mean (95 % interval over patients)"]
     lines += [f"  {name:<28} {_with_interval(row, 3)}" for name, row in summary.scores.items()]
     for name, agreement in summary.measurements.items():
         low, high = agreement.limits
@@ -149,3 +149,8 @@ def _count_not_scored(evaluation: Evaluation) -> str:
 
 def _error(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:+.1f}"
+
+
+def _title(evaluation: Evaluation) -> str:
+    """Return the model's name with the beginning of its hash; masks of other programs have none."""
+    return f"{evaluation.model} ({evaluation.hash[:12]})" if evaluation.hash else evaluation.model

@@ -1,0 +1,40 @@
+"""What a training run will take, said once after its first updates."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from cinema_cmr.commands.console import Console
+
+if TYPE_CHECKING:
+    from cinema_cmr.engine.trainer import Progress
+
+__all__ = ["end_text", "said_once"]
+
+_DAY_S = 86400
+
+
+def said_once(console: Console, report: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    """Return a report of progress that first says how long an update takes and when the run is expected to end."""
+    pending = [True]
+
+    def observe(progress: Progress) -> None:
+        if pending and progress.seconds_left > 0:
+            pending.clear()
+            console.note(end_text(progress, now=time.time()))
+        report(progress)
+
+    return observe
+
+
+def end_text(progress: Progress, *, now: float) -> str:
+    """Return seconds an update, minutes left and the time of day of the end; `now` in seconds since 1970."""
+    end = now + progress.seconds_left
+    pattern = "%H:%M" if progress.seconds_left < _DAY_S / 2 else "%d %B, %H:%M"
+    n_left, minutes = progress.n_steps - progress.step, progress.seconds_left / 60
+    return (
+        f"{progress.seconds_per_step:.3g} s an update: {n_left} more take about {max(minutes, 1):.0f} min, until about"
+        f" {time.strftime(pattern, time.localtime(end))}"
+    )

@@ -1,0 +1,107 @@
+"""Masks that other systems drew, collected by image and structure, and painted as labels on the cines of a study."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.study import Study
+from cinema_cmr.core.vocabulary import CINE_LABELS
+from cinema_cmr.core.volume import Cine
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+__all__ = ["Canvas", "Place", "ReadLabels", "slice_origin"]
+
+_PAINTED = ("epi", "myo", "lv", "rv")
+"""Order of painting: a cavity lies over its wall. "epi" is wall and cavity of the LV together."""
+_DRAWN = {"epi": "myo"}
+_LABEL = {label.name: label.code for label in CINE_LABELS} | {"epi": 2}
+
+Place = tuple[int, int, int]
+"""Index of the cine in its study, slice and frame."""
+
+
+@dataclass(kw_only=True)
+class ReadLabels:
+    """Labels of one cine that other systems drew."""
+
+    cine: Cine
+    labels: LabelMap
+    """All frames of the cine; those that are not in `frames` are empty."""
+    frames: tuple[int, ...]
+    """Frames with a label."""
+    drawn: tuple[str, ...]
+    """Structures drawn in every one of these frames."""
+
+
+@dataclass(kw_only=True)
+class Canvas:
+    """Masks by place and class, collected before they are painted."""
+
+    study: Study
+    masks: dict[Place, dict[str, NDArray[np.bool_]]] = field(default_factory=lambda: defaultdict(dict))
+
+    @cached_property
+    def places(self) -> Mapping[tuple[str, int], Place]:
+        """SOP Instance UID and frame within the object, from 0 -> place."""
+        return {
+            (image.instance_uid, image.frame): (number, k, t)
+            for number, cine in enumerate(self.study)
+            if cine.sources is not None
+            for k, row in enumerate(cine.sources.images)
+            for t, image in enumerate(row)
+            if image is not None
+        }
+
+    def place(self, reference: Dataset) -> Place | None:
+        """Return the place of a referenced image; None for an image that is in no cine."""
+        frames = reference.get("ReferencedFrameNumber") or 1
+        first = int(frames[0] if isinstance(frames, Sequence) else frames) - 1
+        return self.places.get((str(reference.ReferencedSOPInstanceUID), first))
+
+    def add(self, place: Place, name: str, mask: NDArray[np.bool_], *, exclusive: bool = False) -> None:
+        """Add a mask (x, y) to a class at a place; `exclusive` keeps what lies in an odd number of masks."""
+        masks = self.masks[place]
+        if name in masks:
+            mask = masks[name] ^ mask if exclusive else masks[name] | mask
+        masks[name] = mask
+
+    def painted(self) -> Iterator[ReadLabels]:
+        """Yield the labels of each cine that has any."""
+        for number, cine in enumerate(self.study):
+            own = {place: masks for place, masks in self.masks.items() if place[0] == number}
+            array = np.zeros(cine.shape, np.uint8)
+            for (_, k, t), masks in own.items():
+                for name in (name for name in _PAINTED if name in masks):
+                    array[:, :, k, t][masks[name]] = _LABEL[name]
+            frames = sorted({t for _, _, t in own})
+            if frames:
+                drawn = _drawn_in_all(own, frames)
+                yield ReadLabels(cine=cine, labels=LabelMap(array=array), frames=tuple(frames), drawn=drawn)
+
+
+def _drawn_in_all(masks: Mapping[Place, Mapping[str, object]], frames: Sequence[int]) -> tuple[str, ...]:
+    """Return the structures that every frame has in some slice; an outline of the LV's wall stands for the wall."""
+    found = {
+        frame: {_DRAWN.get(name, name) for (_, _, t), names in masks.items() if t == frame for name in names}
+        for frame in frames
+    }
+    return tuple(label.name for label in CINE_LABELS if all(label.name in names for names in found.values()))
+
+
+def slice_origin(cine: Cine, k: int) -> NDArray[np.float64]:
+    """Return the centre of the first pixel of a slice, RAS mm; raises `InputError` for a cine not read from DICOM."""
+    if cine.sources is None:
+        raise InputError("the study was not read from DICOM; expected the DICOM study that was drawn on")
+    origin: NDArray[np.float64] = cine.sources.origins_mm[k]
+    return origin

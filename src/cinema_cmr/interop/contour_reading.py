@@ -1,0 +1,150 @@
+"""Contours in text files, as Sunnybrook's, and in workspaces exported from cvi42 as XML.
+
+Points are pixels of the image, column then row, with (0, 0) in the centre of the first pixel.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.errors import InputError, UnreadableFileError
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.files.text import read_text
+from cinema_cmr.interop.canvas import Canvas, Place
+from cinema_cmr.interop.label_reading import class_of_structure
+from cinema_cmr.interop.polygon import fill_polygons
+from cinema_cmr.interop.study_files import dicom_files
+from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset
+from cinema_cmr.io.dicom.files import quiet_pydicom
+from cinema_cmr.io.dicom.values import text_of
+
+__all__ = ["add_contour_files", "is_contour_file", "read_points"]
+
+_TEXT_NAME = re.compile(r".*?(?P<number>\d+)-(?P<kind>[io])contour(?:-\w+)?\.txt", re.IGNORECASE)
+_TEXT_KINDS = {"i": "lv", "o": "epi"}
+_XML = (".cvi42wsx", ".xml")
+_MAX_XML_BYTES = 256 << 20
+_NOT_AREAS = re.compile(r"extent|cent(re|er)|point|marker|line|ref|seed|roi|enhance|reflow|tissue|blood", re.IGNORECASE)
+"""Parts of names of what a workspace holds beside outlines: points, lines and areas for other analyses."""
+
+Points = NDArray[np.float64]
+
+
+def is_contour_file(path: Path) -> bool:
+    """Return True for the name of a contour text file (`IM-0001-0048-icontour-manual.txt`) or of a workspace."""
+    return path.suffix.lower() in _XML or _TEXT_NAME.fullmatch(path.name) is not None
+
+
+def add_contour_files(canvas: Canvas, paths: Sequence[Path], study: Path) -> None:
+    """Add the contours of text files and workspaces to a canvas; `study` is the DICOM study that was drawn on.
+
+    In the name of a text file stand the InstanceNumber of a short-axis image and its kind: i, the LV's cavity, or o,
+    the outer border of its wall. A workspace names each image by its SOP Instance UID. Raises `InputError` for contours
+    of no image of the study, or of several.
+    """
+    numbers: Mapping[int, list[Place]] | None = None
+    for path in paths:
+        if path.suffix.lower() in _XML:
+            _add_workspace(canvas, path)
+            continue
+        match = _TEXT_NAME.fullmatch(path.name)
+        assert match is not None  # chosen by is_contour_file
+        numbers = _numbered_places(canvas, study) if numbers is None else numbers
+        place = _only_place(numbers.get(int(match["number"]), []), path.name, int(match["number"]))
+        _fill(canvas, place, _TEXT_KINDS[match["kind"].lower()], read_points(path))
+
+
+def read_points(path: Path) -> Points:
+    """Read the (n, 2) points of a contour text file, one point a line; raises `InputError` if it is no polygon."""
+    try:
+        points = [[float(word) for word in line.split()] for line in read_text(path).splitlines() if line.strip()]
+    except ValueError as error:
+        raise InputError(
+            f"contour '{path.name}' is not numeric; expected x and y in each line: export it again"
+        ) from error
+    if len(points) < 3 or any(len(point) != 2 for point in points):
+        raise InputError(
+            f"contour '{path.name}' has {len(points)} lines; expected at least three with x and y each: export it again"
+        )
+    return np.asarray(points, dtype=np.float64)
+
+
+def _numbered_places(canvas: Canvas, study: Path) -> Mapping[int, list[Place]]:
+    """Return InstanceNumber -> places of short-axis images with it."""
+    found: dict[int, list[Place]] = defaultdict(list)
+    with dicom_files(study) as paths, quiet_pydicom():
+        for path in paths:
+            header = read_dataset(path, ["SOPInstanceUID", "InstanceNumber"])
+            place = canvas.places.get((text_of(header, "SOPInstanceUID"), 0))
+            number = text_of(header, "InstanceNumber").strip()
+            if place is not None and canvas.study.cines[place[0]].view is View.SAX and number.isdecimal():
+                found[int(number)].append(place)
+    return found
+
+
+def _only_place(places: Sequence[Place], name: str, number: int) -> Place:
+    if len(set(places)) != 1:
+        raise InputError(
+            f"'{name}' is a contour of the image with instance number {number}, of which the short-axis cine has"
+            f" {len(set(places))}; expected exactly one: give the study, or the series, that was drawn on"
+        )
+    return places[0]
+
+
+def _fill(canvas: Canvas, place: Place, structure: str, points: Points) -> None:
+    shape = canvas.study.cines[place[0]].shape
+    canvas.add(place, structure, fill_polygons([points], (shape[0], shape[1])))
+
+
+def _add_workspace(canvas: Canvas, path: Path) -> None:
+    found = 0
+    for uid, name, points in _workspace_contours(path):
+        place = canvas.places.get((uid, 0))
+        if place is not None:
+            _fill(canvas, place, class_of_structure(name, (), path.name), points)
+            found += 1
+    if not found:
+        raise InputError(
+            f"'{path.name}' has no contour on an image of this study; expected a cvi42 workspace exported as XML, and"
+            " the study that was drawn on"
+        )
+
+
+def _workspace_contours(path: Path) -> Iterator[tuple[str, str, Points]]:
+    """Yield SOP Instance UID, name and points of each outline of a ventricle in a workspace."""
+    text = read_text(path, max_bytes=_MAX_XML_BYTES)
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise UnreadableFileError(f"'{path.name}' defines entities; expected a workspace as cvi42 exports it")
+    try:
+        root = ET.fromstring(text)  # without entities, and bounded
+    except ET.ParseError as error:
+        raise UnreadableFileError(f"'{path.name}' is not XML; expected a workspace exported as cvi42wsx") from error
+    for states in (item for item in root.iter() if _key(item) == "ImageStates"):
+        for image in states:
+            for contours in (item for item in image if _key(item) == "Contours"):
+                for contour in contours:
+                    points = _points_of(contour)
+                    if "contour" in _key(contour).lower() and not _NOT_AREAS.search(_key(contour)) and len(points) > 2:
+                        yield _key(image), _key(contour), points
+
+
+def _points_of(contour: ET.Element) -> Points:
+    """Return the points of an outline, (n, 2) pixels; they are stored in fractions of a pixel."""
+    parts = {_key(part): part for part in contour}
+    if "Points" not in parts:
+        return np.zeros((0, 2))
+    scale = float(parts["SubpixelResolution"].text or 1) if "SubpixelResolution" in parts else 1.0
+    points = [[float(value.text or "nan") for value in point][:2] for point in parts["Points"]]
+    return np.asarray([point for point in points if len(point) == 2], dtype=np.float64).reshape(-1, 2) / scale
+
+
+def _key(item: ET.Element) -> str:
+    """Return the key of an item in its parent; "" without one."""
+    return next((value for name, value in item.attrib.items() if name.rpartition("}")[2] == "key"), "")

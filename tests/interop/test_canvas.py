@@ -1,0 +1,41 @@
+"""Masks of several structures on one image are painted in order, and only what every frame has counts as drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from interop_hearts import stack_cine
+
+from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.study import Study
+from cinema_cmr.interop.canvas import Canvas, slice_origin
+
+
+def square(cine_shape: tuple[int, ...], first: int, last: int) -> np.ndarray:  # type: ignore[type-arg]
+    mask = np.zeros(cine_shape[:2], bool)
+    mask[first:last, first:last] = True
+    return mask
+
+
+def test_cavities_lie_over_walls_and_holes_are_left_out() -> None:
+    cine = stack_cine()
+    canvas = Canvas(study=Study(name="heart", cines=(cine,)))
+    canvas.add((0, 2, 1), "lv", square(cine.shape, 12, 18))
+    canvas.add((0, 2, 1), "epi", square(cine.shape, 10, 20))
+    canvas.add((0, 3, 1), "myo", square(cine.shape, 10, 20), exclusive=True)
+    canvas.add((0, 3, 1), "myo", square(cine.shape, 12, 18), exclusive=True)
+    canvas.add((0, 2, 4), "lv", square(cine.shape, 12, 18))
+    canvas.add((0, 2, 4), "lv", square(cine.shape, 20, 22))
+    (read,) = canvas.painted()
+    counts = [
+        [int((read.labels.array[:, :, k, t] == code).sum()) for code in (1, 2, 3)] for k, t in ((2, 1), (3, 1), (2, 4))
+    ]
+    assert counts == [[0, 100 - 36, 36], [0, 100 - 36, 0], [0, 0, 36 + 4]]
+    assert read.frames == (1, 4) and read.drawn == ("lv",), "the wall is missing in one of the frames"
+
+
+def test_a_cine_without_dicom_images_has_no_places() -> None:
+    canvas = Canvas(study=Study(name="heart", cines=(stack_cine(),)))
+    assert canvas.places == {} and not list(canvas.painted())
+    with pytest.raises(InputError, match="not read from DICOM"):
+        slice_origin(stack_cine(), 0)
