@@ -16,23 +16,35 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.files.text import read_text
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.io.delimiter import detect_delimiter
+from cinema_cmr.io.dicom.header import parse_hints
 
-__all__ = ["parse_view", "read_views_file", "view_pairs", "write_views_file"]
+__all__ = ["describe_series", "parse_view", "read_views_file", "view_pairs", "write_views_file"]
 
 _COLUMNS = ("series", "description", "view", "use", "order", "reason")
 _YES, _NO = ("yes", "y", "true", "1", "x"), ("no", "n", "false", "0")
 
 
-def write_views_file(study: Study, path: Path | str, *, overwrite: bool = False) -> None:
+def describe_series(study: Study, series: str, *, in_full: bool = False) -> str:
+    """Return the words of a series' description that the reader knows, e.g. "short axis"; "" for none.
+
+    `in_full` gives the description as the scanner stored it, in which a technician may have written a name.
+    """
+    stored = study.descriptions.get(series, "")
+    return stored if in_full else ", ".join(parse_hints(stored))
+
+
+def write_views_file(
+    study: Study, path: Path | str, *, overwrite: bool = False, full_descriptions: bool = False
+) -> None:
     """Write the decision on each series of a study as CSV, or as JSON if the name ends so.
 
-    The column `order` is empty: a number there ranks series that show the same slice or view. The descriptions are
-    those of the scanner and may hold a name: the file is for the user's own work.
+    The column `order` is empty: a number there ranks series that show the same slice or view. `full_descriptions` is
+    as in `describe_series`.
     """
     rows = [
         {
             "series": decision.series,
-            "description": study.descriptions.get(decision.series, ""),
+            "description": describe_series(study, decision.series, in_full=full_descriptions),
             "view": "" if decision.view is None else str(decision.view),
             "use": "yes" if decision.kept else "no",
             "order": "",
