@@ -174,14 +174,16 @@ def _end_as(words: Sequence[str], said: Path) -> None:
     os.setpgid(0, 0)
     code = 1
     try:
-        for number, name in ((0, os.devnull), (1, os.devnull), (2, said)):
-            os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | (os.O_TRUNC if number == 2 else 0)), number)
+        printed = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        for number, target in ((0, os.open(os.devnull, os.O_RDONLY)), (1, printed), (2, printed)):
+            os.dup2(target, number)
         code = cinema(list(words))
     except SystemExit as stop:
         code = int(stop.code or 0)
     except BaseException:
         traceback.print_exc()
     finally:
+        sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
 

@@ -79,3 +79,26 @@ def test_views_of_series_as_text_or_mapping() -> None:
         view_pairs(["sax"])
     with pytest.raises(InputError, match="cannot be read"):
         read_views_file("absent.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("views.json", b"[" * 100_000 + b"]" * 100_000),
+        ("views.json", b'[{"series": NaN}]'),
+        ("views.csv", b"series,use\n" + b"x" * 1_100_000),
+        ("views.csv", "series,use\nMüller,no\n".encode("latin-1")),
+        ("views.csv", bytes(range(256)) * 20),
+    ],
+    ids=["deep", "nan", "megabyte", "latin-1", "binary"],
+)
+def test_deep_huge_or_binary_text_is_refused_unquoted(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"'{name}' cannot be read") as error:
+        read_views_file(tmp_path / name)
+    assert len(str(error.value)) < 200
+
+
+def test_rows_shorter_or_longer_than_the_header_are_read(tmp_path: Path) -> None:
+    (tmp_path / "views.csv").write_text("series,view,use\n7\n8,sax,no,more\n\n", encoding="utf-8")
+    assert read_views_file(tmp_path / "views.csv") == (("7", SeriesChoice()), ("8", SeriesChoice(use=False)))

@@ -6,14 +6,15 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from cinema_cmr.core.choices import SeriesChoice
-from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
 from cinema_cmr.core.safe_text import csv_row, csv_text
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.files.text import read_text
+from cinema_cmr.files.text import parse_rows, read_json, read_text
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.io.delimiter import detect_delimiter
 from cinema_cmr.io.dicom.header import parse_hints
@@ -71,9 +72,8 @@ def read_views_file(path: Path | str) -> tuple[tuple[str, SeriesChoice], ...]:
     """
     path = Path(path)
     try:
-        text = read_text(path)
-        rows = json.loads(text) if path.suffix.lower() == ".json" else _csv_rows(text)
-    except (OSError, ValueError, csv.Error) as error:
+        rows = read_json(path) if path.suffix.lower() == ".json" else _csv_rows(read_text(path), path.name)
+    except (OSError, UnreadableFileError) as error:
         raise InputError(
             f"views file '{path.name}' cannot be read; expected the CSV or JSON that cinema views -o writes: check it"
         ) from error
@@ -94,11 +94,12 @@ def parse_view(text: str) -> View:
     return next((view for view in View if word == view.title), None) or View.parse(word)
 
 
-def _csv_rows(text: str) -> list[dict[str, str]]:
+def _csv_rows(text: str, name: str) -> list[dict[str, str]]:
     text = text.lstrip()
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=detect_delimiter(text.partition("\n")[0]))
-    rows = [{(name or "").strip().casefold(): row[name] or "" for name in reader.fieldnames or ()} for row in reader]
-    return [{name: csv_text(value) for name, value in row.items()} for row in rows if any(map(str.strip, row.values()))]
+    head, *rows = parse_rows(text, name, delimiter=detect_delimiter(text.partition("\n")[0])) or [[]]
+    columns = [column.strip().casefold() for column in head]
+    named = (dict(zip_longest(columns, row[: len(columns)], fillvalue="")) for row in rows if any(map(str.strip, row)))
+    return [{column: csv_text(value) for column, value in row.items()} for row in named]
 
 
 def _choice(row: Mapping[str, object], number: int) -> SeriesChoice:
