@@ -25,6 +25,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ from kills import call, make_model
 from pydicom import config, dcmread
 from pydicom.datadict import DicomDictionary
 from pydicom.dataset import Dataset
+
+from cinema_cmr.io.dicom.files import quiet_pydicom
 
 RESULTS = Path(__file__).parent / "results" / "canaries.json"
 GROUPS = (0x08, 0x10, 0x12, 0x18, 0x20, 0x28, 0x32, 0x38, 0x40, 0x54, 0x88, 0x4008)
@@ -281,10 +284,22 @@ VARIANTS: dict[str, Callable[[Dataset, int], None]] = {
 """What is done to each image; files of `cut` end within their header, one of `one-cut` within its pixels."""
 
 
+@contextmanager
+def _unchecked_values() -> Iterator[None]:
+    """Let pydicom write values that are against the standard."""
+    before = config.settings.writing_validation_mode, config.settings.reading_validation_mode
+    config.settings.writing_validation_mode = config.settings.reading_validation_mode = config.IGNORE
+    try:
+        with quiet_pydicom():
+            yield
+    finally:
+        config.settings.writing_validation_mode, config.settings.reading_validation_mode = before
+
+
+@_unchecked_values()
 def write_dicom(source: Path, folder: Path, *, variant: str = "plain") -> set[str]:
     """Write the images of a study with canaries, every second pixel of them; return the canaries."""
     canaries: set[str] = set()
-    config.settings.writing_validation_mode = config.settings.reading_validation_mode = config.IGNORE
     for number, path in enumerate(sorted(source.rglob("*.dcm"))):
         image = dcmread(path)
         facts = {element.keyword: element.value for element in image if element.keyword in KEPT}
