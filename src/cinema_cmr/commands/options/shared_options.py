@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
@@ -68,4 +69,11 @@ def _manifest_paths(manifest: Path) -> list[Path]:
     if "path" in heads:
         column = heads.index("path")
         lines = [row[column] for row in rows[1:] if len(row) > column]
-    return [manifest.parent / line.strip() for line in lines if line.strip()]
+    paths = [manifest.parent / line.strip() for line in lines if line.strip()]
+    if paths and not any(map(os.path.exists, paths)):
+        # Another file than the one that was meant is not quoted line by line as inputs that are missing.
+        raise InputError(
+            f"none of the {len(paths)} paths in manifest '{manifest.name}' exists; expected one path a line, or a CSV"
+            " column 'path', relative to the folder of the manifest: check it"
+        )
+    return paths
