@@ -22,6 +22,7 @@ from cinema_cmr.io.dicom.regrid import on_common_grid
 from cinema_cmr.io.dicom.sort_issues import (
     copies_issue,
     count_issues,
+    lost_slice_issues,
     missing_issue,
     order_issues,
     repeat_issues,
@@ -63,6 +64,8 @@ class ExcludedImages:
     n_images: int
     repeat_of: str | None = None
     """The series kept instead, if these images are a repeated cine."""
+    too_few: tuple[int, ...] = ()
+    """Number of images at each position, if they are too few for a cine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +142,8 @@ def sort_headers(
         found, refused = _find_cines(headers, group)
         cines += found
         excluded += refused
+        slices = [cine.slice for cine in found]
+        issues += [issue for one in refused for issue in lost_slice_issues(one.series, one.too_few, slices)]
     issues += repeat_issues(headers, [cine.order for cine in cines])
     for parallel in _group_parallel(cines):
         sorted_stacks = _sort_parallel(headers, parallel)
@@ -298,12 +303,11 @@ def _select_cines(
 
 
 def _exclusion(series: str, reason: str, positions: Sequence[_Position]) -> ExcludedImages:
-    counts = [len(position.frames) for position in positions]
-    if reason == "too few":
-        reason = (
-            f"{max(counts)} frames at most at {len(positions)} positions; expected at least {MIN_FRAMES} for a cine"
-        )
-    return ExcludedImages(series=series, reason=reason, n_images=sum(counts))
+    counts = tuple(len(position.frames) for position in positions)
+    if reason != "too few":
+        return ExcludedImages(series=series, reason=reason, n_images=sum(counts))
+    reason = f"{max(counts)} frames at most at {len(positions)} positions; expected at least {MIN_FRAMES} for a cine"
+    return ExcludedImages(series=series, reason=reason, n_images=sum(counts), too_few=counts)
 
 
 def _slices(

@@ -12,7 +12,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError, SpatialImage
 from numpy.typing import NDArray
 
-from cinema_cmr.core.errors import GeometryError, InputError, UnreadableFileError
+from cinema_cmr.core.errors import CinemaError, GeometryError, InputError, UnreadableFileError
 from cinema_cmr.core.geometry import apply_affine, spacing_of
 from cinema_cmr.io.names import is_nifti_name
 from cinema_cmr.io.nifti.voxels import check_nifti
@@ -107,7 +107,8 @@ def _read(path: Path, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], nib.
         return np.asarray(image.dataobj, dtype=np.float32), image.header
     except _DAMAGED as error:
         raise UnreadableFileError(
-            f"'{path.name}' is not a readable NIfTI label map ({error}); expected a complete file: copy it again"
+            f"'{path.name}' is not a readable NIfTI label map ({_reason(error)}); expected a complete file: copy it"
+            " again"
         ) from error
 
 
@@ -118,5 +119,11 @@ def _open(path: Path) -> SpatialImage:
         return nib.load(path)
     except (*_DAMAGED, InputError) as error:
         raise UnreadableFileError(
-            f"'{path.name}' is not a readable NIfTI label map ({error}); expected a complete file: copy it again"
+            f"'{path.name}' is not a readable NIfTI label map ({_reason(error)}); expected a complete file: copy it"
+            " again"
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return our own words on an unreadable file: those of other packages quote values and paths."""
+    return str(error) if isinstance(error, CinemaError) else type(error).__name__
