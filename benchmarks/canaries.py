@@ -59,6 +59,9 @@ FIELDS = {
 }
 """Fields of a NIfTI header that any program may fill."""
 CANARY = re.compile(rb"zq[0-9a-z]{2,24}?qz")
+NIFTI_CANARIES = {
+    f"zq{name}qz" for name in ("dtype", "dbname", "descrip", "aux", "intent", "extension", "gzip", "comment")
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +188,7 @@ def search(texts: Iterable[tuple[str, bytes]], canaries: Iterable[str]) -> list[
     hits = []
     for where, content in texts:
         low = content.lower()
-        what = {one.decode() for one in CANARY.findall(low)}
+        what = {one.decode() for one in CANARY.findall(low)}.intersection(known)
         what |= {canary for canary in plain if canary.encode() in low}
         what |= {
             date for date in DATES if re.search(rb"(?<![0-9a-f.])" + re.escape(date.encode()) + rb"(?![0-9])", low)
@@ -346,13 +349,7 @@ def write_nifti_inputs(work: Path) -> set[str]:
     (work / "lab" / "facts.csv").write_text("name,group,ZqColumnQz,birthdate,sex\n" + "".join(rows))
     (work / "lab-cut" / "p0.nii.gz").write_bytes((work / "lab" / "p0.nii.gz").read_bytes()[:3000])
     (work / "lab-cut" / "facts.csv").write_text('name,group\np0,"ZqCellQz 19430829\n')
-    texts = {
-        one.decode().lower()
-        for value in FIELDS.values()
-        if isinstance(value, bytes)
-        for one in CANARY.findall(value.lower())
-    }
-    return texts | {"zqextensionqz", "zqgzipqz", "zqcommentqz", "zqcellqz", "zqcolumnqz"}
+    return NIFTI_CANARIES | {"zqcellqz", "zqcolumnqz"}
 
 
 def write_nifti(image: Any, path: Path) -> None:

@@ -84,12 +84,17 @@ def main() -> None:
     (given.work / "tmp").mkdir(parents=True, exist_ok=True)
     os.environ["TMPDIR"] = tempfile.tempdir = str(given.work / "tmp")
     commands = made_commands(given.work)
-    found: dict[str, object] = json.loads(RESULTS.read_text(encoding="utf-8"))["found"] if RESULTS.exists() else {}
     for name in given.commands or commands:
         tally = kill_often(name, commands[name], given.work, kills=given.kills, draw=random.Random(given.seed))
-        found[name] = vars(tally)
-        print(name, found[name], flush=True)
-        RESULTS.write_text(json.dumps({"command": "python benchmarks/kills.py", "found": found}, indent=1) + "\n")
+        print(name, vars(tally), flush=True)
+        store(name, tally)
+
+
+def store(name: str, tally: Tally) -> None:
+    """Write what the kills of a command did, beside what other calls found."""
+    found = json.loads(RESULTS.read_text(encoding="utf-8"))["found"] if RESULTS.exists() else {}
+    found[name] = vars(tally)
+    RESULTS.write_text(json.dumps({"command": "python benchmarks/kills.py", "found": found}, indent=1) + "\n")
 
 
 def made_commands(work: Path) -> dict[str, Command]:

@@ -60,13 +60,13 @@ def test_no_command_gives_away_a_text_of_a_nifti_file(
     assert call("views", image, "--json") == 0
     assert call("views", tmp_path / "cut.nii.gz") == 3
     assert call("prepare", image, "-o", out) == 0
-    assert hits(canaries, set(), capsys.readouterr(), out) == []
+    assert hits(canaries, canaries.NIFTI_CANARIES, capsys.readouterr(), out) == []
 
 
 def test_what_is_searched_for_is_found(canaries: Any) -> None:
     texts = [("a", b"..ZQFILEQZ.."), ("b", b'{"born": "1943-08-29"}'), ("c", canaries.canary_of(0x100010).encode())]
     hashed = canaries.hashlib.sha256(b"zqfileqz").hexdigest()
-    found = canaries.search([*texts, ("d", hashed.encode())], {"zqfileqz"})
+    found = canaries.search([*texts, ("d", hashed.encode())], {"zqfileqz", "zq00100010qz"})
     assert found == ["a: zqfileqz", "b: 1943-08-29", "c: zq00100010qz", "d: hash of zqfileqz"]
 
 

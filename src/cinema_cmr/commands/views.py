@@ -34,9 +34,7 @@ def run(given: Namespace) -> int:
     choices = SeriesOptions(**option_values(given, SeriesOptions)).choices()
     study = read_study(Path(given.input), choices=choices)
     if given.output:
-        write_views_file(
-            study, Path(given.output), overwrite=given.overwrite, full_descriptions=given.descriptions
-        )
+        write_views_file(study, Path(given.output), overwrite=given.overwrite, full_descriptions=given.descriptions)
     Console(as_json=given.json).result(
         _text(study, in_full=given.descriptions), _document(study, in_full=given.descriptions)
     )
