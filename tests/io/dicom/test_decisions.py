@@ -181,3 +181,5 @@ def test_a_slice_lost_for_one_image_without_a_position_is_an_error(tmp_path: Pat
     study = read_dicom(tmp_path)
     (issue,) = (one for one in study.issues if one.code == "lost-slice")
     assert study.cines[0].n_slices == 3 and issue.severity == "error" and "7 usable images" in issue.message
+    (cause,) = (one for one in study.issues if one.code == "unusable-images")
+    assert cause.message.startswith("series 3: left out were 1 image with no position in patient space;")

@@ -88,6 +88,8 @@ def test_lines_and_csv_hold_each_study() -> None:
 
 
 def test_no_cell_and_no_column_is_a_formula() -> None:
-    one = Result(patient="=p()", study="@s", target="-t", scores={"=score": 1.0}, measured={"+x": 1}, reference={"+x": 2})
+    one = Result(
+        patient="=p()", study="@s", target="-t", scores={"=score": 1.0}, measured={"+x": 1}, reference={"+x": 2}
+    )
     head, row = results_csv([one]).splitlines()
     assert head == "patient,study,target,'=score,'+x_measured,'+x_reference" and row == "'=p(),'@s,'-t,1.0000,1,2"

@@ -46,7 +46,7 @@ def check_single_examination(headers: Sequence[FrameHeader]) -> list[Issue]:
 
 
 def _mixed_studies(group: Sequence[FrameHeader]) -> int:
-    """Return 2 for a series whose images are of two studies, 0 for one: more UIDs than that are due to anonymisation."""
+    """Return 2 for a series whose images are of two studies, else 0: more UIDs than that are due to anonymisation."""
     own = {header.file: header.study for header in group if header.study}
     n = len(set(own.values()))
     return n if 1 < n < min(_OWN_UIDS, len(own)) else 0
@@ -65,8 +65,8 @@ def _check_one_value(by_series: dict[str, list[FrameHeader]], field: str, plural
             return
         if len(found) > 1:
             raise InputError(
-                f"the images of {label} are of {len(found)} {plural}; expected one study: sort the images by patient and"
-                " day into folders, and pass each separately"
+                f"the images of {label} are of {len(found)} {plural}; expected one study: sort the images by patient"
+                " and day into folders, and pass each separately"
             )
         values |= found
     if len(values) > 1:
