@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from synthetic_dicom import HEART, StudyWriter, codes, long_axis_plane, short_axis_planes
+from synthetic_dicom import HEART, StudyWriter, codes, enhanced, long_axis_plane, save, short_axis_planes
 
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import Study
@@ -129,3 +130,14 @@ def one_by_one(image: Dataset, number: int) -> None:
 def test_one_person_within_a_series_is_read(tmp_path: Path, change: Callable[[Dataset, int], None]) -> None:
     study = read_dicom(rewritten(tmp_path, change))
     assert [cine.n_slices for cine in study.cines] == [3]
+
+
+def test_whole_stacks_of_three_people_in_one_series_are_refused(tmp_path: Path) -> None:
+    for k in range(3):
+        stack = enhanced(short_axis_planes(HEART, n=3), HEART, time="trigger")
+        stack.PatientID, stack.StudyDate, stack.InstanceNumber = f"P{k + 1}", "20190523", k + 1
+        stack.PixelData = (np.frombuffer(stack.PixelData, "<u2") + k).astype("<u2").tobytes()
+        stack.SOPInstanceUID = stack.file_meta.MediaStorageSOPInstanceUID = f"1.2.9.{k}"
+        save(stack, tmp_path / f"{k}.dcm")
+    with pytest.raises(InputError, match="3 patients"):
+        read_dicom(tmp_path)

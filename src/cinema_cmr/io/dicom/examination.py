@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import Issue
@@ -59,25 +59,23 @@ def _check_one_value(by_series: dict[str, list[FrameHeader]], field: str, plural
     """
     values: set[str] = set()
     for label, group in by_series.items():
-        own = {header.file: value for header in group if (value := getattr(header, field))}
-        found = set(own.values())
-        if _are_given_singly(own.values()):
-            return
-        if len(found) > 1:
+        own = [value for header in group if (value := getattr(header, field))]
+        if _are_given_singly(own):
+            continue
+        if len(set(own)) > 1:
             raise InputError(
-                f"the images of {label} are of {len(found)} {plural}; expected one study: sort the images by patient"
+                f"the images of {label} are of {len(set(own))} {plural}; expected one study: sort the images by patient"
                 " and day into folders, and pass each separately"
             )
-        values |= found
+        values.update(own)
     if len(values) > 1:
         raise _several_subjects_error(f"{len(values)} {plural}")
 
 
-def _are_given_singly(values: Iterable[str]) -> bool:
-    """Return whether identities, one for each image, were given to the images one by one."""
-    given = list(values)
-    n = len(set(given))
-    return n >= _OWN_UIDS and len(given) < _IMAGES_PER_IDENTITY * n
+def _are_given_singly(identities: Sequence[str]) -> bool:
+    """Return whether the identities of a series' frames were given to them one by one; a multi-frame object has one."""
+    n = len(set(identities))
+    return n >= _OWN_UIDS and len(identities) < _IMAGES_PER_IDENTITY * n
 
 
 def _differing_facts(series: Sequence[Sequence[FrameHeader]]) -> list[str]:
@@ -89,9 +87,9 @@ def _differing_facts(series: Sequence[Sequence[FrameHeader]]) -> list[str]:
 def _stated(series: Sequence[Sequence[FrameHeader]], name: str) -> set[str]:
     values: set[str] = set()
     for group in series:
-        own = {header.file: value for header in group if (value := dict(header.body).get(name))}
-        if not _are_given_singly(own.values()):
-            values.update(own.values())
+        own = [value for header in group if (value := dict(header.body).get(name))]
+        if not _are_given_singly(own):
+            values.update(own)
     return values
 
 

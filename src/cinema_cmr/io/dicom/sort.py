@@ -77,6 +77,8 @@ class SortedStacks:
     issues: tuple[Issue, ...]
     repeats: tuple[RepeatedSlice, ...] = ()
     """Slices that were taken twice, as they were before stacks were put on one grid."""
+    repeated: tuple[int, ...] = ()
+    """Images that others of their series replaced, at the same position and time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,10 +141,10 @@ def sort_headers(
     repeats: list[RepeatedSlice] = []
     cines: list[_Cine] = []
     for group in _group_by_geometry(headers, unique):
-        found, refused = _find_cines(headers, group)
-        cines += found
+        own, refused = _find_cines(headers, group)
+        cines += own
         excluded += refused
-        slices = [cine.slice for cine in found]
+        slices = [cine.slice for cine in own]
         issues += [issue for one in refused for issue in lost_slice_issues(one.series, one.too_few, slices)]
     issues += repeat_issues(headers, [cine.order for cine in cines])
     for parallel in _group_parallel(cines):
@@ -151,7 +153,8 @@ def sort_headers(
         excluded.extend(sorted_stacks.excluded)
         issues.extend(sorted_stacks.issues)
         repeats.extend(sorted_stacks.repeats)
-    return SortedStacks(stacks=tuple(stacks), excluded=tuple(excluded), issues=tuple(issues), repeats=tuple(repeats))
+    found = SortedStacks(stacks=tuple(stacks), excluded=tuple(excluded), issues=tuple(issues), repeats=tuple(repeats))
+    return replace(found, repeated=tuple(k for cine in cines for k in cine.order.repeats))
 
 
 def _rejected_images(headers: Sequence[FrameHeader], rejected: Mapping[int, Rejection]) -> list[ExcludedImages]:

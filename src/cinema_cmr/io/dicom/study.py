@@ -136,7 +136,7 @@ def _read_attempt(found: FoundFiles, decided: SeriesChoices, *, all_cines: bool)
         found, stacks = preferred, _sorted_stacks(preferred)
     stacks = _with_better_repeats(found, stacks)
     slices = [*(one for stack in stacks.stacks for one in stack.slices), *(one.excluded for one in stacks.repeats)]
-    cines = dict.fromkeys(k for one in slices for k in one.frames if k is not None)
+    cines = dict.fromkeys([*(k for one in slices for k in one.frames if k is not None), *stacks.repeated])
     subject_issues = check_single_examination([found.headers[k] for k in cines])
     assembled = tuple(assemble(found, stack) for stack in stacks.stacks)
     readable = [one for one in assembled if one.array.size]
