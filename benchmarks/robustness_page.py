@@ -14,7 +14,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "robustness.md"
 def main() -> None:
     """Replace what stands between the page's marks."""
     page = PAGE.read_text(encoding="utf-8")
-    for name, lines in (("hostile", hostile_lines()), ("kills", kill_lines())):
+    for name, lines in (("hostile", hostile_lines()), ("kills", kill_lines()), ("canaries", canary_lines())):
         block = f"<!-- {name} -->\n" + "\n".join(lines) + f"\n<!-- end of {name} -->"
         page = re.sub(rf"<!-- {name} -->.*?<!-- end of {name} -->", lambda _, b=block: b, page, flags=re.DOTALL)
     PAGE.write_text(page, encoding="utf-8")
@@ -40,6 +40,15 @@ def kill_lines() -> list[str]:
     found = _read("kills.json")["found"]
     rows = [[name, row["kills"], row["ends"], len(row["faults"])] for name, row in sorted(found.items())]
     return _table(["command", "kills", "calls that then got to their end", "faults"], rows)
+
+
+def canary_lines() -> list[str]:
+    """Return how many texts of how many commands were searched for how many canaries, and what was found."""
+    found = _read("canaries.json")
+    runs = found["found"].values()
+    texts, hits = sum(run["n_texts"] for run in runs), sum(len(run["hits"]) for run in runs)
+    head = ["canaries", "calls", "texts searched", "calls that gave one away", "canaries found"]
+    return _table(head, [[found["n_canaries"], len(runs), texts, sum(bool(run["hits"]) for run in runs), hits]])
 
 
 def _read(name: str) -> Any:

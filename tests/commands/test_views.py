@@ -57,3 +57,15 @@ def test_an_edited_table_decides(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert any("series 6" in text and "2-chamber" in text and text.endswith("the user decided") for text in decided)
     assert call("views", tmp_path / "study", "--ignore", "6", "--json") == 0
     assert [cine["view"] for cine in json.loads(capsys.readouterr().out)["cines"]] == ["sax"]
+
+
+def test_descriptions_are_shown_in_full_only_if_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    writer = StudyWriter(folder=tmp_path / "study")
+    writer.add(short_axis_planes(Heart(), n=3), series=3, n_frames=8, SeriesDescription="cine sax Mueller again")
+    for words, described in (((), "(short axis, repeat)"), (("--descriptions",), "(cine sax Mueller again)")):
+        table = tmp_path / f"views{len(words)}.csv"
+        assert call("views", tmp_path / "study", "-o", table, *words) == 0
+        printed = capsys.readouterr().out
+        assert call("views", tmp_path / "study", "--json", *words) == 0
+        printed += capsys.readouterr().out + table.read_text()
+        assert described in printed and printed.count("Mueller") == 3 * len(words)

@@ -52,7 +52,12 @@ def test_other_numbers_of_passes_are_refused(n_passes: int) -> None:
     "change",
     [
         {"spacing_mm": 0.0},
+        {"spacing_mm": 1e-6},
+        {"spacing_mm": 1e6},
+        {"slice_spacing_mm": 1e-6},
         {"size": (96, 0)},
+        {"size": (2**40, 2**40)},
+        {"size": (4000, 4000), "n_slices": 4000},
         {"slice_spacing_mm": -1.0},
         {"n_slices": 0},
         {"percentiles": (99.0, 1.0)},

@@ -58,3 +58,9 @@ def test_without_tensorboard_it_is_said_what_to_install(tmp_path: Path, monkeypa
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(UsageError, match=r"\.\[tensorboard\]"):
         Journal(tmp_path, events=True)
+
+
+def test_the_name_of_a_class_is_no_formula(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.write(1, "validation", {"=cmd()": 1.0, "-2+3": 2.0})
+    assert journal.path.read_text().splitlines()[1:] == ["1,validation,'=cmd(),1", "1,validation,'-2+3,2"]

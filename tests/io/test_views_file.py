@@ -28,7 +28,7 @@ STUDY = Study(
 def test_the_file_says_what_was_decided_and_reads_back(tmp_path: Path, name: str) -> None:
     write_views_file(STUDY, tmp_path / name)
     text = (tmp_path / name).read_text(encoding="utf-8")
-    assert "cine SA" in text and "described as flow" in text
+    assert "short axis" in text and "cine SA" not in text and "basal" not in text and "described as flow" in text
     assert read_views_file(tmp_path / name) == (
         ("series 1", SeriesChoice(use=True, view=View.SAX)),
         ("series 2", SeriesChoice(use=False)),
@@ -41,7 +41,7 @@ def test_a_description_is_no_formula_and_odd_names_read_back(tmp_path: Path) -> 
     names = ["=1+1", "'=1+1", "-dark\nblood-", "@sax\x1c", "-3", "'quoted'"]
     decisions = [SeriesDecision(series=name, view=View.SAX, kept=True, reason="across") for name in names]
     study = Study(name="one", cines=(), decisions=tuple(decisions), descriptions={names[0]: '=HYPERLINK("x")'})
-    write_views_file(study, tmp_path / "views.csv")
+    write_views_file(study, tmp_path / "views.csv", full_descriptions=True)
     with (tmp_path / "views.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))[1:]
     assert rows[0][1] == '\'=HYPERLINK("x")'
@@ -79,3 +79,26 @@ def test_views_of_series_as_text_or_mapping() -> None:
         view_pairs(["sax"])
     with pytest.raises(InputError, match="cannot be read"):
         read_views_file("absent.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("views.json", b"[" * 100_000 + b"]" * 100_000),
+        ("views.json", b'[{"series": NaN}]'),
+        ("views.csv", b"series,use\n" + b"x" * 1_100_000),
+        ("views.csv", "series,use\nMüller,no\n".encode("latin-1")),
+        ("views.csv", bytes(range(256)) * 20),
+    ],
+    ids=["deep", "nan", "megabyte", "latin-1", "binary"],
+)
+def test_deep_huge_or_binary_text_is_refused_unquoted(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"'{name}' cannot be read") as error:
+        read_views_file(tmp_path / name)
+    assert len(str(error.value)) < 200
+
+
+def test_rows_shorter_or_longer_than_the_header_are_read(tmp_path: Path) -> None:
+    (tmp_path / "views.csv").write_text("series,view,use\n7\n8,sax,no,more\n\n", encoding="utf-8")
+    assert read_views_file(tmp_path / "views.csv") == (("7", SeriesChoice()), ("8", SeriesChoice(use=False)))

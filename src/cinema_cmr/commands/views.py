@@ -11,7 +11,7 @@ from cinema_cmr.commands.options.dataclass_options import option_values
 from cinema_cmr.commands.options.shared_options import add_series_options
 from cinema_cmr.core.study import Study
 from cinema_cmr.io.read import read_study
-from cinema_cmr.io.views_file import write_views_file
+from cinema_cmr.io.views_file import describe_series, write_views_file
 from cinema_cmr.pipeline.analysis_options import SeriesOptions
 
 __all__ = ["add_arguments", "run"]
@@ -23,6 +23,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_series_options(parser)
     parser.add_argument("-o", "--output", metavar="FILE", help="table to edit and to give to --views; CSV or JSON")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing table")
+    parser.add_argument(
+        "--descriptions", action="store_true", help="the series' descriptions in full; they may hold names"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -31,29 +34,29 @@ def run(given: Namespace) -> int:
     choices = SeriesOptions(**option_values(given, SeriesOptions)).choices()
     study = read_study(Path(given.input), choices=choices)
     if given.output:
-        write_views_file(study, Path(given.output), overwrite=given.overwrite)
-    Console(as_json=given.json).result(_text(study), _document(study))
+        write_views_file(study, Path(given.output), overwrite=given.overwrite, full_descriptions=given.descriptions)
+    Console(as_json=given.json).result(
+        _text(study, in_full=given.descriptions), _document(study, in_full=given.descriptions)
+    )
     return 0
 
 
-def _text(study: Study) -> str:
+def _text(study: Study, *, in_full: bool) -> str:
     lines = []
     for cine in study.cines:
         size = " x ".join(f"{n}" for n in cine.array.shape[:3])
         spacing = " x ".join(f"{mm:.2f}" for mm in cine.spacing_mm)
         frames = "1 frame" if cine.n_frames == 1 else f"{cine.n_frames} frames"
         lines.append(f"{cine.view.title}: {cine.label}, {size} voxels of {spacing} mm, {frames}")
-    lines += [f"{'kept' if d.kept else 'left out'}: {_named(d.series, study)}: {d.reason}" for d in study.decisions]
+    for d in study.decisions:
+        description = describe_series(study, d.series, in_full=in_full)
+        named = f"{d.series} ({description})" if description else d.series
+        lines.append(f"{'kept' if d.kept else 'left out'}: {named}: {d.reason}")
     lines += [f"{issue.severity}: {issue.message}" for issue in study.issues]
     return "\n".join(lines)
 
 
-def _named(series: str, study: Study) -> str:
-    description = study.descriptions.get(series)
-    return series if description is None else f"{series} ({description})"
-
-
-def _document(study: Study) -> dict[str, object]:
+def _document(study: Study, *, in_full: bool) -> dict[str, object]:
     return {
         "name": study.name,
         "cines": [
@@ -68,7 +71,7 @@ def _document(study: Study) -> dict[str, object]:
         "series": [
             {
                 "series": d.series,
-                "description": study.descriptions.get(d.series),
+                "description": describe_series(study, d.series, in_full=in_full) or None,
                 "view": d.view and str(d.view),
                 "kept": d.kept,
                 "reason": d.reason,

@@ -33,6 +33,10 @@ TTA_CHOICES = (1, 2, 4, 8)
 
 _MAX_VOXELS = 4096
 """Of a grid along an axis; images have up to 1024."""
+_MAX_GRID_VOXELS = 1 << 26
+"""Of a whole grid: a hundred times that of any model of the heart, 256 MB."""
+_SPACING_MM = (0.1, 100.0)
+"""Of hearts of mice to those of horses; a network's input is as large as the image over the spacing."""
 
 
 def check_tta(tta: int) -> None:
@@ -58,21 +62,29 @@ class Grid:
     """Percentiles of the foreground that are mapped to 0 and 1; values outside are clipped."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.spacing_mm < math.inf or not 1 <= min(self.size) <= max(self.size) <= _MAX_VOXELS:
+        if not _is_distance(self.spacing_mm) or not 1 <= min(self.size) <= max(self.size) <= _MAX_VOXELS:
             raise UsageError(
-                f"grid of {self.size} voxels of {self.spacing_mm} mm; expected both above 0, and at most {_MAX_VOXELS}"
-                " voxels"
+                f"grid of {self.size} voxels of {self.spacing_mm} mm; expected 1 to {_MAX_VOXELS} voxels of"
+                f" {_SPACING_MM[0]:g} to {_SPACING_MM[1]:g} mm"
             )
-        if (self.n_slices or 1) > _MAX_VOXELS or not math.isfinite(self.slice_spacing_mm or 0):
+        n_slices = 1 if self.n_slices is None else self.n_slices
+        if not 1 <= n_slices <= _MAX_VOXELS or not (
+            self.slice_spacing_mm is None or _is_distance(self.slice_spacing_mm)
+        ):
             raise UsageError(
-                f"grid of {self.n_slices} slices, {self.slice_spacing_mm} mm apart; expected at most {_MAX_VOXELS}"
-                " slices at finite distances"
+                f"grid of {self.n_slices} slices, {self.slice_spacing_mm} mm apart; expected 1 to {_MAX_VOXELS} slices"
+                f" at distances of {_SPACING_MM[0]:g} to {_SPACING_MM[1]:g} mm"
             )
-        along_normal = [number for number in (self.n_slices, self.slice_spacing_mm) if number is not None]
-        if min(along_normal, default=1) <= 0:
-            raise UsageError(f"grid of {self.n_slices} slices, {self.slice_spacing_mm} mm apart; expected both above 0")
+        if math.prod(self.size) * n_slices > _MAX_GRID_VOXELS:
+            raise UsageError(
+                f"grid of {self.size} voxels in {n_slices} slices; expected at most {_MAX_GRID_VOXELS} voxels"
+            )
         if not 0 <= self.percentiles[0] < self.percentiles[1] <= 100:
             raise UsageError(f"intensity percentiles {self.percentiles}; expected 0 <= lower < upper <= 100")
+
+
+def _is_distance(mm: float) -> bool:
+    return _SPACING_MM[0] <= mm <= _SPACING_MM[1]
 
 
 @dataclass(frozen=True, kw_only=True)

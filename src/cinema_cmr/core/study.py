@@ -84,7 +84,7 @@ class Study:
     issues: tuple[Issue, ...] = ()
     modality: Literal["cine", "lge"] = "cine"
     descriptions: Mapping[str, str] = field(default_factory=dict, compare=False)
-    """Series -> its description, to choose by on the own screen: it may hold a name, so no output file has it."""
+    """Series -> its description, which may hold a name: only `cinema views --descriptions` shows it in full."""
 
     def __repr__(self) -> str:
         cines = ", ".join(f"{cine.view} {'x'.join(map(str, cine.shape))}" for cine in self.cines[:_MOST_PRINTED])

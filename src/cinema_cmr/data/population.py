@@ -104,14 +104,14 @@ def prepare_population(
 
 
 def write_manifest(folder: Path) -> Path:
-    """Rewrite the manifest from the headers of the stored files; a damaged file is omitted."""
+    """Rewrite the manifest from the headers of the stored files; a damaged file, or a link to none, is omitted."""
     lines = []
     for path in sorted(folder.glob(f"*{STORE_SUFFIX}")):
         if path.name.startswith("."):  # remains of an interrupted write
             continue
         try:
             lines.append(json.dumps(_row(open_study(path)), ensure_ascii=False) + "\n")
-        except UnreadableFileError:
+        except InputError:
             continue
     write_text(folder / MANIFEST_FILE, "".join(lines), overwrite=True)
     return folder / MANIFEST_FILE

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cinema_cmr.core.errors import CinemaError, MissingFileError
+from cinema_cmr.core.errors import CinemaError, MissingFileError, as_cinema_error
 from cinema_cmr.data.cases import AnnotatedStudy, Case
 from cinema_cmr.data.label_check import LabelSummary, label_remarks, summarise_labels
 from cinema_cmr.datasets.dataset import Dataset
@@ -65,7 +65,7 @@ def check_cases(dataset: Dataset, cases: Sequence[Case], *, open_files: bool = T
         except CinemaError as error:
             yield CheckResult(name=case.name, status="broken", reason=str(error))
         except Exception as error:  # an unforeseen error in one case must not hide the others
-            yield CheckResult(name=case.name, status="broken", reason=f"{type(error).__name__}: {error}")
+            yield CheckResult(name=case.name, status="broken", reason=str(as_cinema_error(error)))
         else:
             yield _found(case, annotated)
 

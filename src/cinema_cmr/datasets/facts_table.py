@@ -47,17 +47,18 @@ def tables_without_names(folder: Path) -> list[str]:
 
 
 def fact_problem(facts: Facts) -> str | None:
-    """Return a description of an interpreted fact that is invalid, or None.
+    """Return a description of an interpreted fact that is invalid, or None; a shifted column may hold a name, so that
+    no value is quoted.
 
     >>> fact_problem({"height_cm": "tall"})
-    "height_cm is 'tall' in the table of facts; expected a number above 0, or nothing"
+    'height_cm is no number above 0 in the table of facts; expected a number, or nothing'
     """
     for name in ("height_cm", "weight_kg", "age_years", "heart_rate_bpm"):
         value = facts.get(name)
         if name in facts and not (isinstance(value, float) and value > 0):
-            return f"{name} is '{value}' in the table of facts; expected a number above 0, or nothing"
+            return f"{name} is no number above 0 in the table of facts; expected a number, or nothing"
     if facts.get("sex", "F") not in ("F", "M"):
-        return f"sex is '{facts['sex']}' in the table of facts; expected F, M or nothing"
+        return "sex is another word than F and M in the table of facts; expected one of them, or nothing"
     return None
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.safe_text import csv_cell
 from cinema_cmr.files.text import read_text
 from cinema_cmr.io.atomic import write_text
 
@@ -36,7 +37,7 @@ class Journal:
     def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
         """Append the values of a step; `kind` is "train" or "validation"."""
         with self._append() as file:
-            rows = ([step, kind, name, f"{value:.6g}"] for name, value in values.items())
+            rows = ([step, kind, csv_cell(name), f"{value:.6g}"] for name, value in values.items())
             csv.writer(file, lineterminator="\n").writerows(rows)
         if self._make is not None:
             self._events = self._events or self._make(str(self.path.parent / "events"), purge_step=step)

@@ -6,33 +6,46 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from cinema_cmr.core.choices import SeriesChoice
-from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
 from cinema_cmr.core.safe_text import csv_row, csv_text
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.files.text import read_text
+from cinema_cmr.files.text import parse_rows, read_json, read_text
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.io.delimiter import detect_delimiter
+from cinema_cmr.io.dicom.header import parse_hints
 
-__all__ = ["parse_view", "read_views_file", "view_pairs", "write_views_file"]
+__all__ = ["describe_series", "parse_view", "read_views_file", "view_pairs", "write_views_file"]
 
 _COLUMNS = ("series", "description", "view", "use", "order", "reason")
 _YES, _NO = ("yes", "y", "true", "1", "x"), ("no", "n", "false", "0")
 
 
-def write_views_file(study: Study, path: Path | str, *, overwrite: bool = False) -> None:
+def describe_series(study: Study, series: str, *, in_full: bool = False) -> str:
+    """Return the words of a series' description that the reader knows, e.g. "short axis"; "" for none.
+
+    `in_full` gives the description as the scanner stored it, in which a technician may have written a name.
+    """
+    stored = study.descriptions.get(series, "")
+    return stored if in_full else ", ".join(parse_hints(stored))
+
+
+def write_views_file(
+    study: Study, path: Path | str, *, overwrite: bool = False, full_descriptions: bool = False
+) -> None:
     """Write the decision on each series of a study as CSV, or as JSON if the name ends so.
 
-    The column `order` is empty: a number there ranks series that show the same slice or view. The descriptions are
-    those of the scanner and may hold a name: the file is for the user's own work.
+    The column `order` is empty: a number there ranks series that show the same slice or view. `full_descriptions` is
+    as in `describe_series`.
     """
     rows = [
         {
             "series": decision.series,
-            "description": study.descriptions.get(decision.series, ""),
+            "description": describe_series(study, decision.series, in_full=full_descriptions),
             "view": "" if decision.view is None else str(decision.view),
             "use": "yes" if decision.kept else "no",
             "order": "",
@@ -59,9 +72,8 @@ def read_views_file(path: Path | str) -> tuple[tuple[str, SeriesChoice], ...]:
     """
     path = Path(path)
     try:
-        text = read_text(path)
-        rows = json.loads(text) if path.suffix.lower() == ".json" else _csv_rows(text)
-    except (OSError, ValueError, csv.Error) as error:
+        rows = read_json(path) if path.suffix.lower() == ".json" else _csv_rows(read_text(path), path.name)
+    except (OSError, UnreadableFileError) as error:
         raise InputError(
             f"views file '{path.name}' cannot be read; expected the CSV or JSON that cinema views -o writes: check it"
         ) from error
@@ -82,11 +94,12 @@ def parse_view(text: str) -> View:
     return next((view for view in View if word == view.title), None) or View.parse(word)
 
 
-def _csv_rows(text: str) -> list[dict[str, str]]:
+def _csv_rows(text: str, name: str) -> list[dict[str, str]]:
     text = text.lstrip()
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=detect_delimiter(text.partition("\n")[0]))
-    rows = [{(name or "").strip().casefold(): row[name] or "" for name in reader.fieldnames or ()} for row in reader]
-    return [{name: csv_text(value) for name, value in row.items()} for row in rows if any(map(str.strip, row.values()))]
+    head, *rows = parse_rows(text, name, delimiter=detect_delimiter(text.partition("\n")[0])) or [[]]
+    columns = [column.strip().casefold() for column in head]
+    named = (dict(zip_longest(columns, row[: len(columns)], fillvalue="")) for row in rows if any(map(str.strip, row)))
+    return [{column: csv_text(value) for column, value in row.items()} for row in named]
 
 
 def _choice(row: Mapping[str, object], number: int) -> SeriesChoice:

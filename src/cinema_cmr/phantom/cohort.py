@@ -30,6 +30,7 @@ from typing import Any, Literal
 import numpy as np
 
 from cinema_cmr.core.errors import OutputExistsError, UnreadableFileError, UsageError, unknown_name
+from cinema_cmr.core.safe_text import csv_row
 from cinema_cmr.core.serialise import Json
 from cinema_cmr.core.study import Fact
 from cinema_cmr.core.vocabulary import View
@@ -250,7 +251,7 @@ def _manifest(folder: Path, n: int) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, [*_COLUMNS, *values], restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(csv_row(row) for row in rows)
     return text.getvalue()
 
 

@@ -8,7 +8,7 @@ import pytest
 from jsonargparse import Namespace
 
 from cinema_cmr.commands.options.shared_options import listed_inputs
-from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.errors import InputError, UsageError
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,8 @@ from cinema_cmr.core.errors import UsageError
 )
 def test_a_manifest_of_lines_or_a_table(tmp_path: Path, text: str, names: list[str]) -> None:
     (tmp_path / "list").write_text(text, encoding="utf-8")
+    (tmp_path / names[-1]).parent.mkdir(exist_ok=True)
+    (tmp_path / names[-1]).touch()
     found = listed_inputs(Namespace(inputs=["first"], manifest=str(tmp_path / "list")))
     assert found == [Path("first"), *(tmp_path / name for name in names)]
 
@@ -31,3 +33,10 @@ def test_a_manifest_of_lines_or_a_table(tmp_path: Path, text: str, names: list[s
 def test_no_input_is_refused() -> None:
     with pytest.raises(UsageError, match="no input given"):
         listed_inputs(Namespace(inputs=[], manifest=None))
+
+
+def test_a_file_that_lists_nothing_is_refused_and_not_quoted(tmp_path: Path) -> None:
+    (tmp_path / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n" + "x" * 5000 + "\n")
+    with pytest.raises(InputError, match="none of the 2 paths in manifest 'passwd' exists") as error:
+        listed_inputs(Namespace(inputs=[], manifest=str(tmp_path / "passwd")))
+    assert "root" not in str(error.value) and "xx" not in str(error.value)

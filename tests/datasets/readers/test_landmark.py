@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from trees import POINTS, landmark_tree
 
-from cinema_cmr.core.errors import GeometryError, MissingFileError
+from cinema_cmr.core.errors import GeometryError, MissingFileError, UnreadableFileError
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.datasets.readers.landmark import PIXEL_MM, list_cases, read_case
@@ -66,4 +66,10 @@ def test_an_image_of_the_table_that_is_not_there_is_missing(root: Path) -> None:
 def test_frames_of_different_size_are_refused(root: Path) -> None:
     Image.new("L", (40, 40)).save(root / "lax_2c" / "images" / "0001__09.png")
     with pytest.raises(GeometryError, match="expected one size"):
+        first(root)
+
+
+def test_a_picture_out_of_proportion_is_refused_before_it_is_decoded(root: Path) -> None:
+    Image.new("L", (20_000, 2)).save(root / "lax_2c" / "images" / "0001__09.png")
+    with pytest.raises(UnreadableFileError, match="20000 x 2 pixels"):
         first(root)

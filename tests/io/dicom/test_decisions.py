@@ -170,3 +170,16 @@ def test_identity_never_leaves(tmp_path: Path) -> None:
     assert study.subject.weight_kg is None
     assert "implausible-subject" in codes(study)
     assert study.decisions[0].evidence["hint"] == "description names short axis"
+
+
+def test_a_slice_lost_for_one_image_without_a_position_is_an_error(tmp_path: Path) -> None:
+    written_stack(tmp_path, n=4, n_frames=8)
+    spoilt = sorted(tmp_path.rglob("*.dcm"))[0]
+    image = dcmread(spoilt)
+    del image.ImagePositionPatient
+    image.save_as(spoilt)
+    study = read_dicom(tmp_path)
+    (issue,) = (one for one in study.issues if one.code == "lost-slice")
+    assert study.cines[0].n_slices == 3 and issue.severity == "error" and "7 usable images" in issue.message
+    (cause,) = (one for one in study.issues if one.code == "unusable-images")
+    assert cause.message.startswith("series 3: left out were 1 image with no position in patient space;")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from synthetic_dicom import HEART, StudyWriter, codes, long_axis_plane, short_axis_planes
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from synthetic_dicom import HEART, StudyWriter, codes, enhanced, long_axis_plane, save, short_axis_planes
 
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import Study
+from cinema_cmr.io.dicom.files import quiet_pydicom
 from cinema_cmr.io.dicom.study import read_dicom
 
 KNOWN = {"PatientID": "P0017", "StudyDate": "20190523"}
@@ -54,3 +59,85 @@ def test_a_separate_study_uid_for_every_series_is_due_to_anonymisation(tmp_path:
     with pytest.raises(InputError, match="subjects who differ in birth date"):
         born = ({**CONSTANT, "StudyInstanceUID": f"1.2.{k}", "PatientBirthDate": f"1950010{k + 1}"} for k in range(3))
         read(tmp_path / "b", *born)
+
+
+def rewritten(folder: Path, change: Callable[[Dataset, int], None]) -> Path:
+    """Three slices of eight frames in one series, each image changed by its number."""
+    StudyWriter(folder=folder).add(short_axis_planes(HEART, n=3), series=1, n_frames=8, **KNOWN)
+    with quiet_pydicom():
+        for number, path in enumerate(sorted(folder.rglob("*.dcm"))):
+            image = dcmread(path)
+            change(image, number)
+            image.save_as(path)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("keyword", "values", "found"),
+    [
+        ("PatientID", ("P0017", "P0018"), "2 patients"),
+        ("PatientID", ("P0017", "P0018", "P0019"), "3 patients"),
+        ("StudyDate", ("20190523", "20200714"), "2 different days"),
+    ],
+)
+def test_two_people_within_a_series_are_refused(
+    tmp_path: Path, keyword: str, values: tuple[str, ...], found: str
+) -> None:
+    def change(image: Dataset, number: int) -> None:
+        setattr(image, keyword, values[number % len(values)])
+
+    with pytest.raises(InputError, match=f"the images of series 1 are of {found}") as error:
+        read_dicom(rewritten(tmp_path, change))
+    assert not any(value in str(error.value) for value in values)
+
+
+def test_one_strange_image_within_a_series_is_refused(tmp_path: Path) -> None:
+    def change(image: Dataset, number: int) -> None:
+        image.PatientID = "P0018" if number == 11 else image.PatientID
+
+    with pytest.raises(InputError, match="2 patients"):
+        read_dicom(rewritten(tmp_path, change))
+
+
+@pytest.mark.parametrize("fact", [("PatientSex", ("F", "M")), ("StudyInstanceUID", ("1.2.3", "1.2.4"))])
+def test_two_unidentified_people_within_a_series_are_refused(tmp_path: Path, fact: tuple[str, tuple[str, str]]) -> None:
+    def change(image: Dataset, number: int) -> None:
+        image.PatientID = ""
+        setattr(image, fact[0], fact[1][number % 2])
+
+    with pytest.raises(InputError, match=r"sex|2 study UIDs"):
+        read_dicom(rewritten(tmp_path, change))
+
+
+def absent_in_some(image: Dataset, number: int) -> None:
+    """An anonymiser that missed, or lost, the identity of some images."""
+    if number % 3 == 0:
+        image.PatientID = ""
+    if number % 3 == 1:
+        del image.PatientID, image.StudyDate
+
+
+def past_midnight(image: Dataset, number: int) -> None:
+    image.AcquisitionDate = image.ContentDate = "20190523" if number < 8 else "20190524"
+
+
+def one_by_one(image: Dataset, number: int) -> None:
+    image.PatientID, image.StudyInstanceUID = f"anon{number}", f"1.2.9.{number}"
+    image.PatientBirthDate = f"195001{number + 1:02d}"
+
+
+@pytest.mark.parametrize("change", [absent_in_some, past_midnight, one_by_one])
+def test_one_person_within_a_series_is_read(tmp_path: Path, change: Callable[[Dataset, int], None]) -> None:
+    study = read_dicom(rewritten(tmp_path, change))
+    assert [cine.n_slices for cine in study.cines] == [3]
+
+
+def test_whole_stacks_of_three_people_in_one_series_are_refused(tmp_path: Path) -> None:
+    for k in range(3):
+        stack = enhanced(short_axis_planes(HEART, n=3), HEART, time="trigger")
+        stack.PatientID, stack.StudyDate, stack.InstanceNumber = f"P{k + 1}", "20190523", k + 1
+        stack.PixelData = (np.frombuffer(stack.PixelData, "<u2") + k).astype("<u2").tobytes()
+        stack.SOPInstanceUID = stack.file_meta.MediaStorageSOPInstanceUID = f"1.2.9.{k}"
+        save(stack, tmp_path / f"{k}.dcm")
+    with pytest.raises(InputError, match="3 patients"):
+        read_dicom(tmp_path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cinema_cmr.io.dicom.merge import RepeatedSlice
-from cinema_cmr.io.dicom.sort_issues import count_issues, order_issues, retake_issues
+from cinema_cmr.io.dicom.sort_issues import count_issues, lost_slice_issues, order_issues, retake_issues
 from cinema_cmr.io.dicom.stack import CineSlice, Stack
 
 SLICES = tuple(
@@ -32,6 +32,15 @@ def test_retakes_of_several_slices_are_one_issue() -> None:
 def test_derived_copies_and_single_planes_are_no_issue() -> None:
     assert retake_issues([SLICES], repeats(replace(SLICES[0], derived=True))) == []
     assert retake_issues([SLICES[:1]], repeats(SLICES[0])) == []
+
+
+def test_a_slice_with_too_few_images_beside_cines_of_its_series_is_lost() -> None:
+    slices = [replace(one, series="series 5") for one in SLICES]
+    (issue,) = lost_slice_issues("series 5", (7, 1), slices)
+    assert issue.severity == "error" and issue.evidence == {"series": "series 5", "slices": 1}
+    assert "a slice was left out with 7 usable images" in issue.message
+    assert lost_slice_issues("series 5", (3, 1), slices) == []  # scouts
+    assert lost_slice_issues("series 6", (7,), slices) == [] and lost_slice_issues("series 5", (), slices) == []
 
 
 def test_frame_counts_are_one_issue() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +26,23 @@ def cine(n_frames: int = 20, times: np.ndarray | None = None) -> Cine:
         ('{"RepetitionTime": "fast"}', Sidecar()),
         ("[1]", Sidecar()),
         ("{broken", Sidecar()),
+        ("[" * 100_000 + "]" * 100_000, Sidecar()),
+        ('{"FrameTime": 1' + "0" * 400 + "}", Sidecar()),
+        ('{"FrameTime": 1' + "0" * 6000 + "}", Sidecar()),
+        ('{"FrameTime": Infinity}', Sidecar()),
     ],
+    ids=range(9),
 )
 def test_what_a_sidecar_states(tmp_path: Path, content: str, sidecar: Sidecar) -> None:
     (tmp_path / "sax.json").write_text(content)
     assert read_sidecar(tmp_path / "sax.nii.gz") == sidecar
     assert read_sidecar(tmp_path / "other.nii.gz") == Sidecar()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_no_sidecar(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "sax.json")
+    assert read_sidecar(tmp_path / "sax.nii.gz") == Sidecar()
 
 
 def test_a_repetition_time_is_a_step_with_a_warning_and_a_stated_step_without() -> None:

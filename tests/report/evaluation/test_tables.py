@@ -85,3 +85,11 @@ def test_lines_and_csv_hold_each_study() -> None:
     head, first, second = results_csv(results).splitlines()
     names = "patient,study,target,dice_lv,dice_mean,distance_mm,lv_ef_percent_measured,lv_ef_percent_reference"
     assert head == names and first == "p,s,,0.9000,0.9000,nan,52.0,50.0" and second == "q,t,,nan,nan,2.0000,,"
+
+
+def test_no_cell_and_no_column_is_a_formula() -> None:
+    one = Result(
+        patient="=p()", study="@s", target="-t", scores={"=score": 1.0}, measured={"+x": 1}, reference={"+x": 2}
+    )
+    head, row = results_csv([one]).splitlines()
+    assert head == "patient,study,target,'=score,'+x_measured,'+x_reference" and row == "'=p(),'@s,'-t,1.0000,1,2"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -59,7 +60,9 @@ def read_manifest(file: Path) -> Manifest:
     rows = _table(lines, file.name)
     heads = [_column(head) for head in rows[0]] if rows else []
     if "path" not in heads:
-        return Manifest(rows=tuple(ManifestRow(path=file.parent / line.strip()) for line in lines))
+        listed = tuple(ManifestRow(path=file.parent / line.strip()) for line in lines)
+        _check_paths(listed, file.name)
+        return Manifest(rows=listed)
     repeated = [head for head, n in Counter(_NUMBERS.get(head, head) for head in heads).items() if n > 1]
     if repeated:
         raise InputError(f"manifest '{file.name}' has two columns for '{repeated[0]}'; expected one: remove the other")
@@ -70,6 +73,7 @@ def read_manifest(file: Path) -> Manifest:
         if row.get("path")
     )
     _check_names(found, file.name)
+    _check_paths(found, file.name)
     return Manifest(rows=found, remarks=tuple(_remark(heads, file.name)))
 
 
@@ -143,6 +147,15 @@ def _frame(cells: Mapping[str, str], column: str, place: str) -> int:
     if not cells[column].isdecimal():
         raise InputError(f"{place}: {column} is '{cells[column][:20]}'; expected a whole number from 0, or nothing")
     return int(cells[column])
+
+
+def _check_paths(rows: Sequence[ManifestRow], file: str) -> None:
+    """Refuse another file than the one that was meant as a whole, instead of quoting it line by line as missing."""
+    if rows and not any(os.path.exists(row.path) for row in rows):
+        raise InputError(
+            f"none of the {len(rows)} paths in manifest '{file}' exists; expected one path a line, or a CSV"
+            " column 'path', relative to the folder of the manifest: check it"
+        )
 
 
 def _check_names(rows: Sequence[ManifestRow], file: str) -> None:

@@ -26,6 +26,7 @@ from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.listing import require_path
+from cinema_cmr.files.regular import open_regular
 from cinema_cmr.files.text import parse_rows, read_text
 
 __all__ = ["CARD", "DATASET", "PIXEL_MM", "list_cases", "read_case"]
@@ -45,6 +46,8 @@ PIXEL_MM = 0.25
 
 _SPOTS = (85, 170, 255)
 _FAR_PX = 2.0
+_MAX_SIDE = 8192
+"""Pixels to a side of an image; those of the dataset have some 1000."""
 Points = NDArray[np.float64]
 
 
@@ -157,9 +160,14 @@ def _table(path: Path) -> dict[str, dict[int, Points]]:
 def _picture(path: Path) -> NDArray[np.uint8]:
     """Read an image as (x, y) grey values."""
     try:
-        with Image.open(path) as picture:
+        with open_regular(path) as stream, Image.open(stream) as picture:
+            if max(picture.size) > _MAX_SIDE:
+                raise UnreadableFileError(
+                    f"'{path.name}' has {picture.size[0]} x {picture.size[1]} pixels; expected at most {_MAX_SIDE} to a"
+                    " side: fetch the dataset again"
+                )
             return np.asarray(picture.convert("L"), dtype=np.uint8).T
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as error:
         raise UnreadableFileError(
             f"'{path.name}' is not an image ({error}); expected PNG: fetch the dataset again"
         ) from error

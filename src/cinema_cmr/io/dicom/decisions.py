@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cinema_cmr.core.errors import NoCineError, UnreadableFileError
 from cinema_cmr.core.study import Facts, Issue, SeriesDecision
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.io.dicom.files import FoundFiles, SeriesFiles, place_of
+from cinema_cmr.io.dicom.files import UNUSABLE, FoundFiles, SeriesFiles, place_of
 from cinema_cmr.io.dicom.header import distinct_values
 from cinema_cmr.io.dicom.pixels import AssembledStack
 from cinema_cmr.io.dicom.sort import ExcludedImages, SortedStacks
@@ -147,6 +147,20 @@ def file_issues(found: FoundFiles) -> list[Issue]:
         )
         evidence = {"files": len(found.broken)}
         issues.append(Issue(code="unreadable-file", severity="warning", message=message, evidence=evidence))
+    return [*issues, *_unusable_image_issues(found)]
+
+
+def _unusable_image_issues(found: FoundFiles) -> list[Issue]:
+    """Return an issue for each series of cines some of whose images have no usable place in the patient."""
+    used = {header.series for header in found.headers}
+    issues = []
+    for series, files in found.series.items():
+        for reason, count in files.excluded.items():
+            if series in used and reason.startswith(UNUSABLE):
+                what = reason if count > 1 else reason.replace("images", "image", 1)
+                message = f"{series}: left out were {count} {what}; make sure that the others show the whole heart"
+                evidence = {"series": series, "images": count}
+                issues.append(Issue(code="unusable-images", severity="warning", message=message, evidence=evidence))
     return issues
 
 

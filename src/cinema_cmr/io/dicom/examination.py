@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import Issue
@@ -12,7 +11,9 @@ from cinema_cmr.io.dicom.header import FrameHeader, distinct_values
 __all__ = ["check_single_examination"]
 
 _OWN_UIDS = 3
-"""From this many series, a separate study UID for each is due to anonymisation, not to different people."""
+"""From this many series or images, a separate identity for each is due to anonymisation, not to different people."""
+_IMAGES_PER_IDENTITY = 2
+"""With fewer images for each identity of a series, on average, the images were given theirs one by one."""
 
 
 def check_single_examination(headers: Sequence[FrameHeader]) -> list[Issue]:
@@ -20,38 +21,76 @@ def check_single_examination(headers: Sequence[FrameHeader]) -> list[Issue]:
 
     Blank or constant patient IDs and dates do not identify anybody; several study UIDs, or a different sex or height,
     are then refused as well. If patient and date do identify, an examination may have been reopened under a second UID;
-    the subject's facts are then compared, and a difference is an issue.
+    the subject's facts are then compared, and a difference is an issue. Series are compared with each other and the
+    images of a series among themselves. An absent ID or date is that of no second patient or day.
     """
     by_series: dict[str, list[FrameHeader]] = {}
     for header in headers:
         by_series.setdefault(header.series, []).append(header)
     for field, plural in (("patient", "patients"), ("day", "different days")):
-        count = len(distinct_values(headers, field))
-        if count > 1:
-            raise _several_subjects_error(f"{count} {plural}")
+        _check_one_value(by_series, field, plural)
     studies = distinct_values(headers, "study")
-    differing = _differing_facts([group[0] for group in by_series.values()])
+    differing = _differing_facts(list(by_series.values()))
     if all(header.identified for header in headers):
         return [_facts_issue(differing)] if len(studies) > 1 and differing else []
     if {"sex", "height"}.intersection(differing) or (len(studies) > 1 and differing):
         raise _several_subjects_error(f"subjects who differ in {' and '.join(differing)}, without patient ID and date")
     one_uid_per_series = len(studies) == len(by_series) >= _OWN_UIDS
-    if len(studies) > 1 and not one_uid_per_series:
+    count = 0 if one_uid_per_series else len(studies)
+    count = max(count, *(_mixed_studies(group) for group in by_series.values()))
+    if count > 1:
         raise _several_subjects_error(
-            f"{len(studies)} study UIDs, without a patient ID and date to show that they are of one person"
+            f"{count} study UIDs, without a patient ID and date to show that they are of one person"
         )
     return []
 
 
-def _differing_facts(firsts: Sequence[FrameHeader]) -> list[str]:
-    """Return the names of the facts that two series both state, with different values."""
-    facts = [dict(header.body) for header in firsts]
+def _mixed_studies(group: Sequence[FrameHeader]) -> int:
+    """Return 2 for a series whose images are of two studies, else 0: more UIDs than that are due to anonymisation."""
+    own = {header.file: header.study for header in group if header.study}
+    n = len(set(own.values()))
+    return n if 1 < n < min(_OWN_UIDS, len(own)) else 0
+
+
+def _check_one_value(by_series: dict[str, list[FrameHeader]], field: str, plural: str) -> None:
+    """Raise `InputError` if the images of a series, or the series, differ in a field.
+
+    Some de-identification tools give every image its own identity, which then carries no information.
+    """
+    values: set[str] = set()
+    for label, group in by_series.items():
+        own = [value for header in group if (value := getattr(header, field))]
+        if _are_given_singly(own):
+            continue
+        if len(set(own)) > 1:
+            raise InputError(
+                f"the images of {label} are of {len(set(own))} {plural}; expected one study: sort the images by patient"
+                " and day into folders, and pass each separately"
+            )
+        values.update(own)
+    if len(values) > 1:
+        raise _several_subjects_error(f"{len(values)} {plural}")
+
+
+def _are_given_singly(identities: Sequence[str]) -> bool:
+    """Return whether the identities of a series' frames were given to them one by one; a multi-frame object has one."""
+    n = len(set(identities))
+    return n >= _OWN_UIDS and len(identities) < _IMAGES_PER_IDENTITY * n
+
+
+def _differing_facts(series: Sequence[Sequence[FrameHeader]]) -> list[str]:
+    """Return the names of the facts that two images state with different values."""
     names = ("sex", "birth date", "height")
-    return [
-        name
-        for name in names
-        if any(one[name] != other[name] for one, other in combinations(facts, 2) if name in one and name in other)
-    ]
+    return [name for name in names if len(_stated(series, name)) > 1]
+
+
+def _stated(series: Sequence[Sequence[FrameHeader]], name: str) -> set[str]:
+    values: set[str] = set()
+    for group in series:
+        own = [value for header in group if (value := dict(header.body).get(name))]
+        if not _are_given_singly(own):
+            values.update(own)
+    return values
 
 
 def _several_subjects_error(found: str) -> InputError:

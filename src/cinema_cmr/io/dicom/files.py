@@ -33,9 +33,20 @@ from cinema_cmr.io.dicom.values import integer_of, text_number_keywords, text_of
 from cinema_cmr.io.names import natural_key
 from cinema_cmr.io.walk import paths_below
 
-__all__ = ["FoundFiles", "SeriesFiles", "is_dicom", "pixel_digests", "place_of", "quiet_pydicom", "read_headers"]
+__all__ = [
+    "UNUSABLE",
+    "FoundFiles",
+    "SeriesFiles",
+    "is_dicom",
+    "pixel_digests",
+    "place_of",
+    "quiet_pydicom",
+    "read_headers",
+]
 
 _DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
+UNUSABLE = "images with"
+"""Beginning of the reason for which an image is left out that is one of a cine by its kind, and has no usable place."""
 _MAX_FRAMES = 200_000
 """Images of a study; whole-heart and flow examinations have up to 30,000."""
 _FOLDER_NAME = re.compile(r"(?i)se(r|ries)?[ _-]?\d{1,6}")
@@ -184,7 +195,7 @@ class _FileCollector:
                 check_claims(dataset, pixel_bytes)
                 headers = frame_headers(dataset, file=len(self.paths), series="")
             except GeometryError as error:
-                reason = f"images with {error}"
+                reason = f"{UNUSABLE} {error}"
             except Exception:
                 # A corrupt file can fail anywhere in its sequences with any exception; only this file is unusable.
                 self.broken.append(self.n_files)

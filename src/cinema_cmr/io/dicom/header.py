@@ -66,6 +66,11 @@ MR_CLASSES = tuple(f"1.2.840.10008.5.1.4.1.1.4{suffix}" for suffix in ("", ".1",
 """MR image, enhanced MR image, legacy converted enhanced MR image."""
 _CAPTURE_CLASS = "1.2.840.10008.5.1.4.1.1.7"
 _UNSPECIFIC_MODALITIES = ("OT", "SC")
+_MODALITIES = (
+    *("MR", "OT", "SC", "CT", "US", "IVUS", "ECHO", "XA", "RF", "CR", "DX", "NM", "PT", "ECG", "HD", "SR", "DOC"),
+    *("PR", "KO", "SEG", "REG", "RWV", "AU", "RTSTRUCT", "RTIMAGE", "RTDOSE", "RTPLAN"),
+)
+"""Values that a message may quote; any other could be what somebody wrote there."""
 
 VELOCITY = "phase or velocity images"
 """The one claim about the pixels themselves: they are no magnitudes."""
@@ -196,7 +201,8 @@ def exclusion_reason(dataset: Any) -> str | None:
         return "an object without an image"
     modality = text_of(dataset, "Modality") or "MR"
     if not (kind in MR_CLASSES or captured) or modality not in ("MR", *_UNSPECIFIC_MODALITIES):
-        return f"not an MR image (modality {modality[:8]})"
+        stated = modality if modality in _MODALITIES else "unknown"
+        return f"not an MR image (modality {stated})"
     if (integer_of(dataset, "SamplesPerPixel") or 1) != 1:
         return "colour images"
     if text_of(dataset, "PhotometricInterpretation").upper() not in ("", "MONOCHROME1", "MONOCHROME2"):

@@ -22,6 +22,7 @@ from cinema_cmr.io.dicom.regrid import on_common_grid
 from cinema_cmr.io.dicom.sort_issues import (
     copies_issue,
     count_issues,
+    lost_slice_issues,
     missing_issue,
     order_issues,
     repeat_issues,
@@ -63,6 +64,8 @@ class ExcludedImages:
     n_images: int
     repeat_of: str | None = None
     """The series kept instead, if these images are a repeated cine."""
+    too_few: tuple[int, ...] = ()
+    """Number of images at each position, if they are too few for a cine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +77,8 @@ class SortedStacks:
     issues: tuple[Issue, ...]
     repeats: tuple[RepeatedSlice, ...] = ()
     """Slices that were taken twice, as they were before stacks were put on one grid."""
+    repeated: tuple[int, ...] = ()
+    """Images that others of their series replaced, at the same position and time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,9 +141,11 @@ def sort_headers(
     repeats: list[RepeatedSlice] = []
     cines: list[_Cine] = []
     for group in _group_by_geometry(headers, unique):
-        found, refused = _find_cines(headers, group)
-        cines += found
+        own, refused = _find_cines(headers, group)
+        cines += own
         excluded += refused
+        slices = [cine.slice for cine in own]
+        issues += [issue for one in refused for issue in lost_slice_issues(one.series, one.too_few, slices)]
     issues += repeat_issues(headers, [cine.order for cine in cines])
     for parallel in _group_parallel(cines):
         sorted_stacks = _sort_parallel(headers, parallel)
@@ -146,7 +153,8 @@ def sort_headers(
         excluded.extend(sorted_stacks.excluded)
         issues.extend(sorted_stacks.issues)
         repeats.extend(sorted_stacks.repeats)
-    return SortedStacks(stacks=tuple(stacks), excluded=tuple(excluded), issues=tuple(issues), repeats=tuple(repeats))
+    found = SortedStacks(stacks=tuple(stacks), excluded=tuple(excluded), issues=tuple(issues), repeats=tuple(repeats))
+    return replace(found, repeated=tuple(k for cine in cines for k in cine.order.repeats))
 
 
 def _rejected_images(headers: Sequence[FrameHeader], rejected: Mapping[int, Rejection]) -> list[ExcludedImages]:
@@ -298,12 +306,11 @@ def _select_cines(
 
 
 def _exclusion(series: str, reason: str, positions: Sequence[_Position]) -> ExcludedImages:
-    counts = [len(position.frames) for position in positions]
-    if reason == "too few":
-        reason = (
-            f"{max(counts)} frames at most at {len(positions)} positions; expected at least {MIN_FRAMES} for a cine"
-        )
-    return ExcludedImages(series=series, reason=reason, n_images=sum(counts))
+    counts = tuple(len(position.frames) for position in positions)
+    if reason != "too few":
+        return ExcludedImages(series=series, reason=reason, n_images=sum(counts))
+    reason = f"{max(counts)} frames at most at {len(positions)} positions; expected at least {MIN_FRAMES} for a cine"
+    return ExcludedImages(series=series, reason=reason, n_images=sum(counts), too_few=counts)
 
 
 def _slices(

@@ -9,9 +9,17 @@ from cinema_cmr.core.study import Issue
 from cinema_cmr.io.dicom.header import FrameHeader
 from cinema_cmr.io.dicom.merge import RepeatedSlice
 from cinema_cmr.io.dicom.stack import MIN_STACK_SLICES, CineSlice, Stack
-from cinema_cmr.io.dicom.timing import FILE_ORDER, TimeOrder
+from cinema_cmr.io.dicom.timing import FILE_ORDER, MIN_FRAMES, TimeOrder
 
-__all__ = ["copies_issue", "count_issues", "missing_issue", "order_issues", "repeat_issues", "retake_issues"]
+__all__ = [
+    "copies_issue",
+    "count_issues",
+    "lost_slice_issues",
+    "missing_issue",
+    "order_issues",
+    "repeat_issues",
+    "retake_issues",
+]
 
 
 def copies_issue(count: int) -> Issue:
@@ -33,6 +41,26 @@ def missing_issue(series: str, position: int, frame: int) -> Issue:
         message=f"{series}: frame {frame} of slice {position} is missing; it was interpolated in time",
         evidence={"series": series, "slice": position, "frame": frame},
     )
+
+
+def lost_slice_issues(series: str, n_images: Sequence[int], slices: Sequence[CineSlice]) -> list[Issue]:
+    """Return an issue on positions of a series with too few images for a cine, where its other slices are cines.
+
+    `n_images` are the images at each such position, `slices` the cines of the same orientation and matrix.
+    """
+    lost = [n for n in n_images if 2 * n >= MIN_FRAMES]
+    if not lost or sum(one.series == series for one in slices) < MIN_STACK_SLICES - 1:
+        return []
+    found = "a slice was" if len(lost) == 1 else f"{len(lost)} slices were"
+    return [
+        Issue(
+            code="lost-slice",
+            severity="error",
+            message=f"{series}: {found} left out with {max(lost)} usable images at most; expected at least {MIN_FRAMES}"
+            " frames: images are missing or damaged, copy the series again from its source",
+            evidence={"series": series, "slices": len(lost)},
+        )
+    ]
 
 
 def count_issues(stack: Stack) -> list[Issue]:

@@ -135,8 +135,9 @@ def _read_attempt(found: FoundFiles, decided: SeriesChoices, *, all_cines: bool)
     if preferred is not found:
         found, stacks = preferred, _sorted_stacks(preferred)
     stacks = _with_better_repeats(found, stacks)
-    used = (k for stack in stacks.stacks for cine_slice in stack.slices for k in cine_slice.frames if k is not None)
-    subject_issues = check_single_examination([found.headers[k] for k in used])
+    slices = [*(one for stack in stacks.stacks for one in stack.slices), *(one.excluded for one in stacks.repeats)]
+    cines = dict.fromkeys([*(k for one in slices for k in one.frames if k is not None), *stacks.repeated])
+    subject_issues = check_single_examination([found.headers[k] for k in cines])
     assembled = tuple(assemble(found, stack) for stack in stacks.stacks)
     readable = [one for one in assembled if one.array.size]
     if not readable:

@@ -12,7 +12,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError, SpatialImage
 from numpy.typing import NDArray
 
-from cinema_cmr.core.errors import GeometryError, InputError, UnreadableFileError
+from cinema_cmr.core.errors import CinemaError, GeometryError, InputError, UnreadableFileError
 from cinema_cmr.core.geometry import apply_affine, spacing_of
 from cinema_cmr.io.names import is_nifti_name
 from cinema_cmr.io.nifti.other_formats import is_other_format, read_as_nifti
@@ -137,7 +137,7 @@ def _read(path: Path, shape: tuple[int, ...]) -> tuple[NDArray[np.float32] | NDA
         return values.astype(np.uint8 if small else np.float32, copy=False), image.header
     except _DAMAGED as error:
         raise UnreadableFileError(
-            f"'{path.name}' is not a readable label map ({error}); expected a complete file: copy it again"
+            f"'{path.name}' is not a readable label map ({_reason(error)}); expected a complete file: copy it again"
         ) from error
 
 
@@ -150,7 +150,7 @@ def _open(path: Path) -> SpatialImage:
         return nib.load(path)
     except (*_DAMAGED, InputError) as error:
         raise UnreadableFileError(
-            f"'{path.name}' is not a readable label map ({error}); expected a complete file: copy it again"
+            f"'{path.name}' is not a readable label map ({_reason(error)}); expected a complete file: copy it again"
         ) from error
 
 
@@ -159,3 +159,8 @@ def _from_other_format(path: Path) -> SpatialImage:
     header, voxels = read_as_nifti(path)
     array = np.frombuffer(voxels, "<f4").reshape(header.get_data_shape(), order="F")
     return nib.Nifti1Image(array, header.get_best_affine(), header)
+
+
+def _reason(error: Exception) -> str:
+    """Return our own words on an unreadable file: those of other packages quote values and paths."""
+    return str(error) if isinstance(error, CinemaError) else type(error).__name__

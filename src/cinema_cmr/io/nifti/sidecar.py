@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from cinema_cmr.core.errors import UnreadableFileError
 from cinema_cmr.core.study import Issue
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.files.text import read_json
 from cinema_cmr.io.names import file_stem
 
 __all__ = ["Sidecar", "read_sidecar", "with_sidecar_times"]
 
 _STEP_MS = (5.0, 250.0)
 _CYCLE_MS = (400.0, 1500.0)
+_MAX_BYTES = 4 << 20
+"""Of a sidecar; that of a study with a value for each image has some 100 KB."""
+_BELOW = 1e9
+"""No time of a heart, in any unit, has as large a number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +41,8 @@ def read_sidecar(path: Path) -> Sidecar:
     """Return the times in the JSON file beside an image; an empty sidecar without one that can be read."""
     file = path.with_name(f"{file_stem(path)}.json")
     try:
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError):
+        content = read_json(file, max_bytes=_MAX_BYTES)
+    except (OSError, UnreadableFileError):
         return Sidecar()
     if not isinstance(content, dict):
         return Sidecar()
@@ -48,9 +54,9 @@ def read_sidecar(path: Path) -> Sidecar:
     )
 
 
-def _number(content: dict[str, object], *names: str) -> float | None:
+def _number(content: Mapping[str, object], *names: str) -> float | None:
     found = (content.get(name) for name in names)
-    return next((float(value) for value in found if isinstance(value, int | float) and np.isfinite(value)), None)
+    return next((float(value) for value in found if isinstance(value, int | float) and abs(value) < _BELOW), None)
 
 
 def _seconds_as_ms(value: float | None) -> float | None:

@@ -97,7 +97,8 @@ def results_csv(results: Sequence[Result]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     pairs = [(name, kind) for name in measurements for kind in ("measured", "reference")]
-    writer.writerow(["patient", "study", "target", *scores, *(f"{name}_{kind}" for name, kind in pairs)])
+    heads = ("patient", "study", "target", *scores, *(f"{name}_{kind}" for name, kind in pairs))
+    writer.writerow(map(csv_cell, heads))
     for result in results:
         values = [f"{result.scores.get(name, math.nan):.4f}" for name in scores]
         writer.writerow(
