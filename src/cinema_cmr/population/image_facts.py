@@ -101,8 +101,10 @@ def _frame(labels: NDArray[np.uint8] | None) -> int:
 
 def _slice(labels: NDArray[np.uint8] | None, frame: int, n_slices: int) -> int:
     """Return the middle one of the slices with labels."""
-    found = [] if labels is None else np.flatnonzero(labels[..., frame].any(axis=(0, 1)))
-    return int(found[len(found) // 2]) if len(found) else n_slices // 2
+    if labels is None or not labels[..., frame].any():
+        return n_slices // 2
+    found = np.flatnonzero(labels[..., frame].any(axis=(0, 1)))
+    return int(found[len(found) // 2])
 
 
 def _box(codes: NDArray[np.uint8]) -> tuple[slice, slice]:

@@ -94,14 +94,13 @@ def run_population(
         status = RunStatus(
             shard=shard, engine=settings.engine, workers=settings.workers, total=len(studies), kept=plan.kept
         )
-        file, pending = StatusFile(settings.folder, status), 0
-        for study, archive in engine(plan.todo, job) if plan.todo else ():
+        file = StatusFile(settings.folder, status)
+        for number, (study, archive) in enumerate(engine(plan.todo, job) if plan.todo else (), 1):
             store.put(study.name, archive)
             outcome = archived_outcome(archive, study.name)
             file.count(outcome)
             report(outcome, status)
-            pending += 1
-            if pending % _PACKED_AT == 0:
+            if number % _PACKED_AT == 0:
                 store.pack()
         store.pack()
         file.finish()

@@ -2,9 +2,9 @@
 
 ```
 DIR/
-  pending/1-of-4/ab/abcd....zip   a study that has just come in, whole from its first moment
-  studies/1-of-4-00001.zip        packs of up to 500 studies: NAME/outcome.json, NAME/sax.nii.gz, NAME/thumbnail.png
-  reports/NAME.html               where reports were asked for
+  pending/1-of-4/abcd....zip  a study that has just come in, whole from its first moment
+  studies/1-of-4-00001.zip    packs of up to 500 studies: NAME/outcome.json, NAME/sax.nii.gz, NAME/thumbnail.png
+  reports/NAME.html           where reports were asked for
 ```
 
 Packs and pending files are complete zips, whichever moment a process is killed at; a study that is in several counts
@@ -57,7 +57,7 @@ class OutcomeStore:
 
     def outcomes(self) -> dict[str, StoredOutcome]:
         """Return name -> the latest outcome, names in natural order."""
-        pending = sorted(self.folder.glob("pending/*/*/*.zip"))
+        pending = sorted(self.folder.glob("pending/*/*.zip"))
         return _latest([*self._packs(), *(path for path in pending if not path.name.startswith("."))])
 
     def read(self, outcomes: Iterable[StoredOutcome]) -> Iterator[StudyOutcome]:
@@ -81,7 +81,7 @@ class OutcomeStore:
         if report is not None:
             write_bytes(self.folder / "reports" / f"{name}.html", report, overwrite=True)
         digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:32]
-        path = self.folder / "pending" / self._shard / digest[:2] / f"{digest}.zip"
+        path = self.folder / "pending" / self._shard / f"{digest}.zip"
         write_bytes(path, content, overwrite=True)
         return next(_entries(path))
 
@@ -90,7 +90,7 @@ class OutcomeStore:
 
         Each pack is complete before anything that it replaces goes.
         """
-        pending = sorted(self.folder.glob(f"pending/{self._shard}/*/*.zip"))
+        pending = sorted(self.folder.glob(f"pending/{self._shard}/*.zip"))
         pending = [path for path in pending if not path.name.startswith(".")]
         if not pending:
             return

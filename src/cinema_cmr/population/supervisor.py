@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -38,7 +38,7 @@ class Job:
     make: MakeWork
     settings: str
     """Hash that outcomes carry."""
-    limits: WorkerLimits = WorkerLimits()
+    limits: WorkerLimits = field(default_factory=WorkerLimits)
 
 
 class Supervisor:
@@ -66,10 +66,10 @@ class Supervisor:
             settings=self.job.settings,
             listing=listing,
             facts=study.facts,
-            record=parts and parts.record,
-            image=parts and parts.image,
-            cause=failure and failure.cause,
-            reason=failure and failure.reason,
+            record=parts.record if parts else None,
+            image=parts.image if parts else None,
+            cause=failure.cause if failure else None,
+            reason=failure.reason if failure else None,
             exit_code=failure.exit_code if failure else 0,
             attempts=attempts,
             cost=reply.cost,

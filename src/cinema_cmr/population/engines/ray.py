@@ -46,7 +46,7 @@ def work_on_ray(
     try:
         kind = ray.remote(num_cpus=threads, num_gpus=_gpu_share(workers, gpus), max_retries=-1)(supervised)
         shared, waiting = ray.put(job), iter(studies)
-        n_tasks = max(1, _WAITING_PER_CORE * int(ray.cluster_resources().get("CPU", workers)) // threads)
+        n_tasks = max(1, _WAITING_PER_CORE * int(_cluster_cores() or workers) // threads)
         running: dict[ray.ObjectRef[bytes], ListedStudy] = {}
         while True:
             for study in islice(waiting, n_tasks - len(running)):
@@ -79,6 +79,13 @@ def _connect(init: object, address: str | None, cores: int, gpus: int) -> None:
             f"no Ray cluster could be reached or started ({type(error).__name__}); expected one: check --address, or"
             " leave it out for one on this machine"
         ) from error
+
+
+def _cluster_cores() -> float:
+    import ray
+
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return resources.get("CPU", 0.0)
 
 
 def _gpu_share(workers: int, gpus: int) -> float:

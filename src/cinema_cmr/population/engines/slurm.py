@@ -69,13 +69,14 @@ def run_on_slurm(
 
     given = dict(_setting(text) for text in slurm)
     n = max(1, min(jobs, len(studies)))
-    executor = submitit.AutoExecutor(folder=settings.folder / "slurm", cluster=given.pop("cluster", None))
+    cluster = given.pop("cluster", None)
+    executor = submitit.AutoExecutor(folder=settings.folder / "slurm", cluster=cluster)
     executor.update_parameters(**{**_resources(job, settings, n), **_typed(given)})
     shards = [_shard(studies[k::n], job, settings, (k + 1, n)) for k in range(n)]
     submitted = executor.submit_array(shards)
     note(f"{n} jobs submitted, the first is {submitted[0].job_id}; logs in {settings.folder.name}/slurm")
     while not all(one.done() for one in submitted):
-        time.sleep(_LOOKS_EVERY_S if submitted[0].cluster == "slurm" else 0.2)
+        time.sleep(0.2 if cluster else _LOOKS_EVERY_S)
     for one in submitted:
         error = one.exception()
         if error is not None:
