@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.analyse_case import CaseResult, analyse_case
+from cinema_cmr.commands.case_pool import each_result
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.dicom.export import add_phase_option, export_results
 from cinema_cmr.commands.options.dataclass_options import add_options, option_values
@@ -20,7 +22,7 @@ from cinema_cmr.commands.options.shared_options import (
     listed_inputs,
 )
 from cinema_cmr.core.analysis import NormalRange
-from cinema_cmr.core.errors import CinemaError, InputError, QualityError
+from cinema_cmr.core.errors import CinemaError, InputError, QualityError, as_cinema_error
 from cinema_cmr.core.study import Subject
 from cinema_cmr.files.text import read_text
 from cinema_cmr.io.names import unique_names
@@ -28,6 +30,10 @@ from cinema_cmr.io.output_folder import check_writable
 from cinema_cmr.measure.measure import MeasureOptions
 from cinema_cmr.measure.normal_ranges import NORMAL_RANGES, parse_normal_ranges
 from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, Options, SeriesOptions
+from cinema_cmr.report.index import IndexRow
+
+if TYPE_CHECKING:
+    from cinema_cmr.pipeline.analyzer import Analyzer
 
 __all__ = ["add_arguments", "run"]
 
@@ -45,30 +51,67 @@ def add_arguments(parser: ArgumentParser) -> None:
     output = add_output_options(parser)
     output.add_argument("--dicom", action="store_true", help="write DICOM and FHIR too, for DICOM input (OUT/dicom)")
     add_phase_option(output)
+    output.add_argument("--workers", type=int, default=1, help="studies at a time (default: 1)")
     output.add_argument("--strict", action="store_true", help="exit with code 4 if a result is flagged")
 
 
 def run(given: Namespace) -> int:
     """Analyse every input; return the exit code of the first failure, or 0."""
-    from cinema_cmr.pipeline.analyzer import Analyzer
-
     inputs = listed_inputs(given)
     output = Path(given.output)
     check_writable(output)
     names = unique_names(inputs)
-    folders = [output] if len(inputs) == 1 else [output / name for name in names]
-    console = Console(as_json=given.json)
-    analyzer = Analyzer(_options(given))
+    several = len(inputs) > 1 or (output / "index.html").exists()
+    cases = [(source, name, output / name if several else output) for source, name in zip(inputs, names, strict=True)]
+    console, work = Console(as_json=given.json), _CaseWork(given, _options(given))
     results = []
-    for source, name, folder in zip(inputs, names, folders, strict=True):
-        result = analyse_case(source, folder, name=name, analyzer=analyzer, overwrite=given.overwrite, console=console)
-        result = _exported(result, source, folder, given, console)
+    for result in each_result(work, cases, workers=given.workers, failed=_died):
         results.append(result)
         console.result(result.text, result.to_dict())
-    if len(inputs) > 1:
+    if several:
         _write_index(results, output)
         console.note(f"index of all studies: {output / 'index.html'}")
     return _exit_code(results, strict=given.strict)
+
+
+_Case = tuple[Path, str, Path]
+"""Input, name, folder."""
+
+
+class _CaseWork:
+    """The work on one study, its models loaded once in each process that does it."""
+
+    def __init__(self, given: Namespace, options: Options) -> None:
+        self._given, self._options = given, options
+        self._analyzer: Analyzer | None = None
+
+    def __call__(self, case: _Case) -> CaseResult:
+        """Analyse a study and write its results."""
+        from cinema_cmr.pipeline.analyzer import Analyzer
+
+        if self._analyzer is None:
+            self._analyzer = Analyzer(self._options) if self._given.workers == 1 else _process_analyzer(self._options)
+        given, console = self._given, Console(as_json=self._given.json)
+        source, name, folder = case
+        analyzer = self._analyzer
+        result = analyse_case(source, folder, name=name, analyzer=analyzer, overwrite=given.overwrite, console=console)
+        return _exported(result, source, folder, given, console)
+
+
+_ANALYZERS: dict[str, Analyzer] = {}
+"""Of this worker process, which is sent its work anew with each study, by their options."""
+
+
+def _process_analyzer(options: Options) -> Analyzer:
+    from cinema_cmr.pipeline.analyzer import Analyzer
+
+    return _ANALYZERS.setdefault(repr(options), Analyzer(options))
+
+
+def _died(case: _Case, error: Exception) -> CaseResult:
+    reported = as_cinema_error(error)
+    row = IndexRow(name=case[1], error=str(reported))
+    return CaseResult(row=row, status="failed", text=f"{case[1]}: failed: {reported}", error=reported)
 
 
 def _exported(result: CaseResult, source: Path, folder: Path, given: Namespace, console: Console) -> CaseResult:
@@ -105,10 +148,9 @@ def _normal_ranges(table: str | None) -> tuple[NormalRange, ...]:
 
 
 def _write_index(results: Sequence[CaseResult], output: Path) -> None:
-    from cinema_cmr.report.index import write_index
+    from cinema_cmr.report.folder_index import update_index
 
-    # The index describes the folder as it is now, so it is always written anew.
-    write_index([result.row for result in results], output / "index.html", overwrite=True)
+    update_index(output, [result.row for result in results])
 
 
 def _exit_code(results: Sequence[CaseResult], *, strict: bool) -> int:
