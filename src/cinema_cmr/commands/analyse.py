@@ -14,6 +14,7 @@ from cinema_cmr.commands.case_pool import each_result
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.dicom.export import add_phase_option, export_results
 from cinema_cmr.commands.options.dataclass_options import add_options, option_values
+from cinema_cmr.commands.options.normal_ranges_file import read_normal_ranges
 from cinema_cmr.commands.options.shared_options import (
     add_input_options,
     add_model_options,
@@ -21,14 +22,11 @@ from cinema_cmr.commands.options.shared_options import (
     add_series_options,
     listed_inputs,
 )
-from cinema_cmr.core.analysis import NormalRange
-from cinema_cmr.core.errors import CinemaError, InputError, QualityError, as_cinema_error
+from cinema_cmr.core.errors import CinemaError, QualityError, as_cinema_error
 from cinema_cmr.core.study import Subject
-from cinema_cmr.files.text import read_text
 from cinema_cmr.io.names import unique_names
 from cinema_cmr.io.output_folder import check_writable
 from cinema_cmr.measure.measure import MeasureOptions
-from cinema_cmr.measure.normal_ranges import NORMAL_RANGES, parse_normal_ranges
 from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, Options, SeriesOptions
 from cinema_cmr.report.index import IndexRow
 
@@ -130,21 +128,7 @@ def _exported(result: CaseResult, source: Path, folder: Path, given: Namespace, 
 
 def _options(given: Namespace) -> Options:
     values = option_values(given, InferenceOptions, ExtraModels, Subject, MeasureOptions, SeriesOptions)
-    return Options.of(**values, single_frame=given.single_frame, normal_ranges=_normal_ranges(given.normal_ranges))
-
-
-def _normal_ranges(table: str | None) -> tuple[NormalRange, ...]:
-    if table is None:
-        return NORMAL_RANGES
-    path = Path(table)
-    try:
-        text = read_text(path)
-    except OSError as error:
-        raise InputError(
-            f"table of normal ranges '{path.name}' cannot be read ({error.strerror}); expected a CSV or JSON file:"
-            " check the path"
-        ) from error
-    return parse_normal_ranges(text, "json" if path.suffix == ".json" else "csv")
+    return Options.of(**values, single_frame=given.single_frame, normal_ranges=read_normal_ranges(given.normal_ranges))
 
 
 def _write_index(results: Sequence[CaseResult], output: Path) -> None:
