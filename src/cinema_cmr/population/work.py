@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cinema_cmr.inference.features import FeatureExtractor
     from cinema_cmr.pipeline.analyzer import Analyzer
 
-__all__ = ["MakeWork", "Reports", "StudyParts", "StudyWork", "Work", "WorkOptions", "listing_hash"]
+__all__ = ["MakeWork", "Reports", "StudyParts", "StudyWork", "Work", "WorkOptions", "listing_hash", "study_parts"]
 
 Reports = Literal["none", "flagged", "all"]
 
@@ -106,21 +106,27 @@ class StudyWork:
 
     def __call__(self, study: ListedStudy) -> StudyParts:
         """Analyse a study and gather what is kept of it."""
-        from cinema_cmr.population.image_facts import image_facts, thumbnail
-        from cinema_cmr.report.record.build import build_record
-
         self.analyzer.options = replace(self.options.options, subject=study.subject)
         analysis = self.analyzer.analyse(study.path, name=study.name)
-        record = build_record(analysis)
-        members = dict(_masks(analysis)) if self.options.masks else {}
-        members["thumbnail.png"] = thumbnail(analysis)
-        if _wants_report(self.options.reports, record):
-            from cinema_cmr.report.html import report_html
-
-            members["report.html"] = report_html(analysis, record).encode("utf-8", errors="backslashreplace")
+        parts = study_parts(analysis, study.path, reports=self.options.reports, masks=self.options.masks)
         if self._extractor is not None:
-            members["features.json"] = _features(analysis, self._extractor)
-        return StudyParts(record=record, image=image_facts(analysis.study, study.path), members=members)
+            parts.members["features.json"] = _features(analysis, self._extractor)
+        return parts
+
+
+def study_parts(analysis: Analysis, path: Path, *, reports: Reports = "none", masks: bool = True) -> StudyParts:
+    """Return what is kept of an analysis: its record, fingerprints, thumbnail, masks, and its report if wanted."""
+    from cinema_cmr.population.image_facts import image_facts, thumbnail
+    from cinema_cmr.report.record.build import build_record
+
+    record = build_record(analysis)
+    members = dict(_masks(analysis)) if masks else {}
+    members["thumbnail.png"] = thumbnail(analysis)
+    if _wants_report(reports, record):
+        from cinema_cmr.report.html import report_html
+
+        members["report.html"] = report_html(analysis, record).encode("utf-8", errors="backslashreplace")
+    return StudyParts(record=record, image=image_facts(analysis.study, path), members=members)
 
 
 def listing_hash(study: ListedStudy) -> str:

@@ -41,7 +41,8 @@ class Values:
 
     def of_sex(self, sex: str) -> NDArray[np.bool_]:
         """Return which studies have a value and this sex."""
-        return np.isfinite(self.values) & np.array([one == sex for one in self.sex], dtype=bool)
+        chosen: NDArray[np.bool_] = np.isfinite(self.values) & np.array([one == sex for one in self.sex], dtype=bool)
+        return chosen
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cinema_cmr.core.study import Fact
 from cinema_cmr.population.cohort.cohort import Cohort
@@ -65,9 +66,7 @@ def period_of(value: Fact) -> str:
     return text
 
 
-def _difference(
-    values: np.ndarray[tuple[int], np.dtype[np.float64]], rows: Sequence[int]
-) -> tuple[float, float] | None:
+def _difference(values: NDArray[np.float64], rows: Sequence[int]) -> tuple[float, float] | None:
     inside = np.zeros(len(values), bool)
     inside[list(rows)] = True
     known = np.isfinite(values)
