@@ -16,6 +16,7 @@ __all__ = ["default_memory_mb", "default_workers", "usable_cores", "work_locally
 _WORKER_MB = 1500
 """A worker with the bundled models and a study of 25 frames takes some 700 MB."""
 _WORKERS_PER_GPU = 4
+_LEAST_MB = 2048
 
 _Result = tuple[ListedStudy, bytes] | BaseException
 
@@ -39,7 +40,7 @@ def default_workers(threads: int, gpus: int = 0) -> int:
 
 def default_memory_mb(workers: int) -> int:
     """Return the share of a worker in nine tenths of the memory that is free, 2 GB at least."""
-    return max(2048, int(0.9 * (free_memory_bytes() >> 20)) // workers)
+    return max(_LEAST_MB, int(0.9 * (free_memory_bytes() >> 20)) // workers)
 
 
 def work_locally(
