@@ -27,6 +27,8 @@ __all__ = ["main"]
 COMMANDS = {
     "analyse": "one study or many: views, masks, volumes, EF, mass, curves, flags and a report",
     "remeasure": "finished results measured again, with corrected masks, frames or rules",
+    "population": "tables of thousands of studies, on all cores or many machines",
+    "cohort": "one page about a population: distributions, flags, failures, centiles",
     "segment": "one mask per image, on the image's own grid",
     "export": "finished results as DICOM segmentation, structured report and PDF, and as FHIR",
     "deidentify": "a DICOM study without identity, with what an analysis needs",
@@ -50,6 +52,7 @@ NOTICE = "For research use only; not a medical device."
 _PACKAGES = {
     **dict.fromkeys(("deidentify", "export"), "dicom."),
     **dict.fromkeys(("embed", "prepare", "pretrain", "reconstruct"), "encoder."),
+    **dict.fromkeys(("cohort", "population"), "population."),
 }
 """Command -> package of `commands` that its module lies in."""
 
@@ -72,7 +75,9 @@ _OLD_OPTIONS: dict[str, dict[str, str]] = {
 """Command ("" for all) -> old words -> new words; accepted for one release with a note on stderr, not in --help."""
 
 _AFTER_INTERRUPT = {
-    **dict.fromkeys(("analyse", "segment", "prepare", "phantom"), "finished studies are kept; call again to continue"),
+    **dict.fromkeys(
+        ("analyse", "population", "segment", "prepare", "phantom"), "finished studies are kept; call again to continue"
+    ),
     **dict.fromkeys(("finetune", "pretrain"), "call again to continue from the last checkpoint"),
     **dict.fromkeys(("embed", "evaluate", "reconstruct"), "nothing was written; call again to start over"),
 }

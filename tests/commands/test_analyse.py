@@ -41,7 +41,10 @@ def test_many_studies_have_an_index_and_a_bad_one_stops_no_other(
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["name"], line["status"]) for line in lines] == [("a", "done"), ("b", "done"), ("c", "failed")]
     assert "c.nii.gz" in lines[2]["error"]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a", "b", "index.csv", "index.html"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        *("a", "b", "codebook.csv", "failures.csv", "index.csv", "index.html"),
+        *("measurements.csv", "measurements_long.csv"),
+    ]
 
 
 @pytest.mark.medium

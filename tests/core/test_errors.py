@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cinema_cmr.core import errors
-from cinema_cmr.core.errors import CinemaError, InputError, InternalError, UsageError, as_cinema_error
+from cinema_cmr.core.errors import CinemaError, InputError, InternalError, OutOfMemoryError, UsageError, as_cinema_error
 
 CODES = {
     "CinemaError": 1,
@@ -18,6 +18,7 @@ CODES = {
     "UnreadableFileError": 3,
     "NoCineError": 3,
     "GeometryError": 3,
+    "OutOfMemoryError": 3,
     "OutputExistsError": 3,
     "QualityError": 4,
     "RunStoppedError": 75,
@@ -42,8 +43,8 @@ def test_the_list_is_complete_and_drawn() -> None:
     [
         (OSError(28, "No space left on device", "/home/doe_jane/a.csv"), InputError, "'a.csv': No space left"),
         (OSError("doe_jane"), InputError, "a file cannot be read or written"),
-        (MemoryError("doe_jane"), InputError, "needs more memory than is free"),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), InputError, "needs more memory"),
+        (MemoryError("doe_jane"), OutOfMemoryError, "needs more memory than is free"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), OutOfMemoryError, "needs more"),
         (ValueError("doe_jane"), InternalError, "ValueError at an unknown place"),
         (RecursionError("doe_jane"), InternalError, "RecursionError at"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.errors import InputError, OutOfMemoryError
 from cinema_cmr.core.memory import check_memory, free_memory_bytes
 
 
@@ -23,3 +23,15 @@ def test_the_smallest_of_machine_and_process_counts(monkeypatch: pytest.MonkeyPa
     assert free_memory_bytes() == 4000
     monkeypatch.setattr("cinema_cmr.core.memory._of_process", lambda: -1)
     assert free_memory_bytes() == 0
+
+
+def test_the_limit_of_data_counts() -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (3 << 30, before[1]))
+    try:
+        assert free_memory_bytes() < 3 << 30
+        with pytest.raises(OutOfMemoryError):
+            check_memory(4 << 30, "a stack")
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)

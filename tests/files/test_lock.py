@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.files.lock import LOCK_FILE, folder_lock
+from cinema_cmr.files.lock import LOCK_FILE, folder_lock, waiting_lock
 from cinema_cmr.files.owner import Owner, this_process
 
 
@@ -78,3 +79,21 @@ def test_a_failure_of_the_run_releases_it(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), folder_lock(tmp_path):
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_waiting_lock_waits_for_its_holder_and_not_for_ever(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def wait() -> None:
+        with waiting_lock(tmp_path, seconds=30):
+            order.append("waited")
+
+    with folder_lock(tmp_path):
+        with pytest.raises(InputError, match="in use"), waiting_lock(tmp_path, seconds=0.1):
+            pass
+        thread = threading.Thread(target=wait)
+        thread.start()
+        time.sleep(0.2)
+        order.append("held")
+    thread.join()
+    assert order == ["held", "waited"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -31,11 +32,14 @@ def test_page_has_a_line_a_study_and_is_harmless(rows: list[IndexRow], tmp_path:
     write_index(rows, tmp_path / "index.html")
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert page.count("<tr") == 1 + len(rows)
+    assert page.index("truncated &lt;file") < page.index("a &amp; b"), "the worst first"
+    assert re.search(r"<details[^>]*><summary>\d notes?</summary>", page) is None or "flag info" in page
     assert page.count(NOTICE) == 2
     assert "3 studies, 1 without results" in page
     assert 'href="a%20%26%20b/report.html"' in page
     assert 'href="javascript%3Aalert%281%29"' in page
-    assert "<script" not in page
+    assert page.count("<script") == 1, "ours, which sorts"
+    assert "alert(1)</script>" not in page
     assert "truncated &lt;file&gt;" in page
     assert "sv mismatch" in page
     assert "http://" not in page

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.analyse_case import CaseResult, CaseTarget, analyse_case
+from cinema_cmr.commands.case_pool import each_result
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.dicom.export import add_phase_option, export_results
 from cinema_cmr.commands.options.dataclass_options import add_options, option_values
+from cinema_cmr.commands.options.manifest import ManifestRow
+from cinema_cmr.commands.options.normal_ranges_file import read_normal_ranges
 from cinema_cmr.commands.options.shared_options import (
     add_input_options,
     add_model_options,
     add_output_options,
     add_series_options,
     listed_studies,
-    read_normal_ranges,
 )
 from cinema_cmr.commands.options.study_facts import check_one_study, study_names, with_facts
-from cinema_cmr.core.errors import CinemaError, QualityError
+from cinema_cmr.core.errors import CinemaError, QualityError, as_cinema_error
 from cinema_cmr.core.study import Subject
 from cinema_cmr.io.output_folder import check_writable
 from cinema_cmr.measure.measure import MeasureOptions
-from cinema_cmr.measure.normal_ranges import NORMAL_RANGES
 from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, Options, SeriesOptions
+from cinema_cmr.report.index import IndexRow
+
+if TYPE_CHECKING:
+    from cinema_cmr.pipeline.analyzer import Analyzer
 
 __all__ = ["add_arguments", "run"]
 
@@ -48,37 +54,80 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     output.add_argument("--dicom", action="store_true", help="write DICOM and FHIR too, for DICOM input (OUT/dicom)")
     add_phase_option(output)
+    output.add_argument("--workers", type=int, default=1, help="studies at a time (default: 1)")
     output.add_argument("--strict", action="store_true", help="exit with code 4 if a result is flagged")
 
 
 def run(given: Namespace) -> int:
     """Analyse every input; return the exit code of the first failure, or 0."""
-    from cinema_cmr.pipeline.analyzer import Analyzer
-
     manifest = listed_studies(given)
     inputs = [row.path for row in manifest.rows]
     check_one_study(given, len(inputs))
     output = Path(given.output)
     check_writable(output)
     names = study_names(manifest.rows)
-    folders = [output] if len(inputs) == 1 else [output / name for name in names]
-    console = Console(as_json=given.json)
+    several = len(inputs) > 1 or (output / "index.html").exists()
+    cases = [
+        _Case(row=row, name=name, folder=output / name if several else output)
+        for row, name in zip(manifest.rows, names, strict=True)
+    ]
+    console, work = Console(as_json=given.json), _CaseWork(given, _options(given))
     for remark in manifest.remarks:
         console.note(remark)
-    options = _options(given)
-    analyzer = Analyzer(options)
     results = []
-    for row, source, name, folder in zip(manifest.rows, inputs, names, folders, strict=True):
-        analyzer.use_options(with_facts(options, row))
-        target = CaseTarget(folder=folder, name=name, overwrite=given.overwrite, images=given.images)
-        result = analyse_case(source, target, analyzer=analyzer, console=console)
-        result = _exported(result, source, folder, given, console)
+    for result in each_result(work, cases, workers=given.workers, failed=_died):
         results.append(result)
         console.result(result.text, result.to_dict())
-    if len(inputs) > 1:
+    if several:
         _write_index(results, output)
         console.note(f"index of all studies: {output / 'index.html'}")
     return _exit_code(results, strict=given.strict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Case:
+    """One study: what the command line or the manifest says of it, its name and the folder of its results."""
+
+    row: ManifestRow
+    name: str
+    folder: Path
+
+
+class _CaseWork:
+    """The work on one study, its models loaded once in each process that does it."""
+
+    def __init__(self, given: Namespace, options: Options) -> None:
+        self._given, self._options = given, options
+        self._analyzer: Analyzer | None = None
+
+    def __call__(self, case: _Case) -> CaseResult:
+        """Analyse a study and write its results."""
+        from cinema_cmr.pipeline.analyzer import Analyzer
+
+        if self._analyzer is None:
+            self._analyzer = Analyzer(self._options) if self._given.workers == 1 else _process_analyzer(self._options)
+        given, analyzer = self._given, self._analyzer
+        console = Console(as_json=given.json)
+        analyzer.use_options(with_facts(self._options, case.row))
+        target = CaseTarget(folder=case.folder, name=case.name, overwrite=given.overwrite, images=given.images)
+        result = analyse_case(case.row.path, target, analyzer=analyzer, console=console)
+        return _exported(result, case.row.path, case.folder, given, console)
+
+
+_ANALYZERS: dict[str, Analyzer] = {}
+"""Of this worker process, which is sent its work anew with each study, by their options."""
+
+
+def _process_analyzer(options: Options) -> Analyzer:
+    from cinema_cmr.pipeline.analyzer import Analyzer
+
+    return _ANALYZERS.setdefault(repr(options), Analyzer(options))
+
+
+def _died(case: _Case, error: Exception) -> CaseResult:
+    reported = as_cinema_error(error)
+    row = IndexRow(name=case.name, error=str(reported))
+    return CaseResult(row=row, status="failed", text=f"{case.name}: failed: {reported}", error=reported)
 
 
 def _exported(result: CaseResult, source: Path, folder: Path, given: Namespace, console: Console) -> CaseResult:
@@ -97,15 +146,13 @@ def _exported(result: CaseResult, source: Path, folder: Path, given: Namespace, 
 
 def _options(given: Namespace) -> Options:
     values = option_values(given, InferenceOptions, ExtraModels, Subject, MeasureOptions, SeriesOptions)
-    ranges = read_normal_ranges(given.normal_ranges) or NORMAL_RANGES
-    return Options.of(**values, single_frame=given.single_frame, normal_ranges=ranges)
+    return Options.of(**values, single_frame=given.single_frame, normal_ranges=read_normal_ranges(given.normal_ranges))
 
 
 def _write_index(results: Sequence[CaseResult], output: Path) -> None:
-    from cinema_cmr.report.index import write_index
+    from cinema_cmr.report.folder_index import update_index
 
-    # The index describes the folder as it is now, so it is always written anew.
-    write_index([result.row for result in results], output / "index.html", overwrite=True)
+    update_index(output, [result.row for result in results])
 
 
 def _exit_code(results: Sequence[CaseResult], *, strict: bool) -> int:

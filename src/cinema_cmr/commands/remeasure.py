@@ -10,7 +10,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options.dataclass_options import add_options, option_values
-from cinema_cmr.commands.options.shared_options import read_normal_ranges
+from cinema_cmr.commands.options.normal_ranges_file import read_normal_ranges
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.serialise import Json, json_values
 from cinema_cmr.core.study import Subject
@@ -70,7 +70,7 @@ def run(given: Namespace) -> int:
         images=_by_view(given.image),
         rules={name: value for name, value in values.items() if value is not None},
         find_frames=given.find_frames,
-        normal_ranges=read_normal_ranges(given.normal_ranges),
+        normal_ranges=read_normal_ranges(given.normal_ranges) if given.normal_ranges else None,
     )
     analysis = remeasure(given.results, corrections)
     record = write_results(analysis, folder, overwrite=given.overwrite)

@@ -9,6 +9,7 @@ CinemaError                    (exit code 1)
 │   ├── UnreadableFileError    (3)  truncated, corrupt, or not the format that its name says
 │   ├── NoCineError            (3)  no cine in the input, or none of a view that the task needs
 │   │   └── MissingViewError   (3)  a view that the study lacks; a KeyError too
+│   ├── OutOfMemoryError       (3)  the input needs more memory than is free
 │   ├── GeometryError          (3)  spacing, affine or shape that cannot be right
 │   └── OutputExistsError      (3)  the output exists and `--overwrite` was not given
 ├── QualityError               (4)  measured, but flagged, and `--strict` was asked for
@@ -32,6 +33,7 @@ __all__ = [
     "MissingFileError",
     "MissingViewError",
     "NoCineError",
+    "OutOfMemoryError",
     "OutputExistsError",
     "QualityError",
     "RunStoppedError",
@@ -93,6 +95,10 @@ class MissingViewError(NoCineError, KeyError):
     __str__ = Exception.__str__
 
 
+class OutOfMemoryError(InputError):
+    """The input needs more memory than is free, or than the process may take."""
+
+
 class GeometryError(InputError):
     """Spacing, affine or shape cannot be right (zero, negative, NaN, another grid than the image's)."""
 
@@ -147,7 +153,9 @@ def as_cinema_error(error: Exception) -> CinemaError:
     if isinstance(error, OSError):
         return InputError(_system_error(error))
     if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__ or "allocate memory" in str(error):
-        return InputError("needs more memory than is free; expected a study that fits: check its sizes, or free memory")
+        return OutOfMemoryError(
+            "needs more memory than is free; expected a study that fits: check its sizes, or free memory"
+        )
     return InternalError(
         f"{type(error).__name__} at {_place_of(error)}; expected no such error, a defect of this program: please report"
         " this line (SECURITY.md says where); CINEMA_TRACEBACK=1 prints more"

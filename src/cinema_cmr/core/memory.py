@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.errors import OutOfMemoryError
 
 __all__ = ["check_memory", "free_memory_bytes"]
 
@@ -17,10 +17,10 @@ _UNKNOWN = 8 << 30
 
 
 def check_memory(n_bytes: int, what: str) -> None:
-    """Raise `InputError` if `what`, which takes so many bytes, does not fit into the memory that is free."""
+    """Raise `OutOfMemoryError` if `what`, which takes so many bytes, does not fit into the memory that is free."""
     free = free_memory_bytes()
     if n_bytes > free:
-        raise InputError(
+        raise OutOfMemoryError(
             f"{what} takes {n_bytes / 1e9:.1f} GB of memory, of which {free / 1e9:.1f} GB are free; expected less:"
             " check the sizes that the file claims, or use a machine with more memory"
         )
@@ -60,9 +60,10 @@ def _of_process() -> int | None:
     try:
         import resource
 
-        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-        if limit == resource.RLIM_INFINITY:
-            return None
-        return limit - int(_STATM.read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+        pages = _STATM.read_text(encoding="ascii").split()
+        used = {resource.RLIMIT_AS: int(pages[0]), resource.RLIMIT_DATA: int(pages[5])}
+        limits = {kind: resource.getrlimit(kind)[0] for kind in used}
+        left = (n - used[kind] * resource.getpagesize() for kind, n in limits.items() if n != resource.RLIM_INFINITY)
+        return min(left, default=None)
     except (ImportError, OSError, ValueError):
         return None

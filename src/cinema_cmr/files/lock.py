@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
@@ -16,13 +16,14 @@ from cinema_cmr.files.leftovers import temporary_name
 from cinema_cmr.files.owner import Owner, this_process
 from cinema_cmr.files.text import read_json
 
-__all__ = ["LOCK_FILE", "folder_lock"]
+__all__ = ["LOCK_FILE", "folder_lock", "waiting_lock"]
 
 LOCK_FILE = ".cinema-lock"
 
 _RENEWED_S = 30.0
 _STALE_S = 300.0
 """Without renewal for so long, a lock of another machine or container counts as that of a dead process."""
+_TRIED_EVERY_S = 0.05
 _MAX_BYTES = 4096
 
 
@@ -45,6 +46,22 @@ def folder_lock(folder: Path | str) -> Iterator[None]:
         done.set()
         thread.join()
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def waiting_lock(folder: Path | str, *, seconds: float = 600.0) -> Iterator[None]:
+    """Hold the lock of a folder as `folder_lock` does, after waiting for its holder, at most so long."""
+    until = time.monotonic() + seconds
+    with ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(folder_lock(folder))
+                break
+            except InputError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(_TRIED_EVERY_S)
+        yield
 
 
 def _take(path: Path) -> None:

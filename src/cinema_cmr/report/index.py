@@ -34,6 +34,7 @@ _SCAR_COLUMNS = (
     ("infarct_g", "Infarct", "g"),
     ("lge_myocardium_g", "Myocardium", "g"),
 )
+_MANY = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,12 @@ class IndexRow:
         return self.record.summary if self.record else Summary()
 
     @property
+    def concern(self) -> tuple[int, int]:
+        """How much a study needs a look: without results, then by errors, then by warnings."""
+        severities = [flag.severity for flag in self.flags]
+        return _MANY if self.error is not None else severities.count("error"), severities.count("warning")
+
+    @property
     def flags(self) -> tuple[Flag, ...]:
         """The flags of the record."""
         return self.record.flags if self.record else ()
@@ -75,7 +82,8 @@ def write_index(rows: Sequence[IndexRow], path: Path, *, overwrite: bool = False
 def _html_text(rows: Sequence[IndexRow]) -> str:
     template = page_environment().get_template("index.html")
     failed = sum(row.error is not None for row in rows)
-    return template.render(rows=rows, columns=_columns(rows), notice=NOTICE, failed=failed, models=_models(rows))
+    worst_first = sorted(rows, key=lambda row: row.concern, reverse=True)
+    return template.render(rows=worst_first, columns=_columns(rows), notice=NOTICE, failed=failed, models=_models(rows))
 
 
 def _models(rows: Sequence[IndexRow]) -> list[str]:

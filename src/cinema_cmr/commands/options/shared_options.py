@@ -8,10 +8,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.options.dataclass_options import OptionGroup, add_options
 from cinema_cmr.commands.options.manifest import Manifest, ManifestRow, read_manifest
-from cinema_cmr.core.analysis import NormalRange
-from cinema_cmr.core.errors import InputError, UsageError
-from cinema_cmr.files.text import read_text
-from cinema_cmr.measure.normal_ranges import parse_normal_ranges
+from cinema_cmr.core.errors import UsageError
 from cinema_cmr.pipeline.analysis_options import InferenceOptions, SeriesOptions
 
 __all__ = [
@@ -21,7 +18,6 @@ __all__ = [
     "add_series_options",
     "listed_inputs",
     "listed_studies",
-    "read_normal_ranges",
 ]
 
 
@@ -70,18 +66,3 @@ def listed_studies(given: Namespace) -> Manifest:
     if not rows and not listed.rows:
         raise UsageError("no input given; expected a DICOM folder, a zip or NIfTI files, or --manifest FILE")
     return Manifest(rows=(*rows, *listed.rows), remarks=listed.remarks)
-
-
-def read_normal_ranges(table: str | None) -> tuple[NormalRange, ...] | None:
-    """Return the reference ranges of a CSV or JSON table, None without one; raises `InputError` if it is unreadable."""
-    if table is None:
-        return None
-    path = Path(table)
-    try:
-        text = read_text(path)
-    except OSError as error:
-        raise InputError(
-            f"table of normal ranges '{path.name}' cannot be read ({error.strerror}); expected a CSV or JSON file:"
-            " check the path"
-        ) from error
-    return parse_normal_ranges(text, "json" if path.suffix == ".json" else "csv")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from cinema_cmr.core.safe_text import csv_row
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.report.record.study_record import StudyRecord
 
-__all__ = ["write_measurements_csv"]
+__all__ = ["long_table", "write_measurements_csv"]
 
 _COLUMNS = ("study", "name", "title", "value", "unit", "method", "rule", "frames", "slices", "reason")
 
@@ -22,11 +23,17 @@ def write_measurements_csv(record: StudyRecord, path: Path, *, overwrite: bool =
 
     A missing value is an empty cell; frames and slices are separated by spaces.
     """
+    write_text(path, long_table([record]), overwrite=overwrite)
+
+
+def long_table(records: Iterable[StudyRecord]) -> str:
+    """Return the text of the table of several studies, one after another."""
     text = io.StringIO()
     writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(csv_row(_row(record.study.name, measurement)) for measurement in record.measurements)
-    write_text(path, text.getvalue(), overwrite=overwrite)
+    for record in records:
+        writer.writerows(csv_row(_row(record.study.name, measurement)) for measurement in record.measurements)
+    return text.getvalue()
 
 
 def _row(study: str, measurement: Measurement) -> dict[str, object]:

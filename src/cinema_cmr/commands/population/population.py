@@ -1,0 +1,173 @@
+"""`cinema population`: tables of thousands of studies, on all cores, or on many machines."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jsonargparse import ArgumentParser, Namespace
+
+from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.options.dataclass_options import add_options, option_values
+from cinema_cmr.commands.options.shared_options import add_input_options, add_model_options
+from cinema_cmr.core.errors import UsageError
+from cinema_cmr.io.output_folder import check_writable
+from cinema_cmr.measure.measure import MeasureOptions
+from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, Options
+
+if TYPE_CHECKING:
+    from cinema_cmr.population.engines.choose import EngineRequest
+    from cinema_cmr.population.manifest import ListedStudy
+    from cinema_cmr.population.outcome import StudyOutcome
+    from cinema_cmr.population.run import RunSettings
+    from cinema_cmr.population.status import RunStatus
+    from cinema_cmr.population.supervisor import Job
+    from cinema_cmr.population.work import WorkOptions
+
+__all__ = ["add_arguments", "run"]
+
+_MOST_NOTED = 20
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options in their groups: input, model, measurement, workers, output."""
+    add_input_options(parser, "studies, each a DICOM folder, zip or NIfTI; with --merge: folders of earlier runs")
+    add_model_options(parser)
+    add_options(parser, ExtraModels, title="additional models (a name, a path or none)")
+    measurement = add_options(parser, MeasureOptions, title="measurement")
+    measurement.add_argument("--single-frame", action="store_true", help="measure a stack of one frame, without EF")
+    measurement.add_argument(
+        "--features", metavar="MODEL", help="autoencoder whose features are kept, e.g. cinema-small"
+    )
+    _add_worker_options(parser)
+    output = parser.add_argument_group("output")
+    output.add_argument("-o", "--output", required=True, metavar="FOLDER", help="folder of the population; it grows")
+    output.add_argument("--reports", choices=["none", "flagged", "all"], default="none", help="default: none")
+    output.add_argument("--no-masks", action="store_true", help="keep numbers only")
+    output.add_argument("--retry-failed", action="store_true", help="try failed studies again")
+    output.add_argument("--overwrite", action="store_true", help="do studies anew whose model or options were others")
+    output.add_argument("--merge", action="store_true", help="take in INPUT folders (none: only make the tables anew)")
+    output.add_argument("--status", action="store_true", help="print how the run in FOLDER goes, and end")
+    output.add_argument("--json", action="store_true", help="print one JSON document a study, and one of the run")
+
+
+def _add_worker_options(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("workers")
+    group.add_argument("--engine", choices=["local", "ray", "slurm"], default="local", help="default: local")
+    group.add_argument("--workers", type=int, help="worker processes (default: one a core; slurm: in each job)")
+    group.add_argument("--threads", type=int, default=1, help="threads of each worker (default: 1, the fastest)")
+    group.add_argument("--memory", type=float, metavar="GB", help="limit of each worker (default: its share)")
+    group.add_argument("--time-limit", type=float, default=1800, metavar="S", help="for one study (default: 1800)")
+    group.add_argument("--shard", metavar="I/N", help="only every N-th study, from the I-th; then --merge")
+    group.add_argument("--address", help="ray: address of a cluster (default: a local one)")
+    group.add_argument("--jobs", type=int, default=16, help="slurm: jobs in the array (default: 16)")
+    group.add_argument("--slurm", action="append", metavar="NAME=VALUE", help="slurm: a setting, e.g. partition=cpu")
+
+
+def run(given: Namespace) -> int:
+    """Do the studies and make the tables; the exit code is 0 if all have numbers, else 3."""
+    from cinema_cmr.population.engines.choose import choose_engine
+    from cinema_cmr.population.engines.slurm import run_on_slurm
+    from cinema_cmr.population.run import make_tables, merge_populations, run_population
+
+    folder, console = Path(given.output), Console(as_json=given.json)
+    if given.status:
+        return _print_status(folder, console)
+    check_writable(folder)
+    if given.merge:
+        taken = merge_populations([Path(source) for source in given.inputs], folder) if given.inputs else 0
+        console.note(f"{taken} outcomes taken")
+        return _finish(make_tables(folder, {"command": "merge"}, features=True), folder, console)
+    request = _request(given)
+    studies, job, settings = _prepared(given, folder, request)
+    if request.engine == "slurm":
+        run_on_slurm(studies, job, settings, jobs=request.jobs, slurm=request.slurm, note=console.note)
+    else:
+        plan = run_population(studies, job, choose_engine(request), settings, partial(_report, console))
+        for name in plan.changed[:_MOST_NOTED]:
+            console.note(f"cinema: {name}: its input has changed since it was done; done anew")
+    if settings.shard != (1, 1):
+        console.note(f"shard {given.shard} is done; when all are: cinema population --merge -o {folder.name}")
+        return 0
+    facts = {"engine": given.engine, "workers": settings.workers, "threads": given.threads, "settings": job.settings}
+    return _finish(make_tables(folder, facts, features=given.features is not None), folder, console)
+
+
+def _prepared(given: Namespace, folder: Path, request: EngineRequest) -> tuple[list[ListedStudy], Job, RunSettings]:
+    from cinema_cmr.population.manifest import list_studies, parse_shard, shard_of
+    from cinema_cmr.population.run import RunSettings
+
+    shard = parse_shard(given.shard)
+    if shard != (1, 1) and request.engine == "slurm":
+        raise UsageError("--shard with --engine slurm, which makes its own shards; expected one of them")
+    studies = list_studies([Path(item) for item in given.inputs], given.manifest and Path(given.manifest))
+    settings = RunSettings(
+        folder=folder,
+        engine=request.engine,
+        workers=request.n_workers,
+        shard=shard,
+        overwrite=given.overwrite,
+        retry_failed=given.retry_failed,
+    )
+    return shard_of(studies, shard), request.job(_work_options(given)), settings
+
+
+def _request(given: Namespace) -> EngineRequest:
+    from cinema_cmr.population.engines.choose import EngineRequest, count_gpus
+    from cinema_cmr.population.engines.slurm import check_submitit
+
+    if given.engine == "slurm":
+        check_submitit()
+    return EngineRequest(
+        engine=given.engine,
+        workers=given.workers,
+        threads=given.threads,
+        memory_gb=given.memory,
+        seconds=given.time_limit,
+        gpus=count_gpus(given.device),
+        address=given.address,
+        jobs=given.jobs,
+        slurm=tuple(given.slurm or ()),
+    )
+
+
+def _work_options(given: Namespace) -> WorkOptions:
+    from cinema_cmr.population.work import WorkOptions
+
+    values = option_values(given, InferenceOptions, ExtraModels, MeasureOptions)
+    return WorkOptions(
+        options=Options.of(**values, single_frame=given.single_frame),
+        reports=given.reports,
+        features=given.features,
+        masks=not given.no_masks,
+    )
+
+
+def _report(console: Console, outcome: StudyOutcome, status: RunStatus) -> None:
+    if outcome.cause is not None:
+        console.note(f"cinema: {outcome.name}: {outcome.cause}: {outcome.reason}")
+    if console.as_json:
+        line = {"study": outcome.name, "cause": outcome.cause, "reason": outcome.reason}
+        console.result("", {**line, "attempts": outcome.attempts, **vars(outcome.cost)})
+    rate = f"population ({status.per_hour:g} an hour, {_minutes(status.left_s)} left)"
+    console.stage(rate)("studies", status.kept + status.done + status.failed, status.total)
+
+
+def _minutes(seconds: float | None) -> str:
+    return "unknown" if seconds is None else f"{seconds / 60:.0f} min"
+
+
+def _print_status(folder: Path, console: Console) -> int:
+    from cinema_cmr.population.status import read_statuses, status_lines
+
+    statuses = read_statuses(folder)
+    for status, line in zip(statuses, status_lines(statuses), strict=True):
+        console.result(line, vars(status))
+    return 0
+
+
+def _finish(content: dict[str, object], folder: Path, console: Console) -> int:
+    text = f"{content['done']} studies with numbers, {content['failed']} without: {folder / 'measurements.csv'}"
+    console.result(text, {"table": str(folder / "measurements.csv"), **content})
+    return 3 if content["failed"] else 0

@@ -1,0 +1,73 @@
+"""Which engine runs the workers, how many there are, and what each may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from cinema_cmr.core.errors import UsageError
+from cinema_cmr.population.engines.local import default_memory_mb, default_workers, work_locally
+from cinema_cmr.population.run import Engine
+from cinema_cmr.population.supervisor import Job
+from cinema_cmr.population.work import WorkOptions
+from cinema_cmr.population.worker import WorkerLimits
+
+__all__ = ["EngineRequest", "choose_engine", "count_gpus"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineRequest:
+    """What was asked for; None for what the machine suggests."""
+
+    engine: Literal["local", "ray", "slurm"] = "local"
+    workers: int | None = None
+    threads: int = 1
+    memory_gb: float | None = None
+    """Of each worker."""
+    seconds: float = 1800.0
+    """For one attempt at one study."""
+    gpus: int = 0
+    address: str | None = None
+    """Of a Ray cluster."""
+    jobs: int = 16
+    """Of a SLURM array."""
+    slurm: tuple[str, ...] = ()
+    """Settings NAME=VALUE of SLURM."""
+
+    def __post_init__(self) -> None:
+        counts = {"--workers": self.workers, "--threads": self.threads, "--jobs": self.jobs}
+        sizes = {"--memory": self.memory_gb, "--time-limit": self.seconds}
+        for name, value in {**counts, **sizes}.items():
+            if value is not None and value <= 0:
+                raise UsageError(f"{name} is {value:g}; expected more than 0")
+
+    @property
+    def n_workers(self) -> int:
+        """Number of workers on this machine."""
+        return self.workers or default_workers(self.threads, self.gpus)
+
+    def job(self, work: WorkOptions) -> Job:
+        """Return what every worker does; raises `WeightsError` for a model that is not found."""
+        memory = default_memory_mb(self.n_workers) if self.memory_gb is None else int(self.memory_gb * 1024)
+        limits = WorkerLimits(threads=self.threads, memory_mb=memory, seconds=self.seconds)
+        return Job(make=work, settings=work.settings(), limits=limits)
+
+
+def choose_engine(request: EngineRequest) -> Engine:
+    """Return the engine of a request; raises `UsageError` where its package is not installed."""
+    if request.engine == "ray":
+        from cinema_cmr.population.engines.ray import check_ray, work_on_ray
+
+        check_ray()
+        return partial(work_on_ray, address=request.address, workers=request.n_workers, gpus=request.gpus)
+    return partial(work_locally, workers=request.n_workers, gpus=request.gpus)
+
+
+def count_gpus(device: str) -> int:
+    """Return how many GPUs workers share; 0 on the CPU."""
+    if device not in ("auto", "cuda"):
+        return 0
+    import torch
+
+    return torch.cuda.device_count()

@@ -1,0 +1,113 @@
+"""SLURM through submitit: an array of jobs, each a shard that uses the cores it was given."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from cinema_cmr.core.errors import InternalError, UsageError
+from cinema_cmr.population.engines.local import work_locally
+from cinema_cmr.population.manifest import ListedStudy
+from cinema_cmr.population.run import RunSettings, run_population
+from cinema_cmr.population.supervisor import Job
+
+if TYPE_CHECKING:
+    import submitit
+
+__all__ = ["SlurmShard", "check_submitit", "run_on_slurm"]
+
+_LOOKS_EVERY_S = 5.0
+_MEMORY_OF_JOB_MB = 1024
+"""Of the process that supervises the workers."""
+
+
+def check_submitit() -> None:
+    """Raise `UsageError` if submitit is not installed."""
+    if find_spec("submitit") is None:
+        raise UsageError("--engine slurm needs submitit, which is not installed; install cinema-cmr[slurm]")
+
+
+class SlurmShard:
+    """One job of the array: a shard of the studies, with its own workers; what a call returns is its count."""
+
+    def __init__(self, studies: Sequence[ListedStudy], job: Job, settings: RunSettings) -> None:
+        self.studies, self.job, self.settings = tuple(studies), job, settings
+
+    def __call__(self) -> int:
+        """Do what the shard lacks; returns the number of studies done."""
+        plan = run_population(self.studies, self.job, self._engine, self.settings, lambda outcome, status: None)
+        return len(plan.todo)
+
+    def checkpoint(self) -> submitit.helpers.DelayedSubmission:
+        """Submit the shard again after a preemption or the end of its time: what is done stays done."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self)
+
+    def _engine(self, studies: Sequence[ListedStudy], job: Job) -> Iterator[tuple[ListedStudy, bytes]]:
+        return work_locally(studies, job, workers=self.settings.workers)
+
+
+def run_on_slurm(
+    studies: Sequence[ListedStudy],
+    job: Job,
+    settings: RunSettings,
+    *,
+    jobs: int,
+    slurm: Sequence[str] = (),
+    note: Callable[[str], None] = lambda text: None,
+) -> None:
+    """Submit an array of at most `jobs` shards, and wait for it.
+
+    Settings are submitit's or SLURM's own names; `cluster=local` runs the jobs on this machine, `cluster=debug` in this
+    process. Raises `InternalError` with the place of its log if a job failed.
+    """
+    import submitit
+
+    given = dict(_setting(text) for text in slurm)
+    n = max(1, min(jobs, len(studies)))
+    cluster = given.pop("cluster", None)
+    executor = submitit.AutoExecutor(folder=settings.folder / "slurm", cluster=cluster)
+    executor.update_parameters(**{**_resources(job, settings, n), **_typed(given)})
+    shards = [_shard(studies[k::n], job, settings, (k + 1, n)) for k in range(n)]
+    submitted = executor.submit_array(shards)
+    note(f"{n} jobs submitted, the first is {submitted[0].job_id}; logs in {settings.folder.name}/slurm")
+    while not all(one.done() for one in submitted):
+        time.sleep(0.2 if cluster else _LOOKS_EVERY_S)
+    for one in submitted:
+        error = one.exception()
+        if error is not None:
+            raise InternalError(
+                f"job {one.job_id} ended with {type(error).__name__}; expected its shard to be done: see"
+                f" {one.paths.stderr.name} in {settings.folder.name}/slurm, and call again to continue"
+            ) from error
+
+
+def _shard(studies: Sequence[ListedStudy], job: Job, settings: RunSettings, shard: tuple[int, int]) -> SlurmShard:
+    own = replace(settings, shard=shard)
+    return SlurmShard(studies, job, own)
+
+
+def _resources(job: Job, settings: RunSettings, n: int) -> dict[str, object]:
+    memory_mb = _MEMORY_OF_JOB_MB + settings.workers * (job.limits.memory_mb or 0)
+    return {
+        "name": "cinema-population",
+        "cpus_per_task": settings.workers * job.limits.threads,
+        "mem_gb": -(-memory_mb // 1024),
+        "timeout_min": 24 * 60,
+        "slurm_array_parallelism": n,
+    }
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise UsageError(f"--slurm {text}; expected NAME=VALUE, e.g. --slurm slurm_partition=cpu")
+    return name, value
+
+
+def _typed(given: dict[str, str]) -> dict[str, object]:
+    return {name: int(value) if value.isdecimal() else value for name, value in given.items()}

@@ -1,0 +1,208 @@
+"""The outcomes of a population on disk: one small archive a study while they come in, packed into few large ones.
+
+```
+DIR/
+  pending/1-of-4/abcd....zip  a study that has just come in, whole from its first moment
+  studies/1-of-4-00001.zip    packs of up to 500 studies: NAME/outcome.json, NAME/sax.nii.gz, NAME/thumbnail.png
+  reports/NAME.html           where reports were asked for
+```
+
+Packs and pending files are complete zips, whichever moment a process is killed at; a study that is in several counts
+as it was finished last. Only the process that holds a shard's lock writes its files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from cinema_cmr.core.errors import UnreadableFileError
+from cinema_cmr.io.atomic import atomic_path, write_bytes
+from cinema_cmr.io.names import natural_key
+from cinema_cmr.population.outcome import OUTCOME_FILE, StudyOutcome, parse_outcome
+
+__all__ = ["OutcomeStore", "StoredOutcome"]
+
+_PACK_STUDIES = 500
+_PACK = re.compile(r"(?P<shard>\d+-of-\d+)-(?P<number>\d{5})\.zip")
+_REPORT = "report.html"
+_UNREADABLE = (OSError, zipfile.BadZipFile, ValueError, KeyError)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredOutcome:
+    """Where an outcome is, and what a later run asks of it."""
+
+    name: str
+    archive: Path
+    status: str
+    settings: str
+    listing: str
+    finished_ms: int
+
+
+class OutcomeStore:
+    """The outcomes in a folder; `shard` names the files that this process writes."""
+
+    def __init__(self, folder: Path, shard: tuple[int, int] = (1, 1)) -> None:
+        self.folder = folder
+        self._shard = f"{shard[0]}-of-{shard[1]}"
+
+    def outcomes(self) -> dict[str, StoredOutcome]:
+        """Return name -> the latest outcome, names in natural order."""
+        pending = sorted(self.folder.glob("pending/*/*.zip"))
+        return _latest([*self._packs(), *(path for path in pending if not path.name.startswith("."))])
+
+    def read(self, outcomes: Iterable[StoredOutcome]) -> Iterator[StudyOutcome]:
+        """Yield the outcomes, pack by pack, each opened once."""
+        for one, content in self.members(outcomes, OUTCOME_FILE):
+            yield parse_outcome(content, one.name)
+
+    def members(self, outcomes: Iterable[StoredOutcome], file: str) -> Iterator[tuple[StoredOutcome, bytes]]:
+        """Yield a file of each outcome that has it, pack by pack, each opened once."""
+        for archive, ones in groupby(sorted(outcomes, key=lambda one: str(one.archive)), key=lambda one: one.archive):
+            with _opened(archive) as opened:
+                present = set(opened.namelist())
+                for one in ones:
+                    path = f"{one.name}/{file}"
+                    if path in present:
+                        yield one, _read(opened, path, archive)
+
+    def put(self, name: str, archive: bytes) -> StoredOutcome:
+        """Keep a new outcome; its report becomes a file of its own, before."""
+        content, report = _without_report(archive, name)
+        if report is not None:
+            write_bytes(self.folder / "reports" / f"{name}.html", report, overwrite=True)
+        digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:32]
+        path = self.folder / "pending" / self._shard / f"{digest}.zip"
+        write_bytes(path, content, overwrite=True)
+        return next(_entries(path))
+
+    def pack(self) -> None:
+        """Move the pending outcomes of this process into packs, the last pack first if it has room.
+
+        Each pack is complete before anything that it replaces goes.
+        """
+        pending = sorted(self.folder.glob(f"pending/{self._shard}/*.zip"))
+        pending = [path for path in pending if not path.name.startswith(".")]
+        if not pending:
+            return
+        packs = [pack for pack in self._packs() if pack.name.startswith(f"{self._shard}-")]
+        with_room = [pack for pack in packs[-1:] if sum(1 for _ in _entries(pack)) < _PACK_STUDIES]
+        number = 1 + (int(packs[-1].stem.rpartition("-")[2]) if packs else 0)
+        chosen = list(_latest([*with_room, *pending]).values())
+        for first in range(0, len(chosen), _PACK_STUDIES):
+            path = self.folder / "studies" / f"{self._shard}-{number:05d}.zip"
+            _write_pack(chosen[first : first + _PACK_STUDIES], path)
+            number += 1
+        for source in [*with_room, *pending]:
+            source.unlink()
+
+    def take(self, outcomes: Iterable[StoredOutcome], source: Path) -> None:
+        """Keep outcomes of another folder, their reports too."""
+        for one in outcomes:
+            with _opened(one.archive) as opened:
+                stream = io.BytesIO()
+                with zipfile.ZipFile(stream, "w") as target:
+                    _copy(opened, target, [one.name])
+            report = source / "reports" / f"{one.name}.html"
+            if report.is_file():
+                write_bytes(self.folder / "reports" / report.name, report.read_bytes(), overwrite=True)
+            self.put(one.name, stream.getvalue())
+
+    def _packs(self) -> list[Path]:
+        names = sorted(path.name for path in self.folder.glob("studies/*.zip"))
+        return [self.folder / "studies" / name for name in names if _PACK.fullmatch(name)]
+
+
+def _latest(archives: Iterable[Path]) -> dict[str, StoredOutcome]:
+    found: dict[str, StoredOutcome] = {}
+    for archive in archives:
+        for one in _entries(archive):
+            known = found.get(one.name)
+            if known is None or one.finished_ms >= known.finished_ms:
+                found[one.name] = one
+    return {name: found[name] for name in sorted(found, key=lambda name: (natural_key(Path(name)), name))}
+
+
+def _entries(archive: Path) -> Iterator[StoredOutcome]:
+    """Yield the outcomes of an archive, from its directory alone."""
+    with _opened(archive) as opened:
+        entries = {entry.filename: entry.comment for entry in opened.infolist()}
+    for path, comment in entries.items():
+        name, _, file = path.rpartition("/")
+        if file == OUTCOME_FILE:
+            status, settings, listing, finished = _comment(comment, archive)
+            yield StoredOutcome(
+                name=name,
+                archive=archive,
+                status=str(status),
+                settings=str(settings),
+                listing=str(listing),
+                finished_ms=int(str(finished)),
+            )
+
+
+def _comment(comment: bytes, archive: Path) -> tuple[object, object, object, object]:
+    try:
+        status, settings, listing, finished = json.loads(comment)
+    except ValueError as error:
+        raise _damaged(archive) from error
+    return status, settings, listing, finished
+
+
+def _write_pack(chosen: list[StoredOutcome], path: Path) -> None:
+    by_archive: dict[Path, list[str]] = {}
+    for one in chosen:
+        by_archive.setdefault(one.archive, []).append(one.name)
+    with atomic_path(path) as draft, zipfile.ZipFile(draft, "w") as pack:
+        for archive, names in by_archive.items():
+            with _opened(archive) as source:
+                _copy(source, pack, names)
+
+
+def _copy(source: zipfile.ZipFile, target: zipfile.ZipFile, names: list[str], *, but: str = "") -> None:
+    wanted = set(names)
+    for entry in source.infolist():
+        if entry.filename.rpartition("/")[0] in wanted and entry.filename != but:
+            copied = zipfile.ZipInfo(entry.filename)
+            copied.comment, copied.compress_type = entry.comment, entry.compress_type
+            target.writestr(copied, source.read(entry))
+
+
+def _without_report(archive: bytes, name: str) -> tuple[bytes, bytes | None]:
+    path = f"{name}/{_REPORT}"
+    with zipfile.ZipFile(io.BytesIO(archive)) as source:
+        if path not in source.namelist():
+            return archive, None
+        report, stream = source.read(path), io.BytesIO()
+        with zipfile.ZipFile(stream, "w") as target:
+            _copy(source, target, [name], but=path)
+    return stream.getvalue(), report
+
+
+def _opened(archive: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(archive)
+    except _UNREADABLE as error:
+        raise _damaged(archive) from error
+
+
+def _read(opened: zipfile.ZipFile, path: str, archive: Path) -> bytes:
+    try:
+        return opened.read(path)
+    except _UNREADABLE as error:
+        raise _damaged(archive) from error
+
+
+def _damaged(archive: Path) -> UnreadableFileError:
+    return UnreadableFileError(
+        f"'{archive.name}' is damaged; expected an archive of outcomes: remove it, and run again to do its studies anew"
+    )

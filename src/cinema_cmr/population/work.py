@@ -1,0 +1,189 @@
+"""The work on one study, in a worker: analyse it and return its outcome's parts."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.run_facts import installed_version
+from cinema_cmr.io.read import input_files
+from cinema_cmr.pipeline.analysis_options import Options
+from cinema_cmr.population.manifest import ListedStudy
+from cinema_cmr.population.outcome import ImageFacts
+from cinema_cmr.report.record.study_record import StudyRecord
+
+if TYPE_CHECKING:
+    from cinema_cmr.core.analysis import Analysis
+    from cinema_cmr.inference.features import FeatureExtractor
+    from cinema_cmr.pipeline.analyzer import Analyzer
+
+__all__ = ["MakeWork", "Reports", "StudyParts", "StudyWork", "Work", "WorkOptions", "listing_hash", "study_parts"]
+
+Reports = Literal["none", "flagged", "all"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyParts:
+    """What a worker makes of a study."""
+
+    record: StudyRecord
+    image: ImageFacts | None
+    members: dict[str, bytes]
+
+
+class Work(Protocol):
+    """Work on studies with models that are loaded."""
+
+    def __call__(self, study: ListedStudy) -> StudyParts:
+        """Return the parts of a study's outcome; any error is that study's."""
+
+
+MakeWork = Callable[[], Work]
+"""Makes the work in a worker, once; picklable."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkOptions:
+    """What is done with each study; calling it makes the work."""
+
+    options: Options
+    reports: Reports = "none"
+    features: str | None = None
+    """Autoencoder whose features are kept; None for no features."""
+    masks: bool = True
+
+    def __post_init__(self) -> None:
+        if self.reports not in ("none", "flagged", "all"):
+            raise UsageError(f"reports '{self.reports}'; expected none, flagged or all")
+
+    def __call__(self) -> Work:
+        """Load the models."""
+        return StudyWork(self)
+
+    def settings(self) -> str:
+        """Return the hash of models by their weights, options and version: what determines a result.
+
+        Raises `WeightsError` for a model that is not found.
+        """
+        from cinema_cmr.disease.model import load_disease_model
+        from cinema_cmr.models.weights import weights_hash
+
+        options, extra = self.options, self.options.extra_models
+        models = [options.inference.model, extra.long_axis, extra.landmarks, self.features]
+        values = {
+            "models": [model and weights_hash(model) for model in models],
+            "disease": extra.disease and load_disease_model(extra.disease).sha256,
+            "tta": options.inference.tta,
+            "precision": options.inference.precision,
+            "measure": asdict(options.measure),
+            "single_frame": options.single_frame,
+            "reports": self.reports,
+            "masks": self.masks,
+            "version": installed_version("cinema-cmr"),
+        }
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+class StudyWork:
+    """The whole analysis of studies with models that are loaded once."""
+
+    def __init__(self, options: WorkOptions) -> None:
+        from cinema_cmr.pipeline.analyzer import Analyzer
+
+        self.options = options
+        self.analyzer: Analyzer = Analyzer(options.options)
+        _ = self.analyzer.segmenter, self.analyzer.disease_model
+        self._extractor: FeatureExtractor | None = None if options.features is None else _extractor(options)
+
+    def __call__(self, study: ListedStudy) -> StudyParts:
+        """Analyse a study and gather what is kept of it."""
+        self.analyzer.options = replace(self.options.options, subject=study.subject)
+        analysis = self.analyzer.analyse(study.path, name=study.name)
+        parts = study_parts(analysis, study.path, reports=self.options.reports, masks=self.options.masks)
+        if self._extractor is not None:
+            parts.members["features.json"] = _features(analysis, self._extractor)
+        return parts
+
+
+def study_parts(analysis: Analysis, path: Path, *, reports: Reports = "none", masks: bool = True) -> StudyParts:
+    """Return what is kept of an analysis: its record, fingerprints, thumbnail, masks, and its report if wanted."""
+    from cinema_cmr.population.image_facts import image_facts, thumbnail
+    from cinema_cmr.report.record.build import build_record
+
+    record = build_record(analysis)
+    members = dict(_masks(analysis)) if masks else {}
+    members["thumbnail.png"] = thumbnail(analysis)
+    if _wants_report(reports, record):
+        from cinema_cmr.report.html import report_html
+
+        members["report.html"] = report_html(analysis, record).encode("utf-8", errors="backslashreplace")
+    return StudyParts(record=record, image=image_facts(analysis.study, path), members=members)
+
+
+def listing_hash(study: ListedStudy) -> str:
+    """Return the hash of names, sizes and times of an input's files, and of the facts that measurements use; "missing"
+    where the files cannot be listed."""
+    path = study.path
+    try:
+        files = input_files(path)
+        facts = [(file.relative_to(path).as_posix() if file != path else "", file.stat()) for file in files]
+    except (OSError, ValueError):
+        return "missing"
+    lines = "\n".join(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}" for name, stat in facts) + repr(study.subject)
+    return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()[:16]
+
+
+def _wants_report(reports: Reports, record: StudyRecord) -> bool:
+    flagged = any(flag.severity != "info" for flag in record.flags)
+    return reports == "all" or (reports == "flagged" and flagged)
+
+
+def _masks(analysis: Analysis) -> Iterator[tuple[str, bytes]]:
+    """Yield a NIfTI file a view, compressed without time or name, so that the same mask has the same bytes."""
+    from cinema_cmr.io.nifti.image import write_mask
+
+    with _own_folder() as folder:
+        for view, prediction in analysis.predictions.items():
+            path = folder / f"{view}.nii"
+            write_mask(prediction.labels, analysis.study[view], path)
+            yield f"{view}.nii.gz", gzip.compress(path.read_bytes(), compresslevel=6, mtime=0)
+
+
+def _extractor(options: WorkOptions) -> FeatureExtractor:
+    from cinema_cmr.inference.features import FeatureExtractor
+    from cinema_cmr.inference.runtime import choose_runtime
+    from cinema_cmr.models.weights import load_model
+
+    inference = options.options.inference
+    model = load_model(str(options.features))
+    return FeatureExtractor(model, choose_runtime(inference.device, inference.precision))
+
+
+def _features(analysis: Analysis, extractor: FeatureExtractor) -> bytes:
+    """Return tokens -> vector, the mean over the cycle, as JSON."""
+    from cinema_cmr.data.store import open_study, write_study
+
+    with _own_folder() as folder:
+        path = folder / "study.cine"
+        write_study(analysis.study, path)
+        rows = extractor.rows(open_study(path), over_cycle=True)
+    vectors = {row.tokens: [float(f"{value:.7g}") for value in row.values] for row in rows}
+    return json.dumps(vectors, separators=(",", ":")).encode()
+
+
+@contextmanager
+def _own_folder() -> Iterator[Path]:
+    """A temporary folder in memory where the system has one: thousands of small files need no disk."""
+    shared = Path("/dev/shm")
+    place = str(shared) if os.access(shared, os.W_OK | os.X_OK) else None
+    with tempfile.TemporaryDirectory(prefix="cinema-", dir=place) as folder:
+        yield Path(folder)

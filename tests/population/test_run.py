@@ -1,0 +1,103 @@
+"""Runs: whatever the order, the interruptions or the shards, one table; only what is new or changed is done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fake_engine import FakeEngine
+from stub_works import job, studies
+
+from cinema_cmr.core.errors import InputError, OutputExistsError
+from cinema_cmr.files.lock import folder_lock
+from cinema_cmr.population.manifest import ListedStudy, shard_of
+from cinema_cmr.population.run import RunSettings, make_tables, merge_populations, run_population
+from cinema_cmr.population.supervisor import Job
+
+NAMES = [f"good-{number}" for number in range(6)] + ["flagged-6", "broken-7"]
+
+
+def run(
+    folder: Path, listed: list[ListedStudy], engine: FakeEngine, work: Job | None = None, **given: object
+) -> list[str]:
+    settings = replace(RunSettings(folder=folder), **given)  # type: ignore[arg-type]
+    run_population(listed, work or job(), engine, settings, lambda outcome, status: None)
+    return engine.done
+
+
+def sha256(folder: Path) -> object:
+    return make_tables(folder, {})["measurements_sha256"]
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> list[ListedStudy]:
+    for name in NAMES:
+        (tmp_path / name).write_text("image")
+    return studies(*NAMES, folder=tmp_path)
+
+
+@pytest.fixture
+def expected(tmp_path: Path, listed: list[ListedStudy]) -> object:
+    run(tmp_path / "whole", listed, FakeEngine())
+    return sha256(tmp_path / "whole")
+
+
+def test_order_and_cost_change_nothing(tmp_path: Path, listed: list[ListedStudy], expected: object) -> None:
+    run(tmp_path / "out", listed, FakeEngine(backwards=True, seconds=9.0))
+    assert sha256(tmp_path / "out") == expected
+    assert (tmp_path / "out" / "codebook.csv").read_text() == (tmp_path / "whole" / "codebook.csv").read_text()
+
+
+def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path, listed: list[ListedStudy], expected: object) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        run(out, listed, FakeEngine(stops_after=3))
+    assert run(out, listed, FakeEngine()) == NAMES[3:]
+    assert sha256(out) == expected
+    assert run(out, listed, FakeEngine()) == []
+
+
+def test_later_only_new_and_changed_studies_are_done(
+    tmp_path: Path, listed: list[ListedStudy], expected: object
+) -> None:
+    out = tmp_path / "out"
+    run(out, listed[:5], FakeEngine())
+    listed[1].path.write_text("another image")
+    listed[2] = replace(listed[2], facts={"sex": "F"})
+    listed[3] = replace(listed[3], facts={"group": "NOR"})  # no measurement uses it
+    assert run(out, listed, FakeEngine()) == [NAMES[1], NAMES[2], *NAMES[5:]]
+    assert run(out, listed, FakeEngine(), retry_failed=True) == ["broken-7"]
+
+
+def test_shards_merge_into_the_same_table(tmp_path: Path, listed: list[ListedStudy], expected: object) -> None:
+    for number in (1, 2, 3):
+        run(tmp_path / "one", shard_of(listed, (number, 3)), FakeEngine(), shard=(number, 3))
+        run(tmp_path / f"own{number}", shard_of(listed, (number, 3)), FakeEngine(), shard=(number, 3))
+    assert sha256(tmp_path / "one") == expected
+    sources = [tmp_path / f"own{number}" for number in (1, 2, 3)]
+    assert merge_populations(sources, tmp_path / "merged") == len(NAMES)
+    assert sha256(tmp_path / "merged") == expected
+    assert merge_populations(sources, tmp_path / "merged") == 0
+
+
+def test_other_models_or_options_are_not_mixed(tmp_path: Path, listed: list[ListedStudy]) -> None:
+    run(tmp_path / "a", listed[:2], FakeEngine())
+    with pytest.raises(OutputExistsError, match="holds 2 of these studies"):
+        run(tmp_path / "a", listed, FakeEngine(), job("other"))
+    run(tmp_path / "b", listed[2:], FakeEngine(), job("other"))
+    with pytest.raises(InputError, match="2 different models"):
+        merge_populations([tmp_path / "a", tmp_path / "b"], tmp_path / "c")
+    assert run(tmp_path / "a", listed, FakeEngine(), job("other"), overwrite=True) == NAMES
+
+
+def test_two_runs_of_a_shard_do_not_meet(tmp_path: Path, listed: list[ListedStudy]) -> None:
+    with folder_lock(tmp_path / "out" / "status" / "lock-1-of-1"), pytest.raises(InputError, match="in use"):
+        run(tmp_path / "out", listed, FakeEngine())
+    run(tmp_path / "out", listed, FakeEngine(), shard=(1, 2))
+
+
+def test_a_folder_without_outcomes_is_not_merged(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="'empty' has no outcomes"):
+        merge_populations([tmp_path / "empty"], tmp_path / "out")

@@ -1,0 +1,40 @@
+"""The state of a run: rate, time left, causes, and whether it still runs."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cinema_cmr.core.errors import InputError
+from cinema_cmr.population.outcome import Attempt, StudyOutcome
+from cinema_cmr.population.status import RunStatus, StatusFile, read_statuses, status_lines
+
+STATUS = RunStatus(shard="1-of-1", engine="local", workers=2, total=10, kept=4)
+
+
+def test_counts_reach_the_file_and_its_line(tmp_path: Path) -> None:
+    file = StatusFile(tmp_path, replace(STATUS))
+    for cause in (None, "timeout", None):
+        file.count(StudyOutcome(name="s", settings="", listing="", cause=cause, cost=Attempt(peak_mb=700.0)))  # type: ignore[arg-type]
+    file.finish()
+    (status,) = read_statuses(tmp_path)
+    assert (status.done, status.failed, status.causes, status.peak_mb) == (2, 1, {"timeout": 1}, 700.0)
+    (line,) = status_lines([status])
+    assert "7 of 10 (4 before), 1 failed (1 timeout)" in line and line.endswith("finished")
+    lines = (tmp_path / "status" / "1-of-1.metrics.jsonl").read_text().splitlines()
+    assert json.loads(lines[-1])["done"] == 2
+
+
+def test_a_silent_run_counts_as_stopped() -> None:
+    running = replace(STATUS, updated=int(time.time()), left_s=3700.0)
+    assert status_lines([running])[0].endswith("1 h 1 min left")
+    assert "call again" in status_lines([replace(running, updated=1)])[0]
+
+
+def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no status"):
+        read_statuses(tmp_path)

@@ -1,0 +1,84 @@
+"""Outcomes on disk: whole at any moment, packed without loss, the latest of a study counts."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from stub_works import StubWork, studies
+
+from cinema_cmr.core.errors import UnreadableFileError
+from cinema_cmr.population.outcome import StudyOutcome, outcome_archive
+from cinema_cmr.population.store import OutcomeStore
+
+
+def archive(name: str, *, finished_ms: int = 0, settings: str = "s1") -> bytes:
+    parts = StubWork()(studies(name)[0])
+    outcome = StudyOutcome(name=name, settings=settings, listing="l", record=parts.record, finished_ms=finished_ms)
+    return outcome_archive(outcome, parts.members)
+
+
+def test_what_is_put_is_there_and_stays_when_it_is_packed(tmp_path: Path) -> None:
+    store = OutcomeStore(tmp_path)
+    for name in ("good-10", "good-9", "flagged-1"):
+        store.put(name, archive(name))
+    before = {one.name: one.record for one in store.read(store.outcomes().values())}
+    store.pack()
+    assert list(store.outcomes()) == ["flagged-1", "good-9", "good-10"]
+    assert {one.name: one.record for one in store.read(store.outcomes().values())} == before
+    assert [path.name for path in (tmp_path / "studies").iterdir()] == ["1-of-1-00001.zip"]
+    assert not list(tmp_path.glob("pending/*/*.zip"))
+    masks = dict(store.members(store.outcomes().values(), "sax.nii.gz"))
+    assert {one.name: text for one, text in masks.items()}["good-9"] == b"mask of good-9"
+    assert (tmp_path / "reports" / "flagged-1.html").read_bytes() == b"<p>report</p>"
+
+
+def test_the_latest_counts_wherever_it_lies(tmp_path: Path) -> None:
+    store, other = OutcomeStore(tmp_path), OutcomeStore(tmp_path, (2, 2))
+    store.put("good-1", archive("good-1", finished_ms=5, settings="old"))
+    store.pack()
+    other.put("good-1", archive("good-1", finished_ms=9, settings="new"))
+    other.pack()
+    store.put("good-1", archive("good-1", finished_ms=7, settings="between"))
+    assert store.outcomes()["good-1"].settings == "new"
+    store.pack()
+    assert store.outcomes()["good-1"].settings == "new"
+
+
+def test_packs_have_at_most_so_many_and_the_last_is_filled_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cinema_cmr.population.store._PACK_STUDIES", 2)
+    store = OutcomeStore(tmp_path)
+    for number in range(5):
+        store.put(f"good-{number}", archive(f"good-{number}"))
+        if number in (2, 4):
+            store.pack()
+    assert len(list((tmp_path / "studies").iterdir())) == 3
+    assert len(store.outcomes()) == 5
+
+
+def test_a_kill_between_pack_and_removal_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    store = OutcomeStore(tmp_path)
+    store.put("good-1", archive("good-1"))
+    shutil.copytree(tmp_path / "pending", tmp_path / "kept")
+    store.pack()
+    shutil.copytree(tmp_path / "kept", tmp_path / "pending", dirs_exist_ok=True)
+    assert list(store.outcomes()) == ["good-1"]
+    store.pack()
+    assert len(list(store.read(store.outcomes().values()))) == 1
+
+
+def test_a_damaged_pack_is_named(tmp_path: Path) -> None:
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "studies" / "1-of-1-00001.zip").write_bytes(b"PK no zip")
+    with pytest.raises(UnreadableFileError, match=r"1-of-1-00001\.zip"):
+        OutcomeStore(tmp_path).outcomes()
+
+
+def test_outcomes_of_another_folder_are_taken_with_their_reports(tmp_path: Path) -> None:
+    source, target = OutcomeStore(tmp_path / "a"), OutcomeStore(tmp_path / "b")
+    source.put("flagged-3", archive("flagged-3"))
+    target.take(source.outcomes().values(), tmp_path / "a")
+    (one,) = target.read(target.outcomes().values())
+    assert one == next(source.read(source.outcomes().values()))
+    assert (tmp_path / "b" / "reports" / "flagged-3.html").exists()

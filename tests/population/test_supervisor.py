@@ -1,0 +1,64 @@
+"""A study that breaks, kills, hangs or bloats its worker is a failure with its reason, and harms no other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from stub_works import job, studies
+
+from cinema_cmr.core.errors import WeightsError
+from cinema_cmr.population.outcome import StudyOutcome, archived_outcome
+from cinema_cmr.population.supervisor import Supervisor
+
+
+@pytest.fixture(scope="module")
+def supervisor() -> Iterator[Supervisor]:
+    one = Supervisor(job(seconds=2.0))
+    yield one
+    one.close()
+
+
+def outcome_of(supervisor: Supervisor, name: str, folder: Path = Path("nowhere")) -> StudyOutcome:
+    (study,) = studies(name, folder=folder)
+    return archived_outcome(supervisor.run(study), name)
+
+
+@pytest.mark.medium
+def test_a_good_study_has_its_numbers_after_a_broken_one(supervisor: Supervisor) -> None:
+    broken, good = (outcome_of(supervisor, name) for name in ("broken-1", "good-7"))
+    assert (broken.cause, broken.exit_code, broken.attempts, broken.record) == ("input", 3, 2, None)
+    assert "truncated" in str(broken.reason)
+    assert good.record is not None and good.record.measurements[0].value == 101.0
+    assert (good.cause, good.attempts, good.settings) == (None, 1, "s1")
+    assert 0 < good.cost.peak_mb < 2048
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "cause", "reason"),
+    [
+        ("kill-1", "killed", "SIGKILL"),
+        ("hang-1", "timeout", "not finished in 2 s"),
+        ("bloat-1", "memory", "memory"),
+        ("defect-1", "error", "ValueError at"),
+    ],
+)
+def test_each_failure_has_its_true_reason(supervisor: Supervisor, name: str, cause: str, reason: str) -> None:
+    outcome = outcome_of(supervisor, name)
+    assert (outcome.cause, outcome.attempts) == (cause, 2)
+    assert reason in str(outcome.reason) and "secret" not in str(outcome.reason)
+    assert outcome_of(supervisor, "good-0").cause is None
+
+
+@pytest.mark.slow
+def test_a_study_that_fails_once_is_done_at_the_second_attempt(supervisor: Supervisor, tmp_path: Path) -> None:
+    outcome = outcome_of(supervisor, "flaky-1", tmp_path)
+    assert (outcome.cause, outcome.attempts) == (None, 2)
+
+
+@pytest.mark.medium
+def test_a_model_that_does_not_load_is_an_error_of_the_run() -> None:
+    with pytest.raises(WeightsError, match="no model"):
+        Supervisor(job(error="no model")).run(studies("good-1")[0])

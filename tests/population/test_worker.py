@@ -1,0 +1,39 @@
+"""A worker answers each study, and every error with its cause."""
+
+from __future__ import annotations
+
+import os
+import threading
+from multiprocessing import Pipe
+
+import pytest
+from stub_works import MakeStub, studies
+
+from cinema_cmr.core.errors import WeightsError
+from cinema_cmr.population.worker import WorkerLimits, work_until_closed
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_it_says_that_it_is_ready_and_answers_until_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cinema_cmr.population.worker.signal.signal", lambda *_: None)  # of this very process
+    ours, theirs = Pipe()
+    arguments = (theirs, MakeStub(), WorkerLimits(), os.getppid())
+    thread = threading.Thread(target=work_until_closed, args=arguments)
+    thread.start()
+    assert ours.recv() is None
+    replies = []
+    for study in studies("good-14", "broken-1", "defect-1"):
+        ours.send(study)
+        replies.append(ours.recv())
+    ours.close()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert replies[0].parts.record.measurements[0].value == 102.0
+    assert [reply.failure and reply.failure.cause for reply in replies] == [None, "input", "error"]
+
+
+def test_an_error_of_the_models_is_its_first_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cinema_cmr.population.worker.signal.signal", lambda *_: None)
+    ours, theirs = Pipe()
+    work_until_closed(theirs, MakeStub("no such model"), WorkerLimits(), os.getppid())
+    assert isinstance(ours.recv(), WeightsError)
