@@ -95,11 +95,16 @@ def load_model(
     return load(name_or_path, device=device, precision=precision, tta=tta)
 
 
-def write_results(analysis: Analysis, folder: Path | str, *, overwrite: bool = False) -> StudyRecord:
-    """Write report, measurements, masks and run.json of an analysis into a folder; return the record."""
+def write_results(
+    analysis: Analysis, folder: Path | str, *, overwrite: bool = False, images: bool | None = None
+) -> StudyRecord:
+    """Write report, measurements, masks, images and run.json of an analysis into a folder; return the record.
+
+    `images`: True writes the image of each view with a mask, False none, None those that no NIfTI file holds.
+    """
     from cinema_cmr.report.write import write_results as write
 
-    return write(analysis, folder, overwrite=overwrite)
+    return write(analysis, folder, overwrite=overwrite, images=images)
 
 
 def read_cine(path: Path | str, *, view: View | str = View.SAX) -> Cine:

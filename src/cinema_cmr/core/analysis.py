@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from cinema_cmr.core.edits import Edits
 from cinema_cmr.core.results import LandmarkPrediction, Measurements, Prediction
 from cinema_cmr.core.run_facts import RunFacts
 from cinema_cmr.core.study import Study
@@ -46,11 +47,15 @@ class Analysis:
     landmarks: Mapping[View, LandmarkPrediction] = field(default_factory=dict)
     normal_ranges: tuple[NormalRange, ...] = ()
     """Table of reference ranges, for all sexes and ages."""
+    edits: Edits | None = None
+    """What a reader changed against the model's own run; None for that run itself."""
+    files: Mapping[str, Path] = field(default_factory=dict, repr=False, compare=False)
+    """Files of earlier results that are copied as they are: path relative to the results -> the file."""
 
     if TYPE_CHECKING:  # bound by `cinema_cmr.api`, which every public name comes through
 
-        def write(self, folder: Path | str, *, overwrite: bool = False) -> Any:
-            """Write report, measurements, masks and run.json into a folder; return the record."""
+        def write(self, folder: Path | str, *, overwrite: bool = False, images: bool | None = None) -> Any:
+            """Write report, measurements, masks, images and run.json into a folder; return the record."""
 
     def __repr__(self) -> str:
         views = ", ".join(self.predictions) or "no views"

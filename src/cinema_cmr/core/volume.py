@@ -46,6 +46,8 @@ class Cine:
     """False where the file carries no true orientation (ACDC): only spacing may be used then."""
     in_phase: bool = True
     """False where a frame does not show one phase of the cycle in all slices: frames must not be compared then."""
+    has_image: bool = True
+    """False where only the grid is at hand, as of results without their image; `array` is zero then."""
     label: str = ""
     """Label for reports, e.g. "series 6"; never a name, identity or date."""
     source: object | None = field(default=None, repr=False, compare=False)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import InputError, UsageError
 
-__all__ = ["QuantisedArray", "quantise"]
+__all__ = ["QuantisedArray", "quantise", "quantise_signed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,3 +55,25 @@ def quantise(array: NDArray[np.float32], *, bits: int = 16) -> QuantisedArray:
     slope = float(np.float32(max(high - low, np.finfo(np.float32).tiny) / levels * (1 + 1e-6)))
     stored = np.rint((array.astype(np.float64) - low) / slope).astype(np.uint16)
     return QuantisedArray(stored=stored, slope=slope, intercept=low, bits=bits)
+
+
+def quantise_signed(array: NDArray[np.float32]) -> tuple[NDArray[np.int16], float, float]:
+    """Quantise intensities to int16; return them with slope and intercept, intensity = slope * stored + intercept.
+
+    Exact for integers that span at most 65535, unscaled where they fit; else the rounding error is half a slope. Raises
+    as `quantise` does.
+
+    >>> quantise_signed(np.array([-3.0, 40000.0], dtype=np.float32))
+    (array([-20001,  20002], dtype=int16), 1.0, 19998.0)
+    """
+    limits = np.iinfo(np.int16)
+    low, high = float(array.min(initial=0)), float(array.max(initial=0))
+    if high - low <= limits.max - limits.min and np.array_equal(array, np.rint(array)):
+        fits = limits.min <= low and high <= limits.max
+        intercept = 0.0 if fits else float(np.floor((low + high) / 2))
+        return (array - np.float32(intercept)).astype(np.int16), 1.0, intercept
+    quantised = quantise(array)
+    middle = 2**15
+    # In single precision, as NIfTI stores it.
+    intercept = float(np.float32(quantised.intercept + middle * quantised.slope))
+    return (quantised.stored.astype(np.int32) - middle).astype(np.int16), quantised.slope, intercept

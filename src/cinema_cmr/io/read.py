@@ -72,8 +72,14 @@ def input_files(path: Path | str) -> tuple[Path, ...]:
 
 def _list_files(folder: Path) -> tuple[list[Path], list[Path]]:
     """Return all files below a folder, and the NIfTI files among them."""
-    files = [path for path in paths_below(folder) if path.is_file() and not _is_hidden(path, folder)]
+    below = [path for path in paths_below(folder) if path.is_file() and not _is_hidden(path, folder)]
+    files = [path for path in below if not _is_stored_image(path)]
     return files, [path for path in files if _is_image_name(path)]
+
+
+def _is_stored_image(path: Path) -> bool:
+    """Return True for an image that an analysis wrote beside its masks."""
+    return path.parent.name == "images" and (path.parent.parent / "measurements.json").exists()
 
 
 def _read_folder(folder: Path, name: str, choices: StudyChoices | None) -> Study:

@@ -77,6 +77,7 @@ def report_html(analysis: Analysis, record: StudyRecord) -> str:
             view_titles={None: "no cine", **{view: view.title for view in View}},
             across=_across(study),
             predicted=bool(predictions),
+            no_images=[cine.view.title for cine in study.cines if not cine.has_image and cine.view in predictions],
             ends=counting.ends,
             not_counted=pictures.has_outline(NOT_COUNTED),
             units_per_pixel=UNITS_PER_PIXEL,
@@ -140,8 +141,12 @@ class _Pictures:
             yield f"view-{index}", view.film, view.film.tiles[0]
 
 
+def _with_images(study: Study) -> Study:
+    return replace(study, cines=tuple(cine for cine in study.cines if cine.has_image))
+
+
 def _pictures(analysis: Analysis, record: StudyRecord, counting: StackCounting) -> _Pictures:
-    study, predictions = analysis.study, analysis.predictions
+    study, predictions = _with_images(analysis.study), analysis.predictions
     stack = stack_film(study, predictions) if study.modality == "cine" else None
     sheets = contact_sheets(study, predictions, ed=record.summary.ed_frame, es=record.summary.es_frame)
     return _Pictures(

@@ -28,11 +28,12 @@ from cinema_cmr.io.nifti.axes import check_axes
 from cinema_cmr.io.nifti.header import make_header
 from cinema_cmr.io.nifti.other_formats import is_other_format, read_as_nifti
 from cinema_cmr.io.nifti.source import NiftiSource, nifti_source
-from cinema_cmr.io.nifti.voxels import parse_header, read_voxels, stored_shape
+from cinema_cmr.io.nifti.voxels import check_nifti, parse_header, read_voxels, stored_shape
 from cinema_cmr.io.nominal import nominal_spacing_issue
 from cinema_cmr.io.plausible import check_pixel_spacing, spacing_issue
+from cinema_cmr.io.quantise import quantise_signed
 
-__all__ = ["read_nifti_cine", "write_cine", "write_mask"]
+__all__ = ["read_nifti_cine", "read_nifti_grid", "write_cine", "write_image", "write_mask"]
 
 Affine = NDArray[np.float64]
 Image = NDArray[np.float32]
@@ -91,6 +92,37 @@ def write_mask(
 def write_cine(cine: Cine, path: Path | str, *, overwrite: bool = False) -> None:
     """Write the intensities as unscaled float32 on the grid of their original file, as `write_mask` does."""
     _write(np.asarray(cine.array, dtype=np.float32), cine, path, overwrite=overwrite)
+
+
+def write_image(cine: Cine, path: Path | str, *, overwrite: bool = False) -> None:
+    """Write the intensities as int16 on the grid of the cine's masks, lightly compressed.
+
+    Integers are exact, other values within half a slope (`io.quantise`). Raises as `write_mask` does.
+    """
+    stored, slope, intercept = quantise_signed(cine.array)
+    _write(stored, cine, path, scaling=(slope, intercept), level=1, overwrite=overwrite)
+
+
+def read_nifti_grid(path: Path | str, *, view: View) -> Cine:
+    """Return the grid of a mask or an image as a cine without intensities; raises as `read_nifti_cine` does."""
+    path = Path(path)
+    try:
+        header = check_nifti(path)
+        stored = stored_shape(header)
+        shape, _ = _cine_shape(header, stored, [])
+        affine, oriented = _affine(header, shape[2], [])
+    except InputError as error:
+        raise type(error)(f"'{path.name}': {error}") from error
+    _remove_free_fields(header)
+    return Cine(
+        array=np.broadcast_to(np.float32(0), shape),
+        affine=affine,
+        view=view,
+        slice_positions_mm=np.arange(shape[2], dtype=np.float64) * _slice_step_mm(affine),
+        orientation_known=oriented,
+        has_image=False,
+        source=NiftiSource(header.binaryblock, stored),
+    )
 
 
 def _read(path: Path, view: View, issues: list[Issue]) -> Cine:
@@ -287,7 +319,16 @@ def _check_image(array: Image, issues: list[Issue]) -> None:
         _add_issue(issues, "blank-images", "warning", f"{n_blank} of {blank.size} images are blank", images=n_blank)
 
 
-def _write(array: NDArray[np.number], cine: Cine, path: Path | str, *, note: str = "", overwrite: bool) -> None:
+def _write(
+    array: NDArray[np.number],
+    cine: Cine,
+    path: Path | str,
+    *,
+    note: str = "",
+    scaling: tuple[float, float] = (1, 0),
+    level: int = 6,
+    overwrite: bool,
+) -> None:
     path = Path(path)
     if not path.name.lower().endswith((".nii", ".nii.gz")):
         raise UsageError(f"'{path.name}' is not a NIfTI file name; expected .nii or .nii.gz: rename it")
@@ -296,14 +337,14 @@ def _write(array: NDArray[np.number], cine: Cine, path: Path | str, *, note: str
     shape = _shape_to_write(cine)
     header["dim"] = [len(shape), *shape, *[1] * (7 - len(shape))]
     header.set_data_dtype(array.dtype)
-    header["scl_slope"], header["scl_inter"] = 1, 0
+    header["scl_slope"], header["scl_inter"] = scaling
     header["cal_min"] = header["cal_max"] = header["intent_code"] = 0
     header["descrip"] = note.encode("ascii") or header["descrip"]
     header["vox_offset"] = len(header.binaryblock) + 4
     voxels = array.astype(header.get_data_dtype()).tobytes(order="F")
     content = header.binaryblock + b"\0\0\0\0" + voxels
     packed = path.name.lower().endswith(".gz")
-    write_bytes(path, gzip.compress(content, 6, mtime=0) if packed else content, overwrite=overwrite)
+    write_bytes(path, gzip.compress(content, level, mtime=0) if packed else content, overwrite=overwrite)
 
 
 def _shape_to_write(cine: Cine) -> tuple[int, ...]:

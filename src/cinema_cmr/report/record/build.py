@@ -16,6 +16,7 @@ from cinema_cmr.core.serialise import from_dict, json_values
 from cinema_cmr.core.study import Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.io.nifti.source import nifti_source
 from cinema_cmr.report.record.study_record import (
     CineRecord,
     Curves,
@@ -31,7 +32,7 @@ from cinema_cmr.report.record.study_record import (
     Summary,
 )
 
-__all__ = ["build_record", "mask_file", "model_record", "without_folders"]
+__all__ = ["build_record", "image_file", "mask_file", "model_mask_file", "model_record", "without_folders"]
 
 _FRAME_SOURCES = {"ed_frame": "lv_edv_ml", "es_frame": "lv_esv_ml"}
 """Frame of the summary -> the measurement whose first frame it is."""
@@ -44,6 +45,24 @@ def mask_file(view: View) -> str:
     'segmentation/sax.nii.gz'
     """
     return f"segmentation/{view}.nii.gz"
+
+
+def model_mask_file(view: View) -> str:
+    """Return the path of the model's own mask of a view, which no correction changes.
+
+    >>> model_mask_file(View.SAX)
+    'segmentation/original/sax.nii.gz'
+    """
+    return f"segmentation/original/{view}.nii.gz"
+
+
+def image_file(view: View) -> str:
+    """Return the path of the image that a view's mask belongs to, relative to measurements.json.
+
+    >>> image_file(View.SAX)
+    'images/sax.nii.gz'
+    """
+    return f"images/{view}.nii.gz"
 
 
 def build_record(analysis: Analysis) -> StudyRecord:
@@ -62,6 +81,7 @@ def build_record(analysis: Analysis) -> StudyRecord:
         predictions=tuple(_prediction(one, study[one.view]) for one in analysis.predictions.values()),
         landmarks=tuple(_landmarks(one, study[one.landmarks.view]) for one in analysis.landmarks.values()),
         issues=study.issues,
+        edits=analysis.edits,
         model=model_record(analysis.run),
         versions=analysis.run.versions,
         seconds=analysis.run.seconds,
@@ -127,6 +147,8 @@ def _cine(cine: Cine) -> CineRecord:
         frame_times_ms=_times(cine.frame_times_ms),
         rr_interval_ms=cine.rr_interval_ms,
         orientation_known=cine.orientation_known,
+        in_phase=cine.in_phase,
+        on_file_grid=nifti_source(cine) is not None,
     )
 
 

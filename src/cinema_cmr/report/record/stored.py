@@ -14,6 +14,9 @@ from cinema_cmr.report.record.study_record import SCHEMA_VERSION, StudyRecord
 
 __all__ = ["changed_output", "read_measurements", "read_run"]
 
+_BEFORE_EDITS = ("1.0", "2.0")
+"""Versions without edits and without `in_phase`."""
+
 _OLD_KEYS = {
     "model": {"manner": "inference_settings"},
     "disease": {"speaks_for": "contributions", "unlike": "out_of_distribution", "chances": "probabilities"},
@@ -56,6 +59,8 @@ def read_measurements(path: Path | str) -> StudyRecord:
     version = str(values.get("schema_version"))
     if version.startswith("1."):
         values = _from_version_1(values)
+    if version in _BEFORE_EDITS:
+        values = _with_phases({**values, "schema_version": SCHEMA_VERSION})
     try:
         return from_dict(StudyRecord, values, path.name)
     except UsageError as error:
@@ -114,6 +119,16 @@ def _from_version_1(values: Mapping[str, Json]) -> dict[str, Json]:
         "study": {"modality": "cine", "input_sha256": None, **study} if isinstance(study, dict) else study,
         "flags": [_renamed_flag(flag) for flag in flags] if isinstance(flags, list) else flags,
     }
+
+
+def _with_phases(values: dict[str, Json]) -> dict[str, Json]:
+    """Add to each cine whether its slices are in phase: only the flag of the stack says so."""
+    flags, cines = values.get("flags"), values.get("cines")
+    codes = [flag.get("code") for flag in flags if isinstance(flag, dict)] if isinstance(flags, list) else []
+    if isinstance(cines, list) and "phases-unknown" in codes:
+        stacks = [{**one, "in_phase": one.get("view") != "sax"} if isinstance(one, dict) else one for one in cines]
+        return {**values, "cines": list(stacks)}
+    return values
 
 
 def _renamed(value: Json, part: str) -> Json:

@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
+from cinema_cmr.core.edits import Edits
 from cinema_cmr.core.results import Flag, Measurement
 from cinema_cmr.core.study import Facts, Issue, SeriesDecision, Subject
 from cinema_cmr.core.vocabulary import NOTICE, View
@@ -29,7 +30,7 @@ __all__ = [
     "Summary",
 ]
 
-SCHEMA_VERSION: Final = "2.0"
+SCHEMA_VERSION: Final = "2.1"
 """First number: a key was renamed, removed or changed its meaning. Second number: something was added."""
 
 Index = Annotated[int, Meta(ge=0)]
@@ -123,6 +124,10 @@ class CineRecord:
     frame_times_ms: Numbers | None
     rr_interval_ms: float | None
     orientation_known: bool
+    in_phase: bool = True
+    """Whether a frame shows one phase of the cycle in all slices; without it there is no ED and ES."""
+    on_file_grid: bool = False
+    """Whether it has the grid of one NIfTI file, named as the label: no copy of it is in the results."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +190,7 @@ class StudyRecord:
     For research use only; not a medical device. null means unknown or not measurable; frames and slices count from 0.
     """
 
-    schema_version: Literal["2.0"] = SCHEMA_VERSION
+    schema_version: Literal["2.1"] = SCHEMA_VERSION
     notice: str = NOTICE
     study: StudyIdentity
     subject: Subject
@@ -203,6 +208,8 @@ class StudyRecord:
     landmarks: tuple[LandmarkRecord, ...]
     issues: tuple[Issue, ...]
     """Defects and oddities of the input."""
+    edits: Edits | None = None
+    """What a reader changed against the model's own run; null for that run itself."""
     model: ModelRecord
     versions: Mapping[str, str | None]
     seconds: Mapping[str, float]
