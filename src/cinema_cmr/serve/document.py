@@ -13,7 +13,8 @@ from cinema_cmr.core.vocabulary import LABEL_SCHEMES, NOTICE, View
 from cinema_cmr.measure.volumes import measure_volumes
 from cinema_cmr.report.segments import segment_plots
 from cinema_cmr.serve.messages import FlagMessage, Numbers
-from cinema_cmr.serve.opened_study import OpenedStudy, OpenedView
+from cinema_cmr.serve.opened_study import OpenedStudy
+from cinema_cmr.serve.opened_view import OpenedView
 
 __all__ = ["SHOWN_VALUES", "numbers_of", "segment_svgs", "study_document"]
 
@@ -106,8 +107,8 @@ def _view(view: OpenedView, stack: OpenedView | None) -> dict[str, object]:
         "slice_positions_mm": cine.slice_positions_mm,
         "rr_interval_ms": cine.rr_interval_ms,
         "frame_times_ms": cine.frame_times_ms,
-        "low": view.low,
-        "high": view.high,
+        "slope": view.scaling[0],
+        "intercept": view.scaling[1],
         "window": view.window,
         "box": view.box,
         "has_mask": view.labels is not None,

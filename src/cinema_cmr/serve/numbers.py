@@ -1,12 +1,12 @@
-"""Measurements of corrected labels at once: the very functions of `measure`, on the part of the image with labels."""
+"""Measurements of corrected labels at once, by the functions that measured the model's."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.results import LandmarkPrediction, Measurements
@@ -14,53 +14,90 @@ from cinema_cmr.core.serialise import from_dict
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.measure.function import Chamber, mass_values, ventricle_values
 from cinema_cmr.measure.measure import MeasureOptions, measure_masks
+from cinema_cmr.measure.phases import Phases, find_phases, override_phases, reconcile_phases
 from cinema_cmr.measure.quality.landmarks import plausible_by_view
+from cinema_cmr.measure.valve_plane import find_valve_planes
+from cinema_cmr.measure.volumes import CODES, Volumes, measure_volumes
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.study_record import LandmarkRecord, Point, StudyRecord
-from cinema_cmr.serve.review import Review
 
-__all__ = ["crop_to_labels", "measure_corrected"]
-
-_MARGIN = 2
-"""Pixels kept around the labels."""
+__all__ = ["Rules", "measure_all", "measure_stack"]
 
 
-def measure_corrected(
-    record: StudyRecord,
-    run: RunRecord,
-    cines: Mapping[View, Cine],
-    labels: Mapping[View, LabelMap],
-    review: Review,
-) -> Measurements:
-    """Measure labels by the options of a run; the reader's ED and ES take the place of those found."""
-    known = {field.name for field in fields(MeasureOptions)}
-    options = from_dict(MeasureOptions, {name: value for name, value in run.options.items() if name in known})
-    chosen = {name: getattr(review, name) for name in ("ed_frame", "es_frame")}
-    options = replace(options, **{name: frame for name, frame in chosen.items() if frame is not None})
-    cropped = {view: crop_to_labels(cines[view], labels[view]) for view in labels}
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """The rules of a run, and the frames that a reader chose."""
+
+    run: RunRecord
+    ed_frame: int | None
+    es_frame: int | None
+
+    @property
+    def options(self) -> MeasureOptions:
+        """The options of the run; the reader's frames take the place of those given to the run."""
+        known = {field.name for field in fields(MeasureOptions)}
+        options = from_dict(MeasureOptions, {name: one for name, one in self.run.options.items() if name in known})
+        chosen = {"ed_frame": self.ed_frame, "es_frame": self.es_frame}
+        return replace(options, **{name: frame for name, frame in chosen.items() if frame is not None})
+
+
+def measure_all(record: StudyRecord, parts: Mapping[View, tuple[Cine, LabelMap]], rules: Rules) -> Measurements:
+    """Return everything that `measure_masks` measures on these views."""
     study = Study(
-        name="", cines=tuple(cine for cine, _ in cropped.values()), subject=record.subject, modality=record.study.modality
+        name="",
+        cines=tuple(cine for cine, _ in parts.values()),
+        subject=record.subject,
+        modality=record.study.modality,
     )
-    landmarks, _ = plausible_by_view({one.view: _landmarks(one) for one in record.landmarks})
-    return measure_masks(study, {view: part for view, (_, part) in cropped.items()}, options=options, landmarks=landmarks)
+    labels = {view: one for view, (_, one) in parts.items()}
+    return measure_masks(study, labels, options=rules.options, landmarks=_plausible(record))
 
 
-def crop_to_labels(cine: Cine, labels: LabelMap) -> tuple[Cine, LabelMap]:
-    """Return the in-plane part around all labels: most of an image is empty, and adds to no measurement."""
-    found = np.any(labels.array > 0, axis=(2, 3))
-    if not found.any():
-        return cine, labels
-    (left, right), (top, bottom) = (_extent(np.any(found, axis=axis)) for axis in (1, 0))
-    affine = cine.affine.copy()
-    affine[:3, 3] += affine[:3, 0] * left + affine[:3, 1] * top
-    part = replace(cine, array=cine.array[left:right, top:bottom], affine=affine, source=None, sources=None)
-    return part, replace(labels, array=np.ascontiguousarray(labels.array[left:right, top:bottom]))
+def measure_stack(record: StudyRecord, cine: Cine, labels: LabelMap, rules: Rules) -> Measurements:
+    """Return volumes, function and mass of a short-axis stack: what must follow a stroke of the brush."""
+    options = rules.options
+    volumes = _volumes(record, cine, labels, options)
+    own = (
+        find_phases(curve, times_ms=cine.frame_times_ms, rr_interval_ms=cine.rr_interval_ms)
+        for curve in (volumes.lv_ml, volumes.rv_ml)
+    )
+    phases = reconcile_phases(*own, n_frames=cine.n_frames, rule=options.phase_rule)
+    if not cine.in_phase:
+        unknown = Phases(ed=None, es=None, rule="", reason="the slices are not in phase")
+        phases = unknown, unknown
+    else:
+        given = (options.ed_frame, options.es_frame, cine.n_frames)
+        phases = override_phases(phases[0], *given), override_phases(phases[1], *given)
+    lv, rv = (_chamber(name, volumes, labels, one) for name, one in zip(("lv", "rv"), phases, strict=True))
+    myo = _chamber("myo", volumes, labels, phases[0])
+    return Measurements(
+        measured=(*ventricle_values(lv), *mass_values(lv, myo), *ventricle_values(rv)),
+        curves={"lv_volume_ml": volumes.lv_ml, "rv_volume_ml": volumes.rv_ml, "myo_volume_ml": volumes.myo_ml},
+        times_ms=cine.frame_times_ms,
+    )
 
 
-def _extent(found: NDArray[np.bool_]) -> tuple[int, int]:
-    places = np.flatnonzero(found)
-    return max(0, int(places[0]) - _MARGIN), min(found.size, int(places[-1]) + 1 + _MARGIN)
+def _volumes(record: StudyRecord, cine: Cine, labels: LabelMap, options: MeasureOptions) -> Volumes:
+    """Return the curves by the rule of the options; without hinge points "valve-plane" is "scmr"."""
+    if options.basal_rule == "valve-plane":
+        planes = find_valve_planes(cine, _plausible(record))
+        if planes:
+            return measure_volumes(cine, labels, basal_rule="valve-plane", valve_planes=planes)
+    rule = "scmr" if options.basal_rule == "valve-plane" else options.basal_rule
+    return measure_volumes(cine, labels, basal_rule=rule, min_myocardial_rim=options.min_myocardial_rim)
+
+
+def _chamber(name: str, volumes: Volumes, labels: LabelMap, phases: Phases) -> Chamber:
+    kind: Literal["lv", "rv", "myo"] = "lv" if name == "lv" else "rv" if name == "rv" else "myo"
+    curve = {"lv": volumes.lv_ml, "rv": volumes.rv_ml, "myo": volumes.myo_ml}[kind]
+    counted = volumes.lv_counted if kind == "lv" else np.any(labels.array == CODES[kind], axis=(0, 1))
+    return Chamber(name=kind, volumes_ml=curve, counted=counted, phases=phases, rule="")
+
+
+def _plausible(record: StudyRecord) -> dict[View, Landmarks]:
+    return plausible_by_view({one.view: _landmarks(one) for one in record.landmarks})[0]
 
 
 def _landmarks(one: LandmarkRecord) -> LandmarkPrediction:

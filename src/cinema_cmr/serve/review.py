@@ -69,6 +69,8 @@ class Review:
     schema_version: Literal["1.0"] = "1.0"
     mask_sha256: Mapping[str, str] = field(default_factory=dict)
     """View -> hash of the model's mask that the corrections were drawn on."""
+    applied: Mapping[str, str] = field(default_factory=dict)
+    """View -> hash of the mask that the corrections were last written into."""
     slices: tuple[CorrectedSlice, ...] = ()
     ed_frame: int | None = None
     """ED frame chosen by the reader, from 0."""
