@@ -13,7 +13,7 @@ __all__ = [
     "ChangedSlice",
     "Changes",
     "FlagMessage",
-    "Job",
+    "JobMessage",
     "NewJob",
     "Numbers",
     "SignOff",
@@ -109,7 +109,7 @@ class NewJob(_Message):
     """Name in the list; a file's or folder's name, for instance."""
 
 
-class Job(_Message):
+class JobMessage(_Message):
     """A study in the queue."""
 
     id: str
