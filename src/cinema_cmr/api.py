@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from cinema_cmr.core.analysis import Analysis
+from cinema_cmr.core.analysis import Analysis, NormalRange
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.core.results import Prediction
 from cinema_cmr.core.study import Study
@@ -42,6 +43,7 @@ __all__ = [
     "pretrain",
     "read_cine",
     "reconstruct",
+    "remeasure",
     "segment",
     "write_cine",
     "write_phantoms",
@@ -60,6 +62,40 @@ def analyse(source: Study | Path | str, *, name: str | None = None, **options: A
     from cinema_cmr.pipeline.analyzer import Analyzer
 
     return Analyzer(Options.of(**options)).analyse(source, name=name)
+
+
+def remeasure(
+    results: Path | str,
+    *,
+    masks: Path | str | Mapping[View | str, Path | str] = MappingProxyType({}),
+    images: Path | str | Mapping[View | str, Path | str] = MappingProxyType({}),
+    find_frames: bool = False,
+    normal_ranges: tuple[NormalRange, ...] | None = None,
+    **rules: Any,
+) -> Analysis:
+    """Measure a results folder again, with corrected masks, other frames or other rules; no model runs.
+
+    `masks`, `images`: NIfTI files by view, one alone of the short axis; `find_frames`: find ED and ES again; `rules`:
+    fields of `MeasureOptions` and `Subject`, such as `es_frame` or `basal_rule`. `.edits` records what differs from the
+    model's own run, and `.write(results, overwrite=True)` keeps its masks. Raises `InputError` and its kinds for a mask
+    on another grid, with other codes, without labels, or of a view that the results lack.
+    """
+    from cinema_cmr.pipeline.remeasure import Corrections
+    from cinema_cmr.pipeline.remeasure import remeasure as measure
+
+    corrections = Corrections(
+        masks=_files_by_view(masks),
+        images=_files_by_view(images),
+        rules=rules,
+        find_frames=find_frames,
+        normal_ranges=normal_ranges,
+    )
+    return measure(results, corrections)
+
+
+def _files_by_view(files: Path | str | Mapping[View | str, Path | str]) -> dict[View, Path]:
+    by_view = {View.SAX: files} if isinstance(files, str | Path) else files
+    return {View.parse(view): Path(file) for view, file in by_view.items()}
 
 
 def segment(

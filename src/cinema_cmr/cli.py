@@ -26,6 +26,7 @@ __all__ = ["main"]
 
 COMMANDS = {
     "analyse": "one study or many: views, masks, volumes, EF, mass, curves, flags and a report",
+    "remeasure": "finished results measured again, with corrected masks, frames or rules",
     "segment": "one mask per image, on the image's own grid",
     "export": "finished results as DICOM segmentation, structured report and PDF, and as FHIR",
     "deidentify": "a DICOM study without identity, with what an analysis needs",

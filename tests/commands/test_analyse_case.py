@@ -12,7 +12,7 @@ import pytest
 from oracles import heart
 from scan_runs import RADII, scan, use_oracle
 
-from cinema_cmr.commands.analyse_case import CaseResult, analyse_case
+from cinema_cmr.commands.analyse_case import CaseResult, CaseTarget, analyse_case
 from cinema_cmr.commands.console import Console
 from cinema_cmr.core.errors import OutputExistsError
 from cinema_cmr.pipeline.analysis_options import Options
@@ -23,7 +23,8 @@ def analysed(folder: Path, *, overwrite: bool = False, **options: object) -> Cas
     """Analyse scan.nii.gz of a folder into its folder `out`."""
     analyzer = Analyzer(Options.of(landmarks=None, disease=None, **options))
     source, out = folder / "scan.nii.gz", folder / "out"
-    return analyse_case(source, out, name="case", analyzer=analyzer, overwrite=overwrite, console=Console())
+    target = CaseTarget(folder=out, name="case", overwrite=overwrite)
+    return analyse_case(source, target, analyzer=analyzer, console=Console())
 
 
 @pytest.fixture(scope="module")

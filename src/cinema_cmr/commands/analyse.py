@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from cinema_cmr.commands.analyse_case import CaseResult, analyse_case
+from cinema_cmr.commands.analyse_case import CaseResult, CaseTarget, analyse_case
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.dicom.export import add_phase_option, export_results
 from cinema_cmr.commands.options.dataclass_options import add_options, option_values
@@ -18,15 +18,14 @@ from cinema_cmr.commands.options.shared_options import (
     add_output_options,
     add_series_options,
     listed_inputs,
+    read_normal_ranges,
 )
-from cinema_cmr.core.analysis import NormalRange
-from cinema_cmr.core.errors import CinemaError, InputError, QualityError
+from cinema_cmr.core.errors import CinemaError, QualityError
 from cinema_cmr.core.study import Subject
-from cinema_cmr.files.text import read_text
 from cinema_cmr.io.names import unique_names
 from cinema_cmr.io.output_folder import check_writable
 from cinema_cmr.measure.measure import MeasureOptions
-from cinema_cmr.measure.normal_ranges import NORMAL_RANGES, parse_normal_ranges
+from cinema_cmr.measure.normal_ranges import NORMAL_RANGES
 from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, Options, SeriesOptions
 
 __all__ = ["add_arguments", "run"]
@@ -34,7 +33,7 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options in their groups: input, model, measurement, output."""
-    add_input_options(parser, "DICOM folders, zips, NIfTI files or folders of them; each one study")
+    add_input_options(parser, "DICOM folders, zips, NIfTI files, folders of them: a study each")
     add_series_options(parser)
     add_options(parser, Subject, title="subject (overrides values read from the files)")
     add_model_options(parser)
@@ -43,6 +42,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     measurement.add_argument("--single-frame", action="store_true", help="measure a stack of one frame, without EF")
     measurement.add_argument("--normal-ranges", metavar="FILE", help="CSV or JSON table of reference ranges")
     output = add_output_options(parser)
+    output.add_argument("--images", action="store_true", default=None, help="write images beside masks, of NIfTI too")
+    output.add_argument(
+        "--no-images", action="store_false", dest="images", default=None, help="write no images, of DICOM neither"
+    )
     output.add_argument("--dicom", action="store_true", help="write DICOM and FHIR too, for DICOM input (OUT/dicom)")
     add_phase_option(output)
     output.add_argument("--strict", action="store_true", help="exit with code 4 if a result is flagged")
@@ -61,7 +64,8 @@ def run(given: Namespace) -> int:
     analyzer = Analyzer(_options(given))
     results = []
     for source, name, folder in zip(inputs, names, folders, strict=True):
-        result = analyse_case(source, folder, name=name, analyzer=analyzer, overwrite=given.overwrite, console=console)
+        target = CaseTarget(folder=folder, name=name, overwrite=given.overwrite, images=given.images)
+        result = analyse_case(source, target, analyzer=analyzer, console=console)
         result = _exported(result, source, folder, given, console)
         results.append(result)
         console.result(result.text, result.to_dict())
@@ -87,21 +91,8 @@ def _exported(result: CaseResult, source: Path, folder: Path, given: Namespace, 
 
 def _options(given: Namespace) -> Options:
     values = option_values(given, InferenceOptions, ExtraModels, Subject, MeasureOptions, SeriesOptions)
-    return Options.of(**values, single_frame=given.single_frame, normal_ranges=_normal_ranges(given.normal_ranges))
-
-
-def _normal_ranges(table: str | None) -> tuple[NormalRange, ...]:
-    if table is None:
-        return NORMAL_RANGES
-    path = Path(table)
-    try:
-        text = read_text(path)
-    except OSError as error:
-        raise InputError(
-            f"table of normal ranges '{path.name}' cannot be read ({error.strerror}); expected a CSV or JSON file:"
-            " check the path"
-        ) from error
-    return parse_normal_ranges(text, "json" if path.suffix == ".json" else "csv")
+    ranges = read_normal_ranges(given.normal_ranges) or NORMAL_RANGES
+    return Options.of(**values, single_frame=given.single_frame, normal_ranges=ranges)
 
 
 def _write_index(results: Sequence[CaseResult], output: Path) -> None:

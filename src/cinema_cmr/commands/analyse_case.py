@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -19,7 +19,7 @@ from cinema_cmr.report.record.study_record import StudyRecord
 if TYPE_CHECKING:
     from cinema_cmr.pipeline.analyzer import Analyzer
 
-__all__ = ["CaseResult", "analyse_case"]
+__all__ = ["CaseResult", "CaseTarget", "analyse_case"]
 
 _PRINTED = (
     ("lv_ef_percent", "LVEF", "%"),
@@ -57,19 +57,31 @@ class CaseResult:
         )
 
 
-def analyse_case(
-    source: Path, folder: Path, *, name: str, analyzer: Analyzer, overwrite: bool, console: Console
-) -> CaseResult:
+@dataclass(frozen=True, kw_only=True)
+class CaseTarget:
+    """Where the results of one input go, and which of them."""
+
+    folder: Path
+    name: str
+    """Name of the study."""
+    overwrite: bool = False
+    images: bool | None = None
+    """As `report.write.write_results`."""
+
+
+def analyse_case(source: Path, target: CaseTarget, *, analyzer: Analyzer, console: Console) -> CaseResult:
     """Analyse one input into its folder. Whatever goes wrong with it is reported and does not stop the others."""
     from cinema_cmr.report.write import write_results
 
+    folder, name = target.folder, target.name
     try:
         finish_commits(folder)
-        kept = None if overwrite else _finished(source, folder, name, analyzer)
+        kept = None if target.overwrite else _finished(source, folder, name, analyzer)
         if kept is not None:
             return _result(kept, folder, name, "kept")
         analysis = analyzer.analyse(source, name=name, report=console.stage(name))
-        return _result(write_results(analysis, folder, overwrite=overwrite), folder, name, "done")
+        record = write_results(analysis, folder, overwrite=target.overwrite, images=target.images)
+        return _result(record, folder, name, "done")
     except Exception as error:  # of any kind: the next study may be a good one
         reported = console.failure(name, error)
         row = IndexRow(name=name, error=str(reported))
@@ -90,6 +102,8 @@ def _finished(source: Path, folder: Path, name: str, analyzer: Analyzer) -> Stud
         stored, record = read_run(folder / "run.json"), read_measurements(folder / "measurements.json")
     except UnreadableFileError as error:
         raise _not_kept(folder, "results that are damaged or incomplete") from error
+    if record.edits is not None:  # corrected results are those of the model's run, and are kept
+        stored = replace(stored, options=record.edits.model_options(stored.options))
     if record.study.name != name or not stored.same_result(run):
         raise _not_kept(folder, "results of another study, model or other options")
     version, ours = stored.versions.get("cinema_cmr"), run.versions["cinema_cmr"]

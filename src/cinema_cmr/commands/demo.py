@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from cinema_cmr.commands.analyse_case import analyse_case
+from cinema_cmr.commands.analyse_case import CaseTarget, analyse_case
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options.dataclass_options import option_values
 from cinema_cmr.commands.options.shared_options import add_model_options, add_output_options
@@ -37,10 +37,8 @@ def run(given: Namespace) -> int:
     console = Console(as_json=given.json)
     result = analyse_case(
         demo_path(),
-        Path(given.output),
-        name="demo_study",
+        CaseTarget(folder=Path(given.output), name="demo_study", overwrite=given.overwrite),
         analyzer=Analyzer(Options.of(**option_values(given, InferenceOptions))),
-        overwrite=given.overwrite,
         console=console,
     )
     truth = {name: demo_truth()[name] for name in _PRINTED}

@@ -68,11 +68,11 @@ class MeasureOptions:
     min_myocardial_rim: float = MIN_MYOCARDIAL_RIM
     """Fraction of the rim that scmr requires, 0 to 1; see `volumes.MIN_MYOCARDIAL_RIM`."""
     phase_rule: PhaseRule = "own"
-    """ED and ES of each ventricle's own curve, or those of the LV for both."""
+    """ED and ES of each ventricle's curve, or the LV's."""
     ed_frame: int | None = None
-    """ED frame of both ventricles, from 0 (default: found)."""
+    """ED frame of both ventricles, from 0, in place of the one found."""
     es_frame: int | None = None
-    """ES frame of both ventricles, from 0 (default: found)."""
+    """ES frame of both ventricles, from 0, in place of the one found."""
     bsa_formula: BsaFormula = "mosteller"
     """Formula of the body surface area."""
 

@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from cinema_cmr.core.analysis import Analysis
-from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.errors import GeometryError, InputError, MissingFileError
-from cinema_cmr.core.results import (
-    Flag,
-    HeartLocation,
-    LandmarkPrediction,
-    Measurements,
-    Prediction,
-    RemovedComponent,
-)
-from cinema_cmr.core.run_facts import RunFacts
-from cinema_cmr.core.serialise import from_dict
+from cinema_cmr.core.results import Flag, Measurements, Prediction
 from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
+from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.nifti.labels import read_label_codes
 from cinema_cmr.io.nifti.voxels import check_nifti
 from cinema_cmr.io.provenance import file_digest, input_digest
 from cinema_cmr.io.read import read_study
-from cinema_cmr.measure.measure import MeasureOptions, measure_study
-from cinema_cmr.measure.quality.landmarks import plausible_by_view
+from cinema_cmr.pipeline.stored_parts import (
+    label_scheme,
+    measure_again,
+    scheme_codes,
+    stored_measurements,
+    stored_options,
+    stored_prediction,
+    stored_run_facts,
+)
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.stored import read_measurements, read_run
-from cinema_cmr.report.record.study_record import LandmarkRecord, Numbers, Point, PredictionRecord, StudyRecord
+from cinema_cmr.report.record.study_record import PredictionRecord, StudyRecord
 
 __all__ = ["read_analysis"]
 
@@ -61,28 +58,18 @@ def read_analysis(results: Path | str, study: Path | str) -> Analysis:
     pairs = zip(record.predictions, cines, strict=True)
     predictions = {one.view: _prediction(one, cine, results, record) for one, cine in pairs}
     edited = [one.mask for one in record.predictions if file_digest(results / one.mask) != run.outputs.get(one.mask)]
-    measurements = _stored(record) if not edited else _measured_again(kept, predictions, record, run, edited)
-    return Analysis(study=kept, predictions=predictions, measurements=measurements, run=_run_facts(run))
-
-
-def _stored(record: StudyRecord) -> Measurements:
-    return Measurements(
-        measured=record.measurements,
-        curves={name: _array(values) for name, values in record.curves.values.items()},
-        times_ms=None if record.curves.times_ms is None else _array(record.curves.times_ms),
-        flags=record.flags,
+    measurements = (
+        stored_measurements(record) if not edited else _measured_again(kept, predictions, record, run, edited)
     )
+    facts = stored_run_facts(run)
+    return Analysis(study=kept, predictions=predictions, measurements=measurements, run=facts, edits=record.edits)
 
 
 def _measured_again(
     study: Study, predictions: Mapping[View, Prediction], record: StudyRecord, run: RunRecord, edited: Sequence[str]
 ) -> Measurements:
     """Measure masks that are not those of the run, by its options and landmarks, with a flag for it."""
-    names = {field.name for field in fields(MeasureOptions)}
-    options = from_dict(MeasureOptions, {name: value for name, value in run.options.items() if name in names})
-    landmarks = {one.view: _landmarks(one) for one in record.landmarks}
-    plausible, _ = plausible_by_view(landmarks)
-    measured = measure_study(study, predictions, options=options, landmarks=plausible)
+    measured = measure_again(study, predictions, stored_options(run), record)
     flag = Flag(
         code="masks-edited",
         severity="warning",
@@ -90,20 +77,6 @@ def _measured_again(
         evidence={"masks": ", ".join(edited)},
     )
     return replace(measured, flags=(*measured.flags, flag))
-
-
-def _landmarks(one: LandmarkRecord) -> LandmarkPrediction:
-    points = {name: _points(by_frame) for name, by_frame in one.points_ras_mm.items()}
-    return LandmarkPrediction(
-        landmarks=Landmarks(view=one.view, points=points),
-        confidence={name: _array(by_frame) for name, by_frame in one.confidence.items()},
-        centre=(np.nan, np.nan),
-        model=one.model,
-    )
-
-
-def _points(points: Sequence[Point | None]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    return np.array([(np.nan,) * 3 if point is None else point for point in points], dtype=np.float64)
 
 
 def _cine(prediction: PredictionRecord, study: Study) -> Cine:
@@ -122,18 +95,10 @@ def _prediction(one: PredictionRecord, cine: Cine, results: Path, record: StudyR
     path = results / one.mask
     if not path.exists():
         raise MissingFileError(f"'{results.name}' has no {one.mask}; expected the masks of the run: analyse it again")
-    scheme = "scar" if record.study.modality == "lge" else "cine"
-    codes = {label.code: label.code for label in LABEL_SCHEMES[scheme]}
-    array = read_label_codes(path, cine.shape, codes=codes)
+    scheme = label_scheme(record)
+    array = read_label_codes(path, cine.shape, codes=scheme_codes(scheme))
     _check_place(path, cine)
-    return Prediction(
-        view=one.view,
-        labels=LabelMap(array=array, scheme=scheme),
-        confidence=_array(one.confidence).astype(np.float32),
-        location=HeartLocation(centre=one.centre_voxels, method=one.location_method, evidence=one.evidence),
-        removed_components=tuple(RemovedComponent(**vars(part)) for part in one.removed_components),
-        model=one.model,
-    )
+    return stored_prediction(one, array, scheme)
 
 
 def _check_place(path: Path, cine: Cine) -> None:
@@ -148,24 +113,3 @@ def _check_place(path: Path, cine: Cine) -> None:
             f"'{path.name}' lies up to {off_mm:.2f} mm from its cine; expected the grid of the mask that was written:"
             " save it without resampling or turning"
         )
-
-
-def _run_facts(run: RunRecord) -> RunFacts:
-    return RunFacts(
-        model_name=run.model.name,
-        model_hash=run.model.hash,
-        device=run.model.device,
-        precision=run.model.precision,
-        inference_settings=run.model.inference_settings,
-        seconds=run.seconds,
-        options=run.options,
-        input_sha256=run.input_sha256,
-        package_version=run.versions.get("cinema_cmr"),
-        python_version=run.versions.get("python") or "unknown",
-        torch_version=run.versions.get("torch"),
-        numpy_version=run.versions.get("numpy"),
-    )
-
-
-def _array(values: Numbers) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)

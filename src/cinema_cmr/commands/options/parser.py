@@ -17,7 +17,10 @@ __all__ = ["CommandParser", "check_config_files", "check_paths"]
 
 _SHOWN = 600
 """Characters of an error: it may quote an argument or a configuration."""
-_PATHS = ("config", "data", "input", "inputs", "manifest", "normal_ranges", "output", "source", "split")
+_PATHS = (
+    *("config", "data", "image", "input", "inputs", "manifest", "mask", "normal_ranges", "output", "results", "source"),
+    "split",
+)
 
 
 class CommandParser(ArgumentParser):  # type: ignore[misc]  # jsonargparse is untyped here

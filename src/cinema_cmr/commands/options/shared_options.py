@@ -7,10 +7,20 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.options.dataclass_options import OptionGroup, add_options
+from cinema_cmr.core.analysis import NormalRange
 from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
+from cinema_cmr.files.text import read_text
+from cinema_cmr.measure.normal_ranges import parse_normal_ranges
 from cinema_cmr.pipeline.analysis_options import InferenceOptions, SeriesOptions
 
-__all__ = ["add_input_options", "add_model_options", "add_output_options", "add_series_options", "listed_inputs"]
+__all__ = [
+    "add_input_options",
+    "add_model_options",
+    "add_output_options",
+    "add_series_options",
+    "listed_inputs",
+    "read_normal_ranges",
+]
 
 
 def add_input_options(parser: ArgumentParser, kinds: str) -> None:
@@ -50,8 +60,23 @@ def listed_inputs(given: Namespace) -> list[Path]:
     return inputs
 
 
+def read_normal_ranges(table: str | None) -> tuple[NormalRange, ...] | None:
+    """Return the reference ranges of a CSV or JSON table, None without one; raises `InputError` if it is unreadable."""
+    if table is None:
+        return None
+    path = Path(table)
+    try:
+        text = read_text(path)
+    except OSError as error:
+        raise InputError(
+            f"table of normal ranges '{path.name}' cannot be read ({error.strerror}); expected a CSV or JSON file:"
+            " check the path"
+        ) from error
+    return parse_normal_ranges(text, "json" if path.suffix == ".json" else "csv")
+
+
 def _manifest_paths(manifest: Path) -> list[Path]:
-    from cinema_cmr.files.text import parse_rows, read_text
+    from cinema_cmr.files.text import parse_rows
     from cinema_cmr.io.delimiter import detect_delimiter
 
     try:

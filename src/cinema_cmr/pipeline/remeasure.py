@@ -1,0 +1,243 @@
+"""Finished results measured again: with corrected masks, other frames or other rules; no model runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.analysis import Analysis, NormalRange
+from cinema_cmr.core.edits import EditedSlice, Edits, EditStep, MaskEdit, RuleChange
+from cinema_cmr.core.errors import InputError, unknown_name
+from cinema_cmr.core.results import DiseaseClassification, Flag, Measurements, Prediction
+from cinema_cmr.core.run_facts import OptionValue, Stopwatch, installed_version
+from cinema_cmr.core.study import Study, Subject
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.disease.model import load_disease_model
+from cinema_cmr.disease.study_classification import classify_study
+from cinema_cmr.io.provenance import file_digest
+from cinema_cmr.measure.measure import MeasureOptions
+from cinema_cmr.measure.normal_ranges import NORMAL_RANGES
+from cinema_cmr.pipeline.stored_parts import (
+    label_scheme,
+    measure_again,
+    stored_landmarks,
+    stored_options,
+    stored_prediction,
+    stored_run_facts,
+)
+from cinema_cmr.pipeline.stored_results import Labels, StoredResults, read_results
+from cinema_cmr.report.record.build import image_file, mask_file, model_mask_file
+
+__all__ = ["Corrections", "remeasure"]
+
+_SUBJECT = {f"given_{field.name}": field.name for field in fields(Subject)}
+_RULES = {field.name for field in fields(MeasureOptions)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corrections:
+    """What is to change in finished results."""
+
+    masks: Mapping[View, Path] = field(default_factory=dict)
+    """View -> file of the corrected mask; a mask that was changed in place is found by itself."""
+    rules: Mapping[str, OptionValue] = field(default_factory=dict)
+    """Fields of `MeasureOptions` and `Subject` with their new values."""
+    find_frames: bool = False
+    """Find ED and ES on the curves again, in place of frames that were given."""
+    images: Mapping[View, Path] = field(default_factory=dict)
+    """View -> image for the report, where it is not in the results."""
+    normal_ranges: tuple[NormalRange, ...] | None = None
+    """Table of reference ranges; None for that of the run, if it was the bundled one."""
+
+    def __post_init__(self) -> None:
+        known = _RULES | set(_SUBJECT.values())
+        for name in self.rules:
+            if name not in known:
+                raise unknown_name("option", name, known)
+
+
+def remeasure(results: Path | str, corrections: Corrections, *, now: datetime | None = None) -> Analysis:
+    """Measure finished results again, and record what differs from the model's own run (`Analysis.edits`).
+
+    Raises `InputError` for a mask of a view that the results lack, and as `read_results` and `StoredResults.labels` do;
+    `UsageError` for a rule or a frame that cannot be.
+    """
+    watch = Stopwatch()
+    with watch.stage("remeasure"):
+        stored = read_results(results, corrections.images)
+        files = _mask_files(stored, corrections.masks)
+        scheme = label_scheme(stored.record)
+        labels = {view: _labels(stored, view, path) for view, path in files.items()}
+        predictions = {one.view: stored_prediction(one, labels[one.view], scheme) for one in stored.record.predictions}
+        options, subject = _options(stored, corrections)
+        study = replace(stored.study, subject=subject)
+        measured = measure_again(study, predictions, options, stored.record)
+        run_options = _run_options(stored, corrections, options)
+        edits = _edits(stored, labels, files, run_options, now or datetime.now(UTC))
+        measured = replace(
+            measured,
+            flags=(*measured.flags, *_edit_flags(edits)),
+            classification=_classification(stored, study, predictions.get(View.SAX), measured),
+        )
+    facts = stored_run_facts(stored.run)
+    return Analysis(
+        study=study,
+        predictions=predictions,
+        measurements=measured,
+        run=replace(facts, options=run_options, seconds={**facts.seconds, **watch.seconds}),
+        landmarks=stored_landmarks(stored.record),
+        normal_ranges=_normal_ranges(stored, corrections.normal_ranges),
+        edits=edits,
+        files=_kept_files(stored, files),
+    )
+
+
+def _mask_files(stored: StoredResults, given: Mapping[View, Path]) -> dict[View, Path]:
+    """Return the file of each view's mask: a corrected one, or that of the results."""
+    views = [one.view for one in stored.record.predictions]
+    for view in given:
+        if view not in views:
+            raise InputError(
+                f"a mask of the {view.title} view was given, of which '{stored.folder.name}' has none; expected one of:"
+                f" {', '.join(views) or 'none'}"
+            )
+    return {view: Path(given.get(view, stored.folder / mask_file(view))) for view in views}
+
+
+def _labels(stored: StoredResults, view: View, path: Path) -> Labels:
+    """Read a mask; a corrected one without any label is refused, as it is hardly meant."""
+    labels = stored.labels(view, path)
+    corrected = path != stored.folder / mask_file(view) or stored.is_changed(view)
+    if corrected and not labels.any():
+        raise InputError(f"'{path.name}' holds no label at all; expected a segmentation: save it again")
+    return labels
+
+
+def _options(stored: StoredResults, corrections: Corrections) -> tuple[MeasureOptions, Subject]:
+    given = corrections.rules
+    found = {"ed_frame": None, "es_frame": None} if corrections.find_frames else {}
+    rules = {**asdict(stored_options(stored.run)), **found, **{k: v for k, v in given.items() if k in _RULES}}
+    facts = {name: value for name, value in given.items() if name not in _RULES}
+    return MeasureOptions(**rules), Subject(**facts).fill_from(stored.record.subject)  # type: ignore[arg-type]
+
+
+def _run_options(stored: StoredResults, corrections: Corrections, options: MeasureOptions) -> dict[str, OptionValue]:
+    """Return the options as run.json has them, subject data as `given_...`."""
+    facts = {f"given_{name}": value for name, value in corrections.rules.items() if name not in _RULES}
+    return {**stored.run.options, **asdict(options), **facts}
+
+
+def _edits(
+    stored: StoredResults,
+    labels: Mapping[View, Labels],
+    files: Mapping[View, Path],
+    options: Mapping[str, OptionValue],
+    now: datetime,
+) -> Edits | None:
+    """Return all differences from the model's run, with this call as a step if it changed anything."""
+    earlier = stored.record.edits
+    before = stored.run.options
+    first = before if earlier is None else earlier.model_options(before)
+    digests = {str(view): _replaced(stored, view, files[view], labels[view]) for view in labels}
+    replaced = {view: digest for view, digest in digests.items() if digest is not None}
+    changed = tuple(name for name in options if options[name] != before.get(name))
+    step = EditStep(
+        time=now.astimezone(UTC).isoformat(timespec="seconds"),
+        version=installed_version("cinema-cmr"),
+        replaced_masks=replaced,
+        rules=changed,
+    )
+    steps = (*(earlier.steps if earlier else ()), *([step] if replaced or changed else ()))
+    if not steps:
+        return None
+    rules = (RuleChange(name=name, model=first.get(name), now=options[name]) for name in options)
+    masks = (_mask_edit(stored, view, labels[view]) for view in labels)
+    values = {one.name: one.value for one in stored.record.measurements}
+    return Edits(
+        masks=tuple(edit for edit in masks if edit is not None),
+        rules=tuple(rule for rule in rules if rule.model != rule.now),
+        steps=steps,
+        model_values=earlier.model_values if earlier else values,
+    )
+
+
+def _replaced(stored: StoredResults, view: View, file: Path, labels: Labels) -> str | None:
+    """Return the hash of the mask that another one replaces; None where the labels stay."""
+    current = stored.folder / mask_file(view)
+    if file == current:
+        return stored.written(view) if stored.is_changed(view) else None
+    if not stored.is_changed(view) and np.array_equal(labels, stored.labels(view, current)):
+        return None
+    return stored.written(view) or file_digest(current)
+
+
+def _mask_edit(stored: StoredResults, view: View, labels: Labels) -> MaskEdit | None:
+    own = stored.model_mask(view)
+    voxels = _differing(labels, stored.labels(view, own))
+    places = np.argwhere(voxels.T)
+    if not len(places):
+        return None
+    return MaskEdit(
+        view=view,
+        frames=tuple(sorted({int(t) for t, _ in places})),
+        slices=tuple(EditedSlice(frame=int(t), slice=int(z), voxels=int(voxels[z, t])) for t, z in places),
+        model_mask=model_mask_file(view),
+        model_mask_sha256=file_digest(own),
+    )
+
+
+def _differing(labels: Labels, own: Labels) -> NDArray[np.int64]:
+    """Return the (z, t) number of voxels with another code."""
+    return np.asarray(np.count_nonzero(labels != own, axis=(0, 1)), dtype=np.int64)
+
+
+def _edit_flags(edits: Edits | None) -> tuple[Flag, ...]:
+    if edits is None or not edits.masks:
+        return ()
+    flag = Flag(
+        code="masks-edited",
+        severity="info",
+        message="masks were corrected by a reader",
+        evidence={f"{edit.view}_frames": len(edit.frames) for edit in edits.masks},
+    )
+    return (flag,)
+
+
+def _classification(
+    stored: StoredResults, study: Study, stack: Prediction | None, measured: Measurements
+) -> DiseaseClassification | None:
+    """Classify the new numbers, if the run did and its model is the bundled one."""
+    disease = stored.record.disease
+    if disease is None:
+        return None
+    model = load_disease_model()
+    if model.sha256 == stored.run.options.get("disease_sha256"):
+        return classify_study(study, stack, measured, model)
+    reason = "the measurements were made again without the disease model of the run, which is not the bundled one"
+    return DiseaseClassification(reason=reason, model=disease.model, notice=disease.notice)
+
+
+def _normal_ranges(stored: StoredResults, given: tuple[NormalRange, ...] | None) -> tuple[NormalRange, ...]:
+    """Return the table given, or the bundled one if the run had that; a table of the user's own is not stored."""
+    if given is not None:
+        return given
+    return () if stored.run.options.get("normal_ranges_sha256") else NORMAL_RANGES
+
+
+def _kept_files(stored: StoredResults, files: Mapping[View, Path]) -> dict[str, Path]:
+    """Return the files that are copied as they are: images, the model's own masks, and masks without a change."""
+    kept = {}
+    for view, file in files.items():
+        kept[model_mask_file(view)] = stored.model_mask(view)
+        if file == stored.folder / mask_file(view) and not stored.is_changed(view):
+            kept[mask_file(view)] = file
+    for cine in stored.study.cines:
+        image = stored.folder / image_file(cine.view)
+        if image.exists():
+            kept[image_file(cine.view)] = image
+    return kept

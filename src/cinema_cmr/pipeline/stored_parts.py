@@ -1,0 +1,140 @@
+"""Parts of an analysis, made of the records of its results folder; and its masks measured anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.annotation import LabelMap, Landmarks
+from cinema_cmr.core.results import (
+    Flag,
+    HeartLocation,
+    LandmarkPrediction,
+    Measurements,
+    Prediction,
+    RemovedComponent,
+)
+from cinema_cmr.core.run_facts import RunFacts
+from cinema_cmr.core.serialise import from_dict
+from cinema_cmr.core.study import Study
+from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
+from cinema_cmr.measure.measure import MeasureOptions, measure_study
+from cinema_cmr.measure.quality.landmarks import plausible_by_view
+from cinema_cmr.report.record.run_record import RunRecord
+from cinema_cmr.report.record.study_record import LandmarkRecord, Numbers, Point, PredictionRecord, StudyRecord
+
+__all__ = [
+    "label_scheme",
+    "measure_again",
+    "scheme_codes",
+    "stored_array",
+    "stored_landmarks",
+    "stored_measurements",
+    "stored_options",
+    "stored_prediction",
+    "stored_run_facts",
+]
+
+_OF_THE_MODEL = ("modality-mismatch", "heart-exceeds-fov", "low-confidence", "landmarks-experimental")
+"""Flags that need the model or its images: taken over from the record, whatever became of the masks."""
+
+
+def label_scheme(record: StudyRecord) -> Literal["cine", "scar"]:
+    """Return the scheme of the masks' codes."""
+    return "scar" if record.study.modality == "lge" else "cine"
+
+
+def scheme_codes(scheme: str) -> dict[int, int]:
+    """Return the codes that a mask of a scheme may hold, each standing for itself."""
+    return {label.code: label.code for label in LABEL_SCHEMES[scheme]}
+
+
+def stored_measurements(record: StudyRecord) -> Measurements:
+    """Return the measurements as they stand in the record, without the disease model's result."""
+    return Measurements(
+        measured=record.measurements,
+        curves={name: stored_array(values) for name, values in record.curves.values.items()},
+        times_ms=None if record.curves.times_ms is None else stored_array(record.curves.times_ms),
+        flags=record.flags,
+    )
+
+
+def stored_options(run: RunRecord) -> MeasureOptions:
+    """Return the rules of measurement of a run."""
+    names = {field.name for field in fields(MeasureOptions)}
+    options: MeasureOptions = from_dict(
+        MeasureOptions, {name: value for name, value in run.options.items() if name in names}
+    )
+    return options
+
+
+def stored_landmarks(record: StudyRecord) -> dict[View, LandmarkPrediction]:
+    """Return the landmarks as the model found them, without the centre of its field of view."""
+    return {one.view: _landmarks(one) for one in record.landmarks}
+
+
+def stored_prediction(one: PredictionRecord, labels: NDArray[np.uint8], scheme: str) -> Prediction:
+    """Return a prediction with these labels; its model's field of view and threshold of confidence are unknown."""
+    return Prediction(
+        view=one.view,
+        labels=LabelMap(array=labels, scheme=scheme),
+        confidence=stored_array(one.confidence).astype(np.float32),
+        location=HeartLocation(centre=one.centre_voxels, method=one.location_method, evidence=one.evidence),
+        removed_components=tuple(RemovedComponent(**vars(part)) for part in one.removed_components),
+        model=one.model,
+    )
+
+
+def measure_again(
+    study: Study, predictions: Mapping[View, Prediction], options: MeasureOptions, record: StudyRecord
+) -> Measurements:
+    """Measure masks with the record's landmarks; flags that need the model are those of the record."""
+    plausible, landmark_flags = plausible_by_view(stored_landmarks(record))
+    found = measure_study(study, predictions, options=options, landmarks=plausible)
+    kept = [flag for flag in record.flags if flag.code in _OF_THE_MODEL]
+    return replace(found, flags=(*landmark_flags, *_without(found.flags), *kept))
+
+
+def _without(flags: tuple[Flag, ...]) -> tuple[Flag, ...]:
+    return tuple(flag for flag in flags if flag.code not in _OF_THE_MODEL)
+
+
+def stored_run_facts(run: RunRecord) -> RunFacts:
+    """Return the facts of a run as they stand in run.json."""
+    return RunFacts(
+        model_name=run.model.name,
+        model_hash=run.model.hash,
+        device=run.model.device,
+        precision=run.model.precision,
+        inference_settings=run.model.inference_settings,
+        seconds=run.seconds,
+        options=run.options,
+        input_sha256=run.input_sha256,
+        package_version=run.versions.get("cinema_cmr"),
+        python_version=run.versions.get("python") or "unknown",
+        torch_version=run.versions.get("torch"),
+        numpy_version=run.versions.get("numpy"),
+    )
+
+
+def stored_array(values: Numbers) -> NDArray[np.float64]:
+    """Return numbers of a record as an array, NaN where they are unknown."""
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _landmarks(one: LandmarkRecord) -> LandmarkPrediction:
+    points = {name: _points(by_frame) for name, by_frame in one.points_ras_mm.items()}
+    return LandmarkPrediction(
+        landmarks=Landmarks(view=one.view, points=points),
+        confidence={name: stored_array(by_frame) for name, by_frame in one.confidence.items()},
+        centre=(np.nan, np.nan),
+        model=one.model,
+    )
+
+
+def _points(points: tuple[Point | None, ...]) -> NDArray[np.float64]:
+    return np.array([(np.nan,) * 3 if point is None else point for point in points], dtype=np.float64)

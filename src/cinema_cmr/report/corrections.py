@@ -1,0 +1,79 @@
+"""What a reader corrected, in words, and the values of the model's own run beside the new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cinema_cmr.core.edits import MaskEdit, RuleChange
+from cinema_cmr.core.run_facts import OptionValue
+from cinema_cmr.report.record.study_record import StudyRecord
+from cinema_cmr.report.wording import sentence, spans, words
+
+__all__ = ["ValueChange", "changed_values", "correction_lines"]
+
+_SAME = 1e-4
+"""Relative difference below which a value counts as the same: records have six digits, and so have grids and times."""
+_DAY = slice(0, 16)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValueChange:
+    """A measurement whose value differs from that of the model's own run."""
+
+    name: str
+    title: str
+    unit: str
+    model: float | None
+    """Value of the model's own masks, by the rules of its run."""
+    now: float | None
+
+    @property
+    def difference(self) -> float | None:
+        """The new value minus that of the model; None where either is unknown."""
+        return None if self.model is None or self.now is None else self.now - self.model
+
+
+def changed_values(record: StudyRecord) -> tuple[ValueChange, ...]:
+    """Return the measurements that differ from the model's own run, in the order of the record."""
+    if record.edits is None:
+        return ()
+    model = record.edits.model_values
+    values = (
+        ValueChange(name=one.name, title=one.title, unit=one.unit, model=model.get(one.name), now=one.value)
+        for one in record.measurements
+    )
+    return tuple(value for value in values if _differs(value))
+
+
+def correction_lines(record: StudyRecord) -> list[str]:
+    """Return one sentence for each corrected mask and changed rule, and one on the last step; empty without any."""
+    edits = record.edits
+    if edits is None or not edits.is_corrected:
+        return []
+    last = edits.steps[-1]
+    done = f"Last changed {last.time[_DAY].replace('T', ' ')} UTC with version {last.version or 'unknown'}."
+    return [*_mask_lines(edits.masks), *map(_rule_line, edits.rules), done]
+
+
+def _differs(value: ValueChange) -> bool:
+    if value.model is None or value.now is None:
+        return value.model is not value.now
+    return abs(value.now - value.model) > _SAME * max(abs(value.model), abs(value.now))
+
+
+def _mask_lines(masks: tuple[MaskEdit, ...]) -> Iterator[str]:
+    for mask in masks:
+        voxels = sum(one.voxels for one in mask.slices)
+        slices = spans(sorted({one.slice for one in mask.slices}))
+        frames = f"frame{'s' * (len(mask.frames) > 1)} {spans(mask.frames)}"
+        yield f"{sentence(mask.view.title)} mask: {voxels} voxels in {frames}, slices {slices}."
+
+
+def _rule_line(rule: RuleChange) -> str:
+    name = words(rule.name.removeprefix("given_"))
+    return f"{sentence(name)}: {_option(rule.now)}; in the model's run {_option(rule.model)}."
+
+
+def _option(value: OptionValue) -> str:
+    return "not given" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
