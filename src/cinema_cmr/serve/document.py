@@ -1,37 +1,44 @@
-"""The document of an opened study: its record, geometry for display, plots, and the state of its review."""
+"""The document of an opened study: geometry for display, plots, and its numbers beside the model's."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cinema_cmr.core.geometry import unit
-from cinema_cmr.core.results import Measurement, Measurements
+from cinema_cmr.core.results import Flag, Measurement, Measurements
 from cinema_cmr.core.serialise import Json, json_values
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, NOTICE, View
-from cinema_cmr.measure.volumes import measure_volumes
-from cinema_cmr.report.segments import segment_plots
-from cinema_cmr.serve.messages import FlagMessage, Numbers
+from cinema_cmr.report.record.study_record import Point, StudyRecord
+from cinema_cmr.report.wording import sentence, words
+from cinema_cmr.serve.messages import FlagMessage, Numbers, SegmentValues
 from cinema_cmr.serve.opened_study import OpenedStudy
 from cinema_cmr.serve.opened_view import OpenedView
 
-__all__ = ["SHOWN_VALUES", "numbers_of", "segment_svgs", "study_document"]
+__all__ = ["SHOWN_VALUES", "flag_message", "numbers_of", "own_values", "segments_of", "study_document"]
 
 SHOWN_VALUES = (
     *("lv_ef_percent", "lv_edv_ml", "lv_esv_ml", "lv_sv_ml", "lv_mass_g"),
     *("rv_ef_percent", "rv_edv_ml", "rv_esv_ml", "rv_sv_ml"),
     *("lv_edvi_ml_m2", "lv_esvi_ml_m2", "lv_mass_index_g_m2", "rv_edvi_ml_m2", "rv_esvi_ml_m2"),
-    *("cardiac_output_l_min", "heart_rate_bpm", "lv_ed_frame", "lv_es_frame", "rv_ed_frame", "rv_es_frame"),
-    *("mapse_mm", "lv_ef_biplane_percent", "infarct_percent", "no_reflow_percent", "infarct_g"),
+    *("cardiac_output_l_min", "heart_rate_bpm", "infarct_percent", "no_reflow_percent", "infarct_g"),
 )
 """Measurements that the page shows; all of them stand in the report and in measurements.json."""
 
+_SEGMENT = re.compile(r"(?P<what>.+)_aha(?P<number>0[1-9]|1[0-6])")
+_UNIT_WORDS = re.compile(r"_(mm|percent|ml|g|degrees?)(?=_|$)")
+_N_SEGMENTS = 16
+
 
 def study_document(study: OpenedStudy, key: str) -> dict[str, Json]:
-    """Return what the page needs to show a study, without its pixels."""
+    """Return what the page needs to show a study, without its pixels and labels."""
     record = study.record
-    stack = study.views.get(View.SAX)
+    points = {one.view: _points(study.views[one.view], one.points_ras_mm) for one in record.landmarks
+              if one.view in study.views}  # fmt: skip
     return json_values(
         {
             "id": key,
@@ -40,32 +47,31 @@ def study_document(study: OpenedStudy, key: str) -> dict[str, Json]:
             "notice": NOTICE,
             "subject": record.subject,
             "model": record.model,
-            "views": {view: _view(opened, stack) for view, opened in study.views.items()},
-            "points": {one.view: _points(study.views[one.view], one.points_ras_mm) for one in record.landmarks
-                       if one.view in study.views},
+            "views": {view: _view(opened, study.views.get(View.SAX)) for view, opened in study.views.items()},
+            "points": points,
             "times_ms": record.curves.times_ms,
             "issues": record.issues,
-            "series": record.views,
         }
     )
 
 
-def numbers_of(study: OpenedStudy) -> Numbers:
-    """Return the numbers of the labels as they are, beside the model's."""
+def numbers_of(study: OpenedStudy, *, quick: bool = False) -> Numbers:
+    """Return the numbers of the labels as they are, beside the model's; quick ones without flags.
+
+    Without a correction the numbers are the model's, as stored, with the flags that need its confidence.
+    """
     review, record = study.review, study.record
-    measured = study.numbers()
-    own = {one.name: one.value for one in record.measurements}
-    # Without a correction the model's own numbers stand, with the flags that need its confidence.
-    values = {name: measured.value(name) for name in measured} if review.is_corrected else own
-    flags = measured.flags if review.is_corrected else record.flags
-    curves = measured.curves if review.is_corrected else record.curves.values
+    measured = study.quick_numbers() if quick else study.numbers()
+    own = own_values(record)
+    values = measured.to_dict() if review.is_corrected else own
+    as_stored = not review.is_corrected and record.edits is None
     return Numbers(
         state=review.state,
         values={name: values[name] for name in SHOWN_VALUES if name in values},
         own_values={name: own[name] for name in SHOWN_VALUES if name in own},
-        curves={name: _finite(np.array(curve, dtype=np.float64)) for name, curve in curves.items()},
-        counted=_counted(study),
-        flags=[FlagMessage(**json_values(vars(flag))) for flag in flags],
+        curves={name: _finite(curve) for name, curve in measured.curves.items()},
+        slices={name: list(measured[name].slices) for name in ("lv_edv_ml", "lv_esv_ml") if name in measured},
+        flags=None if quick else [flag_message(flag) for flag in (record.flags if as_stored else measured.flags)],
         corrected=[(one.view, one.frame, one.slice) for one in review.slices],
         ed_frame=_frame(measured, "lv_ed_frame"),
         es_frame=_frame(measured, "lv_es_frame"),
@@ -75,9 +81,36 @@ def numbers_of(study: OpenedStudy) -> Numbers:
     )
 
 
-def segment_svgs(measurements: tuple[Measurement, ...]) -> list[dict[str, str]]:
-    """Return title, unit, text and picture of each plot over the segments of the left ventricle."""
-    return [{"title": one.title, "unit": one.unit, "text": one.text} for one in segment_plots(measurements)]
+def own_values(record: StudyRecord) -> dict[str, float | None]:
+    """Return the numbers of the model's own masks."""
+    if record.edits is not None:
+        return dict(record.edits.model_values)
+    return {one.name: one.value for one in record.measurements}
+
+
+def flag_message(flag: Flag) -> FlagMessage:
+    """Return a flag for an answer."""
+    return FlagMessage(
+        code=flag.code, severity=flag.severity, message=flag.message, evidence=dict(json_values(flag.evidence))
+    )
+
+
+def segments_of(measurements: Iterable[Measurement]) -> list[SegmentValues]:
+    """Return each measurement of the segments of the left ventricle that has any value."""
+    groups: dict[str, dict[int, Measurement]] = defaultdict(dict)
+    for one in measurements:
+        match = _SEGMENT.fullmatch(one.name)
+        if match:
+            groups[match["what"]][int(match["number"])] = one
+    plots = []
+    for what, by_number in groups.items():
+        values = [by_number[n].value if n in by_number else None for n in range(1, _N_SEGMENTS + 1)]
+        known = [value for value in values if value is not None]
+        if known:
+            one = next(iter(by_number.values()))
+            title = sentence(words(_UNIT_WORDS.sub("", what)))
+            plots.append(SegmentValues(title=title, unit=one.unit, low=min(known), high=max(known), values=values))
+    return plots
 
 
 def _frame(measured: Measurements, name: str) -> int | None:
@@ -85,18 +118,17 @@ def _frame(measured: Measurements, name: str) -> int | None:
     return None if value is None else int(value)
 
 
-def _finite(curve: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[float | None]:
+def _finite(curve: NDArray[np.float64]) -> list[float | None]:
     return [round(value, 2) if np.isfinite(value) else None for value in curve.tolist()]
-
-
-def _counted(study: OpenedStudy) -> list[list[bool]]:
-    """Return [slice][frame] of the stack, from the slices that the LV's volumes were summed over."""
-    return []
 
 
 def _view(view: OpenedView, stack: OpenedView | None) -> dict[str, object]:
     cine = view.cine
     lines = stack is not None and cine.view.is_long_axis and cine.orientation_known and stack.cine.orientation_known
+    labels = [
+        {"code": one.code, "name": one.name, "title": one.title, "colour": one.colour}
+        for one in LABEL_SCHEMES[view.scheme]
+    ]
     return {
         "title": cine.view.title,
         "label": cine.label,
@@ -112,8 +144,7 @@ def _view(view: OpenedView, stack: OpenedView | None) -> dict[str, object]:
         "window": view.window,
         "box": view.box,
         "has_mask": view.labels is not None,
-        "labels": [{"code": one.code, "name": one.name, "title": one.title, "colour": one.colour}
-                   for one in LABEL_SCHEMES[view.scheme]],
+        "labels": labels,
         "slice_lines": _slice_lines(view, stack) if lines and stack is not None else [],
     }
 
@@ -129,13 +160,11 @@ def _slice_lines(view: OpenedView, stack: OpenedView) -> list[list[float]]:
     return [[float(a), float(b), float(c - offset)] for offset in offsets]
 
 
-def _points(
-    view: OpenedView, points: Mapping[str, tuple[tuple[float, float, float] | None, ...]]
-) -> dict[str, list[list[float] | None]]:
+def _points(view: OpenedView, points: Mapping[str, tuple[Point | None, ...]]) -> dict[str, list[list[float] | None]]:
     """Return name -> (x, y) in the picture by frame."""
     inverse = np.linalg.inv(view.cine.affine)
 
-    def place(point: tuple[float, float, float] | None) -> list[float] | None:
+    def place(point: Point | None) -> list[float] | None:
         return None if point is None else [float(v) for v in (inverse @ np.array([*point, 1.0]))[:2]]
 
     return {name: [place(point) for point in by_frame] for name, by_frame in points.items()}

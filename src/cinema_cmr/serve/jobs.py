@@ -188,7 +188,10 @@ def file_below(folder: Path, name: str) -> Path:
     """
     parts = name.split("/")
     sound = all(
-        part and not part.startswith(".") and part == part.strip() and not _FORBIDDEN.search(part)
+        part
+        and not part.startswith(".")
+        and part == part.strip()
+        and not _FORBIDDEN.search(part)
         and len(os.fsencode(part)) <= _PART_BYTES
         for part in parts
     )

@@ -78,9 +78,7 @@ class Library:
 
     def _entry(self, folder: Path) -> Listed | None:
         try:
-            return Listed(
-                key=study_key(folder), folder=folder, record=self.record(folder), review=read_review(folder)
-            )
+            return Listed(key=study_key(folder), folder=folder, record=self.record(folder), review=read_review(folder))
         except (CinemaError, OSError):
             return None
 

@@ -12,10 +12,12 @@ from cinema_cmr.serve.review import State
 __all__ = [
     "ChangedSlice",
     "Changes",
+    "Exported",
     "FlagMessage",
     "JobMessage",
     "NewJob",
     "Numbers",
+    "SegmentValues",
     "SignOff",
     "StudyRow",
 ]
@@ -89,9 +91,10 @@ class Numbers(_Message):
     own_values: dict[str, float | None]
     """The model's."""
     curves: dict[str, list[float | None]]
-    counted: list[list[bool]]
-    """[slice][frame]: whether the LV blood of a slice is counted."""
-    flags: list[FlagMessage]
+    slices: dict[str, list[int]]
+    """Measurement -> slices that were counted."""
+    flags: list[FlagMessage] | None
+    """null in a quick answer: ask for all numbers."""
     corrected: list[tuple[str, int, int]]
     """View, frame and slice of each correction."""
     ed_frame: int | None
@@ -123,3 +126,23 @@ class JobMessage(_Message):
     """Key of the finished study."""
     created: str
     n_files: int = 0
+
+
+class SegmentValues(_Message):
+    """A measurement of the 16 AHA segments."""
+
+    title: str
+    unit: str
+    low: float
+    high: float
+    values: list[float | None]
+
+
+class Exported(_Message):
+    """Cases that were written for `cinema finetune --data`."""
+
+    folder: str
+    """Name of the folder in the server's folder `exports`."""
+    cases: int
+    frames: int
+    """Labelled frames in all."""

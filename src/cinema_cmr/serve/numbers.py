@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from cinema_cmr.core.annotation import LabelMap, Landmarks
-from cinema_cmr.core.results import LandmarkPrediction, Measurements
-from cinema_cmr.core.serialise import from_dict
+from cinema_cmr.core.results import Measurements
+from cinema_cmr.core.run_facts import OptionValue
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
@@ -20,63 +20,83 @@ from cinema_cmr.measure.phases import Phases, find_phases, override_phases, reco
 from cinema_cmr.measure.quality.landmarks import plausible_by_view
 from cinema_cmr.measure.valve_plane import find_valve_planes
 from cinema_cmr.measure.volumes import CODES, Volumes, measure_volumes
+from cinema_cmr.pipeline.stored_parts import stored_landmarks, stored_options
 from cinema_cmr.report.record.run_record import RunRecord
-from cinema_cmr.report.record.study_record import LandmarkRecord, Point, StudyRecord
+from cinema_cmr.report.record.study_record import StudyRecord
 
-__all__ = ["Rules", "measure_all", "measure_stack"]
+__all__ = ["FRAMES", "chosen_frames", "measure_all", "measure_stack", "model_frames"]
+
+FRAMES = ("ed_frame", "es_frame")
+"""Options that a reader of the page may change."""
+
+Parts = Mapping[View, tuple[Cine, LabelMap]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rules:
-    """The rules of a run, and the frames that a reader chose."""
-
-    run: RunRecord
-    ed_frame: int | None
-    es_frame: int | None
-
-    @property
-    def options(self) -> MeasureOptions:
-        """The options of the run; the reader's frames take the place of those given to the run."""
-        known = {field.name for field in fields(MeasureOptions)}
-        options = from_dict(MeasureOptions, {name: one for name, one in self.run.options.items() if name in known})
-        chosen = {"ed_frame": self.ed_frame, "es_frame": self.es_frame}
-        return replace(options, **{name: frame for name, frame in chosen.items() if frame is not None})
+class _Ventricles:
+    volumes: Volumes
+    lv: Phases
+    rv: Phases
 
 
-def measure_all(record: StudyRecord, parts: Mapping[View, tuple[Cine, LabelMap]], rules: Rules) -> Measurements:
-    """Return everything that `measure_masks` measures on these views."""
-    study = Study(
-        name="",
-        cines=tuple(cine for cine, _ in parts.values()),
-        subject=record.subject,
-        modality=record.study.modality,
-    )
+def model_frames(record: StudyRecord, run: RunRecord) -> dict[str, OptionValue]:
+    """Return ED and ES as they were given to the model's own run; None where they were found."""
+    options = run.options if record.edits is None else record.edits.model_options(run.options)
+    return {name: options.get(name) for name in FRAMES}
+
+
+def chosen_frames(record: StudyRecord, run: RunRecord, chosen: Mapping[str, int | None]) -> dict[str, OptionValue]:
+    """Return ED and ES as a reader chose them, else as given to the model's run."""
+    own = model_frames(record, run)
+    return {name: own[name] if chosen[name] is None else chosen[name] for name in FRAMES}
+
+
+def _options(record: StudyRecord, run: RunRecord, chosen: Mapping[str, int | None]) -> MeasureOptions:
+    return replace(stored_options(run), **chosen_frames(record, run, chosen))  # type: ignore[arg-type]  # of the run
+
+
+def measure_all(record: StudyRecord, run: RunRecord, parts: Parts, chosen: Mapping[str, int | None]) -> Measurements:
+    """Return everything that `measure_masks` measures on these views, by the rules of the run."""
+    cines = tuple(cine for cine, _ in parts.values())
+    study = Study(name="", cines=cines, subject=record.subject, modality=record.study.modality)
     labels = {view: one for view, (_, one) in parts.items()}
-    return measure_masks(study, labels, options=rules.options, landmarks=_plausible(record))
+    options = _options(record, run, chosen)
+    return measure_masks(study, labels, options=options, landmarks=_plausible(record))
 
 
-def measure_stack(record: StudyRecord, cine: Cine, labels: LabelMap, rules: Rules) -> Measurements:
+def measure_stack(
+    record: StudyRecord, run: RunRecord, part: tuple[Cine, LabelMap], chosen: Mapping[str, int | None]
+) -> Measurements:
     """Return volumes, function and mass of a short-axis stack: what must follow a stroke of the brush."""
-    options = rules.options
+    cine, labels = part
+    options = _options(record, run, chosen)
+    found = _ventricles(record, cine, labels, options)
+    volumes = found.volumes
+    lv, rv = _chamber("lv", found, labels, found.lv), _chamber("rv", found, labels, found.rv)
+    return Measurements(
+        measured=(
+            *ventricle_values(lv),
+            *mass_values(lv, _chamber("myo", found, labels, found.lv)),
+            *ventricle_values(rv),
+        ),
+        curves={"lv_volume_ml": volumes.lv_ml, "rv_volume_ml": volumes.rv_ml, "myo_volume_ml": volumes.myo_ml},
+        times_ms=cine.frame_times_ms,
+    )
+
+
+def _ventricles(record: StudyRecord, cine: Cine, labels: LabelMap, options: MeasureOptions) -> _Ventricles:
+    """Return the curves by the rules of the options, with the phases of both ventricles."""
     volumes = _volumes(record, cine, labels, options)
+    if not cine.in_phase:
+        unknown = Phases(ed=None, es=None, rule="", reason="the slices are not in phase")
+        return _Ventricles(volumes=volumes, lv=unknown, rv=unknown)
     own = (
         find_phases(curve, times_ms=cine.frame_times_ms, rr_interval_ms=cine.rr_interval_ms)
         for curve in (volumes.lv_ml, volumes.rv_ml)
     )
-    phases = reconcile_phases(*own, n_frames=cine.n_frames, rule=options.phase_rule)
-    if not cine.in_phase:
-        unknown = Phases(ed=None, es=None, rule="", reason="the slices are not in phase")
-        phases = unknown, unknown
-    else:
-        given = (options.ed_frame, options.es_frame, cine.n_frames)
-        phases = override_phases(phases[0], *given), override_phases(phases[1], *given)
-    lv, rv = (_chamber(name, volumes, labels, one) for name, one in zip(("lv", "rv"), phases, strict=True))
-    myo = _chamber("myo", volumes, labels, phases[0])
-    return Measurements(
-        measured=(*ventricle_values(lv), *mass_values(lv, myo), *ventricle_values(rv)),
-        curves={"lv_volume_ml": volumes.lv_ml, "rv_volume_ml": volumes.rv_ml, "myo_volume_ml": volumes.myo_ml},
-        times_ms=cine.frame_times_ms,
-    )
+    lv, rv = reconcile_phases(*own, n_frames=cine.n_frames, rule=options.phase_rule)
+    given = (options.ed_frame, options.es_frame, cine.n_frames)
+    return _Ventricles(volumes=volumes, lv=override_phases(lv, *given), rv=override_phases(rv, *given))
 
 
 def _volumes(record: StudyRecord, cine: Cine, labels: LabelMap, options: MeasureOptions) -> Volumes:
@@ -89,23 +109,12 @@ def _volumes(record: StudyRecord, cine: Cine, labels: LabelMap, options: Measure
     return measure_volumes(cine, labels, basal_rule=rule, min_myocardial_rim=options.min_myocardial_rim)
 
 
-def _chamber(name: str, volumes: Volumes, labels: LabelMap, phases: Phases) -> Chamber:
-    kind: Literal["lv", "rv", "myo"] = "lv" if name == "lv" else "rv" if name == "rv" else "myo"
-    curve = {"lv": volumes.lv_ml, "rv": volumes.rv_ml, "myo": volumes.myo_ml}[kind]
-    counted = volumes.lv_counted if kind == "lv" else np.any(labels.array == CODES[kind], axis=(0, 1))
-    return Chamber(name=kind, volumes_ml=curve, counted=counted, phases=phases, rule="")
+def _chamber(name: Literal["lv", "rv", "myo"], found: _Ventricles, labels: LabelMap, phases: Phases) -> Chamber:
+    volumes = found.volumes
+    curve = {"lv": volumes.lv_ml, "rv": volumes.rv_ml, "myo": volumes.myo_ml}[name]
+    counted = volumes.lv_counted if name == "lv" else np.any(labels.array == CODES[name], axis=(0, 1))
+    return Chamber(name=name, volumes_ml=curve, counted=counted, phases=phases, rule="")
 
 
 def _plausible(record: StudyRecord) -> dict[View, Landmarks]:
-    return plausible_by_view({one.view: _landmarks(one) for one in record.landmarks})[0]
-
-
-def _landmarks(one: LandmarkRecord) -> LandmarkPrediction:
-    points = {name: np.array([_point(point) for point in by_frame]) for name, by_frame in one.points_ras_mm.items()}
-    confidence = {name: np.array(by_frame, dtype=np.float64) for name, by_frame in one.confidence.items()}
-    landmarks = Landmarks(view=one.view, points=points)
-    return LandmarkPrediction(landmarks=landmarks, confidence=confidence, centre=(np.nan, np.nan), model=one.model)
-
-
-def _point(point: Point | None) -> tuple[float, float, float]:
-    return (np.nan, np.nan, np.nan) if point is None else point
+    return plausible_by_view(stored_landmarks(record))[0]

@@ -20,7 +20,7 @@ from cinema_cmr.report.record.build import image_file, mask_file, model_mask_fil
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.stored import read_run
 from cinema_cmr.report.record.study_record import StudyRecord
-from cinema_cmr.serve.numbers import Rules, measure_all, measure_stack
+from cinema_cmr.serve.numbers import FRAMES, measure_all, measure_stack, model_frames
 from cinema_cmr.serve.opened_view import OpenedView, open_view, read_codes
 from cinema_cmr.serve.review import Review, read_review, write_review
 
@@ -72,7 +72,7 @@ class OpenedStudy:
     def save(self) -> None:
         """Write the review, with the hash of each mask that was corrected."""
         corrected = sorted({one.view for one in self.review.slices})
-        hashes = {view: file_digest(_own_mask(self.folder, view)) for view in corrected}
+        hashes: dict[str, str] = {view: file_digest(_own_mask(self.folder, view)) for view in corrected}
         self.review = replace(self.review, mask_sha256=hashes)
         write_review(self.review, self.folder)
 
@@ -80,7 +80,7 @@ class OpenedStudy:
         """Return all measurements of the labels as they are, by the rules of the run and the chosen frames."""
         if self.measured is None:
             parts = {name: _part(view) for name, view in self.views.items() if view.labels is not None}
-            self.measured = measure_all(self.record, parts, self._rules())
+            self.measured = measure_all(self.record, self.run, parts, self._chosen())
         return self.measured
 
     def quick_numbers(self) -> Measurements:
@@ -88,10 +88,24 @@ class OpenedStudy:
         stack = self.views.get(View.SAX)
         if self.measured is not None or stack is None or stack.labels is None or stack.scheme != "cine":
             return self.numbers()
-        return measure_stack(self.record, *_part(stack), self._rules())
+        return measure_stack(self.record, self.run, _part(stack), self._chosen())
 
-    def _rules(self) -> Rules:
-        return Rules(run=self.run, ed_frame=self.review.ed_frame, es_frame=self.review.es_frame)
+    def choose_frames(self, ed: int | None, es: int | None) -> None:
+        """Let ED or ES be another frame; None leaves it as it is. Raises `InputError` for one that cannot be."""
+        n_frames = max(view.cine.n_frames for view in self.views.values())
+        given = {"ed_frame": ed, "es_frame": es}
+        for frame in given.values():
+            if frame is not None and frame >= n_frames:
+                raise InputError(f"frame {frame}; expected 0 to {n_frames - 1}")
+        review = replace(self.review.with_frames(given), signed_off=None)
+        own = model_frames(self.record, self.run)
+        frames = [own[name] if getattr(review, name) is None else getattr(review, name) for name in FRAMES]
+        if frames[0] is not None and frames[0] == frames[1]:
+            raise InputError(f"frame {frames[0]} is ED and ES; expected two frames: move the other one first")
+        self.review, self.measured = review, None
+
+    def _chosen(self) -> dict[str, int | None]:
+        return {name: getattr(self.review, name) for name in FRAMES}
 
 
 def open_study(folder: Path, record: StudyRecord) -> OpenedStudy:
@@ -112,7 +126,19 @@ def open_study(folder: Path, record: StudyRecord) -> OpenedStudy:
     study = OpenedStudy(folder=folder, record=record, run=run, views=views, review=read_review(folder))
     for view, opened in views.items():
         _take_corrections(study, view, opened)
+    _take_frames(study)
     return study
+
+
+def _take_frames(study: OpenedStudy) -> None:
+    """Take over the frames that `cinema remeasure` was given, unless this server gave them."""
+    own = model_frames(study.record, study.run)
+    if study.record.edits is None or study.review.applied:
+        return
+    for name in FRAMES:
+        given = study.run.options.get(name)
+        if isinstance(given, int) and given != own[name] and getattr(study.review, name) is None:
+            study.review = study.review.with_frames({name: given})
 
 
 def _own_mask(folder: Path, view: View) -> Path:
@@ -137,7 +163,7 @@ def _take_corrections(study: OpenedStudy, view: View, opened: OpenedView) -> Non
                 corrected[:, :, index, frame] = others[:, :, index, frame]
                 study.review = study.review.with_slice(view, frame, index, others[:, :, index, frame])
     opened.labels = np.ascontiguousarray(opened.as_shown(corrected))
-    opened.include((opened.labels > 0).any(axis=(2, 3)).astype(np.uint8))
+    opened.include(np.asarray(opened.labels.max(axis=(2, 3))))
 
 
 def _part(view: OpenedView) -> tuple[Cine, LabelMap]:

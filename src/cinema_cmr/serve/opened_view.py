@@ -108,7 +108,7 @@ def open_view(image: Path, view: View, mask: Path | None, record: StudyRecord) -
         scheme=scheme,
         own=None if own is None else np.ascontiguousarray(own),
         labels=None if own is None else np.array(own, order="C"),
-        extent=(0, 0, 0, 0) if own is None else _extent(own.any(axis=(2, 3))),
+        extent=(0, 0, 0, 0) if own is None else _extent(np.asarray(own.any(axis=(2, 3)))),
     )
 
 

@@ -70,7 +70,7 @@ class Review:
     mask_sha256: Mapping[str, str] = field(default_factory=dict)
     """View -> hash of the model's mask that the corrections were drawn on."""
     applied: Mapping[str, str] = field(default_factory=dict)
-    """View -> hash of the mask that the corrections were last written into."""
+    """View -> hash of the mask that these corrections were last written into; empty before the first time."""
     slices: tuple[CorrectedSlice, ...] = ()
     ed_frame: int | None = None
     """ED frame chosen by the reader, from 0."""
@@ -81,6 +81,8 @@ class Review:
     signed_off: str | None = None
     """Time of the sign-off; any later change takes it back."""
     history: tuple[Entry, ...] = ()
+    values: Mapping[str, float | None] = field(default_factory=dict)
+    """Principal numbers of the corrected study; empty for one without corrections."""
 
     @property
     def is_corrected(self) -> bool:
@@ -100,6 +102,11 @@ class Review:
         """Return the review with one more entry in its history."""
         entry = Entry(when=now(), what=what, version=version("cinema-cmr"))
         return replace(self, history=(*self.history, entry)[-_MAX_ENTRIES:])
+
+    def with_frames(self, frames: Mapping[str, int | None]) -> Review:
+        """Return the review with other frames of `ed_frame` and `es_frame`; None leaves one as it is."""
+        ed, es = frames.get("ed_frame"), frames.get("es_frame")
+        return replace(self, ed_frame=self.ed_frame if ed is None else ed, es_frame=self.es_frame if es is None else es)
 
     def with_slice(self, view: View, frame: int, index: int, codes: NDArray[np.uint8] | None) -> Review:
         """Return the review with other labels (x, y) for one slice; None takes its correction back."""
