@@ -99,6 +99,8 @@ def _text(record: StudyRecord, folder: Path) -> str:
         width = max(len(value.title) for value in changed)
         lines.append(f"  {'':{width}}  {'model':>9}  {'now':>9}")
         lines += [_row(value, width) for value in changed]
+    flags = [flag for flag in record.flags if flag.code == "corrected-frame-unused"]
+    lines += [f"  warning: {flag.message}" for flag in flags]
     return "\n".join([*lines, f"  report: {folder / 'report.html'}"])
 
 

@@ -14,7 +14,21 @@ from cinema_cmr.core.vocabulary import View
 if TYPE_CHECKING:
     from cinema_cmr.pipeline.frame_dataset import FrameDataset
 
-__all__ = ["acdc", "emidec", "folder", "kaggle", "landmark", "mnms", "mnms2", "myops", "rescan", "sunnybrook", "ukb"]
+__all__ = [
+    "acdc",
+    "emidec",
+    "folder",
+    "kaggle",
+    "landmark",
+    "mnms",
+    "mnms2",
+    "myops",
+    "rescan",
+    "results",
+    "results_all",
+    "sunnybrook",
+    "ukb",
+]
 
 
 def __getattr__(name: str) -> Callable[..., FrameDataset]:

@@ -12,6 +12,7 @@ from cinema_cmr.data.label_check import label_remarks, summarise_labels
 from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.label_statement import read_label_statement
+from cinema_cmr.datasets.readers.results import holds_results_alone
 from cinema_cmr.datasets.registry import DATASETS, get_dataset
 
 __all__ = [
@@ -122,13 +123,15 @@ def _read_cycles(
 def find_cases(data: str, *, codes: Sequence[str] = (), note: Note = ignore_note) -> tuple[Dataset, list[Case]]:
     """Return the dataset that `NAME:FOLDER`, or a folder alone, names, and its cases.
 
+    A folder alone is one of the user's own, or of results of `cinema analyse`.
+
     `codes` such as "1=lv" are those of the label maps of a folder of one's own; `note` receives the dataset's remarks
     on files that are not used. Raises `UsageError` for an unknown name, and for codes of a dataset whose codes are
     known; `InputError` for a folder that does not exist or holds no case.
     """
     name, colon, root = data.partition(":")
     if not colon or (name not in DATASETS and Path(data).exists()):
-        name, root = "folder", data
+        name, root = "results" if holds_results_alone(Path(data)) else "folder", data
     dataset = get_dataset(name)
     if not Path(root).is_dir():
         raise InputError(f"'{Path(root).name}' is no folder; expected the folder of the dataset '{name}'")

@@ -14,15 +14,18 @@ from cinema_cmr.datasets.readers import (
     mnms2,
     myops,
     rescan,
+    results,
     sunnybrook,
     ukb,
 )
 
 __all__ = ["DATASETS", "Dataset", "get_dataset"]
 
-_FILES = (acdc, mnms, mnms2, kaggle, rescan, landmark, emidec, myops, ukb, sunnybrook, folder)
+_FILES = (acdc, mnms, mnms2, kaggle, rescan, landmark, emidec, myops, ukb, sunnybrook, folder, results)
 
-DATASETS: dict[str, Dataset] = {file.DATASET.card.name: file.DATASET for file in _FILES}
+DATASETS: dict[str, Dataset] = {
+    dataset.card.name: dataset for dataset in (*(file.DATASET for file in _FILES), results.DATASET_ALL)
+}
 
 
 def get_dataset(name: str) -> Dataset:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +82,7 @@ def remeasure(results: Path | str, corrections: Corrections, *, now: datetime | 
         edits = _edits(stored, labels, files, run_options, now or datetime.now(UTC))
         measured = replace(
             measured,
-            flags=(*measured.flags, *_edit_flags(edits)),
+            flags=(*measured.flags, *_edit_flags(edits, measured)),
             classification=_classification(stored, study, predictions.get(View.SAX), measured),
         )
     facts = stored_run_facts(stored.run)
@@ -196,7 +197,8 @@ def _differing(labels: Labels, own: Labels) -> NDArray[np.int64]:
     return np.asarray(np.count_nonzero(labels != own, axis=(0, 1)), dtype=np.int64)
 
 
-def _edit_flags(edits: Edits | None) -> tuple[Flag, ...]:
+def _edit_flags(edits: Edits | None, measured: Measurements) -> tuple[Flag, ...]:
+    """Return a note on the corrected masks, and warnings of frames that are corrected but no longer ED or ES."""
     if edits is None or not edits.masks:
         return ()
     flag = Flag(
@@ -205,7 +207,26 @@ def _edit_flags(edits: Edits | None) -> tuple[Flag, ...]:
         message="masks were corrected by a reader",
         evidence={f"{edit.view}_frames": len(edit.frames) for edit in edits.masks},
     )
-    return (flag,)
+    corrected = next((set(edit.frames) for edit in edits.masks if edit.view is View.SAX), set())
+    return (flag, *_moved_frames(edits, measured, corrected))
+
+
+def _moved_frames(edits: Edits, measured: Measurements, corrected: set[int]) -> Iterator[Flag]:
+    """Yield a warning where ED or ES moved from a corrected frame to one that the reader left alone.
+
+    The curve of a mask that is corrected in ED and ES alone has steps there, so that its extremes may lie elsewhere.
+    """
+    for ventricle, phase in product(("lv", "rv"), ("ed", "es")):
+        name = f"{ventricle}_{phase}_frame"
+        before, after = edits.model_values.get(name), measured[name].value if name in measured else None
+        if before is not None and after is not None and before in corrected and after not in corrected:
+            yield Flag(
+                code="corrected-frame-unused",
+                severity="warning",
+                message=f"{phase.upper()} of the {ventricle.upper()} moved from the corrected frame {before:.0f} to"
+                f" frame {after:.0f}, which is the model's: correct that too, or give --{phase}-frame {before:.0f}",
+                evidence={"ventricle": ventricle.upper(), "corrected_frame": int(before), "frame": int(after)},
+            )
 
 
 def _classification(

@@ -42,6 +42,7 @@ def changed_values(record: StudyRecord) -> tuple[ValueChange, ...]:
     values = (
         ValueChange(name=one.name, title=one.title, unit=one.unit, model=model.get(one.name), now=one.value)
         for one in record.measurements
+        if one.name in model
     )
     return tuple(value for value in values if _differs(value))
 

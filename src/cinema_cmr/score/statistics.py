@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from cinema_cmr.core.errors import InputError
 
@@ -112,6 +111,8 @@ def paired_wilcoxon(first: ArrayLike, second: ArrayLike) -> PairedTest:
     """
     pairs, n_excluded = complete_cases(first, second, at_least=2)
     difference = pairs[0] - pairs[1]
+    from scipy import stats  # slow to import, and pages of one study need none
+
     p_value = float(stats.wilcoxon(difference).pvalue) if difference.any() else 1.0
     return PairedTest(
         p_value=p_value,
@@ -147,6 +148,8 @@ def rank_correlation(first: ArrayLike, second: ArrayLike) -> float:
     pairs, _ = complete_cases(first, second)
     if pairs.shape[1] < 3 or not np.ptp(pairs, axis=1).all():
         return float("nan")
+    from scipy import stats
+
     return float(stats.spearmanr(pairs[0], pairs[1]).statistic)
 
 
@@ -175,6 +178,8 @@ def complete_cases(*samples: ArrayLike, at_least: int = 0) -> tuple[Array, int]:
 def _bootstrap(
     statistic: Callable[..., float | Array], samples: Array, seed: int, confidence: float, *, along_axis: bool
 ) -> tuple[float, float, str]:
+    from scipy import stats
+
     for method in ("BCa", "percentile"):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", stats.DegenerateDataWarning)

@@ -38,6 +38,7 @@ from cinema_cmr.datasets.readers.folder_layout import (
     is_mask,
     is_nifti,
 )
+from cinema_cmr.datasets.readers.results import results_folders, within
 from cinema_cmr.files.text import read_json
 from cinema_cmr.io.names import file_stem
 from cinema_cmr.io.read import view_from_name
@@ -100,7 +101,9 @@ def scan_folder(root: Path) -> Listing:
         raise InputError(
             f"'{root.name}' is not a folder; expected a folder of NIfTI images and label maps: check the path"
         )
-    files = [path for path in paths_below(root) if is_nifti(path.relative_to(root))]
+    results = results_folders(root)
+    below = (path for path in paths_below(root) if is_nifti(path.relative_to(root)))
+    files = [path for path in below if not within(path, results)]
     masks = {path for path in files if is_mask(path.relative_to(root))}
     pairs = {path: find_masks(path, masks) for path in files if path not in masks}
     used = {mask for image_masks in pairs.values() for mask in image_masks}
@@ -112,7 +115,12 @@ def scan_folder(root: Path) -> Listing:
         cases=cases,
         without_mask=tuple(_relative(image, root) for image, image_masks in pairs.items() if not image_masks),
         without_image=unused,
-        remarks=(*_mask_remarks(unused), *_fact_remarks(cases, facts), *tables_without_names(root)),
+        remarks=(
+            *_mask_remarks(unused),
+            *_fact_remarks(cases, facts),
+            *tables_without_names(root),
+            *_results_remarks(results),
+        ),
     )
 
 
@@ -220,6 +228,14 @@ def _mask_remarks(masks: Sequence[str]) -> Iterator[str]:
         yield (
             f"{len(masks)} label maps match no image, e.g. '{masks[0]}'; expected the name of the image,"
             " NAME_seg.nii.gz"
+        )
+
+
+def _results_remarks(results: Sequence[Path]) -> Iterator[str]:
+    if results:
+        yield (
+            f"{len(results)} results folders of `cinema analyse`, e.g. '{results[0].name}', are not read with other"
+            " images; to learn from corrected ones give their folder alone"
         )
 
 
