@@ -113,11 +113,12 @@ def open_study(folder: Path, record: StudyRecord) -> OpenedStudy:
     run = read_run(folder / "run.json")
     masked = {one.view for one in record.predictions}
     images = {view: folder / image_file(view) for view in View}
-    views = {
-        view: open_view(path, view, _own_mask(folder, view) if view in masked else None, record)
-        for view, path in images.items()
-        if path.is_file()
-    }
+    views: dict[View, OpenedView] = {}
+    heart = None
+    for view in (view for view, path in images.items() if path.is_file()):  # the stack is the first
+        mask = _own_mask(folder, view) if view in masked else None
+        views[view] = open_view(images[view], view, mask, record, heart_mm=heart)
+        heart = views[view].heart_mm if view is View.SAX else heart
     if not views:
         raise MissingFileError(
             f"'{folder.name}' holds no images; expected {image_file(View.SAX)} beside the masks: analyse the study with"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import InputError, UnreadableFileError
+from cinema_cmr.core.geometry import apply_affine
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.nifti.image import read_nifti_grid
@@ -82,13 +83,27 @@ class OpenedView:
         self.extent = (min(held[0], left), max(held[1], right), min(held[2], top), max(held[3], bottom))
 
     @property
+    def heart_mm(self) -> NDArray[np.float64] | None:
+        """Centre (3,) of the model's labels, RAS mm; None without labels or orientation."""
+        if self.own is None or not self.cine.orientation_known or not self.own.any():
+            return None
+        i, j = (self.extent[0] + self.extent[1]) / 2, (self.extent[2] + self.extent[3]) / 2
+        slices = np.flatnonzero(self.own.any(axis=(0, 1, 3)))
+        return apply_affine(self.cine.affine, np.array([i, j, slices.mean()]))
+
+    @property
     def n_codes(self) -> int:
         """Number of label codes, background included."""
         return 1 + max(label.code for label in LABEL_SCHEMES[self.scheme])
 
 
-def open_view(image: Path, view: View, mask: Path | None, record: StudyRecord) -> OpenedView:
-    """Open the image of a view, and the model's mask; raises as the readers of NIfTI do."""
+def open_view(
+    image: Path, view: View, mask: Path | None, record: StudyRecord, *, heart_mm: NDArray[np.float64] | None = None
+) -> OpenedView:
+    """Open the image of a view, and the model's mask; raises as the readers of NIfTI do.
+
+    `heart_mm` is the heart's centre (RAS mm), around which a view without labels is shown.
+    """
     grid = read_nifti_grid(image, view=view)
     scheme = "scar" if record.study.modality == "lge" else "cine"
     stored = None if mask is None else read_codes(mask, grid.shape, scheme)
@@ -96,7 +111,7 @@ def open_view(image: Path, view: View, mask: Path | None, record: StudyRecord) -
     raw, scaling = _read_pixels(image, grid.shape)
     picture, own = shown(replace(cine, array=raw), stored)  # type: ignore[arg-type]  # turned as it is
     pixels = cast(Pixels, picture.array)
-    box = heart_box(picture, own)
+    box = heart_box(picture, own, centre_mm=heart_mm)
     return OpenedView(
         cine=replace(picture, array=np.broadcast_to(np.float32(0), pixels.shape), has_image=False, source=None),
         pixels=pixels,

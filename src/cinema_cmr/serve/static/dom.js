@@ -35,8 +35,10 @@ export function number(value, unit) {
   return value.toFixed(DECIMALS[unit] ?? 1);
 }
 
+const SHORT = /\b(ef|lv|rv|sv|ed|es|lax|2c|3c|4c)\b/g;
+
 export function words(code) {
-  return code.replaceAll("-", " ").replaceAll("_", " ");
+  return code.replaceAll("-", " ").replaceAll("_", " ").replace(SHORT, (word) => word.toUpperCase());
 }
 
 export function toast(text, kind = "info") {

@@ -10,9 +10,9 @@ export function outline(labels, width, height, codes) {
   const box = extent(labels, width, height, inside);
   if (!box) return path;
   const [x0, y0, x1, y1] = box;
-  const w = x1 - x0 + 5, hgt = y1 - y0 + 5;
-  const field = smooth(labels, width, height, inside, x0 - 2, y0 - 2, w, hgt);
-  march(path, field, w, hgt, x0 - 1.5, y0 - 1.5);
+  const w = x1 - x0 + 7, hgt = y1 - y0 + 7;
+  const field = smooth(labels, width, height, inside, x0 - 3, y0 - 3, w, hgt);
+  march(path, field, w, hgt, x0 - 2.5, y0 - 2.5);
   return path;
 }
 
@@ -30,7 +30,7 @@ function extent(labels, width, height, inside) {
   return x1 < 0 ? null : [x0, y0, x1, y1];
 }
 
-// The mask blurred by (1 2 1) / 4 along both axes, which takes the stairs off its border.
+// The mask blurred by (1 4 6 4 1) / 16 along both axes, which takes the stairs off its border.
 function smooth(labels, width, height, inside, left, top, w, hgt) {
   const mask = new Float32Array(w * hgt), rows = new Float32Array(w * hgt), field = new Float32Array(w * hgt);
   for (let y = 0; y < hgt; y++) {
@@ -41,48 +41,58 @@ function smooth(labels, width, height, inside, left, top, w, hgt) {
       if (sx >= 0 && sx < width && inside[labels[sy * width + sx]]) mask[y * w + x] = 1;
     }
   }
-  for (let y = 0; y < hgt; y++) for (let x = 1; x < w - 1; x++) {
+  for (let y = 0; y < hgt; y++) for (let x = 2; x < w - 2; x++) {
     const i = y * w + x;
-    rows[i] = (mask[i - 1] + 2 * mask[i] + mask[i + 1]) / 4;
+    rows[i] = (mask[i - 2] + mask[i + 2] + 4 * (mask[i - 1] + mask[i + 1]) + 6 * mask[i]) / 16;
   }
   let highest = 0;
-  for (let y = 1; y < hgt - 1; y++) for (let x = 0; x < w; x++) {
+  for (let y = 2; y < hgt - 2; y++) for (let x = 0; x < w; x++) {
     const i = y * w + x;
-    field[i] = (rows[i - w] + 2 * rows[i] + rows[i + w]) / 4;
+    field[i] = (rows[i - 2 * w] + rows[i + 2 * w] + 4 * (rows[i - w] + rows[i + w]) + 6 * rows[i]) / 16;
     if (field[i] > highest) highest = field[i];
   }
   return highest > LEVEL ? field : mask;
 }
 
-// Marching squares: a line through each cell that the level crosses.
+// Marching squares: the grid edges that the level crosses, linked through the cells, and followed to closed curves.
+// An edge's number is twice that of its first pixel, plus one where it runs down.
 function march(path, field, w, hgt, left, top) {
-  const at = (a, b) => (LEVEL - a) / (b - a);
+  const links = new Map();
+  const link = (a, b) => {
+    if (links.has(a)) links.get(a).push(b); else links.set(a, [b]);
+    if (links.has(b)) links.get(b).push(a); else links.set(b, [a]);
+  };
   for (let y = 0; y < hgt - 1; y++) {
     for (let x = 0; x < w - 1; x++) {
       const i = y * w + x;
-      const a = field[i], b = field[i + 1], c = field[i + w + 1], d = field[i + w];
-      const kind = (a > LEVEL ? 1 : 0) | (b > LEVEL ? 2 : 0) | (c > LEVEL ? 4 : 0) | (d > LEVEL ? 8 : 0);
+      const kind = (field[i] > LEVEL ? 1 : 0) | (field[i + 1] > LEVEL ? 2 : 0) | (field[i + w + 1] > LEVEL ? 4 : 0) | (field[i + w] > LEVEL ? 8 : 0);
       if (kind === 0 || kind === 15) continue;
-      const px = x + left, py = y + top;
-      const n = () => [px + at(a, b), py], e = () => [px + 1, py + at(b, c)];
-      const s = () => [px + at(d, c), py + 1], o = () => [px, py + at(a, d)];
-      for (const [from, to] of cell(kind, n, e, s, o)) {
-        path.moveTo(...from());
-        path.lineTo(...to());
-      }
+      const edges = { n: 2 * i, w: 2 * i + 1, s: 2 * (i + w), e: 2 * (i + 1) + 1 };
+      for (const [from, to] of CELLS[kind]) link(edges[from], edges[to]);
     }
+  }
+  const point = (edge) => {
+    const i = edge >> 1, down = edge & 1, next = down ? i + w : i + 1;
+    const along = (LEVEL - field[i]) / (field[next] - field[i]);
+    return [(i % w) + (down ? 0 : along) + left, Math.floor(i / w) + (down ? along : 0) + top];
+  };
+  for (const start of links.keys()) {
+    if (!links.get(start).length) continue;
+    path.moveTo(...point(start));
+    for (let edge = start; ;) {
+      const next = links.get(edge).pop();
+      if (next === undefined) break;
+      const back = links.get(next);
+      back.splice(back.indexOf(edge), 1);
+      if (next === start) break;
+      path.lineTo(...point(next));
+      edge = next;
+    }
+    path.closePath();
   }
 }
 
-function cell(kind, n, e, s, w) {
-  switch (kind) {
-    case 1: case 14: return [[w, n]];
-    case 2: case 13: return [[n, e]];
-    case 3: case 12: return [[w, e]];
-    case 4: case 11: return [[e, s]];
-    case 6: case 9: return [[n, s]];
-    case 7: case 8: return [[w, s]];
-    case 5: return [[w, n], [e, s]];
-    default: return [[n, e], [w, s]];
-  }
-}
+const CELLS = {
+  1: ["wn"], 14: ["wn"], 2: ["ne"], 13: ["ne"], 3: ["we"], 12: ["we"], 4: ["es"], 11: ["es"],
+  6: ["ns"], 9: ["ns"], 7: ["ws"], 8: ["ws"], 5: ["wn", "es"], 10: ["ne", "ws"],
+};

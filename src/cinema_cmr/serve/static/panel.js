@@ -20,7 +20,7 @@ export class Panel {
     this.segments = h("section", { class: "segments", "aria-label": "Segments" });
     this.history = h("details", { class: "history" }, h("summary", {}, "History"), h("ol", {}));
     this.element = h("aside", {}, this.cards,
-      h("section", { class: "curves", "aria-label": "Volume curves" }, h("h2", {}, "Volume ", h("small", { class: "soft" }, "ml")), this.plot.canvas),
+      h("section", { class: "curves", "aria-label": "Volume curves" }, h("h2", {}, "Volume, ml", ...["lv", "rv", "myo"].map((name) => h("span", { class: "key" }, h("i", { class: `dot ${name}` }), name === "myo" ? "Myo" : name.toUpperCase()))), this.plot.canvas),
       this.flags, this.segments, this.history, h("p", { class: "notice" }, "For research use only. Not a medical device."));
     this.chosen = 0;
   }

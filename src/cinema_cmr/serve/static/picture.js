@@ -164,7 +164,7 @@ function drawOutlines(context, plane, frame, at, options) {
   context.save();
   context.translate(at.x, at.y);
   context.scale(at.sx, at.sy);
-  context.lineCap = context.lineJoin = "round";
+  context.lineJoin = "bevel";
   for (const structure of plane.structures) {
     if (options.hidden.has(structure.name)) continue;
     if (options.own && plane.own) {

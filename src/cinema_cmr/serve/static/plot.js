@@ -39,7 +39,7 @@ export class Plot {
     const x = (i) => this.left + (i / (this.frames - 1)) * (this.width - this.left - this.right);
     const y = (value) => this.top + (1 - value / most) * (this.height - this.top - this.bottom);
     this.axes(context, most, x, y, times);
-    for (const [name, title, colour] of curves) this.curve(context, numbers.curves[name], x, y, colour, title);
+    for (const [name, , colour] of curves) this.curve(context, numbers.curves[name], x, y, colour);
     this.marks(context, numbers, x, frame);
   }
 
@@ -69,7 +69,7 @@ export class Plot {
     }
   }
 
-  curve(context, values, x, y, colour, title) {
+  curve(context, values, x, y, colour) {
     context.strokeStyle = colour;
     context.lineWidth = 1.8;
     context.beginPath();
@@ -80,10 +80,6 @@ export class Plot {
       pen = true;
     });
     context.stroke();
-    const first = values.find((value) => value !== null);
-    context.fillStyle = colour;
-    context.textAlign = "left";
-    context.fillText(title, x(0) + 4, y(first) - 5);
   }
 
   marks(context, numbers, x, frame) {

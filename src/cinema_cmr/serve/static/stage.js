@@ -63,11 +63,11 @@ export class Stage {
     const left = Math.max(0, (this.width - planes.length * (strip + GAP) + GAP) / 2);
     const tiles = planes.map((plane, i) => ({ plane, small: true, rect: { x: left + i * (strip + GAP), y: top + GAP, w: strip, h: strip } }));
     const main = { plane: this.page.plane, rect: { x: 0, y: 0, w: this.width, h: top }, main: true };
-    const lax = this.page.reference();
-    if (lax && this.width > 620) {
-      const w = Math.round(this.width * 0.3);
+    const axes = this.page.references();
+    if (axes.length && this.width > 620) {
+      const w = Math.round(this.width * 0.3), hgt = (top - GAP) / 2;
       main.rect.w = this.width - w - GAP;
-      tiles.unshift({ plane: lax, reference: true, rect: { x: main.rect.w + GAP, y: 0, w, h: Math.min(top, w) } });
+      axes.forEach((plane, i) => tiles.unshift({ plane, reference: true, rect: { x: main.rect.w + GAP, y: i * (hgt + GAP), w, h: hgt } }));
     }
     return [main, ...tiles];
   }
@@ -157,8 +157,8 @@ export class Stage {
       context.strokeRect(rect.x + 1, rect.y + 1, rect.w - 2, rect.h - 2);
     }
     context.font = `${tile.small ? 10 : 12}px system-ui, sans-serif`;
-    const text = isSax ? (tile.small ? `${plane.index}` : `slice ${plane.index}`) : tile.small ? plane.facts.title.slice(0, 2) : plane.facts.title;
-    this.text(text, rect.x + 6, rect.y + rect.h - 6, chosen ? INK : SOFT);
+    const text = isSax ? (tile.small ? `${plane.index}` : `slice ${plane.index}`) : tile.small ? plane.facts.title.replace("-chamber", "CH") : plane.facts.title;
+    if (!tile.main) this.text(text, rect.x + 6, rect.y + rect.h - 6, chosen ? INK : SOFT);
     if (corrected) {
       context.fillStyle = "#f0b75a";
       context.beginPath();

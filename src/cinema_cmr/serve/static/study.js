@@ -125,10 +125,10 @@ export class StudyPage {
     this.redraw();
   }
 
-  // The long axis shown beside a large slice.
-  reference() {
-    if (this.plane.view !== "sax") return null;
-    return this.planes.find((plane) => plane.view === "lax_4c") ?? this.planes.find((plane) => plane.view !== "sax") ?? null;
+  // The long axes shown beside a large slice, two at most.
+  references() {
+    if (this.plane.view !== "sax") return [];
+    return this.planes.filter((plane) => plane.view.startsWith("lax")).slice(0, 2);
   }
 
   planeOf(view, index) { return this.planes.find((plane) => plane.view === view && plane.index === index); }
