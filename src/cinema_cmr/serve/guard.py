@@ -68,8 +68,9 @@ class Guard:
         if answer is not None:
             await answer(scope, receive, headed)
             return
+        body = _Body(receive, self._body_limit(scope))
         try:
-            await self.app(scope, _bounded(receive, self._body_limit(scope)), headed)
+            await self.app(scope, body.receive, body.refused(headed))
         except _TooLargeError:
             await _refusal(413, "the body is larger than this server accepts")(scope, receive, headed)
 
@@ -135,19 +136,27 @@ def _refusal(status: int, message: str) -> Response:
     return JSONResponse({"detail": message}, status_code=status)
 
 
-def _bounded(receive: Receive, limit: int) -> Receive:
-    """Return a receiver that raises once more than `limit` bytes came, whatever their header says."""
-    received = 0
+class _Body:
+    """A body that ends with an error once more than its limit came, whatever its header says."""
 
-    async def bounded() -> Message:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
-        if received > limit:
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive, self._left = receive, limit
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
             raise _TooLargeError
         return message
 
-    return bounded
+    def refused(self, send: Send) -> Send:
+        """Return a sender that says 413 where the application has made another error of it."""
+
+        async def sender(message: Message) -> None:
+            too_large = message["type"] == "http.response.start" and self._left < 0
+            await send({**message, "status": 413} if too_large else message)
+
+        return sender
 
 
 def _with_headers(send: Send) -> Send:
