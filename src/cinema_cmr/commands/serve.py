@@ -51,5 +51,6 @@ def run(given: Namespace) -> int:
             access_log=False,
             server_header=False,
             date_header=False,
+            timeout_graceful_shutdown=3,
         )
     return 0
