@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
 import pytest
+from results_trees import results_tree
 from torch.utils.data import DataLoader
 from trees import TREES, Tree, lv_ml, tenth_tree
 
@@ -25,12 +26,13 @@ from cinema_cmr.datasets.registry import DATASETS, get_dataset
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 Trees = Callable[[str], Tree]
+ALL_TREES = {**TREES, "results": results_tree, "results_all": partial(results_tree, every_frame=True)}
 
 
 @pytest.fixture(scope="module")
 def tree_of(tmp_path_factory: pytest.TempPathFactory) -> Trees:
     """Writes the tree of a dataset, once."""
-    return cache(lambda name: TREES[name](tmp_path_factory.mktemp(name)))
+    return cache(lambda name: ALL_TREES[name](tmp_path_factory.mktemp(name)))
 
 
 @cache

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import json
 import pickle
 import shutil
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -345,32 +344,6 @@ def folder_tree(root: Path) -> Tree:
     )
 
 
-def results_tree(root: Path, *, every_frame: bool = False) -> Tree:
-    """Results of two studies: one whose second frame a reader corrected, one whose mask lies elsewhere."""
-    cine, labels = cine_of(View.SAX), labels_of_heart(View.SAX)
-    own = labels.copy()
-    own[..., 1][own[..., 1] == LV] = 2
-    for name in ("a", "b"):
-        folder = root / name
-        save_nifti(folder / "images" / "sax.nii.gz", cine.array, cine)
-        save_nifti(folder / "segmentation" / "original" / "sax.nii.gz", own, cine)
-        moved = cine if name == "a" else replace(cine, affine=cine.affine @ np.diag([-1.0, 1, 1, 1]))
-        save_nifti(folder / "segmentation" / "sax.nii.gz", labels, moved)
-        record = {"study": {"modality": "cine"}, "subject": {"sex": "F", "age_years": None}}
-        (folder / "measurements.json").write_text(json.dumps(record))
-        (folder / "run.json").write_text("{}")
-    frames = [0, 1] if every_frame else [1]
-    return Tree(
-        root=root,
-        case="a",
-        cines={View.SAX: cine},
-        lv_ml=lv_ml(labels[..., frames], cine),
-        facts={"sex": "F"},
-        broken="b",
-        reason="from its image",
-    )
-
-
 def sunnybrook_tree(root: Path) -> Tree:
     folder = root / "SCD0000101"
     cines = dicom_of(folder / "dicom", (View.SAX,))
@@ -420,7 +393,5 @@ TREES: dict[str, Callable[[Path], Tree]] = {
     "ukb": ukb_tree,
     "sunnybrook": sunnybrook_tree,
     "folder": folder_tree,
-    "results": results_tree,
-    "results_all": partial(results_tree, every_frame=True),
 }
 """A tree for every dataset of the registry; a dataset without one fails the contract."""

@@ -33,7 +33,10 @@ from cinema_cmr.report.write import write_results
 RADII = tuple(12.0 + 3.0 * np.cos(np.linspace(0, 2 * np.pi, 12, endpoint=False)))
 LABELS = heart(RADII, n_slices=6)
 VOXEL_ML = 1.5 * 1.5 * 8 / 1000
-RESULTS = {"measurements.json", "measurements.csv", "report.html", "run.json", "segmentation/sax.nii.gz"}
+RESULTS = {
+    *("measurements.json", "measurements.csv", "report.html", "run.json", "segmentation/sax.nii.gz"),
+    *("segmentation/original/sax.nii.gz", "segmentation/labels_itksnap.txt", "segmentation/labels_slicer.ctbl"),
+}
 
 
 def scan(folder: Path, labels: np.ndarray = LABELS, name: str = "scan") -> Path:  # type: ignore[type-arg]

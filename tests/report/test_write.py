@@ -16,13 +16,24 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.report.record.stored import changed_output, read_measurements, read_run
 from cinema_cmr.report.write import write_results
 
+OUTPUTS = {
+    "images/sax.nii.gz",
+    "measurements.csv",
+    "measurements.json",
+    "report.html",
+    "segmentation/labels_itksnap.txt",
+    "segmentation/labels_slicer.ctbl",
+    "segmentation/original/sax.nii.gz",
+    "segmentation/sax.nii.gz",
+}
+
 
 @pytest.mark.medium
 def test_folder_holds_every_file_and_is_not_overwritten(analysis: Analysis, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     record = write_results(analysis, folder)
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    assert files == {"report.html", "measurements.json", "measurements.csv", "run.json", "segmentation/sax.nii.gz"}
+    assert files == OUTPUTS | {"run.json"}
     assert read_measurements(folder / "measurements.json") == record
     assert "write" in read_run(folder / "run.json").seconds and "write" not in record.seconds
     with pytest.raises(OutputExistsError, match="--overwrite"):
@@ -68,7 +79,7 @@ def test_run_json_has_the_hash_of_each_file_and_tells_a_changed_one(
     folder = tmp_path / "out"
     write_results(analysis, folder)
     run = read_run(folder / "run.json")
-    assert set(run.outputs) == {"report.html", "measurements.json", "measurements.csv", "segmentation/sax.nii.gz"}
+    assert set(run.outputs) == OUTPUTS
     assert changed_output(folder, run) is None
     (folder / "segmentation" / "lax_2c.nii.gz").write_text("of mine")
     write_results(analysis, folder, overwrite=True)

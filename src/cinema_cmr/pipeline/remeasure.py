@@ -23,7 +23,7 @@ from cinema_cmr.disease.study_classification import classify_study
 from cinema_cmr.io.provenance import file_digest
 from cinema_cmr.measure.measure import MeasureOptions
 from cinema_cmr.measure.normal_ranges import NORMAL_RANGES
-from cinema_cmr.pipeline.stored_parts import (
+from cinema_cmr.pipeline.restored_parts import (
     label_scheme,
     measure_again,
     stored_landmarks,
@@ -31,7 +31,7 @@ from cinema_cmr.pipeline.stored_parts import (
     stored_prediction,
     stored_run_facts,
 )
-from cinema_cmr.pipeline.stored_results import Labels, StoredResults, read_results
+from cinema_cmr.pipeline.results_folder import Labels, StoredResults, read_results
 from cinema_cmr.report.record.build import image_file, mask_file, model_mask_file
 
 __all__ = ["Corrections", "remeasure"]

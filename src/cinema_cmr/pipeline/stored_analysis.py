@@ -18,7 +18,7 @@ from cinema_cmr.io.nifti.labels import read_label_codes
 from cinema_cmr.io.nifti.voxels import check_nifti
 from cinema_cmr.io.provenance import file_digest, input_digest
 from cinema_cmr.io.read import read_study
-from cinema_cmr.pipeline.stored_parts import (
+from cinema_cmr.pipeline.restored_parts import (
     label_scheme,
     measure_again,
     scheme_codes,

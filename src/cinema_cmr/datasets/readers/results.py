@@ -94,9 +94,9 @@ def list_cases(root: Path, *, every_frame: bool = False) -> list[Case]:
         )
     if all(case.facts.get("part") == "unlabelled" for case in cases):
         raise InputError(
-            f"no mask of the {len(cases)} results in '{root.name}' was corrected, and a model's own masks are no labels;"
-            " expected corrected ones: edit them, then `cinema remeasure RESULTS --overwrite`, or take every frame as it"
-            f" is with --data results_all:{root.name}"
+            f"no mask of the {len(cases)} results in '{root.name}' was corrected, and a model's own masks are no"
+            " labels; expected corrected ones: edit them, then `cinema remeasure RESULTS --overwrite`, or take every"
+            f" frame as it is with --data results_all:{root.name}"
         )
     return cases
 
@@ -172,8 +172,8 @@ def _case(folder: Path, root: Path, every_frame: bool) -> Case:
 
 def _no_images(folder: Path) -> str:
     return (
-        f"'{folder.name}' holds no image of its masks; expected images/sax.nii.gz: analyse the study again with --images"
-        " (of NIfTI input none is written unless asked for)"
+        f"'{folder.name}' holds no image of its masks; expected images/sax.nii.gz: analyse the study again with"
+        " --images (of NIfTI input none is written unless asked for)"
     )
 
 

@@ -18,7 +18,7 @@ from cinema_cmr.io.nifti.image import read_nifti_cine, read_nifti_grid
 from cinema_cmr.io.nifti.labels import read_label_codes
 from cinema_cmr.io.nifti.source import stored_header
 from cinema_cmr.io.provenance import file_digest
-from cinema_cmr.pipeline.stored_parts import label_scheme, scheme_codes, stored_array
+from cinema_cmr.pipeline.restored_parts import label_scheme, scheme_codes, stored_array
 from cinema_cmr.report.record.build import image_file, mask_file, model_mask_file
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.stored import read_measurements, read_run

@@ -1,0 +1,42 @@
+"""Parts of an analysis made of its records: unknown numbers are NaN again, flags of the model stay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from corrected_results import heart_analysis, heart_study
+
+from cinema_cmr.core.results import Flag
+from cinema_cmr.measure.measure import MeasureOptions
+from cinema_cmr.pipeline.restored_parts import (
+    label_scheme,
+    measure_again,
+    scheme_codes,
+    stored_array,
+    stored_measurements,
+    stored_options,
+    stored_run_facts,
+)
+from cinema_cmr.report.record.build import build_record
+from cinema_cmr.report.record.run_record import run_record
+
+
+def test_records_give_back_what_they_were_made_of() -> None:
+    analysis = heart_analysis(basal_rule="all-slices")
+    record, run = build_record(analysis), run_record(analysis.run)
+    assert stored_options(run) == MeasureOptions(basal_rule="all-slices")
+    assert stored_run_facts(run) == analysis.run
+    assert stored_measurements(record).measured == record.measurements
+    assert label_scheme(record) == "cine" and scheme_codes("scar") == {1: 1, 2: 2, 3: 3, 4: 4}
+    assert np.isnan(stored_array((1.0, None))).tolist() == [False, True]
+
+
+def test_flags_that_need_the_model_are_those_of_the_record() -> None:
+    analysis = heart_analysis()
+    flag = Flag(code="heart-exceeds-fov", severity="warning", message="touches")
+    record = replace(build_record(analysis), flags=(flag,))
+    again = measure_again(heart_study(), analysis.predictions, MeasureOptions(), record)
+    codes = [one.code for one in again.flags]
+    assert codes.count("heart-exceeds-fov") == 1
+    assert set(codes) == {"heart-exceeds-fov", *(one.code for one in analysis.measurements.flags)}
