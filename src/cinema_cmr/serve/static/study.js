@@ -18,7 +18,7 @@ export class StudyPage {
     Object.assign(this, {
       id, planes: [], plane: null, frame: 0, total: 1, mode: "mosaic", tool: "look", structure: STRUCTURES[0], brush: 6,
       outlines: true, hidden: new Set(), own: false, playing: false, pace: 1, lookup: {}, numbers: null, pointer: null,
-      zoom: { scale: 1, x: 0, y: 0, whole: false }, corrected: new Set(), stats: { latency: [], opened: null, started: performance.now() },
+      zoom: { scale: 1, x: 0, y: 0, whole: false }, corrected: new Set(), stats: { latency: [], opened: null, first: null, started: performance.now() },
     });
     this.stage = new Stage(this);
     this.panel = new Panel(this);
@@ -66,6 +66,7 @@ export class StudyPage {
     const worker = async () => {
       for (let plane = waiting.pop(); plane && !this.closed; plane = waiting.pop()) {
         await plane.load();
+        this.stats.first ??= performance.now() - this.stats.started;
         this.redraw();
       }
     };
