@@ -3,7 +3,7 @@
 `python benchmarks/viewer.py [--seconds 5] [--chromium PATH]` makes the results of a synthetic study of 25 frames and 12
 slices of 256 x 256 (its true labels stand for a model's), serves them, and stores benchmarks/results/viewer.json. Aims:
 25 frames a second with outlines, a number within 300 ms, a study open within 1.5 s. Headless Chromium draws on the
-processor; the load of the machine is stored, as other work slows all three down.
+processor; the load of the machine is stored, as other work slows all three down: processor time, of the browser for a frame and of the server for a stroke, is stored beside them.
 """
 
 from __future__ import annotations
@@ -108,6 +108,28 @@ def opened(page: Page) -> tuple[float, float]:
     return tuple(page.evaluate("[cinemaPage.stats.first, cinemaPage.stats.opened]"))
 
 
+def processor_seconds() -> dict[str, float]:
+    """Processor time of the server and of the browser, from the processes below this one (Linux)."""
+    parents, used, names = {}, {}, {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = path.read_text()
+        except OSError:
+            continue
+        name, values = text[text.index("(") + 1 : text.rindex(")")], text[text.rindex(")") + 2 :].split()
+        number = int(path.parent.name)
+        parents[number], names[number] = int(values[1]), name
+        used[number] = (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
+    total = {"server": 0.0, "browser": 0.0}
+    for number, seconds in used.items():
+        above = number
+        while above in parents and above != os.getpid():
+            above = parents[above]
+        if above == os.getpid() and number != above:
+            total["browser" if "chrom" in names[number] else "server"] += seconds
+    return total
+
+
 def strokes(page: Page) -> list[float]:
     """Erase at several places; return the ms from the end of each stroke to its number on the page."""
     page.keyboard.press("e")
@@ -138,8 +160,12 @@ def measured(address: str, chromium: str, seconds: float) -> dict[str, object]:
             page.locator("tbody tr").wait_for()
         opened(page)
         rate = page.evaluate(FRAMES_DRAWN, seconds)
+        page.evaluate(DRAWING_MS)
+        before = processor_seconds()
         drawing = page.evaluate(DRAWING_MS)
+        between = processor_seconds()
         latency = strokes(page)
+        after = processor_seconds()
         version = browser.version
         browser.close()
     return {
@@ -148,6 +174,10 @@ def measured(address: str, chromium: str, seconds: float) -> dict[str, object]:
         "drawing_ms": {"median": round(statistics.median(drawing), 2), "p95": round(np.percentile(drawing, 95), 2)},
         "number_after_stroke_ms": {"median": round(statistics.median(latency), 1), "worst": round(max(latency), 1)},
         "strokes": len(latency),
+        "processor_ms": {
+            "a_frame_in_the_browser": round(1000 * (between["browser"] - before["browser"]) / (2 * FRAMES), 1),
+            "a_stroke_in_the_server": round(1000 * (after["server"] - between["server"]) / len(latency), 1),
+        },
         "first_opening_ms": {"first_slice": round(times[0][0]), "all_slices": round(times[0][1])},
         "later_opening_ms": {"first_slice": round(times[-1][0]), "all_slices": round(times[-1][1])},
     }

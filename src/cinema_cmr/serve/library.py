@@ -40,6 +40,7 @@ class Library:
     def __init__(self, folders: Iterable[Path]) -> None:
         self._folders = tuple(folders)
         self._records: dict[Path, tuple[int, StudyRecord]] = {}
+        self._keys: dict[str, Path] = {}
         self._lock = Lock()
 
     def listed(self) -> list[Listed]:
@@ -49,8 +50,12 @@ class Library:
 
     def folder(self, key: str) -> Path:
         """Return the results folder of a study; raises `UnknownNameError` for a key that is not listed."""
+        known = self._keys.get(key)
+        if known is not None and is_results(known):
+            return known
         for folder in self._all():
             if study_key(folder) == key:
+                self._keys[key] = folder
                 return folder
         raise UnknownNameError("no study has this key; expected one of the list: open the list again")
 

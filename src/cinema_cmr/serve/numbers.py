@@ -20,7 +20,7 @@ from cinema_cmr.measure.phases import Phases, find_phases, override_phases, reco
 from cinema_cmr.measure.quality.landmarks import plausible_by_view
 from cinema_cmr.measure.valve_plane import find_valve_planes
 from cinema_cmr.measure.volumes import CODES, Volumes, measure_volumes
-from cinema_cmr.pipeline.stored_parts import stored_landmarks, stored_options
+from cinema_cmr.pipeline.restored_parts import stored_landmarks, stored_options
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.study_record import StudyRecord
 

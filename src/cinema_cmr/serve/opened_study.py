@@ -39,6 +39,10 @@ class OpenedStudy:
     lock: RLock = field(default_factory=RLock)
     measured: Measurements | None = None
     """All numbers of the labels as they are; None before they were measured."""
+    quick: Measurements | None = None
+    """Those of the stack alone; None before they were measured."""
+    digests: dict[View, str] = field(default_factory=dict)
+    """View -> hash of the model's mask."""
 
     def view(self, name: str) -> OpenedView:
         """Return a view; raises `UnknownNameError` for one without images."""
@@ -67,13 +71,15 @@ class OpenedStudy:
         view.include(changed)
         stored = None if np.array_equal(changed, own) else view.as_stored(changed)
         self.review = self.review.with_slice(view.cine.view, frame, index, stored)
-        self.measured = None
+        self.forget()
 
     def save(self) -> None:
         """Write the review, with the hash of each mask that was corrected."""
         corrected = sorted({one.view for one in self.review.slices})
-        hashes: dict[str, str] = {view: file_digest(_own_mask(self.folder, view)) for view in corrected}
-        self.review = replace(self.review, mask_sha256=hashes)
+        for view in corrected:
+            if view not in self.digests:
+                self.digests[view] = file_digest(_own_mask(self.folder, view))
+        self.review = replace(self.review, mask_sha256={view: self.digests[view] for view in corrected})
         write_review(self.review, self.folder)
 
     def numbers(self) -> Measurements:
@@ -88,7 +94,13 @@ class OpenedStudy:
         stack = self.views.get(View.SAX)
         if self.measured is not None or stack is None or stack.labels is None or stack.scheme != "cine":
             return self.numbers()
-        return measure_stack(self.record, self.run, _part(stack), self._chosen())
+        if self.quick is None:
+            self.quick = measure_stack(self.record, self.run, _part(stack), self._chosen())
+        return self.quick
+
+    def forget(self) -> None:
+        """Measure again at the next question: labels or frames have changed."""
+        self.measured = self.quick = None
 
     def choose_frames(self, ed: int | None, es: int | None) -> None:
         """Let ED or ES be another frame; None leaves it as it is. Raises `InputError` for one that cannot be."""
@@ -102,7 +114,8 @@ class OpenedStudy:
         frames = [own[name] if getattr(review, name) is None else getattr(review, name) for name in FRAMES]
         if frames[0] is not None and frames[0] == frames[1]:
             raise InputError(f"frame {frames[0]} is ED and ES; expected two frames: move the other one first")
-        self.review, self.measured = review, None
+        self.review = review
+        self.forget()
 
     def _chosen(self) -> dict[str, int | None]:
         return {name: getattr(self.review, name) for name in FRAMES}

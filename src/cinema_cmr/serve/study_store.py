@@ -73,7 +73,7 @@ class StudyStore:
         before = study.review
         if changes.own_frames:
             study.review = replace(study.review, ed_frame=None, es_frame=None, signed_off=None)
-            study.measured = None
+            study.forget()
         try:
             study.choose_frames(changes.ed_frame, changes.es_frame)
         except Exception:
