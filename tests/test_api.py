@@ -55,6 +55,9 @@ def test_analyse(scan: Path, oracle: Segmenter, tmp_path: Path) -> None:
     assert record.summary.lv_ef_percent == pytest.approx(analysis.measurements.value("lv_ef_percent"), rel=1e-5)
     assert analysis.study.subject.sex == "F" and (tmp_path / "out" / "report.html").exists()
     assert len(repr(analysis)) < 500
+    corrected = cmr.remeasure(tmp_path / "out", masks=tmp_path / "out" / "segmentation" / "sax.nii.gz", es_frame=2)
+    corrected.write(tmp_path / "out", overwrite=True)
+    assert corrected.edits is not None and [rule.name for rule in corrected.edits.rules] == ["es_frame"]
 
 
 def test_analyse_many_studies_with_one_analyzer(scan: Path, oracle: Segmenter) -> None:

@@ -17,6 +17,8 @@ from cinema_cmr.commands.console import Console
 from cinema_cmr.core.errors import OutputExistsError
 from cinema_cmr.pipeline.analysis_options import Options
 from cinema_cmr.pipeline.analyzer import Analyzer
+from cinema_cmr.pipeline.remeasure import Corrections, remeasure
+from cinema_cmr.report.write import write_results
 
 
 def analysed(folder: Path, *, overwrite: bool = False, **options: object) -> CaseResult:
@@ -163,3 +165,11 @@ def test_whatever_goes_wrong_in_one_study_is_its_row(
     assert result.status == "failed" and result.error is not None and result.error.exit_code == told[0]
     assert told[1] in str(result.row.error) and "doe_jane" not in str(result.row.error)
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.medium
+def test_corrected_results_are_kept_and_count_as_those_of_the_run(copy: Path) -> None:
+    corrections = Corrections(rules={"es_frame": 3, "weight_kg": 80.0})
+    write_results(remeasure(copy / "out", corrections), copy / "out", overwrite=True)
+    result = analysed(copy)
+    assert result.status == "kept" and result.row.record is not None and result.row.record.summary.es_frame == 3

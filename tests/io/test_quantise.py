@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cinema_cmr.core.errors import InputError, UsageError
-from cinema_cmr.io.quantise import quantise
+from cinema_cmr.io.quantise import quantise, quantise_signed
 
 
 @pytest.mark.parametrize("bits", [1, 8, 12, 15, 16])
@@ -41,3 +41,21 @@ def test_intensities_that_cannot_be_stored_are_refused() -> None:
         quantise(np.array([0.0, np.nan], dtype=np.float32))
     with pytest.raises(UsageError, match="17 bits"):
         quantise(np.zeros(1, dtype=np.float32), bits=17)
+
+
+@pytest.mark.parametrize(
+    ("values", "intercept"),
+    [([0, 4095], 0.0), ([-32768, 32767], 0.0), ([0, 65535], 32768.0), ([-70000, -5000], -37500.0)],
+)
+def test_integers_that_span_16_bits_are_exact_as_signed_ones(values: list[int], intercept: float) -> None:
+    array = np.linspace(*values, 1001).round().astype(np.float32)
+    stored, slope, found = quantise_signed(array)
+    assert (stored.dtype, slope, found) == (np.int16, 1.0, intercept)
+    assert np.array_equal(stored * np.float32(slope) + np.float32(found), array)
+
+
+def test_other_values_come_back_within_half_a_slope() -> None:
+    array = np.random.default_rng(0).normal(300, 90, 5000).astype(np.float32)
+    stored, slope, intercept = quantise_signed(array)
+    assert np.abs(stored.astype(np.float64) * slope + intercept - array).max() <= slope / 2 * 1.01
+    assert slope == pytest.approx(np.ptp(array) / 65535, rel=1e-4)

@@ -18,7 +18,7 @@ from cinema_cmr.core.errors import GeometryError, InputError, NoCineError, Unrea
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.nifti.image import write_mask
-from cinema_cmr.io.read import read_study, view_from_name
+from cinema_cmr.io.read import input_files, read_study, view_from_name
 
 OBLIQUE = np.array([[1.0, -0.9, 3.84, 40], [0.45, 0.72, 5.12, 9], [-0.6, -0.96, 4.8, 7], [0, 0, 0, 1]])
 DICOM = bytes(128) + b"DICM" + bytes(20)
@@ -348,3 +348,12 @@ def test_a_real_zip_of_dicom_is_read(real_data: Path) -> None:
     study = read_study(real_data / "sunnybrook" / "SCD0000101" / "dicom.zip", name="SCD0000101")
     assert study.name == "SCD0000101"
     assert study.cine(View.SAX).array.shape == (256, 256, 12, 20)
+
+
+def test_images_of_results_in_an_input_folder_are_no_input(tmp_path: Path) -> None:
+    scan = save(tmp_path / "sax.nii.gz", (20, 18, 7))
+    (tmp_path / "out" / "images").mkdir(parents=True)
+    (tmp_path / "out" / "images" / "sax.nii.gz").write_bytes(scan.read_bytes())
+    assert len(input_files(tmp_path)) == 2
+    (tmp_path / "out" / "measurements.json").write_text("{}")
+    assert input_files(tmp_path) == (scan,)

@@ -263,7 +263,8 @@ def test_long_axis_masks_come_from_a_model_of_their_own(tmp_path: Path) -> None:
     assert labels.shape == plane.array.shape
     assert (labels[:, :, 0] == LABELS[:, :, 3]).mean() > 0.99
     folder = written(analysis, tmp_path / "out")
-    assert files_of(folder) == RESULTS | {"segmentation/lax_4c.nii.gz"}
+    long_axis = {"segmentation/lax_4c.nii.gz", "segmentation/original/lax_4c.nii.gz"}
+    assert files_of(folder) == RESULTS | long_axis | {"images/sax.nii.gz", "images/lax_4c.nii.gz"}
     assert set(analysed(study, model=its, long_axis=other).predictions) == {View.SAX}
 
 

@@ -42,7 +42,8 @@ def test_what_changed_is_said_and_what_did_not_is_left_out(analysis: Analysis) -
     assert changes == {"lv_edv_ml": (110.0, 100.0, -10.0), "rv_ef_percent": (41.0, None, None)}
     assert correction_lines(record) == [
         "Short axis mask: 12 voxels in frames 0, 4, slices 2–3.",
-        "ES frame: 4; in the model's run not given.",
+        "ES frame 4 (model's run: not given).",
+        "Lv edv ml 110 → 100 ml, rv ef percent 41.0 → – %.",
         "Last changed 2026-11-29 12:00 UTC with version 0.1.0.",
     ]
 

@@ -13,6 +13,7 @@ import pytest
 from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.errors import OutputExistsError
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.report.record.stored import changed_output, read_measurements, read_run
 from cinema_cmr.report.write import write_results
 
@@ -104,3 +105,29 @@ def test_a_mask_of_earlier_results_goes_with_them_but_no_file_outside(
     (folder / "run.json").write_text(json.dumps(run))
     write_results(analysis, folder, overwrite=True)
     assert not (folder / "segmentation" / "lax_2c.nii.gz").exists() and (tmp_path / "outside").exists()
+
+
+def test_images_are_written_where_no_nifti_file_holds_them_or_as_asked(
+    analysis: Analysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cinema_cmr.report.html.write_report", lambda *given: given[-1].write_text("page"))
+    write_results(analysis, tmp_path / "dicom")
+    image = nibabel.load(tmp_path / "dicom" / "images" / "sax.nii.gz")
+    assert np.array_equal(image.get_fdata(), analysis.study[View.SAX].array) and image.get_data_dtype() == np.int16
+    cine, _ = read_nifti_cine(tmp_path / "dicom" / "images" / "sax.nii.gz")
+    of_file = replace(analysis, study=replace(analysis.study, cines=(cine,)))
+    for name, images, expected in (("auto", None, False), ("all", True, True), ("none", False, False)):
+        write_results(of_file, tmp_path / name, images=images)
+        assert (tmp_path / name / "images" / "sax.nii.gz").exists() is expected, name
+    write_results(analysis, tmp_path / "bare", images=False)
+    assert not (tmp_path / "bare" / "images").exists()
+
+
+def test_files_of_earlier_results_are_copied_as_they_are(
+    analysis: Analysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cinema_cmr.report.html.write_report", lambda *given: given[-1].write_text("page"))
+    (tmp_path / "own").write_bytes(b"the model's own mask")
+    files = {"segmentation/original/sax.nii.gz": tmp_path / "own"}
+    write_results(replace(analysis, files=files), tmp_path / "out")
+    assert (tmp_path / "out" / "segmentation" / "original" / "sax.nii.gz").read_bytes() == b"the model's own mask"

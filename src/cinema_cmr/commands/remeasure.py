@@ -17,9 +17,8 @@ from cinema_cmr.core.study import Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.output_folder import check_writable
 from cinema_cmr.measure.measure import MeasureOptions
-from cinema_cmr.report.corrections import ValueChange, changed_values, correction_lines
+from cinema_cmr.report.corrections import ValueChange, changed_values, correction_lines, shown_changes
 from cinema_cmr.report.record.study_record import StudyRecord
-from cinema_cmr.report.segments import is_segment
 from cinema_cmr.report.wording import number, sentence, unit_text
 
 __all__ = ["add_arguments", "run"]
@@ -92,7 +91,7 @@ def _by_view(values: Iterable[str]) -> dict[View, Path]:
 
 
 def _text(record: StudyRecord, folder: Path) -> str:
-    changed = [value for value in changed_values(record) if not is_segment(value.name)]
+    changed = shown_changes(record)
     lines = correction_lines(record) or ["nothing differs from the model's own run"]
     lines = [f"{record.study.name}: {lines[0]}", *(f"  {line}" for line in lines[1:])]
     if changed:

@@ -64,13 +64,13 @@ def quantise_signed(array: NDArray[np.float32]) -> tuple[NDArray[np.int16], floa
     as `quantise` does.
 
     >>> quantise_signed(np.array([-3.0, 40000.0], dtype=np.float32))
-    (array([-20001,  20002], dtype=int16), 1.0, 19998.0)
+    (array([-20002,  20001], dtype=int16), 1.0, 19999.0)
     """
     limits = np.iinfo(np.int16)
-    low, high = float(array.min(initial=0)), float(array.max(initial=0))
+    low, high = (float(array.min()), float(array.max())) if array.size else (0.0, np.inf)
     if high - low <= limits.max - limits.min and np.array_equal(array, np.rint(array)):
         fits = limits.min <= low and high <= limits.max
-        intercept = 0.0 if fits else float(np.floor((low + high) / 2))
+        intercept = 0.0 if fits else float(np.ceil((low + high) / 2))
         return (array - np.float32(intercept)).astype(np.int16), 1.0, intercept
     quantised = quantise(array)
     middle = 2**15

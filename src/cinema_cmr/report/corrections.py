@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from cinema_cmr.core.edits import MaskEdit, RuleChange
 from cinema_cmr.core.run_facts import OptionValue
 from cinema_cmr.report.record.study_record import StudyRecord
-from cinema_cmr.report.wording import sentence, spans, words
+from cinema_cmr.report.segments import is_segment
+from cinema_cmr.report.wording import number, sentence, spans, unit_text, words
 
-__all__ = ["ValueChange", "changed_values", "correction_lines"]
+__all__ = ["ValueChange", "changed_values", "correction_lines", "shown_changes"]
 
 _SAME = 1e-4
 """Relative difference below which a value counts as the same: records have six digits, and so have grids and times."""
 _DAY = slice(0, 16)
+_PRINCIPAL = ("lv_ef_percent", "lv_edv_ml", "lv_esv_ml", "lv_mass_g", "rv_ef_percent", "infarct_percent")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,14 +49,30 @@ def changed_values(record: StudyRecord) -> tuple[ValueChange, ...]:
     return tuple(value for value in values if _differs(value))
 
 
+def shown_changes(record: StudyRecord) -> list[ValueChange]:
+    """Return the changed values for a reader: without those by segment, and those that look the same once rounded."""
+    return [
+        value
+        for value in changed_values(record)
+        if not is_segment(value.name) and number(value.model, value.unit) != number(value.now, value.unit)
+    ]
+
+
 def correction_lines(record: StudyRecord) -> list[str]:
     """Return one sentence for each corrected mask and changed rule, and one on the last step; empty without any."""
     edits = record.edits
     if edits is None or not edits.is_corrected:
         return []
+    principal = ", ".join(_value_text(value) for value in shown_changes(record) if value.name in _PRINCIPAL)
     last = edits.steps[-1]
     done = f"Last changed {last.time[_DAY].replace('T', ' ')} UTC with version {last.version or 'unknown'}."
-    return [*_mask_lines(edits.masks), *map(_rule_line, edits.rules), done]
+    values = [f"{sentence(principal)}."] if principal else []
+    return [*_mask_lines(edits.masks), *map(_rule_line, edits.rules), *values, done]
+
+
+def _value_text(value: ValueChange) -> str:
+    before, now = (number(one, value.unit) for one in (value.model, value.now))
+    return f"{value.title} {before} → {now} {unit_text(value.unit)}"
 
 
 def _differs(value: ValueChange) -> bool:
@@ -73,7 +91,7 @@ def _mask_lines(masks: tuple[MaskEdit, ...]) -> Iterator[str]:
 
 def _rule_line(rule: RuleChange) -> str:
     name = words(rule.name.removeprefix("given_"))
-    return f"{sentence(name)}: {_option(rule.now)}; in the model's run {_option(rule.model)}."
+    return f"{sentence(name)} {_option(rule.now)} (model's run: {_option(rule.model)})."
 
 
 def _option(value: OptionValue) -> str:

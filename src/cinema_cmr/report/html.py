@@ -13,7 +13,7 @@ from cinema_cmr.core.study import Issue, Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.measure.normal_ranges import normal_range
-from cinema_cmr.report.corrections import changed_values, correction_lines
+from cinema_cmr.report.corrections import correction_lines, shown_changes
 from cinema_cmr.report.counting import NOT_COUNTED, StackCounting, mark_uncounted, stack_counting
 from cinema_cmr.report.figures import Curve, curves_svg
 from cinema_cmr.report.frames import UNITS_PER_PIXEL, Film, Tile
@@ -62,7 +62,7 @@ def report_html(analysis: Analysis, record: StudyRecord) -> str:
             record=record,
             subject=list(_subject_facts(record)),
             corrections=correction_lines(record),
-            changed=[value for value in changed_values(record) if not is_segment(value.name)],
+            changed=shown_changes(record),
             cards=ventricles,
             kind=_KINDS[study.modality],
             outlines=OUTLINES[_scheme(analysis)],

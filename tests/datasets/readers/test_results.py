@@ -1,4 +1,4 @@
-"""Results folders as a dataset: only frames that a reader corrected are labelled; what cannot be used says the way out."""
+"""Results folders as a dataset: only frames that a reader corrected are labelled; errors name the way out."""
 
 from __future__ import annotations
 

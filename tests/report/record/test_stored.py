@@ -11,6 +11,7 @@ import pytest
 from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.errors import UnreadableFileError
 from cinema_cmr.core.serialise import json_text, json_values
+from cinema_cmr.core.vocabulary import View
 from cinema_cmr.report.record.build import build_record
 from cinema_cmr.report.record.stored import read_measurements, read_run
 
@@ -66,3 +67,18 @@ def test_damaged_or_unknown_files_are_refused(content: str, tmp_path: Path) -> N
     for read in (read_measurements, read_run):
         with pytest.raises(UnreadableFileError, match=r"measurements\.json"):
             read(path)
+
+
+def test_version_2_0_lacked_edits_and_phases(analysis: Analysis, tmp_path: Path) -> None:
+    values = dict(json_values(build_record(analysis)))
+    values["schema_version"] = "2.0"
+    del values["edits"]
+    for cine in values["cines"]:  # type: ignore[union-attr]
+        del cine["in_phase"], cine["on_file_grid"]  # type: ignore[arg-type, call-overload, union-attr]
+    record = read_measurements(saved(tmp_path, values))
+    assert record == build_record(analysis)
+    values["flags"] = [{"code": "phases-unknown", "severity": "error", "message": "no EF", "evidence": {}}]
+    assert {cine.view: cine.in_phase for cine in read_measurements(saved(tmp_path, values)).cines} == {
+        View.SAX: False,
+        View.LAX_4C: True,
+    }

@@ -102,7 +102,7 @@ def list_cases(root: Path, *, every_frame: bool = False) -> list[Case]:
 
 
 def read_case(case: Case, *, every_frame: bool = False) -> AnnotatedStudy:
-    """Read the images and masks of a results folder; frames that nobody corrected have no labels.
+    """Read the images and masks of a results folder; frames without a correction have no labels.
 
     Raises `InputError` for results without images, `GeometryError` for a mask on another grid.
     """
