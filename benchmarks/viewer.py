@@ -3,7 +3,8 @@
 `python benchmarks/viewer.py [--seconds 5] [--chromium PATH]` makes the results of a synthetic study of 25 frames and 12
 slices of 256 x 256 (its true labels stand for a model's), serves them, and stores benchmarks/results/viewer.json. Aims:
 25 frames a second with outlines, a number within 300 ms, a study open within 1.5 s. Headless Chromium draws on the
-processor; the load of the machine is stored, as other work slows all three down: processor time, of the browser for a frame and of the server for a stroke, is stored beside them.
+processor. Other work on the machine slows all three down: its load is stored, and the processor time of the browser for
+a frame and of the server for a stroke.
 """
 
 from __future__ import annotations

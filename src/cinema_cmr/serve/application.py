@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
+from threading import Thread
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -54,6 +55,7 @@ def make_app(settings: ServeSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         queue.start()
+        Thread(target=_warm_up, daemon=True).start()
         try:
             yield
         finally:
@@ -79,6 +81,13 @@ def make_app(settings: ServeSettings) -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Guard, settings=settings)
     return app
+
+
+def _warm_up() -> None:
+    """Import what the first opened study needs, which takes seconds."""
+    import PIL.Image
+    import scipy.ndimage
+    import scipy.spatial.distance  # noqa: F401
 
 
 def _add_errors(app: FastAPI) -> None:

@@ -64,14 +64,13 @@ def numbers_of(study: OpenedStudy, *, quick: bool = False) -> Numbers:
     measured = study.quick_numbers() if quick else study.numbers()
     own = own_values(record)
     values = measured.to_dict() if review.is_corrected else own
-    as_stored = not review.is_corrected and record.edits is None
     return Numbers(
         state=review.state,
         values={name: values[name] for name in SHOWN_VALUES if name in values},
         own_values={name: own[name] for name in SHOWN_VALUES if name in own},
         curves={name: _finite(curve) for name, curve in measured.curves.items()},
         slices={name: list(measured[name].slices) for name in ("lv_edv_ml", "lv_esv_ml") if name in measured},
-        flags=None if quick else [flag_message(flag) for flag in (record.flags if as_stored else measured.flags)],
+        flags=None if quick else [flag_message(flag) for flag in measured.flags],
         corrected=[(one.view, one.frame, one.slice) for one in review.slices],
         ed_frame=_frame(measured, "lv_ed_frame"),
         es_frame=_frame(measured, "lv_es_frame"),

@@ -16,6 +16,7 @@ from cinema_cmr.core.results import Measurements
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.provenance import file_digest
+from cinema_cmr.pipeline.restored_parts import stored_measurements
 from cinema_cmr.report.record.build import image_file, mask_file, model_mask_file
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.stored import read_run
@@ -84,15 +85,28 @@ class OpenedStudy:
 
     def numbers(self) -> Measurements:
         """Return all measurements of the labels as they are, by the rules of the run and the chosen frames."""
+        if self.is_as_stored:
+            return stored_measurements(self.record)
         if self.measured is None:
             parts = {name: _part(view) for name, view in self.views.items() if view.labels is not None}
             self.measured = measure_all(self.record, self.run, parts, self._chosen())
         return self.measured
 
+    @property
+    def is_as_stored(self) -> bool:
+        """Whether the model's own numbers stand: no correction was made, here or by another program."""
+        return not self.review.is_corrected and self.record.edits is None
+
     def quick_numbers(self) -> Measurements:
         """Return volumes, function and mass of the stack at once; everything else is in `numbers`."""
         stack = self.views.get(View.SAX)
-        if self.measured is not None or stack is None or stack.labels is None or stack.scheme != "cine":
+        if (
+            self.is_as_stored
+            or self.measured is not None
+            or stack is None
+            or stack.labels is None
+            or stack.scheme != "cine"
+        ):
             return self.numbers()
         if self.quick is None:
             self.quick = measure_stack(self.record, self.run, _part(stack), self._chosen())

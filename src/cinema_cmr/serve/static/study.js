@@ -10,7 +10,7 @@ import { Stage } from "./stage.js";
 import { bottomBar, headBar, toolBar } from "./bars.js";
 import { helpOverlay } from "./help.js";
 
-const AT_ONCE = 4, CYCLE_MS = 1000, FULL_NUMBERS_MS = 600, MIN_BRUSH = 1.5, MAX_BRUSH = 40;
+const AT_ONCE = 4, CYCLE_MS = 1000, FULL_NUMBERS_MS = 1200, MIN_BRUSH = 1.5, MAX_BRUSH = 40;
 const VIEWS = ["sax", "lax_4c", "lax_2c", "lax_3c", "other"];
 
 export class StudyPage {
