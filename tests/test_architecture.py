@@ -37,7 +37,7 @@ LAYERS = {
     **dict.fromkeys(("recipes", "report", "interop"), 8),
     "bench": 9,
 }
-ENTRY_POINTS = ("__init__", "__main__", "api", "pipeline", "cli", "commands", "web")
+ENTRY_POINTS = ("__init__", "__main__", "api", "pipeline", "cli", "commands", "serve")
 WITHOUT_TORCH = (
     "core",
     "files",

@@ -32,6 +32,7 @@ COMMANDS = {
     "segment": "one mask per image, on the image's own grid",
     "export": "finished results as DICOM segmentation, structured report and PDF, and as FHIR",
     "deidentify": "a DICOM study without identity, with what an analysis needs",
+    "serve": "a local web application: see, correct and sign off results, and send new studies",
     "views": "the recognised views of a study, without measurements",
     "demo": "analyse the bundled synthetic study",
     "finetune": "train a model on labelled studies: masks, landmarks, a number or a class",

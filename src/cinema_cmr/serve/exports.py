@@ -1,0 +1,103 @@
+"""What leaves the server: the list as CSV, and corrected studies as labelled cases for training."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.safe_text import csv_row
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.io.nifti.image import read_nifti_grid, write_mask
+from cinema_cmr.io.output_folder import atomic_folder
+from cinema_cmr.report.record.build import image_file, mask_file, model_mask_file
+from cinema_cmr.serve.document import SHOWN_VALUES, own_values
+from cinema_cmr.serve.library import Listed
+from cinema_cmr.serve.messages import Exported
+from cinema_cmr.serve.opened_view import read_codes
+from cinema_cmr.serve.review import Review, now
+
+__all__ = ["labelled_cases", "list_csv", "values_of"]
+
+
+def values_of(one: Listed) -> dict[str, float | None]:
+    """Return the principal numbers of a study: corrected ones of a corrected study, else the model's."""
+    found: Mapping[str, float | None] = own_values(one.record)
+    if one.review.signed_off:
+        found = {each.name: each.value for each in one.record.measurements}
+    elif one.review.is_corrected:
+        found = one.review.values
+    return {name: found[name] for name in SHOWN_VALUES if name in found}
+
+
+def list_csv(studies: Sequence[Listed]) -> str:
+    """Return the list as CSV: a line a study, with the corrected numbers and those of the model."""
+    text = io.StringIO()
+    model = [f"model_{name}" for name in SHOWN_VALUES]
+    columns = ("study", "state", "corrected_slices", "signed_off", *SHOWN_VALUES, *model, "flags")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    for one in studies:
+        own = own_values(one.record)
+        row = {
+            "study": one.record.study.name,
+            "state": one.review.state,
+            "corrected_slices": len(one.review.slices),
+            "signed_off": one.review.signed_off,
+            **{name: values_of(one).get(name) for name in SHOWN_VALUES},
+            **{f"model_{name}": own.get(name) for name in SHOWN_VALUES},
+            "flags": " ".join(flag.code for flag in one.record.flags),
+        }
+        writer.writerow(csv_row(row))
+    return text.getvalue()
+
+
+def labelled_cases(studies: Sequence[Listed], exports: Path) -> Exported:
+    """Write each corrected study as a case of a folder that `cinema finetune --data` takes.
+
+    Only corrected frames have labels: a frame without labels counts as unlabelled. Raises `InputError` without any
+    corrected study.
+    """
+    corrected = [one for one in studies if one.review.slices and one.record.study.modality == "cine"]
+    if not corrected:
+        raise InputError("no study has corrected slices; expected at least one: correct a slice first")
+    name = "cases-" + re.sub(r"\D", "", now())[:14]
+    frames = 0
+    with atomic_folder(exports / name) as folder:
+        for one in corrected:
+            case = folder / f"{re.sub(r'[^A-Za-z0-9_-]', '_', one.record.study.name)[:40]}-{one.key[:8]}"
+            frames += _write_case(one, case)
+    return Exported(folder=name, cases=len(corrected), frames=frames)
+
+
+def _write_case(one: Listed, case: Path) -> int:
+    """Write image and labels of each corrected view; return the number of labelled frames."""
+    frames = 0
+    case.mkdir()
+    for view in sorted({each.view for each in one.review.slices}):
+        image = one.folder / image_file(view)
+        grid = read_nifti_grid(image, view=view)
+        own = one.folder / model_mask_file(view)
+        stored = read_codes(own if own.is_file() else one.folder / mask_file(view), grid.shape, "cine")
+        kept = _only_corrected(one.review, view, stored)
+        shutil.copyfile(image, case / f"{view}.nii.gz")
+        write_mask(LabelMap(array=kept), grid, case / f"{view}_seg.nii.gz")
+        frames += int(kept.any(axis=(0, 1, 2)).sum())
+    return frames
+
+
+def _only_corrected(review: Review, view: View, stored: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> np.ndarray[
+    tuple[int, ...], np.dtype[np.uint8]
+]:  # fmt: skip
+    labels = review.apply(view, stored, n_codes=4)
+    frames = {one.frame for one in review.slices if one.view == view}
+    others = [frame for frame in range(labels.shape[3]) if frame not in frames]
+    labels[..., others] = 0
+    return labels

@@ -1,0 +1,208 @@
+"""The queue of studies that were sent to the server: one folder a job, on disk, so that a kill loses nothing.
+
+A job's folder holds `job.json` (its state, written whole or not at all), `input/` (the files that were sent) and
+`results/`. A job is finished when its results are complete, which their own writing decides: a server that is killed
+finds that out when it starts again, and runs everything else that was submitted.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import RLock
+from typing import Literal
+
+from cinema_cmr.core.errors import CinemaError, InputError, OutputExistsError, UnknownNameError, UsageError
+from cinema_cmr.core.safe_text import printable
+from cinema_cmr.core.serialise import from_dict, to_dict
+from cinema_cmr.files.text import read_json
+from cinema_cmr.io.atomic import write_json
+from cinema_cmr.serve.library import is_results
+from cinema_cmr.serve.limits import Limits
+from cinema_cmr.serve.review import now
+
+__all__ = ["INPUT", "JOB_FILE", "RESULTS", "Job", "JobStore", "TooLargeError", "file_below"]
+
+INPUT, RESULTS, JOB_FILE = "input", "results", "job.json"
+Status = Literal["receiving", "queued", "running", "done", "failed", "cancelled"]
+_KEY = re.compile(r"[0-9]{14}-[0-9a-f]{8}")
+_PART_BYTES = 200
+_DEPTH = 16
+_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|]')
+
+
+class TooLargeError(InputError):
+    """More files or bytes than a study may have, or than the disk has room for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """State of one study in the queue."""
+
+    id: str
+    name: str
+    """Name that the sender gave it."""
+    status: Status
+    created: str
+    n_files: int = 0
+    size: int = 0
+    """Bytes received."""
+    error: str | None = None
+
+
+class JobStore:
+    """All jobs of a folder; one server uses it at a time."""
+
+    def __init__(self, home: Path, limits: Limits) -> None:
+        self.home = home
+        self.limits = limits
+        self.lock = RLock()
+        home.mkdir(parents=True, exist_ok=True)
+        self._jobs = {job.id: job for job in self._stored()}
+
+    def recover(self) -> None:
+        """Give each job the state that its files have after a kill: finished, to run again, or never received."""
+        with self.lock:
+            for job in list(self._jobs.values()):
+                if is_results(self.folder(job.id) / RESULTS):
+                    self.update(job.id, status="done", error=None)
+                elif job.status == "running":
+                    self.update(job.id, status="queued")
+                elif job.status == "receiving":
+                    self.update(job.id, status="failed", error="the upload was interrupted: send the study again")
+
+    def listed(self) -> list[Job]:
+        """Return all jobs, the oldest first."""
+        with self.lock:
+            return [self._jobs[key] for key in sorted(self._jobs)]
+
+    def job(self, key: str) -> Job:
+        """Return a job; raises `UnknownNameError` for an unknown key."""
+        with self.lock:
+            if key not in self._jobs:
+                raise UnknownNameError("no job has this key; expected one of the list: open the list again")
+            return self._jobs[key]
+
+    def folder(self, key: str) -> Path:
+        """Return the folder of a job; raises `UnknownNameError` for what is no key."""
+        if not _KEY.fullmatch(key):
+            raise UnknownNameError("no job has this key; expected one of the list: open the list again")
+        return self.home / key
+
+    def create(self, name: str) -> Job:
+        """Return a new job that waits for its files; raises `TooLargeError` if too many are unfinished."""
+        with self.lock:
+            waiting = sum(job.status in ("receiving", "queued", "running") for job in self._jobs.values())
+            if waiting >= self.limits.waiting_jobs:
+                raise TooLargeError(f"{waiting} studies wait; expected fewer: wait until some are finished")
+            stamp = re.sub(r"\D", "", now())[:14]
+            job = Job(id=f"{stamp}-{secrets.token_hex(4)}", name=_clean_name(name), status="receiving", created=now())
+            (self.folder(job.id) / INPUT).mkdir(parents=True)
+            self._jobs[job.id] = job
+            return self.update(job.id)
+
+    def update(self, key: str, **changes: object) -> Job:
+        """Change the state of a job, in memory and on disk."""
+        with self.lock:
+            job = replace(self.job(key), **changes)  # type: ignore[arg-type]  # checked by the next line
+            job = from_dict(Job, to_dict(job))
+            write_json(self.folder(key) / JOB_FILE, to_dict(job), overwrite=True)
+            self._jobs[key] = job
+            return job
+
+    def add_bytes(self, key: str, size: int) -> None:
+        """Count received bytes; raises `TooLargeError` beyond the limits, in memory only until the file is complete."""
+        with self.lock:
+            job = self.job(key)
+            if job.size + size > self.limits.job_bytes:
+                raise TooLargeError(f"more than {self.limits.job_bytes >> 20} MiB; expected one study: send less")
+            if shutil.disk_usage(self.home).free - size < self.limits.free_bytes:
+                raise TooLargeError("the disk is almost full; expected room for the study: free some")
+            self._jobs[key] = replace(job, size=job.size + size)
+
+    def new_file(self, key: str, name: str) -> Path:
+        """Return the path for a file of a job that receives files.
+
+        Raises `UsageError` for a name that is no plain relative path, `OutputExistsError` for one that was sent before
+        or a job that was submitted, `TooLargeError` for too many files.
+        """
+        with self.lock:
+            job = self.job(key)
+            if job.status != "receiving":
+                raise OutputExistsError(f"the job is {job.status}; expected one that receives files: create another")
+            if job.n_files >= self.limits.job_files:
+                raise TooLargeError(f"more than {self.limits.job_files} files; expected one study: send less")
+            path = file_below(self.folder(key) / INPUT, name)
+            if os.path.lexists(path):
+                raise OutputExistsError("a file of this name was sent before; expected each once")
+            self._jobs[key] = replace(job, n_files=job.n_files + 1)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return path
+
+    def submit(self, key: str) -> Job:
+        """Put a received job into the queue; raises `InputError` if it has no file, or is no longer receiving."""
+        with self.lock:
+            job = self.job(key)
+            if job.status != "receiving":
+                raise OutputExistsError(f"the job is {job.status}; expected one that receives files: create another")
+            if not job.n_files:
+                raise InputError("no file was sent; expected a zip, or the files of a folder")
+            return self.update(key, status="queued")
+
+    def remove(self, key: str) -> None:
+        """Remove a job and its files; raises `OutputExistsError` for a finished one, whose results stay."""
+        with self.lock:
+            if self.job(key).status == "done":
+                raise OutputExistsError("the study is finished; expected one that waits, runs or failed")
+            folder = self.folder(key)
+            self.update(key, status="cancelled")
+            shutil.rmtree(folder, ignore_errors=True)
+            del self._jobs[key]
+
+    def next_queued(self) -> Job | None:
+        """Return the oldest job that is to run, or None."""
+        return next((job for job in self.listed() if job.status == "queued"), None)
+
+    def _stored(self) -> Iterator[Job]:
+        for folder in sorted(self.home.iterdir()):
+            if _KEY.fullmatch(folder.name) and (folder / JOB_FILE).is_file():
+                try:
+                    job = from_dict(Job, read_json(folder / JOB_FILE), JOB_FILE)
+                except (CinemaError, OSError):
+                    continue
+                yield replace(job, id=folder.name)
+
+
+def file_below(folder: Path, name: str) -> Path:
+    """Return the path of a file below a folder, of a relative name with forward slashes.
+
+    Raises `UsageError` for a name that would leave the folder, is hidden or has characters that file systems refuse.
+
+    >>> file_below(Path("input"), "series 3/image.dcm").as_posix()
+    'input/series 3/image.dcm'
+    """
+    parts = name.split("/")
+    sound = all(
+        part
+        and not part.startswith(".")
+        and part == part.strip()
+        and not _FORBIDDEN.search(part)
+        and len(os.fsencode(part)) <= _PART_BYTES
+        for part in parts
+    )
+    if not sound or len(parts) > _DEPTH:
+        raise UsageError("the name of the file is no plain relative path; expected names such as 'series 3/image.dcm'")
+    return folder.joinpath(*parts)
+
+
+def _clean_name(name: str) -> str:
+    """Return a name for the list, without folders and control characters."""
+    stem = re.split(r"[/\\]", name)[-1]
+    for suffix in (".zip", ".nii.gz", ".nii"):
+        stem = stem.removesuffix(suffix)
+    return printable(stem).strip()[:80] or "study"

@@ -1,0 +1,148 @@
+"""Bodies of requests and answers of the HTTP API, as OpenAPI describes them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.serve.review import State
+
+__all__ = [
+    "ChangedSlice",
+    "Changes",
+    "Exported",
+    "FlagMessage",
+    "JobMessage",
+    "NewJob",
+    "Numbers",
+    "SegmentValues",
+    "SignOff",
+    "StudyRow",
+]
+
+Index = Annotated[int, Field(ge=0, le=100_000)]
+JobStatus = Literal["receiving", "queued", "running", "done", "failed", "cancelled"]
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class FlagMessage(_Message):
+    """A reason to review a result."""
+
+    code: str
+    severity: Literal["info", "warning", "error"]
+    message: str
+    evidence: dict[str, object] = {}
+
+
+class StudyRow(_Message):
+    """One study of the list."""
+
+    id: str
+    name: str
+    modality: str
+    state: State
+    values: dict[str, float | None]
+    """Principal numbers, corrected ones of a corrected study."""
+    flags: list[FlagMessage]
+    has_images: bool
+    model: str
+    changed: str | None
+    """Time of the reader's last act."""
+
+
+class ChangedSlice(_Message):
+    """Labels of one slice of one frame, as shown (x runs right, y runs down)."""
+
+    view: View
+    frame: Index
+    slice: Index
+    runs: Annotated[list[int], Field(max_length=2_000_000)] | None
+    """[code, length, ...] along x first; null takes the correction back."""
+
+
+class Changes(_Message):
+    """What a reader changed: slices, or the frames of end-diastole and end-systole."""
+
+    what: Annotated[str, Field(max_length=120, pattern=r"^[\w ,.:+()/-]*$")] = "changed"
+    """For the history."""
+    slices: Annotated[list[ChangedSlice], Field(max_length=2000)] = []
+    ed_frame: Index | None = None
+    es_frame: Index | None = None
+    own_frames: bool = False
+    """Take the chosen frames back first."""
+
+
+class SignOff(_Message):
+    """Whether the study is signed off."""
+
+    signed_off: bool
+
+
+class Numbers(_Message):
+    """Measurements of the labels as they are."""
+
+    state: State
+    values: dict[str, float | None]
+    own_values: dict[str, float | None]
+    """The model's."""
+    curves: dict[str, list[float | None]]
+    slices: dict[str, list[int]]
+    """Measurement -> slices that were counted."""
+    flags: list[FlagMessage] | None
+    """null in a quick answer: ask for all numbers."""
+    corrected: list[tuple[str, int, int]]
+    """View, frame and slice of each correction."""
+    ed_frame: int | None
+    es_frame: int | None
+    chosen_frames: list[str]
+    """Of "ed" and "es", those that the reader chose."""
+    signed_off: str | None
+    history: list[dict[str, str]]
+
+
+class NewJob(_Message):
+    """A study that is about to be sent."""
+
+    name: Annotated[str, Field(min_length=1, max_length=120)]
+    """Name in the list; a file's or folder's name, for instance."""
+
+
+class JobMessage(_Message):
+    """A study in the queue."""
+
+    id: str
+    name: str
+    status: JobStatus
+    stage: str = ""
+    done: int = 0
+    total: int = 0
+    error: str | None = None
+    study: str | None = None
+    """Key of the finished study."""
+    created: str
+    n_files: int = 0
+
+
+class SegmentValues(_Message):
+    """A measurement of the 16 AHA segments."""
+
+    title: str
+    unit: str
+    low: float
+    high: float
+    values: list[float | None]
+
+
+class Exported(_Message):
+    """Cases that were written for `cinema finetune --data`."""
+
+    folder: str
+    """Name of the folder in the server's folder `exports`."""
+    cases: int
+    frames: int
+    """Labelled frames in all."""

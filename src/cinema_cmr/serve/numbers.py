@@ -1,0 +1,120 @@
+"""Measurements of corrected labels at once, by the functions that measured the model's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from cinema_cmr.core.annotation import LabelMap, Landmarks
+from cinema_cmr.core.results import Measurements
+from cinema_cmr.core.run_facts import OptionValue
+from cinema_cmr.core.study import Study
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.core.volume import Cine
+from cinema_cmr.measure.function import Chamber, mass_values, ventricle_values
+from cinema_cmr.measure.measure import MeasureOptions, measure_masks
+from cinema_cmr.measure.phases import Phases, find_phases, override_phases, reconcile_phases
+from cinema_cmr.measure.quality.landmarks import plausible_by_view
+from cinema_cmr.measure.valve_plane import find_valve_planes
+from cinema_cmr.measure.volumes import CODES, Volumes, measure_volumes
+from cinema_cmr.pipeline.restored_parts import stored_landmarks, stored_options
+from cinema_cmr.report.record.run_record import RunRecord
+from cinema_cmr.report.record.study_record import StudyRecord
+
+__all__ = ["FRAMES", "chosen_frames", "measure_all", "measure_stack", "model_frames"]
+
+FRAMES = ("ed_frame", "es_frame")
+"""Options that a reader of the page may change."""
+
+Parts = Mapping[View, tuple[Cine, LabelMap]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ventricles:
+    volumes: Volumes
+    lv: Phases
+    rv: Phases
+
+
+def model_frames(record: StudyRecord, run: RunRecord) -> dict[str, OptionValue]:
+    """Return ED and ES as they were given to the model's own run; None where they were found."""
+    options = run.options if record.edits is None else record.edits.model_options(run.options)
+    return {name: options.get(name) for name in FRAMES}
+
+
+def chosen_frames(record: StudyRecord, run: RunRecord, chosen: Mapping[str, int | None]) -> dict[str, OptionValue]:
+    """Return ED and ES as a reader chose them, else as given to the model's run."""
+    own = model_frames(record, run)
+    return {name: own[name] if chosen[name] is None else chosen[name] for name in FRAMES}
+
+
+def _options(record: StudyRecord, run: RunRecord, chosen: Mapping[str, int | None]) -> MeasureOptions:
+    return replace(stored_options(run), **chosen_frames(record, run, chosen))  # type: ignore[arg-type]  # of the run
+
+
+def measure_all(record: StudyRecord, run: RunRecord, parts: Parts, chosen: Mapping[str, int | None]) -> Measurements:
+    """Return everything that `measure_masks` measures on these views, by the rules of the run."""
+    cines = tuple(cine for cine, _ in parts.values())
+    study = Study(name="", cines=cines, subject=record.subject, modality=record.study.modality)
+    labels = {view: one for view, (_, one) in parts.items()}
+    options = _options(record, run, chosen)
+    return measure_masks(study, labels, options=options, landmarks=_plausible(record))
+
+
+def measure_stack(
+    record: StudyRecord, run: RunRecord, part: tuple[Cine, LabelMap], chosen: Mapping[str, int | None]
+) -> Measurements:
+    """Return volumes, function and mass of a short-axis stack: what must follow a stroke of the brush."""
+    cine, labels = part
+    options = _options(record, run, chosen)
+    found = _ventricles(record, cine, labels, options)
+    volumes = found.volumes
+    lv, rv = _chamber("lv", found, labels, found.lv), _chamber("rv", found, labels, found.rv)
+    return Measurements(
+        measured=(
+            *ventricle_values(lv),
+            *mass_values(lv, _chamber("myo", found, labels, found.lv)),
+            *ventricle_values(rv),
+        ),
+        curves={"lv_volume_ml": volumes.lv_ml, "rv_volume_ml": volumes.rv_ml, "myo_volume_ml": volumes.myo_ml},
+        times_ms=cine.frame_times_ms,
+    )
+
+
+def _ventricles(record: StudyRecord, cine: Cine, labels: LabelMap, options: MeasureOptions) -> _Ventricles:
+    """Return the curves by the rules of the options, with the phases of both ventricles."""
+    volumes = _volumes(record, cine, labels, options)
+    if not cine.in_phase:
+        unknown = Phases(ed=None, es=None, rule="", reason="the slices are not in phase")
+        return _Ventricles(volumes=volumes, lv=unknown, rv=unknown)
+    own = (
+        find_phases(curve, times_ms=cine.frame_times_ms, rr_interval_ms=cine.rr_interval_ms)
+        for curve in (volumes.lv_ml, volumes.rv_ml)
+    )
+    lv, rv = reconcile_phases(*own, n_frames=cine.n_frames, rule=options.phase_rule)
+    given = (options.ed_frame, options.es_frame, cine.n_frames)
+    return _Ventricles(volumes=volumes, lv=override_phases(lv, *given), rv=override_phases(rv, *given))
+
+
+def _volumes(record: StudyRecord, cine: Cine, labels: LabelMap, options: MeasureOptions) -> Volumes:
+    """Return the curves by the rule of the options; without hinge points "valve-plane" is "scmr"."""
+    if options.basal_rule == "valve-plane":
+        planes = find_valve_planes(cine, _plausible(record))
+        if planes:
+            return measure_volumes(cine, labels, basal_rule="valve-plane", valve_planes=planes)
+    rule = "scmr" if options.basal_rule == "valve-plane" else options.basal_rule
+    return measure_volumes(cine, labels, basal_rule=rule, min_myocardial_rim=options.min_myocardial_rim)
+
+
+def _chamber(name: Literal["lv", "rv", "myo"], found: _Ventricles, labels: LabelMap, phases: Phases) -> Chamber:
+    volumes = found.volumes
+    curve = {"lv": volumes.lv_ml, "rv": volumes.rv_ml, "myo": volumes.myo_ml}[name]
+    counted = volumes.lv_counted if name == "lv" else np.any(labels.array == CODES[name], axis=(0, 1))
+    return Chamber(name=name, volumes_ml=curve, counted=counted, phases=phases, rule="")
+
+
+def _plausible(record: StudyRecord) -> dict[View, Landmarks]:
+    return plausible_by_view(stored_landmarks(record))[0]

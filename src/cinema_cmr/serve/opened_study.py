@@ -1,0 +1,208 @@
+"""One study opened for reading and correcting; its review is saved after every change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import RLock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.errors import InputError, MissingFileError, UnknownNameError
+from cinema_cmr.core.results import Measurements
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.core.volume import Cine
+from cinema_cmr.io.provenance import file_digest
+from cinema_cmr.pipeline.restored_parts import stored_measurements
+from cinema_cmr.report.record.build import image_file, mask_file, model_mask_file
+from cinema_cmr.report.record.run_record import RunRecord
+from cinema_cmr.report.record.stored import read_run
+from cinema_cmr.report.record.study_record import StudyRecord
+from cinema_cmr.serve.numbers import FRAMES, measure_all, measure_stack, model_frames
+from cinema_cmr.serve.opened_view import OpenedView, open_view, read_codes
+from cinema_cmr.serve.review import Review, read_review, write_review
+
+__all__ = ["OpenedStudy", "open_study"]
+
+
+@dataclass(kw_only=True)
+class OpenedStudy:
+    """A study in memory; one request at a time may change it."""
+
+    folder: Path
+    record: StudyRecord
+    run: RunRecord
+    views: Mapping[View, OpenedView]
+    review: Review
+    lock: RLock = field(default_factory=RLock)
+    measured: Measurements | None = None
+    """All numbers of the labels as they are; None before they were measured."""
+    quick: Measurements | None = None
+    """Those of the stack alone; None before they were measured."""
+    digests: dict[View, str] = field(default_factory=dict)
+    """View -> hash of the model's mask."""
+
+    def view(self, name: str) -> OpenedView:
+        """Return a view; raises `UnknownNameError` for one without images."""
+        for view, opened in self.views.items():
+            if view == name:
+                return opened
+        raise UnknownNameError(f"the study has no images of the view '{name}'; known: {', '.join(self.views)}")
+
+    def slice_of(self, name: str, index: int) -> OpenedView:
+        """Return a view that has a slice of this index; raises `InputError` without one."""
+        view = self.view(name)
+        if not 0 <= index < view.cine.n_slices:
+            raise InputError(f"slice {index} of the view '{name}'; expected 0 to {view.cine.n_slices - 1}")
+        return view
+
+    def change(self, name: str, frame: int, index: int, codes: NDArray[np.uint8] | None) -> None:
+        """Give a slice other labels (x, y), as shown, or the model's own for None; equal ones are no correction."""
+        view = self.slice_of(name, index)
+        if view.own is None or view.labels is None:
+            raise InputError(f"the view '{name}' has no mask; expected a segmented view")
+        if not 0 <= frame < view.cine.n_frames:
+            raise InputError(f"frame {frame} of the view '{name}'; expected 0 to {view.cine.n_frames - 1}")
+        own = view.own[:, :, index, frame]
+        changed = own if codes is None else codes
+        view.labels[:, :, index, frame] = changed
+        view.include(changed)
+        stored = None if np.array_equal(changed, own) else view.as_stored(changed)
+        self.review = self.review.with_slice(view.cine.view, frame, index, stored)
+        self.forget()
+
+    def save(self) -> None:
+        """Write the review, with the hash of each mask that was corrected."""
+        corrected = sorted({one.view for one in self.review.slices})
+        for view in corrected:
+            if view not in self.digests:
+                self.digests[view] = file_digest(_own_mask(self.folder, view))
+        self.review = replace(self.review, mask_sha256={view: self.digests[view] for view in corrected})
+        write_review(self.review, self.folder)
+
+    def numbers(self) -> Measurements:
+        """Return all measurements of the labels as they are, by the rules of the run and the chosen frames."""
+        if self.is_as_stored:
+            return stored_measurements(self.record)
+        if self.measured is None:
+            parts = {name: _part(view) for name, view in self.views.items() if view.labels is not None}
+            self.measured = measure_all(self.record, self.run, parts, self._chosen())
+        return self.measured
+
+    @property
+    def is_as_stored(self) -> bool:
+        """Whether the model's own numbers stand: no correction was made, here or by another program."""
+        return not self.review.is_corrected and self.record.edits is None
+
+    def quick_numbers(self) -> Measurements:
+        """Return volumes, function and mass of the stack at once; everything else is in `numbers`."""
+        stack = self.views.get(View.SAX)
+        if (
+            self.is_as_stored
+            or self.measured is not None
+            or stack is None
+            or stack.labels is None
+            or stack.scheme != "cine"
+        ):
+            return self.numbers()
+        if self.quick is None:
+            self.quick = measure_stack(self.record, self.run, _part(stack), self._chosen())
+        return self.quick
+
+    def forget(self) -> None:
+        """Measure again at the next question: labels or frames have changed."""
+        self.measured = self.quick = None
+
+    def choose_frames(self, ed: int | None, es: int | None) -> None:
+        """Let ED or ES be another frame; None leaves it as it is. Raises `InputError` for one that cannot be."""
+        n_frames = max(view.cine.n_frames for view in self.views.values())
+        given = {"ed_frame": ed, "es_frame": es}
+        for frame in given.values():
+            if frame is not None and frame >= n_frames:
+                raise InputError(f"frame {frame}; expected 0 to {n_frames - 1}")
+        review = replace(self.review.with_frames(given), signed_off=None)
+        own = model_frames(self.record, self.run)
+        frames = [own[name] if getattr(review, name) is None else getattr(review, name) for name in FRAMES]
+        if frames[0] is not None and frames[0] == frames[1]:
+            raise InputError(f"frame {frames[0]} is ED and ES; expected two frames: move the other one first")
+        self.review = review
+        self.forget()
+
+    def _chosen(self) -> dict[str, int | None]:
+        return {name: getattr(self.review, name) for name in FRAMES}
+
+
+def open_study(folder: Path, record: StudyRecord) -> OpenedStudy:
+    """Open results with their images; raises `MissingFileError` for results without images."""
+    run = read_run(folder / "run.json")
+    masked = {one.view for one in record.predictions}
+    images = {view: folder / image_file(view) for view in View}
+    views: dict[View, OpenedView] = {}
+    heart = None
+    for view in (view for view, path in images.items() if path.is_file()):  # the stack is the first
+        mask = _own_mask(folder, view) if view in masked else None
+        views[view] = open_view(images[view], view, mask, record, heart_mm=heart)
+        heart = views[view].heart_mm if view is View.SAX else heart
+    if not views:
+        raise MissingFileError(
+            f"'{folder.name}' holds no images; expected {image_file(View.SAX)} beside the masks: analyse the study with"
+            " this server, or by `cinema analyse` with images"
+        )
+    study = OpenedStudy(folder=folder, record=record, run=run, views=views, review=read_review(folder))
+    for view, opened in views.items():
+        _take_corrections(study, view, opened)
+    _take_frames(study)
+    return study
+
+
+def _take_frames(study: OpenedStudy) -> None:
+    """Take over the frames that `cinema remeasure` was given, unless this server gave them."""
+    own = model_frames(study.record, study.run)
+    if study.record.edits is None or study.review.applied:
+        return
+    for name in FRAMES:
+        given = study.run.options.get(name)
+        if isinstance(given, int) and given != own[name] and getattr(study.review, name) is None:
+            study.review = study.review.with_frames({name: given})
+
+
+def _own_mask(folder: Path, view: View) -> Path:
+    """Return the model's own mask: kept apart once there are corrections, else the only one."""
+    own = folder / model_mask_file(view)
+    return own if own.is_file() else folder / mask_file(view)
+
+
+def _take_corrections(study: OpenedStudy, view: View, opened: OpenedView) -> None:
+    """Apply the stored corrections, and take over those that another program made in the mask."""
+    if opened.own is None:
+        return
+    stored = opened.as_stored(opened.own)
+    corrected = study.review.apply(view, stored, n_codes=opened.n_codes)
+    present = study.folder / mask_file(view)
+    digest = file_digest(present)
+    if present != _own_mask(study.folder, view) and digest != study.review.applied.get(view):
+        others = read_codes(present, stored.shape, opened.scheme)
+        mine = {(one.slice, one.frame) for one in study.review.slices if one.view == view}
+        for index, frame in np.argwhere((others != stored).any(axis=(0, 1))).tolist():
+            if (index, frame) not in mine:
+                corrected[:, :, index, frame] = others[:, :, index, frame]
+                study.review = study.review.with_slice(view, frame, index, others[:, :, index, frame])
+    opened.labels = np.ascontiguousarray(opened.as_shown(corrected))
+    opened.include(np.asarray(opened.labels.max(axis=(2, 3))))
+
+
+def _part(view: OpenedView) -> tuple[Cine, LabelMap]:
+    """Return the in-plane part around all labels: the rest of an image is empty, and adds to no measurement."""
+    if view.labels is None:
+        raise InputError(f"the view '{view.cine.view}' has no mask; expected a segmented view")
+    left, right, top, bottom = view.extent
+    if right <= left or bottom <= top:
+        return view.cine, LabelMap(array=view.labels, scheme=view.scheme)
+    affine = view.cine.affine.copy()
+    affine[:3, 3] += affine[:3, 0] * left + affine[:3, 1] * top
+    cine = replace(view.cine, array=view.cine.array[left:right, top:bottom], affine=affine)
+    codes = np.ascontiguousarray(view.labels[left:right, top:bottom])
+    return cine, LabelMap(array=codes, scheme=view.scheme)

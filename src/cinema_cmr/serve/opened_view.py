@@ -1,0 +1,209 @@
+"""One view opened for display: pixels, the model's labels and the corrected ones, turned as a reader expects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.errors import InputError, UnreadableFileError
+from cinema_cmr.core.geometry import apply_affine
+from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
+from cinema_cmr.core.volume import Cine
+from cinema_cmr.io.nifti.image import read_nifti_grid
+from cinema_cmr.io.nifti.voxels import read_voxels
+from cinema_cmr.report.display import Box, heart_box, shown
+from cinema_cmr.report.record.study_record import CineRecord, StudyRecord
+
+__all__ = ["OpenedView", "open_view", "read_codes"]
+
+Labels = NDArray[np.uint8]
+Pixels = NDArray[np.int16]
+
+_WINDOW_PERCENTILES = (1, 99.5)
+_MAX_WINDOW_VOXELS = 2_000_000
+"""The window is found on so many voxels at most."""
+_MARGIN = 2
+"""Pixels kept around the labels for the measurements."""
+
+
+@dataclass(kw_only=True)
+class OpenedView:
+    """Images and labels of one view. All arrays are turned: x runs right, y runs down."""
+
+    cine: Cine
+    """The turned grid, with positions and times of the record; without intensities."""
+    pixels: Pixels
+    """(x, y, z, t) as stored: intensity = slope * pixel + intercept."""
+    scaling: tuple[float, float]
+    """Slope and intercept."""
+    window: tuple[float, float]
+    """Pixel values shown as black and white at first."""
+    box: Box
+    """The part around the heart."""
+    place: NDArray[np.int64]
+    """(x, y) of the picture -> flat index of the stored slice (x, y)."""
+    stored_shape: tuple[int, int]
+    scheme: str
+    own: Labels | None
+    """(x, y, z, t) the model's labels; None for a view without a mask."""
+    labels: Labels | None
+    """(x, y, z, t) as corrected."""
+    extent: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Left, right, top and bottom of the part that has held any label."""
+
+    def block(self, index: int) -> bytes:
+        """Return the pixels (t, y, x) of one slice, int16 little-endian."""
+        return np.ascontiguousarray(self.pixels[:, :, index].transpose(2, 1, 0)).astype("<i2").tobytes()
+
+    def label_block(self, index: int, *, own: bool = False) -> bytes:
+        """Return the codes (t, y, x) of one slice, uint8, as corrected or the model's own."""
+        labels = self.own if own else self.labels
+        if labels is None:
+            raise InputError(f"the view '{self.cine.view}' has no mask; expected a segmented view")
+        return np.ascontiguousarray(labels[:, :, index].transpose(2, 1, 0)).tobytes()
+
+    def as_stored(self, codes: Labels) -> Labels:
+        """Return codes (x, y) or (x, y, ...) that are shown, on the stored grid."""
+        flat = np.empty((codes.shape[0] * codes.shape[1], *codes.shape[2:]), np.uint8)
+        flat[self.place.ravel()] = codes.reshape(flat.shape)
+        return flat.reshape(*self.stored_shape, *codes.shape[2:])
+
+    def as_shown(self, codes: Labels) -> Labels:
+        """Return codes (x, y) or (x, y, ...) of the stored grid, as they are shown."""
+        return codes.reshape(-1, *codes.shape[2:])[self.place]
+
+    def include(self, codes: Labels) -> None:
+        """Let the part that is measured hold these labels (x, y), too."""
+        left, right, top, bottom = _extent(codes)
+        held = self.extent
+        self.extent = (min(held[0], left), max(held[1], right), min(held[2], top), max(held[3], bottom))
+
+    @property
+    def heart_mm(self) -> NDArray[np.float64] | None:
+        """Centre (3,) of the model's labels, RAS mm; None without labels or orientation."""
+        if self.own is None or not self.cine.orientation_known or not self.own.any():
+            return None
+        i, j = (self.extent[0] + self.extent[1]) / 2, (self.extent[2] + self.extent[3]) / 2
+        slices = np.flatnonzero(self.own.any(axis=(0, 1, 3)))
+        return apply_affine(self.cine.affine, np.array([i, j, slices.mean()]))
+
+    @property
+    def n_codes(self) -> int:
+        """Number of label codes, background included."""
+        return 1 + max(label.code for label in LABEL_SCHEMES[self.scheme])
+
+
+def open_view(
+    image: Path, view: View, mask: Path | None, record: StudyRecord, *, heart_mm: NDArray[np.float64] | None = None
+) -> OpenedView:
+    """Open the image of a view, and the model's mask; raises as the readers of NIfTI do.
+
+    `heart_mm` is the heart's centre (RAS mm), around which a view without labels is shown.
+    """
+    grid = read_nifti_grid(image, view=view)
+    scheme = "scar" if record.study.modality == "lge" else "cine"
+    stored = None if mask is None else read_codes(mask, grid.shape, scheme)
+    cine = _with_record(grid, record)
+    raw, scaling = _read_pixels(image, grid.shape)
+    picture, own = shown(replace(cine, array=raw), stored)  # type: ignore[arg-type]  # turned as it is
+    pixels = cast(Pixels, picture.array)
+    box = heart_box(picture, own, centre_mm=heart_mm)
+    return OpenedView(
+        cine=replace(picture, array=np.broadcast_to(np.float32(0), pixels.shape), has_image=False, source=None),
+        pixels=pixels,
+        scaling=scaling,
+        window=_window(pixels, box),
+        box=box,
+        place=_places(cine),
+        stored_shape=grid.shape[:2],
+        scheme=scheme,
+        own=None if own is None else np.ascontiguousarray(own),
+        labels=None if own is None else np.array(own, order="C"),
+        extent=(0, 0, 0, 0) if own is None else _extent(np.asarray(own.any(axis=(2, 3)))),
+    )
+
+
+def read_codes(path: Path, shape: tuple[int, ...], scheme: str) -> Labels:
+    """Read a mask (x, y, z, t) that this package wrote.
+
+    Raises `UnreadableFileError` for one of another kind, shape or code.
+    """
+    header, voxels = read_voxels(path)
+    codes = np.frombuffer(voxels, dtype=header.get_data_dtype())
+    known = max(label.code for label in LABEL_SCHEMES[scheme])
+    if codes.dtype != np.uint8 or codes.size != np.prod(shape) or codes.max(initial=0) > known:
+        raise UnreadableFileError(
+            f"'{path.name}' holds {codes.size} voxels of type {codes.dtype}; expected a mask of this program, with"
+            f" {int(np.prod(shape))} codes from 0 to {known}: analyse the study again"
+        )
+    return codes.reshape(shape, order="F")
+
+
+def _read_pixels(path: Path, shape: tuple[int, ...]) -> tuple[Pixels, tuple[float, float]]:
+    """Return the pixels (x, y, z, t) as int16, with slope and intercept."""
+    header, voxels = read_voxels(path)
+    array = np.frombuffer(voxels, dtype=header.get_data_dtype()).reshape(shape, order="F")
+    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    if not np.isfinite(slope) or slope == 0:
+        slope, intercept = 1.0, 0.0
+    if array.dtype == np.dtype("<i2"):
+        return array, (slope, intercept)
+    low, high = float(array.min()), float(array.max())
+    step = max((high - low) / 32767, 1e-12)
+    scaled = np.rint((array.astype(np.float32) - np.float32(low)) / np.float32(step)).astype(np.int16)
+    return scaled, (slope * step, intercept + slope * low)
+
+
+def _with_record(grid: Cine, record: StudyRecord) -> Cine:
+    """Return the grid with the positions and times of the record, which a NIfTI header cannot hold."""
+    known = next((one for one in record.cines if one.view == grid.view and _fits(one, grid)), None)
+    if known is None:
+        return grid
+    return replace(
+        grid,
+        slice_positions_mm=np.array(known.slice_positions_mm, dtype=np.float64),
+        frame_times_ms=None if known.frame_times_ms is None else np.array(known.frame_times_ms, dtype=np.float64),
+        rr_interval_ms=known.rr_interval_ms,
+        slice_thickness_mm=known.slice_thickness_mm,
+        orientation_known=known.orientation_known,
+        in_phase=known.in_phase,
+        label=known.label,
+    )
+
+
+def _fits(known: CineRecord, cine: Cine) -> bool:
+    return (*known.size_voxels, known.n_slices, known.n_frames) == cine.shape
+
+
+def _window(pixels: Pixels, box: Box) -> tuple[float, float]:
+    """Return the pixel values of the percentiles 1 and 99.5 inside the box, over slices and some of the frames."""
+    inside = pixels[int(box.left) : int(np.ceil(box.right)), int(box.top) : int(np.ceil(box.bottom))]
+    step = max(1, inside.size // _MAX_WINDOW_VOXELS)
+    low, high = np.percentile(inside[..., :: min(step, inside.shape[3])], _WINDOW_PERCENTILES)
+    return float(low), float(max(high, low + 1))
+
+
+def _places(cine: Cine) -> NDArray[np.int64]:
+    """Return (x, y) of the picture -> flat index of the stored slice."""
+    n_x, n_y = cine.shape[:2]
+    numbers = np.arange(n_x * n_y, dtype=np.int64).reshape(n_x, n_y, 1, 1)
+    first = cine.select(frames=[0], slices=[0])
+    turned, _ = shown(replace(first, array=numbers.astype(np.float32), source=cine.source), None)
+    return np.rint(turned.array[:, :, 0, 0]).astype(np.int64)
+
+
+def _extent(found: NDArray[np.generic]) -> tuple[int, int, int, int]:
+    """Return left, right, top and bottom of what is not zero in (x, y), with a margin."""
+    columns, rows = np.flatnonzero(found.any(axis=1)), np.flatnonzero(found.any(axis=0))
+    if not columns.size:
+        return found.shape[0], 0, found.shape[1], 0
+    return (
+        max(0, int(columns[0]) - _MARGIN),
+        min(found.shape[0], int(columns[-1]) + 1 + _MARGIN),
+        max(0, int(rows[0]) - _MARGIN),
+        min(found.shape[1], int(rows[-1]) + 1 + _MARGIN),
+    )

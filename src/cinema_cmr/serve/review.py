@@ -1,0 +1,161 @@
+"""What a reader did with a study: corrected slices, chosen frames, sign-off; one file beside the results.
+
+The masks of the model are never written. A correction holds the labels of whole slices, each with its time and the
+version of this package, and the hash of the mask that it was drawn on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
+from cinema_cmr.core.serialise import from_dict, to_dict
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.files.text import read_json
+from cinema_cmr.io.atomic import write_json
+from cinema_cmr.serve.runs import from_runs, to_runs
+
+__all__ = ["REVIEW_FILE", "CorrectedSlice", "Entry", "Review", "State", "now", "read_review", "write_review"]
+
+REVIEW_FILE = "review.json"
+
+State = Literal["new", "looked at", "corrected", "signed off"]
+
+_MAX_ENTRIES = 2000
+"""Oldest entries of a longer history are dropped."""
+
+
+def now() -> str:
+    """Return the present time in UTC, to the second, by ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorrectedSlice:
+    """Labels that a reader gave one slice of one frame."""
+
+    view: View
+    frame: int
+    slice: int
+    runs: tuple[int, ...]
+    """Codes and lengths along x first (`runs.to_runs`), on the grid of the stored mask."""
+    changed: str
+    """Time of the last change."""
+    version: str
+    """Version of this package that stored it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One act of the reader."""
+
+    when: str
+    what: str
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Review:
+    """Content of review.json."""
+
+    schema_version: Literal["1.0"] = "1.0"
+    mask_sha256: Mapping[str, str] = field(default_factory=dict)
+    """View -> hash of the model's mask that the corrections were drawn on."""
+    applied: Mapping[str, str] = field(default_factory=dict)
+    """View -> hash of the mask that these corrections were last written into; empty before the first time."""
+    slices: tuple[CorrectedSlice, ...] = ()
+    ed_frame: int | None = None
+    """ED frame chosen by the reader, from 0."""
+    es_frame: int | None = None
+    """ES frame chosen by the reader, from 0."""
+    looked_at: str | None = None
+    """Time of the first opening."""
+    signed_off: str | None = None
+    """Time of the sign-off; any later change takes it back."""
+    history: tuple[Entry, ...] = ()
+    values: Mapping[str, float | None] = field(default_factory=dict)
+    """Principal numbers of the corrected study; empty for one without corrections."""
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether anything differs from the model's results."""
+        return bool(self.slices) or self.ed_frame is not None or self.es_frame is not None
+
+    @property
+    def state(self) -> State:
+        """State of the study in the list."""
+        if self.signed_off:
+            return "signed off"
+        if self.is_corrected:
+            return "corrected"
+        return "looked at" if self.looked_at else "new"
+
+    def acted(self, what: str) -> Review:
+        """Return the review with one more entry in its history."""
+        entry = Entry(when=now(), what=what, version=version("cinema-cmr"))
+        return replace(self, history=(*self.history, entry)[-_MAX_ENTRIES:])
+
+    def with_frames(self, frames: Mapping[str, int | None]) -> Review:
+        """Return the review with other frames of `ed_frame` and `es_frame`; None leaves one as it is."""
+        ed, es = frames.get("ed_frame"), frames.get("es_frame")
+        return replace(self, ed_frame=self.ed_frame if ed is None else ed, es_frame=self.es_frame if es is None else es)
+
+    def with_slice(self, view: View, frame: int, index: int, codes: NDArray[np.uint8] | None) -> Review:
+        """Return the review with other labels (x, y) for one slice; None takes its correction back."""
+        kept = tuple(one for one in self.slices if (one.view, one.frame, one.slice) != (view, frame, index))
+        if codes is None:
+            return replace(self, slices=kept, signed_off=None)
+        added = CorrectedSlice(
+            view=view,
+            frame=frame,
+            slice=index,
+            runs=tuple(to_runs(codes)),
+            changed=now(),
+            version=version("cinema-cmr"),
+        )
+        return replace(self, slices=(*kept, added), signed_off=None)
+
+    def apply(self, view: View, labels: NDArray[np.uint8], *, n_codes: int) -> NDArray[np.uint8]:
+        """Return a copy of a view's labels (x, y, z, t) with the corrected slices in place.
+
+        Raises `InputError` for a slice or frame that the mask does not have.
+        """
+        corrected = labels.copy()
+        for one in (one for one in self.slices if one.view == view):
+            if not (0 <= one.slice < labels.shape[2] and 0 <= one.frame < labels.shape[3]):
+                raise InputError(
+                    f"correction of slice {one.slice} in frame {one.frame}; expected the {labels.shape[2]} slices and"
+                    f" {labels.shape[3]} frames of the mask: remove {REVIEW_FILE}"
+                )
+            plane = from_runs(one.runs, (labels.shape[0], labels.shape[1]), n_codes=n_codes)
+            corrected[:, :, one.slice, one.frame] = plane
+        return corrected
+
+
+def read_review(results: Path) -> Review:
+    """Read the review of a results folder; an empty one if there is none.
+
+    Raises `UnreadableFileError` for a damaged file.
+    """
+    path = results / REVIEW_FILE
+    if not path.exists():
+        return Review()
+    try:
+        return from_dict(Review, read_json(path), REVIEW_FILE)
+    except (UsageError, OSError) as error:
+        raise UnreadableFileError(
+            f"'{REVIEW_FILE}' cannot be read ({error}); expected a review of this program: move it away"
+        ) from error
+
+
+def write_review(review: Review, results: Path) -> None:
+    """Write the review beside the results, whole or not at all."""
+    write_json(results / REVIEW_FILE, to_dict(review), overwrite=True)

@@ -1,0 +1,130 @@
+// Corrections: brush, eraser and nudge on the labels of one slice; undo and redo; copies and interpolation.
+
+import { api } from "./api.js";
+
+// Labels (x fastest) as [code, length, ...].
+export function toRuns(codes) {
+  const runs = [];
+  let code = codes[0], length = 0;
+  for (const one of codes) {
+    if (one === code) { length += 1; continue; }
+    runs.push(code, length);
+    [code, length] = [one, 1];
+  }
+  runs.push(code, length);
+  return runs;
+}
+
+// Write `code` into a disc of `radius` mm around (u, v); `only` limits it to pixels of one code.
+export function disc(codes, plane, u, v, radius, code, only = null) {
+  const [dx, dy] = plane.facts.spacing_mm;
+  const y0 = Math.max(0, Math.floor(v - radius / dy)), y1 = Math.min(plane.height - 1, Math.ceil(v + radius / dy));
+  const x0 = Math.max(0, Math.floor(u - radius / dx)), x1 = Math.min(plane.width - 1, Math.ceil(u + radius / dx));
+  for (let y = y0; y <= y1; y++) {
+    for (let x = x0; x <= x1; x++) {
+      const away = Math.hypot((x + 0.5 - u) * dx, (y + 0.5 - v) * dy);
+      const i = y * plane.width + x;
+      if (away <= radius && (only === null || codes[i] === only)) codes[i] = code;
+    }
+  }
+}
+
+// Signed distance to the border of a structure in pixels, negative inside, by two passes of a 3-4 chamfer.
+function distance(mask, width, height) {
+  const far = 1e6;
+  const pass = (inside) => {
+    const d = new Float32Array(mask.length);
+    for (let i = 0; i < d.length; i++) d[i] = (mask[i] === 1) === inside ? far : 0;
+    for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) {
+      const i = y * width + x;
+      if (x) d[i] = Math.min(d[i], d[i - 1] + 3);
+      if (y) d[i] = Math.min(d[i], d[i - width] + 3, x ? d[i - width - 1] + 4 : far, x < width - 1 ? d[i - width + 1] + 4 : far);
+    }
+    for (let y = height - 1; y >= 0; y--) for (let x = width - 1; x >= 0; x--) {
+      const i = y * width + x;
+      if (x < width - 1) d[i] = Math.min(d[i], d[i + 1] + 3);
+      if (y < height - 1) d[i] = Math.min(d[i], d[i + width] + 3, x ? d[i + width - 1] + 4 : far, x < width - 1 ? d[i + width + 1] + 4 : far);
+    }
+    return d;
+  };
+  const within = pass(true), outside = pass(false);
+  return within.map((value, i) => (outside[i] - value) / 3);
+}
+
+// Labels between two others, `share` of the way from the first: shapes are interpolated by signed distance.
+export function between(first, second, share, width, height) {
+  const result = new Uint8Array(first.length);
+  const order = [[1, [1]], [2, [2, 3]], [3, [3]]];
+  for (const [code, codes] of order) {
+    const [a, b] = [first, second].map((labels) => labels.map((one) => (codes.includes(one) ? 1 : 0)));
+    if (!a.includes(1) || !b.includes(1)) {
+      const nearest = share < 0.5 ? a : b;
+      nearest.forEach((one, i) => { if (one) result[i] = code; });
+      continue;
+    }
+    const [da, db] = [a, b].map((mask) => distance(mask, width, height));
+    for (let i = 0; i < result.length; i++) if ((1 - share) * da[i] + share * db[i] < 0) result[i] = code;
+  }
+  return result;
+}
+
+export class Corrections {
+  constructor(page) {
+    this.page = page;
+    this.done = [];
+    this.undone = [];
+    this.sending = Promise.resolve();
+  }
+
+  // Change slices of planes and send them: [{ plane, frame, after }].
+  apply(what, changes) {
+    const step = changes
+      .map(({ plane, frame, after }) => ({ plane, frame, before: plane.codes(frame).slice(), after }))
+      .filter(({ before, after }) => before.some((code, i) => code !== after[i]));
+    if (!step.length) return;
+    this.done.push({ what, step });
+    this.undone = [];
+    this.put(what, step, "after");
+  }
+
+  // After a stroke that changed the labels in place.
+  stroke(what, plane, frame, before) {
+    const after = plane.codes(frame).slice();
+    if (!before.some((code, i) => code !== after[i])) return;
+    const step = [{ plane, frame, before, after }];
+    this.done.push({ what, step });
+    this.undone = [];
+    this.put(what, step, "after");
+  }
+
+  undo() { this.move(this.done, this.undone, "before", "undo"); }
+  redo() { this.move(this.undone, this.done, "after", "redo"); }
+
+  move(from, to, side, word) {
+    const last = from.pop();
+    if (!last) return;
+    to.push(last);
+    this.put(`${word} ${last.what}`, last.step, side);
+    const { plane, frame } = last.step[0];
+    this.page.goTo(plane, frame);
+  }
+
+  put(what, step, side) {
+    for (const one of step) one.plane.setCodes(one.frame, one[side]);
+    this.page.redraw();
+    const slices = step.map((one) => ({ view: one.plane.view, frame: one.frame, slice: one.plane.index, runs: toRuns(one[side]) }));
+    this.send({ what, slices });
+  }
+
+  // Requests go one after another, so that the last stroke is the last that is stored.
+  send(changes) {
+    const started = performance.now();
+    this.sending = this.sending.then(async () => {
+      const numbers = await api.change(this.page.id, changes);
+      this.page.showNumbers(numbers);
+      this.page.stats.latency.push(performance.now() - started);
+      this.page.fullNumbersSoon();
+    }).catch((error) => this.page.failed(error));
+    return this.sending;
+  }
+}

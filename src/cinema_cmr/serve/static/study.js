@@ -1,0 +1,308 @@
+// The study page: images, curves, numbers and corrections of one study.
+
+import { api } from "./api.js";
+import { Corrections } from "./correct.js";
+import { h, toast } from "./dom.js";
+import { Input } from "./input.js";
+import { Panel } from "./panel.js";
+import { Lookup, Plane, STRUCTURES } from "./picture.js";
+import { Stage } from "./stage.js";
+import { bottomBar, headBar, toolBar } from "./bars.js";
+import { helpOverlay } from "./help.js";
+
+const AT_ONCE = 4, CYCLE_MS = 1000, FULL_NUMBERS_MS = 1200, MIN_BRUSH = 1.5, MAX_BRUSH = 40;
+const VIEWS = ["sax", "lax_4c", "lax_2c", "lax_3c", "other"];
+
+export class StudyPage {
+  constructor(id) {
+    Object.assign(this, {
+      id, planes: [], plane: null, frame: 0, total: 1, mode: "mosaic", tool: "look", structure: STRUCTURES[0], brush: 6,
+      outlines: true, hidden: new Set(), own: false, playing: false, pace: 1, lookup: {}, numbers: null, pointer: null,
+      zoom: { scale: 1, x: 0, y: 0, whole: false }, corrected: new Set(), stats: { latency: [], opened: null, first: null, started: performance.now() },
+    });
+    this.stage = new Stage(this);
+    this.panel = new Panel(this);
+    this.corrections = new Corrections(this);
+    this.events = new AbortController();
+    this.head = headBar(this);
+    this.tools = toolBar(this);
+    this.bottom = bottomBar(this);
+    this.element = h("div", { class: "study" }, this.head.element,
+      h("div", { class: "work" }, this.tools.element,
+        h("div", { class: "middle" }, this.stage.canvas, this.bottom.element), this.panel.element));
+    globalThis.cinemaPage = this;
+  }
+
+  async open() {
+    const [doc, numbers] = await Promise.all([api.study(this.id), api.numbers(this.id)]);
+    this.doc = doc;
+    document.title = `${doc.name} – CineMA`;
+    for (const view of VIEWS.filter((name) => doc.views[name])) this.addView(view, doc.views[view]);
+    this.total = Math.max(...this.planes.map((plane) => plane.frames));
+    this.showNumbers(numbers);
+    this.frame = numbers.ed_frame ?? 0;
+    this.plane = this.planes[Math.floor((doc.views.sax?.n_slices ?? 1) / 2)] ?? this.planes[0];
+    this.head.show();
+    this.bottom.fit();
+    this.input = new Input(this);
+    new ResizeObserver(() => { this.stage.fit(); this.panel.fit(); this.redraw(); }).observe(this.stage.canvas);
+    this.stage.fit();
+    this.redraw();
+    this.ready = this.loadAll();
+    await api.opened(this.id);
+    this.panel.loadSegments();
+  }
+
+  addView(view, facts) {
+    this.lookup[view] = new Lookup();
+    this.lookup[view].set(...facts.window);
+    facts.chosenWindow = [...facts.window];
+    for (let index = 0; index < facts.n_slices; index++) this.planes.push(new Plane(this.id, view, index, facts));
+  }
+
+  async loadAll() {
+    const middle = this.planes.indexOf(this.plane);
+    const waiting = [...this.planes].sort((a, b) => Math.abs(this.planes.indexOf(b) - middle) - Math.abs(this.planes.indexOf(a) - middle));
+    const worker = async () => {
+      for (let plane = waiting.pop(); plane && !this.closed; plane = waiting.pop()) {
+        await plane.load();
+        this.stats.first ??= performance.now() - this.stats.started;
+        this.redraw();
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, worker)).catch((error) => this.failed(error));
+    this.stats.opened = performance.now() - this.stats.started;
+  }
+
+  close() {
+    this.closed = true;
+    this.setPlaying(false);
+    this.events.abort();
+    this.help?.remove();
+  }
+
+  failed(error) { toast(error.message, "error"); }
+
+  // Frames and slices.
+
+  redraw() {
+    if (this.waits || this.closed) return;
+    this.waits = requestAnimationFrame(() => {
+      this.waits = 0;
+      this.stage.draw();
+      this.bottom.show();
+      this.panel.drawCurves();
+    });
+  }
+
+  goFrame(frame) {
+    this.frame = ((frame % this.total) + this.total) % this.total;
+    this.redraw();
+  }
+
+  goPlane(plane) {
+    if (!plane || plane === this.plane) return;
+    this.plane = plane;
+    this.stage.arrange();
+    if (this.own) plane.loadOwn().then(() => this.redraw());
+    this.redraw();
+  }
+
+  goTo(plane, frame) {
+    this.goPlane(plane);
+    if (plane.frames === this.total) this.goFrame(frame);
+  }
+
+  stepSlice(step) {
+    const i = this.planes.indexOf(this.plane) + step;
+    this.goPlane(this.planes[Math.max(0, Math.min(this.planes.length - 1, i))]);
+  }
+
+  setMode(mode) {
+    this.mode = mode;
+    Object.assign(this.zoom, { scale: 1, x: 0, y: 0 });
+    this.stage.arrange();
+    this.tools.show();
+    this.redraw();
+  }
+
+  // The long axes shown beside a large slice, two at most.
+  references() {
+    if (this.plane.view !== "sax") return [];
+    return this.planes.filter((plane) => plane.view.startsWith("lax")).slice(0, 2);
+  }
+
+  planeOf(view, index) { return this.planes.find((plane) => plane.view === view && plane.index === index); }
+
+  frameHere() { return this.plane.frameAt(this.frame, this.total); }
+
+  markOf() {
+    const marks = [["ED", this.numbers.ed_frame], ["ES", this.numbers.es_frame]].filter(([, at]) => at === this.frame);
+    return marks.length ? ` · ${marks.map(([name]) => name).join(", ")}` : "";
+  }
+
+  isCorrected(plane, frame) { return this.corrected.has(`${plane.view} ${frame} ${plane.index}`); }
+
+  isUncounted(index) {
+    const name = this.frame === this.numbers.ed_frame ? "lv_edv_ml" : this.frame === this.numbers.es_frame ? "lv_esv_ml" : null;
+    const slices = name && this.numbers.slices[name];
+    if (!slices?.length) return false;
+    const codes = this.planeOf("sax", index)?.codes(this.frame);
+    return !slices.includes(index) && Boolean(codes?.includes(3));
+  }
+
+  // Play.
+
+  setPlaying(on) {
+    if (on === this.playing || this.total < 2) return;
+    this.playing = on;
+    this.bottom.show();
+    if (!on) { this.redraw(); return; }
+    const cycle = this.doc.views.sax?.rr_interval_ms ?? CYCLE_MS;
+    let before = performance.now(), spent = 0;
+    const step = (now) => {
+      if (!this.playing || this.closed) return;
+      spent += Math.max(0, now - before) * this.pace;
+      before = now;
+      const each = cycle / this.total;
+      if (spent >= each) {
+        this.frame = (this.frame + Math.floor(spent / each)) % this.total;
+        spent %= each;
+        this.stage.draw();
+        this.bottom.show();
+        this.panel.drawCurves();
+      }
+      requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
+  }
+
+  setPace(pace) {
+    this.pace = Math.max(0.125, Math.min(2, pace));
+    this.bottom.show();
+  }
+
+  // Window and zoom.
+
+  setWindow(view, low, high) {
+    const facts = this.doc.views[view];
+    facts.chosenWindow = [low, Math.max(high, low + 1)];
+    this.lookup[view].set(...facts.chosenWindow);
+    this.redraw();
+  }
+
+  resetWindow() {
+    for (const [view, facts] of Object.entries(this.doc.views)) this.setWindow(view, ...facts.window);
+    this.redraw();
+  }
+
+  zoomBy(factor, x = this.stage.width / 2, y = this.stage.height / 2) {
+    const main = this.stage.tiles.find((tile) => tile.main);
+    if (!main) { this.setMode("large"); return; }
+    const { zoom } = this, { rect } = main;
+    const scale = Math.max(0.5, Math.min(12, zoom.scale * factor));
+    const grown = scale / zoom.scale;
+    const [cx, cy] = [x - rect.x - rect.w / 2, y - rect.y - rect.h / 2];
+    Object.assign(zoom, { scale, x: cx - (cx - zoom.x) * grown, y: cy - (cy - zoom.y) * grown });
+    this.redraw();
+  }
+
+  resetZoom() { Object.assign(this.zoom, { scale: 1, x: 0, y: 0 }); this.redraw(); }
+
+  setWhole(whole) {
+    Object.assign(this.zoom, { scale: 1, x: 0, y: 0, whole });
+    this.stage.arrange();
+    this.redraw();
+  }
+
+  // Tools.
+
+  get corrects() { return this.tool !== "look"; }
+
+  setTool(tool) {
+    this.tool = tool;
+    if (this.corrects) this.setPlaying(false);
+    if (this.corrects && this.mode === "mosaic") this.setMode("large");
+    this.stage.canvas.classList.toggle("corrects", this.corrects);
+    this.tools.show();
+    this.redraw();
+  }
+
+  setStructure(structure) {
+    this.structure = structure;
+    if (this.tool !== "brush") this.setTool("brush");
+    this.tools.show();
+    this.redraw();
+  }
+
+  setBrush(radius) {
+    this.brush = Math.max(MIN_BRUSH, Math.min(MAX_BRUSH, radius));
+    this.tools.show();
+    this.redraw();
+  }
+
+  toggleOutlines() { this.outlines = !this.outlines; this.tools.show(); this.redraw(); }
+
+  async toggleOwn() {
+    this.own = !this.own;
+    this.tools.show();
+    if (this.own) await this.plane.loadOwn();
+    this.redraw();
+  }
+
+  // Numbers.
+
+  showNumbers(numbers) {
+    // A quick answer has the principal values alone: the others stay until all are measured.
+    this.numbers = numbers.flags ? numbers : { ...numbers, flags: this.numbers.flags, curves: { ...this.numbers.curves, ...numbers.curves } };
+    this.corrected = new Set(numbers.corrected.map(([view, frame, index]) => `${view} ${frame} ${index}`));
+    this.panel.show();
+    this.head.show();
+    this.redraw();
+  }
+
+  fullNumbersSoon() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => api.numbers(this.id).then((numbers) => {
+      if (this.closed || this.stroke) return;
+      this.showNumbers(numbers);
+      this.panel.loadSegments();
+    }).catch((error) => this.failed(error)), FULL_NUMBERS_MS);
+  }
+
+  chooseFrame(name) {
+    const other = name === "ed" ? "es" : "ed";
+    if (this.numbers[`${other}_frame`] === this.frame) { toast(`Frame ${this.frame} is ${other.toUpperCase()}`, "error"); return; }
+    this.corrections.send({ what: `${name.toUpperCase()} moved to frame ${this.frame}`, [`${name}_frame`]: this.frame });
+  }
+
+  ownFrames() { this.corrections.send({ what: "ED and ES as found", own_frames: true }); }
+
+  async signOff(signed) {
+    this.head.busy(signed ? "Writing the report" : "");
+    try {
+      await this.corrections.sending;
+      this.showNumbers(await api.signOff(this.id, signed));
+      toast(signed ? "Signed off" : "Sign-off taken back");
+    } catch (error) { this.failed(error); }
+    this.head.busy("");
+  }
+
+  async openReport() {
+    const tab = window.open("", "_blank");
+    this.head.busy("Writing the report");
+    try {
+      await this.corrections.sending;
+      await api.results(this.id);
+      tab.location = `/api/studies/${this.id}/report`;
+    } catch (error) { tab?.close(); this.failed(error); }
+    this.head.busy("");
+  }
+
+  toggleHelp() {
+    if (this.help) { this.help.remove(); this.help = null; return; }
+    this.help = helpOverlay(() => this.toggleHelp());
+    document.body.append(this.help);
+    this.help.querySelector("button").focus();
+  }
+}

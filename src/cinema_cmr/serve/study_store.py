@@ -1,0 +1,131 @@
+"""Studies in memory, opened at their first use, and everything that changes one."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import RLock
+from typing import TypeVar
+
+from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.io.nifti.image import read_nifti_grid, write_mask
+from cinema_cmr.io.provenance import file_digest
+from cinema_cmr.report.record.build import mask_file
+from cinema_cmr.report.record.stored import read_run
+from cinema_cmr.serve.document import SHOWN_VALUES
+from cinema_cmr.serve.library import Library
+from cinema_cmr.serve.messages import Changes
+from cinema_cmr.serve.numbers import FRAMES, chosen_frames
+from cinema_cmr.serve.opened_study import OpenedStudy, open_study
+from cinema_cmr.serve.review import now, write_review
+from cinema_cmr.serve.runs import from_runs
+
+__all__ = ["StudyStore"]
+
+_KEPT = 4
+"""Studies that stay in memory; each takes some 100 MB."""
+
+T = TypeVar("T")
+
+
+class StudyStore:
+    """The opened studies of a library; a study is changed by one request at a time."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self._opened: OrderedDict[Path, OpenedStudy] = OrderedDict()
+        self._lock = RLock()
+
+    def use(self, key: str, action: Callable[[OpenedStudy], T]) -> T:
+        """Return what an action makes of a study, with the study locked; raises as `open_study` does."""
+        study = self._study(self.library.folder(key))
+        with study.lock:
+            return action(study)
+
+    def _study(self, folder: Path) -> OpenedStudy:
+        with self._lock:
+            record = self.library.record(folder)
+            study = self._opened.get(folder)
+            if study is None or study.record is not record:
+                study = self._opened[folder] = open_study(folder, record)
+            self._opened.move_to_end(folder)
+            while len(self._opened) > _KEPT:
+                self._opened.popitem(last=False)
+            return study
+
+    def look_at(self, study: OpenedStudy) -> None:
+        """Note the first opening of a study."""
+        if study.review.looked_at is None:
+            study.review = replace(study.review, looked_at=now())
+            study.save()
+
+    def change(self, study: OpenedStudy, changes: Changes) -> None:
+        """Apply a reader's changes and save them; all of them or none."""
+        planes = []
+        for one in changes.slices:
+            view = study.slice_of(one.view, one.slice)
+            size = view.cine.shape[:2]
+            planes.append(None if one.runs is None else from_runs(one.runs, size, n_codes=view.n_codes))
+        before = study.review
+        if changes.own_frames:
+            study.review = replace(study.review, ed_frame=None, es_frame=None, signed_off=None)
+            study.forget()
+        try:
+            study.choose_frames(changes.ed_frame, changes.es_frame)
+        except Exception:
+            study.review = before
+            raise
+        for one, plane in zip(changes.slices, planes, strict=True):
+            study.change(one.view, one.frame, one.slice, plane)
+        study.review = study.review.acted(changes.what)
+        self._save(study)
+
+    def sign_off(self, study: OpenedStudy, *, signed: bool) -> None:
+        """Sign a study off, with its results brought up to date first; or take the sign-off back."""
+        if signed:
+            self.write_results(study)
+        study.review = replace(study.review, signed_off=now() if signed else None)
+        study.review = study.review.acted("signed off" if signed else "sign-off taken back")
+        self._save(study)
+
+    def write_results(self, study: OpenedStudy) -> None:
+        """Bring masks, report, JSON and CSV up to date with the corrections, as `cinema remeasure` does.
+
+        The model's own masks are kept beside them. Results that are up to date are left alone.
+        """
+        if not study.review.is_corrected and study.record.edits is None:
+            return
+        from cinema_cmr.pipeline.remeasure import Corrections, remeasure
+        from cinema_cmr.report.write import write_results
+
+        rules = chosen_frames(study.record, study.run, {name: getattr(study.review, name) for name in FRAMES})
+        with TemporaryDirectory() as drafts:
+            masks = _written_masks(study, Path(drafts))
+            analysis = remeasure(study.folder, Corrections(masks=masks, rules=rules))
+            write_results(analysis, study.folder, overwrite=True)
+        applied: dict[str, str] = {view: file_digest(study.folder / mask_file(view)) for view in masks}
+        study.review = replace(study.review, applied=applied)
+        write_review(study.review, study.folder)
+        study.record, study.run = self.library.record(study.folder), read_run(study.folder / "run.json")
+
+    def _save(self, study: OpenedStudy) -> None:
+        measured = study.quick_numbers().to_dict() if study.review.is_corrected else {}
+        study.review = replace(study.review, values={name: measured[name] for name in SHOWN_VALUES if name in measured})
+        study.save()
+
+
+def _written_masks(study: OpenedStudy, folder: Path) -> dict[View, Path]:
+    """Write the corrected mask of each view as a file of the stored grid; return the files."""
+    files = {}
+    for view, opened in study.views.items():
+        if opened.labels is None:
+            continue
+        files[view] = folder / f"{view}.nii.gz"
+        grid = read_nifti_grid(study.folder / mask_file(view), view=view)
+        codes = LabelMap(array=opened.as_stored(opened.labels), scheme=opened.scheme)
+        write_mask(codes, grid, files[view])
+    return files

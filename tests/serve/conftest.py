@@ -1,0 +1,24 @@
+"""Results of one phantom, made once and copied for each test."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("fastapi")
+
+from serving import finished_results
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Finished results that no test changes."""
+    return finished_results(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture
+def results(template: Path, tmp_path: Path) -> Path:
+    """A copy of the results for one test."""
+    return Path(shutil.copytree(template, tmp_path / "results"))

@@ -1,0 +1,189 @@
+"""The whole way in a browser: send, open, play, correct, undo, move ES, sign off, restart, export; on a phone too."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from browsing import chromium, free_port, running_server, until
+
+from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.io.nifti.image import read_nifti_cine
+from cinema_cmr.io.nifti.labels import read_label_codes
+from cinema_cmr.measure.measure import MeasureOptions, measure_masks
+from cinema_cmr.serve.review import read_review
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+OPENED = "globalThis.cinemaPage?.stats.opened > 0"
+CENTRE = """() => {
+  const { stage, plane } = cinemaPage, codes = plane.codes(cinemaPage.frame);
+  const main = stage.tiles.find((tile) => tile.main);
+  const { at } = stage.pixelAt(main, 0, 0), box = stage.canvas.getBoundingClientRect();
+  let n = 0, u = 0, v = 0;
+  codes.forEach((code, i) => { if (code === 3) { n += 1; u += i % plane.width; v += Math.floor(i / plane.width); } });
+  return [box.x + at.x + (u / n + 0.5) * at.sx, box.y + at.y + (v / n + 0.5) * at.sy];
+}"""
+"""Place of the LV's centre on the screen."""
+
+
+@pytest.fixture
+def home(template: Path, tmp_path: Path) -> Path:
+    shutil.copytree(template, tmp_path / "home/template")
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with chromium() as one:
+        yield one
+
+
+def measured_ef(results: Path, es_frame: int | None = None) -> float:
+    """EF of the model's masks with the stored review, by the function of the command line."""
+    cine, _ = read_nifti_cine(results / "images/sax.nii.gz", view=View.SAX)
+    own = read_label_codes(results / "segmentation/original/sax.nii.gz", cine.shape, codes={1: 1, 2: 2, 3: 3})
+    labels = LabelMap(array=read_review(results).apply(View.SAX, own, n_codes=4))
+    value = measure_masks(cine, labels, options=MeasureOptions(es_frame=es_frame)).value("lv_ef_percent")
+    assert value is not None
+    return value
+
+
+def shown_ef(page: Page) -> str:
+    return page.locator("[data-value=lv_ef_percent]").inner_text()
+
+
+def latest(page: Page) -> None:
+    """Wait until every change is stored and measured."""
+    page.evaluate("cinemaPage.corrections.sending")
+
+
+def erase_middle(page: Page) -> None:
+    """Erase a part of the LV in the middle slice at end-diastole."""
+    page.keyboard.press("d")
+    page.keyboard.press("e")
+    x, y = page.evaluate(CENTRE)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y, steps=5)
+    page.mouse.up()
+    latest(page)
+
+
+def send_demo(page: Page, address: str, folder: Path) -> None:
+    """Send a zip to an empty server, and open the finished study."""
+    page.goto(address)
+    page.locator("text=No studies yet").wait_for()
+    (folder / "demo_study.zip").write_bytes(b"PK")
+    page.set_input_files("input[type=file] >> nth=0", folder / "demo_study.zip")
+    page.locator("tbody tr").wait_for()
+    page.locator("tbody tr").click()
+    until(OPENED, page)
+
+
+def play(page: Page) -> None:
+    """Play some frames."""
+    count = page.evaluate("cinemaPage.stage.count")
+    page.keyboard.press(" ")
+    until(f"cinemaPage.stage.count > {count + 5}", page)
+    page.keyboard.press(" ")
+
+
+def correct_and_undo(page: Page, results: Path, model: str) -> None:
+    """Erase, undo and redo; EF is that of the measured masks each time."""
+    erase_middle(page)
+    assert shown_ef(page) == f"{measured_ef(results):.0f}" != model
+    assert page.locator(".bar .state").inner_text() == "corrected"
+    page.keyboard.press("z")
+    latest(page)
+    assert shown_ef(page) == model and not read_review(results).slices
+    page.keyboard.press("y")
+    latest(page)
+
+
+def move_es(page: Page, results: Path) -> int:
+    """Make the frame after ES the ES frame."""
+    for key in ("v", "s", "ArrowRight", "Shift+S"):
+        page.keyboard.press(key)
+    latest(page)
+    es = read_review(results).es_frame
+    assert es is not None and shown_ef(page) == f"{measured_ef(results, es):.0f}"
+    return es
+
+
+def test_the_whole_way_of_a_study(browser: Browser, home: Path, tmp_path: Path) -> None:
+    port = free_port()
+    errors: list[str] = []
+    with running_server(home, port=port) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        send_demo(page, address, tmp_path)
+        (results,) = home.glob("studies/*/results")
+        model = shown_ef(page)
+        assert model == f"{measured_ef(results):.0f}"
+        play(page)
+        correct_and_undo(page, results, model)
+        es = move_es(page, results)
+        corrected = shown_ef(page)
+        page.get_by_role("button", name="Sign off", exact=True).click()
+        page.locator(".bar .state >> text=signed off").wait_for(timeout=60_000)
+        page.close()
+    with running_server(home, port=port) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(address)
+        row = page.locator("tbody tr")
+        row.wait_for()
+        assert "signed off" in row.inner_text() and corrected in row.inner_text()
+        page.locator("text=Labelled cases").click()
+        page.locator("text=1 cases with 1 labelled frames").wait_for()
+        row.click()
+        until(OPENED, page)
+        assert shown_ef(page) == corrected
+        page.close()
+    summary = json.loads((results / "measurements.json").read_text())["summary"]
+    assert (f"{summary['lv_ef_percent']:.0f}", summary["es_frame"]) == (corrected, es)
+    assert errors == []
+
+
+def test_a_phone_shows_all_of_it_without_scrolling_sideways(browser: Browser, home: Path, template: Path) -> None:
+    with running_server(home, template, port=free_port()) as address:
+        context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+        page = context.new_page()
+        page.goto(address)
+        page.locator("tbody tr").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.locator("tbody tr").tap()
+        until(OPENED, page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert page.locator("[data-value=lv_ef_percent]").is_visible()
+        page.locator("[aria-label^=Play]").tap()
+        until("cinemaPage.playing && cinemaPage.stage.count > 10", page)
+        context.close()
+
+
+def test_text_of_a_study_is_text(browser: Browser, home: Path, results: Path) -> None:
+    path = results / "measurements.json"
+    record = json.loads(path.read_text())
+    attack = "<img src=x onerror='globalThis.broken=1'><script>globalThis.broken=1</script>"
+    record["study"]["name"] = record["model"]["name"] = attack
+    for flag in record["flags"]:
+        flag["message"] = flag["code"] = attack
+    path.write_text(json.dumps(record))
+    with running_server(home, results, port=free_port()) as address:
+        page = browser.new_page()
+        page.goto(address)
+        page.locator("tbody tr").wait_for()
+        assert attack in page.locator("tbody tr").inner_text()
+        page.locator("tbody tr").click()
+        until(OPENED, page)
+        assert page.locator("h1").inner_text() == attack
+        assert page.evaluate("globalThis.broken") is None
+        page.close()

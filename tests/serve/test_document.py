@@ -1,0 +1,62 @@
+"""The document and the numbers of a study, as the page takes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cinema_cmr.core.results import Flag, Measurement
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.serve.document import flag_message, numbers_of, own_values, segments_of, study_document
+from cinema_cmr.serve.library import Library
+from cinema_cmr.serve.opened_study import OpenedStudy, open_study
+
+pytestmark = pytest.mark.medium
+
+
+@pytest.fixture
+def study(results: Path) -> OpenedStudy:
+    return open_study(results, Library([results]).record(results))
+
+
+def test_slices_are_counted_along_the_lines_of_a_long_axis(study: OpenedStudy) -> None:
+    """The centre of a stack's slice, seen in the plane of the long axis, lies on the line of that slice."""
+    document = study_document(study, "key")
+    lines = document["views"]["lax_4c"]["slice_lines"]  # type: ignore[index, call-overload]
+    stack, plane = study.views[View.SAX].cine, study.views[View.LAX_4C].cine
+    for index, (a, b, c) in enumerate(lines):  # type: ignore[arg-type]
+        point = stack.affine @ [20, 20, index, 1]
+        u, v, _, _ = np.linalg.inv(plane.affine) @ point
+        # A point beside the plane of the long axis is moved onto it along that plane's normal, within the slice.
+        assert a * u + b * v + c == pytest.approx(0, abs=1e-3)  # type: ignore[operator]
+
+
+def test_numbers_before_and_after_a_correction(study: OpenedStudy) -> None:
+    own = own_values(study.record)
+    before = numbers_of(study)
+    assert before.values == before.own_values and before.flags
+    assert before.flags[0].code == study.record.flags[0].code
+    study.change("sax", 0, 2, np.zeros(study.views[View.SAX].cine.shape[:2], np.uint8))
+    quick, full = numbers_of(study, quick=True), numbers_of(study)
+    assert quick.flags is None and full.flags is not None
+    assert quick.values["lv_edv_ml"] == full.values["lv_edv_ml"] != own["lv_edv_ml"]
+    assert full.own_values["lv_edv_ml"] == own["lv_edv_ml"]
+    assert (full.corrected == [("sax", 0, 2)] and 2 not in full.slices["lv_edv_ml"]) or full.ed_frame != 0
+
+
+def test_segments_are_grouped_by_what_was_measured() -> None:
+    def one(name: str, value: float | None) -> Measurement:
+        return Measurement(name=name, title="t", value=value, unit="mm", method="m", rule="r")
+
+    values = [one(f"wall_thickness_ed_mm_aha{n:02d}", float(n)) for n in range(1, 16)]
+    plots = segments_of([*values, one("lv_mass_g", 3.0), one("wall_thickness_es_mm_aha01", None)])
+    assert [(plot.title, plot.low, plot.high, plot.values[14], plot.values[15]) for plot in plots] == [
+        ("Wall thickness ED", 1.0, 15.0, 15.0, None)
+    ]
+
+
+def test_evidence_of_a_flag_becomes_plain_values() -> None:
+    flag = Flag(code="a-b", severity="info", message="m", evidence={"frame": 3, "share": 0.5, "unknown": None})
+    assert flag_message(flag).evidence == {"frame": 3, "share": 0.5, "unknown": None}

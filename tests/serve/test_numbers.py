@@ -1,0 +1,64 @@
+"""Quick numbers and all numbers are those of `measure_masks` on the whole corrected mask."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.measure.measure import MeasureOptions, measure_masks
+from cinema_cmr.serve.library import Library
+from cinema_cmr.serve.opened_study import OpenedStudy, open_study
+
+pytestmark = pytest.mark.medium
+
+
+@pytest.fixture
+def study(results: Path) -> OpenedStudy:
+    return open_study(results, Library([results]).record(results))
+
+
+def erased(study: OpenedStudy, frame: int = 0, index: int = 2) -> None:
+    view = study.views[View.SAX]
+    assert view.labels is not None
+    plane = view.labels[:, :, index, frame].copy()
+    plane[: plane.shape[0] // 2] = 0
+    study.change("sax", frame, index, plane)
+
+
+def test_without_a_correction_the_numbers_are_those_of_the_run(study: OpenedStudy) -> None:
+    for one in study.record.measurements:
+        measured = study.numbers().get(one.name)
+        if measured is not None and one.value is not None:
+            assert measured.value == pytest.approx(one.value, rel=1e-5), one.name
+
+
+@pytest.mark.parametrize("es_frame", [None, 6])
+def test_corrected_numbers_are_those_of_the_whole_mask(study: OpenedStudy, es_frame: int | None) -> None:
+    erased(study)
+    if es_frame is not None:
+        study.choose_frames(None, es_frame)
+    view = study.views[View.SAX]
+    assert view.labels is not None
+    whole = measure_masks(view.cine, LabelMap(array=view.labels), options=MeasureOptions(es_frame=es_frame))
+    quick = study.quick_numbers()
+    for name in quick:
+        assert quick.value(name) == pytest.approx(whole.value(name)), name
+        assert study.numbers().value(name) == pytest.approx(whole.value(name)), name
+    np.testing.assert_allclose(quick.curves["lv_volume_ml"], whole.curves["lv_volume_ml"])
+    before = next(one.value for one in study.record.measurements if one.name == "lv_edv_ml")
+    assert quick.value("lv_edv_ml") != pytest.approx(before, rel=1e-3)
+
+
+def test_a_label_outside_of_the_measured_part_is_counted(study: OpenedStudy) -> None:
+    view = study.views[View.SAX]
+    assert view.labels is not None
+    plane = view.labels[:, :, 2, 0].copy()
+    before = study.quick_numbers().curves["rv_volume_ml"][0]
+    plane[0, 0] = 1
+    study.change("sax", 0, 2, plane)
+    added = study.quick_numbers().curves["rv_volume_ml"][0] - before
+    assert added == pytest.approx(view.cine.voxel_volumes_ml[2])

@@ -1,0 +1,73 @@
+"""Changes of an opened study: equal labels are no correction, other programs' corrections are taken over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cinema_cmr.core.errors import InputError, MissingFileError, UnknownNameError
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.io.nifti.image import read_nifti_grid, write_mask
+from cinema_cmr.serve.library import Library
+from cinema_cmr.serve.opened_study import OpenedStudy, open_study
+from cinema_cmr.serve.opened_view import read_codes
+
+
+def opened(results: Path) -> OpenedStudy:
+    return open_study(results, Library([results]).record(results))
+
+
+def test_a_correction_is_stored_applied_again_and_taken_back(results: Path) -> None:
+    study = opened(results)
+    empty = np.zeros(study.views[View.SAX].cine.shape[:2], np.uint8)
+    study.change("sax", 1, 2, empty)
+    study.save()
+    again = opened(results)
+    assert again.review == study.review and again.review.mask_sha256.keys() == {"sax"}
+    labels = again.views[View.SAX].labels
+    assert labels is not None and not labels[:, :, 2, 1].any() and labels[:, :, 2, 0].any()
+    again.change("sax", 1, 2, None)
+    assert not again.review.is_corrected and labels[:, :, 2, 1].any()
+    own = again.views[View.SAX].own
+    assert own is not None
+    again.change("sax", 1, 2, own[:, :, 2, 1].copy())
+    assert not again.review.is_corrected
+
+
+def test_a_mask_corrected_by_another_program_counts_as_corrected(results: Path) -> None:
+    path = results / "segmentation/sax.nii.gz"
+    grid = read_nifti_grid(path, view=View.SAX)
+    labels = read_codes(path, grid.shape, "cine").copy()
+    labels[:, :, 3, 4] = 0
+    write_mask(labels, grid, path, overwrite=True)
+    study = opened(results)
+    assert [(one.view, one.frame, one.slice) for one in study.review.slices] == [("sax", 4, 3)]
+    assert study.views[View.SAX].own.any(axis=(0, 1))[3, 4]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("view", "frame", "index"), [("sax", 99, 0), ("sax", -1, 0), ("sax", 0, 99), ("sax", 0, -1)])
+def test_slices_that_are_not_there_are_refused(results: Path, view: str, frame: int, index: int) -> None:
+    study = opened(results)
+    with pytest.raises(InputError, match="expected 0 to"):
+        study.change(view, frame, index, None)
+    with pytest.raises(UnknownNameError, match="no images"):
+        study.change("lax_2c", 0, 0, None)
+
+
+def test_frames_are_chosen_within_the_study_and_apart(results: Path) -> None:
+    study = opened(results)
+    study.choose_frames(None, 5)
+    assert study.review.es_frame == 5 and study.numbers().value("lv_es_frame") == 5
+    with pytest.raises(InputError, match="expected 0 to 7"):
+        study.choose_frames(8, None)
+    with pytest.raises(InputError, match="ED and ES"):
+        study.choose_frames(5, None)
+
+
+def test_results_without_images_say_what_to_do(results: Path) -> None:
+    for image in (results / "images").iterdir():
+        image.unlink()
+    with pytest.raises(MissingFileError, match="analyse the study"):
+        opened(results)
