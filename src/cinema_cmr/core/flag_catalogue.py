@@ -65,7 +65,12 @@ _MEASUREMENT: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("low-confidence", _WARNING, "the model is unsure", "mean probability at ED or ES below the limit in its card"),
     ("irregular-curve", _WARNING, "a volume curve is not smooth", "roughness above 10 % of its range"),
     ("incomplete-cycle", _WARNING, "the cycle may be cut off", "first and last volume differ too much"),
-    ("unusual-phases", _WARNING, "ED or ES at an unusual time", "systole outside 15 to 65 % of the cycle, or late ED/ES"),
+    (
+        "unusual-phases",
+        _WARNING,
+        "ED or ES at an unusual time",
+        "systole outside 15 to 65 % of the cycle, or late ED/ES",
+    ),
     ("end-systole-mismatch", _WARNING, "the ventricles disagree on ES", "ES more than 15 % of the cycle apart"),
     ("sv-mismatch", _WARNING, "stroke volumes disagree", "LV and RV differ by more than 40 % of the larger"),
     ("implausible-ef", _WARNING, "EF beyond belief", "EF below 5 % or above 85 %"),
@@ -95,32 +100,62 @@ _SCAR: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
 )
 
 _MODEL: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
-    ("modality-mismatch", _ERROR, "image and model do not match", "cine for a scar model, or late enhancement for cine"),
+    (
+        "modality-mismatch",
+        _ERROR,
+        "image and model do not match",
+        "cine for a scar model, or late enhancement for cine",
+    ),
 )
 
 _VIEWS: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("no-short-axis", _WARNING, "volumes cannot be measured", "no series recognised as a short-axis stack"),
     ("view-uncertain", _WARNING, "check the view of a series", "geometry, images and description disagree or lack"),
-    ("short-axis-continues", _ERROR, "part of the stack was not measured", "slices beyond the stack in a separate series"),
-    ("short-axis-left-out", _INFO_WARNING, "another stack was not measured", "real-time, stress, tagged or repeated stacks"),
+    (
+        "short-axis-continues",
+        _ERROR,
+        "part of the stack was not measured",
+        "slices beyond the stack in a separate series",
+    ),
+    (
+        "short-axis-left-out",
+        _INFO_WARNING,
+        "another stack was not measured",
+        "real-time, stress, tagged or repeated stacks",
+    ),
 )
 
 _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("axes-not-square", _INFO_WARNING, "image axes are skewed", "axes that are not at right angles"),
     ("blank-images", _WARNING, "images without content", "images of one grey value"),
     ("claim-overruled", _INFO_WARNING, "a series description was overruled", "description and geometry disagree"),
-    ("claimed-series-left-out", _WARNING, "a named series was left out", "in line with the stack, named as another view"),
-    ("cycle-from-frames", _INFO, "cycle length from the frames", "frame times without a stated RR interval"),
+    (
+        "claimed-series-left-out",
+        _WARNING,
+        "a named series was left out",
+        "in line with the stack, named as another view",
+    ),
+    (
+        "cycle-from-frames",
+        _INFO,
+        "cycle length from the frames",
+        "NIfTI: frames times the time step is a plausible cycle",
+    ),
     ("duplicate-images", _INFO, "copies in the input", "the same image twice; one was used"),
     ("file-left-out", _WARNING, "a file could not be used", "the reason is in the message"),
     ("frame-count-differs", _WARNING, "frames were resampled in time", "slices with different numbers of frames"),
     ("frame-of-reference", _WARNING, "planes may be shifted", "series with different frames of reference"),
     ("frame-order-unknown", _ERROR, "the order of frames is a guess", "no time, position or number in the images"),
-    ("frame-step-from-sidecar", _INFO_WARNING, "time step from the JSON file", "header and sidecar differ, or it has none"),
+    (
+        "frame-step-from-sidecar",
+        _INFO_WARNING,
+        "time step from the JSON file",
+        "header and sidecar differ, or it has none",
+    ),
     ("frame-times-joined", _INFO, "times from single-frame files", "a cine joined from one file a frame"),
     ("frame-times-unknown", _INFO, "curves are drawn by frame", "no usable time step in the header"),
     ("frames-rephased", _INFO, "frames put in phase", "slices whose first frames lie at different trigger times"),
-    ("height-unit", _INFO, "height converted", "a height in cm where metres are due"),
+    ("height-unit", _INFO, "height taken as centimetres", "a height above 3 m in the file"),
     ("implausible-subject", _WARNING, "a fact was left out", "height, weight or age out of range"),
     ("listed-files-missing", _WARNING, "images are missing", "a DICOMDIR that lists more than is there"),
     ("lost-slice", _ERROR, "a slice cannot be read", "all its images are unreadable"),
@@ -135,7 +170,7 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("phases-unknown", _ERROR, "no EF: phases unknown", "no trigger times, and motion does not show the phase"),
     ("repeat-within-series", _WARNING, "images repeated in a series", "same position and time; the latest was used"),
     ("rr-interval", _INFO, "cycle length and its source", "always, where one was found"),
-    ("series-regrouped", _INFO, "series split or joined", "images sorted by geometry, not by series number"),
+    ("series-regrouped", _INFO, "series grouped anew", "identifiers or series numbers that do not separate the stacks"),
     ("sform-qform-differ", _WARNING, "two orientations in the header", "sform and qform disagree; sform was used"),
     ("single-frame", _WARNING, "no EF", "one frame only"),
     ("single-slice", _WARNING, "no volumes", "one slice only"),
@@ -148,8 +183,18 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("slices-out-of-line", _WARNING, "shifted slices", "slice origins off the common line"),
     ("slices-regridded", _INFO, "slices moved to one grid", "slices of another matrix, rotation or field of view"),
     ("slices-repeated", _WARNING, "slices taken twice", "retakes; the message names those used"),
-    ("spacing-disagrees", _WARNING, "header and positions differ", "the stated slice distance is not that of positions"),
-    ("spacing-implausible", _WARNING_ERROR, "check the voxel sizes", "0.3 to 5 mm in plane, 1.5 to 30 mm between slices"),
+    (
+        "spacing-disagrees",
+        _WARNING,
+        "header and positions differ",
+        "the stated slice distance is not that of positions",
+    ),
+    (
+        "spacing-implausible",
+        _WARNING_ERROR,
+        "check the voxel sizes",
+        "0.3 to 5 mm in plane, 1.5 to 30 mm between slices",
+    ),
     ("special-files-ignored", _WARNING, "not opened", "pipes, sockets, devices or links to them"),
     ("stack-not-oblique", _WARNING, "unlike a short axis", "a stack parallel to the patient's axes"),
     ("subject-differs", _WARNING, "two examinations?", "several study UIDs with differing facts"),
@@ -164,9 +209,14 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
 )
 
 _DATASETS: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
-    ("other-frames-labelled", _WARNING, "labels at other frames", "M&Ms: frames beyond ED and ES have labels"),
+    (
+        "other-frames-labelled",
+        _WARNING,
+        "labels at other frames",
+        "M&Ms: labels in other frames than the table's ED and ES",
+    ),
     ("points-absent", _WARNING, "a landmark is missing", "an empty mark in the dataset"),
-    ("points-differ", _WARNING, "marks disagree", "two marks of one landmark apart"),
+    ("points-differ", _WARNING, "marks disagree", "a mark in the image far from its point in the table"),
     ("size-unknown", _INFO, "pixel size assumed", "PNG images without a size"),
     ("view-absent", _WARNING, "a view is missing", "no files of an expected view"),
     ("volumes-implausible", _WARNING, "stated volumes are wrong", "EDV not above ESV in the dataset's table"),
