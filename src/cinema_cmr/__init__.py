@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cinema_cmr import datasets
+
+    __version__: str
     from cinema_cmr.api import (
         analyse,
         check_dataset,
@@ -185,6 +187,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name at its first use, so that `import cinema_cmr` is instant."""
+    if name == "__version__":
+        from cinema_cmr.core.run_facts import installed_version
+
+        return installed_version("cinema-cmr") or "unknown"
     if name in _PACKAGES:
         return import_module(f"cinema_cmr.{name}")
     if name not in _MODULE_OF:

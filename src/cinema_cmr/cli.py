@@ -10,55 +10,19 @@ import os
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
-from importlib import import_module
-from importlib.metadata import version
+from itertools import pairwise
 from tempfile import gettempdir
 
 from jsonargparse import Namespace
 
-from cinema_cmr.commands.console import print_error, silence
+from cinema_cmr.commands.command_table import COMMANDS, NOTICE, command_module, command_parser, current_name
+from cinema_cmr.commands.console import print_error, set_log_format, silence
 from cinema_cmr.commands.ending_signals import EndedBySignal, ending_signals
 from cinema_cmr.commands.options.parser import CommandParser, check_config_files, check_paths
 from cinema_cmr.core.errors import as_cinema_error
 from cinema_cmr.files.leftovers import remove_leftovers
 
 __all__ = ["main"]
-
-COMMANDS = {
-    "analyse": "one study or many: views, masks, volumes, EF, mass, curves, flags and a report",
-    "remeasure": "finished results measured again, with corrected masks, frames or rules",
-    "population": "tables of thousands of studies, on all cores or many machines",
-    "cohort": "one page about a population: distributions, flags, failures, centiles",
-    "segment": "one mask per image, on the image's own grid",
-    "export": "finished results as DICOM segmentation, structured report and PDF, and as FHIR",
-    "deidentify": "a DICOM study without identity, with what an analysis needs",
-    "serve": "a local web application: see, correct and sign off results, and send new studies",
-    "views": "the recognised views of a study, without measurements",
-    "demo": "analyse the bundled synthetic study",
-    "finetune": "train a model on labelled studies: masks, landmarks, a number or a class",
-    "disease": "fit the disease-group model to measurements, and score it",
-    "evaluate": "score a model on a labelled dataset, per patient, with intervals",
-    "datasets": "list the supported datasets, and check the files of one",
-    "weights": "list, fetch, import, export and check model weights",
-    "pretrain": "train the masked autoencoder on prepared studies without labels",
-    "embed": "features of studies from a pre-trained model, without labels",
-    "reconstruct": "a picture of a pre-trained model's reconstruction of a masked study",
-    "prepare": "store studies for training, with access to single frames",
-    "bench": "train and score every task with every suitable model: one table",
-    "sweep": "data-efficiency curve of a task: fractions of the patients, seeds, starting weights",
-    "phantom": "write synthetic studies with exact volumes, masks and landmarks",
-}
-NOTICE = "For research use only; not a medical device."
-
-_PACKAGES = {
-    **dict.fromkeys(("deidentify", "export"), "dicom."),
-    **dict.fromkeys(("embed", "prepare", "pretrain", "reconstruct"), "encoder."),
-    **dict.fromkeys(("cohort", "population"), "population."),
-}
-"""Command -> package of `commands` that its module lies in."""
-
-_ALIASES = {"analyze": "analyse"}
-"""Other spelling of a command -> the command."""
 
 _OLD_OPTIONS: dict[str, dict[str, str]] = {
     "": {"--turns": "--tta"},
@@ -90,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     No error leaves a traceback; CINEMA_TRACEBACK=1 prints it. Whatever ends the command, its temporary files go.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    set_log_format("json" if "json" in _values_of("--log", words) else "text")  # for errors of the words, too
     with ending_signals():
         try:
             remove_leftovers(gettempdir())
@@ -101,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _report(error: Exception | KeyboardInterrupt, words: Sequence[str]) -> int:
     """Print an error in a line, and return its exit code."""
     if isinstance(error, KeyboardInterrupt):
-        consequence = _AFTER_INTERRUPT.get(_command_of(words))
+        consequence = _AFTER_INTERRUPT.get(current_name(words[0] if words else ""))
         what = str(error) if isinstance(error, EndedBySignal) else "interrupted"
         print_error(f"{what}{f'; {consequence}' if consequence else ''}")
         return error.exit_code if isinstance(error, EndedBySignal) else 130
@@ -115,29 +80,24 @@ def _report(error: Exception | KeyboardInterrupt, words: Sequence[str]) -> int:
     return reported.exit_code
 
 
-def _command_of(words: Sequence[str]) -> str:
-    return _ALIASES.get(words[0], words[0]) if words else ""
-
-
 def _run(words: list[str]) -> int:
-    name = _command_of(words)
+    name = current_name(words[0] if words else "")
     if name not in COMMANDS:
         _top_parser().parse_args(words)
         _top_parser().print_help()
         return 0
-    module = import_module(f"cinema_cmr.commands.{_PACKAGES.get(name, '')}{name}")
-    parser = CommandParser(
-        prog=f"cinema {name}",
-        description=f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}. {NOTICE}",
-        formatter_class=_command_formatter(),
-    )
-    module.add_arguments(parser)
+    parser = command_parser(name)
     current = _config_first(_current_words(name, words[1:]))
     check_config_files(current)
     given: Namespace = parser.parse_args(current)
     check_paths(given)
-    code: int = module.run(given)
-    return code
+    set_log_format(given.log)
+    return command_module(name).run(given)
+
+
+def _values_of(option: str, words: Sequence[str]) -> list[str]:
+    following = [after for word, after in pairwise(words) if word == option]
+    return [*following, *(word.partition("=")[2] for word in words if word.startswith(f"{option}="))]
 
 
 def _current_words(command: str, words: Iterable[str]) -> list[str]:
@@ -166,6 +126,8 @@ def _config_first(words: list[str]) -> list[str]:
 def _top_parser() -> CommandParser:
     from argparse import RawDescriptionHelpFormatter
 
+    from cinema_cmr import __version__
+
     lines = "\n".join(f"  {name:<12} {text}" for name, text in COMMANDS.items())
     parser = CommandParser(
         prog="cinema",
@@ -173,15 +135,9 @@ def _top_parser() -> CommandParser:
         epilog=f"commands (each has --help):\n{lines}",
         formatter_class=RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"cinema-cmr {version('cinema-cmr')}")
+    parser.add_argument("--version", action="version", version=f"cinema-cmr {__version__}")
     parser.add_argument("command", choices=sorted(COMMANDS), nargs="?", help="what to do")
     return parser
-
-
-def _command_formatter() -> type:
-    from cinema_cmr.commands.options.help_text import HelpFormatter
-
-    return HelpFormatter
 
 
 if __name__ == "__main__":

@@ -96,7 +96,9 @@ def run_of(task: str, model: str, studies: list[AnnotatedStudy], root: Path) -> 
         task=TASKS[task], model=model, dataset=dataset, options=BenchOptions(root=root, device="cpu"), seed=0
     )
     key = RunKey(dataset="d", run=TASKS[task].run, model=model, seed=0)
-    record = its.run_or_keep(key, note=lambda text: None)
+    notes: list[str] = []
+    record = its.run_or_keep(key, note=notes.append)
+    assert notes[0] == f"  scoring: study 1 of {len(dataset.data.val)}", "scoring is not silent"
     assert its.run_or_keep(key, note=lambda text: None) == record
     return record
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cinema_cmr.commands.console import Console, print_error
+from cinema_cmr.cli import main
+from cinema_cmr.commands.console import Console, print_error, set_log_format
+from cinema_cmr.core.errors import InputError
 
 
 class Terminal(io.StringIO):
@@ -48,6 +52,55 @@ def test_on_a_terminal_there_is_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert "50/100" in stderr.getvalue() and "loss 0.5" in stderr.getvalue()
     assert "\r\x1b[2Kstudy: segment 2/2\n" in stderr.getvalue()
     assert capsys.readouterr().out == ""
+
+
+@pytest.fixture
+def _json_log() -> Iterator[None]:
+    set_log_format("json")
+    yield
+    set_log_format("text")
+
+
+@pytest.mark.usefixtures("_json_log")
+def test_the_log_as_json_has_one_object_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = Terminal()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    console = Console()
+    console.note("working")
+    progress = console.stage("study")
+    for done in range(1, 5):
+        progress("segment", done, 4)  # the first and the last are written, those between come too soon
+    with console.bar("step") as update:
+        update(50, 100, "loss 0.5")
+    console.failure("study", InputError("no image"))
+    print_error("stopped\x1b[2J")
+    events = [json.loads(line) for line in stderr.getvalue().splitlines()]
+    assert [event["event"] for event in events] == ["note", "progress", "progress", "progress", "error", "error"]
+    assert [(event["done"], event["total"]) for event in events[1:4]] == [(1, 4), (4, 4), (50, 100)]
+    assert events[4]["exit_code"] == 3 and all("time" in event for event in events)
+    assert not set(stderr.getvalue()) & {"\r", "\x1b"}
+
+
+def test_the_option_log_reaches_errors_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["views", "absent", "--log", "json"]) == 3
+    assert json.loads(capsys.readouterr().err)["event"] == "error"
+    assert main(["views", "absent"]) == 3
+    assert capsys.readouterr().err.startswith("cinema: ")
+
+
+def test_a_dumb_terminal_has_lines_and_no_color_has_no_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    bar = Terminal()
+    monkeypatch.setattr(sys, "stderr", bar)
+    with Console().bar("step") as update:
+        update(50, 100, "loss 0.5")
+    assert "50/100" in bar.getvalue() and not re.search(r"\x1b\[[0-9;]*3[0-9]", bar.getvalue())
+    monkeypatch.setenv("TERM", "dumb")
+    plain = Terminal()
+    monkeypatch.setattr(sys, "stderr", plain)
+    with Console().bar("step") as update:
+        update(50, 100, "loss 0.5")
+    assert plain.getvalue() == "step 50/100, loss 0.5\n"
 
 
 def test_nothing_that_a_terminal_acts_on_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

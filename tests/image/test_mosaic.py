@@ -26,3 +26,12 @@ def test_what_is_unknown_is_grey() -> None:
 def test_no_picture_is_refused() -> None:
     with pytest.raises(UsageError, match="at least one"):
         mosaic([[], []])
+
+
+def test_captions_have_room_of_their_own() -> None:
+    picture = np.full((60, 40), 1.0, np.float32)
+    plain = np.asarray(mosaic([[picture, picture], [picture, picture]]))
+    named = np.asarray(mosaic([[picture, picture]] * 2, heads=("input", "result"), titles=("short axis", "")))
+    assert named.shape == (plain.shape[0] + 2 * 16, plain.shape[1])
+    assert (named == 255).sum() == (plain == 255).sum(), "no text lies on a picture"
+    assert (named[:16] > 200).any() and (named[20:34] > 200).any()

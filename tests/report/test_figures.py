@@ -32,6 +32,28 @@ def test_curves_are_named_and_marked_on_a_time_axis() -> None:
     assert [found.count(text) for text in ("LV", "RV", "ED", "ES")] == [1, 1, 2, 2]
 
 
+def label_boxes(svg: str) -> list[tuple[str, float, float]]:
+    """Text, x and y of the labels of curves and marks."""
+    found = re.findall(r'<text [^>]*?x="([\d.-]+)" y="([\d.-]+)"[^>]*>(LV|RV|Myocardium|ED|ES)<', svg)
+    return [(text, float(x), float(y)) for x, y, text in found]
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.5, 3.0, 40.0])
+def test_labels_do_not_lie_on_top_of_each_other(apart: float) -> None:
+    """Curves that nearly coincide, as LV and RV of a healthy heart do: each pair of labels is a line apart."""
+    volumes = [150.0, 120.0, 70.0, 60.0, 80.0, 130.0, 148.0]
+    curves = [
+        Curve(name="lv", title="LV", values=list(volumes), marks={"ED": 0, "ES": 3}),
+        Curve(name="rv", title="RV", values=[value + apart for value in volumes], marks={"ED": 0, "ES": 3}),
+        Curve(name="myo", title="Myocardium", values=[149.0] * 7, marks={}),
+    ]
+    labels = label_boxes(curves_svg(curves, times_ms=None, key="volume"))
+    assert len(labels) == 7
+    for index, (text, x, y) in enumerate(labels):
+        for other, other_x, other_y in labels[index + 1 :]:
+            assert abs(y - other_y) > 9 or abs(x - other_x) > 14, (text, other, x, y, other_x, other_y)
+
+
 def test_without_times_the_axis_counts_frames() -> None:
     assert "frame (times unknown)" in texts(curves_svg([LV], times_ms=None, key="volume"))
 

@@ -6,7 +6,7 @@ import pytest
 
 from cinema_cmr.core.results import Measurement, Measurements
 from cinema_cmr.measure.normal_ranges import HUMAN_NOISE
-from cinema_cmr.report.headline import cards, human_noise, range_bar
+from cinema_cmr.report.headline import Reference, cards, human_noise, range_bar
 
 
 @pytest.fixture
@@ -19,9 +19,10 @@ def values(measurements: Measurements) -> tuple[Measurement, ...]:
     [(10.0, "below"), (50.0, "within"), (60.0, "within"), (70.0, "within"), (400.0, "above")],
 )
 def test_bar_says_where_the_value_lies(value: float, status: str) -> None:
-    bar = range_bar(value, "ml", limits=(50, 70, "Somebody 2000"))
+    bar = range_bar(value, "ml", limits=Reference(50, 70, "Somebody 2000", "of women"))
     assert bar.status == status
     assert bar.text == f"{status} reference 50–70 ml"
+    assert bar.population == "of women"
     assert 0 <= bar.at <= 100
     assert 0 <= bar.zone_start < bar.zone_start + bar.zone_width <= 100
     inside = bar.zone_start - 1e-9 <= bar.at <= bar.zone_start + bar.zone_width + 1e-9
@@ -29,7 +30,7 @@ def test_bar_says_where_the_value_lies(value: float, status: str) -> None:
 
 
 def test_middle_of_the_range_is_the_middle_of_the_bar() -> None:
-    assert range_bar(60, "ml", limits=(50, 70, "")).at == pytest.approx(50)
+    assert range_bar(60, "ml", limits=Reference(50, 70, "")).at == pytest.approx(50)
 
 
 def test_cards_show_each_ventricle_with_what_is_known(values: tuple[Measurement, ...]) -> None:
@@ -48,15 +49,15 @@ def test_a_ventricle_without_measurements_has_no_card() -> None:
 
 def test_the_indexed_values_range_is_preferred_to_the_absolute_ones(values: tuple[Measurement, ...]) -> None:
     ranges = {
-        "lv_edv_ml": (88.0, 161.0, "A"),
-        "lv_edvi_ml_m2": (50.0, 60.0, "B"),
-        "rv_ef_percent": (47.0, 68.0, "A"),
+        "lv_edv_ml": Reference(88.0, 161.0, "A"),
+        "lv_edvi_ml_m2": Reference(50.0, 60.0, "B"),
+        "rv_ef_percent": Reference(47.0, 68.0, "A"),
     }
     left, right = cards(values, ranges)
     bar = left.lines[0].bar
     assert bar is not None
     assert (bar.text, bar.citation) == ("above reference 50–60 ml/m²", "B")
-    only_absolute, _ = cards(values, {"lv_edv_ml": (88.0, 161.0, "A")})
+    only_absolute, _ = cards(values, {"lv_edv_ml": Reference(88.0, 161.0, "A")})
     assert only_absolute.lines[0].bar is not None
     assert only_absolute.lines[0].bar.text == "within reference 88–161 ml"
     assert right.main.bar is None, "a value that is not known lies nowhere"
@@ -65,7 +66,7 @@ def test_the_indexed_values_range_is_preferred_to_the_absolute_ones(values: tupl
 def test_human_noise_stands_beside_the_numbers(values: tuple[Measurement, ...]) -> None:
     left, right = cards(values, {})
     assert [left.main.noise, *(line.noise for line in left.lines)] == [
-        "4.6–7.5 %",
+        "4.6–7.5 percentage points",
         "15–28 ml",
         "14–22 ml",
         "",

@@ -17,9 +17,10 @@ import pytest
 from cinema_cmr.core.analysis import Analysis, NormalRange
 from cinema_cmr.core.errors import OutputExistsError
 from cinema_cmr.core.results import Prediction
-from cinema_cmr.core.study import Issue, Study
+from cinema_cmr.core.study import Issue, Study, Subject
 from cinema_cmr.core.vocabulary import NOTICE, View
 from cinema_cmr.io.read import read_study
+from cinema_cmr.measure.normal_ranges import NORMAL_RANGES
 from cinema_cmr.report.html import report_html, write_report
 from cinema_cmr.report.pictures import stack_film
 from cinema_cmr.report.record.build import build_record
@@ -101,6 +102,28 @@ def test_page_is_well_formed_with_links_that_lead_somewhere(text: str) -> None:
     assert len(ids) == len(set(ids))
     inside = {address[1:] for address in page.addresses() if address.startswith("#")}
     assert inside <= set(ids)
+
+
+def test_a_range_says_whose_it_is_and_where_none_applies_the_page_says_why(text: str, analysis: Analysis) -> None:
+    assert text.count('<p class="population">of women of 60–70 years, Somebody 2017</p>') == 2
+    assert "no-ranges" not in text.split("<body>")[1]
+    nameless = page_of(replace(analysis, study=replace(analysis.study, subject=Subject(sex="F"))))
+    assert "No reference ranges are shown: age of the subject is unknown." in nameless
+    assert '<p class="population">' not in nameless and 'class="bar"' not in nameless
+    study = replace(analysis.study, subject=Subject(sex="M", age_years=20))
+    young = page_of(replace(analysis, study=study, normal_ranges=NORMAL_RANGES))
+    assert "the table, of 45 to 74 years, has none for this subject&#39;s sex and age of 20" in young
+
+
+def test_the_spread_of_experts_has_a_unit_of_its_own(text: str) -> None:
+    assert "expert readers differ by 4.6–7.5 percentage points" in text and "4.6–7.5 %" not in text
+
+
+def test_a_heading_stays_with_what_follows_in_print_and_captions_have_a_ground(text: str) -> None:
+    rules = text.split("@media print")[1]
+    kept = re.search(r"([^{}]*)\{ break-after: avoid; \}", rules)
+    assert kept and {"h2", "h3", ".lead"} <= {one.strip() for one in kept[1].split(",")}
+    assert re.search(r"\.tile > span \{[^}]*background: rgb\(0 0 0", text)
 
 
 def test_page_needs_no_network(text: str) -> None:

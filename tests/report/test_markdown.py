@@ -17,7 +17,8 @@ from cinema_cmr.score.statistics import Interval
 def test_what_is_not_known_is_a_dash() -> None:
     assert interval_text(None, 1) == "-" == number_text(math.nan, 2)
     known = Interval(value=2.0, low=math.nan, high=math.nan, method="none", n=1, n_excluded=0)
-    assert interval_text(known, 1) == "2.0 (- to -; 1)" and signed_interval_text(known, 1) == "+2.0 (- to -)"
+    assert interval_text(known, 1) == "2.0 (no interval; 1)"
+    assert signed_interval_text(known, 1) == "+2.0 (no interval)"
     unknown = replace(known, value=math.nan, n=0)
     assert interval_text(unknown, 1) == signed_interval_text(unknown, 1) == p_text(math.nan) == "-"
 

@@ -89,4 +89,4 @@ def test_the_picture_has_three_columns_and_a_row_for_each_slice_shown() -> None:
     given, hidden = batch()
     views = reconstructed(Seer(), given, hidden, (16, 16, 1))
     size = picture(views).size
-    assert size == (4 + 3 * (48 + 4), 4 + 3 * (48 + 4) + (32 + 4))
+    assert size == (4 + 3 * (48 + 4), 4 + 3 * (48 + 4) + (32 + 4) + 5 * 16)  # and five lines of text

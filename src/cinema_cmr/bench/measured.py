@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -25,15 +26,22 @@ Labelled = TrainingData[AnnotatedStudy]
 
 
 def measure_number(
-    data: Labelled, target: str, masks_of: LoadedModel | None = None, *, device: str = "auto"
+    data: Labelled,
+    target: str,
+    masks_of: LoadedModel | None = None,
+    *,
+    device: str = "auto",
+    report: Callable[[object], None] = lambda study: None,
 ) -> list[Result]:
     """Compare a measurement of each held-out patient's masks with its value in the dataset's facts.
 
     The masks are the experts', or with `masks_of` that model's; a patient in whom the measurement fails has none.
+    `report` receives each study before it is measured.
     """
     segmenter = _segmenter(masks_of, device)
     results = []
     for study in data.val:
+        report(study)
         target_number = target_value(study, target)
         if not isinstance(target_number, float):
             continue
@@ -53,17 +61,23 @@ def measure_number(
 
 
 def classify_by_measurements(
-    data: Labelled, masks_of: LoadedModel | None = None, *, device: str = "auto", seed: int = 0
+    data: Labelled,
+    masks_of: LoadedModel | None = None,
+    *,
+    device: str = "auto",
+    seed: int = 0,
+    report: Callable[[object], None] = lambda study: None,
 ) -> tuple[list[Result], DiseaseModel]:
     """Fit the linear model of disease groups on the experts' masks, and classify the held-out patients.
 
     Their masks are the experts', or with `masks_of` that model's. A patient without a class, since a measurement is
-    missing, counts as wrong.
+    missing, counts as wrong. `report` receives each study before it is classified.
     """
     model = train_disease_model(replace(data, val=()), seed=seed)
     segmenter = _segmenter(masks_of, device)
     results = []
     for study in data.val:
+        report(study)
         patient = measured_patient(study, None if segmenter is None else _predict(segmenter, study))
         probs = model.classify(patient.found).probabilities
         predicted = max(probs, key=lambda group: probs[group]) if probs else None

@@ -8,6 +8,7 @@ choose nothing: neither the step that is kept nor a threshold.
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.engine.trainer import Progress
 from cinema_cmr.evaluation.evaluate import evaluate
+from cinema_cmr.evaluation.record import NotScored
 from cinema_cmr.inference.runtime import choose_runtime
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model
@@ -43,6 +45,8 @@ __all__ = ["PRESETS", "BenchOptions", "BenchRun", "train_and_score"]
 
 _RUNS = "runs"
 """Folder of the runs, beside the tables."""
+_NOTE_EVERY_S = 10.0
+"""Between notes on the studies that are scored."""
 
 PRESETS = {
     "coarse": "Preset coarse: grids twice as coarse, narrower networks, for a CPU. Compare its results with each other;"
@@ -109,9 +113,12 @@ class BenchRun:
             note("  finished before, kept")
             return kept
         if experiment is not None:
-            record = train_and_score(experiment, self.dataset.data, folder, start=self.start, report=report)
+            scored = _scored_note(len(self.dataset.data.val), note)
+            record = train_and_score(
+                experiment, self.dataset.data, folder, start=self.start, report=report, scored=scored
+            )
         else:
-            record = self._score_without_training()
+            record = self._score_without_training(note)
         return write_result(folder, identity, record)
 
     def _experiment(self) -> Experiment | None:
@@ -127,17 +134,25 @@ class BenchRun:
         where = {"accelerator": options.device, "precision": options.precision, "workers": options.workers}
         return chosen.with_train(seed=self.seed, **where)
 
-    def _score_without_training(self) -> ScoredRun:
+    def _score_without_training(self, note: Callable[[str], None]) -> ScoredRun:
         task, data = self.task, self.dataset.data
         began = time.monotonic()
         if not task.by_measurements:
-            return _score(load_model(task.recipes[self.model]), data, device=self.options.device, began=began)
-        masks_of = self._masks_of()
+            return _score(
+                load_model(task.recipes[self.model]),
+                data,
+                device=self.options.device,
+                began=began,
+                scored=_scored_note(len(data.val), note),
+            )
+        masks_of, scored = self._masks_of(), _scored_note(len(data.val), note)
         if task.classifies:
-            results, model = classify_by_measurements(data, masks_of, device=self.options.device, seed=self.seed)
+            results, model = classify_by_measurements(
+                data, masks_of, device=self.options.device, seed=self.seed, report=scored
+            )
             name, hash_ = model.name, model.sha256
         else:
-            results = measure_number(data, str(task.target), masks_of, device=self.options.device)
+            results = measure_number(data, str(task.target), masks_of, device=self.options.device, report=scored)
             name, hash_ = "experts' masks", ""
             if masks_of is not None:
                 name, hash_ = masks_of.card.name, masks_of.card.weights_sha256
@@ -186,12 +201,38 @@ def train_and_score(
     *,
     start: LoadedModel | None = None,
     report: Callable[[Progress], None] | None = None,
+    scored: Callable[[Result | NotScored], None] | None = None,
 ) -> ScoredRun:
-    """Train in `folder`, or resume there, and score every patient of `data.val` on its own grid."""
+    """Train in `folder`, or resume there, and score every patient of `data.val` on its own grid.
+
+    `report` follows the training, `scored` receives the outcome of each study.
+    """
     began = time.monotonic()
     loaded = finetune(experiment, data, folder, start=start, report=report).load()
     train = experiment.train
-    return _score(loaded, data, device=train.accelerator, precision=train.precision, began=began, n_steps=train.n_steps)
+    return _score(
+        loaded,
+        data,
+        device=train.accelerator,
+        precision=train.precision,
+        began=began,
+        n_steps=train.n_steps,
+        scored=scored,
+    )
+
+
+def _scored_note(n: int, note: Callable[[str], None]) -> Callable[[object], None]:
+    """Return a function that notes how many of n studies are scored: the first, the last, and every few seconds."""
+    done, last = 0, -math.inf
+
+    def report(_outcome: object) -> None:
+        nonlocal done, last
+        done += 1
+        if done == n or time.monotonic() - last > _NOTE_EVERY_S:
+            last = time.monotonic()
+            note(f"  scoring: study {done} of {n}")
+
+    return report
 
 
 def _score(
@@ -202,13 +243,14 @@ def _score(
     device: str,
     precision: str = "auto",
     n_steps: int = 0,
+    scored: Callable[[Result | NotScored], None] | None = None,
 ) -> ScoredRun:
     trained = time.monotonic()
-    scored = evaluate(loaded, data.val, choose_runtime(device, precision), options=_TOGETHER)
+    found = evaluate(loaded, data.val, choose_runtime(device, precision), options=_TOGETHER, report=scored)
     return _record(
-        scored.evaluation.results,
+        found.evaluation.results,
         data,
-        target=scored.evaluation.target,
+        target=found.evaluation.target,
         model=loaded.card.name,
         hash=loaded.card.weights_sha256,
         n_steps=n_steps,

@@ -66,7 +66,7 @@ def _event_writer() -> type[SummaryWriter]:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise UsageError(
-            "--tensorboard needs the package tensorboard, which is not installed: pip install '.[tensorboard]' in the"
-            " package's checkout, or leave the option out"
+            "--tensorboard needs the package tensorboard, which is not installed: pip install"
+            " 'cinema-cmr[tensorboard]', or leave the option out"
         ) from error
     return SummaryWriter

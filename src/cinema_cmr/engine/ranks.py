@@ -42,9 +42,7 @@ def start_fabric(runtime: Runtime, *, devices: int = 1, nodes: int = 1, strategy
     try:
         from lightning.fabric import Fabric
     except ImportError as error:
-        raise UsageError(
-            "training needs Lightning, which is not installed: pip install '.[train]' in the package's checkout"
-        ) from error
+        raise UsageError("training needs Lightning, which is not installed: pip install 'cinema-cmr[train]'") from error
     precision = _PRECISION[runtime.precision]
     if runtime.device == "cuda" and devices > torch.cuda.device_count():
         n_found = torch.cuda.device_count()

@@ -134,7 +134,7 @@ HUMAN_NOISE: tuple[HumanNoise, ...] = (
             ("lv_edv_ml", 15.0, 28.0, "ml"),
             ("lv_esv_ml", 14.0, 22.0, "ml"),
             ("lv_mass_g", 20.0, 35.0, "g"),
-            ("lv_ef_percent", 4.6, 7.5, "%"),
+            ("lv_ef_percent", 4.6, 7.5, "percentage points"),
         )
     ),
 )

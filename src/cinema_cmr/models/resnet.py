@@ -57,9 +57,7 @@ def _network(config: ResNetConfig) -> nn.Module:
     try:
         from monai.networks.nets.resnet import ResNet as Network
     except ImportError as error:
-        raise UsageError(
-            "a ResNet is MONAI's, which is not installed: pip install '.[bench]' in the package's checkout"
-        ) from error
+        raise UsageError("a ResNet is MONAI's, which is not installed: pip install 'cinema-cmr[bench]'") from error
     blocks = {10: [1, 1, 1, 1], 18: [2, 2, 2, 2], 34: [3, 4, 6, 3], 50: [3, 4, 6, 3]}
     network: nn.Module = Network(
         block="bottleneck" if config.depth == 50 else "basic",

@@ -42,9 +42,11 @@ def curves_svg(curves: Sequence[Curve], *, times_ms: Sequence[float] | None, key
     x = np.asarray(times_ms if times_ms is not None else range(n_frames), dtype=float)
     figure, axes = plain_axes(size=(4.8, 2.7), margins=(0.08, 0.16, 0.905, 0.965))
     for index, curve in enumerate(curves):
-        _draw_curve(axes, curve, x, colour=_stand_in(index))
+        axes.plot(x, _values(curve), color=_stand_in(index), linewidth=1.8, solid_joinstyle="round", clip_on=False)
     axes.set_xlim(x[0], x[-1] if len(x) > 1 else x[0] + 1)
     axes.set_ylim(0, axes.get_ylim()[1] * 1.08)
+    _label_ends(axes, curves, x)
+    _label_marks(axes, curves, x)
     axes.set_xlabel("time, ms" if times_ms is not None else "frame (times unknown)")
     svg = svg_of(figure, key)
     for index, curve in enumerate(curves):
@@ -52,33 +54,90 @@ def curves_svg(curves: Sequence[Curve], *, times_ms: Sequence[float] | None, key
     return _with_cursor(svg, axes, x)
 
 
-def _draw_curve(axes: Axes, curve: Curve, x: NDArray[np.float64], *, colour: str) -> None:
-    y = np.array([np.nan if value is None else value for value in curve.values])
-    axes.plot(x, y, color=colour, linewidth=1.8, solid_joinstyle="round", clip_on=False)
-    known = np.flatnonzero(np.isfinite(y))
-    if len(known):
+def _values(curve: Curve) -> NDArray[np.float64]:
+    return np.array([np.nan if value is None else value for value in curve.values])
+
+
+def _label_ends(axes: Axes, curves: Sequence[Curve], x: NDArray[np.float64]) -> None:
+    """Write each curve's title beside its last value; titles that would overlap are moved apart."""
+    ends = []
+    for index, curve in enumerate(curves):
+        y = _values(curve)
+        known = np.flatnonzero(np.isfinite(y))
+        if len(known):
+            ends.append((index, float(x[known[-1]]), float(y[known[-1]])))
+    heights = [float(axes.transData.transform((0, y))[1]) for _, _, y in ends]
+    moved = _apart(heights, at_least=1.25 * FONT_POINTS)
+    for (index, at, y), before, after in zip(ends, heights, moved, strict=True):
         axes.annotate(
-            curve.title,
-            (x[known[-1]], y[known[-1]]),
-            (6, 0),
+            curves[index].title,
+            (at, y),
+            (6, after - before),
             textcoords="offset points",
             va="center",
-            color=colour,
+            color=_stand_in(index),
             fontsize=FONT_POINTS,
         )
-    for text, frame in curve.marks.items():
-        if np.isfinite(y[frame]):
-            axes.plot(x[frame], y[frame], "o", color=colour, markersize=5, clip_on=False)
-            above = y[frame] >= np.nanmedian(y)
-            axes.annotate(
-                text,
-                (x[frame], y[frame]),
-                (5, 6 if above else -6),
-                textcoords="offset points",
-                va="bottom" if above else "top",
-                color=INK,
-                fontsize=FONT_POINTS - 1,
-            )
+
+
+def _apart(heights: Sequence[float], *, at_least: float) -> list[float]:
+    """Return heights at least so far apart, in the same order, around the middle of each crowded group.
+
+    >>> _apart([10.0, 12.0, 50.0], at_least=8.0)
+    [7.0, 15.0, 50.0]
+    """
+    order = sorted(range(len(heights)), key=lambda k: heights[k])
+    groups: list[list[int]] = []
+    for k in order:
+        groups.append([k])
+        while len(groups) > 1 and _lowest(groups[-1], heights, at_least) - _highest(groups[-2], heights, at_least) < (
+            at_least
+        ):
+            groups[-2:] = [groups[-2] + groups[-1]]
+    moved = list(heights)
+    for group in groups:
+        for place, k in enumerate(group):
+            moved[k] = _lowest(group, heights, at_least) + place * at_least
+    return moved
+
+
+def _lowest(group: Sequence[int], heights: Sequence[float], step: float) -> float:
+    return float(np.mean([heights[k] for k in group])) - step * (len(group) - 1) / 2
+
+
+def _highest(group: Sequence[int], heights: Sequence[float], step: float) -> float:
+    return _lowest(group, heights, step) + step * (len(group) - 1)
+
+
+def _label_marks(axes: Axes, curves: Sequence[Curve], x: NDArray[np.float64]) -> None:
+    """Draw the marked frames; texts of near points stand above the upper and below the lower one."""
+    marks = [
+        (index, text, float(x[frame]), float(_values(curve)[frame]))
+        for index, curve in enumerate(curves)
+        for text, frame in curve.marks.items()
+        if np.isfinite(_values(curve)[frame])
+    ]
+    for index, text, at, y in marks:
+        axes.plot(at, y, "o", color=_stand_in(index), markersize=5, clip_on=False)
+        others = [mark for mark in marks if mark[0] != index and _are_near(axes, (at, y), mark[2:])]
+        above = y >= np.nanmedian(_values(curves[index]))
+        if others:
+            above = (y, index) > max((mark[3], mark[0]) for mark in others)
+        axes.annotate(
+            text,
+            (at, y),
+            (5, 6 if above else -6),
+            textcoords="offset points",
+            va="bottom" if above else "top",
+            color=INK,
+            fontsize=FONT_POINTS - 1,
+        )
+
+
+def _are_near(axes: Axes, one: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Return whether the texts of two points, in data coordinates, would touch."""
+    across, up = np.abs(axes.transData.transform(one) - axes.transData.transform(other))
+    return bool(across < 2.5 * FONT_POINTS and up < 3.5 * FONT_POINTS)
 
 
 def _stand_in(index: int) -> str:

@@ -5,15 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cinema_cmr.core.results import Measurement
 from cinema_cmr.measure.normal_ranges import HUMAN_NOISE, HumanNoise
 from cinema_cmr.report.wording import number, sentence, unit_text
 
-__all__ = ["Card", "Line", "NormalRanges", "RangeBar", "cards", "human_noise", "range_bar"]
+__all__ = ["Card", "Line", "NormalRanges", "RangeBar", "Reference", "cards", "human_noise", "range_bar"]
 
-NormalRanges = Mapping[str, tuple[float, float, str]]
-"""Measurement name -> lower limit, upper limit, citation."""
+
+class Reference(NamedTuple):
+    """A reference range, with where it comes from and of whom it is."""
+
+    lower: float
+    upper: float
+    citation: str
+    population: str = ""
+    """Sex, ages and source, e.g. "women of 45–74 years, Petersen et al."."""
+
+
+NormalRanges = Mapping[str, Reference]
+"""Measurement name -> its reference range for the subject."""
 
 _VENTRICLES = (
     ("Left ventricle", "lv", ("lv_ef_percent", "lv_edv_ml", "lv_esv_ml", "lv_sv_ml", "lv_mass_g")),
@@ -50,6 +62,8 @@ class RangeBar:
     """"below", "within" or "above"."""
     text: str
     citation: str
+    population: str
+    """Whose range it is, to stand beside the bar."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +77,7 @@ class Line:
     """The value per body surface area with its unit; empty where unknown."""
     bar: RangeBar | None
     noise: str
-    """Inter-observer difference, e.g. "15–28 ml"; empty where none is published."""
+    """Inter-observer difference, e.g. "15–28 ml" or "5–8 percentage points"; empty where none is published."""
     reason: str
     """Why there is no value; empty with a value."""
 
@@ -159,9 +173,9 @@ def _bar(candidates: tuple[Measurement | None, ...], normal_ranges: NormalRanges
     return None
 
 
-def range_bar(value: float, unit: str, *, limits: tuple[float, float, str]) -> RangeBar:
+def range_bar(value: float, unit: str, *, limits: Reference) -> RangeBar:
     """Return the position of a value on its reference range; the bar is wide enough to show the value."""
-    lower, upper, citation = limits
+    lower, upper, citation, population = limits
     margin = _MARGIN * (upper - lower)
     start, end = min(lower - margin, value), max(upper + margin, value)
     status = "below" if value < lower else "above" if value > upper else "within"
@@ -172,4 +186,5 @@ def range_bar(value: float, unit: str, *, limits: tuple[float, float, str]) -> R
         status=status,
         text=f"{status} reference {lower:g}–{upper:g} {unit_text(unit)}",
         citation=citation,
+        population=population,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from cinema_cmr.core.analysis import Analysis
+from cinema_cmr.core.analysis import Analysis, NormalRange
 from cinema_cmr.core.results import Flag, Measurement
 from cinema_cmr.core.study import Issue, Study
 from cinema_cmr.core.vocabulary import View
@@ -17,7 +17,7 @@ from cinema_cmr.report.corrections import correction_lines, shown_changes
 from cinema_cmr.report.counting import NOT_COUNTED, StackCounting, mark_uncounted, stack_counting
 from cinema_cmr.report.figures import Curve, curves_svg
 from cinema_cmr.report.frames import UNITS_PER_PIXEL, Film, Tile
-from cinema_cmr.report.headline import NormalRanges, cards, human_noise
+from cinema_cmr.report.headline import NormalRanges, Reference, cards, human_noise
 from cinema_cmr.report.page import OUTLINES, page_environment
 from cinema_cmr.report.pictures import Sheet, ViewPicture, contact_sheets, stack_film, view_pictures
 from cinema_cmr.report.record.study_record import Curves, StudyRecord
@@ -67,6 +67,7 @@ def report_html(analysis: Analysis, record: StudyRecord) -> str:
             kind=_KINDS[study.modality],
             outlines=OUTLINES[_scheme(analysis)],
             citations=sorted({line.bar.citation for line in lines if line.bar}),
+            no_ranges=_why_no_ranges(analysis) if study.modality == "cine" else "",
             flags=_by_severity(record.flags),
             issues=_by_severity(record.issues),
             pictures=pictures,
@@ -101,8 +102,28 @@ def _ranges_of_subject(analysis: Analysis) -> NormalRanges:
         for name in analysis.measurements
     }
     return {
-        name: (row.lower, row.upper, f"{row.citation} ({row.limits})") for name, row in rows.items() if row is not None
+        name: Reference(row.lower, row.upper, f"{row.citation} ({row.limits})", _population(row))
+        for name, row in rows.items()
+        if row is not None
     }
+
+
+def _population(row: NormalRange) -> str:
+    """Return whose range it is: sex, ages, and the first words of its source."""
+    people = {"F": "women", "M": "men"}[row.sex]
+    return f"of {people} of {row.age_low:g}–{row.age_high:g} years, {row.citation.split(',')[0]}"
+
+
+def _why_no_ranges(analysis: Analysis) -> str:
+    """Return why no number has a reference range."""
+    subject, table = analysis.study.subject, analysis.normal_ranges
+    unknown = [name for name, value in (("sex", subject.sex), ("age", subject.age_years)) if value is None]
+    if unknown:
+        return f"{' and '.join(unknown)} of the subject {'is' if len(unknown) == 1 else 'are'} unknown"
+    if not table:
+        return "the table of ranges is empty"
+    low, high = min(row.age_low for row in table), max(row.age_high for row in table)
+    return f"the table, of {low:g} to {high:g} years, has none for this subject's sex and age of {subject.age_years:g}"
 
 
 def _tables(measurements: Sequence[Measurement]) -> dict[str, list[Measurement]]:

@@ -20,10 +20,12 @@ class Table(NamedTuple):
 
 
 def interval_text(row: Interval | None, digits: int) -> str:
-    """A mean with its interval and patients; "-" where it is unknown.
+    """A mean with its interval and patients; "-" where it is unknown, "no interval" for one patient.
 
     >>> interval_text(Interval(value=1.0, low=0.5, high=1.5, method="BCa", n=9, n_excluded=0), 1)
     '1.0 (0.5 to 1.5; 9)'
+    >>> interval_text(Interval(value=1.0, low=math.nan, high=math.nan, method="none", n=1, n_excluded=0), 1)
+    '1.0 (no interval; 1)'
     """
     if row is None or math.isnan(row.value):
         return "-"
@@ -47,6 +49,8 @@ def signed_interval_text(row: Interval, digits: int) -> str:
 
 
 def _ends(row: Interval, digits: int, *, sign: str = "") -> str:
+    if math.isnan(row.low) and math.isnan(row.high):
+        return "no interval"
     return " to ".join(number_text(end, digits, sign=sign) for end in (row.low, row.high))
 
 

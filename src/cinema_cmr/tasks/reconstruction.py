@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from cinema_cmr.core.errors import UsageError, WeightsError
+from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.sample import Batch, collate
 from cinema_cmr.data.store import StoredStudy
 from cinema_cmr.image.mosaic import mosaic
@@ -26,6 +27,7 @@ __all__ = ["ReconstructedView", "hidden_error", "picture", "reconstruct", "recon
 Array = NDArray[np.float32]
 
 _MOST_SLICES = 6
+_HEADS = ("input", "visible part", "reconstruction")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,14 +93,16 @@ def hidden_error(one: ReconstructedView) -> float:
 
 
 def picture(views: Mapping[str, ReconstructedView]) -> Image.Image:
-    """Columns of input, what was visible, and the reconstruction: a row for each view, a stack with a few slices."""
-    rows = []
-    for one in views.values():
+    """Columns of input, what was visible, and the reconstruction, with captions: a row for each view and slice."""
+    rows, titles = [], []
+    for name, one in views.items():
         n_slices = one.image.shape[2]
         lit = [z for z in range(n_slices) if one.image[..., z].any()] or [0]
         chosen = sorted({lit[round(i)] for i in np.linspace(0, len(lit) - 1, min(_MOST_SLICES, len(lit)))})
         rows += [[part[..., z] for part in (one.image, one.shown, one.filled)] for z in chosen]
-    return mosaic(rows)
+        view = View.parse(name).title
+        titles += [view if n_slices == 1 else f"{view}, slice {z}" for z in chosen]
+    return mosaic(rows, heads=_HEADS, titles=titles)
 
 
 def _pasted(

@@ -1,0 +1,24 @@
+# A container that analyses studies without network. Built with network, run without:
+#
+#   docker build -t cinema-cmr .
+#   docker run --rm --network none -v "$PWD/studies:/studies:ro" -v "$PWD/out:/out" cinema-cmr analyse /studies/A -o /out/A
+#
+# The bundled weights are inside the wheel: nothing is fetched when it runs. For research use only; not a medical device.
+FROM python:3.12-slim AS build
+WORKDIR /source
+COPY pyproject.toml README.md LICENSE constraints.txt ./
+COPY src ./src
+RUN pip wheel --no-deps --wheel-dir /wheels .
+
+FROM python:3.12-slim
+COPY --from=build /wheels /wheels
+COPY constraints.txt /wheels/
+RUN pip install --no-cache-dir -c /wheels/constraints.txt "$(ls /wheels/*.whl)[dicom,formats]" \
+ && rm -r /wheels \
+ && useradd --create-home cinema
+USER cinema
+# One process, so that a scheduler sees what it uses; raise it to the processors that the container may use.
+ENV OMP_NUM_THREADS=2 HF_HUB_OFFLINE=1 MPLCONFIGDIR=/home/cinema/.matplotlib
+HEALTHCHECK NONE
+ENTRYPOINT ["cinema"]
+CMD ["doctor"]
