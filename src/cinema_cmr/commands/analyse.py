@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import BooleanOptionalAction
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,13 +49,15 @@ def add_arguments(parser: ArgumentParser) -> None:
     measurement.add_argument("--single-frame", action="store_true", help="measure a stack of one frame, without EF")
     measurement.add_argument("--normal-ranges", metavar="FILE", help="CSV or JSON table of reference ranges")
     output = add_output_options(parser)
-    output.add_argument("--images", action="store_true", default=None, help="write images beside masks, of NIfTI too")
     output.add_argument(
-        "--no-images", action="store_false", dest="images", default=None, help="write no images, of DICOM neither"
+        "--images",
+        action=BooleanOptionalAction,
+        default=None,
+        help="images beside the masks; default: of DICOM input alone",
     )
     output.add_argument("--dicom", action="store_true", help="write DICOM and FHIR too, for DICOM input (OUT/dicom)")
     add_phase_option(output)
-    output.add_argument("--workers", type=int, default=1, help="studies at a time (default: 1)")
+    output.add_argument("--workers", type=int, default=1, help="studies at a time")
     output.add_argument("--strict", action="store_true", help="exit with code 4 if a result is flagged")
 
 

@@ -12,7 +12,7 @@ from cinema_cmr.commands.options.parser import CommandParser
 __all__ = ["ALIASES", "COMMANDS", "NOTICE", "command_module", "command_parser", "current_name"]
 
 COMMANDS = {
-    "analyse": "one study or many: views, masks, volumes, EF, mass, curves, flags and a report",
+    "analyse": "one or many studies: masks, volumes, EF, a report",
     "remeasure": "finished results measured again, with corrected masks, frames or rules",
     "population": "tables of thousands of studies, on all cores or many machines",
     "cohort": "one page about a population: distributions, flags, failures, centiles",

@@ -66,12 +66,12 @@ class MeasureOptions:
     """Rules of the measurements; the defaults follow the SCMR recommendations (JCMR 2020;22:19)."""
 
     basal_rule: BasalRule = "scmr"
-    """Basal LV blood: within myocardium (scmr), all, or below the hinge points (valve-plane). Without hinge points
+    """Basal LV blood: in the wall, all, to the valve. "valve-plane" cuts at the hinge points; without them
     "valve-plane" is "scmr"; "half-rim", the former name of "scmr", is accepted."""
     min_myocardial_rim: float = MIN_MYOCARDIAL_RIM
     """Fraction of the rim that scmr requires, 0 to 1; see `volumes.MIN_MYOCARDIAL_RIM`."""
     phase_rule: PhaseRule = "own"
-    """ED and ES by each ventricle, or by the LV for both."""
+    """ED and ES by each ventricle, or by the LV."""
     ed_frame: int | None = None
     """ED frame of both ventricles, from 0, in place of the one found."""
     es_frame: int | None = None

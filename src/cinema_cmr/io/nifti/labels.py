@@ -80,7 +80,9 @@ def read_placed_labels(path: Path | str, *, codes: Mapping[int, int]) -> tuple[N
     return _translated(path.name, values.reshape(shape), codes), affine
 
 
-def _translated(name: str, values: NDArray[np.float32], codes: Mapping[int, int]) -> NDArray[np.uint8]:
+def _translated(
+    name: str, values: NDArray[np.float32] | NDArray[np.uint8], codes: Mapping[int, int]
+) -> NDArray[np.uint8]:
     table = {0: 0, **codes}
     found = np.flatnonzero(np.bincount(values.reshape(-1))) if values.dtype == np.uint8 else np.unique(values)
     unknown = [value for value in found.tolist() if value not in table]
@@ -89,7 +91,8 @@ def _translated(name: str, values: NDArray[np.float32], codes: Mapping[int, int]
             f"'{name}' holds the values {unknown[:8]}; expected the label codes {sorted(table)}: check the codes"
         )
     if values.dtype == np.uint8:
-        return np.array([table.get(code, 0) for code in range(256)], np.uint8)[values]
+        lookup = np.array([table.get(code, 0) for code in range(256)], np.uint8)
+        return np.asarray(lookup[values])
     translated = np.zeros(values.shape, np.uint8)
     for code in found:
         translated[values == code] = table[int(code)]
