@@ -89,6 +89,6 @@ def command_parser(name: str) -> CommandParser:
     )
     command_module(name).add_arguments(parser)
     parser.add_argument(
-        "--log", choices=("text", "json"), default="text", help="progress and messages on stderr: text, or JSON lines"
+        "--log", choices=("text", "json"), default="text", help="progress and messages on stderr, as text or JSON"
     )
     return parser
