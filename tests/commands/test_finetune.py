@@ -29,6 +29,9 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+NAMES = ("--name", "lab-sax", "--author", "A lab", "--description", "Five stacks")
+
+
 def call(*words: object) -> int:
     return main([str(word) for word in words])
 
@@ -36,15 +39,18 @@ def call(*words: object) -> int:
 @pytest.mark.medium
 def test_a_model_comes_out_and_is_evaluated(studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
-    assert call("finetune", "--data", studies, "--recipe", "sax-unet", "--steps", 2, "-o", run) == 0
-    assert f"model: {run / 'model'}" in capsys.readouterr().out
+    assert call("finetune", "--data", studies, "--recipe", "sax-unet", "--steps", 2, *NAMES, "-o", run) == 0
+    printed = capsys.readouterr()
+    assert f"model: {run / 'model'}" in printed.out and "validation: dice_" in printed.out
+    assert "finds the heart in the images and scores each on its own grid" in printed.out
     card = json.loads((run / "model" / "card.json").read_text())
+    assert (card["name"], card["author"], card["description"]) == ("lab-sax", "A lab", "Five stacks")
     assert card["training"]["n_steps"] == 2 and card["training"]["n_studies"] == 4
     split = json.loads((run / "split.json").read_text())
     assert sorted(len(names) for names in split["parts"].values()) == [1, 4]
     words = ["evaluate", "--data", studies, "--model", run / "model", "-o", tmp_path / "e"]
     assert call(*words) == 0
-    assert "split: of the run beside the model" in capsys.readouterr().err
+    assert "split: of the run beside the model; its card has quick scores of these patients" in capsys.readouterr().err
     scores = json.loads((tmp_path / "e" / "scores.json").read_text())
     assert [row["patient"] for row in scores["patients"]] == split["parts"]["validation"]
     assert scores["n_patients"] == 1 and 0 <= scores["scores"]["dice_mean"]["value"] <= 1

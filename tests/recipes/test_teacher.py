@@ -15,7 +15,7 @@ from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.recipes.finetune import finetune
 from cinema_cmr.recipes.registry import recipe
-from cinema_cmr.recipes.teacher import SOFT_LABELS_FOLDER, needs_teacher, with_teacher
+from cinema_cmr.recipes.teacher import SOFT_LABELS_FOLDER, chosen_teacher, needs_teacher, with_teacher
 from cinema_cmr.recipes.training_options import FinetuneOptions
 
 
@@ -48,6 +48,7 @@ def test_a_model_teaches_the_next_one_what_was_not_drawn(tmp_path: Path) -> None
     result = finetune(small(), part_labelled(), tmp_path / "run", teacher=str(teacher), teacher_tta=1)
     assert result.card.training["validation"]["dice_rv"] is None  # not drawn in any held-out study
     assert result.card.training["validation"]["dice_lv"] >= 0
+    assert "rv" in result.card.training["not_drawn_in_validation"]
 
 
 def test_a_teacher_that_does_not_fit_is_refused(tmp_path: Path) -> None:
@@ -55,3 +56,16 @@ def test_a_teacher_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         with_teacher(data(), FinetuneOptions(teacher="cinema-sax"), recipe("lax-unet"), tmp_path)
     with pytest.raises(UsageError, match="predicts labels of scheme 'scar'; expected 'cine'"):
         with_teacher(data(), FinetuneOptions(teacher="cinema-scar"), small(), tmp_path)
+
+
+def test_the_start_teaches_what_was_not_drawn_unless_another_is_given() -> None:
+    whole, notes = recipe("sax-unet").with_train(accelerator="cpu"), list[str]()
+    started = replace(whole, start="cinema-sax")
+    studies = part_labelled().train
+    assert chosen_teacher(FinetuneOptions(), started, studies, note=notes.append) == "cinema-sax"
+    assert notes == ["teacher: cinema-sax, the start, for what was not drawn (--teacher none: nothing is)"]
+    assert chosen_teacher(FinetuneOptions(teacher="none"), started, studies) is None
+    assert chosen_teacher(FinetuneOptions(teacher="cinema-scar"), started, studies) == "cinema-scar"
+    assert chosen_teacher(FinetuneOptions(), whole, studies) is None
+    assert chosen_teacher(FinetuneOptions(), started, data().train) is None
+    assert chosen_teacher(FinetuneOptions(), replace(started, start="cinema-small"), studies) is None

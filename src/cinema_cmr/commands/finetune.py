@@ -150,5 +150,5 @@ def _scores_text(scores: Mapping[str, float]) -> str:
 
 
 def _score_text(name: str, value: float) -> str:
-    """Return a score of the validation; NaN is one that no held-out study has a reference for."""
-    return f"{name} no reference" if math.isnan(value) else f"{name} {value:.3f}"
+    """Return a score of the validation; NaN is one of a structure that was drawn in no held-out study."""
+    return f"{name} not drawn" if math.isnan(value) else f"{name} {value:.3f}"

@@ -41,7 +41,12 @@ def create_card(
         modality=fields.modality,
         tta=fields.tta,
         logit_offsets=fields.logit_offsets,
-        training={**_training(experiment, data, start), "validation": _scores(validation), **fields.training},
+        training={
+            **_training(experiment, data, start),
+            "validation": _scores(validation),
+            **_not_drawn(validation),
+            **fields.training,
+        },
         requires=tuple(filter(None, [plugin_source("architectures", experiment.architecture)])),
         author=experiment.author,
         description=experiment.description,
@@ -79,6 +84,13 @@ def _scores(validation: Mapping[str, float] | None) -> dict[str, float | None] |
         if validation is None
         else {name: value if math.isfinite(value) else None for name, value in validation.items()}
     )
+
+
+def _not_drawn(validation: Mapping[str, float] | None) -> dict[str, list[str]]:
+    """Return the structures that were drawn in no held-out study, whose scores are null; nothing if all were."""
+    scores = _scores(validation) or {}
+    names = [name.removeprefix("dice_") for name, value in scores.items() if value is None and name.startswith("dice_")]
+    return {"not_drawn_in_validation": names} if names else {}
 
 
 def start_title(start: LoadedModel | None) -> str:

@@ -46,6 +46,8 @@ def test_the_terminal_shows_what_was_not_scored() -> None:
     text = evaluation_text(replace(masks(0.9), not_scored=left))
     assert "dice_lv                      0.900 (0.890 to 0.910)" in text and "ICC -" in text
     assert "not scored: 1 of 4 studies (1 without a mask)" in text
+    assert "  not drawn, not scored: myo" in text
+    assert "Not drawn in the reference, and not scored: myo." in evaluation_tables(masks(0.9))
 
 
 def test_each_subgroup_has_its_own_tables() -> None:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from cinema_cmr.core.safe_text import csv_cell
+from cinema_cmr.core.vocabulary import CINE_LABELS
 from cinema_cmr.evaluation.record import Evaluation
 from cinema_cmr.report.evaluation.rows import (
     difference_table,
@@ -53,6 +54,7 @@ def evaluation_tables(evaluation: Evaluation) -> str:
     summary = evaluation.summary
     title = f"# {_title(evaluation)} on {summary.n_patients} patients"
     parts = [title, "For research use only. Means over patients (95 % bootstrap interval; n).", _tables(summary)]
+    parts += [f"Not drawn in the reference, and not scored: {', '.join(_undrawn(summary))}."] * bool(_undrawn(summary))
     parts += _more(evaluation)
     for name, its in evaluation.subgroups.items():
         parts += [f"## {name} ({its.n_patients} patients)", _tables(its)]
@@ -73,6 +75,8 @@ def evaluation_text(evaluation: Evaluation) -> str:
     for name, of_scans in summary.repeatability.items():
         which = (f"{which} {_with_interval(row, 1)}" for which, row in of_scans.items())
         lines.append(f"  {name:<28} scan-rescan variation, %: {', '.join(which)}")
+    if _undrawn(summary):
+        lines.append(f"  not drawn, not scored: {', '.join(_undrawn(summary))}")
     if evaluation.not_scored:
         lines.append(f"  not scored: {_count_not_scored(evaluation)}")
     return "\n".join(lines)
@@ -155,3 +159,9 @@ def _error(value: float) -> str:
 def _title(evaluation: Evaluation) -> str:
     """Return the model's name with the beginning of its hash; masks of other programs have none."""
     return f"{evaluation.model} ({evaluation.hash[:12]})" if evaluation.hash else evaluation.model
+
+
+def _undrawn(summary: Summary) -> list[str]:
+    """Return the structures of a cine that no scored study has a reference for, of an evaluation of its masks."""
+    scored = [label.name for label in CINE_LABELS if f"dice_{label.name}" in summary.scores]
+    return [label.name for label in CINE_LABELS if scored and label.name not in scored]
