@@ -141,7 +141,7 @@ def commands(work: Path) -> dict[str, Sequence[str]]:
             f"{kind} reconstruct": ["reconstruct", source, "-o", "OUT/p.png"],
         }
     made |= {
-        "dicom export": ["export", str(work / "out" / "dicom-analyse" / "plain"), "--study", study, "-o", "OUT/dicom"],
+        "dicom export": ["export", str(work / "out" / "dicom-analyse"), "--study", study, "-o", "OUT/dicom"],
         "dicom deidentify": ["deidentify", study, "-o", "OUT"],
         "folder check": ["datasets", "check", f"folder:{lab}"],
         "folder nnunet": ["datasets", "export-nnunet", f"folder:{lab}", "-o", "OUT/Dataset001_lab"],
