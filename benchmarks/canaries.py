@@ -126,6 +126,7 @@ def commands(work: Path) -> dict[str, Sequence[str]]:
     model = ["--model", str(work / "tiny"), "--device", "cpu"]
     few = ["--landmarks", "none", "--disease", "none"]
     tiny = ["--steps", "1", "--batch", "1", "--device", "cpu", "--preset", "smoke"]
+    pretrain = ["--recipe", "tiny", "--steps", "1", "--batch", "1", "--device", "cpu"]
     masks = ["--predictions", str(work / "masks"), "--part", "all"]
     made: dict[str, Sequence[str]] = {}
     for kind, source in (("dicom", study), ("nifti", image)):
@@ -141,14 +142,15 @@ def commands(work: Path) -> dict[str, Sequence[str]]:
             f"{kind} reconstruct": ["reconstruct", source, "-o", "OUT/p.png"],
         }
     made |= {
-        "dicom export": ["export", str(work / "out" / "dicom-analyse" / "plain"), "--study", study, "-o", "OUT/dicom"],
+        "dicom export": ["export", str(work / "out" / "dicom-analyse"), "--study", study, "-o", "OUT/dicom"],
         "dicom deidentify": ["deidentify", study, "-o", "OUT"],
         "folder check": ["datasets", "check", f"folder:{lab}"],
         "folder nnunet": ["datasets", "export-nnunet", f"folder:{lab}", "-o", "OUT/Dataset001_lab"],
         "folder evaluate": ["evaluate", "--data", f"folder:{lab}", *masks, "-o", "OUT"],
         "folder finetune": ["finetune", "segment", "--data", f"folder:{lab}", *tiny, "-o", "OUT"],
         "folder classify": ["finetune", "classify", "--data", f"folder:{lab}", *tiny, "--target", "group", "-o", "OUT"],
-        "folder pretrain": ["pretrain", "--data", str(work / "out" / "nifti-prepare"), *tiny, "-o", "OUT"],
+        "folder prepare": ["prepare", f"folder:{lab}", "-o", "OUT"],
+        "folder pretrain": ["pretrain", "--data", str(work / "out" / "folder-prepare"), *pretrain, "-o", "OUT"],
         "folder disease": ["disease", "--data", f"folder:{lab}", "--experts-only", "-o", "OUT"],
     }
     for variant in VARIANTS:

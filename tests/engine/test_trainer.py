@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import CinemaError, RunStoppedError, UsageError
 from cinema_cmr.data.sample import Batch, Sample
-from cinema_cmr.engine.checkpoint import read_checkpoint
+from cinema_cmr.engine import trainer
+from cinema_cmr.engine.checkpoint import RunState, read_checkpoint, write_checkpoint
 from cinema_cmr.engine.optim import OptimConfig
 from cinema_cmr.engine.trainer import Progress, TrainConfig, train
 from cinema_cmr.inference.runtime import Runtime
@@ -83,6 +84,24 @@ def test_a_run_cut_off_and_resumed_gives_the_same_bits(tmp_path: Path, cut_after
         for name in ("whole", "cut")
     ]
     assert journals[0] == journals[1] and len(journals[0]) > 7
+
+
+def test_a_kill_right_after_a_checkpoint_loses_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_and_die(folder: Path, state: RunState) -> None:
+        write_checkpoint(folder, state)
+        raise CutError
+
+    settings = config(checkpoint_every=2, validate_every=2, log_every=1)
+    run(tmp_path / "whole", settings)
+    with monkeypatch.context() as patched, pytest.raises(CutError):
+        patched.setattr(trainer, "write_checkpoint", write_and_die)
+        run(tmp_path / "cut", settings)
+    run(tmp_path / "cut", settings)
+    rows = [
+        [line.split(",")[:3] for line in (tmp_path / name / "journal.csv").read_text().splitlines()]
+        for name in ("whole", "cut")
+    ]
+    assert rows[0] == rows[1] and ["2", "validation"] in [row[:2] for row in rows[1]]
 
 
 def test_accumulating_two_batches_is_one_step_of_both(tmp_path: Path) -> None:

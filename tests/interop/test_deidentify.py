@@ -15,7 +15,7 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.errors import InputError, UnreadableFileError
 from cinema_cmr.interop.deidentify import _HINT_WORDS, deidentify_study
 from cinema_cmr.io.dicom.files import quiet_pydicom
 from cinema_cmr.io.dicom.header import _HINT_PATTERNS, parse_hints
@@ -144,6 +144,11 @@ def test_several_patients_are_refused(tmp_path: Path) -> None:
     set_elements(sorted(study.iterdir())[0], PatientID="someone else")
     with pytest.raises(InputError, match="MR images of 2 patients"):
         deidentify_study(study, tmp_path / "out")
+    set_elements(study, PatientID="one")
+    set_elements(sorted(study.iterdir())[0], StudyDate="20190523")
+    set_elements(sorted(study.iterdir())[1], StudyDate="20200714")
+    with pytest.raises(InputError, match="MR images of 2 study dates"):
+        deidentify_study(study, tmp_path / "out")
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no MR image"):
         deidentify_study(tmp_path / "empty", tmp_path / "out")
@@ -152,3 +157,16 @@ def test_several_patients_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("hint", _HINT_PATTERNS)
 def test_hints_of_a_description_survive_as_words(hint: str) -> None:
     assert parse_hints(f"cine {_HINT_WORDS[hint]}") == (hint,)
+
+
+def test_damaged_images_are_left_out_and_a_study_of_them_refused(tmp_path: Path) -> None:
+    study = write_study(tmp_path / "study", stack_cine([0, 10]), shape=DicomShape.SERIES_PER_SLICE)
+    files = sorted(study.rglob("*.dcm"))
+    files[0].write_bytes(files[0].read_bytes()[:700])
+    done = deidentify_study(study, tmp_path / "out")
+    assert done.left_out == {"a damaged image": 1} and done.n_images == len(files) - 1
+    for file in files:
+        file.write_bytes(file.read_bytes()[:700])
+    with pytest.raises(UnreadableFileError, match="none of the"):
+        deidentify_study(study, tmp_path / "again")
+    assert not (tmp_path / "again").exists()

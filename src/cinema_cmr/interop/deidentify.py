@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.errors import InputError, UnreadableFileError
 from cinema_cmr.interop.concepts import HEART
 from cinema_cmr.interop.dicom_object import item, short_text
 from cinema_cmr.interop.kept_elements import KEPT, WORDS, Rule
@@ -26,7 +26,7 @@ from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset
 from cinema_cmr.io.dicom.files import quiet_pydicom
 from cinema_cmr.io.dicom.header import MR_CLASSES, parse_hints
 from cinema_cmr.io.dicom.subject import read_subject
-from cinema_cmr.io.dicom.values import clock_ms, text_of
+from cinema_cmr.io.dicom.values import clock_ms, is_stated, text_of
 from cinema_cmr.io.dicom.writing.identifiers import STUDY_DATE, uid_from
 from cinema_cmr.io.output_folder import atomic_folder
 
@@ -104,29 +104,40 @@ def deidentify_study(
     Names, identifiers, dates, institutions, devices, free text, private elements, overlays and every file that is no
     MR image are left out; UIDs are replaced consistently. `key` makes the same replacements in several calls, e.g. for
     two examinations of a person: keep it secret, or leave it out for a random one. Raises `InputError` without an MR
-    image, or where images are of several patients.
+    image, or where images are of several patients or study dates, `UnreadableFileError` where every image is damaged.
     """
     left_out: Counter[str] = Counter()
     warnings: list[str] = []
     with dicom_files(Path(source)) as paths, quiet_pydicom():
         images = _images(paths, left_out, name=Path(source).name)
         names = _Pseudonyms(key=key or secrets.token_hex(16), first_ms=_first_ms(images.values()))
+        person = max(text_of(header, "PatientID") for header in images.values())
         with atomic_folder(folder, overwrite=overwrite) as draft:
             for path in images:
-                dataset = read_dataset(path, pixels=True)
+                dataset = _whole_image(path)
+                if dataset is None:
+                    left_out["a damaged image"] += 1
+                    continue
+                dataset.PatientID = person  # absent in some images, it is that of no second patient
                 warnings += _burnt_in(dataset)
                 _write(deidentified(dataset, names), draft, names, syntax=_transfer_syntax(dataset))
+            if left_out["a damaged image"] == len(images):
+                raise UnreadableFileError(
+                    f"none of the {len(images)} MR images of '{Path(source).name}' is complete; expected complete"
+                    " files: copy them again from their source"
+                )
     return DeidentifiedStudy(
         folder=Path(folder),
-        n_images=len(images),
-        left_out=dict(left_out),
+        n_images=len(images) - left_out["a damaged image"],
+        left_out=dict(+left_out),
         warnings=tuple(f"{text} ({count} images)" for text, count in Counter(warnings).items()),
     )
 
 
 def _images(paths: Sequence[Path], left_out: Counter[str], *, name: str) -> dict[Path, Dataset]:
     """Return the headers of the MR images, of one patient; count the other files by reason."""
-    tags = ["SOPClassUID", "SOPInstanceUID", "PatientID", "AcquisitionTime", "StudyTime", "SeriesTime", "ContentTime"]
+    tags = ["SOPClassUID", "SOPInstanceUID", "PatientID", "StudyDate", "AcquisitionTime", "StudyTime", "SeriesTime"]
+    tags += ["ContentTime"]
     images = {}
     for path in paths:
         try:
@@ -139,11 +150,24 @@ def _images(paths: Sequence[Path], left_out: Counter[str], *, name: str) -> dict
             images[path] = header
         else:
             left_out["not an MR image, such as a screen shot or a report"] += 1
-    patients = {text_of(header, "PatientID") for header in images.values()}
-    if not images or len(patients) > 1:
-        found = f"MR images of {len(patients)} patients" if images else "no MR image"
+    patients = {text_of(header, "PatientID") for header in images.values()} - {""}
+    days = {text_of(header, "StudyDate") for header in images.values()} - {""}
+    if not images or len(patients) > 1 or len(days) > 1:
+        several = f"{len(patients)} patients" if len(patients) > 1 else f"{len(days)} study dates"
+        found = f"MR images of {several}" if images else "no MR image"
         raise InputError(f"'{name}' holds {found}; expected the study of one: give the folders one by one")
     return images
+
+
+def _whole_image(path: Path) -> Dataset | None:
+    """Return an image with its pixels; None for one that is cut or lacks an identifier."""
+    try:
+        dataset = read_dataset(path, pixels=True)
+    except Exception:
+        # pydicom raises any exception for corrupt bytes.
+        return None
+    needed = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "PixelData")
+    return dataset if all(is_stated(dataset, keyword) for keyword in needed) else None
 
 
 def _first_ms(headers: Iterable[Dataset]) -> float:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 from cinema_cmr.core.choices import SeriesChoice
 from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
@@ -72,7 +73,7 @@ def read_views_file(path: Path | str) -> tuple[tuple[str, SeriesChoice], ...]:
     """
     path = Path(path)
     try:
-        rows = read_json(path) if path.suffix.lower() == ".json" else _csv_rows(read_text(path), path.name)
+        rows: Any = read_json(path) if path.suffix.lower() == ".json" else _csv_rows(read_text(path), path.name)
     except (OSError, UnreadableFileError) as error:
         raise InputError(
             f"views file '{path.name}' cannot be read; expected the CSV or JSON that cinema views -o writes: check it"

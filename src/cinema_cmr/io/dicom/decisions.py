@@ -159,7 +159,7 @@ def _unusable_image_issues(found: FoundFiles) -> list[Issue]:
             if series in used and reason.startswith(UNUSABLE):
                 what = reason if count > 1 else reason.replace("images", "image", 1)
                 message = f"{series}: left out were {count} {what}; make sure that the others show the whole heart"
-                evidence = {"series": series, "images": count}
+                evidence: Facts = {"series": series, "images": count}
                 issues.append(Issue(code="unusable-images", severity="warning", message=message, evidence=evidence))
     return issues
 
