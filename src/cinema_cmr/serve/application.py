@@ -85,7 +85,6 @@ def make_app(settings: ServeSettings) -> FastAPI:
 
 def _warm_up() -> None:
     """Import what the first opened study needs, which takes seconds."""
-    import PIL.Image
     import scipy.ndimage
     import scipy.spatial.distance  # noqa: F401
 
