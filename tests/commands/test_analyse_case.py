@@ -173,3 +173,6 @@ def test_corrected_results_are_kept_and_count_as_those_of_the_run(copy: Path) ->
     write_results(remeasure(copy / "out", corrections), copy / "out", overwrite=True)
     result = analysed(copy)
     assert result.status == "kept" and result.row.record is not None and result.row.record.summary.es_frame == 3
+    before = contents(copy / "out")
+    refused = analysed(copy, overwrite=True)
+    assert "holds corrections of a reader" in str(refused.error) and contents(copy / "out") == before

@@ -76,6 +76,8 @@ def analyse_case(source: Path, target: CaseTarget, *, analyzer: Analyzer, consol
     folder, name = target.folder, target.name
     try:
         finish_commits(folder)
+        if target.overwrite:
+            _check_no_corrections(folder)
         kept = None if target.overwrite else _finished(source, folder, name, analyzer)
         if kept is not None:
             return _result(kept, folder, name, "kept")
@@ -113,6 +115,19 @@ def _finished(source: Path, folder: Path, name: str, analyzer: Analyzer) -> Stud
     if changed is not None:
         raise _not_kept(folder, f"results of which {changed} is missing or was changed")
     return record
+
+
+def _check_no_corrections(folder: Path) -> None:
+    """Raise `OutputExistsError` for results that a reader corrected: no option replaces that work."""
+    try:
+        edits = read_measurements(folder / "measurements.json").edits
+    except UnreadableFileError:  # none, or damaged ones
+        return
+    if edits is not None and edits.is_corrected:
+        raise OutputExistsError(
+            f"'{folder.name}' holds corrections of a reader, which --overwrite does not replace; expected results of a"
+            " model alone: choose another folder, or remove this one"
+        )
 
 
 def _not_kept(folder: Path, found: str) -> OutputExistsError:

@@ -153,7 +153,7 @@ def _edits(
         replaced_masks=replaced,
         rules=changed,
     )
-    steps = (*(earlier.steps if earlier else ()), *([step] if replaced or changed else ()))
+    steps = (*(earlier.steps if earlier else ()), *([step] if step.replaced_masks or step.rules else ()))
     if not steps:
         return None
     rules = (RuleChange(name=name, model=first.get(name), now=options[name]) for name in options)
