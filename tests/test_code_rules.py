@@ -31,6 +31,7 @@ from source_code import (
 TESTS_OF_THE_WHOLE = {
     "datasets/test_wrong_labels.py",
     "fuzz/test_fuzz.py",
+    "serve/test_browser.py",
     "test_architecture.py",
     "test_code_rules.py",
     "test_documents.py",

@@ -16,7 +16,7 @@ import uvicorn
 from serving import STUB
 
 from cinema_cmr.serve.application import make_app
-from cinema_cmr.serve.limits import ServeSettings
+from cinema_cmr.serve.server_settings import ServeSettings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -13,7 +13,7 @@ from interop_hearts import analysed, long_axis_cine, stack_cine, write_study
 from cinema_cmr.io.dicom.writing.series import DicomShape
 from cinema_cmr.report.write import write_results
 from cinema_cmr.serve.application import make_app
-from cinema_cmr.serve.limits import Limits, ServeSettings
+from cinema_cmr.serve.server_settings import Limits, ServeSettings
 
 TOKEN = "a-token-of-this-test"
 HOST = "127.0.0.1:8420"

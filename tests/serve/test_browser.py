@@ -153,8 +153,8 @@ def test_the_whole_way_of_a_study(browser: Browser, home: Path, tmp_path: Path) 
     assert errors == []
 
 
-def test_a_phone_shows_all_of_it_without_scrolling_sideways(browser: Browser, home: Path, template: Path) -> None:
-    with running_server(home, template, port=free_port()) as address:
+def test_a_phone_shows_all_of_it_without_scrolling_sideways(browser: Browser, home: Path, results: Path) -> None:
+    with running_server(home, results, port=free_port()) as address:
         context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
         page = context.new_page()
         page.goto(address)

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from serving import HOST, ORIGIN, TOKEN, client_of
 
 from cinema_cmr.serve.guard import CONTENT_POLICY
-from cinema_cmr.serve.limits import Limits
+from cinema_cmr.serve.server_settings import Limits
 
 
 @pytest.fixture

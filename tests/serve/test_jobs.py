@@ -9,7 +9,7 @@ import pytest
 
 from cinema_cmr.core.errors import InputError, OutputExistsError, UnknownNameError, UsageError
 from cinema_cmr.serve.jobs import INPUT, RESULTS, JobStore, TooLargeError, file_below
-from cinema_cmr.serve.limits import Limits
+from cinema_cmr.serve.server_settings import Limits
 
 
 def store_of(home: Path, **limits: int) -> JobStore:

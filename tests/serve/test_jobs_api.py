@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 from serving import client_of
 
-from cinema_cmr.serve.limits import Limits
+from cinema_cmr.serve.server_settings import Limits
 
 pytestmark = pytest.mark.medium
 

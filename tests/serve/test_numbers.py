@@ -61,4 +61,4 @@ def test_a_label_outside_of_the_measured_part_is_counted(study: OpenedStudy) -> 
     plane[0, 0] = 1
     study.change("sax", 0, 2, plane)
     added = study.quick_numbers().curves["rv_volume_ml"][0] - before
-    assert added == pytest.approx(view.cine.voxel_volumes_ml[2])
+    assert added == pytest.approx(view.cine.voxel_volumes_ml[2], abs=1e-4)  # the stored curve has six digits

@@ -15,14 +15,14 @@ import pytest
 from serving import STUB
 
 from cinema_cmr.serve.jobs import JobStore
-from cinema_cmr.serve.limits import Limits
 from cinema_cmr.serve.queue import Queue
+from cinema_cmr.serve.server_settings import Limits
 
 SERVER = """
 import sys, time
 from pathlib import Path
 from cinema_cmr.serve.jobs import JobStore
-from cinema_cmr.serve.limits import Limits
+from cinema_cmr.serve.server_settings import Limits
 from cinema_cmr.serve.queue import Queue
 Queue(JobStore(Path(sys.argv[1]) / "studies", Limits()), sys.argv[2:]).start()
 time.sleep(600)

@@ -153,7 +153,7 @@ def test_changes_that_cannot_be_are_refused_whole(client: TestClient, study: str
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/studies/0000000000000000", "/static/../../pyproject.toml", "/static/%2e%2e/limits.py", "/api/none"]
+    "path", ["/api/studies/0000000000000000", "/static/../../pyproject.toml", "/static/%2e%2e/guard.py", "/api/none"]
 )
 def test_what_is_not_there_is_not_found(client: TestClient, path: str) -> None:
     assert client.get(path).status_code == 404

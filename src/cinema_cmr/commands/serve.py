@@ -29,7 +29,7 @@ def run(given: Namespace) -> int:
 
         from cinema_cmr.serve.application import make_app
         from cinema_cmr.serve.library import check_folders
-        from cinema_cmr.serve.limits import ServeSettings
+        from cinema_cmr.serve.server_settings import ServeSettings
     except ImportError as error:
         raise UsageError(
             f"the package '{error.name}' is not installed; expected the extra web: pip install 'cinema-cmr[web]'"

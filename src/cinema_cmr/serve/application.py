@@ -27,8 +27,8 @@ from cinema_cmr.serve.guard import Guard
 from cinema_cmr.serve.jobs import JobStore, TooLargeError
 from cinema_cmr.serve.jobs_api import jobs_router
 from cinema_cmr.serve.library import Library
-from cinema_cmr.serve.limits import ServeSettings
 from cinema_cmr.serve.queue import Queue
+from cinema_cmr.serve.server_settings import ServeSettings
 from cinema_cmr.serve.studies_api import studies_router
 from cinema_cmr.serve.study_store import StudyStore
 

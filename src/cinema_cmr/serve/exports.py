@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import InputError
@@ -24,7 +25,9 @@ from cinema_cmr.serve.messages import Exported
 from cinema_cmr.serve.opened_view import read_codes
 from cinema_cmr.serve.review import Review, now
 
-__all__ = ["labelled_cases", "list_csv", "values_of"]
+__all__ = ["labelled_cases", "list_csv", "model_labels", "values_of"]
+
+Labels = NDArray[np.uint8]
 
 
 def values_of(one: Listed) -> dict[str, float | None]:
@@ -77,25 +80,28 @@ def labelled_cases(studies: Sequence[Listed], exports: Path) -> Exported:
     return Exported(folder=name, cases=len(corrected), frames=frames)
 
 
+def model_labels(one: Listed, view: View) -> Labels:
+    """Return the model's own labels (x, y, z, t) of a view."""
+    own = one.folder / model_mask_file(view)
+    path = own if own.is_file() else one.folder / mask_file(view)
+    return read_codes(path, read_nifti_grid(path, view=view).shape, "cine")
+
+
 def _write_case(one: Listed, case: Path) -> int:
     """Write image and labels of each corrected view; return the number of labelled frames."""
     frames = 0
     case.mkdir()
     for view in sorted({each.view for each in one.review.slices}):
         image = one.folder / image_file(view)
-        grid = read_nifti_grid(image, view=view)
-        own = one.folder / model_mask_file(view)
-        stored = read_codes(own if own.is_file() else one.folder / mask_file(view), grid.shape, "cine")
-        kept = _only_corrected(one.review, view, stored)
+        kept = _only_corrected(one.review, view, model_labels(one, view))
         shutil.copyfile(image, case / f"{view}.nii.gz")
-        write_mask(LabelMap(array=kept), grid, case / f"{view}_seg.nii.gz")
+        write_mask(LabelMap(array=kept), read_nifti_grid(image, view=view), case / f"{view}_seg.nii.gz")
         frames += int(kept.any(axis=(0, 1, 2)).sum())
     return frames
 
 
-def _only_corrected(review: Review, view: View, stored: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> np.ndarray[
-    tuple[int, ...], np.dtype[np.uint8]
-]:  # fmt: skip
+def _only_corrected(review: Review, view: View, stored: Labels) -> Labels:
+    """Return the corrected labels, none in frames without a correction."""
     labels = review.apply(view, stored, n_codes=4)
     frames = {one.frame for one in review.slices if one.view == view}
     others = [frame for frame in range(labels.shape[3]) if frame not in frames]

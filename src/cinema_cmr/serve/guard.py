@@ -15,7 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cinema_cmr.serve.limits import ServeSettings
+from cinema_cmr.serve.server_settings import ServeSettings
 
 __all__ = ["CONTENT_POLICY", "REPORT_POLICY", "Guard"]
 

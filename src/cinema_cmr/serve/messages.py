@@ -10,6 +10,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.serve.review import State
 
 __all__ = [
+    "AgreementMessage",
     "ChangedSlice",
     "Changes",
     "Exported",
@@ -20,6 +21,7 @@ __all__ = [
     "SegmentValues",
     "SignOff",
     "StudyRow",
+    "ValueAgreement",
 ]
 
 Index = Annotated[int, Field(ge=0, le=100_000)]
@@ -136,6 +138,27 @@ class SegmentValues(_Message):
     low: float
     high: float
     values: list[float | None]
+
+
+class ValueAgreement(_Message):
+    """Bland-Altman agreement of one measurement, model minus reader."""
+
+    title: str
+    unit: str
+    n: int
+    bias: float
+    lower: float
+    upper: float
+
+
+class AgreementMessage(_Message):
+    """Agreement of model and reader over all studies that were corrected or signed off."""
+
+    studies: int
+    corrected: int
+    values: list[ValueAgreement]
+    dice: dict[str, float]
+    """Structure -> mean over the studies of the Dice of their corrected short-axis slices."""
 
 
 class Exported(_Message):

@@ -15,9 +15,10 @@ from cinema_cmr.serve.document import flag_message, numbers_of, segments_of, stu
 from cinema_cmr.serve.exports import labelled_cases, list_csv, values_of
 from cinema_cmr.serve.guard import REPORT_POLICY
 from cinema_cmr.serve.library import Listed
-from cinema_cmr.serve.limits import ServeSettings
-from cinema_cmr.serve.messages import Changes, Exported, Numbers, SegmentValues, SignOff, StudyRow
+from cinema_cmr.serve.messages import AgreementMessage, Changes, Exported, Numbers, SegmentValues, SignOff, StudyRow
 from cinema_cmr.serve.opened_study import OpenedStudy
+from cinema_cmr.serve.reader_agreement import reader_agreement
+from cinema_cmr.serve.server_settings import ServeSettings
 from cinema_cmr.serve.study_store import StudyStore
 from cinema_cmr.serve.thumbnail import thumbnail_png
 
@@ -55,6 +56,11 @@ def _add_list(router: APIRouter, store: StudyStore, settings: ServeSettings) -> 
         """Return the list as CSV, the numbers of the model beside the corrected ones."""
         headers = {"content-disposition": 'attachment; filename="studies.csv"'}
         return PlainTextResponse(list_csv(store.library.listed()), media_type="text/csv", headers=headers)
+
+    @router.get("/agreement")
+    def show_agreement() -> AgreementMessage:
+        """Return the agreement of model and reader over all studies that were corrected or signed off."""
+        return reader_agreement(store.library.listed())
 
     @router.post("/exports", status_code=201)
     def export_cases() -> Exported:

@@ -15,7 +15,7 @@ const KEYS = [
   ["Correct", [
     ["V B E N", "look, brush, eraser, nudge"], ["1 2 3", "LV cavity, myocardium, RV cavity"], ["[ ]", "smaller, larger brush"],
     ["Z, Y", "undo, redo"], ["C, Shift + C", "copy to the next frame, to the next slice"],
-    ["I", "interpolate between the corrected frames around this one"], ["R", "back to the model's outlines in this slice"],
+    ["I", "interpolate between the corrected frames around this one"], ["X", "reject this slice: remove its labels"], ["R", "back to the model's outlines in this slice"],
     ["Shift + D, Shift + S", "this frame is ED, is ES"],
   ]],
 ];

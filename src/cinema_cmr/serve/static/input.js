@@ -59,6 +59,7 @@ export class Input {
       c: () => (shift ? this.copySlice() : this.copyFrame()),
       i: () => this.interpolate(),
       r: () => this.takeBack(),
+      x: () => this.reject(),
       "?": () => page.toggleHelp(),
       Escape: () => (page.corrects ? page.setTool("look") : page.mode === "large" ? page.setMode("mosaic") : (location.hash = "#/")),
     };
@@ -97,6 +98,12 @@ export class Input {
       changes.push({ plane, frame: one, after: between(a, b, (one - first) / (last - first), plane.width, plane.height) });
     }
     page.corrections.apply(`interpolated frames ${first + 1} to ${last - 1}`, changes);
+  }
+
+  reject() {
+    const { page } = this, { plane } = page, frame = page.frameHere();
+    if (!plane.labels) return;
+    page.corrections.apply(`rejected slice ${plane.index} frame ${frame}`, [{ plane, frame, after: new Uint8Array(plane.width * plane.height) }]);
   }
 
   async takeBack() {

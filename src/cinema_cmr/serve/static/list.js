@@ -39,6 +39,7 @@ export class ListPage {
         h("button", { onclick: () => this.folder.click() }, "Add folder"),
         h("a", { class: "button", href: "/api/studies.csv", download: "studies.csv" }, "CSV"),
         h("button", { onclick: () => this.exportCases(), title: "Corrected studies as labelled cases, for cinema finetune" }, "Labelled cases"),
+        h("button", { onclick: () => this.showAgreement(), title: "Model and reader over all corrected studies" }, "Agreement"),
         this.file, this.folder),
       this.queue, this.table,
       h("p", { class: "notice" }, "For research use only. Not a medical device: not for diagnosis and not for decisions on treatment."),
@@ -97,6 +98,25 @@ export class ListPage {
       const done = await api.exportCases();
       toast(`${done.cases} cases with ${done.frames} labelled frames: exports/${done.folder}`);
     } catch (error) { toast(error.message, "error"); }
+  }
+
+  async showAgreement() {
+    const found = await api.agreement();
+    const signed = (value) => `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(1)}`;
+    const rows = found.values.map((one) => h("tr", {}, h("td", {}, `${one.title}, ${one.unit}`), h("td", { class: "right" }, `${one.n}`),
+      h("td", { class: "right" }, signed(one.bias)), h("td", { class: "right" }, `${signed(one.lower)} to ${signed(one.upper)}`)));
+    const dice = Object.entries(found.dice).map(([name, value]) => `${words(name)} ${value.toFixed(3)}`).join(" · ");
+    const close = () => sheet.remove();
+    const sheet = h("div", { class: "overlay", role: "dialog", "aria-modal": "true", "aria-label": "Agreement", onclick: close,
+      onkeydown: (event) => { if (event.key === "Escape") close(); } },
+      h("div", { class: "sheet agreement", onclick: (event) => event.stopPropagation() },
+        h("header", {}, h("h2", {}, "Agreement, model minus reader"), h("button", { onclick: close }, "Close")),
+        h("p", { class: "soft" }, `${found.studies} studies corrected or signed off, ${found.corrected} of them corrected`),
+        rows.length ? h("table", {}, h("thead", {}, h("tr", {}, h("th", {}), h("th", { class: "right" }, "Studies"), h("th", { class: "right" }, "Bias"), h("th", { class: "right" }, "95 % limits"))), h("tbody", {}, ...rows))
+          : h("p", {}, "Two studies are needed."),
+        dice && h("p", {}, "Dice of the corrected slices: ", dice)));
+    document.body.append(sheet);
+    sheet.querySelector("button").focus();
   }
 
   drawJobs() {

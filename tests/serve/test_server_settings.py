@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.serve.limits import ServeSettings
+from cinema_cmr.serve.server_settings import ServeSettings
 
 
 def test_each_server_has_its_own_token_that_no_repr_shows() -> None:
