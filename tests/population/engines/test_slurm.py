@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from cinema_cmr.population.run import RunSettings, make_tables
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # submitit leaves its logs open
 def test_each_shard_of_the_array_is_done_once(tmp_path: Path) -> None:
     pytest.importorskip("submitit")
     listed = studies("good-1", "good-2", "broken-3")
@@ -25,20 +23,17 @@ def test_each_shard_of_the_array_is_done_once(tmp_path: Path) -> None:
     assert list(OutcomeStore(tmp_path).outcomes()) == ["broken-3", "good-1", "good-2"]
     assert (make_tables(tmp_path, {})["done"], len(list((tmp_path / "studies").iterdir()))) == (2, 2)
     before = {one.name: one.finished_ms for one in OutcomeStore(tmp_path).outcomes().values()}
-    run_on_slurm(listed, job(), RunSettings(folder=tmp_path), jobs=2, slurm=["cluster=debug"])
-    gc.collect()
+    run_on_slurm(listed, job(), RunSettings(folder=tmp_path), jobs=2, slurm=["cluster=local"])
     assert {one.name: one.finished_ms for one in OutcomeStore(tmp_path).outcomes().values()} == before
 
 
-@pytest.mark.medium
-@pytest.mark.filterwarnings("ignore")  # submitit leaves its logs open
+@pytest.mark.slow
 def test_a_job_that_fails_is_an_error_with_its_log(tmp_path: Path) -> None:
     pytest.importorskip("submitit")
     with pytest.raises(InternalError, match="call again"):
         run_on_slurm(
-            studies("good-1"), job(error="no model"), RunSettings(folder=tmp_path), jobs=1, slurm=["cluster=debug"]
+            studies("good-1"), job(error="no model"), RunSettings(folder=tmp_path), jobs=1, slurm=["cluster=local"]
         )
-    gc.collect()
 
 
 def test_the_script_asks_for_the_cores_and_the_memory_of_its_workers(tmp_path: Path) -> None:
