@@ -52,7 +52,7 @@ def age_svg(values: Values, own: Sequence[NormalRange], published: Sequence[Norm
     for sex, chosen in _groups(values):
         some = shown[chosen[shown]]
         axes.plot(
-            values.age[some], values.values[some], ".", color=SEX_COLOURS[sex], markersize=3, alpha=0.45, zorder=1
+            values.age[some], values.values[some], ".", color=SEX_COLOURS[sex], markersize=4.5, alpha=0.55, zorder=1
         )
     for rows, style, width in ((own, "-", 1.8), (published, ":", 1.4)):
         for row in rows:
