@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +47,7 @@ class LabelWork:
     def __call__(self, study: ListedStudy) -> StudyParts:
         misbehave(study.name)
         read = read_study(study.path, name=study.name)
+        read = replace(read, subject=study.subject.fill_from(read.subject))
         cine = read[View.SAX]
         own = study.path.parent / "labels" / "sax.nii.gz"
         codes = phantom_codes(own, cine) if own.exists() else simple_codes(cine)

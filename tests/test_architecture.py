@@ -37,7 +37,11 @@ LAYERS = {
     **dict.fromkeys(("recipes", "report", "interop"), 8),
     "bench": 9,
 }
+<<<<<<< HEAD
 ENTRY_POINTS = ("__init__", "__main__", "api", "pipeline", "cli", "commands", "serve")
+=======
+ENTRY_POINTS = ("__init__", "__main__", "api", "pipeline", "population", "cli", "commands", "web")
+>>>>>>> h-population
 WITHOUT_TORCH = (
     "core",
     "files",
@@ -66,6 +70,7 @@ SHARED_FILE_NAMES = {
     "card": "the model card: the type, and how a recipe fills it",
     "classify": "classes of patients",
     "deidentify": "de-identification: the function and its command",
+    "cohort": "a cohort of studies: of phantoms, of a population, and its command",
     "demo": "the demonstration study",
     "evaluate": "evaluation: the function and its command",
     "export": "results and models in the form of other programs: the function and its command",
@@ -80,6 +85,7 @@ SHARED_FILE_NAMES = {
     "phantom": "the phantom: the type and its command",
     "pictures": "images for a page",
     "points": "points in space",
+    "population": "many studies: prepared for training, and the command that tabulates them",
     "pretrain": "pre-training: the task, the recipe and its command",
     "pretraining": "pre-training",
     "record": "the JSON record of results",

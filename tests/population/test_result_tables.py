@@ -10,9 +10,9 @@ from fake_engine import FakeEngine
 from stub_works import job
 
 from cinema_cmr.population.manifest import ListedStudy
+from cinema_cmr.population.outcome_store import OutcomeStore
 from cinema_cmr.population.result_tables import write_tables
 from cinema_cmr.population.run import RunSettings, run_population
-from cinema_cmr.population.store import OutcomeStore
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from cinema_cmr.core.study import Fact
 from cinema_cmr.io.atomic import write_json
 from cinema_cmr.population.outcome import StudyOutcome
-from cinema_cmr.population.store import OutcomeStore, StoredOutcome
+from cinema_cmr.population.outcome_store import OutcomeStore, StoredOutcome
 from cinema_cmr.report.record.study_record import StudyRecord
 from cinema_cmr.report.segments import is_segment
 from cinema_cmr.report.wide.columns import Columns, has_parquet

@@ -11,9 +11,9 @@ from cinema_cmr.core.run_facts import installed_version
 from cinema_cmr.files.lock import folder_lock, waiting_lock
 from cinema_cmr.population.manifest import ListedStudy
 from cinema_cmr.population.outcome import StudyOutcome, archived_outcome
+from cinema_cmr.population.outcome_store import OutcomeStore, StoredOutcome
 from cinema_cmr.population.result_tables import write_tables
 from cinema_cmr.population.status import RunStatus, StatusFile
-from cinema_cmr.population.store import OutcomeStore, StoredOutcome
 from cinema_cmr.population.supervisor import Job
 from cinema_cmr.population.work import listing_hash
 

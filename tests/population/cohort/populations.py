@@ -12,7 +12,7 @@ from stub_works import record
 from cinema_cmr.core.results import Flag
 from cinema_cmr.core.study import Fact, Subject
 from cinema_cmr.population.outcome import ImageFacts, StudyOutcome, outcome_archive
-from cinema_cmr.population.store import OutcomeStore
+from cinema_cmr.population.outcome_store import OutcomeStore
 
 N = 240
 

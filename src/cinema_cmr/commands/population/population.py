@@ -56,7 +56,7 @@ def _add_worker_options(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("workers")
     group.add_argument("--engine", choices=["local", "ray", "slurm"], default="local", help="default: local")
     group.add_argument("--workers", type=int, help="worker processes (default: one a core; slurm: in each job)")
-    group.add_argument("--threads", type=int, default=1, help="threads of each worker (default: 1, the fastest)")
+    group.add_argument("--threads", type=int, default=1, help="threads of each worker (default: 1)")
     group.add_argument("--memory", type=float, metavar="GB", help="limit of each worker (default: its share)")
     group.add_argument("--time-limit", type=float, default=1800, metavar="S", help="for one study (default: 1800)")
     group.add_argument("--shard", metavar="I/N", help="only every N-th study, from the I-th; then --merge")

@@ -15,8 +15,8 @@ import numpy as np
 from cinema_cmr.core.errors import InputError, unknown_name
 from cinema_cmr.core.study import Fact
 from cinema_cmr.population.cohort.centiles import Values
+from cinema_cmr.population.outcome_store import OutcomeStore, StoredOutcome
 from cinema_cmr.population.result_tables import Tables, build_tables
-from cinema_cmr.population.store import OutcomeStore, StoredOutcome
 from cinema_cmr.report.wide.columns import Columns
 
 __all__ = ["PRINCIPAL", "Cohort", "Concern", "FailureGroup", "read_cohort"]

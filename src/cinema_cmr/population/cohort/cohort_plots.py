@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cinema_cmr.core.analysis import NormalRange
 from cinema_cmr.population.cohort.centiles import Values
 from cinema_cmr.report.axes import FONT_POINTS, INK, plain_axes, svg_of
+from cinema_cmr.report.wording import unit_text
 
 __all__ = ["SEX_COLOURS", "age_svg", "histogram_svg"]
 
@@ -51,7 +52,7 @@ def age_svg(values: Values, own: Sequence[NormalRange], published: Sequence[Norm
     for sex, chosen in _groups(values):
         some = shown[chosen[shown]]
         axes.plot(
-            values.age[some], values.values[some], ".", color=SEX_COLOURS[sex], markersize=3, alpha=0.45, zorder=1
+            values.age[some], values.values[some], ".", color=SEX_COLOURS[sex], markersize=4.5, alpha=0.55, zorder=1
         )
     for rows, style, width in ((own, "-", 1.8), (published, ":", 1.4)):
         for row in rows:
@@ -77,7 +78,7 @@ def _widest(ranges: Sequence[NormalRange]) -> list[NormalRange]:
 
 
 def _finish(axes: Axes, values: Values, title: str) -> None:
-    axes.set_xlabel(f"{title}, {values.unit}")
+    axes.set_xlabel(f"{title}, {unit_text(values.unit)}")
     names = {sex: _TITLES[sex] for sex, _ in _groups(values)}
     for place, (sex, name) in enumerate(names.items()):
         axes.annotate(

@@ -31,8 +31,7 @@ def usable_cores() -> int:
 def default_workers(threads: int, gpus: int = 0) -> int:
     """Return one worker for each `threads` cores, four for each GPU, as many as memory holds.
 
-    One thread a worker is the fastest: two workers of one thread do 1.6 times the studies of one worker of two threads
-    (`benchmarks/population.py`).
+    One thread a worker is the default: reading, measuring and writing run on one thread, whatever a network does.
     """
     wanted = gpus * _WORKERS_PER_GPU if gpus else max(1, usable_cores() // threads)
     return max(1, min(wanted, usable_cores(), (free_memory_bytes() >> 20) // _WORKER_MB))

@@ -84,7 +84,7 @@ def _connect(init: object, address: str | None, cores: int, gpus: int) -> None:
 def _cluster_cores() -> float:
     import ray
 
-    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    resources: dict[str, float] = ray.cluster_resources()
     return resources.get("CPU", 0.0)
 
 

@@ -10,7 +10,7 @@ from stub_works import StubWork, studies
 
 from cinema_cmr.core.errors import UnreadableFileError
 from cinema_cmr.population.outcome import StudyOutcome, outcome_archive
-from cinema_cmr.population.store import OutcomeStore
+from cinema_cmr.population.outcome_store import OutcomeStore
 
 
 def archive(name: str, *, finished_ms: int = 0, settings: str = "s1") -> bytes:
@@ -47,7 +47,7 @@ def test_the_latest_counts_wherever_it_lies(tmp_path: Path) -> None:
 
 
 def test_packs_have_at_most_so_many_and_the_last_is_filled_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cinema_cmr.population.store._PACK_STUDIES", 2)
+    monkeypatch.setattr("cinema_cmr.population.outcome_store._PACK_STUDIES", 2)
     store = OutcomeStore(tmp_path)
     for number in range(5):
         store.put(f"good-{number}", archive(f"good-{number}"))

@@ -1,0 +1,61 @@
+"""An array of jobs by submitit's executors of this machine: every shard is done, and none twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from stub_works import job, studies
+
+from cinema_cmr.core.errors import InternalError, UsageError
+from cinema_cmr.population.engines.slurm import SlurmShard, check_submitit, run_on_slurm
+from cinema_cmr.population.outcome_store import OutcomeStore
+from cinema_cmr.population.run import RunSettings, make_tables
+
+
+@pytest.mark.slow
+def test_each_shard_of_the_array_is_done_once(tmp_path: Path) -> None:
+    pytest.importorskip("submitit")
+    listed = studies("good-1", "good-2", "broken-3")
+    notes: list[str] = []
+    run_on_slurm(listed, job(), RunSettings(folder=tmp_path), jobs=2, slurm=["cluster=local"], note=notes.append)
+    assert notes[0].startswith("2 jobs submitted")
+    assert list(OutcomeStore(tmp_path).outcomes()) == ["broken-3", "good-1", "good-2"]
+    assert (make_tables(tmp_path, {})["done"], len(list((tmp_path / "studies").iterdir()))) == (2, 2)
+    before = {one.name: one.finished_ms for one in OutcomeStore(tmp_path).outcomes().values()}
+    run_on_slurm(listed, job(), RunSettings(folder=tmp_path), jobs=2, slurm=["cluster=local"])
+    assert {one.name: one.finished_ms for one in OutcomeStore(tmp_path).outcomes().values()} == before
+
+
+@pytest.mark.slow
+def test_a_job_that_fails_is_an_error_with_its_log(tmp_path: Path) -> None:
+    pytest.importorskip("submitit")
+    with pytest.raises(InternalError, match="call again"):
+        run_on_slurm(
+            studies("good-1"), job(error="no model"), RunSettings(folder=tmp_path), jobs=1, slurm=["cluster=local"]
+        )
+
+
+def test_the_script_asks_for_the_cores_and_the_memory_of_its_workers(tmp_path: Path) -> None:
+    from cinema_cmr.population.engines.slurm import _resources
+
+    asked = _resources(job(), RunSettings(folder=tmp_path, workers=8), 16)
+    assert (asked["cpus_per_task"], asked["mem_gb"], asked["slurm_array_parallelism"]) == (8, 17, 16)
+
+
+def test_a_preempted_shard_is_submitted_again(tmp_path: Path) -> None:
+    pytest.importorskip("submitit")
+    shard = SlurmShard(studies("good-1"), job(), RunSettings(folder=tmp_path))
+    assert shard.checkpoint().function is shard
+
+
+def test_settings_have_a_name_and_a_value(tmp_path: Path) -> None:
+    pytest.importorskip("submitit")
+    with pytest.raises(UsageError, match="NAME=VALUE"):
+        run_on_slurm(studies("good-1"), job(), RunSettings(folder=tmp_path), jobs=1, slurm=["partition"])
+
+
+def test_without_submitit_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cinema_cmr.population.engines.slurm.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"cinema-cmr\[slurm\]"):
+        check_submitit()

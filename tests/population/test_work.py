@@ -1,0 +1,70 @@
+"""What is done with a study: its record, masks, thumbnail and report; what makes two results the same."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import replace
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from oracles import annotated, heart, segmenter
+
+from cinema_cmr.core.errors import UsageError, WeightsError
+from cinema_cmr.io.nifti.image import write_cine
+from cinema_cmr.pipeline.analysis_options import Options
+from cinema_cmr.population.manifest import ListedStudy
+from cinema_cmr.population.work import StudyWork, WorkOptions, listing_hash
+
+RADII = tuple(12.0 + 3.0 * np.cos(np.linspace(0, 2 * np.pi, 8, endpoint=False)))
+LABELS = heart(RADII, n_slices=4)
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> ListedStudy:
+    path = tmp_path / "scan.nii.gz"
+    write_cine(annotated(LABELS).study.cines[0], path)
+    return ListedStudy(name="s1", path=path, facts={"sex": "F", "height_cm": 170.0, "weight_kg": 70.0})
+
+
+@pytest.mark.medium
+def test_a_study_gives_numbers_masks_and_a_picture(study: ListedStudy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cinema_cmr.pipeline.analyzer.load_segmenter", lambda model, **_: segmenter(size=(63, 59)))
+    options = Options.of(landmarks=None, disease=None)
+    parts = WorkOptions(options=options, reports="none")()(study)
+    values = {one.name: one.value for one in parts.record.measurements}
+    blood_ml = (LABELS == 3).sum(axis=(0, 1, 2)) * 1.5 * 1.5 * 8 / 1000
+    assert values["lv_edv_ml"] == pytest.approx(blood_ml.max(), rel=0.02)
+    assert values["bsa_m2"] is not None, "the manifest's height and weight are used"
+    assert (parts.record.study.name, parts.record.subject.sex) == ("s1", "F")
+    assert set(parts.members) == {"sax.nii.gz", "thumbnail.png"}
+    mask = nibabel.Nifti1Image.from_bytes(gzip.decompress(parts.members["sax.nii.gz"]))
+    assert mask.shape == LABELS.shape
+    again = StudyWork(WorkOptions(options=options, masks=False, reports="all"))(replace(study, facts={}))
+    assert set(again.members) == {"report.html", "thumbnail.png"}
+    assert again.image == parts.image and again.record.subject.sex is None
+
+
+def test_settings_name_what_determines_a_result() -> None:
+    base = WorkOptions(options=Options())
+    others = [
+        WorkOptions(options=Options.of(tta=2)),
+        WorkOptions(options=Options.of(landmarks=None)),
+        WorkOptions(options=Options(), masks=False),
+    ]
+    assert len({each.settings() for each in (base, *others)}) == 4
+    assert WorkOptions(options=Options.of(device="cpu")).settings() == base.settings(), "any device"
+    with pytest.raises(WeightsError):
+        WorkOptions(options=Options.of(model="no-such-model")).settings()
+    with pytest.raises(UsageError, match="expected none, flagged or all"):
+        WorkOptions(options=Options(), reports="some")  # type: ignore[arg-type]
+
+
+def test_a_listing_changes_with_files_and_subject_alone(study: ListedStudy) -> None:
+    before = listing_hash(study)
+    assert listing_hash(replace(study, facts={**study.facts, "group": "NOR"})) == before
+    assert listing_hash(replace(study, facts={"sex": "M"})) != before
+    study.path.write_bytes(study.path.read_bytes() + b"0")
+    assert listing_hash(study) != before
+    assert listing_hash(replace(study, path=Path("none"))) == "missing"
