@@ -56,7 +56,11 @@ def option_row(action: Action) -> tuple[str, str]:
 
 def flags_page() -> str:
     """Return flags.md: every code with its level, meaning and trigger."""
-    parts = ["# Flags", NOTE, "A flag is a prompt for review, not a verdict. `--strict` ends with exit code 4 for any level above info."]
+    parts = [
+        "# Flags",
+        NOTE,
+        "A flag is a prompt for review, not a verdict. `--strict` ends with exit code 4 for any level above info.",
+    ]
     for origin in dict.fromkeys(flag.origin for flag in FLAGS):
         rows = (
             (f"`{flag.code}`", " or ".join(flag.levels), flag.meaning, flag.trigger)
@@ -70,7 +74,11 @@ def flags_page() -> str:
 def fields_page() -> str:
     """Return fields.md: measurements.json and run tables, field by field."""
     schema = json.loads(schema_text())
-    parts = ["# Fields of measurements.json", NOTE, "`measurements.csv` has the columns study, name, title, value, unit, method, rule, frames, slices, reason."]
+    parts = [
+        "# Fields of measurements.json",
+        NOTE,
+        "`measurements.csv` has the columns study, name, title, value, unit, method, rule, frames, slices, reason.",
+    ]
     for name, kind in schema["$defs"].items():
         properties = kind.get("properties")
         if properties:
