@@ -21,7 +21,7 @@ PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")])
 WRITTEN = [page for page in PAGES if page.name not in ("api.md", "commands.md", "LOG.md", "CHANGELOG.md", "study.md")]
 """Pages with examples that are to be pasted; not the generated reference, nor the notes of past experiments."""
 NOT_RUN = {
-    "docs/python.md": "signatures, and a sketch that needs the reader's own network and loss; tests/test_api.py runs the twins",
+    "docs/python.md": "signatures, and a sketch with the reader's own network; tests/test_api.py runs the twins",
     "docs/add-a-dataset.md": "tests/datasets/test_registry.py runs it as a file of its own",
     "README.md": "needs a study of the reader's; tests/test_api.py runs the same calls on tiny hearts",
     "docs/dicom.md": "a reply of another program, and a shell transcript",
@@ -129,6 +129,6 @@ def test_the_site_builds_strictly_and_needs_no_network(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("notebook", sorted((DOCS / "notebooks").glob("*.py")), ids=lambda path: path.stem)
 def test_notebooks_run(notebook: Path, tmp_path: Path) -> None:
-    code = f"import matplotlib; matplotlib.use('agg'); import runpy; runpy.run_path({str(notebook)!r}, run_name='__main__')"
+    code = f"import matplotlib, runpy; matplotlib.use('agg'); runpy.run_path({str(notebook)!r}, run_name='__main__')"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -10,8 +10,8 @@
 # %% [markdown]
 # # From the encoder's features to a classifier
 #
-# For research use only; not a medical device. Synthetic hearts of two groups, healthy and dilated, stand in for your studies:
-# the encoder `cinema-small` gives a vector for each, and a nearest-centroid classifier separates the groups.
+# For research use only; not a medical device. Synthetic hearts of two groups, healthy and dilated, stand in for your
+# studies: the encoder `cinema-small` gives a vector for each, and a nearest-centroid classifier separates the groups.
 
 # %%
 import tempfile
