@@ -37,11 +37,7 @@ LAYERS = {
     **dict.fromkeys(("recipes", "report", "interop"), 8),
     "bench": 9,
 }
-<<<<<<< HEAD
-ENTRY_POINTS = ("__init__", "__main__", "api", "pipeline", "cli", "commands", "serve")
-=======
-ENTRY_POINTS = ("__init__", "__main__", "api", "pipeline", "population", "cli", "commands", "web")
->>>>>>> h-population
+ENTRY_POINTS = ("__init__", "__main__", "api", "pipeline", "population", "cli", "commands", "serve")
 WITHOUT_TORCH = (
     "core",
     "files",

@@ -38,7 +38,9 @@ TESTS_OF_THE_WHOLE = {
     "test_exported_scans.py",
     "test_packaging.py",
     "test_public_names.py",
+    "test_release.py",
     "test_scar.py",
+    "test_site.py",
 }
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base"}
 MAX_FUNCTION_LINES = 50

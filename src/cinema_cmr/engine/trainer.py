@@ -235,13 +235,8 @@ class _Run(Generic[Example]):
             self.step += 1
             last = self.step == config.n_steps
             scores = self._validate() if last or self.step % config.validate_every == 0 else None
-<<<<<<< HEAD
-            if last or self.step % config.checkpoint_every == 0:
-                self._save()
             if not (last or scores) and self.step - first == _FIRST_REPORT < config.log_every:
                 yield self._progress(losses, time.monotonic() - started, None)
-=======
->>>>>>> h-robust
             if last or scores or self.step % config.log_every == 0:
                 yield self._log(losses, time.monotonic() - started, scores)
                 started, losses, self.n_images = time.monotonic(), [], 0

@@ -1,0 +1,50 @@
+"""The release checklist passes for what only reads, and CITATION.cff has what a citation needs."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def checklist() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("release_check", ROOT / "scripts" / "release_check.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_checks_that_only_read_pass(checklist: ModuleType) -> None:
+    assert [check for check in checklist.read_checks() if not check.passed] == []
+
+
+def test_a_forgotten_version_is_found(checklist: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checklist, "project_version", lambda: "9.9.9")
+    failed = {check.name for check in checklist.read_checks() if not check.passed}
+    assert failed == {"CITATION.cff version", "conda recipe version", "changelog"}
+    monkeypatch.setattr(checklist, "project_version", lambda: "1.2")
+    assert "version" in {check.name for check in checklist.read_checks() if not check.passed}
+
+
+def test_the_container_runs_offline_as_an_ordinary_user() -> None:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert re.search(r"^USER (?!root)", text, flags=re.M) and 'ENTRYPOINT ["cinema"]' in text
+    assert "HF_HUB_OFFLINE=1" in text and "-c /wheels/constraints.txt" in text
+    copied = [name for line in re.findall(r"^COPY (?!--)(.*) \S+$", text, flags=re.M) for name in line.split()]
+    assert all((ROOT / name).exists() for name in copied), copied
+
+
+def test_agents_are_given_commands_that_exist() -> None:
+    text = (ROOT / "AGENTS.md").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.M))
+    assert {name for name in re.findall(r"make ([a-z-]+)", text)} <= targets
+    files = re.findall(r"`?((?:docs|tests)/[\w/]+\.py)", text)
+    assert files and all((ROOT / name).exists() for name in files if "PACKAGE" not in name)
+    assert len(text.split()) < 600

@@ -1,0 +1,134 @@
+"""The documentation: generated pages are current, links lead somewhere, commands parse, code runs, the site builds."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cinema_cmr.cli import _config_first, _current_words
+from cinema_cmr.commands.command_table import COMMANDS, command_parser, current_name
+from cinema_cmr.core.flag_catalogue import FLAGS
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")])
+WRITTEN = [page for page in PAGES if page.name not in ("api.md", "commands.md", "LOG.md", "CHANGELOG.md", "study.md")]
+"""Pages with examples that are to be pasted; not the generated reference, nor the notes of past experiments."""
+NOT_RUN = {
+    "docs/python.md": "signatures, and a sketch with the reader's own network; tests/test_api.py runs the twins",
+    "docs/add-a-dataset.md": "tests/datasets/test_registry.py runs it as a file of its own",
+    "README.md": "needs a study of the reader's; tests/test_api.py runs the same calls on tiny hearts",
+    "docs/dicom.md": "a reply of another program, and a shell transcript",
+}
+"""Page -> why its Python blocks are not executed here; they are compiled."""
+PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9_]*")
+
+
+def lines_of(page: Path) -> list[str]:
+    """Lines of the page's code blocks and inline code that begin with `cinema COMMAND`, continued lines joined."""
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    blocks = re.findall(r"^ {4}(cinema .*)$", text, flags=re.M)
+    for block in re.findall(r"```(?:bash|sh|shell|console)?\n(.*?)```", text, flags=re.S):
+        blocks += re.findall(r"^\$? ?(cinema .*)$", block, flags=re.M)
+    return blocks
+
+
+def command_lines() -> list[tuple[str, str]]:
+    return [(page.relative_to(ROOT).as_posix(), line) for page in WRITTEN for line in lines_of(page)]
+
+
+def words_of(line: str) -> list[str]:
+    """Words of a pasted line up to a pipe, redirection or remark."""
+    plain = re.split(r" {2,}(?=\S)|\s[|;&>#2]", line)[0]
+    return shlex.split(plain.replace("...", "").replace("$(", "(").replace("[", "").replace("]", ""))[1:]
+
+
+@pytest.mark.parametrize(("page", "line"), command_lines(), ids=lambda value: str(value)[:60])
+def test_every_command_of_the_pages_parses(page: str, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = words_of(line)
+    assert words, line
+    name = current_name(words[0])
+    if name.startswith("-") or name in ("COMMAND",):
+        return
+    assert name in COMMANDS, f"{page}: {line}"
+    known = {word for action in command_parser(name)._actions for word in action.option_strings}
+    used = {word.split("=")[0] for word in _config_first(_current_words(name, words[1:])) if word.startswith("--")}
+    assert used <= known, f"{page}: {line}: unknown {sorted(used - known)}"
+
+
+def test_pages_have_commands_to_paste() -> None:
+    assert len(command_lines()) > 40
+
+
+def python_blocks() -> list[tuple[str, str]]:
+    found = []
+    for page in PAGES:
+        if page.name not in ("api.md", "LOG.md"):
+            blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.S)
+            found += [(page.relative_to(ROOT).as_posix(), block) for block in blocks]
+    return found
+
+
+def test_every_python_block_runs_or_has_a_reason() -> None:
+    """No page has a block that is neither run nor named with its reason; all compile, apart from signatures."""
+    assert {page for page, _ in python_blocks()} <= set(NOT_RUN)
+    for page, block in python_blocks():
+        if "->" not in block.split("\n")[0]:
+            compile(block, page, "exec")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)
+    targets = re.findall(r"\]\(([^)\s#]+)(?:#[^)\s]*)?\)", text)
+    broken = [target for target in targets if ":" not in target and not (page.parent / target).exists()]
+    assert broken == []
+
+
+def test_flags_of_the_results_page_are_in_the_catalogue() -> None:
+    text = (DOCS / "results.md").read_text(encoding="utf-8").split("## Flags")[1].split("## Exit codes")[0]
+    named = {
+        code
+        for row in text.splitlines()
+        if row.startswith("| `")
+        for code in re.findall(r"`([\w-]+)`", row.split("|")[1])
+    }
+    listed = {flag.code for flag in FLAGS}
+    assert len(named) > 35 and sorted(named - listed) == []
+
+
+@pytest.mark.medium
+def test_the_generated_reference_is_current() -> None:
+    done = subprocess.run(
+        [sys.executable, str(DOCS / "generate_reference.py"), "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_the_site_builds_strictly_and_needs_no_network(tmp_path: Path) -> None:
+    if importlib.util.find_spec("material") is None:
+        pytest.skip("mkdocs-material is not installed")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(tmp_path / "site")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    pages = sorted((tmp_path / "site").rglob("*.html"))
+    assert len(pages) > 25
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        loaded = re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\"?(https?:[^\"\s>]+)", text)
+        assert [address for address in loaded if "canonical" not in address] == [], page.name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("notebook", sorted((DOCS / "notebooks").glob("*.py")), ids=lambda path: path.stem)
+def test_notebooks_run(notebook: Path, tmp_path: Path) -> None:
+    code = f"import matplotlib, runpy; matplotlib.use('agg'); runpy.run_path({str(notebook)!r}, run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
