@@ -71,7 +71,7 @@ class MeasureOptions:
     min_myocardial_rim: float = MIN_MYOCARDIAL_RIM
     """Fraction of the rim that scmr requires, 0 to 1; see `volumes.MIN_MYOCARDIAL_RIM`."""
     phase_rule: PhaseRule = "own"
-    """ED and ES by each ventricle, or by the LV."""
+    """ED and ES of each ventricle, or those of the LV."""
     ed_frame: int | None = None
     """ED frame of both ventricles, from 0, in place of the one found."""
     es_frame: int | None = None
