@@ -27,11 +27,11 @@ from cinema_cmr.bench.robustness_table import STRUCTURES, case_dice, ef_error, m
 from cinema_cmr.core.serialise import from_result, json_text
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.models.cards import embedded_folder, read_card
-from cinema_cmr.report.bench_page import NOTE as BENCH_NOTE
-from cinema_cmr.report.bench_page import bench_tables
-from cinema_cmr.report.bench_results import BenchResults, SweepResults
+from cinema_cmr.report.bench.bench_page import NOTE as BENCH_NOTE
+from cinema_cmr.report.bench.bench_page import bench_tables
+from cinema_cmr.report.bench.bench_results import BenchResults, SweepResults
+from cinema_cmr.report.bench.sweep_page import NOTE, curve_svg, standalone_svg, sweep_tables
 from cinema_cmr.report.markdown import markdown_table
-from cinema_cmr.report.sweep_page import NOTE, curve_svg, standalone_svg, sweep_tables
 
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "study.md"

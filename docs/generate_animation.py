@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import cinema_cmr as cmr
-from cinema_cmr.core.contours import loops, smooth_masks
 from cinema_cmr.io.atomic import write_bytes
+from cinema_cmr.measure.contours import loops, smooth_masks
 from cinema_cmr.measure.volumes import CODES
 from cinema_cmr.phantom.demo import demo_path
 from cinema_cmr.report.display import Box, heart_box, window

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cinema_cmr.commands.command_table import COMMANDS, command_parser
-from cinema_cmr.core.flag_catalogue import FLAGS
+from cinema_cmr.measure.quality.flag_catalogue import FLAGS
 from cinema_cmr.pipeline.description import EXIT_CODES, measurement_kinds
 from cinema_cmr.report.record.schema import schema_text
 

@@ -37,7 +37,7 @@ LAYERS = {
     **dict.fromkeys(("recipes", "report", "interop"), 8),
     "bench": 9,
 }
-ENTRY_POINTS = ("__init__", "__main__", "api", "pipeline", "population", "cli", "commands", "serve")
+ENTRY_POINTS = ("__init__", "__main__", "api", "displays", "pipeline", "population", "cli", "commands", "serve")
 WITHOUT_TORCH = (
     "core",
     "files",
@@ -72,6 +72,8 @@ SHARED_FILE_NAMES = {
     "export": "results and models in the form of other programs: the function and its command",
     "features": "the numbers that stand for a study",
     "finetune": "fine-tuning: the recipe and its command",
+    "manifest": "the table of the studies of a call",
+    "worker": "a process that does the studies of another",
     "gain": "what pre-training gains",
     "header": "the header of a file of the folder's format",
     "landmark": "landmarks: the task, and the dataset of that name",

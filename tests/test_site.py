@@ -13,7 +13,7 @@ import pytest
 
 from cinema_cmr.cli import _config_first, _current_words
 from cinema_cmr.commands.command_table import COMMANDS, command_parser, current_name
-from cinema_cmr.core.flag_catalogue import FLAGS
+from cinema_cmr.measure.quality.flag_catalogue import FLAGS
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from cinema_cmr.core.analysis import Analysis, NormalRange
 from cinema_cmr.core.errors import InputError, UsageError
-from cinema_cmr.core.results import Measurements, Prediction
+from cinema_cmr.core.results import Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.displays import register_displays
 
 if TYPE_CHECKING:
     from cinema_cmr.datasets.check import CheckSummary
@@ -384,34 +385,8 @@ def frame_dataset(name: str, root: Path | str, *, part: str = "train", **grid: A
     return FrameDataset(name, root, part=part, **grid)
 
 
-def _cine_html(cine: Cine) -> str:
-    from cinema_cmr.report.notebook import cine_html
-
-    return cine_html(cine)
-
-
-def _cine_png(cine: Cine) -> bytes:
-    from cinema_cmr.report.notebook import cine_png
-
-    return cine_png(cine)
-
-
-def _measurements_html(measurements: Measurements) -> str:
-    from cinema_cmr.report.notebook import measurements_html
-
-    return measurements_html(measurements)
-
-
-def _study_html(study: Study) -> str:
-    from cinema_cmr.report.notebook import study_html
-
-    return study_html(study)
-
-
 # Methods of core types that need upper layers: core only declares them, as it imports nothing above itself.
 Analysis.write = write_results  # type: ignore[method-assign, assignment]
 Cine.from_nifti = staticmethod(read_cine)  # type: ignore[method-assign]
 Cine.to_nifti = write_cine  # type: ignore[method-assign, assignment]
-# Displays in notebooks, imported when a notebook asks for them.
-Cine._repr_html_, Cine._repr_png_ = _cine_html, _cine_png  # type: ignore[attr-defined]
-Measurements._repr_html_, Study._repr_html_ = _measurements_html, _study_html  # type: ignore[attr-defined]
+register_displays()

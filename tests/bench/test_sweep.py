@@ -11,7 +11,7 @@ from cinema_cmr.bench.suite import Outcome
 from cinema_cmr.bench.sweep import count_of_share, patients_of_share, share_key, sweep_results
 from cinema_cmr.bench.tasks import TASKS
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.report.bench_results import FailedRun
+from cinema_cmr.report.bench.bench_results import FailedRun
 
 TASK = TASKS["lvef"]
 GROUPS = {f"p{i:02}": "ABCDE"[i % 5] for i in range(40)}

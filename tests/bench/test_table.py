@@ -11,7 +11,7 @@ from cinema_cmr.bench.suite import Outcome, RunKey
 from cinema_cmr.bench.table import absent_row, bench_results, rows_of
 from cinema_cmr.bench.tasks import TASKS
 from cinema_cmr.core.serialise import from_result, json_text
-from cinema_cmr.report.bench_results import BenchResults, BenchRow
+from cinema_cmr.report.bench.bench_results import BenchResults, BenchRow
 
 TASK = TASKS["lvef-segment"]
 

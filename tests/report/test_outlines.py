@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cinema_cmr.core.contours import loops, smooth_masks
+from cinema_cmr.measure.contours import loops, smooth_masks
 from cinema_cmr.report.outlines import path_text, resampled
 
 Array = NDArray[np.float64]

@@ -19,7 +19,7 @@ from cinema_cmr.models.weights import load_model
 from cinema_cmr.phantom.cohort import CohortConfig, write_cohort
 from cinema_cmr.recipes.presets import STEPS, smoke_pretraining
 from cinema_cmr.recipes.pretrain import pretrain, stored_data
-from cinema_cmr.report.bench_results import BenchResults, BenchRow
+from cinema_cmr.report.bench.bench_results import BenchResults, BenchRow
 
 __all__ = ["describe_settings", "pretrain_on_images", "run_benchmark", "unavailable_models", "write_smoke_cohort"]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cinema_cmr.evaluation.record import BesidePublished, Evaluation
-from cinema_cmr.report.bench_results import PublishedNumber
+from cinema_cmr.report.bench.bench_results import PublishedNumber
 from cinema_cmr.score.statistics import Interval
 from cinema_cmr.tasks.result import Summary
 

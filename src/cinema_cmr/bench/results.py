@@ -14,7 +14,7 @@ import numpy as np
 from cinema_cmr.bench.scored_run import ScoredRun
 from cinema_cmr.bench.tasks import Measure
 from cinema_cmr.evaluation.compare import paired_difference
-from cinema_cmr.report.bench_results import ModelDifference, RunSummary
+from cinema_cmr.report.bench.bench_results import ModelDifference, RunSummary
 from cinema_cmr.score.classification import balanced_accuracy
 from cinema_cmr.score.statistics import Interval, bootstrap_interval, finite_mean, holm, mean_interval
 

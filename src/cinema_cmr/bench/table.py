@@ -10,7 +10,7 @@ from cinema_cmr.bench.results import compare_runs, correct_differences, summaris
 from cinema_cmr.bench.scored_run import ScoredRun
 from cinema_cmr.bench.suite import Outcome, RunKey
 from cinema_cmr.bench.tasks import BenchTask
-from cinema_cmr.report.bench_results import BenchResults, BenchRow
+from cinema_cmr.report.bench.bench_results import BenchResults, BenchRow
 
 __all__ = ["absent_row", "bench_results", "rows_of"]
 

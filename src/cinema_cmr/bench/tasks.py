@@ -11,7 +11,7 @@ from cinema_cmr.bench.scored_run import PatientValues
 from cinema_cmr.core.errors import unknown_name
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.report.bench_results import ShownMeasure
+from cinema_cmr.report.bench.bench_results import ShownMeasure
 from cinema_cmr.tasks.targets import target_value
 
 __all__ = [

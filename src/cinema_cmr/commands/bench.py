@@ -21,7 +21,7 @@ def run(given: Namespace) -> int:
     """Make the runs that do not exist yet, write the tables, and print them; return the first failure's exit code."""
     from cinema_cmr.core.serialise import json_values
     from cinema_cmr.pipeline.benchmarks import bench_with_report
-    from cinema_cmr.report.bench_page import bench_markdown
+    from cinema_cmr.report.bench.bench_page import bench_markdown
 
     console = Console(as_json=given.json)
     results, code = bench_with_report(bench_request(given, console), split_names(given.tasks))

@@ -25,7 +25,7 @@ def run(given: Namespace) -> int:
     """Make the runs that do not exist yet, write the curve, and print it; return the first failure's exit code."""
     from cinema_cmr.core.serialise import json_values
     from cinema_cmr.pipeline.benchmarks import sweep_with_report
-    from cinema_cmr.report.sweep_page import sweep_markdown
+    from cinema_cmr.report.bench.sweep_page import sweep_markdown
 
     console = Console(as_json=given.json)
     results, code = sweep_with_report(bench_request(given, console), given.task, _shares(given.shares))

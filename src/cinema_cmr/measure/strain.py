@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from cinema_cmr.core.annotation import LabelMap
-from cinema_cmr.core.contours import curve_length_mm, loops, smooth_masks
 from cinema_cmr.core.results import Measurement
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.measure.contours import curve_length_mm, loops, smooth_masks
 from cinema_cmr.measure.definition import Definition
 from cinema_cmr.measure.phases import Phases, find_phases
 from cinema_cmr.measure.volumes import CODES, enclosed_fractions

@@ -19,9 +19,9 @@ from cinema_cmr.engine.trainer import Progress
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model
-from cinema_cmr.report.bench_page import bench_csv, bench_markdown, bench_page
-from cinema_cmr.report.bench_results import BenchResults, SweepResults
-from cinema_cmr.report.sweep_page import curve_svg, standalone_svg, sweep_csv, sweep_markdown, sweep_page
+from cinema_cmr.report.bench.bench_page import bench_csv, bench_markdown, bench_page
+from cinema_cmr.report.bench.bench_results import BenchResults, SweepResults
+from cinema_cmr.report.bench.sweep_page import curve_svg, standalone_svg, sweep_csv, sweep_markdown, sweep_page
 
 __all__ = ["BenchRequest", "RunSettings", "bench_with_report", "benchmark", "sweep", "sweep_with_report"]
 

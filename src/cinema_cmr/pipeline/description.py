@@ -11,13 +11,13 @@ import numpy as np
 from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.card_json import CARD_VERSION
-from cinema_cmr.core.flag_catalogue import FLAGS, FlagKind
 from cinema_cmr.core.run_facts import installed_version
 from cinema_cmr.core.serialise import Json, json_values
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, LANDMARKS, NOTICE, LabelClass, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.measure import measure_masks
+from cinema_cmr.measure.quality.flag_catalogue import FLAGS, FlagKind
 from cinema_cmr.models.cards import embedded_folder, embedded_names, read_card
 from cinema_cmr.models.catalogue import list_weights
 from cinema_cmr.report.record.study_record import SCHEMA_VERSION

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from cinema_cmr.core.contours import loops, smooth_masks
 from cinema_cmr.core.vocabulary import CINE_LABELS, SCAR_LABELS
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.measure.contours import loops, smooth_masks
 from cinema_cmr.report.display import Box, Labels, window
 from cinema_cmr.report.outlines import path_text, resampled
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cinema_cmr.core.contours import curve_length_mm, loops, smooth_masks
+from cinema_cmr.measure.contours import curve_length_mm, loops, smooth_masks
 
 Array = NDArray[np.float64]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 from dataclasses import replace
 
-from cinema_cmr.report.bench_page import bench_csv, bench_markdown, bench_page
-from cinema_cmr.report.bench_results import BenchResults, BenchRow, ModelDifference, PublishedNumber, ShownMeasure
+from cinema_cmr.report.bench.bench_page import bench_csv, bench_markdown, bench_page
+from cinema_cmr.report.bench.bench_results import BenchResults, BenchRow, ModelDifference, PublishedNumber, ShownMeasure
 from cinema_cmr.score.statistics import Interval
 
 NAN = float("nan")

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from cinema_cmr.report.bench_results import FailedRun, ShownMeasure, SweepDifference, SweepPoint, SweepResults
-from cinema_cmr.report.sweep_page import curve_svg, standalone_svg, sweep_csv, sweep_markdown, sweep_page
+from cinema_cmr.report.bench.bench_results import FailedRun, ShownMeasure, SweepDifference, SweepPoint, SweepResults
+from cinema_cmr.report.bench.sweep_page import curve_svg, standalone_svg, sweep_csv, sweep_markdown, sweep_page
 from cinema_cmr.score.statistics import Interval
 
 MODELS = ("cinema", "cinema-scratch")

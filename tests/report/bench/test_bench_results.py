@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cinema_cmr.core.serialise import from_result, json_text
-from cinema_cmr.report.bench_results import BenchResults, RunSummary, SweepResults
+from cinema_cmr.report.bench.bench_results import BenchResults, RunSummary, SweepResults
 
 STORED = Path(__file__).parents[2] / "benchmarks" / "results"
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from cinema_cmr.core.safe_text import csv_row
 from cinema_cmr.core.serialise import json_values
 from cinema_cmr.core.vocabulary import NOTICE
-from cinema_cmr.report.bench_results import BenchResults, BenchRow
+from cinema_cmr.report.bench.bench_results import BenchResults, BenchRow
 from cinema_cmr.report.evaluation.tables import PUBLISHED_NOTE
 from cinema_cmr.report.markdown import Table, interval_text, markdown_table, p_text, signed_interval_text
 from cinema_cmr.report.page import page_environment

@@ -12,7 +12,7 @@ from cinema_cmr.core.safe_text import csv_row
 from cinema_cmr.core.serialise import json_values
 from cinema_cmr.core.vocabulary import NOTICE
 from cinema_cmr.report.axes import FONT_POINTS, INK, plain_axes, svg_of
-from cinema_cmr.report.bench_results import SweepPoint, SweepResults
+from cinema_cmr.report.bench.bench_results import SweepPoint, SweepResults
 from cinema_cmr.report.markdown import Table, interval_text, markdown_table, p_text, signed_interval_text
 from cinema_cmr.report.page import page_environment
 
