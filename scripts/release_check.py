@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)((a|b|rc)\d+)?")
-MAX_WHEEL_MB = 100.0
+MAX_WHEEL_MB = 60.0
 CITATION_KEYS = ("cff-version", "message", "title", "authors", "version", "license", "type")
 
 

@@ -68,10 +68,10 @@ def _label_ends(axes: Axes, curves: Sequence[Curve], x: NDArray[np.float64]) -> 
             ends.append((index, float(x[known[-1]]), float(y[known[-1]])))
     heights = [float(axes.transData.transform((0, y))[1]) for _, _, y in ends]
     moved = _apart(heights, at_least=1.25 * FONT_POINTS)
-    for (index, at, y), before, after in zip(ends, heights, moved, strict=True):
+    for (index, at, end), before, after in zip(ends, heights, moved, strict=True):
         axes.annotate(
             curves[index].title,
-            (at, y),
+            (at, end),
             (6, after - before),
             textcoords="offset points",
             va="center",
@@ -120,7 +120,7 @@ def _label_marks(axes: Axes, curves: Sequence[Curve], x: NDArray[np.float64]) ->
     for index, text, at, y in marks:
         axes.plot(at, y, "o", color=_stand_in(index), markersize=5, clip_on=False)
         others = [mark for mark in marks if mark[0] != index and _are_near(axes, (at, y), mark[2:])]
-        above = y >= np.nanmedian(_values(curves[index]))
+        above = bool(y >= np.nanmedian(_values(curves[index])))
         if others:
             above = (y, index) > max((mark[3], mark[0]) for mark in others)
         axes.annotate(
