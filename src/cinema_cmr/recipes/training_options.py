@@ -120,7 +120,7 @@ class _FinetuneModelOptions:
     start: str | None = option(path="start", flag="from")
     """model or pre-trained encoder to start from; default: random weights"""
     teacher: str | None = option()
-    """model whose labels stand in where experts drew nothing; default: that of --from, if it fits; or none"""
+    """model whose labels stand in where nothing was drawn, or none; default: --from"""
     teacher_tta: int | None = option()
     """test-time augmentation of the teacher; default: that of its card"""
     layer_decay: float | None = option(path="train.optim.layer_decay")
