@@ -23,7 +23,7 @@ from cinema_cmr.report.record.stored import read_run
 from cinema_cmr.report.record.study_record import StudyRecord
 from cinema_cmr.serve.numbers import FRAMES, measure_all, measure_stack, model_frames
 from cinema_cmr.serve.opened_view import OpenedView, open_view, read_codes
-from cinema_cmr.serve.review import Review, read_review, write_review
+from cinema_cmr.serve.review import REVIEW_FILE, Review, read_review, write_review
 
 __all__ = ["OpenedStudy", "open_study"]
 
@@ -179,6 +179,12 @@ def _take_corrections(study: OpenedStudy, view: View, opened: OpenedView) -> Non
     """Apply the stored corrections, and take over those that another program made in the mask."""
     if opened.own is None:
         return
+    drawn_on = study.review.mask_sha256.get(view)
+    if drawn_on is not None and drawn_on != file_digest(_own_mask(study.folder, view)):
+        raise InputError(
+            f"{REVIEW_FILE} of '{study.folder.name}' corrects other masks of the {view.title} view; expected those of"
+            f" {model_mask_file(view)}: move {REVIEW_FILE} away to begin anew"
+        )
     stored = opened.as_stored(opened.own)
     corrected = study.review.apply(view, stored, n_codes=opened.n_codes)
     present = study.folder / mask_file(view)
