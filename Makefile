@@ -22,6 +22,9 @@ fast test coverage test-all: export OMP_NUM_THREADS ?= 1
 
 TESTED := not slow and not realdata and not gpu and not browser
 
+# Compiled modules are kept, whatever the machine says: without them each process of the tests compiles the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: env demo fast test coverage test-all check bench names clean
 
 env: $(INSTALLED)

@@ -19,7 +19,8 @@ from cinema_cmr.interop.measurement_codes import (
     is_without_code,
     uncoded_measurements,
 )
-from cinema_cmr.measure.measure import measure_masks
+from cinema_cmr.measure.measure import MeasureOptions, measure_masks
+from cinema_cmr.measure.papillary import PapillaryRule
 
 SUBJECT = Subject(sex="F", age_years=50, height_cm=165, weight_kg=60, heart_rate_bpm=75)
 
@@ -55,6 +56,7 @@ def test_each_measurement_has_a_code_or_is_listed_without() -> None:
     names = computed_names()
     assert len(names) > 150
     frames = {f"{chamber}_{phase}_frame" for chamber in ("lv", "rv") for phase in ("ed", "es")}
+    frames |= {f"lv_{phase}_frame" for phase in ("mid_systole", "peak_filling", "mid_diastole")}
     unlisted = {name for name in names - frames if (name in MEASUREMENT_CODES) == is_without_code(name)}
     assert unlisted == set(), "give them a code in MEASUREMENT_CODES, or list them in _WITHOUT_CODE"
     assert set(MEASUREMENT_CODES) - names == set(), "codes of measurements that do not exist"
@@ -102,3 +104,13 @@ def test_values_are_rounded_and_absent_ones_left_out() -> None:
     assert (coded.value, coded.unit.value) == (151.235, "mL")
     assert coded.method is not None and coded.method.value == "122503"
     assert [one.name for one in uncoded_measurements(measured)] == ["mapse_anterior_mm"]
+
+
+@pytest.mark.parametrize("rule, volume, mass", [("blood", "122621", "122620"), ("mass", "122620", "122621")])
+def test_where_papillary_muscles_count_is_coded(rule: PapillaryRule, volume: str, mass: str) -> None:
+    stack = stack_cine()
+    found = measure_masks(stack, labels_of(stack), options=MeasureOptions(papillary_rule=rule))
+    codes = {one.measurement.name: one.code.papillary for one in coded_measurements(tuple(found.values()))}
+    assert codes["lv_edv_ml"] is not None and codes["lv_edv_ml"].value == volume
+    assert codes["lv_mass_g"] is not None and codes["lv_mass_g"].value == mass
+    assert codes["rv_edv_ml"] is None

@@ -23,6 +23,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from cinema_cmr.core.analysis import Analysis
+from cinema_cmr.core.edits import Edits, MaskEdit
 from cinema_cmr.core.errors import GeometryError, InputError
 from cinema_cmr.core.geometry import lps_to_ras
 from cinema_cmr.core.vocabulary import View
@@ -258,3 +259,15 @@ def test_a_cine_without_its_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GeometryError, match="mm off its images"):
         view_sources(replace(analysis.study[View.SAX], affine=moved))
     assert labels_of(cine).array.any()
+
+
+@pytest.mark.medium
+def test_a_corrected_frame_is_semiautomatic_and_says_so(tmp_path: Path) -> None:
+    analysis, study = written(tmp_path)
+    edit = MaskEdit(view=View.SAX, frames=(0,), slices=(), model_mask="m", model_mask_sha256="0")
+    context = export_context(replace(analysis, edits=Edits(masks=(edit,))), study)
+    phases = (Phase(frame=0), Phase(frame=4))
+    ed, es = segmentation_objects(context, View.SAX, phases, first_series=1)
+    assert {one.SegmentAlgorithmType for one in ed.SegmentSequence} == {"SEMIAUTOMATIC"}
+    assert {one.SegmentAlgorithmType for one in es.SegmentSequence} == {"AUTOMATIC"}
+    assert "corrected short axis" in ed.ContentDescription and "corrected" not in es.ContentDescription

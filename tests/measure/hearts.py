@@ -37,6 +37,7 @@ def cine_of(
     times_ms: NDArray[np.float64] | None = None,
     rr_ms: float | None = None,
     oriented: bool = False,
+    view: View = View.SAX,
 ) -> Cine:
     """A cine without intensities on the grid asked for."""
     affine = np.eye(4)
@@ -44,7 +45,7 @@ def cine_of(
     return Cine(
         array=np.zeros(tuple(array_shape), dtype=np.float32),
         affine=affine,
-        view=View.SAX,
+        view=view,
         slice_positions_mm=np.arange(array_shape[2]) * spacing_mm[2] if positions_mm is None else positions_mm,
         frame_times_ms=times_ms,
         rr_interval_ms=rr_ms,

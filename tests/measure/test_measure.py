@@ -65,7 +65,8 @@ def test_every_value_says_how_it_was_made(beating: Measurements) -> None:
     assert "at least 40 % of the rim" in beating["lv_edv_ml"].rule
     assert "min_myocardial_rim=0.4" in beating["lv_edv_ml"].rule
     assert {name: curve.shape for name, curve in beating.curves.items()} == dict.fromkeys(
-        ("lv_volume_ml", "rv_volume_ml", "myo_volume_ml"), (20,)
+        ("lv_volume_ml", "rv_volume_ml", "myo_volume_ml", "lv_endo_contour_length_mm", "lv_epi_contour_length_mm"),
+        (20,),
     )
     assert beating.times_ms is not None
     assert [flag.code for flag in beating.flags] == ["base-not-covered"]  # the valve of this heart does not descend
@@ -119,7 +120,7 @@ def test_how_a_heart_is_stored_does_not_change_its_measures(
     there = known(measured(*turned(*lopsided(oriented=True), axes, flips)))
     assert here.keys() == there.keys()
     for name, value in here.items():
-        assert there[name] == (None if value is None else pytest.approx(value, abs=slack(name), rel=1e-9)), name
+        assert there[name] == (None if value is None else pytest.approx(value, abs=slack(name), rel=1e-7)), name
 
 
 def slack(name: str) -> float:
@@ -131,7 +132,7 @@ def test_quarter_turns_do_not_matter_without_orientation_either() -> None:
     cine, labels = lopsided(oriented=False)
     here, there = known(measured(cine, labels)), known(measured(*turned(cine, labels, (1, 0, 2), (0,))))
     for name, value in here.items():
-        assert there[name] == (None if value is None else pytest.approx(value, abs=slack(name), rel=1e-9)), name
+        assert there[name] == (None if value is None else pytest.approx(value, abs=slack(name), rel=1e-7)), name
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
@@ -307,6 +308,6 @@ def test_groups_of_acdc_differ_as_their_diseases_do(real_data: Path) -> None:
     assert rv_ef["RV"] < 40 and rv_ef["NOR"] > 50
     assert mass["HCM"] > 1.5 * mass["NOR"]
     assert codes.count("sv-mismatch") == 22
-    # Many of these stacks begin at the valve; a warning needs a short ventricle or unequal stroke volumes as well.
-    assert (base.count("info"), base.count("warning")) == (36, 24)
+    # Many of these stacks begin at the valve; a warning needs a short ventricle or unequal strokes as well.
+    assert (base.count("info"), base.count("warning")) == (31, 29)
     assert max(codes.count(code) for code in set(codes) - {"sv-mismatch", "few-frames", "base-not-covered"}) <= 10

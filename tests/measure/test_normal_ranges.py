@@ -13,6 +13,7 @@ from cinema_cmr.measure.normal_ranges import (
     NORMAL_RANGES,
     normal_range,
     parse_normal_ranges,
+    ranges_of_rule,
 )
 
 CSV = """name,sex,age_low,age_high,lower,upper,unit,citation,papillary_rule
@@ -86,3 +87,9 @@ def test_a_table_that_cannot_be_right_is_refused(text: str, kind: str, message: 
 def test_human_noise_is_that_of_the_brief() -> None:
     spread = {noise.name: (noise.low, noise.high) for noise in HUMAN_NOISE if "core labs" in noise.meaning}
     assert spread["lv_edv_ml"] == (15, 28) and spread["lv_mass_g"] == (20, 35)
+
+
+def test_ranges_of_the_other_papillary_rule_do_not_apply_to_the_lv() -> None:
+    kept = ranges_of_rule(NORMAL_RANGES, "mass")
+    assert {one.name.split("_")[0] for one in kept} == {one.name.split("_")[0] for one in NORMAL_RANGES} - {"lv"}
+    assert ranges_of_rule(NORMAL_RANGES, "blood") == NORMAL_RANGES

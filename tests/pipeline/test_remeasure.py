@@ -198,6 +198,8 @@ def test_without_an_image_the_numbers_are_the_same(tmp_path: Path) -> None:
     again = remeasure(results, Corrections())
     assert not again.study[View.SAX].has_image
     assert numbers(again.measurements) == pytest.approx(OWN, rel=1e-5, nan_ok=True)
+    with pytest.raises(InputError, match="finds the muscle in the image"):
+        remeasure(results, Corrections(rules={"papillary_rule": "mass"}))
     image = tmp_path / "image.nii.gz"
     write_cine(heart_study()[View.SAX], image)
     assert remeasure(results, Corrections(images={View.SAX: image})).study[View.SAX].has_image

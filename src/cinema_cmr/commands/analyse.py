@@ -33,7 +33,7 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options in their groups: input, model, measurement, output."""
-    add_input_options(parser, "each a study: DICOM folder, zip, NIfTI file or folder of them")
+    add_input_options(parser, "DICOM folders, zips, NIfTI files or folders; each one study")
     add_series_options(parser)
     add_options(parser, Subject, title="subject (overrides values read from the files)")
     add_model_options(parser)

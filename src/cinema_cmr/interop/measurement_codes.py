@@ -27,6 +27,7 @@ from cinema_cmr.interop.concepts import (
     Concept,
     ucum,
 )
+from cinema_cmr.measure.papillary import PAPILLARY_RULES
 
 __all__ = [
     "CYCLE_POINT",
@@ -104,7 +105,7 @@ _SUM_OF_SLICES = Concept("122503", "DCM", "Integration of sum of closed areas on
 _AREA_LENGTH = Concept("125204", "DCM", "Area-Length Biplane")
 _PAPILLARY_INCLUDED = Concept("122621", "DCM", "Papillary Muscle Included")
 _PAPILLARY_EXCLUDED = Concept("122620", "DCM", "Papillary Muscle Excluded")
-"""They are labelled as blood: part of the volumes, not of the mass."""
+"""Masks label them as blood: by default they are part of the volumes, not of the mass."""
 _METHODS = {"sum of slices": _SUM_OF_SLICES, "area-length": _AREA_LENGTH}
 """Start of a measurement's method -> code."""
 
@@ -228,6 +229,8 @@ _WITHOUT_CODE = re.compile(
     r"wall_thickening_mm_aha\d\d"
     r"|mapse_(anterior|inferior)_mm"  # no code for these sides of the annulus
     r"|long_axis_shortening_[24]c_percent"
+    r"|lv_(gcs_(endo|epi)|gls|ls_[234]c)_percent"  # strain from contours: the codes at hand mean tracked tissue
+    r"|lv_\w+_uncertainty_ms"
     r"|(infarct|no_reflow|lge|transmurality|rim)\w*"  # late enhancement: no codes of MR
 )
 
@@ -239,13 +242,26 @@ def is_without_code(name: str) -> bool:
 
 def coded_measurements(measured: tuple[Measurement, ...]) -> tuple[CodedMeasurement, ...]:
     """Return the measurements that have a value and a code, in their order."""
+    in_mass = any(PAPILLARY_RULES["mass"] in one.rule for one in measured)
     return tuple(
         CodedMeasurement(
-            measurement=one, code=code, value=float(f"{one.value:.6g}"), unit=ucum(one.unit), method=_method(one.method)
+            measurement=one,
+            code=_muscle_in_mass(one.name, code) if in_mass else code,
+            value=float(f"{one.value:.6g}"),
+            unit=ucum(one.unit),
+            method=_method(one.method),
         )
         for one in measured
         if one.value is not None and (code := MEASUREMENT_CODES.get(one.name)) is not None
     )
+
+
+def _muscle_in_mass(name: str, code: MeasurementCode) -> MeasurementCode:
+    """Return the code of a value that counts papillary muscles in the mass; long-axis areas hold them as before."""
+    other = {_PAPILLARY_INCLUDED: _PAPILLARY_EXCLUDED, _PAPILLARY_EXCLUDED: _PAPILLARY_INCLUDED}
+    if code.papillary is None or name.removesuffix("_ml").removesuffix("_percent").endswith("_biplane"):
+        return code
+    return replace(code, papillary=other[code.papillary])
 
 
 def uncoded_measurements(measured: tuple[Measurement, ...]) -> tuple[Measurement, ...]:

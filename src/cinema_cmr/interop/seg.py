@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.errors import GeometryError, InputError
 from cinema_cmr.core.geometry import lps_to_ras, unit
 from cinema_cmr.core.sources import CineSources, SourceImage
@@ -124,10 +125,12 @@ def _segmentation_image(
     context: ObjectContext, view: View, phase: Phase, segments: Sequence[tuple[LabelClass, SegmentConcept]]
 ) -> Dataset:
     """Return the segmentation image module (C.8.20.2), with research use in its label and description."""
+    corrected = _is_corrected(context.analysis, view, phase.frame)
+    about = f"{'corrected ' if corrected else ''}{view.title} {phase.title}"
     return item(
         ImageType=["DERIVED", "PRIMARY"],
         ContentLabel="RESEARCH_ONLY",
-        ContentDescription=short_text(f"research only, not a medical device: {view.title} {phase.title}"),
+        ContentDescription=short_text(f"research only, not a medical device: {about}"),
         ContentCreatorName="",
         LossyImageCompression="00",
         SegmentationType="BINARY",
@@ -135,22 +138,31 @@ def _segmentation_image(
         FrameOfReferenceUID=context.reference_uid,
         PositionReferenceIndicator=str(context.files.first.get("PositionReferenceIndicator") or ""),
         SegmentSequence=[
-            _segment(context, number, label, concept) for number, (label, concept) in enumerate(segments, 1)
+            _segment(context, number, segment, corrected=corrected) for number, segment in enumerate(segments, 1)
         ],
     )
 
 
-def _segment(context: ObjectContext, number: int, label: LabelClass, concept: SegmentConcept) -> SegmentDescription:
+def _is_corrected(analysis: Analysis, view: View, frame: int) -> bool:
+    """Return whether a reader corrected the mask of a frame."""
+    edits = analysis.edits.masks if analysis.edits else ()
+    return any(edit.view is view and frame in edit.frames for edit in edits)
+
+
+def _segment(
+    context: ObjectContext, number: int, segment: tuple[LabelClass, SegmentConcept], *, corrected: bool
+) -> SegmentDescription:
     from highdicom.color import CIELabColor
     from highdicom.seg import SegmentDescription
 
+    label, concept = segment
     tracking_id, tracking_uid = context.tracking(concept.label)
     described = SegmentDescription(
         segment_number=number,
         segment_label=concept.label,
         segmented_property_category=concept.category.coded(),
         segmented_property_type=concept.type.coded(),
-        algorithm_type="AUTOMATIC",
+        algorithm_type="SEMIAUTOMATIC" if corrected else "AUTOMATIC",
         algorithm_identification=algorithm_identification(context),
         tracking_id=tracking_id,
         tracking_uid=tracking_uid,

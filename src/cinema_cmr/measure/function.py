@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.results import Measurement
 from cinema_cmr.measure.definition import Definition
+from cinema_cmr.measure.papillary import PAPILLARY_RULES
 from cinema_cmr.measure.phases import Phases
 
 __all__ = [
@@ -30,8 +31,6 @@ MYOCARDIAL_DENSITY_G_ML = 1.05
 """SCMR 2020, JCMR 22:19."""
 
 SUM_OF_SLICES = "sum of slices, short axis"
-
-PAPILLARY = "papillary muscles in the blood pool"
 
 INDEXED = (
     ("lv_edv_ml", "lv_edvi_ml_m2"),
@@ -58,6 +57,8 @@ class Chamber:
     phases: Phases
     rule: str
     """Rule that selects the slices."""
+    papillary: str = PAPILLARY_RULES["blood"]
+    """Where papillary muscles are counted."""
 
     @property
     def title(self) -> str:
@@ -180,7 +181,7 @@ def mass_values(lv: Chamber, myocardium: Chamber) -> tuple[Measurement, Measurem
             title=title,
             unit="g",
             method=SUM_OF_SLICES,
-            rule=f"myocardial volume x {MYOCARDIAL_DENSITY_G_ML} g/ml (SCMR, JCMR 2020;22:19); {PAPILLARY}",
+            rule=f"myocardial volume x {MYOCARDIAL_DENSITY_G_ML} g/ml (SCMR, JCMR 2020;22:19); {myocardium.papillary}",
         )
         masses.append(_mass_at(definition, myocardium, frame, _no_phases(lv)))
     return masses[0], masses[1]

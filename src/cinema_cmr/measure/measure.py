@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.errors import UsageError, unknown_name
@@ -16,26 +17,28 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.body import BsaFormula, body_surface_area, heart_rate
 from cinema_cmr.measure.function import (
-    PAPILLARY,
     Chamber,
     cardiac_output,
     indexed_values,
     mass_values,
     ventricle_values,
 )
+from cinema_cmr.measure.key_frames import key_frame_values
 from cinema_cmr.measure.long_axis.measurements import (
     biplane_mismatch,
     biplane_values,
     long_axis_curves,
     long_axis_values,
 )
+from cinema_cmr.measure.papillary import PAPILLARY_RULES, PapillaryRule, with_muscle_in_mass
 from cinema_cmr.measure.phases import Phases, find_phases, override_phases, reconcile_phases
 from cinema_cmr.measure.quality.checks import issue_flags, quality_flags
 from cinema_cmr.measure.quality.context import QualityContext
 from cinema_cmr.measure.rates import rate_values
 from cinema_cmr.measure.scar import measure_scar
 from cinema_cmr.measure.shape import SegmentThickness, segment_thickness, wall_values
-from cinema_cmr.measure.valve_plane import find_valve_planes
+from cinema_cmr.measure.strain import circumferential_curves, circumferential_values, longitudinal_values
+from cinema_cmr.measure.valve_plane import ValvePlanes, find_valve_planes
 from cinema_cmr.measure.valve_plane_values import (
     describe_valve_planes,
     missing_valve_plane,
@@ -68,11 +71,13 @@ class MeasureOptions:
     min_myocardial_rim: float = MIN_MYOCARDIAL_RIM
     """Fraction of the rim that scmr requires, 0 to 1; see `volumes.MIN_MYOCARDIAL_RIM`."""
     phase_rule: PhaseRule = "own"
-    """ED and ES by each ventricle, or by the LV for both."""
+    """ED and ES of each ventricle, or those of the LV."""
     ed_frame: int | None = None
     """ED frame of both ventricles, from 0, in place of the one found."""
     es_frame: int | None = None
     """ES frame of both ventricles, from 0, in place of the one found."""
+    papillary_rule: PapillaryRule = "blood"
+    """Papillary muscles in the LV blood or the mass."""
     bsa_formula: BsaFormula = "mosteller"
     """Formula of the body surface area."""
 
@@ -81,6 +86,7 @@ class MeasureOptions:
         for kind, value, names in (
             ("basal rule", self.basal_rule, get_args(BasalRule)),
             ("phase rule", self.phase_rule, get_args(PhaseRule)),
+            ("papillary rule", self.papillary_rule, get_args(PapillaryRule)),
             ("body surface area formula", self.bsa_formula, get_args(BsaFormula)),
         ):
             if value not in names:
@@ -145,6 +151,7 @@ def _measure(
     long_axis = (
         *long_axis_values(landmarks, ed=options.ed_frame, es=options.es_frame, n_stack=n_stack),
         *biplane_values(study, labels),
+        *longitudinal_values(study, labels),
     )
     if View.SAX not in labels:
         values = _short_axis_values(study, _no_stack(), options)
@@ -175,27 +182,31 @@ def _measure(
     )
     return Measurements(
         measured=(*values, *long_axis),
-        curves={
-            "lv_volume_ml": volumes.lv_ml,
-            "rv_volume_ml": volumes.rv_ml,
-            "myo_volume_ml": volumes.myo_ml,
-            **long_axis_curves(landmarks, n_frames=cine.n_frames),
-        },
+        curves={**_volume_curves(volumes), **stack.contours_mm, **long_axis_curves(landmarks, n_frames=cine.n_frames)},
         times_ms=cine.frame_times_ms,
         flags=(*quality_flags(context), *(flag for flag in of_rules if flag is not None)),
     )
+
+
+def _volume_curves(volumes: Volumes) -> dict[str, NDArray[np.float64]]:
+    return {"lv_volume_ml": volumes.lv_ml, "rv_volume_ml": volumes.rv_ml, "myo_volume_ml": volumes.myo_ml}
 
 
 def _volumes(
     cine: Cine, labels: LabelMap, options: MeasureOptions, landmarks: Mapping[View, Landmarks]
 ) -> tuple[Volumes, Volumes | None]:
     """Return the curves by the rule of the options, and those up to the valve plane, or None without one."""
+
+    def counted(rule: BasalRule, valve_planes: ValvePlanes | None = None) -> Volumes:
+        rim = options.min_myocardial_rim
+        found = measure_volumes(cine, labels, basal_rule=rule, min_myocardial_rim=rim, valve_planes=valve_planes)
+        return with_muscle_in_mass(found, cine, labels) if options.papillary_rule == "mass" else found
+
     planes = find_valve_planes(cine, landmarks)
-    cut = measure_volumes(cine, labels, basal_rule="valve-plane", valve_planes=planes) if planes else None
+    cut = counted("valve-plane", planes) if planes else None
     if options.basal_rule == "valve-plane" and cut:
         return cut, cut
-    rule = "scmr" if options.basal_rule == "valve-plane" else options.basal_rule
-    return measure_volumes(cine, labels, basal_rule=rule, min_myocardial_rim=options.min_myocardial_rim), cut
+    return counted("scmr" if options.basal_rule == "valve-plane" else options.basal_rule), cut
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,6 +218,8 @@ class _Stack:
     myo: Chamber
     wall_ed: SegmentThickness
     wall_es: SegmentThickness
+    contours_mm: dict[str, NDArray[np.float64]]
+    """Summed length of the LV's contours in each frame, by name."""
     cine: Cine | None
 
 
@@ -218,11 +231,14 @@ def _no_stack() -> _Stack:
         return Chamber(name=name, volumes_ml=np.empty(0), counted=np.empty((0, 0), dtype=bool), phases=phases, rule="")
 
     wall = SegmentThickness.absent(reason)
-    return _Stack(lv=chamber("lv"), rv=chamber("rv"), myo=chamber("myo"), wall_ed=wall, wall_es=wall, cine=None)
+    return _Stack(
+        lv=chamber("lv"), rv=chamber("rv"), myo=chamber("myo"), wall_ed=wall, wall_es=wall, contours_mm={}, cine=None
+    )
 
 
 def _stack(cine: Cine, labels: LabelMap, volumes: Volumes, options: MeasureOptions) -> _Stack:
     lv, rv = _phases(cine, volumes, options)
+    papillary = PAPILLARY_RULES[options.papillary_rule]
     rv_present, myo_present = (np.any(labels.array == CODES[name], axis=(0, 1)) for name in ("rv", "myo"))
 
     def wall(frame: int | None) -> SegmentThickness:
@@ -236,12 +252,20 @@ def _stack(cine: Cine, labels: LabelMap, volumes: Volumes, options: MeasureOptio
             volumes_ml=volumes.lv_ml,
             counted=volumes.lv_counted,
             phases=lv,
-            rule=f"{_describe_basal_rule(volumes)}; {PAPILLARY}",
+            rule=f"{_describe_basal_rule(volumes)}; {papillary}",
         ),
         rv=Chamber(name="rv", volumes_ml=volumes.rv_ml, counted=rv_present, phases=rv, rule=EVERY_SLICE),
-        myo=Chamber(name="myo", volumes_ml=volumes.myo_ml, counted=myo_present, phases=lv, rule=EVERY_SLICE),
+        myo=Chamber(
+            name="myo",
+            volumes_ml=volumes.myo_ml,
+            counted=myo_present,
+            phases=lv,
+            rule=EVERY_SLICE,
+            papillary=papillary,
+        ),
         wall_ed=wall(lv.ed),
         wall_es=wall(lv.es),
+        contours_mm=circumferential_curves(cine, labels),
         cine=cine,
     )
 
@@ -289,5 +313,14 @@ def _short_axis_values(study: Study, stack: _Stack, options: MeasureOptions) -> 
         for chamber in (stack.lv, stack.rv)
         for value in rate_values(chamber, times_ms=times, rr_interval_ms=interval)
     )
-    indexed = indexed_values(by_name, surface)
-    return (*volumes, rate, output, surface, *indexed, *rates, *wall_values(stack.wall_ed, stack.wall_es))
+    return (
+        *volumes,
+        rate,
+        output,
+        surface,
+        *indexed_values(by_name, surface),
+        *rates,
+        *key_frame_values(stack.lv, times_ms=times, rr_interval_ms=interval),
+        *circumferential_values(stack.contours_mm, stack.lv.phases),
+        *wall_values(stack.wall_ed, stack.wall_es),
+    )

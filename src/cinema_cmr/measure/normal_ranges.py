@@ -15,8 +15,9 @@ from typing import Literal
 from cinema_cmr.core.analysis import NormalRange
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.files.text import parse_json, parse_rows
+from cinema_cmr.measure.papillary import PAPILLARY_RULES, PapillaryRule
 
-__all__ = ["HUMAN_NOISE", "NORMAL_RANGES", "HumanNoise", "normal_range", "parse_normal_ranges"]
+__all__ = ["HUMAN_NOISE", "NORMAL_RANGES", "HumanNoise", "normal_range", "parse_normal_ranges", "ranges_of_rule"]
 
 Sex = Literal["F", "M"]
 
@@ -26,7 +27,7 @@ SUINESIAPUTRA = "Suinesiaputra et al., JCMR 2015, doi 10.1186/s12968-015-0170-9"
 
 DAVIES = "Davies et al. 2022, PMC8908603"
 
-BLOOD_POOL = "papillary muscles in the blood pool"
+BLOOD_POOL = PAPILLARY_RULES["blood"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +139,12 @@ HUMAN_NOISE: tuple[HumanNoise, ...] = (
     ),
 )
 """Variability of human readers; smaller differences are not meaningful."""
+
+
+def ranges_of_rule(ranges: tuple[NormalRange, ...], rule: PapillaryRule) -> tuple[NormalRange, ...]:
+    """Return the ranges that hold where papillary muscles are counted so: of the LV not those of the other rule."""
+    other = {text for name, text in PAPILLARY_RULES.items() if name != rule}
+    return tuple(one for one in ranges if not (one.name.startswith("lv_") and one.papillary_rule in other))
 
 
 def normal_range(

@@ -14,7 +14,7 @@ from cinema_cmr.measure.definition import Definition
 from cinema_cmr.measure.function import Chamber
 from cinema_cmr.measure.phases import Phases, covers_cycle
 
-__all__ = ["rate_values", "volume_slopes"]
+__all__ = ["cycle_length_ms", "frames_between", "missing_input", "rate_values", "volume_slopes"]
 
 Curve = NDArray[np.float64]
 
@@ -63,10 +63,10 @@ def rate_values(
     Absent without frame times, with too few frames, or if the ventricle is missing in a frame.
     """
     definitions = _definitions(chamber)
-    reason = _missing_input(chamber, times_ms)
+    reason = missing_input(chamber, times_ms)
     if reason or times_ms is None:
         return tuple(definition.absent(reason or "") for definition in definitions)
-    cycle_ms = _cycle_ms(chamber.volumes_ml, times_ms, rr_interval_ms)
+    cycle_ms = cycle_length_ms(chamber.volumes_ml, times_ms, rr_interval_ms)
     slopes = volume_slopes(chamber.volumes_ml, times_ms, cycle_ms=cycle_ms)
     return _peaks(chamber.phases, slopes, times_ms, cycle_ms=cycle_ms, definitions=definitions)
 
@@ -89,7 +89,7 @@ def _definitions(chamber: Chamber) -> tuple[Definition, ...]:
     )
 
 
-def _missing_input(chamber: Chamber, times_ms: Curve | None) -> str | None:
+def missing_input(chamber: Chamber, times_ms: Curve | None) -> str | None:
     """Return the reason why rates cannot be measured, or None."""
     n_frames = chamber.volumes_ml.size
     if chamber.phases.ed is None or chamber.phases.es is None:
@@ -119,7 +119,7 @@ def _peaks(
         (definitions[:2], phases.ed or 0, phases.es or 0, -1),
         (definitions[2:], phases.es or 0, phases.ed or 0, 1),
     ):
-        frames = _between(start, stop, len(slopes), periodic=cycle_ms is not None)
+        frames = frames_between(start, stop, len(slopes), periodic=cycle_ms is not None)
         peak = _first_peak(frames, sign * slopes)
         after = times_ms[peak] - times_ms[start]
         values.append(rate.value(sign * slopes[peak], frames=(peak,)))
@@ -133,14 +133,14 @@ def _first_peak(frames: list[int], slopes: Curve) -> int:
     return next(frame for frame in frames if slopes[frame] >= steepest - 1e-9 * abs(steepest))
 
 
-def _cycle_ms(volumes: Curve, times: Curve, rr_interval_ms: float | None) -> float | None:
+def cycle_length_ms(volumes: Curve, times: Curve, rr_interval_ms: float | None) -> float | None:
     """Return the length of the cycle if the curve covers it, else None."""
     if not covers_cycle(volumes, times_ms=times, rr_interval_ms=rr_interval_ms):
         return None
     return max(rr_interval_ms or 0.0, float(times[-1] - times[0] + np.median(np.diff(times))))
 
 
-def _between(start: int, stop: int, n_frames: int, *, periodic: bool) -> list[int]:
+def frames_between(start: int, stop: int, n_frames: int, *, periodic: bool) -> list[int]:
     """Return the frames from one phase to the other, across the end of a periodic curve."""
     if periodic:
         return [(start + step) % n_frames for step in range((stop - start) % n_frames + 1)]

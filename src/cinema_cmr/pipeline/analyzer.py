@@ -27,7 +27,7 @@ from cinema_cmr.io.provenance import input_digest
 from cinema_cmr.io.read import read_study
 from cinema_cmr.measure.measurable import check_measurable
 from cinema_cmr.measure.measure import measure_study
-from cinema_cmr.measure.normal_ranges import NORMAL_RANGES
+from cinema_cmr.measure.normal_ranges import NORMAL_RANGES, ranges_of_rule
 from cinema_cmr.measure.quality.landmarks import plausible_by_view
 from cinema_cmr.measure.quality.masks import fov_flags
 from cinema_cmr.models.weights import weights_hash
@@ -106,7 +106,7 @@ class Analyzer:
             measurements=measurements,
             run=replace(self.run_facts(digest), seconds=watch.seconds),
             landmarks=landmarks,
-            normal_ranges=self.options.normal_ranges,
+            normal_ranges=ranges_of_rule(self.options.normal_ranges, self.options.measure.papillary_rule),
         )
 
     def _read(self, source: Study | Path | str, name: str | None) -> Study:

@@ -22,7 +22,7 @@ from cinema_cmr.disease.model import load_disease_model
 from cinema_cmr.disease.study_classification import classify_study
 from cinema_cmr.io.provenance import file_digest
 from cinema_cmr.measure.measure import MeasureOptions
-from cinema_cmr.measure.normal_ranges import NORMAL_RANGES
+from cinema_cmr.measure.normal_ranges import NORMAL_RANGES, ranges_of_rule
 from cinema_cmr.pipeline.restored_parts import (
     label_scheme,
     measure_again,
@@ -76,6 +76,7 @@ def remeasure(results: Path | str, corrections: Corrections, *, now: datetime | 
         labels = {view: _labels(stored, view, path) for view, path in files.items()}
         predictions = {one.view: stored_prediction(one, labels[one.view], scheme) for one in stored.record.predictions}
         options, subject = _options(stored, corrections)
+        _check_image(stored, options)
         study = replace(stored.study, subject=subject)
         measured = measure_again(study, predictions, options, stored.record)
         run_options = _run_options(stored, corrections, options)
@@ -92,7 +93,7 @@ def remeasure(results: Path | str, corrections: Corrections, *, now: datetime | 
         measurements=measured,
         run=replace(facts, options=run_options, seconds={**facts.seconds, **watch.seconds}),
         landmarks=stored_landmarks(stored.record),
-        normal_ranges=_normal_ranges(stored, corrections.normal_ranges),
+        normal_ranges=_normal_ranges(stored, corrections.normal_ranges, options),
         edits=edits,
         files=_kept_files(stored, files),
     )
@@ -125,6 +126,16 @@ def _options(stored: StoredResults, corrections: Corrections) -> tuple[MeasureOp
     rules = {**asdict(stored_options(stored.run)), **found, **{k: v for k, v in given.items() if k in _RULES}}
     facts = {name: value for name, value in given.items() if name not in _RULES}
     return MeasureOptions(**rules), Subject(**facts).fill_from(stored.record.subject)  # type: ignore[arg-type]
+
+
+def _check_image(stored: StoredResults, options: MeasureOptions) -> None:
+    """Raise `InputError` for a rule that measures in the image, where only the grid is at hand."""
+    stack = View.SAX in stored.grids and stored.study[View.SAX]
+    if options.papillary_rule == "mass" and stack and not stack.has_image:
+        raise InputError(
+            f"the rule papillary_rule=mass finds the muscle in the image, which '{stored.folder.name}' lacks; expected"
+            f" {image_file(View.SAX)}: give the image with --image FILE, or --papillary-rule blood"
+        )
 
 
 def _run_options(stored: StoredResults, corrections: Corrections, options: MeasureOptions) -> dict[str, OptionValue]:
@@ -243,11 +254,13 @@ def _classification(
     return DiseaseClassification(reason=reason, model=disease.model, notice=disease.notice)
 
 
-def _normal_ranges(stored: StoredResults, given: tuple[NormalRange, ...] | None) -> tuple[NormalRange, ...]:
+def _normal_ranges(
+    stored: StoredResults, given: tuple[NormalRange, ...] | None, options: MeasureOptions
+) -> tuple[NormalRange, ...]:
     """Return the table given, or the bundled one if the run had that; a table of the user's own is not stored."""
-    if given is not None:
-        return given
-    return () if stored.run.options.get("normal_ranges_sha256") else NORMAL_RANGES
+    if given is None and stored.run.options.get("normal_ranges_sha256"):
+        return ()
+    return ranges_of_rule(NORMAL_RANGES if given is None else given, options.papillary_rule)
 
 
 def _kept_files(stored: StoredResults, files: Mapping[View, Path]) -> dict[str, Path]:

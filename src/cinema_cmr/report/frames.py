@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from cinema_cmr.core.contours import loops, smooth_masks
 from cinema_cmr.core.vocabulary import CINE_LABELS, SCAR_LABELS
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.report.display import Box, Labels, window
-from cinema_cmr.report.outlines import loops, path_text, resampled, smooth_masks
+from cinema_cmr.report.outlines import path_text, resampled
 
 __all__ = ["UNITS_PER_PIXEL", "Film", "Tile", "film", "outline_paths"]
 

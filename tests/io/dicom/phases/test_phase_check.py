@@ -68,6 +68,18 @@ def test_slices_in_phase_without_any_tag_are_taken_as_they_are(tmp_path: Path) -
     np.testing.assert_allclose(blood_ml(cine), true_blood_ml(usual(5)), rtol=1e-5)
 
 
+def test_slices_without_times_that_stop_early_have_no_ejection_fraction(tmp_path: Path) -> None:
+    short = np.arange(14) / N
+    slices = [
+        one.with_(phases=short if k in (1, 2) else np.arange(N) / N, tags=lambda _: {})
+        for k, one in enumerate(usual(5))
+    ]
+    study, cine, codes = read(tmp_path, slices)
+    assert PHASES_UNKNOWN in codes and "frame-count-differs" in codes and not cine.in_phase
+    (issue,) = (issue for issue in study.issues if issue.code == PHASES_UNKNOWN)
+    assert "numbers of frames" in issue.message
+
+
 def test_slices_whose_motion_does_not_agree_have_no_ejection_fraction(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     _, cine, codes = read(tmp_path, [one.with_(phases=rng.permutation(N) / N, tags=lambda _: {}) for one in usual(5)])

@@ -161,8 +161,10 @@ def _in_phase(phased: PhasedStack, shifts: SliceShifts, timed: NDArray[np.bool_]
     agree = shifts.reliable[shifts.moving].mean() >= _RELIABLE_SHARE
     if agree and not apart.any():
         return phased
-    if not agree or not _closes(distances[shifts.moving]):
-        return replace(phased, in_phase=False, issues=(*phased.issues, _unknown_issue(one, shifts)))
+    # Of another number of frames a slice may end before the beat does; stretched over it, its motion is no guide.
+    uneven = len({len(s.frames) for s, known in zip(one.stack.slices, timed, strict=True) if not known}) > 1
+    if not agree or uneven or not _closes(distances[shifts.moving]):
+        return replace(phased, in_phase=False, issues=(*phased.issues, _unknown_issue(one, shifts, uneven=uneven)))
     array, shown = one.array.copy(), list(one.shown)
     for k in np.flatnonzero(~timed):
         shift = int(frames[k]) % array.shape[-1]
@@ -190,12 +192,13 @@ def _aligned_issue(apart: NDArray[np.bool_], timed: NDArray[np.bool_]) -> Issue:
     )
 
 
-def _unknown_issue(one: AssembledStack, shifts: SliceShifts) -> Issue:
+def _unknown_issue(one: AssembledStack, shifts: SliceShifts, *, uneven: bool) -> Issue:
+    other = " and differ in their numbers of frames" if uneven else ""
     return Issue(
         code=PHASES_UNKNOWN,
         severity="error",
-        message=f"the {len(one.stack.slices)} slices have no trigger times, and the motion in the images does not show"
-        " that their frames are in phase, nor how to put them in phase; volumes at ED and ES and ejection fraction are"
-        " absent: export the series with their times, or use a gated cine",
+        message=f"the {len(one.stack.slices)} slices have no trigger times{other}, and the motion in the images"
+        " does not show that their frames are in phase, nor how to put them in phase; volumes at ED and ES and ejection"
+        " fraction are absent: export the series with their times, or use a gated cine",
         evidence={"n_slices": len(one.stack.slices), "n_agree": int(shifts.reliable.sum())},
     )
