@@ -32,7 +32,7 @@ class InferenceOptions:
     precision: Precision = "auto"
     """Number format; auto is bf16 where it is native."""
     tta: Tta | None = None
-    """Test-time augmentation: 2 mirrored, 4 or 8 rotated; else as card."""
+    """Test-time augmentation: 2 mirrored, 4, 8 rotated; else model's."""
 
     def __post_init__(self) -> None:
         for name, value, known in (
