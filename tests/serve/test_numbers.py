@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,27 @@ def test_corrected_numbers_are_those_of_the_whole_mask(study: OpenedStudy, es_fr
     np.testing.assert_allclose(quick.curves["lv_volume_ml"], whole.curves["lv_volume_ml"])
     before = next(one.value for one in study.record.measurements if one.name == "lv_edv_ml")
     assert quick.value("lv_edv_ml") != pytest.approx(before, rel=1e-3)
+
+
+def test_the_rule_for_papillary_muscles_measures_in_the_image(results: Path) -> None:
+    run = json.loads((results / "run.json").read_text())
+    run["options"]["papillary_rule"] = "mass"
+    (results / "run.json").write_text(json.dumps(run))
+    study = open_study(results, Library([results]).record(results))
+    view = study.views[View.SAX]
+    assert view.labels is not None
+    darkened = view.pixels.copy()
+    darkened[(view.labels == 3) & (np.arange(view.labels.shape[0])[:, None, None, None] % 4 == 0)] = 250
+    view.pixels = darkened
+    erased(study)
+    options = MeasureOptions(papillary_rule="mass")
+    image = darkened * np.float32(view.scaling[0]) + np.float32(view.scaling[1])
+    whole = measure_masks(view.cine.with_array(image), LabelMap(array=view.labels), options=options)
+    blood = measure_masks(view.cine.with_array(image), LabelMap(array=view.labels))
+    assert whole.value("lv_edv_ml") != pytest.approx(blood.value("lv_edv_ml"), rel=1e-3)
+    for name in ("lv_edv_ml", "lv_ef_percent", "lv_mass_g"):
+        assert study.quick_numbers().value(name) == pytest.approx(whole.value(name)), name
+        assert study.numbers().value(name) == pytest.approx(whole.value(name)), name
 
 
 def test_a_label_outside_of_the_measured_part_is_counted(study: OpenedStudy) -> None:

@@ -66,6 +66,17 @@ def test_frames_are_chosen_within_the_study_and_apart(results: Path) -> None:
         study.choose_frames(5, None)
 
 
+def test_corrections_of_other_masks_are_not_applied(results: Path) -> None:
+    study = opened(results)
+    study.change("sax", 1, 2, np.zeros(study.views[View.SAX].cine.shape[:2], np.uint8))
+    study.save()
+    path = results / "segmentation/original/sax.nii.gz"
+    grid = read_nifti_grid(path, view=View.SAX)
+    write_mask(np.zeros(grid.shape, np.uint8), grid, path, overwrite=True)
+    with pytest.raises(InputError, match="other masks"):
+        opened(results)
+
+
 def test_results_without_images_say_what_to_do(results: Path) -> None:
     for image in (results / "images").iterdir():
         image.unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from threading import Thread
@@ -85,8 +86,8 @@ def make_app(settings: ServeSettings) -> FastAPI:
 
 def _warm_up() -> None:
     """Import what the first opened study needs, which takes seconds."""
-    import scipy.ndimage
-    import scipy.spatial.distance  # noqa: F401
+    for name in ("PIL.Image", "scipy.ndimage", "scipy.spatial.distance"):
+        import_module(name)
 
 
 def _add_errors(app: FastAPI) -> None:

@@ -16,6 +16,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.function import Chamber, mass_values, ventricle_values
 from cinema_cmr.measure.measure import MeasureOptions, measure_masks
+from cinema_cmr.measure.papillary import with_muscle_in_mass
 from cinema_cmr.measure.phases import Phases, find_phases, override_phases, reconcile_phases
 from cinema_cmr.measure.quality.landmarks import plausible_by_view
 from cinema_cmr.measure.valve_plane import find_valve_planes
@@ -101,12 +102,11 @@ def _ventricles(record: StudyRecord, cine: Cine, labels: LabelMap, options: Meas
 
 def _volumes(record: StudyRecord, cine: Cine, labels: LabelMap, options: MeasureOptions) -> Volumes:
     """Return the curves by the rule of the options; without hinge points "valve-plane" is "scmr"."""
-    if options.basal_rule == "valve-plane":
-        planes = find_valve_planes(cine, _plausible(record))
-        if planes:
-            return measure_volumes(cine, labels, basal_rule="valve-plane", valve_planes=planes)
-    rule = "scmr" if options.basal_rule == "valve-plane" else options.basal_rule
-    return measure_volumes(cine, labels, basal_rule=rule, min_myocardial_rim=options.min_myocardial_rim)
+    planes = find_valve_planes(cine, _plausible(record)) if options.basal_rule == "valve-plane" else None
+    rule = options.basal_rule if planes or options.basal_rule != "valve-plane" else "scmr"
+    rim = options.min_myocardial_rim
+    found = measure_volumes(cine, labels, basal_rule=rule, min_myocardial_rim=rim, valve_planes=planes)
+    return with_muscle_in_mass(found, cine, labels) if options.papillary_rule == "mass" else found
 
 
 def _chamber(name: Literal["lv", "rv", "myo"], found: _Ventricles, labels: LabelMap, phases: Phases) -> Chamber:

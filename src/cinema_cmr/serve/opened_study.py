@@ -16,14 +16,14 @@ from cinema_cmr.core.results import Measurements
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.provenance import file_digest
-from cinema_cmr.pipeline.restored_parts import stored_measurements
+from cinema_cmr.pipeline.restored_parts import stored_measurements, stored_options
 from cinema_cmr.report.record.build import image_file, mask_file, model_mask_file
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.stored import read_run
 from cinema_cmr.report.record.study_record import StudyRecord
 from cinema_cmr.serve.numbers import FRAMES, measure_all, measure_stack, model_frames
 from cinema_cmr.serve.opened_view import OpenedView, open_view, read_codes
-from cinema_cmr.serve.review import Review, read_review, write_review
+from cinema_cmr.serve.review import REVIEW_FILE, Review, read_review, write_review
 
 __all__ = ["OpenedStudy", "open_study"]
 
@@ -88,7 +88,7 @@ class OpenedStudy:
         if self.is_as_stored:
             return stored_measurements(self.record)
         if self.measured is None:
-            parts = {name: _part(view) for name, view in self.views.items() if view.labels is not None}
+            parts = {name: self._part(view) for name, view in self.views.items() if view.labels is not None}
             self.measured = measure_all(self.record, self.run, parts, self._chosen())
         return self.measured
 
@@ -109,7 +109,7 @@ class OpenedStudy:
         ):
             return self.numbers()
         if self.quick is None:
-            self.quick = measure_stack(self.record, self.run, _part(stack), self._chosen())
+            self.quick = measure_stack(self.record, self.run, self._part(stack), self._chosen())
         return self.quick
 
     def forget(self) -> None:
@@ -130,6 +130,10 @@ class OpenedStudy:
             raise InputError(f"frame {frames[0]} is ED and ES; expected two frames: move the other one first")
         self.review = review
         self.forget()
+
+    def _part(self, view: OpenedView) -> tuple[Cine, LabelMap]:
+        # The rule "mass" finds the papillary muscles in the image; all others measure labels alone.
+        return view.measured_part(with_image=stored_options(self.run).papillary_rule == "mass")
 
     def _chosen(self) -> dict[str, int | None]:
         return {name: getattr(self.review, name) for name in FRAMES}
@@ -179,6 +183,12 @@ def _take_corrections(study: OpenedStudy, view: View, opened: OpenedView) -> Non
     """Apply the stored corrections, and take over those that another program made in the mask."""
     if opened.own is None:
         return
+    drawn_on = study.review.mask_sha256.get(view)
+    if drawn_on is not None and drawn_on != file_digest(_own_mask(study.folder, view)):
+        raise InputError(
+            f"{REVIEW_FILE} of '{study.folder.name}' corrects other masks of the {view.title} view; expected those of"
+            f" {model_mask_file(view)}: move {REVIEW_FILE} away to begin anew"
+        )
     stored = opened.as_stored(opened.own)
     corrected = study.review.apply(view, stored, n_codes=opened.n_codes)
     present = study.folder / mask_file(view)
@@ -192,17 +202,3 @@ def _take_corrections(study: OpenedStudy, view: View, opened: OpenedView) -> Non
                 study.review = study.review.with_slice(view, frame, index, others[:, :, index, frame])
     opened.labels = np.ascontiguousarray(opened.as_shown(corrected))
     opened.include(np.asarray(opened.labels.max(axis=(2, 3))))
-
-
-def _part(view: OpenedView) -> tuple[Cine, LabelMap]:
-    """Return the in-plane part around all labels: the rest of an image is empty, and adds to no measurement."""
-    if view.labels is None:
-        raise InputError(f"the view '{view.cine.view}' has no mask; expected a segmented view")
-    left, right, top, bottom = view.extent
-    if right <= left or bottom <= top:
-        return view.cine, LabelMap(array=view.labels, scheme=view.scheme)
-    affine = view.cine.affine.copy()
-    affine[:3, 3] += affine[:3, 0] * left + affine[:3, 1] * top
-    cine = replace(view.cine, array=view.cine.array[left:right, top:bottom], affine=affine)
-    codes = np.ascontiguousarray(view.labels[left:right, top:bottom])
-    return cine, LabelMap(array=codes, scheme=view.scheme)

@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import InputError, UnreadableFileError
 from cinema_cmr.core.geometry import apply_affine
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
@@ -75,6 +76,25 @@ class OpenedView:
     def as_shown(self, codes: Labels) -> Labels:
         """Return codes (x, y) or (x, y, ...) of the stored grid, as they are shown."""
         return codes.reshape(-1, *codes.shape[2:])[self.place]
+
+    def measured_part(self, *, with_image: bool) -> tuple[Cine, LabelMap]:
+        """Return the in-plane part around all labels: the rest of an image is empty, and adds to no measurement.
+
+        Without the image the cine is a grid alone. Raises `InputError` for a view without a mask.
+        """
+        if self.labels is None:
+            raise InputError(f"the view '{self.cine.view}' has no mask; expected a segmented view")
+        left, right, top, bottom = self.extent
+        if right <= left or bottom <= top:
+            left, right, top, bottom = 0, self.pixels.shape[0], 0, self.pixels.shape[1]
+        affine = self.cine.affine.copy()
+        affine[:3, 3] += affine[:3, 0] * left + affine[:3, 1] * top
+        array = self.cine.array[left:right, top:bottom]
+        if with_image:
+            array = self.pixels[left:right, top:bottom] * np.float32(self.scaling[0]) + np.float32(self.scaling[1])
+        codes = np.ascontiguousarray(self.labels[left:right, top:bottom])
+        cine = replace(self.cine, array=array, affine=affine, has_image=with_image)
+        return cine, LabelMap(array=codes, scheme=self.scheme)
 
     def include(self, codes: Labels) -> None:
         """Let the part that is measured hold these labels (x, y), too."""
