@@ -84,6 +84,7 @@ _MEASUREMENT: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ),
     ("valve-plane-effect", _WARNING, "EF depends on the basal rule", "a difference of 4 EF points between the rules"),
     ("valve-plane-missing", _WARNING, "another basal rule was applied", "rule valve-plane without hinge points"),
+    ("corrected-frame-unused", _WARNING, "a correction is not measured", "ED or ES moved off a corrected frame"),
     ("masks-edited", _WARNING, "masks were corrected by hand", "masks changed after the analysis, measured again"),
 )
 
@@ -202,6 +203,7 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("time-and-slices-exchanged", _ERROR, "axes are exchanged", "a third axis that looks like time"),
     ("units-converted", _INFO, "lengths converted to mm", "metres or micrometres in the header"),
     ("unreadable-file", _WARNING, "a damaged file", "a DICOM file that cannot be decoded"),
+    ("unusable-images", _WARNING, "images were left out", "images of a cine without a usable place in the patient"),
     ("user-decision", _INFO, "decided by the user", "--views, --use, --ignore or --view"),
     ("view-assumed", _WARNING, "taken as short axis", "few slices and no stated view"),
     ("window-incomplete", _WARNING, "phases interpolated", "slices that do not cover the whole cycle"),
