@@ -31,3 +31,11 @@ def test_a_manifest_of_lines_or_a_table(tmp_path: Path, text: str, names: list[s
 def test_no_input_is_refused() -> None:
     with pytest.raises(UsageError, match="no input given"):
         listed_inputs(Namespace(inputs=[], manifest=None))
+
+
+def test_a_manifest_of_a_population_may_be_parquet(tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(arrow.table({"path": ["a.nii.gz", "b"], "sex": ["F", None]}), tmp_path / "studies.parquet")
+    found = listed_inputs(Namespace(inputs=[], manifest=str(tmp_path / "studies.parquet")))
+    assert found == [tmp_path / "a.nii.gz", tmp_path / "b"]

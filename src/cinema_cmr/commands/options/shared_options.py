@@ -17,7 +17,9 @@ def add_input_options(parser: ArgumentParser, kinds: str) -> None:
     """Add the inputs; `kinds` are the kinds of paths accepted."""
     group = parser.add_argument_group("input")
     group.add_argument("inputs", nargs="*", metavar="INPUT", help=kinds)
-    group.add_argument("--manifest", metavar="FILE", help="file of inputs: one path a line, or a CSV column 'path'")
+    group.add_argument(
+        "--manifest", metavar="FILE", help="file of inputs: one path a line, or a CSV or Parquet column 'path'"
+    )
 
 
 def add_series_options(parser: ArgumentParser) -> None:
@@ -40,8 +42,8 @@ def add_output_options(parser: ArgumentParser) -> OptionGroup:
 
 
 def listed_inputs(given: Namespace) -> list[Path]:
-    """Return the inputs of the command line and of its --manifest: a text file with one path a line, or a CSV with a
-    column `path`. Relative paths in it start at its own folder. Raises `UsageError` without any input."""
+    """Return the inputs of the command line and of its --manifest: a text file with one path a line, or a CSV or Parquet table
+    with a column `path`. Relative paths in it start at its own folder. Raises `UsageError` without any input."""
     inputs = [Path(item) for item in given.inputs]
     if given.manifest:
         inputs += _manifest_paths(Path(given.manifest))
@@ -51,6 +53,10 @@ def listed_inputs(given: Namespace) -> list[Path]:
 
 
 def _manifest_paths(manifest: Path) -> list[Path]:
+    if manifest.suffix.lower() == ".parquet":
+        from cinema_cmr.population.manifest import read_manifest
+
+        return [study.path for study in read_manifest(manifest)]
     from cinema_cmr.files.text import parse_rows, read_text
     from cinema_cmr.io.delimiter import detect_delimiter
 
