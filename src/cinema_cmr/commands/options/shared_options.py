@@ -17,9 +17,7 @@ def add_input_options(parser: ArgumentParser, kinds: str) -> None:
     """Add the inputs; `kinds` are the kinds of paths accepted."""
     group = parser.add_argument_group("input")
     group.add_argument("inputs", nargs="*", metavar="INPUT", help=kinds)
-    group.add_argument(
-        "--manifest", metavar="FILE", help="inputs: one path a line, or a column 'path' (CSV, Parquet)"
-    )
+    group.add_argument("--manifest", metavar="FILE", help="inputs: one path a line, or a column 'path' (CSV, Parquet)")
 
 
 def add_series_options(parser: ArgumentParser) -> None:
@@ -43,7 +41,10 @@ def add_output_options(parser: ArgumentParser) -> OptionGroup:
 
 def listed_inputs(given: Namespace) -> list[Path]:
     """Return the inputs of the command line and of its --manifest: a text file with one path a line, or a CSV or
-    Parquet table with a column `path`. Relative paths in it start at its own folder. Raises `UsageError` without any input."""
+    Parquet table with a column `path`. Relative paths in it start at its own folder.
+
+    Raises `UsageError` without any input.
+    """
     inputs = [Path(item) for item in given.inputs]
     if given.manifest:
         inputs += _manifest_paths(Path(given.manifest))
