@@ -33,6 +33,7 @@ TESTS_OF_THE_WHOLE = {
     "fuzz/test_fuzz.py",
     "serve/test_browser.py",
     "test_architecture.py",
+    "test_canaries.py",
     "test_code_rules.py",
     "test_documents.py",
     "test_exported_scans.py",

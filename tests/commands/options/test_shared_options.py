@@ -40,3 +40,11 @@ def test_a_file_that_lists_nothing_is_refused_and_not_quoted(tmp_path: Path) -> 
     with pytest.raises(InputError, match="none of the 2 paths in manifest 'passwd' exists") as error:
         listed_inputs(Namespace(inputs=[], manifest=str(tmp_path / "passwd")))
     assert "root" not in str(error.value) and "xx" not in str(error.value)
+
+
+def test_a_manifest_of_a_population_may_be_parquet(tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(arrow.table({"path": ["a.nii.gz", "b"], "sex": ["F", None]}), tmp_path / "studies.parquet")
+    found = listed_inputs(Namespace(inputs=[], manifest=str(tmp_path / "studies.parquet")))
+    assert found == [tmp_path / "a.nii.gz", tmp_path / "b"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,11 @@ from cinema_cmr.core.errors import InternalError, UsageError
 from cinema_cmr.population.engines.slurm import SlurmShard, check_submitit, run_on_slurm
 from cinema_cmr.population.outcome_store import OutcomeStore
 from cinema_cmr.population.run import RunSettings, make_tables
+
+
+@pytest.fixture(autouse=True)
+def _jobs_find_the_stubs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
 
 
 @pytest.mark.slow

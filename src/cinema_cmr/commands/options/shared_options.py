@@ -25,11 +25,7 @@ def add_input_options(parser: ArgumentParser, kinds: str) -> None:
     """Add the inputs; `kinds` are the kinds of paths accepted."""
     group = parser.add_argument_group("input")
     group.add_argument("inputs", nargs="*", metavar="INPUT", help=kinds)
-    group.add_argument(
-        "--manifest",
-        metavar="FILE",
-        help="one path a line, or a CSV: path, name, sex, age, ...",
-    )
+    group.add_argument("--manifest", metavar="FILE", help="inputs: one path a line, or a column 'path' (CSV, Parquet)")
 
 
 def add_series_options(parser: ArgumentParser) -> None:
@@ -62,7 +58,17 @@ def listed_studies(given: Namespace) -> Manifest:
     Raises `UsageError` without any input, `InputError` as `read_manifest`.
     """
     rows = tuple(ManifestRow(path=Path(item)) for item in given.inputs)
-    listed = read_manifest(Path(given.manifest)) if given.manifest else Manifest(rows=())
+    listed = _listed(Path(given.manifest)) if given.manifest else Manifest(rows=())
     if not rows and not listed.rows:
         raise UsageError("no input given; expected a DICOM folder, a zip or NIfTI files, or --manifest FILE")
     return Manifest(rows=(*rows, *listed.rows), remarks=listed.remarks)
+
+
+def _listed(manifest: Path) -> Manifest:
+    if manifest.suffix.lower() != ".parquet":
+        return read_manifest(manifest)
+    from cinema_cmr.population.manifest import read_manifest as read_table
+
+    return Manifest(
+        rows=tuple(ManifestRow(path=one.path, name=one.name, subject=one.subject) for one in read_table(manifest))
+    )

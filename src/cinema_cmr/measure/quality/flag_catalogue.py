@@ -85,7 +85,7 @@ _MEASUREMENT: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("valve-plane-effect", _WARNING, "EF depends on the basal rule", "a difference of 4 EF points between the rules"),
     ("valve-plane-missing", _WARNING, "another basal rule was applied", "rule valve-plane without hinge points"),
     ("corrected-frame-unused", _WARNING, "a correction is not measured", "ED or ES moved off a corrected frame"),
-    ("masks-edited", _WARNING, "masks were corrected by hand", "masks changed after the analysis, measured again"),
+    ("masks-edited", _INFO_WARNING, "masks were corrected by hand", "masks changed after the analysis, measured again"),
 )
 
 _LONG_AXIS: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
