@@ -31,6 +31,7 @@ from source_code import (
 TESTS_OF_THE_WHOLE = {
     "fuzz/test_fuzz.py",
     "test_architecture.py",
+    "test_canaries.py",
     "test_code_rules.py",
     "test_documents.py",
     "test_exported_scans.py",
