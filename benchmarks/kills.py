@@ -36,6 +36,7 @@ from cinema_cmr.core.card import Grid, ModelCard
 from cinema_cmr.core.errors import CinemaError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.store import open_study
+from cinema_cmr.io import atomic
 from cinema_cmr.models.architectures import build, config_values
 from cinema_cmr.models.baselines import UNet2dConfig
 from cinema_cmr.models.cards import WEIGHTS_FILE, read_card
@@ -87,7 +88,6 @@ def main() -> None:
     for name in given.commands or commands:
         tally = kill_often(name, commands[name], given.work, kills=given.kills, draw=random.Random(given.seed))
         print(name, vars(tally), flush=True)
-        store(name, tally)
 
 
 def store(name: str, tally: Tally) -> None:
@@ -177,6 +177,7 @@ def _clock_of(process: int) -> int:
 def _end_as(words: Sequence[str], said: Path) -> None:
     """Be the command, in this fork: never returns."""
     os.setpgid(0, 0)
+    atomic._clean_once.cache_clear()  # what this process has cleaned, the parent's warm-up had
     code = 1
     try:
         printed = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
@@ -210,6 +211,7 @@ def kill_often(name: str, command: Command, work: Path, *, kills: int, draw: ran
         tally.faults += [] if ended else ["did not end"]
         tally.ends += 1
         tally.faults += differences(expected, contents(out)) + leftovers(out.parent) + leftovers(work / "tmp")
+        store(name, tally)
         print(f"{name}: {tally.kills} kills, {seconds:.1f} s a call, {tally.faults}", file=sys.stderr, flush=True)
     return tally
 

@@ -12,7 +12,7 @@ import pytest
 from scan_runs import call, scan
 from synthetic_dicom import Heart, StudyWriter, short_axis_planes
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 VARIANTS = ("cut", "one-cut", "two-patients", "two-days", "words-as-numbers", "odd-words")
 
 
