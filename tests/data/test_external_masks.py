@@ -55,7 +55,7 @@ def test_other_codes_are_translated_and_unknown_ones_refused(study: AnnotatedStu
     save(tmp_path / "p" / "p_1.nii.gz", np.array([0, 30, 20, 10], np.uint8)[LABELS])
     codes = parse_codes(["10=lv", "20=myo", "30=rv"])
     assert np.array_equal(open_predictions(tmp_path / "p", codes=codes).read(study), LABELS[..., FRAMES])
-    with pytest.raises(InputError, match=r"holds the values \[10.0, 20.0, 30.0\]; expected the label codes"):
+    with pytest.raises(InputError, match=r"holds the values \[10, 20, 30\]; expected the label codes"):
         open_predictions(tmp_path / "p").read(study)
     with pytest.raises(UsageError, match="unknown structure 'lvv'; did you mean 'lv'"):
         open_predictions(tmp_path / "p", codes={10: "lvv"}).read(study)

@@ -56,7 +56,7 @@ def test_values_go_to_tensorboard_where_it_is_asked_for(tmp_path: Path, monkeypa
 
 def test_without_tensorboard_it_is_said_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(UsageError, match=r"\.\[tensorboard\]"):
+    with pytest.raises(UsageError, match=r"cinema-cmr\[tensorboard\]"):
         Journal(tmp_path, events=True)
 
 

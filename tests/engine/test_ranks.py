@@ -59,5 +59,5 @@ def test_two_processes_agree(tmp_path) -> None:  # type: ignore[no-untyped-def]
 
 def test_without_lightning_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lightning.fabric", None)
-    with pytest.raises(UsageError, match=r"\.\[train\]"):
+    with pytest.raises(UsageError, match=r"cinema-cmr\[train\]"):
         start_fabric(Runtime(device="cpu", precision="fp32"))

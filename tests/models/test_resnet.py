@@ -31,7 +31,7 @@ def test_another_view_is_refused() -> None:
 
 def test_without_monai_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "monai.networks.nets.resnet", None)
-    with pytest.raises(UsageError, match=r"\.\[bench\]"):
+    with pytest.raises(UsageError, match=r"cinema-cmr\[bench\]"):
         ResNet(CONFIG)
 
 

@@ -178,7 +178,7 @@ def _kinds(
 
 
 def _cine_heart(n_frames: int) -> tuple[Study, dict[View, LabelMap], dict[View, Landmarks]]:
-    views = {View.SAX: 8, View.LAX_2C: 1, View.LAX_4C: 1}
+    views = {View.SAX: 8, View.LAX_2C: 1, View.LAX_3C: 1, View.LAX_4C: 1}
     cines = {view: _cine(view, (n_slices, n_frames)) for view, n_slices in views.items()}
     arrays = {view: np.zeros(cine.shape, np.uint8) for view, cine in cines.items()}
     for array in arrays.values():

@@ -13,15 +13,16 @@ from cinema_cmr.core.study import Subject
 
 def read(folder: Path, text: str) -> tuple[tuple[ManifestRow, ...], tuple[str, ...]]:
     (folder / "list.csv").write_text(text, encoding="utf-8")
+    (folder / "a.nii").touch()  # a list none of whose paths exists is refused
     manifest = read_manifest(folder / "list.csv")
     return manifest.rows, manifest.remarks
 
 
 def test_all_columns_in_their_spellings(tmp_path: Path) -> None:
     head = "Path;Name;Sex;Age;height_cm;Weight;Heart rate;ED-frame;es_frame;ward"
-    (row,), remarks = read(tmp_path, f"{head}\na.nii.gz;p1;female;41;1,7e2;60,5;70;0;9;B\n")
+    (row,), remarks = read(tmp_path, f"{head}\na.nii;p1;female;41;1,7e2;60,5;70;0;9;B\n")
     subject = Subject(sex="F", age_years=41, height_cm=170, weight_kg=60.5, heart_rate_bpm=70)
-    assert row == ManifestRow(path=tmp_path / "a.nii.gz", name="p1", subject=subject, ed_frame=0, es_frame=9)
+    assert row == ManifestRow(path=tmp_path / "a.nii", name="p1", subject=subject, ed_frame=0, es_frame=9)
     assert remarks[0].startswith("manifest 'list.csv': columns not used: ward; used are path, name, sex")
 
 

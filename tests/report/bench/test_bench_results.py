@@ -11,7 +11,7 @@ import pytest
 from cinema_cmr.core.serialise import from_result, json_text
 from cinema_cmr.report.bench.bench_results import BenchResults, RunSummary, SweepResults
 
-STORED = Path(__file__).parents[2] / "benchmarks" / "results"
+STORED = Path(__file__).parents[3] / "benchmarks" / "results"
 
 
 def test_a_stored_benchmark_is_read() -> None:
