@@ -154,6 +154,7 @@ def test_demo_study_is_analysed_with_the_bundled_model(tmp_path: Path) -> None:
     assert record.summary.lv_ef_percent == pytest.approx(demo_truth()["lv_ef_percent"], abs=6)
 
 
+@pytest.mark.medium
 def test_demo_study_is_read() -> None:
     assert cmr.read_study(cmr.demo_study())["sax"].n_slices > 5
 

@@ -146,6 +146,7 @@ def test_every_package_has_a_layer() -> None:
     assert unplaced == [], "give them a layer in tests/test_architecture.py and in ARCHITECTURE.md"
 
 
+@pytest.mark.medium
 def test_imports_only_go_to_lower_layers() -> None:
     offences = []
     for path in SOURCES:

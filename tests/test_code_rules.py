@@ -72,6 +72,7 @@ REGISTERED = ("recipes/",)
 """Folders whose public functions a registry collects."""
 
 
+@pytest.mark.medium
 def test_every_module_has_a_docstring_and_its_public_names() -> None:
     offences = []
     for path in SOURCES:
@@ -96,6 +97,7 @@ def test_public_functions_and_classes_have_docstrings() -> None:
     assert not offences, "\n".join(offences)
 
 
+@pytest.mark.medium
 def test_public_names_are_used() -> None:
     """A name that only tests use is dead; `make check` finds the private ones."""
     top = set(public_names(PACKAGE / "__init__.py"))

@@ -59,6 +59,7 @@ def test_pickles_are_converted_only_on_request(tmp_path: Path, capsys: pytest.Ca
     assert main(["datasets", "check", f"rescan:{out}"]) == 0
 
 
+@pytest.mark.medium
 def test_nnunet_s_predictions_come_back_as_they_went(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lab, raw, theirs = tmp_path / "lab", tmp_path / "nnUNet_raw" / "Dataset501_Lab", tmp_path / "predicted"
     for number, radius in enumerate((13.0, 14.0, 15.0, 16.0)):

@@ -33,6 +33,7 @@ def test_text_has_the_size_and_frames_of_a_cine(tmp_path: Path, capsys: pytest.C
     assert first.endswith("71 x 65 x 6 voxels of 1.50 x 1.50 x 8.00 mm, 1 frame")
 
 
+@pytest.mark.medium
 def test_an_edited_table_decides(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     heart = Heart()
     writer = StudyWriter(folder=tmp_path / "study", heart=heart)

@@ -54,6 +54,7 @@ def test_an_empty_folder_is_refused_with_what_to_do(tmp_path: Path, name: str) -
         get_dataset(name).list_cases(tmp_path)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", DATASETS)
 def test_images_come_back_on_their_own_grid(tree_of: Trees, name: str) -> None:
     tree = tree_of(name)

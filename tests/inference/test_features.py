@@ -90,6 +90,7 @@ def test_thirds_of_a_stack_of_two_slices(tmp_path: Path) -> None:
     assert all(np.isfinite(row.values).all() for row in rows)
 
 
+@pytest.mark.medium
 def test_what_gives_no_features_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="expected an autoencoder"):
         FeatureExtractor(LoadedModel(model=unetr(), card=unetr_card()), CPU)

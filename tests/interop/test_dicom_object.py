@@ -32,6 +32,7 @@ def test_references_are_grouped_by_study_and_series(tmp_path: Path) -> None:
     assert {other.StudyInstanceUID, files.study_uid} == {one.StudyInstanceUID for one in images.values()}
 
 
+@pytest.mark.medium
 def test_a_study_without_frame_of_reference_gets_one(tmp_path: Path) -> None:
     study = write_study(tmp_path / "study", stack_cine(), shape=DicomShape.ENHANCED)
     reference = str(dcmread(next(study.rglob("*.dcm"))).FrameOfReferenceUID)

@@ -35,6 +35,7 @@ def test_every_architecture_has_an_example_here() -> None:
     assert set(CONFIGS) == set(ARCHITECTURES)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", CONFIGS)
 def test_plain_values_are_enough_to_build(name: str) -> None:
     values = json.loads(json.dumps(config_values(CONFIGS[name])))

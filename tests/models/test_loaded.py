@@ -83,6 +83,7 @@ def test_numbers_are_converted_to_the_unit_of_the_target() -> None:
     assert in_target_units(torch.tensor([0.5]), plain).item() == 0.5
 
 
+@pytest.mark.medium
 def test_a_tensor_gets_a_prediction_or_an_error_that_names_the_form() -> None:
     loaded = load_model("cinema-sax")
     for kind in (torch.float32, torch.float64, torch.int16):

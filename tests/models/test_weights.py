@@ -160,6 +160,7 @@ def test_a_model_in_the_package_has_a_name(folder: Path, monkeypatch: pytest.Mon
         load_model("modle")
 
 
+@pytest.mark.medium
 def test_every_model_in_the_package_loads() -> None:
     for name in embedded_names():
         loaded = load_model(name)

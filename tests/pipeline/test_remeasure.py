@@ -139,6 +139,7 @@ def test_frames_are_moved_and_found_again(results: Path) -> None:
     assert {**again.edits.model_options(again.run.options)} == dict(heart_analysis().run.options)
 
 
+@pytest.mark.medium
 def test_a_mask_changed_in_place_is_found_and_the_model_s_own_stays(results: Path) -> None:
     own = stored_labels(results)
     edited_mask(results, results / "segmentation" / "sax.nii.gz", shrunk(4))
@@ -180,6 +181,7 @@ def test_slices_out_of_phase_stay_so_and_flags_of_the_model_are_kept(tmp_path: P
     assert again.value("lv_ef_percent") is None and "low-confidence" in {flag.code for flag in again.flags}
 
 
+@pytest.mark.medium
 def test_the_disease_model_classifies_again_if_it_is_the_run_s(tmp_path: Path) -> None:
     bundled = load_disease_model()
     for name, sha256 in (("own", bundled.sha256), ("other", "00")):
@@ -192,6 +194,7 @@ def test_the_disease_model_classifies_again_if_it_is_the_run_s(tmp_path: Path) -
     assert other is not None and "not the bundled one" in str(other.reason)
 
 
+@pytest.mark.medium
 def test_without_an_image_the_numbers_are_the_same(tmp_path: Path) -> None:
     results = written_results(tmp_path / "results", images=False)
     assert not (results / "images").exists()

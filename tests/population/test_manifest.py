@@ -27,6 +27,7 @@ def test_columns_become_paths_names_subjects_and_facts(tmp_path: Path) -> None:
     assert (two.name, two.facts) == ("1_2", {"group": "NOR", "site_id": 4})
 
 
+@pytest.mark.medium
 def test_parquet_says_the_same(tmp_path: Path) -> None:
     arrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")

@@ -10,6 +10,7 @@ from cinema_cmr.models.architectures import build, config_values
 from cinema_cmr.recipes.registry import RECIPES_OF_TASKS, recipe
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("task", "name"), [(task, name) for task, names in RECIPES_OF_TASKS.items() if task != "pretrain" for name in names]
 )

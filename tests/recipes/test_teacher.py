@@ -58,6 +58,7 @@ def test_a_teacher_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         with_teacher(data(), FinetuneOptions(teacher="cinema-scar"), small(), tmp_path)
 
 
+@pytest.mark.medium
 def test_the_start_teaches_what_was_not_drawn_unless_another_is_given() -> None:
     whole, notes = recipe("sax-unet").with_train(accelerator="cpu"), list[str]()
     started = replace(whole, start="cinema-sax")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.edits import EditedSlice, Edits, EditStep, MaskEdit, RuleChange
 from cinema_cmr.core.vocabulary import View
@@ -54,6 +56,7 @@ def test_results_of_the_model_and_corrections_taken_back_say_nothing(analysis: A
     assert correction_lines(record_of(back)) == []
 
 
+@pytest.mark.medium
 def test_the_head_of_the_page_says_corrected(analysis: Analysis) -> None:
     one = corrected(analysis, lv_edv_ml=110.0)
     page = report_html(one, record_of(one))

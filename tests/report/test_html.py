@@ -104,6 +104,7 @@ def test_page_is_well_formed_with_links_that_lead_somewhere(text: str) -> None:
     assert inside <= set(ids)
 
 
+@pytest.mark.medium
 def test_a_range_says_whose_it_is_and_where_none_applies_the_page_says_why(text: str, analysis: Analysis) -> None:
     assert text.count('<p class="population">of women of 60–70 years, Somebody 2017</p>') == 2
     assert "no-ranges" not in text.split("<body>")[1]

@@ -145,6 +145,7 @@ def test_long_axis_masks_are_scored_view_by_view(together: bool) -> None:
     assert wrong[1].scores["dice_mean"] < 0.9
 
 
+@pytest.mark.medium
 def test_failures_are_named() -> None:
     assert masked(LABELS).failure is None
     assert "LVEF off by -" in str(masked(heart((15.0, 14.0), n_slices=5)).failure)

@@ -11,6 +11,7 @@ import pytest
 from cinema_cmr.cli import main
 
 
+@pytest.mark.medium
 def test_text_and_json_say_the_same_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info"]) == 0
     text = capsys.readouterr().out

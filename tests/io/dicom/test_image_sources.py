@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from pydicom import dcmread
 from synthetic_dicom import written_stack
 
@@ -44,6 +45,7 @@ def test_an_interpolated_frame_has_no_image(tmp_path: Path) -> None:
     assert uid not in {image.instance_uid for image in found if image}
 
 
+@pytest.mark.medium
 def test_slices_put_in_phase_by_their_motion_keep_their_images(tmp_path: Path) -> None:
     """Slices that start anywhere in the beat are turned in time; the images turn with them."""
     n_frames = 16

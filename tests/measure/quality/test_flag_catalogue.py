@@ -6,6 +6,8 @@ import ast
 import re
 from collections import defaultdict
 
+import pytest
+
 from cinema_cmr.measure.quality.flag_catalogue import FLAGS
 from source_code import SOURCES, place, tree_of
 
@@ -45,6 +47,7 @@ def texts_of(value: ast.expr, names: dict[str, str]) -> list[str]:
     return [names[value.id]] if isinstance(value, ast.Name) and value.id in names else []
 
 
+@pytest.mark.medium
 def test_every_code_that_is_raised_is_listed_with_its_levels() -> None:
     listed = {flag.code: set(flag.levels) for flag in FLAGS}
     found = raised()

@@ -23,6 +23,7 @@ def flag_of(shift: Callable[[int], int], n_frames: int = N) -> Flag | None:
     return slices_out_of_phase(context_of(CINE, LabelMap(array=array)))
 
 
+@pytest.mark.medium
 def test_slices_in_phase_are_silent_wherever_the_beat_starts() -> None:
     assert flag_of(lambda k: 0) is None
     assert flag_of(lambda k: 7) is None
@@ -32,6 +33,7 @@ def test_a_conduction_delay_of_a_tenth_is_silent() -> None:
     assert flag_of(lambda k: 2 if k < 4 else 0) is None
 
 
+@pytest.mark.medium
 def test_half_of_the_stack_half_a_beat_late_is_an_error_with_both_ejection_fractions() -> None:
     flag = flag_of(lambda k: 10 if k >= 5 else 0)
     assert flag is not None and flag.severity == "error"
@@ -41,6 +43,7 @@ def test_half_of_the_stack_half_a_beat_late_is_an_error_with_both_ejection_fract
     assert f"EF is {ef:.0f} %, and {in_phase:.0f} % with them in phase" in flag.message
 
 
+@pytest.mark.medium
 def test_a_single_slice_is_named_and_a_small_one_is_a_warning() -> None:
     middle, apex = flag_of(lambda k: 6 if k == 3 else 0), flag_of(lambda k: 8 if k == 9 else 0)
     assert middle is not None and middle.evidence["slices"] == "3" and middle.evidence["cycle_share"] == 0.3

@@ -100,6 +100,7 @@ def test_a_study_comes_back_the_same_in_every_shape(tmp_path: Path, study: Study
     assert len(decided(read)) == n_series
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("shape", [pytest.param(DicomShape.SERIES_PER_VIEW, marks=MEDIUM), DicomShape.ENHANCED])
 @pytest.mark.parametrize("compression", [Compression.RLE, Compression.JPEG_LS, Compression.JPEG_2000])
 def test_packed_pixels_come_back_the_same(
