@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from small_models import MAE, UNETR, VIT
+from small_models import MAE, UNETR, VIT, images, seeded
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.models.architectures import ARCHITECTURES, build, config_from_values, config_values
@@ -49,6 +49,33 @@ def test_plain_values_are_enough_to_build(name: str) -> None:
 def test_a_skeleton_takes_no_memory(name: str) -> None:
     with torch.device("meta"):
         assert all(x.is_meta for x in build(name, config_values(CONFIGS[name])).parameters())
+
+
+INPUTS = {
+    "conv_unetr": images(),
+    "conv_vit": images(),
+    "unet2d": {"sax": torch.rand(1, 1, 32, 32, 3, generator=seeded(0))},
+    "resnet": {"sax": torch.rand(1, 2, 64, 64, 8, generator=seeded(0))},
+}
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("name", INPUTS)
+def test_bfloat16_on_a_cpu_repeats_itself_and_is_finite(name: str) -> None:
+    # Freed memory full of NaN shows a kernel that reads what it never wrote.
+    torch.manual_seed(0)
+    model = build(name, config_values(CONFIGS[name])).eval()
+    runs = []
+    for _ in range(3):
+        freed = [torch.full((size,), torch.nan) for size in (10**5, 10**6, 4 * 10**6)]
+        del freed
+        model.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            out = model(INPUTS[name])
+        (out if isinstance(out, torch.Tensor) else out["sax"]).float().square().mean().backward()
+        runs.append({key: one.grad.clone() for key, one in model.named_parameters() if one.grad is not None})
+    assert runs[0] and all(torch.isfinite(grad).all() for run in runs for grad in run.values())
+    assert all(torch.equal(runs[0][key], run[key]) for run in runs[1:] for key in run)
 
 
 def test_mistakes_are_named() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from cinema_cmr.core.errors import UsageError
@@ -44,7 +46,11 @@ class ResNet(nn.Module):
         """Return logits or values; raises `UsageError` for other views."""
         if set(images) != {self.config.view}:
             raise UsageError(f"views {sorted(images)} given; this model was built for ['{self.config.view}']")
-        out: Tensor = self.network(images[self.config.view])
+        image = images[self.config.view]
+        # In bfloat16 on a CPU, torch 2.13's 3D convolutions with small kernels read memory that was never written:
+        # results differed from run to run, and some gradients were NaN (LOG.md, 2026-11-29).
+        with torch.autocast("cpu", enabled=False) if image.device.type == "cpu" else nullcontext():
+            out: Tensor = self.network(image.float() if image.device.type == "cpu" else image)
         return out
 
     @property
