@@ -5,7 +5,8 @@
     python benchmarks/golden.py                          only what needs no scans: demo, phantoms, short trainings
 
 Everything goes through the command line, in processes of its own, so that no module of the package is named here.
-Two numbers agree when they differ by less than half a unit of the third significant digit. FOLDER holds `acdc`,
+Two numbers agree when they differ by less than half a unit of the third significant digit. All of it is computed in
+float32: processors round bfloat16 each in their own way. FOLDER holds `acdc`,
 `multiview_dicom` and `emidec` as described in docs/datasets.md.
 """
 
@@ -38,6 +39,9 @@ TRAININGS = {
     "classify": ["classify", "--recipe", "disease-resnet", "--target", "sex"],
 }
 
+COMPUTED = ("analyse", "demo", "evaluate", "finetune", "pretrain")
+"""Commands that run a network."""
+
 Numbers = dict[str, float | str]
 
 
@@ -45,6 +49,7 @@ def cinema(*words: str | Path) -> str:
     """What a command prints; raises `RuntimeError` with its messages where it fails."""
     print(*words[:3], file=sys.stderr, flush=True)
     call = [sys.executable, "-c", "import sys; from cinema_cmr.cli import main; sys.exit(main())", *map(str, words)]
+    call += ["--precision", "fp32"] if words[0] in COMPUTED else []
     done = subprocess.run(call, capture_output=True, text=True, check=False, env=os.environ)
     if done.returncode:
         raise RuntimeError(f"cinema {' '.join(map(str, words))}: {done.returncode}\n{done.stderr[-2000:]}")

@@ -56,7 +56,7 @@ def test_shapes_are_told_apart_and_the_scores_are_of_those_not_seen() -> None:
         assert scores[part]["n"] == n and scores[part]["accuracy"][0] == 1.0 and not scores[part]["wrong"]
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 def test_a_mask_without_a_heart_counts_as_no_answer() -> None:
     empty = LabelMap(array=np.zeros_like(PATIENTS[0].labels[View.SAX].array))
     scores = train_disease_model(data(), predict=lambda annotated: empty).training["scores"][
