@@ -107,7 +107,7 @@ def kills(given: argparse.Namespace) -> dict[str, object]:
     draw, half, done = random.Random(0), 0, []
     for _ in range(given.kills):
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(draw.uniform(10, 40))
+        time.sleep(draw.uniform(4, 10))
         process.send_signal(signal.SIGKILL)
         process.wait()
         time.sleep(1)
