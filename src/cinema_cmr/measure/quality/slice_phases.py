@@ -40,6 +40,9 @@ MIN_GAIN = 0.3
 EF_POINTS = 3.0
 """Change of EF by putting the slices in phase from which the flag is an error."""
 
+EF_NOTE_POINTS = 1.5
+"""Change of EF up to which it is a note: an apex that bulges in systole (Sunnybrook SCD0000301) looks like a late one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Shifts:
@@ -52,7 +55,7 @@ class _Shifts:
 def slices_out_of_phase(context: QualityContext) -> Flag | None:
     """Report slices whose LV areas change at another time of the cycle than those of most others.
 
-    An error if EF would change by more than `EF_POINTS` with these slices in phase.
+    An error if EF would change by more than `EF_POINTS` with these slices in phase, a note up to `EF_NOTE_POINTS`.
     """
     areas = np.array([context.areas_mm2("lv", t) for t in range(context.cine.n_frames)]).T * context.volumes.lv_counted
     if areas.shape[1] < MIN_FRAMES:
@@ -66,10 +69,10 @@ def slices_out_of_phase(context: QualityContext) -> Flag | None:
     measured, in_phase = (_ef_percent(weights @ rows) for rows in (areas, moved))
     share = float(np.abs(shifts.frames[slices]).max()) / areas.shape[1]
     listed = ", ".join(map(str, slices))
-    changed = abs(in_phase - measured) > EF_POINTS
+    change = abs(in_phase - measured)
     return Flag(
         code="slices-out-of-phase",
-        severity="error" if changed else "warning",
+        severity="error" if change > EF_POINTS else "warning" if change > EF_NOTE_POINTS else "info",
         message=f"the LV areas of slices {listed} change up to {share:.0%} of a cycle apart from those of the others:"
         f" EF is {measured:.0f} %, and {in_phase:.0f} % with them in phase; check their times, unless the wall moves"
         " paradoxically there",
