@@ -41,7 +41,7 @@ EF_POINTS = 3.0
 """Change of EF by putting the slices in phase from which the flag is an error."""
 
 EF_NOTE_POINTS = 1.5
-"""Change of EF up to which it is a note: an apex that bulges in systole (Sunnybrook SCD0000301) looks like a late one."""
+"""Change of EF up to which it is a note: an apex that bulges in systole looks late too (Sunnybrook SCD0000301)."""
 
 
 @dataclass(frozen=True, kw_only=True)
