@@ -78,9 +78,9 @@ _MEASUREMENT: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("mass-mismatch", _WARNING, "one mask is wrong", "LV mass at ES below 0.8 or above 1.5 times that at ED"),
     (
         "slices-out-of-phase",
-        ("info", "warning", "error"),
+        ("info", "error"),
         "slices show different phases",
-        "slice areas shifted by 15 % of a cycle; by the change of EF info to 1.5 points, error above 3",
+        "slice areas shifted by 15 % of a cycle; error if EF changes by more than 3 points, else info",
     ),
     ("valve-plane-effect", _WARNING, "EF depends on the basal rule", "a difference of 4 EF points between the rules"),
     ("valve-plane-missing", _WARNING, "another basal rule was applied", "rule valve-plane without hinge points"),
