@@ -23,7 +23,7 @@ from cinema_cmr.views.short_axis import classify_stacks
 
 __all__ = ["Candidate", "ViewDecision", "ViewRecognition", "recognise_views"]
 
-_UNCERTAIN = ("description", "geometry, uncertain", "images", "geometry, against images")
+_UNCERTAIN = ("description", "geometry, uncertain", "images", "long-axis planes", "geometry, against images")
 """Grounds of a decision that is reported as uncertain."""
 
 
