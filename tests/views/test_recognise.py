@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from cinema_cmr.core.geometry import unit
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.dicom.study import read_dicom
+from cinema_cmr.io.read import read_study
+from cinema_cmr.phantom.demo import demo_path
 from cinema_cmr.views.recognise import Candidate, ViewRecognition, recognise_views
 
 Array = np.ndarray
@@ -137,6 +140,23 @@ def planned_planes(
 def tilted(axis: Array, rng: np.random.Generator, sd_deg: float) -> Array:
     """The axis turned by a random angle of that SD (each way)."""
     return unit(axis + np.tan(np.radians(rng.normal(0, sd_deg, 3) / np.sqrt(1.5))))
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("exchanged", [False, True], ids=["as it is", "left and right exchanged"])
+def test_a_body_whose_left_and_right_were_exchanged_is_reported(exchanged: bool) -> None:
+    study = read_study(demo_path())
+    found = recognise_views([Candidate(cine=mirror_image(cine) if exchanged else cine) for cine in study.cines])
+    assert [decision.view for decision in found.decisions] == [cine.view for cine in study.cines]
+    assert ("body-mirrored" in {issue.code for issue in found.issues}) == exchanged
+
+
+def mirror_image(cine: Cine) -> Cine:
+    """The cine of the mirrored body, with voxel axes as right-handed as before."""
+    affine = np.diag([-1.0, 1, 1, 1]) @ cine.affine
+    affine[:3, 3] += affine[:3, 0] * (cine.array.shape[0] - 1)
+    affine[:3, 0] *= -1
+    return replace(cine, array=np.ascontiguousarray(cine.array[::-1]), affine=affine)
 
 
 @pytest.mark.parametrize("normal", np.eye(3), ids=["sagittal", "coronal", "transverse"])

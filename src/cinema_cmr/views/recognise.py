@@ -27,6 +27,14 @@ _UNCERTAIN = ("description", "geometry, uncertain", "images", "long-axis planes"
 """Grounds of a decision that is reported as uncertain."""
 
 
+_MIRRORED = Issue(
+    code="body-mirrored",
+    severity="warning",
+    message="the heart lies as in a mirrored body: dextrocardia, or a file whose left and right were exchanged; compare"
+    " with another series of the patient before using left and right",
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ViewRecognition:
     """A decision for each candidate, in order, and issues."""
@@ -47,12 +55,16 @@ def recognise_views(
     decisions = apply_chosen(classify_stacks(candidates), candidates, chosen)
     stack = next((k for k, decision in decisions.items() if decision.view is View.SAX and decision.kept), None)
     rest = [k for k in range(len(candidates)) if k not in decisions]
+    mirrored = False
     if rest:
         axis = _long_axis(candidates, stack, rest)
+        mirrored = axis.mirrored
         decisions.update(classify_planes(candidates, axis, indices=rest))
         decisions = apply_chosen(decisions, candidates, chosen)
     ordered = tuple(_add_hint(decisions[k], candidates[k]) for k in range(len(candidates)))
-    return ViewRecognition(decisions=ordered, issues=tuple(_issues(candidates, ordered)))
+    return ViewRecognition(
+        decisions=ordered, issues=(*_issues(candidates, ordered), *([_MIRRORED] if mirrored else []))
+    )
 
 
 def _long_axis(candidates: Sequence[Candidate], stack: int | None, rest: Sequence[int]) -> LongAxis:

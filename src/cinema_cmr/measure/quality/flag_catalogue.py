@@ -129,6 +129,7 @@ _VIEWS: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
 _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("axes-not-square", _INFO_WARNING, "image axes are skewed", "axes that are not at right angles"),
     ("blank-images", _WARNING, "images without content", "images of one grey value"),
+    ("body-mirrored", _WARNING, "left and right may be exchanged", "axis and RV lie as in the mirror image of a body"),
     ("claim-overruled", _INFO_WARNING, "a series description was overruled", "description and geometry disagree"),
     (
         "claimed-series-left-out",
