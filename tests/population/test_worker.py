@@ -1,4 +1,4 @@
-"""A worker answers each study, and every error with its cause."""
+"""A worker gives an outcome for each study, and for every error its cause."""
 
 from __future__ import annotations
 

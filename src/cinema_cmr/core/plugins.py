@@ -1,6 +1,6 @@
 """Parts of other packages, found by entry points: `cinema_cmr.architectures`, `.losses`, `.datasets`, `.recipes`.
 
-An entry point's name is that of the part. Nothing is imported before a name is asked for that the package itself lacks.
+An entry point's name is that of the part. Nothing is imported before a name that the package itself lacks is looked up.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ _YES, _NO = ("yes", "y", "true", "1", "x"), ("no", "n", "false", "0")
 
 
 def describe_series(study: Study, series: str, *, in_full: bool = False) -> str:
-    """Return the words of a series' description that the reader knows, e.g. "short axis"; "" for none.
+    """Return the known words of a series' description, e.g. "short axis"; "" for none.
 
     `in_full` gives the description as the scanner stored it, in which a technician may have written a name.
     """

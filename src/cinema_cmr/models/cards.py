@@ -96,5 +96,5 @@ def check_pin(card: ModelCard, pin: str) -> None:
     if not card.weights_sha256.startswith(pin):
         raise WeightsError(
             f"model '{card.name}' has weights with SHA-256 {card.weights_sha256[:12] or 'unknown'}...; expected"
-            f" {pin[:12]}, the hash that was asked for: give the model that was meant, or leave '@HASH' out"
+            f" {pin[:12]}, the pinned hash: give the model that was meant, or leave '@HASH' out"
         )

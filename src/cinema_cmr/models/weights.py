@@ -76,7 +76,7 @@ def load_model(name_or_path: Path | str) -> LoadedModel:
     `name_or_path`: a folder that `save_model` wrote, or one file that `cinema weights pack` made of it; a published
     .safetensors file, or a folder of seeds, with its YAML; a published name (`hf:mathpluscode/CineMA/...`); or the name
     of a model inside this package; each with `@HASH` if its weights must have that hash. Nothing is unpickled. Raises
-    `WeightsError` where files are missing, their hash is not the card's or the one asked for, or keys or shapes are
+    `WeightsError` where files are missing, their hash is not the card's or the pinned one, or keys or shapes are
     another architecture's.
     """
     name, pin = split_pin(name_or_path)

@@ -4,7 +4,7 @@
 DIR/
   pending/1-of-4/abcd....zip  a study that has just come in, whole from its first moment
   studies/1-of-4-00001.zip    packs of up to 500 studies: NAME/outcome.json, NAME/sax.nii.gz, NAME/thumbnail.png
-  reports/NAME.html           where reports were asked for
+  reports/NAME.html           with --reports
 ```
 
 Packs and pending files are complete zips, whichever moment a process is killed at; a study that is in several counts

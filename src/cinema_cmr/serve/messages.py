@@ -1,4 +1,4 @@
-"""Bodies of requests and answers of the HTTP API, as OpenAPI describes them."""
+"""Bodies of requests and replies of the HTTP API, as OpenAPI describes them."""
 
 from __future__ import annotations
 

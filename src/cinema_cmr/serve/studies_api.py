@@ -92,7 +92,7 @@ def _add_study(router: APIRouter, store: StudyStore) -> None:
 
     @router.get("/studies/{key}/labels/{view}/{index}", response_class=_Block)
     def show_labels(key: Key, view: View, index: Slice, own: bool = False) -> Response:
-        """Return the labels of one slice over time: uint8, (frame, row, column); the model's own if asked for."""
+        """Return the labels of one slice over time: uint8, (frame, row, column); the model's own if requested."""
         return _Block(store.use(key, lambda study: study.slice_of(view, index).label_block(index, own=own)))
 
     @router.get("/studies/{key}/thumbnail", response_class=_Png)

@@ -36,7 +36,7 @@ def test_a_study_leads_to_the_viewer_and_no_text_is_markup(cohort: Cohort) -> No
     write_cohort_page(cohort, path, CohortOptions(link="http://localhost:8000/{study}?a=<b>"))
     page = path.read_text(encoding="utf-8")
     assert 'href="http://localhost:8000/s7?a=&lt;b&gt;"' in page
-    assert "None asked for" in page and "2019 Q2" not in page
+    assert "None chosen" in page and "2019 Q2" not in page
 
 
 def test_wrong_options_are_refused(cohort: Cohort, tmp_path: Path) -> None:

@@ -46,8 +46,8 @@ def test_a_job_that_fails_is_an_error_with_its_log(tmp_path: Path) -> None:
 def test_the_script_asks_for_the_cores_and_the_memory_of_its_workers(tmp_path: Path) -> None:
     from cinema_cmr.population.engines.slurm import _resources
 
-    asked = _resources(job(), RunSettings(folder=tmp_path, workers=8), 16)
-    assert (asked["cpus_per_task"], asked["mem_gb"], asked["slurm_array_parallelism"]) == (8, 17, 16)
+    requested = _resources(job(), RunSettings(folder=tmp_path, workers=8), 16)
+    assert (requested["cpus_per_task"], requested["mem_gb"], requested["slurm_array_parallelism"]) == (8, 17, 16)
 
 
 def test_a_preempted_shard_is_submitted_again(tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def _case(folder: Path, root: Path, every_frame: bool) -> Case:
 def _no_images(folder: Path) -> str:
     return (
         f"'{folder.name}' holds no image of its masks; expected images/sax.nii.gz: analyse the study again with"
-        " --images (of NIfTI input none is written unless asked for)"
+        " --images (by default none is written of NIfTI input)"
     )
 
 

@@ -38,7 +38,7 @@ class CohortOptions:
     facts: Sequence[str] = ()
     """Columns of the manifest whose associations are wanted."""
     time: str | None = None
-    """Column of dates or years over which drift is shown; none unless asked for, as dates are personal."""
+    """Column of dates or years over which drift is shown; by default none, as dates are personal."""
     reference: str | None = None
     """COLUMN=VALUE of the studies that the population's own ranges are made of; None for all."""
     link: str | None = None
@@ -177,7 +177,7 @@ def _lookalikes(cohort: Cohort) -> list[tuple[str, str, int]]:
 
 
 def _drift(cohort: Cohort, options: CohortOptions, measured: Sequence[str]) -> dict[str, list[DriftRow]]:
-    """Return table by table how scanners, and where asked for periods, differ."""
+    """Return table by table how scanners, and with `time` periods, differ."""
     found = {"scanner": drift_rows(cohort, cohort.table.values("scanner"), measured)}
     if options.time is not None:
         found[options.time] = drift_rows(cohort, cohort.column(options.time), measured, periods=True)

@@ -18,7 +18,7 @@ __all__ = ["EngineRequest", "choose_engine", "count_gpus"]
 
 @dataclass(frozen=True, kw_only=True)
 class EngineRequest:
-    """What was asked for; None for what the machine suggests."""
+    """As requested; None for what the machine suggests."""
 
     engine: Literal["local", "ray", "slurm"] = "local"
     workers: int | None = None
