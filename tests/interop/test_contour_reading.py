@@ -16,7 +16,7 @@ from cinema_cmr.core.errors import InputError, UnreadableFileError
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.datasets.reading import find_cases, read_cases
-from cinema_cmr.interop.contour_reading import is_contour_file, read_points
+from cinema_cmr.interop.contour_reading import is_contour_file
 from cinema_cmr.interop.label_folder import convert_labels, read_labels
 from cinema_cmr.io.dicom.writing.series import DicomShape
 from cinema_cmr.io.read import read_study
@@ -138,13 +138,6 @@ def test_contours_of_other_images_are_refused(scan: tuple[Path, Study, Drawn], t
     (tmp_path / "p3.xml").write_text("<W>")
     with pytest.raises(UnreadableFileError, match="not XML"):
         read_labels(tmp_path / "p3.xml", study, folder)
-
-
-@pytest.mark.parametrize("text", ["1 2\n3 4\n", "1 2 3\n4 5 6\n7 8 9\n", "a b\n"])
-def test_what_is_no_polygon_is_one_sentence(tmp_path: Path, text: str) -> None:
-    (tmp_path / "IM-0001-0001-icontour-manual.txt").write_text(text)
-    with pytest.raises(InputError, match="export it again"):
-        read_points(tmp_path / "IM-0001-0001-icontour-manual.txt")
 
 
 def test_names_of_contours() -> None:

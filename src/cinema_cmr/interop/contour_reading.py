@@ -17,15 +17,16 @@ from numpy.typing import NDArray
 from cinema_cmr.core.errors import InputError, UnreadableFileError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.files.text import read_text
+from cinema_cmr.image.polygon import fill_polygons
 from cinema_cmr.interop.canvas import Canvas, Place
 from cinema_cmr.interop.label_reading import class_of_structure
-from cinema_cmr.interop.polygon import fill_polygons
 from cinema_cmr.interop.study_files import dicom_files
+from cinema_cmr.io.contour_text import read_contour
 from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset
 from cinema_cmr.io.dicom.files import quiet_pydicom
 from cinema_cmr.io.dicom.values import text_of
 
-__all__ = ["add_contour_files", "is_contour_file", "read_points"]
+__all__ = ["add_contour_files", "is_contour_file"]
 
 _TEXT_NAME = re.compile(r".*?(?P<number>\d+)-(?P<kind>[io])contour(?:-\w+)?\.txt", re.IGNORECASE)
 _TEXT_KINDS = {"i": "lv", "o": "epi"}
@@ -58,22 +59,7 @@ def add_contour_files(canvas: Canvas, paths: Sequence[Path], study: Path) -> Non
         assert match is not None  # chosen by is_contour_file
         numbers = _numbered_places(canvas, study) if numbers is None else numbers
         place = _only_place(numbers.get(int(match["number"]), []), path.name, int(match["number"]))
-        _fill(canvas, place, _TEXT_KINDS[match["kind"].lower()], read_points(path))
-
-
-def read_points(path: Path) -> Points:
-    """Read the (n, 2) points of a contour text file, one point a line; raises `InputError` if it is no polygon."""
-    try:
-        points = [[float(word) for word in line.split()] for line in read_text(path).splitlines() if line.strip()]
-    except ValueError as error:
-        raise InputError(
-            f"contour '{path.name}' is not numeric; expected x and y in each line: export it again"
-        ) from error
-    if len(points) < 3 or any(len(point) != 2 for point in points):
-        raise InputError(
-            f"contour '{path.name}' has {len(points)} lines; expected at least three with x and y each: export it again"
-        )
-    return np.asarray(points, dtype=np.float64)
+        _fill(canvas, place, _TEXT_KINDS[match["kind"].lower()], read_contour(path))
 
 
 def _numbered_places(canvas: Canvas, study: Path) -> Mapping[int, list[Place]]:

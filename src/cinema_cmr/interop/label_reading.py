@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.geometry import lps_to_ras
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.image.polygon import fill_polygons
 from cinema_cmr.interop.canvas import Canvas, Place, slice_origin
-from cinema_cmr.interop.polygon import fill_polygons
 from cinema_cmr.interop.study_files import dicom_files
 from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset
 from cinema_cmr.io.dicom.files import quiet_pydicom

@@ -9,7 +9,7 @@ import pytest
 from synthetic_dicom import HEART, StudyWriter, short_axis_planes
 
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.datasets.readers.sunnybrook import list_cases, read_case, read_contour
+from cinema_cmr.datasets.readers.sunnybrook import list_cases, read_case
 
 N_FRAMES = 12
 
@@ -84,13 +84,6 @@ def test_missing_contours_or_images_are_named(patient: Path) -> None:
     shutil.rmtree(patient / "dicom")
     with pytest.raises(InputError, match="no images"):
         read_case(list_cases(patient.parent)[0])
-
-
-@pytest.mark.parametrize("text", ["", "1 2\n3 4\n", "1 2 3\n4 5 6\n7 8 9\n", "a b\n"])
-def test_a_file_without_a_polygon_is_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / "c.txt").write_text(text)
-    with pytest.raises(InputError, match=r"c\.txt"):
-        read_contour(tmp_path / "c.txt")
 
 
 @pytest.mark.realdata

@@ -16,14 +16,15 @@ from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.listing import index_by_name
-from cinema_cmr.files.text import read_text
+from cinema_cmr.image.polygon import fill_polygons
 from cinema_cmr.io.archive import extract_archive
+from cinema_cmr.io.contour_text import read_contour
 from cinema_cmr.io.dicom.sort import instance_positions
 from cinema_cmr.io.dicom.study import find_stacks
 from cinema_cmr.io.read import read_study
 from cinema_cmr.io.walk import paths_below
 
-__all__ = ["CARD", "DATASET", "list_cases", "read_case", "read_contour"]
+__all__ = ["CARD", "DATASET", "list_cases", "read_case"]
 
 CARD = DatasetCard(
     name="sunnybrook",
@@ -77,7 +78,7 @@ def read_case(case: Case) -> AnnotatedStudy:
     for kind, code in (("o", _MYO), ("i", _LV)):
         for number, points in contours[kind].items():
             z, t = positions[number]
-            labels[..., z, t][_inside(points, cine.array.shape[:2])] = code
+            labels[..., z, t][fill_polygons([points], cine.shape[:2])] = code
     return AnnotatedStudy(
         study=study,
         patient=case.patient,
@@ -88,25 +89,6 @@ def read_case(case: Case) -> AnnotatedStudy:
 
 
 DATASET = Dataset(card=CARD, list_cases=list_cases, read_case=read_case)
-
-
-def read_contour(path: Path) -> NDArray[np.float64]:
-    """Read the (n, 2) points of a contour, column and row in pixels; the centre of the first pixel is (0, 0).
-
-    Raises `InputError` if the file is not a polygon.
-    """
-    try:
-        points = [[float(number) for number in line.split()] for line in read_text(path).splitlines() if line.strip()]
-    except ValueError as error:
-        raise InputError(
-            f"contour '{path.name}' is not numeric; expected x and y per line: unpack the dataset again"
-        ) from error
-    if len(points) < 3 or any(len(point) != 2 for point in points):
-        raise InputError(
-            f"contour '{path.name}' has {len(points)} lines; expected at least three with x and y each: unpack the"
-            " dataset again"
-        )
-    return np.asarray(points, dtype=np.float64)
 
 
 def _images(case: Case) -> Path:
@@ -151,12 +133,3 @@ def _check_complete(name: str, missing: set[int]) -> None:
             f"'{name}' has contours of instance {min(missing)} ({len(missing)} in all), which are not in its"
             " short-axis stack; expected images and contours of one series: unpack the dataset again"
         )
-
-
-def _inside(points: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return (x, y): True for pixels whose centre is inside the contour."""
-    from matplotlib.path import Path as Polygon
-
-    grid = np.indices(shape[:2]).reshape(2, -1).T
-    inside = Polygon(points, closed=False).contains_points(grid)
-    return np.asarray(inside, dtype=np.bool_).reshape(shape[:2])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cinema_cmr.interop.polygon import fill_polygons
+from cinema_cmr.image.polygon import fill_polygons
 
 
 def circle(radius: float, centre: tuple[float, float] = (20.3, 15.2), n: int = 200) -> np.ndarray:
