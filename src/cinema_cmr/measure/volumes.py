@@ -70,8 +70,10 @@ class Volumes:
     """(t,) RV blood; NaN in a frame without it."""
     myo_ml: NDArray[np.float64]
     """(t,) LV myocardium; NaN in a frame without it."""
+    lv_shares: NDArray[np.float64]
+    """(z, t) share of the LV blood of a slice that is counted, 0 to 1; a valve plane may cut a slice."""
     lv_counted: NDArray[np.bool_]
-    """(z, t), True if the LV blood of a slice is counted."""
+    """(z, t), True if the LV blood of a slice is counted, half of it or more."""
     lv_excluded: NDArray[np.bool_]
     """(z, t), True if the basal rule excludes the LV blood of a slice, all of it or more than half."""
     base: BasalEnd | None
@@ -109,6 +111,7 @@ def measure_volumes(
         lv_ml=_sum_of_slices(counts["lv"] * shares, cine),
         rv_ml=_sum_of_slices(counts["rv"], cine),
         myo_ml=_sum_of_slices(counts["myo"], cine),
+        lv_shares=shares,
         lv_counted=(counts["lv"] > 0) & ~excluded,
         lv_excluded=excluded,
         base=base,
