@@ -16,6 +16,7 @@ from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import CINE_LABELS
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.datasets.reading import Note, ignore_note
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -29,6 +30,8 @@ _LABEL = {label.name: label.code for label in CINE_LABELS} | {"epi": 2}
 
 Place = tuple[int, int, int]
 """Index of the cine in its study, slice and frame."""
+Masks = Mapping[str, NDArray[np.bool_]]
+"""Structure -> mask (x, y)."""
 
 
 @dataclass(kw_only=True)
@@ -50,6 +53,8 @@ class Canvas:
 
     study: Study
     masks: dict[Place, dict[str, NDArray[np.bool_]]] = field(default_factory=lambda: defaultdict(dict))
+    note: Note = ignore_note
+    """Receives a remark on what was passed over."""
 
     @cached_property
     def places(self) -> Mapping[tuple[str, int], Place]:
@@ -77,9 +82,18 @@ class Canvas:
         masks[name] = mask
 
     def painted(self) -> Iterator[ReadLabels]:
-        """Yield the labels of each cine that has any."""
+        """Yield the labels of each cine that has any.
+
+        The outer border of a wall without its cavity is passed over, with a note: what of its area is blood is unknown.
+        """
         for number, cine in enumerate(self.study):
-            own = {place: masks for place, masks in self.masks.items() if place[0] == number}
+            drawn_on = {place: masks for place, masks in self.masks.items() if place[0] == number}
+            own = {place: found for place, masks in drawn_on.items() if (found := _without_lone_border(masks))}
+            n_lone = sum("epi" in masks and "lv" not in masks for masks in drawn_on.values())
+            if n_lone:
+                self.note(
+                    f"{cine.label}: passed over {n_lone} outer borders of the LV's wall on images without its cavity"
+                )
             array = np.zeros(cine.shape, np.uint8)
             for (_, k, t), masks in own.items():
                 for name in (name for name in _PAINTED if name in masks):
@@ -90,13 +104,27 @@ class Canvas:
                 yield ReadLabels(cine=cine, labels=LabelMap(array=array), frames=tuple(frames), drawn=drawn)
 
 
-def _drawn_in_all(masks: Mapping[Place, Mapping[str, object]], frames: Sequence[int]) -> tuple[str, ...]:
-    """Return the structures that every frame has in some slice; an outline of the LV's wall stands for the wall."""
+def _without_lone_border(masks: Masks) -> Masks:
+    return masks if "lv" in masks else {name: mask for name, mask in masks.items() if name != "epi"}
+
+
+def _drawn_in_all(masks: Mapping[Place, Masks], frames: Sequence[int]) -> tuple[str, ...]:
+    """Return the structures that every frame has in some slice; an outline of the LV's wall stands for the wall.
+
+    Where walls were drawn as outlines, the wall counts only if no cavity lies without one: a slice whose wall was not
+    drawn would teach blood beside background. Areas (SEG, masks) may leave it out, as at the valves.
+    """
     found = {
         frame: {_DRAWN.get(name, name) for (_, _, t), names in masks.items() if t == frame for name in names}
         for frame in frames
     }
-    return tuple(label.name for label in CINE_LABELS if all(label.name in names for names in found.values()))
+    outlined = any("epi" in names for names in masks.values())
+    bare = outlined and any("lv" in names and not {"epi", "myo"} & set(names) for names in masks.values())
+    return tuple(
+        label.name
+        for label in CINE_LABELS
+        if all(label.name in names for names in found.values()) and not (bare and label.name == "myo")
+    )
 
 
 def slice_origin(cine: Cine, k: int) -> NDArray[np.float64]:
