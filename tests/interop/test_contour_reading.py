@@ -140,6 +140,26 @@ def test_contours_of_other_images_are_refused(scan: tuple[Path, Study, Drawn], t
         read_labels(tmp_path / "p3.xml", study, folder)
 
 
+@pytest.mark.medium
+def test_two_contours_of_one_kind_on_one_image_are_refused(scan: tuple[Path, Study, Drawn], tmp_path: Path) -> None:
+    folder, study, labels = scan
+    contours = write_text_contours(tmp_path / "contours", scan)
+    manual = next(contours.glob("i-contours/*.txt"))
+    for other in (manual.name.replace("manual", "auto"), manual.name.replace("IM-0001", "IM-0002")):
+        copy = manual.with_name(other)
+        copy.write_text(manual.read_text())
+        with pytest.raises(InputError, match="both draw the left ventricle") as error:
+            read_labels(contours, study, folder)
+        assert other in str(error.value) and manual.name in str(error.value)
+        copy.unlink()
+    assert read_labels(contours, study, folder)
+    for name in ("reader1.cvi42wsx", "reader2.cvi42wsx"):
+        (tmp_path / "two" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "two" / name).write_text(workspace(study, labels))
+    with pytest.raises(InputError, match=r"'reader1.cvi42wsx' and 'reader2.cvi42wsx' both draw"):
+        read_labels(tmp_path / "two", study, folder)
+
+
 def test_names_of_contours() -> None:
     names = ("IM-0001-0048-icontour-manual.txt", "P01-0080-ocontour-manual.txt", "a.cvi42wsx")
     assert all(is_contour_file(Path(name)) for name in names)

@@ -144,6 +144,9 @@ def test_contours_come_back_as_labels(exported: tuple[Analysis, Path, Path], tmp
     truth = analysis.predictions[View.SAX].labels.array[..., 3]
     scores = {code: dice(read.labels.array[..., 3] == code, truth == code) for code in (1, 2, 3)}
     assert min(scores.values()) > 0.98, scores
+    (tmp_path / "rt2.dcm").write_bytes((tmp_path / "rt.dcm").read_bytes())
+    with pytest.raises(InputError, match=r"both draw the outer border of the LV's wall of one image"):
+        read_dicom_labels(tmp_path, read_study(study))
 
 
 def test_what_cannot_be_placed_or_named_is_refused(exported: tuple[Analysis, Path, Path], tmp_path: Path) -> None:

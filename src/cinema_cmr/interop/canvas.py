@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,7 @@ __all__ = ["Canvas", "Place", "ReadLabels", "slice_origin"]
 _PAINTED = ("epi", "myo", "lv", "rv")
 """Order of painting: a cavity lies over its wall. "epi" is wall and cavity of the LV together."""
 _DRAWN = {"epi": "myo"}
+_TITLES = {label.name: label.title for label in CINE_LABELS} | {"epi": "outer border of the LV's wall"}
 _LABEL = {label.name: label.code for label in CINE_LABELS} | {"epi": 2}
 
 Place = tuple[int, int, int]
@@ -55,6 +57,9 @@ class Canvas:
     masks: dict[Place, dict[str, NDArray[np.bool_]]] = field(default_factory=lambda: defaultdict(dict))
     note: Note = ignore_note
     """Receives a remark on what was passed over."""
+    source: Path = Path()
+    """File whose masks are being added."""
+    _sources: dict[tuple[Place, str], Path] = field(default_factory=dict)
 
     @cached_property
     def places(self) -> Mapping[tuple[str, int], Place]:
@@ -75,7 +80,17 @@ class Canvas:
         return self.places.get((str(reference.ReferencedSOPInstanceUID), first))
 
     def add(self, place: Place, name: str, mask: NDArray[np.bool_], *, exclusive: bool = False) -> None:
-        """Add a mask (x, y) to a class at a place; `exclusive` keeps what lies in an odd number of masks."""
+        """Add a mask (x, y) to a class at a place; `exclusive` keeps what lies in an odd number of masks.
+
+        One file may hold several parts of a structure. Raises `InputError` where two files draw a structure of one
+        image, as of two readers: their union or difference would be of neither.
+        """
+        first = self._sources.setdefault((place, name), self.source)
+        if first != self.source:
+            raise InputError(
+                f"'{first.name}' and '{self.source.name}' both draw the {_TITLES[name]} of one image; expected one"
+                " file: keep the labels of one reader, one series and one kind (manual or automatic)"
+            )
         masks = self.masks[place]
         if name in masks:
             mask = masks[name] ^ mask if exclusive else masks[name] | mask
@@ -91,9 +106,7 @@ class Canvas:
             own = {place: found for place, masks in drawn_on.items() if (found := _without_lone_border(masks))}
             n_lone = sum("epi" in masks and "lv" not in masks for masks in drawn_on.values())
             if n_lone:
-                self.note(
-                    f"{cine.label}: passed over {n_lone} outer borders of the LV's wall on images without its cavity"
-                )
+                self.note(f"{cine.label}: passed over outer borders of a wall without its cavity, on {n_lone} images")
             array = np.zeros(cine.shape, np.uint8)
             for (_, k, t), masks in own.items():
                 for name in (name for name in _PAINTED if name in masks):

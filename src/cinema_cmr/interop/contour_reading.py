@@ -48,12 +48,14 @@ def add_contour_files(canvas: Canvas, paths: Sequence[Path], study: Path) -> Non
 
     In the name of a text file stand the InstanceNumber of a short-axis image and its kind: i, the LV's cavity, or o,
     the outer border of its wall. A workspace names each image by its SOP Instance UID. Raises `InputError` for contours
-    of no image of the study, or of several.
+    of no image of the study, or of several, and for two files of one kind of contour on one image.
     """
     numbers: Mapping[int, list[Place]] | None = None
     for path in paths:
+        canvas.source = path
         if path.suffix.lower() in _XML:
-            _add_workspace(canvas, path)
+            for place, structure, points in _placed_contours(canvas, path):
+                _fill(canvas, place, structure, points)
             continue
         match = _TEXT_NAME.fullmatch(path.name)
         assert match is not None  # chosen by is_contour_file
@@ -89,12 +91,13 @@ def _fill(canvas: Canvas, place: Place, structure: str, points: Points) -> None:
     canvas.add(place, structure, fill_polygons([points], (shape[0], shape[1])))
 
 
-def _add_workspace(canvas: Canvas, path: Path) -> None:
+def _placed_contours(canvas: Canvas, path: Path) -> Iterator[tuple[Place, str, Points]]:
+    """Yield place, class and points of the contours of a workspace that lie on images of the study."""
     found = 0
     for uid, name, points in _workspace_contours(path):
         place = canvas.places.get((uid, 0))
         if place is not None:
-            _fill(canvas, place, class_of_structure(name, (), path.name), points)
+            yield place, class_of_structure(name, (), path.name), points
             found += 1
     if not found:
         raise InputError(

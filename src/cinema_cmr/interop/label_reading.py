@@ -61,6 +61,7 @@ def add_dicom_labels(canvas: Canvas, source: Path) -> None:
             kind = text_of(read_dataset(path, ["SOPClassUID"]), "SOPClassUID")
             if kind in (_SEG, _RTSTRUCT):
                 n_objects += 1
+                canvas.source = path
                 add = _add_segmentation if kind == _SEG else _add_contours
                 add(canvas, read_dataset(path, pixels=True), path.name)
     if not n_objects:
