@@ -21,6 +21,9 @@ from cinema_cmr.interop.label_folder import convert_labels, read_labels
 from cinema_cmr.io.dicom.writing.series import DicomShape
 from cinema_cmr.io.read import read_study
 
+OTHERS = ("sarvepicardialContour", "sapapilMuscContour", "laraContour", "lalaContour")
+"""Contours of a workspace that no label stands for."""
+
 Drawn = Mapping[tuple[int, int], NDArray[np.uint8]]
 
 
@@ -86,6 +89,7 @@ def workspace(study: Study, labels: Drawn, *, scale: int = 4) -> str:
         both = outlines(array)
         inside = contour("saendocardialContour", both["i"]) + contour("saepicardialContour", both["o"])
         inside += contour("sacardialRefPoint", both["i"][:1]) + contour("saReferenceMyoContour", both["i"])
+        inside += "".join(contour(name, both["i"]) for name in OTHERS)
         contours = f'<H:item H:key="Contours">{inside}</H:item>'
         images.append(f'<H:item H:key="{uid_of(study, k, t)}">{contours}<H:item H:key="Zoom">1.5</H:item></H:item>')
     spaces = 'xmlns:H="Hash/" xmlns:L="List/" xmlns:P="Point/"'
@@ -114,7 +118,10 @@ def test_a_workspace_names_its_images_and_other_areas_are_passed_over(
 ) -> None:
     folder, study, labels = scan
     (tmp_path / "p1.cvi42wsx").write_text(workspace(study, labels))
-    (read,) = read_labels(tmp_path / "p1.cvi42wsx", study, folder)
+    notes = list[str]()
+    (read,) = read_labels(tmp_path / "p1.cvi42wsx", study, folder, note=notes.append)
+    counted = ", ".join(f"{len(labels)} {name}" for name in sorted(OTHERS))
+    assert notes == [f"p1.cvi42wsx: passed over contours of other structures: {counted}"]
     assert read.frames == (0, 4) and read.drawn == ("myo", "lv")
     for (k, t), array in labels.items():
         # A quarter of a pixel is what the workspace keeps.
@@ -130,7 +137,7 @@ def test_contours_of_other_images_are_refused(scan: tuple[Path, Study, Drawn], t
         read_labels(path, study, folder)
     other = {"1.2.3": "x"}
     (tmp_path / "p1.xml").write_text(f'<W><item key="ImageStates"><item key="{next(iter(other))}"/></item></W>')
-    with pytest.raises(InputError, match="no contour on an image of this study"):
+    with pytest.raises(InputError, match="no contour of a ventricle on an image of this study"):
         read_labels(tmp_path / "p1.xml", study, folder)
     (tmp_path / "p2.xml").write_text('<!DOCTYPE W [<!ENTITY a "b">]><W/>')
     with pytest.raises(UnreadableFileError, match="defines entities"):

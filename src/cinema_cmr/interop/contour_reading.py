@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.files.text import read_text
 from cinema_cmr.image.polygon import fill_polygons
 from cinema_cmr.interop.canvas import Canvas, Place
-from cinema_cmr.interop.label_reading import class_of_structure
+from cinema_cmr.interop.label_reading import known_class
 from cinema_cmr.interop.study_files import dicom_files
 from cinema_cmr.io.contour_text import read_contour
 from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset
@@ -92,17 +92,26 @@ def _fill(canvas: Canvas, place: Place, structure: str, points: Points) -> None:
 
 
 def _placed_contours(canvas: Canvas, path: Path) -> Iterator[tuple[Place, str, Points]]:
-    """Yield place, class and points of the contours of a workspace that lie on images of the study."""
-    found = 0
+    """Yield place, class and points of the contours of a workspace that lie on images of the study.
+
+    A workspace holds all that was ever drawn: contours of atria, papillary muscles or the RV's wall are passed over,
+    and counted in a note.
+    """
+    found, others = 0, Counter[str]()
     for uid, name, points in _workspace_contours(path):
-        place = canvas.places.get((uid, 0))
-        if place is not None:
-            yield place, class_of_structure(name, (), path.name), points
+        place, structure = canvas.places.get((uid, 0)), known_class(name)
+        if place is not None and structure is None:
+            others[name] += 1
+        elif place is not None and structure is not None:
+            yield place, structure, points
             found += 1
+    if others:
+        listed = ", ".join(f"{count} {name[:40]}" for name, count in sorted(others.items()))
+        canvas.note(f"{path.name}: passed over contours of other structures: {listed}")
     if not found:
         raise InputError(
-            f"'{path.name}' has no contour on an image of this study; expected a cvi42 workspace exported as XML, and"
-            " the study that was drawn on"
+            f"'{path.name}' has no contour of a ventricle on an image of this study; expected a cvi42 workspace"
+            " exported as XML, and the study that was drawn on"
         )
 
 

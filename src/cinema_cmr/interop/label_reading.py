@@ -27,7 +27,7 @@ from cinema_cmr.io.dicom.values import text_of
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["add_dicom_labels", "class_of_structure"]
+__all__ = ["add_dicom_labels", "class_of_structure", "known_class"]
 
 _SEG, _RTSTRUCT = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.481.3"
 _CODES = {"87878005": "lv", "53085002": "rv", "49848007": "myo", "74281007": "myo"}
@@ -72,19 +72,24 @@ def add_dicom_labels(canvas: Canvas, source: Path) -> None:
 
 
 def class_of_structure(words: str, codes: Iterable[str], file: str) -> str:
-    """Return the class of a structure by its SNOMED CT codes, else by its name: "lv", "rv", "myo", or "epi".
-
-    "epi" is the outline of wall and cavity of the LV together. Raises `InputError` for any other structure.
-    """
-    found = next((_CODES[code] for code in codes if code in _CODES), None)
-    plain = re.sub(r"[\W_]+", " ", words.casefold())
-    found = found or next((name for name, pattern in _NAMES if pattern.search(plain)), None)
+    """Return the class of a structure as `known_class` does; raises `InputError` for one without a class."""
+    found = known_class(words, codes)
     if found is None:
         raise InputError(
             f"'{file}' has a structure '{words[:40]}'; expected left ventricle, its myocardium or right ventricle, by"
             " code or name (endo, epi, RV): rename it, or export without it"
         )
     return found
+
+
+def known_class(words: str, codes: Iterable[str] = ()) -> str | None:
+    """Return the class of a structure by its SNOMED CT codes, else by its name: "lv", "rv", "myo", "epi", or None.
+
+    "epi" is the outline of wall and cavity of the LV together; None, any other structure.
+    """
+    found = next((_CODES[code] for code in codes if code in _CODES), None)
+    plain = re.sub(r"[\W_]+", " ", words.casefold())
+    return found or next((name for name, pattern in _NAMES if pattern.search(plain)), None)
 
 
 def _add_segmentation(canvas: Canvas, dataset: Dataset, file: str) -> None:
