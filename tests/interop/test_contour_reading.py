@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -165,6 +166,29 @@ def test_two_contours_of_one_kind_on_one_image_are_refused(scan: tuple[Path, Stu
         (tmp_path / "two" / name).write_text(workspace(study, labels))
     with pytest.raises(InputError, match=r"'reader1.cvi42wsx' and 'reader2.cvi42wsx' both draw"):
         read_labels(tmp_path / "two", study, folder)
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize(
+    ("pattern", "new"),
+    [
+        (r"(?<=SubpixelResolution\">)4", "0"),
+        (r"(?<=SubpixelResolution\">)4", "four"),
+        (r"(?<=SubpixelResolution\">)4", "nan"),
+        (r"<P:x>\d+", "<P:x>nan"),
+        (r"<P:x>\d+", "<P:x>inf"),
+        (r"<P:x>\d+", "<P:x>left"),
+        (r"<P:x>\d+", "<P:x>"),
+        (r"<P:x>\d+</P:x>", ""),
+    ],
+)
+def test_points_of_a_workspace_that_are_not_numbers_are_refused(
+    scan: tuple[Path, Study, Drawn], tmp_path: Path, pattern: str, new: str
+) -> None:
+    folder, study, labels = scan
+    (tmp_path / "p1.cvi42wsx").write_text(re.sub(pattern, new, workspace(study, labels), count=1))
+    with pytest.raises(UnreadableFileError, match=r"'p1.cvi42wsx' has a contour 'saendocardialContour' with points"):
+        read_labels(tmp_path / "p1.cvi42wsx", study, folder)
 
 
 def test_names_of_contours() -> None:

@@ -128,19 +128,34 @@ def _workspace_contours(path: Path) -> Iterator[tuple[str, str, Points]]:
         for image in states:
             for contours in (item for item in image if _key(item) == "Contours"):
                 for contour in contours:
-                    points = _points_of(contour)
-                    if "contour" in _key(contour).lower() and not _NOT_AREAS.search(_key(contour)) and len(points) > 2:
-                        yield _key(image), _key(contour), points
+                    name = _key(contour)
+                    if "contour" in name.lower() and not _NOT_AREAS.search(name):
+                        points = _points_of(contour, path.name)
+                        if len(points) > 2:
+                            yield _key(image), name, points
 
 
-def _points_of(contour: ET.Element) -> Points:
-    """Return the points of an outline, (n, 2) pixels; they are stored in fractions of a pixel."""
+def _points_of(contour: ET.Element, file: str) -> Points:
+    """Return the points of an outline, (n, 2) pixels; they are stored in fractions of a pixel.
+
+    Raises `UnreadableFileError` for points, or a fraction, that are not finite numbers.
+    """
     parts = {_key(part): part for part in contour}
     if "Points" not in parts:
         return np.zeros((0, 2))
-    scale = float(parts["SubpixelResolution"].text or 1) if "SubpixelResolution" in parts else 1.0
-    points = [[float(value.text or "nan") for value in point][:2] for point in parts["Points"]]
-    return np.asarray([point for point in points if len(point) == 2], dtype=np.float64).reshape(-1, 2) / scale
+    stored = parts.get("SubpixelResolution")
+    try:
+        scale = 1.0 if stored is None else float(stored.text or 1)
+        points = np.asarray([[float(value.text or "") for value in point][:2] for point in parts["Points"]], np.float64)
+        points = points.reshape(len(parts["Points"]), 2)
+    except ValueError:  # not a number, or a point without two of them
+        points, scale = np.full((1, 2), np.nan), 1.0
+    if not (np.isfinite(points).all() and np.isfinite(scale) and scale > 0):
+        raise UnreadableFileError(
+            f"'{file}' has a contour '{_key(contour)[:40]}' with points that are not numbers, or in fractions of"
+            " a pixel that are none; expected x and y for each and a SubpixelResolution above 0: export it again"
+        )
+    return points / scale
 
 
 def _key(item: ET.Element) -> str:

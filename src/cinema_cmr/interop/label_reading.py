@@ -204,8 +204,18 @@ def _add_contours(canvas: Canvas, dataset: Dataset, file: str) -> None:
                     f"'{file}' has a contour that refers to no image of this study; expected one, which gives slice and"
                     " phase: give the study that was drawn on"
                 )
-            points = np.array(contour.ContourData, dtype=np.float64).reshape(-1, 3)
+            points = _points_of(contour, file)
             canvas.add(place, name, _filled(canvas.study.cines[place[0]], place[1], points, file), exclusive=True)
+
+
+def _points_of(contour: Dataset, file: str) -> NDArray[np.float64]:
+    """Return the (n, 3) LPS points of a contour; raises `InputError` for points that have no place."""
+    values = np.array(contour.get("ContourData") or (), dtype=np.float64)
+    if not len(values) or len(values) % 3 or not np.isfinite(values).all():
+        raise InputError(
+            f"'{file}' has a contour of {len(values)} values; expected finite x, y and z of each point: export it again"
+        )
+    return values.reshape(-1, 3)
 
 
 def _filled(cine: Cine, k: int, points: NDArray[np.float64], file: str) -> NDArray[np.bool_]:
