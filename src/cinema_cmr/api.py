@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from cinema_cmr.core.analysis import Analysis, NormalRange
 from cinema_cmr.core.errors import InputError, UsageError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cinema_cmr.pipeline.task_model import Model
     from cinema_cmr.recipes.experiment import Experiment
     from cinema_cmr.recipes.run import RunResult
+    from cinema_cmr.report.comparison.results_comparison import ResultsComparison
     from cinema_cmr.report.record.study_record import StudyRecord
     from cinema_cmr.tasks.reconstruction import ReconstructedView
 
@@ -255,11 +256,37 @@ def evaluate(
     return scored.evaluation
 
 
-def compare(first: Evaluation, second: Evaluation) -> Comparison:
-    """Compare two evaluations patient by patient: paired differences with intervals and corrected p-values.
+@overload
+def compare(first: Evaluation, second: Evaluation) -> Comparison: ...
+@overload
+def compare(
+    first: Path | str,
+    second: Path | str,
+    *,
+    names: tuple[str, str] = ...,
+    images: Path | str | Mapping[View | str, Path | str] = ...,
+) -> ResultsComparison: ...
+def compare(
+    first: Evaluation | Path | str,
+    second: Evaluation | Path | str,
+    *,
+    names: tuple[str, str] = ("A", "B"),
+    images: Path | str | Mapping[View | str, Path | str] = MappingProxyType({}),
+) -> Comparison | ResultsComparison:
+    """Compare two evaluations patient by patient, or two results folders of `cinema analyse` or `cinema remeasure`.
 
-    Raises `InputError` for fewer than two shared patients, and where the references differ.
+    Evaluations: paired differences with intervals and corrected p-values; `InputError` for fewer than two shared
+    patients, and where the references differ. Results folders: `.record` has both values of each measurement with the
+    published scan-rescan limit, Dice of the masks, and what differs; `.write(folder)` writes compare.html and
+    compare.json. `names`: what the two are called there; `images`: NIfTI files by view, of images that are not in the
+    first folder. Raises `InputError` and its kinds for folders without finished results or with edited masks.
     """
+    if isinstance(first, str | Path) and isinstance(second, str | Path):
+        from cinema_cmr.pipeline.compare_results import compare_results
+
+        return compare_results(first, second, names=names, images=_files_by_view(images))
+    if isinstance(first, str | Path) or isinstance(second, str | Path):
+        raise UsageError("an evaluation and a folder; expected two evaluations, or two results folders")
     from cinema_cmr.evaluation.record import compare_evaluations
 
     return compare_evaluations(first, second)
