@@ -12,7 +12,7 @@ from cinema_cmr.commands.options.view_files import VIEW_FILE, files_by_view
 from cinema_cmr.core.serialise import json_values
 from cinema_cmr.io.output_folder import check_writable
 from cinema_cmr.report.comparison.compared import ComparedValue, ComparisonRecord, SideRecord
-from cinema_cmr.report.wording import number, sentence, unit_text, words
+from cinema_cmr.report.wording import change, number, sentence, unit_text, words
 
 __all__ = ["add_arguments", "run"]
 
@@ -72,12 +72,11 @@ def _side_line(side: SideRecord) -> str:
 
 
 def _value_line(one: ComparedValue, width: int) -> str:
-    change = "–" if one.difference is None else f"{'+' * (one.difference > 0)}{number(one.difference, one.unit)}"
     limit = "" if one.limit is None else f"±{number(one.limit, one.unit)}"
-    mark = "  beyond noise" if one.is_beyond else ""
+    mark = f"{'' if one.same_rule else '  by another rule'}{'  beyond noise' if one.is_beyond else ''}"
     return (
         f"{sentence(one.title):{width}}  {number(one.first, one.unit):>9}  {number(one.second, one.unit):>9}"
-        f"  {change:>8}  {limit:>7}  {unit_text(one.unit)}{mark}"
+        f"  {change(one.difference, one.unit):>8}  {limit:>7}  {unit_text(one.unit)}{mark}"
     )
 
 

@@ -11,9 +11,9 @@ from cinema_cmr.core.serialise import json_text
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.output_folder import results_folder
 from cinema_cmr.report.comparison.compared import ComparedSide, ComparedValue, ComparisonRecord, SideRecord
-from cinema_cmr.report.comparison.overlap import compared_views, same_images
+from cinema_cmr.report.comparison.compared_masks import compared_views, same_images
+from cinema_cmr.report.comparison.differing_settings import corrections_of, differing_settings
 from cinema_cmr.report.comparison.repeatability import repeatability_limit
-from cinema_cmr.report.comparison.settings import corrections_of, differing_settings
 
 __all__ = ["COMPARISON_FILES", "ResultsComparison", "compare_sides", "compared_values"]
 
