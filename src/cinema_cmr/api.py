@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 from cinema_cmr.core.analysis import Analysis, NormalRange
 from cinema_cmr.core.errors import InputError, UsageError
@@ -18,7 +18,6 @@ from cinema_cmr.displays import register_displays
 if TYPE_CHECKING:
     from cinema_cmr.datasets.check import CheckSummary
     from cinema_cmr.disease.model import DiseaseModel
-    from cinema_cmr.evaluation.compare import Comparison
     from cinema_cmr.evaluation.record import Evaluation
     from cinema_cmr.inference.features import FeatureRow
     from cinema_cmr.models.loaded import LoadedModel
@@ -26,14 +25,12 @@ if TYPE_CHECKING:
     from cinema_cmr.pipeline.task_model import Model
     from cinema_cmr.recipes.experiment import Experiment
     from cinema_cmr.recipes.run import RunResult
-    from cinema_cmr.report.comparison.results_comparison import ResultsComparison
     from cinema_cmr.report.record.study_record import StudyRecord
     from cinema_cmr.tasks.reconstruction import ReconstructedView
 
 __all__ = [
     "analyse",
     "check_dataset",
-    "compare",
     "demo_study",
     "embed",
     "evaluate",
@@ -82,22 +79,17 @@ def remeasure(
     model's own run, and `.write(results, overwrite=True)` keeps its masks. Raises `InputError` and its kinds for a mask
     on another grid, with other codes, without labels, or of a view that the results lack.
     """
-    from cinema_cmr.pipeline.remeasure import Corrections
+    from cinema_cmr.pipeline.remeasure import Corrections, paths_by_view
     from cinema_cmr.pipeline.remeasure import remeasure as measure
 
     corrections = Corrections(
-        masks=_files_by_view(masks),
-        images=_files_by_view(images),
+        masks=paths_by_view(masks),
+        images=paths_by_view(images),
         rules=rules,
         find_frames=find_frames,
         normal_ranges=normal_ranges,
     )
     return measure(results, corrections)
-
-
-def _files_by_view(files: Path | str | Mapping[View | str, Path | str]) -> dict[View, Path]:
-    by_view = {View.SAX: files} if isinstance(files, str | Path) else files
-    return {View.parse(view): Path(file) for view, file in by_view.items()}
 
 
 def segment(
@@ -254,42 +246,6 @@ def evaluate(
     if folder is not None:
         write_evaluation(Path(folder), scored.evaluation, scored.studies, overwrite=overwrite)
     return scored.evaluation
-
-
-@overload
-def compare(first: Evaluation, second: Evaluation) -> Comparison: ...
-@overload
-def compare(
-    first: Path | str,
-    second: Path | str,
-    *,
-    names: tuple[str, str] = ...,
-    images: Path | str | Mapping[View | str, Path | str] = ...,
-) -> ResultsComparison: ...
-def compare(
-    first: Evaluation | Path | str,
-    second: Evaluation | Path | str,
-    *,
-    names: tuple[str, str] = ("A", "B"),
-    images: Path | str | Mapping[View | str, Path | str] = MappingProxyType({}),
-) -> Comparison | ResultsComparison:
-    """Compare two evaluations patient by patient, or two results folders of `cinema analyse` or `cinema remeasure`.
-
-    Evaluations: paired differences with intervals and corrected p-values; `InputError` for fewer than two shared
-    patients, and where the references differ. Results folders: `.record` has both values of each measurement with the
-    published scan-rescan limit, Dice of the masks, and what differs; `.write(folder)` writes compare.html and
-    compare.json. `names`: what the two are called there; `images`: NIfTI files by view, of images that are not in the
-    first folder. Raises `InputError` and its kinds for folders without finished results or with edited masks.
-    """
-    if isinstance(first, str | Path) and isinstance(second, str | Path):
-        from cinema_cmr.pipeline.compare_results import compare_results
-
-        return compare_results(first, second, names=names, images=_files_by_view(images))
-    if isinstance(first, str | Path) or isinstance(second, str | Path):
-        raise UsageError("an evaluation and a folder; expected two evaluations, or two results folders")
-    from cinema_cmr.evaluation.record import compare_evaluations
-
-    return compare_evaluations(first, second)
 
 
 def check_dataset(data: Path | str, *, open_files: bool = True, codes: Sequence[str] = ()) -> CheckSummary:

@@ -28,7 +28,7 @@ def test_numbers_stand_beside_each_other_and_the_page_is_written(
     capsys.readouterr()
     assert call("compare", *both, "--names", "model", "reader", "-o", tmp_path / "out") == 0
     printed = capsys.readouterr().out
-    assert "corrected by a reader: Short axis mask" in printed and "beyond noise" in printed
+    assert "masks corrected by a reader. Short axis mask" in printed and "beyond noise" in printed
     assert "short axis: Dice over all frames: RV 1.000" in printed and printed.endswith("compare.html\n")
     record = json.loads((tmp_path / "out" / "compare.json").read_text())
     assert call("compare", *both, "-o", tmp_path / "out") == 3, "there already"

@@ -28,6 +28,15 @@ def test_differences_are_judged_by_their_limit() -> None:
     assert "x" not in found and (found["new"].first, found["new"].second, found["new"].difference) == (None, 1, None)
 
 
+def test_a_changed_rule_is_no_corrected_mask(corrected: ResultsComparison) -> None:
+    assert corrected.record.second.has_corrected_masks and not corrected.record.first.has_corrected_masks
+    edits = corrected.second.record.edits
+    assert edits is not None
+    rules = replace(corrected.second, record=replace(corrected.second.record, edits=replace(edits, masks=())))
+    side = compare_sides(corrected.first, rules).record.second
+    assert not side.has_corrected_masks and side.corrections[0].startswith("Basal rule")
+
+
 def test_a_cine_is_not_compared_with_late_enhancement(corrected: ResultsComparison) -> None:
     with pytest.raises(InputError, match="model is a cine study, reader a late-enhancement study"):
         compare_sides(corrected.first, replace(corrected.second, scheme="scar"))

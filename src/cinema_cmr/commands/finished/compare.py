@@ -67,8 +67,8 @@ def _lines(record: ComparisonRecord) -> Iterator[str]:
 
 
 def _side_line(side: SideRecord) -> str:
-    corrected = f"corrected by a reader: {' '.join(side.corrections)}" if side.corrections else "as the model drew it"
-    return f"{side.title}: {side.model}, {corrected}"
+    masks = "masks corrected by a reader" if side.has_corrected_masks else "masks of the model"
+    return " ".join([f"{side.title}: {side.model}, {masks}.", *side.corrections])
 
 
 def _value_line(one: ComparedValue, width: int) -> str:

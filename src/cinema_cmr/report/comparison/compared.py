@@ -58,6 +58,8 @@ class SideRecord:
     """SHA-256 of the weights."""
     version: str | None
     """Version of cinema-cmr that measured."""
+    has_corrected_masks: bool
+    """Whether a reader changed any mask."""
     corrections: tuple[str, ...]
     """A sentence on each mask and rule that a reader changed; empty for a model's own results."""
     ed_frame: int | None

@@ -104,6 +104,7 @@ def _side(side: ComparedSide) -> SideRecord:
         model=record.model.name,
         model_hash=record.model.hash,
         version=record.versions.get("cinema_cmr"),
+        has_corrected_masks=record.edits is not None and bool(record.edits.masks),
         corrections=corrections_of(record),
         ed_frame=record.summary.ed_frame,
         es_frame=record.summary.es_frame,
