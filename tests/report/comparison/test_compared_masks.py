@@ -22,9 +22,9 @@ def without_hash(side: ComparedSide) -> ComparedSide:
 
 
 def other_images(side: ComparedSide) -> ComparedSide:
-    cines = tuple(replace(cine, array=cine.array + np.float32(1)) for cine in side.study.cines)
-    record = replace(side.record, study=replace(side.record.study, input_sha256="12" * 32))
-    return replace(side, record=record, study=replace(side.study, cines=cines))
+    """Another stack of the same input: the hash is the same, the grey values are not."""
+    cines = tuple(replace(cine, array=cine.array[::-1]) for cine in side.study.cines)
+    return replace(side, study=replace(side.study, cines=cines))
 
 
 def test_dice_is_that_of_the_masks_in_each_marked_frame(corrected: ResultsComparison, folders: dict[str, Path]) -> None:
@@ -70,10 +70,18 @@ def test_other_grids_and_other_images_are_not_laid_over_each_other(
     corrected: ResultsComparison, visits: ResultsComparison
 ) -> None:
     assert all("the grids differ" in view.reason and not view.dice for view in visits.record.views)
-    alike = compared_views(corrected.first, corrected.second, same=False)
+    alike = compared_views(corrected.first, other_images(corrected.second), same=False)
     assert {view.reason for view in alike} == {"the grids agree, but the images are not the same"}
-    unknown = compared_views(corrected.first, corrected.second, same=None)
+    bare = replace(
+        corrected.second,
+        study=replace(
+            corrected.second.study,
+            cines=tuple(replace(cine, has_image=False) for cine in corrected.second.study.cines),
+        ),
+    )
+    unknown = compared_views(corrected.first, bare, same=None)
     assert all("unknown" in view.reason and not view.frames for view in unknown)
+    assert all(not view.reason for view in compared_views(corrected.first, bare, same=True)), "by the hash"
 
 
 def test_grids_differ_by_size_or_place() -> None:

@@ -16,18 +16,21 @@ __all__ = ["compared_views", "grid_difference", "same_images"]
 
 _OFF_GRID = 0.1
 """Farthest that the corners of one grid may lie from those of the other, in pixels."""
+_SAME_GREY = 1e-4
+"""Difference of grey values that rounding leaves, as a fraction of their range."""
 
 
 def same_images(first: ComparedSide, second: ComparedSide) -> bool | None:
-    """Return whether both results are of the same images; None where neither hashes nor images say so."""
-    hashes = first.record.study.input_sha256, second.record.study.input_sha256
-    if None not in hashes and hashes[0] == hashes[1]:
-        return True
+    """Return whether both results are of the same images: by their values where both are at hand, else by their hashes.
+
+    None where neither says so. One input may hold several stacks, so that values come first.
+    """
     found = [_images_agree(first, second, view) for view in first.grids if view in second.grids]
     known = [agree for agree in found if agree is not None]
+    hashes = first.record.study.input_sha256, second.record.study.input_sha256
     if known:
         return all(known)
-    return None if None in hashes else False
+    return None if None in hashes else hashes[0] == hashes[1]
 
 
 def compared_views(first: ComparedSide, second: ComparedSide, *, same: bool | None) -> tuple[ComparedView, ...]:
@@ -55,6 +58,8 @@ def grid_difference(first: Cine, second: Cine) -> str:
 
 def _view(first: ComparedSide, second: ComparedSide, view: View, same: bool | None) -> ComparedView:
     reason = grid_difference(first.grids[view], second.grids[view])
+    agree = _images_agree(first, second, view)
+    same = same if agree is None else agree
     if not reason and not same:
         reason = (
             "the grids agree, but the images are not the same"
@@ -104,7 +109,10 @@ def _images_agree(first: ComparedSide, second: ComparedSide, view: View) -> bool
     """Return whether the stored images of a view are equal; None where one is not at hand."""
     cines = [side.study.cine(view) if view in side.study else None for side in (first, second)]
     arrays = [cine.array for cine in cines if cine is not None and cine.has_image]
-    return bool(np.array_equal(arrays[0], arrays[1])) if len(arrays) == 2 else None
+    if len(arrays) < 2:
+        return None
+    spread = float(np.ptp(arrays[0]))
+    return arrays[0].shape == arrays[1].shape and np.allclose(arrays[0], arrays[1], rtol=0, atol=_SAME_GREY * spread)
 
 
 def _finite(scores: Mapping[str, float]) -> dict[str, float | None]:
