@@ -12,6 +12,7 @@ from stub_works import job, studies
 from cinema_cmr.core.errors import InputError, OutputExistsError
 from cinema_cmr.files.lock import folder_lock
 from cinema_cmr.population.manifest import ListedStudy, shard_of
+from cinema_cmr.population.outcome_store import OutcomeStore
 from cinema_cmr.population.run import RunSettings, make_tables, merge_populations, run_population
 from cinema_cmr.population.supervisor import Job
 
@@ -83,12 +84,35 @@ def test_shards_merge_into_the_same_table(tmp_path: Path, listed: list[ListedStu
 
 def test_other_models_or_options_are_not_mixed(tmp_path: Path, listed: list[ListedStudy]) -> None:
     run(tmp_path / "a", listed[:2], FakeEngine())
-    with pytest.raises(OutputExistsError, match="holds 2 of these studies"):
+    with pytest.raises(OutputExistsError, match="holds 2 studies that were done with another model"):
         run(tmp_path / "a", listed, FakeEngine(), job("other"))
     run(tmp_path / "b", listed[2:], FakeEngine(), job("other"))
     with pytest.raises(InputError, match="2 different models"):
         merge_populations([tmp_path / "a", tmp_path / "b"], tmp_path / "c")
     assert run(tmp_path / "a", listed, FakeEngine(), job("other"), overwrite=True) == NAMES
+
+
+@pytest.mark.parametrize("shard", [(1, 1), (2, 2)])
+def test_new_studies_of_another_model_do_not_join_a_folder(
+    tmp_path: Path, listed: list[ListedStudy], shard: tuple[int, int]
+) -> None:
+    run(tmp_path, listed[:2], FakeEngine())
+    with pytest.raises(OutputExistsError, match="holds 2 studies that were done with another model"):
+        run(tmp_path, listed[2:], FakeEngine(), job("other"), shard=shard)
+    assert len(OutcomeStore(tmp_path).outcomes()) == 2
+
+
+def test_overwriting_some_of_the_studies_leaves_no_mixed_table(tmp_path: Path, listed: list[ListedStudy]) -> None:
+    run(tmp_path, listed[:3], FakeEngine())
+    engine = FakeEngine()
+    with pytest.raises(OutputExistsError, match="holds 1 studies of another model"):
+        run(tmp_path, listed[1:], engine, job("other"), overwrite=True)
+    assert not engine.done, "refused before the work"
+    run(tmp_path, listed[:2], FakeEngine(), job("other"), overwrite=True, shard=(1, 2))
+    with pytest.raises(InputError, match=r"2 different models, options or versions \(2, 1 studies\)"):
+        make_tables(tmp_path, {})
+    run(tmp_path, listed[2:3], FakeEngine(), job("other"), overwrite=True, shard=(2, 2))
+    assert make_tables(tmp_path, {})["settings"] == "other"
 
 
 def test_two_runs_of_a_shard_do_not_meet(tmp_path: Path, listed: list[ListedStudy]) -> None:

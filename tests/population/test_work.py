@@ -12,6 +12,7 @@ import pytest
 from oracles import annotated, heart, segmenter
 
 from cinema_cmr.core.errors import UsageError, WeightsError
+from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.io.nifti.image import write_cine
 from cinema_cmr.pipeline.analysis_options import Options
 from cinema_cmr.population.manifest import ListedStudy
@@ -54,11 +55,25 @@ def test_settings_name_what_determines_a_result() -> None:
         WorkOptions(options=Options(), masks=False),
     ]
     assert len({each.settings() for each in (base, *others)}) == 4
-    assert WorkOptions(options=Options.of(device="cpu")).settings() == base.settings(), "any device"
     with pytest.raises(WeightsError):
         WorkOptions(options=Options.of(model="no-such-model")).settings()
     with pytest.raises(UsageError, match="expected none, flagged or all"):
         WorkOptions(options=Options(), reports="some")  # type: ignore[arg-type]
+
+
+def test_settings_hold_the_device_and_the_precision_that_auto_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    auto = WorkOptions(options=Options.of(landmarks=None, disease=None))
+    found = []
+    for chosen in (("cpu", "fp32"), ("cpu", "bf16"), ("cuda", "bf16")):
+        runtime = Runtime(device=chosen[0], precision=chosen[1])
+        monkeypatch.setattr("cinema_cmr.inference.runtime.choose_runtime", lambda *_, runtime=runtime: runtime)
+        inference = auto.resolved().options.inference
+        assert (inference.device, inference.precision) == chosen
+        assert auto.settings() == auto.resolved().settings()
+        found.append(auto.settings())
+    assert len(set(found)) == 3
+    named = Options.of(landmarks=None, disease=None, device="cuda", precision="bf16")
+    assert WorkOptions(options=named).settings() == found[2], "where there is none, as on the head of a cluster"
 
 
 def test_a_listing_changes_with_files_and_subject_alone(study: ListedStudy) -> None:

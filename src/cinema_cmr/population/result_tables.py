@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import Fact
 from cinema_cmr.io.atomic import write_json
 from cinema_cmr.population.outcome import StudyOutcome
@@ -46,6 +48,8 @@ class Tables:
     features: Columns = field(default_factory=lambda: Columns(("study", "tokens")))
     failures: Columns = field(default_factory=lambda: Columns(_FAILURES))
     codebook: Codebook = field(default_factory=lambda: Codebook(_FIXED))
+    settings: str | None = None
+    """Hash of models, options and version of all outcomes; None without any."""
 
     def add(self, outcome: StudyOutcome, *, report: bool = False) -> None:
         """Add an outcome to the tables that it belongs to."""
@@ -73,8 +77,12 @@ class Tables:
 
 
 def build_tables(store: OutcomeStore, *, features: bool = False) -> Tables:
-    """Read all outcomes of a folder into tables, in the natural order of their names, columns in a fixed order."""
-    outcomes, tables = store.outcomes(), Tables()
+    """Read all outcomes of a folder into tables, in the natural order of their names, columns in a fixed order.
+
+    Raises `InputError` for outcomes of several models, options or versions.
+    """
+    outcomes = store.outcomes()
+    tables = Tables(settings=_settings(store, outcomes))
     reports = {path.stem for path in (store.folder / "reports").glob("*.html")}
     for outcome in store.read(outcomes.values()):
         tables.add(outcome, report=outcome.name in reports)
@@ -85,6 +93,17 @@ def build_tables(store: OutcomeStore, *, features: bool = False) -> Tables:
     for name in ("measurements", "frames", "segments", "features", "failures"):
         setattr(tables, name, _in_order(getattr(tables, name), places, names))
     return tables
+
+
+def _settings(store: OutcomeStore, outcomes: Mapping[str, StoredOutcome]) -> str | None:
+    counts = Counter(one.settings for one in outcomes.values()).most_common()
+    if len(counts) > 1:
+        raise InputError(
+            f"'{store.folder.name}' holds outcomes of {len(counts)} different models, options or versions"
+            f" ({', '.join(str(n) for _, n in counts)} studies); expected one, since numbers of several do not belong"
+            " into one table: do the others anew with --overwrite"
+        )
+    return counts[0][0] if counts else None
 
 
 def _first_names(store: OutcomeStore, outcomes: Mapping[str, StoredOutcome]) -> list[str]:
@@ -110,6 +129,7 @@ def write_tables(store: OutcomeStore, facts: Mapping[str, object], *, features: 
         "studies": len(tables.measurements) + len(tables.failures),
         "done": len(tables.measurements),
         "failed": len(tables.failures),
+        "settings": tables.settings,
         "measurements_sha256": digest,
         "bytes": sum(path.stat().st_size for path in folder.rglob("*.zip")),
     }

@@ -52,27 +52,40 @@ def plan_run(
 ) -> Plan:
     """Compare the studies with the outcomes that there are.
 
-    Raises `OutputExistsError` where some are of other models, options or another version, unless `overwrite`.
+    Raises `OutputExistsError` where any outcome in the folder, of these studies or of others, is of other models,
+    options or another version, unless `overwrite` does all of those anew; shards do their own and leave the others to
+    theirs.
     """
-    todo, changed, other = [], [], []
+    _check_one_kind(studies, outcomes, job, settings)
+    todo, changed = [], []
     for study in studies:
         known = outcomes.get(study.name)
-        if known is None:
-            todo.append(study)
-        elif known.settings != job.settings:
-            other.append(study.name)
+        if known is None or known.settings != job.settings:
             todo.append(study)
         elif known.listing != listing_hash(study):
             changed.append(study.name)
             todo.append(study)
         elif known.status == "failed" and settings.retry_failed:
             todo.append(study)
+    return Plan(todo=tuple(todo), kept=len(studies) - len(todo), changed=tuple(changed))
+
+
+def _check_one_kind(
+    studies: Sequence[ListedStudy], outcomes: Mapping[str, StoredOutcome], job: Job, settings: RunSettings
+) -> None:
+    """Raise `OutputExistsError` if the tables of this folder would hold numbers of several models or options."""
+    other = {one.name for one in outcomes.values() if one.settings != job.settings}
     if other and not settings.overwrite:
         raise OutputExistsError(
-            f"'{settings.folder.name}' holds {len(other)} of these studies, done with another model, other options or"
-            " another version; expected the same: choose another folder, or do them anew with --overwrite"
+            f"'{settings.folder.name}' holds {len(other)} studies that were done with another model, other options or"
+            " another version; expected the same for all: choose another folder, or do them anew with --overwrite"
         )
-    return Plan(todo=tuple(todo), kept=len(studies) - len(todo), changed=tuple(changed))
+    left = other - {study.name for study in studies}
+    if left and settings.shard == (1, 1):
+        raise OutputExistsError(
+            f"'{settings.folder.name}' holds {len(left)} studies of another model, other options or another version"
+            " that are not among those to be done anew; expected all of them: list them too, or choose another folder"
+        )
 
 
 def run_population(

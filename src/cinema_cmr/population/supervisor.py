@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -17,7 +17,7 @@ from pathlib import Path
 from cinema_cmr.core.errors import CinemaError, InternalError
 from cinema_cmr.population.manifest import ListedStudy
 from cinema_cmr.population.outcome import Attempt, StudyOutcome, outcome_archive
-from cinema_cmr.population.work import MakeWork, listing_hash
+from cinema_cmr.population.work import MakeWork, WorkOptions, listing_hash
 from cinema_cmr.population.worker import Failure, Reply, WorkerLimits, work_until_closed
 
 __all__ = ["Job", "Supervisor"]
@@ -39,6 +39,16 @@ class Job:
     settings: str
     """Hash that outcomes carry."""
     limits: WorkerLimits = field(default_factory=WorkerLimits)
+
+    def on_this_machine(self) -> Job:
+        """Return the job with the device and the precision that this machine's workers take, in its settings too.
+
+        Raises as `WorkOptions.settings`.
+        """
+        if not isinstance(self.make, WorkOptions):
+            return self
+        make = self.make.resolved()
+        return replace(self, make=make, settings=make.settings())
 
 
 class Supervisor:

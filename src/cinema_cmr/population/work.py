@@ -69,20 +69,42 @@ class WorkOptions:
         """Load the models."""
         return StudyWork(self)
 
-    def settings(self) -> str:
-        """Return the hash of models by their weights, options and version: what determines a result.
+    def resolved(self) -> WorkOptions:
+        """Return the options with the device and the precision that "auto" means on this machine.
 
-        Raises `WeightsError` for a model that is not found.
+        Raises `UsageError` for a device that is not there.
         """
+        inference = self.options.inference
+        if "auto" not in (inference.device, inference.precision):
+            return self
+        from cinema_cmr.inference.runtime import choose_runtime
+
+        runtime = choose_runtime(inference.device, inference.precision)
+        chosen = replace(inference, **vars(runtime))
+        return replace(self, options=replace(self.options, inference=chosen))
+
+    def model_hashes(self) -> dict[str, object]:
+        """Return the hashes of all models' weights; raises `WeightsError` for a model that is not found."""
         from cinema_cmr.disease.model import load_disease_model
         from cinema_cmr.models.weights import weights_hash
 
-        options, extra = self.options, self.options.extra_models
-        models = [options.inference.model, extra.long_axis, extra.landmarks, self.features]
-        values = {
+        extra = self.options.extra_models
+        models = [self.options.inference.model, extra.long_axis, extra.landmarks, self.features]
+        return {
             "models": [model and weights_hash(model) for model in models],
             "disease": extra.disease and load_disease_model(extra.disease).sha256,
+        }
+
+    def settings(self) -> str:
+        """Return the hash of models by their weights, options, device, precision and version: what determines a result.
+
+        An "auto" is hashed as what it means on this machine. Raises as `resolved` and `model_hashes`.
+        """
+        options = self.resolved().options
+        values = {
+            **self.model_hashes(),
             "tta": options.inference.tta,
+            "device": options.inference.device,
             "precision": options.inference.precision,
             "measure": asdict(options.measure),
             "single_frame": options.single_frame,

@@ -90,7 +90,7 @@ def run(given: Namespace) -> int:
     if settings.shard != (1, 1):
         console.note(f"shard {given.shard} is done; when all are: cinema population --merge -o {folder.name}")
         return 0
-    facts = {"engine": given.engine, "workers": settings.workers, "threads": given.threads, "settings": job.settings}
+    facts = {"engine": given.engine, "workers": settings.workers, "threads": given.threads}
     return _finish(make_tables(folder, facts, features=given.features is not None), folder, console)
 
 

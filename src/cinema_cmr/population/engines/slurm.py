@@ -38,7 +38,8 @@ class SlurmShard:
 
     def __call__(self) -> int:
         """Do what the shard lacks; returns the number of studies done."""
-        plan = run_population(self.studies, self.job, self._engine, self.settings, lambda outcome, status: None)
+        job = self.job.on_this_machine()
+        plan = run_population(self.studies, job, self._engine, self.settings, lambda outcome, status: None)
         return len(plan.todo)
 
     def checkpoint(self) -> submitit.helpers.DelayedSubmission:
