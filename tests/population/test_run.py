@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from stub_works import job, studies
 
 from cinema_cmr.core.errors import InputError, OutputExistsError
 from cinema_cmr.files.lock import folder_lock
+from cinema_cmr.population.cohort.cohort import read_cohort
 from cinema_cmr.population.manifest import ListedStudy, shard_of
 from cinema_cmr.population.outcome_store import OutcomeStore
 from cinema_cmr.population.run import RunSettings, make_tables, merge_populations, run_population
@@ -29,6 +31,12 @@ def run(
 
 def sha256(folder: Path) -> object:
     return make_tables(folder, {})["measurements_sha256"]
+
+
+def table(folder: Path) -> list[dict[str, str]]:
+    make_tables(folder, {})
+    with (folder / "measurements.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 @pytest.fixture
@@ -69,6 +77,26 @@ def test_later_only_new_and_changed_studies_are_done(
     listed[3] = replace(listed[3], facts={"group": "NOR"})  # no measurement uses it
     assert run(out, listed, FakeEngine()) == [NAMES[1], NAMES[2], *NAMES[5:]]
     assert run(out, listed, FakeEngine(), retry_failed=True) == ["broken-7"]
+
+
+def test_corrected_and_added_facts_reach_the_table_without_work(tmp_path: Path, listed: list[ListedStudy]) -> None:
+    out = tmp_path / "out"
+    run(out, [replace(one, facts={"group": "NOR", "site": 1}) for one in listed[:3]], FakeEngine())
+    table(out)
+    new = [replace(listed[0], facts={"group": "DCM", "visit": 123456.75}), replace(listed[1], facts={"group": "NOR"})]
+    assert run(out, new, FakeEngine()) == []
+    facts = [(row["fact_group"], row.get("fact_site"), row["fact_visit"]) for row in table(out)]
+    assert facts == [("DCM", "", "123456.75"), ("NOR", "", ""), ("NOR", "1", "")]
+    merge_populations([out], tmp_path / "merged")
+    assert table(tmp_path / "merged") == table(out)
+    assert read_cohort(out).column("visit") == [123456.75, None, None]
+
+
+def test_a_refused_run_changes_no_fact(tmp_path: Path, listed: list[ListedStudy]) -> None:
+    run(tmp_path, [replace(listed[0], facts={"group": "NOR"})], FakeEngine())
+    with pytest.raises(OutputExistsError):
+        run(tmp_path, [replace(listed[0], facts={"group": "DCM"})], FakeEngine(), job("other"))
+    assert table(tmp_path)[0]["fact_group"] == "NOR"
 
 
 def test_shards_merge_into_the_same_table(tmp_path: Path, listed: list[ListedStudy], expected: object) -> None:

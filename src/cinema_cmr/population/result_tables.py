@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.core.study import Fact
+from cinema_cmr.core.study import Fact, Facts
 from cinema_cmr.io.atomic import write_json
+from cinema_cmr.population.listed_facts import listed_facts
 from cinema_cmr.population.outcome import StudyOutcome
 from cinema_cmr.population.outcome_store import OutcomeStore, StoredOutcome
 from cinema_cmr.report.record.study_record import StudyRecord
@@ -84,12 +85,13 @@ def build_tables(store: OutcomeStore, *, features: bool = False) -> Tables:
     outcomes = store.outcomes()
     tables = Tables(settings=_settings(store, outcomes))
     reports = {path.stem for path in (store.folder / "reports").glob("*.html")}
-    for outcome in store.read(outcomes.values()):
+    facts = listed_facts(store.folder)
+    for outcome in _with_facts(store.read(outcomes.values()), facts):
         tables.add(outcome, report=outcome.name in reports)
     for one, content in store.members(outcomes.values() if features else (), "features.json"):
         tables.add_features(one.name, content)
     places = {name: place for place, name in enumerate(outcomes)}
-    names = _first_names(store, outcomes)
+    names = _first_names(store, outcomes, facts)
     for name in ("measurements", "frames", "segments", "features", "failures"):
         setattr(tables, name, _in_order(getattr(tables, name), places, names))
     return tables
@@ -106,10 +108,16 @@ def _settings(store: OutcomeStore, outcomes: Mapping[str, StoredOutcome]) -> str
     return counts[0][0] if counts else None
 
 
-def _first_names(store: OutcomeStore, outcomes: Mapping[str, StoredOutcome]) -> list[str]:
+def _with_facts(outcomes: Iterable[StudyOutcome], listed: Mapping[str, Facts]) -> Iterator[StudyOutcome]:
+    """Yield outcomes with the facts of the latest listing, where it has the study."""
+    for outcome in outcomes:
+        yield replace(outcome, facts=listed.get(outcome.name, outcome.facts))
+
+
+def _first_names(store: OutcomeStore, outcomes: Mapping[str, StoredOutcome], facts: Mapping[str, Facts]) -> list[str]:
     """Return the columns of the first study with numbers, in their order."""
     first = next((one for one in outcomes.values() if one.status == "done"), None)
-    for outcome in store.read([] if first is None else [first]):
+    for outcome in _with_facts(store.read([] if first is None else [first]), facts):
         tables = Tables()
         tables.add(outcome)
         return [*tables.measurements.names, *tables.frames.names, *tables.segments.names]

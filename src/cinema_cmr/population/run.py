@@ -9,6 +9,7 @@ from pathlib import Path
 from cinema_cmr.core.errors import InputError, OutputExistsError
 from cinema_cmr.core.run_facts import installed_version
 from cinema_cmr.files.lock import folder_lock, waiting_lock
+from cinema_cmr.population.listed_facts import keep_facts, take_facts
 from cinema_cmr.population.manifest import ListedStudy
 from cinema_cmr.population.outcome import StudyOutcome, archived_outcome
 from cinema_cmr.population.outcome_store import OutcomeStore, StoredOutcome
@@ -104,6 +105,7 @@ def run_population(
     store = OutcomeStore(settings.folder, settings.shard)
     with folder_lock(settings.folder / "status" / f"lock-{shard}"):
         plan = plan_run(studies, store.outcomes(), job, settings)
+        keep_facts(settings.folder, studies)
         status = RunStatus(
             shard=shard, engine=settings.engine, workers=settings.workers, total=len(studies), kept=plan.kept
         )
@@ -131,7 +133,7 @@ def make_tables(folder: Path, facts: Mapping[str, object], *, features: bool = F
 
 
 def merge_populations(sources: Sequence[Path], folder: Path) -> int:
-    """Take the outcomes of other folders into one, of several of a study the latest; return how many were taken.
+    """Take the outcomes and facts of other folders into one, of several of a study the latest; return how many.
 
     Raises `InputError` for a folder without outcomes, or if their models or options differ.
     """
@@ -154,6 +156,7 @@ def merge_populations(sources: Sequence[Path], folder: Path) -> int:
             ours.take(new, source)
             known |= {one.name: one for one in new}
             taken += len(new)
+        take_facts(folder, sources)
         ours.pack()
     return taken
 
