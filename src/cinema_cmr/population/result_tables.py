@@ -6,10 +6,10 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.core.study import Fact, Facts
+from cinema_cmr.core.study import Fact, Facts, Subject
 from cinema_cmr.io.atomic import write_json
 from cinema_cmr.population.listed_facts import listed_facts
 from cinema_cmr.population.outcome import StudyOutcome
@@ -36,6 +36,8 @@ _FIXED = {
 _LAST = ("report", *_FIXED)
 _FAILURES = ("study", "cause", "reason", "attempts", "exit_code", *VOLATILE)
 _SEGMENT = re.compile(r"(?P<what>.+)_aha(?P<number>\d\d)")
+_SUBJECT = frozenset(one.name for one in fields(Subject))
+"""Facts that have a column of their own, or are used by measurements."""
 _UNITS = {"time_ms": "ms"}
 
 
@@ -62,7 +64,7 @@ class Tables:
             return
         self.codebook.add(record)
         row = study_row(record)
-        row |= {f"fact_{name}": value for name, value in outcome.facts.items() if name not in row}
+        row |= {f"fact_{name}": value for name, value in outcome.facts.items() if name not in _SUBJECT}
         row["report"] = f"reports/{outcome.name}.html" if report else None
         image = {} if outcome.image is None else vars(outcome.image)
         self.measurements.append({**row, **image, "settings": outcome.settings, **cost})
