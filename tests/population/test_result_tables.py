@@ -10,7 +10,7 @@ from fake_engine import FakeEngine
 from stub_works import job
 
 from cinema_cmr.population.cohort.cohort import read_cohort
-from cinema_cmr.population.manifest import ListedStudy
+from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.outcome_store import OutcomeStore
 from cinema_cmr.population.result_tables import write_tables
 from cinema_cmr.population.run import RunSettings, run_population

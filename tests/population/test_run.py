@@ -13,7 +13,7 @@ from stub_works import job, studies
 from cinema_cmr.core.errors import InputError, OutputExistsError
 from cinema_cmr.files.lock import folder_lock
 from cinema_cmr.population.cohort.cohort import read_cohort
-from cinema_cmr.population.manifest import ListedStudy, shard_of
+from cinema_cmr.population.listed_studies import ListedStudy, shard_of
 from cinema_cmr.population.outcome_store import OutcomeStore
 from cinema_cmr.population.run import RunSettings, make_tables, merge_populations, run_population
 from cinema_cmr.population.supervisor import Job

@@ -15,7 +15,7 @@ from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.io.nifti.image import write_cine
 from cinema_cmr.pipeline.analysis_options import Options
-from cinema_cmr.population.manifest import ListedStudy
+from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.work import StudyWork, WorkOptions, listing_hash
 
 RADII = tuple(12.0 + 3.0 * np.cos(np.linspace(0, 2 * np.pi, 8, endpoint=False)))
@@ -45,6 +45,18 @@ def test_a_study_gives_numbers_masks_and_a_picture(study: ListedStudy, monkeypat
     again = StudyWork(WorkOptions(options=options, masks=False, reports="all"))(replace(study, facts={}))
     assert set(again.members) == {"report.html", "thumbnail.png"}
     assert again.image == parts.image and again.record.subject.sex is None
+
+
+@pytest.mark.medium
+def test_facts_and_frames_of_each_study_are_its_own(study: ListedStudy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cinema_cmr.pipeline.analyzer.load_segmenter", lambda model, **_: segmenter(size=(63, 59)))
+    work = StudyWork(WorkOptions(options=Options.of(landmarks=None, disease=None), masks=False))
+    recorded = []
+    for one in (replace(study, ed_frame=1, es_frame=3), study, replace(study, facts={"sex": "M"})):
+        record = work(one).record
+        options = work.analyzer.run_facts(None).options
+        recorded.append((record.summary.ed_frame, record.summary.es_frame, options["es_frame"], options["given_sex"]))
+    assert recorded == [(1, 3, 3, "F"), (0, 4, None, "F"), (0, 4, None, "M")]
 
 
 def test_settings_name_what_determines_a_result() -> None:
@@ -80,6 +92,8 @@ def test_a_listing_changes_with_files_and_subject_alone(study: ListedStudy) -> N
     before = listing_hash(study)
     assert listing_hash(replace(study, facts={**study.facts, "group": "NOR"})) == before
     assert listing_hash(replace(study, facts={"sex": "M"})) != before
+    framed = [replace(study, ed_frame=1), replace(study, es_frame=1), replace(study, es_frame=2), study]
+    assert len({listing_hash(one) for one in framed}) == 4, "frames of the manifest change the numbers"
     study.path.write_bytes(study.path.read_bytes() + b"0")
     assert listing_hash(study) != before
     assert listing_hash(replace(study, path=Path("none"))) == "missing"

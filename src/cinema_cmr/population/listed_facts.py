@@ -17,7 +17,7 @@ from cinema_cmr.core.study import Facts
 from cinema_cmr.files.lock import waiting_lock
 from cinema_cmr.files.text import read_json_lines
 from cinema_cmr.io.atomic import write_text
-from cinema_cmr.population.manifest import ListedStudy
+from cinema_cmr.population.listed_studies import ListedStudy
 
 __all__ = ["keep_facts", "listed_facts", "take_facts"]
 

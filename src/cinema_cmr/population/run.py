@@ -10,7 +10,7 @@ from cinema_cmr.core.errors import InputError, OutputExistsError
 from cinema_cmr.core.run_facts import installed_version
 from cinema_cmr.files.lock import folder_lock, waiting_lock
 from cinema_cmr.population.listed_facts import keep_facts, take_facts
-from cinema_cmr.population.manifest import ListedStudy
+from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.outcome import StudyOutcome, archived_outcome
 from cinema_cmr.population.outcome_store import OutcomeStore, StoredOutcome
 from cinema_cmr.population.result_tables import write_tables

@@ -15,7 +15,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from cinema_cmr.core.errors import CinemaError, InternalError
-from cinema_cmr.population.manifest import ListedStudy
+from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.outcome import Attempt, StudyOutcome, outcome_archive
 from cinema_cmr.population.work import MakeWork, WorkOptions, listing_hash
 from cinema_cmr.population.worker import Failure, Reply, WorkerLimits, work_until_closed

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.run_facts import installed_version
 from cinema_cmr.io.read import input_files
-from cinema_cmr.pipeline.analysis_options import Options
-from cinema_cmr.population.manifest import ListedStudy
+from cinema_cmr.pipeline.analysis_options import Options, options_of_study
+from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.outcome import ImageFacts
 from cinema_cmr.report.record.study_record import StudyRecord
 
@@ -128,7 +128,8 @@ class StudyWork:
 
     def __call__(self, study: ListedStudy) -> StudyParts:
         """Analyse a study and gather what is kept of it."""
-        self.analyzer.options = replace(self.options.options, subject=study.subject)
+        frames = {"ed_frame": study.ed_frame, "es_frame": study.es_frame}
+        self.analyzer.use_options(options_of_study(self.options.options, study.subject, **frames))
         analysis = self.analyzer.analyse(study.path, name=study.name)
         parts = study_parts(analysis, study.path, reports=self.options.reports, masks=self.options.masks)
         if self._extractor is not None:
@@ -152,8 +153,8 @@ def study_parts(analysis: Analysis, path: Path, *, reports: Reports = "none", ma
 
 
 def listing_hash(study: ListedStudy) -> str:
-    """Return the hash of names, sizes and times of an input's files, and of the facts that measurements use; "missing"
-    where the files cannot be listed."""
+    """Return the hash of names, sizes and times of an input's files, and of facts and frames that measurements use;
+    "missing" where the files cannot be listed."""
     path = study.path
     try:
         files = input_files(path)
@@ -161,6 +162,8 @@ def listing_hash(study: ListedStudy) -> str:
     except (OSError, ValueError):
         return "missing"
     lines = "\n".join(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}" for name, stat in facts) + repr(study.subject)
+    frames = (study.ed_frame, study.es_frame)
+    lines += repr(frames) if frames != (None, None) else ""
     return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()[:16]
 
 

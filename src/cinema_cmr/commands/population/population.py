@@ -18,7 +18,7 @@ from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, 
 
 if TYPE_CHECKING:
     from cinema_cmr.population.engines.choose import EngineRequest
-    from cinema_cmr.population.manifest import ListedStudy
+    from cinema_cmr.population.listed_studies import ListedStudy
     from cinema_cmr.population.outcome import StudyOutcome
     from cinema_cmr.population.run import RunSettings
     from cinema_cmr.population.status import RunStatus
@@ -95,7 +95,7 @@ def run(given: Namespace) -> int:
 
 
 def _prepared(given: Namespace, folder: Path, request: EngineRequest) -> tuple[list[ListedStudy], Job, RunSettings]:
-    from cinema_cmr.population.manifest import list_studies, parse_shard, shard_of
+    from cinema_cmr.population.listed_studies import list_studies, parse_shard, shard_of
     from cinema_cmr.population.run import RunSettings
 
     shard = parse_shard(given.shard)

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from cinema_cmr.core.memory import free_memory_bytes
-from cinema_cmr.population.manifest import ListedStudy
+from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.supervisor import Job, Supervisor
 
 __all__ = ["default_memory_mb", "default_workers", "usable_cores", "work_locally"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cinema_cmr.core.errors import InternalError, UsageError
 from cinema_cmr.population.engines.local import work_locally
-from cinema_cmr.population.manifest import ListedStudy
+from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.run import RunSettings, run_population
 from cinema_cmr.population.supervisor import Job
 
