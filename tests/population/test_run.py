@@ -149,6 +149,12 @@ def test_two_runs_of_a_shard_do_not_meet(tmp_path: Path, listed: list[ListedStud
     run(tmp_path / "out", listed, FakeEngine(), shard=(1, 2))
 
 
+def test_a_merge_and_a_run_that_write_the_same_files_do_not_meet(tmp_path: Path, listed: list[ListedStudy]) -> None:
+    run(tmp_path / "a", listed[:1], FakeEngine())
+    with folder_lock(tmp_path / "all" / "status" / "lock-1-of-1"), pytest.raises(InputError, match="in use"):
+        merge_populations([tmp_path / "a"], tmp_path / "all")
+
+
 def test_a_folder_without_outcomes_is_not_merged(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="'empty' has no outcomes"):

@@ -125,14 +125,18 @@ def _is_guarding(guard: Path, held: ExitStack) -> bool:
         except OSError:  # not by this file system
             guard.unlink(missing_ok=True)
             return True
-        try:
-            if not os.path.samestat(os.fstat(file), guard.lstat()):
-                return False
-        except FileNotFoundError:
+        if not _is_at(file, guard):
             return False
         opened.callback(guard.unlink, missing_ok=True)
         held.push(opened.pop_all())
     return True
+
+
+def _is_at(file: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file), path.lstat())
+    except FileNotFoundError:
+        return False
 
 
 def _is_ours(path: Path, content: bytes) -> bool:

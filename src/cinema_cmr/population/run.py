@@ -135,10 +135,11 @@ def make_tables(folder: Path, facts: Mapping[str, object], *, features: bool = F
 def merge_populations(sources: Sequence[Path], folder: Path) -> int:
     """Take the outcomes and facts of other folders into one, of several of a study the latest; return how many.
 
-    Raises `InputError` for a folder without outcomes, or if their models or options differ.
+    Raises `InputError` for a folder without outcomes, if their models or options differ, and while another process
+    works on the whole of this population.
     """
     ours = OutcomeStore(folder)
-    with folder_lock(folder / "status" / "lock-merge"):
+    with folder_lock(folder / "status" / "lock-1-of-1"):  # whose files this writes
         known = ours.outcomes()
         found = {source: OutcomeStore(source).outcomes() for source in sources}
         for source, outcomes in found.items():
