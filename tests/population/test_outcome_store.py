@@ -87,6 +87,20 @@ def test_outcomes_of_another_folder_are_taken_with_their_reports(tmp_path: Path)
     assert (tmp_path / "b" / "reports" / "flagged-3.html").exists()
 
 
+def test_an_old_report_does_not_outlive_its_outcome(tmp_path: Path) -> None:
+    source, ours = OutcomeStore(tmp_path / "source"), OutcomeStore(tmp_path / "ours")
+    failed = outcome_archive(StudyOutcome(name="flagged-1", settings="s1", listing="l", cause="input"), {})
+    for store in (source, ours):
+        store.put("flagged-1", archive("flagged-1"))
+        assert (store.folder / "reports" / "flagged-1.html").exists()
+    ours.take(source.outcomes().values(), source.folder)
+    assert (ours.folder / "reports" / "flagged-1.html").exists()
+    source.put("flagged-1", failed)
+    assert not (source.folder / "reports" / "flagged-1.html").exists()
+    ours.take(source.outcomes().values(), source.folder)
+    assert not (ours.folder / "reports" / "flagged-1.html").exists()
+
+
 def pack_in_between(store: OutcomeStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let another shard pack its pending files right before the first archive is opened."""
     once = [store]

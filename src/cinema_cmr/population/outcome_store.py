@@ -90,14 +90,20 @@ class OutcomeStore:
                     yield one, _read(opened, path, archive)
 
     def put(self, name: str, archive: bytes) -> StoredOutcome:
-        """Keep a new outcome; its report becomes a file of its own, before."""
+        """Keep a new outcome; its report becomes a file of its own, before, and an earlier one of the study goes."""
         content, report = _without_report(archive, name)
-        if report is not None:
-            write_bytes(self.folder / "reports" / f"{name}.html", report, overwrite=True)
+        self._keep_report(name, report)
         digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:32]
         path = self.folder / "pending" / self._shard / f"{digest}.zip"
         write_bytes(path, content, overwrite=True)
         return next(_entries(path))
+
+    def _keep_report(self, name: str, report: bytes | None) -> None:
+        path = self.folder / "reports" / f"{name}.html"
+        if report is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_bytes(path, report, overwrite=True)
 
     def pack(self) -> None:
         """Move the pending outcomes of this process into packs, the last pack first if it has room.
@@ -126,10 +132,9 @@ class OutcomeStore:
                 stream = io.BytesIO()
                 with zipfile.ZipFile(stream, "w") as target:
                     _copy(opened, target, [one.name], archive)
-                report = source / "reports" / f"{one.name}.html"
-                if report.is_file():
-                    write_bytes(self.folder / "reports" / report.name, report.read_bytes(), overwrite=True)
                 self.put(one.name, stream.getvalue())
+                report = source / "reports" / f"{one.name}.html"
+                self._keep_report(one.name, report.read_bytes() if report.is_file() else None)
 
     def _archives(
         self, outcomes: Iterable[StoredOutcome]
