@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from cinema_cmr.core.errors import InputError, OutOfMemoryError
-from cinema_cmr.core.memory import check_memory, free_memory_bytes
+from cinema_cmr.core.memory import check_memory, free_memory_bytes, usable_cores
 
 
 def test_what_fits_passes_and_what_does_not_is_refused_with_both_sizes() -> None:
@@ -35,3 +37,11 @@ def test_the_limit_of_data_counts() -> None:
             check_memory(4 << 30, "a stack")
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+def test_cores_are_those_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 5, 6}, raising=False)
+    assert usable_cores() == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert usable_cores() == 1

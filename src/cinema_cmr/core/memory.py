@@ -1,4 +1,4 @@
-"""Memory that this process may still take, so that a size that a file claims is refused before it is allocated."""
+"""What this process may use: memory, so that a size that a file claims is refused before it is allocated; and cores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cinema_cmr.core.errors import OutOfMemoryError
 
-__all__ = ["check_memory", "free_memory_bytes"]
+__all__ = ["check_memory", "free_memory_bytes", "usable_cores"]
 
 _MEMINFO = Path("/proc/meminfo")
 _STATM = Path("/proc/self/statm")
@@ -30,6 +30,13 @@ def free_memory_bytes() -> int:
     """Return the smallest of what the machine, the container and the process limit leave."""
     found = [value for value in (_of_machine(), _of_container(), _of_process()) if value is not None]
     return max(0, min(found, default=_UNKNOWN))
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may use, which may be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _of_machine() -> int | None:
