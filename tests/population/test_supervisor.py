@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
+from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 
 import pytest
 from stub_works import job, studies
 
-from cinema_cmr.core.errors import WeightsError
+from cinema_cmr.core.errors import InternalError, WeightsError
 from cinema_cmr.population.outcome import StudyOutcome, archived_outcome
 from cinema_cmr.population.supervisor import Supervisor
 
@@ -62,3 +65,36 @@ def test_a_study_that_fails_once_is_done_at_the_second_attempt(supervisor: Super
 def test_a_model_that_does_not_load_is_an_error_of_the_run() -> None:
     with pytest.raises(WeightsError, match="no model"):
         Supervisor(job(error="no model")).run(studies("good-1")[0])
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("moment", ["before", "starting", "loading"])
+def test_a_worker_that_is_stopped_while_it_starts_is_ended(moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stop comes, from another thread, right before the process, while it is started, or while it loads."""
+    one, started = Supervisor(job()), list[SpawnProcess]()
+    stopping = threading.Thread(target=one.stop)
+    start, pipe = SpawnProcess.start, SpawnContext.Pipe
+
+    def pipe_after_stop(self: SpawnContext) -> object:
+        if moment == "before":
+            stopping.start()
+            stopping.join()
+        return pipe(self)
+
+    def start_with_stop(self: SpawnProcess) -> None:
+        started.append(self)
+        if moment == "starting":
+            stopping.start()
+            time.sleep(0.05)
+        start(self)
+        if moment == "loading":
+            stopping.start()
+
+    monkeypatch.setattr(SpawnContext, "Pipe", pipe_after_stop)
+    monkeypatch.setattr(SpawnProcess, "start", start_with_stop)
+    with pytest.raises(InternalError, match=r"was stopped|ended while it loaded"):
+        one.run(studies("good-1")[0])
+    stopping.join()
+    assert len(started) == (moment != "before")
+    assert not any(process.is_alive() for process in started)
+    one.close()

@@ -88,9 +88,10 @@ class Supervisor:
         return outcome_archive(outcome, parts.members if parts else {})
 
     def stop(self) -> None:
-        """End the worker in the middle of a study, from another thread; `run` raises."""
+        """End the worker, while it starts or in the middle of a study, from another thread; `run` raises."""
         self._stopped = True
-        process = self._process
+        with _SPAWNING:  # a process that is being started is there afterwards, or is not started any more
+            process = self._process
         if process is not None:
             process.kill()
 
@@ -104,8 +105,7 @@ class Supervisor:
         self._process = self._connection = None
 
     def _attempt(self, study: ListedStudy) -> Reply:
-        if self._stopped:
-            raise InternalError("a worker was stopped; expected its results to be wanted")
+        self._check_wanted()
         connection = self._started()
         process, started = self._process, time.monotonic()
         assert process is not None
@@ -140,23 +140,29 @@ class Supervisor:
         context = multiprocessing.get_context("spawn")  # inherits no locks or threads
         ours, theirs = context.Pipe()
         arguments = (theirs, self.job.make, self.job.limits, os.getpid())
-        self._process = context.Process(target=work_until_closed, args=arguments, daemon=True)
+        process = context.Process(target=work_until_closed, args=arguments, daemon=True)
         with _SPAWNING, _environment(self.job.limits.threads, self.gpu):
-            self._process.start()
+            self._check_wanted()
+            process.start()
+            self._process, self._connection = process, ours
         theirs.close()
-        self._connection = ours
         try:
             error = ours.recv()
         except (EOFError, OSError):
-            self._process.join()
+            process.join()
             error = InternalError(
-                f"a worker ended while it loaded the models ({_death(self._process.exitcode).reason}); expected it to"
-                " start: set --memory, or --workers lower"
+                f"a worker ended while it loaded the models ({_death(process.exitcode).reason}); expected it to start:"
+                " set --memory, or --workers lower"
             )
         if isinstance(error, CinemaError):
             self.close()
             raise error
+        self._check_wanted()
         return ours
+
+    def _check_wanted(self) -> None:
+        if self._stopped:
+            raise InternalError("a worker was stopped; expected its results to be wanted")
 
 
 @contextmanager
