@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -98,3 +99,28 @@ def test_a_worker_that_is_stopped_while_it_starts_is_ended(moment: str, monkeypa
     assert len(started) == (moment != "before")
     assert not any(process.is_alive() for process in started)
     one.close()
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [(None, ["0", "1"]), ("4,6", ["4", "6"]), ("GPU-ab, MIG-cd", ["GPU-ab", "MIG-cd"]), ("", ["0", "1"])],
+)
+def test_workers_share_the_gpus_that_this_process_was_given(
+    given: str | None, found: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if given is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+    visible = list[str | None]()
+
+    def start_nothing(self: SpawnProcess) -> None:
+        visible.append(os.environ.get("CUDA_VISIBLE_DEVICES"))
+        raise InternalError("seen")
+
+    monkeypatch.setattr(SpawnProcess, "start", start_nothing)
+    for gpu in (0, 1):
+        with pytest.raises(InternalError, match="seen"):
+            Supervisor(job(), gpu=gpu).run(studies("good-1")[0])
+    assert visible == found
+    assert os.environ.get("CUDA_VISIBLE_DEVICES") == given, "this process keeps its own list"

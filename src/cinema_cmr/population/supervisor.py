@@ -27,6 +27,7 @@ _LOOKS_EVERY_S = 0.1
 _RESIDENT_OVER_DATA = 1.25
 """Resident memory, shared libraries included, over the limit of data at which a worker is killed."""
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_GPUS = "CUDA_VISIBLE_DEVICES"
 _SPAWNING = threading.Lock()
 """The environment of a new process is that of this one for a moment."""
 
@@ -39,6 +40,11 @@ class Job:
     settings: str
     """Hash that outcomes carry."""
     limits: WorkerLimits = field(default_factory=WorkerLimits)
+
+    @property
+    def device(self) -> str:
+        """The kind of device that workers take."""
+        return self.make.options.inference.device if isinstance(self.make, WorkOptions) else "cpu"
 
     def on_this_machine(self) -> Job:
         """Return the job with the device and the precision that this machine's workers take, in its settings too.
@@ -167,7 +173,7 @@ class Supervisor:
 
 @contextmanager
 def _environment(threads: int, gpu: int | None) -> Iterator[None]:
-    values = dict.fromkeys(_THREADS, str(threads)) | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": str(gpu)})
+    values = dict.fromkeys(_THREADS, str(threads)) | ({} if gpu is None else {_GPUS: _device_of(gpu)})
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
@@ -178,6 +184,12 @@ def _environment(threads: int, gpu: int | None) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def _device_of(gpu: int) -> str:
+    """Return the name of the n-th GPU that this process sees: of a list that a scheduler gave, else its number."""
+    given = [name.strip() for name in os.environ.get(_GPUS, "").split(",") if name.strip()]
+    return given[gpu] if gpu < len(given) else str(gpu)
 
 
 def _death(exit_code: int | None) -> Failure:

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from cinema_cmr.core.errors import InternalError, UsageError
+from cinema_cmr.population.engines.choose import count_gpus
 from cinema_cmr.population.engines.local import work_locally
 from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.run import RunSettings, run_population
@@ -49,7 +50,7 @@ class SlurmShard:
         return DelayedSubmission(self)
 
     def _engine(self, studies: Sequence[ListedStudy], job: Job) -> Iterator[tuple[ListedStudy, bytes]]:
-        return work_locally(studies, job, workers=self.settings.workers)
+        return work_locally(studies, job, workers=self.settings.workers, gpus=count_gpus(job.device))
 
 
 def run_on_slurm(
