@@ -159,11 +159,11 @@ def _minutes(seconds: float | None) -> str:
 
 
 def _print_status(folder: Path, console: Console) -> int:
-    from cinema_cmr.population.status import read_statuses, status_lines
+    from cinema_cmr.population.status import is_running, read_statuses, status_lines
 
     statuses = read_statuses(folder)
-    for status, line in zip(statuses, status_lines(statuses), strict=True):
-        console.result(line, vars(status))
+    for status, line in zip(statuses, status_lines(folder, statuses), strict=True):
+        console.result(line, {**vars(status), "running": is_running(folder, status)})
     return 0
 
 
