@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
+import subprocess
+import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +19,7 @@ from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.io.nifti.image import write_cine
 from cinema_cmr.pipeline.analysis_options import Options
+from cinema_cmr.population import work as work_module
 from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.work import StudyWork, WorkOptions, listing_hash
 
@@ -57,6 +62,25 @@ def test_facts_and_frames_of_each_study_are_its_own(study: ListedStudy, monkeypa
         options = work.analyzer.run_facts(None).options
         recorded.append((record.summary.ed_frame, record.summary.es_frame, options["es_frame"], options["given_sex"]))
     assert recorded == [(1, 3, 3, "F"), (0, 4, None, "F"), (0, 4, None, "M")]
+
+
+@pytest.mark.medium
+def test_what_a_killed_worker_leaves_is_removed_by_the_next(
+    study: ListedStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = (
+        "import os, signal, sys, tempfile\nfrom pathlib import Path\nimport cinema_cmr.io.nifti.image as image\n"
+        "image.write_mask = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "from types import SimpleNamespace as N\nfrom cinema_cmr.population import work\n"
+        "list(work._masks(N(predictions={'sax': N(labels=None)}, study={'sax': None})))"
+    )
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(scratch)}, check=False)
+    assert done.returncode == -9 and len(list(scratch.iterdir())) == 1
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    with work_module.temporary_folder() as folder:
+        assert list(scratch.iterdir()) == [folder], "the system's place for such, and nothing of a dead process"
 
 
 def test_settings_name_what_determines_a_result() -> None:

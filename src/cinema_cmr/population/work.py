@@ -5,16 +5,14 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.run_facts import installed_version
+from cinema_cmr.files.leftovers import temporary_folder
 from cinema_cmr.io.read import input_files
 from cinema_cmr.pipeline.analysis_options import Options, options_of_study
 from cinema_cmr.population.listed_studies import ListedStudy
@@ -176,7 +174,7 @@ def _masks(analysis: Analysis) -> Iterator[tuple[str, bytes]]:
     """Yield a NIfTI file a view, compressed without time or name, so that the same mask has the same bytes."""
     from cinema_cmr.io.nifti.image import write_mask
 
-    with _own_folder() as folder:
+    with temporary_folder() as folder:
         for view, prediction in analysis.predictions.items():
             path = folder / f"{view}.nii"
             write_mask(prediction.labels, analysis.study[view], path)
@@ -197,18 +195,9 @@ def _features(analysis: Analysis, extractor: FeatureExtractor) -> bytes:
     """Return tokens -> vector, the mean over the cycle, as JSON."""
     from cinema_cmr.data.store import open_study, write_study
 
-    with _own_folder() as folder:
+    with temporary_folder() as folder:
         path = folder / "study.cine"
         write_study(analysis.study, path)
         rows = extractor.rows(open_study(path), over_cycle=True)
     vectors = {row.tokens: [float(f"{value:.7g}") for value in row.values] for row in rows}
     return json.dumps(vectors, separators=(",", ":")).encode()
-
-
-@contextmanager
-def _own_folder() -> Iterator[Path]:
-    """A temporary folder in memory where the system has one: thousands of small files need no disk."""
-    shared = Path("/dev/shm")
-    place = str(shared) if os.access(shared, os.W_OK | os.X_OK) else None
-    with tempfile.TemporaryDirectory(prefix="cinema-", dir=place) as folder:
-        yield Path(folder)
