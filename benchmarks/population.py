@@ -31,7 +31,7 @@ from cinema_cmr.phantom.cohort import CohortConfig, write_cohort
 from cinema_cmr.pipeline.analysis_options import Options
 from cinema_cmr.population.engines.local import work_locally
 from cinema_cmr.population.engines.ray import work_on_ray
-from cinema_cmr.population.manifest import ListedStudy
+from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.outcome import StudyOutcome
 from cinema_cmr.population.outcome_store import OutcomeStore
 from cinema_cmr.population.run import Engine, RunSettings, make_tables, run_population

@@ -20,7 +20,7 @@ from cinema_cmr.io.nifti.image import write_cine
 from cinema_cmr.io.nifti.labels import read_label_codes
 from cinema_cmr.io.read import read_study
 from cinema_cmr.measure.measure import MeasureOptions, measure_study
-from cinema_cmr.population.manifest import ListedStudy
+from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.work import StudyParts, Work, study_parts
 
 LEVELS = (0.0, 600.0, 300.0, 1000.0)

@@ -142,6 +142,13 @@ def run_python(code: str) -> str:
     return done.stdout
 
 
+@pytest.mark.parametrize("page", ["AGENTS.md", "ARCHITECTURE.md"])
+def test_the_layers_are_written_down_whole(page: str) -> None:
+    text = (PACKAGE.parents[1] / page).read_text(encoding="utf-8").partition("## Layers")[2].partition("\n## ")[0]
+    words = set(re.findall(r"[a-z]+", text))
+    assert sorted({*LAYERS, *(name for name in ENTRY_POINTS if "_" not in name)} - words) == []
+
+
 def test_every_package_has_a_layer() -> None:
     unplaced = sorted({package_of(path) for path in SOURCES} - {*LAYERS, *ENTRY_POINTS})
     assert unplaced == [], "give them a layer in tests/test_architecture.py and in ARCHITECTURE.md"

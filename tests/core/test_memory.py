@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
+from cinema_cmr.core import memory
 from cinema_cmr.core.errors import InputError, OutOfMemoryError
-from cinema_cmr.core.memory import check_memory, free_memory_bytes
+from cinema_cmr.core.memory import check_memory, free_memory_bytes, usable_cores
 
 
 def test_what_fits_passes_and_what_does_not_is_refused_with_both_sizes() -> None:
@@ -25,6 +29,65 @@ def test_the_smallest_of_machine_and_process_counts(monkeypatch: pytest.MonkeyPa
     assert free_memory_bytes() == 0
 
 
+MB = 1 << 20
+
+
+def group(folder: Path, limit: str, used: int, cached: tuple[int, int] = (0, 0), *, version: int = 2) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    names = ("memory.max", "memory.current") if version == 2 else ("memory.limit_in_bytes", "memory.usage_in_bytes")
+    (folder / names[0]).write_text(f"{limit}\n")
+    (folder / names[1]).write_text(f"{used}\n")
+    total = "" if version == 2 else "total_"
+    lines = {"anon": used, f"{total}inactive_file": cached[0], f"{total}active_file": cached[1], "file": 77 * MB}
+    (folder / "memory.stat").write_text("".join(f"{name} {value}\n" for name, value in lines.items()))
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path / "cgroup")
+    monkeypatch.setattr(memory, "_OWN_GROUPS", tmp_path / "own")
+    monkeypatch.setattr(memory, "_of_machine", lambda: 64 << 30)
+    monkeypatch.setattr(memory, "_of_process", lambda: None)
+    return tmp_path
+
+
+def test_what_a_container_read_from_files_is_no_memory_in_use(tree: Path) -> None:
+    (tree / "own").write_text("0::/\n")
+    group(tree / "cgroup", str(4096 * MB), 4000 * MB, (3000 * MB, 500 * MB))
+    assert free_memory_bytes() == 3596 * MB
+    (tree / "cgroup" / "memory.stat").unlink()
+    assert free_memory_bytes() == 96 * MB
+
+
+def test_the_tightest_of_nested_groups_counts(tree: Path) -> None:
+    (tree / "own").write_text("0::/user.slice/job_7/step_0\n")
+    group(tree / "cgroup" / "user.slice", "max", 9000 * MB)
+    group(tree / "cgroup" / "user.slice" / "job_7", str(2000 * MB), 1700 * MB, (100 * MB, 50 * MB))
+    group(tree / "cgroup" / "user.slice" / "job_7" / "step_0", str(3000 * MB), 200 * MB)
+    assert free_memory_bytes() == 450 * MB
+    group(tree / "cgroup" / "user.slice" / "job_7" / "step_0", str(500 * MB), 200 * MB)
+    assert free_memory_bytes() == 300 * MB
+
+
+def test_groups_of_version_1_count(tree: Path) -> None:
+    (tree / "own").write_text("5:cpu,cpuacct:/a\n4:memory:/slurm/job\n0::/\n")
+    group(tree / "cgroup" / "memory", str(0x7FFFFFFFFFFFF000), 90 * MB, version=1)
+    group(tree / "cgroup" / "memory" / "slurm", str(1000 * MB), 800 * MB, (100 * MB, 200 * MB), version=1)
+    group(tree / "cgroup" / "memory" / "slurm" / "job", str(0x7FFFFFFFFFFFF000), 90 * MB, version=1)
+    assert free_memory_bytes() == 500 * MB
+
+
+@pytest.mark.parametrize("own", [None, "", "0::/../other\n", "nonsense\n0::/absent\n"])
+def test_without_groups_the_machine_counts_and_a_container_may_show_its_own_as_the_root(
+    own: str | None, tree: Path
+) -> None:
+    if own is not None:
+        (tree / "own").write_text(own)
+    assert free_memory_bytes() == 64 << 30
+    group(tree / "cgroup", str(400 * MB), 100 * MB)
+    assert free_memory_bytes() == (64 << 30 if own == "" else 300 * MB)
+
+
 def test_the_limit_of_data_counts() -> None:
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_DATA)
@@ -35,3 +98,11 @@ def test_the_limit_of_data_counts() -> None:
             check_memory(4 << 30, "a stack")
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+def test_cores_are_those_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 5, 6}, raising=False)
+    assert usable_cores() == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert usable_cores() == 1

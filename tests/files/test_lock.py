@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from cinema_cmr.core.errors import InputError
+from cinema_cmr.files import lock
 from cinema_cmr.files.lock import LOCK_FILE, folder_lock, waiting_lock
 from cinema_cmr.files.owner import Owner, this_process
 
@@ -50,6 +52,71 @@ def test_the_number_of_a_dead_process_may_be_that_of_a_living_one(tmp_path: Path
     if not own.started:
         pytest.skip("this system tells no start times")
     leave_lock(tmp_path, replace(own, started=own.started - 1))
+    with folder_lock(tmp_path):
+        pass
+
+
+def test_of_two_that_find_a_dead_lock_one_takes_it_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first stops between its look at the lock and the change, until the second holds it or is refused."""
+    own = this_process()
+    leave_lock(tmp_path, replace(own, pid=2**22 + 5))
+    looked, second_done, holders, refused = threading.Event(), threading.Event(), [0], []
+    check = lock._check_dead
+
+    def slow_check(path: Path) -> None:
+        check(path)
+        if threading.current_thread().name == "first":
+            looked.set()
+            second_done.wait(0.4)
+
+    def take() -> None:
+        try:
+            with folder_lock(tmp_path):
+                holders.append(holders[-1] + 1)
+                second_done.set() if threading.current_thread().name == "second" else None
+                time.sleep(0.6)
+                holders.append(holders[-1] - 1)
+        except InputError:
+            refused.append(threading.current_thread().name)
+
+    monkeypatch.setattr(lock, "_check_dead", slow_check)
+    first, second = (threading.Thread(target=take, name=name) for name in ("first", "second"))
+    first.start()
+    looked.wait(5)
+    second.start()
+    first.join()
+    second.join()
+    assert max(holders) == 1 and refused == ["second"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_another_has_taken_over_is_left_to_it(tmp_path: Path) -> None:
+    with folder_lock(tmp_path):
+        leave_lock(tmp_path, replace(this_process(), host="0" * 12))
+    assert "000000000000" in (tmp_path / LOCK_FILE).read_text()
+
+
+def test_where_the_system_has_no_such_locks_there_is_no_guard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(file: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with folder_lock(tmp_path):
+        assert [path.name for path in tmp_path.iterdir()] == [LOCK_FILE]
+        with pytest.raises(InputError, match="in use"), folder_lock(tmp_path):
+            pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_guard_that_is_held_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    monkeypatch.setattr(lock, "_GUARD_S", 0.2)
+    with (tmp_path / f"{LOCK_FILE}-guard").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match="in use"), folder_lock(tmp_path):
+            pass
     with folder_lock(tmp_path):
         pass
 

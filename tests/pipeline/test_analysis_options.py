@@ -6,7 +6,7 @@ import pytest
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.study import Subject
-from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, Options
+from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, Options, options_of_study
 
 
 def test_flat_names_fill_their_groups() -> None:
@@ -15,6 +15,14 @@ def test_flat_names_fill_their_groups() -> None:
     assert options.subject == Subject(sex="F", height_cm=170)
     assert options.measure.basal_rule == "all-slices" and options.extra_models.landmarks is None
     assert Options.of() == Options()
+
+
+def test_the_options_of_a_call_come_before_the_facts_of_a_study() -> None:
+    subject = Subject(sex="F", age_years=41)
+    options = options_of_study(Options.of(age_years=50, es_frame=8), subject, ed_frame=0, es_frame=9)
+    assert options.subject == Subject(sex="F", age_years=50)
+    assert (options.measure.ed_frame, options.measure.es_frame) == (0, 8)
+    assert options_of_study(Options.of(tta=2), Subject()) == Options.of(tta=2)
 
 
 def test_a_whole_group_may_be_given() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from stub_works import StubWork
 
 from cinema_cmr.core.errors import CinemaError
-from cinema_cmr.population.manifest import ListedStudy
+from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.outcome import Attempt, StudyOutcome, outcome_archive
 from cinema_cmr.population.supervisor import Job
 from cinema_cmr.population.work import listing_hash

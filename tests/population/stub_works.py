@@ -13,7 +13,7 @@ import numpy as np
 from cinema_cmr.core.errors import UnreadableFileError, WeightsError
 from cinema_cmr.core.results import Flag, Measurement
 from cinema_cmr.core.study import Subject
-from cinema_cmr.population.manifest import ListedStudy
+from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.outcome import ImageFacts
 from cinema_cmr.population.supervisor import Job
 from cinema_cmr.population.work import StudyParts, Work

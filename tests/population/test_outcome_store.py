@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
 from stub_works import StubWork, studies
 
 from cinema_cmr.core.errors import UnreadableFileError
+from cinema_cmr.population import outcome_store
 from cinema_cmr.population.outcome import StudyOutcome, outcome_archive
 from cinema_cmr.population.outcome_store import OutcomeStore
 
@@ -82,3 +85,79 @@ def test_outcomes_of_another_folder_are_taken_with_their_reports(tmp_path: Path)
     (one,) = target.read(target.outcomes().values())
     assert one == next(source.read(source.outcomes().values()))
     assert (tmp_path / "b" / "reports" / "flagged-3.html").exists()
+
+
+def test_an_old_report_does_not_outlive_its_outcome(tmp_path: Path) -> None:
+    source, ours = OutcomeStore(tmp_path / "source"), OutcomeStore(tmp_path / "ours")
+    failed = outcome_archive(StudyOutcome(name="flagged-1", settings="s1", listing="l", cause="input"), {})
+    for store in (source, ours):
+        store.put("flagged-1", archive("flagged-1"))
+        assert (store.folder / "reports" / "flagged-1.html").exists()
+    ours.take(source.outcomes().values(), source.folder)
+    assert (ours.folder / "reports" / "flagged-1.html").exists()
+    source.put("flagged-1", failed)
+    assert not (source.folder / "reports" / "flagged-1.html").exists()
+    ours.take(source.outcomes().values(), source.folder)
+    assert not (ours.folder / "reports" / "flagged-1.html").exists()
+
+
+def pack_in_between(store: OutcomeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let another shard pack its pending files right before the first archive is opened."""
+    once = [store]
+    opened = outcome_store.zipfile.ZipFile
+
+    def open_late(archive: object, *given: object) -> zipfile.ZipFile:
+        if isinstance(archive, Path) and once:
+            once.pop().pack()
+        return opened(archive, *given)  # type: ignore[call-overload, no-any-return]
+
+    monkeypatch.setattr(outcome_store.zipfile, "ZipFile", open_late)
+
+
+def test_what_another_shard_packs_meanwhile_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, other = OutcomeStore(tmp_path), OutcomeStore(tmp_path, (2, 2))
+    other.put("good-1", archive("good-1"))
+    pack_in_between(other, monkeypatch)
+    assert [one.archive.parent.name for one in store.outcomes().values()] == ["studies"]
+
+
+def test_what_is_packed_between_listing_and_reading_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, other = OutcomeStore(tmp_path), OutcomeStore(tmp_path, (2, 2))
+    for name in ("good-1", "good-2"):
+        other.put(name, archive(name))
+    listed = list(store.outcomes().values())
+    with monkeypatch.context() as patch:
+        pack_in_between(other, patch)
+        assert sorted(one.name for one in store.read(listed)) == ["good-1", "good-2"]
+    taking = OutcomeStore(tmp_path / "all")
+    taking.take(listed, tmp_path)
+    assert list(taking.outcomes()) == ["good-1", "good-2"]
+
+
+def test_a_disk_that_fails_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = OutcomeStore(tmp_path)
+    store.put("good-1", archive("good-1"))
+
+    def fail(*given: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(outcome_store.zipfile, "ZipFile", fail)
+    with pytest.raises(UnreadableFileError, match=r"cannot be read \(Input/output error\)") as error:
+        store.outcomes()
+    assert "remove" not in str(error.value)
+
+
+def test_every_kind_of_damage_is_named(tmp_path: Path) -> None:
+    store = OutcomeStore(tmp_path)
+    content = store.put("good-1", archive("good-1")).archive.read_bytes()
+    path = tmp_path / "studies" / "1-of-1-00001.zip"
+    path.parent.mkdir()
+    body = content.index(b"outcome.json") + 200
+    for broken in (
+        content[:50],
+        content[:body] + b"\xff" * 40 + content[body + 40 :],
+        content.replace(b'["d', b'["["'),
+    ):
+        path.write_bytes(broken)
+        with pytest.raises(UnreadableFileError, match=r"'1-of-1-00001\.zip' is damaged.*remove it"):
+            list(store.read(outcome_store._entries(path)))

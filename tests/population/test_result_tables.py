@@ -9,7 +9,8 @@ import pytest
 from fake_engine import FakeEngine
 from stub_works import job
 
-from cinema_cmr.population.manifest import ListedStudy
+from cinema_cmr.population.cohort.cohort import read_cohort
+from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.outcome_store import OutcomeStore
 from cinema_cmr.population.result_tables import write_tables
 from cinema_cmr.population.run import RunSettings, run_population
@@ -38,6 +39,19 @@ def test_measurements_have_a_row_a_study_in_natural_order(folder: Path) -> None:
     assert table[1]["fact_group"] == "'=good-9", "no cell is a formula"
     assert table[1]["sex"] == "M" and "fact_sex" not in table[1]
     assert (content["done"], content["failed"], content["engine"]) == (3, 1, "fake")
+
+
+def test_a_fact_may_be_named_as_any_column(tmp_path: Path) -> None:
+    facts = {"lv_edv_ml": 99.5, "model": "Aera", "scanner": "A", "report": "seen", "study": "x", "age_years": 5.0}
+    listed = [ListedStudy(name="good-7", path=Path("none"), facts=facts)]
+    run_population(listed, job(), FakeEngine(), RunSettings(folder=tmp_path), lambda outcome, status: None)
+    write_tables(OutcomeStore(tmp_path), {})
+    (row,) = rows(tmp_path / "measurements.csv")
+    found = {name.removeprefix("fact_"): value for name, value in row.items() if name.startswith("fact_")}
+    assert found == {"lv_edv_ml": "99.5", "model": "Aera", "scanner": "A", "report": "seen", "study": "x"}
+    assert (row["lv_edv_ml"], row["study"], row["model"], row["age_years"]) == ("101.0", "good-7", "stub", "5.0")
+    cohort = read_cohort(tmp_path)
+    assert (cohort.column("lv_edv_ml"), cohort.column("model"), cohort.column("age_years")) == ([99.5], ["Aera"], [5.0])
 
 
 def test_failures_have_cause_and_reason(folder: Path) -> None:

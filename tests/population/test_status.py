@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from cinema_cmr.core.errors import InputError
+from cinema_cmr.files.lock import LOCK_FILE, folder_lock
 from cinema_cmr.population.outcome import Attempt, StudyOutcome
-from cinema_cmr.population.status import RunStatus, StatusFile, read_statuses, status_lines
+from cinema_cmr.population.status import RunStatus, StatusFile, is_running, read_statuses, status_lines
 
 STATUS = RunStatus(shard="1-of-1", engine="local", workers=2, total=10, kept=4)
 
@@ -23,16 +25,27 @@ def test_counts_reach_the_file_and_its_line(tmp_path: Path) -> None:
     file.finish()
     (status,) = read_statuses(tmp_path)
     assert (status.done, status.failed, status.causes, status.peak_mb) == (2, 1, {"timeout": 1}, 700.0)
-    (line,) = status_lines([status])
+    (line,) = status_lines(tmp_path, [status])
     assert "7 of 10 (4 before), 1 failed (1 timeout)" in line and line.endswith("finished")
     lines = (tmp_path / "status" / "1-of-1.metrics.jsonl").read_text().splitlines()
     assert json.loads(lines[-1])["done"] == 2
 
 
-def test_a_silent_run_counts_as_stopped() -> None:
-    running = replace(STATUS, updated=int(time.time()), left_s=3700.0)
-    assert status_lines([running])[0].endswith("1 h 1 min left")
-    assert "call again" in status_lines([replace(running, updated=1)])[0]
+def test_a_run_is_alive_while_its_lock_is_renewed(tmp_path: Path) -> None:
+    """A study of half an hour gives no sign of its own for so long."""
+    running = replace(STATUS, updated=1, left_s=3700.0)
+    with folder_lock(tmp_path / "status" / "lock-1-of-1"):
+        assert status_lines(tmp_path, [running])[0].endswith("1 h 1 min left")
+        lock = tmp_path / "status" / "lock-1-of-1" / LOCK_FILE
+        os.utime(lock, (time.time() - 100,) * 2)
+        assert is_running(tmp_path, running)
+        os.utime(lock, (time.time() - 200,) * 2)
+        assert "stopped: call again" in status_lines(tmp_path, [running])[0]
+        os.utime(lock)
+        assert not is_running(tmp_path, replace(running, shard="1-of-2"))
+        assert not is_running(tmp_path, replace(running, finished=True))
+    now = replace(running, updated=int(time.time()))
+    assert "stopped: call again" in status_lines(tmp_path, [now])[0], "a run that was ended just now"
 
 
 def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from collections.abc import Iterator
+from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 
 import pytest
 from stub_works import job, studies
 
-from cinema_cmr.core.errors import WeightsError
+from cinema_cmr.core.errors import InternalError, WeightsError
 from cinema_cmr.population.outcome import StudyOutcome, archived_outcome
 from cinema_cmr.population.supervisor import Supervisor
 
@@ -62,3 +66,61 @@ def test_a_study_that_fails_once_is_done_at_the_second_attempt(supervisor: Super
 def test_a_model_that_does_not_load_is_an_error_of_the_run() -> None:
     with pytest.raises(WeightsError, match="no model"):
         Supervisor(job(error="no model")).run(studies("good-1")[0])
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("moment", ["before", "starting", "loading"])
+def test_a_worker_that_is_stopped_while_it_starts_is_ended(moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stop comes, from another thread, right before the process, while it is started, or while it loads."""
+    one, started = Supervisor(job()), list[SpawnProcess]()
+    stopping = threading.Thread(target=one.stop)
+    start, pipe = SpawnProcess.start, SpawnContext.Pipe
+
+    def pipe_after_stop(self: SpawnContext) -> object:
+        if moment == "before":
+            stopping.start()
+            stopping.join()
+        return pipe(self)
+
+    def start_with_stop(self: SpawnProcess) -> None:
+        started.append(self)
+        if moment == "starting":
+            stopping.start()
+            time.sleep(0.05)
+        start(self)
+        if moment == "loading":
+            stopping.start()
+
+    monkeypatch.setattr(SpawnContext, "Pipe", pipe_after_stop)
+    monkeypatch.setattr(SpawnProcess, "start", start_with_stop)
+    with pytest.raises(InternalError, match=r"was stopped|ended while it loaded"):
+        one.run(studies("good-1")[0])
+    stopping.join()
+    assert len(started) == (moment != "before")
+    assert not any(process.is_alive() for process in started)
+    one.close()
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [(None, ["0", "1"]), ("4,6", ["4", "6"]), ("GPU-ab, MIG-cd", ["GPU-ab", "MIG-cd"]), ("", ["0", "1"])],
+)
+def test_workers_share_the_gpus_that_this_process_was_given(
+    given: str | None, found: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if given is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+    visible = list[str | None]()
+
+    def start_nothing(self: SpawnProcess) -> None:
+        visible.append(os.environ.get("CUDA_VISIBLE_DEVICES"))
+        raise InternalError("seen")
+
+    monkeypatch.setattr(SpawnProcess, "start", start_nothing)
+    for gpu in (0, 1):
+        with pytest.raises(InternalError, match="seen"):
+            Supervisor(job(), gpu=gpu).run(studies("good-1")[0])
+    assert visible == found
+    assert os.environ.get("CUDA_VISIBLE_DEVICES") == given, "this process keeps its own list"

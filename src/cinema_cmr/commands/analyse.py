@@ -15,7 +15,6 @@ from cinema_cmr.commands.case_pool import each_result
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.dicom.export import add_phase_option, export_results
 from cinema_cmr.commands.options.dataclass_options import add_options, option_values
-from cinema_cmr.commands.options.manifest import ManifestRow
 from cinema_cmr.commands.options.normal_ranges_file import read_normal_ranges
 from cinema_cmr.commands.options.shared_options import (
     add_input_options,
@@ -23,13 +22,15 @@ from cinema_cmr.commands.options.shared_options import (
     add_output_options,
     add_series_options,
     listed_studies,
+    unused_columns,
 )
-from cinema_cmr.commands.options.study_facts import check_one_study, study_names, with_facts
+from cinema_cmr.commands.options.study_facts import check_one_study
 from cinema_cmr.core.errors import CinemaError, QualityError, as_cinema_error
 from cinema_cmr.core.study import Subject
+from cinema_cmr.io.manifest import ManifestRow, study_names
 from cinema_cmr.io.output_folder import check_writable
 from cinema_cmr.measure.measure import MeasureOptions
-from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, Options, SeriesOptions
+from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, Options, SeriesOptions, options_of_study
 from cinema_cmr.report.index import IndexRow
 
 if TYPE_CHECKING:
@@ -75,8 +76,8 @@ def run(given: Namespace) -> int:
         for row, name in zip(manifest.rows, names, strict=True)
     ]
     console, work = Console(as_json=given.json), _CaseWork(given, _options(given))
-    for remark in manifest.remarks:
-        console.note(remark)
+    if manifest.others:
+        console.note(unused_columns(manifest))
     results = []
     for result in each_result(work, cases, workers=given.workers, failed=_died):
         results.append(result)
@@ -111,10 +112,11 @@ class _CaseWork:
             self._analyzer = Analyzer(self._options) if self._given.workers == 1 else _process_analyzer(self._options)
         given, analyzer = self._given, self._analyzer
         console = Console(as_json=given.json)
-        analyzer.use_options(with_facts(self._options, case.row))
+        row = case.row
+        analyzer.use_options(options_of_study(self._options, row.subject, ed_frame=row.ed_frame, es_frame=row.es_frame))
         target = CaseTarget(folder=case.folder, name=case.name, overwrite=given.overwrite, images=given.images)
-        result = analyse_case(case.row.path, target, analyzer=analyzer, console=console)
-        return _exported(result, case.row.path, case.folder, given, console)
+        result = analyse_case(row.path, target, analyzer=analyzer, console=console)
+        return _exported(result, row.path, case.folder, given, console)
 
 
 _ANALYZERS: dict[str, Analyzer] = {}

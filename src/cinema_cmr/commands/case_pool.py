@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
 from typing import TypeVar
 
 from cinema_cmr.core.errors import InternalError, UsageError
+from cinema_cmr.core.memory import usable_cores
 
 __all__ = ["each_result"]
 
@@ -23,29 +25,56 @@ def each_result(
 ) -> Iterator[Result]:
     """Yield the result of each case as it is finished, in order with one worker; `work` must be picklable with more.
 
-    The cores are shared out among the workers. A worker that dies takes no other case along: those it leaves are done
-    again, each alone, and one that kills its worker again has the result of `failed`.
+    The cores are shared out among the workers. A worker that dies takes no other case along: those in flight are done
+    again, each alone, and one that kills its worker again has the result of `failed`; the rest goes on as before.
     """
     if workers < 1:
         raise UsageError(f"{workers} workers; expected at least 1: set --workers")
     if workers == 1 or len(cases) < 2:
         yield from map(work, cases)
         return
-    threads = max(1, (os.cpu_count() or 1) // workers)
+    threads = max(1, usable_cores() // workers)
     os.environ.update(dict.fromkeys(_THREADS, str(threads)))
-    died: list[Case] = []
-    with _pool(min(workers, len(cases))) as pool:
-        pending: dict[Future[Result], Case] = {pool.submit(work, case): case for case in cases}
+    waiting = deque(cases)
+    while waiting:
+        died: list[Case] = []
+        yield from _pooled(work, waiting, min(workers, len(waiting)), died)
+        for case in died:
+            yield _alone(work, case, failed)
+
+
+def _pooled(work: Callable[[Case], Result], waiting: deque[Case], workers: int, died: list[Case]) -> Iterator[Result]:
+    """Work off what is waiting until a worker dies: those in flight, of which one is to blame, are added to `died`."""
+    running: dict[Future[Result], Case] = {}
+    with _pool(workers) as pool:
         try:
-            for future in as_completed(pending):
-                if isinstance(future.exception(), BrokenExecutor):
-                    died.append(pending[future])
-                else:
-                    yield future.result()
+            while not died:
+                while waiting and len(running) < workers:
+                    future = pool.submit(work, waiting[0])
+                    running[future] = waiting.popleft()
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    case = running.pop(future)
+                    if _has_died(future):
+                        died.append(case)
+                    else:
+                        yield future.result()
+        except (
+            BrokenExecutor
+        ):  # at the next submission: a worker died, before its result said so or with none in flight
+            pass
         finally:
             pool.shutdown(cancel_futures=True)
-    for case in died:
-        yield _alone(work, case, failed)
+    for future, case in running.items():
+        if _has_died(future):
+            died.append(case)
+        else:
+            yield future.result()
+
+
+def _has_died(future: Future[Result]) -> bool:
+    return future.cancelled() or isinstance(future.exception(), BrokenExecutor)
 
 
 def _alone(work: Callable[[Case], Result], case: Case, failed: Callable[[Case, Exception], Result]) -> Result:

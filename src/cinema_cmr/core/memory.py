@@ -1,17 +1,22 @@
-"""Memory that this process may still take, so that a size that a file claims is refused before it is allocated."""
+"""What this process may use: memory, so that a size that a file claims is refused before it is allocated; and cores."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from cinema_cmr.core.errors import OutOfMemoryError
 
-__all__ = ["check_memory", "free_memory_bytes"]
+__all__ = ["check_memory", "free_memory_bytes", "usable_cores"]
 
 _MEMINFO = Path("/proc/meminfo")
 _STATM = Path("/proc/self/statm")
 _CGROUP = Path("/sys/fs/cgroup")
+_OWN_GROUPS = Path("/proc/self/cgroup")
+_NO_LIMIT = 1 << 60
+"""Version 1 says "none" with the largest number of pages."""
 _UNKNOWN = 8 << 30
 """Assumed where the system does not give it."""
 
@@ -32,6 +37,13 @@ def free_memory_bytes() -> int:
     return max(0, min(found, default=_UNKNOWN))
 
 
+def usable_cores() -> int:
+    """Return the number of cores that this process may use, which may be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _of_machine() -> int | None:
     try:
         lines = _MEMINFO.read_text(encoding="ascii").splitlines()
@@ -49,11 +61,71 @@ def _pages(name: str) -> int | None:
 
 
 def _of_container() -> int | None:
+    """Return what the tightest of the control groups leaves that this process is in, one within another."""
+    left = (
+        value
+        for root, path, files in _control_groups()
+        for group in (path, *path.parents)
+        if (value := _left_of_group(root / group, files)) is not None
+    )
+    return min(left, default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _GroupFiles:
+    """Names of the files of a control group, and of the lines of its memory.stat that count all groups below."""
+
+    limit: str
+    used: str
+    cached: tuple[str, str]
+    """Pages of files, which the system takes back before it refuses memory."""
+
+
+_VERSION_2 = _GroupFiles(limit="memory.max", used="memory.current", cached=("inactive_file", "active_file"))
+_VERSION_1 = _GroupFiles(
+    limit="memory.limit_in_bytes",
+    used="memory.usage_in_bytes",
+    cached=("total_inactive_file", "total_active_file"),
+)
+
+
+def _control_groups() -> Iterator[tuple[Path, PurePosixPath, _GroupFiles]]:
+    """Yield where the groups of each version lie, and this process's own there; a container may show its own as "/"."""
     try:
-        limit = int((_CGROUP / "memory.max").read_text(encoding="ascii"))  # "max" where there is none
-        return limit - int((_CGROUP / "memory.current").read_text(encoding="ascii"))
+        lines = _OWN_GROUPS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        lines = ["0::/"]
+    for line in lines:
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        below = PurePosixPath(path.lstrip("/"))
+        if ".." in below.parts:  # outside of what this container sees
+            below = PurePosixPath()
+        if not controllers:
+            yield _CGROUP, below, _VERSION_2
+            yield _CGROUP / "unified", below, _VERSION_2
+        elif "memory" in controllers.split(","):
+            yield _CGROUP / "memory", below, _VERSION_1
+
+
+def _left_of_group(group: Path, files: _GroupFiles) -> int | None:
+    """Return a group's limit less what is used and cannot be taken back; None without a limit."""
+    try:
+        limit = int((group / files.limit).read_text(encoding="ascii"))  # "max" where there is none
+        used = int((group / files.used).read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
+    if limit >= _NO_LIMIT:
+        return None
+    return limit - max(0, used - _cached(group / "memory.stat", files.cached))
+
+
+def _cached(stat: Path, names: Collection[str]) -> int:
+    try:
+        words = [line.split() for line in stat.read_text(encoding="ascii").splitlines()]
+        return sum(int(value) for name, value in words if name in names)
+    except (OSError, ValueError):
+        return 0
 
 
 def _of_process() -> int | None:

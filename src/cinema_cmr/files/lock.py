@@ -25,6 +25,9 @@ _STALE_S = 300.0
 """Without renewal for so long, a lock of another machine or container counts as that of a dead process."""
 _TRIED_EVERY_S = 0.05
 _MAX_BYTES = 4096
+_GUARD = "-guard"
+_GUARD_S = 10.0
+"""What is done under the guard takes milliseconds."""
 
 
 @contextmanager
@@ -36,16 +39,19 @@ def folder_lock(folder: Path | str) -> Iterator[None]:
     """
     path = Path(folder) / LOCK_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    _take(path)
+    content = json.dumps(to_dict(this_process(), "lock")).encode("ascii")
+    _take(path, content)
     done = threading.Event()
-    thread = threading.Thread(target=_renew, args=(path, done), daemon=True)
+    thread = threading.Thread(target=_renew, args=(path, content, done), daemon=True)
     thread.start()
     try:
         yield
     finally:
         done.set()
         thread.join()
-        path.unlink(missing_ok=True)
+        with _guarded(path):
+            if _is_ours(path, content):
+                path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -64,22 +70,81 @@ def waiting_lock(folder: Path | str, *, seconds: float = 600.0) -> Iterator[None
         yield
 
 
-def _take(path: Path) -> None:
+def _take(path: Path, content: bytes) -> None:
     own = path.with_name(temporary_name())
-    own.write_text(json.dumps(to_dict(this_process(), "lock")), encoding="ascii")
+    own.write_bytes(content)
     try:
-        if not _link(own, path):
-            _check_dead(path)
-            # Only one of several processes that find the lock dead can move it away.
-            aside = path.with_name(temporary_name())
-            os.rename(path, aside)
-            aside.unlink()
+        with _guarded(path):
             if not _link(own, path):
-                raise _held(path)
+                _check_dead(path)
+                # Where there is no guard, only one of several that find the lock dead can move it away.
+                aside = path.with_name(temporary_name())
+                os.rename(path, aside)
+                aside.unlink()
+                if not _link(own, path):
+                    raise _held(path)
     except FileNotFoundError:  # its holder has just finished, or another process took it over
         raise _held(path) from None
     finally:
         own.unlink(missing_ok=True)
+
+
+@contextmanager
+def _guarded(path: Path) -> Iterator[None]:
+    """Let one process at a time look at a lock and change it: between the two it may be taken over by another.
+
+    The guard is a file beside the lock, locked by the system and removed at the end. A file system without such locks
+    has none.
+    """
+    guard, until = path.with_name(path.name + _GUARD), time.monotonic() + _GUARD_S
+    with ExitStack() as held:
+        while not _is_guarding(guard, held):
+            if time.monotonic() > until:
+                raise _held(path)
+            time.sleep(_TRIED_EVERY_S)
+        yield
+
+
+def _is_guarding(guard: Path, held: ExitStack) -> bool:
+    """Lock the guard until `held` ends; False while another process has it, or has just removed it."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        file = os.open(guard, flags, 0o666)
+    except PermissionError:  # that of another user, for a moment
+        return False
+    with ExitStack() as opened:
+        opened.callback(os.close, file)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:  # not by this file system
+            guard.unlink(missing_ok=True)
+            return True
+        if not _is_at(file, guard):
+            return False
+        opened.callback(guard.unlink, missing_ok=True)
+        held.push(opened.pop_all())
+    return True
+
+
+def _is_at(file: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file), path.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def _is_ours(path: Path, content: bytes) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(_MAX_BYTES) == content
+    except OSError:
+        return False
 
 
 def _link(own: Path, path: Path) -> bool:
@@ -125,9 +190,10 @@ def _held(path: Path, owner: Owner | None = None) -> InputError:
     )
 
 
-def _renew(path: Path, done: threading.Event) -> None:
+def _renew(path: Path, content: bytes, done: threading.Event) -> None:
     while not done.wait(_RENEWED_S):
         try:
-            os.utime(path)
+            if _is_ours(path, content):
+                os.utime(path)
         except OSError:
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal, TypeVar, get_args
 
 from cinema_cmr.core.analysis import NormalRange
@@ -13,7 +13,7 @@ from cinema_cmr.core.study import Subject
 from cinema_cmr.measure.measure import MeasureOptions
 from cinema_cmr.measure.normal_ranges import NORMAL_RANGES
 
-__all__ = ["ExtraModels", "InferenceOptions", "Options", "SeriesOptions"]
+__all__ = ["ExtraModels", "InferenceOptions", "Options", "SeriesOptions", "options_of_study"]
 
 T = TypeVar("T")
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -122,6 +122,19 @@ class Options:
                 raise unknown_name("option", name, known - _GROUPS.keys())
         built = {group: _built(kind, values) for group, kind in groups.items()}
         return _built(cls, {**values, **built})
+
+
+def options_of_study(
+    options: Options, subject: Subject, *, ed_frame: int | None = None, es_frame: int | None = None
+) -> Options:
+    """Return the options with what a table states of one study, where they leave it open."""
+    measure = options.measure
+    measure = replace(
+        measure,
+        ed_frame=ed_frame if measure.ed_frame is None else measure.ed_frame,
+        es_frame=es_frame if measure.es_frame is None else measure.es_frame,
+    )
+    return replace(options, subject=options.subject.fill_from(subject), measure=measure)
 
 
 def _built(kind: type[T], values: Mapping[str, object]) -> T:

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, requires
 from typing import Literal
 
 from cinema_cmr.core.errors import CinemaError
-from cinema_cmr.core.memory import free_memory_bytes
+from cinema_cmr.core.memory import free_memory_bytes, usable_cores
 from cinema_cmr.core.run_facts import installed_version
 from cinema_cmr.io.provenance import file_digest
 from cinema_cmr.models.cards import WEIGHTS_FILE, embedded_folder, embedded_names, read_card
@@ -129,13 +129,7 @@ def _torch_checks() -> Iterator[InstallationCheck]:
     listed = ", ".join(["cpu", *gpus, *others])
     yield _check("device", True, f"{runtime.device} in {runtime.precision} (--device auto); available: {listed}")
     from_environment = f", OMP_NUM_THREADS={setting}" if setting else ""
-    yield _check("threads", True, f"{n_threads} a process on {_n_cpus()} usable processors{from_environment}")
-
-
-def _n_cpus() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    yield _check("threads", True, f"{n_threads} a process on {usable_cores()} usable processors{from_environment}")
 
 
 def _memory() -> InstallationCheck:

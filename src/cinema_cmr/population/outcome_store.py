@@ -18,7 +18,9 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -33,7 +35,9 @@ __all__ = ["OutcomeStore", "StoredOutcome"]
 _PACK_STUDIES = 500
 _PACK = re.compile(r"(?P<shard>\d+-of-\d+)-(?P<number>\d{5})\.zip")
 _REPORT = "report.html"
-_UNREADABLE = (OSError, zipfile.BadZipFile, ValueError, KeyError)
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, TypeError, NotImplementedError)
+_LISTED_AGAIN = 20
+"""Times that outcomes are listed while others pack them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +60,20 @@ class OutcomeStore:
         self._shard = f"{shard[0]}-of-{shard[1]}"
 
     def outcomes(self) -> dict[str, StoredOutcome]:
-        """Return name -> the latest outcome, names in natural order."""
-        pending = sorted(self.folder.glob("pending/*/*.zip"))
-        return _latest([*self._packs(), *(path for path in pending if not path.name.startswith("."))])
+        """Return name -> the latest outcome, names in natural order.
+
+        Other shards may pack while this looks: their pending files are listed first, and all again if one is gone.
+        Raises `UnreadableFileError` for an archive that is damaged or cannot be read.
+        """
+        for _ in range(_LISTED_AGAIN):
+            pending = sorted(self.folder.glob("pending/*/*.zip"))
+            try:
+                return _latest([*self._packs(), *(path for path in pending if not path.name.startswith("."))])
+            except FileNotFoundError:
+                continue
+        raise UnreadableFileError(
+            f"the outcomes of '{self.folder.name}' change all the time; expected them to stay for a moment: try again"
+        )
 
     def read(self, outcomes: Iterable[StoredOutcome]) -> Iterator[StudyOutcome]:
         """Yield the outcomes, pack by pack, each opened once."""
@@ -67,23 +82,28 @@ class OutcomeStore:
 
     def members(self, outcomes: Iterable[StoredOutcome], file: str) -> Iterator[tuple[StoredOutcome, bytes]]:
         """Yield a file of each outcome that has it, pack by pack, each opened once."""
-        for archive, ones in groupby(sorted(outcomes, key=lambda one: str(one.archive)), key=lambda one: one.archive):
-            with _opened(archive) as opened:
-                present = set(opened.namelist())
-                for one in ones:
-                    path = f"{one.name}/{file}"
-                    if path in present:
-                        yield one, _read(opened, path, archive)
+        for opened, archive, ones in self._archives(outcomes):
+            present = set(opened.namelist())
+            for one in ones:
+                path = f"{one.name}/{file}"
+                if path in present:
+                    yield one, _read(opened, path, archive)
 
     def put(self, name: str, archive: bytes) -> StoredOutcome:
-        """Keep a new outcome; its report becomes a file of its own, before."""
+        """Keep a new outcome; its report becomes a file of its own, before, and an earlier one of the study goes."""
         content, report = _without_report(archive, name)
-        if report is not None:
-            write_bytes(self.folder / "reports" / f"{name}.html", report, overwrite=True)
+        self._keep_report(name, report)
         digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:32]
         path = self.folder / "pending" / self._shard / f"{digest}.zip"
         write_bytes(path, content, overwrite=True)
         return next(_entries(path))
+
+    def _keep_report(self, name: str, report: bytes | None) -> None:
+        path = self.folder / "reports" / f"{name}.html"
+        if report is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_bytes(path, report, overwrite=True)
 
     def pack(self) -> None:
         """Move the pending outcomes of this process into packs, the last pack first if it has room.
@@ -107,15 +127,32 @@ class OutcomeStore:
 
     def take(self, outcomes: Iterable[StoredOutcome], source: Path) -> None:
         """Keep outcomes of another folder, their reports too."""
-        for one in outcomes:
-            with _opened(one.archive) as opened:
+        for opened, archive, ones in OutcomeStore(source)._archives(outcomes):
+            for one in ones:
                 stream = io.BytesIO()
                 with zipfile.ZipFile(stream, "w") as target:
-                    _copy(opened, target, [one.name])
-            report = source / "reports" / f"{one.name}.html"
-            if report.is_file():
-                write_bytes(self.folder / "reports" / report.name, report.read_bytes(), overwrite=True)
-            self.put(one.name, stream.getvalue())
+                    _copy(opened, target, [one.name], archive)
+                self.put(one.name, stream.getvalue())
+                report = source / "reports" / f"{one.name}.html"
+                self._keep_report(one.name, report.read_bytes() if report.is_file() else None)
+
+    def _archives(
+        self, outcomes: Iterable[StoredOutcome]
+    ) -> Iterator[tuple[zipfile.ZipFile, Path, list[StoredOutcome]]]:
+        """Yield each archive, opened, with those outcomes that it holds; those packed meanwhile where they are now."""
+        moved: list[StoredOutcome] = []
+        for archive, group in groupby(sorted(outcomes, key=lambda one: str(one.archive)), key=lambda one: one.archive):
+            ones = list(group)
+            try:
+                opened = _opened(archive)
+            except FileNotFoundError:
+                moved += ones
+                continue
+            with opened:
+                yield opened, archive, ones
+        if moved:
+            now = self.outcomes()
+            yield from self._archives([now[one.name] for one in moved if one.name in now])
 
     def _packs(self) -> list[Path]:
         names = sorted(path.name for path in self.folder.glob("studies/*.zip"))
@@ -139,23 +176,17 @@ def _entries(archive: Path) -> Iterator[StoredOutcome]:
     for path, comment in entries.items():
         name, _, file = path.rpartition("/")
         if file == OUTCOME_FILE:
-            status, settings, listing, finished = _comment(comment, archive)
-            yield StoredOutcome(
-                name=name,
-                archive=archive,
-                status=str(status),
-                settings=str(settings),
-                listing=str(listing),
-                finished_ms=int(str(finished)),
-            )
-
-
-def _comment(comment: bytes, archive: Path) -> tuple[object, object, object, object]:
-    try:
-        status, settings, listing, finished = json.loads(comment)
-    except ValueError as error:
-        raise _damaged(archive) from error
-    return status, settings, listing, finished
+            with _faults(archive):
+                status, settings, listing, finished = json.loads(comment)
+                one = StoredOutcome(
+                    name=name,
+                    archive=archive,
+                    status=str(status),
+                    settings=str(settings),
+                    listing=str(listing),
+                    finished_ms=int(finished),
+                )
+            yield one
 
 
 def _write_pack(chosen: list[StoredOutcome], path: Path) -> None:
@@ -165,16 +196,16 @@ def _write_pack(chosen: list[StoredOutcome], path: Path) -> None:
     with atomic_path(path) as draft, zipfile.ZipFile(draft, "w") as pack:
         for archive, names in by_archive.items():
             with _opened(archive) as source:
-                _copy(source, pack, names)
+                _copy(source, pack, names, archive)
 
 
-def _copy(source: zipfile.ZipFile, target: zipfile.ZipFile, names: list[str], *, but: str = "") -> None:
+def _copy(source: zipfile.ZipFile, target: zipfile.ZipFile, names: list[str], archive: Path, *, but: str = "") -> None:
     wanted = set(names)
     for entry in source.infolist():
         if entry.filename.rpartition("/")[0] in wanted and entry.filename != but:
             copied = zipfile.ZipInfo(entry.filename)
             copied.comment, copied.compress_type = entry.comment, entry.compress_type
-            target.writestr(copied, source.read(entry))
+            target.writestr(copied, _read(source, entry.filename, archive))
 
 
 def _without_report(archive: bytes, name: str) -> tuple[bytes, bytes | None]:
@@ -184,25 +215,35 @@ def _without_report(archive: bytes, name: str) -> tuple[bytes, bytes | None]:
             return archive, None
         report, stream = source.read(path), io.BytesIO()
         with zipfile.ZipFile(stream, "w") as target:
-            _copy(source, target, [name], but=path)
+            _copy(source, target, [name], Path(name), but=path)
     return stream.getvalue(), report
 
 
 def _opened(archive: Path) -> zipfile.ZipFile:
-    try:
+    """Open an archive; raises `FileNotFoundError` for one that is gone."""
+    with _faults(archive):
         return zipfile.ZipFile(archive)
-    except _UNREADABLE as error:
-        raise _damaged(archive) from error
 
 
 def _read(opened: zipfile.ZipFile, path: str, archive: Path) -> bytes:
-    try:
+    with _faults(archive):
         return opened.read(path)
-    except _UNREADABLE as error:
-        raise _damaged(archive) from error
 
 
-def _damaged(archive: Path) -> UnreadableFileError:
-    return UnreadableFileError(
-        f"'{archive.name}' is damaged; expected an archive of outcomes: remove it, and run again to do its studies anew"
-    )
+@contextmanager
+def _faults(archive: Path) -> Iterator[None]:
+    """Say what is wrong with an archive; only a damaged one is worth removing, a disk that fails may come back."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise UnreadableFileError(
+            f"'{archive.name}' cannot be read ({error.strerror or type(error).__name__}); expected an archive of"
+            " outcomes: check the disk and its permissions, and call again"
+        ) from error
+    except _DAMAGED as error:
+        raise UnreadableFileError(
+            f"'{archive.name}' is damaged; expected an archive of outcomes: remove it, and run again to do its studies"
+            " anew"
+        ) from error

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 
-from cinema_cmr.core.study import Fact
+from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.study import Fact, Facts, Subject
 from cinema_cmr.io.atomic import write_json
+from cinema_cmr.population.listed_facts import listed_facts
 from cinema_cmr.population.outcome import StudyOutcome
 from cinema_cmr.population.outcome_store import OutcomeStore, StoredOutcome
 from cinema_cmr.report.record.study_record import StudyRecord
@@ -33,6 +36,8 @@ _FIXED = {
 _LAST = ("report", *_FIXED)
 _FAILURES = ("study", "cause", "reason", "attempts", "exit_code", *VOLATILE)
 _SEGMENT = re.compile(r"(?P<what>.+)_aha(?P<number>\d\d)")
+_SUBJECT = frozenset(one.name for one in fields(Subject))
+"""Facts that have a column of their own, or are used by measurements."""
 _UNITS = {"time_ms": "ms"}
 
 
@@ -46,6 +51,8 @@ class Tables:
     features: Columns = field(default_factory=lambda: Columns(("study", "tokens")))
     failures: Columns = field(default_factory=lambda: Columns(_FAILURES))
     codebook: Codebook = field(default_factory=lambda: Codebook(_FIXED))
+    settings: str | None = None
+    """Hash of models, options and version of all outcomes; None without any."""
 
     def add(self, outcome: StudyOutcome, *, report: bool = False) -> None:
         """Add an outcome to the tables that it belongs to."""
@@ -57,7 +64,7 @@ class Tables:
             return
         self.codebook.add(record)
         row = study_row(record)
-        row |= {f"fact_{name}": value for name, value in outcome.facts.items() if name not in row}
+        row |= {f"fact_{name}": value for name, value in outcome.facts.items() if name not in _SUBJECT}
         row["report"] = f"reports/{outcome.name}.html" if report else None
         image = {} if outcome.image is None else vars(outcome.image)
         self.measurements.append({**row, **image, "settings": outcome.settings, **cost})
@@ -73,24 +80,46 @@ class Tables:
 
 
 def build_tables(store: OutcomeStore, *, features: bool = False) -> Tables:
-    """Read all outcomes of a folder into tables, in the natural order of their names, columns in a fixed order."""
-    outcomes, tables = store.outcomes(), Tables()
+    """Read all outcomes of a folder into tables, in the natural order of their names, columns in a fixed order.
+
+    Raises `InputError` for outcomes of several models, options or versions.
+    """
+    outcomes = store.outcomes()
+    tables = Tables(settings=_settings(store, outcomes))
     reports = {path.stem for path in (store.folder / "reports").glob("*.html")}
-    for outcome in store.read(outcomes.values()):
+    facts = listed_facts(store.folder)
+    for outcome in _with_facts(store.read(outcomes.values()), facts):
         tables.add(outcome, report=outcome.name in reports)
     for one, content in store.members(outcomes.values() if features else (), "features.json"):
         tables.add_features(one.name, content)
     places = {name: place for place, name in enumerate(outcomes)}
-    names = _first_names(store, outcomes)
+    names = _first_names(store, outcomes, facts)
     for name in ("measurements", "frames", "segments", "features", "failures"):
         setattr(tables, name, _in_order(getattr(tables, name), places, names))
     return tables
 
 
-def _first_names(store: OutcomeStore, outcomes: Mapping[str, StoredOutcome]) -> list[str]:
+def _settings(store: OutcomeStore, outcomes: Mapping[str, StoredOutcome]) -> str | None:
+    counts = Counter(one.settings for one in outcomes.values()).most_common()
+    if len(counts) > 1:
+        raise InputError(
+            f"'{store.folder.name}' holds outcomes of {len(counts)} different models, options or versions"
+            f" ({', '.join(str(n) for _, n in counts)} studies); expected one, since numbers of several do not belong"
+            " into one table: do the others anew with --overwrite"
+        )
+    return counts[0][0] if counts else None
+
+
+def _with_facts(outcomes: Iterable[StudyOutcome], listed: Mapping[str, Facts]) -> Iterator[StudyOutcome]:
+    """Yield outcomes with the facts of the latest listing, where it has the study."""
+    for outcome in outcomes:
+        yield replace(outcome, facts=listed.get(outcome.name, outcome.facts))
+
+
+def _first_names(store: OutcomeStore, outcomes: Mapping[str, StoredOutcome], facts: Mapping[str, Facts]) -> list[str]:
     """Return the columns of the first study with numbers, in their order."""
     first = next((one for one in outcomes.values() if one.status == "done"), None)
-    for outcome in store.read([] if first is None else [first]):
+    for outcome in _with_facts(store.read([] if first is None else [first]), facts):
         tables = Tables()
         tables.add(outcome)
         return [*tables.measurements.names, *tables.frames.names, *tables.segments.names]
@@ -110,6 +139,7 @@ def write_tables(store: OutcomeStore, facts: Mapping[str, object], *, features: 
         "studies": len(tables.measurements) + len(tables.failures),
         "done": len(tables.measurements),
         "failed": len(tables.failures),
+        "settings": tables.settings,
         "measurements_sha256": digest,
         "bytes": sum(path.stat().st_size for path in folder.rglob("*.zip")),
     }

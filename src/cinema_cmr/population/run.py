@@ -9,7 +9,8 @@ from pathlib import Path
 from cinema_cmr.core.errors import InputError, OutputExistsError
 from cinema_cmr.core.run_facts import installed_version
 from cinema_cmr.files.lock import folder_lock, waiting_lock
-from cinema_cmr.population.manifest import ListedStudy
+from cinema_cmr.population.listed_facts import keep_facts, take_facts
+from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.outcome import StudyOutcome, archived_outcome
 from cinema_cmr.population.outcome_store import OutcomeStore, StoredOutcome
 from cinema_cmr.population.result_tables import write_tables
@@ -52,27 +53,40 @@ def plan_run(
 ) -> Plan:
     """Compare the studies with the outcomes that there are.
 
-    Raises `OutputExistsError` where some are of other models, options or another version, unless `overwrite`.
+    Raises `OutputExistsError` where any outcome in the folder, of these studies or of others, is of other models,
+    options or another version, unless `overwrite` does all of those anew; shards do their own and leave the others to
+    theirs.
     """
-    todo, changed, other = [], [], []
+    _check_one_kind(studies, outcomes, job, settings)
+    todo, changed = [], []
     for study in studies:
         known = outcomes.get(study.name)
-        if known is None:
-            todo.append(study)
-        elif known.settings != job.settings:
-            other.append(study.name)
+        if known is None or known.settings != job.settings:
             todo.append(study)
         elif known.listing != listing_hash(study):
             changed.append(study.name)
             todo.append(study)
         elif known.status == "failed" and settings.retry_failed:
             todo.append(study)
+    return Plan(todo=tuple(todo), kept=len(studies) - len(todo), changed=tuple(changed))
+
+
+def _check_one_kind(
+    studies: Sequence[ListedStudy], outcomes: Mapping[str, StoredOutcome], job: Job, settings: RunSettings
+) -> None:
+    """Raise `OutputExistsError` if the tables of this folder would hold numbers of several models or options."""
+    other = {one.name for one in outcomes.values() if one.settings != job.settings}
     if other and not settings.overwrite:
         raise OutputExistsError(
-            f"'{settings.folder.name}' holds {len(other)} of these studies, done with another model, other options or"
-            " another version; expected the same: choose another folder, or do them anew with --overwrite"
+            f"'{settings.folder.name}' holds {len(other)} studies that were done with another model, other options or"
+            " another version; expected the same for all: choose another folder, or do them anew with --overwrite"
         )
-    return Plan(todo=tuple(todo), kept=len(studies) - len(todo), changed=tuple(changed))
+    left = other - {study.name for study in studies}
+    if left and settings.shard == (1, 1):
+        raise OutputExistsError(
+            f"'{settings.folder.name}' holds {len(left)} studies of another model, other options or another version"
+            " that are not among those to be done anew; expected all of them: list them too, or choose another folder"
+        )
 
 
 def run_population(
@@ -91,6 +105,7 @@ def run_population(
     store = OutcomeStore(settings.folder, settings.shard)
     with folder_lock(settings.folder / "status" / f"lock-{shard}"):
         plan = plan_run(studies, store.outcomes(), job, settings)
+        keep_facts(settings.folder, studies)
         status = RunStatus(
             shard=shard, engine=settings.engine, workers=settings.workers, total=len(studies), kept=plan.kept
         )
@@ -118,12 +133,13 @@ def make_tables(folder: Path, facts: Mapping[str, object], *, features: bool = F
 
 
 def merge_populations(sources: Sequence[Path], folder: Path) -> int:
-    """Take the outcomes of other folders into one, of several of a study the latest; return how many were taken.
+    """Take the outcomes and facts of other folders into one, of several of a study the latest; return how many.
 
-    Raises `InputError` for a folder without outcomes, or if their models or options differ.
+    Raises `InputError` for a folder without outcomes, if their models or options differ, and while another process
+    works on the whole of this population.
     """
     ours = OutcomeStore(folder)
-    with folder_lock(folder / "status" / "lock-merge"):
+    with folder_lock(folder / "status" / "lock-1-of-1"):  # whose files this writes
         known = ours.outcomes()
         found = {source: OutcomeStore(source).outcomes() for source in sources}
         for source, outcomes in found.items():
@@ -141,6 +157,7 @@ def merge_populations(sources: Sequence[Path], folder: Path) -> int:
             ours.take(new, source)
             known |= {one.name: one for one in new}
             taken += len(new)
+        take_facts(folder, sources)
         ours.pack()
     return taken
 

@@ -10,16 +10,17 @@ from pathlib import Path
 
 from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
 from cinema_cmr.core.serialise import from_result, json_values
+from cinema_cmr.files.lock import LOCK_FILE
 from cinema_cmr.files.text import read_json
 from cinema_cmr.io.atomic import write_json
 from cinema_cmr.population.outcome import StudyOutcome
 
-__all__ = ["RunStatus", "StatusFile", "read_statuses", "status_lines"]
+__all__ = ["RunStatus", "StatusFile", "is_running", "read_statuses", "status_lines"]
 
 _WRITTEN_EVERY_S = 5.0
 _METRICS_EVERY_S = 30.0
 _SILENT_S = 120.0
-"""Without a sign for so long a run that is not finished counts as stopped; it gives one every five seconds."""
+"""A run whose lock was not renewed for so long counts as stopped; it is every 30 s, however long a study takes."""
 
 
 @dataclass(kw_only=True)
@@ -49,7 +50,8 @@ class RunStatus:
 
 
 class StatusFile:
-    """Writes the state of a run beside its outcomes: status/SHARD.json, and a line of metrics every 30 s."""
+    """Writes the state of a run beside its outcomes as they come in: status/SHARD.json at most every 5 s, and a line of
+    metrics at most every 30 s."""
 
     def __init__(self, folder: Path, status: RunStatus) -> None:
         self.status = status
@@ -104,15 +106,24 @@ def read_statuses(folder: Path) -> list[RunStatus]:
         raise UnreadableFileError(f"a status of '{folder.name}' is damaged; expected one of this version") from error
 
 
-def status_lines(statuses: list[RunStatus]) -> list[str]:
-    """Return a line for each shard: what is done, how fast, how long, why studies failed."""
-    return [_line(status) for status in statuses]
+def status_lines(folder: Path, statuses: list[RunStatus]) -> list[str]:
+    """Return a line for each shard: what is done, how fast, how long, why studies failed, whether it runs."""
+    return [_line(status, running=is_running(folder, status)) for status in statuses]
 
 
-def _line(status: RunStatus) -> str:
+def is_running(folder: Path, status: RunStatus) -> bool:
+    """Return whether a process works on a shard, by the lock that it holds and renews."""
+    lock = folder / "status" / f"lock-{status.shard}" / LOCK_FILE
+    try:
+        return not status.finished and time.time() - lock.stat().st_mtime < _SILENT_S
+    except OSError:
+        return False
+
+
+def _line(status: RunStatus, *, running: bool) -> str:
     worked = status.kept + status.done + status.failed
-    silent = not status.finished and time.time() - status.updated > _SILENT_S
-    state = "finished" if status.finished else "stopped: call again to continue" if silent else _left(status.left_s)
+    stopped = "stopped: call again to continue"
+    state = "finished" if status.finished else _left(status.left_s) if running else stopped
     causes = ", ".join(f"{n} {cause}" for cause, n in status.causes.items())
     failed = f"{status.failed} failed{f' ({causes})' if causes else ''}"
     rate = f"{status.per_hour:g} an hour with {status.workers} workers ({status.engine}), {status.peak_mb:.0f} MB"

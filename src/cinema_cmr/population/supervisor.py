@@ -9,15 +9,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from cinema_cmr.core.errors import CinemaError, InternalError
-from cinema_cmr.population.manifest import ListedStudy
+from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.outcome import Attempt, StudyOutcome, outcome_archive
-from cinema_cmr.population.work import MakeWork, listing_hash
+from cinema_cmr.population.work import MakeWork, WorkOptions, listing_hash
 from cinema_cmr.population.worker import Failure, Reply, WorkerLimits, work_until_closed
 
 __all__ = ["Job", "Supervisor"]
@@ -27,6 +27,7 @@ _LOOKS_EVERY_S = 0.1
 _RESIDENT_OVER_DATA = 1.25
 """Resident memory, shared libraries included, over the limit of data at which a worker is killed."""
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_GPUS = "CUDA_VISIBLE_DEVICES"
 _SPAWNING = threading.Lock()
 """The environment of a new process is that of this one for a moment."""
 
@@ -39,6 +40,21 @@ class Job:
     settings: str
     """Hash that outcomes carry."""
     limits: WorkerLimits = field(default_factory=WorkerLimits)
+
+    @property
+    def device(self) -> str:
+        """The kind of device that workers take."""
+        return self.make.options.inference.device if isinstance(self.make, WorkOptions) else "cpu"
+
+    def on_this_machine(self) -> Job:
+        """Return the job with the device and the precision that this machine's workers take, in its settings too.
+
+        Raises as `WorkOptions.settings`.
+        """
+        if not isinstance(self.make, WorkOptions):
+            return self
+        make = self.make.resolved()
+        return replace(self, make=make, settings=make.settings())
 
 
 class Supervisor:
@@ -78,9 +94,10 @@ class Supervisor:
         return outcome_archive(outcome, parts.members if parts else {})
 
     def stop(self) -> None:
-        """End the worker in the middle of a study, from another thread; `run` raises."""
+        """End the worker, while it starts or in the middle of a study, from another thread; `run` raises."""
         self._stopped = True
-        process = self._process
+        with _SPAWNING:  # a process that is being started is there afterwards, or is not started any more
+            process = self._process
         if process is not None:
             process.kill()
 
@@ -94,8 +111,7 @@ class Supervisor:
         self._process = self._connection = None
 
     def _attempt(self, study: ListedStudy) -> Reply:
-        if self._stopped:
-            raise InternalError("a worker was stopped; expected its results to be wanted")
+        self._check_wanted()
         connection = self._started()
         process, started = self._process, time.monotonic()
         assert process is not None
@@ -130,28 +146,34 @@ class Supervisor:
         context = multiprocessing.get_context("spawn")  # inherits no locks or threads
         ours, theirs = context.Pipe()
         arguments = (theirs, self.job.make, self.job.limits, os.getpid())
-        self._process = context.Process(target=work_until_closed, args=arguments, daemon=True)
+        process = context.Process(target=work_until_closed, args=arguments, daemon=True)
         with _SPAWNING, _environment(self.job.limits.threads, self.gpu):
-            self._process.start()
+            self._check_wanted()
+            process.start()
+            self._process, self._connection = process, ours
         theirs.close()
-        self._connection = ours
         try:
             error = ours.recv()
         except (EOFError, OSError):
-            self._process.join()
+            process.join()
             error = InternalError(
-                f"a worker ended while it loaded the models ({_death(self._process.exitcode).reason}); expected it to"
-                " start: set --memory, or --workers lower"
+                f"a worker ended while it loaded the models ({_death(process.exitcode).reason}); expected it to start:"
+                " set --memory, or --workers lower"
             )
         if isinstance(error, CinemaError):
             self.close()
             raise error
+        self._check_wanted()
         return ours
+
+    def _check_wanted(self) -> None:
+        if self._stopped:
+            raise InternalError("a worker was stopped; expected its results to be wanted")
 
 
 @contextmanager
 def _environment(threads: int, gpu: int | None) -> Iterator[None]:
-    values = dict.fromkeys(_THREADS, str(threads)) | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": str(gpu)})
+    values = dict.fromkeys(_THREADS, str(threads)) | ({} if gpu is None else {_GPUS: _device_of(gpu)})
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
@@ -162,6 +184,12 @@ def _environment(threads: int, gpu: int | None) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def _device_of(gpu: int) -> str:
+    """Return the name of the n-th GPU that this process sees: of a list that a scheduler gave, else its number."""
+    given = [name.strip() for name in os.environ.get(_GPUS, "").split(",") if name.strip()]
+    return given[gpu] if gpu < len(given) else str(gpu)
 
 
 def _death(exit_code: int | None) -> Failure:

@@ -5,19 +5,17 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.run_facts import installed_version
+from cinema_cmr.files.leftovers import temporary_folder
 from cinema_cmr.io.read import input_files
-from cinema_cmr.pipeline.analysis_options import Options
-from cinema_cmr.population.manifest import ListedStudy
+from cinema_cmr.pipeline.analysis_options import Options, options_of_study
+from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.outcome import ImageFacts
 from cinema_cmr.report.record.study_record import StudyRecord
 
@@ -69,20 +67,42 @@ class WorkOptions:
         """Load the models."""
         return StudyWork(self)
 
-    def settings(self) -> str:
-        """Return the hash of models by their weights, options and version: what determines a result.
+    def resolved(self) -> WorkOptions:
+        """Return the options with the device and the precision that "auto" means on this machine.
 
-        Raises `WeightsError` for a model that is not found.
+        Raises `UsageError` for a device that is not there.
         """
+        inference = self.options.inference
+        if "auto" not in (inference.device, inference.precision):
+            return self
+        from cinema_cmr.inference.runtime import choose_runtime
+
+        runtime = choose_runtime(inference.device, inference.precision)
+        chosen = replace(inference, **vars(runtime))
+        return replace(self, options=replace(self.options, inference=chosen))
+
+    def model_hashes(self) -> dict[str, object]:
+        """Return the hashes of all models' weights; raises `WeightsError` for a model that is not found."""
         from cinema_cmr.disease.model import load_disease_model
         from cinema_cmr.models.weights import weights_hash
 
-        options, extra = self.options, self.options.extra_models
-        models = [options.inference.model, extra.long_axis, extra.landmarks, self.features]
-        values = {
+        extra = self.options.extra_models
+        models = [self.options.inference.model, extra.long_axis, extra.landmarks, self.features]
+        return {
             "models": [model and weights_hash(model) for model in models],
             "disease": extra.disease and load_disease_model(extra.disease).sha256,
+        }
+
+    def settings(self) -> str:
+        """Return the hash of models by their weights, options, device, precision and version: what determines a result.
+
+        An "auto" is hashed as what it means on this machine. Raises as `resolved` and `model_hashes`.
+        """
+        options = self.resolved().options
+        values = {
+            **self.model_hashes(),
             "tta": options.inference.tta,
+            "device": options.inference.device,
             "precision": options.inference.precision,
             "measure": asdict(options.measure),
             "single_frame": options.single_frame,
@@ -106,7 +126,8 @@ class StudyWork:
 
     def __call__(self, study: ListedStudy) -> StudyParts:
         """Analyse a study and gather what is kept of it."""
-        self.analyzer.options = replace(self.options.options, subject=study.subject)
+        frames = {"ed_frame": study.ed_frame, "es_frame": study.es_frame}
+        self.analyzer.use_options(options_of_study(self.options.options, study.subject, **frames))
         analysis = self.analyzer.analyse(study.path, name=study.name)
         parts = study_parts(analysis, study.path, reports=self.options.reports, masks=self.options.masks)
         if self._extractor is not None:
@@ -130,8 +151,8 @@ def study_parts(analysis: Analysis, path: Path, *, reports: Reports = "none", ma
 
 
 def listing_hash(study: ListedStudy) -> str:
-    """Return the hash of names, sizes and times of an input's files, and of the facts that measurements use; "missing"
-    where the files cannot be listed."""
+    """Return the hash of names, sizes and times of an input's files, and of facts and frames that measurements use;
+    "missing" where the files cannot be listed."""
     path = study.path
     try:
         files = input_files(path)
@@ -139,6 +160,8 @@ def listing_hash(study: ListedStudy) -> str:
     except (OSError, ValueError):
         return "missing"
     lines = "\n".join(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}" for name, stat in facts) + repr(study.subject)
+    frames = (study.ed_frame, study.es_frame)
+    lines += repr(frames) if frames != (None, None) else ""
     return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()[:16]
 
 
@@ -151,7 +174,7 @@ def _masks(analysis: Analysis) -> Iterator[tuple[str, bytes]]:
     """Yield a NIfTI file a view, compressed without time or name, so that the same mask has the same bytes."""
     from cinema_cmr.io.nifti.image import write_mask
 
-    with _own_folder() as folder:
+    with temporary_folder() as folder:
         for view, prediction in analysis.predictions.items():
             path = folder / f"{view}.nii"
             write_mask(prediction.labels, analysis.study[view], path)
@@ -172,18 +195,9 @@ def _features(analysis: Analysis, extractor: FeatureExtractor) -> bytes:
     """Return tokens -> vector, the mean over the cycle, as JSON."""
     from cinema_cmr.data.store import open_study, write_study
 
-    with _own_folder() as folder:
+    with temporary_folder() as folder:
         path = folder / "study.cine"
         write_study(analysis.study, path)
         rows = extractor.rows(open_study(path), over_cycle=True)
     vectors = {row.tokens: [float(f"{value:.7g}") for value in row.values] for row in rows}
     return json.dumps(vectors, separators=(",", ":")).encode()
-
-
-@contextmanager
-def _own_folder() -> Iterator[Path]:
-    """A temporary folder in memory where the system has one: thousands of small files need no disk."""
-    shared = Path("/dev/shm")
-    place = str(shared) if os.access(shared, os.W_OK | os.X_OK) else None
-    with tempfile.TemporaryDirectory(prefix="cinema-", dir=place) as folder:
-        yield Path(folder)

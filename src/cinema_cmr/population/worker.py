@@ -18,7 +18,7 @@ from cinema_cmr.core.errors import CinemaError, InternalError, OutOfMemoryError,
 from cinema_cmr.population.outcome import Attempt, Cause
 
 if TYPE_CHECKING:
-    from cinema_cmr.population.manifest import ListedStudy
+    from cinema_cmr.population.listed_studies import ListedStudy
     from cinema_cmr.population.work import MakeWork, StudyParts, Work
 
 __all__ = ["Failure", "Reply", "WorkerLimits", "work_until_closed"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from jsonargparse import Namespace
 
-from cinema_cmr.commands.options.shared_options import listed_inputs
+from cinema_cmr.commands.options.shared_options import listed_inputs, listed_studies, unused_columns
 from cinema_cmr.core.errors import InputError, UsageError
 
 
@@ -46,5 +46,14 @@ def test_a_manifest_of_a_population_may_be_parquet(tmp_path: Path) -> None:
     arrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
     parquet.write_table(arrow.table({"path": ["a.nii.gz", "b"], "sex": ["F", None]}), tmp_path / "studies.parquet")
+    (tmp_path / "b").touch()
     found = listed_inputs(Namespace(inputs=[], manifest=str(tmp_path / "studies.parquet")))
     assert found == [tmp_path / "a.nii.gz", tmp_path / "b"]
+
+
+def test_columns_that_are_not_used_are_named_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("path,ward,name,,a,b,c,d,e\n.,B,x\n")
+    listed = listed_studies(Namespace(inputs=["first"], manifest=str(tmp_path / "list.csv")))
+    assert [row.name for row in listed.rows] == [None, "x"]
+    sentence = "manifest 'list.csv': columns not used: ward, (empty), a, b, c, d and 1 more; used are path, id or name"
+    assert unused_columns(listed).startswith(sentence)

@@ -24,6 +24,7 @@ def _fake(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def manifest(tmp_path: Path) -> Path:
     lines = ["id,path,sex,group", *(f"{name},{name}.nii.gz,F,NOR" for name in ("good-1", "good-2", "broken-3"))]
+    (tmp_path / "good-1.nii.gz").touch()
     (tmp_path / "studies.csv").write_text("\n".join(lines), encoding="utf-8")
     return tmp_path / "studies.csv"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cinema_cmr.core.errors import UsageError, WeightsError
+from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.pipeline.analysis_options import Options
 from cinema_cmr.population.engines import choose
 from cinema_cmr.population.engines.choose import EngineRequest, choose_engine, count_gpus
@@ -18,6 +19,21 @@ def test_limits_are_those_of_the_request() -> None:
     assert request.n_workers == 3 and EngineRequest().n_workers >= 1
     with pytest.raises(WeightsError):
         request.job(WorkOptions(options=Options.of(model="no-such-model")))
+
+
+def test_settings_are_those_of_the_machine_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    work = WorkOptions(options=Options.of(landmarks=None, disease=None))
+    here = EngineRequest(workers=1).job(work)
+    assert here.settings == work.settings() and here.make.options.inference.device != "auto"  # type: ignore[attr-defined]
+    submitted = EngineRequest(workers=1, engine="slurm").job(work)
+    assert submitted.settings == "" and submitted.make == work
+    gpu = Runtime(device="cuda", precision="bf16")
+    monkeypatch.setattr("cinema_cmr.inference.runtime.choose_runtime", lambda *_: gpu)
+    on_node = submitted.on_this_machine()
+    assert on_node.make.options.inference.device == "cuda"  # type: ignore[attr-defined]
+    assert on_node.settings not in ("", here.settings)
+    with pytest.raises(WeightsError):
+        EngineRequest(engine="slurm").job(WorkOptions(options=Options.of(model="no-such-model")))
 
 
 def test_an_engine_is_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

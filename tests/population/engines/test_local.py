@@ -6,7 +6,7 @@ import pytest
 from stub_works import job, studies
 
 from cinema_cmr.core.errors import WeightsError
-from cinema_cmr.population.engines.local import default_memory_mb, default_workers, usable_cores, work_locally
+from cinema_cmr.population.engines.local import default_memory_mb, default_workers, work_locally
 from cinema_cmr.population.outcome import archived_outcome
 
 
@@ -41,5 +41,3 @@ def test_workers_fit_cores_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_memory_mb(16) == int(0.9 * 65536) // 16
     monkeypatch.setattr("cinema_cmr.population.engines.local.free_memory_bytes", lambda: 4 << 30)
     assert default_workers(1) == 2 and default_memory_mb(2) == 2048
-    monkeypatch.undo()
-    assert usable_cores() >= 1

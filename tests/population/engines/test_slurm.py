@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from fake_engine import FakeEngine
 from stub_works import job, studies
 
 from cinema_cmr.core.errors import InternalError, UsageError
+from cinema_cmr.inference.runtime import Runtime
+from cinema_cmr.pipeline.analysis_options import Options
+from cinema_cmr.population.engines.choose import EngineRequest
 from cinema_cmr.population.engines.slurm import SlurmShard, check_submitit, run_on_slurm
+from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.outcome_store import OutcomeStore
 from cinema_cmr.population.run import RunSettings, make_tables
+from cinema_cmr.population.supervisor import Job
+from cinema_cmr.population.work import WorkOptions
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +56,26 @@ def test_the_script_asks_for_the_cores_and_the_memory_of_its_workers(tmp_path: P
 
     requested = _resources(job(), RunSettings(folder=tmp_path, workers=8), 16)
     assert (requested["cpus_per_task"], requested["mem_gb"], requested["slurm_array_parallelism"]) == (8, 17, 16)
+
+
+def test_a_shard_takes_device_and_gpus_of_its_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu, given = Runtime(device="cuda", precision="bf16"), []
+    monkeypatch.setattr("cinema_cmr.inference.runtime.choose_runtime", lambda *_: gpu)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
+    engine = FakeEngine()
+
+    def work(listed: Sequence[ListedStudy], job: Job, **options: int) -> Iterator[tuple[ListedStudy, bytes]]:
+        given.append((job.device, job.settings != "", options))
+        return engine(listed, job)
+
+    monkeypatch.setattr("cinema_cmr.population.engines.slurm.work_locally", work)
+    submitted = EngineRequest(engine="slurm", workers=6).job(
+        WorkOptions(options=Options.of(landmarks=None, disease=None))
+    )
+    assert SlurmShard(studies("good-1"), submitted, RunSettings(folder=tmp_path, workers=6))() == 1
+    assert given == [("cuda", True, {"workers": 6, "gpus": 3})]
+    SlurmShard(studies("good-2"), job("s"), RunSettings(folder=tmp_path / "cpu", workers=2))()
+    assert given[1:] == [("cpu", True, {"workers": 2, "gpus": 0})]
 
 
 def test_a_preempted_shard_is_submitted_again(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.study import Fact
 from cinema_cmr.report.wide.columns import Columns
 
 
@@ -49,6 +50,35 @@ def test_parquet_has_types_and_units(table: Columns, tmp_path: Path) -> None:
     assert [str(field.type) for field in read.schema] == ["string", "double", "string", "int64", "double", "double"]
     assert read.schema.field("ef").metadata == {b"unit": b"%"} and read.schema.metadata[b"hash"] == b"x"
     assert read["ef"].to_pylist() == [60.0, None, None]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "expected"),
+    [
+        ([1, 2, "A", None], "string", ["1", "2", "A", None]),
+        ([1.5, "A", None, 2], "string", ["1.5", "A", None, "2"]),
+        ([None, "A", True], "string", [None, "A", "True"]),
+        ([True, 2, None], "string", ["True", "2", None]),
+        ([True, 2.5], "string", ["True", "2.5"]),
+        ([1, 2.5, None], "double", [1.0, 2.5, None]),
+        ([True, None, False], "bool", [True, None, False]),
+        ([1, 1 << 70], "string", ["1", str(1 << 70)]),
+        ([0.5, (1 << 53) + 1], "string", ["0.5", str((1 << 53) + 1)]),
+        (["a\udcff"], "string", ["a\\udcff"]),
+        ([None, None], "double", [None, None]),
+    ],
+)
+def test_a_column_of_several_kinds_is_text(
+    values: list[Fact], kind: str, expected: list[object], tmp_path: Path
+) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    made = Columns()
+    for value in values:
+        made.append({"fact": value})
+    made.write_csv(tmp_path / "t.csv")
+    made.write_parquet(tmp_path / "t.parquet", {}, {})
+    column = parquet.read_table(tmp_path / "t.parquet")["fact"]
+    assert (str(column.type), column.to_pylist()) == (kind, expected)
 
 
 def test_without_pyarrow_the_error_names_the_extra(

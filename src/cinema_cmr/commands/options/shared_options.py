@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.options.dataclass_options import OptionGroup, add_options
-from cinema_cmr.commands.options.manifest import Manifest, ManifestRow, read_manifest
 from cinema_cmr.core.errors import UsageError
+from cinema_cmr.io.manifest import Manifest, ManifestRow, read_manifest
 from cinema_cmr.pipeline.analysis_options import InferenceOptions, SeriesOptions
 
 __all__ = [
@@ -18,7 +19,11 @@ __all__ = [
     "add_series_options",
     "listed_inputs",
     "listed_studies",
+    "unused_columns",
 ]
+
+_SHOWN = 6
+"""Columns that are named."""
 
 
 def add_input_options(parser: ArgumentParser, kinds: str) -> None:
@@ -58,17 +63,17 @@ def listed_studies(given: Namespace) -> Manifest:
     Raises `UsageError` without any input, `InputError` as `read_manifest`.
     """
     rows = tuple(ManifestRow(path=Path(item)) for item in given.inputs)
-    listed = _listed(Path(given.manifest)) if given.manifest else Manifest(rows=())
+    listed = read_manifest(Path(given.manifest)) if given.manifest else Manifest(rows=())
     if not rows and not listed.rows:
         raise UsageError("no input given; expected a DICOM folder, a zip or NIfTI files, or --manifest FILE")
-    return Manifest(rows=(*rows, *listed.rows), remarks=listed.remarks)
+    return replace(listed, rows=(*rows, *listed.rows))
 
 
-def _listed(manifest: Path) -> Manifest:
-    if manifest.suffix.lower() != ".parquet":
-        return read_manifest(manifest)
-    from cinema_cmr.population.manifest import read_manifest as read_table
-
-    return Manifest(
-        rows=tuple(ManifestRow(path=one.path, name=one.name, subject=one.subject) for one in read_table(manifest))
+def unused_columns(manifest: Manifest) -> str:
+    """Return a sentence on the columns of a manifest that an analysis does not use."""
+    names = [name or "(empty)" for name in manifest.others]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return (
+        f"manifest '{manifest.file}': columns not used: {', '.join(names[:_SHOWN])}{more}; used are path, id or name,"
+        " sex, age, height, weight, heart_rate, ed_frame and es_frame"
     )

@@ -18,7 +18,7 @@ from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, 
 
 if TYPE_CHECKING:
     from cinema_cmr.population.engines.choose import EngineRequest
-    from cinema_cmr.population.manifest import ListedStudy
+    from cinema_cmr.population.listed_studies import ListedStudy
     from cinema_cmr.population.outcome import StudyOutcome
     from cinema_cmr.population.run import RunSettings
     from cinema_cmr.population.status import RunStatus
@@ -90,12 +90,12 @@ def run(given: Namespace) -> int:
     if settings.shard != (1, 1):
         console.note(f"shard {given.shard} is done; when all are: cinema population --merge -o {folder.name}")
         return 0
-    facts = {"engine": given.engine, "workers": settings.workers, "threads": given.threads, "settings": job.settings}
+    facts = {"engine": given.engine, "workers": settings.workers, "threads": given.threads}
     return _finish(make_tables(folder, facts, features=given.features is not None), folder, console)
 
 
 def _prepared(given: Namespace, folder: Path, request: EngineRequest) -> tuple[list[ListedStudy], Job, RunSettings]:
-    from cinema_cmr.population.manifest import list_studies, parse_shard, shard_of
+    from cinema_cmr.population.listed_studies import list_studies, parse_shard, shard_of
     from cinema_cmr.population.run import RunSettings
 
     shard = parse_shard(given.shard)
@@ -159,11 +159,11 @@ def _minutes(seconds: float | None) -> str:
 
 
 def _print_status(folder: Path, console: Console) -> int:
-    from cinema_cmr.population.status import read_statuses, status_lines
+    from cinema_cmr.population.status import is_running, read_statuses, status_lines
 
     statuses = read_statuses(folder)
-    for status, line in zip(statuses, status_lines(statuses), strict=True):
-        console.result(line, vars(status))
+    for status, line in zip(statuses, status_lines(folder, statuses), strict=True):
+        console.result(line, {**vars(status), "running": is_running(folder, status)})
     return 0
 
 

@@ -74,11 +74,11 @@ class Cohort:
         return [str(name) for name in self.table.values("study")]
 
     def column(self, name: str) -> list[Fact]:
-        """Return a column by its name, a fact of the manifest with or without "fact_".
+        """Return a fact of the manifest by its column there, else a column of the table by its name.
 
         Raises `UnknownNameError` for a column that is not there.
         """
-        for found in (name, f"fact_{name}"):
+        for found in (f"fact_{name}", name):
             if found in self.table.names:
                 return self.table.values(found)
         raise unknown_name("column", name, (each.removeprefix("fact_") for each in self.table.names))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.study import Fact
+from cinema_cmr.io.names import natural_key
 from cinema_cmr.population.cohort.cohort import Cohort
 
 __all__ = ["DriftRow", "drift_rows", "period_of"]
@@ -34,12 +36,16 @@ class DriftRow:
 def drift_rows(
     cohort: Cohort, column: Sequence[Fact], measured: Sequence[str], *, periods: bool = False
 ) -> list[DriftRow]:
-    """Return a row for each group of a column, largest first; for periods (quarters of a year), in their order."""
+    """Return a row for each of the 40 largest groups of a column, largest first; for periods (quarters of a year) for
+    each of the 40 latest, in their order."""
     groups: dict[str, list[int]] = defaultdict(list)
     for row, value in enumerate(column):
         if value is not None:
             groups[period_of(value) if periods else str(value)].append(row)
-    order = sorted(groups) if periods else sorted(groups, key=lambda name: (-len(groups[name]), name))
+    if periods:
+        order = sorted(groups, key=lambda name: natural_key(Path(name)))[-_MOST_GROUPS:]
+    else:
+        order = sorted(groups, key=lambda name: (-len(groups[name]), name))[:_MOST_GROUPS]
     flags = cohort.table.values("flags")
     numbers = {name: np.array(cohort.table.numbers(name)) for name in measured}
     return [
@@ -49,7 +55,7 @@ def drift_rows(
             flagged=float(np.mean([bool(flags[row]) for row in groups[name]])),
             differences={key: _difference(values, groups[name]) for key, values in numbers.items()},
         )
-        for name in order[:_MOST_GROUPS]
+        for name in order
     ]
 
 

@@ -48,10 +48,17 @@ class EngineRequest:
         return self.workers or default_workers(self.threads, self.gpus)
 
     def job(self, work: WorkOptions) -> Job:
-        """Return what every worker does; raises `WeightsError` for a model that is not found."""
+        """Return what every worker does; raises `WeightsError` for a model that is not found.
+
+        On SLURM the device and the precision, and with them the settings, are decided where the workers run.
+        """
         memory = default_memory_mb(self.n_workers) if self.memory_gb is None else int(self.memory_gb * 1024)
         limits = WorkerLimits(threads=self.threads, memory_mb=memory, seconds=self.seconds)
-        return Job(make=work, settings=work.settings(), limits=limits)
+        job = Job(make=work, settings="", limits=limits)
+        if self.engine != "slurm":
+            return job.on_this_machine()
+        work.model_hashes()
+        return job
 
 
 def choose_engine(request: EngineRequest) -> Engine:

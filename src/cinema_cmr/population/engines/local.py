@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from collections.abc import Iterator, Sequence
 
-from cinema_cmr.core.memory import free_memory_bytes
-from cinema_cmr.population.manifest import ListedStudy
+from cinema_cmr.core.memory import free_memory_bytes, usable_cores
+from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.supervisor import Job, Supervisor
 
-__all__ = ["default_memory_mb", "default_workers", "usable_cores", "work_locally"]
+__all__ = ["default_memory_mb", "default_workers", "work_locally"]
 
 _WORKER_MB = 1500
 """A worker with the bundled models and a study of 25 frames takes some 700 MB."""
@@ -19,13 +18,6 @@ _WORKERS_PER_GPU = 4
 _LEAST_MB = 2048
 
 _Result = tuple[ListedStudy, bytes] | BaseException
-
-
-def usable_cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def default_workers(threads: int, gpus: int = 0) -> int:

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from cinema_cmr.core.errors import CinemaError, InputError, UsageError
-from cinema_cmr.population.manifest import ListedStudy
+from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.supervisor import Job, Supervisor
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from cinema_cmr.core.errors import InternalError, UsageError
+from cinema_cmr.population.engines.choose import count_gpus
 from cinema_cmr.population.engines.local import work_locally
-from cinema_cmr.population.manifest import ListedStudy
+from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.run import RunSettings, run_population
 from cinema_cmr.population.supervisor import Job
 
@@ -38,7 +39,8 @@ class SlurmShard:
 
     def __call__(self) -> int:
         """Do what the shard lacks; returns the number of studies done."""
-        plan = run_population(self.studies, self.job, self._engine, self.settings, lambda outcome, status: None)
+        job = self.job.on_this_machine()
+        plan = run_population(self.studies, job, self._engine, self.settings, lambda outcome, status: None)
         return len(plan.todo)
 
     def checkpoint(self) -> submitit.helpers.DelayedSubmission:
@@ -48,7 +50,7 @@ class SlurmShard:
         return DelayedSubmission(self)
 
     def _engine(self, studies: Sequence[ListedStudy], job: Job) -> Iterator[tuple[ListedStudy, bytes]]:
-        return work_locally(studies, job, workers=self.settings.workers)
+        return work_locally(studies, job, workers=self.settings.workers, gpus=count_gpus(job.device))
 
 
 def run_on_slurm(

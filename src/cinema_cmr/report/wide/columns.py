@@ -22,6 +22,8 @@ __all__ = ["Columns", "has_parquet"]
 
 _PARQUET_ROWS = 1 << 16
 """Of a row group."""
+_NO_UTF8 = "backslashreplace"
+"""What stands for bytes of a file name that are no text."""
 
 
 def has_parquet() -> bool:
@@ -89,7 +91,10 @@ class Columns:
 
     def write_csv(self, path: Path) -> None:
         """Write the table, replacing an older one; empty cells where there is no value."""
-        with atomic_path(path, overwrite=True) as draft, draft.open("w", newline="", encoding="utf-8") as file:
+        with (
+            atomic_path(path, overwrite=True) as draft,
+            draft.open("w", newline="", encoding="utf-8", errors=_NO_UTF8) as file,
+        ):
             self._write(file, self.names)
 
     def write_parquet(self, path: Path, units: Mapping[str, str], facts: Mapping[str, str]) -> None:
@@ -102,6 +107,8 @@ class Columns:
         for name in self.names:
             data = self._numbers[name] if name in self._numbers else self._others[name]
             kind = _kind(arrow, data)
+            if kind == arrow.string():
+                data = [None if value is None else _text(value) for value in data]
             columns.append(arrow.array(data, type=kind, from_pandas=name in self._numbers))
             metadata = {"unit": units[name]} if units.get(name) else None
             fields.append(arrow.field(name, kind, metadata=metadata))
@@ -114,7 +121,7 @@ class Columns:
         content, text = hashlib.sha256(), io.StringIO()
         names = [name for name in self.names if name not in without]
         self._write(text, names)
-        content.update(text.getvalue().encode("utf-8", errors="backslashreplace"))
+        content.update(text.getvalue().encode("utf-8", errors=_NO_UTF8))
         return content.hexdigest()
 
     def _has(self, name: str) -> bool:
@@ -149,16 +156,23 @@ def _cell(value: Fact) -> object:
 
 
 def _kind(arrow: ModuleType, data: Sequence[Fact]) -> object:
+    """Return the type of a column; text for one that mixes kinds, or holds whole numbers that no number type holds."""
     if isinstance(data, array):
         return arrow.float64()
     kinds = {type(value) for value in data if value is not None}
-    if kinds <= {bool} and kinds:
+    largest = max((abs(value) for value in data if isinstance(value, int)), default=0)
+    if kinds == {bool}:
         return arrow.bool_()
-    if kinds <= {int} and kinds:
+    if kinds == {int} and largest < 1 << 63:
         return arrow.int64()
-    if kinds <= {int, float} and kinds:
+    if kinds and kinds <= {int, float} and largest <= 1 << 53:
         return arrow.float64()
     return arrow.string()
+
+
+def _text(value: Fact) -> str:
+    """Return a value as the CSV has it."""
+    return str(value).encode("utf-8", errors=_NO_UTF8).decode("utf-8")
 
 
 def _arrow(path: Path) -> tuple[ModuleType, ModuleType]:
