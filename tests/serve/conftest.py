@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("fastapi")
 
-from serving import finished_results
+from serving import finished_results, scar_results
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +22,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def results(template: Path, tmp_path: Path) -> Path:
     """A copy of the results for one test."""
     return Path(shutil.copytree(template, tmp_path / "results"))
+
+
+@pytest.fixture
+def late(tmp_path: Path) -> Path:
+    """Results of a late-enhancement study."""
+    return scar_results(tmp_path)

@@ -78,6 +78,20 @@ def erase_middle(page: Page) -> None:
     latest(page)
 
 
+def brush(page: Page, key: str) -> set[int]:
+    """Paint a dot in the middle slice with the structure of a key; return the codes that this has written."""
+    codes = "Array.from(cinemaPage.plane.codes(cinemaPage.frameHere()))"
+    before = page.evaluate(codes)
+    page.keyboard.press(key)
+    box = page.locator("canvas.stage").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 3, box["y"] + box["height"] / 3)
+    page.mouse.down()
+    page.mouse.up()
+    latest(page)
+    return {new for old, new in zip(before, page.evaluate(codes), strict=True) if new != old}
+
+
 def send_demo(page: Page, address: str, folder: Path) -> None:
     """Send a zip to an empty server, and open the finished study."""
     page.goto(address)
@@ -151,6 +165,33 @@ def test_the_whole_way_of_a_study(browser: Browser, home: Path, tmp_path: Path) 
     summary = json.loads((results / "measurements.json").read_text())["summary"]
     assert (f"{summary['lv_ef_percent']:.0f}", summary["es_frame"]) == (corrected, es)
     assert errors == []
+
+
+BETWEEN = """async () => {
+  const { between } = await import("/static/correct.js");
+  const { plane } = cinemaPage, codes = plane.codes(0);
+  return [...new Set(between(codes, codes, 0.5, plane))].sort();
+}"""
+"""Codes of the shape between a slice and itself."""
+
+
+def test_the_brush_writes_the_structure_of_the_study_s_scheme(
+    browser: Browser, home: Path, results: Path, late: Path
+) -> None:
+    """Keys and buttons of a late-enhancement study write its codes: 1 cavity, 2 wall, 3 infarct, 4 no-reflow."""
+    written = {results: {"2": {2}, "1": {3}, "3": {1}}, late: {"2": {2}, "3": {3}, "4": {4}, "1": {1}}}
+    for folder, codes in written.items():
+        with running_server(home, folder, port=free_port()) as address:
+            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            page.goto(address)
+            page.locator("tbody tr").click()
+            until(OPENED, page)
+            assert page.evaluate(BETWEEN) == list(range(len(codes) + 1))
+            titles = page.locator(".swatch").evaluate_all("all => all.map((one) => one.title)")
+            assert [title[-2] for title in titles] == sorted(codes)
+            page.keyboard.press("b")
+            assert {key: brush(page, key) for key in codes} == codes
+            page.close()
 
 
 def test_a_phone_shows_all_of_it_without_scrolling_sideways(browser: Browser, home: Path, results: Path) -> None:

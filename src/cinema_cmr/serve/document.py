@@ -13,6 +13,7 @@ from cinema_cmr.core.geometry import unit
 from cinema_cmr.core.results import Flag, Measurement, Measurements
 from cinema_cmr.core.serialise import Json, json_values
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, NOTICE, View
+from cinema_cmr.pipeline.restored_parts import label_scheme
 from cinema_cmr.report.record.study_record import Point, StudyRecord
 from cinema_cmr.report.wording import sentence, words
 from cinema_cmr.serve.messages import FlagMessage, Numbers, SegmentValues
@@ -44,6 +45,7 @@ def study_document(study: OpenedStudy, key: str) -> dict[str, Json]:
             "id": key,
             "name": record.study.name,
             "modality": record.study.modality,
+            "scheme": label_scheme(record),
             "notice": NOTICE,
             "subject": record.subject,
             "model": record.model,

@@ -52,10 +52,9 @@ function distance(mask, width, height) {
 }
 
 // Labels between two others, `share` of the way from the first: shapes are interpolated by signed distance.
-export function between(first, second, share, width, height) {
+export function between(first, second, share, { width, height, structures }) {
   const result = new Uint8Array(first.length);
-  const order = [[1, [1]], [2, [2, 3]], [3, [3]]];
-  for (const [code, codes] of order) {
+  for (const { code, codes } of [...structures].sort((a, b) => a.layer - b.layer)) {
     const [a, b] = [first, second].map((labels) => labels.map((one) => (codes.includes(one) ? 1 : 0)));
     if (!a.includes(1) || !b.includes(1)) {
       const nearest = share < 0.5 ? a : b;

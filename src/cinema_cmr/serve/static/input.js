@@ -1,7 +1,6 @@
 // Keyboard, mouse and touch of the study page.
 
 import { between, disc } from "./correct.js";
-import { STRUCTURES } from "./picture.js";
 import { toast } from "./dom.js";
 
 export class Input {
@@ -52,7 +51,7 @@ export class Input {
       o: () => page.toggleOutlines(),
       g: () => page.toggleOwn(),
       v: () => page.setTool("look"), b: () => page.setTool("brush"), e: () => page.setTool("erase"), n: () => page.setTool("nudge"),
-      1: () => page.setStructure(STRUCTURES[0]), 2: () => page.setStructure(STRUCTURES[1]), 3: () => page.setStructure(STRUCTURES[2]),
+      ...Object.fromEntries(page.structures.map((one, i) => [i + 1, () => page.setStructure(one)])),
       "[": () => page.setBrush(page.brush / 1.2), "]": () => page.setBrush(page.brush * 1.2),
       z: () => (shift ? corrections.redo() : corrections.undo()),
       y: () => corrections.redo(),
@@ -95,7 +94,7 @@ export class Input {
     const [a, b] = [first, last].map((one) => plane.codes(one).slice());
     const changes = [];
     for (let one = first + 1; one < last; one++) {
-      changes.push({ plane, frame: one, after: between(a, b, (one - first) / (last - first), plane.width, plane.height) });
+      changes.push({ plane, frame: one, after: between(a, b, (one - first) / (last - first), plane) });
     }
     page.corrections.apply(`interpolated frames ${first + 1} to ${last - 1}`, changes);
   }
