@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("fastapi")
 
-from serving import finished_results, scar_results
+from serving import finished_results, scar_results, uneven_results
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +28,9 @@ def results(template: Path, tmp_path: Path) -> Path:
 def late(tmp_path: Path) -> Path:
     """Results of a late-enhancement study."""
     return scar_results(tmp_path)
+
+
+@pytest.fixture
+def uneven(tmp_path: Path) -> Path:
+    """Results of a study whose views have eight and twelve frames."""
+    return uneven_results(tmp_path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -49,21 +49,38 @@ def scar_results(folder: Path, name: str = "late") -> Path:
     codes[wall & right] = 3
     codes[wall & right & (np.arange(cine.shape[1])[:, None, None] == cine.shape[1] // 2)] = 4
     study = Study(name="late", cines=(cine,), modality="lge")
-    mask = Prediction(
-        view=View.SAX,
-        labels=LabelMap(array=codes, scheme="scar"),
-        confidence=np.ones(1, np.float32),
-        location=HeartLocation(centre=(10.0, 10.0), method="given"),
-        model="test-model",
+    return _written(folder / name, study, {View.SAX: LabelMap(array=codes, scheme="scar")})
+
+
+def uneven_results(folder: Path, name: str = "uneven") -> Path:
+    """Results of a stack of eight frames and a 4-chamber view of twelve."""
+    stack, plane = stack_cine(), long_axis_cine()
+    frames = np.arange(12) * 8 // 12
+    longer = replace(plane, array=plane.array[..., frames], frame_times_ms=np.arange(12) * 800.0 / 12)
+    masks = {View.SAX: labels_of(stack), View.LAX_4C: LabelMap(array=labels_of(plane).array[..., frames])}
+    return _written(folder / name, Study(name="uneven", cines=(stack, longer)), masks)
+
+
+def _written(folder: Path, study: Study, masks: Mapping[View, LabelMap]) -> Path:
+    """Write the results of a study with these masks as a model's own."""
+    predictions = {
+        view: Prediction(
+            view=view,
+            labels=labels,
+            confidence=np.ones(labels.array.shape[3], np.float32),
+            location=HeartLocation(centre=(10.0, 10.0), method="given"),
+            model="test-model",
+        )
+        for view, labels in masks.items()
+    }
+    analysis = Analysis(
+        study=study,
+        predictions=predictions,
+        measurements=measure_masks(study, masks),
+        run=RunFacts(model_name="m", model_hash="ab" * 32, device="cpu", precision="fp32", input_sha256="ef" * 32),
     )
-    run = RunFacts(
-        model_name="test-model", model_hash="ab" * 32, device="cpu", precision="fp32", input_sha256="ef" * 32
-    )
-    measured = measure_masks(study, mask.labels)
-    write_results(
-        Analysis(study=study, predictions={View.SAX: mask}, measurements=measured, run=run), folder / name, images=True
-    )
-    return folder / name
+    write_results(analysis, folder, images=True)
+    return folder
 
 
 def settings_of(home: Path, *results: Path, **changes: object) -> ServeSettings:

@@ -167,6 +167,24 @@ def test_the_whole_way_of_a_study(browser: Browser, home: Path, tmp_path: Path) 
     assert errors == []
 
 
+def test_frames_of_the_page_are_those_of_the_stack(browser: Browser, home: Path, uneven: Path) -> None:
+    """The 4-chamber view has twelve frames, the stack eight: ES moves to the frame of the stack that is shown."""
+    with running_server(home, uneven, port=free_port()) as address:
+        page = browser.new_page()
+        page.goto(address)
+        page.locator("tbody tr").click()
+        until(OPENED, page)
+        assert page.evaluate("[cinemaPage.total, cinemaPage.planeOf('lax_4c', 0).frames]") == [8, 12]
+        page.evaluate("cinemaPage.goPlane(cinemaPage.planeOf('lax_4c', 0))")
+        page.evaluate("cinemaPage.goFrame(6)")
+        assert page.evaluate("cinemaPage.frameHere()") == 9
+        page.keyboard.press("Shift+S")
+        latest(page)
+        assert read_review(uneven).es_frame == 6
+        page.evaluate("cinemaPage.goTo(cinemaPage.plane, 2)")
+        assert page.evaluate("[cinemaPage.frame, cinemaPage.frameHere()]") == [1, 2]
+
+
 BETWEEN = """async () => {
   const { between } = await import("/static/correct.js");
   const { plane } = cinemaPage, codes = plane.codes(0);

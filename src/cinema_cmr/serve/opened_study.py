@@ -16,7 +16,7 @@ from cinema_cmr.core.results import Measurements
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.provenance import file_digest
-from cinema_cmr.pipeline.restored_parts import stored_measurements, stored_options
+from cinema_cmr.pipeline.restored_parts import label_scheme, stored_measurements, stored_options
 from cinema_cmr.report.record.build import image_file, mask_file, model_mask_file
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.stored import read_run
@@ -116,13 +116,23 @@ class OpenedStudy:
         """Measure again at the next question: labels or frames have changed."""
         self.measured = self.quick = None
 
+    @property
+    def n_frames(self) -> int:
+        """Number of frames that ED and ES are chosen from: those of the stack, where there is one."""
+        stack = self.views.get(View.SAX)
+        return stack.cine.n_frames if stack else max(view.cine.n_frames for view in self.views.values())
+
     def choose_frames(self, ed: int | None, es: int | None) -> None:
-        """Let ED or ES be another frame; None leaves it as it is. Raises `InputError` for one that cannot be."""
-        n_frames = max(view.cine.n_frames for view in self.views.values())
+        """Let ED or ES be another frame of the stack, or of the only views; None leaves it as it is.
+
+        Raises `InputError` for a frame that cannot be, or of a study without phases.
+        """
         given = {"ed_frame": ed, "es_frame": es}
-        for frame in given.values():
-            if frame is not None and frame >= n_frames:
-                raise InputError(f"frame {frame}; expected 0 to {n_frames - 1}")
+        for frame in (one for one in given.values() if one is not None):
+            if label_scheme(self.record) != "cine":
+                raise InputError("ED or ES of a late-enhancement study; expected those of a cine: leave them out")
+            if not 0 <= frame < self.n_frames:
+                raise InputError(f"frame {frame}; expected 0 to {self.n_frames - 1}")
         review = replace(self.review.with_frames(given), signed_off=None)
         own = model_frames(self.record, self.run)
         frames = [own[name] if getattr(review, name) is None else getattr(review, name) for name in FRAMES]

@@ -88,6 +88,11 @@ export class Plane {
     return path;
   }
 
+  // The frame of the study that shows a frame of this view.
+  frameOfStudy(frame, total) {
+    return this.frames === total ? frame : Math.min(total - 1, Math.floor(((frame + 0.5) / this.frames) * total));
+  }
+
   // The frame of this view at a frame of the study: views may have other numbers of frames.
   frameAt(frame, total) {
     return this.frames === total ? frame : Math.min(this.frames - 1, Math.floor(((frame + 0.5) / total) * this.frames));

@@ -40,7 +40,8 @@ export class StudyPage {
     this.structures = SCHEMES[doc.scheme];
     [this.structure] = this.structures;
     for (const view of VIEWS.filter((name) => doc.views[name])) this.addView(view, doc.views[view]);
-    this.total = Math.max(...this.planes.map((plane) => plane.frames));
+    // Frames of the page are those of the stack, of which ED, ES and the curves are numbers; other views follow in step.
+    this.total = this.planeOf("sax", 0)?.frames ?? Math.max(...this.planes.map((plane) => plane.frames));
     this.showNumbers(numbers);
     this.frame = numbers.ed_frame ?? 0;
     this.plane = this.planes[Math.floor((doc.views.sax?.n_slices ?? 1) / 2)] ?? this.planes[0];
@@ -113,7 +114,7 @@ export class StudyPage {
 
   goTo(plane, frame) {
     this.goPlane(plane);
-    if (plane.frames === this.total) this.goFrame(frame);
+    if (plane.frameAt(this.frame, this.total) !== frame) this.goFrame(plane.frameOfStudy(frame, this.total));
   }
 
   stepSlice(step) {
