@@ -27,6 +27,8 @@ from cinema_cmr.serve.review import REVIEW_FILE, Review, read_review, write_revi
 
 __all__ = ["OpenedStudy", "open_study"]
 
+Labels = NDArray[np.uint8]
+
 
 @dataclass(kw_only=True)
 class OpenedStudy:
@@ -149,6 +151,27 @@ class OpenedStudy:
         return {name: getattr(self.review, name) for name in FRAMES}
 
 
+def _take_over(study: OpenedStudy, view: View, others: Labels, labels: tuple[Labels, Labels]) -> None:
+    """Take over slices of another program's mask, all of the stored grid; `labels` are the model's and the corrected.
+
+    A slice that was drawn here since the results were last changed stays as it is drawn. Of any other, the mask of the
+    results is the later state: its labels are taken over, also where they are the model's again.
+    """
+    own, corrected = labels
+    step = _last_step(study.record)
+    drawn = {(one.slice, one.frame): one for one in study.review.slices if one.view == view}
+    differs = np.any(others != own, axis=(0, 1))
+    for index, frame in sorted({*drawn, *((int(z), int(t)) for z, t in np.argwhere(differs))}):
+        one, plane = drawn.get((index, frame)), others[:, :, index, frame]
+        if np.array_equal(corrected[:, :, index, frame], plane):
+            continue
+        if one is not None and not one.in_results and (one.changed >= step or not differs[index, frame]):
+            continue
+        corrected[:, :, index, frame] = plane
+        taken = plane if differs[index, frame] else None
+        study.review = study.review.with_slice(view, frame, index, taken, in_results=True)
+
+
 def open_study(folder: Path, record: StudyRecord) -> OpenedStudy:
     """Open results with their images; raises `MissingFileError` for results without images."""
     run = read_run(folder / "run.json")
@@ -172,15 +195,21 @@ def open_study(folder: Path, record: StudyRecord) -> OpenedStudy:
     return study
 
 
+def _last_step(record: StudyRecord) -> str:
+    """Return the time of the last change of the results by any program; empty without one."""
+    steps = record.edits.steps if record.edits else ()
+    return steps[-1].time if steps else ""
+
+
 def _take_frames(study: OpenedStudy) -> None:
-    """Take over the frames that `cinema remeasure` was given, unless this server gave them."""
-    own = model_frames(study.record, study.run)
-    if study.record.edits is None or study.review.applied:
+    """Take over the frames that `cinema remeasure` was given after the reader's last act; a sign-off ends with it."""
+    step, own = _last_step(study.record), model_frames(study.record, study.run)
+    if step <= study.review.last_act:
         return
-    for name in FRAMES:
-        given = study.run.options.get(name)
-        if isinstance(given, int) and given != own[name] and getattr(study.review, name) is None:
-            study.review = study.review.with_frames({name: given})
+    given = {name: study.run.options.get(name) for name in FRAMES}
+    frames = {name: one if isinstance(one, int) and one != own[name] else None for name, one in given.items()}
+    signed = study.review.signed_off if (study.review.signed_off or "") >= step else None
+    study.review = replace(study.review, ed_frame=frames["ed_frame"], es_frame=frames["es_frame"], signed_off=signed)
 
 
 def _own_mask(folder: Path, view: View) -> Path:
@@ -202,13 +231,7 @@ def _take_corrections(study: OpenedStudy, view: View, opened: OpenedView) -> Non
     stored = opened.as_stored(opened.own)
     corrected = study.review.apply(view, stored, n_codes=opened.n_codes)
     present = study.folder / mask_file(view)
-    digest = file_digest(present)
-    if present != _own_mask(study.folder, view) and digest != study.review.applied.get(view):
-        others = read_codes(present, stored.shape, opened.scheme)
-        mine = {(one.slice, one.frame) for one in study.review.slices if one.view == view}
-        for index, frame in np.argwhere((others != stored).any(axis=(0, 1))).tolist():
-            if (index, frame) not in mine:
-                corrected[:, :, index, frame] = others[:, :, index, frame]
-                study.review = study.review.with_slice(view, frame, index, others[:, :, index, frame])
+    if present != _own_mask(study.folder, view) and file_digest(present) != study.review.applied.get(view):
+        _take_over(study, view, read_codes(present, stored.shape, opened.scheme), (stored, corrected))
     opened.labels = np.ascontiguousarray(opened.as_shown(corrected))
     opened.include(np.asarray(opened.labels.max(axis=(2, 3))))

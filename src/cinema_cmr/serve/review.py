@@ -51,6 +51,8 @@ class CorrectedSlice:
     """Time of the last change."""
     version: str
     """Version of this package that stored it."""
+    in_results: bool = False
+    """Whether the mask of the results had these labels when review and results were last brought together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +92,11 @@ class Review:
         return bool(self.slices) or self.ed_frame is not None or self.es_frame is not None
 
     @property
+    def last_act(self) -> str:
+        """Time of the reader's last act; empty before the first."""
+        return self.history[-1].when if self.history else ""
+
+    @property
     def state(self) -> State:
         """State of the study in the list."""
         if self.signed_off:
@@ -108,7 +115,9 @@ class Review:
         ed, es = frames.get("ed_frame"), frames.get("es_frame")
         return replace(self, ed_frame=self.ed_frame if ed is None else ed, es_frame=self.es_frame if es is None else es)
 
-    def with_slice(self, view: View, frame: int, index: int, codes: NDArray[np.uint8] | None) -> Review:
+    def with_slice(
+        self, view: View, frame: int, index: int, codes: NDArray[np.uint8] | None, *, in_results: bool = False
+    ) -> Review:
         """Return the review with other labels (x, y) for one slice; None takes its correction back."""
         kept = tuple(one for one in self.slices if (one.view, one.frame, one.slice) != (view, frame, index))
         if codes is None:
@@ -120,8 +129,14 @@ class Review:
             runs=tuple(to_runs(codes)),
             changed=now(),
             version=version("cinema-cmr"),
+            in_results=in_results,
         )
         return replace(self, slices=(*kept, added), signed_off=None)
+
+    def written(self, masks: Mapping[str, str]) -> Review:
+        """Return the review once the results hold all of it; `masks` is view -> hash of the mask as written."""
+        slices = tuple(replace(one, in_results=True) for one in self.slices)
+        return replace(self, slices=slices, applied=masks)
 
     def apply(self, view: View, labels: NDArray[np.uint8], *, n_codes: int) -> NDArray[np.uint8]:
         """Return a copy of a view's labels (x, y, z, t) with the corrected slices in place.

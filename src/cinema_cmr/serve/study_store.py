@@ -21,7 +21,7 @@ from cinema_cmr.serve.library import Library
 from cinema_cmr.serve.messages import Changes
 from cinema_cmr.serve.numbers import FRAMES, chosen_frames
 from cinema_cmr.serve.opened_study import OpenedStudy, open_study
-from cinema_cmr.serve.review import now, write_review
+from cinema_cmr.serve.review import now, read_review, write_review
 from cinema_cmr.serve.runs import from_runs
 
 __all__ = ["StudyStore"]
@@ -58,10 +58,10 @@ class StudyStore:
             return study
 
     def look_at(self, study: OpenedStudy) -> None:
-        """Note the first opening of a study."""
-        if study.review.looked_at is None:
-            study.review = replace(study.review, looked_at=now())
-            study.save()
+        """Note the first opening of a study, and store what was taken over from the results."""
+        study.review = replace(study.review, looked_at=study.review.looked_at or now())
+        if study.review != read_review(study.folder):
+            self._save(study)
 
     def change(self, study: OpenedStudy, changes: Changes) -> None:
         """Apply a reader's changes and save them; all of them or none."""
@@ -108,7 +108,7 @@ class StudyStore:
             analysis = remeasure(study.folder, Corrections(masks=masks, rules=rules))
             write_results(analysis, study.folder, overwrite=True)
         applied: dict[str, str] = {view: file_digest(study.folder / mask_file(view)) for view in masks}
-        study.review = replace(study.review, applied=applied)
+        study.review = study.review.written(applied)
         write_review(study.review, study.folder)
         study.record, study.run = self.library.record(study.folder), read_run(study.folder / "run.json")
 
