@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -15,8 +17,10 @@ from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.nifti.image import read_nifti_grid, write_mask
 from cinema_cmr.pipeline.remeasure import Corrections, remeasure
-from cinema_cmr.report.record.stored import read_run
+from cinema_cmr.report.record.stored import read_measurements, read_run
 from cinema_cmr.report.write import write_results
+from cinema_cmr.serve.document import numbers_of
+from cinema_cmr.serve.exports import list_csv, values_of
 from cinema_cmr.serve.library import Library
 from cinema_cmr.serve.messages import Changes
 from cinema_cmr.serve.opened_study import OpenedStudy
@@ -52,11 +56,11 @@ def test_changes_are_stored_whole_or_not_at_all(results: Path) -> None:
     assert not read_review(results).is_corrected
     change({"slices": [good], "what": "eraser"})
     review = read_review(results)
-    assert review.state == "corrected" and review.values["lv_edv_ml"] is not None
+    assert review.is_corrected and review.values["lv_edv_ml"] is not None
     assert [entry.what for entry in review.history] == ["eraser"]
 
 
-def remeasured(results: Path, change: Callable[[np.ndarray], None], **rules: int) -> None:
+def remeasured(results: Path, change: Callable[[np.ndarray], None], **rules: str | float) -> None:
     """Correct the mask of the results with another program a minute later, and measure it again."""
     path = results / "segmentation/sax.nii.gz"
     grid = read_nifti_grid(path, view=View.SAX)
@@ -68,7 +72,7 @@ def remeasured(results: Path, change: Callable[[np.ndarray], None], **rules: int
 
 
 def test_corrections_made_elsewhere_later_are_kept(results: Path) -> None:
-    """Slices 2 and 3 are emptied here and signed off; then 2 gets a square, 3 the model's labels again, and ES moves."""
+    """Slices 2 and 3 are emptied and signed off; then 2 gets a square elsewhere, 3 the model's labels, and ES moves."""
     path, empty = results / "segmentation/sax.nii.gz", [0, 56 * 46]
     store = StudyStore(Library([results]))
     key = store.library.listed()[0].key
@@ -100,6 +104,56 @@ def test_corrections_made_elsewhere_later_are_kept(results: Path) -> None:
     assert read_run(results / "run.json").options["es_frame"] == 3
 
 
+def row_of(results: Path) -> tuple[str, dict[str, float | None], dict[str, str]]:
+    """State and values of the list, and the line of the CSV."""
+    (one,) = Library([results]).listed()
+    (line,) = csv.DictReader(io.StringIO(list_csv([one])))
+    return one.state, values_of(one), line
+
+
+@pytest.mark.parametrize("rules", [{}, {"weight_kg": 90.0}, {"basal_rule": "all-slices", "es_frame": 5}])
+def test_numbers_of_results_corrected_elsewhere_are_the_corrected_ones(results: Path, rules: dict[str, float]) -> None:
+    """Page, list and CSV show them, the model's beside them, before the study is opened and after."""
+    before = row_of(results)[1]
+
+    def elsewhere(labels: np.ndarray) -> None:
+        labels[25:30, :, 2, 0] = 0
+
+    remeasured(results, elsewhere if not rules.get("weight_kg") else lambda labels: None, **rules)
+    record = read_measurements(results / "measurements.json")
+    expected = {one.name: one.value for one in record.measurements if one.name in before}
+    name = "lv_edvi_ml_m2"
+    assert expected[name] != pytest.approx(before[name], rel=1e-3)
+    store = StudyStore(Library([results]))
+    key = store.library.listed()[0].key
+    for _ in ("not opened", "opened"):
+        state, values, line = row_of(results)
+        assert (state, values) == ("corrected", expected)
+        assert float(line[name]) == expected[name] and float(line[f"model_{name}"]) == pytest.approx(before[name])
+        numbers = store.use(key, numbers_of)
+        assert numbers.values == expected and numbers.state == "corrected"
+        assert numbers.own_values == pytest.approx(before)
+        store.use(key, store.look_at)
+
+
+def test_taking_a_written_correction_back_shows_the_models_numbers_at_once(results: Path) -> None:
+    before = row_of(results)[1]
+    store = StudyStore(Library([results]))
+    key = store.library.listed()[0].key
+    place = {"view": "sax", "frame": 0, "slice": 2}
+
+    def act(study: OpenedStudy) -> None:
+        store.change(study, Changes.model_validate({"slices": [{**place, "runs": [0, 56 * 46]}]}))
+        store.write_results(study)
+
+    store.use(key, act)
+    assert row_of(results)[1] != before
+    undo = Changes.model_validate({"slices": [{**place, "runs": None}]})
+    store.use(key, lambda study: store.change(study, undo))
+    assert row_of(results)[1]["lv_edv_ml"] == pytest.approx(before["lv_edv_ml"])
+    assert store.use(key, numbers_of).values["lv_edv_ml"] == pytest.approx(before["lv_edv_ml"])
+
+
 def test_a_slice_drawn_here_after_that_stays(results: Path) -> None:
     def elsewhere(labels: np.ndarray) -> None:
         labels[:, :, 1:4, 0] = 0
@@ -128,4 +182,4 @@ def test_results_that_are_up_to_date_are_left_alone(results: Path) -> None:
 
     store.use(key, act)
     assert (results / "run.json").read_bytes() == before
-    assert read_review(results).state == "signed off" and read_review(results).looked_at
+    assert read_review(results).signed_off and read_review(results).looked_at

@@ -60,14 +60,15 @@ def study_document(study: OpenedStudy, key: str) -> dict[str, Json]:
 def numbers_of(study: OpenedStudy, *, quick: bool = False) -> Numbers:
     """Return the numbers of the labels as they are, beside the model's; quick ones without flags.
 
-    Without a correction the numbers are the model's, as stored, with the flags that need its confidence.
+    Numbers of which nothing has changed since the results were written are those of the results, with the flags that
+    need the model's confidence.
     """
     review, record = study.review, study.record
     measured = study.quick_numbers() if quick else study.numbers()
     own = own_values(record)
-    values = measured.to_dict() if review.is_corrected else own
+    values = measured.to_dict()
     return Numbers(
-        state=review.state,
+        state=review.state(record.edits),
         values={name: values[name] for name in SHOWN_VALUES if name in values},
         own_values={name: own[name] for name in SHOWN_VALUES if name in own},
         curves={name: _finite(curve) for name, curve in measured.curves.items()},

@@ -31,11 +31,9 @@ Labels = NDArray[np.uint8]
 
 
 def values_of(one: Listed) -> dict[str, float | None]:
-    """Return the principal numbers of a study: corrected ones of a corrected study, else the model's."""
-    found: Mapping[str, float | None] = own_values(one.record)
-    if one.review.signed_off:
-        found = {each.name: each.value for each in one.record.measurements}
-    elif one.review.is_corrected:
+    """Return the principal numbers of a study as it is: those of its results, or of later changes in the review."""
+    found: Mapping[str, float | None] = {each.name: each.value for each in one.record.measurements}
+    if one.review.values and one.state != "signed off" and not one.review.is_older(one.record.edits):
         found = one.review.values
     return {name: found[name] for name in SHOWN_VALUES if name in found}
 
@@ -51,8 +49,8 @@ def list_csv(studies: Sequence[Listed]) -> str:
         own = own_values(one.record)
         row = {
             "study": one.record.study.name,
-            "state": one.review.state,
-            "corrected_slices": len(one.review.slices),
+            "state": one.state,
+            "corrected_slices": len(one.review.slices) or _n_edited(one),
             "signed_off": one.review.signed_off,
             **{name: values_of(one).get(name) for name in SHOWN_VALUES},
             **{f"model_{name}": own.get(name) for name in SHOWN_VALUES},
@@ -60,6 +58,12 @@ def list_csv(studies: Sequence[Listed]) -> str:
         }
         writer.writerow(csv_row(row))
     return text.getvalue()
+
+
+def _n_edited(one: Listed) -> int:
+    """Return the number of slices that another program has corrected, of a study that was not opened since."""
+    edits = one.record.edits if one.state == "corrected" else None
+    return sum(len(mask.slices) for mask in edits.masks) if edits else 0
 
 
 def labelled_cases(studies: Sequence[Listed], exports: Path) -> Exported:

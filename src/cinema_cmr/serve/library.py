@@ -12,7 +12,7 @@ from threading import Lock
 from cinema_cmr.core.errors import CinemaError, InputError, UnknownNameError
 from cinema_cmr.report.record.stored import read_measurements
 from cinema_cmr.report.record.study_record import StudyRecord
-from cinema_cmr.serve.review import Review, read_review
+from cinema_cmr.serve.review import Review, State, read_review
 
 __all__ = ["RUN_FILE", "Library", "Listed", "check_folders", "is_results", "study_key"]
 
@@ -32,6 +32,11 @@ class Listed:
     folder: Path
     record: StudyRecord
     review: Review
+
+    @property
+    def state(self) -> State:
+        """State in the list."""
+        return self.review.state(self.record.edits)
 
 
 class Library:

@@ -21,7 +21,7 @@ from cinema_cmr.report.record.build import image_file, mask_file, model_mask_fil
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.stored import read_run
 from cinema_cmr.report.record.study_record import StudyRecord
-from cinema_cmr.serve.numbers import FRAMES, measure_all, measure_stack, model_frames
+from cinema_cmr.serve.numbers import FRAMES, chosen_frames, measure_all, measure_stack, model_frames
 from cinema_cmr.serve.opened_view import OpenedView, open_view, read_codes
 from cinema_cmr.serve.review import REVIEW_FILE, Review, read_review, write_review
 
@@ -44,6 +44,8 @@ class OpenedStudy:
     """All numbers of the labels as they are; None before they were measured."""
     quick: Measurements | None = None
     """Those of the stack alone; None before they were measured."""
+    changed_in_place: bool = False
+    """Whether a mask of the results was changed by an editor, and not measured since."""
     digests: dict[View, str] = field(default_factory=dict)
     """View -> hash of the model's mask."""
 
@@ -87,7 +89,7 @@ class OpenedStudy:
 
     def numbers(self) -> Measurements:
         """Return all measurements of the labels as they are, by the rules of the run and the chosen frames."""
-        if self.is_as_stored:
+        if self.is_in_results:
             return stored_measurements(self.record)
         if self.measured is None:
             parts = {name: self._part(view) for name, view in self.views.items() if view.labels is not None}
@@ -95,15 +97,23 @@ class OpenedStudy:
         return self.measured
 
     @property
-    def is_as_stored(self) -> bool:
-        """Whether the model's own numbers stand: no correction was made, here or by another program."""
-        return not self.review.is_corrected and self.record.edits is None
+    def is_in_results(self) -> bool:
+        """Whether the results hold everything as it is, the model's run or corrected: their numbers stand."""
+        edits, review = self.record.edits, self.review
+        written = {(mask.view, one.frame, one.slice) for mask in (edits.masks if edits else ()) for one in mask.slices}
+        frames = chosen_frames(self.record, self.run, self._chosen())
+        return (
+            not self.changed_in_place
+            and all(one.in_results for one in review.slices)
+            and {(one.view, one.frame, one.slice) for one in review.slices} == written
+            and frames == {name: self.run.options.get(name) for name in FRAMES}
+        )
 
     def quick_numbers(self) -> Measurements:
         """Return volumes, function and mass of the stack at once; everything else is in `numbers`."""
         stack = self.views.get(View.SAX)
         if (
-            self.is_as_stored
+            self.is_in_results
             or self.measured is not None
             or stack is None
             or stack.labels is None
@@ -158,7 +168,7 @@ def _take_over(study: OpenedStudy, view: View, others: Labels, labels: tuple[Lab
     results is the later state: its labels are taken over, also where they are the model's again.
     """
     own, corrected = labels
-    step = _last_step(study.record)
+    step = study.record.edits.last_time if study.record.edits else ""
     drawn = {(one.slice, one.frame): one for one in study.review.slices if one.view == view}
     differs = np.any(others != own, axis=(0, 1))
     for index, frame in sorted({*drawn, *((int(z), int(t)) for z, t in np.argwhere(differs))}):
@@ -195,20 +205,14 @@ def open_study(folder: Path, record: StudyRecord) -> OpenedStudy:
     return study
 
 
-def _last_step(record: StudyRecord) -> str:
-    """Return the time of the last change of the results by any program; empty without one."""
-    steps = record.edits.steps if record.edits else ()
-    return steps[-1].time if steps else ""
-
-
 def _take_frames(study: OpenedStudy) -> None:
     """Take over the frames that `cinema remeasure` was given after the reader's last act; a sign-off ends with it."""
-    step, own = _last_step(study.record), model_frames(study.record, study.run)
-    if step <= study.review.last_act:
+    edits, own = study.record.edits, model_frames(study.record, study.run)
+    if edits is None or not study.review.is_older(edits):
         return
     given = {name: study.run.options.get(name) for name in FRAMES}
     frames = {name: one if isinstance(one, int) and one != own[name] else None for name, one in given.items()}
-    signed = study.review.signed_off if (study.review.signed_off or "") >= step else None
+    signed = study.review.signed_off if (study.review.signed_off or "") >= edits.last_time else None
     study.review = replace(study.review, ed_frame=frames["ed_frame"], es_frame=frames["es_frame"], signed_off=signed)
 
 
@@ -231,7 +235,9 @@ def _take_corrections(study: OpenedStudy, view: View, opened: OpenedView) -> Non
     stored = opened.as_stored(opened.own)
     corrected = study.review.apply(view, stored, n_codes=opened.n_codes)
     present = study.folder / mask_file(view)
-    if present != _own_mask(study.folder, view) and file_digest(present) != study.review.applied.get(view):
+    digest = file_digest(present)
+    study.changed_in_place |= study.run.outputs.get(mask_file(view)) not in (None, digest)
+    if present != _own_mask(study.folder, view) and digest != study.review.applied.get(view):
         _take_over(study, view, read_codes(present, stored.shape, opened.scheme), (stored, corrected))
     opened.labels = np.ascontiguousarray(opened.as_shown(corrected))
     opened.include(np.asarray(opened.labels.max(axis=(2, 3))))

@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from cinema_cmr.core.edits import Edits
 from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
 from cinema_cmr.core.serialise import from_dict, to_dict
 from cinema_cmr.core.vocabulary import View
@@ -84,7 +85,7 @@ class Review:
     """Time of the sign-off; any later change takes it back."""
     history: tuple[Entry, ...] = ()
     values: Mapping[str, float | None] = field(default_factory=dict)
-    """Principal numbers of the corrected study; empty for one without corrections."""
+    """Principal numbers of what is not in the results yet; empty once the results hold all of it."""
 
     @property
     def is_corrected(self) -> bool:
@@ -96,12 +97,15 @@ class Review:
         """Time of the reader's last act; empty before the first."""
         return self.history[-1].when if self.history else ""
 
-    @property
-    def state(self) -> State:
-        """State of the study in the list."""
-        if self.signed_off:
+    def is_older(self, edits: Edits | None) -> bool:
+        """Whether the results were changed after the reader's last act, by this server or another program."""
+        return edits is not None and edits.last_time > self.last_act
+
+    def state(self, edits: Edits | None) -> State:
+        """Return the state of the study in the list, with what `cinema remeasure` has changed in its results."""
+        if self.signed_off and (edits is None or edits.last_time <= self.signed_off):
             return "signed off"
-        if self.is_corrected:
+        if self.is_corrected or (edits is not None and edits.is_corrected and not self.values):
             return "corrected"
         return "looked at" if self.looked_at else "new"
 
@@ -136,7 +140,7 @@ class Review:
     def written(self, masks: Mapping[str, str]) -> Review:
         """Return the review once the results hold all of it; `masks` is view -> hash of the mask as written."""
         slices = tuple(replace(one, in_results=True) for one in self.slices)
-        return replace(self, slices=slices, applied=masks)
+        return replace(self, slices=slices, applied=masks, values={})
 
     def apply(self, view: View, labels: NDArray[np.uint8], *, n_codes: int) -> NDArray[np.uint8]:
         """Return a copy of a view's labels (x, y, z, t) with the corrected slices in place.

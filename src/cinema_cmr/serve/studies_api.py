@@ -153,7 +153,7 @@ def _row(one: Listed) -> StudyRow:
         id=one.key,
         name=one.record.study.name,
         modality=one.record.study.modality,
-        state=one.review.state,
+        state=one.state,
         values=values_of(one),
         flags=[flag_message(flag) for flag in one.record.flags],
         has_images=(one.folder / image_file(View.SAX)).is_file(),

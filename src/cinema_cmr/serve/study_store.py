@@ -108,12 +108,13 @@ class StudyStore:
             analysis = remeasure(study.folder, Corrections(masks=masks, rules=rules))
             write_results(analysis, study.folder, overwrite=True)
         applied: dict[str, str] = {view: file_digest(study.folder / mask_file(view)) for view in masks}
-        study.review = study.review.written(applied)
+        study.review, study.changed_in_place = study.review.written(applied), False
         write_review(study.review, study.folder)
+        study.forget()
         study.record, study.run = self.library.record(study.folder), read_run(study.folder / "run.json")
 
     def _save(self, study: OpenedStudy) -> None:
-        measured = study.quick_numbers().to_dict() if study.review.is_corrected else {}
+        measured = {} if study.is_in_results else study.quick_numbers().to_dict()
         study.review = replace(study.review, values={name: measured[name] for name in SHOWN_VALUES if name in measured})
         study.save()
 
