@@ -16,7 +16,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.nifti.labels import read_label_codes
 from cinema_cmr.measure.measure import MeasureOptions, measure_masks
-from cinema_cmr.serve.review import read_review
+from cinema_cmr.report.record.review import read_review
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

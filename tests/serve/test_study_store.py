@@ -17,6 +17,7 @@ from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.nifti.image import read_nifti_grid, write_mask
 from cinema_cmr.pipeline.remeasure import Corrections, remeasure
+from cinema_cmr.report.record.review import read_review
 from cinema_cmr.report.record.stored import read_measurements, read_run
 from cinema_cmr.report.write import write_results
 from cinema_cmr.serve.document import numbers_of
@@ -25,10 +26,14 @@ from cinema_cmr.serve.library import Library
 from cinema_cmr.serve.messages import Changes
 from cinema_cmr.serve.opened_study import OpenedStudy
 from cinema_cmr.serve.opened_view import read_codes
-from cinema_cmr.serve.review import read_review
 from cinema_cmr.serve.study_store import StudyStore
 
 pytestmark = pytest.mark.medium
+
+
+@pytest.fixture(autouse=True)
+def _no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cinema_cmr.report.html.write_report", lambda *given: given[-1].write_text("page"))
 
 
 def test_a_few_studies_stay_open(template: Path, tmp_path: Path) -> None:

@@ -18,14 +18,15 @@ from cinema_cmr.core.safe_text import csv_row
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.nifti.image import read_nifti_grid, write_mask
 from cinema_cmr.io.output_folder import atomic_folder
-from cinema_cmr.report.record.build import image_file, mask_file, model_mask_file
+from cinema_cmr.report.record.build import image_file
+from cinema_cmr.report.record.review import Review, now
 from cinema_cmr.serve.document import SHOWN_VALUES, own_values
 from cinema_cmr.serve.library import Listed
 from cinema_cmr.serve.messages import Exported
 from cinema_cmr.serve.opened_view import read_codes
-from cinema_cmr.serve.review import Review, now
+from cinema_cmr.serve.own_masks import drawn_on_others, own_mask
 
-__all__ = ["labelled_cases", "list_csv", "model_labels", "values_of"]
+__all__ = ["fits", "labelled_cases", "list_csv", "model_labels", "values_of"]
 
 Labels = NDArray[np.uint8]
 
@@ -69,25 +70,33 @@ def _n_edited(one: Listed) -> int:
 def labelled_cases(studies: Sequence[Listed], exports: Path) -> Exported:
     """Write each corrected study as a case of a folder that `cinema finetune --data` takes.
 
-    Only corrected frames have labels: a frame without labels counts as unlabelled. Raises `InputError` without any
-    corrected study.
+    Only corrected frames have labels: a frame without labels counts as unlabelled. Studies whose corrections were drawn
+    on other masks are left out, and counted. Raises `InputError` without any corrected study.
     """
-    corrected = [one for one in studies if one.review.slices and one.record.study.modality == "cine"]
+    drawn = [one for one in studies if one.review.slices and one.record.study.modality == "cine"]
+    corrected = [one for one in drawn if fits(one)]
     if not corrected:
-        raise InputError("no study has corrected slices; expected at least one: correct a slice first")
+        raise InputError(
+            f"no study has corrected slices ({len(drawn)} with those of other masks); expected at least one: correct a"
+            " slice first"
+        )
     name = "cases-" + re.sub(r"\D", "", now())[:14]
     frames = 0
     with atomic_folder(exports / name) as folder:
         for one in corrected:
             case = folder / f"{re.sub(r'[^A-Za-z0-9_-]', '_', one.record.study.name)[:40]}-{one.key[:8]}"
             frames += _write_case(one, case)
-    return Exported(folder=name, cases=len(corrected), frames=frames)
+    return Exported(folder=name, cases=len(corrected), frames=frames, left_out=len(drawn) - len(corrected))
+
+
+def fits(one: Listed) -> bool:
+    """Whether the corrections of a study were drawn on the masks that it has."""
+    return not any(drawn_on_others(one.review, one.folder, view) for view in {each.view for each in one.review.slices})
 
 
 def model_labels(one: Listed, view: View) -> Labels:
     """Return the model's own labels (x, y, z, t) of a view."""
-    own = one.folder / model_mask_file(view)
-    path = own if own.is_file() else one.folder / mask_file(view)
+    path = own_mask(one.folder, view)
     return read_codes(path, read_nifti_grid(path, view=view).shape, "cine")
 
 

@@ -22,8 +22,8 @@ from cinema_cmr.core.safe_text import printable
 from cinema_cmr.core.serialise import from_dict, to_dict
 from cinema_cmr.files.text import read_json
 from cinema_cmr.io.atomic import write_json
+from cinema_cmr.report.record.review import now
 from cinema_cmr.serve.library import is_results
-from cinema_cmr.serve.review import now
 from cinema_cmr.serve.server_settings import Limits
 
 __all__ = ["INPUT", "JOB_FILE", "RESULTS", "Job", "JobStore", "TooLargeError", "file_below"]

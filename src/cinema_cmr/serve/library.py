@@ -10,9 +10,9 @@ from pathlib import Path
 from threading import Lock
 
 from cinema_cmr.core.errors import CinemaError, InputError, UnknownNameError
+from cinema_cmr.report.record.review import Review, State, read_review
 from cinema_cmr.report.record.stored import read_measurements
 from cinema_cmr.report.record.study_record import StudyRecord
-from cinema_cmr.serve.review import Review, State, read_review
 
 __all__ = ["RUN_FILE", "Library", "Listed", "check_folders", "is_results", "study_key"]
 

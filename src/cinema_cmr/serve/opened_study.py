@@ -18,12 +18,13 @@ from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.provenance import file_digest
 from cinema_cmr.pipeline.restored_parts import label_scheme, stored_measurements, stored_options
 from cinema_cmr.report.record.build import image_file, mask_file, model_mask_file
+from cinema_cmr.report.record.review import REVIEW_FILE, Review, read_review, write_review
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.stored import read_run
 from cinema_cmr.report.record.study_record import StudyRecord
 from cinema_cmr.serve.numbers import FRAMES, chosen_frames, measure_all, measure_stack, model_frames
 from cinema_cmr.serve.opened_view import OpenedView, open_view, read_codes
-from cinema_cmr.serve.review import REVIEW_FILE, Review, read_review, write_review
+from cinema_cmr.serve.own_masks import drawn_on_others, own_mask
 
 __all__ = ["OpenedStudy", "open_study"]
 
@@ -83,7 +84,7 @@ class OpenedStudy:
         corrected = sorted({one.view for one in self.review.slices})
         for view in corrected:
             if view not in self.digests:
-                self.digests[view] = file_digest(_own_mask(self.folder, view))
+                self.digests[view] = file_digest(own_mask(self.folder, view))
         self.review = replace(self.review, mask_sha256={view: self.digests[view] for view in corrected})
         write_review(self.review, self.folder)
 
@@ -190,7 +191,7 @@ def open_study(folder: Path, record: StudyRecord) -> OpenedStudy:
     views: dict[View, OpenedView] = {}
     heart = None
     for view in (view for view, path in images.items() if path.is_file()):  # the stack is the first
-        mask = _own_mask(folder, view) if view in masked else None
+        mask = own_mask(folder, view) if view in masked else None
         views[view] = open_view(images[view], view, mask, record, heart_mm=heart)
         heart = views[view].heart_mm if view is View.SAX else heart
     if not views:
@@ -216,18 +217,11 @@ def _take_frames(study: OpenedStudy) -> None:
     study.review = replace(study.review, ed_frame=frames["ed_frame"], es_frame=frames["es_frame"], signed_off=signed)
 
 
-def _own_mask(folder: Path, view: View) -> Path:
-    """Return the model's own mask: kept apart once there are corrections, else the only one."""
-    own = folder / model_mask_file(view)
-    return own if own.is_file() else folder / mask_file(view)
-
-
 def _take_corrections(study: OpenedStudy, view: View, opened: OpenedView) -> None:
     """Apply the stored corrections, and take over those that another program made in the mask."""
     if opened.own is None:
         return
-    drawn_on = study.review.mask_sha256.get(view)
-    if drawn_on is not None and drawn_on != file_digest(_own_mask(study.folder, view)):
+    if drawn_on_others(study.review, study.folder, view):
         raise InputError(
             f"{REVIEW_FILE} of '{study.folder.name}' corrects other masks of the {view.title} view; expected those of"
             f" {model_mask_file(view)}: move {REVIEW_FILE} away to begin anew"
@@ -237,7 +231,7 @@ def _take_corrections(study: OpenedStudy, view: View, opened: OpenedView) -> Non
     present = study.folder / mask_file(view)
     digest = file_digest(present)
     study.changed_in_place |= study.run.outputs.get(mask_file(view)) not in (None, digest)
-    if present != _own_mask(study.folder, view) and digest != study.review.applied.get(view):
+    if present != own_mask(study.folder, view) and digest != study.review.applied.get(view):
         _take_over(study, view, read_codes(present, stored.shape, opened.scheme), (stored, corrected))
     opened.labels = np.ascontiguousarray(opened.as_shown(corrected))
     opened.include(np.asarray(opened.labels.max(axis=(2, 3))))

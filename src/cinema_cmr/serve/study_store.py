@@ -15,14 +15,14 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.nifti.image import read_nifti_grid, write_mask
 from cinema_cmr.io.provenance import file_digest
 from cinema_cmr.report.record.build import mask_file
+from cinema_cmr.report.record.label_runs import from_runs
+from cinema_cmr.report.record.review import now, read_review, write_review
 from cinema_cmr.report.record.stored import read_run
 from cinema_cmr.serve.document import SHOWN_VALUES
 from cinema_cmr.serve.library import Library
 from cinema_cmr.serve.messages import Changes
 from cinema_cmr.serve.numbers import FRAMES, chosen_frames
 from cinema_cmr.serve.opened_study import OpenedStudy, open_study
-from cinema_cmr.serve.review import now, read_review, write_review
-from cinema_cmr.serve.runs import from_runs
 
 __all__ = ["StudyStore"]
 

@@ -11,7 +11,7 @@ import pytest
 from cinema_cmr.core.edits import Edits, EditStep, RuleChange
 from cinema_cmr.core.errors import InputError, UnreadableFileError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.serve.review import REVIEW_FILE, Review, read_review, write_review
+from cinema_cmr.report.record.review import REVIEW_FILE, Review, read_review, write_review
 
 
 def corrected() -> Review:

@@ -22,7 +22,7 @@ from cinema_cmr.core.serialise import from_dict, to_dict
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.files.text import read_json
 from cinema_cmr.io.atomic import write_json
-from cinema_cmr.serve.runs import from_runs, to_runs
+from cinema_cmr.report.record.label_runs import from_runs, to_runs
 
 __all__ = ["REVIEW_FILE", "CorrectedSlice", "Entry", "Review", "State", "now", "read_review", "write_review"]
 
@@ -47,7 +47,7 @@ class CorrectedSlice:
     frame: int
     slice: int
     runs: tuple[int, ...]
-    """Codes and lengths along x first (`runs.to_runs`), on the grid of the stored mask."""
+    """Codes and lengths along x first (`label_runs.to_runs`), on the grid of the stored mask."""
     changed: str
     """Time of the last change."""
     version: str
