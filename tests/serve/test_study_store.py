@@ -6,9 +6,12 @@ import csv
 import io
 import json
 import shutil
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -19,6 +22,7 @@ from cinema_cmr.io.nifti.image import read_nifti_grid, write_mask
 from cinema_cmr.pipeline.remeasure import Corrections, remeasure
 from cinema_cmr.report.record.review import read_review
 from cinema_cmr.report.record.stored import read_measurements, read_run
+from cinema_cmr.report.record.study_record import StudyRecord
 from cinema_cmr.report.write import write_results
 from cinema_cmr.serve.document import numbers_of
 from cinema_cmr.serve.exports import list_csv, values_of
@@ -44,6 +48,62 @@ def test_a_few_studies_stay_open(template: Path, tmp_path: Path) -> None:
     studies = [store.use(key, lambda study: study) for key in keys]
     assert store.use(keys[-1], lambda study: study) is studies[-1]
     assert store.use(keys[0], lambda study: study) is not studies[0]
+
+
+def erasing(store: StudyStore, index: int) -> Callable[[OpenedStudy], None]:
+    """An action that empties a slice of the first frame."""
+    given = {"slices": [{"view": "sax", "frame": 0, "slice": index, "runs": [0, 56 * 46]}]}
+    return lambda study: store.change(study, Changes.model_validate(given))
+
+
+def test_a_study_that_is_no_longer_kept_loses_no_stroke(template: Path, tmp_path: Path) -> None:
+    """While a stroke is in work, five other studies are opened, and another stroke on the same study arrives."""
+    for number in range(6):
+        shutil.copytree(template, tmp_path / str(number))
+    store = StudyStore(Library([tmp_path]))
+    first, *others = [one.key for one in store.library.listed()]
+    started, others_opened = Event(), Event()
+
+    def slowly(study: OpenedStudy) -> None:
+        started.set()
+        assert others_opened.wait(30)
+        erasing(store, 2)(study)
+
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(store.use, first, slowly)
+        assert started.wait(30)
+        for key in others:  # of which none waits for the first
+            store.use(key, lambda study: None)
+        two = pool.submit(store.use, first, erasing(store, 3))
+        time.sleep(0.3)
+        others_opened.set()
+        one.result(), two.result()
+    assert sorted(one.slice for one in read_review(store.library.folder(first)).slices) == [2, 3]
+
+
+def test_thumbnails_and_strokes_do_not_wait_for_each_other(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = StudyStore(Library([results]))
+    key = store.library.listed()[0].key
+    drawn = store.use(key, lambda study: store.thumbnail(key))
+    assert drawn.startswith(b"\x89PNG")
+    with ThreadPoolExecutor(1) as pool:
+        inside = store.use(key, lambda study: pool.submit(store.thumbnail, key).result(timeout=30))
+    assert inside is drawn  # while the study is locked, and not drawn again
+    started, end = Event(), Event()
+
+    def slow(folder: Path, record: StudyRecord) -> bytes:
+        started.set()
+        assert end.wait(30)
+        return b"slow"
+
+    monkeypatch.setattr("cinema_cmr.serve.study_store.thumbnail_png", slow)
+    again = StudyStore(Library([results]))
+    with ThreadPoolExecutor(1) as pool:
+        picture = pool.submit(again.thumbnail, key)
+        assert started.wait(30)
+        again.use(key, erasing(again, 2))
+        end.set()
+        assert picture.result() == b"slow"
 
 
 def test_changes_are_stored_whole_or_not_at_all(results: Path) -> None:

@@ -74,8 +74,10 @@ class Library:
             return known[1]
         record = read_measurements(path)
         with self._lock:
-            self._records[folder] = (changed, record)
-        return record
+            known = self._records.get(folder)
+            if not known or known[0] != changed:  # two may have read it at once: all get the same record
+                known = self._records[folder] = (changed, record)
+        return known[1]
 
     def _all(self) -> Iterator[Path]:
         seen: set[Path] = set()

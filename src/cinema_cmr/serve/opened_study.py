@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import RLock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,21 +25,20 @@ from cinema_cmr.serve.numbers import FRAMES, chosen_frames, measure_all, measure
 from cinema_cmr.serve.opened_view import OpenedView, open_view, read_codes
 from cinema_cmr.serve.own_masks import drawn_on_others, own_mask
 
-__all__ = ["OpenedStudy", "open_study"]
+__all__ = ["OpenedStudy", "open_study", "open_views"]
 
 Labels = NDArray[np.uint8]
 
 
 @dataclass(kw_only=True)
 class OpenedStudy:
-    """A study in memory; one request at a time may change it."""
+    """A study in memory, for one request at a time."""
 
     folder: Path
     record: StudyRecord
     run: RunRecord
     views: Mapping[View, OpenedView]
     review: Review
-    lock: RLock = field(default_factory=RLock)
     measured: Measurements | None = None
     """All numbers of the labels as they are; None before they were measured."""
     quick: Measurements | None = None
@@ -183,22 +181,31 @@ def _take_over(study: OpenedStudy, view: View, others: Labels, labels: tuple[Lab
         study.review = study.review.with_slice(view, frame, index, taken, in_results=True)
 
 
-def open_study(folder: Path, record: StudyRecord) -> OpenedStudy:
-    """Open results with their images; raises `MissingFileError` for results without images."""
-    run = read_run(folder / "run.json")
+def open_views(folder: Path, record: StudyRecord) -> Iterator[OpenedView]:
+    """Yield each view of results that has images, with the model's labels, the stack first.
+
+    Raises `MissingFileError` for results without images.
+    """
     masked = {one.view for one in record.predictions}
     images = {view: folder / image_file(view) for view in View}
-    views: dict[View, OpenedView] = {}
-    heart = None
-    for view in (view for view, path in images.items() if path.is_file()):  # the stack is the first
-        mask = own_mask(folder, view) if view in masked else None
-        views[view] = open_view(images[view], view, mask, record, heart_mm=heart)
-        heart = views[view].heart_mm if view is View.SAX else heart
-    if not views:
+    found = [view for view, path in images.items() if path.is_file()]
+    if not found:
         raise MissingFileError(
             f"'{folder.name}' holds no images; expected {image_file(View.SAX)} beside the masks: analyse the study with"
             " this server, or by `cinema analyse` with images"
         )
+    heart = None
+    for view in found:
+        mask = own_mask(folder, view) if view in masked else None
+        opened = open_view(images[view], view, mask, record, heart_mm=heart)
+        heart = opened.heart_mm if view is View.SAX else heart
+        yield opened
+
+
+def open_study(folder: Path, record: StudyRecord) -> OpenedStudy:
+    """Open results with their images; raises `MissingFileError` for results without images."""
+    run = read_run(folder / "run.json")
+    views = {one.cine.view: one for one in open_views(folder, record)}
     study = OpenedStudy(folder=folder, record=record, run=run, views=views, review=read_review(folder))
     for view, opened in views.items():
         _take_corrections(study, view, opened)

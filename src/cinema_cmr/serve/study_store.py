@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import RLock
+from threading import Lock, RLock
 from typing import TypeVar
 
 from cinema_cmr.core.annotation import LabelMap
@@ -18,11 +18,13 @@ from cinema_cmr.report.record.build import mask_file
 from cinema_cmr.report.record.label_runs import from_runs
 from cinema_cmr.report.record.review import now, read_review, write_review
 from cinema_cmr.report.record.stored import read_run
+from cinema_cmr.report.record.study_record import StudyRecord
 from cinema_cmr.serve.document import SHOWN_VALUES
 from cinema_cmr.serve.library import Library
 from cinema_cmr.serve.messages import Changes
 from cinema_cmr.serve.numbers import FRAMES, chosen_frames
 from cinema_cmr.serve.opened_study import OpenedStudy, open_study
+from cinema_cmr.serve.thumbnail import thumbnail_png
 
 __all__ = ["StudyStore"]
 
@@ -33,29 +35,54 @@ T = TypeVar("T")
 
 
 class StudyStore:
-    """The opened studies of a library; a study is changed by one request at a time."""
+    """The opened studies of a library.
+
+    A folder has one lock, which a request holds from opening the study to the end of its action: no study is ever
+    open twice, and studies do not wait for each other.
+    """
 
     def __init__(self, library: Library) -> None:
         self.library = library
         self._opened: OrderedDict[Path, OpenedStudy] = OrderedDict()
-        self._lock = RLock()
+        self._folder_locks: dict[Path, RLock] = {}
+        self._lock = Lock()
+        """For the two above; held for a moment only."""
+        self._thumbnails: dict[Path, tuple[StudyRecord, bytes]] = {}
+        self._thumbnail_lock = Lock()
+        """One picture at a time, as each reads a whole image."""
 
     def use(self, key: str, action: Callable[[OpenedStudy], T]) -> T:
         """Return what an action makes of a study, with the study locked; raises as `open_study` does."""
-        study = self._study(self.library.folder(key))
-        with study.lock:
-            return action(study)
+        folder = self.library.folder(key)
+        with self._lock:
+            lock = self._folder_locks.setdefault(folder, RLock())
+        with lock:
+            return action(self._study(folder))
+
+    def thumbnail(self, key: str) -> bytes:
+        """Return a small picture of a study as PNG; neither opens the study nor waits for those that are open."""
+        folder = self.library.folder(key)
+        record = self.library.record(folder)
+        with self._thumbnail_lock:
+            drawn_for, png = self._thumbnails.get(folder, (None, b""))
+            if drawn_for is not record:
+                png = thumbnail_png(folder, record)
+                self._thumbnails[folder] = record, png
+            return png
 
     def _study(self, folder: Path) -> OpenedStudy:
+        """Return the study of a folder whose lock is held, from memory or opened anew."""
+        record = self.library.record(folder)
         with self._lock:
-            record = self.library.record(folder)
             study = self._opened.get(folder)
-            if study is None or study.record is not record:
-                study = self._opened[folder] = open_study(folder, record)
+        if study is None or study.record is not record:
+            study = open_study(folder, record)
+        with self._lock:
+            self._opened[folder] = study
             self._opened.move_to_end(folder)
             while len(self._opened) > _KEPT:
                 self._opened.popitem(last=False)
-            return study
+        return study
 
     def look_at(self, study: OpenedStudy) -> None:
         """Note the first opening of a study, and store what was taken over from the results."""
