@@ -185,6 +185,48 @@ def test_frames_of_the_page_are_those_of_the_stack(browser: Browser, home: Path,
         assert page.evaluate("[cinemaPage.frame, cinemaPage.frameHere()]") == [1, 2]
 
 
+LABELS = "Array.from(cinemaPage.plane.codes(cinemaPage.frameHere()))"
+
+
+def test_what_is_signed_off_is_what_the_page_shows(browser: Browser, home: Path, results: Path) -> None:
+    """A stroke that the server did not store vanishes from the page with all undo, and stops a sign-off."""
+    with running_server(home, results, port=free_port()) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(address)
+        page.locator("tbody tr").click()
+        until(OPENED, page)
+        erase_middle(page)
+        stored = page.evaluate(LABELS)
+        page.keyboard.press("b")
+        page.route("**/changes", lambda route: route.fulfill(status=507, json={"detail": "the disk is full"}))
+        page.evaluate(
+            """() => {  // two strokes and a sign-off at once
+              const { corrections, plane } = cinemaPage, size = plane.width * plane.height;
+              for (const code of [1, 3]) {
+                corrections.apply("test", [{ plane, frame: 0, after: new Uint8Array(size).fill(code) }]);
+              }
+              cinemaPage.signOff(true);
+            }"""
+        )
+        page.locator("text=Not stored: the disk is full").wait_for()
+        page.locator("text=A change was not stored").wait_for()
+        assert page.evaluate(LABELS) == stored and page.evaluate("cinemaPage.corrections.done.length") == 0
+        assert not read_review(results).signed_off and len(read_review(results).slices) == 1
+        page.route("**/labels/**", lambda route: route.abort())  # the server is gone: nothing can be drawn or signed
+        assert brush(page, "3") and page.evaluate("cinemaPage.corrections.stale")
+        assert not brush(page, "2")
+        page.get_by_role("button", name="Sign off", exact=True).click()
+        page.wait_for_timeout(300)
+        assert not read_review(results).signed_off
+        page.unroute("**/labels/**")
+        page.unroute("**/changes")
+        page.evaluate("cinemaPage.corrections.recover()")
+        assert page.evaluate(LABELS) == stored
+        page.get_by_role("button", name="Sign off", exact=True).click()
+        page.locator(".bar .state >> text=signed off").wait_for(timeout=60_000)
+        page.close()
+
+
 BETWEEN = """async () => {
   const { between } = await import("/static/correct.js");
   const { plane } = cinemaPage, codes = plane.codes(0);

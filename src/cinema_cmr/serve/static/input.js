@@ -200,6 +200,7 @@ export class Input {
   // Strokes.
 
   startStroke(tile, point) {
+    if (!this.page.corrections.ready) return;
     const { page } = this, { plane } = tile, frame = page.frameHere();
     const { u, v } = page.stage.pixelAt(tile, point.x, point.y);
     const codes = plane.codes(frame), under = codes[Math.floor(v) * plane.width + Math.floor(u)] ?? 0;
@@ -221,10 +222,12 @@ export class Input {
     plane.forget(stroke.frame);
   }
 
+  dropStroke() { this.stroke = this.page.stroke = null; }
+
   endStroke(dropped) {
     const { stroke, page } = this;
     if (!stroke) return;
-    this.stroke = page.stroke = null;
+    this.dropStroke();
     if (dropped) { stroke.plane.setCodes(stroke.frame, stroke.before); page.redraw(); return; }
     const what = page.tool === "brush" ? `brush, ${page.structure.title}` : page.tool === "nudge" ? "nudge" : "eraser";
     page.corrections.stroke(`${what}, slice ${stroke.plane.index} frame ${stroke.frame}`, stroke.plane, stroke.frame, stroke.before);

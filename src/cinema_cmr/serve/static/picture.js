@@ -49,8 +49,13 @@ export class Plane {
 
   async load() {
     const jobs = [api.image(this.study, this.view, this.index).then((data) => { this.pixels = data; this.drawn = ""; })];
-    if (this.facts.has_mask) jobs.push(api.labels(this.study, this.view, this.index).then((data) => { this.labels = data; this.paths.clear(); }));
-    await Promise.all(jobs);
+    await Promise.all([...jobs, this.loadLabels()]);
+  }
+
+  async loadLabels() {
+    if (!this.facts.has_mask) return;
+    this.labels = await api.labels(this.study, this.view, this.index);
+    this.paths.clear();
   }
 
   async loadOwn() {

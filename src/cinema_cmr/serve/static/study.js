@@ -287,10 +287,17 @@ export class StudyPage {
 
   ownFrames() { this.corrections.send({ what: "ED and ES as found", own_frames: true }); }
 
+  // Show the labels and numbers that the server has.
+  async reload() {
+    this.input.dropStroke();
+    await Promise.all(this.planes.map((plane) => plane.loadLabels()));
+    this.showNumbers(await api.numbers(this.id));
+  }
+
   async signOff(signed) {
     this.head.busy(signed ? "Writing the report" : "");
     try {
-      await this.corrections.sending;
+      await this.corrections.settled();
       this.showNumbers(await api.signOff(this.id, signed));
       toast(signed ? "Signed off" : "Sign-off taken back");
     } catch (error) { this.failed(error); }
@@ -301,7 +308,7 @@ export class StudyPage {
     const tab = window.open("", "_blank");
     this.head.busy("Writing the report");
     try {
-      await this.corrections.sending;
+      await this.corrections.settled();
       await api.results(this.id);
       tab.location = `/api/studies/${this.id}/report`;
     } catch (error) { tab?.close(); this.failed(error); }
