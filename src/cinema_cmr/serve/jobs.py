@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import RLock
@@ -114,6 +115,14 @@ class JobStore:
             write_json(self.folder(key) / JOB_FILE, to_dict(job), overwrite=True)
             self._jobs[key] = job
             return job
+
+    def mark(self, key: str, status: Status, *, error: str | None) -> None:
+        """Change the status of a job, in memory alone where the disk takes nothing; a removed one is left so."""
+        with self.lock:
+            if key in self._jobs:
+                self._jobs[key] = replace(self._jobs[key], status=status, error=error)
+                with suppress(OSError):
+                    self.update(key)
 
     def add_bytes(self, key: str, size: int) -> None:
         """Count received bytes; raises `TooLargeError` beyond the limits, in memory only until the file is complete."""
