@@ -108,6 +108,19 @@ def test_wrong_codes_and_an_empty_mask_are_refused(
         remeasure(results, Corrections(masks={View.SAX: mask}))
 
 
+def test_an_empty_mask_is_taken_where_the_model_found_nothing(tmp_path: Path) -> None:
+    """A model that found nothing in the 4-chamber view: its mask comes back as it was, here from a file of its own."""
+    analysis = heart_analysis()
+    plane = analysis.predictions[View.LAX_4C]
+    empty = replace(plane.labels, array=np.zeros_like(plane.labels.array))
+    predictions = {**analysis.predictions, View.LAX_4C: replace(plane, labels=empty)}
+    write_results(replace(analysis, predictions=predictions), tmp_path / "out")
+    masks = {View.LAX_4C: edited_mask(tmp_path / "out", tmp_path / "same.nii.gz", lambda _: None, view=View.LAX_4C)}
+    masks[View.SAX] = edited_mask(tmp_path / "out", tmp_path / "sax.nii.gz", shrunk(ED))
+    edits = remeasure(tmp_path / "out", Corrections(masks=masks)).edits
+    assert edits is not None and [edit.view for edit in edits.masks] == [View.SAX]
+
+
 def test_another_grid_and_a_flipped_one_are_refused(results: Path, tmp_path: Path) -> None:
     flipped = nibabel.load(results / "segmentation" / "sax.nii.gz").affine @ np.diag([-1.0, 1, 1, 1])
     mask = edited_mask(results, tmp_path / "flipped.nii.gz", shrunk(ED), affine=flipped)

@@ -219,6 +219,36 @@ def test_taking_a_written_correction_back_shows_the_models_numbers_at_once(resul
     assert store.use(key, numbers_of).values["lv_edv_ml"] == pytest.approx(before["lv_edv_ml"])
 
 
+def test_a_study_with_an_empty_view_is_signed_off(uneven: Path) -> None:
+    """The model found nothing in the 4-chamber view; the reader corrects the stack."""
+    for name in ("segmentation/lax_4c.nii.gz", "segmentation/original/lax_4c.nii.gz"):
+        grid = read_nifti_grid(uneven / name, view=View.LAX_4C)
+        write_mask(np.zeros(grid.shape, np.uint8), grid, uneven / name, overwrite=True)
+    store = StudyStore(Library([uneven]))
+    key = store.library.listed()[0].key
+    store.use(key, erasing(store, 2))
+    store.use(key, lambda study: store.sign_off(study, signed=True))
+    assert store.library.listed()[0].state == "signed off"
+
+
+@pytest.mark.parametrize("view", ["lax_4c", "sax"])
+def test_a_study_of_which_a_view_is_rejected_is_signed_off(results: Path, view: str) -> None:
+    store = StudyStore(Library([results]))
+    key = store.library.listed()[0].key
+
+    def reject(study: OpenedStudy) -> None:
+        cine = study.view(view).cine
+        places = [(frame, index) for frame in range(cine.n_frames) for index in range(cine.n_slices)]
+        runs = [0, cine.shape[0] * cine.shape[1]]
+        slices = [{"view": view, "frame": frame, "slice": index, "runs": runs} for frame, index in places]
+        store.change(study, Changes.model_validate({"slices": slices}))
+        store.sign_off(study, signed=True)
+
+    store.use(key, reject)
+    (one,) = store.library.listed()
+    assert one.state == "signed off" and (values_of(one)["lv_edv_ml"] is None) == (view == "sax")
+
+
 def test_a_slice_drawn_here_after_that_stays(results: Path) -> None:
     def elsewhere(labels: np.ndarray) -> None:
         labels[:, :, 1:4, 0] = 0

@@ -52,6 +52,8 @@ class Corrections:
     """Find ED and ES on the curves again, in place of frames that were given."""
     images: Mapping[View, Path] = field(default_factory=dict)
     """View -> image for the report, where it is not in the results."""
+    empty_masks: bool = False
+    """Take a mask of which every label was removed, as by a reader who rejects a view slice by slice."""
     normal_ranges: tuple[NormalRange, ...] | None = None
     """Table of reference ranges; None for that of the run, if it was the bundled one."""
 
@@ -73,7 +75,7 @@ def remeasure(results: Path | str, corrections: Corrections, *, now: datetime | 
         stored = read_results(results, corrections.images)
         files = _mask_files(stored, corrections.masks)
         scheme = label_scheme(stored.record)
-        labels = {view: _labels(stored, view, path) for view, path in files.items()}
+        labels = {view: _labels(stored, view, path, empty=corrections.empty_masks) for view, path in files.items()}
         predictions = {one.view: stored_prediction(one, labels[one.view], scheme) for one in stored.record.predictions}
         options, subject = _options(stored, corrections)
         _check_image(stored, options)
@@ -111,11 +113,10 @@ def _mask_files(stored: StoredResults, given: Mapping[View, Path]) -> dict[View,
     return {view: Path(given.get(view, stored.folder / mask_file(view))) for view in views}
 
 
-def _labels(stored: StoredResults, view: View, path: Path) -> Labels:
-    """Read a mask; a corrected one without any label is refused, as it is hardly meant."""
+def _labels(stored: StoredResults, view: View, path: Path, *, empty: bool) -> Labels:
+    """Read a mask; one without any label is refused unless it may be empty, or the model found none either."""
     labels = stored.labels(view, path)
-    corrected = path != stored.folder / mask_file(view) or stored.is_changed(view)
-    if corrected and not labels.any():
+    if not empty and not labels.any() and stored.labels(view, stored.model_mask(view)).any():
         raise InputError(f"'{path.name}' holds no label at all; expected a segmentation: save it again")
     return labels
 

@@ -132,7 +132,7 @@ class StudyStore:
         rules = chosen_frames(study.record, study.run, {name: getattr(study.review, name) for name in FRAMES})
         with TemporaryDirectory() as drafts:
             masks = _written_masks(study, Path(drafts))
-            analysis = remeasure(study.folder, Corrections(masks=masks, rules=rules))
+            analysis = remeasure(study.folder, Corrections(masks=masks, rules=rules, empty_masks=True))
             write_results(analysis, study.folder, overwrite=True)
         applied: dict[str, str] = {view: file_digest(study.folder / mask_file(view)) for view in masks}
         study.review, study.changed_in_place = study.review.written(applied), False
