@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -150,6 +151,36 @@ def test_frames_are_moved_and_found_again(results: Path) -> None:
     assert numbers(again.measurements) == pytest.approx(OWN, rel=1e-5, nan_ok=True)
     assert [step.rules for step in again.edits.steps] == [("es_frame", "given_weight_kg")] * 2
     assert {**again.edits.model_options(again.run.options)} == dict(heart_analysis().run.options)
+
+
+def as_of_an_earlier_version(results: Path) -> None:
+    """Let run.json be that of a version without one rule, with the former name of another."""
+    run = json.loads((results / "run.json").read_text())
+    del run["options"]["papillary_rule"]
+    run["options"]["basal_rule"] = "half-rim"
+    (results / "run.json").write_text(json.dumps(run))
+
+
+def test_results_of_an_earlier_version_are_not_corrected_by_measuring_them(results: Path) -> None:
+    as_of_an_earlier_version(results)
+    assert remeasure(results, Corrections()).edits is None
+    assert remeasure(results, Corrections(rules={"basal_rule": "scmr"})).edits is None
+    moved = remeasure(results, Corrections(rules={"es_frame": 2}))
+    assert moved.edits is not None and moved.edits.rules == (RuleChange(name="es_frame", model=None, now=2),)
+    assert moved.edits.steps[0].rules == ("es_frame",)
+    assert moved.run.options["papillary_rule"] == "blood"
+
+
+def test_edits_of_an_earlier_version_that_were_none_go(results: Path) -> None:
+    """That version counted a rule it did not have, and the new name of another, as changed by the reader."""
+    write_results(remeasure(results, Corrections(rules={"es_frame": 2})), results, overwrite=True)
+    path = results / "measurements.json"
+    record = json.loads(path.read_text())
+    for name, value, now in (("papillary_rule", None, "blood"), ("basal_rule", "half-rim", "scmr")):
+        record["edits"]["rules"].append({"name": name, "model": value, "now": now})
+    path.write_text(json.dumps(record))
+    back = remeasure(results, Corrections(find_frames=True))
+    assert back.edits is not None and not back.edits.is_corrected
 
 
 @pytest.mark.medium

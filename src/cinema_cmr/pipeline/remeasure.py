@@ -24,6 +24,7 @@ from cinema_cmr.io.provenance import file_digest
 from cinema_cmr.measure.measure import MeasureOptions
 from cinema_cmr.measure.normal_ranges import NORMAL_RANGES, ranges_of_rule
 from cinema_cmr.pipeline.restored_parts import (
+    complete_options,
     label_scheme,
     measure_again,
     stored_landmarks,
@@ -142,7 +143,7 @@ def _check_image(stored: StoredResults, options: MeasureOptions) -> None:
 def _run_options(stored: StoredResults, corrections: Corrections, options: MeasureOptions) -> dict[str, OptionValue]:
     """Return the options as run.json has them, subject data as `given_...`."""
     facts = {f"given_{name}": value for name, value in corrections.rules.items() if name not in _RULES}
-    return {**stored.run.options, **asdict(options), **facts}
+    return {**complete_options(stored.run.options), **asdict(options), **facts}
 
 
 def _edits(
@@ -154,8 +155,8 @@ def _edits(
 ) -> Edits | None:
     """Return all differences from the model's run, with this call as a step if it changed anything."""
     earlier = stored.record.edits
-    before = stored.run.options
-    first = before if earlier is None else earlier.model_options(before)
+    before = complete_options(stored.run.options)
+    first = before if earlier is None else complete_options(earlier.model_options(before))
     digests = {str(view): _replaced(stored, view, files[view], labels[view]) for view in labels}
     replaced = {view: digest for view, digest in digests.items() if digest is not None}
     changed = tuple(name for name in options if options[name] != before.get(name))
