@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import shutil
@@ -106,7 +107,26 @@ def test_thumbnails_and_strokes_do_not_wait_for_each_other(results: Path, monkey
         assert picture.result() == b"slow"
 
 
-def test_changes_are_stored_whole_or_not_at_all(results: Path) -> None:
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_changes_of_a_view_without_a_mask_are_refused_whole(results: Path) -> None:
+    """As for a 4-chamber view that no model segmented."""
+    record = json.loads((results / "measurements.json").read_text())
+    record["predictions"] = [one for one in record["predictions"] if one["view"] == "sax"]
+    (results / "measurements.json").write_text(json.dumps(record))
+    store = StudyStore(Library([results]))
+    key = store.library.listed()[0].key
+    slices = [{"view": view, "frame": 0, "slice": 0, "runs": None} for view in ("sax", "lax_4c")]
+    slices[0]["runs"] = [0, 56 * 46]
+    with pytest.raises(InputError, match="no mask"):
+        store.use(key, lambda study: store.change(study, Changes.model_validate({"slices": slices})))
+    view = store.use(key, lambda study: study.view("sax"))
+    assert np.array_equal(view.labels, view.own)  # type: ignore[arg-type]
+
+
+def test_changes_are_stored_whole_or_not_at_all(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = StudyStore(Library([results]))
     key = store.library.listed()[0].key
     good = {"view": "sax", "frame": 0, "slice": 2, "runs": [0, 56 * 46]}
@@ -114,11 +134,22 @@ def test_changes_are_stored_whole_or_not_at_all(results: Path) -> None:
     def change(given: dict[str, object]) -> None:
         store.use(key, lambda study: store.change(study, Changes.model_validate(given)))
 
-    with pytest.raises(InputError):
-        change({"slices": [good, {**good, "slice": 99}]})
+    def unchanged() -> bool:
+        """Whether the opened study, as its pages show it, is the model's, and so is what is stored."""
+        view, review = store.use(key, lambda study: (study.view("sax"), study.review))
+        return np.array_equal(view.labels, view.own) and not review.is_corrected and not read_review(results).slices
+
+    for bad in ({**good, "slice": 99}, {**good, "frame": 99}, {**good, "runs": [9, 56 * 46]}):
+        with pytest.raises(InputError):
+            change({"slices": [good, bad]})
+        assert unchanged()
     with pytest.raises(InputError):
         change({"slices": [good], "ed_frame": 2, "es_frame": 2})
-    assert not read_review(results).is_corrected
+    assert unchanged()
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        patch.setattr("cinema_cmr.serve.opened_study.write_review", full)
+        change({"slices": [good]})
+    assert unchanged()
     change({"slices": [good], "what": "eraser"})
     review = read_review(results)
     assert review.is_corrected and review.values["lv_edv_ml"] is not None

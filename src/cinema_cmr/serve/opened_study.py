@@ -62,14 +62,23 @@ class OpenedStudy:
             raise InputError(f"slice {index} of the view '{name}'; expected 0 to {view.cine.n_slices - 1}")
         return view
 
-    def change(self, name: str, frame: int, index: int, codes: NDArray[np.uint8] | None) -> None:
-        """Give a slice other labels (x, y), as shown, or the model's own for None; equal ones are no correction."""
+    def labelled_slice(self, name: str, frame: int, index: int) -> tuple[OpenedView, Labels]:
+        """Return a view whose labels can be changed there, and the model's own labels (x, y) of the slice.
+
+        Raises `UnknownNameError` for a view without images, `InputError` for a view without a mask, and for a slice or
+        a frame that it does not have.
+        """
         view = self.slice_of(name, index)
-        if view.own is None or view.labels is None:
+        if view.own is None:
             raise InputError(f"the view '{name}' has no mask; expected a segmented view")
         if not 0 <= frame < view.cine.n_frames:
             raise InputError(f"frame {frame} of the view '{name}'; expected 0 to {view.cine.n_frames - 1}")
-        own = view.own[:, :, index, frame]
+        return view, view.own[:, :, index, frame]
+
+    def change(self, name: str, frame: int, index: int, codes: NDArray[np.uint8] | None) -> None:
+        """Give a slice other labels (x, y), as shown, or the model's own for None; equal ones are no correction."""
+        view, own = self.labelled_slice(name, frame, index)
+        assert view.labels is not None  # as it has labels of the model
         changed = own if codes is None else codes
         view.labels[:, :, index, frame] = changed
         view.include(changed)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -88,36 +89,43 @@ class StudyStore:
         """Note the first opening of a study, and store what was taken over from the results."""
         study.review = replace(study.review, looked_at=study.review.looked_at or now())
         if study.review != read_review(study.folder):
-            self._save(study)
+            with self._whole(study):
+                self._save(study)
 
     def change(self, study: OpenedStudy, changes: Changes) -> None:
         """Apply a reader's changes and save them; all of them or none."""
         planes = []
-        for one in changes.slices:
-            view = study.slice_of(one.view, one.slice)
-            size = view.cine.shape[:2]
-            planes.append(None if one.runs is None else from_runs(one.runs, size, n_codes=view.n_codes))
-        before = study.review
-        if changes.own_frames:
-            study.review = replace(study.review, ed_frame=None, es_frame=None, signed_off=None)
-            study.forget()
-        try:
+        for one in changes.slices:  # everything that can be refused, before anything is changed
+            view, own = study.labelled_slice(one.view, one.frame, one.slice)
+            planes.append(None if one.runs is None else from_runs(one.runs, own.shape, n_codes=view.n_codes))
+        with self._whole(study):
+            if changes.own_frames:
+                study.review = replace(study.review, ed_frame=None, es_frame=None, signed_off=None)
+                study.forget()
             study.choose_frames(changes.ed_frame, changes.es_frame)
-        except Exception:
-            study.review = before
+            for one, plane in zip(changes.slices, planes, strict=True):
+                study.change(one.view, one.frame, one.slice, plane)
+            study.review = study.review.acted(changes.what)
+            self._save(study)
+
+    @contextmanager
+    def _whole(self, study: OpenedStudy) -> Iterator[None]:
+        """Forget a study whose change failed, or could not be stored: it is opened again as it is stored."""
+        try:
+            yield
+        except BaseException:
+            with self._lock:
+                self._opened.pop(study.folder, None)
             raise
-        for one, plane in zip(changes.slices, planes, strict=True):
-            study.change(one.view, one.frame, one.slice, plane)
-        study.review = study.review.acted(changes.what)
-        self._save(study)
 
     def sign_off(self, study: OpenedStudy, *, signed: bool) -> None:
         """Sign a study off, with its results brought up to date first; or take the sign-off back."""
-        if signed:
-            self.write_results(study)
-        study.review = replace(study.review, signed_off=now() if signed else None)
-        study.review = study.review.acted("signed off" if signed else "sign-off taken back")
-        self._save(study)
+        with self._whole(study):
+            if signed:
+                self.write_results(study)
+            study.review = replace(study.review, signed_off=now() if signed else None)
+            study.review = study.review.acted("signed off" if signed else "sign-off taken back")
+            self._save(study)
 
     def write_results(self, study: OpenedStudy) -> None:
         """Bring masks, report, JSON and CSV up to date with the corrections, as `cinema remeasure` does.
