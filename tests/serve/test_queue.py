@@ -37,7 +37,9 @@ def home_of(folder: Path, template: Path, n_jobs: int) -> JobStore:
     store = JobStore(folder / "studies", Limits())
     for number in range(n_jobs):
         job = store.create(f"study{number}")
-        store.new_file(job.id, "a.dcm").write_bytes(b"x")
+        path = store.new_file(job.id, "a.dcm")
+        path.write_bytes(b"x")
+        store.end_file(job.id, path, received=True)
         store.submit(job.id)
     return store
 
