@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from interop_hearts import stack_cine
 
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.vocabulary import View
@@ -51,6 +52,16 @@ def test_corrections_of_other_masks_are_left_out_and_counted(results: Path, tmp_
     assert (done.cases, done.left_out) == (1, 1)
     with pytest.raises(InputError, match="1 with those of other masks"):
         labelled_cases([other], tmp_path / "exports")
+
+
+def test_agreement_is_of_cines(results: Path, late: Path) -> None:
+    """A corrected scar map has other codes and other numbers: it neither counts nor stops the others."""
+    cine, scar = (Library([folder]).listed()[0] for folder in (results, late))
+    plane = np.zeros(stack_cine().shape[:2], np.uint8)
+    studies = [replace(one, review=one.review.with_slice(View.SAX, 0, 2, plane)) for one in (cine, scar)]
+    found = reader_agreement(studies)
+    assert (found.studies, found.corrected, found.left_out) == (1, 1, 0)
+    assert set(found.dice) == {"lv", "myo", "rv"}
 
 
 def test_without_corrections_there_is_nothing_to_compare(results: Path) -> None:

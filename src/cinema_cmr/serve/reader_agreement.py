@@ -24,12 +24,13 @@ _COMPARED = (
 
 
 def reader_agreement(studies: Sequence[Listed]) -> AgreementMessage:
-    """Return bias and limits of agreement, model minus reader, and the mean Dice of the corrected slices.
+    """Return bias and limits of agreement, model minus reader, and the mean Dice of the corrected slices, of cines.
 
     A study that was signed off without a correction counts: the reader agreed. Values need two studies. Studies whose
     corrections were drawn on other masks are left out, and counted.
     """
-    reviewed = [one for one in studies if one.review.is_corrected or one.review.signed_off]
+    cines = [one for one in studies if one.record.study.modality == "cine"]
+    reviewed = [one for one in cines if one.review.is_corrected or one.review.signed_off]
     read = [one for one in reviewed if fits(one)]
     dice = [_dice(one) for one in read if any(each.view is View.SAX for each in one.review.slices)]
     structures = sorted({name for one in dice for name in one})
