@@ -105,7 +105,7 @@ def test_sign_off_writes_what_remeasuring_the_mask_gives(client: TestClient, stu
     assert [(one.frame, one.slice) for one in record.edits.masks[0].slices] == [(ed, 2)]
     assert (results / "segmentation/original/sax.nii.gz").read_bytes() == own
     report = client.get(f"{study}/report")
-    assert "corrected" in report.text and report.headers["content-security-policy"] == REPORT_POLICY
+    assert "Corrected by a reader" in report.text and report.headers["content-security-policy"] == REPORT_POLICY
     taken_back = client.put(f"{study}/sign-off", json={"signed_off": False}).json()
     assert taken_back["state"] == "corrected"
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -297,7 +298,7 @@ def test_a_slice_drawn_here_after_that_stays(results: Path) -> None:
     assert (labels[:, :, 2, 0] == 3).all() and not labels[:, :, [1, 3], 0].any()
 
 
-def test_results_that_are_up_to_date_are_left_alone(results: Path) -> None:
+def test_results_that_are_up_to_date_are_left_alone(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = StudyStore(Library([results]))
     key = store.library.listed()[0].key
     before = (results / "run.json").read_bytes()
@@ -309,3 +310,12 @@ def test_results_that_are_up_to_date_are_left_alone(results: Path) -> None:
     store.use(key, act)
     assert (results / "run.json").read_bytes() == before
     assert read_review(results).signed_off and read_review(results).looked_at
+    store.use(key, erasing(store, 2))
+    store.use(key, store.write_results)
+    written = (results / "run.json").read_bytes()
+    assert written != before
+    monkeypatch.setattr("cinema_cmr.pipeline.remeasure.remeasure", None)  # neither of these measures again
+    for again in (store, StudyStore(Library([results]))):
+        again.use(key, again.write_results)
+        again.use(key, partial(again.sign_off, signed=True))
+    assert (results / "run.json").read_bytes() == written

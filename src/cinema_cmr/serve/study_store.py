@@ -132,7 +132,7 @@ class StudyStore:
 
         The model's own masks are kept beside them. Results that are up to date are left alone.
         """
-        if not study.review.is_corrected and study.record.edits is None:
+        if study.is_in_results:
             return
         from cinema_cmr.pipeline.remeasure import Corrections, remeasure
         from cinema_cmr.report.write import write_results
