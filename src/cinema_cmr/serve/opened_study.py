@@ -16,6 +16,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.provenance import file_digest
 from cinema_cmr.pipeline.restored_parts import label_scheme, stored_measurements, stored_options
+from cinema_cmr.pipeline.results_folder import is_mask_changed
 from cinema_cmr.report.record.build import image_file, mask_file, model_mask_file
 from cinema_cmr.report.record.review import REVIEW_FILE, Review, read_review, write_review
 from cinema_cmr.report.record.run_record import RunRecord
@@ -245,9 +246,8 @@ def _take_corrections(study: OpenedStudy, view: View, opened: OpenedView) -> Non
     stored = opened.as_stored(opened.own)
     corrected = study.review.apply(view, stored, n_codes=opened.n_codes)
     present = study.folder / mask_file(view)
-    digest = file_digest(present)
-    study.changed_in_place |= study.run.outputs.get(mask_file(view)) not in (None, digest)
-    if present != own_mask(study.folder, view) and digest != study.review.applied.get(view):
+    study.changed_in_place |= is_mask_changed(study.folder, study.run, view)
+    if present != own_mask(study.folder, view) and file_digest(present) != study.review.applied.get(view):
         _take_over(study, view, read_codes(present, stored.shape, opened.scheme), (stored, corrected))
     opened.labels = np.ascontiguousarray(opened.as_shown(corrected))
     opened.include(np.asarray(opened.labels.max(axis=(2, 3))))
