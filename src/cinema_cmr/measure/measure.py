@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -54,7 +54,7 @@ from cinema_cmr.measure.volumes import (
     measure_volumes,
 )
 
-__all__ = ["MeasureOptions", "PhaseRule", "measure_masks", "measure_study"]
+__all__ = ["MeasureOptions", "PhaseRule", "count_volumes", "measure_masks", "measure_study", "phases_of"]
 
 PhaseRule = Literal["own", "lv"]
 
@@ -161,7 +161,7 @@ def _measure(
         return measure_scar(study, mask, prediction=prediction)
     volumes, cut = _volumes(cine, mask, options, landmarks)
     stack = _stack(cine, mask, volumes, options)
-    up_to_valve = valve_plane_values(cut, _phases(cine, cut, options)[0] if cut else None)
+    up_to_valve = valve_plane_values(cut, phases_of(cine, cut, options)[0] if cut else None)
     values = (*_short_axis_values(study, stack, options), *up_to_valve)
     context = QualityContext(
         study=study,
@@ -192,21 +192,23 @@ def _volume_curves(volumes: Volumes) -> dict[str, NDArray[np.float64]]:
     return {"lv_volume_ml": volumes.lv_ml, "rv_volume_ml": volumes.rv_ml, "myo_volume_ml": volumes.myo_ml}
 
 
+def count_volumes(cine: Cine, labels: LabelMap, options: MeasureOptions, planes: ValvePlanes | None) -> Volumes:
+    """Return the volume curves of a stack by the rules of the options; without planes "valve-plane" is "scmr"."""
+    rule: BasalRule = "scmr" if options.basal_rule == "valve-plane" and planes is None else options.basal_rule
+    rim = options.min_myocardial_rim
+    found = measure_volumes(cine, labels, basal_rule=rule, min_myocardial_rim=rim, valve_planes=planes)
+    return with_muscle_in_mass(found, cine, labels) if options.papillary_rule == "mass" else found
+
+
 def _volumes(
     cine: Cine, labels: LabelMap, options: MeasureOptions, landmarks: Mapping[View, Landmarks]
 ) -> tuple[Volumes, Volumes | None]:
     """Return the curves by the rule of the options, and those up to the valve plane, or None without one."""
-
-    def counted(rule: BasalRule, valve_planes: ValvePlanes | None = None) -> Volumes:
-        rim = options.min_myocardial_rim
-        found = measure_volumes(cine, labels, basal_rule=rule, min_myocardial_rim=rim, valve_planes=valve_planes)
-        return with_muscle_in_mass(found, cine, labels) if options.papillary_rule == "mass" else found
-
     planes = find_valve_planes(cine, landmarks)
-    cut = counted("valve-plane", planes) if planes else None
+    cut = count_volumes(cine, labels, replace(options, basal_rule="valve-plane"), planes) if planes else None
     if options.basal_rule == "valve-plane" and cut:
         return cut, cut
-    return counted("scmr" if options.basal_rule == "valve-plane" else options.basal_rule), cut
+    return count_volumes(cine, labels, options, None), cut
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,7 +239,7 @@ def _no_stack() -> _Stack:
 
 
 def _stack(cine: Cine, labels: LabelMap, volumes: Volumes, options: MeasureOptions) -> _Stack:
-    lv, rv = _phases(cine, volumes, options)
+    lv, rv = phases_of(cine, volumes, options)
     papillary = PAPILLARY_RULES[options.papillary_rule]
     rv_present, myo_present = (np.any(labels.array == CODES[name], axis=(0, 1)) for name in ("rv", "myo"))
 
@@ -283,7 +285,7 @@ def _describe_basal_rule(volumes: Volumes) -> str:
     )
 
 
-def _phases(cine: Cine, volumes: Volumes, options: MeasureOptions) -> tuple[Phases, Phases]:
+def phases_of(cine: Cine, volumes: Volumes, options: MeasureOptions) -> tuple[Phases, Phases]:
     """Return ED and ES of LV and RV by the rules of the options."""
     if not cine.in_phase:
         reason = "the slices are not in phase: a frame shows different phases of the cycle"
