@@ -183,7 +183,8 @@ def _read_pixels(path: Path, shape: tuple[int, ...]) -> tuple[Pixels, tuple[floa
 def _with_record(grid: Cine, record: StudyRecord) -> Cine:
     """Return the grid with the positions and times of the record, which a NIfTI header cannot hold."""
     known = next((one for one in record.cines if one.view == grid.view and _fits(one, grid)), None)
-    return grid if known is None else as_recorded(grid, known, grid)
+    # The picture is turned by the file's axes, whatever file the study was read from.
+    return grid if known is None else replace(as_recorded(grid, known, grid), source=grid.source)
 
 
 def _fits(known: CineRecord, cine: Cine) -> bool:
