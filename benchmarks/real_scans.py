@@ -161,7 +161,7 @@ def main() -> None:
         else:
             print(f"{name}: not in the data folder, left out")
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"real_scans_{segmenter.card.name}{'' if given.turns == 1 else f'_turns{given.tta}'}.json"
+    path = RESULTS / f"real_scans_{segmenter.card.name}{'' if given.tta == 1 else f'_tta{given.tta}'}.json"
     path.write_text(json_text(content), encoding="utf-8")
 
 

@@ -60,6 +60,17 @@ def test_analyse(scan: Path, oracle: Segmenter, tmp_path: Path) -> None:
     assert corrected.edits is not None and [rule.name for rule in corrected.edits.rules] == ["es_frame"]
 
 
+@pytest.mark.medium
+def test_compare_results_folders(scan: Path, oracle: Segmenter, tmp_path: Path) -> None:
+    cmr.analyse(scan, tta=1).write(tmp_path / "a")
+    cmr.remeasure(tmp_path / "a", es_frame=3).write(tmp_path / "b")
+    compared = cmr.compare(tmp_path / "a", tmp_path / "b", names=("found", "given"))
+    assert [one.name for one in compared.record.settings] == ["es_frame"] and compared.record.same_images
+    assert compared.write(tmp_path / "out").exists() and (tmp_path / "out" / "compare.json").exists()
+    with pytest.raises(cmr.UsageError, match="expected two evaluations, or two results folders"):
+        cmr.compare(tmp_path / "a", compared)  # type: ignore[call-overload]
+
+
 def test_analyse_many_studies_with_one_analyzer(scan: Path, oracle: Segmenter) -> None:
     analyzer = cmr.Analyzer(cmr.Options.of(tta=1))
     first, second = (analyzer.analyse(scan, name=name) for name in ("a", "b"))

@@ -66,6 +66,7 @@ SHARED_FILE_NAMES = {
     "card": "the model card: the type, and how a recipe fills it",
     "classify": "classes of patients",
     "deidentify": "de-identification: the function and its command",
+    "compare": "two results compared: evaluations of models, and the command for two studies",
     "cohort": "a cohort of studies: of phantoms, of a population, and its command",
     "demo": "the demonstration study",
     "evaluate": "evaluation: the function and its command",

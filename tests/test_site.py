@@ -25,6 +25,7 @@ NOT_RUN = {
     "docs/add-a-dataset.md": "tests/datasets/test_registry.py runs it as a file of its own",
     "README.md": "needs a study of the reader's; tests/test_api.py runs the same calls on tiny hearts",
     "docs/correct.md": "needs results of the demo study; tests/pipeline/test_remeasure.py runs the same calls",
+    "docs/compare-results.md": "needs results of the demo study; tests/test_api.py runs the same calls",
     "docs/dicom.md": "a reply of another program, and a shell transcript",
 }
 """Page -> why its Python blocks are not executed here; they are compiled."""

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from cinema_cmr.api import (
         analyse,
         check_dataset,
-        compare,
         demo_study,
         embed,
         evaluate,
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
     from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, Options
     from cinema_cmr.pipeline.analyzer import Analyzer
     from cinema_cmr.pipeline.benchmarks import benchmark, sweep
+    from cinema_cmr.pipeline.compare_results import compare
     from cinema_cmr.pipeline.frame_dataset import FrameDataset
     from cinema_cmr.pipeline.task_model import Model
     from cinema_cmr.recipes.experiment import Experiment
@@ -64,7 +64,6 @@ _MODULES = {
     "api": (
         "analyse",
         "check_dataset",
-        "compare",
         "demo_study",
         "embed",
         "evaluate",
@@ -105,6 +104,7 @@ _MODULES = {
     "pipeline.analysis_options": ("ExtraModels", "InferenceOptions", "Options"),
     "pipeline.analyzer": ("Analyzer",),
     "pipeline.benchmarks": ("benchmark", "sweep"),
+    "pipeline.compare_results": ("compare",),
     "pipeline.frame_dataset": ("FrameDataset",),
     "pipeline.task_model": ("Model",),
     "recipes.experiment": ("Experiment",),

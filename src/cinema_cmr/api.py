@@ -18,7 +18,6 @@ from cinema_cmr.displays import register_displays
 if TYPE_CHECKING:
     from cinema_cmr.datasets.check import CheckSummary
     from cinema_cmr.disease.model import DiseaseModel
-    from cinema_cmr.evaluation.compare import Comparison
     from cinema_cmr.evaluation.record import Evaluation
     from cinema_cmr.inference.features import FeatureRow
     from cinema_cmr.models.loaded import LoadedModel
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = [
     "analyse",
     "check_dataset",
-    "compare",
     "demo_study",
     "embed",
     "evaluate",
@@ -81,22 +79,17 @@ def remeasure(
     model's own run, and `.write(results, overwrite=True)` keeps its masks. Raises `InputError` and its kinds for a mask
     on another grid, with other codes, without labels, or of a view that the results lack.
     """
-    from cinema_cmr.pipeline.remeasure import Corrections
+    from cinema_cmr.pipeline.remeasure import Corrections, paths_by_view
     from cinema_cmr.pipeline.remeasure import remeasure as measure
 
     corrections = Corrections(
-        masks=_files_by_view(masks),
-        images=_files_by_view(images),
+        masks=paths_by_view(masks),
+        images=paths_by_view(images),
         rules=rules,
         find_frames=find_frames,
         normal_ranges=normal_ranges,
     )
     return measure(results, corrections)
-
-
-def _files_by_view(files: Path | str | Mapping[View | str, Path | str]) -> dict[View, Path]:
-    by_view = {View.SAX: files} if isinstance(files, str | Path) else files
-    return {View.parse(view): Path(file) for view, file in by_view.items()}
 
 
 def segment(
@@ -253,16 +246,6 @@ def evaluate(
     if folder is not None:
         write_evaluation(Path(folder), scored.evaluation, scored.studies, overwrite=overwrite)
     return scored.evaluation
-
-
-def compare(first: Evaluation, second: Evaluation) -> Comparison:
-    """Compare two evaluations patient by patient: paired differences with intervals and corrected p-values.
-
-    Raises `InputError` for fewer than two shared patients, and where the references differ.
-    """
-    from cinema_cmr.evaluation.record import compare_evaluations
-
-    return compare_evaluations(first, second)
 
 
 def check_dataset(data: Path | str, *, open_files: bool = True, codes: Sequence[str] = ()) -> CheckSummary:

@@ -102,6 +102,14 @@ def test_a_model_of_another_package_is_trained_saved_and_loaded_without_a_fork(
         finetune(recipe("sax-unet").with_values({"task.loss": "brier"}), data(), tmp_path / "none")
 
 
+@pytest.mark.parametrize("task", [None, "segment"])
+def test_a_recipe_of_another_package_is_among_the_known_names(lab_net: Path, task: str | None) -> None:
+    with pytest.raises(
+        UnknownNameError, match=r"unknown recipe 'lab-plan'; did you mean 'lab-plain'\? known: .*sax-unet"
+    ):
+        recipe("lab-plan", task=task)
+
+
 def test_a_dataset_of_another_package_has_its_name(lab_net: Path, tmp_path: Path) -> None:
     import cinema_cmr as cmr
 

@@ -30,3 +30,13 @@ def test_vertices_on_pixel_rows_are_crossed_once() -> None:
 def test_a_contour_may_leave_the_image() -> None:
     filled = fill_polygons([circle(10, centre=(0, 0))], (12, 12))
     assert filled[0, 0] and filled[9, 0] and not filled[8, 8]
+
+
+def test_centres_on_the_contour_are_inside_left_and_top_alone_so_that_areas_side_by_side_share_none() -> None:
+    left = np.array([[1.0, 1.0], [3.0, 1.0], [3.0, 4.0], [1.0, 4.0]])
+    right = left + np.array([2.0, 0.0])
+    below = left + np.array([0.0, 3.0])
+    filled = [fill_polygons([polygon], (8, 9)).astype(int) for polygon in (left, right, below)]
+    np.testing.assert_array_equal(np.argwhere(filled[0]), [[x, y] for x in (1, 2) for y in (1, 2, 3)])
+    assert sum(filled).max() == 1 and sum(map(np.sum, filled)) == 18
+    np.testing.assert_array_equal(filled[0], fill_polygons([left[::-1]], (8, 9)))

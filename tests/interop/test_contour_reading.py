@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from cinema_cmr.interop.contour_reading import is_contour_file
 from cinema_cmr.interop.label_folder import convert_labels, read_labels
 from cinema_cmr.io.dicom.writing.series import DicomShape
 from cinema_cmr.io.read import read_study
+
+OTHERS = ("sarvepicardialContour", "sapapilMuscContour", "laraContour", "lalaContour")
+"""Contours of a workspace that no label stands for."""
 
 Drawn = Mapping[tuple[int, int], NDArray[np.uint8]]
 
@@ -86,6 +90,7 @@ def workspace(study: Study, labels: Drawn, *, scale: int = 4) -> str:
         both = outlines(array)
         inside = contour("saendocardialContour", both["i"]) + contour("saepicardialContour", both["o"])
         inside += contour("sacardialRefPoint", both["i"][:1]) + contour("saReferenceMyoContour", both["i"])
+        inside += "".join(contour(name, both["i"]) for name in OTHERS)
         contours = f'<H:item H:key="Contours">{inside}</H:item>'
         images.append(f'<H:item H:key="{uid_of(study, k, t)}">{contours}<H:item H:key="Zoom">1.5</H:item></H:item>')
     spaces = 'xmlns:H="Hash/" xmlns:L="List/" xmlns:P="Point/"'
@@ -114,7 +119,10 @@ def test_a_workspace_names_its_images_and_other_areas_are_passed_over(
 ) -> None:
     folder, study, labels = scan
     (tmp_path / "p1.cvi42wsx").write_text(workspace(study, labels))
-    (read,) = read_labels(tmp_path / "p1.cvi42wsx", study, folder)
+    notes = list[str]()
+    (read,) = read_labels(tmp_path / "p1.cvi42wsx", study, folder, note=notes.append)
+    counted = ", ".join(f"{len(labels)} {name}" for name in sorted(OTHERS))
+    assert notes == [f"p1.cvi42wsx: passed over contours of other structures: {counted}"]
     assert read.frames == (0, 4) and read.drawn == ("myo", "lv")
     for (k, t), array in labels.items():
         # A quarter of a pixel is what the workspace keeps.
@@ -130,7 +138,7 @@ def test_contours_of_other_images_are_refused(scan: tuple[Path, Study, Drawn], t
         read_labels(path, study, folder)
     other = {"1.2.3": "x"}
     (tmp_path / "p1.xml").write_text(f'<W><item key="ImageStates"><item key="{next(iter(other))}"/></item></W>')
-    with pytest.raises(InputError, match="no contour on an image of this study"):
+    with pytest.raises(InputError, match="no contour of a ventricle on an image of this study"):
         read_labels(tmp_path / "p1.xml", study, folder)
     (tmp_path / "p2.xml").write_text('<!DOCTYPE W [<!ENTITY a "b">]><W/>')
     with pytest.raises(UnreadableFileError, match="defines entities"):
@@ -138,6 +146,49 @@ def test_contours_of_other_images_are_refused(scan: tuple[Path, Study, Drawn], t
     (tmp_path / "p3.xml").write_text("<W>")
     with pytest.raises(UnreadableFileError, match="not XML"):
         read_labels(tmp_path / "p3.xml", study, folder)
+
+
+@pytest.mark.medium
+def test_two_contours_of_one_kind_on_one_image_are_refused(scan: tuple[Path, Study, Drawn], tmp_path: Path) -> None:
+    folder, study, labels = scan
+    contours = write_text_contours(tmp_path / "contours", scan)
+    manual = next(contours.glob("i-contours/*.txt"))
+    for other in (manual.name.replace("manual", "auto"), manual.name.replace("IM-0001", "IM-0002")):
+        copy = manual.with_name(other)
+        copy.write_text(manual.read_text())
+        with pytest.raises(InputError, match="both draw the left ventricle") as error:
+            read_labels(contours, study, folder)
+        assert other in str(error.value) and manual.name in str(error.value)
+        copy.unlink()
+    assert read_labels(contours, study, folder)
+    for name in ("reader1.cvi42wsx", "reader2.cvi42wsx"):
+        (tmp_path / "two" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "two" / name).write_text(workspace(study, labels))
+    with pytest.raises(InputError, match=r"'reader1.cvi42wsx' and 'reader2.cvi42wsx' both draw"):
+        read_labels(tmp_path / "two", study, folder)
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize(
+    ("pattern", "new"),
+    [
+        (r"(?<=SubpixelResolution\">)4", "0"),
+        (r"(?<=SubpixelResolution\">)4", "four"),
+        (r"(?<=SubpixelResolution\">)4", "nan"),
+        (r"<P:x>\d+", "<P:x>nan"),
+        (r"<P:x>\d+", "<P:x>inf"),
+        (r"<P:x>\d+", "<P:x>left"),
+        (r"<P:x>\d+", "<P:x>"),
+        (r"<P:x>\d+</P:x>", ""),
+    ],
+)
+def test_points_of_a_workspace_that_are_not_numbers_are_refused(
+    scan: tuple[Path, Study, Drawn], tmp_path: Path, pattern: str, new: str
+) -> None:
+    folder, study, labels = scan
+    (tmp_path / "p1.cvi42wsx").write_text(re.sub(pattern, new, workspace(study, labels), count=1))
+    with pytest.raises(UnreadableFileError, match=r"'p1.cvi42wsx' has a contour 'saendocardialContour' with points"):
+        read_labels(tmp_path / "p1.cvi42wsx", study, folder)
 
 
 def test_names_of_contours() -> None:

@@ -19,7 +19,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.interop.canvas import Canvas, ReadLabels
 from cinema_cmr.interop.dicom_object import ObjectContext, SeriesIdentity, image_reference, item, new_object
 from cinema_cmr.interop.export import export_analysis, export_context
-from cinema_cmr.interop.label_reading import add_dicom_labels, class_of_structure
+from cinema_cmr.interop.label_reading import _add_contours, add_dicom_labels, class_of_structure
 from cinema_cmr.io.dicom.writing.series import DicomShape
 from cinema_cmr.io.read import read_study
 
@@ -144,6 +144,14 @@ def test_contours_come_back_as_labels(exported: tuple[Analysis, Path, Path], tmp
     truth = analysis.predictions[View.SAX].labels.array[..., 3]
     scores = {code: dice(read.labels.array[..., 3] == code, truth == code) for code in (1, 2, 3)}
     assert min(scores.values()) > 0.98, scores
+    broken = dcmread(tmp_path / "rt.dcm")
+    for values in ([], ["1", "2", "3", "4"], ["1e400"] * 9):
+        broken.ROIContourSequence[0].ContourSequence[0].ContourData = values
+        with pytest.raises(InputError, match=r"of \d values; expected finite x, y and z"):
+            _add_contours(Canvas(study=read_study(study)), broken, "rt.dcm")
+    (tmp_path / "rt2.dcm").write_bytes((tmp_path / "rt.dcm").read_bytes())
+    with pytest.raises(InputError, match=r"both draw the outer border of the LV's wall of one image"):
+        read_dicom_labels(tmp_path, read_study(study))
 
 
 def test_what_cannot_be_placed_or_named_is_refused(exported: tuple[Analysis, Path, Path], tmp_path: Path) -> None:

@@ -88,3 +88,12 @@ def test_what_lies_elsewhere_or_in_no_frame_is_refused(
         read_labels(tmp_path / "p3_frame00.nii.gz", study, folder)
     with pytest.raises(InputError, match=r"holds the values \[4\]"):
         read_labels(save(tmp_path / "p4_frame00.nii.gz", np.where(one == 3, 4, one), affine), study, folder)
+
+
+@pytest.mark.medium
+def test_two_masks_of_one_frame_are_refused(scan: tuple[Path, Study, NDArray[np.uint8]], tmp_path: Path) -> None:
+    folder, study, truth = scan
+    for name in ("reader1_frame00.nii.gz", "reader2_frame00.nii.gz"):
+        save(tmp_path / name, truth[..., 0], study[View.SAX].affine)
+    with pytest.raises(InputError, match=r"'reader1_frame00.nii.gz' and 'reader2_frame00.nii.gz' both draw"):
+        read_labels(tmp_path, study, folder)

@@ -110,7 +110,10 @@ def test_values_are_rounded_and_absent_ones_left_out() -> None:
 def test_where_papillary_muscles_count_is_coded(rule: PapillaryRule, volume: str, mass: str) -> None:
     stack = stack_cine()
     found = measure_masks(stack, labels_of(stack), options=MeasureOptions(papillary_rule=rule))
-    codes = {one.measurement.name: one.code.papillary for one in coded_measurements(tuple(found.values()))}
+    coded = {one.measurement.name: one.code for one in coded_measurements(tuple(found.values()))}
+    codes = {name: code.papillary for name, code in coded.items()}
     assert codes["lv_edv_ml"] is not None and codes["lv_edv_ml"].value == volume
     assert codes["lv_mass_g"] is not None and codes["lv_mass_g"].value == mass
     assert codes["rv_edv_ml"] is None
+    assert coded["lv_edv_ml"].structure == ("lv" if rule == "blood" else None)  # muscle is blood in the mask
+    assert coded["rv_edv_ml"].structure == "rv"

@@ -16,7 +16,9 @@ def test_points_are_read_line_by_line(tmp_path: Path) -> None:
     assert np.array_equal(read_contour(tmp_path / "c.txt"), [[1.5, 2], [3, 4.25], [5, 6]])
 
 
-@pytest.mark.parametrize("text", ["", "1 2\n3 4\n", "1 2 3\n4 5 6\n7 8 9\n", "a b\n"])
+@pytest.mark.parametrize(
+    "text", ["", "1 2\n3 4\n", "1 2 3\n4 5 6\n7 8 9\n", "a b\n", "1 2\n3 nan\n5 6\n", "1 2\n3 inf\n5 6\n"]
+)
 def test_a_file_without_a_polygon_is_one_sentence(tmp_path: Path, text: str) -> None:
     (tmp_path / "c.txt").write_text(text)
     with pytest.raises(InputError, match=r"'c\.txt'.*again"):

@@ -8,7 +8,7 @@ from hearts import chamber_of
 
 from cinema_cmr.core.results import Measurement
 from cinema_cmr.measure.key_frames import key_frame_values
-from cinema_cmr.measure.phases import find_phases
+from cinema_cmr.measure.phases import find_phases, override_phases
 from cinema_cmr.phantom.cycle import Cycle, build_cycle
 
 N_FRAMES = 30
@@ -88,3 +88,25 @@ def test_the_same_curve_gives_the_same_uncertainty() -> None:
     noisy = volumes + np.random.default_rng(1).normal(0, 2, N_FRAMES)
     first, second = (frames(noisy, times, cycle.rr_interval_ms) for _ in range(2))
     assert {n: v.value for n, v in first.items()} == {n: v.value for n, v in second.items()}
+
+
+def test_a_frame_that_the_user_gave_has_no_uncertainty_and_the_others_follow_it() -> None:
+    cycle = build_cycle(60.0, sex="F", rapid_share=0.7)
+    volumes, times = curve(cycle)
+    volumes = volumes + np.random.default_rng(2).normal(0, 2, N_FRAMES)
+    found = find_phases(volumes, times_ms=times, rr_interval_ms=cycle.rr_interval_ms)
+    given = override_phases(found, None, (found.es or 0) + 3, N_FRAMES)
+    chamber = chamber_of(list(volumes), given)
+    values = {v.name: v for v in key_frame_values(chamber, times_ms=times, rr_interval_ms=cycle.rr_interval_ms)}
+    assert values["lv_es_uncertainty_ms"].value is None
+    assert "given by the user" in (values["lv_es_uncertainty_ms"].reason or "")
+    assert (values["lv_ed_uncertainty_ms"].value or 0) < 100
+
+
+def test_an_odd_frame_makes_end_systole_no_less_certain_than_its_neighbours() -> None:
+    """The draws look for ED and ES as the measurement does: a frame that it passes over is not one that they find."""
+    cycle = build_cycle(60.0, sex="F", rapid_share=0.7)
+    volumes, times = curve(cycle)
+    volumes[22] = 20.0  # a slice missed in mid-diastole
+    found = frames(volumes, times, cycle.rr_interval_ms)
+    assert (found["lv_es_uncertainty_ms"].value or 0) < 200

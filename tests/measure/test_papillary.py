@@ -7,10 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hearts import LV, MYO, heart, measured
+from test_valve_plane import both
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.measure.papillary import PAPILLARY_RULES, muscle_in_blood
+from cinema_cmr.measure.papillary import PAPILLARY_RULES, muscle_in_blood, with_muscle_in_mass
+from cinema_cmr.measure.valve_plane import find_valve_planes
+from cinema_cmr.measure.volumes import measure_volumes
 
 BLOOD, MUSCLE, FAT = 900.0, 250.0, 500.0
 
@@ -68,3 +71,17 @@ def test_a_dark_rim_of_the_wall_is_no_muscle() -> None:
     cine, labels, _ = with_papillary()
     image = np.where(inside(labels), BLOOD, MUSCLE).astype(np.float32)
     assert not muscle_in_blood(replace(cine, array=image), labels).any()
+
+
+def test_a_slice_cut_by_the_valve_gives_the_share_of_its_muscle_that_it_has_of_its_blood() -> None:
+    cine, labels, _ = with_papillary()
+    cine = replace(cine, affine=np.diag([1.5, 1.5, 8.0, 1.0]), orientation_known=True)
+    planes = find_valve_planes(cine, both([6.0, 6.0]))
+    cut = measure_volumes(cine, labels, basal_rule="valve-plane", valve_planes=planes)
+    shares = cut.lv_shares[:, 0]
+    assert ((shares > 0.05) & (shares < 0.95)).any(), "a slice is cut in part"
+    per_slice = np.count_nonzero(muscle_in_blood(cine, labels), axis=(0, 1))[:, 0] * cine.voxel_volumes_ml
+    moved = with_muscle_in_mass(cut, cine, labels)
+    assert (per_slice * shares).sum() < per_slice.sum()
+    assert cut.lv_ml[0] - moved.lv_ml[0] == pytest.approx((per_slice * shares).sum())
+    assert moved.myo_ml[0] - cut.myo_ml[0] == pytest.approx((per_slice * shares).sum())

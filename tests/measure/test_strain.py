@@ -112,3 +112,15 @@ def test_a_slice_without_movement_has_no_strain() -> None:
     labels = LabelMap(array=np.repeat(np.repeat(plane[:, :, None, None], 4, axis=2), 2, axis=3))
     endo, epi = circumferential_values(circumferential_curves(cine_of(labels.array.shape), labels), ED_ES)
     assert endo.value == 0 and epi.value == 0
+
+
+def test_blood_far_from_any_wall_has_no_length_and_the_strain_a_reason() -> None:
+    array = np.stack([long_axis_plane(80.0, RADIUS_MM, 1.3), np.zeros((100, 120), np.uint8)], axis=-1)[:, :, None]
+    array[40:50, 40:50, 0, 1] = LV
+    array[95:98, 115:118, 0, 1] = MYO
+    cine = cine_of(array.shape, (1.3, 1.3, 8.0), view=View.LAX_4C)
+    labels = LabelMap(array=array)
+    lengths = longitudinal_curve_lengths_mm(cine, labels)
+    assert np.isfinite(lengths[0]) and np.isnan(lengths[1])
+    values = longitudinal_values(study_of(cine), {View.LAX_4C: labels})
+    assert all(value.value is None and "at ES" in (value.reason or "") for value in values)

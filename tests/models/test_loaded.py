@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 from small_models import convvit, images, unetr, unetr_card
+from torch import nn
 
 from cinema_cmr.core.card import ModelCard, OutputKind, TaskName
 from cinema_cmr.core.errors import UsageError, WeightsError
+from cinema_cmr.models.cards import embedded_folder, read_card
 from cinema_cmr.models.ensemble import Ensemble
 from cinema_cmr.models.loaded import LoadedModel, in_target_units, join
 from cinema_cmr.models.weights import load_model
@@ -95,3 +97,55 @@ def test_a_tensor_gets_a_prediction_or_an_error_that_names_the_form() -> None:
             loaded(wrong)
     with pytest.raises(UsageError, match="multiples of 16 from 32 on"):
         loaded(torch.zeros(1, 1, 100, 90, 3))
+
+
+class Failing(nn.Module):
+    """A network that fails as torch does."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+        self.message = message
+
+    def forward(self, images: object) -> None:
+        raise RuntimeError(self.message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "CUDA error: device-side assert triggered",
+        "CUDA out of memory. Tried to allocate 2.00 GiB",
+        "DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes, a size",
+        "Input type (float) and bias type (c10::Half) should be the same",
+        "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED",
+        "a defect of the network",
+    ],
+)
+def test_what_has_nothing_to_do_with_sizes_is_raised_as_it_is(message: str) -> None:
+    loaded = LoadedModel(model=Failing(message), card=read_card(embedded_folder("cinema-sax")))
+    with pytest.raises(RuntimeError) as error:
+        loaded(torch.zeros(1, 1, 32, 32, 1))
+    assert str(error.value) == message
+
+
+def test_sizes_that_do_not_fit_are_named_with_the_network_s_reason() -> None:
+    network = nn.Conv2d(3, 1, 3)
+
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = network
+
+        def forward(self, images: dict[str, torch.Tensor]) -> torch.Tensor:
+            return self.conv(images["sax"][..., 0])  # type: ignore[no-any-return]
+
+    loaded = LoadedModel(model=Network(), card=read_card(embedded_folder("cinema-sax")))
+    with pytest.raises(UsageError, match=r"do not fit the network \(Given groups=1.*3 channels.*\); expected a tensor"):
+        loaded(torch.zeros(1, 1, 32, 32, 1))
+
+
+def test_images_on_another_device_are_named_before_they_are_tried() -> None:
+    loaded = LoadedModel(model=Failing("never run"), card=read_card(embedded_folder("cinema-sax")))
+    with pytest.raises(UsageError, match=r"images on meta and a network on cpu; expected one device: move the images"):
+        loaded(torch.zeros(1, 1, 32, 32, 1, device="meta"))

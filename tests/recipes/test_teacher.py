@@ -13,6 +13,7 @@ from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.training_set import TrainingData
+from cinema_cmr.models.cards import embedded_folder
 from cinema_cmr.recipes.finetune import finetune
 from cinema_cmr.recipes.registry import recipe
 from cinema_cmr.recipes.teacher import SOFT_LABELS_FOLDER, chosen_teacher, needs_teacher, with_teacher
@@ -39,9 +40,8 @@ def test_a_teacher_is_needed_for_undrawn_structures_and_for_frames_without_label
 
 def test_a_model_teaches_the_next_one_what_was_not_drawn(tmp_path: Path) -> None:
     teacher = finetune(small(), data(), tmp_path / "teacher").model
-    options = FinetuneOptions(teacher=str(teacher), teacher_tta=1)
     notes: list[str] = []
-    taught = with_teacher(part_labelled(), options, small(), tmp_path / "run", note=notes.append)
+    taught = with_teacher(part_labelled(), str(teacher), small(), tmp_path / "run", tta=1, note=notes.append)
     assert [bool(study.soft_labels) for study in taught.train] == [True, False] and not taught.val[0].soft_labels
     assert len(list((tmp_path / "run" / SOFT_LABELS_FOLDER).iterdir())) == 1
     assert notes == ["teacher's labels: 2 of 2 studies"]
@@ -53,9 +53,9 @@ def test_a_model_teaches_the_next_one_what_was_not_drawn(tmp_path: Path) -> None
 
 def test_a_teacher_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="expected a recipe of the task 'segment'"):
-        with_teacher(data(), FinetuneOptions(teacher="cinema-sax"), recipe("lax-unet"), tmp_path)
+        with_teacher(data(), "cinema-sax", recipe("lax-unet"), tmp_path)
     with pytest.raises(UsageError, match="predicts labels of scheme 'scar'; expected 'cine'"):
-        with_teacher(data(), FinetuneOptions(teacher="cinema-scar"), small(), tmp_path)
+        with_teacher(data(), "cinema-scar", small(), tmp_path)
 
 
 @pytest.mark.medium
@@ -70,3 +70,22 @@ def test_the_start_teaches_what_was_not_drawn_unless_another_is_given() -> None:
     assert chosen_teacher(FinetuneOptions(), whole, studies) is None
     assert chosen_teacher(FinetuneOptions(), started, data().train) is None
     assert chosen_teacher(FinetuneOptions(), replace(started, start="cinema-small"), studies) is None
+
+
+def test_the_start_teaches_studies_in_memory_too_as_those_of_a_folder(tmp_path: Path) -> None:
+    first = finetune(small(), data(), tmp_path / "first")
+    notes: list[str] = []
+    for name, start in (("path", str(first.model)), ("loaded", first.load())):
+        run = finetune(small(), part_labelled(), tmp_path / name, start=start, teacher_tta=1, note=notes.append)
+        assert len(list((run.folder / SOFT_LABELS_FOLDER).iterdir())) == 1
+    assert notes[0].startswith(f"teacher: {first.card.name}, the start") and len(notes) == 4
+    alone = finetune(small(), part_labelled(), tmp_path / "alone", start=first.load(), teacher="none")
+    assert not (alone.folder / SOFT_LABELS_FOLDER).exists()
+    whole = finetune(small(), data(), tmp_path / "whole", start=first.load())
+    assert not (whole.folder / SOFT_LABELS_FOLDER).exists()
+
+
+def test_the_card_of_the_start_is_enough_to_choose_it(tmp_path: Path) -> None:
+    (tmp_path / "card.json").write_bytes((embedded_folder("cinema-sax") / "card.json").read_bytes())
+    started = replace(recipe("sax-unet").with_train(accelerator="cpu"), start=str(tmp_path))
+    assert chosen_teacher(FinetuneOptions(), started, part_labelled().train) == str(tmp_path)

@@ -36,6 +36,7 @@ from cinema_cmr.recipes.finetune import finetune
 from cinema_cmr.recipes.presets import with_preset
 from cinema_cmr.recipes.registry import recipe
 from cinema_cmr.recipes.scalars import with_target
+from cinema_cmr.recipes.teacher import NO_TEACHER
 from cinema_cmr.score.statistics import finite_mean
 from cinema_cmr.tasks.evaluator import PredictionOptions
 from cinema_cmr.tasks.result import Result, by_patient
@@ -208,7 +209,8 @@ def train_and_score(
     `report` follows the training, `scored` receives the outcome of each study.
     """
     began = time.monotonic()
-    loaded = finetune(experiment, data, folder, start=start, report=report).load()
+    # A teacher would give the runs from a start other labels than those from random weights.
+    loaded = finetune(experiment, data, folder, start=start, teacher=NO_TEACHER, report=report).load()
     train = experiment.train
     return _score(
         loaded,

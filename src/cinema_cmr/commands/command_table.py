@@ -14,6 +14,7 @@ __all__ = ["ALIASES", "COMMANDS", "NOTICE", "command_module", "command_parser", 
 COMMANDS = {
     "analyse": "one or many studies: masks, volumes, EF, a report",
     "remeasure": "finished results measured again, with corrected masks, frames or rules",
+    "compare": "two finished results beside each other: numbers, outlines, curves, what differs",
     "population": "tables of thousands of studies, on all cores or many machines",
     "cohort": "one page about a population: distributions, flags, failures, centiles",
     "segment": "one mask per image, on the image's own grid",
@@ -44,6 +45,7 @@ NOTICE = "For research use only; not a medical device."
 _PACKAGES = {
     **dict.fromkeys(("doctor", "info"), "about."),
     **dict.fromkeys(("deidentify", "export"), "dicom."),
+    "compare": "finished.",
     **dict.fromkeys(("cohort", "population"), "population."),
     **dict.fromkeys(("embed", "prepare", "pretrain", "reconstruct"), "encoder."),
 }

@@ -160,6 +160,7 @@ def _convert_labels(given: Namespace, console: Console) -> int:
         Path(given.output),
         codes=LabelStatement().with_codes(given.codes).file_codes if given.codes else None,
         overwrite=given.overwrite,
+        note=console.note,
     )
     console.result(
         "\n".join(

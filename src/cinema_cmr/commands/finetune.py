@@ -65,6 +65,7 @@ def run(given: Namespace) -> int:
     check_writable(output.output)
     from cinema_cmr.recipes.finetune import change_experiment, finetune, open_labelled_data
     from cinema_cmr.recipes.scalars import with_target
+    from cinema_cmr.recipes.teacher import NO_TEACHER
 
     console, folder = Console(as_json=output.json), Path(output.output)
     experiment = change_experiment(chosen_experiment(given, task=given.task), options)
@@ -80,6 +81,7 @@ def run(given: Namespace) -> int:
             data,
             folder,
             command=command,
+            teacher=NO_TEACHER,  # the data has the labels of its teacher
             report=said_once(
                 console, lambda progress: update(progress.step, progress.n_steps, _progress_text(progress))
             ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
@@ -11,10 +11,10 @@ from jsonargparse import ArgumentParser, Namespace
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options.dataclass_options import add_options, option_values
 from cinema_cmr.commands.options.normal_ranges_file import read_normal_ranges
+from cinema_cmr.commands.options.view_files import VIEW_FILE, files_by_view
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.serialise import Json, json_values
 from cinema_cmr.core.study import Subject
-from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.output_folder import check_writable
 from cinema_cmr.measure.measure import MeasureOptions
 from cinema_cmr.report.corrections import ValueChange, changed_values, correction_lines, shown_changes
@@ -22,8 +22,6 @@ from cinema_cmr.report.record.study_record import StudyRecord
 from cinema_cmr.report.wording import number, sentence, unit_text
 
 __all__ = ["add_arguments", "run"]
-
-_VIEW_FILE = "[VIEW=]FILE"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -34,14 +32,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--mask",
         action="append",
         default=[],
-        metavar=_VIEW_FILE,
+        metavar=VIEW_FILE,
         help="corrected mask, of sax unless named (default: those of RESULTS, edited in place or not)",
     )
     group.add_argument(
         "--image",
         action="append",
         default=[],
-        metavar=_VIEW_FILE,
+        metavar=VIEW_FILE,
         help="NIfTI image for the report, where RESULTS has none",
     )
     rules = add_options(parser, MeasureOptions, title="measurement (default: as before)")
@@ -66,8 +64,8 @@ def run(given: Namespace) -> int:
     check_writable(folder)
     values = option_values(given, MeasureOptions, Subject)
     corrections = Corrections(
-        masks=_by_view(given.mask),
-        images=_by_view(given.image),
+        masks=files_by_view(given.mask),
+        images=files_by_view(given.image),
         rules={name: value for name, value in values.items() if value is not None},
         find_frames=given.find_frames,
         normal_ranges=read_normal_ranges(given.normal_ranges) if given.normal_ranges else None,
@@ -76,18 +74,6 @@ def run(given: Namespace) -> int:
     record = write_results(analysis, folder, overwrite=given.overwrite)
     Console(as_json=given.json).result(_text(record, folder), _document(record, folder))
     return 0
-
-
-def _by_view(values: Iterable[str]) -> dict[View, Path]:
-    """Return view -> file of texts such as "lax_4c=mask.nii.gz"; a file alone is of the short axis."""
-    found: dict[View, Path] = {}
-    for value in values:
-        name, sign, file = value.partition("=")
-        view, path = (View(name), file) if sign and name in list(View) else (View.SAX, value)
-        if not path or view in found:
-            raise UsageError(f"'{value}' is given for the {view.title} view; expected one file for each view")
-        found[view] = Path(path)
-    return found
 
 
 def _text(record: StudyRecord, folder: Path) -> str:

@@ -13,8 +13,12 @@ __all__ = ["fill_polygons"]
 def fill_polygons(polygons: Iterable[NDArray[np.float64]], shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Return the (x, y) mask of pixel centres inside an odd number of polygons, each (n, 2) in pixel indices.
 
-    A contour within another one is a hole, as in DICOM's CLOSEDPLANAR_XOR.
+    A contour within another one is a hole, as in DICOM's CLOSEDPLANAR_XOR. A centre exactly on a contour is inside on
+    its left and top (lower x and y) and outside on its right and bottom, so that areas side by side share no pixel.
 
+    >>> corners = np.array([[1.0, 1.0], [3.0, 1.0], [3.0, 3.0], [1.0, 3.0]])
+    >>> np.argwhere(fill_polygons([corners], (5, 5))).tolist()
+    [[1, 1], [1, 2], [2, 1], [2, 2]]
     >>> square = np.array([[0.5, 0.5], [2.5, 0.5], [2.5, 2.5], [0.5, 2.5]])
     >>> int(fill_polygons([square], (4, 4)).sum())
     4

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import CINE_LABELS
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.datasets.reading import Note, ignore_note
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -25,10 +27,13 @@ __all__ = ["Canvas", "Place", "ReadLabels", "slice_origin"]
 _PAINTED = ("epi", "myo", "lv", "rv")
 """Order of painting: a cavity lies over its wall. "epi" is wall and cavity of the LV together."""
 _DRAWN = {"epi": "myo"}
+_TITLES = {label.name: label.title for label in CINE_LABELS} | {"epi": "outer border of the LV's wall"}
 _LABEL = {label.name: label.code for label in CINE_LABELS} | {"epi": 2}
 
 Place = tuple[int, int, int]
 """Index of the cine in its study, slice and frame."""
+Masks = Mapping[str, NDArray[np.bool_]]
+"""Structure -> mask (x, y)."""
 
 
 @dataclass(kw_only=True)
@@ -50,6 +55,11 @@ class Canvas:
 
     study: Study
     masks: dict[Place, dict[str, NDArray[np.bool_]]] = field(default_factory=lambda: defaultdict(dict))
+    note: Note = ignore_note
+    """Receives a remark on what was passed over."""
+    source: Path = Path()
+    """File whose masks are being added."""
+    _sources: dict[tuple[Place, str], Path] = field(default_factory=dict)
 
     @cached_property
     def places(self) -> Mapping[tuple[str, int], Place]:
@@ -70,16 +80,33 @@ class Canvas:
         return self.places.get((str(reference.ReferencedSOPInstanceUID), first))
 
     def add(self, place: Place, name: str, mask: NDArray[np.bool_], *, exclusive: bool = False) -> None:
-        """Add a mask (x, y) to a class at a place; `exclusive` keeps what lies in an odd number of masks."""
+        """Add a mask (x, y) to a class at a place; `exclusive` keeps what lies in an odd number of masks.
+
+        One file may hold several parts of a structure. Raises `InputError` where two files draw a structure of one
+        image, as of two readers: their union or difference would be of neither.
+        """
+        first = self._sources.setdefault((place, name), self.source)
+        if first != self.source:
+            raise InputError(
+                f"'{first.name}' and '{self.source.name}' both draw the {_TITLES[name]} of one image; expected one"
+                " file: keep the labels of one reader, one series and one kind (manual or automatic)"
+            )
         masks = self.masks[place]
         if name in masks:
             mask = masks[name] ^ mask if exclusive else masks[name] | mask
         masks[name] = mask
 
     def painted(self) -> Iterator[ReadLabels]:
-        """Yield the labels of each cine that has any."""
+        """Yield the labels of each cine that has any.
+
+        The outer border of a wall without its cavity is passed over, with a note: what of its area is blood is unknown.
+        """
         for number, cine in enumerate(self.study):
-            own = {place: masks for place, masks in self.masks.items() if place[0] == number}
+            drawn_on = {place: masks for place, masks in self.masks.items() if place[0] == number}
+            own = {place: found for place, masks in drawn_on.items() if (found := _without_lone_border(masks))}
+            n_lone = sum("epi" in masks and "lv" not in masks for masks in drawn_on.values())
+            if n_lone:
+                self.note(f"{cine.label}: passed over outer borders of a wall without its cavity, on {n_lone} images")
             array = np.zeros(cine.shape, np.uint8)
             for (_, k, t), masks in own.items():
                 for name in (name for name in _PAINTED if name in masks):
@@ -90,13 +117,27 @@ class Canvas:
                 yield ReadLabels(cine=cine, labels=LabelMap(array=array), frames=tuple(frames), drawn=drawn)
 
 
-def _drawn_in_all(masks: Mapping[Place, Mapping[str, object]], frames: Sequence[int]) -> tuple[str, ...]:
-    """Return the structures that every frame has in some slice; an outline of the LV's wall stands for the wall."""
+def _without_lone_border(masks: Masks) -> Masks:
+    return masks if "lv" in masks else {name: mask for name, mask in masks.items() if name != "epi"}
+
+
+def _drawn_in_all(masks: Mapping[Place, Masks], frames: Sequence[int]) -> tuple[str, ...]:
+    """Return the structures that every frame has in some slice; an outline of the LV's wall stands for the wall.
+
+    Where walls were drawn as outlines, the wall counts only if no cavity lies without one: a slice whose wall was not
+    drawn would teach blood beside background. Areas (SEG, masks) may leave it out, as at the valves.
+    """
     found = {
         frame: {_DRAWN.get(name, name) for (_, _, t), names in masks.items() if t == frame for name in names}
         for frame in frames
     }
-    return tuple(label.name for label in CINE_LABELS if all(label.name in names for names in found.values()))
+    outlined = any("epi" in names for names in masks.values())
+    bare = outlined and any("lv" in names and not {"epi", "myo"} & set(names) for names in masks.values())
+    return tuple(
+        label.name
+        for label in CINE_LABELS
+        if all(label.name in names for names in found.values()) and not (bare and label.name == "myo")
+    )
 
 
 def slice_origin(cine: Cine, k: int) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.files.text import read_text
 from cinema_cmr.image.polygon import fill_polygons
 from cinema_cmr.interop.canvas import Canvas, Place
-from cinema_cmr.interop.label_reading import class_of_structure
+from cinema_cmr.interop.label_reading import known_class
 from cinema_cmr.interop.study_files import dicom_files
 from cinema_cmr.io.contour_text import read_contour
 from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset
@@ -48,12 +48,14 @@ def add_contour_files(canvas: Canvas, paths: Sequence[Path], study: Path) -> Non
 
     In the name of a text file stand the InstanceNumber of a short-axis image and its kind: i, the LV's cavity, or o,
     the outer border of its wall. A workspace names each image by its SOP Instance UID. Raises `InputError` for contours
-    of no image of the study, or of several.
+    of no image of the study, or of several, and for two files of one kind of contour on one image.
     """
     numbers: Mapping[int, list[Place]] | None = None
     for path in paths:
+        canvas.source = path
         if path.suffix.lower() in _XML:
-            _add_workspace(canvas, path)
+            for place, structure, points in _placed_contours(canvas, path):
+                _fill(canvas, place, structure, points)
             continue
         match = _TEXT_NAME.fullmatch(path.name)
         assert match is not None  # chosen by is_contour_file
@@ -89,17 +91,27 @@ def _fill(canvas: Canvas, place: Place, structure: str, points: Points) -> None:
     canvas.add(place, structure, fill_polygons([points], (shape[0], shape[1])))
 
 
-def _add_workspace(canvas: Canvas, path: Path) -> None:
-    found = 0
+def _placed_contours(canvas: Canvas, path: Path) -> Iterator[tuple[Place, str, Points]]:
+    """Yield place, class and points of the contours of a workspace that lie on images of the study.
+
+    A workspace holds all that was ever drawn: contours of atria, papillary muscles or the RV's wall are passed over,
+    and counted in a note.
+    """
+    found, others = 0, Counter[str]()
     for uid, name, points in _workspace_contours(path):
-        place = canvas.places.get((uid, 0))
-        if place is not None:
-            _fill(canvas, place, class_of_structure(name, (), path.name), points)
+        place, structure = canvas.places.get((uid, 0)), known_class(name)
+        if place is not None and structure is None:
+            others[name] += 1
+        elif place is not None and structure is not None:
+            yield place, structure, points
             found += 1
+    if others:
+        listed = ", ".join(f"{count} {name[:40]}" for name, count in sorted(others.items()))
+        canvas.note(f"{path.name}: passed over contours of other structures: {listed}")
     if not found:
         raise InputError(
-            f"'{path.name}' has no contour on an image of this study; expected a cvi42 workspace exported as XML, and"
-            " the study that was drawn on"
+            f"'{path.name}' has no contour of a ventricle on an image of this study; expected a cvi42 workspace"
+            " exported as XML, and the study that was drawn on"
         )
 
 
@@ -116,19 +128,34 @@ def _workspace_contours(path: Path) -> Iterator[tuple[str, str, Points]]:
         for image in states:
             for contours in (item for item in image if _key(item) == "Contours"):
                 for contour in contours:
-                    points = _points_of(contour)
-                    if "contour" in _key(contour).lower() and not _NOT_AREAS.search(_key(contour)) and len(points) > 2:
-                        yield _key(image), _key(contour), points
+                    name = _key(contour)
+                    if "contour" in name.lower() and not _NOT_AREAS.search(name):
+                        points = _points_of(contour, path.name)
+                        if len(points) > 2:
+                            yield _key(image), name, points
 
 
-def _points_of(contour: ET.Element) -> Points:
-    """Return the points of an outline, (n, 2) pixels; they are stored in fractions of a pixel."""
+def _points_of(contour: ET.Element, file: str) -> Points:
+    """Return the points of an outline, (n, 2) pixels; they are stored in fractions of a pixel.
+
+    Raises `UnreadableFileError` for points, or a fraction, that are not finite numbers.
+    """
     parts = {_key(part): part for part in contour}
     if "Points" not in parts:
         return np.zeros((0, 2))
-    scale = float(parts["SubpixelResolution"].text or 1) if "SubpixelResolution" in parts else 1.0
-    points = [[float(value.text or "nan") for value in point][:2] for point in parts["Points"]]
-    return np.asarray([point for point in points if len(point) == 2], dtype=np.float64).reshape(-1, 2) / scale
+    stored = parts.get("SubpixelResolution")
+    try:
+        scale = 1.0 if stored is None else float(stored.text or 1)
+        points = np.asarray([[float(value.text or "") for value in point][:2] for point in parts["Points"]], np.float64)
+        points = points.reshape(len(parts["Points"]), 2)
+    except ValueError:  # not a number, or a point without two of them
+        points, scale = np.full((1, 2), np.nan), 1.0
+    if not (np.isfinite(points).all() and np.isfinite(scale) and scale > 0):
+        raise UnreadableFileError(
+            f"'{file}' has a contour '{_key(contour)[:40]}' with points that are not numbers, or in fractions of"
+            " a pixel that are none; expected x and y for each and a SubpixelResolution above 0: export it again"
+        )
+    return points / scale
 
 
 def _key(item: ET.Element) -> str:

@@ -11,6 +11,7 @@ from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.serialise import json_text
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import CINE_LABELS, View
+from cinema_cmr.datasets.reading import Note, ignore_note
 from cinema_cmr.interop.canvas import Canvas, ReadLabels
 from cinema_cmr.interop.contour_reading import add_contour_files, is_contour_file
 from cinema_cmr.interop.label_reading import add_dicom_labels
@@ -35,16 +36,17 @@ def convert_labels(
     *,
     codes: Mapping[int, int] | None = None,
     overwrite: bool = False,
+    note: Note = ignore_note,
 ) -> tuple[Path, ...]:
     """Write the labelled frames of a DICOM study into a dataset folder; return the paths of the masks.
 
     Frames without a label are left out: nothing was said of them. Two frames of a view are named ED and ES, the one of
     more LV first, and form one study; others are named by frame. Where not all structures were drawn in all of them,
-    `labels.json` in the folder states which were. Raises `InputError` as `read_labels` does, and for labels of a cine
-    whose view is unknown.
+    `labels.json` in the folder states which were; `note` receives what was passed over. Raises `InputError` as
+    `read_labels` does, and for labels of a cine whose view is unknown.
     """
     whole = read_study(study)
-    read = read_labels(source, whole, Path(study), codes=codes)
+    read = read_labels(source, whole, Path(study), codes=codes, note=note)
     unknown = [one.cine.label for one in read if one.cine.view is View.OTHER]
     if unknown or not read:
         raise InputError(
@@ -63,15 +65,20 @@ def convert_labels(
 
 
 def read_labels(
-    source: Path | str, study: Study, images: Path, *, codes: Mapping[int, int] | None = None
+    source: Path | str,
+    study: Study,
+    images: Path,
+    *,
+    codes: Mapping[int, int] | None = None,
+    note: Note = ignore_note,
 ) -> tuple[ReadLabels, ...]:
     """Read masks and contours of other systems as labels on the cines of a study that was read from `images`, DICOM.
 
     `source`: a file or a folder of DICOM SEG or RTSTRUCT, of contours (`interop.contour_reading`), or of masks in
-    NIfTI, NRRD or MHA (`interop.mask_reading`), whose codes are `codes` (file code -> our code), or ours. Raises
-    `InputError` for a folder of several kinds, and as the reader of its kind.
+    NIfTI, NRRD or MHA (`interop.mask_reading`), whose codes are `codes` (file code -> our code), or ours. `note`
+    receives what was passed over. Raises `InputError` for a folder of several kinds, and as the reader of its kind.
     """
-    source, canvas = Path(source), Canvas(study=study)
+    source, canvas = Path(source), Canvas(study=study, note=note)
     files = _files(source)
     contours = [path for path in files if is_contour_file(path)]
     masks = [path for path in files if is_nifti_name(path) or is_other_format(path)]

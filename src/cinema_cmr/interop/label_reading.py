@@ -27,7 +27,7 @@ from cinema_cmr.io.dicom.values import text_of
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["add_dicom_labels", "class_of_structure"]
+__all__ = ["add_dicom_labels", "class_of_structure", "known_class"]
 
 _SEG, _RTSTRUCT = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.481.3"
 _CODES = {"87878005": "lv", "53085002": "rv", "49848007": "myo", "74281007": "myo"}
@@ -61,6 +61,7 @@ def add_dicom_labels(canvas: Canvas, source: Path) -> None:
             kind = text_of(read_dataset(path, ["SOPClassUID"]), "SOPClassUID")
             if kind in (_SEG, _RTSTRUCT):
                 n_objects += 1
+                canvas.source = path
                 add = _add_segmentation if kind == _SEG else _add_contours
                 add(canvas, read_dataset(path, pixels=True), path.name)
     if not n_objects:
@@ -71,19 +72,24 @@ def add_dicom_labels(canvas: Canvas, source: Path) -> None:
 
 
 def class_of_structure(words: str, codes: Iterable[str], file: str) -> str:
-    """Return the class of a structure by its SNOMED CT codes, else by its name: "lv", "rv", "myo", or "epi".
-
-    "epi" is the outline of wall and cavity of the LV together. Raises `InputError` for any other structure.
-    """
-    found = next((_CODES[code] for code in codes if code in _CODES), None)
-    plain = re.sub(r"[\W_]+", " ", words.casefold())
-    found = found or next((name for name, pattern in _NAMES if pattern.search(plain)), None)
+    """Return the class of a structure as `known_class` does; raises `InputError` for one without a class."""
+    found = known_class(words, codes)
     if found is None:
         raise InputError(
             f"'{file}' has a structure '{words[:40]}'; expected left ventricle, its myocardium or right ventricle, by"
             " code or name (endo, epi, RV): rename it, or export without it"
         )
     return found
+
+
+def known_class(words: str, codes: Iterable[str] = ()) -> str | None:
+    """Return the class of a structure by its SNOMED CT codes, else by its name: "lv", "rv", "myo", "epi", or None.
+
+    "epi" is the outline of wall and cavity of the LV together; None, any other structure.
+    """
+    found = next((_CODES[code] for code in codes if code in _CODES), None)
+    plain = re.sub(r"[\W_]+", " ", words.casefold())
+    return found or next((name for name, pattern in _NAMES if pattern.search(plain)), None)
 
 
 def _add_segmentation(canvas: Canvas, dataset: Dataset, file: str) -> None:
@@ -198,8 +204,18 @@ def _add_contours(canvas: Canvas, dataset: Dataset, file: str) -> None:
                     f"'{file}' has a contour that refers to no image of this study; expected one, which gives slice and"
                     " phase: give the study that was drawn on"
                 )
-            points = np.array(contour.ContourData, dtype=np.float64).reshape(-1, 3)
+            points = _points_of(contour, file)
             canvas.add(place, name, _filled(canvas.study.cines[place[0]], place[1], points, file), exclusive=True)
+
+
+def _points_of(contour: Dataset, file: str) -> NDArray[np.float64]:
+    """Return the (n, 3) LPS points of a contour; raises `InputError` for points that have no place."""
+    values = np.array(contour.get("ContourData") or (), dtype=np.float64)
+    if not len(values) or len(values) % 3 or not np.isfinite(values).all():
+        raise InputError(
+            f"'{file}' has a contour of {len(values)} values; expected finite x, y and z of each point: export it again"
+        )
+    return values.reshape(-1, 3)
 
 
 def _filled(cine: Cine, k: int, points: NDArray[np.float64], file: str) -> NDArray[np.bool_]:

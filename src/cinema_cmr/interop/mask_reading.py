@@ -34,6 +34,7 @@ def add_mask_files(canvas: Canvas, paths: Sequence[Path], codes: Mapping[int, in
     a mask on another grid than every cine's, `InputError` for one whose frame is unknown.
     """
     for path in paths:
+        canvas.source = path
         array, affine = read_placed_labels(path, codes=codes)
         number, grids = _fitting_cine(canvas, array.shape, affine, path.name)
         for t, frame in enumerate(_frames(canvas.study.cines[number], array.shape[3], path)):

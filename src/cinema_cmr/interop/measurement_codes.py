@@ -257,11 +257,14 @@ def coded_measurements(measured: tuple[Measurement, ...]) -> tuple[CodedMeasurem
 
 
 def _muscle_in_mass(name: str, code: MeasurementCode) -> MeasurementCode:
-    """Return the code of a value that counts papillary muscles in the mass; long-axis areas hold them as before."""
+    """Return the code of a value that counts papillary muscles in the mass; long-axis areas hold them as before.
+
+    Such a value is no longer the size of one class of the mask, in which the muscles are blood.
+    """
     other = {_PAPILLARY_INCLUDED: _PAPILLARY_EXCLUDED, _PAPILLARY_EXCLUDED: _PAPILLARY_INCLUDED}
     if code.papillary is None or name.removesuffix("_ml").removesuffix("_percent").endswith("_biplane"):
         return code
-    return replace(code, papillary=other[code.papillary])
+    return replace(code, papillary=other[code.papillary], structure=None)
 
 
 def uncoded_measurements(measured: tuple[Measurement, ...]) -> tuple[Measurement, ...]:

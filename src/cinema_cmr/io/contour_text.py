@@ -16,7 +16,7 @@ __all__ = ["read_contour"]
 def read_contour(path: Path) -> NDArray[np.float64]:
     """Read the (n, 2) points of a contour, column and row in pixels; the centre of the first pixel is (0, 0).
 
-    Raises `InputError` if the file is not a polygon.
+    Raises `InputError` if the file is not a polygon of finite points.
     """
     try:
         points = [[float(number) for number in line.split()] for line in read_text(path).splitlines() if line.strip()]
@@ -29,4 +29,9 @@ def read_contour(path: Path) -> NDArray[np.float64]:
             f"contour '{path.name}' has {len(points)} lines; expected at least three with x and y each: export or"
             " unpack it again"
         )
-    return np.asarray(points, dtype=np.float64)
+    polygon = np.asarray(points, dtype=np.float64)
+    if not np.isfinite(polygon).all():
+        raise InputError(
+            f"contour '{path.name}' has points that are nan or inf; expected numbers: export or unpack it again"
+        )
+    return polygon

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cinema_cmr.core.results import Measurement
 from cinema_cmr.measure.definition import Definition
 from cinema_cmr.measure.function import Chamber
-from cinema_cmr.measure.phases import Phases
+from cinema_cmr.measure.phases import Phases, find_phases, override_phases
 from cinema_cmr.measure.rates import cycle_length_ms, frames_between, missing_input, volume_slopes
 
 __all__ = ["find_key_frames", "key_frame_values"]
@@ -37,13 +37,16 @@ _RULES: Mapping[str, tuple[str, str]] = {
 
 UNCERTAINTY = (
     f"root-mean-square distance over {N_DRAWS} curves whose noise was redrawn; the noise is what parabolas through five"
-    " frames leave"
+    " frames leave, bends sharper than a parabola included"
 )
+
+GIVEN = "the frame was given by the user"
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Times:
     times_ms: Curve
+    rr_interval_ms: float | None
     cycle_ms: float | None
 
 
@@ -92,17 +95,20 @@ def key_frame_values(
     definitions = {name: _definitions(chamber, name) for name in _RULES}
     if reason or times_ms is None:
         return tuple(d.absent(reason or "") for pair in definitions.values() for d in pair if d is not None)
-    clock = _Times(times_ms=times_ms, cycle_ms=cycle_length_ms(chamber.volumes_ml, times_ms, rr_interval_ms))
+    cycle_ms = cycle_length_ms(chamber.volumes_ml, times_ms, rr_interval_ms)
+    clock = _Times(times_ms=times_ms, rr_interval_ms=rr_interval_ms, cycle_ms=cycle_ms)
     slopes = volume_slopes(chamber.volumes_ml, times_ms, cycle_ms=clock.cycle_ms)
     found = find_key_frames(slopes, chamber.phases, periodic=clock.cycle_ms is not None)
-    spread = _uncertainty_ms(chamber.volumes_ml, clock, found)
+    spread = _uncertainty_ms(chamber, clock, found)
     values = []
     for name, (frame, uncertainty) in definitions.items():
         missing = f"the frames do not reach {_RULES[name][0]}"
         if frame is not None:
             values.append(frame.value(found[name], frames=(found[name],)) if name in found else frame.absent(missing))
-        known = name in found and np.isfinite(spread[name])
-        values.append(uncertainty.value(spread[name]) if known else uncertainty.absent(missing))
+        if name in spread:
+            values.append(uncertainty.value(spread[name]))
+        else:
+            values.append(uncertainty.absent(GIVEN if name in chamber.phases.given else missing))
     return tuple(values)
 
 
@@ -125,21 +131,31 @@ def _definitions(chamber: Chamber, name: str) -> tuple[Definition | None, Defini
     return (frame if rule else None), uncertainty
 
 
-def _uncertainty_ms(volumes_ml: Curve, clock: _Times, found: Mapping[str, int]) -> dict[str, float]:
-    """Return the root-mean-square distance in ms of each key frame over curves with redrawn noise."""
-    smooth = _smoothed(volumes_ml, clock)
-    noise = float(np.std(volumes_ml - smooth)) * _NOISE_FACTOR
+def _uncertainty_ms(chamber: Chamber, clock: _Times, found: Mapping[str, int]) -> dict[str, float]:
+    """Return the root-mean-square distance in ms of each frame that was found over curves with redrawn noise.
+
+    ED and ES of each curve are looked for by the rule that found them; frames that the user gave stay where they are.
+    """
+    smooth = _smoothed(chamber.volumes_ml, clock)
+    noise = float(np.std(chamber.volumes_ml - smooth)) * _NOISE_FACTOR
     generator = np.random.default_rng(_SEED)
-    offsets: dict[str, list[float]] = {name: [] for name in found}
+    offsets: dict[str, list[float]] = {name: [] for name in found if name not in chamber.phases.given}
     weights = np.stack([volume_slopes(one, clock.times_ms, cycle_ms=clock.cycle_ms) for one in np.eye(len(smooth))])
     for _ in range(N_DRAWS):
-        drawn = smooth + generator.normal(0.0, noise, len(smooth)) if noise > 0 else smooth
-        phases = Phases(ed=int(np.argmax(drawn)), es=int(np.argmin(drawn)), rule="")
-        drawn_frames = find_key_frames(drawn @ weights, phases, periodic=clock.cycle_ms is not None)
-        for name, frame in drawn_frames.items():
-            if name in offsets:
-                offsets[name].append(_apart_ms(clock, frame, found[name]))
-    return {name: float(np.sqrt(np.mean(np.square(values)))) if values else np.nan for name, values in offsets.items()}
+        drawn = smooth + generator.normal(0.0, noise, len(smooth))
+        drawn_frames = find_key_frames(
+            drawn @ weights, _phases(drawn, clock, chamber.phases), periodic=clock.cycle_ms is not None
+        )
+        for name in offsets.keys() & drawn_frames.keys():
+            offsets[name].append(_apart_ms(clock, drawn_frames[name], found[name]))
+    return {name: float(np.sqrt(np.mean(np.square(values)))) for name, values in offsets.items() if values}
+
+
+def _phases(volumes_ml: Curve, clock: _Times, like: Phases) -> Phases:
+    """Return ED and ES of a curve as they were found or given for another."""
+    found = find_phases(volumes_ml, times_ms=clock.times_ms, rr_interval_ms=clock.rr_interval_ms)
+    ed, es = (getattr(like, name) if name in like.given else None for name in ("ed", "es"))
+    return override_phases(found, ed, es, len(volumes_ml))
 
 
 _NOISE_FACTOR = float(1 / np.sqrt(1 - 17 / 35))

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.errors import UsageError, unknown_name
-from cinema_cmr.core.results import Measurement, Measurements, Prediction
+from cinema_cmr.core.results import Flag, Measurement, Measurements, Prediction
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.body import BsaFormula, body_surface_area, heart_rate
+from cinema_cmr.measure.descent import THIN_WALL, descent_effect
 from cinema_cmr.measure.function import (
     Chamber,
     cardiac_output,
@@ -66,8 +67,8 @@ class MeasureOptions:
     """Rules of the measurements; the defaults follow the SCMR recommendations (JCMR 2020;22:19)."""
 
     basal_rule: BasalRule = "scmr"
-    """Basal LV blood: in the wall, all, to the valve. "valve-plane" cuts at the hinge points; without them
-    "valve-plane" is "scmr"; "half-rim", the former name of "scmr", is accepted."""
+    """Basal LV blood: in the wall, less the atrium of systole, all, to the valve. "valve-plane" cuts at the hinge
+    points; without them "valve-plane" is "scmr"; "half-rim", the former name of "scmr", is accepted."""
     min_myocardial_rim: float = MIN_MYOCARDIAL_RIM
     """Fraction of the rim that scmr requires, 0 to 1; see `volumes.MIN_MYOCARDIAL_RIM`."""
     phase_rule: PhaseRule = "own"
@@ -179,6 +180,7 @@ def _measure(
         biplane_mismatch(by_name),
         valve_plane_effect(by_name, volumes.basal_rule),
         missing_valve_plane(options.basal_rule, volumes.basal_rule),
+        _descent_effect(cine, mask, volumes, options),
     )
     return Measurements(
         measured=(*values, *long_axis),
@@ -188,16 +190,24 @@ def _measure(
     )
 
 
+def _descent_effect(cine: Cine, labels: LabelMap, volumes: Volumes, options: MeasureOptions) -> Flag | None:
+    """Compare the ejection fractions by the rules "scmr" and "descent", if one of them was used."""
+    rules: tuple[BasalRule, BasalRule] = ("scmr", "descent")
+    if volumes.basal_rule not in rules:
+        return None
+    by_rule = (count_volumes(cine, labels, replace(options, basal_rule=rule)) for rule in rules)
+    return descent_effect(*(_ejection_fraction(cine, each, options) for each in by_rule), volumes.basal_rule)
+
+
+def _ejection_fraction(cine: Cine, volumes: Volumes, options: MeasureOptions) -> float | None:
+    lv, _ = phases_of(cine, volumes, options)
+    if lv.ed is None or lv.es is None:
+        return None
+    return float(100 * (1 - volumes.lv_ml[lv.es] / volumes.lv_ml[lv.ed]))
+
+
 def _volume_curves(volumes: Volumes) -> dict[str, NDArray[np.float64]]:
     return {"lv_volume_ml": volumes.lv_ml, "rv_volume_ml": volumes.rv_ml, "myo_volume_ml": volumes.myo_ml}
-
-
-def count_volumes(cine: Cine, labels: LabelMap, options: MeasureOptions, planes: ValvePlanes | None) -> Volumes:
-    """Return the volume curves of a stack by the rules of the options; without planes "valve-plane" is "scmr"."""
-    rule: BasalRule = "scmr" if options.basal_rule == "valve-plane" and planes is None else options.basal_rule
-    rim = options.min_myocardial_rim
-    found = measure_volumes(cine, labels, basal_rule=rule, min_myocardial_rim=rim, valve_planes=planes)
-    return with_muscle_in_mass(found, cine, labels) if options.papillary_rule == "mass" else found
 
 
 def _volumes(
@@ -208,7 +218,19 @@ def _volumes(
     cut = count_volumes(cine, labels, replace(options, basal_rule="valve-plane"), planes) if planes else None
     if options.basal_rule == "valve-plane" and cut:
         return cut, cut
-    return count_volumes(cine, labels, options, None), cut
+    return count_volumes(cine, labels, options), cut
+
+
+def count_volumes(cine: Cine, labels: LabelMap, options: MeasureOptions, planes: ValvePlanes | None = None) -> Volumes:
+    """Return the volume curves of a stack by the rules of the options; without planes "valve-plane" is "scmr"."""
+    found = measure_volumes(
+        cine,
+        labels,
+        basal_rule="scmr" if options.basal_rule == "valve-plane" and planes is None else options.basal_rule,
+        min_myocardial_rim=options.min_myocardial_rim,
+        valve_planes=planes,
+    )
+    return with_muscle_in_mass(found, cine, labels) if options.papillary_rule == "mass" else found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,9 +301,14 @@ def _describe_basal_rule(volumes: Volumes) -> str:
         return describe_valve_planes(volumes.valve_planes)
     if volumes.base is None:
         return f"{EVERY_SLICE}, because base and apex cannot be distinguished"
+    atrium = (
+        "; at the base not where the wall is less than"
+        f" {100 * THIN_WALL:g} % as thick as below while the blood shrinks less (atrium in systole)"
+    )
     return (
         f"a basal slice counts if myocardium borders at least {100 * volumes.min_myocardial_rim:g} % of the rim of its"
         f" blood (min_myocardial_rim={volumes.min_myocardial_rim:g}; half of it in SCMR, JCMR 2020;22:19)"
+        + (atrium if volumes.basal_rule == "descent" else "")
     )
 
 

@@ -62,8 +62,9 @@ def _muscle_of(image: NDArray[np.float32], plane: NDArray[np.uint8]) -> NDArray[
 def with_muscle_in_mass(volumes: Volumes, cine: Cine, labels: LabelMap) -> Volumes:
     """Return the volumes with the muscle in the counted blood moved from LV to myocardium.
 
-    Slices whose blood the basal rule excludes give nothing to the mass.
+    A slice whose blood the basal rule excludes gives nothing to the mass, and a slice cut by the valve plane the share
+    of its muscle that it has of its blood.
     """
-    counted = np.count_nonzero(muscle_in_blood(cine, labels), axis=(0, 1)) * volumes.lv_counted
+    counted = np.count_nonzero(muscle_in_blood(cine, labels), axis=(0, 1)) * volumes.lv_shares
     muscle_ml = cine.voxel_volumes_ml @ counted
     return replace(volumes, lv_ml=volumes.lv_ml - muscle_ml, myo_ml=volumes.myo_ml + muscle_ml)

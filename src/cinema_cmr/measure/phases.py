@@ -64,6 +64,8 @@ class Phases:
     """Rule that determined the frames, with its source."""
     reason: str | None = None
     """Reason why the frames are None."""
+    given: tuple[Literal["ed", "es"], ...] = ()
+    """Frames that the user gave; the others were found."""
 
 
 OWN_CURVE = "maximum / minimum of the ventricle's own volume curve over all frames (SCMR, JCMR 2020;22:19)"
@@ -118,11 +120,12 @@ def override_phases(phases: Phases, ed: int | None, es: int | None, n_frames: in
     check_given_frames(ed, es, n_frames)
     if ed is None and es is None:
         return phases
-    given = ", ".join(name for name, frame in (("ED", ed), ("ES", es)) if frame is not None)
+    frames: tuple[tuple[Literal["ed", "es"], int | None], ...] = (("ed", ed), ("es", es))
+    given = tuple(name for name, frame in frames if frame is not None)
     found = replace(phases, ed=phases.ed if ed is None else ed, es=phases.es if es is None else es)
     complete = found.ed is not None and found.es is not None
-    rule = f"{given}: {GIVEN}" + ("" if ed is not None and es is not None else f"; {phases.rule}")
-    return replace(found, rule=rule, reason=None if complete else phases.reason)
+    rule = f"{', '.join(given).upper()}: {GIVEN}" + ("" if len(given) == 2 else f"; {phases.rule}")
+    return replace(found, rule=rule, reason=None if complete else phases.reason, given=given)
 
 
 def _missing_curve(volumes_ml: Curve, measured: NDArray[np.intp]) -> str | None:

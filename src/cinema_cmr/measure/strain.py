@@ -124,11 +124,16 @@ def _change(definition: Definition, lengths_mm: Curve | None, phases: Phases) ->
     if lengths_mm is None:
         return definition.absent(f"fewer than {FEWEST_SLICES} slices have their blood within myocardium in every frame")
     at_ed, at_es = lengths_mm[phases.ed], lengths_mm[phases.es]
+    unmeasured = [name for name, length in (("ED", at_ed), ("ES", at_es)) if not (np.isfinite(length) and length > 0)]
+    if unmeasured:
+        return definition.absent(f"no contour that borders myocardium at {' and '.join(unmeasured)}")
     return definition.value(100 * (at_es / at_ed - 1), frames=(phases.ed, phases.es))
 
 
 def longitudinal_curve_lengths_mm(cine: Cine, labels: LabelMap) -> Curve:
     """Return the (t,) length in mm of the endocardium from hinge point to hinge point; NaN in a frame without it.
+
+    NaN also where no part of the blood is near myocardium.
 
     The contour of the blood without its longest part that is more than `TOUCH_MM` from myocardium, the valve.
     """
@@ -150,13 +155,11 @@ def _open_length_mm(plane: NDArray[np.uint8], cine: Cine) -> float:
     steps_mm = np.linalg.norm((following - contour) * (dy, dx), axis=1)
     wall_mm = ndimage.distance_transform_edt(~wall, sampling=(dx, dy))
     off = ndimage.map_coordinates(wall_mm, middles[:, ::-1].T, order=1, mode="nearest") > TOUCH_MM
-    return float(steps_mm.sum() - _longest_run_mm(off, steps_mm))
+    return float(steps_mm.sum() - _longest_run_mm(off, steps_mm)) if not off.all() else float("nan")
 
 
 def _longest_run_mm(off: NDArray[np.bool_], steps_mm: Curve) -> float:
-    """Return the length of the longest run of True along a closed curve."""
-    if off.all():
-        return float(steps_mm.sum())
+    """Return the length of the longest run of True along a closed curve that is not all True."""
     start = int(np.argmin(off))  # begins outside every run, so that none is cut
     longest = current = 0.0
     for away, step in zip(np.roll(off, -start), np.roll(steps_mm, -start), strict=True):

@@ -19,6 +19,7 @@ from cinema_cmr.core.errors import InputError, UsageError, unknown_name
 from cinema_cmr.core.geometry import unit
 from cinema_cmr.core.vocabulary import CINE_LABELS
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.measure.descent import atrial_slices
 from cinema_cmr.measure.valve_plane import ValvePlanes, apical_shares
 
 __all__ = [
@@ -35,7 +36,7 @@ __all__ = [
 CODES: dict[str, int] = {label.name: label.code for label in CINE_LABELS}
 """Structure -> code in a cine mask."""
 
-BasalRule = Literal["scmr", "all-slices", "valve-plane"]
+BasalRule = Literal["scmr", "descent", "all-slices", "valve-plane"]
 
 OLD_BASAL_RULES: Mapping[str, BasalRule] = {"half-rim": "scmr"}
 """Former name -> present name of a basal rule; former names are still read from files and options."""
@@ -70,15 +71,17 @@ class Volumes:
     """(t,) RV blood; NaN in a frame without it."""
     myo_ml: NDArray[np.float64]
     """(t,) LV myocardium; NaN in a frame without it."""
+    lv_shares: NDArray[np.float64]
+    """(z, t) share of the LV blood of a slice that is counted, 0 to 1; a valve plane may cut a slice."""
     lv_counted: NDArray[np.bool_]
-    """(z, t), True if the LV blood of a slice is counted."""
+    """(z, t), True if the LV blood of a slice is counted, half of it or more."""
     lv_excluded: NDArray[np.bool_]
     """(z, t), True if the basal rule excludes the LV blood of a slice, all of it or more than half."""
     base: BasalEnd | None
     """End of the stack at which the base lies; None if neither labels nor orientation determine it."""
     basal_rule: BasalRule
     min_myocardial_rim: float
-    """Fraction of the rim of the blood below which the rule "scmr" excludes a basal slice."""
+    """Fraction of the rim of the blood below which the rules "scmr" and "descent" exclude a basal slice."""
     valve_planes: ValvePlanes | None = None
     """Valve planes that the rule "valve-plane" cut the LV blood with."""
 
@@ -93,7 +96,8 @@ def measure_volumes(
 ) -> Volumes:
     """Measure the volume curves of LV, RV and myocardium in ml over all frames of a short-axis stack.
 
-    The rule "valve-plane" counts LV blood on the apical side of `valve_planes`. Raises `GeometryError` for a mask on
+    The rule "descent" is "scmr" without the slices that hold atrium in systole (`descent.atrial_slices`); the rule
+    "valve-plane" counts LV blood on the apical side of `valve_planes`. Raises `GeometryError` for a mask on
     another grid, `InputError` for a mask of other structures, `UsageError` for an unknown rule or missing planes.
     """
     check_same_grid(labels, cine)
@@ -104,11 +108,14 @@ def measure_volumes(
     counts = {name: _voxels_per_slice(labels.array, code) for name, code in CODES.items()}
     base = base_end(cine, labels)
     shares = _lv_shares(cine, labels, counts["lv"], base, (basal_rule, min_myocardial_rim, valve_planes))
+    if basal_rule == "descent" and base is not None:
+        shares = np.where(_atrial(cine, counts, shares, base), 0.0, shares)
     excluded = (counts["lv"] > 0) & (shares < 0.5)
     return Volumes(
         lv_ml=_sum_of_slices(counts["lv"] * shares, cine),
         rv_ml=_sum_of_slices(counts["rv"], cine),
         myo_ml=_sum_of_slices(counts["myo"], cine),
+        lv_shares=shares,
         lv_counted=(counts["lv"] > 0) & ~excluded,
         lv_excluded=excluded,
         base=base,
@@ -127,7 +134,7 @@ def _lv_shares(
 ) -> NDArray[np.float64]:
     """Return the (z, t) share of the LV blood of each slice that counts, 0 to 1."""
     basal_rule, min_myocardial_rim, valve_planes = rule
-    if basal_rule == "scmr" and base is not None:
+    if basal_rule in ("scmr", "descent") and base is not None:
         return np.where(_beyond_valve(enclosed_fractions(cine, labels), base, min_myocardial_rim), 0.0, 1.0)
     if basal_rule != "valve-plane":
         return np.ones(n_voxels.shape)
@@ -140,6 +147,16 @@ def _lv_shares(
     counted = np.zeros(n_voxels.shape)
     np.add.at(counted, (blood[:, 2], blood[:, 3]), apical_shares(cine, valve_planes, blood))
     return counted / np.maximum(n_voxels, 1)
+
+
+def _atrial(
+    cine: Cine, counts: Mapping[str, NDArray[np.int64]], shares: NDArray[np.float64], base: BasalEnd
+) -> NDArray[np.bool_]:
+    """Return the (z, t) slices whose blood, counted so far, is atrium by the beat."""
+    ed = int(np.argmax(cine.voxel_volumes_ml @ (counts["lv"] * shares)))
+    pixel_mm2 = float(np.prod(cine.spacing_mm[:2]))
+    blood_mm2, wall_mm2 = pixel_mm2 * counts["lv"] * shares, pixel_mm2 * counts["myo"]
+    return atrial_slices(blood_mm2, wall_mm2, ed, base_first=base == "first")
 
 
 def _voxels_per_slice(array: NDArray[np.uint8], code: int) -> NDArray[np.int64]:

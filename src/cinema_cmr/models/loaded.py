@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +16,10 @@ from cinema_cmr.models.architectures import config_values
 from cinema_cmr.models.ensemble import Ensemble, EnsembleConfig, MemberConfig
 
 __all__ = ["LoadedModel", "in_target_units", "join"]
+
+_SIZES = re.compile(r"\bsizes?\b|\bshapes?\b|channels|dimension|\dD\b", re.IGNORECASE)
+_MACHINE = re.compile(r"memory|allocate|CUDA|CU[A-Z]+_STATUS|device|dtype|\btype\b", re.IGNORECASE)
+"""Words of torch's errors, on the shape of an input and on what runs it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +35,8 @@ class LoadedModel:
         """Run the network on images (b, c, x, y, z) on its grid: a mapping by view, or a tensor for a one-view model.
 
         Numbers of any type are taken as float32. A tensor gives the tensor of that view, a mapping the outputs as the
-        network returns them. Raises `UsageError`, which names the form, for images that the network cannot take.
+        network returns them. Raises `UsageError`, which names the form, for images that the network cannot take;
+        what else fails in it (memory, number formats) is raised as it is.
         """
         grids = self.card.grids
         if isinstance(images, Mapping):
@@ -48,12 +54,22 @@ class LoadedModel:
         shapes = ", ".join(f"{tuple(getattr(image, 'shape', ()))}" for image in images.values())
         if any(not isinstance(image, Tensor) or image.ndim not in (4, 5) for image in images.values()):
             raise UsageError(f"images of shape {shapes}; {self._expected_images}")
+        weight = next(self.model.parameters(), None)
+        devices = {str(image.device) for image in images.values()}
+        if weight is not None and devices != {str(weight.device)}:
+            raise UsageError(
+                f"images on {', '.join(sorted(devices))} and a network on {weight.device}; expected one device: move"
+                f" the images with .to('{weight.device}')"
+            )
         try:
             return self.model({view: image.float() for view, image in images.items()})
         except (RuntimeError, IndexError, ValueError) as error:
-            if "out of memory" in str(error).lower() or "allocate" in str(error):
+            if not _concerns_sizes(error):
                 raise
-            raise UsageError(f"images of shape {shapes} do not fit the network; {self._expected_images}") from error
+            raise UsageError(
+                f"images of shape {shapes} do not fit the network ({str(error).splitlines()[0][:120]});"
+                f" {self._expected_images}"
+            ) from error
 
     @property
     def _expected_images(self) -> str:
@@ -107,6 +123,11 @@ def in_target_units(outputs: Tensor, card: ModelCard) -> Tensor:
     if card.output_kind != "numbers" or target is None:
         return outputs
     return outputs * float(target["std"]) + float(target["mean"])
+
+
+def _concerns_sizes(error: Exception) -> bool:
+    """Return whether an error of torch is about the shape of its input, rather than memory, types or the device."""
+    return _SIZES.search(str(error)) is not None and _MACHINE.search(str(error)) is None
 
 
 def _config_of(cards: Mapping[str, ModelCard]) -> EnsembleConfig:

@@ -36,7 +36,7 @@ from cinema_cmr.models.states import (
     write_state,
 )
 
-__all__ = ["load_model", "save_model", "weights_hash"]
+__all__ = ["load_model", "model_card", "save_model", "weights_hash"]
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -98,16 +98,27 @@ def _load(name_or_path: str) -> LoadedModel:
 
 
 def weights_hash(name_or_path: Path | str) -> str:
-    """Return the SHA-256 of a model's weights, from its card alone if it has one.
+    """Return the SHA-256 of a model's weights, from its card alone if it has one; errors as of `load_model`."""
+    return model_card(name_or_path).weights_sha256
+
+
+def model_card(name_or_path: Path | str) -> ModelCard:
+    """Return the card of a model without building its network, but for published weights, which have none.
 
     Raises `WeightsError` as `load_model` does.
     """
     name, pin = split_pin(name_or_path)
-    loaded_whole = _is_of_hub(name) or is_packed(Path(name))
-    folder = None if loaded_whole else _own_folder(_place(name))
-    card = _load(name).card if folder is None else read_card(folder)
+    card = _card(name)
     check_pin(card, pin)
-    return card.weights_sha256
+    return card
+
+
+def _card(name: str) -> ModelCard:
+    if not _is_of_hub(name) and is_packed(Path(name)):
+        with unpacked(Path(name)) as place:
+            return read_card(place)
+    folder = None if _is_of_hub(name) else _own_folder(_place(name))
+    return _load(name).card if folder is None else read_card(folder)
 
 
 def _is_of_hub(name_or_path: Path | str) -> bool:

@@ -35,7 +35,7 @@ from cinema_cmr.pipeline.restored_parts import (
 from cinema_cmr.pipeline.results_folder import Labels, StoredResults, read_results
 from cinema_cmr.report.record.build import image_file, mask_file, model_mask_file
 
-__all__ = ["Corrections", "remeasure"]
+__all__ = ["Corrections", "paths_by_view", "remeasure"]
 
 _SUBJECT = {f"given_{field.name}": field.name for field in fields(Subject)}
 _RULES = {field.name for field in fields(MeasureOptions)}
@@ -100,6 +100,12 @@ def remeasure(results: Path | str, corrections: Corrections, *, now: datetime | 
         edits=edits,
         files=_kept_files(stored, files),
     )
+
+
+def paths_by_view(files: Path | str | Mapping[View | str, Path | str]) -> dict[View, Path]:
+    """Return view -> file of a mapping by view or its name; one file alone is of the short axis."""
+    by_view = {View.SAX: files} if isinstance(files, str | Path) else files
+    return {View.parse(view): Path(file) for view, file in by_view.items()}
 
 
 def _mask_files(stored: StoredResults, given: Mapping[View, Path]) -> dict[View, Path]:

@@ -38,7 +38,8 @@ def finetune(
 
     `recipe`: a name in `recipes.registry`, or an experiment. `data`: NAME:FOLDER of a dataset, a folder of images with
     masks, or studies in memory. `start`: weights of the experiment's architecture and configuration, or a pre-trained
-    autoencoder; None for the experiment's own. `options`: fields of `FinetuneOptions`, e.g. `steps=100, lr=1e-3`.
+    autoencoder; None for the experiment's own. `options`: fields of `FinetuneOptions`, e.g. `steps=100, lr=1e-3`;
+    `teacher` None is the start, where it can stand in for what was not drawn and the data has no teacher's labels yet.
     `report` receives the progress, `note` a message for each study that is left out; `command` is recorded in
     config.yaml, and made from the options if empty.
 
@@ -51,9 +52,9 @@ def finetune(
     experiment = find_recipe(recipe) if isinstance(recipe, str) else recipe
     experiment = change_experiment(experiment, chosen, start=start)
     if not isinstance(data, TrainingData):
-        data = open_labelled_data(chosen, experiment, folder, note=note)
-    elif chosen.teacher not in (None, NO_TEACHER):
-        data = with_teacher(data, chosen, experiment, folder, note=note)
+        data = open_labelled_data(chosen, experiment, folder, start=start, note=note)
+    elif chosen.teacher is not None or not data.teachers:
+        data = _taught(data, chosen, experiment, folder, start=start, note=note)
     if chosen.target is not None:
         experiment = with_target(experiment, chosen.target, data.train)
     return prepare_run(
@@ -75,11 +76,17 @@ def change_experiment(
 
 
 def open_labelled_data(
-    options: FinetuneOptions, experiment: Experiment, folder: Path, *, note: Note = ignore_note
+    options: FinetuneOptions,
+    experiment: Experiment,
+    folder: Path,
+    *,
+    start: LoadedModel | str | None = None,
+    note: Note = ignore_note,
 ) -> TrainingData[AnnotatedStudy]:
     """Open the data of the options for a run in `folder`, where the split and the teacher's labels are kept.
 
-    Raises `UsageError` for options that contradict each other, and the errors of `datasets.reading`.
+    `start`: the run's, which is its teacher if no other is given; None for the experiment's own. Raises `UsageError`
+    for options that contradict each other, and the errors of `datasets.reading`.
     """
     if options.data is None:
         raise UsageError("no data given; expected NAME:FOLDER of a dataset or a folder of images with masks: --data")
@@ -89,10 +96,27 @@ def open_labelled_data(
     joined = join_training_data(parts, times=dict(map(_parse_repeat, options.repeat)))
     if len(parts) > 1:
         write_run_split(joined.split, folder)
-    options = replace(options, teacher=chosen_teacher(options, experiment, joined.train, note=note))
     source = {name: getattr(options, name) for name in _DATA_OPTIONS if getattr(options, name)}
     joined = replace(joined, source={**parts[0].source, **source})
-    return joined if options.teacher is None else with_teacher(joined, options, experiment, folder, note=note)
+    return _taught(joined, options, experiment, folder, start=start, note=note)
+
+
+def _taught(
+    data: TrainingData[AnnotatedStudy],
+    options: FinetuneOptions,
+    experiment: Experiment,
+    folder: Path,
+    *,
+    start: LoadedModel | str | None,
+    note: Note,
+) -> TrainingData[AnnotatedStudy]:
+    """Return the data with the labels of the chosen teacher, if there is one; its name is recorded with the data."""
+    teacher = chosen_teacher(options, experiment, data.train, start=start, note=note)
+    if teacher is None:
+        return data
+    taught = with_teacher(data, teacher, experiment, folder, tta=options.teacher_tta, note=note)
+    named = {"teacher": teacher} if data.source and isinstance(teacher, str) else {}
+    return replace(taught, source={**data.source, **named})
 
 
 _DATA_OPTIONS = ("add_data", "repeat", "cycles", "teacher", "teacher_tta")

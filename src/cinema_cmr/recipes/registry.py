@@ -9,7 +9,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING
 
 from cinema_cmr.core.errors import UsageError, unknown_name
-from cinema_cmr.core.plugins import load_plugin
+from cinema_cmr.core.plugins import load_plugin, plugin_names
 
 if TYPE_CHECKING:
     from cinema_cmr.recipes.experiment import Experiment
@@ -86,7 +86,8 @@ def recipe(name: str | None = None, *, task: str | None = None) -> Experiment:
         found = load_plugin("recipes", name, FunctionType)
         if found is not None:
             return _of_other_package(name, found(), task)
-        raise unknown_name("recipe", name, RECIPES if task is None else RECIPES_OF_TASKS[task])
+        known = RECIPES if task is None else RECIPES_OF_TASKS[task]
+        raise unknown_name("recipe", name, (*known, *plugin_names("recipes")))
     own = task_by_name[name]
     if task not in (None, own):
         raise UsageError(

@@ -23,6 +23,7 @@ from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.finetune import finetune
+from cinema_cmr.recipes.teacher import NO_TEACHER
 from cinema_cmr.tasks.registry import task_type
 from cinema_cmr.tasks.result import Result
 
@@ -45,7 +46,8 @@ def compare_with_scratch(
 
     Trains in `folder/scratch`, or with `n_folds` twice a fold in `folder/folds/K`; unfinished runs are resumed,
     finished ones kept. `report` receives a run's name and progress, `note` the reason if a run cannot be scored. An
-    adaptation of the experiment holds for the pre-trained runs; runs from random weights train all weights.
+    adaptation of the experiment holds for the pre-trained runs; runs from random weights train all weights. No teacher
+    is added to the data: both runs learn from the labels that it has.
     """
     runs = _Runs(experiment=experiment, folder=folder, start=start, report=report, note=note)
     if n_folds:
@@ -107,7 +109,7 @@ class _Runs:
         report = None if self.report is None else partial(self.report, name)
         adaptation = None if start is None else self.experiment.adaptation
         experiment = replace(self.experiment, start=None, adaptation=adaptation)
-        return finetune(experiment, data, where, start=start, report=report).model
+        return finetune(experiment, data, where, start=start, teacher=NO_TEACHER, report=report).model
 
     def of_folds(self, folds: Sequence[Labelled]) -> tuple[list[Result], list[Result]]:
         """Results of all folds' held-out patients together, from the start and from random weights."""

@@ -15,7 +15,8 @@ from cinema_cmr.datasets.reading import Note, ignore_note
 from cinema_cmr.inference.loading import load_segmenter
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.inference.soft_labels import cached_soft_labels
-from cinema_cmr.models.weights import load_model
+from cinema_cmr.models.loaded import LoadedModel
+from cinema_cmr.models.weights import model_card
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.training_options import FinetuneOptions
 from cinema_cmr.tasks.registry import task_type
@@ -33,18 +34,24 @@ _NOTE_EVERY = 25
 
 
 def chosen_teacher(
-    options: FinetuneOptions, experiment: Experiment, studies: Sequence[AnnotatedStudy], *, note: Note = ignore_note
-) -> str | None:
+    options: FinetuneOptions,
+    experiment: Experiment,
+    studies: Sequence[AnnotatedStudy],
+    *,
+    start: LoadedModel | str | None = None,
+    note: Note = ignore_note,
+) -> LoadedModel | str | None:
     """Return the teacher that was given, or the start where it can stand in for what was not drawn.
 
     That is a segmentation model with the run's labels and views, and a training study that is not drawn in full.
+    `start`: the run's; None for the experiment's own.
     """
-    config, start = experiment.task, experiment.start
+    config, start = experiment.task, experiment.start if start is None else start
     if options.teacher is not None or start is None or not isinstance(config, SegmentConfig):
         return None if options.teacher == NO_TEACHER else options.teacher
     if not any(needs_teacher(study, view, other_frames=False) for study in studies for view in config.views):
         return None
-    card = load_model(start).card
+    card = start.card if isinstance(start, LoadedModel) else model_card(start)
     if (
         task_type(card).config is not SegmentConfig
         or card.label_scheme != config.label_scheme
@@ -57,26 +64,24 @@ def chosen_teacher(
 
 def with_teacher(
     data: TrainingData[AnnotatedStudy],
-    options: FinetuneOptions,
+    teacher: LoadedModel | str,
     experiment: Experiment,
     folder: Path,
     *,
+    tta: int | None = None,
     note: Note = ignore_note,
 ) -> TrainingData[AnnotatedStudy]:
     """Add the teacher's labels to the training studies that are not drawn in full; validation studies have none.
 
-    They are kept in the run's folder and read from there when it is resumed. Raises `UsageError` for a run of another
-    task than segmentation, or a teacher of another label scheme.
+    They are kept in the run's folder and read from there when it is resumed. `tta`: the teacher's test-time
+    augmentation; None for that of its card. Raises `UsageError` for a run of another task than segmentation, or a
+    teacher of another label scheme.
     """
     config = experiment.task
     if not isinstance(config, SegmentConfig):
         raise UsageError(f"--teacher with the recipe '{experiment.name}'; expected a recipe of the task 'segment'")
-    segmenter = load_segmenter(
-        str(options.teacher),
-        device=experiment.train.accelerator,
-        precision=experiment.train.precision,
-        tta=options.teacher_tta,
-    )
+    train = experiment.train
+    segmenter = load_segmenter(teacher, device=train.accelerator, precision=train.precision, tta=tta)
     if segmenter.card.label_scheme != config.label_scheme:
         raise UsageError(
             f"teacher '{segmenter.card.name}' predicts labels of scheme '{segmenter.card.label_scheme}'; expected"

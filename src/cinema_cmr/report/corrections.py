@@ -11,7 +11,7 @@ from cinema_cmr.report.record.study_record import StudyRecord
 from cinema_cmr.report.segments import is_segment
 from cinema_cmr.report.wording import number, sentence, spans, unit_text, words
 
-__all__ = ["ValueChange", "changed_values", "correction_lines", "shown_changes"]
+__all__ = ["ValueChange", "changed_values", "correction_lines", "mask_lines", "rule_line", "shown_changes"]
 
 _SAME = 1e-4
 """Relative difference below which a value counts as the same: records have six digits, and so have grids and times."""
@@ -67,7 +67,7 @@ def correction_lines(record: StudyRecord) -> list[str]:
     last = edits.steps[-1]
     done = f"Last changed {last.time[_DAY].replace('T', ' ')} UTC with version {last.version or 'unknown'}."
     values = [f"{sentence(principal)}."] if principal else []
-    return [*_mask_lines(edits.masks), *map(_rule_line, edits.rules), *values, done]
+    return [*mask_lines(edits.masks), *map(rule_line, edits.rules), *values, done]
 
 
 def _value_text(value: ValueChange) -> str:
@@ -81,7 +81,8 @@ def _differs(value: ValueChange) -> bool:
     return abs(value.now - value.model) > _SAME * max(abs(value.model), abs(value.now))
 
 
-def _mask_lines(masks: tuple[MaskEdit, ...]) -> Iterator[str]:
+def mask_lines(masks: tuple[MaskEdit, ...]) -> Iterator[str]:
+    """Yield a sentence on each corrected mask: voxels, frames and slices that differ from the model's own."""
     for mask in masks:
         voxels = sum(one.voxels for one in mask.slices)
         slices = spans(sorted({one.slice for one in mask.slices}))
@@ -89,7 +90,8 @@ def _mask_lines(masks: tuple[MaskEdit, ...]) -> Iterator[str]:
         yield f"{sentence(mask.view.title)} mask: {voxels} voxels in {frames}, slices {slices}."
 
 
-def _rule_line(rule: RuleChange) -> str:
+def rule_line(rule: RuleChange) -> str:
+    """Return a sentence on a changed rule: its value now, and that of the model's run."""
     name = words(rule.name.removeprefix("given_"))
     return f"{sentence(name)} {_option(rule.now)} (model's run: {_option(rule.model)})."
 

@@ -14,13 +14,16 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.quality.landmarks import plausible_by_view
 from cinema_cmr.measure.valve_plane import find_valve_planes
-from cinema_cmr.measure.volumes import MIN_MYOCARDIAL_RIM, Volumes, measure_volumes
+from cinema_cmr.measure.volumes import MIN_MYOCARDIAL_RIM, BasalRule, Volumes, measure_volumes
 from cinema_cmr.report.frames import Film
 
 __all__ = ["NOT_COUNTED", "StackCounting", "mark_uncounted", "stack_counting"]
 
 NOT_COUNTED = "not_counted"
 """Outline name of LV blood that the basal rule leaves out."""
+
+_RECORDED: Mapping[str, BasalRule] = {"all-slices": "all-slices", "descent": "descent"}
+"""Rule in a record -> rule of counting, without valve planes; every other is "scmr"."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,7 @@ def _recorded_volumes(analysis: Analysis, cine: Cine, labels: LabelMap) -> Volum
     return measure_volumes(
         cine,
         labels,
-        basal_rule="all-slices" if rule == "all-slices" else "scmr",
+        basal_rule=_RECORDED.get(str(rule), "scmr"),
         min_myocardial_rim=float(rim) if isinstance(rim, int | float) else MIN_MYOCARDIAL_RIM,
     )
 

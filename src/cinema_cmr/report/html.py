@@ -16,11 +16,11 @@ from cinema_cmr.measure.normal_ranges import normal_range
 from cinema_cmr.report.corrections import correction_lines, shown_changes
 from cinema_cmr.report.counting import NOT_COUNTED, StackCounting, mark_uncounted, stack_counting
 from cinema_cmr.report.figures import Curve, curves_svg
-from cinema_cmr.report.frames import UNITS_PER_PIXEL, Film, Tile
+from cinema_cmr.report.frames import Film, Tile
 from cinema_cmr.report.headline import NormalRanges, Reference, cards, human_noise
 from cinema_cmr.report.page import OUTLINES, page_environment
 from cinema_cmr.report.pictures import Sheet, ViewPicture, contact_sheets, stack_film, view_pictures
-from cinema_cmr.report.record.study_record import Curves, StudyRecord
+from cinema_cmr.report.record.study_record import StudyRecord
 from cinema_cmr.report.segments import is_segment, segment_plots
 
 __all__ = ["report_html", "write_report"]
@@ -84,7 +84,6 @@ def report_html(analysis: Analysis, record: StudyRecord) -> str:
             no_images=[cine.view.title for cine in study.cines if not cine.has_image and cine.view in predictions],
             ends=counting.ends,
             not_counted=pictures.has_outline(NOT_COUNTED),
-            units_per_pixel=UNITS_PER_PIXEL,
         )
     )
 
@@ -226,15 +225,9 @@ def _curve_plots(record: StudyRecord) -> list[dict[str, str]]:
             if len(values.get(name, ())) > 1
         ]
         if curves:
-            svg = curves_svg(curves, times_ms=_known_times(record.curves), key=title)
+            svg = curves_svg(curves, times_ms=record.curves.known_times_ms, key=title)
             plots.append({"title": f"{title}, {unit}", "svg": svg})
     return plots
-
-
-def _known_times(curves: Curves) -> list[float] | None:
-    """Return the frame times if all of them are known."""
-    times = [time for time in curves.times_ms or () if time is not None]
-    return times if curves.times_ms is not None and len(times) == len(curves.times_ms) else None
 
 
 def _marks(key: str, frames: Mapping[str, tuple[int, ...]]) -> dict[str, int]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from cinema_cmr.core.vocabulary import CINE_LABELS, SCAR_LABELS
+from cinema_cmr.report.frames import UNITS_PER_PIXEL
 from cinema_cmr.report.markdown import number_text
-from cinema_cmr.report.wording import number, sentence, spans, unit_text, words
+from cinema_cmr.report.wording import change, number, sentence, spans, unit_text, words
 
 __all__ = ["OUTLINES", "page_environment"]
 
@@ -36,8 +37,8 @@ def page_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (number, sentence, spans, unit_text, words)
+    filters = (change, number, sentence, spans, unit_text, words)
     environment.filters.update({function.__name__: function for function in filters}, digits=number_text)
     colours = {name: colour for outlines in OUTLINES.values() for name, _, colour in outlines}
-    environment.globals.update(outlines=OUTLINES["cine"], colours=colours)
+    environment.globals.update(outlines=OUTLINES["cine"], colours=colours, units_per_pixel=UNITS_PER_PIXEL)
     return environment

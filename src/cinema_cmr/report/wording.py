@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-__all__ = ["number", "sentence", "spans", "unit_text", "words"]
+__all__ = ["change", "number", "sentence", "spans", "unit_text", "words"]
 
 _WHOLE = ("ml", "ml/m²", "g", "g/m²", "ms", "bpm", "1/min", "ml/s", "frame")
 """Units whose tenths mean nothing here."""
@@ -22,6 +22,18 @@ def number(value: float | None, unit: str) -> str:
         return "–"
     digits = 0 if unit_text(unit) in _WHOLE else 2 if unit == "m2" else 1
     return f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def change(value: float | None, unit: str) -> str:
+    """A difference of two numbers with its sign; one digit more than the numbers where these are whole.
+
+    >>> change(-0.42, "ml"), change(5.51, "%"), change(0.0, "g"), change(1.0, "frame"), change(None, "ml")
+    ('-0.4', '+5.5', '0.0', '+1', '–')
+    """
+    if value is None:
+        return "–"
+    text = f"{round(value, 1) + 0.0:.1f}" if unit_text(unit) in _WHOLE and unit != "frame" else number(value, unit)
+    return f"+{text}" if float(text) > 0 else text
 
 
 def unit_text(unit: str) -> str:

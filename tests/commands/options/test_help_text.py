@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from cinema_cmr.cli import main
+from cinema_cmr.commands.command_table import COMMANDS
 
 
 def test_help_of_analyse_fits_one_screen_in_groups(
@@ -24,3 +27,11 @@ def test_help_names_every_recipe_and_no_doubled_sign(capsys: pytest.CaptureFixtu
             main([command, "--help"])
     said = capsys.readouterr().out
     assert "lax-mask-unetr" in "".join(said.split()) and "%%" not in said
+
+
+def test_no_option_states_its_default_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in COMMANDS:
+        with pytest.raises(SystemExit):
+            main([name, "--help"])
+        said = " ".join(capsys.readouterr().out.split())
+        assert not re.search(r"\(default: [^)]*\) \(default", said), name

@@ -21,7 +21,8 @@ class HelpFormatter(DefaultHelpFormatter):  # type: ignore[misc]  # jsonargparse
         text = action.help or ""
         if action.required and action.option_strings:
             return f"{text} (required)"
-        if action.default in (None, False, SUPPRESS, []) or not action.option_strings:
+        stated = "(default:" in text or action.default in (None, False, SUPPRESS, [])
+        if stated or not action.option_strings:
             return text
         return f"{text} (default: %(default)s)"
 

@@ -82,6 +82,12 @@ _MEASUREMENT: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
         "slices show different phases",
         "slice areas shifted by 15 % of a cycle; error if EF changes by more than 3 points, else info",
     ),
+    (
+        "descent-effect",
+        _INFO_WARNING,
+        "atrium in a basal slice in systole",
+        "the rules scmr and descent differ; warning from 4 EF points",
+    ),
     ("valve-plane-effect", _WARNING, "EF depends on the basal rule", "a difference of 4 EF points between the rules"),
     ("valve-plane-missing", _WARNING, "another basal rule was applied", "rule valve-plane without hinge points"),
     ("corrected-frame-unused", _WARNING, "a correction is not measured", "ED or ES moved off a corrected frame"),

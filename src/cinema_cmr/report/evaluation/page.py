@@ -18,7 +18,6 @@ from cinema_cmr.report.evaluation.rows import (
     summary_tables,
 )
 from cinema_cmr.report.evaluation.tables import DIFFERENCE_NOTE, PUBLISHED_NOTE
-from cinema_cmr.report.frames import UNITS_PER_PIXEL
 from cinema_cmr.report.markdown import interval_text, number_text
 from cinema_cmr.report.page import OUTLINES, page_environment
 from cinema_cmr.score.statistics import finite_mean
@@ -62,7 +61,6 @@ def evaluation_page(evaluation: Evaluation, cases: Sequence[CasePicture] = ()) -
             subgroups={name: (its.n_patients, summary_tables(its)) for name, its in evaluation.subgroups.items()},
             cases=cases,
             legend=OUTLINES[scheme],
-            units_per_pixel=UNITS_PER_PIXEL,
             flags=flag_table(checks.flags if checks else ()),
             caught=[interval_text(row, 2) for row in (checks.sensitivity, checks.specificity)] if checks else [],
             confidence=_confidence_plot(evaluation.results),

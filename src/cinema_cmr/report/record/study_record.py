@@ -84,6 +84,12 @@ class Curves:
     values: Mapping[str, Numbers]
     """Name -> one value a frame."""
 
+    @property
+    def known_times_ms(self) -> list[float] | None:
+        """The frame times if all of them are known."""
+        times = [time for time in self.times_ms or () if time is not None]
+        return times if self.times_ms is not None and len(times) == len(self.times_ms) else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class DiseaseRecord:

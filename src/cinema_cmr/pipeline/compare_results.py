@@ -1,0 +1,97 @@
+"""Two results folders read back and compared: model against reader, model against model, visit against visit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, overload
+
+from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.pipeline.remeasure import paths_by_view
+from cinema_cmr.pipeline.restored_parts import label_scheme
+from cinema_cmr.pipeline.results_folder import StoredResults, read_results
+from cinema_cmr.report.comparison.compared import ComparedSide
+from cinema_cmr.report.comparison.results_comparison import ResultsComparison, compare_sides
+from cinema_cmr.report.record.build import mask_file
+
+if TYPE_CHECKING:
+    from cinema_cmr.evaluation.compare import Comparison
+    from cinema_cmr.evaluation.record import Evaluation
+
+__all__ = ["compare", "compare_results"]
+
+
+@overload
+def compare(first: Evaluation, second: Evaluation) -> Comparison: ...
+@overload
+def compare(
+    first: Path | str,
+    second: Path | str,
+    *,
+    names: tuple[str, str] = ...,
+    images: Path | str | Mapping[View | str, Path | str] = ...,
+) -> ResultsComparison: ...
+def compare(
+    first: Evaluation | Path | str,
+    second: Evaluation | Path | str,
+    *,
+    names: tuple[str, str] = ("A", "B"),
+    images: Path | str | Mapping[View | str, Path | str] = MappingProxyType({}),
+) -> Comparison | ResultsComparison:
+    """Compare two evaluations patient by patient, or two results folders of `cinema analyse` or `cinema remeasure`.
+
+    Evaluations: paired differences with intervals and corrected p-values; `InputError` for fewer than two shared
+    patients, and where the references differ. Results folders: `.record` has both values of each measurement with the
+    published scan-rescan limit, Dice of the masks, and what differs; `.write(folder)` writes compare.html and
+    compare.json. `names`: what the two are called there; `images`: NIfTI files by view, of images that are not in the
+    first folder. Raises `InputError` and its kinds for folders without finished results or with edited masks.
+    """
+    if isinstance(first, str | Path) and isinstance(second, str | Path):
+        return compare_results(first, second, names=names, images=paths_by_view(images))
+    if isinstance(first, str | Path) or isinstance(second, str | Path):
+        raise UsageError("an evaluation and a folder; expected two evaluations, or two results folders")
+    from cinema_cmr.evaluation.record import compare_evaluations
+
+    return compare_evaluations(first, second)
+
+
+def compare_results(
+    first: Path | str,
+    second: Path | str,
+    *,
+    names: tuple[str, str] = ("A", "B"),
+    images: Mapping[View, Path] | None = None,
+) -> ResultsComparison:
+    """Compare two results folders of `cinema analyse` or `cinema remeasure`.
+
+    `names`: what the two are called on the page. `images`: NIfTI files by view, of the images that both are of, where
+    the first has none beside it. Raises `UsageError` for one folder given twice, `MissingFileError` for one without
+    finished results, `UnreadableFileError` for damaged ones, `InputError` for a mask that was edited and not measured
+    again and for studies of two kinds.
+    """
+    if Path(first).resolve() == Path(second).resolve():
+        raise UsageError(f"'{Path(first).name}' was given twice; expected two results folders")
+    if len(set(names)) < 2 or not all(names):
+        raise UsageError(f"names '{names[0]}' and '{names[1]}'; expected two different ones")
+    stored = read_results(first, images), read_results(second)
+    return compare_sides(*(_side(one, name) for one, name in zip(stored, names, strict=True)))
+
+
+def _side(stored: StoredResults, title: str) -> ComparedSide:
+    for view in stored.grids:
+        if stored.is_changed(view):
+            raise InputError(
+                f"{mask_file(view)} of '{stored.folder.name}' was edited after it was measured; expected masks and"
+                " numbers that belong together: run `cinema remeasure` on that folder first"
+            )
+    return ComparedSide(
+        title=title,
+        record=stored.record,
+        run=stored.run,
+        study=stored.study,
+        grids=stored.grids,
+        labels={view: stored.labels(view, stored.folder / mask_file(view)) for view in stored.grids},
+        scheme=label_scheme(stored.record),
+    )
