@@ -192,11 +192,14 @@ def _measure(
 
 def _descent_effect(cine: Cine, labels: LabelMap, volumes: Volumes, options: MeasureOptions) -> Flag | None:
     """Compare the ejection fractions by the rules "scmr" and "descent", if one of them was used."""
-    rules: tuple[BasalRule, BasalRule] = ("scmr", "descent")
-    if volumes.basal_rule not in rules:
+
+    def ejection_fraction(rule: BasalRule) -> float | None:
+        chosen = replace(options, basal_rule=rule)
+        return _ejection_fraction(cine, count_volumes(cine, labels, chosen), chosen)
+
+    if volumes.basal_rule not in ("scmr", "descent"):
         return None
-    by_rule = (count_volumes(cine, labels, replace(options, basal_rule=rule)) for rule in rules)
-    return descent_effect(*(_ejection_fraction(cine, each, options) for each in by_rule), volumes.basal_rule)
+    return descent_effect(ejection_fraction("scmr"), ejection_fraction("descent"), volumes.basal_rule)
 
 
 def _ejection_fraction(cine: Cine, volumes: Volumes, options: MeasureOptions) -> float | None:
