@@ -67,7 +67,7 @@ class MeasureOptions:
     """Rules of the measurements; the defaults follow the SCMR recommendations (JCMR 2020;22:19)."""
 
     basal_rule: BasalRule = "scmr"
-    """Basal LV blood: in the wall, less the atrium of systole, all, to the valve. "valve-plane" cuts at the hinge
+    """Basal blood: in wall, no atrium, all, to valve. "valve-plane" cuts at the hinge
     points; without them "valve-plane" is "scmr"; "half-rim", the former name of "scmr", is accepted."""
     min_myocardial_rim: float = MIN_MYOCARDIAL_RIM
     """Fraction of the rim that scmr requires, 0 to 1; see `volumes.MIN_MYOCARDIAL_RIM`."""
