@@ -51,6 +51,9 @@ def record(
     )
 
 
+_KEPT: list[bytes] = []
+
+
 class StubWork:
     """Does what the study's name says."""
 
@@ -66,10 +69,15 @@ class StubWork:
             os.kill(os.getpid(), signal.SIGKILL)
         if kind == "bloat":
             np.ones(4 << 27)
+        if kind == "pieces":
+            blocks = [bytes(64 << 10) for _ in range(2400)]
+            _KEPT.append(blocks[-1])  # what lies below it stays in the heap
         if kind == "flaky" and not study.path.exists():
             study.path.write_text("tried")
             os.kill(os.getpid(), signal.SIGSEGV)
         values: dict[str, float | None] = {"lv_edv_ml": 100.0 + float(number or 0) / 7, "lv_ef_percent": 60.0}
+        if kind == "environment":
+            values["lv_edv_ml"] = float(os.environ["LRU_CACHE_CAPACITY"])
         if kind == "flagged":
             values["wall_thickness_ed_mm_aha01"] = 9.0
         flags = (Flag(code="low-confidence", severity="warning", message="m"),) if kind == "flagged" else ()
