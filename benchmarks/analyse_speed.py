@@ -1,7 +1,7 @@
 """Cold start to report: seconds and peak memory of `cinema analyse` on studies of stated size.
 
-`python benchmarks/analyse_speed.py [--model NAME] [--threads 2]` makes two synthetic studies, runs the command in a
-process of its own on each, and stores benchmarks/results/analyse_speed.json:
+`python benchmarks/analyse_speed.py [--model NAME ...] [--threads 2]` makes two synthetic studies, runs the command in
+a process of its own on each with each model, and stores benchmarks/results/analyse_speed.json:
 
 - DICOM, one series a slice, 25 frames, 10 slices and three long-axis views: aim under 60 s on two cores.
 - NIfTI of 25 frames x 12 slices of 256 x 256: aim under 3 GB at its peak.
@@ -65,9 +65,10 @@ def measured(source: Path, out: Path, model: str, threads: int) -> dict[str, obj
 def main() -> None:
     """Make the studies, measure, store."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="cinema-sax")
+    parser.add_argument("--model", nargs="+", default=["cinema-sax"], help="models to compare in one run")
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
+    load_before = os.getloadavg()[0]
     phantom = make_phantom(0, group="NOR", style="biobank-1.5t", n_frames=25).study
     sax = phantom.cine(View.SAX)
     ten = tuple(fitted(cine, max(cine.array.shape[:2]), 10) if cine is sax else cine for cine in phantom.cines)
@@ -75,17 +76,20 @@ def main() -> None:
         folder = Path(home)
         write_dicom(Study(name="ten", cines=ten), folder / "dicom")
         write_cine(fitted(sax, 256, 12), folder / "large.nii.gz")
-        rows = {
-            "dicom_25x10": measured(folder / "dicom", folder / "one", given.model, given.threads),
-            "nifti_25x12x256x256": measured(folder / "large.nii.gz", folder / "two", given.model, given.threads),
-        }
+        sources = {"dicom_25x10": folder / "dicom", "nifti_25x12x256x256": folder / "large.nii.gz"}
+        models = {}
+        for index, model in enumerate(given.model):
+            rows = {
+                name: measured(source, folder / f"{index}-{name}", model, given.threads)
+                for name, source in sources.items()
+            }
+            models[Path(model).name] = rows
     content = {
-        "model": given.model,
+        "models": models,
         "threads": given.threads,
         "cores": os.cpu_count(),
         "machine": platform.machine(),
-        "load_before": os.getloadavg()[0],
-        "rows": rows,
+        "load_before": load_before,
         "own_peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
     RESULTS.parent.mkdir(exist_ok=True)

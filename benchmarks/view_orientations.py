@@ -2,9 +2,8 @@
 
 `python benchmarks/view_orientations.py [--subjects 100] [--cache FOLDER]` images each subject coarsely (2.8 mm, 6
 frames): the short-axis stack, 2-, 3- and 4-chamber planes, and a transverse and a coronal stack. Rotations move whole
-studies in space; mirrored ones are reflected. Results are right, flagged (wrong or left out, with `view-uncertain` or
-`no-short-axis` or `body-mirrored`) or silently wrong (docs/inputs.md states how many are); a right result may carry a flag
-too.
+studies in space; mirrored ones are reflected. Results are right, flagged (wrong or left out, with `view-uncertain`,
+`no-short-axis` or `body-mirrored`) or silently wrong; docs/inputs.md states how many. A right one may carry a flag too.
 Stores benchmarks/results/view_orientations.json. Without descriptions: no hint helps.
 """
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from oracles import heart
 from scan_runs import RADII, scan, use_oracle
@@ -15,9 +16,11 @@ from scan_runs import RADII, scan, use_oracle
 from cinema_cmr.commands.analyse_case import CaseResult, CaseTarget, analyse_case
 from cinema_cmr.commands.console import Console
 from cinema_cmr.core.errors import OutputExistsError
+from cinema_cmr.core.vocabulary import View
 from cinema_cmr.pipeline.analysis_options import Options
 from cinema_cmr.pipeline.analyzer import Analyzer
 from cinema_cmr.pipeline.remeasure import Corrections, remeasure
+from cinema_cmr.report.record.review import Review, write_review
 from cinema_cmr.report.write import write_results
 
 
@@ -176,3 +179,27 @@ def test_corrected_results_are_kept_and_count_as_those_of_the_run(copy: Path) ->
     before = contents(copy / "out")
     refused = analysed(copy, overwrite=True)
     assert "holds corrections of a reader" in str(refused.error) and contents(copy / "out") == before
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("state", ["drawn", "frame", "signed off", "damaged"])
+def test_what_a_reader_did_in_the_viewer_is_not_replaced(copy: Path, state: str) -> None:
+    """Corrections of review.json that are not in the results yet, a sign-off, and a review that cannot be read."""
+    review = {
+        "drawn": Review().with_slice(View.SAX, 0, 0, np.zeros((4, 4), np.uint8)),
+        "frame": Review(es_frame=3),
+        "signed off": Review(signed_off="2026-01-01T00:00:00+00:00"),
+    }.get(state)
+    if review is None:
+        (copy / "out" / "review.json").write_text("{")
+    else:
+        write_review(review, copy / "out")
+    before = contents(copy / "out")
+    refused = analysed(copy, overwrite=True)
+    assert refused.status == "failed" and contents(copy / "out") == before
+    assert analysed(copy).status == "kept"
+
+
+def test_a_review_that_only_looked_is_replaced_with_its_results(copy: Path) -> None:
+    write_review(Review(looked_at="2026-01-01T00:00:00+00:00"), copy / "out")
+    assert analysed(copy, overwrite=True).status == "done"

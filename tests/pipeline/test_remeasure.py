@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -108,6 +109,19 @@ def test_wrong_codes_and_an_empty_mask_are_refused(
         remeasure(results, Corrections(masks={View.SAX: mask}))
 
 
+def test_an_empty_mask_is_taken_where_the_model_found_nothing(tmp_path: Path) -> None:
+    """A model that found nothing in the 4-chamber view: its mask comes back as it was, here from a file of its own."""
+    analysis = heart_analysis()
+    plane = analysis.predictions[View.LAX_4C]
+    empty = replace(plane.labels, array=np.zeros_like(plane.labels.array))
+    predictions = {**analysis.predictions, View.LAX_4C: replace(plane, labels=empty)}
+    write_results(replace(analysis, predictions=predictions), tmp_path / "out")
+    masks = {View.LAX_4C: edited_mask(tmp_path / "out", tmp_path / "same.nii.gz", lambda _: None, view=View.LAX_4C)}
+    masks[View.SAX] = edited_mask(tmp_path / "out", tmp_path / "sax.nii.gz", shrunk(ED))
+    edits = remeasure(tmp_path / "out", Corrections(masks=masks)).edits
+    assert edits is not None and [edit.view for edit in edits.masks] == [View.SAX]
+
+
 def test_another_grid_and_a_flipped_one_are_refused(results: Path, tmp_path: Path) -> None:
     flipped = nibabel.load(results / "segmentation" / "sax.nii.gz").affine @ np.diag([-1.0, 1, 1, 1])
     mask = edited_mask(results, tmp_path / "flipped.nii.gz", shrunk(ED), affine=flipped)
@@ -137,6 +151,36 @@ def test_frames_are_moved_and_found_again(results: Path) -> None:
     assert numbers(again.measurements) == pytest.approx(OWN, rel=1e-5, nan_ok=True)
     assert [step.rules for step in again.edits.steps] == [("es_frame", "given_weight_kg")] * 2
     assert {**again.edits.model_options(again.run.options)} == dict(heart_analysis().run.options)
+
+
+def as_of_an_earlier_version(results: Path) -> None:
+    """Let run.json be that of a version without one rule, with the former name of another."""
+    run = json.loads((results / "run.json").read_text())
+    del run["options"]["papillary_rule"]
+    run["options"]["basal_rule"] = "half-rim"
+    (results / "run.json").write_text(json.dumps(run))
+
+
+def test_results_of_an_earlier_version_are_not_corrected_by_measuring_them(results: Path) -> None:
+    as_of_an_earlier_version(results)
+    assert remeasure(results, Corrections()).edits is None
+    assert remeasure(results, Corrections(rules={"basal_rule": "scmr"})).edits is None
+    moved = remeasure(results, Corrections(rules={"es_frame": 2}))
+    assert moved.edits is not None and moved.edits.rules == (RuleChange(name="es_frame", model=None, now=2),)
+    assert moved.edits.steps[0].rules == ("es_frame",)
+    assert moved.run.options["papillary_rule"] == "blood"
+
+
+def test_edits_of_an_earlier_version_that_were_none_go(results: Path) -> None:
+    """That version counted a rule it did not have, and the new name of another, as changed by the reader."""
+    write_results(remeasure(results, Corrections(rules={"es_frame": 2})), results, overwrite=True)
+    path = results / "measurements.json"
+    record = json.loads(path.read_text())
+    for name, value, now in (("papillary_rule", None, "blood"), ("basal_rule", "half-rim", "scmr")):
+        record["edits"]["rules"].append({"name": name, "model": value, "now": now})
+    path.write_text(json.dumps(record))
+    back = remeasure(results, Corrections(find_frames=True))
+    assert back.edits is not None and not back.edits.is_corrected
 
 
 @pytest.mark.medium

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from cinema_cmr.core.errors import GeometryError, InputError, MissingFileError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.dicom.writing.series import DicomShape
 from cinema_cmr.io.provenance import input_digest
+from cinema_cmr.pipeline.results_folder import read_results
 from cinema_cmr.pipeline.stored_analysis import read_analysis
 from cinema_cmr.report.write import write_results
 
@@ -57,6 +59,16 @@ def test_an_edited_mask_is_measured_again(stored: tuple[Analysis, Path, Path]) -
     before, after = analysis.measurements.value("lv_edv_ml"), read.measurements.value("lv_edv_ml")
     assert before is not None and after is not None and after < 0.7 * before
     assert "masks-edited" in [flag.code for flag in read.measurements.flags]
+
+
+def test_masks_of_results_without_hashes_count_as_they_are(stored: tuple[Analysis, Path, Path]) -> None:
+    """As for `cinema remeasure`: a version without hashes does not make masks edited."""
+    _, study, results = stored
+    run = json.loads((results / "run.json").read_text())
+    run["outputs"] = {}
+    (results / "run.json").write_text(json.dumps(run))
+    assert "masks-edited" not in [flag.code for flag in read_analysis(results, study).measurements.flags]
+    assert not read_results(results).is_changed(View.SAX)
 
 
 def test_a_turned_mask_is_refused(stored: tuple[Analysis, Path, Path]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("fastapi")
 
-from serving import finished_results
+from serving import finished_results, scar_results, uneven_results
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +22,15 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def results(template: Path, tmp_path: Path) -> Path:
     """A copy of the results for one test."""
     return Path(shutil.copytree(template, tmp_path / "results"))
+
+
+@pytest.fixture
+def late(tmp_path: Path) -> Path:
+    """Results of a late-enhancement study."""
+    return scar_results(tmp_path)
+
+
+@pytest.fixture
+def uneven(tmp_path: Path) -> Path:
+    """Results of a study whose views have eight and twelve frames."""
+    return uneven_results(tmp_path)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from fastapi.testclient import TestClient
-from interop_hearts import analysed, long_axis_cine, stack_cine, write_study
+from interop_hearts import analysed, labels_of, long_axis_cine, stack_cine, write_study
 
+from cinema_cmr.core.analysis import Analysis
+from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.results import HeartLocation, Prediction
+from cinema_cmr.core.run_facts import RunFacts
+from cinema_cmr.core.study import Study
+from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.dicom.writing.series import DicomShape
+from cinema_cmr.measure.measure import measure_masks
 from cinema_cmr.report.write import write_results
 from cinema_cmr.serve.application import make_app
 from cinema_cmr.serve.server_settings import Limits, ServeSettings
@@ -27,6 +36,51 @@ def finished_results(folder: Path, name: str = "results") -> Path:
     study = write_study(folder / "study", stack_cine(), long_axis_cine(), shape=DicomShape.ENHANCED)
     write_results(analysed(study), folder / name, images=True)
     return folder / name
+
+
+def scar_results(folder: Path, name: str = "late") -> Path:
+    """Results of a late-enhancement stack of six slices and one frame, whose wall holds an infarct with a core."""
+    whole = stack_cine()
+    cine = replace(whole.select(frames=[0]), rr_interval_ms=None, frame_times_ms=None)
+    heart = labels_of(whole).array[..., :1]
+    codes = np.array([0, 0, 2, 1], np.uint8)[heart]
+    wall = codes == 2
+    right = np.arange(cine.shape[0])[:, None, None, None] > cine.shape[0] // 2
+    codes[wall & right] = 3
+    codes[wall & right & (np.arange(cine.shape[1])[:, None, None] == cine.shape[1] // 2)] = 4
+    study = Study(name="late", cines=(cine,), modality="lge")
+    return _written(folder / name, study, {View.SAX: LabelMap(array=codes, scheme="scar")})
+
+
+def uneven_results(folder: Path, name: str = "uneven") -> Path:
+    """Results of a stack of eight frames and a 4-chamber view of twelve."""
+    stack, plane = stack_cine(), long_axis_cine()
+    frames = np.arange(12) * 8 // 12
+    longer = replace(plane, array=plane.array[..., frames], frame_times_ms=np.arange(12) * 800.0 / 12)
+    masks = {View.SAX: labels_of(stack), View.LAX_4C: LabelMap(array=labels_of(plane).array[..., frames])}
+    return _written(folder / name, Study(name="uneven", cines=(stack, longer)), masks)
+
+
+def _written(folder: Path, study: Study, masks: Mapping[View, LabelMap]) -> Path:
+    """Write the results of a study with these masks as a model's own."""
+    predictions = {
+        view: Prediction(
+            view=view,
+            labels=labels,
+            confidence=np.ones(labels.array.shape[3], np.float32),
+            location=HeartLocation(centre=(10.0, 10.0), method="given"),
+            model="test-model",
+        )
+        for view, labels in masks.items()
+    }
+    analysis = Analysis(
+        study=study,
+        predictions=predictions,
+        measurements=measure_masks(study, masks),
+        run=RunFacts(model_name="m", model_hash="ab" * 32, device="cpu", precision="fp32", input_sha256="ef" * 32),
+    )
+    write_results(analysis, folder, images=True)
+    return folder
 
 
 def settings_of(home: Path, *results: Path, **changes: object) -> ServeSettings:

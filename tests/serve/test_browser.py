@@ -16,7 +16,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.nifti.labels import read_label_codes
 from cinema_cmr.measure.measure import MeasureOptions, measure_masks
-from cinema_cmr.serve.review import read_review
+from cinema_cmr.report.record.review import read_review
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -76,6 +76,20 @@ def erase_middle(page: Page) -> None:
     page.mouse.move(x + 60, y, steps=5)
     page.mouse.up()
     latest(page)
+
+
+def brush(page: Page, key: str) -> set[int]:
+    """Paint a dot in the middle slice with the structure of a key; return the codes that this has written."""
+    codes = "Array.from(cinemaPage.plane.codes(cinemaPage.frameHere()))"
+    before = page.evaluate(codes)
+    page.keyboard.press(key)
+    box = page.locator("canvas.stage").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 3, box["y"] + box["height"] / 3)
+    page.mouse.down()
+    page.mouse.up()
+    latest(page)
+    return {new for old, new in zip(before, page.evaluate(codes), strict=True) if new != old}
 
 
 def send_demo(page: Page, address: str, folder: Path) -> None:
@@ -151,6 +165,93 @@ def test_the_whole_way_of_a_study(browser: Browser, home: Path, tmp_path: Path) 
     summary = json.loads((results / "measurements.json").read_text())["summary"]
     assert (f"{summary['lv_ef_percent']:.0f}", summary["es_frame"]) == (corrected, es)
     assert errors == []
+
+
+def test_frames_of_the_page_are_those_of_the_stack(browser: Browser, home: Path, uneven: Path) -> None:
+    """The 4-chamber view has twelve frames, the stack eight: ES moves to the frame of the stack that is shown."""
+    with running_server(home, uneven, port=free_port()) as address:
+        page = browser.new_page()
+        page.goto(address)
+        page.locator("tbody tr").click()
+        until(OPENED, page)
+        assert page.evaluate("[cinemaPage.total, cinemaPage.planeOf('lax_4c', 0).frames]") == [8, 12]
+        page.evaluate("cinemaPage.goPlane(cinemaPage.planeOf('lax_4c', 0))")
+        page.evaluate("cinemaPage.goFrame(6)")
+        assert page.evaluate("cinemaPage.frameHere()") == 9
+        page.keyboard.press("Shift+S")
+        latest(page)
+        assert read_review(uneven).es_frame == 6
+        page.evaluate("cinemaPage.goTo(cinemaPage.plane, 2)")
+        assert page.evaluate("[cinemaPage.frame, cinemaPage.frameHere()]") == [1, 2]
+
+
+LABELS = "Array.from(cinemaPage.plane.codes(cinemaPage.frameHere()))"
+
+
+def test_what_is_signed_off_is_what_the_page_shows(browser: Browser, home: Path, results: Path) -> None:
+    """A stroke that the server did not store vanishes from the page with all undo, and stops a sign-off."""
+    with running_server(home, results, port=free_port()) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(address)
+        page.locator("tbody tr").click()
+        until(OPENED, page)
+        erase_middle(page)
+        stored = page.evaluate(LABELS)
+        page.keyboard.press("b")
+        page.route("**/changes", lambda route: route.fulfill(status=507, json={"detail": "the disk is full"}))
+        page.evaluate(
+            """() => {  // two strokes and a sign-off at once
+              const { corrections, plane } = cinemaPage, size = plane.width * plane.height;
+              for (const code of [1, 3]) {
+                corrections.apply("test", [{ plane, frame: 0, after: new Uint8Array(size).fill(code) }]);
+              }
+              cinemaPage.signOff(true);
+            }"""
+        )
+        page.locator("text=Not stored: the disk is full").wait_for()
+        page.locator("text=A change was not stored").wait_for()
+        assert page.evaluate(LABELS) == stored and page.evaluate("cinemaPage.corrections.done.length") == 0
+        assert not read_review(results).signed_off and len(read_review(results).slices) == 1
+        page.route("**/labels/**", lambda route: route.abort())  # the server is gone: nothing can be drawn or signed
+        assert brush(page, "3") and page.evaluate("cinemaPage.corrections.stale")
+        assert not brush(page, "2")
+        page.get_by_role("button", name="Sign off", exact=True).click()
+        page.wait_for_timeout(300)
+        assert not read_review(results).signed_off
+        page.unroute("**/labels/**")
+        page.unroute("**/changes")
+        page.evaluate("cinemaPage.corrections.recover()")
+        assert page.evaluate(LABELS) == stored
+        page.get_by_role("button", name="Sign off", exact=True).click()
+        page.locator(".bar .state >> text=signed off").wait_for(timeout=60_000)
+        page.close()
+
+
+BETWEEN = """async () => {
+  const { between } = await import("/static/correct.js");
+  const { plane } = cinemaPage, codes = plane.codes(0);
+  return [...new Set(between(codes, codes, 0.5, plane))].sort();
+}"""
+"""Codes of the shape between a slice and itself."""
+
+
+def test_the_brush_writes_the_structure_of_the_study_s_scheme(
+    browser: Browser, home: Path, results: Path, late: Path
+) -> None:
+    """Keys and buttons of a late-enhancement study write its codes: 1 cavity, 2 wall, 3 infarct, 4 no-reflow."""
+    written = {results: {"2": {2}, "1": {3}, "3": {1}}, late: {"2": {2}, "3": {3}, "4": {4}, "1": {1}}}
+    for folder, codes in written.items():
+        with running_server(home, folder, port=free_port()) as address:
+            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            page.goto(address)
+            page.locator("tbody tr").click()
+            until(OPENED, page)
+            assert page.evaluate(BETWEEN) == list(range(len(codes) + 1))
+            titles = page.locator(".swatch").evaluate_all("all => all.map((one) => one.title)")
+            assert [title[-2] for title in titles] == sorted(codes)
+            page.keyboard.press("b")
+            assert {key: brush(page, key) for key in codes} == codes
+            page.close()
 
 
 def test_a_phone_shows_all_of_it_without_scrolling_sideways(browser: Browser, home: Path, results: Path) -> None:

@@ -16,6 +16,13 @@ def store_of(home: Path, **limits: int) -> JobStore:
     return JobStore(home, Limits(**limits))
 
 
+def receive(store: JobStore, key: str, name: str) -> None:
+    """Receive a file of one byte."""
+    path = store.new_file(key, name)
+    path.write_bytes(b"1")
+    store.end_file(key, path, received=True)
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -38,7 +45,7 @@ def test_a_job_is_received_submitted_and_found_again(tmp_path: Path) -> None:
     assert job.name == "patient" and job.status == "receiving"
     with pytest.raises(InputError, match="no file was sent"):
         store.submit(job.id)
-    store.new_file(job.id, "a/b.dcm").write_bytes(b"1")
+    receive(store, job.id, "a/b.dcm")
     with pytest.raises(OutputExistsError, match="sent before"):
         store.new_file(job.id, "a/b.dcm")
     assert store.submit(job.id).status == "queued"
@@ -51,20 +58,52 @@ def test_a_job_is_received_submitted_and_found_again(tmp_path: Path) -> None:
     assert again.listed() == [] and list(tmp_path.iterdir()) == []
 
 
+def test_a_job_with_files_on_their_way_is_not_submitted(tmp_path: Path) -> None:
+    """Two files are begun, of one name only once; one is received, the other breaks off and gives back its count."""
+    store = store_of(tmp_path, job_bytes=100, job_files=3, free_bytes=0)
+    key = store.create("a").id
+    whole, broken = (store.new_file(key, name) for name in ("whole", "broken"))
+    with pytest.raises(OutputExistsError, match="sent before"):
+        store.new_file(key, "broken")
+    for path in (whole, broken):
+        store.add_bytes(key, path, 50)
+    with pytest.raises(InputError, match="2 files are still being sent"):
+        store.submit(key)
+    whole.write_bytes(b"1" * 50)
+    store.end_file(key, whole, received=True)
+    with pytest.raises(InputError, match="1 files are still being sent"):
+        store.submit(key)
+    store.end_file(key, broken, received=False)
+    assert (store.job(key).n_files, store.job(key).size) == (1, 50)
+    again = store.new_file(key, "broken")  # room for it, in number and size
+    store.add_bytes(key, again, 50)
+    store.end_file(key, again, received=True)
+    assert (store.submit(key).status, store.job(key).n_files) == ("queued", 2)
+
+
+def test_a_job_of_which_every_file_broke_off_has_none(tmp_path: Path) -> None:
+    store = store_of(tmp_path)
+    key = store.create("a").id
+    store.end_file(key, store.new_file(key, "a"), received=False)
+    with pytest.raises(InputError, match="no file was sent"):
+        store.submit(key)
+
+
 def test_sizes_and_numbers_are_bounded(tmp_path: Path) -> None:
     store = store_of(tmp_path, job_bytes=100, job_files=1, waiting_jobs=1, free_bytes=0)
     job = store.create("a")
     with pytest.raises(TooLargeError, match="wait"):
         store.create("b")
-    store.new_file(job.id, "a")
+    path = store.new_file(job.id, "a")
     with pytest.raises(TooLargeError, match="files"):
         store.new_file(job.id, "b")
-    store.add_bytes(job.id, 60)
+    store.add_bytes(job.id, path, 60)
     with pytest.raises(TooLargeError, match="MiB"):
-        store.add_bytes(job.id, 60)
+        store.add_bytes(job.id, path, 60)
     full = store_of(tmp_path, free_bytes=1 << 60)
+    path = full.new_file(job.id, "a")
     with pytest.raises(TooLargeError, match="almost full"):
-        full.add_bytes(job.id, 1)
+        full.add_bytes(job.id, path, 1)
 
 
 def test_recovery_follows_the_files(tmp_path: Path, template: Path) -> None:

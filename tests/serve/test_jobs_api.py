@@ -76,6 +76,9 @@ def test_more_than_a_study_may_have_is_refused_and_leaves_nothing(client: TestCl
     assert client.put(f"/api/jobs/{key}/files/a", content=b"x" * 600).status_code == 204
     assert client.put(f"/api/jobs/{key}/files/b", content=b"x" * 600).status_code == 413
     assert [path.name for path in (tmp_path / "home/studies" / key / "input").iterdir()] == ["a"]
+    assert client.get(f"/api/jobs/{key}").json()["n_files"] == 1
+    assert client.put(f"/api/jobs/{key}/files/b", content=b"x" * 300).status_code == 204
+    assert client.post(f"/api/jobs/{key}/submit").json()["n_files"] == 2
 
 
 @pytest.mark.parametrize("name", ["", "x" * 121, 3, None])

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from interop_hearts import AXIS, CENTRE, RIGHT
 
 from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.measure.measure import MeasureOptions, measure_masks
+from cinema_cmr.report.record.study_record import LandmarkRecord, StudyRecord
 from cinema_cmr.serve.library import Library
 from cinema_cmr.serve.opened_study import OpenedStudy, open_study
 
@@ -31,10 +35,13 @@ def erased(study: OpenedStudy, frame: int = 0, index: int = 2) -> None:
 
 
 def test_without_a_correction_the_numbers_are_those_of_the_run(study: OpenedStudy) -> None:
-    for one in study.record.measurements:
-        measured = study.numbers().get(one.name)
-        if measured is not None and one.value is not None:
-            assert measured.value == pytest.approx(one.value, rel=1e-5), one.name
+    views = {name: view for name, view in study.views.items() if view.labels is not None}
+    whole = Study(name="", cines=tuple(view.cine for view in views.values()), subject=study.record.subject)
+    masks = {name: LabelMap(array=view.labels) for name, view in views.items() if view.labels is not None}
+    fresh = measure_masks(whole, masks).to_dict()
+    assert len([value for value in fresh.values() if value is not None]) > 50
+    for shown in (study.numbers().to_dict(), study.quick_numbers().to_dict()):
+        assert shown == {name: value and pytest.approx(value, rel=1e-4, abs=1e-4) for name, value in fresh.items()}
 
 
 @pytest.mark.parametrize("es_frame", [None, 6])
@@ -73,6 +80,41 @@ def test_the_rule_for_papillary_muscles_measures_in_the_image(results: Path) -> 
     for name in ("lv_edv_ml", "lv_ef_percent", "lv_mass_g"):
         assert study.quick_numbers().value(name) == pytest.approx(whole.value(name)), name
         assert study.numbers().value(name) == pytest.approx(whole.value(name)), name
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [{"basal_rule": "valve-plane"}, {"phase_rule": "lv"}, {"ed_frame": 2, "es_frame": 5}],
+)
+def test_quick_numbers_follow_the_rules_of_the_run(results: Path, rules: dict[str, str | float]) -> None:
+    """With the hinge points of a 4-chamber view, without which "valve-plane" is another rule."""
+    run = json.loads((results / "run.json").read_text())
+    run["options"].update(rules)
+    (results / "run.json").write_text(json.dumps(run))
+    record = Library([results]).record(results)
+    study = open_study(results, replace(record, landmarks=(hinge_points(record),)))
+    erased(study)
+    quick, whole = study.quick_numbers(), study.numbers()
+    for name in quick:
+        assert quick.value(name) == pytest.approx(whole.value(name)), name
+    default = open_study(results, record)
+    default.run = replace(default.run, options={})
+    erased(default)
+    assert quick.to_dict() != default.quick_numbers().to_dict()
+
+
+def hinge_points(record: StudyRecord) -> LandmarkRecord:
+    """Hinge points of the mitral valve, across the heart's axis 20 mm above its centre, and the apex."""
+    n_frames = len(record.curves.times_ms or ())
+    places = {"mitral_septal": (22 * RIGHT, 20), "mitral_lateral": (-22 * RIGHT, 20), "apex": (0 * RIGHT, -36)}
+    points = {name: tuple((CENTRE + across + along * AXIS).tolist()) for name, (across, along) in places.items()}
+    return LandmarkRecord(
+        view=View.LAX_4C,
+        cine="lax",
+        model="m",
+        points_ras_mm={name: (point,) * n_frames for name, point in points.items()},
+        confidence={name: (0.9,) * n_frames for name in points},
+    )
 
 
 def test_a_label_outside_of_the_measured_part_is_counted(study: OpenedStudy) -> None:

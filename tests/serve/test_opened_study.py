@@ -66,6 +66,17 @@ def test_frames_are_chosen_within_the_study_and_apart(results: Path) -> None:
         study.choose_frames(5, None)
 
 
+def test_frames_of_the_stack_are_chosen_where_other_views_have_more(uneven: Path, late: Path) -> None:
+    study = opened(uneven)
+    assert {view: one.cine.n_frames for view, one in study.views.items()} == {View.SAX: 8, View.LAX_4C: 12}
+    with pytest.raises(InputError, match="frame 9; expected 0 to 7"):
+        study.choose_frames(None, 9)
+    study.choose_frames(None, 7)
+    assert study.quick_numbers().value("lv_es_frame") == study.numbers().value("lv_es_frame") == 7
+    with pytest.raises(InputError, match="late-enhancement"):
+        opened(late).choose_frames(0, None)
+
+
 def test_corrections_of_other_masks_are_not_applied(results: Path) -> None:
     study = opened(results)
     study.change("sax", 1, 2, np.zeros(study.views[View.SAX].cine.shape[:2], np.uint8))

@@ -44,6 +44,15 @@ def test_labels_return_to_the_stored_grid(view: OpenedView, results: Path) -> No
     np.testing.assert_array_equal(view.as_stored(one), stored[:, :, 2, 3])
 
 
+def test_every_view_is_turned_by_the_axes_of_its_file(results: Path) -> None:
+    record = read_measurements(results / "measurements.json")
+    path = results / "images/lax_4c.nii.gz"
+    plane = open_view(path, View.LAX_4C, results / "segmentation/lax_4c.nii.gz", record)
+    picture, _ = shown(read_nifti_cine(path, view=View.LAX_4C)[0], None)
+    np.testing.assert_allclose(plane.cine.affine, picture.affine, atol=1e-4)
+    assert not np.allclose(picture.affine, read_nifti_cine(path, view=View.LAX_4C)[0].affine, atol=1e-4)
+
+
 def test_positions_and_times_come_from_the_record(view: OpenedView) -> None:
     expected = stack_cine()
     np.testing.assert_allclose(view.cine.slice_positions_mm, expected.slice_positions_mm, atol=1e-3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -9,11 +10,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from serving import STUB
 
+from cinema_cmr.serve import jobs
 from cinema_cmr.serve.jobs import JobStore
 from cinema_cmr.serve.queue import Queue
 from cinema_cmr.serve.server_settings import Limits
@@ -34,9 +37,20 @@ def home_of(folder: Path, template: Path, n_jobs: int) -> JobStore:
     store = JobStore(folder / "studies", Limits())
     for number in range(n_jobs):
         job = store.create(f"study{number}")
-        store.new_file(job.id, "a.dcm").write_bytes(b"x")
+        path = store.new_file(job.id, "a.dcm")
+        path.write_bytes(b"x")
+        store.end_file(job.id, path, received=True)
         store.submit(job.id)
     return store
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait up to 20 s."""
+    for _ in range(1000):
+        if condition():
+            return
+        time.sleep(0.02)
+    raise AssertionError("not within 20 s")
 
 
 def states(folder: Path) -> Counter[str]:
@@ -80,6 +94,57 @@ def test_a_worker_that_crashes_fails_its_job_alone(tmp_path: Path, template: Pat
     queue.stop()
     assert [job.error for job in queue.store.listed()] == [queue.store.listed()[0].error] * 2
     assert "ended without a result" in str(queue.store.listed()[0].error)
+
+
+@pytest.mark.medium
+def test_an_analysis_that_cannot_start_fails_its_job_alone(tmp_path: Path, template: Path) -> None:
+    """The command does not exist: an error of the system, which is no cancellation."""
+    queue = Queue(home_of(tmp_path, template, 2), (str(tmp_path / "none"),))
+    queue.start()
+    for _ in range(200):
+        if states(tmp_path) == {"failed": 2}:
+            break
+        time.sleep(0.05)
+    queue.stop()
+    errors = [str(job.error) for job in queue.store.listed()]
+    assert len(errors) == 2 and all("could not be run" in one and str(tmp_path) not in one for one in errors)
+
+
+@pytest.mark.medium
+def test_a_full_disk_fails_the_job_and_leaves_the_queue_running(
+    tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = home_of(tmp_path, template, 1)
+    queue, written = Queue(store, STUB), jobs.write_json
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(jobs, "write_json", full)
+    queue.start()
+    until(lambda: store.listed()[0].status == "failed")
+    assert "No space left" in str(store.listed()[0].error)
+    monkeypatch.setattr(jobs, "write_json", written)
+    store.update(store.listed()[0].id, status="queued")
+    until(lambda: store.listed()[0].status == "done")
+    queue.stop()
+
+
+@pytest.mark.medium
+def test_an_analysis_has_ended_before_its_files_are_removed(
+    tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker writes into the job's folder without end: nothing of it may be left."""
+    writes = 'import sys, pathlib, itertools\nprint(\'{"stage": "s"}\', flush=True)\nfor n in itertools.count():\n'
+    writes += " d = pathlib.Path(sys.argv[1]) / f'd{n}'; d.mkdir(parents=True); (d / 'f').touch()"
+    queue = Queue(home_of(tmp_path, template, 1), (sys.executable, "-c", writes))
+    (job,) = queue.store.listed()
+    queue.start()
+    until(lambda: bool(queue.progress(job.id).stage))
+    queue.cancel(job.id)
+    assert not queue.store.folder(job.id).exists()
+    queue.stop()
+    assert queue.store.listed() == [] and not queue.store.folder(job.id).exists()
 
 
 @pytest.mark.slow

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from interop_hearts import stack_cine
 
+from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.serve.exports import model_labels
+from cinema_cmr.io.provenance import file_digest
+from cinema_cmr.serve.exports import labelled_cases, model_labels
 from cinema_cmr.serve.library import Library
+from cinema_cmr.serve.own_masks import own_mask
 from cinema_cmr.serve.reader_agreement import reader_agreement
 
 
@@ -34,6 +38,30 @@ def test_bias_limits_and_dice(results: Path, tmp_path: Path) -> None:
         2 * 1.96 * np.sqrt(8), rel=1e-6
     )
     assert found.dice["lv"] == pytest.approx(2 * (1 - lost) / (2 - lost))
+
+
+def test_corrections_of_other_masks_are_left_out_and_counted(results: Path, tmp_path: Path) -> None:
+    """As after an analysis with another model into the same folder."""
+    (one,) = Library([results]).listed()
+    review = one.review.with_slice(View.SAX, 0, 2, np.zeros(model_labels(one, View.SAX).shape[:2], np.uint8))
+    good = replace(one, review=replace(review, mask_sha256={"sax": file_digest(own_mask(results, View.SAX))}))
+    other = replace(one, review=replace(review, mask_sha256={"sax": "00" * 32}))
+    found = reader_agreement([good, other])
+    assert (found.studies, found.left_out) == (1, 1) and found.dice["lv"] == 0
+    done = labelled_cases([good, other], tmp_path / "exports")
+    assert (done.cases, done.left_out) == (1, 1)
+    with pytest.raises(InputError, match="1 with those of other masks"):
+        labelled_cases([other], tmp_path / "exports")
+
+
+def test_agreement_is_of_cines(results: Path, late: Path) -> None:
+    """A corrected scar map has other codes and other numbers: it neither counts nor stops the others."""
+    cine, scar = (Library([folder]).listed()[0] for folder in (results, late))
+    plane = np.zeros(stack_cine().shape[:2], np.uint8)
+    studies = [replace(one, review=one.review.with_slice(View.SAX, 0, 2, plane)) for one in (cine, scar)]
+    found = reader_agreement(studies)
+    assert (found.studies, found.corrected, found.left_out) == (1, 1, 0)
+    assert set(found.dice) == {"lv", "myo", "rv"}
 
 
 def test_without_corrections_there_is_nothing_to_compare(results: Path) -> None:

@@ -10,13 +10,12 @@ import pytest
 from PIL import Image
 
 from cinema_cmr.serve.library import Library
-from cinema_cmr.serve.opened_study import open_study
 from cinema_cmr.serve.thumbnail import thumbnail_png
 
 
 @pytest.mark.medium
 def test_the_thumbnail_shows_bright_blood_in_darker_muscle(results: Path) -> None:
-    picture = Image.open(io.BytesIO(thumbnail_png(open_study(results, Library([results]).record(results)))))
+    picture = Image.open(io.BytesIO(thumbnail_png(results, Library([results]).record(results))))
     grey = np.asarray(picture)
     assert max(picture.size) == 144 and grey.dtype == np.uint8
     assert np.percentile(grey, 95) > 220 and np.percentile(grey, 20) < 60

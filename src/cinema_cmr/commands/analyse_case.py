@@ -12,6 +12,7 @@ from cinema_cmr.core.serialise import Json, json_values
 from cinema_cmr.files.exchange import finish_commits
 from cinema_cmr.io.provenance import input_digest
 from cinema_cmr.report.index import IndexRow
+from cinema_cmr.report.record.review import read_review
 from cinema_cmr.report.record.run_record import run_record
 from cinema_cmr.report.record.stored import changed_output, read_measurements, read_run
 from cinema_cmr.report.record.study_record import StudyRecord
@@ -118,15 +119,17 @@ def _finished(source: Path, folder: Path, name: str, analyzer: Analyzer) -> Stud
 
 
 def _check_no_corrections(folder: Path) -> None:
-    """Raise `OutputExistsError` for results that a reader corrected: no option replaces that work."""
+    """Raise `OutputExistsError` for results that a reader corrected or signed off: no option replaces that work."""
+    review = read_review(folder)
     try:
         edits = read_measurements(folder / "measurements.json").edits
     except UnreadableFileError:  # none, or damaged ones
-        return
-    if edits is not None and edits.is_corrected:
+        edits = None
+    if review.is_corrected or review.signed_off or (edits is not None and edits.is_corrected):
+        held = "the sign-off" if review.signed_off and not review.is_corrected else "corrections"
         raise OutputExistsError(
-            f"'{folder.name}' holds corrections of a reader, which --overwrite does not replace; expected results of a"
-            " model alone: choose another folder, or remove this one"
+            f"'{folder.name}' holds {held} of a reader, which --overwrite does not replace; expected results of a model"
+            " alone: choose another folder, or remove this one"
         )
 
 

@@ -78,6 +78,11 @@ class Edits:
         """Whether any mask or rule differs from the model's run; False after a reader took all changes back."""
         return bool(self.masks or self.rules)
 
+    @property
+    def last_time(self) -> str:
+        """Time of the last step, UTC by ISO 8601; empty without one."""
+        return self.steps[-1].time if self.steps else ""
+
     def model_options(self, options: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
         """Return the options of the model's run, given the present ones."""
         before = {**options, **{rule.name: rule.model for rule in self.rules}}

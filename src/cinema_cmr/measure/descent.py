@@ -81,5 +81,9 @@ def descent_effect(with_atrium_percent: float | None, without_percent: float | N
     )
     apart = abs(with_atrium_percent - without_percent)
     evidence = {"lv_ef_scmr_percent": round(with_atrium_percent, 1), "lv_ef_descent_percent": round(without_percent, 1)}
-    severity = "warning" if apart >= EFFECT_POINTS else "info"
-    return Flag(code="descent-effect", severity=severity, message=message, evidence=evidence)
+    return Flag(
+        code="descent-effect",
+        severity="warning" if apart >= EFFECT_POINTS else "info",
+        message=message,
+        evidence=evidence,
+    )

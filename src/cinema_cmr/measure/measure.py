@@ -55,7 +55,7 @@ from cinema_cmr.measure.volumes import (
     measure_volumes,
 )
 
-__all__ = ["MeasureOptions", "PhaseRule", "measure_masks", "measure_study"]
+__all__ = ["MeasureOptions", "PhaseRule", "count_volumes", "measure_masks", "measure_study", "phases_of"]
 
 PhaseRule = Literal["own", "lv"]
 
@@ -67,7 +67,7 @@ class MeasureOptions:
     """Rules of the measurements; the defaults follow the SCMR recommendations (JCMR 2020;22:19)."""
 
     basal_rule: BasalRule = "scmr"
-    """Basal LV blood: in the wall, less the atrium of systole, all, to the valve. "valve-plane" cuts at the hinge
+    """Basal blood: in wall, no atrium, all, to valve. "valve-plane" cuts at the hinge
     points; without them "valve-plane" is "scmr"; "half-rim", the former name of "scmr", is accepted."""
     min_myocardial_rim: float = MIN_MYOCARDIAL_RIM
     """Fraction of the rim that scmr requires, 0 to 1; see `volumes.MIN_MYOCARDIAL_RIM`."""
@@ -162,7 +162,7 @@ def _measure(
         return measure_scar(study, mask, prediction=prediction)
     volumes, cut = _volumes(cine, mask, options, landmarks)
     stack = _stack(cine, mask, volumes, options)
-    up_to_valve = valve_plane_values(cut, _phases(cine, cut, options)[0] if cut else None)
+    up_to_valve = valve_plane_values(cut, phases_of(cine, cut, options)[0] if cut else None)
     values = (*_short_axis_values(study, stack, options), *up_to_valve)
     context = QualityContext(
         study=study,
@@ -192,15 +192,18 @@ def _measure(
 
 def _descent_effect(cine: Cine, labels: LabelMap, volumes: Volumes, options: MeasureOptions) -> Flag | None:
     """Compare the ejection fractions by the rules "scmr" and "descent", if one of them was used."""
-    rules: tuple[BasalRule, BasalRule] = ("scmr", "descent")
-    if volumes.basal_rule not in rules:
+
+    def ejection_fraction(rule: BasalRule) -> float | None:
+        chosen = replace(options, basal_rule=rule)
+        return _ejection_fraction(cine, count_volumes(cine, labels, chosen), chosen)
+
+    if volumes.basal_rule not in ("scmr", "descent"):
         return None
-    by_rule = (_counted(cine, labels, replace(options, basal_rule=rule)) for rule in rules)
-    return descent_effect(*(_ejection_fraction(cine, each, options) for each in by_rule), volumes.basal_rule)
+    return descent_effect(ejection_fraction("scmr"), ejection_fraction("descent"), volumes.basal_rule)
 
 
 def _ejection_fraction(cine: Cine, volumes: Volumes, options: MeasureOptions) -> float | None:
-    lv, _ = _phases(cine, volumes, options)
+    lv, _ = phases_of(cine, volumes, options)
     if lv.ed is None or lv.es is None:
         return None
     return float(100 * (1 - volumes.lv_ml[lv.es] / volumes.lv_ml[lv.ed]))
@@ -215,17 +218,18 @@ def _volumes(
 ) -> tuple[Volumes, Volumes | None]:
     """Return the curves by the rule of the options, and those up to the valve plane, or None without one."""
     planes = find_valve_planes(cine, landmarks)
-    cut = _counted(cine, labels, replace(options, basal_rule="valve-plane"), planes) if planes else None
-    if options.basal_rule == "valve-plane":
-        return cut or _counted(cine, labels, replace(options, basal_rule="scmr")), cut
-    return _counted(cine, labels, options), cut
+    cut = count_volumes(cine, labels, replace(options, basal_rule="valve-plane"), planes) if planes else None
+    if options.basal_rule == "valve-plane" and cut:
+        return cut, cut
+    return count_volumes(cine, labels, options), cut
 
 
-def _counted(cine: Cine, labels: LabelMap, options: MeasureOptions, planes: ValvePlanes | None = None) -> Volumes:
+def count_volumes(cine: Cine, labels: LabelMap, options: MeasureOptions, planes: ValvePlanes | None = None) -> Volumes:
+    """Return the volume curves of a stack by the rules of the options; without planes "valve-plane" is "scmr"."""
     found = measure_volumes(
         cine,
         labels,
-        basal_rule=options.basal_rule,
+        basal_rule="scmr" if options.basal_rule == "valve-plane" and planes is None else options.basal_rule,
         min_myocardial_rim=options.min_myocardial_rim,
         valve_planes=planes,
     )
@@ -260,7 +264,7 @@ def _no_stack() -> _Stack:
 
 
 def _stack(cine: Cine, labels: LabelMap, volumes: Volumes, options: MeasureOptions) -> _Stack:
-    lv, rv = _phases(cine, volumes, options)
+    lv, rv = phases_of(cine, volumes, options)
     papillary = PAPILLARY_RULES[options.papillary_rule]
     rv_present, myo_present = (np.any(labels.array == CODES[name], axis=(0, 1)) for name in ("rv", "myo"))
 
@@ -311,7 +315,7 @@ def _describe_basal_rule(volumes: Volumes) -> str:
     )
 
 
-def _phases(cine: Cine, volumes: Volumes, options: MeasureOptions) -> tuple[Phases, Phases]:
+def phases_of(cine: Cine, volumes: Volumes, options: MeasureOptions) -> tuple[Phases, Phases]:
     """Return ED and ES of LV and RV by the rules of the options."""
     if not cine.in_phase:
         reason = "the slices are not in phase: a frame shows different phases of the cycle"

@@ -154,8 +154,9 @@ def _atrial(
 ) -> NDArray[np.bool_]:
     """Return the (z, t) slices whose blood, counted so far, is atrium by the beat."""
     ed = int(np.argmax(cine.voxel_volumes_ml @ (counts["lv"] * shares)))
-    pixel_mm2 = float(np.prod(cine.spacing_mm[:2]))
-    blood_mm2, wall_mm2 = pixel_mm2 * counts["lv"] * shares, pixel_mm2 * counts["myo"]
+    pixel_mm2 = float(cine.spacing_mm[0]) * float(cine.spacing_mm[1])
+    blood_mm2: NDArray[np.float64] = pixel_mm2 * shares * counts["lv"]
+    wall_mm2 = pixel_mm2 * counts["myo"].astype(np.float64)
     return atrial_slices(blood_mm2, wall_mm2, ed, base_first=base == "first")
 
 

@@ -24,6 +24,7 @@ from cinema_cmr.io.provenance import file_digest
 from cinema_cmr.measure.measure import MeasureOptions
 from cinema_cmr.measure.normal_ranges import NORMAL_RANGES, ranges_of_rule
 from cinema_cmr.pipeline.restored_parts import (
+    complete_options,
     label_scheme,
     measure_again,
     stored_landmarks,
@@ -52,6 +53,8 @@ class Corrections:
     """Find ED and ES on the curves again, in place of frames that were given."""
     images: Mapping[View, Path] = field(default_factory=dict)
     """View -> image for the report, where it is not in the results."""
+    empty_masks: bool = False
+    """Take a mask of which every label was removed, as by a reader who rejects a view slice by slice."""
     normal_ranges: tuple[NormalRange, ...] | None = None
     """Table of reference ranges; None for that of the run, if it was the bundled one."""
 
@@ -73,7 +76,7 @@ def remeasure(results: Path | str, corrections: Corrections, *, now: datetime | 
         stored = read_results(results, corrections.images)
         files = _mask_files(stored, corrections.masks)
         scheme = label_scheme(stored.record)
-        labels = {view: _labels(stored, view, path) for view, path in files.items()}
+        labels = {view: _labels(stored, view, path, empty=corrections.empty_masks) for view, path in files.items()}
         predictions = {one.view: stored_prediction(one, labels[one.view], scheme) for one in stored.record.predictions}
         options, subject = _options(stored, corrections)
         _check_image(stored, options)
@@ -117,11 +120,10 @@ def _mask_files(stored: StoredResults, given: Mapping[View, Path]) -> dict[View,
     return {view: Path(given.get(view, stored.folder / mask_file(view))) for view in views}
 
 
-def _labels(stored: StoredResults, view: View, path: Path) -> Labels:
-    """Read a mask; a corrected one without any label is refused, as it is hardly meant."""
+def _labels(stored: StoredResults, view: View, path: Path, *, empty: bool) -> Labels:
+    """Read a mask; one without any label is refused unless it may be empty, or the model found none either."""
     labels = stored.labels(view, path)
-    corrected = path != stored.folder / mask_file(view) or stored.is_changed(view)
-    if corrected and not labels.any():
+    if not empty and not labels.any() and stored.labels(view, stored.model_mask(view)).any():
         raise InputError(f"'{path.name}' holds no label at all; expected a segmentation: save it again")
     return labels
 
@@ -147,7 +149,7 @@ def _check_image(stored: StoredResults, options: MeasureOptions) -> None:
 def _run_options(stored: StoredResults, corrections: Corrections, options: MeasureOptions) -> dict[str, OptionValue]:
     """Return the options as run.json has them, subject data as `given_...`."""
     facts = {f"given_{name}": value for name, value in corrections.rules.items() if name not in _RULES}
-    return {**stored.run.options, **asdict(options), **facts}
+    return {**complete_options(stored.run.options), **asdict(options), **facts}
 
 
 def _edits(
@@ -159,8 +161,8 @@ def _edits(
 ) -> Edits | None:
     """Return all differences from the model's run, with this call as a step if it changed anything."""
     earlier = stored.record.edits
-    before = stored.run.options
-    first = before if earlier is None else earlier.model_options(before)
+    before = complete_options(stored.run.options)
+    first = before if earlier is None else complete_options(earlier.model_options(before))
     digests = {str(view): _replaced(stored, view, files[view], labels[view]) for view in labels}
     replaced = {view: digest for view, digest in digests.items() if digest is not None}
     changed = tuple(name for name in options if options[name] != before.get(name))

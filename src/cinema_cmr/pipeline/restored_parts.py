@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from typing import Literal
 
 import numpy as np
@@ -18,16 +18,18 @@ from cinema_cmr.core.results import (
     Prediction,
     RemovedComponent,
 )
-from cinema_cmr.core.run_facts import RunFacts
+from cinema_cmr.core.run_facts import OptionValue, RunFacts
 from cinema_cmr.core.serialise import from_dict
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 from cinema_cmr.measure.measure import MeasureOptions, measure_study
 from cinema_cmr.measure.quality.landmarks import plausible_by_view
+from cinema_cmr.measure.volumes import OLD_BASAL_RULES
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.study_record import LandmarkRecord, Numbers, Point, PredictionRecord, StudyRecord
 
 __all__ = [
+    "complete_options",
     "label_scheme",
     "measure_again",
     "scheme_codes",
@@ -65,11 +67,24 @@ def stored_measurements(record: StudyRecord) -> Measurements:
 
 def stored_options(run: RunRecord) -> MeasureOptions:
     """Return the rules of measurement of a run."""
+    return _rules(run.options)
+
+
+def complete_options(options: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
+    """Return the options of a run, of an earlier version too, with every rule of measurement by its present name.
+
+    A rule that such a version did not have is the default, which is what it did; its null is none of the reader's.
+    """
+    return {**options, **asdict(_rules(options))}
+
+
+def _rules(options: Mapping[str, OptionValue]) -> MeasureOptions:
     names = {field.name for field in fields(MeasureOptions)}
-    options: MeasureOptions = from_dict(
-        MeasureOptions, {name: value for name, value in run.options.items() if name in names}
-    )
-    return options
+    given = {name: value for name, value in options.items() if name in names and value is not None}
+    if "basal_rule" in given:
+        given["basal_rule"] = OLD_BASAL_RULES.get(str(given["basal_rule"]), given["basal_rule"])
+    rules: MeasureOptions = from_dict(MeasureOptions, given)
+    return rules
 
 
 def stored_landmarks(record: StudyRecord) -> dict[View, LandmarkPrediction]:

@@ -24,7 +24,7 @@ from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.stored import read_measurements, read_run
 from cinema_cmr.report.record.study_record import CineRecord, StudyRecord
 
-__all__ = ["StoredResults", "read_results"]
+__all__ = ["StoredResults", "as_recorded", "is_mask_changed", "read_results"]
 
 Labels = NDArray[np.uint8]
 
@@ -63,7 +63,7 @@ class StoredResults:
 
     def is_changed(self, view: View) -> bool:
         """Return whether a mask was changed since it was written, as by an editor in place."""
-        return self.written(view) not in (None, file_digest(self.folder / mask_file(view)))
+        return is_mask_changed(self.folder, self.run, view)
 
     def labels(self, view: View, path: Path) -> Labels:
         """Read a mask of a view: the stored one, the model's own, or an edited file, on the same grid.
@@ -75,6 +75,11 @@ class StoredResults:
         codes = scheme_codes(label_scheme(self.record))
         header = stored_header(grid)
         return read_label_codes(path, grid.shape, codes=codes, image_header=header, placed=grid.orientation_known)
+
+
+def is_mask_changed(folder: Path, run: RunRecord, view: View) -> bool:
+    """Return whether a mask of results was changed since it was written; False in results without hashes."""
+    return run.outputs.get(mask_file(view)) not in (None, file_digest(folder / mask_file(view)))
 
 
 def read_results(folder: Path | str, images: Mapping[View, Path] | None = None) -> StoredResults:
@@ -131,15 +136,18 @@ def _cine(one: CineRecord, folder: Path, grid: Cine | None, image: Path | None) 
     stored = folder / image_file(one.view)
     path = image or (stored if stored.exists() else None)
     if path is None:
-        return _without_image(one) if grid is None else _as_recorded(grid, one, grid)
+        return _without_image(one) if grid is None else as_recorded(grid, one, grid)
     read, _ = read_nifti_cine(path, view=one.view)
     if grid is not None:
         _check_grid(path, read, grid)
-    return _as_recorded(read, one, grid)
+    return as_recorded(read, one, grid)
 
 
-def _as_recorded(cine: Cine, one: CineRecord, grid: Cine | None) -> Cine:
-    """Return a cine with the positions, times and facts of the record, which NIfTI cannot hold."""
+def as_recorded(cine: Cine, one: CineRecord, grid: Cine | None) -> Cine:
+    """Return a cine with the positions, times and facts of the record, which NIfTI cannot hold.
+
+    `grid` is that of the mask's file, of which the cine keeps the source if it was read on that grid.
+    """
     return replace(
         cine,
         slice_positions_mm=stored_array(one.slice_positions_mm),
@@ -164,7 +172,7 @@ def _without_image(one: CineRecord) -> Cine:
         slice_positions_mm=stored_array(one.slice_positions_mm),
         has_image=False,
     )
-    return _as_recorded(blank, one, None)
+    return as_recorded(blank, one, None)
 
 
 def _check_grid(path: Path, image: Cine, grid: Cine) -> None:

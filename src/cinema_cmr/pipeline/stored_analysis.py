@@ -16,7 +16,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.nifti.labels import read_label_codes
 from cinema_cmr.io.nifti.voxels import check_nifti
-from cinema_cmr.io.provenance import file_digest, input_digest
+from cinema_cmr.io.provenance import input_digest
 from cinema_cmr.io.read import read_study
 from cinema_cmr.pipeline.restored_parts import (
     label_scheme,
@@ -27,6 +27,7 @@ from cinema_cmr.pipeline.restored_parts import (
     stored_prediction,
     stored_run_facts,
 )
+from cinema_cmr.pipeline.results_folder import is_mask_changed
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.stored import read_measurements, read_run
 from cinema_cmr.report.record.study_record import PredictionRecord, StudyRecord
@@ -57,7 +58,7 @@ def read_analysis(results: Path | str, study: Path | str) -> Analysis:
     kept = replace(whole, cines=cines, subject=record.subject, modality=record.study.modality)
     pairs = zip(record.predictions, cines, strict=True)
     predictions = {one.view: _prediction(one, cine, results, record) for one, cine in pairs}
-    edited = [one.mask for one in record.predictions if file_digest(results / one.mask) != run.outputs.get(one.mask)]
+    edited = [one.mask for one in record.predictions if is_mask_changed(results, run, one.view)]
     measurements = (
         stored_measurements(record) if not edited else _measured_again(kept, predictions, record, run, edited)
     )

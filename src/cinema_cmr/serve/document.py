@@ -13,6 +13,7 @@ from cinema_cmr.core.geometry import unit
 from cinema_cmr.core.results import Flag, Measurement, Measurements
 from cinema_cmr.core.serialise import Json, json_values
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, NOTICE, View
+from cinema_cmr.pipeline.restored_parts import label_scheme
 from cinema_cmr.report.record.study_record import Point, StudyRecord
 from cinema_cmr.report.wording import sentence, words
 from cinema_cmr.serve.messages import FlagMessage, Numbers, SegmentValues
@@ -44,6 +45,7 @@ def study_document(study: OpenedStudy, key: str) -> dict[str, Json]:
             "id": key,
             "name": record.study.name,
             "modality": record.study.modality,
+            "scheme": label_scheme(record),
             "notice": NOTICE,
             "subject": record.subject,
             "model": record.model,
@@ -58,14 +60,15 @@ def study_document(study: OpenedStudy, key: str) -> dict[str, Json]:
 def numbers_of(study: OpenedStudy, *, quick: bool = False) -> Numbers:
     """Return the numbers of the labels as they are, beside the model's; quick ones without flags.
 
-    Without a correction the numbers are the model's, as stored, with the flags that need its confidence.
+    Numbers of which nothing has changed since the results were written are those of the results, with the flags that
+    need the model's confidence.
     """
     review, record = study.review, study.record
     measured = study.quick_numbers() if quick else study.numbers()
     own = own_values(record)
-    values = measured.to_dict() if review.is_corrected else own
+    values = measured.to_dict()
     return Numbers(
-        state=review.state,
+        state=review.state(record.edits),
         values={name: values[name] for name in SHOWN_VALUES if name in values},
         own_values={name: own[name] for name in SHOWN_VALUES if name in own},
         curves={name: _finite(curve) for name, curve in measured.curves.items()},

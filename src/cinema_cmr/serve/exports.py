@@ -18,24 +18,23 @@ from cinema_cmr.core.safe_text import csv_row
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.nifti.image import read_nifti_grid, write_mask
 from cinema_cmr.io.output_folder import atomic_folder
-from cinema_cmr.report.record.build import image_file, mask_file, model_mask_file
+from cinema_cmr.report.record.build import image_file
+from cinema_cmr.report.record.review import Review, now
 from cinema_cmr.serve.document import SHOWN_VALUES, own_values
 from cinema_cmr.serve.library import Listed
 from cinema_cmr.serve.messages import Exported
 from cinema_cmr.serve.opened_view import read_codes
-from cinema_cmr.serve.review import Review, now
+from cinema_cmr.serve.own_masks import drawn_on_others, own_mask
 
-__all__ = ["labelled_cases", "list_csv", "model_labels", "values_of"]
+__all__ = ["fits", "labelled_cases", "list_csv", "model_labels", "values_of"]
 
 Labels = NDArray[np.uint8]
 
 
 def values_of(one: Listed) -> dict[str, float | None]:
-    """Return the principal numbers of a study: corrected ones of a corrected study, else the model's."""
-    found: Mapping[str, float | None] = own_values(one.record)
-    if one.review.signed_off:
-        found = {each.name: each.value for each in one.record.measurements}
-    elif one.review.is_corrected:
+    """Return the principal numbers of a study as it is: those of its results, or of later changes in the review."""
+    found: Mapping[str, float | None] = {each.name: each.value for each in one.record.measurements}
+    if one.review.values and one.state != "signed off" and not one.review.is_older(one.record.edits):
         found = one.review.values
     return {name: found[name] for name in SHOWN_VALUES if name in found}
 
@@ -51,8 +50,8 @@ def list_csv(studies: Sequence[Listed]) -> str:
         own = own_values(one.record)
         row = {
             "study": one.record.study.name,
-            "state": one.review.state,
-            "corrected_slices": len(one.review.slices),
+            "state": one.state,
+            "corrected_slices": len(one.review.slices) or _n_edited(one),
             "signed_off": one.review.signed_off,
             **{name: values_of(one).get(name) for name in SHOWN_VALUES},
             **{f"model_{name}": own.get(name) for name in SHOWN_VALUES},
@@ -62,28 +61,42 @@ def list_csv(studies: Sequence[Listed]) -> str:
     return text.getvalue()
 
 
+def _n_edited(one: Listed) -> int:
+    """Return the number of slices that another program has corrected, of a study that was not opened since."""
+    edits = one.record.edits if one.state == "corrected" else None
+    return sum(len(mask.slices) for mask in edits.masks) if edits else 0
+
+
 def labelled_cases(studies: Sequence[Listed], exports: Path) -> Exported:
     """Write each corrected study as a case of a folder that `cinema finetune --data` takes.
 
-    Only corrected frames have labels: a frame without labels counts as unlabelled. Raises `InputError` without any
-    corrected study.
+    Only corrected frames have labels: a frame without labels counts as unlabelled. Studies whose corrections were drawn
+    on other masks are left out, and counted. Raises `InputError` without any corrected study.
     """
-    corrected = [one for one in studies if one.review.slices and one.record.study.modality == "cine"]
+    drawn = [one for one in studies if one.review.slices and one.record.study.modality == "cine"]
+    corrected = [one for one in drawn if fits(one)]
     if not corrected:
-        raise InputError("no study has corrected slices; expected at least one: correct a slice first")
+        raise InputError(
+            f"no study has corrected slices ({len(drawn)} with those of other masks); expected at least one: correct a"
+            " slice first"
+        )
     name = "cases-" + re.sub(r"\D", "", now())[:14]
     frames = 0
     with atomic_folder(exports / name) as folder:
         for one in corrected:
             case = folder / f"{re.sub(r'[^A-Za-z0-9_-]', '_', one.record.study.name)[:40]}-{one.key[:8]}"
             frames += _write_case(one, case)
-    return Exported(folder=name, cases=len(corrected), frames=frames)
+    return Exported(folder=name, cases=len(corrected), frames=frames, left_out=len(drawn) - len(corrected))
+
+
+def fits(one: Listed) -> bool:
+    """Whether the corrections of a study were drawn on the masks that it has."""
+    return not any(drawn_on_others(one.review, one.folder, view) for view in {each.view for each in one.review.slices})
 
 
 def model_labels(one: Listed, view: View) -> Labels:
     """Return the model's own labels (x, y, z, t) of a view."""
-    own = one.folder / model_mask_file(view)
-    path = own if own.is_file() else one.folder / mask_file(view)
+    path = own_mask(one.folder, view)
     return read_codes(path, read_nifti_grid(path, view=view).shape, "cine")
 
 

@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import RLock
@@ -22,8 +23,8 @@ from cinema_cmr.core.safe_text import printable
 from cinema_cmr.core.serialise import from_dict, to_dict
 from cinema_cmr.files.text import read_json
 from cinema_cmr.io.atomic import write_json
+from cinema_cmr.report.record.review import now
 from cinema_cmr.serve.library import is_results
-from cinema_cmr.serve.review import now
 from cinema_cmr.serve.server_settings import Limits
 
 __all__ = ["INPUT", "JOB_FILE", "RESULTS", "Job", "JobStore", "TooLargeError", "file_below"]
@@ -50,8 +51,9 @@ class Job:
     status: Status
     created: str
     n_files: int = 0
+    """Files received."""
     size: int = 0
-    """Bytes received."""
+    """Their bytes."""
     error: str | None = None
 
 
@@ -64,6 +66,8 @@ class JobStore:
         self.lock = RLock()
         home.mkdir(parents=True, exist_ok=True)
         self._jobs = {job.id: job for job in self._stored()}
+        self._begun: dict[str, dict[Path, int]] = {}
+        """Job -> files that are being received, with their bytes so far."""
 
     def recover(self) -> None:
         """Give each job the state that its files have after a kill: finished, to run again, or never received."""
@@ -115,41 +119,65 @@ class JobStore:
             self._jobs[key] = job
             return job
 
-    def add_bytes(self, key: str, size: int) -> None:
-        """Count received bytes; raises `TooLargeError` beyond the limits, in memory only until the file is complete."""
+    def mark(self, key: str, status: Status, *, error: str | None) -> None:
+        """Change the status of a job, in memory alone where the disk takes nothing; a removed one is left so."""
+        with self.lock:
+            if key in self._jobs:
+                self._jobs[key] = replace(self._jobs[key], status=status, error=error)
+                with suppress(OSError):
+                    self.update(key)
+
+    def add_bytes(self, key: str, path: Path, size: int) -> None:
+        """Count received bytes of a file in work; raises `TooLargeError` beyond the limits."""
         with self.lock:
             job = self.job(key)
-            if job.size + size > self.limits.job_bytes:
+            sent = job.size + sum(self._begun.get(key, {}).values())
+            if sent + size > self.limits.job_bytes:
                 raise TooLargeError(f"more than {self.limits.job_bytes >> 20} MiB; expected one study: send less")
             if shutil.disk_usage(self.home).free - size < self.limits.free_bytes:
                 raise TooLargeError("the disk is almost full; expected room for the study: free some")
-            self._jobs[key] = replace(job, size=job.size + size)
+            self._begun[key][path] += size
 
     def new_file(self, key: str, name: str) -> Path:
-        """Return the path for a file of a job that receives files.
+        """Return the path for a file of a job that receives files; `end_file` ends it.
 
         Raises `UsageError` for a name that is no plain relative path, `OutputExistsError` for one that was sent before
         or a job that was submitted, `TooLargeError` for too many files.
         """
         with self.lock:
-            job = self.job(key)
+            job, begun = self.job(key), self._begun.setdefault(key, {})
             if job.status != "receiving":
                 raise OutputExistsError(f"the job is {job.status}; expected one that receives files: create another")
-            if job.n_files >= self.limits.job_files:
+            if job.n_files + len(begun) >= self.limits.job_files:
                 raise TooLargeError(f"more than {self.limits.job_files} files; expected one study: send less")
             path = file_below(self.folder(key) / INPUT, name)
-            if os.path.lexists(path):
+            if path in begun or os.path.lexists(path):
                 raise OutputExistsError("a file of this name was sent before; expected each once")
-            self._jobs[key] = replace(job, n_files=job.n_files + 1)
             path.parent.mkdir(parents=True, exist_ok=True)
+            begun[path] = 0
             return path
 
+    def end_file(self, key: str, path: Path, *, received: bool) -> None:
+        """Count a file that was begun as received, or forget one that was not; of a removed job nothing is left."""
+        with self.lock:
+            size = self._begun.get(key, {}).pop(path, 0)
+            job = self._jobs.get(key)
+            if job and received:
+                self._jobs[key] = replace(job, n_files=job.n_files + 1, size=job.size + size)
+
     def submit(self, key: str) -> Job:
-        """Put a received job into the queue; raises `InputError` if it has no file, or is no longer receiving."""
+        """Put a received job into the queue.
+
+        Raises `InputError` if it has no file or some are still on their way, `OutputExistsError` if it was submitted.
+        """
         with self.lock:
             job = self.job(key)
             if job.status != "receiving":
                 raise OutputExistsError(f"the job is {job.status}; expected one that receives files: create another")
+            if self._begun.get(key):
+                raise InputError(
+                    f"{len(self._begun[key])} files are still being sent; expected all of them: submit after the last"
+                )
             if not job.n_files:
                 raise InputError("no file was sent; expected a zip, or the files of a folder")
             return self.update(key, status="queued")
@@ -163,6 +191,7 @@ class JobStore:
             self.update(key, status="cancelled")
             shutil.rmtree(folder, ignore_errors=True)
             del self._jobs[key]
+            self._begun.pop(key, None)
 
     def next_queued(self) -> Job | None:
         """Return the oldest job that is to run, or None."""

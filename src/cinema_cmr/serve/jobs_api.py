@@ -42,14 +42,17 @@ def jobs_router(store: JobStore, queue: Queue) -> APIRouter:
         """Send one file of a study as the body; its name is its path in the study's folder."""
         path = await run_in_threadpool(store.new_file, key, name)
         draft = path.with_name(temporary_name())
+        received = False
         try:
             with draft.open("wb") as stream:
                 async for chunk in request.stream():
-                    store.add_bytes(key, len(chunk))
+                    store.add_bytes(key, path, len(chunk))
                     await run_in_threadpool(stream.write, chunk)
             draft.replace(path)
+            received = True
         finally:
             draft.unlink(missing_ok=True)
+            store.end_file(key, path, received=received)
         return Response(status_code=204)
 
     @router.post("/{key}/submit")

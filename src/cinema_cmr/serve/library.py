@@ -10,9 +10,9 @@ from pathlib import Path
 from threading import Lock
 
 from cinema_cmr.core.errors import CinemaError, InputError, UnknownNameError
+from cinema_cmr.report.record.review import Review, State, read_review
 from cinema_cmr.report.record.stored import read_measurements
 from cinema_cmr.report.record.study_record import StudyRecord
-from cinema_cmr.serve.review import Review, read_review
 
 __all__ = ["RUN_FILE", "Library", "Listed", "check_folders", "is_results", "study_key"]
 
@@ -32,6 +32,11 @@ class Listed:
     folder: Path
     record: StudyRecord
     review: Review
+
+    @property
+    def state(self) -> State:
+        """State in the list."""
+        return self.review.state(self.record.edits)
 
 
 class Library:
@@ -69,8 +74,10 @@ class Library:
             return known[1]
         record = read_measurements(path)
         with self._lock:
-            self._records[folder] = (changed, record)
-        return record
+            known = self._records.get(folder)
+            if not known or known[0] != changed:  # two may have read it at once: all get the same record
+                known = self._records[folder] = (changed, record)
+        return known[1]
 
     def _all(self) -> Iterator[Path]:
         seen: set[Path] = set()

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.serve.review import State
+from cinema_cmr.report.record.review import State
 
 __all__ = [
     "AgreementMessage",
@@ -156,6 +156,8 @@ class AgreementMessage(_Message):
 
     studies: int
     corrected: int
+    left_out: int
+    """Studies whose corrections were drawn on other masks than they have."""
     values: list[ValueAgreement]
     dice: dict[str, float]
     """Structure -> mean over the studies of the Dice of their corrected short-axis slices."""
@@ -169,3 +171,5 @@ class Exported(_Message):
     cases: int
     frames: int
     """Labelled frames in all."""
+    left_out: int
+    """Studies whose corrections were drawn on other masks than they have."""

@@ -15,12 +15,11 @@ from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.function import Chamber, mass_values, ventricle_values
-from cinema_cmr.measure.measure import MeasureOptions, measure_masks
-from cinema_cmr.measure.papillary import with_muscle_in_mass
-from cinema_cmr.measure.phases import Phases, find_phases, override_phases, reconcile_phases
+from cinema_cmr.measure.measure import MeasureOptions, count_volumes, measure_masks, phases_of
+from cinema_cmr.measure.phases import Phases
 from cinema_cmr.measure.quality.landmarks import plausible_by_view
 from cinema_cmr.measure.valve_plane import find_valve_planes
-from cinema_cmr.measure.volumes import CODES, Volumes, measure_volumes
+from cinema_cmr.measure.volumes import CODES, Volumes
 from cinema_cmr.pipeline.restored_parts import stored_landmarks, stored_options
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.study_record import StudyRecord
@@ -87,26 +86,10 @@ def measure_stack(
 
 def _ventricles(record: StudyRecord, cine: Cine, labels: LabelMap, options: MeasureOptions) -> _Ventricles:
     """Return the curves by the rules of the options, with the phases of both ventricles."""
-    volumes = _volumes(record, cine, labels, options)
-    if not cine.in_phase:
-        unknown = Phases(ed=None, es=None, rule="", reason="the slices are not in phase")
-        return _Ventricles(volumes=volumes, lv=unknown, rv=unknown)
-    own = (
-        find_phases(curve, times_ms=cine.frame_times_ms, rr_interval_ms=cine.rr_interval_ms)
-        for curve in (volumes.lv_ml, volumes.rv_ml)
-    )
-    lv, rv = reconcile_phases(*own, n_frames=cine.n_frames, rule=options.phase_rule)
-    given = (options.ed_frame, options.es_frame, cine.n_frames)
-    return _Ventricles(volumes=volumes, lv=override_phases(lv, *given), rv=override_phases(rv, *given))
-
-
-def _volumes(record: StudyRecord, cine: Cine, labels: LabelMap, options: MeasureOptions) -> Volumes:
-    """Return the curves by the rule of the options; without hinge points "valve-plane" is "scmr"."""
     planes = find_valve_planes(cine, _plausible(record)) if options.basal_rule == "valve-plane" else None
-    rule = options.basal_rule if planes or options.basal_rule != "valve-plane" else "scmr"
-    rim = options.min_myocardial_rim
-    found = measure_volumes(cine, labels, basal_rule=rule, min_myocardial_rim=rim, valve_planes=planes)
-    return with_muscle_in_mass(found, cine, labels) if options.papillary_rule == "mass" else found
+    volumes = count_volumes(cine, labels, options, planes)
+    lv, rv = phases_of(cine, volumes, options)
+    return _Ventricles(volumes=volumes, lv=lv, rv=rv)
 
 
 def _chamber(name: Literal["lv", "rv", "myo"], found: _Ventricles, labels: LabelMap, phases: Phases) -> Chamber:

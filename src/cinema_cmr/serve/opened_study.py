@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import RLock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,32 +15,37 @@ from cinema_cmr.core.results import Measurements
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.provenance import file_digest
-from cinema_cmr.pipeline.restored_parts import stored_measurements, stored_options
+from cinema_cmr.pipeline.restored_parts import label_scheme, stored_measurements, stored_options
+from cinema_cmr.pipeline.results_folder import is_mask_changed
 from cinema_cmr.report.record.build import image_file, mask_file, model_mask_file
+from cinema_cmr.report.record.review import REVIEW_FILE, Review, read_review, write_review
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.stored import read_run
 from cinema_cmr.report.record.study_record import StudyRecord
-from cinema_cmr.serve.numbers import FRAMES, measure_all, measure_stack, model_frames
+from cinema_cmr.serve.numbers import FRAMES, chosen_frames, measure_all, measure_stack, model_frames
 from cinema_cmr.serve.opened_view import OpenedView, open_view, read_codes
-from cinema_cmr.serve.review import REVIEW_FILE, Review, read_review, write_review
+from cinema_cmr.serve.own_masks import drawn_on_others, own_mask
 
-__all__ = ["OpenedStudy", "open_study"]
+__all__ = ["OpenedStudy", "open_study", "open_views"]
+
+Labels = NDArray[np.uint8]
 
 
 @dataclass(kw_only=True)
 class OpenedStudy:
-    """A study in memory; one request at a time may change it."""
+    """A study in memory, for one request at a time."""
 
     folder: Path
     record: StudyRecord
     run: RunRecord
     views: Mapping[View, OpenedView]
     review: Review
-    lock: RLock = field(default_factory=RLock)
     measured: Measurements | None = None
     """All numbers of the labels as they are; None before they were measured."""
     quick: Measurements | None = None
     """Those of the stack alone; None before they were measured."""
+    changed_in_place: bool = False
+    """Whether a mask of the results was changed by an editor, and not measured since."""
     digests: dict[View, str] = field(default_factory=dict)
     """View -> hash of the model's mask."""
 
@@ -59,14 +63,23 @@ class OpenedStudy:
             raise InputError(f"slice {index} of the view '{name}'; expected 0 to {view.cine.n_slices - 1}")
         return view
 
-    def change(self, name: str, frame: int, index: int, codes: NDArray[np.uint8] | None) -> None:
-        """Give a slice other labels (x, y), as shown, or the model's own for None; equal ones are no correction."""
+    def labelled_slice(self, name: str, frame: int, index: int) -> tuple[OpenedView, Labels]:
+        """Return a view whose labels can be changed there, and the model's own labels (x, y) of the slice.
+
+        Raises `UnknownNameError` for a view without images, `InputError` for a view without a mask, and for a slice or
+        a frame that it does not have.
+        """
         view = self.slice_of(name, index)
-        if view.own is None or view.labels is None:
+        if view.own is None:
             raise InputError(f"the view '{name}' has no mask; expected a segmented view")
         if not 0 <= frame < view.cine.n_frames:
             raise InputError(f"frame {frame} of the view '{name}'; expected 0 to {view.cine.n_frames - 1}")
-        own = view.own[:, :, index, frame]
+        return view, view.own[:, :, index, frame]
+
+    def change(self, name: str, frame: int, index: int, codes: NDArray[np.uint8] | None) -> None:
+        """Give a slice other labels (x, y), as shown, or the model's own for None; equal ones are no correction."""
+        view, own = self.labelled_slice(name, frame, index)
+        assert view.labels is not None  # as it has labels of the model
         changed = own if codes is None else codes
         view.labels[:, :, index, frame] = changed
         view.include(changed)
@@ -79,13 +92,13 @@ class OpenedStudy:
         corrected = sorted({one.view for one in self.review.slices})
         for view in corrected:
             if view not in self.digests:
-                self.digests[view] = file_digest(_own_mask(self.folder, view))
+                self.digests[view] = file_digest(own_mask(self.folder, view))
         self.review = replace(self.review, mask_sha256={view: self.digests[view] for view in corrected})
         write_review(self.review, self.folder)
 
     def numbers(self) -> Measurements:
         """Return all measurements of the labels as they are, by the rules of the run and the chosen frames."""
-        if self.is_as_stored:
+        if self.is_in_results:
             return stored_measurements(self.record)
         if self.measured is None:
             parts = {name: self._part(view) for name, view in self.views.items() if view.labels is not None}
@@ -93,15 +106,23 @@ class OpenedStudy:
         return self.measured
 
     @property
-    def is_as_stored(self) -> bool:
-        """Whether the model's own numbers stand: no correction was made, here or by another program."""
-        return not self.review.is_corrected and self.record.edits is None
+    def is_in_results(self) -> bool:
+        """Whether the results hold everything as it is, the model's run or corrected: their numbers stand."""
+        edits, review = self.record.edits, self.review
+        written = {(mask.view, one.frame, one.slice) for mask in (edits.masks if edits else ()) for one in mask.slices}
+        frames = chosen_frames(self.record, self.run, self._chosen())
+        return (
+            not self.changed_in_place
+            and all(one.in_results for one in review.slices)
+            and {(one.view, one.frame, one.slice) for one in review.slices} == written
+            and frames == {name: self.run.options.get(name) for name in FRAMES}
+        )
 
     def quick_numbers(self) -> Measurements:
         """Return volumes, function and mass of the stack at once; everything else is in `numbers`."""
         stack = self.views.get(View.SAX)
         if (
-            self.is_as_stored
+            self.is_in_results
             or self.measured is not None
             or stack is None
             or stack.labels is None
@@ -116,13 +137,23 @@ class OpenedStudy:
         """Measure again at the next question: labels or frames have changed."""
         self.measured = self.quick = None
 
+    @property
+    def n_frames(self) -> int:
+        """Number of frames that ED and ES are chosen from: those of the stack, where there is one."""
+        stack = self.views.get(View.SAX)
+        return stack.cine.n_frames if stack else max(view.cine.n_frames for view in self.views.values())
+
     def choose_frames(self, ed: int | None, es: int | None) -> None:
-        """Let ED or ES be another frame; None leaves it as it is. Raises `InputError` for one that cannot be."""
-        n_frames = max(view.cine.n_frames for view in self.views.values())
+        """Let ED or ES be another frame of the stack, or of the only views; None leaves it as it is.
+
+        Raises `InputError` for a frame that cannot be, or of a study without phases.
+        """
         given = {"ed_frame": ed, "es_frame": es}
-        for frame in given.values():
-            if frame is not None and frame >= n_frames:
-                raise InputError(f"frame {frame}; expected 0 to {n_frames - 1}")
+        for frame in (one for one in given.values() if one is not None):
+            if label_scheme(self.record) != "cine":
+                raise InputError("ED or ES of a late-enhancement study; expected those of a cine: leave them out")
+            if not 0 <= frame < self.n_frames:
+                raise InputError(f"frame {frame}; expected 0 to {self.n_frames - 1}")
         review = replace(self.review.with_frames(given), signed_off=None)
         own = model_frames(self.record, self.run)
         frames = [own[name] if getattr(review, name) is None else getattr(review, name) for name in FRAMES]
@@ -139,22 +170,52 @@ class OpenedStudy:
         return {name: getattr(self.review, name) for name in FRAMES}
 
 
-def open_study(folder: Path, record: StudyRecord) -> OpenedStudy:
-    """Open results with their images; raises `MissingFileError` for results without images."""
-    run = read_run(folder / "run.json")
+def _take_over(study: OpenedStudy, view: View, others: Labels, labels: tuple[Labels, Labels]) -> None:
+    """Take over slices of another program's mask, all of the stored grid; `labels` are the model's and the corrected.
+
+    A slice that was drawn here since the results were last changed stays as it is drawn. Of any other, the mask of the
+    results is the later state: its labels are taken over, also where they are the model's again.
+    """
+    own, corrected = labels
+    step = study.record.edits.last_time if study.record.edits else ""
+    drawn = {(one.slice, one.frame): one for one in study.review.slices if one.view == view}
+    differs = np.any(others != own, axis=(0, 1))
+    for index, frame in sorted({*drawn, *((int(z), int(t)) for z, t in np.argwhere(differs))}):
+        one, plane = drawn.get((index, frame)), others[:, :, index, frame]
+        if np.array_equal(corrected[:, :, index, frame], plane):
+            continue
+        if one is not None and not one.in_results and (one.changed >= step or not differs[index, frame]):
+            continue
+        corrected[:, :, index, frame] = plane
+        taken = plane if differs[index, frame] else None
+        study.review = study.review.with_slice(view, frame, index, taken, in_results=True)
+
+
+def open_views(folder: Path, record: StudyRecord) -> Iterator[OpenedView]:
+    """Yield each view of results that has images, with the model's labels, the stack first.
+
+    Raises `MissingFileError` for results without images.
+    """
     masked = {one.view for one in record.predictions}
     images = {view: folder / image_file(view) for view in View}
-    views: dict[View, OpenedView] = {}
-    heart = None
-    for view in (view for view, path in images.items() if path.is_file()):  # the stack is the first
-        mask = _own_mask(folder, view) if view in masked else None
-        views[view] = open_view(images[view], view, mask, record, heart_mm=heart)
-        heart = views[view].heart_mm if view is View.SAX else heart
-    if not views:
+    found = [view for view, path in images.items() if path.is_file()]
+    if not found:
         raise MissingFileError(
             f"'{folder.name}' holds no images; expected {image_file(View.SAX)} beside the masks: analyse the study with"
             " this server, or by `cinema analyse` with images"
         )
+    heart = None
+    for view in found:
+        mask = own_mask(folder, view) if view in masked else None
+        opened = open_view(images[view], view, mask, record, heart_mm=heart)
+        heart = opened.heart_mm if view is View.SAX else heart
+        yield opened
+
+
+def open_study(folder: Path, record: StudyRecord) -> OpenedStudy:
+    """Open results with their images; raises `MissingFileError` for results without images."""
+    run = read_run(folder / "run.json")
+    views = {one.cine.view: one for one in open_views(folder, record)}
     study = OpenedStudy(folder=folder, record=record, run=run, views=views, review=read_review(folder))
     for view, opened in views.items():
         _take_corrections(study, view, opened)
@@ -163,28 +224,21 @@ def open_study(folder: Path, record: StudyRecord) -> OpenedStudy:
 
 
 def _take_frames(study: OpenedStudy) -> None:
-    """Take over the frames that `cinema remeasure` was given, unless this server gave them."""
-    own = model_frames(study.record, study.run)
-    if study.record.edits is None or study.review.applied:
+    """Take over the frames that `cinema remeasure` was given after the reader's last act; a sign-off ends with it."""
+    edits, own = study.record.edits, model_frames(study.record, study.run)
+    if edits is None or not study.review.is_older(edits):
         return
-    for name in FRAMES:
-        given = study.run.options.get(name)
-        if isinstance(given, int) and given != own[name] and getattr(study.review, name) is None:
-            study.review = study.review.with_frames({name: given})
-
-
-def _own_mask(folder: Path, view: View) -> Path:
-    """Return the model's own mask: kept apart once there are corrections, else the only one."""
-    own = folder / model_mask_file(view)
-    return own if own.is_file() else folder / mask_file(view)
+    given = {name: study.run.options.get(name) for name in FRAMES}
+    frames = {name: one if isinstance(one, int) and one != own[name] else None for name, one in given.items()}
+    signed = study.review.signed_off if (study.review.signed_off or "") >= edits.last_time else None
+    study.review = replace(study.review, ed_frame=frames["ed_frame"], es_frame=frames["es_frame"], signed_off=signed)
 
 
 def _take_corrections(study: OpenedStudy, view: View, opened: OpenedView) -> None:
     """Apply the stored corrections, and take over those that another program made in the mask."""
     if opened.own is None:
         return
-    drawn_on = study.review.mask_sha256.get(view)
-    if drawn_on is not None and drawn_on != file_digest(_own_mask(study.folder, view)):
+    if drawn_on_others(study.review, study.folder, view):
         raise InputError(
             f"{REVIEW_FILE} of '{study.folder.name}' corrects other masks of the {view.title} view; expected those of"
             f" {model_mask_file(view)}: move {REVIEW_FILE} away to begin anew"
@@ -192,13 +246,8 @@ def _take_corrections(study: OpenedStudy, view: View, opened: OpenedView) -> Non
     stored = opened.as_stored(opened.own)
     corrected = study.review.apply(view, stored, n_codes=opened.n_codes)
     present = study.folder / mask_file(view)
-    digest = file_digest(present)
-    if present != _own_mask(study.folder, view) and digest != study.review.applied.get(view):
-        others = read_codes(present, stored.shape, opened.scheme)
-        mine = {(one.slice, one.frame) for one in study.review.slices if one.view == view}
-        for index, frame in np.argwhere((others != stored).any(axis=(0, 1))).tolist():
-            if (index, frame) not in mine:
-                corrected[:, :, index, frame] = others[:, :, index, frame]
-                study.review = study.review.with_slice(view, frame, index, others[:, :, index, frame])
+    study.changed_in_place |= is_mask_changed(study.folder, study.run, view)
+    if present != own_mask(study.folder, view) and file_digest(present) != study.review.applied.get(view):
+        _take_over(study, view, read_codes(present, stored.shape, opened.scheme), (stored, corrected))
     opened.labels = np.ascontiguousarray(opened.as_shown(corrected))
     opened.include(np.asarray(opened.labels.max(axis=(2, 3))))

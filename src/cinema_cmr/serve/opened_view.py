@@ -16,6 +16,8 @@ from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.nifti.image import read_nifti_grid
 from cinema_cmr.io.nifti.voxels import read_voxels
+from cinema_cmr.pipeline.restored_parts import label_scheme
+from cinema_cmr.pipeline.results_folder import as_recorded
 from cinema_cmr.report.display import Box, heart_box, shown
 from cinema_cmr.report.record.study_record import CineRecord, StudyRecord
 
@@ -125,7 +127,7 @@ def open_view(
     `heart_mm` is the heart's centre (RAS mm), around which a view without labels is shown.
     """
     grid = read_nifti_grid(image, view=view)
-    scheme = "scar" if record.study.modality == "lge" else "cine"
+    scheme = label_scheme(record)
     stored = None if mask is None else read_codes(mask, grid.shape, scheme)
     cine = _with_record(grid, record)
     raw, scaling = _read_pixels(image, grid.shape)
@@ -181,18 +183,8 @@ def _read_pixels(path: Path, shape: tuple[int, ...]) -> tuple[Pixels, tuple[floa
 def _with_record(grid: Cine, record: StudyRecord) -> Cine:
     """Return the grid with the positions and times of the record, which a NIfTI header cannot hold."""
     known = next((one for one in record.cines if one.view == grid.view and _fits(one, grid)), None)
-    if known is None:
-        return grid
-    return replace(
-        grid,
-        slice_positions_mm=np.array(known.slice_positions_mm, dtype=np.float64),
-        frame_times_ms=None if known.frame_times_ms is None else np.array(known.frame_times_ms, dtype=np.float64),
-        rr_interval_ms=known.rr_interval_ms,
-        slice_thickness_mm=known.slice_thickness_mm,
-        orientation_known=known.orientation_known,
-        in_phase=known.in_phase,
-        label=known.label,
-    )
+    # The picture is turned by the file's axes, whatever file the study was read from.
+    return grid if known is None else replace(as_recorded(grid, known, grid), source=grid.source)
 
 
 def _fits(known: CineRecord, cine: Cine) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
 
-from cinema_cmr.core.errors import UnknownNameError
+from cinema_cmr.core.errors import UnknownNameError, as_cinema_error
 from cinema_cmr.serve.jobs import RESULTS, Job, JobStore
 from cinema_cmr.serve.library import is_results
 
@@ -62,11 +62,14 @@ class Queue:
         return self._progress.get(key, Progress())
 
     def cancel(self, key: str) -> None:
-        """Remove a job that is not finished, and end its analysis; raises as `JobStore.remove` does."""
-        self.store.remove(key)
+        """Remove a job that is not finished, its analysis ended first; raises as `JobStore.remove` does."""
         with self._lock:
-            if self._running and self._running[0] == key:
-                self._running[1].kill()
+            running = self._running[1] if self._running and self._running[0] == key else None
+            if running:
+                running.kill()
+        if running:
+            running.wait()
+        self.store.remove(key)
 
     def _loop(self) -> None:
         while not self._stop.is_set():
@@ -89,8 +92,12 @@ class Queue:
             else:
                 failed = None if finished else error or _CRASHED
                 self.store.update(job.id, status="done" if finished else "failed", error=failed)
-        except (UnknownNameError, OSError):
+        except UnknownNameError:
             return  # cancelled while it ran
+        except Exception as error:  # of any kind: the thread goes on to the next job
+            finished, text = is_results(folder / RESULTS), f"the analysis could not be run: {as_cinema_error(error)}"
+            self.store.mark(job.id, "done" if finished else "failed", error=None if finished else text)
+            self._stop.wait(_WAIT_S)
         finally:
             with self._lock:
                 self._running = None

@@ -10,7 +10,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.score.agreement import agreement
 from cinema_cmr.score.overlap import dice_by_class
 from cinema_cmr.serve.document import own_values
-from cinema_cmr.serve.exports import model_labels, values_of
+from cinema_cmr.serve.exports import fits, model_labels, values_of
 from cinema_cmr.serve.library import Listed
 from cinema_cmr.serve.messages import AgreementMessage, ValueAgreement
 
@@ -24,16 +24,20 @@ _COMPARED = (
 
 
 def reader_agreement(studies: Sequence[Listed]) -> AgreementMessage:
-    """Return bias and limits of agreement, model minus reader, and the mean Dice of the corrected slices.
+    """Return bias and limits of agreement, model minus reader, and the mean Dice of the corrected slices, of cines.
 
-    A study that was signed off without a correction counts: the reader agreed. Values need two studies.
+    A study that was signed off without a correction counts: the reader agreed. Values need two studies. Studies whose
+    corrections were drawn on other masks are left out, and counted.
     """
-    read = [one for one in studies if one.review.is_corrected or one.review.signed_off]
+    cines = [one for one in studies if one.record.study.modality == "cine"]
+    reviewed = [one for one in cines if one.review.is_corrected or one.review.signed_off]
+    read = [one for one in reviewed if fits(one)]
     dice = [_dice(one) for one in read if any(each.view is View.SAX for each in one.review.slices)]
     structures = sorted({name for one in dice for name in one})
     return AgreementMessage(
         studies=len(read),
         corrected=sum(one.review.is_corrected for one in read),
+        left_out=len(reviewed) - len(read),
         values=[found for name, title, unit in _COMPARED if (found := _value(read, name, title, unit)) is not None],
         dice={name: float(np.nanmean([one[name] for one in dice if name in one])) for name in structures},
     )

@@ -20,7 +20,6 @@ from cinema_cmr.serve.opened_study import OpenedStudy
 from cinema_cmr.serve.reader_agreement import reader_agreement
 from cinema_cmr.serve.server_settings import ServeSettings
 from cinema_cmr.serve.study_store import StudyStore
-from cinema_cmr.serve.thumbnail import thumbnail_png
 
 __all__ = ["studies_router"]
 
@@ -98,7 +97,7 @@ def _add_study(router: APIRouter, store: StudyStore) -> None:
     @router.get("/studies/{key}/thumbnail", response_class=_Png)
     def show_thumbnail(key: Key) -> Response:
         """Return a small picture as PNG."""
-        return _Png(store.use(key, thumbnail_png))
+        return _Png(store.thumbnail(key))
 
     @router.get("/studies/{key}/report", response_class=HTMLResponse)
     def show_report(key: Key) -> Response:
@@ -153,7 +152,7 @@ def _row(one: Listed) -> StudyRow:
         id=one.key,
         name=one.record.study.name,
         modality=one.record.study.modality,
-        state=one.review.state,
+        state=one.state,
         values=values_of(one),
         flags=[flag_message(flag) for flag in one.record.flags],
         has_images=(one.folder / image_file(View.SAX)).is_file(),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import RLock
+from threading import Lock, RLock
 from typing import TypeVar
 
 from cinema_cmr.core.annotation import LabelMap
@@ -15,14 +16,16 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.nifti.image import read_nifti_grid, write_mask
 from cinema_cmr.io.provenance import file_digest
 from cinema_cmr.report.record.build import mask_file
+from cinema_cmr.report.record.label_runs import from_runs
+from cinema_cmr.report.record.review import now, read_review, write_review
 from cinema_cmr.report.record.stored import read_run
+from cinema_cmr.report.record.study_record import StudyRecord
 from cinema_cmr.serve.document import SHOWN_VALUES
 from cinema_cmr.serve.library import Library
 from cinema_cmr.serve.messages import Changes
 from cinema_cmr.serve.numbers import FRAMES, chosen_frames
 from cinema_cmr.serve.opened_study import OpenedStudy, open_study
-from cinema_cmr.serve.review import now, write_review
-from cinema_cmr.serve.runs import from_runs
+from cinema_cmr.serve.thumbnail import thumbnail_png
 
 __all__ = ["StudyStore"]
 
@@ -33,71 +36,103 @@ T = TypeVar("T")
 
 
 class StudyStore:
-    """The opened studies of a library; a study is changed by one request at a time."""
+    """The opened studies of a library.
+
+    A folder has one lock, which a request holds from opening the study to the end of its action: no study is ever
+    open twice, and studies do not wait for each other.
+    """
 
     def __init__(self, library: Library) -> None:
         self.library = library
         self._opened: OrderedDict[Path, OpenedStudy] = OrderedDict()
-        self._lock = RLock()
+        self._folder_locks: dict[Path, RLock] = {}
+        self._lock = Lock()
+        """For the two above; held for a moment only."""
+        self._thumbnails: dict[Path, tuple[StudyRecord, bytes]] = {}
+        self._thumbnail_lock = Lock()
+        """One picture at a time, as each reads a whole image."""
 
     def use(self, key: str, action: Callable[[OpenedStudy], T]) -> T:
         """Return what an action makes of a study, with the study locked; raises as `open_study` does."""
-        study = self._study(self.library.folder(key))
-        with study.lock:
-            return action(study)
+        folder = self.library.folder(key)
+        with self._lock:
+            lock = self._folder_locks.setdefault(folder, RLock())
+        with lock:
+            return action(self._study(folder))
+
+    def thumbnail(self, key: str) -> bytes:
+        """Return a small picture of a study as PNG; neither opens the study nor waits for those that are open."""
+        folder = self.library.folder(key)
+        record = self.library.record(folder)
+        with self._thumbnail_lock:
+            drawn_for, png = self._thumbnails.get(folder, (None, b""))
+            if drawn_for is not record:
+                png = thumbnail_png(folder, record)
+                self._thumbnails[folder] = record, png
+            return png
 
     def _study(self, folder: Path) -> OpenedStudy:
+        """Return the study of a folder whose lock is held, from memory or opened anew."""
+        record = self.library.record(folder)
         with self._lock:
-            record = self.library.record(folder)
             study = self._opened.get(folder)
-            if study is None or study.record is not record:
-                study = self._opened[folder] = open_study(folder, record)
+        if study is None or study.record is not record:
+            study = open_study(folder, record)
+        with self._lock:
+            self._opened[folder] = study
             self._opened.move_to_end(folder)
             while len(self._opened) > _KEPT:
                 self._opened.popitem(last=False)
-            return study
+        return study
 
     def look_at(self, study: OpenedStudy) -> None:
-        """Note the first opening of a study."""
-        if study.review.looked_at is None:
-            study.review = replace(study.review, looked_at=now())
-            study.save()
+        """Note the first opening of a study, and store what was taken over from the results."""
+        study.review = replace(study.review, looked_at=study.review.looked_at or now())
+        if study.review != read_review(study.folder):
+            with self._whole(study):
+                self._save(study)
 
     def change(self, study: OpenedStudy, changes: Changes) -> None:
         """Apply a reader's changes and save them; all of them or none."""
         planes = []
-        for one in changes.slices:
-            view = study.slice_of(one.view, one.slice)
-            size = view.cine.shape[:2]
-            planes.append(None if one.runs is None else from_runs(one.runs, size, n_codes=view.n_codes))
-        before = study.review
-        if changes.own_frames:
-            study.review = replace(study.review, ed_frame=None, es_frame=None, signed_off=None)
-            study.forget()
-        try:
+        for one in changes.slices:  # everything that can be refused, before anything is changed
+            view, own = study.labelled_slice(one.view, one.frame, one.slice)
+            planes.append(None if one.runs is None else from_runs(one.runs, own.shape, n_codes=view.n_codes))
+        with self._whole(study):
+            if changes.own_frames:
+                study.review = replace(study.review, ed_frame=None, es_frame=None, signed_off=None)
+                study.forget()
             study.choose_frames(changes.ed_frame, changes.es_frame)
-        except Exception:
-            study.review = before
+            for one, plane in zip(changes.slices, planes, strict=True):
+                study.change(one.view, one.frame, one.slice, plane)
+            study.review = study.review.acted(changes.what)
+            self._save(study)
+
+    @contextmanager
+    def _whole(self, study: OpenedStudy) -> Iterator[None]:
+        """Forget a study whose change failed, or could not be stored: it is opened again as it is stored."""
+        try:
+            yield
+        except BaseException:
+            with self._lock:
+                self._opened.pop(study.folder, None)
             raise
-        for one, plane in zip(changes.slices, planes, strict=True):
-            study.change(one.view, one.frame, one.slice, plane)
-        study.review = study.review.acted(changes.what)
-        self._save(study)
 
     def sign_off(self, study: OpenedStudy, *, signed: bool) -> None:
         """Sign a study off, with its results brought up to date first; or take the sign-off back."""
-        if signed:
-            self.write_results(study)
-        study.review = replace(study.review, signed_off=now() if signed else None)
-        study.review = study.review.acted("signed off" if signed else "sign-off taken back")
-        self._save(study)
+        with self._whole(study):
+            if signed:
+                self.write_results(study)
+            study.review = replace(study.review, signed_off=now() if signed else None)
+            study.review = study.review.acted("signed off" if signed else "sign-off taken back")
+            self._save(study)
 
     def write_results(self, study: OpenedStudy) -> None:
         """Bring masks, report, JSON and CSV up to date with the corrections, as `cinema remeasure` does.
 
         The model's own masks are kept beside them. Results that are up to date are left alone.
         """
-        if not study.review.is_corrected and study.record.edits is None:
+        if study.is_in_results:
             return
         from cinema_cmr.pipeline.remeasure import Corrections, remeasure
         from cinema_cmr.report.write import write_results
@@ -105,15 +140,16 @@ class StudyStore:
         rules = chosen_frames(study.record, study.run, {name: getattr(study.review, name) for name in FRAMES})
         with TemporaryDirectory() as drafts:
             masks = _written_masks(study, Path(drafts))
-            analysis = remeasure(study.folder, Corrections(masks=masks, rules=rules))
+            analysis = remeasure(study.folder, Corrections(masks=masks, rules=rules, empty_masks=True))
             write_results(analysis, study.folder, overwrite=True)
         applied: dict[str, str] = {view: file_digest(study.folder / mask_file(view)) for view in masks}
-        study.review = replace(study.review, applied=applied)
+        study.review, study.changed_in_place = study.review.written(applied), False
         write_review(study.review, study.folder)
+        study.forget()
         study.record, study.run = self.library.record(study.folder), read_run(study.folder / "run.json")
 
     def _save(self, study: OpenedStudy) -> None:
-        measured = study.quick_numbers().to_dict() if study.review.is_corrected else {}
+        measured = {} if study.is_in_results else study.quick_numbers().to_dict()
         study.review = replace(study.review, values={name: measured[name] for name in SHOWN_VALUES if name in measured})
         study.save()
 

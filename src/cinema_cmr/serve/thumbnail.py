@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 
-from cinema_cmr.core.vocabulary import View
-from cinema_cmr.serve.opened_study import OpenedStudy
+from cinema_cmr.report.record.study_record import StudyRecord
+from cinema_cmr.serve.opened_study import open_views
 
 __all__ = ["thumbnail_png"]
 
 _SIDE = 144
 
 
-def thumbnail_png(study: OpenedStudy) -> bytes:
-    """Return the middle slice of the labelled ones, or of all, as PNG."""
+def thumbnail_png(folder: Path, record: StudyRecord) -> bytes:
+    """Return the middle slice of those that the model labelled, or of all, as PNG; raises as `open_views` does."""
     from PIL import Image
 
-    view = study.views.get(View.SAX) or next(iter(study.views.values()))
-    frame = min(study.record.summary.ed_frame or 0, view.cine.n_frames - 1)
+    view = next(open_views(folder, record))
+    frame = min(record.summary.ed_frame or 0, view.cine.n_frames - 1)
     labelled = np.flatnonzero(view.own[..., frame].any(axis=(0, 1))) if view.own is not None else np.empty(0, int)
     index = int(labelled[len(labelled) // 2]) if labelled.size else view.cine.n_slices // 2
     box = view.box

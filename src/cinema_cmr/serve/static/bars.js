@@ -1,7 +1,6 @@
 // Head, tools and transport of the study page.
 
 import { h, icon } from "./dom.js";
-import { STRUCTURES } from "./picture.js";
 
 const ICONS = {
   look: ["M4 4l7 16 2-7 7-2z"],
@@ -50,20 +49,23 @@ export function toolBar(page) {
     erase: button("erase", "Eraser (E)", () => page.setTool("erase")),
     nudge: button("nudge", "Nudge a border (N)", () => page.setTool("nudge")),
   };
-  const structures = STRUCTURES.map((one, i) => h("button", { class: `tool swatch ${one.name}`, title: `${one.title} (${i + 1})`, "aria-label": one.title, onclick: () => page.setStructure(one) }, h("i", {}), h("small", {}, one.name.toUpperCase())));
+  const swatches = h("span", { class: "swatches" });
+  const swatch = (one, i) => h("button", { class: `tool swatch ${one.name}`, title: `${one.title} (${i + 1})`, "aria-label": one.title, onclick: () => page.setStructure(one) }, h("i", {}), h("small", {}, one.short));
   const size = h("input", { type: "range", min: 1.5, max: 40, step: 0.5, "aria-label": "Radius of the brush, mm", oninput: () => page.setBrush(+size.value) });
   const mm = h("small", { class: "soft" });
   const mosaic = button("mosaic", "All slices, or one large (M)", () => page.setMode(page.mode === "mosaic" ? "large" : "mosaic"));
   const outlines = button("outlines", "Outlines (O)", () => page.toggleOutlines());
   const own = button("own", "The model's outlines (G)", () => page.toggleOwn());
-  const element = h("nav", { class: "tools", "aria-label": "Tools" }, mosaic, outlines, own, h("hr", {}), ...Object.values(tools), h("hr", {}), ...structures,
+  const element = h("nav", { class: "tools", "aria-label": "Tools" }, mosaic, outlines, own, h("hr", {}), ...Object.values(tools), h("hr", {}), swatches,
     h("label", { class: "size" }, size, mm), h("hr", {}),
     button("undo", "Undo (Z)", () => page.corrections.undo()), button("redo", "Redo (Y)", () => page.corrections.redo()));
   const bar = {
     element,
+    // The structures are those of the study's scheme.
+    fit() { swatches.replaceChildren(...page.structures.map(swatch)); this.show(); },
     show() {
       for (const [name, one] of Object.entries(tools)) one.setAttribute("aria-pressed", page.tool === name);
-      structures.forEach((one, i) => one.setAttribute("aria-pressed", page.tool === "brush" && page.structure === STRUCTURES[i]));
+      [...swatches.children].forEach((one, i) => one.setAttribute("aria-pressed", page.tool === "brush" && page.structure === page.structures[i]));
       mosaic.setAttribute("aria-pressed", page.mode === "mosaic");
       outlines.setAttribute("aria-pressed", page.outlines);
       own.setAttribute("aria-pressed", page.own);
@@ -83,11 +85,15 @@ export function bottomBar(page) {
   const set = (name) => h("button", { class: "small", title: `This frame is ${name.toUpperCase()} (Shift + ${name === "ed" ? "D" : "S"})`, onclick: () => page.chooseFrame(name) }, `set ${name.toUpperCase()}`);
   const found = h("button", { class: "small", title: "ED and ES as found on the curve", onclick: () => page.ownFrames() }, "found");
   const marks = { ed: jump("ed", "To end-diastole (D)"), es: jump("es", "To end-systole (S)") };
-  const element = h("div", { class: "transport" }, play, slider, text, pace, marks.ed, marks.es, h("span", { class: "sets" }, set("ed"), set("es"), found));
+  const sets = h("span", { class: "sets" }, set("ed"), set("es"), found);
+  const element = h("div", { class: "transport" }, play, slider, text, pace, marks.ed, marks.es, sets);
   let shown = null;
   return {
     element,
-    fit() { slider.max = page.total - 1; },
+    fit() {
+      slider.max = page.total - 1;
+      for (const one of [marks.ed, marks.es, sets]) one.hidden = !page.hasPhases;
+    },
     show() {
       if (!page.numbers) return;
       slider.value = page.frame;

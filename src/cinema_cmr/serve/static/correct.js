@@ -52,10 +52,9 @@ function distance(mask, width, height) {
 }
 
 // Labels between two others, `share` of the way from the first: shapes are interpolated by signed distance.
-export function between(first, second, share, width, height) {
+export function between(first, second, share, { width, height, structures }) {
   const result = new Uint8Array(first.length);
-  const order = [[1, [1]], [2, [2, 3]], [3, [3]]];
-  for (const [code, codes] of order) {
+  for (const { code, codes } of [...structures].sort((a, b) => a.layer - b.layer)) {
     const [a, b] = [first, second].map((labels) => labels.map((one) => (codes.includes(one) ? 1 : 0)));
     if (!a.includes(1) || !b.includes(1)) {
       const nearest = share < 0.5 ? a : b;
@@ -74,10 +73,13 @@ export class Corrections {
     this.done = [];
     this.undone = [];
     this.sending = Promise.resolve();
+    this.losses = 0;
+    this.stale = false;
   }
 
   // Change slices of planes and send them: [{ plane, frame, after }].
   apply(what, changes) {
+    if (!this.ready) return;
     const step = changes
       .map(({ plane, frame, after }) => ({ plane, frame, before: plane.codes(frame).slice(), after }))
       .filter(({ before, after }) => before.some((code, i) => code !== after[i]));
@@ -101,6 +103,7 @@ export class Corrections {
   redo() { this.move(this.undone, this.done, "after", "redo"); }
 
   move(from, to, side, word) {
+    if (!this.ready) return;
     const last = from.pop();
     if (!last) return;
     to.push(last);
@@ -116,15 +119,46 @@ export class Corrections {
     this.send({ what, slices });
   }
 
-  // Requests go one after another, so that the last stroke is the last that is stored.
+  // Requests go one after another, so that the last stroke is the last that is stored. After one that failed, those that
+  // wait are dropped, too: they were drawn on labels that are not stored.
   send(changes) {
-    const started = performance.now();
+    const started = performance.now(), { losses } = this;
     this.sending = this.sending.then(async () => {
+      if (losses !== this.losses) return;
       const numbers = await api.change(this.page.id, changes);
       this.page.showNumbers(numbers);
       this.page.stats.latency.push(performance.now() - started);
       this.page.fullNumbersSoon();
-    }).catch((error) => this.page.failed(error));
+    }).catch((error) => this.lost(error));
     return this.sending;
+  }
+
+  // A change that was not stored: the page shows again what is.
+  async lost(error) {
+    this.losses += 1;
+    this.page.failed(new Error(`Not stored: ${error.message}`));
+    this.stale = true;
+    try { await this.recover(); } catch { /* tried again before a sign-off */ }
+  }
+
+  recover() {
+    [this.done, this.undone] = [[], []];
+    this.recovering ??= this.page.reload().then(() => { this.stale = false; }).finally(() => { this.recovering = null; });
+    return this.recovering;
+  }
+
+  // Whether labels may be changed: not before the page shows again what is stored.
+  get ready() {
+    if (this.stale) this.recover().catch((error) => this.page.failed(error));
+    return !this.stale;
+  }
+
+  // Wait until the server has what the page shows; throws if it has not, or if a change was lost meanwhile.
+  async settled() {
+    const { losses } = this;
+    await this.sending;
+    if (this.stale) await this.recover();
+    else if (losses === this.losses) return;
+    throw new Error("A change was not stored. The page shows again what is stored: look at it, then try once more.");
   }
 }

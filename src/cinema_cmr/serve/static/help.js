@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 
-const KEYS = [
+const keysOf = (structures) => [
   ["Move", [
     ["Space", "play or pause"], ["← →", "one frame back or on"], ["↑ ↓", "slice towards base or apex"],
     ["D, S", "to end-diastole, to end-systole"], ["M or Enter", "all slices, or one large"], [", .", "slower, faster"],
@@ -13,15 +13,15 @@ const KEYS = [
     ["O", "outlines on or off"], ["G", "the model's outlines for comparison"],
   ]],
   ["Correct", [
-    ["V B E N", "look, brush, eraser, nudge"], ["1 2 3", "LV cavity, myocardium, RV cavity"], ["[ ]", "smaller, larger brush"],
+    ["V B E N", "look, brush, eraser, nudge"], [structures.map((_, i) => i + 1).join(" "), structures.map((one) => one.title).join(", ")], ["[ ]", "smaller, larger brush"],
     ["Z, Y", "undo, redo"], ["C, Shift + C", "copy to the next frame, to the next slice"],
     ["I", "interpolate between the corrected frames around this one"], ["X", "reject this slice: remove its labels"], ["R", "back to the model's outlines in this slice"],
     ["Shift + D, Shift + S", "this frame is ED, is ES"],
   ]],
 ];
 
-export function helpOverlay(close) {
-  const groups = KEYS.map(([title, keys]) => h("section", {}, h("h3", {}, title),
+export function helpOverlay(structures, close) {
+  const groups = keysOf(structures).map(([title, keys]) => h("section", {}, h("h3", {}, title),
     h("dl", {}, ...keys.flatMap(([key, text]) => [h("dt", {}, ...key.split(" ").map((part) => (/^(or|\+|and)$/.test(part) ? ` ${part} ` : h("kbd", {}, part)))), h("dd", {}, text)]))));
   return h("div", { class: "overlay", role: "dialog", "aria-modal": "true", "aria-label": "Keys", onclick: close },
     h("div", { class: "sheet", onclick: (event) => event.stopPropagation() },

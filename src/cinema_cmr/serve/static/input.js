@@ -1,7 +1,6 @@
 // Keyboard, mouse and touch of the study page.
 
 import { between, disc } from "./correct.js";
-import { STRUCTURES } from "./picture.js";
 import { toast } from "./dom.js";
 
 export class Input {
@@ -52,7 +51,7 @@ export class Input {
       o: () => page.toggleOutlines(),
       g: () => page.toggleOwn(),
       v: () => page.setTool("look"), b: () => page.setTool("brush"), e: () => page.setTool("erase"), n: () => page.setTool("nudge"),
-      1: () => page.setStructure(STRUCTURES[0]), 2: () => page.setStructure(STRUCTURES[1]), 3: () => page.setStructure(STRUCTURES[2]),
+      ...Object.fromEntries(page.structures.map((one, i) => [i + 1, () => page.setStructure(one)])),
       "[": () => page.setBrush(page.brush / 1.2), "]": () => page.setBrush(page.brush * 1.2),
       z: () => (shift ? corrections.redo() : corrections.undo()),
       y: () => corrections.redo(),
@@ -95,7 +94,7 @@ export class Input {
     const [a, b] = [first, last].map((one) => plane.codes(one).slice());
     const changes = [];
     for (let one = first + 1; one < last; one++) {
-      changes.push({ plane, frame: one, after: between(a, b, (one - first) / (last - first), plane.width, plane.height) });
+      changes.push({ plane, frame: one, after: between(a, b, (one - first) / (last - first), plane) });
     }
     page.corrections.apply(`interpolated frames ${first + 1} to ${last - 1}`, changes);
   }
@@ -201,6 +200,7 @@ export class Input {
   // Strokes.
 
   startStroke(tile, point) {
+    if (!this.page.corrections.ready) return;
     const { page } = this, { plane } = tile, frame = page.frameHere();
     const { u, v } = page.stage.pixelAt(tile, point.x, point.y);
     const codes = plane.codes(frame), under = codes[Math.floor(v) * plane.width + Math.floor(u)] ?? 0;
@@ -222,10 +222,12 @@ export class Input {
     plane.forget(stroke.frame);
   }
 
+  dropStroke() { this.stroke = this.page.stroke = null; }
+
   endStroke(dropped) {
     const { stroke, page } = this;
     if (!stroke) return;
-    this.stroke = page.stroke = null;
+    this.dropStroke();
     if (dropped) { stroke.plane.setCodes(stroke.frame, stroke.before); page.redraw(); return; }
     const what = page.tool === "brush" ? `brush, ${page.structure.title}` : page.tool === "nudge" ? "nudge" : "eraser";
     page.corrections.stroke(`${what}, slice ${stroke.plane.index} frame ${stroke.frame}`, stroke.plane, stroke.frame, stroke.before);

@@ -17,6 +17,8 @@ const COLUMNS = [
 const STATES = ["new", "looked at", "corrected", "signed off"];
 const RUNNING = ["receiving", "queued", "running"];
 
+const leftOut = ({ left_out: n }) => (n ? `; ${n} left out: corrections drawn on other masks` : "");
+
 export class ListPage {
   constructor() {
     this.rows = [];
@@ -96,7 +98,7 @@ export class ListPage {
   async exportCases() {
     try {
       const done = await api.exportCases();
-      toast(`${done.cases} cases with ${done.frames} labelled frames: exports/${done.folder}`);
+      toast(`${done.cases} cases with ${done.frames} labelled frames: exports/${done.folder}${leftOut(done)}`);
     } catch (error) { toast(error.message, "error"); }
   }
 
@@ -111,7 +113,7 @@ export class ListPage {
       onkeydown: (event) => { if (event.key === "Escape") close(); } },
       h("div", { class: "sheet agreement", onclick: (event) => event.stopPropagation() },
         h("header", {}, h("h2", {}, "Agreement, model minus reader"), h("button", { onclick: close }, "Close")),
-        h("p", { class: "soft" }, `${found.studies} studies corrected or signed off, ${found.corrected} of them corrected`),
+        h("p", { class: "soft" }, `${found.studies} studies corrected or signed off, ${found.corrected} of them corrected${leftOut(found)}`),
         rows.length ? h("table", {}, h("thead", {}, h("tr", {}, h("th", {}), h("th", { class: "right" }, "Studies"), h("th", { class: "right" }, "Bias"), h("th", { class: "right" }, "95 % limits"))), h("tbody", {}, ...rows))
           : h("p", {}, "Two studies are needed."),
         dice && h("p", {}, "Dice of the corrected slices: ", dice)));

@@ -9,7 +9,7 @@ const CARDS = [
   ["lv", "Left ventricle", ["lv_ef_percent", "%"], [["lv_edv_ml", "EDV", "ml"], ["lv_esv_ml", "ESV", "ml"], ["lv_sv_ml", "SV", "ml"], ["lv_mass_g", "Mass", "g"]]],
   ["rv", "Right ventricle", ["rv_ef_percent", "%"], [["rv_edv_ml", "EDV", "ml"], ["rv_esv_ml", "ESV", "ml"], ["rv_sv_ml", "SV", "ml"]]],
 ];
-const SCAR = ["infarct", "Infarct", ["infarct_percent", "%"], [["infarct_g", "Infarct", "g"], ["no_reflow_percent", "No-reflow", "%"]]];
+const SCAR_CARD = ["infarct", "Infarct", ["infarct_percent", "%"], [["infarct_g", "Infarct", "g"], ["no_reflow_percent", "No-reflow", "%"]]];
 
 export class Panel {
   constructor(page) {
@@ -20,7 +20,7 @@ export class Panel {
     this.segments = h("section", { class: "segments", "aria-label": "Segments" });
     this.history = h("details", { class: "history" }, h("summary", {}, "History"), h("ol", {}));
     this.element = h("aside", {}, this.cards,
-      h("section", { class: "curves", "aria-label": "Volume curves" }, h("h2", {}, "Volume, ml", ...["lv", "rv", "myo"].map((name) => h("span", { class: "key" }, h("i", { class: `dot ${name}` }), name === "myo" ? "Myo" : name.toUpperCase()))), this.plot.canvas),
+      this.curves = h("section", { class: "curves", "aria-label": "Volume curves" }, h("h2", {}, "Volume, ml", ...["lv", "rv", "myo"].map((name) => h("span", { class: "key" }, h("i", { class: `dot ${name}` }), name === "myo" ? "Myo" : name.toUpperCase()))), this.plot.canvas),
       this.flags, this.segments, this.history, h("p", { class: "notice" }, "For research use only. Not a medical device."));
     this.chosen = 0;
   }
@@ -36,7 +36,8 @@ export class Panel {
 
   show() {
     const { numbers, doc } = this.page;
-    const cards = doc.modality === "lge" ? [SCAR] : CARDS;
+    const cards = doc.scheme === "scar" ? [SCAR_CARD] : CARDS;
+    this.curves.hidden = doc.scheme === "scar";
     this.cards.replaceChildren(...cards.map((one) => this.card(...one)));
     if (numbers.flags) this.showFlags(numbers.flags);
     this.history.querySelector("ol").replaceChildren(...numbers.history.slice().reverse().map((entry) =>

@@ -3,19 +3,21 @@
 import { api } from "./api.js";
 import { outline } from "./outline.js";
 
-export const STRUCTURES = [
-  { name: "lv", code: 3, title: "LV cavity", colour: "#ef4444", codes: [3] },
-  { name: "myo", code: 2, title: "Myocardium", colour: "#22c55e", codes: [2, 3] },
-  { name: "rv", code: 1, title: "RV cavity", colour: "#3b82f6", codes: [1] },
-];
-// Outlines of cine labels; the one of the myocardium is the epicardium.
-
-const SCAR = [
-  { name: "lv", code: 1, title: "LV cavity", colour: "#ef4444", codes: [1] },
-  { name: "myo", code: 2, title: "Myocardium", colour: "#22c55e", codes: [1, 2, 3, 4] },
-  { name: "infarct", code: 3, title: "Infarct", colour: "#eab308", codes: [3, 4] },
-  { name: "no_reflow", code: 4, title: "No-reflow", colour: "#a855f7", codes: [4] },
-];
+// Structures of a study by the scheme of its codes: `code` is what the brush writes, `codes` what the outline encloses
+// (that of the myocardium is the epicardium). `layer`: where interpolated shapes overlap, the highest is seen.
+export const SCHEMES = {
+  cine: [
+    { name: "lv", short: "LV", code: 3, title: "LV cavity", colour: "#ef4444", codes: [3], layer: 3 },
+    { name: "myo", short: "MYO", code: 2, title: "Myocardium", colour: "#22c55e", codes: [2, 3], layer: 2 },
+    { name: "rv", short: "RV", code: 1, title: "RV cavity", colour: "#3b82f6", codes: [1], layer: 1 },
+  ],
+  scar: [
+    { name: "lv", short: "LV", code: 1, title: "LV cavity", colour: "#ef4444", codes: [1], layer: 4 },
+    { name: "myo", short: "MYO", code: 2, title: "Myocardium", colour: "#22c55e", codes: [1, 2, 3, 4], layer: 1 },
+    { name: "infarct", short: "INF", code: 3, title: "Infarct", colour: "#eab308", codes: [3, 4], layer: 2 },
+    { name: "no_reflow", short: "NR", code: 4, title: "No-reflow", colour: "#a855f7", codes: [4], layer: 3 },
+  ],
+};
 
 const OFFSET = 32768;
 
@@ -35,8 +37,8 @@ export class Lookup {
 
 // One slice of one view: its images and labels over time.
 export class Plane {
-  constructor(study, view, index, facts) {
-    Object.assign(this, { study, view, index, facts });
+  constructor(study, view, index, facts, structures) {
+    Object.assign(this, { study, view, index, facts, structures });
     [this.width, this.height] = facts.size;
     this.frames = facts.n_frames;
     this.pixels = this.labels = this.own = null;
@@ -47,8 +49,13 @@ export class Plane {
 
   async load() {
     const jobs = [api.image(this.study, this.view, this.index).then((data) => { this.pixels = data; this.drawn = ""; })];
-    if (this.facts.has_mask) jobs.push(api.labels(this.study, this.view, this.index).then((data) => { this.labels = data; this.paths.clear(); }));
-    await Promise.all(jobs);
+    await Promise.all([...jobs, this.loadLabels()]);
+  }
+
+  async loadLabels() {
+    if (!this.facts.has_mask) return;
+    this.labels = await api.labels(this.study, this.view, this.index);
+    this.paths.clear();
   }
 
   async loadOwn() {
@@ -74,8 +81,6 @@ export class Plane {
     for (const structure of this.structures) this.paths.delete(`${frame} ${structure.name}`);
   }
 
-  get structures() { return this.facts.labels.length > 3 ? SCAR : STRUCTURES; }
-
   path(frame, structure, own = false) {
     const key = `${own ? "own " : ""}${frame} ${structure.name}`;
     let path = this.paths.get(key);
@@ -86,6 +91,11 @@ export class Plane {
       this.paths.set(key, path);
     }
     return path;
+  }
+
+  // The frame of the study that shows a frame of this view.
+  frameOfStudy(frame, total) {
+    return this.frames === total ? frame : Math.min(total - 1, Math.floor(((frame + 0.5) / this.frames) * total));
   }
 
   // The frame of this view at a frame of the study: views may have other numbers of frames.

@@ -5,7 +5,7 @@ import { Corrections } from "./correct.js";
 import { h, toast } from "./dom.js";
 import { Input } from "./input.js";
 import { Panel } from "./panel.js";
-import { Lookup, Plane, STRUCTURES } from "./picture.js";
+import { Lookup, Plane, SCHEMES } from "./picture.js";
 import { Stage } from "./stage.js";
 import { bottomBar, headBar, toolBar } from "./bars.js";
 import { helpOverlay } from "./help.js";
@@ -16,7 +16,7 @@ const VIEWS = ["sax", "lax_4c", "lax_2c", "lax_3c", "other"];
 export class StudyPage {
   constructor(id) {
     Object.assign(this, {
-      id, planes: [], plane: null, frame: 0, total: 1, mode: "mosaic", tool: "look", structure: STRUCTURES[0], brush: 6,
+      id, planes: [], plane: null, frame: 0, total: 1, mode: "mosaic", tool: "look", structures: [], structure: null, brush: 6,
       outlines: true, hidden: new Set(), own: false, playing: false, pace: 1, lookup: {}, numbers: null, pointer: null,
       zoom: { scale: 1, x: 0, y: 0, whole: false }, corrected: new Set(), stats: { latency: [], opened: null, first: null, started: performance.now() },
     });
@@ -37,12 +37,16 @@ export class StudyPage {
     const [doc, numbers] = await Promise.all([api.study(this.id), api.numbers(this.id)]);
     this.doc = doc;
     document.title = `${doc.name} – CineMA`;
+    this.structures = SCHEMES[doc.scheme];
+    [this.structure] = this.structures;
     for (const view of VIEWS.filter((name) => doc.views[name])) this.addView(view, doc.views[view]);
-    this.total = Math.max(...this.planes.map((plane) => plane.frames));
+    // Frames of the page are those of the stack, of which ED, ES and the curves are numbers; other views follow in step.
+    this.total = this.planeOf("sax", 0)?.frames ?? Math.max(...this.planes.map((plane) => plane.frames));
     this.showNumbers(numbers);
     this.frame = numbers.ed_frame ?? 0;
     this.plane = this.planes[Math.floor((doc.views.sax?.n_slices ?? 1) / 2)] ?? this.planes[0];
     this.head.show();
+    this.tools.fit();
     this.bottom.fit();
     this.input = new Input(this);
     new ResizeObserver(() => { this.stage.fit(); this.panel.fit(); this.redraw(); }).observe(this.stage.canvas);
@@ -57,7 +61,7 @@ export class StudyPage {
     this.lookup[view] = new Lookup();
     this.lookup[view].set(...facts.window);
     facts.chosenWindow = [...facts.window];
-    for (let index = 0; index < facts.n_slices; index++) this.planes.push(new Plane(this.id, view, index, facts));
+    for (let index = 0; index < facts.n_slices; index++) this.planes.push(new Plane(this.id, view, index, facts, this.structures));
   }
 
   async loadAll() {
@@ -110,7 +114,7 @@ export class StudyPage {
 
   goTo(plane, frame) {
     this.goPlane(plane);
-    if (plane.frames === this.total) this.goFrame(frame);
+    if (plane.frameAt(this.frame, this.total) !== frame) this.goFrame(plane.frameOfStudy(frame, this.total));
   }
 
   stepSlice(step) {
@@ -148,7 +152,7 @@ export class StudyPage {
     const slices = name && this.numbers.slices[name];
     if (!slices?.length) return false;
     const codes = this.planeOf("sax", index)?.codes(this.frame);
-    return !slices.includes(index) && Boolean(codes?.includes(3));
+    return !slices.includes(index) && Boolean(codes?.includes(this.structures.find((one) => one.name === "lv").code));
   }
 
   // Play.
@@ -229,6 +233,7 @@ export class StudyPage {
   }
 
   setStructure(structure) {
+    if (!structure) return;
     this.structure = structure;
     if (this.tool !== "brush") this.setTool("brush");
     this.tools.show();
@@ -270,7 +275,11 @@ export class StudyPage {
     }).catch((error) => this.failed(error)), FULL_NUMBERS_MS);
   }
 
+  // A late-enhancement image has no end-diastole and no end-systole.
+  get hasPhases() { return this.doc.scheme === "cine"; }
+
   chooseFrame(name) {
+    if (!this.hasPhases) return;
     const other = name === "ed" ? "es" : "ed";
     if (this.numbers[`${other}_frame`] === this.frame) { toast(`Frame ${this.frame} is ${other.toUpperCase()}`, "error"); return; }
     this.corrections.send({ what: `${name.toUpperCase()} moved to frame ${this.frame}`, [`${name}_frame`]: this.frame });
@@ -278,10 +287,17 @@ export class StudyPage {
 
   ownFrames() { this.corrections.send({ what: "ED and ES as found", own_frames: true }); }
 
+  // Show the labels and numbers that the server has.
+  async reload() {
+    this.input.dropStroke();
+    await Promise.all(this.planes.map((plane) => plane.loadLabels()));
+    this.showNumbers(await api.numbers(this.id));
+  }
+
   async signOff(signed) {
     this.head.busy(signed ? "Writing the report" : "");
     try {
-      await this.corrections.sending;
+      await this.corrections.settled();
       this.showNumbers(await api.signOff(this.id, signed));
       toast(signed ? "Signed off" : "Sign-off taken back");
     } catch (error) { this.failed(error); }
@@ -292,7 +308,7 @@ export class StudyPage {
     const tab = window.open("", "_blank");
     this.head.busy("Writing the report");
     try {
-      await this.corrections.sending;
+      await this.corrections.settled();
       await api.results(this.id);
       tab.location = `/api/studies/${this.id}/report`;
     } catch (error) { tab?.close(); this.failed(error); }
@@ -301,7 +317,7 @@ export class StudyPage {
 
   toggleHelp() {
     if (this.help) { this.help.remove(); this.help = null; return; }
-    this.help = helpOverlay(() => this.toggleHelp());
+    this.help = helpOverlay(this.structures, () => this.toggleHelp());
     document.body.append(this.help);
     this.help.querySelector("button").focus();
   }

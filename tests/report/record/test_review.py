@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from cinema_cmr.core.edits import Edits, EditStep, RuleChange
 from cinema_cmr.core.errors import InputError, UnreadableFileError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.serve.review import REVIEW_FILE, Review, read_review, write_review
+from cinema_cmr.report.record.review import REVIEW_FILE, Review, read_review, write_review
 
 
 def corrected() -> Review:
@@ -36,12 +38,23 @@ def test_corrections_change_their_slices_alone_and_leave_the_mask_as_it_is() -> 
 
 
 def test_the_state_follows_what_was_done() -> None:
-    assert Review().state == "new"
-    assert Review(looked_at="t").state == "looked at"
-    assert corrected().state == "corrected"
-    assert Review(signed_off="t").state == "signed off"
-    assert Review(signed_off="t").with_slice(View.SAX, 0, 0, np.zeros((2, 2), np.uint8)).state == "corrected"
+    assert Review().state(None) == "new"
+    assert Review(looked_at="t").state(None) == "looked at"
+    assert corrected().state(None) == "corrected"
+    assert Review(signed_off="t").state(None) == "signed off"
+    assert Review(signed_off="t").with_slice(View.SAX, 0, 0, np.zeros((2, 2), np.uint8)).state(None) == "corrected"
     assert not corrected().with_slice(View.SAX, 1, 2, None).is_corrected
+
+
+def test_the_state_follows_what_was_done_elsewhere() -> None:
+    """Results that `cinema remeasure` corrected are corrected, and a sign-off before that is of other labels."""
+    rules = (RuleChange(name="es_frame", model=None, now=3),)
+    edits = Edits(rules=rules, steps=(EditStep(time="2026-01-02", version=None),))
+    assert Review(looked_at="t").state(edits) == "corrected"
+    assert Review(signed_off="2026-01-01").state(edits) == "corrected"
+    assert Review(signed_off="2026-01-03").state(edits) == "signed off"
+    assert Review(looked_at="t", values={"lv_ef_percent": 50}).state(edits) == "looked at"  # taken back, not written
+    assert Review(looked_at="t").state(replace(edits, rules=())) == "looked at"
 
 
 def test_a_correction_of_another_mask_is_refused() -> None:

@@ -16,12 +16,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from cinema_cmr.core.edits import Edits
 from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
 from cinema_cmr.core.serialise import from_dict, to_dict
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.files.text import read_json
 from cinema_cmr.io.atomic import write_json
-from cinema_cmr.serve.runs import from_runs, to_runs
+from cinema_cmr.report.record.label_runs import from_runs, to_runs
 
 __all__ = ["REVIEW_FILE", "CorrectedSlice", "Entry", "Review", "State", "now", "read_review", "write_review"]
 
@@ -46,11 +47,13 @@ class CorrectedSlice:
     frame: int
     slice: int
     runs: tuple[int, ...]
-    """Codes and lengths along x first (`runs.to_runs`), on the grid of the stored mask."""
+    """Codes and lengths along x first (`label_runs.to_runs`), on the grid of the stored mask."""
     changed: str
     """Time of the last change."""
     version: str
     """Version of this package that stored it."""
+    in_results: bool = False
+    """Whether the mask of the results had these labels when review and results were last brought together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +85,7 @@ class Review:
     """Time of the sign-off; any later change takes it back."""
     history: tuple[Entry, ...] = ()
     values: Mapping[str, float | None] = field(default_factory=dict)
-    """Principal numbers of the corrected study; empty for one without corrections."""
+    """Principal numbers of what is not in the results yet; empty once the results hold all of it."""
 
     @property
     def is_corrected(self) -> bool:
@@ -90,11 +93,19 @@ class Review:
         return bool(self.slices) or self.ed_frame is not None or self.es_frame is not None
 
     @property
-    def state(self) -> State:
-        """State of the study in the list."""
-        if self.signed_off:
+    def last_act(self) -> str:
+        """Time of the reader's last act; empty before the first."""
+        return self.history[-1].when if self.history else ""
+
+    def is_older(self, edits: Edits | None) -> bool:
+        """Whether the results were changed after the reader's last act, by this server or another program."""
+        return edits is not None and edits.last_time > self.last_act
+
+    def state(self, edits: Edits | None) -> State:
+        """Return the state of the study in the list, with what `cinema remeasure` has changed in its results."""
+        if self.signed_off and (edits is None or edits.last_time <= self.signed_off):
             return "signed off"
-        if self.is_corrected:
+        if self.is_corrected or (edits is not None and edits.is_corrected and not self.values):
             return "corrected"
         return "looked at" if self.looked_at else "new"
 
@@ -108,7 +119,9 @@ class Review:
         ed, es = frames.get("ed_frame"), frames.get("es_frame")
         return replace(self, ed_frame=self.ed_frame if ed is None else ed, es_frame=self.es_frame if es is None else es)
 
-    def with_slice(self, view: View, frame: int, index: int, codes: NDArray[np.uint8] | None) -> Review:
+    def with_slice(
+        self, view: View, frame: int, index: int, codes: NDArray[np.uint8] | None, *, in_results: bool = False
+    ) -> Review:
         """Return the review with other labels (x, y) for one slice; None takes its correction back."""
         kept = tuple(one for one in self.slices if (one.view, one.frame, one.slice) != (view, frame, index))
         if codes is None:
@@ -120,8 +133,14 @@ class Review:
             runs=tuple(to_runs(codes)),
             changed=now(),
             version=version("cinema-cmr"),
+            in_results=in_results,
         )
         return replace(self, slices=(*kept, added), signed_off=None)
+
+    def written(self, masks: Mapping[str, str]) -> Review:
+        """Return the review once the results hold all of it; `masks` is view -> hash of the mask as written."""
+        slices = tuple(replace(one, in_results=True) for one in self.slices)
+        return replace(self, slices=slices, applied=masks, values={})
 
     def apply(self, view: View, labels: NDArray[np.uint8], *, n_codes: int) -> NDArray[np.uint8]:
         """Return a copy of a view's labels (x, y, z, t) with the corrected slices in place.

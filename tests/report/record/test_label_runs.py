@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.serve.runs import from_runs, to_runs
+from cinema_cmr.report.record.label_runs import from_runs, to_runs
 
 
 def test_there_and_back() -> None:
