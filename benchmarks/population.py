@@ -1,10 +1,11 @@
 """`cinema population` on simple hearts: throughput, memory, broken studies, kills, engines; each stored as it is found.
 
     python benchmarks/population.py [--studies 2000] [--kills 20] [--work FOLDER] [--study PATH]
-        [speed broken kills engines cost ...]
+        [speed broken kills engines memory cost ...]
 
 The work is reading, measuring, packing and tabulating, with masks from the images themselves and 0.2 s of processor
-time that stand for a network: what an engine does does not depend on it. `cost` runs the bundled models on a study.
+time that stand for a network: what an engine does does not depend on it. `memory` runs the bundled short-axis model,
+in one worker, on phantoms of 2 and 3 frames, again and again; `cost` runs all bundled models on a study.
 Writes results/population.json, with the load of the machine, and keeps there what other parts gave.
 """
 
@@ -12,8 +13,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -27,15 +30,16 @@ from tempfile import gettempdir
 import numpy as np
 from population_work import MakeLabelWork, write_simple_heart
 
+from cinema_cmr.core.vocabulary import View
 from cinema_cmr.phantom.cohort import CohortConfig, write_cohort
 from cinema_cmr.pipeline.analysis_options import Options
 from cinema_cmr.population.engines.local import work_locally
 from cinema_cmr.population.engines.ray import work_on_ray
 from cinema_cmr.population.listed_studies import ListedStudy
-from cinema_cmr.population.outcome import StudyOutcome
+from cinema_cmr.population.outcome import StudyOutcome, archived_outcome
 from cinema_cmr.population.outcome_store import OutcomeStore
 from cinema_cmr.population.run import Engine, RunSettings, make_tables, run_population
-from cinema_cmr.population.supervisor import Job
+from cinema_cmr.population.supervisor import Job, Supervisor
 from cinema_cmr.population.work import WorkOptions
 from cinema_cmr.population.worker import WorkerLimits
 
@@ -135,6 +139,31 @@ def engines(given: argparse.Namespace) -> dict[str, object]:
     return {"seconds": seconds, "same_table": len(set(digests.values())) == 1}
 
 
+def memory(given: argparse.Namespace) -> dict[str, object]:
+    """Resident memory of one worker between studies and at its highest, with a network; a pass is all phantoms once."""
+    paths = [path for n_frames in (2, 3) for path in phantoms(given.work, n_frames)]
+    listed = [ListedStudy(name=f"study-{k:05d}", path=paths[k % len(paths)]) for k in range(given.studies)]
+    work = WorkOptions(options=Options.of(long_axis=None, landmarks=None, disease=None))
+    job = Job(make=work, settings="memory", limits=WorkerLimits(memory_mb=4000))
+    supervisor, resident, peaks, failed = Supervisor(job), [], [], 0
+    for study in listed:
+        failed += archived_outcome(supervisor.run(study), study.name).cause is not None
+        now, peak = memory_of_worker()
+        resident.append(now)
+        peaks.append(peak)
+    supervisor.close()
+    passes = range(0, len(listed), len(paths))
+    return {
+        "phantoms": len(paths),
+        "failed": failed,
+        "between_studies_mb": {
+            str(n): resident[n - 1] for n in (1, 2, 5, 10, 20, 50, 100, 200, 500) if n <= len(listed)
+        },
+        "last_mb": resident[-1],
+        "highest_of_each_pass_mb": [max(peaks[first : first + len(paths)]) for first in passes],
+    }
+
+
 def cost(given: argparse.Namespace) -> dict[str, object]:
     """Processor seconds and bytes of a study with the bundled models, and of all on so many cores."""
     cohort = given.work / "phantoms"
@@ -158,6 +187,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], dict[str, object]]] = {
     "broken": broken,
     "kills": kills,
     "engines": engines,
+    "memory": memory,
     "cost": cost,
 }
 
@@ -169,6 +199,23 @@ def run(
     job = Job(make=MakeLabelWork(SPIN_S), settings="benchmark", limits=WorkerLimits(memory_mb=2000, seconds=20))
     run_population(studies, job, engine, RunSettings(folder=folder, workers=2), lambda one, status: each(one))
     return make_tables(folder, {})["measurements_sha256"]
+
+
+def phantoms(work: Path, n_frames: int) -> list[Path]:
+    """Return short-axis phantoms, made where they are not there; they differ in slices."""
+    folder = work / f"phantoms-{n_frames}"
+    config = CohortConfig(n=8, n_frames=n_frames, views=(View.SAX,), seed=n_frames)
+    write_cohort(folder, config)
+    return [folder / f"subject-{k:04d}" / "images" for k in range(config.n)]
+
+
+def memory_of_worker() -> tuple[float, float]:
+    """Return what the one worker has now, and the most that it had since the call before, MB."""
+    (worker,) = multiprocessing.active_children()
+    status = Path(f"/proc/{worker.pid}/status").read_text(encoding="ascii")
+    now, most = (int(re.findall(rf"{name}:\s+(\d+) kB", status)[0]) for name in ("VmRSS", "VmHWM"))
+    Path(f"/proc/{worker.pid}/clear_refs").write_text("5", encoding="ascii")
+    return round(now / 1024, 1), round(most / 1024, 1)
 
 
 def hearts(work: Path, n: int) -> list[ListedStudy]:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import os
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from cinema_cmr.core import memory
 from cinema_cmr.core.errors import InputError, OutOfMemoryError
-from cinema_cmr.core.memory import check_memory, free_memory_bytes, usable_cores
+from cinema_cmr.core.memory import (
+    KERNEL_CACHES,
+    check_memory,
+    free_memory_bytes,
+    give_back_memory,
+    usable_cores,
+)
 
 
 def test_what_fits_passes_and_what_does_not_is_refused_with_both_sizes() -> None:
@@ -106,3 +115,47 @@ def test_cores_are_those_that_this_process_may_use(monkeypatch: pytest.MonkeyPat
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert usable_cores() == 1
+
+
+def resident_mb() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / MB
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="measured with glibc")
+def test_memory_below_a_block_in_use_is_given_back() -> None:
+    blocks = [bytes(64 << 10) for _ in range(1600)]
+    kept, full = blocks[-1], resident_mb()
+    del blocks
+    give_back_memory()
+    assert len(kept) == 64 << 10 and resident_mb() < full - 60
+
+
+def test_another_c_library_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cinema_cmr.core.memory.ctypes.CDLL", lambda name: object())
+    give_back_memory()
+
+
+SHAPES = """
+import ctypes, torch
+class Heap(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in "arena o s h hblkhd u f used free keep".split()]
+library = ctypes.CDLL(None)
+library.mallinfo2.restype = Heap
+torch.set_num_threads(1)
+layer, used = torch.nn.Conv2d(16, 16, 3, padding=1), []
+with torch.inference_mode():
+    for n in range(1, 701):
+        layer(torch.zeros(n, 16, 4, 4))
+        if n in (350, 700):
+            used.append(library.mallinfo2().used >> 10)
+print(used[1] - used[0])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="measured with glibc")
+@pytest.mark.parametrize(("caches", "grows"), [({}, True), (KERNEL_CACHES, False)])
+def test_kernels_of_ever_new_shapes_are_not_all_kept(caches: dict[str, str], grows: bool) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in KERNEL_CACHES} | dict(caches)
+    done = subprocess.run([sys.executable, "-c", SHAPES], env=environment, capture_output=True, text=True, check=True)
+    assert (int(done.stdout) > 2000) == grows

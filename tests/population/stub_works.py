@@ -51,25 +51,42 @@ def record(
     )
 
 
+_KEPT: list[bytes] = []
+
+
+def break_heap() -> None:
+    """Free 150 MB below a block that stays in use."""
+    blocks = [bytes(64 << 10) for _ in range(2400)]
+    _KEPT.append(blocks[-1])
+
+
+def misbehave(kind: str, study: ListedStudy) -> None:
+    """Fail as the study's name says."""
+    if kind == "broken":
+        raise UnreadableFileError(f"'{study.name}' is truncated; expected a whole file")
+    if kind == "defect":
+        raise ValueError("secret of the patient")
+    if kind == "hang":
+        time.sleep(600)
+    if kind == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "bloat":
+        np.ones(4 << 27)
+    if kind == "pieces":
+        break_heap()
+    if kind == "flaky" and not study.path.exists():
+        study.path.write_text("tried")
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
 class StubWork:
     """Does what the study's name says."""
 
     def __call__(self, study: ListedStudy) -> StudyParts:
         kind, _, number = study.name.partition("-")
-        if kind == "broken":
-            raise UnreadableFileError(f"'{study.name}' is truncated; expected a whole file")
-        if kind == "defect":
-            raise ValueError("secret of the patient")
-        if kind == "hang":
-            time.sleep(600)
-        if kind == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if kind == "bloat":
-            np.ones(4 << 27)
-        if kind == "flaky" and not study.path.exists():
-            study.path.write_text("tried")
-            os.kill(os.getpid(), signal.SIGSEGV)
-        values: dict[str, float | None] = {"lv_edv_ml": 100.0 + float(number or 0) / 7, "lv_ef_percent": 60.0}
+        misbehave(kind, study)
+        edv_ml = float(os.environ["LRU_CACHE_CAPACITY"]) if kind == "environment" else 100.0 + float(number or 0) / 7
+        values: dict[str, float | None] = {"lv_edv_ml": edv_ml, "lv_ef_percent": 60.0}
         if kind == "flagged":
             values["wall_thickness_ed_mm_aha01"] = 9.0
         flags = (Flag(code="low-confidence", severity="warning", message="m"),) if kind == "flagged" else ()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import platform
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -37,6 +40,25 @@ def test_a_good_study_has_its_numbers_after_a_broken_one(supervisor: Supervisor)
     assert good.record is not None and good.record.measurements[0].value == 101.0
     assert (good.cause, good.attempts, good.settings) == (None, 1, "s1")
     assert 0 < good.cost.peak_mb < 2048
+
+
+@pytest.mark.medium
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="measured with glibc")
+def test_a_worker_gives_the_memory_of_a_study_back(supervisor: Supervisor) -> None:
+    outcome_of(supervisor, "good-1")
+    (before,) = resident_of_children()
+    assert outcome_of(supervisor, "pieces-1").cost.peak_mb > before + 100
+    (after,) = resident_of_children()
+    assert after < before + 40
+    record = outcome_of(supervisor, "environment-1").record
+    assert record is not None and record.measurements[0].value == 256, "kernels that are kept"
+
+
+def resident_of_children() -> list[float]:
+    """Return the resident memory of each child process that lives, MB."""
+    pids = [child.pid for child in multiprocessing.active_children()]
+    statuses = [Path(f"/proc/{pid}/status").read_text() for pid in pids]
+    return [int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024 for status in statuses]
 
 
 @pytest.mark.slow

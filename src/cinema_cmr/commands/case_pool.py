@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessP
 from typing import TypeVar
 
 from cinema_cmr.core.errors import InternalError, UsageError
-from cinema_cmr.core.memory import usable_cores
+from cinema_cmr.core.memory import KERNEL_CACHES, give_back_memory, usable_cores
 
 __all__ = ["each_result"]
 
@@ -31,10 +31,12 @@ def each_result(
     if workers < 1:
         raise UsageError(f"{workers} workers; expected at least 1: set --workers")
     if workers == 1 or len(cases) < 2:
-        yield from map(work, cases)
+        for case in cases:
+            yield _worked(work, case)
         return
     threads = max(1, usable_cores() // workers)
-    os.environ.update(dict.fromkeys(_THREADS, str(threads)))
+    own_caches = {name: os.environ.get(name, value) for name, value in KERNEL_CACHES.items()}
+    os.environ.update(own_caches | dict.fromkeys(_THREADS, str(threads)))
     waiting = deque(cases)
     while waiting:
         died: list[Case] = []
@@ -50,7 +52,7 @@ def _pooled(work: Callable[[Case], Result], waiting: deque[Case], workers: int, 
         try:
             while not died:
                 while waiting and len(running) < workers:
-                    future = pool.submit(work, waiting[0])
+                    future = pool.submit(_worked, work, waiting[0])
                     running[future] = waiting.popleft()
                 if not running:
                     return
@@ -73,6 +75,12 @@ def _pooled(work: Callable[[Case], Result], waiting: deque[Case], workers: int, 
             yield future.result()
 
 
+def _worked(work: Callable[[Case], Result], case: Case) -> Result:
+    result = work(case)
+    give_back_memory()
+    return result
+
+
 def _has_died(future: Future[Result]) -> bool:
     return future.cancelled() or isinstance(future.exception(), BrokenExecutor)
 
@@ -80,7 +88,7 @@ def _has_died(future: Future[Result]) -> bool:
 def _alone(work: Callable[[Case], Result], case: Case, failed: Callable[[Case, Exception], Result]) -> Result:
     with _pool(1) as pool:
         try:
-            return pool.submit(work, case).result()
+            return pool.submit(_worked, work, case).result()
         except BrokenExecutor:
             return failed(case, InternalError("its process died; expected a study that can be read: check the files"))
 

@@ -1,15 +1,26 @@
-"""What this process may use: memory, so that a size that a file claims is refused before it is allocated; and cores."""
+"""What this process may use: memory, so that a size that a file claims is refused before it is allocated; and cores.
+
+And what a process that works through many studies must do so that its memory does not grow with their number.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from cinema_cmr.core.errors import OutOfMemoryError
 
-__all__ = ["check_memory", "free_memory_bytes", "usable_cores"]
+__all__ = ["KERNEL_CACHES", "check_memory", "free_memory_bytes", "give_back_memory", "usable_cores"]
+
+KERNEL_CACHES: Mapping[str, str] = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256", "LRU_CACHE_CAPACITY": "256"}
+"""Environment that bounds how many kernels oneDNN, and PyTorch above it, keep; read when torch is imported.
+
+Each keeps 1024 by default, one for every layer and every shape of its input, some 100 KB in all; studies differ in
+slices and frames. A shape of a bundled model takes some 50, so that 256 are enough for a study.
+"""
 
 _MEMINFO = Path("/proc/meminfo")
 _STATM = Path("/proc/self/statm")
@@ -35,6 +46,14 @@ def free_memory_bytes() -> int:
     """Return the smallest of what the machine, the container and the process limit leave."""
     found = [value for value in (_of_machine(), _of_container(), _of_process()) if value is not None]
     return max(0, min(found, default=_UNKNOWN))
+
+
+def give_back_memory() -> None:
+    """Give freed memory back to the system, where the C library can: glibc keeps what lies below a block in use."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError, TypeError):  # another C library
+        return
 
 
 def usable_cores() -> int:

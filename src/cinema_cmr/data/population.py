@@ -16,14 +16,14 @@ import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from cinema_cmr.core.errors import InputError, OutputExistsError, UnreadableFileError, UsageError, as_cinema_error
 from cinema_cmr.core.serialise import Json, to_dict
-from cinema_cmr.core.study import Study
+from cinema_cmr.core.study import Study, Subject
 from cinema_cmr.data.store import STORE_SUFFIX, StoredStudy, open_study, write_study
 from cinema_cmr.files.text import read_json_lines
 from cinema_cmr.io.atomic import write_text
@@ -47,7 +47,7 @@ _FAILED_FILE = "failed.jsonl"
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """An input that is not a single path, such as a case of a dataset."""
+    """An input with a name or facts of its own, or that is not a single path, such as a case of a dataset."""
 
     name: str
     """Name of the stored study and its file."""
@@ -55,6 +55,8 @@ class Source:
     """Paths that it is read from; their content identifies the input."""
     read: Callable[[], Study]
     """Function that reads it; must be picklable."""
+    subject: Subject = field(default_factory=Subject)
+    """Facts that replace those of the files; with others, a stored study counts as made from another input."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,10 +210,11 @@ def _prepare(source: Source, folder: Path, overwrite: bool) -> PreparedCase:
     name = source.name
     path = folder / f"{name}{STORE_SUFFIX}"
     try:
-        digest = _digest(source.paths)
+        digest = _digest(source)
         if not overwrite and path.exists():
             return _keep_existing(path, digest, name)
-        study = replace(source.read(), name=name)
+        study = source.read()
+        study = replace(study, name=name, subject=source.subject.fill_from(study.subject))
         write_study(study, path, source_sha256=digest, overwrite=overwrite)
     except Exception as error:
         reported = as_cinema_error(error)
@@ -219,8 +222,11 @@ def _prepare(source: Source, folder: Path, overwrite: bool) -> PreparedCase:
     return PreparedCase(name=name, status="done")
 
 
-def _digest(paths: Sequence[Path]) -> str:
-    digests = [input_digest(path) for path in paths]
+def _digest(source: Source) -> str:
+    """Return the hash of all files and of the facts given beside them; of a single file without facts its own."""
+    digests = [input_digest(path) for path in source.paths]
+    if source.subject != Subject():
+        digests.append(repr(source.subject))
     return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 

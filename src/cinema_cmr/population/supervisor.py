@@ -15,6 +15,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from cinema_cmr.core.errors import CinemaError, InternalError
+from cinema_cmr.core.memory import KERNEL_CACHES
 from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.outcome import Attempt, StudyOutcome, outcome_archive
 from cinema_cmr.population.work import MakeWork, WorkOptions, listing_hash
@@ -173,7 +174,8 @@ class Supervisor:
 
 @contextmanager
 def _environment(threads: int, gpu: int | None) -> Iterator[None]:
-    values = dict.fromkeys(_THREADS, str(threads)) | ({} if gpu is None else {_GPUS: _device_of(gpu)})
+    own_caches = {name: os.environ.get(name, value) for name, value in KERNEL_CACHES.items()}
+    values = own_caches | dict.fromkeys(_THREADS, str(threads)) | ({} if gpu is None else {_GPUS: _device_of(gpu)})
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

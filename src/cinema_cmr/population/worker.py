@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from cinema_cmr.core.errors import CinemaError, InternalError, OutOfMemoryError, as_cinema_error
+from cinema_cmr.core.memory import give_back_memory
 from cinema_cmr.population.outcome import Attempt, Cause
 
 if TYPE_CHECKING:
@@ -72,7 +73,9 @@ def work_until_closed(connection: Connection, make: MakeWork, limits: WorkerLimi
             study = connection.recv()
         except (EOFError, OSError):
             return
-        connection.send(_reply(work, study))
+        reply = _reply(work, study)
+        give_back_memory()  # otherwise a worker grows from study to study as its heap breaks into pieces
+        connection.send(reply)
 
 
 def _reply(work: Work, study: ListedStudy) -> Reply:

@@ -52,3 +52,32 @@ def test_scans_and_stores_become_one_table(model: Path, tmp_path: Path, capsys: 
     assert call("embed", tmp_path / "absent.nii", "-o", tmp_path / "f.csv") == 3  # it is there
     assert "'f.csv' already exists" in capsys.readouterr().err  # told before the input is looked at
     assert call(*words, "-o", tmp_path / "f.xlsx") == 2
+
+
+@pytest.mark.slow
+def test_a_manifest_gives_the_same_table_with_any_number_of_workers(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(3):
+        labels = heart((12.0, 9.0 + number), shape=(40, 38), centre=(24.0, 18.0))
+        write_cine(cine_of(labels), tmp_path / f"{number}.nii.gz")
+    stored_heart(tmp_path / "store", "stored", n_frames=2)
+    write_manifest(tmp_path / "store")
+    lines = ["path,id,group", "2.nii.gz,c,NOR", "0.nii.gz,a,DCM", "gone.nii,lost,RV", "1.nii.gz,b,NOR"]
+    (tmp_path / "studies.csv").write_text("\n".join(lines))
+    words = ["embed", tmp_path / "store", "--manifest", tmp_path / "studies.csv", "--model", model, "--device", "cpu"]
+    tables = []
+    for workers in (1, 2):
+        tables.append(tmp_path / f"{workers}.csv")
+        assert call(*words, "--workers", workers, "-o", tables[-1], "--json") == 3
+        said = capsys.readouterr()
+        assert "lost:" in said.err and json.loads(said.out)["failed"] == 1
+    assert tables[0].read_bytes() == tables[1].read_bytes()
+    rows = [line.split(",")[0] for line in tables[0].read_text().splitlines()[1:]]
+    assert list(dict.fromkeys(rows)) == ["stored", "c", "a", "b"]
+    parts = [tmp_path / f"part{number}.csv" for number in (1, 2)]
+    for number, part in enumerate(parts, 1):
+        call(*words, "--shard", f"{number}/2", "-o", part)
+    shards = [line for part in parts for line in part.read_text().splitlines()[1:]]
+    assert sorted(shards) == sorted(tables[0].read_text().splitlines()[1:])
+    assert call(*words, "--model", tmp_path / "none", "-o", tmp_path / "no.csv") == 5

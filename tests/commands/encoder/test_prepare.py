@@ -32,6 +32,30 @@ def test_dicom_and_nifti_become_one_store(tmp_path: Path, capsys: pytest.Capture
 
 
 @pytest.mark.medium
+def test_a_manifest_gives_names_and_facts_with_any_number_of_workers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(2):
+        labels = heart((12.0, 9.0 + number), shape=(40, 38), centre=(24.0, 18.0))
+        write_cine(cine_of(labels), tmp_path / f"{number}.nii.gz")
+    table = tmp_path / "studies.csv"
+    table.write_text("path,id,sex,age,site\n1.nii.gz,p-b,F,63,2\ngone.nii,p-c,,,1\n0.nii.gz,p-a,,,1\n")
+    for workers in ("1", "2"):
+        words = ["prepare", "--manifest", str(table), "-o", str(tmp_path / workers), "--workers", workers]
+        assert main(words) == 3
+        said = capsys.readouterr()
+        assert "2 prepared, 0 kept, 1 failed" in said.out and "p-c:" in said.err
+    for name in ("p-a.cine", "p-b.cine", "manifest.jsonl", "failed.jsonl"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
+    without, given = open_population(tmp_path / "1")
+    assert (given.name, given.header.subject.sex, given.header.subject.age_years) == ("p-b", "F", 63.0)
+    assert without.header.subject.sex is None
+    table.write_text(table.read_text().replace(",63,", ",64,"))
+    assert main(["prepare", "--manifest", str(table), "-o", str(tmp_path / "1")]) == 3
+    assert "'p-b.cine' already exists, made from another input" in capsys.readouterr().err
+
+
+@pytest.mark.medium
 def test_a_dataset_is_prepared_by_its_name_with_the_whole_cycle_of_each_case(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
-from cinema_cmr.commands.options.shared_options import add_output_options, listed_inputs
+from cinema_cmr.commands.options.shared_options import add_output_options, listed_studies
+from cinema_cmr.io.manifest import ManifestRow, study_names
 from cinema_cmr.io.output_folder import check_writable
 
 if TYPE_CHECKING:
@@ -25,16 +27,16 @@ def add_arguments(parser: ArgumentParser) -> None:
         nargs="*",
         help="studies (DICOM folders, zips, NIfTI files or folders of them), or a dataset as NAME:FOLDER",
     )
-    parser.add_argument("--manifest", help="file with inputs, one path per line or a CSV with a column 'path'")
+    parser.add_argument("--manifest", metavar="FILE", help="inputs: one path a line, or a column 'path' (CSV, Parquet)")
     add_output_options(parser)
-    parser.add_argument("--workers", type=int, default=1, help="number of processes (default: 1)")
+    parser.add_argument("--workers", type=int, default=1, help="number of processes; no effect on results (default: 1)")
 
 
 def run(given: Namespace) -> int:
     """Prepare every input; the exit code is that of the first failure, or 0."""
     from cinema_cmr.data.population import MANIFEST_FILE, prepare_population
 
-    inputs = [source for path in listed_inputs(given) for source in _sources(path)]
+    inputs = _sources(listed_studies(given).rows)
     check_writable(given.output)
     console = Console(as_json=given.json)
     cases = prepare_population(
@@ -51,15 +53,30 @@ def run(given: Namespace) -> int:
     return next((case.exit_code for case in cases if case.status == "failed"), 0)
 
 
-def _sources(path: Path) -> list[Path | Source]:
-    """Return the path, or each case of the dataset if it is `NAME:FOLDER`."""
-    name, colon, root = str(path).partition(":")
-    if not colon or path.exists() or not Path(root).is_dir():
-        return [path]
+def _sources(rows: Sequence[ManifestRow]) -> list[Source]:
+    """Return each study with its name and facts, and each case of an input that is a dataset, `NAME:FOLDER`."""
+    from cinema_cmr.data.population import Source
+    from cinema_cmr.io.read import read_study
+
+    studies = [row for row in rows if not _is_dataset(row.path)]
+    found = [
+        Source(name=name, paths=(row.path,), read=partial(read_study, row.path), subject=row.subject)
+        for name, row in zip(study_names(studies), studies, strict=True)
+    ]
+    return found + [case for row in rows if _is_dataset(row.path) for case in _cases(str(row.path))]
+
+
+def _is_dataset(path: Path) -> bool:
+    _, colon, root = str(path).partition(":")
+    return bool(colon) and not path.exists() and Path(root).is_dir()
+
+
+def _cases(dataset_of_folder: str) -> list[Source]:
     from cinema_cmr.data.population import Source
     from cinema_cmr.datasets.reading import find_cases
 
-    dataset, cases = find_cases(str(path))
+    name = dataset_of_folder.partition(":")[0]
+    dataset, cases = find_cases(dataset_of_folder)
     return [
         Source(name=f"{name}-{case.name}", paths=case.files or (case.folder,), read=partial(dataset.study, case))
         for case in cases
