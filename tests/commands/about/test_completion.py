@@ -31,7 +31,12 @@ def test_bash_completes(tmp_path: Path) -> None:
     script = tmp_path / "completion.bash"
     script.write_text(completion_script("bash"))
     assert completed(script, "cinema", "do") == ["doctor"]
-    assert completed(script, "cinema", "analyse", "--basal-rule", "") == ["scmr", "descent", "all-slices", "valve-plane"]
+    assert completed(script, "cinema", "analyse", "--basal-rule", "") == [
+        "scmr",
+        "descent",
+        "all-slices",
+        "valve-plane",
+    ]
     assert completed(script, "cinema", "analyze", "x", "--bas") == ["--basal-rule"]
     assert completed(script, "cinema", "analyse", "comp") == ["completion.bash"]
 
