@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,15 @@ import pytest
 from cinema_cmr import cli
 from cinema_cmr.commands.ending_signals import EndedBySignal, ending_signals
 from cinema_cmr.files.leftovers import temporary_folder
+
+
+@pytest.fixture(autouse=True)
+def default_actions() -> Iterator[None]:
+    """The tests may run under nohup, which ignores SIGHUP."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, action in before.items():
+        signal.signal(number, action)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
