@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hearts import LV, MYO, heart, heart_slice, measured
+from hearts import LV, heart, heart_slice, measured
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap
@@ -46,7 +46,7 @@ def test_slices_of_atrium_are_found_at_the_base_at_end_systole_alone(n: int, bas
 
 
 def test_no_more_than_a_quarter_of_the_slices_is_atrium() -> None:
-    assert atrial_slices(*with_atrium(3), ED, base_first=True).sum() <= 2
+    assert atrial_slices(*with_atrium(3), ED, base_first=True).sum() == 2
 
 
 @pytest.mark.parametrize("change", [{"blood_es": 0.4}, {"thickness_mm": 12.0}])
@@ -88,7 +88,6 @@ def test_in_a_heart_without_atrium_both_rules_agree_and_no_flag_is_raised() -> N
     counted, left_out = (measured(cine, labels, basal_rule=rule) for rule in ("scmr", "descent"))
     assert counted.value("lv_esv_ml") == left_out.value("lv_esv_ml")
     assert not [flag for flag in (*counted.flags, *left_out.flags) if flag.code == "descent-effect"]
-    assert (labels.array == MYO).any()
 
 
 @pytest.mark.parametrize("ef, severity", [((50.0, 52.0), "info"), ((50.0, 55.0), "warning")])

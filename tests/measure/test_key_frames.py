@@ -109,4 +109,4 @@ def test_an_odd_frame_makes_end_systole_no_less_certain_than_its_neighbours() ->
     volumes, times = curve(cycle)
     volumes[22] = 20.0  # a slice missed in mid-diastole
     found = frames(volumes, times, cycle.rr_interval_ms)
-    assert (found["lv_es_uncertainty_ms"].value or 0) < 200
+    assert 0 < (found["lv_es_uncertainty_ms"].value or 0) < 100  # 112 ms where the draws take the smallest volume

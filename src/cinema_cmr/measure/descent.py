@@ -2,8 +2,9 @@
 
 The mitral valve descends by 10 to 15 mm in systole, so that a slice at the base, fixed in space, holds ventricle at
 end-diastole and atrium at end-systole. The wall of the ventricle thickens and its blood shrinks, slice by slice alike;
-a slice whose blood shrinks less than that of the slices below, within a wall that is less than half as thick, holds
-atrium. Masks alone decide, so that a thin, stunned base can be taken for atrium: look at the slice that is drawn grey.
+a slice whose blood shrinks less than that of the slices below, within a wall that is little more than half as thick, or
+less, holds atrium. Masks alone decide, so that a thin, stunned base can be taken for atrium: look at the slice that is
+drawn grey.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.results import Flag
 
-__all__ = ["THIN_WALL", "atrial_slices", "descent_effect"]
+__all__ = ["EFFECT_POINTS", "THIN_WALL", "atrial_slices", "descent_effect"]
 
 LEAST_SHRINKAGE = 1.2
 """Blood of a slice relative to its ED area, over that of the slices below: above this it shrinks too little."""

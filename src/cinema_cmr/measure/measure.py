@@ -67,8 +67,8 @@ class MeasureOptions:
     """Rules of the measurements; the defaults follow the SCMR recommendations (JCMR 2020;22:19)."""
 
     basal_rule: BasalRule = "scmr"
-    """Basal blood: in wall, no atrium, all, to valve. "valve-plane" cuts at the hinge
-    points; without them "valve-plane" is "scmr"; "half-rim", the former name of "scmr", is accepted."""
+    """Basal blood: in wall, no atrium, all, to valve. "valve-plane" cuts at the hinge points; without them it is
+    "scmr"; "half-rim", the former name of "scmr", is accepted."""
     min_myocardial_rim: float = MIN_MYOCARDIAL_RIM
     """Fraction of the rim that scmr requires, 0 to 1; see `volumes.MIN_MYOCARDIAL_RIM`."""
     phase_rule: PhaseRule = "own"
@@ -191,15 +191,14 @@ def _measure(
 
 
 def _descent_effect(cine: Cine, labels: LabelMap, volumes: Volumes, options: MeasureOptions) -> Flag | None:
-    """Compare the ejection fractions by the rules "scmr" and "descent", if one of them was used."""
-
-    def ejection_fraction(rule: BasalRule) -> float | None:
-        chosen = replace(options, basal_rule=rule)
-        return _ejection_fraction(cine, count_volumes(cine, labels, chosen), chosen)
-
-    if volumes.basal_rule not in ("scmr", "descent"):
+    """Compare the ejection fractions by the rules "scmr" and "descent", if `volumes` were counted by one of them."""
+    others: Mapping[BasalRule, BasalRule] = {"scmr": "descent", "descent": "scmr"}
+    other = others.get(volumes.basal_rule)
+    if other is None:
         return None
-    return descent_effect(ejection_fraction("scmr"), ejection_fraction("descent"), volumes.basal_rule)
+    counted = {volumes.basal_rule: volumes, other: count_volumes(cine, labels, replace(options, basal_rule=other))}
+    scmr, descent = (_ejection_fraction(cine, counted[rule], options) for rule in ("scmr", "descent"))
+    return descent_effect(scmr, descent, volumes.basal_rule)
 
 
 def _ejection_fraction(cine: Cine, volumes: Volumes, options: MeasureOptions) -> float | None:

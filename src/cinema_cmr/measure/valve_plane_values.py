@@ -6,14 +6,12 @@ from collections.abc import Mapping
 
 from cinema_cmr.core.results import Flag, Measurement
 from cinema_cmr.measure.definition import Definition
+from cinema_cmr.measure.descent import EFFECT_POINTS
 from cinema_cmr.measure.phases import Phases
 from cinema_cmr.measure.valve_plane import ValvePlanes
 from cinema_cmr.measure.volumes import BasalRule, Volumes
 
 __all__ = ["describe_valve_planes", "missing_valve_plane", "valve_plane_effect", "valve_plane_values"]
-
-_EFFECT_POINTS = 4.0
-"""Smallest difference of the ejection fraction that is flagged; readers differ by about as much (JCMR 2020;22:87)."""
 
 
 def describe_valve_planes(planes: ValvePlanes) -> str:
@@ -57,7 +55,7 @@ def valve_plane_values(volumes: Volumes | None, phases: Phases | None) -> tuple[
 def valve_plane_effect(values: Mapping[str, Measurement], rule: BasalRule) -> Flag | None:
     """Report an ejection fraction that the valve plane changes by four points or more."""
     chosen, cut = (values[n].value if n in values else None for n in ("lv_ef_percent", "lv_ef_valve_plane_percent"))
-    if chosen is None or cut is None or abs(chosen - cut) < _EFFECT_POINTS:
+    if chosen is None or cut is None or abs(chosen - cut) < EFFECT_POINTS:
         return None
     message = (
         f"LVEF is {chosen:.0f} % by the basal rule '{rule}' and {cut:.0f} % up to the valve plane of the long-axis"
