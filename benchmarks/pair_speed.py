@@ -1,8 +1,8 @@
-"""Seconds for the masks of an ED/ES pair, files in and masks out: the model, and one of its networks alone.
+"""Seconds for the masks of an ED/ES pair, files in and masks out, of one model or several.
 
-`python benchmarks/pair_speed.py [--data acdc:ROOT] [--threads 2]` takes the first five validation patients of our fixed
-split, or without data five phantoms: each frame is a NIfTI file of its own, read, the heart found, segmented, cleaned
-and written, as `cinema segment ED ES -o DIR` does after Python has started. Also measured, in the same run: the start
+`python benchmarks/pair_speed.py [--data acdc:ROOT] [--model NAME ...] [--threads 2]` takes the first five validation
+patients of our fixed split, or without data five phantoms: each frame is a NIfTI file of its own, read, the heart found,
+segmented, cleaned and written, as `cinema segment ED ES -o DIR` does after Python has started. Also measured: the start
 of that command until it can work. `--planes 5 10 20 40 80` measures instead how long a slice takes in passes of so many
 slices. Stores benchmarks/results/pair_speed.json (or pair_speed_planes.json). Aim: 4 s a pair on two cores.
 For research use only; not a medical device.
@@ -58,7 +58,7 @@ def pairs(data: str | None) -> Iterator[tuple[str, Cine, tuple[int, int]]]:
 
 
 def seconds_of_pair(cine: Cine, frames: Sequence[int], segmenters: dict[str, Segmenter]) -> dict[str, float]:
-    """The fastest of some repeats for each segmenter, in turns."""
+    """The fastest of some repeats for each segmenter, one after the other."""
     with tempfile.TemporaryDirectory(prefix="cinema-") as home:
         files = []
         for frame in frames:
@@ -105,11 +105,12 @@ def main() -> None:
     """Measure, store, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", help="acdc:ROOT; phantoms where not given")
+    parser.add_argument("--model", nargs="+", default=["cinema-sax"], help="models to compare in one run")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--planes", type=int, nargs="+", help="slices a pass to compare")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    whole = load_segmenter("cinema-sax")
+    segmenters = {Path(model).name: load_segmenter(model) for model in given.model}
     facts: dict[str, Any] = {
         "threads": given.threads,
         "cores": os.cpu_count(),
@@ -118,9 +119,11 @@ def main() -> None:
     }
     name = "pair_speed"
     if given.planes:
-        name, content = "pair_speed_planes", {**facts, "seconds_a_slice": seconds_of_planes(whole, given.planes)}
+        name, content = (
+            "pair_speed_planes",
+            {**facts, "seconds_a_slice": seconds_of_planes(next(iter(segmenters.values())), given.planes)},
+        )
     else:
-        segmenters = {"cinema-sax": whole, "one of its networks": whole.localizer()}
         rows = {}
         for patient, cine, frames in pairs(given.data):
             rows[patient] = {"slices": cine.n_slices, **seconds_of_pair(cine, frames, segmenters)}

@@ -273,7 +273,8 @@ def fit_disease_model(
     labelled = open_training_data(LabelledSource(data=str(data)), Path(folder))
     segmenter = None if model is None else load_segmenter(model)
     predict = None if segmenter is None else lambda one: predict_cine(one.study[View.SAX], segmenter).labels
-    fitted = train_disease_model(labelled, predict=predict, seed=seed)
+    card = None if segmenter is None else segmenter.card
+    fitted = train_disease_model(labelled, predict=predict, predictor=card, seed=seed)
     fitted.write(Path(folder) / DISEASE_FILE, overwrite=overwrite)
     return fitted
 

@@ -85,6 +85,6 @@ def test_parts_of_one_file_are_joined_and_two_files_of_one_structure_refused() -
     canvas.source = Path("reader2/a.dcm")
     canvas.add((0, 3, 1), "lv", square(cine.shape, 2, 4))
     for exclusive in (False, True):
-        with pytest.raises(InputError, match=r"'a.dcm' and 'a.dcm' both draw the left ventricle"):
+        with pytest.raises(InputError, match=r"'reader1/a.dcm' and 'reader2/a.dcm' both draw the left ventricle"):
             canvas.add((0, 2, 1), "lv", square(cine.shape, 2, 4), exclusive=exclusive)
     assert int(next(canvas.painted()).labels.array[..., 1].astype(bool).sum()) == 3 * 4

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hearts import heart
@@ -13,6 +15,7 @@ from cinema_cmr.core.study import Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy, Split
 from cinema_cmr.datasets.registry import DATASETS
+from cinema_cmr.models.weights import model_card
 from cinema_cmr.recipes.disease_groups import measured_patient, train_disease_model
 from cinema_cmr.recipes.finetune import TrainingData
 
@@ -45,8 +48,10 @@ def data() -> TrainingData:
 
 @pytest.mark.slow
 def test_shapes_are_told_apart_and_the_scores_are_of_those_not_seen() -> None:
-    model = train_disease_model(data(), predict=lambda annotated: annotated.labels[View.SAX])
+    drawn_by = replace(model_card("cinema-lax"), name="drawer", licence="of the masks")
+    model = train_disease_model(data(), predict=lambda annotated: annotated.labels[View.SAX], predictor=drawn_by)
     scores = model.training["scores"]
+    assert "of the masks (drawer)" in model.licence and "NC" in model.licence  # both bind
     assert model.groups == ("S", "W") and model.training["n_patients"] == 12
     for part, n in (
         ("validation, expert masks", 6),

@@ -12,6 +12,7 @@ from cinema_cmr.commands.options.shared_options import add_model_options
 from cinema_cmr.commands.options.training_data import add_data_options, read_training_data
 
 if TYPE_CHECKING:
+    from cinema_cmr.core.card import ModelCard
     from cinema_cmr.recipes.disease_groups import GroupScores, Predict
 
 __all__ = ["add_arguments", "run"]
@@ -41,8 +42,8 @@ def run(given: Namespace) -> int:
 
     console = Console(as_json=given.json)
     data = read_training_data(given, console)
-    predict = None if given.experts_only else _predictor(given)
-    model = train_disease_model(data, predict=predict, seed=given.seed, report=console.note)
+    predict, card = (None, None) if given.experts_only else _predictor(given)
+    model = train_disease_model(data, predict=predict, predictor=card, seed=given.seed, report=console.note)
     path = Path(given.output) / DISEASE_FILE
     model.write(path, overwrite=given.overwrite)
     recorded = model.training["scores"]
@@ -60,10 +61,11 @@ def _line(its: GroupScores) -> str:
     )
 
 
-def _predictor(given: Namespace) -> Predict:
+def _predictor(given: Namespace) -> tuple[Predict, ModelCard]:
+    """Return what draws the masks of a study, and the card of its network."""
     from cinema_cmr.core.vocabulary import View
     from cinema_cmr.inference.loading import load_segmenter
     from cinema_cmr.inference.predictor import predict_cine
 
     segmenter = load_segmenter(given.model, device=given.device, precision=given.precision, tta=given.tta)
-    return lambda annotated: predict_cine(annotated.study.cine(View.SAX), segmenter).labels
+    return (lambda annotated: predict_cine(annotated.study.cine(View.SAX), segmenter).labels), segmenter.card

@@ -7,6 +7,8 @@ An affine maps voxel indices (i, j, k) to RAS mm.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,7 @@ from cinema_cmr.core.errors import GeometryError
 __all__ = [
     "apply_affine",
     "check_affine",
+    "corner_distance_mm",
     "lps_to_ras",
     "plane_angle_deg",
     "spacing_of",
@@ -48,6 +51,16 @@ def apply_affine(affine: NDArray[np.floating], points: NDArray[np.floating]) -> 
     matrix = np.asarray(affine, dtype=np.float64)
     moved: Array = np.asarray(points, dtype=np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
     return moved
+
+
+def corner_distance_mm(affine: NDArray[np.floating], other: NDArray[np.floating], shape: Sequence[int]) -> float:
+    """Return the largest distance of a corner voxel of a grid (i, j, k) by one affine from the same by another.
+
+    >>> corner_distance_mm(np.eye(4), np.diag([1.0, 1.0, 2.0, 1.0]), (5, 5, 4))
+    3.0
+    """
+    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.asarray(shape[:3]) - 1)
+    return float(np.linalg.norm(apply_affine(affine, corners) - apply_affine(other, corners), axis=1).max())
 
 
 _MAX_ENTRY = 1e12

@@ -87,8 +87,12 @@ class Canvas:
         """
         first = self._sources.setdefault((place, name), self.source)
         if first != self.source:
+            both = [
+                one.name if first.name != self.source.name else str(Path(*one.parts[-2:]))
+                for one in (first, self.source)
+            ]
             raise InputError(
-                f"'{first.name}' and '{self.source.name}' both draw the {_TITLES[name]} of one image; expected one"
+                f"'{both[0]}' and '{both[1]}' both draw the {_TITLES[name]} of one image; expected one"
                 " file: keep the labels of one reader, one series and one kind (manual or automatic)"
             )
         masks = self.masks[place]

@@ -14,7 +14,7 @@ from cinema_cmr.phantom.demo import demo_path, demo_truth
 from cinema_cmr.pipeline.analysis_options import Options
 from cinema_cmr.pipeline.analyzer import Analyzer
 
-__all__ = ["EXPECTED", "RECORDED_WITH", "SelfTest", "SelfTestValue", "run_self_test", "self_test_study"]
+__all__ = ["EXPECTED", "SelfTest", "SelfTestValue", "run_self_test", "self_test_study"]
 
 _FRAMES = (0, 7)
 """End-diastole and end-systole of the bundled study."""
@@ -36,11 +36,8 @@ EXPECTED: Mapping[str, Expected] = {
     "rv_ef_percent": Expected(51.7, 1.5, "%"),
     "rv_edv_ml": Expected(181.3, 5.0, "ml"),
 }
-"""Measurement -> value of `cinema-sax` with `RECORDED_WITH` on a CPU in float32. The tolerances cover bfloat16, other
+"""Measurement -> value of `cinema-sax` on a CPU in float32. The tolerances cover bfloat16, other
 processors and libraries; a model that is broken, or images that are read wrongly, differ by far more."""
-
-RECORDED_WITH = "238d8a2174f6"
-"""Start of the SHA-256 of the weights that the values were recorded with: other weights need other values."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.serialise import Json, to_dict
 from cinema_cmr.core.vocabulary import View
@@ -19,6 +20,7 @@ from cinema_cmr.disease.features import FEATURES, DiseaseFeatures, disease_featu
 from cinema_cmr.disease.fit import cross_validate, fit_linear, fit_temperature
 from cinema_cmr.disease.model import DiseaseModel
 from cinema_cmr.measure.measure import measure_masks
+from cinema_cmr.recipes.card import combined_licence
 from cinema_cmr.recipes.finetune import TrainingData
 from cinema_cmr.score.classification import balanced_accuracy, confusion_matrix, score_classes
 from cinema_cmr.score.statistics import bootstrap_interval, mean_interval
@@ -81,14 +83,16 @@ def train_disease_model(
     data: TrainingData[AnnotatedStudy],
     *,
     predict: Predict | None = None,
+    predictor: ModelCard | None = None,
     seed: int = 0,
     report: Callable[[str], None] = lambda text: None,
 ) -> DiseaseModel:
     """Fit on the training part; scores on validation (reference and predicted masks) and by five folds.
 
     `predict` returns the mask of a study. The fit then uses predicted masks, which are smoother than the reference and
-    are what the model is applied to (the reference mask for a patient without a predicted heart). Without it the
-    reference masks alone are used. Patients without features are left out of the fit and count as wrong in every score.
+    are what the model is applied to (the reference mask for a patient without a predicted heart). `predictor` is the
+    card of the network that made them: its licence binds the fit as well. Without `predict` the reference masks alone
+    are used. Patients without features are left out of the fit and count as wrong in every score.
     """
     learn = [measured_patient(study) for study in data.train]
     held = [measured_patient(study) for study in data.val]
@@ -117,7 +121,7 @@ def train_disease_model(
         weights=tuple(_plain(row) for row in fit.weights),
         bias=_plain(fit.bias),
         temperature=round(temperature, 4),
-        licence=data.card.derived_licence or data.card.licence,
+        licence=_licence(data, predictor),
     )
     scores = {"validation, expert masks": scores_of(model, held)} if held else {}
     if predict is not None and held:
@@ -129,6 +133,11 @@ def train_disease_model(
     masks = "experts'" if predict is None else "a network's"
     facts = _facts(data, len(used), seed, scores) | {"masks": masks}
     return replace(model, training=facts)
+
+
+def _licence(data: TrainingData[AnnotatedStudy], predictor: ModelCard | None) -> str:
+    own = data.card.derived_licence or data.card.licence
+    return combined_licence({**({predictor.name: predictor.licence} if predictor else {}), "the training data": own})
 
 
 def scores_of(model: DiseaseModel, patients: Sequence[MeasuredPatient]) -> GroupScores:

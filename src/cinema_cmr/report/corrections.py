@@ -11,7 +11,15 @@ from cinema_cmr.report.record.study_record import StudyRecord
 from cinema_cmr.report.segments import is_segment
 from cinema_cmr.report.wording import number, sentence, spans, unit_text, words
 
-__all__ = ["ValueChange", "changed_values", "correction_lines", "mask_lines", "rule_line", "shown_changes"]
+__all__ = [
+    "ValueChange",
+    "changed_values",
+    "correction_lines",
+    "mask_lines",
+    "option_text",
+    "rule_line",
+    "shown_changes",
+]
 
 _SAME = 1e-4
 """Relative difference below which a value counts as the same: records have six digits, and so have grids and times."""
@@ -93,8 +101,9 @@ def mask_lines(masks: tuple[MaskEdit, ...]) -> Iterator[str]:
 def rule_line(rule: RuleChange) -> str:
     """Return a sentence on a changed rule: its value now, and that of the model's run."""
     name = words(rule.name.removeprefix("given_"))
-    return f"{sentence(name)} {_option(rule.now)} (model's run: {_option(rule.model)})."
+    return f"{sentence(name)} {option_text(rule.now)} (model's run: {option_text(rule.model)})."
 
 
-def _option(value: OptionValue) -> str:
+def option_text(value: OptionValue) -> str:
+    """Return an option as a reader sees it."""
     return "not given" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -18,7 +18,7 @@ def test_rules_are_shown_and_facts_of_the_subject_are_not(corrected: ResultsComp
     )
     lines = corrections_of(corrected.second.record)
     assert lines[0].startswith("Short axis mask: ") and lines[1] == "Basal rule all-slices (model's run: scmr)."
-    assert lines[-1] == "Facts of the subject or choices of series: 1 changed." and len(lines) == 5
+    assert lines[-1] == "Facts of the subject: 1 changed." and len(lines) == 5
     assert "171" not in str(lines) and corrections_of(corrected.first.record) == ()
 
 
@@ -30,6 +30,3 @@ def test_another_model_and_version_are_named(corrected: ResultsComparison) -> No
     found = {one.name: (one.first, one.second) for one in differing_settings(run, other)}
     assert found["model"] == ("test-model", "lab") and found["weights (SHA-256)"] == ("ab" * 6, "ff" * 6)
     assert found["version of cinema_cmr"][1] == "9.9" and differing_settings(run, run) == ()
-    series = replace(run, options={**run.options, "use": "Anna cine"})
-    (setting,) = differing_settings(run, series)
-    assert (setting.name, setting.first, setting.second) == ("use", "not given", "given, another value")

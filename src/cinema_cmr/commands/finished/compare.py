@@ -50,7 +50,7 @@ def run(given: Namespace) -> int:
 
 
 def _lines(record: ComparisonRecord) -> Iterator[str]:
-    from cinema_cmr.report.comparison.comparison_page import principal_values, verdict
+    from cinema_cmr.report.comparison.comparison_page import principal_values, score_text, verdict
 
     yield from map(_side_line, (record.first, record.second))
     if not record.same_images:
@@ -61,7 +61,7 @@ def _lines(record: ComparisonRecord) -> Iterator[str]:
     yield from (_value_line(one, width) for one in values)
     yield verdict(record)[1]
     for view in record.views:
-        scores = ", ".join(f"{words(name)} {_score(score)}" for name, score in view.dice.items())
+        scores = ", ".join(f"{words(name)} {score_text(score)}" for name, score in view.dice.items())
         yield f"{view.view.title}: {view.reason or f'Dice over all frames: {scores}'}"
     yield from (f"{words(one.name)}: {one.first} | {one.second}" for one in record.settings)
 
@@ -78,7 +78,3 @@ def _value_line(one: ComparedValue, width: int) -> str:
         f"{sentence(one.title):{width}}  {number(one.first, one.unit):>9}  {number(one.second, one.unit):>9}"
         f"  {change(one.difference, one.unit):>8}  {limit:>7}  {unit_text(one.unit)}{mark}"
     )
-
-
-def _score(value: float | None) -> str:
-    return "in neither" if value is None else f"{value:.3f}"

@@ -13,7 +13,7 @@ from nibabel.spatialimages import HeaderDataError, SpatialImage
 from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import CinemaError, GeometryError, InputError, UnreadableFileError
-from cinema_cmr.core.geometry import apply_affine, spacing_of
+from cinema_cmr.core.geometry import corner_distance_mm, spacing_of
 from cinema_cmr.io.names import is_nifti_name
 from cinema_cmr.io.nifti.other_formats import is_other_format, read_as_nifti
 from cinema_cmr.io.nifti.voxels import check_nifti
@@ -109,8 +109,7 @@ def _check_place(
     # Some files, such as ACDC's, have their voxel sizes here only and not in the affine.
     sizes, image_sizes = (np.abs(h["pixdim"][1:4])[axes] for h in (header, reference))
     affine, image_affine = header.get_best_affine(), reference.get_best_affine()
-    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.asarray(shape[:3]) - 1)
-    distance_mm = np.linalg.norm(apply_affine(affine, corners) - apply_affine(image_affine, corners), axis=1).max()
+    distance_mm = corner_distance_mm(affine, image_affine, shape)
     if not np.allclose(sizes, image_sizes, rtol=0.01):
         raise GeometryError(
             f"'{name}' has voxels of {sizes.tolist()} mm, its image of {image_sizes.tolist()} mm; expected"

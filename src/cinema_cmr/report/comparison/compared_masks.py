@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from cinema_cmr.core.geometry import apply_affine
+from cinema_cmr.core.geometry import corner_distance_mm
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.report.comparison.compared import ComparedFrame, ComparedSide, ComparedView
@@ -49,8 +49,7 @@ def grid_difference(first: Cine, second: Cine) -> str:
         return f"the grids differ: {sizes[0]} and {sizes[1]} (columns, rows, slices, frames)"
     if not (first.orientation_known and second.orientation_known):
         return ""
-    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.asarray(first.shape[:3]) - 1)
-    off_mm = np.linalg.norm(apply_affine(first.affine, corners) - apply_affine(second.affine, corners), axis=1).max()
+    off_mm = corner_distance_mm(first.affine, second.affine, first.shape)
     if off_mm > _OFF_GRID * min(first.spacing_mm[:2]):
         return f"the grids differ: they are of one size, and lie up to {off_mm:.1f} mm apart"
     return ""

@@ -15,7 +15,7 @@ from cinema_cmr.report.page import page_environment
 from cinema_cmr.report.segments import is_segment
 from cinema_cmr.report.wording import words
 
-__all__ = ["comparison_page", "principal_values", "verdict"]
+__all__ = ["comparison_page", "principal_values", "score_text", "verdict"]
 
 _PRINCIPAL = (
     *("lv_ef_percent", "lv_edv_ml", "lv_esv_ml", "lv_sv_ml", "lv_mass_g"),
@@ -79,11 +79,12 @@ def verdict(record: ComparisonRecord) -> tuple[str, str]:
 def _dice_table(view: ComparedView) -> Table:
     columns = [*((f"{one.title}, frame {one.frame}", one.dice) for one in view.frames), ("all frames", view.dice)]
     titles = {label.name: label.title for scheme in LABEL_SCHEMES.values() for label in scheme}
-    rows = [[titles.get(name, words(name)), *(_score(dice.get(name)) for _, dice in columns)] for name in view.dice]
+    rows = [[titles.get(name, words(name)), *(score_text(dice.get(name)) for _, dice in columns)] for name in view.dice]
     return Table(["Dice", *(head for head, _ in columns)], rows)
 
 
-def _score(value: float | None) -> str:
+def score_text(value: float | None) -> str:
+    """Return a Dice, or that neither mask has the structure."""
     return "in neither" if value is None else number_text(value, 3)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from cinema_cmr.core.run_facts import OptionValue
 from cinema_cmr.report.comparison.compared import ComparedSetting
-from cinema_cmr.report.corrections import mask_lines, rule_line
+from cinema_cmr.report.corrections import mask_lines, option_text, rule_line
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.study_record import StudyRecord
 
@@ -14,15 +14,13 @@ __all__ = ["corrections_of", "differing_settings"]
 
 _GIVEN = "given_"
 """Start of the options that are facts of the subject."""
-_SERIES = ("use", "ignore", "view")
-"""Options whose values name series of the study."""
 _SHOWN_HASH = 12
 
 
 def differing_settings(first: RunRecord, second: RunRecord) -> tuple[ComparedSetting, ...]:
     """Return what differs between two runs: the model, versions, and each option.
 
-    Values that are facts of the subject, or name its series, are left out: that they differ is stated alone.
+    Values that are facts of the subject are left out: that they differ is stated alone.
     """
     return (*_of_model(first, second), *_of_options(first.options, second.options))
 
@@ -33,7 +31,7 @@ def corrections_of(record: StudyRecord) -> tuple[str, ...]:
         return ()
     rules = [rule for rule in record.edits.rules if not _is_private(rule.name)]
     private = [rule.name for rule in record.edits.rules if _is_private(rule.name)]
-    hidden = [f"Facts of the subject or choices of series: {len(private)} changed."] if private else []
+    hidden = [f"Facts of the subject: {len(private)} changed."] if private else []
     return (*mask_lines(record.edits.masks), *map(rule_line, rules), *hidden)
 
 
@@ -58,20 +56,16 @@ def _of_options(first: Mapping[str, OptionValue], second: Mapping[str, OptionVal
         own, other = first.get(name), second.get(name)
         if own != other:
             words = name.removeprefix(_GIVEN)
-            texts = [_hidden(value) if _is_private(name) else _text(value) for value in (own, other)]
+            texts = [_hidden(value) if _is_private(name) else option_text(value) for value in (own, other)]
             yield ComparedSetting(name=words, first=texts[0], second=texts[1])
 
 
 def _is_private(name: str) -> bool:
-    return name.startswith(_GIVEN) or name in _SERIES
+    return name.startswith(_GIVEN)
 
 
 def _hidden(value: OptionValue) -> str:
     return "not given" if value is None or value == "" else "given, another value"
-
-
-def _text(value: OptionValue) -> str:
-    return "not given" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _short(digest: str | None) -> str:
