@@ -144,7 +144,7 @@ def cases_part(cases: Sequence[ChangedCase]) -> tuple[str, dict[str, Any]]:
             "## Other scanners, operators and files\n",
             "The same frames after one change each, ED and ES together as one cine (`python benchmarks/robustness.py"
             ' --data acdc:ROOT`); "flagged" is the share of patients with a warning or an error. '
-            f"How the model was asked, and cases: {manners}. The model is the former pair of networks (73a717e5b43e),"
+            f"Inference settings, and cases: {manners}. The model is the former pair of networks (73a717e5b43e),"
             " not today's one; the patients are those of the table above, with which the LV's offset, the basal rule"
             " and the threshold of `low-confidence` were chosen; the last on these very cases.\n",
             markdown(summary(cases)),
