@@ -2,9 +2,10 @@
 
 `python benchmarks/pair_speed.py [--data acdc:ROOT] [--model NAME ...] [--threads 2]` takes the first five validation
 patients of our fixed split, or without data five phantoms: each frame is a NIfTI file of its own, read, the heart
-found, segmented, cleaned and written, as `cinema segment ED ES -o DIR` does after Python has started. Also measured: the
-start of that command until it can work. `--planes 5 10 20 40 80` measures instead how long a slice takes in passes of so many
-slices. Stores benchmarks/results/pair_speed.json (or pair_speed_planes.json). Aim: 4 s a pair on two cores.
+found, segmented, cleaned and written, as `cinema segment ED ES -o DIR` does after Python has started. Also measured:
+the start of that command until it can work. `--planes 5 10 20 40 80` measures instead how long a slice takes in
+passes of so many slices. Stores benchmarks/results/pair_speed.json (or pair_speed_planes.json). Aim: 4 s a pair on
+two cores.
 For research use only; not a medical device.
 """
 

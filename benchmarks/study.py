@@ -136,7 +136,8 @@ def cases_part(cases: Sequence[ChangedCase]) -> tuple[str, dict[str, Any]]:
     ]
     by = [f"| `{code}` | {n['failed']} | {n['good']} |" for code, n in flagged["by_flag"].items()]
     manners = ", ".join(
-        f"{settings} ({n})" for settings, n in Counter(case.inference_settings for case in cases).items()
+        f"{settings.replace('turns', 'tta')} ({n})"  # the former name, in stored results
+        for settings, n in Counter(case.inference_settings for case in cases).items()
     )
     silent = ", ".join(f"{change} {n}" for change, n in flagged["silent"].most_common()) or "none"
     text = "\n".join(
