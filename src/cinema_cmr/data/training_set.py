@@ -11,7 +11,7 @@ from cinema_cmr.core.errors import InputError, UsageError, unknown_name
 from cinema_cmr.data.cases import AnnotatedStudy, DatasetCard, Split
 from cinema_cmr.data.store import StoredStudy
 
-__all__ = ["AnyTrainingData", "TrainingData", "join_training_data", "split_by_name"]
+__all__ = ["AnyTrainingData", "TrainingData", "join_training_data", "joined_card", "joined_split", "split_by_name"]
 
 StudyT = TypeVar("StudyT", AnnotatedStudy, StoredStudy)
 
@@ -72,15 +72,15 @@ def join_training_data(
     if len(parts) == 1 and not times:
         return parts[0]
     return TrainingData(
-        card=_joined_card([part.card for part in parts]),
-        split=_joined_split([part.split for part in parts]),
+        card=joined_card([part.card for part in parts]),
+        split=joined_split([part.split for part in parts]),
         train=[study for part in parts for study in part.train],
         val=[study for part in parts for study in part.val],
         times=[times.get(part.card.name, 1) for part in parts for _ in part.train],
     )
 
 
-def _joined_card(cards: Sequence[DatasetCard]) -> DatasetCard:
+def joined_card(cards: Sequence[DatasetCard]) -> DatasetCard:
     """Return a card that names each data set, its citation and each condition once."""
 
     def joined(texts: Iterable[str]) -> str:
@@ -96,7 +96,8 @@ def _joined_card(cards: Sequence[DatasetCard]) -> DatasetCard:
     )
 
 
-def _joined_split(splits: Sequence[Split]) -> Split:
+def joined_split(splits: Sequence[Split]) -> Split:
+    """Return one split of several data sets; raises `InputError` for a patient's name in two of them."""
     patients = [name for split in splits for names in split.parts.values() for name in names]
     if len(set(patients)) < len(patients):
         repeated = next(name for name in patients if patients.count(name) > 1)

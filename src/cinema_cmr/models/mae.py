@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.models.blocks.layers import TransformerBlock, group_patches, pad_to_multiple, to_slices
+from cinema_cmr.models.blocks.mask_decoders import DecoderConfig, MaskDecoders
 from cinema_cmr.models.blocks.masking import TokenMask, pick_tokens
 from cinema_cmr.models.blocks.position import interpolate_table, position_table
 from cinema_cmr.models.stem import Fusion, StemConfig, StemOutput, stems_of
@@ -35,8 +36,13 @@ class CineMAConfig:
     stem: StemConfig = field(default_factory=StemConfig)
     normalise_targets: bool = False
     """Normalise each target patch to mean 0 and standard deviation 1. Off in the published model."""
+    masks: DecoderConfig | None = None
+    """Decoders of the short-axis stack's structures, learned beside the reconstruction; None for an autoencoder alone,
+    as the published model is."""
 
     def __post_init__(self) -> None:
+        if self.masks is not None:
+            self.masks.check_levels(len(self.stem.chans))
         if not self.image_sizes:
             raise UsageError("an autoencoder without views; expected at least one view with its image size")
 
@@ -109,6 +115,18 @@ class CineMA(nn.Module):
             {view: nn.Linear(vit.dec_dim, config.in_chans * prod(self._patch(view))) for view in sizes}
         )
         self.apply(_start_linear)
+        self.mask_decoders = None if config.masks is None else self._mask_decoders(config.masks)
+
+    def _mask_decoders(self, sizes: DecoderConfig) -> MaskDecoders:
+        stem = self.config.stem
+        return MaskDecoders(
+            {view: n for view, n in self.n_axes.items() if view == View.SAX},
+            sizes,
+            in_chans=self.config.in_chans,
+            dim=self.config.vit.dim,
+            level_chans=stem.chans,
+            strides=stem.strides,
+        )
 
     def forward(self, images: Mapping[str, Tensor], masks: Masks | None = None) -> dict[str, Tensor] | Reconstruction:
         """Return `features` without masks, `reconstruct` with them; for wrappers that call the module."""
@@ -144,6 +162,18 @@ class CineMA(nn.Module):
         if not losses:
             raise UsageError("no token is masked in any view; expected masked tokens to reconstruct")
         return Reconstruction(torch.stack(losses).mean(), predictions)
+
+    def segment(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return logits of the structures {view: (b, class, x, y, z)}, without masked tokens.
+
+        Raises `UsageError` for a model without such decoders, and for a view that has none.
+        """
+        if self.mask_decoders is None or not set(images) <= set(self.mask_decoders.pred_head_dict):
+            raise UsageError(
+                f"masks of the views {sorted(images)} from an autoencoder without a decoder of them; expected one that"
+                " was pre-trained with lessons, and the short axis"
+            )
+        return self.mask_decoders.logits(images, stems=self.enc_down_dict, encoder=self.encoder)
 
     def _encoded(self, stems: Mapping[str, StemOutput]) -> tuple[Tensor, dict[str, Tensor]]:
         cls, encoded = self.encoder([stem.tokens for stem in stems.values()])

@@ -1,7 +1,8 @@
 """Presets: other sizes of every recipe, for two CPU cores or for a GPU.
 
-`coarse` halves the resolution and narrows the networks; its results can be compared with each other. `smoke` shows that
-everything runs from end to end; its numbers are no result of the models. `base` is the published size.
+`medium` keeps the networks on pixels of 2 mm, `coarse` halves the resolution and narrows them; results of one preset
+can be compared with each other. `smoke` shows that everything runs from end to end; its numbers are no result of the
+models. `base` is the published size.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from cinema_cmr.engine.trainer import TrainConfig
 from cinema_cmr.models.baselines import UNet2dConfig
 from cinema_cmr.models.convvit import ConvViTConfig
 from cinema_cmr.models.resnet import ResNetConfig
-from cinema_cmr.models.stem import COARSE_STEM, StemConfig
+from cinema_cmr.models.stem import COARSE_STEM, SMALL_STEM, StemConfig
 from cinema_cmr.models.unetr import ConvUNetRConfig
 from cinema_cmr.models.vit import VitConfig, vit_size
 from cinema_cmr.recipes.experiment import Experiment
@@ -25,9 +26,8 @@ from cinema_cmr.recipes.pretraining import pretraining_experiment
 from cinema_cmr.recipes.published_size import at_published_size
 from cinema_cmr.recipes.training_options import PRESETS
 
-__all__ = ["COARSE", "SMOKE", "STEPS", "Reduction", "smaller", "smoke_pretraining", "with_preset"]
+__all__ = ["COARSE", "MEDIUM", "SMOKE", "STEPS", "Reduction", "smaller", "smoke_pretraining", "with_preset"]
 
-_FACTOR = 2
 _RATE = 1e-3
 
 STEPS = 100
@@ -46,20 +46,35 @@ class Reduction:
     resnet: tuple[int, int, int, int]
     steps: int | None = None
     """Updates of a run; None for the recipe's own number."""
+    factor: float = 2.0
+    """Factor of the pixel size."""
+    multiple: int = 1
+    """Sides of the grids are rounded to a multiple of so many pixels."""
 
     def network(self, network: object) -> object:
         """Return a smaller configuration of the same class; raises `UsageError` for a class that has none."""
         if isinstance(network, ConvUNetRConfig):
-            sizes = _half_sizes(network.image_sizes)
+            sizes = self._smaller_sizes(network.image_sizes)
             return replace(network, image_sizes=sizes, stem=self.stem, vit=self.vit, dec_chans=self.decoder)
         if isinstance(network, ConvViTConfig):
-            sizes = _half_sizes(network.image_sizes)
+            sizes = self._smaller_sizes(network.image_sizes)
             return replace(network, image_sizes=sizes, stem=self.stem, vit=self.vit, drop_path=0.0)
         if isinstance(network, UNet2dConfig):
             return replace(network, chans=self.unet)
         if isinstance(network, ResNetConfig):
             return replace(network, depth=10, widths=self.resnet)
         raise UsageError(f"a {type(network).__name__} has no smaller size; run the recipe without --preset")
+
+    def grid(self, grid: Grid) -> Grid:
+        """Return a grid of larger pixels over about the same field of view."""
+        x, y = (self._side(n) for n in grid.size)
+        return replace(grid, spacing_mm=grid.spacing_mm * self.factor, size=(x, y))
+
+    def _smaller_sizes(self, sizes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+        return {view: (self._side(x), self._side(y), *z) for view, (x, y, *z) in sizes.items()}
+
+    def _side(self, n: int) -> int:
+        return int(n / self.factor / self.multiple) * self.multiple
 
 
 SMOKE = Reduction(
@@ -81,7 +96,18 @@ COARSE = Reduction(
 )
 """For updates of half a second a stack on one core; can start from the pre-training recipe `coarse`."""
 
-_REDUCTIONS: dict[str | None, Reduction] = {"coarse": COARSE, "smoke": SMOKE}
+MEDIUM = Reduction(
+    stem=SMALL_STEM,
+    vit=vit_size("small"),
+    decoder=(16, 32, 64, 128, 256),
+    unet=(32, 64, 128, 256, 320),
+    resnet=(64, 128, 256, 512),
+    factor=4 / 3,
+    multiple=16,
+)
+"""The whole networks on pixels of 2 mm, for comparisons on two CPU cores; can start from the recipe `both`."""
+
+_REDUCTIONS: dict[str | None, Reduction] = {"coarse": COARSE, "medium": MEDIUM, "smoke": SMOKE}
 
 
 def with_preset(experiment: Experiment, preset: str | None, *, steps: int | None = None) -> Experiment:
@@ -109,7 +135,9 @@ def smaller(experiment: Experiment, reduction: Reduction = SMOKE, *, n_steps: in
     if reduction.steps is not None:  # so few steps need a high rate, and an average that soon drops the first ones
         optim = replace(optim, lr=_RATE, ema_decay=0.95)
     every = min(steps, train.checkpoint_every)
-    coarser = replace(experiment, network=reduction.network(experiment.network)).with_grids(lambda _, grid: _half(grid))
+    coarser = replace(experiment, network=reduction.network(experiment.network)).with_grids(
+        lambda _, grid: reduction.grid(grid)
+    )
     return coarser.with_train(n_steps=steps, validate_every=steps, checkpoint_every=every, optim=optim)
 
 
@@ -129,12 +157,3 @@ def smoke_pretraining(*, n_steps: int = STEPS, seed: int = 0) -> Experiment:
     )
     grids = {View.SAX: sax, View.LAX_2C: lax, View.LAX_4C: lax}
     return pretraining_experiment("smoke", grids, vit=SMOKE.vit, stem=SMOKE.stem, train=train)
-
-
-def _half(grid: Grid) -> Grid:
-    x, y = grid.size
-    return replace(grid, spacing_mm=grid.spacing_mm * _FACTOR, size=(x // _FACTOR, y // _FACTOR))
-
-
-def _half_sizes(sizes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-    return {view: (x // _FACTOR, y // _FACTOR, *z) for view, (x, y, *z) in sizes.items()}

@@ -10,11 +10,12 @@ from typing import Any
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.core.serialise import to_dict
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.data.cases import DatasetCard, Split
+from cinema_cmr.data.cases import AnnotatedStudy, DatasetCard, Split
 from cinema_cmr.data.population import open_population
 from cinema_cmr.data.sample import collate
 from cinema_cmr.data.store import StoredStudy
-from cinema_cmr.data.training_set import TrainingData, split_by_name
+from cinema_cmr.data.training_set import TrainingData, joined_card, joined_split, split_by_name
+from cinema_cmr.datasets.reading import LabelledSource, Note, ignore_note, open_training_data
 from cinema_cmr.engine.trainer import Progress
 from cinema_cmr.io.atomic import atomic_path
 from cinema_cmr.models.loaded import LoadedModel
@@ -25,9 +26,10 @@ from cinema_cmr.recipes.training_options import PretrainOptions
 from cinema_cmr.tasks.pretrain import SMALL_DATA_AUGMENTATION, PretrainConfig, PretrainTask
 from cinema_cmr.tasks.reconstruction import picture, reconstructed
 
-__all__ = ["change_experiment", "open_stores", "pretrain", "stored_data", "with_views"]
+__all__ = ["change_experiment", "open_pretraining_data", "open_stores", "pretrain", "stored_data", "with_views"]
 
 _MAX_PICTURES = 4
+_MAX_VALIDATED_LESSONS = 16
 
 
 def pretrain(
@@ -55,14 +57,15 @@ def pretrain(
     chosen = PretrainOptions.from_keywords(start=start if isinstance(start, str) else None, **source, **options)
     experiment = find_recipe(recipe, task="pretrain") if isinstance(recipe, str) else recipe
     experiment = change_experiment(experiment, chosen)
-    if not isinstance(data, TrainingData):
-        data = open_stores(data, chosen.validation, title=chosen.title, licence=chosen.licence)
     config = experiment.task
     if not isinstance(config, PretrainConfig):
         raise UsageError(f"recipe '{experiment.name}' is for the task '{config.task_name}'; expected one of 'pretrain'")
-    data = with_views(data, config)
+    if not isinstance(data, TrainingData):
+        data = open_pretraining_data(replace(chosen, data=str(data)), config)
+    elif config.lessons is None:
+        data = with_views(data, config)
     if experiment.train.is_sharded:
-        _check_same_views([*data.train, *data.val], config)
+        _check_same_views([s for s in (*data.train, *data.val) if isinstance(s, StoredStudy)], config)
     run = prepare_run(experiment, data, folder, start=start, command=command or chosen.command("pretrain", folder))
 
     def observe(progress: Progress) -> None:
@@ -98,6 +101,53 @@ def open_stores(
     data = stored_data(*parts, title=title, licence=licence)
     val_text = None if val is None else str(val)
     return replace(data, source={"data": str(train), "validation": val_text, "title": title, "licence": licence})
+
+
+def open_pretraining_data(
+    options: PretrainOptions, config: PretrainConfig, *, note: Note = ignore_note
+) -> TrainingData[Any]:
+    """Open the stores of the options, the studies without the recipe's views left out, and the lessons.
+
+    Of stored studies and lessons each comes about as often in an epoch: the fewer are repeated. `note` receives a
+    message for each lesson that is left out. Raises `UsageError` for lessons with a recipe that has none and the other
+    way round, and the errors of `open_stores` and of `datasets.reading`.
+    """
+    if (options.lessons is None) != (config.lessons is None):
+        found = "without --lessons" if options.lessons is None else f"with --lessons {options.lessons}"
+        wanted = "a folder of labelled studies" if options.lessons is None else "the recipe both or synthetic"
+        raise UsageError(f"pre-training {found}; expected {wanted}, e.g. --recipe both --lessons PHANTOMS")
+    stored: list[TrainingData[StoredStudy]] = []
+    if options.data is not None and config.needs_store:
+        opened = open_stores(options.data, options.validation, title=options.title, licence=options.licence)
+        stored.append(with_views(opened, config))
+    if options.lessons is None:
+        if not stored:
+            raise UsageError("no store given; expected a folder that `cinema prepare` wrote: --data STORE")
+        return stored[0]
+    if config.needs_store and not stored:
+        raise UsageError("no store given beside the lessons; expected one: --data STORE, or --recipe synthetic")
+    lessons = open_training_data(LabelledSource(data=options.lessons), note=note)
+    return _with_lessons(lessons, stored[0] if stored else None, options.lessons)
+
+
+def _with_lessons(
+    lessons: TrainingData[AnnotatedStudy], stored: TrainingData[StoredStudy] | None, place: str
+) -> TrainingData[Any]:
+    """Join both; their names in the split are those of different subjects."""
+    held_out = lessons.val[:_MAX_VALIDATED_LESSONS]
+    if stored is None:
+        return replace(lessons, val=held_out, source={"lessons": place})
+    n_frames = sum(len(study.labelled_frames.get(View.SAX, ())) for study in lessons.train)
+    ratio = max(n_frames, 1) / len(stored.train)
+    times = [max(1, round(ratio))] * len(stored.train) + [max(1, round(1 / ratio))] * len(lessons.train)
+    return TrainingData(
+        card=joined_card([stored.card, lessons.card]),
+        split=joined_split([stored.split, lessons.split]),
+        train=[*stored.train, *lessons.train],
+        val=[*stored.val, *held_out],
+        source={**stored.source, "lessons": place},
+        times=times,
+    )
 
 
 def stored_data(
@@ -141,7 +191,8 @@ def _draw(run: Run, stem: Path) -> None:
     was_training = network.training
     network.eval()
     device = next(network.parameters()).device
-    for number, study in enumerate(run.val[:_MAX_PICTURES]):
+    stored = [example for example in run.val if isinstance(example, StoredStudy)]
+    for number, study in enumerate(stored[:_MAX_PICTURES]):
         batch = collate([task.sample(study, None)]).to(device)
         normalised = bool(run.experiment.network.normalise_targets)
         views = reconstructed(network, batch, task.masks(batch), task.config.token_size, normalised=normalised)

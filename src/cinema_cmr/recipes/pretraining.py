@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.engine.optim import OptimConfig
 from cinema_cmr.engine.trainer import TrainConfig
+from cinema_cmr.models.blocks.mask_decoders import DecoderConfig
 from cinema_cmr.models.mae import CineMAConfig
 from cinema_cmr.models.stem import COARSE_STEM, SMALL_STEM, StemConfig
 from cinema_cmr.models.vit import VitConfig, vit_size
 from cinema_cmr.recipes.experiment import Experiment
-from cinema_cmr.tasks.pretrain import PretrainConfig
+from cinema_cmr.tasks.lessons import LessonConfig
+from cinema_cmr.tasks.pretrain import SMALL_DATA_AUGMENTATION, PretrainConfig
 
-__all__ = ["base", "coarse", "pretraining_experiment", "small", "tiny"]
+__all__ = ["base", "both", "coarse", "masked", "pretraining_experiment", "small", "synthetic", "tiny"]
 
 _LONG_AXES = (View.LAX_2C, View.LAX_3C, View.LAX_4C)
 
@@ -59,6 +62,36 @@ def coarse() -> Experiment:
     optim = OptimConfig(lr=1e-3, last_lr=1e-6, warmup_steps=300, clip_norm=5.0, ema_decay=0.0)
     train = TrainConfig(n_steps=6000, batch_size=16, optim=optim)
     return _experiment("coarse", grids, vit=vit_size("coarse"), stem=COARSE_STEM, train=train)
+
+
+def masked() -> Experiment:
+    """Network of `small` on pixels of 2 mm, masked reconstruction alone: what `both` is compared with."""
+    grids = (
+        Grid(spacing_mm=2.0, size=(80, 80), slice_spacing_mm=10.0, n_slices=12),
+        Grid(spacing_mm=2.0, size=(128, 128)),
+    )
+    optim = OptimConfig(lr=5e-4, last_lr=1e-6, warmup_steps=200, clip_norm=5.0, ema_decay=0.99)
+    train = TrainConfig(n_steps=4000, batch_size=4, optim=optim)
+    experiment = _experiment("masked", grids, vit=vit_size("small"), stem=SMALL_STEM, train=train)
+    return experiment.with_task(augmentation=SMALL_DATA_AUGMENTATION, decoder_token_ratio=0.5, skip_blank=True)
+
+
+def both() -> Experiment:
+    """Reconstruction of masked tokens together with the structures of synthetic hearts, with a decoder of them."""
+    experiment = masked()
+    network = replace(experiment.network, masks=_MASKS)
+    lessons = experiment.with_task(lessons=LessonConfig(), masked_weight=1.0)
+    return replace(lessons, name="both", model_name="pretrained-both", network=network)
+
+
+def synthetic() -> Experiment:
+    """Structures of synthetic hearts alone, no image of a person: what `both` is compared with."""
+    experiment = both().with_task(lessons=LessonConfig(agreement_weight=0.0), masked_weight=0.0)
+    return replace(experiment, name="synthetic", model_name="pretrained-synthetic")
+
+
+_MASKS = DecoderConfig(out_chans=4, dec_chans=(16, 32, 64, 128, 256), dec_kernel=(3, 3, 1), dropout=0.0)
+"""As in the fine-tuning recipe `sax-unetr`, which takes it over."""
 
 
 def tiny() -> Experiment:

@@ -56,6 +56,9 @@ RECIPES_OF_TASKS: dict[str, dict[str, Callable[[], Experiment]]] = {
     "pretrain": {
         "small": Recipe("pretraining:small"),
         "base": Recipe("pretraining:base"),
+        "both": Recipe("pretraining:both"),
+        "masked": Recipe("pretraining:masked"),
+        "synthetic": Recipe("pretraining:synthetic"),
         "coarse": Recipe("pretraining:coarse"),
         "tiny": Recipe("pretraining:tiny"),
     },

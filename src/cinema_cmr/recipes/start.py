@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
@@ -27,7 +29,8 @@ def first_network(experiment: Experiment, start: LoadedModel | None) -> nn.Modul
     """Return the network as it is before the first step, drawn from the experiment's seed.
 
     `start` is a model of the experiment's architecture and configuration, an ensemble with such a member, or a
-    pre-trained autoencoder, of which stems and encoder are taken. Raises `WeightsError` if it is none of these,
+    pre-trained autoencoder, of which stems and encoder are taken, and the decoders of a network of the same shapes; an
+    autoencoder may start from one of another grid. Raises `WeightsError` if it is none of these,
     `UsageError` if the experiment freezes an encoder of random weights.
     """
     if experiment.adaptation is not None and start is None:
@@ -48,6 +51,9 @@ def _load_start(network: nn.Module, experiment: Experiment, start: LoadedModel) 
         if (member.card.architecture, _shape_values(_values_of(member))) == wanted:
             network.load_state_dict(member.model.state_dict())
             return
+    if isinstance(start.model, CineMA) and isinstance(network, CineMA) and _same_parts(network, start.model):
+        network.load_state_dict(_without_tables(start.model), strict=False)
+        return
     if isinstance(start.model, CineMA) and not isinstance(network, CineMA):
         try:
             transplant(start.model.state_dict(), network)
@@ -60,6 +66,18 @@ def _load_start(network: nn.Module, experiment: Experiment, start: LoadedModel) 
         f"weights '{start.card.name}' are of {start.card.architecture} in another size than recipe"
         f" '{experiment.name}' ({experiment.architecture}); choose the recipe they were made with"
     )
+
+
+def _same_parts(network: CineMA, start: CineMA) -> bool:
+    """Whether two autoencoders differ at most in their grids, and in whether they decode masks."""
+    theirs = replace(start.config, image_sizes=network.config.image_sizes, masks=network.config.masks)
+    same = _shape_values(config_values(theirs)) == _shape_values(config_values(network.config))
+    return same and set(start.views) == set(network.views)
+
+
+def _without_tables(start: CineMA) -> dict[str, torch.Tensor]:
+    """Return weights without the position tables, which are computed for each grid."""
+    return {name: weight for name, weight in start.state_dict().items() if not name.endswith("pos_embed")}
 
 
 def _values_of(model: LoadedModel) -> dict[str, Json]:

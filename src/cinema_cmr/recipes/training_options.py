@@ -18,7 +18,7 @@ from cinema_cmr.files.text import parse_yaml
 __all__ = ["PRESETS", "FinetuneOptions", "PretrainOptions", "option"]
 
 
-PRESETS = ("coarse", "smoke", "base")
+PRESETS = ("coarse", "medium", "smoke", "base")
 """Other sizes of every recipe: see `recipes.presets`."""
 
 
@@ -114,7 +114,7 @@ class _FinetuneModelOptions:
     recipe: str | None = option()
     """recipe, listed below; default: the first of the task"""
     preset: str | None = option()
-    """other size of the recipe: coarse, smoke or base"""
+    """other size of the recipe: coarse, medium, smoke or base"""
     target: str | None = option()
     """for regress and classify: a fact or measurement, e.g. lv_ef_percent"""
     start: str | None = option(path="start", flag="from")
@@ -172,6 +172,8 @@ class _StoreOptions:
     """store that `cinema prepare` wrote"""
     validation: str | None = option()
     """store to validate with; default: a twentieth of the first"""
+    lessons: str | None = option()
+    """labelled studies to learn too, e.g. of cinema phantom; recipes both, synthetic"""
     title: str = option("")
     """name of the data in the model's card"""
     licence: str = option("")

@@ -32,6 +32,8 @@ from cinema_cmr.models.blocks.masking import TokenMask, draw_masks
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.mae import CineMA
 from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions, view_titles
+from cinema_cmr.tasks.lessons import LessonConfig, Lessons, as_autoencoder, is_lesson
+from cinema_cmr.tasks.mask_examples import SegmentExample
 from cinema_cmr.tasks.result import Result
 from cinema_cmr.tasks.task import CardFields, Loss, Task
 
@@ -62,6 +64,10 @@ class PretrainConfig:
     """Fraction of masked tokens decoded in training, drawn for each sample; the expected loss is the same."""
     complementary_masks: int = 1
     """Masks of a sample that share a pass in training; no token is visible in two of them."""
+    lessons: LessonConfig | None = None
+    """Structures that are learned beside the reconstruction, from labelled studies of the run; None for none."""
+    masked_weight: float = 1.0
+    """Weight of the reconstruction; with 0 nothing is masked."""
 
     task_name: ClassVar[str] = "pretrain"
 
@@ -78,6 +84,11 @@ class PretrainConfig:
         if open_stacks:
             raise UsageError("the short-axis grid leaves the number of slices open; give n_slices")
 
+    @property
+    def needs_store(self) -> bool:
+        """Whether anything is learned of images without labels."""
+        return self.masked_weight > 0 or (self.lessons is not None and self.lessons.agreement_weight > 0)
+
     def n_tokens(self, view: View) -> int:
         """Tokens of a view; axes that a token does not divide count in full."""
         grid = self.grids[view]
@@ -89,6 +100,12 @@ class PretrainConfig:
         return int(n_tokens * (1 - self.mask_ratio))
 
     def _check_options(self) -> None:
+        if self.masked_weight < 0 or (self.masked_weight == 0 and self.lessons is None):
+            raise UsageError(
+                f"reconstruction of weight {self.masked_weight:g}; expected above 0, or 0 with lessons to learn from"
+            )
+        if self.lessons is not None and View.SAX not in self.grids:
+            raise UsageError("lessons without the short axis; expected its grid among those of the pre-training")
         most = int(1 / (1 - self.mask_ratio) + 1e-9)
         if not 0 < self.decoder_token_ratio <= 1 or not 1 <= self.complementary_masks <= most:
             raise UsageError(
@@ -97,20 +114,29 @@ class PretrainConfig:
             )
 
 
-class PretrainTask(Task[StoredStudy]):
-    """Reconstruction of masked tokens by a `CineMA`; an example is a prepared study."""
+Example = StoredStudy | SegmentExample
+"""A prepared study, or a labelled frame of a lesson."""
+
+
+class PretrainTask(Task[Example]):
+    """Reconstruction of masked tokens by a `CineMA`; an example is a prepared study, or a frame of a lesson."""
 
     def __init__(self, config: PretrainConfig, network: nn.Module) -> None:
         super().__init__(network)
         self.config = config
+        self.lessons = None if config.lessons is None else Lessons(config.lessons, config.grids[View.SAX])
+        if self.lessons is not None:
+            as_autoencoder(network)
 
-    def examples(self, annotated: AnnotatedStudy | StoredStudy) -> Sequence[StoredStudy]:
-        """Return the stored study itself; raises `UsageError` for a study in memory."""
-        if isinstance(annotated, AnnotatedStudy):
+    def examples(self, annotated: AnnotatedStudy | StoredStudy) -> Sequence[Example]:
+        """Return the stored study itself, or the frames of a lesson; `UsageError` for labels without lessons."""
+        if not isinstance(annotated, AnnotatedStudy):
+            return [annotated]
+        if self.lessons is None:
             raise UsageError(
                 f"study '{annotated.study.name}' is in memory; expected one of a store: see `cinema prepare`"
             )
-        return [annotated]
+        return self.lessons.examples(annotated)
 
     def views_of(self, study: StoredStudy) -> tuple[View, ...]:
         """The views of a study that are learned from; raises `NoCineError` where there is none."""
@@ -120,12 +146,15 @@ class PretrainTask(Task[StoredStudy]):
             raise NoCineError(f"study '{study.name}' has none of the views {known}; leave it out")
         return views
 
-    def sample(self, study: StoredStudy, rng: np.random.Generator | None) -> Sample:
-        """One moment of the cycle in all views, with the tokens in order: visible ones first.
+    def sample(self, example: Example, rng: np.random.Generator | None) -> Sample:
+        """One moment of the cycle in all views, with the tokens in order: visible ones first; or a lesson's frame.
 
         Moment, zoom, what the augmentation changes, and masks are drawn from `rng` in this order; without it
         moment and mask depend on the study's name alone, nothing is changed and there is one mask.
         """
+        if isinstance(example, SegmentExample):
+            return self._lessons().sample(example, rng)
+        study = example
         drawn = _own_generator(study.name) if rng is None else rng
         phase, zoom = float(drawn.random()), self._drawn_zoom(drawn)
         if rng is None:
@@ -160,13 +189,30 @@ class PretrainTask(Task[StoredStudy]):
         return Sample(name=name, images=images, labels=orders)
 
     def loss(self, batch: Batch) -> Loss:
-        """Mean squared error of a view's decoded patches, then the mean over views."""
-        masks = self.masks(batch, decoder_token_ratio=self.config.decoder_token_ratio)
-        return Loss(total=self.network(batch.images, masks).loss)
+        """Mean squared error of a view's decoded patches, then the mean over views; with lessons their losses too."""
+        if is_lesson(batch):
+            return self._lessons().loss(as_autoencoder(self.network), batch)
+        total, parts = torch.zeros(()), dict[str, float]()
+        if self.config.masked_weight:
+            masks = self.masks(batch, decoder_token_ratio=self.config.decoder_token_ratio)
+            error = self.network(batch.images, masks).loss
+            total, parts = self.config.masked_weight * error, {"reconstruction": float(error.detach())}
+        stacks = batch.images.get(str(View.SAX))
+        if stacks is None or self.lessons is None or not self.lessons.config.agreement_weight:
+            return Loss(total=total, parts=parts)
+        agreement = self.lessons.agreement(as_autoencoder(self.network), stacks)
+        return Loss(total=total + agreement.total, parts={**parts, **agreement.parts})
+
+    def _lessons(self) -> Lessons:
+        if self.lessons is None:
+            raise UsageError("a labelled frame without lessons; expected a recipe that has lessons")
+        return self.lessons
 
     @torch.no_grad()
     def validate(self, batch: Batch) -> Mapping[str, Sequence[float]]:
-        """Return the reconstruction loss of each sample over all its masked patches."""
+        """Return the reconstruction loss of each sample over all its masked patches; the Dice of each lesson."""
+        if is_lesson(batch):
+            return self._lessons().validate(as_autoencoder(self.network), batch)
         masks = self.masks(batch)
         losses = []
         for index in range(len(batch.names)):
@@ -185,6 +231,7 @@ class PretrainTask(Task[StoredStudy]):
             "skip_blank": config.skip_blank,
             "decoder_token_ratio": config.decoder_token_ratio,
             "complementary_masks": config.complementary_masks,
+            **({} if config.lessons is None else {"lessons": True, "masked_weight": config.masked_weight}),
         }
         return CardFields(task="pretrain", grids=config.grids, training=training)
 

@@ -41,17 +41,15 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(given: Namespace) -> int:
     """Train to the end and print the model's folder; only the first process prints."""
     from cinema_cmr.engine.ranks import is_first_rank
-    from cinema_cmr.recipes.pretrain import change_experiment, open_stores, pretrain, with_views
+    from cinema_cmr.recipes.pretrain import change_experiment, open_pretraining_data, pretrain
     from cinema_cmr.tasks.pretrain import PretrainConfig
 
     options, output = options_from(PretrainOptions, given), options_from(_OutputOptions, given)
-    if options.data is None:
-        raise UsageError("no store given; expected a folder that `cinema prepare` wrote: --data STORE")
     console, folder = Console(as_json=output.json), Path(output.output)
     experiment = change_experiment(chosen_experiment(given, task="pretrain"), options)
-    data = open_stores(options.data, options.validation, title=options.title, licence=options.licence)
-    if isinstance(experiment.task, PretrainConfig):
-        data = with_views(data, experiment.task)
+    if not isinstance(experiment.task, PretrainConfig):
+        raise UsageError(f"recipe '{experiment.name}' does not pre-train; expected one of 'pretrain'")
+    data = open_pretraining_data(options, experiment.task, note=console.note)
     note_other_data(given, data, console)
     command = options.command("pretrain", folder)
     try:

@@ -1,0 +1,150 @@
+"""Lessons beside the reconstruction: structures of synthetic hearts, and agreement with oneself on real ones.
+
+No label of a person's heart is needed. Synthetic hearts come with exact masks. Where the network is sure of an
+unlabelled image, it has to give the same answer for that image with other intensities, turned and mirrored (FixMatch;
+Sohn et al., NeurIPS 2020), so that what was learned on synthetic images carries over to real ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cinema_cmr.core.card import Grid
+from cinema_cmr.core.errors import UsageError, WeightsError
+from cinema_cmr.core.vocabulary import CINE_LABELS, View
+from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.data.sample import IGNORE_INDEX, Batch, Sample
+from cinema_cmr.image.augment import FROM_SYNTHETIC, Augmentation, change_intensities, draw_intensities
+from cinema_cmr.models.losses import cross_entropy, soft_dice
+from cinema_cmr.models.mae import CineMA
+from cinema_cmr.tasks.mask_examples import SegmentExample
+from cinema_cmr.tasks.segment import SegmentConfig, SegmentTask
+from cinema_cmr.tasks.task import Loss
+
+__all__ = ["LessonConfig", "Lessons", "as_autoencoder", "is_lesson"]
+
+_SAX = str(View.SAX)
+
+_STRONG = replace(FROM_SYNTHETIC, p_intensity=0.8)
+"""Changes of intensity under which the answer has to stay the same; nothing is moved by it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LessonConfig:
+    """What is learned beside the reconstruction, and how much it counts against it."""
+
+    weight: float = 0.5
+    """Weight of the masks of synthetic hearts (cross-entropy plus soft Dice)."""
+    augmentation: Augmentation = field(
+        default_factory=lambda: replace(FROM_SYNTHETIC, p_right_angle_rotation=0.3, p_flip=0.3, p_free_rotation=0.1)
+    )
+    agreement_weight: float = 0.5
+    """Weight of the agreement on unlabelled images; 0 leaves it out."""
+    agreement_share: float = 0.5
+    """Part of the unlabelled images of a batch that it is computed of."""
+    confidence: float = 0.9
+    """Probability from which on an answer counts as sure."""
+    min_voxels: int = 40
+    """Voxels of each structure that must be sure for an image to count."""
+
+    def __post_init__(self) -> None:
+        if min(self.weight, self.agreement_weight) < 0 or not 0 < self.agreement_share <= 1:
+            raise UsageError(
+                f"lessons of weight {self.weight}, agreement of weight {self.agreement_weight} on a share of"
+                f" {self.agreement_share}; expected weights of 0 or more and a share above 0 up to 1"
+            )
+        if not 0 < self.confidence < 1:
+            raise UsageError(f"answers sure from a probability of {self.confidence}; expected one between 0 and 1")
+
+
+def is_lesson(batch: Batch) -> bool:
+    """Whether a batch holds images with masks, not with orders of tokens."""
+    return all(labels.ndim > 3 for labels in batch.labels.values())
+
+
+class Lessons:
+    """The samples and losses of lessons; the short axis alone."""
+
+    def __init__(self, config: LessonConfig, grid: Grid) -> None:
+        self.config = config
+        slices_apart = replace(grid, n_slices=None, slice_spacing_mm=None)
+        self.task = SegmentTask(SegmentConfig(grid=slices_apart, augmentation=config.augmentation), nn.Identity())
+
+    def examples(self, annotated: AnnotatedStudy) -> Sequence[SegmentExample]:
+        """Return an example for each labelled frame of the stack; raises the errors of `SegmentTask.examples`."""
+        return self.task.examples(annotated)
+
+    def sample(self, example: SegmentExample, rng: np.random.Generator | None) -> Sample:
+        """Return one sample with its mask, with `rng` augmented."""
+        return self.task.sample(example, rng)
+
+    def loss(self, network: CineMA, batch: Batch) -> Loss:
+        """Cross-entropy plus soft Dice of the masks, weighted."""
+        loss = self.task.criterion(network.segment(batch.images)[_SAX], batch.labels[_SAX])
+        return Loss(total=self.config.weight * loss.total, parts={"lessons": float(loss.total.detach())})
+
+    def agreement(self, network: CineMA, images: Tensor) -> Loss:
+        """Loss of the answers for changed images (b, 1, x, y, z) against the sure answers for the images themselves.
+
+        An image counts if each structure has enough sure voxels; zero where none does. Draws come from torch's
+        generator, which a run seeds before each update.
+        """
+        config = self.config
+        shown = images[: math.ceil(len(images) * config.agreement_share)]
+        with torch.no_grad():
+            sure, codes = network.segment({_SAX: shown})[_SAX].float().softmax(dim=1).max(dim=1)
+        blank = ~shown.flatten(1, 3).any(dim=1)
+        codes = torch.where(sure >= config.confidence, codes, IGNORE_INDEX)
+        codes = codes.masked_fill(blank[:, None, None], IGNORE_INDEX)
+        counts = torch.stack([(codes == label.code).flatten(1).sum(1) for label in CINE_LABELS])
+        kept = (counts >= config.min_voxels).all(dim=0)
+        if not kept.any():
+            return Loss(total=images.new_zeros(()), parts={"agreement": 0.0, "agreeing": 0.0})
+        rng = np.random.default_rng(int(torch.randint(2**31, ()).item()))
+        image, target = _changed(shown[kept], codes[kept], rng)
+        logits = network.segment({_SAX: image})[_SAX]
+        total = cross_entropy(logits, target) + soft_dice(logits, target)
+        parts = {"agreement": float(total.detach()), "agreeing": float(kept.float().mean())}
+        return Loss(total=config.agreement_weight * total * (len(image) / len(shown)), parts=parts)
+
+    def validate(self, network: CineMA, batch: Batch) -> Mapping[str, Sequence[float]]:
+        """Return the Dice of each structure of each sample, under names of their own."""
+        task = SegmentTask(self.task.config, _MaskNetwork(network))
+        return {f"lesson_{name}": scores for name, scores in task.validate(batch).items()}
+
+
+class _MaskNetwork(nn.Module):
+    """The structures of an autoencoder as a network of its own."""
+
+    def __init__(self, network: CineMA) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the logits of each view."""
+        return self.network.segment(images)
+
+
+def as_autoencoder(network: nn.Module) -> CineMA:
+    """Return the network as an autoencoder with decoders of masks; raises `WeightsError` for another."""
+    if not isinstance(network, CineMA) or network.mask_decoders is None:
+        raise WeightsError("lessons for a network without decoders of masks; expected a recipe that has lessons")
+    return network
+
+
+def _changed(images: Tensor, codes: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Change the intensities of images (b, 1, x, y, z), and turn and mirror both them and their codes (b, x, y, z)."""
+    changed, targets = [], []
+    for image, code in zip(images, codes, strict=True):
+        turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
+        moved = change_intensities(image[0].float().cpu(), draw_intensities(rng, _STRONG)).to(image.device)
+        moved, target = torch.rot90(moved, turns), torch.rot90(code, turns)
+        changed.append((moved.flip(0) if mirrored else moved).unsqueeze(0))
+        targets.append(target.flip(0) if mirrored else target)
+    return torch.stack(changed), torch.stack(targets)
