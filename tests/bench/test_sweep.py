@@ -8,7 +8,7 @@ import pytest
 
 from cinema_cmr.bench.scored_run import PatientValues, ScoredRun
 from cinema_cmr.bench.suite import Outcome
-from cinema_cmr.bench.sweep import count_of_share, patients_of_share, share_key, sweep_results
+from cinema_cmr.bench.sweep import count_of_share, patients_of_share, share_key, shares_of_counts, sweep_results
 from cinema_cmr.bench.tasks import TASKS
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.report.bench.bench_results import FailedRun
@@ -68,3 +68,22 @@ def test_the_curve_has_a_point_for_each_share_and_model_and_the_gain_over_scratc
     assert list(results.further) == [measure.key for measure in TASK.measures[1:]]
     assert all(d.p_holm >= d.p_value for d in results.differences)
     assert results.failed == (FailedRun(share=10, model="cinema", reason="ill"),)
+
+
+def test_the_model_that_others_are_compared_with_can_be_chosen() -> None:
+    models = ("cinema-scratch", "unet", "both")
+    outcomes = {
+        share_key(TASK, "d", 10, model=model, seed=0): outcome(2.0 + place, 4) for place, model in enumerate(models)
+    }
+    results = sweep_results(TASK, "d", shares=[10], models=models, seeds=[0], outcomes=outcomes, against="unet")
+    assert [(d.model, d.against, d.value) for d in results.differences] == [
+        ("cinema-scratch", "unet", -1.0),
+        ("both", "unet", 1.0),
+    ]
+
+
+def test_numbers_of_patients_are_shares() -> None:
+    assert [count_of_share(share, 80) for share in shares_of_counts([2, 8, 80], 80)] == [2, 8, 80]
+    for count in (1, 81):
+        with pytest.raises(UsageError, match=f"{count} patients"):
+            shares_of_counts([count], 80)

@@ -61,6 +61,26 @@ def test_a_curve_comes_out_and_finished_points_are_kept(
     assert [row["value"] for row in differences] == [0, 0, 0] and differences[0]["against"] == "cinema-scratch"
 
 
+@pytest.mark.medium
+def test_further_models_start_elsewhere(lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    learned: list[tuple[str, str | None]] = []
+
+    def fake(experiment: Any, data: Any, folder: Path, *, start: Any = None, **more: Any) -> ScoredRun:
+        learned.append((experiment.name, None if start is None else start.card.name))
+        return scored_run(data, {"dice_mean": 0.5 if start is None else 0.7})
+
+    monkeypatch.setattr("cinema_cmr.bench.run.train_and_score", fake)
+    words = ["sweep", "segment-sax", "--data", lab, "-o", tmp_path, "--patients", "4", "--seeds", 1]
+    starts = ["--start", "masked=cinema-small", "--start", "expert=cinema-sax"]
+    assert call(*words, "--models", "unet,masked,expert", *starts, "--against", "unet") == 0
+    assert learned == [("sax-unet", None), ("sax-unetr", "cinema-small"), ("sax-unet", "cinema-sax")]
+    differences = json.loads((tmp_path / "sweep.json").read_text())["differences"]
+    assert [(row["model"], row["against"], round(row["value"], 3)) for row in differences] == [
+        ("masked", "unet", 0.2),
+        ("expert", "unet", 0.2),
+    ]
+
+
 @pytest.mark.slow
 def test_networks_are_trained_on_shares_from_the_command(lab: Path, tmp_path: Path) -> None:
     words = ["sweep", "bmi", "--data", lab, "-o", tmp_path, "--shares", "25,100", "--seeds", 1, "--preset", "smoke"]
@@ -78,6 +98,11 @@ def test_networks_are_trained_on_shares_from_the_command(lab: Path, tmp_path: Pa
         (["segment"], (2, "unknown task 'segment'")),
         (["vendor"], (3, "cannot make the curve of 'vendor'")),
         (["segment-sax", "--models", "cinema"], (2, "give --from")),
+        (["segment-sax", "--patients", "4,x"], (2, "expected numbers")),
+        (["segment-sax", "--patients", "40"], (2, "40 patients to learn from")),
+        (["segment-sax", "--start", "masked"], (2, "expected NAME=MODEL")),
+        (["segment-sax", "--start", "unet=cinema-small"], (2, "a start named 'unet'")),
+        (["segment-sax", "--models", "unet", "--against", "cinema"], (2, "unknown model of this curve")),
         (["segment-sax", "--models", "resnet"], (2, "it has: cinema, cinema-scratch, unet")),
     ],
 )

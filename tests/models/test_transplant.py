@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import pytest
 import torch
 from small_models import UNETR, convvit, images, mae, unetr
 from torch import nn
 
 from cinema_cmr.core.errors import WeightsError
+from cinema_cmr.models.blocks.mask_decoders import DecoderConfig
 from cinema_cmr.models.convvit import ConvViT
-from cinema_cmr.models.transplant import transplant
+from cinema_cmr.models.mae import CineMA
+from cinema_cmr.models.transplant import SHARED_PARTS, transplant
 from cinema_cmr.models.unetr import ConvUNetR, ConvUNetRConfig
 
 
@@ -63,3 +67,28 @@ def test_it_is_the_encoder_that_counts_not_the_class_of_the_checkpoint() -> None
     """A ConvViT without fusion takes stems and encoder only."""
     model: ConvViT = convvit(read="cls")
     assert not any("fusion" in key for key in transplant(mae().state_dict(), model))
+
+
+def test_a_network_of_the_same_decoder_takes_what_the_lessons_taught() -> None:
+    config = ConvUNetRConfig(**{**vars(UNETR), "image_sizes": {"sax": mae().config.image_sizes["sax"]}})
+    pretrained = CineMA(replace(mae().config, masks=masks_like(config)))
+    model = ConvUNetR(config).eval()
+    transplant(pretrained.state_dict(), model)
+    stack = {"sax": torch.rand(1, 1, 48, 48, 3)}
+    with torch.no_grad():
+        assert torch.allclose(model(stack)["sax"], pretrained.eval().segment(stack)["sax"], atol=1e-5)
+
+
+def test_of_another_number_of_classes_all_but_the_head_is_taken_and_of_other_widths_none() -> None:
+    config = ConvUNetRConfig(**{**vars(UNETR), "image_sizes": {"sax": (48, 48, 2)}})
+    pretrained = CineMA(replace(mae().config, masks=masks_like(config))).state_dict()
+    more = ConvUNetR(replace(config, out_chans=config.out_chans + 1))
+    taken = transplant(pretrained, more)
+    assert any(name.startswith("decoder_dict.") for name in taken)
+    assert not any(name.startswith("pred_head_dict.") for name in taken)
+    wide = ConvUNetR(replace(config, dec_chans=tuple(2 * n for n in config.dec_chans)))
+    assert all(name.startswith(SHARED_PARTS) for name in transplant(pretrained, wide))
+
+
+def masks_like(config: ConvUNetRConfig) -> DecoderConfig:
+    return DecoderConfig(**{field.name: getattr(config, field.name) for field in fields(DecoderConfig)})

@@ -7,7 +7,7 @@ import pytest
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.models.architectures import build, config_values
 from cinema_cmr.models.transplant import transplant
-from cinema_cmr.recipes.presets import COARSE, SMOKE, Reduction, smaller, smoke_pretraining, with_preset
+from cinema_cmr.recipes.presets import COARSE, MEDIUM, SMOKE, Reduction, smaller, smoke_pretraining, with_preset
 from cinema_cmr.recipes.published_size import at_published_size
 from cinema_cmr.recipes.registry import RECIPES, recipe
 from cinema_cmr.tasks.segment import SegmentConfig
@@ -30,6 +30,18 @@ def test_every_recipe_has_a_small_form(name: str, reduction: Reduction, most: fl
         its = smoke_pretraining() if reduction is SMOKE else recipe("coarse", task="pretrain")
         start = build("cinema_mae", config_values(its.network))
         assert transplant(start.state_dict(), networks[1])
+
+
+def test_medium_keeps_the_networks_and_takes_over_the_decoder_of_both() -> None:
+    whole = RECIPES["sax-unetr"]()
+    medium = with_preset(whole, "medium")
+    assert isinstance(medium.task, SegmentConfig)
+    assert (medium.task.grid.spacing_mm, medium.task.grid.size) == (pytest.approx(2.0), (80, 80))
+    network = build(medium.architecture, config_values(medium.network))
+    start = build("cinema_mae", config_values(recipe("both", task="pretrain").network))
+    taken = set(transplant(start.state_dict(), network))
+    assert {name for name in network.state_dict() if name not in taken} == {"enc_down_dict.sax.pos_embed"}
+    assert smaller(RECIPES["sax-unet"](), MEDIUM).network == RECIPES["sax-unet"]().network
 
 
 def test_a_coarse_run_is_as_long_as_its_recipe_and_a_smoke_run_is_short() -> None:

@@ -9,20 +9,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from oracles import cine_of, heart
 from PIL import Image
 from stored_hearts import NETWORK, TASK, stored_heart
 
 from cinema_cmr.core.errors import InputError, UsageError, WeightsError
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.data.population import write_manifest
 from cinema_cmr.data.store import StoredStudy
 from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.engine.optim import OptimConfig
 from cinema_cmr.engine.trainer import Progress, TrainConfig
+from cinema_cmr.io.nifti.image import write_cine, write_mask
+from cinema_cmr.models.blocks.mask_decoders import DecoderConfig
 from cinema_cmr.models.mae import CineMA
 from cinema_cmr.models.weights import load_model
 from cinema_cmr.recipes.experiment import Experiment
-from cinema_cmr.recipes.pretrain import pretrain, stored_data
+from cinema_cmr.recipes.pretrain import open_pretraining_data, pretrain, stored_data
 from cinema_cmr.recipes.registry import recipe
+from cinema_cmr.recipes.start import first_network
+from cinema_cmr.recipes.training_options import PretrainOptions
+from cinema_cmr.tasks.lessons import LessonConfig
+from cinema_cmr.tasks.pretrain import PretrainConfig
 
 OPTIM = OptimConfig(lr=3e-3, warmup_steps=5, clip_norm=5.0, ema_decay=0.0)
 TRAIN = TrainConfig(n_steps=5, batch_size=2, optim=OPTIM, accelerator="cpu", precision="fp32", checkpoint_every=2)
@@ -153,3 +161,92 @@ def test_divided_weights_need_the_same_views_in_all_studies(tmp_path: Path, data
         pretrain(experiment(devices=2, strategy="fsdp"), data, tmp_path)
     with pytest.raises(UsageError, match="did you mean 'fsdp'"):
         experiment(strategy="fsdp2")
+
+
+MASKS = DecoderConfig(out_chans=4, dec_chans=(4, 6, 8, 8), dec_kernel=(3, 3, 1), dropout=0.0)
+
+
+def with_lessons(its: Experiment) -> Experiment:
+    network = replace(its.network, masks=MASKS)
+    return replace(its.with_task(lessons=LessonConfig(min_voxels=1, confidence=0.3)), network=network)
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six labelled hearts as a folder of one's own."""
+    folder = tmp_path_factory.mktemp("cohort")
+    for number in range(6):
+        labels = heart((12.0 + number, 9.0), n_slices=3)
+        write_cine(cine_of(labels), folder / f"s{number}.nii.gz")
+        write_mask(labels, cine_of(labels), folder / f"s{number}_seg.nii.gz")
+    return folder
+
+
+@pytest.mark.medium
+def test_lessons_are_learned_beside_the_reconstruction_and_a_run_with_them_resumes(
+    tmp_path: Path, data: TrainingData[StoredStudy], cohort: Path
+) -> None:
+    store = data.train[0].path.parent
+    write_manifest(store)
+    its = with_lessons(experiment(n_steps=6))
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    pretrain(its, store, whole, lessons=str(cohort))
+
+    class StoppedError(Exception):
+        pass
+
+    def stop(progress: Progress) -> None:
+        if progress.step >= 3:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        pretrain(its.with_train(log_every=1), store, parts, lessons=str(cohort), report=stop)
+    pretrain(its.with_train(log_every=1), store, parts, lessons=str(cohort))
+    assert same(weights(whole), weights(parts))
+    card = load_model(whole / "model").card
+    assert card.training["lessons"] is True and card.config["masks"] is not None
+    config = (whole / "config.yaml").read_text()
+    assert str(cohort) in config and "--lessons" in config
+
+
+def test_lessons_and_recipe_have_to_fit(data: TrainingData[StoredStudy], cohort: Path) -> None:
+    taught, plain = with_lessons(experiment()).task, experiment().task
+    assert isinstance(taught, PretrainConfig) and isinstance(plain, PretrainConfig)
+    with pytest.raises(UsageError, match="pre-training without --lessons"):
+        open_pretraining_data(PretrainOptions(data="store"), taught)
+    with pytest.raises(UsageError, match="expected the recipe both or synthetic"):
+        open_pretraining_data(PretrainOptions(data="store", lessons=str(cohort)), plain)
+    with pytest.raises(UsageError, match="no store given; expected"):
+        open_pretraining_data(PretrainOptions(), plain)
+    with pytest.raises(UsageError, match="no store given beside the lessons"):
+        open_pretraining_data(PretrainOptions(lessons=str(cohort)), taught)
+
+
+def test_what_is_synthetic_alone_needs_no_store(cohort: Path) -> None:
+    config = recipe("synthetic", task="pretrain").task
+    assert isinstance(config, PretrainConfig)
+    opened = open_pretraining_data(PretrainOptions(lessons=str(cohort)), config)
+    assert len(opened.train) + len(opened.val) == 6 and not opened.times
+
+
+def test_the_fewer_are_shown_as_often(tmp_path: Path, cohort: Path) -> None:
+    for seed in range(4):
+        stored_heart(tmp_path, f"heart {seed}", seed=seed)
+    write_manifest(tmp_path)
+    config = with_lessons(experiment()).task
+    assert isinstance(config, PretrainConfig)
+    opened = open_pretraining_data(PretrainOptions(data=str(tmp_path), lessons=str(cohort)), config)
+    by_kind = {isinstance(study, StoredStudy): n for study, n in zip(opened.train, opened.times, strict=True)}
+    n_lessons = sum(not isinstance(study, StoredStudy) for study in opened.train)
+    assert by_kind == {True: round(2 * n_lessons / 3), False: 1}
+
+
+def test_an_autoencoder_starts_from_one_of_another_grid(tmp_path: Path, data: TrainingData[StoredStudy]) -> None:
+    first = pretrain(experiment(n_steps=1), data, tmp_path / "one").load()
+    grid = replace(TASK.grids[View.SAX], size=(48, 48))
+    wide = with_lessons(experiment(n_steps=1)).with_task(grids={**TASK.grids, View.SAX: grid})
+    wide = replace(wide, network=replace(wide.network, image_sizes={"sax": (48, 48, 3), "lax_4c": (48, 32)}))
+    network = first_network(wide, first)
+    before, after = first.model.state_dict(), network.state_dict()
+    assert all(torch.equal(after[name], x) for name, x in before.items() if not name.endswith("pos_embed"))
+    assert any(name.startswith("mask_decoders.") for name in after)

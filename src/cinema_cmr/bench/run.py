@@ -11,8 +11,8 @@ import hashlib
 import math
 import shutil
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from cinema_cmr.bench.measured import classify_by_measurements, measure_number
 from cinema_cmr.bench.scored_run import PatientValues, RunIdentity, ScoredRun
 from cinema_cmr.bench.suite import RunKey, finished, write_result
 from cinema_cmr.bench.tasks import BenchTask
-from cinema_cmr.core.errors import CinemaError, InputError
+from cinema_cmr.core.errors import CinemaError, InputError, UsageError
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.engine.trainer import Progress
@@ -52,6 +52,8 @@ _NOTE_EVERY_S = 10.0
 PRESETS = {
     "coarse": "Preset coarse: grids twice as coarse, narrower networks, for a CPU. Compare its results with each other;"
     " those of the whole recipes are better.",
+    "medium": "Preset medium: the whole networks on pixels of 2 mm, for a CPU. Compare its results with each other;"
+    " those of the whole recipes are better.",
     "smoke": "Preset smoke: grids twice as coarse, narrow networks, few steps. It shows that everything runs, and is no"
     " result of the models.",
     "base": "Preset base: the published size and grids of 1 mm, for a GPU.",
@@ -79,6 +81,8 @@ class BenchOptions:
     """Key of `PRESETS`; None for whole recipes."""
     start: LoadedModel | None = None
     """Pre-training from which the model `cinema` starts."""
+    starts: Mapping[str, LoadedModel] = field(default_factory=dict)
+    """Further models of a curve: name -> weights from which the network of the same architecture starts."""
     overwrite: bool = False
     """Replace runs with other settings."""
 
@@ -98,7 +102,18 @@ class BenchRun:
     @property
     def start(self) -> LoadedModel | None:
         """The pre-training that this run starts from."""
-        return self.options.start if self.model == "cinema" else None
+        return self.options.start if self.model == "cinema" else self.options.starts.get(self.model)
+
+    @property
+    def recipe_name(self) -> str:
+        """Name of the recipe: the task's for the model, or for the network that the model's start is of."""
+        start = self.options.starts.get(self.model)
+        if start is None:
+            return self.task.recipes[self.model]
+        network = "unet" if start.card.architecture == "unet2d" else "cinema"
+        if network not in self.task.recipes:
+            raise UsageError(f"'{self.model}' starts from a {start.card.architecture}; '{self.task.name}' has no such")
+        return self.task.recipes[network]
 
     def run_or_keep(
         self, key: RunKey, *, note: Callable[[str], None], report: Callable[[Progress], None] | None = None
@@ -127,7 +142,7 @@ class BenchRun:
         task, options = self.task, self.options
         if task.by_measurements or self.model == "shipped":
             return None
-        chosen = recipe(task.recipes[self.model], task=task.task)
+        chosen = recipe(self.recipe_name, task=task.task)
         if task.target is not None:
             chosen = with_target(chosen, task.target, (self.whole or self.dataset).data.train)
         # With steps there is no validation in between: the held-out patients choose nothing.
@@ -185,7 +200,7 @@ class BenchRun:
         return RunIdentity(
             task=self.task.run,
             model=self.model,
-            recipe=self.task.recipes[self.model],
+            recipe=self.recipe_name,
             seed=self.seed,
             preset=self.options.preset or "whole",
             n_steps=0 if experiment is None else experiment.train.n_steps,

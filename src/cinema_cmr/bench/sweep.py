@@ -12,12 +12,12 @@ from cinema_cmr.bench.run import BenchOptions, BenchRun
 from cinema_cmr.bench.scored_run import ScoredRun
 from cinema_cmr.bench.suite import Outcome, RunKey, run_all
 from cinema_cmr.bench.tasks import MODELS, BenchTask, choose
-from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.errors import UsageError, unknown_name
 from cinema_cmr.data.cases import subset_patients
 from cinema_cmr.engine.trainer import Progress
 from cinema_cmr.report.bench.bench_results import FailedRun, SweepDifference, SweepPoint, SweepResults
 
-__all__ = ["count_of_share", "patients_of_share", "run_sweep", "share_key", "sweep_results"]
+__all__ = ["count_of_share", "patients_of_share", "run_sweep", "share_key", "shares_of_counts", "sweep_results"]
 
 _MIN_PATIENTS = 2
 """Of fewer patients no spread can be told."""
@@ -34,6 +34,18 @@ def count_of_share(share: float, n: int) -> int:
     if not 0 < share <= 100:
         raise UsageError(f"a share of {share:g} %; expected more than 0, at most 100")
     return min(n, max(_MIN_PATIENTS, round(n * share / 100)))
+
+
+def shares_of_counts(counts: Sequence[int], n: int) -> list[float]:
+    """Return the shares, in percent of `n` patients, that these numbers of patients are.
+
+    >>> shares_of_counts([2, 40], 80)
+    [2.5, 50.0]
+    """
+    for count in counts:
+        if not _MIN_PATIENTS <= count <= n:
+            raise UsageError(f"{count} patients to learn from; expected {_MIN_PATIENTS} to {n}, all that the data has")
+    return [100 * count / n for count in counts]
 
 
 def patients_of_share(groups: Mapping[str, str], share: float, *, seed: int) -> list[str]:
@@ -57,12 +69,15 @@ def run_sweep(
     part: str,
     note: Callable[[str], None],
     report: Callable[[Progress], None] | None = None,
+    against: str | None = None,
 ) -> tuple[SweepResults, list[int]]:
     """Make the runs that do not exist yet; return the curve and the exit codes of failed runs.
 
-    `models` None takes all that can run. Raises `UsageError` for a model that cannot.
+    `models` None takes all that can run; `against`: see `sweep_results`. Raises `UsageError` for a model that cannot.
     """
     chosen = _models(task, models, options)
+    if against is not None and against not in chosen:
+        raise unknown_name("model of this curve", against, chosen)
     points = {
         share_key(task, dataset.name, share, model=model, seed=seed): share
         for share in shares
@@ -76,7 +91,9 @@ def run_sweep(
         return run.run_or_keep(key, note=note, report=report)
 
     outcomes = run_all(list(points), do, note=note)
-    results = sweep_results(task, dataset.name, shares=shares, models=chosen, seeds=range(n_seeds), outcomes=outcomes)
+    results = sweep_results(
+        task, dataset.name, shares=shares, models=chosen, seeds=range(n_seeds), outcomes=outcomes, against=against
+    )
     settings = tuple(describe_settings(options, [dataset], part=part))
     failed = [outcome.exit_code for outcome in outcomes.values() if outcome.record is None]
     return replace(results, settings=settings, preset=options.preset or "whole"), failed
@@ -90,10 +107,10 @@ def _share_of(dataset: BenchDataset, share: float, *, seed: int) -> BenchDataset
 
 
 def _models(task: BenchTask, names: Sequence[str] | None, options: BenchOptions) -> list[str]:
-    given = choose(names, MODELS, "model")
+    given = choose(names, {**MODELS, **options.starts}, "model")
     # A shipped model is trained on no share, and the masks of a segmentation on a share do not exist.
     fits = [m for m in task.recipes if m != "shipped" and not (task.by_measurements and task.recipes[m])]
-    models = [model for model in fits if model in given]
+    models = [model for model in (*fits, *options.starts) if model in given]
     missing = unavailable_models(options, models)
     if names and missing:
         raise UsageError(f"model 'cinema' was given; {missing['cinema']}")
@@ -111,13 +128,14 @@ def sweep_results(
     models: Sequence[str],
     seeds: Sequence[int],
     outcomes: Mapping[RunKey, Outcome],
+    against: str | None = None,
 ) -> SweepResults:
-    """A point for each model and share that has a finished run, and each model against the one from random weights.
+    """A point for each model and share that has a finished run, and each model `against` one of them.
 
-    Where there is none from random weights, the first model is what the others are compared with. Shown is the
+    None compares with the network from random weights, where there is none with the first model. Shown is the
     task's first measure; p-values are corrected after Holm over all of the differences.
     """
-    reference = _SCRATCH if _SCRATCH in models else models[0]
+    reference = against or (_SCRATCH if _SCRATCH in models else models[0])
     points, differences, failed = list[SweepPoint](), list[SweepDifference](), list[FailedRun]()
     for share in shares:
         by_model = {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -10,7 +11,7 @@ from typing import TypedDict, Unpack
 from cinema_cmr.bench.benchmark import pretrain_on_images, run_benchmark, write_smoke_cohort
 from cinema_cmr.bench.data import BenchDataset, ReadDataset, read_datasets
 from cinema_cmr.bench.run import BenchOptions
-from cinema_cmr.bench.sweep import count_of_share, run_sweep
+from cinema_cmr.bench.sweep import count_of_share, run_sweep, shares_of_counts
 from cinema_cmr.bench.tasks import MODELS, TASKS, BenchTask, choose, find_task
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.core.serialise import json_text
@@ -26,6 +27,7 @@ from cinema_cmr.report.bench.sweep_page import curve_svg, standalone_svg, sweep_
 __all__ = ["BenchRequest", "RunSettings", "bench_with_report", "benchmark", "sweep", "sweep_with_report"]
 
 _COHORT = "cohort"
+_START_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}")
 SHARES = (5.0, 10.0, 25.0, 50.0, 100.0)
 """Percent of the training patients at each point of a curve."""
 
@@ -36,7 +38,7 @@ class RunSettings(TypedDict, total=False):
     steps: int | None
     """Updates; None for each recipe's number."""
     preset: str | None
-    """"coarse", "smoke" or "base"; None for whole recipes."""
+    """"coarse", "medium", "smoke" or "base"; None for whole recipes."""
     device: str
     precision: str
     workers: int
@@ -106,7 +108,10 @@ def sweep(
     folder: Path | str,
     *,
     shares: Sequence[float] = SHARES,
+    patients: Sequence[int] = (),
+    starts: Mapping[str, LoadedModel | Path | str] | None = None,
     models: Sequence[str] | None = None,
+    against: str | None = None,
     seeds: int = 3,
     part: str = "validation",
     split: Path | str | None = None,
@@ -116,11 +121,13 @@ def sweep(
     """Train each model on nested shares (percent) of the training patients; write curve, page and runs into `folder`.
 
     `task` as in `cinema bench`, e.g. "segment-sax"; the rest as in `benchmark`. Each seed has its own draw of patients.
+    `patients`: numbers of patients in place of shares. `starts`: further models, name -> weights from which the network
+    of their architecture starts. `against`: the model that the others are compared with, in place of "cinema-scratch".
     Raises `InputError` if the dataset has too few studies for the task.
     """
-    options = _options(folder, start, settings)
+    options = replace(_options(folder, start, settings), starts=load_starts(starts or {}))
     request = BenchRequest(data=[data], options=options, models=models, n_seeds=seeds, part=part, split=split)
-    return sweep_with_report(request, task, shares)[0]
+    return sweep_with_report(request, task, shares, patients, against)[0]
 
 
 def bench_with_report(request: BenchRequest, task_names: Sequence[str] | None) -> tuple[BenchResults, int]:
@@ -145,14 +152,37 @@ def bench_with_report(request: BenchRequest, task_names: Sequence[str] | None) -
     return results, next(iter([*unread, *failed]), 0)
 
 
-def sweep_with_report(request: BenchRequest, task_name: str, shares: Sequence[float]) -> tuple[SweepResults, int]:
-    """Make the runs of a curve that do not exist yet and write it; the exit code is the first failure's."""
-    task, shares = find_task(task_name), sorted(set(shares))
+def load_starts(starts: Mapping[str, LoadedModel | Path | str]) -> dict[str, LoadedModel]:
+    """Load the further starts of a curve; raises `UsageError` for a name of one of the benchmark's own models."""
+    for name in starts:
+        if name in MODELS or not _START_NAME.fullmatch(name):
+            raise UsageError(
+                f"a start named '{name}'; expected letters, digits and -, and no name among {list(MODELS)}"
+            )
+    return {name: its if isinstance(its, LoadedModel) else load_model(its) for name, its in starts.items()}
+
+
+def sweep_with_report(
+    request: BenchRequest,
+    task_name: str,
+    shares: Sequence[float],
+    patients: Sequence[int] = (),
+    against: str | None = None,
+) -> tuple[SweepResults, int]:
+    """Make the runs of a curve that do not exist yet and write it; the exit code is the first failure's.
+
+    `shares` in percent, or, where given, `patients`: numbers of them. `against`: see `bench.sweep.sweep_results`.
+    """
+    task = find_task(task_name)
     for share in shares:
         count_of_share(share, 1)
+    dataset = _fitting_dataset(request, task)
+    if patients:
+        shares = shares_of_counts(patients, len({study.patient for study in dataset.data.train}))
+    shares = sorted(set(shares))
     results, failed = run_sweep(
         task,
-        _fitting_dataset(request, task),
+        dataset,
         shares=shares,
         models=request.models,
         n_seeds=request.n_seeds,
@@ -160,6 +190,7 @@ def sweep_with_report(request: BenchRequest, task_name: str, shares: Sequence[fl
         part=request.part,
         note=request.note,
         report=request.report,
+        against=against,
     )
     texts = {"sweep.md": sweep_markdown(results), "sweep.csv": sweep_csv(results), "sweep.json": json_text(results)}
     texts |= {"curve.svg": standalone_svg(curve_svg(results)), "page.html": sweep_page(results)}

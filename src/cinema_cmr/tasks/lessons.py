@@ -85,8 +85,8 @@ class Lessons:
         return self.task.sample(example, rng)
 
     def loss(self, network: CineMA, batch: Batch) -> Loss:
-        """Cross-entropy plus soft Dice of the masks, weighted."""
-        loss = self.task.criterion(network.segment(batch.images)[_SAX], batch.labels[_SAX])
+        """Cross-entropy plus soft Dice of the masks, of what was drawn, weighted."""
+        loss = self._task_of(network).loss(batch)
         return Loss(total=self.config.weight * loss.total, parts={"lessons": float(loss.total.detach())})
 
     def agreement(self, network: CineMA, images: Tensor) -> Loss:
@@ -115,8 +115,10 @@ class Lessons:
 
     def validate(self, network: CineMA, batch: Batch) -> Mapping[str, Sequence[float]]:
         """Return the Dice of each structure of each sample, under names of their own."""
-        task = SegmentTask(self.task.config, _MaskNetwork(network))
-        return {f"lesson_{name}": scores for name, scores in task.validate(batch).items()}
+        return {f"lesson_{name}": scores for name, scores in self._task_of(network).validate(batch).items()}
+
+    def _task_of(self, network: CineMA) -> SegmentTask:
+        return SegmentTask(self.task.config, _MaskNetwork(network))
 
 
 class _MaskNetwork(nn.Module):

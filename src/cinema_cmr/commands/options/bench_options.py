@@ -30,9 +30,9 @@ def add_bench_options(parser: ArgumentParser) -> None:
     parser.add_argument("--from", dest="start", help="pre-training from which the model `cinema` starts")
     parser.add_argument(
         "--preset",
-        choices=["coarse", "smoke", "base"],
-        help="coarse: half the resolution, for a CPU; smoke: small networks and few steps, to see that it runs; base:"
-        " the published size, for a GPU; default: whole recipes",
+        choices=["coarse", "medium", "smoke", "base"],
+        help="coarse: half the resolution, medium: pixels of 2 mm, for a CPU; smoke: small networks and few steps, to"
+        " see that it runs; base: the published size, for a GPU; default: whole recipes",
     )
     parser.add_argument("--steps", type=int, help="updates of every run; default: each recipe's number")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps; default: %(default)s")
