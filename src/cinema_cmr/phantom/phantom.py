@@ -22,7 +22,7 @@ from cinema_cmr.phantom.anatomy.chambers import Chambers
 from cinema_cmr.phantom.anatomy.heart import build_heart
 from cinema_cmr.phantom.anatomy.surfaces import soften_surfaces
 from cinema_cmr.phantom.imaging import acquire, signal_gain
-from cinema_cmr.phantom.planes import ImagePlane, plan_view
+from cinema_cmr.phantom.planes import ImagePlane, plan_view, scan_seed
 from cinema_cmr.phantom.points import plane_landmarks
 from cinema_cmr.phantom.render import Beat, render_slice
 from cinema_cmr.phantom.styles import Style, draw_style, find_style
@@ -64,9 +64,10 @@ def make_phantom(
     style: str | None = None,
     views: Sequence[View] = PHANTOM_VIEWS,
     n_frames: int = 25,
+    scan: int = 0,
 ) -> PhantomStudy:
     """Draw the subject of a seed and image it; see `draw_subject` and `image_subject`."""
-    return image_subject(draw_subject(seed, group=group), style=style, views=views, n_frames=n_frames)
+    return image_subject(draw_subject(seed, group=group), style=style, views=views, n_frames=n_frames, scan=scan)
 
 
 def image_subject(
@@ -75,13 +76,17 @@ def image_subject(
     style: str | None = None,
     views: Sequence[View] = PHANTOM_VIEWS,
     n_frames: int = 25,
+    scan: int = 0,
 ) -> PhantomStudy:
     """Image a subject in a named style, or in a style drawn from its seed.
 
+    `scan` 1, 2, ... are further scans of the same heart: planes are planned anew, slices lie elsewhere, breath holds
+    and noise differ; the anatomy, and with it the truth, stays.
+
     Raises `UsageError` for an unknown style or view, a repeated view, or less than one frame.
     """
-    if n_frames < 1:
-        raise UsageError(f"{n_frames} frames were requested; expected at least 1")
+    if n_frames < 1 or scan < 0:
+        raise UsageError(f"{n_frames} frames of scan {scan} were requested; expected at least 1, of scan 0, 1, ...")
     if not views or len(set(views)) < len(views):
         raise UsageError(f"views are {[str(view) for view in views]}; expected at least one, each of them once")
     chosen = draw_style(subject.seed) if style is None else find_style(style)
@@ -89,7 +94,7 @@ def image_subject(
     rr_ms = body.heart.left_cycle.rr_interval_ms
     times = np.arange(n_frames) * rr_ms / n_frames
     frames = [body.heart.frame(float(time)) for time in times]
-    planes = {view: plan_view(body.heart, view, chosen) for view in views}
+    planes = {view: plan_view(body.heart, view, chosen, scan=scan) for view in views}
     # The sheets of a stack follow each other along the axis of the heart, those of a long-axis plane hardly do.
     sheets_mm = {view: plane.thickness_mm / 3 if view is View.SAX else 1.0 for view, plane in planes.items()}
     vessels = Chambers(heart=body.heart)
@@ -101,12 +106,13 @@ def image_subject(
         for sheet in set(sheets_mm.values())
     }
     images = {
-        view: _image_view(body, beats[sheets_mm[view]], plane, chosen, times_ms=times) for view, plane in planes.items()
+        view: _image_view(body, beats[sheets_mm[view]], plane, chosen, times_ms=times, scan=scan)
+        for view, plane in planes.items()
     }
     points = {view: plane_landmarks(body.heart, frames, plane) for view, plane in planes.items()}
     return PhantomStudy(
         study=Study(
-            name=f"phantom-{subject.seed:06d}",
+            name=f"phantom-{subject.seed:06d}{f'-scan{scan}' if scan else ''}",
             cines=tuple(cine for cine, _ in images.values()),
             subject=subject.metadata,
         ),
@@ -125,7 +131,7 @@ def image_subject(
 
 
 def _image_view(
-    body: Body, beat: Beat, plane: ImagePlane, style: Style, *, times_ms: NDArray[np.float64]
+    body: Body, beat: Beat, plane: ImagePlane, style: Style, *, times_ms: NDArray[np.float64], scan: int
 ) -> tuple[Cine, LabelMap]:
     """Image a plane in all frames; return its cine and labels."""
     tissues = tissue_signals(
@@ -141,7 +147,7 @@ def _image_view(
     labels = np.empty(images.shape, dtype=np.uint8)
     for index in range(nz):
         rendered = render_slice(body, beat, plane, index, tissues=tissues, flow=style.flow)
-        rng = np.random.default_rng((body.subject.seed, 14, _STREAMS[plane.view], index))
+        rng = np.random.default_rng(scan_seed(body.subject.seed, 14, _STREAMS[plane.view], index, scan=scan))
         rendered.signal[:] *= signal_gain(body, plane, index, style)
         images[index], labels[index] = acquire(rendered.signal, style, rng=rng), rendered.labels
     cine = Cine(

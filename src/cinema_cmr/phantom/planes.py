@@ -19,7 +19,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.phantom.anatomy.heart import Heart
 from cinema_cmr.phantom.styles import Style
 
-__all__ = ["VIEW_ANGLES_DEG", "ImagePlane", "plan_view"]
+__all__ = ["VIEW_ANGLES_DEG", "ImagePlane", "plan_view", "scan_seed"]
 
 Array = NDArray[np.float64]
 
@@ -62,12 +62,24 @@ class ImagePlane:
         return np.asarray(along_x[:, None] + j[:, None] * self.affine[:3, 1])
 
 
-def plan_view(heart: Heart, view: View, style: Style) -> ImagePlane:
-    """Plan the plane or stack of a view for a heart in its body; raises `UsageError` for an unsupported view."""
+def scan_seed(*numbers: int, scan: int) -> tuple[int, ...]:
+    """Return the seed of what differs between scans of a subject; scan 0 leaves the numbers as they are.
+
+    >>> scan_seed(7, 6, scan=0), scan_seed(7, 6, scan=2)
+    ((7, 6), (7, 6, 2))
+    """
+    return numbers if scan == 0 else (*numbers, scan)
+
+
+def plan_view(heart: Heart, view: View, style: Style, *, scan: int = 0) -> ImagePlane:
+    """Plan the plane or stack of a view for a heart in its body, anew for each `scan` of it.
+
+    Raises `UsageError` for an unsupported view.
+    """
     if view not in _STREAMS:
         supported = ", ".join(str(one) for one in _STREAMS)
         raise UsageError(f"view '{view}' cannot be planned; expected one of {supported}")
-    rng = np.random.default_rng((heart.subject.seed, 6, _STREAMS[view]))
+    rng = np.random.default_rng(scan_seed(heart.subject.seed, 6, _STREAMS[view], scan=scan))
     axis = heart.pose.towards_apex
     middle = heart.to_ras(np.array(0.0), np.array(0.0), np.array(0.45 * heart.left.length_mm))
     tilt = np.radians(style.planning_deg) * np.clip(rng.standard_normal(3), -2, 2)
