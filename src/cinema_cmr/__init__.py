@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from cinema_cmr.pipeline.benchmarks import benchmark, sweep
     from cinema_cmr.pipeline.compare_results import compare
     from cinema_cmr.pipeline.frame_dataset import FrameDataset
+    from cinema_cmr.pipeline.ranking import RankedStudy, rank
     from cinema_cmr.pipeline.task_model import Model
     from cinema_cmr.recipes.experiment import Experiment
     from cinema_cmr.recipes.run import RunResult
@@ -106,6 +107,7 @@ _MODULES = {
     "pipeline.benchmarks": ("benchmark", "sweep"),
     "pipeline.compare_results": ("compare",),
     "pipeline.frame_dataset": ("FrameDataset",),
+    "pipeline.ranking": ("RankedStudy", "rank"),
     "pipeline.task_model": ("Model",),
     "recipes.experiment": ("Experiment",),
     "recipes.run": ("RunResult",),
@@ -144,6 +146,7 @@ __all__ = [
     "Options",
     "OutputExistsError",
     "Prediction",
+    "RankedStudy",
     "RunResult",
     "SeriesDecision",
     "Study",
@@ -170,6 +173,7 @@ __all__ = [
     "measure_study",
     "prepare",
     "pretrain",
+    "rank",
     "read_cine",
     "read_measurements",
     "read_study",

@@ -141,3 +141,18 @@ def test_a_region_of_an_infarct_thickens_less_than_half_as_much() -> None:
 def test_what_cannot_be_made_is_refused(words: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         make_phantom(1, **words)  # type: ignore[arg-type]
+
+
+@pytest.mark.medium
+def test_a_further_scan_is_planned_anew_and_of_the_same_heart() -> None:
+    first, again, other = (
+        make_phantom(5, style="ideal", views=[View.SAX], n_frames=2, scan=scan) for scan in (0, 1, 2)
+    )
+    assert first.truth == again.truth == other.truth
+    affines = [made.study.cine(View.SAX).affine for made in (first, again, other)]
+    assert not np.allclose(affines[0], affines[1]) and not np.allclose(affines[1], affines[2])
+    assert again.study.name == "phantom-000005-scan1" and first.study.name == "phantom-000005"
+    repeated = make_phantom(5, style="ideal", views=[View.SAX], n_frames=2, scan=1)
+    assert np.array_equal(repeated.study.cine(View.SAX).array, again.study.cine(View.SAX).array)
+    with pytest.raises(UsageError, match="of scan -1"):
+        make_phantom(5, scan=-1)

@@ -30,6 +30,7 @@ COMMANDS = {
     "weights": "list, fetch, import, export and check model weights",
     "pretrain": "train the masked autoencoder on prepared studies without labels",
     "embed": "features of studies from a pre-trained model, without labels",
+    "rank": "which unlabelled studies to label next",
     "reconstruct": "a picture of a pre-trained model's reconstruction of a masked study",
     "prepare": "store studies for training, with access to single frames",
     "bench": "train and score every task with every suitable model: one table",
@@ -47,7 +48,7 @@ _PACKAGES = {
     **dict.fromkeys(("deidentify", "export"), "dicom."),
     "compare": "finished.",
     **dict.fromkeys(("cohort", "population"), "population."),
-    **dict.fromkeys(("embed", "prepare", "pretrain", "reconstruct"), "encoder."),
+    **dict.fromkeys(("embed", "prepare", "pretrain", "rank", "reconstruct"), "encoder."),
 }
 """Command -> package of `commands` that its module lies in."""
 
