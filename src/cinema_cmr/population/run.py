@@ -105,7 +105,7 @@ def run_population(
     store = OutcomeStore(settings.folder, settings.shard)
     with folder_lock(settings.folder / "status" / f"lock-{shard}"):
         plan = plan_run(studies, store.outcomes(), job, settings)
-        keep_facts(settings.folder, studies)
+        keep_facts(settings.folder, studies, settings.shard)
         status = RunStatus(
             shard=shard, engine=settings.engine, workers=settings.workers, total=len(studies), kept=plan.kept
         )
