@@ -40,7 +40,6 @@ class Owner:
         started = _start_of(self.pid)
         return 0 in (started, self.started) or started == self.started
 
-
     def lives(self, silent_s: float, limit_s: float) -> bool:
         """Return whether the process runs; one that cannot be seen from here does as long as its last sign is recent.
 

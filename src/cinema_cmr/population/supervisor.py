@@ -57,6 +57,10 @@ class Job:
         make = self.make.resolved()
         return replace(self, make=make, settings=make.settings())
 
+    def possible_settings(self) -> frozenset[str]:
+        """Return the hashes that outcomes may carry, whichever machine does the work."""
+        return self.make.possible_settings() if isinstance(self.make, WorkOptions) else frozenset([self.settings])
+
 
 class Supervisor:
     """Keeps one worker, started at the first study and again after its death; closed by `close`."""

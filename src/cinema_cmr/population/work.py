@@ -81,6 +81,17 @@ class WorkOptions:
         chosen = replace(inference, **vars(runtime))
         return replace(self, options=replace(self.options, inference=chosen))
 
+    def possible_settings(self) -> frozenset[str]:
+        """Return the hashes that `settings` gives on machines that may do the work: one, unless something is "auto".
+
+        Raises as `model_hashes`.
+        """
+        inference = self.options.inference
+        devices = ("cpu", "cuda") if inference.device == "auto" else (inference.device,)
+        precisions = ("fp32", "bf16") if inference.precision == "auto" else (inference.precision,)
+        kinds = [replace(inference, device=one, precision=other) for one in devices for other in precisions]  # type: ignore[arg-type]
+        return frozenset(replace(self, options=replace(self.options, inference=kind)).settings() for kind in kinds)
+
     def model_hashes(self) -> dict[str, object]:
         """Return the hashes of all models' weights; raises `WeightsError` for a model that is not found."""
         from cinema_cmr.disease.model import load_disease_model

@@ -109,6 +109,7 @@ def _prepared(given: Namespace, folder: Path, request: EngineRequest) -> tuple[l
         shard=shard,
         overwrite=given.overwrite,
         retry_failed=given.retry_failed,
+        listed=frozenset(study.name for study in studies),
     )
     return shard_of(studies, shard), request.job(_work_options(given)), settings
 

@@ -12,7 +12,8 @@ from cinema_cmr.core.errors import InternalError, UsageError
 from cinema_cmr.population.engines.choose import count_gpus
 from cinema_cmr.population.engines.local import work_locally
 from cinema_cmr.population.listed_studies import ListedStudy
-from cinema_cmr.population.run import RunSettings, run_population
+from cinema_cmr.population.outcome_store import OutcomeStore
+from cinema_cmr.population.run import RunSettings, check_one_kind, run_population
 from cinema_cmr.population.supervisor import Job
 
 if TYPE_CHECKING:
@@ -65,10 +66,13 @@ def run_on_slurm(
     """Submit an array of at most `jobs` shards, and wait for it.
 
     Settings are submitit's or SLURM's own names; `cluster=local` runs the jobs on this machine, `cluster=debug` in this
-    process. Raises `InternalError` with the place of its log if a job failed.
+    process. Raises `OutputExistsError` before anything is submitted where the folder would mix models or options,
+    `InternalError` with the place of its log if a job failed.
     """
     import submitit
 
+    settings = replace(settings, listed=frozenset(study.name for study in studies))
+    check_one_kind(studies, OutcomeStore(settings.folder).outcomes(), job.possible_settings(), settings)
     given = dict(_setting(text) for text in slurm)
     n = max(1, min(jobs, len(studies)))
     cluster = given.pop("cluster", None)
