@@ -25,6 +25,7 @@ def test_settings_are_those_of_the_machine_that_works(monkeypatch: pytest.Monkey
     work = WorkOptions(options=Options.of(landmarks=None, disease=None))
     here = EngineRequest(workers=1).job(work)
     assert here.settings == work.settings() and here.make.options.inference.device != "auto"  # type: ignore[attr-defined]
+    assert EngineRequest(workers=1, engine="ray", address="head:1").job(work) == here, "as docs/population.md says"
     submitted = EngineRequest(workers=1, engine="slurm").job(work)
     assert submitted.settings == "" and submitted.make == work
     gpu = Runtime(device="cuda", precision="bf16")

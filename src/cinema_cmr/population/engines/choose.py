@@ -50,7 +50,9 @@ class EngineRequest:
     def job(self, work: WorkOptions) -> Job:
         """Return what every worker does; raises `WeightsError` for a model that is not found.
 
-        On SLURM the device and the precision, and with them the settings, are decided where the workers run.
+        The device and the precision that "auto" means, and with them the settings, are those of this machine, for all
+        nodes of a Ray cluster too; on SLURM they are decided where the workers run. The limit of memory, where none is
+        given, is a share of this machine's.
         """
         memory = default_memory_mb(self.n_workers) if self.memory_gb is None else int(self.memory_gb * 1024)
         limits = WorkerLimits(threads=self.threads, memory_mb=memory, seconds=self.seconds)
