@@ -43,7 +43,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     _add_worker_options(parser)
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", required=True, metavar="FOLDER", help="folder of the population; it grows")
-    output.add_argument("--reports", choices=["none", "flagged", "all"], default="none", help="default: none")
+    output.add_argument(
+        "--reports", choices=["none", "flagged", "all"], default="none", help="pages of studies to keep"
+    )
     output.add_argument("--no-masks", action="store_true", help="keep numbers only")
     output.add_argument("--retry-failed", action="store_true", help="try failed studies again")
     output.add_argument("--overwrite", action="store_true", help="do studies anew whose model or options were others")
@@ -54,7 +56,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def _add_worker_options(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("workers")
-    group.add_argument("--engine", choices=["local", "ray", "slurm"], default="local", help="default: local")
+    group.add_argument("--engine", choices=["local", "ray", "slurm"], default="local", help="what runs the workers")
     group.add_argument("--workers", type=int, help="worker processes (default: one a core; slurm: in each job)")
     group.add_argument("--threads", type=int, default=1, help="threads of each worker (default: 1)")
     group.add_argument("--memory", type=float, metavar="GB", help="limit of each worker (default: its share)")
