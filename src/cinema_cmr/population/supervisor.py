@@ -15,7 +15,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from cinema_cmr.core.errors import CinemaError, InternalError
-from cinema_cmr.core.memory import KERNEL_CACHES
+from cinema_cmr.core.memory import worker_environment
 from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.outcome import Attempt, StudyOutcome, outcome_archive
 from cinema_cmr.population.work import MakeWork, WorkOptions, listing_hash
@@ -27,7 +27,6 @@ _ATTEMPTS = 2
 _LOOKS_EVERY_S = 0.1
 _RESIDENT_OVER_DATA = 1.25
 """Resident memory, shared libraries included, over the limit of data at which a worker is killed."""
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _GPUS = "CUDA_VISIBLE_DEVICES"
 _SPAWNING = threading.Lock()
 """The environment of a new process is that of this one for a moment."""
@@ -178,8 +177,7 @@ class Supervisor:
 
 @contextmanager
 def _environment(threads: int, gpu: int | None) -> Iterator[None]:
-    own_caches = {name: os.environ.get(name, value) for name, value in KERNEL_CACHES.items()}
-    values = own_caches | dict.fromkeys(_THREADS, str(threads)) | ({} if gpu is None else {_GPUS: _device_of(gpu)})
+    values = worker_environment(threads) | ({} if gpu is None else {_GPUS: _device_of(gpu)})
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
