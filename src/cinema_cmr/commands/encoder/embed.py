@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,27 +78,20 @@ class _Embedded:
     error: CinemaError | None = None
 
 
-class _Embedding:
-    """The work on one study, the model loaded once in each process that does it."""
-
-    def __init__(self, given: Namespace) -> None:
-        self._given = given
-
-    def __call__(self, case: _Case) -> _Embedded:
-        """Return the vectors of a study; whatever goes wrong with it does not stop the others."""
-        given = self._given
-        extractor = _extractor(given.model, given.device, given.precision)  # its failure is no study's fault
-        try:
-            return _Embedded(case=case, rows=_rows(case, extractor, given))
-        except Exception as error:  # of any kind: the next study may be a good one
-            return _died(case, error)
+def _embed(given: Namespace, case: _Case) -> _Embedded:
+    """Return the vectors of a study; whatever goes wrong with it does not stop the others."""
+    extractor = _extractor(given.model, given.device, given.precision)  # its failure is no study's fault
+    try:
+        return _Embedded(case=case, rows=_rows(case, extractor, given))
+    except Exception as error:  # of any kind: the next study may be a good one
+        return _died(case, error)
 
 
 def _embedded(cases: Sequence[_Case], given: Namespace, console: Console) -> list[_Embedded]:
     """Return what became of each case, in their order, whichever was finished first."""
     found, report = [], console.stage("embed")
     _extractor.cache_clear()  # of an earlier call: another model may be there by now
-    for one in each_result(_Embedding(given), cases, workers=given.workers, failed=_died):
+    for one in each_result(partial(_embed, given), cases, workers=given.workers, failed=_died):
         if one.error is not None:
             console.failure(one.case.name, one.error)
         found.append(one)
