@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,14 @@ from oracles import cine_of, heart
 
 from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.data.population import PreparedCase, Source, open_population, prepare_population, write_manifest
+from cinema_cmr.data.population import (
+    PreparedCase,
+    Source,
+    open_population,
+    prepare_population,
+    store_sources,
+    write_manifest,
+)
 from cinema_cmr.io.nifti.image import write_cine
 from cinema_cmr.io.read import read_study
 
@@ -94,18 +102,17 @@ def test_damage_is_reported_by_name(tmp_path: Path) -> None:
         open_population(tmp_path)
 
 
-@pytest.mark.slow
-def test_any_number_of_processes_gives_the_same_files(tmp_path: Path) -> None:
+def test_another_way_to_store_the_sources_gives_the_same_manifest(tmp_path: Path) -> None:
+    """An engine yields them in any order; results stand in that of the inputs."""
     paths = scans(tmp_path)
-    for workers in (1, 2):
-        prepare_population(paths, tmp_path / str(workers), workers=workers)
+
+    def backwards(sources: Sequence[Source], folder: Path, overwrite: bool) -> Iterator[PreparedCase]:
+        return store_sources(sources[::-1], folder, overwrite)
+
+    prepare_population(paths, tmp_path / "1")
+    assert [case.name for case in prepare_population(paths, tmp_path / "2", store=backwards)] == ["p0", "p1", "p2"]
     for name in ("p0.cine", "p1.cine", "p2.cine", "manifest.jsonl"):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
-
-
-def test_no_process_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="at least 1"):
-        prepare_population([], tmp_path, workers=0)
 
 
 def test_a_source_is_identified_by_all_its_files(tmp_path: Path) -> None:

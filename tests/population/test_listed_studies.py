@@ -33,7 +33,8 @@ def test_a_list_of_paths_is_a_manifest_and_inputs_are_added(tmp_path: Path) -> N
     listed = list_studies([Path("c/z")], manifest(tmp_path, "p1/scan.nii.gz\np2/scan.nii.gz\na\n"))
     assert [study.name for study in listed] == ["z", "p1", "p2", "a"]
     given = Namespace(inputs=["c/z"], manifest=str(tmp_path / "studies.csv"))
-    assert [study.path for study in listed] == listed_inputs(given), "in the order of every other command"
+    inputs = [path.absolute() for path in listed_inputs(given)]
+    assert [study.path for study in listed] == inputs, "in the order of every other command, for any working folder"
     with pytest.raises(UsageError, match="two studies are named 'z'"):
         list_studies([Path("c/z")], manifest(tmp_path, "path,id\na,Z\n"))
     with pytest.raises(UsageError, match="no input given"):

@@ -1,4 +1,4 @@
-"""A population of stored studies: many inputs prepared in parallel, with a manifest.
+"""A population of stored studies: many inputs prepared, with a manifest.
 
 ```
 FOLDER/
@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -36,8 +34,11 @@ __all__ = [
     "PreparedCase",
     "Progress",
     "Source",
+    "StoreSources",
     "open_population",
     "prepare_population",
+    "store_source",
+    "store_sources",
     "write_manifest",
 ]
 
@@ -74,32 +75,33 @@ class PreparedCase:
 Progress = Callable[[int, int, PreparedCase], None]
 """Called after each input: number finished, total number, outcome."""
 
+StoreSources = Callable[[Sequence[Source], Path, bool], Iterator[PreparedCase]]
+"""Stores sources in a folder, replacing what is there or not, and yields the outcome of each, in any order."""
+
 
 def prepare_population(
     inputs: Sequence[Path | Source],
     folder: Path | str,
     *,
-    workers: int = 1,
+    store: StoreSources | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> list[PreparedCase]:
     """Store every input as a study and write the folder's manifest; results are in the order of the inputs.
 
     An existing file made from the same input, by its hash, is kept, so that an interrupted call can be resumed. An
-    unreadable input is reported as failed and skipped. Workers are processes. Raises `UsageError` for two inputs with
-    the same name.
+    unreadable input is reported as failed and skipped. `store` does the work, by default `store_sources` in this
+    process. Raises `UsageError` for two inputs with the same name.
     """
-    if workers < 1:
-        raise UsageError(f"{workers} workers; expected at least 1: set --workers")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     sources = _sources(inputs)
     found: dict[str, PreparedCase] = {}
-    for case in _prepare_all(sources, folder, workers=workers, overwrite=overwrite):
+    for case in (store or store_sources)(sources, folder, overwrite):
         found[case.name] = case
         if progress is not None:
             progress(len(found), len(sources), case)
-    cases = [found[future.name] for future in sources]
+    cases = [found[source.name] for source in sources]
     write_manifest(folder)
     _write_failed(folder, [case for case in cases if case.status == "failed"])
     return cases
@@ -173,52 +175,26 @@ def _sources(inputs: Sequence[Path | Source]) -> list[Source]:
     return sources
 
 
-def _prepare_all(sources: list[Source], folder: Path, *, workers: int, overwrite: bool) -> Iterator[PreparedCase]:
-    """Prepare the inputs, yielding the outcome of each as it finishes."""
-    if workers == 1 or len(sources) < 2:
-        yield from (_prepare(source, folder, overwrite) for source in sources)
-        return
-    # Spawned processes inherit no locks or threads, and behave the same on every system.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(sources)), mp_context=context) as pool:
-        pending = {pool.submit(_prepare, source, folder, overwrite): source for source in sources}
-        died: list[Source] = []
+def store_sources(sources: Sequence[Source], folder: Path, overwrite: bool) -> Iterator[PreparedCase]:
+    """Store the sources one after the other; one that cannot be read does not stop the others."""
+    for source in sources:
         try:
-            for future in as_completed(pending):
-                if future.exception() is None:
-                    yield future.result()
-                else:
-                    died.append(pending[future])
-        finally:
-            pool.shutdown(cancel_futures=True)
-    # A process that dies takes with it all that wait: each of them gets a process of its own.
-    yield from (_prepare_alone(source, folder, overwrite) for source in died)
+            yield store_source(source, folder, overwrite=overwrite)
+        except Exception as error:
+            reported = as_cinema_error(error)
+            yield PreparedCase(name=source.name, status="failed", error=str(reported), exit_code=reported.exit_code)
 
 
-def _prepare_alone(source: Source, folder: Path, overwrite: bool) -> PreparedCase:
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        try:
-            return pool.submit(_prepare, source, folder, overwrite).result()
-        except BrokenExecutor:
-            return _failure(
-                source.name, "its process died; expected a study that a decoder can read: check the files", 1
-            )
-
-
-def _prepare(source: Source, folder: Path, overwrite: bool) -> PreparedCase:
-    """Prepare one input; never raises, so that one bad study does not stop the others."""
+def store_source(source: Source, folder: Path, *, overwrite: bool = False) -> PreparedCase:
+    """Store one input; raises what reading and writing it raise, `OutputExistsError` for a file of another input."""
     name = source.name
     path = folder / f"{name}{STORE_SUFFIX}"
-    try:
-        digest = _digest(source)
-        if not overwrite and path.exists():
-            return _keep_existing(path, digest, name)
-        study = source.read()
-        study = replace(study, name=name, subject=source.subject.fill_from(study.subject))
-        write_study(study, path, source_sha256=digest, overwrite=overwrite)
-    except Exception as error:
-        reported = as_cinema_error(error)
-        return _failure(name, str(reported), reported.exit_code)
+    digest = _digest(source)
+    if not overwrite and path.exists():
+        return _keep_existing(path, digest, name)
+    study = source.read()
+    study = replace(study, name=name, subject=source.subject.fill_from(study.subject))
+    write_study(study, path, source_sha256=digest, overwrite=overwrite)
     return PreparedCase(name=name, status="done")
 
 
@@ -239,10 +215,6 @@ def _keep_existing(path: Path, digest: str, name: str) -> PreparedCase:
         )
     stored.check()
     return PreparedCase(name=name, status="kept")
-
-
-def _failure(name: str, error: str, exit_code: int) -> PreparedCase:
-    return PreparedCase(name=name, status="failed", error=error, exit_code=exit_code)
 
 
 def _write_failed(folder: Path, failed: Sequence[PreparedCase]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -62,7 +63,12 @@ def shard_of(studies: Sequence[ListedStudy], shard: tuple[int, int]) -> list[Lis
 
 
 def _listed(name: str, row: ManifestRow) -> ListedStudy:
+    """Return a row as a study; its path is absolute, since a worker may have another working folder."""
     subject = {fact: value for fact, value in vars(row.subject).items() if value is not None}
     return ListedStudy(
-        name=name, path=row.path, facts={**subject, **row.facts}, ed_frame=row.ed_frame, es_frame=row.es_frame
+        name=name,
+        path=Path(os.path.abspath(row.path)),
+        facts={**subject, **row.facts},
+        ed_frame=row.ed_frame,
+        es_frame=row.es_frame,
     )

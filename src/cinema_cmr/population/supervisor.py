@@ -18,7 +18,7 @@ from cinema_cmr.core.errors import CinemaError, InternalError
 from cinema_cmr.core.memory import worker_environment
 from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.outcome import Attempt, StudyOutcome, outcome_archive
-from cinema_cmr.population.work import MakeWork, WorkOptions, listing_hash
+from cinema_cmr.population.work import DeviceWork, MakeWork, listing_hash
 from cinema_cmr.population.worker import Failure, Reply, WorkerLimits, work_until_closed
 
 __all__ = ["Job", "Supervisor"]
@@ -44,21 +44,21 @@ class Job:
     @property
     def device(self) -> str:
         """The kind of device that workers take."""
-        return self.make.options.inference.device if isinstance(self.make, WorkOptions) else "cpu"
+        return self.make.device if isinstance(self.make, DeviceWork) else "cpu"
 
     def on_this_machine(self) -> Job:
         """Return the job with the device and the precision that this machine's workers take, in its settings too.
 
-        Raises as `WorkOptions.settings`.
+        Raises as `DeviceWork.settings`.
         """
-        if not isinstance(self.make, WorkOptions):
+        if not isinstance(self.make, DeviceWork):
             return self
         make = self.make.resolved()
         return replace(self, make=make, settings=make.settings())
 
     def possible_settings(self) -> frozenset[str]:
         """Return the hashes that outcomes may carry, whichever machine does the work."""
-        return self.make.possible_settings() if isinstance(self.make, WorkOptions) else frozenset([self.settings])
+        return self.make.possible_settings() if isinstance(self.make, DeviceWork) else frozenset([self.settings])
 
 
 class Supervisor:

@@ -42,4 +42,4 @@ def test_every_default_but_that_of_a_switch_is_stated() -> None:
     parser = command_parser("population")
     said = {action.dest: parser._get_formatter()._get_help_string(action) for action in parser._actions}
     assert all(said[name].endswith("(default: %(default)s)") for name in ("engine", "reports", "device", "precision"))
-    assert said["jobs"].endswith("(default: 16)")
+    assert said["workers"].endswith("(default: one a core; slurm: in each job)")

@@ -15,8 +15,9 @@ from cinema_cmr.core.errors import InternalError, OutputExistsError, UsageError
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.pipeline.analysis_options import Options
 from cinema_cmr.population.engines.choose import EngineRequest
-from cinema_cmr.population.engines.slurm import SlurmShard, check_submitit, run_on_slurm
+from cinema_cmr.population.engines.slurm import SlurmPart, SlurmShard, check_submitit, run_on_slurm, work_on_slurm
 from cinema_cmr.population.listed_studies import ListedStudy
+from cinema_cmr.population.outcome import archived_outcome
 from cinema_cmr.population.outcome_store import OutcomeStore
 from cinema_cmr.population.run import RunSettings, make_tables, run_population
 from cinema_cmr.population.supervisor import Job
@@ -40,6 +41,19 @@ def test_each_shard_of_the_array_is_done_once(tmp_path: Path) -> None:
     before = {one.name: one.finished_ms for one in OutcomeStore(tmp_path).outcomes().values()}
     run_on_slurm(listed, job(), RunSettings(folder=tmp_path), jobs=2, slurm=["cluster=local"])
     assert {one.name: one.finished_ms for one in OutcomeStore(tmp_path).outcomes().values()} == before
+
+
+@pytest.mark.slow
+def test_outcomes_of_an_array_come_back_to_the_call(tmp_path: Path) -> None:
+    pytest.importorskip("submitit")
+    listed = studies("good-1", "good-2", "broken-3")
+    notes: list[str] = []
+    array = {"jobs": 2, "workers": 1, "logs": tmp_path / "logs", "slurm": ["cluster=local"]}
+    found = work_on_slurm(listed, job(), note=notes.append, **array)  # type: ignore[arg-type]
+    causes = {study.name: archived_outcome(archive, study.name).cause for study, archive in found}
+    assert causes == {"good-1": None, "good-2": None, "broken-3": "input"} and notes[0].startswith("2 jobs submitted")
+    with pytest.raises(InternalError, match="call again"):
+        list(work_on_slurm(listed, job(error="no model"), **array))  # type: ignore[arg-type]
 
 
 @pytest.mark.slow
@@ -74,10 +88,10 @@ def test_what_an_auto_may_mean_on_a_node_is_let_through(tmp_path: Path) -> None:
     assert fixed.possible_settings() == {fixed.settings()}, "of a device that this machine lacks"
 
 
-def test_the_script_asks_for_the_cores_and_the_memory_of_its_workers(tmp_path: Path) -> None:
+def test_the_script_asks_for_the_cores_and_the_memory_of_its_workers() -> None:
     from cinema_cmr.population.engines.slurm import _resources
 
-    requested = _resources(job(), RunSettings(folder=tmp_path, workers=8), 16)
+    requested = _resources(job(), 8, 16)
     assert (requested["cpus_per_task"], requested["mem_gb"], requested["slurm_array_parallelism"]) == (8, 17, 16)
 
 
@@ -105,6 +119,8 @@ def test_a_preempted_shard_is_submitted_again(tmp_path: Path) -> None:
     pytest.importorskip("submitit")
     shard = SlurmShard(studies("good-1"), job(), RunSettings(folder=tmp_path))
     assert shard.checkpoint().function is shard
+    part = SlurmPart(studies("good-1"), job(), 1)
+    assert part.checkpoint().function is part
 
 
 def test_settings_have_a_name_and_a_value(tmp_path: Path) -> None:
