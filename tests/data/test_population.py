@@ -22,6 +22,7 @@ from cinema_cmr.data.population import (
     store_sources,
     write_manifest,
 )
+from cinema_cmr.data.store import StoredStudy, open_study
 from cinema_cmr.io.nifti.image import write_cine
 from cinema_cmr.io.read import read_study
 
@@ -99,6 +100,38 @@ def test_damage_is_reported_by_name(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no prepared study"):
         open_population(store)
     with pytest.raises(InputError, match="no manifest"):
+        open_population(tmp_path)
+
+
+def test_a_large_store_is_opened_without_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are there, some are opened; the others are compared with the manifest when they are used."""
+    store = tmp_path / "store"
+    prepare_population(scans(tmp_path, 3), store)
+    (store / "p1.cine").write_bytes((store / "p0.cine").read_bytes())
+    monkeypatch.setattr("cinema_cmr.data.population._CHECKED", 2)
+    opened: list[str] = []
+
+    def count(path: Path) -> StoredStudy:
+        opened.append(path.name)
+        return open_study(path)
+
+    monkeypatch.setattr("cinema_cmr.data.population.open_study", count)
+    monkeypatch.setattr("cinema_cmr.data.store._HEADERS", {})  # as in another process
+    studies = open_population(store)
+    assert opened == ["p0.cine", "p2.cine"]
+    assert [study.views for study in studies] == 3 * [(View.SAX,)]
+    assert studies[0].frame(View.SAX, 0).shape == (40, 38, 3)
+    with pytest.raises(UnreadableFileError, match=r"'p1\.cine' does not match the manifest"):
+        studies[1].frame(View.SAX, 0)
+    (store / "p1.cine").unlink()
+    with pytest.raises(UnreadableFileError, match=r"lacks 1 studies of its manifest, first 'p1\.cine'"):
+        open_population(store)
+
+
+@pytest.mark.parametrize("row", ["[1]", '{"name": "p0", "file": "p0.cine", "sha256": "x", "views": {"heart": 1}}'])
+def test_a_row_of_another_form_is_damage(tmp_path: Path, row: str) -> None:
+    (tmp_path / "manifest.jsonl").write_text(row)
+    with pytest.raises(UnreadableFileError, match="is damaged"):
         open_population(tmp_path)
 
 

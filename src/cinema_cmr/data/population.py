@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,7 @@ from typing import Any, Literal
 from cinema_cmr.core.errors import InputError, OutputExistsError, UnreadableFileError, UsageError, as_cinema_error
 from cinema_cmr.core.serialise import Json, to_dict
 from cinema_cmr.core.study import Study, Subject
+from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.store import STORE_SUFFIX, StoredStudy, open_study, write_study
 from cinema_cmr.files.text import read_json_lines
 from cinema_cmr.io.atomic import write_text
@@ -44,6 +46,8 @@ __all__ = [
 
 MANIFEST_FILE = "manifest.jsonl"
 _FAILED_FILE = "failed.jsonl"
+_CHECKED = 1000
+"""Files that are opened when a store is: of 100,000 that would take minutes, on a network disk more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,39 +128,55 @@ def write_manifest(folder: Path) -> Path:
 def open_population(folder: Path | str) -> list[StoredStudy]:
     """Open the studies in a folder's manifest, sorted by name; frames are not read yet.
 
-    Raises `InputError` if there is no manifest or it is empty, `UnreadableFileError` for a damaged manifest or file,
-    and for a file that does not match the manifest.
+    All files must be there, and at most 1000 of them, evenly drawn, are opened and compared with the manifest; of a
+    larger store the others are when they are first used. Raises `InputError` if there is no manifest or it is empty,
+    `UnreadableFileError` for a damaged manifest or file, for one that is missing and for one that does not match the
+    manifest.
     """
     path = Path(folder) / MANIFEST_FILE
     try:
-        rows: Any = read_json_lines(path)
-        listed = sorted((str(row["name"]), str(row["file"]), str(row["sha256"])) for row in rows)
+        studies = sorted((_listed(path.parent, row) for row in read_json_lines(path)), key=lambda one: one.name)
     except OSError as error:
         raise InputError(
             f"'{path.parent.name}' has no {MANIFEST_FILE}; expected a folder written by `cinema prepare`: check the"
             " path"
         ) from error
-    except (UnreadableFileError, KeyError, TypeError) as error:
+    except (UnreadableFileError, KeyError, TypeError, ValueError) as error:
         raise UnreadableFileError(
             f"'{path.name}' is damaged ({type(error).__name__}); expected one JSON object per line: run"
             " `cinema prepare` again"
         ) from error
-    if not listed:
+    if not studies:
         raise InputError(f"'{path.parent.name}' holds no prepared study; expected at least one: see its {_FAILED_FILE}")
-    if any(Path(file).name != file for _, file, _ in listed):
+    if any(one.path.parent != path.parent for one in studies):
         raise UnreadableFileError(
             f"'{path.name}' lists a file outside its folder; expected names alone: run `cinema prepare` again"
         )
-    return [_open_listed(path.parent / file, sha256) for _, file, sha256 in listed]
+    _check_files(path.parent, studies)
+    return studies
 
 
-def _open_listed(path: Path, sha256: str) -> StoredStudy:
-    study = open_study(path)
-    if study.sha256 != sha256:
+def _listed(folder: Path, row: Any) -> StoredStudy:
+    """Return the study of a row; raises `KeyError`, `TypeError` or `ValueError` for one of another form."""
+    views = tuple(View(name) for name in dict(row["views"]))
+    return StoredStudy(path=folder / str(row["file"]), name=str(row["name"]), views=views, sha256=str(row["sha256"]))
+
+
+def _check_files(folder: Path, studies: Sequence[StoredStudy]) -> None:
+    with os.scandir(folder) as entries:
+        present = {entry.name for entry in entries}
+    missing = [study.path.name for study in studies if study.path.name not in present]
+    if missing:
         raise UnreadableFileError(
-            f"'{path.name}' does not match the manifest; expected the study it lists: run `cinema prepare` again"
+            f"'{folder.name}' lacks {len(missing)} studies of its manifest, first '{missing[0]}'; expected all of them:"
+            " run `cinema prepare` again"
         )
-    return study
+    for study in studies[:: -(-len(studies) // _CHECKED)]:
+        if open_study(study.path) != study:
+            raise UnreadableFileError(
+                f"'{study.path.name}' does not match the manifest; expected the study it lists: run `cinema prepare`"
+                " again"
+            )
 
 
 def _sources(inputs: Sequence[Path | Source]) -> list[Source]:
