@@ -17,6 +17,7 @@ from typing import Any
 
 from cinema_cmr.commands.about.completion import choices_of
 from cinema_cmr.commands.command_table import COMMANDS, command_parser
+from cinema_cmr.commands.options.help_text import lacks_default
 from cinema_cmr.measure.quality.flag_catalogue import FLAGS
 from cinema_cmr.pipeline.description import EXIT_CODES, measurement_kinds
 from cinema_cmr.report.record.schema import schema_text
@@ -54,8 +55,7 @@ def option_row(action: Action) -> tuple[str, str]:
     words = ", ".join(f"`{word}`" for word in action.option_strings) or f"`{action.metavar or action.dest}`"
     text = " ".join(str(action.help or "").split()).replace("%(default)s", str(action.default)).replace("%%", "%")
     choices = f"; one of {', '.join(choices_of(action))}" if choices_of(action) and action.nargs != 0 else ""
-    no_default = action.default in (None, False, SUPPRESS, []) or "default" in text or not action.option_strings
-    return words, text + choices + ("" if no_default else f" (default: {action.default})")
+    return words, text + choices + (f" (default: {action.default})" if lacks_default(action) else "")
 
 
 def flags_page() -> str:

@@ -302,8 +302,11 @@ def prepare(sources: Sequence[Path | str], folder: Path | str, *, workers: int =
     Raises the error of the first study that cannot be read, after the others are stored.
     """
     from cinema_cmr.data.population import MANIFEST_FILE, prepare_population
+    from cinema_cmr.population.engines.choose import EngineRequest
+    from cinema_cmr.population.store_work import store_on_engine
 
-    cases = prepare_population([Path(source) for source in sources], Path(folder), workers=workers, overwrite=overwrite)
+    store = None if workers == 1 else store_on_engine(EngineRequest(workers=workers))
+    cases = prepare_population([Path(source) for source in sources], Path(folder), store=store, overwrite=overwrite)
     failed = [case for case in cases if case.status == "failed"]
     if failed:
         raise InputError(

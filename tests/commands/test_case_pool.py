@@ -28,6 +28,17 @@ def test_one_worker_works_in_order_in_this_process() -> None:
         list(each_result(square, [1], workers=0, failed=failed))
 
 
+def test_one_worker_keeps_as_few_kernels_as_several_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the first case, whose network reads it; its threads are its own."""
+    monkeypatch.setattr(os, "environ", {"LRU_CACHE_CAPACITY": "100"})
+    found = list(each_result(lambda n: dict(os.environ), [1, 2], workers=1, failed=failed_environment))
+    assert found == 2 * [{"LRU_CACHE_CAPACITY": "100", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256"}]
+
+
+def failed_environment(n: int, error: Exception) -> dict[str, str]:
+    return {}
+
+
 @pytest.mark.slow
 def test_a_case_that_kills_its_process_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):

@@ -13,11 +13,11 @@ import pytest
 from cinema_cmr.core import memory
 from cinema_cmr.core.errors import InputError, OutOfMemoryError
 from cinema_cmr.core.memory import (
-    KERNEL_CACHES,
     check_memory,
     free_memory_bytes,
     give_back_memory,
     usable_cores,
+    worker_environment,
 )
 
 
@@ -152,10 +152,22 @@ print(used[1] - used[0])
 """
 
 
+CACHES = {"LRU_CACHE_CAPACITY": "256", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256"}
+THREADS = {"OMP_NUM_THREADS": "3", "MKL_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "3"}
+
+
+def test_workers_keep_few_kernels_and_have_their_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {"OMP_NUM_THREADS": "8"})
+    assert worker_environment() == CACHES
+    assert worker_environment(3) == CACHES | THREADS
+    os.environ["LRU_CACHE_CAPACITY"] = "100"
+    assert worker_environment()["LRU_CACHE_CAPACITY"] == "100", "what is set is left"
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="measured with glibc")
-@pytest.mark.parametrize(("caches", "grows"), [({}, True), (KERNEL_CACHES, False)])
+@pytest.mark.parametrize(("caches", "grows"), [({}, True), (CACHES, False)])
 def test_kernels_of_ever_new_shapes_are_not_all_kept(caches: dict[str, str], grows: bool) -> None:
-    environment = {name: value for name, value in os.environ.items() if name not in KERNEL_CACHES} | dict(caches)
+    environment = {name: value for name, value in os.environ.items() if name not in CACHES} | dict(caches)
     done = subprocess.run([sys.executable, "-c", SHAPES], env=environment, capture_output=True, text=True, check=True)
     assert (int(done.stdout) > 2000) == grows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,15 @@ from oracles import cine_of, heart
 
 from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.data.population import PreparedCase, Source, open_population, prepare_population, write_manifest
+from cinema_cmr.data.population import (
+    PreparedCase,
+    Source,
+    open_population,
+    prepare_population,
+    store_sources,
+    write_manifest,
+)
+from cinema_cmr.data.store import StoredStudy, open_study
 from cinema_cmr.io.nifti.image import write_cine
 from cinema_cmr.io.read import read_study
 
@@ -94,18 +103,49 @@ def test_damage_is_reported_by_name(tmp_path: Path) -> None:
         open_population(tmp_path)
 
 
-@pytest.mark.slow
-def test_any_number_of_processes_gives_the_same_files(tmp_path: Path) -> None:
+def test_a_large_store_is_opened_without_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are there, some are opened; the others are compared with the manifest when they are used."""
+    store = tmp_path / "store"
+    prepare_population(scans(tmp_path, 3), store)
+    (store / "p1.cine").write_bytes((store / "p0.cine").read_bytes())
+    monkeypatch.setattr("cinema_cmr.data.population._CHECKED", 2)
+    opened: list[str] = []
+
+    def count(path: Path) -> StoredStudy:
+        opened.append(path.name)
+        return open_study(path)
+
+    monkeypatch.setattr("cinema_cmr.data.population.open_study", count)
+    monkeypatch.setattr("cinema_cmr.data.store._HEADERS", {})  # as in another process
+    studies = open_population(store)
+    assert opened == ["p0.cine", "p2.cine"]
+    assert [study.views for study in studies] == 3 * [(View.SAX,)]
+    assert studies[0].frame(View.SAX, 0).shape == (40, 38, 3)
+    with pytest.raises(UnreadableFileError, match=r"'p1\.cine' does not match the manifest"):
+        studies[1].frame(View.SAX, 0)
+    (store / "p1.cine").unlink()
+    with pytest.raises(UnreadableFileError, match=r"lacks 1 studies of its manifest, first 'p1\.cine'"):
+        open_population(store)
+
+
+@pytest.mark.parametrize("row", ["[1]", '{"name": "p0", "file": "p0.cine", "sha256": "x", "views": {"heart": 1}}'])
+def test_a_row_of_another_form_is_damage(tmp_path: Path, row: str) -> None:
+    (tmp_path / "manifest.jsonl").write_text(row)
+    with pytest.raises(UnreadableFileError, match="is damaged"):
+        open_population(tmp_path)
+
+
+def test_another_way_to_store_the_sources_gives_the_same_manifest(tmp_path: Path) -> None:
+    """An engine yields them in any order; results stand in that of the inputs."""
     paths = scans(tmp_path)
-    for workers in (1, 2):
-        prepare_population(paths, tmp_path / str(workers), workers=workers)
+
+    def backwards(sources: Sequence[Source], folder: Path, overwrite: bool) -> Iterator[PreparedCase]:
+        return store_sources(sources[::-1], folder, overwrite)
+
+    prepare_population(paths, tmp_path / "1")
+    assert [case.name for case in prepare_population(paths, tmp_path / "2", store=backwards)] == ["p0", "p1", "p2"]
     for name in ("p0.cine", "p1.cine", "p2.cine", "manifest.jsonl"):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
-
-
-def test_no_process_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="at least 1"):
-        prepare_population([], tmp_path, workers=0)
 
 
 def test_a_source_is_identified_by_all_its_files(tmp_path: Path) -> None:

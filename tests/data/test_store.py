@@ -17,6 +17,7 @@ from cinema_cmr.core.serialise import to_dict
 from cinema_cmr.core.study import Issue, Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.data import store
 from cinema_cmr.data.store import open_study, write_study
 
 
@@ -184,3 +185,16 @@ def test_a_frame_is_compared_once_and_again_after_the_file_changed(
     stored.path.write_bytes(content)
     with pytest.raises(UnreadableFileError, match="does not match its checksum"):
         stored.frame(view, 0)
+
+
+def test_what_a_process_keeps_of_a_population_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Studies in use are a list of names; headers and comparisons are kept for the latest alone."""
+    monkeypatch.setattr(store, "_HEADERS", store._Recent(2))
+    monkeypatch.setattr(store, "_COMPARED", store._Recent(3))
+    written = [write_study(replace(study(), name=f"s{n}"), tmp_path / f"s{n}.cine") for n in range(4)]
+    expected = [one.frame(one.views[0], 1) for one in written]
+    for _ in range(2):
+        for one, frame in zip(written, expected, strict=True):
+            assert np.array_equal(one.frame(one.views[0], 1), frame)
+    assert (len(store._HEADERS), len(store._COMPARED)) == (2, 3)
+    assert len(pickle.dumps(written[0])) < 1000

@@ -16,7 +16,7 @@ import pytest
 
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.files import lock
-from cinema_cmr.files.lock import LOCK_FILE, folder_lock, waiting_lock
+from cinema_cmr.files.lock import LOCK_FILE, folder_lock, is_held, waiting_lock
 from cinema_cmr.files.owner import Owner, this_process
 
 
@@ -131,13 +131,32 @@ def test_a_lock_of_another_machine_holds_while_it_is_renewed(tmp_path: Path) -> 
         pass
 
 
+@pytest.mark.parametrize("age_s", [0, 200, 400])
+@pytest.mark.parametrize("change", [{}, {"pid": 2**22 + 5}, {"host": "0" * 12}])
+def test_a_lock_is_held_exactly_when_it_is_not_taken_over(
+    tmp_path: Path, change: dict[str, object], age_s: float
+) -> None:
+    assert not is_held(tmp_path) and not is_held(tmp_path / "none")
+    leave_lock(tmp_path, replace(this_process(), **change), age_s=age_s)  # type: ignore[arg-type]
+    held = is_held(tmp_path)
+    try:
+        with folder_lock(tmp_path):
+            taken = True
+    except InputError:
+        taken = False
+    assert held is not taken
+    assert held is (not change or ("host" in change and age_s < 300)), "of this machine by the process, not by age"
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b'{"pid": "x"}'])
 def test_a_damaged_lock_holds_for_five_minutes(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / LOCK_FILE
     path.write_bytes(content)
     with pytest.raises(InputError, match="in use"), folder_lock(tmp_path):
         pass
+    assert is_held(tmp_path)
     os.utime(path, (time.time() - 400,) * 2)
+    assert not is_held(tmp_path)
     with folder_lock(tmp_path):
         pass
 

@@ -32,3 +32,10 @@ def test_a_number_that_no_process_has(pid: int) -> None:
 
 def test_a_process_of_another_machine_cannot_be_seen() -> None:
     assert replace(this_process(), host="0" * 12).is_alive is None
+
+
+def test_one_that_cannot_be_seen_lives_by_its_last_sign() -> None:
+    own = this_process()
+    other = replace(own, host="0" * 12)
+    assert (other.lives(299, 300), other.lives(300, 300)) == (True, False)
+    assert own.lives(1e9, 300) and not replace(own, pid=2**31 - 1).lives(0, 300)

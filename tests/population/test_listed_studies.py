@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from jsonargparse import Namespace
 
+from cinema_cmr.commands.options.shared_options import listed_inputs
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.study import Subject
 from cinema_cmr.population.listed_studies import list_studies, parse_shard, shard_of
@@ -29,7 +31,10 @@ def test_rows_are_studies_with_subject_frames_and_facts(tmp_path: Path) -> None:
 
 def test_a_list_of_paths_is_a_manifest_and_inputs_are_added(tmp_path: Path) -> None:
     listed = list_studies([Path("c/z")], manifest(tmp_path, "p1/scan.nii.gz\np2/scan.nii.gz\na\n"))
-    assert [study.name for study in listed] == ["p1", "p2", "a", "z"]
+    assert [study.name for study in listed] == ["z", "p1", "p2", "a"]
+    given = Namespace(inputs=["c/z"], manifest=str(tmp_path / "studies.csv"))
+    inputs = [path.absolute() for path in listed_inputs(given)]
+    assert [study.path for study in listed] == inputs, "in the order of every other command, for any working folder"
     with pytest.raises(UsageError, match="two studies are named 'z'"):
         list_studies([Path("c/z")], manifest(tmp_path, "path,id\na,Z\n"))
     with pytest.raises(UsageError, match="no input given"):

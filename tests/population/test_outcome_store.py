@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from cinema_cmr.core.errors import UnreadableFileError
 from cinema_cmr.population import outcome_store
 from cinema_cmr.population.outcome import StudyOutcome, outcome_archive
 from cinema_cmr.population.outcome_store import OutcomeStore
+from cinema_cmr.population.run import merge_populations
 
 
 def archive(name: str, *, finished_ms: int = 0, settings: str = "s1") -> bytes:
@@ -161,3 +164,108 @@ def test_every_kind_of_damage_is_named(tmp_path: Path) -> None:
         path.write_bytes(broken)
         with pytest.raises(UnreadableFileError, match=r"'1-of-1-00001\.zip' is damaged.*remove it"):
             list(store.read(outcome_store._entries(path)))
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: after it, nothing of the process changes a file any more."""
+
+
+def killed_at(step: int, work: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Run work and kill it before its n-th change of names on disk; return whether it came so far."""
+    left = [step]
+
+    def counted(change: Callable[..., object]) -> Callable[..., object]:
+        def changed(*given: object, **named: object) -> object:
+            if not left[0]:
+                raise Killed
+            left[0] -= 1
+            return change(*given, **named)
+
+        return changed
+
+    with monkeypatch.context() as patch:
+        for name in ("replace", "rename", "unlink", "link", "mkdir"):
+            patch.setattr(os, name, counted(getattr(os, name)))
+        try:
+            work()
+        except Killed:
+            return True
+    return False
+
+
+def reports(folder: Path) -> dict[str, bytes]:
+    return {path.stem: path.read_bytes() for path in (folder / "reports").glob("[!.]*.html")}
+
+
+def source_with_reports(folder: Path) -> OutcomeStore:
+    """One packed outcome with a report, one pending, one without that had one."""
+    source = OutcomeStore(folder)
+    source.put("flagged-1", archive("flagged-1", finished_ms=2))
+    source.pack()
+    source.put("flagged-2", archive("flagged-2", finished_ms=2))
+    source.put("flagged-3", failed_later("flagged-3"))
+    return source
+
+
+def failed_later(name: str) -> bytes:
+    outcome = StudyOutcome(name=name, settings="s1", listing="l", cause="input", finished_ms=2)
+    return outcome_archive(outcome, {})
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("continued", ["merged", "packed"])
+def test_a_merge_killed_at_any_moment_loses_no_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, continued: str
+) -> None:
+    """Whether it is called again, or another call packs what it left."""
+    source = source_with_reports(tmp_path / "source")
+    expected, step = reports(source.folder), 0
+    while True:
+        ours = OutcomeStore(tmp_path / f"{step}")
+        ours.put("flagged-3", archive("flagged-3", finished_ms=1))
+        if not killed_at(step, lambda ours=ours: merge_populations([source.folder], ours.folder), monkeypatch):
+            break
+        if continued == "merged":
+            left_lock = ours.folder / "status" / "lock-1-of-1" / ".cinema-lock"
+            left_lock.unlink(missing_ok=True)  # of a process that would be dead
+            merge_populations([source.folder], ours.folder)
+            assert reports(ours.folder) == expected, step
+        else:
+            before = ours.outcomes()
+            OutcomeStore(ours.folder).pack()
+            taken = {name for name, one in before.items() if one.finished_ms == 2}
+            old = {"flagged-3"} - taken
+            assert set(reports(ours.folder)) == (taken & set(expected)) | old, step
+        step += 1
+    assert step > 10 and reports(ours.folder) == expected
+    with zipfile.ZipFile(ours.folder / "studies" / "1-of-1-00001.zip") as pack:
+        assert not [name for name in pack.namelist() if name.endswith("report.html")]
+
+
+def test_a_run_killed_at_any_moment_leaves_no_report_without_its_outcome(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, killed = 0, True
+    while killed:
+        store = OutcomeStore(tmp_path / f"{step}")
+        store.put("flagged-1", archive("flagged-1", finished_ms=1))
+
+        def work(store: OutcomeStore = store) -> None:
+            store.put("flagged-1", failed_later("flagged-1"))
+            store.put("flagged-2", archive("flagged-2", finished_ms=2))
+            store.pack()
+
+        killed = killed_at(step, work, monkeypatch)
+        OutcomeStore(store.folder).pack()
+        done = {one.name for one in store.outcomes().values() if one.status == "done"}
+        assert set(reports(store.folder)) == done, step
+        step += 1
+    assert step > 5
+
+
+def test_a_left_report_does_not_replace_that_of_a_later_outcome(tmp_path: Path) -> None:
+    """A shard that was killed is called again after another did its study anew."""
+    left = OutcomeStore(tmp_path, (1, 2)).put("flagged-1", archive("flagged-1", finished_ms=1))
+    OutcomeStore(tmp_path).put("flagged-1", failed_later("flagged-1"))
+    OutcomeStore(tmp_path, (1, 2)).pack()
+    assert not left.archive.exists() and reports(tmp_path) == {}

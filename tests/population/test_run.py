@@ -22,11 +22,15 @@ NAMES = [f"good-{number}" for number in range(6)] + ["flagged-6", "broken-7"]
 
 
 def run(
-    folder: Path, listed: list[ListedStudy], engine: FakeEngine, work: Job | None = None, **given: object
+    folder: Path, listed: list[ListedStudy], engine: FakeEngine, work: Job | None = None, /, **given: object
 ) -> list[str]:
     settings = replace(RunSettings(folder=folder), **given)  # type: ignore[arg-type]
     run_population(listed, work or job(), engine, settings, lambda outcome, status: None)
     return engine.done
+
+
+def names(listed: list[ListedStudy]) -> frozenset[str]:
+    return frozenset(one.name for one in listed)
 
 
 def sha256(folder: Path) -> object:
@@ -136,10 +140,14 @@ def test_overwriting_some_of_the_studies_leaves_no_mixed_table(tmp_path: Path, l
     with pytest.raises(OutputExistsError, match="holds 1 studies of another model"):
         run(tmp_path, listed[1:], engine, job("other"), overwrite=True)
     assert not engine.done, "refused before the work"
-    run(tmp_path, listed[:2], FakeEngine(), job("other"), overwrite=True, shard=(1, 2))
+    with pytest.raises(OutputExistsError, match="holds 1 studies of another model"):
+        run(tmp_path, listed[1:2], engine, job("other"), overwrite=True, shard=(1, 2), listed=names(listed[1:]))
+    assert not engine.done, "a shard too"
+    whole = names(listed[:3])
+    run(tmp_path, listed[:2], FakeEngine(), job("other"), overwrite=True, shard=(1, 2), listed=whole)
     with pytest.raises(InputError, match=r"2 different models, options or versions \(2, 1 studies\)"):
         make_tables(tmp_path, {})
-    run(tmp_path, listed[2:3], FakeEngine(), job("other"), overwrite=True, shard=(2, 2))
+    run(tmp_path, listed[2:3], FakeEngine(), job("other"), overwrite=True, shard=(2, 2), listed=whole)
     assert make_tables(tmp_path, {})["settings"] == "other"
 
 

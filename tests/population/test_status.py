@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.files.lock import LOCK_FILE, folder_lock
+from cinema_cmr.files.owner import this_process
 from cinema_cmr.population.outcome import Attempt, StudyOutcome
 from cinema_cmr.population.status import RunStatus, StatusFile, is_running, read_statuses, status_lines
 
@@ -31,21 +32,27 @@ def test_counts_reach_the_file_and_its_line(tmp_path: Path) -> None:
     assert json.loads(lines[-1])["done"] == 2
 
 
-def test_a_run_is_alive_while_its_lock_is_renewed(tmp_path: Path) -> None:
-    """A study of half an hour gives no sign of its own for so long."""
+def test_a_run_goes_on_while_its_process_lives(tmp_path: Path) -> None:
+    """A study of half an hour gives no sign of its own for so long; a process that was killed is gone at once."""
     running = replace(STATUS, updated=1, left_s=3700.0)
-    with folder_lock(tmp_path / "status" / "lock-1-of-1"):
+    lock = tmp_path / "status" / "lock-1-of-1" / LOCK_FILE
+    with folder_lock(lock.parent):
+        os.utime(lock, (time.time() - 200,) * 2)  # its thread of renewal had no turn
         assert status_lines(tmp_path, [running])[0].endswith("1 h 1 min left")
-        lock = tmp_path / "status" / "lock-1-of-1" / LOCK_FILE
-        os.utime(lock, (time.time() - 100,) * 2)
-        assert is_running(tmp_path, running)
-        os.utime(lock, (time.time() - 200,) * 2)
-        assert "stopped: call again" in status_lines(tmp_path, [running])[0]
-        os.utime(lock)
         assert not is_running(tmp_path, replace(running, shard="1-of-2"))
         assert not is_running(tmp_path, replace(running, finished=True))
     now = replace(running, updated=int(time.time()))
-    assert "stopped: call again" in status_lines(tmp_path, [now])[0], "a run that was ended just now"
+    lock.write_text(json.dumps(asdict(replace(this_process(), pid=2**22 + 5))))
+    assert "stopped: call again" in status_lines(tmp_path, [now])[0], "a run that was killed just now"
+
+
+def test_a_run_of_another_machine_goes_on_while_its_lock_is_renewed(tmp_path: Path) -> None:
+    lock = tmp_path / "status" / "lock-1-of-1" / LOCK_FILE
+    lock.parent.mkdir(parents=True)
+    lock.write_text(json.dumps(asdict(replace(this_process(), host="0" * 12))))
+    for age_s, alive in ((200, True), (400, False)):
+        os.utime(lock, (time.time() - age_s,) * 2)
+        assert is_running(tmp_path, STATUS) is alive, "as a run would take the lock over"
 
 
 def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:

@@ -10,14 +10,12 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessP
 from typing import TypeVar
 
 from cinema_cmr.core.errors import InternalError, UsageError
-from cinema_cmr.core.memory import KERNEL_CACHES, give_back_memory, usable_cores
+from cinema_cmr.core.memory import give_back_memory, usable_cores, worker_environment
 
 __all__ = ["each_result"]
 
 Case = TypeVar("Case")
 Result = TypeVar("Result")
-
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def each_result(
@@ -31,12 +29,11 @@ def each_result(
     if workers < 1:
         raise UsageError(f"{workers} workers; expected at least 1: set --workers")
     if workers == 1 or len(cases) < 2:
+        os.environ.update(worker_environment())  # before the first case loads a network: torch reads it once
         for case in cases:
             yield _worked(work, case)
         return
-    threads = max(1, usable_cores() // workers)
-    own_caches = {name: os.environ.get(name, value) for name, value in KERNEL_CACHES.items()}
-    os.environ.update(own_caches | dict.fromkeys(_THREADS, str(threads)))
+    os.environ.update(worker_environment(max(1, usable_cores() // workers)))
     waiting = deque(cases)
     while waiting:
         died: list[Case] = []

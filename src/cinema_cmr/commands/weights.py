@@ -25,9 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-o", "--output", help="folder that import, export and join write to; file of pack")
     parser.add_argument("--name", default="", help="import, join: name of the new model; import: default as before")
     parser.add_argument("--licence", default="", help="import, join: terms of use; default those of the models")
-    parser.add_argument(
-        "--precision", choices=get_args(Precision), default="float32", help="import: stored precision; default float32"
-    )
+    parser.add_argument("--precision", choices=get_args(Precision), default="float32", help="import: stored precision")
     parser.add_argument(
         "--offset",
         nargs="*",

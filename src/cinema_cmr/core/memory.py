@@ -13,9 +13,10 @@ from pathlib import Path, PurePosixPath
 
 from cinema_cmr.core.errors import OutOfMemoryError
 
-__all__ = ["KERNEL_CACHES", "check_memory", "free_memory_bytes", "give_back_memory", "usable_cores"]
+__all__ = ["check_memory", "free_memory_bytes", "give_back_memory", "usable_cores", "worker_environment"]
 
-KERNEL_CACHES: Mapping[str, str] = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256", "LRU_CACHE_CAPACITY": "256"}
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_KERNEL_CACHES: Mapping[str, str] = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256", "LRU_CACHE_CAPACITY": "256"}
 """Environment that bounds how many kernels oneDNN, and PyTorch above it, keep; read when torch is imported.
 
 Each keeps 1024 by default, one for every layer and every shape of its input, some 100 KB in all; studies differ in
@@ -54,6 +55,13 @@ def give_back_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
     except (AttributeError, OSError, TypeError):  # another C library
         return
+
+
+def worker_environment(threads: int | None = None) -> dict[str, str]:
+    """Return the variables of a process that works through many studies: the size of its kernel caches, which what is
+    set already overrules, and its threads; None for as many as it takes by itself."""
+    caches = {name: os.environ.get(name, value) for name, value in _KERNEL_CACHES.items()}
+    return caches if threads is None else caches | dict.fromkeys(_THREADS, str(threads))
 
 
 def usable_cores() -> int:

@@ -1,4 +1,4 @@
-"""A population of stored studies: many inputs prepared in parallel, with a manifest.
+"""A population of stored studies: many inputs prepared, with a manifest.
 
 ```
 FOLDER/
@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Any, Literal
 from cinema_cmr.core.errors import InputError, OutputExistsError, UnreadableFileError, UsageError, as_cinema_error
 from cinema_cmr.core.serialise import Json, to_dict
 from cinema_cmr.core.study import Study, Subject
+from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.store import STORE_SUFFIX, StoredStudy, open_study, write_study
 from cinema_cmr.files.text import read_json_lines
 from cinema_cmr.io.atomic import write_text
@@ -36,13 +36,18 @@ __all__ = [
     "PreparedCase",
     "Progress",
     "Source",
+    "StoreSources",
     "open_population",
     "prepare_population",
+    "store_source",
+    "store_sources",
     "write_manifest",
 ]
 
 MANIFEST_FILE = "manifest.jsonl"
 _FAILED_FILE = "failed.jsonl"
+_CHECKED = 1000
+"""Files that are opened when a store is: of 100,000 that would take minutes, on a network disk more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,32 +79,33 @@ class PreparedCase:
 Progress = Callable[[int, int, PreparedCase], None]
 """Called after each input: number finished, total number, outcome."""
 
+StoreSources = Callable[[Sequence[Source], Path, bool], Iterator[PreparedCase]]
+"""Stores sources in a folder, replacing what is there or not, and yields the outcome of each, in any order."""
+
 
 def prepare_population(
     inputs: Sequence[Path | Source],
     folder: Path | str,
     *,
-    workers: int = 1,
+    store: StoreSources | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> list[PreparedCase]:
     """Store every input as a study and write the folder's manifest; results are in the order of the inputs.
 
     An existing file made from the same input, by its hash, is kept, so that an interrupted call can be resumed. An
-    unreadable input is reported as failed and skipped. Workers are processes. Raises `UsageError` for two inputs with
-    the same name.
+    unreadable input is reported as failed and skipped. `store` does the work, by default `store_sources` in this
+    process. Raises `UsageError` for two inputs with the same name.
     """
-    if workers < 1:
-        raise UsageError(f"{workers} workers; expected at least 1: set --workers")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     sources = _sources(inputs)
     found: dict[str, PreparedCase] = {}
-    for case in _prepare_all(sources, folder, workers=workers, overwrite=overwrite):
+    for case in (store or store_sources)(sources, folder, overwrite):
         found[case.name] = case
         if progress is not None:
             progress(len(found), len(sources), case)
-    cases = [found[future.name] for future in sources]
+    cases = [found[source.name] for source in sources]
     write_manifest(folder)
     _write_failed(folder, [case for case in cases if case.status == "failed"])
     return cases
@@ -122,39 +128,55 @@ def write_manifest(folder: Path) -> Path:
 def open_population(folder: Path | str) -> list[StoredStudy]:
     """Open the studies in a folder's manifest, sorted by name; frames are not read yet.
 
-    Raises `InputError` if there is no manifest or it is empty, `UnreadableFileError` for a damaged manifest or file,
-    and for a file that does not match the manifest.
+    All files must be there, and at most 1000 of them, evenly drawn, are opened and compared with the manifest; of a
+    larger store the others are when they are first used. Raises `InputError` if there is no manifest or it is empty,
+    `UnreadableFileError` for a damaged manifest or file, for one that is missing and for one that does not match the
+    manifest.
     """
     path = Path(folder) / MANIFEST_FILE
     try:
-        rows: Any = read_json_lines(path)
-        listed = sorted((str(row["name"]), str(row["file"]), str(row["sha256"])) for row in rows)
+        studies = sorted((_listed(path.parent, row) for row in read_json_lines(path)), key=lambda one: one.name)
     except OSError as error:
         raise InputError(
             f"'{path.parent.name}' has no {MANIFEST_FILE}; expected a folder written by `cinema prepare`: check the"
             " path"
         ) from error
-    except (UnreadableFileError, KeyError, TypeError) as error:
+    except (UnreadableFileError, KeyError, TypeError, ValueError) as error:
         raise UnreadableFileError(
             f"'{path.name}' is damaged ({type(error).__name__}); expected one JSON object per line: run"
             " `cinema prepare` again"
         ) from error
-    if not listed:
+    if not studies:
         raise InputError(f"'{path.parent.name}' holds no prepared study; expected at least one: see its {_FAILED_FILE}")
-    if any(Path(file).name != file for _, file, _ in listed):
+    if any(one.path.parent != path.parent for one in studies):
         raise UnreadableFileError(
             f"'{path.name}' lists a file outside its folder; expected names alone: run `cinema prepare` again"
         )
-    return [_open_listed(path.parent / file, sha256) for _, file, sha256 in listed]
+    _check_files(path.parent, studies)
+    return studies
 
 
-def _open_listed(path: Path, sha256: str) -> StoredStudy:
-    study = open_study(path)
-    if study.sha256 != sha256:
+def _listed(folder: Path, row: Any) -> StoredStudy:
+    """Return the study of a row; raises `KeyError`, `TypeError` or `ValueError` for one of another form."""
+    views = tuple(View(name) for name in dict(row["views"]))
+    return StoredStudy(path=folder / str(row["file"]), name=str(row["name"]), views=views, sha256=str(row["sha256"]))
+
+
+def _check_files(folder: Path, studies: Sequence[StoredStudy]) -> None:
+    with os.scandir(folder) as entries:
+        present = {entry.name for entry in entries}
+    missing = [study.path.name for study in studies if study.path.name not in present]
+    if missing:
         raise UnreadableFileError(
-            f"'{path.name}' does not match the manifest; expected the study it lists: run `cinema prepare` again"
+            f"'{folder.name}' lacks {len(missing)} studies of its manifest, first '{missing[0]}'; expected all of them:"
+            " run `cinema prepare` again"
         )
-    return study
+    for study in studies[:: -(-len(studies) // _CHECKED)]:
+        if open_study(study.path) != study:
+            raise UnreadableFileError(
+                f"'{study.path.name}' does not match the manifest; expected the study it lists: run `cinema prepare`"
+                " again"
+            )
 
 
 def _sources(inputs: Sequence[Path | Source]) -> list[Source]:
@@ -173,52 +195,26 @@ def _sources(inputs: Sequence[Path | Source]) -> list[Source]:
     return sources
 
 
-def _prepare_all(sources: list[Source], folder: Path, *, workers: int, overwrite: bool) -> Iterator[PreparedCase]:
-    """Prepare the inputs, yielding the outcome of each as it finishes."""
-    if workers == 1 or len(sources) < 2:
-        yield from (_prepare(source, folder, overwrite) for source in sources)
-        return
-    # Spawned processes inherit no locks or threads, and behave the same on every system.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(sources)), mp_context=context) as pool:
-        pending = {pool.submit(_prepare, source, folder, overwrite): source for source in sources}
-        died: list[Source] = []
+def store_sources(sources: Sequence[Source], folder: Path, overwrite: bool) -> Iterator[PreparedCase]:
+    """Store the sources one after the other; one that cannot be read does not stop the others."""
+    for source in sources:
         try:
-            for future in as_completed(pending):
-                if future.exception() is None:
-                    yield future.result()
-                else:
-                    died.append(pending[future])
-        finally:
-            pool.shutdown(cancel_futures=True)
-    # A process that dies takes with it all that wait: each of them gets a process of its own.
-    yield from (_prepare_alone(source, folder, overwrite) for source in died)
+            yield store_source(source, folder, overwrite=overwrite)
+        except Exception as error:
+            reported = as_cinema_error(error)
+            yield PreparedCase(name=source.name, status="failed", error=str(reported), exit_code=reported.exit_code)
 
 
-def _prepare_alone(source: Source, folder: Path, overwrite: bool) -> PreparedCase:
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        try:
-            return pool.submit(_prepare, source, folder, overwrite).result()
-        except BrokenExecutor:
-            return _failure(
-                source.name, "its process died; expected a study that a decoder can read: check the files", 1
-            )
-
-
-def _prepare(source: Source, folder: Path, overwrite: bool) -> PreparedCase:
-    """Prepare one input; never raises, so that one bad study does not stop the others."""
+def store_source(source: Source, folder: Path, *, overwrite: bool = False) -> PreparedCase:
+    """Store one input; raises what reading and writing it raise, `OutputExistsError` for a file of another input."""
     name = source.name
     path = folder / f"{name}{STORE_SUFFIX}"
-    try:
-        digest = _digest(source)
-        if not overwrite and path.exists():
-            return _keep_existing(path, digest, name)
-        study = source.read()
-        study = replace(study, name=name, subject=source.subject.fill_from(study.subject))
-        write_study(study, path, source_sha256=digest, overwrite=overwrite)
-    except Exception as error:
-        reported = as_cinema_error(error)
-        return _failure(name, str(reported), reported.exit_code)
+    digest = _digest(source)
+    if not overwrite and path.exists():
+        return _keep_existing(path, digest, name)
+    study = source.read()
+    study = replace(study, name=name, subject=source.subject.fill_from(study.subject))
+    write_study(study, path, source_sha256=digest, overwrite=overwrite)
     return PreparedCase(name=name, status="done")
 
 
@@ -239,10 +235,6 @@ def _keep_existing(path: Path, digest: str, name: str) -> PreparedCase:
         )
     stored.check()
     return PreparedCase(name=name, status="kept")
-
-
-def _failure(name: str, error: str, exit_code: int) -> PreparedCase:
-    return PreparedCase(name=name, status="failed", error=error, exit_code=exit_code)
 
 
 def _write_failed(folder: Path, failed: Sequence[PreparedCase]) -> None:

@@ -19,10 +19,11 @@ import json
 import math
 import os
 import struct
+import threading
 import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,9 +50,31 @@ _ALIGNED = 64
 _MAX_HEADER_BYTES = 16 << 20
 """Of a header; one of 11 cines of 50 frames has 30 KB."""
 _VOXEL = np.dtype("<u2")
-_COMPARED: dict[tuple[int, int, int, int], bytearray] = {}
-"""Frames that this process has compared with their checksums, by the state of their file: to compare takes longer than
-to read, and training reads each frame many times."""
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class _Recent(dict[Key, Value]):
+    """A mapping of at most so many values: of more, those that were added first go."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most, self._lock = most, threading.Lock()
+
+    def __setitem__(self, key: Key, value: Value) -> None:
+        with self._lock:
+            super().__setitem__(key, value)
+            if len(self) > self._most:
+                del self[next(iter(self))]
+
+
+_COMPARED: _Recent[tuple[int, int, int, int], bytearray] = _Recent(4096)
+"""Frames that this process has compared with their checksums, by the state of their file: to compare takes a twentieth
+of the time to read, and training reads each frame many times. Of a population a frame is seen once in hours, so that
+few are kept."""
+_HEADERS: _Recent[tuple[Path, str], tuple[StoredHeader, int]] = _Recent(1024)
+"""Headers that this process has read, some 10 KB each, with the place of their first frame."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,24 +133,41 @@ class StoredHeader:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredStudy:
-    """A study in a file, frames not read yet; small, and safe to send to other processes."""
+    """A study in a file, neither frames nor header read yet: some 0.7 KB, so that a process holds 100,000 of them.
+
+    The header is read when it is first needed, and kept for the studies of most recent use.
+    """
 
     path: Path
-    header: StoredHeader
+    name: str
+    views: tuple[View, ...]
+    """Views in the file."""
     sha256: str
     """Hash of the header, which includes that of the frames: it identifies the whole content."""
-    frames_start: int
-    """Bytes before the first frame."""
 
     @property
-    def name(self) -> str:
-        """Name of the study."""
-        return self.header.name
+    def header(self) -> StoredHeader:
+        """Header of the file; raises `InputError` as `open_study`, `UnreadableFileError` for that of another study."""
+        return self._opened()[0]
 
     @property
-    def views(self) -> tuple[View, ...]:
-        """Views in the file."""
-        return tuple(cine.view for cine in self.header.cines)
+    def frames_start(self) -> int:
+        """Bytes before the first frame; raises as `header`."""
+        return self._opened()[1]
+
+    def _opened(self) -> tuple[StoredHeader, int]:
+        key = (self.path, self.sha256)
+        found = _HEADERS.get(key)
+        if found is None:
+            header, start, sha256 = _read_header(self.path)
+            if sha256 != self.sha256:
+                raise UnreadableFileError(
+                    f"'{self.path.name}' does not match the manifest; expected the study it lists: run `cinema prepare`"
+                    " again"
+                )
+            found = header, start
+            _HEADERS[key] = found
+        return found
 
     def cine(self, view: View) -> StoredCine:
         """Return geometry and position of a view; raises `NoCineError` if it is absent."""
@@ -162,7 +202,8 @@ class StoredStudy:
         key = (state.st_dev, state.st_ino, state.st_mtime_ns, cine.offset)
         compared = _COMPARED.get(key)
         if compared is None or len(compared) != cine.n_frames:
-            compared = _COMPARED[key] = bytearray(cine.n_frames)
+            compared = bytearray(cine.n_frames)
+            _COMPARED[key] = compared
         if compared[index]:
             return
         if zlib.crc32(stored.data) != cine.frame_crc32[index]:
@@ -252,6 +293,13 @@ def open_study(path: Path | str) -> StoredStudy:
     Raises `InputError` if the file does not exist, `UnreadableFileError` if it is damaged or of another kind.
     """
     path = Path(path)
+    header, start, sha256 = _read_header(path)
+    _HEADERS[path, sha256] = header, start
+    return StoredStudy(path=path, name=header.name, views=tuple(cine.view for cine in header.cines), sha256=sha256)
+
+
+def _read_header(path: Path) -> tuple[StoredHeader, int, str]:
+    """Return the header, where its frames start, and the hash of the header; raises as `open_study`."""
     try:
         with open_regular(path) as stream:
             start = stream.read(_START.size)
@@ -273,8 +321,7 @@ def open_study(path: Path | str) -> StoredStudy:
     n_bytes = _checked_bytes(path, header)
     if length != frames_start + n_bytes:
         raise _damaged_error(path, f"it has {length} bytes; expected {frames_start + n_bytes}")
-    sha256 = hashlib.sha256(text).hexdigest()
-    return StoredStudy(path=path, header=header, sha256=sha256, frames_start=frames_start)
+    return header, frames_start, hashlib.sha256(text).hexdigest()
 
 
 def _describe_cine(cine: Cine, heart: tuple[float, float], scale: tuple[float, float], offset: int) -> StoredCine:

@@ -89,8 +89,7 @@ def is_abandoned(path: Path) -> bool:
         return False
     if hasattr(os, "getuid") and state.st_uid != os.getuid():
         return False
-    alive = owner.is_alive
-    return time.time() - state.st_mtime > _ABANDONED_S if alive is None else not alive
+    return not owner.lives(time.time() - state.st_mtime, _ABANDONED_S)
 
 
 def _remove(path: Path) -> None:

@@ -16,7 +16,7 @@ from cinema_cmr.files.leftovers import temporary_name
 from cinema_cmr.files.owner import Owner, this_process
 from cinema_cmr.files.text import read_json
 
-__all__ = ["LOCK_FILE", "folder_lock", "waiting_lock"]
+__all__ = ["LOCK_FILE", "folder_lock", "is_held", "waiting_lock"]
 
 LOCK_FILE = ".cinema-lock"
 
@@ -68,6 +68,15 @@ def waiting_lock(folder: Path | str, *, seconds: float = 600.0) -> Iterator[None
                     raise
                 time.sleep(_TRIED_EVERY_S)
         yield
+
+
+def is_held(folder: Path | str) -> bool:
+    """Return whether a process that is alive holds the lock of a folder: the one rule for taking it over.
+
+    A process of this machine by its number and start time; one of another machine or container, which cannot be seen
+    from here, and a damaged lock by the age of the lock. Without a lock there is no holder.
+    """
+    return _holder(Path(folder) / LOCK_FILE)[0]
 
 
 def _take(path: Path, content: bytes) -> None:
@@ -169,15 +178,21 @@ def _copy(own: Path, path: Path) -> bool:
 
 def _check_dead(path: Path) -> None:
     """Raise `InputError` unless the holder of the lock is dead."""
-    try:
-        owner = from_dict(Owner, read_json(path, max_bytes=_MAX_BYTES), "lock")
-    except (UnreadableFileError, UsageError):
-        owner = None
-    alive = None if owner is None else owner.is_alive
-    if alive is None:
-        alive = time.time() - path.lstat().st_mtime < _STALE_S
+    alive, owner = _holder(path)
     if alive:
         raise _held(path, owner)
+
+
+def _holder(path: Path) -> tuple[bool, Owner | None]:
+    """Return whether the holder of a lock is alive, and who it is; None for a lock that is damaged or not there."""
+    try:
+        age_s = time.time() - path.lstat().st_mtime
+        owner = from_dict(Owner, read_json(path, max_bytes=_MAX_BYTES), "lock")
+    except FileNotFoundError:
+        return False, None
+    except (UnreadableFileError, UsageError):
+        return age_s < _STALE_S, None
+    return owner.lives(age_s, _STALE_S), owner
 
 
 def _held(path: Path, owner: Owner | None = None) -> InputError:

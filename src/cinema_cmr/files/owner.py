@@ -40,6 +40,14 @@ class Owner:
         started = _start_of(self.pid)
         return 0 in (started, self.started) or started == self.started
 
+    def lives(self, silent_s: float, limit_s: float) -> bool:
+        """Return whether the process runs; one that cannot be seen from here does as long as its last sign is recent.
+
+        `silent_s` is the age of that sign, `limit_s` the age from which it counts as gone.
+        """
+        alive = self.is_alive
+        return silent_s < limit_s if alive is None else alive
+
 
 def this_process() -> Owner:
     """Return the owner of what this process makes."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -20,13 +20,14 @@ from cinema_cmr.io.fact_cells import frame_number, is_unknown, subject_number
 from cinema_cmr.io.manifest_table import manifest_table
 from cinema_cmr.io.names import unique_names
 
-__all__ = ["Manifest", "ManifestRow", "read_manifest", "study_names"]
+__all__ = ["Manifest", "ManifestRow", "listed_studies", "read_manifest", "study_names"]
 
 _SEXES: Mapping[str, Literal["F", "M"]] = {"f": "F", "female": "F", "m": "M", "male": "M"}
 _SHORT = {"age": "age_years", "height": "height_cm", "weight": "weight_kg", "heart_rate": "heart_rate_bpm"}
 _LONG = {long: short for short, long in _SHORT.items()}
 _FRAMES = ("ed_frame", "es_frame")
 _USED = ("path", "sex", *_LONG, *_FRAMES)
+_AS_TEXT = frozenset((*_USED, *_SHORT, "id", "name"))
 _LONGEST_NAME = 200
 
 
@@ -62,7 +63,7 @@ def read_manifest(file: Path) -> Manifest:
     `InputError` for a value that is none, a row without path, two columns for one thing, a name twice, and where none
     of the paths exists; `UnreadableFileError` for a file that is no table; `UsageError` for Parquet without pyarrow.
     """
-    heads, rows = manifest_table(file)
+    heads, rows = manifest_table(file, as_text=_AS_TEXT)
     heads = [_SHORT.get(head, head) for head in heads]
     repeated = [head for head, n in Counter(heads).items() if n > 1 and head]
     if repeated:
@@ -76,6 +77,18 @@ def read_manifest(file: Path) -> Manifest:
     _check_paths(found, file.name)
     used = (*_USED, name_column)
     return Manifest(file=file.name, rows=found, others=tuple(head for head in heads if head not in used))
+
+
+def listed_studies(inputs: Sequence[Path], manifest: Path | None = None) -> Manifest:
+    """Return the studies of a call: the paths that are given, then those of a manifest with what it states of each.
+
+    Raises `UsageError` without any study; else as `read_manifest`.
+    """
+    rows = tuple(ManifestRow(path=path) for path in inputs)
+    listed = Manifest(rows=()) if manifest is None else read_manifest(manifest)
+    if not rows and not listed.rows:
+        raise UsageError("no input given; expected a DICOM folder, a zip or NIfTI files, or --manifest FILE")
+    return replace(listed, rows=(*rows, *listed.rows))
 
 
 def study_names(rows: Sequence[ManifestRow]) -> list[str]:

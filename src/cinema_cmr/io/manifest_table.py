@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -16,28 +16,21 @@ __all__ = ["manifest_table"]
 
 _MAX_BYTES = 512 << 20
 """Of a CSV: 100,000 studies with some 50 facts have 50 MB."""
-_AS_TEXT = frozenset(
-    (
-        *("path", "id", "name", "sex", "ed_frame", "es_frame"),
-        *("age", "height", "weight", "heart_rate", "age_years", "height_cm", "weight_kg", "heart_rate_bpm"),
-    )
-)
-"""Columns whose text is read by their own rules."""
-
 _Rows = list[tuple[int, list[Fact]]]
 
 
-def manifest_table(file: Path) -> tuple[list[str], _Rows]:
+def manifest_table(file: Path, *, as_text: Collection[str]) -> tuple[list[str], _Rows]:
     """Return the names of the columns, among them `path`, and the rows with their numbers; empty ones are left out.
 
-    Raises `InputError` for a file that cannot be read or has no column `path`, `UnreadableFileError` for one that is
-    none, `UsageError` for Parquet without pyarrow.
+    The cells of the columns `as_text` of a CSV stay text, which the caller reads by rules of their own; all others are
+    facts. Raises `InputError` for a file that cannot be read or has no column `path`, `UnreadableFileError` for one
+    that is none, `UsageError` for Parquet without pyarrow.
     """
-    heads, rows = _parquet(file) if file.suffix.lower() == ".parquet" else _csv(file)
+    heads, rows = _parquet(file) if file.suffix.lower() == ".parquet" else _csv(file, as_text)
     return heads, [(number, cells) for number, cells in rows if any(cell not in (None, "") for cell in cells)]
 
 
-def _csv(file: Path) -> tuple[list[str], _Rows]:
+def _csv(file: Path, as_text: Collection[str]) -> tuple[list[str], _Rows]:
     lines = _lines(file)
     delimiter = detect_delimiter(lines[0] if lines else "")
     table = parse_rows("\n".join(lines), file.name, delimiter=delimiter)
@@ -48,14 +41,12 @@ def _csv(file: Path) -> tuple[list[str], _Rows]:
     for number, cells in enumerate(table[1:], 2):
         _check_width(cells, len(heads), f"manifest '{file.name}', row {number}")
         padded = [*cells[: len(heads)], *[""] * (len(heads) - len(cells))]
-        rows.append((number, [_cell(*one, delimiter) for one in zip(heads, padded, strict=True)]))
+        one = [
+            cell.strip() if head in as_text else fact_of_text(cell, decimal_comma=delimiter != ",")
+            for head, cell in zip(heads, padded, strict=True)
+        ]
+        rows.append((number, one))
     return heads, rows
-
-
-def _cell(head: str, cell: str, delimiter: str) -> Fact:
-    if head in _AS_TEXT:
-        return cell.strip()
-    return fact_of_text(cell, decimal_comma=delimiter != ",")
 
 
 def _lines(file: Path) -> list[str]:

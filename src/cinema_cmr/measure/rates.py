@@ -14,7 +14,7 @@ from cinema_cmr.measure.definition import Definition
 from cinema_cmr.measure.function import Chamber
 from cinema_cmr.measure.phases import Phases, covers_cycle
 
-__all__ = ["cycle_length_ms", "frames_between", "missing_input", "rate_values", "volume_slopes"]
+__all__ = ["beat_length_ms", "cycle_length_ms", "frames_between", "missing_input", "rate_values", "volume_slopes"]
 
 Curve = NDArray[np.float64]
 
@@ -137,6 +137,11 @@ def cycle_length_ms(volumes: Curve, times: Curve, rr_interval_ms: float | None) 
     """Return the length of the cycle if the curve covers it, else None."""
     if not covers_cycle(volumes, times_ms=times, rr_interval_ms=rr_interval_ms):
         return None
+    return beat_length_ms(times, rr_interval_ms)
+
+
+def beat_length_ms(times: Curve, rr_interval_ms: float | None) -> float:
+    """Return the R-R interval, or the time that the two frames or more fill where that is longer or alone known."""
     return max(rr_interval_ms or 0.0, float(times[-1] - times[0] + np.median(np.diff(times))))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.study import Facts, Subject
-from cinema_cmr.io.manifest import ManifestRow, read_manifest, study_names
+from cinema_cmr.io.manifest import ManifestRow, listed_studies, study_names
 
 __all__ = ["ListedStudy", "list_studies", "parse_shard", "shard_of"]
 
@@ -34,14 +35,11 @@ class ListedStudy:
 
 
 def list_studies(inputs: Sequence[Path], manifest: Path | None = None) -> list[ListedStudy]:
-    """Return the studies of a manifest and of a command line, each name once.
+    """Return the studies of a command line and of a manifest, each name once.
 
-    Raises `UsageError` for no input, or a name that is given twice; `InputError` as `read_manifest`.
+    Raises as `io.manifest.listed_studies` and `study_names`.
     """
-    rows = [] if manifest is None else [*read_manifest(manifest).rows]
-    rows += [ManifestRow(path=path) for path in inputs]
-    if not rows:
-        raise UsageError("no input given; expected studies, or --manifest FILE with a column 'path'")
+    rows = listed_studies(inputs, manifest).rows
     return [_listed(name, row) for name, row in zip(study_names(rows), rows, strict=True)]
 
 
@@ -65,7 +63,12 @@ def shard_of(studies: Sequence[ListedStudy], shard: tuple[int, int]) -> list[Lis
 
 
 def _listed(name: str, row: ManifestRow) -> ListedStudy:
+    """Return a row as a study; its path is absolute, since a worker may have another working folder."""
     subject = {fact: value for fact, value in vars(row.subject).items() if value is not None}
     return ListedStudy(
-        name=name, path=row.path, facts={**subject, **row.facts}, ed_frame=row.ed_frame, es_frame=row.es_frame
+        name=name,
+        path=Path(os.path.abspath(row.path)),
+        facts={**subject, **row.facts},
+        ed_frame=row.ed_frame,
+        es_frame=row.es_frame,
     )

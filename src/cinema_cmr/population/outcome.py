@@ -21,6 +21,7 @@ __all__ = [
     "ImageFacts",
     "Members",
     "StudyOutcome",
+    "archived_members",
     "archived_outcome",
     "outcome_archive",
     "parse_outcome",
@@ -114,3 +115,11 @@ def archived_outcome(archive: bytes, name: str) -> StudyOutcome:
     """Read the outcome in an archive that `outcome_archive` made."""
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
         return parse_outcome(opened.read(f"{name}/{OUTCOME_FILE}"), name)
+
+
+def archived_members(archive: bytes, name: str) -> dict[str, bytes]:
+    """Return the members in an archive that `outcome_archive` made, without the outcome itself."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        members = {path.removeprefix(f"{name}/"): opened.read(path) for path in opened.namelist()}
+    del members[OUTCOME_FILE]
+    return members

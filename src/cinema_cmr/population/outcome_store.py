@@ -2,13 +2,14 @@
 
 ```
 DIR/
-  pending/1-of-4/abcd....zip  a study that has just come in, whole from its first moment
+  pending/1-of-4/abcd....zip  a study that has just come in, whole from its first moment, its report too
   studies/1-of-4-00001.zip    packs of up to 500 studies: NAME/outcome.json, NAME/sax.nii.gz, NAME/thumbnail.png
   reports/NAME.html           with --reports
 ```
 
 Packs and pending files are complete zips, whichever moment a process is killed at; a study that is in several counts
-as it was finished last. Only the process that holds a shard's lock writes its files.
+as it was finished last. Only the process that holds a shard's lock writes its files. The report of a pending study is
+the one in its archive; what a kill left out between the two is made up for when it is packed.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ class OutcomeStore:
     def __init__(self, folder: Path, shard: tuple[int, int] = (1, 1)) -> None:
         self.folder = folder
         self._shard = f"{shard[0]}-of-{shard[1]}"
+        self._complete: set[Path] = set()
+        """Pending files of this process whose reports are in place."""
 
     def outcomes(self) -> dict[str, StoredOutcome]:
         """Return name -> the latest outcome, names in natural order.
@@ -90,20 +93,33 @@ class OutcomeStore:
                     yield one, _read(opened, path, archive)
 
     def put(self, name: str, archive: bytes) -> StoredOutcome:
-        """Keep a new outcome; its report becomes a file of its own, before, and an earlier one of the study goes."""
-        content, report = _without_report(archive, name)
-        self._keep_report(name, report)
+        """Keep a new outcome; its report becomes a file of its own, after, and an earlier one of the study goes."""
         digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:32]
         path = self.folder / "pending" / self._shard / f"{digest}.zip"
-        write_bytes(path, content, overwrite=True)
-        return next(_entries(path))
+        self._complete.discard(path)
+        write_bytes(path, archive, overwrite=True)
+        (stored,) = _entries(path)
+        self._place_report(stored)
+        self._complete.add(path)
+        return stored
 
-    def _keep_report(self, name: str, report: bytes | None) -> None:
-        path = self.folder / "reports" / f"{name}.html"
+    def _place_report(self, one: StoredOutcome) -> None:
+        """Make the report of a pending outcome a file, or remove that of an earlier outcome."""
+        path = self.folder / "reports" / f"{one.name}.html"
+        report = _own_report(one)
         if report is None:
             path.unlink(missing_ok=True)
         else:
             write_bytes(path, report, overwrite=True)
+
+    def _place_left_reports(self, pending: list[Path]) -> None:
+        """Place the reports of outcomes that a killed process left, unless the study was done again elsewhere."""
+        if self._complete.issuperset(pending):
+            return
+        left = set(pending) - self._complete
+        for one in self.outcomes().values():
+            if one.archive in left:
+                self._place_report(one)
 
     def pack(self) -> None:
         """Move the pending outcomes of this process into packs, the last pack first if it has room.
@@ -114,6 +130,7 @@ class OutcomeStore:
         pending = [path for path in pending if not path.name.startswith(".")]
         if not pending:
             return
+        self._place_left_reports(pending)
         packs = [pack for pack in self._packs() if pack.name.startswith(f"{self._shard}-")]
         with_room = [pack for pack in packs[-1:] if sum(1 for _ in _entries(pack)) < _PACK_STUDIES]
         number = 1 + (int(packs[-1].stem.rpartition("-")[2]) if packs else 0)
@@ -124,17 +141,21 @@ class OutcomeStore:
             number += 1
         for source in [*with_room, *pending]:
             source.unlink()
+        self._complete.clear()
 
     def take(self, outcomes: Iterable[StoredOutcome], source: Path) -> None:
-        """Keep outcomes of another folder, their reports too."""
+        """Keep outcomes of another folder, each in one step with its report."""
         for opened, archive, ones in OutcomeStore(source)._archives(outcomes):
             for one in ones:
                 stream = io.BytesIO()
                 with zipfile.ZipFile(stream, "w") as target:
                     _copy(opened, target, [one.name], archive)
+                    report = source / "reports" / f"{one.name}.html"
+                    if _is_pack(archive) and report.is_file():
+                        entry = zipfile.ZipInfo(f"{one.name}/{_REPORT}")
+                        entry.compress_type = zipfile.ZIP_DEFLATED
+                        target.writestr(entry, report.read_bytes())
                 self.put(one.name, stream.getvalue())
-                report = source / "reports" / f"{one.name}.html"
-                self._keep_report(one.name, report.read_bytes() if report.is_file() else None)
 
     def _archives(
         self, outcomes: Iterable[StoredOutcome]
@@ -156,7 +177,7 @@ class OutcomeStore:
 
     def _packs(self) -> list[Path]:
         names = sorted(path.name for path in self.folder.glob("studies/*.zip"))
-        return [self.folder / "studies" / name for name in names if _PACK.fullmatch(name)]
+        return [self.folder / "studies" / name for name in names if _is_pack(Path(name))]
 
 
 def _latest(archives: Iterable[Path]) -> dict[str, StoredOutcome]:
@@ -196,27 +217,29 @@ def _write_pack(chosen: list[StoredOutcome], path: Path) -> None:
     with atomic_path(path) as draft, zipfile.ZipFile(draft, "w") as pack:
         for archive, names in by_archive.items():
             with _opened(archive) as source:
-                _copy(source, pack, names, archive)
+                _copy(source, pack, names, archive, but=_REPORT)
 
 
 def _copy(source: zipfile.ZipFile, target: zipfile.ZipFile, names: list[str], archive: Path, *, but: str = "") -> None:
+    """Copy the files of studies, all but those named `but`."""
     wanted = set(names)
     for entry in source.infolist():
-        if entry.filename.rpartition("/")[0] in wanted and entry.filename != but:
+        name, _, file = entry.filename.rpartition("/")
+        if name in wanted and file != but:
             copied = zipfile.ZipInfo(entry.filename)
             copied.comment, copied.compress_type = entry.comment, entry.compress_type
             target.writestr(copied, _read(source, entry.filename, archive))
 
 
-def _without_report(archive: bytes, name: str) -> tuple[bytes, bytes | None]:
-    path = f"{name}/{_REPORT}"
-    with zipfile.ZipFile(io.BytesIO(archive)) as source:
-        if path not in source.namelist():
-            return archive, None
-        report, stream = source.read(path), io.BytesIO()
-        with zipfile.ZipFile(stream, "w") as target:
-            _copy(source, target, [name], Path(name), but=path)
-    return stream.getvalue(), report
+def _own_report(one: StoredOutcome) -> bytes | None:
+    """Return the report in a pending archive."""
+    path = f"{one.name}/{_REPORT}"
+    with _opened(one.archive) as opened:
+        return _read(opened, path, one.archive) if path in opened.namelist() else None
+
+
+def _is_pack(archive: Path) -> bool:
+    return _PACK.fullmatch(archive.name) is not None
 
 
 def _opened(archive: Path) -> zipfile.ZipFile:

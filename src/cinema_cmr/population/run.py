@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,16 @@ from cinema_cmr.population.status import RunStatus, StatusFile
 from cinema_cmr.population.supervisor import Job
 from cinema_cmr.population.work import listing_hash
 
-__all__ = ["Engine", "Plan", "RunSettings", "make_tables", "merge_populations", "plan_run", "run_population"]
+__all__ = [
+    "Engine",
+    "Plan",
+    "RunSettings",
+    "check_one_kind",
+    "make_tables",
+    "merge_populations",
+    "plan_run",
+    "run_population",
+]
 
 _PACKED_AT = 500
 Engine = Callable[[Sequence[ListedStudy], Job], Iterator[tuple[ListedStudy, bytes]]]
@@ -36,6 +45,8 @@ class RunSettings:
     overwrite: bool = False
     """Do studies anew that were done with other models, options or versions."""
     retry_failed: bool = False
+    listed: frozenset[str] | None = None
+    """Names of the whole listing, of which a shard does a part; None where the studies that are given are all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,10 +65,9 @@ def plan_run(
     """Compare the studies with the outcomes that there are.
 
     Raises `OutputExistsError` where any outcome in the folder, of these studies or of others, is of other models,
-    options or another version, unless `overwrite` does all of those anew; shards do their own and leave the others to
-    theirs.
+    options or another version, unless `overwrite` does all of those anew, in this shard or another of the listing.
     """
-    _check_one_kind(studies, outcomes, job, settings)
+    check_one_kind(studies, outcomes, frozenset([job.settings]), settings)
     todo, changed = [], []
     for study in studies:
         known = outcomes.get(study.name)
@@ -71,18 +81,24 @@ def plan_run(
     return Plan(todo=tuple(todo), kept=len(studies) - len(todo), changed=tuple(changed))
 
 
-def _check_one_kind(
-    studies: Sequence[ListedStudy], outcomes: Mapping[str, StoredOutcome], job: Job, settings: RunSettings
+def check_one_kind(
+    studies: Sequence[ListedStudy],
+    outcomes: Mapping[str, StoredOutcome],
+    kinds: Collection[str],
+    settings: RunSettings,
 ) -> None:
-    """Raise `OutputExistsError` if the tables of this folder would hold numbers of several models or options."""
-    other = {one.name for one in outcomes.values() if one.settings != job.settings}
+    """Raise `OutputExistsError` if the tables of this folder would hold numbers of several models or options.
+
+    `kinds` are the hashes of settings that the outcomes to come may carry.
+    """
+    other = {one.name for one in outcomes.values() if one.settings not in kinds}
     if other and not settings.overwrite:
         raise OutputExistsError(
             f"'{settings.folder.name}' holds {len(other)} studies that were done with another model, other options or"
             " another version; expected the same for all: choose another folder, or do them anew with --overwrite"
         )
-    left = other - {study.name for study in studies}
-    if left and settings.shard == (1, 1):
+    left = other - (settings.listed or {study.name for study in studies})
+    if left:
         raise OutputExistsError(
             f"'{settings.folder.name}' holds {len(left)} studies of another model, other options or another version"
             " that are not among those to be done anew; expected all of them: list them too, or choose another folder"
@@ -105,7 +121,7 @@ def run_population(
     store = OutcomeStore(settings.folder, settings.shard)
     with folder_lock(settings.folder / "status" / f"lock-{shard}"):
         plan = plan_run(studies, store.outcomes(), job, settings)
-        keep_facts(settings.folder, studies)
+        keep_facts(settings.folder, studies, settings.shard)
         status = RunStatus(
             shard=shard, engine=settings.engine, workers=settings.workers, total=len(studies), kept=plan.kept
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
 from cinema_cmr.core.serialise import from_result, json_values
-from cinema_cmr.files.lock import LOCK_FILE
+from cinema_cmr.files.lock import is_held
 from cinema_cmr.files.text import read_json
 from cinema_cmr.io.atomic import write_json
 from cinema_cmr.population.outcome import StudyOutcome
@@ -19,8 +19,6 @@ __all__ = ["RunStatus", "StatusFile", "is_running", "read_statuses", "status_lin
 
 _WRITTEN_EVERY_S = 5.0
 _METRICS_EVERY_S = 30.0
-_SILENT_S = 120.0
-"""A run whose lock was not renewed for so long counts as stopped; it is every 30 s, however long a study takes."""
 
 
 @dataclass(kw_only=True)
@@ -112,12 +110,8 @@ def status_lines(folder: Path, statuses: list[RunStatus]) -> list[str]:
 
 
 def is_running(folder: Path, status: RunStatus) -> bool:
-    """Return whether a process works on a shard, by the lock that it holds and renews."""
-    lock = folder / "status" / f"lock-{status.shard}" / LOCK_FILE
-    try:
-        return not status.finished and time.time() - lock.stat().st_mtime < _SILENT_S
-    except OSError:
-        return False
+    """Return whether a process works on a shard, by the lock that it holds."""
+    return not status.finished and is_held(folder / "status" / f"lock-{status.shard}")
 
 
 def _line(status: RunStatus, *, running: bool) -> str:

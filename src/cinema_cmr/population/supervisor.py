@@ -15,10 +15,10 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from cinema_cmr.core.errors import CinemaError, InternalError
-from cinema_cmr.core.memory import KERNEL_CACHES
+from cinema_cmr.core.memory import worker_environment
 from cinema_cmr.population.listed_studies import ListedStudy
 from cinema_cmr.population.outcome import Attempt, StudyOutcome, outcome_archive
-from cinema_cmr.population.work import MakeWork, WorkOptions, listing_hash
+from cinema_cmr.population.work import DeviceWork, MakeWork, listing_hash
 from cinema_cmr.population.worker import Failure, Reply, WorkerLimits, work_until_closed
 
 __all__ = ["Job", "Supervisor"]
@@ -27,7 +27,6 @@ _ATTEMPTS = 2
 _LOOKS_EVERY_S = 0.1
 _RESIDENT_OVER_DATA = 1.25
 """Resident memory, shared libraries included, over the limit of data at which a worker is killed."""
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _GPUS = "CUDA_VISIBLE_DEVICES"
 _SPAWNING = threading.Lock()
 """The environment of a new process is that of this one for a moment."""
@@ -45,17 +44,21 @@ class Job:
     @property
     def device(self) -> str:
         """The kind of device that workers take."""
-        return self.make.options.inference.device if isinstance(self.make, WorkOptions) else "cpu"
+        return self.make.device if isinstance(self.make, DeviceWork) else "cpu"
 
     def on_this_machine(self) -> Job:
         """Return the job with the device and the precision that this machine's workers take, in its settings too.
 
-        Raises as `WorkOptions.settings`.
+        Raises as `DeviceWork.settings`.
         """
-        if not isinstance(self.make, WorkOptions):
+        if not isinstance(self.make, DeviceWork):
             return self
         make = self.make.resolved()
         return replace(self, make=make, settings=make.settings())
+
+    def possible_settings(self) -> frozenset[str]:
+        """Return the hashes that outcomes may carry, whichever machine does the work."""
+        return self.make.possible_settings() if isinstance(self.make, DeviceWork) else frozenset([self.settings])
 
 
 class Supervisor:
@@ -174,8 +177,7 @@ class Supervisor:
 
 @contextmanager
 def _environment(threads: int, gpu: int | None) -> Iterator[None]:
-    own_caches = {name: os.environ.get(name, value) for name, value in KERNEL_CACHES.items()}
-    values = own_caches | dict.fromkeys(_THREADS, str(threads)) | ({} if gpu is None else {_GPUS: _device_of(gpu)})
+    values = worker_environment(threads) | ({} if gpu is None else {_GPUS: _device_of(gpu)})
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

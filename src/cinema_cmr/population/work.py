@@ -6,9 +6,9 @@ import gzip
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.run_facts import installed_version
@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     from cinema_cmr.inference.features import FeatureExtractor
     from cinema_cmr.pipeline.analyzer import Analyzer
 
-__all__ = ["MakeWork", "Reports", "StudyParts", "StudyWork", "Work", "WorkOptions", "listing_hash", "study_parts"]
+__all__ = [
+    "DeviceWork",
+    "MakeWork",
+    "Reports",
+    "StudyParts",
+    "StudyWork",
+    "Work",
+    "WorkOptions",
+    "listing_hash",
+    "study_parts",
+]
 
 Reports = Literal["none", "flagged", "all"]
 
@@ -33,9 +43,10 @@ Reports = Literal["none", "flagged", "all"]
 class StudyParts:
     """What a worker makes of a study."""
 
-    record: StudyRecord
-    image: ImageFacts | None
-    members: dict[str, bytes]
+    record: StudyRecord | None = None
+    """Its numbers; None for work that measures nothing."""
+    image: ImageFacts | None = None
+    members: dict[str, bytes] = field(default_factory=dict)
 
 
 class Work(Protocol):
@@ -47,6 +58,30 @@ class Work(Protocol):
 
 MakeWork = Callable[[], Work]
 """Makes the work in a worker, once; picklable."""
+
+
+@runtime_checkable
+class DeviceWork(Protocol):
+    """A `MakeWork` whose results depend on models and on the device that they run on."""
+
+    @property
+    def device(self) -> str:
+        """The kind of device that workers take; "auto" until it is resolved."""
+
+    def __call__(self) -> Work:
+        """Load the models."""
+
+    def resolved(self) -> Self:
+        """Return the work with the device and the precision that "auto" means on this machine."""
+
+    def settings(self) -> str:
+        """Return the hash of all that determines a result."""
+
+    def possible_settings(self) -> frozenset[str]:
+        """Return the hashes that `settings` gives on machines that may do the work."""
+
+    def model_hashes(self) -> dict[str, object]:
+        """Return the hashes of all models' weights; raises `WeightsError` for a model that is not found."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +97,11 @@ class WorkOptions:
     def __post_init__(self) -> None:
         if self.reports not in ("none", "flagged", "all"):
             raise UsageError(f"reports '{self.reports}'; expected none, flagged or all")
+
+    @property
+    def device(self) -> str:
+        """The kind of device that workers take; "auto" until it is resolved."""
+        return self.options.inference.device
 
     def __call__(self) -> Work:
         """Load the models."""
@@ -80,6 +120,17 @@ class WorkOptions:
         runtime = choose_runtime(inference.device, inference.precision)
         chosen = replace(inference, **vars(runtime))
         return replace(self, options=replace(self.options, inference=chosen))
+
+    def possible_settings(self) -> frozenset[str]:
+        """Return the hashes that `settings` gives on machines that may do the work: one, unless something is "auto".
+
+        Raises as `model_hashes`.
+        """
+        inference = self.options.inference
+        devices = ("cpu", "cuda") if inference.device == "auto" else (inference.device,)
+        precisions = ("fp32", "bf16") if inference.precision == "auto" else (inference.precision,)
+        kinds = [replace(inference, device=one, precision=other) for one in devices for other in precisions]  # type: ignore[arg-type]
+        return frozenset(replace(self, options=replace(self.options, inference=kind)).settings() for kind in kinds)
 
     def model_hashes(self) -> dict[str, object]:
         """Return the hashes of all models' weights; raises `WeightsError` for a model that is not found."""

@@ -9,19 +9,19 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from pathlib import Path
 from threading import Thread
 
-from cinema_cmr.core.errors import CinemaError, as_cinema_error
-from cinema_cmr.files.lock import folder_lock
+from cinema_cmr.core.errors import as_cinema_error
+from cinema_cmr.files.lock import waiting_lock
 from cinema_cmr.files.text import read_json
 from cinema_cmr.serve.jobs import INPUT, JOB_FILE, RESULTS
 from cinema_cmr.serve.library import is_results
 
 __all__ = ["analyse_job", "job_source", "main"]
 
-_LOCK_TRIES = 20
+_LOCK_WAIT_S = 10.0
+"""The process of a killed server may take a moment to end."""
 
 
 def main(arguments: list[str]) -> int:
@@ -29,7 +29,8 @@ def main(arguments: list[str]) -> int:
     Thread(target=_end_with_server, daemon=True).start()
     folder = Path(arguments[-1])
     try:
-        _locked(folder)
+        with waiting_lock(folder, seconds=_LOCK_WAIT_S):
+            analyse_job(folder)
     except Exception as error:
         reported = as_cinema_error(error)
         _say(error=str(reported))
@@ -57,19 +58,6 @@ def job_source(folder: Path) -> Path:
     sent = folder / INPUT
     inner = sorted(sent.iterdir())
     return inner[0] if len(inner) == 1 else sent
-
-
-def _locked(folder: Path) -> None:
-    """Analyse under the lock of the folder: the process of a killed server may take a moment to end."""
-    for _ in range(_LOCK_TRIES):
-        try:
-            with folder_lock(folder):
-                return analyse_job(folder)
-        except CinemaError as error:
-            if "is in use by" not in str(error):
-                raise
-            time.sleep(0.5)
-    raise CinemaError("another process analyses this study; expected one: wait for it")
 
 
 def _report(stage: str, done: int, total: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from cinema_cmr.core.errors import UsageError, WeightsError
@@ -25,6 +27,7 @@ def test_settings_are_those_of_the_machine_that_works(monkeypatch: pytest.Monkey
     work = WorkOptions(options=Options.of(landmarks=None, disease=None))
     here = EngineRequest(workers=1).job(work)
     assert here.settings == work.settings() and here.make.options.inference.device != "auto"  # type: ignore[attr-defined]
+    assert EngineRequest(workers=1, engine="ray", address="head:1").job(work) == here, "as docs/population.md says"
     submitted = EngineRequest(workers=1, engine="slurm").job(work)
     assert submitted.settings == "" and submitted.make == work
     gpu = Runtime(device="cuda", precision="bf16")
@@ -41,6 +44,12 @@ def test_an_engine_is_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cinema_cmr.population.engines.ray.check_ray", lambda: None)
     made = choose_engine(EngineRequest(engine="ray", workers=2, address="auto"))
     assert made.keywords == {"address": "auto", "workers": 2, "gpus": 0}  # type: ignore[attr-defined]
+    made = choose_engine(EngineRequest(engine="slurm", workers=2, jobs=3), logs=Path("logs"))
+    assert {name: made.keywords[name] for name in ("workers", "jobs", "logs")} == {  # type: ignore[attr-defined]
+        "workers": 2,
+        "jobs": 3,
+        "logs": Path("logs"),
+    }
     assert count_gpus("cpu") == 0 and count_gpus("auto") >= 0 and choose.count_gpus("mps") == 0
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cinema_cmr.measure.rates import cycle_length_ms
 from cinema_cmr.report.comparison.compared import ComparedSide
 from cinema_cmr.report.comparison.results_comparison import ResultsComparison
 from cinema_cmr.report.comparison.two_curves import beat_fractions, curve_plots
@@ -34,3 +35,14 @@ def test_frames_lie_in_the_beat_by_their_times(visits: ResultsComparison) -> Non
     cines = tuple(replace(cine, rr_interval_ms=None) for cine in visits.first.record.cines)
     unknown = replace(visits.first, record=replace(visits.first.record, cines=cines))
     assert beat_fractions(unknown, 8)[-1] == pytest.approx(7 / 8), "even frames fill the beat"
+
+
+def test_the_beat_is_as_long_as_for_the_rates(visits: ResultsComparison) -> None:
+    """An R-R interval that ends with the last frame is too short by a frame; one uneven frame is no longer beat."""
+    first = visits.first.record
+    times = (0.0, 100.0, 200.0, 300.0, 400.0, 500.0, 600.0, 780.0)
+    cines = tuple(replace(cine, rr_interval_ms=790.0) for cine in first.cines)
+    side = replace(visits.first, record=replace(first, cines=cines, curves=replace(first.curves, times_ms=times)))
+    expected = np.array(times) / cycle_length_ms(np.arange(8.0), np.array(times), 790.0)
+    np.testing.assert_allclose(beat_fractions(side, 8), expected)
+    assert expected[-1] == pytest.approx(780 / 880)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from argparse import SUPPRESS, Action
 from collections.abc import Iterable
 from typing import Any
 
 from jsonargparse import DefaultHelpFormatter
 
-__all__ = ["HelpFormatter"]
+__all__ = ["HelpFormatter", "lacks_default"]
+
+_STATED = re.compile(r"\bdefault\b")
+"""A default that the text of an option states itself, in brackets or after its meaning."""
 
 
 class HelpFormatter(DefaultHelpFormatter):  # type: ignore[misc]  # jsonargparse is untyped here
@@ -21,15 +25,18 @@ class HelpFormatter(DefaultHelpFormatter):  # type: ignore[misc]  # jsonargparse
         text = action.help or ""
         if action.required and action.option_strings:
             return f"{text} (required)"
-        stated = "(default:" in text or action.default in (None, False, SUPPRESS, [])
-        if stated or not action.option_strings:
-            return text
-        return f"{text} (default: %(default)s)"
+        return f"{text} (default: %(default)s)" if lacks_default(action) else text
 
     def _format_usage(self, usage: Any, actions: Iterable[Action], *arguments: Any) -> str:
         """Return the positional and the required arguments; the options are listed below."""
         shown = (action for action in actions if action.required or not action.option_strings)
         return f"usage: {' '.join([self._prog, *map(_usage_word, shown)])} [options]\n\n"
+
+
+def lacks_default(action: Action) -> bool:
+    """Return whether an option has a default to state that its own text does not state."""
+    has_one = bool(action.option_strings) and action.default not in (None, False, SUPPRESS, [], "")
+    return has_one and _STATED.search(action.help or "") is None
 
 
 def _usage_word(action: Action) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.options.dataclass_options import OptionGroup, add_options
-from cinema_cmr.core.errors import UsageError
-from cinema_cmr.io.manifest import Manifest, ManifestRow, read_manifest
+from cinema_cmr.io import manifest
+from cinema_cmr.io.manifest import Manifest
 from cinema_cmr.pipeline.analysis_options import InferenceOptions, SeriesOptions
 
 __all__ = [
@@ -58,22 +57,15 @@ def listed_inputs(given: Namespace) -> list[Path]:
 
 
 def listed_studies(given: Namespace) -> Manifest:
-    """Return the inputs of the command line, then those of its --manifest with what that states of each.
-
-    Raises `UsageError` without any input, `InputError` as `read_manifest`.
-    """
-    rows = tuple(ManifestRow(path=Path(item)) for item in given.inputs)
-    listed = read_manifest(Path(given.manifest)) if given.manifest else Manifest(rows=())
-    if not rows and not listed.rows:
-        raise UsageError("no input given; expected a DICOM folder, a zip or NIfTI files, or --manifest FILE")
-    return replace(listed, rows=(*rows, *listed.rows))
+    """Return the inputs of the command line, then those of its --manifest; raises as `io.manifest.listed_studies`."""
+    return manifest.listed_studies([Path(item) for item in given.inputs], given.manifest and Path(given.manifest))
 
 
-def unused_columns(manifest: Manifest) -> str:
+def unused_columns(listed: Manifest) -> str:
     """Return a sentence on the columns of a manifest that an analysis does not use."""
-    names = [name or "(empty)" for name in manifest.others]
+    names = [name or "(empty)" for name in listed.others]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return (
-        f"manifest '{manifest.file}': columns not used: {', '.join(names[:_SHOWN])}{more}; used are path, id or name,"
+        f"manifest '{listed.file}': columns not used: {', '.join(names[:_SHOWN])}{more}; used are path, id or name,"
         " sex, age, height, weight, heart_rate, ed_frame and es_frame"
     )

@@ -11,6 +11,7 @@ from jsonargparse import ArgumentParser, Namespace
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options.dataclass_options import add_options, option_values
 from cinema_cmr.commands.options.shared_options import add_input_options, add_model_options
+from cinema_cmr.commands.options.worker_options import add_engine_options, engine_request
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.io.output_folder import check_writable
 from cinema_cmr.measure.measure import MeasureOptions
@@ -43,7 +44,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     _add_worker_options(parser)
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", required=True, metavar="FOLDER", help="folder of the population; it grows")
-    output.add_argument("--reports", choices=["none", "flagged", "all"], default="none", help="default: none")
+    output.add_argument(
+        "--reports", choices=["none", "flagged", "all"], default="none", help="pages of studies to keep"
+    )
     output.add_argument("--no-masks", action="store_true", help="keep numbers only")
     output.add_argument("--retry-failed", action="store_true", help="try failed studies again")
     output.add_argument("--overwrite", action="store_true", help="do studies anew whose model or options were others")
@@ -54,15 +57,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def _add_worker_options(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("workers")
-    group.add_argument("--engine", choices=["local", "ray", "slurm"], default="local", help="default: local")
     group.add_argument("--workers", type=int, help="worker processes (default: one a core; slurm: in each job)")
-    group.add_argument("--threads", type=int, default=1, help="threads of each worker (default: 1)")
-    group.add_argument("--memory", type=float, metavar="GB", help="limit of each worker (default: its share)")
-    group.add_argument("--time-limit", type=float, default=1800, metavar="S", help="for one study (default: 1800)")
+    group.add_argument("--threads", type=int, default=1, help="threads of each worker")
     group.add_argument("--shard", metavar="I/N", help="only every N-th study, from the I-th; then --merge")
-    group.add_argument("--address", help="ray: address of a cluster (default: a local one)")
-    group.add_argument("--jobs", type=int, default=16, help="slurm: jobs in the array (default: 16)")
-    group.add_argument("--slurm", action="append", metavar="NAME=VALUE", help="slurm: a setting, e.g. partition=cpu")
+    add_engine_options(group)
 
 
 def run(given: Namespace) -> int:
@@ -79,7 +77,7 @@ def run(given: Namespace) -> int:
         taken = merge_populations([Path(source) for source in given.inputs], folder) if given.inputs else 0
         console.note(f"{taken} outcomes taken")
         return _finish(make_tables(folder, {"command": "merge"}, features=True), folder, console)
-    request = _request(given)
+    request = engine_request(given, threads=given.threads, device=given.device)
     studies, job, settings = _prepared(given, folder, request)
     if request.engine == "slurm":
         run_on_slurm(studies, job, settings, jobs=request.jobs, slurm=request.slurm, note=console.note)
@@ -109,27 +107,9 @@ def _prepared(given: Namespace, folder: Path, request: EngineRequest) -> tuple[l
         shard=shard,
         overwrite=given.overwrite,
         retry_failed=given.retry_failed,
+        listed=frozenset(study.name for study in studies),
     )
     return shard_of(studies, shard), request.job(_work_options(given)), settings
-
-
-def _request(given: Namespace) -> EngineRequest:
-    from cinema_cmr.population.engines.choose import EngineRequest, count_gpus
-    from cinema_cmr.population.engines.slurm import check_submitit
-
-    if given.engine == "slurm":
-        check_submitit()
-    return EngineRequest(
-        engine=given.engine,
-        workers=given.workers,
-        threads=given.threads,
-        memory_gb=given.memory,
-        seconds=given.time_limit,
-        gpus=count_gpus(given.device),
-        address=given.address,
-        jobs=given.jobs,
-        slurm=tuple(given.slurm or ()),
-    )
 
 
 def _work_options(given: Namespace) -> WorkOptions:

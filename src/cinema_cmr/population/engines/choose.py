@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Literal
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.population.engines.local import default_memory_mb, default_workers, work_locally
 from cinema_cmr.population.run import Engine
 from cinema_cmr.population.supervisor import Job
-from cinema_cmr.population.work import WorkOptions
+from cinema_cmr.population.work import DeviceWork, MakeWork
 from cinema_cmr.population.worker import WorkerLimits
 
 __all__ = ["EngineRequest", "choose_engine", "count_gpus"]
@@ -47,22 +49,37 @@ class EngineRequest:
         """Number of workers on this machine."""
         return self.workers or default_workers(self.threads, self.gpus)
 
-    def job(self, work: WorkOptions) -> Job:
+    def job(self, work: MakeWork) -> Job:
         """Return what every worker does; raises `WeightsError` for a model that is not found.
 
-        On SLURM the device and the precision, and with them the settings, are decided where the workers run.
+        The device and the precision that "auto" means, and with them the settings, are those of this machine, for all
+        nodes of a Ray cluster too; on SLURM they are decided where the workers run. The limit of memory, where none is
+        given, is a share of this machine's.
         """
         memory = default_memory_mb(self.n_workers) if self.memory_gb is None else int(self.memory_gb * 1024)
         limits = WorkerLimits(threads=self.threads, memory_mb=memory, seconds=self.seconds)
         job = Job(make=work, settings="", limits=limits)
         if self.engine != "slurm":
             return job.on_this_machine()
-        work.model_hashes()
+        if isinstance(work, DeviceWork):
+            work.model_hashes()
         return job
 
 
-def choose_engine(request: EngineRequest) -> Engine:
-    """Return the engine of a request; raises `UsageError` where its package is not installed."""
+def choose_engine(
+    request: EngineRequest, *, logs: Path | None = None, note: Callable[[str], None] = lambda text: None
+) -> Engine:
+    """Return the engine of a request; raises `UsageError` where its package is not installed.
+
+    `logs` is the folder of the jobs of SLURM, `note` is called with a line about them. With SLURM the outcomes of each
+    job come back to this process, for work whose results are kept elsewhere; `run_on_slurm` keeps them in the jobs.
+    """
+    if request.engine == "slurm":
+        from cinema_cmr.population.engines.slurm import check_submitit, work_on_slurm
+
+        check_submitit()
+        array = {"jobs": request.jobs, "slurm": request.slurm, "logs": logs or Path("slurm"), "note": note}
+        return partial(work_on_slurm, workers=request.n_workers, **array)  # type: ignore[arg-type]
     if request.engine == "ray":
         from cinema_cmr.population.engines.ray import check_ray, work_on_ray
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.measure.rates import beat_length_ms
 from cinema_cmr.report.axes import FONT_POINTS, INK, plain_axes, svg_of
 from cinema_cmr.report.comparison.compared import ComparedSide
 
@@ -49,16 +50,15 @@ def curve_plots(first: ComparedSide, second: ComparedSide) -> tuple[CurvePlot, .
 def beat_fractions(side: ComparedSide, n_frames: int) -> Array:
     """Return where in the beat each frame lies, 0 to 1: by its time if times are known, else by its number.
 
-    The beat is the R-R interval of the stack; where that is unknown, the frames are taken to fill it.
+    The beat is as long as in the rates of the stack; where it is unknown, the frames are taken to fill it.
     """
     times = side.record.curves.known_times_ms
-    if times is None or len(times) != n_frames:
+    if times is None or len(times) != n_frames or n_frames < 2:
         return np.arange(n_frames) / n_frames
-    cines = [cine for cine in side.record.cines if cine.view is View.SAX and cine.rr_interval_ms]
-    beat_ms = cines[0].rr_interval_ms if cines else None
-    if not beat_ms or beat_ms < times[-1] - times[0]:
-        beat_ms = (times[-1] - times[0]) * n_frames / (n_frames - 1)
-    return (np.asarray(times) - times[0]) / beat_ms if beat_ms else np.arange(n_frames) / n_frames
+    elapsed = np.asarray(times) - times[0]
+    rr_ms = next((c.rr_interval_ms for c in side.record.cines if c.view is View.SAX and c.rr_interval_ms), None)
+    beat_ms = beat_length_ms(elapsed, rr_ms)
+    return elapsed / beat_ms if beat_ms else np.arange(n_frames) / n_frames
 
 
 def _plot(sides: Sequence[ComparedSide], name: str, marks: Sequence[str]) -> str:

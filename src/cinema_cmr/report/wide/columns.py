@@ -171,7 +171,10 @@ def _kind(arrow: ModuleType, data: Sequence[Fact]) -> object:
 
 
 def _text(value: Fact) -> str:
-    """Return a value as the CSV has it."""
+    """Return the text of a value, unguarded: no spreadsheet opens Parquet, the CSV has `csv_cell`'s form of it.
+
+    Bytes of a file name that are no UTF-8 are escaped, as in the CSV.
+    """
     return str(value).encode("utf-8", errors=_NO_UTF8).decode("utf-8")
 
 
