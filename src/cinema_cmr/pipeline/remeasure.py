@@ -121,9 +121,13 @@ def _mask_files(stored: StoredResults, given: Mapping[View, Path]) -> dict[View,
 
 
 def _labels(stored: StoredResults, view: View, path: Path, *, empty: bool) -> Labels:
-    """Read a mask; one without any label is refused unless it may be empty, or the model found none either."""
+    """Read a mask; one without any label is refused where it is new, and neither may be empty nor is so by the model.
+
+    The empty mask of results that were measured with it, as of a view that a reader rejected, stays.
+    """
     labels = stored.labels(view, path)
-    if not empty and not labels.any() and stored.labels(view, stored.model_mask(view)).any():
+    is_new = path != stored.folder / mask_file(view) or stored.is_changed(view)
+    if is_new and not empty and not labels.any() and stored.labels(view, stored.model_mask(view)).any():
         raise InputError(f"'{path.name}' holds no label at all; expected a segmentation: save it again")
     return labels
 
