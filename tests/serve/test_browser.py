@@ -183,6 +183,11 @@ def test_frames_of_the_page_are_those_of_the_stack(browser: Browser, home: Path,
         assert read_review(uneven).es_frame == 6
         page.evaluate("cinemaPage.goTo(cinemaPage.plane, 2)")
         assert page.evaluate("[cinemaPage.frame, cinemaPage.frameHere()]") == [1, 2]
+        page.evaluate("cinemaPage.goFrame(0)")
+        page.keyboard.press("c")  # frame 1 of the view is never shown
+        latest(page)
+        assert page.evaluate("[cinemaPage.frame, cinemaPage.frameHere()]") == [1, 2]
+        assert [one.frame for one in read_review(uneven).slices] == [2]
 
 
 LABELS = "Array.from(cinemaPage.plane.codes(cinemaPage.frameHere()))"

@@ -71,11 +71,14 @@ export class Input {
 
   // Copies and interpolation.
 
+  // To the next frame that the page shows: of a view with more frames than the stack, some are never shown.
   copyFrame() {
     const { page } = this, { plane } = page, frame = page.frameHere();
-    if (!plane.labels || frame + 1 >= plane.frames) return;
-    page.corrections.apply("copied to the next frame", [{ plane, frame: frame + 1, after: plane.codes(frame).slice() }]);
-    page.goTo(plane, frame + 1);
+    let at = page.frame + 1;
+    while (at < page.total && plane.frameAt(at, page.total) === frame) at += 1;
+    if (!plane.labels || at >= page.total) return;
+    page.corrections.apply("copied to the next frame", [{ plane, frame: plane.frameAt(at, page.total), after: plane.codes(frame).slice() }]);
+    page.goFrame(at);
   }
 
   copySlice() {
