@@ -83,6 +83,10 @@ class Edits:
         """Time of the last step, UTC by ISO 8601; empty without one."""
         return self.steps[-1].time if self.steps else ""
 
+    def rules_since(self, time: str) -> frozenset[str]:
+        """Return the names of the options that steps after a time (UTC, ISO 8601) have changed."""
+        return frozenset(name for step in self.steps if step.time > time for name in step.rules)
+
     def model_options(self, options: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
         """Return the options of the model's run, given the present ones."""
         before = {**options, **{rule.name: rule.model for rule in self.rules}}

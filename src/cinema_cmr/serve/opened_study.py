@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import InputError, MissingFileError, UnknownNameError
 from cinema_cmr.core.results import Measurements
+from cinema_cmr.core.run_facts import OptionValue
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.provenance import file_digest
@@ -24,7 +25,7 @@ from cinema_cmr.report.record.stored import read_run
 from cinema_cmr.report.record.study_record import StudyRecord
 from cinema_cmr.serve.numbers import FRAMES, chosen_frames, measure_all, measure_stack, model_frames
 from cinema_cmr.serve.opened_view import OpenedView, open_view, read_codes
-from cinema_cmr.serve.own_masks import drawn_on_others, own_mask
+from cinema_cmr.serve.own_masks import drawn_on_others, has_other_mask, own_mask
 
 __all__ = ["OpenedStudy", "open_study", "open_views"]
 
@@ -146,7 +147,16 @@ class OpenedStudy:
     def choose_frames(self, ed: int | None, es: int | None) -> None:
         """Let ED or ES be another frame of the stack, or of the only views; None leaves it as it is.
 
-        Raises `InputError` for a frame that cannot be, or of a study without phases.
+        Raises as `check_frames`.
+        """
+        self.check_frames(ed, es)
+        self.review = replace(self.review.with_frames({"ed_frame": ed, "es_frame": es}), signed_off=None)
+        self.forget()
+
+    def check_frames(self, ed: int | None, es: int | None, *, anew: bool = False) -> None:
+        """Raise `InputError` for an ED or ES frame that cannot be, or of a study without phases.
+
+        `anew`: the frames that the reader chose before are taken back first.
         """
         given = {"ed_frame": ed, "es_frame": es}
         for frame in (one for one in given.values() if one is not None):
@@ -154,13 +164,10 @@ class OpenedStudy:
                 raise InputError("ED or ES of a late-enhancement study; expected those of a cine: leave them out")
             if not 0 <= frame < self.n_frames:
                 raise InputError(f"frame {frame}; expected 0 to {self.n_frames - 1}")
-        review = replace(self.review.with_frames(given), signed_off=None)
-        own = model_frames(self.record, self.run)
-        frames = [own[name] if getattr(review, name) is None else getattr(review, name) for name in FRAMES]
-        if frames[0] is not None and frames[0] == frames[1]:
-            raise InputError(f"frame {frames[0]} is ED and ES; expected two frames: move the other one first")
-        self.review = review
-        self.forget()
+        review = (self.review.without_frames() if anew else self.review).with_frames(given)
+        frames = chosen_frames(self.record, self.run, {name: getattr(review, name) for name in FRAMES})
+        if _is_one_frame(frames):
+            raise InputError(f"frame {frames['ed_frame']} is ED and ES; expected two frames: move the other one first")
 
     def _part(self, view: OpenedView) -> tuple[Cine, LabelMap]:
         # The rule "mass" finds the papillary muscles in the image; all others measure labels alone.
@@ -224,14 +231,27 @@ def open_study(folder: Path, record: StudyRecord) -> OpenedStudy:
 
 
 def _take_frames(study: OpenedStudy) -> None:
-    """Take over the frames that `cinema remeasure` was given after the reader's last act; a sign-off ends with it."""
-    edits, own = study.record.edits, model_frames(study.record, study.run)
-    if edits is None or not study.review.is_older(edits):
+    """Take over the frames that `cinema remeasure` was given after the reader's last act; a sign-off ends with it.
+
+    A frame that those calls left alone stays as the reader chose it, unless ED and ES would be one.
+    """
+    edits, own, review = study.record.edits, model_frames(study.record, study.run), study.review
+    if edits is None or not review.is_older(edits):
         return
     given = {name: study.run.options.get(name) for name in FRAMES}
-    frames = {name: one if isinstance(one, int) and one != own[name] else None for name, one in given.items()}
-    signed = study.review.signed_off if (study.review.signed_off or "") >= edits.last_time else None
-    study.review = replace(study.review, ed_frame=frames["ed_frame"], es_frame=frames["es_frame"], signed_off=signed)
+    later = {name: one if isinstance(one, int) and one != own[name] else None for name, one in given.items()}
+    changed = edits.rules_since(review.last_act)
+    frames = {name: later[name] if name in changed else getattr(review, name) for name in FRAMES}
+    if _is_one_frame(chosen_frames(study.record, study.run, frames)):
+        frames = later
+    signed = review.signed_off if (review.signed_off or "") >= edits.last_time else None
+    study.review = replace(review, ed_frame=frames["ed_frame"], es_frame=frames["es_frame"], signed_off=signed)
+
+
+def _is_one_frame(frames: Mapping[str, OptionValue]) -> bool:
+    """Whether ED and ES are the same frame."""
+    ed, es = (frames[name] for name in FRAMES)
+    return ed is not None and ed == es
 
 
 def _take_corrections(study: OpenedStudy, view: View, opened: OpenedView) -> None:
@@ -247,7 +267,9 @@ def _take_corrections(study: OpenedStudy, view: View, opened: OpenedView) -> Non
     corrected = study.review.apply(view, stored, n_codes=opened.n_codes)
     present = study.folder / mask_file(view)
     study.changed_in_place |= is_mask_changed(study.folder, study.run, view)
-    if present != own_mask(study.folder, view) and file_digest(present) != study.review.applied.get(view):
+    if has_other_mask(study.review, study.folder, view):
         _take_over(study, view, read_codes(present, stored.shape, opened.scheme), (stored, corrected))
+        # Once: what the reader takes back to the model's labels afterwards stays so at the next opening.
+        study.review = study.review.brought_together(view, file_digest(present))
     opened.labels = np.ascontiguousarray(opened.as_shown(corrected))
     opened.include(np.asarray(opened.labels.max(axis=(2, 3))))

@@ -87,8 +87,12 @@ class StudyStore:
 
     def look_at(self, study: OpenedStudy) -> None:
         """Note the first opening of a study, and store what was taken over from the results."""
+        stored, edits = read_review(study.folder), study.record.edits
+        if study.review != stored or study.review.is_older(edits):
+            last = edits.last_time if edits else ""
+            study.review = study.review.acted("results changed elsewhere taken over", after=last)
         study.review = replace(study.review, looked_at=study.review.looked_at or now())
-        if study.review != read_review(study.folder):
+        if study.review != stored:
             with self._whole(study):
                 self._save(study)
 
@@ -98,9 +102,10 @@ class StudyStore:
         for one in changes.slices:  # everything that can be refused, before anything is changed
             view, own = study.labelled_slice(one.view, one.frame, one.slice)
             planes.append(None if one.runs is None else from_runs(one.runs, own.shape, n_codes=view.n_codes))
+        study.check_frames(changes.ed_frame, changes.es_frame, anew=changes.own_frames)
         with self._whole(study):
             if changes.own_frames:
-                study.review = replace(study.review, ed_frame=None, es_frame=None, signed_off=None)
+                study.review = study.review.without_frames()
                 study.forget()
             study.choose_frames(changes.ed_frame, changes.es_frame)
             for one, plane in zip(changes.slices, planes, strict=True):
@@ -123,8 +128,8 @@ class StudyStore:
         with self._whole(study):
             if signed:
                 self.write_results(study)
-            study.review = replace(study.review, signed_off=now() if signed else None)
             study.review = study.review.acted("signed off" if signed else "sign-off taken back")
+            study.review = replace(study.review, signed_off=study.review.last_act if signed else None)
             self._save(study)
 
     def write_results(self, study: OpenedStudy) -> None:

@@ -73,7 +73,8 @@ class Review:
     mask_sha256: Mapping[str, str] = field(default_factory=dict)
     """View -> hash of the model's mask that the corrections were drawn on."""
     applied: Mapping[str, str] = field(default_factory=dict)
-    """View -> hash of the mask that these corrections were last written into; empty before the first time."""
+    """View -> hash of the mask of the results that these corrections were last written into or taken over from; empty
+    before the first time."""
     slices: tuple[CorrectedSlice, ...] = ()
     ed_frame: int | None = None
     """ED frame chosen by the reader, from 0."""
@@ -109,15 +110,19 @@ class Review:
             return "corrected"
         return "looked at" if self.looked_at else "new"
 
-    def acted(self, what: str) -> Review:
-        """Return the review with one more entry in its history."""
-        entry = Entry(when=now(), what=what, version=version("cinema-cmr"))
+    def acted(self, what: str, *, after: str = "") -> Review:
+        """Return the review with one more entry in its history, never earlier than the last one, or `after`."""
+        entry = Entry(when=max(now(), self.last_act, after), what=what, version=version("cinema-cmr"))
         return replace(self, history=(*self.history, entry)[-_MAX_ENTRIES:])
 
     def with_frames(self, frames: Mapping[str, int | None]) -> Review:
         """Return the review with other frames of `ed_frame` and `es_frame`; None leaves one as it is."""
         ed, es = frames.get("ed_frame"), frames.get("es_frame")
         return replace(self, ed_frame=self.ed_frame if ed is None else ed, es_frame=self.es_frame if es is None else es)
+
+    def without_frames(self) -> Review:
+        """Return the review without chosen frames."""
+        return replace(self, ed_frame=None, es_frame=None, signed_off=None)
 
     def with_slice(
         self, view: View, frame: int, index: int, codes: NDArray[np.uint8] | None, *, in_results: bool = False
@@ -140,7 +145,11 @@ class Review:
     def written(self, masks: Mapping[str, str]) -> Review:
         """Return the review once the results hold all of it; `masks` is view -> hash of the mask as written."""
         slices = tuple(replace(one, in_results=True) for one in self.slices)
-        return replace(self, slices=slices, applied=masks, values={})
+        return replace(self, slices=slices, applied=masks, values={}).acted("results written")
+
+    def brought_together(self, view: View, mask: str) -> Review:
+        """Return the review once the labels of a view's mask in the results, of this hash, were taken over."""
+        return replace(self, applied={**self.applied, view: mask})
 
     def apply(self, view: View, labels: NDArray[np.uint8], *, n_codes: int) -> NDArray[np.uint8]:
         """Return a copy of a view's labels (x, y, z, t) with the corrected slices in place.
