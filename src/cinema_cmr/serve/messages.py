@@ -157,7 +157,7 @@ class AgreementMessage(_Message):
     studies: int
     corrected: int
     left_out: int
-    """Studies whose corrections were drawn on other masks than they have."""
+    """Studies whose corrections belong to other masks than they have, or were made elsewhere since the last opening."""
     values: list[ValueAgreement]
     dice: dict[str, float]
     """Structure -> mean over the studies of the Dice of their corrected short-axis slices."""
@@ -172,4 +172,4 @@ class Exported(_Message):
     frames: int
     """Labelled frames in all."""
     left_out: int
-    """Studies whose corrections were drawn on other masks than they have."""
+    """Studies whose corrections belong to other masks than they have, or were made elsewhere since the last opening."""

@@ -26,11 +26,11 @@ _COMPARED = (
 def reader_agreement(studies: Sequence[Listed]) -> AgreementMessage:
     """Return bias and limits of agreement, model minus reader, and the mean Dice of the corrected slices, of cines.
 
-    A study that was signed off without a correction counts: the reader agreed. Values need two studies. Studies whose
-    corrections were drawn on other masks are left out, and counted.
+    A study that was signed off without a correction counts: the reader agreed. Values need two studies. Studies that do
+    not fit their results (`exports.fits`), as those corrected elsewhere and not opened since, are left out and counted.
     """
     cines = [one for one in studies if one.record.study.modality == "cine"]
-    reviewed = [one for one in cines if one.review.is_corrected or one.review.signed_off]
+    reviewed = [one for one in cines if one.state in ("corrected", "signed off")]
     read = [one for one in reviewed if fits(one)]
     dice = [_dice(one) for one in read if any(each.view is View.SAX for each in one.review.slices)]
     structures = sorted({name for one in dice for name in one})

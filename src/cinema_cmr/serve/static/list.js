@@ -17,7 +17,7 @@ const COLUMNS = [
 const STATES = ["new", "looked at", "corrected", "signed off"];
 const RUNNING = ["receiving", "queued", "running"];
 
-const leftOut = ({ left_out: n }) => (n ? `; ${n} left out: corrections drawn on other masks` : "");
+const leftOut = ({ left_out: n }) => (n ? `; ${n} left out: masks changed elsewhere, open them first` : "");
 
 export class ListPage {
   constructor() {
