@@ -190,6 +190,35 @@ def test_frames_of_the_page_are_those_of_the_stack(browser: Browser, home: Path,
         assert [one.frame for one in read_review(uneven).slices] == [2]
 
 
+def test_two_studies_and_model_and_reader_are_compared(
+    browser: Browser, home: Path, results: Path, tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(results, tmp_path / "other"))
+    with running_server(home, results, other, port=free_port()) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(address)
+        compare = page.get_by_role("button", name="Compare", exact=True)
+        boxes = page.locator("tbody input[type=checkbox]")
+        boxes.first.check()
+        assert compare.is_disabled() and page.url.endswith("/")  # a box does not open the study
+        boxes.nth(1).check()
+        assert page.locator(".choice b").all_inner_texts() == ["A", "B"]
+        with page.context.expect_page() as opened:
+            compare.click()
+        opened.value.wait_for_url("**/api/comparisons/*")
+        assert opened.value.locator("h1").inner_text() == "A and B"
+        page.locator("tbody tr a").first.click()
+        until(OPENED, page)
+        compare.click()
+        page.locator("text=Nothing is corrected").wait_for()
+        erase_middle(page)
+        with page.context.expect_page() as opened:
+            compare.click()
+        opened.value.wait_for_url("**/api/comparisons/*")
+        assert opened.value.locator("h1").inner_text() == "model and reader"
+        page.close()
+
+
 LABELS = "Array.from(cinemaPage.plane.codes(cinemaPage.frameHere()))"
 
 

@@ -26,8 +26,8 @@ from cinema_cmr.report.record.review import read_review
 from cinema_cmr.report.record.stored import read_measurements, read_run
 from cinema_cmr.report.record.study_record import StudyRecord
 from cinema_cmr.report.write import write_results
+from cinema_cmr.serve.collection.exports import list_csv, values_of
 from cinema_cmr.serve.document import numbers_of
-from cinema_cmr.serve.exports import list_csv, values_of
 from cinema_cmr.serve.library import Library
 from cinema_cmr.serve.messages import Changes
 from cinema_cmr.serve.opened_study import OpenedStudy

@@ -13,9 +13,11 @@ __all__ = [
     "AgreementMessage",
     "ChangedSlice",
     "Changes",
+    "ComparisonMessage",
     "Exported",
     "FlagMessage",
     "JobMessage",
+    "NewComparison",
     "NewJob",
     "Numbers",
     "SegmentValues",
@@ -24,6 +26,7 @@ __all__ = [
     "ValueAgreement",
 ]
 
+StudyKey = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 Index = Annotated[int, Field(ge=0, le=100_000)]
 JobStatus = Literal["receiving", "queued", "running", "done", "failed", "cancelled"]
 
@@ -173,3 +176,18 @@ class Exported(_Message):
     """Labelled frames in all."""
     left_out: int
     """Studies whose corrections belong to other masks than they have, or were made elsewhere since the last opening."""
+
+
+class NewComparison(_Message):
+    """Studies to compare."""
+
+    first: StudyKey
+    second: StudyKey | None = None
+    """null: model and reader of the first."""
+
+
+class ComparisonMessage(_Message):
+    """A comparison that was made."""
+
+    id: str
+    """Key of its page."""

@@ -23,10 +23,11 @@ export function headBar(page) {
   const name = h("h1", {}), facts = h("span", { class: "soft facts" }), state = h("span", { class: "pill state" });
   const busy = h("span", { class: "soft busy" });
   const report = h("button", { onclick: () => page.openReport() }, "Report");
+  const compare = h("button", { title: "The model's results and the corrected ones beside each other", onclick: () => page.compareWithModel() }, "Compare");
   const sign = h("button", { class: "primary", onclick: () => page.signOff(!page.numbers.signed_off) }, "Sign off");
   const element = h("header", { class: "bar" },
     h("a", { class: "button back", href: "#/", "aria-label": "All studies" }, "‹ Studies"), name, facts, state, h("span", { class: "grow" }), busy,
-    h("button", { onclick: () => page.toggleHelp(), title: "Keys (?)", "aria-label": "Keys" }, "?"), report, sign);
+    h("button", { onclick: () => page.toggleHelp(), title: "Keys (?)", "aria-label": "Keys" }, "?"), compare, report, sign);
   return {
     element,
     show() {
@@ -38,7 +39,7 @@ export function headBar(page) {
       state.className = `pill state ${page.numbers.state.replace(" ", "-")}`;
       sign.textContent = page.numbers.signed_off ? "Take sign-off back" : "Sign off";
     },
-    busy(text) { busy.textContent = text; sign.disabled = report.disabled = Boolean(text); },
+    busy(text) { busy.textContent = text; sign.disabled = report.disabled = compare.disabled = Boolean(text); },
   };
 }
 

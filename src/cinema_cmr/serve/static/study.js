@@ -304,13 +304,25 @@ export class StudyPage {
     this.head.busy("");
   }
 
-  async openReport() {
+  openReport() {
+    return this.openTab("Writing the report", async () => {
+      await api.results(this.id);
+      return `/api/studies/${this.id}/report`;
+    });
+  }
+
+  compareWithModel() {
+    if (!["corrected", "signed off"].includes(this.numbers.state)) { toast("Nothing is corrected: all of this is the model's", "error"); return; }
+    return this.openTab("Comparing", async () => `/api/comparisons/${(await api.compare(this.id)).id}`);
+  }
+
+  // A tab is opened at the click, as browsers want it, and shows what `make` gives the address of.
+  async openTab(text, make) {
     const tab = window.open("", "_blank");
-    this.head.busy("Writing the report");
+    this.head.busy(text);
     try {
       await this.corrections.settled();
-      await api.results(this.id);
-      tab.location = `/api/studies/${this.id}/report`;
+      tab.location = await make();
     } catch (error) { tab?.close(); this.failed(error); }
     this.head.busy("");
   }

@@ -9,8 +9,8 @@ import numpy as np
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.score.agreement import agreement
 from cinema_cmr.score.overlap import dice_by_class
+from cinema_cmr.serve.collection.exports import fits, model_labels, values_of
 from cinema_cmr.serve.document import own_values
-from cinema_cmr.serve.exports import fits, model_labels, values_of
 from cinema_cmr.serve.library import Listed
 from cinema_cmr.serve.messages import AgreementMessage, ValueAgreement
 

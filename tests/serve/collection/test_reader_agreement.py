@@ -19,11 +19,11 @@ from cinema_cmr.io.nifti.image import read_nifti_grid, write_mask
 from cinema_cmr.io.provenance import file_digest
 from cinema_cmr.pipeline.remeasure import Corrections, remeasure
 from cinema_cmr.report.write import write_results
-from cinema_cmr.serve.exports import labelled_cases, list_csv, model_labels
+from cinema_cmr.serve.collection.exports import labelled_cases, list_csv, model_labels
+from cinema_cmr.serve.collection.reader_agreement import reader_agreement
 from cinema_cmr.serve.library import Library
 from cinema_cmr.serve.opened_view import read_codes
 from cinema_cmr.serve.own_masks import own_mask
-from cinema_cmr.serve.reader_agreement import reader_agreement
 from cinema_cmr.serve.study_store import StudyStore
 
 
