@@ -103,6 +103,58 @@ def send_demo(page: Page, address: str, folder: Path) -> None:
     until(OPENED, page)
 
 
+EDGE = """() => {
+  const { stage, plane } = cinemaPage, codes = plane.codes(cinemaPage.frameHere());
+  const main = stage.tiles.find((tile) => tile.main);
+  const { at } = stage.pixelAt(main, 0, 0), box = stage.canvas.getBoundingClientRect();
+  const cavity = [...codes.keys()].filter((i) => codes[i] === 3);
+  const row = Math.floor(cavity[cavity.length >> 1] / plane.width);
+  const last = Math.max(...cavity.filter((i) => Math.floor(i / plane.width) === row)) % plane.width;
+  return [box.x + at.x + (last + 1) * at.sx, box.y + at.y + (row + 0.5) * at.sy, 5 * at.sx / plane.facts.spacing_mm[0]];
+}"""
+"""Place on the screen of a point of the LV's outline at its right, and the length of 5 mm."""
+AREAS = """() => {
+  const codes = cinemaPage.plane.codes(cinemaPage.frameHere());
+  return [codes.filter((code) => code === 3).length, codes.filter((code) => code >= 2).length];
+}"""
+"""Pixels of the cavity, and of cavity and wall."""
+
+
+def test_an_outline_is_pulled(browser: Browser, home: Path, results: Path) -> None:
+    """The endocardium follows the pointer; the epicardium stays. A click pulls nothing, and undo takes it back."""
+    with running_server(home, results, port=free_port()) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(address)
+        page.locator("tbody tr a").click()
+        until(OPENED, page)
+        model = shown_ef(page)
+        page.keyboard.press("d")
+        page.keyboard.press("p")
+        x, y, step = page.evaluate(EDGE)
+        before = page.evaluate(AREAS)
+        for distance in (0, step, -step):
+            page.mouse.move(x, y)
+            page.mouse.down()
+            page.mouse.move(x + distance, y, steps=4)
+            page.mouse.up()
+            latest(page)
+            cavity, heart = page.evaluate(AREAS)
+            assert (heart, (cavity > before[0]) - (cavity < before[0])) == (before[1], (distance > 0) - (distance < 0))
+            # The outline lies where the pointer is, to a pixel.
+            assert abs(page.evaluate(EDGE)[0] - x - distance) < 0.5 * step
+            if distance:
+                assert shown_ef(page) == f"{measured_ef(results):.0f}"
+                assert read_review(results).history[-1].what.startswith("pull, LV cavity")
+                page.keyboard.press("z")
+                latest(page)
+        assert shown_ef(page) == model and page.evaluate(AREAS) == before and not read_review(results).slices
+        box = page.locator("canvas.stage").bounding_box()
+        assert box is not None
+        page.mouse.click(box["x"] + 20, box["y"] + 60)
+        page.locator("text=Start near an outline").wait_for()
+        page.close()
+
+
 def play(page: Page) -> None:
     """Play some frames."""
     count = page.evaluate("cinemaPage.stage.count")

@@ -30,7 +30,7 @@ export function disc(codes, plane, u, v, radius, code, only = null) {
 }
 
 // Signed distance to the border of a structure in pixels, negative inside, by two passes of a 3-4 chamfer.
-function distance(mask, width, height) {
+export function distance(mask, width, height) {
   const far = 1e6;
   const pass = (inside) => {
     const d = new Float32Array(mask.length);

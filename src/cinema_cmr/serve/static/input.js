@@ -2,6 +2,7 @@
 
 import { between, disc } from "./correct.js";
 import { toast } from "./dom.js";
+import { grip, pull } from "./pull.js";
 
 export class Input {
   constructor(page) {
@@ -50,7 +51,7 @@ export class Input {
       "+": () => page.zoomBy(1.25), "=": () => page.zoomBy(1.25), "-": () => page.zoomBy(0.8), 0: () => page.resetZoom(),
       o: () => page.toggleOutlines(),
       g: () => page.toggleOwn(),
-      v: () => page.setTool("look"), b: () => page.setTool("brush"), e: () => page.setTool("erase"), n: () => page.setTool("nudge"),
+      v: () => page.setTool("look"), b: () => page.setTool("brush"), e: () => page.setTool("erase"), n: () => page.setTool("nudge"), p: () => page.setTool("pull"),
       ...Object.fromEntries(page.structures.map((one, i) => [i + 1, () => page.setStructure(one)])),
       "[": () => page.setBrush(page.brush / 1.2), "]": () => page.setBrush(page.brush * 1.2),
       z: () => (shift ? corrections.redo() : corrections.undo()),
@@ -206,10 +207,12 @@ export class Input {
     if (!this.page.corrections.ready) return;
     const { page } = this, { plane } = tile, frame = page.frameHere();
     const { u, v } = page.stage.pixelAt(tile, point.x, point.y);
+    const held = page.tool === "pull" ? grip(plane, frame, u, v, page.hidden) : null;
+    if (page.tool === "pull" && !held) { toast("Start near an outline"); return; }
     const codes = plane.codes(frame), under = codes[Math.floor(v) * plane.width + Math.floor(u)] ?? 0;
     const code = page.tool === "brush" ? page.structure.code : page.tool === "nudge" ? under : 0;
     page.setPlaying(false);
-    this.stroke = page.stroke = { tile, plane, frame, code, before: codes.slice(), u, v };
+    this.stroke = page.stroke = { tile, plane, frame, code, before: codes.slice(), u, v, held, start: { u, v } };
     this.strokeTo(point);
     page.redraw();
   }
@@ -217,6 +220,7 @@ export class Input {
   strokeTo(point) {
     const { page, stroke } = this, { plane, tile } = stroke;
     const { u, v } = page.stage.pixelAt(tile, point.x, point.y);
+    if (stroke.held) { stroke.at = pull(plane, stroke.frame, stroke.before, stroke.held, u - stroke.start.u, v - stroke.start.v, page.brush); return; }
     const [dx] = plane.facts.spacing_mm, steps = Math.max(1, Math.ceil((Math.hypot(u - stroke.u, v - stroke.v) * dx) / (page.brush / 2)));
     for (let k = 1; k <= steps; k++) {
       disc(plane.codes(stroke.frame), plane, stroke.u + ((u - stroke.u) * k) / steps, stroke.v + ((v - stroke.v) * k) / steps, page.brush, stroke.code);
@@ -232,7 +236,7 @@ export class Input {
     if (!stroke) return;
     this.dropStroke();
     if (dropped) { stroke.plane.setCodes(stroke.frame, stroke.before); page.redraw(); return; }
-    const what = page.tool === "brush" ? `brush, ${page.structure.title}` : page.tool === "nudge" ? "nudge" : "eraser";
+    const what = { brush: `brush, ${page.structure.title}`, nudge: "nudge", erase: "eraser", pull: `pull, ${stroke.held?.structure.title}` }[page.tool];
     page.corrections.stroke(`${what}, slice ${stroke.plane.index} frame ${stroke.frame}`, stroke.plane, stroke.frame, stroke.before);
   }
 }

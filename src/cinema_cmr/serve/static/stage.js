@@ -1,6 +1,7 @@
 // The canvas of the study page: a mosaic of all slices, or one large with a strip of all.
 
 import { drawPlane, place } from "./picture.js";
+import { grip, reach } from "./pull.js";
 
 const GAP = 4;
 const INK = "#e7edf1", SOFT = "#9db0bc", ACCENT = "#57c2dd";
@@ -186,11 +187,35 @@ export class Stage {
     if (!pointer || !page.corrects || pointer.touch) return;
     const tile = this.tileAt(pointer.x, pointer.y);
     if (!tile || tile.small || tile.reference) return;
+    if (page.tool === "pull") { this.drawGrip(tile, pointer); return; }
     const { at } = this.pixelAt(tile, pointer.x, pointer.y);
     const [dx, dy] = tile.plane.facts.spacing_mm, r = page.brush;
     context.beginPath();
     context.ellipse(pointer.x, pointer.y, (r / dx) * at.sx, (r / dy) * at.sy, 0, 0, 7);
     context.strokeStyle = page.tool === "erase" ? "#fff" : page.tool === "nudge" ? "#ffd166" : page.structure.colour;
+    context.lineWidth = 1.5;
+    context.stroke();
+  }
+
+  // The point of the outline that would be pulled, or is, and how far around it the outline follows.
+  drawGrip(tile, pointer) {
+    const { page, context } = this, { plane } = tile, { stroke } = page;
+    const { u, v, at } = this.pixelAt(tile, pointer.x, pointer.y);
+    if (!plane.labels) return;
+    const held = stroke?.held ?? grip(plane, plane.frameAt(page.frame, page.total), u, v, page.hidden), point = stroke?.at ?? held;
+    if (!held) return;
+    const [dx, dy] = plane.facts.spacing_mm, moved = Math.hypot((point.u - held.u) * dx, (point.v - held.v) * dy), r = reach(page.brush, moved);
+    const x = at.x + point.u * at.sx, y = at.y + point.v * at.sy;
+    context.strokeStyle = "rgba(255,255,255,.35)";
+    context.lineWidth = 1;
+    context.beginPath();
+    context.ellipse(x, y, (r / dx) * at.sx, (r / dy) * at.sy, 0, 0, 7);
+    context.stroke();
+    context.beginPath();
+    context.arc(x, y, 5, 0, 7);
+    context.fillStyle = held.structure.colour;
+    context.fill();
+    context.strokeStyle = "#fff";
     context.lineWidth = 1.5;
     context.stroke();
   }
