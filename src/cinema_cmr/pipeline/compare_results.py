@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, overload
 
+from cinema_cmr.core.edits import MovedPoint
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.pipeline.remeasure import Corrections, paths_by_view, remeasure
@@ -97,7 +98,10 @@ def compare_with_model(folder: Path | str) -> ResultsComparison:
     options = edits.model_options(stored.run.options)
     masks = {view: stored.model_mask(view) for view in stored.grids}
     rules = asdict(stored_options(replace(stored.run, options=options)))
-    analysis = remeasure(folder, Corrections(masks=masks, rules=rules, empty_masks=True))
+    points = tuple(
+        MovedPoint(view=one.view, name=one.name, frame=one.frame, position_ras_mm=None) for one in edits.points
+    )
+    analysis = remeasure(folder, Corrections(masks=masks, rules=rules, points=points, empty_masks=True))
     model = replace(
         reader,
         title="model",
