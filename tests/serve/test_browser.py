@@ -155,6 +155,64 @@ def test_an_outline_is_pulled(browser: Browser, home: Path, results: Path) -> No
         page.close()
 
 
+POINT_AT = """(name) => {
+  const { stage, plane, doc } = cinemaPage, main = stage.tiles.find((tile) => tile.main);
+  const { at } = stage.pixelAt(main, 0, 0), box = stage.canvas.getBoundingClientRect();
+  const [u, v] = doc.points[plane.view][name][cinemaPage.frameHere()];
+  return [box.x + at.x + (u + 0.5) * at.sx, box.y + at.y + (v + 0.5) * at.sy];
+}"""
+"""Place of a landmark on the screen."""
+MAPSE = "cinemaPage.numbers.values.mapse_septal_mm"
+
+
+def test_a_hinge_point_is_dragged_undone_and_found_again(browser: Browser, home: Path, marked: Path) -> None:
+    port = free_port()
+    with running_server(home, marked, port=port) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(address)
+        page.locator("tbody tr a").click()
+        until(OPENED, page)
+        model = page.evaluate(MAPSE)
+        page.keyboard.press("s")
+        page.keyboard.press("h")
+        assert page.evaluate("cinemaPage.plane.view") == "lax_4c"
+        x, y = page.evaluate(POINT_AT, "mitral_septal")
+        to_x, to_y = page.evaluate(POINT_AT, "apex")
+        for share in (0.05, 0.08):  # two drags at once: undo goes back one by one
+            page.mouse.move(*page.evaluate(POINT_AT, "mitral_septal"))
+            page.mouse.down()
+            page.mouse.move(x + share * (to_x - x), y + share * (to_y - y), steps=4)
+            page.mouse.up()
+        latest(page)
+        moved = page.evaluate(MAPSE)
+        assert moved > model + 1 and page.locator(".card.long").inner_text().count("model") == 2
+        (point,) = read_review(marked).points
+        assert (point.name, point.frame) == ("mitral_septal", page.evaluate("cinemaPage.frameHere()"))
+        page.keyboard.press("z")
+        latest(page)
+        assert model < page.evaluate(MAPSE) < moved
+        page.keyboard.press("z")
+        latest(page)
+        assert page.evaluate(MAPSE) == model and not read_review(marked).points
+        page.keyboard.press("y")
+        latest(page)
+        page.keyboard.press("r")
+        latest(page)
+        assert page.evaluate(MAPSE) == model and not read_review(marked).points
+        page.keyboard.press("z")
+        latest(page)
+        kept = page.evaluate(MAPSE)
+        assert kept > model
+        page.close()
+    with running_server(home, marked, port=port) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(address)
+        page.locator("tbody tr a").click()
+        until(OPENED, page)
+        assert page.evaluate(MAPSE) == kept and page.locator(".bar .state").inner_text() == "corrected"
+        page.close()
+
+
 def play(page: Page) -> None:
     """Play some frames."""
     count = page.evaluate("cinemaPage.stage.count")

@@ -8,9 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, overload
 
-from cinema_cmr.core.edits import MovedPoint
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.pipeline.moved_points import taken_back
 from cinema_cmr.pipeline.remeasure import Corrections, paths_by_view, remeasure
 from cinema_cmr.pipeline.restored_parts import label_scheme, stored_options
 from cinema_cmr.pipeline.results_folder import StoredResults, read_results
@@ -98,10 +98,8 @@ def compare_with_model(folder: Path | str) -> ResultsComparison:
     options = edits.model_options(stored.run.options)
     masks = {view: stored.model_mask(view) for view in stored.grids}
     rules = asdict(stored_options(replace(stored.run, options=options)))
-    points = tuple(
-        MovedPoint(view=one.view, name=one.name, frame=one.frame, position_ras_mm=None) for one in edits.points
-    )
-    analysis = remeasure(folder, Corrections(masks=masks, rules=rules, points=points, empty_masks=True))
+    own = Corrections(masks=masks, rules=rules, points=taken_back(stored.record), empty_masks=True)
+    analysis = remeasure(folder, own)
     model = replace(
         reader,
         title="model",

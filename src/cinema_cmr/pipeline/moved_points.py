@@ -16,7 +16,7 @@ from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.pipeline.restored_parts import stored_landmarks
 from cinema_cmr.report.record.study_record import StudyRecord
 
-__all__ = ["check_point", "move_points", "parse_point"]
+__all__ = ["check_point", "move_points", "parse_point", "taken_back"]
 
 _SAME_MM = 0.01
 """Distance from the model's own point below which nothing was moved: records have six digits."""
@@ -69,6 +69,12 @@ def move_points(
         frames = frozenset(edit.frame for edit in edits.values() if edit.view == view)
         predictions[view] = replace(prediction, corrected_frames=frames)
     return predictions, tuple(edits[key] for key in sorted(edits))
+
+
+def taken_back(record: StudyRecord) -> tuple[MovedPoint, ...]:
+    """Return what makes every moved landmark of a record the model's own again."""
+    edits = record.edits.points if record.edits else ()
+    return tuple(MovedPoint(view=one.view, name=one.name, frame=one.frame, position_ras_mm=None) for one in edits)
 
 
 def _move(prediction: LandmarkPrediction, edits: dict[Key, PointEdit], one: MovedPoint) -> None:

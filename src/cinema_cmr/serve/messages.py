@@ -11,6 +11,7 @@ from cinema_cmr.report.record.review import State
 
 __all__ = [
     "AgreementMessage",
+    "ChangedPoint",
     "ChangedSlice",
     "Changes",
     "ComparisonMessage",
@@ -26,6 +27,7 @@ __all__ = [
     "ValueAgreement",
 ]
 
+Coordinate = Annotated[float, Field(ge=-10_000, le=10_000, allow_inf_nan=False)]
 StudyKey = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 Index = Annotated[int, Field(ge=0, le=100_000)]
 JobStatus = Literal["receiving", "queued", "running", "done", "failed", "cancelled"]
@@ -70,12 +72,23 @@ class ChangedSlice(_Message):
     """[code, length, ...] along x first; null takes the correction back."""
 
 
+class ChangedPoint(_Message):
+    """A landmark of one frame, and where a reader moved it."""
+
+    view: View
+    name: Annotated[str, Field(max_length=40)]
+    frame: Index
+    place: tuple[Coordinate, Coordinate] | None
+    """x and y of the picture, whole at a pixel's centre; null for the model's own."""
+
+
 class Changes(_Message):
-    """What a reader changed: slices, or the frames of end-diastole and end-systole."""
+    """What a reader changed: slices, landmarks, or the frames of end-diastole and end-systole."""
 
     what: Annotated[str, Field(max_length=120, pattern=r"^[\w ,.:+()/-]*$")] = "changed"
     """For the history."""
     slices: Annotated[list[ChangedSlice], Field(max_length=2000)] = []
+    points: Annotated[list[ChangedPoint], Field(max_length=500)] = []
     ed_frame: Index | None = None
     es_frame: Index | None = None
     own_frames: bool = False
@@ -102,6 +115,8 @@ class Numbers(_Message):
     """null in a quick answer: ask for all numbers."""
     corrected: list[tuple[str, int, int]]
     """View, frame and slice of each correction."""
+    moved: list[tuple[str, str, int]]
+    """View, name and frame of each landmark that was moved."""
     ed_frame: int | None
     es_frame: int | None
     chosen_frames: list[str]

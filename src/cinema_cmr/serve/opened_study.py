@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.edits import MovedPoint
 from cinema_cmr.core.errors import InputError, MissingFileError, UnknownNameError
 from cinema_cmr.core.results import Measurements
 from cinema_cmr.core.run_facts import OptionValue
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.provenance import file_digest
+from cinema_cmr.pipeline.moved_points import check_point
 from cinema_cmr.pipeline.restored_parts import label_scheme, stored_measurements, stored_options
 from cinema_cmr.pipeline.results_folder import is_mask_changed
 from cinema_cmr.report.record.build import image_file, mask_file, model_mask_file
@@ -88,6 +90,42 @@ class OpenedStudy:
         self.review = self.review.with_slice(view.cine.view, frame, index, stored)
         self.forget()
 
+    @property
+    def moved_points(self) -> tuple[MovedPoint, ...]:
+        """Landmarks that lie elsewhere than in the results: moved here, or taken back to the model's own."""
+        points = self.review.points
+        written = self.record.edits.points if self.record.edits else ()
+        kept = {one.key for one in points}
+        return (
+            *(
+                MovedPoint(view=one.view, name=one.name, frame=one.frame, position_ras_mm=None)
+                for one in written
+                if one.key not in kept
+            ),
+            *(
+                MovedPoint(view=one.view, name=one.name, frame=one.frame, position_ras_mm=one.position_ras_mm)
+                for one in points
+                if not one.in_results
+            ),
+        )
+
+    def move_point(self, name: str, point: str, frame: int, place: tuple[float, float] | None) -> None:
+        """Give a landmark of a view another place (x, y of the picture), or the model's own for None.
+
+        Raises as `check_point`.
+        """
+        self.check_point(name, point, frame)
+        view = self.view(name)
+        position = None if place is None else view.position_of(*place)
+        self.review = self.review.with_point(view.cine.view, point, frame, position)
+        self.forget()
+
+    def check_point(self, name: str, point: str, frame: int) -> None:
+        """Raise `UnknownNameError` for a view without images or a landmark that does not exist, and `InputError` for a
+        frame that it lacks or a view without landmarks.
+        """
+        check_point(self.record, self.view(name).cine.view, point, frame)
+
     def save(self) -> None:
         """Write the review, with the hash of each mask that was corrected."""
         corrected = sorted({one.view for one in self.review.slices})
@@ -103,7 +141,7 @@ class OpenedStudy:
             return stored_measurements(self.record)
         if self.measured is None:
             parts = {name: self._part(view) for name, view in self.views.items() if view.labels is not None}
-            self.measured = measure_all(self.record, self.run, parts, self._chosen())
+            self.measured = measure_all(self.record, self.run, parts, self._chosen(), self.moved_points)
         return self.measured
 
     @property
@@ -116,6 +154,7 @@ class OpenedStudy:
             not self.changed_in_place
             and all(one.in_results for one in review.slices)
             and {(one.view, one.frame, one.slice) for one in review.slices} == written
+            and not self.moved_points
             and frames == {name: self.run.options.get(name) for name in FRAMES}
         )
 
@@ -131,7 +170,7 @@ class OpenedStudy:
         ):
             return self.numbers()
         if self.quick is None:
-            self.quick = measure_stack(self.record, self.run, self._part(stack), self._chosen())
+            self.quick = measure_stack(self.record, self.run, self._part(stack), self._chosen(), self.moved_points)
         return self.quick
 
     def forget(self) -> None:
@@ -198,6 +237,21 @@ def _take_over(study: OpenedStudy, view: View, others: Labels, labels: tuple[Lab
         study.review = study.review.with_slice(view, frame, index, taken, in_results=True)
 
 
+def _take_points(study: OpenedStudy) -> None:
+    """Take over the landmarks that another program moved after the reader's last act, as `_take_over` does slices."""
+    edits = study.record.edits
+    if edits is None or not edits.moved_points_since(study.review.last_act):
+        return
+    there = {one.key: one.now_ras_mm for one in edits.points}
+    for one in study.review.points:
+        if one.in_results and one.key not in there:
+            study.review = study.review.with_point(*one.key, None)
+    drawn = {one.key for one in study.review.points if not one.in_results and one.changed >= edits.last_time}
+    for key, position in there.items():
+        if key not in drawn:
+            study.review = study.review.with_point(*key, position, in_results=True)
+
+
 def open_views(folder: Path, record: StudyRecord) -> Iterator[OpenedView]:
     """Yield each view of results that has images, with the model's labels, the stack first.
 
@@ -226,6 +280,7 @@ def open_study(folder: Path, record: StudyRecord) -> OpenedStudy:
     study = OpenedStudy(folder=folder, record=record, run=run, views=views, review=read_review(folder))
     for view, opened in views.items():
         _take_corrections(study, view, opened)
+    _take_points(study)
     _take_frames(study)
     return study
 

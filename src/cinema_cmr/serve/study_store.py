@@ -102,6 +102,8 @@ class StudyStore:
         for one in changes.slices:  # everything that can be refused, before anything is changed
             view, own = study.labelled_slice(one.view, one.frame, one.slice)
             planes.append(None if one.runs is None else from_runs(one.runs, own.shape, n_codes=view.n_codes))
+        for point in changes.points:
+            study.check_point(point.view, point.name, point.frame)
         study.check_frames(changes.ed_frame, changes.es_frame, anew=changes.own_frames)
         with self._whole(study):
             if changes.own_frames:
@@ -110,6 +112,8 @@ class StudyStore:
             study.choose_frames(changes.ed_frame, changes.es_frame)
             for one, plane in zip(changes.slices, planes, strict=True):
                 study.change(one.view, one.frame, one.slice, plane)
+            for point in changes.points:
+                study.move_point(point.view, point.name, point.frame, point.place)
             study.review = study.review.acted(changes.what)
             self._save(study)
 
@@ -145,7 +149,9 @@ class StudyStore:
         rules = chosen_frames(study.record, study.run, {name: getattr(study.review, name) for name in FRAMES})
         with TemporaryDirectory() as drafts:
             masks = _written_masks(study, Path(drafts))
-            analysis = remeasure(study.folder, Corrections(masks=masks, rules=rules, empty_masks=True))
+            analysis = remeasure(
+                study.folder, Corrections(masks=masks, rules=rules, points=study.moved_points, empty_masks=True)
+            )
             write_results(analysis, study.folder, overwrite=True)
         applied: dict[str, str] = {view: file_digest(study.folder / mask_file(view)) for view in masks}
         study.review, study.changed_in_place = study.review.written(applied), False

@@ -1,4 +1,4 @@
-"""What a reader did with a study: corrected slices, chosen frames, sign-off; one file beside the results.
+"""What a reader did with a study: slices, landmarks and frames as corrected, and the sign-off; one file beside them.
 
 The masks of the model are never written. A correction holds the labels of whole slices, each with its time and the
 version of this package, and the hash of the mask that it was drawn on.
@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.core.edits import Edits
+from cinema_cmr.core.edits import Edits, Position
 from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
 from cinema_cmr.core.serialise import from_dict, to_dict
 from cinema_cmr.core.vocabulary import View
@@ -24,7 +24,17 @@ from cinema_cmr.files.text import read_json
 from cinema_cmr.io.atomic import write_json
 from cinema_cmr.report.record.label_runs import from_runs, to_runs
 
-__all__ = ["REVIEW_FILE", "CorrectedSlice", "Entry", "Review", "State", "now", "read_review", "write_review"]
+__all__ = [
+    "REVIEW_FILE",
+    "CorrectedPoint",
+    "CorrectedSlice",
+    "Entry",
+    "Review",
+    "State",
+    "now",
+    "read_review",
+    "write_review",
+]
 
 REVIEW_FILE = "review.json"
 
@@ -57,6 +67,27 @@ class CorrectedSlice:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CorrectedPoint:
+    """A landmark that a reader moved."""
+
+    view: View
+    name: str
+    frame: int
+    position_ras_mm: Position
+    changed: str
+    """Time of the last change."""
+    version: str
+    """Version of this package that stored it."""
+    in_results: bool = False
+    """Whether the results had this point when review and results were last brought together."""
+
+    @property
+    def key(self) -> tuple[View, str, int]:
+        """View, name and frame."""
+        return self.view, self.name, self.frame
+
+
+@dataclass(frozen=True, kw_only=True)
 class Entry:
     """One act of the reader."""
 
@@ -76,6 +107,7 @@ class Review:
     """View -> hash of the mask of the results that these corrections were last written into or taken over from; empty
     before the first time."""
     slices: tuple[CorrectedSlice, ...] = ()
+    points: tuple[CorrectedPoint, ...] = ()
     ed_frame: int | None = None
     """ED frame chosen by the reader, from 0."""
     es_frame: int | None = None
@@ -91,7 +123,7 @@ class Review:
     @property
     def is_corrected(self) -> bool:
         """Whether anything differs from the model's results."""
-        return bool(self.slices) or self.ed_frame is not None or self.es_frame is not None
+        return bool(self.slices or self.points) or self.ed_frame is not None or self.es_frame is not None
 
     @property
     def last_act(self) -> str:
@@ -142,10 +174,29 @@ class Review:
         )
         return replace(self, slices=(*kept, added), signed_off=None)
 
+    def with_point(
+        self, view: View, name: str, frame: int, position: Position | None, *, in_results: bool = False
+    ) -> Review:
+        """Return the review with another place of a landmark (RAS mm); None takes its correction back."""
+        kept = tuple(one for one in self.points if one.key != (view, name, frame))
+        if position is None:
+            return replace(self, points=kept, signed_off=None)
+        added = CorrectedPoint(
+            view=view,
+            name=name,
+            frame=frame,
+            position_ras_mm=position,
+            changed=now(),
+            version=version("cinema-cmr"),
+            in_results=in_results,
+        )
+        return replace(self, points=(*kept, added), signed_off=None)
+
     def written(self, masks: Mapping[str, str]) -> Review:
         """Return the review once the results hold all of it; `masks` is view -> hash of the mask as written."""
         slices = tuple(replace(one, in_results=True) for one in self.slices)
-        return replace(self, slices=slices, applied=masks, values={}).acted("results written")
+        points = tuple(replace(one, in_results=True) for one in self.points)
+        return replace(self, slices=slices, points=points, applied=masks, values={}).acted("results written")
 
     def brought_together(self, view: View, mask: str) -> Review:
         """Return the review once the labels of a view's mask in the results, of this hash, were taken over."""

@@ -19,7 +19,7 @@ __all__ = ["reader_agreement"]
 _COMPARED = (
     *(("lv_ef_percent", "LVEF", "%"), ("lv_edv_ml", "LV EDV", "ml"), ("lv_esv_ml", "LV ESV", "ml")),
     *(("lv_mass_g", "LV mass", "g"), ("rv_ef_percent", "RVEF", "%"), ("rv_edv_ml", "RV EDV", "ml")),
-    ("rv_esv_ml", "RV ESV", "ml"),
+    *(("rv_esv_ml", "RV ESV", "ml"), ("mapse_mean_mm", "MAPSE", "mm")),
 )
 
 

@@ -13,7 +13,7 @@ const keysOf = (structures) => [
     ["O", "outlines on or off"], ["G", "the model's outlines for comparison"],
   ]],
   ["Correct", [
-    ["V B E N P", "look, brush, eraser, nudge, pull"], [structures.map((_, i) => i + 1).join(" "), structures.map((one) => one.title).join(", ")], ["[ ]", "smaller, larger brush"],
+    ["V B E N", "look, brush, eraser, nudge"], ["P H", "pull an outline; drag landmarks (hinge points)"], [structures.map((_, i) => i + 1).join(" "), structures.map((one) => one.title).join(", ")], ["[ ]", "smaller, larger brush"],
     ["Z, Y", "undo, redo"], ["C, Shift + C", "copy to the next frame, to the next slice"],
     ["I", "interpolate between the corrected frames around this one"], ["X", "reject this slice: remove its labels"], ["R", "back to the model's outlines in this slice"],
     ["Shift + D, Shift + S", "this frame is ED, is ES"],

@@ -2,6 +2,7 @@
 
 import { between, disc } from "./correct.js";
 import { toast } from "./dom.js";
+import { dragTo as dragPoint, ownPoints, startDrag } from "./points.js";
 import { grip, pull } from "./pull.js";
 
 export class Input {
@@ -51,7 +52,7 @@ export class Input {
       "+": () => page.zoomBy(1.25), "=": () => page.zoomBy(1.25), "-": () => page.zoomBy(0.8), 0: () => page.resetZoom(),
       o: () => page.toggleOutlines(),
       g: () => page.toggleOwn(),
-      v: () => page.setTool("look"), b: () => page.setTool("brush"), e: () => page.setTool("erase"), n: () => page.setTool("nudge"), p: () => page.setTool("pull"),
+      v: () => page.setTool("look"), b: () => page.setTool("brush"), e: () => page.setTool("erase"), n: () => page.setTool("nudge"), p: () => page.setTool("pull"), h: () => page.setTool("points"),
       ...Object.fromEntries(page.structures.map((one, i) => [i + 1, () => page.setStructure(one)])),
       "[": () => page.setBrush(page.brush / 1.2), "]": () => page.setBrush(page.brush * 1.2),
       z: () => (shift ? corrections.redo() : corrections.undo()),
@@ -111,6 +112,7 @@ export class Input {
 
   async takeBack() {
     const { page } = this, { plane } = page, frame = page.frameHere();
+    if (page.tool === "points") { page.corrections.movePoints("landmarks as the model had them", ownPoints(page, plane.view, frame)); return; }
     if (!plane.labels) return;
     await plane.loadOwn();
     page.corrections.apply("as the model had it", [{ plane, frame, after: plane.ownCodes(frame).slice() }]);
@@ -125,12 +127,16 @@ export class Input {
     page.stage.canvas.focus({ preventScroll: true });
     page.stage.canvas.setPointerCapture(event.pointerId);
     this.touches.set(event.pointerId, this.at(event));
-    if (this.touches.size === 2) { this.endStroke(true); this.pinch = this.spread(); this.drag = null; return; }
+    if (this.touches.size === 2) { this.endStroke(true); this.endPoint(true); this.pinch = this.spread(); this.drag = null; return; }
     const point = this.at(event), tile = page.stage.tileAt(point.x, point.y);
     if (!tile) return;
     if (tile.reference) { this.jumpToSlice(tile, point); return; }
     if (!tile.main) page.goPlane(tile.plane);
-    if (page.corrects && event.button === 0 && !event.shiftKey && tile.main && tile.plane.labels) { this.startStroke(tile, point); return; }
+    if (page.tool === "points" && event.button === 0 && !event.shiftKey && tile.main && page.doc.points[tile.plane.view]) {
+      this.startPoint(tile, point);
+      return;
+    }
+    if (page.corrects && page.tool !== "points" && event.button === 0 && !event.shiftKey && tile.main && tile.plane.labels) { this.startStroke(tile, point); return; }
     const window = [...tile.plane.facts.chosenWindow];
     this.drag = { ...point, tile, window, zoom: { ...page.zoom }, moves: event.shiftKey || event.button !== 0 };
   }
@@ -140,6 +146,7 @@ export class Input {
     page.pointer = point;
     if (this.touches.has(event.pointerId)) this.touches.set(event.pointerId, point);
     if (this.pinch && this.touches.size === 2) { this.pinchTo(); return; }
+    if (this.held) { dragPoint(page.stage, this.held, point); page.redraw(); return; }
     if (this.stroke) {
       const events = event.getCoalescedEvents?.() ?? [];
       for (const one of events.length ? events : [event]) this.strokeTo(this.at(one));
@@ -151,6 +158,7 @@ export class Input {
     this.touches.delete(event.pointerId);
     if (this.touches.size < 2) this.pinch = null;
     this.endStroke(false);
+    this.endPoint();
     this.drag = null;
   }
 
@@ -201,6 +209,29 @@ export class Input {
     page.redraw();
   }
 
+  // Landmarks.
+
+  startPoint(tile, point) {
+    const { page } = this;
+    if (!page.corrections.ready) return;
+    page.setPlaying(false);
+    this.held = startDrag(page.stage, tile, point);
+    page.stroke = this.held;
+    if (!this.held) toast("Drag one of the points");
+    page.redraw();
+  }
+
+  endPoint(dropped = false) {
+    const { held, page } = this;
+    if (!held) return;
+    this.held = page.stroke = null;
+    const { view, name, frame, before } = held, after = page.doc.points[view][name][frame];
+    page.doc.points[view][name][frame] = before;
+    page.redraw();
+    if (dropped || (before && Math.hypot(after[0] - before[0], after[1] - before[1]) < 0.05)) return;
+    page.corrections.movePoints(`${name.replace("_", " ")} moved, frame ${frame}`, [{ view, name, frame, before, after }]);
+  }
+
   // Strokes.
 
   startStroke(tile, point) {
@@ -229,7 +260,7 @@ export class Input {
     plane.forget(stroke.frame);
   }
 
-  dropStroke() { this.stroke = this.page.stroke = null; }
+  dropStroke() { this.stroke = this.held = this.page.stroke = null; }
 
   endStroke(dropped) {
     const { stroke, page } = this;

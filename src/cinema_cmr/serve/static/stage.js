@@ -1,6 +1,7 @@
 // The canvas of the study page: a mosaic of all slices, or one large with a strip of all.
 
 import { drawPlane, place } from "./picture.js";
+import { pointAt } from "./points.js";
 import { grip, reach } from "./pull.js";
 
 const GAP = 4;
@@ -133,17 +134,36 @@ export class Stage {
     context.restore();
   }
 
+  // The landmarks, with a ring around those that were moved, and the line of the mitral valve while they are.
   drawPoints(tile, at, frame) {
-    const points = this.page.doc.points[tile.plane.view];
-    if (!points || !this.page.outlines) return;
+    const { page } = this, { view } = tile.plane, points = page.doc.points[view], own = page.doc.own_points[view];
+    const dragged = page.tool === "points" && tile.main;
+    if (!points || !(page.outlines || dragged)) return;
+    const hinges = Object.entries(points).filter(([name, byFrame]) => name !== "apex" && byFrame[frame]).map(([, byFrame]) => byFrame[frame]);
+    if (dragged && hinges.length === 2) this.drawValve(at, hinges);
     for (const [name, byFrame] of Object.entries(points)) {
-      const point = byFrame[frame];
-      if (!point) continue;
-      this.context.fillStyle = name === "apex" ? "#7ae7ff" : "#ffd166";
-      this.context.beginPath();
-      this.context.arc(at.x + (point[0] + 0.5) * at.sx, at.y + (point[1] + 0.5) * at.sy, 3, 0, 7);
-      this.context.fill();
+      const colour = name === "apex" ? "#7ae7ff" : "#ffd166", moved = page.moved.has(`${view} ${name} ${frame}`);
+      if (page.own && tile.main && own?.[name]?.[frame]) this.dot(at, own[name][frame], 3, null, "rgba(255,255,255,.75)");
+      if (byFrame[frame]) this.dot(at, byFrame[frame], dragged ? 5 : 3, colour, moved ? "#f0b75a" : dragged ? "#fff" : null);
     }
+  }
+
+  drawValve(at, [[u0, v0], [u1, v1]]) {
+    const { context } = this;
+    context.strokeStyle = "rgba(255,209,102,.6)";
+    context.lineWidth = 1.2;
+    context.beginPath();
+    context.moveTo(at.x + (u0 + 0.5) * at.sx, at.y + (v0 + 0.5) * at.sy);
+    context.lineTo(at.x + (u1 + 0.5) * at.sx, at.y + (v1 + 0.5) * at.sy);
+    context.stroke();
+  }
+
+  dot(at, [u, v], radius, fill, ring) {
+    const { context } = this;
+    context.beginPath();
+    context.arc(at.x + (u + 0.5) * at.sx, at.y + (v + 0.5) * at.sy, radius, 0, 7);
+    if (fill) { context.fillStyle = fill; context.fill(); }
+    if (ring) { context.strokeStyle = ring; context.lineWidth = 2; context.stroke(); }
   }
 
   caption(tile, frame) {
@@ -183,9 +203,11 @@ export class Stage {
   }
 
   drawBrush() {
-    const { page, context } = this, pointer = page.pointer;
+    const { page, context } = this, pointer = page.pointer, under = pointer && this.tileAt(pointer.x, pointer.y);
+    this.canvas.classList.toggle("grabs", page.tool === "points" && Boolean(under?.main && pointAt(this, under, pointer)));
     if (!pointer || !page.corrects || pointer.touch) return;
     const tile = this.tileAt(pointer.x, pointer.y);
+    if (page.tool === "points") return;
     if (!tile || tile.small || tile.reference) return;
     if (page.tool === "pull") { this.drawGrip(tile, pointer); return; }
     const { at } = this.pixelAt(tile, pointer.x, pointer.y);
