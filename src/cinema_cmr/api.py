@@ -70,15 +70,18 @@ def remeasure(
     images: Path | str | Mapping[View | str, Path | str] = MappingProxyType({}),
     find_frames: bool = False,
     normal_ranges: tuple[NormalRange, ...] | None = None,
+    points: Mapping[str, Sequence[float] | None] = MappingProxyType({}),
     **rules: Any,
 ) -> Analysis:
-    """Measure a results folder again, with corrected masks, other frames or other rules; no model runs.
+    """Measure a results folder again, with corrected masks, landmarks, frames or rules; no model runs.
 
-    `masks`, `images`: NIfTI files by view, one alone of the short axis; `find_frames`: find ED and ES again; `rules`:
-    fields of `MeasureOptions` and `Subject`, such as `es_frame` or `basal_rule`. `.edits` records what differs from the
-    model's own run, and `.write(results, overwrite=True)` keeps its masks. Raises `InputError` and its kinds for a mask
-    on another grid, with other codes, without labels, or of a view that the results lack.
+    `masks`, `images`: NIfTI files by view, one alone of the short axis; `points`: moved landmarks, as
+    {"lax_4c:mitral_septal:8": (x, y, z)} in RAS mm, None for the model's own; `find_frames`: find ED and ES again;
+    `rules`: fields of `MeasureOptions` and `Subject`, such as `es_frame` or `basal_rule`. `.edits` records what differs
+    from the model's own run, and `.write(results, overwrite=True)` keeps its masks. Raises `InputError` and its kinds
+    for a mask on another grid, with other codes, without labels, or of a view that the results lack.
     """
+    from cinema_cmr.pipeline.moved_points import parse_point
     from cinema_cmr.pipeline.remeasure import Corrections, paths_by_view
     from cinema_cmr.pipeline.remeasure import remeasure as measure
 
@@ -88,6 +91,7 @@ def remeasure(
         rules=rules,
         find_frames=find_frames,
         normal_ranges=normal_ranges,
+        points=tuple(parse_point(text, position) for text, position in points.items()),
     )
     return measure(results, corrections)
 

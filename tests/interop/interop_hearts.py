@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.analysis import Analysis
-from cinema_cmr.core.annotation import LabelMap
-from cinema_cmr.core.results import HeartLocation, Prediction
+from cinema_cmr.core.annotation import LabelMap, Landmarks
+from cinema_cmr.core.results import HeartLocation, LandmarkPrediction, Prediction
 from cinema_cmr.core.run_facts import RunFacts
 from cinema_cmr.core.study import Study, Subject
-from cinema_cmr.core.vocabulary import View
+from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.dicom.writing.series import DicomShape, write_dicom
 from cinema_cmr.io.read import read_study
@@ -182,4 +182,24 @@ def analysed(folder: Path, *, views: Sequence[View] = (View.SAX, View.LAX_4C)) -
         run=RunFacts(
             model_name="test-model", model_hash="ab" * 32, device="cpu", precision="fp32", input_sha256="cd" * 32
         ),
+    )
+
+
+def hinge(side: float, travel_mm: float = 0.0) -> tuple[float, float, float]:
+    """A mitral hinge point, RAS mm: at `side` -1 or 1 of the axis, moved towards the apex."""
+    x, y, z = CENTRE + AXIS * (25 - travel_mm) + RIGHT * 15 * side
+    return float(x), float(y), float(z)
+
+
+def found_points(*, confidence: float = 0.9) -> LandmarkPrediction:
+    """4-chamber hinges 30 mm apart that move 12 mm towards an apex at rest, at most in frame 4."""
+    travel = 6 * (1 - np.cos(2 * np.pi * np.arange(N_FRAMES) / N_FRAMES))
+    hinges = [np.array([hinge(side, one) for one in travel]) for side in (-1, 1)]
+    apex = np.tile(CENTRE - AXIS * 45, (N_FRAMES, 1))
+    points = dict(zip(LANDMARKS[View.LAX_4C], [*hinges, apex], strict=True))
+    return LandmarkPrediction(
+        landmarks=Landmarks(view=View.LAX_4C, points=points),
+        confidence={name: np.full(N_FRAMES, confidence) for name in points},
+        centre=(10.0, 10.0),
+        model="test-lax",
     )

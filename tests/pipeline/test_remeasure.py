@@ -122,6 +122,20 @@ def test_an_empty_mask_is_taken_where_the_model_found_nothing(tmp_path: Path) ->
     assert edits is not None and [edit.view for edit in edits.masks] == [View.SAX]
 
 
+def test_results_with_a_rejected_view_are_measured_again(results: Path, tmp_path: Path) -> None:
+    """A reader rejected the 4-chamber view in the viewer; other rules need no new mask. A new empty one is refused."""
+    empty = edited_mask(results, tmp_path / "empty.nii.gz", emptied, view=View.LAX_4C)
+    rejected = remeasure(results, Corrections(masks={View.LAX_4C: empty}, empty_masks=True))
+    write_results(rejected, results, overwrite=True)
+    again = remeasure(results, Corrections(rules={"weight_kg": 90.0}))
+    assert not again.predictions[View.LAX_4C].labels.array.any()
+    with pytest.raises(InputError, match="no label at all"):
+        remeasure(results, Corrections(masks={View.SAX: edited_mask(results, tmp_path / "sax.nii.gz", emptied)}))
+    edited_mask(results, results / "segmentation/sax.nii.gz", emptied)
+    with pytest.raises(InputError, match="no label at all"):
+        remeasure(results, Corrections())
+
+
 def test_another_grid_and_a_flipped_one_are_refused(results: Path, tmp_path: Path) -> None:
     flipped = nibabel.load(results / "segmentation" / "sax.nii.gz").affine @ np.diag([-1.0, 1, 1, 1])
     mask = edited_mask(results, tmp_path / "flipped.nii.gz", shrunk(ED), affine=flipped)

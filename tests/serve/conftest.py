@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("fastapi")
 
-from serving import finished_results, scar_results, uneven_results
+from serving import finished_results, landmark_results, scar_results, uneven_results
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +34,9 @@ def late(tmp_path: Path) -> Path:
 def uneven(tmp_path: Path) -> Path:
     """Results of a study whose views have eight and twelve frames."""
     return uneven_results(tmp_path)
+
+
+@pytest.fixture
+def marked(tmp_path: Path) -> Path:
+    """Results with landmarks of the 4-chamber view."""
+    return landmark_results(tmp_path)

@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from fastapi.testclient import TestClient
-from interop_hearts import analysed, labels_of, long_axis_cine, stack_cine, write_study
+from interop_hearts import analysed, found_points, labels_of, long_axis_cine, stack_cine, write_study
 
 from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.annotation import LabelMap
-from cinema_cmr.core.results import HeartLocation, Prediction
+from cinema_cmr.core.results import HeartLocation, LandmarkPrediction, Prediction
 from cinema_cmr.core.run_facts import RunFacts
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
@@ -61,7 +62,19 @@ def uneven_results(folder: Path, name: str = "uneven") -> Path:
     return _written(folder / name, Study(name="uneven", cines=(stack, longer)), masks)
 
 
-def _written(folder: Path, study: Study, masks: Mapping[View, LabelMap]) -> Path:
+def landmark_results(folder: Path, name: str = "landmarks") -> Path:
+    """Results of the phantom with hinge points and apex in its 4-chamber view."""
+    study = Study(name="landmarks", cines=(stack_cine(), long_axis_cine()))
+    masks = {cine.view: labels_of(cine) for cine in study.cines}
+    return _written(folder / name, study, masks, {View.LAX_4C: found_points()})
+
+
+def _written(
+    folder: Path,
+    study: Study,
+    masks: Mapping[View, LabelMap],
+    landmarks: Mapping[View, LandmarkPrediction] = MappingProxyType({}),
+) -> Path:
     """Write the results of a study with these masks as a model's own."""
     predictions = {
         view: Prediction(
@@ -76,7 +89,8 @@ def _written(folder: Path, study: Study, masks: Mapping[View, LabelMap]) -> Path
     analysis = Analysis(
         study=study,
         predictions=predictions,
-        measurements=measure_masks(study, masks),
+        measurements=measure_masks(study, masks, landmarks={view: one.landmarks for view, one in landmarks.items()}),
+        landmarks=landmarks,
         run=RunFacts(model_name="m", model_hash="ab" * 32, device="cpu", precision="fp32", input_sha256="ef" * 32),
     )
     write_results(analysis, folder, images=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,13 @@ def test_pages_hold_nothing_inline_and_nothing_from_elsewhere(path: Path) -> Non
     text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
     assert "://" not in text and "innerHTML" not in text and "eval(" not in text and "style=" not in text
     assert "onclick=" not in text and "@import" not in text
+
+
+def test_the_style_sheet_says_nothing_twice() -> None:
+    """Of two rules for one selector with the same declarations, one is a leftover."""
+    text = re.sub(r"/\*.*?\*/|@media.*", "", (STATIC / "style.css").read_text(encoding="utf-8"), flags=re.DOTALL)
+    rules = [(place.strip(), given.strip()) for place, given in re.findall(r"([^{}]+)\{([^{}]*)\}", text)]
+    assert len(rules) > 100 and sorted(rules) == sorted(set(rules))
 
 
 def test_an_error_of_the_system_shows_no_path(tmp_path: Path, results: Path) -> None:

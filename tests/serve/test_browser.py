@@ -103,6 +103,116 @@ def send_demo(page: Page, address: str, folder: Path) -> None:
     until(OPENED, page)
 
 
+EDGE = """() => {
+  const { stage, plane } = cinemaPage, codes = plane.codes(cinemaPage.frameHere());
+  const main = stage.tiles.find((tile) => tile.main);
+  const { at } = stage.pixelAt(main, 0, 0), box = stage.canvas.getBoundingClientRect();
+  const cavity = [...codes.keys()].filter((i) => codes[i] === 3);
+  const row = Math.floor(cavity[cavity.length >> 1] / plane.width);
+  const last = Math.max(...cavity.filter((i) => Math.floor(i / plane.width) === row)) % plane.width;
+  return [box.x + at.x + (last + 1) * at.sx, box.y + at.y + (row + 0.5) * at.sy, 5 * at.sx / plane.facts.spacing_mm[0]];
+}"""
+"""Place on the screen of a point of the LV's outline at its right, and the length of 5 mm."""
+AREAS = """() => {
+  const codes = cinemaPage.plane.codes(cinemaPage.frameHere());
+  return [codes.filter((code) => code === 3).length, codes.filter((code) => code >= 2).length];
+}"""
+"""Pixels of the cavity, and of cavity and wall."""
+
+
+def test_an_outline_is_pulled(browser: Browser, home: Path, results: Path) -> None:
+    """The endocardium follows the pointer; the epicardium stays. A click pulls nothing, and undo takes it back."""
+    with running_server(home, results, port=free_port()) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(address)
+        page.locator("tbody tr a").click()
+        until(OPENED, page)
+        model = shown_ef(page)
+        page.keyboard.press("d")
+        page.keyboard.press("p")
+        x, y, step = page.evaluate(EDGE)
+        before = page.evaluate(AREAS)
+        for distance in (0, step, -step):
+            page.mouse.move(x, y)
+            page.mouse.down()
+            page.mouse.move(x + distance, y, steps=4)
+            page.mouse.up()
+            latest(page)
+            cavity, heart = page.evaluate(AREAS)
+            assert (heart, (cavity > before[0]) - (cavity < before[0])) == (before[1], (distance > 0) - (distance < 0))
+            # The outline lies where the pointer is, to a pixel.
+            assert abs(page.evaluate(EDGE)[0] - x - distance) < 0.5 * step
+            if distance:
+                assert shown_ef(page) == f"{measured_ef(results):.0f}"
+                assert read_review(results).history[-1].what.startswith("pull, LV cavity")
+                page.keyboard.press("z")
+                latest(page)
+        assert shown_ef(page) == model and page.evaluate(AREAS) == before and not read_review(results).slices
+        box = page.locator("canvas.stage").bounding_box()
+        assert box is not None
+        page.mouse.click(box["x"] + 20, box["y"] + 60)
+        page.locator("text=Start near an outline").wait_for()
+        page.close()
+
+
+POINT_AT = """(name) => {
+  const { stage, plane, doc } = cinemaPage, main = stage.tiles.find((tile) => tile.main);
+  const { at } = stage.pixelAt(main, 0, 0), box = stage.canvas.getBoundingClientRect();
+  const [u, v] = doc.points[plane.view][name][cinemaPage.frameHere()];
+  return [box.x + at.x + (u + 0.5) * at.sx, box.y + at.y + (v + 0.5) * at.sy];
+}"""
+"""Place of a landmark on the screen."""
+MAPSE = "cinemaPage.numbers.values.mapse_septal_mm"
+
+
+def test_a_hinge_point_is_dragged_undone_and_found_again(browser: Browser, home: Path, marked: Path) -> None:
+    port = free_port()
+    with running_server(home, marked, port=port) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(address)
+        page.locator("tbody tr a").click()
+        until(OPENED, page)
+        model = page.evaluate(MAPSE)
+        page.keyboard.press("s")
+        page.keyboard.press("h")
+        assert page.evaluate("cinemaPage.plane.view") == "lax_4c"
+        x, y = page.evaluate(POINT_AT, "mitral_septal")
+        to_x, to_y = page.evaluate(POINT_AT, "apex")
+        for share in (0.05, 0.08):  # two drags at once: undo goes back one by one
+            page.mouse.move(*page.evaluate(POINT_AT, "mitral_septal"))
+            page.mouse.down()
+            page.mouse.move(x + share * (to_x - x), y + share * (to_y - y), steps=4)
+            page.mouse.up()
+        latest(page)
+        moved = page.evaluate(MAPSE)
+        assert moved > model + 1 and page.locator(".card.long").inner_text().count("model") == 2
+        (point,) = read_review(marked).points
+        assert (point.name, point.frame) == ("mitral_septal", page.evaluate("cinemaPage.frameHere()"))
+        page.keyboard.press("z")
+        latest(page)
+        assert model < page.evaluate(MAPSE) < moved
+        page.keyboard.press("z")
+        latest(page)
+        assert page.evaluate(MAPSE) == model and not read_review(marked).points
+        page.keyboard.press("y")
+        latest(page)
+        page.keyboard.press("r")
+        latest(page)
+        assert page.evaluate(MAPSE) == model and not read_review(marked).points
+        page.keyboard.press("z")
+        latest(page)
+        kept = page.evaluate(MAPSE)
+        assert kept > model
+        page.close()
+    with running_server(home, marked, port=port) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(address)
+        page.locator("tbody tr a").click()
+        until(OPENED, page)
+        assert page.evaluate(MAPSE) == kept and page.locator(".bar .state").inner_text() == "corrected"
+        page.close()
+
+
 def play(page: Page) -> None:
     """Play some frames."""
     count = page.evaluate("cinemaPage.stage.count")
@@ -183,6 +293,40 @@ def test_frames_of_the_page_are_those_of_the_stack(browser: Browser, home: Path,
         assert read_review(uneven).es_frame == 6
         page.evaluate("cinemaPage.goTo(cinemaPage.plane, 2)")
         assert page.evaluate("[cinemaPage.frame, cinemaPage.frameHere()]") == [1, 2]
+        page.evaluate("cinemaPage.goFrame(0)")
+        page.keyboard.press("c")  # frame 1 of the view is never shown
+        latest(page)
+        assert page.evaluate("[cinemaPage.frame, cinemaPage.frameHere()]") == [1, 2]
+        assert [one.frame for one in read_review(uneven).slices] == [2]
+
+
+def test_two_studies_and_model_and_reader_are_compared(
+    browser: Browser, home: Path, results: Path, tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(results, tmp_path / "other"))
+    with running_server(home, results, other, port=free_port()) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(address)
+        compare = page.get_by_role("button", name="Compare", exact=True)
+        boxes = page.locator("tbody input[type=checkbox]")
+        boxes.first.check()
+        assert compare.is_disabled() and page.url.endswith("/")  # a box does not open the study
+        boxes.nth(1).check()
+        assert page.locator(".choice b").all_inner_texts() == ["A", "B"]
+        with page.context.expect_page() as opened:
+            compare.click()
+        opened.value.wait_for_url("**/api/comparisons/*")
+        assert opened.value.locator("h1").inner_text() == "A and B"
+        page.locator("tbody tr a").first.click()
+        until(OPENED, page)
+        compare.click()
+        page.locator("text=Nothing is corrected").wait_for()
+        erase_middle(page)
+        with page.context.expect_page() as opened:
+            compare.click()
+        opened.value.wait_for_url("**/api/comparisons/*")
+        assert opened.value.locator("h1").inner_text() == "model and reader"
+        page.close()
 
 
 LABELS = "Array.from(cinemaPage.plane.codes(cinemaPage.frameHere()))"

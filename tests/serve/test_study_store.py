@@ -26,8 +26,8 @@ from cinema_cmr.report.record.review import read_review
 from cinema_cmr.report.record.stored import read_measurements, read_run
 from cinema_cmr.report.record.study_record import StudyRecord
 from cinema_cmr.report.write import write_results
+from cinema_cmr.serve.collection.exports import list_csv, values_of
 from cinema_cmr.serve.document import numbers_of
-from cinema_cmr.serve.exports import list_csv, values_of
 from cinema_cmr.serve.library import Library
 from cinema_cmr.serve.messages import Changes
 from cinema_cmr.serve.opened_study import OpenedStudy
@@ -199,6 +199,84 @@ def test_corrections_made_elsewhere_later_are_kept(results: Path) -> None:
     review = read_review(results)
     assert ([(one.frame, one.slice) for one in review.slices], review.es_frame) == ([(0, 2)], 3)
     assert read_run(results / "run.json").options["es_frame"] == 3
+
+
+def test_a_slice_taken_back_to_the_model_stays_so_after_a_restart(results: Path) -> None:
+    """It was corrected elsewhere, and is the model's again here: the next opening does not take it over once more."""
+
+    def elsewhere(labels: np.ndarray) -> None:
+        labels[:, :, 2:4, 0] = 0
+
+    remeasured(results, elsewhere)
+    store = StudyStore(Library([results]))
+    key = store.library.listed()[0].key
+    store.use(key, store.look_at)
+    back = Changes.model_validate({"slices": [{"view": "sax", "frame": 0, "slice": 2, "runs": None}]})
+    store.use(key, lambda study: store.change(study, back))
+    again = StudyStore(Library([results])).use(key, lambda study: study)
+    view = again.views[View.SAX]
+    assert view.labels is not None and view.own is not None and view.own[:, :, 2, 0].any()
+    assert np.array_equal(view.labels[:, :, 2], view.own[:, :, 2]) and not view.labels[:, :, 3, 0].any()
+    assert [one.slice for one in again.review.slices] == [3] and not again.is_in_results
+
+
+@pytest.mark.parametrize(("rules", "es"), [({"weight_kg": 90.0}, 5), ({"es_frame": 3}, 3), ({"ed_frame": 5}, None)])
+def test_a_chosen_frame_stays_unless_it_was_changed_elsewhere(
+    results: Path, rules: dict[str, float], es: int | None
+) -> None:
+    """ES is frame 5 here; a later call elsewhere leaves it alone, gives another, or makes frame 5 the ED."""
+    store = StudyStore(Library([results]))
+    key = store.library.listed()[0].key
+    store.use(key, lambda study: store.change(study, Changes.model_validate({"es_frame": 5})))
+    remeasured(results, lambda labels: None, **rules)
+    again = StudyStore(Library([results]))
+    assert again.use(key, lambda study: study.review.es_frame) == es
+    assert again.use(key, lambda study: study.numbers().value("lv_es_frame")) != rules.get("ed_frame")
+
+
+def test_the_list_shows_what_the_page_shows_after_changes_elsewhere(results: Path) -> None:
+    """A stroke here that is not in the results, and a later weight from elsewhere: both count once it is open."""
+    store = StudyStore(Library([results]))
+    key = store.library.listed()[0].key
+    store.use(key, erasing(store, 2))
+    remeasured(results, lambda labels: None, weight_kg=90.0)
+    again = StudyStore(Library([results]))
+    again.use(key, again.look_at)
+    shown = again.use(key, numbers_of)
+    listed = row_of(results)[1]
+    assert listed == {name: shown.values[name] for name in listed} and shown.values["lv_edv_ml"] == listed["lv_edv_ml"]
+    assert listed["lv_edv_ml"] < shown.own_values["lv_edv_ml"]  # type: ignore[operator]
+    review = read_review(results)
+    assert [one.what for one in review.history] == ["changed", "results changed elsewhere taken over"]
+    again.use(key, again.look_at)
+    assert read_review(results) == review  # once
+
+
+def test_results_written_here_are_not_changed_elsewhere(results: Path) -> None:
+    store = StudyStore(Library([results]))
+    key = store.library.listed()[0].key
+    store.use(key, erasing(store, 2))
+    store.use(key, store.write_results)
+    (one,) = Library([results]).listed()
+    assert not one.review.is_older(one.record.edits)
+    again = StudyStore(Library([results]))
+    again.use(key, again.look_at)
+    assert [one.what for one in read_review(results).history] == ["changed", "results written"]
+
+
+def test_refused_frames_leave_the_study_open(results: Path) -> None:
+    """All that can be refused is, before anything is changed: a study need not be read again for it."""
+    store = StudyStore(Library([results]))
+    key = store.library.listed()[0].key
+    before = store.use(key, lambda study: study)
+    for frames in ({"es_frame": 99}, {"ed_frame": 2, "es_frame": 2}):
+        with pytest.raises(InputError):
+            store.use(key, lambda study, given=frames: store.change(study, Changes.model_validate(given)))
+    assert store.use(key, lambda study: study) is before
+    store.use(key, lambda study: store.change(study, Changes.model_validate({"es_frame": 5})))
+    anew = Changes.model_validate({"own_frames": True, "ed_frame": 5})  # ES is no longer 5
+    store.use(key, lambda study: store.change(study, anew))
+    assert read_review(results).ed_frame == 5
 
 
 def row_of(results: Path) -> tuple[str, dict[str, float | None], dict[str, str]]:

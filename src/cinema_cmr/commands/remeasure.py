@@ -10,6 +10,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options.dataclass_options import add_options, option_values
+from cinema_cmr.commands.options.moved_point import POINT, point_option
 from cinema_cmr.commands.options.normal_ranges_file import read_normal_ranges
 from cinema_cmr.commands.options.view_files import VIEW_FILE, files_by_view
 from cinema_cmr.core.errors import UsageError
@@ -42,6 +43,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar=VIEW_FILE,
         help="NIfTI image for the report, where RESULTS has none",
     )
+    group.add_argument(
+        "--point",
+        action="append",
+        default=[],
+        metavar=f"{POINT}=X,Y,Z",
+        help="landmark moved to x, y, z (RAS mm), or =model, e.g. lax_4c:mitral_septal:8=12,-30,41",
+    )
     rules = add_options(parser, MeasureOptions, title="measurement (default: as before)")
     rules.add_argument("--find-frames", action="store_true", help="find ED and ES again, in place of frames given")
     rules.add_argument("--normal-ranges", metavar="FILE", help="CSV or JSON table of reference ranges")
@@ -69,6 +77,7 @@ def run(given: Namespace) -> int:
         rules={name: value for name, value in values.items() if value is not None},
         find_frames=given.find_frames,
         normal_ranges=read_normal_ranges(given.normal_ranges) if given.normal_ranges else None,
+        points=tuple(map(point_option, given.point)),
     )
     analysis = remeasure(given.results, corrections)
     record = write_results(analysis, folder, overwrite=given.overwrite)

@@ -1,4 +1,4 @@
-"""What a reader changed in a finished analysis: masks, frames and rules, against the model's own run."""
+"""What a reader changed in a finished analysis: masks, landmarks, frames and rules, against the model's own run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from cinema_cmr.core.run_facts import OptionValue
 from cinema_cmr.core.vocabulary import View
 
-__all__ = ["EditStep", "EditedSlice", "Edits", "MaskEdit", "RuleChange"]
+__all__ = ["EditStep", "EditedSlice", "Edits", "MaskEdit", "MovedPoint", "PointEdit", "Position", "RuleChange"]
+
+Position = tuple[float, float, float]
+"""RAS mm."""
 
 _GIVEN = "given_"
 """Start of the options of subject data, which are absent unless given."""
@@ -38,6 +41,37 @@ class MaskEdit:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MovedPoint:
+    """A landmark of one frame and the place that a reader gives it."""
+
+    view: View
+    name: str
+    """As in `core.vocabulary.LANDMARKS`."""
+    frame: int
+    position_ras_mm: Position | None
+    """None for the model's own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointEdit:
+    """A landmark of one frame that lies elsewhere than the model's own."""
+
+    view: View
+    name: str
+    """As in `core.vocabulary.LANDMARKS`."""
+    frame: int
+    model_ras_mm: Position | None
+    """Null where the model found none."""
+    model_confidence: float | None
+    now_ras_mm: Position
+
+    @property
+    def key(self) -> tuple[View, str, int]:
+        """View, name and frame."""
+        return self.view, self.name, self.frame
+
+
+@dataclass(frozen=True, kw_only=True)
 class RuleChange:
     """A measurement rule, a frame or a fact of the subject that differs from the model's run."""
 
@@ -60,6 +94,8 @@ class EditStep:
     """View -> SHA-256 of the mask file that was replaced."""
     rules: tuple[str, ...] = ()
     """Names of the options that this call changed."""
+    points: int = 0
+    """Landmarks that this call moved or took back."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +103,7 @@ class Edits:
     """All differences from the model's own run, and the steps that made them."""
 
     masks: tuple[MaskEdit, ...] = ()
+    points: tuple[PointEdit, ...] = ()
     rules: tuple[RuleChange, ...] = ()
     steps: tuple[EditStep, ...] = ()
     """From the first call to the last."""
@@ -75,13 +112,21 @@ class Edits:
 
     @property
     def is_corrected(self) -> bool:
-        """Whether any mask or rule differs from the model's run; False after a reader took all changes back."""
-        return bool(self.masks or self.rules)
+        """Whether any mask, point or rule differs from the model's run; False after all changes were taken back."""
+        return bool(self.masks or self.points or self.rules)
 
     @property
     def last_time(self) -> str:
         """Time of the last step, UTC by ISO 8601; empty without one."""
         return self.steps[-1].time if self.steps else ""
+
+    def rules_since(self, time: str) -> frozenset[str]:
+        """Return the names of the options that steps after a time (UTC, ISO 8601) have changed."""
+        return frozenset(name for step in self.steps if step.time > time for name in step.rules)
+
+    def moved_points_since(self, time: str) -> bool:
+        """Return whether steps after a time (UTC, ISO 8601) have moved landmarks or taken them back."""
+        return any(step.points for step in self.steps if step.time > time)
 
     def model_options(self, options: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
         """Return the options of the model's run, given the present ones."""

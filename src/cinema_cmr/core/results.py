@@ -98,6 +98,8 @@ class LandmarkPrediction:
     centre: tuple[float, float]
     """In-plane voxel indices (i, j) of the cine: centre of the last field of view."""
     model: str = ""
+    corrected_frames: frozenset[int] = frozenset()
+    """Frames in which a reader moved a point: measured even where the limits of plausible points exclude them."""
 
     def __repr__(self) -> str:
         return f"LandmarkPrediction({self.landmarks!r}, model '{self.model}')"

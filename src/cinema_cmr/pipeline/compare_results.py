@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, overload
 
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.pipeline.remeasure import paths_by_view
-from cinema_cmr.pipeline.restored_parts import label_scheme
+from cinema_cmr.pipeline.moved_points import taken_back
+from cinema_cmr.pipeline.remeasure import Corrections, paths_by_view, remeasure
+from cinema_cmr.pipeline.restored_parts import label_scheme, stored_options
 from cinema_cmr.pipeline.results_folder import StoredResults, read_results
 from cinema_cmr.report.comparison.compared import ComparedSide
 from cinema_cmr.report.comparison.results_comparison import ResultsComparison, compare_sides
-from cinema_cmr.report.record.build import mask_file
+from cinema_cmr.report.record.build import build_record, mask_file
 
 if TYPE_CHECKING:
     from cinema_cmr.evaluation.compare import Comparison
     from cinema_cmr.evaluation.record import Evaluation
 
-__all__ = ["compare", "compare_results"]
+__all__ = ["compare", "compare_results", "compare_with_model"]
 
 
 @overload
@@ -77,6 +79,35 @@ def compare_results(
         raise UsageError(f"names '{names[0]}' and '{names[1]}'; expected two different ones")
     stored = read_results(first, images), read_results(second)
     return compare_sides(*(_side(one, name) for one, name in zip(stored, names, strict=True)))
+
+
+def compare_with_model(folder: Path | str) -> ResultsComparison:
+    """Compare corrected results with the model's own: its masks, measured again by the rules of its run.
+
+    The facts of the subject are the present ones on both sides. Raises `InputError` for results without a correction
+    or with a mask that was edited and not measured again, and as `compare_results` for incomplete ones.
+    """
+    stored = read_results(folder)
+    edits = stored.record.edits
+    reader = _side(stored, "reader")
+    if edits is None or not edits.is_corrected:
+        raise InputError(
+            f"'{stored.folder.name}' holds the model's own results; expected corrected ones: correct a slice first, or"
+            " give two results"
+        )
+    options = edits.model_options(stored.run.options)
+    masks = {view: stored.model_mask(view) for view in stored.grids}
+    rules = asdict(stored_options(replace(stored.run, options=options)))
+    own = Corrections(masks=masks, rules=rules, points=taken_back(stored.record), empty_masks=True)
+    analysis = remeasure(folder, own)
+    model = replace(
+        reader,
+        title="model",
+        record=build_record(replace(analysis, edits=None)),
+        run=replace(stored.run, options=options),
+        labels={view: stored.labels(view, mask) for view, mask in masks.items()},
+    )
+    return compare_sides(model, reader)
 
 
 def _side(stored: StoredResults, title: str) -> ComparedSide:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.analysis import Analysis, NormalRange
-from cinema_cmr.core.edits import EditedSlice, Edits, EditStep, MaskEdit, RuleChange
+from cinema_cmr.core.edits import EditedSlice, Edits, EditStep, MaskEdit, MovedPoint, PointEdit, RuleChange
 from cinema_cmr.core.errors import InputError, unknown_name
 from cinema_cmr.core.results import DiseaseClassification, Flag, Measurements, Prediction
 from cinema_cmr.core.run_facts import OptionValue, Stopwatch, installed_version
@@ -23,11 +23,11 @@ from cinema_cmr.disease.study_classification import classify_study
 from cinema_cmr.io.provenance import file_digest
 from cinema_cmr.measure.measure import MeasureOptions
 from cinema_cmr.measure.normal_ranges import NORMAL_RANGES, ranges_of_rule
+from cinema_cmr.pipeline.moved_points import move_points
 from cinema_cmr.pipeline.restored_parts import (
     complete_options,
     label_scheme,
     measure_again,
-    stored_landmarks,
     stored_options,
     stored_prediction,
     stored_run_facts,
@@ -53,6 +53,8 @@ class Corrections:
     """Find ED and ES on the curves again, in place of frames that were given."""
     images: Mapping[View, Path] = field(default_factory=dict)
     """View -> image for the report, where it is not in the results."""
+    points: tuple[MovedPoint, ...] = ()
+    """Long-axis landmarks that were moved, or are to be the model's own again."""
     empty_masks: bool = False
     """Take a mask of which every label was removed, as by a reader who rejects a view slice by slice."""
     normal_ranges: tuple[NormalRange, ...] | None = None
@@ -81,9 +83,10 @@ def remeasure(results: Path | str, corrections: Corrections, *, now: datetime | 
         options, subject = _options(stored, corrections)
         _check_image(stored, options)
         study = replace(stored.study, subject=subject)
-        measured = measure_again(study, predictions, options, stored.record)
+        landmarks, points = move_points(stored.record, corrections.points)
+        measured = measure_again(study, predictions, options, stored.record, landmarks=landmarks)
         run_options = _run_options(stored, corrections, options)
-        edits = _edits(stored, labels, files, run_options, now or datetime.now(UTC))
+        edits = _edits(stored, labels, files, points, run_options, now=now or datetime.now(UTC))
         measured = replace(
             measured,
             flags=(*measured.flags, *_edit_flags(edits, measured)),
@@ -95,7 +98,7 @@ def remeasure(results: Path | str, corrections: Corrections, *, now: datetime | 
         predictions=predictions,
         measurements=measured,
         run=replace(facts, options=run_options, seconds={**facts.seconds, **watch.seconds}),
-        landmarks=stored_landmarks(stored.record),
+        landmarks=landmarks,
         normal_ranges=_normal_ranges(stored, corrections.normal_ranges, options),
         edits=edits,
         files=_kept_files(stored, files),
@@ -121,9 +124,13 @@ def _mask_files(stored: StoredResults, given: Mapping[View, Path]) -> dict[View,
 
 
 def _labels(stored: StoredResults, view: View, path: Path, *, empty: bool) -> Labels:
-    """Read a mask; one without any label is refused unless it may be empty, or the model found none either."""
+    """Read a mask; one without any label is refused where it is new, and neither may be empty nor is so by the model.
+
+    The empty mask of results that were measured with it, as of a view that a reader rejected, stays.
+    """
     labels = stored.labels(view, path)
-    if not empty and not labels.any() and stored.labels(view, stored.model_mask(view)).any():
+    is_new = path != stored.folder / mask_file(view) or stored.is_changed(view)
+    if is_new and not empty and not labels.any() and stored.labels(view, stored.model_mask(view)).any():
         raise InputError(f"'{path.name}' holds no label at all; expected a segmentation: save it again")
     return labels
 
@@ -156,7 +163,9 @@ def _edits(
     stored: StoredResults,
     labels: Mapping[View, Labels],
     files: Mapping[View, Path],
+    points: tuple[PointEdit, ...],
     options: Mapping[str, OptionValue],
+    *,
     now: datetime,
 ) -> Edits | None:
     """Return all differences from the model's run, with this call as a step if it changed anything."""
@@ -171,8 +180,10 @@ def _edits(
         version=installed_version("cinema-cmr"),
         replaced_masks=replaced,
         rules=changed,
+        points=_n_moved(earlier.points if earlier else (), points),
     )
-    steps = (*(earlier.steps if earlier else ()), *([step] if step.replaced_masks or step.rules else ()))
+    is_step = step.replaced_masks or step.rules or step.points
+    steps = (*(earlier.steps if earlier else ()), *([step] if is_step else ()))
     if not steps:
         return None
     rules = (RuleChange(name=name, model=first.get(name), now=options[name]) for name in options)
@@ -180,10 +191,17 @@ def _edits(
     values = {one.name: one.value for one in stored.record.measurements}
     return Edits(
         masks=tuple(edit for edit in masks if edit is not None),
+        points=points,
         rules=tuple(rule for rule in rules if rule.model != rule.now),
         steps=steps,
         model_values=earlier.model_values if earlier else values,
     )
+
+
+def _n_moved(before: tuple[PointEdit, ...], now: tuple[PointEdit, ...]) -> int:
+    """Return the number of points that lie elsewhere than before."""
+    places = [{edit.key: edit.now_ras_mm for edit in edits} for edits in (before, now)]
+    return sum(places[0].get(key) != places[1].get(key) for key in {*places[0], *places[1]})
 
 
 def _replaced(stored: StoredResults, view: View, file: Path, labels: Labels) -> str | None:
@@ -217,9 +235,12 @@ def _differing(labels: Labels, own: Labels) -> NDArray[np.int64]:
 
 
 def _edit_flags(edits: Edits | None, measured: Measurements) -> tuple[Flag, ...]:
-    """Return a note on the corrected masks, and warnings of frames that are corrected but no longer ED or ES."""
-    if edits is None or not edits.masks:
+    """Return notes on corrected masks and landmarks, and warnings of corrected frames that are no longer ED or ES."""
+    if edits is None:
         return ()
+    moved = () if not edits.points else (_points_flag(edits.points),)
+    if not edits.masks:
+        return moved
     flag = Flag(
         code="masks-edited",
         severity="info",
@@ -227,7 +248,16 @@ def _edit_flags(edits: Edits | None, measured: Measurements) -> tuple[Flag, ...]
         evidence={f"{edit.view}_frames": len(edit.frames) for edit in edits.masks},
     )
     corrected = next((set(edit.frames) for edit in edits.masks if edit.view is View.SAX), set())
-    return (flag, *_moved_frames(edits, measured, corrected))
+    return (flag, *moved, *_moved_frames(edits, measured, corrected))
+
+
+def _points_flag(points: tuple[PointEdit, ...]) -> Flag:
+    return Flag(
+        code="landmarks-edited",
+        severity="info",
+        message="landmarks were moved by a reader",
+        evidence={f"{view}_points": sum(one.view == view for one in points) for view in {one.view for one in points}},
+    )
 
 
 def _moved_frames(edits: Edits, measured: Measurements, corrected: set[int]) -> Iterator[Flag]:

@@ -88,8 +88,12 @@ def _rules(options: Mapping[str, OptionValue]) -> MeasureOptions:
 
 
 def stored_landmarks(record: StudyRecord) -> dict[View, LandmarkPrediction]:
-    """Return the landmarks as the model found them, without the centre of its field of view."""
-    return {one.view: _landmarks(one) for one in record.landmarks}
+    """Return the landmarks, with the points that a reader moved, without the centre of the model's field of view."""
+    edits = record.edits.points if record.edits else ()
+    return {
+        one.view: _landmarks(one, frozenset(edit.frame for edit in edits if edit.view == one.view))
+        for one in record.landmarks
+    }
 
 
 def stored_prediction(one: PredictionRecord, labels: NDArray[np.uint8], scheme: str) -> Prediction:
@@ -105,10 +109,15 @@ def stored_prediction(one: PredictionRecord, labels: NDArray[np.uint8], scheme: 
 
 
 def measure_again(
-    study: Study, predictions: Mapping[View, Prediction], options: MeasureOptions, record: StudyRecord
+    study: Study,
+    predictions: Mapping[View, Prediction],
+    options: MeasureOptions,
+    record: StudyRecord,
+    *,
+    landmarks: Mapping[View, LandmarkPrediction] | None = None,
 ) -> Measurements:
-    """Measure masks with the record's landmarks; flags that need the model are those of the record."""
-    plausible, landmark_flags = plausible_by_view(stored_landmarks(record))
+    """Measure masks with landmarks, by default the record's; flags that need the model are those of the record."""
+    plausible, landmark_flags = plausible_by_view(stored_landmarks(record) if landmarks is None else landmarks)
     found = measure_study(study, predictions, options=options, landmarks=plausible)
     kept = [flag for flag in record.flags if flag.code in _OF_THE_MODEL]
     return replace(found, flags=(*landmark_flags, *_without(found.flags), *kept))
@@ -141,13 +150,14 @@ def stored_array(values: Numbers) -> NDArray[np.float64]:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
-def _landmarks(one: LandmarkRecord) -> LandmarkPrediction:
+def _landmarks(one: LandmarkRecord, corrected: frozenset[int]) -> LandmarkPrediction:
     points = {name: _points(by_frame) for name, by_frame in one.points_ras_mm.items()}
     return LandmarkPrediction(
         landmarks=Landmarks(view=one.view, points=points),
         confidence={name: stored_array(by_frame) for name, by_frame in one.confidence.items()},
         centre=(np.nan, np.nan),
         model=one.model,
+        corrected_frames=corrected,
     )
 
 

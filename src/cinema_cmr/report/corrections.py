@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cinema_cmr.core.edits import MaskEdit, RuleChange
+from cinema_cmr.core.edits import MaskEdit, PointEdit, RuleChange
 from cinema_cmr.core.run_facts import OptionValue
 from cinema_cmr.report.record.study_record import StudyRecord
 from cinema_cmr.report.segments import is_segment
@@ -17,6 +18,7 @@ __all__ = [
     "correction_lines",
     "mask_lines",
     "option_text",
+    "point_lines",
     "rule_line",
     "shown_changes",
 ]
@@ -75,7 +77,7 @@ def correction_lines(record: StudyRecord) -> list[str]:
     last = edits.steps[-1]
     done = f"Last changed {last.time[_DAY].replace('T', ' ')} UTC with version {last.version or 'unknown'}."
     values = [f"{sentence(principal)}."] if principal else []
-    return [*mask_lines(edits.masks), *map(rule_line, edits.rules), *values, done]
+    return [*mask_lines(edits.masks), *point_lines(edits.points), *map(rule_line, edits.rules), *values, done]
 
 
 def _value_text(value: ValueChange) -> str:
@@ -96,6 +98,19 @@ def mask_lines(masks: tuple[MaskEdit, ...]) -> Iterator[str]:
         slices = spans(sorted({one.slice for one in mask.slices}))
         frames = f"frame{'s' * (len(mask.frames) > 1)} {spans(mask.frames)}"
         yield f"{sentence(mask.view.title)} mask: {voxels} voxels in {frames}, slices {slices}."
+
+
+def point_lines(points: tuple[PointEdit, ...]) -> Iterator[str]:
+    """Yield a sentence on the moved landmarks of each view: how many, in which frames, how far at most."""
+    for view in sorted({one.view for one in points}):
+        moved = [one for one in points if one.view == view]
+        frames = sorted({one.frame for one in moved})
+        steps = [math.dist(one.model_ras_mm, one.now_ras_mm) for one in moved if one.model_ras_mm is not None]
+        far = f", by up to {max(steps):.1f} mm" if steps else ""
+        yield (
+            f"{sentence(view.title)} landmarks: {len(moved)} point{'s' * (len(moved) > 1)} moved in"
+            f" frame{'s' * (len(frames) > 1)} {spans(frames)}{far}."
+        )
 
 
 def rule_line(rule: RuleChange) -> str:

@@ -24,6 +24,7 @@ from cinema_cmr.core.errors import (
     as_cinema_error,
 )
 from cinema_cmr.core.vocabulary import NOTICE
+from cinema_cmr.serve.collection.comparisons_api import comparisons_router
 from cinema_cmr.serve.guard import Guard
 from cinema_cmr.serve.jobs import JobStore, TooLargeError
 from cinema_cmr.serve.jobs_api import jobs_router
@@ -74,6 +75,7 @@ def make_app(settings: ServeSettings) -> FastAPI:
     _add_errors(app)
     app.include_router(jobs_router(jobs, queue))
     app.include_router(studies_router(store, settings))
+    app.include_router(comparisons_router(store))
 
     @app.get("/", include_in_schema=False)
     def page() -> FileResponse:

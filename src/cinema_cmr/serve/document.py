@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.core.geometry import unit
-from cinema_cmr.core.results import Flag, Measurement, Measurements
+from cinema_cmr.core.geometry import apply_affine, unit
+from cinema_cmr.core.results import Flag, LandmarkPrediction, Measurement, Measurements
 from cinema_cmr.core.serialise import Json, json_values
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, NOTICE, View
+from cinema_cmr.pipeline.moved_points import move_points, taken_back
 from cinema_cmr.pipeline.restored_parts import label_scheme
-from cinema_cmr.report.record.study_record import Point, StudyRecord
+from cinema_cmr.report.record.study_record import StudyRecord
 from cinema_cmr.report.wording import sentence, words
 from cinema_cmr.serve.messages import FlagMessage, Numbers, SegmentValues
 from cinema_cmr.serve.opened_study import OpenedStudy
@@ -26,9 +27,13 @@ SHOWN_VALUES = (
     *("lv_ef_percent", "lv_edv_ml", "lv_esv_ml", "lv_sv_ml", "lv_mass_g"),
     *("rv_ef_percent", "rv_edv_ml", "rv_esv_ml", "rv_sv_ml"),
     *("lv_edvi_ml_m2", "lv_esvi_ml_m2", "lv_mass_index_g_m2", "rv_edvi_ml_m2", "rv_esvi_ml_m2"),
+    *("mapse_mean_mm", "mapse_septal_mm", "mapse_lateral_mm", "mapse_anterior_mm", "mapse_inferior_mm"),
+    *("long_axis_shortening_4c_percent", "long_axis_shortening_2c_percent"),
     *("cardiac_output_l_min", "heart_rate_bpm", "infarct_percent", "no_reflow_percent", "infarct_g"),
 )
 """Measurements that the page shows; all of them stand in the report and in measurements.json."""
+
+Place = list[float] | None
 
 _SEGMENT = re.compile(r"(?P<what>.+)_aha(?P<number>0[1-9]|1[0-6])")
 _UNIT_WORDS = re.compile(r"_(mm|percent|ml|g|degrees?)(?=_|$)")
@@ -38,8 +43,8 @@ _N_SEGMENTS = 16
 def study_document(study: OpenedStudy, key: str) -> dict[str, Json]:
     """Return what the page needs to show a study, without its pixels and labels."""
     record = study.record
-    points = {one.view: _points(study.views[one.view], one.points_ras_mm) for one in record.landmarks
-              if one.view in study.views}  # fmt: skip
+    present = move_points(record, study.moved_points)[0]
+    own = move_points(record, taken_back(record))[0]
     return json_values(
         {
             "id": key,
@@ -50,7 +55,8 @@ def study_document(study: OpenedStudy, key: str) -> dict[str, Json]:
             "subject": record.subject,
             "model": record.model,
             "views": {view: _view(opened, study.views.get(View.SAX)) for view, opened in study.views.items()},
-            "points": points,
+            "points": _points(study, present),
+            "own_points": _points(study, own),
             "times_ms": record.curves.times_ms,
             "issues": record.issues,
         }
@@ -75,6 +81,7 @@ def numbers_of(study: OpenedStudy, *, quick: bool = False) -> Numbers:
         slices={name: list(measured[name].slices) for name in ("lv_edv_ml", "lv_esv_ml") if name in measured},
         flags=None if quick else [flag_message(flag) for flag in measured.flags],
         corrected=[(one.view, one.frame, one.slice) for one in review.slices],
+        moved=[one.key for one in review.points],
         ed_frame=_frame(measured, "lv_ed_frame"),
         es_frame=_frame(measured, "lv_es_frame"),
         chosen_frames=[name for name in ("ed", "es") if getattr(review, f"{name}_frame") is not None],
@@ -162,11 +169,16 @@ def _slice_lines(view: OpenedView, stack: OpenedView) -> list[list[float]]:
     return [[float(a), float(b), float(c - offset)] for offset in offsets]
 
 
-def _points(view: OpenedView, points: Mapping[str, tuple[Point | None, ...]]) -> dict[str, list[list[float] | None]]:
-    """Return name -> (x, y) in the picture by frame."""
-    inverse = np.linalg.inv(view.cine.affine)
+def _points(study: OpenedStudy, landmarks: Mapping[View, LandmarkPrediction]) -> dict[str, dict[str, list[Place]]]:
+    """Return view -> name -> (x, y) in the picture by frame."""
+    return {
+        view: {name: _places(study.views[view], points) for name, points in found.landmarks.points.items()}
+        for view, found in landmarks.items()
+        if view in study.views
+    }
 
-    def place(point: Point | None) -> list[float] | None:
-        return None if point is None else [float(v) for v in (inverse @ np.array([*point, 1.0]))[:2]]
 
-    return {name: [place(point) for point in by_frame] for name, by_frame in points.items()}
+def _places(view: OpenedView, points: NDArray[np.float64]) -> list[Place]:
+    """Return (x, y) in the picture of points (t, 3) in RAS mm; None for a frame without the point."""
+    places = apply_affine(np.linalg.inv(view.cine.affine), points)
+    return [[float(x), float(y)] if np.isfinite(x) else None for x, y, _ in places]

@@ -11,11 +11,14 @@ from cinema_cmr.report.record.review import State
 
 __all__ = [
     "AgreementMessage",
+    "ChangedPoint",
     "ChangedSlice",
     "Changes",
+    "ComparisonMessage",
     "Exported",
     "FlagMessage",
     "JobMessage",
+    "NewComparison",
     "NewJob",
     "Numbers",
     "SegmentValues",
@@ -24,6 +27,8 @@ __all__ = [
     "ValueAgreement",
 ]
 
+Coordinate = Annotated[float, Field(ge=-10_000, le=10_000, allow_inf_nan=False)]
+StudyKey = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 Index = Annotated[int, Field(ge=0, le=100_000)]
 JobStatus = Literal["receiving", "queued", "running", "done", "failed", "cancelled"]
 
@@ -67,12 +72,23 @@ class ChangedSlice(_Message):
     """[code, length, ...] along x first; null takes the correction back."""
 
 
+class ChangedPoint(_Message):
+    """A landmark of one frame, and where a reader moved it."""
+
+    view: View
+    name: Annotated[str, Field(max_length=40)]
+    frame: Index
+    place: tuple[Coordinate, Coordinate] | None
+    """x and y of the picture, whole at a pixel's centre; null for the model's own."""
+
+
 class Changes(_Message):
-    """What a reader changed: slices, or the frames of end-diastole and end-systole."""
+    """What a reader changed: slices, landmarks, or the frames of end-diastole and end-systole."""
 
     what: Annotated[str, Field(max_length=120, pattern=r"^[\w ,.:+()/-]*$")] = "changed"
     """For the history."""
     slices: Annotated[list[ChangedSlice], Field(max_length=2000)] = []
+    points: Annotated[list[ChangedPoint], Field(max_length=500)] = []
     ed_frame: Index | None = None
     es_frame: Index | None = None
     own_frames: bool = False
@@ -99,6 +115,8 @@ class Numbers(_Message):
     """null in a quick answer: ask for all numbers."""
     corrected: list[tuple[str, int, int]]
     """View, frame and slice of each correction."""
+    moved: list[tuple[str, str, int]]
+    """View, name and frame of each landmark that was moved."""
     ed_frame: int | None
     es_frame: int | None
     chosen_frames: list[str]
@@ -157,7 +175,7 @@ class AgreementMessage(_Message):
     studies: int
     corrected: int
     left_out: int
-    """Studies whose corrections were drawn on other masks than they have."""
+    """Studies whose corrections belong to other masks than they have, or were made elsewhere since the last opening."""
     values: list[ValueAgreement]
     dice: dict[str, float]
     """Structure -> mean over the studies of the Dice of their corrected short-axis slices."""
@@ -172,4 +190,19 @@ class Exported(_Message):
     frames: int
     """Labelled frames in all."""
     left_out: int
-    """Studies whose corrections were drawn on other masks than they have."""
+    """Studies whose corrections belong to other masks than they have, or were made elsewhere since the last opening."""
+
+
+class NewComparison(_Message):
+    """Studies to compare."""
+
+    first: StudyKey
+    second: StudyKey | None = None
+    """null: model and reader of the first."""
+
+
+class ComparisonMessage(_Message):
+    """A comparison that was made."""
+
+    id: str
+    """Key of its page."""

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from cinema_cmr.core.annotation import LabelMap, Landmarks
+from cinema_cmr.core.edits import MovedPoint
 from cinema_cmr.core.results import Measurements
 from cinema_cmr.core.run_facts import OptionValue
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.function import Chamber, mass_values, ventricle_values
+from cinema_cmr.measure.long_axis.measurements import long_axis_values
 from cinema_cmr.measure.measure import MeasureOptions, count_volumes, measure_masks, phases_of
 from cinema_cmr.measure.phases import Phases
 from cinema_cmr.measure.quality.landmarks import plausible_by_view
 from cinema_cmr.measure.valve_plane import find_valve_planes
 from cinema_cmr.measure.volumes import CODES, Volumes
-from cinema_cmr.pipeline.restored_parts import stored_landmarks, stored_options
+from cinema_cmr.pipeline.moved_points import move_points
+from cinema_cmr.pipeline.restored_parts import stored_options
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.study_record import StudyRecord
 
@@ -55,22 +58,35 @@ def _options(record: StudyRecord, run: RunRecord, chosen: Mapping[str, int | Non
     return replace(stored_options(run), **chosen_frames(record, run, chosen))  # type: ignore[arg-type]  # of the run
 
 
-def measure_all(record: StudyRecord, run: RunRecord, parts: Parts, chosen: Mapping[str, int | None]) -> Measurements:
-    """Return everything that `measure_masks` measures on these views, by the rules of the run."""
+def measure_all(
+    record: StudyRecord,
+    run: RunRecord,
+    parts: Parts,
+    chosen: Mapping[str, int | None],
+    moved: Sequence[MovedPoint] = (),
+) -> Measurements:
+    """Return everything that `measure_masks` measures on these views, by the rules of the run.
+
+    `moved` are landmarks that lie elsewhere than in the record.
+    """
     cines = tuple(cine for cine, _ in parts.values())
     study = Study(name="", cines=cines, subject=record.subject, modality=record.study.modality)
     labels = {view: one for view, (_, one) in parts.items()}
     options = _options(record, run, chosen)
-    return measure_masks(study, labels, options=options, landmarks=_plausible(record))
+    return measure_masks(study, labels, options=options, landmarks=_plausible(record, moved))
 
 
 def measure_stack(
-    record: StudyRecord, run: RunRecord, part: tuple[Cine, LabelMap], chosen: Mapping[str, int | None]
+    record: StudyRecord,
+    run: RunRecord,
+    part: tuple[Cine, LabelMap],
+    chosen: Mapping[str, int | None],
+    moved: Sequence[MovedPoint] = (),
 ) -> Measurements:
-    """Return volumes, function and mass of a short-axis stack: what must follow a stroke of the brush."""
+    """Return volumes, function and mass of a short-axis stack, and motion of landmarks: what must follow the hand."""
     cine, labels = part
-    options = _options(record, run, chosen)
-    found = _ventricles(record, cine, labels, options)
+    options, landmarks = _options(record, run, chosen), _plausible(record, moved)
+    found = _ventricles(cine, labels, options, landmarks)
     volumes = found.volumes
     lv, rv = _chamber("lv", found, labels, found.lv), _chamber("rv", found, labels, found.rv)
     return Measurements(
@@ -78,15 +94,18 @@ def measure_stack(
             *ventricle_values(lv),
             *mass_values(lv, _chamber("myo", found, labels, found.lv)),
             *ventricle_values(rv),
+            *long_axis_values(landmarks, ed=options.ed_frame, es=options.es_frame, n_stack=cine.n_frames),
         ),
         curves={"lv_volume_ml": volumes.lv_ml, "rv_volume_ml": volumes.rv_ml, "myo_volume_ml": volumes.myo_ml},
         times_ms=cine.frame_times_ms,
     )
 
 
-def _ventricles(record: StudyRecord, cine: Cine, labels: LabelMap, options: MeasureOptions) -> _Ventricles:
+def _ventricles(
+    cine: Cine, labels: LabelMap, options: MeasureOptions, landmarks: Mapping[View, Landmarks]
+) -> _Ventricles:
     """Return the curves by the rules of the options, with the phases of both ventricles."""
-    planes = find_valve_planes(cine, _plausible(record)) if options.basal_rule == "valve-plane" else None
+    planes = find_valve_planes(cine, landmarks) if options.basal_rule == "valve-plane" else None
     volumes = count_volumes(cine, labels, options, planes)
     lv, rv = phases_of(cine, volumes, options)
     return _Ventricles(volumes=volumes, lv=lv, rv=rv)
@@ -99,5 +118,5 @@ def _chamber(name: Literal["lv", "rv", "myo"], found: _Ventricles, labels: Label
     return Chamber(name=name, volumes_ml=curve, counted=counted, phases=phases, rule="")
 
 
-def _plausible(record: StudyRecord) -> dict[View, Landmarks]:
-    return plausible_by_view(stored_landmarks(record))[0]
+def _plausible(record: StudyRecord, moved: Sequence[MovedPoint]) -> dict[View, Landmarks]:
+    return plausible_by_view(move_points(record, moved)[0])[0]

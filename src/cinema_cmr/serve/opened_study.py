@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.edits import MovedPoint
 from cinema_cmr.core.errors import InputError, MissingFileError, UnknownNameError
 from cinema_cmr.core.results import Measurements
+from cinema_cmr.core.run_facts import OptionValue
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.provenance import file_digest
+from cinema_cmr.pipeline.moved_points import check_point
 from cinema_cmr.pipeline.restored_parts import label_scheme, stored_measurements, stored_options
 from cinema_cmr.pipeline.results_folder import is_mask_changed
 from cinema_cmr.report.record.build import image_file, mask_file, model_mask_file
@@ -24,7 +27,7 @@ from cinema_cmr.report.record.stored import read_run
 from cinema_cmr.report.record.study_record import StudyRecord
 from cinema_cmr.serve.numbers import FRAMES, chosen_frames, measure_all, measure_stack, model_frames
 from cinema_cmr.serve.opened_view import OpenedView, open_view, read_codes
-from cinema_cmr.serve.own_masks import drawn_on_others, own_mask
+from cinema_cmr.serve.own_masks import drawn_on_others, has_other_mask, own_mask
 
 __all__ = ["OpenedStudy", "open_study", "open_views"]
 
@@ -87,6 +90,42 @@ class OpenedStudy:
         self.review = self.review.with_slice(view.cine.view, frame, index, stored)
         self.forget()
 
+    @property
+    def moved_points(self) -> tuple[MovedPoint, ...]:
+        """Landmarks that lie elsewhere than in the results: moved here, or taken back to the model's own."""
+        points = self.review.points
+        written = self.record.edits.points if self.record.edits else ()
+        kept = {one.key for one in points}
+        return (
+            *(
+                MovedPoint(view=one.view, name=one.name, frame=one.frame, position_ras_mm=None)
+                for one in written
+                if one.key not in kept
+            ),
+            *(
+                MovedPoint(view=one.view, name=one.name, frame=one.frame, position_ras_mm=one.position_ras_mm)
+                for one in points
+                if not one.in_results
+            ),
+        )
+
+    def move_point(self, name: str, point: str, frame: int, place: tuple[float, float] | None) -> None:
+        """Give a landmark of a view another place (x, y of the picture), or the model's own for None.
+
+        Raises as `check_point`.
+        """
+        self.check_point(name, point, frame)
+        view = self.view(name)
+        position = None if place is None else view.position_of(*place)
+        self.review = self.review.with_point(view.cine.view, point, frame, position)
+        self.forget()
+
+    def check_point(self, name: str, point: str, frame: int) -> None:
+        """Raise `UnknownNameError` for a view without images or a landmark that does not exist, and `InputError` for a
+        frame that it lacks or a view without landmarks.
+        """
+        check_point(self.record, self.view(name).cine.view, point, frame)
+
     def save(self) -> None:
         """Write the review, with the hash of each mask that was corrected."""
         corrected = sorted({one.view for one in self.review.slices})
@@ -102,7 +141,7 @@ class OpenedStudy:
             return stored_measurements(self.record)
         if self.measured is None:
             parts = {name: self._part(view) for name, view in self.views.items() if view.labels is not None}
-            self.measured = measure_all(self.record, self.run, parts, self._chosen())
+            self.measured = measure_all(self.record, self.run, parts, self._chosen(), self.moved_points)
         return self.measured
 
     @property
@@ -115,6 +154,7 @@ class OpenedStudy:
             not self.changed_in_place
             and all(one.in_results for one in review.slices)
             and {(one.view, one.frame, one.slice) for one in review.slices} == written
+            and not self.moved_points
             and frames == {name: self.run.options.get(name) for name in FRAMES}
         )
 
@@ -130,7 +170,7 @@ class OpenedStudy:
         ):
             return self.numbers()
         if self.quick is None:
-            self.quick = measure_stack(self.record, self.run, self._part(stack), self._chosen())
+            self.quick = measure_stack(self.record, self.run, self._part(stack), self._chosen(), self.moved_points)
         return self.quick
 
     def forget(self) -> None:
@@ -146,7 +186,16 @@ class OpenedStudy:
     def choose_frames(self, ed: int | None, es: int | None) -> None:
         """Let ED or ES be another frame of the stack, or of the only views; None leaves it as it is.
 
-        Raises `InputError` for a frame that cannot be, or of a study without phases.
+        Raises as `check_frames`.
+        """
+        self.check_frames(ed, es)
+        self.review = replace(self.review.with_frames({"ed_frame": ed, "es_frame": es}), signed_off=None)
+        self.forget()
+
+    def check_frames(self, ed: int | None, es: int | None, *, anew: bool = False) -> None:
+        """Raise `InputError` for an ED or ES frame that cannot be, or of a study without phases.
+
+        `anew`: the frames that the reader chose before are taken back first.
         """
         given = {"ed_frame": ed, "es_frame": es}
         for frame in (one for one in given.values() if one is not None):
@@ -154,13 +203,10 @@ class OpenedStudy:
                 raise InputError("ED or ES of a late-enhancement study; expected those of a cine: leave them out")
             if not 0 <= frame < self.n_frames:
                 raise InputError(f"frame {frame}; expected 0 to {self.n_frames - 1}")
-        review = replace(self.review.with_frames(given), signed_off=None)
-        own = model_frames(self.record, self.run)
-        frames = [own[name] if getattr(review, name) is None else getattr(review, name) for name in FRAMES]
-        if frames[0] is not None and frames[0] == frames[1]:
-            raise InputError(f"frame {frames[0]} is ED and ES; expected two frames: move the other one first")
-        self.review = review
-        self.forget()
+        review = (self.review.without_frames() if anew else self.review).with_frames(given)
+        frames = chosen_frames(self.record, self.run, {name: getattr(review, name) for name in FRAMES})
+        if _is_one_frame(frames):
+            raise InputError(f"frame {frames['ed_frame']} is ED and ES; expected two frames: move the other one first")
 
     def _part(self, view: OpenedView) -> tuple[Cine, LabelMap]:
         # The rule "mass" finds the papillary muscles in the image; all others measure labels alone.
@@ -191,6 +237,21 @@ def _take_over(study: OpenedStudy, view: View, others: Labels, labels: tuple[Lab
         study.review = study.review.with_slice(view, frame, index, taken, in_results=True)
 
 
+def _take_points(study: OpenedStudy) -> None:
+    """Take over the landmarks that another program moved after the reader's last act, as `_take_over` does slices."""
+    edits = study.record.edits
+    if edits is None or not edits.moved_points_since(study.review.last_act):
+        return
+    there = {one.key: one.now_ras_mm for one in edits.points}
+    for one in study.review.points:
+        if one.in_results and one.key not in there:
+            study.review = study.review.with_point(*one.key, None)
+    drawn = {one.key for one in study.review.points if not one.in_results and one.changed >= edits.last_time}
+    for key, position in there.items():
+        if key not in drawn:
+            study.review = study.review.with_point(*key, position, in_results=True)
+
+
 def open_views(folder: Path, record: StudyRecord) -> Iterator[OpenedView]:
     """Yield each view of results that has images, with the model's labels, the stack first.
 
@@ -219,19 +280,33 @@ def open_study(folder: Path, record: StudyRecord) -> OpenedStudy:
     study = OpenedStudy(folder=folder, record=record, run=run, views=views, review=read_review(folder))
     for view, opened in views.items():
         _take_corrections(study, view, opened)
+    _take_points(study)
     _take_frames(study)
     return study
 
 
 def _take_frames(study: OpenedStudy) -> None:
-    """Take over the frames that `cinema remeasure` was given after the reader's last act; a sign-off ends with it."""
-    edits, own = study.record.edits, model_frames(study.record, study.run)
-    if edits is None or not study.review.is_older(edits):
+    """Take over the frames that `cinema remeasure` was given after the reader's last act; a sign-off ends with it.
+
+    A frame that those calls left alone stays as the reader chose it, unless ED and ES would be one.
+    """
+    edits, own, review = study.record.edits, model_frames(study.record, study.run), study.review
+    if edits is None or not review.is_older(edits):
         return
     given = {name: study.run.options.get(name) for name in FRAMES}
-    frames = {name: one if isinstance(one, int) and one != own[name] else None for name, one in given.items()}
-    signed = study.review.signed_off if (study.review.signed_off or "") >= edits.last_time else None
-    study.review = replace(study.review, ed_frame=frames["ed_frame"], es_frame=frames["es_frame"], signed_off=signed)
+    later = {name: one if isinstance(one, int) and one != own[name] else None for name, one in given.items()}
+    changed = edits.rules_since(review.last_act)
+    frames = {name: later[name] if name in changed else getattr(review, name) for name in FRAMES}
+    if _is_one_frame(chosen_frames(study.record, study.run, frames)):
+        frames = later
+    signed = review.signed_off if (review.signed_off or "") >= edits.last_time else None
+    study.review = replace(review, ed_frame=frames["ed_frame"], es_frame=frames["es_frame"], signed_off=signed)
+
+
+def _is_one_frame(frames: Mapping[str, OptionValue]) -> bool:
+    """Whether ED and ES are the same frame."""
+    ed, es = (frames[name] for name in FRAMES)
+    return ed is not None and ed == es
 
 
 def _take_corrections(study: OpenedStudy, view: View, opened: OpenedView) -> None:
@@ -247,7 +322,9 @@ def _take_corrections(study: OpenedStudy, view: View, opened: OpenedView) -> Non
     corrected = study.review.apply(view, stored, n_codes=opened.n_codes)
     present = study.folder / mask_file(view)
     study.changed_in_place |= is_mask_changed(study.folder, study.run, view)
-    if present != own_mask(study.folder, view) and file_digest(present) != study.review.applied.get(view):
+    if has_other_mask(study.review, study.folder, view):
         _take_over(study, view, read_codes(present, stored.shape, opened.scheme), (stored, corrected))
+        # Once: what the reader takes back to the model's labels afterwards stays so at the next opening.
+        study.review = study.review.brought_together(view, file_digest(present))
     opened.labels = np.ascontiguousarray(opened.as_shown(corrected))
     opened.include(np.asarray(opened.labels.max(axis=(2, 3))))

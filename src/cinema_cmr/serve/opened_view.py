@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.edits import Position
 from cinema_cmr.core.errors import InputError, UnreadableFileError
 from cinema_cmr.core.geometry import apply_affine
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
@@ -78,6 +79,11 @@ class OpenedView:
     def as_shown(self, codes: Labels) -> Labels:
         """Return codes (x, y) or (x, y, ...) of the stored grid, as they are shown."""
         return codes.reshape(-1, *codes.shape[2:])[self.place]
+
+    def position_of(self, x: float, y: float) -> Position:
+        """Return RAS mm of a point (x, y) of the first slice's picture, whole at a pixel's centre."""
+        a, b, c = apply_affine(self.cine.affine, np.array([x, y, 0.0]))
+        return float(a), float(b), float(c)
 
     def measured_part(self, *, with_image: bool) -> tuple[Cine, LabelMap]:
         """Return the in-plane part around all labels: the rest of an image is empty, and adds to no measurement.

@@ -11,13 +11,13 @@ from cinema_cmr.core.errors import MissingFileError
 from cinema_cmr.core.serialise import Json
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.report.record.build import image_file
+from cinema_cmr.serve.collection.exports import labelled_cases, list_csv, values_of
+from cinema_cmr.serve.collection.reader_agreement import reader_agreement
 from cinema_cmr.serve.document import flag_message, numbers_of, segments_of, study_document
-from cinema_cmr.serve.exports import labelled_cases, list_csv, values_of
 from cinema_cmr.serve.guard import REPORT_POLICY
 from cinema_cmr.serve.library import Listed
 from cinema_cmr.serve.messages import AgreementMessage, Changes, Exported, Numbers, SegmentValues, SignOff, StudyRow
 from cinema_cmr.serve.opened_study import OpenedStudy
-from cinema_cmr.serve.reader_agreement import reader_agreement
 from cinema_cmr.serve.server_settings import ServeSettings
 from cinema_cmr.serve.study_store import StudyStore
 

@@ -87,8 +87,12 @@ class StudyStore:
 
     def look_at(self, study: OpenedStudy) -> None:
         """Note the first opening of a study, and store what was taken over from the results."""
+        stored, edits = read_review(study.folder), study.record.edits
+        if study.review != stored or study.review.is_older(edits):
+            last = edits.last_time if edits else ""
+            study.review = study.review.acted("results changed elsewhere taken over", after=last)
         study.review = replace(study.review, looked_at=study.review.looked_at or now())
-        if study.review != read_review(study.folder):
+        if study.review != stored:
             with self._whole(study):
                 self._save(study)
 
@@ -98,13 +102,18 @@ class StudyStore:
         for one in changes.slices:  # everything that can be refused, before anything is changed
             view, own = study.labelled_slice(one.view, one.frame, one.slice)
             planes.append(None if one.runs is None else from_runs(one.runs, own.shape, n_codes=view.n_codes))
+        for point in changes.points:
+            study.check_point(point.view, point.name, point.frame)
+        study.check_frames(changes.ed_frame, changes.es_frame, anew=changes.own_frames)
         with self._whole(study):
             if changes.own_frames:
-                study.review = replace(study.review, ed_frame=None, es_frame=None, signed_off=None)
+                study.review = study.review.without_frames()
                 study.forget()
             study.choose_frames(changes.ed_frame, changes.es_frame)
             for one, plane in zip(changes.slices, planes, strict=True):
                 study.change(one.view, one.frame, one.slice, plane)
+            for point in changes.points:
+                study.move_point(point.view, point.name, point.frame, point.place)
             study.review = study.review.acted(changes.what)
             self._save(study)
 
@@ -123,8 +132,8 @@ class StudyStore:
         with self._whole(study):
             if signed:
                 self.write_results(study)
-            study.review = replace(study.review, signed_off=now() if signed else None)
             study.review = study.review.acted("signed off" if signed else "sign-off taken back")
+            study.review = replace(study.review, signed_off=study.review.last_act if signed else None)
             self._save(study)
 
     def write_results(self, study: OpenedStudy) -> None:
@@ -140,7 +149,9 @@ class StudyStore:
         rules = chosen_frames(study.record, study.run, {name: getattr(study.review, name) for name in FRAMES})
         with TemporaryDirectory() as drafts:
             masks = _written_masks(study, Path(drafts))
-            analysis = remeasure(study.folder, Corrections(masks=masks, rules=rules, empty_masks=True))
+            analysis = remeasure(
+                study.folder, Corrections(masks=masks, rules=rules, points=study.moved_points, empty_masks=True)
+            )
             write_results(analysis, study.folder, overwrite=True)
         applied: dict[str, str] = {view: file_digest(study.folder / mask_file(view)) for view in masks}
         study.review, study.changed_in_place = study.review.written(applied), False

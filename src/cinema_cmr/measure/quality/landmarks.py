@@ -39,12 +39,14 @@ Frames = NDArray[np.bool_]
 def plausible_landmarks(prediction: LandmarkPrediction) -> tuple[Landmarks | None, tuple[Flag, ...]]:
     """Return the landmarks with NaN in implausible frames, and a flag with their number.
 
-    The landmarks are None if a fifth of the frames or more are implausible, uncertain or without points.
+    The landmarks are None if a fifth of the frames or more are implausible, uncertain or without points. Frames that a
+    reader corrected are kept, also alone.
     """
     landmarks = prediction.landmarks
     odd, missing, uncertain = _odd_frames(landmarks), _missing_frames(landmarks), _uncertain_frames(prediction)
     n_frames = len(odd)
-    excluded = odd | missing | uncertain
+    corrected = np.isin(np.arange(n_frames), sorted(prediction.corrected_frames)) & ~missing
+    excluded = (odd | missing | uncertain) & ~corrected
     if not excluded.any():
         return landmarks, ()
     evidence: dict[str, str | int] = {
@@ -58,16 +60,21 @@ def plausible_landmarks(prediction: LandmarkPrediction) -> tuple[Landmarks | Non
     if excluded.mean() >= _MAX_EXCLUDED:
         message = (
             f"{title} landmarks are missing, uncertain or implausible in {int(excluded.sum())} of {n_frames} frames and"
-            " were not measured"
+            f" were {'measured in the corrected frames alone' if corrected.any() else 'not measured'}"
         )
         flag = Flag(
             code=f"landmarks-implausible-{landmarks.view}", severity="warning", message=message, evidence=evidence
         )
-        return None, (flag,)
+        return (_only(landmarks, corrected) if corrected.any() else None), (flag,)
     message = f"{title} landmarks of {int(excluded.sum())} of {n_frames} frames were excluded as implausible"
     flag = Flag(code=f"landmarks-excluded-{landmarks.view}", severity="info", message=message, evidence=evidence)
-    kept = {name: np.where(excluded[:, None], np.nan, points) for name, points in landmarks.points.items()}
-    return Landmarks(view=landmarks.view, points=kept), (flag,)
+    return _only(landmarks, ~excluded), (flag,)
+
+
+def _only(landmarks: Landmarks, kept: Frames) -> Landmarks:
+    """Return the landmarks with NaN in all other frames."""
+    points = {name: np.where(kept[:, None], points, np.nan) for name, points in landmarks.points.items()}
+    return Landmarks(view=landmarks.view, points=points)
 
 
 def plausible_by_view(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from cinema_cmr.core.run_facts import OptionValue
 from cinema_cmr.report.comparison.compared import ComparedSetting
-from cinema_cmr.report.corrections import mask_lines, option_text, rule_line
+from cinema_cmr.report.corrections import mask_lines, option_text, point_lines, rule_line
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.study_record import StudyRecord
 
@@ -32,7 +32,7 @@ def corrections_of(record: StudyRecord) -> tuple[str, ...]:
     rules = [rule for rule in record.edits.rules if not _is_private(rule.name)]
     private = [rule.name for rule in record.edits.rules if _is_private(rule.name)]
     hidden = [f"Facts of the subject: {len(private)} changed."] if private else []
-    return (*mask_lines(record.edits.masks), *map(rule_line, rules), *hidden)
+    return (*mask_lines(record.edits.masks), *point_lines(record.edits.points), *map(rule_line, rules), *hidden)
 
 
 def _of_model(first: RunRecord, second: RunRecord) -> Iterator[ComparedSetting]:

@@ -1,4 +1,4 @@
-"""What a reader did with a study: corrected slices, chosen frames, sign-off; one file beside the results.
+"""What a reader did with a study: slices, landmarks and frames as corrected, and the sign-off; one file beside them.
 
 The masks of the model are never written. A correction holds the labels of whole slices, each with its time and the
 version of this package, and the hash of the mask that it was drawn on.
@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.core.edits import Edits
+from cinema_cmr.core.edits import Edits, Position
 from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
 from cinema_cmr.core.serialise import from_dict, to_dict
 from cinema_cmr.core.vocabulary import View
@@ -24,7 +24,17 @@ from cinema_cmr.files.text import read_json
 from cinema_cmr.io.atomic import write_json
 from cinema_cmr.report.record.label_runs import from_runs, to_runs
 
-__all__ = ["REVIEW_FILE", "CorrectedSlice", "Entry", "Review", "State", "now", "read_review", "write_review"]
+__all__ = [
+    "REVIEW_FILE",
+    "CorrectedPoint",
+    "CorrectedSlice",
+    "Entry",
+    "Review",
+    "State",
+    "now",
+    "read_review",
+    "write_review",
+]
 
 REVIEW_FILE = "review.json"
 
@@ -57,6 +67,27 @@ class CorrectedSlice:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CorrectedPoint:
+    """A landmark that a reader moved."""
+
+    view: View
+    name: str
+    frame: int
+    position_ras_mm: Position
+    changed: str
+    """Time of the last change."""
+    version: str
+    """Version of this package that stored it."""
+    in_results: bool = False
+    """Whether the results had this point when review and results were last brought together."""
+
+    @property
+    def key(self) -> tuple[View, str, int]:
+        """View, name and frame."""
+        return self.view, self.name, self.frame
+
+
+@dataclass(frozen=True, kw_only=True)
 class Entry:
     """One act of the reader."""
 
@@ -73,8 +104,10 @@ class Review:
     mask_sha256: Mapping[str, str] = field(default_factory=dict)
     """View -> hash of the model's mask that the corrections were drawn on."""
     applied: Mapping[str, str] = field(default_factory=dict)
-    """View -> hash of the mask that these corrections were last written into; empty before the first time."""
+    """View -> hash of the mask of the results that these corrections were last written into or taken over from; empty
+    before the first time."""
     slices: tuple[CorrectedSlice, ...] = ()
+    points: tuple[CorrectedPoint, ...] = ()
     ed_frame: int | None = None
     """ED frame chosen by the reader, from 0."""
     es_frame: int | None = None
@@ -90,7 +123,7 @@ class Review:
     @property
     def is_corrected(self) -> bool:
         """Whether anything differs from the model's results."""
-        return bool(self.slices) or self.ed_frame is not None or self.es_frame is not None
+        return bool(self.slices or self.points) or self.ed_frame is not None or self.es_frame is not None
 
     @property
     def last_act(self) -> str:
@@ -109,15 +142,19 @@ class Review:
             return "corrected"
         return "looked at" if self.looked_at else "new"
 
-    def acted(self, what: str) -> Review:
-        """Return the review with one more entry in its history."""
-        entry = Entry(when=now(), what=what, version=version("cinema-cmr"))
+    def acted(self, what: str, *, after: str = "") -> Review:
+        """Return the review with one more entry in its history, never earlier than the last one, or `after`."""
+        entry = Entry(when=max(now(), self.last_act, after), what=what, version=version("cinema-cmr"))
         return replace(self, history=(*self.history, entry)[-_MAX_ENTRIES:])
 
     def with_frames(self, frames: Mapping[str, int | None]) -> Review:
         """Return the review with other frames of `ed_frame` and `es_frame`; None leaves one as it is."""
         ed, es = frames.get("ed_frame"), frames.get("es_frame")
         return replace(self, ed_frame=self.ed_frame if ed is None else ed, es_frame=self.es_frame if es is None else es)
+
+    def without_frames(self) -> Review:
+        """Return the review without chosen frames."""
+        return replace(self, ed_frame=None, es_frame=None, signed_off=None)
 
     def with_slice(
         self, view: View, frame: int, index: int, codes: NDArray[np.uint8] | None, *, in_results: bool = False
@@ -137,10 +174,33 @@ class Review:
         )
         return replace(self, slices=(*kept, added), signed_off=None)
 
+    def with_point(
+        self, view: View, name: str, frame: int, position: Position | None, *, in_results: bool = False
+    ) -> Review:
+        """Return the review with another place of a landmark (RAS mm); None takes its correction back."""
+        kept = tuple(one for one in self.points if one.key != (view, name, frame))
+        if position is None:
+            return replace(self, points=kept, signed_off=None)
+        added = CorrectedPoint(
+            view=view,
+            name=name,
+            frame=frame,
+            position_ras_mm=position,
+            changed=now(),
+            version=version("cinema-cmr"),
+            in_results=in_results,
+        )
+        return replace(self, points=(*kept, added), signed_off=None)
+
     def written(self, masks: Mapping[str, str]) -> Review:
         """Return the review once the results hold all of it; `masks` is view -> hash of the mask as written."""
         slices = tuple(replace(one, in_results=True) for one in self.slices)
-        return replace(self, slices=slices, applied=masks, values={})
+        points = tuple(replace(one, in_results=True) for one in self.points)
+        return replace(self, slices=slices, points=points, applied=masks, values={}).acted("results written")
+
+    def brought_together(self, view: View, mask: str) -> Review:
+        """Return the review once the labels of a view's mask in the results, of this hash, were taken over."""
+        return replace(self, applied={**self.applied, view: mask})
 
     def apply(self, view: View, labels: NDArray[np.uint8], *, n_codes: int) -> NDArray[np.uint8]:
         """Return a copy of a view's labels (x, y, z, t) with the corrected slices in place.

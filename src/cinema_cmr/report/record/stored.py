@@ -17,6 +17,9 @@ __all__ = ["changed_output", "read_measurements", "read_run"]
 _BEFORE_EDITS = ("1.0", "2.0")
 """Versions without edits and without `in_phase`."""
 
+_BEFORE_POINTS = "2.1"
+"""The version whose edits lack moved landmarks."""
+
 _OLD_KEYS = {
     "model": {"manner": "inference_settings"},
     "disease": {"speaks_for": "contributions", "unlike": "out_of_distribution", "chances": "probabilities"},
@@ -61,6 +64,8 @@ def read_measurements(path: Path | str) -> StudyRecord:
         values = _from_version_1(values)
     if version in _BEFORE_EDITS:
         values = _with_phases({**values, "schema_version": SCHEMA_VERSION})
+    if version == _BEFORE_POINTS:
+        values = {**values, "schema_version": SCHEMA_VERSION}
     try:
         return from_dict(StudyRecord, values, path.name)
     except UsageError as error:

@@ -30,7 +30,7 @@ __all__ = [
     "Summary",
 ]
 
-SCHEMA_VERSION: Final = "2.1"
+SCHEMA_VERSION: Final = "2.2"
 """First number: a key was renamed, removed or changed its meaning. Second number: something was added."""
 
 Index = Annotated[int, Meta(ge=0)]
@@ -196,7 +196,7 @@ class StudyRecord:
     For research use only; not a medical device. null means unknown or not measurable; frames and slices count from 0.
     """
 
-    schema_version: Literal["2.1"] = SCHEMA_VERSION
+    schema_version: Literal["2.2"] = SCHEMA_VERSION
     notice: str = NOTICE
     study: StudyIdentity
     subject: Subject

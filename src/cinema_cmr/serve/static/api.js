@@ -29,6 +29,7 @@ export const api = {
   change: (id, changes) => json(`studies/${id}/changes`, body("POST", changes)),
   signOff: (id, signed) => json(`studies/${id}/sign-off`, body("PUT", { signed_off: signed })),
   results: (id) => json(`studies/${id}/results`, { method: "POST" }),
+  compare: (first, second) => json("comparisons", body("POST", { first, second: second ?? null })),
   agreement: () => json("agreement"),
   exportCases: () => json("exports", { method: "POST" }),
   jobs: () => json("jobs"),

@@ -7,6 +7,8 @@ const ICONS = {
   brush: ["M20 4c-5 1-10 6-11 9l2 2c3-1 8-6 9-11zM8 14c-2 0-3 1-3 3 0 1-1 2-2 2 1 1 3 1 4 1 2 0 3-2 3-4z"],
   erase: ["M7 20h13M4 15l9-10 6 6-8 9H8z"],
   nudge: ["M3 12h10M9 8l4 4-4 4M17 5a10 10 0 0 1 0 14"],
+  pull: ["M4 19c3-9 6-12 8-12s5 3 8 12", "M12 3a2 2 0 1 0 .01 0z", "M12 17v-5M10 14l2-2 2 2"],
+  points: ["M7 8a2 2 0 1 0 .01 0z", "M17 8a2 2 0 1 0 .01 0z", "M9 10h6", "M12 20v-6M9.500 17l2.500 3 2.500-3"],
   undo: ["M9 14L4 9l5-5M4 9h10a6 6 0 0 1 0 12h-3"],
   redo: ["M15 14l5-5-5-5M20 9H10a6 6 0 0 0 0 12h3"],
   mosaic: ["M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z"],
@@ -23,10 +25,11 @@ export function headBar(page) {
   const name = h("h1", {}), facts = h("span", { class: "soft facts" }), state = h("span", { class: "pill state" });
   const busy = h("span", { class: "soft busy" });
   const report = h("button", { onclick: () => page.openReport() }, "Report");
+  const compare = h("button", { title: "The model's results and the corrected ones beside each other", onclick: () => page.compareWithModel() }, "Compare");
   const sign = h("button", { class: "primary", onclick: () => page.signOff(!page.numbers.signed_off) }, "Sign off");
   const element = h("header", { class: "bar" },
     h("a", { class: "button back", href: "#/", "aria-label": "All studies" }, "‹ Studies"), name, facts, state, h("span", { class: "grow" }), busy,
-    h("button", { onclick: () => page.toggleHelp(), title: "Keys (?)", "aria-label": "Keys" }, "?"), report, sign);
+    h("button", { onclick: () => page.toggleHelp(), title: "Keys (?)", "aria-label": "Keys" }, "?"), compare, report, sign);
   return {
     element,
     show() {
@@ -38,7 +41,7 @@ export function headBar(page) {
       state.className = `pill state ${page.numbers.state.replace(" ", "-")}`;
       sign.textContent = page.numbers.signed_off ? "Take sign-off back" : "Sign off";
     },
-    busy(text) { busy.textContent = text; sign.disabled = report.disabled = Boolean(text); },
+    busy(text) { busy.textContent = text; sign.disabled = report.disabled = compare.disabled = Boolean(text); },
   };
 }
 
@@ -48,6 +51,8 @@ export function toolBar(page) {
     brush: button("brush", "Brush (B)", () => page.setTool("brush")),
     erase: button("erase", "Eraser (E)", () => page.setTool("erase")),
     nudge: button("nudge", "Nudge a border (N)", () => page.setTool("nudge")),
+    pull: button("pull", "Pull an outline (P)", () => page.setTool("pull")),
+    points: button("points", "Move landmarks of the long axes (H)", () => page.setTool("points")),
   };
   const swatches = h("span", { class: "swatches" });
   const swatch = (one, i) => h("button", { class: `tool swatch ${one.name}`, title: `${one.title} (${i + 1})`, "aria-label": one.title, onclick: () => page.setStructure(one) }, h("i", {}), h("small", {}, one.short));
@@ -62,7 +67,7 @@ export function toolBar(page) {
   const bar = {
     element,
     // The structures are those of the study's scheme.
-    fit() { swatches.replaceChildren(...page.structures.map(swatch)); this.show(); },
+    fit() { tools.points.hidden = !page.hasPoints; swatches.replaceChildren(...page.structures.map(swatch)); this.show(); },
     show() {
       for (const [name, one] of Object.entries(tools)) one.setAttribute("aria-pressed", page.tool === name);
       [...swatches.children].forEach((one, i) => one.setAttribute("aria-pressed", page.tool === "brush" && page.structure === page.structures[i]));

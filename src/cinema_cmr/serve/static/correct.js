@@ -30,7 +30,7 @@ export function disc(codes, plane, u, v, radius, code, only = null) {
 }
 
 // Signed distance to the border of a structure in pixels, negative inside, by two passes of a 3-4 chamfer.
-function distance(mask, width, height) {
+export function distance(mask, width, height) {
   const far = 1e6;
   const pass = (inside) => {
     const d = new Float32Array(mask.length);
@@ -99,6 +99,26 @@ export class Corrections {
     this.put(what, step, "after");
   }
 
+  // Landmarks that were dragged or taken back: [{ view, name, frame, before, after }], null for the model's own.
+  movePoints(what, points) {
+    if (!this.ready || !points.length) return;
+    const before = (one) => (this.page.moved.has(`${one.view} ${one.name} ${one.frame}`) ? one.before : null);
+    const step = points.map((one) => ({ ...one, before: before(one) }));
+    this.done.push({ what, points: step });
+    this.undone = [];
+    this.putPoints(what, step, "after");
+  }
+
+  putPoints(what, step, side) {
+    const { doc, moved } = this.page;
+    for (const one of step) {
+      doc.points[one.view][one.name][one.frame] = one[side] ?? doc.own_points[one.view][one.name][one.frame];
+      moved[one[side] ? "add" : "delete"](`${one.view} ${one.name} ${one.frame}`);
+    }
+    this.page.redraw();
+    this.send({ what, points: step.map((one) => ({ view: one.view, name: one.name, frame: one.frame, place: one[side] })) });
+  }
+
   undo() { this.move(this.done, this.undone, "before", "undo"); }
   redo() { this.move(this.undone, this.done, "after", "redo"); }
 
@@ -107,6 +127,12 @@ export class Corrections {
     const last = from.pop();
     if (!last) return;
     to.push(last);
+    if (last.points) {
+      const [{ view, frame }] = last.points;
+      this.putPoints(`${word} ${last.what}`, last.points, side);
+      this.page.goTo(this.page.planeOf(view, 0), frame);
+      return;
+    }
     this.put(`${word} ${last.what}`, last.step, side);
     const { plane, frame } = last.step[0];
     this.page.goTo(plane, frame);

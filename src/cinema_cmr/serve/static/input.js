@@ -2,6 +2,8 @@
 
 import { between, disc } from "./correct.js";
 import { toast } from "./dom.js";
+import { dragTo as dragPoint, ownPoints, startDrag } from "./points.js";
+import { grip, pull } from "./pull.js";
 
 export class Input {
   constructor(page) {
@@ -50,7 +52,7 @@ export class Input {
       "+": () => page.zoomBy(1.25), "=": () => page.zoomBy(1.25), "-": () => page.zoomBy(0.8), 0: () => page.resetZoom(),
       o: () => page.toggleOutlines(),
       g: () => page.toggleOwn(),
-      v: () => page.setTool("look"), b: () => page.setTool("brush"), e: () => page.setTool("erase"), n: () => page.setTool("nudge"),
+      v: () => page.setTool("look"), b: () => page.setTool("brush"), e: () => page.setTool("erase"), n: () => page.setTool("nudge"), p: () => page.setTool("pull"), h: () => page.setTool("points"),
       ...Object.fromEntries(page.structures.map((one, i) => [i + 1, () => page.setStructure(one)])),
       "[": () => page.setBrush(page.brush / 1.2), "]": () => page.setBrush(page.brush * 1.2),
       z: () => (shift ? corrections.redo() : corrections.undo()),
@@ -71,11 +73,14 @@ export class Input {
 
   // Copies and interpolation.
 
+  // To the next frame that the page shows: of a view with more frames than the stack, some are never shown.
   copyFrame() {
     const { page } = this, { plane } = page, frame = page.frameHere();
-    if (!plane.labels || frame + 1 >= plane.frames) return;
-    page.corrections.apply("copied to the next frame", [{ plane, frame: frame + 1, after: plane.codes(frame).slice() }]);
-    page.goTo(plane, frame + 1);
+    let at = page.frame + 1;
+    while (at < page.total && plane.frameAt(at, page.total) === frame) at += 1;
+    if (!plane.labels || at >= page.total) return;
+    page.corrections.apply("copied to the next frame", [{ plane, frame: plane.frameAt(at, page.total), after: plane.codes(frame).slice() }]);
+    page.goFrame(at);
   }
 
   copySlice() {
@@ -107,6 +112,7 @@ export class Input {
 
   async takeBack() {
     const { page } = this, { plane } = page, frame = page.frameHere();
+    if (page.tool === "points") { page.corrections.movePoints("landmarks as the model had them", ownPoints(page, plane.view, frame)); return; }
     if (!plane.labels) return;
     await plane.loadOwn();
     page.corrections.apply("as the model had it", [{ plane, frame, after: plane.ownCodes(frame).slice() }]);
@@ -121,12 +127,16 @@ export class Input {
     page.stage.canvas.focus({ preventScroll: true });
     page.stage.canvas.setPointerCapture(event.pointerId);
     this.touches.set(event.pointerId, this.at(event));
-    if (this.touches.size === 2) { this.endStroke(true); this.pinch = this.spread(); this.drag = null; return; }
+    if (this.touches.size === 2) { this.endStroke(true); this.endPoint(true); this.pinch = this.spread(); this.drag = null; return; }
     const point = this.at(event), tile = page.stage.tileAt(point.x, point.y);
     if (!tile) return;
     if (tile.reference) { this.jumpToSlice(tile, point); return; }
     if (!tile.main) page.goPlane(tile.plane);
-    if (page.corrects && event.button === 0 && !event.shiftKey && tile.main && tile.plane.labels) { this.startStroke(tile, point); return; }
+    if (page.tool === "points" && event.button === 0 && !event.shiftKey && tile.main && page.doc.points[tile.plane.view]) {
+      this.startPoint(tile, point);
+      return;
+    }
+    if (page.corrects && page.tool !== "points" && event.button === 0 && !event.shiftKey && tile.main && tile.plane.labels) { this.startStroke(tile, point); return; }
     const window = [...tile.plane.facts.chosenWindow];
     this.drag = { ...point, tile, window, zoom: { ...page.zoom }, moves: event.shiftKey || event.button !== 0 };
   }
@@ -136,6 +146,7 @@ export class Input {
     page.pointer = point;
     if (this.touches.has(event.pointerId)) this.touches.set(event.pointerId, point);
     if (this.pinch && this.touches.size === 2) { this.pinchTo(); return; }
+    if (this.held) { dragPoint(page.stage, this.held, point); page.redraw(); return; }
     if (this.stroke) {
       const events = event.getCoalescedEvents?.() ?? [];
       for (const one of events.length ? events : [event]) this.strokeTo(this.at(one));
@@ -147,6 +158,7 @@ export class Input {
     this.touches.delete(event.pointerId);
     if (this.touches.size < 2) this.pinch = null;
     this.endStroke(false);
+    this.endPoint();
     this.drag = null;
   }
 
@@ -197,16 +209,41 @@ export class Input {
     page.redraw();
   }
 
+  // Landmarks.
+
+  startPoint(tile, point) {
+    const { page } = this;
+    if (!page.corrections.ready) return;
+    page.setPlaying(false);
+    this.held = startDrag(page.stage, tile, point);
+    page.stroke = this.held;
+    if (!this.held) toast("Drag one of the points");
+    page.redraw();
+  }
+
+  endPoint(dropped = false) {
+    const { held, page } = this;
+    if (!held) return;
+    this.held = page.stroke = null;
+    const { view, name, frame, before } = held, after = page.doc.points[view][name][frame];
+    page.doc.points[view][name][frame] = before;
+    page.redraw();
+    if (dropped || (before && Math.hypot(after[0] - before[0], after[1] - before[1]) < 0.05)) return;
+    page.corrections.movePoints(`${name.replace("_", " ")} moved, frame ${frame}`, [{ view, name, frame, before, after }]);
+  }
+
   // Strokes.
 
   startStroke(tile, point) {
     if (!this.page.corrections.ready) return;
     const { page } = this, { plane } = tile, frame = page.frameHere();
     const { u, v } = page.stage.pixelAt(tile, point.x, point.y);
+    const held = page.tool === "pull" ? grip(plane, frame, u, v, page.hidden) : null;
+    if (page.tool === "pull" && !held) { toast("Start near an outline"); return; }
     const codes = plane.codes(frame), under = codes[Math.floor(v) * plane.width + Math.floor(u)] ?? 0;
     const code = page.tool === "brush" ? page.structure.code : page.tool === "nudge" ? under : 0;
     page.setPlaying(false);
-    this.stroke = page.stroke = { tile, plane, frame, code, before: codes.slice(), u, v };
+    this.stroke = page.stroke = { tile, plane, frame, code, before: codes.slice(), u, v, held, start: { u, v } };
     this.strokeTo(point);
     page.redraw();
   }
@@ -214,6 +251,7 @@ export class Input {
   strokeTo(point) {
     const { page, stroke } = this, { plane, tile } = stroke;
     const { u, v } = page.stage.pixelAt(tile, point.x, point.y);
+    if (stroke.held) { stroke.at = pull(plane, stroke.frame, stroke.before, stroke.held, u - stroke.start.u, v - stroke.start.v, page.brush); return; }
     const [dx] = plane.facts.spacing_mm, steps = Math.max(1, Math.ceil((Math.hypot(u - stroke.u, v - stroke.v) * dx) / (page.brush / 2)));
     for (let k = 1; k <= steps; k++) {
       disc(plane.codes(stroke.frame), plane, stroke.u + ((u - stroke.u) * k) / steps, stroke.v + ((v - stroke.v) * k) / steps, page.brush, stroke.code);
@@ -222,14 +260,14 @@ export class Input {
     plane.forget(stroke.frame);
   }
 
-  dropStroke() { this.stroke = this.page.stroke = null; }
+  dropStroke() { this.stroke = this.held = this.page.stroke = null; }
 
   endStroke(dropped) {
     const { stroke, page } = this;
     if (!stroke) return;
     this.dropStroke();
     if (dropped) { stroke.plane.setCodes(stroke.frame, stroke.before); page.redraw(); return; }
-    const what = page.tool === "brush" ? `brush, ${page.structure.title}` : page.tool === "nudge" ? "nudge" : "eraser";
+    const what = { brush: `brush, ${page.structure.title}`, nudge: "nudge", erase: "eraser", pull: `pull, ${stroke.held?.structure.title}` }[page.tool];
     page.corrections.stroke(`${what}, slice ${stroke.plane.index} frame ${stroke.frame}`, stroke.plane, stroke.frame, stroke.before);
   }
 }

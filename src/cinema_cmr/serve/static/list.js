@@ -17,13 +17,14 @@ const COLUMNS = [
 const STATES = ["new", "looked at", "corrected", "signed off"];
 const RUNNING = ["receiving", "queued", "running"];
 
-const leftOut = ({ left_out: n }) => (n ? `; ${n} left out: corrections drawn on other masks` : "");
+const leftOut = ({ left_out: n }) => (n ? `; ${n} left out: masks changed elsewhere, open them first` : "");
 
 export class ListPage {
   constructor() {
     this.rows = [];
     this.jobs = [];
     this.sort = ["name", 1];
+    this.chosen = [];
     this.search = h("input", { type: "search", placeholder: "Search", "aria-label": "Search studies", oninput: () => this.draw() });
     this.state = h("select", { "aria-label": "State", onchange: () => this.draw() },
       h("option", { value: "" }, "All states"), ...STATES.map((state) => h("option", { value: state }, state)));
@@ -41,6 +42,7 @@ export class ListPage {
         h("button", { onclick: () => this.folder.click() }, "Add folder"),
         h("a", { class: "button", href: "/api/studies.csv", download: "studies.csv" }, "CSV"),
         h("button", { onclick: () => this.exportCases(), title: "Corrected studies as labelled cases, for cinema finetune" }, "Labelled cases"),
+        this.compareButton = h("button", { disabled: true, title: "Choose two studies by their boxes", onclick: () => this.compare() }, "Compare"),
         h("button", { onclick: () => this.showAgreement(), title: "Model and reader over all corrected studies" }, "Agreement"),
         this.file, this.folder),
       this.queue, this.table,
@@ -102,6 +104,23 @@ export class ListPage {
     } catch (error) { toast(error.message, "error"); }
   }
 
+  // Two studies are compared, the first chosen as A; a third takes the place of the second.
+  choose(id, on) {
+    const others = this.chosen.filter((one) => one !== id);
+    this.chosen = on ? [...others.slice(0, 1), id] : others;
+    this.draw();
+  }
+
+  async compare() {
+    const tab = window.open("", "_blank");
+    this.compareButton.disabled = true;
+    this.compareButton.textContent = "Comparing";
+    try { tab.location = `/api/comparisons/${(await api.compare(...this.chosen)).id}`; }
+    catch (error) { tab?.close(); toast(error.message, "error"); }
+    this.compareButton.textContent = "Compare";
+    await this.refresh();
+  }
+
   async showAgreement() {
     const found = await api.agreement();
     const signed = (value) => `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(1)}`;
@@ -151,6 +170,8 @@ export class ListPage {
 
   draw() {
     const rows = this.shown();
+    this.chosen = this.chosen.filter((id) => this.rows.some((row) => row.id === id));
+    this.compareButton.disabled = this.chosen.length !== 2;
     this.count.textContent = `${rows.length} ${rows.length === 1 ? "study" : "studies"}`;
     const heads = COLUMNS.map(([key, title, unit]) => h("th", { class: unit ? "right" : "", "aria-sort": this.sort[0] === key ? (this.sort[1] > 0 ? "ascending" : "descending") : "none" },
       h("button", { class: "plain", onclick: () => { this.sort = [key, this.sort[0] === key ? -this.sort[1] : 1]; this.draw(); } },
@@ -162,6 +183,12 @@ export class ListPage {
           h("p", {}, "Drop a folder or a zip of one examination here. Nothing leaves this computer.")));
   }
 
+  box(row) {
+    const at = this.chosen.indexOf(row.id);
+    const box = h("input", { type: "checkbox", checked: at >= 0, "aria-label": `Compare ${row.name}`, onchange: () => this.choose(row.id, box.checked) });
+    return h("label", { class: "choice", title: "Choose to compare", onclick: (event) => event.stopPropagation() }, box, at >= 0 && h("b", {}, "AB"[at]));
+  }
+
   line(row) {
     const link = `#/study/${row.id}`;
     const picture = row.has_images
@@ -170,7 +197,7 @@ export class ListPage {
     const cells = COLUMNS.slice(1, 6).map(([key, title, unit]) => h("td", { class: "right number", "data-name": title }, number(row.values[key], unit)));
     const flags = row.flags.filter((flag) => flag.severity !== "info");
     return h("tr", { onclick: () => { location.hash = link; } },
-      h("td", { class: "thumb" }, picture),
+      h("td", { class: "thumb" }, picture, this.box(row)),
       h("td", { class: "name" }, h("a", { href: link }, row.name), h("small", { class: "soft" }, row.modality === "lge" ? "late enhancement" : "cine", row.changed ? ` · ${when(row.changed)}` : "")),
       ...cells,
       h("td", { class: "flags" }, ...flags.slice(0, 3).map((flag) => h("span", { class: `pill ${flag.severity}`, title: flag.message }, words(flag.code))),

@@ -9,6 +9,7 @@ const CARDS = [
   ["lv", "Left ventricle", ["lv_ef_percent", "%"], [["lv_edv_ml", "EDV", "ml"], ["lv_esv_ml", "ESV", "ml"], ["lv_sv_ml", "SV", "ml"], ["lv_mass_g", "Mass", "g"]]],
   ["rv", "Right ventricle", ["rv_ef_percent", "%"], [["rv_edv_ml", "EDV", "ml"], ["rv_esv_ml", "ESV", "ml"], ["rv_sv_ml", "SV", "ml"]]],
 ];
+const LONG_CARD = ["long", "Long axis", ["mapse_mean_mm", "mm", "MAPSE"], [["mapse_septal_mm", "Septal", "mm"], ["mapse_lateral_mm", "Lateral", "mm"], ["mapse_anterior_mm", "Anterior", "mm"], ["mapse_inferior_mm", "Inferior", "mm"]]];
 const SCAR_CARD = ["infarct", "Infarct", ["infarct_percent", "%"], [["infarct_g", "Infarct", "g"], ["no_reflow_percent", "No-reflow", "%"]]];
 
 export class Panel {
@@ -36,7 +37,8 @@ export class Panel {
 
   show() {
     const { numbers, doc } = this.page;
-    const cards = doc.scheme === "scar" ? [SCAR_CARD] : CARDS;
+    const moves = numbers.values.mapse_mean_mm !== undefined || numbers.values.mapse_anterior_mm !== undefined;
+    const cards = doc.scheme === "scar" ? [SCAR_CARD] : moves ? [...CARDS, LONG_CARD] : CARDS;
     this.curves.hidden = doc.scheme === "scar";
     this.cards.replaceChildren(...cards.map((one) => this.card(...one)));
     if (numbers.flags) this.showFlags(numbers.flags);
@@ -45,7 +47,7 @@ export class Panel {
     this.history.hidden = !numbers.history.length;
   }
 
-  card(name, title, [main, unit], lines) {
+  card(name, title, [main, unit, what], lines) {
     const { values, own_values: own } = this.page.numbers;
     const value = (key, of) => h("b", { "data-value": key }, number(values[key], of));
     const change = (key, of) => {
@@ -54,8 +56,8 @@ export class Panel {
       return h("small", { class: "change", title: "The model's value" }, `model ${number(before, of)}`);
     };
     return h("div", { class: `card ${name}` }, h("h2", {}, h("i", { class: `dot ${name}` }), title),
-      h("div", { class: "main" }, value(main, unit), h("span", {}, main.includes("ef") ? "% EF" : unit), change(main, unit)),
-      h("dl", {}, ...lines.flatMap(([key, short, of]) => [h("dt", {}, short), h("dd", {}, value(key, of), h("small", {}, ` ${of}`), change(key, of))])));
+      h("div", { class: "main" }, value(main, unit), h("span", {}, main.includes("ef") ? "% EF" : what ? `${unit} ${what}` : unit), change(main, unit)),
+      h("dl", {}, ...lines.filter(([key]) => values[key] !== undefined).flatMap(([key, short, of]) => [h("dt", {}, short), h("dd", {}, value(key, of), h("small", {}, ` ${of}`), change(key, of))])));
   }
 
   showFlags(flags) {

@@ -43,6 +43,7 @@ export class Plane {
     this.frames = facts.n_frames;
     this.pixels = this.labels = this.own = null;
     this.paths = new Map();
+    this.fields = new Map();
     this.canvas = document.createElement("canvas");
     this.drawn = "";
   }
@@ -56,6 +57,7 @@ export class Plane {
     if (!this.facts.has_mask) return;
     this.labels = await api.labels(this.study, this.view, this.index);
     this.paths.clear();
+    this.fields.clear();
   }
 
   async loadOwn() {
@@ -78,7 +80,7 @@ export class Plane {
   }
 
   forget(frame) {
-    for (const structure of this.structures) this.paths.delete(`${frame} ${structure.name}`);
+    for (const { name } of this.structures) for (const kept of [this.paths, this.fields]) kept.delete(`${frame} ${name}`);
   }
 
   path(frame, structure, own = false) {

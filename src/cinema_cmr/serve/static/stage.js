@@ -1,6 +1,8 @@
 // The canvas of the study page: a mosaic of all slices, or one large with a strip of all.
 
 import { drawPlane, place } from "./picture.js";
+import { pointAt } from "./points.js";
+import { grip, reach } from "./pull.js";
 
 const GAP = 4;
 const INK = "#e7edf1", SOFT = "#9db0bc", ACCENT = "#57c2dd";
@@ -132,17 +134,36 @@ export class Stage {
     context.restore();
   }
 
+  // The landmarks, with a ring around those that were moved, and the line of the mitral valve while they are.
   drawPoints(tile, at, frame) {
-    const points = this.page.doc.points[tile.plane.view];
-    if (!points || !this.page.outlines) return;
+    const { page } = this, { view } = tile.plane, points = page.doc.points[view], own = page.doc.own_points[view];
+    const dragged = page.tool === "points" && tile.main;
+    if (!points || !(page.outlines || dragged)) return;
+    const hinges = Object.entries(points).filter(([name, byFrame]) => name !== "apex" && byFrame[frame]).map(([, byFrame]) => byFrame[frame]);
+    if (dragged && hinges.length === 2) this.drawValve(at, hinges);
     for (const [name, byFrame] of Object.entries(points)) {
-      const point = byFrame[frame];
-      if (!point) continue;
-      this.context.fillStyle = name === "apex" ? "#7ae7ff" : "#ffd166";
-      this.context.beginPath();
-      this.context.arc(at.x + (point[0] + 0.5) * at.sx, at.y + (point[1] + 0.5) * at.sy, 3, 0, 7);
-      this.context.fill();
+      const colour = name === "apex" ? "#7ae7ff" : "#ffd166", moved = page.moved.has(`${view} ${name} ${frame}`);
+      if (page.own && tile.main && own?.[name]?.[frame]) this.dot(at, own[name][frame], 3, null, "rgba(255,255,255,.75)");
+      if (byFrame[frame]) this.dot(at, byFrame[frame], dragged ? 5 : 3, colour, moved ? "#f0b75a" : dragged ? "#fff" : null);
     }
+  }
+
+  drawValve(at, [[u0, v0], [u1, v1]]) {
+    const { context } = this;
+    context.strokeStyle = "rgba(255,209,102,.6)";
+    context.lineWidth = 1.2;
+    context.beginPath();
+    context.moveTo(at.x + (u0 + 0.5) * at.sx, at.y + (v0 + 0.5) * at.sy);
+    context.lineTo(at.x + (u1 + 0.5) * at.sx, at.y + (v1 + 0.5) * at.sy);
+    context.stroke();
+  }
+
+  dot(at, [u, v], radius, fill, ring) {
+    const { context } = this;
+    context.beginPath();
+    context.arc(at.x + (u + 0.5) * at.sx, at.y + (v + 0.5) * at.sy, radius, 0, 7);
+    if (fill) { context.fillStyle = fill; context.fill(); }
+    if (ring) { context.strokeStyle = ring; context.lineWidth = 2; context.stroke(); }
   }
 
   caption(tile, frame) {
@@ -182,15 +203,41 @@ export class Stage {
   }
 
   drawBrush() {
-    const { page, context } = this, pointer = page.pointer;
+    const { page, context } = this, pointer = page.pointer, under = pointer && this.tileAt(pointer.x, pointer.y);
+    this.canvas.classList.toggle("grabs", page.tool === "points" && Boolean(under?.main && pointAt(this, under, pointer)));
     if (!pointer || !page.corrects || pointer.touch) return;
     const tile = this.tileAt(pointer.x, pointer.y);
+    if (page.tool === "points") return;
     if (!tile || tile.small || tile.reference) return;
+    if (page.tool === "pull") { this.drawGrip(tile, pointer); return; }
     const { at } = this.pixelAt(tile, pointer.x, pointer.y);
     const [dx, dy] = tile.plane.facts.spacing_mm, r = page.brush;
     context.beginPath();
     context.ellipse(pointer.x, pointer.y, (r / dx) * at.sx, (r / dy) * at.sy, 0, 0, 7);
     context.strokeStyle = page.tool === "erase" ? "#fff" : page.tool === "nudge" ? "#ffd166" : page.structure.colour;
+    context.lineWidth = 1.5;
+    context.stroke();
+  }
+
+  // The point of the outline that would be pulled, or is, and how far around it the outline follows.
+  drawGrip(tile, pointer) {
+    const { page, context } = this, { plane } = tile, { stroke } = page;
+    const { u, v, at } = this.pixelAt(tile, pointer.x, pointer.y);
+    if (!plane.labels) return;
+    const held = stroke?.held ?? grip(plane, plane.frameAt(page.frame, page.total), u, v, page.hidden), point = stroke?.at ?? held;
+    if (!held) return;
+    const [dx, dy] = plane.facts.spacing_mm, moved = Math.hypot((point.u - held.u) * dx, (point.v - held.v) * dy), r = reach(page.brush, moved);
+    const x = at.x + point.u * at.sx, y = at.y + point.v * at.sy;
+    context.strokeStyle = "rgba(255,255,255,.35)";
+    context.lineWidth = 1;
+    context.beginPath();
+    context.ellipse(x, y, (r / dx) * at.sx, (r / dy) * at.sy, 0, 0, 7);
+    context.stroke();
+    context.beginPath();
+    context.arc(x, y, 5, 0, 7);
+    context.fillStyle = held.structure.colour;
+    context.fill();
+    context.strokeStyle = "#fff";
     context.lineWidth = 1.5;
     context.stroke();
   }

@@ -18,7 +18,7 @@ export class StudyPage {
     Object.assign(this, {
       id, planes: [], plane: null, frame: 0, total: 1, mode: "mosaic", tool: "look", structures: [], structure: null, brush: 6,
       outlines: true, hidden: new Set(), own: false, playing: false, pace: 1, lookup: {}, numbers: null, pointer: null,
-      zoom: { scale: 1, x: 0, y: 0, whole: false }, corrected: new Set(), stats: { latency: [], opened: null, first: null, started: performance.now() },
+      zoom: { scale: 1, x: 0, y: 0, whole: false }, corrected: new Set(), moved: new Set(), stats: { latency: [], opened: null, first: null, started: performance.now() },
     });
     this.stage = new Stage(this);
     this.panel = new Panel(this);
@@ -223,9 +223,14 @@ export class StudyPage {
 
   get corrects() { return this.tool !== "look"; }
 
+  // Views with landmarks: those that a model found any in.
+  get hasPoints() { return this.planes.some((plane) => this.doc.points[plane.view]); }
+
   setTool(tool) {
+    if (tool === "points" && !this.hasPoints) { toast("No landmarks were found in this study", "error"); return; }
     this.tool = tool;
     if (this.corrects) this.setPlaying(false);
+    if (tool === "points" && !this.doc.points[this.plane.view]) this.goPlane(this.planes.find((plane) => this.doc.points[plane.view]));
     if (this.corrects && this.mode === "mosaic") this.setMode("large");
     this.stage.canvas.classList.toggle("corrects", this.corrects);
     this.tools.show();
@@ -261,6 +266,7 @@ export class StudyPage {
     // A quick answer has the principal values alone: the others stay until all are measured.
     this.numbers = numbers.flags ? numbers : { ...numbers, flags: this.numbers.flags, curves: { ...this.numbers.curves, ...numbers.curves } };
     this.corrected = new Set(numbers.corrected.map(([view, frame, index]) => `${view} ${frame} ${index}`));
+    this.moved = new Set(numbers.moved.map((one) => one.join(" ")));
     this.panel.show();
     this.head.show();
     this.redraw();
@@ -290,7 +296,8 @@ export class StudyPage {
   // Show the labels and numbers that the server has.
   async reload() {
     this.input.dropStroke();
-    await Promise.all(this.planes.map((plane) => plane.loadLabels()));
+    const [doc] = await Promise.all([api.study(this.id), ...this.planes.map((plane) => plane.loadLabels())]);
+    Object.assign(this.doc, { points: doc.points, own_points: doc.own_points });
     this.showNumbers(await api.numbers(this.id));
   }
 
@@ -304,13 +311,25 @@ export class StudyPage {
     this.head.busy("");
   }
 
-  async openReport() {
+  openReport() {
+    return this.openTab("Writing the report", async () => {
+      await api.results(this.id);
+      return `/api/studies/${this.id}/report`;
+    });
+  }
+
+  compareWithModel() {
+    if (!["corrected", "signed off"].includes(this.numbers.state)) { toast("Nothing is corrected: all of this is the model's", "error"); return; }
+    return this.openTab("Comparing", async () => `/api/comparisons/${(await api.compare(this.id)).id}`);
+  }
+
+  // A tab is opened at the click, as browsers want it, and shows what `make` gives the address of.
+  async openTab(text, make) {
     const tab = window.open("", "_blank");
-    this.head.busy("Writing the report");
+    this.head.busy(text);
     try {
       await this.corrections.settled();
-      await api.results(this.id);
-      tab.location = `/api/studies/${this.id}/report`;
+      tab.location = await make();
     } catch (error) { tab?.close(); this.failed(error); }
     this.head.busy("");
   }

@@ -9,8 +9,8 @@ import numpy as np
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.score.agreement import agreement
 from cinema_cmr.score.overlap import dice_by_class
+from cinema_cmr.serve.collection.exports import fits, model_labels, values_of
 from cinema_cmr.serve.document import own_values
-from cinema_cmr.serve.exports import fits, model_labels, values_of
 from cinema_cmr.serve.library import Listed
 from cinema_cmr.serve.messages import AgreementMessage, ValueAgreement
 
@@ -19,18 +19,18 @@ __all__ = ["reader_agreement"]
 _COMPARED = (
     *(("lv_ef_percent", "LVEF", "%"), ("lv_edv_ml", "LV EDV", "ml"), ("lv_esv_ml", "LV ESV", "ml")),
     *(("lv_mass_g", "LV mass", "g"), ("rv_ef_percent", "RVEF", "%"), ("rv_edv_ml", "RV EDV", "ml")),
-    ("rv_esv_ml", "RV ESV", "ml"),
+    *(("rv_esv_ml", "RV ESV", "ml"), ("mapse_mean_mm", "MAPSE", "mm")),
 )
 
 
 def reader_agreement(studies: Sequence[Listed]) -> AgreementMessage:
     """Return bias and limits of agreement, model minus reader, and the mean Dice of the corrected slices, of cines.
 
-    A study that was signed off without a correction counts: the reader agreed. Values need two studies. Studies whose
-    corrections were drawn on other masks are left out, and counted.
+    A study that was signed off without a correction counts: the reader agreed. Values need two studies. Studies that do
+    not fit their results (`exports.fits`), as those corrected elsewhere and not opened since, are left out and counted.
     """
     cines = [one for one in studies if one.record.study.modality == "cine"]
-    reviewed = [one for one in cines if one.review.is_corrected or one.review.signed_off]
+    reviewed = [one for one in cines if one.state in ("corrected", "signed off")]
     read = [one for one in reviewed if fits(one)]
     dice = [_dice(one) for one in read if any(each.view is View.SAX for each in one.review.slices)]
     structures = sorted({name for one in dice for name in one})

@@ -24,7 +24,7 @@ from cinema_cmr.serve.document import SHOWN_VALUES, own_values
 from cinema_cmr.serve.library import Listed
 from cinema_cmr.serve.messages import Exported
 from cinema_cmr.serve.opened_view import read_codes
-from cinema_cmr.serve.own_masks import drawn_on_others, own_mask
+from cinema_cmr.serve.own_masks import drawn_on_others, has_other_mask, own_mask
 
 __all__ = ["fits", "labelled_cases", "list_csv", "model_labels", "values_of"]
 
@@ -52,7 +52,7 @@ def list_csv(studies: Sequence[Listed]) -> str:
             "study": one.record.study.name,
             "state": one.state,
             "corrected_slices": len(one.review.slices) or _n_edited(one),
-            "signed_off": one.review.signed_off,
+            "signed_off": one.review.signed_off if one.state == "signed off" else None,
             **{name: values_of(one).get(name) for name in SHOWN_VALUES},
             **{f"model_{name}": own.get(name) for name in SHOWN_VALUES},
             "flags": " ".join(flag.code for flag in one.record.flags),
@@ -70,15 +70,15 @@ def _n_edited(one: Listed) -> int:
 def labelled_cases(studies: Sequence[Listed], exports: Path) -> Exported:
     """Write each corrected study as a case of a folder that `cinema finetune --data` takes.
 
-    Only corrected frames have labels: a frame without labels counts as unlabelled. Studies whose corrections were drawn
-    on other masks are left out, and counted. Raises `InputError` without any corrected study.
+    Only corrected frames have labels: a frame without labels counts as unlabelled. Studies that do not fit their
+    results (`fits`) are left out, and counted. Raises `InputError` without any corrected study.
     """
-    drawn = [one for one in studies if one.review.slices and one.record.study.modality == "cine"]
+    drawn = [one for one in studies if _has_slices(one) and one.record.study.modality == "cine"]
     corrected = [one for one in drawn if fits(one)]
     if not corrected:
         raise InputError(
-            f"no study has corrected slices ({len(drawn)} with those of other masks); expected at least one: correct a"
-            " slice first"
+            f"no study has corrected slices ({len(drawn)} that do not fit their results); expected at least one:"
+            " correct a slice first, and open a study that was corrected elsewhere"
         )
     name = "cases-" + re.sub(r"\D", "", now())[:14]
     frames = 0
@@ -89,9 +89,22 @@ def labelled_cases(studies: Sequence[Listed], exports: Path) -> Exported:
     return Exported(folder=name, cases=len(corrected), frames=frames, left_out=len(drawn) - len(corrected))
 
 
+def _has_slices(one: Listed) -> bool:
+    """Whether a reader has corrected slices, here or elsewhere."""
+    return bool(one.review.slices) or bool(_n_edited(one))
+
+
 def fits(one: Listed) -> bool:
-    """Whether the corrections of a study were drawn on the masks that it has."""
-    return not any(drawn_on_others(one.review, one.folder, view) for view in {each.view for each in one.review.slices})
+    """Whether the review of a study is that of its results.
+
+    It is not where corrections were drawn on other masks of the model than it has, and where the results were changed
+    elsewhere since: until the study is opened, the review lacks those changes.
+    """
+    edits = one.record.edits
+    views = {each.view for each in one.review.slices} | {mask.view for mask in (edits.masks if edits else ())}
+    others = (drawn_on_others(one.review, one.folder, view) or has_other_mask(one.review, one.folder, view)
+              for view in views)  # fmt: skip
+    return not one.review.is_older(edits) and not any(others)
 
 
 def model_labels(one: Listed, view: View) -> Labels:

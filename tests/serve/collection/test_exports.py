@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.serve.exports import labelled_cases, list_csv, values_of
+from cinema_cmr.serve.collection.exports import labelled_cases, list_csv, values_of
 from cinema_cmr.serve.library import Library, Listed
 
 

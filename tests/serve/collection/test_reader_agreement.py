@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +15,16 @@ from interop_hearts import stack_cine
 
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.io.nifti.image import read_nifti_grid, write_mask
 from cinema_cmr.io.provenance import file_digest
-from cinema_cmr.serve.exports import labelled_cases, model_labels
+from cinema_cmr.pipeline.remeasure import Corrections, remeasure
+from cinema_cmr.report.write import write_results
+from cinema_cmr.serve.collection.exports import labelled_cases, list_csv, model_labels
+from cinema_cmr.serve.collection.reader_agreement import reader_agreement
 from cinema_cmr.serve.library import Library
+from cinema_cmr.serve.opened_view import read_codes
 from cinema_cmr.serve.own_masks import own_mask
-from cinema_cmr.serve.reader_agreement import reader_agreement
+from cinema_cmr.serve.study_store import StudyStore
 
 
 def test_bias_limits_and_dice(results: Path, tmp_path: Path) -> None:
@@ -50,8 +58,56 @@ def test_corrections_of_other_masks_are_left_out_and_counted(results: Path, tmp_
     assert (found.studies, found.left_out) == (1, 1) and found.dice["lv"] == 0
     done = labelled_cases([good, other], tmp_path / "exports")
     assert (done.cases, done.left_out) == (1, 1)
-    with pytest.raises(InputError, match="1 with those of other masks"):
+    with pytest.raises(InputError, match="1 that do not fit"):
         labelled_cases([other], tmp_path / "exports")
+
+
+def test_masks_corrected_elsewhere_count_once_the_study_is_opened(results: Path, tmp_path: Path) -> None:
+    """Corrected and measured by another program, with and without a review before; then by an editor in place."""
+
+    def found() -> tuple[int, int, int | None]:
+        (one,) = Library([results]).listed()
+        agreed = reader_agreement([one])
+        cases = None if agreed.left_out else labelled_cases([one], tmp_path / "exports").cases
+        return agreed.studies, agreed.left_out, cases
+
+    empty = _edited(results, slice(2, 3))
+    write_results(remeasure(results, Corrections()), results, overwrite=True)
+    assert found() == (0, 1, None)
+    with pytest.raises(InputError, match="open a study"):
+        labelled_cases(Library([results]).listed(), tmp_path / "exports")
+    store = StudyStore(Library([results]))
+    key = store.library.listed()[0].key
+    store.use(key, store.look_at)
+    assert found() == (1, 0, 1)
+    _edited(results, slice(3, 4))
+    assert found() == (0, 1, None) and empty.is_file()
+
+
+def _edited(results: Path, slices: slice) -> Path:
+    """Empty slices of the first frame in the mask of the results, as an editor does."""
+    path = results / "segmentation/sax.nii.gz"
+    grid = read_nifti_grid(path, view=View.SAX)
+    labels = read_codes(path, grid.shape, "cine").copy()
+    labels[:, :, slices, 0] = 0
+    write_mask(labels, grid, path, overwrite=True)
+    return path
+
+
+def test_a_sign_off_that_a_later_change_ended_does_not_count(results: Path) -> None:
+    """The reader signed the model's results off; then the weight changed elsewhere."""
+    store = StudyStore(Library([results]))
+    key = store.library.listed()[0].key
+    store.use(key, lambda study: store.sign_off(study, signed=True))
+    (signed,) = store.library.listed()
+    assert reader_agreement([signed]).studies == 1 and ",signed off,0,2" in list_csv([signed])
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    write_results(remeasure(results, Corrections(rules={"weight_kg": 90.0}), now=later), results, overwrite=True)
+    (one,) = Library([results]).listed()
+    assert one.review.signed_off and one.state == "corrected"
+    assert (reader_agreement([one]).studies, reader_agreement([one]).left_out) == (0, 1)
+    (row,) = csv.DictReader(io.StringIO(list_csv([one])))
+    assert row["signed_off"] == ""
 
 
 def test_agreement_is_of_cines(results: Path, late: Path) -> None:
