@@ -140,10 +140,23 @@ def test_a_mask_that_mostly_fails_is_not_asked() -> None:
 
 def test_a_model_whose_card_says_that_it_is_experimental_is_flagged() -> None:
     plain = model()
-    assert LandmarkPredictor(plain, CPU).model_flags() == ()
+    views = tuple(plain.card.grids)
+    assert LandmarkPredictor(plain, CPU).model_flags(views) == ()
     card = replace(plain.card, training={**plain.card.training, "experimental": "made of nothing"})
-    (flag,) = LandmarkPredictor(replace(plain, card=card), CPU).model_flags()
+    predictor = LandmarkPredictor(replace(plain, card=card), CPU)
+    (flag,) = predictor.model_flags(views)
     assert flag.code == "landmarks-experimental" and "made of nothing" in flag.message
+    assert predictor.model_flags(()) == ()
+
+
+def test_a_note_on_one_view_flags_that_view_alone() -> None:
+    plain = model()
+    note = {"experimental": "made of nothing", "experimental_views": ["lax_2c"]}
+    card = replace(plain.card, training={**plain.card.training, **note})
+    predictor = LandmarkPredictor(replace(plain, card=card), CPU)
+    assert predictor.model_flags([View.LAX_4C]) == ()
+    (flag,) = predictor.model_flags([View.LAX_4C, View.LAX_2C])
+    assert flag.message.startswith("2-chamber landmarks")
 
 
 class Coordinates(nn.Module):

@@ -43,6 +43,7 @@ EMPTY = prediction_of(np.zeros(cine().array.shape, np.uint8))
 def test_views_are_segmented_unless_they_are_predicted_already() -> None:
     assert set(segment_long_axes(STUDY, empty_segmenter(), predicted={})) == {View.LAX_4C}
     assert segment_long_axes(STUDY, empty_segmenter(), predicted={View.LAX_4C: EMPTY}) == {}
+    assert segment_long_axes(STUDY, empty_segmenter(), predicted={}, views=[View.LAX_2C]) == {}
     assert segment_long_axes(STUDY, None, predicted={}) == {}
     assert segment_long_axes(replace(STUDY, modality="lge"), empty_segmenter(), predicted={}) == {}
 

@@ -12,10 +12,12 @@ from small_runs import data, small, small_unetr
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.models.adapters import Adaptation
 from cinema_cmr.models.catalogue import join_weights
+from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.transplant import SHARED_PARTS
 from cinema_cmr.models.weights import load_model
 from cinema_cmr.recipes.finetune import finetune
 from cinema_cmr.recipes.registry import recipe
+from cinema_cmr.recipes.start import first_network
 
 
 def test_a_run_starts_from_given_weights(tmp_path: Path) -> None:
@@ -25,6 +27,18 @@ def test_a_run_starts_from_given_weights(tmp_path: Path) -> None:
     pairs = zip(first.model.state_dict().values(), started.model.state_dict().values(), strict=True)
     assert all(torch.allclose(a, b, atol=1e-3) for a, b in pairs)
     assert started.card.training["start"].startswith("small ")
+
+
+def test_a_start_may_share_its_weights_among_other_views() -> None:
+    """A view more changes no weight of a network that all views share."""
+    experiment = recipe("lax-mask-unet")
+    fewer = replace(experiment, network=replace(experiment.network, also=()))
+    network = first_network(fewer, None)
+    config = {"view": "lax_4c", "out_chans": 4, "chans": [24, 48, 96, 160, 224]}
+    card = replace(load_model("cinema-lax-masks").card, config=config)
+    started = first_network(experiment, LoadedModel(model=network, card=card))
+    assert experiment.network != fewer.network
+    assert all(map(torch.equal, network.state_dict().values(), started.state_dict().values()))
 
 
 def test_weights_of_another_size_are_refused(tmp_path: Path) -> None:

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.results import HeartLocation, Prediction
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.tasks.evaluator import PredictionOptions
-from cinema_cmr.tasks.mask_scores import score_stack
+from cinema_cmr.tasks.mask_scores import score_stack, score_views
 from cinema_cmr.tasks.result import Result, summarise
 from cinema_cmr.tasks.segment import SegmentEvaluator
 
@@ -171,3 +172,26 @@ def test_volumes_stated_as_facts_are_compared_with_the_measured_ones() -> None:
     stated = replace(study, facts={"lv_edv_ml": measured + 12.5, "lv_ef_percent": "unknown"})
     scores = score_stack(stated, LabelMap(array=LABELS)).scores
     assert scores["error_to_fact_lv_edv_ml"] == pytest.approx(12.5) and "error_to_fact_lv_ef_percent" not in scores
+
+
+def test_hinge_points_and_apex_of_long_axis_cavities_are_compared() -> None:
+    i, j = np.meshgrid(np.arange(120), np.arange(120), indexing="ij")
+    cavity = (((i - 60) / 45) ** 2 + ((j - 60) / 20) ** 2 < 1) & (i > 40)
+    drawn = np.where(cavity, 3, 0).astype(np.uint8)[:, :, None, None].repeat(2, axis=3)
+    study = planes(drawn, View.LAX_4C, View.LAX_3C)
+    moved, (pixel_mm, *_) = np.roll(drawn, 2, axis=0), study.study.cine(View.LAX_4C).spacing_mm
+    predictions = {
+        view: Prediction(
+            view=view,
+            labels=LabelMap(array=moved),
+            confidence=np.ones(2, np.float32),
+            location=HeartLocation(centre=(0.0, 0.0), method="given"),
+        )
+        for view in study.labels
+    }
+    scores = score_views(study, predictions).scores
+    assert scores["hinge_lax_4c_lv_mm"] == pytest.approx(2 * pixel_mm, abs=1e-6)
+    assert scores["apex_lax_4c_lv_mm"] == pytest.approx(2 * pixel_mm, abs=1e-6)
+    assert not any(name.startswith(("hinge_lax_3c", "apex_lax_3c")) for name in scores)
+    lost = {view: replace(one, labels=LabelMap(array=np.zeros_like(moved))) for view, one in predictions.items()}
+    assert np.isnan(score_views(study, lost).scores["hinge_lax_4c_lv_mm"])

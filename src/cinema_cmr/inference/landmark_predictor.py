@@ -7,7 +7,7 @@ frame by frame, and both are combined.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import torch
@@ -88,12 +88,20 @@ class LandmarkPredictor:
         self.card, self.runtime, self.segmenter = loaded.card, runtime, segmenter
         self.model = loaded.model.to(runtime.device).eval()
 
-    def model_flags(self) -> tuple[Flag, ...]:
-        """Return the flags of the model itself, from its card."""
-        reason = self.card.training.get("experimental")
-        if not reason:
+    def model_flags(self, views: Iterable[View]) -> tuple[Flag, ...]:
+        """Return the flags of the model itself for the landmarks of these views, from its card.
+
+        A card names the views that its note `experimental` is about as `experimental_views`; without, it is about all.
+        """
+        reason, stated = self.card.training.get("experimental"), self.card.training.get("experimental_views")
+        named = list(stated) if isinstance(stated, list | tuple) else [str(view) for view in self.card.grids]
+        concerned = [view for view in views if str(view) in named]
+        if not reason or not concerned:
             return ()
-        message = f"landmarks are from '{self.card.name}', {reason}: inspect them before using MAPSE or shortening"
+        titles = " and ".join(view.title for view in concerned)
+        message = (
+            f"{titles} landmarks are from '{self.card.name}', {reason}: inspect them before using MAPSE or shortening"
+        )
         return (Flag(code="landmarks-experimental", severity="info", message=message),)
 
     def predict(

@@ -164,7 +164,7 @@ class Analyzer:
             *landmark_flags,
             *found.flags,
             *fov_flags(one for view, one in predictions.items() if view is not View.SAX),
-            *(self.landmark_predictor.model_flags() if landmarks and self.landmark_predictor else ()),
+            *(self.landmark_predictor.model_flags(landmarks) if self.landmark_predictor else ()),
         )
         stack = predictions.get(View.SAX)
         classification = None if model is None else classify_study(study, stack, found, model)

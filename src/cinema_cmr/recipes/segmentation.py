@@ -94,32 +94,37 @@ def scar_unet() -> Experiment:
     return Experiment(name="scar-unet", task=_SCAR_TASK, architecture="unet2d", network=network, train=_SAX_TRAIN)
 
 
-_LAX_VIEWS = (View.LAX_4C, View.LAX_2C)
+_LAX_VIEWS = (View.LAX_4C, View.LAX_2C, View.LAX_3C)
 
 _LAX_TASK = SegmentConfig(
     grid=Grid(spacing_mm=1.5, size=(144, 144)),
     view=_LAX_VIEWS[0],
     also=_LAX_VIEWS[1:],
-    augmentation=replace(FROM_SYNTHETIC, p_right_angle_rotation=0.2, p_free_rotation=0.1, p_flip=0.2),
+    augmentation=replace(
+        FROM_SYNTHETIC, p_right_angle_rotation=0.2, p_free_rotation=0.3, p_flip=0.4, scaling=0.4, shift_mm=16.0
+    ),
     thin_stacks=0.0,
     drop_ends=0.0,
 )
-"""Planes are rotated freely, as they come in any orientation."""
+"""Planes are rotated freely and mirrored, as they come in any orientation, and scaled strongly: real images are of
+children too, and some copies have lost the size of their pixels."""
 
 _LAX_TRAIN = TrainConfig(n_steps=3000, batch_size=4, validate_every=500, optim=OptimConfig(lr=1e-3))
 
 
 def lax_mask_unet() -> Experiment:
-    """Small U-Net for the 4- and 2-chamber views, for phantoms and data sets with long-axis masks."""
+    """Small U-Net for the long-axis views, for phantoms and data sets with long-axis masks."""
     names = [str(view) for view in _LAX_VIEWS]
     network = UNet2dConfig(view=names[0], also=tuple(names[1:]), out_chans=4, chans=(24, 48, 96, 160, 224))
     return Experiment(name="lax-mask-unet", task=_LAX_TASK, architecture="unet2d", network=network, train=_LAX_TRAIN)
 
 
 def lax_mask_unetr() -> Experiment:
-    """Network of `sax_unetr` for the same views; can start from the same pre-trained encoder."""
-    sizes = dict.fromkeys(map(str, _LAX_VIEWS), _LAX_TASK.grid.size)
+    """Network of `sax_unetr` for the 4- and 2-chamber views; can start from the same pre-trained encoder.
+
+    Each view has a stem of its own there, and `cinema-small` has none for the 3-chamber view.
+    """
+    task = replace(_LAX_TASK, also=(View.LAX_2C,))
+    sizes = dict.fromkeys(map(str, task.views), task.grid.size)
     network = replace(sax_unetr().network, image_sizes=sizes)
-    return Experiment(
-        name="lax-mask-unetr", task=_LAX_TASK, architecture="conv_unetr", network=network, train=_LAX_TRAIN
-    )
+    return Experiment(name="lax-mask-unetr", task=task, architecture="conv_unetr", network=network, train=_LAX_TRAIN)

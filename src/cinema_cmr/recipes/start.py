@@ -21,8 +21,8 @@ from cinema_cmr.recipes.published_size import has_published_size
 
 __all__ = ["first_network"]
 
-_LOSS_ONLY = "normalise_targets"
-"""Part of an autoencoder's configuration that changes its loss, not its weights."""
+_NOT_IN_THE_WEIGHTS = ("normalise_targets", "also")
+"""Parts of a configuration that change no weights: the loss of an autoencoder, further views of the same network."""
 
 
 def first_network(experiment: Experiment, start: LoadedModel | None) -> nn.Module:
@@ -87,4 +87,4 @@ def _values_of(model: LoadedModel) -> dict[str, Json]:
 
 
 def _shape_values(values: dict[str, Json]) -> dict[str, Json]:
-    return {name: value for name, value in values.items() if name != _LOSS_ONLY}
+    return {name: value for name, value in values.items() if name not in _NOT_IN_THE_WEIGHTS}

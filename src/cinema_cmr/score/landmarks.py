@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.errors import InputError, UsageError
 
-__all__ = ["detection_rates", "landmark_distances_mm"]
+__all__ = ["detection_rates", "hinge_and_apex_distances_mm", "landmark_distances_mm"]
 
 Array = NDArray[np.float64]
 
@@ -28,6 +28,20 @@ def detection_rates(predicted: Landmarks, reference: Landmarks) -> dict[str, flo
     Raises as `landmark_distances_mm` does.
     """
     return {name: _detection_rate(points, target) for name, points, target in _pairs(predicted, reference)}
+
+
+def hinge_and_apex_distances_mm(found: Array, drawn: Array) -> tuple[float, float]:
+    """Return the mean distance of two hinge points whose sides are not known, and that of the apex.
+
+    Both (3, n) in mm: hinge points in any order, paired by the smaller sum of distances, then the apex.
+
+    >>> drawn = np.array([[0.0, 0.0], [30.0, 0.0], [15.0, 80.0]])
+    >>> hinge_and_apex_distances_mm(drawn[[1, 0, 2]] + [0.0, 2.0], drawn)
+    (2.0, 2.0)
+    """
+    apart = [np.linalg.norm(found[order] - drawn, axis=1) for order in ([0, 1, 2], [1, 0, 2])]
+    nearer = min(apart, key=lambda one: float(one[:2].sum()))
+    return float(nearer[:2].mean()), float(nearer[2])
 
 
 def _detection_rate(points: Array, target: Array) -> float:

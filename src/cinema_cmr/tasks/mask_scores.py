@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.results import Flag, Prediction
 from cinema_cmr.core.study import Facts, Study
-from cinema_cmr.core.vocabulary import CINE_LABELS, View
+from cinema_cmr.core.vocabulary import CINE_LABELS, LANDMARKS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.measure.long_axis.cut import points_of_cut
 from cinema_cmr.measure.measure import MeasureOptions, measure_masks, measure_study
+from cinema_cmr.score.landmarks import hinge_and_apex_distances_mm
 from cinema_cmr.score.overlap import class_masks, dice_by_class, dice_by_slice
 from cinema_cmr.score.statistics import finite_mean
 from cinema_cmr.score.surface import surface_distances_by_class
@@ -45,6 +47,7 @@ _LESIONS = ("infarct", "no_reflow")
 _ANATOMY = ("lv", "myo", "rv", "lv_cavity", "myocardium")
 """Structures of both schemes that every heart has; a missed lesion is no failure to outline the heart."""
 
+_LV = next(label.code for label in CINE_LABELS if label.name == "lv")
 _DEFAULTS = MeasureOptions()
 
 Labels = NDArray[np.uint8]
@@ -152,8 +155,22 @@ def _frame_scores(predicted: Labels, reference: LabelMap, frame: int, cine: Cine
     )
     for name, distance in distances.items():
         scores[f"hd95_{of}{name}_mm"], scores[f"assd_{of}{name}_mm"] = distance
+    if cine.view in LANDMARKS and scheme == "cine":
+        scores |= _point_scores(predicted[:, :, 0], truth[:, :, 0], cine)
     drawn = set(reference.drawn)
     return {key: value for key, value in scores.items() if not drawn or drawn & set(key.split("_"))}
+
+
+def _point_scores(predicted: Labels, truth: Labels, cine: Cine) -> dict[str, float]:
+    """Distances of hinge points and apex, read off both masks by the same rule; NaN where the prediction has none."""
+    spacing_mm = cine.spacing_mm[:2]
+    found, drawn = (points_of_cut(mask == _LV, spacing_mm) for mask in (predicted, truth))
+    if drawn is None:
+        return {}
+    apart = (float("nan"),) * 2
+    if found is not None:
+        apart = hinge_and_apex_distances_mm(found * spacing_mm, drawn * spacing_mm)
+    return {f"hinge_{cine.view}_lv_mm": apart[0], f"apex_{cine.view}_lv_mm": apart[1]}
 
 
 def _stack_scores(predicted: Labels, truth: Labels, scheme: str, dice: Mapping[str, float]) -> dict[str, float]:

@@ -57,6 +57,7 @@ def test_every_tenth_case_is_held_out_and_volumes_are_facts(root: Path) -> None:
 def test_both_frames_of_each_view_are_read_and_only_the_cavity_counts_as_drawn(root: Path) -> None:
     annotated = read_case(list_cases(root)[0])
     assert [cine.view for cine in annotated.study.cines] == [View.LAX_4C, View.SAX]
+    assert not any(cine.orientation_known for cine in annotated.study.cines)
     assert annotated.labelled_frames == {View.SAX: (0, 1), View.LAX_4C: (0, 1)}
     assert all(labels.drawn == ("lv",) and not labels.is_complete for labels in annotated.labels.values())
     counts = (annotated.labels[View.SAX].array == 3).sum(axis=(0, 1, 2))

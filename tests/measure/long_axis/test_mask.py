@@ -65,6 +65,20 @@ def test_a_plane_stored_the_other_way_round_has_the_same_points(phantom: Phantom
     checked(landmarks_from_mask(LabelMap(array=labels.array[::-1]), turned), phantom.landmarks[View.LAX_4C])
 
 
+def test_the_right_ventricle_names_the_hinges_of_a_mirrored_plane(phantom: PhantomStudy) -> None:
+    """A copy that lost its axes may be mirrored without a word of it."""
+    cine, labels = phantom.study.cine(View.LAX_4C), phantom.labels[View.LAX_4C]
+    unknown = replace(cine, array=cine.array[::-1], orientation_known=False)
+    found = landmarks_from_mask(LabelMap(array=labels.array[::-1]), unknown)
+    assert found is not None
+    back = {}
+    for name, points in found.points.items():
+        voxels = apply_affine(np.linalg.inv(cine.affine), points)
+        voxels[:, 0] = cine.array.shape[0] - 1 - voxels[:, 0]
+        back[name] = apply_affine(cine.affine, voxels)
+    checked(Landmarks(view=View.LAX_4C, points=back), phantom.landmarks[View.LAX_4C])
+
+
 @pytest.mark.parametrize("missing", [2, 3])
 def test_a_frame_without_wall_or_cavity_has_no_points(phantom: PhantomStudy, missing: int) -> None:
     array = phantom.labels[View.LAX_4C].array.copy()
@@ -86,8 +100,10 @@ def test_a_closed_ring_has_no_mouth(phantom: PhantomStudy) -> None:
 
 def test_what_says_nothing_is_left_alone_and_another_grid_is_refused(phantom: PhantomStudy) -> None:
     cine, labels = phantom.study.cine(View.LAX_4C), phantom.labels[View.LAX_4C]
-    assert landmarks_from_mask(labels, replace(cine, orientation_known=False)) is None
     assert landmarks_from_mask(labels, replace(cine, view=View.LAX_3C)) is None
+    without_rv = LabelMap(array=np.where(labels.array == 1, 0, labels.array).astype(np.uint8))
+    assert landmarks_from_mask(without_rv, replace(cine, orientation_known=False)) is None
+    checked(landmarks_from_mask(without_rv, cine), phantom.landmarks[View.LAX_4C])
     with pytest.raises(GeometryError, match="label map has shape"):
         landmarks_from_mask(LabelMap(array=labels.array[1:]), cine)
 

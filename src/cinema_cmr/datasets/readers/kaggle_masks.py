@@ -64,6 +64,8 @@ def list_mask_cases(root: Path) -> list[Case]:
 def read_mask_case(case: Case) -> AnnotatedStudy:
     """Read the two frames of each view with the cavity of the left ventricle.
 
+    Where the planes lie in the patient is lost, and some are mirrored: their axes are nominal.
+
     Raises `InputError` if a file is missing, has another code than 3, or the frames of a view have several grids.
     """
     cines: list[Cine] = []
@@ -73,6 +75,7 @@ def read_mask_case(case: Case) -> AnnotatedStudy:
         cine, label_map, found = read_phases(
             images, [case.masks[image] for image in images], view=view, codes=_LV, name=case.name
         )
+        cine = replace(cine, orientation_known=False)
         cines.append(_placed(cine, str(case.facts.get(_LOCATIONS, ""))) if view is View.SAX else cine)
         labels[view] = replace(label_map, drawn=_DRAWN)
         issues += found
@@ -111,7 +114,7 @@ def _placed(cine: Cine, locations: str) -> Cine:
             f"{len(positions)} slice locations, {locations}, for a stack of {cine.n_slices} slices; expected one each,"
             " ascending: expand the data again"
         )
-    return replace(cine, slice_positions_mm=positions, orientation_known=False)
+    return replace(cine, slice_positions_mm=positions)
 
 
 def _uncut(locations: NDArray[np.float64]) -> NDArray[np.float64]:

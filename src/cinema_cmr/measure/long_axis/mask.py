@@ -16,7 +16,7 @@ from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.volumes import CODES
 
-__all__ = ["landmarks_from_mask"]
+__all__ = ["in_order", "landmarks_from_mask"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -25,6 +25,9 @@ _N_RAYS = 360
 _STEP_MM = 0.5
 _TOUCH_MM = 3.0
 """Distance within which blood touches the wall; a mask may leave one or two pixels between its classes."""
+
+_CLEAR_SIDE_MM = 15.0
+"""Difference of the hinge points' distances from the right ventricle beyond which it says which is septal."""
 
 _FROM_FIRST_TO_SECOND = {View.LAX_4C: np.array([-1.0, 0.0, 0.0]), View.LAX_2C: np.array([0.0, -1.0, -1.0])}
 """View -> RAS direction from its first to its second hinge point: septal to lateral points left, anterior to inferior
@@ -36,22 +39,59 @@ def landmarks_from_mask(labels: LabelMap, cine: Cine) -> Landmarks | None:
 
     Rays run from the middle of the blood to its boundary. The widest part of the boundary without adjacent wall is the
     mitral opening, and its two ends are the hinge points, whether or not the mask extends into the atrium; the tip is
-    the boundary point furthest from their middle. NaN in a frame without cavity, wall or opening. None for another
-    view, and for a plane of unknown orientation, where the hinge points cannot be distinguished.
+    the boundary point furthest from their middle. NaN in a frame without cavity, wall or opening. Of the hinge points
+    of a 4-chamber view the one beside the right ventricle is septal; where that is not clear, as in the 2-chamber view,
+    the patient's axes name them. None for another view, and where neither does.
 
     Raises `GeometryError` for labels on another grid.
     """
     check_same_grid(labels, cine)
-    if cine.view not in LANDMARKS or not cine.orientation_known:
+    if cine.view not in LANDMARKS:
         return None
-    points = np.full((cine.n_frames, 3, 3), np.nan)
+    voxels = np.full((cine.n_frames, 3, 2), np.nan)
     for frame in range(cine.n_frames):
-        voxels = _find_points(labels.array[:, :, 0, frame], cine.spacing_mm[:2])
-        if voxels is not None:
-            placed = apply_affine(cine.affine, np.column_stack([voxels, np.zeros(3)]))
-            in_order = (placed[1] - placed[0]) @ _FROM_FIRST_TO_SECOND[cine.view] > 0
-            points[frame] = placed if in_order else placed[[1, 0, 2]]
-    return Landmarks(view=cine.view, points={name: points[:, k] for k, name in enumerate(LANDMARKS[cine.view])})
+        found = _find_points(labels.array[:, :, 0, frame], cine.spacing_mm[:2])
+        voxels[frame] = np.nan if found is None else found
+    ordered = in_order(voxels, labels, cine)
+    if ordered is None:
+        return None
+    placed = apply_affine(cine.affine, np.concatenate([ordered, np.zeros((*ordered.shape[:2], 1))], axis=2))
+    return Landmarks(view=cine.view, points={name: placed[:, k] for k, name in enumerate(LANDMARKS[cine.view])})
+
+
+def in_order(voxels: Array, labels: LabelMap, cine: Cine) -> Array | None:
+    """Return the points (t, 3, 2) of all frames with both hinge points in the order of their names; None if unknown.
+
+    Within each frame they are first arranged like those of the first frame that has any.
+    """
+    seen = np.isfinite(voxels[:, 0, 0])
+    if not seen.any():
+        return voxels
+    swapped = voxels[:, [1, 0, 2]]
+    first = voxels[int(np.argmax(seen)), 1] - voxels[int(np.argmax(seen)), 0]
+    alike = np.where(((voxels[:, 1] - voxels[:, 0]) @ first < 0)[:, None, None], swapped, voxels)
+    nearer = _nearer_to_rv_mm(alike[seen], labels.array[:, :, 0, seen], cine) if cine.view is View.LAX_4C else 0.0
+    if abs(nearer) > _CLEAR_SIDE_MM:
+        return alike if nearer > 0 else alike[:, [1, 0, 2]]
+    if not cine.orientation_known:
+        return None
+    way = np.nanmean(alike[:, 1] - alike[:, 0], axis=0) @ cine.affine[:3, :2].T
+    return alike if way @ _FROM_FIRST_TO_SECOND[cine.view] > 0 else alike[:, [1, 0, 2]]
+
+
+def _nearer_to_rv_mm(voxels: Array, planes: NDArray[np.uint8], cine: Cine) -> float:
+    """Return by how much the first hinge point is nearer to the right ventricle than the second, median over frames.
+
+    Frames without a right ventricle do not count; 0 without any.
+    """
+    nearer = []
+    for points, plane in zip(voxels, np.moveaxis(planes, -1, 0), strict=True):
+        blood = largest_component(plane == CODES["rv"])
+        if blood.any():
+            away_mm = ndimage.distance_transform_edt(~blood, sampling=cine.spacing_mm[:2])
+            first, second = ndimage.map_coordinates(away_mm, points[:2].T, order=1, mode="nearest")
+            nearer.append(second - first)
+    return float(np.median(nearer)) if nearer else 0.0
 
 
 def _find_points(plane: NDArray[np.uint8], spacing_mm: tuple[float, float]) -> Array | None:
