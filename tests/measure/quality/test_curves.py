@@ -61,6 +61,14 @@ def test_irregular_curve(sound: QualityContext) -> None:
     assert curves.irregular_curve(with_curves(sound, noisy, BEAT)) is not None
 
 
+@pytest.mark.parametrize("frame", [0, N_FRAMES - 1])
+def test_a_frame_at_either_end_deviates_from_its_neighbours_across_the_start(sound: QualityContext, frame: int) -> None:
+    jump = BEAT.copy()
+    jump[frame] += 0.32 * np.ptp(BEAT)
+    flag = curves.irregular_curve(with_curves(sound, jump, BEAT))
+    assert flag is not None and flag.evidence["odd_frames"] == 1
+
+
 def test_ordinary_noise_is_not_rough(sound: QualityContext) -> None:
     rng = np.random.default_rng(0)
     fired = sum(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.results import Flag
-from cinema_cmr.measure.phases import CLOSED_SHARE, odd_frames
+from cinema_cmr.measure.phases import CLOSED_SHARE, covers_cycle, odd_frames
 from cinema_cmr.measure.quality.context import Check, QualityContext
 
 __all__ = ["CURVE_CHECKS"]
@@ -44,9 +44,14 @@ MASS_RATIO = (0.8, 1.5)
 
 
 def irregular_curve(context: QualityContext) -> Flag | None:
-    """Report frames that deviate from their neighbours, in which the mask fails."""
+    """Report frames that deviate from their neighbours, in which the mask fails.
+
+    Where the curve covers the cycle, as for the choice of ED and ES, the first frame is a neighbour of the last.
+    """
+    cine = context.cine
     for ventricle, curve in (("LV", context.volumes.lv_ml), ("RV", context.volumes.rv_ml)):
-        roughness, odd = _roughness(curve)
+        periodic = covers_cycle(curve, times_ms=cine.frame_times_ms, rr_interval_ms=cine.rr_interval_ms)
+        roughness, odd = _roughness(curve, periodic=periodic)
         if odd or roughness > MAX_ROUGHNESS:
             return Flag(
                 code="irregular-curve",
@@ -57,13 +62,13 @@ def irregular_curve(context: QualityContext) -> Flag | None:
     return None
 
 
-def _roughness(curve: NDArray[np.float64]) -> tuple[float, int]:
+def _roughness(curve: NDArray[np.float64], *, periodic: bool) -> tuple[float, int]:
     """Return the root mean square distance from the neighbours' midpoint over the range, and the number of outliers."""
     values = curve[np.isfinite(curve)]
     if len(values) < MIN_FRAMES or np.ptp(values) == 0:
         return 0.0, 0
     off = values[1:-1] - (values[:-2] + values[2:]) / 2
-    return float(np.sqrt(np.mean(off**2)) / np.ptp(values)), int(odd_frames(values, periodic=False).sum())
+    return float(np.sqrt(np.mean(off**2)) / np.ptp(values)), int(odd_frames(values, periodic=periodic).sum())
 
 
 def incomplete_cycle(context: QualityContext) -> Flag | None:
