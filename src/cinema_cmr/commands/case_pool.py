@@ -19,17 +19,23 @@ Result = TypeVar("Result")
 
 
 def each_result(
-    work: Callable[[Case], Result], cases: Sequence[Case], *, workers: int, failed: Callable[[Case, Exception], Result]
+    work: Callable[[Case], Result],
+    cases: Sequence[Case],
+    *,
+    workers: int,
+    failed: Callable[[Case, Exception], Result],
+    threads: int | None = None,
 ) -> Iterator[Result]:
     """Yield the result of each case as it is finished, in order with one worker; `work` must be picklable with more.
 
-    The cores are shared out among the workers. A worker that dies takes no other case along: those in flight are done
-    again, each alone, and one that kills its worker again has the result of `failed`; the rest goes on as before.
+    The cores are shared out among the workers; `threads` are those of a single one, None for all that it takes by
+    itself. A worker that dies takes no other case along: those in flight are done again, each alone, and one that kills
+    its worker again has the result of `failed`; the rest goes on as before.
     """
     if workers < 1:
         raise UsageError(f"{workers} workers; expected at least 1: set --workers")
     if workers == 1 or len(cases) < 2:
-        os.environ.update(worker_environment())  # before the first case loads a network: torch reads it once
+        os.environ.update(worker_environment(threads))  # before the first case loads a network: torch reads it once
         for case in cases:
             yield _worked(work, case)
         return

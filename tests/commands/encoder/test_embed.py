@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,13 @@ from stored_hearts import GRIDS, NETWORK, stored_heart
 
 from cinema_cmr.cli import main
 from cinema_cmr.core.card import ModelCard
+from cinema_cmr.core.errors import WeightsError
 from cinema_cmr.data.population import write_manifest
 from cinema_cmr.io.nifti.image import write_cine
 from cinema_cmr.models.architectures import config_values
 from cinema_cmr.models.mae import CineMA
 from cinema_cmr.models.weights import save_model
+from cinema_cmr.population.feature_work import FeatureWork
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +84,17 @@ def test_a_manifest_gives_the_same_table_with_any_number_of_workers(
     shards = [line for part in parts for line in part.read_text().splitlines()[1:]]
     assert sorted(shards) == sorted(tables[0].read_text().splitlines()[1:])
     assert call(*words, "--model", tmp_path / "none", "-o", tmp_path / "no.csv") == 5
+
+
+def test_one_worker_starts_with_one_thread_as_each_of_several_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With `torch.set_num_threads` alone a bfloat16 product of oneDNN had other last bits."""
+    monkeypatch.setattr(os, "environ", os.environ | {"OMP_NUM_THREADS": "8"})
+
+    def refuse(work: FeatureWork) -> None:
+        raise WeightsError(f"loaded with {os.environ['OMP_NUM_THREADS']} threads")
+
+    monkeypatch.setattr(FeatureWork, "extractor", refuse)
+    assert call("embed", tmp_path / "scan.nii.gz", "-o", tmp_path / "f.csv") == 5
+    assert "loaded with 1 threads" in capsys.readouterr().err
