@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from browsing import OPENED, free_port, latest, measured_ef, running_server, shown_ef, until
 
+from cinema_cmr.io.views_file import read_views_file
 from cinema_cmr.report.record.review import read_review
 
 if TYPE_CHECKING:
@@ -122,4 +123,23 @@ def test_a_hinge_point_is_dragged_undone_and_found_again(browser: Browser, home:
         page.locator("tbody tr a").click()
         until(OPENED, page)
         assert page.evaluate(MAPSE) == kept and page.locator(".bar .state").inner_text() == "corrected"
+        page.close()
+
+
+def test_views_are_chosen_before_the_analysis(browser: Browser, home: Path, tmp_path: Path) -> None:
+    with running_server(home, port=free_port()) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(address)
+        page.get_by_label("choose views").check()
+        (tmp_path / "study.zip").write_bytes(b"PK")
+        page.set_input_files("input[type=file] >> nth=0", tmp_path / "study.zip")
+        page.get_by_role("button", name="Choose views").click()
+        assert "no view was recognised" in page.locator(".views").inner_text()
+        page.get_by_label("View of 5").select_option("lax_4c")
+        assert page.get_by_label("Use 5").is_checked()
+        page.get_by_role("button", name="Analyse", exact=True).click()
+        page.locator("tbody tr a").wait_for()
+        (chosen,) = home.glob("studies/*/views.json")
+        ((series, choice),) = read_views_file(chosen)
+        assert (series, str(choice.view), choice.use) == ("5", "lax_4c", True)
         page.close()
