@@ -32,6 +32,7 @@ TESTS_OF_THE_WHOLE = {
     "datasets/test_wrong_labels.py",
     "fuzz/test_fuzz.py",
     "serve/test_browser.py",
+    "serve/test_browser_tools.py",
     "test_architecture.py",
     "test_canaries.py",
     "test_code_rules.py",

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 pytest.importorskip("fastapi")
 
+from browsing import chromium
 from serving import finished_results, landmark_results, scar_results, uneven_results
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +46,15 @@ def uneven(tmp_path: Path) -> Path:
 def marked(tmp_path: Path) -> Path:
     """Results with landmarks of the 4-chamber view."""
     return landmark_results(tmp_path)
+
+
+@pytest.fixture
+def home(template: Path, tmp_path: Path) -> Path:
+    shutil.copytree(template, tmp_path / "home/template")
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with chromium() as one:
+        yield one

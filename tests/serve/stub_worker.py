@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
 import time
 from pathlib import Path
 from threading import Thread
+
+SERIES = [
+    {"series": "3", "description": "cine sax", "view": "sax", "use": True, "reason": "most slices"},
+    {"series": "5", "description": "cine 4ch", "view": None, "use": False, "reason": "no view was recognised"},
+]
 
 
 def end_with_server() -> None:
@@ -27,6 +33,9 @@ def main() -> None:
     if "broken.zip" in names:
         print('{"error": "the zip is damaged"}', flush=True)
         sys.exit(3)
+    if json.loads((folder / "job.json").read_text())["choose_views"]:
+        (folder / "series.json").write_text(json.dumps(SERIES))
+        return
     draft = folder / ".draft"
     shutil.rmtree(draft, ignore_errors=True)
     shutil.copytree(home / "template", draft)

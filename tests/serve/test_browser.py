@@ -4,78 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browsing import chromium, free_port, running_server, until
+from browsing import OPENED, erase_middle, free_port, latest, measured_ef, running_server, shown_ef, until
 
-from cinema_cmr.core.annotation import LabelMap
-from cinema_cmr.core.vocabulary import View
-from cinema_cmr.io.nifti.image import read_nifti_cine
-from cinema_cmr.io.nifti.labels import read_label_codes
-from cinema_cmr.measure.measure import MeasureOptions, measure_masks
 from cinema_cmr.report.record.review import read_review
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
-
-OPENED = "globalThis.cinemaPage?.stats.opened > 0"
-CENTRE = """() => {
-  const { stage, plane } = cinemaPage, codes = plane.codes(cinemaPage.frame);
-  const main = stage.tiles.find((tile) => tile.main);
-  const { at } = stage.pixelAt(main, 0, 0), box = stage.canvas.getBoundingClientRect();
-  let n = 0, u = 0, v = 0;
-  codes.forEach((code, i) => { if (code === 3) { n += 1; u += i % plane.width; v += Math.floor(i / plane.width); } });
-  return [box.x + at.x + (u / n + 0.5) * at.sx, box.y + at.y + (v / n + 0.5) * at.sy];
-}"""
-"""Place of the LV's centre on the screen."""
-
-
-@pytest.fixture
-def home(template: Path, tmp_path: Path) -> Path:
-    shutil.copytree(template, tmp_path / "home/template")
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with chromium() as one:
-        yield one
-
-
-def measured_ef(results: Path, es_frame: int | None = None) -> float:
-    """EF of the model's masks with the stored review, by the function of the command line."""
-    cine, _ = read_nifti_cine(results / "images/sax.nii.gz", view=View.SAX)
-    own = read_label_codes(results / "segmentation/original/sax.nii.gz", cine.shape, codes={1: 1, 2: 2, 3: 3})
-    labels = LabelMap(array=read_review(results).apply(View.SAX, own, n_codes=4))
-    value = measure_masks(cine, labels, options=MeasureOptions(es_frame=es_frame)).value("lv_ef_percent")
-    assert value is not None
-    return value
-
-
-def shown_ef(page: Page) -> str:
-    return page.locator("[data-value=lv_ef_percent]").inner_text()
-
-
-def latest(page: Page) -> None:
-    """Wait until every change is stored and measured."""
-    page.evaluate("cinemaPage.corrections.sending")
-
-
-def erase_middle(page: Page) -> None:
-    """Erase a part of the LV in the middle slice at end-diastole."""
-    page.keyboard.press("d")
-    page.keyboard.press("e")
-    x, y = page.evaluate(CENTRE)
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + 60, y, steps=5)
-    page.mouse.up()
-    latest(page)
 
 
 def brush(page: Page, key: str) -> set[int]:
@@ -101,116 +41,6 @@ def send_demo(page: Page, address: str, folder: Path) -> None:
     page.locator("tbody tr").wait_for()
     page.locator("tbody tr").click()
     until(OPENED, page)
-
-
-EDGE = """() => {
-  const { stage, plane } = cinemaPage, codes = plane.codes(cinemaPage.frameHere());
-  const main = stage.tiles.find((tile) => tile.main);
-  const { at } = stage.pixelAt(main, 0, 0), box = stage.canvas.getBoundingClientRect();
-  const cavity = [...codes.keys()].filter((i) => codes[i] === 3);
-  const row = Math.floor(cavity[cavity.length >> 1] / plane.width);
-  const last = Math.max(...cavity.filter((i) => Math.floor(i / plane.width) === row)) % plane.width;
-  return [box.x + at.x + (last + 1) * at.sx, box.y + at.y + (row + 0.5) * at.sy, 5 * at.sx / plane.facts.spacing_mm[0]];
-}"""
-"""Place on the screen of a point of the LV's outline at its right, and the length of 5 mm."""
-AREAS = """() => {
-  const codes = cinemaPage.plane.codes(cinemaPage.frameHere());
-  return [codes.filter((code) => code === 3).length, codes.filter((code) => code >= 2).length];
-}"""
-"""Pixels of the cavity, and of cavity and wall."""
-
-
-def test_an_outline_is_pulled(browser: Browser, home: Path, results: Path) -> None:
-    """The endocardium follows the pointer; the epicardium stays. A click pulls nothing, and undo takes it back."""
-    with running_server(home, results, port=free_port()) as address:
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.goto(address)
-        page.locator("tbody tr a").click()
-        until(OPENED, page)
-        model = shown_ef(page)
-        page.keyboard.press("d")
-        page.keyboard.press("p")
-        x, y, step = page.evaluate(EDGE)
-        before = page.evaluate(AREAS)
-        for distance in (0, step, -step):
-            page.mouse.move(x, y)
-            page.mouse.down()
-            page.mouse.move(x + distance, y, steps=4)
-            page.mouse.up()
-            latest(page)
-            cavity, heart = page.evaluate(AREAS)
-            assert (heart, (cavity > before[0]) - (cavity < before[0])) == (before[1], (distance > 0) - (distance < 0))
-            # The outline lies where the pointer is, to a pixel.
-            assert abs(page.evaluate(EDGE)[0] - x - distance) < 0.5 * step
-            if distance:
-                assert shown_ef(page) == f"{measured_ef(results):.0f}"
-                assert read_review(results).history[-1].what.startswith("pull, LV cavity")
-                page.keyboard.press("z")
-                latest(page)
-        assert shown_ef(page) == model and page.evaluate(AREAS) == before and not read_review(results).slices
-        box = page.locator("canvas.stage").bounding_box()
-        assert box is not None
-        page.mouse.click(box["x"] + 20, box["y"] + 60)
-        page.locator("text=Start near an outline").wait_for()
-        page.close()
-
-
-POINT_AT = """(name) => {
-  const { stage, plane, doc } = cinemaPage, main = stage.tiles.find((tile) => tile.main);
-  const { at } = stage.pixelAt(main, 0, 0), box = stage.canvas.getBoundingClientRect();
-  const [u, v] = doc.points[plane.view][name][cinemaPage.frameHere()];
-  return [box.x + at.x + (u + 0.5) * at.sx, box.y + at.y + (v + 0.5) * at.sy];
-}"""
-"""Place of a landmark on the screen."""
-MAPSE = "cinemaPage.numbers.values.mapse_septal_mm"
-
-
-def test_a_hinge_point_is_dragged_undone_and_found_again(browser: Browser, home: Path, marked: Path) -> None:
-    port = free_port()
-    with running_server(home, marked, port=port) as address:
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.goto(address)
-        page.locator("tbody tr a").click()
-        until(OPENED, page)
-        model = page.evaluate(MAPSE)
-        page.keyboard.press("s")
-        page.keyboard.press("h")
-        assert page.evaluate("cinemaPage.plane.view") == "lax_4c"
-        x, y = page.evaluate(POINT_AT, "mitral_septal")
-        to_x, to_y = page.evaluate(POINT_AT, "apex")
-        for share in (0.05, 0.08):  # two drags at once: undo goes back one by one
-            page.mouse.move(*page.evaluate(POINT_AT, "mitral_septal"))
-            page.mouse.down()
-            page.mouse.move(x + share * (to_x - x), y + share * (to_y - y), steps=4)
-            page.mouse.up()
-        latest(page)
-        moved = page.evaluate(MAPSE)
-        assert moved > model + 1 and page.locator(".card.long").inner_text().count("model") == 2
-        (point,) = read_review(marked).points
-        assert (point.name, point.frame) == ("mitral_septal", page.evaluate("cinemaPage.frameHere()"))
-        page.keyboard.press("z")
-        latest(page)
-        assert model < page.evaluate(MAPSE) < moved
-        page.keyboard.press("z")
-        latest(page)
-        assert page.evaluate(MAPSE) == model and not read_review(marked).points
-        page.keyboard.press("y")
-        latest(page)
-        page.keyboard.press("r")
-        latest(page)
-        assert page.evaluate(MAPSE) == model and not read_review(marked).points
-        page.keyboard.press("z")
-        latest(page)
-        kept = page.evaluate(MAPSE)
-        assert kept > model
-        page.close()
-    with running_server(home, marked, port=port) as address:
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.goto(address)
-        page.locator("tbody tr a").click()
-        until(OPENED, page)
-        assert page.evaluate(MAPSE) == kept and page.locator(".bar .state").inner_text() == "corrected"
-        page.close()
 
 
 def play(page: Page) -> None:

@@ -30,7 +30,7 @@ from cinema_cmr.serve.server_settings import Limits
 __all__ = ["INPUT", "JOB_FILE", "RESULTS", "Job", "JobStore", "TooLargeError", "file_below"]
 
 INPUT, RESULTS, JOB_FILE = "input", "results", "job.json"
-Status = Literal["receiving", "queued", "running", "done", "failed", "cancelled"]
+Status = Literal["receiving", "queued", "running", "choosing", "done", "failed", "cancelled"]
 _KEY = re.compile(r"[0-9]{14}-[0-9a-f]{8}")
 _PART_BYTES = 200
 _DEPTH = 16
@@ -55,6 +55,8 @@ class Job:
     size: int = 0
     """Their bytes."""
     error: str | None = None
+    choose_views: bool = False
+    """Whether the user chooses the views before the analysis; until then the job is "choosing"."""
 
 
 class JobStore:
@@ -101,7 +103,7 @@ class JobStore:
     def create(self, name: str) -> Job:
         """Return a new job that waits for its files; raises `TooLargeError` if too many are unfinished."""
         with self.lock:
-            waiting = sum(job.status in ("receiving", "queued", "running") for job in self._jobs.values())
+            waiting = sum(job.status in ("receiving", "queued", "running", "choosing") for job in self._jobs.values())
             if waiting >= self.limits.waiting_jobs:
                 raise TooLargeError(f"{waiting} studies wait; expected fewer: wait until some are finished")
             stamp = re.sub(r"\D", "", now())[:14]
@@ -165,8 +167,8 @@ class JobStore:
             if job and received:
                 self._jobs[key] = replace(job, n_files=job.n_files + 1, size=job.size + size)
 
-    def submit(self, key: str) -> Job:
-        """Put a received job into the queue.
+    def submit(self, key: str, *, choose_views: bool = False) -> Job:
+        """Put a received job into the queue; with `choose_views` for its series to be read first.
 
         Raises `InputError` if it has no file or some are still on their way, `OutputExistsError` if it was submitted.
         """
@@ -180,7 +182,15 @@ class JobStore:
                 )
             if not job.n_files:
                 raise InputError("no file was sent; expected a zip, or the files of a folder")
-            return self.update(key, status="queued")
+            return self.update(key, status="queued", choose_views=choose_views)
+
+    def views_chosen(self, key: str) -> Job:
+        """Put a job whose views were chosen into the queue; raises `OutputExistsError` for one that does not wait."""
+        with self.lock:
+            job = self.job(key)
+            if job.status != "choosing":
+                raise OutputExistsError(f"the job is {job.status}; expected one that waits for its views")
+            return self.update(key, status="queued", choose_views=False)
 
     def remove(self, key: str) -> None:
         """Remove a job and its files; raises `OutputExistsError` for a finished one, whose results stay."""

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Path, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from cinema_cmr.files.leftovers import temporary_name
+from cinema_cmr.serve.job_series import read_series, write_views
 from cinema_cmr.serve.jobs import RESULTS, Job, JobStore
 from cinema_cmr.serve.library import study_key
-from cinema_cmr.serve.messages import JobMessage, NewJob
+from cinema_cmr.serve.messages import ChosenViews, JobMessage, NewJob, SeriesMessage, Submission
 from cinema_cmr.serve.queue import Queue
 
 __all__ = ["jobs_router"]
@@ -56,9 +57,9 @@ def jobs_router(store: JobStore, queue: Queue) -> APIRouter:
         return Response(status_code=204)
 
     @router.post("/{key}/submit")
-    def submit_job(key: Key) -> JobMessage:
+    def submit_job(key: Key, given: Submission | None = None) -> JobMessage:
         """Put the study into the queue, after its last file."""
-        job = store.submit(key)
+        job = store.submit(key, choose_views=given is not None and given.choose_views)
         queue.wake()
         return _message(job, store, queue)
 
@@ -68,7 +69,25 @@ def jobs_router(store: JobStore, queue: Queue) -> APIRouter:
         queue.cancel(key)
         return Response(status_code=204)
 
+    _add_views(router, store, queue)
     return router
+
+
+def _add_views(router: APIRouter, store: JobStore, queue: Queue) -> None:
+    @router.get("/{key}/series")
+    def show_series(key: Key) -> list[SeriesMessage]:
+        """Return what the series of a study were recognised as, once they were read."""
+        return read_series(store.folder(store.job(key).id))
+
+    @router.put("/{key}/views")
+    def choose_views(key: Key, given: ChosenViews) -> JobMessage:
+        """Say what the series of a study that waits for it show, and put it into the queue."""
+        with store.lock:
+            if store.job(key).status == "choosing":
+                write_views(store.folder(key), given.series)
+            job = store.views_chosen(key)
+        queue.wake()
+        return _message(job, store, queue)
 
 
 def _message(job: Job, store: JobStore, queue: Queue) -> JobMessage:

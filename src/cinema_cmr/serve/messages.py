@@ -14,6 +14,8 @@ __all__ = [
     "ChangedPoint",
     "ChangedSlice",
     "Changes",
+    "ChosenSeries",
+    "ChosenViews",
     "ComparisonMessage",
     "Exported",
     "FlagMessage",
@@ -22,15 +24,17 @@ __all__ = [
     "NewJob",
     "Numbers",
     "SegmentValues",
+    "SeriesMessage",
     "SignOff",
     "StudyRow",
+    "Submission",
     "ValueAgreement",
 ]
 
 Coordinate = Annotated[float, Field(ge=-10_000, le=10_000, allow_inf_nan=False)]
 StudyKey = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 Index = Annotated[int, Field(ge=0, le=100_000)]
-JobStatus = Literal["receiving", "queued", "running", "done", "failed", "cancelled"]
+JobStatus = Literal["receiving", "queued", "running", "choosing", "done", "failed", "cancelled"]
 
 
 class _Message(BaseModel):
@@ -146,6 +150,38 @@ class JobMessage(_Message):
     """Key of the finished study."""
     created: str
     n_files: int = 0
+
+
+class Submission(_Message):
+    """How a study that was sent is analysed."""
+
+    choose_views: bool = False
+    """Stop once its series were read, until their views are given."""
+
+
+class SeriesMessage(_Message):
+    """A series of a study, as it was recognised."""
+
+    series: str
+    description: str
+    view: View | None
+    use: bool
+    reason: str
+
+
+class ChosenSeries(_Message):
+    """What a series shows, and whether it is analysed."""
+
+    series: Annotated[str, Field(max_length=400)]
+    view: View | None = None
+    """null: as recognised."""
+    use: bool
+
+
+class ChosenViews(_Message):
+    """The user's word on series; those left out stay as they were recognised."""
+
+    series: Annotated[list[ChosenSeries], Field(max_length=2000)]
 
 
 class SegmentValues(_Message):

@@ -28,6 +28,7 @@ from cinema_cmr.report.record.study_record import StudyRecord
 from cinema_cmr.serve.numbers import FRAMES, chosen_frames, measure_all, measure_stack, model_frames
 from cinema_cmr.serve.opened_view import OpenedView, open_view, read_codes
 from cinema_cmr.serve.own_masks import drawn_on_others, has_other_mask, own_mask
+from cinema_cmr.serve.reader_points import moved_points, take_points
 
 __all__ = ["OpenedStudy", "open_study", "open_views"]
 
@@ -93,21 +94,7 @@ class OpenedStudy:
     @property
     def moved_points(self) -> tuple[MovedPoint, ...]:
         """Landmarks that lie elsewhere than in the results: moved here, or taken back to the model's own."""
-        points = self.review.points
-        written = self.record.edits.points if self.record.edits else ()
-        kept = {one.key for one in points}
-        return (
-            *(
-                MovedPoint(view=one.view, name=one.name, frame=one.frame, position_ras_mm=None)
-                for one in written
-                if one.key not in kept
-            ),
-            *(
-                MovedPoint(view=one.view, name=one.name, frame=one.frame, position_ras_mm=one.position_ras_mm)
-                for one in points
-                if not one.in_results
-            ),
-        )
+        return moved_points(self.record, self.review)
 
     def move_point(self, name: str, point: str, frame: int, place: tuple[float, float] | None) -> None:
         """Give a landmark of a view another place (x, y of the picture), or the model's own for None.
@@ -237,21 +224,6 @@ def _take_over(study: OpenedStudy, view: View, others: Labels, labels: tuple[Lab
         study.review = study.review.with_slice(view, frame, index, taken, in_results=True)
 
 
-def _take_points(study: OpenedStudy) -> None:
-    """Take over the landmarks that another program moved after the reader's last act, as `_take_over` does slices."""
-    edits = study.record.edits
-    if edits is None or not edits.moved_points_since(study.review.last_act):
-        return
-    there = {one.key: one.now_ras_mm for one in edits.points}
-    for one in study.review.points:
-        if one.in_results and one.key not in there:
-            study.review = study.review.with_point(*one.key, None)
-    drawn = {one.key for one in study.review.points if not one.in_results and one.changed >= edits.last_time}
-    for key, position in there.items():
-        if key not in drawn:
-            study.review = study.review.with_point(*key, position, in_results=True)
-
-
 def open_views(folder: Path, record: StudyRecord) -> Iterator[OpenedView]:
     """Yield each view of results that has images, with the model's labels, the stack first.
 
@@ -280,7 +252,7 @@ def open_study(folder: Path, record: StudyRecord) -> OpenedStudy:
     study = OpenedStudy(folder=folder, record=record, run=run, views=views, review=read_review(folder))
     for view, opened in views.items():
         _take_corrections(study, view, opened)
-    _take_points(study)
+    study.review = take_points(record, study.review)
     _take_frames(study)
     return study
 

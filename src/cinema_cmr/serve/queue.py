@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from threading import Event, Lock, Thread
 
 from cinema_cmr.core.errors import UnknownNameError, as_cinema_error
+from cinema_cmr.serve.job_series import SERIES_FILE
 from cinema_cmr.serve.jobs import RESULTS, Job, JobStore
 from cinema_cmr.serve.library import is_results
 
@@ -89,6 +90,8 @@ class Queue:
             finished = is_results(folder / RESULTS)
             if self._stop.is_set() and not finished:
                 self.store.update(job.id, status="queued")
+            elif job.choose_views and not finished and not error and (folder / SERIES_FILE).is_file():
+                self.store.update(job.id, status="choosing")
             else:
                 failed = None if finished else error or _CRASHED
                 self.store.update(job.id, status="done" if finished else "failed", error=failed)

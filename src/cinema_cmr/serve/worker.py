@@ -15,6 +15,7 @@ from threading import Thread
 from cinema_cmr.core.errors import as_cinema_error
 from cinema_cmr.files.lock import waiting_lock
 from cinema_cmr.files.text import read_json
+from cinema_cmr.serve.job_series import VIEWS_FILE, write_series
 from cinema_cmr.serve.jobs import INPUT, JOB_FILE, RESULTS
 from cinema_cmr.serve.library import is_results
 
@@ -39,16 +40,26 @@ def main(arguments: list[str]) -> int:
 
 
 def analyse_job(folder: Path) -> None:
-    """Analyse the files of a job and write its results, with the images; finished results are kept."""
+    """Analyse the files of a job and write its results, with the images; finished results are kept.
+
+    Of a job whose views are to be chosen the series are read alone.
+    """
     if is_results(folder / RESULTS):
         return
+    found = read_json(folder / JOB_FILE)
+    state = found if isinstance(found, dict) else {}
+    _say(stage="read", done=0, total=1)
+    if state.get("choose_views"):
+        write_series(job_source(folder), folder)
+        return
+    from cinema_cmr.pipeline.analysis_options import Options
     from cinema_cmr.pipeline.analyzer import Analyzer
     from cinema_cmr.report.write import write_results
 
-    state = read_json(folder / JOB_FILE)
-    name = str(state["name"]) if isinstance(state, dict) else None
-    _say(stage="read", done=0, total=1)
-    analysis = Analyzer().analyse(job_source(folder), name=name, report=_report)
+    views = folder / VIEWS_FILE
+    options = Options.of(views=str(views)) if views.is_file() else None
+    name = str(state["name"]) if "name" in state else None
+    analysis = Analyzer(options).analyse(job_source(folder), name=name, report=_report)
     _say(stage="report", done=0, total=1)
     write_results(analysis, folder / RESULTS, images=True)
 

@@ -36,6 +36,8 @@ export const api = {
   newJob: (name) => json("jobs", body("POST", { name })),
   send: (job, name, file) =>
     answer(`jobs/${job}/files/${name.split("/").map(encodeURIComponent).join("/")}`, { method: "PUT", body: file }),
-  submit: (job) => json(`jobs/${job}/submit`, { method: "POST" }),
+  submit: (job, chooseViews) => json(`jobs/${job}/submit`, body("POST", { choose_views: chooseViews })),
+  series: (job) => json(`jobs/${job}/series`),
+  chooseViews: (job, series) => json(`jobs/${job}/views`, body("PUT", { series })),
   cancel: (job) => answer(`jobs/${job}`, { method: "DELETE" }),
 };

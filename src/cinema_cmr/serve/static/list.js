@@ -3,6 +3,7 @@
 import { api } from "./api.js";
 import { h, icon, number, toast, when, words } from "./dom.js";
 import { droppedFiles, Uploads } from "./upload.js";
+import { viewsSheet } from "./views.js";
 
 const COLUMNS = [
   ["name", "Study", ""],
@@ -40,6 +41,7 @@ export class ListPage {
         h("span", { class: "grow" }), this.search, this.state,
         h("button", { onclick: () => this.file.click() }, "Add files"),
         h("button", { onclick: () => this.folder.click() }, "Add folder"),
+        h("label", { class: "soft ask", title: "Say what each series of a new study shows before it is analysed" }, this.ask = h("input", { type: "checkbox" }), "choose views"),
         h("a", { class: "button", href: "/api/studies.csv", download: "studies.csv" }, "CSV"),
         h("button", { onclick: () => this.exportCases(), title: "Corrected studies as labelled cases, for cinema finetune" }, "Labelled cases"),
         this.compareButton = h("button", { disabled: true, title: "Choose two studies by their boxes", onclick: () => this.compare() }, "Compare"),
@@ -92,7 +94,7 @@ export class ListPage {
   }
 
   async send(files) {
-    try { await this.uploads.send(files); } catch (error) { toast(error.message, "error"); }
+    try { await this.uploads.send(files, this.ask.checked); } catch (error) { toast(error.message, "error"); }
     this.file.value = this.folder.value = "";
     await this.poll();
   }
@@ -147,10 +149,12 @@ export class ListPage {
 
   jobLine(job) {
     const running = job.status === "running";
-    const text = job.error ?? (running && job.stage ? `${job.stage}${job.total > 1 ? ` ${job.done}/${job.total}` : ""}` : job.status);
+    const choosing = job.status === "choosing";
+    const text = job.error ?? (choosing ? "waits for its views" : running && job.stage ? `${job.stage}${job.total > 1 ? ` ${job.done}/${job.total}` : ""}` : job.status);
     return h("div", { class: `job ${job.status}` },
       h("b", {}, job.name), h("span", { class: "soft" }, text),
       h("progress", { max: Math.max(job.total, 1), value: running ? job.done : 0, "aria-label": "Progress" }),
+      choosing && h("button", { class: "primary", onclick: () => viewsSheet(job, () => this.poll()).catch((error) => toast(error.message, "error")) }, "Choose views"),
       h("button", { onclick: () => api.cancel(job.id).then(() => this.poll()) }, job.status === "failed" ? "Remove" : "Cancel"));
   }
 

@@ -38,14 +38,14 @@ export class Uploads {
   }
 
   // Each zip is a study; all other files together are one.
-  async send(files) {
+  async send(files, chooseViews) {
     const sound = files.filter((file) => !pathOf(file).split("/").some((part) => part.startsWith(".")));
     const others = sound.filter((file) => !isZip(file));
     const studies = [...sound.filter(isZip).map((file) => [file]), ...(others.length ? [others] : [])];
-    for (const study of studies) await this.sendStudy(study);
+    for (const study of studies) await this.sendStudy(study, chooseViews);
   }
 
-  async sendStudy(files) {
+  async sendStudy(files, chooseViews) {
     this.busy += 1;
     try {
       const job = await api.newJob(pathOf(files[0]).split("/")[0]);
@@ -55,7 +55,7 @@ export class Uploads {
       };
       try {
         await Promise.all(Array.from({ length: AT_ONCE }, worker));
-        await api.submit(job.id);
+        await api.submit(job.id, chooseViews);
       } catch (error) {
         await api.cancel(job.id).catch(() => {});
         throw error;
