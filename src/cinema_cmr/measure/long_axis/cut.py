@@ -78,8 +78,9 @@ def points_of_cut(cavity: Mask, spacing_mm: tuple[float, float], *, wall: Mask |
     """Return (3, 2) pixels: both corners of the straight cut of a cavity (x, y), in any order, and the point furthest
     from their middle; None without a cavity, where it is too small for a cut, or enclosed by its wall.
 
-    `wall` (x, y), not empty, or None where none was drawn. Of all pieces of the border that are 10 to 80 mm long and have the cavity standing above them, the one is taken that
-    is straightest between the sharpest corners, and most free of wall.
+    `wall` (x, y), not empty, or None where none was drawn. Of all pieces of the border that are 10 to 80 mm long and
+    have the cavity standing above them, the one is taken that is straightest between the sharpest corners, and most
+    free of wall.
     """
     border = _border(cavity, spacing_mm)
     if border is None:
