@@ -78,7 +78,7 @@ def points_by_way(
     of_wall = landmarks_from_mask(labels, cine)
     ways: dict[str, Points | None] = {
         "corners_of_the_cavity": points_of_cut(labels.array[:, :, 0, 0] == LV, cine.spacing_mm[:2]),
-        "ends_of_the_wall": None if of_wall is None else to_pixels(of_wall.points, cine),
+        "corners_free_of_wall": None if of_wall is None else to_pixels(of_wall.points, cine),
     }
     if finder is not None:
         ways["heatmaps"] = to_pixels(finder.predict(study)[View.LAX_4C].landmarks.points, cine)
