@@ -46,8 +46,13 @@ FOLDS = 5
 DRAWS = 4
 
 
-POOLED = {"whole": ("cls", "sax"), "heart": ("sax/first", "sax/middle", "sax/last")}
-"""Which vectors make up a patient's."""
+POOLED = {
+    "whole": ("cls", "sax"),
+    "heart": ("sax/first", "sax/middle", "sax/last"),
+    "structures": ("sax/structures",),
+}
+"""Which vectors make up a patient's; the last only of an encoder that decodes structures, as the logarithms of volumes.
+"""
 
 
 def vectors(study: StoredStudy, featuriser: FeatureExtractor) -> dict[str, NDArray[np.float64]]:
@@ -55,7 +60,10 @@ def vectors(study: StoredStudy, featuriser: FeatureExtractor) -> dict[str, NDArr
     rows = {(row.tokens, row.frame): row.values.astype(np.float64) for row in featuriser.rows(study, heart=True)}
     made = {}
     for kind, names in POOLED.items():
-        pairs = [(rows[tokens, 0], rows[tokens, 1]) for tokens in names]
+        if (names[0], 0) not in rows:
+            continue
+        scale = np.log1p if kind == "structures" else np.asarray
+        pairs = [(scale(rows[tokens, 0]), scale(rows[tokens, 1])) for tokens in names]
         made[kind] = np.concatenate([part for a, b in pairs for part in ((a + b) / 2, b - a)])
     return made
 
@@ -113,6 +121,8 @@ def main() -> None:
         featuriser = FeatureExtractor(encoder, runtime)
         made = [vectors(study, featuriser) for study in studies]
         for kind, its in right.items():
+            if kind not in made[0]:
+                continue
             its[name] = rightness(np.stack([m[kind] for m in made]), groups)
             print(kind, name, round(_accuracy(groups, its[name]).value, 3), flush=True)
     content: dict[str, Any] = {
@@ -120,7 +130,7 @@ def main() -> None:
         "weights_sha256": loaded.card.weights_sha256,
         "data": dataset.card.name,
         "patients": len(patients),
-        "features": {kind: _compared(groups, its, unseen) for kind, its in right.items()},
+        "features": {kind: _compared(groups, its, unseen) for kind, its in right.items() if its},
     }
     print(json.dumps(json.loads(json_text(content)), indent=1))
     RESULTS.mkdir(exist_ok=True)

@@ -20,6 +20,7 @@ from cinema_cmr.data.store import write_study
 from cinema_cmr.inference.features import FeatureExtractor
 from cinema_cmr.inference.study_tensors import view_tensor
 from cinema_cmr.models.architectures import config_values
+from cinema_cmr.models.blocks.mask_decoders import DecoderConfig
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.mae import CineMA
 
@@ -97,3 +98,23 @@ def test_what_gives_no_features_is_refused(tmp_path: Path) -> None:
     plane = stored_heart(tmp_path, "plane", views=[View.LAX_2C])
     with pytest.raises(NoCineError, match="no view of the model; expected one of sax, lax_4c"):
         FeatureExtractor(loaded(), CPU).rows(plane)
+
+
+def test_an_encoder_that_decodes_structures_gives_their_volumes(tmp_path: Path) -> None:
+    study, masks = stored_heart(tmp_path, "x"), DecoderConfig(out_chans=4, dec_chans=(4, 6, 8, 8), dec_kernel=(3, 3, 1))
+    config = replace(NETWORK, masks=masks)
+    model = CineMA(config).eval()
+    head = model.mask_decoders.pred_head_dict["sax"]  # type: ignore[union-attr, index]
+    with torch.no_grad():  # every voxel of every image is 0.5 RV, 0.25 wall, 0.25 of nothing
+        head.weight.zero_()
+        head.bias.copy_(torch.tensor([0.25, 0.5, 0.25, 1e-9]).log())
+    card = replace(loaded().card, config=config_values(config))
+    extractor = FeatureExtractor(LoadedModel(model=model, card=card), CPU)
+    rows = {row.tokens: row.values for row in extractor.rows(study, over_cycle=True, heart=True)}
+    grid = GRIDS[View.SAX]
+    whole_ml = 32 * 32 * 3 * grid.spacing_mm**2 * 10.0 / 1000
+    rv, wall, lv = rows["sax/structures"].reshape(3, 4)
+    assert rv == pytest.approx([0.5 * whole_ml, *[0.5 * whole_ml / 3] * 3], rel=1e-4)
+    assert wall == pytest.approx(rv / 2, rel=1e-4) and lv == pytest.approx(0, abs=1e-3)
+    plain = FeatureExtractor(loaded(), CPU).rows(study, heart=True)
+    assert "sax/structures" not in {row.tokens for row in plain}

@@ -38,7 +38,8 @@ class FeatureRow:
     """Frame from 0 in the view with the most frames; None for the mean over the cycle."""
     tokens: str
     """Origin of the vector: "cls"; a view, for the mean of its tokens; or, for tokens near the heart, "sax/first",
-    "sax/middle" and "sax/last", a third of the grid's slices each, and "lax_4c/heart" for a plane."""
+    "sax/middle" and "sax/last", a third of the grid's slices each, and "lax_4c/heart" for a plane; or
+    "sax/structures": see `FeatureExtractor.rows`."""
     values: NDArray[np.float32]
     """(d,)"""
 
@@ -59,8 +60,10 @@ class FeatureExtractor:
         """Return vectors of the class token and of each view, of every frame or averaged over the cycle.
 
         All views are encoded together; a view with fewer frames contributes the frame at the same phase of the cycle.
-        With `heart`, tokens near the heart (`HEART_REACH_MM`) give further vectors. Raises `NoCineError` if the study
-        has no view of the model.
+        With `heart`, tokens near the heart (`HEART_REACH_MM`) give further vectors, and a model that decodes structures
+        gives "sax/structures": the volume in ml of each structure of `core.vocabulary.CINE_LABELS` in turn by its
+        probability, in the whole stack, then in each third of the grid's slices. Raises `NoCineError` if the study has
+        no view of the model.
         """
         views = [view for view in self.card.grids if view in study.views]
         if not views:
@@ -93,6 +96,18 @@ class FeatureExtractor:
             yield name, tokens.float().mean(dim=1).cpu().numpy()
         for view in views if heart else ():
             yield from self._heart_vectors(view, features[str(view)].float().cpu())
+        if heart and View.SAX in views and self.model.mask_decoders is not None:
+            yield f"{View.SAX}/structures", self._structure_volumes(images[str(View.SAX)])
+
+    def _structure_volumes(self, stack: Tensor) -> NDArray[np.float32]:
+        """Volumes in ml (frames, 4 times the structures) of stacks (frames, 1, x, y, z) on the model's grid."""
+        with self.runtime.autocast():
+            logits = self.model.segment({str(View.SAX): stack})[str(View.SAX)]
+        grid = self.card.grids[View.SAX]
+        voxel_ml = grid.spacing_mm**2 * (grid.slice_spacing_mm or 0.0) / 1000
+        by_slice = voxel_ml * logits.float().softmax(dim=1)[:, 1:].sum(dim=(2, 3)).cpu()
+        parts = [by_slice.sum(dim=2), *(part.sum(dim=2) for part in by_slice.tensor_split(3, dim=2))]
+        return torch.stack(parts, dim=2).flatten(1).numpy()
 
     def _heart_vectors(self, view: View, tokens: Tensor) -> Iterator[tuple[str, NDArray[np.float32]]]:
         """Average the tokens (frames, l, d) of a view near the heart, which lies in the middle of the grid."""
