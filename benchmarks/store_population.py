@@ -117,7 +117,7 @@ def of_workers() -> list[float]:
     return [memory_mb(int(pid)) for pid in children]
 
 
-def start(folder: Path, *, workers: int, batches: int = 2000) -> dict[str, Any]:
+def start(folder: Path, *, workers: int, batches: int = 400) -> dict[str, Any]:
     """Open the store as `cinema pretrain` does, and draw batches of four."""
     from cinema_cmr.data.loader import EpochSampler, SampleSet, make_loader
     from cinema_cmr.engine.trainer import collate_by_views
@@ -143,7 +143,7 @@ def start(folder: Path, *, workers: int, batches: int = 2000) -> dict[str, Any]:
     }
     for number in range(1, batches):
         next(found)
-        if number in (100, batches // 2, batches - 1):
+        if number in (50, batches // 2, batches - 1):
             memory.append({"studies": 4 * (number + 1), "main_mb": memory_mb(), "workers_mb": of_workers()})
     return {
         "studies": len(data.train) + len(data.val),
@@ -167,7 +167,7 @@ def order(n: int) -> dict[str, Any]:
     return {"every_study_once": all(once), "epochs_differ": epochs[0] != epochs[1], "s_an_epoch": round(seconds / 2, 3)}
 
 
-def read(folder: Path, *, n: int = 20_000) -> dict[str, Any]:
+def read(folder: Path, *, n: int = 5_000) -> dict[str, Any]:
     """Read one frame of each view of n studies in a random order, each for the first time in this process."""
     studies = open_population(folder)
     drawn = np.random.default_rng(0).permutation(len(studies))[:n]

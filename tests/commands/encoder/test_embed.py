@@ -89,7 +89,7 @@ def test_a_manifest_gives_the_same_table_with_any_number_of_workers(
 def test_one_worker_starts_with_one_thread_as_each_of_several_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With `torch.set_num_threads` alone a bfloat16 product of oneDNN had other last bits."""
+    """Whatever the call's environment says; `torch.set_num_threads` alone leaves OpenMP's own number."""
     monkeypatch.setattr(os, "environ", os.environ | {"OMP_NUM_THREADS": "8"})
 
     def refuse(work: FeatureWork) -> None:

@@ -85,7 +85,7 @@ def _each(studies: Sequence[ListedStudy], given: Namespace, console: Console) ->
     options = {"device": given.device, "precision": given.precision, "over_cycle": given.cycle, "heart": given.heart}
     work = FeatureWork(model=given.model, **options)
     if in_this_process(given):
-        # Of the environment, not of torch alone: bfloat16 kernels are chosen by the threads that OpenMP starts with.
+        # As each of several workers; NumPy's own threads are set by then, and may change the last bits of an input.
         return each_result(embed_here(work), studies, workers=1, threads=1, failed=failed_study)
     request, table = engine_request(given, device=given.device), Path(given.output)
     return embed_on_engine(work, studies, request, logs=table.with_name(f"{table.stem}-slurm"), note=console.note)
