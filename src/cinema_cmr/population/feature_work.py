@@ -140,8 +140,8 @@ def embed_on_engine(
 def _parts_of(work: FeatureWork, extractor: FeatureExtractor, study: ListedStudy) -> StudyParts:
     rows = work.rows(study, extractor)
     stream = io.BytesIO()
-    np.save(stream, np.stack([row.values for row in rows]), allow_pickle=False)
-    about = json.dumps([[row.frame, row.tokens] for row in rows])
+    np.save(stream, np.concatenate([row.values for row in rows]), allow_pickle=False)
+    about = json.dumps([[row.frame, row.tokens, len(row.values)] for row in rows])
     return StudyParts(members={_VALUES: stream.getvalue(), _ROWS: about.encode()})
 
 
@@ -150,7 +150,8 @@ def _unpacked(name: str, members: dict[str, bytes]) -> list[FeatureRow]:
 
     values = np.load(io.BytesIO(members[_VALUES]), allow_pickle=False)
     about = json.loads(members[_ROWS])
+    vectors = np.split(values, np.cumsum([n for _, _, n in about])[:-1])
     return [
         FeatureRow(study=name, frame=frame, tokens=tokens, values=vector)
-        for (frame, tokens), vector in zip(about, values, strict=True)
+        for (frame, tokens, _), vector in zip(about, vectors, strict=True)
     ]

@@ -34,6 +34,13 @@ def test_csv_brings_every_number_back(tmp_path: Path) -> None:
     assert len(path.read_text().splitlines()) == 2
 
 
+def test_cells_of_a_shorter_row_stay_empty(tmp_path: Path) -> None:
+    short = FeatureRow(study="a", frame=3, tokens="sax/structures", values=np.array([4.5], np.float32))
+    write_table([short, *ROWS], tmp_path / "t.csv")
+    first, *others = (tmp_path / "t.csv").read_text().splitlines()[1:]
+    assert first == "a,3,sax/structures,4.5," and len(others) == 2
+
+
 def test_parquet_without_its_library_is_told_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> None:
         raise ImportError(name)
@@ -50,3 +57,6 @@ def test_parquet_with_its_library(tmp_path: Path) -> None:
     write_table(ROWS, tmp_path / "t.parquet")
     read = importlib.import_module("pyarrow.parquet").read_table(tmp_path / "t.parquet").to_pydict()
     assert read["frame"] == [3, None] and read["f1"] == [float(row.values[1]) for row in ROWS]
+    short = FeatureRow(study="a", frame=3, tokens="sax/structures", values=np.array([4.5], np.float32))
+    write_table([short, *ROWS], tmp_path / "u.parquet")
+    assert importlib.import_module("pyarrow.parquet").read_table(tmp_path / "u.parquet").to_pydict()["f1"][0] is None

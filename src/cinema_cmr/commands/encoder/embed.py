@@ -44,7 +44,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--workers",
         type=int,
         default=1,
-        help="processes, a thread each on a CPU (slurm: in each job); no effect on results",
+        help="processes, a thread each on a CPU (slurm: in each job)",
     )
     group.add_argument("--shard", metavar="I/N", help="only every N-th study, from the I-th, in a table of its own")
     add_engine_options(group)

@@ -30,7 +30,10 @@ def check_table(path: Path) -> None:
 
 
 def write_table(rows: Sequence[FeatureRow], path: Path, *, overwrite: bool = False) -> None:
-    """Write `FeatureRow`s: columns study, frame (empty for the mean over the cycle), tokens, f0, f1, ..."""
+    """Write `FeatureRow`s: columns study, frame (empty for the mean over the cycle), tokens, f0, f1, ...
+
+    Cells of a row that is shorter than the longest stay empty.
+    """
     check_table(path)
     with atomic_path(path, overwrite=overwrite) as sibling:
         if path.suffix == ".csv":
@@ -42,21 +45,27 @@ def write_table(rows: Sequence[FeatureRow], path: Path, *, overwrite: bool = Fal
 def _write_csv(rows: Sequence[FeatureRow], path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*_FACTS, *_names(rows)])
+        names = _names(rows)
+        writer.writerow([*_FACTS, *names])
         for row in rows:
             frame = "" if row.frame is None else row.frame
-            writer.writerow([csv_cell(row.study), frame, row.tokens, *(f"{value:.7g}" for value in row.values)])
+            cells = [f"{value:.7g}" for value in row.values]
+            empty = [""] * (len(names) - len(cells))
+            writer.writerow([csv_cell(row.study), frame, row.tokens, *cells, *empty])
 
 
 def _write_parquet(rows: Sequence[FeatureRow], path: Path) -> None:
     arrow, parquet = _parquet()
     columns: dict[str, list[object]] = {name: [getattr(row, name) for row in rows] for name in _FACTS}
-    columns |= {name: [float(row.values[i]) for row in rows] for i, name in enumerate(_names(rows))}
+    columns |= {
+        name: [float(row.values[i]) if i < len(row.values) else None for row in rows]
+        for i, name in enumerate(_names(rows))
+    }
     parquet.write_table(arrow.table(columns), path)
 
 
 def _names(rows: Sequence[FeatureRow]) -> list[str]:
-    return [f"f{i}" for i in range(len(rows[0].values))] if rows else []
+    return [f"f{i}" for i in range(max((len(row.values) for row in rows), default=0))]
 
 
 def _parquet() -> tuple[ModuleType, ModuleType]:
