@@ -11,7 +11,7 @@ import pytest
 from cinema_cmr.core.geometry import apply_affine
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.image.orient import reorient_to_standard
+from cinema_cmr.image.orient import mirror, reorient_to_standard
 
 AFFINES = {
     View.LAX_4C: np.array([[-1.4, 0.1, 0, 80], [0.2, -0.9, 5, 60], [0.1, 0.85, 5, -70], [0, 0, 0, 1.0]]),
@@ -58,3 +58,10 @@ def test_a_short_axis_and_an_unknown_place_stay_as_they_are() -> None:
     cine = stored(plane(View.LAX_4C), True, True, False)
     for other in (replace(cine, view=View.SAX), replace(cine, orientation_known=False)):
         assert reorient_to_standard(other) is other
+
+
+def test_a_mirrored_plane_keeps_the_place_of_every_voxel() -> None:
+    cine = plane(View.LAX_4C)
+    flipped = mirror(cine)
+    assert np.array_equal(flipped.array[0], cine.array[-1])
+    assert np.allclose(apply_affine(flipped.affine, [0, 3, 0]), apply_affine(cine.affine, [4, 3, 0]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -183,3 +184,22 @@ def test_a_study_without_the_view_and_a_model_of_another_task_are_refused() -> N
     other = model()
     with pytest.raises(WeightsError, match="'segment'; expected a model for landmark"):
         LandmarkPredictor(replace(other, card=replace(other.card, task="segment")), CPU)
+
+
+def test_a_plane_that_its_mask_shows_from_the_head_is_seen_as_displayed() -> None:
+    """A copy without axes may be mirrored, and the model has never seen such a plane."""
+    seen: list[Tensor] = []
+
+    class Watches(Reads):
+        def forward(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            seen.extend(images.values())
+            return super().forward(images)
+
+    points: np.ndarray = POINTS.copy()  # type: ignore[type-arg]
+    points[..., 0] = 129 - points[..., 0]
+    lost_axes = replace(cine(points), orientation_known=False)
+    mask = mask_landmarks(points)
+    found = LandmarkPredictor(model(Watches()), CPU).predict_view(lost_axes, (57.0, 60.0), mask_points=mask)
+    assert np.abs(stacked(found) - in_patient(points)).max() < 0.5
+    septal, lateral = (np.argwhere(spot(seen[0], level)[0].numpy()).mean(axis=0) for level in LEVELS[:2])
+    assert septal[0] < lateral[0]

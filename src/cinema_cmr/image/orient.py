@@ -12,7 +12,7 @@ from cinema_cmr.core.geometry import unit
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 
-__all__ = ["reorient_to_standard"]
+__all__ = ["mirror", "reorient_to_standard"]
 
 Array = NDArray[np.float64]
 
@@ -48,6 +48,12 @@ def reorient_to_standard(cine: Cine) -> Cine:
         if flip:
             array, affine = np.flip(array, axis), _flip_affine(affine, axis, array.shape[axis])
     return replace(cine, array=array, affine=affine, source=None, sources=None)
+
+
+def mirror(cine: Cine) -> Cine:
+    """Flip the first in-plane axis; `affine` maps each voxel to the same point as before."""
+    affine = _flip_affine(cine.affine, 0, cine.array.shape[0])
+    return replace(cine, array=np.flip(cine.array, 0), affine=affine, source=None, sources=None)
 
 
 def _flip_affine(affine: Array, axis: int, n: int) -> Array:

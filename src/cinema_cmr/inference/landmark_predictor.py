@@ -24,7 +24,7 @@ from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.heart_position import heart_positions
 from cinema_cmr.image.intensity import normalise
-from cinema_cmr.image.orient import reorient_to_standard
+from cinema_cmr.image.orient import mirror, reorient_to_standard
 from cinema_cmr.image.resample import CropResample
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.inference.segmenter import Segmenter
@@ -56,10 +56,10 @@ _BEAT_SD_MM = 10.0
 
 _BLUR_MM = 5.0
 
-_MASK_SD_MM = 8.0
+_MASK_SD_MM = 12.0
 """Deviation of a peak from the point of a mask of the same frame."""
 
-_MAX_COMBINED_MM = 14.0
+_MAX_COMBINED_MM = 20.0
 """Largest distance at which peak and mask point are combined; beyond it the mask point counts alone."""
 
 _AGREEMENT_SD_MM = 7.0
@@ -140,7 +140,7 @@ class LandmarkPredictor:
         """
         oriented = reorient_to_standard(cine) if self.card.training.get("planes") == "standard" else cine
         if mask_points is not None and (repaired := _repair(mask_points)) is not None:
-            return self._combine(cine, oriented, repaired)
+            return self._combine(cine, _as_displayed(oriented, repaired), repaired)
         if expected is not None:
             hints = np.stack([_to_voxel(expected[name], oriented) for name in LANDMARKS[cine.view]])
             found = self._search(cine, oriented, _centre(hints[None]), hints)
@@ -247,6 +247,18 @@ def _transfer(position: tuple[float, float], source: Cine, target: Cine) -> tupl
     point = apply_affine(source.affine, np.array([*position, 0.0]))
     i, j = apply_affine(np.linalg.inv(target.affine), point)[:2]
     return float(i), float(j)
+
+
+def _as_displayed(cine: Cine, mask_points: Points) -> Cine:
+    """Return a 4-chamber plane as seen from the feet: mirrored if its mask points (t, k, 3) show it from the head.
+
+    That happens in copies that lost their axes. Other views are returned unchanged.
+    """
+    if cine.view is not View.LAX_4C:
+        return cine
+    septal, lateral, apex = _to_voxels(mask_points, cine).mean(axis=0)
+    across, up = lateral - septal, apex - (septal + lateral) / 2
+    return mirror(cine) if across[0] * up[1] - across[1] * up[0] > 0 else cine
 
 
 def _repair(landmarks: Landmarks) -> Points | None:
