@@ -59,7 +59,7 @@ def rank(
     *,
     labelled: Sequence[Path | str] = (),
     model: Path | str | None = "cinema-sax",
-    encoder: Path | str = "cinema-small",
+    encoder: Path | str = "cinema-small-sax",
     n: int | None = None,
     device: str = "auto",
     names: Sequence[str] | None = None,

@@ -33,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-n", "--number", type=int, help="how many to order; default: all")
     parser.add_argument("-o", "--output", help="table of the order (CSV)")
     parser.add_argument("--model", default="cinema-sax", help="segmentation whose doubt counts, or none")
-    parser.add_argument("--encoder", default="cinema-small", help="autoencoder whose features tell studies apart")
+    parser.add_argument("--encoder", default="cinema-small-sax", help="autoencoder whose features tell studies apart")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--overwrite", action="store_true", help="replace a table that is there")
     parser.add_argument("--json", action="store_true", help="the order on stdout as one JSON document")
