@@ -49,9 +49,9 @@ class ExtraModels:
     """Models in addition to the segmentation model; None for no such model."""
 
     long_axis: str | None = None
-    """Long-axis masks and biplane volumes, experimental."""
+    """Long-axis masks and biplane volumes."""
     landmarks: str | None = "cinema-lax"
-    """Hinge points and apex, experimental."""
+    """Hinge points and apex; 2-chamber experimental."""
     disease: str | None = "cinema-disease"
     """Disease-group model, for research."""
 
