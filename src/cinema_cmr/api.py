@@ -285,7 +285,7 @@ def fit_disease_model(
 
 def pretrain(
     recipe: str | Experiment,
-    data: Path | str,
+    data: Path | str | None,
     folder: Path | str,
     *,
     start: LoadedModel | str | None = None,
@@ -293,7 +293,8 @@ def pretrain(
 ) -> RunResult:
     """Train a masked autoencoder on a store that `prepare` wrote; `result.model` is the folder of the trained model.
 
-    `options` are those of `cinema pretrain`, e.g. `steps`, `batch`, `validation`.
+    `data` is None for the recipe "synthetic", which learns from `lessons` alone. `options` are those of `cinema
+    pretrain`, e.g. `steps`, `batch`, `validation`, `lessons`.
     """
     from cinema_cmr.recipes.pretrain import pretrain as run
 

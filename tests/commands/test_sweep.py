@@ -100,6 +100,8 @@ def test_networks_are_trained_on_shares_from_the_command(lab: Path, tmp_path: Pa
         (["segment-sax", "--models", "cinema"], (2, "give --from")),
         (["segment-sax", "--patients", "4,x"], (2, "expected numbers")),
         (["segment-sax", "--patients", "40"], (2, "40 patients to learn from")),
+        (["segment-sax", "--start", "a=cinema-small", "--models", "unet"], (2, "'a' is not among the models")),
+        (["segment-sax", "--start", "a=cinema-small", "--start", "a=cinema-sax"], (2, "expected each name once")),
         (["segment-sax", "--start", "masked"], (2, "expected NAME=MODEL")),
         (["segment-sax", "--start", "unet=cinema-small"], (2, "a start named 'unet'")),
         (["segment-sax", "--models", "unet", "--against", "cinema"], (2, "unknown model of this curve")),

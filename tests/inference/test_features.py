@@ -116,5 +116,8 @@ def test_an_encoder_that_decodes_structures_gives_their_volumes(tmp_path: Path) 
     rv, wall, lv = rows["sax/structures"].reshape(3, 4)
     assert rv == pytest.approx([0.5 * whole_ml, *[0.5 * whole_ml / 3] * 3], rel=1e-4)
     assert wall == pytest.approx(rv / 2, rel=1e-4) and lv == pytest.approx(0, abs=1e-3)
+    unknown = replace(card, grids={**GRIDS, View.SAX: replace(grid, slice_spacing_mm=None)})
+    without = FeatureExtractor(LoadedModel(model=model, card=unknown), CPU).rows(study, heart=True)
+    assert "sax/structures" not in {row.tokens for row in without}, "no volume without a slice distance"
     plain = FeatureExtractor(loaded(), CPU).rows(study, heart=True)
     assert "sax/structures" not in {row.tokens for row in plain}

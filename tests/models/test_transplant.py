@@ -92,3 +92,10 @@ def test_of_another_number_of_classes_all_but_the_head_is_taken_and_of_other_wid
 
 def masks_like(config: ConvUNetRConfig) -> DecoderConfig:
     return DecoderConfig(**{field.name: getattr(config, field.name) for field in fields(DecoderConfig)})
+
+
+def test_a_network_may_have_a_parameter_at_its_root() -> None:
+    model = unetr()
+    model.temperature = nn.Parameter(torch.ones(()))
+    taught = CineMA(replace(mae().config, masks=masks_like(UNETR))).state_dict()
+    assert transplant(mae().state_dict(), model) and transplant(taught, model)

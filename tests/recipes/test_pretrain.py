@@ -13,6 +13,7 @@ from oracles import cine_of, heart
 from PIL import Image
 from stored_hearts import NETWORK, TASK, stored_heart
 
+from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import InputError, UsageError, WeightsError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.population import write_manifest
@@ -21,7 +22,9 @@ from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.engine.optim import OptimConfig
 from cinema_cmr.engine.trainer import Progress, TrainConfig
 from cinema_cmr.io.nifti.image import write_cine, write_mask
+from cinema_cmr.models.architectures import config_values
 from cinema_cmr.models.blocks.mask_decoders import DecoderConfig
+from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.mae import CineMA
 from cinema_cmr.models.weights import load_model
 from cinema_cmr.recipes.experiment import Experiment
@@ -222,9 +225,43 @@ def test_lessons_and_recipe_have_to_fit(data: TrainingData[StoredStudy], cohort:
         open_pretraining_data(PretrainOptions(lessons=str(cohort)), taught)
 
 
+def test_lessons_are_for_processes_that_share_no_weights(data: TrainingData[StoredStudy], tmp_path: Path) -> None:
+    sharded = with_lessons(experiment()).with_train(strategy="fsdp", devices=2)
+    with pytest.raises(UsageError, match="lessons are drawn"):
+        pretrain(sharded, data, tmp_path)
+
+
+def test_a_store_of_phantoms_may_be_its_own_lessons(tmp_path: Path, cohort: Path) -> None:
+    stored_heart(tmp_path, "s0")
+    stored_heart(tmp_path, "s1", seed=1)
+    write_manifest(tmp_path)
+    config = with_lessons(experiment()).task
+    assert isinstance(config, PretrainConfig)
+    opened = open_pretraining_data(PretrainOptions(data=str(tmp_path), lessons=str(cohort)), config)
+    names = [name for part in opened.split.parts.values() for name in part]
+    assert len(set(names)) == len(names) == 8
+
+
+def test_an_autoencoder_of_other_decoders_is_no_start(tmp_path: Path, data: TrainingData[StoredStudy]) -> None:
+    taught = with_lessons(experiment(n_steps=1))
+    other = replace(taught, network=replace(taught.network, masks=replace(MASKS, dec_chans=(4, 6, 8, 12))))
+    network = first_network(taught, None)
+    loaded = LoadedModel(model=network, card=replace(card_of(taught), name="m"))
+    with pytest.raises(WeightsError, match="another size"):
+        first_network(other, loaded)
+
+
+def card_of(its: Experiment) -> ModelCard:
+    return ModelCard(
+        name="m", task="pretrain", architecture="cinema_mae", config=config_values(its.network), grids=TASK.grids
+    )
+
+
 def test_what_is_synthetic_alone_needs_no_store(cohort: Path) -> None:
     config = recipe("synthetic", task="pretrain").task
     assert isinstance(config, PretrainConfig)
+    with pytest.raises(UsageError, match="--data with a recipe that learns from lessons alone"):
+        open_pretraining_data(PretrainOptions(data="store", lessons=str(cohort)), config)
     opened = open_pretraining_data(PretrainOptions(lessons=str(cohort)), config)
     assert len(opened.train) + len(opened.val) == 6 and not opened.times
 

@@ -96,7 +96,9 @@ def test_the_weight_of_the_reconstruction_can_be_nothing(tmp_path: Path) -> None
         replace(TASK, masked_weight=0.0)
     task = PretrainTask(alone, CineMA(TAUGHT))
     batch = collate([task.sample(stored_heart(tmp_path, "a"), np.random.default_rng(0))])
-    assert float(task.loss(batch).total) == 0
+    loss = task.loss(batch).total
+    loss.backward()
+    assert loss.item() == 0 and all(float(p.grad.abs().sum()) == 0 for p in task.network.parameters())
 
 
 def test_agreement_shows_what_it_is_sure_of_changed_and_turned() -> None:
@@ -133,5 +135,7 @@ def test_odd_configurations_and_networks_without_decoders_are_refused() -> None:
         PretrainTask(replace(TASK, lessons=LessonConfig()), CineMA(NETWORK))
     with pytest.raises(UsageError, match="without the short axis"):
         replace(TASK, grids={View.LAX_4C: TASK.grids[View.LAX_4C]}, lessons=LessonConfig())
+    with pytest.raises(UsageError, match="expected a square"):
+        replace(TASK, grids={View.SAX: replace(TASK.grids[View.SAX], size=(32, 48))}, lessons=LessonConfig())
     with pytest.raises(UsageError, match="without a decoder"):
         CineMA(NETWORK).segment({"sax": torch.zeros(1, 1, 32, 32, 3)})

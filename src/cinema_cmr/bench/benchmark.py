@@ -94,9 +94,9 @@ def describe_settings(options: BenchOptions, datasets: Sequence[BenchDataset], *
         for its in datasets
     )
     sentences = [f"Data: {described or 'none'}."]
-    if options.start is not None:
-        card = options.start.card
-        sentences.append(f"cinema starts from {card.name} ({card.weights_sha256[:12]}).")
+    starts = {**({} if options.start is None else {"cinema": options.start}), **options.starts}
+    for name, start in starts.items():
+        sentences.append(f"{name} starts from {start.card.name} ({start.card.weights_sha256[:12]}).")
     if options.preset is not None:
         sentences.append(PRESETS[options.preset])
     if options.steps is not None:

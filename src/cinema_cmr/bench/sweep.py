@@ -108,6 +108,9 @@ def _share_of(dataset: BenchDataset, share: float, *, seed: int) -> BenchDataset
 
 def _models(task: BenchTask, names: Sequence[str] | None, options: BenchOptions) -> list[str]:
     given = choose(names, {**MODELS, **options.starts}, "model")
+    left_out = [name for name in options.starts if name not in given]
+    if left_out:
+        raise UsageError(f"start '{left_out[0]}' is not among the models {given}; name it there too, or leave it out")
     # A shipped model is trained on no share, and the masks of a segmentation on a share do not exist.
     fits = [m for m in task.recipes if m != "shipped" and not (task.by_measurements and task.recipes[m])]
     models = [model for model in (*fits, *options.starts) if model in given]

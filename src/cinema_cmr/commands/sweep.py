@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -45,12 +45,20 @@ def run(given: Namespace) -> int:
 
     console = Console(as_json=given.json)
     request = bench_request(given, console)
-    request = replace(request, options=replace(request.options, starts=load_starts(dict(map(_start, given.starts)))))
+    request = replace(request, options=replace(request.options, starts=load_starts(_starts(given.starts))))
     counts = [] if given.patients is None else _numbers(given.patients, int, "patients", "numbers, as 2,4,8")
     shares = _numbers(given.shares, float, "shares", "percentages separated by commas, as 5,10,25,50,100")
     results, code = sweep_with_report(request, given.task, shares, counts, given.against)
     console.result(sweep_markdown(results), json_values(results))
     return code
+
+
+def _starts(texts: Sequence[str]) -> dict[str, str]:
+    named = [_start(text) for text in texts]
+    names = [name for name, _ in named]
+    if len(set(names)) < len(names):
+        raise UsageError(f"starts {names}; expected each name once")
+    return dict(named)
 
 
 def _start(text: str) -> tuple[str, str]:

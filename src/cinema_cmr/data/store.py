@@ -56,7 +56,7 @@ Value = TypeVar("Value")
 
 
 class _Recent(dict[Key, Value]):
-    """A mapping of at most so many values: of more, those that were added first go."""
+    """A mapping of at most so many values: of more, those that were added or renewed first go."""
 
     def __init__(self, most: int) -> None:
         super().__init__()
@@ -64,6 +64,7 @@ class _Recent(dict[Key, Value]):
 
     def __setitem__(self, key: Key, value: Value) -> None:
         with self._lock:
+            self.pop(key, None)
             super().__setitem__(key, value)
             if len(self) > self._most:
                 del self[next(iter(self))]
@@ -166,7 +167,7 @@ class StoredStudy:
                     " again"
                 )
             found = header, start
-            _HEADERS[key] = found
+        _HEADERS[key] = found  # renewed: those that are in use stay
         return found
 
     def cine(self, view: View) -> StoredCine:

@@ -61,9 +61,9 @@ class FeatureExtractor:
 
         All views are encoded together; a view with fewer frames contributes the frame at the same phase of the cycle.
         With `heart`, tokens near the heart (`HEART_REACH_MM`) give further vectors, and a model that decodes structures
-        gives "sax/structures": the volume in ml of each structure of `core.vocabulary.CINE_LABELS` in turn by its
-        probability, in the whole stack, then in each third of the grid's slices. Raises `NoCineError` if the study has
-        no view of the model.
+        on a grid of known slice distance gives "sax/structures": the volume in ml of each structure of
+        `core.vocabulary.CINE_LABELS` in turn by its probability, in the whole stack, then in each third of the grid's
+        slices. Raises `NoCineError` if the study has no view of the model.
         """
         views = [view for view in self.card.grids if view in study.views]
         if not views:
@@ -96,15 +96,15 @@ class FeatureExtractor:
             yield name, tokens.float().mean(dim=1).cpu().numpy()
         for view in views if heart else ():
             yield from self._heart_vectors(view, features[str(view)].float().cpu())
-        if heart and View.SAX in views and self.model.mask_decoders is not None:
-            yield f"{View.SAX}/structures", self._structure_volumes(images[str(View.SAX)])
+        stack_mm = self.card.grids[View.SAX].slice_spacing_mm if View.SAX in views else None
+        if heart and stack_mm is not None and self.model.mask_decoders is not None:
+            yield f"{View.SAX}/structures", self._structure_volumes(images[str(View.SAX)], stack_mm)
 
-    def _structure_volumes(self, stack: Tensor) -> NDArray[np.float32]:
+    def _structure_volumes(self, stack: Tensor, slice_spacing_mm: float) -> NDArray[np.float32]:
         """Volumes in ml (frames, 4 times the structures) of stacks (frames, 1, x, y, z) on the model's grid."""
         with self.runtime.autocast():
             logits = self.model.segment({str(View.SAX): stack})[str(View.SAX)]
-        grid = self.card.grids[View.SAX]
-        voxel_ml = grid.spacing_mm**2 * (grid.slice_spacing_mm or 0.0) / 1000
+        voxel_ml = self.card.grids[View.SAX].spacing_mm ** 2 * slice_spacing_mm / 1000
         by_slice = voxel_ml * logits.float().softmax(dim=1)[:, 1:].sum(dim=(2, 3)).cpu()
         parts = [by_slice.sum(dim=2), *(part.sum(dim=2) for part in by_slice.tensor_split(3, dim=2))]
         return torch.stack(parts, dim=2).flatten(1).numpy()

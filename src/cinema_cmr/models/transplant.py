@@ -50,11 +50,13 @@ def transplant(pretrained: Mapping[str, Tensor], model: nn.Module) -> list[str]:
 
 def _decoders(pretrained: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
     """Return the decoders' weights under the model's keys; none unless all but the heads have the model's shapes."""
-    own = {name: tuple(x.shape) for name, x in model.state_dict().items()}
     found = {name.removeprefix(_DECODERS): x for name, x in pretrained.items() if name.startswith(_DECODERS)}
-    views = {name.split(".")[1] for name in found}
-    wanted = {n: s for n, s in own.items() if not n.startswith((*SHARED_PARTS, _HEADS)) and n.split(".")[1] in views}
-    if not found or any(name not in found or tuple(found[name].shape) != shape for name, shape in wanted.items()):
+    if not found:
+        return {}
+    own = {name: tuple(x.shape) for name, x in model.state_dict().items()}
+    views = {_view_of(name) for name in found}
+    wanted = {n: s for n, s in own.items() if not n.startswith((*SHARED_PARTS, _HEADS)) and _view_of(n) in views}
+    if any(name not in found or tuple(found[name].shape) != shape for name, shape in wanted.items()):
         return {}
     return {name: x for name, x in found.items() if own.get(name) == tuple(x.shape)}
 
@@ -67,3 +69,8 @@ def _widened(name: str, weight: Tensor, wanted: tuple[int, ...]) -> Tensor:
     if name.endswith(_FIRST_CONVOLUTION) and weight.shape[1] == 1:
         return weight.repeat(1, wanted[1], *(1,) * (weight.ndim - 2))
     return weight
+
+
+def _view_of(name: str) -> str:
+    """Return the second part of a key, which of a decoder's is the view; empty for a parameter at the root."""
+    return name.partition(".")[2].partition(".")[0]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import CinemaError, InputError, UsageError
+from cinema_cmr.core.memory import check_memory
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.store import STORE_SUFFIX, write_study
@@ -22,7 +23,7 @@ from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.io.manifest import ManifestRow, study_names
 from cinema_cmr.io.read import read_study
 from cinema_cmr.models.weights import load_model
-from cinema_cmr.score.representatives import order_representatives
+from cinema_cmr.score.representatives import order_representatives, similarity_bytes
 
 __all__ = ["RankedStudy", "rank"]
 
@@ -43,7 +44,8 @@ class RankedStudy:
     gain: float
     """Share of all uncertainty that this study stands for and none before it does, 0 to 1."""
     confidence: float | None
-    """Mean probability of the predicted structures at two phases, 0 to 1; None without a model, or without any."""
+    """Mean probability of the predicted structures at two phases, 0 to 1; 0 where there are none, None without a model.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +82,7 @@ def rank(
     paths = [str(path) for path in (*labelled, *sources)]
     if len({str(Path(path).resolve()) for path in paths}) < len(paths):
         raise UsageError("a study is given twice; expected each once, and none of the labelled ones among the others")
+    check_memory(similarity_bytes(len(paths)), f"the comparison of {len(paths)} studies with each other")
     titles = [
         *study_names([ManifestRow(path=Path(path)) for path in labelled]),
         *(names or study_names([ManifestRow(path=Path(path)) for path in sources])),

@@ -23,6 +23,8 @@ from cinema_cmr.population.listed_studies import ListedStudy
 __all__ = ["keep_facts", "listed_facts", "take_facts"]
 
 _FOLDER = "facts"
+_FORMER = "facts.jsonl"
+"""The one file of all shards that earlier versions kept; read, never written."""
 _WHOLE = (1, 1)
 
 
@@ -67,7 +69,7 @@ def _keep(folder: Path, listed: Iterable[_Listed], shard: tuple[int, int]) -> No
 
 
 def _latest(folder: Path) -> dict[str, _Listed]:
-    paths = (path for path in sorted((folder / _FOLDER).glob("*.jsonl")) if not path.name.startswith("."))
+    paths = [folder / _FORMER, *sorted((folder / _FOLDER).glob("[!.]*.jsonl"))]
     return _merged(one for path in paths for one in _read(path))
 
 

@@ -34,7 +34,7 @@ _MAX_VALIDATED_LESSONS = 16
 
 def pretrain(
     recipe: str | Experiment,
-    data: str | Path | TrainingData[StoredStudy],
+    data: str | Path | TrainingData[StoredStudy] | None,
     folder: Path | str,
     *,
     start: LoadedModel | str | None = None,
@@ -45,15 +45,16 @@ def pretrain(
     """Train, or resume the run in `folder`, and save the model to `folder/model`.
 
     `recipe`: a name in `recipes.registry`, or an experiment. `data`: a store that `cinema prepare` wrote, or opened
-    studies. `start`: the weights to start from; None for the experiment's own. `options`: fields of `PretrainOptions`,
-    e.g. `steps=100`; `command`: the command line to record, made from the options if empty. After each validation
-    `folder/pictures` gets reconstructions of the first held-out studies.
+    studies; None for a recipe that learns from lessons alone. `start`: the weights to start from; None for the
+    experiment's own. `options`: fields of `PretrainOptions`, e.g. `steps=100`; `command`: the command line to record,
+    made from the options if empty. After each validation `folder/pictures` gets reconstructions of the first held-out
+    studies.
 
     Raises `UsageError` for unknown options and for a folder of another run, `WeightsError` for a start of another
     architecture or size, `InputError` for a store without the recipe's views.
     """
     folder = Path(folder)
-    source = {} if isinstance(data, TrainingData) else {"data": str(data)}
+    source = {} if data is None or isinstance(data, TrainingData) else {"data": str(data)}
     chosen = PretrainOptions.from_keywords(start=start if isinstance(start, str) else None, **source, **options)
     experiment = find_recipe(recipe, task="pretrain") if isinstance(recipe, str) else recipe
     experiment = change_experiment(experiment, chosen)
@@ -61,9 +62,11 @@ def pretrain(
     if not isinstance(config, PretrainConfig):
         raise UsageError(f"recipe '{experiment.name}' is for the task '{config.task_name}'; expected one of 'pretrain'")
     if not isinstance(data, TrainingData):
-        data = open_pretraining_data(replace(chosen, data=str(data)), config)
+        data = open_pretraining_data(chosen, config)
     elif config.lessons is None:
         data = with_views(data, config)
+    if experiment.train.is_sharded and config.lessons is not None:
+        raise UsageError("strategy 'fsdp' needs the same pass in every process, and lessons are drawn; use 'ddp'")
     if experiment.train.is_sharded:
         _check_same_views([s for s in (*data.train, *data.val) if isinstance(s, StoredStudy)], config)
     run = prepare_run(experiment, data, folder, start=start, command=command or chosen.command("pretrain", folder))
@@ -116,6 +119,11 @@ def open_pretraining_data(
         found = "without --lessons" if options.lessons is None else f"with --lessons {options.lessons}"
         wanted = "a folder of labelled studies" if options.lessons is None else "the recipe both or synthetic"
         raise UsageError(f"pre-training {found}; expected {wanted}, e.g. --recipe both --lessons PHANTOMS")
+    unused = [f"--{name}" for name in ("data", "validation") if getattr(options, name) is not None]
+    if unused and not config.needs_store:
+        raise UsageError(
+            f"{' and '.join(unused)} with a recipe that learns from lessons alone; leave out what it ignores"
+        )
     stored: list[TrainingData[StoredStudy]] = []
     if options.data is not None and config.needs_store:
         opened = open_stores(options.data, options.validation, title=options.title, licence=options.licence)
@@ -142,12 +150,18 @@ def _with_lessons(
     times = [max(1, round(ratio))] * len(stored.train) + [max(1, round(1 / ratio))] * len(lessons.train)
     return TrainingData(
         card=joined_card([stored.card, lessons.card]),
-        split=joined_split([stored.split, lessons.split]),
+        split=joined_split([stored.split, _as_lessons(lessons.split)]),
         train=[*stored.train, *lessons.train],
         val=[*stored.val, *held_out],
         source={**stored.source, "lessons": place},
         times=times,
     )
+
+
+def _as_lessons(split: Split) -> Split:
+    """Return the split under names that no stored study has: a phantom may be both."""
+    parts = {part: tuple(f"lesson {name}" for name in names) for part, names in split.parts.items()}
+    return replace(split, parts=parts)
 
 
 def stored_data(

@@ -70,13 +70,19 @@ def _load_start(network: nn.Module, experiment: Experiment, start: LoadedModel) 
 
 def _same_parts(network: CineMA, start: CineMA) -> bool:
     """Whether two autoencoders differ at most in their grids, and in whether they decode masks."""
-    theirs = replace(start.config, image_sizes=network.config.image_sizes, masks=network.config.masks)
+    own, given = network.config.masks, start.config.masks
+    if own is not None and given is not None and own != given:
+        return False
+    theirs = replace(start.config, image_sizes=network.config.image_sizes, masks=own)
     same = _shape_values(config_values(theirs)) == _shape_values(config_values(network.config))
     return same and set(start.views) == set(network.views)
 
 
 def _without_tables(start: CineMA) -> dict[str, torch.Tensor]:
-    """Return weights without the position tables, which are computed for each grid."""
+    """Return weights without the position tables, which are computed for each grid.
+
+    Decoders that the network has not are among them; `strict=False` leaves them out.
+    """
     return {name: weight for name, weight in start.state_dict().items() if not name.endswith("pos_embed")}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,9 +10,18 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import UsageError
 
-__all__ = ["order_representatives"]
+__all__ = ["order_representatives", "similarity_bytes"]
 
 Floats = NDArray[np.float64]
+
+
+def similarity_bytes(n: int) -> int:
+    """Return the memory that ordering n items takes at most.
+
+    >>> similarity_bytes(1000)
+    32000000
+    """
+    return 4 * 8 * n * n
 
 
 def order_representatives(
@@ -25,7 +35,8 @@ def order_representatives(
     fall from one to the next, and the order for fewer is the beginning of that for more. Items of equal gain come in
     the order of the list.
 
-    Nemhauser et al., Mathematical Programming 14:265-294, 1978. Raises `UsageError` for features that are no finite
+    Nemhauser et al., Mathematical Programming 14:265-294, 1978; gains are renewed only where needed (Minoux,
+    Optimization Techniques, 1978). Memory is `similarity_bytes`. Raises `UsageError` for features that are no finite
     (n, d) numbers, and for weights below 0.
     """
     if features.ndim != 2 or not np.isfinite(features).all():
@@ -39,13 +50,22 @@ def order_representatives(
         )
     similar = _similarity(features)
     best = similar[:, list(known)].max(axis=1, initial=0.0)
-    left = [index for index in range(len(features)) if index not in set(known)]
+    known_items = set(known)
+
+    def gain_of(index: int) -> float:
+        return float(weight @ np.maximum(similar[:, index] - best, 0.0))
+
+    # A gain only falls as others are chosen: an old one that is still the largest when renewed is the largest of all.
+    waiting = [(-gain_of(index), index) for index in range(len(features)) if index not in known_items]
+    heapq.heapify(waiting)
     total, order = max(float(weight.sum()), np.finfo(float).tiny), list[tuple[int, float]]()
-    while left and (n is None or len(order) < n):
-        gains = weight @ np.maximum(similar[:, left] - best[:, None], 0.0)
-        place = int(np.argmax(gains))
-        index = left.pop(place)
-        order.append((index, float(gains[place]) / total))
+    while waiting and (n is None or len(order) < n):
+        _, index = heapq.heappop(waiting)
+        renewed = (-gain_of(index), index)
+        if waiting and renewed > waiting[0]:
+            heapq.heappush(waiting, renewed)
+            continue
+        order.append((index, -renewed[0] / total))
         best = np.maximum(best, similar[:, index])
     return order
 
@@ -55,7 +75,7 @@ def _similarity(features: Floats) -> Floats:
     scaled = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     squares = (scaled**2).sum(axis=1)
     distances = np.maximum(squares[:, None] + squares[None, :] - 2 * scaled @ scaled.T, 0.0)
-    others = distances[~np.eye(len(features), dtype=np.bool_)]
+    others = distances[np.triu_indices(len(features), k=1)]
     scale = float(np.median(others)) if others.size else 0.0
     found: Floats = np.exp(-distances / (2 * scale)) if scale > 0 else np.ones_like(distances)
     return found

@@ -141,7 +141,7 @@ def _add_changes(router: APIRouter, store: StudyStore) -> None:
         """Bring report, JSON, CSV and masks up to date with the corrections."""
 
         def action(study: OpenedStudy) -> Numbers:
-            store.write_results(study)
+            store.bring_up_to_date(study)
             return numbers_of(study)
 
         return store.use(key, action)

@@ -136,6 +136,12 @@ class StudyStore:
             study.review = replace(study.review, signed_off=study.review.last_act if signed else None)
             self._save(study)
 
+    def bring_up_to_date(self, study: OpenedStudy) -> None:
+        """Take over and note what was changed in the results, then write them with the reader's corrections."""
+        self.look_at(study)
+        with self._whole(study):
+            self.write_results(study)
+
     def write_results(self, study: OpenedStudy) -> None:
         """Bring masks, report, JSON and CSV up to date with the corrections, as `cinema remeasure` does.
 

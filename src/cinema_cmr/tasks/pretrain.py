@@ -106,6 +106,11 @@ class PretrainConfig:
             )
         if self.lessons is not None and View.SAX not in self.grids:
             raise UsageError("lessons without the short axis; expected its grid among those of the pre-training")
+        if self.lessons is not None and len(set(self.grids[View.SAX].size)) > 1:
+            raise UsageError(
+                f"lessons on a short-axis grid of {self.grids[View.SAX].size} pixels; expected a square, as images are"
+                " turned by quarters"
+            )
         most = int(1 / (1 - self.mask_ratio) + 1e-9)
         if not 0 < self.decoder_token_ratio <= 1 or not 1 <= self.complementary_masks <= most:
             raise UsageError(
@@ -192,11 +197,12 @@ class PretrainTask(Task[Example]):
         """Mean squared error of a view's decoded patches, then the mean over views; with lessons their losses too."""
         if is_lesson(batch):
             return self._lessons().loss(as_autoencoder(self.network), batch)
-        total, parts = torch.zeros(()), dict[str, float]()
+        total, parts = _nothing(self.network), dict[str, float]()
         if self.config.masked_weight:
             masks = self.masks(batch, decoder_token_ratio=self.config.decoder_token_ratio)
             error = self.network(batch.images, masks).loss
-            total, parts = self.config.masked_weight * error, {"reconstruction": float(error.detach())}
+            total = self.config.masked_weight * error
+            parts["reconstruction"] = float(error.detach())
         stacks = batch.images.get(str(View.SAX))
         if stacks is None or self.lessons is None or not self.lessons.config.agreement_weight:
             return Loss(total=total, parts=parts)
@@ -292,6 +298,11 @@ class PretrainEvaluator(Evaluator):
             facts=annotated.facts,
             scores={"reconstruction_error": error},
         )
+
+
+def _nothing(network: nn.Module) -> Tensor:
+    """Return a loss of zero with a gradient of zero, for a pass in which nothing was learned."""
+    return 0.0 * torch.stack([weight.sum() for weight in network.parameters()]).sum()
 
 
 def _title(study: StoredStudy, phase: float) -> str:

@@ -13,6 +13,7 @@ from cinema_cmr.commands.case_pool import each_result
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options.shared_options import listed_studies
 from cinema_cmr.commands.options.worker_options import add_engine_options, engine_request, in_this_process
+from cinema_cmr.core.errors import InternalError
 from cinema_cmr.io.manifest import ManifestRow, study_names
 from cinema_cmr.io.output_folder import check_new_files
 
@@ -69,13 +70,24 @@ def run(given: Namespace) -> int:
 
 
 def _embedded(studies: Sequence[ListedStudy], given: Namespace, console: Console) -> list[Embedded]:
-    """Return what became of each study, in their order, whichever was finished first."""
+    """Return what became of each study, in their order, whichever was finished first.
+
+    Of an engine that lost a job the other jobs' vectors are kept; the studies of the lost one failed.
+    """
+    from cinema_cmr.population.feature_work import failed_study
+
     found, report = {}, console.stage("embed")
-    for one in _each(studies, given, console):
-        if one.error is not None:
-            console.failure(one.study.name, one.error)
-        found[one.study.name] = one
-        report("studies", len(found), len(studies))
+    try:
+        for one in _each(studies, given, console):
+            if one.error is not None:
+                console.failure(one.study.name, one.error)
+            found[one.study.name] = one
+            report("studies", len(found), len(studies))
+    except InternalError as error:
+        if not found:
+            raise
+        console.failure("embed", error)
+        found |= {study.name: failed_study(study, error) for study in studies if study.name not in found}
     return [found[study.name] for study in studies]
 
 

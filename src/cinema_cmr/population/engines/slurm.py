@@ -149,7 +149,7 @@ def _array(
     for one, error in failed:
         raise InternalError(
             f"job {one.job_id} ended with {type(error).__name__}; expected its shard to be done: see"
-            f" {one.paths.stderr.name} in {logs.parent.name}/{logs.name}, and call again to continue"
+            f" {one.paths.stderr.name} in {logs.parent.name}/{logs.name}, and call again"
         ) from error
 
 

@@ -50,7 +50,7 @@ class Comparisons:
         """Return the results of a study, with its corrections written; those without a review are as they were."""
         folder = self._store.library.folder(key)
         if (folder / REVIEW_FILE).is_file():
-            self._store.use(key, self._store.write_results)
+            self._store.use(key, self._store.bring_up_to_date)
         return folder
 
     def page(self, key: str) -> str:
