@@ -67,6 +67,7 @@ def test_a_frame_at_either_end_deviates_from_its_neighbours_across_the_start(sou
     jump[frame] += 0.32 * np.ptp(BEAT)
     flag = curves.irregular_curve(with_curves(sound, jump, BEAT))
     assert flag is not None and flag.evidence["odd_frames"] == 1
+    assert flag.message.endswith(f"; frame {frame} deviates from its neighbours")
 
 
 def test_ordinary_noise_is_not_rough(sound: QualityContext) -> None:

@@ -29,6 +29,9 @@ MAX_ED_OFFSET = 0.25
 
 LAST_TENTH = 0.9
 
+_SHOWN = 5
+"""Deviating frames that a message names."""
+
 MAX_ES_DIFFERENCE = 0.15
 """Largest distance between the end-systoles of both ventricles, as a share of the cycle."""
 
@@ -52,23 +55,37 @@ def irregular_curve(context: QualityContext) -> Flag | None:
     for ventricle, curve in (("LV", context.volumes.lv_ml), ("RV", context.volumes.rv_ml)):
         periodic = covers_cycle(curve, times_ms=cine.frame_times_ms, rr_interval_ms=cine.rr_interval_ms)
         roughness, odd = _roughness(curve, periodic=periodic)
-        if odd or roughness > MAX_ROUGHNESS:
+        if len(odd) or roughness > MAX_ROUGHNESS:
             return Flag(
                 code="irregular-curve",
                 severity="warning",
-                message=f"the {ventricle} curve is not smooth; {odd} frames deviate from their neighbours",
-                evidence={"ventricle": ventricle, "odd_frames": odd, "roughness": round(roughness, 3)},
+                message=f"the {ventricle} curve is not smooth{_deviating(odd)}",
+                evidence={"ventricle": ventricle, "odd_frames": len(odd), "roughness": round(roughness, 3)},
             )
     return None
 
 
-def _roughness(curve: NDArray[np.float64], *, periodic: bool) -> tuple[float, int]:
-    """Return the root mean square distance from the neighbours' midpoint over the range, and the number of outliers."""
-    values = curve[np.isfinite(curve)]
+def _deviating(frames: NDArray[np.intp]) -> str:
+    """Return the end of the message: which frames deviate, if any.
+
+    >>> _deviating(np.array([24])), _deviating(np.array([3, 9]))
+    ('; frame 24 deviates from its neighbours', '; frames 3, 9 deviate from their neighbours')
+    """
+    if not len(frames):
+        return ""
+    listed = ", ".join(map(str, frames[:_SHOWN])) + ("..." if len(frames) > _SHOWN else "")
+    one = len(frames) == 1
+    return f"; frame{'' if one else 's'} {listed} deviate{'s from its' if one else ' from their'} neighbours"
+
+
+def _roughness(curve: NDArray[np.float64], *, periodic: bool) -> tuple[float, NDArray[np.intp]]:
+    """Return the root mean square distance from the neighbours' midpoint over the range, and the odd frames."""
+    known = np.flatnonzero(np.isfinite(curve))
+    values = curve[known]
     if len(values) < MIN_FRAMES or np.ptp(values) == 0:
-        return 0.0, 0
+        return 0.0, known[:0]
     off = values[1:-1] - (values[:-2] + values[2:]) / 2
-    return float(np.sqrt(np.mean(off**2)) / np.ptp(values)), int(odd_frames(values, periodic=periodic).sum())
+    return float(np.sqrt(np.mean(off**2)) / np.ptp(values)), known[odd_frames(values, periodic=periodic)]
 
 
 def incomplete_cycle(context: QualityContext) -> Flag | None:
