@@ -51,7 +51,7 @@ class ExtraModels:
     long_axis: str | None = None
     """Long-axis masks and biplane volumes."""
     landmarks: str | None = "cinema-lax"
-    """Hinge points and apex; 2-chamber experimental."""
+    """Hinge points, apex; 2C experimental."""
     disease: str | None = "cinema-disease"
     """Disease-group model, for research."""
 

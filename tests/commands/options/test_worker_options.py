@@ -28,7 +28,11 @@ def test_a_request_is_what_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
         engine_request(Namespace(engine="slurm", **GIVEN))
 
 
-def test_one_local_worker_is_this_process() -> None:
-    assert in_this_process(Namespace(engine="local", workers=1))
-    assert not in_this_process(Namespace(engine="local", workers=2))
-    assert not in_this_process(Namespace(engine="ray", workers=1))
+def test_one_local_worker_without_limits_is_this_process() -> None:
+    free = {"memory": None, "time_limit": None}
+    assert in_this_process(Namespace(engine="local", workers=1, **free))
+    assert not in_this_process(Namespace(engine="local", workers=2, **free))
+    assert not in_this_process(Namespace(engine="ray", workers=1, **free))
+    assert not in_this_process(Namespace(engine="local", workers=1, **{**free, "time_limit": 60.0})), "a limit holds"
+    assert not in_this_process(Namespace(engine="local", workers=1, **{**free, "memory": 2.0}))
+    assert engine_request(Namespace(engine="local", **{**GIVEN, "time_limit": None})).seconds == 1800
