@@ -25,9 +25,11 @@ def test_limits_are_those_of_the_request() -> None:
 
 def test_settings_are_those_of_the_machine_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
     work = WorkOptions(options=Options.of(landmarks=None, disease=None))
-    here = EngineRequest(workers=1).job(work)
+    here = EngineRequest(workers=1, memory_gb=2.0).job(work)
     assert here.settings == work.settings() and here.make.options.inference.device != "auto"  # type: ignore[attr-defined]
-    assert EngineRequest(workers=1, engine="ray", address="head:1").job(work) == here, "as docs/population.md says"
+    assert EngineRequest(workers=1, memory_gb=2.0, engine="ray", address="head:1").job(work) == here, (
+        "as docs/population.md says"
+    )
     submitted = EngineRequest(workers=1, engine="slurm").job(work)
     assert submitted.settings == "" and submitted.make == work
     gpu = Runtime(device="cuda", precision="bf16")
