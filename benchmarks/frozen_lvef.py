@@ -2,8 +2,8 @@
 
 `python benchmarks/frozen_lvef.py --data kaggle:FOLDER --model RUN/model --scratch FOLDER [--untrained 2]`. Official
 LVEF of the Data Science Bowl; the encoder sees no label. Features as in `frozen_features.py`, of both frames of a
-person. A ridge regression whose penalty is chosen inside of n people, drawn ten times from the training part, answers
-for all held-out people (case numbers that end in 0); n is 10, 40, 160 and all. Prints and stores the mean absolute
+person. A ridge regression whose penalty is chosen inside of n people, drawn ten times from the training part, predicts
+all held-out people (case numbers that end in 0); n is 10, 40, 160 and all. Prints and stores the mean absolute
 error over held-out people with its 95 % interval, beside untrained encoders and the mean of the n people
 (benchmarks/results/frozen_lvef_MODEL.json). For research use only; not a medical device.
 """

@@ -119,7 +119,8 @@ class CineMA(nn.Module):
 
     def _mask_decoders(self, sizes: DecoderConfig) -> MaskDecoders:
         stem = self.config.stem
-        return MaskDecoders(
+        decoders = MaskDecoders()
+        decoders.add_decoders(
             {view: n for view, n in self.n_axes.items() if view == View.SAX},
             sizes,
             in_chans=self.config.in_chans,
@@ -127,6 +128,7 @@ class CineMA(nn.Module):
             level_chans=stem.chans,
             strides=stem.strides,
         )
+        return decoders
 
     def forward(self, images: Mapping[str, Tensor], masks: Masks | None = None) -> dict[str, Tensor] | Reconstruction:
         """Return `features` without masks, `reconstruct` with them; for wrappers that call the module."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.models.blocks.mask_decoders import DecoderConfig, DecoderParts
+from cinema_cmr.models.blocks.mask_decoders import DecoderConfig, MaskDecoders
 from cinema_cmr.models.stem import StemConfig, stems_of
 from cinema_cmr.models.vit import Encoder, VitConfig
 
@@ -31,7 +31,7 @@ class ConvUNetRConfig(DecoderConfig):
         self.check_levels(len(self.stem.chans))
 
 
-class ConvUNetR(DecoderParts):
+class ConvUNetR(MaskDecoders):
     """Images {view: (b, c, x, y[, z])} -> logits {view: (b, out, x, y[, z])}; any size, any subset of views.
 
     Sizes that the network's strides do not divide are padded with zeros at the end of each axis and cut back.

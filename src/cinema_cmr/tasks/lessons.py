@@ -1,7 +1,7 @@
 """Lessons beside the reconstruction: structures of synthetic hearts, and agreement with oneself on real ones.
 
 No label of a person's heart is needed. Synthetic hearts come with exact masks. Where the network is sure of an
-unlabelled image, it has to give the same answer for that image with other intensities, turned and mirrored (FixMatch;
+unlabelled image, it has to predict the same for that image with other intensities, turned and mirrored (FixMatch;
 Sohn et al., NeurIPS 2020), so that what was learned on synthetic images carries over to real ones.
 """
 
@@ -32,7 +32,7 @@ __all__ = ["LessonConfig", "Lessons", "as_autoencoder", "is_lesson"]
 _SAX = str(View.SAX)
 
 _STRONG = replace(FROM_SYNTHETIC, p_intensity=0.8)
-"""Changes of intensity under which the answer has to stay the same; nothing is moved by it."""
+"""Changes of intensity under which the prediction has to stay the same; nothing is moved by it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class LessonConfig:
     agreement_share: float = 0.5
     """Part of the unlabelled images of a batch that it is computed of."""
     confidence: float = 0.9
-    """Probability from which on an answer counts as sure."""
+    """Probability from which on a voxel's prediction counts as sure."""
     min_voxels: int = 40
     """Voxels of each structure that must be sure for an image to count."""
 
@@ -60,7 +60,7 @@ class LessonConfig:
                 f" {self.agreement_share}; expected weights of 0 or more and a share above 0 up to 1"
             )
         if not 0 < self.confidence < 1:
-            raise UsageError(f"answers sure from a probability of {self.confidence}; expected one between 0 and 1")
+            raise UsageError(f"predictions sure from a probability of {self.confidence}; expected one between 0 and 1")
 
 
 def is_lesson(batch: Batch) -> bool:
@@ -90,7 +90,7 @@ class Lessons:
         return Loss(total=self.config.weight * loss.total, parts={"lessons": float(loss.total.detach())})
 
     def agreement(self, network: CineMA, images: Tensor) -> Loss:
-        """Loss of the answers for changed images (b, 1, x, y, z) against the sure answers for the images themselves.
+        """Loss of predictions for changed images (b, 1, x, y, z) against the sure ones for the images themselves.
 
         An image counts if each structure has enough sure voxels; zero where none does. Draws come from torch's
         generator, which a run seeds before each update.
@@ -144,9 +144,9 @@ def _changed(images: Tensor, codes: Tensor, rng: np.random.Generator) -> tuple[T
     """Change the intensities of images (b, 1, x, y, z), and turn and mirror both them and their codes (b, x, y, z)."""
     changed, targets = [], []
     for image, code in zip(images, codes, strict=True):
-        turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
+        quarters, mirrored = int(rng.integers(4)), bool(rng.integers(2))
         moved = change_intensities(image[0].float().cpu(), draw_intensities(rng, _STRONG)).to(image.device)
-        moved, target = torch.rot90(moved, turns), torch.rot90(code, turns)
+        moved, target = torch.rot90(moved, quarters), torch.rot90(code, quarters)
         changed.append((moved.flip(0) if mirrored else moved).unsqueeze(0))
         targets.append(target.flip(0) if mirrored else target)
     return torch.stack(changed), torch.stack(targets)

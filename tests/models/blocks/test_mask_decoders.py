@@ -18,7 +18,8 @@ SIZES = DecoderConfig(out_chans=3, dec_chans=(4, 6, 8, 8), dec_kernel=(3, 3, 1),
 def test_logits_have_the_size_of_the_image(shape: tuple[int, int, int]) -> None:
     vit = vit_size("tiny")
     stems, encoder = stems_of({"sax": (32, 32, 3)}, STEM, in_chans=1, dim=vit.dim), Encoder(vit)
-    decoders = MaskDecoders({"sax": 3}, SIZES, in_chans=1, dim=vit.dim, level_chans=STEM.chans, strides=STEM.strides)
+    decoders = MaskDecoders()
+    decoders.add_decoders({"sax": 3}, SIZES, in_chans=1, dim=vit.dim, level_chans=STEM.chans, strides=STEM.strides)
     logits = decoders.logits({"sax": torch.rand(2, 1, *shape)}, stems=stems, encoder=encoder)
     assert logits["sax"].shape == (2, 3, *shape)
 

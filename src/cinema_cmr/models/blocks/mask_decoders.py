@@ -19,7 +19,7 @@ from cinema_cmr.models.blocks.layers import (
     to_slices,
 )
 
-__all__ = ["DecoderConfig", "DecoderParts", "MaskDecoders"]
+__all__ = ["DecoderConfig", "MaskDecoders"]
 
 Stride = tuple[int, ...]
 
@@ -78,8 +78,11 @@ class UpPath(nn.Module):
         return x
 
 
-class DecoderParts(nn.Module):
-    """The decoders' modules and how a view is decoded; a network that has them adds them with `add_decoders`."""
+class MaskDecoders(nn.Module):
+    """The decoders' modules and how a view is decoded; empty until `add_decoders`.
+
+    A part of another network, or its base class: the modules then stand beside the network's own.
+    """
 
     def add_decoders(
         self,
@@ -167,20 +170,3 @@ class DecoderParts(nn.Module):
         y = self.decoder_dict[view](skips[path[0]], [skips.get(stride) for stride in path[1:]])
         out: Tensor = self.pred_head_dict[view](y)
         return out
-
-
-class MaskDecoders(DecoderParts):
-    """Decoders as a part of another network: see `DecoderParts.add_decoders` for the arguments."""
-
-    def __init__(
-        self,
-        n_axes: Mapping[str, int],
-        sizes: DecoderConfig,
-        *,
-        in_chans: int,
-        dim: int,
-        level_chans: tuple[int, ...],
-        strides: tuple[Stride, ...],
-    ) -> None:
-        super().__init__()
-        self.add_decoders(n_axes, sizes, in_chans=in_chans, dim=dim, level_chans=level_chans, strides=strides)
