@@ -51,6 +51,11 @@ class HeartLocation:
     """"motion", "planes" (where those of other views meet), "image middle", "coarse pass" or "given"."""
     evidence: Facts = field(default_factory=dict)
 
+    @property
+    def magnification(self) -> float:
+        """How many times finer than the model's own grid a small heart is segmented; 1 for the model's own."""
+        return float(self.evidence.get("magnification") or 1.0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class RemovedComponent:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES
 
-__all__ = ["expected_dice"]
+__all__ = ["expected_dice", "mean_probability"]
 
 
 def expected_dice(prob: NDArray[np.float32], labels: NDArray[np.uint8], *, scheme: str = "cine") -> dict[str, float]:
@@ -25,3 +25,11 @@ def expected_dice(prob: NDArray[np.float32], labels: NDArray[np.uint8], *, schem
         overlap = float(class_prob[inside].sum(dtype=np.float64))
         dice[label.name] = 2 * overlap / volumes if volumes > 1e-6 else float("nan")
     return dice
+
+
+def mean_probability(prob: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:
+    """Return the mean probability (x, y, z, class) of the labels (x, y, z) over the foreground; NaN without any."""
+    foreground = labels > 0
+    if not foreground.any():
+        return float("nan")
+    return float(np.take_along_axis(prob[foreground], labels[foreground][:, None].astype(np.int64), axis=1).mean())

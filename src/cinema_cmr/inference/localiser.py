@@ -17,7 +17,7 @@ from cinema_cmr.core.volume import Cine
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.views.motion import axis_from_motion
 
-__all__ = ["locate_heart"]
+__all__ = ["coarse_centre", "locate_heart"]
 
 _MAX_PASSES = 4
 _CLOSE_MM = 8.0
@@ -50,7 +50,7 @@ def locate_heart(cine: Cine, segmenter: Segmenter, *, place: Point | None = None
         location = _refine(cine, segmenter, start, method, min_ml=min_ml)
         if location is not None:
             return location
-    start = _coarse_centre(cine, segmenter)
+    start = coarse_centre(cine, segmenter)
     location = _refine(cine, segmenter, start, "coarse pass")
     return location or HeartLocation(centre=start, method="coarse pass", evidence={"volume_ml": 0.0, "rounds": 0})
 
@@ -72,7 +72,7 @@ def _refine(
 ) -> HeartLocation | None:
     """Centre the crop on its segmentation until it converges; None if less than `min_ml` is labelled."""
     grid, spacing_mm = segmenter.grid(cine.view), np.array(cine.spacing_mm[:2])
-    centre, volume_ml, passes, converged = start, 0.0, 0, False
+    centre, volume_ml, extent_mm, passes, converged = start, 0.0, 0.0, 0, False
     while passes < _MAX_PASSES and not converged:
         passes += 1
         labels = _segment(cine, segmenter, centre)
@@ -82,6 +82,7 @@ def _refine(
         first, last = _box(labels > 0)
         reach_mm = np.maximum(np.subtract(centre, first), np.subtract(last, centre)) * spacing_mm
         clear_mm = np.array(grid.size) * grid.spacing_mm / 2 - reach_mm
+        extent_mm = float(((last - first + 1) * spacing_mm).max())
         middle = (first + last) / 2
         moved_mm = float(np.hypot(*((middle - centre) * spacing_mm)))
         converged = moved_mm < _CLOSE_MM or bool(clear_mm.min() >= _CLEAR_MM)
@@ -89,7 +90,12 @@ def _refine(
     if volume_ml < min_ml:
         return None
     distance = float(np.hypot(*(np.subtract(centre, start) * cine.spacing_mm[:2])))
-    evidence = {"rounds": passes, "moved_mm": round(distance, 1), "volume_ml": round(volume_ml, 1)}
+    evidence = {
+        "rounds": passes,
+        "moved_mm": round(distance, 1),
+        "volume_ml": round(volume_ml, 1),
+        "extent_mm": round(extent_mm, 1),
+    }
     return HeartLocation(centre=centre, method=method, evidence=evidence)
 
 
@@ -116,17 +122,18 @@ def _box_centre(mask: NDArray[np.bool_]) -> Point:
     return float(middle[0]), float(middle[1])
 
 
-def _coarse_centre(cine: Cine, segmenter: Segmenter) -> Point:
-    """Return the centre of the largest component of heart in overlapping crops over the first frame.
+def coarse_centre(cine: Cine, segmenter: Segmenter, *, magnification: float = 1.0) -> Point:
+    """Return the centre (voxels i, j) of the largest component of heart in overlapping crops over the first frame.
 
-    The middle slices of the stack suffice. If no crop contains heart, the result is the maximum of the probability of
-    heart, smoothed over the width of a heart.
+    `magnification`: how many times finer than the model's grid the crops are. The middle slices of the stack suffice.
+    If no crop contains heart, the result is the maximum of the probability of heart, smoothed over the width of a
+    heart.
     """
     cine = _middle_slices(cine)
     total = np.zeros(cine.array.shape[:3], np.float32)
     weight = np.zeros(cine.array.shape[:2], np.float32)
-    for centre in _crop_centres(cine, segmenter):
-        crop = segmenter.plan(cine, centre)
+    for centre in _crop_centres(cine, segmenter, magnification):
+        crop = segmenter.plan(cine, centre, magnification=magnification)
         _, prob = next(iter(segmenter.probabilities(cine, crop, [0])))
         total += crop.invert(prob[..., 1:].sum(axis=-1))
         weight += crop.invert(np.ones(crop.size, np.float32))
@@ -160,13 +167,13 @@ def _select_slices(cine: Cine, selection: slice) -> Cine:
     )
 
 
-def _crop_centres(cine: Cine, segmenter: Segmenter) -> Iterator[Point]:
+def _crop_centres(cine: Cine, segmenter: Segmenter, magnification: float) -> Iterator[Point]:
     """Yield the centres of crops that cover the image, each overlapping its neighbours by half."""
     grid = segmenter.grid(cine.view)
     axes = []
     for axis in (0, 1):
         n, mm = cine.array.shape[axis], cine.spacing_mm[axis]
-        width = grid.size[axis] * grid.spacing_mm / mm
+        width = grid.size[axis] * grid.spacing_mm / magnification / mm
         count = max(1, int(np.ceil((n - width) / (width / 2))) + 1)
         first, last = (width / 2, n - width / 2) if count > 1 else (n / 2, n / 2)
         axes.append(np.linspace(first, last, count) - 0.5)

@@ -15,8 +15,10 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.heart_position import heart_positions
 from cinema_cmr.image.resample import CropResample
+from cinema_cmr.inference.confidence import mean_probability
 from cinema_cmr.inference.fov import MAX_FOV_EXPANSIONS, expand_fov, is_truncated
 from cinema_cmr.inference.localiser import locate_heart
+from cinema_cmr.inference.magnification import magnify_small_heart
 from cinema_cmr.inference.postprocess import keep_largest_components
 from cinema_cmr.inference.segmenter import Segmenter
 
@@ -55,18 +57,19 @@ def predict_cine(
 
     The heart of a long-axis cine is first searched at `place`, the estimate of other views. Probabilities are resampled
     to the native grid before labelling; only the largest component of each structure is kept, and removed components
-    are listed. If labels touch an edge of the field of view inside the image, all frames are predicted again with a
-    larger one, up to three times.
+    are listed. A heart much smaller than an adult's is magnified (`inference/magnification.py`). If labels touch an
+    edge of the field of view inside the image, all frames are predicted again with a larger one, up to three times.
     """
-    location = (
-        locate_heart(cine, segmenter, place=place) if centre is None else HeartLocation(centre=centre, method="given")
-    )
-    crop, fov_expansions = segmenter.plan(cine, location.centre), 0
+    if centre is None:
+        location = magnify_small_heart(cine, segmenter, locate_heart(cine, segmenter, place=place))
+    else:
+        location = HeartLocation(centre=centre, method="given")
+    crop, fov_expansions = segmenter.plan(cine, location.centre, magnification=location.magnification), 0
     labels, confidence, removed = _predict_frames(cine, segmenter, crop, report)
     while is_truncated(labels, crop) and fov_expansions < MAX_FOV_EXPANSIONS:
         crop, fov_expansions = expand_fov(crop), fov_expansions + 1
         labels, confidence, removed = _predict_frames(cine, segmenter, crop, report)
-    grid = segmenter.grid(cine.view)
+    pixel_mm = segmenter.grid(cine.view).spacing_mm / location.magnification
     return Prediction(
         view=cine.view,
         labels=LabelMap(array=labels, scheme=segmenter.card.label_scheme),
@@ -75,7 +78,7 @@ def predict_cine(
         removed_components=tuple(removed),
         model=segmenter.card.name,
         least_confidence=segmenter.card.least_confidence,
-        fov_mm=(crop.size[0] * grid.spacing_mm, crop.size[1] * grid.spacing_mm),
+        fov_mm=(crop.size[0] * pixel_mm, crop.size[1] * pixel_mm),
         fov_expansions=fov_expansions,
         truncated=is_truncated(labels, crop),
     )
@@ -98,16 +101,8 @@ def _predict_frames(
             pixel_mm=cine.spacing_mm[:2],
         )
         labels[..., frame] = cleaned
-        confidence[frame] = _confidence(native, cleaned)
+        confidence[frame] = mean_probability(native, cleaned)
         removed += [RemovedComponent(structure=name, frame=frame, volume_ml=volume) for name, volume in volumes.items()]
         if report is not None:
             report(done, cine.n_frames)
     return labels, confidence, removed
-
-
-def _confidence(prob: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:
-    """Return the mean probability of the predicted class over the foreground; NaN without foreground."""
-    foreground = labels > 0
-    if not foreground.any():
-        return float("nan")
-    return float(np.take_along_axis(prob[foreground], labels[foreground][:, None].astype(np.int64), axis=1).mean())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -63,10 +64,12 @@ class Segmenter:
         """Return the grid of a view of the card."""
         return self.card.grids[view]
 
-    def plan(self, cine: Cine, centre: tuple[float, float]) -> CropResample:
-        """Plan the crop of the model's grid around `centre` (voxels i, j)."""
+    def plan(self, cine: Cine, centre: tuple[float, float], *, magnification: float = 1.0) -> CropResample:
+        """Plan the crop of the model's grid, or one of so many times smaller pixels, around `centre` (voxels i, j)."""
         shape = (cine.array.shape[0], cine.array.shape[1])
-        return CropResample.around(shape, cine.spacing_mm, self.grid(cine.view), centre)
+        grid = self.grid(cine.view)
+        magnified = replace(grid, spacing_mm=grid.spacing_mm / magnification)
+        return CropResample.around(shape, cine.spacing_mm, magnified, centre)
 
     def probabilities(
         self, cine: Cine, crop: CropResample, frames: Sequence[int]

@@ -12,6 +12,7 @@ from cinema_cmr.core.annotation import SoftLabels
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.inference.localiser import locate_heart
+from cinema_cmr.inference.magnification import magnify_small_heart
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.io.atomic import atomic_path
 
@@ -29,7 +30,8 @@ def predict_soft_labels(cine: Cine, segmenter: Segmenter) -> SoftLabels:
     Outside the teacher's field of view they are all zero, which is no target. Nothing is post-processed: a structure
     in two pieces stays uncertain.
     """
-    crop = segmenter.plan(cine, locate_heart(cine, segmenter).centre)
+    location = magnify_small_heart(cine, segmenter, locate_heart(cine, segmenter))
+    crop = segmenter.plan(cine, location.centre, magnification=location.magnification)
     n_classes = 1 + len(LABEL_SCHEMES[segmenter.card.label_scheme])
     probs = np.zeros((*cine.array.shape, n_classes), np.float32)
     for frame, planes in segmenter.probabilities(cine, crop, range(cine.n_frames)):

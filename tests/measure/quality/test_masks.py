@@ -7,7 +7,7 @@ import pytest
 from hearts import LV, MYO, RV, context_of, heart, prediction_of
 
 from cinema_cmr.core.annotation import LabelMap
-from cinema_cmr.core.results import RemovedComponent
+from cinema_cmr.core.results import HeartLocation, RemovedComponent
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.measure.quality import masks
 from cinema_cmr.measure.quality.context import QualityContext
@@ -108,6 +108,17 @@ def test_heart_exceeds_fov(truncated: bool, severity: str, words: str) -> None:
     assert flag is not None and (flag.code, flag.severity) == ("heart-exceeds-fov", severity)
     assert words in flag.message and flag.evidence == {"fov_mm": "216x216", "fov_expansions": 1}
     assert masks.heart_exceeds_fov(context_of(*heart(), fov_mm=(168.0, 168.0))) is None
+
+
+@pytest.mark.parametrize(("magnification", "raised"), [(1.85, True), (None, False)])
+def test_small_heart(magnification: float | None, raised: bool) -> None:
+    evidence = {"extent_mm": 54.0, "magnification": magnification}
+    location = HeartLocation(centre=(0.0, 0.0), method="motion", evidence=evidence)
+    flag = masks.small_heart(context_of(*heart(), location=location))
+    assert (flag is not None) is raised
+    if flag is not None:
+        assert flag.severity == "warning" and "54 mm across" in flag.message and "1.9 times" in flag.message
+        assert flag.evidence == evidence
 
 
 def test_fov_flag_names_a_long_axis_view() -> None:

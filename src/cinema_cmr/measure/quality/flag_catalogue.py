@@ -62,6 +62,12 @@ _MEASUREMENT: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
         "any component; warning from 5 ml (late enhancement: 5 % of the myocardium)",
     ),
     ("heart-exceeds-fov", _INFO_WARNING, "the heart left the field of view", "expanded: info; still cut off: warning"),
+    (
+        "small-heart",
+        _WARNING,
+        "a heart much smaller than an adult's",
+        "both ventricles within 70 mm; the model was surer of the magnified image, which it segmented",
+    ),
     ("low-confidence", _WARNING, "the model is unsure", "mean probability at ED or ES below the limit in its card"),
     ("irregular-curve", _WARNING, "a volume curve is not smooth", "roughness above 10 % of its range"),
     ("incomplete-cycle", _WARNING, "the cycle may be cut off", "first and last volume differ too much"),

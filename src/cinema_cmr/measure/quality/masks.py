@@ -169,6 +169,22 @@ def heart_exceeds_fov(context: QualityContext) -> Flag | None:
     return fov_flag(context.prediction) if context.prediction is not None else None
 
 
+def small_heart(context: QualityContext) -> Flag | None:
+    """Report a heart that was magnified, as it is much smaller than those that the model learned; ACDC: none."""
+    location = context.prediction.location if context.prediction is not None else None
+    if location is None or location.magnification <= 1:
+        return None
+    extent_mm = location.evidence.get("extent_mm")
+    return Flag(
+        code="small-heart",
+        severity="warning",
+        message=f"both ventricles are {extent_mm:.0f} mm across, much less than the adult hearts that the model"
+        f" learned; segmented in an image magnified {location.magnification:.1f} times: check the outlines and the"
+        " pixel size",
+        evidence={"extent_mm": extent_mm, "magnification": location.magnification},
+    )
+
+
 def low_confidence(context: QualityContext) -> Flag | None:
     """Report a mean probability of the labels at ED or ES below the limit in the model's card."""
     if context.prediction is None:
@@ -193,6 +209,7 @@ MASK_CHECKS: tuple[Check, ...] = (
     slice_without_lv,
     removed_components,
     heart_exceeds_fov,
+    small_heart,
     low_confidence,
 )
 """Checks in the order of their report."""
