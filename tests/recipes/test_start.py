@@ -11,13 +11,17 @@ from small_runs import data, small, small_unetr
 
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.models.adapters import Adaptation
+from cinema_cmr.models.architectures import config_values
+from cinema_cmr.models.blocks.mask_decoders import DecoderConfig
 from cinema_cmr.models.catalogue import join_weights
 from cinema_cmr.models.loaded import LoadedModel
+from cinema_cmr.models.mae import CineMA, CineMAConfig
 from cinema_cmr.models.transplant import SHARED_PARTS
+from cinema_cmr.models.unetr import ConvUNetRConfig
 from cinema_cmr.models.weights import load_model
 from cinema_cmr.recipes.finetune import finetune
 from cinema_cmr.recipes.registry import recipe
-from cinema_cmr.recipes.start import first_network
+from cinema_cmr.recipes.start import first_network, with_decoder_of
 
 
 def test_a_run_starts_from_given_weights(tmp_path: Path) -> None:
@@ -107,3 +111,30 @@ def test_a_run_starts_from_the_member_of_an_ensemble_that_fits(tmp_path: Path) -
     assert all(torch.allclose(a, b, atol=2e-3) for a, b in pairs)
     with pytest.raises(WeightsError, match="another size"):
         finetune(recipe("sax-unet"), data(), tmp_path / "four", start=load_model(tmp_path / "both"))
+
+
+def test_a_decoder_of_another_size_is_taken_over_with_its_size(tmp_path: Path) -> None:
+    """The recipe's own widths would leave the decoder that was pre-trained with lessons behind."""
+    its = small_unetr()
+    assert isinstance(its.network, ConvUNetRConfig)
+    masks = DecoderConfig(out_chans=4, dec_chans=(6, 4, 6, 6, 8), dec_kernel=(3, 3, 1))
+    config = CineMAConfig(image_sizes=its.network.image_sizes, vit=its.network.vit, stem=its.network.stem, masks=masks)
+    torch.manual_seed(5)
+    source = CineMA(config)
+    card = replace(load_model("cinema-small-sax").card, config=config_values(config))
+    start = LoadedModel(model=source, card=card)
+    still = its.with_optim(lr=0.0, last_lr=0.0).with_train(n_steps=1)
+    result = finetune(still, data(), tmp_path / "run", start=start)
+    taken = result.load().model.state_dict()
+    decoder = source.mask_decoders
+    assert decoder is not None
+    assert all(torch.allclose(taken[name], weight, atol=1e-3) for name, weight in decoder.state_dict().items())
+    assert "dec_chans:\n    - 6\n" in (tmp_path / "run" / "config.yaml").read_text(encoding="utf-8")
+
+
+def test_only_a_network_of_the_decoder_s_views_takes_its_size() -> None:
+    start = load_model("cinema-small-sax")
+    for its in (small(), recipe("lax-mask-unetr")):
+        assert with_decoder_of(its, start) is its
+    assert with_decoder_of(small_unetr(), None).network == small_unetr().network
+    assert with_decoder_of(small_unetr(), load_model("cinema-small")).network == small_unetr().network

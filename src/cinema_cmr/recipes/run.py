@@ -22,7 +22,7 @@ from cinema_cmr.models.weights import load_model, save_model
 from cinema_cmr.recipes.card import create_card
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.run_config import record_run, write_config
-from cinema_cmr.recipes.start import first_network
+from cinema_cmr.recipes.start import first_network, with_decoder_of
 from cinema_cmr.tasks.registry import create_task
 from cinema_cmr.tasks.task import Task
 
@@ -125,6 +125,7 @@ def prepare_run(
     name = start if start is not None else experiment.start
     loaded = load_model(name) if isinstance(name, str) else name
     resolved = experiment.resolved(start=name.card.name if isinstance(name, LoadedModel) else name)
+    resolved = with_decoder_of(resolved, loaded)
     task = create_task(resolved.task, first_network(resolved, loaded), data.train)
     times = data.times or [1] * len(data.train)
     examples = [example for study, n in zip(data.train, times, strict=True) for example in [*task.examples(study)] * n]

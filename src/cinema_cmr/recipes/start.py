@@ -15,11 +15,12 @@ from cinema_cmr.models.blocks.layers import checkpoint_activations
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.mae import CineMA
 from cinema_cmr.models.transplant import transplant
+from cinema_cmr.models.unetr import ConvUNetRConfig
 from cinema_cmr.recipes.encoder_sizes import wrong_size_message
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.published_size import has_published_size
 
-__all__ = ["first_network"]
+__all__ = ["first_network", "with_decoder_of"]
 
 _NOT_IN_THE_WEIGHTS = ("normalise_targets", "also")
 """Parts of a configuration that change no weights: the loss of an autoencoder, further views of the same network."""
@@ -43,6 +44,23 @@ def first_network(experiment: Experiment, start: LoadedModel | None) -> nn.Modul
         adapt(network, experiment.adaptation)
     checkpoint_activations(network, experiment.train.activation_checkpointing)
     return network
+
+
+def with_decoder_of(experiment: Experiment, start: LoadedModel | None) -> Experiment:
+    """Return the experiment with the decoder's widths of an autoencoder that was pre-trained with lessons.
+
+    So its decoder is taken over too, of whatever size. Only a ConvUNetR of the views that the decoder is of changes.
+    """
+    network, source = experiment.network, start.model if start is not None else None
+    if not isinstance(network, ConvUNetRConfig) or not isinstance(source, CineMA) or source.mask_decoders is None:
+        return experiment
+    if set(network.image_sizes) != set(source.mask_decoders.decoder_dict):
+        return experiment
+    sizes = source.mask_decoders.sizes
+    adopted = replace(
+        network, dec_chans=sizes.dec_chans, dec_scale_factor=sizes.dec_scale_factor, dec_kernel=sizes.dec_kernel
+    )
+    return replace(experiment, network=adopted)
 
 
 def _load_start(network: nn.Module, experiment: Experiment, start: LoadedModel) -> None:
