@@ -17,6 +17,7 @@ from cinema_cmr.measure.measure import MeasureOptions, measure_masks
 from cinema_cmr.report.record.study_record import LandmarkRecord, StudyRecord
 from cinema_cmr.serve.library import Library
 from cinema_cmr.serve.opened_study import OpenedStudy, open_study
+from cinema_cmr.serve.study_store import StudyStore
 
 pytestmark = pytest.mark.medium
 
@@ -101,6 +102,27 @@ def test_quick_numbers_follow_the_rules_of_the_run(results: Path, rules: dict[st
     default.run = replace(default.run, options={})
     erased(default)
     assert quick.to_dict() != default.quick_numbers().to_dict()
+
+
+def test_flags_of_the_reader_and_of_the_model_stay_on_the_page_after_a_correction(results: Path) -> None:
+    """As `cinema remeasure` keeps them, with the words that they are of the model's own masks."""
+    document = json.loads((results / "measurements.json").read_text())
+    document["flags"].append({"code": "low-confidence", "severity": "warning", "message": "0.50", "evidence": {}})
+    document["issues"].append({"code": "view-uncertain", "severity": "warning", "message": "look", "evidence": {}})
+    document["predictions"][0]["removed_components"] = [{"structure": "lv", "frame": 1, "volume_ml": 9.0}]
+    (results / "measurements.json").write_text(json.dumps(document))
+    study = open_study(results, Library([results]).record(results))
+    erased(study)
+    shown = {flag.code: flag.message for flag in study.numbers().flags}
+    assert shown["low-confidence"] == "0.50 (of the model's own masks)" and shown["view-uncertain"] == "look"
+    assert shown["removed-components"].endswith("in frame 1 (of the model's own masks)")
+    StudyStore(Library([results])).write_results(study)
+    written = {flag.code: flag.message for flag in study.numbers().flags}
+    assert shown == {code: written[code] for code in shown}
+    assert written.keys() - shown.keys() <= {"masks-edited", "corrected-frame-unused"}
+    study.change("sax", 0, 2, None)
+    back = {flag.code: flag.message for flag in study.numbers().flags}
+    assert back["low-confidence"] == "0.50" and back["removed-components"].endswith("in frame 1")
 
 
 def hinge_points(record: StudyRecord) -> LandmarkRecord:

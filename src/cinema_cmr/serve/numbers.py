@@ -17,13 +17,13 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.function import Chamber, mass_values, ventricle_values
 from cinema_cmr.measure.long_axis.measurements import long_axis_values
-from cinema_cmr.measure.measure import MeasureOptions, count_volumes, measure_masks, phases_of
+from cinema_cmr.measure.measure import MeasureOptions, count_volumes, phases_of
 from cinema_cmr.measure.phases import Phases
 from cinema_cmr.measure.quality.landmarks import plausible_by_view
 from cinema_cmr.measure.valve_plane import find_valve_planes
 from cinema_cmr.measure.volumes import CODES, Volumes
 from cinema_cmr.pipeline.moved_points import move_points
-from cinema_cmr.pipeline.restored_parts import stored_options
+from cinema_cmr.pipeline.restored_parts import label_scheme, measure_again, stored_options, stored_prediction
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.study_record import StudyRecord
 
@@ -64,16 +64,30 @@ def measure_all(
     parts: Parts,
     chosen: Mapping[str, int | None],
     moved: Sequence[MovedPoint] = (),
+    *,
+    corrected: bool = True,
 ) -> Measurements:
-    """Return everything that `measure_masks` measures on these views, by the rules of the run.
+    """Return everything that `cinema remeasure` measures on these views, by the rules of the run, without its notes on
+    what was edited; flags of the reader and of the model are those of the record.
 
-    `moved` are landmarks that lie elsewhere than in the record.
+    `moved` are landmarks that lie elsewhere than in the record; `corrected` masks differ from the model's own.
     """
     cines = tuple(cine for cine, _ in parts.values())
-    study = Study(name="", cines=cines, subject=record.subject, modality=record.study.modality)
-    labels = {view: one for view, (_, one) in parts.items()}
-    options = _options(record, run, chosen)
-    return measure_masks(study, labels, options=options, landmarks=_plausible(record, moved))
+    study = Study(name="", cines=cines, subject=record.subject, modality=record.study.modality, issues=record.issues)
+    scheme = label_scheme(record)
+    predictions = {
+        one.view: stored_prediction(one, parts[one.view][1].array, scheme)
+        for one in record.predictions
+        if one.view in parts
+    }
+    return measure_again(
+        study,
+        predictions,
+        _options(record, run, chosen),
+        record,
+        landmarks=move_points(record, moved)[0],
+        corrected=corrected,
+    )
 
 
 def measure_stack(

@@ -128,7 +128,9 @@ class OpenedStudy:
             return stored_measurements(self.record)
         if self.measured is None:
             parts = {name: self._part(view) for name, view in self.views.items() if view.labels is not None}
-            self.measured = measure_all(self.record, self.run, parts, self._chosen(), self.moved_points)
+            self.measured = measure_all(
+                self.record, self.run, parts, self._chosen(), self.moved_points, corrected=bool(self.review.slices)
+            )
         return self.measured
 
     @property
