@@ -13,8 +13,9 @@ from interop_hearts import AXIS, CENTRE, RIGHT
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.measure.measure import MeasureOptions, measure_masks
+from cinema_cmr.measure.measure import MeasureOptions, count_volumes, measure_masks
 from cinema_cmr.report.record.study_record import LandmarkRecord, StudyRecord
+from cinema_cmr.serve import numbers
 from cinema_cmr.serve.library import Library
 from cinema_cmr.serve.opened_study import OpenedStudy, open_study
 from cinema_cmr.serve.study_store import StudyStore
@@ -102,6 +103,34 @@ def test_quick_numbers_follow_the_rules_of_the_run(results: Path, rules: dict[st
     default.run = replace(default.run, options={})
     erased(default)
     assert quick.to_dict() != default.quick_numbers().to_dict()
+
+
+@pytest.mark.parametrize(("rule", "counts"), [("scmr", 1), ("valve-plane", 2)])
+def test_a_moved_landmark_counts_the_stack_again_only_by_the_rule_that_follows_it(
+    marked: Path, monkeypatch: pytest.MonkeyPatch, rule: str, counts: int
+) -> None:
+    run = json.loads((marked / "run.json").read_text())
+    run["options"]["basal_rule"] = rule
+    (marked / "run.json").write_text(json.dumps(run))
+    called = []
+    monkeypatch.setattr(numbers, "count_volumes", lambda *args: called.append(1) or count_volumes(*args))
+    study = open_study(marked, Library([marked]).record(marked))
+    erased(study)
+    before = study.quick_numbers()
+    study.move_point("lax_4c", "mitral_septal", 0, (20.0, 18.0))
+    after = study.quick_numbers()
+    assert len(called) == counts
+    assert before.value("mapse_septal_mm") != after.value("mapse_septal_mm")
+    assert (before.value("lv_edv_ml") != after.value("lv_edv_ml")) is (rule == "valve-plane")
+    study.choose_frames(None, 5)
+    assert study.quick_numbers()["lv_esv_ml"].frames == (5,) and len(called) == counts
+    erased(study, index=3)
+    whole = study.numbers()
+    study.measured = None
+    quick = study.quick_numbers()
+    assert len(called) == counts + 1
+    for name in quick:
+        assert quick.value(name) == pytest.approx(whole.value(name)), name
 
 
 def test_flags_of_the_reader_and_of_the_model_stay_on_the_page_after_a_correction(results: Path) -> None:
