@@ -1,10 +1,11 @@
-"""The study page in headless Chromium: frames a second, time from a stroke to its number, time to open.
+"""The study page in headless Chromium: frames a second, time from a correction to its number, time to open.
 
 `python benchmarks/viewer.py [--seconds 5] [--chromium PATH]` makes the results of a synthetic study of 25 frames and 12
-slices of 256 x 256 (its true labels stand for a model's), serves them, and stores benchmarks/results/viewer.json. Aims:
-25 frames a second with outlines, a number within 300 ms, a study open within 1.5 s. Headless Chromium draws on the
-processor. Other work on the machine slows all three down: its load is stored, and the processor time of the browser for
-a frame and of the server for a stroke.
+slices of 256 x 256 with a 4-chamber plane (true labels and landmarks stand for a model's), serves them, and stores
+benchmarks/results/viewer.json. Corrections are strokes with the eraser and landmarks that are dragged. Aims: 25 frames
+a second with outlines, a number within 300 ms, a study open within 1.5 s. Headless Chromium draws on the processor.
+Other work on the machine slows all of it down: its load is stored, and the processor time of the browser for a frame
+and of the server for a correction.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.annotation import LabelMap
-from cinema_cmr.core.results import HeartLocation, Prediction
+from cinema_cmr.core.results import HeartLocation, LandmarkPrediction, Prediction
 from cinema_cmr.core.run_facts import RunFacts
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
@@ -62,25 +63,46 @@ DRAWING_MS = """() => {
 """Each time with a pixel read back, which waits until the drawing is done."""
 
 
+DRAG = """async (number) => {
+  const page = cinemaPage, view = "lax_4c", name = Object.keys(page.doc.points[view])[number % 3];
+  const [x, y] = page.doc.points[view][name][number];
+  const before = page.doc.points[view][name][number], after = [x + 1, y + 1];
+  page.corrections.movePoints("moved a landmark", [{ view, name, frame: number, before, after }]);
+  await page.corrections.sending;
+}"""
+
+
 def phantom_results(folder: Path) -> None:
     """Results of a phantom of the benchmark's size."""
-    phantom = make_phantom(3, views=(View.SAX,), n_frames=FRAMES)
+    phantom = make_phantom(3, views=(View.SAX, View.LAX_4C), n_frames=FRAMES)
     cine, labels = phantom.study[View.SAX], phantom.labels[View.SAX]
     picked = np.linspace(0, cine.n_slices - 1, SLICES).round().astype(int)
     array, codes = (_fitted(one[:, :, picked]) for one in (cine.array, labels.array))
     cine = replace(cine, array=array, slice_positions_mm=np.arange(SLICES) * 8.0, source=None, sources=None)
-    study = Study(name="phantom", cines=(cine,))
-    prediction = Prediction(
-        view=View.SAX,
-        labels=LabelMap(array=codes),
+    study = Study(name="phantom", cines=(cine, phantom.study[View.LAX_4C]))
+    masks = {View.SAX: LabelMap(array=codes), View.LAX_4C: phantom.labels[View.LAX_4C]}
+    predictions = {view: _as_predicted(view, one) for view, one in masks.items()}
+    points = phantom.landmarks[View.LAX_4C]
+    found = LandmarkPrediction(
+        landmarks=points, confidence={name: np.ones(FRAMES) for name in points.points}, centre=(SIZE / 2, SIZE / 2)
+    )
+    run = RunFacts(model_name="truth", model_hash=None, device="cpu", precision="fp32", inference_settings="none")
+    measured = measure_masks(study, masks, landmarks={View.LAX_4C: points})
+    analysis = Analysis(
+        study=study, predictions=predictions, measurements=measured, run=run, landmarks={View.LAX_4C: found}
+    )
+    write_results(analysis, folder, images=True)
+
+
+def _as_predicted(view: View, labels: LabelMap) -> Prediction:
+    """Labels as those of a model."""
+    return Prediction(
+        view=view,
+        labels=labels,
         confidence=np.ones(FRAMES, np.float32),
         location=HeartLocation(centre=(SIZE / 2, SIZE / 2), method="given"),
         model="truth",
     )
-    run = RunFacts(model_name="truth", model_hash=None, device="cpu", precision="fp32", inference_settings="none")
-    measured = measure_masks(study, {View.SAX: prediction.labels})
-    analysis = Analysis(study=study, predictions={View.SAX: prediction}, measurements=measured, run=run)
-    write_results(analysis, folder, images=True)
 
 
 def _fitted(array: np.ndarray) -> np.ndarray:
@@ -147,6 +169,14 @@ def strokes(page: Page) -> list[float]:
     return list(page.evaluate("cinemaPage.stats.latency"))
 
 
+def drags(page: Page) -> list[float]:
+    """Drag landmarks by script, as a hand does; return the ms from the end of each drag to its number on the page."""
+    page.evaluate("cinemaPage.stats.latency = []")
+    for number in range(STROKES):
+        page.evaluate(DRAG, number)
+    return list(page.evaluate("cinemaPage.stats.latency"))
+
+
 def measured(address: str, chromium: str, seconds: float) -> dict[str, object]:
     """All measurements in one browser."""
     with sync_playwright() as playwright:
@@ -167,6 +197,10 @@ def measured(address: str, chromium: str, seconds: float) -> dict[str, object]:
         between = processor_seconds()
         latency = strokes(page)
         after = processor_seconds()
+        page.evaluate("new Promise((done) => setTimeout(done, 3000))")  # until all numbers of the last stroke are there
+        at_rest = processor_seconds()
+        moved = drags(page)
+        dragged = processor_seconds()
         version = browser.version
         browser.close()
     return {
@@ -174,10 +208,13 @@ def measured(address: str, chromium: str, seconds: float) -> dict[str, object]:
         "frames_per_second": round(rate, 1),
         "drawing_ms": {"median": round(statistics.median(drawing), 2), "p95": round(np.percentile(drawing, 95), 2)},
         "number_after_stroke_ms": {"median": round(statistics.median(latency), 1), "worst": round(max(latency), 1)},
+        "number_after_landmark_ms": {"median": round(statistics.median(moved), 1), "worst": round(max(moved), 1)},
         "strokes": len(latency),
+        "landmarks": len(moved),
         "processor_ms": {
             "a_frame_in_the_browser": round(1000 * (between["browser"] - before["browser"]) / (2 * FRAMES), 1),
             "a_stroke_in_the_server": round(1000 * (after["server"] - between["server"]) / len(latency), 1),
+            "a_landmark_in_the_server": round(1000 * (dragged["server"] - at_rest["server"]) / len(moved), 1),
         },
         "first_opening_ms": {"first_slice": round(times[0][0]), "all_slices": round(times[0][1])},
         "later_opening_ms": {"first_slice": round(times[-1][0]), "all_slices": round(times[-1][1])},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ from hearts import LV, MYO, RV, acdc_patient, cine_of, heart, heart_slice
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import GeometryError, InputError, UsageError
-from cinema_cmr.measure.volumes import base_end, enclosed_fractions, measure_volumes
+from cinema_cmr.core.volume import Cine
+from cinema_cmr.measure.volumes import CLEAR_RIM, base_end, enclosed_fractions, measure_volumes
 
 
 def ellipsoid(semi_axes_mm: tuple[float, ...], spacing_mm: tuple[float, ...], code: int) -> LabelMap:
@@ -114,6 +116,51 @@ def test_min_myocardial_rim_moves_the_limit_of_the_basal_rule() -> None:
     below, above = (measure_volumes(cine, labels, min_myocardial_rim=share + step) for step in (-0.01, 0.01))
     assert not below.lv_excluded.any() and np.flatnonzero(above.lv_excluded[:, 0]).tolist() == [0]
     assert above.min_myocardial_rim == pytest.approx(share + 0.01)
+
+
+def beating(n_frames: int, counting: dict[int, float]) -> tuple[Cine, LabelMap]:
+    """Frames alike, whose first slice is open, but in the frames of `counting`: there its wall has that share."""
+    cine, labels = heart((1.0,) * n_frames)
+    for frame in range(n_frames):
+        one = LabelMap(array=labels.array[..., frame : frame + 1])
+        open_slice(one, 0, counting.get(frame, 0.1))
+    times = np.arange(n_frames) * 40.0
+    return replace(cine, frame_times_ms=times, rr_interval_ms=40.0 * n_frames), labels
+
+
+@pytest.mark.parametrize("frame", [0, 7, 19])
+def test_a_basal_slice_that_counts_in_one_frame_alone_does_not(frame: int) -> None:
+    """The first frame follows the last where the times cover the cycle."""
+    cine, labels = beating(20, {frame: 0.35})
+    assert 0.4 < enclosed_fractions(cine, labels)[0, frame] < CLEAR_RIM
+    volumes = measure_volumes(cine, labels)
+    assert volumes.lv_excluded[0].all() and not volumes.lv_excluded[1:].any()
+    assert volumes.lv_ml[frame] == pytest.approx(volumes.lv_ml[(frame + 1) % 20])
+    flipped = LabelMap(array=labels.array[:, :, ::-1])
+    assert measure_volumes(cine, flipped).lv_ml == pytest.approx(volumes.lv_ml)
+
+
+@pytest.mark.parametrize(
+    ("n_frames", "counting", "rr_ms"),
+    [
+        (20, {7: 0.35, 8: 0.35}, 800.0),  # two frames beside each other
+        (20, {19: 0.35, 0: 0.35}, 800.0),  # the last and the first
+        (20, {19: 0.35}, 1600.0),  # half a cycle: the last frame has no neighbour after it
+        (20, {7: 0.9}, 800.0),  # most of the wall is there
+        (10, {7: 0.35}, 400.0),  # few frames
+    ],
+)
+def test_other_basal_slices_count_as_their_rim_is(n_frames: int, counting: dict[int, float], rr_ms: float) -> None:
+    cine, labels = beating(n_frames, counting)
+    volumes = measure_volumes(replace(cine, rr_interval_ms=rr_ms), labels)
+    assert np.flatnonzero(volumes.lv_counted[0]).tolist() == sorted(counting)
+
+
+def test_a_frame_whose_neighbours_have_no_label_is_no_exception() -> None:
+    """As of a study with labels at ED and ES alone."""
+    cine, labels = beating(20, {7: 0.35})
+    labels.array[..., [6, 8]] = 0
+    assert measure_volumes(cine, labels).lv_counted[0, 7]
 
 
 @pytest.mark.parametrize("index", [4, 9])

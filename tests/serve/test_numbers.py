@@ -13,10 +13,12 @@ from interop_hearts import AXIS, CENTRE, RIGHT
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.measure.measure import MeasureOptions, measure_masks
+from cinema_cmr.measure.measure import MeasureOptions, count_volumes, measure_masks
 from cinema_cmr.report.record.study_record import LandmarkRecord, StudyRecord
+from cinema_cmr.serve import numbers
 from cinema_cmr.serve.library import Library
 from cinema_cmr.serve.opened_study import OpenedStudy, open_study
+from cinema_cmr.serve.study_store import StudyStore
 
 pytestmark = pytest.mark.medium
 
@@ -101,6 +103,55 @@ def test_quick_numbers_follow_the_rules_of_the_run(results: Path, rules: dict[st
     default.run = replace(default.run, options={})
     erased(default)
     assert quick.to_dict() != default.quick_numbers().to_dict()
+
+
+@pytest.mark.parametrize(("rule", "counts"), [("scmr", 1), ("valve-plane", 2)])
+def test_a_moved_landmark_counts_the_stack_again_only_by_the_rule_that_follows_it(
+    marked: Path, monkeypatch: pytest.MonkeyPatch, rule: str, counts: int
+) -> None:
+    run = json.loads((marked / "run.json").read_text())
+    run["options"]["basal_rule"] = rule
+    (marked / "run.json").write_text(json.dumps(run))
+    called = []
+    monkeypatch.setattr(numbers, "count_volumes", lambda *args: called.append(1) or count_volumes(*args))
+    study = open_study(marked, Library([marked]).record(marked))
+    erased(study)
+    before = study.quick_numbers()
+    study.move_point("lax_4c", "mitral_septal", 0, (20.0, 18.0))
+    after = study.quick_numbers()
+    assert len(called) == counts
+    assert before.value("mapse_septal_mm") != after.value("mapse_septal_mm")
+    assert (before.value("lv_edv_ml") != after.value("lv_edv_ml")) is (rule == "valve-plane")
+    study.choose_frames(None, 5)
+    assert study.quick_numbers()["lv_esv_ml"].frames == (5,) and len(called) == counts
+    erased(study, index=3)
+    whole = study.numbers()
+    study.measured = None
+    quick = study.quick_numbers()
+    assert len(called) == counts + 1
+    for name in quick:
+        assert quick.value(name) == pytest.approx(whole.value(name)), name
+
+
+def test_flags_of_the_reader_and_of_the_model_stay_on_the_page_after_a_correction(results: Path) -> None:
+    """As `cinema remeasure` keeps them, with the words that they are of the model's own masks."""
+    document = json.loads((results / "measurements.json").read_text())
+    document["flags"].append({"code": "low-confidence", "severity": "warning", "message": "0.50", "evidence": {}})
+    document["issues"].append({"code": "view-uncertain", "severity": "warning", "message": "look", "evidence": {}})
+    document["predictions"][0]["removed_components"] = [{"structure": "lv", "frame": 1, "volume_ml": 9.0}]
+    (results / "measurements.json").write_text(json.dumps(document))
+    study = open_study(results, Library([results]).record(results))
+    erased(study)
+    shown = {flag.code: flag.message for flag in study.numbers().flags}
+    assert shown["low-confidence"] == "0.50 (of the model's own masks)" and shown["view-uncertain"] == "look"
+    assert shown["removed-components"].endswith("in frame 1 (of the model's own masks)")
+    StudyStore(Library([results])).write_results(study)
+    written = {flag.code: flag.message for flag in study.numbers().flags}
+    assert shown == {code: written[code] for code in shown}
+    assert written.keys() - shown.keys() <= {"masks-edited", "corrected-frame-unused"}
+    study.change("sax", 0, 2, None)
+    back = {flag.code: flag.message for flag in study.numbers().flags}
+    assert back["low-confidence"] == "0.50" and back["removed-components"].endswith("in frame 1")
 
 
 def hinge_points(record: StudyRecord) -> LandmarkRecord:

@@ -18,6 +18,7 @@ from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.run_facts import RunFacts
 from cinema_cmr.core.sources import SourceImage
+from cinema_cmr.interop.correction_notes import correction_notes
 from cinema_cmr.interop.study_files import StudyFiles
 from cinema_cmr.io.dicom.writing.identifiers import uid_from
 
@@ -70,10 +71,13 @@ class ObjectContext:
             *map(str, (run.model_name, run.model_hash, run.package_version, sorted(run.options.items()))),
             *(hashlib.sha256(mask).hexdigest() for mask in masks),
             repr(numbers),
+            *correction_notes(self.analysis),
         )
 
     def uid(self, *parts: str | int) -> str:
-        """Return the UID of a part of the results: a function of images, model, options, masks and numbers."""
+        """Return the UID of a part of the results: a function of images, model, options, masks, numbers and
+        corrections.
+        """
         return uid_from(*self._key, *parts)
 
     @cached_property

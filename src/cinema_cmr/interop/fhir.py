@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from cinema_cmr.core.serialise import Json
 from cinema_cmr.core.vocabulary import NOTICE
 from cinema_cmr.interop.concepts import BODY_SURFACE_AREA, CARDIAC_MRI, Concept
+from cinema_cmr.interop.correction_notes import correction_notes
 from cinema_cmr.interop.dicom_object import MANUFACTURER, MODEL, ObjectContext
 from cinema_cmr.interop.measurement_codes import (
     CYCLE_POINT,
@@ -137,7 +138,12 @@ def _report(context: ObjectContext, places: Mapping[str, str], observations: lis
     measurements = context.analysis.measurements
     flags = [f"{flag.severity}: {flag.code}: {flag.message}" for flag in measurements.flags]
     others = [f"{one.title}: {one.value:.6g} {one.unit}" for one in uncoded_measurements(measurements.measured)]
-    parts = [NOTICE, *(["Flags:", *flags] if flags else []), *(["Without a code:", *others] if others else [])]
+    sections = {
+        "Corrected by a reader:": correction_notes(context.analysis),
+        "Flags:": flags,
+        "Without a code:": others,
+    }
+    parts = [NOTICE, *(line for title, lines in sections.items() if lines for line in (title, *lines))]
     return {
         "resourceType": "DiagnosticReport",
         "status": "preliminary",

@@ -22,6 +22,7 @@ from cinema_cmr.core.sources import CineSources, SourceImage
 from cinema_cmr.core.vocabulary import LabelClass, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.interop.concepts import Concept, SegmentConcept, segment_concepts
+from cinema_cmr.interop.correction_notes import corrected_parts, is_mask_corrected
 from cinema_cmr.interop.dicom_object import (
     MANUFACTURER,
     ObjectContext,
@@ -97,7 +98,7 @@ def segmentation_objects(
             uid=context.uid("series", "SEG", view, phase.frame),
             number=number,
             modality="SEG",
-            description=f"{view.title} {phase.title} - research only",
+            description=f"{view.title} {phase.title}{_corrected(context.analysis, view, phase)} - research only",
         )
         mask = prediction.labels.array[..., phase.frame]
         frames = list(_frames(mask, [label.code for label, _ in segments]))
@@ -125,7 +126,8 @@ def _segmentation_image(
     context: ObjectContext, view: View, phase: Phase, segments: Sequence[tuple[LabelClass, SegmentConcept]]
 ) -> Dataset:
     """Return the segmentation image module (C.8.20.2), with research use in its label and description."""
-    corrected = _is_corrected(context.analysis, view, phase.frame)
+    corrected = bool(corrected_parts(context.analysis, view, phase.frame))
+    semiautomatic = is_mask_corrected(context.analysis, view, phase.frame)
     about = f"{'corrected ' if corrected else ''}{view.title} {phase.title}"
     return item(
         ImageType=["DERIVED", "PRIMARY"],
@@ -138,15 +140,15 @@ def _segmentation_image(
         FrameOfReferenceUID=context.reference_uid,
         PositionReferenceIndicator=str(context.files.first.get("PositionReferenceIndicator") or ""),
         SegmentSequence=[
-            _segment(context, number, segment, corrected=corrected) for number, segment in enumerate(segments, 1)
+            _segment(context, number, segment, corrected=semiautomatic) for number, segment in enumerate(segments, 1)
         ],
     )
 
 
-def _is_corrected(analysis: Analysis, view: View, frame: int) -> bool:
-    """Return whether a reader corrected the mask of a frame."""
-    edits = analysis.edits.masks if analysis.edits else ()
-    return any(edit.view is view and frame in edit.frames for edit in edits)
+def _corrected(analysis: Analysis, view: View, phase: Phase) -> str:
+    """Return what a reader corrected of a phase, for a description; empty for the model's own."""
+    parts = corrected_parts(analysis, view, phase.frame)
+    return f" - corrected {', '.join(parts)}" if parts else ""
 
 
 def _segment(

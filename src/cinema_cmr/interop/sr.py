@@ -24,6 +24,7 @@ from cinema_cmr.interop.concepts import (
     RIGHT_VENTRICLE,
     Concept,
 )
+from cinema_cmr.interop.correction_notes import correction_notes
 from cinema_cmr.interop.dicom_object import (
     MANUFACTURER,
     MODEL,
@@ -92,7 +93,7 @@ def report_object(
         uid=context.uid("series", "SR"),
         number=series_number,
         modality="SR",
-        description="CineMA measurements - research only",
+        description=f"CineMA {'corrected ' if correction_notes(context.analysis) else ''}measurements - research only",
     )
     dataset = new_object(context, series, sop_class=_COMPREHENSIVE_SR, instance=1)
     dataset.update(_content(context, groups)[0])
@@ -269,7 +270,7 @@ def _measurement(one: CodedMeasurement) -> Measurement:
 
 
 def _text_groups(context: ObjectContext) -> list[MeasurementsAndQualitativeEvaluations]:
-    """Return a group of the values that have no code, and one of the flags, as text; none where there are none."""
+    """Return groups of text, where there is any: values that have no code, flags, and what a reader corrected."""
     measurements = context.analysis.measurements
     values = [
         f"{one.title}: {one.value:.6g} {one.unit} ({one.method}; {one.rule})"
@@ -278,6 +279,7 @@ def _text_groups(context: ObjectContext) -> list[MeasurementsAndQualitativeEvalu
     return [
         *_text_group(context, "values without a code", _COMMENT, values),
         *_text_group(context, "quality flags", _QUALITY, [_flag_text(flag) for flag in measurements.flags]),
+        *_text_group(context, "corrections", _COMMENT, correction_notes(context.analysis)),
     ]
 
 

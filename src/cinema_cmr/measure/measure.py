@@ -47,7 +47,9 @@ from cinema_cmr.measure.valve_plane_values import (
     valve_plane_values,
 )
 from cinema_cmr.measure.volumes import (
+    CLEAR_RIM,
     CODES,
+    FRAMES_OF_MOTION,
     MIN_MYOCARDIAL_RIM,
     OLD_BASAL_RULES,
     BasalRule,
@@ -309,7 +311,8 @@ def _describe_basal_rule(volumes: Volumes) -> str:
     )
     return (
         f"a basal slice counts if myocardium borders at least {100 * volumes.min_myocardial_rim:g} % of the rim of its"
-        f" blood (min_myocardial_rim={volumes.min_myocardial_rim:g}; half of it in SCMR, JCMR 2020;22:19)"
+        f" blood (min_myocardial_rim={volumes.min_myocardial_rim:g}; half of it in SCMR, JCMR 2020;22:19); with less"
+        f" than {100 * CLEAR_RIM:g} %, only if it counts in a frame beside too (in {FRAMES_OF_MOTION} frames or more)"
         + (atrium if volumes.basal_rule == "descent" else "")
     )
 

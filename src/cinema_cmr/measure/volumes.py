@@ -20,10 +20,13 @@ from cinema_cmr.core.geometry import unit
 from cinema_cmr.core.vocabulary import CINE_LABELS
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.descent import atrial_slices
+from cinema_cmr.measure.phases import covers_cycle
 from cinema_cmr.measure.valve_plane import ValvePlanes, apical_shares
 
 __all__ = [
+    "CLEAR_RIM",
     "CODES",
+    "FRAMES_OF_MOTION",
     "MIN_MYOCARDIAL_RIM",
     "OLD_BASAL_RULES",
     "BasalRule",
@@ -52,6 +55,13 @@ ACDC experts; in masks of a network, slices that the experts count had 45 to 50 
 
 MAX_BASAL_SHARE = 1 / 3
 """Largest share of the LV slices of a frame that the basal rule may exclude; more indicates a failed mask."""
+
+CLEAR_RIM = 0.75
+"""Fraction of the rim from which a basal slice counts in a frame although it counts in neither frame beside it, as one
+that a reader draws in ED alone."""
+
+FRAMES_OF_MOTION = 15
+"""Smallest number of frames of a beat in which a base does not come and go within one: 67 ms at 60 beats a minute."""
 
 CLEAR_TILT = 0.02
 """Smallest offset of the centroid of blood from the middle of the labelled length, as a share of it, that determines
@@ -135,7 +145,13 @@ def _lv_shares(
     """Return the (z, t) share of the LV blood of each slice that counts, 0 to 1."""
     basal_rule, min_myocardial_rim, valve_planes = rule
     if basal_rule in ("scmr", "descent") and base is not None:
-        return np.where(_beyond_valve(enclosed_fractions(cine, labels), base, min_myocardial_rim), 0.0, 1.0)
+        enclosed = enclosed_fractions(cine, labels)
+        beyond = _beyond_valve(enclosed, base, min_myocardial_rim)
+        counted = (n_voxels > 0) & ~beyond
+        curve = _sum_of_slices(n_voxels * counted, cine)
+        periodic = covers_cycle(curve, times_ms=cine.frame_times_ms, rr_interval_ms=cine.rr_interval_ms)
+        lone = _in_one_frame(counted, base, periodic=periodic) & (enclosed < CLEAR_RIM)
+        return np.where(beyond | lone, 0.0, 1.0)
     if basal_rule != "valve-plane":
         return np.ones(n_voxels.shape)
     if valve_planes is None:
@@ -238,3 +254,27 @@ def _beyond_valve(enclosed: NDArray[np.float64], base: BasalEnd, min_rim: float)
         if 0 < run <= np.ceil(len(from_base) * MAX_BASAL_SHARE) and run < len(from_base):
             excluded[from_base[:run], frame] = True
     return excluded
+
+
+def _in_one_frame(counted: NDArray[np.bool_], base: BasalEnd, *, periodic: bool) -> NDArray[np.bool_]:
+    """Return a (z, t) mask of basal slices that count in one frame, and in neither frame beside it.
+
+    The valve moves on for several frames: a base that comes and goes within one is an error of the mask. The first
+    frame follows the last if the curve is `periodic`; else these two have no pair of neighbours. With fewer than
+    `FRAMES_OF_MOTION` frames nothing is excluded.
+    """
+    lone = np.zeros_like(counted)
+    if counted.shape[1] < FRAMES_OF_MOTION:
+        return lone
+    from_base = counted if base == "first" else counted[::-1]
+    present = from_base.any(axis=0)
+    first = np.where(present, from_base.argmax(axis=0), 0)
+    before, after = (np.roll(first, step) for step in (1, -1))
+    compared = present & np.roll(present, 1) & np.roll(present, -1)
+    if not periodic:
+        compared[[0, -1]] = False
+    beside = np.where(compared, np.minimum(before, after), 0)
+    above = from_base & (np.arange(len(counted))[:, None] < beside)
+    few = above.sum(axis=0) <= np.ceil(from_base.sum(axis=0) * MAX_BASAL_SHARE)
+    lone[:] = above & few
+    return lone if base == "first" else lone[::-1]

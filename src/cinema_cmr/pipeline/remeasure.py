@@ -84,9 +84,10 @@ def remeasure(results: Path | str, corrections: Corrections, *, now: datetime | 
         _check_image(stored, options)
         study = replace(stored.study, subject=subject)
         landmarks, points = move_points(stored.record, corrections.points)
-        measured = measure_again(study, predictions, options, stored.record, landmarks=landmarks)
         run_options = _run_options(stored, corrections, options)
         edits = _edits(stored, labels, files, points, run_options, now=now or datetime.now(UTC))
+        corrected = edits is not None and bool(edits.masks)
+        measured = measure_again(study, predictions, options, stored.record, landmarks=landmarks, corrected=corrected)
         measured = replace(
             measured,
             flags=(*measured.flags, *_edit_flags(edits, measured)),

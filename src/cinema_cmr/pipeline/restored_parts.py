@@ -44,6 +44,11 @@ __all__ = [
 _OF_THE_MODEL = ("modality-mismatch", "heart-exceeds-fov", "low-confidence", "landmarks-experimental")
 """Flags that need the model or its images: taken over from the record, whatever became of the masks."""
 
+_OF_ITS_MASKS = ("heart-exceeds-fov", "low-confidence", "removed-components")
+"""Flags that speak of the masks as the model made them."""
+
+_SAID = " (of the model's own masks)"
+
 
 def label_scheme(record: StudyRecord) -> Literal["cine", "scar"]:
     """Return the scheme of the masks' codes."""
@@ -115,16 +120,28 @@ def measure_again(
     record: StudyRecord,
     *,
     landmarks: Mapping[View, LandmarkPrediction] | None = None,
+    corrected: bool = False,
 ) -> Measurements:
-    """Measure masks with landmarks, by default the record's; flags that need the model are those of the record."""
+    """Measure masks with landmarks, by default the record's; flags that need the model are those of the record.
+
+    Where the masks are `corrected`, such flags say that they are of the model's own masks.
+    """
     plausible, landmark_flags = plausible_by_view(stored_landmarks(record) if landmarks is None else landmarks)
     found = measure_study(study, predictions, options=options, landmarks=plausible)
     kept = [flag for flag in record.flags if flag.code in _OF_THE_MODEL]
-    return replace(found, flags=(*landmark_flags, *_without(found.flags), *kept))
+    flags = (*landmark_flags, *_without(found.flags), *kept)
+    return replace(found, flags=tuple(_of_the_masks(flag, corrected=corrected) for flag in flags))
 
 
 def _without(flags: tuple[Flag, ...]) -> tuple[Flag, ...]:
     return tuple(flag for flag in flags if flag.code not in _OF_THE_MODEL)
+
+
+def _of_the_masks(flag: Flag, *, corrected: bool) -> Flag:
+    """Return a flag that says whose masks it is of, if it is of the model's and these are corrected."""
+    if flag.code not in _OF_ITS_MASKS:
+        return flag
+    return replace(flag, message=flag.message.removesuffix(_SAID) + (_SAID if corrected else ""))
 
 
 def stored_run_facts(run: RunRecord) -> RunFacts:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.edits import MovedPoint
@@ -17,17 +18,26 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.function import Chamber, mass_values, ventricle_values
 from cinema_cmr.measure.long_axis.measurements import long_axis_values
-from cinema_cmr.measure.measure import MeasureOptions, count_volumes, measure_masks, phases_of
+from cinema_cmr.measure.measure import MeasureOptions, count_volumes, phases_of
 from cinema_cmr.measure.phases import Phases
 from cinema_cmr.measure.quality.landmarks import plausible_by_view
 from cinema_cmr.measure.valve_plane import find_valve_planes
 from cinema_cmr.measure.volumes import CODES, Volumes
 from cinema_cmr.pipeline.moved_points import move_points
-from cinema_cmr.pipeline.restored_parts import stored_options
+from cinema_cmr.pipeline.restored_parts import label_scheme, measure_again, stored_options, stored_prediction
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.study_record import StudyRecord
 
-__all__ = ["FRAMES", "chosen_frames", "measure_all", "measure_stack", "model_frames"]
+__all__ = [
+    "FRAMES",
+    "CountedStack",
+    "chosen_frames",
+    "count_stack",
+    "follows_landmarks",
+    "measure_all",
+    "measure_stack",
+    "model_frames",
+]
 
 FRAMES = ("ed_frame", "es_frame")
 """Options that a reader of the page may change."""
@@ -36,10 +46,13 @@ Parts = Mapping[View, tuple[Cine, LabelMap]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Ventricles:
+class CountedStack:
+    """What the labels of a short-axis stack come to, whichever frames are ED and ES."""
+
+    cine: Cine
     volumes: Volumes
-    lv: Phases
-    rv: Phases
+    present: Mapping[str, NDArray[np.bool_]]
+    """Structure -> (z, t) whether a slice holds it."""
 
 
 def model_frames(record: StudyRecord, run: RunRecord) -> dict[str, OptionValue]:
@@ -64,35 +77,68 @@ def measure_all(
     parts: Parts,
     chosen: Mapping[str, int | None],
     moved: Sequence[MovedPoint] = (),
+    *,
+    corrected: bool = True,
 ) -> Measurements:
-    """Return everything that `measure_masks` measures on these views, by the rules of the run.
+    """Return everything that `cinema remeasure` measures on these views, by the rules of the run, without its notes on
+    what was edited; flags of the reader and of the model are those of the record.
 
-    `moved` are landmarks that lie elsewhere than in the record.
+    `moved` are landmarks that lie elsewhere than in the record; `corrected` masks differ from the model's own.
     """
     cines = tuple(cine for cine, _ in parts.values())
-    study = Study(name="", cines=cines, subject=record.subject, modality=record.study.modality)
-    labels = {view: one for view, (_, one) in parts.items()}
-    options = _options(record, run, chosen)
-    return measure_masks(study, labels, options=options, landmarks=_plausible(record, moved))
+    study = Study(name="", cines=cines, subject=record.subject, modality=record.study.modality, issues=record.issues)
+    scheme = label_scheme(record)
+    predictions = {
+        one.view: stored_prediction(one, parts[one.view][1].array, scheme)
+        for one in record.predictions
+        if one.view in parts
+    }
+    return measure_again(
+        study,
+        predictions,
+        _options(record, run, chosen),
+        record,
+        landmarks=move_points(record, moved)[0],
+        corrected=corrected,
+    )
+
+
+def count_stack(
+    record: StudyRecord, run: RunRecord, part: tuple[Cine, LabelMap], moved: Sequence[MovedPoint] = ()
+) -> CountedStack:
+    """Return the volume curves of a short-axis stack by the rules of the run.
+
+    Landmarks change them by the rule "valve-plane" alone (`follows_landmarks`).
+    """
+    cine, labels = part
+    options = stored_options(run)
+    planes = find_valve_planes(cine, _plausible(record, moved)) if follows_landmarks(run) else None
+    present = {name: np.any(labels.array == code, axis=(0, 1)) for name, code in CODES.items()}
+    return CountedStack(cine=cine, volumes=count_volumes(cine, labels, options, planes), present=present)
+
+
+def follows_landmarks(run: RunRecord) -> bool:
+    """Return whether the volumes of a run depend on the hinge points of its long axes."""
+    return stored_options(run).basal_rule == "valve-plane"
 
 
 def measure_stack(
     record: StudyRecord,
     run: RunRecord,
-    part: tuple[Cine, LabelMap],
+    counted: CountedStack,
     chosen: Mapping[str, int | None],
     moved: Sequence[MovedPoint] = (),
 ) -> Measurements:
     """Return volumes, function and mass of a short-axis stack, and motion of landmarks: what must follow the hand."""
-    cine, labels = part
-    options, landmarks = _options(record, run, chosen), _plausible(record, moved)
-    found = _ventricles(cine, labels, options, landmarks)
-    volumes = found.volumes
-    lv, rv = _chamber("lv", found, labels, found.lv), _chamber("rv", found, labels, found.rv)
+    cine, volumes = counted.cine, counted.volumes
+    options = _options(record, run, chosen)
+    phases = phases_of(cine, volumes, options)
+    lv, rv = _chamber("lv", counted, phases[0]), _chamber("rv", counted, phases[1])
+    landmarks = _plausible(record, moved)
     return Measurements(
         measured=(
             *ventricle_values(lv),
-            *mass_values(lv, _chamber("myo", found, labels, found.lv)),
+            *mass_values(lv, _chamber("myo", counted, phases[0])),
             *ventricle_values(rv),
             *long_axis_values(landmarks, ed=options.ed_frame, es=options.es_frame, n_stack=cine.n_frames),
         ),
@@ -101,20 +147,10 @@ def measure_stack(
     )
 
 
-def _ventricles(
-    cine: Cine, labels: LabelMap, options: MeasureOptions, landmarks: Mapping[View, Landmarks]
-) -> _Ventricles:
-    """Return the curves by the rules of the options, with the phases of both ventricles."""
-    planes = find_valve_planes(cine, landmarks) if options.basal_rule == "valve-plane" else None
-    volumes = count_volumes(cine, labels, options, planes)
-    lv, rv = phases_of(cine, volumes, options)
-    return _Ventricles(volumes=volumes, lv=lv, rv=rv)
-
-
-def _chamber(name: Literal["lv", "rv", "myo"], found: _Ventricles, labels: LabelMap, phases: Phases) -> Chamber:
-    volumes = found.volumes
+def _chamber(name: Literal["lv", "rv", "myo"], stack: CountedStack, phases: Phases) -> Chamber:
+    volumes = stack.volumes
     curve = {"lv": volumes.lv_ml, "rv": volumes.rv_ml, "myo": volumes.myo_ml}[name]
-    counted = volumes.lv_counted if name == "lv" else np.any(labels.array == CODES[name], axis=(0, 1))
+    counted = volumes.lv_counted if name == "lv" else stack.present[name]
     return Chamber(name=name, volumes_ml=curve, counted=counted, phases=phases, rule="")
 
 

@@ -25,7 +25,16 @@ from cinema_cmr.report.record.review import REVIEW_FILE, Review, read_review, wr
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.stored import read_run
 from cinema_cmr.report.record.study_record import StudyRecord
-from cinema_cmr.serve.numbers import FRAMES, chosen_frames, measure_all, measure_stack, model_frames
+from cinema_cmr.serve.numbers import (
+    FRAMES,
+    CountedStack,
+    chosen_frames,
+    count_stack,
+    follows_landmarks,
+    measure_all,
+    measure_stack,
+    model_frames,
+)
 from cinema_cmr.serve.opened_view import OpenedView, open_view, read_codes
 from cinema_cmr.serve.own_masks import drawn_on_others, has_other_mask, own_mask
 from cinema_cmr.serve.reader_points import moved_points, take_points
@@ -48,6 +57,8 @@ class OpenedStudy:
     """All numbers of the labels as they are; None before they were measured."""
     quick: Measurements | None = None
     """Those of the stack alone; None before they were measured."""
+    counted: CountedStack | None = None
+    """Volumes of the stack's labels, which a moved landmark or another frame leaves alone; None before."""
     changed_in_place: bool = False
     """Whether a mask of the results was changed by an editor, and not measured since."""
     digests: dict[View, str] = field(default_factory=dict)
@@ -89,6 +100,7 @@ class OpenedStudy:
         view.include(changed)
         stored = None if np.array_equal(changed, own) else view.as_stored(changed)
         self.review = self.review.with_slice(view.cine.view, frame, index, stored)
+        self.counted = None
         self.forget()
 
     @property
@@ -105,6 +117,8 @@ class OpenedStudy:
         view = self.view(name)
         position = None if place is None else view.position_of(*place)
         self.review = self.review.with_point(view.cine.view, point, frame, position)
+        if follows_landmarks(self.run):
+            self.counted = None
         self.forget()
 
     def check_point(self, name: str, point: str, frame: int) -> None:
@@ -128,7 +142,9 @@ class OpenedStudy:
             return stored_measurements(self.record)
         if self.measured is None:
             parts = {name: self._part(view) for name, view in self.views.items() if view.labels is not None}
-            self.measured = measure_all(self.record, self.run, parts, self._chosen(), self.moved_points)
+            self.measured = measure_all(
+                self.record, self.run, parts, self._chosen(), self.moved_points, corrected=bool(self.review.slices)
+            )
         return self.measured
 
     @property
@@ -157,11 +173,13 @@ class OpenedStudy:
         ):
             return self.numbers()
         if self.quick is None:
-            self.quick = measure_stack(self.record, self.run, self._part(stack), self._chosen(), self.moved_points)
+            if self.counted is None:
+                self.counted = count_stack(self.record, self.run, self._part(stack), self.moved_points)
+            self.quick = measure_stack(self.record, self.run, self.counted, self._chosen(), self.moved_points)
         return self.quick
 
     def forget(self) -> None:
-        """Measure again at the next question: labels or frames have changed."""
+        """Measure again at the next question: labels, landmarks or frames have changed."""
         self.measured = self.quick = None
 
     @property

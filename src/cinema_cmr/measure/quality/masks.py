@@ -106,7 +106,7 @@ def basal_slice_excluded(context: QualityContext) -> Flag | None:
         code="basal-slice-excluded",
         severity="info",
         message=f"basal LV blood with less than {100 * context.volumes.min_myocardial_rim:.0f} % of its rim in"
-        f" myocardium is not counted: {listed}",
+        f" myocardium, or in one frame alone, is not counted: {listed}",
         evidence={f"frame_{frame}_ml": round(volume, 1) for frame, volume in ml.items()},
     )
 
