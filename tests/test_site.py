@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -26,9 +28,15 @@ NOT_RUN = {
     "README.md": "needs a study of the reader's; tests/test_api.py runs the same calls on tiny hearts",
     "docs/correct.md": "needs results of the demo study; tests/pipeline/test_remeasure.py runs the same calls",
     "docs/compare-results.md": "needs results of the demo study; tests/test_api.py runs the same calls",
+    "docs/encoder.md": "test_pages_can_be_pasted runs it with the commands before it",
     "docs/dicom.md": "a reply of another program, and a shell transcript",
 }
 """Page -> why its Python blocks are not executed here; they are compiled."""
+PASTED = {
+    "encoder.md": {},
+    "first-report.md": {"skip": ("cinema serve",)},  # a server does not end; tests/serve starts it
+}
+"""Tutorials whose every block is pasted in order -> lines left out."""
 PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
@@ -126,6 +134,39 @@ def test_the_site_builds_strictly_and_needs_no_network(tmp_path: Path) -> None:
         text = page.read_text(encoding="utf-8")
         loaded = re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\"?(https?:[^\"\s>]+)", text)
         assert [address for address in loaded if "canonical" not in address] == [], page.name
+
+
+@pytest.fixture(scope="module")
+def pasted_page() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("pasted_page", ROOT / "benchmarks" / "pasted_page.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PASTED)
+def test_pages_can_be_pasted(page: str, tmp_path: Path, pasted_page: ModuleType) -> None:
+    """Each command of a tutorial runs after those before it, as a reader pastes them."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    lines = list(pasted_page.paste(DOCS / page, tmp_path, **PASTED[page], variables={"PATH": path}))
+    assert len(lines) >= 6
+
+
+def test_blocks_of_a_page_are_told_from_what_programs_print(pasted_page: ModuleType) -> None:
+    shell = "\n    pip install x\n    cinema a \\\n      --b   remark\n\nprints\n\n    cinema-like: 3\n"
+    page = f"{shell}\n```python\nx = 1\n```\n"
+    assert list(pasted_page.pasteable(page)) == [("cinema a --b", False), ("x = 1\n", True)]
+
+
+def test_a_line_that_fails_ends_the_pasting(pasted_page: ModuleType, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("    python -c 'raise SystemExit(3)'\n\n    python -c 'print(FOLDER)'\n", encoding="utf-8")
+    with pytest.raises(RuntimeError, match="exit code 3"):
+        list(pasted_page.paste(page, tmp_path))
+    lines = list(pasted_page.paste(page, tmp_path, fails=("SystemExit",), replace={"FOLDER": "7"}))
+    assert [(line.exit_code, line.printed) for line in lines] == [(3, ""), (0, "7\n")]
 
 
 @pytest.mark.slow

@@ -21,6 +21,8 @@ from cinema_cmr.io.names import name_from_path, unique_names
         (["p/s.nii", "p/s.nii.gz"], ["s_nii", "s_nii_gz"]),
         (["p1/S.nii", "p2/s.nii"], ["p1", "p2"]),
         (["s.nii", "p2/s.nii"], ["here", "p2"]),
+        (["ill/1", "well/1", "ill/2", "well/2"], ["ill_1", "well_1", "ill_2", "well_2"]),
+        (["p/s.nii", "p/s.nii.gz", "a/t.nii", "b/t.nii"], ["s_nii", "s_nii_gz", "a", "b"]),
         ([], []),
     ],
 )

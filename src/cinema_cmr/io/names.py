@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cinema_cmr.core.errors import UsageError
@@ -48,6 +48,8 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
     ['one', 'two']
     >>> unique_names([Path("p1/dicom.zip"), Path("p2/dicom.zip")])
     ['p1', 'p2']
+    >>> unique_names([Path("ill/1"), Path("well/1"), Path("ill/2"), Path("well/2")])
+    ['ill_1', 'well_1', 'ill_2', 'well_2']
     """
     absolute = [Path(os.path.abspath(path)) for path in paths]
     repeated = [path.name for path, count in Counter(absolute).items() if count > 1]
@@ -57,14 +59,21 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
     for path in absolute:
         groups[name_from_path(path).casefold()].append(path)
     names = {group[0]: name_from_path(group[0]) for group in groups.values() if len(group) == 1}
-    for group in groups.values():
-        if len(group) > 1:
-            names.update(_disambiguate(group, {name.casefold() for name in names.values()}))
+    colliding = [group for group in groups.values() if len(group) > 1]
+    try:
+        names |= _disambiguate([path for group in colliding for path in group], names) if colliding else {}
+    except UsageError:  # no one run fits all
+        for group in colliding:
+            names |= _disambiguate(group, names)
     return [names[path] for path in absolute]
 
 
-def _disambiguate(group: Sequence[Path], taken: set[str]) -> dict[Path, str]:
-    """Map each path to the shortest run of parts, nearest to the file, that is unique in the group and not taken."""
+def _disambiguate(group: Sequence[Path], given: Mapping[Path, str]) -> dict[Path, str]:
+    """Map each path to the shortest run of parts, nearest to the file, that is unique in the group and not given.
+
+    Called for all colliding paths at once where possible, so that studies of the same folders are named alike.
+    """
+    taken = {name.casefold() for name in given.values()}
     parts = [(*map(plain_name, path.parts[1:-1]), name_from_path(path)) for path in group]
     depth = min(len(p) for p in parts)
     runs = [(end - width, end) for width in range(1, depth + 1) for end in range(0, width - depth - 1, -1)]
