@@ -37,7 +37,18 @@ LAYERS = {
     **dict.fromkeys(("recipes", "report", "interop"), 8),
     "bench": 9,
 }
-ENTRY_POINTS = ("__init__", "__main__", "api", "displays", "pipeline", "population", "cli", "commands", "serve")
+ENTRY_POINTS = (
+    "__init__",
+    "__main__",
+    "api",
+    "displays",
+    "pipeline",
+    "population",
+    "cli",
+    "commands",
+    "serve",
+    "receive",
+)
 WITHOUT_TORCH = (
     "core",
     "files",

@@ -43,6 +43,7 @@ _AFTER_INTERRUPT = {
     **dict.fromkeys(
         ("analyse", "population", "segment", "prepare", "phantom"), "finished studies are kept; call again to continue"
     ),
+    "serve-dicom": "what was received is kept; call again to continue",
     **dict.fromkeys(("finetune", "pretrain"), "call again to continue from the last checkpoint"),
     **dict.fromkeys(("embed", "evaluate", "reconstruct"), "nothing was written; call again to start over"),
 }

@@ -21,6 +21,7 @@ COMMANDS = {
     "export": "finished results as DICOM segmentation, structured report and PDF, and as FHIR",
     "deidentify": "a DICOM study without identity, with what an analysis needs",
     "serve": "a local web application: see, correct and sign off results, and send new studies",
+    "serve-dicom": "a DICOM node: receives studies, analyses them, sends the results back",
     "views": "the recognised views of a study, without measurements",
     "demo": "analyse the bundled synthetic study",
     "finetune": "train a model on labelled studies: masks, landmarks, a number or a class",
@@ -45,7 +46,7 @@ NOTICE = "For research use only; not a medical device."
 
 _PACKAGES = {
     **dict.fromkeys(("doctor", "info"), "about."),
-    **dict.fromkeys(("deidentify", "export"), "dicom."),
+    **dict.fromkeys(("deidentify", "export", "serve-dicom"), "dicom."),
     "compare": "finished.",
     **dict.fromkeys(("cohort", "population"), "population."),
     **dict.fromkeys(("embed", "prepare", "pretrain", "rank", "reconstruct"), "encoder."),
@@ -77,7 +78,8 @@ def current_name(name: str) -> str:
 
 def command_module(name: str) -> CommandModule:
     """Import and return the module of a command."""
-    return cast(CommandModule, import_module(f"cinema_cmr.commands.{_PACKAGES.get(name, '')}{name}"))
+    module = f"{_PACKAGES.get(name, '')}{name.replace('-', '_')}"
+    return cast(CommandModule, import_module(f"cinema_cmr.commands.{module}"))
 
 
 def command_parser(name: str) -> CommandParser:

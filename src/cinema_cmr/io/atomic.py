@@ -13,7 +13,7 @@ from cinema_cmr.core.errors import OutputExistsError
 from cinema_cmr.core.serialise import to_json
 from cinema_cmr.files.leftovers import remove_leftovers, temporary_name
 
-__all__ = ["atomic_path", "check_new_file", "write_bytes", "write_json", "write_text"]
+__all__ = ["atomic_path", "check_new_file", "flush_to_disk", "write_bytes", "write_json", "write_text"]
 
 
 @contextmanager
@@ -32,11 +32,10 @@ def atomic_path(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]:
     sibling = path.with_name(temporary_name(suffix))
     try:
         yield sibling
-        _flush_to_disk(sibling)
+        flush_to_disk(sibling)
         check_new_file(path, overwrite=overwrite)
         os.replace(sibling, path)
-        if os.name == "posix":
-            _flush_to_disk(path.parent)
+        flush_to_disk(path.parent)
     finally:
         sibling.unlink(missing_ok=True)
 
@@ -81,8 +80,10 @@ def _clean_once(folder: Path) -> None:
     remove_leftovers(folder)
 
 
-def _flush_to_disk(path: Path) -> None:
-    """Flush to disk, so that a power failure cannot leave a name that points to an empty file."""
+def flush_to_disk(path: Path) -> None:
+    """Flush a file or the names of a folder: no power failure can then leave a name that points to an empty file."""
+    if os.name != "posix" and path.is_dir():  # Windows opens no folder
+        return
     # Windows flushes only files open for writing; a folder can only be opened for reading.
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:

@@ -11,7 +11,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,10 +27,22 @@ from cinema_cmr.report.record.review import now
 from cinema_cmr.serve.library import is_results
 from cinema_cmr.serve.server_settings import Limits
 
-__all__ = ["INPUT", "JOB_FILE", "RESULTS", "Job", "JobStore", "TooLargeError", "file_below"]
+__all__ = [
+    "INPUT",
+    "JOB_FILE",
+    "RESULTS",
+    "UNFINISHED",
+    "Job",
+    "JobStore",
+    "TooLargeError",
+    "file_below",
+    "has_results",
+]
 
 INPUT, RESULTS, JOB_FILE = "input", "results", "job.json"
 Status = Literal["receiving", "queued", "running", "choosing", "done", "failed", "cancelled"]
+UNFINISHED: tuple[Status, ...] = ("receiving", "queued", "running", "choosing")
+"""States of a job that is still to be done."""
 _KEY = re.compile(r"[0-9]{14}-[0-9a-f]{8}")
 _PART_BYTES = 200
 _DEPTH = 16
@@ -59,12 +71,21 @@ class Job:
     """Whether the user chooses the views before the analysis; until then the job is "choosing"."""
 
 
-class JobStore:
-    """All jobs of a folder; one server uses it at a time."""
+def has_results(folder: Path) -> bool:
+    """Whether the folder of a job holds complete results."""
+    return is_results(folder / RESULTS)
 
-    def __init__(self, home: Path, limits: Limits) -> None:
+
+class JobStore:
+    """All jobs of a folder; one server uses it at a time.
+
+    `is_finished` takes a job's folder: whether everything that the job is to make is there.
+    """
+
+    def __init__(self, home: Path, limits: Limits, *, is_finished: Callable[[Path], bool] = has_results) -> None:
         self.home = home
         self.limits = limits
+        self._is_finished = is_finished
         self.lock = RLock()
         home.mkdir(parents=True, exist_ok=True)
         self._jobs = {job.id: job for job in self._stored()}
@@ -75,12 +96,21 @@ class JobStore:
         """Give each job the state that its files have after a kill: finished, to run again, or never received."""
         with self.lock:
             for job in list(self._jobs.values()):
-                if is_results(self.folder(job.id) / RESULTS):
+                if self.is_finished(job.id):
                     self.update(job.id, status="done", error=None)
                 elif job.status == "running":
                     self.update(job.id, status="queued")
                 elif job.status == "receiving":
                     self.update(job.id, status="failed", error="the upload was interrupted: send the study again")
+
+    def is_finished(self, key: str) -> bool:
+        """Return whether everything that a job is to make is there, whatever its status says."""
+        return self._is_finished(self.folder(key))
+
+    def n_unfinished(self) -> int:
+        """Return the number of jobs that are still to be done."""
+        with self.lock:
+            return sum(job.status in UNFINISHED for job in self._jobs.values())
 
     def listed(self) -> list[Job]:
         """Return all jobs, the oldest first."""
@@ -103,7 +133,7 @@ class JobStore:
     def create(self, name: str) -> Job:
         """Return a new job that waits for its files; raises `TooLargeError` if too many are unfinished."""
         with self.lock:
-            waiting = sum(job.status in ("receiving", "queued", "running", "choosing") for job in self._jobs.values())
+            waiting = self.n_unfinished()
             if waiting >= self.limits.waiting_jobs:
                 raise TooLargeError(f"{waiting} studies wait; expected fewer: wait until some are finished")
             stamp = re.sub(r"\D", "", now())[:14]
@@ -183,6 +213,19 @@ class JobStore:
             if not job.n_files:
                 raise InputError("no file was sent; expected a zip, or the files of a folder")
             return self.update(key, status="queued", choose_views=choose_views)
+
+    def take_folder(self, key: str, folder: Path) -> Job:
+        """Make a folder the files of a job that receives files, by one renaming, and put the job into the queue.
+
+        `folder` lies on the store's file system; it may be the job's own, after a kill between the two.
+        """
+        with self.lock:
+            own = self.folder(self.job(key).id) / INPUT
+            if folder != own:
+                own.rmdir()
+                folder.rename(own)
+            sizes = [path.stat().st_size for path in own.iterdir()]
+            return self.update(key, status="queued", n_files=len(sizes), size=sum(sizes))
 
     def views_chosen(self, key: str) -> Job:
         """Put a job whose views were chosen into the queue; raises `OutputExistsError` for one that does not wait."""

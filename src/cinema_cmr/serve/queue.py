@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
 
 from cinema_cmr.core.errors import UnknownNameError, as_cinema_error
 from cinema_cmr.serve.job_series import SERIES_FILE
-from cinema_cmr.serve.jobs import RESULTS, Job, JobStore
-from cinema_cmr.serve.library import is_results
+from cinema_cmr.serve.jobs import Job, JobStore
 
 __all__ = ["Progress", "Queue"]
 
@@ -29,10 +29,14 @@ class Progress:
 
 
 class Queue:
-    """A thread that runs jobs. Their processes end with the server, however it ends (`worker`)."""
+    """A thread that runs jobs. Their processes end with the server, however it ends (`worker`).
 
-    def __init__(self, store: JobStore, command: Sequence[str]) -> None:
+    `ended` is called, from that thread, with each job that is done or failed.
+    """
+
+    def __init__(self, store: JobStore, command: Sequence[str], *, ended: Callable[[Job], None] | None = None) -> None:
         self.store = store
+        self._ended = ended
         self._command = tuple(command)
         self._stop, self._wake, self._lock = Event(), Event(), Lock()
         self._running: tuple[str, subprocess.Popen[str]] | None = None
@@ -87,7 +91,7 @@ class Queue:
             self.store.update(job.id, status="running", error=None)
             process = self._started(job.id)
             error = self._followed(job.id, process)
-            finished = is_results(folder / RESULTS)
+            finished = self.store.is_finished(job.id)
             if self._stop.is_set() and not finished:
                 self.store.update(job.id, status="queued")
             elif job.choose_views and not finished and not error and (folder / SERIES_FILE).is_file():
@@ -98,13 +102,21 @@ class Queue:
         except UnknownNameError:
             return  # cancelled while it ran
         except Exception as error:  # of any kind: the thread goes on to the next job
-            finished, text = is_results(folder / RESULTS), f"the analysis could not be run: {as_cinema_error(error)}"
+            finished, text = self.store.is_finished(job.id), f"the analysis could not be run: {as_cinema_error(error)}"
             self.store.mark(job.id, "done" if finished else "failed", error=None if finished else text)
             self._stop.wait(_WAIT_S)
         finally:
             with self._lock:
                 self._running = None
             self._progress.pop(job.id, None)
+            self._report_end(job.id)
+
+    def _report_end(self, key: str) -> None:
+        """Call `ended` with a job, unless it was removed or is to run again."""
+        with suppress(UnknownNameError):
+            job = self.store.job(key)
+            if self._ended and job.status in ("done", "failed"):
+                self._ended(job)
 
     def _started(self, key: str) -> subprocess.Popen[str]:
         """Start the process of a job; it ends when its standard input closes, so that none outlives the server."""

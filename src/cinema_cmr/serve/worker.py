@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 
@@ -25,13 +26,13 @@ _LOCK_WAIT_S = 10.0
 """The process of a killed server may take a moment to end."""
 
 
-def main(arguments: list[str]) -> int:
-    """Analyse the job in the folder that is the last argument; return the exit code."""
+def main(arguments: list[str], work: Callable[[Path], None] | None = None) -> int:
+    """Do the job in the folder that is the last argument, by default analyse it; return the exit code."""
     Thread(target=_end_with_server, daemon=True).start()
     folder = Path(arguments[-1])
     try:
         with waiting_lock(folder, seconds=_LOCK_WAIT_S):
-            analyse_job(folder)
+            (work or analyse_job)(folder)
     except Exception as error:
         reported = as_cinema_error(error)
         _say(error=str(reported))

@@ -1,0 +1,160 @@
+"""Sends the objects of finished jobs, until each destination has taken each of them once.
+
+What was taken is written beside the job after every object: a kill repeats at most the one object whose
+acknowledgement was on its way, and that has the same identifiers, by which an archive keeps it once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Thread
+
+from cinema_cmr.core.errors import CinemaError, as_cinema_error
+from cinema_cmr.core.serialise import from_dict
+from cinema_cmr.files.text import read_json
+from cinema_cmr.io.atomic import write_json
+from cinema_cmr.receive.destinations import Destination, UnreachableError
+from cinema_cmr.receive.event_log import EventLog
+from cinema_cmr.receive.study_job import OBJECTS
+from cinema_cmr.serve.jobs import Job, JobStore
+
+__all__ = ["SENT_FILE", "Outbox", "SentRecord"]
+
+SENT_FILE = "sent.json"
+_WAIT_S = 1.0
+_FIRST_DELAY_S, _LAST_DELAY_S = 5.0, 300.0
+"""Time to the next attempt at a destination that failed; it doubles with each failure."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SentRecord:
+    """What the destinations have taken of one job."""
+
+    complete: bool = False
+    """Whether every destination of that time has everything: one that is added later gets new studies alone."""
+    files: dict[str, list[str]] = field(default_factory=dict)
+    """Destination -> names of the objects that it took."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Failures:
+    number: int
+    next_try: float
+
+
+class Outbox:
+    """A thread that sends.
+
+    A destination that cannot be reached is left alone for a while that grows; one that refused an object of a study is
+    sent the other studies meanwhile.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        destinations: Sequence[Destination],
+        log: EventLog,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store, self._destinations, self._log, self._clock = store, tuple(destinations), log, clock
+        self._settled: set[str] = set()
+        """Jobs whose record is complete."""
+        self._failures: dict[tuple[str, str], _Failures] = {}
+        """Destination, and the job that it refused or "" for all -> failures in a row."""
+        self._stop, self._wake = Event(), Event()
+        self._thread = Thread(target=self._loop, name="outbox", daemon=True)
+
+    def start(self) -> None:
+        """Begin to send, what is left of earlier runs too."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread after the object that it sends; the rest is sent after the next start."""
+        self._stop.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+
+    def wake(self) -> None:
+        """Look for finished jobs at once."""
+        self._wake.set()
+
+    def send_pending(self) -> None:
+        """Send what is due, once."""
+        for job in list(self._unsent()):
+            for one in self._destinations:
+                if not self._stop.is_set():
+                    self._send(job, one)
+            self._settle(job)
+
+    def _loop(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.send_pending()
+            except Exception as error:  # of any kind, such as a full disk: the thread goes on
+                self._log.event("outbox-failed", error=str(as_cinema_error(error)))
+            self._wake.wait(_WAIT_S)
+            self._wake.clear()
+
+    def _unsent(self) -> Iterator[Job]:
+        """Yield the finished jobs that are the newest of their study and not sent."""
+        newest = {job.name: job for job in self._store.listed()}
+        yield from (job for job in newest.values() if job.status == "done" and not self._is_settled(job))
+
+    def _is_settled(self, job: Job) -> bool:
+        if job.id not in self._settled and self._record(job).complete:
+            self._settled.add(job.id)
+        return job.id in self._settled
+
+    def _send(self, job: Job, destination: Destination) -> None:
+        """Send what a destination lacks of a job, unless it is to be left alone for now."""
+        keys = [(destination.name, ""), (destination.name, job.id)]
+        if any(self._failures[key].next_try > self._clock() for key in keys if key in self._failures):
+            return
+        left = self._left(job, destination)
+        if not left:
+            return
+        try:
+            destination.send(left, lambda path: self._taken(job, destination, path))
+        except Exception as error:  # of any kind: a peer can send anything
+            self._failed(job, destination, as_cinema_error(error))
+            return
+        for key in keys:
+            self._failures.pop(key, None)
+        self._log.event("sent", study=job.name, job=job.id, to=destination.name, objects=len(left))
+
+    def _failed(self, job: Job, destination: Destination, error: CinemaError) -> None:
+        key = (destination.name, "" if isinstance(error, UnreachableError) else job.id)
+        earlier = self._failures.get(key)
+        number = earlier.number + 1 if earlier else 1
+        delay = min(_FIRST_DELAY_S * 2 ** (number - 1), _LAST_DELAY_S)
+        self._failures[key] = _Failures(number=number, next_try=self._clock() + delay)
+        self._log.event(
+            "not-sent", study=job.name, job=job.id, to=destination.name, error=str(error), next_try_s=round(delay)
+        )
+
+    def _left(self, job: Job, destination: Destination) -> list[Path]:
+        taken = self._record(job).files.get(destination.name, [])
+        objects = self._store.folder(job.id) / OBJECTS
+        return [path for path in sorted(objects.glob("*.dcm")) if path.name not in taken]
+
+    def _taken(self, job: Job, destination: Destination, path: Path) -> None:
+        files = self._record(job).files
+        files[destination.name] = [*files.get(destination.name, []), path.name]
+        self._write(job, SentRecord(files=files))
+
+    def _settle(self, job: Job) -> None:
+        """Note a job of which nothing is left to send."""
+        if not any(self._left(job, one) for one in self._destinations):
+            self._write(job, SentRecord(complete=True, files=self._record(job).files))
+
+    def _record(self, job: Job) -> SentRecord:
+        path = self._store.folder(job.id) / SENT_FILE
+        return from_dict(SentRecord, read_json(path), SENT_FILE) if path.exists() else SentRecord()
+
+    def _write(self, job: Job, record: SentRecord) -> None:
+        write_json(self._store.folder(job.id) / SENT_FILE, record, overwrite=True)
