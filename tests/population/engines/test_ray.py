@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from cinema_cmr.core.errors import UsageError
-from cinema_cmr.population.engines.ray import check_ray, supervised
+from cinema_cmr.core.errors import InputError, UsageError
+from cinema_cmr.population.engines.ray import _connect, check_ray, supervised
 from cinema_cmr.population.outcome import archived_outcome
 
 _RUN = """
@@ -49,3 +50,18 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("cinema_cmr.population.engines.ray.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"cinema-cmr\[ray\]"):
         check_ray()
+
+
+def test_a_cluster_that_takes_no_caller_without_its_token_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray 2.60 shares a token within a cluster; its error is none of Python's own kinds."""
+
+    class RayError(Exception):
+        pass
+
+    def refuse(**options: object) -> None:
+        raise RayError("InvalidAuthToken")
+
+    fake = SimpleNamespace(init=refuse, exceptions=SimpleNamespace(RayError=RayError))
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    with pytest.raises(InputError, match="RAY_AUTH_TOKEN"):
+        _connect("10.0.0.1:6379", 2, 0)

@@ -42,7 +42,7 @@ def work_on_ray(
     import ray
 
     threads = job.limits.threads
-    _connect(ray.init, address, workers * threads, gpus)
+    _connect(address, workers * threads, gpus)
     try:
         kind = ray.remote(num_cpus=threads, num_gpus=_gpu_share(workers, gpus), max_retries=-1)(supervised)
         shared, waiting = ray.put(job), iter(studies)
@@ -67,17 +67,19 @@ def supervised(study: ListedStudy, job: Job) -> bytes:
     return _SUPERVISORS[job.settings].run(study)
 
 
-def _connect(init: object, address: str | None, cores: int, gpus: int) -> None:
-    quiet = {"log_to_driver": False, "include_dashboard": False, "configure_logging": False}
+def _connect(address: str | None, cores: int, gpus: int) -> None:
+    import ray
+
+    quiet = {"log_to_driver": False, "configure_logging": False}
     try:
         if address is None:
-            init(num_cpus=cores, num_gpus=gpus, **quiet)  # type: ignore[operator]
+            ray.init(num_cpus=cores, num_gpus=gpus, include_dashboard=False, **quiet)
         else:
-            init(address=address, log_to_driver=False, configure_logging=False)  # type: ignore[operator]
-    except (ConnectionError, RuntimeError, ValueError) as error:
+            ray.init(address=address, **quiet)
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise InputError(
-            f"no Ray cluster could be reached or started ({type(error).__name__}); expected one: check --address, or"
-            " leave it out for one on this machine"
+            f"no Ray cluster could be reached or started ({type(error).__name__}); expected one: check --address and"
+            " its token (RAY_AUTH_MODE=token, RAY_AUTH_TOKEN), or leave --address out for one on this machine"
         ) from error
 
 
