@@ -36,6 +36,18 @@ _MEASUREMENT: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("few-frames", _INFO_WARNING, "end-systole may be missed", "fewer than 15 frames; info for one or two frames"),
     ("wide-slice-spacing", _WARNING, "volumes are coarse", "median slice distance above 12 mm"),
     ("gap-in-stack", _WARNING, "a slice may be missing", "a distance of more than 1.25 times the median"),
+    (
+        "not-short-axis",
+        _ERROR,
+        "the stack may be no short axis",
+        "masks that are oblong, along another axis, open, uncertain",
+    ),
+    (
+        "long-axes-misplaced",
+        _WARNING,
+        "a plane may show another view",
+        "a plane over 35 degrees from its view, by base and RV in the masks",
+    ),
     ("slice-misalignment", _WARNING, "breathing or re-planning", "a heart centre 10 mm off the line of its neighbours"),
     ("heart-exceeds-image", _WARNING, "part of the heart is not imaged", "labels on the edge of the image"),
     (
@@ -136,7 +148,12 @@ _VIEWS: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
 _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("axes-not-square", _INFO_WARNING, "image axes are skewed", "axes that are not at right angles"),
     ("blank-images", _WARNING, "images without content", "images of one grey value"),
-    ("body-mirrored", _WARNING, "left and right may be exchanged", "axis and RV lie as in the mirror image of a body"),
+    (
+        "body-mirrored",
+        _WARNING,
+        "left and right may be exchanged",
+        "axis and RV lie, or the RV turns, as in a mirror image",
+    ),
     ("claim-overruled", _INFO_WARNING, "a series description was overruled", "description and geometry disagree"),
     (
         "claimed-series-left-out",
