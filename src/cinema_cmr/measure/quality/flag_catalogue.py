@@ -86,7 +86,12 @@ _MEASUREMENT: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("end-systole-mismatch", _WARNING, "the ventricles disagree on ES", "ES more than 15 % of the cycle apart"),
     ("sv-mismatch", _WARNING, "stroke volumes disagree", "LV and RV differ by more than 40 % of the larger"),
     ("implausible-ef", _WARNING, "EF beyond belief", "EF below 5 % or above 85 %"),
-    ("implausible-volume", _ERROR, "voxel size is probably wrong", "a volume or mass above 1000 ml or g"),
+    (
+        "implausible-volume",
+        _ERROR,
+        "voxel size is probably wrong",
+        "a volume or mass above 1000 ml or g, or an LV wider than 115 mm",
+    ),
     ("mass-mismatch", _WARNING, "one mask is wrong", "LV mass at ES below 0.8 or above 1.5 times that at ED"),
     (
         "slices-out-of-phase",
@@ -181,6 +186,7 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("frame-times-joined", _INFO, "times from single-frame files", "a cine joined from one file a frame"),
     ("frame-times-unknown", _INFO, "curves are drawn by frame", "no usable time step in the header"),
     ("frames-rephased", _INFO, "frames put in phase", "slices whose first frames lie at different trigger times"),
+    ("heart-rate-differs", _WARNING, "two heart rates", "heart rate and R-R interval differ by more than 20 %"),
     ("height-unit", _INFO, "height taken as centimetres", "a height above 3 m in the file"),
     ("implausible-subject", _WARNING, "a fact was left out", "height, weight or age out of range"),
     ("listed-files-missing", _WARNING, "images are missing", "a DICOMDIR that lists more than is there"),
