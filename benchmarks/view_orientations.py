@@ -4,6 +4,8 @@
 frames): the short-axis stack, 2-, 3- and 4-chamber planes, and a transverse and a coronal stack. Rotations move whole
 studies in space; mirrored ones are reflected. Results are right, flagged (wrong or left out, with `view-uncertain`,
 `no-short-axis` or `body-mirrored`) or silently wrong; docs/inputs.md states how many. A right one may carry a flag too.
+Those silently wrong are then analysed by one pass of `cinema-sax`: `not-short-axis` and `long-axes-misplaced` are flags
+of their true cause. `--again` analyses only those that were stored as silently wrong, a few minutes.
 Stores benchmarks/results/view_orientations.json. Without descriptions: no hint helps.
 """
 
@@ -16,6 +18,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -23,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.geometry import unit
+from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.phantom.anatomy.body import Body, build_body
@@ -35,6 +39,8 @@ from cinema_cmr.phantom.render import Beat, render_slice
 from cinema_cmr.phantom.styles import Style, draw_style
 from cinema_cmr.phantom.subject import GROUPS, draw_subject
 from cinema_cmr.phantom.tissue import tissue_signals
+from cinema_cmr.pipeline.analysis_options import Options
+from cinema_cmr.pipeline.analyzer import Analyzer
 from cinema_cmr.views.recognise import Candidate, recognise_views
 
 Array = NDArray[np.float64]
@@ -47,6 +53,8 @@ BODY_STACKS = {
 }
 """Normal, direction of the columns, and number of slices 10 mm apart."""
 FLAGS = {"view-uncertain", "no-short-axis", "body-mirrored"}
+FLAGS_OF_MASKS = {"not-short-axis", "long-axes-misplaced"}
+"""Flags of the same causes, raised once there are masks."""
 N_FRAMES = 6
 PIXEL_MM = 2.8
 
@@ -155,12 +163,27 @@ def outcome(study: Mapping[str, tuple[Array, Array]], names: Sequence[str], move
     return "flagged" if any(issue.code in FLAGS for issue in found.issues) else "silent"
 
 
-def outcomes_of(study: Mapping[str, tuple[Array, Array]], seed: int) -> dict[str, str]:
-    """Outcome of each case: a position of the body, and the cines that the study has."""
+def flags_of_analysis(
+    study: Mapping[str, tuple[Array, Array]], names: Sequence[str], movement: Array, analyzer: Analyzer
+) -> list[str]:
+    """Codes of all flags of the analysis of the cines that recognition keeps."""
+    candidates = [candidate(*study[name], movement) for name in names]
+    found = recognise_views(candidates)
+    kept = tuple(
+        replace(one.cine, view=decision.view)
+        for one, decision in zip(candidates, found.decisions, strict=True)
+        if decision.kept
+    )
+    analysis = analyzer.analyse(Study(name="phantom", cines=kept, issues=found.issues))
+    return sorted({flag.code for flag in analysis.measurements.flags})
+
+
+def cases_of(seed: int) -> dict[str, tuple[Array, Sequence[str]]]:
+    """Title -> position of the body, and the cines that the study has."""
     rng = np.random.default_rng((seed, 7))
     usual, mirror = np.eye(3), np.diag([-1.0, 1.0, 1.0])
     turn, other = random_rotation(rng), random_rotation(rng) @ mirror
-    cases: dict[str, tuple[Array, Sequence[str]]] = {
+    return {
         "usual, all views": (usual, tuple(VIEWS)),
         "usual, transverse alone": (usual, ("tra",)),
         "usual, coronal alone": (usual, ("cor",)),
@@ -170,7 +193,25 @@ def outcomes_of(study: Mapping[str, tuple[Array, Array]], seed: int) -> dict[str
         "rotated, stack alone": (turn, ("sax",)),
         "rotated, transverse alone": (turn, ("tra",)),
     }
-    return {title: outcome(study, names, movement) for title, (movement, names) in cases.items()}
+
+
+def outcomes_of(study: Mapping[str, tuple[Array, Array]], seed: int) -> dict[str, str]:
+    """Outcome of each case."""
+    return {title: outcome(study, names, movement) for title, (movement, names) in cases_of(seed).items()}
+
+
+def analysed(silent: Sequence[Mapping[str, object]], cache: Path | None) -> list[dict[str, object]]:
+    """The same cases with the flags of their analysis, those of the views' true cause apart."""
+    analyzer = Analyzer(Options.of(tta=1))
+    lines = []
+    for one in silent:
+        seed, title = int(str(one["seed"])), str(one["case"])
+        movement, names = cases_of(seed)[title]
+        flags = flags_of_analysis(cached_study(seed, cache), names, movement, analyzer)
+        causes = [flag for flag in flags if flag in FLAGS_OF_MASKS]
+        lines.append({"seed": seed, "case": title, "true_cause": causes, "flags": flags})
+        print(seed, title, causes or "SILENT", flush=True)
+    return lines
 
 
 def main() -> None:
@@ -178,18 +219,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--subjects", type=int, default=100)
     parser.add_argument("--cache", type=Path)
+    parser.add_argument("--again", action="store_true", help="analyse only the cases stored as silently wrong")
     arguments = parser.parse_args()
+    record = json.loads(RESULTS.read_text()) if arguments.again else recognised(arguments.subjects, arguments.cache)
+    record["silent"] = analysed(record["silent"], arguments.cache)
+    record["silent_after_analysis"] = sum(not one["true_cause"] for one in record["silent"])
+    RESULTS.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def recognised(subjects: int, cache: Path | None) -> dict[str, Any]:
+    """Print and return the counts, and the cases that are silently wrong."""
     counts: dict[str, Counter[str]] = {}
     silent = []
-    for seed in range(arguments.subjects):
-        for title, result in outcomes_of(cached_study(seed, arguments.cache), seed).items():
+    for seed in range(subjects):
+        for title, result in outcomes_of(cached_study(seed, cache), seed).items():
             counts.setdefault(title, Counter())[result] += 1
             if result == "silent":
                 silent.append({"seed": seed, "case": title})
     for title, counter in counts.items():
         print(f"{title:45s}", "  ".join(f"{name} {counter[name]}" for name in ("right", "flagged", "silent")))
     table = {title: dict(counter) for title, counter in counts.items()}
-    RESULTS.write_text(json.dumps({"subjects": arguments.subjects, "counts": table, "silent": silent}, indent=1) + "\n")
+    return {"subjects": subjects, "counts": table, "silent": silent}
 
 
 if __name__ == "__main__":

@@ -135,7 +135,12 @@ def test_a_basal_slice_that_counts_in_one_frame_alone_does_not(frame: int) -> No
     assert 0.4 < enclosed_fractions(cine, labels)[0, frame] < CLEAR_RIM
     volumes = measure_volumes(cine, labels)
     assert volumes.lv_excluded[0].all() and not volumes.lv_excluded[1:].any()
-    assert volumes.lv_ml[frame] == pytest.approx(volumes.lv_ml[(frame + 1) % 20])
+    beside = (frame + 1) % 20
+    assert volumes.lv_ml[frame] == pytest.approx(volumes.lv_ml[beside])
+    assert np.argwhere(volumes.lone).tolist() == [[0, frame]]
+    wall = np.count_nonzero(labels.array == MYO, axis=(0, 1))
+    assert volumes.myo_ml[frame] == pytest.approx(cine.voxel_volumes_ml[1:] @ wall[1:, frame])
+    assert volumes.myo_ml[beside] == pytest.approx(cine.voxel_volumes_ml @ wall[:, beside])
     flipped = LabelMap(array=labels.array[:, :, ::-1])
     assert measure_volumes(cine, flipped).lv_ml == pytest.approx(volumes.lv_ml)
 

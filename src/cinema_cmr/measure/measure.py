@@ -288,7 +288,7 @@ def _stack(cine: Cine, labels: LabelMap, volumes: Volumes, options: MeasureOptio
             volumes_ml=volumes.myo_ml,
             counted=myo_present,
             phases=lv,
-            rule=EVERY_SLICE,
+            rule=_describe_wall_rule(volumes),
             papillary=papillary,
         ),
         wall_ed=wall(lv.ed),
@@ -315,6 +315,13 @@ def _describe_basal_rule(volumes: Volumes) -> str:
         f" than {100 * CLEAR_RIM:g} %, only if it counts in a frame beside too (in {FRAMES_OF_MOTION} frames or more)"
         + (atrium if volumes.basal_rule == "descent" else "")
     )
+
+
+def _describe_wall_rule(volumes: Volumes) -> str:
+    frames = np.flatnonzero(volumes.lone.any(axis=0)).tolist()
+    if not frames:
+        return EVERY_SLICE
+    return f"{EVERY_SLICE}, but a base that is there in one frame alone: {', '.join(map(str, frames))} (from 0)"
 
 
 def phases_of(cine: Cine, volumes: Volumes, options: MeasureOptions) -> tuple[Phases, Phases]:

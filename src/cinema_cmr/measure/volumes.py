@@ -87,6 +87,8 @@ class Volumes:
     """(z, t), True if the LV blood of a slice is counted, half of it or more."""
     lv_excluded: NDArray[np.bool_]
     """(z, t), True if the basal rule excludes the LV blood of a slice, all of it or more than half."""
+    lone: NDArray[np.bool_]
+    """(z, t), True if neither blood nor wall of a basal slice counts, as it is there in one frame alone."""
     base: BasalEnd | None
     """End of the stack at which the base lies; None if neither labels nor orientation determine it."""
     basal_rule: BasalRule
@@ -118,16 +120,21 @@ def measure_volumes(
     counts = {name: _voxels_per_slice(labels.array, code) for name, code in CODES.items()}
     base = base_end(cine, labels)
     shares = _lv_shares(cine, labels, counts["lv"], base, (basal_rule, min_myocardial_rim, valve_planes))
+    lone = np.zeros(shares.shape, dtype=bool)
+    if basal_rule in ("scmr", "descent") and base is not None:
+        lone = _lone_slices(cine, labels, (counts["lv"] > 0) & (shares > 0), base)
+        shares = np.where(lone, 0.0, shares)
     if basal_rule == "descent" and base is not None:
         shares = np.where(_atrial(cine, counts, shares, base), 0.0, shares)
     excluded = (counts["lv"] > 0) & (shares < 0.5)
     return Volumes(
         lv_ml=_sum_of_slices(counts["lv"] * shares, cine),
         rv_ml=_sum_of_slices(counts["rv"], cine),
-        myo_ml=_sum_of_slices(counts["myo"], cine),
+        myo_ml=_sum_of_slices(np.where(lone, 0, counts["myo"]), cine),
         lv_shares=shares,
         lv_counted=(counts["lv"] > 0) & ~excluded,
         lv_excluded=excluded,
+        lone=lone,
         base=base,
         basal_rule=basal_rule,
         min_myocardial_rim=min_myocardial_rim,
@@ -145,13 +152,7 @@ def _lv_shares(
     """Return the (z, t) share of the LV blood of each slice that counts, 0 to 1."""
     basal_rule, min_myocardial_rim, valve_planes = rule
     if basal_rule in ("scmr", "descent") and base is not None:
-        enclosed = enclosed_fractions(cine, labels)
-        beyond = _beyond_valve(enclosed, base, min_myocardial_rim)
-        counted = (n_voxels > 0) & ~beyond
-        curve = _sum_of_slices(n_voxels * counted, cine)
-        periodic = covers_cycle(curve, times_ms=cine.frame_times_ms, rr_interval_ms=cine.rr_interval_ms)
-        lone = _in_one_frame(counted, base, periodic=periodic) & (enclosed < CLEAR_RIM)
-        return np.where(beyond | lone, 0.0, 1.0)
+        return np.where(_beyond_valve(enclosed_fractions(cine, labels), base, min_myocardial_rim), 0.0, 1.0)
     if basal_rule != "valve-plane":
         return np.ones(n_voxels.shape)
     if valve_planes is None:
@@ -256,25 +257,32 @@ def _beyond_valve(enclosed: NDArray[np.float64], base: BasalEnd, min_rim: float)
     return excluded
 
 
-def _in_one_frame(counted: NDArray[np.bool_], base: BasalEnd, *, periodic: bool) -> NDArray[np.bool_]:
-    """Return a (z, t) mask of basal slices that count in one frame, and in neither frame beside it.
+def _lone_slices(cine: Cine, labels: LabelMap, counted: NDArray[np.bool_], base: BasalEnd) -> NDArray[np.bool_]:
+    """Return a (z, t) mask of basal slices that count in one frame and in neither frame beside it.
 
-    The valve moves on for several frames: a base that comes and goes within one is an error of the mask. The first
-    frame follows the last if the curve is `periodic`; else these two have no pair of neighbours. With fewer than
-    `FRAMES_OF_MOTION` frames nothing is excluded.
+    The valve moves on for several frames: a base that comes and goes within one, with less than `CLEAR_RIM` of its rim
+    in myocardium, is an error of the mask. The first frame follows the last if the curve covers the cycle; else these
+    two have no pair of neighbours. With fewer than `FRAMES_OF_MOTION` frames there are none.
     """
-    lone = np.zeros_like(counted)
     if counted.shape[1] < FRAMES_OF_MOTION:
-        return lone
+        return np.zeros_like(counted)
+    blood = np.where(counted, _voxels_per_slice(labels.array, CODES["lv"]), 0)
+    curve = _sum_of_slices(blood, cine)
+    periodic = covers_cycle(curve, times_ms=cine.frame_times_ms, rr_interval_ms=cine.rr_interval_ms)
     from_base = counted if base == "first" else counted[::-1]
+    lone = _above_neighbours(from_base, periodic=periodic)
+    open_rim = np.nan_to_num(enclosed_fractions(cine, labels), nan=1.0) < CLEAR_RIM
+    return (lone if base == "first" else lone[::-1]) & open_rim
+
+
+def _above_neighbours(from_base: NDArray[np.bool_], *, periodic: bool) -> NDArray[np.bool_]:
+    """Return the counted slices (z, t), ordered from the base, beyond the first ones of both neighbouring frames."""
     present = from_base.any(axis=0)
-    first = np.where(present, from_base.argmax(axis=0), 0)
-    before, after = (np.roll(first, step) for step in (1, -1))
+    first = from_base.argmax(axis=0)
     compared = present & np.roll(present, 1) & np.roll(present, -1)
     if not periodic:
         compared[[0, -1]] = False
-    beside = np.where(compared, np.minimum(before, after), 0)
-    above = from_base & (np.arange(len(counted))[:, None] < beside)
+    beside = np.where(compared, np.minimum(np.roll(first, 1), np.roll(first, -1)), 0)
+    above = from_base & (np.arange(len(from_base))[:, None] < beside)
     few = above.sum(axis=0) <= np.ceil(from_base.sum(axis=0) * MAX_BASAL_SHARE)
-    lone[:] = above & few
-    return lone if base == "first" else lone[::-1]
+    return np.asarray(above & few)

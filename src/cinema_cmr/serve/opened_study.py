@@ -308,11 +308,14 @@ def _take_corrections(study: OpenedStudy, view: View, opened: OpenedView) -> Non
             f"{REVIEW_FILE} of '{study.folder.name}' corrects other masks of the {view.title} view; expected those of"
             f" {model_mask_file(view)}: move {REVIEW_FILE} away to begin anew"
         )
+    study.changed_in_place |= is_mask_changed(study.folder, study.run, view)
+    others = has_other_mask(study.review, study.folder, view)
+    if not others and not any(one.view == view for one in study.review.slices):
+        return  # the labels are the model's own
     stored = opened.as_stored(opened.own)
     corrected = study.review.apply(view, stored, n_codes=opened.n_codes)
-    present = study.folder / mask_file(view)
-    study.changed_in_place |= is_mask_changed(study.folder, study.run, view)
-    if has_other_mask(study.review, study.folder, view):
+    if others:
+        present = study.folder / mask_file(view)
         _take_over(study, view, read_codes(present, stored.shape, opened.scheme), (stored, corrected))
         # Once: what the reader takes back to the model's labels afterwards stays so at the next opening.
         study.review = study.review.brought_together(view, file_digest(present))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hearts import context_of, heart
+from hearts import cine_of, context_of, heart
 from numpy.typing import NDArray
 
 from cinema_cmr.measure.definition import Definition
@@ -119,6 +119,14 @@ def test_implausible_ef(sound: QualityContext, value: float, fires: bool) -> Non
 def test_implausible_volume(sound: QualityContext, value: float, fires: bool) -> None:
     flag = curves.implausible_volume(with_values(sound, lv_edv_ml=value))
     assert (flag is not None and flag.severity == "error") == fires
+
+
+@pytest.mark.parametrize(("pixel_mm", "fires"), [(1.0, False), (1.5, False), (3.0, True)])
+def test_an_lv_that_is_too_wide_has_a_wrong_voxel_size(pixel_mm: float, fires: bool) -> None:
+    """As of an interpolated matrix whose pixel size was not halved."""
+    _, labels = heart(spacing_mm=(1.5, 1.5, 8.0))
+    flag = curves.implausible_volume(context_of(cine_of(labels.array.shape, (pixel_mm, pixel_mm, 8.0)), labels))
+    assert (flag is not None and "lv_outer_diameter_mm" in flag.evidence) is fires
 
 
 @pytest.mark.parametrize(("es", "fires"), [(70, True), (90, False), (145, False), (160, True)])

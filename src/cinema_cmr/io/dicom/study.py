@@ -104,7 +104,7 @@ def read_dicom(
         cines=_select_cines(reading.candidates, reading.classified),
         subject=replace(found.subject, heart_rate_bpm=cycle.heart_rate_bpm),
         decisions=decisions,
-        issues=fold_issues([*reading.issues, cycle.issue(cine.label), *decision_issues(decided)]),
+        issues=fold_issues([*reading.issues, *cycle.issues(cine.label), *decision_issues(decided)]),
         descriptions={label: files.description for label, files in found.series.items() if files.description},
     )
 

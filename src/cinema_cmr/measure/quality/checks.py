@@ -8,12 +8,20 @@ from cinema_cmr.measure.quality.context import Check, QualityContext
 from cinema_cmr.measure.quality.coverage import COVERAGE_CHECKS
 from cinema_cmr.measure.quality.curves import CURVE_CHECKS
 from cinema_cmr.measure.quality.masks import MASK_CHECKS
+from cinema_cmr.measure.quality.orientation import ORIENTATION_CHECKS
 from cinema_cmr.measure.quality.slice_phases import SLICE_PHASE_CHECKS
 from cinema_cmr.measure.quality.stack import STACK_CHECKS
 
 __all__ = ["CHECKS", "issue_flags", "quality_flags"]
 
-CHECKS: tuple[Check, ...] = (*STACK_CHECKS, *COVERAGE_CHECKS, *MASK_CHECKS, *CURVE_CHECKS, *SLICE_PHASE_CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *STACK_CHECKS,
+    *ORIENTATION_CHECKS,
+    *COVERAGE_CHECKS,
+    *MASK_CHECKS,
+    *CURVE_CHECKS,
+    *SLICE_PHASE_CHECKS,
+)
 """To add a check, write one function `(context) -> Flag | None` and append it to one of these lists."""
 
 

@@ -36,6 +36,18 @@ _MEASUREMENT: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("few-frames", _INFO_WARNING, "end-systole may be missed", "fewer than 15 frames; info for one or two frames"),
     ("wide-slice-spacing", _WARNING, "volumes are coarse", "median slice distance above 12 mm"),
     ("gap-in-stack", _WARNING, "a slice may be missing", "a distance of more than 1.25 times the median"),
+    (
+        "not-short-axis",
+        _ERROR,
+        "the stack may be no short axis",
+        "masks that are oblong, along another axis, open, uncertain",
+    ),
+    (
+        "long-axes-misplaced",
+        _WARNING,
+        "a plane may show another view",
+        "a plane over 35 degrees from its view, by base and RV in the masks",
+    ),
     ("slice-misalignment", _WARNING, "breathing or re-planning", "a heart centre 10 mm off the line of its neighbours"),
     ("heart-exceeds-image", _WARNING, "part of the heart is not imaged", "labels on the edge of the image"),
     (
@@ -80,7 +92,12 @@ _MEASUREMENT: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("end-systole-mismatch", _WARNING, "the ventricles disagree on ES", "ES more than 15 % of the cycle apart"),
     ("sv-mismatch", _WARNING, "stroke volumes disagree", "LV and RV differ by more than 40 % of the larger"),
     ("implausible-ef", _WARNING, "EF beyond belief", "EF below 5 % or above 85 %"),
-    ("implausible-volume", _ERROR, "voxel size is probably wrong", "a volume or mass above 1000 ml or g"),
+    (
+        "implausible-volume",
+        _ERROR,
+        "voxel size is probably wrong",
+        "a volume or mass above 1000 ml or g, or an LV wider than 115 mm",
+    ),
     ("mass-mismatch", _WARNING, "one mask is wrong", "LV mass at ES below 0.8 or above 1.5 times that at ED"),
     (
         "slices-out-of-phase",
@@ -142,7 +159,12 @@ _VIEWS: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
 _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("axes-not-square", _INFO_WARNING, "image axes are skewed", "axes that are not at right angles"),
     ("blank-images", _WARNING, "images without content", "images of one grey value"),
-    ("body-mirrored", _WARNING, "left and right may be exchanged", "axis and RV lie as in the mirror image of a body"),
+    (
+        "body-mirrored",
+        _WARNING,
+        "left and right may be exchanged",
+        "axis and RV lie, or the RV turns, as in a mirror image",
+    ),
     ("claim-overruled", _INFO_WARNING, "a series description was overruled", "description and geometry disagree"),
     (
         "claimed-series-left-out",
@@ -170,6 +192,7 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("frame-times-joined", _INFO, "times from single-frame files", "a cine joined from one file a frame"),
     ("frame-times-unknown", _INFO, "curves are drawn by frame", "no usable time step in the header"),
     ("frames-rephased", _INFO, "frames put in phase", "slices whose first frames lie at different trigger times"),
+    ("heart-rate-differs", _WARNING, "two heart rates", "heart rate and R-R interval differ by more than 20 %"),
     ("height-unit", _INFO, "height taken as centimetres", "a height above 3 m in the file"),
     ("implausible-subject", _WARNING, "a fact was left out", "height, weight or age out of range"),
     ("listed-files-missing", _WARNING, "images are missing", "a DICOMDIR that lists more than is there"),

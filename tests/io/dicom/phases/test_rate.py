@@ -33,6 +33,17 @@ def test_the_nominal_interval_takes_precedence_as_the_median_of_slices() -> None
     assert "slices 800 to 1000" in found.issue("series 1").message
 
 
+def test_a_heart_rate_that_the_interval_contradicts_is_not_used_and_reported() -> None:
+    found = cycle(replace(HEADER, rr_interval_ms=756.0, heart_rate_bpm=160.0))
+    assert found.rr_ms == 756 and found.heart_rate_bpm == 60000 / 756
+    note, warning = found.issues("series 1")
+    assert note.code == "rr-interval"
+    assert (warning.code, warning.severity) == ("heart-rate-differs", "warning")
+    assert "160 / min" in warning.message and "79 / min" in warning.message and "--heart-rate" in warning.message
+    close = cycle(replace(HEADER, rr_interval_ms=756.0, heart_rate_bpm=70.0))
+    assert close.heart_rate_bpm == 70 and [one.code for one in close.issues("series 1")] == ["rr-interval"]
+
+
 def test_heart_rate_is_next() -> None:
     found = cycle(replace(HEADER, heart_rate_bpm=60.0))
     assert (found.rr_ms, found.source, found.heart_rate_bpm) == (1000, "HeartRate", 60)

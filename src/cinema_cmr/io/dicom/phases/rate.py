@@ -13,6 +13,9 @@ from cinema_cmr.io.dicom.stack import Stack
 
 __all__ = ["CardiacCycle", "cardiac_cycle"]
 
+MAX_RATE_DIFFERENCE = 0.2
+"""Largest difference of heart rate and interval, as a share; a rate noted at the planning drifts by a tenth."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CardiacCycle:
@@ -25,12 +28,27 @@ class CardiacCycle:
     high_ms: float | None = None
     heart_rate_bpm: float | None = None
     """From tags only; None if the cycle comes from the images."""
+    contradicting_bpm: float | None = None
+    """A stated heart rate that the interval contradicts, and which is not used."""
 
     def or_beat(self, beat_ms: float | None) -> CardiacCycle:
         """Return this cycle or, if the tags state none, a beat whose length the images show."""
         if self.rr_ms is not None or beat_ms is None:
             return self
         return CardiacCycle(rr_ms=beat_ms, source="the motion in the images")
+
+    def issues(self, label: str) -> tuple[Issue, ...]:
+        """Return a note on the source of the cycle length, and a warning of a heart rate that it contradicts."""
+        note = self.issue(label)
+        if self.contradicting_bpm is None or self.rr_ms is None:
+            return (note,)
+        message = (
+            f"{label}: the stated heart rate of {self.contradicting_bpm:.0f} / min and the R-R interval of"
+            f" {self.rr_ms:.0f} ms ({60000 / self.rr_ms:.0f} / min) contradict each other; the interval, in which"
+            " the frames were placed, is used, also for cardiac output: give --heart-rate if it is wrong"
+        )
+        evidence = {"heart_rate_bpm": self.contradicting_bpm, "rr_interval_ms": round(self.rr_ms, 1)}
+        return note, Issue(code="heart-rate-differs", severity="warning", message=message, evidence=evidence)
 
     def issue(self, label: str) -> Issue:
         """Return a note on the source of the cycle length."""
@@ -51,6 +69,8 @@ class CardiacCycle:
 def cardiac_cycle(headers: Sequence[FrameHeader], stack: Stack) -> CardiacCycle:
     """Return the cycle of a stack that its tags state: the nominal interval, else the heart rate.
 
+    A heart rate that differs from the interval by more than `MAX_RATE_DIFFERENCE` is not used: the times of the frames
+    belong to the interval.
     The number of frames times their step is no cycle: a window may be longer or shorter than a beat.
     """
     images = [headers[k] for cine_slice in stack.slices for k in cine_slice.frames if k is not None]
@@ -59,12 +79,14 @@ def cardiac_cycle(headers: Sequence[FrameHeader], stack: Stack) -> CardiacCycle:
     rate = float(np.median(rates)) if rates else None
     if intervals:
         rr_ms = float(np.median(intervals))
+        contradicts = rate is not None and abs(rate * rr_ms / 60000 - 1) > MAX_RATE_DIFFERENCE
         return CardiacCycle(
             rr_ms=rr_ms,
             source="NominalInterval",
             low_ms=min(intervals),
             high_ms=max(intervals),
-            heart_rate_bpm=rate or 60000 / rr_ms,
+            heart_rate_bpm=60000 / rr_ms if rate is None or contradicts else rate,
+            contradicting_bpm=rate if contradicts else None,
         )
     if rate is not None:
         cycles = [60000 / value for value in rates]
