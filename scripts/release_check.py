@@ -167,12 +167,11 @@ def extra_checks(wheel: Path, home: Path) -> Iterator[Check]:
     names = [name for name in project["optional-dependencies"] if name != "dev"]
     for version in RESOLVED_FOR:
         begun = time.monotonic()
-        failed, torch = [], ""
-        for name in names:
-            report, failure = resolved(f"{wheel}[{name}]", version, home)
-            if failure:
-                failed.append(f"{name} ({failure})")
-            torch = report.get("torch", torch)
+        report, failure = resolved(f"{wheel}[{','.join(names)}]", version, home)
+        failed = [f"together ({failure})"] if failure else []
+        if failure:
+            failed += [f"{name} ({why})" for name in names if (why := resolved(f"{wheel}[{name}]", version, home)[1])]
+        torch = report.get("torch", "unknown")
         found = f"not {'; '.join(failed)}" if failed else f"{len(names)} extras, torch {torch}"
         yield Check(f"extras on Python {version}", not failed, found, round(time.monotonic() - begun, 1))
 
