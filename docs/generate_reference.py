@@ -101,8 +101,8 @@ def flags_page() -> str:
         "A flag is a prompt for review, not a verdict. `--strict` ends with exit code 4 for any level above info.",
         "The pictures show synthetic hearts that were spoilt until the flag was raised"
         " (`python docs/generate_flag_pictures.py`); below each stands what the report says. Outlines: left ventricle"
-        " red, myocardium green, right ventricle blue. Yellow lines on a 4-chamber image are the slices of the stack, red ones"
-        " are missing.",
+        " red, myocardium green, right ventricle blue. Yellow lines on a 4-chamber image are the slices of the stack,"
+        " red ones are missing.",
     ]
     for origin in dict.fromkeys(flag.origin for flag in FLAGS):
         flags = [flag for flag in FLAGS if flag.origin == origin]
