@@ -196,10 +196,10 @@ def run(*command: str, cwd: Path | None = None, **variables: str) -> subprocess.
 
 
 def last_words(done: subprocess.CompletedProcess[str]) -> str:
-    """Return the last line that a failed command printed."""
+    """Return what a failed command printed as its first error, or else its last line."""
     lines = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()
     errors = [line for line in lines if line.startswith("ERROR")]
-    return (errors or lines)[-1][:300]
+    return (errors[0] if errors else lines[-1])[:300]
 
 
 def main(words: list[str] | None = None) -> int:

@@ -40,7 +40,8 @@ def passed_over(paths: Sequence[Path], is_image: Callable[[Path], bool]) -> tupl
 
 
 def _is_read(path: Path) -> bool:
-    return path.suffix.lower() in _READ or path.name.lower() == _FACTS or any(part.startswith(".") for part in path.parts)
+    is_hidden = any(part.startswith(".") for part in path.parts)
+    return is_hidden or path.suffix.lower() in _READ or path.name.lower() == _FACTS
 
 
 def _is_data_of_header(path: Path, names: set[str]) -> bool:
