@@ -167,12 +167,11 @@ def extra_checks(wheel: Path, home: Path) -> Iterator[Check]:
     names = [name for name in project["optional-dependencies"] if name != "dev"]
     for version in RESOLVED_FOR:
         begun = time.monotonic()
-        failed, torch = [], ""
-        for name in names:
-            report, failure = resolved(f"{wheel}[{name}]", version, home)
-            if failure:
-                failed.append(f"{name} ({failure})")
-            torch = report.get("torch", torch)
+        report, failure = resolved(f"{wheel}[{','.join(names)}]", version, home)
+        failed = [f"together ({failure})"] if failure else []
+        if failure:
+            failed += [f"{name} ({why})" for name in names if (why := resolved(f"{wheel}[{name}]", version, home)[1])]
+        torch = report.get("torch", "unknown")
         found = f"not {'; '.join(failed)}" if failed else f"{len(names)} extras, torch {torch}"
         yield Check(f"extras on Python {version}", not failed, found, round(time.monotonic() - begun, 1))
 
@@ -197,10 +196,10 @@ def run(*command: str, cwd: Path | None = None, **variables: str) -> subprocess.
 
 
 def last_words(done: subprocess.CompletedProcess[str]) -> str:
-    """Return the last line that a failed command printed."""
+    """Return what a failed command printed as its first error, or else its last line."""
     lines = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()
     errors = [line for line in lines if line.startswith("ERROR")]
-    return (errors or lines)[-1][:300]
+    return (errors[0] if errors else lines[-1])[:300]
 
 
 def main(words: list[str] | None = None) -> int:

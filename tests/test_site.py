@@ -121,6 +121,17 @@ def test_the_generated_reference_is_current() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_every_flag_has_a_picture_or_a_reason_why_not() -> None:
+    pictures = {path.stem: path.stat().st_size for path in (DOCS / "pictures" / "flags").glob("*.webp")}
+    page = (DOCS / "flags.md").read_text(encoding="utf-8")
+    assert len(pictures) >= 29 and sum(pictures.values()) < 2e6
+    assert set(re.findall(r"^### (\S+)$", page, flags=re.M)) == set(pictures)
+    cells = {row.split("|")[1].strip(" `"): row.split("|")[-2].strip() for row in page.splitlines() if row[:3] == "| `"}
+    assert set(cells) == {flag.code for flag in FLAGS}
+    linked = {code: re.search(r"#([\w-]+)\)", cell) for code, cell in cells.items()}
+    assert all(link[1] in pictures if link else cells[code].startswith("none: ") for code, link in linked.items())
+
+
 @pytest.mark.slow
 def test_the_site_builds_strictly_and_needs_no_network(tmp_path: Path) -> None:
     if importlib.util.find_spec("material") is None:

@@ -19,7 +19,7 @@ from cinema_cmr.commands.command_table import COMMANDS, NOTICE, command_module, 
 from cinema_cmr.commands.console import print_error, set_log_format, silence
 from cinema_cmr.commands.ending_signals import EndedBySignal, ending_signals
 from cinema_cmr.commands.options.parser import CommandParser, check_config_files, check_paths
-from cinema_cmr.core.errors import as_cinema_error
+from cinema_cmr.core.errors import as_cinema_error, unknown_name
 from cinema_cmr.files.leftovers import remove_leftovers
 
 __all__ = ["main"]
@@ -83,6 +83,8 @@ def _report(error: Exception | KeyboardInterrupt, words: Sequence[str]) -> int:
 
 def _run(words: list[str]) -> int:
     name = current_name(words[0] if words else "")
+    if name and name not in COMMANDS and not name.startswith("-"):
+        raise unknown_name("command", name, COMMANDS)
     if name not in COMMANDS:
         _top_parser().parse_args(words)
         _top_parser().print_help()

@@ -13,7 +13,7 @@ def found(*names: str) -> tuple[str, ...]:
 
 
 def test_all_that_is_read_is_no_remark() -> None:
-    assert not found("a.nii.gz", "b.nrrd", "facts.csv", "labels.json", ".DS_Store", ".git/x.txt")
+    assert not found("a.nii.gz", "b.nrrd", "facts.csv", "labels.json", "p1/Info.cfg", ".DS_Store", ".git/x.txt")
     assert not found("a.mhd", "a.raw", "b.nhdr", "b.raw.gz", "c.par", "c.rec", "d.mhd", "d.zraw")
 
 

@@ -55,7 +55,21 @@ def test_labels_do_not_lie_on_top_of_each_other(apart: float) -> None:
 
 
 def test_without_times_the_axis_counts_frames() -> None:
-    assert "frame (times unknown)" in texts(curves_svg([LV], times_ms=None, key="volume"))
+    found = texts(curves_svg([LV], times_ms=None, key="volume"))
+    assert "frame (times unknown)" in found
+
+
+def test_frames_are_whole_numbers_also_of_few() -> None:
+    """Three frames leave room for ticks at quarters of a frame."""
+    three = Curve(name="lv", title="LV", values=[172.0, 143.0, 148.0], marks={})
+    svg = curves_svg([three], times_ms=None, key="volume")
+    below = [text for text in texts(svg) if text.replace(".", "").isdigit() and float(text) <= 2]
+    assert {"0", "1", "2"} <= set(below) and not [text for text in below if "." in text]
+
+
+def test_no_segment_has_a_negative_zero() -> None:
+    found = texts(segments_svg([-0.04] * 16, limits=(-1.0, 1.0), decimals=1, key="thickening"))
+    assert found.count("0.0") == 16 and "-0.0" not in found and "−0.0" not in found
 
 
 def test_cursor_knows_the_place_of_each_frame() -> None:

@@ -11,6 +11,8 @@ __all__ = ["passed_over"]
 
 _READ = (".csv", ".json")
 """Tables of facts, statements of labels and landmarks; other ones are remarked upon where they are read."""
+_FACTS = "info.cfg"
+"""Height and weight beside an image, as ACDC and the phantoms have them (`io.info_cfg`)."""
 _DATA_OF = {".raw": (".mhd", ".nhdr"), ".zraw": (".mhd",), ".gz": (".nhdr",), ".rec": (".par",)}
 """Files of voxels -> the header beside them under whose name they are read."""
 _DICOM = re.compile(r"\.(dcm|ima|dicom)|\.?\d*")
@@ -38,7 +40,8 @@ def passed_over(paths: Sequence[Path], is_image: Callable[[Path], bool]) -> tupl
 
 
 def _is_read(path: Path) -> bool:
-    return path.suffix.lower() in _READ or any(part.startswith(".") for part in path.parts)
+    is_hidden = any(part.startswith(".") for part in path.parts)
+    return is_hidden or path.suffix.lower() in _READ or path.name.lower() == _FACTS
 
 
 def _is_data_of_header(path: Path, names: set[str]) -> bool:

@@ -34,9 +34,9 @@ def read_info_cfg(folder: Path) -> tuple[Subject, list[Issue]]:
         value = float(text) if re.fullmatch(r"\s*\d+(\.\d*)?\s*", text) else 0.0
         if low <= value <= high:
             facts[fact] = value
-        from_file = fact in facts
+        from_file, name = fact in facts, key.strip().lower()
         issues.append(
-            _issue(f"{fact} from Info.cfg" if from_file else f"{fact} ignored: its value in Info.cfg is implausible")
+            _issue(f"{name} from Info.cfg" if from_file else f"{name} ignored: its value in Info.cfg is implausible")
         )
     return Subject(height_cm=facts.get("height_cm"), weight_kg=facts.get("weight_kg")), issues
 

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Wedge
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from cinema_cmr.report.axes import FAINT, FONT_POINTS, INK, plain_axes, svg_of
@@ -48,6 +49,8 @@ def curves_svg(curves: Sequence[Curve], *, times_ms: Sequence[float] | None, key
     _label_ends(axes, curves, x)
     _label_marks(axes, curves, x)
     axes.set_xlabel("time, ms" if times_ms is not None else "frame (times unknown)")
+    if times_ms is None:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     svg = svg_of(figure, key)
     for index, curve in enumerate(curves):
         svg = svg.replace(_stand_in(index), f"var(--curve-{curve.name})")
@@ -213,7 +216,7 @@ def _draw_segment(
     axes.text(
         radius * np.cos(middle),
         radius * np.sin(middle),
-        "–" if value is None else f"{value:.{decimals}f}",
+        "–" if value is None else f"{value:z.{decimals}f}",
         ha="center",
         va="center",
         fontsize=_SEGMENT_POINTS,

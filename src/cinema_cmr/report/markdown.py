@@ -9,7 +9,7 @@ from typing import NamedTuple
 from cinema_cmr.core.safe_text import markdown_cell
 from cinema_cmr.score.statistics import Interval
 
-__all__ = ["Table", "interval_text", "markdown_table", "number_text", "p_text", "signed_interval_text"]
+__all__ = ["Table", "interval_text", "limits_text", "markdown_table", "number_text", "p_text", "signed_interval_text"]
 
 
 class Table(NamedTuple):
@@ -34,7 +34,17 @@ def interval_text(row: Interval | None, digits: int) -> str:
 
 def number_text(value: float, digits: int, *, sign: str = "") -> str:
     """The number with so many decimals, its sign shown with `sign` "+"; "-" for NaN."""
-    return "-" if math.isnan(value) else f"{value:{sign}.{digits}f}"
+    return "-" if math.isnan(value) else f"{value:{sign}z.{digits}f}"
+
+
+def limits_text(limits: tuple[float, float]) -> str:
+    """Limits of agreement with their signs; "none" where one patient gives none.
+
+    >>> limits_text((-4.2, 6.84)), limits_text((math.nan, math.nan))
+    ('-4.2 to +6.8', 'none')
+    """
+    low, high = limits
+    return "none" if math.isnan(low + high) else f"{low:+.1f} to {high:+.1f}"
 
 
 def signed_interval_text(row: Interval, digits: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from cinema_cmr.evaluation.compare import Comparison
 from cinema_cmr.evaluation.record import BesidePublished, FlagCount, NotScored
-from cinema_cmr.report.markdown import Table, interval_text, number_text, p_text, signed_interval_text
+from cinema_cmr.report.markdown import Table, interval_text, limits_text, number_text, p_text, signed_interval_text
 from cinema_cmr.score.statistics import Interval
 from cinema_cmr.tasks.result import AgreementSummary, Confusion, Summary
 
@@ -79,7 +79,7 @@ def agreement_table(measurements: Mapping[str, AgreementSummary]) -> Table:
         [
             name,
             f"{row.bias:+.1f}",
-            "{:+.1f} to {:+.1f}".format(*row.limits),
+            limits_text(row.limits),
             interval_text(row.mean_absolute_error, 1),
             number_text(row.icc, 3),
         ]

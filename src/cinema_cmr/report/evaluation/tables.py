@@ -17,7 +17,7 @@ from cinema_cmr.report.evaluation.rows import (
     published_table,
     summary_tables,
 )
-from cinema_cmr.report.markdown import interval_text, markdown_table, number_text
+from cinema_cmr.report.markdown import interval_text, limits_text, markdown_table, number_text
 from cinema_cmr.score.statistics import Interval
 from cinema_cmr.tasks.result import Result, Summary
 
@@ -67,10 +67,9 @@ def evaluation_text(evaluation: Evaluation) -> str:
     lines = [f"{_title(evaluation)} on {summary.n_patients} patients, mean (95 % interval over patients)"]
     lines += [f"  {name:<28} {_with_interval(row, 3)}" for name, row in summary.scores.items()]
     for name, agreement in summary.measurements.items():
-        low, high = agreement.limits
         lines.append(
             f"  {name:<28} absolute error {_with_interval(agreement.mean_absolute_error, 1)}, "
-            f"bias {agreement.bias:+.1f}, limits {low:+.1f} to {high:+.1f}, ICC {number_text(agreement.icc, 3)}"
+            f"bias {agreement.bias:+.1f}, limits {limits_text(agreement.limits)}, ICC {number_text(agreement.icc, 3)}"
         )
     for name, of_scans in summary.repeatability.items():
         which = (f"{which} {_with_interval(row, 1)}" for which, row in of_scans.items())
