@@ -37,6 +37,7 @@ from cinema_cmr.phantom.cohort import CohortConfig, write_cohort
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "receive"))
 from orthanc_node import Orthanc, orthanc
 
+WIDTH, HEIGHT = 1120, 680
 SEGMENTATION = "short axis LV ED"
 SOURCE = {
     "namespace": "@ohif/extension-default.dataSourcesModule.dicomweb",
@@ -134,13 +135,13 @@ def main() -> None:
         study = analysed_study(Path(folder), archive, DicomShape(given.shape))
         with served(given.bundle, archive) as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(GRAPHICS))
-            page = browser.new_page(viewport={"width": 1400, "height": 850})
+            page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
             page.goto(f"{address}/viewer?StudyInstanceUIDs={study}", wait_until="domcontentloaded")
             show_segmentation(page, given.frame)
             page.screenshot(path=given.output)
             browser.close()
     with Image.open(given.output) as picture:
-        picture.convert("RGB").quantize(128).save(given.output, optimize=True)
+        picture.convert("RGB").save(given.output, optimize=True)
 
 
 def analysed_study(folder: Path, archive: Orthanc, shape: DicomShape) -> str:
@@ -157,7 +158,7 @@ def analysed_study(folder: Path, archive: Orthanc, shape: DicomShape) -> str:
 def show_segmentation(page: Page, frame: int) -> None:
     """Close the tour, open the panel of segmentations and the segmentation, and go to the image."""
     page.get_by_text("Skip all").click(timeout=120_000)
-    page.mouse.click(1382, 100)
+    page.mouse.click(WIDTH - 18, 100)
     page.get_by_text(SEGMENTATION).first.dblclick()
     page.get_by_text("LV myocardium").wait_for(timeout=120_000)
     time.sleep(5)
