@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from collections import namedtuple
@@ -18,6 +19,7 @@ from cinema_cmr.core.errors import UnreadableFileError
 from cinema_cmr.receive.event_log import EventLog, study_name
 from cinema_cmr.receive.inbox import BusyError, Inbox
 from cinema_cmr.receive.study_job import has_objects
+from cinema_cmr.serve import jobs
 from cinema_cmr.serve.jobs import JobStore, TooLargeError
 from cinema_cmr.serve.queue import Queue
 from cinema_cmr.serve.server_settings import Limits
@@ -216,3 +218,27 @@ def test_nothing_of_a_patient_is_logged_or_in_a_name(tmp_path: Path) -> None:
     written = "\n".join([*receipt.lines, *(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))])
     identifiers = [*PATIENT.values(), image("a", 0).StudyInstanceUID, image("a", 0).SOPInstanceUID]
     assert [one for one in identifiers if one in written] == []
+
+
+def test_a_full_disk_leaves_the_study_for_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    receipt = Receipt(tmp_path)
+    receipt.receive(*images("a", 3))
+    with monkeypatch.context() as patched:
+        patched.setattr(jobs, "write_json", full)
+        with pytest.raises(OSError, match="No space"):
+            receipt.quiet()
+    assert receipt.quiet() == [("queued", 3)]
+
+
+def test_a_study_whose_job_was_removed_by_hand_is_new(tmp_path: Path) -> None:
+    receipt = Receipt(tmp_path)
+    receipt.receive(*images("a", 3))
+    receipt.quiet()
+    receipt.end("done")
+    receipt = again(receipt)
+    shutil.rmtree(receipt.jobs.folder(receipt.jobs.listed()[0].id))
+    receipt = again(receipt)
+    assert receipt.receive(*images("a", 3)) == [True] * 3 and receipt.quiet() == [("queued", 3)]

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -28,11 +29,15 @@ from dicom_nodes import (
     uids_below,
     until,
 )
+from pydicom import dcmread
 
 from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.vocabulary import View
+from cinema_cmr.io.dicom.writing.series import DicomShape
+from cinema_cmr.phantom.cohort import CohortConfig, write_cohort
 from cinema_cmr.receive.event_log import EventLog
 from cinema_cmr.receive.receiver import receiving
-from cinema_cmr.receive.receiver_settings import Peer, ReceiverSettings
+from cinema_cmr.receive.receiver_settings import ANALYSE_AND_EXPORT, Peer, ReceiverSettings
 
 
 def settings_of(home: Path, *archives: Archive, **changes: object) -> ReceiverSettings:
@@ -162,3 +167,26 @@ def test_a_kill_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: s
         check_all_sent_once(home, port, one, started_server(home, port, one.address), "ab")
         repeated = {uid: n for uid, n in one.received.items() if n > 1}
         assert len(repeated) <= (moment == "sending")  # the object whose acknowledgement was on its way
+
+
+@pytest.mark.slow
+def test_a_kill_while_the_true_analysis_runs(tmp_path: Path) -> None:
+    """A phantom study and the bundled models: the objects of the second attempt are all in the archive, once."""
+    views = (View.SAX, View.LAX_4C)
+    shape = DicomShape.SERIES_PER_VIEW
+    write_cohort(tmp_path / "phantoms", CohortConfig(n=1, views=views, format="dicom", n_frames=8, dicom_shape=shape))
+    study = [dcmread(path) for path in sorted((tmp_path / "phantoms").rglob("*.dcm"))]
+    home, port = tmp_path / "home", free_port()
+    with archive() as one:
+        server = started_server(home, port, one.address, ANALYSE_AND_EXPORT)
+        assert send(port, study) == [0] * len(study)
+        until(lambda: any('"running"' in path.read_text() for path in home.rglob("job.json")))
+        time.sleep(5)
+        killed(server)
+        server = started_server(home, port, one.address, ANALYSE_AND_EXPORT)
+        try:
+            until(lambda: any('"complete": true' in path.read_text() for path in home.rglob("sent.json")), seconds=400)
+        finally:
+            killed(server)
+        (job,) = (home / "received").iterdir()
+        assert one.received == uids_below(job / "dicom") and len(one.received) >= 3

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
 import pytest
 
 from cinema_cmr.core.errors import InputError, OutputExistsError, UnknownNameError, UsageError
+from cinema_cmr.serve import jobs
 from cinema_cmr.serve.jobs import INPUT, RESULTS, JobStore, TooLargeError, file_below
 from cinema_cmr.serve.server_settings import Limits
 
@@ -125,3 +127,38 @@ def test_recovery_follows_the_files(tmp_path: Path, template: Path) -> None:
 def test_keys_that_are_none_are_refused(tmp_path: Path, key: str) -> None:
     with pytest.raises(UnknownNameError):
         store_of(tmp_path).folder(key)
+
+
+def test_a_folder_of_received_files_becomes_a_job_by_one_renaming(tmp_path: Path) -> None:
+    (tmp_path / "inbox/a").mkdir(parents=True)
+    (tmp_path / "inbox/a/1.dcm").write_bytes(b"123")
+    store = store_of(tmp_path / "home")
+    job = store.take_folder(store.create("a").id, tmp_path / "inbox/a")
+    assert (job.status, job.n_files, job.size, store.n_unfinished()) == ("queued", 1, 3, 1)
+    assert (store.folder(job.id) / INPUT / "1.dcm").is_file() and not (tmp_path / "inbox/a").exists()
+    store.update(job.id, status="receiving")
+    assert store.take_folder(job.id, store.folder(job.id) / INPUT).status == "queued"  # after a kill between the two
+
+
+def test_a_full_disk_leaves_no_half_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "inbox").mkdir()
+    store = store_of(tmp_path / "home")
+    job = store.create("a")
+    monkeypatch.setattr(jobs, "write_json", full)
+    assert store.take_folder(job.id, tmp_path / "inbox").status == "queued"
+    with pytest.raises(OSError, match="No space"):
+        store.create("b")
+    assert [one.name for one in store.listed()] == ["a"] and len(list((tmp_path / "home").iterdir())) == 1
+
+
+def test_other_things_may_finish_a_job(tmp_path: Path) -> None:
+    store = JobStore(tmp_path, Limits(), is_finished=lambda folder: (folder / "sent").exists())
+    job = store.create("a")
+    store.update(job.id, status="running")
+    assert not store.is_finished(job.id)
+    (store.folder(job.id) / "sent").touch()
+    store.recover()
+    assert store.job(job.id).status == "done"

@@ -168,3 +168,13 @@ def test_ten_studies_end_finished_once_though_the_server_is_killed_three_times(t
         server.wait()
     assert states(tmp_path) == {"done": 10}
     assert len(finished()) == len(set(finished())) == 10
+
+
+@pytest.mark.medium
+def test_the_ends_of_jobs_are_reported(tmp_path: Path, template: Path) -> None:
+    ends: list[tuple[str, str]] = []
+    queue = Queue(home_of(tmp_path, template, 2), STUB, ended=lambda job: ends.append((job.name, job.status)))
+    queue.start()
+    until(lambda: len(ends) == 2)
+    queue.stop()
+    assert sorted(ends) == [("study0", "done"), ("study1", "done")]

@@ -66,7 +66,7 @@ class Inbox:
         self._lock = RLock()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         remove_leftovers(folder)
-        self._studies = {path.name: self._on_disk(path) for path in folder.iterdir() if not path.name.startswith(".")}
+        self._studies = {path.name: self._on_disk(path) for path in folder.iterdir() if path.is_dir()}
         self._jobs: dict[str, str] = {}
         """Study -> its newest job."""
         self._adopt_jobs()
@@ -147,18 +147,14 @@ class Inbox:
         study, earlier = self._studies[name], self._jobs.get(name)
         if study.refused and study.n_files:
             return
-        del self._studies[name]
         if not study.n_files:
+            del self._studies[name]
             self._sent_again(name, earlier)
             return
         if earlier:
             self._join(self._store.folder(earlier) / INPUT, self._folder / name)
-        try:
-            job = self._store.create(name)
-        except TooLargeError:
-            self._studies[name] = study
-            raise
-        job = self._store.take_folder(job.id, self._folder / name)
+        job = self._store.take_folder(self._store.create(name).id, self._folder / name)
+        del self._studies[name]
         self._jobs[name] = job.id
         if earlier and self._store.job(earlier).status in UNFINISHED:
             with suppress(OutputExistsError):  # it has just finished
@@ -175,7 +171,7 @@ class Inbox:
 
     def _join(self, earlier: Path, folder: Path) -> None:
         """Add the images of an earlier job to those that came after it."""
-        for path in earlier.iterdir():
+        for path in earlier.iterdir() if earlier.is_dir() else ():
             if not os.path.lexists(folder / path.name):
                 draft = self._folder / temporary_name(".dcm")
                 try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ __all__ = ["Listener"]
 SUCCESS, OUT_OF_RESOURCES, CANNOT_UNDERSTAND = 0x0000, 0xA700, 0xC000
 """Statuses of C-STORE (PS3.4 B.2.3)."""
 _NETWORK_TIMEOUT_S = 60.0
+_GRACE_S, _CHECKED_EVERY_S = 3.0, 0.02
 TRANSFER_SYNTAXES = (
     "1.2.840.10008.1.2.1",
     "1.2.840.10008.1.2",
@@ -66,9 +68,16 @@ class Listener:
             ) from error
 
     def stop(self) -> None:
-        """End all associations and close the port."""
-        if self._entity is not None:
-            self._entity.shutdown()
+        """Close the port, and end the associations that do not end by themselves within moments.
+
+        pynetdicom fails in a thread of its own if it is to end an association that is just ending.
+        """
+        if self._entity is None:
+            return
+        until = time.monotonic() + _GRACE_S
+        while self._entity.active_associations and time.monotonic() < until:
+            time.sleep(_CHECKED_EVERY_S)
+        self._entity.shutdown()
 
     def _made(self) -> ApplicationEntity:
         from pynetdicom import AE, AllStoragePresentationContexts

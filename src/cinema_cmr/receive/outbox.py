@@ -97,6 +97,7 @@ class Outbox:
                 self.send_pending()
             except Exception as error:  # of any kind, such as a full disk: the thread goes on
                 self._log.event("outbox-failed", error=str(as_cinema_error(error)))
+                self._stop.wait(_FIRST_DELAY_S)
             self._wake.wait(_WAIT_S)
             self._wake.clear()
 

@@ -140,7 +140,12 @@ class JobStore:
             job = Job(id=f"{stamp}-{secrets.token_hex(4)}", name=_clean_name(name), status="receiving", created=now())
             (self.folder(job.id) / INPUT).mkdir(parents=True)
             self._jobs[job.id] = job
-            return self.update(job.id)
+            try:
+                return self.update(job.id)
+            except OSError:
+                del self._jobs[job.id]
+                shutil.rmtree(self.folder(job.id), ignore_errors=True)
+                raise
 
     def update(self, key: str, **changes: object) -> Job:
         """Change the state of a job, in memory and on disk."""
@@ -225,7 +230,10 @@ class JobStore:
                 own.rmdir()
                 folder.rename(own)
             sizes = [path.stat().st_size for path in own.iterdir()]
-            return self.update(key, status="queued", n_files=len(sizes), size=sum(sizes))
+            self._jobs[key] = replace(self.job(key), status="queued", n_files=len(sizes), size=sum(sizes))
+            with suppress(OSError):  # a full disk: the next start finds the files in the job
+                self.update(key)
+            return self.job(key)
 
     def views_chosen(self, key: str) -> Job:
         """Put a job whose views were chosen into the queue; raises `OutputExistsError` for one that does not wait."""
