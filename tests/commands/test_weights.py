@@ -76,6 +76,24 @@ def test_models_are_joined_with_an_offset_and_another_word_for_it_is_refused(mod
     assert call("weights", "join", model, other, "--name", "x", "--offset", "aorta=1", "-o", tmp_path / "x") == 2
 
 
+@pytest.mark.medium
+def test_models_of_one_size_are_averaged_to_one_network(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loaded = load_model(model)
+    other = save_model(tmp_path / "other", scrambled(loaded.model, seed=1), loaded.card)
+    words = (model, other, "--name", "mean", "--offset", "lv=0.4", "-o", tmp_path / "mean")
+    assert call("weights", "average", *words) == 0
+    mean = load_model(tmp_path / "mean")
+    assert mean.card.logit_offsets == {"lv": 0.4} and len(mean.card.training["members"]) == 2
+    states = (one.state_dict() for one in (mean.model, load_model(model).model, load_model(other).model))
+    for found, first, second in zip(*(state.values() for state in states), strict=True):
+        assert torch.allclose(found, (first + second) / 2, atol=2e-3)
+    assert call("weights", "average", model, "cinema-sax", "--name", "x", "-o", tmp_path / "x") == 5
+    assert call("weights", "average", model, "-o", tmp_path / "x") == 2
+    assert "needs two or more" in capsys.readouterr().err
+
+
 def test_a_packed_model_states_its_licence_and_its_pin(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

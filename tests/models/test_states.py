@@ -15,6 +15,7 @@ from cinema_cmr.models.states import (
     fill,
     floats_as,
     hash_of,
+    mean_state,
     read_state,
     replacing_folder,
     write_state,
@@ -101,3 +102,11 @@ def test_whole_numbers_keep_their_type_and_too_large_ones_are_refused() -> None:
     assert cast["a"].dtype == torch.float16 and cast["n"].dtype == torch.int64
     with pytest.raises(WeightsError, match="big is not finite"):
         floats_as({"big": torch.tensor([1e6])}, torch.float16)
+
+
+def test_the_mean_of_states_keeps_types_and_integers() -> None:
+    one = {"w": torch.tensor([1.0, 2.0]), "n": torch.tensor(3)}
+    other = {"w": torch.tensor([2.0, 6.0]), "n": torch.tensor(3)}
+    mean = mean_state([one, other])
+    assert mean["w"].tolist() == [1.5, 4.0] and mean["w"].dtype == torch.float32 and int(mean["n"]) == 3
+    assert one["w"].tolist() == [1.0, 2.0]

@@ -1,4 +1,4 @@
-"""`cinema weights`: list, fetch, import, export, pack, join and verify models."""
+"""`cinema weights`: list, fetch, import, export, pack, join, average and verify models."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ __all__ = ["add_arguments", "run"]
 
 Action = Callable[[Namespace, Console], int]
 
-_NEEDS_OUTPUT = ("import", "export", "pack", "join")
+_OF_SEVERAL = ("join", "average")
+_NEEDS_OUTPUT = ("import", "export", "pack", *_OF_SEVERAL)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the action, its models and where to write."""
     parser.add_argument("action", choices=tuple(_ACTIONS), help=", ".join(_ACTIONS))
-    parser.add_argument("source", nargs="*", help="a model's name or folder; pull: also 'all'; join: several")
-    parser.add_argument("-o", "--output", help="folder that import, export and join write to; file of pack")
-    parser.add_argument("--name", default="", help="import, join: name of the new model; import: default as before")
-    parser.add_argument("--licence", default="", help="import, join: terms of use; default those of the models")
+    parser.add_argument("source", nargs="*", help="a model's name or folder; pull: also 'all'; join, average: several")
+    parser.add_argument("-o", "--output", help="folder that import, export, join and average write to; file of pack")
+    parser.add_argument("--name", default="", help="name of the new model; import: default as before")
+    parser.add_argument("--licence", default="", help="terms of use of the new model; default those of the models")
     parser.add_argument("--precision", choices=get_args(Precision), default="float32", help="import: stored precision")
     parser.add_argument(
         "--offset",
         nargs="*",
         default=[],
         metavar="CLASS=NUMBER",
-        help="join: offset added to the logit of a class, e.g. lv=0.4; default those of the first model",
+        help="join, average: offset added to the logit of a class, e.g. lv=0.4; default those of the first model",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     parser.add_argument("--json", action="store_true", help="print one JSON document per line")
@@ -45,16 +46,17 @@ def run(given: Namespace) -> int:
 
 def _check_arguments(given: Namespace) -> None:
     action, n_sources = given.action, len(given.source)
-    if action == "join" and n_sources < 2:
+    of_several = action in _OF_SEVERAL
+    if of_several and n_sources < 2:
         raise UsageError(
-            f"cinema weights join got {n_sources} model(s) and needs two or more; see `cinema weights list`"
+            f"cinema weights {action} got {n_sources} model(s) and needs two or more; see `cinema weights list`"
         )
-    if action not in ("list", "join") and n_sources != 1:
+    if action != "list" and not of_several and n_sources != 1:
         raise UsageError(f"cinema weights {action} got {n_sources} models and needs one; see `cinema weights list`")
     if action in _NEEDS_OUTPUT and given.output is None:
         raise UsageError(f"cinema weights {action} got no output and needs one to write to; give -o")
-    if action == "join" and not given.name:
-        raise UsageError("cinema weights join got no name and needs one for the new model; give --name NAME")
+    if of_several and not given.name:
+        raise UsageError(f"cinema weights {action} got no name and needs one for the new model; give --name NAME")
 
 
 def _list(_given: Namespace, console: Console) -> int:
@@ -114,9 +116,10 @@ def _pack(given: Namespace, console: Console) -> int:
 
 
 def _join(given: Namespace, console: Console) -> int:
-    from cinema_cmr.models.catalogue import join_weights
+    from cinema_cmr.models.catalogue import average_weights, join_weights
 
-    card = join_weights(
+    make = average_weights if given.action == "average" else join_weights
+    card = make(
         given.source,
         given.output,
         name=given.name,
@@ -155,5 +158,6 @@ _ACTIONS: dict[str, Action] = {
     "export": _export,
     "pack": _pack,
     "join": _join,
+    "average": _join,
     "verify": _verify,
 }

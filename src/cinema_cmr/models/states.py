@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -26,6 +26,7 @@ __all__ = [
     "floats_as",
     "hash_of",
     "is_pickle",
+    "mean_state",
     "read_state",
     "replacing_folder",
     "write_state",
@@ -168,3 +169,12 @@ def floats_as(state: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tens
         if x.is_floating_point() and not bool(torch.isfinite(x).all()):
             raise WeightsError(f"{name} is not finite as {dtype}; store it as bfloat16 or float32")
     return cast
+
+
+def mean_state(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the mean of each tensor over states of the same keys and shapes; integers are those of the first."""
+    first, *others = states
+    mean = dict(first)
+    for name in [name for name, tensor in first.items() if tensor.is_floating_point()]:
+        mean[name] = torch.stack([first[name], *(other[name] for other in others)]).mean(dim=0)
+    return mean
