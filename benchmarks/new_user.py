@@ -40,9 +40,9 @@ WAYS: dict[str, dict[str, Any]] = {
         "page": "five-studies.md",
         "limit_s": 1200,
         "skip": (
-            "five -o",
+            "-o five",
+            "--data five",
             "others",
-            "five_model",
             "cavity",
             "nrrd",
             "results",

@@ -176,7 +176,7 @@ def test_a_line_that_fails_ends_the_pasting(pasted_page: ModuleType, tmp_path: P
     page.write_text("    python -c 'raise SystemExit(3)'\n\n    python -c 'print(FOLDER)'\n", encoding="utf-8")
     with pytest.raises(RuntimeError, match="exit code 3"):
         list(pasted_page.paste(page, tmp_path))
-    lines = list(pasted_page.paste(page, tmp_path, fails=("SystemExit",), replace={"FOLDER": "7"}))
+    lines = list(pasted_page.paste(page, tmp_path, fails=("SystemExit(3)'",), replace={"FOLDER": "7"}))
     assert [(line.exit_code, line.printed) for line in lines] == [(3, ""), (0, "7\n")]
 
 
