@@ -12,6 +12,7 @@ from hearts import LENGTH_MM, LV, MYO, RADIUS_MM, RV, STANDARD_AXES, WALL_MM, ac
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.geometry import unit
+from cinema_cmr.core.results import HeartLocation
 from cinema_cmr.core.study import Issue
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
@@ -114,6 +115,9 @@ def test_masks_that_no_model_made_are_not_judged() -> None:
     context = context_of(*tilted_heart(60))
     assert cut_shape(replace(context, prediction=None)) is None
     assert not_short_axis(context_of(*tilted_heart(60), confidence=unsure(np.nan))) is None
+    magnified = HeartLocation(centre=(0.0, 0.0), method="motion", evidence={"magnification": 1.5, "extent_mm": 54.0})
+    assert not_short_axis(context_of(*tilted_heart(60), confidence=unsure(0.87))) is not None
+    assert not_short_axis(context_of(*tilted_heart(60), confidence=unsure(0.87), location=magnified)) is None
     one_slice = LabelMap(array=np.where(np.arange(10)[:, None] == 3, heart()[1].array, 0))
     assert not_short_axis(context_of(heart()[0], one_slice)) is None
 

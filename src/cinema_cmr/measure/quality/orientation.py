@@ -145,8 +145,12 @@ def _elongation(points_mm: Array) -> float:
 def not_short_axis(context: QualityContext) -> Flag | None:
     """Report masks that do not look like slices across the LV: oblong, along another axis, open, uncertain.
 
-    ACDC: none of 42 patients with masks of `cinema-sax`, 20 of them with an overloaded RV, whose LV is oblong.
+    ACDC: none of 42 patients with masks of `cinema-sax`, 20 of them with an overloaded RV, whose LV is oblong. A heart
+    that was magnified has `small-heart` instead: the weights are those of adults, and an infant's heart, as wide as
+    long and labelled with less certainty, passes for another plane.
     """
+    if context.prediction is not None and context.prediction.location.magnification > 1:
+        return None
     shape = cut_shape(context)
     if shape is None or shape.log_odds < MIN_ODDS:
         return None
