@@ -51,8 +51,9 @@ def main() -> None:
 
 def scores(data: str, model: str, folder: Path) -> dict[str, float]:
     """Return the mean Dice of each structure over the validation patients."""
-    evaluation = cmr.evaluate(model, data, folder)
-    return {name: round(score.value, 4) for name, score in evaluation.scores.items() if name.startswith("dice_")}
+    cmr.evaluate(model, data, folder, overwrite=True)
+    found = json.loads((folder / "scores.json").read_text(encoding="utf-8"))["scores"]
+    return {name: round(score["value"], 4) for name, score in found.items() if name.startswith("dice_")}
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def found_in(cine: Cine, extent_mm: float | None = 20.0, method: str = "motion")
 
 def test_a_small_heart_is_magnified_to_the_size_that_was_learned() -> None:
     cine = scaled(1.4)  # 53 mm across
-    location = magnify_small_heart(cine, segmenter(Adult(), size=(64, 64)), found_in(cine))
+    location = magnify_small_heart(cine, segmenter(Adult(), size=(112, 112)), found_in(cine))
     assert location.magnification == pytest.approx(100 / 53, rel=0.05)
     assert location.evidence["extent_mm"] == pytest.approx(53, abs=5)
     assert np.abs(np.subtract(location.centre, (35.0, 30.0))).max() < 2
@@ -52,20 +52,26 @@ def test_a_small_heart_is_magnified_to_the_size_that_was_learned() -> None:
 
 def test_a_tiny_heart_is_magnified_step_by_step() -> None:
     cine = scaled(0.4)  # 15 mm across
-    location = magnify_small_heart(cine, segmenter(Adult(per_pixel=0.5), size=(96, 96)), found_in(cine))
+    location = magnify_small_heart(cine, segmenter(Adult(per_pixel=0.5), size=(112, 112)), found_in(cine))
     assert location.magnification >= 4
+
+
+def test_a_field_of_view_that_would_not_hold_the_magnified_heart_is_left_as_it_is() -> None:
+    cine = scaled(1.0)  # 38 mm across, in a field of view of 48 mm
+    location = found_in(cine)
+    assert magnify_small_heart(cine, segmenter(Adult(), size=(32, 32)), location) is location
 
 
 def test_what_the_network_is_no_surer_of_stays_as_it_is() -> None:
     cine = scaled(1.0)
     location = found_in(cine)
-    assert magnify_small_heart(cine, segmenter(Adult(per_pixel=-0.05), size=(64, 64)), location) is location
+    assert magnify_small_heart(cine, segmenter(Adult(per_pixel=-0.05), size=(112, 112)), location) is location
 
 
 def test_a_network_of_one_ventricle_is_left_alone() -> None:
     cine = scaled(1.0)
     location = found_in(cine)
-    assert magnify_small_heart(cine, segmenter(Adult(lv_only=True), size=(64, 64)), location) is location
+    assert magnify_small_heart(cine, segmenter(Adult(lv_only=True), size=(112, 112)), location) is location
 
 
 @pytest.mark.parametrize("extent_mm", [SMALL_HEART_MM, 110.0])
@@ -84,7 +90,7 @@ def test_long_axes_are_not_magnified() -> None:
 def test_an_image_without_a_heart_stays_as_it_is() -> None:
     cine = cine_of(np.zeros((71, 65, 3, 1), np.uint8))
     location = found_in(cine, None)
-    assert magnify_small_heart(cine, segmenter(Adult(), size=(64, 64)), location) is location
+    assert magnify_small_heart(cine, segmenter(Adult(), size=(112, 112)), location) is location
 
 
 def test_where_no_beat_shows_the_place_the_image_is_searched_magnified_too() -> None:
@@ -97,10 +103,10 @@ def test_where_no_beat_shows_the_place_the_image_is_searched_magnified_too() -> 
 
 def test_masks_and_soft_labels_of_a_small_heart_are_those_of_the_magnified_image() -> None:
     cine = scaled(0.8)
-    model = segmenter(Adult(), size=(80, 80))
+    model = segmenter(Adult(), size=(112, 112))
     found = predict_cine(cine, model)
     assert found.location.magnification > 1.5
-    assert found.fov_mm == pytest.approx((120 / found.location.magnification,) * 2)
+    assert found.fov_mm == pytest.approx((168 / found.location.magnification,) * 2)
     truth = heart()
     assert (found.labels.array == truth).mean() > 0.99
     soft = predict_soft_labels(cine, model)

@@ -22,6 +22,8 @@ SMALL_HEART_MM = 70.0
 to 75 mm where EDV is less than 50 ml, and 73 to 123 mm elsewhere."""
 _LEARNED_MM = 100.0
 """The same of the hearts that the network learned: adults have 85 to 125 mm."""
+_FIELD_SHARE = 1.5
+"""Least sides of the magnified field of view, in extents of the heart: it has to hold the heart."""
 _MAX_STEP = 2.0
 """Most by which one round magnifies further."""
 _MAX_ROUNDS = 3
@@ -42,13 +44,21 @@ def magnify_small_heart(cine: Cine, segmenter: Segmenter, location: HeartLocatio
     if cine.view is not View.SAX or (isinstance(found_mm, float) and found_mm >= SMALL_HEART_MM):
         return location
     segmenter = segmenter.localizer()
+    grid = segmenter.grid(cine.view)
+    field_mm = min(grid.size) * grid.spacing_mm
     look = _look(cine, segmenter, location)
     if location.method == "coarse pass":
         location, look = _searched_magnified(cine, segmenter, location, look)
     for _ in range(_MAX_ROUNDS):
         if not 0 < look.extent_mm * location.magnification < SMALL_HEART_MM:
             break
-        wanted = min(_LEARNED_MM / look.extent_mm, _MAX_STEP * location.magnification)
+        wanted = min(
+            _LEARNED_MM / look.extent_mm,
+            _MAX_STEP * location.magnification,
+            field_mm / (_FIELD_SHARE * look.extent_mm),
+        )
+        if wanted <= location.magnification:
+            break
         magnified = replace(location, evidence={**location.evidence, "magnification": round(wanted, 2)})
         closer = _look(cine, segmenter, magnified)
         if not _is_better(closer, look):
