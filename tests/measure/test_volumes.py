@@ -12,7 +12,7 @@ from hearts import LV, MYO, RV, acdc_patient, cine_of, heart, heart_slice
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import GeometryError, InputError, UsageError
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.measure.volumes import CLEAR_RIM, base_end, enclosed_fractions, measure_volumes
+from cinema_cmr.measure.volumes import CLEAR_RIM, enclosed_fractions, measure_volumes
 
 
 def ellipsoid(semi_axes_mm: tuple[float, ...], spacing_mm: tuple[float, ...], code: int) -> LabelMap:
@@ -180,20 +180,6 @@ def test_a_mask_without_wall_keeps_its_blood() -> None:
     labels.array[labels.array == MYO] = 0
     volumes = measure_volumes(cine, labels)
     assert not volumes.lv_excluded.any() and volumes.lv_ml[0] > 0
-
-
-def test_the_base_is_found_from_the_labels_at_either_end() -> None:
-    cine, labels = heart()
-    turned = LabelMap(array=labels.array[:, :, ::-1])
-    assert (base_end(cine, labels), base_end(cine, turned)) == ("first", "last")
-
-
-def test_without_a_shape_the_orientation_tells_the_base() -> None:
-    labels = column(6)
-    to_the_feet, to_the_head = np.diag([-1.0, -1.0, -1.0]), np.diag([-1.0, -1.0, 1.0])
-    for axes, expected in ((to_the_feet, "first"), (to_the_head, "last")):
-        assert base_end(cine_of(labels.array.shape, axes=axes, oriented=True), labels) == expected
-    assert base_end(cine_of(labels.array.shape), labels) is None
 
 
 def test_what_cannot_be_measured_is_said() -> None:

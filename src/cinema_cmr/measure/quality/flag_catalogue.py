@@ -43,6 +43,12 @@ _MEASUREMENT: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
         "masks that are oblong, along another axis, open, uncertain",
     ),
     (
+        "base-uncertain",
+        _WARNING,
+        "the base may be at the other end",
+        "masks, long axes and orientation disagree or show neither end clearly",
+    ),
+    (
         "long-axes-misplaced",
         _WARNING,
         "a plane may show another view",
