@@ -71,15 +71,6 @@ def test_a_frame_without_a_structure_has_no_volume_instead_of_zero() -> None:
     assert np.isfinite(volumes.lv_ml).all()
 
 
-def test_enclosed_share_is_by_length_of_the_rim() -> None:
-    plane = np.zeros((12, 12), dtype=np.uint8)
-    plane[4:8, 4:8] = LV
-    plane[2:4, 4:8] = MYO  # one side across x, whose edges are as long as a pixel along y
-    labels = LabelMap(array=plane[..., None, None])
-    fraction = enclosed_fractions(cine_of((12, 12, 1, 1), (1.0, 3.0, 8.0)), labels)
-    assert fraction[0, 0] == pytest.approx(3 / (2 * 3 + 2 * 1))
-
-
 def open_slice(labels: LabelMap, index: int, share: float) -> None:
     """Take the wall away on one side, so that `share` of it stays."""
     plane = labels.array[:, :, index, 0]
