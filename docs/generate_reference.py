@@ -49,6 +49,7 @@ NO_PICTURE_OF = {
 """Why a flag of an origin has no picture."""
 NO_PICTURE = {
     "valve-plane-missing": "none: the hinge points that it lacks cannot be drawn",
+    "base-uncertain": "none: which end of a whole stack is which; the report marks both in the contact sheet",
     "masks-edited": "none: the report shows the reader's outline beside the model's",
     "landmarks-edited": "none: the report shows the reader's point beside the model's",
     "landmarks-experimental": "none: it is a note on the model",

@@ -58,8 +58,10 @@ def bulging(axes: NDArray[np.float64] = STANDARD_AXES, *, oriented: bool) -> tup
     plane[up & (np.hypot(x, y) < 33) & (np.hypot(x, y) >= 20)] = MYO
     array = np.repeat(plane[..., None, None], 9, axis=2)
     array[:, :, 6:][array[:, :, 6:] == LV] = MYO
-    small = np.hypot(x, y) < 14
-    array[small, 6:] = LV  # an apex, so that it is told from the base
+    # An apex, which shows where the base is: smaller in blood and wall.
+    array[np.hypot(x, y) < 14, 6:] = LV
+    outside = (plane == MYO) & (np.hypot(x, y) >= np.where(up, 29, 24))
+    array[outside | ((plane == RV) & (np.hypot(x, y) >= 36)), 6:] = 0
     return cine_of(array.shape, (1, 1, 8), axes=axes, oriented=oriented), LabelMap(array=array)
 
 

@@ -12,7 +12,7 @@ from hearts import LV, MYO, RV, acdc_patient, cine_of, heart, heart_slice
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import GeometryError, InputError, UsageError
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.measure.volumes import CLEAR_RIM, base_end, enclosed_fractions, measure_volumes
+from cinema_cmr.measure.volumes import CLEAR_RIM, enclosed_fractions, measure_volumes
 
 
 def ellipsoid(semi_axes_mm: tuple[float, ...], spacing_mm: tuple[float, ...], code: int) -> LabelMap:
@@ -69,15 +69,6 @@ def test_a_frame_without_a_structure_has_no_volume_instead_of_zero() -> None:
     volumes = measure_volumes(cine, labels)
     assert np.isnan(volumes.rv_ml).tolist() == [False, True, False]
     assert np.isfinite(volumes.lv_ml).all()
-
-
-def test_enclosed_share_is_by_length_of_the_rim() -> None:
-    plane = np.zeros((12, 12), dtype=np.uint8)
-    plane[4:8, 4:8] = LV
-    plane[2:4, 4:8] = MYO  # one side across x, whose edges are as long as a pixel along y
-    labels = LabelMap(array=plane[..., None, None])
-    fraction = enclosed_fractions(cine_of((12, 12, 1, 1), (1.0, 3.0, 8.0)), labels)
-    assert fraction[0, 0] == pytest.approx(3 / (2 * 3 + 2 * 1))
 
 
 def open_slice(labels: LabelMap, index: int, share: float) -> None:
@@ -180,20 +171,6 @@ def test_a_mask_without_wall_keeps_its_blood() -> None:
     labels.array[labels.array == MYO] = 0
     volumes = measure_volumes(cine, labels)
     assert not volumes.lv_excluded.any() and volumes.lv_ml[0] > 0
-
-
-def test_the_base_is_found_from_the_labels_at_either_end() -> None:
-    cine, labels = heart()
-    turned = LabelMap(array=labels.array[:, :, ::-1])
-    assert (base_end(cine, labels), base_end(cine, turned)) == ("first", "last")
-
-
-def test_without_a_shape_the_orientation_tells_the_base() -> None:
-    labels = column(6)
-    to_the_feet, to_the_head = np.diag([-1.0, -1.0, -1.0]), np.diag([-1.0, -1.0, 1.0])
-    for axes, expected in ((to_the_feet, "first"), (to_the_head, "last")):
-        assert base_end(cine_of(labels.array.shape, axes=axes, oriented=True), labels) == expected
-    assert base_end(cine_of(labels.array.shape), labels) is None
 
 
 def test_what_cannot_be_measured_is_said() -> None:

@@ -182,7 +182,7 @@ def _measure(
         biplane_mismatch(by_name),
         valve_plane_effect(by_name, volumes.basal_rule),
         missing_valve_plane(options.basal_rule, volumes.basal_rule),
-        _descent_effect(cine, mask, volumes, options),
+        _descent_effect(cine, mask, volumes, options, landmarks),
     )
     return Measurements(
         measured=(*values, *long_axis),
@@ -192,13 +192,16 @@ def _measure(
     )
 
 
-def _descent_effect(cine: Cine, labels: LabelMap, volumes: Volumes, options: MeasureOptions) -> Flag | None:
+def _descent_effect(
+    cine: Cine, labels: LabelMap, volumes: Volumes, options: MeasureOptions, landmarks: Mapping[View, Landmarks]
+) -> Flag | None:
     """Compare the ejection fractions by the rules "scmr" and "descent", if `volumes` were counted by one of them."""
     others: Mapping[BasalRule, BasalRule] = {"scmr": "descent", "descent": "scmr"}
     other = others.get(volumes.basal_rule)
     if other is None:
         return None
-    counted = {volumes.basal_rule: volumes, other: count_volumes(cine, labels, replace(options, basal_rule=other))}
+    again = count_volumes(cine, labels, replace(options, basal_rule=other), landmarks=landmarks)
+    counted = {volumes.basal_rule: volumes, other: again}
     scmr, descent = (_ejection_fraction(cine, counted[rule], options) for rule in ("scmr", "descent"))
     return descent_effect(scmr, descent, volumes.basal_rule)
 
@@ -219,20 +222,31 @@ def _volumes(
 ) -> tuple[Volumes, Volumes | None]:
     """Return the curves by the rule of the options, and those up to the valve plane, or None without one."""
     planes = find_valve_planes(cine, landmarks)
-    cut = count_volumes(cine, labels, replace(options, basal_rule="valve-plane"), planes) if planes else None
+    to_valve = replace(options, basal_rule="valve-plane")
+    cut = count_volumes(cine, labels, to_valve, planes, landmarks) if planes else None
     if options.basal_rule == "valve-plane" and cut:
         return cut, cut
-    return count_volumes(cine, labels, options), cut
+    return count_volumes(cine, labels, options, landmarks=landmarks), cut
 
 
-def count_volumes(cine: Cine, labels: LabelMap, options: MeasureOptions, planes: ValvePlanes | None = None) -> Volumes:
-    """Return the volume curves of a stack by the rules of the options; without planes "valve-plane" is "scmr"."""
+def count_volumes(
+    cine: Cine,
+    labels: LabelMap,
+    options: MeasureOptions,
+    planes: ValvePlanes | None = None,
+    landmarks: Mapping[View, Landmarks] | None = None,
+) -> Volumes:
+    """Return the volume curves of a stack by the rules of the options; without planes "valve-plane" is "scmr".
+
+    `landmarks` of the long-axis views are evidence for the end that is the base.
+    """
     found = measure_volumes(
         cine,
         labels,
         basal_rule="scmr" if options.basal_rule == "valve-plane" and planes is None else options.basal_rule,
         min_myocardial_rim=options.min_myocardial_rim,
         valve_planes=planes,
+        landmarks=landmarks,
     )
     return with_muscle_in_mass(found, cine, labels) if options.papillary_rule == "mass" else found
 

@@ -19,10 +19,11 @@ from cinema_cmr.core.geometry import unit
 from cinema_cmr.core.results import Measurement
 from cinema_cmr.core.vocabulary import CINE_LABELS, SCAR_LABELS
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.measure.basal.end import find_base
+from cinema_cmr.measure.basal.rim import enclosed_fractions
 from cinema_cmr.measure.definition import Definition
 from cinema_cmr.measure.septum import blood_centre_mm
 from cinema_cmr.measure.shape import AHA_SEGMENTS, FULL_RING, N_RAYS, STEP_MM, ray_segments, split_levels
-from cinema_cmr.measure.volumes import base_end, enclosed_fractions
 
 __all__ = ["LEVELS", "ScarWall", "lesion_along_rays", "measure_scar_wall", "segment_values", "to_cine_labels"]
 
@@ -94,7 +95,7 @@ def measure_scar_wall(cine: Cine, labels: LabelMap) -> ScarWall:
         return ScarWall(reason=f"{len(rings)} slices have a closed wall; three levels need at least 3")
     rays = {index: lesion_along_rays(cine, labels, index) for index in rings}
     rim, rim_half = _rim_percent(list(rays.values()))
-    base = base_end(cine, as_cine)
+    base = find_base(cine, as_cine).end
     result = ScarWall(rim_percent=rim, rim_half_percent=rim_half, rings=tuple(rings))
     if base is None:
         return replace(result, reason="neither the labels nor the orientation determine base and apex")

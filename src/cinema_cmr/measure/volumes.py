@@ -14,11 +14,12 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.core.annotation import LabelMap, check_same_grid
+from cinema_cmr.core.annotation import LabelMap, Landmarks, check_same_grid
 from cinema_cmr.core.errors import InputError, UsageError, unknown_name
-from cinema_cmr.core.geometry import unit
-from cinema_cmr.core.vocabulary import CINE_LABELS
+from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.measure.basal.end import BasalEnd, BasalEvidence, find_base
+from cinema_cmr.measure.basal.rim import enclosed_fractions
 from cinema_cmr.measure.descent import atrial_slices
 from cinema_cmr.measure.phases import covers_cycle
 from cinema_cmr.measure.valve_plane import ValvePlanes, apical_shares
@@ -31,7 +32,6 @@ __all__ = [
     "OLD_BASAL_RULES",
     "BasalRule",
     "Volumes",
-    "base_end",
     "enclosed_fractions",
     "measure_volumes",
 ]
@@ -43,8 +43,6 @@ BasalRule = Literal["scmr", "descent", "all-slices", "valve-plane"]
 
 OLD_BASAL_RULES: Mapping[str, BasalRule] = {"half-rim": "scmr"}
 """Former name -> present name of a basal rule; former names are still read from files and options."""
-
-BasalEnd = Literal["first", "last"]
 
 MIN_MYOCARDIAL_RIM = 0.4
 """Default fraction of the rim of a basal slice's blood that must border myocardium for the slice to count.
@@ -62,13 +60,6 @@ that a reader draws in ED alone."""
 
 FRAMES_OF_MOTION = 15
 """Smallest number of frames of a beat in which a base does not come and go within one: 67 ms at 60 beats a minute."""
-
-CLEAR_TILT = 0.02
-"""Smallest offset of the centroid of blood from the middle of the labelled length, as a share of it, that determines
-the base; on ACDC's 100 training patients it is at least 0.042, always on the true side."""
-
-APEX_DIRECTION_RAS = np.array([-1.0, 1.0, -1.0])
-"""Direction of the apex in an average chest: left, front, feet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,13 +80,18 @@ class Volumes:
     """(z, t), True if the basal rule excludes the LV blood of a slice, all of it or more than half."""
     lone: NDArray[np.bool_]
     """(z, t), True if neither blood nor wall of a basal slice counts, as it is there in one frame alone."""
-    base: BasalEnd | None
-    """End of the stack at which the base lies; None if neither labels nor orientation determine it."""
+    base_evidence: BasalEvidence
+    """End of the stack at which the base lies, and what shows it."""
     basal_rule: BasalRule
     min_myocardial_rim: float
     """Fraction of the rim of the blood below which the rules "scmr" and "descent" exclude a basal slice."""
     valve_planes: ValvePlanes | None = None
     """Valve planes that the rule "valve-plane" cut the LV blood with."""
+
+    @property
+    def base(self) -> BasalEnd | None:
+        """End of the stack at which the base lies; None if nothing determines it."""
+        return self.base_evidence.end
 
 
 def measure_volumes(
@@ -105,6 +101,7 @@ def measure_volumes(
     basal_rule: BasalRule = "scmr",
     min_myocardial_rim: float = MIN_MYOCARDIAL_RIM,
     valve_planes: ValvePlanes | None = None,
+    landmarks: Mapping[View, Landmarks] | None = None,
 ) -> Volumes:
     """Measure the volume curves of LV, RV and myocardium in ml over all frames of a short-axis stack.
 
@@ -118,7 +115,8 @@ def measure_volumes(
     if basal_rule not in get_args(BasalRule):
         raise unknown_name("basal rule", basal_rule, get_args(BasalRule))
     counts = {name: _voxels_per_slice(labels.array, code) for name, code in CODES.items()}
-    base = base_end(cine, labels)
+    evidence = find_base(cine, labels, landmarks)
+    base = evidence.end
     shares = _lv_shares(cine, labels, counts["lv"], base, (basal_rule, min_myocardial_rim, valve_planes))
     lone = np.zeros(shares.shape, dtype=bool)
     if basal_rule in ("scmr", "descent") and base is not None:
@@ -135,7 +133,7 @@ def measure_volumes(
         lv_counted=(counts["lv"] > 0) & ~excluded,
         lv_excluded=excluded,
         lone=lone,
-        base=base,
+        base_evidence=evidence,
         basal_rule=basal_rule,
         min_myocardial_rim=min_myocardial_rim,
         valve_planes=valve_planes if basal_rule == "valve-plane" else None,
@@ -184,61 +182,6 @@ def _voxels_per_slice(array: NDArray[np.uint8], code: int) -> NDArray[np.int64]:
 def _sum_of_slices(counts: NDArray[np.int64] | NDArray[np.float64], cine: Cine) -> NDArray[np.float64]:
     volumes = cine.voxel_volumes_ml @ counts
     return np.where(counts.any(axis=0), volumes, np.nan)
-
-
-def enclosed_fractions(cine: Cine, labels: LabelMap) -> NDArray[np.float64]:
-    """Return the (z, t) share of the rim of the LV blood, by length, that borders myocardium; NaN without LV blood.
-
-    The rim consists of the pixel edges between LV blood and any other label, so that flips and rotations by 90 degrees
-    do not change it.
-    """
-    dx, dy, _ = cine.spacing_mm
-    padded = np.pad(_crop_to_labels(labels.array), ((1, 1), (1, 1), (0, 0), (0, 0)))
-    blood = padded == CODES["lv"]
-    shape = padded.shape[2:]
-    rim, wall = np.zeros(shape), np.zeros(shape)
-    for axis, edge_mm in ((0, dy), (1, dx)):
-        for step in (-1, 1):
-            neighbour = np.roll(padded, step, axis)
-            edges = blood & (neighbour != CODES["lv"])
-            rim += edge_mm * edges.sum(axis=(0, 1))
-            wall += edge_mm * (edges & (neighbour == CODES["myo"])).sum(axis=(0, 1))
-    with np.errstate(invalid="ignore"):
-        return np.asarray(wall / rim)
-
-
-def _crop_to_labels(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Crop to the in-plane box around all labels, because most of an image is empty."""
-    labelled = np.any(array > 0, axis=(2, 3))
-    if not labelled.any():
-        return array[:1, :1]
-    rows, columns = np.flatnonzero(labelled.any(axis=1)), np.flatnonzero(labelled.any(axis=0))
-    return array[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-
-
-def base_end(cine: Cine, labels: LabelMap) -> BasalEnd | None:
-    """Find the basal end of the stack: the end with more blood of both ventricles over all frames.
-
-    If the labels are ambiguous, the direction of the apex in patient space decides; None if that is unknown too.
-    """
-    blood = _voxels_per_slice(labels.array, CODES["lv"]) + _voxels_per_slice(labels.array, CODES["rv"])
-    per_slice = blood.sum(axis=1)
-    labelled = cine.slice_positions_mm[np.any(labels.array > 0, axis=(0, 1, 3))]
-    if per_slice.any() and np.ptp(labelled) > 0:
-        centre = float(per_slice @ cine.slice_positions_mm / per_slice.sum())
-        tilt = (centre - (labelled[0] + labelled[-1]) / 2) / np.ptp(labelled)
-        if abs(tilt) >= CLEAR_TILT:
-            return "first" if tilt < 0 else "last"
-    return _base_from_orientation(cine)
-
-
-def _base_from_orientation(cine: Cine) -> BasalEnd | None:
-    if not cine.orientation_known:
-        return None
-    towards_apex = float(unit(cine.affine[:3, 2]) @ unit(APEX_DIRECTION_RAS))
-    if abs(towards_apex) < np.cos(np.radians(75)):
-        return None
-    return "first" if towards_apex > 0 else "last"
 
 
 def _beyond_valve(enclosed: NDArray[np.float64], base: BasalEnd, min_rim: float) -> NDArray[np.bool_]:

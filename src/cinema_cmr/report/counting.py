@@ -52,14 +52,16 @@ def stack_counting(analysis: Analysis) -> StackCounting:
 
 def _recorded_volumes(analysis: Analysis, cine: Cine, labels: LabelMap) -> Volumes:
     rule, rim = (analysis.run.options.get(name) for name in ("basal_rule", "min_myocardial_rim"))
-    planes = find_valve_planes(cine, plausible_by_view(analysis.landmarks)[0]) if rule == "valve-plane" else None
+    landmarks = plausible_by_view(analysis.landmarks)[0]
+    planes = find_valve_planes(cine, landmarks) if rule == "valve-plane" else None
     if planes:
-        return measure_volumes(cine, labels, basal_rule="valve-plane", valve_planes=planes)
+        return measure_volumes(cine, labels, basal_rule="valve-plane", valve_planes=planes, landmarks=landmarks)
     return measure_volumes(
         cine,
         labels,
         basal_rule=_RECORDED.get(str(rule), "scmr"),
         min_myocardial_rim=float(rim) if isinstance(rim, int | float) else MIN_MYOCARDIAL_RIM,
+        landmarks=landmarks,
     )
 
 

@@ -108,13 +108,14 @@ def count_stack(
 ) -> CountedStack:
     """Return the volume curves of a short-axis stack by the rules of the run.
 
-    Landmarks change them by the rule "valve-plane" alone (`follows_landmarks`).
+    Landmarks change them by the rule "valve-plane" (`follows_landmarks`); else they are evidence for the base alone.
     """
     cine, labels = part
     options = stored_options(run)
-    planes = find_valve_planes(cine, _plausible(record, moved)) if follows_landmarks(run) else None
+    landmarks = _plausible(record, moved)
+    planes = find_valve_planes(cine, landmarks) if follows_landmarks(run) else None
     present = {name: np.any(labels.array == code, axis=(0, 1)) for name, code in CODES.items()}
-    return CountedStack(cine=cine, volumes=count_volumes(cine, labels, options, planes), present=present)
+    return CountedStack(cine=cine, volumes=count_volumes(cine, labels, options, planes, landmarks), present=present)
 
 
 def follows_landmarks(run: RunRecord) -> bool:

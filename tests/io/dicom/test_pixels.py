@@ -10,12 +10,14 @@ import pytest
 from pydicom import dcmread
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
+from pydicom.pixels import pixel_array
 from pydicom.tag import Tag
 from pydicom.uid import RLELossless
+from scipy import ndimage
 from synthetic_dicom import Heart, StudyWriter, enhanced, new_image, save, short_axis_planes
 
 from cinema_cmr.core.errors import NoCineError, UnreadableFileError
-from cinema_cmr.io.dicom.pixels import assemble, decode_frame, fill_missing, resample_cycle
+from cinema_cmr.io.dicom.pixels import assemble, fill_missing, resample_cycle, rescale_frame
 from cinema_cmr.io.dicom.study import find_stacks, read_dicom
 
 PIXELS = np.arange(4 * 6, dtype=np.uint16).reshape(4, 6) * 100
@@ -23,7 +25,7 @@ PIXELS = np.arange(4 * 6, dtype=np.uint16).reshape(4, 6) * 100
 
 def decoded(pixels: np.ndarray, **tags: object) -> np.ndarray:
     image = new_image(pixels, **tags)
-    return decode_frame(image, 0, shape=(int(image.Rows), int(image.Columns)))
+    return rescale_frame(pixel_array(image, index=0), image, 0, shape=(int(image.Rows), int(image.Columns)))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int16])
@@ -59,7 +61,7 @@ def test_a_scale_that_is_no_number_is_refused_without_being_quoted(keyword: str,
     tag = tag_for_keyword(keyword)
     image._dict[Tag(tag)] = RawDataElement(Tag(tag), "DS", len(value), value, 0, False, True)
     with pytest.raises(UnreadableFileError, match="its rescale slope or intercept is not a number") as found:
-        decode_frame(image, 0, shape=(4, 6))
+        rescale_frame(PIXELS, image, 0, shape=(4, 6))
     assert "<b>" not in str(found.value)
 
 
@@ -82,7 +84,7 @@ def test_an_image_out_of_proportion_and_a_stack_without_contrast_are_broken(tmp_
 
 def test_pixels_of_another_shape_than_the_header_are_refused() -> None:
     with pytest.raises(UnreadableFileError, match="as its header says"):
-        decode_frame(new_image(PIXELS), 0, shape=(6, 4))
+        rescale_frame(PIXELS, new_image(PIXELS), 0, shape=(6, 4))
 
 
 @pytest.mark.parametrize(
@@ -156,3 +158,45 @@ def test_resampling_keeps_a_slow_wave() -> None:
     assert found.shape == (1, 1, 25)
     np.testing.assert_allclose(found[0, 0], np.sin(2 * np.pi * np.arange(25) / 25), atol=0.02)
     assert resample_cycle(wave, 20) is wave
+
+
+def declared_signed(folder: Path, scale: float, **tags: object) -> list[Path]:
+    """A study of 12 bits whose header declares its unsigned pixels signed."""
+    paths = StudyWriter(folder=folder).add(short_axis_planes(Heart(), n=2), series=1, n_frames=8)
+    for path in paths:
+        image = dcmread(path)
+        blurred = ndimage.gaussian_filter(image.pixel_array.astype(float), 2)  # an edge of its own has no passages
+        image.PixelData = np.rint(blurred * scale).astype(np.uint16).tobytes()
+        image.BitsStored, image.HighBit, image.PixelRepresentation = 12, 11, 1
+        for keyword, value in tags.items():
+            setattr(image, keyword, value)
+        save(image, path)
+    return paths
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("tags", [{}, {"RescaleSlope": 0.5, "RescaleIntercept": -7}])
+def test_wrapped_intensities_are_read_as_unsigned_and_recorded(tmp_path: Path, tags: dict[str, float]) -> None:
+    path = StudyWriter(folder=tmp_path / "one").add(short_axis_planes(Heart(), n=2), series=1, n_frames=8)[0]
+    largest = float(dcmread(path).pixel_array.max())
+    declared_signed(tmp_path / "signed", 3900 / largest, **tags)
+    found, stacks = find_stacks(tmp_path / "signed")
+    one = assemble(found, stacks.stacks[0])
+    slope, intercept = tags.get("RescaleSlope", 1.0), tags.get("RescaleIntercept", 0.0)
+    assert one.signs == "wrapped"
+    first = stacks.stacks[0].slices[0].frames[0]
+    assert first is not None
+    stored = dcmread(found.paths[found.headers[first].file])
+    values = np.frombuffer(stored.PixelData, np.uint16).reshape(stored.Rows, stored.Columns)
+    assert values.max() > 2047
+    np.testing.assert_allclose(one.array[:, :, 0, 0], values.T * slope + intercept)
+    issues = [issue for issue in read_dicom(tmp_path / "signed").issues if issue.code == "wrapped-intensities"]
+    assert [issue.severity for issue in issues] == ["info"]
+
+
+@pytest.mark.medium
+def test_signed_pixels_below_the_limit_stay_as_they_are(tmp_path: Path) -> None:
+    path = StudyWriter(folder=tmp_path / "one").add(short_axis_planes(Heart(), n=2), series=1, n_frames=8)[0]
+    declared_signed(tmp_path / "signed", 2000 / float(dcmread(path).pixel_array.max()))
+    found, stacks = find_stacks(tmp_path / "signed")
+    assert assemble(found, stacks.stacks[0]).signs == "signed"

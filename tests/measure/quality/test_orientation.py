@@ -20,6 +20,7 @@ from cinema_cmr.measure.quality.context import QualityContext
 from cinema_cmr.measure.quality.orientation import (
     MIN_ODDS,
     ORIENTATION_CHECKS,
+    base_uncertain,
     cut_shape,
     heart_mirrored,
     long_axes_misplaced,
@@ -236,3 +237,28 @@ def test_phantoms_that_geometry_mistakes_are_found_by_their_masks(seed: int, tit
     usual, views = bench.cases_of(seed)["usual, all views"]
     sound = bench.flags_of_analysis(study, views, usual, analyzer)
     assert not bench.FLAGS_OF_MASKS & set(sound)
+
+
+def test_a_whole_heart_in_the_usual_position_has_a_certain_base() -> None:
+    assert base_uncertain(context_of(*heart(oriented=True))) is None
+    assert base_uncertain(context_of(*heart())) is None
+
+
+def test_a_base_that_masks_and_orientation_place_at_opposite_ends_is_uncertain() -> None:
+    cine, labels = heart(oriented=True)
+    context = context_of(cine, LabelMap(array=labels.array[:, :, ::-1].copy()))
+    flag = base_uncertain(context)
+    assert flag is not None and flag.code == "base-uncertain"
+    assert {"base": "last", "masks": "last", "orientation": "first"}.items() <= flag.evidence.items()
+    assert "though orientation would have it at the other end" in flag.message
+    blood = np.where(context.labels.array == MYO, 0, context.labels.array)
+    assert base_uncertain(context_of(cine, LabelMap(array=blood))) is None
+
+
+@pytest.mark.parametrize(("slices", "found"), [((0, 0, 1, 2), "first"), ((0, 0, 0, 0), "unknown")])
+def test_a_base_that_nothing_shows_clearly_is_uncertain(slices: tuple[int, ...], found: str) -> None:
+    labels = LabelMap(array=heart()[1].array[:, :, list(slices)])
+    context = context_of(cine_of(labels.array.shape), labels)
+    flag = base_uncertain(context)
+    assert flag is not None and flag.evidence["base"] == found
+    assert ("every slice counts" in flag.message) == (found == "unknown") == (context.volumes.base is None)

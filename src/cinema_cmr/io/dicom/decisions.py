@@ -165,7 +165,7 @@ def _unusable_image_issues(found: FoundFiles) -> list[Issue]:
 
 
 def pixel_issues(one: AssembledStack) -> list[Issue]:
-    """Return issues about images with broken pixels, and about the slices lost with them."""
+    """Return issues about images with broken pixels, the slices lost with them, and pixels of doubtful sign."""
     issues = [
         Issue(
             code="missing-frame",
@@ -180,7 +180,19 @@ def pixel_issues(one: AssembledStack) -> list[Issue]:
     for k in one.lost_slices:
         message = f"slice {k} was excluded: fewer than half of its frames are readable"
         issues.append(Issue(code="lost-slice", severity="error", message=message, evidence={"slice": k}))
-    return issues
+    return [*issues, *_sign_issues(one)]
+
+
+def _sign_issues(one: AssembledStack) -> list[Issue]:
+    if one.signs == "signed":
+        return []
+    wrapped = one.signs == "wrapped"
+    message = "the header declares signed pixels, whose brightest values wrap round to negative ones: " + (
+        "they were read as unsigned"
+        if wrapped
+        else "some bright blood may be dark; look at the images, and export them again as unsigned"
+    )
+    return [Issue(code="wrapped-intensities", severity="info" if wrapped else "warning", message=message)]
 
 
 def reference_issues(found: FoundFiles, classified: Sequence[ClassifiedStack]) -> list[Issue]:

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from cinema_cmr.core.errors import CinemaError, UnreadableFileError
 from cinema_cmr.core.memory import check_memory
 from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset
+from cinema_cmr.io.dicom.decoding.signed import SignedPixels, Signs, judge_signs, signed_pixels
 from cinema_cmr.io.dicom.files import FoundFiles, quiet_pydicom
 from cinema_cmr.io.dicom.regrid import resample_in_plane
 from cinema_cmr.io.dicom.stack import CineSlice, Stack
 from cinema_cmr.io.dicom.values import integer_of, is_stated, number_of, text_of, value_of
 
-__all__ = ["AssembledStack", "BrokenImage", "assemble", "decode_frame", "fill_missing", "resample_cycle"]
+__all__ = ["AssembledStack", "BrokenImage", "assemble", "fill_missing", "resample_cycle", "rescale_frame"]
 
 Image = NDArray[np.float32]
 
@@ -61,11 +62,13 @@ class AssembledStack:
     """Slice, then frame of the array -> header index of the image nearest in time; None if that one is missing."""
     lost_slices: tuple[int, ...] = ()
     """Original indices of slices with fewer than half of their frames readable; they are not in `stack`."""
+    signs: Signs = "signed"
+    """Whether pixels that the header declares signed are; "wrapped" ones were read as unsigned."""
 
 
 def assemble(found: FoundFiles, stack: Stack) -> AssembledStack:
     """Read the pixels of a stack; missing and broken frames are interpolated in time within their slice."""
-    images, broken = _read_images(found, stack)
+    images, broken, signs = _read_images(found, stack)
     kept, columns, shown = [], [], []
     for k, cine_slice in enumerate(stack.slices):
         row = [images.get(index) if index is not None else None for index in cine_slice.frames]
@@ -81,7 +84,9 @@ def assemble(found: FoundFiles, stack: Stack) -> AssembledStack:
     empty = np.zeros((stack.columns, stack.rows, 0, stack.n_frames), dtype=np.float32)
     array = np.stack(columns, axis=2) if columns else empty
     remaining = replace(stack, slices=tuple(stack.slices[k] for k in kept)) if columns else stack
-    return AssembledStack(stack=remaining, array=array, broken=tuple(broken), shown=tuple(shown), lost_slices=lost)
+    return AssembledStack(
+        stack=remaining, array=array, broken=tuple(broken), shown=tuple(shown), lost_slices=lost, signs=signs
+    )
 
 
 def _on_stack_grid(images: Image, stack: Stack, cine_slice: CineSlice) -> Image:
@@ -90,8 +95,8 @@ def _on_stack_grid(images: Image, stack: Stack, cine_slice: CineSlice) -> Image:
     return resample_in_plane(images, cine_slice.grid, cine_slice.own_origin, onto=stack.grid, at=cine_slice.origin)
 
 
-def _read_images(found: FoundFiles, stack: Stack) -> tuple[dict[int, Image], list[BrokenImage]]:
-    """Return header index -> image (x, y), each file read once, and the unreadable images."""
+def _read_images(found: FoundFiles, stack: Stack) -> tuple[dict[int, Image], list[BrokenImage], Signs]:
+    """Return header index -> image (x, y), each file read once, the unreadable images, and the signs of the pixels."""
     images_to_read = sorted(
         (found.headers[index].file, index, k, t)
         for k, cine_slice in enumerate(stack.slices)
@@ -100,6 +105,7 @@ def _read_images(found: FoundFiles, stack: Stack) -> tuple[dict[int, Image], lis
     )
     check_memory(len(images_to_read) * stack.rows * stack.columns * _BYTES_A_PIXEL, "a stack of this study")
     images: dict[int, Image] = {}
+    signed: dict[int, SignedPixels] = {}
     reasons: dict[int, str] = {}
     current: tuple[int, Any] = (-1, None)
     with quiet_pydicom():
@@ -108,15 +114,19 @@ def _read_images(found: FoundFiles, stack: Stack) -> tuple[dict[int, Image], lis
             try:
                 if current[0] != file:
                     current = (file, _pixel_dataset(found, file))
-                shape = (header.rows, header.columns)
-                if file in found.compressed:
-                    stored = found.decoder.frame(found.paths[file], header.frame)
-                    images[index] = _rescaled(stored, current[1], header.frame, shape=shape)
-                else:
-                    images[index] = decode_frame(current[1], header.frame, shape=shape)
+                stored = _stored(found, file, current[1], header.frame)
+                image = rescale_frame(stored, current[1], header.frame, shape=(header.rows, header.columns))
+                signs = _signs(stored, current[1], header.frame)
+                images[index] = image
+                if signs is not None:
+                    signed[index] = signs
             except Exception as error:
                 # Decoders raise any exception for a corrupt stream; only this image counts as missing.
                 reasons[index] = _reason(error)
+    judged = judge_signs(signed.values())
+    if judged == "wrapped":
+        for index, one in signed.items():
+            images[index] = np.where(one.negative.T, images[index] + np.float32(one.step), images[index])
     for index in _out_of_proportion(images):
         reasons[index] = f"its intensities are over {_OUTLIER:g} times those of the others"
         del images[index]
@@ -125,7 +135,26 @@ def _read_images(found: FoundFiles, stack: Stack) -> tuple[dict[int, Image], lis
         BrokenImage(number=places[index][0], slice=places[index][1], frame=places[index][2], reason=reason)
         for index, reason in sorted(reasons.items())
     ]
-    return images, broken
+    return images, broken, judged
+
+
+def _stored(found: FoundFiles, file: int, dataset: Any, frame: int) -> NDArray[np.generic]:
+    """Return the stored values (rows, columns) of one frame of a file."""
+    from pydicom.pixels import pixel_array
+
+    if file in found.compressed:
+        return found.decoder.frame(found.paths[file], frame)
+    stored: NDArray[np.generic] = pixel_array(dataset, index=frame)
+    return stored
+
+
+def _signs(stored: NDArray[np.generic], dataset: Any, frame: int) -> SignedPixels | None:
+    """Return the signs of an image with negative values, its step rescaled; None for another or an inverted one."""
+    if stored.dtype.kind != "i" or text_of(dataset, "PhotometricInterpretation").upper() == "MONOCHROME1":
+        return None
+    low, high = _stored_range(dataset)
+    signs = signed_pixels(stored, int(high - low).bit_length())
+    return None if signs is None else replace(signs, step=signs.step * _rescale(dataset, frame)[0])
 
 
 def _out_of_proportion(images: Mapping[int, Image]) -> list[int]:
@@ -155,17 +184,11 @@ def _pixel_dataset(found: FoundFiles, file: int) -> Any:
     return dataset
 
 
-def decode_frame(dataset: Any, frame: int, *, shape: tuple[int, int]) -> Image:
-    """Return one frame of uncompressed pixels as float32 (x, y), rescaled.
+def rescale_frame(stored: NDArray[np.generic], dataset: Any, frame: int, *, shape: tuple[int, int]) -> Image:
+    """Return the stored values (rows, columns) of one frame as float32 (x, y), rescaled.
 
     Raises `UnreadableFileError` if it does not have `shape` (rows, columns), or a scale that gives no finite values.
     """
-    from pydicom.pixels import pixel_array
-
-    return _rescaled(pixel_array(dataset, index=frame), dataset, frame, shape=shape)
-
-
-def _rescaled(stored: NDArray[np.generic], dataset: Any, frame: int, *, shape: tuple[int, int]) -> Image:
     if stored.shape != shape:
         raise UnreadableFileError(f"it has pixels of shape {stored.shape}, not {shape} as its header says")
     values: Image = stored.T.astype(np.float32)

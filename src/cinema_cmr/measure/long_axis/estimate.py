@@ -13,7 +13,8 @@ from cinema_cmr.core.geometry import apply_affine, unit
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.measure.volumes import CODES, base_end
+from cinema_cmr.measure.basal.end import find_base
+from cinema_cmr.measure.volumes import CODES
 
 __all__ = ["estimate_landmarks"]
 
@@ -67,7 +68,7 @@ class _Heart:
 
 def _estimate_heart(cine: Cine, labels: LabelMap) -> _Heart | None:
     """Return the ventricle at end-diastole; None if the mask is insufficient."""
-    base = base_end(cine, labels)
+    base = find_base(cine, labels).end
     frame = int(np.argmax(np.count_nonzero(labels.array == CODES["lv"], axis=(0, 1, 2))))
     centroids = {name: _centroids(cine, labels.array[..., frame] == CODES[name]) for name in ("lv", "rv")}
     slices = sorted(centroids["lv"], reverse=base == "last")

@@ -43,6 +43,12 @@ _MEASUREMENT: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
         "masks that are oblong, along another axis, open, uncertain",
     ),
     (
+        "base-uncertain",
+        _WARNING,
+        "the base may be at the other end",
+        "masks, long axes and orientation disagree or show neither end clearly",
+    ),
+    (
         "long-axes-misplaced",
         _WARNING,
         "a plane may show another view",
@@ -198,6 +204,12 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("listed-files-missing", _WARNING, "images are missing", "a DICOMDIR that lists more than is there"),
     ("lost-slice", _ERROR, "a slice cannot be read", "all its images are unreadable"),
     ("missing-frame", _WARNING, "a frame was interpolated", "one unreadable or absent image"),
+    (
+        "wrapped-intensities",
+        _INFO_WARNING,
+        "bright pixels had negative values",
+        "a header that calls unsigned pixels signed; info if they were read as unsigned",
+    ),
     ("names-differ", _WARNING, "files of two studies?", "file names that share no stem"),
     ("nifti-ignored", _INFO, "NIfTI beside DICOM ignored", "a folder with both"),
     ("nominal-spacing", _WARNING, "sizes are not real", "an 8-bit conversion that lost the voxel size"),

@@ -1,9 +1,9 @@
-"""Quality checks of what a stack and its long axes show, from the masks: whether the slices cut the LV across, whether
-each long-axis plane lies where its view does, and whether the heart is a mirror image.
+"""Quality checks of what a stack and its long axes show, from the masks: whether the slices cut the LV across, which
+end is the base, whether each long-axis plane lies where its view does, and whether the heart is a mirror image.
 
 Views are recognised before any mask exists. A transverse stack in a rotated export may lie by chance as a short axis
-usually does, and the hand of a heart in an unusual position may be mistaken; the masks show both. No direction of the
-body enters here.
+usually does, and the hand of a heart in an unusual position may be mistaken; the masks show both. A
+direction of the body enters for the base alone, beside the masks.
 """
 
 from __future__ import annotations
@@ -15,12 +15,21 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.geometry import apply_affine, unit
 from cinema_cmr.core.results import Flag
+from cinema_cmr.measure.basal.end import BasalEvidence
+from cinema_cmr.measure.basal.rim import enclosed_fractions
 from cinema_cmr.measure.quality.context import Check, QualityContext
-from cinema_cmr.measure.volumes import enclosed_fractions
 from cinema_cmr.views.axis import rotation_deg
 from cinema_cmr.views.long_axes import VIEW_ROTATIONS_DEG
 
-__all__ = ["ORIENTATION_CHECKS", "CutShape", "cut_shape", "long_axes_misplaced", "not_short_axis"]
+__all__ = [
+    "ORIENTATION_CHECKS",
+    "CutShape",
+    "base_uncertain",
+    "cut_shape",
+    "is_base_uncertain",
+    "long_axes_misplaced",
+    "not_short_axis",
+]
 
 Array = NDArray[np.float64]
 
@@ -174,6 +183,51 @@ def not_short_axis(context: QualityContext) -> Flag | None:
     )
 
 
+def is_base_uncertain(evidence: BasalEvidence) -> bool:
+    """Return whether nothing clear shows the base, or something shows it at the other end.
+
+    Masks and long axes that agree leave no doubt: the heart or the file lies in an unusual position. Without a labelled
+    wall the base changes no volume and is never uncertain.
+    """
+    settled = {source for source, end in evidence.votes.items() if end == evidence.end} >= {"masks", "long axes"}
+    return evidence.walled and not settled and bool(not evidence.votes or evidence.opposed)
+
+
+def base_uncertain(context: QualityContext) -> Flag | None:
+    """Report a stack whose base may be at the other end; ACDC, whole: none of 100."""
+    evidence = context.volumes.base_evidence
+    if not is_base_uncertain(evidence) or context.cine.n_slices < 2:
+        return None
+    consequence = "; if it is the other one, the basal rule applies at the apex: compare with the images"
+    if evidence.end is None:
+        message = "masks, long axes and orientation do not show which end of the stack is the base; every slice counts"
+    elif evidence.opposed:
+        message = (
+            f"the {evidence.end} slice is taken as the basal one (by {_words(evidence, agreeing=True)}), though"
+            f" {_words(evidence, agreeing=False)} would have it at the other end{consequence}"
+        )
+    else:
+        message = (
+            f"the {evidence.end} slice is taken as the basal one, by masks whose area hardly falls to either"
+            f" end{consequence}"
+        )
+    return Flag(
+        code="base-uncertain",
+        severity="warning",
+        message=message,
+        evidence={
+            "base": evidence.end or "unknown",
+            "tilt": round(evidence.tilt, 3),
+            **{str(source).replace(" ", "_"): str(end) for source, end in evidence.votes.items()},
+        },
+    )
+
+
+def _words(evidence: BasalEvidence, *, agreeing: bool) -> str:
+    agree = [source for source, end in evidence.votes.items() if end == evidence.end]
+    return " and ".join(agree if agreeing else evidence.opposed)
+
+
 def long_axes_misplaced(context: QualityContext) -> Flag | None:
     """Report long-axis planes that, by the sides of base and RV in the masks, lie where another view does.
 
@@ -269,5 +323,5 @@ def _off_deg(affine: Array, axis: Array, towards_rv: Array) -> float:
     return rotation_deg(unit(np.cross(affine[:3, 0], affine[:3, 1])), axis, towards_rv=towards_rv)
 
 
-ORIENTATION_CHECKS: tuple[Check, ...] = (not_short_axis, long_axes_misplaced, heart_mirrored)
+ORIENTATION_CHECKS: tuple[Check, ...] = (not_short_axis, base_uncertain, long_axes_misplaced, heart_mirrored)
 """Checks in the order of their report."""
