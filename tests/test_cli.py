@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import struct
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -250,3 +253,15 @@ def test_old_options_work_with_a_note(
     assert "is deprecated; use" in capsys.readouterr().err
     assert cli._current_words("analyse", ["study", *new]) == ["study", *new]
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="torch waits by libgomp on Linux alone")
+@pytest.mark.parametrize("chosen", [None, "active"])
+def test_threads_that_wait_sleep_unless_the_user_says_otherwise(chosen: str | None) -> None:
+    """Threads that spin took a command on a busy machine four times as long; libgomp prints how long they spin."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
+    env |= {"OMP_DISPLAY_ENV": "verbose"} | ({"OMP_WAIT_POLICY": chosen} if chosen else {})
+    code = "from cinema_cmr.cli import main\nmain(['weights', 'verify', 'cinema-disease'])\nimport torch"
+    done = subprocess.run([sys.executable, "-c", code], env=env, check=True, capture_output=True, text=True)
+    assert ("GOMP_SPINCOUNT = '0'" in done.stderr) is (chosen is None)
+    assert "GOMP_SPINCOUNT" in done.stderr
