@@ -142,7 +142,7 @@ def test_a_basal_slice_that_counts_in_one_frame_alone_does_not(frame: int) -> No
         (20, {7: 0.35, 8: 0.35}, 800.0),  # two frames beside each other
         (20, {19: 0.35, 0: 0.35}, 800.0),  # the last and the first
         (20, {19: 0.35}, 1600.0),  # half a cycle: the last frame has no neighbour after it
-        (20, {7: 0.9}, 800.0),  # most of the wall is there
+        (20, {7: 1.0}, 800.0),  # all of the wall is there
         (10, {7: 0.35}, 400.0),  # few frames
     ],
 )
