@@ -156,17 +156,7 @@ def join_weights(
 
     models = [load_model(source) for source in sources]
     _check_joinable([model.card for model in models])
-    members = _named(models)
-    cards = {key: member.card for key, member in members.items()}
-    first = models[0].card
-    card = replace(
-        first,
-        name=name,
-        training=_joined_training(cards),
-        logit_offsets=logit_offsets or first.logit_offsets,
-        licence=licence or "; ".join(dict.fromkeys(card.licence for card in cards.values())),
-    )
-    joined = join(members, card)
+    joined = join(_named(models), _combined_card(models, name, licence, logit_offsets))
     return read_card(save_model(folder, joined.model, joined.card, precision="float16", overwrite=overwrite))
 
 
@@ -199,14 +189,22 @@ def average_weights(
         )
     network = copy.deepcopy(first.model)
     network.load_state_dict(mean_state([model.model.state_dict() for model in models]))
-    card = replace(
-        first.card,
+    card = _combined_card(models, name, licence, logit_offsets)
+    return read_card(save_model(folder, network, card, precision="float16", overwrite=overwrite))
+
+
+def _combined_card(
+    models: Sequence[LoadedModel], name: str, licence: str, logit_offsets: Mapping[str, float] | None
+) -> ModelCard:
+    """Return the first model's card with the training facts of all, and their licences unless one is given."""
+    first = models[0].card
+    return replace(
+        first,
         name=name,
         training=_joined_training({key: member.card for key, member in _named(models).items()}),
-        logit_offsets=logit_offsets or first.card.logit_offsets,
-        licence=licence or "; ".join(dict.fromkeys(card.licence for card in cards)),
+        logit_offsets=logit_offsets or first.logit_offsets,
+        licence=licence or "; ".join(dict.fromkeys(model.card.licence for model in models)),
     )
-    return read_card(save_model(folder, network, card, precision="float16", overwrite=overwrite))
 
 
 def _named(models: Sequence[LoadedModel]) -> dict[str, LoadedModel]:

@@ -1,7 +1,7 @@
 """Received images on disk, by study, until the study is complete and becomes a job of the queue.
 
 An image is acknowledged only once it is on disk, and a study moves into the queue by one renaming: a kill at any moment
-loses no acknowledged image. An image that the study holds already is the same image, whoever sends it again; a study
+loses no acknowledged image. An image that the study holds already is the same image, by whatever sender; a study
 that grows after its analysis is analysed again, whole.
 """
 

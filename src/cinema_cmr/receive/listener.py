@@ -1,4 +1,4 @@
-"""The DICOM node: answers C-ECHO, receives images by C-STORE, refuses whatever is not allowed."""
+"""The DICOM node: confirms C-ECHO, receives images by C-STORE, refuses what is not allowed."""
 
 from __future__ import annotations
 
