@@ -19,6 +19,7 @@ from cinema_cmr.datasets.reading import LabelledSource, Note, ignore_note, open_
 from cinema_cmr.engine.trainer import Progress
 from cinema_cmr.io.atomic import atomic_path
 from cinema_cmr.models.loaded import LoadedModel
+from cinema_cmr.models.weights import model_card
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.registry import recipe as find_recipe
 from cinema_cmr.recipes.run import Report, Run, RunResult, prepare_run
@@ -65,6 +66,9 @@ def pretrain(
         data = open_pretraining_data(chosen, config)
     elif config.lessons is None:
         data = with_views(data, config)
+    if config.lessons is not None and config.lessons.teachers:
+        cards = [model_card(name) for name in config.lessons.teachers]
+        data = replace(data, teachers={card.name: card.licence for card in cards})
     if experiment.train.is_sharded and config.lessons is not None:
         raise UsageError("strategy 'fsdp' needs the same pass in every process, and lessons are drawn; use 'ddp'")
     if experiment.train.is_sharded:
@@ -86,6 +90,10 @@ def change_experiment(experiment: Experiment, options: PretrainOptions) -> Exper
     changes = options.changes()
     if options.augment:
         changes = {"task.augmentation": to_dict(SMALL_DATA_AUGMENTATION), **changes}
+    if options.teacher:
+        if getattr(experiment.task, "lessons", None) is None:
+            raise UsageError(f"--teacher with the recipe '{experiment.name}', which learns no masks; expected --recipe both")
+        changes = {"task.lessons.teachers": list(options.teacher), **changes}
     if options.steps is not None:
         warmup = min(experiment.train.optim.warmup_steps, options.steps // 10)
         changes = {"train.optim.warmup_steps": warmup, **changes}

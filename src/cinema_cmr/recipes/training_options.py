@@ -174,6 +174,8 @@ class _StoreOptions:
     """store to validate with; default: a twentieth of the first"""
     lessons: str | None = option()
     """labelled studies to learn too, e.g. of cinema phantom; recipes both, synthetic"""
+    teacher: list[str] = field(default_factory=list, metadata={"metavar": "MODEL"})
+    """model to agree with on unlabelled images, with --lessons; may be repeated"""
     title: str = option("")
     """name of the data in the model's card"""
     licence: str = option("")

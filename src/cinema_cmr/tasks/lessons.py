@@ -2,7 +2,8 @@
 
 No label of a person's heart is needed. Synthetic hearts come with exact masks. Where the network is sure of an
 unlabelled image, it has to predict the same for that image with other intensities, turned and mirrored (FixMatch;
-Sohn et al., NeurIPS 2020), so that what was learned on synthetic images carries over to real ones.
+Sohn et al., NeurIPS 2020), so that what was learned on synthetic images carries over to real ones. Teachers, models
+that learned the same lessons before, may say in its place what that is: several networks are sure of more than one.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from cinema_cmr.data.sample import IGNORE_INDEX, Batch, Sample
 from cinema_cmr.image.augment import FROM_SYNTHETIC, Augmentation, change_intensities, draw_intensities
 from cinema_cmr.models.losses import cross_entropy, soft_dice
 from cinema_cmr.models.mae import CineMA
+from cinema_cmr.models.weights import load_model
 from cinema_cmr.tasks.mask_examples import SegmentExample
 from cinema_cmr.tasks.segment import SegmentConfig, SegmentTask
 from cinema_cmr.tasks.task import Loss
@@ -48,6 +50,8 @@ class LessonConfig:
     """Weight of the agreement on unlabelled images; 0 leaves it out."""
     agreement_share: float = 0.5
     """Part of the unlabelled images of a batch that it is computed of."""
+    teachers: tuple[str, ...] = ()
+    """Models whose mean prediction the network has to agree with; empty for its own."""
     confidence: float = 0.9
     """Probability from which on a voxel's prediction counts as sure."""
     min_voxels: int = 40
@@ -75,6 +79,7 @@ class Lessons:
         self.config = config
         slices_apart = replace(grid, n_slices=None, slice_spacing_mm=None)
         self.task = SegmentTask(SegmentConfig(grid=slices_apart, augmentation=config.augmentation), nn.Identity())
+        self.teachers = [_teacher(name, grid) for name in config.teachers]
 
     def examples(self, annotated: AnnotatedStudy) -> Sequence[SegmentExample]:
         """Return an example for each labelled frame of the stack; raises the errors of `SegmentTask.examples`."""
@@ -92,13 +97,13 @@ class Lessons:
     def agreement(self, network: CineMA, images: Tensor) -> Loss:
         """Loss of predictions for changed images (b, 1, x, y, z) against the sure ones for the images themselves.
 
-        An image counts if each structure has enough sure voxels; zero where none does. Draws come from torch's
+        The latter are the teachers', or without any the network's own. An image counts if each structure has enough sure voxels; zero where none does. Draws come from torch's
         generator, which a run seeds before each update.
         """
         config = self.config
         shown = images[: math.ceil(len(images) * config.agreement_share)]
         with torch.no_grad():
-            sure, codes = network.segment({_SAX: shown})[_SAX].float().softmax(dim=1).max(dim=1)
+            sure, codes = self._probabilities(network, shown).max(dim=1)
         blank = ~shown.flatten(1, 3).any(dim=1)
         codes = torch.where(sure >= config.confidence, codes, IGNORE_INDEX)
         codes = codes.masked_fill(blank[:, None, None], IGNORE_INDEX)
@@ -112,6 +117,11 @@ class Lessons:
         total = cross_entropy(logits, target) + soft_dice(logits, target)
         parts = {"agreement": float(total.detach()), "agreeing": float(kept.float().mean())}
         return Loss(total=config.agreement_weight * total * (len(image) / len(shown)), parts=parts)
+
+    def _probabilities(self, network: CineMA, images: Tensor) -> Tensor:
+        """Return the mean probabilities (b, class, x, y, z) by the teachers, or by the network itself."""
+        models = [teacher.to(images.device) for teacher in self.teachers] or [_MaskNetwork(network)]
+        return torch.stack([model({_SAX: images})[_SAX].float().softmax(dim=1) for model in models]).mean(dim=0)
 
     def validate(self, network: CineMA, batch: Batch) -> Mapping[str, Sequence[float]]:
         """Return the Dice of each structure of each sample, under names of their own."""
@@ -131,6 +141,24 @@ class _MaskNetwork(nn.Module):
     def forward(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the logits of each view."""
         return self.network.segment(images)
+
+
+def _teacher(name: str, grid: Grid) -> nn.Module:
+    """Load a model that segments the short axis on this grid; raises `WeightsError` for any other."""
+    loaded = load_model(name)
+    known = loaded.card.grids.get(View.SAX)
+    if known is None or (known.spacing_mm, known.size) != (grid.spacing_mm, grid.size):
+        found = "no short axis" if known is None else f"{known.size} pixels of {known.spacing_mm:g} mm"
+        raise WeightsError(
+            f"teacher '{name}' sees {found}; expected the grid of the recipe, {grid.size} pixels of"
+            f" {grid.spacing_mm:g} mm"
+        )
+    model: nn.Module = loaded.model
+    if isinstance(model, CineMA):
+        model = _MaskNetwork(as_autoencoder(model))
+    else:
+        loaded.card.check_task("segment")
+    return model.eval().requires_grad_(False)
 
 
 def as_autoencoder(network: nn.Module) -> CineMA:
