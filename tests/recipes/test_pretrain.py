@@ -212,6 +212,21 @@ def test_lessons_are_learned_beside_the_reconstruction_and_a_run_with_them_resum
     assert str(cohort) in config and "--lessons" in config
 
 
+@pytest.mark.medium
+def test_a_teacher_stands_in_config_and_card_with_its_licence(
+    tmp_path: Path, data: TrainingData[StoredStudy], cohort: Path
+) -> None:
+    store = data.train[0].path.parent
+    write_manifest(store)
+    its = with_lessons(experiment(n_steps=1))
+    first = pretrain(its, store, tmp_path / "first", lessons=str(cohort), licence="of the first").model
+    taught = pretrain(its, store, tmp_path / "next", lessons=str(cohort), teacher=[str(first)])
+    assert "of the first" in taught.card.licence
+    assert str(first) in (tmp_path / "next" / "config.yaml").read_text()
+    with pytest.raises(UsageError, match="learns no masks; expected --recipe both"):
+        pretrain(experiment(), store, tmp_path / "none", teacher=[str(first)])
+
+
 def test_lessons_and_recipe_have_to_fit(data: TrainingData[StoredStudy], cohort: Path) -> None:
     taught, plain = with_lessons(experiment()).task, experiment().task
     assert isinstance(taught, PretrainConfig) and isinstance(plain, PretrainConfig)

@@ -12,12 +12,15 @@ from oracles import annotated, heart
 from stored_hearts import NETWORK, TASK, stored_heart
 from torch import nn
 
+from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.sample import collate, collate_by_views
+from cinema_cmr.models.architectures import config_values
 from cinema_cmr.models.blocks.mask_decoders import DecoderConfig
 from cinema_cmr.models.mae import CineMA
+from cinema_cmr.models.weights import save_model
 from cinema_cmr.tasks.lessons import LessonConfig, Lessons, is_lesson
 from cinema_cmr.tasks.mask_examples import SegmentExample
 from cinema_cmr.tasks.pretrain import PretrainTask
@@ -125,6 +128,37 @@ def test_a_share_of_the_images_is_taken() -> None:
     network = Painter()
     Lessons(LessonConfig(agreement_share=0.5), TASK.grids[View.SAX]).agreement(network, stripes(3))  # type: ignore[arg-type]
     assert len(network.seen[0]) == 2
+
+
+def saved_teacher(folder: Path, network: nn.Module, **changes: object) -> Path:
+    """A model that can be a teacher; weights of each seed of torch's differ."""
+    grids = {View.SAX: TASK.grids[View.SAX]}
+    card = ModelCard(
+        name="teacher", task="pretrain", architecture="cinema_mae", config=config_values(TAUGHT), grids=grids
+    )
+    save_model(folder, network, replace(card, **changes))  # type: ignore[arg-type]
+    return folder
+
+
+def test_agreement_is_with_the_mean_of_the_teachers_not_with_oneself(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    folders = [saved_teacher(tmp_path / str(n), CineMA(TAUGHT)) for n in range(2)]
+    config = LessonConfig(teachers=tuple(map(str, folders)), agreement_share=1.0, confidence=0.01, min_voxels=0)
+    lessons, network, images = Lessons(config, TASK.grids[View.SAX]), Painter(), stripes()
+    loss = lessons.agreement(network, images)  # type: ignore[arg-type]
+    assert len(network.seen) == 1 and loss.total > 0, "the network sees the changed images alone"
+    assert not any(weight.requires_grad for teacher in lessons.teachers for weight in teacher.parameters())
+    alone = [teacher({"sax": images})["sax"].softmax(dim=1) for teacher in lessons.teachers]
+    assert torch.allclose(lessons._probabilities(network, images), (alone[0] + alone[1]) / 2)  # type: ignore[arg-type]
+
+
+def test_what_cannot_teach_is_refused(tmp_path: Path) -> None:
+    grid = TASK.grids[View.SAX]
+    other = saved_teacher(tmp_path / "a", CineMA(TAUGHT), grids={View.SAX: replace(grid, spacing_mm=9.0)})
+    without = saved_teacher(tmp_path / "b", CineMA(NETWORK), config=config_values(NETWORK))
+    for folder, words in ((other, "of 9 mm; expected the grid of the recipe"), (without, "without decoders")):
+        with pytest.raises(WeightsError, match=words):
+            Lessons(LessonConfig(teachers=(str(folder),)), grid)
 
 
 def test_odd_configurations_and_networks_without_decoders_are_refused() -> None:

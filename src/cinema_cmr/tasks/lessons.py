@@ -97,8 +97,8 @@ class Lessons:
     def agreement(self, network: CineMA, images: Tensor) -> Loss:
         """Loss of predictions for changed images (b, 1, x, y, z) against the sure ones for the images themselves.
 
-        The latter are the teachers', or without any the network's own. An image counts if each structure has enough sure voxels; zero where none does. Draws come from torch's
-        generator, which a run seeds before each update.
+        The latter are the teachers', or without any the network's own. An image counts if each structure has enough
+        sure voxels; zero where none does. Draws come from torch's generator, which a run seeds before each update.
         """
         config = self.config
         shown = images[: math.ceil(len(images) * config.agreement_share)]
