@@ -1,4 +1,4 @@
-"""What five labelled studies give, from `cinema-sax` and from random weights: three draws of ACDC's validation patients.
+"""What five labelled studies give, from `cinema-sax` and from random weights: three draws of validation patients.
 
     python benchmarks/five_studies_gain.py --data acdc:ROOT [--steps 100] [--scratch-steps 1200] [--work FOLDER]
 
