@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
@@ -67,15 +68,12 @@ def work_until_closed(connection: Connection, make: MakeWork, limits: WorkerLimi
         connection.send(as_cinema_error(error))
         return
     _limit_memory(limits.memory_mb)
-    connection.send(None)
-    while True:
-        try:
-            study = connection.recv()
-        except (EOFError, OSError):
-            return
-        reply = _reply(work, study)
-        give_back_memory()  # otherwise a worker grows from study to study as its heap breaks into pieces
-        connection.send(reply)
+    with suppress(EOFError, OSError):  # the supervisor has closed its end, or is gone
+        connection.send(None)
+        while True:
+            reply = _reply(work, connection.recv())
+            give_back_memory()  # otherwise a worker grows from study to study as its heap breaks into pieces
+            connection.send(reply)
 
 
 def _reply(work: Work, study: ListedStudy) -> Reply:
