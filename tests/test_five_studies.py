@@ -22,7 +22,7 @@ COMMANDS = ("cinema ", "python ", "printf ")
 SMALLER = {
     r"(--steps) \d+": r"\1 2 --preset smoke",
     r"(cinema phantom -n) 5": r"\1 3",
-    r"(cinema phantom -n) 4": r"\1 1",
+    r"(cinema phantom -n) 4": r"\1 2",
     r"(?<![\w-])cinema-sax(?![\w-])": "start/model",
     "benchmarks/five_studies.py": str(SCRIPT),
     r"\bSTUDY\b": "labs/held_out/patient002_ED.nii.gz --single-frame",
