@@ -31,6 +31,7 @@ from source_code import (
 TESTS_OF_THE_WHOLE = {
     "datasets/test_wrong_labels.py",
     "fuzz/test_fuzz.py",
+    "test_five_studies.py",
     "receive/test_orthanc.py",
     "serve/test_browser.py",
     "serve/test_browser_tools.py",

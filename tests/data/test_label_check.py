@@ -62,6 +62,11 @@ def test_right_codes_and_parts_of_them_pass() -> None:
         check_nesting(LabelMap(array=np.where(np.isin(array, kept), array, 0).astype(np.uint8)), OURS, name="p1")
 
 
+def test_the_suggestion_keeps_what_is_background() -> None:
+    with pytest.raises(InputError, match="--codes 1=lv 2=myo 3=rv 7=background"):
+        check_nesting(LabelMap(array=np.array([0, 3, 2, 1], np.uint8)[heart_labels().array]), {**OURS, 7: 0}, name="p1")
+
+
 def test_the_message_has_the_codes_of_the_files() -> None:
     """The lab writes 10 LV, 20 wall, 30 RV, and states LV and RV the wrong way round."""
     stated = {10: 1, 20: 2, 30: 3}

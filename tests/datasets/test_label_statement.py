@@ -33,9 +33,25 @@ def test_codes_name_the_structures_and_thereby_what_was_drawn(tmp_path: Path) ->
     assert read_label_statement(write(tmp_path, drawn=["lv", "myo"])).structures == ("myo", "lv")
 
 
+def test_what_is_no_structure_of_ours_is_background_and_capitals_do_not_count(tmp_path: Path) -> None:
+    statement = read_label_statement(
+        write(tmp_path, codes={"1": "LV", "2": "Myo", "4": "background", "5": "Background"})
+    )
+    assert statement.file_codes == {1: 3, 2: 2, 4: 0, 5: 0} and statement.structures == ("myo", "lv")
+    assert LabelStatement().with_codes(["1=RV", "9=background"]).structures == ("rv",)
+    labels = np.choose(labels_of(0), [9, 1, 2, 4]).astype(np.uint8)
+    write_scan(tmp_path / "a.nii.gz", image_of(1))
+    write_scan(tmp_path / "a_seg.nii.gz", labels)
+    write(tmp_path, codes={"1": "rv", "2": "myo", "4": "lv", "9": "background"})
+    read = read_case(list_cases(tmp_path)[0]).labels[View.SAX]
+    assert np.array_equal(read.array[..., 0], labels_of(0)) and not read.drawn
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"codes": {"lv": 1}}, "expected the code first"),
+        ({"drawn": ["background"]}, "structure 'background'"),
         ({"codes": {"1": "la"}}, "structure 'la'"),
         ({"codes": {"one": "lv"}}, "whole numbers"),
         ({"codes": {"1": "lv"}, "drawn": ["myo"]}, "have no code"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -75,6 +75,15 @@ def blurred(array: Array) -> Array:
     return (array + np.roll(array, 1, 0)) / 2
 
 
+def stray(code: int) -> Callable[[Array], Array]:
+    def changed(array: Array) -> Array:
+        array = array.copy()
+        array[2, 2, 3] = code
+        return array
+
+    return changed
+
+
 def noise(array: Array) -> Array:
     return np.random.default_rng(1).integers(0, 4, array.shape)
 
@@ -104,6 +113,7 @@ WRONG: dict[str, Callable[[Array], Array]] = {
     "wall alone, as 2": only(2, 2),
     "RV alone": only(1, 1),
     "no RV": coded(0, 0, 2, 3),
+    "no RV but a stray voxel": lambda array: stray(1)(coded(0, 0, 2, 3)(array)),
     # flips and offsets
     "mirrored in x": lambda array: array[::-1],
     "mirrored in y": lambda array: array[:, ::-1],
@@ -111,6 +121,8 @@ WRONG: dict[str, Callable[[Array], Array]] = {
     "frames exchanged": lambda array: array[..., ::-1],
     "ED drawn in both frames": lambda array: array[..., [0, 0]],
     "slices in the other order": lambda array: array[:, :, ::-1],
+    "five pixels off in y": shifted(5, 1),
+    "a slice off": shifted(1, 2),
     "eight pixels off in x": shifted(8, 0),
     "eight pixels off in y": shifted(-8, 1),
     "twenty pixels off": shifted(20, 0),
@@ -131,6 +143,7 @@ WRONG: dict[str, Callable[[Array], Array]] = {
     "five axes": lambda array: array[..., None].repeat(2, axis=-1),
     # empty, parts
     "empty": np.zeros_like,
+    "no RV at ES": in_frame(1, coded(0, 0, 2, 3)),
     "ES is empty": in_frame(1, np.zeros_like),
     "one slice": slices_kept(3),
     "every second slice": slices_kept(1, 3, 5),
@@ -144,6 +157,31 @@ WRONG: dict[str, Callable[[Array], Array]] = {
     "overlaps added": lambda array: array.astype(int) + np.where(np.roll(array, 5, 0) == 1, 3, 0),
     "the image itself": lambda array: image(),
 }
+
+PARTS: dict[str, tuple[str, Callable[[Array], Array]]] = {
+    "LV, the outer border filled": ("1=lv", lambda array: np.where(array >= 2, 1, 0)),
+    "wall, the outer border filled": ("1=myo", lambda array: np.where(array >= 2, 1, 0)),
+    "the wall said to be LV": ("1=lv", only(2, 1)),
+    "the LV said to be wall": ("1=myo", only(3, 1)),
+    "the RV said to be wall": ("1=myo", only(1, 1)),
+    "the LV said to be RV": ("1=rv", only(3, 1)),
+    "the wall said to be RV": ("1=rv", only(2, 1)),
+    "LV and RV exchanged, no wall": ("1=lv 2=rv", coded(0, 1, 0, 2)),
+    "wall and RV exchanged, no LV": ("1=myo 2=rv", coded(0, 1, 2, 0)),
+    **{
+        f"{name} alone {how}": (f"1={name}", lambda array, code=code, change=change: change(only(code, 1)(array)))
+        for name, code in (("rv", 1), ("myo", 2), ("lv", 3))
+        for how, change in {
+            "mirrored in x": lambda array: array[::-1],
+            "mirrored in y": lambda array: array[:, ::-1],
+            "slices in the other order": lambda array: array[:, :, ::-1],
+            "frames exchanged": lambda array: array[..., ::-1],
+            "six pixels off": shifted(6, 1),
+            "a slice off": shifted(1, 2),
+        }.items()
+    },
+}
+"""Some structures drawn, under the codes that are stated: nothing nests, and no other structure is beside them."""
 
 AFFINES = {
     "elsewhere": AFFINE + np.array([[0, 0, 0, 20.0], *[[0] * 4] * 3]),
@@ -161,10 +199,10 @@ def write(folder: Path, mask: Array, affine: NDArray[np.float64] = AFFINE) -> Pa
     return folder
 
 
-def objections(folder: Path) -> list[str]:
+def objections(folder: Path, codes: Sequence[str] = ()) -> list[str]:
     """What a run on this folder says about its labels before it learns: notes, or the error it ends with."""
     notes: list[str] = []
-    dataset, cases = find_cases(str(folder), note=notes.append)
+    dataset, cases = find_cases(str(folder), codes=codes, note=notes.append)
     studies = list(read_cases(dataset, cases, {case.patient for case in cases}, note=notes.append))
     task = SegmentTask(SegmentConfig(grid=Grid(spacing_mm=1.5, size=(48, 48))), nn.Identity())
     try:
@@ -181,6 +219,20 @@ def test_right_labels_pass_without_a_word(tmp_path: Path) -> None:
 @pytest.mark.parametrize("change", WRONG.values(), ids=WRONG.keys())
 def test_wrong_labels_are_refused_or_remarked(tmp_path: Path, change: Callable[[Array], Array]) -> None:
     found = objections(write(tmp_path, np.asarray(change(labels()))))
+    assert found and all(len(text) > 30 for text in found)
+
+
+@pytest.mark.parametrize(("codes", "structures"), [("1=lv", (3,)), ("1=myo", (2,)), ("1=lv 2=rv", (3, 1))])
+def test_parts_of_right_labels_pass_without_a_word(tmp_path: Path, codes: str, structures: tuple[int, ...]) -> None:
+    table = [0, 0, 0, 0]
+    for number, structure in enumerate(structures):
+        table[structure] = number + 1
+    assert objections(write(tmp_path, coded(*table)(labels())), codes.split()) == []
+
+
+@pytest.mark.parametrize(("codes", "change"), PARTS.values(), ids=PARTS.keys())
+def test_wrong_parts_are_remarked(tmp_path: Path, codes: str, change: Callable[[Array], Array]) -> None:
+    found = objections(write(tmp_path, np.asarray(change(labels()))), codes.split())
     assert found and all(len(text) > 30 for text in found)
 
 

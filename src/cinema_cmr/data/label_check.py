@@ -19,6 +19,8 @@ from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.vocabulary import CINE_LABELS, LABEL_SCHEMES, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.data.mask_place import MaskPlace, mask_place
+from cinema_cmr.data.structure_shape import shape_remarks
 
 __all__ = ["LabelSummary", "blood_wall_auc", "check_nesting", "label_remarks", "rim_shares", "summarise_labels"]
 
@@ -29,6 +31,8 @@ _ENCLOSED = 0.75
 _MIN_AUC = 0.8
 """AUC of LV blood against its wall below which the masks may not belong to the image."""
 _MIN_VOXELS = 50
+_SIZE_ISSUES = ("spacing-implausible",)
+"""Issues of the images that make what is learned from their labels wrong."""
 _FEW_SLICES = 2
 """Labelled slices of a stack that are remarked, if it has more than twice as many."""
 
@@ -56,6 +60,12 @@ class LabelSummary:
     """Frames in which a slice without a label lies between labelled ones."""
     repeated_frames: tuple[int, ...] = ()
     """The first two labelled frames with equal labels but different images; empty if there are none."""
+    place: MaskPlace | None = None
+    """How well short-axis masks fit the image where they lie; None of other views, and of too few voxels."""
+    shapes: tuple[str, ...] = ()
+    """Shapes that the structures of a short axis do not have, one sentence each."""
+    image_issues: tuple[str, ...] = ()
+    """Warnings and errors on the images that make labels wrong, such as implausible voxel sizes."""
 
 
 def rim_shares(labels: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -86,6 +96,7 @@ def check_nesting(labels: LabelMap, codes: Mapping[int, int], *, name: str) -> N
     in_files = {ours: theirs for theirs, ours in codes.items()}
     third = 6 - inner - outer
     right = {in_files[inner]: "lv", in_files[outer]: "myo"} | ({in_files[third]: "rv"} if third in in_files else {})
+    right |= {theirs: "background" for theirs, ours in codes.items() if ours == 0}
     suggestion = " ".join(f"{code}={structure}" for code, structure in sorted(right.items()))
     raise InputError(
         f"{name}: the structure with code {in_files[inner]}, taken for {_NAMES[inner]}, lies within code"
@@ -116,15 +127,35 @@ def blood_wall_auc(cine: Cine, labels: LabelMap) -> float | None:
 
 def label_remarks(summaries: Iterable[LabelSummary]) -> tuple[str, ...]:
     """Return a sentence on each oddity of the masks of a view: their place, structures, frames and slices."""
-    return tuple(remark for one in summaries for remark in (*_place_remarks(one), *_content_remarks(one)))
+    return tuple(remark for one in summaries for remark in _remarks(one))
+
+
+def _remarks(one: LabelSummary) -> Iterator[str]:
+    yield from one.image_issues
+    yield from _place_remarks(one)
+    yield from (f"in the {one.view.title} {sentence}" for sentence in one.shapes)
+    yield from _content_remarks(one)
 
 
 def _place_remarks(one: LabelSummary) -> Iterator[str]:
-    if one.blood_wall_auc is not None and one.blood_wall_auc < _MIN_AUC:
+    place = one.place
+    if place is not None and place.better and max(place.auc, place.better_auc or 0) >= place.min_auc:
         yield (
-            f"the {one.view.title} masks may not lie on the heart: LV blood is brighter than the wall with an AUC of"
-            f" {one.blood_wall_auc:.2f} (expected {_MIN_AUC:g} or more); check for mirrored, shifted or exchanged masks"
+            f"the {one.view.title} masks may not lie on the heart: {place.better} they fit better ({place.contrast}"
+            f" with an AUC of {place.better_auc:.2f}, as they are {place.auc:.2f}); check for mirrored, shifted or"
+            " exchanged masks"
         )
+    elif place is not None and place.auc < place.min_auc:
+        yield _low_auc(one.view, place.contrast, place.auc, place.min_auc)
+    elif place is None and one.blood_wall_auc is not None and one.blood_wall_auc < _MIN_AUC:
+        yield _low_auc(one.view, "LV blood is brighter than the wall", one.blood_wall_auc, _MIN_AUC)
+
+
+def _low_auc(view: View, contrast: str, auc: float, least: float) -> str:
+    return (
+        f"the {view.title} masks may not lie on the heart: {contrast} with an AUC of {auc:.2f} (expected {least:g} or"
+        " more); check for mirrored, shifted or exchanged masks, and for an outer border in place of the cavity"
+    )
 
 
 def _content_remarks(one: LabelSummary) -> Iterator[str]:
@@ -134,6 +165,13 @@ def _content_remarks(one: LabelSummary) -> Iterator[str]:
             f"no label of {' and '.join(absent)} in the {one.view.title}, which is learned as background; if it was not"
             " drawn, state what was in labels.json"
         )
+    for name, volumes in one.volumes_ml.items() if one.view is View.SAX and one.scheme == "cine" else ():
+        empty = [frame for frame, ml in zip(one.frames, volumes, strict=True) if ml == 0]
+        if empty and name in one.drawn:
+            yield (
+                f"no label of {name} in frame {empty[0]} of the {one.view.title}, which is learned as background there,"
+                " and labels of it in others; check that frame"
+            )
     if len(one.frames) == 1 < one.n_frames:
         yield (
             f"only frame {one.frames[0]} of {one.n_frames} frames of the {one.view.title} is labelled; expected ED and"
@@ -187,6 +225,13 @@ def _summary(annotated: AnnotatedStudy, view: View, labels: LabelMap) -> LabelSu
         labelled_slices=tuple(filled.sum(axis=0).tolist()) if counted else (),
         frames_with_gaps=tuple(frame for frame, row in zip(frames, filled.T, strict=True) if counted and _has_gap(row)),
         repeated_frames=_repeated(cine, labels, frames),
+        place=mask_place(cine, labels, frames) if view is View.SAX else None,
+        shapes=shape_remarks(labels, cine.spacing_mm) if view is View.SAX else (),
+        image_issues=tuple(
+            dict.fromkeys(
+                f"the images: {issue.message}" for issue in annotated.study.issues if issue.code in _SIZE_ISSUES
+            )
+        ),
     )
 
 

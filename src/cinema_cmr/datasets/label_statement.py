@@ -1,7 +1,7 @@
 """Statement of what the label maps of a folder hold, in `labels.json`: codes, drawn structures, empty slices.
 
 ```json
-{"codes": {"1": "lv", "2": "myo"}, "empty_slices": "unknown"}
+{"codes": {"1": "lv", "2": "myo", "4": "background"}, "empty_slices": "unknown"}
 ```
 """
 
@@ -23,6 +23,7 @@ __all__ = ["LABELS_FILE", "LabelStatement", "read_label_statement"]
 LABELS_FILE = "labels.json"
 
 _CODES = {label.name: label.code for label in CINE_LABELS}
+_BACKGROUND = "background"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +31,21 @@ class LabelStatement:
     """Contents of `labels.json`; every key may be left out."""
 
     codes: Mapping[str, str] = field(default_factory=dict)
-    """Code in the files -> structure: rv, myo or lv; empty for our codes, 1 rv, 2 myo, 3 lv."""
+    """Code in the files -> structure: rv, myo or lv, or background for what is none of them, e.g. an atrium; empty for
+    our codes, 1 rv, 2 myo, 3 lv.
+    """
     drawn: tuple[str, ...] = ()
     """Structures that were drawn; empty for those of `codes`, or all. The others are unknown, not background."""
     empty_slices: Literal["background", "unknown"] = "background"
     """Slices of a labelled frame without any label: without the heart, or not looked at."""
 
     def __post_init__(self) -> None:
-        for name in (*self.codes.values(), *self.drawn):
+        object.__setattr__(self, "codes", {str(code): name.lower() for code, name in self.codes.items()})
+        object.__setattr__(self, "drawn", tuple(name.lower() for name in self.drawn))
+        for name in self.codes.values():
+            if name not in (*_CODES, _BACKGROUND):
+                raise unknown_name("structure", name, (*_CODES, _BACKGROUND))
+        for name in self.drawn:
             if name not in _CODES:
                 raise unknown_name("structure", name, _CODES)
         if not all(code.isdecimal() and int(code) > 0 for code in self.codes):
@@ -51,17 +59,17 @@ class LabelStatement:
         """Code in the files -> our code."""
         if not self.codes:
             return {code: code for code in _CODES.values()}
-        return {int(code): _CODES[name] for code, name in self.codes.items()}
+        return {int(code): _CODES.get(name, 0) for code, name in self.codes.items()}
 
     @property
     def structures(self) -> tuple[str, ...]:
         """Structures that were drawn, in the order of our codes; empty if all were."""
-        named = set(self.drawn or self.codes.values())
+        named = set(self.drawn or self.codes.values()) - {_BACKGROUND}
         return () if named in (set(), set(_CODES)) else tuple(name for name in _CODES if name in named)
 
     def with_codes(self, words: Sequence[str]) -> LabelStatement:
         """Return the statement with codes such as "1=lv"; raises `UsageError` if it states other ones itself."""
-        given = {str(code): name for code, name in parse_codes(words).items()}
+        given = {str(code): name.lower() for code, name in parse_codes(words).items()}
         if self.codes and dict(self.codes) != given:
             raise UsageError(
                 f"{LABELS_FILE} states the codes {dict(self.codes)}, --codes {given}; expected one statement: correct"
@@ -78,5 +86,12 @@ def read_label_statement(folder: Path) -> LabelStatement:
     path = folder / LABELS_FILE
     if not path.exists():
         return LabelStatement()
-    statement: LabelStatement = from_dict(LabelStatement, read_json(path), LABELS_FILE)
+    content = read_json(path)
+    codes = content.get("codes", {}) if isinstance(content, dict) else {}
+    if isinstance(codes, dict) and any(isinstance(name, int) for name in codes.values()):
+        raise UsageError(
+            f"{LABELS_FILE} has a number where a structure was expected; expected the code first, as"
+            ' {"codes": {"1": "lv"}}: exchange code and name'
+        )
+    statement: LabelStatement = from_dict(LabelStatement, content, LABELS_FILE)
     return statement

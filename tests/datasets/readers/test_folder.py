@@ -48,6 +48,14 @@ def test_images_of_a_subfolder_are_one_patient_s(tmp_path: Path) -> None:
     assert [case.patient for case in cases] == ["p1", "p1", "p2"]
 
 
+def test_a_folder_with_one_subfolder_of_all_studies_is_remarked(tmp_path: Path) -> None:
+    for name in ("p1", "p2"):
+        write_scan(tmp_path / "lab" / f"{name}.nii.gz", image_of(1))
+    (text,) = scan_folder(tmp_path).remarks
+    assert "one patient's, 'lab'" in text and "give that subfolder" in text
+    assert scan_folder(tmp_path / "lab").remarks == ()
+
+
 def test_a_missing_case_is_listed_and_stops_nothing(tmp_path: Path) -> None:
     write_scan(tmp_path / "a.nii.gz", image_of(1))
     write_scan(tmp_path / "a_seg.nii.gz", labels_of(1))

@@ -1,8 +1,8 @@
 """A folder of the user's own: NIfTI, NRRD or MHA images, with label maps and a table of facts if available.
 
-The label map of `A.nii.gz` is `A_seg`, `A_gt`, `A_mask`, `A_label` or `A_labels.nii.gz` (or `A.seg.nrrd`) beside it,
-or has one of these names or that of the image in a folder `masks`, `labels`, `segmentations` or `gt`, in its folder or
-beside that. All images in a subfolder belong to one patient, and those named by view (`sax`, `lax_4c`, ...) form one
+The label map of `A.nii.gz` is `A_seg`, `A_gt`, `A_mask`, `label_A` and the like (or `A.seg.nrrd`) beside it, or has one
+of these names or that of the image in a folder `masks`, `labels`, `labelsTr` or the like, in its folder or beside that.
+All images in a subfolder belong to one patient, and those named by view (`sax`, `lax_4c`, ...) form one
 study. Images directly in the folder form one study if their names differ only in phase, frame or view
 (`datasets.folder_layout`). `A_ED` and `A_ES` form one study of two frames. A phantom cohort (`phantom/cohort.py`) has
 this layout. For research use only; not a medical device.
@@ -34,10 +34,10 @@ from cinema_cmr.datasets.phase_files import read_phases
 from cinema_cmr.datasets.readers.folder_layout import (
     ImageGroup,
     case_folder,
-    find_masks,
     group_images,
     is_image,
     is_mask,
+    pair_masks,
 )
 from cinema_cmr.datasets.readers.results import results_folders, within
 from cinema_cmr.files.text import read_json
@@ -106,7 +106,7 @@ def scan_folder(root: Path) -> Listing:
     found = [path for path in paths_below(root) if not path.is_dir() and not within(path, results)]
     files = [path for path in found if is_image(path.relative_to(root))]
     masks = {path for path in files if is_mask(path.relative_to(root))}
-    pairs = {path: find_masks(path, masks) for path in files if path not in masks}
+    pairs = pair_masks(root, [path for path in files if path not in masks], masks)
     used = {mask for image_masks in pairs.values() for mask in image_masks}
     unused = tuple(_relative(mask, root) for mask in sorted(masks - used))
     facts = read_facts(root)
@@ -118,6 +118,7 @@ def scan_folder(root: Path) -> Listing:
         without_image=unused,
         remarks=(
             *_mask_remarks(unused),
+            *_patient_remarks(cases),
             *_fact_remarks(cases, facts),
             *tables_without_names(root),
             *_results_remarks(results),
@@ -219,11 +220,14 @@ def _problem(root: Path, group: ImageGroup, images: Mapping[Path, Sequence[Path]
     for image in group.images:
         if image not in group.es_images:
             views[_view(image.name)].append(_relative(image, root))
+    repeated = next((paths for paths in views.values() if len(paths) > 1), None)
+    if repeated:
+        return f"two images of one view, {' and '.join(repeated)}; expected one: remove the other"
+    for image in group.images:
         if len(masks := images[image]) > 1:
             names = " and ".join(f"'{mask.parent.name}/{mask.name}'" for mask in masks)
             return f"'{image.name}' has two label maps, {names}; expected one: remove the other"
-    repeated = next((paths for paths in views.values() if len(paths) > 1), None)
-    return f"two images of one view, {' and '.join(repeated)}; expected one: remove the other" if repeated else None
+    return None
 
 
 def _why(remarks: Sequence[str]) -> str:
@@ -234,7 +238,18 @@ def _mask_remarks(masks: Sequence[str]) -> Iterator[str]:
     if masks:
         yield (
             f"{len(masks)} label maps match no image, e.g. '{masks[0]}'; expected the name of the image,"
-            " NAME_seg.nii.gz"
+            " NAME_seg.nii.gz, and of a cine one label map with all its frames, 0 where nothing was drawn"
+        )
+
+
+def _patient_remarks(cases: Sequence[Case]) -> Iterator[str]:
+    """Yield a remark on a subfolder that holds all cases, which makes them one patient's."""
+    patients = {case.patient for case in cases}
+    if len(cases) > 1 and len(patients) == 1 and all(case.name != case.patient for case in cases):
+        patient = min(patients)
+        yield (
+            f"all {len(cases)} studies count as one patient's, '{patient}', as they lie in one subfolder or differ in"
+            " view and frame only; expected several patients: give that subfolder as the folder, or name by patient"
         )
 
 

@@ -1,13 +1,16 @@
 """Layout of a user's folder: which files are images or label maps, and which images form one patient and one study.
 
-Only names are used. Suffixes that distinguish images of one patient are `ED`, `ES`, `frameNN`, `phaseNN` and a view
-(`sax`, `lax_4c`, `4ch`, ...), after `_` or `-`: directly in the folder, `p0_ED` and `p0_frame12` are images of `p0`.
-For research use only; not a medical device.
+Only names are used. A label map has a word such as `seg`, `gt`, `mask` or `label` in its name, or lies in a folder of
+such a name; without that word, and without `image` and the channel `_0000` of nnU-Net, its name and folder are those of
+its image. Parts that distinguish images of one patient are the phase (`ED`, `ES`, `diastole`, `end_systole`, ...; also
+a folder), `frameNN`, `phaseNN`, `tNN` and a view (`sax`, `lax_4c`, `4ch`, ...): directly in the folder, `p0_ED` and
+`p0_frame12` are images of `p0`. For research use only; not a medical device.
 """
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +20,24 @@ from cinema_cmr.io.names import file_stem, is_nifti_name
 from cinema_cmr.io.nifti.other_formats import is_other_format
 from cinema_cmr.io.read import view_from_name
 
-__all__ = ["ImageGroup", "case_folder", "find_masks", "group_images", "is_image", "is_mask"]
+__all__ = ["ImageGroup", "case_folder", "group_images", "is_image", "is_mask", "pair_masks"]
 
-_MASK_ENDS = ("_seg", "_gt", "_mask", "_labels", "_label", ".seg")
-"""The last is the name that 3D Slicer gives a segmentation, `A.seg.nrrd`."""
-_MASK_FOLDERS = ("masks", "labels", "segmentations", "gt")
-_IMAGE_FOLDERS = ("images", "imgs", "image")
-_PHASE = re.compile(r"(?:^|[_-])(ed|es)$", re.IGNORECASE)
-_FRAME = re.compile(r"[_-](?:ed|es|(?:frame|phase)[_-]?\d+)$", re.IGNORECASE)
+_PART = r"(?:^|[ _.-]){word}(?=$|[ _.-])"
+_MASK_WORDS = (
+    r"d?segs?|segmentations?|gt|masks?|msk|labels?|labelmap|manual|annotations?|contours?|roi|ground[ _-]?truth"
+)
+_MASK = re.compile(_PART.format(word=f"(?:{_MASK_WORDS})"), re.IGNORECASE)
+"""`.seg` is the end that 3D Slicer gives a segmentation, `A.seg.nrrd`."""
+_MASK_FOLDER = re.compile(rf"(?:{_MASK_WORDS}|gts)(?P<part>tr|ts|val)?", re.IGNORECASE)
+_IMAGE = re.compile(_PART.format(word="(?:image|img)") + r"|_0000$", re.IGNORECASE)
+_IMAGE_FOLDER = re.compile(r"(?:images?|imgs?)(?P<part>tr|ts|val)?", re.IGNORECASE)
+"""With the parts of nnU-Net and the Medical Segmentation Decathlon, `imagesTr` and `labelsTr`."""
+_PHASE_WORD = r"(?P<phase>e[ds]|(?:end[ _-]?)?(?:dia|sy)stol(?:e|ic))"
+_PHASE = re.compile(rf"(?:^|[ _.-]|(?<=\d)(?=e[ds])){_PHASE_WORD}(?=$|[ _.-])", re.IGNORECASE)
+_PHASE_FOLDER = re.compile(_PHASE_WORD, re.IGNORECASE)
+_FRAME = re.compile(r"[ _.-](?:(?:frame|phase)[_-]?\d+|t\d{2,3})$", re.IGNORECASE)
 _LAST = re.compile(r"[_-](?:lax[_-])?[^_-]+$", re.IGNORECASE)
+_SEPARATORS = " _.-"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,23 +59,21 @@ def is_image(path: Path) -> bool:
 
 def is_mask(path: Path) -> bool:
     """Return True if a path, relative to the folder, is a label map by its name or by a folder in it."""
-    in_folder = any(part.lower() in _MASK_FOLDERS for part in path.parts[:-1])
-    return in_folder or file_stem(path).lower().endswith(_MASK_ENDS)
+    return any(map(_MASK_FOLDER.fullmatch, path.parts[:-1])) or _MASK.search(file_stem(path)) is not None
 
 
-def find_masks(image: Path, masks: set[Path]) -> list[Path]:
-    """Return the label maps that match an image."""
-    stem = file_stem(image)
-    folders = [image.parent / name for name in _MASK_FOLDERS]
-    folders += [image.parent.parent / name for name in _MASK_FOLDERS if _holds_images(image.parent)]
-    named = {image.parent: [stem + end for end in _MASK_ENDS]}
-    named |= {folder: [stem, *(stem + end for end in _MASK_ENDS)] for folder in folders}
-    return sorted(path for path in masks if file_stem(path) in named.get(path.parent, []))
+def pair_masks(root: Path, images: Collection[Path], masks: Collection[Path]) -> dict[Path, list[Path]]:
+    """Map each image to the label maps that match it, by name and folder."""
+    found: dict[tuple[str, ...], list[Path]] = defaultdict(list)
+    for mask in sorted(masks):
+        found[_pair_key(mask, root)].append(mask)
+    return {image: found.get(_pair_key(image, root), []) for image in images}
 
 
 def case_folder(image: Path, root: Path) -> Path:
     """Return the folder that contains both image and label map, side by side or in folders of their own."""
-    return image.parent.parent if _holds_images(image.parent) and image.parent != root else image.parent
+    in_images = _IMAGE_FOLDER.fullmatch(image.parent.name) and image.parent != root
+    return image.parent.parent if in_images else image.parent
 
 
 def group_images(root: Path, images: Collection[Path]) -> dict[str, ImageGroup]:
@@ -72,43 +82,70 @@ def group_images(root: Path, images: Collection[Path]) -> dict[str, ImageGroup]:
     In a subfolder, images named by view are one case. ED and ES are one case under their common name, unless another
     image has that name.
     """
-    shared = _shared_names(images)
+    shared = _shared_names(root, images)
     found: dict[str, tuple[str, list[Path]]] = {}
     for image in images:
-        stem, folder = shared.get(image, file_stem(image)), _subfolder_name(image, root)
-        patient = folder or _strip_suffixes(stem)
-        name = f"{folder}-{stem}" if folder and stem not in ("", folder) and not _is_view(stem) else folder or stem
+        stem, folder = shared.get(image, _stem(image)), _subfolder_name(image, root)
+        patient = _strip_suffixes(folder or stem)
+        name = (
+            f"{folder}-{stem}"
+            if folder and stem not in ("", folder) and not _is_view(stem)
+            else folder or stem or file_stem(image)
+        )
         found.setdefault(name, (patient, []))[1].append(image)
     return {
         name: ImageGroup(
             patient=patient,
-            images=tuple(sorted(members, key=lambda image: (shared.get(image, file_stem(image)), _phase(image)))),
-            es_images=frozenset(image for image in members if image in shared and _phase(image) == "es"),
+            images=tuple(sorted(members, key=lambda image: (shared.get(image, _stem(image)), _phase(image, root)))),
+            es_images=frozenset(image for image in members if image in shared and _phase(image, root) == "es"),
         )
         for name, (patient, members) in found.items()
     }
 
 
-def _shared_names(images: Collection[Path]) -> Mapping[Path, str]:
-    """Map each image whose other phase is in the same folder to its name without phase."""
-    stems = {(image.parent, file_stem(image).lower()) for image in images}
-    pairs: dict[tuple[Path, str], dict[str, Path]] = {}
+def _pair_key(path: Path, root: Path) -> tuple[str, ...]:
+    """Return what an image and its label map share: folder and name without the words for either, part of nnU-Net."""
+    folders = path.relative_to(root).parts[:-1]
+    kinds = [_MASK_FOLDER.fullmatch(folder) or _IMAGE_FOLDER.fullmatch(folder) for folder in folders]
+    places = [folder for folder, kind in zip(folders, kinds, strict=True) if kind is None]
+    parts = [(kind["part"] or "").lower() for kind in kinds if kind is not None]
+    return "".join(parts), *places, _IMAGE.sub("", _MASK.sub("", file_stem(path))).strip(_SEPARATORS)
+
+
+def _stem(image: Path) -> str:
+    """Return an image's name without `image` and channel."""
+    stem = file_stem(image)
+    return _IMAGE.sub("", stem).lstrip(_SEPARATORS) if _IMAGE.search(stem) else stem
+
+
+def _shared_names(root: Path, images: Collection[Path]) -> Mapping[Path, str]:
+    """Map each image whose other phase is in the same folder, or that of the other phase, to its name without phase."""
+    stems = {(image.parent, _stem(image).lower()) for image in images}
+    pairs: dict[tuple[tuple[str, ...], str], dict[str, Path]] = {}
     for image in images:
-        stem = file_stem(image)
-        base = _PHASE.sub("", stem)
-        if base != stem and (image.parent, base.lower()) not in stems:
-            pairs.setdefault((image.parent, base), {})[_phase(image)] = image
+        base = _without_phase(_stem(image))
+        in_name = base != _stem(image)
+        if _phase(image, root) and not (in_name and (image.parent, base.lower()) in stems):
+            pairs.setdefault((_places(image, root), base), {})[_phase(image, root)] = image
     return {image: base for (_, base), members in pairs.items() if len(members) == 2 for image in members.values()}
 
 
-def _phase(image: Path) -> str:
+def _phase(image: Path, root: Path) -> str:
     """Return "ed", "es" or "", in the order of the cycle."""
-    found = _PHASE.search(file_stem(image))
-    return found[1].lower() if found else ""
+    names = map(_PHASE_FOLDER.fullmatch, image.relative_to(root).parts[:-1])
+    found = next((match for match in (_PHASE.search(_stem(image)), *names) if match), None)
+    return "" if found is None else "es" if re.match("es|.*sy", found["phase"].lower()) else "ed"
+
+
+def _without_phase(stem: str) -> str:
+    return _PHASE.sub("", stem, count=1).lstrip(_SEPARATORS) if _PHASE.search(stem) else stem
 
 
 def _strip_suffixes(stem: str) -> str:
     """Return the patient in a file name; "p0_sax_ED" -> "p0"."""
+    shorter = _without_phase(stem)
+    if shorter != stem:
+        return _strip_suffixes(shorter) or stem
     last = _FRAME.search(stem) or _LAST.search(stem)
     if last is None or last.start() == 0:
         return stem
@@ -117,13 +154,15 @@ def _strip_suffixes(stem: str) -> str:
     return _strip_suffixes(stem[: last.start()])
 
 
+def _places(image: Path, root: Path) -> tuple[str, ...]:
+    """Return the folders of an image but for those of images and of a phase."""
+    folders = image.relative_to(root).parts[:-1]
+    return tuple(part for part in folders if not (_IMAGE_FOLDER.fullmatch(part) or _PHASE_FOLDER.fullmatch(part)))
+
+
 def _subfolder_name(image: Path, root: Path) -> str:
     """Return the subfolder of an image, including its parents; "" if it is in the folder itself."""
-    return "-".join(part for part in image.relative_to(root).parts[:-1] if part.lower() not in _IMAGE_FOLDERS)
-
-
-def _holds_images(folder: Path) -> bool:
-    return folder.name.lower() in _IMAGE_FOLDERS
+    return "-".join(_places(image, root))
 
 
 def _is_view(stem: str) -> bool:

@@ -88,7 +88,8 @@ def _translated(
     unknown = [value for value in found.tolist() if value not in table]
     if unknown:
         raise InputError(
-            f"'{name}' holds the values {unknown[:8]}; expected the label codes {sorted(table)}: check the codes"
+            f"'{name}' holds the values {unknown[:8]}; expected the label codes {sorted(table)}: state the codes of the"
+            " files, --codes 1=lv 2=myo 3=rv, and 4=background for what is none of these"
         )
     if values.dtype == np.uint8:
         lookup = np.array([table.get(code, 0) for code in range(256)], np.uint8)
