@@ -92,7 +92,9 @@ def change_experiment(experiment: Experiment, options: PretrainOptions) -> Exper
         changes = {"task.augmentation": to_dict(SMALL_DATA_AUGMENTATION), **changes}
     if options.teacher:
         if getattr(experiment.task, "lessons", None) is None:
-            raise UsageError(f"--teacher with the recipe '{experiment.name}', which learns no masks; expected --recipe both")
+            raise UsageError(
+                f"--teacher with the recipe '{experiment.name}', which learns no masks; expected --recipe both"
+            )
         changes = {"task.lessons.teachers": list(options.teacher), **changes}
     if options.steps is not None:
         warmup = min(experiment.train.optim.warmup_steps, options.steps // 10)
