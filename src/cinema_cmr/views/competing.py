@@ -34,7 +34,8 @@ def preferred_stack(indices: Sequence[int], candidates: Sequence[Candidate]) -> 
     """Return the stack to measure of several short-axis stacks.
 
     Of stacks of comparable length a cine is preferred to tagging, a gated one to one without gating, one at rest to one
-    under stress, an original to a derived one, one with times after the R wave; then more slices, more frames, a longer one, the later.
+    under stress, an original to a derived one, one with times after the R wave to one without; then more slices, more
+    frames, a longer one, the later.
     """
     longest = max(_length_mm(candidates[k].cine) for k in indices)
     comparable = [k for k in indices if _length_mm(candidates[k].cine) >= _COMPARABLE * longest]

@@ -36,7 +36,8 @@ from cinema_cmr.io.dicom.merge import Rejection
 from cinema_cmr.io.dicom.phases.phase_check import PhasedStack, check_phases
 from cinema_cmr.io.dicom.phases.rate import CardiacCycle, cardiac_cycle
 from cinema_cmr.io.dicom.pixels import AssembledStack, assemble
-from cinema_cmr.io.dicom.sort import SortedStacks, possible_duplicates, sort_headers
+from cinema_cmr.io.dicom.series_groups import possible_duplicates
+from cinema_cmr.io.dicom.sort import SortedStacks, sort_headers
 from cinema_cmr.io.dicom.stack import Stack
 from cinema_cmr.io.dicom.timing import TRIGGER_TIME
 from cinema_cmr.io.dicom.user_choices import (
