@@ -93,10 +93,9 @@ def _split_lesser(slices: Slices, normal: Array) -> list[list[CineSlice]]:
 
     Perfusion and maps lie there without such times; a reformatted stack has more slices than its source.
     """
-    better, derived, untimed = [], [], []
-    for one in slices:
-        (derived if one.derived else better if one.order_source == TRIGGER_TIME else untimed).append(one)
-    parts = [better]
+    derived = [one for one in slices if one.derived]
+    untimed = [one for one in slices if not one.derived and one.order_source != TRIGGER_TIME]
+    parts = [[one for one in slices if not one.derived and one.order_source == TRIGGER_TIME]]
     for lesser, least in ((untimed, 1), (derived, MIN_STACK_SLICES)):
         same = sum(_at_same_position(parts[0], one, normal) is not None for one in lesser)
         if same >= least and 2 * same >= len(lesser):

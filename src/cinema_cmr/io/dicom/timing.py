@@ -95,7 +95,7 @@ def order_in_time(headers: Sequence[FrameHeader], frames: Sequence[int]) -> Time
 
 
 def _order_by_source(headers: Sequence[FrameHeader], frames: Sequence[int], source: str, name: str) -> TimeOrder | None:
-    values = [getattr(headers[k], name) for k in frames]
+    values: Sequence[float] = [getattr(headers[k], name) for k in frames]
     if not values or None in values:
         return None
     values = _in_ms(values) if source == TRIGGER_TIME else _past_midnight(values) if name == "acquired_ms" else values
