@@ -35,6 +35,10 @@ class Candidate:
     """Whether tags relate the frames to the R wave; False for a real-time cine."""
     tagged: bool = False
     """Whether the images show tagging lines."""
+    timed: bool = True
+    """Whether its frames are ordered by times after the R wave; perfusion and maps have none."""
+    derived: bool = False
+    """Whether its images were made from others, as a reformatted stack is."""
 
     @property
     def planes(self) -> list[Plane]:

@@ -34,7 +34,8 @@ def preferred_stack(indices: Sequence[int], candidates: Sequence[Candidate]) -> 
     """Return the stack to measure of several short-axis stacks.
 
     Of stacks of comparable length a cine is preferred to tagging, a gated one to one without gating, one at rest to one
-    under stress; then more slices, more frames, a longer one, the later.
+    under stress, an original to a derived one, one with times after the R wave to one without; then more slices, more
+    frames, a longer one, the later.
     """
     longest = max(_length_mm(candidates[k].cine) for k in indices)
     comparable = [k for k in indices if _length_mm(candidates[k].cine) >= _COMPARABLE * longest]
@@ -44,7 +45,7 @@ def preferred_stack(indices: Sequence[int], candidates: Sequence[Candidate]) -> 
 def _rank(one: Candidate, rivals: Sequence[Candidate]) -> tuple[object, ...]:
     cine = one.cine
     size = (cine.n_slices, cine.n_frames, float(cine.slice_positions_mm[-1]))
-    kind = (not one.tagged, one.gated and cine.in_phase, _at_rest(one, rivals))
+    kind = (not one.tagged, one.gated and cine.in_phase, _at_rest(one, rivals), not one.derived, one.timed)
     return (*kind, *size, one.acquisition_order)
 
 
@@ -79,7 +80,7 @@ def describe_preference(rejected: Candidate, kept: Candidate) -> str:
         own, other = rejected.cine.rr_interval_ms, kept.cine.rr_interval_ms
         rates = f", {60000 / own:.0f} beats per minute, not {60000 / other:.0f}" if own and other else ""
         return f"under stress{rates}"
-    return ""
+    return "derived from other images" if rejected.derived and not kept.derived else ""
 
 
 def left_out_issues(candidates: Sequence[Candidate], decisions: Sequence[ViewDecision]) -> list[Issue]:

@@ -141,3 +141,10 @@ def test_whole_stacks_of_three_people_in_one_series_are_refused(tmp_path: Path) 
         save(stack, tmp_path / f"{k}.dcm")
     with pytest.raises(InputError, match="3 patients"):
         read_dicom(tmp_path)
+
+
+def test_two_study_uids_in_one_frame_of_reference_are_one_examination_with_a_warning(tmp_path: Path) -> None:
+    facts = {**CONSTANT, "FrameOfReferenceUID": "1.2.9"}
+    study = read(tmp_path, facts, {**facts, "StudyInstanceUID": "1.2.4"})
+    issue = next(issue for issue in study.issues if issue.code == "subject-differs")
+    assert issue.severity == "warning" and "2 study UIDs" in issue.message

@@ -144,3 +144,35 @@ def test_slices_described_as_stress_complete_a_stack_of_the_same_rate(rr_ms: flo
     named = [cut(40.0 + 10.0 * k, series="series 2", rr_interval_ms=rr_ms, hints=("stress",)) for k in range(2)]
     parts, repeats = merge_slices([*rest, *named], NORMAL)
     assert sorted(len(part) for part in parts) == sizes and not repeats
+
+
+def test_perfusion_at_the_places_of_a_cine_replaces_none_of_its_slices() -> None:
+    cine = [cut(10.0 * k, series=f"series {k}") for k in range(6)]
+    perfusion = [cut(10.0 * k, series="series 9", n=40, order_source="instance number") for k in (1, 2, 3)]
+    part = merge_slices([*perfusion, *cine], NORMAL)[0][0]
+    assert {one.series for one in part} == {f"series {k}" for k in range(6)}
+
+
+def test_a_reformatted_stack_of_more_slices_replaces_no_original() -> None:
+    cine = [cut(10.0 * k, series=f"series {k}") for k in range(6)]
+    reformatted = [cut(5.0 * k, series="series 9", derived=True) for k in range(12)]
+    part = merge_slices([*reformatted, *cine], NORMAL)[0][0]
+    assert not any(one.derived for one in part)
+
+
+def test_a_slice_with_as_many_frames_as_the_others_is_kept_not_a_flow_measurement_in_its_place() -> None:
+    cine = [cut(10.0 * k, series=f"series {k}") for k in range(6)]
+    flow = cut(20.0, series="series 9", n=30, acquisition_order=(9.0,))
+    (part,), (repeat,) = merge_slices([flow, *cine], NORMAL)
+    assert repeat.excluded == flow
+    assert "10 frames as most slices" in repeat.reason
+    assert len(part) == 6
+
+
+@pytest.mark.parametrize(("thickness", "between"), [(8.0, 4.0), (90.0, 9.0), (90.0, None)])
+def test_overlapping_slices_in_series_of_their_own_are_no_repeats(thickness: float, between: float | None) -> None:
+    step = between or 9.0
+    facts = {"thickness_mm": thickness, "spacing_between_mm": between}
+    (part,), repeats = merge_slices([cut(step * k, series=f"series {k}", **facts) for k in range(6)], NORMAL)
+    assert len(part) == 6
+    assert repeats == []

@@ -55,9 +55,24 @@ def series_a_phase_without_times(dataset: Dataset, k: int, t: int) -> None:
     del dataset.TriggerTime
 
 
+def half_the_phases_a_series(dataset: Dataset, k: int, t: int) -> None:
+    half = 10 * (t % 2)
+    dataset.SeriesInstanceUID, dataset.SeriesNumber = f"1.2.{k + 1 + half}", k + 1 + half
+    dataset.CardiacNumberOfImages = N_FRAMES
+
+
 @pytest.mark.medium
 @pytest.mark.parametrize(
-    "edit", [uid_a_file, uid_and_number_a_file, one_uid, no_uid, series_a_phase, series_a_phase_without_times]
+    "edit",
+    [
+        half_the_phases_a_series,
+        uid_a_file,
+        uid_and_number_a_file,
+        one_uid,
+        no_uid,
+        series_a_phase,
+        series_a_phase_without_times,
+    ],
 )
 def test_uids_do_not_change_the_images(tmp_path: Path, edit: Callable[[Dataset, int, int], None]) -> None:
     plain = read_dicom(study(tmp_path / "plain", lambda dataset, k, t: None))[View.SAX]

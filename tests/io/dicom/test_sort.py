@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from cinema_cmr.io.dicom.header import FrameHeader
-from cinema_cmr.io.dicom.sort import instance_positions, possible_duplicates, sort_headers
+from cinema_cmr.io.dicom.series_groups import possible_duplicates
+from cinema_cmr.io.dicom.sort import instance_positions, sort_headers
 
 N_SLICES, N_FRAMES = 5, 10
 

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from cinema_cmr.io.dicom.header import FrameHeader
 from cinema_cmr.io.dicom.merge import RepeatedSlice
-from cinema_cmr.io.dicom.sort_issues import count_issues, lost_slice_issues, order_issues, retake_issues
+from cinema_cmr.io.dicom.sort_issues import (
+    count_issues,
+    cut_slice_issues,
+    lost_slice_issues,
+    order_issues,
+    retake_issues,
+)
 from cinema_cmr.io.dicom.stack import CineSlice, Stack
 
 SLICES = tuple(
@@ -41,6 +48,26 @@ def test_a_slice_with_too_few_images_beside_cines_of_its_series_is_lost() -> Non
     assert "a slice was left out with 7 usable images" in issue.message
     assert lost_slice_issues("series 5", (3, 1), slices) == []  # scouts
     assert lost_slice_issues("series 6", (7,), slices) == [] and lost_slice_issues("series 5", (), slices) == []
+
+
+def test_the_rest_of_a_slice_in_a_series_of_its_own_is_a_lost_slice_and_a_map_is_none() -> None:
+    first = FrameHeader(
+        file=0,
+        series="series 9",
+        rows=4,
+        columns=4,
+        orientation=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
+        position=(0.0, 0.0, 48.0),
+        pixel_spacing=(1.0, 1.0),
+    )
+    headers = [first] * 20 + [replace(first, trigger_ms=40.0 * k, n_phases=20) for k in range(7)]
+    rest = range(20, 27)
+    (issue,) = cut_slice_issues(headers, rest, SLICES)
+    assert issue.severity == "error" and "series 9" in issue.message
+    beside = [replace(one, position=(0.0, 0.0, 40.0)) for one in headers]
+    assert cut_slice_issues(beside, rest, SLICES) == []
+    maps = [replace(one, trigger_ms=600.0, n_phases=None) for one in headers]
+    assert cut_slice_issues(maps, rest, SLICES) == []
 
 
 def test_frame_counts_are_one_issue() -> None:

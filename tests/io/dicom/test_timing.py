@@ -184,3 +184,30 @@ def test_non_cine_reasons(change: object, stated: str | None) -> None:
     headers = [replace(FIRST, **change(k)) for k in range(12)]
     reason = non_cine_reason(headers, order_in_time(headers, range(12)))
     assert (reason is None) if stated is None else (reason is not None and stated in reason)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1000.0, 0.001])
+def test_trigger_times_in_other_units_are_those_in_ms(scale: float) -> None:
+    headers = [replace(FIRST, trigger_ms=k * 40.0 * scale, instance_number=k + 1) for k in range(20)]
+    order = order_in_time(headers, range(20))
+    assert order.source == "trigger time"
+    assert order.step == pytest.approx(40.0)
+    assert non_cine_reason(headers, order) is None
+
+
+def test_clock_times_go_on_after_midnight() -> None:
+    headers = [replace(FIRST, acquired_ms=(86_399_800.0 + 40.0 * k) % 86_400_000.0) for k in range(20)]
+    assert order_in_time(headers, range(20)).frames == tuple(range(20))
+
+
+def test_an_echo_time_that_varies_a_little_is_no_measurement_of_relaxation() -> None:
+    headers = [replace(FIRST, trigger_ms=40.0 * k, echo_time_ms=1.2 + 0.01 * (k % 4)) for k in range(20)]
+    assert non_cine_reason(headers, order_in_time(headers, range(20))) is None
+
+
+def test_some_frames_that_come_twice_are_repeats_not_more_frames() -> None:
+    twice = [*range(20), *range(0, 20, 3)]
+    headers = [replace(FIRST, trigger_ms=40.0 * k, instance_number=n + 1) for n, k in enumerate(twice)]
+    order = order_in_time(headers, range(len(headers)))
+    assert len(order.frames) == 20
+    assert len(order.repeats) == 7

@@ -151,12 +151,12 @@ def file_issues(found: FoundFiles) -> list[Issue]:
 
 
 def _unusable_image_issues(found: FoundFiles) -> list[Issue]:
-    """Return an issue for each series of cines some of whose images have no usable place in the patient."""
+    """Return an issue for each series with images of no usable place in the patient: of a cine, or enough for one."""
     used = {header.series for header in found.headers}
     issues = []
     for series, files in found.series.items():
         for reason, count in files.excluded.items():
-            if series in used and reason.startswith(UNUSABLE):
+            if (series in used or count >= MIN_FRAMES) and reason.startswith(UNUSABLE):
                 what = reason if count > 1 else reason.replace("images", "image", 1)
                 message = f"{series}: left out were {count} {what}; make sure that the others show the whole heart"
                 evidence: Facts = {"series": series, "images": count}

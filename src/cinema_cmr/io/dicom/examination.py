@@ -38,11 +38,29 @@ def check_single_examination(headers: Sequence[FrameHeader]) -> list[Issue]:
     one_uid_per_series = len(studies) == len(by_series) >= _OWN_UIDS
     count = 0 if one_uid_per_series else len(studies)
     count = max(count, *(_mixed_studies(group) for group in by_series.values()))
+    if count > 1 and not differing and _share_one_reference(headers):
+        return [_two_uids_issue(count)]
     if count > 1:
         raise _several_subjects_error(
             f"{count} study UIDs, without a patient ID and date to show that they are of one person"
         )
     return []
+
+
+def _share_one_reference(headers: Sequence[FrameHeader]) -> bool:
+    """Return True if a stated frame of reference and patient ID are the same in all images: one person, not moved."""
+    shared = ({getattr(header, name) for header in headers} for name in ("reference", "patient", "day"))
+    return all(len(values) == 1 and "" not in values for values in shared)
+
+
+def _two_uids_issue(count: int) -> Issue:
+    return Issue(
+        code="subject-differs",
+        severity="warning",
+        message=f"the series have {count} study UIDs; they were taken as one examination, since frame of reference,"
+        " patient ID and date are equal: make sure that this is right",
+        evidence={"studies": count},
+    )
 
 
 def _mixed_studies(group: Sequence[FrameHeader]) -> int:

@@ -24,6 +24,7 @@ from cinema_cmr.io.dicom.header import (
     MR_CLASSES,
     NUMBER_KEYWORDS,
     FrameHeader,
+    claimed_kind,
     exclusion_reason,
     frame_headers,
 )
@@ -195,7 +196,7 @@ class _FileCollector:
                 check_claims(dataset, pixel_bytes)
                 headers = frame_headers(dataset, file=len(self.paths), series="")
             except GeometryError as error:
-                reason = f"{UNUSABLE} {error}"
+                reason = claimed_kind(dataset) or f"{UNUSABLE} {error}"
             except Exception:
                 # A corrupt file can fail anywhere in its sequences with any exception; only this file is unusable.
                 self.broken.append(self.n_files)

@@ -52,7 +52,7 @@ HEADER_TAGS = (
     *("NominalInterval", "HeartRate", "EchoTime", "CardiacNumberOfImages", "TemporalPositionIdentifier"),
     *("AcquisitionTime", "InversionTime", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
     *("DimensionIndexSequence", "PatientID", "PatientSex", "PatientAge", "PatientBirthDate", "PatientSize"),
-    *("PatientWeight", "StudyDate"),
+    *("PatientWeight", "StudyDate", "ConcatenationFrameOffsetNumber"),
 )
 """All elements read from a header. Names of patient, physicians and institution are never parsed."""
 
@@ -242,7 +242,8 @@ def frame_headers(dataset: Any, *, file: int, series: str) -> list[FrameHeader]:
     if groups:
         shared = list(value_of(dataset, "SharedFunctionalGroupsSequence") or [])
         steps = _time_dimension(dataset)
-        return list(_functional_groups(facts, shared, groups, steps))
+        before = integer_of(dataset, "ConcatenationFrameOffsetNumber")
+        return list(_functional_groups(facts, shared, groups, steps, before))
     count = integer_of(dataset, "NumberOfFrames") or 1
     first = _header(facts)
     if count == 1:
@@ -255,9 +256,9 @@ def frame_headers(dataset: Any, *, file: int, series: str) -> list[FrameHeader]:
 
 
 def _functional_groups(
-    facts: Mapping[str, Any], shared: list[Any], groups: Any, time_dimension: int | None
+    facts: Mapping[str, Any], shared: list[Any], groups: Any, time_dimension: int | None, before: int | None
 ) -> Iterator[FrameHeader]:
-    """Yield the frames of an enhanced object: per-frame values take precedence over shared ones."""
+    """Yield the frames of an enhanced object: own values before shared ones; `before` are frames in earlier parts."""
     for k, group in enumerate(groups):
         sources = [item for part in (group, *shared) for item in _sequence_items(part)]
         if any(text_of(s, "ComplexImageComponent").upper() in _COMPLEX_PARTS for s in sources):
@@ -267,7 +268,8 @@ def _functional_groups(
             values = next((list(v) for s in sources if (v := value_of(s, "DimensionIndexValues"))), [])
             if time_dimension < len(values):
                 own["temporal_index"] = float(values[time_dimension])
-        yield _header({**facts, **own, "frame": k, "instance_number": _frame_number(facts, k, len(groups))})
+        number = _frame_number(facts, k, len(groups)) if before is None else before + k + 1
+        yield _header({**facts, **own, "frame": k, "instance_number": number})
 
 
 def _frame_number(facts: Mapping[str, Any], frame: int, n_frames: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.io.dicom.stack import MIN_STACK_SLICES, CineSlice, SliceGrid, same_tissue_mm, slice_centre
+from cinema_cmr.io.dicom.timing import TRIGGER_TIME
 from cinema_cmr.views.competing import ANOTHER_RATE
 
 __all__ = ["Rejection", "RepeatedSlice", "is_same_kind", "merge_slices"]
@@ -76,13 +78,31 @@ def merge_slices(slices: Slices, normal: Array) -> tuple[list[tuple[CineSlice, .
 
 
 def _acquisitions(slices: Slices, normal: Array) -> list[list[CineSlice]]:
-    """Divide slices by kind and state; the preferred acquisition first: cine, gated, at rest."""
+    """Divide slices by kind and state; the preferred acquisition first: cine, gated, at rest, original, timed."""
     kinds: dict[tuple[bool, bool, bool], list[CineSlice]] = {}
     for one in slices:
         kinds.setdefault((_is_tagged(one), not one.gated, "stress" in one.hints), []).append(one)
     by_kind = [kinds[kind] for kind in sorted(kinds)]
-    by_rate = [state for kind in by_kind for state in _split_by_rate(kind, normal)]
+    by_origin = [part for kind in by_kind for part in _split_lesser(kind, normal)]
+    by_rate = [state for kind in by_origin for state in _split_by_rate(kind, normal)]
     return [part for state in by_rate for part in _split_repetitions(state, normal)]
+
+
+def _split_lesser(slices: Slices, normal: Array) -> list[list[CineSlice]]:
+    """Split off what lies where better slices do, and is derived or has no times after the R wave.
+
+    Perfusion and maps lie there without such times; a reformatted stack has more slices than its source.
+    """
+    derived = [one for one in slices if one.derived]
+    untimed = [one for one in slices if not one.derived and one.order_source != TRIGGER_TIME]
+    parts = [[one for one in slices if not one.derived and one.order_source == TRIGGER_TIME]]
+    for lesser, least in ((untimed, 1), (derived, MIN_STACK_SLICES)):
+        same = sum(_at_same_position(parts[0], one, normal) is not None for one in lesser)
+        if same >= least and 2 * same >= len(lesser):
+            parts.append(lesser)
+        else:
+            parts[0].extend(lesser)
+    return [part for part in parts if part]
 
 
 def _is_tagged(one: CineSlice) -> bool:
@@ -225,6 +245,10 @@ def _choose(first: CineSlice, second: CineSlice, slices: Slices) -> tuple[CineSl
     if sizes[0] > sizes[1] and _is_retake(second, first):
         how = "described as a repeat" if "repeat" in second.hints else "the later acquisition"
         return second, first, f"it is {how} of this slice"
+    counts = Counter(len(one.frames) for one in slices if one not in (first, second))
+    usual = counts.most_common(1)[0][0] if counts else None
+    if len(second.frames) == usual != len(first.frames) and sizes[0] == sizes[1]:
+        return second, first, f"it has {usual} frames as most slices, the other {len(first.frames)}"
     return first, second, _preference_reason(first, second, sizes)
 
 

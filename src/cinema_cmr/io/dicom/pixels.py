@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cinema_cmr.core.errors import CinemaError, UnreadableFileError
 from cinema_cmr.core.memory import check_memory
 from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset
-from cinema_cmr.io.dicom.decoding.signed import SignedPixels, Signs, judge_signs, signed_pixels
+from cinema_cmr.io.dicom.decoding.signed import SignedPixels, Signs, judge_signs, signed_pixels, true_bits
 from cinema_cmr.io.dicom.files import FoundFiles, quiet_pydicom
 from cinema_cmr.io.dicom.regrid import resample_in_plane
 from cinema_cmr.io.dicom.stack import CineSlice, Stack
@@ -144,6 +144,14 @@ def _stored(found: FoundFiles, file: int, dataset: Any, frame: int) -> NDArray[n
 
     if file in found.compressed:
         return found.decoder.frame(found.paths[file], frame)
+    stated, allocated = dataset.get("BitsStored"), dataset.get("BitsAllocated")
+    unsigned = integer_of(dataset, "PixelRepresentation") == 0 and isinstance(allocated, int)
+    if unsigned and isinstance(stated, int) and stated < allocated:
+        dataset.BitsStored = allocated
+        try:
+            return true_bits(pixel_array(dataset, index=frame), stated)
+        finally:
+            dataset.BitsStored = stated
     stored: NDArray[np.generic] = pixel_array(dataset, index=frame)
     return stored
 

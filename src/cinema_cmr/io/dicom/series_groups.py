@@ -14,7 +14,7 @@ from cinema_cmr.core.study import Issue
 from cinema_cmr.io.dicom.header import FrameHeader
 from cinema_cmr.io.dicom.timing import MIN_FRAMES
 
-__all__ = ["ImageFile", "group_series", "without_shared_instance_uids"]
+__all__ = ["ImageFile", "drop_copies", "group_series", "possible_duplicates", "without_shared_instance_uids"]
 
 Key = Hashable
 Groups = Mapping[Key, Sequence[int]]
@@ -47,6 +47,7 @@ def group_series(files: Sequence[ImageFile]) -> tuple[list[ImageFile], list[Key]
     keys = _split_by_description(files, _first_keys(files, issues))
     keys = _join_by_number(files, keys, issues)
     files, keys = _join_phases(files, keys, issues)
+    keys = _join_parts(files, keys, issues)
     return files, keys, issues
 
 
@@ -119,6 +120,35 @@ def _join_phases(
     return out, [renamed.get(key, key) for key in keys]
 
 
+def _join_parts(files: Sequence[ImageFile], keys: Sequence[Key], issues: list[Issue]) -> list[Key]:
+    """Join series that hold one part each of the phases that their headers state, at the same places."""
+    groups = _grouped(keys)
+    alike: dict[Key, list[Key]] = defaultdict(list)
+    for key, members in groups.items():
+        frames = _frames(files, members)
+        if frames and frames[0].trigger_ms is not None and len(_times(frames)) < (frames[0].n_phases or 0):
+            places = frozenset(_counts(frames))
+            alike[(places, frames[0].n_phases, files[members[0]].description)].append(key)
+    renamed: dict[Key, Key] = {}
+    for kind, parts in alike.items():
+        times = [_times(_frames(files, groups[key])) for key in parts]
+        n_stated = kind[1] if isinstance(kind, tuple) else 0
+        whole = sorted(set().union(*times))
+        if len(parts) > 1 and len(whole) == sum(map(len, times)) == n_stated:
+            renamed.update(dict.fromkeys(parts, ("parts", kind)))
+    if renamed:
+        count = len(set(renamed.values()))
+        message = f"{len(renamed)} series that hold a part of the phases each, at the same places, were read as {count}"
+        issues.append(_issue(message, series=count))
+    return [renamed.get(key, key) for key in keys]
+
+
+def _times(frames: Sequence[FrameHeader]) -> set[float]:
+    """Return the trigger times of the frames at the first place."""
+    place = _rounded(frames[0].position, 1)
+    return {frame.trigger_ms or 0.0 for frame in frames if _rounded(frame.position, 1) == place}
+
+
 def _number_by_series(files: list[ImageFile], fragments: Sequence[Key], groups: Groups) -> None:
     """Give the frames of each fragment its place in the order of series numbers as their temporal position."""
     for place, key in enumerate(fragments):
@@ -181,6 +211,47 @@ def without_shared_instance_uids(
         ):
             shared.add(header.instance_uid)
     return [replace(header, instance_uid="") if header.instance_uid in shared else header for header in headers]
+
+
+def possible_duplicates(headers: Sequence[FrameHeader]) -> tuple[int, ...]:
+    """Return the indices of frames that share position and time with another frame, and number or series.
+
+    They are duplicates if their pixels match.
+    """
+    groups: dict[object, list[int]] = defaultdict(list)
+    for k, header in enumerate(headers):
+        for key in _duplicate_keys(header):
+            groups[key].append(k)
+    return tuple(sorted({k for group in groups.values() if len(group) > 1 for k in group}))
+
+
+def _duplicate_keys(header: FrameHeader) -> tuple[tuple[object, ...], ...]:
+    """Return what a copy has in common with its original; within a series it may have another number."""
+    position = tuple(round(value, 2) for value in (*header.position, *header.orientation, *header.pixel_spacing))
+    time = (header.trigger_ms, header.temporal_index, header.acquired_ms)
+    kind = (header.echo_time_ms, header.inversion_time_ms, header.rows, header.columns)
+    numbered = (*position, *time, header.instance_number, *kind)
+    return (numbered,) if header.trigger_ms is None else (numbered, (*position, *time, header.series, *kind))
+
+
+def drop_copies(headers: Sequence[FrameHeader], digests: Mapping[int, str]) -> tuple[list[int], list[int]]:
+    """Return the indices of the frames to use, and of those that are duplicates."""
+    suspects = set(possible_duplicates(headers))
+    used_keys: set[object] = set()
+    unique, copies = [], []
+    size = Counter(header.series for header in headers)
+    # Originals first, then the larger series: the derived copy or the key image of a cine is dropped.
+    for k in sorted(range(len(headers)), key=lambda k: (headers[k].derived, -size[headers[k].series], k)):
+        header = headers[k]
+        keys: list[object] = [(header.instance_uid, header.frame)] if header.instance_uid else []
+        if k in suspects and k in digests:
+            keys += [(digests[k], key) for key in _duplicate_keys(header)]
+        if used_keys.intersection(keys):
+            copies.append(k)
+        else:
+            unique.append(k)
+        used_keys.update(keys)
+    return sorted(unique), copies
 
 
 def _issue(message: str, **evidence: int) -> Issue:

@@ -18,10 +18,13 @@ from cinema_cmr.core.study import Issue
 from cinema_cmr.io.dicom.header import FrameHeader
 from cinema_cmr.io.dicom.merge import Rejection, RepeatedSlice, merge_slices
 from cinema_cmr.io.dicom.phases.phase_grid import place_in_cycle
+from cinema_cmr.io.dicom.phases.rate import agreed_interval_ms
 from cinema_cmr.io.dicom.regrid import on_common_grid
+from cinema_cmr.io.dicom.series_groups import drop_copies
 from cinema_cmr.io.dicom.sort_issues import (
     copies_issue,
     count_issues,
+    cut_slice_issues,
     lost_slice_issues,
     missing_issue,
     order_issues,
@@ -47,7 +50,7 @@ from cinema_cmr.io.dicom.timing import (
     order_in_time,
 )
 
-__all__ = ["ExcludedImages", "SortedStacks", "instance_positions", "possible_duplicates", "sort_headers"]
+__all__ = ["ExcludedImages", "SortedStacks", "instance_positions", "sort_headers"]
 
 _SAME_DIRECTION = 0.01
 """Largest difference of direction cosines within one stack (half a degree)."""
@@ -98,24 +101,6 @@ class _Position:
     frames: tuple[int, ...]
 
 
-def possible_duplicates(headers: Sequence[FrameHeader]) -> tuple[int, ...]:
-    """Return the indices of frames that share position, time and number with another frame.
-
-    They are duplicates if their pixels match.
-    """
-    groups: dict[object, list[int]] = defaultdict(list)
-    for k, header in enumerate(headers):
-        groups[_duplicate_key(header)].append(k)
-    return tuple(sorted(k for group in groups.values() if len(group) > 1 for k in group))
-
-
-def _duplicate_key(header: FrameHeader) -> tuple[object, ...]:
-    position = (*header.position, *header.orientation, *header.pixel_spacing)
-    time = (header.trigger_ms, header.temporal_index, header.acquired_ms, header.instance_number)
-    kind = (header.echo_time_ms, header.inversion_time_ms, header.rows, header.columns)
-    return (*(round(value, 2) for value in position), *time, *kind)
-
-
 def sort_headers(
     headers: Sequence[FrameHeader],
     *,
@@ -129,7 +114,7 @@ def sort_headers(
     are the indices of images not to be used.
     """
     rejected = rejected or {}
-    unique, copies = _drop_copies(headers, digests or {})
+    unique, copies = drop_copies(headers, digests or {})
     unique = [k for k in unique if k not in rejected]
     excluded = [
         ExcludedImages(series=series, reason="copies of other images", n_images=count)
@@ -145,14 +130,15 @@ def sort_headers(
         cines += own
         excluded += refused
         slices = [cine.slice for cine in own]
-        issues += [issue for one in refused for issue in lost_slice_issues(one.series, one.too_few, slices)]
+        lost = [i for one in refused for i in lost_slice_issues(one.series, one.too_few, slices)]
+        issues += lost or cut_slice_issues(headers, group, slices)
     issues += repeat_issues(headers, [cine.order for cine in cines])
     for parallel in _group_parallel(cines):
         sorted_stacks = _sort_parallel(headers, parallel)
-        stacks.extend(sorted_stacks.stacks)
-        excluded.extend(sorted_stacks.excluded)
-        issues.extend(sorted_stacks.issues)
-        repeats.extend(sorted_stacks.repeats)
+        stacks += sorted_stacks.stacks
+        excluded += sorted_stacks.excluded
+        issues += sorted_stacks.issues
+        repeats += sorted_stacks.repeats
     found = SortedStacks(stacks=tuple(stacks), excluded=tuple(excluded), issues=tuple(issues), repeats=tuple(repeats))
     return replace(found, repeated=tuple(k for cine in cines for k in cine.order.repeats))
 
@@ -163,26 +149,6 @@ def _rejected_images(headers: Sequence[FrameHeader], rejected: Mapping[int, Reje
         ExcludedImages(series=series, reason=f"{reason}: {other} was used", n_images=count, repeat_of=other)
         for (series, reason, other), count in counts.items()
     ]
-
-
-def _drop_copies(headers: Sequence[FrameHeader], digests: Mapping[int, str]) -> tuple[list[int], list[int]]:
-    """Return the indices of the frames to use, and of those that are duplicates."""
-    suspects = set(possible_duplicates(headers))
-    used_keys: set[object] = set()
-    unique, copies = [], []
-    size = Counter(header.series for header in headers)
-    # Originals first, then the larger series: the derived copy or the key image of a cine is dropped.
-    for k in sorted(range(len(headers)), key=lambda k: (headers[k].derived, -size[headers[k].series], k)):
-        header = headers[k]
-        keys: list[object] = [(header.instance_uid, header.frame)] if header.instance_uid else []
-        if k in suspects and k in digests:
-            keys.append((digests[k], _duplicate_key(header)))
-        if used_keys.intersection(keys):
-            copies.append(k)
-        else:
-            unique.append(k)
-        used_keys.update(keys)
-    return sorted(unique), copies
 
 
 def _group_by_geometry(headers: Sequence[FrameHeader], frames: Sequence[int]) -> list[list[int]]:
@@ -328,7 +294,7 @@ def _slices(
                 order_source=order.source,
                 thickness_mm=first.thickness_mm,
                 spacing_between_mm=first.spacing_between_mm,
-                rr_interval_ms=_median([header.rr_interval_ms for header in chosen]),
+                rr_interval_ms=_interval_ms(chosen, order),
                 acquisition_order=(float(first.series_number or 0), first.acquired_ms or 0.0),
                 derived=first.derived,
                 grid=grid,
@@ -337,6 +303,12 @@ def _slices(
             )
         )
     return slices
+
+
+def _interval_ms(chosen: Sequence[FrameHeader], order: TimeOrder) -> float | None:
+    span_ms = len(order.frames) * order.step if order.source == TRIGGER_TIME else None
+    stated, rate = (_median([getattr(one, name) for one in chosen]) for name in ("rr_interval_ms", "heart_rate_bpm"))
+    return agreed_interval_ms(stated, rate, span_ms)
 
 
 def _is_gated(chosen: Sequence[FrameHeader], order: TimeOrder) -> bool:

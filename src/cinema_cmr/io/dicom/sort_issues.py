@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
 from cinema_cmr.core.study import Issue
 from cinema_cmr.io.dicom.header import FrameHeader
 from cinema_cmr.io.dicom.merge import RepeatedSlice
@@ -14,12 +16,17 @@ from cinema_cmr.io.dicom.timing import FILE_ORDER, MIN_FRAMES, TimeOrder
 __all__ = [
     "copies_issue",
     "count_issues",
+    "cut_slice_issues",
     "lost_slice_issues",
     "missing_issue",
     "order_issues",
     "repeat_issues",
     "retake_issues",
 ]
+
+_FEWEST = 3
+_CINE_STEP_MS = 100.0
+_SAME_PLACE_MM = 2.0
 
 
 def copies_issue(count: int) -> Issue:
@@ -61,6 +68,49 @@ def lost_slice_issues(series: str, n_images: Sequence[int], slices: Sequence[Cin
             evidence={"series": series, "slices": len(lost)},
         )
     ]
+
+
+def cut_slice_issues(headers: Sequence[FrameHeader], frames: Sequence[int], slices: Sequence[CineSlice]) -> list[Issue]:
+    """Return an issue on what is left of cines in series of their own, at places where the stack then has no slice.
+
+    `frames` are all images of the geometry of `slices`. Those of a few frames are remains if they have the steps of a
+    cine and their header states more of them, or they are half of a cine: maps and late enhancement have neither.
+    """
+    used = {k for one in slices for k in one.frames}
+    remains: dict[tuple[str, float], list[int]] = {}
+    for k in frames:
+        if k not in used:
+            along = round(float(np.dot(headers[k].position, headers[k].normal)), 0)
+            remains.setdefault((headers[k].series, along), []).append(k)
+    cut = [own for own in remains.values() if _is_cut(headers, own) and not _is_beside(headers[own[0]], slices)]
+    if not cut or len(slices) < MIN_STACK_SLICES:
+        return []
+    series = sorted({headers[k].series for own in cut for k in own})
+    found = "a slice was" if len(cut) == 1 else f"{len(cut)} slices were"
+    return [
+        Issue(
+            code="lost-slice",
+            severity="error",
+            message=f"{', '.join(series)}: {found} left out with {max(map(len, cut))} images at most; expected at least"
+            f" {MIN_FRAMES} frames: images are missing or damaged, copy the series again from its source",
+            evidence={"series": ", ".join(series), "slices": len(cut)},
+        )
+    ]
+
+
+def _is_cut(headers: Sequence[FrameHeader], frames: Sequence[int]) -> bool:
+    times = sorted(time for k in frames if (time := headers[k].trigger_ms) is not None)
+    if not _FEWEST <= len(times) == len(frames) < MIN_FRAMES:
+        return False
+    stated = headers[frames[0]].n_phases or 0
+    return 0 < float(np.median(np.diff(times))) <= _CINE_STEP_MS and (
+        stated >= MIN_FRAMES or 2 * len(times) > MIN_FRAMES
+    )
+
+
+def _is_beside(header: FrameHeader, slices: Sequence[CineSlice]) -> bool:
+    """Return True if one of the slices lies at the place of an image."""
+    return any(abs(float(np.subtract(header.position, one.origin) @ header.normal)) < _SAME_PLACE_MM for one in slices)
 
 
 def count_issues(stack: Stack) -> list[Issue]:

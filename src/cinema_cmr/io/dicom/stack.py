@@ -33,6 +33,9 @@ PARALLEL = float(np.cos(np.radians(5)))
 
 _SAME_TISSUE = 0.7
 _UNKNOWN_THICKNESS_MM = 6.0
+_MAX_THICKNESS_MM = 12.0
+_OVERLAP = 0.5
+"""Smallest stated distance of slices, as a share of their thickness; a smaller one is the gap between them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,9 +104,14 @@ class CineSlice:
 
 
 def same_tissue_mm(*slices: CineSlice) -> float:
-    """Return the distance along the normal below which two slices show the same tissue: 0.7 of their thickness."""
+    """Return the distance along the normal below which two slices show the same tissue: 0.7 of their thickness.
+
+    Slices that overlap are as far apart as is stated, not as thick; a thickness beyond that of cines is a mistake.
+    """
     stated = (one.thickness_mm for one in slices if one.thickness_mm)
-    return _SAME_TISSUE * next(stated, _UNKNOWN_THICKNESS_MM)
+    thickness = min(next(stated, _UNKNOWN_THICKNESS_MM), _MAX_THICKNESS_MM)
+    apart = next((one.spacing_between_mm for one in slices if one.spacing_between_mm), thickness)
+    return _SAME_TISSUE * (apart if _OVERLAP * thickness <= apart < thickness else thickness)
 
 
 def slice_centre(one: CineSlice, grid: SliceGrid | None = None) -> Array:

@@ -36,8 +36,10 @@ from cinema_cmr.io.dicom.merge import Rejection
 from cinema_cmr.io.dicom.phases.phase_check import PhasedStack, check_phases
 from cinema_cmr.io.dicom.phases.rate import CardiacCycle, cardiac_cycle
 from cinema_cmr.io.dicom.pixels import AssembledStack, assemble
-from cinema_cmr.io.dicom.sort import SortedStacks, possible_duplicates, sort_headers
+from cinema_cmr.io.dicom.series_groups import possible_duplicates
+from cinema_cmr.io.dicom.sort import SortedStacks, sort_headers
 from cinema_cmr.io.dicom.stack import Stack
+from cinema_cmr.io.dicom.timing import TRIGGER_TIME
 from cinema_cmr.io.dicom.user_choices import (
     apply_to_files,
     check_carried_out,
@@ -218,14 +220,21 @@ def _make_candidate(found: FoundFiles, phased: PhasedStack, cycle: CardiacCycle)
         label=_stack_label(stack),
         sources=cine_sources(found.headers, one),
     )
-    gated = sum(cine_slice.gated for cine_slice in stack.slices)
     return Candidate(
         cine=cine,
         hints=stack.hints,
         acquisition_order=max(cine_slice.acquisition_order for cine_slice in stack.slices),
-        gated=2 * gated >= len(stack.slices),
+        gated=_most(one.gated for one in stack.slices),
         tagged="tagging" in stack.hints or (cine.n_slices >= 3 and looks_tagged(cine)),
+        timed=_most(one.order_source == TRIGGER_TIME for one in stack.slices),
+        derived=_most(one.derived for one in stack.slices),
     )
+
+
+def _most(values: Iterable[bool]) -> bool:
+    """Return True if at least half of the values are true."""
+    listed = list(values)
+    return 2 * sum(listed) >= len(listed)
 
 
 def _median_times(stack: Stack) -> NDArray[np.float64] | None:

@@ -35,8 +35,11 @@ MIN_FRAMES = 8
 _MAX_STEP_MS = 200.0
 """At a larger step, even a cycle of 1.6 s would have fewer than `MIN_FRAMES` frames."""
 _MIN_STEP_MS = 5.0
+_DAY_MS = 86_400_000.0
 _BEAT_STEP_MS = 300.0
 """Frames acquired further apart than this are one per heartbeat (200 beats per minute), not a cine."""
+_ANOTHER_ECHO = 1.2
+"""Ratio of echo times from which they are several, not one that is rounded or adjusted from frame to frame."""
 _MAX_MISSING = 3
 """More missing frames than this are a different number of frames rather than a loss."""
 
@@ -92,14 +95,31 @@ def order_in_time(headers: Sequence[FrameHeader], frames: Sequence[int]) -> Time
 
 
 def _order_by_source(headers: Sequence[FrameHeader], frames: Sequence[int], source: str, name: str) -> TimeOrder | None:
-    values = [getattr(headers[k], name) for k in frames]
-    if None in values:
+    values: Sequence[float] = [getattr(headers[k], name) for k in frames]
+    if not values or None in values:
         return None
+    values = _in_ms(values) if source == TRIGGER_TIME else _past_midnight(values) if name == "acquired_ms" else values
     if source == TRIGGER_TIME and (rounded := _rounded_order(headers, frames, values)):
         return rounded
     if not _is_distinct(source, values):
         return None
     return _order_by(headers, frames, [float(value) for value in values], source)
+
+
+def _in_ms(times: Sequence[float]) -> Sequence[float]:
+    """Return trigger times in ms that were written in microseconds or seconds, which the step between frames shows."""
+    step = float(np.median(np.diff(np.unique(times)))) if len(set(times)) >= MIN_FRAMES else 0.0
+    for scale in (0.001, 1000.0):
+        if _MIN_STEP_MS <= step * scale <= _MAX_STEP_MS and not _MIN_STEP_MS / 5 <= step <= 5 * _MAX_STEP_MS:
+            return [time * scale for time in times]
+    return times
+
+
+def _past_midnight(times: Sequence[float]) -> Sequence[float]:
+    """Return clock times that ascend over midnight."""
+    if max(times) - min(times) < _DAY_MS / 2:
+        return times
+    return [time + _DAY_MS if time < _DAY_MS / 2 else time for time in times]
 
 
 def _rounded_order(headers: Sequence[FrameHeader], frames: Sequence[int], values: Sequence[float]) -> TimeOrder | None:
@@ -148,6 +168,8 @@ def _is_distinct(source: str, values: Sequence[float]) -> bool:
         return n > 1
     if source not in ("trigger time", "temporal position") or distinct < MIN_FRAMES:
         return False
+    if source == TRIGGER_TIME and _is_even(sorted(set(values))):
+        return True
     repeats = n / distinct
     return n - distinct <= _MAX_MISSING or abs(repeats - round(repeats)) < 0.1 * repeats
 
@@ -178,7 +200,8 @@ def _order_by(headers: Sequence[FrameHeader], frames: Sequence[int], values: Seq
 def non_cine_reason(headers: Sequence[FrameHeader], order: TimeOrder) -> str | None:
     """Return why several frames at one position are not a cine; None if they are."""
     chosen = [headers[k] for k in order.frames]
-    if len({header.echo_time_ms for header in chosen}) >= 3:
+    echoes = {header.echo_time_ms for header in chosen if header.echo_time_ms}
+    if len(echoes) >= 3 and max(echoes) > _ANOTHER_ECHO * min(echoes):
         return "several echo times (a T2* measurement)"
     if len({header.inversion_time_ms for header in chosen}) >= 3:
         return "several inversion times (a T1 measurement or an inversion scout)"

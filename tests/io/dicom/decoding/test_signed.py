@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cinema_cmr.io.dicom.decoding.signed import SignedPixels, judge_signs, signed_pixels
+from cinema_cmr.io.dicom.decoding.signed import SignedPixels, judge_signs, signed_pixels, true_bits
 
 
 def wrapped(values: np.ndarray, bits: int = 12) -> np.ndarray:
@@ -51,3 +51,15 @@ def test_a_few_pixels_decide_nothing_and_mixed_images_are_uncertain() -> None:
     assert judge_signs([SignedPixels(**one, over_top=10, through_zero=0)]) == "signed"
     assert judge_signs([SignedPixels(**one, over_top=10, through_zero=0)] * 2) == "wrapped"
     assert judge_signs([SignedPixels(**one, over_top=500, through_zero=100)]) == "uncertain"
+
+
+@pytest.mark.parametrize("scale", [16, 9])
+def test_values_above_the_stated_bits_are_the_image_where_they_are_smooth(scale: int) -> None:
+    stored = np.rint(DOME * 4095 * scale).astype(np.uint16)
+    np.testing.assert_array_equal(true_bits(stored, 12), stored)
+
+
+def test_an_overlay_above_the_stated_bits_is_no_part_of_the_image() -> None:
+    image = np.rint(DOME * 4095).astype(np.uint16)
+    overlay = (np.indices(image.shape).sum(0) % 9 == 0).astype(np.uint16) << 12
+    np.testing.assert_array_equal(true_bits(image | overlay, 12), image)

@@ -60,3 +60,25 @@ def test_a_beat_seen_in_the_images_stands_only_where_no_tag_states_the_cycle() -
 def test_an_unknown_cycle_is_reported() -> None:
     issue = cycle(HEADER).issue("series 1")
     assert issue.severity == "info" and "unknown" in issue.message
+
+
+def timed(rr_ms: float, rate: float | None, frames: int = 20) -> CardiacCycle:
+    times = tuple(37.8 * k for k in range(frames))
+    one = CineSlice(series="series 1", origin=(0.0, 0.0, 0.0), frames=(0,) * frames, times_ms=times)
+    stack = Stack(slices=(one,), orientation=HEADER.orientation, pixel_spacing=(1.0, 1.0), rows=4, columns=4)
+    return cardiac_cycle([replace(HEADER, rr_interval_ms=rr_ms, heart_rate_bpm=rate)], stack)
+
+
+def test_an_interval_that_rate_and_span_of_the_frames_contradict_is_not_used() -> None:
+    for wrong_ms in (1512.0, 378.0):
+        found = timed(wrong_ms, 79.0)
+        assert found.rr_ms == 60000 / 79 and found.heart_rate_bpm == 79
+        warning = found.issues("series 1")[1]
+        assert warning.code == "heart-rate-differs" and f"{wrong_ms:.0f} ms" in warning.message
+
+
+def test_frames_over_half_of_the_stated_cycle_are_reported() -> None:
+    found = timed(1512.0, None)
+    assert found.rr_ms == 1512
+    assert [one.code for one in found.issues("series 1")] == ["rr-interval", "window-incomplete"]
+    assert [one.code for one in timed(900.0, None).issues("series 1")] == ["rr-interval"]

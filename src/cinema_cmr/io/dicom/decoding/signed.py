@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SignedPixels", "Signs", "judge_signs", "signed_pixels"]
+__all__ = ["SignedPixels", "Signs", "judge_signs", "signed_pixels", "true_bits"]
 
 Signs = Literal["signed", "wrapped", "uncertain"]
 
@@ -71,3 +71,24 @@ def judge_signs(images: Iterable[SignedPixels]) -> Signs:
     if over_top < MIN_PASSAGES or through_zero > MAX_UNCERTAIN * over_top:
         return "signed"
     return "wrapped" if through_zero <= MAX_THROUGH_ZERO * over_top else "uncertain"
+
+
+def true_bits(stored: NDArray[np.generic], bits: int) -> NDArray[np.generic]:
+    """Return unsigned values of which only `bits` are stated to be used, whichever they are.
+
+    Bits above those stated are overlays, old equipment's, or the image is brighter than its header says, or stands in
+    the upper bits: the one that is smooth is the image.
+    """
+    limit = 1 << bits
+    if int(stored.max()) < limit:
+        return stored
+    masked: NDArray[np.generic] = np.bitwise_and(stored, limit - 1).astype(stored.dtype)
+    return stored if _roughness(stored) < _roughness(masked) else masked
+
+
+def _roughness(values: NDArray[np.generic]) -> float:
+    """Return the mean step between neighbours, relative to the spread of the values."""
+    image = values.astype(np.float32)
+    spread = float(image.std())
+    steps = float(np.abs(np.diff(image, axis=0)).mean() + np.abs(np.diff(image, axis=1)).mean())
+    return steps / spread if spread else np.inf

@@ -11,10 +11,13 @@ from cinema_cmr.core.study import Issue
 from cinema_cmr.io.dicom.header import FrameHeader
 from cinema_cmr.io.dicom.stack import Stack
 
-__all__ = ["CardiacCycle", "cardiac_cycle"]
+__all__ = ["CardiacCycle", "agreed_interval_ms", "cardiac_cycle"]
 
 MAX_RATE_DIFFERENCE = 0.2
 """Largest difference of heart rate and interval, as a share; a rate noted at the planning drifts by a tenth."""
+_SAME_SPAN = 0.08
+_FEW_PHASES = 0.6
+"""Share of the cycle below which the frames of a whole stack leave more out than prospective triggering does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +33,10 @@ class CardiacCycle:
     """From tags only; None if the cycle comes from the images."""
     contradicting_bpm: float | None = None
     """A stated heart rate that the interval contradicts, and which is not used."""
+    unused_ms: float | None = None
+    """A stated interval that heart rate and span of the frames contradict, and which is not used."""
+    covered: float | None = None
+    """Span of the frames as a share of the cycle."""
 
     def or_beat(self, beat_ms: float | None) -> CardiacCycle:
         """Return this cycle or, if the tags state none, a beat whose length the images show."""
@@ -40,6 +47,8 @@ class CardiacCycle:
     def issues(self, label: str) -> tuple[Issue, ...]:
         """Return a note on the source of the cycle length, and a warning of a heart rate that it contradicts."""
         note = self.issue(label)
+        if self.rr_ms is not None and (self.unused_ms is not None or (self.covered or 1.0) < _FEW_PHASES):
+            return note, self._doubtful_interval(label, self.rr_ms)
         if self.contradicting_bpm is None or self.rr_ms is None:
             return (note,)
         message = (
@@ -49,6 +58,22 @@ class CardiacCycle:
         )
         evidence = {"heart_rate_bpm": self.contradicting_bpm, "rr_interval_ms": round(self.rr_ms, 1)}
         return note, Issue(code="heart-rate-differs", severity="warning", message=message, evidence=evidence)
+
+    def _doubtful_interval(self, label: str, rr_ms: float) -> Issue:
+        if self.unused_ms is not None:
+            message = (
+                f"{label}: the stated R-R interval of {self.unused_ms:.0f} ms contradicts the heart rate and the span"
+                f" of the frames, which agree on {rr_ms:.0f} ms; these are used, also for cardiac output: give"
+                " --heart-rate if that is wrong"
+            )
+            evidence = {"heart_rate_bpm": round(60000 / rr_ms, 1), "rr_interval_ms": round(self.unused_ms, 1)}
+            return Issue(code="heart-rate-differs", severity="warning", message=message, evidence=evidence)
+        message = (
+            f"{label}: the frames cover {self.covered:.0%} of the stated cycle of {rr_ms:.0f} ms; either phases are"
+            " missing, or the stated cycle is more than a beat and cardiac output too small: give --heart-rate"
+        )
+        share = {"covered": round(self.covered or 0.0, 2)}
+        return Issue(code="window-incomplete", severity="warning", message=message, evidence=share)
 
     def issue(self, label: str) -> Issue:
         """Return a note on the source of the cycle length."""
@@ -79,6 +104,10 @@ def cardiac_cycle(headers: Sequence[FrameHeader], stack: Stack) -> CardiacCycle:
     rate = float(np.median(rates)) if rates else None
     if intervals:
         rr_ms = float(np.median(intervals))
+        span_ms = _span_ms(stack)
+        agreed = agreed_interval_ms(rr_ms, rate, span_ms)
+        if agreed != rr_ms:
+            return CardiacCycle(rr_ms=agreed, source="HeartRate", heart_rate_bpm=rate, unused_ms=rr_ms)
         contradicts = rate is not None and abs(rate * rr_ms / 60000 - 1) > MAX_RATE_DIFFERENCE
         return CardiacCycle(
             rr_ms=rr_ms,
@@ -87,6 +116,7 @@ def cardiac_cycle(headers: Sequence[FrameHeader], stack: Stack) -> CardiacCycle:
             high_ms=max(intervals),
             heart_rate_bpm=60000 / rr_ms if rate is None or contradicts else rate,
             contradicting_bpm=rate if contradicts else None,
+            covered=None if span_ms is None else span_ms / rr_ms,
         )
     if rate is not None:
         cycles = [60000 / value for value in rates]
@@ -98,3 +128,22 @@ def cardiac_cycle(headers: Sequence[FrameHeader], stack: Stack) -> CardiacCycle:
             heart_rate_bpm=rate,
         )
     return CardiacCycle()
+
+
+def agreed_interval_ms(rr_ms: float | None, rate_bpm: float | None, span_ms: float | None) -> float | None:
+    """Return the stated interval, or that of the heart rate where the span of the frames agrees with that instead.
+
+    >>> agreed_interval_ms(1512.0, 79.0, 756.0), agreed_interval_ms(756.0, 60.0, 756.0)
+    (759.4936708860759, 756.0)
+    """
+    if rr_ms is None or rate_bpm is None or span_ms is None:
+        return rr_ms
+    beat = 60000 / rate_bpm
+    apart = abs(rr_ms / beat - 1) > MAX_RATE_DIFFERENCE and abs(rr_ms / span_ms - 1) > MAX_RATE_DIFFERENCE
+    return beat if apart and abs(span_ms / beat - 1) < _SAME_SPAN else rr_ms
+
+
+def _span_ms(stack: Stack) -> float | None:
+    """Return the time that the frames of most slices span, each with its step."""
+    spans = [len(one.times_ms) * float(np.median(np.diff(one.times_ms))) for one in stack.slices if one.times_ms]
+    return float(np.median(spans)) if spans else None
