@@ -115,10 +115,9 @@ def scans_part(scans: Mapping[str, Any]) -> str:
         [
             "## ACDC, 20 validation patients\n",
             "ED and ES each alone, native grid, the heart found from the image (`python"
-            " benchmarks/real_scans.py --data FOLDER`). The weights saw none of these patients; four choices were made"
+            " benchmarks/real_scans.py --data FOLDER`). The weights saw none of these patients; three choices were made"
             " with them in view: this network in place of the former pair, 0.4 added to the LV's logit, the basal rule"
-            " of 40 % of the rim instead of half (the last two with the pair, and kept), and the confidence below which"
-            " a flag is raised.\n",
+            " of 40 % of the rim instead of half (the last two with the pair, and kept).\n",
             "| | mean (95 % BCa interval over patients) |\n|---|---|",
             *rows,
             "\n## Sunnybrook, never trained on\n",
@@ -146,8 +145,8 @@ def cases_part(cases: Sequence[ChangedCase]) -> tuple[str, dict[str, Any]]:
             "The same frames after one change each, ED and ES together as one cine (`python benchmarks/robustness.py"
             ' --data acdc:ROOT`); "flagged" is the share of patients with a warning or an error. '
             f"Inference settings, and cases: {manners}. The model is the former pair of networks (73a717e5b43e),"
-            " not today's one; the patients are those of the table above, with which the LV's offset, the basal rule"
-            " and the threshold of `low-confidence` were chosen; the last on these very cases.\n",
+            " not today's one; the patients are those of the table above, with which the LV's offset and the basal rule"
+            " were chosen.\n",
             markdown(summary(cases)),
             "\n## Does the report's confidence tell?\n",
             f"Of {found['n']} frames of the cases above; rank correlation of confidence and Dice"

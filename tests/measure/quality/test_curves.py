@@ -13,6 +13,7 @@ from cinema_cmr.measure.definition import Definition
 from cinema_cmr.measure.phases import Phases, find_phases
 from cinema_cmr.measure.quality import curves
 from cinema_cmr.measure.quality.context import QualityContext
+from cinema_cmr.measure.quality.coverage import base_not_covered
 from cinema_cmr.measure.quality.curves import CURVE_CHECKS
 
 N_FRAMES = 20
@@ -103,10 +104,30 @@ def test_end_systole_mismatch(sound: QualityContext) -> None:
     assert flag is not None and (flag.evidence["lv_es_frame"], flag.evidence["rv_es_frame"]) == (10, 15)
 
 
-@pytest.mark.parametrize(("lv", "rv", "fires"), [(80, 47, True), (47, 80, True), (80, 50, False), (60, -20, True)])
+@pytest.mark.parametrize(("lv", "rv", "fires"), [(80, 47, True), (80, 50, False), (60, -20, True)])
 def test_stroke_volumes(sound: QualityContext, lv: float, rv: float, fires: bool) -> None:
     flag = curves.sv_mismatch(with_values(sound, lv_sv_ml=lv, rv_sv_ml=rv))
     assert (flag is not None) == fires
+
+
+@pytest.mark.parametrize(("edv_ml", "fires"), [(120.0, True), (300.0, False)])
+def test_a_difference_within_the_error_of_the_masks_of_a_large_heart_is_none(
+    sound: QualityContext, edv_ml: float, fires: bool
+) -> None:
+    """17 and 29 ml, as in a dilated heart."""
+    context = with_values(sound, lv_sv_ml=29, rv_sv_ml=17, lv_edv_ml=edv_ml)
+    assert (curves.sv_mismatch(context) is not None) == fires
+
+
+def test_stroke_volumes_are_left_to_a_flag_that_gives_the_cause(sound: QualityContext) -> None:
+    unequal = {"lv_sv_ml": 80.0, "rv_sv_ml": 20.0}
+    assert curves.sv_mismatch(with_values(sound, **unequal)) is not None
+    assert curves.sv_mismatch(with_values(sound, **unequal, rv_ef_percent=3.0)) is None
+    without_base = with_values(sound, lv_sv_ml=47, rv_sv_ml=80)  # the first slice is the largest
+    assert base_not_covered(without_base) is not None and curves.sv_mismatch(without_base) is None
+    cut = with_values(context_of(*heart(shape=(50, 80))), **unequal, rv_ef_percent=3.0)
+    assert curves.sv_mismatch(cut) is None and curves.implausible_ef(cut) is None
+    assert curves.implausible_ef(with_values(cut, lv_ef_percent=3.0)) is not None
 
 
 @pytest.mark.parametrize(("value", "fires"), [(4.9, True), (5.1, False), (84, False), (101, True), (-3, True)])

@@ -54,6 +54,17 @@ def test_lv_not_enclosed() -> None:
     plane[plane == MYO] = 0
     flag = masks.lv_not_enclosed(context_of(cine, labels))
     assert flag is not None and (flag.evidence["slice"], flag.evidence["frame"]) == (4, 0)
+    assert flag.severity == "warning" and float(flag.evidence["blood_share"] or 0) > masks.OPEN_SHARE
+
+
+def test_an_open_rim_about_the_last_drops_at_the_apex_is_an_info() -> None:
+    cine, labels = heart()
+    plane = labels.array[:, :, 9, 0]
+    plane[plane == MYO] = 0
+    plane[50:54, 40:43] = LV
+    flag = masks.lv_not_enclosed(context_of(cine, labels))
+    assert flag is not None and flag.severity == "info" and flag.evidence["slice"] == 9
+    assert 0 < float(flag.evidence["blood_share"] or 0) < masks.OPEN_SHARE
 
 
 def test_basal_slice_excluded_reports_its_volume() -> None:
@@ -95,6 +106,10 @@ def test_low_confidence() -> None:
     strict = context_of(*heart(), confidence=np.array([0.95, 0.85], dtype=np.float32), least_confidence=0.9)
     flag = masks.low_confidence(strict)
     assert flag is not None and "is 0.85, below 0.9" in flag.message
+    cut = heart(shape=(50, 80))
+    for lowest, fires in ((0.895, False), (0.88, True)):
+        unsure = context_of(*cut, confidence=np.array([0.95, lowest], dtype=np.float32), least_confidence=0.9)
+        assert (masks.low_confidence(unsure) is not None) is fires
     undefined = context_of(*heart(), confidence=np.array([np.nan, np.nan], dtype=np.float32))
     assert masks.low_confidence(undefined) is None
 

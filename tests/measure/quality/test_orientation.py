@@ -17,6 +17,7 @@ from cinema_cmr.core.study import Issue
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.quality.context import QualityContext
+from cinema_cmr.measure.quality.image_edge import heart_exceeds_image
 from cinema_cmr.measure.quality.orientation import (
     MIN_ODDS,
     ORIENTATION_CHECKS,
@@ -79,6 +80,17 @@ def test_oblique_slices_are_no_short_axis(tilt_deg: float) -> None:
     assert flag is not None and flag.severity == "error"
     assert float(flag.evidence["elongation"] or 0) > 1.1 and float(flag.evidence["log_odds"] or 0) >= MIN_ODDS
     assert "normal" in flag.message and "myocardium" in flag.message
+
+
+def test_an_lv_that_the_edge_of_the_image_cuts_is_left_to_that_flag() -> None:
+    _, labels = tilted_heart(60)
+    at = int(np.argwhere(labels.array == LV)[:, 0].mean())
+    half = LabelMap(array=np.ascontiguousarray(labels.array[:at]))
+    context = context_of(cine_of(half.array.shape, (2.0, 2.0, 8.0)), half, confidence=unsure(0.87))
+    shape = cut_shape(context)
+    assert shape is not None and shape.log_odds >= MIN_ODDS
+    flag = heart_exceeds_image(context)
+    assert flag is not None and flag.severity == "error" and not_short_axis(context) is None
 
 
 def test_a_ventricle_flattened_by_its_rv_is_a_short_axis() -> None:

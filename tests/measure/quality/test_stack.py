@@ -61,12 +61,6 @@ def test_a_tilted_heart_is_in_line() -> None:
     assert stack.slice_misalignment(context_of(cine, labels)) is None
 
 
-def test_heart_exceeds_image() -> None:
-    cine, labels = heart(shape=(50, 80))  # the RV does not fit in
-    flag = stack.heart_exceeds_image(context_of(cine, labels))
-    assert flag is not None and int(flag.evidence["voxels"] or 0) > 0
-
-
 def test_nothing_labelled_raises_nothing_here() -> None:
     cine, labels = heart(FRAMES)
     context = context_of(cine, LabelMap(array=np.zeros_like(labels.array)))

@@ -7,6 +7,7 @@ from cinema_cmr.core.study import Study
 from cinema_cmr.measure.quality.context import Check, QualityContext
 from cinema_cmr.measure.quality.coverage import COVERAGE_CHECKS
 from cinema_cmr.measure.quality.curves import CURVE_CHECKS
+from cinema_cmr.measure.quality.image_edge import EDGE_CHECKS
 from cinema_cmr.measure.quality.masks import MASK_CHECKS
 from cinema_cmr.measure.quality.orientation import ORIENTATION_CHECKS
 from cinema_cmr.measure.quality.slice_phases import SLICE_PHASE_CHECKS
@@ -16,6 +17,7 @@ __all__ = ["CHECKS", "issue_flags", "quality_flags"]
 
 CHECKS: tuple[Check, ...] = (
     *STACK_CHECKS,
+    *EDGE_CHECKS,
     *ORIENTATION_CHECKS,
     *COVERAGE_CHECKS,
     *MASK_CHECKS,

@@ -55,7 +55,13 @@ _MEASUREMENT: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
         "a plane over 35 degrees from its view, by base and RV in the masks",
     ),
     ("slice-misalignment", _WARNING, "breathing or re-planning", "a heart centre 10 mm off the line of its neighbours"),
-    ("heart-exceeds-image", _WARNING, "part of the heart is not imaged", "labels on the edge of the image"),
+    (
+        "heart-exceeds-image",
+        ("info", "warning", "error"),
+        "part of the heart is not imaged",
+        "LV blood on the image's edge: error; RV within 5 mm of it and ejecting under 60 % of the LV, or other labels"
+        " on it: warning; a touch: info",
+    ),
     (
         "apex-not-covered",
         _WARNING,
@@ -71,7 +77,12 @@ _MEASUREMENT: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("structure-missing", _WARNING_ERROR, "a structure was not found", "no label in some frames; in all: error"),
     ("slice-without-lv", _WARNING, "a hole in the LV", "no LV label between two slices that have one"),
     ("multiple-components", _WARNING, "a structure in pieces", "a second component with 5 % of the volume or more"),
-    ("lv-not-enclosed", _WARNING, "wall missing beside the blood", "too little of the LV's rim borders myocardium"),
+    (
+        "lv-not-enclosed",
+        _INFO_WARNING,
+        "wall missing beside the blood",
+        "too little of the LV's rim borders myocardium; warning where such slices hold 5 % of the LV's blood",
+    ),
     ("basal-slice-excluded", _INFO, "basal blood not counted", "the basal rule left blood out at ED or ES"),
     (
         "removed-components",
@@ -86,7 +97,12 @@ _MEASUREMENT: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
         "a heart much smaller than an adult's",
         "both ventricles within 70 mm; the model was surer of the magnified image, which it segmented",
     ),
-    ("low-confidence", _WARNING, "the model is unsure", "mean probability at ED or ES below the limit in its card"),
+    (
+        "low-confidence",
+        _WARNING,
+        "the model is unsure",
+        "mean probability at ED or ES below the limit in its card (0.014 lower for a heart that the image's edge cuts)",
+    ),
     ("irregular-curve", _WARNING, "a volume curve is not smooth", "roughness above 10 % of its range"),
     ("incomplete-cycle", _WARNING, "the cycle may be cut off", "first and last volume differ too much"),
     (
@@ -96,8 +112,13 @@ _MEASUREMENT: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
         "systole outside 15 to 65 % of the cycle, or late ED/ES",
     ),
     ("end-systole-mismatch", _WARNING, "the ventricles disagree on ES", "ES more than 15 % of the cycle apart"),
-    ("sv-mismatch", _WARNING, "stroke volumes disagree", "LV and RV differ by more than 40 % of the larger"),
-    ("implausible-ef", _WARNING, "EF beyond belief", "EF below 5 % or above 85 %"),
+    (
+        "sv-mismatch",
+        _WARNING,
+        "stroke volumes disagree",
+        "LV and RV differ by more than 40 % of the larger and 8 % of the larger EDV, and no other flag says so",
+    ),
+    ("implausible-ef", _WARNING, "EF beyond belief", "EF below 5 % or above 85 %, but that of an RV the image cuts"),
     (
         "implausible-volume",
         _ERROR,

@@ -18,6 +18,7 @@ from cinema_cmr.core.results import Flag
 from cinema_cmr.measure.basal.end import BasalEvidence
 from cinema_cmr.measure.basal.rim import enclosed_fractions
 from cinema_cmr.measure.quality.context import Check, QualityContext
+from cinema_cmr.measure.quality.image_edge import is_lv_cut
 from cinema_cmr.views.axis import rotation_deg
 from cinema_cmr.views.long_axes import VIEW_ROTATIONS_DEG
 
@@ -156,12 +157,13 @@ def not_short_axis(context: QualityContext) -> Flag | None:
 
     ACDC: none of 42 patients with masks of `cinema-sax`, 20 of them with an overloaded RV, whose LV is oblong. A heart
     that was magnified has `small-heart` instead: the weights are those of adults, and an infant's heart, as wide as
-    long and labelled with less certainty, passes for another plane.
+    long and labelled with less certainty, passes for another plane. An LV that the edge of the image cuts is oblong by
+    that alone, and has the error `heart-exceeds-image`.
     """
     if context.prediction is not None and context.prediction.location.magnification > 1:
         return None
     shape = cut_shape(context)
-    if shape is None or shape.log_odds < MIN_ODDS:
+    if shape is None or shape.log_odds < MIN_ODDS or is_lv_cut(context):
         return None
     return Flag(
         code="not-short-axis",

@@ -1,4 +1,4 @@
-"""Quality checks of the stack: slices and frames, gaps, breathing, the edge of the image.
+"""Quality checks of the stack: slices and frames, gaps, breathing.
 
 Thresholds rarely fire on the expert labels of ACDC's 100 training patients; docstrings state how often.
 """
@@ -110,27 +110,11 @@ def _heart_centres_mm(context: QualityContext) -> tuple[NDArray[np.float64], NDA
     return np.array(centres), slices
 
 
-def heart_exceeds_image(context: QualityContext) -> Flag | None:
-    """Report labels on the edge of the image, beyond which the heart may continue; ACDC: none."""
-    labels = context.labels.array
-    edges = (labels[[0, -1]], labels[:, [0, -1]])
-    voxels = sum(int(np.count_nonzero(edge)) for edge in edges)
-    if not voxels:
-        return None
-    return Flag(
-        code="heart-exceeds-image",
-        severity="warning",
-        message=f"{voxels} labelled voxels lie on the edge of the image; the heart may extend beyond it",
-        evidence={"voxels": voxels},
-    )
-
-
 STACK_CHECKS: tuple[Check, ...] = (
     few_slices,
     few_frames,
     wide_slice_spacing,
     gap_in_stack,
     slice_misalignment,
-    heart_exceeds_image,
 )
 """Checks in the order of their report."""
