@@ -3,6 +3,10 @@
 #   docker build -t cinema-cmr .
 #   docker run --rm --network none -v "$PWD/studies:/studies:ro" -v "$PWD/out:/out" cinema-cmr analyse /studies/A -o /out/A
 #
+# The viewer listens on the loopback address alone, so that it shares the host's:
+#
+#   docker run --rm --network host --user "$(id -u)" -v "$PWD/out:/out" -v "$PWD/new:/new" cinema-cmr serve /out --home /new
+#
 # The bundled weights are inside the wheel: nothing is fetched when it runs. For research use only; not a medical device.
 FROM python:3.12-slim AS build
 WORKDIR /source
@@ -13,7 +17,7 @@ RUN pip wheel --no-deps --wheel-dir /wheels .
 FROM python:3.12-slim
 COPY --from=build /wheels /wheels
 COPY constraints.txt /wheels/
-RUN pip install --no-cache-dir -c /wheels/constraints.txt "$(ls /wheels/*.whl)[dicom,formats]" \
+RUN pip install --no-cache-dir -c /wheels/constraints.txt "$(ls /wheels/*.whl)[dicom,formats,web]" \
  && rm -r /wheels \
  && useradd --create-home cinema
 USER cinema

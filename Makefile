@@ -4,6 +4,7 @@
 #   make fast      the tests of a second or less, for every change: under 90 seconds on two cores
 #   make test      the fast and medium tests: under 5 minutes; no network, GPU or data set
 #   make coverage  the tests of `make test` under coverage; fails below the floor in pyproject.toml
+#   make browser   those in headless Chromium, if there is one on the path
 #   make test-all  all tests except those that need a GPU or a browser; on real scans where CINEMA_TEST_DATA points
 #   make docs      the site, the notebooks and the tutorials that can be pasted, run: some two minutes
 #   make check     style, format, types and unused names
@@ -19,14 +20,14 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # One thread per process: two test processes of two threads each would compete for two cores.
-fast test coverage test-all docs: export OMP_NUM_THREADS ?= 1
+fast test coverage browser test-all docs: export OMP_NUM_THREADS ?= 1
 
 TESTED := not slow and not realdata and not gpu and not browser
 
 # Compiled modules are kept, whatever the machine says: without them each process of the tests compiles the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: env demo fast test coverage test-all docs check bench names clean
+.PHONY: env demo fast test coverage browser test-all docs check bench names clean
 
 env: $(INSTALLED)
 
@@ -49,6 +50,9 @@ test: env
 
 coverage: env
 	$(PYTEST) -m "$(TESTED)" --cov=cinema_cmr --cov-report=term:skip-covered
+
+browser: env
+	$(BIN)/python -m pytest -m "browser"
 
 test-all: env
 	$(PYTEST) -m "not gpu and not browser"

@@ -36,6 +36,8 @@ def test_a_forgotten_version_is_found(checklist: ModuleType, monkeypatch: pytest
 def test_the_container_runs_offline_as_an_ordinary_user() -> None:
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     assert re.search(r"^USER (?!root)", text, flags=re.M) and 'ENTRYPOINT ["cinema"]' in text
+    for extra in ("dicom", "formats", "web"):  # also those of `cinema serve-dicom` and `cinema serve`
+        assert re.search(rf"\[[a-z,]*\b{extra}\b[a-z,]*\]", text), extra
     assert "HF_HUB_OFFLINE=1" in text and "-c /wheels/constraints.txt" in text
     copied = [name for line in re.findall(r"^COPY (?!--)(.*) \S+$", text, flags=re.M) for name in line.split()]
     assert all((ROOT / name).exists() for name in copied), copied

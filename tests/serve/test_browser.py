@@ -97,7 +97,7 @@ def test_the_whole_way_of_a_study(browser: Browser, home: Path, tmp_path: Path) 
         row.wait_for()
         assert "signed off" in row.inner_text() and corrected in row.inner_text()
         page.locator("text=Labelled cases").click()
-        page.locator("text=1 cases with 1 labelled frames").wait_for()
+        page.locator("text=1 case with 1 labelled frame").wait_for()
         row.click()
         until(OPENED, page)
         assert shown_ef(page) == corrected

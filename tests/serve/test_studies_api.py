@@ -110,6 +110,28 @@ def test_sign_off_writes_what_remeasuring_the_mask_gives(client: TestClient, stu
     assert taken_back["state"] == "corrected"
 
 
+def test_the_reader_chooses_the_basal_rule_and_takes_it_back(marked: Path, tmp_path: Path) -> None:
+    """Numbers follow at once, results are those of `cinema remeasure`, and nothing is corrected once it is back."""
+    with client_of(tmp_path / "home", marked) as client:
+        study = f"/api/studies/{client.get('/api/studies').json()[0]['id']}"
+        before = client.get(f"{study}/numbers").json()
+        assert before["basal_rule"] == before["own_basal_rule"] == "scmr"
+        other = client.post(f"{study}/changes", json={"basal_rule": "valve-plane"}).json()
+        assert other["values"]["lv_edv_ml"] < before["values"]["lv_edv_ml"] - 0.1
+        assert (other["basal_rule"], other["state"]) == ("valve-plane", "corrected")
+        client.put(f"{study}/sign-off", json={"signed_off": True})
+        record = read_measurements(marked / "measurements.json")
+        assert record.edits is not None
+        assert [(one.name, one.now) for one in record.edits.rules] == [("basal_rule", "valve-plane")]
+        assert record.summary.lv_edv_ml == pytest.approx(other["values"]["lv_edv_ml"], rel=1e-4)
+        signed = client.get(f"{study}/numbers").json()
+        assert (signed["basal_rule"], signed["state"]) == ("valve-plane", "signed off")
+        back = client.post(f"{study}/changes", json={"basal_rule": "scmr"}).json()
+        assert back["values"]["lv_edv_ml"] == pytest.approx(before["values"]["lv_edv_ml"], rel=1e-4)
+        assert client.post(f"{study}/results").json()["state"] == "looked at"
+        assert client.post(f"{study}/changes", json={"basal_rule": "none"}).status_code == 422
+
+
 def test_taking_everything_back_after_a_sign_off_gives_the_models_numbers(client: TestClient, study: str) -> None:
     before = client.get(f"{study}/numbers").json()["values"]
     slices = [{"view": "sax", "frame": 0, "slice": 2, "runs": EMPTY}]

@@ -274,7 +274,8 @@ def _moved_frames(edits: Edits, measured: Measurements, corrected: set[int]) -> 
                 code="corrected-frame-unused",
                 severity="warning",
                 message=f"{phase.upper()} of the {ventricle.upper()} moved from the corrected frame {before:.0f} to"
-                f" frame {after:.0f}, which is the model's: correct that too, or give --{phase}-frame {before:.0f}",
+                f" frame {after:.0f}, which is the model's: correct that too, or set {phase.upper()} to frame"
+                f" {before:.0f} (--{phase}-frame {before:.0f})",
                 evidence={"ventricle": ventricle.upper(), "corrected_frame": int(before), "frame": int(after)},
             )
 

@@ -95,9 +95,10 @@ def mask_lines(masks: tuple[MaskEdit, ...]) -> Iterator[str]:
     """Yield a sentence on each corrected mask: voxels, frames and slices that differ from the model's own."""
     for mask in masks:
         voxels = sum(one.voxels for one in mask.slices)
-        slices = spans(sorted({one.slice for one in mask.slices}))
+        indices = sorted({one.slice for one in mask.slices})
+        slices = f"slice{'s' * (len(indices) > 1)} {spans(indices)}"
         frames = f"frame{'s' * (len(mask.frames) > 1)} {spans(mask.frames)}"
-        yield f"{sentence(mask.view.title)} mask: {voxels} voxels in {frames}, slices {slices}."
+        yield f"{sentence(mask.view.title)} mask: {voxels} voxels in {frames}, {slices}."
 
 
 def point_lines(points: tuple[PointEdit, ...]) -> Iterator[str]:

@@ -85,6 +85,8 @@ def numbers_of(study: OpenedStudy, *, quick: bool = False) -> Numbers:
         ed_frame=_frame(measured, "lv_ed_frame"),
         es_frame=_frame(measured, "lv_es_frame"),
         chosen_frames=[name for name in ("ed", "es") if getattr(review, f"{name}_frame") is not None],
+        basal_rule=study.basal_rules[0],
+        own_basal_rule=study.basal_rules[1],
         signed_off=review.signed_off,
         history=[vars(entry) for entry in review.history[-200:]],
     )

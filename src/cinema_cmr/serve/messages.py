@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.measure.volumes import BasalRule
 from cinema_cmr.report.record.review import State
 
 __all__ = [
@@ -97,6 +98,8 @@ class Changes(_Message):
     es_frame: Index | None = None
     own_frames: bool = False
     """Take the chosen frames back first."""
+    basal_rule: BasalRule | None = None
+    """Rule that counts basal blood; null leaves it as it is."""
 
 
 class SignOff(_Message):
@@ -125,6 +128,10 @@ class Numbers(_Message):
     es_frame: int | None
     chosen_frames: list[str]
     """Of "ed" and "es", those that the reader chose."""
+    basal_rule: str
+    """Rule that counted basal blood."""
+    own_basal_rule: str
+    """That of the model's run."""
     signed_off: str | None
     history: list[dict[str, str]]
 

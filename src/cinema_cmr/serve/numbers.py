@@ -24,23 +24,36 @@ from cinema_cmr.measure.quality.landmarks import plausible_by_view
 from cinema_cmr.measure.valve_plane import find_valve_planes
 from cinema_cmr.measure.volumes import CODES, Volumes
 from cinema_cmr.pipeline.moved_points import move_points
-from cinema_cmr.pipeline.restored_parts import label_scheme, measure_again, stored_options, stored_prediction
+from cinema_cmr.pipeline.restored_parts import (
+    complete_options,
+    label_scheme,
+    measure_again,
+    stored_options,
+    stored_prediction,
+)
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.study_record import StudyRecord
 
 __all__ = [
     "FRAMES",
     "CountedStack",
-    "chosen_frames",
+    "chosen_rules",
     "count_stack",
     "follows_landmarks",
     "measure_all",
     "measure_stack",
-    "model_frames",
+    "model_rules",
+    "result_rules",
 ]
 
 FRAMES = ("ed_frame", "es_frame")
-"""Options that a reader of the page may change."""
+"""Options of the phases, which a reader of the page may choose."""
+
+_RULES = (*FRAMES, "basal_rule")
+"""All options that a reader of the page may change."""
+
+Chosen = Mapping[str, OptionValue]
+"""Option -> the reader's choice; None where there is none."""
 
 Parts = Mapping[View, tuple[Cine, LabelMap]]
 
@@ -55,27 +68,33 @@ class CountedStack:
     """Structure -> (z, t) whether a slice holds it."""
 
 
-def model_frames(record: StudyRecord, run: RunRecord) -> dict[str, OptionValue]:
-    """Return ED and ES as they were given to the model's own run; None where they were found."""
-    options = run.options if record.edits is None else record.edits.model_options(run.options)
-    return {name: options.get(name) for name in FRAMES}
+def model_rules(record: StudyRecord, run: RunRecord) -> dict[str, OptionValue]:
+    """Return ED and ES as they were given to the model's own run, None where they were found, and its basal rule."""
+    options = complete_options(run.options if record.edits is None else record.edits.model_options(run.options))
+    return {name: options[name] for name in _RULES}
 
 
-def chosen_frames(record: StudyRecord, run: RunRecord, chosen: Mapping[str, int | None]) -> dict[str, OptionValue]:
-    """Return ED and ES as a reader chose them, else as given to the model's run."""
-    own = model_frames(record, run)
-    return {name: own[name] if chosen[name] is None else chosen[name] for name in FRAMES}
+def result_rules(run: RunRecord) -> dict[str, OptionValue]:
+    """Return ED, ES and the basal rule that the results were measured with."""
+    options = complete_options(run.options)
+    return {name: options[name] for name in _RULES}
 
 
-def _options(record: StudyRecord, run: RunRecord, chosen: Mapping[str, int | None]) -> MeasureOptions:
-    return replace(stored_options(run), **chosen_frames(record, run, chosen))  # type: ignore[arg-type]  # of the run
+def chosen_rules(record: StudyRecord, run: RunRecord, chosen: Chosen) -> dict[str, OptionValue]:
+    """Return the reader's choices; else ED and ES as given to the model's run, and the basal rule of the results."""
+    own = {**model_rules(record, run), "basal_rule": result_rules(run)["basal_rule"]}
+    return {name: own[name] if chosen.get(name) is None else chosen[name] for name in _RULES}
+
+
+def _options(record: StudyRecord, run: RunRecord, chosen: Chosen) -> MeasureOptions:
+    return replace(stored_options(run), **chosen_rules(record, run, chosen))  # type: ignore[arg-type]  # of the run
 
 
 def measure_all(
     record: StudyRecord,
     run: RunRecord,
     parts: Parts,
-    chosen: Mapping[str, int | None],
+    chosen: Chosen,
     moved: Sequence[MovedPoint] = (),
     *,
     corrected: bool = True,
@@ -104,30 +123,34 @@ def measure_all(
 
 
 def count_stack(
-    record: StudyRecord, run: RunRecord, part: tuple[Cine, LabelMap], moved: Sequence[MovedPoint] = ()
+    record: StudyRecord,
+    run: RunRecord,
+    part: tuple[Cine, LabelMap],
+    chosen: Chosen,
+    moved: Sequence[MovedPoint] = (),
 ) -> CountedStack:
-    """Return the volume curves of a short-axis stack by the rules of the run.
+    """Return the volume curves of a short-axis stack by the rules of the run and the reader's basal rule.
 
     Landmarks change them by the rule "valve-plane" (`follows_landmarks`); else they are evidence for the base alone.
     """
     cine, labels = part
-    options = stored_options(run)
+    options = _options(record, run, chosen)
     landmarks = _plausible(record, moved)
-    planes = find_valve_planes(cine, landmarks) if follows_landmarks(run) else None
+    planes = find_valve_planes(cine, landmarks) if options.basal_rule == "valve-plane" else None
     present = {name: np.any(labels.array == code, axis=(0, 1)) for name, code in CODES.items()}
     return CountedStack(cine=cine, volumes=count_volumes(cine, labels, options, planes, landmarks), present=present)
 
 
-def follows_landmarks(run: RunRecord) -> bool:
-    """Return whether the volumes of a run depend on the hinge points of its long axes."""
-    return stored_options(run).basal_rule == "valve-plane"
+def follows_landmarks(record: StudyRecord, run: RunRecord, chosen: Chosen) -> bool:
+    """Return whether the volumes depend on the hinge points of the long axes."""
+    return _options(record, run, chosen).basal_rule == "valve-plane"
 
 
 def measure_stack(
     record: StudyRecord,
     run: RunRecord,
     counted: CountedStack,
-    chosen: Mapping[str, int | None],
+    chosen: Chosen,
     moved: Sequence[MovedPoint] = (),
 ) -> Measurements:
     """Return volumes, function and mass of a short-axis stack, and motion of landmarks: what must follow the hand."""

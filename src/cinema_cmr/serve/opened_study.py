@@ -17,6 +17,7 @@ from cinema_cmr.core.run_facts import OptionValue
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.provenance import file_digest
+from cinema_cmr.measure.volumes import BasalRule
 from cinema_cmr.pipeline.moved_points import check_point
 from cinema_cmr.pipeline.restored_parts import label_scheme, stored_measurements, stored_options
 from cinema_cmr.pipeline.results_folder import is_mask_changed
@@ -28,12 +29,13 @@ from cinema_cmr.report.record.study_record import StudyRecord
 from cinema_cmr.serve.numbers import (
     FRAMES,
     CountedStack,
-    chosen_frames,
+    chosen_rules,
     count_stack,
     follows_landmarks,
     measure_all,
     measure_stack,
-    model_frames,
+    model_rules,
+    result_rules,
 )
 from cinema_cmr.serve.opened_view import OpenedView, open_view, read_codes
 from cinema_cmr.serve.own_masks import drawn_on_others, has_other_mask, own_mask
@@ -117,7 +119,7 @@ class OpenedStudy:
         view = self.view(name)
         position = None if place is None else view.position_of(*place)
         self.review = self.review.with_point(view.cine.view, point, frame, position)
-        if follows_landmarks(self.run):
+        if follows_landmarks(self.record, self.run, self.chosen):
             self.counted = None
         self.forget()
 
@@ -143,7 +145,7 @@ class OpenedStudy:
         if self.measured is None:
             parts = {name: self._part(view) for name, view in self.views.items() if view.labels is not None}
             self.measured = measure_all(
-                self.record, self.run, parts, self._chosen(), self.moved_points, corrected=bool(self.review.slices)
+                self.record, self.run, parts, self.chosen, self.moved_points, corrected=bool(self.review.slices)
             )
         return self.measured
 
@@ -152,13 +154,12 @@ class OpenedStudy:
         """Whether the results hold everything as it is, the model's run or corrected: their numbers stand."""
         edits, review = self.record.edits, self.review
         written = {(mask.view, one.frame, one.slice) for mask in (edits.masks if edits else ()) for one in mask.slices}
-        frames = chosen_frames(self.record, self.run, self._chosen())
         return (
             not self.changed_in_place
             and all(one.in_results for one in review.slices)
             and {(one.view, one.frame, one.slice) for one in review.slices} == written
             and not self.moved_points
-            and frames == {name: self.run.options.get(name) for name in FRAMES}
+            and chosen_rules(self.record, self.run, self.chosen) == result_rules(self.run)
         )
 
     def quick_numbers(self) -> Measurements:
@@ -174,8 +175,8 @@ class OpenedStudy:
             return self.numbers()
         if self.quick is None:
             if self.counted is None:
-                self.counted = count_stack(self.record, self.run, self._part(stack), self.moved_points)
-            self.quick = measure_stack(self.record, self.run, self.counted, self._chosen(), self.moved_points)
+                self.counted = count_stack(self.record, self.run, self._part(stack), self.chosen, self.moved_points)
+            self.quick = measure_stack(self.record, self.run, self.counted, self.chosen, self.moved_points)
         return self.quick
 
     def forget(self) -> None:
@@ -197,6 +198,27 @@ class OpenedStudy:
         self.review = replace(self.review.with_frames({"ed_frame": ed, "es_frame": es}), signed_off=None)
         self.forget()
 
+    @property
+    def basal_rules(self) -> tuple[str, str]:
+        """The basal rule of the numbers as they are, and that of the model's run."""
+        present = chosen_rules(self.record, self.run, self.chosen)["basal_rule"]
+        return str(present), str(model_rules(self.record, self.run)["basal_rule"])
+
+    def choose_basal_rule(self, rule: BasalRule | None) -> None:
+        """Count basal blood by another rule; None leaves it as it is. Raises as `check_basal_rule`."""
+        self.check_basal_rule(rule)
+        if rule is None or rule == self.basal_rules[0]:
+            return
+        stored = None if rule == result_rules(self.run)["basal_rule"] else rule
+        self.review = replace(self.review, basal_rule=stored, signed_off=None)
+        self.counted = None
+        self.forget()
+
+    def check_basal_rule(self, rule: BasalRule | None) -> None:
+        """Raise `InputError` for a basal rule of a late-enhancement study."""
+        if rule is not None and label_scheme(self.record) != "cine":
+            raise InputError("basal rule of a late-enhancement study; expected that of a cine: leave it out")
+
     def check_frames(self, ed: int | None, es: int | None, *, anew: bool = False) -> None:
         """Raise `InputError` for an ED or ES frame that cannot be, or of a study without phases.
 
@@ -209,7 +231,7 @@ class OpenedStudy:
             if not 0 <= frame < self.n_frames:
                 raise InputError(f"frame {frame}; expected 0 to {self.n_frames - 1}")
         review = (self.review.without_frames() if anew else self.review).with_frames(given)
-        frames = chosen_frames(self.record, self.run, {name: getattr(review, name) for name in FRAMES})
+        frames = chosen_rules(self.record, self.run, review.chosen)
         if _is_one_frame(frames):
             raise InputError(f"frame {frames['ed_frame']} is ED and ES; expected two frames: move the other one first")
 
@@ -217,8 +239,10 @@ class OpenedStudy:
         # The rule "mass" finds the papillary muscles in the image; all others measure labels alone.
         return view.measured_part(with_image=stored_options(self.run).papillary_rule == "mass")
 
-    def _chosen(self) -> dict[str, int | None]:
-        return {name: getattr(self.review, name) for name in FRAMES}
+    @property
+    def chosen(self) -> Mapping[str, OptionValue]:
+        """Frames and basal rule as the reader chose them."""
+        return self.review.chosen
 
 
 def _take_over(study: OpenedStudy, view: View, others: Labels, labels: tuple[Labels, Labels]) -> None:
@@ -280,17 +304,19 @@ def _take_frames(study: OpenedStudy) -> None:
 
     A frame that those calls left alone stays as the reader chose it, unless ED and ES would be one.
     """
-    edits, own, review = study.record.edits, model_frames(study.record, study.run), study.review
+    edits, own, review = study.record.edits, model_rules(study.record, study.run), study.review
     if edits is None or not review.is_older(edits):
         return
     given = {name: study.run.options.get(name) for name in FRAMES}
     later = {name: one if isinstance(one, int) and one != own[name] else None for name, one in given.items()}
+    rule = None if "basal_rule" in edits.rules_since(review.last_act) else review.basal_rule
     changed = edits.rules_since(review.last_act)
     frames = {name: later[name] if name in changed else getattr(review, name) for name in FRAMES}
-    if _is_one_frame(chosen_frames(study.record, study.run, frames)):
+    if _is_one_frame(chosen_rules(study.record, study.run, frames)):
         frames = later
     signed = review.signed_off if (review.signed_off or "") >= edits.last_time else None
-    study.review = replace(review, ed_frame=frames["ed_frame"], es_frame=frames["es_frame"], signed_off=signed)
+    chosen = replace(review, ed_frame=frames["ed_frame"], es_frame=frames["es_frame"], basal_rule=rule)
+    study.review = replace(chosen, signed_off=signed)
 
 
 def _is_one_frame(frames: Mapping[str, OptionValue]) -> bool:

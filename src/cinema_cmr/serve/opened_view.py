@@ -17,6 +17,7 @@ from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.nifti.image import read_nifti_grid
 from cinema_cmr.io.nifti.voxels import read_voxels
+from cinema_cmr.measure.quality.image_edge import RV_WALL_MM
 from cinema_cmr.pipeline.restored_parts import label_scheme
 from cinema_cmr.pipeline.results_folder import as_recorded
 from cinema_cmr.report.display import Box, heart_box, shown
@@ -90,6 +91,7 @@ class OpenedView:
     def measured_part(self, *, with_image: bool) -> tuple[Cine, LabelMap]:
         """Return the in-plane part around all labels: the rest of an image is empty, and adds to no measurement.
 
+        It reaches so far that a heart within it is no nearer to an edge than `heart_exceeds_image` accepts.
         Without the image the cine is a grid alone. Raises `InputError` for a view without a mask.
         """
         if self.labels is None:
@@ -97,6 +99,9 @@ class OpenedView:
         left, right, top, bottom = self.extent
         if right <= left or bottom <= top:
             left, right, top, bottom = 0, self.pixels.shape[0], 0, self.pixels.shape[1]
+        across, down = (int(np.ceil(RV_WALL_MM / mm)) for mm in self.cine.spacing_mm[:2])
+        left, right = max(0, left - across), min(self.pixels.shape[0], right + across)
+        top, bottom = max(0, top - down), min(self.pixels.shape[1], bottom + down)
         affine = self.cine.affine.copy()
         affine[:3, 3] += affine[:3, 0] * left + affine[:3, 1] * top
         array = self.cine.array[left:right, top:bottom]

@@ -23,7 +23,7 @@ from cinema_cmr.report.record.study_record import StudyRecord
 from cinema_cmr.serve.document import SHOWN_VALUES
 from cinema_cmr.serve.library import Library
 from cinema_cmr.serve.messages import Changes
-from cinema_cmr.serve.numbers import FRAMES, chosen_frames
+from cinema_cmr.serve.numbers import chosen_rules
 from cinema_cmr.serve.opened_study import OpenedStudy, open_study
 from cinema_cmr.serve.thumbnail import thumbnail_png
 
@@ -105,11 +105,13 @@ class StudyStore:
         for point in changes.points:
             study.check_point(point.view, point.name, point.frame)
         study.check_frames(changes.ed_frame, changes.es_frame, anew=changes.own_frames)
+        study.check_basal_rule(changes.basal_rule)
         with self._whole(study):
             if changes.own_frames:
                 study.review = study.review.without_frames()
                 study.forget()
             study.choose_frames(changes.ed_frame, changes.es_frame)
+            study.choose_basal_rule(changes.basal_rule)
             for one, plane in zip(changes.slices, planes, strict=True):
                 study.change(one.view, one.frame, one.slice, plane)
             for point in changes.points:
@@ -152,7 +154,7 @@ class StudyStore:
         from cinema_cmr.pipeline.remeasure import Corrections, remeasure
         from cinema_cmr.report.write import write_results
 
-        rules = chosen_frames(study.record, study.run, {name: getattr(study.review, name) for name in FRAMES})
+        rules = chosen_rules(study.record, study.run, study.chosen)
         with TemporaryDirectory() as drafts:
             masks = _written_masks(study, Path(drafts))
             analysis = remeasure(

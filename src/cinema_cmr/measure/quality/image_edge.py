@@ -17,7 +17,7 @@ from cinema_cmr.core.results import Flag
 from cinema_cmr.measure.quality.context import Check, QualityContext
 from cinema_cmr.measure.volumes import CODES
 
-__all__ = ["EDGE_CHECKS", "MAX_STROKE_DIFFERENCE", "heart_exceeds_image", "is_cut", "is_lv_cut"]
+__all__ = ["EDGE_CHECKS", "MAX_STROKE_DIFFERENCE", "RV_WALL_MM", "heart_exceeds_image", "is_cut", "is_lv_cut"]
 
 MAX_STROKE_DIFFERENCE = 0.4
 """Largest difference of the stroke volumes, as a share of the larger; of 100 ACDC patients 20 % flags 52, 40 % 22."""

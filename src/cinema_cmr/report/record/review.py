@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.edits import Edits, Position
 from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
+from cinema_cmr.core.run_facts import OptionValue
 from cinema_cmr.core.serialise import from_dict, to_dict
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.files.text import read_json
 from cinema_cmr.io.atomic import write_json
+from cinema_cmr.measure.volumes import BasalRule
 from cinema_cmr.report.record.label_runs import from_runs, to_runs
 
 __all__ = [
@@ -112,6 +114,8 @@ class Review:
     """ED frame chosen by the reader, from 0."""
     es_frame: int | None = None
     """ES frame chosen by the reader, from 0."""
+    basal_rule: BasalRule | None = None
+    """Basal rule chosen by the reader that the results were not measured with yet."""
     looked_at: str | None = None
     """Time of the first opening."""
     signed_off: str | None = None
@@ -123,7 +127,12 @@ class Review:
     @property
     def is_corrected(self) -> bool:
         """Whether anything differs from the model's results."""
-        return bool(self.slices or self.points) or self.ed_frame is not None or self.es_frame is not None
+        return bool(self.slices or self.points) or any(one is not None for one in self.chosen.values())
+
+    @property
+    def chosen(self) -> dict[str, OptionValue]:
+        """Option -> the reader's choice of frames and basal rule; None where there is none."""
+        return {"ed_frame": self.ed_frame, "es_frame": self.es_frame, "basal_rule": self.basal_rule}
 
     @property
     def last_act(self) -> str:
@@ -196,7 +205,9 @@ class Review:
         """Return the review once the results hold all of it; `masks` is view -> hash of the mask as written."""
         slices = tuple(replace(one, in_results=True) for one in self.slices)
         points = tuple(replace(one, in_results=True) for one in self.points)
-        return replace(self, slices=slices, points=points, applied=masks, values={}).acted("results written")
+        return replace(self, slices=slices, points=points, applied=masks, values={}, basal_rule=None).acted(
+            "results written"
+        )
 
     def brought_together(self, view: View, mask: str) -> Review:
         """Return the review once the labels of a view's mask in the results, of this hash, were taken over."""

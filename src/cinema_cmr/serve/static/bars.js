@@ -2,6 +2,8 @@
 
 import { h, icon } from "./dom.js";
 
+export const ALL_SLICES = "all-slices";
+
 const ICONS = {
   look: ["M4 4l7 16 2-7 7-2z"],
   brush: ["M20 4c-5 1-10 6-11 9l2 2c3-1 8-6 9-11zM8 14c-2 0-3 1-3 3 0 1-1 2-2 2 1 1 3 1 4 1 2 0 3-2 3-4z"],
@@ -39,7 +41,7 @@ export function headBar(page) {
       facts.textContent = [sex, subject.age_years && `${Math.round(subject.age_years)} y`, `model ${model.name}`].filter(Boolean).join(" · ");
       state.textContent = page.numbers.state;
       state.className = `pill state ${page.numbers.state.replace(" ", "-")}`;
-      sign.textContent = page.numbers.signed_off ? "Take sign-off back" : "Sign off";
+      sign.textContent = page.numbers.signed_off ? "Withdraw sign-off" : "Sign off";
     },
     busy(text) { busy.textContent = text; sign.disabled = report.disabled = compare.disabled = Boolean(text); },
   };
@@ -82,13 +84,37 @@ export function toolBar(page) {
   return bar;
 }
 
+// What the keys C, I, X and R do to the slice and frame that are shown: without a keyboard, too.
+export function editBar(page) {
+  const edit = (text, title, act) => h("button", { class: "small", title, onclick: act }, text);
+  const masks = [
+    edit("Copy to next frame", "Copy these labels to the next frame (C)", () => page.input.copyFrame()),
+    edit("Copy to next slice", "Copy these labels to the next slice (Shift + C)", () => page.input.copySlice()),
+    edit("Interpolate", "Interpolate between the corrected frames before and after this one (I)", () => page.input.interpolate()),
+    edit("Reject slice", "Remove all labels of this slice in this frame (X)", () => page.input.reject()),
+  ];
+  const all = edit("Count all", "Count the LV blood that the basal rule leaves out, too (A); reject single slices (X)", () => page.countAll());
+  const element = h("div", { class: "edits", role: "toolbar", "aria-label": "This slice and frame", hidden: true }, ...masks, all,
+    edit("Reset", "Back to the model's outlines, or landmarks, in this slice and frame (R)", () => page.input.takeBack()));
+  return {
+    element,
+    show() {
+      element.hidden = !page.corrects;
+      for (const one of masks) one.hidden = page.tool === "points";
+      for (const one of masks) one.disabled = !page.plane?.facts.has_mask;
+      all.hidden = page.tool === "points" || !page.doc || !page.hasPhases;
+      all.setAttribute("aria-pressed", page.numbers?.basal_rule === ALL_SLICES);
+    },
+  };
+}
+
 export function bottomBar(page) {
   const play = h("button", { class: "tool play", title: "Play (Space)", onclick: () => page.setPlaying(!page.playing) });
   const slider = h("input", { type: "range", min: 0, max: 0, step: 1, "aria-label": "Frame", oninput: () => { page.setPlaying(false); page.goFrame(+slider.value); } });
   const text = h("output", {}), pace = h("button", { title: "Speed (, .)", onclick: () => page.setPace(page.pace <= 0.25 ? 1 : page.pace / 2) });
   const jump = (name, title) => h("button", { title, onclick: () => { page.setPlaying(false); const at = page.numbers[`${name}_frame`]; if (at !== null) page.goFrame(at); } }, name.toUpperCase());
-  const set = (name) => h("button", { class: "small", title: `This frame is ${name.toUpperCase()} (Shift + ${name === "ed" ? "D" : "S"})`, onclick: () => page.chooseFrame(name) }, `set ${name.toUpperCase()}`);
-  const found = h("button", { class: "small", title: "ED and ES as found on the curve", onclick: () => page.ownFrames() }, "found");
+  const set = (name) => h("button", { class: "small", title: `This frame is ${name.toUpperCase()} (Shift + ${name === "ed" ? "D" : "S"})`, onclick: () => page.chooseFrame(name) }, `Set ${name.toUpperCase()}`);
+  const found = h("button", { class: "small", title: "ED and ES as found on the curve", onclick: () => page.ownFrames() }, "As found");
   const marks = { ed: jump("ed", "To end-diastole (D)"), es: jump("es", "To end-systole (S)") };
   const sets = h("span", { class: "sets" }, set("ed"), set("es"), found);
   const element = h("div", { class: "transport" }, play, slider, text, pace, marks.ed, marks.es, sets);

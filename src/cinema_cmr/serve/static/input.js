@@ -61,6 +61,7 @@ export class Input {
       i: () => this.interpolate(),
       r: () => this.takeBack(),
       x: () => this.reject(),
+      a: () => page.countAll(),
       "?": () => page.toggleHelp(),
       Escape: () => (page.corrects ? page.setTool("look") : page.mode === "large" ? page.setMode("mosaic") : (location.hash = "#/")),
     };

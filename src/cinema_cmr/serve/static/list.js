@@ -18,7 +18,7 @@ const COLUMNS = [
 const STATES = ["new", "looked at", "corrected", "signed off"];
 const RUNNING = ["receiving", "queued", "running"];
 
-const leftOut = ({ left_out: n }) => (n ? `; ${n} left out: masks changed elsewhere, open them first` : "");
+const leftOut = ({ left_out: n }) => (n ? `; ${n} left out: masks changed elsewhere, open ${n === 1 ? "that study" : "those studies"} first` : "");
 
 export class ListPage {
   constructor() {
@@ -102,7 +102,7 @@ export class ListPage {
   async exportCases() {
     try {
       const done = await api.exportCases();
-      toast(`${done.cases} cases with ${done.frames} labelled frames: exports/${done.folder}${leftOut(done)}`);
+      toast(`${done.cases} ${done.cases === 1 ? "case" : "cases"} with ${done.frames} labelled ${done.frames === 1 ? "frame" : "frames"}: exports/${done.folder}${leftOut(done)}`);
     } catch (error) { toast(error.message, "error"); }
   }
 
@@ -134,9 +134,9 @@ export class ListPage {
       onkeydown: (event) => { if (event.key === "Escape") close(); } },
       h("div", { class: "sheet agreement", onclick: (event) => event.stopPropagation() },
         h("header", {}, h("h2", {}, "Agreement, model minus reader"), h("button", { onclick: close }, "Close")),
-        h("p", { class: "soft" }, `${found.studies} studies corrected or signed off, ${found.corrected} of them corrected${leftOut(found)}`),
-        rows.length ? h("table", {}, h("thead", {}, h("tr", {}, h("th", {}), h("th", { class: "right" }, "Studies"), h("th", { class: "right" }, "Bias"), h("th", { class: "right" }, "95 % limits"))), h("tbody", {}, ...rows))
-          : h("p", {}, "Two studies are needed."),
+        h("p", { class: "soft" }, `${found.studies} ${found.studies === 1 ? "study" : "studies"} corrected or signed off, ${found.corrected} corrected${leftOut(found)}`),
+        rows.length ? h("table", {}, h("thead", {}, h("tr", {}, h("th", {}), h("th", { class: "right" }, "Studies"), h("th", { class: "right" }, "Bias"), h("th", { class: "right" }, "95 % limits of agreement"))), h("tbody", {}, ...rows))
+          : h("p", {}, "Bias and limits of agreement need at least two studies."),
         dice && h("p", {}, "Dice of the corrected slices: ", dice)));
     document.body.append(sheet);
     sheet.querySelector("button").focus();
@@ -150,7 +150,7 @@ export class ListPage {
   jobLine(job) {
     const running = job.status === "running";
     const choosing = job.status === "choosing";
-    const text = job.error ?? (choosing ? "waits for its views" : running && job.stage ? `${job.stage}${job.total > 1 ? ` ${job.done}/${job.total}` : ""}` : job.status);
+    const text = job.error ?? (choosing ? "waiting for its views" : running && job.stage ? `${job.stage}${job.total > 1 ? ` ${job.done}/${job.total}` : ""}` : job.status);
     return h("div", { class: `job ${job.status}` },
       h("b", {}, job.name), h("span", { class: "soft" }, text),
       h("progress", { max: Math.max(job.total, 1), value: running ? job.done : 0, "aria-label": "Progress" }),
@@ -198,7 +198,7 @@ export class ListPage {
     const picture = row.has_images
       ? h("img", { src: `/api/studies/${row.id}/thumbnail`, alt: "", width: 64, height: 64, loading: "lazy" })
       : h("span", { class: "no-picture" });
-    const cells = COLUMNS.slice(1, 6).map(([key, title, unit]) => h("td", { class: "right number", "data-name": title }, number(row.values[key], unit)));
+    const cells = COLUMNS.slice(1, 6).map(([key, title, unit]) => h("td", { class: "right number", "data-name": `${title}, ${unit}` }, number(row.values[key], unit)));
     const flags = row.flags.filter((flag) => flag.severity !== "info");
     return h("tr", { onclick: () => { location.hash = link; } },
       h("td", { class: "thumb" }, picture, this.box(row)),

@@ -4,7 +4,8 @@ import { drawPlane, place } from "./picture.js";
 import { pointAt } from "./points.js";
 import { grip, reach } from "./pull.js";
 
-const GAP = 4;
+const GAP = 4, MIN_STRIP = 40;
+// Smallest picture of the strip, on which a finger and a caption find room.
 const INK = "#e7edf1", SOFT = "#9db0bc", ACCENT = "#57c2dd";
 
 export class Stage {
@@ -59,11 +60,15 @@ export class Stage {
   }
 
   large(planes) {
-    const side = this.width < 560 ? 58 : 84;
-    const strip = Math.min(side, (this.width + GAP) / planes.length - GAP);
-    const top = this.height - strip - GAP;
-    const left = Math.max(0, (this.width - planes.length * (strip + GAP) + GAP) / 2);
-    const tiles = planes.map((plane, i) => ({ plane, small: true, rect: { x: left + i * (strip + GAP), y: top + GAP, w: strip, h: strip } }));
+    const side = this.width < 560 ? 58 : 84, width = (across) => (this.width + GAP) / across - GAP;
+    let rows = 1;
+    while (rows < 3 && width(Math.ceil(planes.length / rows)) < MIN_STRIP) rows += 1;
+    const across = Math.ceil(planes.length / rows), strip = Math.min(side, width(across));
+    const top = this.height - rows * (strip + GAP);
+    const left = Math.max(0, (this.width - across * (strip + GAP) + GAP) / 2);
+    const tiles = planes.map((plane, i) => ({
+      plane, small: true, rect: { x: left + (i % across) * (strip + GAP), y: top + GAP + Math.floor(i / across) * (strip + GAP), w: strip, h: strip },
+    }));
     const main = { plane: this.page.plane, rect: { x: 0, y: 0, w: this.width, h: top }, main: true };
     const axes = this.page.references();
     if (axes.length && this.width > 620) {

@@ -7,7 +7,7 @@ import { Input } from "./input.js";
 import { Panel } from "./panel.js";
 import { Lookup, Plane, SCHEMES } from "./picture.js";
 import { Stage } from "./stage.js";
-import { bottomBar, headBar, toolBar } from "./bars.js";
+import { ALL_SLICES, bottomBar, editBar, headBar, toolBar } from "./bars.js";
 import { helpOverlay } from "./help.js";
 
 const AT_ONCE = 4, CYCLE_MS = 1000, FULL_NUMBERS_MS = 1200, MIN_BRUSH = 1.5, MAX_BRUSH = 40;
@@ -26,10 +26,11 @@ export class StudyPage {
     this.events = new AbortController();
     this.head = headBar(this);
     this.tools = toolBar(this);
+    this.edits = editBar(this);
     this.bottom = bottomBar(this);
     this.element = h("div", { class: "study" }, this.head.element,
       h("div", { class: "work" }, this.tools.element,
-        h("div", { class: "middle" }, this.stage.canvas, this.bottom.element), this.panel.element));
+        h("div", { class: "middle" }, this.stage.canvas, this.edits.element, this.bottom.element), this.panel.element));
     globalThis.cinemaPage = this;
   }
 
@@ -107,6 +108,7 @@ export class StudyPage {
   goPlane(plane) {
     if (!plane || plane === this.plane) return;
     this.plane = plane;
+    this.edits.show();
     this.stage.arrange();
     if (this.own) plane.loadOwn().then(() => this.redraw());
     this.redraw();
@@ -226,14 +228,22 @@ export class StudyPage {
   // Views with landmarks: those that a model found any in.
   get hasPoints() { return this.planes.some((plane) => this.doc.points[plane.view]); }
 
+  // The middle one of the slices that can be corrected.
+  maskedPlane() {
+    const masked = this.planes.filter((plane) => plane.facts.has_mask);
+    return masked[Math.floor(masked.length / 2)];
+  }
+
   setTool(tool) {
     if (tool === "points" && !this.hasPoints) { toast("No landmarks were found in this study", "error"); return; }
     this.tool = tool;
     if (this.corrects) this.setPlaying(false);
     if (tool === "points" && !this.doc.points[this.plane.view]) this.goPlane(this.planes.find((plane) => this.doc.points[plane.view]));
+    if (this.corrects && tool !== "points" && !this.plane.facts.has_mask) this.goPlane(this.maskedPlane());
     if (this.corrects && this.mode === "mosaic") this.setMode("large");
     this.stage.canvas.classList.toggle("corrects", this.corrects);
     this.tools.show();
+    this.edits.show();
     this.redraw();
   }
 
@@ -269,6 +279,7 @@ export class StudyPage {
     this.moved = new Set(numbers.moved.map((one) => one.join(" ")));
     this.panel.show();
     this.head.show();
+    this.edits.show();
     this.redraw();
   }
 
@@ -291,6 +302,14 @@ export class StudyPage {
     this.corrections.send({ what: `${name.toUpperCase()} moved to frame ${this.frame}`, [`${name}_frame`]: this.frame });
   }
 
+  // Accept basal slices that the rule leaves out, or follow the rule of the model's run again.
+  countAll() {
+    if (!this.hasPhases) return;
+    const { basal_rule: now, own_basal_rule: own } = this.numbers;
+    const rule = now !== ALL_SLICES ? ALL_SLICES : own !== ALL_SLICES ? own : "scmr";
+    this.corrections.send({ what: `basal rule ${rule}`, basal_rule: rule });
+  }
+
   ownFrames() { this.corrections.send({ what: "ED and ES as found", own_frames: true }); }
 
   // Show the labels and numbers that the server has.
@@ -306,7 +325,7 @@ export class StudyPage {
     try {
       await this.corrections.settled();
       this.showNumbers(await api.signOff(this.id, signed));
-      toast(signed ? "Signed off" : "Sign-off taken back");
+      toast(signed ? "Signed off" : "Sign-off withdrawn");
     } catch (error) { this.failed(error); }
     this.head.busy("");
   }
@@ -319,7 +338,7 @@ export class StudyPage {
   }
 
   compareWithModel() {
-    if (!["corrected", "signed off"].includes(this.numbers.state)) { toast("Nothing is corrected: all of this is the model's", "error"); return; }
+    if (!["corrected", "signed off"].includes(this.numbers.state)) { toast("Nothing is corrected yet: these are the model's results", "error"); return; }
     return this.openTab("Comparing", async () => `/api/comparisons/${(await api.compare(this.id)).id}`);
   }
 
