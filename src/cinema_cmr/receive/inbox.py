@@ -22,7 +22,7 @@ from cinema_cmr.files.leftovers import remove_leftovers, temporary_name
 from cinema_cmr.io.atomic import flush_to_disk
 from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset
 from cinema_cmr.io.dicom.files import quiet_pydicom
-from cinema_cmr.io.dicom.header import MR_CLASSES
+from cinema_cmr.io.dicom.image_kind import MR_CLASSES
 from cinema_cmr.receive.event_log import EventLog, study_name
 from cinema_cmr.serve.jobs import INPUT, UNFINISHED, TooLargeError
 from cinema_cmr.serve.queue import Queue

@@ -15,7 +15,8 @@ import numpy as np
 
 from cinema_cmr.core.study import Issue
 from cinema_cmr.io.dicom.files import FoundFiles
-from cinema_cmr.io.dicom.header import EXCLUDING_HINTS, VELOCITY, FrameHeader
+from cinema_cmr.io.dicom.header import FrameHeader
+from cinema_cmr.io.dicom.image_kind import EXCLUDING_HINTS, VELOCITY
 from cinema_cmr.io.dicom.sort import SortedStacks, sort_headers
 from cinema_cmr.io.dicom.stack import MIN_STACK_SLICES, PARALLEL, CineSlice, Stack, same_tissue_mm, slice_centre
 
