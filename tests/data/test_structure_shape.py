@@ -68,8 +68,8 @@ def test_stray_voxels_and_a_structure_of_a_few_are_remarked() -> None:
     assert remarks(codes) == ""
     codes[2, 2, 1] = 1
     text = remarks(codes)
-    assert "only 1 voxels of rv" in text and "further than a heart reaches" in text
-    assert "voxels of rv" not in remarks(codes, drawn=("lv", "myo"))
+    assert "only 1 voxel of rv" in text and "further than a heart reaches" in text
+    assert "of rv" not in remarks(codes, drawn=("lv", "myo"))
 
 
 def test_other_schemes_and_long_axis_planes_have_other_shapes() -> None:

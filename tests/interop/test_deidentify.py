@@ -18,7 +18,7 @@ from pydicom.tag import Tag
 from cinema_cmr.core.errors import InputError, UnreadableFileError
 from cinema_cmr.interop.deidentify import _HINT_WORDS, deidentify_study
 from cinema_cmr.io.dicom.files import quiet_pydicom
-from cinema_cmr.io.dicom.header import _HINT_PATTERNS, parse_hints
+from cinema_cmr.io.dicom.image_kind import _HINT_PATTERNS, parse_hints
 from cinema_cmr.io.dicom.writing.series import DicomShape
 
 CANARY = "CANARY7"

@@ -46,6 +46,20 @@ def test_the_scanner_is_named_and_nothing_else(tmp_path: Path) -> None:
     assert "SECRET" not in str(facts)
 
 
+def test_a_corrupt_header_leaves_the_scanner_unknown(tmp_path: Path) -> None:
+    written_stack(tmp_path, n_frames=1)
+    for path in tmp_path.rglob("*.dcm"):
+        dataset = dcmread(path)
+        dataset.MagneticFieldStrength = "1.5"
+        dataset.save_as(path)
+        stored = path.read_bytes()
+        tag = b"\x18\x00\x87\x00"
+        assert stored.count(tag + b"DS") == 1
+        path.write_bytes(stored.replace(tag + b"DS", tag + b"D\xf5"))
+    facts = image_facts(STUDY, tmp_path)
+    assert facts is not None and facts.scanner is None
+
+
 def test_the_thumbnail_shows_the_outlines() -> None:
     prediction = Prediction(
         view=View.SAX,

@@ -1,4 +1,4 @@
-"""Shapes that structures of the heart do not have: round RVs, LVs that are not, walls without a cavity, stray voxels.
+"""Shapes that structures of the heart do not have: an RV that is an ellipse, an LV that is none, a wall without cavity.
 
 A slice of the LV fills 0.98 or more of the ellipse with its second moments, one of the RV at most 0.95 (means over the
 slices and labelled frames of every third ACDC training patient).
@@ -18,8 +18,11 @@ __all__ = ["ellipse_fill", "shape_remarks"]
 
 _CODES = {label.name: label.code for label in CINE_LABELS}
 _MIN_VOXELS = 50
+"""Of a slice whose outline has a shape, and of the cavities of a wall over all slices and frames."""
 _FEW_VOXELS = 20
-_ROUND = 0.96
+"""A drawn structure has more, over all slices and frames."""
+_ELLIPSE_FILL = 0.96
+"""Between the least of LVs and the most of RVs (above)."""
 _REACH_MM = 120.0
 """Distance in plane from the middle of all labels that no part of a heart has."""
 
@@ -27,7 +30,7 @@ Mask = NDArray[np.bool_]
 
 
 def shape_remarks(labels: LabelMap, spacing_mm: tuple[float, float, float]) -> tuple[str, ...]:
-    """Return a sentence on each shape that the structures of a short axis do not have; none for other schemes."""
+    """Return a remark on each structure of a short axis with a shape that it does not have; none for other schemes."""
     if labels.scheme != "cine":
         return ()
     masks = {name: labels.array == code for name, code in _CODES.items()}
@@ -55,8 +58,8 @@ def _size_remarks(present: dict[str, Mask], labels: LabelMap, spacing_mm: tuple[
         number = int(mask.sum())
         if number < _FEW_VOXELS and (not labels.drawn or name in labels.drawn):
             yield (
-                f"only {number} voxels of {name}, and the rest of it is learned as background; if it was not drawn,"
-                " state what was in labels.json"
+                f"only {number} voxel{'' if number == 1 else 's'} of {name}, and the rest of it is learned as"
+                " background; if it was not drawn, state in labels.json what was"
             )
     spots = np.argwhere(labels.array.any(axis=(2, 3))) * spacing_mm[:2]
     if len(spots):
@@ -69,7 +72,7 @@ def _size_remarks(present: dict[str, Mask], labels: LabelMap, spacing_mm: tuple[
 
 
 def _outline_remarks(present: dict[str, Mask]) -> Iterator[str]:
-    """Yield remarks on structures that are drawn without the myocardium, or it without the LV: codes nest otherwise."""
+    """Yield remarks on outlines where wall or LV are not drawn; where both are, their nesting shows exchanged codes."""
     if "myo" in present:
         if "lv" not in present and not _has_cavity(present["myo"]):
             yield (
@@ -79,12 +82,16 @@ def _outline_remarks(present: dict[str, Mask]) -> Iterator[str]:
         return
     for name, mask in present.items():
         fill = ellipse_fill(mask)
-        if fill is not None and (fill < _ROUND) is (name == "lv"):
-            shape = "no ellipse, as RVs and walls are" if name == "lv" else "an ellipse, as LVs are"
-            yield f"the {name} is {shape} (filled by {fill:.2f}; LVs from {_ROUND:g} on): check for exchanged codes"
+        if fill is not None and (fill < _ELLIPSE_FILL) is (name == "lv"):
+            shape = "no ellipse, as if it were an RV or a wall" if name == "lv" else "an ellipse, as if it were an LV"
+            yield (
+                f"the {name} is {shape} (it fills {fill:.2f} of one; LVs fill {_ELLIPSE_FILL:g} or more): check for"
+                " exchanged codes"
+            )
 
 
 def _has_cavity(wall: Mask) -> bool:
+    """Return True if a wall (x, y, ...) encloses background in its slices."""
     # Imported late: it takes longer than the rest of a command's start.
     from scipy.ndimage import binary_fill_holes
 

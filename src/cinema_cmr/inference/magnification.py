@@ -1,4 +1,4 @@
-"""Magnification of small hearts, so that a network sees them at the size of those that it learned from."""
+"""Magnification of small hearts to the size of those in the training data of the network."""
 
 from __future__ import annotations
 
@@ -18,23 +18,37 @@ from cinema_cmr.inference.segmenter import Segmenter
 __all__ = ["SMALL_HEART_MM", "magnify_small_heart"]
 
 SMALL_HEART_MM = 70.0
-"""Longer side of the box about both ventricles below which a heart is magnified. In 20 Data Science Bowl cases it is 53
-to 75 mm where EDV is less than 50 ml, and 73 to 123 mm elsewhere."""
-_LEARNED_MM = 100.0
-"""The same of the hearts that the network learned: adults have 85 to 125 mm."""
-_FIELD_SHARE = 1.5
-"""Least sides of the magnified field of view, in extents of the heart: it has to hold the heart."""
+"""Longer side of the box about both ventricles below which a heart is magnified: 53 to 75 mm in those of 20 Data
+Science Bowl cases with an EDV of less than 50 ml, 73 to 123 mm in the others."""
+_TRAINING_MM = 100.0
+"""The same of the hearts in the training data: adults have 85 to 125 mm."""
+_MIN_FOV_EXTENTS = 1.5
+"""Smallest side of the magnified field of view, in extents of the heart, which it has to hold."""
 _MAX_STEP = 2.0
-"""Most by which one round magnifies further."""
+"""Largest factor by which one round magnifies further."""
 _MAX_ROUNDS = 3
+
 _SEARCH_MAGNIFICATION = 1.5
-"""At which the whole image is searched again."""
-_LEAST_RV_SHARE = 0.1
-"""Part of the labels that is right ventricle, below which the box is not that of both ventricles."""
+"""Magnification of the whole image when it is searched again."""
+_MIN_RV_SHARE = 0.1
+"""Share of the labels that is right ventricle, below which the box is not that of both ventricles."""
+
+
+class _FirstFrame(NamedTuple):
+    """What the network labels in the first frame, as it is or magnified."""
+
+    confidence: float
+    """Mean probability of the labels."""
+    rv_share: float
+    """Share of the labels that is right ventricle."""
+    extent_mm: float
+    """Longer side of the box about the labels; 0 without any."""
+    centre: tuple[float, float]
+    """Middle of that box, voxels i, j."""
 
 
 def magnify_small_heart(cine: Cine, segmenter: Segmenter, location: HeartLocation) -> HeartLocation:
-    """Return the location with the magnification at which the network is surer of a small heart, or as it was.
+    """Return the location with the magnification at which the network is more confident of a small heart, or as it was.
 
     The first frame is segmented as it is and magnified; the magnification stays if the labels then hold both
     ventricles, are still small, and their mean probability is higher. `evidence` then holds `magnification` and the
@@ -45,61 +59,44 @@ def magnify_small_heart(cine: Cine, segmenter: Segmenter, location: HeartLocatio
         return location
     segmenter = segmenter.localizer()
     grid = segmenter.grid(cine.view)
-    field_mm = min(grid.size) * grid.spacing_mm
-    look = _look(cine, segmenter, location)
+    fov_mm = min(grid.size) * grid.spacing_mm
+    current = _segmented(cine, segmenter, location)
     if location.method == "coarse pass":
-        location, look = _searched_magnified(cine, segmenter, location, look)
+        # No beat has shown the place: a small heart may be found only in a magnified image.
+        centre = coarse_centre(cine, segmenter, magnification=_SEARCH_MAGNIFICATION)
+        found = _magnified(cine, segmenter, replace(location, centre=centre), current, _SEARCH_MAGNIFICATION)
+        location, current = found or (location, current)
     for _ in range(_MAX_ROUNDS):
-        if not 0 < look.extent_mm * location.magnification < SMALL_HEART_MM:
+        if not 0 < current.extent_mm * location.magnification < SMALL_HEART_MM:
             break
         wanted = min(
-            _LEARNED_MM / look.extent_mm,
+            _TRAINING_MM / current.extent_mm,
             _MAX_STEP * location.magnification,
-            field_mm / (_FIELD_SHARE * look.extent_mm),
+            fov_mm / (_MIN_FOV_EXTENTS * current.extent_mm),
         )
-        if wanted <= location.magnification:
+        found = None
+        if wanted > location.magnification:
+            found = _magnified(cine, segmenter, location, current, round(wanted, 2))
+        if found is None:
             break
-        magnified = replace(location, evidence={**location.evidence, "magnification": round(wanted, 2)})
-        closer = _look(cine, segmenter, magnified)
-        if not _is_better(closer, look):
-            break
-        evidence = {**magnified.evidence, "extent_mm": closer.extent_mm}
-        location, look = replace(magnified, centre=closer.centre, evidence=evidence), closer
+        location, current = found
     return location
 
 
-def _searched_magnified(
-    cine: Cine, segmenter: Segmenter, location: HeartLocation, look: _Look
-) -> tuple[HeartLocation, _Look]:
-    """Search the whole image magnified too, where the beat has not shown the place; return the surer of both."""
-    centre = coarse_centre(cine, segmenter, magnification=_SEARCH_MAGNIFICATION)
-    evidence = {**location.evidence, "magnification": _SEARCH_MAGNIFICATION}
-    magnified = replace(location, centre=centre, evidence=evidence)
-    closer = _look(cine, segmenter, magnified)
-    if not _is_better(closer, look):
-        return location, look
-    return replace(magnified, centre=closer.centre, evidence={**evidence, "extent_mm": closer.extent_mm}), closer
+def _magnified(
+    cine: Cine, segmenter: Segmenter, location: HeartLocation, current: _FirstFrame, magnification: float
+) -> tuple[HeartLocation, _FirstFrame] | None:
+    """Return the location magnified, centred on the labels there, and these; None if they are no better than now."""
+    evidence = {**location.evidence, "magnification": magnification}
+    closer = _segmented(cine, segmenter, replace(location, evidence=evidence))
+    is_small_heart = closer.rv_share >= _MIN_RV_SHARE and closer.extent_mm < SMALL_HEART_MM
+    if not (is_small_heart and closer.confidence > current.confidence):
+        return None
+    return replace(location, centre=closer.centre, evidence={**evidence, "extent_mm": closer.extent_mm}), closer
 
 
-def _is_better(closer: _Look, look: _Look) -> bool:
-    small = closer.rv_share >= _LEAST_RV_SHARE and closer.extent_mm < SMALL_HEART_MM
-    return small and closer.confidence > look.confidence
-
-
-class _Look(NamedTuple):
-    """What the network labels in the first frame."""
-
-    confidence: float
-    """Mean probability of the labels."""
-    rv_share: float
-    """Part of the labels that is right ventricle."""
-    extent_mm: float
-    """Longer side of the box about the labels; 0 without any."""
-    centre: tuple[float, float]
-    """Middle of that box, voxels i, j."""
-
-
-def _look(cine: Cine, segmenter: Segmenter, location: HeartLocation) -> _Look:
+def _segmented(cine: Cine, segmenter: Segmenter, location: HeartLocation) -> _FirstFrame:
+    """Segment the first frame at a location."""
     crop = segmenter.plan(cine, location.centre, magnification=location.magnification)
     _, prob = next(iter(segmenter.probabilities(cine, crop, [0])))
     native = segmenter.native(prob, crop)
@@ -107,10 +104,10 @@ def _look(cine: Cine, segmenter: Segmenter, location: HeartLocation) -> _Look:
     labels = np.where(largest_component(codes > 0), codes, 0).astype(np.uint8)
     pixels = np.argwhere(labels.any(axis=2))
     if not len(pixels):
-        return _Look(0.0, 0.0, 0.0, location.centre)
+        return _FirstFrame(confidence=0.0, rv_share=0.0, extent_mm=0.0, centre=location.centre)
     first, last = pixels.min(axis=0), pixels.max(axis=0)
     rv = [label.code for label in LABEL_SCHEMES[segmenter.card.label_scheme] if label.name == "rv"]
-    return _Look(
+    return _FirstFrame(
         confidence=mean_probability(native, labels),
         rv_share=float(np.isin(labels, rv).sum() / np.count_nonzero(labels)),
         extent_mm=round(float(((last - first + 1) * cine.spacing_mm[:2]).max()), 1),

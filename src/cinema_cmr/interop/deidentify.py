@@ -24,8 +24,8 @@ from cinema_cmr.interop.kept_elements import KEPT, WORDS, Rule
 from cinema_cmr.interop.study_files import dicom_files
 from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset
 from cinema_cmr.io.dicom.files import quiet_pydicom
-from cinema_cmr.io.dicom.header import MR_CLASSES, parse_hints
-from cinema_cmr.io.dicom.subject import read_subject
+from cinema_cmr.io.dicom.image_kind import MR_CLASSES, parse_hints
+from cinema_cmr.io.dicom.patient.subject import read_subject
 from cinema_cmr.io.dicom.values import clock_ms, is_stated, text_of
 from cinema_cmr.io.dicom.writing.identifiers import STUDY_DATE, uid_from
 from cinema_cmr.io.output_folder import atomic_folder

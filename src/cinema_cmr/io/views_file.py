@@ -18,7 +18,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.files.text import parse_rows, read_json, read_text
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.io.delimiter import detect_delimiter
-from cinema_cmr.io.dicom.header import parse_hints
+from cinema_cmr.io.dicom.image_kind import parse_hints
 
 __all__ = ["describe_series", "parse_view", "read_views_file", "view_pairs", "write_views_file"]
 

@@ -30,7 +30,7 @@ _VALUES, _ROWS = "values.npy", "rows.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Embedded:
-    """What became of a study."""
+    """The vectors of a study, or the error that prevented them."""
 
     study: ListedStudy
     rows: Sequence[FeatureRow] = ()
@@ -109,7 +109,7 @@ def embed_here(work: FeatureWork) -> Callable[[ListedStudy], Embedded]:
 
 
 def failed_study(study: ListedStudy, error: Exception) -> Embedded:
-    """Return that a study failed."""
+    """Return a study without vectors, with its error."""
     return Embedded(study=study, error=as_cinema_error(error))
 
 
@@ -121,7 +121,7 @@ def embed_on_engine(
     logs: Path,
     note: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Embedded]:
-    """Yield what became of each study as it is finished by the workers of an engine.
+    """Yield the vectors or the error of each study as the workers of an engine finish it.
 
     `logs` is the folder of SLURM's jobs. Raises `WeightsError` for a model that does not load. A study that kills its
     worker, or takes more memory or time than the request allows, fails alone, after a second attempt.

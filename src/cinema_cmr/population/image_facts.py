@@ -4,30 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import io
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydicom import dcmread
-from pydicom.errors import InvalidDicomError
 
 from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.safe_text import printable
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset
+from cinema_cmr.io.dicom.files import is_dicom, quiet_pydicom
+from cinema_cmr.io.dicom.values import text_of
 from cinema_cmr.population.outcome import ImageFacts
 from cinema_cmr.report.display import shown
 
 __all__ = ["image_facts", "outline_hash", "thumbnail"]
 
 _TRIED_FILES = 3
+"""Files of a folder whose headers are looked at; a first one may be an index or a report."""
+_NO_DICOM = (".nii", ".nii.gz", ".zip", ".cfg")
 _TAGS = ("Manufacturer", "ManufacturerModelName", "MagneticFieldStrength")
+_MAX_WORD = 40
+"""Characters of each that are kept; DICOM allows 64."""
 _THUMBNAIL = 96
 """Pixels of the longer side."""
 _MARGIN = 0.35
 """Share of the heart's size that is shown around it."""
+_GREY_PERCENTILES = (1, 99.5)
+"""Intensities that are black and white."""
 
 
 def image_facts(study: Study, path: Path) -> ImageFacts | None:
@@ -70,7 +78,7 @@ def thumbnail(analysis: Analysis) -> bytes:
     codes = np.zeros(plane.shape, np.uint8) if labels is None else labels[:, :, index, frame]
     box = _box(codes)
     plane, codes = plane[box], codes[box]
-    low, high = np.percentile(plane, (1, 99.5)) if plane.size else (0, 1)
+    low, high = np.percentile(plane, _GREY_PERCENTILES) if plane.size else (0, 1)
     grey = (np.clip((plane - low) / max(high - low, 1e-6), 0, 1) * 255).astype(np.uint8)
     return _png(grey, codes)
 
@@ -127,16 +135,23 @@ def _edge(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _scanner(path: Path) -> str | None:
-    """Return what the first DICOM files say of the scanner; a NIfTI file or a zip says nothing."""
+    """Return manufacturer, model and field strength by the first DICOM files; None for other formats and zips."""
     files = [path] if path.is_file() else (file for file in sorted(path.rglob("*")) if file.is_file())
-    for file, _ in zip(files, range(_TRIED_FILES), strict=False):
-        if file.name.lower().endswith((".nii", ".nii.gz", ".zip", ".cfg")):
+    for file in islice(files, _TRIED_FILES):
+        if file.name.lower().endswith(_NO_DICOM):
             return None
-        try:
-            header = dcmread(file, stop_before_pixels=True, specific_tags=list(_TAGS))
-        except (InvalidDicomError, OSError, ValueError, KeyError, EOFError):
-            continue
-        words = [printable(str(header.get(tag))).strip()[:40] for tag in _TAGS if header.get(tag) not in (None, "")]
-        if words:
-            return " ".join(words) + (" T" if header.get(_TAGS[-1]) else "")
+        maker, model, tesla = _stated(file) if is_dicom(file) else ("", "", "")
+        if words := [word for word in (maker, model, tesla and f"{tesla} T") if word]:
+            return " ".join(words)
     return None
+
+
+def _stated(file: Path) -> list[str]:
+    """Return manufacturer, model and field strength (T) of a DICOM file as text; "" for what it does not state."""
+    try:
+        with quiet_pydicom():
+            header = read_dataset(file, _TAGS)
+            return [printable(text_of(header, tag)).strip()[:_MAX_WORD] for tag in _TAGS]
+    except Exception:
+        # A corrupt header can raise any exception, and the scanner is no reason to fail a study that was measured.
+        return [""] * len(_TAGS)

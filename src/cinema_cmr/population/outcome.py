@@ -86,7 +86,7 @@ class StudyOutcome:
 
 
 def outcome_archive(outcome: StudyOutcome, members: Members) -> bytes:
-    """Return a zip of outcome.json and the members; the comment of its first entry says all that a later run asks."""
+    """Return a zip of outcome.json and the members; the comment of its first entry has what a later run compares."""
     text = json.dumps(json_values(outcome), ensure_ascii=False, separators=(",", ":"))
     comment = json.dumps([outcome.status, outcome.settings, outcome.listing, outcome.finished_ms])
     files = {OUTCOME_FILE: text.encode("utf-8", errors="backslashreplace"), **members}

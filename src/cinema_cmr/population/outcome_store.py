@@ -37,13 +37,13 @@ _PACK_STUDIES = 500
 _PACK = re.compile(r"(?P<shard>\d+-of-\d+)-(?P<number>\d{5})\.zip")
 _REPORT = "report.html"
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, TypeError, NotImplementedError)
-_LISTED_AGAIN = 20
-"""Times that outcomes are listed while others pack them."""
+_MAX_LISTINGS = 20
+"""Times that outcomes are listed while other processes pack them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredOutcome:
-    """Where an outcome is, and what a later run asks of it."""
+    """Where an outcome is, and what a later run compares of it."""
 
     name: str
     archive: Path
@@ -68,7 +68,7 @@ class OutcomeStore:
         Other shards may pack while this looks: their pending files are listed first, and all again if one is gone.
         Raises `UnreadableFileError` for an archive that is damaged or cannot be read.
         """
-        for _ in range(_LISTED_AGAIN):
+        for _ in range(_MAX_LISTINGS):
             pending = sorted(self.folder.glob("pending/*/*.zip"))
             try:
                 return _latest([*self._packs(), *(path for path in pending if not path.name.startswith("."))])
@@ -232,7 +232,7 @@ def _copy(source: zipfile.ZipFile, target: zipfile.ZipFile, names: list[str], ar
 
 
 def _own_report(one: StoredOutcome) -> bytes | None:
-    """Return the report in a pending archive."""
+    """Return the report in a pending archive; None if it has none."""
     path = f"{one.name}/{_REPORT}"
     with _opened(one.archive) as opened:
         return _read(opened, path, one.archive) if path in opened.namelist() else None
@@ -255,7 +255,7 @@ def _read(opened: zipfile.ZipFile, path: str, archive: Path) -> bytes:
 
 @contextmanager
 def _faults(archive: Path) -> Iterator[None]:
-    """Say what is wrong with an archive; only a damaged one is worth removing, a disk that fails may come back."""
+    """Raise an error for what is wrong with an archive: only a damaged one is to be removed, a disk may recover."""
     try:
         yield
     except FileNotFoundError:

@@ -24,7 +24,9 @@ from cinema_cmr.population.worker import Failure, Reply, WorkerLimits, work_unti
 __all__ = ["Job", "Supervisor"]
 
 _ATTEMPTS = 2
-_LOOKS_EVERY_S = 0.1
+"""A study may fail for what another one, or the machine, did to its worker."""
+_POLL_S = 0.1
+"""Time between two looks at the worker's memory and time."""
 _RESIDENT_OVER_DATA = 1.25
 """Resident memory, shared libraries included, over the limit of data at which a worker is killed."""
 _GPUS = "CUDA_VISIBLE_DEVICES"
@@ -132,7 +134,7 @@ class Supervisor:
     def _awaited(self, connection: Connection, process: SpawnProcess, started: float) -> Reply:
         """Wait for the reply, as long and for as much memory as is allowed."""
         limits = self.job.limits
-        while not connection.poll(_LOOKS_EVERY_S):
+        while not connection.poll(_POLL_S):
             resident = _resident_mb(process.pid)
             if limits.memory_mb is not None and resident > limits.memory_mb * _RESIDENT_OVER_DATA:
                 found = f"took {resident:.0f} MB of memory; expected at most {limits.memory_mb}: set --memory"
@@ -214,7 +216,7 @@ def _reply(failure: Failure, started: float, *, peak_mb: float = 0.0) -> Reply:
 
 
 def _resident_mb(pid: int | None) -> float:
-    """Return the resident memory of a process; 0 where the system does not say."""
+    """Return the resident memory (MiB) of a process; 0 where the system does not state it."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)

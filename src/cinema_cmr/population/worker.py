@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Failure", "Reply", "WorkerLimits", "work_until_closed"]
 
-_LOOKS_EVERY_S = 0.5
+_POLL_S = 0.5
+"""Time from the end of the supervisor to that of its worker, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """A worker's answer: the parts of a study's outcome, or its failure."""
+    """What a worker returns: the parts of a study's outcome, or its failure."""
 
     parts: StudyParts | None = None
     failure: Failure | None = None
@@ -102,7 +103,7 @@ def _failure(error: CinemaError) -> Failure:
 def _end_with(supervisor: int) -> None:
     """End this process when its supervisor is gone: it has another parent then."""
     while os.getppid() == supervisor:
-        time.sleep(_LOOKS_EVERY_S)
+        time.sleep(_POLL_S)
     os._exit(1)
 
 
@@ -112,7 +113,7 @@ def _limit_threads(threads: int) -> None:
 
 
 def _limit_memory(memory_mb: int | None) -> None:
-    """Let allocations beyond the limit fail; systems that cannot are left to the supervisor, which looks on."""
+    """Let allocations beyond the limit fail; where a system cannot, the supervisor alone watches the memory."""
     if memory_mb is None:
         return
     try:

@@ -22,7 +22,7 @@ from cinema_cmr.files.leftovers import remove_leftovers, temporary_name
 from cinema_cmr.io.atomic import flush_to_disk
 from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset
 from cinema_cmr.io.dicom.files import quiet_pydicom
-from cinema_cmr.io.dicom.header import MR_CLASSES
+from cinema_cmr.io.dicom.image_kind import MR_CLASSES
 from cinema_cmr.receive.event_log import EventLog, study_name
 from cinema_cmr.serve.jobs import INPUT, UNFINISHED, TooLargeError
 from cinema_cmr.serve.queue import Queue
@@ -48,9 +48,11 @@ class ImageKey:
 class _Receiving:
     """A study on its way: what is on disk, and when the last image came."""
 
-    last: float
+    last_s: float
+    """Time of the last image, by the clock of the inbox."""
     n_files: int = 0
     size: int = 0
+    """Bytes of these files."""
     refused: set[str] = field(default_factory=set)
     """Images for which there was no room; the study waits for them."""
     too_large: bool = False
@@ -94,7 +96,7 @@ class Inbox:
         """Move the studies that received nothing for so many seconds into the queue."""
         with self._lock:
             until = self._clock() - quiet_s
-            for study in [name for name, one in self._studies.items() if one.last <= until]:
+            for study in [name for name, one in self._studies.items() if one.last_s <= until]:
                 try:
                     self._submit(study)
                 except TooLargeError:  # the queue is full: later
@@ -102,8 +104,8 @@ class Inbox:
 
     def _place(self, draft: Path, key: ImageKey) -> bool:
         """Give a draft its final name, unless the study holds the image; the lock is held."""
-        study = self._studies.setdefault(key.study, _Receiving(last=0.0))
-        study.last = self._clock()
+        study = self._studies.setdefault(key.study, _Receiving(last_s=0.0))
+        study.last_s = self._clock()
         if self._is_known(key):
             return False
         size = draft.stat().st_size
@@ -117,11 +119,13 @@ class Inbox:
         return True
 
     def _is_known(self, key: ImageKey) -> bool:
+        """Return whether the study holds the image, on its way or in its newest job."""
         job = self._jobs.get(key.study)
         places = [self._folder / key.study] + ([self._store.folder(job) / INPUT] if job else [])
         return any(os.path.lexists(place / key.file) for place in places)
 
     def _check_room(self, study: _Receiving, key: ImageKey, size: int) -> None:
+        """Raise `TooLargeError` or `BusyError` if an image of so many bytes has no room, and note what waits for it."""
         limits, job = self._store.limits, self._jobs.get(key.study)
         earlier = self._store.job(job) if job else None
         n_files = study.n_files + 1 + (earlier.n_files if earlier else 0)
@@ -181,6 +185,7 @@ class Inbox:
                 draft.replace(folder / path.name)
 
     def _discard(self, study: str) -> None:
+        """Remove the images of a study from disk; they are gone at once."""
         aside = self._folder / temporary_name()
         if (self._folder / study).exists():
             (self._folder / study).rename(aside)
@@ -189,7 +194,7 @@ class Inbox:
 
     def _on_disk(self, folder: Path) -> _Receiving:
         sizes = [path.stat().st_size for path in folder.iterdir()]
-        return _Receiving(last=self._clock(), n_files=len(sizes), size=sum(sizes))
+        return _Receiving(last_s=self._clock(), n_files=len(sizes), size=sum(sizes))
 
     def _adopt_jobs(self) -> None:
         """Bring the queue into the state in which a kill found it, before it starts.

@@ -21,7 +21,9 @@ __all__ = ["Listener"]
 SUCCESS, OUT_OF_RESOURCES, CANNOT_UNDERSTAND = 0x0000, 0xA700, 0xC000
 """Statuses of C-STORE (PS3.4 B.2.3)."""
 _NETWORK_TIMEOUT_S = 60.0
-_GRACE_S, _CHECKED_EVERY_S = 3.0, 0.02
+_GRACE_S = 3.0
+"""Time that open associations have to end by themselves when the listener stops."""
+_POLL_S = 0.02
 TRANSFER_SYNTAXES = (
     "1.2.840.10008.1.2.1",
     "1.2.840.10008.1.2",
@@ -30,7 +32,7 @@ TRANSFER_SYNTAXES = (
     *(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70, 80, 81, 90, 91)),
     "1.2.840.10008.1.2.5",
 )
-"""Those that the images are read in: plain, deflated, JPEG, JPEG-LS, JPEG 2000 and RLE."""
+"""Encodings that are accepted, since images are read in them: plain, deflated, JPEG, JPEG-LS, JPEG 2000 and RLE."""
 
 
 class Listener:
@@ -42,7 +44,7 @@ class Listener:
 
     def __init__(self, settings: ReceiverSettings, inbox: Inbox, log: EventLog) -> None:
         self._settings, self._inbox, self._log = settings, inbox, log
-        self._begun: dict[int, int] = {}
+        self._message_bytes: dict[int, int] = {}
         """Association -> bytes of the message that is being received."""
         self._entity: ApplicationEntity | None = None
 
@@ -58,7 +60,7 @@ class Listener:
             (evt.EVT_CONN_CLOSE, self._closed),
         ]
         host, port = self._settings.host, self._settings.port
-        self._entity = self._made()
+        self._entity = self._application_entity()
         try:
             self._entity.start_server((host, port), block=False, evt_handlers=handlers)
         except OSError as error:
@@ -76,10 +78,10 @@ class Listener:
             return
         until = time.monotonic() + _GRACE_S
         while self._entity.active_associations and time.monotonic() < until:
-            time.sleep(_CHECKED_EVERY_S)
+            time.sleep(_POLL_S)
         self._entity.shutdown()
 
-    def _made(self) -> ApplicationEntity:
+    def _application_entity(self) -> ApplicationEntity:
         from pynetdicom import AE, AllStoragePresentationContexts
         from pynetdicom.sop_class import Verification
 
@@ -95,7 +97,7 @@ class Listener:
 
     def _store(self, event: Event) -> int:
         """Store an image; return the status of C-STORE."""
-        self._begun.pop(id(event.assoc), None)
+        self._message_bytes.pop(id(event.assoc), None)
         try:
             self._inbox.receive(_file_parts(event))
         except (TooLargeError, BusyError) as error:
@@ -113,9 +115,9 @@ class Listener:
     def _count_bytes(self, event: Event) -> None:
         """Abort an association whose message is larger than an image may be: it is held in memory."""
         key = id(event.assoc)
-        self._begun[key] = self._begun.get(key, 0) + len(event.data)
-        if self._begun[key] > self._settings.instance_bytes:
-            self._begun[key] = 0
+        self._message_bytes[key] = self._message_bytes.get(key, 0) + len(event.data)
+        if self._message_bytes[key] > self._settings.instance_bytes:
+            self._message_bytes[key] = 0
             self._log.event("association-aborted", reason=f"an image of over {self._settings.instance_bytes} bytes")
             event.assoc.abort()
 
@@ -128,7 +130,7 @@ class Listener:
         self._log.event("association-rejected", calling=event.assoc.requestor.ae_title, called=called)
 
     def _closed(self, event: Event) -> None:
-        self._begun.pop(id(event.assoc), None)
+        self._message_bytes.pop(id(event.assoc), None)
 
 
 def _file_parts(event: Event) -> Iterator[bytes]:

@@ -24,7 +24,8 @@ from cinema_cmr.serve.jobs import Job, JobStore
 __all__ = ["SENT_FILE", "Outbox", "SentRecord"]
 
 SENT_FILE = "sent.json"
-_WAIT_S = 1.0
+_POLL_S = 1.0
+"""Longest time to the next look for finished jobs."""
 _FIRST_DELAY_S, _LAST_DELAY_S = 5.0, 300.0
 """Time to the next attempt at a destination that failed; it doubles with each failure."""
 
@@ -98,7 +99,7 @@ class Outbox:
             except Exception as error:  # of any kind, such as a full disk: the thread goes on
                 self._log.event("outbox-failed", error=str(as_cinema_error(error)))
                 self._stop.wait(_FIRST_DELAY_S)
-            self._wake.wait(_WAIT_S)
+            self._wake.wait(_POLL_S)
             self._wake.clear()
 
     def _unsent(self) -> Iterator[Job]:
@@ -139,6 +140,7 @@ class Outbox:
         )
 
     def _left(self, job: Job, destination: Destination) -> list[Path]:
+        """Return the objects of a job that a destination has not taken."""
         taken = self._record(job).files.get(destination.name, [])
         objects = self._store.folder(job.id) / OBJECTS
         return [path for path in sorted(objects.glob("*.dcm")) if path.name not in taken]

@@ -25,7 +25,8 @@ __all__ = ["INBOX", "STUDIES", "receiving"]
 
 INBOX, STUDIES = "inbox", "received"
 """Folders of a receiver's home: of the studies under way, and of the jobs with their images and results."""
-_CHECKS_A_QUIET_TIME = 10
+_CHECKS_PER_QUIET_TIME = 10
+"""A complete study waits for this part of the quiet time at most, and for `_MAX_CHECK_S`."""
 _MAX_CHECK_S = 2.0
 
 
@@ -45,10 +46,10 @@ def receiving(settings: ReceiverSettings, log: EventLog | None = None) -> Iterat
         queue = Queue(jobs, settings.command, ended=lambda job: _report(job, log, outbox))
         inbox = Inbox(settings.home / INBOX, queue, log)
         watched = WatchedFolder(settings.watched, inbox, log, quiet_s=settings.quiet_s) if settings.watched else None
-        clerk = _Clerk(inbox, watched, log, quiet_s=settings.quiet_s)
+        submitter = _InboxThread(inbox, watched, log, quiet_s=settings.quiet_s)
         listener = Listener(settings, inbox, log) if settings.port is not None else None
         running.callback(log.event, "stopped")
-        parts: list[_Part] = [queue, outbox, clerk, *([listener] if listener else [])]
+        parts: list[_Part] = [queue, outbox, submitter, *([listener] if listener else [])]
         for part in parts:
             part.start()
             running.callback(part.stop)
@@ -71,13 +72,13 @@ class _Part(Protocol):
         """End."""
 
 
-class _Clerk:
+class _InboxThread:
     """A thread that moves quiet studies into the queue, and takes what lies in the watched folder."""
 
     def __init__(self, inbox: Inbox, watched: WatchedFolder | None, log: EventLog, *, quiet_s: float) -> None:
         self._inbox, self._watched, self._log, self._quiet_s = inbox, watched, log, quiet_s
         self._stop = Event()
-        self._thread = Thread(target=self._loop, name="clerk", daemon=True)
+        self._thread = Thread(target=self._loop, name="submitter", daemon=True)
 
     def start(self) -> None:
         """Begin."""
@@ -89,7 +90,7 @@ class _Clerk:
         self._thread.join(timeout=10)
 
     def _loop(self) -> None:
-        while not self._stop.wait(min(self._quiet_s / _CHECKS_A_QUIET_TIME, _MAX_CHECK_S)):
+        while not self._stop.wait(min(self._quiet_s / _CHECKS_PER_QUIET_TIME, _MAX_CHECK_S)):
             try:
                 if self._watched is not None:
                     self._watched.scan()

@@ -30,7 +30,9 @@ from cinema_cmr.tasks.reconstruction import picture, reconstructed
 __all__ = ["change_experiment", "open_pretraining_data", "open_stores", "pretrain", "stored_data", "with_views"]
 
 _MAX_PICTURES = 4
+"""Held-out studies whose reconstructions are drawn after each validation."""
 _MAX_VALIDATED_LESSONS = 16
+"""Labelled studies that each validation segments, so that it stays short beside an epoch."""
 
 
 def pretrain(
@@ -69,10 +71,8 @@ def pretrain(
     if config.lessons is not None and config.lessons.teachers:
         cards = [model_card(name) for name in config.lessons.teachers]
         data = replace(data, teachers={card.name: card.licence for card in cards})
-    if experiment.train.is_sharded and config.lessons is not None:
-        raise UsageError("strategy 'fsdp' needs the same pass in every process, and lessons are drawn; use 'ddp'")
     if experiment.train.is_sharded:
-        _check_same_views([s for s in (*data.train, *data.val) if isinstance(s, StoredStudy)], config)
+        _check_sharded(data, config)
     run = prepare_run(experiment, data, folder, start=start, command=command or chosen.command("pretrain", folder))
 
     def observe(progress: Progress) -> None:
@@ -86,7 +86,7 @@ def pretrain(
 
 
 def change_experiment(experiment: Experiment, options: PretrainOptions) -> Experiment:
-    """Return the experiment with the values that the options replace; at most a tenth of so many steps is warm-up."""
+    """Return the experiment with the values that the options replace; warm-up takes at most a tenth of `steps`."""
     changes = options.changes()
     if options.augment:
         changes = {"task.augmentation": to_dict(SMALL_DATA_AUGMENTATION), **changes}
@@ -121,10 +121,25 @@ def open_pretraining_data(
 ) -> TrainingData[Any]:
     """Open the stores of the options, the studies without the recipe's views left out, and the lessons.
 
-    Of stored studies and lessons each comes about as often in an epoch: the fewer are repeated. `note` receives a
-    message for each lesson that is left out. Raises `UsageError` for lessons with a recipe that has none and the other
-    way round, and the errors of `open_stores` and of `datasets.reading`.
+    Stored studies and lessons come about equally often in an epoch: the fewer are repeated. `note` receives a message
+    for each lesson that is left out. Raises `UsageError` for lessons with a recipe that has none and the other way
+    round, and the errors of `open_stores` and of `datasets.reading`.
     """
+    _check_sources(options, config)
+    stored: TrainingData[StoredStudy] | None = None
+    if options.data is not None:
+        opened = open_stores(options.data, options.validation, title=options.title, licence=options.licence)
+        stored = with_views(opened, config)
+    if options.lessons is not None:
+        lessons = open_training_data(LabelledSource(data=options.lessons), note=note)
+        return _with_lessons(lessons, stored, options.lessons)
+    if stored is None:
+        raise UsageError("no store given; expected a folder that `cinema prepare` wrote: --data STORE")
+    return stored
+
+
+def _check_sources(options: PretrainOptions, config: PretrainConfig) -> None:
+    """Raise `UsageError` unless the options name the sources that the recipe learns from, and no other."""
     if (options.lessons is None) != (config.lessons is None):
         found = "without --lessons" if options.lessons is None else f"with --lessons {options.lessons}"
         wanted = "a folder of labelled studies" if options.lessons is None else "the recipe both or synthetic"
@@ -134,24 +149,14 @@ def open_pretraining_data(
         raise UsageError(
             f"{' and '.join(unused)} with a recipe that learns from lessons alone; leave out what it ignores"
         )
-    stored: list[TrainingData[StoredStudy]] = []
-    if options.data is not None and config.needs_store:
-        opened = open_stores(options.data, options.validation, title=options.title, licence=options.licence)
-        stored.append(with_views(opened, config))
-    if options.lessons is None:
-        if not stored:
-            raise UsageError("no store given; expected a folder that `cinema prepare` wrote: --data STORE")
-        return stored[0]
-    if config.needs_store and not stored:
+    if config.needs_store and config.lessons is not None and options.data is None:
         raise UsageError("no store given beside the lessons; expected one: --data STORE, or --recipe synthetic")
-    lessons = open_training_data(LabelledSource(data=options.lessons), note=note)
-    return _with_lessons(lessons, stored[0] if stored else None, options.lessons)
 
 
 def _with_lessons(
     lessons: TrainingData[AnnotatedStudy], stored: TrainingData[StoredStudy] | None, place: str
 ) -> TrainingData[Any]:
-    """Join both; their names in the split are those of different subjects."""
+    """Return both as one: the fewer are repeated, and lessons have names of their own in the split."""
     held_out = lessons.val[:_MAX_VALIDATED_LESSONS]
     if stored is None:
         return replace(lessons, val=held_out, source={"lessons": place})
@@ -197,11 +202,13 @@ def _views_of(study: StoredStudy, config: PretrainConfig) -> tuple[View, ...]:
     return tuple(view for view in config.grids if view in study.views)
 
 
-def _check_same_views(studies: Sequence[StoredStudy], config: PretrainConfig) -> None:
-    """Raise `UsageError` if studies differ in views or tokens: processes that share weights need the same."""
+def _check_sharded(data: TrainingData[Any], config: PretrainConfig) -> None:
+    """Raise `UsageError` if passes differ in kind, views or tokens: processes that share weights need the same."""
+    if config.lessons is not None:
+        raise UsageError("strategy 'fsdp' needs the same pass in every process, and lessons are drawn; use 'ddp'")
     if config.skip_blank:
         raise UsageError("strategy 'fsdp' needs as many tokens in every study, and blank slices are skipped; use 'ddp'")
-    found = {_views_of(study, config) for study in studies}
+    found = {_views_of(study, config) for study in (*data.train, *data.val)}
     if len(found) > 1:
         sets = "; ".join(sorted(", ".join(views) for views in found))
         raise UsageError(f"strategy 'fsdp' needs the same views in every study, here are: {sets}; use 'ddp'")

@@ -1,9 +1,9 @@
 """Lessons beside the reconstruction: structures of synthetic hearts, and agreement with oneself on real ones.
 
 No label of a person's heart is needed. Synthetic hearts come with exact masks. Where the network is sure of an
-unlabelled image, it has to predict the same for that image with other intensities, turned and mirrored (FixMatch;
-Sohn et al., NeurIPS 2020), so that what was learned on synthetic images carries over to real ones. Teachers, models
-that learned the same lessons before, may say in its place what that is: several networks are sure of more than one.
+unlabelled image, it has to predict the same for that image with other intensities, rotated and mirrored (FixMatch;
+Sohn et al., NeurIPS 2020), so that what was learned on synthetic images carries over to real ones. The labels may come
+from teachers instead, models that learned the same lessons before: together they are sure of more than one network.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ class LessonConfig:
     agreement_weight: float = 0.5
     """Weight of the agreement on unlabelled images; 0 leaves it out."""
     agreement_share: float = 0.5
-    """Part of the unlabelled images of a batch that it is computed of."""
+    """Share of the unlabelled images of a batch from which it is computed."""
     teachers: tuple[str, ...] = ()
     """Models whose mean prediction the network has to agree with; empty for its own."""
     confidence: float = 0.9
-    """Probability from which on a voxel's prediction counts as sure."""
+    """Least probability of a voxel's prediction that counts as sure."""
     min_voxels: int = 40
     """Voxels of each structure that must be sure for an image to count."""
 
@@ -102,11 +102,7 @@ class Lessons:
         """
         config = self.config
         shown = images[: math.ceil(len(images) * config.agreement_share)]
-        with torch.no_grad():
-            sure, codes = self._probabilities(network, shown).max(dim=1)
-        blank = ~shown.flatten(1, 3).any(dim=1)
-        codes = torch.where(sure >= config.confidence, codes, IGNORE_INDEX)
-        codes = codes.masked_fill(blank[:, None, None], IGNORE_INDEX)
+        codes = self._pseudo_labels(network, shown)
         counts = torch.stack([(codes == label.code).flatten(1).sum(1) for label in CINE_LABELS])
         kept = (counts >= config.min_voxels).all(dim=0)
         if not kept.any():
@@ -117,6 +113,14 @@ class Lessons:
         total = cross_entropy(logits, target) + soft_dice(logits, target)
         parts = {"agreement": float(total.detach()), "agreeing": float(kept.float().mean())}
         return Loss(total=config.agreement_weight * total * (len(image) / len(shown)), parts=parts)
+
+    @torch.no_grad()
+    def _pseudo_labels(self, network: CineMA, images: Tensor) -> Tensor:
+        """Return the codes (b, x, y, z) predicted surely; `IGNORE_INDEX` elsewhere, and in slices without an image."""
+        sure, codes = self._probabilities(network, images).max(dim=1)
+        blank = ~images.flatten(1, 3).any(dim=1)
+        kept = (sure >= self.config.confidence) & ~blank[:, None, None]
+        return codes.masked_fill(~kept, IGNORE_INDEX)
 
     def _probabilities(self, network: CineMA, images: Tensor) -> Tensor:
         """Return the mean probabilities (b, class, x, y, z) by the teachers, or by the network itself."""
@@ -169,7 +173,7 @@ def as_autoencoder(network: nn.Module) -> CineMA:
 
 
 def _changed(images: Tensor, codes: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Change the intensities of images (b, 1, x, y, z), and turn and mirror both them and their codes (b, x, y, z)."""
+    """Change the intensities of images (b, 1, x, y, z); rotate and mirror them with their codes (b, x, y, z)."""
     changed, targets = [], []
     for image, code in zip(images, codes, strict=True):
         quarters, mirrored = int(rng.integers(4)), bool(rng.integers(2))

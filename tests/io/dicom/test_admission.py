@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import pytest
 from synthetic_dicom import Heart, StudyWriter, short_axis_planes
 
 from cinema_cmr.core.errors import NoCineError
-from cinema_cmr.core.study import Issue, Study
+from cinema_cmr.core.study import Issue, Study, Subject
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.io.dicom.admission import with_claimed
+from cinema_cmr.io.dicom.files import FoundFiles, SeriesFiles
+from cinema_cmr.io.dicom.header import FrameHeader
 from cinema_cmr.io.dicom.study import read_dicom
 
 HEART = Heart()
@@ -84,3 +88,37 @@ def test_a_result_series_at_the_places_of_the_stack_replaces_nothing(tmp_path: P
     study = read_dicom(tmp_path)
     np.testing.assert_array_equal(study[View.SAX].array, plain.array)
     assert not [issue for issue in study.issues if issue.code.startswith("claim")]
+
+
+def test_a_multi_frame_image_without_its_first_frame_is_excluded_until_all_its_frames_are_admitted() -> None:
+    claimed = tuple(
+        FrameHeader(
+            file=0,
+            frame=frame,
+            series="series 1",
+            rows=4,
+            columns=4,
+            orientation=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
+            position=(0.0, 0.0, 0.0),
+            pixel_spacing=(1.0, 1.0),
+            claim="described as flow",
+        )
+        for frame in (1, 2)
+    )
+    series = SeriesFiles(number=1, folder=None, n_images=1, excluded=Counter({"described as flow": 1}))
+    found = FoundFiles(
+        paths=(Path("a.dcm"),),
+        headers=(),
+        claimed=claimed,
+        series={"series 1": series},
+        numbers=(1,),
+        broken=(),
+        n_other_files=0,
+        n_directories=0,
+        subject=Subject(),
+        issues=(),
+    )
+    partly = with_claimed(found, [0])
+    assert partly.series["series 1"].excluded == Counter({"described as flow": 1})
+    for whole in (with_claimed(found, [0, 1]), with_claimed(partly, [0])):
+        assert len(whole.headers) == 2 and not whole.series["series 1"].excluded

@@ -7,7 +7,7 @@ of them; what else could have changed a number is reported.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,7 +15,8 @@ import numpy as np
 
 from cinema_cmr.core.study import Issue
 from cinema_cmr.io.dicom.files import FoundFiles
-from cinema_cmr.io.dicom.header import EXCLUDING_HINTS, VELOCITY, FrameHeader
+from cinema_cmr.io.dicom.header import FrameHeader
+from cinema_cmr.io.dicom.image_kind import EXCLUDING_HINTS, VELOCITY
 from cinema_cmr.io.dicom.sort import SortedStacks, sort_headers
 from cinema_cmr.io.dicom.stack import MIN_STACK_SLICES, PARALLEL, CineSlice, Stack, same_tissue_mm, slice_centre
 
@@ -25,6 +26,10 @@ _BESIDE_MM = 60.0
 """Slice centres further apart than this within their plane show different organs."""
 _ON_GRID = 0.3
 """Largest distance of a slice from the regular positions of a stack, in steps."""
+_BEYOND = 1.5
+"""Largest distance of a slice that continues a stack from its end, in steps."""
+_TOLERANCES = (0.01, 0.01, 0.15, 0.15)
+"""Largest relative differences of what `_acquisition` returns, between slices that were acquired alike."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +54,10 @@ def admit_claimed(found: FoundFiles, stacks: SortedStacks, *, all_cines: bool = 
     issues = []
     for series, members in by_series.items():
         own = [found.claimed[k] for k in members]
-        proven = own[0].claim == VELOCITY or _beside_velocities(own, velocities)
         parts = sort_headers(own).stacks
-        pairs = (
-            [] if proven else [(part, _taken(part, own, stacks, found.headers, all_cines=all_cines)) for part in parts]
-        )
-        taken = {k for _, indices in pairs for k in indices}
+        is_flow = own[0].claim == VELOCITY or _beside_velocities(own, velocities)
+        candidates = [] if is_flow else parts
+        taken = [k for part in candidates for k in _taken(part, own, stacks, found.headers, all_cines=all_cines)]
         admitted.update(members[k] for k in taken)
         if taken:
             issues.append(_admitted_issue(series, own[0].claim, certain=not all_cines))
@@ -69,13 +72,13 @@ def with_claimed(found: FoundFiles, chosen: Iterable[int]) -> FoundFiles:
     if not indices:
         return found
     moved = [_without_claimed_hints(found.claimed[k]) for k in sorted(indices)]
-    series = dict(found.series)
-    for header in moved:
-        left = series[header.series].excluded.copy()
-        left[header.claim] -= header.frame == 0
-        series[header.series] = replace(series[header.series], excluded=+left)
-    headers = sorted((*found.headers, *moved), key=lambda header: (header.file, header.frame))
     rest = tuple(header for k, header in enumerate(found.claimed) if k not in indices)
+    series = dict(found.series)
+    # The counts are of stored images: a multi-frame one, of several headers, is excluded while any of these is.
+    partly = {header.file for header in rest}
+    for label, claim, _ in {(one.series, one.claim, one.file) for one in moved if one.file not in partly}:
+        series[label] = replace(series[label], excluded=series[label].excluded - Counter({claim: 1}))
+    headers = sorted((*found.headers, *moved), key=lambda header: (header.file, header.frame))
     return replace(found, headers=tuple(headers), claimed=rest, series=series)
 
 
@@ -101,11 +104,8 @@ def _acquired_alike(part: Stack, own: Sequence[FrameHeader], stack: Stack, heade
     return all(a is None or b is None or abs(a - b) <= tolerance * b for a, b, tolerance in facts)
 
 
-_TOLERANCES = (0.01, 0.01, 0.15, 0.15)
-
-
 def _acquisition(stack: Stack, headers: Sequence[FrameHeader]) -> tuple[float | None, ...]:
-    """Return pixel spacings, frame step and echo time of a stack."""
+    """Return pixel spacing (rows, columns; mm), frame step and echo time (ms) of a stack, None where unknown."""
     frames = [headers[k] for one in stack.slices for k in one.frames if k is not None]
     steps = [float(np.median(np.diff(one.times_ms))) for one in stack.slices if one.times_ms and len(one.times_ms) > 1]
     echoes = [frame.echo_time_ms for frame in frames if frame.echo_time_ms]
@@ -117,6 +117,7 @@ def _median(values: Sequence[float]) -> float | None:
 
 
 def _is_covered(one: CineSlice, part: Stack, stacks: SortedStacks) -> bool:
+    """Return True if a slice of any stack shows the tissue of this one."""
     return any(slices_overlap(one, part, other, stack) for stack in stacks.stacks for other in stack.slices)
 
 
@@ -144,7 +145,7 @@ def _continues(part: Stack, stack: Stack) -> bool:
         offset = slice_centre(one, part.grid) - slice_centre(first, stack.grid)
         along = float(offset @ stack.normal)
         beside = float(np.linalg.norm(offset - along * stack.normal))
-        near = -1.5 * step < along < float(stack.positions_mm[-1]) + 1.5 * step
+        near = -_BEYOND * step < along < float(stack.positions_mm[-1]) + _BEYOND * step
         if near and beside < _BESIDE_MM and abs(along / step - round(along / step)) <= _ON_GRID:
             return True
     return False
@@ -157,6 +158,7 @@ def _beside_velocities(own: Sequence[FrameHeader], velocities: Sequence[FrameHea
 
 
 def _place(header: FrameHeader) -> tuple[float, ...]:
+    """Return position and orientation, to 0.1 mm and without a negative zero, so that equal places are equal."""
     return tuple(round(value, 1) + 0.0 for value in (*header.position, *header.orientation))
 
 

@@ -21,15 +21,13 @@ from cinema_cmr.io.dicom.decoding.limits import check_claims, is_compressed
 from cinema_cmr.io.dicom.directory import directory_issues
 from cinema_cmr.io.dicom.header import (
     HEADER_TAGS,
-    MR_CLASSES,
     NUMBER_KEYWORDS,
     FrameHeader,
-    claimed_kind,
-    exclusion_reason,
     frame_headers,
 )
+from cinema_cmr.io.dicom.image_kind import MR_CLASSES, claimed_kind, exclusion_reason
+from cinema_cmr.io.dicom.patient.subject import fill_subject
 from cinema_cmr.io.dicom.series_groups import ImageFile, group_series, without_shared_instance_uids
-from cinema_cmr.io.dicom.subject import fill_subject
 from cinema_cmr.io.dicom.values import integer_of, text_number_keywords, text_of, value_of
 from cinema_cmr.io.names import natural_key
 from cinema_cmr.io.walk import paths_below

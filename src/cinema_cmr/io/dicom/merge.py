@@ -26,6 +26,7 @@ _MAX_OFFSET_SHARE = 0.2
 _MAX_SHEAR = 0.36
 """Slope of the line of image centres relative to the normal (20 degrees)."""
 _FAR_GAP_MM = 45.0
+"""A stack is split at gaps wider than this, and than `_FAR_GAPS` usual ones: what lies there is another plane."""
 _FAR_GAPS = 3.5
 _SAME_RATE = 1.1
 """Ratio of cycle lengths below which slices described as stress may belong to a stack at rest."""
@@ -66,12 +67,9 @@ def merge_slices(slices: Slices, normal: Array) -> tuple[list[tuple[CineSlice, .
     stacks: list[list[CineSlice]] = []
     repeats: list[RepeatedSlice] = []
     for acquisition in acquisitions:
-        if stacks and _may_complete(stacks[0], acquisition, normal):
-            merged, found = _merge_blocks(acquisition, normal, into=[stacks[0]])
-            stacks.extend(merged[1:])
-        else:
-            merged, found = _merge_blocks(acquisition, normal, into=[])
-            stacks.extend(merged)
+        completed = stacks[:1] if stacks and _may_complete(stacks[0], acquisition, normal) else []
+        merged, found = _merge_blocks(acquisition, normal, onto=completed)
+        stacks = [*merged[: len(completed)], *stacks[len(completed) :], *merged[len(completed) :]]
         repeats += found
     parts = [part for stack in stacks for part in _split_at_gaps(stack, normal)]
     return parts, repeats
@@ -126,17 +124,17 @@ def _split_by_rate(slices: Slices, normal: Array) -> list[list[CineSlice]]:
 
 def _split_repetitions(slices: Slices, normal: Array) -> list[list[CineSlice]]:
     """Split an acquisition from a later one of the same kind that repeats it over at least half of its positions."""
-    passes: list[list[CineSlice]] = []
+    runs: list[list[CineSlice]] = []
     for block in _blocks(slices, key=lambda block: (-len(block), _latest(block))):
-        found = next((part for part in passes if not any(_at_same_position(part, one, normal) for one in block)), None)
+        found = next((part for part in runs if not any(_at_same_position(part, one, normal) for one in block)), None)
         if found is None:
-            passes.append(list(block))
+            runs.append(list(block))
         else:
             found.extend(block)
-    if not passes:
+    if not runs:
         return []
-    whole = [passes[0]]
-    for part in passes[1:]:
+    whole = [runs[0]]
+    for part in runs[1:]:
         if _repeats_stack(part, whole[0], normal):
             whole.append(part)
         else:
@@ -170,10 +168,11 @@ def _same_rate(slices: Slices, others: Slices) -> bool:
 
 
 def _merge_blocks(
-    slices: Slices, normal: Array, *, into: list[list[CineSlice]]
+    slices: Slices, normal: Array, *, onto: Sequence[Slices]
 ) -> tuple[list[list[CineSlice]], list[RepeatedSlice]]:
-    """Merge the series of one acquisition into stacks, those of `into` first; a series stays together."""
-    stacks, repeats = into, []
+    """Merge the series of one acquisition into stacks, those of `onto` first; a series stays together."""
+    stacks = [list(stack) for stack in onto]
+    repeats: list[RepeatedSlice] = []
     for block in _blocks(slices, key=_rank, reverse=True):
         match = next((stack for stack in stacks if _is_in_line(stack, block, normal)), None)
         if match is None:

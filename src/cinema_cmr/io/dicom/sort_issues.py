@@ -24,9 +24,12 @@ __all__ = [
     "retake_issues",
 ]
 
-_FEWEST = 3
-_CINE_STEP_MS = 100.0
+_MIN_REMAINS = 3
+"""Images whose two steps show a cine; fewer show none."""
+_MAX_CINE_STEP_MS = 100.0
+"""Frames of a cine follow each other faster; maps and late enhancement are taken once a heartbeat."""
 _SAME_PLACE_MM = 2.0
+"""Distance along the normal below which an image lies at the place of a slice."""
 
 
 def copies_issue(count: int) -> Issue:
@@ -58,16 +61,7 @@ def lost_slice_issues(series: str, n_images: Sequence[int], slices: Sequence[Cin
     lost = [n for n in n_images if 2 * n >= MIN_FRAMES]
     if not lost or sum(one.series == series for one in slices) < MIN_STACK_SLICES - 1:
         return []
-    found = "a slice was" if len(lost) == 1 else f"{len(lost)} slices were"
-    return [
-        Issue(
-            code="lost-slice",
-            severity="error",
-            message=f"{series}: {found} left out with {max(lost)} usable images at most; expected at least {MIN_FRAMES}"
-            " frames: images are missing or damaged, copy the series again from its source",
-            evidence={"series": series, "slices": len(lost)},
-        )
-    ]
+    return [_lost_slice_issue(series, lost)]
 
 
 def cut_slice_issues(headers: Sequence[FrameHeader], frames: Sequence[int], slices: Sequence[CineSlice]) -> list[Issue]:
@@ -82,33 +76,36 @@ def cut_slice_issues(headers: Sequence[FrameHeader], frames: Sequence[int], slic
         if k not in used:
             along = round(float(np.dot(headers[k].position, headers[k].normal)), 0)
             remains.setdefault((headers[k].series, along), []).append(k)
-    cut = [own for own in remains.values() if _is_cut(headers, own) and not _is_beside(headers[own[0]], slices)]
+    cut = [own for own in remains.values() if _is_cut(headers, own) and not _is_replaced(headers[own[0]], slices)]
     if not cut or len(slices) < MIN_STACK_SLICES:
         return []
     series = sorted({headers[k].series for own in cut for k in own})
-    found = "a slice was" if len(cut) == 1 else f"{len(cut)} slices were"
-    return [
-        Issue(
-            code="lost-slice",
-            severity="error",
-            message=f"{', '.join(series)}: {found} left out with {max(map(len, cut))} images at most; expected at least"
-            f" {MIN_FRAMES} frames: images are missing or damaged, copy the series again from its source",
-            evidence={"series": ", ".join(series), "slices": len(cut)},
-        )
-    ]
+    return [_lost_slice_issue(", ".join(series), [len(own) for own in cut])]
 
 
-def _is_cut(headers: Sequence[FrameHeader], frames: Sequence[int]) -> bool:
-    times = sorted(time for k in frames if (time := headers[k].trigger_ms) is not None)
-    if not _FEWEST <= len(times) == len(frames) < MIN_FRAMES:
-        return False
-    stated = headers[frames[0]].n_phases or 0
-    return 0 < float(np.median(np.diff(times))) <= _CINE_STEP_MS and (
-        stated >= MIN_FRAMES or 2 * len(times) > MIN_FRAMES
+def _lost_slice_issue(series: str, n_images: Sequence[int]) -> Issue:
+    """Return the issue on slices left out, of which so many usable images are there each."""
+    slices = "a slice was" if len(n_images) == 1 else f"{len(n_images)} slices were"
+    return Issue(
+        code="lost-slice",
+        severity="error",
+        message=f"{series}: {slices} left out with {max(n_images)} usable images at most; expected at least"
+        f" {MIN_FRAMES} frames: images are missing or damaged, copy the series again from its source",
+        evidence={"series": series, "slices": len(n_images)},
     )
 
 
-def _is_beside(header: FrameHeader, slices: Sequence[CineSlice]) -> bool:
+def _is_cut(headers: Sequence[FrameHeader], frames: Sequence[int]) -> bool:
+    """Return True if a few images of one place are what is left of a cine."""
+    times = sorted(time for k in frames if (time := headers[k].trigger_ms) is not None)
+    if not _MIN_REMAINS <= len(times) == len(frames) < MIN_FRAMES:
+        return False
+    stated = headers[frames[0]].n_phases or 0
+    is_fast = 0 < float(np.median(np.diff(times))) <= _MAX_CINE_STEP_MS
+    return is_fast and (stated >= MIN_FRAMES or 2 * len(times) > MIN_FRAMES)
+
+
+def _is_replaced(header: FrameHeader, slices: Sequence[CineSlice]) -> bool:
     """Return True if one of the slices lies at the place of an image."""
     return any(abs(float(np.subtract(header.position, one.origin) @ header.normal)) < _SAME_PLACE_MM for one in slices)
 

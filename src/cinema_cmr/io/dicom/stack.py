@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.geometry import lps_to_ras
 from cinema_cmr.core.study import Issue
+from cinema_cmr.io.dicom.timing import TRIGGER_TIME
 
 __all__ = [
     "MIN_STACK_SLICES",
@@ -32,8 +33,16 @@ PARALLEL = float(np.cos(np.radians(5)))
 """Cosine of the largest tilt between parallel slices."""
 
 _SAME_TISSUE = 0.7
+"""Distance below which two slices show the same tissue, as a share of their thickness."""
 _UNKNOWN_THICKNESS_MM = 6.0
+"""Where none is stated: the least that SCMR recommends for cine, 6 to 8 mm (Kramer et al., JCMR 2020;22:17)."""
 _MAX_THICKNESS_MM = 12.0
+"""A larger thickness is a mistake."""
+_GAP = 1.6
+"""Ratio of a slice distance to the usual one from which a slice may be missing between two."""
+_OFF_LINE_MM = 1.0
+_OTHER_SPACING_MM = 0.5
+"""Difference of the stated slice distance from that of the positions, beyond rounding."""
 _OVERLAP = 0.5
 """Smallest stated distance of slices, as a share of their thickness; a smaller one is the gap between them."""
 
@@ -81,7 +90,8 @@ class CineSlice:
     """Header indices in temporal order; None for a missing frame."""
     times_ms: tuple[float, ...] | None = None
     """Time of each frame after the trigger; None if unknown."""
-    order_source: str = "trigger time"
+    order_source: str = TRIGGER_TIME
+    """What the frames were ordered by (`TimeOrder.source`)."""
     thickness_mm: float | None = None
     spacing_between_mm: float | None = None
     rr_interval_ms: float | None = None
@@ -194,7 +204,7 @@ def geometry_issues(stack: Stack) -> list[Issue]:
 
 def _gap_issue(gaps: Array) -> Issue | None:
     usual = float(np.median(gaps))
-    wide = np.flatnonzero(gaps > 1.6 * usual)
+    wide = np.flatnonzero(gaps > _GAP * usual)
     if not len(wide) or len(gaps) < 3:
         return None
     k = int(wide[0])
@@ -220,7 +230,7 @@ def _line_issue(stack: Stack) -> Issue | None:
     fit, *_ = np.linalg.lstsq(design, stack.origins, rcond=None)
     off_mm = np.linalg.norm(stack.origins - design @ fit, axis=1)
     worst = int(off_mm.argmax())
-    if off_mm[worst] < 1.0:
+    if off_mm[worst] < _OFF_LINE_MM:
         return None
     return Issue(
         code="slices-out-of-line",
@@ -233,7 +243,7 @@ def _line_issue(stack: Stack) -> Issue | None:
 
 def _spacing_issue(stack: Stack, usual_mm: float) -> Issue | None:
     stated = [cine_slice.spacing_between_mm for cine_slice in stack.slices if cine_slice.spacing_between_mm]
-    if not stated or abs(float(np.median(stated)) - usual_mm) <= 0.5:
+    if not stated or abs(float(np.median(stated)) - usual_mm) <= _OTHER_SPACING_MM:
         return None
     return Issue(
         code="spacing-disagrees",

@@ -29,10 +29,10 @@ from cinema_cmr.io.dicom.decisions import (
     reference_issues,
     series_decisions,
 )
-from cinema_cmr.io.dicom.examination import check_single_examination
 from cinema_cmr.io.dicom.files import FoundFiles, pixel_digests, read_headers
 from cinema_cmr.io.dicom.image_sources import cine_sources
 from cinema_cmr.io.dicom.merge import Rejection
+from cinema_cmr.io.dicom.patient.examination import check_single_examination
 from cinema_cmr.io.dicom.phases.phase_check import PhasedStack, check_phases
 from cinema_cmr.io.dicom.phases.rate import CardiacCycle, cardiac_cycle
 from cinema_cmr.io.dicom.pixels import AssembledStack, assemble

@@ -25,9 +25,21 @@ __all__ = [
 
 TRIGGER_TIME = "trigger time"
 """Order of frames by their times after the R wave."""
-
+TEMPORAL_POSITION = "temporal position"
+ACQUISITION_TIME = "acquisition time"
+INSTANCE_NUMBER = "instance number"
+FRAME_NUMBER = "frame number"
 FILE_ORDER = "file order"
 """Order of frames without any time information: a guess."""
+
+_FIELDS = {
+    TRIGGER_TIME: "trigger_ms",
+    TEMPORAL_POSITION: "temporal_index",
+    ACQUISITION_TIME: "acquired_ms",
+    INSTANCE_NUMBER: "instance_number",
+    FRAME_NUMBER: "frame",
+}
+"""Field of `FrameHeader` that each order sorts by, the most trusted first."""
 
 MIN_FRAMES = 8
 """Minimum number of frames of a cine: late enhancement has 1 or 2, T2 maps 3 or 4."""
@@ -35,6 +47,9 @@ MIN_FRAMES = 8
 _MAX_STEP_MS = 200.0
 """At a larger step, even a cycle of 1.6 s would have fewer than `MIN_FRAMES` frames."""
 _MIN_STEP_MS = 5.0
+"""Smallest step of a cine; real-time and gated cines have 15 to 60 ms."""
+_OTHER_UNIT = 5.0
+"""Times are in another unit only if their step, taken as ms, is outside the range of a cine by this factor."""
 _DAY_MS = 86_400_000.0
 _BEAT_STEP_MS = 300.0
 """Frames acquired further apart than this are one per heartbeat (200 beats per minute), not a cine."""
@@ -43,18 +58,14 @@ _ANOTHER_ECHO = 1.2
 _MAX_MISSING = 3
 """More missing frames than this are a different number of frames rather than a loss."""
 
-_NUMBERS = ("temporal position", "instance number")
 _EVEN = 0.45
 """Largest deviation of a step from a whole number of steps among evenly spaced times, as a share of the step."""
+_REGULAR = 0.3
+"""The same where steps place missing frames; also the largest difference of the starts of complete slices, in steps."""
+_UNKNOWN_START = 0.3
+"""Where slices start if the complete ones do not agree, in steps: between beginning (0) and middle (0.5) of a frame."""
 _ROUNDED_DISTINCT = 5
-
-_SOURCES = (
-    (TRIGGER_TIME, "trigger_ms"),
-    ("temporal position", "temporal_index"),
-    ("acquisition time", "acquired_ms"),
-    ("instance number", "instance_number"),
-    ("frame number", "frame"),
-)
+"""Fewest distinct values that show the even step of rounded times."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +77,7 @@ class TimeOrder:
     values: tuple[float, ...]
     """Values that the frames were sorted by, ascending."""
     source: str
-    """Source of `values`: "trigger time" if available, "file order" if there is no time information."""
+    """Source of `values`: `TRIGGER_TIME` if available, `FILE_ORDER` if there is no time information."""
     repeats: tuple[int, ...] = ()
     """Header indices of frames replaced by a later acquisition at the same time."""
 
@@ -82,25 +93,30 @@ def order_in_time(headers: Sequence[FrameHeader], frames: Sequence[int]) -> Time
     A trigger time that is rounded or broken gives way to a cleaner value. Frames with equal times were acquired again:
     the latest of each group is kept, since a repeat replaces what it repeats.
     """
-    orders = [order for source, name in _SOURCES if (order := _order_by_source(headers, frames, source, name))]
+    orders = [order for source in _FIELDS if (order := _order_by_source(headers, frames, source))]
     if not orders:
         return TimeOrder(frames=tuple(frames), values=tuple(map(float, range(len(frames)))), source=FILE_ORDER)
     first = orders[0]
     if first.source == TRIGGER_TIME and not _is_even(first.values):
-        numbered = [o for o in orders[1:] if o.source in _NUMBERS and len(o.frames) == len(first.frames)]
-        clean = next((order for order in numbered if _is_even(order.values)), None)
+        numbered = [one for one in orders if one.source in (TEMPORAL_POSITION, INSTANCE_NUMBER)]
+        same_size = [one for one in numbered if len(one.frames) == len(first.frames)]
+        clean = next((one for one in same_size if _is_even(one.values)), None)
         if clean is not None and not _same_cycle(clean.frames, first.frames):
             return clean
     return first
 
 
-def _order_by_source(headers: Sequence[FrameHeader], frames: Sequence[int], source: str, name: str) -> TimeOrder | None:
-    values: Sequence[float] = [getattr(headers[k], name) for k in frames]
+def _order_by_source(headers: Sequence[FrameHeader], frames: Sequence[int], source: str) -> TimeOrder | None:
+    """Return the order by one source; None if a frame lacks its value, or it does not distinguish the frames."""
+    values: Sequence[float] = [getattr(headers[k], _FIELDS[source]) for k in frames]
     if not values or None in values:
         return None
-    values = _in_ms(values) if source == TRIGGER_TIME else _past_midnight(values) if name == "acquired_ms" else values
-    if source == TRIGGER_TIME and (rounded := _rounded_order(headers, frames, values)):
-        return rounded
+    if source == TRIGGER_TIME:
+        values = _in_ms(values)
+        if rounded := _rounded_order(headers, frames, values):
+            return rounded
+    if source == ACQUISITION_TIME:
+        values = _past_midnight(values)
     if not _is_distinct(source, values):
         return None
     return _order_by(headers, frames, [float(value) for value in values], source)
@@ -110,7 +126,8 @@ def _in_ms(times: Sequence[float]) -> Sequence[float]:
     """Return trigger times in ms that were written in microseconds or seconds, which the step between frames shows."""
     step = float(np.median(np.diff(np.unique(times)))) if len(set(times)) >= MIN_FRAMES else 0.0
     for scale in (0.001, 1000.0):
-        if _MIN_STEP_MS <= step * scale <= _MAX_STEP_MS and not _MIN_STEP_MS / 5 <= step <= 5 * _MAX_STEP_MS:
+        is_near_ms = _MIN_STEP_MS / _OTHER_UNIT <= step <= _OTHER_UNIT * _MAX_STEP_MS
+        if _MIN_STEP_MS <= step * scale <= _MAX_STEP_MS and not is_near_ms:
             return [time * scale for time in times]
     return times
 
@@ -166,7 +183,7 @@ def _is_distinct(source: str, values: Sequence[float]) -> bool:
     n, distinct = len(values), len(set(values))
     if n == distinct:
         return n > 1
-    if source not in ("trigger time", "temporal position") or distinct < MIN_FRAMES:
+    if source not in (TRIGGER_TIME, TEMPORAL_POSITION) or distinct < MIN_FRAMES:
         return False
     if source == TRIGGER_TIME and _is_even(sorted(set(values))):
         return True
@@ -205,11 +222,11 @@ def non_cine_reason(headers: Sequence[FrameHeader], order: TimeOrder) -> str | N
         return "several echo times (a T2* measurement)"
     if len({header.inversion_time_ms for header in chosen}) >= 3:
         return "several inversion times (a T1 measurement or an inversion scout)"
-    if order.source == "trigger time" and _MIN_STEP_MS <= order.step <= _MAX_STEP_MS:
+    if order.source == TRIGGER_TIME and _MIN_STEP_MS <= order.step <= _MAX_STEP_MS:
         return None
     clock = [header.acquired_ms for header in chosen if header.acquired_ms is not None]
     beat_by_clock = len(clock) == len(chosen) and float(np.median(np.diff(sorted(clock)))) >= _BEAT_STEP_MS
-    beat_by_trigger = order.source == "trigger time" and order.step > _MAX_STEP_MS
+    beat_by_trigger = order.source == TRIGGER_TIME and order.step > _MAX_STEP_MS
     if beat_by_clock or beat_by_trigger:
         return "one image per heartbeat (perfusion or another dynamic series)"
     return None
@@ -229,7 +246,7 @@ def gap_slots(values: Sequence[float]) -> NDArray[np.int64]:
     if step <= 0:
         return consecutive
     whole = np.round(steps / step)
-    if (whole < 1).any() or np.abs(steps / step - whole).max() > 0.3:
+    if (whole < 1).any() or np.abs(steps / step - whole).max() > _REGULAR:
         return consecutive
     slots = np.concatenate([[0], np.cumsum(whole)]).astype(np.int64)
     return slots if slots[-1] + 1 - len(values) <= _MAX_MISSING else consecutive
@@ -274,8 +291,8 @@ def _frame_count(order: TimeOrder, total: int, rr_ms: float | None, stated: int 
 
 def _usual_start(starts: Sequence[float]) -> float:
     """Return where complete slices start, in steps: frames are timed by their beginning (0) or middle (0.5)."""
-    regular = bool(starts) and max(starts) - min(starts) < 0.3
-    return float(np.median(starts)) if regular else 0.3
+    regular = bool(starts) and max(starts) - min(starts) < _REGULAR
+    return float(np.median(starts)) if regular else _UNKNOWN_START
 
 
 def _most_common(totals: Sequence[int]) -> int:
@@ -286,21 +303,22 @@ def _most_common(totals: Sequence[int]) -> int:
 def _start(order: TimeOrder, count: int) -> float:
     """Return the number of steps from the start of the cycle to the first frame, as far as the values show."""
     first = order.values[0]
-    if order.source == "instance number":
+    if order.source == INSTANCE_NUMBER:
         # Numbers run slice by slice (step 1), or through all slices at each time.
         return (first - 1) % count if order.step <= 1 else (first - 1) // order.step
-    return first / order.step if order.source in ("trigger time", "temporal position") else 0.0
+    return first / order.step if order.source in (TRIGGER_TIME, TEMPORAL_POSITION) else 0.0
 
 
 def _covers_cycle(order: TimeOrder, total: int, rr_ms: float | None) -> bool:
-    if order.source != "trigger time" or rr_ms is None:
+    """Return True if so many frames at the step of an order fill the cycle, to within half a step."""
+    if order.source != TRIGGER_TIME or rr_ms is None:
         return False
     return abs(rr_ms / order.step - total) < 0.5
 
 
 def frame_times_ms(order: TimeOrder, row: Sequence[int | None]) -> NDArray[np.float64] | None:
     """Return the (t,) times of a slice's frames, extrapolated for missing ones; None if the order has no unit."""
-    if order.source not in ("trigger time", "acquisition time"):
+    if order.source not in (TRIGGER_TIME, ACQUISITION_TIME):
         return None
     if not _MIN_STEP_MS <= order.step <= _MAX_STEP_MS:
         return None

@@ -29,7 +29,8 @@ SYSTOLE = (0.15, 0.65)
 MAX_ED_OFFSET = 0.25
 """Offset of ED from the first frame, before or after, as a share of the cycle (ACDC's patient090: 0.25)."""
 
-LAST_TENTH = 0.9
+LATEST_ES = 0.9
+"""Share of the frames after which no end-systole is expected."""
 
 _SHOWN = 5
 """Deviating frames that a message names."""
@@ -46,7 +47,9 @@ MAX_VOLUME_ML = 1000.0
 
 MAX_DIAMETER_MM = 115.0
 """Widest LV with its wall; of ACDC's 100 patients, 20 of them with a dilated LV, the widest has 96 mm."""
+
 EF_PERCENT = (5.0, 85.0)
+"""Range of ejection fractions of living hearts."""
 
 MASS_RATIO = (0.8, 1.5)
 """Range of mass at ES over mass at ED; only masks change, muscle does not. ACDC experts: 0.89 to 1.47."""
@@ -117,7 +120,7 @@ def unusual_phases(context: QualityContext) -> Flag | None:
         return None
     ed_offset, systole = min(ed, n_frames - ed) / n_frames, (es - ed) % n_frames / n_frames
     late = ed_offset >= MAX_ED_OFFSET
-    if not (late or es >= LAST_TENTH * n_frames or not SYSTOLE[0] <= systole <= SYSTOLE[1]):
+    if not (late or es >= LATEST_ES * n_frames or not SYSTOLE[0] <= systole <= SYSTOLE[1]):
         return None
     return Flag(
         code="unusual-phases",
@@ -147,14 +150,15 @@ def sv_mismatch(context: QualityContext) -> Flag | None:
     """Report different stroke volumes: a regurgitant valve, a shunt, or a wrong mask; ACDC: 6 of 100.
 
     Where another flag gives the cause or states the volumes (a heart cut by the edge of the image, a missing base, an
-    implausible EF) that one is raised alone.
+    implausible EF), that one is raised alone.
     """
     lv, rv = context.value("lv_sv_ml"), context.value("rv_sv_ml")
     if lv is None or rv is None or max(lv, rv) <= 0:
         return None
     difference = abs(lv - rv) / max(lv, rv)
-    largest_ml = max(context.value(name) or 0.0 for name in ("lv_edv_ml", "rv_edv_ml"))
-    if difference <= MAX_STROKE_DIFFERENCE or abs(lv - rv) < MIN_SV_SHARE * largest_ml or _is_explained(context):
+    larger_edv_ml = max(context.value(name) or 0.0 for name in ("lv_edv_ml", "rv_edv_ml"))
+    within_error = abs(lv - rv) < MIN_SV_SHARE * larger_edv_ml
+    if difference <= MAX_STROKE_DIFFERENCE or within_error or _is_explained(context):
         return None
     return Flag(
         code="sv-mismatch",
@@ -165,7 +169,7 @@ def sv_mismatch(context: QualityContext) -> Flag | None:
 
 
 def _is_explained(context: QualityContext) -> bool:
-    """Return whether another flag says what a difference of the stroke volumes would."""
+    """Return whether another flag gives the cause of different stroke volumes, or states them."""
     if is_cut(context) or implausible_ef(context) is not None:
         return True
     base = base_not_covered(context)

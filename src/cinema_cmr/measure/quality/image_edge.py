@@ -1,4 +1,4 @@
-"""Quality check of the edge of the image: a heart that it cuts, and what follows from that alone.
+"""Quality check of the edge of the image: a heart that it cuts, and which flags follow from that alone.
 
 Images that are cropped closely about the LV cut the RV, and a network leaves the outermost pixels empty. Unequal stroke
 volumes, an implausible RVEF, a low confidence and an oblong LV are then consequences of one cause, which is reported
@@ -23,7 +23,8 @@ MAX_STROKE_DIFFERENCE = 0.4
 """Largest difference of the stroke volumes, as a share of the larger; of 100 ACDC patients 20 % flags 52, 40 % 22."""
 
 RV_WALL_MM = 5.0
-"""RV blood nearer to the edge leaves no room for its wall, 3 to 5 mm thick (Rudski et al., JASE 2010;23:685)."""
+"""Distance from the edge below which RV blood leaves no room for its wall, 3 to 5 mm thick (Rudski et al., JASE
+2010;23:685)."""
 
 SHORT_CONTACT_MM = 20.0
 """Contact with the edge in one slice, up to which no more than a little of RV or wall is missing, if the stroke volumes

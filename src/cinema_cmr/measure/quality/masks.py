@@ -23,9 +23,8 @@ COMPONENT_SHARE = 0.05
 """Smallest share of a structure's volume at which a second component is more than stray pixels."""
 
 OPEN_SHARE = 0.05
-"""Share of the counted blood of a frame in open slices, from which their wall is missed rather than thin: the last
-slice at the apex, where a network ends the wall a little before the blood, holds 1 % or less in most hearts, 4 % at
-most."""
+"""Share of a frame's counted blood in open slices, from which their wall was missed rather than thin: the last slice at
+the apex, where a network ends the wall a little before the blood, holds 1 % or less in most hearts, 4 % at most."""
 
 CUT_CONFIDENCE = 0.014
 """Allowance of the limit of confidence for a heart that the edge of the image cuts: the model is unsure there, though
@@ -220,10 +219,9 @@ def low_confidence(context: QualityContext) -> Flag | None:
         return None
     confidence = context.prediction.confidence[list(context.key_frames)]
     finite, limit = confidence[np.isfinite(confidence)], context.prediction.least_confidence
+    if is_cut(context):
+        limit = round(limit - CUT_CONFIDENCE, 3)
     if not finite.size or finite.min() >= limit:
-        return None
-    limit = round(limit - CUT_CONFIDENCE, 3) if is_cut(context) else limit
-    if finite.min() >= limit:
         return None
     return Flag(
         code="low-confidence",

@@ -134,7 +134,7 @@ def agreed_interval_ms(rr_ms: float | None, rate_bpm: float | None, span_ms: flo
     """Return the stated interval, or that of the heart rate where the span of the frames agrees with that instead.
 
     >>> agreed_interval_ms(1512.0, 79.0, 756.0), agreed_interval_ms(756.0, 60.0, 756.0)
-    (759.4936708860759, 756.0)
+    (759.493670886076, 756.0)
     """
     if rr_ms is None or rate_bpm is None or span_ms is None:
         return rr_ms

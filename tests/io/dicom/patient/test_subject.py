@@ -7,7 +7,7 @@ from pydicom.dataset import Dataset
 
 from cinema_cmr.core.study import Issue, Subject
 from cinema_cmr.io.dicom.files import quiet_pydicom
-from cinema_cmr.io.dicom.subject import fill_subject, read_subject
+from cinema_cmr.io.dicom.patient.subject import fill_subject, read_subject
 
 
 def dataset(**tags: object) -> Dataset:
