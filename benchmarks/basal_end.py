@@ -37,7 +37,6 @@ from cinema_cmr.phantom.points import plane_landmarks
 from cinema_cmr.phantom.render import Beat, render_slice
 from cinema_cmr.phantom.styles import draw_style
 from cinema_cmr.phantom.subject import GROUPS, draw_subject
-from cinema_cmr.phantom.tissue import tissue_signals
 
 RESULTS = Path(__file__).parent / "results" / "basal_end.json"
 LV = 3
@@ -70,16 +69,9 @@ def phantom(seed: int) -> Heart:
     frames = [body.heart.frame(float(time)) for time in times]
     chambers = Chambers(heart=body.heart)
     parts = [soften_surfaces(one, chambers.at(one), style.pixel_mm, style.thickness_mm / 3) for one in frames]
-    tissues = tissue_signals(
-        field_tesla=style.field_tesla,
-        flip_deg=style.flip_deg,
-        tr_ms=style.tr_ms,
-        inflow=style.inflow,
-        fat_sign=-1.0 if style.fat_opposed else 1.0,
-    )
     beat = Beat(parts=parts)
     slices = [
-        render_slice(body, beat, plane, k, tissues=tissues, flow=style.flow).labels for k in range(plane.shape[2])
+        render_slice(body, beat, plane, k, tissues=style.signals, flow=style.flow).labels for k in range(plane.shape[2])
     ]
     labels = np.stack(slices).astype(np.uint8).transpose(2, 3, 0, 1)
     long_axes = (View.LAX_2C, View.LAX_4C)

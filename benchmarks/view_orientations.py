@@ -38,7 +38,6 @@ from cinema_cmr.phantom.planes import ImagePlane, plan_view
 from cinema_cmr.phantom.render import Beat, render_slice
 from cinema_cmr.phantom.styles import Style, draw_style
 from cinema_cmr.phantom.subject import GROUPS, draw_subject
-from cinema_cmr.phantom.tissue import tissue_signals
 from cinema_cmr.pipeline.analysis_options import Options
 from cinema_cmr.pipeline.analyzer import Analyzer
 from cinema_cmr.views.recognise import Candidate, recognise_views
@@ -96,16 +95,9 @@ def image_study(seed: int) -> dict[str, tuple[Array, Array]]:
 
 def image_plane(body: Body, beat: Beat, plane: ImagePlane, style: Style) -> Array:
     """Images (x, y, z, t) of a plane or stack."""
-    tissues = tissue_signals(
-        field_tesla=style.field_tesla,
-        flip_deg=style.flip_deg,
-        tr_ms=style.tr_ms,
-        inflow=style.inflow,
-        fat_sign=-1.0 if style.fat_opposed else 1.0,
-    )
     slices = []
     for index in range(plane.shape[2]):
-        rendered = render_slice(body, beat, plane, index, tissues=tissues, flow=style.flow)
+        rendered = render_slice(body, beat, plane, index, tissues=style.signals, flow=style.flow)
         rendered.signal[:] *= signal_gain(body, plane, index, style)
         slices.append(acquire(rendered.signal, style, rng=np.random.default_rng((body.subject.seed, 14, index))))
     return np.stack(slices).transpose(2, 3, 0, 1)

@@ -27,7 +27,6 @@ from cinema_cmr.phantom.points import plane_landmarks
 from cinema_cmr.phantom.render import Beat, render_slice
 from cinema_cmr.phantom.styles import Style, draw_style, find_style
 from cinema_cmr.phantom.subject import PhantomSubject, draw_subject
-from cinema_cmr.phantom.tissue import tissue_signals
 from cinema_cmr.phantom.truth import ground_truth
 
 __all__ = ["PHANTOM_VIEWS", "PhantomStudy", "image_subject", "make_phantom"]
@@ -134,19 +133,12 @@ def _image_view(
     body: Body, beat: Beat, plane: ImagePlane, style: Style, *, times_ms: NDArray[np.float64], scan: int
 ) -> tuple[Cine, LabelMap]:
     """Image a plane in all frames; return its cine and labels."""
-    tissues = tissue_signals(
-        field_tesla=style.field_tesla,
-        flip_deg=style.flip_deg,
-        tr_ms=style.tr_ms,
-        inflow=style.inflow,
-        fat_sign=-1.0 if style.fat_opposed else 1.0,
-    )
     nx, ny, nz = plane.shape
     # Memory order follows the computation, slice by slice and frame by frame; the cine is a transposed view of it.
     images = np.empty((nz, len(beat.parts), nx, ny), dtype=np.float32)
     labels = np.empty(images.shape, dtype=np.uint8)
     for index in range(nz):
-        rendered = render_slice(body, beat, plane, index, tissues=tissues, flow=style.flow)
+        rendered = render_slice(body, beat, plane, index, tissues=style.signals, flow=style.flow)
         rng = np.random.default_rng(scan_seed(body.subject.seed, 14, _STREAMS[plane.view], index, scan=scan))
         rendered.signal[:] *= signal_gain(body, plane, index, style)
         images[index], labels[index] = acquire(rendered.signal, style, rng=rng), rendered.labels

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cinema_cmr.core.errors import UsageError, unknown_name
+from cinema_cmr.phantom.tissue import tissue_signals
 
 __all__ = ["STYLES", "Style", "draw_style", "find_style"]
 
@@ -55,6 +56,17 @@ class Style:
     """Rotation of the short-axis image about its normal; 27 displays the septum at the left."""
     fat_opposed: bool = True
     """Whether fat and water have opposite phase, which draws dark rims around the heart."""
+
+    @property
+    def signals(self) -> dict[str, float]:
+        """Tissue -> signal at these settings, scaled to arterial blood at 1."""
+        return tissue_signals(
+            field_tesla=self.field_tesla,
+            flip_deg=self.flip_deg,
+            tr_ms=self.tr_ms,
+            inflow=self.inflow,
+            fat_sign=-1.0 if self.fat_opposed else 1.0,
+        )
 
     def __post_init__(self) -> None:
         if not (self.pixel_mm > 0 and self.thickness_mm > 0 and self.gap_mm >= 0 and self.snr > 0):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from frame_headers import PLAIN_HEADER
 from synthetic_dicom import Heart, StudyWriter, short_axis_planes
 
 from cinema_cmr.core.errors import NoCineError
@@ -15,7 +17,6 @@ from cinema_cmr.core.study import Issue, Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.dicom.admission import with_claimed
 from cinema_cmr.io.dicom.files import FoundFiles, SeriesFiles
-from cinema_cmr.io.dicom.header import FrameHeader
 from cinema_cmr.io.dicom.study import read_dicom
 
 HEART = Heart()
@@ -91,20 +92,7 @@ def test_a_result_series_at_the_places_of_the_stack_replaces_nothing(tmp_path: P
 
 
 def test_a_multi_frame_image_without_its_first_frame_is_excluded_until_all_its_frames_are_admitted() -> None:
-    claimed = tuple(
-        FrameHeader(
-            file=0,
-            frame=frame,
-            series="series 1",
-            rows=4,
-            columns=4,
-            orientation=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
-            position=(0.0, 0.0, 0.0),
-            pixel_spacing=(1.0, 1.0),
-            claim="described as flow",
-        )
-        for frame in (1, 2)
-    )
+    claimed = tuple(replace(PLAIN_HEADER, frame=frame, claim="described as flow") for frame in (1, 2))
     series = SeriesFiles(number=1, folder=None, n_images=1, excluded=Counter({"described as flow": 1}))
     found = FoundFiles(
         paths=(Path("a.dcm"),),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cinema_cmr.io.dicom.header import FrameHeader
+from frame_headers import PLAIN_HEADER
+
 from cinema_cmr.io.dicom.merge import RepeatedSlice
 from cinema_cmr.io.dicom.sort_issues import (
     count_issues,
@@ -46,20 +47,12 @@ def test_a_slice_with_too_few_images_beside_cines_of_its_series_is_lost() -> Non
     (issue,) = lost_slice_issues("series 5", (7, 1), slices)
     assert issue.severity == "error" and issue.evidence == {"series": "series 5", "slices": 1}
     assert "a slice was left out with 7 usable images" in issue.message
-    assert lost_slice_issues("series 5", (3, 1), slices) == []  # scouts
+    assert lost_slice_issues("series 5", (3, 1), slices) == []  # localizers
     assert lost_slice_issues("series 6", (7,), slices) == [] and lost_slice_issues("series 5", (), slices) == []
 
 
 def test_the_rest_of_a_slice_in_a_series_of_its_own_is_a_lost_slice_and_a_map_is_none() -> None:
-    first = FrameHeader(
-        file=0,
-        series="series 9",
-        rows=4,
-        columns=4,
-        orientation=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
-        position=(0.0, 0.0, 48.0),
-        pixel_spacing=(1.0, 1.0),
-    )
+    first = replace(PLAIN_HEADER, series="series 9", position=(0.0, 0.0, 48.0))
     headers = [first] * 20 + [replace(first, trigger_ms=40.0 * k, n_phases=20) for k in range(7)]
     rest = range(20, 27)
     (issue,) = cut_slice_issues(headers, rest, SLICES)

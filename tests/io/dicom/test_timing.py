@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from frame_headers import PLAIN_HEADER
 
-from cinema_cmr.io.dicom.header import FrameHeader
 from cinema_cmr.io.dicom.timing import (
     TimeOrder,
     assign_frame_slots,
@@ -17,23 +17,13 @@ from cinema_cmr.io.dicom.timing import (
     order_in_time,
 )
 
-FIRST = FrameHeader(
-    file=0,
-    series="series 1",
-    rows=4,
-    columns=4,
-    orientation=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
-    position=(0.0, 0.0, 0.0),
-    pixel_spacing=(1.0, 1.0),
-)
-
 
 def order_of(values: list[float], source: str = "trigger time") -> TimeOrder:
     return TimeOrder(frames=tuple(range(len(values))), values=tuple(values), source=source)
 
 
 def test_trigger_time_takes_precedence_over_instance_number() -> None:
-    headers = [replace(FIRST, trigger_ms=40.0 * (9 - k), instance_number=k + 1) for k in range(10)]
+    headers = [replace(PLAIN_HEADER, trigger_ms=40.0 * (9 - k), instance_number=k + 1) for k in range(10)]
     order = order_in_time(headers, range(10))
     assert order.frames == tuple(range(9, -1, -1))
     assert order.source == "trigger time"
@@ -54,7 +44,7 @@ def test_fallbacks_for_an_absent_or_constant_trigger_time(facts: dict[str, float
         own = {name: 10.0 * (10 - k) if value is None else value for name, value in facts.items()}
         if facts["trigger_ms"] is None:
             own["trigger_ms"] = None
-        headers.append(replace(FIRST, **own))
+        headers.append(replace(PLAIN_HEADER, **own))
     order = order_in_time(headers, range(10))
     assert order.source == source
     assert order.frames == tuple(range(10) if source == "file order" else range(9, -1, -1))
@@ -64,7 +54,8 @@ def test_fallbacks_for_an_absent_or_constant_trigger_time(facts: dict[str, float
 @pytest.mark.parametrize("step_ms", [28.0, 37.8])
 def test_rounded_trigger_times_are_no_repeats(to_ms: int, step_ms: float) -> None:
     headers = [
-        replace(FIRST, trigger_ms=float(round(step_ms * k / to_ms) * to_ms), instance_number=k + 1) for k in range(20)
+        replace(PLAIN_HEADER, trigger_ms=float(round(step_ms * k / to_ms) * to_ms), instance_number=k + 1)
+        for k in range(20)
     ]
     order = order_in_time(headers, range(20))
     assert order.frames == tuple(range(20)) and not order.repeats
@@ -78,7 +69,7 @@ def test_broken_trigger_times_give_way_to_a_clean_number(name: str, source: str 
     rng = np.random.default_rng(0)
     broken = rng.permutation(20) * 40 + rng.integers(-19, 19, 20)
     headers = [
-        replace(FIRST, **{"acquired_ms": None, "instance_number": None, "trigger_ms": float(time), name: k + 1})
+        replace(PLAIN_HEADER, **{"acquired_ms": None, "instance_number": None, "trigger_ms": float(time), name: k + 1})
         for k, time in enumerate(broken)
     ]
     order = order_in_time(headers, range(20))
@@ -88,13 +79,13 @@ def test_broken_trigger_times_give_way_to_a_clean_number(name: str, source: str 
 
 def test_uneven_trigger_times_stand_if_the_numbers_agree() -> None:
     times = [0.0, 30.0, 75.0, 90.0, 170.0, 200.0, 260.0, 270.0, 330.0]
-    headers = [replace(FIRST, trigger_ms=time, instance_number=k + 1) for k, time in enumerate(times)]
+    headers = [replace(PLAIN_HEADER, trigger_ms=time, instance_number=k + 1) for k, time in enumerate(times)]
     assert order_in_time(headers, range(9)).values == tuple(times)
 
 
 def test_of_two_passes_in_one_series_the_later_stands() -> None:
     headers = [
-        replace(FIRST, trigger_ms=40.0 * (k % 10), instance_number=k + 1, acquisition_number=2 - k // 10)
+        replace(PLAIN_HEADER, trigger_ms=40.0 * (k % 10), instance_number=k + 1, acquisition_number=2 - k // 10)
         for k in range(20)
     ]
     order = order_in_time(headers, range(20))
@@ -181,14 +172,14 @@ def test_times_of_filled_frames_follow_the_step() -> None:
 )
 def test_non_cine_reasons(change: object, stated: str | None) -> None:
     assert callable(change)
-    headers = [replace(FIRST, **change(k)) for k in range(12)]
+    headers = [replace(PLAIN_HEADER, **change(k)) for k in range(12)]
     reason = non_cine_reason(headers, order_in_time(headers, range(12)))
     assert (reason is None) if stated is None else (reason is not None and stated in reason)
 
 
 @pytest.mark.parametrize("scale", [1.0, 1000.0, 0.001])
 def test_trigger_times_in_other_units_are_those_in_ms(scale: float) -> None:
-    headers = [replace(FIRST, trigger_ms=k * 40.0 * scale, instance_number=k + 1) for k in range(20)]
+    headers = [replace(PLAIN_HEADER, trigger_ms=k * 40.0 * scale, instance_number=k + 1) for k in range(20)]
     order = order_in_time(headers, range(20))
     assert order.source == "trigger time"
     assert order.step == pytest.approx(40.0)
@@ -196,18 +187,18 @@ def test_trigger_times_in_other_units_are_those_in_ms(scale: float) -> None:
 
 
 def test_clock_times_go_on_after_midnight() -> None:
-    headers = [replace(FIRST, acquired_ms=(86_399_800.0 + 40.0 * k) % 86_400_000.0) for k in range(20)]
+    headers = [replace(PLAIN_HEADER, acquired_ms=(86_399_800.0 + 40.0 * k) % 86_400_000.0) for k in range(20)]
     assert order_in_time(headers, range(20)).frames == tuple(range(20))
 
 
 def test_an_echo_time_that_varies_a_little_is_no_measurement_of_relaxation() -> None:
-    headers = [replace(FIRST, trigger_ms=40.0 * k, echo_time_ms=1.2 + 0.01 * (k % 4)) for k in range(20)]
+    headers = [replace(PLAIN_HEADER, trigger_ms=40.0 * k, echo_time_ms=1.2 + 0.01 * (k % 4)) for k in range(20)]
     assert non_cine_reason(headers, order_in_time(headers, range(20))) is None
 
 
 def test_some_frames_that_come_twice_are_repeats_not_more_frames() -> None:
     twice = [*range(20), *range(0, 20, 3)]
-    headers = [replace(FIRST, trigger_ms=40.0 * k, instance_number=n + 1) for n, k in enumerate(twice)]
+    headers = [replace(PLAIN_HEADER, trigger_ms=40.0 * k, instance_number=n + 1) for n, k in enumerate(twice)]
     order = order_in_time(headers, range(len(headers)))
     assert len(order.frames) == 20
     assert len(order.repeats) == 7

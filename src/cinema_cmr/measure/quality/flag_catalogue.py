@@ -118,7 +118,12 @@ _MEASUREMENT: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
         "stroke volumes disagree",
         "LV and RV differ by more than 40 % of the larger and 8 % of the larger EDV, and no other flag says so",
     ),
-    ("implausible-ef", _WARNING, "EF beyond belief", "EF below 5 % or above 85 %, but that of an RV the image cuts"),
+    (
+        "implausible-ef",
+        _WARNING,
+        "an EF is implausible",
+        "EF below 5 % or above 85 %, but that of an RV the image cuts",
+    ),
     (
         "implausible-volume",
         _ERROR,
@@ -268,7 +273,12 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ),
     ("special-files-ignored", _WARNING, "not opened", "pipes, sockets, devices or links to them"),
     ("stack-not-oblique", _WARNING, "unlike a short axis", "a stack parallel to the patient's axes"),
-    ("subject-differs", _WARNING, "two examinations?", "several study UIDs with differing facts"),
+    (
+        "subject-differs",
+        _WARNING,
+        "two examinations?",
+        "several study UIDs in one frame of reference, or with facts that differ",
+    ),
     ("subject-from-info-cfg", _INFO, "facts from Info.cfg", "ACDC's file beside the images"),
     ("time-and-slices-exchanged", _ERROR, "axes are exchanged", "a third axis that looks like time"),
     ("units-converted", _INFO, "lengths converted to mm", "metres or micrometres in the header"),
@@ -276,7 +286,7 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("unusable-images", _WARNING, "images were left out", "images of a cine without a usable place in the patient"),
     ("user-decision", _INFO, "decided by the user", "--views, --use, --ignore or --view"),
     ("view-assumed", _WARNING, "taken as short axis", "few slices and no stated view"),
-    ("window-incomplete", _WARNING, "phases interpolated", "slices that do not cover the whole cycle"),
+    ("window-incomplete", _WARNING, "phases are missing", "slices, or a stack, whose frames do not cover the cycle"),
     ("window-longer", _WARNING, "one beat was used", "frames over more than one beat"),
 )
 

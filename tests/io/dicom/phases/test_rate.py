@@ -4,69 +4,61 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from frame_headers import PLAIN_HEADER
+
 from cinema_cmr.io.dicom.header import FrameHeader
 from cinema_cmr.io.dicom.phases.rate import CardiacCycle, cardiac_cycle
 from cinema_cmr.io.dicom.stack import CineSlice, Stack
-
-HEADER = FrameHeader(
-    file=0,
-    series="series 1",
-    rows=4,
-    columns=4,
-    orientation=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
-    position=(0.0, 0.0, 0.0),
-    pixel_spacing=(1.0, 1.0),
-)
 
 
 def cycle(*headers: FrameHeader) -> CardiacCycle:
     cuts = tuple(
         CineSlice(series="series 1", origin=(0.0, 0.0, float(k)), frames=(k, None)) for k in range(len(headers))
     )
-    stack = Stack(slices=cuts, orientation=HEADER.orientation, pixel_spacing=(1.0, 1.0), rows=4, columns=4)
+    stack = Stack(slices=cuts, orientation=PLAIN_HEADER.orientation, pixel_spacing=(1.0, 1.0), rows=4, columns=4)
     return cardiac_cycle(headers, stack)
 
 
 def test_the_nominal_interval_takes_precedence_as_the_median_of_slices() -> None:
-    found = cycle(*(replace(HEADER, rr_interval_ms=value, heart_rate_bpm=70.0) for value in (800, 850, 1000)))
+    found = cycle(*(replace(PLAIN_HEADER, rr_interval_ms=value, heart_rate_bpm=70.0) for value in (800, 850, 1000)))
     assert (found.rr_ms, found.source, found.heart_rate_bpm) == (850, "NominalInterval", 70)
     assert "slices 800 to 1000" in found.issue("series 1").message
 
 
 def test_a_heart_rate_that_the_interval_contradicts_is_not_used_and_reported() -> None:
-    found = cycle(replace(HEADER, rr_interval_ms=756.0, heart_rate_bpm=160.0))
+    found = cycle(replace(PLAIN_HEADER, rr_interval_ms=756.0, heart_rate_bpm=160.0))
     assert found.rr_ms == 756 and found.heart_rate_bpm == 60000 / 756
     note, warning = found.issues("series 1")
     assert note.code == "rr-interval"
     assert (warning.code, warning.severity) == ("heart-rate-differs", "warning")
     assert "160 / min" in warning.message and "79 / min" in warning.message and "--heart-rate" in warning.message
-    close = cycle(replace(HEADER, rr_interval_ms=756.0, heart_rate_bpm=70.0))
+    close = cycle(replace(PLAIN_HEADER, rr_interval_ms=756.0, heart_rate_bpm=70.0))
     assert close.heart_rate_bpm == 70 and [one.code for one in close.issues("series 1")] == ["rr-interval"]
 
 
 def test_heart_rate_is_next() -> None:
-    found = cycle(replace(HEADER, heart_rate_bpm=60.0))
+    found = cycle(replace(PLAIN_HEADER, heart_rate_bpm=60.0))
     assert (found.rr_ms, found.source, found.heart_rate_bpm) == (1000, "HeartRate", 60)
 
 
 def test_a_beat_seen_in_the_images_stands_only_where_no_tag_states_the_cycle() -> None:
-    unknown = cycle(HEADER)
+    unknown = cycle(PLAIN_HEADER)
     assert unknown.rr_ms is None
     assert unknown.or_beat(740.0).rr_ms == 740
     assert unknown.or_beat(740.0).heart_rate_bpm is None
-    assert cycle(replace(HEADER, rr_interval_ms=800.0)).or_beat(740.0).rr_ms == 800
+    assert cycle(replace(PLAIN_HEADER, rr_interval_ms=800.0)).or_beat(740.0).rr_ms == 800
 
 
 def test_an_unknown_cycle_is_reported() -> None:
-    issue = cycle(HEADER).issue("series 1")
+    issue = cycle(PLAIN_HEADER).issue("series 1")
     assert issue.severity == "info" and "unknown" in issue.message
 
 
 def timed(rr_ms: float, rate: float | None, frames: int = 20) -> CardiacCycle:
     times = tuple(37.8 * k for k in range(frames))
     one = CineSlice(series="series 1", origin=(0.0, 0.0, 0.0), frames=(0,) * frames, times_ms=times)
-    stack = Stack(slices=(one,), orientation=HEADER.orientation, pixel_spacing=(1.0, 1.0), rows=4, columns=4)
-    return cardiac_cycle([replace(HEADER, rr_interval_ms=rr_ms, heart_rate_bpm=rate)], stack)
+    stack = Stack(slices=(one,), orientation=PLAIN_HEADER.orientation, pixel_spacing=(1.0, 1.0), rows=4, columns=4)
+    return cardiac_cycle([replace(PLAIN_HEADER, rr_interval_ms=rr_ms, heart_rate_bpm=rate)], stack)
 
 
 def test_an_interval_that_rate_and_span_of_the_frames_contradict_is_not_used() -> None:

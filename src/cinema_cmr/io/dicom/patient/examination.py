@@ -48,7 +48,7 @@ def check_single_examination(headers: Sequence[FrameHeader]) -> list[Issue]:
 
 
 def _share_one_reference(headers: Sequence[FrameHeader]) -> bool:
-    """Return True if a stated frame of reference and patient ID are the same in all images: one person, not moved."""
+    """Return True if frame of reference, patient ID and date are stated, and the same in all images."""
     shared = ({getattr(header, name) for header in headers} for name in ("reference", "patient", "day"))
     return all(len(values) == 1 and "" not in values for values in shared)
 

@@ -16,6 +16,7 @@ __all__ = ["CardiacCycle", "agreed_interval_ms", "cardiac_cycle"]
 MAX_RATE_DIFFERENCE = 0.2
 """Largest difference of heart rate and interval, as a share; a rate noted at the planning drifts by a tenth."""
 _SAME_SPAN = 0.08
+"""Largest difference of the span of the frames from the beat of the heart rate that they fill, as a share."""
 _FEW_PHASES = 0.6
 """Share of the cycle below which the frames of a whole stack leave more out than prospective triggering does."""
 
@@ -45,11 +46,15 @@ class CardiacCycle:
         return CardiacCycle(rr_ms=beat_ms, source="the motion in the images")
 
     def issues(self, label: str) -> tuple[Issue, ...]:
-        """Return a note on the source of the cycle length, and a warning of a heart rate that it contradicts."""
+        """Return a note on the source of the cycle length, and a warning where tags or frames contradict it."""
         note = self.issue(label)
-        if self.rr_ms is not None and (self.unused_ms is not None or (self.covered or 1.0) < _FEW_PHASES):
-            return note, self._doubtful_interval(label, self.rr_ms)
-        if self.contradicting_bpm is None or self.rr_ms is None:
+        if self.rr_ms is None:
+            return (note,)
+        if self.unused_ms is not None:
+            return note, _unused_interval_issue(label, self.unused_ms, self.rr_ms)
+        if self.covered is not None and self.covered < _FEW_PHASES:
+            return note, _few_phases_issue(label, self.covered, self.rr_ms)
+        if self.contradicting_bpm is None:
             return (note,)
         message = (
             f"{label}: the stated heart rate of {self.contradicting_bpm:.0f} / min and the R-R interval of"
@@ -58,22 +63,6 @@ class CardiacCycle:
         )
         evidence = {"heart_rate_bpm": self.contradicting_bpm, "rr_interval_ms": round(self.rr_ms, 1)}
         return note, Issue(code="heart-rate-differs", severity="warning", message=message, evidence=evidence)
-
-    def _doubtful_interval(self, label: str, rr_ms: float) -> Issue:
-        if self.unused_ms is not None:
-            message = (
-                f"{label}: the stated R-R interval of {self.unused_ms:.0f} ms contradicts the heart rate and the span"
-                f" of the frames, which agree on {rr_ms:.0f} ms; these are used, also for cardiac output: give"
-                " --heart-rate if that is wrong"
-            )
-            evidence = {"heart_rate_bpm": round(60000 / rr_ms, 1), "rr_interval_ms": round(self.unused_ms, 1)}
-            return Issue(code="heart-rate-differs", severity="warning", message=message, evidence=evidence)
-        message = (
-            f"{label}: the frames cover {self.covered:.0%} of the stated cycle of {rr_ms:.0f} ms; either phases are"
-            " missing, or the stated cycle is more than a beat and cardiac output too small: give --heart-rate"
-        )
-        share = {"covered": round(self.covered or 0.0, 2)}
-        return Issue(code="window-incomplete", severity="warning", message=message, evidence=share)
 
     def issue(self, label: str) -> Issue:
         """Return a note on the source of the cycle length."""
@@ -89,6 +78,23 @@ class CardiacCycle:
             message=f"{label}: cardiac cycle {self.rr_ms:.0f} ms{spread}, from {self.source}",
             evidence={"source": self.source, "rr_interval_ms": round(self.rr_ms, 1)},
         )
+
+
+def _unused_interval_issue(label: str, unused_ms: float, rr_ms: float) -> Issue:
+    message = (
+        f"{label}: the stated R-R interval of {unused_ms:.0f} ms contradicts the heart rate and the span of the frames,"
+        f" which agree on {rr_ms:.0f} ms; these are used, also for cardiac output: give --heart-rate if that is wrong"
+    )
+    evidence = {"heart_rate_bpm": round(60000 / rr_ms, 1), "rr_interval_ms": round(unused_ms, 1)}
+    return Issue(code="heart-rate-differs", severity="warning", message=message, evidence=evidence)
+
+
+def _few_phases_issue(label: str, covered: float, rr_ms: float) -> Issue:
+    message = (
+        f"{label}: the frames cover {covered:.0%} of the stated cycle of {rr_ms:.0f} ms; either phases are missing, or"
+        " the stated cycle is more than a beat and cardiac output too small: give --heart-rate"
+    )
+    return Issue(code="window-incomplete", severity="warning", message=message, evidence={"covered": round(covered, 2)})
 
 
 def cardiac_cycle(headers: Sequence[FrameHeader], stack: Stack) -> CardiacCycle:
