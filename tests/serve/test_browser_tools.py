@@ -75,6 +75,15 @@ POINT_AT = """(name) => {
   return [box.x + at.x + (u + 0.5) * at.sx, box.y + at.y + (v + 0.5) * at.sy];
 }"""
 """Place of a landmark on the screen."""
+PLACE_NOW_AND_LATER = """async (tool) => {
+  const place = () => { const main = cinemaPage.stage.tiles.find((tile) => tile.main); return cinemaPage.stage.pixelAt(main, 0, 0).at; };
+  const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  cinemaPage.setTool(tool);
+  const now = place();
+  for (let i = 0; i < 3; i++) await frame();
+  return [now, place()];
+}"""
+"""Where the image lies right after a tool was chosen, and some frames later."""
 MAPSE = "cinemaPage.numbers.values.mapse_septal_mm"
 
 
@@ -123,6 +132,19 @@ def test_a_hinge_point_is_dragged_undone_and_found_again(browser: Browser, home:
         page.locator("tbody tr a").click()
         until(OPENED, page)
         assert page.evaluate(MAPSE) == kept and page.locator(".bar .state").inner_text() == "corrected"
+        page.close()
+
+
+def test_the_image_lies_still_after_a_tool_was_chosen(browser: Browser, home: Path, marked: Path) -> None:
+    """A bar comes and goes with a tool: a press right after it would land where the image was."""
+    with running_server(home, marked, port=free_port()) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(address)
+        page.locator("tbody tr a").click()
+        until(OPENED, page)
+        for tool in ("brush", "look", "points", "look", "pull"):
+            now, later = page.evaluate(PLACE_NOW_AND_LATER, tool)
+            assert now == later, tool
         page.close()
 
 

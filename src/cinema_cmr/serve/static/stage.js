@@ -20,7 +20,7 @@ export class Stage {
     this.count = 0;
   }
 
-  // Fit the canvas to its place on the screen.
+  // Fit the canvas to its place on the screen: at once after a bar came or went, so that no press lands where the image was.
   fit() {
     const { width, height } = this.canvas.getBoundingClientRect();
     const ratio = Math.min(devicePixelRatio || 1, 2);

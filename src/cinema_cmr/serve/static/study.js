@@ -109,7 +109,7 @@ export class StudyPage {
     if (!plane || plane === this.plane) return;
     this.plane = plane;
     this.edits.show();
-    this.stage.arrange();
+    this.stage.fit();
     if (this.own) plane.loadOwn().then(() => this.redraw());
     this.redraw();
   }
@@ -244,6 +244,7 @@ export class StudyPage {
     this.stage.canvas.classList.toggle("corrects", this.corrects);
     this.tools.show();
     this.edits.show();
+    this.stage.fit();
     this.redraw();
   }
 
