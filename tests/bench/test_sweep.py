@@ -83,7 +83,7 @@ def test_the_model_that_others_are_compared_with_can_be_chosen() -> None:
 
 
 def test_numbers_of_patients_are_shares() -> None:
-    assert [count_of_share(share, 80) for share in shares_of_counts([2, 8, 80], 80)] == [2, 8, 80]
-    for count in (1, 81):
+    assert [count_of_share(share, 80) for share in shares_of_counts([1, 8, 80], 80)] == [1, 8, 80]
+    for count in (0, 81):
         with pytest.raises(UsageError, match=f"{count} patients"):
             shares_of_counts([count], 80)

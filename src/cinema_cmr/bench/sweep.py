@@ -19,21 +19,18 @@ from cinema_cmr.report.bench.bench_results import FailedRun, SweepDifference, Sw
 
 __all__ = ["count_of_share", "patients_of_share", "run_sweep", "share_key", "shares_of_counts", "sweep_results"]
 
-_MIN_PATIENTS = 2
-"""Of fewer patients no spread can be told."""
-
 _SCRATCH = "cinema-scratch"
 
 
 def count_of_share(share: float, n: int) -> int:
-    """Patients that a share in percent of `n` is; at least two.
+    """Patients that a share in percent of `n` is; at least one.
 
-    >>> count_of_share(5, 80), count_of_share(100, 80), count_of_share(5, 10)
-    (4, 80, 2)
+    >>> count_of_share(5, 80), count_of_share(100, 80), count_of_share(1, 10)
+    (4, 80, 1)
     """
     if not 0 < share <= 100:
         raise UsageError(f"a share of {share:g} %; expected more than 0, at most 100")
-    return min(n, max(_MIN_PATIENTS, round(n * share / 100)))
+    return min(n, max(1, round(n * share / 100)))
 
 
 def shares_of_counts(counts: Sequence[int], n: int) -> list[float]:
@@ -43,8 +40,8 @@ def shares_of_counts(counts: Sequence[int], n: int) -> list[float]:
     [2.5, 50.0]
     """
     for count in counts:
-        if not _MIN_PATIENTS <= count <= n:
-            raise UsageError(f"{count} patients to learn from; expected {_MIN_PATIENTS} to {n}, all that the data has")
+        if not 1 <= count <= n:
+            raise UsageError(f"{count} patients to learn from; expected 1 to {n}, all that the data has")
     return [100 * count / n for count in counts]
 
 
