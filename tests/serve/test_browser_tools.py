@@ -76,7 +76,8 @@ POINT_AT = """(name) => {
 }"""
 """Place of a landmark on the screen."""
 PLACE_NOW_AND_LATER = """async (tool) => {
-  const place = () => { const main = cinemaPage.stage.tiles.find((tile) => tile.main); return cinemaPage.stage.pixelAt(main, 0, 0).at; };
+  const { stage } = cinemaPage;
+  const place = () => stage.pixelAt(stage.tiles.find((tile) => tile.main), 0, 0).at;
   const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
   cinemaPage.setTool(tool);
   const now = place();

@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from cinema_cmr.core.vocabulary import CINE_LABELS, SCAR_LABELS
 from cinema_cmr.report.frames import UNITS_PER_PIXEL
 from cinema_cmr.report.markdown import number_text
-from cinema_cmr.report.wording import change, number, sentence, spans, unit_text, words
+from cinema_cmr.report.wording import change, counted, number, sentence, spans, unit_text, words
 
 __all__ = ["OUTLINES", "page_environment"]
 
@@ -37,7 +37,7 @@ def page_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (change, number, sentence, spans, unit_text, words)
+    filters = (change, counted, number, sentence, spans, unit_text, words)
     environment.filters.update({function.__name__: function for function in filters}, digits=number_text)
     colours = {name: colour for outlines in OUTLINES.values() for name, _, colour in outlines}
     environment.globals.update(outlines=OUTLINES["cine"], colours=colours, units_per_pixel=UNITS_PER_PIXEL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-__all__ = ["change", "number", "sentence", "spans", "unit_text", "words"]
+__all__ = ["change", "counted", "number", "sentence", "spans", "unit_text", "words"]
 
 _WHOLE = ("ml", "ml/m²", "g", "g/m²", "ms", "bpm", "1/min", "ml/s", "frame")
 """Units whose tenths mean nothing here."""
@@ -34,6 +34,16 @@ def change(value: float | None, unit: str) -> str:
         return "–"
     text = f"{round(value, 1) + 0.0:.1f}" if unit_text(unit) in _WHOLE and unit != "frame" else number(value, unit)
     return f"+{text}" if float(text) > 0 else text
+
+
+def counted(n: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "warning"), counted(0, "error"), counted(2, "error"), counted(3, "study")
+    ('1 warning', 'no error', '2 errors', '3 studies')
+    """
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"no {noun}" if n == 0 else f"{n} {noun if n == 1 else plural}"
 
 
 def unit_text(unit: str) -> str:
