@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from cinema_cmr.core.errors import NoCineError, UnreadableFileError
 from cinema_cmr.core.study import Facts, Issue, SeriesDecision
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.io.dicom.files import UNUSABLE, FoundFiles, SeriesFiles, place_of
+from cinema_cmr.io.dicom.files import FoundFiles, SeriesFiles, place_of
 from cinema_cmr.io.dicom.header import distinct_values
 from cinema_cmr.io.dicom.pixels import AssembledStack
+from cinema_cmr.io.dicom.places.lost_positions import NO_POSITION, UNUSABLE
 from cinema_cmr.io.dicom.sort import ExcludedImages, SortedStacks
 from cinema_cmr.io.dicom.stack import Stack
 from cinema_cmr.io.dicom.timing import MIN_FRAMES
@@ -130,6 +131,8 @@ def no_cine_error(
 
 
 def file_issues(found: FoundFiles) -> list[Issue]:
+    if 2 * sum(files.excluded[f"{UNUSABLE} {NO_POSITION}"] for files in found.series.values()) > n_images:
+        more += "; positions are absent, as after anonymising: export again with ImagePositionPatient or SliceLocation"
     """Return issues about files that are not images: other files, DICOMDIR indices, and broken headers."""
     issues = []
     if found.n_other_files or found.n_directories:

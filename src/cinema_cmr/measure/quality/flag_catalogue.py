@@ -250,6 +250,12 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("sform-qform-differ", _WARNING, "two orientations in the header", "sform and qform disagree; sform was used"),
     ("single-frame", _WARNING, "no EF", "one frame only"),
     ("single-slice", _WARNING, "no volumes", "one slice only"),
+    (
+        "positions-lost",
+        _WARNING,
+        "slices placed by SliceLocation",
+        "no position, or the same one, in all slices; other views are left out",
+    ),
     ("singleton-axes", _INFO, "axes dropped", "further axes of length one"),
     ("slice-gap", _WARNING, "a slice may be missing", "one distance much larger than the others"),
     ("slice-positions-unknown", _WARNING, "check the volumes", "joined slices without positions"),
