@@ -183,7 +183,21 @@ def pixel_issues(one: AssembledStack) -> list[Issue]:
     for k in one.lost_slices:
         message = f"slice {k} was excluded: fewer than half of its frames are readable"
         issues.append(Issue(code="lost-slice", severity="error", message=message, evidence={"slice": k}))
-    return [*issues, *_sign_issues(one)]
+    return [*issues, *_sign_issues(one), *_polarity_issues(one)]
+
+
+def _polarity_issues(one: AssembledStack) -> list[Issue]:
+    if not one.inverted:
+        return []
+    return [
+        Issue(
+            code="inverted-intensities",
+            severity="warning",
+            message=f"{len(one.inverted)} images have bright air and dark blood by the photometric interpretation that"
+            " their header states (MONOCHROME1 or 2); they were inverted: make sure that blood is bright",
+            evidence={"images": len(one.inverted)},
+        )
+    ]
 
 
 def _sign_issues(one: AssembledStack) -> list[Issue]:

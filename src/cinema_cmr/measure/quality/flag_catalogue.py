@@ -227,6 +227,12 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("heart-rate-differs", _WARNING, "two heart rates", "heart rate and R-R interval differ by more than 20 %"),
     ("height-unit", _INFO, "height taken as centimetres", "a height above 3 m in the file"),
     ("implausible-subject", _WARNING, "a fact was left out", "height, weight or age out of range"),
+    (
+        "inverted-intensities",
+        _WARNING,
+        "images were inverted",
+        "air bright and blood dark by the stated photometric interpretation",
+    ),
     ("listed-files-missing", _WARNING, "images are missing", "a DICOMDIR that lists more than is there"),
     ("lost-slice", _ERROR, "a slice cannot be read", "all its images are unreadable"),
     ("missing-frame", _WARNING, "a frame was interpolated", "one unreadable or absent image"),
