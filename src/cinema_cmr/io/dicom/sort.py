@@ -19,6 +19,7 @@ from cinema_cmr.io.dicom.header import FrameHeader
 from cinema_cmr.io.dicom.merge import Rejection, RepeatedSlice, merge_slices
 from cinema_cmr.io.dicom.phases.phase_grid import place_in_cycle
 from cinema_cmr.io.dicom.phases.rate import agreed_interval_ms
+from cinema_cmr.io.dicom.places.scatter import mark_scattered
 from cinema_cmr.io.dicom.regrid import on_common_grid
 from cinema_cmr.io.dicom.series_groups import drop_copies
 from cinema_cmr.io.dicom.sort_issues import (
@@ -213,8 +214,11 @@ def _apart_if_few(group: Sequence[_Cine]) -> list[list[_Cine]]:
 
 def _sort_parallel(headers: Sequence[FrameHeader], cines: Sequence[_Cine]) -> SortedStacks:
     """Merge parallel slices into stacks on one grid each, and their frames into one cycle."""
+    normal = cines[0].grid.normal
+    slices = mark_scattered([cine.slice for cine in cines], normal)
+    cines = [replace(cine, slice=one) for cine, one in zip(cines, slices, strict=True)]
     order_of = {cine.slice: cine.order for cine in cines}
-    parts, repeats = merge_slices([cine.slice for cine in cines], cines[0].grid.normal)
+    parts, repeats = merge_slices(slices, normal)
     excluded = [_repeat_exclusion(repeat) for repeat in repeats]
     stacks: list[Stack] = []
     issues = retake_issues(parts, repeats)
