@@ -302,6 +302,7 @@ def _slices(
                 acquisition_order=(float(first.series_number or 0), first.acquired_ms or 0.0),
                 derived=first.derived,
                 grid=grid,
+                span_ms=_span_ms(order),
                 gated=_is_gated(chosen, order),
                 hints=first.hints,
             )
@@ -310,9 +311,12 @@ def _slices(
 
 
 def _interval_ms(chosen: Sequence[FrameHeader], order: TimeOrder) -> float | None:
-    span_ms = len(order.frames) * order.step if order.source == TRIGGER_TIME else None
     stated, rate = (_median([getattr(one, name) for one in chosen]) for name in ("rr_interval_ms", "heart_rate_bpm"))
-    return agreed_interval_ms(stated, rate, span_ms)
+    return agreed_interval_ms(stated, rate, _span_ms(order))
+
+
+def _span_ms(order: TimeOrder) -> float | None:
+    return len(order.frames) * order.step if order.source == TRIGGER_TIME else None
 
 
 def _is_gated(chosen: Sequence[FrameHeader], order: TimeOrder) -> bool:

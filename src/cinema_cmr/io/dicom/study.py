@@ -34,6 +34,7 @@ from cinema_cmr.io.dicom.image_sources import cine_sources
 from cinema_cmr.io.dicom.merge import Rejection
 from cinema_cmr.io.dicom.patient.examination import check_single_examination
 from cinema_cmr.io.dicom.phases.phase_check import PhasedStack, check_phases
+from cinema_cmr.io.dicom.phases.interval_check import without_false_intervals
 from cinema_cmr.io.dicom.phases.rate import CardiacCycle, cardiac_cycle
 from cinema_cmr.io.dicom.pixels import AssembledStack, assemble
 from cinema_cmr.io.dicom.series_groups import possible_duplicates
@@ -137,6 +138,7 @@ def _read_attempt(found: FoundFiles, decided: SeriesChoices, *, all_cines: bool)
     if preferred is not found:
         found, stacks = preferred, _sorted_stacks(preferred)
     stacks = _with_better_repeats(found, stacks)
+    found, stacks = without_false_intervals(found, stacks, sort=_sorted_stacks)
     slices = [*(one for stack in stacks.stacks for one in stack.slices), *(one.excluded for one in stacks.repeats)]
     cines = dict.fromkeys([*(k for one in slices for k in one.frames if k is not None), *stacks.repeated])
     subject_issues = check_single_examination([found.headers[k] for k in cines])
