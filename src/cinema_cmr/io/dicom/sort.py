@@ -221,14 +221,17 @@ def _sort_parallel(headers: Sequence[FrameHeader], cines: Sequence[_Cine]) -> So
     parts, repeats = merge_slices(slices, normal)
     excluded = [_repeat_exclusion(repeat) for repeat in repeats]
     stacks: list[Stack] = []
-    issues = retake_issues(parts, repeats)
+    issues: list[Issue] = []
+    retakes = tuple(repeats)
     repeats += [repeat for cine in cines if (repeat := _repeat_in_series(headers, cine)) is not None]
     for part in parts:
         completed, filled = _complete_cycle(headers, part, order_of)
         placed, phases = place_in_cycle(completed)
         stack, moved = on_common_grid(placed, hints=_hints(headers, completed))
-        stacks.append(stack)
-        issues += [*filled, *phases, *moved, *order_issues(stack), *count_issues(stack), *geometry_issues(stack)]
+        found = [*retake_issues([part], retakes), *filled, *phases, *moved]
+        found += [*order_issues(stack), *count_issues(stack), *geometry_issues(stack)]
+        stacks.append(replace(stack, issues=tuple(found)))
+        issues += found
     return SortedStacks(stacks=tuple(stacks), excluded=tuple(excluded), issues=tuple(issues), repeats=tuple(repeats))
 
 
@@ -299,10 +302,10 @@ def _slices(
                 thickness_mm=first.thickness_mm,
                 spacing_between_mm=first.spacing_between_mm,
                 rr_interval_ms=_interval_ms(chosen, order),
+                span_ms=_span_ms(order),
                 acquisition_order=(float(first.series_number or 0), first.acquired_ms or 0.0),
                 derived=first.derived,
                 grid=grid,
-                span_ms=_span_ms(order),
                 gated=_is_gated(chosen, order),
                 hints=first.hints,
             )

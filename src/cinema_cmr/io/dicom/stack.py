@@ -146,6 +146,8 @@ class Stack:
     rows: int
     columns: int
     hints: tuple[str, ...] = ()
+    issues: tuple[Issue, ...] = ()
+    """What was found when it was sorted; of no concern if it is not measured."""
 
     @property
     def grid(self) -> SliceGrid:
