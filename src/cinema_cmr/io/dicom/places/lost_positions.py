@@ -106,11 +106,11 @@ def _without(
 
 
 def _issue(n_slices: int, *, equal: bool) -> Issue:
-    what = "state the same position" if equal else "state no position"
+    what = "all slices state the same position" if equal else "no slice states a position"
     return Issue(
         code="positions-lost",
         severity="warning",
-        message=f"all slices {what}, as after anonymising; {n_slices} of them were placed along their normal by"
+        message=f"{what}, as after anonymising; {n_slices} slices were placed along their normal by"
         " SliceLocation: which end is the base, and where other views lie, is not known from it; other views were left"
         " out",
         evidence={"n_slices": n_slices},
