@@ -18,6 +18,7 @@ from pydicom.uid import (
 )
 from synthetic_dicom import (
     HEART,
+    Heart,
     StudyWriter,
     codes,
     expected_array,
@@ -183,3 +184,26 @@ def test_a_slice_lost_for_one_image_without_a_position_is_an_error(tmp_path: Pat
     assert study.cines[0].n_slices == 3 and issue.severity == "error" and "7 usable images" in issue.message
     (cause,) = (one for one in study.issues if one.code == "unusable-images")
     assert cause.message.startswith("series 3: left out were 1 image with no position in patient space;")
+
+
+BESIDE = Heart(centre=(32.0, -20.0, -10.0))
+
+
+def test_what_is_odd_about_a_series_that_is_left_out_is_no_flag_of_the_stack(tmp_path: Path) -> None:
+    planes = written_stack(tmp_path)
+    odd = {"SpacingBetweenSlices": 25.0, "NominalInterval": 500.0}
+    writer = StudyWriter(folder=tmp_path / "stress", heart=BESIDE)
+    writer.add([planes[k] for k in (0, 1, 2, 4, 5)], series=20, rr_ms=500.0, SeriesDescription="stress", **odd)
+    writer.add(planes[5:], series=21, rr_ms=500.0, skip=[(0, 4)], SeriesDescription="stress", **odd)
+    study = read_dicom(tmp_path)
+    assert [cine.n_slices for cine in study.cines] == [6]
+    assert set(codes(study)) == {"short-axis-left-out"}
+
+
+def test_what_is_odd_about_the_stack_stays_a_flag_beside_another(tmp_path: Path) -> None:
+    planes = short_axis_planes(HEART, n=6)
+    StudyWriter(folder=tmp_path).add(planes, series=3, SpacingBetweenSlices=25.0)
+    StudyWriter(folder=tmp_path / "stress", heart=BESIDE).add(
+        planes, series=20, rr_ms=500.0, SeriesDescription="stress"
+    )
+    assert set(codes(read_dicom(tmp_path))) == {"short-axis-left-out", "spacing-disagrees"}

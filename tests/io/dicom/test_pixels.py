@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import gdcm
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom import dcmread
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
+from pydicom.encaps import encapsulate
 from pydicom.pixels import pixel_array
 from pydicom.tag import Tag
-from pydicom.uid import RLELossless
+from pydicom.uid import JPEGBaseline8Bit, JPEGExtended12Bit, RLELossless
 from scipy import ndimage
-from synthetic_dicom import Heart, StudyWriter, enhanced, new_image, save, short_axis_planes
+from synthetic_dicom import Heart, Plane, StudyWriter, enhanced, new_image, save, short_axis_planes
 
 from cinema_cmr.core.errors import NoCineError, UnreadableFileError
 from cinema_cmr.io.dicom.pixels import assemble, fill_missing, resample_cycle, rescale_frame
@@ -93,11 +96,12 @@ def test_pixels_of_another_shape_than_the_header_are_refused() -> None:
         gdcm.TransferSyntax.JPEGLosslessProcess14_1,
         gdcm.TransferSyntax.JPEG2000Lossless,
         gdcm.TransferSyntax.JPEGLSLossless,
+        gdcm.TransferSyntax.DeflatedExplicitVRLittleEndian,
         gdcm.TransferSyntax.ExplicitVRBigEndian,
         gdcm.TransferSyntax.ImplicitVRLittleEndian,
         None,
     ],
-    ids=["jpeg lossless", "jpeg 2000", "jpeg ls", "big endian", "implicit", "rle"],
+    ids=["jpeg lossless", "jpeg 2000", "jpeg ls", "deflated", "big endian", "implicit", "rle"],
 )
 def test_compressed_stacks_read_as_uncompressed(tmp_path: Path, syntax: int | None) -> None:
     planes = short_axis_planes(Heart(), n=2)
@@ -200,3 +204,43 @@ def test_signed_pixels_below_the_limit_stay_as_they_are(tmp_path: Path) -> None:
     declared_signed(tmp_path / "signed", 2000 / float(dcmread(path).pixel_array.max()))
     found, stacks = find_stacks(tmp_path / "signed")
     assert assemble(found, stacks.stacks[0]).signs == "signed"
+
+
+def test_lossy_8_bit_images_are_read_and_12_bit_ones_of_no_decoder_refused_with_the_way_out(tmp_path: Path) -> None:
+    writer = StudyWriter(folder=tmp_path / "in", heart=_EightBits())
+    paths = writer.add(short_axis_planes(Heart(), n=1), series=1, n_frames=8)
+    expected = assembled_array(tmp_path / "in")
+    for path in paths:
+        image = dcmread(path)
+        stream = BytesIO()
+        Image.fromarray(image.pixel_array).save(stream, "JPEG", quality=95)
+        image.PixelData = encapsulate([stream.getvalue()])
+        image["PixelData"].is_undefined_length = True
+        image.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+        save(image, tmp_path / "lossy" / path.name)
+        image.file_meta.TransferSyntaxUID = JPEGExtended12Bit
+        image.BitsAllocated, image.BitsStored, image.HighBit = 16, 12, 11
+        save(image, tmp_path / "extended" / path.name)
+    assert np.abs(assembled_array(tmp_path / "lossy") - expected).mean() < 2
+    with pytest.raises(UnreadableFileError, match=r"12 bits.*export them uncompressed"):
+        read_dicom(tmp_path / "extended")
+
+
+class _EightBits(Heart):
+    def image(self, plane: Plane, phase: float) -> np.ndarray:
+        return (super().image(plane, phase) // 4).astype(np.uint8)
+
+
+@pytest.mark.parametrize("padding", [0, 4095, 65535])
+def test_a_margin_of_padding_is_no_intensity(padding: int) -> None:
+    pixels = Heart().image(short_axis_planes(Heart(), n=1)[0], 0.0)
+    dark, inside = pixels.min(), pixels.copy()
+    pixels[:6], pixels[:, :3] = padding, padding
+    found = decoded(pixels, PixelPaddingValue=padding)
+    inside[:6], inside[:, :3] = dark, dark
+    np.testing.assert_array_equal(found, inside.T)
+
+
+def test_an_intensity_equal_to_the_padding_stays() -> None:
+    pixels = Heart().image(short_axis_planes(Heart(), n=1)[0], 0.0)
+    np.testing.assert_array_equal(decoded(pixels, PixelPaddingValue=int(pixels.max())), pixels.T)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from synthetic_dicom import Heart, StudyWriter, long_axis_plane, short_axis_planes
+from pydicom import dcmread
+from synthetic_dicom import Heart, StudyWriter, expected_array, long_axis_plane, short_axis_planes
 
 from cinema_cmr.core.choices import SeriesChoice, StudyChoices
-from cinema_cmr.core.errors import InputError, UnknownNameError
+from cinema_cmr.core.errors import InputError, NoCineError, UnknownNameError
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.dicom.study import read_dicom
@@ -86,3 +87,17 @@ def test_what_cannot_be_carried_out_is_an_error(folder: Path) -> None:
         read(folder, use=("7",))
     with pytest.raises(UnknownNameError, match=r"unknown series 'cine SA red'; did you mean 'cine SA redo'"):
         read(folder, use=("cine SA red",))
+
+
+def test_a_cine_whose_times_stand_in_another_tag_is_refused_and_then_used(tmp_path: Path) -> None:
+    plane = short_axis_planes(HEART, n=3)
+    paths = StudyWriter(folder=tmp_path).add(plane, series=1, n_frames=12, TriggerTime=None)
+    for path in paths:
+        image = dcmread(path)
+        image.InversionTime = 75.0 * ((int(image.InstanceNumber) - 1) % 12)
+        image.save_as(path)
+    with pytest.raises(NoCineError, match=r"inversion times .*name it with --use"):
+        read_dicom(tmp_path)
+    study = read(tmp_path, use=("1",))
+    assert study.cines[0].view is View.SAX and study.cines[0].n_frames == 12
+    np.testing.assert_array_equal(study.cines[0].array, expected_array(plane, 12))

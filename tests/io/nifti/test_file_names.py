@@ -12,6 +12,11 @@ from cinema_cmr.io.nifti.file_names import is_mask_name, parse_name
     [
         ("patient001_frame12", "patient001", 12, False),
         ("Scan_ES", "scan", 1, False),
+        ("ED_patient7", "patient7", 0, False),
+        ("end_systole_patient7", "patient7", 1, False),
+        ("patient7_diastole", "patient7", 0, False),
+        ("patient7_sax_EndSystolic", "patient7_sax", 1, False),
+        ("patient7_dia", "patient7", 0, False),
         ("12_cine_sax_t378", "12_cine_sax", 378, True),
         ("12_cine_sax_t378a", "12_cine_sax", 378, True),
         ("cine_ph07", "cine", 7, False),

@@ -203,6 +203,12 @@ def test_frame_times_are_read(tmp_path: Path, step: float, unit: int, cycle_ms: 
     assert {issue.code for issue in issues} == ({"cycle-from-frames"} if cycle_ms else set())
 
 
+def test_a_few_frames_are_no_cycle(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.nii", image((20, 18, 5, 2)), pixdim={4: 0.25}, xyzt_units=10)
+    cine, _ = read_nifti_cine(path)
+    assert cine.rr_interval_ms is None
+
+
 @pytest.mark.parametrize("told", [(0, 8), (1, 8), (0.04, 16), (0.04, 0), (-0.04, 8), (np.nan, 8), (2, 8)])
 def test_placeholder_frame_times_are_unknown(tmp_path: Path, told: tuple[float, int]) -> None:
     path = save(tmp_path / "a.nii", image((20, 18, 5, 25)), pixdim={4: told[0]}, xyzt_units=2 + told[1])

@@ -8,16 +8,25 @@ from dataclasses import dataclass
 from cinema_cmr.core.errors import NoCineError, UnreadableFileError
 from cinema_cmr.core.study import Facts, Issue, SeriesDecision
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.io.dicom.files import UNUSABLE, FoundFiles, SeriesFiles, place_of
+from cinema_cmr.io.dicom.files import FoundFiles, SeriesFiles, place_of
 from cinema_cmr.io.dicom.header import distinct_values
 from cinema_cmr.io.dicom.pixels import AssembledStack
+from cinema_cmr.io.dicom.places.lost_positions import NO_POSITION, UNUSABLE
 from cinema_cmr.io.dicom.sort import ExcludedImages, SortedStacks
 from cinema_cmr.io.dicom.stack import Stack
 from cinema_cmr.io.dicom.timing import MIN_FRAMES
 from cinema_cmr.io.folded import fold_lines
 from cinema_cmr.views.candidate import ViewDecision
 
-__all__ = ["ClassifiedStack", "file_issues", "no_cine_error", "pixel_issues", "reference_issues", "series_decisions"]
+__all__ = [
+    "ClassifiedStack",
+    "file_issues",
+    "issues_of_kept",
+    "no_cine_error",
+    "pixel_issues",
+    "reference_issues",
+    "series_decisions",
+]
 
 _MAX_SERIES_LISTED = 12
 _OWN_UIDS = 3
@@ -122,6 +131,8 @@ def no_cine_error(
     summary = "; ".join(lines[:_MAX_SERIES_LISTED])
     more = f"; and {len(lines) - _MAX_SERIES_LISTED} more reasons" if len(lines) > _MAX_SERIES_LISTED else ""
     n_images = sum(files.n_images for files in found.series.values())
+    if 2 * sum(files.excluded[f"{UNUSABLE} {NO_POSITION}"] for files in found.series.values()) > n_images:
+        more += "; positions are absent, as after anonymising: export again with ImagePositionPatient or SliceLocation"
     return NoCineError(
         f"no cine found among {n_images} DICOM images in {len(found.series)} series, {found.n_other_files} other files"
         f" and {len(found.broken)} unreadable ones; expected at least {MIN_FRAMES} frames at one position: check the"
@@ -164,6 +175,25 @@ def _unusable_image_issues(found: FoundFiles) -> list[Issue]:
     return issues
 
 
+def issues_of_kept(issues: Sequence[Issue], stacks: Sequence[Stack], is_kept: Sequence[bool]) -> list[Issue]:
+    """Return the issues of sorting, those of the kept stacks among them, without those of stacks that are left out.
+
+    What is wrong with images that are not measured is no flag of those that are. Without any kept stack all are
+    returned: they may be why there is none.
+    """
+    kept = [stack for stack, chosen in zip(stacks, is_kept, strict=True) if chosen]
+    left_out = [stack for stack, chosen in zip(stacks, is_kept, strict=True) if not chosen]
+    if not kept:
+        return [*issues, *(i for one in stacks for i in one.issues if i not in issues)]
+    own = [issue for one in kept for issue in one.issues]
+    not_kept = [issue for one in left_out for issue in one.issues]
+    series = {name for one in left_out for name in one.series} - {name for one in kept for name in one.series}
+    shared = [
+        one for one in issues if one not in own and one not in not_kept and one.evidence.get("series") not in series
+    ]
+    return [*shared, *own]
+
+
 def pixel_issues(one: AssembledStack) -> list[Issue]:
     """Return issues about images with broken pixels, the slices lost with them, and pixels of doubtful sign."""
     issues = [
@@ -180,7 +210,21 @@ def pixel_issues(one: AssembledStack) -> list[Issue]:
     for k in one.lost_slices:
         message = f"slice {k} was excluded: fewer than half of its frames are readable"
         issues.append(Issue(code="lost-slice", severity="error", message=message, evidence={"slice": k}))
-    return [*issues, *_sign_issues(one)]
+    return [*issues, *_sign_issues(one), *_polarity_issues(one)]
+
+
+def _polarity_issues(one: AssembledStack) -> list[Issue]:
+    if not one.inverted:
+        return []
+    return [
+        Issue(
+            code="inverted-intensities",
+            severity="warning",
+            message=f"{len(one.inverted)} images have bright air and dark blood by the photometric interpretation that"
+            " their header states (MONOCHROME1 or 2); they were inverted: make sure that blood is bright",
+            evidence={"images": len(one.inverted)},
+        )
+    ]
 
 
 def _sign_issues(one: AssembledStack) -> list[Issue]:

@@ -27,13 +27,13 @@ from cinema_cmr.io.dicom.header import (
 )
 from cinema_cmr.io.dicom.image_kind import MR_CLASSES, claimed_kind, exclusion_reason
 from cinema_cmr.io.dicom.patient.subject import fill_subject
+from cinema_cmr.io.dicom.places.lost_positions import UNUSABLE, restore_positions
 from cinema_cmr.io.dicom.series_groups import ImageFile, group_series, without_shared_instance_uids
 from cinema_cmr.io.dicom.values import integer_of, text_number_keywords, text_of, value_of
 from cinema_cmr.io.names import natural_key
 from cinema_cmr.io.walk import paths_below
 
 __all__ = [
-    "UNUSABLE",
     "FoundFiles",
     "SeriesFiles",
     "is_dicom",
@@ -44,8 +44,6 @@ __all__ = [
 ]
 
 _DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
-UNUSABLE = "images with"
-"""Beginning of the reason for which an image is left out that is one of a cine by its kind, and has no usable place."""
 _MAX_FRAMES = 200_000
 """Images of a study; whole-heart and flow examinations have up to 30,000."""
 _FOLDER_NAME = re.compile(r"(?i)se(r|ries)?[ _-]?\d{1,6}")
@@ -219,8 +217,9 @@ class _FileCollector:
 
     def to_found_files(self) -> FoundFiles:
         """Return the files with their series; images that only claim to be of another kind are set apart."""
-        images, keys, issues = group_series(self.images)
-        series = self._series(images, keys)
+        placed, reasons, lost = restore_positions(self.images, self.reasons)
+        images, keys, issues = group_series(placed)
+        series = self._series(images, keys, reasons)
         labels = _labels(series)
         headers = [replace(h, series=labels[key]) for key, one in zip(keys, images, strict=True) for h in one.headers]
         headers = without_shared_instance_uids(headers, _place_and_time)
@@ -238,14 +237,18 @@ class _FileCollector:
             issues=(
                 *self.issues.values(),
                 *issues,
+                *lost,
                 *self._text_issues(),
                 *directory_issues(self.directories, n_images=len(self.images)),
             ),
         )
 
-    def _series(self, images: Sequence[ImageFile], keys: Sequence[Hashable]) -> dict[Hashable, SeriesFiles]:
+    @staticmethod
+    def _series(
+        images: Sequence[ImageFile], keys: Sequence[Hashable], reasons: Sequence[str]
+    ) -> dict[Hashable, SeriesFiles]:
         series: dict[Hashable, SeriesFiles] = {}
-        for image, key, reason in zip(images, keys, self.reasons, strict=True):
+        for image, key, reason in zip(images, keys, reasons, strict=True):
             place = Path(image.folder).name
             folder = place if _FOLDER_NAME.fullmatch(place) else None
             first = SeriesFiles(number=image.number, folder=folder, description=image.description, place=place)

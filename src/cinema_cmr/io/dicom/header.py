@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,6 +35,7 @@ __all__ = [
     "FrameHeader",
     "distinct_values",
     "frame_headers",
+    "position_from_location",
 ]
 
 HEADER_TAGS = (
@@ -46,7 +47,8 @@ HEADER_TAGS = (
     *("NominalInterval", "HeartRate", "EchoTime", "CardiacNumberOfImages", "TemporalPositionIdentifier"),
     *("AcquisitionTime", "InversionTime", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
     *("DimensionIndexSequence", "PatientID", "PatientSex", "PatientAge", "PatientBirthDate", "PatientSize"),
-    *("PatientWeight", "StudyDate", "ConcatenationFrameOffsetNumber"),
+    *("PatientWeight", "StudyDate", "ConcatenationFrameOffsetNumber", "SliceLocation"),
+    "DeviceSerialNumber",
 )
 """All elements read from a header. Names of patient, physicians and institution are never parsed."""
 
@@ -73,6 +75,10 @@ class FrameHeader:
     """Six direction cosines: along a row (increasing column), then along a column (increasing row)."""
     position: tuple[float, float, float]
     """Centre of the first pixel."""
+    located: bool = False
+    """True if no position is stated, and `position` follows from the slice location alone."""
+    location_mm: float | None = None
+    """Slice location along the normal, as stated: its origin and its sign differ between makers."""
     pixel_spacing: tuple[float, float]
     """Distance between rows, then between columns, in DICOM order."""
     instance_uid: str = ""
@@ -85,7 +91,7 @@ class FrameHeader:
     identified: bool = False
     """True if patient ID and date look genuine, not blank or a constant placeholder."""
     body: tuple[tuple[str, str], ...] = ()
-    """Sex, birth date (a digest) and height, by name, if present; used for comparison only."""
+    """Sex, birth date (a digest), height, weight, age and scanner (a digest), if present; for comparison only."""
     reference: str = ""
     """Frame of reference UID: positions in different frames cannot be compared."""
     instance_number: int | None = None
@@ -187,7 +193,27 @@ def _time_dimension(dataset: Any) -> int | None:
     return None
 
 
+def position_from_location(
+    location_mm: float, orientation: Sequence[float], pixel_spacing: Sequence[float], rows: int, columns: int
+) -> tuple[float, float, float]:
+    """Return the centre of the first pixel (LPS mm) of an image whose middle lies on the normal, at its location."""
+    row, column = np.array(orientation[:3]), np.array(orientation[3:])
+    half = row * pixel_spacing[1] * (columns - 1) / 2 + column * pixel_spacing[0] * (rows - 1) / 2
+    x, y, z = (location_mm * np.cross(row, column) - half).tolist()
+    return x, y, z
+
+
+def _with_location(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the fields with a position by slice location, where that is all there is."""
+    at, orientation, spacing = (facts.get(name) for name in ("location_mm", "orientation", "pixel_spacing"))
+    if "position" in facts or at is None or orientation is None or spacing is None:
+        return facts
+    position = position_from_location(at, orientation, spacing, facts["rows"], facts["columns"])
+    return {**facts, "position": position, "located": True}
+
+
 def _header(facts: Mapping[str, Any]) -> FrameHeader:
+    facts = _with_location(facts)
     for name in ("orientation", "position", "pixel_spacing"):
         if name not in facts:
             raise GeometryError(f"no {name.replace('_', ' ')} in patient space")
@@ -235,6 +261,7 @@ _FRAME_NUMBERS: Mapping[str, tuple[str, ...]] = {
     "rr_interval_ms": ("NominalInterval", "RRIntervalTimeNominal"),
     "echo_time_ms": ("EchoTime", "EffectiveEchoTime"),
     "inversion_time_ms": ("InversionTime",),
+    "location_mm": ("SliceLocation",),
 }
 _CLOCK_KEYWORDS = ("FrameAcquisitionDateTime", "AcquisitionTime")
 _FRAME_VECTORS: Mapping[str, tuple[str, int]] = {
@@ -274,11 +301,14 @@ def _is_identified(patient: str, day: str) -> bool:
 
 
 def _body(dataset: Any) -> tuple[tuple[str, str], ...]:
-    height = number_of(dataset, "PatientSize")
+    height, weight = number_of(dataset, "PatientSize"), number_of(dataset, "PatientWeight")
     facts = {
         "sex": text_of(dataset, "PatientSex").upper().strip("O"),
         "birth date": _digest(text_of(dataset, "PatientBirthDate")),
         "height": f"{height:.2f}" if height else "",
+        "weight": f"{weight:.0f}" if weight else "",
+        "age": text_of(dataset, "PatientAge"),
+        "scanner": _digest(text_of(dataset, "DeviceSerialNumber")),
     }
     return tuple((name, value) for name, value in facts.items() if value)
 

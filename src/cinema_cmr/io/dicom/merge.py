@@ -225,14 +225,14 @@ def _fov_mm(*slices: CineSlice) -> float:
 
 
 def _at_same_position(stack: Slices, one: CineSlice, normal: Array, *, own: Slices = ()) -> CineSlice | None:
-    """Return the slice of another series at the same position; None if the position is free."""
-    limit = same_tissue_mm(one)
-    for other in stack:
-        if other not in own and other.series != one.series:
-            distance = abs(float((slice_centre(one) - slice_centre(other)) @ normal))
-            if distance < limit:
-                return other
-    return None
+    """Return the nearest slice of another series at the same position; None if the position is free."""
+    near = [
+        (distance, k)
+        for k, other in enumerate(stack)
+        if other not in own and other.series != one.series
+        if (distance := abs(float((slice_centre(one) - slice_centre(other)) @ normal))) < same_tissue_mm(one, other)
+    ]
+    return stack[min(near)[1]] if near else None
 
 
 def _choose(first: CineSlice, second: CineSlice, slices: Slices) -> tuple[CineSlice, CineSlice, str]:

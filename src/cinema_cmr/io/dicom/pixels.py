@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cinema_cmr.core.errors import CinemaError, UnreadableFileError
 from cinema_cmr.core.memory import check_memory
 from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset
+from cinema_cmr.io.dicom.decoding.polarity import looks_inverted
 from cinema_cmr.io.dicom.decoding.signed import SignedPixels, Signs, judge_signs, signed_pixels, true_bits
 from cinema_cmr.io.dicom.files import FoundFiles, quiet_pydicom
 from cinema_cmr.io.dicom.regrid import resample_in_plane
@@ -28,7 +29,7 @@ Image = NDArray[np.float32]
 _HEADER_TAGS = (
     *("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
     *("SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames"),
-    *("RescaleSlope", "RescaleIntercept"),
+    *("RescaleSlope", "RescaleIntercept", "PixelPaddingValue"),
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 )
 
@@ -36,6 +37,8 @@ _HEADER_TAGS = (
 _BYTES_A_PIXEL = 12
 """Of an image of float32, of the stack that it is copied to, and of what is made of that."""
 _OUTLIER = 50.0
+_SAMPLED_IMAGES = 30
+"""Of a stack, from which its polarity is judged."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,11 +67,13 @@ class AssembledStack:
     """Original indices of slices with fewer than half of their frames readable; they are not in `stack`."""
     signs: Signs = "signed"
     """Whether pixels that the header declares signed are; "wrapped" ones were read as unsigned."""
+    inverted: tuple[int, ...] = ()
+    """Header indices of images that were inverted against the photometric interpretation that they state."""
 
 
 def assemble(found: FoundFiles, stack: Stack) -> AssembledStack:
     """Read the pixels of a stack; missing and broken frames are interpolated in time within their slice."""
-    images, broken, signs = _read_images(found, stack)
+    images, broken, signs, inverted = _read_images(found, stack)
     kept, columns, shown = [], [], []
     for k, cine_slice in enumerate(stack.slices):
         row = [images.get(index) if index is not None else None for index in cine_slice.frames]
@@ -85,7 +90,13 @@ def assemble(found: FoundFiles, stack: Stack) -> AssembledStack:
     array = np.stack(columns, axis=2) if columns else empty
     remaining = replace(stack, slices=tuple(stack.slices[k] for k in kept)) if columns else stack
     return AssembledStack(
-        stack=remaining, array=array, broken=tuple(broken), shown=tuple(shown), lost_slices=lost, signs=signs
+        stack=remaining,
+        array=array,
+        broken=tuple(broken),
+        shown=tuple(shown),
+        lost_slices=lost,
+        signs=signs,
+        inverted=inverted,
     )
 
 
@@ -95,8 +106,8 @@ def _on_stack_grid(images: Image, stack: Stack, cine_slice: CineSlice) -> Image:
     return resample_in_plane(images, cine_slice.grid, cine_slice.own_origin, onto=stack.grid, at=cine_slice.origin)
 
 
-def _read_images(found: FoundFiles, stack: Stack) -> tuple[dict[int, Image], list[BrokenImage], Signs]:
-    """Return header index -> image (x, y), each file read once, the unreadable images, and the signs of the pixels."""
+def _read_images(found: FoundFiles, stack: Stack) -> tuple[dict[int, Image], list[BrokenImage], Signs, tuple[int, ...]]:
+    """Return header index -> image (x, y), each file read once, the unreadable, signs, and the inverted ones."""
     images_to_read = sorted(
         (found.headers[index].file, index, k, t)
         for k, cine_slice in enumerate(stack.slices)
@@ -106,6 +117,7 @@ def _read_images(found: FoundFiles, stack: Stack) -> tuple[dict[int, Image], lis
     check_memory(len(images_to_read) * stack.rows * stack.columns * _BYTES_A_PIXEL, "a stack of this study")
     images: dict[int, Image] = {}
     signed: dict[int, SignedPixels] = {}
+    mirrors: dict[int, tuple[bool, float]] = {}
     reasons: dict[int, str] = {}
     current: tuple[int, Any] = (-1, None)
     with quiet_pydicom():
@@ -118,6 +130,7 @@ def _read_images(found: FoundFiles, stack: Stack) -> tuple[dict[int, Image], lis
                 image = rescale_frame(stored, current[1], header.frame, shape=(header.rows, header.columns))
                 signs = _signs(stored, current[1], header.frame)
                 images[index] = image
+                mirrors[index] = _mirror(current[1], header.frame)
                 if signs is not None:
                     signed[index] = signs
             except Exception as error:
@@ -127,6 +140,9 @@ def _read_images(found: FoundFiles, stack: Stack) -> tuple[dict[int, Image], lis
     if judged == "wrapped":
         for index, one in signed.items():
             images[index] = np.where(one.negative.T, images[index] + np.float32(one.step), images[index])
+    inverted = _against_statement(images, mirrors)
+    for index in inverted:
+        images[index] = np.float32(mirrors[index][1]) - images[index]
     for index in _out_of_proportion(images):
         reasons[index] = f"its intensities are over {_OUTLIER:g} times those of the others"
         del images[index]
@@ -135,7 +151,28 @@ def _read_images(found: FoundFiles, stack: Stack) -> tuple[dict[int, Image], lis
         BrokenImage(number=places[index][0], slice=places[index][1], frame=places[index][2], reason=reason)
         for index, reason in sorted(reasons.items())
     ]
-    return images, broken, judged
+    return images, broken, judged, inverted
+
+
+def _is_negative(dataset: Any) -> bool:
+    return text_of(dataset, "PhotometricInterpretation").upper() == "MONOCHROME1"
+
+
+def _mirror(dataset: Any, frame: int) -> tuple[bool, float]:
+    """Return whether low values are stated to be bright, and the sum of an intensity and its inverse."""
+    slope, intercept = _rescale(dataset, frame)
+    return _is_negative(dataset), sum(_stored_range(dataset)) * slope + 2 * intercept
+
+
+def _against_statement(images: Mapping[int, Image], mirrors: Mapping[int, tuple[bool, float]]) -> tuple[int, ...]:
+    """Return the images that look inverted, judged together with all of the same photometric interpretation."""
+    found: list[int] = []
+    for negative in (False, True):
+        own = [index for index in images if mirrors[index][0] is negative]
+        sampled = own[:: max(len(own) // _SAMPLED_IMAGES, 1)]
+        if own and looks_inverted([images[index] for index in sampled]):
+            found += own
+    return tuple(sorted(found))
 
 
 def _stored(found: FoundFiles, file: int, dataset: Any, frame: int) -> NDArray[np.generic]:
@@ -158,7 +195,7 @@ def _stored(found: FoundFiles, file: int, dataset: Any, frame: int) -> NDArray[n
 
 def _signs(stored: NDArray[np.generic], dataset: Any, frame: int) -> SignedPixels | None:
     """Return the signs of an image with negative values, its step rescaled; None for another or an inverted one."""
-    if stored.dtype.kind != "i" or text_of(dataset, "PhotometricInterpretation").upper() == "MONOCHROME1":
+    if stored.dtype.kind != "i" or _is_negative(dataset):
         return None
     low, high = _stored_range(dataset)
     signs = signed_pixels(stored, int(high - low).bit_length())
@@ -200,8 +237,9 @@ def rescale_frame(stored: NDArray[np.generic], dataset: Any, frame: int, *, shap
     if stored.shape != shape:
         raise UnreadableFileError(f"it has pixels of shape {stored.shape}, not {shape} as its header says")
     values: Image = stored.T.astype(np.float32)
-    if text_of(dataset, "PhotometricInterpretation").upper() == "MONOCHROME1":
+    if _is_negative(dataset):
         values = np.float32(sum(_stored_range(dataset))) - values
+    _fill_padding(values, stored, dataset)
     slope, intercept = _rescale(dataset, frame)
     if (slope, intercept) != (1.0, 0.0):
         with np.errstate(over="ignore", invalid="ignore"):
@@ -209,6 +247,19 @@ def rescale_frame(stored: NDArray[np.generic], dataset: Any, frame: int, *, shap
         if not np.isfinite(values).all():
             raise UnreadableFileError("its rescaled intensities are not finite")
     return values
+
+
+def _fill_padding(values: Image, stored: NDArray[np.generic], dataset: Any) -> None:
+    """Make the margin without image, in place, as dark as the darkest pixel: its value is no intensity.
+
+    Only where a corner has that value, which may be an intensity elsewhere.
+    """
+    padding = number_of(dataset, "PixelPaddingValue")
+    if padding is None or padding not in (float(one) for one in stored[[0, 0, -1, -1], [0, -1, 0, -1]]):
+        return
+    outside = (stored == padding).T
+    if not outside.all():
+        values[outside] = values[~outside].min()
 
 
 def _stored_range(dataset: Any) -> tuple[float, float]:

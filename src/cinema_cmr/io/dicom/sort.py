@@ -19,6 +19,7 @@ from cinema_cmr.io.dicom.header import FrameHeader
 from cinema_cmr.io.dicom.merge import Rejection, RepeatedSlice, merge_slices
 from cinema_cmr.io.dicom.phases.phase_grid import place_in_cycle
 from cinema_cmr.io.dicom.phases.rate import agreed_interval_ms
+from cinema_cmr.io.dicom.places.scatter import mark_scattered
 from cinema_cmr.io.dicom.regrid import on_common_grid
 from cinema_cmr.io.dicom.series_groups import drop_copies
 from cinema_cmr.io.dicom.sort_issues import (
@@ -213,18 +214,24 @@ def _apart_if_few(group: Sequence[_Cine]) -> list[list[_Cine]]:
 
 def _sort_parallel(headers: Sequence[FrameHeader], cines: Sequence[_Cine]) -> SortedStacks:
     """Merge parallel slices into stacks on one grid each, and their frames into one cycle."""
+    normal = cines[0].grid.normal
+    slices = mark_scattered([cine.slice for cine in cines], normal)
+    cines = [replace(cine, slice=one) for cine, one in zip(cines, slices, strict=True)]
     order_of = {cine.slice: cine.order for cine in cines}
-    parts, repeats = merge_slices([cine.slice for cine in cines], cines[0].grid.normal)
+    parts, repeats = merge_slices(slices, normal)
     excluded = [_repeat_exclusion(repeat) for repeat in repeats]
     stacks: list[Stack] = []
-    issues = retake_issues(parts, repeats)
+    issues: list[Issue] = []
+    retakes = tuple(repeats)
     repeats += [repeat for cine in cines if (repeat := _repeat_in_series(headers, cine)) is not None]
     for part in parts:
         completed, filled = _complete_cycle(headers, part, order_of)
         placed, phases = place_in_cycle(completed)
         stack, moved = on_common_grid(placed, hints=_hints(headers, completed))
-        stacks.append(stack)
-        issues += [*filled, *phases, *moved, *order_issues(stack), *count_issues(stack), *geometry_issues(stack)]
+        found = [*retake_issues([part], retakes), *filled, *phases, *moved]
+        found += [*order_issues(stack), *count_issues(stack), *geometry_issues(stack)]
+        stacks.append(replace(stack, issues=tuple(found)))
+        issues += found
     return SortedStacks(stacks=tuple(stacks), excluded=tuple(excluded), issues=tuple(issues), repeats=tuple(repeats))
 
 
@@ -295,6 +302,7 @@ def _slices(
                 thickness_mm=first.thickness_mm,
                 spacing_between_mm=first.spacing_between_mm,
                 rr_interval_ms=_interval_ms(chosen, order),
+                span_ms=_span_ms(order),
                 acquisition_order=(float(first.series_number or 0), first.acquired_ms or 0.0),
                 derived=first.derived,
                 grid=grid,
@@ -306,9 +314,12 @@ def _slices(
 
 
 def _interval_ms(chosen: Sequence[FrameHeader], order: TimeOrder) -> float | None:
-    span_ms = len(order.frames) * order.step if order.source == TRIGGER_TIME else None
     stated, rate = (_median([getattr(one, name) for one in chosen]) for name in ("rr_interval_ms", "heart_rate_bpm"))
-    return agreed_interval_ms(stated, rate, span_ms)
+    return agreed_interval_ms(stated, rate, _span_ms(order))
+
+
+def _span_ms(order: TimeOrder) -> float | None:
+    return len(order.frames) * order.step if order.source == TRIGGER_TIME else None
 
 
 def _is_gated(chosen: Sequence[FrameHeader], order: TimeOrder) -> bool:

@@ -106,6 +106,10 @@ class CineSlice:
     """Whether tags relate the frames to the R wave; False for a slice of unknown phase, as of a real-time cine."""
     hints: tuple[str, ...] = ()
     """Contents of the series description in the fixed vocabulary of `parse_hints`."""
+    apart_mm: float | None = None
+    """Distance from which another slice is no repeat, where positions scatter; None if the thickness decides."""
+    span_ms: float | None = None
+    """Time that all its frames span by their trigger times, each with its step, before one beat is cut from them."""
 
     @property
     def is_resampled(self) -> bool:
@@ -113,15 +117,17 @@ class CineSlice:
         return self.grid is not None and self.own_origin is not None
 
 
-def same_tissue_mm(*slices: CineSlice) -> float:
+def same_tissue_mm(*slices: CineSlice, share: float = _SAME_TISSUE) -> float:
     """Return the distance along the normal below which two slices show the same tissue: 0.7 of their thickness.
 
     Slices that overlap are as far apart as is stated, not as thick; a thickness beyond that of cines is a mistake.
+    Where positions scatter (`places.scatter`), the distance is what tells two places apart.
     """
     stated = (one.thickness_mm for one in slices if one.thickness_mm)
     thickness = min(next(stated, _UNKNOWN_THICKNESS_MM), _MAX_THICKNESS_MM)
     apart = next((one.spacing_between_mm for one in slices if one.spacing_between_mm), thickness)
-    return _SAME_TISSUE * (apart if _OVERLAP * thickness <= apart < thickness else thickness)
+    usual = share * (apart if _OVERLAP * thickness <= apart < thickness else thickness)
+    return min([usual, *(one.apart_mm for one in slices if one.apart_mm)])
 
 
 def slice_centre(one: CineSlice, grid: SliceGrid | None = None) -> Array:
@@ -140,6 +146,8 @@ class Stack:
     rows: int
     columns: int
     hints: tuple[str, ...] = ()
+    issues: tuple[Issue, ...] = ()
+    """What was found when it was sorted; of no concern if it is not measured."""
 
     @property
     def grid(self) -> SliceGrid:

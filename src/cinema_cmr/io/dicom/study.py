@@ -24,6 +24,7 @@ from cinema_cmr.io.dicom.contested import image_rejections, rejection_issues
 from cinema_cmr.io.dicom.decisions import (
     ClassifiedStack,
     file_issues,
+    issues_of_kept,
     no_cine_error,
     pixel_issues,
     reference_issues,
@@ -33,6 +34,7 @@ from cinema_cmr.io.dicom.files import FoundFiles, pixel_digests, read_headers
 from cinema_cmr.io.dicom.image_sources import cine_sources
 from cinema_cmr.io.dicom.merge import Rejection
 from cinema_cmr.io.dicom.patient.examination import check_single_examination
+from cinema_cmr.io.dicom.phases.interval_check import without_false_intervals
 from cinema_cmr.io.dicom.phases.phase_check import PhasedStack, check_phases
 from cinema_cmr.io.dicom.phases.rate import CardiacCycle, cardiac_cycle
 from cinema_cmr.io.dicom.pixels import AssembledStack, assemble
@@ -136,6 +138,7 @@ def _read_attempt(found: FoundFiles, decided: SeriesChoices, *, all_cines: bool)
     preferred = prefer_chosen(admission.found, decided)
     if preferred is not found:
         found, stacks = preferred, _sorted_stacks(preferred)
+    found, stacks = without_false_intervals(found, stacks, sort=_sorted_stacks)
     stacks = _with_better_repeats(found, stacks)
     slices = [*(one for stack in stacks.stacks for one in stack.slices), *(one.excluded for one in stacks.repeats)]
     cines = dict.fromkeys([*(k for one in slices for k in one.frames if k is not None), *stacks.repeated])
@@ -158,14 +161,16 @@ def _read_attempt(found: FoundFiles, decided: SeriesChoices, *, all_cines: bool)
         candidates=candidates,
         cycles=cycles,
         recognised=recognised,
-        issues=(*found.issues, *admission.issues, *subject_issues, *file_issues(found), *stacks.issues),
+        issues=(*found.issues, *admission.issues, *subject_issues, *file_issues(found)),
     )
-    issues = [issue for one in assembled for issue in pixel_issues(one)]
-    issues += [
-        i for one, view in zip(phased, reading.classified, strict=True) if view.decision.kept for i in one.issues
-    ]
-    kept = [c for c, one in zip(candidates, recognised.decisions, strict=True) if one.kept]
-    issues += [i for c in kept if (i := spacing_issue(c.cine.spacing_mm, c.cine.n_slices)) is not None]
+    is_kept = [one.decision.kept for one in reading.classified]
+    issues = issues_of_kept(stacks.issues, [one.stack for one in readable], is_kept)
+    unread = [one for one in assembled if not one.array.size]
+    kept_ones = [one for one, kept in zip(readable, is_kept, strict=True) if kept]
+    issues += [i for one in (*unread, *kept_ones) for i in pixel_issues(one)]
+    issues += [i for one, kept in zip(phased, is_kept, strict=True) if kept for i in one.issues]
+    measured = [c for c, kept in zip(candidates, is_kept, strict=True) if kept]
+    issues += [i for c in measured if (i := spacing_issue(c.cine.spacing_mm, c.cine.n_slices)) is not None]
     issues += [*recognised.issues, *reference_issues(found, reading.classified)]
     return replace(reading, issues=(*reading.issues, *issues))
 

@@ -55,6 +55,7 @@ _BEAT_STEP_MS = 300.0
 """Frames acquired further apart than this are one per heartbeat (200 beats per minute), not a cine."""
 _ANOTHER_ECHO = 1.2
 """Ratio of echo times from which they are several, not one that is rounded or adjusted from frame to frame."""
+_IF_CINE = "; if it is a cine, name it with --use"
 _MAX_MISSING = 3
 """More missing frames than this are a different number of frames rather than a loss."""
 
@@ -219,9 +220,9 @@ def non_cine_reason(headers: Sequence[FrameHeader], order: TimeOrder) -> str | N
     chosen = [headers[k] for k in order.frames]
     echoes = {header.echo_time_ms for header in chosen if header.echo_time_ms}
     if len(echoes) >= 3 and max(echoes) > _ANOTHER_ECHO * min(echoes):
-        return "several echo times (a T2* measurement)"
+        return f"several echo times (a T2* measurement{_IF_CINE})"
     if len({header.inversion_time_ms for header in chosen}) >= 3:
-        return "several inversion times (a T1 measurement or an inversion scout)"
+        return f"several inversion times (a T1 measurement or an inversion scout{_IF_CINE})"
     if order.source == TRIGGER_TIME and _MIN_STEP_MS <= order.step <= _MAX_STEP_MS:
         return None
     clock = [header.acquired_ms for header in chosen if header.acquired_ms is not None]

@@ -47,9 +47,15 @@ def resolve_series(choices: StudyChoices, found: FoundFiles) -> dict[str, Series
 
 
 def apply_to_files(found: FoundFiles, choices: SeriesChoices) -> FoundFiles:
-    """Leave out the series to ignore, and admit those to use whatever their words claim."""
+    """Leave out the series to ignore, and admit those to use whatever their words, echo or inversion times claim."""
     used = {label for label, choice in choices.items() if choice.use}
     found = with_claimed(found, [k for k, header in enumerate(found.claimed) if header.series in used])
+    if used:
+        headers = (
+            replace(one, inversion_time_ms=None, echo_time_ms=None) if one.series in used else one
+            for one in found.headers
+        )
+        found = replace(found, headers=tuple(headers))
     ignored = {label for label, choice in choices.items() if choice.use is False}
     return _without(
         found, {k for k, header in enumerate(found.headers) if header.series in ignored}, "left out by the user"

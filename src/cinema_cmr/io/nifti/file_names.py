@@ -12,10 +12,11 @@ __all__ = ["VIEW_PATTERNS", "FileName", "is_mask_name", "parse_name", "view_from
 _MASK_NAME = re.compile(r"(?<![a-z])labels?(?!l?ed)|contour|segmentation|(?<![a-z0-9])(gt|seg|masks?)(?![a-z0-9])")
 _SLICE = r"(?:[_-](?:slice|sl|s|z)[_-]?\d+)?"
 _FRAME_NAME = re.compile(
-    r"(?:(?P<key>.+)[_-])?(?:"
-    r"(?:(?P<word>frame|phase|volume|vol|ph|time|trigger|trig|tt|t)[_-]?(?P<number>\d+)[a-z]?)|(?P<state>ed|es))"
+    r"(?:(?P<key>.+?)[_-])?(?:"
+    r"(?:(?P<word>frame|phase|volume|vol|ph|time|trigger|trig|tt|t)[_-]?(?P<number>\d+)[a-z]?)|(?:end[_-]?)?(?P<state>ed|es|dia|sys|diastol[ei]c?|systol[ei]c?))"
     rf"(?P<rest>{_SLICE})"
 )
+_STATE_FIRST = re.compile(r"^(?:end[_-]?)?(?P<state>ed|es|(?:dia|sys)(?:tol(?:e|ic))?)[_-](?P<rest>.+)$")
 _CYCLE_NAME = re.compile(r"(?P<key>.+)[_-](?:4d|cine)")
 _SLICE_NAME = re.compile(r".*[_-](?:slice|sl|s|z)[_-]?(?P<number>\d+)")
 _TIME_WORDS = ("time", "trigger", "trig", "tt", "t")
@@ -73,7 +74,7 @@ def parse_name(stem: str) -> FileName:
     ('12_cine_sax', 378, True)
     """
     text = stem.casefold()
-    match = _FRAME_NAME.fullmatch(text)
+    match = _FRAME_NAME.fullmatch(text) or _FRAME_NAME.fullmatch(_STATE_FIRST.sub(r"\g<rest>_\g<state>", text))
     slice_match = _SLICE_NAME.fullmatch(text)
     place = int(slice_match["number"]) if slice_match else None
     numbers = re.findall(r"\d+", text)
@@ -82,7 +83,11 @@ def parse_name(stem: str) -> FileName:
         cycle = _CYCLE_NAME.fullmatch(text)
         return FileName(key=cycle["key"] if cycle else text, slice=place, number=number)
     word = match["word"]
-    frame = int(match["number"]) if word else ("ed", "es").index(match["state"])
+    frame = (
+        int(match["number"])
+        if word
+        else int(match["state"] not in ("ed", "dia") and not match["state"].startswith("diastol"))
+    )
     return FileName(
         key=(match["key"] or "") + match["rest"],
         frame=frame,

@@ -23,6 +23,7 @@ from cinema_cmr.core.study import Issue
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.atomic import write_bytes
+from cinema_cmr.io.dicom.timing import MIN_FRAMES
 from cinema_cmr.io.names import file_stem
 from cinema_cmr.io.nifti.axes import check_axes
 from cinema_cmr.io.nifti.header import make_header
@@ -278,7 +279,7 @@ def _times_ms(
         _add_issue(issues, "frame-times-unknown", "info", message, stored_step=f"{step:g}")
         return None, None
     cycle_ms = n_frames * step_ms
-    plausible = _CYCLE_MS[0] <= cycle_ms <= _CYCLE_MS[1]
+    plausible = n_frames >= MIN_FRAMES and _CYCLE_MS[0] <= cycle_ms <= _CYCLE_MS[1]
     if plausible:
         message = f"heart cycle taken as {n_frames} frames of {step_ms:.4g} ms"
         _add_issue(issues, "cycle-from-frames", "info", message, rr_interval_ms=cycle_ms)

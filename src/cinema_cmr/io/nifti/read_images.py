@@ -22,6 +22,7 @@ from cinema_cmr.io.dicom.stack import MIN_STACK_SLICES
 from cinema_cmr.io.folded import fold_issues
 from cinema_cmr.io.info_cfg import read_info_cfg
 from cinema_cmr.io.names import file_stem, natural_key
+from cinema_cmr.io.nifti.beats import with_true_beat
 from cinema_cmr.io.nifti.file_names import VIEW_PATTERNS, is_mask_name, parse_name, view_from_name
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.nifti.joining import NiftiCine, join_frames, join_slices
@@ -72,6 +73,7 @@ def read_nifti_study(
         SeriesDecision(series=file_stem(path), view=None, kept=False, reason=str(error)) for path, error in failures
     ]
     subject, facts = (Subject(), []) if root is None else read_info_cfg(images[0].parent)
+    kept = [_with_true_beat(candidate) for candidate in kept]
     issues = [issue for candidate in kept for issue in (*candidate.issues, *_stack_issues(candidate.cine))]
     return Study(
         name=name,
@@ -86,6 +88,12 @@ def read_nifti_study(
             *_decision_issues(decided),
         ),
     )
+
+
+def _with_true_beat(candidate: NiftiCine) -> NiftiCine:
+    cine, found = with_true_beat(candidate.cine)
+    own = tuple(i for i in candidate.issues if not (found and i.code == "cycle-from-frames"))
+    return replace(candidate, cine=cine, issues=(*own, *found))
 
 
 def _issue(code: str, severity: Severity, message: str, **evidence: float | str) -> Issue:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pydicom.uid import RLELossless
+from pydicom.uid import JPEGExtended12Bit, RLELossless
 from synthetic_dicom import new_image, save
 
 PIXELS = np.arange(24, dtype=np.uint16).reshape(4, 6)
@@ -30,11 +30,18 @@ def test_frames_and_reasons(tmp_path: Path) -> None:
     save(image, tmp_path / "a.dcm")
     image.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.100"  # a film in MPEG-2
     save(image, tmp_path / "b.dcm")
-    requests = [{"path": str(tmp_path / name), "frame": 0} for name in ("a.dcm", "b.dcm", "absent.dcm")]
+    image.file_meta.TransferSyntaxUID = JPEGExtended12Bit
+    image.BitsStored, image.HighBit = 12, 11
+    save(image, tmp_path / "c.dcm")
+    requests = [{"path": str(tmp_path / name), "frame": 0} for name in ("a.dcm", "b.dcm", "c.dcm", "absent.dcm")]
     first, rest = answers(requests).stdout.split(b"\n", 1)
     assert json.loads(first) == {"shape": [4, 6], "dtype": "<u2"}
     assert rest[: PIXELS.nbytes] == PIXELS.tobytes()
-    assert [json.loads(line)["reason"] for line in rest[PIXELS.nbytes :].splitlines()] == ["unsupported", "failed"]
+    assert [json.loads(line)["reason"] for line in rest[PIXELS.nbytes :].splitlines()] == [
+        "unsupported",
+        "unsupported",
+        "failed",
+    ]
 
 
 @pytest.mark.medium

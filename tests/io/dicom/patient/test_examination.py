@@ -148,3 +148,37 @@ def test_two_study_uids_in_one_frame_of_reference_are_one_examination_with_a_war
     study = read(tmp_path, facts, {**facts, "StudyInstanceUID": "1.2.4"})
     issue = next(issue for issue in study.issues if issue.code == "subject-differs")
     assert issue.severity == "warning" and "2 study UIDs" in issue.message
+
+
+@pytest.mark.parametrize("identity", [KNOWN, {**CONSTANT, "FrameOfReferenceUID": "1.2.7"}], ids=["known", "blanked"])
+@pytest.mark.parametrize(
+    ("clock", "is_two"),
+    [(("101500", "101500.4"), True), (("101500", "103000"), False), (("101500", "101500"), False)],
+    ids=["at once", "one after the other", "made equal"],
+)
+def test_series_of_two_studies_at_the_same_time_are_of_two_people(
+    tmp_path: Path, identity: dict[str, str], clock: tuple[str, str], is_two: bool
+) -> None:
+    first, second = ({**identity, "AcquisitionTime": one} for one in clock)
+    second["StudyInstanceUID"] = "1.2.4"
+    if is_two:
+        with pytest.raises(InputError, match="at the same time"):
+            read(tmp_path, first, second)
+    else:
+        assert len(read(tmp_path, first, second).cines) == 2
+
+
+@pytest.mark.parametrize(
+    ("fact", "values", "name"),
+    [
+        ("PatientWeight", (61.0, 84.0), "weight"),
+        ("PatientAge", ("043Y", "067Y"), "age"),
+        ("DeviceSerialNumber", ("40512", "66017"), "scanner"),
+    ],
+)
+def test_two_bodies_or_scanners_under_one_blanked_identity_are_refused(
+    tmp_path: Path, fact: str, values: tuple[Any, Any], name: str
+) -> None:
+    blanked = {**CONSTANT, "FrameOfReferenceUID": "1.2.7"}
+    with pytest.raises(InputError, match=f"differ in {name}"):
+        read(tmp_path, {**blanked, fact: values[0]}, {**blanked, fact: values[1], "StudyInstanceUID": "1.2.4"})

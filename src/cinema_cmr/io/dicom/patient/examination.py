@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
 
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import Issue
@@ -12,6 +14,10 @@ __all__ = ["check_single_examination"]
 
 _OWN_UIDS = 3
 """From this many series or images, a separate identity for each is due to anonymisation, not to different people."""
+_STEADY = ("sex", "birth date", "height")
+"""Facts that a second registration of a person on one day rarely changes."""
+_AT_ONCE_MS = 1000.0
+"""A cine takes a heartbeat at least, and may state its start alone."""
 _IMAGES_PER_IDENTITY = 2
 """With fewer images for each identity of a series, on average, the images were given theirs one by one."""
 
@@ -22,7 +28,8 @@ def check_single_examination(headers: Sequence[FrameHeader]) -> list[Issue]:
     Blank or constant patient IDs and dates do not identify anybody; several study UIDs, or a different sex or height,
     are then refused as well. If patient and date do identify, an examination may have been reopened under a second UID;
     the subject's facts are then compared, and a difference is an issue. Series are compared with each other and the
-    images of a series among themselves. An absent ID or date is that of no second patient or day.
+    images of a series among themselves. An absent ID or date is that of no second patient or day. One scanner takes one
+    series at a time: series of two study UIDs at the same time of day are of two people, whatever their identities.
     """
     by_series: dict[str, list[FrameHeader]] = {}
     for header in headers:
@@ -30,8 +37,11 @@ def check_single_examination(headers: Sequence[FrameHeader]) -> list[Issue]:
     for field, plural in (("patient", "patients"), ("day", "different days")):
         _check_one_value(by_series, field, plural)
     studies = distinct_values(headers, "study")
+    if len(studies) > 1:
+        _check_not_simultaneous(by_series)
     differing = _differing_facts(list(by_series.values()))
     if all(header.identified for header in headers):
+        differing = [name for name in differing if name in _STEADY]
         return [_facts_issue(differing)] if len(studies) > 1 and differing else []
     if {"sex", "height"}.intersection(differing) or (len(studies) > 1 and differing):
         raise _several_subjects_error(f"subjects who differ in {' and '.join(differing)}, without patient ID and date")
@@ -98,8 +108,45 @@ def _are_given_singly(identities: Sequence[str]) -> bool:
 
 def _differing_facts(series: Sequence[Sequence[FrameHeader]]) -> list[str]:
     """Return the names of the facts that two images state with different values."""
-    names = ("sex", "birth date", "height")
+    names = (*_STEADY, "weight", "age", "scanner")
     return [name for name in names if len(_stated(series, name)) > 1]
+
+
+def _check_not_simultaneous(by_series: Mapping[str, Sequence[FrameHeader]]) -> None:
+    """Raise `InputError` for series of two study UIDs at the same time and at different places.
+
+    Derived images have the time of their source; times that are equal in all series were made so.
+    """
+    spans: list[_Span] = [span for group in by_series.values() for span in _spans(group)]
+    if len({(span.start, span.end) for span in spans}) < 2:
+        return
+    for one, other in combinations(spans, 2):
+        together = one.start < other.end + _AT_ONCE_MS and other.start < one.end + _AT_ONCE_MS
+        if together and one.study != other.study and not one.places & other.places:
+            raise _several_subjects_error("two study UIDs, with series taken at the same time: they are of two people")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Span:
+    """Time of day that the original images of one series and study took, and where they lie."""
+
+    study: str
+    start: float
+    end: float
+    places: frozenset[tuple[float, ...]]
+
+
+def _spans(group: Sequence[FrameHeader]) -> list[_Span]:
+    by_study: dict[str, list[FrameHeader]] = {}
+    for header in group:
+        if header.study and not header.derived and header.acquired_ms is not None:
+            by_study.setdefault(header.study, []).append(header)
+    spans = []
+    for study, own in by_study.items():
+        times = [header.acquired_ms or 0.0 for header in own]
+        places = frozenset(tuple(round(value, 1) + 0.0 for value in header.position) for header in own)
+        spans.append(_Span(study=study, start=min(times), end=max(times), places=places))
+    return spans
 
 
 def _stated(series: Sequence[Sequence[FrameHeader]], name: str) -> set[str]:

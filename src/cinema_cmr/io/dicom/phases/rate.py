@@ -108,9 +108,9 @@ def cardiac_cycle(headers: Sequence[FrameHeader], stack: Stack) -> CardiacCycle:
     intervals = [image.rr_interval_ms for image in images if image.rr_interval_ms is not None]
     rates = [image.heart_rate_bpm for image in images if image.heart_rate_bpm is not None]
     rate = float(np.median(rates)) if rates else None
+    span_ms = _span_ms(stack)
     if intervals:
         rr_ms = float(np.median(intervals))
-        span_ms = _span_ms(stack)
         agreed = agreed_interval_ms(rr_ms, rate, span_ms)
         if agreed != rr_ms:
             return CardiacCycle(rr_ms=agreed, source="HeartRate", heart_rate_bpm=rate, unused_ms=rr_ms)
@@ -132,6 +132,7 @@ def cardiac_cycle(headers: Sequence[FrameHeader], stack: Stack) -> CardiacCycle:
             low_ms=min(cycles),
             high_ms=max(cycles),
             heart_rate_bpm=rate,
+            covered=None if span_ms is None else span_ms * rate / 60000,
         )
     return CardiacCycle()
 
