@@ -89,6 +89,12 @@ def test_selected_slices_stay_where_they_are() -> None:
     assert uneven().select(slices=-1).affine[2, 3] == 30
 
 
+def test_a_slice_index_is_a_place_on_the_affine() -> None:
+    assert cine([0, 10, 20]).slice_indices.tolist() == [0, 1, 2]
+    assert cine([0, 10, 40]).slice_indices.tolist() == [0, 0.5, 2]
+    assert cine([0]).slice_indices.tolist() == [0]
+
+
 def test_a_whole_selection_changes_nothing() -> None:
     cine = uneven()
     assert cine.select() is cine

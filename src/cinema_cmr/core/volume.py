@@ -97,6 +97,14 @@ class Cine:
         return spacing_of(self.affine)
 
     @property
+    def slice_indices(self) -> NDArray[np.float64]:
+        """(z,) third voxel coordinate of each slice on the affine: whole numbers, unless the slices are uneven."""
+        if self.n_slices == 1:
+            return np.zeros(1)
+        indices: NDArray[np.float64] = self.slice_positions_mm / self.slice_positions_mm[-1] * (self.n_slices - 1)
+        return indices
+
+    @property
     def slice_weights_mm(self) -> NDArray[np.float64]:
         """(z,) extent along the normal of each slice: half the distance to both neighbours, gaps included.
 
@@ -150,14 +158,11 @@ class Cine:
         return replace(self, array=self.array[..., indices], frame_times_ms=times, source=None, sources=sources)
 
     def _with_slices(self, indices: list[int]) -> Cine:
-        positions = self.slice_positions_mm[indices]
+        positions, at = self.slice_positions_mm[indices], self.slice_indices[indices]
         affine = self.affine.copy()
-        if self.n_slices > 1:
-            # The affine's step is the mean one, so that an index is a position divided by the mean gap.
-            step_mm = self.slice_positions_mm[-1] / (self.n_slices - 1)
-            affine[:3, 3] += affine[:3, 2] * (positions[0] / step_mm)
+        affine[:3, 3] += affine[:3, 2] * at[0]
         if len(indices) > 1:
-            affine[:3, 2] *= (positions[-1] - positions[0]) / (len(indices) - 1) / step_mm
+            affine[:3, 2] *= (at[-1] - at[0]) / (len(indices) - 1)
         return replace(
             self,
             array=self.array[:, :, indices],
