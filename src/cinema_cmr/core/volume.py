@@ -63,10 +63,11 @@ class Cine:
             raise GeometryError(
                 f"{self.slice_positions_mm.shape[0]} slice positions for {self.n_slices} slices; expected one each"
             )
-        if (np.diff(self.slice_positions_mm) <= 0).any():
+        if not (np.isfinite(self.slice_positions_mm).all() and (np.diff(self.slice_positions_mm) > 0).all()):
             raise GeometryError("slice positions do not ascend; slices must be sorted and distinct")
-        if self.frame_times_ms is not None and self.frame_times_ms.shape != (self.n_frames,):
-            raise GeometryError(f"{self.frame_times_ms.shape[0]} frame times for {self.n_frames} frames")
+        times = self.frame_times_ms
+        if times is not None and (times.shape != (self.n_frames,) or not np.isfinite(times).all()):
+            raise GeometryError(f"{times.shape[0]} frame times for {self.n_frames} frames; expected a finite one each")
 
     def __repr__(self) -> str:
         size, spacing = (
@@ -101,7 +102,8 @@ class Cine:
         """(z,) third voxel coordinate of each slice on the affine: whole numbers, unless the slices are uneven."""
         if self.n_slices == 1:
             return np.zeros(1)
-        indices: NDArray[np.float64] = self.slice_positions_mm / self.slice_positions_mm[-1] * (self.n_slices - 1)
+        beyond_first = self.slice_positions_mm - self.slice_positions_mm[0]
+        indices: NDArray[np.float64] = beyond_first / beyond_first[-1] * (self.n_slices - 1)
         return indices
 
     @property
