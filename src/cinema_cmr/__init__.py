@@ -14,7 +14,6 @@ if TYPE_CHECKING:
         check_dataset,
         demo_study,
         embed,
-        evaluate,
         finetune,
         fit_disease_model,
         frame_dataset,
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
     from cinema_cmr.pipeline.analyzer import Analyzer
     from cinema_cmr.pipeline.benchmarks import benchmark, sweep
     from cinema_cmr.pipeline.compare_results import compare
+    from cinema_cmr.pipeline.evaluations import evaluate, evaluate_masks
     from cinema_cmr.pipeline.frame_dataset import FrameDataset
     from cinema_cmr.pipeline.ranking import RankedStudy, rank
     from cinema_cmr.pipeline.task_model import Model
@@ -67,7 +67,6 @@ _MODULES = {
         "check_dataset",
         "demo_study",
         "embed",
-        "evaluate",
         "finetune",
         "fit_disease_model",
         "frame_dataset",
@@ -106,6 +105,7 @@ _MODULES = {
     "pipeline.analyzer": ("Analyzer",),
     "pipeline.benchmarks": ("benchmark", "sweep"),
     "pipeline.compare_results": ("compare",),
+    "pipeline.evaluations": ("evaluate", "evaluate_masks"),
     "pipeline.frame_dataset": ("FrameDataset",),
     "pipeline.ranking": ("RankedStudy", "rank"),
     "pipeline.task_model": ("Model",),
@@ -164,6 +164,7 @@ __all__ = [
     "demo_study",
     "embed",
     "evaluate",
+    "evaluate_masks",
     "finetune",
     "fit_disease_model",
     "frame_dataset",

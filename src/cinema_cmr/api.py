@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,6 @@ from cinema_cmr.displays import register_displays
 if TYPE_CHECKING:
     from cinema_cmr.datasets.check import CheckSummary
     from cinema_cmr.disease.model import DiseaseModel
-    from cinema_cmr.evaluation.record import Evaluation
     from cinema_cmr.inference.features import FeatureRow
     from cinema_cmr.models.loaded import LoadedModel
     from cinema_cmr.pipeline.frame_dataset import FrameDataset
@@ -33,7 +33,6 @@ __all__ = [
     "check_dataset",
     "demo_study",
     "embed",
-    "evaluate",
     "finetune",
     "fit_disease_model",
     "frame_dataset",
@@ -176,8 +175,6 @@ def write_phantoms(
 
     `config` are further fields of `phantom.cohort.CohortConfig`: `format`, `group`, `style`, `n_frames`.
     """
-    from dataclasses import replace
-
     from cinema_cmr.phantom.cohort import CohortConfig, write_cohort
 
     chosen = CohortConfig(n=n, seed=seed, **config)
@@ -202,54 +199,6 @@ def finetune(
     from cinema_cmr.recipes.finetune import finetune as run
 
     return run(recipe, data, folder, start=start, **options)
-
-
-def evaluate(
-    model: LoadedModel | Path | str,
-    data: Path | str,
-    folder: Path | str | None = None,
-    *,
-    part: str = "validation",
-    split: Path | str | None = None,
-    device: str = "auto",
-    precision: str = "auto",
-    tta: int | None = None,
-    together: bool = False,
-    codes: Sequence[str] = (),
-    overwrite: bool = False,
-) -> Evaluation:
-    """Score a model of any task on a part of a labelled dataset, per patient, with intervals over patients.
-
-    `data` as in `finetune`; `part`: "train", "validation", "test" or "all"; `split`: a split file, else that of the run
-    in which the model lies, else the dataset's own; `together`: predict a study's frames as one cine; `codes`: those of
-    a folder's masks, e.g. ["1=lv", "2=myo", "3=rv"]. With `folder`,
-    scores.json, tables and page are written there. Raises `InputError` if no study can be scored.
-    """
-    from cinema_cmr.evaluation.evaluate import evaluate as score
-    from cinema_cmr.evaluation.studies import StudySource
-    from cinema_cmr.inference.runtime import choose_runtime
-    from cinema_cmr.models.loaded import LoadedModel
-    from cinema_cmr.models.weights import load_model as load
-    from cinema_cmr.report.evaluation.output import check_evaluation_folder, write_evaluation
-    from cinema_cmr.tasks.evaluator import PredictionOptions
-    from cinema_cmr.tasks.registry import task_type
-
-    if folder is not None:
-        check_evaluation_folder(Path(folder), overwrite=overwrite)
-    loaded = model if isinstance(model, LoadedModel) else load(model)
-    source = StudySource(
-        data=str(data),
-        codes=codes,
-        part=part,
-        split=None if split is None else Path(split),
-        model=None if isinstance(model, LoadedModel) else str(model),
-    )
-    dataset, studies = source.read(loaded.card, labelled_only=task_type(loaded.card).needs_annotations)
-    options, runtime = PredictionOptions(tta=tta, together=together), choose_runtime(device, precision)
-    scored = score(loaded, studies, runtime, options=options, dataset=dataset, part=part)
-    if folder is not None:
-        write_evaluation(Path(folder), scored.evaluation, scored.studies, overwrite=overwrite)
-    return scored.evaluation
 
 
 def check_dataset(data: Path | str, *, open_files: bool = True, codes: Sequence[str] = ()) -> CheckSummary:

@@ -55,7 +55,9 @@ def test_the_same_grid_with_other_intensities() -> None:
         ({"slice_positions_mm": np.array([0.0, 10.0])}, "2 slice positions for 3"),
         ({"slice_positions_mm": np.array([0.0, 10.0, 10.0])}, "do not ascend"),
         ({"slice_positions_mm": np.array([20.0, 10.0, 0.0])}, "do not ascend"),
+        ({"slice_positions_mm": np.array([0.0, np.nan, 20.0])}, "do not ascend"),
         ({"frame_times_ms": np.arange(3.0)}, "3 frame times for 2"),
+        ({"frame_times_ms": np.array([0.0, np.nan])}, "a finite one each"),
         ({"affine": np.diag([1.5, 0.0, 10.0, 1.0])}, "without length"),
     ],
 )
@@ -87,6 +89,12 @@ def test_selected_slices_stay_where_they_are() -> None:
     assert part.slice_positions_mm.tolist() == [0, 12]
     assert part.affine[:3, 3].tolist() == [0, 0, 8] and part.spacing_mm == (1.5, 1.5, 12.0)
     assert uneven().select(slices=-1).affine[2, 3] == 30
+
+
+def test_a_slice_index_is_a_place_on_the_affine() -> None:
+    assert cine([0, 10, 20]).slice_indices.tolist() == [0, 1, 2]
+    assert cine([5, 15, 45]).slice_indices.tolist() == [0, 0.5, 2]
+    assert cine([0]).slice_indices.tolist() == [0]
 
 
 def test_a_whole_selection_changes_nothing() -> None:

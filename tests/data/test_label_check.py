@@ -23,6 +23,7 @@ from cinema_cmr.data.label_check import (
     summarise_labels,
 )
 from cinema_cmr.datasets.registry import DATASETS
+from cinema_cmr.measure.volumes import measure_volumes
 
 OURS = {1: 1, 2: 2, 3: 3}
 NAMES = {1: "rv", 2: "myo", 3: "lv"}
@@ -113,6 +114,15 @@ def test_a_summary_has_frames_and_volumes_of_what_was_drawn() -> None:
     assert summary.drawn == ("lv",) and summary.frames == (0, 1)
     expected = [voxel_ml * np.count_nonzero(array[..., t] == 3) for t in (0, 1)]
     assert summary.volumes_ml == {"lv": pytest.approx(expected)}
+
+
+def test_volumes_count_uneven_slices_with_the_length_that_each_stands_for() -> None:
+    study, kept = annotated(heart((12.0, 9.0), n_slices=8), "p1"), [0, 1, 4, 5, 6, 7]
+    cine = study.study[View.SAX].select(slices=kept)
+    labels = replace(study.labels[View.SAX], array=study.labels[View.SAX].array[:, :, kept])
+    gapped = replace(study, study=replace(study.study, cines=(cine,)), labels={View.SAX: labels})
+    (summary,) = summarise_labels(gapped)
+    assert summary.volumes_ml["lv"] == pytest.approx(measure_volumes(cine, labels, basal_rule="all-slices").lv_ml)
 
 
 @pytest.mark.slow

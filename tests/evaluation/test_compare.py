@@ -83,3 +83,9 @@ def test_a_task_names_its_scores() -> None:
     one = [Result(study="a", patient="a", target="NOR", scores=scores, measured={"lv_ef_percent": 1.0})]
     assert compared_names(one, task_type("classify")) == ["correct", "prob_of_target"]
     assert compared_names(one, TASK, suffix="_ml") == []
+
+
+def test_the_order_of_a_patients_studies_and_an_unknown_reference_are_no_difference() -> None:
+    one = [replace(result, patient="p" + result.study[1:2]) for result in results(DICES, ERRORS)]
+    two = [replace(one[0], study="z", reference={"lv_ef_percent": float("nan")}), *one]
+    assert compare(two, [*two[1:], two[0]], TASK).n_patients == len({result.patient for result in one})

@@ -68,6 +68,7 @@ def test_subgroups_need_two_values_of_a_fact() -> None:
     assert set(found) == {"group DCM", "group NOR", "sex F", "sex M"} and found["group DCM"].n_patients == 2
     assert "group DCM" not in subgroup_summaries(results[:2], summarise)
     assert subgroup_facts({"age_years": 70.0, "other": 1}) == {"age_band": "over 65"}
+    assert subgroup_facts({"centre": 0, "vendor": "", "sex": None}) == {"centre": "0"}
 
 
 def test_results_are_read_back_from_the_file(tmp_path: Path) -> None:

@@ -42,6 +42,9 @@ def test_labels_are_predicted_once_and_again_for_other_images_or_another_teacher
     cached_soft_labels(darker, teacher, tmp_path)
     cached_soft_labels(cine, other, tmp_path)
     cached_soft_labels(cine, segmenter(tta=2), tmp_path)
-    assert len(list(tmp_path.glob("*.npz"))) == 4
+    affine = cine.affine * np.array([1, 1, 2, 1])
+    apart = replace(cine, affine=affine, slice_positions_mm=2 * cine.slice_positions_mm)
+    cached_soft_labels(apart, teacher, tmp_path)
+    assert len(list(tmp_path.glob("*.npz"))) == 5
     monkeypatch.setattr(soft_labels, "predict_soft_labels", None)
     assert np.array_equal(cached_soft_labels(cine, teacher, tmp_path).array, first.array)

@@ -11,7 +11,7 @@ from hearts import LV, MYO, RV, STANDARD_AXES, acdc_patient, cine_of, heart, mea
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap, Landmarks
-from cinema_cmr.core.errors import NoCineError, UsageError
+from cinema_cmr.core.errors import GeometryError, NoCineError, UsageError
 from cinema_cmr.core.results import Measurements
 from cinema_cmr.core.study import Subject
 from cinema_cmr.core.vocabulary import View
@@ -311,3 +311,18 @@ def test_groups_of_acdc_differ_as_their_diseases_do(real_data: Path) -> None:
     # Many of these stacks begin at the valve; a warning needs a short ventricle or unequal strokes as well.
     assert (base.count("info"), base.count("warning")) == (31, 29)
     assert max(codes.count(code) for code in set(codes) - {"sv-mismatch", "few-frames", "base-not-covered"}) <= 10
+
+
+def test_a_mask_of_another_grid_is_refused_for_every_view() -> None:
+    planes = {
+        view: Cine(
+            array=np.zeros((20, 20, 1, 2), np.float32),
+            affine=np.eye(4),
+            view=view,
+            slice_positions_mm=np.zeros(1),
+        )
+        for view in (View.LAX_2C, View.LAX_4C)
+    }
+    larger = dict.fromkeys(planes, LabelMap(array=np.full((40, 40, 1, 2), LV, np.uint8)))
+    with pytest.raises(GeometryError, match="a mask must be on its image's grid"):
+        measure_masks(study_of(*planes.values()), larger)

@@ -111,6 +111,18 @@ def test_centre_is_that_of_the_labels_in_patient_space(study: Study, predictions
     assert heart_centre_mm(study.cine(View.SAX), None) is None
 
 
+def test_centre_of_uneven_slices_is_where_they_lie(study: Study, predictions: dict[View, Prediction]) -> None:
+    prediction, cine = predictions[View.SAX], study[View.SAX]
+    array = np.zeros_like(prediction.labels.array)
+    array[10, 12, 2] = 1
+    one_slice = replace(prediction, labels=replace(prediction.labels, array=array))
+    kept = [0, 2, *range(5, cine.n_slices)]
+    gapped = replace(prediction, labels=replace(prediction.labels, array=array[:, :, kept]))
+    expected = heart_centre_mm(cine, one_slice)
+    assert expected is not None
+    assert heart_centre_mm(cine.select(slices=kept), gapped) == pytest.approx(expected)
+
+
 def test_window_is_of_what_is_inside_the_box_and_never_empty() -> None:
     array = np.zeros((20, 20, 1, 2), np.float32)
     array[:10] = 1000

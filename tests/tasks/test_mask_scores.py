@@ -95,6 +95,15 @@ def test_of_a_partly_drawn_study_only_what_was_drawn_counts() -> None:
     assert score.reference["lv_ef_percent"] == pytest.approx(truth)
 
 
+def test_of_a_partly_drawn_scar_map_structures_of_several_words_count() -> None:
+    cavity_and_wall = np.where(LABELS == 3, 1, np.where(LABELS == 2, 2, 0)).astype(np.uint8)[..., :1]
+    drawn = LabelMap(array=cavity_and_wall, scheme="scar", drawn=("lv_cavity", "myo_normal"))
+    study = replace(annotated(LABELS[..., :1]), labels={View.SAX: drawn})
+    scores = score_stack(study, LabelMap(array=cavity_and_wall, scheme="scar")).scores
+    assert {name for name in scores if name.startswith("dice")} == {"dice_lv_cavity", "dice_myo_normal", "dice_mean"}
+    assert scores["dice_mean"] == 1
+
+
 def test_a_missed_slice_shows_as_the_worst_one() -> None:
     study = annotated(LABELS)
     dark = study.study.cines[0].array.copy()

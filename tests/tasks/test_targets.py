@@ -27,6 +27,7 @@ def test_the_subject_and_its_body_mass_index() -> None:
     study = replace(STUDY, study=replace(STUDY.study, subject=subject))
     assert target_value(study, "sex") == "F" and target_value(study, "bmi") == pytest.approx(20.0)
     assert target_value(STUDY, "bmi") is None and target_value(STUDY, "age_years") is None
+    assert target_value(study, "fill_from") is None
 
 
 def test_masks_measure() -> None:
@@ -48,13 +49,13 @@ def test_end_diastole_has_the_most_blood() -> None:
 
 @pytest.mark.medium
 def test_a_study_is_measured_once_while_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
-    measure, asked = targets.measure_study, []
+    measure, asked = targets.measure_masks, []
 
     def counted(*args: Any, **options: Any) -> Any:
         asked.append(1)
         return measure(*args, **options)
 
-    monkeypatch.setattr(targets, "measure_study", counted)
+    monkeypatch.setattr(targets, "measure_masks", counted)
     study, known = replace(STUDY), len(targets._MEASURED)
     assert (
         target_value(study, "lv_ef_percent") == target_value(study, "lv_ef_percent") != target_value(study, "lv_edv_ml")

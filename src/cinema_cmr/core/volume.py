@@ -63,10 +63,11 @@ class Cine:
             raise GeometryError(
                 f"{self.slice_positions_mm.shape[0]} slice positions for {self.n_slices} slices; expected one each"
             )
-        if (np.diff(self.slice_positions_mm) <= 0).any():
+        if not (np.isfinite(self.slice_positions_mm).all() and (np.diff(self.slice_positions_mm) > 0).all()):
             raise GeometryError("slice positions do not ascend; slices must be sorted and distinct")
-        if self.frame_times_ms is not None and self.frame_times_ms.shape != (self.n_frames,):
-            raise GeometryError(f"{self.frame_times_ms.shape[0]} frame times for {self.n_frames} frames")
+        times = self.frame_times_ms
+        if times is not None and (times.shape != (self.n_frames,) or not np.isfinite(times).all()):
+            raise GeometryError(f"{times.shape[0]} frame times for {self.n_frames} frames; expected a finite one each")
 
     def __repr__(self) -> str:
         size, spacing = (
@@ -95,6 +96,15 @@ class Cine:
     def spacing_mm(self) -> tuple[float, float, float]:
         """Voxel size in mm: in plane along x and y, then the mean distance between slices."""
         return spacing_of(self.affine)
+
+    @property
+    def slice_indices(self) -> NDArray[np.float64]:
+        """(z,) third voxel coordinate of each slice on the affine: whole numbers, unless the slices are uneven."""
+        if self.n_slices == 1:
+            return np.zeros(1)
+        beyond_first = self.slice_positions_mm - self.slice_positions_mm[0]
+        indices: NDArray[np.float64] = beyond_first / beyond_first[-1] * (self.n_slices - 1)
+        return indices
 
     @property
     def slice_weights_mm(self) -> NDArray[np.float64]:
@@ -150,14 +160,11 @@ class Cine:
         return replace(self, array=self.array[..., indices], frame_times_ms=times, source=None, sources=sources)
 
     def _with_slices(self, indices: list[int]) -> Cine:
-        positions = self.slice_positions_mm[indices]
+        positions, at = self.slice_positions_mm[indices], self.slice_indices[indices]
         affine = self.affine.copy()
-        if self.n_slices > 1:
-            # The affine's step is the mean one, so that an index is a position divided by the mean gap.
-            step_mm = self.slice_positions_mm[-1] / (self.n_slices - 1)
-            affine[:3, 3] += affine[:3, 2] * (positions[0] / step_mm)
+        affine[:3, 3] += affine[:3, 2] * at[0]
         if len(indices) > 1:
-            affine[:3, 2] *= (positions[-1] - positions[0]) / (len(indices) - 1) / step_mm
+            affine[:3, 2] *= (at[-1] - at[0]) / (len(indices) - 1)
         return replace(
             self,
             array=self.array[:, :, indices],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -171,8 +172,8 @@ def official_split(dataset: str, cases: Iterable[Case]) -> Split | None:
             parts.setdefault(str(case.facts["part"]), set()).add(case.patient)
     if not parts.keys() - {"unlabelled"}:
         return None
-    names = [patient for patients in parts.values() for patient in patients]
-    repeated = sorted(patient for patient in set(names) if names.count(patient) > 1)
+    counts = Counter(patient for patients in parts.values() for patient in patients)
+    repeated = sorted(patient for patient, n in counts.items() if n > 1)
     if repeated:
         raise InputError(
             f"patient {repeated[0]} of {dataset} is in two parts; expected one part per patient: unpack the dataset"

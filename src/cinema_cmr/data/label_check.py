@@ -207,9 +207,11 @@ def _summary(annotated: AnnotatedStudy, view: View, labels: LabelMap) -> LabelSu
     frames = annotated.labelled_frames.get(view, tuple(range(labels.array.shape[3])))
     filled = np.asarray(labels.array[..., list(frames)].any(axis=(0, 1)))
     counted = labels.drawn_slices is None or bool(labels.drawn_slices.all())
-    voxel_ml = float(np.prod(cine.spacing_mm)) / 1000
     volumes = {
-        label.name: tuple(voxel_ml * np.count_nonzero(labels.array[..., frame] == label.code) for frame in frames)
+        label.name: tuple(
+            float(np.count_nonzero(labels.array[..., frame] == label.code, axis=(0, 1)) @ cine.voxel_volumes_ml)
+            for frame in frames
+        )
         for label in classes
         if np.any(labels.array == label.code)
     }

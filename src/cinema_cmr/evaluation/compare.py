@@ -128,10 +128,11 @@ def paired_difference(first: Mapping[str, float], second: Mapping[str, float], *
 
 def _check_references(patient: str, first: Sequence[Result], second: Sequence[Result]) -> None:
     same = len(first) == len(second)
-    for a, b in zip(first, second, strict=False):
+    for a, b in zip(*(sorted(side, key=lambda one: one.study) for side in (first, second)), strict=False):
         pairs = [(x, b.reference.get(name)) for name, x in a.reference.items()]
         known = [(x, y) for x, y in pairs if x is not None and y is not None]
-        same = same and a.target == b.target and np.allclose([x for x, _ in known], [y for _, y in known])
+        equal = np.allclose([x for x, _ in known], [y for _, y in known], equal_nan=True)
+        same = same and a.target == b.target and equal
     if not same:
         raise InputError(
             f"the references of '{patient}' differ between the two evaluations; expected the same labels of the same"

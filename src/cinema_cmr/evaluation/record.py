@@ -171,7 +171,7 @@ def compare_evaluations(first: Evaluation, second: Evaluation | StoredEvaluation
 
 def subgroup_facts(facts: Mapping[str, object]) -> dict[str, str]:
     """Return the facts that define subgroups, the age as a band."""
-    known = {name: str(facts[name]) for name in SUBGROUP_FACTS if facts.get(name)}
+    known = {name: str(facts[name]) for name in SUBGROUP_FACTS if facts.get(name) not in (None, "")}
     age = facts.get("age_years")
     if isinstance(age, float | int):
         known["age_band"] = "over 65" if age > _OLD else "under 40" if age < _YOUNG else "40 to 65"

@@ -65,8 +65,8 @@ class StudySource:
         return list(split[self.part])
 
     def _of_dataset(self, dataset: Dataset, cases: Sequence[Case], note: Note) -> list[str]:
-        patients = list(dataset.patients(cases, self.part))
-        there = [patient for patient in patients if patient in {case.patient for case in cases}]
+        patients, known = list(dataset.patients(cases, self.part)), {case.patient for case in cases}
+        there = [patient for patient in patients if patient in known]
         if len(there) < len(patients):
             note(f"{len(there)} of {len(patients)} patients of the part '{self.part}' are in the data: they are scored")
         return there

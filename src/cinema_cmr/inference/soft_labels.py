@@ -65,8 +65,9 @@ def cached_soft_labels(cine: Cine, segmenter: Segmenter, folder: Path) -> SoftLa
 
 
 def _key(cine: Cine, segmenter: Segmenter) -> str:
-    """Return a hash of the images, their pixel size, the teacher's weights and its inference settings."""
+    """Return a hash of the images, their geometry, the teacher's weights and its inference settings."""
     settings = (segmenter.card.weights_sha256, segmenter.inference_settings, cine.array.shape, str(cine.view))
-    digest = hashlib.sha256(repr((*settings, [round(mm, 4) for mm in cine.spacing_mm[:2]])).encode())
+    geometry = [round(float(mm), 4) for mm in (*cine.spacing_mm[:2], *cine.slice_positions_mm)]
+    digest = hashlib.sha256(repr((*settings, geometry)).encode())
     digest.update(np.ascontiguousarray(cine.array, dtype="<f4").tobytes())
     return digest.hexdigest()[:24]

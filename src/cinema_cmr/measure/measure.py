@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.core.annotation import LabelMap, Landmarks
+from cinema_cmr.core.annotation import LabelMap, Landmarks, check_same_grid
 from cinema_cmr.core.errors import UsageError, unknown_name
 from cinema_cmr.core.results import Flag, Measurement, Measurements, Prediction
 from cinema_cmr.core.study import Study
@@ -150,6 +150,8 @@ def _measure(
     landmarks: Mapping[View, Landmarks],
     prediction: Prediction | None,
 ) -> Measurements:
+    for view, one in labels.items():
+        check_same_grid(one, study.cine(view))
     n_stack = study.cine(View.SAX).n_frames if View.SAX in study else None
     long_axis = (
         *long_axis_values(landmarks, ed=options.ed_frame, es=options.es_frame, n_stack=n_stack),

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import Landmarks
-from cinema_cmr.core.geometry import unit
+from cinema_cmr.core.geometry import apply_affine, unit
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
 
@@ -70,9 +70,8 @@ def apical_shares(cine: Cine, planes: ValvePlanes, voxels: NDArray[np.intp]) -> 
     A voxel stands for the length of its slice along the normal of the stack, gap included.
     """
     i, j, z, t = voxels.T
-    normal, step = _slice_normal(cine), cine.affine[:3, 2]
-    depths = cine.slice_positions_mm[z] / (step @ normal)
-    positions = np.stack([i, j], axis=1) @ cine.affine[:3, :2].T + depths[:, None] * step + cine.affine[:3, 3]
+    normal = _slice_normal(cine)
+    positions = apply_affine(cine.affine, np.stack([i, j, cine.slice_indices[z]], axis=1))
     normals = planes.normals[t]
     beyond_mm = np.einsum("ij,ij->i", positions - planes.points[t], normals)
     return np.asarray(np.clip(0.5 + beyond_mm / (np.abs(normals @ normal) * cine.slice_weights_mm[z]), 0, 1))

@@ -97,8 +97,8 @@ def heart_centre_mm(cine: Cine, prediction: Prediction | None) -> Array | None:
     """Centre (3,) of what was predicted in all frames, RAS mm; None without it or without orientation."""
     if prediction is None or not cine.orientation_known:
         return None
-    found = np.argwhere((prediction.labels.array > 0).any(axis=3))
-    return apply_affine(cine.affine, found.mean(axis=0)) if len(found) else None
+    i, j, z = np.nonzero((prediction.labels.array > 0).any(axis=3))
+    return apply_affine(cine.affine, np.array([i.mean(), j.mean(), cine.slice_indices[z].mean()])) if len(z) else None
 
 
 def heart_box(cine: Cine, labels: Labels | None, *, centre_mm: Array | None = None) -> Box:

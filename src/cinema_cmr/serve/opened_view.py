@@ -124,7 +124,7 @@ class OpenedView:
             return None
         i, j = (self.extent[0] + self.extent[1]) / 2, (self.extent[2] + self.extent[3]) / 2
         slices = np.flatnonzero(self.own.any(axis=(0, 1, 3)))
-        return apply_affine(self.cine.affine, np.array([i, j, slices.mean()]))
+        return apply_affine(self.cine.affine, np.array([i, j, self.cine.slice_indices[slices].mean()]))
 
     @property
     def n_codes(self) -> int:

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.results import Flag, Prediction
 from cinema_cmr.core.study import Facts, Study
-from cinema_cmr.core.vocabulary import CINE_LABELS, LANDMARKS, View
+from cinema_cmr.core.vocabulary import CINE_LABELS, LABEL_UNIONS, LANDMARKS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.measure.long_axis.cut import points_of_cut
 from cinema_cmr.measure.measure import MeasureOptions, measure_masks, measure_study
 from cinema_cmr.score.landmarks import hinge_and_apex_distances_mm
-from cinema_cmr.score.overlap import class_masks, dice_by_class, dice_by_slice
+from cinema_cmr.score.overlap import Mask, class_masks, dice, dice_by_slice
 from cinema_cmr.score.statistics import finite_mean
 from cinema_cmr.score.surface import surface_distances_by_class
 from cinema_cmr.tasks.result import Result
@@ -146,19 +146,26 @@ def _frame_scores(predicted: Labels, reference: LabelMap, frame: int, cine: Cine
     truth, scheme = reference.array[..., frame], reference.scheme
     if reference.drawn_slices is not None:
         predicted = np.where(reference.drawn_slices[:, frame], predicted, 0).astype(np.uint8)
-    of = f"{cine.view}_" if cine.view.is_long_axis else ""
-    scores = {f"dice_{of}{name}": value for name, value in dice_by_class(predicted, truth, scheme=scheme).items()}
-    if not of:
-        scores |= _stack_scores(predicted, truth, scheme, scores)
+    of, scores = f"{cine.view}_" if cine.view.is_long_axis else "", dict[str, float]()
     distances = surface_distances_by_class(
         predicted, truth, scheme=scheme, pixel_mm=cine.spacing_mm[:2], slice_positions_mm=cine.slice_positions_mm
     )
-    for name, distance in distances.items():
-        scores[f"hd95_{of}{name}_mm"], scores[f"assd_{of}{name}_mm"] = distance
-    if cine.view in LANDMARKS and scheme == "cine":
+    for name, of_prediction, of_truth in class_masks(predicted, truth, scheme=scheme):
+        if not _is_drawn(name, reference):
+            continue
+        scores[f"dice_{of}{name}"] = dice(of_prediction, of_truth)
+        scores[f"hd95_{of}{name}_mm"], scores[f"assd_{of}{name}_mm"] = distances[name]
+        if not of:
+            scores |= _stack_scores(name, of_prediction, of_truth)
+    if cine.view in LANDMARKS and scheme == "cine" and _is_drawn("lv", reference):
         scores |= _point_scores(predicted[:, :, 0], truth[:, :, 0], cine)
-    drawn = set(reference.drawn)
-    return {key: value for key, value in scores.items() if not drawn or drawn & set(key.split("_"))}
+    return scores
+
+
+def _is_drawn(name: str, reference: LabelMap) -> bool:
+    """Return whether a structure was drawn, or each part of a union of structures."""
+    parts = LABEL_UNIONS.get(reference.scheme, {}).get(name, (name,))
+    return not reference.drawn or set(parts) <= set(reference.drawn)
 
 
 def _point_scores(predicted: Labels, truth: Labels, cine: Cine) -> dict[str, float]:
@@ -173,15 +180,13 @@ def _point_scores(predicted: Labels, truth: Labels, cine: Cine) -> dict[str, flo
     return {f"hinge_{cine.view}_lv_mm": apart[0], f"apex_{cine.view}_lv_mm": apart[1]}
 
 
-def _stack_scores(predicted: Labels, truth: Labels, scheme: str, dice: Mapping[str, float]) -> dict[str, float]:
-    """The worst slice of each structure, and the Dice of lesions in patients that have one."""
-    scores = {}
-    for name, of_prediction, of_truth in class_masks(predicted, truth, scheme=scheme):
-        slices = dice_by_slice(of_prediction, of_truth)[of_truth.any(axis=(0, 1))]
-        scores[f"worst_slice_dice_{name}"] = float(slices.min()) if slices.size else float("nan")
-        if name in _LESIONS:
-            # The rule of `score.overlap` gives 0 for an invented lesion; here only patients with one count.
-            scores[f"where_present_dice_{name}"] = dice[f"dice_{name}"] if of_truth.any() else float("nan")
+def _stack_scores(name: str, predicted: Mask, truth: Mask) -> dict[str, float]:
+    """The worst slice of a structure, and the Dice of a lesion in patients that have one."""
+    slices = dice_by_slice(predicted, truth)[truth.any(axis=(0, 1))]
+    scores = {f"worst_slice_dice_{name}": float(slices.min()) if slices.size else float("nan")}
+    if name in _LESIONS:
+        # The rule of `score.overlap` gives 0 for an invented lesion; here only patients with one count.
+        scores[f"where_present_dice_{name}"] = dice(predicted, truth) if truth.any() else float("nan")
     return scores
 
 

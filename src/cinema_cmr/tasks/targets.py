@@ -9,11 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from cinema_cmr.core.annotation import LabelMap
-from cinema_cmr.core.results import HeartLocation, Measurements, Prediction
+from cinema_cmr.core.results import Measurements
 from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy
-from cinema_cmr.measure.measure import measure_study
+from cinema_cmr.measure.measure import measure_masks
 from cinema_cmr.score.statistics import finite_mean
 
 __all__ = ["baseline_target", "bounds_of_cycle", "class_name", "reference_measurements", "target_value"]
@@ -37,7 +36,7 @@ def target_value(annotated: AnnotatedStudy, name: str) -> float | str | None:
     if name == "bmi":
         height, weight = subject.height_cm, subject.weight_kg
         return weight / (height / 100) ** 2 if height and weight else None
-    if hasattr(subject, name):
+    if name in vars(subject):
         value = getattr(subject, name)
         return value if value is None or isinstance(value, str) else float(value)
     measured = reference_measurements(annotated)
@@ -83,13 +82,7 @@ def _measured(annotated: AnnotatedStudy) -> Measurements | None:
     frames = list(annotated.labelled_frames[View.SAX])
     cine = annotated.study.cine(View.SAX)
     shown = replace(cine.select(frames=frames), frame_times_ms=None)
-    prediction = Prediction(
-        view=View.SAX,
-        labels=LabelMap(array=labels.array[..., frames], scheme=labels.scheme),
-        confidence=np.full(len(frames), np.nan, np.float32),
-        location=HeartLocation(centre=(0.0, 0.0), method="given"),
-    )
-    return measure_study(replace(annotated.study, cines=(shown,)), {View.SAX: prediction})
+    return measure_masks(replace(annotated.study, cines=(shown,)), labels.select(frames))
 
 
 def bounds_of_cycle(annotated: AnnotatedStudy) -> tuple[float, float]:

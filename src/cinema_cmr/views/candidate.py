@@ -45,9 +45,8 @@ class Candidate:
         """One plane per slice, through the image centre."""
         affine = self.cine.affine
         normal = unit(np.cross(affine[:3, 0], affine[:3, 1]))
-        nx, ny, nz, _ = self.cine.array.shape
-        steps = self.cine.slice_positions_mm / max(float(self.cine.slice_positions_mm[-1]), 1e-9) * (nz - 1)
-        centres = [apply_affine(affine, np.array([(nx - 1) / 2, (ny - 1) / 2, k])) for k in steps]
+        nx, ny = self.cine.shape[:2]
+        centres = [apply_affine(affine, np.array([(nx - 1) / 2, (ny - 1) / 2, k])) for k in self.cine.slice_indices]
         return [Plane(centre=centre, normal=normal) for centre in centres]
 
     @property

@@ -80,3 +80,16 @@ def test_a_plane_whose_place_is_unknown_is_left_out(phantom: PhantomStudy) -> No
 def test_a_mask_of_another_grid_is_refused(phantom: PhantomStudy) -> None:
     with pytest.raises(GeometryError):
         estimate_landmarks(phantom.study, LabelMap(array=phantom.labels[View.SAX].array[1:]))
+
+
+def test_missing_slices_move_no_point(phantom: PhantomStudy) -> None:
+    """A stack from which slices were lost is as long as before: the others lie where they were."""
+    cine, labels = phantom.study.cine(View.SAX), phantom.labels[View.SAX]
+    slices = np.flatnonzero(labels.array.any(axis=(0, 1, 3)))
+    kept = [k for k in range(cine.n_slices) if k not in slices[2:4]]
+    others = [one for one in phantom.study.cines if one.view is not View.SAX]
+    gapped = replace(phantom.study, cines=(cine.select(slices=kept), *others))
+    found = estimate_landmarks(gapped, LabelMap(array=labels.array[:, :, kept]))
+    for view, named in estimate_landmarks(phantom.study, labels).items():
+        for name, point in named.items():
+            assert np.linalg.norm(found[view][name] - point) < 4, (view, name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hearts import LV, MYO, RV, context_of, heart, prediction_of
@@ -77,6 +79,21 @@ def test_basal_slice_excluded_reports_its_volume() -> None:
     assert flag is not None and flag.severity == "info"
     assert flag.evidence["frame_0_ml"] == pytest.approx(added, abs=0.1)
     assert masks.lv_not_enclosed(context) is None  # excluded slices need not be enclosed
+
+
+def test_basal_slice_excluded_names_the_rule_and_what_a_valve_plane_left_out_of_a_slice() -> None:
+    cine, labels = heart()
+    context = context_of(cine, labels)
+    shares = np.ones_like(context.volumes.lv_shares)
+    shares[0, 0] = 0.25
+    cut = replace(context.volumes, basal_rule="valve-plane", lv_shares=shares, lv_excluded=shares < 0.5)
+    flag = masks.basal_slice_excluded(replace(context, volumes=cut))
+    blood_ml = np.count_nonzero(labels.array[:, :, 0, 0] == LV) * cine.voxel_volumes_ml[0]
+    assert flag is not None and "valve plane" in flag.message and "% of its rim" not in flag.message
+    assert flag.evidence["frame_0_ml"] == pytest.approx(0.75 * blood_ml, abs=0.1)
+    atrial = replace(cut, basal_rule="descent", lv_shares=np.where(shares < 1, 0.0, 1.0))
+    flag = masks.basal_slice_excluded(replace(context, volumes=atrial))
+    assert flag is not None and "atrium" in flag.message
 
 
 def test_slice_without_lv() -> None:

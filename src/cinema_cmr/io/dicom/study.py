@@ -270,8 +270,7 @@ def _extract_view(cine: Cine, classified: ClassifiedStack) -> Cine:
     if k is None or cine.n_slices == 1 or not cine.view.is_long_axis:
         return cine
     affine = cine.affine.copy()
-    offset = float(cine.slice_positions_mm[k] / cine.slice_positions_mm[-1]) * (cine.n_slices - 1)
-    affine[:3, 3] += offset * affine[:3, 2]
+    affine[:3, 3] += cine.slice_indices[k] * affine[:3, 2]
     normal = np.cross(affine[:3, 0], affine[:3, 1])
     affine[:3, 2] = normal / np.linalg.norm(normal) * (cine.slice_thickness_mm or 1.0)
     return replace(

@@ -94,5 +94,5 @@ def _centroids(cine: Cine, mask: NDArray[np.bool_]) -> dict[int, Array]:
     points = {}
     for z in np.flatnonzero(mask.any(axis=(0, 1))):
         i, j = np.argwhere(mask[:, :, z]).mean(axis=0)
-        points[int(z)] = apply_affine(cine.affine, np.array([i, j, float(z)]))
+        points[int(z)] = apply_affine(cine.affine, np.array([i, j, cine.slice_indices[z]]))
     return points

@@ -15,7 +15,7 @@ from cinema_cmr.core.results import Flag, Prediction
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.measure.quality.context import Check, QualityContext
 from cinema_cmr.measure.quality.image_edge import is_cut
-from cinema_cmr.measure.volumes import CODES, enclosed_fractions
+from cinema_cmr.measure.volumes import CODES, Volumes, enclosed_fractions
 
 __all__ = ["MASK_CHECKS", "fov_flag", "fov_flags"]
 
@@ -125,14 +125,25 @@ def basal_slice_excluded(context: QualityContext) -> Flag | None:
     if not frames:
         return None
     counts = {frame: np.count_nonzero(context.mask("lv", frame), axis=(0, 1)) for frame in frames}
-    ml = {frame: float(context.cine.voxel_volumes_ml @ (counts[frame] * excluded[:, frame])) for frame in frames}
+    left_out = excluded * (1 - context.volumes.lv_shares)
+    ml = {frame: float(context.cine.voxel_volumes_ml @ (counts[frame] * left_out[:, frame])) for frame in frames}
     listed = ", ".join(f"{volume:.0f} ml in frame {frame}" for frame, volume in ml.items())
     return Flag(
         code="basal-slice-excluded",
         severity="info",
-        message=f"basal LV blood with less than {100 * context.volumes.min_myocardial_rim:.0f} % of its rim in"
-        f" myocardium, or in one frame alone, is not counted: {listed}",
+        message=f"basal LV blood {_why_excluded(context.volumes)} is not counted: {listed}",
         evidence={f"frame_{frame}_ml": round(volume, 1) for frame, volume in ml.items()},
+    )
+
+
+def _why_excluded(volumes: Volumes) -> str:
+    """Return what the basal rule excludes, in words."""
+    if volumes.basal_rule == "valve-plane":
+        return "beyond the valve plane, in slices of which it cuts off more than half,"
+    atrium = ", or that is atrium by the beat," if volumes.basal_rule == "descent" else ""
+    return (
+        f"with less than {100 * volumes.min_myocardial_rim:.0f} % of its rim in myocardium, or in one frame alone"
+        f"{atrium or ','}"
     )
 
 

@@ -104,8 +104,7 @@ def image_planes(cine: Cine) -> ImagePlanes:
             " resample it first"
         )
     dx, dy, _ = cine.spacing_mm
-    at = cine.slice_positions_mm / max(float(cine.slice_positions_mm[-1]), 1e-9) * (cine.n_slices - 1)
-    indices = np.stack([np.zeros_like(at), np.zeros_like(at), at], axis=1)
+    indices = np.stack([np.zeros(cine.n_slices), np.zeros(cine.n_slices), cine.slice_indices], axis=1)
     return ImagePlanes(row=row, column=column, pixel_spacing=(dy, dx), origins=apply_affine(affine, indices))
 
 
