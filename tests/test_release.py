@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -31,6 +32,18 @@ def test_a_forgotten_version_is_found(checklist: ModuleType, monkeypatch: pytest
     assert failed == {"CITATION.cff version", "conda recipe version", "changelog"}
     monkeypatch.setattr(checklist, "project_version", lambda: "1.2")
     assert "version" in {check.name for check in checklist.read_checks() if not check.passed}
+
+
+def test_markers_are_judged_for_the_version_of_python_that_is_resolved(checklist: ModuleType, tmp_path: Path) -> None:
+    """pip judges them by the interpreter that runs it: an extra that leaves a package out on 3.14 failed for it."""
+    marker = "python_version < '3.14' and extra == 'dicom'"
+    lines = ["numpy>=1.26", f"highdicom>=0.27; {marker}", 'requests; extra == "dicom"', 'ray; extra == "ray"']
+    wheel = tmp_path / "x-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("x-1.dist-info/METADATA", "".join(f"Requires-Dist: {line}\n" for line in lines))
+    assert checklist.requirements(wheel, ["dicom"], "3.13") == ["numpy>=1.26", "highdicom>=0.27", "requests"]
+    assert checklist.requirements(wheel, ["dicom"], "3.14") == ["numpy>=1.26", "requests"]
+    assert checklist.requirements(wheel, ["ray"], "3.14") == ["numpy>=1.26", "ray"]
 
 
 def test_the_container_runs_offline_as_an_ordinary_user() -> None:
