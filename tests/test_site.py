@@ -76,6 +76,14 @@ def test_pages_have_commands_to_paste() -> None:
     assert len(command_lines()) > 40
 
 
+def test_what_is_pasted_to_install_needs_no_package_index() -> None:
+    """The package is not on PyPI: its name installs an extra of what is there, but nothing in a new environment."""
+    block = re.compile(r"^ {4}\S[^\n]*$|```(?:bash|sh)?\n.*?```", flags=re.M | re.S)
+    blocks = [(page.name, text) for page in WRITTEN for text in block.findall(page.read_text(encoding="utf-8"))]
+    assert len(blocks) > 100
+    assert [found for found in blocks if re.search(r"pip install '?cinema-cmr", found[1])] == []
+
+
 def python_blocks() -> list[tuple[str, str]]:
     found = []
     for page in PAGES:
