@@ -30,6 +30,15 @@ def test_what_is_missing_or_old_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     assert found["extra [hub]"] == ("absent", f"nothing is not installed: {install_command('hub')}")
 
 
+def test_a_package_that_conda_names_otherwise_is_found_by_its_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """conda-forge's gdcm has no metadata of a python-gdcm, and `cinema doctor` tests the recipe."""
+    monkeypatch.setattr(installation, "requires", lambda _: ["python-gdcm>=3.0.24"])
+    monkeypatch.setattr(installation, "installed_version", lambda name: None)
+    assert states()["required packages"][0] == "ok"
+    monkeypatch.setattr(installation, "find_spec", lambda name: None)
+    assert "python-gdcm is not installed" in states()["required packages"][1]
+
+
 def test_what_pip_leaves_out_on_this_python_is_installed_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Following the hint must help: an extra asked for again would leave the package out again."""
     marker = "python_version < '3.11' and extra == \"dicom\""

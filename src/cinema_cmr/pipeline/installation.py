@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires
+from importlib.util import find_spec
 from typing import Literal, NamedTuple
 
 from cinema_cmr.core.errors import CinemaError
@@ -27,6 +28,8 @@ _DEVELOPMENT = ("dev", "docs", "fuzz")
 _MIN_MEMORY_GB = 2.0
 """An analysis takes about 0.7 GB; less than this may not suffice for large studies."""
 _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)(\[[^]]*\])?(?P<bounds>[^;]*)(;.*extra == ['\"](?P<extra>[\w-]+)['\"])?")
+_MODULES = {"python-gdcm": "gdcm"}
+"""Packages that conda-forge installs under another name, without the metadata of this one -> the module to look for."""
 _BEFORE_PYTHON = re.compile(r"python_version < ['\"]([\d.]+)['\"]")
 """Marker of a requirement that pip leaves out on later versions of Python."""
 
@@ -122,7 +125,8 @@ def _fault(name: str, bounds: str) -> str | None:
     """Return why a package does not meet its lower bound, or None."""
     version = installed_version(name)
     if version is None:
-        return f"{name} is not installed"
+        is_there = name in _MODULES and find_spec(_MODULES[name]) is not None
+        return None if is_there else f"{name} is not installed"
     lowest = re.search(r">=\s*([\d.]+)", bounds)
     if lowest and _numbers(version) < _numbers(lowest[1]):
         return f"{name} is {version}, expected {lowest[1]} or later"
