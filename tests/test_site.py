@@ -155,6 +155,11 @@ def test_the_site_builds_strictly_and_needs_no_network(tmp_path: Path) -> None:
         assert [address for address in loaded if "canonical" not in address] == [], page.name
 
 
+def numbers(text: str) -> list[float]:
+    """Numbers of a printed line, in its order."""
+    return [float(number) for number in re.findall(r"\d+(?:\.\d+)?", text)]
+
+
 @pytest.fixture(scope="module")
 def pasted_page() -> ModuleType:
     spec = importlib.util.spec_from_file_location("pasted_page", ROOT / "benchmarks" / "pasted_page.py")
@@ -171,6 +176,10 @@ def test_pages_can_be_pasted(page: str, tmp_path: Path, pasted_page: ModuleType)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     lines = list(pasted_page.paste(DOCS / page, tmp_path, **PASTED[page], variables={"PATH": path}))
     assert len(lines) >= 6
+    shown = re.findall(r"^ {4}demo_study: (.*)$", (DOCS / page).read_text(encoding="utf-8"), flags=re.M)
+    for expected in shown:  # the last digit depends on the processor's precision
+        (found,) = re.findall(r"^demo_study: (LVEF.*)$", lines[0].printed, flags=re.M)
+        assert numbers(found) == pytest.approx(numbers(expected), abs=1.1)
 
 
 def test_blocks_of_a_page_are_told_from_what_programs_print(pasted_page: ModuleType) -> None:
