@@ -76,6 +76,12 @@ def test_pages_have_commands_to_paste() -> None:
     assert len(command_lines()) > 40
 
 
+def test_a_remark_after_a_command_can_be_pasted_with_it() -> None:
+    """Without a # its words are arguments: `make demo   makes ...` ended with "No rule to make target 'makes'"."""
+    line = re.compile(r"^(?: {4})?((?:\.venv/bin/)?(?:cinema|make|python|pip) \S.*? {2,}(?=[^ #]).*)$", flags=re.M)
+    assert {page.name: found for page in WRITTEN if (found := line.findall(page.read_text(encoding="utf-8")))} == {}
+
+
 def test_what_is_pasted_to_install_needs_no_package_index() -> None:
     """The package is not on PyPI: its name installs an extra of what is there, but nothing in a new environment."""
     block = re.compile(r"^ {4}\S[^\n]*$|```(?:bash|sh)?\n.*?```", flags=re.M | re.S)
