@@ -120,8 +120,9 @@ def _format_labels(labels: LabelSummary) -> str:
 def _format_summary(summary: CheckSummary) -> str:
     expected = f" of {summary.expected} expected" if summary.expected is not None else ""
     parts = ", ".join(f"{name} {number}" for name, number in summary.parts.items())
+    cases = "case" if summary.listed == 1 else "cases"
     return (
-        f"{summary.dataset}: {summary.listed} case{'' if summary.listed == 1 else 's'} listed{expected}: {summary.found} found,"
+        f"{summary.dataset}: {summary.listed} {cases} listed{expected}: {summary.found} found,"
         f" {summary.missing} missing, {summary.broken} broken; official parts: {parts}"
     )
 
