@@ -24,7 +24,7 @@ RUN pip install --no-cache-dir -c /wheels/constraints.txt "$(ls /wheels/*.whl)[d
  && useradd --create-home cinema
 USER cinema
 # Caches lie where every --user may write. One process, so that a scheduler sees what it uses; raise it to the processors that the container may use.
-ENV OMP_NUM_THREADS=2 HF_HUB_OFFLINE=1 MPLCONFIGDIR=/tmp/matplotlib
+ENV OMP_NUM_THREADS=2 HF_HUB_OFFLINE=1 MPLCONFIGDIR=/var/tmp/matplotlib
 HEALTHCHECK NONE
 ENTRYPOINT ["cinema"]
 CMD ["doctor"]

@@ -79,7 +79,7 @@ def test_the_container_has_what_its_lines_name() -> None:
     assert len(calls) == 3
     runs = re.findall(r"docker run .*", text + (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8"))
     assert len(runs) == 4 and all("--user" in run for run in runs)  # or /out belongs to another, and is not writable
-    assert "MPLCONFIGDIR=/tmp/" in text  # nor is the home of the image's own user
+    assert "MPLCONFIGDIR=/var/tmp/" in text  # nor is the home of the image's own user
     for name, words in calls:
         known = {option for action in command_parser(name)._actions for option in action.option_strings}
         assert {word for word in words.split() if word.startswith("-")} <= known, name
