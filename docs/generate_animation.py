@@ -47,7 +47,7 @@ def _frame(analysis: cmr.Analysis, frame: int) -> Image.Image:
     box = heart_box(cine, labels)
     area = (labels == CODES["lv"]).sum(axis=(0, 1, 3))
     drawn = np.flatnonzero(area)
-    for place, slice_index in enumerate(drawn[np.linspace(1, len(drawn) - 2, 3).astype(int)]):
+    for place, slice_index in enumerate(drawn[np.linspace(1, len(drawn) - 4, 3).astype(int)]):
         _draw_slice(figure.add_axes((place * 0.235, 0, 0.23, 1)), analysis, box, int(slice_index), frame)
     _draw_curve(figure.add_axes((0.755, 0.17, 0.225, 0.52)), analysis, frame)
     canvas.draw()
@@ -78,8 +78,9 @@ def _draw_curve(axes: Axes, analysis: cmr.Analysis, frame: int) -> None:
     axes.spines[:].set_visible(False)
     axes.grid(axis="y", color=FAINT)
     values = analysis.measurements
-    text = f"LVEF {values['lv_ef_percent'].value:.0f} %   RVEF {values['rv_ef_percent'].value:.0f} %"
-    axes.text(0, 1.30, text, color=INK, fontsize=11, weight="bold", transform=axes.transAxes)
+    for name, left in (("lv", 0.0), ("rv", 0.54)):  # in the colours of outlines and curves: their legend
+        text = f"{name.upper()}EF {values[f'{name}_ef_percent'].value:.0f} %"
+        axes.text(left, 1.30, text, color=COLOURS[name], fontsize=11, weight="bold", transform=axes.transAxes)
     axes.text(0, 1.10, "volume (ml) over the cycle, frames", color=INK, fontsize=8, transform=axes.transAxes)
 
 

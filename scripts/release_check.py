@@ -8,7 +8,8 @@
 
 A new environment is made for each interpreter, one at a time, and removed again: the wheel is installed, tested by
 `cinema doctor` and uninstalled, which must leave nothing, then the same with the source archive. Extras are resolved by
-`pip install --dry-run` with the newest releases that pip is offered, without the pins of constraints.txt.
+`pip install --dry-run` with the newest releases that pip is offered, without the pins of constraints.txt. pip judges
+markers by the interpreter that runs it, so those of the wheel are judged here, for each version of Python.
 
 Exit code 1 if a check fails. From 0.2.0 on versions are semantic: what is removed or changed in meaning raises the
 second number (the first from 1.0.0 on), and CHANGELOG.md has it under "Deprecated" one version before.
@@ -29,6 +30,7 @@ import time
 import tomllib
 import zipfile
 from collections.abc import Iterator
+from email import message_from_bytes
 from pathlib import Path
 from typing import NamedTuple
 
@@ -167,22 +169,41 @@ def extra_checks(wheel: Path, home: Path) -> Iterator[Check]:
     names = [name for name in project["optional-dependencies"] if name != "dev"]
     for version in RESOLVED_FOR:
         begun = time.monotonic()
-        report, failure = resolved(f"{wheel}[{','.join(names)}]", version, home)
+        report, failure = resolved(requirements(wheel, names, version), version, home)
         failed = [f"together ({failure})"] if failure else []
         if failure:
-            failed += [f"{name} ({why})" for name in names if (why := resolved(f"{wheel}[{name}]", version, home)[1])]
+            alone = {name: resolved(requirements(wheel, [name], version), version, home)[1] for name in names}
+            failed += [f"{name} ({why})" for name, why in alone.items() if why]
         torch = report.get("torch", "unknown")
         found = f"not {'; '.join(failed)}" if failed else f"{len(names)} extras, torch {torch}"
         yield Check(f"extras on Python {version}", not failed, found, round(time.monotonic() - begun, 1))
 
 
-def resolved(requirement: str, version: str, home: Path) -> tuple[dict[str, str], str]:
-    """Resolve a requirement for a version of Python; return versions by name, and the reason where it fails."""
+def requirements(wheel: Path, extras: list[str], version: str) -> list[str]:
+    """Return what a wheel and its extras require on a version of Python, without markers."""
+    from packaging.requirements import Requirement
+
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        lines = message_from_bytes(archive.read(name)).get_all("Requires-Dist", [])
+    found = []
+    for one in map(Requirement, lines):
+        settings = (
+            {"python_version": version, "python_full_version": f"{version}.0", "extra": e} for e in ["", *extras]
+        )
+        if one.marker is None or any(map(one.marker.evaluate, settings)):
+            one.marker = None
+            found.append(str(one))
+    return found
+
+
+def resolved(wanted: list[str], version: str, home: Path) -> tuple[dict[str, str], str]:
+    """Resolve requirements for a version of Python; return versions by name, and the reason where it fails."""
     report = home / "resolved.json"
     report.unlink(missing_ok=True)
     words = ("install", "-q", "--dry-run", "--ignore-installed", "--only-binary=:all:", "--python-version", version)
     target = ("--target", str(home / "nothing"), "--report", str(report))
-    done = run(sys.executable, "-m", "pip", *words, *target, requirement)
+    done = run(sys.executable, "-m", "pip", *words, *target, *wanted)
     if done.returncode:
         return {}, last_words(done)
     entries = json.loads(report.read_text(encoding="utf-8"))["install"]

@@ -38,6 +38,14 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
     assert f"cinema {command}" in said and "not a medical device" in " ".join(said.split())
 
 
+def test_a_failure_is_printed_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("analyse", tmp_path / "absent", "-o", tmp_path / "out") == 3
+    said = capsys.readouterr()
+    assert "does not exist" in said.err and said.out == ""
+    assert call("analyse", tmp_path / "absent", tmp_path / "absent_too", "-o", tmp_path / "out") == 3
+    assert capsys.readouterr().out.count("failed: ") == 2  # of several, the list of results is whole
+
+
 def test_an_unknown_command_is_a_usage_error_with_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["anlyse", "x"]) == 2
     assert "unknown command 'anlyse'; did you mean 'analyse'" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -24,6 +25,27 @@ def test_every_test_that_the_table_of_inputs_names_exists() -> None:
     missing = [path for path, _ in named if not (ROOT / path).exists()]
     missing += [f"{path}::{name}" for path, name in named if name and f"def {name}(" not in (ROOT / path).read_text()]
     assert not missing
+
+
+def test_the_limit_of_low_confidence_is_that_of_the_card() -> None:
+    card = json.loads((ROOT / "src/cinema_cmr/weights/cinema-sax/card.json").read_text(encoding="utf-8"))
+    for name in ("results.md", "weights.md"):
+        (row,) = [
+            line for line in (ROOT / "docs" / name).read_text(encoding="utf-8").splitlines() if "others 0.8" in line
+        ]
+        assert f"`cinema-sax` {card['least_confidence']:g}" in row, name
+
+
+def test_the_first_table_of_the_readme_has_the_numbers_of_the_other_pages() -> None:
+    readme, quality, compare, study = (
+        (ROOT / name).read_text(encoding="utf-8")
+        for name in ("README.md", "docs/quality.md", "docs/compare.md", "docs/study.md")
+    )
+    rows = re.findall(r"^\| (?:mean Dice|LVEF|RVEF)[^|]*\| ([^|]+) \|", readme, flags=re.M)
+    assert len(rows) == 3 and all(number in quality for number in rows)
+    assert rows[0] in compare and rows[0].rstrip(")") in study
+    choices = re.compile(r"\b(\w+) choices were made", flags=re.I)
+    assert {choices.search(page)[1].lower() for page in (readme, quality, study)} == {"five"}  # type: ignore[index]
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row[0][:40])

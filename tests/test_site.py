@@ -76,6 +76,20 @@ def test_pages_have_commands_to_paste() -> None:
     assert len(command_lines()) > 40
 
 
+def test_a_remark_after_a_command_can_be_pasted_with_it() -> None:
+    """Without a # its words are arguments: `make demo   makes ...` ended with "No rule to make target 'makes'"."""
+    line = re.compile(r"^(?: {4})?((?:\.venv/bin/)?(?:cinema|make|python|pip) \S.*? {2,}(?=[^ #]).*)$", flags=re.M)
+    assert {page.name: found for page in WRITTEN if (found := line.findall(page.read_text(encoding="utf-8")))} == {}
+
+
+def test_what_is_pasted_to_install_needs_no_package_index() -> None:
+    """The package is not on PyPI: its name installs an extra of what is there, but nothing in a new environment."""
+    block = re.compile(r"^ {4}\S[^\n]*$|```(?:bash|sh)?\n.*?```", flags=re.M | re.S)
+    blocks = [(page.name, text) for page in WRITTEN for text in block.findall(page.read_text(encoding="utf-8"))]
+    assert len(blocks) > 100
+    assert [found for found in blocks if re.search(r"pip install '?cinema-cmr", found[1])] == []
+
+
 def python_blocks() -> list[tuple[str, str]]:
     found = []
     for page in PAGES:
@@ -147,6 +161,11 @@ def test_the_site_builds_strictly_and_needs_no_network(tmp_path: Path) -> None:
         assert [address for address in loaded if "canonical" not in address] == [], page.name
 
 
+def numbers(text: str) -> list[float]:
+    """Numbers of a printed line, in its order."""
+    return [float(number) for number in re.findall(r"\d+(?:\.\d+)?", text)]
+
+
 @pytest.fixture(scope="module")
 def pasted_page() -> ModuleType:
     spec = importlib.util.spec_from_file_location("pasted_page", ROOT / "benchmarks" / "pasted_page.py")
@@ -163,6 +182,10 @@ def test_pages_can_be_pasted(page: str, tmp_path: Path, pasted_page: ModuleType)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     lines = list(pasted_page.paste(DOCS / page, tmp_path, **PASTED[page], variables={"PATH": path}))
     assert len(lines) >= 6
+    shown = re.findall(r"^ {4}demo_study: (.*)$", (DOCS / page).read_text(encoding="utf-8"), flags=re.M)
+    for expected in shown:  # the last digit depends on the processor's precision
+        (found,) = re.findall(r"^demo_study: (LVEF.*)$", lines[0].printed, flags=re.M)
+        assert numbers(found) == pytest.approx(numbers(expected), abs=1.1)
 
 
 def test_blocks_of_a_page_are_told_from_what_programs_print(pasted_page: ModuleType) -> None:

@@ -144,7 +144,7 @@ def _top_parser() -> CommandParser:
         formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"cinema-cmr {__version__}")
-    parser.add_argument("command", choices=sorted(COMMANDS), nargs="?", help="what to do")
+    parser.add_argument("command", choices=sorted(COMMANDS), nargs="?", metavar="COMMAND", help="one of those below")
     return parser
 
 

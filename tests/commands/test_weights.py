@@ -36,6 +36,16 @@ def test_every_published_model_is_listed_without_being_fetched(capsys: pytest.Ca
     assert {f"hf:mathpluscode/CineMA/{name}" for name in PUBLISHED} <= set(names)
 
 
+def test_a_licence_that_several_models_share_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("weights", "list") == 0
+    lines = capsys.readouterr().out.splitlines()
+    models = [line for line in lines if not line.startswith(" ")]
+    licences = [line for line in lines if line.startswith("    licence")]
+    assert len(models) > 20 and "cinema-sax (on this machine): segment, sax" in models
+    assert len(licences) < 9
+    assert sum("as stated on the hub page" in line for line in licences) == 1
+
+
 def test_a_good_model_is_verified_and_a_changed_one_not(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("weights", "verify", model) == 0
     assert "FAILED" not in capsys.readouterr().out

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,8 +47,24 @@ def test_a_study_without_frame_of_reference_gets_one(tmp_path: Path) -> None:
 
 def test_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dicom_object, "find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=r"pip install 'cinema-cmr\[dicom\]'"):
+    monkeypatch.setattr(dicom_object.sys, "version_info", (3, 13, 0))
+    with pytest.raises(UsageError, match=r"pip install 'cinema-cmr\[dicom\]'$"):
         check_dicom_extra()
+    monkeypatch.setattr(dicom_object.sys, "version_info", (3, 14, 0))
+    with pytest.raises(UsageError, match=r"pip install --no-deps highdicom$"):
+        check_dicom_extra()
+
+
+@pytest.mark.medium
+def test_highdicom_needs_no_pyjpegls_here() -> None:
+    """On Python 3.14 the extra leaves highdicom out, as pyjpegls has no wheel; without it all that is used is there."""
+    sources = [path.read_text(encoding="utf-8") for path in Path(dicom_object.__file__).parent.glob("*.py")]
+    nodes = [node for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)]
+    lines = [ast.unparse(node) for node in nodes if (node.module or "").startswith("highdicom")]
+    assert len(lines) > 4
+    code = "\n".join(["import sys", "sys.modules['jpeg_ls'] = None", *lines])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_texts_fit_their_elements() -> None:

@@ -81,7 +81,8 @@ def run(given: Namespace) -> int:
     results = []
     for result in each_result(work, cases, workers=given.workers, failed=_died):
         results.append(result)
-        console.result(result.text, result.to_dict())
+        if several or given.json or result.status != "failed":  # a failure alone stands on stderr already
+            console.result(result.text, result.to_dict())
     if several:
         _write_index(results, output)
         console.note(f"index of all studies: {output / 'index.html'}")

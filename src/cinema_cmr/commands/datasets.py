@@ -87,7 +87,7 @@ def _check(given: Namespace, console: Console) -> int:
     from cinema_cmr.datasets.reading import find_cases
 
     dataset, cases = find_cases(given.data, codes=given.codes, note=console.note)
-    report_progress = console.stage("check")
+    report_progress = console.stage("reading")  # not "check", which begins a remark on a case
     root = Path(given.data.partition(":")[2] or given.data)
     for result in check_downloads(dataset, root):
         _print_check(result, console)
@@ -120,8 +120,9 @@ def _format_labels(labels: LabelSummary) -> str:
 def _format_summary(summary: CheckSummary) -> str:
     expected = f" of {summary.expected} expected" if summary.expected is not None else ""
     parts = ", ".join(f"{name} {number}" for name, number in summary.parts.items())
+    cases = "case" if summary.listed == 1 else "cases"
     return (
-        f"{summary.dataset}: {summary.listed} cases listed{expected}: {summary.found} found,"
+        f"{summary.dataset}: {summary.listed} {cases} listed{expected}: {summary.found} found,"
         f" {summary.missing} missing, {summary.broken} broken; official parts: {parts}"
     )
 

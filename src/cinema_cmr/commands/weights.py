@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import get_args
 
 from jsonargparse import ArgumentParser, Namespace
@@ -62,10 +63,15 @@ def _check_arguments(given: Namespace) -> None:
 def _list(_given: Namespace, console: Console) -> int:
     from cinema_cmr.models.catalogue import list_weights
 
-    for entry in list_weights():
-        state = "on this machine" if entry.is_here else "to be fetched"
-        line = f"{entry.name}: {entry.task}, {', '.join(entry.views)}; {entry.data}; {entry.licence}; {state}"
-        console.result(line, vars(entry))
+    for (is_here, licence), entries in groupby(list_weights(), lambda entry: (entry.is_here, entry.licence)):
+        group = list(entries)
+        for entry in group:
+            state = "on this machine" if is_here else "to be fetched"
+            text = f"{entry.name} ({state}): {entry.task}, {', '.join(entry.views)}\n    data: {entry.data}"
+            if entry is group[-1]:
+                of_these = f" of these {len(group)}" if len(group) > 1 else ""
+                text += f"\n    licence{of_these}: {licence}"
+            console.result(text, vars(entry))
     return 0
 
 

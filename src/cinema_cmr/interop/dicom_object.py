@@ -7,6 +7,7 @@ receives them twice keeps them once.
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -103,9 +104,13 @@ class SeriesIdentity:
 def check_dicom_extra() -> None:
     """Raise `UsageError` if highdicom, which writes content items, is not installed."""
     if find_spec("highdicom") is None:
-        raise UsageError(
-            "writing DICOM results needs highdicom, which is not installed: pip install 'cinema-cmr[dicom]'"
-        )
+        command = "pip install 'cinema-cmr[dicom]'"
+        if sys.version_info >= (
+            3,
+            14,
+        ):  # for which its pyjpegls, not used here, has no wheel
+            command += ", then pip install --no-deps highdicom"
+        raise UsageError(f"writing DICOM results needs highdicom, which is not installed: {command}")
 
 
 def item(**elements: object) -> Dataset:

@@ -8,10 +8,11 @@ import re
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires
-from typing import Literal
+from importlib.util import find_spec
+from typing import Literal, NamedTuple
 
 from cinema_cmr.core.errors import CinemaError
 from cinema_cmr.core.memory import free_memory_bytes, usable_cores
@@ -27,6 +28,10 @@ _DEVELOPMENT = ("dev", "docs", "fuzz")
 _MIN_MEMORY_GB = 2.0
 """An analysis takes about 0.7 GB; less than this may not suffice for large studies."""
 _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)(\[[^]]*\])?(?P<bounds>[^;]*)(;.*extra == ['\"](?P<extra>[\w-]+)['\"])?")
+_MODULES = {"python-gdcm": "gdcm"}
+"""Packages that conda-forge installs under another name, without the metadata of this one -> the module to look for."""
+_BEFORE_PYTHON = re.compile(r"python_version < ['\"]([\d.]+)['\"]")
+"""Marker of a requirement that pip leaves out on later versions of Python."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,35 +74,59 @@ def _check(name: str, passed: bool, found: str) -> InstallationCheck:
     return InstallationCheck(name=name, state="ok" if passed else "failed", found=found)
 
 
+class _Requirement(NamedTuple):
+    """A package that the metadata ask for."""
+
+    name: str
+    bounds: str
+    is_left_out: bool
+    """Whether its marker makes pip leave it out on this version of Python."""
+
+
 def _packages() -> Iterator[InstallationCheck]:
     """Yield one check of the required packages and one for each extra."""
-    groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for extra, wanted in _requirements().items():
+        if extra in _DEVELOPMENT:
+            continue
+        faults = {one: fault for one in wanted if (fault := _fault(one.name, one.bounds))}
+        names = ", ".join(f"{one.name} {installed_version(one.name)}" for one in wanted if installed_version(one.name))
+        if not extra:
+            hint = f"{'; '.join(faults.values())}: pip install --upgrade {DISTRIBUTION}"
+            yield _check("required packages", not faults, hint if faults else names)
+        else:
+            found = f"{'; '.join(faults.values())}: {_remedy(extra, faults)}" if faults else names
+            yield InstallationCheck(name=f"extra [{extra}]", state="absent" if faults else "ok", found=found)
+
+
+def _requirements() -> dict[str, list[_Requirement]]:
+    """Return the requirements of the installed package by extra; those of the core under ""."""
+    groups: dict[str, list[_Requirement]] = defaultdict(list)
     try:
         lines = requires(DISTRIBUTION) or []
     except PackageNotFoundError:
-        return
+        return {}
     for line in lines:
         match = _REQUIREMENT.match(line)
         if match and match["name"] != DISTRIBUTION:
-            groups[match["extra"] or ""].append((match["name"], match["bounds"]))
-    for extra, wanted in groups.items():
-        if extra in _DEVELOPMENT:
-            continue
-        faults = [fault for name, bounds in wanted if (fault := _fault(name, bounds))]
-        names = ", ".join(f"{name} {installed_version(name)}" for name, _ in wanted if installed_version(name))
-        if not extra:
-            hint = f"{'; '.join(faults)}: pip install --upgrade {DISTRIBUTION}"
-            yield _check("required packages", not faults, hint if faults else names)
-        else:
-            found = f"{'; '.join(faults)}: {install_command(extra)}" if faults else names
-            yield InstallationCheck(name=f"extra [{extra}]", state="absent" if faults else "ok", found=found)
+            before = _BEFORE_PYTHON.search(line)
+            is_left_out = before is not None and sys.version_info[:2] >= _numbers(before[1])
+            groups[match["extra"] or ""].append(_Requirement(match["name"], match["bounds"], is_left_out))
+    return groups
+
+
+def _remedy(extra: str, lacking: Collection[_Requirement]) -> str:
+    """Return the commands that install what an extra lacks, also what pip leaves out on this version of Python."""
+    by_hand = [one.name for one in lacking if one.is_left_out]
+    commands = [] if by_hand and len(by_hand) == len(lacking) else [install_command(extra)]
+    return ", then ".join(commands + ([f"pip install --no-deps {' '.join(by_hand)}"] if by_hand else []))
 
 
 def _fault(name: str, bounds: str) -> str | None:
     """Return why a package does not meet its lower bound, or None."""
     version = installed_version(name)
     if version is None:
-        return f"{name} is not installed"
+        is_there = name in _MODULES and find_spec(_MODULES[name]) is not None
+        return None if is_there else f"{name} is not installed"
     lowest = re.search(r">=\s*([\d.]+)", bounds)
     if lowest and _numbers(version) < _numbers(lowest[1]):
         return f"{name} is {version}, expected {lowest[1]} or later"

@@ -22,6 +22,17 @@ def test_an_error_shows_no_control_characters_and_is_short(capsys: pytest.Captur
         assert stop.value.code == 2 and "\x1b" not in told and len(told) < 1000
 
 
+def test_what_is_missing_is_named_as_it_is_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = CommandParser(prog="cinema")
+    parser.add_argument("task", metavar="TASK")
+    parser.add_argument("-o", "--output", metavar="FOLDER", required=True)
+    parser.add_argument("--ed-frame", type=int, required=True)
+    with pytest.raises(SystemExit):
+        parser.parse_args([])
+    lines = capsys.readouterr().err
+    assert "required: TASK, -o FOLDER, --ed-frame ED_FRAME" in lines
+
+
 @pytest.mark.parametrize("form", ["{}", "--config={}"])
 @pytest.mark.parametrize(
     "content", [b"root:x:0:0:root:/root:/bin/bash\n" * 20, b"\0" * 1000, b"[" * 100_000, b"- a\n", b""]

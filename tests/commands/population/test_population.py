@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,8 @@ def test_shards_are_merged_by_one_command(manifest: Path, capsys: pytest.Capture
     assert call(folder / "1", folder / "2", "--merge", "-o", folder / "all") == 3
     assert "2 studies with numbers, 1 without" in capsys.readouterr().out
     assert len(rows(folder / "all" / "measurements.csv")) == 2
+    assert call(folder / "1", "--merge", "-o", folder / "one") in (0, 3)
+    assert re.match(r"(1 study|\d+ studies) with numbers", capsys.readouterr().out)
 
 
 def test_wrong_calls_are_refused(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,6 +24,7 @@ def test_the_page_has_every_part_and_is_complete_in_itself(cohort: Cohort) -> No
     assert "s3, s4" in page and "s10, s11" in page
     assert page.count("<svg") == 4 and page.count("data:image/png") == 6
     assert not re.findall(r'(?:src|href)="(?:https?:)?//', page)
+    assert not re.findall(r"\b1 (?:errors|warnings|studies)\b", page)
     assert 'href="population/reports/s7.html"' in page
     rows = parse_normal_ranges(table.read_text(encoding="utf-8"), "csv")
     assert len(rows) == n_rows > 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from argparse import Action
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +17,7 @@ from cinema_cmr.files.text import read_yaml
 
 __all__ = ["CommandParser", "check_config_files", "check_paths"]
 
+_REQUIRED = re.compile(r"(the following arguments are required: )([\w, -]+)")
 _SHOWN = 600
 """Characters of an error: it may quote an argument or a configuration."""
 _PATHS = (
@@ -28,9 +31,19 @@ class CommandParser(ArgumentParser):  # type: ignore[misc]  # jsonargparse is un
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Print usage and the error, and exit with code 2."""
-        shown = printable(message, keep="\n")
+        shown = printable(_REQUIRED.sub(self._required, message), keep="\n")
         super().error(shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]} ...", ex)
         raise AssertionError("the base class exits")
+
+    def _required(self, found: re.Match[str]) -> str:
+        """Return what is missing as it is typed: jsonargparse names where each value goes."""
+        typed = {action.dest: self._typed(action) for action in self._actions}
+        return found[1] + ", ".join(typed.get(name, name) for name in found[2].split(", "))
+
+    @staticmethod
+    def _typed(action: Action) -> str:
+        metavar = action.metavar or action.dest.upper()
+        return f"{action.option_strings[0]} {metavar}" if action.option_strings else str(metavar)
 
 
 def check_config_files(words: Sequence[str]) -> None:

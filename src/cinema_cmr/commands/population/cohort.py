@@ -46,7 +46,10 @@ def run(given: Namespace) -> int:
     )
     cohort = read_cohort(Path(given.input))
     table, n_ranges = write_cohort_page(cohort, page, options)
-    text = f"{len(cohort.table)} studies with numbers, {len(cohort.tables.failures)} without: {page}"
+    n_done = len(cohort.table)
+    text = (
+        f"{n_done} {'study' if n_done == 1 else 'studies'} with numbers, {len(cohort.tables.failures)} without: {page}"
+    )
     if n_ranges:
         text += f"\nown ranges, for --normal-ranges: {table}"
     document = {"page": str(page), "studies": len(cohort.table), "ranges": str(table) if n_ranges else None}

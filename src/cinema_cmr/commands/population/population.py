@@ -148,6 +148,7 @@ def _print_status(folder: Path, console: Console) -> int:
 
 
 def _finish(content: dict[str, object], folder: Path, console: Console) -> int:
-    text = f"{content['done']} studies with numbers, {content['failed']} without: {folder / 'measurements.csv'}"
-    console.result(text, {"table": str(folder / "measurements.csv"), **content})
+    done, table = content["done"], str(folder / "measurements.csv")
+    text = f"{done} {'study' if done == 1 else 'studies'} with numbers, {content['failed']} without: {table}"
+    console.result(text, {"table": table, **content})
     return 3 if content["failed"] else 0

@@ -94,9 +94,9 @@ def list_cases(root: Path, *, every_frame: bool = False) -> list[Case]:
         )
     if all(case.facts.get("part") == "unlabelled" for case in cases):
         raise InputError(
-            f"no mask of the {len(cases)} results in '{root.name}' was corrected, and a model's own masks are no"
-            " labels; expected corrected ones: edit them, then `cinema remeasure RESULTS --overwrite`, or take every"
-            f" frame as it is with --data results_all:{root.name}"
+            f"no mask of the {len(cases)} result{'s' if len(cases) > 1 else ''} in '{root.name}' was corrected, and a"
+            " model's own masks are no labels; expected corrected ones: edit them, then `cinema remeasure RESULTS"
+            f" --overwrite`, or take every frame as it is with --data results_all:{root.name}"
         )
     return cases
 
