@@ -32,6 +32,17 @@ def test_data_without_the_target_of_the_task_is_refused(tmp_path: Path) -> None:
         prepare_run(grouped, data(), tmp_path)
 
 
+def test_studies_without_what_the_task_learns_are_left_out_with_a_note(tmp_path: Path) -> None:
+    """A data set may hold other views of some people alone: they stop no run."""
+    given = data()
+    without = replace(given.train[0], labels={}, labelled_frames={}, patient="other")
+    notes: list[str] = []
+    run = prepare_run(small(), replace(given, train=[without, *given.train]), tmp_path, note=notes.append)
+    assert len(run.train) == 2
+    (note,) = notes
+    assert note.startswith("left out: 1 of 3 training studies, e.g. ") and "no labels of its views" in note
+
+
 def test_two_trainings_into_one_folder_the_second_is_refused(tmp_path: Path) -> None:
     run = prepare_run(small(), data(), tmp_path)
     with folder_lock(tmp_path), pytest.raises(InputError, match="is in use by process"):

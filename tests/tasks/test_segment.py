@@ -140,8 +140,7 @@ def test_a_right_answer_costs_less_than_a_wrong_one() -> None:
 def test_what_cannot_be_learned_from_is_refused() -> None:
     labels = heart()
     study = annotated(labels)
-    with pytest.raises(InputError, match="labels to learn from"):
-        task(view=View.LAX_2C).examples(study)
+    assert task(view=View.LAX_2C).examples(study) == []
     other = AnnotatedStudy(study=study.study, patient="p", labels={View.SAX: LabelMap(array=labels[:, :, :2])})
     with pytest.raises(GeometryError):
         task().examples(other)
@@ -179,8 +178,7 @@ def test_several_views_are_learned_each_frame_an_example_of_its_own() -> None:
     assert its.validate(collate([sample]))["dice_lv"][0] > 0.95
     assert set(its.card_fields().grids) == {View.SAX, View.LAX_4C, View.LAX_2C}
     assert [e.view for e in its.examples(short)] == [View.SAX, View.SAX]
-    with pytest.raises(InputError, match="no 4-chamber labels"):
-        task(view=View.LAX_4C).examples(short)
+    assert task(view=View.LAX_4C).examples(short) == []
     with pytest.raises(UsageError, match="each once"):
         SegmentConfig(grid=GRID, also=(View.SAX,))
 

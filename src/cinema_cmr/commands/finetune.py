@@ -81,6 +81,7 @@ def run(given: Namespace) -> int:
             data,
             folder,
             command=command,
+            note=console.note,
             teacher=NO_TEACHER,  # the data has the labels of its teacher
             report=said_once(
                 console, lambda progress: update(progress.step, progress.n_steps, _progress_text(progress))

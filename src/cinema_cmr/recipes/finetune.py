@@ -58,7 +58,7 @@ def finetune(
     if chosen.target is not None:
         experiment = with_target(experiment, chosen.target, data.train)
     return prepare_run(
-        experiment, data, folder, start=start, command=command or chosen.command("finetune", folder)
+        experiment, data, folder, start=start, command=command or chosen.command("finetune", folder), note=note
     ).execute(report)
 
 

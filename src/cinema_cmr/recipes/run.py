@@ -11,6 +11,7 @@ from typing import Any
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.data.training_set import TrainingData
+from cinema_cmr.datasets.reading import Note, ignore_note
 from cinema_cmr.engine.ranks import is_first_rank
 from cinema_cmr.engine.trainer import Progress, train
 from cinema_cmr.files.exchange import check_no_links
@@ -116,25 +117,31 @@ def prepare_run(
     *,
     start: LoadedModel | str | None = None,
     command: str = "",
+    note: Note = ignore_note,
 ) -> Run:
     """Resolve an experiment on this machine, load its first weights and make its examples.
 
-    `start`: the model to start from; None for the experiment's own. `command`: for the record in config.yaml. Raises
-    `InputError` if no training study has what the task needs, and the errors of `recipes.start.first_network`.
+    `start`: the model to start from; None for the experiment's own. `command`: for the record in config.yaml. `note`
+    receives how many studies the task can learn nothing from. Raises `InputError` if these are all training studies,
+    and the errors of `recipes.start.first_network`.
     """
     name = start if start is not None else experiment.start
     loaded = load_model(name) if isinstance(name, str) else name
     resolved = experiment.resolved(start=name.card.name if isinstance(name, LoadedModel) else name)
     resolved = with_decoder_of(resolved, loaded)
     task = create_task(resolved.task, first_network(resolved, loaded), data.train)
+    taught = [[*task.examples(study)] for study in data.train]
+    held_out = [[*task.examples(study)] for study in data.val]
     times = data.times or [1] * len(data.train)
-    examples = [example for study, n in zip(data.train, times, strict=True) for example in [*task.examples(study)] * n]
+    examples = [example for own, n in zip(taught, times, strict=True) for example in own * n]
     if not examples:
         raise InputError(
             f"none of {len(data.train)} training studies has what recipe '{experiment.name}' needs; expected its views"
             " with the labels of its task"
         )
     task.check_examples(examples)
+    for part, studies, found in (("training", data.train, taught), ("held-out", data.val, held_out)):
+        _note_left_out(part, studies, found, resolved.name, note)
     return Run(
         experiment=resolved,
         data=data,
@@ -142,6 +149,17 @@ def prepare_run(
         start=loaded,
         task=task,
         train=task.oversampled(examples),
-        val=[example for study in data.val for example in task.examples(study)],
+        val=[example for own in held_out for example in own],
         command=command,
     )
+
+
+def _note_left_out(
+    part: str, studies: Sequence[Any], examples: Sequence[Sequence[Any]], recipe: str, note: Note
+) -> None:
+    without = [study for study, own in zip(studies, examples, strict=True) if not own]
+    if without:
+        note(
+            f"left out: {len(without)} of {len(studies)} {part} studies, e.g. {without[0].study.name}, in which recipe"
+            f" '{recipe}' finds nothing to learn: no labels of its views, or no value of its target"
+        )

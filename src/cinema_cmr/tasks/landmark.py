@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.card import Grid
-from cinema_cmr.core.errors import GeometryError, InputError, UsageError
+from cinema_cmr.core.errors import GeometryError, UsageError
 from cinema_cmr.core.geometry import apply_affine
 from cinema_cmr.core.results import LandmarkPrediction
 from cinema_cmr.core.study import Study
@@ -104,9 +104,9 @@ class LandmarkTask(Task[LandmarkExample]):
         self.config = config
 
     def examples(self, annotated: AnnotatedStudy) -> list[LandmarkExample]:
-        """Return one example for each frame and view with at least one point.
+        """Return one example for each frame and view with at least one point; a study without points has none.
 
-        Raises `InputError` if no view has points, `GeometryError` if points and image differ in their frames.
+        Raises `GeometryError` if points and image differ in their frames.
         """
         found = []
         for view, grid in self.config.grids.items():
@@ -115,9 +115,6 @@ class LandmarkTask(Task[LandmarkExample]):
                 points = _in_plane(annotated, cine)
                 frames = np.flatnonzero(np.isfinite(points[..., 0]).any(axis=1))
                 found += [_example(annotated.study.name, cine, int(t), points[t], grid) for t in frames]
-        if not found:
-            wanted = ", ".join(view.title for view in self.config.grids)
-            raise InputError(f"study '{annotated.study.name}' has no {wanted} landmarks to learn from")
         return found
 
     def sample(self, example: LandmarkExample, rng: np.random.Generator | None) -> Sample:

@@ -135,14 +135,13 @@ class SegmentTask(Task[SegmentExample]):
     def examples(self, annotated: AnnotatedStudy) -> list[SegmentExample]:
         """Return one example for each labelled frame of each view, and some for frames with a teacher's labels alone.
 
-        Raises `InputError` if the study has no labels of the views, or another modality or scheme, `GeometryError` if
-        labels and cine have different grids.
+        A study without labels of the views has none. Raises `InputError` for labels of another modality or scheme,
+        `GeometryError` if labels and cine have different grids.
         """
         known = {**annotated.labels, **annotated.soft_labels}
         views = [view for view in self.config.views if view in known]
         if not views:
-            wanted = ", ".join(view.title for view in self.config.views)
-            raise InputError(f"study '{annotated.study.name}' has no {wanted} labels to learn from")
+            return []
         if annotated.study.modality != self.config.modality:
             raise InputError(
                 f"study '{annotated.study.name}' is of modality '{annotated.study.modality}'; expected"

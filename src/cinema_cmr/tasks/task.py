@@ -59,7 +59,10 @@ class Task(nn.Module, ABC, Generic[Example]):
 
     @abstractmethod
     def examples(self, annotated: AnnotatedStudy) -> Sequence[Example]:
-        """Return a study's training examples, prepared as far as does not change from epoch to epoch."""
+        """Return a study's training examples, prepared as far as does not change from epoch to epoch.
+
+        None of a study that has nothing to learn from.
+        """
 
     def check_examples(self, examples: Sequence[Example]) -> None:
         """Raise `InputError` if the training examples of a run cannot teach what the task predicts; none by default."""
