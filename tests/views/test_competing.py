@@ -89,6 +89,17 @@ def test_slices_that_continue_the_stack_are_an_error(from_mm: float, n: int, vie
     assert issue.evidence["beyond_mm"] == pytest.approx(10.0 * n)
 
 
+@pytest.mark.parametrize("size", [0.5, 2.0])
+def test_slices_whose_pixel_size_is_wrong_are_an_error(size: float) -> None:
+    # Their first pixels lie where they should, their centres do not.
+    rest = stack(5, from_mm=100.0)
+    affine = rest.cine.affine.copy()
+    affine[:3, :2] *= size
+    wrong = replace(rest, cine=replace(rest.cine, affine=affine))
+    (issue,) = left_out_issues([stack(), wrong], [KEPT, LEFT])
+    assert (issue.code, issue.severity, issue.evidence["n_slices"]) == ("short-axis-continues", "error", 5)
+
+
 def test_slices_far_away_do_not_continue_it() -> None:
     assert left_out_issues([stack(), stack(4, from_mm=250.0)], [KEPT, replace(LEFT, view=View.OTHER)]) == []
 

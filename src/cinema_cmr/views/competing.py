@@ -27,6 +27,7 @@ _TAG_PEAK = 20.0
 real cines is below 7; with lines of 30 % contrast drawn on them all are above 60 (tests/views/test_competing.py)."""
 _PARALLEL_DEG = 10.0
 _BESIDE_MM = 50.0
+"""Centres further apart than this within their plane show different organs, unless the images show a short axis."""
 _ADJOINING_GAPS = 2.5
 
 
@@ -93,7 +94,9 @@ def left_out_issues(candidates: Sequence[Candidate], decisions: Sequence[ViewDec
     for one, decision in zip(candidates, decisions, strict=True):
         if decision.kept or decision.view not in (View.SAX, View.OTHER) or "valve or vessel" in one.hints:
             continue
-        outside_mm, share = _outside(one, candidates[kept])
+        # A wrong pixel size or matrix moves the centre of an image, though not along the normal.
+        beside_mm = np.inf if decision.view is View.SAX else _BESIDE_MM
+        outside_mm, share = _outside(one, candidates[kept], beside_mm=beside_mm)
         if share >= 0.5:
             beyond.append((one, outside_mm))
         elif decision.view is View.SAX:
@@ -102,8 +105,11 @@ def left_out_issues(candidates: Sequence[Candidate], decisions: Sequence[ViewDec
     return [issue for issue in found if issue]
 
 
-def _outside(one: Candidate, kept: Candidate) -> tuple[float, float]:
-    """Return how far slices reach beyond the kept stack that they adjoin, in mm, and the share of them that do."""
+def _outside(one: Candidate, kept: Candidate, *, beside_mm: float) -> tuple[float, float]:
+    """Return how far slices reach beyond the kept stack that they adjoin, in mm, and the share of them that do.
+
+    Those whose centres lie further than `beside_mm` from its line are none of them.
+    """
     planes, own = one.planes, kept.planes
     normal = own[0].normal
     if one.tagged or plane_angle_deg(planes[0].normal, normal) > _PARALLEL_DEG:
@@ -116,7 +122,7 @@ def _outside(one: Candidate, kept: Candidate) -> tuple[float, float]:
     gap = _length_mm(kept.cine) / max(kept.cine.n_slices, 1)
     past = np.maximum(along - ends.max(), ends.min() - along)
     outside = past > 0.5 * gap
-    if float(np.median(beside)) > _BESIDE_MM or not outside.any() or past[outside].min() > _ADJOINING_GAPS * gap:
+    if float(np.median(beside)) > beside_mm or not outside.any() or past[outside].min() > _ADJOINING_GAPS * gap:
         return 0.0, 0.0
     return float(past.max()), float(outside.mean())
 
