@@ -248,6 +248,7 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("numbers-as-text", _INFO, "DICOM numbers as text", "values stored in another representation"),
     ("orientation-unknown", _INFO, "no true orientation", "an affine without orientation (ACDC)"),
     ("other-files", _INFO, "files that are no images", "anything else in the folder"),
+    ("packed-files-ignored", _WARNING, "not unpacked", "zip, tar, gz and the like beside the images"),
     ("phases-contradict", _ERROR, "no EF: times are wrong", "motion in the images contradicts the trigger times"),
     ("phases-unknown", _ERROR, "no EF: phases unknown", "no trigger times, and motion does not show the phase"),
     (
