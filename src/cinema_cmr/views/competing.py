@@ -21,6 +21,8 @@ _COMPARABLE = 0.6
 """Share of the longest stack's length from which a stack may be preferred for its kind."""
 ANOTHER_RATE = 1.2
 """Ratio of cycle lengths above which two stacks are of two states, rest and stress."""
+_COARSE = 1.6
+"""Ratio of pixel sizes from which the coarser stack is a preview; matrix and field of view of cines vary by less."""
 _TAG_PERIOD_MM = (4.0, 11.0)
 _TAG_PEAK = 20.0
 """Strongest frequency of tagging lines over the median of the band, from which an image is tagged. Every slice of four
@@ -35,8 +37,8 @@ def preferred_stack(indices: Sequence[int], candidates: Sequence[Candidate]) -> 
     """Return the stack to measure of several short-axis stacks.
 
     Of stacks of comparable length a cine is preferred to tagging, a gated one to one without gating, one at rest to one
-    under stress, an original to a derived one, one with times after the R wave to one without; then more slices, more
-    frames, a longer one, the later.
+    under stress, an original to a derived one, one with times after the R wave to one without, and one with pixels that
+    are not much larger; then more slices, more frames, a longer one, the later.
     """
     longest = max(_length_mm(candidates[k].cine) for k in indices)
     comparable = [k for k in indices if _length_mm(candidates[k].cine) >= _COMPARABLE * longest]
@@ -46,8 +48,24 @@ def preferred_stack(indices: Sequence[int], candidates: Sequence[Candidate]) -> 
 def _rank(one: Candidate, rivals: Sequence[Candidate]) -> tuple[object, ...]:
     cine = one.cine
     size = (cine.n_slices, cine.n_frames, float(cine.slice_positions_mm[-1]))
-    kind = (not one.tagged, one.gated and cine.in_phase, _at_rest(one, rivals), not one.derived, one.timed)
+    kind = (
+        not one.tagged,
+        one.gated and cine.in_phase,
+        _at_rest(one, rivals),
+        not one.derived,
+        one.timed,
+        _is_fine(one, rivals),
+    )
     return (*kind, *size, one.acquisition_order)
+
+
+def _is_fine(one: Candidate, rivals: Sequence[Candidate]) -> bool:
+    """Return True unless the pixels are much larger than those of a rival, as of a preview."""
+    return _pixel_mm(one) < _COARSE * min(map(_pixel_mm, rivals))
+
+
+def _pixel_mm(one: Candidate) -> float:
+    return float(np.sqrt(np.prod(one.cine.spacing_mm[:2])))
 
 
 def _at_rest(one: Candidate, rivals: Sequence[Candidate]) -> bool:
@@ -81,7 +99,9 @@ def describe_preference(rejected: Candidate, kept: Candidate) -> str:
         own, other = rejected.cine.rr_interval_ms, kept.cine.rr_interval_ms
         rates = f", {60000 / own:.0f} beats per minute, not {60000 / other:.0f}" if own and other else ""
         return f"under stress{rates}"
-    return "derived from other images" if rejected.derived and not kept.derived else ""
+    if rejected.derived and not kept.derived:
+        return "derived from other images"
+    return "with much larger pixels" if not _is_fine(rejected, pair) else ""
 
 
 def left_out_issues(candidates: Sequence[Candidate], decisions: Sequence[ViewDecision]) -> list[Issue]:
