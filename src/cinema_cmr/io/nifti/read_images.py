@@ -31,6 +31,7 @@ from cinema_cmr.io.nifti.other_formats import is_other_format
 from cinema_cmr.io.nifti.sidecar import read_sidecar, with_sidecar_times
 from cinema_cmr.io.nifti.slice_grids import are_parallel
 from cinema_cmr.io.nifti.voxels import check_nifti, stored_shape
+from cinema_cmr.io.still import still_issues
 
 __all__ = ["exclude_masks", "read_nifti_study"]
 
@@ -75,7 +76,11 @@ def read_nifti_study(
     ]
     subject, facts = (Subject(), []) if root is None else read_info_cfg(images[0].parent)
     kept = [_with_true_beat(candidate) for candidate in kept]
-    issues = [issue for candidate in kept for issue in (*candidate.issues, *_stack_issues(candidate.cine))]
+    issues = [
+        issue
+        for candidate in kept
+        for issue in (*candidate.issues, *_stack_issues(candidate.cine), *still_issues(candidate.cine.array))
+    ]
     return Study(
         name=name,
         cines=tuple(candidate.cine for candidate in kept),
@@ -330,7 +335,7 @@ def _rejection_reason(rival: NiftiCine, best: NiftiCine, view: View, name: str) 
 
 def _stack_issues(cine: Cine) -> list[Issue]:
     """Return issues about using this cine as its view."""
-    issues = []
+    issues = still_issues(cine.array)
     if cine.n_frames == 1:
         message = "only one frame: measured at that frame, without ejection fraction"
         issues.append(_issue("single-frame", "warning", message))

@@ -292,6 +292,7 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
         "two examinations?",
         "several study UIDs in one frame of reference, or with facts that differ",
     ),
+    ("still-slices", _ERROR, "slices do not move", "all frames of a slice are one and the same image"),
     ("subject-from-info-cfg", _INFO, "facts from Info.cfg", "ACDC's file beside the images"),
     ("time-and-slices-exchanged", _ERROR, "axes are exchanged", "a third axis that looks like time"),
     ("units-converted", _INFO, "lengths converted to mm", "metres or micrometres in the header"),
