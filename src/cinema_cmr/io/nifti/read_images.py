@@ -76,11 +76,7 @@ def read_nifti_study(
     ]
     subject, facts = (Subject(), []) if root is None else read_info_cfg(images[0].parent)
     kept = [_with_true_beat(candidate) for candidate in kept]
-    issues = [
-        issue
-        for candidate in kept
-        for issue in (*candidate.issues, *_stack_issues(candidate.cine), *still_issues(candidate.cine.array))
-    ]
+    issues = [issue for candidate in kept for issue in (*candidate.issues, *_stack_issues(candidate.cine))]
     return Study(
         name=name,
         cines=tuple(candidate.cine for candidate in kept),

@@ -300,7 +300,12 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("unusable-images", _WARNING, "images were left out", "images of a cine without a usable place in the patient"),
     ("user-decision", _INFO, "decided by the user", "--views, --use, --ignore or --view"),
     ("view-assumed", _WARNING, "taken as short axis", "few slices and no stated view"),
-    ("window-incomplete", _WARNING, "phases are missing", "slices, or a stack, whose frames do not cover the cycle"),
+    (
+        "window-incomplete",
+        _INFO_WARNING,
+        "phases are missing",
+        "slices, or a stack, whose frames do not cover the cycle; info for a stack over 60 to 80 % of it",
+    ),
     ("window-longer", _WARNING, "one beat was used", "frames over more than one beat"),
 )
 
