@@ -16,7 +16,7 @@ from cinema_cmr.io.names import is_nifti_name, name_from_path
 from cinema_cmr.io.nifti.file_names import view_from_name
 from cinema_cmr.io.nifti.other_formats import is_other_format
 from cinema_cmr.io.nifti.read_images import exclude_masks, read_nifti_study
-from cinema_cmr.io.packed import is_packed, packed_issues
+from cinema_cmr.io.packed_files import is_packed, packed_issues
 from cinema_cmr.io.walk import paths_below, special_files_below
 
 __all__ = ["input_files", "read_study", "view_from_name"]

@@ -247,12 +247,8 @@ def test_a_map_of_probabilities_is_refused(tmp_path: Path, top: float, dtype: An
     distance = np.hypot(*np.meshgrid(np.arange(64) - 32, np.arange(64) - 32))[..., None, None]
     likely = np.clip((14 - distance) / 4 + 0.5, 0, 1) * top * np.ones((1, 1, 5, 10))
     fails(save(tmp_path / "sax.nii.gz", likely.astype(dtype)), InputError, "map of probabilities")
-
-
-def test_a_few_spikes_are_no_map_of_probabilities(tmp_path: Path) -> None:
-    array = image((64, 64, 5, 10), np.float32)
-    array[10, 10, 0, 0] = 1e6
-    assert read_nifti_cine(save(tmp_path / "sax.nii.gz", array))[0].n_frames == 10
+    spiked = np.append(image((64, 64, 5, 10), np.float32).ravel()[:-1], 1e6).reshape(64, 64, 5, 10)
+    assert read_nifti_cine(save(tmp_path / "spiked.nii.gz", spiked))[0].n_frames == 10
 
 
 def test_a_blank_image_is_refused_and_blank_frames_are_reported(tmp_path: Path) -> None:

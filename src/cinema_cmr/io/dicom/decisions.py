@@ -16,8 +16,8 @@ from cinema_cmr.io.dicom.sort import ExcludedImages, SortedStacks
 from cinema_cmr.io.dicom.stack import Stack
 from cinema_cmr.io.dicom.timing import MIN_FRAMES
 from cinema_cmr.io.folded import fold_lines
-from cinema_cmr.io.still import still_issues
 from cinema_cmr.views.candidate import ViewDecision
+from cinema_cmr.views.still import still_issues
 
 __all__ = [
     "ClassifiedStack",

@@ -31,7 +31,7 @@ from cinema_cmr.io.nifti.other_formats import is_other_format
 from cinema_cmr.io.nifti.sidecar import read_sidecar, with_sidecar_times
 from cinema_cmr.io.nifti.slice_grids import are_parallel
 from cinema_cmr.io.nifti.voxels import check_nifti, stored_shape
-from cinema_cmr.io.still import still_issues
+from cinema_cmr.views.still import still_issues
 
 __all__ = ["exclude_masks", "read_nifti_study"]
 

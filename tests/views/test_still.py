@@ -12,7 +12,7 @@ from synthetic_dicom import codes
 
 from cinema_cmr.io.dicom.study import read_dicom
 from cinema_cmr.io.read import read_study
-from cinema_cmr.io.still import still_issues
+from cinema_cmr.views.still import still_issues
 
 
 def moving(n_frames: int = 10) -> np.ndarray:

@@ -10,7 +10,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from cinema_cmr.io.packed import is_packed, packed_issues
+from cinema_cmr.io.packed_files import is_packed, packed_issues
 from cinema_cmr.io.read import read_study
 
 
