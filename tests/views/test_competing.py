@@ -24,11 +24,12 @@ def stack(
     rr_ms: float | None = 900.0,
     n_frames: int = 20,
     from_mm: float = 0.0,
+    pixel_mm: float = 3.0,
     **facts: object,
 ) -> Candidate:
     plane = short_axis_planes(HEART, n=1)[0].moved(from_mm)
     affine = np.eye(4)
-    affine[:3, 0], affine[:3, 1] = plane.row * 3.0, plane.column * 3.0
+    affine[:3, 0], affine[:3, 1] = plane.row * pixel_mm, plane.column * pixel_mm
     affine[:3, 2], affine[:3, 3] = plane.normal * 10.0, plane.position
     cine = Cine(
         array=np.zeros((64, 64, n, n_frames), dtype=np.float32),
@@ -51,8 +52,18 @@ def stack(
         (stack(10, rr_ms=None), stack(10, rr_ms=None, hints=("stress",), acquisition_order=(9.0,))),
         (stack(10, gated=False), stack(3)),
         (stack(10, acquisition_order=(2.0,)), stack(10, acquisition_order=(1.0,))),
+        (stack(9), stack(10, pixel_mm=6.0, acquisition_order=(9.0,))),
     ],
-    ids=["tagged", "real-time", "more frames without gating", "rate", "stress", "too short to prefer", "later"],
+    ids=[
+        "tagged",
+        "real-time",
+        "more frames without gating",
+        "rate",
+        "stress",
+        "too short to prefer",
+        "later",
+        "preview",
+    ],
 )
 def test_the_kind_decides_between_stacks_of_comparable_length(better: Candidate, worse: Candidate) -> None:
     assert preferred_stack([0, 1], [better, worse]) == 0
@@ -63,6 +74,7 @@ def test_the_kind_is_described() -> None:
     assert describe_preference(stack(tagged=True), stack()) == "tagged"
     assert describe_preference(stack(gated=False), stack()) == "without gating"
     assert describe_preference(stack(rr_ms=500), stack(rr_ms=1000)) == "under stress, 120 beats per minute, not 60"
+    assert describe_preference(stack(pixel_mm=6), stack()) == "with much larger pixels"
     assert describe_preference(stack(), stack()) == ""
 
 
@@ -87,6 +99,17 @@ def test_slices_that_continue_the_stack_are_an_error(from_mm: float, n: int, vie
     (issue,) = left_out_issues([stack(), stack(n, from_mm=from_mm)], [KEPT, replace(LEFT, view=view)])
     assert (issue.code, issue.severity) == ("short-axis-continues", "error")
     assert issue.evidence["beyond_mm"] == pytest.approx(10.0 * n)
+
+
+@pytest.mark.parametrize("size", [0.5, 2.0])
+def test_slices_whose_pixel_size_is_wrong_are_an_error(size: float) -> None:
+    # Their first pixels lie where they should, their centres do not.
+    rest = stack(5, from_mm=100.0)
+    affine = rest.cine.affine.copy()
+    affine[:3, :2] *= size
+    wrong = replace(rest, cine=replace(rest.cine, affine=affine))
+    (issue,) = left_out_issues([stack(), wrong], [KEPT, LEFT])
+    assert (issue.code, issue.severity, issue.evidence["n_slices"]) == ("short-axis-continues", "error", 5)
 
 
 def test_slices_far_away_do_not_continue_it() -> None:

@@ -16,6 +16,7 @@ from cinema_cmr.io.names import is_nifti_name, name_from_path
 from cinema_cmr.io.nifti.file_names import view_from_name
 from cinema_cmr.io.nifti.other_formats import is_other_format
 from cinema_cmr.io.nifti.read_images import exclude_masks, read_nifti_study
+from cinema_cmr.io.packed_files import is_packed, packed_issues
 from cinema_cmr.io.walk import paths_below, special_files_below
 
 __all__ = ["input_files", "read_study", "view_from_name"]
@@ -24,7 +25,6 @@ Severity = Literal["info", "warning", "error"]
 
 _DICOM_SUFFIXES = (".dcm", ".ima")
 _KINDS = "a DICOM folder or file, a .nii or .nii.gz file, a folder of them, or a zip of a folder"
-_ARCHIVES = (".tar", ".tgz", ".gz", ".7z", ".rar", ".bz2", ".xz")
 
 
 def read_study(path: Path | str, *, name: str | None = None, choices: StudyChoices | None = None) -> Study:
@@ -87,7 +87,7 @@ def _read_folder(folder: Path, name: str, choices: StudyChoices | None) -> Study
     if any(_may_be_dicom(path) for path in files if path not in niftis):
         ignored = f"{len(niftis)} NIfTI files beside the DICOM files were ignored"
         extra = [_issue("nifti-ignored", "info", ignored)] if niftis else []
-        return _read_dicom(folder, name, choices).with_issues(*extra)
+        return _read_dicom(folder, name, choices).with_issues(*extra, *packed_issues(files))
     if not niftis:
         if len(zips := _zips(files)) == 1:
             with extract_archive(zips[0]) as inner:
@@ -96,7 +96,7 @@ def _read_folder(folder: Path, name: str, choices: StudyChoices | None) -> Study
         raise NoCineError(
             f"'{name}' holds no DICOM or NIfTI among {len(files)} files; expected {_KINDS}: check the path"
         )
-    return read_nifti_study(niftis, name, root=folder, choices=choices)
+    return read_nifti_study(niftis, name, root=folder, choices=choices).with_issues(*packed_issues(files))
 
 
 def _is_image_name(path: Path) -> bool:
@@ -112,7 +112,7 @@ def _refuse_archives(files: Sequence[Path], zips: Sequence[Path], name: str) -> 
     """Raise `InputError` for a folder that holds several zips, or archives of other kinds, in place of images."""
     if len(zips) > 1:
         raise InputError(f"'{name}' holds {len(zips)} zips and no image; expected one study: pass the zips one by one")
-    packed = [path for path in files if path.suffix.lower() in _ARCHIVES]
+    packed = [path for path in files if is_packed(path)]
     if packed:
         raise InputError(
             f"'{name}' holds no image but {len(packed)} packed files ('{packed[0].name}'); expected {_KINDS}: unpack"

@@ -21,12 +21,15 @@ _COMPARABLE = 0.6
 """Share of the longest stack's length from which a stack may be preferred for its kind."""
 ANOTHER_RATE = 1.2
 """Ratio of cycle lengths above which two stacks are of two states, rest and stress."""
+_COARSE = 1.6
+"""Ratio of pixel sizes from which the coarser stack is a preview; matrix and field of view of cines vary by less."""
 _TAG_PERIOD_MM = (4.0, 11.0)
 _TAG_PEAK = 20.0
 """Strongest frequency of tagging lines over the median of the band, from which an image is tagged. Every slice of four
 real cines is below 7; with lines of 30 % contrast drawn on them all are above 60 (tests/views/test_competing.py)."""
 _PARALLEL_DEG = 10.0
 _BESIDE_MM = 50.0
+"""Centres further apart than this within their plane show different organs, unless the images show a short axis."""
 _ADJOINING_GAPS = 2.5
 
 
@@ -34,8 +37,8 @@ def preferred_stack(indices: Sequence[int], candidates: Sequence[Candidate]) -> 
     """Return the stack to measure of several short-axis stacks.
 
     Of stacks of comparable length a cine is preferred to tagging, a gated one to one without gating, one at rest to one
-    under stress, an original to a derived one, one with times after the R wave to one without; then more slices, more
-    frames, a longer one, the later.
+    under stress, an original to a derived one, one with times after the R wave to one without, and one with pixels that
+    are not much larger; then more slices, more frames, a longer one, the later.
     """
     longest = max(_length_mm(candidates[k].cine) for k in indices)
     comparable = [k for k in indices if _length_mm(candidates[k].cine) >= _COMPARABLE * longest]
@@ -45,8 +48,24 @@ def preferred_stack(indices: Sequence[int], candidates: Sequence[Candidate]) -> 
 def _rank(one: Candidate, rivals: Sequence[Candidate]) -> tuple[object, ...]:
     cine = one.cine
     size = (cine.n_slices, cine.n_frames, float(cine.slice_positions_mm[-1]))
-    kind = (not one.tagged, one.gated and cine.in_phase, _at_rest(one, rivals), not one.derived, one.timed)
+    kind = (
+        not one.tagged,
+        one.gated and cine.in_phase,
+        _at_rest(one, rivals),
+        not one.derived,
+        one.timed,
+        _is_fine(one, rivals),
+    )
     return (*kind, *size, one.acquisition_order)
+
+
+def _is_fine(one: Candidate, rivals: Sequence[Candidate]) -> bool:
+    """Return True unless the pixels are much larger than those of a rival, as of a preview."""
+    return _pixel_mm(one) < _COARSE * min(map(_pixel_mm, rivals))
+
+
+def _pixel_mm(one: Candidate) -> float:
+    return float(np.sqrt(np.prod(one.cine.spacing_mm[:2])))
 
 
 def _at_rest(one: Candidate, rivals: Sequence[Candidate]) -> bool:
@@ -80,7 +99,9 @@ def describe_preference(rejected: Candidate, kept: Candidate) -> str:
         own, other = rejected.cine.rr_interval_ms, kept.cine.rr_interval_ms
         rates = f", {60000 / own:.0f} beats per minute, not {60000 / other:.0f}" if own and other else ""
         return f"under stress{rates}"
-    return "derived from other images" if rejected.derived and not kept.derived else ""
+    if rejected.derived and not kept.derived:
+        return "derived from other images"
+    return "with much larger pixels" if not _is_fine(rejected, pair) else ""
 
 
 def left_out_issues(candidates: Sequence[Candidate], decisions: Sequence[ViewDecision]) -> list[Issue]:
@@ -93,7 +114,9 @@ def left_out_issues(candidates: Sequence[Candidate], decisions: Sequence[ViewDec
     for one, decision in zip(candidates, decisions, strict=True):
         if decision.kept or decision.view not in (View.SAX, View.OTHER) or "valve or vessel" in one.hints:
             continue
-        outside_mm, share = _outside(one, candidates[kept])
+        # A wrong pixel size or matrix moves the centre of an image, though not along the normal.
+        beside_mm = np.inf if decision.view is View.SAX else _BESIDE_MM
+        outside_mm, share = _outside(one, candidates[kept], beside_mm=beside_mm)
         if share >= 0.5:
             beyond.append((one, outside_mm))
         elif decision.view is View.SAX:
@@ -102,8 +125,11 @@ def left_out_issues(candidates: Sequence[Candidate], decisions: Sequence[ViewDec
     return [issue for issue in found if issue]
 
 
-def _outside(one: Candidate, kept: Candidate) -> tuple[float, float]:
-    """Return how far slices reach beyond the kept stack that they adjoin, in mm, and the share of them that do."""
+def _outside(one: Candidate, kept: Candidate, *, beside_mm: float) -> tuple[float, float]:
+    """Return how far slices reach beyond the kept stack that they adjoin, in mm, and the share of them that do.
+
+    Those whose centres lie further than `beside_mm` from its line are none of them.
+    """
     planes, own = one.planes, kept.planes
     normal = own[0].normal
     if one.tagged or plane_angle_deg(planes[0].normal, normal) > _PARALLEL_DEG:
@@ -116,7 +142,7 @@ def _outside(one: Candidate, kept: Candidate) -> tuple[float, float]:
     gap = _length_mm(kept.cine) / max(kept.cine.n_slices, 1)
     past = np.maximum(along - ends.max(), ends.min() - along)
     outside = past > 0.5 * gap
-    if float(np.median(beside)) > _BESIDE_MM or not outside.any() or past[outside].min() > _ADJOINING_GAPS * gap:
+    if float(np.median(beside)) > beside_mm or not outside.any() or past[outside].min() > _ADJOINING_GAPS * gap:
         return 0.0, 0.0
     return float(past.max()), float(outside.mean())
 

@@ -25,6 +25,16 @@ class Ghosted(Heart):
         return np.mean([np.roll(sound, k, axis=0) for k in range(0, 64, 16)], axis=0).astype(np.uint16)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Phase(Heart):
+    """The phase of the signal: noise where there is no flow."""
+
+    def image(self, plane: Plane, phase: float) -> NDArray[np.uint16]:
+        sound = super().image(plane, phase)
+        seed = [round(1000 * phase), *np.abs(plane.position).round().astype(int)]
+        return np.random.default_rng(seed).integers(0, 4096, sound.shape).astype(np.uint16)
+
+
 pytestmark = pytest.mark.medium
 
 BASE = [one.with_(series=7) for one in usual()]
@@ -86,3 +96,9 @@ def test_without_a_slice_taken_once_the_order_decides(tmp_path: Path) -> None:
     short = [one.with_(series=7) for one in usual(3)]
     found = read_dicom(write(tmp_path, [*short, *(one.with_(series=20, heart=Ghosted()) for one in short)]))
     assert not [one for one in found.issues if one.evidence.get("decided_by") == "images"]
+
+
+def test_phase_images_that_nothing_marks_are_not_measured(tmp_path: Path) -> None:
+    found = read_dicom(write(tmp_path, [*BASE, *(one.with_(heart=Phase()) for one in BASE)]))
+    assert ef(blood_ml(found.cine(View.SAX))) == pytest.approx(TRUE_EF, abs=1)
+    assert "mostly noise" in repeated(found).message

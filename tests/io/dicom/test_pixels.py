@@ -85,6 +85,20 @@ def test_an_image_out_of_proportion_and_a_stack_without_contrast_are_broken(tmp_
         read_dicom(tmp_path)
 
 
+@pytest.mark.parametrize(("blank", "codes_found"), [(range(3, 6), {"missing-frame"}), (range(20), {"lost-slice"})])
+def test_blank_images_are_missing_ones(tmp_path: Path, blank: range, codes_found: set[str]) -> None:
+    for number, planes in enumerate(short_axis_planes(Heart(), n=5), start=1):
+        paths = StudyWriter(folder=tmp_path).add([planes], series=number, n_frames=20)
+        for k in blank if number == 3 else ():
+            image = dcmread(paths[k])
+            image.PixelData = bytes(len(image.PixelData))
+            save(image, paths[k])
+    study = read_dicom(tmp_path)
+    assert {one.code for one in study.issues} & {"missing-frame", "lost-slice"} == codes_found
+    array = study.cines[0].array
+    assert (array.min(axis=(0, 1)) < array.max(axis=(0, 1))).all()
+
+
 def test_pixels_of_another_shape_than_the_header_are_refused() -> None:
     with pytest.raises(UnreadableFileError, match="as its header says"):
         rescale_frame(PIXELS, new_image(PIXELS), 0, shape=(6, 4))

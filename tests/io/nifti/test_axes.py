@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import re
 from itertools import permutations
+from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -72,3 +74,20 @@ def test_an_uncertain_order_gets_no_suggestion(array: np.ndarray) -> None:
 
 def test_the_right_order_is_left_alone() -> None:
     assert advice(image(SHAPE)) == ""
+
+
+@pytest.mark.parametrize("n", [8, 25])
+def test_frames_along_the_third_of_three_axes_are_no_slices(n: int) -> None:
+    beat = 40 * np.sin(np.arange(64) / 3)[:, None, None] + 5 * np.cos(2 * np.pi * np.arange(n) / n)[None, None]
+    frames = (beat + np.zeros((1, 70, 1))).astype(np.float32)[..., None]
+    with pytest.raises(GeometryError, match="third of its axes"):
+        check_axes(frames, STEPS)
+    check_axes(frames[:, :, :, [0] * 2], STEPS)
+    assert check_axes(image((64, 70, n, 1)), STEPS) == []
+
+
+@pytest.mark.realdata
+def test_real_stacks_of_one_frame_are_slices(real_data: Path) -> None:
+    for path in sorted(real_data.glob("acdc/database/training/patient00*/*frame??.nii.gz")):
+        array = np.asarray(nibabel.load(path).dataobj, dtype=np.float32)
+        assert check_axes(array[..., None], STEPS) == []

@@ -242,6 +242,15 @@ def test_a_label_map_is_refused(tmp_path: Path, values: tuple[float, ...], dtype
     fails(save(tmp_path / "a.nii.gz", array), InputError, "those of a label map")
 
 
+@pytest.mark.parametrize(("top", "dtype"), [(1, np.float32), (255, np.uint8), (100, np.int16)])
+def test_a_map_of_probabilities_is_refused(tmp_path: Path, top: float, dtype: Any) -> None:
+    distance = np.hypot(*np.meshgrid(np.arange(64) - 32, np.arange(64) - 32))[..., None, None]
+    likely = np.clip((14 - distance) / 4 + 0.5, 0, 1) * top * np.ones((1, 1, 5, 10))
+    fails(save(tmp_path / "sax.nii.gz", likely.astype(dtype)), InputError, "map of probabilities")
+    spiked = np.append(image((64, 64, 5, 10), np.float32).ravel()[:-1], 1e6).reshape(64, 64, 5, 10)
+    assert read_nifti_cine(save(tmp_path / "spiked.nii.gz", spiked))[0].n_frames == 10
+
+
 def test_a_blank_image_is_refused_and_blank_frames_are_reported(tmp_path: Path) -> None:
     array = image((20, 18, 5, 4))
     array[:, :, 1, 2:] = 0

@@ -42,3 +42,12 @@ def test_what_cannot_be_carried_out_is_an_error(folder: Path) -> None:
         read_study(folder, choices=StudyChoices(use=("sax", "late")))
     with pytest.raises(UnknownNameError, match="did you mean 'plane'"):
         read_study(folder, choices=StudyChoices(use=("plain",)))
+
+
+def test_one_frame_among_others_that_nothing_numbers_is_not_measured_alone(tmp_path: Path) -> None:
+    for letter in ("", *"abcdefgh"):
+        array = np.random.default_rng(0).integers(50, 900, (20, 18, 5)).astype(np.int16)
+        nibabel.save(nibabel.Nifti1Image(array, AFFINE), tmp_path / f"cine_sax{letter}.nii")
+    with pytest.raises(InputError, match="9 images of one frame on one grid"):
+        read_study(tmp_path)
+    assert read_study(tmp_path, choices=StudyChoices(use=("cine_sax",)))[View.SAX].n_frames == 1

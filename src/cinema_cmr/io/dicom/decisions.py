@@ -17,6 +17,7 @@ from cinema_cmr.io.dicom.stack import Stack
 from cinema_cmr.io.dicom.timing import MIN_FRAMES
 from cinema_cmr.io.folded import fold_lines
 from cinema_cmr.views.candidate import ViewDecision
+from cinema_cmr.views.still import still_issues
 
 __all__ = [
     "ClassifiedStack",
@@ -210,7 +211,7 @@ def pixel_issues(one: AssembledStack) -> list[Issue]:
     for k in one.lost_slices:
         message = f"slice {k} was excluded: fewer than half of its frames are readable"
         issues.append(Issue(code="lost-slice", severity="error", message=message, evidence={"slice": k}))
-    return [*issues, *_sign_issues(one), *_polarity_issues(one)]
+    return [*issues, *_sign_issues(one), *_polarity_issues(one), *still_issues(one.array)]
 
 
 def _polarity_issues(one: AssembledStack) -> list[Issue]:

@@ -143,6 +143,9 @@ def _read_images(found: FoundFiles, stack: Stack) -> tuple[dict[int, Image], lis
     inverted = _against_statement(images, mirrors)
     for index in inverted:
         images[index] = np.float32(mirrors[index][1]) - images[index]
+    for index in _blank(images):
+        reasons[index] = "it is blank, of one grey value"
+        del images[index]
     for index in _out_of_proportion(images):
         reasons[index] = f"its intensities are over {_OUTLIER:g} times those of the others"
         del images[index]
@@ -200,6 +203,12 @@ def _signs(stored: NDArray[np.generic], dataset: Any, frame: int) -> SignedPixel
     low, high = _stored_range(dataset)
     signs = signed_pixels(stored, int(high - low).bit_length())
     return None if signs is None else replace(signs, step=signs.step * _rescale(dataset, frame)[0])
+
+
+def _blank(images: Mapping[int, Image]) -> list[int]:
+    """Return the images of one value among others that show something: their frame is missing."""
+    blank = [index for index, one in images.items() if one[0, 0] == one.max() == one.min()]
+    return [] if len(blank) == len(images) else blank
 
 
 def _out_of_proportion(images: Mapping[int, Image]) -> list[int]:

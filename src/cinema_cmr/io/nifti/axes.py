@@ -16,6 +16,11 @@ Image = NDArray[np.float32]
 
 _MOST_FRAMES = 64
 """A longer axis may be a side of the image plane."""
+_FEWEST_FRAMES = 8
+_NEXT_FRAME = 0.2
+"""Largest median difference of neighbouring frames, as a share of the contrast; 0.25 at least between real slices."""
+_FIRST_FRAME = 0.5
+"""The same of the last frame from the first: 0.41 in 99 of 100 real cines, 0.51 at least in 275 stacks of ACDC."""
 
 
 def check_axes(array: Image, sizes_mm: Sequence[float]) -> list[Issue]:
@@ -36,6 +41,12 @@ def check_axes(array: Image, sizes_mm: Sequence[float]) -> list[Issue]:
             message = "the last axis changes more than the slices do; expected time last, (x, y, slice, time): "
             message += "use np.transpose(array, (0, 1, 3, 2)), reorder the spacing and save it again"
             issues.append(Issue(code="time-and-slices-exchanged", severity="error", message=message))
+    if t == 1 and _shows_a_beat(array[..., 0]):
+        raise GeometryError(
+            f"the third of its axes, {z} long, changes as the frames of a cine do, not as slices; expected time last,"
+            " (x, y, slice, time): use array[:, :, np.newaxis], with the slice thickness as third voxel size, and save"
+            " it again"
+        )
     if misplaced:
         fix = "reorder its axes" if order is None else f"use np.transpose(array, {order})"
         raise GeometryError(
@@ -43,6 +54,22 @@ def check_axes(array: Image, sizes_mm: Sequence[float]) -> list[Issue]:
             f" first and time last, (x, y, slice, time): {fix}, reorder the spacing and save it again"
         )
     return issues
+
+
+def _shows_a_beat(images: Image) -> bool:
+    """Return True if the third axis of (x, y, n) is time: neighbours are alike, and the last image is like the first.
+
+    Differences are compared with the mean deviation of the intensities from their mean.
+    """
+    if images.shape[2] < _FEWEST_FRAMES:
+        return False
+    sampled = images[::3, ::3]
+    contrast = float(np.abs(sampled - sampled.mean()).mean())
+    steps = np.abs(np.diff(sampled, axis=2)).mean(axis=(0, 1))
+    return_step = float(np.abs(sampled[..., 0] - sampled[..., -1]).mean())
+    is_blank = sampled.max(axis=(0, 1)) == sampled.min(axis=(0, 1))
+    alike = 0 < float(np.median(steps)) < _NEXT_FRAME * contrast
+    return bool(alike and return_step < _FIRST_FRAME * contrast and not is_blank.any())
 
 
 def _expected_order(array: Image) -> tuple[int, ...] | None:

@@ -51,6 +51,14 @@ _MS_PER_UNIT = {8: 1000.0, 16: 1.0, 24: 0.001}
 _FRAME_MS = (5.0, 250.0)
 _CYCLE_MS = (400.0, 1500.0)
 _CHUNK = 1 << 20
+_END = 0.01
+"""Share of the range of the values that counts as its lower and as its upper end."""
+_BETWEEN = 0.1
+"""Largest share of the voxels of a probability map between these ends; of 325 real stacks none has below 0.54."""
+_HIGH_PER_BETWEEN = 0.03
+_FEWEST_HIGH = 1e-4
+"""Smallest share of voxels at the upper end, of those between and of all; the former is at most 0.018 in real stacks,
+and few voxels that are brighter than all others, a hundredfold, are spikes."""
 
 
 def read_nifti_cine(path: Path | str, *, view: View | None = None) -> tuple[Cine, tuple[Issue, ...]]:
@@ -314,10 +322,25 @@ def _check_image(array: Image, issues: list[Issue]) -> None:
             f"its values ({low:g} to {high:g}) are those of a label map; expected an image: pass the one it was drawn"
             " on"
         )
+    if _is_probability(array, low, high):
+        raise InputError(
+            f"nearly all of its values ({low:g} to {high:g}) lie at either end, as in a map of probabilities; expected"
+            " an image: pass the one that the map was predicted from"
+        )
     blank = array.max(axis=(0, 1)) == array.min(axis=(0, 1))
     if blank.any():
         n_blank = int(blank.sum())
         _add_issue(issues, "blank-images", "warning", f"{n_blank} of {blank.size} images are blank", images=n_blank)
+
+
+def _is_probability(array: Image, low: float, high: float) -> bool:
+    """Return True for values that are the lowest or the highest nearly everywhere, and the highest not by chance."""
+    sampled, margin = array[::2, ::2], _END * (high - low)
+    highest = float(np.mean(sampled >= high - margin))
+    if highest < _FEWEST_HIGH:
+        return False
+    between = 1.0 - float(np.mean(sampled <= low + margin)) - highest
+    return between <= _BETWEEN and highest >= _HIGH_PER_BETWEEN * between
 
 
 def _write(

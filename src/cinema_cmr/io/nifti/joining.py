@@ -21,7 +21,7 @@ from cinema_cmr.io.nifti.file_names import FileName, parse_name, view_from_name
 from cinema_cmr.io.nifti.sidecar import Sidecar
 from cinema_cmr.io.nifti.slice_grids import alike_slices, are_parallel
 
-__all__ = ["NiftiCine", "join_frames", "join_slices"]
+__all__ = ["NiftiCine", "grid_key", "join_frames", "join_slices"]
 
 Array = NDArray[np.float64]
 
@@ -104,7 +104,7 @@ def _frame_key(candidate: NiftiCine) -> tuple[Hashable, float]:
         return ("cycle", candidate.key, id(candidate)), 0.0
     if name.frame is not None and name.certain:
         return ("frame", candidate.key), float(name.frame)
-    grid = _grid_key(candidate.cine)
+    grid = grid_key(candidate.cine)
     if name.frame is not None:
         return ("time", candidate.key, grid), float(name.frame)
     if candidate.cine.orientation_known and trigger_ms is not None:
@@ -119,7 +119,8 @@ def _least(key: Hashable, frames: Sequence[NiftiCine]) -> int:
     return several.get(str(kind), len(frames) + 1)
 
 
-def _grid_key(cine: Cine) -> Hashable:
+def grid_key(cine: Cine) -> Hashable:
+    """Return shape and position of a cine, to 0.01 mm: equal for frames of one scan."""
     return (cine.array.shape[:3], tuple(np.round(cine.affine, 2).ravel().tolist()))
 
 

@@ -19,17 +19,19 @@ from cinema_cmr.core.study import Issue, SeriesDecision, Study, Subject
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.dicom.stack import MIN_STACK_SLICES
+from cinema_cmr.io.dicom.timing import MIN_FRAMES
 from cinema_cmr.io.folded import fold_issues
 from cinema_cmr.io.info_cfg import read_info_cfg
 from cinema_cmr.io.names import file_stem, natural_key
 from cinema_cmr.io.nifti.beats import with_true_beat
 from cinema_cmr.io.nifti.file_names import VIEW_PATTERNS, is_mask_name, parse_name, view_from_name
 from cinema_cmr.io.nifti.image import read_nifti_cine
-from cinema_cmr.io.nifti.joining import NiftiCine, join_frames, join_slices
+from cinema_cmr.io.nifti.joining import NiftiCine, grid_key, join_frames, join_slices
 from cinema_cmr.io.nifti.other_formats import is_other_format
 from cinema_cmr.io.nifti.sidecar import read_sidecar, with_sidecar_times
 from cinema_cmr.io.nifti.slice_grids import are_parallel
 from cinema_cmr.io.nifti.voxels import check_nifti, stored_shape
+from cinema_cmr.views.still import still_issues
 
 __all__ = ["exclude_masks", "read_nifti_study"]
 
@@ -273,7 +275,21 @@ def _choose_views(
                 by_user = _preference(_decision_of(rival, decided)) != _preference(preferred)
                 why = f"{best.series} is used, as the user decided" if by_user else None
                 decisions.append(rival.decision(None, why or _rejection_reason(rival, best, view, name)))
+        _check_no_frames_left(best, candidates, name, decided)
     return kept, decisions
+
+
+def _check_no_frames_left(best: NiftiCine, candidates: Sequence[NiftiCine], name: str, decided: SeriesChoices) -> None:
+    """Raise `InputError` for one frame among many images on its grid: they are probably the others of its cine."""
+    if best.cine.n_frames > 1 or _decision_of(best, decided) != SeriesChoice():
+        return
+    alike = [one for one in candidates if grid_key(one.cine) == grid_key(best.cine) and one.cine.n_frames == 1]
+    if len(alike) >= MIN_FRAMES:
+        raise InputError(
+            f"'{name}' holds {len(alike)} images of one frame on one grid ({alike[0].series}, ..., {alike[-1].series}),"
+            " whose names do not number them; expected the frames of one cine as NAME_frame01, NAME_frame02, ...:"
+            " rename them in the order of time, or choose one with --use"
+        )
 
 
 def _preference(choice: SeriesChoice) -> tuple[float, bool]:
@@ -315,7 +331,7 @@ def _rejection_reason(rival: NiftiCine, best: NiftiCine, view: View, name: str) 
 
 def _stack_issues(cine: Cine) -> list[Issue]:
     """Return issues about using this cine as its view."""
-    issues = []
+    issues = still_issues(cine.array)
     if cine.n_frames == 1:
         message = "only one frame: measured at that frame, without ejection fraction"
         issues.append(_issue("single-frame", "warning", message))

@@ -248,6 +248,7 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("numbers-as-text", _INFO, "DICOM numbers as text", "values stored in another representation"),
     ("orientation-unknown", _INFO, "no true orientation", "an affine without orientation (ACDC)"),
     ("other-files", _INFO, "files that are no images", "anything else in the folder"),
+    ("packed-files-ignored", _WARNING, "not unpacked", "zip, tar, gz and the like beside the images"),
     ("phases-contradict", _ERROR, "no EF: times are wrong", "motion in the images contradicts the trigger times"),
     ("phases-unknown", _ERROR, "no EF: phases unknown", "no trigger times, and motion does not show the phase"),
     (
@@ -291,6 +292,7 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
         "two examinations?",
         "several study UIDs in one frame of reference, or with facts that differ",
     ),
+    ("still-slices", _ERROR, "slices do not move", "all frames of a slice are one and the same image"),
     ("subject-from-info-cfg", _INFO, "facts from Info.cfg", "ACDC's file beside the images"),
     ("time-and-slices-exchanged", _ERROR, "axes are exchanged", "a third axis that looks like time"),
     ("units-converted", _INFO, "lengths converted to mm", "metres or micrometres in the header"),
@@ -298,7 +300,12 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("unusable-images", _WARNING, "images were left out", "images of a cine without a usable place in the patient"),
     ("user-decision", _INFO, "decided by the user", "--views, --use, --ignore or --view"),
     ("view-assumed", _WARNING, "taken as short axis", "few slices and no stated view"),
-    ("window-incomplete", _WARNING, "phases are missing", "slices, or a stack, whose frames do not cover the cycle"),
+    (
+        "window-incomplete",
+        _INFO_WARNING,
+        "phases are missing",
+        "slices, or a stack, whose frames do not cover the cycle; info for a stack over 60 to 80 % of it",
+    ),
     ("window-longer", _WARNING, "one beat was used", "frames over more than one beat"),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from frame_headers import PLAIN_HEADER
 
 from cinema_cmr.io.dicom.header import FrameHeader
@@ -74,3 +75,10 @@ def test_frames_over_half_of_the_stated_cycle_are_reported() -> None:
     assert found.rr_ms == 1512
     assert [one.code for one in found.issues("series 1")] == ["rr-interval", "window-incomplete"]
     assert [one.code for one in timed(900.0, None).issues("series 1")] == ["rr-interval"]
+
+
+@pytest.mark.parametrize(("covered", "level"), [(0.5, "warning"), (0.7, "info"), (0.79, "info"), (0.9, None)])
+def test_a_cycle_that_the_frames_do_not_cover_is_never_silent(covered: float, level: str | None) -> None:
+    cycle = CardiacCycle(rr_ms=1000.0, source="NominalInterval", heart_rate_bpm=60.0, covered=covered)
+    found = [one.severity for one in cycle.issues("series 1") if one.code == "window-incomplete"]
+    assert found == ([] if level is None else [level])

@@ -19,6 +19,8 @@ _SAME_SPAN = 0.08
 """Largest difference of the span of the frames from the beat of the heart rate that they fill, as a share."""
 _FEW_PHASES = 0.6
 """Share of the cycle below which the frames of a whole stack leave more out than prospective triggering does."""
+_WHOLE_CYCLE = 0.8
+"""Share of the cycle from which the frames of a whole stack cover it, as of retrospective gating."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,8 @@ class CardiacCycle:
             return (note,)
         if self.unused_ms is not None:
             return note, _unused_interval_issue(label, self.unused_ms, self.rr_ms)
-        if self.covered is not None and self.covered < _FEW_PHASES:
+        limit = _WHOLE_CYCLE if self.contradicting_bpm is None else _FEW_PHASES
+        if self.covered is not None and self.covered < limit:
             return note, _few_phases_issue(label, self.covered, self.rr_ms)
         if self.contradicting_bpm is None:
             return (note,)
@@ -90,11 +93,18 @@ def _unused_interval_issue(label: str, unused_ms: float, rr_ms: float) -> Issue:
 
 
 def _few_phases_issue(label: str, covered: float, rr_ms: float) -> Issue:
-    message = (
-        f"{label}: the frames cover {covered:.0%} of the stated cycle of {rr_ms:.0f} ms; either phases are missing, or"
-        " the stated cycle is more than a beat and cardiac output too small: give --heart-rate"
+    few = covered < _FEW_PHASES
+    message = f"{label}: the frames cover {covered:.0%} of the stated cycle of {rr_ms:.0f} ms; " + (
+        "either phases are missing, or the stated cycle is more than a beat and cardiac output too small:"
+        if few
+        else "if the cine was gated retrospectively, the stated cycle is too long and cardiac output too small: then"
     )
-    return Issue(code="window-incomplete", severity="warning", message=message, evidence={"covered": round(covered, 2)})
+    return Issue(
+        code="window-incomplete",
+        severity="warning" if few else "info",
+        message=f"{message} give --heart-rate",
+        evidence={"covered": round(covered, 2)},
+    )
 
 
 def cardiac_cycle(headers: Sequence[FrameHeader], stack: Stack) -> CardiacCycle:
