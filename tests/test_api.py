@@ -77,6 +77,17 @@ def test_analyse_many_studies_with_one_analyzer(scan: Path, oracle: Segmenter) -
     assert (first.study.name, second.study.name) == ("a", "b")
 
 
+@pytest.mark.slow
+def test_a_population_is_a_table(scan: Path, tmp_path: Path) -> None:
+    settings = {"landmarks": None, "disease": None, "device": "cpu", "masks": False, "tta": 1}
+    found = cmr.analyse_population([scan, tmp_path / "absent.zip"], tmp_path / "cohort", workers=1, **settings)
+    assert (found.done, found.failed) == (1, 1) and found.measurements["study"] == ["scan"]
+    assert [row["study"] for row in found.failures] == ["absent"]
+    assert cmr.read_population(tmp_path / "cohort").statuses[0].finished
+    merged = cmr.merge_populations([tmp_path / "cohort"], tmp_path / "all")
+    assert list(merged.measurements) == list(found.measurements)
+
+
 def test_unknown_option_names_the_nearest() -> None:
     with pytest.raises(cmr.CinemaError, match="unknown option 'heigt_cm'; did you mean 'height_cm'"):
         cmr.analyse("scan", heigt_cm=170)

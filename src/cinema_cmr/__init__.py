@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from cinema_cmr.pipeline.compare_results import compare
     from cinema_cmr.pipeline.evaluations import evaluate, evaluate_masks
     from cinema_cmr.pipeline.frame_dataset import FrameDataset
+    from cinema_cmr.pipeline.populations import analyse_population, merge_populations, read_population
     from cinema_cmr.pipeline.ranking import RankedStudy, rank
     from cinema_cmr.pipeline.task_model import Model
     from cinema_cmr.recipes.experiment import Experiment
@@ -113,6 +114,11 @@ _MODULES = {
     "recipes.run": ("RunResult",),
     "report.record.study_record": ("StudyRecord",),
     "report.record.stored": ("read_measurements",),
+    "pipeline.populations": (
+        "analyse_population",
+        "merge_populations",
+        "read_population",
+    ),
 }
 """Module -> the public names that it defines."""
 
@@ -157,6 +163,7 @@ __all__ = [
     "View",
     "WeightsError",
     "analyse",
+    "analyse_population",
     "benchmark",
     "check_dataset",
     "compare",
@@ -172,11 +179,13 @@ __all__ = [
     "load_model",
     "measure_masks",
     "measure_study",
+    "merge_populations",
     "prepare",
     "pretrain",
     "rank",
     "read_cine",
     "read_measurements",
+    "read_population",
     "read_study",
     "reconstruct",
     "remeasure",
