@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, Options
     from cinema_cmr.pipeline.analyzer import Analyzer
     from cinema_cmr.pipeline.benchmarks import benchmark, sweep
+    from cinema_cmr.pipeline.cohort_page import cohort
     from cinema_cmr.pipeline.compare_results import compare
     from cinema_cmr.pipeline.evaluations import evaluate, evaluate_masks
     from cinema_cmr.pipeline.frame_dataset import FrameDataset
@@ -119,6 +120,7 @@ _MODULES = {
         "merge_populations",
         "read_population",
     ),
+    "pipeline.cohort_page": ("cohort",),
 }
 """Module -> the public names that it defines."""
 
@@ -166,6 +168,7 @@ __all__ = [
     "analyse_population",
     "benchmark",
     "check_dataset",
+    "cohort",
     "compare",
     "datasets",
     "demo_study",
