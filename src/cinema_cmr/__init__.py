@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from cinema_cmr.core.study import Issue, SeriesDecision, Study, Subject
     from cinema_cmr.core.vocabulary import View
     from cinema_cmr.core.volume import Cine
+    from cinema_cmr.interop.deidentify import deidentify
     from cinema_cmr.io.nifti.image import write_mask
     from cinema_cmr.io.read import read_study
     from cinema_cmr.measure.measure import MeasureOptions, measure_masks, measure_study
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from cinema_cmr.pipeline.benchmarks import benchmark, sweep
     from cinema_cmr.pipeline.cohort_page import cohort
     from cinema_cmr.pipeline.compare_results import compare
+    from cinema_cmr.pipeline.dicom_export import export_dicom
     from cinema_cmr.pipeline.evaluations import evaluate, evaluate_masks
     from cinema_cmr.pipeline.frame_dataset import FrameDataset
     from cinema_cmr.pipeline.populations import analyse_population, merge_populations, read_population
@@ -121,6 +123,8 @@ _MODULES = {
         "read_population",
     ),
     "pipeline.cohort_page": ("cohort",),
+    "pipeline.dicom_export": ("export_dicom",),
+    "interop.deidentify": ("deidentify",),
 }
 """Module -> the public names that it defines."""
 
@@ -171,10 +175,12 @@ __all__ = [
     "cohort",
     "compare",
     "datasets",
+    "deidentify",
     "demo_study",
     "embed",
     "evaluate",
     "evaluate_masks",
+    "export_dicom",
     "finetune",
     "fit_disease_model",
     "frame_dataset",
