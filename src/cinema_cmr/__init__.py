@@ -54,9 +54,11 @@ if TYPE_CHECKING:
     from cinema_cmr.pipeline.benchmarks import benchmark, sweep
     from cinema_cmr.pipeline.cohort_page import cohort
     from cinema_cmr.pipeline.compare_results import compare
+    from cinema_cmr.pipeline.description import info
     from cinema_cmr.pipeline.dicom_export import export_dicom
     from cinema_cmr.pipeline.evaluations import evaluate, evaluate_masks
     from cinema_cmr.pipeline.frame_dataset import FrameDataset
+    from cinema_cmr.pipeline.health import doctor
     from cinema_cmr.pipeline.populations import analyse_population, merge_populations, read_population
     from cinema_cmr.pipeline.ranking import RankedStudy, rank
     from cinema_cmr.pipeline.task_model import Model
@@ -125,6 +127,8 @@ _MODULES = {
     "pipeline.cohort_page": ("cohort",),
     "pipeline.dicom_export": ("export_dicom",),
     "interop.deidentify": ("deidentify",),
+    "pipeline.health": ("doctor",),
+    "pipeline.description": ("info",),
 }
 """Module -> the public names that it defines."""
 
@@ -177,6 +181,7 @@ __all__ = [
     "datasets",
     "deidentify",
     "demo_study",
+    "doctor",
     "embed",
     "evaluate",
     "evaluate_masks",
@@ -184,6 +189,7 @@ __all__ = [
     "finetune",
     "fit_disease_model",
     "frame_dataset",
+    "info",
     "list_weights",
     "load_model",
     "measure_masks",

@@ -22,7 +22,7 @@ from cinema_cmr.report.segments import is_segment
 from cinema_cmr.report.wide.columns import Columns
 from cinema_cmr.report.wording import number, sentence, unit_text
 
-__all__ = ["cine_html", "cine_png", "columns_html", "measurements_html", "study_html"]
+__all__ = ["cine_html", "cine_png", "columns_html", "measurements_html", "rows_html", "study_html"]
 
 _ACROSS = 6
 """Most pictures side by side."""
@@ -72,7 +72,7 @@ def measurements_html(measurements: Measurements) -> str:
     left_out = len(measurements) - len(whole)
     more = f"{left_out} values by segment are not shown. " if left_out else ""
     flags = ", ".join(flag.code for flag in measurements.flags) or "none"
-    table = _table(("Measurement", "Name", "Value", "Unit", "From, or why there is none"), rows)
+    table = rows_html(("Measurement", "Name", "Value", "Unit", "From, or why there is none"), rows)
     return f"{table}<p>{more}Flags: {html.escape(flags)}. {NOTICE}</p>"
 
 
@@ -80,7 +80,14 @@ def columns_html(table: Columns) -> str:
     """Return the first rows and columns of a table, and how many it has."""
     names = table.names[:_COLUMNS]
     rows = ([_cell(row[name]) for name in names] for row in islice(table, _ROWS))
-    return f"{_table(names, rows)}<p>{_counted(len(table), 'row')}, {_counted(len(table.names), 'column')}</p>"
+    return f"{rows_html(names, rows)}<p>{_counted(len(table), 'row')}, {_counted(len(table.names), 'column')}</p>"
+
+
+def rows_html(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table of texts, which are escaped."""
+    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in heads)
+    body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def study_html(study: Study) -> str:
@@ -125,9 +132,3 @@ def _counted(n: int, noun: str) -> str:
 
 def _image(cine: Cine) -> str:
     return f'<img alt="" src="data:image/png;base64,{base64.b64encode(cine_png(cine)).decode("ascii")}">'
-
-
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

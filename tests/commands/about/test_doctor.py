@@ -7,7 +7,7 @@ import json
 import pytest
 
 from cinema_cmr.cli import main
-from cinema_cmr.commands.about import doctor
+from cinema_cmr.pipeline import health
 from cinema_cmr.pipeline.installation import InstallationCheck
 from cinema_cmr.pipeline.self_test import SelfTest, SelfTestValue
 
@@ -22,7 +22,7 @@ def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
         InstallationCheck(name="torch", state="ok", found="2.13"),
         InstallationCheck(name="extra [hub]", state="absent", found="pip install 'cinema-cmr[hub]'"),
     )
-    monkeypatch.setattr(doctor, "check_installation", lambda: iter(checks))
+    monkeypatch.setattr(health, "check_installation", lambda: iter(checks))
 
 
 @pytest.mark.usefixtures("_installed")
@@ -57,6 +57,6 @@ def test_a_fault_of_the_installation_is_enough(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fault = InstallationCheck(name="torch", state="failed", found="cannot be imported")
-    monkeypatch.setattr(doctor, "check_installation", lambda: iter([fault]))
+    monkeypatch.setattr(health, "check_installation", lambda: iter([fault]))
     assert main(["doctor", "--quick"]) == 1
     assert "FAILED torch: cannot be imported" in capsys.readouterr().out
