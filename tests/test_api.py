@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 import cinema_cmr as cmr
 from cinema_cmr.inference.segmenter import Segmenter
+from cinema_cmr.models import catalogue
 from cinema_cmr.phantom.demo import demo_truth
 
 RADII = tuple(12.0 + 3.0 * np.cos(np.linspace(0, 2 * np.pi, 8, endpoint=False)))
@@ -108,6 +109,17 @@ def test_views(scan: Path) -> None:
     assert study["sax"].n_frames == 8 and len(repr(study)) < 400
 
 
+def test_series_are_chosen_in_an_edited_table_or_by_name(scan: Path, oracle: Segmenter, tmp_path: Path) -> None:
+    table = tmp_path / "views.csv"
+    cmr.write_views_file(cmr.read_study(scan), table)
+    assert cmr.analyse(scan, views=table, tta=1, landmarks=None).study["sax"].n_frames == 8
+    table.write_text(table.read_text().replace("yes", "no"))
+    for choice in ({"views": str(table)}, {"ignore": ["scan"]}, {"view": {"scan": "lax_4c"}}):
+        with pytest.raises(cmr.NoCineError):
+            cmr.analyse(scan, landmarks=None, **choice)
+    assert cmr.analyse(scan, use=["scan"], view={"scan": "sax"}, landmarks=None).study["sax"].n_frames == 8
+
+
 def test_measure_masks(scan: Path) -> None:
     study = cmr.read_study(scan)
     measurements = cmr.measure_masks(study, cmr.LabelMap(array=heart(RADII, n_slices=6)))
@@ -142,6 +154,12 @@ def test_finetune_and_use_the_model(labelled: Path, tmp_path: Path) -> None:
 def test_check_dataset(labelled: Path) -> None:
     checked = cmr.check_dataset(labelled)
     assert (checked.found, checked.missing, checked.broken) == (10, 0, 0)
+
+
+@pytest.mark.medium
+def test_weights_are_imported_under_another_name(tmp_path: Path) -> None:
+    card = catalogue.import_weights("cinema-lax", tmp_path / "one", name="one")
+    assert (card.name, cmr.load_model(tmp_path / "one").card.name) == ("one", "one")
 
 
 def test_bundled_weights_are_listed_and_verified() -> None:

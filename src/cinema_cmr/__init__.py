@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from cinema_cmr.interop.deidentify import deidentify
     from cinema_cmr.io.nifti.image import write_mask
     from cinema_cmr.io.read import read_study
+    from cinema_cmr.io.views_file import write_views_file
     from cinema_cmr.measure.measure import MeasureOptions, measure_masks, measure_study
     from cinema_cmr.models.catalogue import list_weights, verify_weights
     from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, Options
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from cinema_cmr.pipeline.evaluations import evaluate, evaluate_masks
     from cinema_cmr.pipeline.frame_dataset import FrameDataset
     from cinema_cmr.pipeline.health import doctor
+    from cinema_cmr.pipeline.nnunet_export import export_nnunet
     from cinema_cmr.pipeline.populations import analyse_population, merge_populations, read_population
     from cinema_cmr.pipeline.ranking import RankedStudy, rank
     from cinema_cmr.pipeline.task_model import Model
@@ -129,6 +131,8 @@ _MODULES = {
     "interop.deidentify": ("deidentify",),
     "pipeline.health": ("doctor",),
     "pipeline.description": ("info",),
+    "pipeline.nnunet_export": ("export_nnunet",),
+    "io.views_file": ("write_views_file",),
 }
 """Module -> the public names that it defines."""
 
@@ -186,6 +190,7 @@ __all__ = [
     "evaluate",
     "evaluate_masks",
     "export_dicom",
+    "export_nnunet",
     "finetune",
     "fit_disease_model",
     "frame_dataset",
@@ -211,6 +216,7 @@ __all__ = [
     "write_mask",
     "write_phantoms",
     "write_results",
+    "write_views_file",
 ]
 
 

@@ -111,11 +111,9 @@ def rank(
     first error is raised. Raises `UsageError` without any study and for the same one twice, `InputError` where none is
     left.
     """
+    given: Sequence[str | None] = names or [None] * len(sources)
     rows = [
-        *(
-            ManifestRow(path=Path(path), name=name)
-            for path, name in zip(sources, names or [None] * len(sources), strict=True)
-        ),
+        *(ManifestRow(path=Path(path), name=name) for path, name in zip(sources, given, strict=True)),
         *(() if manifest is None else read_manifest(Path(manifest)).rows),
     ]
     paths = [str(path) for path in (*labelled, *(row.path for row in rows))]
