@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from cinema_cmr.pipeline.nnunet_export import export_nnunet
     from cinema_cmr.pipeline.populations import analyse_population, merge_populations, read_population
     from cinema_cmr.pipeline.ranking import RankedStudy, rank
+    from cinema_cmr.pipeline.servers import serve_dicom, serve_viewer
     from cinema_cmr.pipeline.task_model import Model
     from cinema_cmr.recipes.experiment import Experiment
     from cinema_cmr.recipes.run import RunResult
@@ -133,6 +134,10 @@ _MODULES = {
     "pipeline.description": ("info",),
     "pipeline.nnunet_export": ("export_nnunet",),
     "io.views_file": ("write_views_file",),
+    "pipeline.servers": (
+        "serve_dicom",
+        "serve_viewer",
+    ),
 }
 """Module -> the public names that it defines."""
 
@@ -210,6 +215,8 @@ __all__ = [
     "reconstruct",
     "remeasure",
     "segment",
+    "serve_dicom",
+    "serve_viewer",
     "sweep",
     "verify_weights",
     "write_cine",
