@@ -50,16 +50,16 @@ if TYPE_CHECKING:
     from cinema_cmr.io.views_file import write_views_file
     from cinema_cmr.measure.measure import MeasureOptions, measure_masks, measure_study
     from cinema_cmr.models.catalogue import list_weights, verify_weights
+    from cinema_cmr.pipeline.about.description import info
+    from cinema_cmr.pipeline.about.health import doctor
     from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, Options
     from cinema_cmr.pipeline.analyzer import Analyzer
     from cinema_cmr.pipeline.benchmarks import benchmark, sweep
     from cinema_cmr.pipeline.cohort_page import cohort
     from cinema_cmr.pipeline.compare_results import compare
-    from cinema_cmr.pipeline.description import info
     from cinema_cmr.pipeline.dicom_export import export_dicom
     from cinema_cmr.pipeline.evaluations import evaluate, evaluate_masks
     from cinema_cmr.pipeline.frame_dataset import FrameDataset
-    from cinema_cmr.pipeline.health import doctor
     from cinema_cmr.pipeline.nnunet_export import export_nnunet
     from cinema_cmr.pipeline.populations import analyse_population, merge_populations, read_population
     from cinema_cmr.pipeline.ranking import RankedStudy, rank
@@ -130,8 +130,8 @@ _MODULES = {
     "pipeline.cohort_page": ("cohort",),
     "pipeline.dicom_export": ("export_dicom",),
     "interop.deidentify": ("deidentify",),
-    "pipeline.health": ("doctor",),
-    "pipeline.description": ("info",),
+    "pipeline.about.health": ("doctor",),
+    "pipeline.about.description": ("info",),
     "pipeline.nnunet_export": ("export_nnunet",),
     "io.views_file": ("write_views_file",),
     "pipeline.servers": (

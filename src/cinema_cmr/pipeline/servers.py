@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.files.lock import folder_lock
@@ -24,6 +24,18 @@ _VIEWER_HOME, _RECEIVER_HOME = "~/cinema-studies", "~/cinema-receiver"
 _DICOM_PORT = 11112
 _START_S = 20.0
 """Time in which a server in a thread listens, or has failed."""
+
+
+class _Listening(TypedDict):
+    """Settings of uvicorn: the loopback address alone, no line a request, no header that names the server."""
+
+    host: str
+    port: int
+    log_level: str
+    access_log: bool
+    server_header: bool
+    date_header: bool
+    timeout_graceful_shutdown: int
 
 
 class ViewerServer:
@@ -86,7 +98,7 @@ class ViewerServer:
                 f"port {self.settings.port} cannot be listened on; expected one that is free: choose another port"
             )
 
-    def _options(self) -> dict[str, Any]:
+    def _options(self) -> _Listening:
         return {
             "host": "127.0.0.1",
             "port": self.settings.port,

@@ -8,12 +8,12 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.core.serialise import json_values
+from cinema_cmr.pipeline.about.health import Health, doctor
+from cinema_cmr.pipeline.about.installation import InstallationCheck
 from cinema_cmr.pipeline.analysis_options import Device, Precision
-from cinema_cmr.pipeline.health import Health, doctor
-from cinema_cmr.pipeline.installation import InstallationCheck
 
 if TYPE_CHECKING:
-    from cinema_cmr.pipeline.self_test import SelfTest, SelfTestValue
+    from cinema_cmr.pipeline.about.self_test import SelfTest, SelfTestValue
 
 __all__ = ["add_arguments", "run"]
 

@@ -6,7 +6,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.about.completion import SHELLS, completion_script
 from cinema_cmr.commands.console import Console
-from cinema_cmr.pipeline.description import Description, info
+from cinema_cmr.pipeline.about.description import Description, info
 
 __all__ = ["add_arguments", "run"]
 

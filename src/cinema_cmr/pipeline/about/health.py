@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cinema_cmr.core.errors import CinemaError, as_cinema_error
-from cinema_cmr.pipeline.installation import InstallationCheck, check_installation
+from cinema_cmr.pipeline.about.installation import InstallationCheck, check_installation
 
 if TYPE_CHECKING:
-    from cinema_cmr.pipeline.self_test import SelfTest
+    from cinema_cmr.pipeline.about.self_test import SelfTest
 
 __all__ = ["Health", "doctor"]
 
@@ -69,7 +69,7 @@ def doctor(
     if quick:
         return Health(checks=tuple(checks))
     try:
-        from cinema_cmr.pipeline.self_test import run_self_test
+        from cinema_cmr.pipeline.about.self_test import run_self_test
 
         return Health(checks=tuple(checks), self_test=run_self_test(device=device, precision=precision))
     except Exception as error:  # of any kind: the test is there to find them

@@ -10,10 +10,10 @@ import pytest
 
 from cinema_cmr.core.serialise import Json
 from cinema_cmr.models.catalogue import list_weights
-from cinema_cmr.pipeline.description import describe, info, measurement_kinds
+from cinema_cmr.pipeline.about.description import describe, info, measurement_kinds
 from cinema_cmr.report.record.schema import SCHEMA_FILE
 
-RESULTS = Path(__file__).parents[2] / "docs" / "results.md"
+RESULTS = Path(__file__).parents[3] / "docs" / "results.md"
 
 
 @pytest.fixture(scope="module")
