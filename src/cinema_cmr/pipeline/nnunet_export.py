@@ -20,7 +20,7 @@ def export_nnunet(
     codes: Sequence[str] = (),
     overwrite: bool = False,
     report: Callable[[int, int], None] | None = None,
-    note: Callable[[str], None] = ignore_note,
+    note: Callable[[str], None] | None = None,
 ) -> NnunetExport:
     """Write the labelled short-axis frames of a dataset for nnU-Net (version 2), in the parts of a split.
 
@@ -35,7 +35,7 @@ def export_nnunet(
     n, done = sum(case.patient in selected for case in cases), count(1)
     return write_nnunet(
         folder,
-        read_cases(dataset, cases, selected, note=note),
+        read_cases(dataset, cases, selected, note=note or ignore_note),
         card=dataset.card,
         split=chosen,
         overwrite=overwrite,
