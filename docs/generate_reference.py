@@ -19,7 +19,7 @@ from cinema_cmr.commands.about.completion import choices_of
 from cinema_cmr.commands.command_table import COMMANDS, command_parser
 from cinema_cmr.commands.options.help_text import lacks_default
 from cinema_cmr.measure.quality.flag_catalogue import FLAGS, FlagKind
-from cinema_cmr.pipeline.description import EXIT_CODES, measurement_kinds
+from cinema_cmr.pipeline.about.description import EXIT_CODES, measurement_kinds
 from cinema_cmr.report.record.schema import schema_text
 
 FOLDER = Path(__file__).parent

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 import cinema_cmr as cmr
 from cinema_cmr.inference.segmenter import Segmenter
+from cinema_cmr.models import catalogue
 from cinema_cmr.phantom.demo import demo_truth
 
 RADII = tuple(12.0 + 3.0 * np.cos(np.linspace(0, 2 * np.pi, 8, endpoint=False)))
@@ -77,6 +78,17 @@ def test_analyse_many_studies_with_one_analyzer(scan: Path, oracle: Segmenter) -
     assert (first.study.name, second.study.name) == ("a", "b")
 
 
+@pytest.mark.slow
+def test_a_population_is_a_table(scan: Path, tmp_path: Path) -> None:
+    settings = {"landmarks": None, "disease": None, "device": "cpu", "masks": False, "tta": 1}
+    found = cmr.analyse_population([scan, tmp_path / "absent.zip"], tmp_path / "cohort", workers=1, **settings)
+    assert (found.done, found.failed) == (1, 1) and found.measurements["study"] == ["scan"]
+    assert [row["study"] for row in found.failures] == ["absent"]
+    assert cmr.read_population(tmp_path / "cohort").statuses[0].finished
+    merged = cmr.merge_populations([tmp_path / "cohort"], tmp_path / "all")
+    assert list(merged.measurements) == list(found.measurements)
+
+
 def test_unknown_option_names_the_nearest() -> None:
     with pytest.raises(cmr.CinemaError, match="unknown option 'heigt_cm'; did you mean 'height_cm'"):
         cmr.analyse("scan", heigt_cm=170)
@@ -95,6 +107,17 @@ def test_views(scan: Path) -> None:
     study = cmr.read_study(scan)
     assert [(one.series, one.view, one.kept) for one in study.decisions] == [("scan", "sax", True)]
     assert study["sax"].n_frames == 8 and len(repr(study)) < 400
+
+
+def test_series_are_chosen_in_an_edited_table_or_by_name(scan: Path, oracle: Segmenter, tmp_path: Path) -> None:
+    table = tmp_path / "views.csv"
+    cmr.write_views_file(cmr.read_study(scan), table)
+    assert cmr.analyse(scan, views=table, tta=1, landmarks=None).study["sax"].n_frames == 8
+    table.write_text(table.read_text().replace("yes", "no"))
+    for choice in ({"views": str(table)}, {"ignore": ["scan"]}, {"view": {"scan": "lax_4c"}}):
+        with pytest.raises(cmr.NoCineError):
+            cmr.analyse(scan, landmarks=None, **choice)
+    assert cmr.analyse(scan, use=["scan"], view={"scan": "sax"}, landmarks=None).study["sax"].n_frames == 8
 
 
 def test_measure_masks(scan: Path) -> None:
@@ -131,6 +154,12 @@ def test_finetune_and_use_the_model(labelled: Path, tmp_path: Path) -> None:
 def test_check_dataset(labelled: Path) -> None:
     checked = cmr.check_dataset(labelled)
     assert (checked.found, checked.missing, checked.broken) == (10, 0, 0)
+
+
+@pytest.mark.medium
+def test_weights_are_imported_under_another_name(tmp_path: Path) -> None:
+    card = catalogue.import_weights("cinema-lax", tmp_path / "one", name="one")
+    assert (card.name, cmr.load_model(tmp_path / "one").card.name) == ("one", "one")
 
 
 def test_bundled_weights_are_listed_and_verified() -> None:

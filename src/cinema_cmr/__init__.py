@@ -44,17 +44,26 @@ if TYPE_CHECKING:
     from cinema_cmr.core.study import Issue, SeriesDecision, Study, Subject
     from cinema_cmr.core.vocabulary import View
     from cinema_cmr.core.volume import Cine
+    from cinema_cmr.interop.deidentify import deidentify
     from cinema_cmr.io.nifti.image import write_mask
     from cinema_cmr.io.read import read_study
+    from cinema_cmr.io.views_file import write_views_file
     from cinema_cmr.measure.measure import MeasureOptions, measure_masks, measure_study
     from cinema_cmr.models.catalogue import list_weights, verify_weights
+    from cinema_cmr.pipeline.about.description import info
+    from cinema_cmr.pipeline.about.health import doctor
     from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, Options
     from cinema_cmr.pipeline.analyzer import Analyzer
     from cinema_cmr.pipeline.benchmarks import benchmark, sweep
+    from cinema_cmr.pipeline.cohort_page import cohort
     from cinema_cmr.pipeline.compare_results import compare
+    from cinema_cmr.pipeline.dicom_export import export_dicom
     from cinema_cmr.pipeline.evaluations import evaluate, evaluate_masks
     from cinema_cmr.pipeline.frame_dataset import FrameDataset
+    from cinema_cmr.pipeline.nnunet_export import export_nnunet
+    from cinema_cmr.pipeline.populations import analyse_population, merge_populations, read_population
     from cinema_cmr.pipeline.ranking import RankedStudy, rank
+    from cinema_cmr.pipeline.servers import serve_dicom, serve_viewer
     from cinema_cmr.pipeline.task_model import Model
     from cinema_cmr.recipes.experiment import Experiment
     from cinema_cmr.recipes.run import RunResult
@@ -113,6 +122,22 @@ _MODULES = {
     "recipes.run": ("RunResult",),
     "report.record.study_record": ("StudyRecord",),
     "report.record.stored": ("read_measurements",),
+    "pipeline.populations": (
+        "analyse_population",
+        "merge_populations",
+        "read_population",
+    ),
+    "pipeline.cohort_page": ("cohort",),
+    "pipeline.dicom_export": ("export_dicom",),
+    "interop.deidentify": ("deidentify",),
+    "pipeline.about.health": ("doctor",),
+    "pipeline.about.description": ("info",),
+    "pipeline.nnunet_export": ("export_nnunet",),
+    "io.views_file": ("write_views_file",),
+    "pipeline.servers": (
+        "serve_dicom",
+        "serve_viewer",
+    ),
 }
 """Module -> the public names that it defines."""
 
@@ -157,36 +182,48 @@ __all__ = [
     "View",
     "WeightsError",
     "analyse",
+    "analyse_population",
     "benchmark",
     "check_dataset",
+    "cohort",
     "compare",
     "datasets",
+    "deidentify",
     "demo_study",
+    "doctor",
     "embed",
     "evaluate",
     "evaluate_masks",
+    "export_dicom",
+    "export_nnunet",
     "finetune",
     "fit_disease_model",
     "frame_dataset",
+    "info",
     "list_weights",
     "load_model",
     "measure_masks",
     "measure_study",
+    "merge_populations",
     "prepare",
     "pretrain",
     "rank",
     "read_cine",
     "read_measurements",
+    "read_population",
     "read_study",
     "reconstruct",
     "remeasure",
     "segment",
+    "serve_dicom",
+    "serve_viewer",
     "sweep",
     "verify_weights",
     "write_cine",
     "write_mask",
     "write_phantoms",
     "write_results",
+    "write_views_file",
 ]
 
 

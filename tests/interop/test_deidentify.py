@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from cinema_cmr.core.errors import InputError, UnreadableFileError
-from cinema_cmr.interop.deidentify import _HINT_WORDS, deidentify_study
+from cinema_cmr.interop.deidentify import _HINT_WORDS, deidentify
 from cinema_cmr.io.dicom.files import quiet_pydicom
 from cinema_cmr.io.dicom.image_kind import _HINT_PATTERNS, parse_hints
 from cinema_cmr.io.dicom.writing.series import DicomShape
@@ -72,7 +72,7 @@ def test_no_canary_survives(tmp_path: Path, shape: DicomShape) -> None:
             n_planted += len(dataset)
             dataset.save_as(path)
     assert n_planted > 1500
-    done = deidentify_study(study, tmp_path / "out")
+    done = deidentify(study, tmp_path / "out")
     assert done.n_images == len(list(study.rglob("*.dcm")))
     assert any("overlays" in warning for warning in done.warnings)
     files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
@@ -90,7 +90,7 @@ def test_no_canary_survives(tmp_path: Path, shape: DicomShape) -> None:
 @pytest.mark.parametrize("shape", list(DicomShape))
 def test_the_analysis_is_the_same(tmp_path: Path, shape: DicomShape) -> None:
     study = write_study(tmp_path / "study", stack_cine(), long_axis_cine(), shape=shape, identity=True)
-    deidentify_study(study, tmp_path / "out")
+    deidentify(study, tmp_path / "out")
     before, after = analysed(study), analysed(tmp_path / "out")
     assert before.study.subject == after.study.subject
     for one, other in zip(before.study, after.study, strict=True):
@@ -110,7 +110,7 @@ def test_identifiers_are_new_consistent_and_repeat_with_a_key_only(tmp_path: Pat
     study = write_study(tmp_path / "study", stack_cine([0, 10]), shape=DicomShape.SERIES_PER_SLICE)
 
     def identity(name: str, key: str | None) -> tuple[set[str], set[str], set[str]]:
-        deidentify_study(study, tmp_path / name, key=key)
+        deidentify(study, tmp_path / name, key=key)
         images = [dcmread(path) for path in (tmp_path / name).rglob("*.dcm")]
         return (
             {str(one.StudyInstanceUID) for one in images},
@@ -132,7 +132,7 @@ def test_burnt_in_text_old_age_and_other_objects(tmp_path: Path) -> None:
     capture = dcmread(next(study.rglob("*.dcm")))
     capture.SOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
     capture.save_as(study / "screen.dcm")
-    done = deidentify_study(study, tmp_path / "out")
+    done = deidentify(study, tmp_path / "out")
     assert any("burnt into the pixels" in warning for warning in done.warnings)
     assert sum(done.left_out.values()) == 1
     (image,) = (dcmread(path) for path in (tmp_path / "out").rglob("*.dcm"))
@@ -143,15 +143,15 @@ def test_several_patients_are_refused(tmp_path: Path) -> None:
     study = write_study(tmp_path / "study", stack_cine([0, 10]), shape=DicomShape.SERIES_PER_SLICE)
     set_elements(sorted(study.iterdir())[0], PatientID="someone else")
     with pytest.raises(InputError, match="MR images of 2 patients"):
-        deidentify_study(study, tmp_path / "out")
+        deidentify(study, tmp_path / "out")
     set_elements(study, PatientID="one")
     set_elements(sorted(study.iterdir())[0], StudyDate="20190523")
     set_elements(sorted(study.iterdir())[1], StudyDate="20200714")
     with pytest.raises(InputError, match="MR images of 2 study dates"):
-        deidentify_study(study, tmp_path / "out")
+        deidentify(study, tmp_path / "out")
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no MR image"):
-        deidentify_study(tmp_path / "empty", tmp_path / "out")
+        deidentify(tmp_path / "empty", tmp_path / "out")
 
 
 @pytest.mark.parametrize("hint", _HINT_PATTERNS)
@@ -163,10 +163,10 @@ def test_damaged_images_are_left_out_and_a_study_of_them_refused(tmp_path: Path)
     study = write_study(tmp_path / "study", stack_cine([0, 10]), shape=DicomShape.SERIES_PER_SLICE)
     files = sorted(study.rglob("*.dcm"))
     files[0].write_bytes(files[0].read_bytes()[:700])
-    done = deidentify_study(study, tmp_path / "out")
+    done = deidentify(study, tmp_path / "out")
     assert done.left_out == {"a damaged image": 1} and done.n_images == len(files) - 1
     for file in files:
         file.write_bytes(file.read_bytes()[:700])
     with pytest.raises(UnreadableFileError, match="none of the"):
-        deidentify_study(study, tmp_path / "again")
+        deidentify(study, tmp_path / "again")
     assert not (tmp_path / "again").exists()

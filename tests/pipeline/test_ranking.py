@@ -63,3 +63,16 @@ def test_what_cannot_be_judged_is_named_and_the_others_are_ordered(hearts: list[
 def test_a_study_twice_is_refused(hearts: list[Path]) -> None:
     with pytest.raises(UsageError, match="given twice"):
         rank(hearts[:2], labelled=hearts[:1], model=None)
+
+
+def test_studies_of_a_table_have_its_names_and_the_order_is_written(hearts: list[Path], tmp_path: Path) -> None:
+    table = tmp_path / "studies.csv"
+    table.write_text("path,id\n" + "".join(f"{path},case-{n}\n" for n, path in enumerate(hearts[1:3])))
+    order = rank(hearts[:1], manifest=table, model=None)
+    assert {one.name for one in order} == {"p0_sax", "case-0", "case-1"}
+    order.write(tmp_path / "next.csv")
+    written = (tmp_path / "next.csv").read_text().splitlines()
+    assert written[0] == "rank,name,path,gain,confidence" and len(written) == 4
+    assert order._repr_html_().count("<tr>") == 4
+    with pytest.raises(UsageError, match="no study to order"):
+        rank(model=None)

@@ -13,7 +13,8 @@ import cinema_cmr as cmr
 from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.results import Measurements
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.report.notebook import cine_html, cine_png, measurements_html, study_html
+from cinema_cmr.report.notebook import cine_html, cine_png, columns_html, measurements_html, study_html
+from cinema_cmr.report.wide.columns import Columns
 
 
 def picture(png: bytes) -> Image.Image:
@@ -55,3 +56,12 @@ def test_public_types_show_themselves(analysis: Analysis) -> None:
     assert cine._repr_png_() == cine_png(cine) and "<figure>" in cine._repr_html_()  # type: ignore[attr-defined]
     assert "<figure>" in analysis.study._repr_html_()  # type: ignore[attr-defined]
     assert "<table>" in analysis.measurements._repr_html_()  # type: ignore[attr-defined]
+
+
+def test_a_table_shows_its_first_rows_and_says_how_many_it_has() -> None:
+    table = Columns()
+    for number in range(30):
+        table.append({"study": f"<p{number}>", "lv_ef_percent": 50.123456 + number, "flags": None})
+    shown = columns_html(table)
+    assert shown.count("<tr>") == 13 and "&lt;p0&gt;" in shown and "<td>50.123</td>" in shown
+    assert "30 rows, 3 columns" in shown and table._repr_html_() == shown

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -177,22 +176,19 @@ def _scan_line(scan: ConvertedScan) -> str:
 
 
 def _export_nnunet(given: Namespace, console: Console) -> int:
-    from cinema_cmr.data.nnunet import write_nnunet
-    from cinema_cmr.datasets.reading import find_cases, find_split, read_cases
+    from cinema_cmr.pipeline.nnunet_export import export_nnunet
 
     if given.output is None:
         raise UsageError("cinema datasets export-nnunet got no output; expected -o nnUNet_raw/DatasetNNN_NAME")
-    dataset, cases = find_cases(given.data, codes=given.codes)
-    split = find_split(given.split, dataset, cases)
-    selected = {patient for patients in split.parts.values() for patient in patients}
-    report_progress, n, done = console.stage("export"), sum(case.patient in selected for case in cases), count(1)
-    export = write_nnunet(
-        Path(given.output),
-        read_cases(dataset, cases, selected, note=console.note),
-        card=dataset.card,
-        split=split,
+    show = console.stage("export")
+    export = export_nnunet(
+        given.data,
+        given.output,
+        split=given.split,
+        codes=given.codes,
         overwrite=given.overwrite,
-        report=lambda _: report_progress("studies", next(done), n),
+        report=lambda done, n: show("studies", done, n),
+        note=console.note,
     )
     for study, reason in export.skipped.items():
         console.note(f"skipped: {study}: {reason}")

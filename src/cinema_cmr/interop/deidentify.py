@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pydicom.dataelem import DataElement
     from pydicom.dataset import Dataset
 
-__all__ = ["DeidentifiedStudy", "deidentify_study"]
+__all__ = ["DeidentifiedStudy", "deidentify"]
 
 _UNKNOWN = "unknown"
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -96,7 +96,7 @@ class _Pseudonyms:
         return f"{seconds // 3600 % 24:02d}{seconds // 60 % 60:02d}{seconds % 60:02d}.{millis:03d}000"
 
 
-def deidentify_study(
+def deidentify(
     source: Path | str, folder: Path | str, *, key: str | None = None, overwrite: bool = False
 ) -> DeidentifiedStudy:
     """Write the MR images of a study without identity into a new folder.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import CinemaError, InputError, UsageError
 from cinema_cmr.core.memory import check_memory
+from cinema_cmr.core.safe_text import csv_row
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.store import STORE_SUFFIX, write_study
@@ -20,12 +23,13 @@ from cinema_cmr.inference.loading import load_segmenter
 from cinema_cmr.inference.predictor import predict_cine
 from cinema_cmr.inference.runtime import choose_runtime
 from cinema_cmr.inference.segmenter import Segmenter
-from cinema_cmr.io.manifest import ManifestRow, study_names
+from cinema_cmr.io.atomic import write_text
+from cinema_cmr.io.manifest import ManifestRow, read_manifest, study_names
 from cinema_cmr.io.read import read_study
 from cinema_cmr.models.weights import load_model
 from cinema_cmr.score.representatives import order_representatives, similarity_bytes
 
-__all__ = ["RankedStudy", "rank"]
+__all__ = ["RankedStudy", "Ranking", "rank"]
 
 Failed = Callable[[str, CinemaError], None]
 
@@ -48,6 +52,31 @@ class RankedStudy:
     """
 
 
+class Ranking(list[RankedStudy]):
+    """Studies in the order in which to label them."""
+
+    def write(self, path: Path | str, *, overwrite: bool = False) -> None:
+        """Write the order as CSV; raises `OutputExistsError` for a table that is there."""
+        text = StringIO()
+        writer = csv.DictWriter(text, [field.name for field in fields(RankedStudy)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(csv_row(vars(one)) for one in self)
+        write_text(Path(path), text.getvalue(), overwrite=overwrite)
+
+    def _repr_html_(self) -> str:
+        from cinema_cmr.report.notebook import rows_html
+
+        heads = ("Rank", "Study", "Stands for, %", "Confidence")
+        return rows_html(
+            heads,
+            ((f"{one.rank}", one.name, f"{100 * one.gain:.1f}", _text(one.confidence)) for one in self),
+        )
+
+
+def _text(confidence: float | None) -> str:
+    return "" if confidence is None else f"{confidence:.3f}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Judged:
     name: str
@@ -57,8 +86,9 @@ class _Judged:
 
 
 def rank(
-    sources: Sequence[Path | str],
+    sources: Sequence[Path | str] = (),
     *,
+    manifest: Path | str | None = None,
     labelled: Sequence[Path | str] = (),
     model: Path | str | None = "cinema-sax",
     encoder: Path | str = "cinema-small-sax",
@@ -67,26 +97,32 @@ def rank(
     names: Sequence[str] | None = None,
     report: Callable[[int, int], None] | None = None,
     failed: Failed | None = None,
-) -> list[RankedStudy]:
+) -> Ranking:
     """Order studies by what labelling them is expected to add; best first, `n` of them or all.
 
     A study counts by how many others look like it (features of the `encoder`, about the heart, at two phases) of which
     the segmentation `model` is not sure; `labelled` studies stand for theirs already. With `model` None all count
     alike. The order for few is the beginning of that for more.
 
-    `names` of the sources; by default those that `cinema analyse` gives them.
+    `manifest`: a table (CSV, Parquet) or a text file of further studies, as for `analyse_population`. `names` of the
+    sources; by default those that `cinema analyse` gives them.
 
     `report` receives how many studies are judged and of how many, `failed` the studies that cannot be; without it the
-    first error is raised. Raises `UsageError` for the same study twice, `InputError` where none is left.
+    first error is raised. Raises `UsageError` without any study and for the same one twice, `InputError` where none is
+    left.
     """
-    paths = [str(path) for path in (*labelled, *sources)]
+    given: Sequence[str | None] = names or [None] * len(sources)
+    rows = [
+        *(ManifestRow(path=Path(path), name=name) for path, name in zip(sources, given, strict=True)),
+        *(() if manifest is None else read_manifest(Path(manifest)).rows),
+    ]
+    paths = [str(path) for path in (*labelled, *(row.path for row in rows))]
+    if not rows:
+        raise UsageError("no study to order; expected DICOM folders, zips or NIfTI files, or a manifest of them")
     if len({str(Path(path).resolve()) for path in paths}) < len(paths):
         raise UsageError("a study is given twice; expected each once, and none of the labelled ones among the others")
     check_memory(similarity_bytes(len(paths)), f"the comparison of {len(paths)} studies with each other")
-    titles = [
-        *study_names([ManifestRow(path=Path(path)) for path in labelled]),
-        *(names or study_names([ManifestRow(path=Path(path)) for path in sources])),
-    ]
+    titles = [*study_names([ManifestRow(path=Path(path)) for path in labelled]), *study_names(rows)]
     runtime = choose_runtime(device)
     extractor = FeatureExtractor(load_model(encoder), runtime)
     segmenter = None if model is None else load_segmenter(model, device=device)
@@ -103,15 +139,15 @@ def rank(
         if report is not None:
             report(place + 1, len(paths))
     if len(judged) == n_labelled:
-        raise InputError(f"none of {len(sources)} studies could be judged; expected short-axis cines")
+        raise InputError(f"none of {len(rows)} studies could be judged; expected short-axis cines")
     return _ordered(judged, n_labelled, n)
 
 
-def _ordered(judged: Sequence[_Judged], n_labelled: int, n: int | None) -> list[RankedStudy]:
+def _ordered(judged: Sequence[_Judged], n_labelled: int, n: int | None) -> Ranking:
     features = np.stack([one.features for one in judged])
     doubts = np.array([1.0 if one.confidence is None else 1.0 - one.confidence for one in judged])
     order = order_representatives(features, doubts, known=range(n_labelled), n=n)
-    return [
+    return Ranking(
         RankedStudy(
             rank=place,
             name=judged[index].name,
@@ -120,7 +156,7 @@ def _ordered(judged: Sequence[_Judged], n_labelled: int, n: int | None) -> list[
             confidence=judged[index].confidence,
         )
         for place, (index, gain) in enumerate(order, 1)
-    ]
+    )
 
 
 def _judge(path: str, name: str, extractor: FeatureExtractor, segmenter: Segmenter | None) -> _Judged:

@@ -6,24 +6,28 @@ import base64
 import html
 import io
 from collections.abc import Iterable
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from cinema_cmr.core.results import Measurements
-from cinema_cmr.core.study import Study
+from cinema_cmr.core.study import Fact, Study
 from cinema_cmr.core.vocabulary import NOTICE
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.image.mosaic import mosaic
 from cinema_cmr.report.display import heart_box, shown, window
 from cinema_cmr.report.segments import is_segment
+from cinema_cmr.report.wide.columns import Columns
 from cinema_cmr.report.wording import number, sentence, unit_text
 
-__all__ = ["cine_html", "cine_png", "measurements_html", "study_html"]
+__all__ = ["cine_html", "cine_png", "columns_html", "measurements_html", "rows_html", "study_html"]
 
 _ACROSS = 6
 """Most pictures side by side."""
+_ROWS, _COLUMNS = 12, 16
+"""Most rows and columns of a table."""
 _SIDE = 128
 """Longest side of a picture, pixels."""
 
@@ -68,8 +72,22 @@ def measurements_html(measurements: Measurements) -> str:
     left_out = len(measurements) - len(whole)
     more = f"{left_out} values by segment are not shown. " if left_out else ""
     flags = ", ".join(flag.code for flag in measurements.flags) or "none"
-    table = _table(("Measurement", "Name", "Value", "Unit", "From, or why there is none"), rows)
+    table = rows_html(("Measurement", "Name", "Value", "Unit", "From, or why there is none"), rows)
     return f"{table}<p>{more}Flags: {html.escape(flags)}. {NOTICE}</p>"
+
+
+def columns_html(table: Columns) -> str:
+    """Return the first rows and columns of a table, and how many it has."""
+    names = table.names[:_COLUMNS]
+    rows = ([_cell(row[name]) for name in names] for row in islice(table, _ROWS))
+    return f"{rows_html(names, rows)}<p>{_counted(len(table), 'row')}, {_counted(len(table.names), 'column')}</p>"
+
+
+def rows_html(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table of texts, which are escaped."""
+    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in heads)
+    body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def study_html(study: Study) -> str:
@@ -101,11 +119,16 @@ def _resized(picture: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.
     return np.asarray(whole.resize(size, Image.Resampling.BILINEAR), dtype=np.float32).T
 
 
+def _cell(value: Fact) -> str:
+    """Return a number with five digits, other values as they are, "" for none."""
+    if value is None:
+        return ""
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
 def _image(cine: Cine) -> str:
     return f'<img alt="" src="data:image/png;base64,{base64.b64encode(cine_png(cine)).decode("ascii")}">'
-
-
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from cinema_cmr.cli import main
-from cinema_cmr.commands.about import doctor
-from cinema_cmr.pipeline.installation import InstallationCheck
-from cinema_cmr.pipeline.self_test import SelfTest, SelfTestValue
+from cinema_cmr.pipeline.about import health
+from cinema_cmr.pipeline.about.installation import InstallationCheck
+from cinema_cmr.pipeline.about.self_test import SelfTest, SelfTestValue
 
 
 def value(found: float | None) -> SelfTestValue:
@@ -22,7 +22,7 @@ def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
         InstallationCheck(name="torch", state="ok", found="2.13"),
         InstallationCheck(name="extra [hub]", state="absent", found="pip install 'cinema-cmr[hub]'"),
     )
-    monkeypatch.setattr(doctor, "check_installation", lambda: iter(checks))
+    monkeypatch.setattr(health, "check_installation", lambda: iter(checks))
 
 
 @pytest.mark.usefixtures("_installed")
@@ -31,7 +31,7 @@ def test_numbers_decide_the_exit_code(
     found: float | None, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     test = SelfTest(values=(value(found),), seconds=2.0)
-    monkeypatch.setattr("cinema_cmr.pipeline.self_test.run_self_test", lambda **_: test)
+    monkeypatch.setattr("cinema_cmr.pipeline.about.self_test.run_self_test", lambda **_: test)
     assert main(["doctor"]) == code
     printed = capsys.readouterr().out
     assert "expected 55 ± 1" in printed and ("differs" in printed) == bool(code)
@@ -48,7 +48,7 @@ def test_a_self_test_that_fails_is_reported(
     def fail(**_: str) -> SelfTest:
         raise OSError(13, "no permission")
 
-    monkeypatch.setattr("cinema_cmr.pipeline.self_test.run_self_test", fail)
+    monkeypatch.setattr("cinema_cmr.pipeline.about.self_test.run_self_test", fail)
     assert main(["doctor"]) == 1
     assert "FAILED self-test: no permission" in capsys.readouterr().out
 
@@ -57,6 +57,6 @@ def test_a_fault_of_the_installation_is_enough(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fault = InstallationCheck(name="torch", state="failed", found="cannot be imported")
-    monkeypatch.setattr(doctor, "check_installation", lambda: iter([fault]))
+    monkeypatch.setattr(health, "check_installation", lambda: iter([fault]))
     assert main(["doctor", "--quick"]) == 1
     assert "FAILED torch: cannot be imported" in capsys.readouterr().out

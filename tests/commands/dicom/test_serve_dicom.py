@@ -21,7 +21,7 @@ from cinema_cmr.receive.receiver_settings import Peer, ReceiverSettings
 
 
 def settings_of(*words: str | Path) -> ReceiverSettings:
-    return serve_dicom._settings(command_parser("serve-dicom").parse_args([str(word) for word in words]))
+    return serve_dicom._server(command_parser("serve-dicom").parse_args([str(word) for word in words])).settings
 
 
 def test_options_become_settings(tmp_path: Path) -> None:

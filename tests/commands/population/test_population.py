@@ -17,7 +17,7 @@ from cinema_cmr.population.engines.choose import EngineRequest
 
 @pytest.fixture(autouse=True)
 def _fake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cinema_cmr.population.engines.choose.choose_engine", lambda request: FakeEngine())
+    monkeypatch.setattr("cinema_cmr.pipeline.populations.choose_engine", lambda request: FakeEngine())
     monkeypatch.setattr(EngineRequest, "job", lambda self, work: job())
     monkeypatch.setattr("cinema_cmr.population.engines.choose.count_gpus", lambda device: 0)
 

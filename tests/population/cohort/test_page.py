@@ -17,7 +17,7 @@ from cinema_cmr.population.cohort.page import CohortOptions, write_cohort_page
 def test_the_page_has_every_part_and_is_complete_in_itself(cohort: Cohort) -> None:
     path = cohort.folder.parent / "page.html"
     options = CohortOptions(facts=("group", "dose"), time="scan_date", reference="group=NOR")
-    table, n_rows = write_cohort_page(cohort, path, options)
+    table, ranges = write_cohort_page(cohort, path, options)
     page = path.read_text(encoding="utf-8")
     for part in ("243 studies", "240 with numbers", "3 failed", "DCM against NOR", "per 1 of dose", "2019 Q2", "old"):
         assert part in page, part
@@ -27,7 +27,7 @@ def test_the_page_has_every_part_and_is_complete_in_itself(cohort: Cohort) -> No
     assert not re.findall(r"\b1 (?:errors|warnings|studies)\b", page)
     assert 'href="population/reports/s7.html"' in page
     rows = parse_normal_ranges(table.read_text(encoding="utf-8"), "csv")
-    assert len(rows) == n_rows > 0
+    assert len(rows) == len(ranges) > 0
     assert all(row.upper < 200 for row in rows if row.sex == "F"), "the healthy alone"
 
 

@@ -90,3 +90,15 @@ def test_without_pyarrow_the_error_names_the_extra(
     monkeypatch.setattr("cinema_cmr.report.wide.columns.import_module", absent)
     with pytest.raises(UsageError, match=r"cinema-cmr\[population\]"):
         table.write_parquet(tmp_path / "t.parquet", {}, {})
+
+
+def test_a_table_is_read_by_column_by_row_and_as_arrow(table: Columns) -> None:
+    assert table["ef"] == [60.0, None, None] and "ef" in table and "absent" not in table
+    with pytest.raises(UsageError, match="unknown column 'efs'; did you mean 'ef'"):
+        table["efs"]
+    assert list(table)[1] == {"study": "b", "ef": None, "group": "=x", "n": 2, "edv": None, "seconds": None}
+    assert dict(table)["study"] == ["a", "b", "c"] and len(table) == 3
+    assert repr(table) == "Columns(3 rows: study, ef, group, n, edv, seconds)"
+    pytest.importorskip("pyarrow")
+    arrow = table.to_arrow({"ef": "%"})
+    assert arrow.to_pylist() == list(table) and arrow.schema.field("ef").metadata == {b"unit": b"%"}

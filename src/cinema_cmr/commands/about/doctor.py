@@ -8,11 +8,12 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.core.serialise import json_values
+from cinema_cmr.pipeline.about.health import Health, doctor
+from cinema_cmr.pipeline.about.installation import InstallationCheck
 from cinema_cmr.pipeline.analysis_options import Device, Precision
-from cinema_cmr.pipeline.installation import InstallationCheck, check_installation
 
 if TYPE_CHECKING:
-    from cinema_cmr.pipeline.self_test import SelfTest, SelfTestValue
+    from cinema_cmr.pipeline.about.self_test import SelfTest, SelfTestValue
 
 __all__ = ["add_arguments", "run"]
 
@@ -28,15 +29,18 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(given: Namespace) -> int:
     """Print the checks as they are made; return 1 if one failed."""
     console = Console(as_json=given.json)
-    checks = []
-    for check in check_installation():
+
+    def show(check: InstallationCheck) -> None:
         console.result(_line(check), {"kind": "check", **json_values(check)})
-        checks.append(check)
-    passed = all(check.state != "failed" for check in checks)
+
     if not given.quick:
-        passed = _self_test(given, console) and passed
-    console.result(f"{'all is well' if passed else 'faults were found'}", {"kind": "outcome", "passed": passed})
-    return 0 if passed else 1
+        console.note("a self-test on the bundled synthetic heart follows the checks ...")
+    health = doctor(quick=given.quick, device=given.device, precision=given.precision, report=show)
+    _show_self_test(health, console)
+    console.result(
+        "all is well" if health.passed else "faults were found", {"kind": "outcome", "passed": health.passed}
+    )
+    return 0 if health.passed else 1
 
 
 def _line(check: InstallationCheck) -> str:
@@ -44,20 +48,15 @@ def _line(check: InstallationCheck) -> str:
     return f"{word:<7}{check.name}: {check.found}"
 
 
-def _self_test(given: Namespace, console: Console) -> bool:
-    """Run the self-test and print its numbers; return whether it passed."""
-    console.note("self-test: the bundled synthetic heart at end-diastole and end-systole ...")
-    try:
-        from cinema_cmr.pipeline.self_test import run_self_test
-
-        test = run_self_test(device=given.device, precision=given.precision)
-    except Exception as error:  # of any kind: the test is there to find them
-        reported = console.failure("self-test", error)
-        console.result(f"FAILED self-test: {reported}", {"kind": "self-test", "passed": False, "error": str(reported)})
-        return False
-    document = {**json_values(test), "kind": "self-test", "passed": test.passed}
-    console.result("\n".join(_self_test_lines(test)), document)
-    return test.passed
+def _show_self_test(health: Health, console: Console) -> None:
+    """Print the numbers of the self-test, or its error."""
+    if health.error is not None:
+        console.failure("self-test", health.error)
+        document = {"kind": "self-test", "passed": False, "error": str(health.error)}
+        console.result(f"FAILED self-test: {health.error}", document)
+    if health.self_test is not None:
+        document = {**json_values(health.self_test), "kind": "self-test", "passed": health.self_test.passed}
+        console.result("\n".join(_self_test_lines(health.self_test)), document)
 
 
 def _self_test_lines(test: SelfTest) -> list[str]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.about.completion import SHELLS, completion_script
-from cinema_cmr.commands.command_table import COMMANDS
 from cinema_cmr.commands.console import Console
-from cinema_cmr.pipeline.description import Description, describe
+from cinema_cmr.pipeline.about.description import Description, info
 
 __all__ = ["add_arguments", "run"]
 
@@ -23,7 +22,7 @@ def run(given: Namespace) -> int:
     if given.completion is not None:
         Console().result(completion_script(given.completion), {})
         return 0
-    description = describe(COMMANDS)
+    description = info()
     Console(as_json=given.json).result(_text(description), description.to_dict())
     return 0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
-from cinema_cmr.interop.deidentify import deidentify_study
+from cinema_cmr.interop.deidentify import deidentify
 
 __all__ = ["add_arguments", "run"]
 
@@ -25,7 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """De-identify the study and print what was written, left out and to be looked at."""
-    done = deidentify_study(Path(given.input), Path(given.output), key=given.key, overwrite=given.overwrite)
+    done = deidentify(Path(given.input), Path(given.output), key=given.key, overwrite=given.overwrite)
     console = Console(as_json=given.json)
     for warning in done.warnings:
         console.note(f"cinema: {warning}")

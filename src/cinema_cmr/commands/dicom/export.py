@@ -9,8 +9,6 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options.dataclass_options import OptionGroup
-from cinema_cmr.interop.encapsulated_pdf import find_browser
-from cinema_cmr.interop.export import check_export, export_analysis
 from cinema_cmr.interop.exported_frames import PhaseChoice
 
 __all__ = ["add_arguments", "add_phase_option", "export_results", "run"]
@@ -38,11 +36,10 @@ def add_phase_option(parser: ArgumentParser | OptionGroup) -> None:
 
 def run(given: Namespace) -> int:
     """Write the objects of a results folder and print what was written."""
-    folder = Path(given.output) if given.output else Path(given.results) / "dicom"
     export_results(
         Path(given.results),
         Path(given.study),
-        folder,
+        given.output,
         phases=given.dicom_phases,
         overwrite=given.overwrite,
         console=Console(as_json=given.json),
@@ -53,28 +50,23 @@ def run(given: Namespace) -> int:
 def export_results(
     results: Path,
     study: Path,
-    folder: Path,
+    folder: Path | str | None,
     *,
     phases: PhaseChoice,
     overwrite: bool,
     console: Console,
     quiet: bool = False,
 ) -> None:
-    """Read a results folder with its study and export it; `quiet` prints no list of files."""
-    from cinema_cmr.pipeline.stored_analysis import read_analysis
+    """Export a results folder with its study; `quiet` prints no list of files."""
+    from cinema_cmr.pipeline.dicom_export import export_dicom
 
-    check_export(study, folder)
-    analysis = read_analysis(results, study)
-    page = results / "report.html"
-    report = page if page.exists() else None
-    files = export_analysis(analysis, study, folder, phases=phases, report=report, overwrite=overwrite)
-    if not any(one.kind == "DOC" for one in files):
-        reason = "the browser failed" if report and find_browser() else "no report.html" if not report else "no browser"
-        console.note(f"cinema: no PDF of the report: {reason}")
-    console.note(f"cinema: the objects carry name and identifiers of the patient, as the images do: {folder}")
+    done = export_dicom(results, study, folder, phases=phases, overwrite=overwrite)
+    if done.no_pdf is not None:
+        console.note(f"cinema: no PDF of the report: {done.no_pdf}")
+    console.note(f"cinema: the objects carry name and identifiers of the patient, as the images do: {done.folder}")
     if quiet:
         return
     console.result(
-        "\n".join([*(f"{folder / one.name}: {one.description}" for one in files)]),
-        {"folder": str(folder), "files": [vars(one) for one in files]},
+        "\n".join(f"{path}: {one.description}" for path, one in zip(done.paths, done.files, strict=True)),
+        {"folder": str(done.folder), "files": [vars(one) for one in done.files]},
     )

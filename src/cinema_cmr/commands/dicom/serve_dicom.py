@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console, set_log_format
-from cinema_cmr.receive.receiver_settings import Peer, ReceiverSettings
-from cinema_cmr.serve.server_settings import Limits
+
+if TYPE_CHECKING:
+    from cinema_cmr.pipeline.servers import DicomServer
 
 __all__ = ["add_arguments", "run"]
 
@@ -41,30 +42,29 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Receive until the program is ended; its log is JSON lines on stderr."""
-    from cinema_cmr.receive.receiver import receiving
-
-    settings = _settings(given)
+    server = _server(given)
     set_log_format("json")
-    with receiving(settings):
-        address = f"{settings.ae_title}@{settings.host}:{settings.port}" if settings.port else None
-        text = " and ".join(filter(None, [address, f"folder {given.watch}" if given.watch else None]))
-        Console(as_json=given.json).result(f"CineMA receives at {text}; end with Ctrl-C", {"address": address})
+    with server:
+        watched = f"folder {given.watch}" if given.watch else None
+        text = " and ".join(filter(None, [server.address, watched]))
+        Console(as_json=given.json).result(f"CineMA receives at {text}; end with Ctrl-C", {"address": server.address})
         Event().wait()
     return 0
 
 
-def _settings(given: Namespace) -> ReceiverSettings:
-    port = given.port if given.port is not None or given.watch else _PORT
-    return ReceiverSettings(
-        home=Path(given.home).expanduser(),
+def _server(given: Namespace) -> DicomServer:
+    from cinema_cmr.pipeline.servers import serve_dicom
+
+    return serve_dicom(
+        port=given.port,
+        watch=given.watch or None,
         ae_title=given.ae,
         host=given.host,
-        port=port,
-        calling=tuple(given.calling or ()),
-        watched=Path(given.watch) if given.watch else None,
-        peers=tuple(Peer.parse(text) for text in given.to or ()),
-        web_addresses=tuple(given.to_web or ()),
+        calling=given.calling or (),
+        to=given.to or (),
+        to_web=given.to_web or (),
+        home=given.home,
         quiet_s=given.quiet,
         associations=given.max_associations,
-        limits=Limits(job_bytes=int(given.max_study * 1e9)),
+        max_study_gb=given.max_study,
     )

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
-from cinema_cmr.commands.options.shared_options import listed_studies
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.io.manifest import study_names
 
 if TYPE_CHECKING:
     from cinema_cmr.core.errors import CinemaError
@@ -56,10 +51,9 @@ def run(given: Namespace) -> int:
         codes.append(error.exit_code)
 
     show = console.stage("rank")
-    rows = listed_studies(given).rows
     found = rank(
-        [row.path for row in rows],
-        names=study_names(rows),
+        given.inputs,
+        manifest=given.manifest,
         labelled=given.labelled,
         model=None if given.model == "none" else given.model,
         encoder=given.encoder,
@@ -68,23 +62,10 @@ def run(given: Namespace) -> int:
         report=lambda done, total: show("studies", done, total),
         failed=failed,
     )
-    _write(found, table, overwrite=given.overwrite)
+    if table is not None:
+        found.write(table, overwrite=given.overwrite)
     console.result(_text(found), {"studies": [vars(one) for one in found], "failed": len(codes)})
     return next(iter(codes), 0)
-
-
-def _write(found: list[RankedStudy], table: Path | None, *, overwrite: bool) -> None:
-    from cinema_cmr.core.safe_text import csv_row
-    from cinema_cmr.io.atomic import write_text
-    from cinema_cmr.pipeline.ranking import RankedStudy
-
-    if table is None:
-        return
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(RankedStudy)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(csv_row(vars(one)) for one in found)
-    write_text(table, text.getvalue(), overwrite=overwrite)
 
 
 def _text(found: list[RankedStudy]) -> str:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options.normal_ranges_file import read_normal_ranges
-from cinema_cmr.io.output_folder import check_writable
 
 __all__ = ["add_arguments", "run"]
 
@@ -29,29 +26,21 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Write the page and the population's own ranges, replacing older ones."""
-    from cinema_cmr.core.errors import UsageError
-    from cinema_cmr.population.cohort.cohort import read_cohort
-    from cinema_cmr.population.cohort.page import CohortOptions, write_cohort_page
+    from cinema_cmr.pipeline.cohort_page import cohort
 
-    page = Path(given.output)
-    if page.suffix != ".html":
-        raise UsageError(f"'{page.name}' is no page; expected a name that ends in .html")
-    check_writable(page.parent)
-    options = CohortOptions(
-        facts=tuple(given.facts or ()),
+    done = cohort(
+        given.input,
+        given.output,
+        facts=given.facts or (),
         time=given.time,
         reference=given.reference,
         link=given.link,
-        ranges=read_normal_ranges(given.normal_ranges),
+        normal_ranges=read_normal_ranges(given.normal_ranges),
     )
-    cohort = read_cohort(Path(given.input))
-    table, n_ranges = write_cohort_page(cohort, page, options)
-    n_done = len(cohort.table)
-    text = (
-        f"{n_done} {'study' if n_done == 1 else 'studies'} with numbers, {len(cohort.tables.failures)} without: {page}"
-    )
-    if n_ranges:
-        text += f"\nown ranges, for --normal-ranges: {table}"
-    document = {"page": str(page), "studies": len(cohort.table), "ranges": str(table) if n_ranges else None}
-    Console(as_json=given.json).result(text, document)
+    studies = "1 study" if done.n_done == 1 else f"{done.n_done} studies"
+    text = f"{studies} with numbers, {done.n_failed} without: {done.page}"
+    if done.ranges_file is not None:
+        text += f"\nown ranges, for --normal-ranges: {done.ranges_file}"
+    ranges = None if done.ranges_file is None else str(done.ranges_file)
+    Console(as_json=given.json).result(text, {"page": str(done.page), "studies": done.n_done, "ranges": ranges})
     return 0

@@ -12,19 +12,13 @@ from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options.dataclass_options import add_options, option_values
 from cinema_cmr.commands.options.shared_options import add_input_options, add_model_options
 from cinema_cmr.commands.options.worker_options import add_engine_options, engine_request
-from cinema_cmr.core.errors import UsageError
-from cinema_cmr.io.output_folder import check_writable
 from cinema_cmr.measure.measure import MeasureOptions
-from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, Options
+from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions
 
 if TYPE_CHECKING:
-    from cinema_cmr.population.engines.choose import EngineRequest
-    from cinema_cmr.population.listed_studies import ListedStudy
+    from cinema_cmr.pipeline.populations import PopulationResult
     from cinema_cmr.population.outcome import StudyOutcome
-    from cinema_cmr.population.run import RunSettings
     from cinema_cmr.population.status import RunStatus
-    from cinema_cmr.population.supervisor import Job
-    from cinema_cmr.population.work import WorkOptions
 
 __all__ = ["add_arguments", "run"]
 
@@ -65,63 +59,37 @@ def _add_worker_options(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Do the studies and make the tables; the exit code is 0 if all have numbers, else 3."""
-    from cinema_cmr.population.engines.choose import choose_engine
-    from cinema_cmr.population.engines.slurm import run_on_slurm
-    from cinema_cmr.population.run import make_tables, merge_populations, run_population
+    from cinema_cmr.pipeline.populations import analyse_population, merge_populations
 
     folder, console = Path(given.output), Console(as_json=given.json)
     if given.status:
         return _print_status(folder, console)
-    check_writable(folder)
     if given.merge:
-        taken = merge_populations([Path(source) for source in given.inputs], folder) if given.inputs else 0
-        console.note(f"{taken} outcomes taken")
-        return _finish(make_tables(folder, {"command": "merge"}, features=True), folder, console)
-    request = engine_request(given, threads=given.threads, device=given.device)
-    studies, job, settings = _prepared(given, folder, request)
-    if request.engine == "slurm":
-        run_on_slurm(studies, job, settings, jobs=request.jobs, slurm=request.slurm, note=console.note)
-    else:
-        plan = run_population(studies, job, choose_engine(request), settings, partial(_report, console))
-        for name in plan.changed[:_MOST_NOTED]:
-            console.note(f"cinema: {name}: its input has changed since it was done; done anew")
-    if settings.shard != (1, 1):
-        console.note(f"shard {given.shard} is done; when all are: cinema population --merge -o {folder.name}")
-        return 0
-    facts = {"engine": given.engine, "workers": settings.workers, "threads": given.threads}
-    return _finish(make_tables(folder, facts, features=given.features is not None), folder, console)
-
-
-def _prepared(given: Namespace, folder: Path, request: EngineRequest) -> tuple[list[ListedStudy], Job, RunSettings]:
-    from cinema_cmr.population.listed_studies import list_studies, parse_shard, shard_of
-    from cinema_cmr.population.run import RunSettings
-
-    shard = parse_shard(given.shard)
-    if shard != (1, 1) and request.engine == "slurm":
-        raise UsageError("--shard with --engine slurm, which makes its own shards; expected one of them")
-    studies = list_studies([Path(item) for item in given.inputs], given.manifest and Path(given.manifest))
-    settings = RunSettings(
-        folder=folder,
-        engine=request.engine,
-        workers=request.n_workers,
-        shard=shard,
-        overwrite=given.overwrite,
-        retry_failed=given.retry_failed,
-        listed=frozenset(study.name for study in studies),
-    )
-    return shard_of(studies, shard), request.job(_work_options(given)), settings
-
-
-def _work_options(given: Namespace) -> WorkOptions:
-    from cinema_cmr.population.work import WorkOptions
-
-    values = option_values(given, InferenceOptions, ExtraModels, MeasureOptions)
-    return WorkOptions(
-        options=Options.of(**values, single_frame=given.single_frame),
+        merged = merge_populations(given.inputs, folder)
+        console.note(f"{merged.taken} outcomes taken")
+        return _finish(merged, console)
+    result = analyse_population(
+        given.inputs,
+        folder,
+        manifest=given.manifest,
+        engine=engine_request(given, threads=given.threads, device=given.device),
+        shard=given.shard,
         reports=given.reports,
         features=given.features,
         masks=not given.no_masks,
+        retry_failed=given.retry_failed,
+        overwrite=given.overwrite,
+        report=partial(_report, console),
+        note=console.note,
+        **option_values(given, InferenceOptions, ExtraModels, MeasureOptions),
+        single_frame=given.single_frame,
     )
+    for name in result.changed[:_MOST_NOTED]:
+        console.note(f"cinema: {name}: its input has changed since it was done; done anew")
+    if not result.run:
+        console.note(f"shard {given.shard} is done; when all are: cinema population --merge -o {folder.name}")
+        return 0
+    return _finish(result, console)
 
 
 def _report(console: Console, outcome: StudyOutcome, status: RunStatus) -> None:
@@ -139,16 +107,18 @@ def _minutes(seconds: float | None) -> str:
 
 
 def _print_status(folder: Path, console: Console) -> int:
-    from cinema_cmr.population.status import is_running, read_statuses, status_lines
+    from cinema_cmr.pipeline.populations import read_population
+    from cinema_cmr.population.status import is_running, status_lines
 
-    statuses = read_statuses(folder)
+    statuses = read_population(folder).statuses
     for status, line in zip(statuses, status_lines(folder, statuses), strict=True):
         console.result(line, {**vars(status), "running": is_running(folder, status)})
     return 0
 
 
-def _finish(content: dict[str, object], folder: Path, console: Console) -> int:
-    done, table = content["done"], str(folder / "measurements.csv")
+def _finish(result: PopulationResult, console: Console) -> int:
+    content, table = result.run, str(result.folder / "measurements.csv")
+    done = content["done"]
     text = f"{done} {'study' if done == 1 else 'studies'} with numbers, {content['failed']} without: {table}"
     console.result(text, {"table": table, **content})
     return 3 if content["failed"] else 0

@@ -66,8 +66,8 @@ class CohortFigure:
     rows: Sequence[Distribution] = field(default_factory=list)
 
 
-def write_cohort_page(cohort: Cohort, path: Path, options: CohortOptions) -> tuple[Path, int]:
-    """Write the page, and beside it the population's own ranges; return their path and number.
+def write_cohort_page(cohort: Cohort, path: Path, options: CohortOptions) -> tuple[Path, tuple[NormalRange, ...]]:
+    """Write the page, and beside it the population's own ranges, if any; return their path and them.
 
     Existing files are replaced. Raises `UnknownNameError` for a column that the population lacks.
     """
@@ -76,7 +76,7 @@ def write_cohort_page(cohort: Cohort, path: Path, options: CohortOptions) -> tup
     measured = [name for name in PRINCIPAL if _n_values(cohort, name) >= _FEWEST_VALUES]
     own = {name: centile_ranges(cohort.values(name, chosen), source) for name in _numbers(cohort)}
     table = path.with_name(f"{path.stem}-normal-ranges.csv")
-    rows = [row for ranges in own.values() for row in ranges]
+    rows = tuple(row for ranges in own.values() for row in ranges)
     html = (
         page_environment()
         .get_template("cohort.html")
@@ -104,7 +104,7 @@ def write_cohort_page(cohort: Cohort, path: Path, options: CohortOptions) -> tup
     write_text(path, html, overwrite=True)
     if rows:
         write_text(table, ranges_csv(rows), overwrite=True)
-    return table, len(rows)
+    return table, rows
 
 
 def _figure(cohort: Cohort, name: str, own: Sequence[NormalRange], published: Iterable[NormalRange]) -> CohortFigure:

@@ -12,8 +12,9 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.errors import UsageError, unknown_name
 from cinema_cmr.core.safe_text import csv_cell
 from cinema_cmr.core.study import Fact
 from cinema_cmr.io.atomic import atomic_path
@@ -22,6 +23,8 @@ __all__ = ["Columns", "has_parquet"]
 
 _PARQUET_ROWS = 1 << 16
 """Of a row group."""
+_SHOWN_NAMES = 6
+"""Columns that `repr` names."""
 _NO_UTF8 = "backslashreplace"
 """What stands for bytes of a file name that are no text."""
 
@@ -32,7 +35,11 @@ def has_parquet() -> bool:
 
 
 class Columns:
-    """Rows by column: numbers as float64, whole numbers and text as they are; None where a row lacks a column."""
+    """Rows by column: numbers as float64, whole numbers and text as they are; None where a row lacks a column.
+
+    `table["lv_ef_percent"]` is a column, `for row in table` its rows as dicts, `dict(table)` all columns by name, as a
+    data frame takes them, and `table.to_arrow()` a pyarrow table.
+    """
 
     def __init__(self, first: Sequence[str] = (), last: Sequence[str] = ()) -> None:
         self._first, self._last = tuple(first), tuple(last)
@@ -43,6 +50,33 @@ class Columns:
 
     def __len__(self) -> int:
         return self._n
+
+    def __iter__(self) -> Iterator[dict[str, Fact]]:
+        names = self.names
+        for cells in zip(*map(self.values, names), strict=True):
+            yield dict(zip(names, cells, strict=True))
+
+    def __getitem__(self, name: str) -> list[Fact]:
+        if not self._has(name):
+            raise unknown_name("column", name, self.names)
+        return self.values(name)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self._has(name)
+
+    def __repr__(self) -> str:
+        names = self.names
+        more = f", ... ({len(names)} columns)" if len(names) > _SHOWN_NAMES else ""
+        return f"Columns({self._n} rows: {', '.join(names[:_SHOWN_NAMES])}{more})"
+
+    def _repr_html_(self) -> str:
+        from cinema_cmr.report.notebook import columns_html
+
+        return columns_html(self)
+
+    def keys(self) -> list[str]:
+        """Return the names of the columns."""
+        return self.names
 
     def append(self, row: Mapping[str, Fact]) -> None:
         """Add a row; a column that is new is empty in the rows before."""
@@ -102,7 +136,17 @@ class Columns:
 
         Raises `UsageError` without pyarrow.
         """
-        arrow, parquet = _arrow(path)
+        _, parquet = _arrow(f"'{path.name}'")
+        table = self.to_arrow(units, facts)
+        with atomic_path(path, overwrite=True) as draft:
+            parquet.write_table(table, draft, compression="zstd", row_group_size=_PARQUET_ROWS)
+
+    def to_arrow(self, units: Mapping[str, str] | None = None, facts: Mapping[str, str] | None = None) -> Any:
+        """Return a pyarrow.Table, with units as metadata of its fields, and facts as metadata of its schema.
+
+        Raises `UsageError` without pyarrow.
+        """
+        arrow, _ = _arrow("a table of Arrow")
         fields, columns = [], []
         for name in self.names:
             data = self._numbers[name] if name in self._numbers else self._others[name]
@@ -110,11 +154,9 @@ class Columns:
             if kind == arrow.string():
                 data = [None if value is None else _text(value) for value in data]
             columns.append(arrow.array(data, type=kind, from_pandas=name in self._numbers))
-            metadata = {"unit": units[name]} if units.get(name) else None
-            fields.append(arrow.field(name, kind, metadata=metadata))
-        table = arrow.Table.from_arrays(columns, schema=arrow.schema(fields, metadata=dict(facts)))
-        with atomic_path(path, overwrite=True) as draft:
-            parquet.write_table(table, draft, compression="zstd", row_group_size=_PARQUET_ROWS)
+            unit = (units or {}).get(name)
+            fields.append(arrow.field(name, kind, metadata={"unit": unit} if unit else None))
+        return arrow.Table.from_arrays(columns, schema=arrow.schema(fields, metadata=dict(facts or {})))
 
     def digest(self, *, without: Collection[str] = ()) -> str:
         """Return the SHA-256 of the table as CSV, without some columns."""
@@ -178,11 +220,11 @@ def _text(value: Fact) -> str:
     return str(value).encode("utf-8", errors=_NO_UTF8).decode("utf-8")
 
 
-def _arrow(path: Path) -> tuple[ModuleType, ModuleType]:
+def _arrow(what: str) -> tuple[ModuleType, ModuleType]:
     try:
         return import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError as error:
         raise UsageError(
-            f"'{path.name}' needs pyarrow, which is not installed; expected cinema-cmr[population]: install it, or use"
-            " the CSV beside it"
+            f"{what} needs pyarrow, which is not installed; expected cinema-cmr[population]: install it, or use"
+            " the CSV or the columns themselves"
         ) from error

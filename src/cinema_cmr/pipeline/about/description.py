@@ -22,7 +22,7 @@ from cinema_cmr.models.cards import embedded_folder, embedded_names, read_card
 from cinema_cmr.models.catalogue import list_weights
 from cinema_cmr.report.record.study_record import SCHEMA_VERSION
 
-__all__ = ["DESCRIPTION_VERSION", "EXIT_CODES", "Description", "describe", "measurement_kinds"]
+__all__ = ["DESCRIPTION_VERSION", "EXIT_CODES", "Description", "describe", "info", "measurement_kinds"]
 
 DESCRIPTION_VERSION = "1.0"
 """Of this document; a key is only added within one major version."""
@@ -110,10 +110,32 @@ class Description:
     flags: tuple[FlagKind, ...]
     schemas: tuple[SchemaKind, ...]
 
+    def __repr__(self) -> str:
+        counts = {"models": self.models, "measurements": self.measurements, "flags": self.flags, "views": self.views}
+        listed = ", ".join(f"{len(values)} {name}" for name, values in counts.items())
+        return f"Description({self.name} {self.version}: {listed})"
+
+    def _repr_html_(self) -> str:
+        from cinema_cmr.report.notebook import rows_html
+
+        heads = ("Model", "Task", "Views", "Outputs", "Licence")
+        models = ((m.name, m.task, ", ".join(m.views), ", ".join(m.outputs), m.licence) for m in self.models)
+        return rows_html(heads, models)
+
     def to_dict(self) -> dict[str, Json]:
         """Return the JSON document."""
         labels = {name: [one._asdict() for one in classes] for name, classes in self.label_schemes.items()}
         return {**json_values({**vars(self), "flags": [one._asdict() for one in self.flags], "label_schemes": labels})}
+
+
+def info() -> Description:
+    """Return what this version offers: models, measurements, views, labels, flags, commands, exit codes, schemas.
+
+    `.to_dict()` is the document of `cinema info --json`.
+    """
+    from cinema_cmr.commands.command_table import COMMANDS
+
+    return describe(COMMANDS)
 
 
 def describe(commands: Mapping[str, str]) -> Description:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cinema_cmr.pipeline.self_test import EXPECTED, SelfTest, SelfTestValue, run_self_test, self_test_study
+from cinema_cmr.pipeline.about.self_test import EXPECTED, SelfTest, SelfTestValue, run_self_test, self_test_study
 
 
 @pytest.mark.medium

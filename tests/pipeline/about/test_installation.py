@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cinema_cmr.pipeline import installation
-from cinema_cmr.pipeline.installation import check_installation, install_command
+from cinema_cmr.pipeline.about import installation
+from cinema_cmr.pipeline.about.installation import check_installation, install_command
 
 
 def states() -> dict[str, tuple[str, str]]:

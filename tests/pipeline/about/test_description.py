@@ -10,10 +10,10 @@ import pytest
 
 from cinema_cmr.core.serialise import Json
 from cinema_cmr.models.catalogue import list_weights
-from cinema_cmr.pipeline.description import describe, measurement_kinds
+from cinema_cmr.pipeline.about.description import describe, info, measurement_kinds
 from cinema_cmr.report.record.schema import SCHEMA_FILE
 
-RESULTS = Path(__file__).parents[2] / "docs" / "results.md"
+RESULTS = Path(__file__).parents[3] / "docs" / "results.md"
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +58,10 @@ def test_measurements_are_those_of_the_documentation() -> None:
     assert sorted(documented() - listed - {"rv_mass_g", "rv_mass_es_g"}) == []
     assert sorted(listed - documented()) == []
     assert all(kind.unit and kind.title and kind.modality in ("cine", "lge") for kind in kinds)
+
+
+@pytest.mark.medium
+def test_it_is_short_to_print_and_a_table_of_models_in_a_notebook() -> None:
+    found = info()
+    assert "population" in found.commands and len(repr(found)) < 200
+    assert found._repr_html_().count("<tr>") == len(found.models) + 1
