@@ -49,6 +49,7 @@ def test_annotations_print_on_one_line() -> None:
     points = {"valve": np.zeros((7, 3)), "apex": np.zeros((6, 3))}
     assert repr(Landmarks(view=View.LAX_2C, points=points)) == "Landmarks(lax_2c: valve, apex; 7 frames)"
     assert repr(Landmarks(view=View.LAX_2C, points={})) == "Landmarks(lax_2c: ; 0 frames)"
+    assert repr(Landmarks(view=View.LAX_2C, points={"apex": np.zeros((1, 3))})) == "Landmarks(lax_2c: apex; 1 frame)"
 
 
 def test_a_part_labelled_map_states_what_was_drawn() -> None:

@@ -94,7 +94,7 @@ class Landmarks:
 
     def __repr__(self) -> str:
         n_frames = max((len(points) for points in self.points.values()), default=0)
-        return f"Landmarks({self.view}: {', '.join(self.points)}; {n_frames} frames)"
+        return f"Landmarks({self.view}: {', '.join(self.points)}; {n_frames} frame{'s' * (n_frames != 1)})"
 
     def tracks(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Return the (t, 3) points of the two mitral hinges, in the order of `LANDMARKS`, and of the apex.
