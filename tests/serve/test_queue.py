@@ -178,3 +178,31 @@ def test_the_ends_of_jobs_are_reported(tmp_path: Path, template: Path) -> None:
     until(lambda: len(ends) == 2)
     queue.stop()
     assert sorted(ends) == [("study0", "done"), ("study1", "done")]
+
+
+@pytest.mark.medium
+def test_a_queue_that_stops_while_a_job_starts_ends_its_process(
+    tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUB_SECONDS", "30")
+    queue = Queue(home_of(tmp_path, template, 1), STUB)
+    (job,) = queue.store.listed()
+    update = queue.store.update
+
+    def stop_between(key: str, **changes: object) -> jobs.Job:
+        changed = update(key, **changes)
+        if changes.get("status") == "running":
+            queue.stop()
+        return changed
+
+    processes = list[subprocess.Popen[str]]()
+    start = queue._started
+
+    def started(key: str) -> subprocess.Popen[str]:
+        processes.append(start(key))
+        return processes[-1]
+
+    monkeypatch.setattr(queue.store, "update", stop_between)
+    monkeypatch.setattr(queue, "_started", started)
+    queue._run(job)
+    assert processes[0].returncode != 0 and states(tmp_path) == {"queued": 1}
