@@ -114,7 +114,9 @@ def test_landmarks_are_scored_on_phantoms(tmp_path: Path) -> None:
 
 def use_oracle(monkeypatch: pytest.MonkeyPatch) -> None:
     card = segmenter(size=(63, 59)).card
-    monkeypatch.setattr("cinema_cmr.models.weights.load_model", lambda name: LoadedModel(model=Oracle(), card=card))
+    monkeypatch.setattr(
+        "cinema_cmr.pipeline.evaluations.load_model", lambda name: LoadedModel(model=Oracle(), card=card)
+    )
 
 
 LABELS = heart((15.0, 10.0), n_slices=4)

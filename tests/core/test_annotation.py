@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cinema_cmr.core.annotation import LabelMap, Landmarks, SoftLabels, check_same_grid
-from cinema_cmr.core.errors import GeometryError, UnknownNameError
+from cinema_cmr.core.errors import GeometryError, InputError, UnknownNameError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 
@@ -49,6 +49,7 @@ def test_annotations_print_on_one_line() -> None:
     points = {"valve": np.zeros((7, 3)), "apex": np.zeros((6, 3))}
     assert repr(Landmarks(view=View.LAX_2C, points=points)) == "Landmarks(lax_2c: valve, apex; 7 frames)"
     assert repr(Landmarks(view=View.LAX_2C, points={})) == "Landmarks(lax_2c: ; 0 frames)"
+    assert repr(Landmarks(view=View.LAX_2C, points={"apex": np.zeros((1, 3))})) == "Landmarks(lax_2c: apex; 1 frame)"
 
 
 def test_a_part_labelled_map_states_what_was_drawn() -> None:
@@ -76,3 +77,24 @@ def test_unknown_structures_and_slices_of_another_shape_are_refused() -> None:
 def test_soft_labels_print_on_one_line() -> None:
     soft = SoftLabels(array=np.zeros((*SHAPE, 4), np.uint8), teacher="cinema-sax")
     assert repr(soft) == "SoftLabels(5 x 4 x 3 x 2 voxels of 'cinema-sax', scheme 'cine')"
+
+
+@pytest.mark.parametrize(
+    ("view", "names", "message"),
+    [
+        (View.LAX_3C, ["apex"], "3-chamber view are apex; expected those of lax_2c or lax_4c"),
+        (View.LAX_4C, ["apex"], "are apex; expected mitral_septal, mitral_lateral, apex"),
+        (View.LAX_2C, [], "are empty; expected mitral_anterior"),
+    ],
+)
+def test_points_that_a_measurement_needs_are_named_where_they_are_missing(
+    view: View, names: list[str], message: str
+) -> None:
+    landmarks = Landmarks(view=view, points={name: np.zeros((2, 3)) for name in names})
+    with pytest.raises(InputError, match=message):
+        landmarks.tracks()
+
+
+def test_points_come_in_the_order_of_the_vocabulary() -> None:
+    points = {name: np.full((2, 3), k) for k, name in enumerate(("apex", "mitral_lateral", "mitral_septal"))}
+    assert [track[0, 0] for track in Landmarks(view=View.LAX_4C, points=points).tracks()] == [2, 1, 0]

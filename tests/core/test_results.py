@@ -47,4 +47,4 @@ def test_results_print_on_one_line() -> None:
         "Prediction(sax: LabelMap(9 x 9 x 4 x 3 voxels, scheme 'cine'), confidence 0.85, model 'm')"
     )
     assert repr(found) == "LandmarkPrediction(Landmarks(lax_4c: apex; 3 frames), model 'm')"
-    assert repr(FOUND) == "Measurements(1 of 2 measured, 1 curves; flags: few-slices)"
+    assert repr(FOUND) == "Measurements(1 of 2 measured, 1 curve; flags: few-slices)"

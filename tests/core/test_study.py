@@ -54,4 +54,6 @@ def test_missing_views_are_key_errors_of_ours(name: str, message: str) -> None:
 
 def test_repr_fits_on_a_few_lines() -> None:
     assert repr(study(View.SAX, View.LAX_4C)) == "Study('case': sax 2x2x1x1, lax_4c 2x2x1x1; 0 issues)"
+    one = study(View.SAX).with_issues(Issue(code="odd", severity="info", message="odd"))
+    assert repr(one).endswith("; 1 issue)")
     assert len(repr(study(*[View.OTHER] * 40))) < 400

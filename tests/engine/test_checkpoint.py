@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import pickle
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 from dead_process import DEAD, name_of
 
 from cinema_cmr.core.errors import UnreadableFileError
+from cinema_cmr.engine import checkpoint
 from cinema_cmr.engine.checkpoint import clear_unfinished, read_checkpoint, write_checkpoint
 from cinema_cmr.files.leftovers import temporary_name
 
@@ -72,4 +74,18 @@ def test_a_changed_number_is_found(tmp_path: Path) -> None:
     content[place] ^= 1
     path.write_bytes(content)
     with pytest.raises(UnreadableFileError, match="delete it to start over"):
+        read_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE])
+def test_a_checkpoint_that_the_system_does_not_give_is_not_called_damaged(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_checkpoint(tmp_path, {"step": 1})
+
+    def fail(path: Path) -> None:
+        raise OSError(number, "not now", str(path))
+
+    monkeypatch.setattr(checkpoint, "open_regular", fail)
+    with pytest.raises(OSError, match="not now"):
         read_checkpoint(tmp_path)

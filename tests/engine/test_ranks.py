@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.engine.ranks import any_rank, gather_rows, is_first_rank, mean_over_ranks, start_fabric
+from cinema_cmr.engine.ranks import any_rank, gather_rows, is_first_of, is_first_rank, mean_over_ranks, start_fabric
 from cinema_cmr.inference.runtime import Runtime
 
 CPU = torch.device("cpu")
@@ -61,3 +61,24 @@ def test_without_lightning_it_is_said_what_to_install(monkeypatch: pytest.Monkey
     monkeypatch.setitem(sys.modules, "lightning.fabric", None)
     with pytest.raises(UsageError, match=r"cinema-cmr\[train\]"):
         start_fabric(Runtime(device="cpu", precision="fp32"))
+
+
+@pytest.mark.parametrize(
+    ("n_processes", "variables", "first"),
+    [
+        (1, {"SLURM_PROCID": "3"}, True),
+        (2, {}, True),
+        (2, {"LOCAL_RANK": "1"}, False),
+        (4, {"NODE_RANK": "1"}, False),
+        (4, {"RANK": "2", "LOCAL_RANK": "0"}, False),
+        (4, {"RANK": "0", "LOCAL_RANK": "0", "NODE_RANK": "0", "SLURM_PROCID": ""}, True),
+    ],
+)
+def test_the_first_process_is_known_before_they_meet(
+    n_processes: int, variables: dict[str, str], first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert is_first_of(n_processes) is first

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from cinema_cmr.core.errors import UnreadableFileError
-from cinema_cmr.files.regular import check_regular, open_regular
+from cinema_cmr.files.regular import check_regular, is_damage, open_regular
 
 
 def pipe(folder: Path) -> Path:
@@ -53,3 +55,18 @@ def test_a_file_and_a_link_to_it_are_read_and_a_missing_one_is_a_system_error(tm
             assert stream.read() == b"content"
     with pytest.raises(FileNotFoundError):
         open_regular(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("error", "damage"),
+    [
+        (OSError(errno.EINVAL, "seek"), True),
+        (EOFError("end"), True),
+        (zipfile.BadZipFile("directory"), True),
+        (PermissionError(errno.EACCES, "rights"), False),
+        (OSError(errno.EIO, "disk"), False),
+        (MemoryError(), False),
+    ],
+)
+def test_only_errors_of_the_bytes_are_damage(error: Exception, damage: bool) -> None:
+    assert is_damage(error) is damage

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from oracles import cine_of, heart, segmenter
 
+from cinema_cmr.core.errors import UnreadableFileError
 from cinema_cmr.inference import soft_labels
 from cinema_cmr.inference.soft_labels import cached_soft_labels, predict_soft_labels, smooth_over_frames
 
@@ -48,3 +49,17 @@ def test_labels_are_predicted_once_and_again_for_other_images_or_another_teacher
     assert len(list(tmp_path.glob("*.npz"))) == 5
     monkeypatch.setattr(soft_labels, "predict_soft_labels", None)
     assert np.array_equal(cached_soft_labels(cine, teacher, tmp_path).array, first.array)
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "text", "flipped", "other"])
+def test_damaged_labels_are_named_with_the_way_out(damage: str, tmp_path: Path) -> None:
+    cine, teacher = cine_of(LABELS), segmenter()
+    cached_soft_labels(cine, teacher, tmp_path)
+    [path] = tmp_path.glob("*.npz")
+    whole = path.read_bytes()
+    flipped = whole[:200] + bytes([whole[200] ^ 255]) + whole[201:]
+    path.write_bytes({"empty": b"", "cut": whole[:-300], "text": b"labels", "flipped": flipped, "other": b""}[damage])
+    if damage == "other":
+        np.savez(path, probs=np.zeros(3))
+    with pytest.raises(UnreadableFileError, match=rf"'{path.name}' are damaged .* delete the file"):
+        cached_soft_labels(cine, teacher, tmp_path)

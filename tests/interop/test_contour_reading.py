@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -127,6 +128,16 @@ def test_a_workspace_names_its_images_and_other_areas_are_passed_over(
     for (k, t), array in labels.items():
         # A quarter of a pixel is what the workspace keeps.
         assert np.mean((read.labels.array[:, :, k, t] == 3) != (array == 3)) < 0.01
+
+
+@pytest.mark.medium
+def test_a_damaged_file_in_the_study_does_not_hide_the_others(scan: tuple[Path, Study, Drawn], tmp_path: Path) -> None:
+    folder, study, labels = scan
+    drawn = write_text_contours(tmp_path / "contours", scan)
+    copied = shutil.copytree(folder, tmp_path / "study")
+    (copied / "damaged.dcm").write_bytes(bytes(128) + b"DICM" + b"\x08\x00\x15\x11SQ\x00\x00" + b"\xff" * 13)
+    (read,) = read_labels(drawn, study, copied)
+    assert {place for place in labels if read.labels.array[:, :, place[0], place[1]].any()} == set(labels)
 
 
 @pytest.mark.medium

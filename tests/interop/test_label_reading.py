@@ -12,7 +12,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from cinema_cmr.core.analysis import Analysis
-from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.errors import InputError, UnreadableFileError
 from cinema_cmr.core.geometry import lps_to_ras
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
@@ -174,6 +174,23 @@ def test_what_cannot_be_placed_or_named_is_refused(exported: tuple[Analysis, Pat
     moved.save_as(tmp_path / "moved.dcm")
     with pytest.raises(InputError, match="mm off the image"):
         read_dicom_labels(tmp_path / "moved.dcm", whole)
+
+
+def test_an_object_that_lacks_an_element_or_is_cut_is_named(
+    exported: tuple[Analysis, Path, Path], tmp_path: Path
+) -> None:
+    analysis, study, folder = exported
+    whole = read_study(study)
+    contours = structure_set(export_context(analysis, study), 0)
+    contours.ROIContourSequence[0].ReferencedROINumber = 99
+    contours.save_as(tmp_path / "roi.dcm", enforce_file_format=True)
+    segmentation = dcmread(folder / "seg_sax_000.dcm")
+    del segmentation.SegmentSequence
+    segmentation.save_as(tmp_path / "segments.dcm")
+    (tmp_path / "cut.dcm").write_bytes((folder / "seg_sax_000.dcm").read_bytes()[:-40])
+    for name in ("roi.dcm", "segments.dcm", "cut.dcm"):
+        with pytest.raises(UnreadableFileError, match=f"'{name}' is damaged or lacks an element"):
+            read_dicom_labels(tmp_path / name, whole)
 
 
 @pytest.mark.parametrize(

@@ -357,3 +357,11 @@ def test_images_of_results_in_an_input_folder_are_no_input(tmp_path: Path) -> No
     assert len(input_files(tmp_path)) == 2
     (tmp_path / "out" / "measurements.json").write_text("{}")
     assert input_files(tmp_path) == (scan,)
+
+
+def test_a_results_folder_is_no_study_and_names_the_command_for_it(tmp_path: Path) -> None:
+    for name in ("sax_seg.nii.gz", "sax_model_seg.nii.gz", "images/sax.nii.gz"):
+        save(tmp_path / "out" / name, (20, 18, 7))
+    (tmp_path / "out" / "measurements.json").write_text("{}")
+    with pytest.raises(NoCineError, match=r"'out' holds the results of an analysis, .*cinema remeasure"):
+        read_study(tmp_path / "out")

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import Landmarks
+from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.valve_plane import ValvePlanes, apical_shares, find_valve_planes
@@ -134,3 +135,9 @@ def test_two_views_that_nearly_coincide_are_cut_as_one() -> None:
     }
     planes = find_valve_planes(stack(1), near)
     assert planes is not None and planes.normals[0] @ [-0.1, 0, 1] == pytest.approx(np.hypot(0.1, 1), abs=1e-3)
+
+
+def test_landmarks_of_a_view_without_named_points_are_refused_by_name() -> None:
+    apex = Landmarks(view=View.LAX_3C, points={"apex": np.zeros((4, 3))})
+    with pytest.raises(InputError, match="3-chamber"):
+        find_valve_planes(stack(), {View.LAX_3C: apex})

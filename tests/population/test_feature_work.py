@@ -68,6 +68,11 @@ def test_settings_are_those_of_the_machine_that_works(model: Path) -> None:
     assert job.settings != FeatureWork(model=str(model), heart=True).settings()
 
 
+def test_settings_do_not_depend_on_the_path_that_names_the_model(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(model.parent)
+    assert FeatureWork(model=model.name).settings() == FeatureWork(model=str(model)).settings()
+
+
 @pytest.mark.slow
 def test_workers_give_the_rows_of_one_process(model: Path, listed: list[ListedStudy], tmp_path: Path) -> None:
     work = FeatureWork(model=str(model), device="cpu")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -19,6 +19,7 @@ from pydicom.uid import ComprehensiveSRStorage, ExplicitVRLittleEndian, MRImageS
 from pynetdicom import AE, AllStoragePresentationContexts, evt
 
 from cinema_cmr.io.dicom.writing.identifiers import uid_from
+from processes import until
 
 STUB = (sys.executable, str(Path(__file__).with_name("stub_study_job.py")))
 """A job that writes three objects: as fast as a test needs, as killable as the true one."""
@@ -156,14 +157,6 @@ def started_server(home: Path, port: int, to: str = "", command: Sequence[str] =
 
     until(listens)
     return server
-
-
-def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "not within the time"
-        time.sleep(0.05)
 
 
 def uids_below(folder: Path) -> Counter[str]:

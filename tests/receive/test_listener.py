@@ -15,7 +15,7 @@ import pytest
 
 pytest.importorskip("pynetdicom")
 
-from dicom_nodes import PATIENT, file_bytes, free_port, image, images, result_object, send, uids_below, until
+from dicom_nodes import PATIENT, file_bytes, free_port, image, images, result_object, send, uids_below
 from pynetdicom import AE
 
 from cinema_cmr.core.errors import InputError
@@ -26,6 +26,7 @@ from cinema_cmr.receive.receiver_settings import ReceiverSettings
 from cinema_cmr.serve.jobs import JobStore
 from cinema_cmr.serve.queue import Queue
 from cinema_cmr.serve.server_settings import Limits
+from processes import until
 
 
 @contextmanager

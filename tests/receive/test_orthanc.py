@@ -13,7 +13,6 @@ pytest.importorskip("highdicom")
 pytest.importorskip("pynetdicom")
 pytest.importorskip("dicomweb_client")
 
-from dicom_nodes import until
 from dicomweb_client.web import DICOMwebClient
 from interop_hearts import long_axis_cine, stack_cine, write_study
 from orthanc_node import is_installed, orthanc
@@ -23,6 +22,7 @@ from cinema_cmr.io.dicom.writing.series import DicomShape
 from cinema_cmr.receive.event_log import EventLog
 from cinema_cmr.receive.receiver import receiving
 from cinema_cmr.receive.receiver_settings import Peer, ReceiverSettings
+from processes import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not is_installed(), reason="needs Orthanc with DICOMweb")]
 

@@ -27,7 +27,6 @@ from dicom_nodes import (
     send,
     started_server,
     uids_below,
-    until,
 )
 from pydicom import dcmread
 
@@ -38,6 +37,7 @@ from cinema_cmr.phantom.cohort import CohortConfig, write_cohort
 from cinema_cmr.receive.event_log import EventLog
 from cinema_cmr.receive.receiver import receiving
 from cinema_cmr.receive.receiver_settings import ANALYSE_AND_EXPORT, Peer, ReceiverSettings
+from processes import until
 
 
 def settings_of(home: Path, *archives: Archive, **changes: object) -> ReceiverSettings:

@@ -51,3 +51,19 @@ def test_two_trainings_into_one_folder_the_second_is_refused(tmp_path: Path) -> 
     (tmp_path / "model").symlink_to("elsewhere")
     with pytest.raises(OutputExistsError, match="model' is a link"):
         run.execute()
+
+
+def test_only_the_first_of_several_processes_locks_the_folder_and_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are started, or start themselves, before they have met: their environment gives their rank."""
+    ready = prepare_run(small(), data(), tmp_path)
+    second = replace(ready, experiment=ready.experiment.with_train(devices=2))
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr("cinema_cmr.recipes.run.train", lambda task, **given: task.network)
+    monkeypatch.setattr("cinema_cmr.recipes.run.is_first_rank", lambda: False)
+    with folder_lock(tmp_path):
+        second.execute()
+        assert not (tmp_path / "config.yaml").exists()
+        with pytest.raises(InputError, match="is in use by process"):
+            ready.execute()

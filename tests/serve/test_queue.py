@@ -5,12 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +17,7 @@ from cinema_cmr.serve import jobs
 from cinema_cmr.serve.jobs import JobStore
 from cinema_cmr.serve.queue import Queue
 from cinema_cmr.serve.server_settings import Limits
+from processes import running, until
 
 SERVER = """
 import sys, time
@@ -44,15 +42,6 @@ def home_of(folder: Path, template: Path, n_jobs: int) -> JobStore:
     return store
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait up to 20 s."""
-    for _ in range(1000):
-        if condition():
-            return
-        time.sleep(0.02)
-    raise AssertionError("not within 20 s")
-
-
 def states(folder: Path) -> Counter[str]:
     return Counter(job.status for job in JobStore(folder / "studies", Limits()).listed())
 
@@ -64,8 +53,7 @@ def test_a_stopped_queue_leaves_its_job_for_the_next_start(
     monkeypatch.setenv("STUB_SECONDS", "30")
     queue = Queue(home_of(tmp_path, template, 1), STUB)
     queue.start()
-    while not queue.progress(queue.store.listed()[0].id).stage:
-        time.sleep(0.02)
+    until(lambda: bool(queue.progress(queue.store.listed()[0].id).stage))
     queue.stop()
     assert states(tmp_path) == {"queued": 1}
 
@@ -76,8 +64,7 @@ def test_a_running_job_is_cancelled(tmp_path: Path, template: Path, monkeypatch:
     queue = Queue(home_of(tmp_path, template, 1), STUB)
     (job,) = queue.store.listed()
     queue.start()
-    while not queue.progress(job.id).stage:
-        time.sleep(0.02)
+    until(lambda: bool(queue.progress(job.id).stage))
     queue.cancel(job.id)
     queue.stop()
     assert queue.store.listed() == [] and not queue.store.folder(job.id).exists()
@@ -87,10 +74,7 @@ def test_a_running_job_is_cancelled(tmp_path: Path, template: Path, monkeypatch:
 def test_a_worker_that_crashes_fails_its_job_alone(tmp_path: Path, template: Path) -> None:
     queue = Queue(home_of(tmp_path, template, 2), (sys.executable, "-c", "import os; os._exit(9)"))
     queue.start()
-    for _ in range(200):
-        if states(tmp_path) == {"failed": 2}:
-            break
-        time.sleep(0.05)
+    until(lambda: states(tmp_path) == {"failed": 2})
     queue.stop()
     assert [job.error for job in queue.store.listed()] == [queue.store.listed()[0].error] * 2
     assert "ended without a result" in str(queue.store.listed()[0].error)
@@ -101,10 +85,7 @@ def test_an_analysis_that_cannot_start_fails_its_job_alone(tmp_path: Path, templ
     """The command does not exist: an error of the system, which is no cancellation."""
     queue = Queue(home_of(tmp_path, template, 2), (str(tmp_path / "none"),))
     queue.start()
-    for _ in range(200):
-        if states(tmp_path) == {"failed": 2}:
-            break
-        time.sleep(0.05)
+    until(lambda: states(tmp_path) == {"failed": 2})
     queue.stop()
     errors = [str(job.error) for job in queue.store.listed()]
     assert len(errors) == 2 and all("could not be run" in one and str(tmp_path) not in one for one in errors)
@@ -157,15 +138,10 @@ def test_ten_studies_end_finished_once_though_the_server_is_killed_three_times(t
         return log.read_text().split() if log.exists() else []
 
     for wanted in (2, 5, 7, 10):
-        server = subprocess.Popen([sys.executable, "-c", SERVER, str(tmp_path), *STUB], env=environment)
-        deadline = time.monotonic() + 120
-        while len(finished()) < wanted and time.monotonic() < deadline:
-            time.sleep(0.03)
-        if wanted == 10:
-            while states(tmp_path) != {"done": 10} and time.monotonic() < deadline:
-                time.sleep(0.1)
-        os.kill(server.pid, signal.SIGKILL)
-        server.wait()
+        with running([sys.executable, "-c", SERVER, str(tmp_path), *STUB], env=environment):  # killed at its end
+            until(lambda n=wanted: len(finished()) >= n, seconds=120)
+            if wanted == 10:
+                until(lambda: states(tmp_path) == {"done": 10}, seconds=120)
     assert states(tmp_path) == {"done": 10}
     assert len(finished()) == len(set(finished())) == 10
 
@@ -178,3 +154,31 @@ def test_the_ends_of_jobs_are_reported(tmp_path: Path, template: Path) -> None:
     until(lambda: len(ends) == 2)
     queue.stop()
     assert sorted(ends) == [("study0", "done"), ("study1", "done")]
+
+
+@pytest.mark.medium
+def test_a_queue_that_stops_while_a_job_starts_ends_its_process(
+    tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUB_SECONDS", "30")
+    queue = Queue(home_of(tmp_path, template, 1), STUB)
+    (job,) = queue.store.listed()
+    update = queue.store.update
+
+    def stop_between(key: str, **changes: object) -> jobs.Job:
+        changed = update(key, **changes)
+        if changes.get("status") == "running":
+            queue.stop()
+        return changed
+
+    processes = list[subprocess.Popen[str]]()
+    start = queue._started
+
+    def started(key: str) -> subprocess.Popen[str]:
+        processes.append(start(key))
+        return processes[-1]
+
+    monkeypatch.setattr(queue.store, "update", stop_between)
+    monkeypatch.setattr(queue, "_started", started)
+    queue._run(job)
+    assert processes[0].returncode != 0 and states(tmp_path) == {"queued": 1}

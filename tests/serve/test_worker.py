@@ -16,6 +16,7 @@ from cinema_cmr.io.dicom.writing.series import DicomShape
 from cinema_cmr.pipeline.analyzer import Analyzer
 from cinema_cmr.serve.library import is_results
 from cinema_cmr.serve.worker import analyse_job, job_source, main
+from processes import running
 
 
 def job_folder(folder: Path) -> Path:
@@ -87,8 +88,8 @@ def test_the_process_ends_with_its_server(tmp_path: Path) -> None:
         "import threading, time; from cinema_cmr.serve import worker;"
         "threading.Thread(target=worker._end_with_server, daemon=True).start(); print('on', flush=True); time.sleep(60)"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    with process:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with running([sys.executable, "-c", code], text=True, **pipes) as process:
         assert process.stdout is not None and process.stdin is not None
         assert process.stdout.readline() == "on\n"
         process.stdin.close()

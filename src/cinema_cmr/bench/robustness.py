@@ -21,6 +21,7 @@ from cinema_cmr.inference.predictor import predict_cine
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.measure.measure import measure_study
 from cinema_cmr.score.overlap import dice_by_class
+from cinema_cmr.tasks.mask_scores import labelled_cine
 
 __all__ = ["EF_NAMES", "ESTIMATORS", "outcome", "scan_of"]
 
@@ -48,9 +49,8 @@ class _Watched(Segmenter):
 
 def scan_of(annotated: AnnotatedStudy) -> Scan:
     """The labelled short-axis frames as a cine of their own."""
-    cine, frames = annotated.study.cine(View.SAX), list(annotated.labelled_frames[View.SAX])
-    cine = replace(cine.select(frames=frames), frame_times_ms=None)
-    return Scan(cine=cine, labels=annotated.labels[View.SAX].array[..., frames])
+    labels = annotated.labels[View.SAX].select(annotated.labelled_frames[View.SAX])
+    return Scan(cine=labelled_cine(annotated), labels=labels.array)
 
 
 def outcome(annotated: AnnotatedStudy, segmenter: Segmenter, *, change: str = "none", seed: int = 0) -> ChangedCase:

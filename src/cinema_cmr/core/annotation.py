@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.core.errors import GeometryError, unknown_name
-from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
+from cinema_cmr.core.errors import GeometryError, InputError, unknown_name
+from cinema_cmr.core.vocabulary import LABEL_SCHEMES, LANDMARKS, View
 from cinema_cmr.core.volume import Cine
 
 __all__ = ["LabelMap", "Landmarks", "SoftLabels", "check_same_grid"]
@@ -94,7 +94,22 @@ class Landmarks:
 
     def __repr__(self) -> str:
         n_frames = max((len(points) for points in self.points.values()), default=0)
-        return f"Landmarks({self.view}: {', '.join(self.points)}; {n_frames} frames)"
+        return f"Landmarks({self.view}: {', '.join(self.points)}; {n_frames} frame{'s' * (n_frames != 1)})"
+
+    def tracks(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return the (t, 3) points of the two mitral hinges, in the order of `LANDMARKS`, and of the apex.
+
+        Raises `InputError` for a view that has no such points, and where one of them is missing.
+        """
+        names = LANDMARKS.get(self.view, ())
+        if not names or not self.points.keys() >= set(names):
+            expected = f"{', '.join(names)}, NaN where unknown" if names else f"those of {' or '.join(LANDMARKS)}"
+            raise InputError(
+                f"landmarks of the {self.view.title} view are {', '.join(self.points) or 'empty'}; expected {expected}:"
+                " complete them, or leave the view out"
+            )
+        first, second, apex = (self.points[name] for name in names)
+        return first, second, apex
 
 
 def check_same_grid(labels: LabelMap, cine: Cine) -> None:

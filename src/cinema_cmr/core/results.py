@@ -174,7 +174,8 @@ class Measurements(Mapping[str, Measurement]):
     def __repr__(self) -> str:
         n_values = sum(one.value is not None for one in self.measured)
         flags = ", ".join(flag.code for flag in self.flags[:_MOST_PRINTED])
-        return f"Measurements({n_values} of {len(self)} measured, {len(self.curves)} curves; flags: {flags or 'none'})"
+        curves = f"{len(self.curves)} curve{'s' * (len(self.curves) != 1)}"
+        return f"Measurements({n_values} of {len(self)} measured, {curves}; flags: {flags or 'none'})"
 
     def __len__(self) -> int:
         return len(self._by_name)

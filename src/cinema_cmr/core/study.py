@@ -90,7 +90,9 @@ class Study:
         cines = ", ".join(f"{cine.view} {'x'.join(map(str, cine.shape))}" for cine in self.cines[:_MOST_PRINTED])
         more = f", {len(self.cines) - _MOST_PRINTED} more" if len(self.cines) > _MOST_PRINTED else ""
         kind = "" if self.modality == "cine" else f", {self.modality}"
-        return f"Study('{self.name[:80]}': {cines or 'no cines'}{more}{kind}; {len(self.issues)} issues)"
+        n_issues = len(self.issues)
+        issues = f"{n_issues} issue{'s' * (n_issues != 1)}"
+        return f"Study('{self.name[:80]}': {cines or 'no cines'}{more}{kind}; {issues})"
 
     def __len__(self) -> int:
         return len(self.cines)

@@ -20,11 +20,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.core.serialise import Json
@@ -116,10 +115,9 @@ def _write_study(draft: Path, annotated: AnnotatedStudy, part: str, export: Nnun
                 " studies"
             )
         for number, cine in enumerate(channels.values()):
-            write_cine(_select_frame(cine, frame), draft / f"images{ending}" / f"{stem}_{number:04d}.nii.gz")
-        codes: NDArray[np.uint8] = labels.array[..., [frame]]
-        frame_cine = _select_frame(next(iter(channels.values())), frame)
-        write_mask(codes, frame_cine, draft / f"labels{ending}" / f"{stem}.nii.gz")
+            write_cine(cine.select(frames=frame), draft / f"images{ending}" / f"{stem}_{number:04d}.nii.gz")
+        first = annotated.study.cine(View.SAX).select(frames=frame)
+        write_mask(labels.select([frame]), first, draft / f"labels{ending}" / f"{stem}.nii.gz")
         export.volumes[part].append(stem)
 
 
@@ -142,10 +140,6 @@ def _check_consistent(name: str, export: NnunetExport, scheme: str, channels: tu
             f"'{name}' has labels '{scheme}' and channels {list(channels)}, the studies before it '{export.scheme}' and"
             f" {list(export.channels)}; expected the same for all studies: export them separately"
         )
-
-
-def _select_frame(cine: Cine, frame: int) -> Cine:
-    return replace(cine.select(frames=frame), frame_times_ms=None)
 
 
 def _write_descriptions(draft: Path, export: NnunetExport, *, card: DatasetCard, split: Split, name: str) -> None:

@@ -13,7 +13,7 @@ from torch.optim.optimizer import StateDict
 from cinema_cmr.core.errors import UnreadableFileError
 from cinema_cmr.core.serialise import Json
 from cinema_cmr.files.leftovers import remove_leftovers
-from cinema_cmr.files.regular import open_regular
+from cinema_cmr.files.regular import is_damage, open_regular
 from cinema_cmr.io.atomic import atomic_path
 
 __all__ = ["RunState", "clear_unfinished", "read_checkpoint", "write_checkpoint"]
@@ -46,7 +46,8 @@ def write_checkpoint(folder: Path, state: RunState) -> None:
 def read_checkpoint(folder: Path) -> RunState | None:
     """Return the run's last state, or None if it has none yet.
 
-    Raises `UnreadableFileError` for a file that is torn or not a checkpoint of this package.
+    Raises `UnreadableFileError` for a file that is torn or not a checkpoint of this package, `OSError` for one that the
+    system does not let be read.
     """
     path = folder / _NAME
     if not path.exists():
@@ -55,6 +56,8 @@ def read_checkpoint(folder: Path) -> RunState | None:
         _check_members(path)
         state: RunState = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch, zipfile and pickle each raise their own
+        if not is_damage(error):
+            raise
         raise _unreadable(path, f"it cannot be loaded, {type(error).__name__}") from error
     if not isinstance(state, dict):
         raise _unreadable(path, f"it holds a {type(state).__name__}")

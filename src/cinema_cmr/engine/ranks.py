@@ -7,6 +7,7 @@ writes files and prints.
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
     from lightning.fabric.strategies import Strategy
 
-__all__ = ["any_rank", "gather_rows", "is_first_rank", "mean_over_ranks", "start_fabric"]
+__all__ = ["any_rank", "gather_rows", "is_first_of", "is_first_rank", "mean_over_ranks", "start_fabric"]
+
+_RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
+"""Variables of torchrun, Fabric and SLURM; all that are set are 0 in the first process alone."""
 
 _PRECISION: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
     "fp32": "32-true",
@@ -63,6 +67,11 @@ def start_fabric(runtime: Runtime, *, devices: int = 1, nodes: int = 1, strategy
 def is_first_rank() -> bool:
     """Return whether this process is the one that writes and prints; always true for a single process."""
     return not _is_distributed() or distributed.get_rank() == 0
+
+
+def is_first_of(n_processes: int) -> bool:
+    """Return whether this is the first of so many processes, which need not have met in `start_fabric` yet."""
+    return n_processes == 1 or all(int(os.environ.get(name) or 0) == 0 for name in _RANKS)
 
 
 def any_rank(flag: bool, device: torch.device) -> bool:

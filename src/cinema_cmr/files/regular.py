@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from io import BufferedReader
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from cinema_cmr.core.errors import UnreadableFileError
 
-__all__ = ["check_regular", "open_regular"]
+__all__ = ["check_regular", "is_damage", "open_regular"]
 
 _KINDS = {
     stat.S_IFIFO: "a pipe",
@@ -45,6 +46,16 @@ def open_regular(path: Path | str) -> BufferedReader:
 def check_regular(path: Path | str) -> None:
     """Raise `UnreadableFileError` for anything but a file or a link to one, `OSError` for a missing file."""
     _check_kind(Path(path), stat.S_IFMT(os.stat(path).st_mode))
+
+
+def is_damage(error: Exception) -> bool:
+    """Return whether an error of a reader is due to the bytes of the file, not to rights, disk, network or memory.
+
+    An invalid argument is that of a seek to a place before the file, which a damaged directory of a zip names.
+    """
+    if isinstance(error, OSError):
+        return error.errno in (None, errno.EINVAL)
+    return not isinstance(error, MemoryError)
 
 
 def _check_kind(path: Path, kind: int) -> None:

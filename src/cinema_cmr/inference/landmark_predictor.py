@@ -263,7 +263,7 @@ def _as_displayed(cine: Cine, mask_points: Points) -> Cine:
 
 def _repair(landmarks: Landmarks) -> Points | None:
     """Return the (t, k, 3) points with outlier frames replaced; None if a point is missing in half of the frames."""
-    points = np.stack([landmarks.points[name] for name in LANDMARKS[landmarks.view]], axis=1)
+    points = np.stack(landmarks.tracks(), axis=1)
     if np.isfinite(points[..., 0]).mean(axis=0).min() < 0.5:
         return None
     filled = np.where(np.isfinite(points), points, np.nanmedian(points, axis=0))

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import SoftLabels
+from cinema_cmr.core.errors import UnreadableFileError
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.files.regular import is_damage, open_regular
 from cinema_cmr.inference.localiser import locate_heart
 from cinema_cmr.inference.magnification import magnify_small_heart
 from cinema_cmr.inference.segmenter import Segmenter
@@ -53,15 +55,38 @@ def smooth_over_frames(probs: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def cached_soft_labels(cine: Cine, segmenter: Segmenter, folder: Path) -> SoftLabels:
-    """Return the soft labels stored in `folder` for these images and this teacher, or predict and store them."""
+    """Return the soft labels stored in `folder` for these images and this teacher, or predict and store them.
+
+    Raises `UnreadableFileError` for a stored file that is damaged.
+    """
     path = folder / f"{_key(cine, segmenter)}.npz"
     if path.exists():
-        with np.load(path, allow_pickle=False) as stored:
-            return SoftLabels(array=stored["probs"], scheme=segmenter.card.label_scheme, teacher=segmenter.card.name)
+        levels = _read_levels(path, cine.shape)
+        return SoftLabels(array=levels, scheme=segmenter.card.label_scheme, teacher=segmenter.card.name)
     soft = predict_soft_labels(cine, segmenter)
     with atomic_path(path, overwrite=True) as sibling:
         np.savez_compressed(sibling, probs=soft.array)
     return soft
+
+
+def _read_levels(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    try:
+        with open_regular(path) as stream, np.load(stream, allow_pickle=False) as stored:
+            levels: NDArray[np.uint8] = stored["probs"]
+    except Exception as error:  # numpy, zipfile and zlib each raise their own
+        if not is_damage(error):
+            raise
+        raise _damaged(path, f"{type(error).__name__}") from error
+    if levels.dtype != np.uint8 or levels.shape[:-1] != shape:
+        raise _damaged(path, f"{levels.dtype} of shape {levels.shape}")
+    return levels
+
+
+def _damaged(path: Path, found: str) -> UnreadableFileError:
+    return UnreadableFileError(
+        f"soft labels '{path.name}' are damaged ({found}); expected those that a training wrote: delete the file, and"
+        " they are predicted again"
+    )
 
 
 def _key(cine: Cine, segmenter: Segmenter) -> str:

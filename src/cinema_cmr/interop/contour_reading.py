@@ -20,9 +20,8 @@ from cinema_cmr.files.text import read_text
 from cinema_cmr.image.polygon import fill_polygons
 from cinema_cmr.interop.canvas import Canvas, Place
 from cinema_cmr.interop.label_reading import known_class
-from cinema_cmr.interop.study_files import dicom_files
+from cinema_cmr.interop.study_files import dicom_files, read_header
 from cinema_cmr.io.contour_text import read_contour
-from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset
 from cinema_cmr.io.dicom.files import quiet_pydicom
 from cinema_cmr.io.dicom.values import text_of
 
@@ -69,7 +68,9 @@ def _numbered_places(canvas: Canvas, study: Path) -> Mapping[int, list[Place]]:
     found: dict[int, list[Place]] = defaultdict(list)
     with dicom_files(study) as paths, quiet_pydicom():
         for path in paths:
-            header = read_dataset(path, ["SOPInstanceUID", "InstanceNumber"])
+            header = read_header(path)
+            if header is None:
+                continue
             place = canvas.places.get((text_of(header, "SOPInstanceUID"), 0))
             number = text_of(header, "InstanceNumber").strip()
             if place is not None and canvas.study.cines[place[0]].view is View.SAX and number.isdecimal():

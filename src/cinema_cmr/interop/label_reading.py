@@ -7,16 +7,18 @@ phase; its own position in the patient gives the pixels, so that a crop or a fli
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.errors import CinemaError, InputError, UnreadableFileError
 from cinema_cmr.core.geometry import lps_to_ras
 from cinema_cmr.core.volume import Cine
+from cinema_cmr.files.regular import is_damage
 from cinema_cmr.image.polygon import fill_polygons
 from cinema_cmr.interop.canvas import Canvas, Place, slice_origin
 from cinema_cmr.interop.study_files import dicom_files
@@ -53,22 +55,37 @@ def add_dicom_labels(canvas: Canvas, source: Path) -> None:
     """Add all SEG and RTSTRUCT objects of a folder, file or zip to a canvas of a study read from DICOM.
 
     Raises `InputError` where there is none, for a structure of unknown name and code, and for objects that refer to
-    no image of the study or lie off its planes.
+    no image of the study or lie off its planes, `UnreadableFileError` for one that is damaged or incomplete.
     """
     n_objects = 0
     with dicom_files(source) as paths, quiet_pydicom():
         for path in paths:
-            kind = text_of(read_dataset(path, ["SOPClassUID"]), "SOPClassUID")
-            if kind in (_SEG, _RTSTRUCT):
-                n_objects += 1
-                canvas.source = path
-                add = _add_segmentation if kind == _SEG else _add_contours
-                add(canvas, read_dataset(path, pixels=True), path.name)
+            with _named_if_damaged(path):
+                kind = text_of(read_dataset(path, ["SOPClassUID"]), "SOPClassUID")
+                if kind in (_SEG, _RTSTRUCT):
+                    n_objects += 1
+                    canvas.source = path
+                    add = _add_segmentation if kind == _SEG else _add_contours
+                    add(canvas, read_dataset(path, pixels=True), path.name)
     if not n_objects:
         raise InputError(
             f"'{source.name}' holds no segmentation, structure set, contours or masks; expected DICOM SEG or RTSTRUCT,"
             " IM-0001-0048-icontour-manual.txt, a workspace *.cvi42wsx, or NIfTI, NRRD or MHA masks: check the path"
         )
+
+
+@contextmanager
+def _named_if_damaged(path: Path) -> Iterator[None]:
+    """Give what pydicom and numpy raise for a damaged object, or one without an element it must have, its name."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, CinemaError) or not is_damage(error):
+            raise
+        raise UnreadableFileError(
+            f"'{path.name}' is damaged or lacks an element ({type(error).__name__}); expected a whole DICOM object:"
+            " export it again"
+        ) from error
 
 
 def class_of_structure(words: str, codes: Iterable[str], file: str) -> str:

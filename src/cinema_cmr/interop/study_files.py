@@ -18,7 +18,7 @@ from cinema_cmr.io.walk import paths_below
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["StudyFiles", "dicom_files", "read_study_files"]
+__all__ = ["StudyFiles", "dicom_files", "read_header", "read_study_files"]
 
 IDENTITY = (
     *("PatientName", "PatientID", "PatientBirthDate", "PatientSex"),
@@ -26,8 +26,16 @@ IDENTITY = (
 )
 """All that the standard requires of patient (PS3.3 C.7.1.1) and study (C.7.2.1) in an object of the same study."""
 _HEADER = (
-    *("SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "Modality"),
-    *("FrameOfReferenceUID", "PositionReferenceIndicator", "Rows", "Columns", "NumberOfFrames"),
+    *(
+        "SpecificCharacterSet",
+        "SOPClassUID",
+        "SOPInstanceUID",
+        "SeriesInstanceUID",
+        "SeriesNumber",
+        "InstanceNumber",
+        "Modality",
+    ),
+    *("InstanceNumber", "FrameOfReferenceUID", "PositionReferenceIndicator", "Rows", "Columns", "NumberOfFrames"),
     *IDENTITY,
 )
 
@@ -72,7 +80,7 @@ def read_study_files(source: Path | str, instance_uids: Iterable[str]) -> StudyF
     found: dict[str, Dataset] = {}
     with dicom_files(Path(source)) as paths, quiet_pydicom():
         for path in paths:
-            header = _read_header(path)
+            header = read_header(path)
             uid = str(header.get("SOPInstanceUID") or "") if header is not None else ""
             if header is not None and uid in wanted:
                 found.setdefault(uid, header)
@@ -105,11 +113,11 @@ def _dicom_below(folder: Path) -> list[Path]:
     return sorted(path for path in paths_below(folder) if path.is_file() and is_dicom(path))
 
 
-def _read_header(path: Path) -> Dataset | None:
+def read_header(path: Path) -> Dataset | None:
+    """Return what identifies an image; None for a damaged file, which is none of the images that were read."""
     try:
         header: Dataset = read_dataset(path, _HEADER)
         header.decode()
     except Exception:
-        # pydicom raises any exception for corrupt bytes; such a file is none of the images that were read.
-        return None
+        return None  # pydicom raises any exception for corrupt bytes
     return header

@@ -96,6 +96,11 @@ def _read_folder(folder: Path, name: str, choices: StudyChoices | None) -> Study
         raise NoCineError(
             f"'{name}' holds no DICOM or NIfTI among {len(files)} files; expected {_KINDS}: check the path"
         )
+    if (folder / "measurements.json").is_file() and not exclude_masks(niftis, folder)[0]:
+        raise NoCineError(
+            f"'{name}' holds the results of an analysis, not images; expected the study that was analysed: give that,"
+            " or measure these masks again with `cinema remeasure`"
+        )
     return read_nifti_study(niftis, name, root=folder, choices=choices).with_issues(*packed_issues(files))
 
 

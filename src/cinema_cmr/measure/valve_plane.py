@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.geometry import apply_affine, unit
-from cinema_cmr.core.vocabulary import LANDMARKS, View
+from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 
 __all__ = ["ValvePlanes", "apical_shares", "find_valve_planes"]
@@ -84,13 +84,12 @@ def _slice_normal(cine: Cine) -> Array:
 
 
 def _is_usable(landmarks: Landmarks) -> bool:
-    points = [landmarks.points[name] for name in LANDMARKS[landmarks.view]]
-    return bool(np.isfinite(np.stack(points)).all(axis=(0, 2)).any())
+    return bool(np.isfinite(np.stack(landmarks.tracks())).all(axis=(0, 2)).any())
 
 
 def _resampled(landmarks: Landmarks, n_frames: int) -> tuple[Array, Array, Array]:
     """Return both hinge points and the apex, (n_frames, 3) each, at the same phases of the cycle."""
-    first, second, apex = (_at_phases(landmarks.points[name], n_frames) for name in LANDMARKS[landmarks.view])
+    first, second, apex = (_at_phases(points, n_frames) for points in landmarks.tracks())
     return first, second, apex
 
 

@@ -79,8 +79,9 @@ class FeatureWork:
         return replace(self, **vars(choose_runtime(self.device, self.precision)))
 
     def settings(self) -> str:
-        """Return the hash of model, options, device, precision and version."""
-        values = [*self.model_hashes().values(), *vars(self.resolved()).values(), installed_version("cinema-cmr")]
+        """Return the hash of the model's weights, not of their path, of options, device, precision and version."""
+        options = vars(self.resolved()) | self.model_hashes()
+        values = [*options.values(), installed_version("cinema-cmr")]
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
 
     def possible_settings(self) -> frozenset[str]:

@@ -12,7 +12,7 @@ from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.datasets.reading import Note, ignore_note
-from cinema_cmr.engine.ranks import is_first_rank
+from cinema_cmr.engine.ranks import is_first_of, is_first_rank
 from cinema_cmr.engine.trainer import Progress, train
 from cinema_cmr.files.exchange import check_no_links
 from cinema_cmr.files.lock import folder_lock
@@ -76,14 +76,15 @@ class Run:
 
         Raises `InputError` while another process trains into the folder.
         """
-        with folder_lock(self.folder) if is_first_rank() else nullcontext():
+        is_first = is_first_of(self.experiment.train.world_size)
+        with folder_lock(self.folder) if is_first else nullcontext():
             check_no_links(self.folder, [Path("model") / "card.json"])
+            if is_first:
+                record = record_run(self.data, self.start, command=self.command)
+                write_config(self.folder, self.experiment, self.data, record)
             return self._execute(report)
 
     def _execute(self, report: Report | None) -> RunResult:
-        if is_first_rank():
-            record = record_run(self.data, self.start, command=self.command)
-            write_config(self.folder, self.experiment, self.data, record)
         last: list[Progress] = []
 
         def observe(progress: Progress) -> None:

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.geometry import apply_affine
-from cinema_cmr.core.vocabulary import LANDMARKS
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.report.display import Box
 from cinema_cmr.report.frames import UNITS_PER_PIXEL
@@ -26,8 +25,7 @@ def landmark_paths(landmarks: Landmarks, cine: Cine, box: Box, size: tuple[int, 
     to_voxels = np.linalg.inv(cine.affine)
     scale = np.array(size) / [box.right - box.left, box.bottom - box.top] * UNITS_PER_PIXEL
     on_screen = [
-        (apply_affine(to_voxels, landmarks.points[name])[:, :2] + 0.5 - [box.left, box.top]) * scale
-        for name in LANDMARKS[landmarks.view]
+        (apply_affine(to_voxels, points)[:, :2] + 0.5 - [box.left, box.top]) * scale for points in landmarks.tracks()
     ]
     first, second, apex = on_screen
     return {

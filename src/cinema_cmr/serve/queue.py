@@ -131,6 +131,8 @@ class Queue:
                 errors="replace",
             )
             self._running = key, process
+            if self._stop.is_set():  # `stop` came before there was a process to end
+                process.kill()
             return process
 
     def _followed(self, key: str, process: subprocess.Popen[str]) -> str | None:

@@ -178,8 +178,7 @@ class LandmarkTask(Task[LandmarkExample]):
 
 def _in_plane(annotated: AnnotatedStudy, cine: Cine) -> NDArray[np.float64]:
     """(t, k, 2) positions in pixels of the cine's plane."""
-    points = annotated.landmarks[cine.view].points
-    stacked = np.stack([points[name] for name in LANDMARKS[cine.view]], axis=1)
+    stacked = np.stack(annotated.landmarks[cine.view].tracks(), axis=1)
     if len(stacked) != cine.n_frames:
         raise GeometryError(
             f"study '{annotated.study.name}' has {cine.view.title} landmarks of {len(stacked)} frames and an image of"

@@ -14,6 +14,7 @@ from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.measure.measure import measure_masks
 from cinema_cmr.score.statistics import finite_mean
+from cinema_cmr.tasks.mask_scores import labelled_cine
 
 __all__ = ["baseline_target", "bounds_of_cycle", "class_name", "reference_measurements", "target_value"]
 
@@ -79,10 +80,8 @@ def _measured(annotated: AnnotatedStudy) -> Measurements | None:
     labels = annotated.labels.get(View.SAX)
     if labels is None or labels.scheme != "cine" or not labels.is_complete:
         return None
-    frames = list(annotated.labelled_frames[View.SAX])
-    cine = annotated.study.cine(View.SAX)
-    shown = replace(cine.select(frames=frames), frame_times_ms=None)
-    return measure_masks(replace(annotated.study, cines=(shown,)), labels.select(frames))
+    study = replace(annotated.study, cines=(labelled_cine(annotated),))
+    return measure_masks(study, labels.select(annotated.labelled_frames[View.SAX]))
 
 
 def bounds_of_cycle(annotated: AnnotatedStudy) -> tuple[float, float]:

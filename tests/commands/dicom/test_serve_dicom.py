@@ -12,12 +12,13 @@ import pytest
 
 pytest.importorskip("pynetdicom")
 
-from dicom_nodes import free_port, until
+from dicom_nodes import free_port
 from scan_runs import call
 
 from cinema_cmr.commands.command_table import command_parser
 from cinema_cmr.commands.dicom import serve_dicom
 from cinema_cmr.receive.receiver_settings import Peer, ReceiverSettings
+from processes import running, until
 
 
 def settings_of(*words: str | Path) -> ReceiverSettings:
@@ -61,11 +62,11 @@ def test_a_wrong_call_is_a_usage_error(words: tuple[str, str], capsys: pytest.Ca
 def test_a_signal_ends_it_cleanly(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "cinema_cmr.cli", "serve-dicom", "--json", "--home", str(tmp_path / "home")]
     port = free_port()
-    with (tmp_path / "log").open("wb") as log:
-        server = subprocess.Popen([*command, "--port", str(port)], stdout=subprocess.PIPE, stderr=log)
-    until(lambda: b'"started"' in (tmp_path / "log").read_bytes())
-    server.send_signal(signal.SIGTERM)
-    printed, _ = server.communicate(timeout=60)
+    words = [*command, "--port", str(port)]
+    with (tmp_path / "log").open("wb") as log, running(words, stdout=subprocess.PIPE, stderr=log) as server:
+        until(lambda: b'"started"' in (tmp_path / "log").read_bytes())
+        server.send_signal(signal.SIGTERM)
+        printed, _ = server.communicate(timeout=60)
     assert server.returncode == 143
     assert json.loads(printed) == {"address": f"CINEMA@127.0.0.1:{port}"}
     lines = (tmp_path / "log").read_text().splitlines()

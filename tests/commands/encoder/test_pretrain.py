@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from cinema_cmr.cli import main
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.population import write_manifest
 from cinema_cmr.recipes.pretrain import pretrain
+from processes import running, until
 
 SETTINGS = ["--recipe", "tiny", "--device", "cpu", "--precision", "fp32"]
 
@@ -93,9 +95,9 @@ def test_what_cannot_be_learned_from_is_told(tmp_path: Path, capsys: pytest.Capt
     assert "cinema prepare" in capsys.readouterr().err
 
 
-def started(words: list[str]) -> subprocess.Popen[str]:
+def started(words: list[str]) -> AbstractContextManager[subprocess.Popen[str]]:
     line = [sys.executable, "-m", "cinema_cmr.cli", *words]
-    return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return running(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def losses(folder: Path) -> list[tuple[str, str, float]]:
@@ -114,8 +116,8 @@ def test_two_processes_learn_what_one_does_with_the_same_batch(store: Path, tmp_
         store = write_manifest(hearts[0].path.parent).parent
     steps = ["--steps", 9, "--log-every", 1, "--validate-every", 3]
     for folder, words in (("one", ["--batch", 2]), ("two", ["--batch", 1, "--devices", 2, "--strategy", strategy])):
-        process = started(command(store, tmp_path / folder, *steps, *words))
-        out, err = process.communicate(timeout=300)
+        with started(command(store, tmp_path / folder, *steps, *words)) as process:
+            out, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
         assert out.count("model:") == 1  # the first process alone speaks
     one, two = (losses(tmp_path / folder) for folder in ("one", "two"))
@@ -130,22 +132,18 @@ def test_two_processes_learn_what_one_does_with_the_same_batch(store: Path, tmp_
 @pytest.mark.parametrize("devices", [1, 2])
 def test_a_run_that_is_told_to_stop_goes_on_when_called_again(store: Path, tmp_path: Path, devices: int) -> None:
     words = command(store, tmp_path, "--steps", 100_000, "--batch", 1, "--devices", devices, "--log-every", 1)
-    process = started(words)
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "journal.csv").exists() or "\n3,train" not in (tmp_path / "journal.csv").read_text():
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.2)
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=120)
+    journal = tmp_path / "journal.csv"
+    with started(words) as process:
+        until(lambda: journal.exists() and "\n3,train" in journal.read_text(), seconds=120)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=120)
     assert process.returncode == 75, err
     assert "stopped by" in err and "the checkpoint is saved: give the same command to resume" in err
     stopped = int(losses(tmp_path)[-1][0])
-    again = started(words)
-    while int(losses(tmp_path)[-1][0]) <= stopped:
-        assert time.monotonic() < deadline + 120 and again.poll() is None
-        time.sleep(0.2)
-    again.send_signal(signal.SIGTERM)
-    again.communicate(timeout=120)
+    with started(words) as again:
+        until(lambda: int(losses(tmp_path)[-1][0]) > stopped, seconds=120)
+        again.send_signal(signal.SIGTERM)
+        again.communicate(timeout=120)
     steps = [int(row[0]) for row in losses(tmp_path)]
     assert steps == list(range(1, steps[-1] + 1)) and steps[-1] > stopped
 
@@ -179,9 +177,8 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_bits_of_one_that_was
 
 def kill_at(moment: Callable[[], bool], words: list[str]) -> None:
     """Start a run and end it with SIGKILL as soon as the moment has come."""
-    process, deadline = started(words), time.monotonic() + 180
-    while not moment():
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.002)
-    process.kill()
-    process.communicate()
+    with started(words) as process:
+        deadline = time.monotonic() + 180
+        while not moment():
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.002)

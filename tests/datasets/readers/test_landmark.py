@@ -42,7 +42,8 @@ def test_points_are_the_middles_of_their_spots(root: Path) -> None:
 def test_without_a_mask_the_table_counts_and_without_both_there_is_no_point(root: Path) -> None:
     (root / "lax_2c" / "masks" / "0001__09.png").unlink()
     assert np.allclose(points_px(first(root))[1], POINTS["0001__09"])
-    (root / "lax_2c.csv").write_text("cohort1,0001__09,lax_2c,1,32,24\n")
+    row = "cohort1,0001__09,lax_2c,{},24\n"
+    (root / "lax_2c.csv").write_text(row.format("1,32") + row.format("nan,32") + row.format("2,inf"))
     annotated = first(root)
     assert np.isnan(points_px(annotated)[1, 1:]).all() and annotated.labelled_frames == {VIEW: (0,)}
     assert "points-absent" in [issue.code for issue in annotated.study.issues]

@@ -58,7 +58,7 @@ def list_cases(root: Path) -> list[Case]:
         return drawn
     studies = (path for depth in ("", "*/", "*/*/") for path in root.glob(f"{depth}*/study"))
     folders = index_by_name(
-        ((f"{int(path.parent.name):04d}", path) for path in studies if path.parent.name.isdigit()),
+        ((f"{int(path.parent.name):04d}", path) for path in studies if path.parent.name.isdecimal()),
         expected="train/train/1/study/sax_5/*.dcm and so on",
     )
     volumes = _volumes(root)

@@ -25,7 +25,7 @@ from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.datasets.dataset import Dataset
-from cinema_cmr.datasets.listing import require_path
+from cinema_cmr.datasets.listing import parse_integer, parse_number, require_path
 from cinema_cmr.files.regular import open_regular
 from cinema_cmr.files.text import parse_rows, read_text
 
@@ -148,12 +148,10 @@ def _rows(path: Path) -> list[list[str]]:
 def _table(path: Path) -> dict[str, dict[int, Points]]:
     """Return image -> number of the point, from 1 -> (x, y); rows without numbers are omitted."""
     found: dict[str, dict[int, Points]] = defaultdict(dict)
-    for _, image, _, *numbers in _rows(path):
-        try:
-            number, x, y = (float(text) for text in numbers)
-        except ValueError:
-            continue
-        found[image][int(number)] = np.array([x, y])
+    for _, image, _, point, *place in _rows(path):
+        number, x, y = parse_integer(point), *map(parse_number, place)
+        if number is not None and x is not None and y is not None:
+            found[image][number] = np.array([x, y])
     return found
 
 

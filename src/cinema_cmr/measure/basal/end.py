@@ -18,7 +18,7 @@ import numpy as np
 
 from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.geometry import unit
-from cinema_cmr.core.vocabulary import CINE_LABELS, LANDMARKS, View
+from cinema_cmr.core.vocabulary import CINE_LABELS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.basal.rim import enclosed_fractions
 
@@ -135,9 +135,7 @@ def _depth_of_apex_mm(cine: Cine, landmarks: Mapping[View, Landmarks]) -> float:
     normal = unit(np.cross(cine.affine[:3, 0], cine.affine[:3, 1]))
     upwards = normal if normal @ cine.affine[:3, 2] > 0 else -normal
     depths = [
-        (one.points[apex] - (one.points[first] + one.points[second]) / 2) @ upwards
-        for one in landmarks.values()
-        for first, second, apex in (LANDMARKS[one.view],)
+        (apex - (first + second) / 2) @ upwards for first, second, apex in (one.tracks() for one in landmarks.values())
     ]
     found = [float(np.nanmean(depth)) for depth in depths if np.isfinite(depth).any()]
     return float(np.mean(found)) if found else 0.0

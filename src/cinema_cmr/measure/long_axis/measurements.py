@@ -66,7 +66,7 @@ def long_axis_curves(landmarks: Mapping[View, Landmarks], *, n_frames: int) -> d
 
 
 def _axis(landmarks: Landmarks) -> tuple[Points, Points]:
-    first, second, apex = (landmarks.points[name] for name in LANDMARKS[landmarks.view])
+    first, second, apex = landmarks.tracks()
     return (first + second) / 2, apex
 
 

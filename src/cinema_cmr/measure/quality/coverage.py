@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.geometry import apply_affine, unit
 from cinema_cmr.core.results import Flag
-from cinema_cmr.core.vocabulary import LANDMARKS
 from cinema_cmr.measure.quality.context import Check, QualityContext
 
 __all__ = ["COVERAGE_CHECKS", "apex_not_covered", "base_not_covered"]
@@ -208,7 +207,7 @@ def _end_points(landmarks: Iterable[Landmarks], name: End) -> list[Array]:
     """Return one RAS point of each view at ED, its longest frame: the middle of the hinge points, or the apex."""
     points = []
     for one in landmarks:
-        first, second, apex = (one.points[point] for point in LANDMARKS[one.view])
+        first, second, apex = one.tracks()
         middle = (first + second) / 2
         lengths = np.linalg.norm(apex - middle, axis=1)
         if np.isfinite(lengths).any():

@@ -87,8 +87,7 @@ def plausible_by_view(
 
 
 def _missing_frames(landmarks: Landmarks) -> Frames:
-    stacked = np.stack([landmarks.points[name][:, 0] for name in LANDMARKS[landmarks.view]])
-    return np.asarray(np.isnan(stacked).any(axis=0))
+    return np.asarray(np.isnan(np.stack(landmarks.tracks())[..., 0]).any(axis=0))
 
 
 def _uncertain_frames(prediction: LandmarkPrediction) -> Frames:
@@ -99,7 +98,7 @@ def _uncertain_frames(prediction: LandmarkPrediction) -> Frames:
 
 def _odd_frames(landmarks: Landmarks) -> Frames:
     """Return the (t,) mask of frames with all points, but in positions that no ventricle has."""
-    first, second, apex = (landmarks.points[name] for name in LANDMARKS[landmarks.view])
+    first, second, apex = landmarks.tracks()
     ring = np.linalg.norm(first - second, axis=1)
     length = np.linalg.norm(apex - (first + second) / 2, axis=1)
     odd = (ring < _RING_MM[0]) | (ring > _RING_MM[1]) | (length < _LENGTH_MM[0]) | (length > _LENGTH_MM[1])
