@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from threading import Thread
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.extend(map(str, Path(__file__).parents[:2]))
 from dicom_nodes import N_OBJECTS, file_bytes, result_object
 
 
