@@ -121,6 +121,20 @@ def test_after_a_restart_the_rest_is_sent(tmp_path: Path) -> None:
     assert place.taken == OBJECTS
 
 
+@pytest.mark.parametrize("content", [b"", b"{", b"\x00\xff", b'{"complete": "perhaps"}', b"[]"])
+def test_a_damaged_record_holds_up_no_study_and_its_own_is_sent_again(tmp_path: Path, content: bytes) -> None:
+    place = Place("A@h:1")
+    post = Post(tmp_path, place)
+    record = post.jobs.folder(post.finished("a").id) / SENT_FILE
+    record.write_bytes(content)
+    post.finished("b")
+    post.after(1)
+    assert place.taken == [*OBJECTS, *OBJECTS] and post.events == ["record-damaged", "sent", "sent"]
+    assert record.with_suffix(".damaged").read_bytes() == content and from_dict(SentRecord, read_json(record)).complete
+    post.after(1)
+    assert place.calls == 2
+
+
 def test_a_destination_that_is_added_later_gets_new_studies_alone(tmp_path: Path) -> None:
     post = Post(tmp_path, Place("A@h:1"))
     post.finished("a")

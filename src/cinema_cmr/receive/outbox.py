@@ -156,8 +156,19 @@ class Outbox:
             self._write(job, SentRecord(complete=True, files=self._record(job).files))
 
     def _record(self, job: Job) -> SentRecord:
+        """Return what was taken of a job; nothing where the record is damaged, so that all of it is sent again.
+
+        An archive keeps an object that comes twice once, by its identifier. The damaged file is kept beside.
+        """
         path = self._store.folder(job.id) / SENT_FILE
-        return from_dict(SentRecord, read_json(path), SENT_FILE) if path.exists() else SentRecord()
+        if not path.exists():
+            return SentRecord()
+        try:
+            return from_dict(SentRecord, read_json(path), SENT_FILE)
+        except CinemaError as error:
+            path.replace(path.with_suffix(".damaged"))
+            self._log.event("record-damaged", study=job.name, job=job.id, error=f"{error}: all of it is sent again")
+            return SentRecord()
 
     def _write(self, job: Job, record: SentRecord) -> None:
         write_json(self._store.folder(job.id) / SENT_FILE, record, overwrite=True)

@@ -59,6 +59,8 @@ _HIGH_PER_BETWEEN = 0.03
 _FEWEST_HIGH = 1e-4
 """Smallest share of voxels at the upper end, of those between and of all; the former is at most 0.018 in real stacks,
 and few voxels that are brighter than all others, a hundredfold, are spikes."""
+_CERTAIN = (1.0, 100.0, 255.0)
+"""Values that programs write for a probability of one."""
 
 
 def read_nifti_cine(path: Path | str, *, view: View | None = None) -> tuple[Cine, tuple[Issue, ...]]:
@@ -334,7 +336,12 @@ def _check_image(array: Image, issues: list[Issue]) -> None:
 
 
 def _is_probability(array: Image, low: float, high: float) -> bool:
-    """Return True for values that are the lowest or the highest nearly everywhere, and the highest not by chance."""
+    """Return True for values that are none or certainty nearly everywhere, and certainty not by chance.
+
+    Where no voxel is quite certain, of a map from 0 to 1, the highest value stands for certainty.
+    """
+    if low < 0 or not (high <= 1 or any(abs(high - one) < _END * one for one in _CERTAIN)):
+        return False
     sampled, margin = array[::2, ::2], _END * (high - low)
     highest = float(np.mean(sampled >= high - margin))
     if highest < _FEWEST_HIGH:
