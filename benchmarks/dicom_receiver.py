@@ -37,7 +37,8 @@ from cinema_cmr.io.dicom.writing.series import DicomShape
 from cinema_cmr.phantom.cohort import CohortConfig, write_cohort
 from cinema_cmr.receive.event_log import study_name
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "tests" / folder) for folder in ("receive", ".")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "receive"))
 from orthanc_node import Orthanc, orthanc
 
 RESULTS = Path(__file__).parent / "results" / "dicom_receiver.json"

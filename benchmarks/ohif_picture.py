@@ -34,7 +34,8 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.dicom.writing.series import DicomShape
 from cinema_cmr.phantom.cohort import CohortConfig, write_cohort
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "tests" / folder) for folder in ("receive", ".")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "receive"))
 from orthanc_node import Orthanc, orthanc
 
 WIDTH, HEIGHT = 1120, 680
