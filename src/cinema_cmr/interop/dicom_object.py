@@ -40,6 +40,8 @@ __all__ = [
     "short_text",
 ]
 
+_NO_WHEEL = (3, 14)
+"""Python from which pyjpegls, which highdicom asks for and which is not used here, has no wheel."""
 MANUFACTURER = "CineMA project"
 MODEL = "cinema-cmr"
 IMPLEMENTATION_UID = uid_from("cinema_cmr", "results as DICOM")
@@ -105,10 +107,7 @@ def check_dicom_extra() -> None:
     """Raise `UsageError` if highdicom, which writes content items, is not installed."""
     if find_spec("highdicom") is None:
         command = "pip install 'cinema-cmr[dicom]'"
-        if sys.version_info >= (
-            3,
-            14,
-        ):  # for which its pyjpegls, not used here, has no wheel
+        if sys.version_info >= _NO_WHEEL:
             command += ", then pip install --no-deps highdicom"
         raise UsageError(f"writing DICOM results needs highdicom, which is not installed: {command}")
 

@@ -26,15 +26,7 @@ IDENTITY = (
 )
 """All that the standard requires of patient (PS3.3 C.7.1.1) and study (C.7.2.1) in an object of the same study."""
 _HEADER = (
-    *(
-        "SpecificCharacterSet",
-        "SOPClassUID",
-        "SOPInstanceUID",
-        "SeriesInstanceUID",
-        "SeriesNumber",
-        "InstanceNumber",
-        "Modality",
-    ),
+    *("SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "Modality"),
     *("InstanceNumber", "FrameOfReferenceUID", "PositionReferenceIndicator", "Rows", "Columns", "NumberOfFrames"),
     *IDENTITY,
 )

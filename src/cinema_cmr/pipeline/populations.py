@@ -25,6 +25,7 @@ from cinema_cmr.population.status import RunStatus, read_statuses
 from cinema_cmr.population.supervisor import Job
 from cinema_cmr.population.work import Reports, WorkOptions
 from cinema_cmr.report.wide.columns import Columns
+from cinema_cmr.report.wording import counted
 
 __all__ = [
     "PopulationResult",
@@ -98,7 +99,8 @@ class PopulationResult:
     def _repr_html_(self) -> str:
         failures = self.failures._repr_html_() if self.failed else ""
         return (
-            f"<p>{self.done} studies with numbers, {self.failed} without</p>{self.measurements._repr_html_()}{failures}"
+            f"<p>{counted(self.done, 'study')} with numbers, {self.failed} without</p>"
+            f"{self.measurements._repr_html_()}{failures}"
         )
 
 

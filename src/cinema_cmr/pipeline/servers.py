@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
@@ -88,11 +89,9 @@ class ViewerServer:
                 thread.join(timeout=_START_S)
 
     def _wait(self, server: Any, thread: Thread) -> None:
-        pause = Event()
-        for _ in range(int(_START_S / 0.05)):
-            if server.started or not thread.is_alive():
-                break
-            pause.wait(0.05)
+        end = time.monotonic() + _START_S
+        while not server.started and thread.is_alive() and time.monotonic() < end:
+            time.sleep(0.05)
         if not server.started:
             raise InputError(
                 f"port {self.settings.port} cannot be listened on; expected one that is free: choose another port"

@@ -20,7 +20,7 @@ from cinema_cmr.image.mosaic import mosaic
 from cinema_cmr.report.display import heart_box, shown, window
 from cinema_cmr.report.segments import is_segment
 from cinema_cmr.report.wide.columns import Columns
-from cinema_cmr.report.wording import number, sentence, unit_text
+from cinema_cmr.report.wording import counted, number, sentence, unit_text
 
 __all__ = ["cine_html", "cine_png", "columns_html", "measurements_html", "rows_html", "study_html"]
 
@@ -80,7 +80,7 @@ def columns_html(table: Columns) -> str:
     """Return the first rows and columns of a table, and how many it has."""
     names = table.names[:_COLUMNS]
     rows = ([_cell(row[name]) for name in names] for row in islice(table, _ROWS))
-    return f"{rows_html(names, rows)}<p>{_counted(len(table), 'row')}, {_counted(len(table.names), 'column')}</p>"
+    return f"{rows_html(names, rows)}<p>{counted(len(table), 'row')}, {counted(len(table.names), 'column')}</p>"
 
 
 def rows_html(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -124,10 +124,6 @@ def _cell(value: Fact) -> str:
     if value is None:
         return ""
     return f"{value:.5g}" if isinstance(value, float) else str(value)
-
-
-def _counted(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _image(cine: Cine) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SliceShifts", "beat_lengths", "frame_distances", "slice_shifts"]
+__all__ = ["SliceShifts", "beat_lengths", "frame_distances", "moving_slices", "slice_shifts"]
 
 Array = NDArray[np.float64]
 Spectra = NDArray[np.complex128]
@@ -96,6 +96,12 @@ def _pixels_by_slice(moving: Array) -> Array:
     return np.moveaxis(moving, 2, 0).reshape(moving.shape[2], -1, moving.shape[3])
 
 
+def moving_slices(distances: Array) -> NDArray[np.bool_]:
+    """Return the (z,) slices that move themselves, by the distances (z, t, t) between their frames."""
+    energy = distances.mean(axis=(1, 2))
+    return np.asarray(energy > _MOVING_SHARE * energy.max())
+
+
 def beat_lengths(distances: Array) -> Array:
     """Return the (z,) length of a beat in frames, fractional; NaN where the images do not return within the cine.
 
@@ -126,8 +132,7 @@ def slice_shifts(moving: Array) -> SliceShifts:
     distances = frame_distances(moving)
     shapes = _standardised(distances)
     n = shapes.shape[1]
-    energy = distances.mean(axis=(1, 2))
-    strong = energy > _MOVING_SHARE * energy.max()
+    energy, strong = distances.mean(axis=(1, 2)), moving_slices(distances)
     shifts = _chained_shifts(shapes, first=int(np.where(strong, energy, 0).argmax()))
     for _ in range(3):
         aligned = np.stack([_rolled(shape, int(shift)) for shape, shift in zip(shapes, shifts, strict=True)])

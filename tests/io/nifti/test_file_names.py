@@ -14,6 +14,8 @@ from cinema_cmr.io.nifti.file_names import is_mask_name, parse_name
         ("Scan_ES", "scan", 1, False),
         ("ED_patient7", "patient7", 0, False),
         ("end_systole_patient7", "patient7", 1, False),
+        ("Diastole_patient7", "patient7", 0, False),
+        ("diastolic_patient7", "patient7", 0, False),
         ("patient7_diastole", "patient7", 0, False),
         ("patient7_sax_EndSystolic", "patient7_sax", 1, False),
         ("patient7_dia", "patient7", 0, False),

@@ -6,6 +6,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options.normal_ranges_file import read_normal_ranges
+from cinema_cmr.report.wording import counted
 
 __all__ = ["add_arguments", "run"]
 
@@ -37,8 +38,7 @@ def run(given: Namespace) -> int:
         link=given.link,
         normal_ranges=read_normal_ranges(given.normal_ranges),
     )
-    studies = "1 study" if done.n_done == 1 else f"{done.n_done} studies"
-    text = f"{studies} with numbers, {done.n_failed} without: {done.page}"
+    text = f"{counted(done.n_done, 'study')} with numbers, {done.n_failed} without: {done.page}"
     if done.ranges_file is not None:
         text += f"\nown ranges, for --normal-ranges: {done.ranges_file}"
     ranges = None if done.ranges_file is None else str(done.ranges_file)

@@ -14,6 +14,7 @@ from cinema_cmr.commands.options.shared_options import add_input_options, add_mo
 from cinema_cmr.commands.options.worker_options import add_engine_options, engine_request
 from cinema_cmr.measure.measure import MeasureOptions
 from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions
+from cinema_cmr.report.wording import counted
 
 if TYPE_CHECKING:
     from cinema_cmr.pipeline.populations import PopulationResult
@@ -118,7 +119,6 @@ def _print_status(folder: Path, console: Console) -> int:
 
 def _finish(result: PopulationResult, console: Console) -> int:
     content, table = result.run, str(result.folder / "measurements.csv")
-    done = content["done"]
-    text = f"{done} {'study' if done == 1 else 'studies'} with numbers, {content['failed']} without: {table}"
+    text = f"{counted(content['done'], 'study')} with numbers, {content['failed']} without: {table}"
     console.result(text, {"table": table, **content})
     return 3 if content["failed"] else 0

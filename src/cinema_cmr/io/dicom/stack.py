@@ -121,7 +121,7 @@ def same_tissue_mm(*slices: CineSlice, share: float = _SAME_TISSUE) -> float:
     """Return the distance along the normal below which two slices show the same tissue: 0.7 of their thickness.
 
     Slices that overlap are as far apart as is stated, not as thick; a thickness beyond that of cines is a mistake.
-    Where positions scatter (`places.scatter`), the distance is what tells two places apart.
+    Where positions scatter (`places.scatter`), that distance separates two places.
     """
     stated = (one.thickness_mm for one in slices if one.thickness_mm)
     thickness = min(next(stated, _UNKNOWN_THICKNESS_MM), _MAX_THICKNESS_MM)

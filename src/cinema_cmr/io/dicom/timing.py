@@ -222,7 +222,7 @@ def non_cine_reason(headers: Sequence[FrameHeader], order: TimeOrder) -> str | N
     if len(echoes) >= 3 and max(echoes) > _ANOTHER_ECHO * min(echoes):
         return f"several echo times (a T2* measurement{_IF_CINE})"
     if len({header.inversion_time_ms for header in chosen}) >= 3:
-        return f"several inversion times (a T1 measurement or an inversion scout{_IF_CINE})"
+        return f"several inversion times (a T1 measurement, or images to choose the inversion time{_IF_CINE})"
     if order.source == TRIGGER_TIME and _MIN_STEP_MS <= order.step <= _MAX_STEP_MS:
         return None
     clock = [header.acquired_ms for header in chosen if header.acquired_ms is not None]

@@ -11,12 +11,13 @@ __all__ = ["VIEW_PATTERNS", "FileName", "is_mask_name", "parse_name", "view_from
 
 _MASK_NAME = re.compile(r"(?<![a-z])labels?(?!l?ed)|contour|segmentation|(?<![a-z0-9])(gt|seg|masks?)(?![a-z0-9])")
 _SLICE = r"(?:[_-](?:slice|sl|s|z)[_-]?\d+)?"
+_STATE = r"(?:end[_-]?)?(?P<state>ed|es|dia(?:stole|stolic)?|sys(?:tole|tolic)?)"
 _FRAME_NAME = re.compile(
     r"(?:(?P<key>.+?)[_-])?(?:"
-    r"(?:(?P<word>frame|phase|volume|vol|ph|time|trigger|trig|tt|t)[_-]?(?P<number>\d+)[a-z]?)|(?:end[_-]?)?(?P<state>ed|es|dia|sys|diastol[ei]c?|systol[ei]c?))"
+    rf"(?:(?P<word>frame|phase|volume|vol|ph|time|trigger|trig|tt|t)[_-]?(?P<number>\d+)[a-z]?)|{_STATE})"
     rf"(?P<rest>{_SLICE})"
 )
-_STATE_FIRST = re.compile(r"^(?:end[_-]?)?(?P<state>ed|es|(?:dia|sys)(?:tol(?:e|ic))?)[_-](?P<rest>.+)$")
+_STATE_FIRST = re.compile(rf"^{_STATE}[_-](?P<rest>.+)$")
 _CYCLE_NAME = re.compile(r"(?P<key>.+)[_-](?:4d|cine)")
 _SLICE_NAME = re.compile(r".*[_-](?:slice|sl|s|z)[_-]?(?P<number>\d+)")
 _TIME_WORDS = ("time", "trigger", "trig", "tt", "t")
@@ -83,14 +84,9 @@ def parse_name(stem: str) -> FileName:
         cycle = _CYCLE_NAME.fullmatch(text)
         return FileName(key=cycle["key"] if cycle else text, slice=place, number=number)
     word = match["word"]
-    frame = (
-        int(match["number"])
-        if word
-        else int(match["state"] not in ("ed", "dia") and not match["state"].startswith("diastol"))
-    )
     return FileName(
         key=(match["key"] or "") + match["rest"],
-        frame=frame,
+        frame=int(match["number"]) if word else 0 if match["state"].startswith(("ed", "dia")) else 1,
         certain=word not in ("t", "tt", "ph"),
         is_time=word in _TIME_WORDS,
         slice=place,

@@ -20,9 +20,10 @@ from cinema_cmr.measure.measure import measure_masks
 from cinema_cmr.measure.quality.flag_catalogue import FLAGS, FlagKind
 from cinema_cmr.models.cards import embedded_folder, embedded_names, read_card
 from cinema_cmr.models.catalogue import list_weights
+from cinema_cmr.pipeline.about.command_summaries import COMMANDS
 from cinema_cmr.report.record.study_record import SCHEMA_VERSION
 
-__all__ = ["DESCRIPTION_VERSION", "EXIT_CODES", "Description", "describe", "info", "measurement_kinds"]
+__all__ = ["DESCRIPTION_VERSION", "EXIT_CODES", "Description", "info", "measurement_kinds"]
 
 DESCRIPTION_VERSION = "1.0"
 """Of this document; a key is only added within one major version."""
@@ -133,20 +134,13 @@ def info() -> Description:
 
     `.to_dict()` is the document of `cinema info --json`.
     """
-    from cinema_cmr.commands.command_table import COMMANDS
-
-    return describe(COMMANDS)
-
-
-def describe(commands: Mapping[str, str]) -> Description:
-    """Return the description of this version; `commands` are those of the command line, with their summaries."""
     return Description(
         description_version=DESCRIPTION_VERSION,
         name="cinema-cmr",
         version=installed_version("cinema-cmr") or "unknown",
         python=".".join(map(str, sys.version_info[:3])),
         notice=NOTICE,
-        commands=commands,
+        commands=COMMANDS,
         exit_codes=EXIT_CODES,
         models=tuple(_models()),
         views=tuple(

@@ -168,6 +168,13 @@ def test_series_of_two_studies_at_the_same_time_are_of_two_people(
         assert len(read(tmp_path, first, second).cines) == 2
 
 
+def test_times_say_nothing_where_each_series_was_given_a_study_uid_of_its_own(tmp_path: Path) -> None:
+    """Series of one protocol may state its start alone."""
+    times = ("101500", "101500", "103000")
+    series = ({**KNOWN, "StudyInstanceUID": f"1.2.{k}", "AcquisitionTime": one} for k, one in enumerate(times))
+    assert len(read(tmp_path, *series).cines) == 3
+
+
 @pytest.mark.parametrize(
     ("fact", "values", "name"),
     [

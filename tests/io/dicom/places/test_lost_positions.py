@@ -44,7 +44,7 @@ def test_slices_lie_where_their_location_states(tmp_path: Path, tags: dict[str, 
     assert "unusable-images" in codes(study)
 
 
-def test_equal_positions_that_nothing_tells_apart_are_refused(tmp_path: Path) -> None:
+def test_equal_positions_that_nothing_distinguishes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"6 cines of one orientation .* SliceLocation"):
         read_dicom(written(tmp_path, located=False, long_axis=False, **EQUAL))
 

@@ -29,7 +29,8 @@ def check_single_examination(headers: Sequence[FrameHeader]) -> list[Issue]:
     are then refused as well. If patient and date do identify, an examination may have been reopened under a second UID;
     the subject's facts are then compared, and a difference is an issue. Series are compared with each other and the
     images of a series among themselves. An absent ID or date is that of no second patient or day. One scanner takes one
-    series at a time: series of two study UIDs at the same time of day are of two people, whatever their identities.
+    series at a time: series of two study UIDs at the same time of day are of two people, whatever their identities,
+    unless each series or image was given a UID of its own.
     """
     by_series: dict[str, list[FrameHeader]] = {}
     for header in headers:
@@ -37,7 +38,7 @@ def check_single_examination(headers: Sequence[FrameHeader]) -> list[Issue]:
     for field, plural in (("patient", "patients"), ("day", "different days")):
         _check_one_value(by_series, field, plural)
     studies = distinct_values(headers, "study")
-    if len(studies) > 1:
+    if 1 < len(studies) < max(_OWN_UIDS, len(by_series)):
         _check_not_simultaneous(by_series)
     differing = _differing_facts(list(by_series.values()))
     if all(header.identified for header in headers):

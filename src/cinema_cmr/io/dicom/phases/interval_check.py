@@ -20,7 +20,7 @@ from cinema_cmr.io.dicom.pixels import assemble
 from cinema_cmr.io.dicom.sort import SortedStacks
 from cinema_cmr.io.dicom.stack import CineSlice, Stack
 from cinema_cmr.views.motion import moving_images
-from cinema_cmr.views.phase_shift import frame_distances
+from cinema_cmr.views.phase_shift import frame_distances, moving_slices
 
 __all__ = ["without_false_intervals"]
 
@@ -30,8 +30,6 @@ _UNLIKE = 0.6
 """Distance of frames one stated beat apart, as a share of that at the lag where they differ most, above which they show
 other phases: a beat apart the images return, to below 0.45 (`views.phase_shift`). In the cines of three Sunnybrook
 patients and the multi-view study it is 0.9 to 1 half a beat apart, and 0.61 to 0.93 at 0.8 of a beat."""
-_MOVING = 0.25
-"""Share of the strongest motion of any slice below which a slice does not count."""
 
 
 def without_false_intervals(
@@ -100,8 +98,7 @@ def _differs_after(found: FoundFiles, stack: Stack, beat_ms: float) -> bool:
     cine = Cine(array=array, affine=stack.affine, view=View.OTHER, slice_positions_mm=positions)
     distances = frame_distances(moving_images(cine))
     by_lag = np.array([np.diagonal(distances, k, axis1=1, axis2=2).mean(axis=1) for k in range(n_frames - 1)])
-    energy = distances.mean(axis=(1, 2))
-    moving = (energy > _MOVING * energy.max()) & (by_lag.max(axis=0) > 0)
+    moving = moving_slices(distances) & (by_lag.max(axis=0) > 0)
     if not moving.any() or lag >= len(by_lag):
         return False
     return float(np.median(by_lag[lag, moving] / by_lag[:, moving].max(axis=0))) > _UNLIKE

@@ -13,7 +13,7 @@ from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.dicom.pixels import AssembledStack
 from cinema_cmr.io.dicom.timing import MIN_FRAMES, TRIGGER_TIME
 from cinema_cmr.views.motion import moving_images
-from cinema_cmr.views.phase_shift import SliceShifts, beat_lengths, frame_distances, slice_shifts
+from cinema_cmr.views.phase_shift import SliceShifts, beat_lengths, frame_distances, moving_slices, slice_shifts
 
 __all__ = ["PHASES_UNKNOWN", "PhasedStack", "check_phases"]
 
@@ -79,8 +79,7 @@ def _cine(one: AssembledStack) -> Cine:
 def _one_beat(one: AssembledStack, distances: Array, step_ms: float | None) -> PhasedStack:
     """Cut one beat from each slice, where the images show that the window is longer than a beat."""
     beats = beat_lengths(distances)
-    energy = distances.mean(axis=(1, 2))
-    moving = energy > 0.25 * energy.max()
+    moving = moving_slices(distances)
     if np.isfinite(beats[moving]).mean() <= 0.5:
         return PhasedStack(assembled=one)
     usual = float(np.nanmedian(beats[moving]))

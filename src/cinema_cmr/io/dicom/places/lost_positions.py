@@ -1,4 +1,4 @@
-"""Slices whose positions an anonymiser removed, or made equal, and that their slice locations still tell apart."""
+"""Slices whose positions an anonymiser removed, or made equal, and that their slice locations still distinguish."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def restore_positions(
 
     A stack is placed along its normal where none of its images states a position, or all state the same one. What lies
     in other planes is then left out, as its place relative to the stack is unknown. Raises `InputError` for many cines
-    at one position that nothing tells apart.
+    at one position that nothing else distinguishes.
     """
     planes = _planes(images)
     stated = {key: [one for one in own if not one.located] for key, own in planes.items()}
@@ -88,7 +88,7 @@ def _check_not_lost(planes: Planes) -> None:
         n_cines = len(own) // max(len(times), 1)
         if len({one.position for one in own}) == 1 and len(times) >= MIN_FRAMES and n_cines >= _LOST_CINES:
             raise InputError(
-                f"{n_cines} cines of one orientation state the same position, and no slice location tells them apart,"
+                f"{n_cines} cines of one orientation state the same position, and no slice location distinguishes them,"
                 " as after anonymising; expected the position of each slice: export the study again with"
                 " ImagePositionPatient or SliceLocation, or pass one slice alone"
             )
