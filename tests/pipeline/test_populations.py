@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fake_engine import FakeEngine
+from fake_engine import FakeEngine, write_manifest
 from stub_works import job
 
 from cinema_cmr.core.errors import InputError, UsageError
@@ -22,10 +22,7 @@ def _fake(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> Path:
-    lines = ["id,path,sex,group", *(f"{name},{name}.nii.gz,F,NOR" for name in ("good-1", "good-2", "broken-3"))]
-    (tmp_path / "good-1.nii.gz").touch()
-    (tmp_path / "studies.csv").write_text("\n".join(lines), encoding="utf-8")
-    return tmp_path / "studies.csv"
+    return write_manifest(tmp_path)
 
 
 def test_a_population_is_tables_in_memory_and_the_same_when_it_is_read_again(manifest: Path) -> None:

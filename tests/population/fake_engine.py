@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from stub_works import StubWork
 
@@ -37,3 +38,11 @@ class FakeEngine:
             return outcome_archive(failed, {})
         done = StudyOutcome(**about, record=parts.record, image=parts.image, cost=cost)  # type: ignore[arg-type]
         return outcome_archive(done, parts.members)
+
+
+def write_manifest(folder: Path) -> Path:
+    """Write the manifest of two studies that are measured and one that is not; return its path."""
+    lines = ["id,path,sex,group", *(f"{name},{name}.nii.gz,F,NOR" for name in ("good-1", "good-2", "broken-3"))]
+    (folder / "good-1.nii.gz").touch()
+    (folder / "studies.csv").write_text("\n".join(lines), encoding="utf-8")
+    return folder / "studies.csv"
