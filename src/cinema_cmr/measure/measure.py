@@ -153,9 +153,10 @@ def _measure(
     for view, one in labels.items():
         check_same_grid(one, study.cine(view))
     n_stack = study.cine(View.SAX).n_frames if View.SAX in study else None
+    ed, es = options.ed_frame, options.es_frame
     long_axis = (
-        *long_axis_values(landmarks, ed=options.ed_frame, es=options.es_frame, n_stack=n_stack),
-        *biplane_values(study, labels),
+        *long_axis_values(landmarks, ed=ed, es=es, n_stack=n_stack),
+        *biplane_values(study, labels, ed=ed, es=es, n_stack=n_stack),
         *longitudinal_values(study, labels),
     )
     if View.SAX not in labels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -145,6 +146,28 @@ def test_biplane_values() -> None:
     assert found["lv_ef_biplane_percent"].value == pytest.approx(36, abs=1)
     assert found["lv_edv_biplane_ml"].frames == (0,)
     assert biplane_values(study, {View.LAX_4C: masks[View.LAX_4C]}) == ()
+
+
+def test_gaps_in_the_drawn_wall_are_not_taken_for_the_valve() -> None:
+    """The middle of valve and gaps together lies inside the ventricle: a short axis, and a volume 20 % too large."""
+    planes = half_ellipse(22, 85, View.LAX_2C), half_ellipse(26, 85, View.LAX_4C)
+    whole = biplane_volumes_ml(*planes)
+    array = planes[0][1].array
+    for first in (25, 45, 60):
+        array[50:, first : first + 8][array[50:, first : first + 8] == MYO] = 0
+    assert biplane_volumes_ml(*planes) == pytest.approx(whole, rel=1e-6)
+
+
+def test_biplane_volumes_of_given_frames() -> None:
+    """Frames given for a stack of twice as many frames are those at the same phase of the planes."""
+    planes = {view: half_ellipse(24, 85, view) for view in (View.LAX_2C, View.LAX_4C)}
+    cines = [replace(cine, array=np.repeat(cine.array, 5, axis=3)) for cine, _ in planes.values()]
+    masks = {view: LabelMap(array=np.repeat(labels.array, 5, axis=3)) for view, (_, labels) in planes.items()}
+    found = by_name(biplane_values(study_of(*cines), masks, ed=4, es=14, n_stack=20))
+    assert found["lv_edv_biplane_ml"].frames == (2,) and found["lv_esv_biplane_ml"].frames == (7,)
+    assert found["lv_ef_biplane_percent"].value == pytest.approx(36, abs=1)
+    swapped = by_name(biplane_values(study_of(*cines), masks, ed=14, es=4, n_stack=20))
+    assert swapped["lv_ef_biplane_percent"].value == pytest.approx(-56, abs=2)
 
 
 def test_biplane_without_blood_or_with_unequal_frames() -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.errors import UsageError
@@ -89,10 +90,17 @@ def long_axis_values(
 
 
 def _phases(landmarks: Landmarks, ed: int | None, es: int | None, n_stack: int | None) -> Phases:
-    n_frames = len(landmarks.points["apex"])
+    what = f"{landmarks.view.title} landmarks"
     found = find_phases(axis_lengths_mm(landmarks))
-    reason = f"{landmarks.view.title} landmarks: {found.reason}" if found.reason else None
+    reason = f"{what}: {found.reason}" if found.reason else None
     found = replace(found, rule=BY_LENGTH, reason=reason)
+    return _given_phases(found, what, ed, es, n_frames=len(landmarks.points["apex"]), n_stack=n_stack)
+
+
+def _given_phases(
+    found: Phases, what: str, ed: int | None, es: int | None, *, n_frames: int, n_stack: int | None
+) -> Phases:
+    """Replace `found` by the frames that the user supplied for a stack of `n_stack` frames, at the same phase."""
     try:
         given = override_phases(found, ed, es, n_stack or n_frames)
         if given is found or n_stack is None or n_stack == n_frames:
@@ -102,9 +110,9 @@ def _phases(landmarks: Landmarks, ed: int | None, es: int | None, n_stack: int |
         matched = [_same_phase(frame, n_stack, n_frames) for frame in (ed, es)]
         moved = override_phases(found, matched[0], matched[1], n_frames)
     except UsageError as error:  # a wrong frame must not prevent the other measurements
-        return replace(found, ed=None, es=None, reason=f"{landmarks.view.title} landmarks: {error}")
+        return replace(found, ed=None, es=None, reason=f"{what}: {error}")
     if moved.ed is not None and moved.ed == moved.es:
-        reason = f"{landmarks.view.title} landmarks: ED and ES given for the stack fall on one frame of this view"
+        reason = f"{what}: ED and ES given for the stack fall on one frame of this view"
         return replace(moved, ed=None, es=None, reason=reason)
     return replace(moved, rule=f"{moved.rule}; {SAME_PHASE}")
 
@@ -164,8 +172,18 @@ def _shortening(landmarks: Landmarks, phases: Phases) -> Measurement:
     return definition.value(100 * (1 - at_es / at_ed), frames=(phases.ed, phases.es))
 
 
-def biplane_values(study: Study, labels: Mapping[View, LabelMap]) -> tuple[Measurement, ...]:
-    """Return EDV, ESV and EF of the LV by biplane area-length; empty without both long-axis masks."""
+def biplane_values(
+    study: Study,
+    labels: Mapping[View, LabelMap],
+    *,
+    ed: int | None = None,
+    es: int | None = None,
+    n_stack: int | None = None,
+) -> tuple[Measurement, ...]:
+    """Return EDV, ESV and EF of the LV by biplane area-length; empty without both long-axis masks.
+
+    `ed` and `es` are user-supplied frames, as in `long_axis_values`.
+    """
     if not {View.LAX_2C, View.LAX_4C} <= set(labels):
         return ()
     planes = [(study.cine(view), labels[view]) for view in (View.LAX_2C, View.LAX_4C)]
@@ -173,7 +191,8 @@ def biplane_values(study: Study, labels: Mapping[View, LabelMap]) -> tuple[Measu
     if len(frames) > 1:
         return tuple(d.absent("the two views have different numbers of frames") for d in _biplane_definitions(""))
     volumes = biplane_volumes_ml(*planes)
-    phases = find_phases(volumes)
+    found = find_phases(volumes)
+    phases = _given_phases(found, "long-axis masks", ed, es, n_frames=len(volumes), n_stack=n_stack)
     definitions = _biplane_definitions(phases.rule)
     if phases.ed is None or phases.es is None:
         return tuple(d.absent(f"biplane LV volume: {phases.reason}") for d in definitions)
@@ -232,16 +251,21 @@ def _areas_and_lengths(cine: Cine, labels: LabelMap) -> tuple[Points, Points]:
 
 
 def _lv_axis_mm(plane: NDArray[np.uint8], pixel_mm: tuple[float, float]) -> float:
-    """Return the distance from the middle of the blood's open rim, the valve, to the furthest blood."""
+    """Return the distance from the middle of the valve to the furthest blood.
+
+    The valve is the largest piece of the blood's open rim: gaps in the drawn wall are smaller.
+    """
     padded = np.pad(plane, 1)
     blood = padded == CODES["lv"]
     open_rim = np.zeros_like(blood)
     for axis in (0, 1):
         for step in (-1, 1):
             open_rim |= blood & (np.roll(padded, step, axis) == 0)
-    valve = np.argwhere(open_rim) * pixel_mm
-    if not len(valve):
+    if not open_rim.any():
         return float("nan")
+    pieces, _ = ndimage.label(open_rim, structure=np.ones((3, 3)))
+    largest = 1 + np.argmax(np.bincount(pieces[open_rim])[1:])
+    valve = np.argwhere(pieces == largest) * pixel_mm
     from_valve = np.linalg.norm(np.argwhere(blood) * pixel_mm - valve.mean(axis=0), axis=1)
     half_pixel_at_each_end = float(np.sqrt(pixel_mm[0] * pixel_mm[1]))
     return float(from_valve.max()) + half_pixel_at_each_end
