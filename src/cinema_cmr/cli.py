@@ -6,6 +6,8 @@ Each command is a module of `cinema_cmr.commands` that is imported only when the
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
 import traceback
@@ -43,6 +45,9 @@ _WAIT_POLICY = ("OMP_WAIT_POLICY", "passive")
 """Threads of torch that wait for each other sleep. Beside other busy processes those that spin take each other's cores:
 `cinema demo` took 86 s on two cores beside two such processes, and takes 19 s; on idle cores 12 and 11 s."""
 
+_OBJECTS_BETWEEN_COLLECTIONS = 10_000
+"""New objects after which Python looks for unused cycles; at its own 700 that is a tenth of the time of the imports."""
+
 _AFTER_INTERRUPT = {
     **dict.fromkeys(
         ("analyse", "population", "segment", "prepare", "phantom"), "finished studies are kept; call again to continue"
@@ -59,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     No error leaves a traceback; CINEMA_TRACEBACK=1 prints it. Whatever ends the command, its temporary files go.
     """
     os.environ.setdefault(*_WAIT_POLICY)  # read when torch is imported, which commands do later
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    atexit.register(gc.freeze)  # else the interpreter looks for cycles in all of torch before it ends, for 0.6 s
     words = list(sys.argv[1:] if arguments is None else arguments)
     set_log_format("json" if "json" in _values_of("--log", words) else "text")  # for errors of the words, too
     with ending_signals():

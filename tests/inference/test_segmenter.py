@@ -15,6 +15,7 @@ from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.inference.segmenter import Segmenter
+from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
 from cinema_cmr.models.loaded import LoadedModel, join
 
 CENTRE = (40.0, 30.0)
@@ -141,6 +142,22 @@ def test_frames_come_back_under_their_own_numbers() -> None:
     found = dict(its.probabilities(cine, its.plan(cine, CENTRE), [3, 1]))
     assert sorted(found) == [1, 3]
     assert found[3].argmax(axis=-1).astype(bool).sum() < found[1].argmax(axis=-1).astype(bool).sum()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_number_of_threads_changes_no_bit(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cinema_cmr.inference.segmenter._PIXELS_PER_BATCH", {"cpu": 1})  # a frame each
+    torch.manual_seed(1)
+    net = UNet2d(UNet2dConfig(out_chans=4, chans=(8, 16, 32), across=2)).eval()
+    runtime, before = Runtime(device="cpu", precision=precision), torch.get_num_threads()
+    its = segmenter(net, size=(64, 64), runtime=runtime)
+    found = []
+    for n_threads in (1, 2, 3):
+        torch.set_num_threads(n_threads)
+        found.append(probs(its, heart((15, 13, 11, 9, 12)), [0, 1, 2, 3, 4]))
+    torch.set_num_threads(before)
+    for other in found[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(found[0], other, strict=True))
 
 
 def test_bfloat16_comes_out_as_float32() -> None:

@@ -26,6 +26,7 @@ from cinema_cmr.data.heart_position import heart_positions
 from cinema_cmr.image.intensity import normalise
 from cinema_cmr.image.orient import mirror, reorient_to_standard
 from cinema_cmr.image.resample import CropResample
+from cinema_cmr.inference.batches import each_batch
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.models.loaded import LoadedModel
@@ -186,7 +187,6 @@ class LandmarkPredictor:
             model=self.card.name,
         )
 
-    @torch.inference_mode()
     def _locate(self, cine: Cine, centre: tuple[float, float], hints: Points | None) -> tuple[Points, Confidences]:
         """Return positions (t, k, 2) in voxels of the cine, and their peak heights (t, k).
 
@@ -199,7 +199,8 @@ class LandmarkPredictor:
         frames = [normalise(planes[..., t], grid.percentiles) for t in range(cine.n_frames)]
         images = torch.from_numpy(np.stack(frames))[:, None]
         batch = _PLANES_PER_BATCH["cpu" if self.runtime.device == "cpu" else "other"]
-        output = torch.cat([self._forward(part, cine.view) for part in torch.split(images, batch)])
+        parts = torch.split(images, batch)
+        output = torch.cat(list(each_batch(lambda part: self._forward(part, cine.view), parts, self.runtime)))
         if output.ndim == 2:
             points = points_of_fractions(output, grid.size)
             probs = torch.full(points.shape[:2], float("nan"))
@@ -208,6 +209,7 @@ class LandmarkPredictor:
             points, probs = points_of_heatmaps(output, _position_weights(output, on_grid, grid.spacing_mm))
         return crop.to_native(points.double().numpy()), probs.double().numpy()
 
+    @torch.inference_mode()
     def _forward(self, images: Tensor, view: View) -> Tensor:
         """Return logits (t, k, x, y), or coordinates as fractions (t, 2 k)."""
         with self.runtime.autocast():

@@ -18,6 +18,7 @@ from cinema_cmr.core.volume import Cine
 from cinema_cmr.image.intensity import normalise
 from cinema_cmr.image.resample import CropResample
 from cinema_cmr.image.slices import plan_slices
+from cinema_cmr.inference.batches import each_batch
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.models.loaded import LoadedModel
 
@@ -84,12 +85,15 @@ class Segmenter:
         slices = plan_slices(cine.slice_positions_mm, grid)
         pixels = _PIXELS_PER_BATCH["cpu" if self.runtime.device == "cpu" else "other"]
         batch = max(1, pixels // (crop.size[0] * crop.size[1] * slices.n_model))
-        for first in range(0, len(frames), batch):
+
+        def predict(first: int) -> Probabilities:
             planes = slices.to_model(scaled[..., first : first + batch])
             images = torch.from_numpy(np.ascontiguousarray(np.moveaxis(planes, 3, 0)[:, None]))
-            probs = self._predict(images, str(cine.view))
-            for frame, prob in zip(frames[first : first + batch], probs, strict=True):
-                yield frame, slices.to_native(prob)
+            return self._predict(images, str(cine.view))
+
+        probs = (one for several in each_batch(predict, range(0, len(frames), batch), self.runtime) for one in several)
+        for frame, prob in zip(frames, probs, strict=True):
+            yield frame, slices.to_native(prob)
 
     def native(self, probabilities: Probabilities, crop: CropResample) -> Probabilities:
         """Resample (x, y, z, class) to (X, Y, z, class) on the native grid, with background outside the crop."""

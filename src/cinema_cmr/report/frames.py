@@ -6,6 +6,7 @@ import base64
 import io
 import math
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,8 @@ _STEP_PIXELS = 3.0
 _PIXEL_BUDGET = 6_400_000
 """All frames of all slices of one view: some 600 kB as WebP."""
 _QUALITY = 72
+_N_ENCODERS = 2
+"""Threads that resample and encode frames, most of it outside Python's lock, while outlines are drawn."""
 _EDGE = 1
 """Pixels around each frame, so that smoothing on the screen does not mix it with the frame beside it."""
 
@@ -84,19 +87,27 @@ def film(
     budget = math.sqrt(_PIXEL_BUDGET / (len(frames) * cine.n_slices))
     width, height = box.size(cine.spacing_mm[:2], longest=min(longest, int(budget)))
     columns = math.ceil(math.sqrt(len(frames) * height / width))
-    paths = outline_paths(labels[..., list(frames)], box, (width, height), scheme=scheme) if labels is not None else {}
-    tiles = []
     limits = window(cine, box)
-    for z in range(cine.n_slices):
+
+    def sheet(z: int) -> str:
         pictures = [_picture(cine.array[:, :, z, t], box, size=(width, height), limits=limits) for t in frames]
-        tile = Tile(
-            slice_index=z,
-            position_mm=float(cine.slice_positions_mm[z]),
-            source=_sheet_source(pictures, columns, quality=quality),
-            paths={name: per_slice[z] for name, per_slice in paths.items()},
+        return _sheet_source(pictures, columns, quality=quality)
+
+    paths: dict[str, list[tuple[str, ...]]] = {}
+    with ThreadPoolExecutor(_N_ENCODERS) as encoders:
+        sources = encoders.map(sheet, range(cine.n_slices))
+        if labels is not None:
+            paths = outline_paths(labels[..., list(frames)], box, (width, height), scheme=scheme)
+        tiles = tuple(
+            Tile(
+                slice_index=z,
+                position_mm=float(cine.slice_positions_mm[z]),
+                source=source,
+                paths={name: per_slice[z] for name, per_slice in paths.items()},
+            )
+            for z, source in enumerate(sources)
         )
-        tiles.append(tile)
-    return Film(width=width, height=height, columns=columns, frames=tuple(frames), tiles=tuple(tiles))
+    return Film(width=width, height=height, columns=columns, frames=tuple(frames), tiles=tiles)
 
 
 def _picture(

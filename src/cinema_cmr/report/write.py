@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -42,8 +43,10 @@ def write_results(
         with watch.stage("write"):
             _copy_files(analysis.files, draft)
             _write_masks(analysis, draft)
-            _write_images(analysis, draft, images)
-            _write_pages(analysis, record, draft)
+            with ThreadPoolExecutor(1) as beside:  # compression runs outside Python's lock
+                images_written = beside.submit(_write_images, analysis, draft, images)
+                _write_pages(analysis, record, draft)
+                images_written.result()
         write_run_json(replace(analysis.run, seconds=watch.seconds), draft / "run.json", outputs=folder_digests(draft))
     return record
 
