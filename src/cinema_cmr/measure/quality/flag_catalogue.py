@@ -257,6 +257,12 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
         "slices placed by SliceLocation",
         "no position, or the same one, in all slices; other views are left out",
     ),
+    (
+        "positions-rescaled",
+        _WARNING,
+        "positions in another unit or step",
+        "slice location or distance contradict the positions; those were put right",
+    ),
     ("repeat-within-series", _WARNING, "images repeated in a series", "same position and time; the latest was used"),
     ("rr-interval", _INFO, "cycle length and its source", "always, where one was found"),
     ("series-regrouped", _INFO, "series grouped anew", "identifiers or series numbers that do not separate the stacks"),
