@@ -303,6 +303,12 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("time-and-slices-exchanged", _ERROR, "axes are exchanged", "a third axis that looks like time"),
     ("units-converted", _INFO, "lengths converted to mm", "metres or micrometres in the header"),
     ("unreadable-file", _WARNING, "a damaged file", "a DICOM file that cannot be decoded"),
+    (
+        "times-run-on",
+        _WARNING,
+        "trigger times count from slice to slice",
+        "times beyond the cycle that contradict the images; counted from each slice's first frame",
+    ),
     ("unusable-images", _WARNING, "images were left out", "images of a cine without a usable place in the patient"),
     ("user-decision", _INFO, "decided by the user", "--views, --use, --ignore or --view"),
     ("view-assumed", _WARNING, "taken as short axis", "few slices and no stated view"),
