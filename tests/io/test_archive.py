@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cinema_cmr.core.errors import InputError, NoCineError, UnreadableFileError
-from cinema_cmr.io.archive import ArchiveLimits, extract_archive
+from cinema_cmr.io.archive import ArchiveLimits, extract_archive, extract_archives
 
 
 @pytest.fixture(autouse=True)
@@ -181,3 +181,16 @@ def test_windows_separators_make_folders(tmp_path: Path) -> None:
 def test_limits_are_checked() -> None:
     with pytest.raises(ValueError, match="above 0"):
         ArchiveLimits(max_members=0)
+
+
+def test_several_zips_share_one_folder_and_the_limits(tmp_path: Path, temporary: Path) -> None:
+    paths = [zip_of(tmp_path / f"{name}.zip", {"1.dcm": name.encode() * 100}) for name in "ab"]
+    with extract_archives(paths) as folder:
+        assert sorted(path.read_bytes()[:1] for path in folder.rglob("1.dcm")) == [b"a", b"b"]
+    for limits in (ArchiveLimits(max_bytes=150), ArchiveLimits(max_members=1)):
+        with (
+            pytest.raises(InputError, match=r"members|bytes"),
+            extract_archives(paths, limits=limits),
+        ):
+            pytest.fail("unpacked")
+    assert list(temporary.iterdir()) == []

@@ -70,6 +70,23 @@ def test_the_kind_decides_between_stacks_of_comparable_length(better: Candidate,
     assert preferred_stack([0, 1], [worse, better]) == 1
 
 
+def test_the_clearer_of_two_equal_stacks_is_measured_and_one_that_moves() -> None:
+    rng = np.random.default_rng(0)
+    earlier, later = stack(4, n_frames=8), stack(4, n_frames=8, acquisition_order=(9.0,))
+    clear = 100 + 800 * rng.random((8, 8, 4, 8)).repeat(8, axis=0).repeat(8, axis=1)
+    noisy = np.maximum(clear + rng.normal(0, 90, clear.shape), 0)
+    alike = np.maximum(clear + rng.normal(0, 5, clear.shape), 0)
+    still = np.repeat(clear[..., :1], 8, axis=3)
+
+    def with_images(one: Candidate, images: np.ndarray) -> Candidate:
+        return replace(one, cine=replace(one.cine, array=images.astype(np.float32)))
+
+    for worse, why in ((noisy, "with more noise"), (still, "of one and the same image in all frames")):
+        pair = [with_images(earlier, alike), with_images(later, worse)]
+        assert preferred_stack([0, 1], pair) == 0 and describe_preference(pair[1], pair[0]) == why
+    assert preferred_stack([0, 1], [with_images(earlier, clear), with_images(later, alike)]) == 1
+
+
 def test_the_kind_is_described() -> None:
     assert describe_preference(stack(tagged=True), stack()) == "tagged"
     assert describe_preference(stack(gated=False), stack()) == "without gating"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.io.archive import extract_archive
+from cinema_cmr.io.archive import extract_archive, extract_archives
 from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset
 from cinema_cmr.io.dicom.files import is_dicom, quiet_pydicom
+from cinema_cmr.io.packed_files import zips_in_place_of_images
 from cinema_cmr.io.walk import paths_below
 
 if TYPE_CHECKING:
@@ -93,12 +94,19 @@ def read_study_files(source: Path | str, instance_uids: Iterable[str]) -> StudyF
 
 @contextmanager
 def dicom_files(source: Path) -> Iterator[list[Path]]:
-    """Yield the DICOM files of a folder, a file or a zip, sorted; a zip is unpacked for the block."""
-    if source.is_file() and not is_dicom(source):
-        with extract_archive(source) as folder:
-            yield _dicom_below(folder)
-    else:
-        yield _dicom_below(source) if source.is_dir() else [source]
+    """Yield the DICOM files of a folder, a file, a zip or a folder of zips, sorted; zips are unpacked for the block."""
+    with ExitStack() as stack:
+        depth = int(source.is_file() and not is_dicom(source))
+        place = stack.enter_context(extract_archive(source)) if depth else source
+        found = _dicom_below(place) if place.is_dir() else [place]
+        while not found:
+            files = [path for path in paths_below(place) if path.is_file() and not path.name.startswith(".")]
+            zips = zips_in_place_of_images(files, name=source.name, depth=depth)
+            if not zips:
+                break
+            place, depth = stack.enter_context(extract_archives(zips)), depth + 1
+            found = _dicom_below(place)
+        yield found
 
 
 def _dicom_below(folder: Path) -> list[Path]:

@@ -11,14 +11,14 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from cinema_cmr.core.errors import InputError, NoCineError, UnreadableFileError
 from cinema_cmr.files.leftovers import temporary_folder
 from cinema_cmr.files.regular import check_regular
 
-__all__ = ["ArchiveLimits", "extract_archive"]
+__all__ = ["ArchiveLimits", "extract_archive", "extract_archives"]
 
 _CHUNK_BYTES = 1 << 20
 _ENCRYPTED = 0x1
@@ -59,26 +59,54 @@ def extract_archive(path: Path | str, *, limits: ArchiveLimits | None = None) ->
     path, limits = Path(path), limits or ArchiveLimits()
     check_regular(path)
     with temporary_folder() as folder:
-        try:
-            with zipfile.ZipFile(path) as archive:
-                members = _validate_members(archive, path.name, limits)
-                _unpack(archive, members, folder, limits)
-        except _DAMAGED as error:
-            raise UnreadableFileError(
-                f"'{path.name}' is not a readable zip; expected a complete archive: copy it again"
-            ) from error
-        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-            raise UnreadableFileError(
-                f"'{path.name}' contains two members with the same name; expected unique names: create the archive"
-                " again"
-            ) from error
-        except OSError as error:
-            if error.errno not in (None, errno.EINVAL, errno.ENAMETOOLONG):
-                raise
-            too_long = error.errno == errno.ENAMETOOLONG
-            found = "has a member whose name is too long" if too_long else "is not a readable zip"
-            raise UnreadableFileError(f"'{path.name}' {found}; expected a complete archive: create it again") from error
+        _unpack_archive(path, folder, limits)
         yield folder
+
+
+@contextmanager
+def extract_archives(paths: Sequence[Path], *, limits: ArchiveLimits | None = None) -> Iterator[Path]:
+    """Unpack several zips into one temporary folder, each into a subfolder of its own; they share the limits.
+
+    Raises the errors of `extract_archive`, and `InputError` for contents that together are beyond `limits`.
+    """
+    limits = limits or ArchiveLimits()
+    left = limits
+    with temporary_folder() as folder:
+        for k, path in enumerate(paths):
+            check_regular(path)
+            place = folder / f"{k + 1:04d}" / path.stem
+            place.mkdir(parents=True)
+            n_members, n_bytes = _unpack_archive(path, place, left)
+            if n_members >= left.max_members or n_bytes >= left.max_bytes:
+                raise InputError(
+                    f"the {len(paths)} zips hold over {limits.max_members} files or {limits.max_bytes} bytes; expected"
+                    " one study: pass the zips of each study alone"
+                )
+            left = replace(left, max_members=left.max_members - n_members, max_bytes=left.max_bytes - n_bytes)
+        yield folder
+
+
+def _unpack_archive(path: Path, folder: Path, limits: ArchiveLimits) -> tuple[int, int]:
+    """Unpack a zip into a folder; return the number of its members and of their bytes."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = _validate_members(archive, path.name, limits)
+            _unpack(archive, members, folder, limits)
+            return len(members), sum(member.file_size for member, _ in members)
+    except _DAMAGED as error:
+        raise UnreadableFileError(
+            f"'{path.name}' is not a readable zip; expected a complete archive: copy it again"
+        ) from error
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise UnreadableFileError(
+            f"'{path.name}' contains two members with the same name; expected unique names: create the archive again"
+        ) from error
+    except OSError as error:
+        if error.errno not in (None, errno.EINVAL, errno.ENAMETOOLONG):
+            raise
+        too_long = error.errno == errno.ENAMETOOLONG
+        found = "has a member whose name is too long" if too_long else "is not a readable zip"
+        raise UnreadableFileError(f"'{path.name}' {found}; expected a complete archive: create it again") from error
 
 
 def _validate_members(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -11,12 +10,12 @@ from cinema_cmr.core.choices import StudyChoices
 from cinema_cmr.core.errors import InputError, NoCineError
 from cinema_cmr.core.study import Issue, Study
 from cinema_cmr.files.regular import check_regular
-from cinema_cmr.io.archive import extract_archive
+from cinema_cmr.io.archive import extract_archive, extract_archives
 from cinema_cmr.io.names import is_nifti_name, name_from_path
 from cinema_cmr.io.nifti.file_names import view_from_name
 from cinema_cmr.io.nifti.other_formats import is_other_format
 from cinema_cmr.io.nifti.read_images import exclude_masks, read_nifti_study
-from cinema_cmr.io.packed_files import is_packed, packed_issues
+from cinema_cmr.io.packed_files import packed_issues, zips_in_place_of_images
 from cinema_cmr.io.walk import paths_below, special_files_below
 
 __all__ = ["input_files", "read_study", "view_from_name"]
@@ -28,7 +27,7 @@ _KINDS = "a DICOM folder or file, a .nii or .nii.gz file, a folder of them, or a
 
 
 def read_study(path: Path | str, *, name: str | None = None, choices: StudyChoices | None = None) -> Study:
-    """Read the study at a path: DICOM in any layout, a zip of it, one NIfTI file, or a folder of NIfTI files.
+    """Read the study at a path: DICOM in any layout, zips of it, one NIfTI file, or a folder of NIfTI files.
 
     `name` defaults to the stem of the path; `choices` are the user's decisions on series, which overrule all others.
     NIfTI files of a frame (ACDC's `frame01`, dcm2niix's `_t123`) or of a slice each are joined to one cine; a file with
@@ -49,7 +48,7 @@ def read_study(path: Path | str, *, name: str | None = None, choices: StudyChoic
         return read_nifti_study([path], name, choices=choices)
     if path.suffix.lower() == ".zip" or zipfile.is_zipfile(path):
         with extract_archive(path) as folder:
-            return _read_folder(folder, name, choices)
+            return _read_folder(folder, name, choices, depth=1)
     if _may_be_dicom(path):
         return _read_dicom(path, name, choices)
     raise InputError(f"'{path.name}' is not a supported file; expected {_KINDS}: convert it first")
@@ -58,7 +57,8 @@ def read_study(path: Path | str, *, name: str | None = None, choices: StudyChoic
 def input_files(path: Path | str) -> tuple[Path, ...]:
     """Return the files that a study is read from, sorted: the path itself, or the relevant files of a folder.
 
-    In a folder these are the DICOM files or, without any, the NIfTI images that are not named as masks, and `Info.cfg`.
+    In a folder these are the DICOM files or, without any, the NIfTI images that are not named as masks, and `Info.cfg`;
+    without any image its zips.
     Results written into the folder are therefore excluded.
     """
     path = Path(path)
@@ -66,6 +66,8 @@ def input_files(path: Path | str) -> tuple[Path, ...]:
         return (path,)
     files, niftis = _list_files(path)
     dicoms = [file for file in files if file not in niftis and _may_be_dicom(file)]
+    if not dicoms and not niftis and (zips := [file for file in files if file.suffix.lower() == ".zip"]):
+        return tuple(sorted(zips))
     images = dicoms or [*exclude_masks(niftis, path)[0], *(file for file in files if file.name == "Info.cfg")]
     return tuple(sorted(images))
 
@@ -82,17 +84,18 @@ def _is_stored_image(path: Path) -> bool:
     return path.parent.name == "images" and (path.parent.parent / "measurements.json").exists()
 
 
-def _read_folder(folder: Path, name: str, choices: StudyChoices | None) -> Study:
+def _read_folder(folder: Path, name: str, choices: StudyChoices | None, *, depth: int = 0) -> Study:
+    """Read a folder, which lay in `depth` zips."""
     files, niftis = _list_files(folder)
     if any(_may_be_dicom(path) for path in files if path not in niftis):
         ignored = f"{len(niftis)} NIfTI files beside the DICOM files were ignored"
         extra = [_issue("nifti-ignored", "info", ignored)] if niftis else []
         return _read_dicom(folder, name, choices).with_issues(*extra, *packed_issues(files))
     if not niftis:
-        if len(zips := _zips(files)) == 1:
-            with extract_archive(zips[0]) as inner:
-                return _read_folder(inner, name, choices)
-        _refuse_archives(files, zips, name)
+        if zips := zips_in_place_of_images(files, name=name, depth=depth):
+            others = [path for path in files if path not in zips]
+            with extract_archives(zips) as inner:
+                return _read_folder(inner, name, choices, depth=depth + 1).with_issues(*packed_issues(others))
         raise NoCineError(
             f"'{name}' holds no DICOM or NIfTI among {len(files)} files; expected {_KINDS}: check the path"
         )
@@ -107,22 +110,6 @@ def _read_folder(folder: Path, name: str, choices: StudyChoices | None) -> Study
 def _is_image_name(path: Path) -> bool:
     """Return True for a NIfTI file, or one of a format that is read like it."""
     return is_nifti_name(path) or is_other_format(path)
-
-
-def _zips(files: Sequence[Path]) -> list[Path]:
-    return [path for path in files if path.suffix.lower() == ".zip"]
-
-
-def _refuse_archives(files: Sequence[Path], zips: Sequence[Path], name: str) -> None:
-    """Raise `InputError` for a folder that holds several zips, or archives of other kinds, in place of images."""
-    if len(zips) > 1:
-        raise InputError(f"'{name}' holds {len(zips)} zips and no image; expected one study: pass the zips one by one")
-    packed = [path for path in files if is_packed(path)]
-    if packed:
-        raise InputError(
-            f"'{name}' holds no image but {len(packed)} packed files ('{packed[0].name}'); expected {_KINDS}: unpack"
-            " them"
-        )
 
 
 def _special_file_issues(folder: Path) -> list[Issue]:

@@ -12,6 +12,8 @@ from cinema_cmr.core.study import Issue
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.views.candidate import Candidate, ViewDecision
+from cinema_cmr.views.slice_quality import noise_share
+from cinema_cmr.views.still import still_issues
 
 __all__ = ["ANOTHER_RATE", "describe_preference", "left_out_issues", "looks_tagged", "preferred_stack"]
 
@@ -23,6 +25,11 @@ ANOTHER_RATE = 1.2
 """Ratio of cycle lengths above which two stacks are of two states, rest and stress."""
 _COARSE = 1.6
 """Ratio of pixel sizes from which the coarser stack is a preview; matrix and field of view of cines vary by less."""
+_NOISIER = 1.5
+"""Ratio of noise from which one of two stacks is clearly noisier; repeats on one scanner differ by far less."""
+_NOISY = 0.03
+"""Noise as a share of the brightest tissue below which it does no harm."""
+_NOISE_FRAMES = 4
 _TAG_PERIOD_MM = (4.0, 11.0)
 _TAG_PEAK = 20.0
 """Strongest frequency of tagging lines over the median of the band, from which an image is tagged. Every slice of four
@@ -37,8 +44,8 @@ def preferred_stack(indices: Sequence[int], candidates: Sequence[Candidate]) -> 
     """Return the stack to measure of several short-axis stacks.
 
     Of stacks of comparable length a cine is preferred to tagging, a gated one to one without gating, one at rest to one
-    under stress, an original to a derived one, one with times after the R wave to one without, and one with pixels that
-    are not much larger; then more slices, more frames, a longer one, the later.
+    under stress, an original to a derived one, one with times after the R wave to one without, one with pixels that are
+    not much larger, and one without much more noise; then more slices, more frames, a longer one, the later.
     """
     longest = max(_length_mm(candidates[k].cine) for k in indices)
     comparable = [k for k in indices if _length_mm(candidates[k].cine) >= _COMPARABLE * longest]
@@ -50,11 +57,13 @@ def _rank(one: Candidate, rivals: Sequence[Candidate]) -> tuple[object, ...]:
     size = (cine.n_slices, cine.n_frames, float(cine.slice_positions_mm[-1]))
     kind = (
         not one.tagged,
+        _moves(cine),
         one.gated and cine.in_phase,
         _at_rest(one, rivals),
         not one.derived,
         one.timed,
         _is_fine(one, rivals),
+        _is_clear(one, rivals),
     )
     return (*kind, *size, one.acquisition_order)
 
@@ -62,6 +71,22 @@ def _rank(one: Candidate, rivals: Sequence[Candidate]) -> tuple[object, ...]:
 def _is_fine(one: Candidate, rivals: Sequence[Candidate]) -> bool:
     """Return True unless the pixels are much larger than those of a rival, as of a preview."""
     return _pixel_mm(one) < _COARSE * min(map(_pixel_mm, rivals))
+
+
+def _is_clear(one: Candidate, rivals: Sequence[Candidate]) -> bool:
+    """Return True unless the images have clearly more noise than those of a rival."""
+    own = _noise(one)
+    return own < _NOISY or own < _NOISIER * min(map(_noise, rivals))
+
+
+def _noise(one: Candidate) -> float:
+    cine = one.cine
+    return noise_share(cine.array[:, :, cine.n_slices // 2, :: max(1, cine.n_frames // _NOISE_FRAMES)])
+
+
+def _moves(cine: Cine) -> bool:
+    """Return False for a stack of which each slice shows one and the same image in all frames."""
+    return not any(issue.evidence["n_slices"] == cine.n_slices for issue in still_issues(cine.array))
 
 
 def _pixel_mm(one: Candidate) -> float:
@@ -101,7 +126,11 @@ def describe_preference(rejected: Candidate, kept: Candidate) -> str:
         return f"under stress{rates}"
     if rejected.derived and not kept.derived:
         return "derived from other images"
-    return "with much larger pixels" if not _is_fine(rejected, pair) else ""
+    if _moves(kept.cine) and not _moves(rejected.cine):
+        return "of one and the same image in all frames"
+    if not _is_fine(rejected, pair):
+        return "with much larger pixels"
+    return "" if _is_clear(rejected, pair) else "with more noise"
 
 
 def left_out_issues(candidates: Sequence[Candidate], decisions: Sequence[ViewDecision]) -> list[Issue]:

@@ -186,6 +186,21 @@ def test_trigger_times_in_other_units_are_those_in_ms(scale: float) -> None:
     assert non_cine_reason(headers, order) is None
 
 
+@pytest.mark.parametrize("unit", [100 / 760, 1 / 760, 0.1], ids=["percent", "fractions", "hundredths of a second"])
+@pytest.mark.parametrize("facts", [{"rr_interval_ms": 760.0}, {"heart_rate_bpm": 60000 / 760}])
+def test_shares_of_the_cycle_are_the_ms_that_they_stand_for(unit: float, facts: dict[str, float]) -> None:
+    headers = [replace(PLAIN_HEADER, trigger_ms=round(38.0 * k * unit, 4), **facts) for k in range(20)]
+    order = order_in_time(headers, range(20))
+    assert order.source == "trigger time"
+    assert order.values == pytest.approx([38.0 * k for k in range(20)], abs=0.1)
+
+
+def test_percent_of_an_unknown_cycle_are_no_times() -> None:
+    headers = [replace(PLAIN_HEADER, trigger_ms=5.0 * k, instance_number=k + 1) for k in range(20)]
+    order = order_in_time(headers, range(20))
+    assert (order.source, order.frames) == ("instance number", tuple(range(20)))
+
+
 def test_clock_times_go_on_after_midnight() -> None:
     headers = [replace(PLAIN_HEADER, acquired_ms=(86_399_800.0 + 40.0 * k) % 86_400_000.0) for k in range(20)]
     assert order_in_time(headers, range(20)).frames == tuple(range(20))

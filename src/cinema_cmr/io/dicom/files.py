@@ -28,6 +28,7 @@ from cinema_cmr.io.dicom.header import (
 from cinema_cmr.io.dicom.image_kind import MR_CLASSES, claimed_kind, exclusion_reason
 from cinema_cmr.io.dicom.patient.subject import fill_subject
 from cinema_cmr.io.dicom.places.lost_positions import UNUSABLE, restore_positions
+from cinema_cmr.io.dicom.places.position_scale import scaled_positions
 from cinema_cmr.io.dicom.series_groups import ImageFile, group_series, without_shared_instance_uids
 from cinema_cmr.io.dicom.values import integer_of, text_number_keywords, text_of, value_of
 from cinema_cmr.io.names import natural_key
@@ -218,6 +219,7 @@ class _FileCollector:
     def to_found_files(self) -> FoundFiles:
         """Return the files with their series; images that only claim to be of another kind are set apart."""
         placed, reasons, lost = restore_positions(self.images, self.reasons)
+        placed, rescaled = scaled_positions(placed)
         images, keys, issues = group_series(placed)
         series = self._series(images, keys, reasons)
         labels = _labels(series)
@@ -238,6 +240,7 @@ class _FileCollector:
                 *self.issues.values(),
                 *issues,
                 *lost,
+                *rescaled,
                 *self._text_issues(),
                 *directory_issues(self.directories, n_images=len(self.images)),
             ),

@@ -37,6 +37,7 @@ from cinema_cmr.io.dicom.patient.examination import check_single_examination
 from cinema_cmr.io.dicom.phases.interval_check import without_false_intervals
 from cinema_cmr.io.dicom.phases.phase_check import PhasedStack, check_phases
 from cinema_cmr.io.dicom.phases.rate import CardiacCycle, cardiac_cycle
+from cinema_cmr.io.dicom.phases.running_times import without_running_times
 from cinema_cmr.io.dicom.pixels import AssembledStack, assemble
 from cinema_cmr.io.dicom.series_groups import possible_duplicates
 from cinema_cmr.io.dicom.sort import SortedStacks, sort_headers
@@ -139,6 +140,7 @@ def _read_attempt(found: FoundFiles, decided: SeriesChoices, *, all_cines: bool)
     if preferred is not found:
         found, stacks = preferred, _sorted_stacks(preferred)
     found, stacks = without_false_intervals(found, stacks, sort=_sorted_stacks)
+    found, stacks = without_running_times(found, stacks, sort=_sorted_stacks)
     stacks = _with_better_repeats(found, stacks)
     slices = [*(one for stack in stacks.stacks for one in stack.slices), *(one.excluded for one in stacks.repeats)]
     cines = dict.fromkeys([*(k for one in slices for k in one.frames if k is not None), *stacks.repeated])

@@ -50,6 +50,8 @@ _MIN_STEP_MS = 5.0
 """Smallest step of a cine; real-time and gated cines have 15 to 60 ms."""
 _OTHER_UNIT = 5.0
 """Times are in another unit only if their step, taken as ms, is outside the range of a cine by this factor."""
+_SAME_SPAN = 0.03
+"""Largest difference of the span of times in another unit from that of a whole cycle in it, as a share."""
 _DAY_MS = 86_400_000.0
 _BEAT_STEP_MS = 300.0
 """Frames acquired further apart than this are one per heartbeat (200 beats per minute), not a cine."""
@@ -113,7 +115,9 @@ def _order_by_source(headers: Sequence[FrameHeader], frames: Sequence[int], sour
     if not values or None in values:
         return None
     if source == TRIGGER_TIME:
-        values = _in_ms(values)
+        values = _in_ms(values, _cycle_ms(headers, frames))
+        if not values:
+            return None
         if rounded := _rounded_order(headers, frames, values):
             return rounded
     if source == ACQUISITION_TIME:
@@ -123,12 +127,33 @@ def _order_by_source(headers: Sequence[FrameHeader], frames: Sequence[int], sour
     return _order_by(headers, frames, [float(value) for value in values], source)
 
 
-def _in_ms(times: Sequence[float]) -> Sequence[float]:
-    """Return trigger times in ms that were written in microseconds or seconds, which the step between frames shows."""
-    step = float(np.median(np.diff(np.unique(times)))) if len(set(times)) >= MIN_FRAMES else 0.0
+def _cycle_ms(headers: Sequence[FrameHeader], frames: Sequence[int]) -> float | None:
+    """Return the usual cycle that the frames of a slice state."""
+    rates = [60000 / rate for k in frames if (rate := headers[k].heart_rate_bpm)]
+    cycles = [cycle for k in frames if (cycle := headers[k].rr_interval_ms)] or rates
+    return float(np.median(cycles)) if cycles else None
+
+
+def _in_ms(times: Sequence[float], cycle_ms: float | None) -> Sequence[float]:
+    """Return trigger times in ms that were written in another unit, which step or span shows.
+
+    Those are microseconds, seconds, hundredths of a second, and percent or fractions of the cycle; empty for percent of
+    an unknown cycle.
+    """
+    distinct = np.unique(times)
+    step = float(np.median(np.diff(distinct))) if len(distinct) >= MIN_FRAMES else 0.0
+    span = float(distinct[-1] - distinct[0]) + step
+    if _MIN_STEP_MS / _OTHER_UNIT <= step <= _OTHER_UNIT * _MAX_STEP_MS:
+        # No cine is as short as a tenth of a second.
+        if abs(span / 100 - 1) < _SAME_SPAN:
+            return [time * cycle_ms / 100 for time in times] if cycle_ms else []
+        if cycle_ms and span < 10 * MIN_FRAMES * _MIN_STEP_MS and abs(10 * span / cycle_ms - 1) < _SAME_SPAN:
+            return [10 * time for time in times]
+        return times
+    if cycle_ms and abs(span - 1) < _SAME_SPAN < abs(1000 / cycle_ms - 1):
+        return [time * cycle_ms for time in times]
     for scale in (0.001, 1000.0):
-        is_near_ms = _MIN_STEP_MS / _OTHER_UNIT <= step <= _OTHER_UNIT * _MAX_STEP_MS
-        if _MIN_STEP_MS <= step * scale <= _MAX_STEP_MS and not is_near_ms:
+        if _MIN_STEP_MS <= step * scale <= _MAX_STEP_MS:
             return [time * scale for time in times]
     return times
 

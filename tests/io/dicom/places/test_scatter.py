@@ -67,6 +67,14 @@ def test_a_whole_repetition_is_no_scattered_stack() -> None:
     assert [len(part) for part in parts] == [13, 13]
 
 
+def test_a_second_acquisition_half_a_slice_away_is_not_interleaved() -> None:
+    half = (PLACES[1] - PLACES[0]) / 2
+    for again, kept in ((PLACES[3:12] + half, [13, 9]), (PLACES[3:7] + half, [12])):
+        parts, _ = merge_slices(mark_scattered([*cuts(PLACES), *cuts(again, first=20)], NORMAL), NORMAL)
+        assert [len(part) for part in parts] == kept
+        assert all(np.diff([one.origin[2] for one in part]).min() > 1.9 * half for part in parts)
+
+
 def test_a_study_with_scattered_slices_is_measured_whole(tmp_path: Path) -> None:
     straight = usual(8)
     moved = [one.with_(plane=one.plane.moved(2.5 * (-1) ** k)) for k, one in enumerate(straight)]

@@ -160,7 +160,9 @@ def _stated(series: Sequence[Sequence[FrameHeader]], name: str) -> set[str]:
 
 
 def _several_subjects_error(found: str) -> InputError:
-    return InputError(f"the cines are of {found}; expected one study: pass each study's folder separately")
+    return InputError(
+        f"the cines are of {found}; expected one study: pass the folder, or the zips, of each study separately"
+    )
 
 
 def _facts_issue(differing: Sequence[str]) -> Issue:

@@ -43,6 +43,7 @@ def mark_scattered(slices: Sequence[CineSlice], normal: Array) -> list[CineSlice
     places = _places(along, _SAME_PLACE * _stated_mm(slices))
     limit_mm = max((same_tissue_mm(one) for one in slices), default=0.0)
     near = [pair for pair in pairwise(places.tolist()) if pair[1] - pair[0] < limit_mm]
+    near = _without_interleaved(near)
     if not near:
         return list(slices)
     apart = _beside_repeats(near, _stated_mm(slices))
@@ -54,6 +55,20 @@ def mark_scattered(slices: Sequence[CineSlice], normal: Array) -> list[CineSlice
     return [
         replace(one, apart_mm=apart[place]) if place in apart else one for one, place in zip(slices, own, strict=True)
     ]
+
+
+def _without_interleaved(near: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the pairs of near places without runs of them, as of a second acquisition shifted by half a distance.
+
+    Breathing moves single slices; three or more that all lie between two others were planned so, and are repeats.
+    """
+    runs: list[list[tuple[float, float]]] = []
+    for pair in near:
+        if runs and runs[-1][-1][1] == pair[0]:
+            runs[-1].append(pair)
+        else:
+            runs.append([pair])
+    return [pair for run in runs if len(run) < 2 * MIN_STACK_SLICES - 1 for pair in run]
 
 
 def _beside_repeats(near: Sequence[tuple[float, float]], stated_mm: float) -> dict[float, float]:
