@@ -166,15 +166,6 @@ def numbers(text: str) -> list[float]:
     return [float(number) for number in re.findall(r"\d+(?:\.\d+)?", text)]
 
 
-@pytest.fixture(scope="module")
-def pasted_page() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("pasted_page", ROOT / "benchmarks" / "pasted_page.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PASTED)
 def test_pages_can_be_pasted(page: str, tmp_path: Path, pasted_page: ModuleType) -> None:
