@@ -8,10 +8,10 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from urllib.request import urlopen
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 
@@ -82,7 +82,8 @@ def test_a_first_example_works_as_pasted(command: str, tmp_path: Path, pasted_pa
 def page_is_served(printed: str) -> None:
     address = re.search(r"http://\S+", printed)
     assert address is not None
-    with urlopen(address[0], timeout=20) as reply:
+    browser = build_opener(HTTPCookieProcessor())  # the token of the address becomes a cookie
+    with browser.open(address[0], timeout=20) as reply:
         assert reply.status == 200 and b"<html" in reply.read().lower()
 
 
@@ -98,10 +99,19 @@ def echo_is_answered(printed: str) -> None:
     association.release()
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C reaches the programs of a test that itself runs in the background, where it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 CHECKS: dict[str, Callable[[str], None]] = {"serve": page_is_served, "serve-dicom": echo_is_answered}
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize("command", SERVERS)
 def test_a_server_of_a_first_example_serves_until_it_is_interrupted(
     command: str, tmp_path: Path, pasted_page: ModuleType
