@@ -48,7 +48,9 @@ def require(command: str) -> None:
             pytest.importorskip(EXTRAS[extra])
 
 
-@pytest.mark.parametrize("command", QUICK)
+@pytest.mark.parametrize(
+    "command", [pytest.param(name, marks=[] if name == "weights" else pytest.mark.medium) for name in QUICK]
+)
 def test_a_quick_example_works(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
