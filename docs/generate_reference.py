@@ -19,6 +19,7 @@ from cinema_cmr.commands.about.completion import choices_of
 from cinema_cmr.commands.command_table import COMMANDS, command_parser
 from cinema_cmr.commands.options.help_text import lacks_default
 from cinema_cmr.measure.quality.flag_catalogue import FLAGS, FlagKind
+from cinema_cmr.pipeline.about.command_examples import EXAMPLES
 from cinema_cmr.pipeline.about.description import EXIT_CODES, measurement_kinds
 from cinema_cmr.report.record.schema import schema_text
 
@@ -65,7 +66,7 @@ NOTE = (
 
 
 def commands_page() -> str:
-    """Return commands.md: every command with its options, and the exit codes."""
+    """Return commands.md: every command with its options and examples, and the exit codes."""
     parts = ["# Commands", NOTE, "\n".join(f"- [`cinema {name}`](#{name}): {text}" for name, text in COMMANDS.items())]
     for name, text in COMMANDS.items():
         parser = command_parser(name)
@@ -73,6 +74,9 @@ def commands_page() -> str:
         words = [usage(action) for action in shown if action.required or not action.option_strings]
         parts += [f"## {name}", f"{text[0].upper()}{text[1:]}.", f"    {' '.join(['cinema', name, *words])} [options]"]
         parts.append(table(("option", "meaning"), (option_row(action) for action in shown)))
+        parts += ["Examples:" if len(EXAMPLES[name]) > 1 else "Example:"]
+        for example in EXAMPLES[name]:
+            parts += [example.note, "\n".join(f"    {line}" for line in example.lines)]
     codes = table(("code", "meaning"), ((code, text) for code, text in EXIT_CODES.items()))
     return "\n\n".join([*parts, "## Exit codes", codes]) + "\n"
 

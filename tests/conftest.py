@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -16,3 +18,14 @@ def real_data() -> Path:
     if not (folder / "README.md").exists():
         pytest.skip("development scans not found: set CINEMA_TEST_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def pasted_page() -> ModuleType:
+    """The module that pastes the lines of a page into a shell."""
+    path = Path(__file__).resolve().parents[1] / "benchmarks" / "pasted_page.py"
+    spec = importlib.util.spec_from_file_location("pasted_page", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -32,6 +32,8 @@ TESTS_OF_THE_WHOLE = {
     "datasets/test_wrong_labels.py",
     "fuzz/test_fuzz.py",
     "test_five_studies.py",
+    "test_pasted_examples.py",
+    "test_python_page.py",
     "receive/test_orthanc.py",
     "serve/test_browser.py",
     "serve/test_browser_layout.py",

@@ -23,7 +23,7 @@ PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")])
 WRITTEN = [page for page in PAGES if page.name not in ("api.md", "commands.md", "LOG.md", "CHANGELOG.md", "study.md")]
 """Pages with examples that are to be pasted; not the generated reference, nor the notes of past experiments."""
 NOT_RUN = {
-    "docs/python.md": "signatures, and a sketch with the reader's own network; tests/test_api.py runs the twins",
+    "docs/python.md": "tests/test_python_page.py runs its blocks, two excepted; tests/test_api.py runs the twins",
     "docs/add-a-dataset.md": "tests/datasets/test_registry.py runs it as a file of its own",
     "README.md": "needs a study of the reader's; tests/test_api.py runs the same calls on tiny hearts",
     "docs/correct.md": "needs results of the demo study; tests/pipeline/test_remeasure.py runs the same calls",
@@ -164,15 +164,6 @@ def test_the_site_builds_strictly_and_needs_no_network(tmp_path: Path) -> None:
 def numbers(text: str) -> list[float]:
     """Numbers of a printed line, in its order."""
     return [float(number) for number in re.findall(r"\d+(?:\.\d+)?", text)]
-
-
-@pytest.fixture(scope="module")
-def pasted_page() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("pasted_page", ROOT / "benchmarks" / "pasted_page.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.slow

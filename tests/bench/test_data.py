@@ -41,4 +41,4 @@ def test_a_task_takes_the_studies_that_fit_or_says_why_not(lab: Path, tmp_path: 
     fitting, why = read.dataset.fitting(TASKS["segment-sax"])
     assert why is None and len(fitting.data.train) + len(fitting.data.val) == 10
     whole, why = read.dataset.fitting(TASKS["vendor"])
-    assert whole is read.dataset and why == "0 training patients with vendor; at least 2 are needed"
+    assert whole is read.dataset and why == "training patients with vendor: 0; at least 2 are needed"

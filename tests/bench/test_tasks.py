@@ -69,7 +69,7 @@ def test_studies_fit_that_tell_what_is_asked() -> None:
 def test_what_is_missing_is_said() -> None:
     task = TASKS["disease"]
     assert why_not(task, STUDIES, STUDIES[:2]) is None
-    assert why_not(task, STUDIES, STUDIES[:1]) == "1 held-out patients with group; at least 2 are needed"
+    assert why_not(task, STUDIES, STUDIES[:1]) == "held-out patients with group: 1; at least 2 are needed"
     assert why_not(task, STUDIES[::2], STUDIES) == "all training patients have the same group"
     assert "scheme 'scar'" in str(why_not(TASKS["segment-scar"], [], []))
 

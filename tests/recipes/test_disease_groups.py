@@ -94,3 +94,11 @@ def test_with_a_network_its_masks_of_the_training_patients_are_learned_from() ->
     assert model.training["n_patients"] == 12 and model.training["masks"] == "a network's"
     assert model.mean != train_disease_model(data()).mean
     assert model.training["scores"]["validation, predicted masks"]["accuracy"][0] == 1.0
+
+
+def test_a_group_with_too_few_patients_is_named_with_its_number() -> None:
+    """The fit's own error numbered it: "lack groups [1]"."""
+    split = Split(dataset="test", parts={"train": ("p0",), "validation": ()}, rule="by hand")
+    few = TrainingData(card=DATASETS["acdc"].card, split=split, train=PATIENTS[:3], val=[])
+    with pytest.raises(InputError, match="by group: S 2, W 1; expected at least 2 of each"):
+        train_disease_model(few)

@@ -368,7 +368,7 @@ def why_not(task: BenchTask, train: Sequence[AnnotatedStudy], val: Sequence[Anno
     for part, studies in (("training", train), ("held-out", val)):
         n = len({study.patient for study in studies})
         if n < _MIN_PATIENTS:
-            return f"{n} {part} patients with {task.requires.title}; at least {_MIN_PATIENTS} are needed"
+            return f"{part} patients with {task.requires.title}: {n}; at least {_MIN_PATIENTS} are needed"
     if task.target is not None and len({target_value(study, task.target) for study in train}) < _MIN_PATIENTS:
         return f"all training patients have the same {task.target}"
     return None

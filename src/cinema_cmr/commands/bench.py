@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
@@ -25,5 +27,6 @@ def run(given: Namespace) -> int:
 
     console = Console(as_json=given.json)
     results, code = bench_with_report(bench_request(given, console), split_names(given.tasks))
-    console.result(bench_markdown(results), json_values(results))
+    text = f"{bench_markdown(results).rstrip()}\n\npage: {Path(given.output) / 'page.html'}"
+    console.result(text, json_values(results))
     return code

@@ -8,6 +8,7 @@ from typing import Protocol, cast
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.options.parser import CommandParser
+from cinema_cmr.pipeline.about.command_examples import examples_text
 from cinema_cmr.pipeline.about.command_summaries import COMMANDS
 
 __all__ = ["ALIASES", "COMMANDS", "NOTICE", "command_module", "command_parser", "current_name"]
@@ -53,7 +54,7 @@ def command_module(name: str) -> CommandModule:
 
 
 def command_parser(name: str) -> CommandParser:
-    """Return the parser of a command: its own options, and those of every command."""
+    """Return the parser of a command: its own options, those of every command, and its examples below."""
     from cinema_cmr.commands.options.help_text import HelpFormatter
 
     summary = COMMANDS[name]
@@ -63,6 +64,7 @@ def command_parser(name: str) -> CommandParser:
         formatter_class=HelpFormatter,
     )
     command_module(name).add_arguments(parser)
+    parser.epilog = "\n\n".join(filter(None, [parser.epilog, examples_text(name)]))
     parser.add_argument(
         "--log", choices=("text", "json"), default="text", help="progress and messages on stderr, as text or JSON"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
@@ -68,6 +69,8 @@ def run(given: Namespace) -> int:
     summary = {name: part for name, part in evaluation.to_dict().items() if name not in ("patients", "subgroups")}
     console.result(evaluation_text(evaluation), summary)
     request.write(scored)
+    if given.output and not given.json:
+        console.result(f"page: {Path(given.output) / 'page.html'}", {})
     unusable = any(row.status == "unusable" for row in evaluation.not_scored)
     return _UNUSABLE if given.predictions and unusable else 0
 

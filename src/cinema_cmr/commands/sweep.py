@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 from jsonargparse import ArgumentParser, Namespace
@@ -49,7 +50,8 @@ def run(given: Namespace) -> int:
     counts = [] if given.patients is None else _numbers(given.patients, int, "patients", "numbers, as 2,4,8")
     shares = _numbers(given.shares, float, "shares", "percentages separated by commas, as 5,10,25,50,100")
     results, code = sweep_with_report(request, given.task, shares, counts, given.against)
-    console.result(sweep_markdown(results), json_values(results))
+    text = f"{sweep_markdown(results).rstrip()}\n\npage: {Path(given.output) / 'page.html'}"
+    console.result(text, json_values(results))
     return code
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
@@ -35,9 +36,12 @@ def run(given: Namespace) -> int:
     study = read_study(Path(given.input), choices=choices)
     if given.output:
         write_views_file(study, Path(given.output), overwrite=given.overwrite, full_descriptions=given.descriptions)
-    Console(as_json=given.json).result(
-        _text(study, in_full=given.descriptions), _document(study, in_full=given.descriptions)
-    )
+    text = _text(study, in_full=given.descriptions)
+    if given.output:
+        text += (
+            f"\ntable: {given.output}; edit it, then cinema analyse STUDY --views {shlex.quote(given.output)} -o OUT"
+        )
+    Console(as_json=given.json).result(text, _document(study, in_full=given.descriptions))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -35,6 +36,9 @@ GROUP_TITLES = {
     "RV": "abnormal right ventricle",
 }
 """ACDC's groups (Bernard et al., IEEE TMI 2018;37:2514)."""
+
+_MIN_OF_GROUP = 2
+"""Patients of a group: one learns while another is held out."""
 
 Predict = Callable[[AnnotatedStudy], LabelMap]
 
@@ -96,7 +100,7 @@ def train_disease_model(
     """
     learn = [measured_patient(study) for study in data.train]
     held = [measured_patient(study) for study in data.val]
-    report(f"measured the reference masks of {len(learn)} training patients and {len(held)} validation patients")
+    report(f"measured on reference masks: {len(learn)} patients for training, {len(held)} for validation")
     groups = _groups([*learn, *held])
     shown = learn if predict is None else [measured_patient(study, predict(study)) for study in data.train]
     pairs = zip(shown, learn, strict=True)
@@ -108,6 +112,7 @@ def train_disease_model(
             f"none of {len(chosen)} training patients can be measured ({'; '.join(reasons)}); expected masks at end"
             " diastole and end systole of whole hearts"
         )
+    _check_groups(used, groups)
     table, labels = _table(used), _labels(used, groups)
     fit = fit_linear(table, labels, n_groups=len(groups))
     temperature = fit_temperature(cross_validate(table, labels, n_groups=len(groups), seed=seed), labels)
@@ -188,6 +193,17 @@ def _groups(patients: Sequence[MeasuredPatient]) -> tuple[str, ...]:
     """ACDC's order where the groups are ACDC's, else by name."""
     named = {patient.group for patient in patients}
     return tuple(GROUP_TITLES) if named == set(GROUP_TITLES) else tuple(sorted(named))
+
+
+def _check_groups(used: Sequence[MeasuredPatient], groups: tuple[str, ...]) -> None:
+    """Raise `InputError` unless every group has patients left when a fold is held out."""
+    counts = Counter(patient.group for patient in used)
+    if min(counts[group] for group in groups) < _MIN_OF_GROUP:
+        found = ", ".join(f"{group} {counts[group]}" for group in groups)
+        raise InputError(
+            f"patients to learn from, by group: {found}; expected at least {_MIN_OF_GROUP} of each: add studies of the"
+            " smaller groups, or leave these out"
+        )
 
 
 def _table(patients: Sequence[MeasuredPatient]) -> NDArray[np.float64]:

@@ -64,7 +64,8 @@ def run(given: Namespace) -> int:
     )
     if table is not None:
         found.write(table, overwrite=given.overwrite)
-    console.result(_text(found), {"studies": [vars(one) for one in found], "failed": len(codes)})
+    where = "" if table is None else f"\ntable: {table}"
+    console.result(f"{_text(found)}{where}", {"studies": [vars(one) for one in found], "failed": len(codes)})
     return next(iter(codes), 0)
 
 

@@ -21,6 +21,10 @@ class HelpFormatter(DefaultHelpFormatter):  # type: ignore[misc]  # jsonargparse
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **{**settings, "max_help_position": 36})
 
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Leave a text of several lines (recipes, examples) as it is."""
+        return text if "\n" in text else str(super()._fill_text(text, width, indent))
+
     def _get_help_string(self, action: Action) -> str:
         text = action.help or ""
         if action.required and action.option_strings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import SUPPRESS, HelpFormatter
+from argparse import SUPPRESS
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,16 +70,7 @@ def add_config_options(parser: ArgumentParser, epilog: str) -> None:
     parser.add_argument("--config", action="config", help="YAML file of options, or a run's config.yaml")
     for name in ("experiment", "record"):
         parser.add_argument(f"--{name}", type=dict, help=SUPPRESS)
-    parser.epilog, parser.formatter_class = epilog, _keeping_lines(parser.formatter_class)
-
-
-def _keeping_lines(formatter: type[HelpFormatter]) -> type[HelpFormatter]:
-    """Return a help formatter that leaves a text of several lines as it is."""
-
-    def fill_text(self: HelpFormatter, text: str, width: int, indent: str) -> str:
-        return text if "\n" in text else str(formatter._fill_text(self, text, width, indent))
-
-    return type("HelpFormatter", (formatter,), {"_fill_text": fill_text})
+    parser.epilog = epilog
 
 
 def chosen_experiment(given: Namespace, *, task: str | None) -> Experiment:

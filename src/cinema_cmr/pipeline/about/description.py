@@ -20,12 +20,13 @@ from cinema_cmr.measure.measure import measure_masks
 from cinema_cmr.measure.quality.flag_catalogue import FLAGS, FlagKind
 from cinema_cmr.models.cards import embedded_folder, embedded_names, read_card
 from cinema_cmr.models.catalogue import list_weights
+from cinema_cmr.pipeline.about.command_examples import EXAMPLES, Example
 from cinema_cmr.pipeline.about.command_summaries import COMMANDS
 from cinema_cmr.report.record.study_record import SCHEMA_VERSION
 
 __all__ = ["DESCRIPTION_VERSION", "EXIT_CODES", "Description", "info", "measurement_kinds"]
 
-DESCRIPTION_VERSION = "1.0"
+DESCRIPTION_VERSION = "1.1"
 """Of this document; a key is only added within one major version."""
 
 EXIT_CODES = {
@@ -103,6 +104,8 @@ class Description:
     python: str
     notice: str
     commands: Mapping[str, str]
+    examples: Mapping[str, tuple[Example, ...]]
+    """Command -> lines to paste; the first needs nothing but an installation. Since version 1.1."""
     exit_codes: Mapping[str, str]
     models: tuple[ModelKind, ...]
     views: tuple[ViewKind, ...]
@@ -141,6 +144,7 @@ def info() -> Description:
         python=".".join(map(str, sys.version_info[:3])),
         notice=NOTICE,
         commands=COMMANDS,
+        examples=EXAMPLES,
         exit_codes=EXIT_CODES,
         models=tuple(_models()),
         views=tuple(
