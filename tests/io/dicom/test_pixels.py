@@ -236,8 +236,13 @@ def test_lossy_8_bit_images_are_read_and_12_bit_ones_of_no_decoder_refused_with_
         image.BitsAllocated, image.BitsStored, image.HighBit = 16, 12, 11
         save(image, tmp_path / "extended" / path.name)
     assert np.abs(assembled_array(tmp_path / "lossy") - expected).mean() < 2
-    with pytest.raises(UnreadableFileError, match=r"12 bits.*export them uncompressed"):
+    with pytest.raises(UnreadableFileError, match=r"12 bits.*dcmdjpeg IN OUT.*export them uncompressed"):
         read_dicom(tmp_path / "extended")
+    beside = [plane for k, plane in enumerate(short_axis_planes(Heart(), n=5)) if k != 2]
+    for path in writer.add(beside, series=2, n_frames=8):
+        save(dcmread(path), tmp_path / "extended" / "2" / path.name)
+    (issue,) = (one for one in read_dicom(tmp_path / "extended").issues if one.code == "lost-slice")
+    assert issue.severity == "error" and "dcmdjpeg" in issue.message
 
 
 class _EightBits(Heart):

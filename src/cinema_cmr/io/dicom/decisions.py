@@ -209,7 +209,8 @@ def pixel_issues(one: AssembledStack) -> list[Issue]:
         if image.slice not in one.lost_slices
     ]
     for k in one.lost_slices:
-        message = f"slice {k} was excluded: fewer than half of its frames are readable"
+        reason = next((f" ({image.reason})" for image in one.broken if image.slice == k), "")
+        message = f"slice {k} was excluded: fewer than half of its frames are readable{reason}"
         issues.append(Issue(code="lost-slice", severity="error", message=message, evidence={"slice": k}))
     return [*issues, *_sign_issues(one), *_polarity_issues(one), *still_issues(one.array)]
 

@@ -39,6 +39,7 @@ from cinema_cmr.io.dicom.phases.phase_check import PhasedStack, check_phases
 from cinema_cmr.io.dicom.phases.rate import CardiacCycle, cardiac_cycle
 from cinema_cmr.io.dicom.phases.running_times import without_running_times
 from cinema_cmr.io.dicom.pixels import AssembledStack, assemble
+from cinema_cmr.io.dicom.places.pixel_sizes import without_false_pixel_sizes
 from cinema_cmr.io.dicom.series_groups import possible_duplicates
 from cinema_cmr.io.dicom.sort import SortedStacks, sort_headers
 from cinema_cmr.io.dicom.stack import Stack
@@ -139,6 +140,7 @@ def _read_attempt(found: FoundFiles, decided: SeriesChoices, *, all_cines: bool)
     preferred = prefer_chosen(admission.found, decided)
     if preferred is not found:
         found, stacks = preferred, _sorted_stacks(preferred)
+    found, stacks = without_false_pixel_sizes(found, stacks, sort=_sorted_stacks)
     found, stacks = without_false_intervals(found, stacks, sort=_sorted_stacks)
     found, stacks = without_running_times(found, stacks, sort=_sorted_stacks)
     stacks = _with_better_repeats(found, stacks)

@@ -252,6 +252,12 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("phases-contradict", _ERROR, "no EF: times are wrong", "motion in the images contradicts the trigger times"),
     ("phases-unknown", _ERROR, "no EF: phases unknown", "no trigger times, and motion does not show the phase"),
     (
+        "pixel-size-contradicted",
+        _WARNING_ERROR,
+        "a stated pixel size is false",
+        "images show the body at as many pixels as the slices beside them, which state another size",
+    ),
+    (
         "positions-lost",
         _WARNING,
         "slices placed by SliceLocation",

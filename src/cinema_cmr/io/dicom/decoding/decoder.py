@@ -32,7 +32,8 @@ _CRASHES = (OSError, ValueError, LookupError, TypeError)
 """What an answer that is missing or cut short raises."""
 _REASONS = {
     FAILED: "its decoder refuses it: it is damaged, or not what its header says",
-    UNSUPPORTED: "its encoding is not supported (JPEG Extended with 12 bits and films are not)",
+    UNSUPPORTED: "its encoding is not supported (JPEG Extended with 12 bits and films are not; DCMTK decodes it:"
+    " `dcmdjpeg IN OUT` for each file)",
 }
 _START = "from cinema_cmr.io.dicom.decoding.child import main; main()"
 
