@@ -126,6 +126,11 @@ def describe_preference(rejected: Candidate, kept: Candidate) -> str:
         return f"under stress{rates}"
     if rejected.derived and not kept.derived:
         return "derived from other images"
+    return _image_difference(rejected, kept)
+
+
+def _image_difference(rejected: Candidate, kept: Candidate) -> str:
+    pair = [rejected, kept]
     if _moves(kept.cine) and not _moves(rejected.cine):
         return "of one and the same image in all frames"
     if not _is_fine(rejected, pair):
