@@ -26,7 +26,7 @@ ANOTHER_RATE = 1.2
 _COARSE = 1.6
 """Ratio of pixel sizes from which the coarser stack is a preview; matrix and field of view of cines vary by less."""
 _NOISIER = 1.5
-"""Ratio of noise from which one of two stacks is clearly noisier; repeats on one scanner differ by far less."""
+"""Ratio of noise from which one of two stacks is clearly noisier: a choice, no real repeats were at hand."""
 _NOISY = 0.03
 """Noise as a share of the brightest tissue below which it does no harm."""
 _NOISE_FRAMES = 4
