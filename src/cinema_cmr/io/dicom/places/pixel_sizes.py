@@ -25,9 +25,9 @@ Image = NDArray[np.float32]
 _RATIO = 1.15
 """Ratio of pixel sizes from which images of neighbours show which is true; below, they differ as much by anatomy."""
 _CLEAR = 0.1
-"""Correlation lost by scaling that is clear. In 30 pairs of neighbours of ten patients of ACDC, of any part, on which it
-was chosen (a script that was not kept), its median is 0.12 to 0.17 at ratios of 1.25 and 0.8 with one body size, and it
-is 0.07 at most where one truly has pixels of the other size."""
+"""Correlation lost by scaling that is clear. In 30 pairs of neighbours of ten patients of ACDC, of any part, by
+which it was chosen (a script that was not kept), its median is 0.12 to 0.17 at ratios of 1.25 and 0.8 with one body
+size, and it is 0.07 at most where one truly has pixels of the other size."""
 _AS_LIKE = 0.1
 """Correlation by which they may be less alike than neighbours of the stated size are."""
 _BESIDE_MM = 26.0
