@@ -223,8 +223,34 @@ def test_a_teacher_stands_in_config_and_card_with_its_licence(
     taught = pretrain(its, store, tmp_path / "next", lessons=str(cohort), teacher=[str(first)])
     assert "of the first" in taught.card.licence
     assert str(first) in (tmp_path / "next" / "config.yaml").read_text()
-    with pytest.raises(UsageError, match="learns no masks; expected --recipe both"):
+    with pytest.raises(UsageError, match="learns no masks; expected --recipe both or unet"):
         pretrain(experiment(), store, tmp_path / "none", teacher=[str(first)])
+
+
+@pytest.mark.medium
+def test_a_u_net_learns_without_labels_of_people_and_starts_a_fine_tuning(
+    tmp_path: Path, data: TrainingData[StoredStudy], cohort: Path
+) -> None:
+    store = data.train[0].path.parent
+    write_manifest(store)
+    its = recipe("unet", task="pretrain")
+    config, grid = its.task, TASK.grids[View.SAX]
+    assert isinstance(config, PretrainConfig) and config.needs_store and set(config.grids) == {View.SAX}
+    small = replace(
+        its.with_task(grids={View.SAX: grid}, lessons=LessonConfig(min_voxels=1, confidence=0.3)),
+        network=replace(its.network, chans=(4, 8), across=1),
+        train=experiment(n_steps=2).train,
+    )
+    result = pretrain(small, store, tmp_path / "run", lessons=str(cohort))
+    assert result.validation is not None and set(result.validation) >= {"lesson_dice_lv"}
+    assert (result.card.task, result.card.architecture, result.card.label_scheme) == ("segment", "unet2d", "cine")
+    tuned = recipe("sax-unet")
+    tuned = replace(tuned, network=small.network).with_grids(lambda _, __: result.card.grids[View.SAX])
+    first = first_network(tuned, result.load())
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(first.state_dict().values(), result.load().model.state_dict().values(), strict=True)
+    )
 
 
 def test_lessons_and_recipe_have_to_fit(data: TrainingData[StoredStudy], cohort: Path) -> None:
@@ -232,7 +258,7 @@ def test_lessons_and_recipe_have_to_fit(data: TrainingData[StoredStudy], cohort:
     assert isinstance(taught, PretrainConfig) and isinstance(plain, PretrainConfig)
     with pytest.raises(UsageError, match="pre-training without --lessons"):
         open_pretraining_data(PretrainOptions(data="store"), taught)
-    with pytest.raises(UsageError, match="expected the recipe both or synthetic"):
+    with pytest.raises(UsageError, match="expected the recipe both, unet or synthetic"):
         open_pretraining_data(PretrainOptions(data="store", lessons=str(cohort)), plain)
     with pytest.raises(UsageError, match="no store given; expected"):
         open_pretraining_data(PretrainOptions(), plain)

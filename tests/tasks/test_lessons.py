@@ -18,6 +18,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.sample import collate, collate_by_views
 from cinema_cmr.models.architectures import config_values
+from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
 from cinema_cmr.models.blocks.mask_decoders import DecoderConfig
 from cinema_cmr.models.mae import CineMA
 from cinema_cmr.models.weights import save_model
@@ -46,7 +47,7 @@ class Painter(nn.Module):
         self.scale = nn.Parameter(torch.tensor(scale))
         self.seen: list[torch.Tensor] = []
 
-    def segment(self, images: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    def forward(self, images: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Classes by quarters of the intensity."""
         self.seen.append(images["sax"])
         levels = torch.tensor([0.0, 0.3, 0.6, 0.9]).view(1, 4, 1, 1, 1)
@@ -107,26 +108,26 @@ def test_the_weight_of_the_reconstruction_can_be_nothing(tmp_path: Path) -> None
 def test_agreement_shows_what_it_is_sure_of_changed_and_turned() -> None:
     lessons, network = Lessons(LessonConfig(agreement_share=1.0), TASK.grids[View.SAX]), Painter()
     torch.manual_seed(3)
-    loss = lessons.agreement(network, stripes())  # type: ignore[arg-type]
+    loss = lessons.agreement(network, stripes())
     first, changed = network.seen
     assert loss.parts["agreeing"] == 1 and loss.total > 0 and loss.total.requires_grad
     assert not torch.equal(first, changed) and changed.min() >= 0 and changed.max() <= 1
     torch.manual_seed(3)
-    assert lessons.agreement(network, stripes()).total == loss.total, "a function of torch's generator"  # type: ignore[arg-type]
+    assert lessons.agreement(network, stripes()).total == loss.total, "a function of torch's generator"
 
 
 def test_an_image_without_a_sure_structure_counts_for_nothing() -> None:
     lessons = Lessons(LessonConfig(agreement_share=1.0), TASK.grids[View.SAX])
-    unsure = lessons.agreement(Painter(scale=0.1), stripes())  # type: ignore[arg-type]
+    unsure = lessons.agreement(Painter(scale=0.1), stripes())
     assert unsure.total == 0 and unsure.parts["agreeing"] == 0
     half = stripes()
     half[1] = 0.3
-    assert lessons.agreement(Painter(), half).parts["agreeing"] == 0.5  # type: ignore[arg-type]
+    assert lessons.agreement(Painter(), half).parts["agreeing"] == 0.5
 
 
 def test_a_share_of_the_images_is_taken() -> None:
     network = Painter()
-    Lessons(LessonConfig(agreement_share=0.5), TASK.grids[View.SAX]).agreement(network, stripes(3))  # type: ignore[arg-type]
+    Lessons(LessonConfig(agreement_share=0.5), TASK.grids[View.SAX]).agreement(network, stripes(3))
     assert len(network.seen[0]) == 2
 
 
@@ -145,11 +146,31 @@ def test_agreement_is_with_the_mean_of_the_teachers_not_with_oneself(tmp_path: P
     folders = [saved_teacher(tmp_path / str(n), CineMA(TAUGHT)) for n in range(2)]
     config = LessonConfig(teachers=tuple(map(str, folders)), agreement_share=1.0, confidence=0.01, min_voxels=0)
     lessons, network, images = Lessons(config, TASK.grids[View.SAX]), Painter(), stripes()
-    loss = lessons.agreement(network, images)  # type: ignore[arg-type]
+    loss = lessons.agreement(network, images)
     assert len(network.seen) == 1 and loss.total > 0, "the network sees the changed images alone"
     assert not any(weight.requires_grad for teacher in lessons.teachers for weight in teacher.parameters())
     alone = [teacher({"sax": images})["sax"].softmax(dim=1) for teacher in lessons.teachers]
-    assert torch.allclose(lessons._probabilities(network, images), (alone[0] + alone[1]) / 2)  # type: ignore[arg-type]
+    assert torch.allclose(lessons._probabilities(network, images), (alone[0] + alone[1]) / 2)
+
+
+def test_a_network_of_masks_alone_learns_lessons_and_states_what_it_segments(tmp_path: Path) -> None:
+    config = replace(TASK, lessons=LessonConfig(agreement_share=1.0, confidence=0.01, min_voxels=0), masked_weight=0.0)
+    network = UNet2d(UNet2dConfig(out_chans=4, chans=(4, 8)))
+    task = PretrainTask(config, network)
+    batches = collate_by_views(
+        [
+            task.sample(task.examples(lesson())[0], np.random.default_rng(0)),
+            task.sample(stored_heart(tmp_path, "a"), np.random.default_rng(0)),
+        ]
+    )
+    loss = task(*batches)
+    loss.total.backward()
+    assert set(loss.parts) == {"lessons", "agreement", "agreeing"} and loss.parts["agreement"] > 0
+    assert all(float(weight.grad.abs().sum()) > 0 for weight in network.parameters())
+    fields = task.card_fields()
+    grid = fields.grids[View.SAX]
+    assert (fields.task, fields.label_scheme, grid.n_slices) == ("segment", "cine", None), "a stack of any length"
+    assert grid.spacing_mm == TASK.grids[View.SAX].spacing_mm and fields.training["lessons"] is True
 
 
 def test_what_cannot_teach_is_refused(tmp_path: Path) -> None:
@@ -167,6 +188,8 @@ def test_odd_configurations_and_networks_without_decoders_are_refused() -> None:
             LessonConfig(**changes)
     with pytest.raises(WeightsError, match="without decoders"):
         PretrainTask(replace(TASK, lessons=LessonConfig()), CineMA(NETWORK))
+    with pytest.raises(UsageError, match="without an encoder of tokens; expected an autoencoder"):
+        PretrainTask(replace(TASK, lessons=LessonConfig()), Painter())
     with pytest.raises(UsageError, match="without the short axis"):
         replace(TASK, grids={View.LAX_4C: TASK.grids[View.LAX_4C]}, lessons=LessonConfig())
     with pytest.raises(UsageError, match="expected a square"):

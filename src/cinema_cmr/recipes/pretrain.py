@@ -1,4 +1,4 @@
-"""Pre-training: a store of studies without labels in, a masked autoencoder out."""
+"""Pre-training: a store of studies without labels in, a masked autoencoder or a network of masks out."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def change_experiment(experiment: Experiment, options: PretrainOptions) -> Exper
     if options.teacher:
         if getattr(experiment.task, "lessons", None) is None:
             raise UsageError(
-                f"--teacher with the recipe '{experiment.name}', which learns no masks; expected --recipe both"
+                f"--teacher with the recipe '{experiment.name}', which learns no masks; expected --recipe both or unet"
             )
         changes = {"task.lessons.teachers": list(options.teacher), **changes}
     if options.steps is not None:
@@ -132,7 +132,7 @@ def open_pretraining_data(
         stored = with_views(opened, config)
     if options.lessons is not None:
         lessons = open_training_data(LabelledSource(data=options.lessons), note=note)
-        return _with_lessons(lessons, stored, options.lessons)
+        return _with_lessons(lessons, stored, options.lessons, is_reconstructed=config.masked_weight > 0)
     if stored is None:
         raise UsageError("no store given; expected a folder that `cinema prepare` wrote: --data STORE")
     return stored
@@ -142,7 +142,7 @@ def _check_sources(options: PretrainOptions, config: PretrainConfig) -> None:
     """Raise `UsageError` unless the options name the sources that the recipe learns from, and no other."""
     if (options.lessons is None) != (config.lessons is None):
         found = "without --lessons" if options.lessons is None else f"with --lessons {options.lessons}"
-        wanted = "a folder of labelled studies" if options.lessons is None else "the recipe both or synthetic"
+        wanted = "a folder of labelled studies" if options.lessons is None else "the recipe both, unet or synthetic"
         raise UsageError(f"pre-training {found}; expected {wanted}, e.g. --recipe both --lessons PHANTOMS")
     unused = [f"--{name}" for name in ("data", "validation") if getattr(options, name) is not None]
     if unused and not config.needs_store:
@@ -154,9 +154,16 @@ def _check_sources(options: PretrainOptions, config: PretrainConfig) -> None:
 
 
 def _with_lessons(
-    lessons: TrainingData[AnnotatedStudy], stored: TrainingData[StoredStudy] | None, place: str
+    lessons: TrainingData[AnnotatedStudy],
+    stored: TrainingData[StoredStudy] | None,
+    place: str,
+    *,
+    is_reconstructed: bool,
 ) -> TrainingData[Any]:
-    """Return both as one: the fewer are repeated, and lessons have names of their own in the split."""
+    """Return both as one: the fewer are repeated, and lessons have names of their own in the split.
+
+    Held-out stored studies are validated where something `is_reconstructed` of them.
+    """
     held_out = lessons.val[:_MAX_VALIDATED_LESSONS]
     if stored is None:
         return replace(lessons, val=held_out, source={"lessons": place})
@@ -167,7 +174,7 @@ def _with_lessons(
         card=joined_card([stored.card, lessons.card]),
         split=joined_split([stored.split, _as_lessons(lessons.split)]),
         train=[*stored.train, *lessons.train],
-        val=[*stored.val, *held_out],
+        val=[*(stored.val if is_reconstructed else ()), *held_out],
         source={**stored.source, "lessons": place},
         times=times,
     )

@@ -14,10 +14,13 @@ from cinema_cmr.models.mae import CineMAConfig
 from cinema_cmr.models.stem import COARSE_STEM, SMALL_STEM, StemConfig
 from cinema_cmr.models.vit import VitConfig, vit_size
 from cinema_cmr.recipes.experiment import Experiment
+from cinema_cmr.recipes.segmentation import sax_unet
 from cinema_cmr.tasks.lessons import LessonConfig
 from cinema_cmr.tasks.pretrain import SMALL_DATA_AUGMENTATION, PretrainConfig
 
-__all__ = ["base", "both", "coarse", "masked", "pretraining_experiment", "small", "synthetic", "tiny"]
+__all__ = ["base", "both", "coarse", "masked", "pretraining_experiment", "small", "synthetic", "tiny", "unet"]
+
+_STACK_2_MM = Grid(spacing_mm=2.0, size=(80, 80), slice_spacing_mm=10.0, n_slices=12)
 
 _LONG_AXES = (View.LAX_2C, View.LAX_3C, View.LAX_4C)
 
@@ -66,10 +69,7 @@ def coarse() -> Experiment:
 
 def masked() -> Experiment:
     """Network of `small` on pixels of 2 mm, masked reconstruction alone: what `both` is compared with."""
-    grids = (
-        Grid(spacing_mm=2.0, size=(80, 80), slice_spacing_mm=10.0, n_slices=12),
-        Grid(spacing_mm=2.0, size=(128, 128)),
-    )
+    grids = _STACK_2_MM, Grid(spacing_mm=2.0, size=(128, 128))
     optim = OptimConfig(lr=5e-4, last_lr=1e-6, warmup_steps=200, clip_norm=5.0, ema_decay=0.99)
     train = TrainConfig(n_steps=4000, batch_size=4, optim=optim)
     experiment = _experiment("masked", grids, vit=vit_size("small"), stem=SMALL_STEM, train=train)
@@ -88,6 +88,19 @@ def synthetic() -> Experiment:
     """Structures of synthetic hearts alone, no image of a person: what `both` is compared with."""
     experiment = both().with_task(lessons=LessonConfig(agreement_weight=0.0), masked_weight=0.0)
     return replace(experiment, name="synthetic", model_name="pretrained-synthetic")
+
+
+def unet() -> Experiment:
+    """The U-Net of `sax-unet` by lessons and agreement alone: a start for few labels, without a label of a person."""
+    lessons = both().with_task(grids={View.SAX: _STACK_2_MM}, masked_weight=0.0, skip_blank=False)
+    return replace(
+        lessons,
+        name="unet",
+        model_name="pretrained-unet",
+        architecture="unet2d",
+        network=sax_unet().network,
+        save_precision="float16",
+    )
 
 
 _MASKS = DecoderConfig(out_chans=4, dec_chans=(16, 32, 64, 128, 256), dec_kernel=(3, 3, 1), dropout=0.0)

@@ -59,6 +59,7 @@ RECIPES_OF_TASKS: dict[str, dict[str, Callable[[], Experiment]]] = {
         "both": Recipe("pretraining:both"),
         "masked": Recipe("pretraining:masked"),
         "synthetic": Recipe("pretraining:synthetic"),
+        "unet": Recipe("pretraining:unet"),
         "coarse": Recipe("pretraining:coarse"),
         "tiny": Recipe("pretraining:tiny"),
     },

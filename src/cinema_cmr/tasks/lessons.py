@@ -29,7 +29,7 @@ from cinema_cmr.tasks.mask_examples import SegmentExample
 from cinema_cmr.tasks.segment import SegmentConfig, SegmentTask
 from cinema_cmr.tasks.task import Loss
 
-__all__ = ["LessonConfig", "Lessons", "as_autoencoder", "is_lesson"]
+__all__ = ["LessonConfig", "Lessons", "is_lesson", "mask_network"]
 
 _SAX = str(View.SAX)
 
@@ -89,12 +89,12 @@ class Lessons:
         """Return one sample with its mask, with `rng` augmented."""
         return self.task.sample(example, rng)
 
-    def loss(self, network: CineMA, batch: Batch) -> Loss:
+    def loss(self, network: nn.Module, batch: Batch) -> Loss:
         """Cross-entropy plus soft Dice of the masks, of what was drawn, weighted."""
         loss = self._task_of(network).loss(batch)
         return Loss(total=self.config.weight * loss.total, parts={"lessons": float(loss.total.detach())})
 
-    def agreement(self, network: CineMA, images: Tensor) -> Loss:
+    def agreement(self, network: nn.Module, images: Tensor) -> Loss:
         """Loss of predictions for changed images (b, 1, x, y, z) against the sure ones for the images themselves.
 
         The latter are the teachers', or without any the network's own. An image counts if each structure has enough
@@ -109,30 +109,30 @@ class Lessons:
             return Loss(total=images.new_zeros(()), parts={"agreement": 0.0, "agreeing": 0.0})
         rng = np.random.default_rng(int(torch.randint(2**31, ()).item()))
         image, target = _changed(shown[kept], codes[kept], rng)
-        logits = network.segment({_SAX: image})[_SAX]
+        logits = mask_network(network)({_SAX: image})[_SAX]
         total = cross_entropy(logits, target) + soft_dice(logits, target)
         parts = {"agreement": float(total.detach()), "agreeing": float(kept.float().mean())}
         return Loss(total=config.agreement_weight * total * (len(image) / len(shown)), parts=parts)
 
     @torch.no_grad()
-    def _pseudo_labels(self, network: CineMA, images: Tensor) -> Tensor:
+    def _pseudo_labels(self, network: nn.Module, images: Tensor) -> Tensor:
         """Return the codes (b, x, y, z) predicted surely; `IGNORE_INDEX` elsewhere, and in slices without an image."""
         sure, codes = self._probabilities(network, images).max(dim=1)
         blank = ~images.flatten(1, 3).any(dim=1)
         kept = (sure >= self.config.confidence) & ~blank[:, None, None]
         return codes.masked_fill(~kept, IGNORE_INDEX)
 
-    def _probabilities(self, network: CineMA, images: Tensor) -> Tensor:
+    def _probabilities(self, network: nn.Module, images: Tensor) -> Tensor:
         """Return the mean probabilities (b, class, x, y, z) by the teachers, or by the network itself."""
-        models = [teacher.to(images.device) for teacher in self.teachers] or [_MaskNetwork(network)]
+        models = [teacher.to(images.device) for teacher in self.teachers] or [mask_network(network)]
         return torch.stack([model({_SAX: images})[_SAX].float().softmax(dim=1) for model in models]).mean(dim=0)
 
-    def validate(self, network: CineMA, batch: Batch) -> Mapping[str, Sequence[float]]:
+    def validate(self, network: nn.Module, batch: Batch) -> Mapping[str, Sequence[float]]:
         """Return the Dice of each structure of each sample, under names of their own."""
         return {f"lesson_{name}": scores for name, scores in self._task_of(network).validate(batch).items()}
 
-    def _task_of(self, network: CineMA) -> SegmentTask:
-        return SegmentTask(self.task.config, _MaskNetwork(network))
+    def _task_of(self, network: nn.Module) -> SegmentTask:
+        return SegmentTask(self.task.config, mask_network(network))
 
 
 class _MaskNetwork(nn.Module):
@@ -157,19 +157,22 @@ def _teacher(name: str, grid: Grid) -> nn.Module:
             f"teacher '{name}' sees {found}; expected the grid of the recipe, {grid.size} pixels of"
             f" {grid.spacing_mm:g} mm"
         )
-    model: nn.Module = loaded.model
-    if isinstance(model, CineMA):
-        model = _MaskNetwork(as_autoencoder(model))
-    else:
+    if not isinstance(loaded.model, CineMA):
         loaded.card.check_task("segment")
+    model = mask_network(loaded.model)
     return model.eval().requires_grad_(False)
 
 
-def as_autoencoder(network: nn.Module) -> CineMA:
-    """Return the network as an autoencoder with decoders of masks; raises `WeightsError` for another."""
-    if not isinstance(network, CineMA) or network.mask_decoders is None:
+def mask_network(network: nn.Module) -> nn.Module:
+    """Return what predicts logits of the structures: the network itself, or an autoencoder's decoders of masks.
+
+    Raises `WeightsError` for an autoencoder without them.
+    """
+    if not isinstance(network, CineMA):
+        return network
+    if network.mask_decoders is None:
         raise WeightsError("lessons for a network without decoders of masks; expected a recipe that has lessons")
-    return network
+    return _MaskNetwork(network)
 
 
 def _changed(images: Tensor, codes: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ import hashlib
 import math
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -32,7 +32,7 @@ from cinema_cmr.models.blocks.masking import TokenMask, draw_masks
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.mae import CineMA
 from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions, view_titles
-from cinema_cmr.tasks.lessons import LessonConfig, Lessons, as_autoencoder, is_lesson
+from cinema_cmr.tasks.lessons import LessonConfig, Lessons, is_lesson, mask_network
 from cinema_cmr.tasks.mask_examples import SegmentExample
 from cinema_cmr.tasks.result import Result
 from cinema_cmr.tasks.task import CardFields, Loss, Task
@@ -124,14 +124,22 @@ Example = StoredStudy | SegmentExample
 
 
 class PretrainTask(Task[Example]):
-    """Reconstruction of masked tokens by a `CineMA`; an example is a prepared study, or a frame of a lesson."""
+    """Reconstruction of masked tokens by a `CineMA`, or lessons alone by any network that segments the short axis.
+
+    An example is a prepared study, or a frame of a lesson.
+    """
 
     def __init__(self, config: PretrainConfig, network: nn.Module) -> None:
         super().__init__(network)
         self.config = config
         self.lessons = None if config.lessons is None else Lessons(config.lessons, config.grids[View.SAX])
         if self.lessons is not None:
-            as_autoencoder(network)
+            mask_network(network)
+        if config.masked_weight and not isinstance(network, CineMA):
+            raise UsageError(
+                f"reconstruction of weight {config.masked_weight:g} by a network without an encoder of tokens; expected"
+                " an autoencoder, or a weight of 0"
+            )
 
     def examples(self, annotated: AnnotatedStudy | StoredStudy) -> Sequence[Example]:
         """Return the stored study itself, or the frames of a lesson; `UsageError` for labels without lessons."""
@@ -196,7 +204,7 @@ class PretrainTask(Task[Example]):
     def loss(self, batch: Batch) -> Loss:
         """Mean squared error of a view's decoded patches, then the mean over views; with lessons their losses too."""
         if is_lesson(batch):
-            return self._lessons().loss(as_autoencoder(self.network), batch)
+            return self._lessons().loss(self.network, batch)
         total, parts = _nothing(self.network), dict[str, float]()
         if self.config.masked_weight:
             masks = self.masks(batch, decoder_token_ratio=self.config.decoder_token_ratio)
@@ -206,7 +214,7 @@ class PretrainTask(Task[Example]):
         stacks = batch.images.get(str(View.SAX))
         if stacks is None or self.lessons is None or not self.lessons.config.agreement_weight:
             return Loss(total=total, parts=parts)
-        agreement = self.lessons.agreement(as_autoencoder(self.network), stacks)
+        agreement = self.lessons.agreement(self.network, stacks)
         return Loss(total=total + agreement.total, parts={**parts, **agreement.parts})
 
     def _lessons(self) -> Lessons:
@@ -218,7 +226,7 @@ class PretrainTask(Task[Example]):
     def validate(self, batch: Batch) -> Mapping[str, Sequence[float]]:
         """Return the reconstruction loss of each sample over all its masked patches; the Dice of each lesson."""
         if is_lesson(batch):
-            return self._lessons().validate(as_autoencoder(self.network), batch)
+            return self._lessons().validate(self.network, batch)
         masks = self.masks(batch)
         losses = []
         for index in range(len(batch.names)):
@@ -229,8 +237,11 @@ class PretrainTask(Task[Example]):
         return {"reconstruction_loss": losses}
 
     def card_fields(self) -> CardFields:
-        """Return the grids and how tokens are masked."""
+        """Return the grids and how tokens are masked; of a network of masks alone, what a segmentation states."""
         config = self.config
+        if not isinstance(self.network, CineMA):
+            fields = self._lessons().task.card_fields()
+            return replace(fields, training={**fields.training, "lessons": True})
         training = {
             "mask_ratio": config.mask_ratio,
             "augmented": config.augmentation is not None,
