@@ -54,6 +54,7 @@ NO_PICTURE = {
     "masks-edited": "none: the report shows the reader's outline beside the model's",
     "landmarks-edited": "none: the report shows the reader's point beside the model's",
     "landmarks-experimental": "none: it is a note on the model",
+    "masks-experimental": "none: it is a note on the model",
     "biplane-mismatch": "none: each mask may look sound; the two volumes differ",
     "blank-images": "none: the images are of one grey value",
     "not-a-cine": "none: any still image",

@@ -87,6 +87,15 @@ def test_turns_that_cannot_be_made_are_refused(tta: int, size: tuple[int, int]) 
         segmenter(tta=tta, size=size)
 
 
+def test_a_model_that_is_not_for_measuring_says_so() -> None:
+    usual = segmenter(Oracle())
+    assert usual.model_flags() == ()
+    card = replace(usual.card, training={"experimental": "a start for few labels"})
+    (flag,) = Segmenter(LoadedModel(model=Oracle(), card=card), CPU).model_flags()
+    assert (flag.code, flag.severity) == ("masks-experimental", "warning")
+    assert "a start for few labels: do not use these measurements" in flag.message
+
+
 def test_an_offset_makes_its_class_likelier_by_its_odds() -> None:
     names = ("background", "rv", "myo", "lv")
     card = replace(segmenter().card, outputs=names, logit_offsets={"myo": 1.0})

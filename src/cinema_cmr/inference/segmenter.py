@@ -13,6 +13,7 @@ from torch import Tensor
 
 from cinema_cmr.core.card import Grid, check_tta
 from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.results import Flag
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.image.intensity import normalise
@@ -52,6 +53,17 @@ class Segmenter:
         """Return a faster segmenter, enough to find the heart: one network, without test-time augmentation."""
         first = next(iter(self.loaded.members.values()))
         return Segmenter(first, self.runtime, tta=1)
+
+    def model_flags(self) -> tuple[Flag, ...]:
+        """Return the flag of a model whose card's note `experimental` says that it is not for measuring; or none."""
+        reason = self.card.training.get("experimental")
+        if not reason:
+            return ()
+        message = (
+            f"masks are from '{self.card.name}', {reason}: do not use these measurements; fine-tune it first, or take"
+            " another model"
+        )
+        return (Flag(code="masks-experimental", severity="warning", message=message),)
 
     @property
     def inference_settings(self) -> str:

@@ -161,6 +161,7 @@ class Analyzer:
         model = self.disease_model
         flags = (
             *modality_flags(study, predictions.values(), self.segmenter.card),
+            *self.segmenter.model_flags(),
             *landmark_flags,
             *found.flags,
             *fov_flags(one for view, one in predictions.items() if view is not View.SAX),

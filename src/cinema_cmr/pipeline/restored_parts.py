@@ -41,7 +41,13 @@ __all__ = [
     "stored_run_facts",
 ]
 
-_OF_THE_MODEL = ("modality-mismatch", "heart-exceeds-fov", "low-confidence", "landmarks-experimental")
+_OF_THE_MODEL = (
+    "modality-mismatch",
+    "heart-exceeds-fov",
+    "low-confidence",
+    "masks-experimental",
+    "landmarks-experimental",
+)
 """Flags that need the model or its images: taken over from the record, whatever became of the masks."""
 
 _OF_ITS_MASKS = ("heart-exceeds-fov", "low-confidence", "removed-components")

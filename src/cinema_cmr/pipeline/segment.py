@@ -33,9 +33,9 @@ def segment_to_file(
     """Segment an image and write its mask to `path` as uint8, on the image's own grid.
 
     `choices` are the user's decisions on series. `warn` is called with each flag: an image of another modality than the
-    model's, a heart that exceeds the model's field of view, short-axis slices left out, or frames that are not in
-    phase; the mask is written all the same. If the source holds several views of the model, the view's name is put
-    before the suffix. The header names input and model by their hashes (`mask_origin`).
+    model's, a model that is not for measuring, a heart that exceeds the model's field of view, short-axis slices left
+    out, or frames that are not in phase; the mask is written all the same. If the source holds several views of the
+    model, the view's name is put before the suffix. The header names input and model by their hashes (`mask_origin`).
     """
     study = source if isinstance(source, Study) else read_study(source, choices=choices)
     note = "" if isinstance(source, Study) else mask_origin(source, segmenter, choices)
@@ -46,6 +46,7 @@ def segment_to_file(
     if warn is not None:
         for flag in (
             *modality_flags(study, predictions.values(), segmenter.card),
+            *segmenter.model_flags(),
             *fov_flags(predictions.values()),
             *(flag for flag in issue_flags(study) if flag.severity == "error" or flag.code == "short-axis-left-out"),
         ):

@@ -169,6 +169,7 @@ _MODEL: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
         "image and model do not match",
         "cine for a scar model, or late enhancement for cine",
     ),
+    ("masks-experimental", _WARNING, "the model is not for measuring", "the note `experimental` in its card"),
 )
 
 _VIEWS: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
