@@ -20,8 +20,10 @@ from cinema_cmr.models.transplant import SHARED_PARTS
 from cinema_cmr.models.unetr import ConvUNetRConfig
 from cinema_cmr.models.weights import load_model
 from cinema_cmr.recipes.finetune import finetune
+from cinema_cmr.recipes.presets import with_preset
 from cinema_cmr.recipes.registry import recipe
-from cinema_cmr.recipes.start import first_network, with_decoder_of
+from cinema_cmr.recipes.run import prepare_run
+from cinema_cmr.recipes.start import first_network, other_pixels, with_decoder_of
 
 
 def test_a_run_starts_from_given_weights(tmp_path: Path) -> None:
@@ -43,6 +45,19 @@ def test_a_start_may_share_its_weights_among_other_views() -> None:
     started = first_network(experiment, LoadedModel(model=network, card=card))
     assert experiment.network != fewer.network
     assert all(map(torch.equal, network.state_dict().values(), started.state_dict().values()))
+
+
+def test_a_start_that_has_seen_other_pixels_is_noted(tmp_path: Path) -> None:
+    said: list[str] = []
+    start, experiment = load_model("cinema-sax-start"), recipe("sax-unet")
+    prepare_run(experiment, data(), tmp_path, start=start, note=said.append)
+    assert "has seen pixels of 2 mm, this run shows 1.5 mm" in said[0] and said[0].endswith(
+        "--preset medium shows 2 mm"
+    )
+    assert other_pixels(with_preset(experiment, "medium"), start) == ""
+    assert other_pixels(recipe("ef-vit"), load_model("cinema-small")) == ""
+    assert "--preset" not in other_pixels(with_preset(experiment, "medium"), load_model("cinema-sax"))
+    assert other_pixels(experiment, None) == ""
 
 
 def test_weights_of_another_size_are_refused(tmp_path: Path) -> None:

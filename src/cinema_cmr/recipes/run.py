@@ -23,7 +23,7 @@ from cinema_cmr.models.weights import load_model, save_model
 from cinema_cmr.recipes.card import create_card
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.run_config import record_run, write_config
-from cinema_cmr.recipes.start import first_network, with_decoder_of
+from cinema_cmr.recipes.start import first_network, other_pixels, with_decoder_of
 from cinema_cmr.tasks.registry import create_task
 from cinema_cmr.tasks.task import Task
 
@@ -123,13 +123,15 @@ def prepare_run(
     """Resolve an experiment on this machine, load its first weights and make its examples.
 
     `start`: the model to start from; None for the experiment's own. `command`: for the record in config.yaml. `note`
-    receives how many studies the task can learn nothing from. Raises `InputError` if these are all training studies,
-    and the errors of `recipes.start.first_network`.
+    receives that a start has seen pixels of another size, and how many studies the task can learn nothing from. Raises
+    `InputError` if these are all training studies, and the errors of `recipes.start.first_network`.
     """
     name = start if start is not None else experiment.start
     loaded = load_model(name) if isinstance(name, str) else name
     resolved = experiment.resolved(start=name.card.name if isinstance(name, LoadedModel) else name)
     resolved = with_decoder_of(resolved, loaded)
+    if said := other_pixels(resolved, loaded):
+        note(said)
     task = create_task(resolved.task, first_network(resolved, loaded), data.train)
     taught = [[*task.examples(study)] for study in data.train]
     held_out = [[*task.examples(study)] for study in data.val]

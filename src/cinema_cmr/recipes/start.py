@@ -20,10 +20,14 @@ from cinema_cmr.recipes.encoder_sizes import wrong_size_message
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.published_size import has_published_size
 
-__all__ = ["first_network", "with_decoder_of"]
+__all__ = ["first_network", "other_pixels", "with_decoder_of"]
 
 _NOT_IN_THE_WEIGHTS = ("normalise_targets", "also")
 """Parts of a configuration that change no weights: the loss of an autoencoder, further views of the same network."""
+
+_SAME_PIXELS = 0.05
+_MEDIUM_MM = 2.0
+"""Pixels of the preset `medium`, `recipes/presets.py`."""
 
 
 def first_network(experiment: Experiment, start: LoadedModel | None) -> nn.Module:
@@ -61,6 +65,23 @@ def with_decoder_of(experiment: Experiment, start: LoadedModel | None) -> Experi
         network, dec_chans=sizes.dec_chans, dec_scale_factor=sizes.dec_scale_factor, dec_kernel=sizes.dec_kernel
     )
     return replace(experiment, network=adopted)
+
+
+def other_pixels(experiment: Experiment, start: LoadedModel | None) -> str:
+    """Return what to say where a start has seen pixels of another size than the run shows; empty where it has not."""
+    if start is None:
+        return ""
+    task = experiment.task
+    grids = getattr(task, "grids", None) or {getattr(task, "view", None): getattr(task, "grid", None)}
+    for view, grid in grids.items():
+        seen = start.card.grids.get(view)
+        if seen is not None and grid is not None and abs(seen.spacing_mm / grid.spacing_mm - 1) > _SAME_PIXELS:
+            way = ": --preset medium shows 2 mm" if seen.spacing_mm == _MEDIUM_MM else ""
+            return (
+                f"the start '{start.card.name}' has seen pixels of {seen.spacing_mm:g} mm, this run shows"
+                f" {grid.spacing_mm:g} mm, where its filters see hearts of another size{way}"
+            )
+    return ""
 
 
 def _load_start(network: nn.Module, experiment: Experiment, start: LoadedModel) -> None:

@@ -135,7 +135,7 @@ class PretrainTask(Task[Example]):
         self.lessons = None if config.lessons is None else Lessons(config.lessons, config.grids[View.SAX])
         if self.lessons is not None:
             mask_network(network)
-        if config.masked_weight and not isinstance(network, CineMA):
+        if self.lessons is not None and config.masked_weight and not isinstance(network, CineMA):
             raise UsageError(
                 f"reconstruction of weight {config.masked_weight:g} by a network without an encoder of tokens; expected"
                 " an autoencoder, or a weight of 0"
