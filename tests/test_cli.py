@@ -283,4 +283,4 @@ def test_no_time_goes_into_unused_cycles_during_imports_and_at_the_end() -> None
         "from cinema_cmr.cli import main\nmain(['weights', 'verify', 'cinema-disease'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "10000 True"
+    assert done.stdout.splitlines()[-1] == "50000 True"

@@ -22,6 +22,7 @@ from cinema_cmr.commands.console import print_error, set_log_format, silence
 from cinema_cmr.commands.ending_signals import EndedBySignal, ending_signals
 from cinema_cmr.commands.options.parser import CommandParser, check_config_files, check_paths
 from cinema_cmr.core.errors import as_cinema_error, unknown_name
+from cinema_cmr.core.memory import reuse_freed_memory
 from cinema_cmr.files.leftovers import remove_leftovers
 
 __all__ = ["main"]
@@ -45,8 +46,9 @@ _WAIT_POLICY = ("OMP_WAIT_POLICY", "passive")
 """Threads of torch that wait for each other sleep. Beside other busy processes those that spin take each other's cores:
 `cinema demo` took 86 s on two cores beside two such processes, and takes 19 s; on idle cores 12 and 11 s."""
 
-_OBJECTS_BETWEEN_COLLECTIONS = 10_000
-"""New objects after which Python looks for unused cycles; at its own 700 that is a tenth of the time of the imports."""
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000
+"""New objects after which Python looks for unused cycles. At its own 700 that is a tenth of the time of the imports, at
+10,000 still a fifteenth."""
 
 _AFTER_INTERRUPT = {
     **dict.fromkeys(
@@ -64,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     No error leaves a traceback; CINEMA_TRACEBACK=1 prints it. Whatever ends the command, its temporary files go.
     """
     os.environ.setdefault(*_WAIT_POLICY)  # read when torch is imported, which commands do later
+    reuse_freed_memory()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     atexit.register(gc.freeze)  # else the interpreter looks for cycles in all of torch before it ends, for 0.6 s
     words = list(sys.argv[1:] if arguments is None else arguments)

@@ -42,6 +42,16 @@ def test_curves_close_at_the_border_and_nothing_has_none() -> None:
     assert loops(np.zeros((4, 6))) == []
 
 
+def test_the_size_of_the_field_around_changes_no_bit() -> None:
+    field = np.random.default_rng(2).uniform(0, 1, (7, 9)).astype(np.float32)
+    for curve, wide in zip(loops(field), loops(np.pad(field, ((64, 30), (128, 20)))), strict=True):
+        np.testing.assert_allclose(wide - (128, 64), curve, atol=1e-12)
+    narrow = np.zeros((40, 50))
+    narrow[17:20, 23:27] = 1
+    (curve,) = loops(narrow)
+    assert {(22.5, 17.0), (26.5, 18.0), (24.0, 16.5), (24.0, 19.5)} <= {tuple(point) for point in curve.tolist()}
+
+
 def test_pixels_that_touch_at_a_corner_are_parted() -> None:
     field = np.zeros((4, 4))
     field[1, 1] = field[2, 2] = 1

@@ -36,11 +36,21 @@ def loops(field: NDArray[np.floating]) -> list[Array]:
     By marching squares, in pixel indices (a pixel's centre is whole). Beyond its border the field counts as
     0, so that every curve closes; where two corners touch, the inside is taken as parted.
     """
-    padded = np.pad(np.asarray(field, dtype=np.float64), 1)
-    if padded.max() < _LEVEL:
+    inside = np.asarray(field) >= _LEVEL
+    if not inside.any():
         return []
+    # The curves run within a pixel of the inside, so that the rest of a large field need not be searched.
+    part, corner = _around(inside)
+    padded = np.pad(np.asarray(field, dtype=np.float64), 1)[part]
     following = _segments(padded >= _LEVEL)
-    return [_points(edges, padded) - 1 for edges in _chains(following)]
+    return [_points(edges, padded, corner) - 1 for edges in _chains(following)]
+
+
+def _around(inside: NDArray[np.bool_]) -> tuple[tuple[slice, slice], tuple[int, int]]:
+    """Return rows and columns of the inside with a pixel around it, in the padded field, and the first of each."""
+    spans = [np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0)]
+    rows, columns = (slice(int(span[0]), int(span[-1]) + 3) for span in spans)
+    return (rows, columns), (rows.start, columns.start)
 
 
 def _segments(inside: NDArray[np.bool_]) -> dict[int, int]:
@@ -77,14 +87,17 @@ def _chains(following: dict[int, int]) -> Iterator[list[int]]:
         yield chain
 
 
-def _points(edges: list[int], field: Array) -> Array:
-    """Where the level is crossed on each edge, by linear interpolation; (n, 2) as (column, row)."""
+def _points(edges: list[int], field: Array, corner: tuple[int, int]) -> Array:
+    """Where the level is crossed on each edge, by linear interpolation; (n, 2) as (column, row).
+
+    `corner` is the (row, column) of the field's first pixel.
+    """
     numbers = np.array(edges)
     rows, columns = np.divmod(numbers // 2, field.shape[1])
     down = numbers % 2
     start, end = field[rows, columns], field[rows + down, columns + 1 - down]
     along = (_LEVEL - start) / (end - start)
-    return np.stack([columns + along * (1 - down), rows + along * down], axis=1)
+    return np.stack([columns + corner[1] + along * (1 - down), rows + corner[0] + along * down], axis=1)
 
 
 def curve_length_mm(curve: Array, spacing_mm: tuple[float, float]) -> float:
