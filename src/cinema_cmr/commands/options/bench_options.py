@@ -69,7 +69,7 @@ def bench_request(given: Namespace, console: Console) -> BenchRequest:
         split=given.split or None,
         codes=given.codes,
         note=console.note,
-        report=lambda progress: show(f"loss {progress.loss:.3f}, step", progress.step, progress.n_steps),
+        report=lambda progress: show(f"loss {progress.loss:.3f}, step", progress.step, progress.n_expected),
     )
 
 
