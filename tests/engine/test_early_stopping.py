@@ -215,12 +215,6 @@ def test_held_out_studies_without_any_score_are_refused(tmp_path: Path, monkeypa
         run(tmp_path)
 
 
-@pytest.mark.parametrize("changes", [{"patience": -1}, {"validate_every": 40}])
-def test_a_patience_that_cannot_be_is_refused(changes: dict[str, object]) -> None:
-    with pytest.raises(UsageError, match=r"patience -?\d.*expected"):
-        config(**changes)
-
-
 @pytest.mark.medium
 def test_a_signal_keeps_the_count(tmp_path: Path, whole: tuple[Path, dict[str, Tensor], list[Progress]]) -> None:
     def send(progress: Progress) -> None:
