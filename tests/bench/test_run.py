@@ -135,8 +135,7 @@ def test_with_patience_others_than_the_scored_patients_choose_the_weights(tmp_pa
     experiment = replace(short(recipe("sax-unet")), task=task, network=network)
     experiment = experiment.with_train(n_steps=9, validate_every=1, patience=2)
     experiment = experiment.with_optim(lr=1e-12, last_lr=0.0, warmup_steps=0)
-    held_out = of(HEARTS)
-    record = train_and_score(experiment, held_out, tmp_path, choosing=held_out.train[:1])
+    record = train_and_score(experiment, of(HEARTS[1:]), tmp_path, choosing=HEARTS[:1])
     assert record.n_steps == 3 and [row.patient for row in record.patients] == ["p4", "p5"]
     assert "n_val_studies: 1" in (tmp_path / "config.yaml").read_text()
 

@@ -42,8 +42,9 @@ class BenchDataset:
         """Return the studies that fit a task, and why no run can be made of them, if so; then all studies."""
         train, val = (fitting(task, part) for part in (self.data.train, self.data.val))
         why = why_not(task, train, val)
-        fits = replace(self.select(train, val), choosing=fitting(task, self.choosing))
-        return (self, why) if why else (fits, None)
+        if why:
+            return self, why
+        return replace(self.select(train, val), choosing=fitting(task, self.choosing)), None
 
 
 @dataclass(frozen=True, kw_only=True)
