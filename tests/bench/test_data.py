@@ -10,6 +10,7 @@ from oracles import cine_of, heart
 from cinema_cmr.bench.data import read_datasets
 from cinema_cmr.bench.tasks import TASKS
 from cinema_cmr.core.errors import UsageError
+from cinema_cmr.data.cases import Split, write_split
 from cinema_cmr.io.nifti.image import write_cine, write_mask
 
 
@@ -42,3 +43,21 @@ def test_a_task_takes_the_studies_that_fit_or_says_why_not(lab: Path, tmp_path: 
     assert why is None and len(fitting.data.train) + len(fitting.data.val) == 10
     whole, why = read.dataset.fitting(TASKS["vendor"])
     assert whole is read.dataset and why == "training patients with vendor: 0; at least 2 are needed"
+
+
+def test_with_patience_the_validation_part_chooses_and_another_is_scored(lab: Path, tmp_path: Path) -> None:
+    split = tmp_path / "split.json"
+    parts = {"train": [f"p{n}" for n in range(6)], "validation": ["p6", "p7"], "test": ["p8", "p9"]}
+    write_split(Split(dataset="folder", parts={name: tuple(its) for name, its in parts.items()}, rule="by hand"), split)
+    call = {"split": split, "note": lambda text: None, "with_choosing": True}
+    (read,) = read_datasets([str(lab)], tmp_path / "out", part="test", **call)  # type: ignore[arg-type]
+    assert read.dataset is not None
+    fitting, _ = read.dataset.fitting(TASKS["segment-sax"])
+    assert [study.patient for study in fitting.choosing] == ["p6", "p7"]
+    assert [study.patient for study in fitting.data.val] == ["p8", "p9"] and len(fitting.data.train) == 6
+    few = fitting.select(fitting.data.train[:2], fitting.data.val)
+    assert few.choosing == fitting.choosing
+    with pytest.raises(
+        UsageError, match="on which the weights are chosen; expected another part to score: --part test"
+    ):
+        read_datasets([str(lab)], tmp_path / "out", part="validation", **call)  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from cinema_cmr.bench.scored_run import ScoredRun
 from cinema_cmr.bench.suite import RunKey
 from cinema_cmr.bench.tasks import TASKS
 from cinema_cmr.core.card import Grid
+from cinema_cmr.core.errors import UsageError
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.models.baselines import UNet2dConfig
 from cinema_cmr.models.stem import StemConfig
@@ -125,3 +126,21 @@ def test_a_shipped_model_is_scored_and_not_trained(tmp_path: Path, monkeypatch: 
     record = run_of("segment-sax", "shipped", HEARTS, tmp_path)
     assert record.n_steps == 0 and record.seconds == 0
     assert [patient.values["dice_lv"] for patient in record.patients] == [0.0, 0.0]
+
+
+@pytest.mark.medium
+def test_with_patience_others_than_the_scored_patients_choose_the_weights(tmp_path: Path) -> None:
+    network = UNet2dConfig(view="sax", out_chans=4, chans=(4, 8))
+    task = SegmentConfig(grid=Grid(spacing_mm=3.0, size=(32, 32)))
+    experiment = replace(short(recipe("sax-unet")), task=task, network=network)
+    experiment = experiment.with_train(n_steps=9, validate_every=1, patience=2)
+    experiment = experiment.with_optim(lr=1e-12, last_lr=0.0, warmup_steps=0)
+    record = train_and_score(experiment, of(HEARTS[1:]), tmp_path, choosing=HEARTS[:1])
+    assert record.n_steps == 3 and [row.patient for row in record.patients] == ["p4", "p5"]
+    assert "n_val_studies: 1" in (tmp_path / "config.yaml").read_text()
+
+
+def test_patience_of_a_benchmark_needs_its_interval(tmp_path: Path) -> None:
+    for given in ({"patience": 4}, {"validate_every": 100}, {"patience": -1, "validate_every": 100}):
+        with pytest.raises(UsageError, match="expected both or none"):
+            BenchOptions(root=tmp_path, **given)

@@ -74,6 +74,17 @@ def test_a_finished_run_is_kept_and_another_is_refused(tmp_path: Path) -> None:
         finished(folder, IDENTITY)
 
 
+def test_a_result_of_an_older_version_is_kept_although_it_lacks_a_newer_value(tmp_path: Path) -> None:
+    write_result(tmp_path, IDENTITY, record("a"))
+    values = json.loads((tmp_path / RESULT_FILE).read_text())
+    for name in ("patience", "validate_every", "choosing"):
+        del values["identity"][name]
+    (tmp_path / RESULT_FILE).write_text(json.dumps(values))
+    assert finished(tmp_path, IDENTITY) is not None
+    with pytest.raises(OutputExistsError, match="another patience"):
+        finished(tmp_path, replace(IDENTITY, patience=4))
+
+
 def test_a_record_of_another_shape_is_not_read(tmp_path: Path) -> None:
     write_result(tmp_path, IDENTITY, record("a"))
     values = json.loads((tmp_path / RESULT_FILE).read_text())

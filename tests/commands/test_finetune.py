@@ -185,3 +185,32 @@ def test_a_file_of_options_has_the_fields_as_keys(tmp_path: Path, capsys: pytest
     (tmp_path / "run.yaml").write_text("data: nowhere\nrecipe: sax-unet\nstart: cinema-sax\nlayer_decay: 0.5\n")
     assert call("finetune", "--config", tmp_path / "run.yaml", "-o", tmp_path / "run") == 3
     assert "'nowhere' is no folder" in capsys.readouterr().err
+
+
+@pytest.mark.medium
+def test_a_run_with_patience_ends_early_and_says_so(
+    studies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["finetune", "--data", studies, "--recipe", "sax-unet", "--preset", "smoke", "--device", "cpu"]
+    words += [
+        "--steps",
+        9,
+        "--lr",
+        1e-12,
+        "--patience",
+        2,
+        "--set",
+        "train.optim.warmup_steps=0",
+        "--set",
+        "train.optim.last_lr=0",
+    ]
+    assert call(*words, "-o", tmp_path / "run") == 2
+    assert "patience 2 with a validation every 200 of 9 steps" in capsys.readouterr().err
+    words += ["--validate-every", 1]
+    assert call(*words, "--from", "cinema-sax", "--compare-scratch", "-o", tmp_path / "run") == 2
+    assert "leave --patience out" in capsys.readouterr().err and not (tmp_path / "run").exists()
+    assert call(*words, "-o", tmp_path / "run") == 0
+    printed = capsys.readouterr()
+    assert "weights: of step 1, chosen on the held-out studies; 3 updates made" in printed.out
+    assert "step 3/3" in printed.err and "stopped at step 3: no better than step 1 for 2 validations" in printed.err
+    assert json.loads((tmp_path / "run" / "model" / "card.json").read_text())["training"]["n_steps"] == 3

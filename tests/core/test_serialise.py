@@ -45,6 +45,14 @@ def test_all_kinds_of_fields_come_back_equal() -> None:
     assert from_dict(Outer, json.loads(json.dumps(to_dict(value)))) == value
 
 
+def test_a_default_that_was_not_given_is_written_again() -> None:
+    """As of a configuration of an older version, which lacks a newer value."""
+    for read in (from_dict, from_result):
+        found = read(Outer, {"name": "x", "inner": {"rate": 0.1}, "by_view": {"sax": {}}})
+        expected = Outer(name="x", inner=Inner(rate=0.1), by_view={View.SAX: Inner()})
+        assert found == expected and to_dict(found) == to_dict(expected)
+
+
 def test_a_whole_number_serves_as_a_float() -> None:
     rate = from_dict(Inner, {"rate": 1}).rate
     assert rate == 1.0 and isinstance(rate, float)

@@ -42,7 +42,7 @@ def test_curves_close_at_the_border_and_nothing_has_none() -> None:
     assert loops(np.zeros((4, 6))) == []
 
 
-def test_the_size_of_the_field_around_changes_no_bit() -> None:
+def test_the_size_of_the_field_around_changes_no_curve() -> None:
     field = np.random.default_rng(2).uniform(0, 1, (7, 9)).astype(np.float32)
     for curve, wide in zip(loops(field), loops(np.pad(field, ((64, 30), (128, 20)))), strict=True):
         np.testing.assert_allclose(wide - (128, 64), curve, atol=1e-12)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from small_runs import data, small
 
-from cinema_cmr.core.errors import InputError, OutputExistsError
+from cinema_cmr.core.errors import InputError, OutputExistsError, UsageError
 from cinema_cmr.engine.trainer import Progress
 from cinema_cmr.files.lock import folder_lock
 from cinema_cmr.recipes.registry import recipe
@@ -67,3 +67,27 @@ def test_only_the_first_of_several_processes_locks_the_folder_and_writes(
         assert not (tmp_path / "config.yaml").exists()
         with pytest.raises(InputError, match="is in use by process"):
             ready.execute()
+
+
+def test_a_run_with_patience_says_which_weights_its_held_out_studies_chose(tmp_path: Path) -> None:
+    """At a rate of almost nothing no validation is better than the first."""
+    chosen = (
+        small().with_train(n_steps=9, validate_every=1, patience=2).with_optim(lr=1e-12, last_lr=0.0, warmup_steps=0)
+    )
+    result = prepare_run(chosen, data(), tmp_path).execute()
+    assert result.best is not None and (result.best.step, result.n_updates) == (1, 3)
+    assert result.validation == result.best.scores
+    training = result.card.training
+    early = training["early_stopping"]
+    assert training["n_steps"] == 3 and isinstance(early, dict)
+    assert (early["step_of_weights"], early["most_steps"], early["patience"], early["validate_every"]) == (1, 9, 2, 1)
+    assert "held-out" in early["chosen_on"]
+    plain = prepare_run(small(), data(), tmp_path / "plain").execute()
+    assert plain.best is None and "early_stopping" not in plain.card.training
+
+
+def test_patience_without_held_out_studies_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    patient = small().with_train(n_steps=9, validate_every=1, patience=2)
+    with pytest.raises(UsageError, match="patience without held-out studies"):
+        prepare_run(patient, data(val=[]), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

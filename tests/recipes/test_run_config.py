@@ -89,3 +89,21 @@ def test_a_file_that_describes_no_experiment_is_refused() -> None:
         Experiment.from_values({**values, "task": {}})
     with pytest.raises(UsageError, match="expected a mapping"):
         Experiment.from_values(["sax-unet"])  # type: ignore[arg-type]
+
+
+def test_a_run_of_an_older_version_is_resumed_although_it_lacks_a_newer_value(tmp_path: Path) -> None:
+    experiment = small().resolved(start=None)
+    write_config(tmp_path, experiment, data(), record_run(data(), None))
+    values = written(tmp_path)
+    del values["experiment"]["train"]["patience"]  # type: ignore[attr-defined]
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(values))
+    assert Experiment.from_values(values["experiment"]) == experiment
+    with pytest.raises(UsageError, match=r"differs in train.patience"):
+        patient = experiment.with_train(n_steps=2, validate_every=1, patience=2)
+        write_config(tmp_path, patient, data(), record_run(data(), None))
+    write_config(tmp_path, experiment, data(), record_run(data(), None))
+    assert written(tmp_path)["experiment"]["train"]["patience"] == 0  # type: ignore[index]
+    values["experiment"]["gone"] = 1
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(values))
+    with pytest.raises(UsageError, match=r"another run, which differs in .*gone"):
+        write_config(tmp_path, experiment, data(), record_run(data(), None))

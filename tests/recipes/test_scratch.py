@@ -36,6 +36,13 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     return finetune(small(), data(), tmp_path_factory.mktemp("start")).load()
 
 
+def test_runs_that_choose_weights_on_the_compared_patients_are_refused(tmp_path: Path, start: LoadedModel) -> None:
+    patient = small().with_train(n_steps=9, validate_every=1, patience=2)
+    with pytest.raises(UsageError, match="compared on would choose the weights; leave --patience out"):
+        compare_with_scratch(patient, data(), tmp_path, start=start)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_each_patient_is_held_out_once_and_never_learned_from_then() -> None:
     folds = divide_into_folds(data(), 2, seed=1)
     held = [study.patient for fold in folds for study in fold.val]

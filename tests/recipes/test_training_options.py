@@ -24,6 +24,8 @@ def test_options_change_an_experiment_by_path_and_tell_their_command() -> None:
     changes = {"train.n_steps": 4, "train.optim.clip_norm": 0.1, "task.tta": 2}
     every = {"train.validate_every": 200, "train.checkpoint_every": 200}
     assert options.changes() == {**changes, **every}
+    patient = FinetuneOptions(steps=4000, validate_every=50, patience=3).changes()
+    assert (patient["train.validate_every"], patient["train.patience"]) == (50, 3)
     command = "cinema finetune --data lab --steps 4 --set train.optim.clip_norm=1e-1 --set task.tta=2 -o run"
     assert sorted(options.command("finetune", Path("run")).split()) == sorted(command.split())
     assert PretrainOptions(skip_blank=True).command("pretrain", Path("a b")) == "cinema pretrain --skip-blank -o 'a b'"

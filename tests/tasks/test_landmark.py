@@ -171,3 +171,7 @@ def test_a_point_that_was_not_found_has_no_distance() -> None:
     found = summarise([its.evaluate(annotated("a")), its.evaluate(annotated("b"))]).scores
     assert found["found_lax_4c:apex"].value == 0 and found["found_lax_4c:mitral_septal"].value == 1
     assert found["distance_mm_lax_4c:apex"].n == 0
+
+
+def test_weights_are_chosen_by_the_shortest_distance() -> None:
+    assert task().validation_score({"apex_mm": 2.0, "mitral_septal_mm": 4.0}) == -3.0

@@ -196,3 +196,10 @@ def test_odd_configurations_and_networks_without_decoders_are_refused() -> None:
         replace(TASK, grids={View.SAX: replace(TASK.grids[View.SAX], size=(32, 48))}, lessons=LessonConfig())
     with pytest.raises(UsageError, match="without a decoder"):
         CineMA(NETWORK).segment({"sax": torch.zeros(1, 1, 32, 32, 3)})
+
+
+def test_weights_are_chosen_by_reconstruction_and_lessons_alike() -> None:
+    task, dice = task_with_lessons(), {"lesson_dice_lv": 0.8, "lesson_dice_rv": float("nan")}
+    assert task.validation_score({"reconstruction_loss": 0.3, **dice}) == pytest.approx(0.5)
+    assert task.validation_score(dice) == pytest.approx(0.8)
+    assert np.isnan(task.validation_score({}))

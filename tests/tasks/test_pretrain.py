@@ -248,3 +248,9 @@ def test_what_makes_no_task_is_refused() -> None:
     study = Study(name="x", cines=(moving_disc(View.SAX, 2, 0),))
     with pytest.raises(UsageError, match="expected one of a store"):
         pretrain_task().examples(AnnotatedStudy(study=study, patient="x"))
+
+
+def test_weights_are_chosen_by_the_reconstruction() -> None:
+    assert pretrain_task(masked_weight=2.0, network=CineMA(NETWORK)).validation_score(
+        {"reconstruction_loss": 0.1}
+    ) == pytest.approx(-0.2)

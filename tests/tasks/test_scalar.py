@@ -177,3 +177,9 @@ def test_classes_are_counted() -> None:
     assert found.scores["balanced_accuracy"].value == pytest.approx(0.75)
     assert found.confusion is not None and found.confusion.counts == ((1, 1), (0, 1))
     assert found.confusion.classes == ("NOR", "DCM") and found.scores["auroc"].method == "none"
+
+
+def test_weights_are_chosen_by_error_or_accuracy() -> None:
+    number, group = (ScalarTask.of(config, nn.Identity(), STUDIES) for config in (NUMBER, CLASS))
+    assert number.validation_score({"absolute_error": 3.0}) == -3.0
+    assert group.validation_score({"accuracy": 0.75}) == 0.75

@@ -198,3 +198,9 @@ def test_rare_classes_are_drawn_more_often_and_cost_more() -> None:
     batch = collate([task().sample(whole, None)])
     plain, heavy = (task(class_weights=w).loss(batch).parts for w in ((), (1.0, 5.0, 1.0, 1.0)))
     assert heavy["cross_entropy"] > plain["cross_entropy"] and heavy["dice_loss"] == plain["dice_loss"]
+
+
+def test_weights_are_chosen_by_the_mean_dice_of_what_was_drawn() -> None:
+    score = task().validation_score({"dice_rv": float("nan"), "dice_myo": 0.6, "dice_lv": 0.9})
+    assert score == pytest.approx(0.75)
+    assert np.isnan(task().validation_score({"dice_lv": float("nan")}))

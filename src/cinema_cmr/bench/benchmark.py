@@ -100,7 +100,14 @@ def describe_settings(options: BenchOptions, datasets: Sequence[BenchDataset], *
     if options.preset is not None:
         sentences.append(PRESETS[options.preset])
     if options.steps is not None:
-        sentences.append(f"Every run: {options.steps} updates.")
+        sentences.append(f"Every run: {'at most ' * bool(options.patience)}{options.steps} updates.")
+    if options.patience:
+        choosing = sum(_n_patients(its.choosing) for its in datasets)
+        sentences.append(
+            f"Every run ends after {options.patience} validations in a row without a better one,"
+            f" {options.validate_every} updates apart, and keeps the weights of the best; {choosing} patients of the"
+            " validation part, neither trained on nor scored, choose them."
+        )
     return sentences
 
 

@@ -14,6 +14,9 @@ from cinema_cmr.datasets.reading import LabelledSource, open_training_data
 
 __all__ = ["BenchDataset", "ReadDataset", "read_datasets"]
 
+_CHOOSING = "validation"
+"""Part of a split on which runs with patience choose their weights."""
+
 Labelled = TrainingData[AnnotatedStudy]
 
 
@@ -23,6 +26,8 @@ class BenchDataset:
 
     name: str
     data: Labelled
+    choosing: Sequence[AnnotatedStudy] = ()
+    """Validation part, on which runs with patience choose their weights; neither trained on nor scored."""
 
     @property
     def title(self) -> str:
@@ -37,7 +42,9 @@ class BenchDataset:
         """Return the studies that fit a task, and why no run can be made of them, if so; then all studies."""
         train, val = (fitting(task, part) for part in (self.data.train, self.data.val))
         why = why_not(task, train, val)
-        return (self, why) if why else (self.select(train, val), None)
+        if why:
+            return self, why
+        return replace(self.select(train, val), choosing=fitting(task, self.choosing)), None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +64,18 @@ def read_datasets(
     part: str,
     note: Callable[[str], None],
     codes: Sequence[str] = (),
+    with_choosing: bool = False,
 ) -> list[ReadDataset]:
     """Read datasets given as NAME:FOLDER or FOLDER; one that cannot be read is noted, and the others follow.
 
-    `part` is the held-out part. Splits are kept under `root/splits`.
+    `part` is the held-out part. Splits are kept under `root/splits`. `with_choosing`: read the validation part too, for
+    runs with patience; raises `UsageError` if that is the held-out part.
     """
+    if with_choosing and part == _CHOOSING:
+        raise UsageError(
+            f"patience with the held-out part '{part}', on which the weights are chosen; expected another part to"
+            " score: --part test"
+        )
     for name, value in (("--split", split), ("--codes", codes)):
         if value and len(sources) > 1:
             raise UsageError(f"one {name} for {len(sources)} datasets; give it with one --data")
@@ -71,11 +85,14 @@ def read_datasets(
         labelled = LabelledSource(data=source, codes=codes, split=split, val_part=part, labelled_only=False)
         try:
             data = open_training_data(labelled, root / "splits" / name, note=note)
+            choosing: Sequence[AnnotatedStudy] = ()
+            if with_choosing:
+                choosing = open_training_data(replace(labelled, val_part=_CHOOSING), root / "splits" / name).val
         except InputError as error:
             note(f"left out: {name}: {error}")
             found.append(ReadDataset(name=name, reason=str(error)))
             continue
-        found.append(ReadDataset(name=name, dataset=BenchDataset(name=name, data=data)))
+        found.append(ReadDataset(name=name, dataset=BenchDataset(name=name, data=data, choosing=choosing)))
     return found
 
 

@@ -2,7 +2,7 @@
 
 Its record has, besides what the run was, one entry a patient with its values by name, so that runs can be averaged
 over seeds and compared on the same patients. Differences are signed, measured minus reference. The held-out patients
-choose nothing: neither the step that is kept nor a threshold.
+that are scored choose nothing: neither the step that is kept nor a threshold. With patience others choose the step.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -85,6 +86,17 @@ class BenchOptions:
     """Further models of a curve: name -> weights from which the network of the same architecture starts."""
     overwrite: bool = False
     """Replace runs with other settings."""
+    patience: int = 0
+    """Validations in a row without a better one after which a run ends, on the validation part; 0 makes all updates."""
+    validate_every: int | None = None
+    """Updates between them; given with `patience` alone."""
+
+    def __post_init__(self) -> None:
+        if self.patience < 0 or bool(self.patience) is not (self.validate_every is not None):
+            raise UsageError(
+                f"patience {self.patience} and a validation every {self.validate_every} updates; expected both or none,"
+                " e.g. --patience 4 --validate-every 100"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +143,13 @@ class BenchRun:
         if experiment is not None:
             scored = _scored_note(len(self.dataset.data.val), note)
             record = train_and_score(
-                experiment, self.dataset.data, folder, start=self.start, report=report, scored=scored
+                experiment,
+                self.dataset.data,
+                folder,
+                start=self.start,
+                choosing=self.dataset.choosing if self.options.patience else None,
+                report=report,
+                scored=scored,
             )
         else:
             record = self._score_without_training(note)
@@ -147,6 +165,8 @@ class BenchRun:
             chosen = with_target(chosen, task.target, (self.whole or self.dataset).data.train)
         # With steps there is no validation in between: the held-out patients choose nothing.
         chosen = with_preset(chosen, options.preset, steps=options.steps)
+        if options.validate_every is not None:
+            chosen = chosen.with_train(patience=options.patience, validate_every=options.validate_every)
         where = {"accelerator": options.device, "precision": options.precision, "workers": options.workers}
         return chosen.with_train(seed=self.seed, **where)
 
@@ -207,7 +227,19 @@ class BenchRun:
             start="" if self.start is None else self.start.card.weights_sha256,
             train=_hash(self.dataset.data.train),
             val=_hash(self.dataset.data.val),
+            **self._choice(),
         )
+
+    def _choice(self) -> dict[str, Any]:
+        """Return the values of the identity about patience; none without it."""
+        if not self.options.patience:
+            return {}
+        its = self.options
+        return {
+            "patience": its.patience,
+            "validate_every": its.validate_every,
+            "choosing": _hash(self.dataset.choosing),
+        }
 
 
 def train_and_score(
@@ -216,24 +248,27 @@ def train_and_score(
     folder: Path,
     *,
     start: LoadedModel | None = None,
+    choosing: Sequence[AnnotatedStudy] | None = None,
     report: Callable[[Progress], None] | None = None,
     scored: Callable[[Result | NotScored], None] | None = None,
 ) -> ScoredRun:
     """Train in `folder`, or resume there, and score every patient of `data.val` on its own grid.
 
-    `report` follows the training, `scored` receives the outcome of each study.
+    `choosing`: the studies to validate with in training, None for those that are scored. `report` follows the training,
+    `scored` receives the outcome of each study.
     """
     began = time.monotonic()
     # A teacher would give the runs from a start other labels than those from random weights.
-    loaded = finetune(experiment, data, folder, start=start, teacher=NO_TEACHER, report=report).load()
+    trained_on = data if choosing is None else replace(data, val=choosing)
+    result = finetune(experiment, trained_on, folder, start=start, teacher=NO_TEACHER, report=report)
     train = experiment.train
     return _score(
-        loaded,
+        result.load(),
         data,
         device=train.accelerator,
         precision=train.precision,
         began=began,
-        n_steps=train.n_steps,
+        n_steps=result.n_updates or train.n_steps,
         scored=scored,
     )
 

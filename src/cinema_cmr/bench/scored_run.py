@@ -26,6 +26,7 @@ class ScoredRun:
     model: str
     hash: str
     n_steps: int
+    """Updates that were made."""
     seconds: float
     """Of training."""
     seconds_to_score: float
@@ -51,3 +52,7 @@ class RunIdentity:
     """Hash of the training studies' names."""
     val: str
     """Hash of the held-out studies' names."""
+    patience: int = 0
+    validate_every: int = 0
+    choosing: str = ""
+    """Hash of the names of the studies that choose the weights; empty without patience."""

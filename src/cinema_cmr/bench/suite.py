@@ -10,7 +10,7 @@ from typing import Any
 
 from cinema_cmr.bench.scored_run import RunIdentity, ScoredRun
 from cinema_cmr.core.errors import CinemaError, OutputExistsError, RunStoppedError, UnreadableFileError, UsageError
-from cinema_cmr.core.serialise import from_result, json_text, to_dict
+from cinema_cmr.core.serialise import from_dict, from_result, json_text, to_dict
 from cinema_cmr.files.text import read_json
 from cinema_cmr.io.atomic import write_text
 
@@ -81,7 +81,8 @@ def finished(folder: Path, identity: RunIdentity) -> ScoredRun | None:
     ours = to_dict(identity)
     try:
         values: Any = read_json(path)
-        theirs, record = values["identity"], from_result(ScoredRun, values)
+        theirs = to_dict(from_dict(RunIdentity, values["identity"]))  # with the defaults of newer values
+        record = from_result(ScoredRun, values)
         other = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
     except (OSError, UnreadableFileError, KeyError, TypeError, AttributeError, UsageError) as error:
         raise UnreadableFileError(

@@ -1,4 +1,4 @@
-"""What a training run will take, said once after its first updates."""
+"""What a training run will take, said once after its first updates, and where it ended early."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from cinema_cmr.commands.console import Console
 
 if TYPE_CHECKING:
     from cinema_cmr.engine.trainer import Progress
+    from cinema_cmr.recipes.run import RunResult
 
-__all__ = ["end_text", "said_once"]
+__all__ = ["early_stopping_line", "end_text", "said_once"]
 
 _DAY_S = 86400
 
@@ -33,8 +34,17 @@ def end_text(progress: Progress, *, now: float) -> str:
     """Return seconds an update, minutes left and the time of day of the end; `now` in seconds since 1970."""
     end = now + progress.seconds_left
     pattern = "%H:%M" if progress.seconds_left < _DAY_S / 2 else "%d %B, %H:%M"
+    about = "at most about" if progress.may_stop_early else "about"
+    until = "at the latest about" if progress.may_stop_early else "about"
     n_left, minutes = progress.n_steps - progress.step, progress.seconds_left / 60
     return (
-        f"{progress.seconds_per_step:.3g} s an update: {n_left} more take about {max(minutes, 1):.0f} min, until about"
-        f" {time.strftime(pattern, time.localtime(end))}"
+        f"{progress.seconds_per_step:.3g} s an update: {n_left} more take {about} {max(minutes, 1):.0f} min, until"
+        f" {until} {time.strftime(pattern, time.localtime(end))}"
     )
+
+
+def early_stopping_line(result: RunResult) -> dict[str, str]:
+    """Return the line of a command's result about weights that held-out studies chose; none without patience."""
+    if result.best is None:
+        return {}
+    return {"weights": f"of step {result.best.step}, chosen on the held-out studies; {result.n_updates} updates made"}

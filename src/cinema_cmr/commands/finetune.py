@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
-from cinema_cmr.commands.expected_end import said_once
+from cinema_cmr.commands.expected_end import early_stopping_line, said_once
 from cinema_cmr.commands.options.dataclass_options import add_options, options_from
 from cinema_cmr.commands.options.training_data import add_config_options, chosen_experiment, note_other_data
 from cinema_cmr.core.errors import UsageError
@@ -65,10 +65,13 @@ def run(given: Namespace) -> int:
     check_writable(output.output)
     from cinema_cmr.recipes.finetune import change_experiment, finetune, open_labelled_data
     from cinema_cmr.recipes.scalars import with_target
+    from cinema_cmr.recipes.scratch import check_comparable
     from cinema_cmr.recipes.teacher import NO_TEACHER
 
     console, folder = Console(as_json=output.json), Path(output.output)
     experiment = change_experiment(chosen_experiment(given, task=given.task), options)
+    if output.compare_scratch:
+        check_comparable(experiment)
     options = _with_split_of_config(options, given)
     data = open_labelled_data(options, experiment, folder, note=console.note)
     note_other_data(given, data, console)
@@ -84,12 +87,13 @@ def run(given: Namespace) -> int:
             note=console.note,
             teacher=NO_TEACHER,  # the data has the labels of its teacher
             report=said_once(
-                console, lambda progress: update(progress.step, progress.n_steps, _progress_text(progress))
+                console, lambda progress: update(progress.step, progress.n_expected, _progress_text(progress))
             ),
         )
     lines = {"model": str(result.model)}
     if result.validation:
         lines["validation"] = f"{_scores_text(result.validation)}; {_VALIDATION_NOTE}"
+    lines |= early_stopping_line(result)
     if output.compare_scratch:
         lines |= _compare(output, console, experiment, data)
     text = "\n".join(f"{name}: {value}" for name, value in lines.items())
@@ -133,7 +137,7 @@ def _compare(
             start=load_model(str(experiment.start)),
             n_folds=output.folds,
             report=lambda name, progress: update(
-                progress.step, progress.n_steps, f"{name}: {_progress_text(progress)}"
+                progress.step, progress.n_expected, f"{name}: {_progress_text(progress)}"
             ),
             note=console.note,
         )
@@ -145,7 +149,8 @@ def _compare(
 def _progress_text(progress: Progress) -> str:
     minutes = progress.seconds_left / 60
     text = f"loss {progress.loss:.3f}, {progress.samples_per_s:.2f} samples/s, {minutes:.0f} min left"
-    return f"{text}; {_scores_text(progress.validation)}" if progress.validation else text
+    parts = [text, _scores_text(progress.validation or {}), progress.stopped]
+    return "; ".join(filter(None, parts))
 
 
 def _scores_text(scores: Mapping[str, float]) -> str:

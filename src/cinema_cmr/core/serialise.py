@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import NoReturn, TypeAlias, TypeVar
 
@@ -81,7 +82,7 @@ def from_dict(kind: type[T], values: object, place: str = "") -> T:
     place = place or kind.__name__
     _check_names(_type_info(kind), values, place)  # type: ignore[arg-type]  # a class is hashable
     try:
-        return msgspec.convert(values, kind)
+        return _with_defaults_set(msgspec.convert(values, kind))
     except msgspec.ValidationError as error:
         _raise_usage_error(str(error), values, place, error)
 
@@ -95,9 +96,29 @@ def from_result(kind: type[T], values: object, place: str = "") -> T:
     place = place or kind.__name__
     filled = _with_nan(_type_info(kind), values)  # type: ignore[arg-type]  # a class is hashable
     try:
-        return msgspec.convert(filled, kind)
+        return _with_defaults_set(msgspec.convert(filled, kind))
     except msgspec.ValidationError as error:
         _raise_usage_error(str(error), values, place, error)
+
+
+def _with_defaults_set(value: T) -> T:
+    """Return a value with the defaults of absent keys in its dataclasses, which msgspec leaves to the class.
+
+    It would leave them out when it writes the value again.
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        for each in fields(value):
+            own = getattr(value, each.name)
+            if each.name not in getattr(value, "__dict__", {each.name: own}):
+                object.__setattr__(value, each.name, own)
+            _with_defaults_set(own)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            _with_defaults_set(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _with_defaults_set(item)
+    return value
 
 
 def _with_nan(info: inspect.Type, value: object) -> object:

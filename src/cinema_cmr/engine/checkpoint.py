@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from torch.optim.optimizer import StateDict
 
 from cinema_cmr.core.errors import UnreadableFileError
 from cinema_cmr.core.serialise import Json
+from cinema_cmr.engine.early_stopping import StoppingState
 from cinema_cmr.files.leftovers import remove_leftovers
 from cinema_cmr.files.regular import is_damage, open_regular
 from cinema_cmr.io.atomic import atomic_path
@@ -35,6 +36,8 @@ class RunState(TypedDict):
     step: int
     run: dict[str, Json]
     """Values that a run which resumes must share."""
+    stopping: NotRequired[StoppingState]
+    """Best validation so far with its weights, of a run with patience."""
 
 
 def write_checkpoint(folder: Path, state: RunState) -> None:

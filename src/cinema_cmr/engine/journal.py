@@ -35,7 +35,7 @@ class Journal:
             write_text(self.path, _HEAD)
 
     def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
-        """Append the values of a step; `kind` is "train" or "validation"."""
+        """Append the values of a step; `kind` is "train", "validation" or "selection"."""
         with self._append() as file:
             rows = ([step, kind, csv_cell(name), f"{value:.6g}"] for name, value in values.items())
             csv.writer(file, lineterminator="\n").writerows(rows)

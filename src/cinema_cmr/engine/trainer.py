@@ -5,25 +5,27 @@ from __future__ import annotations
 import copy
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, TypedDict, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cinema_cmr.core.errors import CinemaError, RunStoppedError, UsageError, unknown_name
-from cinema_cmr.core.serialise import Json, to_dict
+from cinema_cmr.core.errors import CinemaError, RunStoppedError, UsageError
+from cinema_cmr.core.serialise import Json
 from cinema_cmr.data.loader import EpochSampler, SampleSet, make_loader
 from cinema_cmr.data.sample import Batch, collate, collate_by_views
 from cinema_cmr.engine.checkpoint import RunState, clear_unfinished, read_checkpoint, write_checkpoint
+from cinema_cmr.engine.early_stopping import BestValidation, EarlyStopping, check_early_stopping
 from cinema_cmr.engine.journal import Journal
-from cinema_cmr.engine.optim import EMA, OptimConfig, learning_rate, make_optimiser
+from cinema_cmr.engine.optim import EMA, learning_rate, make_optimiser
 from cinema_cmr.engine.ranks import any_rank, gather_rows, is_first_rank, mean_over_ranks, start_fabric
 from cinema_cmr.engine.shards import gather, gather_tensor, shard_optimiser_state, shard_state
 from cinema_cmr.engine.stop_signal import StopSignal
+from cinema_cmr.engine.train_config import TrainConfig
 from cinema_cmr.inference.runtime import choose_runtime
 from cinema_cmr.score.statistics import finite_mean
 from cinema_cmr.tasks.task import Loss, Task
@@ -36,76 +38,10 @@ _FIRST_REPORT = 10
 """Updates after which the run reports for the first time, with what it will take."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """Length, batches, devices and optimiser of a run."""
-
-    n_steps: int
-    """Updates of the weights."""
-    batch_size: int = 1
-    """Samples of one pass on one device."""
-    gradient_accumulation: int = 1
-    """Passes whose gradients are summed for one update."""
-    seed: int = 0
-    accelerator: str = "auto"
-    """The device, as in `inference.runtime.choose_runtime`."""
-    precision: str = "auto"
-    """"fp32", "bf16", "fp16" (GPUs only, with a scaled loss), or "auto" for the best on the device."""
-    compiled: bool = False
-    """Use torch.compile: a slow start, then faster; the saved weights do not depend on it."""
-    activation_checkpointing: bool = False
-    """Compute blocks again in the backward pass: less memory, more time, the same gradients."""
-    devices: int = 1
-    """Devices of this machine, one process each; gradients are averaged."""
-    nodes: int = 1
-    """Machines with as many devices each."""
-    strategy: str = "ddp"
-    """"ddp", or "fsdp" to shard the weights over the processes."""
-    tensorboard: bool = False
-    """Write the journal's values to `events/` too, for TensorBoard."""
-    workers: int = 0
-    """Processes that prepare samples, for each device; the result does not depend on their number."""
-    optim: OptimConfig = field(default_factory=OptimConfig)
-    log_every: int = 50
-    validate_every: int = 1000
-    checkpoint_every: int = 500
-
-    def __post_init__(self) -> None:
-        if self.strategy not in ("ddp", "fsdp"):
-            raise unknown_name("strategy", self.strategy, ("ddp", "fsdp"))
-        if min(self.n_steps, self.batch_size, self.gradient_accumulation, self.world_size) < 1:
-            raise UsageError(
-                f"{self.n_steps} steps of {self.gradient_accumulation} batches of {self.batch_size} on"
-                f" {self.devices} devices of {self.nodes} nodes; expected at least 1 of each"
-            )
-        if min(self.log_every, self.validate_every, self.checkpoint_every) < 1 or min(self.workers, self.seed) < 0:
-            raise UsageError(
-                f"logs, validation and checkpoints every {self.log_every}, {self.validate_every} and"
-                f" {self.checkpoint_every} steps, {self.workers} workers, seed {self.seed}; expected at"
-                " least 1 step, and workers and seed from 0"
-            )
-
-    @property
-    def world_size(self) -> int:
-        """Number of processes on all machines."""
-        return self.devices * self.nodes
-
-    @property
-    def is_sharded(self) -> bool:
-        """Whether each process holds only a shard of the weights."""
-        return self.strategy == "fsdp" and self.world_size > 1
-
-    @property
-    def samples_per_step(self) -> int:
-        """Samples of one update of the weights, over all processes."""
-        return self.batch_size * self.gradient_accumulation * self.world_size
-
-    def resume_identity(self) -> dict[str, Json]:
-        """Return the settings that a resumed run must share with its checkpoint, as plain values."""
-        names = ("n_steps", "batch_size", "gradient_accumulation", "seed", "optim")
-        plain = to_dict(self, "train")
-        ranks: dict[str, Json] = {"ranks": self.world_size} if self.world_size > 1 else {}
-        return {**{name: plain[name] for name in names}, **ranks}
+class _Selection(TypedDict):
+    may_stop_early: bool
+    best: BestValidation | None
+    stopped: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +50,7 @@ class Progress:
 
     step: int
     n_steps: int
+    """Updates of the whole run; the most of them if it `may_stop_early`."""
     loss: float
     samples_per_s: float
     images_per_s: float
@@ -123,6 +60,22 @@ class Progress:
     seconds_per_step: float = 0.0
     """Seconds an update of the weights."""
     validation: dict[str, float] | None = None
+    may_stop_early: bool = False
+    """Whether the run has patience."""
+    best: BestValidation | None = None
+    """Best validation so far, whose weights are kept, of a run with patience."""
+    stopped: str = ""
+    """Why the run ended before `n_steps`; empty unless it did."""
+
+    @property
+    def n_expected(self) -> int:
+        """Updates of the whole run, as far as is known: those that were made if it ended early."""
+        return self.step if self.stopped else self.n_steps
+
+    @property
+    def scores_of_weights(self) -> Mapping[str, float] | None:
+        """Scores of the weights that the run returns if it ends now; None if they were not validated."""
+        return self.validation if self.best is None else self.best.scores
 
 
 def train(
@@ -136,11 +89,14 @@ def train(
 ) -> nn.Module:
     """Train the network of a task, or resume from the folder's checkpoint; return it with averaged weights.
 
+    They are the last ones, or with `config.patience` those of the best validation, and the run may end before
+    `config.n_steps`.
+
     A run that is interrupted at any moment and started again gives the weights of an uninterrupted one (bit for bit on
     a CPU): samples, draws and dropout depend on (seed, step) only. With several processes all of them call this; only
     the first calls `report` and writes files. Raises `CinemaError` that names step and cases if loss or gradient are
-    not finite, `UsageError` if the folder holds another run, and `RunStoppedError` on SIGTERM or SIGUSR1, after the
-    checkpoint has been saved.
+    not finite, `UsageError` if the folder holds another run or there is patience and nothing to validate with, and
+    `RunStoppedError` on SIGTERM or SIGUSR1, after the checkpoint has been saved.
     """
     run = _Run(task, train=train, val=val, config=config, folder=folder)
     run.resume()
@@ -149,7 +105,7 @@ def train(
             if report is not None and is_first_rank():
                 report(progress)
     network = run.blank if config.is_sharded else task.network
-    network.load_state_dict(gather(run.ema.state()))
+    network.load_state_dict(run.weights())
     return network.eval()
 
 
@@ -166,6 +122,10 @@ class _Run(Generic[Example]):
         folder: Path,
     ) -> None:
         self.config, self.folder = config, folder
+        self.stopping = EarlyStopping(config.patience) if config.patience else None
+        self.validation_score = task.validation_score
+        if config.patience:
+            check_early_stopping(task, val)
         sample = task.without_network().sample  # before Fabric changes the class of the task
         self.network = task.network
         """Holds the parameters and the state, named without the task's prefix."""
@@ -202,6 +162,8 @@ class _Run(Generic[Example]):
             self.optimiser.load_state_dict(shard_optimiser_state(state["optimiser"], self.optimiser))
             self.fabric.strategy.precision.load_state_dict(state.get("precision", {}))
             self.step = state["step"]
+            if self.stopping is not None and "stopping" in state:
+                self.stopping.load(state["stopping"])
         if self.journal is not None:
             self.journal.drop_after(self.step)
 
@@ -224,17 +186,20 @@ class _Run(Generic[Example]):
     def steps(self, signal: StopSignal) -> Iterator[Progress]:
         """Train to the end; yield a `Progress` after ten, every `log_every` steps and after each validation."""
         config = self.config
-        if self.step == config.n_steps:
+        if self._is_over:
             yield self._ended()
             return
         batches = iter(self._loader())
         started, losses, self.n_images = time.monotonic(), list[float](), 0
         first = self.step
-        while self.step < config.n_steps:
+        while not self._is_over:
             losses.append(self._update(list(itertools.islice(batches, config.gradient_accumulation))))
             self.step += 1
-            last = self.step == config.n_steps
-            scores = self._validate() if last or self.step % config.validate_every == 0 else None
+            is_due = self.step == config.n_steps or self.step % config.validate_every == 0
+            scores = self._validate() if is_due else None
+            if scores and self.stopping is not None:
+                self._observe(scores, self.stopping)
+            last = self._is_over
             if not (last or scores) and self.step - first == _FIRST_REPORT < config.log_every:
                 yield self._progress(losses, time.monotonic() - started, None)
             if last or scores or self.step % config.log_every == 0:
@@ -245,6 +210,23 @@ class _Run(Generic[Example]):
                 self._save()
             if not last and any_rank(signal.name is not None, self.fabric.device):
                 self._stop(signal)
+
+    @property
+    def _is_over(self) -> bool:
+        return self.step == self.config.n_steps or (self.stopping is not None and self.stopping.is_over)
+
+    def _observe(self, scores: dict[str, float], stopping: EarlyStopping) -> None:
+        """Compare a validation with the best one; the same in all processes."""
+        score = mean_over_ranks(self.validation_score(scores), self.fabric.device)
+        stopping.observe(self.step, score, scores, lambda: gather(self.ema.state()))
+        if self.journal is not None and stopping.best is not None:
+            self.journal.write(self.step, "selection", {"score": score, "best_step": stopping.best.step})
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the averaged weights that are the run's result, gathered; all processes must call this together."""
+        if self.stopping is not None and self.stopping.best is not None:
+            return self.stopping.weights
+        return gather(self.ema.state())
 
     def _ended(self) -> Progress:
         """Validate a run that was killed between its last checkpoint and its model, so that its card has its scores."""
@@ -259,7 +241,16 @@ class _Run(Generic[Example]):
             images_per_s=0.0,
             seconds_left=0.0,
             validation=scores,
+            **self._selection(),
         )
+
+    def _selection(self) -> _Selection:
+        """Return the values of a `Progress` about early stopping."""
+        stopping = self.stopping
+        if stopping is None:
+            return {"may_stop_early": False, "best": None, "stopped": ""}
+        stopped = "" if self.step == self.config.n_steps else stopping.reason(self.step)
+        return {"may_stop_early": True, "best": stopping.best, "stopped": stopped}
 
     def _loader(self) -> Iterable[Sequence[Batch]]:
         config = self.config
@@ -359,6 +350,9 @@ class _Run(Generic[Example]):
             "step": self.step,
             "run": self._identity(),
         }
+        stopping = None if self.stopping is None else self.stopping.state()
+        if stopping is not None:
+            state["stopping"] = stopping
         if is_first_rank():
             write_checkpoint(self.folder, state)
 
@@ -380,9 +374,10 @@ class _Run(Generic[Example]):
             loss=mean_over_ranks(float(np.mean(losses)), self.fabric.device),
             samples_per_s=len(losses) * config.samples_per_step / seconds,
             images_per_s=mean_over_ranks(self.n_images, self.fabric.device) * world_size / seconds,
-            seconds_left=(config.n_steps - self.step) * seconds / len(losses),
+            seconds_left=0.0 if self._is_over else (config.n_steps - self.step) * seconds / len(losses),
             seconds_per_step=seconds / len(losses),
             validation=scores,
+            **self._selection(),
         )
 
 

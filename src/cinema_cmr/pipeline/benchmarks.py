@@ -43,6 +43,10 @@ class RunSettings(TypedDict, total=False):
     precision: str
     workers: int
     overwrite: bool
+    patience: int
+    """End a run after so many validations in a row without a better one; the split's validation part chooses."""
+    validate_every: int
+    """Updates between these validations."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +80,15 @@ class BenchRequest:
         """Read datasets; one that cannot be read has the reason instead."""
         split = None if self.split is None else Path(self.split)
         names = list(map(str, data))
-        return read_datasets(names, self.options.root, split=split, part=self.part, codes=self.codes, note=self.note)
+        return read_datasets(
+            names,
+            self.options.root,
+            split=split,
+            part=self.part,
+            codes=self.codes,
+            note=self.note,
+            with_choosing=self.options.patience > 0,
+        )
 
 
 def benchmark(

@@ -10,6 +10,8 @@ from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.plugins import plugin_source
 from cinema_cmr.core.serialise import Json
 from cinema_cmr.data.training_set import AnyTrainingData
+from cinema_cmr.engine.train_config import TrainConfig
+from cinema_cmr.engine.trainer import Progress
 from cinema_cmr.models.architectures import config_values
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.recipes.experiment import Experiment
@@ -27,9 +29,13 @@ def create_card(
     data: AnyTrainingData,
     *,
     start: LoadedModel | None,
-    validation: Mapping[str, float] | None,
+    end: Progress | None,
 ) -> ModelCard:
-    """Return the card of a model trained by an experiment; `fields` are the task's, `validation` its last scores."""
+    """Return the card of a model trained by an experiment.
+
+    `fields` are the task's; `end`: the progress at the last validation, None if there was none.
+    """
+    validation = None if end is None else end.scores_of_weights
     return ModelCard(
         name=experiment.model_name or experiment.name,
         task=fields.task,
@@ -45,6 +51,7 @@ def create_card(
             **_training(experiment, data, start),
             "validation": _scores(validation),
             **_not_drawn(validation),
+            **_early_stopping(experiment.train, end),
             **fields.training,
         },
         requires=tuple(filter(None, [plugin_source("architectures", experiment.architecture)])),
@@ -91,6 +98,23 @@ def _not_drawn(validation: Mapping[str, float] | None) -> dict[str, list[str]]:
     scores = _scores(validation) or {}
     names = [name.removeprefix("dice_") for name, value in scores.items() if value is None and name.startswith("dice_")]
     return {"not_drawn_in_validation": names} if names else {}
+
+
+def _early_stopping(config: TrainConfig, end: Progress | None) -> dict[str, Json]:
+    """Return how many updates were made and which weights were chosen, of a run with patience; else nothing."""
+    if end is None or end.best is None:
+        return {}
+    return {
+        "n_steps": end.step,
+        "early_stopping": {
+            "step_of_weights": end.best.step,
+            "chosen_on": "the held-out studies; their scores here are those that chose it",
+            "validation_score": end.best.score,
+            "patience": config.patience,
+            "validate_every": config.validate_every,
+            "most_steps": config.n_steps,
+        },
+    }
 
 
 def start_title(start: LoadedModel | None) -> str:

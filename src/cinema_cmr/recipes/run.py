@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.datasets.reading import Note, ignore_note
+from cinema_cmr.engine.early_stopping import BestValidation, check_early_stopping
 from cinema_cmr.engine.ranks import is_first_of, is_first_rank
 from cinema_cmr.engine.trainer import Progress, train
 from cinema_cmr.files.exchange import check_no_links
@@ -39,7 +40,11 @@ class RunResult:
     folder: Path
     """Folder of the run: config.yaml, split, journal, checkpoint and model."""
     validation: Mapping[str, float] | None
-    """Last validation scores; None if there was no validation in this call."""
+    """Validation scores of the model's weights; None if there was no validation in this call."""
+    n_updates: int | None = None
+    """Updates that were made, fewer than the experiment's of a run that ended early; None without a validation."""
+    best: BestValidation | None = None
+    """Validation that chose the model's weights, of a run with patience; None for the last weights."""
 
     @property
     def model(self) -> Path:
@@ -97,15 +102,11 @@ class Run:
             self.task, train=self.train, val=self.val, config=experiment.train, folder=self.folder, report=observe
         )
         merge_adapters(trained)
-        scores = last[0].validation if last else None
-        card = create_card(
-            experiment,
-            self.task.card_fields(),
-            self.data,
-            start=self.start,
-            validation=scores,
-        )
-        result = RunResult(folder=self.folder, validation=scores)
+        end = last[0] if last else None
+        card = create_card(experiment, self.task.card_fields(), self.data, start=self.start, end=end)
+        result = RunResult(folder=self.folder, validation=None)
+        if end is not None:
+            result = replace(result, validation=end.scores_of_weights, n_updates=end.step, best=end.best)
         if is_first_rank():
             save_model(result.model, trained, card, precision=experiment.save_precision, overwrite=True)
         return result
@@ -124,7 +125,8 @@ def prepare_run(
 
     `start`: the model to start from; None for the experiment's own. `command`: for the record in config.yaml. `note`
     receives that a start has seen pixels of another size, and how many studies the task can learn nothing from. Raises
-    `InputError` if these are all training studies, and the errors of `recipes.start.first_network`.
+    `InputError` if these are all training studies, `UsageError` for patience without held-out studies, and the errors
+    of `recipes.start.first_network`.
     """
     name = start if start is not None else experiment.start
     loaded = load_model(name) if isinstance(name, str) else name
@@ -143,6 +145,9 @@ def prepare_run(
             " with the labels of its task"
         )
     task.check_examples(examples)
+    val = [example for own in held_out for example in own]
+    if resolved.train.patience:  # before anything of the run is written
+        check_early_stopping(task, val)
     for part, studies, found in (("training", data.train, taught), ("held-out", data.val, held_out)):
         _note_left_out(part, studies, found, resolved.name, note)
     return Run(
@@ -152,7 +157,7 @@ def prepare_run(
         start=loaded,
         task=task,
         train=task.oversampled(examples),
-        val=[example for own in held_out for example in own],
+        val=val,
         command=command,
     )
 

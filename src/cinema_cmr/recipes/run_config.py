@@ -97,7 +97,7 @@ def config_text(experiment: Experiment, source: Mapping[str, object], record: Ru
 def _check_same_run(path: Path, experiment: Experiment, record: RunRecord) -> None:
     try:
         found: Any = read_yaml(path)
-        theirs = _identity(found["experiment"], found["record"])
+        theirs = _identity(_with_defaults(found["experiment"]), found["record"])
     except (OSError, UnreadableFileError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnreadableFileError(f"'{path.name}' is damaged ({type(error).__name__}); delete it to resume") from error
     ours = _identity(experiment.to_values(), vars(record))
@@ -107,6 +107,14 @@ def _check_same_run(path: Path, experiment: Experiment, record: RunRecord) -> No
             f"the folder '{path.parent.name}' holds another run, which differs in {', '.join(differing)}; choose"
             " another folder, or the same settings to resume"
         )
+
+
+def _with_defaults(experiment: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the values of an experiment with those added that an older version of the package did not have."""
+    try:
+        return Experiment.from_values(experiment).to_values()
+    except UsageError:  # of another version, whose values then differ by name
+        return experiment
 
 
 def _identity(experiment: Mapping[str, object], record: Mapping[str, object]) -> dict[str, object]:

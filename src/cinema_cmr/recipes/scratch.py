@@ -27,7 +27,7 @@ from cinema_cmr.recipes.teacher import NO_TEACHER
 from cinema_cmr.tasks.registry import task_type
 from cinema_cmr.tasks.result import Result
 
-__all__ = ["compare_with_scratch", "divide_into_folds"]
+__all__ = ["check_comparable", "compare_with_scratch", "divide_into_folds"]
 
 Labelled = TrainingData[AnnotatedStudy]
 
@@ -47,8 +47,10 @@ def compare_with_scratch(
     Trains in `folder/scratch`, or with `n_folds` twice a fold in `folder/folds/K`; unfinished runs are resumed,
     finished ones kept. `report` receives a run's name and progress, `note` the reason if a run cannot be scored. An
     adaptation of the experiment holds for the pre-trained runs; runs from random weights train all weights. No teacher
-    is added to the data: both runs learn from the labels that it has.
+    is added to the data: both runs learn from the labels that it has. Raises `UsageError` for an experiment with
+    patience, whose weights the compared patients would choose.
     """
+    check_comparable(experiment)
     runs = _Runs(experiment=experiment, folder=folder, start=start, report=report, note=note)
     if n_folds:
         results = runs.of_folds(divide_into_folds(data, n_folds, seed=experiment.train.seed))
@@ -68,6 +70,15 @@ def compare_with_scratch(
         compared_on=f"{n_folds}-fold cross-validation" if n_folds else "the validation part",
     )
     return compare_starts(*results, task_type(name), compared)
+
+
+def check_comparable(experiment: Experiment) -> None:
+    """Raise `UsageError` for an experiment whose runs choose their weights on the patients that are compared."""
+    if experiment.train.patience:
+        raise UsageError(
+            f"a comparison with random weights, and patience {experiment.train.patience}: the patients compared on"
+            " would choose the weights; leave --patience out"
+        )
 
 
 def divide_into_folds(data: Labelled, n: int, *, seed: int = 0) -> list[Labelled]:

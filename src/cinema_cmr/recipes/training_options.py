@@ -44,6 +44,10 @@ class _LoopOptions:
     """passes whose gradients are summed for one update"""
     lr: float | None = option(path="train.optim.lr")
     """highest learning rate"""
+    validate_every: int | None = option(path="train.validate_every")
+    """steps between validations on the held-out studies"""
+    patience: int | None = option(path="train.patience")
+    """end after N validations without a better one, and keep the best weights"""
     seed: int | None = option(path="train.seed")
     """seed of the first weights and of every random draw"""
     device: str | None = option(path="train.accelerator")
@@ -218,8 +222,6 @@ class _DistributedOptions:
     """less memory, more time, the same gradients"""
     log_every: int | None = option(path="train.log_every")
     """steps between lines of progress"""
-    validate_every: int | None = option(path="train.validate_every")
-    """steps between validations, each with pictures"""
     checkpoint_every: int | None = option(path="train.checkpoint_every")
     """steps between checkpoints"""
     tensorboard: bool | None = option(path="train.tensorboard")

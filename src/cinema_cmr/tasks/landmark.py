@@ -167,6 +167,10 @@ class LandmarkTask(Task[LandmarkExample]):
         distances = (found - points).norm(dim=-1).cpu().numpy() * grid.spacing_mm
         return {f"{name}_mm": distances[:, k].tolist() for k, name in enumerate(LANDMARKS[View(view)])}
 
+    def validation_score(self, scores: Mapping[str, float]) -> float:
+        """Return minus the mean distance of the points in mm."""
+        return -finite_mean(scores.values())
+
     def card_fields(self) -> CardFields:
         """Return the grids and the names of the points, with several views as VIEW:POINT."""
         views = list(self.config.grids)

@@ -31,6 +31,7 @@ from cinema_cmr.inference.study_tensors import frame_at_phase, view_tensor
 from cinema_cmr.models.blocks.masking import TokenMask, draw_masks
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.mae import CineMA
+from cinema_cmr.score.statistics import finite_mean
 from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions, view_titles
 from cinema_cmr.tasks.lessons import LessonConfig, Lessons, is_lesson, mask_network
 from cinema_cmr.tasks.mask_examples import SegmentExample
@@ -235,6 +236,16 @@ class PretrainTask(Task[Example]):
             hidden = {v: TokenMask(visible=m.visible[one], masked=m.masked[one]) for v, m in masks.items()}
             losses.append(float(self.network(images, hidden).loss))
         return {"reconstruction_loss": losses}
+
+    def validation_score(self, scores: Mapping[str, float]) -> float:
+        """Return the mean Dice of the lessons minus the weighted reconstruction loss, of what was validated.
+
+        The loss has the weight that it has in training.
+        """
+        loss = self.config.masked_weight * scores.get("reconstruction_loss", math.nan)
+        dice = finite_mean(value for name, value in scores.items() if name.startswith("lesson_"))
+        parts = [value for value in (dice, -loss) if not math.isnan(value)]
+        return sum(parts) if parts else math.nan
 
     def card_fields(self) -> CardFields:
         """Return the grids and how tokens are masked; of a network of masks alone, what a segmentation states."""

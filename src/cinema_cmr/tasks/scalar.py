@@ -154,6 +154,10 @@ class ScalarTask(Task[ScalarExample]):
             return {"absolute_error": ((outputs - targets).abs()[:, 0] * self.std).tolist()}
         return {"accuracy": (outputs.argmax(dim=1) == targets[:, 0].long()).float().tolist()}
 
+    def validation_score(self, scores: Mapping[str, float]) -> float:
+        """Return minus the mean absolute error in the target's unit, or the accuracy, 0 to 1."""
+        return -scores["absolute_error"] if self.config.kind == "regress" else scores["accuracy"]
+
     def card_fields(self) -> CardFields:
         """Return the target with its mean and standard deviation, or the classes."""
         config = self.config

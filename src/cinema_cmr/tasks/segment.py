@@ -36,6 +36,7 @@ from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.losses import cross_entropy, distillation, find_loss, soft_dice
 from cinema_cmr.score.overlap import dice_by_class
+from cinema_cmr.score.statistics import finite_mean
 from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions, view_titles
 from cinema_cmr.tasks.mask_examples import SegmentExample, drawn_classes, largest_share, make_sample, mask_examples
 from cinema_cmr.tasks.mask_scores import labelled_cine, score_stack, score_views
@@ -276,6 +277,10 @@ class SegmentTask(Task[SegmentExample]):
             ]
             for name in rows[0]
         }
+
+    def validation_score(self, scores: Mapping[str, float]) -> float:
+        """Return the mean Dice of the structures that were drawn, 0 to 1; NaN if none was."""
+        return finite_mean(scores.values())
 
     def card_fields(self) -> CardFields:
         """Return the classes, background first, and the grid of each view."""

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from cinema_cmr.core.card import Grid, TaskName
+from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.sample import Batch, Sample
@@ -95,6 +96,14 @@ class Task(nn.Module, ABC, Generic[Example]):
     @abstractmethod
     def validate(self, batch: Batch) -> Mapping[str, Sequence[float]]:
         """Return quick scores of each sample of a batch, computed on the model's own grid."""
+
+    def validation_score(self, scores: Mapping[str, float]) -> float:
+        """Return one number of the mean quick scores by which a run with patience chooses its weights.
+
+        Higher is better; NaN if none of `scores` is a number. Each task states its own: without one there is no
+        patience, and this raises `UsageError`.
+        """
+        raise UsageError(f"{type(self).__name__} has no validation_score; expected one to choose weights by")
 
     @abstractmethod
     def card_fields(self) -> CardFields:

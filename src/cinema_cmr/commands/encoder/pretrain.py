@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.expected_end import early_stopping_line
 from cinema_cmr.commands.options.dataclass_options import add_options, options_from
 from cinema_cmr.commands.options.training_data import add_config_options, chosen_experiment, note_other_data
 from cinema_cmr.core.errors import RunStoppedError, UsageError
@@ -59,7 +60,9 @@ def run(given: Namespace) -> int:
             raise
         return 0
     if is_first_rank():
-        console.result(f"model: {result.model}", {"model": str(result.model), "recipe": experiment.name})
+        lines = {"model": str(result.model), **early_stopping_line(result)}
+        text = "\n".join(f"{name}: {value}" for name, value in lines.items())
+        console.result(text, {**lines, "recipe": experiment.name})
     return 0
 
 
@@ -70,7 +73,7 @@ def _report(console: Console, progress: Progress) -> None:
     )
     if progress.validation:
         text += "; " + ", ".join(f"{name} {value:.5f}" for name, value in progress.validation.items())
-    console.note(text)
+    console.note(f"{text}; {progress.stopped}" if progress.stopped else text)
 
 
 def _duration(seconds: float) -> str:

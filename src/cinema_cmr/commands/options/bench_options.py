@@ -35,6 +35,14 @@ def add_bench_options(parser: ArgumentParser) -> None:
         " see that it runs; base: the published size, for a GPU; default: whole recipes",
     )
     parser.add_argument("--steps", type=int, help="updates of every run; default: each recipe's number")
+    parser.add_argument(
+        "--patience",
+        type=int,
+        default=0,
+        help="end a run after N validations without a better one on the validation part, and keep the best weights;"
+        " with --validate-every and another --part to score; default: all updates",
+    )
+    parser.add_argument("--validate-every", type=int, help="updates between the validations of --patience")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps; default: %(default)s")
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16; default: %(default)s")
     parser.add_argument("--workers", type=int, default=0, help="processes that prepare samples; default: %(default)s")
@@ -59,6 +67,8 @@ def bench_request(given: Namespace, console: Console) -> BenchRequest:
         preset=given.preset,
         start=None if given.start is None else load_model(given.start),
         overwrite=given.overwrite,
+        patience=given.patience,
+        validate_every=given.validate_every,
     )
     return BenchRequest(
         data=given.data or [],
@@ -69,7 +79,7 @@ def bench_request(given: Namespace, console: Console) -> BenchRequest:
         split=given.split or None,
         codes=given.codes,
         note=console.note,
-        report=lambda progress: show(f"loss {progress.loss:.3f}, step", progress.step, progress.n_steps),
+        report=lambda progress: show(f"loss {progress.loss:.3f}, step", progress.step, progress.n_expected),
     )
 
 
