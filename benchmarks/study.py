@@ -115,11 +115,11 @@ def scans_part(scans: Mapping[str, Any]) -> str:
         [
             "## ACDC, 20 validation patients\n",
             "ED and ES each alone, native grid, the heart found from the image (`python"
-            " benchmarks/real_scans.py --data FOLDER`). The weights saw none of these patients; five choices were made"
+            " benchmarks/real_scans.py --data FOLDER`). The weights saw none of these patients; six choices were made"
             " with them in view: these weights in place of those of the model before, one network in place of the"
-            " former pair, 0.4 added to the LV's logit, the basal rule of 40 % of the rim instead of half (these two"
-            " with the pair, and kept), and a confidence of 0.91 below which a flag was raised, from which today's"
-            " limit began.\n",
+            " former pair, an offset of the LV's logit (0.4 with the pair, 1.2 since 0.6.0), the basal rule of 40 % of"
+            " the rim instead of half (with the pair, and kept), and a confidence of 0.91 below which a flag was"
+            " raised, from which today's limit began.\n",
             "| | mean (95 % BCa interval over patients) |\n|---|---|",
             *rows,
             "\n## Sunnybrook, never trained on\n",
