@@ -171,6 +171,7 @@ def test_a_network_of_masks_alone_learns_lessons_and_states_what_it_segments(tmp
     grid = fields.grids[View.SAX]
     assert (fields.task, fields.label_scheme, grid.n_slices) == ("segment", "cine", None), "a stack of any length"
     assert grid.spacing_mm == TASK.grids[View.SAX].spacing_mm and fields.training["lessons"] is True
+    assert fields.training["experimental"], "measurements of its masks get a warning"
 
 
 def test_what_cannot_teach_is_refused(tmp_path: Path) -> None:

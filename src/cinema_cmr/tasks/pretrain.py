@@ -252,7 +252,8 @@ class PretrainTask(Task[Example]):
         config = self.config
         if not isinstance(self.network, CineMA):
             fields = self._lessons().task.card_fields()
-            return replace(fields, training={**fields.training, "lessons": True})
+            note = "pre-trained to start a fine-tuning"
+            return replace(fields, training={**fields.training, "lessons": True, "experimental": note})
         training = {
             "mask_ratio": config.mask_ratio,
             "augmented": config.augmentation is not None,
