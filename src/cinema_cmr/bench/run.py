@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -227,19 +226,10 @@ class BenchRun:
             start="" if self.start is None else self.start.card.weights_sha256,
             train=_hash(self.dataset.data.train),
             val=_hash(self.dataset.data.val),
-            **self._choice(),
+            patience=self.options.patience,
+            validate_every=(self.options.validate_every or 0) if self.options.patience else 0,
+            choosing=_hash(self.dataset.choosing) if self.options.patience else "",
         )
-
-    def _choice(self) -> dict[str, Any]:
-        """Return the values of the identity about patience; none without it."""
-        if not self.options.patience:
-            return {}
-        its = self.options
-        return {
-            "patience": its.patience,
-            "validate_every": its.validate_every,
-            "choosing": _hash(self.dataset.choosing),
-        }
 
 
 def train_and_score(

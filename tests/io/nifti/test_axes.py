@@ -86,6 +86,24 @@ def test_frames_along_the_third_of_three_axes_are_no_slices(n: int) -> None:
     assert check_axes(image((64, 70, n, 1)), STEPS) == []
 
 
+def test_slices_that_are_alike_but_do_not_come_back_are_read_with_a_warning() -> None:
+    """As in stacks of late enhancement around a large heart, whose last slice is the one least like the first."""
+    drift = 40 * np.sin(np.arange(64) / 3)[:, None, None] + np.linspace(0, 9, 10)[None, None]
+    slices = (drift + np.zeros((1, 70, 1))).astype(np.float32)[..., None]
+    (issue,) = check_axes(slices, STEPS)
+    assert (issue.code, issue.severity) == ("slices-like-frames", "warning")
+    assert "10 long" in issue.message and "np.newaxis" in issue.message
+
+
+@pytest.mark.realdata
+def test_real_late_enhancement_is_not_refused(real_data: Path) -> None:
+    paths = sorted(real_data.glob("emidec/Case_P0[79]*/Images/*.nii.gz"))
+    assert paths
+    for path in paths:
+        array = np.asarray(nibabel.load(path).dataobj, dtype=np.float32)
+        assert {issue.code for issue in check_axes(array[..., None], STEPS)} <= {"slices-like-frames"}
+
+
 @pytest.mark.realdata
 def test_real_stacks_of_one_frame_are_slices(real_data: Path) -> None:
     for path in sorted(real_data.glob("acdc/database/training/patient00*/*frame??.nii.gz")):

@@ -21,6 +21,10 @@ _NEXT_FRAME = 0.2
 """Largest median difference of neighbouring frames, as a share of the contrast; 0.25 at least between real slices."""
 _FIRST_FRAME = 0.5
 """The same of the last frame from the first: 0.41 in 99 of 100 real cines, 0.51 at least in 275 stacks of ACDC."""
+_COMES_BACK = 0.8
+"""Largest difference of the last frame from the first, as a share of that of any frame: so it is in 93 of 100 planes of
+ACDC's cycles. Two of 79 late-enhancement stacks of EMIDEC satisfy both limits above; their slices end 0.96 and 0.99 of
+the largest difference away."""
 
 
 def check_axes(array: Image, sizes_mm: Sequence[float]) -> list[Issue]:
@@ -41,12 +45,13 @@ def check_axes(array: Image, sizes_mm: Sequence[float]) -> list[Issue]:
             message = "the last axis changes more than the slices do; expected time last, (x, y, slice, time): "
             message += "use np.transpose(array, (0, 1, 3, 2)), reorder the spacing and save it again"
             issues.append(Issue(code="time-and-slices-exchanged", severity="error", message=message))
-    if t == 1 and _shows_a_beat(array[..., 0]):
-        raise GeometryError(
-            f"the third of its axes, {z} long, changes as the frames of a cine do, not as slices; expected time last,"
-            " (x, y, slice, time): use array[:, :, np.newaxis], with the slice thickness as third voxel size, and save"
-            " it again"
-        )
+    if t == 1 and _changes_as_frames(array[..., 0]):
+        found = f"the third of its axes, {z} long, changes as the frames of a cine do"
+        way = "use array[:, :, np.newaxis], with the slice thickness as third voxel size, and save it again"
+        if _comes_back(array[..., 0]):
+            raise GeometryError(f"{found}, not as slices; expected time last, (x, y, slice, time): {way}")
+        message = f"{found}, and was read as slices; if it is time, do not use these measurements: {way}"
+        issues.append(Issue(code="slices-like-frames", severity="warning", message=message))
     if misplaced:
         fix = "reorder its axes" if order is None else f"use np.transpose(array, {order})"
         raise GeometryError(
@@ -56,8 +61,8 @@ def check_axes(array: Image, sizes_mm: Sequence[float]) -> list[Issue]:
     return issues
 
 
-def _shows_a_beat(images: Image) -> bool:
-    """Return True if the third axis of (x, y, n) is time: neighbours are alike, and the last image is like the first.
+def _changes_as_frames(images: Image) -> bool:
+    """Return True if the third axis of (x, y, n) may be time: neighbours are alike, and the last image and the first.
 
     Differences are compared with the mean deviation of the intensities from their mean.
     """
@@ -70,6 +75,13 @@ def _shows_a_beat(images: Image) -> bool:
     is_blank = sampled.max(axis=(0, 1)) == sampled.min(axis=(0, 1))
     alike = 0 < float(np.median(steps)) < _NEXT_FRAME * contrast
     return bool(alike and return_step < _FIRST_FRAME * contrast and not is_blank.any())
+
+
+def _comes_back(images: Image) -> bool:
+    """Return True if the last of the images (x, y, n) is clearly more like the first than another one, as in a beat."""
+    sampled = images[::3, ::3]
+    away = np.abs(sampled - sampled[..., :1]).mean(axis=(0, 1))
+    return bool(away[-1] < _COMES_BACK * away.max())
 
 
 def _expected_order(array: Image) -> tuple[int, ...] | None:

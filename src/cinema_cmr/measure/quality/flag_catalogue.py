@@ -308,6 +308,7 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("still-slices", _ERROR, "slices do not move", "all frames of a slice are one and the same image"),
     ("subject-from-info-cfg", _INFO, "facts from Info.cfg", "ACDC's file beside the images"),
     ("time-and-slices-exchanged", _ERROR, "axes are exchanged", "a third axis that looks like time"),
+    ("slices-like-frames", _WARNING, "slices may be frames", "a third of three axes that may be time"),
     ("units-converted", _INFO, "lengths converted to mm", "metres or micrometres in the header"),
     ("unreadable-file", _WARNING, "a damaged file", "a DICOM file that cannot be decoded"),
     (
