@@ -178,7 +178,7 @@ def main() -> None:
         path = RESULTS / f"scar_{segmenter.card.name}_{(segmenter.card.weights_sha256 or '')[:8]}.json"
         path.write_text(json_text(json_values(result)))
         print(json.dumps({"stored": path.name}))
-    print(table([result for _, _, result in every], [scores for _, scores, _ in every]))
+    print(table([json_values(result) for _, _, result in every], [scores for _, scores, _ in every]))
     if given.pictures:
         pictures(given.data, every[0][0], every[0][1], given.pictures)
 
