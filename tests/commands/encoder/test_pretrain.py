@@ -20,6 +20,7 @@ from stored_hearts import stored_heart
 from cinema_cmr.cli import main
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.population import write_manifest
+from cinema_cmr.models.cards import read_card
 from cinema_cmr.recipes.pretrain import pretrain
 from processes import running, until
 
@@ -126,6 +127,22 @@ def test_two_processes_learn_what_one_does_with_the_same_batch(store: Path, tmp_
     mine, its = (load_file(tmp_path / folder / "model" / "weights.safetensors") for folder in ("one", "two"))
     difference = np.concatenate([(mine[name] - its[name]).ravel() for name in mine])
     assert np.abs(difference).mean() < 1e-5 and np.abs(difference).max() < 2e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_two_processes_end_together_with_the_best_weights(tmp_path: Path, strategy: str) -> None:
+    """At a rate of nearly nothing no validation stays better for long."""
+    hearts = [stored_heart(tmp_path / "store", f"heart{seed}", seed=seed) for seed in range(4)]
+    store = write_manifest(hearts[0].path.parent).parent
+    words = ["--steps", 40, "--batch", 1, "--devices", 2, "--strategy", strategy, "--lr", 1e-12]
+    early = ["--validate-every", 2, "--patience", 2, "--log-every", 1, "--set", "train.optim.last_lr=0"]
+    with started(command(store, tmp_path / "run", *words, *early)) as process:
+        out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    card = read_card(tmp_path / "run" / "model").training
+    best = card["early_stopping"]["step_of_weights"]
+    assert card["n_steps"] == best + 4 < 40 and out.count("model:") == 1
 
 
 @pytest.mark.slow
