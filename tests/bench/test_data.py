@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from oracles import cine_of, heart
 from cinema_cmr.bench.data import read_datasets
 from cinema_cmr.bench.tasks import TASKS
 from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import Split, write_split
 from cinema_cmr.io.nifti.image import write_cine, write_mask
 
@@ -61,3 +63,14 @@ def test_with_patience_the_validation_part_chooses_and_another_is_scored(lab: Pa
         UsageError, match="on which the weights are chosen; expected another part to score: --part test"
     ):
         read_datasets([str(lab)], tmp_path / "out", part="validation", **call)  # type: ignore[arg-type]
+
+
+def test_a_dataset_of_which_one_structure_was_drawn_makes_the_curve_of_that_one(lab: Path, tmp_path: Path) -> None:
+    (read,) = read_datasets([str(lab)], tmp_path / "out", part="validation", split=None, note=lambda text: None)
+    assert read.dataset is not None
+    whole = read.dataset.data
+    drawn = [replace(study, labels={View.SAX: replace(study.labels[View.SAX], drawn=("lv",))}) for study in whole.train]
+    only, why = read.dataset.select(drawn[:3], drawn[3:5]).fitting(TASKS["segment-sax"])
+    assert why is None and (len(only.data.train), len(only.data.val)) == (3, 2)
+    _, why = read.dataset.select(drawn, whole.val).fitting(TASKS["segment-sax"])
+    assert why is not None and "training patients" in why, "where some are drawn whole, they alone count"

@@ -66,6 +66,15 @@ def test_studies_fit_that_tell_what_is_asked() -> None:
     assert fitting(TASKS["landmark-heatmap"], [*STUDIES, points]) == [points]
 
 
+def test_partly_drawn_studies_fit_where_none_is_drawn_whole() -> None:
+    whole = STUDIES[0]
+    cavity = replace(whole.labels[View.SAX], drawn=("lv",))
+    partly = replace(whole, labels={View.SAX: cavity}, facts={**whole.facts, "lv_ef_percent": 55.0})
+    fit = {name for name, task in TASKS.items() if fitting(task, [partly], in_part=True)}
+    assert {"segment-sax", "lvef-segment"} <= fit and not {"rvef-segment", "lvef-measured"} & fit
+    assert not fitting(TASKS["segment-sax"], [partly])
+
+
 def test_what_is_missing_is_said() -> None:
     task = TASKS["disease"]
     assert why_not(task, STUDIES, STUDIES[:2]) is None

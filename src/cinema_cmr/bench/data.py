@@ -39,12 +39,16 @@ class BenchDataset:
         return replace(self, data=replace(self.data, train=train, val=val))
 
     def fitting(self, task: BenchTask) -> tuple[BenchDataset, str | None]:
-        """Return the studies that fit a task, and why no run can be made of them, if so; then all studies."""
-        train, val = (fitting(task, part) for part in (self.data.train, self.data.val))
+        """Return the studies that fit a task, and why no run can be made of them, if so; then all studies.
+
+        Those that fit in part, as where one structure alone was drawn, are taken where no study fits whole.
+        """
+        in_part = not fitting(task, [*self.data.train, *self.data.val])
+        train, val = (fitting(task, part, in_part=in_part) for part in (self.data.train, self.data.val))
         why = why_not(task, train, val)
         if why:
             return self, why
-        return replace(self.select(train, val), choosing=fitting(task, self.choosing)), None
+        return replace(self.select(train, val), choosing=fitting(task, self.choosing, in_part=in_part)), None
 
 
 @dataclass(frozen=True, kw_only=True)

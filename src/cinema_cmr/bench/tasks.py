@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -75,6 +76,8 @@ class Requirement:
 
     title: str
     is_met: Callable[[AnnotatedStudy], bool]
+    is_met_in_part: Callable[[AnnotatedStudy], bool] | None = None
+    """What is enough in a dataset of which no study meets it; None if nothing less is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,11 +109,14 @@ class BenchTask:
         return self.measures[0].key == "correct"
 
 
-def has_labels(scheme: str, *views: View) -> Requirement:
-    """Require whole labels of a scheme in one of the views."""
+def has_labels(scheme: str, *views: View, of: str = "") -> Requirement:
+    """Require whole labels of a scheme in one of the views; in part, those of the structure `of`, or any."""
+
+    def is_met(study: AnnotatedStudy, *, in_part: bool = False) -> bool:
+        return any(_is_labelled(study, view, scheme, of if in_part else None) for view in views)
+
     return Requirement(
-        title=f"labels of scheme '{scheme}'",
-        is_met=lambda study: any(_is_labelled(study, view, scheme) for view in views),
+        title=f"labels of scheme '{scheme}'", is_met=is_met, is_met_in_part=partial(is_met, in_part=True)
     )
 
 
@@ -179,7 +185,7 @@ def _volume(name: str, title: str) -> BenchTask:
         run="segment-sax",
         recipes=_SEGMENTERS,
         measures=measures,
-        requires=has_labels("cine", View.SAX),
+        requires=has_labels("cine", View.SAX, of=name),
     )
 
 
@@ -358,9 +364,10 @@ def choose(names: Iterable[str] | None, known: Mapping[str, object], kind: str) 
     return [name for name in known if name in given]
 
 
-def fitting(task: BenchTask, studies: Sequence[AnnotatedStudy]) -> list[AnnotatedStudy]:
-    """Return the studies that meet the task's requirement."""
-    return [study for study in studies if task.requires.is_met(study)]
+def fitting(task: BenchTask, studies: Sequence[AnnotatedStudy], *, in_part: bool = False) -> list[AnnotatedStudy]:
+    """Return the studies that meet the task's requirement, or what of it is enough where no study meets it."""
+    is_met = task.requires.is_met_in_part if in_part else task.requires.is_met
+    return [] if is_met is None else [study for study in studies if is_met(study)]
 
 
 def why_not(task: BenchTask, train: Sequence[AnnotatedStudy], val: Sequence[AnnotatedStudy]) -> str | None:
@@ -374,6 +381,11 @@ def why_not(task: BenchTask, train: Sequence[AnnotatedStudy], val: Sequence[Anno
     return None
 
 
-def _is_labelled(annotated: AnnotatedStudy, view: View, scheme: str) -> bool:
+def _is_labelled(annotated: AnnotatedStudy, view: View, scheme: str, structure: str | None = None) -> bool:
+    """Whether a view has labels: whole ones, or with `structure` those of it at least ("" for any)."""
     labels = annotated.labels.get(view)
-    return view in annotated.study and labels is not None and labels.scheme == scheme and labels.is_complete
+    if view not in annotated.study or labels is None or labels.scheme != scheme:
+        return False
+    if structure is None:
+        return labels.is_complete
+    return not structure or not labels.drawn or structure in labels.drawn
