@@ -227,7 +227,7 @@ class BenchRun:
             train=_hash(self.dataset.data.train),
             val=_hash(self.dataset.data.val),
             patience=self.options.patience,
-            validate_every=(self.options.validate_every or 0) if self.options.patience else 0,
+            validate_every=self.options.validate_every or 0,
             choosing=_hash(self.dataset.choosing) if self.options.patience else "",
         )
 

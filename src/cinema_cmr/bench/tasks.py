@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -111,12 +110,10 @@ class BenchTask:
 
 def has_labels(scheme: str, *views: View, of: str = "") -> Requirement:
     """Require whole labels of a scheme in one of the views; in part, those of the structure `of`, or any."""
-
-    def is_met(study: AnnotatedStudy, *, in_part: bool = False) -> bool:
-        return any(_is_labelled(study, view, scheme, of if in_part else None) for view in views)
-
     return Requirement(
-        title=f"labels of scheme '{scheme}'", is_met=is_met, is_met_in_part=partial(is_met, in_part=True)
+        title=f"labels of scheme '{scheme}'",
+        is_met=lambda study: any(_is_labelled(study, view, scheme) for view in views),
+        is_met_in_part=lambda study: any(_is_labelled_in_part(study, view, scheme, of) for view in views),
     )
 
 
@@ -381,11 +378,13 @@ def why_not(task: BenchTask, train: Sequence[AnnotatedStudy], val: Sequence[Anno
     return None
 
 
-def _is_labelled(annotated: AnnotatedStudy, view: View, scheme: str, structure: str | None = None) -> bool:
-    """Whether a view has labels: whole ones, or with `structure` those of it at least ("" for any)."""
+def _is_labelled(annotated: AnnotatedStudy, view: View, scheme: str) -> bool:
+    return _is_labelled_in_part(annotated, view, scheme) and annotated.labels[view].is_complete
+
+
+def _is_labelled_in_part(annotated: AnnotatedStudy, view: View, scheme: str, structure: str = "") -> bool:
+    """Whether a view has labels, and the structure was drawn if one is named."""
     labels = annotated.labels.get(view)
     if view not in annotated.study or labels is None or labels.scheme != scheme:
         return False
-    if structure is None:
-        return labels.is_complete
     return not structure or not labels.drawn or structure in labels.drawn
