@@ -1,4 +1,4 @@
-"""`cinema weights`: list, fetch, import, export, pack, join, average and verify models."""
+"""`cinema weights`: list, fetch, import, export, pack, join, average, narrow and verify models."""
 
 from __future__ import annotations
 
@@ -17,14 +17,19 @@ __all__ = ["add_arguments", "run"]
 Action = Callable[[Namespace, Console], int]
 
 _OF_SEVERAL = ("join", "average")
-_NEEDS_OUTPUT = ("import", "export", "pack", *_OF_SEVERAL)
+_NEEDS_NAME = (*_OF_SEVERAL, "narrow")
+_NEEDS_OUTPUT = ("import", "export", "pack", *_NEEDS_NAME)
+_NARROW_STUDIES = 16
+"""Training studies of each data set that a narrower network is fitted to."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the action, its models and where to write."""
     parser.add_argument("action", choices=tuple(_ACTIONS), help=", ".join(_ACTIONS))
     parser.add_argument("source", nargs="*", help="a model's name or folder; pull: also 'all'; join, average: several")
-    parser.add_argument("-o", "--output", help="folder that import, export, join and average write to; file of pack")
+    parser.add_argument(
+        "-o", "--output", help="folder that import, export, join, average and narrow write to; file of pack"
+    )
     parser.add_argument("--name", default="", help="name of the new model; import: default as before")
     parser.add_argument("--licence", default="", help="terms of use of the new model; default those of the models")
     parser.add_argument("--precision", choices=get_args(Precision), default="float32", help="import: stored precision")
@@ -34,6 +39,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=[],
         metavar="CLASS=NUMBER",
         help="join, average: offset added to the logit of a class, e.g. lv=0.4; default those of the first model",
+    )
+    parser.add_argument("--chans", help="narrow: channels of each resolution, finest first, as 16,48,96,192,256")
+    parser.add_argument(
+        "--data",
+        nargs="*",
+        default=[],
+        metavar="NAME:FOLDER",
+        help="narrow: data sets, of whose training studies it sees 16 each, without their labels",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     parser.add_argument("--json", action="store_true", help="print one JSON document per line")
@@ -56,8 +69,15 @@ def _check_arguments(given: Namespace) -> None:
         raise UsageError(f"cinema weights {action} got {n_sources} models and needs one; see `cinema weights list`")
     if action in _NEEDS_OUTPUT and given.output is None:
         raise UsageError(f"cinema weights {action} got no output and needs one to write to; give -o")
-    if of_several and not given.name:
+    if action in _NEEDS_NAME and not given.name:
         raise UsageError(f"cinema weights {action} got no name and needs one for the new model; give --name NAME")
+    if action == "narrow" and not (given.chans and given.data):
+        missing = "data" if given.chans else "channels"
+        raise UsageError(
+            f"cinema weights narrow got no {missing}; give e.g. --chans 16,48,96,192,256 --data acdc:FOLDER"
+        )
+    if action != "narrow" and (given.chans or given.data):
+        raise UsageError(f"cinema weights {action} got --chans or --data, which belong to narrow; leave them out")
 
 
 def _list(_given: Namespace, console: Console) -> int:
@@ -137,6 +157,41 @@ def _join(given: Namespace, console: Console) -> int:
     return 0
 
 
+def _narrow(given: Namespace, console: Console) -> int:
+    from cinema_cmr.datasets.reading import LabelledSource, open_training_data
+    from cinema_cmr.inference.narrowing import narrow_model
+
+    chans = _channels(given.chans)
+    studies = []
+    for data in given.data:
+        source = LabelledSource(data=data, n_train=_NARROW_STUDIES, labelled_only=False)
+        studies += [labelled.study for labelled in open_training_data(source, note=console.note).train]
+    made = narrow_model(
+        given.source[0],
+        given.output,
+        chans,
+        studies,
+        name=given.name,
+        licence=given.licence,
+        overwrite=given.overwrite,
+    )
+    agreement = ", ".join(f"{name} {dice:.3f}" for name, dice in made.agreement.items())
+    console.result(
+        f"{made.card.name}: {given.output}\n"
+        f"  Dice with {given.source[0]} on images that were not fitted to: {agreement}\n"
+        f"  to train it: cinema finetune --from {given.output} --teacher {given.source[0]}",
+        {"name": made.card.name, "folder": given.output, "agreement": made.agreement},
+    )
+    return 0
+
+
+def _channels(text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError as error:
+        raise UsageError(f"--chans {text}; expected whole numbers separated by commas, as 16,48,96,192,256") from error
+
+
 def _offsets(words: Sequence[str]) -> Iterator[tuple[str, float]]:
     for word in words:
         name, _, number = word.partition("=")
@@ -165,5 +220,6 @@ _ACTIONS: dict[str, Action] = {
     "pack": _pack,
     "join": _join,
     "average": _join,
+    "narrow": _narrow,
     "verify": _verify,
 }
