@@ -10,6 +10,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.study import Study
 from cinema_cmr.models.cards import Precision
 
 __all__ = ["add_arguments", "run"]
@@ -158,14 +159,10 @@ def _join(given: Namespace, console: Console) -> int:
 
 
 def _narrow(given: Namespace, console: Console) -> int:
-    from cinema_cmr.datasets.reading import LabelledSource, open_training_data
     from cinema_cmr.inference.narrowing import narrow_model
 
     chans = _channels(given.chans)
-    studies = []
-    for data in given.data:
-        source = LabelledSource(data=data, n_train=_NARROW_STUDIES, labelled_only=False)
-        studies += [labelled.study for labelled in open_training_data(source, note=console.note).train]
+    studies = [study for data in given.data for study in _training_studies(data, _NARROW_STUDIES, console)]
     made = narrow_model(
         given.source[0],
         given.output,
@@ -183,6 +180,19 @@ def _narrow(given: Namespace, console: Console) -> int:
         {"name": made.card.name, "folder": given.output, "agreement": made.agreement},
     )
     return 0
+
+
+def _training_studies(data: str, n: int, console: Console) -> Iterator[Study]:
+    """Yield the studies of up to n training patients of a data set, of all its groups in turn."""
+    from cinema_cmr.data.cases import subset_patients
+    from cinema_cmr.datasets.reading import find_cases, find_split, read_cases
+
+    dataset, cases = find_cases(data, note=console.note)
+    train = find_split(None, dataset, cases, note=console.note)["train"]
+    groups = {case.patient: str(case.facts.get("group", "all")) for case in cases if case.patient in train}
+    chosen = subset_patients(groups, n=min(n, len(groups)), seed=0)
+    for annotated in read_cases(dataset, cases, chosen, note=console.note, labelled_only=False):
+        yield annotated.study
 
 
 def _channels(text: str) -> list[int]:
