@@ -172,11 +172,11 @@ def _narrow(given: Namespace, console: Console) -> int:
         licence=given.licence,
         overwrite=given.overwrite,
     )
-    agreement = ", ".join(f"{name} {dice:.3f}" for name, dice in made.agreement.items())
+    agreement = ", ".join(f"{name} {number:g}" for name, number in made.agreement.items())
     console.result(
         f"{made.card.name}: {given.output}\n"
-        f"  Dice with {given.source[0]} on images that were not fitted to: {agreement}\n"
-        f"  to train it: cinema finetune --from {given.output} --teacher {given.source[0]}",
+        f"  agreement with {made.card.training['narrowed']['from']} on images that were not fitted to: {agreement}\n"
+        f"  to train it: cinema finetune --from {given.output}",
         {"name": made.card.name, "folder": given.output, "agreement": made.agreement},
     )
     return 0

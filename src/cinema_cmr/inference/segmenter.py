@@ -91,27 +91,21 @@ class Segmenter:
 
         All `frames` share one intensity scale, computed from all of them.
         """
-        scaled = self._scaled(cine, crop, frames)
-        slices = plan_slices(cine.slice_positions_mm, self.grid(cine.view))
+        grid = self.grid(cine.view)
+        # The darkest voxel becomes 0, so that the zeros outside the image are the lowest value.
+        scaled = normalise(crop.apply(cine.array[..., list(frames)] - cine.array.min()), grid.percentiles)
+        slices = plan_slices(cine.slice_positions_mm, grid)
         pixels = _PIXELS_PER_BATCH["cpu" if self.runtime.device == "cpu" else "other"]
         batch = max(1, pixels // (crop.size[0] * crop.size[1] * slices.n_model))
 
         def predict(first: int) -> Probabilities:
-            return self._predict(_batch_of(slices.to_model(scaled[..., first : first + batch])), str(cine.view))
+            planes = slices.to_model(scaled[..., first : first + batch])
+            images = torch.from_numpy(np.ascontiguousarray(np.moveaxis(planes, 3, 0)[:, None]))
+            return self._predict(images, str(cine.view))
 
         probs = (one for several in each_batch(predict, range(0, len(frames), batch), self.runtime) for one in several)
         for frame, prob in zip(frames, probs, strict=True):
             yield frame, slices.to_native(prob)
-
-    def images(self, cine: Cine, crop: CropResample, frames: Sequence[int]) -> Tensor:
-        """Return what the network sees of `frames`, (frame, 1, x, y, z), on one intensity scale."""
-        slices = plan_slices(cine.slice_positions_mm, self.grid(cine.view))
-        return _batch_of(slices.to_model(self._scaled(cine, crop, frames)))
-
-    def _scaled(self, cine: Cine, crop: CropResample, frames: Sequence[int]) -> NDArray[np.float32]:
-        # The darkest voxel becomes 0, so that the zeros outside the image are the lowest value.
-        shifted = cine.array[..., list(frames)] - cine.array.min()
-        return normalise(crop.apply(shifted), self.grid(cine.view).percentiles)
 
     def native(self, probabilities: Probabilities, crop: CropResample) -> Probabilities:
         """Resample (x, y, z, class) to (X, Y, z, class) on the native grid, with background outside the crop."""
@@ -145,8 +139,3 @@ class Segmenter:
             return torch.zeros(())
         offsets = [self.card.logit_offsets.get(name, 0.0) for name in self.card.outputs]
         return torch.tensor(offsets).reshape(1, -1, 1, 1, 1)
-
-
-def _batch_of(planes: NDArray[np.float32]) -> Tensor:
-    """Images (frame, 1, x, y, z) of an array (x, y, z, frame)."""
-    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(planes, 3, 0)[:, None]))
