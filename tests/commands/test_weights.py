@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from small_models import scrambled, unetr, unetr_card
 
 from cinema_cmr.cli import main
@@ -70,6 +71,18 @@ def test_weights_go_to_the_published_layout_and_come_back_equal(model: Path, tmp
     assert call("weights", "import", tmp_path / "published", "-o", tmp_path / "ours", "--name", "again") == 0
     one, two = (load_model(folder).model.state_dict() for folder in (model, tmp_path / "ours"))
     assert one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_a_card_is_shown_as_it_is_stored(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("weights", "show", model) == 0
+    text = capsys.readouterr().out
+    assert yaml.safe_load(text) == json.loads((model / "card.json").read_text(encoding="utf-8"))
+    assert call("weights", "show", model, "--json") == 0
+    assert json.loads(capsys.readouterr().out) == yaml.safe_load(text)
+    assert call("weights", "show", EMBEDDED_DISEASE_MODEL) == 0
+    shown = yaml.safe_load(capsys.readouterr().out)
+    assert shown["groups"] and "NC" in shown["licence"]
+    assert call("weights", "show", "no-such-model") == 5
 
 
 @pytest.mark.parametrize("words", [["verify"], ["export", "x"], ["import", "x"]])

@@ -1,4 +1,4 @@
-"""`cinema weights`: list, fetch, import, export, pack, join, average, narrow and verify models."""
+"""`cinema weights`: list, show, fetch, import, export, pack, join, average, narrow and verify models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.study import Study
 from cinema_cmr.models.cards import Precision
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["ACTIONS", "add_arguments", "run"]
 
 Action = Callable[[Namespace, Console], int]
 
@@ -26,7 +26,7 @@ _NARROW_STUDIES = 16
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the action, its models and where to write."""
-    parser.add_argument("action", choices=tuple(_ACTIONS), help=", ".join(_ACTIONS))
+    parser.add_argument("action", choices=tuple(ACTIONS), help=", ".join(ACTIONS))
     parser.add_argument("source", nargs="*", help="a model's name or folder; pull: also 'all'; join, average: several")
     parser.add_argument(
         "-o", "--output", help="folder that import, export, join, average and narrow write to; file of pack"
@@ -56,7 +56,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(given: Namespace) -> int:
     """Carry out the action; exit code 5 if a check of `verify` fails."""
     _check_arguments(given)
-    return _ACTIONS[given.action](given, Console(as_json=given.json))
+    return ACTIONS[given.action](given, Console(as_json=given.json))
 
 
 def _check_arguments(given: Namespace) -> None:
@@ -93,6 +93,23 @@ def _list(_given: Namespace, console: Console) -> int:
                 of_these = f" of these {len(group)}" if len(group) > 1 else ""
                 text += f"\n    licence{of_these}: {licence}"
             console.result(text, vars(entry))
+    return 0
+
+
+def _show(given: Namespace, console: Console) -> int:
+    """Print a model's card: what it was trained on and how, its licence, its settings."""
+    import yaml
+
+    from cinema_cmr.core.card_json import card_to_json
+    from cinema_cmr.core.serialise import to_dict
+    from cinema_cmr.disease.model import load_disease_model
+    from cinema_cmr.disease.verify import is_disease_model
+    from cinema_cmr.models.weights import model_card
+
+    source = given.source[0]
+    is_disease = is_disease_model(source)
+    card = to_dict(load_disease_model(source), "disease model") if is_disease else card_to_json(model_card(source))
+    console.result(yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=120).rstrip(), card)
     return 0
 
 
@@ -222,8 +239,9 @@ def _verify(given: Namespace, console: Console) -> int:
     return 0 if all(check.passed for check in checks) else 5
 
 
-_ACTIONS: dict[str, Action] = {
+ACTIONS: dict[str, Action] = {
     "list": _list,
+    "show": _show,
     "pull": _pull,
     "import": _import,
     "export": _export,
@@ -233,3 +251,4 @@ _ACTIONS: dict[str, Action] = {
     "narrow": _narrow,
     "verify": _verify,
 }
+"""Word of the command line -> what carries it out."""
