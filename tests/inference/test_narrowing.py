@@ -64,9 +64,10 @@ def test_the_agreement_is_that_of_images_that_were_not_fitted_to(
 def test_a_model_of_landmarks_is_narrowed_in_its_own_views(tmp_path: Path) -> None:
     """At its own widths it finds the same points: it sees the planes as the predictor shows them."""
     planes = [make_phantom(seed, views=[View.LAX_2C, View.LAX_4C], n_frames=3).study for seed in range(4)]
-    same = narrow_model("cinema-lax", tmp_path / "same", [24, 48, 96, 160, 224], planes, name="same")
+    own = model_card("cinema-lax").config["chans"]
+    same = narrow_model("cinema-lax", tmp_path / "same", own, planes, name="same")
     slim = narrow_model("cinema-lax", tmp_path / "slim", [3, 6, 8, 8, 8], planes, name="slim")
-    assert same.agreement["median distance, mm"] < 0.1 < slim.agreement["median distance, mm"]
+    assert same.agreement["median distance, mm"] < 0.5 < slim.agreement["median distance, mm"]
     assert model_card(tmp_path / "slim").outputs == model_card("cinema-lax").outputs
 
 
