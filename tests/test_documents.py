@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from cinema_cmr.commands.weights import ACTIONS
+
 ROOT = Path(__file__).parents[1]
 INPUTS = ROOT / "docs" / "inputs.md"
 
@@ -59,3 +61,15 @@ def test_every_flag_of_the_inputs_is_raised_somewhere() -> None:
     assert len(codes) > 15
     unknown = [c for c in codes if f'"{c}"' not in source and f'{{name}}-{c.partition("-")[2]}"' not in source]
     assert not unknown
+
+
+def test_every_action_on_weights_that_a_page_names_exists() -> None:
+    """A page named `cinema weights show` before there was one."""
+    pages = [*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    named = {
+        (page.name, action)
+        for page in pages
+        for action in re.findall(r"cinema weights ([a-z-]+)", page.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 10
+    assert {action for _, action in named} <= set(ACTIONS), named

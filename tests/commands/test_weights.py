@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from small_models import scrambled, unetr, unetr_card
 
 from cinema_cmr.cli import main
 from cinema_cmr.disease.model import EMBEDDED_DISEASE_MODEL
+from cinema_cmr.models.architectures import config_values
+from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
 from cinema_cmr.models.cards import embedded_names
 from cinema_cmr.models.published.registry import PUBLISHED
 from cinema_cmr.models.weights import load_model, save_model
@@ -70,6 +73,18 @@ def test_weights_go_to_the_published_layout_and_come_back_equal(model: Path, tmp
     assert one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
 
 
+def test_a_card_is_shown_as_it_is_stored(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("weights", "show", model) == 0
+    text = capsys.readouterr().out
+    assert yaml.safe_load(text) == json.loads((model / "card.json").read_text(encoding="utf-8"))
+    assert call("weights", "show", model, "--json") == 0
+    assert json.loads(capsys.readouterr().out) == yaml.safe_load(text)
+    assert call("weights", "show", EMBEDDED_DISEASE_MODEL) == 0
+    shown = yaml.safe_load(capsys.readouterr().out)
+    assert shown["groups"] and "NC" in shown["licence"]
+    assert call("weights", "show", "no-such-model") == 5
+
+
 @pytest.mark.parametrize("words", [["verify"], ["export", "x"], ["import", "x"]])
 def test_what_is_missing_is_a_usage_error(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert call("weights", *words) == 2
@@ -102,6 +117,42 @@ def test_models_of_one_size_are_averaged_to_one_network(
     assert call("weights", "average", model, "cinema-sax", "--name", "x", "-o", tmp_path / "x") == 5
     assert call("weights", "average", model, "-o", tmp_path / "x") == 2
     assert "needs two or more" in capsys.readouterr().err
+
+
+@pytest.mark.medium
+def test_a_u_net_is_narrowed_with_the_images_of_a_data_set(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("phantom", "-n", 8, "--frames", 2, "--views", "sax", "-o", tmp_path / "eight") == 0
+    config = UNet2dConfig(out_chans=4, chans=(4, 6, 8, 8, 8))
+    card = replace(load_model("cinema-sax").card, config=config_values(config))
+    wide = save_model(tmp_path / "wide", scrambled(UNet2d(config)), card)
+    words = ("--chans", "3,4,5,6,6", "--data", tmp_path / "eight", "--name", "slim", "-o", tmp_path / "slim")
+    capsys.readouterr()
+    assert call("weights", "narrow", wide, *words, "--json") == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made["name"] == "slim" and set(made["agreement"]) == {"rv", "myo", "lv"}
+    slim = load_model(tmp_path / "slim")
+    assert slim.card.config["chans"] == [3, 4, 5, 6, 6] and slim.card.training["narrowed"]["n_studies"] >= 4
+    assert call("weights", "narrow", wide, *words) == 3
+    assert call("weights", "narrow", model, *words, "--overwrite") == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["narrow", "cinema-sax", "-o", "x", "--name", "x", "--chans", "8,8"], "got no data"),
+        (["narrow", "cinema-sax", "-o", "x", "--name", "x", "--data", "acdc:x"], "got no channels"),
+        (["narrow", "cinema-sax", "-o", "x", "--chans", "8,8", "--data", "acdc:x"], "got no name"),
+        (["narrow", "cinema-sax", "-o", "x", "--name", "x", "--chans", "8;8", "--data", "acdc:x"], "whole numbers"),
+        (["verify", "cinema-sax", "--chans", "8,8"], "belong to narrow"),
+    ],
+)
+def test_words_of_narrow_that_are_missing_or_wrong(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("weights", *words) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_a_packed_model_states_its_licence_and_its_pin(

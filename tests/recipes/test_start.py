@@ -12,6 +12,7 @@ from small_runs import data, small, small_unetr
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.models.adapters import Adaptation
 from cinema_cmr.models.architectures import config_values
+from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
 from cinema_cmr.models.blocks.mask_decoders import DecoderConfig
 from cinema_cmr.models.catalogue import join_weights
 from cinema_cmr.models.loaded import LoadedModel
@@ -23,7 +24,7 @@ from cinema_cmr.recipes.finetune import finetune
 from cinema_cmr.recipes.presets import with_preset
 from cinema_cmr.recipes.registry import recipe
 from cinema_cmr.recipes.run import prepare_run
-from cinema_cmr.recipes.start import first_network, other_pixels, with_decoder_of
+from cinema_cmr.recipes.start import first_network, other_pixels, with_sizes_of
 
 
 def test_a_run_starts_from_given_weights(tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def test_a_start_that_has_seen_other_pixels_is_noted(tmp_path: Path) -> None:
 def test_weights_of_another_size_are_refused(tmp_path: Path) -> None:
     first = finetune(small(), data(), tmp_path / "one").load()
     with pytest.raises(WeightsError, match="another size"):
-        finetune(recipe("sax-unet"), data(), tmp_path / "two", start=first)
+        finetune(with_preset(recipe("sax-unet"), "smoke"), data(), tmp_path / "two", start=first)
 
 
 @pytest.mark.medium
@@ -150,6 +151,26 @@ def test_a_decoder_of_another_size_is_taken_over_with_its_size(tmp_path: Path) -
 def test_only_a_network_of_the_decoder_s_views_takes_its_size() -> None:
     start = load_model("cinema-small-sax")
     for its in (small(), recipe("lax-mask-unetr")):
-        assert with_decoder_of(its, start) is its
-    assert with_decoder_of(small_unetr(), None).network == small_unetr().network
-    assert with_decoder_of(small_unetr(), load_model("cinema-small")).network == small_unetr().network
+        assert with_sizes_of(its, start) == its
+    assert with_sizes_of(small_unetr(), None).network == small_unetr().network
+    assert with_sizes_of(small_unetr(), load_model("cinema-small")).network == small_unetr().network
+
+
+def test_a_run_takes_the_channels_of_the_u_net_that_it_starts_from(tmp_path: Path) -> None:
+    """A narrowed network is trained by the recipe of the wide one, without a word on its channels."""
+    its, narrower = recipe("sax-unet"), (4, 8, 8, 8, 8)
+    assert isinstance(its.network, UNet2dConfig)
+    config = replace(its.network, chans=narrower)
+    card = replace(load_model("cinema-sax").card, config=config_values(config))
+    start = LoadedModel(model=UNet2d(config), card=card)
+    said: list[str] = []
+    prepare_run(its, data(), tmp_path, start=start, note=said.append)
+    assert said == ["the network has the sizes of the start, in place of the recipe's"]
+    adopted = with_sizes_of(its, start)
+    assert adopted.network == config
+    network = first_network(adopted, start)
+    assert all(map(torch.equal, network.state_dict().values(), start.model.state_dict().values()))
+    chosen = replace(its, network=replace(its.network, chans=(8, 8, 8, 8, 8)))  # by --set or a preset
+    assert with_sizes_of(chosen, start) == chosen
+    with pytest.raises(WeightsError, match="in another size than recipe"):
+        first_network(chosen, start)

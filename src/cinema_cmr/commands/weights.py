@@ -1,4 +1,4 @@
-"""`cinema weights`: list, fetch, import, export, pack, join, average and verify models."""
+"""`cinema weights`: list, show, fetch, import, export, pack, join, average, narrow and verify models."""
 
 from __future__ import annotations
 
@@ -10,21 +10,27 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
 from cinema_cmr.core.errors import UsageError
+from cinema_cmr.core.study import Study
 from cinema_cmr.models.cards import Precision
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["ACTIONS", "add_arguments", "run"]
 
 Action = Callable[[Namespace, Console], int]
 
 _OF_SEVERAL = ("join", "average")
-_NEEDS_OUTPUT = ("import", "export", "pack", *_OF_SEVERAL)
+_NEEDS_NAME = (*_OF_SEVERAL, "narrow")
+_NEEDS_OUTPUT = ("import", "export", "pack", *_NEEDS_NAME)
+_NARROW_STUDIES = 16
+"""Training studies of each data set that a narrower network is fitted to."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the action, its models and where to write."""
-    parser.add_argument("action", choices=tuple(_ACTIONS), help=", ".join(_ACTIONS))
+    parser.add_argument("action", choices=tuple(ACTIONS), help=", ".join(ACTIONS))
     parser.add_argument("source", nargs="*", help="a model's name or folder; pull: also 'all'; join, average: several")
-    parser.add_argument("-o", "--output", help="folder that import, export, join and average write to; file of pack")
+    parser.add_argument(
+        "-o", "--output", help="folder that import, export, join, average and narrow write to; file of pack"
+    )
     parser.add_argument("--name", default="", help="name of the new model; import: default as before")
     parser.add_argument("--licence", default="", help="terms of use of the new model; default those of the models")
     parser.add_argument("--precision", choices=get_args(Precision), default="float32", help="import: stored precision")
@@ -35,6 +41,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="CLASS=NUMBER",
         help="join, average: offset added to the logit of a class, e.g. lv=0.4; default those of the first model",
     )
+    parser.add_argument("--chans", help="narrow: channels of each resolution, finest first, as 16,48,96,192,256")
+    parser.add_argument(
+        "--data",
+        nargs="*",
+        default=[],
+        metavar="NAME:FOLDER",
+        help="narrow: data sets, of whose training studies it sees 16 each, without their labels",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     parser.add_argument("--json", action="store_true", help="print one JSON document per line")
 
@@ -42,7 +56,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(given: Namespace) -> int:
     """Carry out the action; exit code 5 if a check of `verify` fails."""
     _check_arguments(given)
-    return _ACTIONS[given.action](given, Console(as_json=given.json))
+    return ACTIONS[given.action](given, Console(as_json=given.json))
 
 
 def _check_arguments(given: Namespace) -> None:
@@ -56,8 +70,15 @@ def _check_arguments(given: Namespace) -> None:
         raise UsageError(f"cinema weights {action} got {n_sources} models and needs one; see `cinema weights list`")
     if action in _NEEDS_OUTPUT and given.output is None:
         raise UsageError(f"cinema weights {action} got no output and needs one to write to; give -o")
-    if of_several and not given.name:
+    if action in _NEEDS_NAME and not given.name:
         raise UsageError(f"cinema weights {action} got no name and needs one for the new model; give --name NAME")
+    if action == "narrow" and not (given.chans and given.data):
+        missing = "data" if given.chans else "channels"
+        raise UsageError(
+            f"cinema weights narrow got no {missing}; give e.g. --chans 16,48,96,192,256 --data acdc:FOLDER"
+        )
+    if action != "narrow" and (given.chans or given.data):
+        raise UsageError(f"cinema weights {action} got --chans or --data, which belong to narrow; leave them out")
 
 
 def _list(_given: Namespace, console: Console) -> int:
@@ -72,6 +93,23 @@ def _list(_given: Namespace, console: Console) -> int:
                 of_these = f" of these {len(group)}" if len(group) > 1 else ""
                 text += f"\n    licence{of_these}: {licence}"
             console.result(text, vars(entry))
+    return 0
+
+
+def _show(given: Namespace, console: Console) -> int:
+    """Print a model's card: what it was trained on and how, its licence, its settings."""
+    import yaml
+
+    from cinema_cmr.core.card_json import card_to_json
+    from cinema_cmr.core.serialise import to_dict
+    from cinema_cmr.disease.model import load_disease_model
+    from cinema_cmr.disease.verify import is_disease_model
+    from cinema_cmr.models.weights import model_card
+
+    source = given.source[0]
+    is_disease = is_disease_model(source)
+    card = to_dict(load_disease_model(source), "disease model") if is_disease else card_to_json(model_card(source))
+    console.result(yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=120).rstrip(), card)
     return 0
 
 
@@ -137,6 +175,50 @@ def _join(given: Namespace, console: Console) -> int:
     return 0
 
 
+def _narrow(given: Namespace, console: Console) -> int:
+    from cinema_cmr.inference.narrowing import narrow_model
+
+    chans = _channels(given.chans)
+    studies = [study for data in given.data for study in _training_studies(data, _NARROW_STUDIES, console)]
+    made = narrow_model(
+        given.source[0],
+        given.output,
+        chans,
+        studies,
+        name=given.name,
+        licence=given.licence,
+        overwrite=given.overwrite,
+    )
+    agreement = ", ".join(f"{name} {number:g}" for name, number in made.agreement.items())
+    console.result(
+        f"{made.card.name}: {given.output}\n"
+        f"  agreement with {made.card.training['narrowed']['from']} on images that were not fitted to: {agreement}\n"
+        f"  to train it: cinema finetune --from {given.output}",
+        {"name": made.card.name, "folder": given.output, "agreement": made.agreement},
+    )
+    return 0
+
+
+def _training_studies(data: str, n: int, console: Console) -> Iterator[Study]:
+    """Yield the studies of up to n training patients of a data set, of all its groups in turn."""
+    from cinema_cmr.data.cases import subset_patients
+    from cinema_cmr.datasets.reading import find_cases, find_split, read_cases
+
+    dataset, cases = find_cases(data, note=console.note)
+    train = find_split(None, dataset, cases, note=console.note)["train"]
+    groups = {case.patient: str(case.facts.get("group", "all")) for case in cases if case.patient in train}
+    chosen = subset_patients(groups, n=min(n, len(groups)), seed=0)
+    for annotated in read_cases(dataset, cases, chosen, note=console.note, labelled_only=False):
+        yield annotated.study
+
+
+def _channels(text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError as error:
+        raise UsageError(f"--chans {text}; expected whole numbers separated by commas, as 16,48,96,192,256") from error
+
+
 def _offsets(words: Sequence[str]) -> Iterator[tuple[str, float]]:
     for word in words:
         name, _, number = word.partition("=")
@@ -157,13 +239,16 @@ def _verify(given: Namespace, console: Console) -> int:
     return 0 if all(check.passed for check in checks) else 5
 
 
-_ACTIONS: dict[str, Action] = {
+ACTIONS: dict[str, Action] = {
     "list": _list,
+    "show": _show,
     "pull": _pull,
     "import": _import,
     "export": _export,
     "pack": _pack,
     "join": _join,
     "average": _join,
+    "narrow": _narrow,
     "verify": _verify,
 }
+"""Word of the command line -> what carries it out."""

@@ -21,10 +21,10 @@ from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.models.architectures import build
 from cinema_cmr.models.blocks.position import position_table
 from cinema_cmr.models.cards import CARD_FILE, WEIGHTS_FILE, Precision, check_pin, embedded_folder, read_card, split_pin
+from cinema_cmr.models.compact.quantised import dequantise, quantise_int8
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.packed import is_packed, unpacked
 from cinema_cmr.models.published.load import load_hub, load_published
-from cinema_cmr.models.quantised import dequantise, quantise_int8
 from cinema_cmr.models.states import (
     check_format,
     check_hash,

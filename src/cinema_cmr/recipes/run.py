@@ -24,7 +24,7 @@ from cinema_cmr.models.weights import load_model, save_model
 from cinema_cmr.recipes.card import create_card
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.run_config import record_run, write_config
-from cinema_cmr.recipes.start import first_network, other_pixels, with_decoder_of
+from cinema_cmr.recipes.start import first_network, other_pixels, with_sizes_of
 from cinema_cmr.tasks.registry import create_task
 from cinema_cmr.tasks.task import Task
 
@@ -124,14 +124,16 @@ def prepare_run(
     """Resolve an experiment on this machine, load its first weights and make its examples.
 
     `start`: the model to start from; None for the experiment's own. `command`: for the record in config.yaml. `note`
-    receives that a start has seen pixels of another size, and how many studies the task can learn nothing from. Raises
-    `InputError` if these are all training studies, `UsageError` for patience without held-out studies, and the errors
-    of `recipes.start.first_network`.
+    receives that the network has the start's sizes, that a start has seen pixels of another size, and how many studies
+    the task can learn nothing from. Raises `InputError` if these are all training studies, `UsageError` for patience
+    without held-out studies, and the errors of `recipes.start.first_network`.
     """
     name = start if start is not None else experiment.start
     loaded = load_model(name) if isinstance(name, str) else name
     resolved = experiment.resolved(start=name.card.name if isinstance(name, LoadedModel) else name)
-    resolved = with_decoder_of(resolved, loaded)
+    of_recipe, resolved = resolved, with_sizes_of(resolved, loaded)
+    if resolved.network != of_recipe.network:
+        note("the network has the sizes of the start, in place of the recipe's")
     if said := other_pixels(resolved, loaded):
         note(said)
     task = create_task(resolved.task, first_network(resolved, loaded), data.train)

@@ -11,6 +11,7 @@ from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.core.serialise import Json
 from cinema_cmr.models.adapters import adapt
 from cinema_cmr.models.architectures import build, config_values
+from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
 from cinema_cmr.models.blocks.layers import checkpoint_activations
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.mae import CineMA
@@ -19,8 +20,9 @@ from cinema_cmr.models.unetr import ConvUNetRConfig
 from cinema_cmr.recipes.encoder_sizes import wrong_size_message
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.published_size import has_published_size
+from cinema_cmr.recipes.registry import RECIPES, recipe
 
-__all__ = ["first_network", "other_pixels", "with_decoder_of"]
+__all__ = ["first_network", "other_pixels", "with_sizes_of"]
 
 _NOT_IN_THE_WEIGHTS = ("normalise_targets", "also")
 """Parts of a configuration that change no weights: the loss of an autoencoder, further views of the same network."""
@@ -50,21 +52,41 @@ def first_network(experiment: Experiment, start: LoadedModel | None) -> nn.Modul
     return network
 
 
-def with_decoder_of(experiment: Experiment, start: LoadedModel | None) -> Experiment:
-    """Return the experiment with the decoder's widths of an autoencoder that was pre-trained with lessons.
+def with_sizes_of(experiment: Experiment, start: LoadedModel | None) -> Experiment:
+    """Return the experiment with sizes of the start where the recipe's own would leave its weights behind.
 
-    So its decoder is taken over too, of whatever size. Only a ConvUNetR of the views that the decoder is of changes.
+    That is the decoder of an autoencoder that was pre-trained with lessons, for a ConvUNetR of the same views, and the
+    channels of a U-Net, for one of the recipe's own channels.
     """
-    network, source = experiment.network, start.model if start is not None else None
-    if not isinstance(network, ConvUNetRConfig) or not isinstance(source, CineMA) or source.mask_decoders is None:
+    network = experiment.network
+    if start is None:
         return experiment
-    if set(network.image_sizes) != set(source.mask_decoders.decoder_dict):
-        return experiment
+    if isinstance(network, ConvUNetRConfig) and isinstance(start.model, CineMA):
+        return replace(experiment, network=_with_decoder_of(network, start.model))
+    if isinstance(network, UNet2dConfig) and isinstance(start.model, UNet2d) and _is_own_size(experiment):
+        sizes = start.model.config
+        return replace(experiment, network=replace(network, chans=sizes.chans, across=sizes.across))
+    return experiment
+
+
+def _with_decoder_of(network: ConvUNetRConfig, source: CineMA) -> ConvUNetRConfig:
+    if source.mask_decoders is None or set(network.image_sizes) != set(source.mask_decoders.decoder_dict):
+        return network
     sizes = source.mask_decoders.sizes
-    adopted = replace(
+    return replace(
         network, dec_chans=sizes.dec_chans, dec_scale_factor=sizes.dec_scale_factor, dec_kernel=sizes.dec_kernel
     )
-    return replace(experiment, network=adopted)
+
+
+def _is_own_size(experiment: Experiment) -> bool:
+    """Whether the U-Net has the channels of its recipe, neither set otherwise nor by a preset."""
+    own = recipe(experiment.name).network if experiment.name in RECIPES else None
+    network = experiment.network
+    return (
+        isinstance(own, UNet2dConfig)
+        and isinstance(network, UNet2dConfig)
+        and (own.chans, own.across) == (network.chans, network.across)
+    )
 
 
 def other_pixels(experiment: Experiment, start: LoadedModel | None) -> str:

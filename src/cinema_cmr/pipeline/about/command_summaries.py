@@ -21,7 +21,7 @@ COMMANDS = {
     "disease": "fit the disease-group model to measurements, and score it",
     "evaluate": "score a model on a labelled dataset, per patient, with intervals",
     "datasets": "list the supported datasets, and check the files of one",
-    "weights": "list, fetch, import, export and check model weights",
+    "weights": "list, show, fetch, import, export, narrow and check model weights",
     "pretrain": "train the masked autoencoder on prepared studies without labels",
     "embed": "features of studies from a pre-trained model, without labels",
     "rank": "which unlabelled studies to label next",

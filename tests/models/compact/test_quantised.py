@@ -11,7 +11,7 @@ from small_models import images, unetr, unetr_card
 from cinema_cmr.core.errors import WeightsError
 from cinema_cmr.models.cards import WEIGHTS_FILE
 from cinema_cmr.models.catalogue import import_weights
-from cinema_cmr.models.quantised import dequantise, quantise_int8
+from cinema_cmr.models.compact.quantised import dequantise, quantise_int8
 from cinema_cmr.models.weights import load_model, save_model
 
 
