@@ -13,6 +13,8 @@ from cinema_cmr.core.errors import InputError, OutputExistsError, WeightsError
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.inference.narrowing import narrow_model
+from cinema_cmr.inference.runtime import choose_runtime
+from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.models.architectures import config_values
 from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
 from cinema_cmr.models.loaded import LoadedModel
@@ -47,6 +49,10 @@ def test_a_narrowed_model_is_saved_as_a_start(wide: LoadedModel, studies: list[S
         "agreement": made.agreement,
     }
     assert set(made.agreement) == {"rv", "myo", "lv"}
+    assert "validation" in wide.card.training and made.card.training["data"] == wide.card.training["data"]
+    assert not {"validation", "validation_native_grid", "command", "members"} & set(made.card.training)
+    (flag,) = Segmenter(loaded, choose_runtime("cpu")).model_flags()
+    assert flag.code == "masks-experimental" and "narrowed and not trained since" in flag.message
     with pytest.raises(OutputExistsError):
         narrow_model(wide, tmp_path / "slim", CHANS, studies, name="slim")
 

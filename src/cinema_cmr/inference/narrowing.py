@@ -33,6 +33,8 @@ __all__ = ["NarrowedModel", "narrow_model"]
 
 _EVERY = 4
 """One image in so many is kept from the fit, to compare the two networks."""
+_KEPT_FACTS = ("data", "citation", "data_sha256", "split_sha256", "planes")
+"""Facts of the wide network's training that hold for the narrow one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +91,10 @@ def narrow_model(
 
 
 def _training(card: ModelCard, n_studies: int, agreement: dict[str, float]) -> dict[str, object]:
-    """The facts of the wide network's training, and how the narrow one was made of it."""
+    """What the wide network learned from, and how the narrow one was made of it; scores of the wide one are not its."""
     narrowed = {"from": f"{card.name} {card.weights_sha256[:12]}", "n_studies": n_studies, "agreement": agreement}
-    return {**card.training, "narrowed": narrowed}
+    kept = {key: card.training[key] for key in _KEPT_FACTS if key in card.training}
+    return {**kept, "narrowed": narrowed, "experimental": "narrowed and not trained since, a start for fine-tuning"}
 
 
 def _finder(loaded: LoadedModel) -> Segmenter:
