@@ -98,3 +98,25 @@ def test_points_that_a_measurement_needs_are_named_where_they_are_missing(
 def test_points_come_in_the_order_of_the_vocabulary() -> None:
     points = {name: np.full((2, 3), k) for k, name in enumerate(("apex", "mitral_lateral", "mitral_septal"))}
     assert [track[0, 0] for track in Landmarks(view=View.LAX_4C, points=points).tracks()] == [2, 1, 0]
+
+
+def test_labels_of_cine_and_chambers_stand_for_each_other() -> None:
+    codes = np.zeros(SHAPE, np.uint8)
+    codes[0], codes[1], codes[2] = 3, 4, 5
+    whole = LabelMap(array=codes, scheme="chambers")
+    cine = whole.in_scheme("cine")
+    assert cine.is_complete and sorted(np.unique(cine.array)) == [0, 3]
+    again = cine.in_scheme("chambers")
+    assert again.drawn == ("rv", "myo", "lv") and not again.is_complete
+    assert again.in_scheme("cine").is_complete
+    assert replace(cine, drawn=("lv",)).in_scheme("chambers").drawn == ("lv",)
+    assert replace(whole, drawn=("lv", "la")).in_scheme("cine").drawn == ("lv",)
+
+
+def test_labels_without_common_codes_are_refused() -> None:
+    scar = LabelMap(array=np.zeros(SHAPE, np.uint8), scheme="scar")
+    with pytest.raises(InputError, match="'scar' have no place in 'chambers'"):
+        scar.in_scheme("chambers")
+    atria = LabelMap(array=np.zeros(SHAPE, np.uint8), scheme="chambers", drawn=("la",))
+    with pytest.raises(InputError, match="only la drawn"):
+        atria.in_scheme("cine")

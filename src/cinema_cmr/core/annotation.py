@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import GeometryError, InputError, unknown_name
-from cinema_cmr.core.vocabulary import LABEL_SCHEMES, LANDMARKS, View
+from cinema_cmr.core.vocabulary import CINE_LABELS, LABEL_SCHEMES, LANDMARKS, View
 from cinema_cmr.core.volume import Cine
 
 __all__ = ["LabelMap", "Landmarks", "SoftLabels", "check_same_grid"]
@@ -53,6 +53,27 @@ class LabelMap:
         names = {label.name for label in LABEL_SCHEMES[self.scheme]}
         all_drawn = not self.drawn or names <= set(self.drawn)
         return all_drawn and (self.drawn_slices is None or bool(self.drawn_slices.all()))
+
+    def in_scheme(self, scheme: str) -> LabelMap:
+        """Return this map in the scheme "cine" or "chambers", which share their first codes.
+
+        Of the atria nothing is known where only the cine's structures stand; as a cine's, atria are background. Raises
+        `InputError` for schemes that share no codes.
+        """
+        if scheme == self.scheme:
+            return self
+        if {scheme, self.scheme} != {"cine", "chambers"}:
+            raise InputError(
+                f"labels of scheme '{self.scheme}' have no place in '{scheme}'; expected labels of that scheme"
+            )
+        if scheme == "chambers":
+            return replace(self, scheme=scheme, drawn=self.drawn or tuple(label.name for label in CINE_LABELS))
+        known = [label.code for label in CINE_LABELS]
+        drawn = tuple(label.name for label in CINE_LABELS if label.name in self.drawn)
+        if self.drawn and not drawn:
+            raise InputError(f"only {', '.join(self.drawn)} drawn; expected a structure of the scheme '{scheme}'")
+        array = np.where(np.isin(self.array, known), self.array, 0).astype(np.uint8)
+        return replace(self, scheme=scheme, array=array, drawn=() if len(drawn) == len(known) else drawn)
 
     def select(self, frames: Sequence[int]) -> LabelMap:
         """Return the label map of some frames, in the order given."""
