@@ -113,6 +113,17 @@ def test_labels_of_cine_and_chambers_stand_for_each_other() -> None:
     assert replace(whole, drawn=("lv", "la")).in_scheme("cine").drawn == ("lv",)
 
 
+def test_a_teacher_s_atria_are_background_to_a_network_of_the_cine() -> None:
+    probs = np.zeros((*SHAPE, 6), np.uint8)
+    probs[..., :] = (55, 100, 0, 50, 30, 20)
+    soft = SoftLabels(array=probs, scheme="chambers", teacher="t")
+    cine = soft.in_scheme("cine")
+    assert cine.scheme == "cine" and cine.array[0, 0, 0, 0].tolist() == [105, 100, 0, 50]
+    assert cine.in_scheme("chambers") is cine and soft.in_scheme("chambers") is soft
+    with pytest.raises(InputError, match="'chambers' have no place in 'scar'"):
+        soft.in_scheme("scar")
+
+
 def test_labels_without_common_codes_are_refused() -> None:
     scar = LabelMap(array=np.zeros(SHAPE, np.uint8), scheme="scar")
     with pytest.raises(InputError, match="'scar' have no place in 'chambers'"):

@@ -100,6 +100,24 @@ class SoftLabels:
     teacher: str = ""
     """Name of the model."""
 
+    def in_scheme(self, scheme: str) -> SoftLabels:
+        """Return the labels for a network of the scheme "cine" or "chambers", which share their first codes.
+
+        As a cine's, the probability of atria is background's. A cine's teacher stays as it is: its background may hold
+        atria (`models.losses.distillation`). Raises `InputError` for schemes that share no codes.
+        """
+        if scheme == self.scheme or (self.scheme, scheme) == ("cine", "chambers"):
+            return self
+        if (self.scheme, scheme) != ("chambers", "cine"):
+            raise InputError(
+                f"teacher's labels of scheme '{self.scheme}' have no place in '{scheme}'; expected labels of that"
+                " scheme"
+            )
+        n_kept = 1 + len(CINE_LABELS)
+        kept = self.array[..., :n_kept].copy()
+        kept[..., 0] += self.array[..., n_kept:].sum(axis=-1, dtype=np.uint16).astype(np.uint8)
+        return replace(self, array=kept, scheme=scheme)
+
     def __repr__(self) -> str:
         shape = " x ".join(map(str, self.array.shape[:4]))
         return f"SoftLabels({shape} voxels of '{self.teacher}', scheme '{self.scheme}')"

@@ -157,7 +157,7 @@ def _frame_scores(predicted: Labels, reference: LabelMap, frame: int, cine: Cine
         scores[f"hd95_{of}{name}_mm"], scores[f"assd_{of}{name}_mm"] = distances[name]
         if not of:
             scores |= _stack_scores(name, of_prediction, of_truth)
-    if cine.view in LANDMARKS and scheme == "cine" and _is_drawn("lv", reference):
+    if cine.view in LANDMARKS and scheme in ("cine", "chambers") and _is_drawn("lv", reference):
         scores |= _point_scores(predicted[:, :, 0], truth[:, :, 0], cine)
     return scores
 
