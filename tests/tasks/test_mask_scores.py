@@ -174,6 +174,10 @@ def test_atria_are_scored_where_model_and_expert_have_them(scheme: str) -> None:
     scores = score_views(in_scheme, {View.LAX_4C: prediction}).scores
     assert scores["dice_lax_4c_lv"] == 1 and "dice_lax_4c_ra" not in scores
     assert scores.get("dice_lax_4c_la") == (1 if scheme == "chambers" else None)
+    without = with_atrium.copy()
+    without[without == 4] = 0
+    missed = replace(prediction, labels=replace(prediction.labels, array=without))
+    assert score_views(in_scheme, {View.LAX_4C: missed}).scores["dice_mean"] == 1
 
 
 def test_labels_are_taken_in_the_scheme_of_the_model() -> None:
