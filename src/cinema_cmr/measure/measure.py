@@ -148,14 +148,9 @@ def _measure(
 ) -> Measurements:
     for view, one in labels.items():
         check_same_grid(one, study.cine(view))
-    long_axis = measure_long_axis(
-        study,
-        labels,
-        landmarks,
-        frames=(options.ed_frame, options.es_frame),
-        surface=body_surface_area(study.subject, options.bsa_formula),
-        predicted=bool(predictions),
-    )
+    surface = body_surface_area(study.subject, options.bsa_formula)
+    frames, predicted = (options.ed_frame, options.es_frame), bool(predictions)
+    long_axis = measure_long_axis(study, labels, landmarks, frames=frames, surface=surface, predicted=predicted)
     if View.SAX not in labels:
         values = _short_axis_values(study, _no_stack(), options)
         return Measurements(measured=(*values, *long_axis.measured), flags=(*long_axis.flags, *issue_flags(study)))
