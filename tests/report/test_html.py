@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cinema_cmr.core.analysis import Analysis, NormalRange
@@ -175,6 +176,22 @@ def test_player_has_an_outline_for_each_frame_of_each_slice(text: str) -> None:
     assert {len(paths) for tile in data["paths"].values() for paths in tile.values()} == {8}
     tiles = [a["data-tile"] for tag, a in Page(text).elements if tag == "svg" and "data-tile" in a]
     assert tiles == ["view-0", "view-1", *(f"stack-{z}" for z in range(6))]
+
+
+@pytest.mark.medium
+def test_curves_of_the_atria_have_plots_of_their_own(text: str, analysis: Analysis) -> None:
+    found = analysis.measurements
+    n_frames = len(found.curves["lv_volume_ml"])
+    curves = {"la_volume_ml": np.linspace(40, 80, n_frames), "ra_area_4c_cm2": np.linspace(10, 18, n_frames)}
+    one = found.measured[0]
+    fullest = replace(one, name="la_volume_max_ml", value=80.0, frames=(5,), reason=None)
+    measured = replace(found, measured=(*found.measured, fullest), curves={**found.curves, **curves})
+    page = page_of(replace(analysis, measurements=measured))
+    plot = page.split("<h3>Left atrial volume, ml</h3>")[1].split("</figure>")[0]
+    assert "var(--curve-la)" in plot and ">max<" in plot
+    assert "<h3>Right atrial area, 4-chamber, cm²</h3>" in page and "An atrium is fullest" in page
+    assert {"la", "ra"} <= set(re.findall(r"--curve-(\w+):", page))
+    assert "atri" not in text.split('id="curves"')[1].split("</section>", maxsplit=1)[0]
 
 
 @pytest.mark.medium

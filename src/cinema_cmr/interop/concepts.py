@@ -142,6 +142,7 @@ _UCUM = {
     "ml/s": ("mL/s", "mL/s"),
     "ms": ("ms", "ms"),
     "mm": ("mm", "mm"),
+    "cm2": ("cm2", "cm2"),
     "m2": ("m2", "m2"),
 }
 """Unit of a measurement -> its UCUM code and a name for readers."""

@@ -33,6 +33,8 @@ _CURVE_PLOTS = (
         "mm",
         {"long_axis_length_4c_mm": ("axis_4c", "4C"), "long_axis_length_2c_mm": ("axis_2c", "2C")},
     ),
+    ("Left atrial volume", "ml", {"la_volume_ml": ("la", "LA")}),
+    ("Right atrial area, 4-chamber", "cm²", {"ra_area_4c_cm2": ("ra", "RA")}),
     ("Myocardial volume", "ml", {"myo_volume_ml": ("myo", "MYO"), "lv_myo_volume_ml": ("myo", "MYO")}),
 )
 """Title and unit of each plot, then curve name -> key of its colour and its label."""
@@ -231,6 +233,7 @@ def _curve_plots(record: StudyRecord) -> list[dict[str, str]]:
 
 
 def _marks(key: str, frames: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
-    """Return ED and ES of one ventricle's own curve."""
+    """Return ED and ES of one ventricle's own curve, or the extremes of an atrium's volume."""
     names = {"ED": f"{key}_edv_ml", "ES": f"{key}_esv_ml"}
+    names |= {text: f"{key}_volume_{text}_ml" for text in ("max", "min")}
     return {text: frames[name][0] for text, name in names.items() if frames.get(name)}
