@@ -13,6 +13,7 @@ from cinema_cmr.measure.measure import MeasureOptions
 from cinema_cmr.pipeline.restored_parts import (
     label_scheme,
     measure_again,
+    n_label_codes,
     scheme_codes,
     stored_array,
     stored_labels,
@@ -39,6 +40,7 @@ def test_long_axis_masks_of_a_cine_may_hold_the_atria() -> None:
     late = replace(record, study=replace(record.study, modality="lge"))
     assert [label_scheme(record, view) for view in (View.LAX_2C, View.LAX_3C, View.LAX_4C)] == ["chambers"] * 3
     assert {label_scheme(late, view) for view in View} == {"scar"} and label_scheme(record, View.OTHER) == "cine"
+    assert [n_label_codes(record, view) for view in (View.SAX, View.LAX_4C)] == [4, 6]
     array = np.array([0, 1, 2, 3, 4, 5], np.uint8).reshape(6, 1, 1, 1)
     assert stored_labels(array, record, View.LAX_4C).scheme == "chambers"
     plain = stored_labels(array * (array < 4), record, View.LAX_4C)

@@ -31,6 +31,7 @@ __all__ = [
     "complete_options",
     "label_scheme",
     "measure_again",
+    "n_label_codes",
     "scheme_codes",
     "stored_array",
     "stored_labels",
@@ -70,6 +71,11 @@ def label_scheme(record: StudyRecord, view: View) -> str:
 def scheme_codes(scheme: str) -> dict[int, int]:
     """Return the codes that a mask of a scheme may hold, each standing for itself."""
     return {label.code: label.code for label in LABEL_SCHEMES[scheme]}
+
+
+def n_label_codes(record: StudyRecord, view: View) -> int:
+    """Return the number of codes that a view's mask may hold, background included."""
+    return 1 + max(scheme_codes(label_scheme(record, view)))
 
 
 def stored_labels(array: NDArray[np.uint8], record: StudyRecord, view: View) -> LabelMap:
