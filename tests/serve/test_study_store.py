@@ -22,7 +22,6 @@ from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.nifti.image import read_nifti_grid, write_mask
 from cinema_cmr.pipeline.remeasure import Corrections, remeasure
-from cinema_cmr.pipeline.results_folder import read_results
 from cinema_cmr.report.record.review import read_review
 from cinema_cmr.report.record.stored import read_measurements, read_run
 from cinema_cmr.report.record.study_record import StudyRecord
@@ -398,34 +397,3 @@ def test_results_that_are_up_to_date_are_left_alone(results: Path, monkeypatch: 
         again.use(key, again.write_results)
         again.use(key, partial(again.sign_off, signed=True))
     assert (results / "run.json").read_bytes() == written
-
-
-@pytest.mark.parametrize("had_atria", [False, True])
-def test_an_atrium_that_was_painted_is_stored_and_measured(results: Path, chambers: Path, had_atria: bool) -> None:
-    """In results of a model without atria, and of one with them."""
-    folder = chambers if had_atria else results
-    store = StudyStore(Library([folder]))
-    key = store.library.listed()[0].key
-    width, height = store.use(key, lambda study: study.views[View.LAX_4C].cine.shape[:2])
-    runs = [0, 10, 4, 6, 5, 3, 0, width * height - 19]
-    given = {"slices": [{"view": "lax_4c", "frame": 2, "slice": 0, "runs": runs}]}
-    store.use(key, lambda study: store.change(study, Changes.model_validate(given)))
-    store = StudyStore(Library([folder]))  # opened again
-    shown = store.use(key, lambda study: study.views[View.LAX_4C].labels)
-    assert shown is not None and [np.count_nonzero(shown[..., 2] == code) for code in (4, 5)] == [6, 3]
-    store.use(key, lambda study: store.sign_off(study, signed=True))
-    read = read_results(folder)
-    stored = read.labels(View.LAX_4C, folder / "segmentation" / "lax_4c.nii.gz")
-    assert [np.count_nonzero(stored[..., 2] == code) for code in (4, 5)] == [6, 3]
-    assert read.record.edits is not None and [mask.view for mask in read.record.edits.masks] == [View.LAX_4C]
-    assert np.any(read.labels(View.LAX_4C, read.model_mask(View.LAX_4C)) == 4) == had_atria
-
-
-@pytest.mark.parametrize(("view", "code"), [("sax", 4), ("lax_4c", 6)])
-def test_a_code_that_a_view_does_not_have_is_refused(chambers: Path, view: str, code: int) -> None:
-    store = StudyStore(Library([chambers]))
-    key = store.library.listed()[0].key
-    width, height = store.use(key, lambda study: study.view(view).cine.shape[:2])
-    given = {"slices": [{"view": view, "frame": 0, "slice": 0, "runs": [code, width * height]}]}
-    with pytest.raises(InputError, match="code"):
-        store.use(key, lambda study: store.change(study, Changes.model_validate(given)))
