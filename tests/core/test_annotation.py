@@ -7,7 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cinema_cmr.core.annotation import LabelMap, Landmarks, SoftLabels, check_same_grid
+from cinema_cmr.core.annotation import (
+    LabelMap,
+    Landmarks,
+    SoftLabels,
+    check_same_grid,
+    has_atria,
+    without_empty_atria,
+)
 from cinema_cmr.core.errors import GeometryError, InputError, UnknownNameError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
@@ -131,3 +138,16 @@ def test_labels_without_common_codes_are_refused() -> None:
     atria = LabelMap(array=np.zeros(SHAPE, np.uint8), scheme="chambers", drawn=("la",))
     with pytest.raises(InputError, match="only la drawn"):
         atria.in_scheme("cine")
+
+
+@pytest.mark.parametrize("code", [4, 5])
+def test_a_map_that_was_read_has_atria_where_any_voxel_is_of_one(code: int) -> None:
+    array = np.zeros(SHAPE, np.uint8)
+    array[0, 0, 0] = 3
+    plain = without_empty_atria(LabelMap(array=array, scheme="chambers"))
+    assert (plain.scheme, plain.is_complete, has_atria(plain)) == ("cine", True, False)
+    array[1, 1, 2, 1] = code
+    chambers = LabelMap(array=array, scheme="chambers")
+    assert has_atria(chambers) and without_empty_atria(chambers) is chambers
+    scar = LabelMap(array=np.minimum(array, 4), scheme="scar")
+    assert not has_atria(scar) and without_empty_atria(scar) is scar, "code 4 is no-reflow there"

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import GeometryError, InputError, unknown_name
-from cinema_cmr.core.vocabulary import CINE_LABELS, LABEL_SCHEMES, LANDMARKS, View
+from cinema_cmr.core.vocabulary import CHAMBER_LABELS, CINE_LABELS, LABEL_SCHEMES, LANDMARKS, View
 from cinema_cmr.core.volume import Cine
 
-__all__ = ["LabelMap", "Landmarks", "SoftLabels", "check_same_grid"]
+__all__ = ["LabelMap", "Landmarks", "SoftLabels", "check_same_grid", "has_atria", "without_empty_atria"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +149,21 @@ class Landmarks:
             )
         first, second, apex = (self.points[name] for name in names)
         return first, second, apex
+
+
+def has_atria(labels: LabelMap) -> bool:
+    """Return whether any voxel of a label map is of an atrium."""
+    codes = [label.code for label in CHAMBER_LABELS if label not in CINE_LABELS]
+    return labels.scheme == "chambers" and bool(np.isin(labels.array, codes).any())
+
+
+def without_empty_atria(labels: LabelMap) -> LabelMap:
+    """Return a map in the scheme "chambers" without any atrium in the scheme "cine"; any other as it is.
+
+    Files state no scheme: a long-axis mask that was read may be of a model, or a reader, that outlines no atria.
+    """
+    is_cine = labels.scheme == "chambers" and not has_atria(labels)
+    return labels.in_scheme("cine") if is_cine else labels
 
 
 def check_same_grid(labels: LabelMap, cine: Cine) -> None:

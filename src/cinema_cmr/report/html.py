@@ -73,6 +73,7 @@ def report_html(analysis: Analysis, record: StudyRecord) -> str:
             flags=_by_severity(record.flags),
             issues=_by_severity(record.issues),
             pictures=pictures,
+            atria=[outline for outline in OUTLINES["chambers"] if outline[0] in pictures.atria],
             player=_player(record, pictures),
             curves=_curve_plots(record),
             segments=segment_plots(record.measurements),
@@ -91,8 +92,9 @@ def report_html(analysis: Analysis, record: StudyRecord) -> str:
 
 
 def _scheme(analysis: Analysis) -> str:
-    """Return the label scheme of the outlines; a report shows one."""
-    return next((prediction.labels.scheme for prediction in analysis.predictions.values()), "cine")
+    """Return the label scheme of the outlines that all views share: the atria stand in a legend of the long axes."""
+    schemes = {prediction.labels.scheme for prediction in analysis.predictions.values()} - {"chambers"}
+    return next(iter(schemes), "cine")
 
 
 def _ranges_of_subject(analysis: Analysis) -> NormalRanges:
@@ -157,6 +159,12 @@ class _Pictures:
         """Return whether any slice of the stack has an outline of this name."""
         films = [sheet.film for sheet in self.sheets] + ([self.stack] if self.stack else [])
         return any(name in tile.paths for film in films for tile in film.tiles)
+
+    @property
+    def atria(self) -> list[str]:
+        """Outlines of atria that any view has in any frame."""
+        tiles = [tile for view in self.views for tile in view.film.tiles]
+        return [name for name in ("la", "ra") if any(any(tile.paths.get(name, ())) for tile in tiles)]
 
     def moving(self) -> Iterator[tuple[str, Film, Tile]]:
         """Yield key, film and tile of everything that the player moves."""
