@@ -45,7 +45,7 @@ def test_points_of_a_true_mask_are_the_true_ones(phantom: PhantomStudy, view: Vi
 @pytest.mark.parametrize("view", VIEWS)
 def test_blood_drawn_into_the_atrium_moves_no_hinge(phantom: PhantomStudy, view: View) -> None:
     cine, truth = phantom.study.cine(view), phantom.landmarks[view]
-    leaked = phantom.labels[view].array.copy()
+    leaked = phantom.labels[view].in_scheme("cine").array.copy()
     hinges = [_voxels(truth.points[name], cine.affine) for name in LANDMARKS[view][:2]]
     tips = _voxels(truth.points["apex"], cine.affine)
     i, j = np.meshgrid(*(np.arange(n) for n in leaked.shape[:2]), indexing="ij")
