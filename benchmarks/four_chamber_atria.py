@@ -224,6 +224,7 @@ def main() -> None:
     segmenter = load_segmenter(given.model, device="cpu")
     n_people = n_frames = 0
     given.out.mkdir(parents=True)
+    # Names apart from those of the data that they were made from: no patient may be in two data sets of a run.
     stated = {"codes": {str(CODES[name]): name for name in ("lv", "la", "ra")}}
     (given.out / "labels.json").write_text(json_text(stated), encoding="utf-8")
     for case in (case for case in cases if case.facts.get("part") == "train"):
@@ -232,7 +233,7 @@ def main() -> None:
         drawn = annotated.labels[View.LAX_4C].array[:, :, 0] == CODES["lv"]
         codes = codes_of(cine, drawn, predict_cine(cine, segmenter).labels.array[:, :, 0])
         if codes.any():
-            folder = given.out / case.name
+            folder = given.out / f"{case.name}-atria"
             write_cine(replace(cine, source=None, sources=None), folder / "lax_4c.nii.gz")
             write_mask(LabelMap(array=codes, scheme="chambers"), cine, folder / "lax_4c_seg.nii.gz")
             n_people += 1
