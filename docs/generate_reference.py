@@ -58,6 +58,7 @@ NO_PICTURE = {
     "atria-experimental": "none: it is a note on the model",
     "atrium-out-of-phase": "none: each frame may look sound; the two chambers fill together",
     "atrium-cut-off": "none: the report shows the atrium's outline at the image's edge",
+    "atrium-uneven": "none: the report shows the atrium's outline in each frame",
     "biplane-mismatch": "none: each mask may look sound; the two volumes differ",
     "blank-images": "none: the images are of one grey value",
     "not-a-cine": "none: any still image",

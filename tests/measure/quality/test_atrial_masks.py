@@ -86,3 +86,24 @@ def test_an_edge_that_is_met_while_the_atrium_is_small_cuts_nothing() -> None:
     four = masks[View.LAX_4C]
     four.array[68:72, :40, 0, 0] = LA
     assert flags_of(study, masks) == {}
+
+
+@pytest.mark.parametrize(("code", "name"), [(LA, "left"), (RA, "right")])
+def test_an_atrium_that_jumps_is_uneven(code: int, name: str) -> None:
+    """Two frames in which half of an atrium is lost: too many for a running median, and unlike any emptying."""
+    study, masks = chambers()
+    array = masks[View.LAX_4C].array.copy()
+    for frame in (9, 10):
+        columns = np.flatnonzero((array[..., frame] == code).any(axis=(0, 2)))
+        lost = array[:, : columns[2 * len(columns) // 3], 0, frame]
+        lost[lost == code] = 0
+    found = flags_of(study, {**masks, View.LAX_4C: LabelMap(array=array, scheme="chambers")})
+    assert set(found) == {"atrium-uneven"} and found["atrium-uneven"].severity == "warning"
+    assert f"area of the {name} atrium" in found["atrium-uneven"].message
+
+
+def test_of_few_frames_no_atrium_is_uneven() -> None:
+    study, masks = chambers(n_frames=8)
+    arrays = {view: mask.array.copy() for view, mask in masks.items()}
+    arrays[View.LAX_4C][:, :40, :, 3] = 0
+    assert flags_of(study, {view: LabelMap(array=one, scheme="chambers") for view, one in arrays.items()}) == {}

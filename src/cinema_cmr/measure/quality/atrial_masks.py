@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from cinema_cmr.core.results import Flag, Measurement
 from cinema_cmr.core.vocabulary import View
-from cinema_cmr.measure.long_axis.atria import ATRIA, Atria
+from cinema_cmr.measure.long_axis.atria import ATRIA, Atria, AtrialCurve
 
 __all__ = ["atrial_flags"]
+
+MAX_JUMP = 0.35
+"""A healthy left atrium that empties to a third within a quarter of the beat changes by less than a fifth of its
+largest size from one of 15 frames to the next."""
+
+FRAMES_OF_A_CYCLE = 15
+"""With fewer frames a cycle an atrium may change so much from one to the next."""
 
 MIN_EMPTYING_PERCENT = 15.0
 """Emptying fraction below which an atrium hardly moves, as in fibrillation, so that its largest frame is chance."""
@@ -21,8 +30,41 @@ def atrial_flags(atria: Atria | None, values: Mapping[str, Measurement], *, pred
     """
     if atria is None:
         return ()
-    flags = (_experimental(values) if predicted else None, _out_of_phase(atria, values), _cut_off(atria))
+    experimental = _experimental(values) if predicted else None
+    flags = (experimental, _out_of_phase(atria, values), _cut_off(atria), _uneven(atria))
     return tuple(flag for flag in flags if flag is not None)
+
+
+def _uneven(atria: Atria) -> Flag | None:
+    """Report an atrium whose size jumps from one frame to the next as no atrium empties."""
+    jumps = {
+        title: _largest_jump(curve)
+        for title, curve in (
+            ("volume of the left atrium", atria.la_volume_ml),
+            ("area of the left atrium (4-chamber view)", atria.la_area_cm2),
+            ("area of the right atrium (4-chamber view)", atria.ra_area_cm2),
+        )
+        if not curve.reason
+    }
+    jumps = {title: jump for title, jump in jumps.items() if jump > MAX_JUMP}
+    if not jumps:
+        return None
+    shares = (f"the {title} by {100 * jump:.0f} %" for title, jump in jumps.items())
+    return Flag(
+        code="atrium-uneven",
+        severity="warning",
+        message=f"sizes jump from one frame to the next, of their largest: {', '.join(shares)}; check the outlines",
+        evidence={"largest_jump": round(max(jumps.values()), 2)},
+    )
+
+
+def _largest_jump(curve: AtrialCurve) -> float:
+    """Return the largest change between frames beside each other, as a share of the largest size; 0 of few frames."""
+    values = curve.values
+    if len(values) < FRAMES_OF_A_CYCLE or not np.isfinite(values).any():
+        return 0.0
+    changes = np.abs(np.diff(values))
+    return float(np.nanmax(changes) / np.nanmax(values)) if np.isfinite(changes).any() else 0.0
 
 
 def _experimental(values: Mapping[str, Measurement]) -> Flag | None:
@@ -32,7 +74,10 @@ def _experimental(values: Mapping[str, Measurement]) -> Flag | None:
     return Flag(
         code="atria-experimental",
         severity="info",
-        message="the atria were learned from synthetic hearts; no person's atrium was drawn to check them",
+        message=(
+            "the atria were learned from synthetic hearts and from rough outlines that a program found; no person's"
+            " atrium was drawn to check them"
+        ),
         evidence={"measurements": len(measured)},
     )
 

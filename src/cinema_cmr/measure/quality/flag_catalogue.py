@@ -158,7 +158,7 @@ _LONG_AXIS: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     (
         "atria-experimental",
         _INFO,
-        "learned from synthetic hearts",
+        "learned without an expert's outline of an atrium",
         "any size of an atrium from a network's masks; no person's atrium was drawn to check them",
     ),
     (
@@ -172,6 +172,12 @@ _LONG_AXIS: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
         _WARNING,
         "an atrium is larger than measured",
         "blood within two pixels of the image's edge in the frame in which the atrium is largest",
+    ),
+    (
+        "atrium-uneven",
+        _WARNING,
+        "the outlines of an atrium may be wrong in some frames",
+        "a size that changes from a frame to the next by more than 35 % of the largest, of 15 frames or more",
     ),
 )
 
