@@ -1,6 +1,7 @@
 """Atria of real four-chamber images beside an expert's ventricle, as a folder that `cinema finetune` reads.
 
-`python benchmarks/four_chamber_atria.py --data kaggle:FOLDER -o OUT [--model cinema-lax-masks]`; training cases only.
+`python benchmarks/four_chamber_atria.py --data kaggle:FOLDER -o OUT [--model cinema-lax-masks] [--part validation]`; of
+the training cases, or of those held out, for `cinema evaluate --data OUT --part all`.
 
 No person's atria were drawn in the data at hand. Where they lie follows from the expert's left ventricle: behind its
 straight cut at the mitral plane is the left atrium, beside that, behind the right ventricle of the segmentation model,
@@ -214,11 +215,12 @@ def codes_of(cine: Cine, drawn: NDArray[np.bool_], predicted: NDArray[np.uint8])
 
 
 def main() -> None:
-    """Find and write the atria of every person of the training part in whom they are found."""
+    """Find and write the atria of every person of a part in whom they are found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="kaggle:FOLDER with four-chamber images")
     parser.add_argument("-o", "--out", required=True, type=Path)
     parser.add_argument("--model", default="cinema-lax-masks")
+    parser.add_argument("--part", default="train")
     given = parser.parse_args()
     dataset, cases = find_cases(given.data)
     segmenter = load_segmenter(given.model, device="cpu")
@@ -227,7 +229,7 @@ def main() -> None:
     # Names apart from those of the data that they were made from: no patient may be in two data sets of a run.
     stated = {"codes": {str(CODES[name]): name for name in ("lv", "la", "ra")}}
     (given.out / "labels.json").write_text(json_text(stated), encoding="utf-8")
-    for case in (case for case in cases if case.facts.get("part") == "train"):
+    for case in (case for case in cases if case.facts.get("part") == given.part):
         annotated = dataset.read_case(case)
         cine = replace(annotated.study.cine(View.LAX_4C), orientation_known=True)
         drawn = annotated.labels[View.LAX_4C].array[:, :, 0] == CODES["lv"]
